@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { defineConfig, type Plugin } from "vitest/config";
+
+const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "package.json"), "utf8"));
+
+/** As in the bundles: an imported .sql or .sh file is its text. */
+const textModules: Plugin = {
+  name: "text-modules",
+  enforce: "pre",
+  load(id) {
+    const path = id.split("?")[0] ?? id;
+    if (!/\.(sql|sh)$/.test(path)) return null;
+    return `export default ${JSON.stringify(readFileSync(path, "utf8"))};`;
+  },
+};
+
+const needsBuild = ["./test/global-setup.ts"];
+
+export default defineConfig({
+  plugins: [textModules],
+  define: { __VERSION__: JSON.stringify(version) },
+  test: {
+    reporters: ["default", "./test/harness/plain-summary-reporter.ts"],
+    pool: "forks",
+    maxWorkers: 3,
+    passWithNoTests: true,
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: ["test/unit/**/*.test.ts", "test/boundaries.test.ts"] },
+      },
+      { extends: true, test: { name: "store", include: ["test/store/**/*.test.ts"], testTimeout: 15_000 } },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          globalSetup: needsBuild,
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "faults",
+          include: ["test/faults/**/*.test.ts"],
+          globalSetup: needsBuild,
+          testTimeout: 60_000,
+          hookTimeout: 30_000,
+        },
+      },
+    ],
+  },
+});
