@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { constants } from "node:os";
+import { join } from "node:path";
+
+/** The launcher that a user gets. */
+export const launcher = join(import.meta.dirname, "../../bin/agentctl.js");
+
+export interface CommandResult {
+  /** As a shell has it: 128 + n for an end by signal n. */
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface CommandOptions {
+  /** Written to stdin, which is empty otherwise. */
+  input?: string | Uint8Array;
+  /** Laid over the home's environment; `undefined` takes a variable away. */
+  env?: Record<string, string | undefined>;
+  cwd?: string;
+  timeoutMs?: number;
+}
+
+/** Arguments, and options behind them. */
+export type CommandArgs = string[] | [...string[], CommandOptions];
+
+/** A command that is running: what it has printed so far, and its end. */
+export interface RunningCommand {
+  pid: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  stdin: NonNullable<ChildProcess["stdin"]>;
+  kill(signal?: NodeJS.Signals): void;
+  /** Never rejects. */
+  ended: Promise<CommandResult>;
+}
+
+export function splitArgs(given: CommandArgs): [string[], CommandOptions] {
+  const last = given.at(-1);
+  if (typeof last === "object") return [given.slice(0, -1) as string[], last];
+  return [given as string[], {}];
+}
+
+/** Starts the program; its stdin stays open when `input` is not given, and the caller writes to it or not. */
+export function startCommand(
+  program: string,
+  args: string[],
+  { input, env, cwd }: Omit<CommandOptions, "timeoutMs">,
+): RunningCommand {
+  const child = spawn(program, args, { cwd, env: defined(env ?? {}), stdio: "pipe" });
+  const printed = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      printed[name] += text;
+    });
+  }
+  // A command that ends without reading its input is no failure of the test.
+  child.stdin.on("error", () => undefined);
+  if (input !== undefined) child.stdin.end(input);
+  const ended = new Promise<CommandResult>((resolve) => {
+    child.on("error", (error) => resolve({ code: 127, ...printed, stderr: error.message }));
+    child.on("close", (code, signal) => resolve({ code: code ?? codeOf(signal), ...printed }));
+  });
+  return {
+    pid: child.pid ?? -1,
+    get stdout() {
+      return printed.stdout;
+    },
+    get stderr() {
+      return printed.stderr;
+    },
+    stdin: child.stdin,
+    kill: (signal = "SIGTERM") => void child.kill(signal),
+    ended,
+  };
+}
+
+/**
+ * Runs the program to its end. It is killed, and this throws with what it printed, when it takes longer than the time
+ * limit, also when it has ended itself but left its output open in a child.
+ */
+export async function runCommand(
+  program: string,
+  args: string[],
+  { timeoutMs = 20_000, input = "", ...options }: CommandOptions,
+): Promise<CommandResult> {
+  const command = startCommand(program, args, { input, ...options });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), timeoutMs);
+  });
+  const result = await Promise.race([command.ended, late]);
+  clearTimeout(timer);
+  if (result) return result;
+  command.kill("SIGKILL");
+  const { stdout, stderr } = command;
+  throw new Error(
+    `${[program, ...args].join(" ")}: no end within ${timeoutMs} ms\nstdout: ${stdout}\nstderr: ${stderr}`,
+  );
+}
+
+function codeOf(signal: NodeJS.Signals | null): number {
+  return 128 + (signal ? constants.signals[signal] : 0);
+}
+
+function defined(env: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}

@@ -1,0 +1,177 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import {
+  type CommandArgs,
+  type CommandResult,
+  launcher,
+  type RunningCommand,
+  runCommand,
+  splitArgs,
+  startCommand,
+} from "./command.ts";
+import { isAlive, processes, signalTo } from "./processes.ts";
+import { until } from "./until.ts";
+import { Wire } from "./wire.ts";
+
+/**
+ * One user with a home of their own: `root` holds `home` (AGENTCTL_HOME) and `work` (the directory in which commands
+ * run, and HOME). Every process that comes of it bears the root's path in its environment, which is how it is found.
+ */
+export class Home {
+  readonly root: string = realpathSync(mkdtempSync(join(tmpdir(), "ac-")));
+  /** AGENTCTL_HOME; the daemon makes it. */
+  readonly dir: string = join(this.root, "home");
+  readonly work: string = join(this.root, "work");
+  readonly socket: string = join(this.dir, "agentctl.sock");
+  /** What every command of this home is given; a test may change it. */
+  readonly env: Record<string, string> = cleanEnvironment(this.dir, this.work);
+  /** Lines of daemon.log that a test brings about on purpose. */
+  readonly allowedInLog: RegExp[] = [];
+  readonly #commands: RunningCommand[] = [];
+  readonly #wires: Wire[] = [];
+
+  constructor() {
+    mkdirSync(this.work);
+  }
+
+  /** Runs the shipped command line to its end. */
+  cli(...given: CommandArgs): Promise<CommandResult> {
+    const [args, options] = splitArgs(given);
+    return runCommand(process.execPath, [launcher, ...args], this.#placed(options));
+  }
+
+  /** What the command prints with `--json`, also when it is an error. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests read what the command prints
+  async json(...given: CommandArgs): Promise<any> {
+    const [args, options] = splitArgs(given);
+    const at = args[0] === "run" ? 1 : args.indexOf("--");
+    const result = await this.cli(...args.toSpliced(at < 0 ? args.length : at, 0, "--json"), options);
+    try {
+      return JSON.parse(result.stdout);
+    } catch (cause) {
+      throw new Error(
+        `${args.join(" ")} --json: code ${result.code}, stdout: ${result.stdout}\nstderr: ${result.stderr}`,
+        { cause },
+      );
+    }
+  }
+
+  /** Submits with `run` and gives the id; throws when it is refused. */
+  async run(...given: CommandArgs): Promise<number> {
+    const [args, options] = splitArgs(given);
+    const { code, stdout, stderr } = await this.cli("run", ...args, options);
+    if (code !== 0 || !/^\d+\n$/.test(stdout)) throw new Error(`run: code ${code}, ${stdout}${stderr}`);
+    return Number(stdout);
+  }
+
+  /** Starts the shipped command line and leaves it running, stdin open; it is killed when the test ends. */
+  spawn(...given: CommandArgs): RunningCommand {
+    const [args, options] = splitArgs(given);
+    const command = startCommand(process.execPath, [launcher, ...args], this.#placed(options));
+    this.#commands.push(command);
+    return command;
+  }
+
+  /** A raw connection to the daemon, which must be running; closed when the test ends. */
+  async connect(): Promise<Wire> {
+    const wire = await Wire.open(this.socket);
+    this.#wires.push(wire);
+    return wire;
+  }
+
+  /** One request on a connection of its own. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests read what the wire carries
+  async rpc(method: string, params: object = {}, deadlineMs = 10_000): Promise<any> {
+    const wire = await Wire.open(this.socket);
+    try {
+      return await wire.request(method, params, deadlineMs);
+    } finally {
+      wire.close();
+    }
+  }
+
+  /** The task as the daemon has it. */
+  // biome-ignore lint/suspicious/noExplicitAny: as in `rpc`
+  async task(id: number | string): Promise<any> {
+    return (await this.rpc("tasks/get", { id })).task;
+  }
+
+  /** Waits until the task is in the state, and gives the task. */
+  // biome-ignore lint/suspicious/noExplicitAny: as in `rpc`
+  reaches(id: number | string, state: string, deadlineMs = 10_000): Promise<any> {
+    let last: { state?: string; error?: unknown } = {};
+    const arrived = async () => {
+      last = await this.task(id);
+      return last.state === state && last;
+    };
+    return until(arrived, { deadlineMs, message: `task ${id} in state ${state}` });
+  }
+
+  /** Null when no daemon runs. One that does not answer is found among the processes. */
+  async daemonPid(): Promise<number | null> {
+    const answer = await this.rpc("daemon/status", {}, 2_000).catch(() => null);
+    if (answer) return answer.pid;
+    const daemon = processes(this.dir).find(({ command }) => /\bdaemon\.cjs\b/.test(command));
+    return daemon?.pid ?? null;
+  }
+
+  /** SIGKILL, and gone when this returns; gives its pid. */
+  async killDaemon(): Promise<number> {
+    const pid = await this.daemonPid();
+    if (pid === null) throw new Error("no daemon to kill");
+    signalTo(pid, "SIGKILL");
+    await until(() => !isAlive(pid), { message: `the end of daemon ${pid}` });
+    return pid;
+  }
+
+  /** A path in the scratch directory. */
+  file(name: string): string {
+    return join(this.work, name);
+  }
+
+  /** Writes a task module outside of any package, and gives its path. */
+  module(source: string, name = "task.ts"): string {
+    const path = this.file(name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, source);
+    return path;
+  }
+
+  /** Writes an executable, a shell script unless it says otherwise, and gives its path. */
+  script(source: string, name = "script"): string {
+    const path = this.file(name);
+    writeFileSync(path, source.startsWith("#!") ? source : `#!/bin/sh\n${source}\n`);
+    chmodSync(path, 0o755);
+    return path;
+  }
+
+  /** Ends what the test itself started; the daemon and its tasks stay. */
+  async disconnect(): Promise<void> {
+    for (const wire of this.#wires) wire.close();
+    for (const command of this.#commands) command.kill("SIGKILL");
+    await Promise.all(this.#commands.map(({ ended }) => ended));
+  }
+
+  remove(): void {
+    if (existsSync(this.root)) rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  #placed({ cwd = this.work, env, ...options }: Exclude<CommandArgs[number], string>) {
+    return { ...options, cwd, env: { ...this.env, ...env } };
+  }
+}
+
+/** A login shell's environment and no more, so that nothing of the one who runs the tests leaks into them. */
+function cleanEnvironment(home: string, work: string): Record<string, string> {
+  const path = (process.env.PATH ?? "").split(delimiter).filter((entry) => !entry.includes("node_modules"));
+  return {
+    AGENTCTL_HOME: home,
+    HOME: work,
+    LANG: "C.UTF-8",
+    NO_COLOR: "1",
+    PATH: [dirname(process.execPath), ...path].join(delimiter),
+    SHELL: "/bin/sh",
+    USER: userInfo().username,
+  };
+}

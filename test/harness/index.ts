@@ -1,0 +1,41 @@
+/**
+ * What every end-to-end test uses: the shipped command line, a real daemon, a home that is thrown away.
+ *
+ *     it("pauses a program", async ({ home }) => {
+ *       const id = await home.run("sleep", "60");
+ *       await home.reaches(id, "working");
+ *       expect((await home.cli("pause", `${id}`)).code).toBe(0);
+ *     });
+ *
+ * After each test the open tasks are canceled and the daemon is stopped; the test fails when anything is left over.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "vitest";
+import { Home } from "./home.ts";
+import { closeHome } from "./leaks.ts";
+
+export type { CommandResult, RunningCommand } from "./command.ts";
+export { Home } from "./home.ts";
+export { closeHome } from "./leaks.ts";
+export { isAlive, type LiveProcess, processes, signalTo } from "./processes.ts";
+export { isLocked, sqlite } from "./sqlite.ts";
+export { until } from "./until.ts";
+export { type Message, RpcError, Wire } from "./wire.ts";
+
+/** `test` with a fresh `home` for each test that asks for one. */
+export const it = test.extend<{ home: Home }>({
+  home: async ({ task }, use) => {
+    const home = new Home();
+    await use(home);
+    if (task.result?.state === "fail") process.stderr.write(tailOfLog(home, task.name));
+    const problems = await closeHome(home);
+    if (problems.length > 0) throw new Error(`left over after the test:\n  ${problems.join("\n  ")}`);
+  },
+});
+
+function tailOfLog(home: Home, name: string): string {
+  const path = join(home.dir, "daemon.log");
+  if (!existsSync(path)) return `${name}: no daemon.log\n`;
+  return `${name}: the end of daemon.log\n${readFileSync(path, "utf8").split("\n").slice(-30).join("\n")}\n`;
+}

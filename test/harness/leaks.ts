@@ -1,0 +1,83 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Home } from "./home.ts";
+import { isAlive, processes, signalTo } from "./processes.ts";
+import { isLocked } from "./sqlite.ts";
+import { until } from "./until.ts";
+
+const openStates = ["submitted", "working", "input-required", "suspended", "resumed"];
+
+/**
+ * Cancels what is open, stops the daemon, and gives what is then left of the home though nothing should be: a process,
+ * the socket, a held lock, a bug in the daemon's log. What is left is killed and deleted all the same.
+ */
+export async function closeHome(home: Home): Promise<string[]> {
+  await home.disconnect();
+  delete home.env.AGENTCTL_FAULT;
+  try {
+    const problems = await stopDaemon(home);
+    return [...problems, ...(await endLeftovers(home)), ...heldLocks(home), ...bugsInLog(home)];
+  } finally {
+    home.remove();
+  }
+}
+
+/** A daemon that died leaves its tasks at work, so it is started once more: it adopts them, and cancels them. */
+async function stopDaemon(home: Home): Promise<string[]> {
+  if (!existsSync(home.dir)) return [];
+  const pid = await home.daemonPid();
+  const hasDied = pid === null && (existsSync(home.socket) || processes(home.root).length > 0);
+  if (pid === null && !hasDied) return [];
+  if (pid !== null) signalTo(pid, "SIGCONT");
+  const isStopped = (await cancelOpen(home)) && (await stop(home));
+  return isStopped && existsSync(home.socket) ? [`the socket ${home.socket} is left`] : [];
+}
+
+/**
+ * False when the daemon refuses to start, as it must over a store that a test has damaged. Tried twice, because a daemon
+ * that was started with a fault planted in it may die of it here.
+ */
+async function cancelOpen(home: Home): Promise<boolean> {
+  const open = await home.rpc("tasks/list", { state: openStates, limit: 1 }, 2_000).catch(() => null);
+  if (open?.tasks.length === 0) return true;
+  const cancel = () => home.cli("cancel", "--all", "--grace", "0s");
+  return (await cancel()).code < 5 || (await cancel()).code < 5;
+}
+
+async function stop(home: Home): Promise<boolean> {
+  const pid = await home.daemonPid();
+  if (pid === null) return true;
+  await home.rpc("daemon/stop").catch(() => home.cli("daemon", "stop"));
+  const ended = await until(() => !isAlive(pid), { deadlineMs: 5_000 }).catch(() => false);
+  return ended === true;
+}
+
+/** What ends by itself in the next moment is no leak: a guard still writes the exit status of what it guarded. */
+async function endLeftovers(home: Home): Promise<string[]> {
+  const none = () => processes(home.root).length === 0;
+  if (await until(none, { deadlineMs: 2_000 }).catch(() => false)) return [];
+  const left = processes(home.root);
+  for (const { pid } of left) signalTo(pid, "SIGKILL");
+  await until(none, { deadlineMs: 5_000, message: "the end of what was left" });
+  return left.map(({ pid, state, command }) => `process ${pid} (${state}) is left: ${command}`);
+}
+
+function heldLocks(home: Home): string[] {
+  if (!existsSync(home.dir)) return [];
+  const files = readdirSync(home.dir, { withFileTypes: true }).filter(
+    (entry) => entry.isFile() && /lock|\.db$/.test(entry.name),
+  );
+  return files
+    .filter(({ name }) => isLocked(join(home.dir, name)))
+    .map(({ name }) => `a lock on ${name} is still held`);
+}
+
+function bugsInLog(home: Home): string[] {
+  const path = join(home.dir, "daemon.log");
+  if (!existsSync(path)) return [];
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => /"level":60|uncaught|unhandled|panic/i.test(line))
+    .filter((line) => !home.allowedInLog.some((allowed) => allowed.test(line)))
+    .map((line) => `a bug in daemon.log: ${line}`);
+}

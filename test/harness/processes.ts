@@ -1,0 +1,75 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+
+/** A live process; zombies are not. `state` is the letter of ps: `T` is stopped, `R` and `S` can run. */
+export interface LiveProcess {
+  pid: number;
+  ppid: number;
+  state: string;
+  command: string;
+}
+
+/** Every live process, other than this one, that bears `marker` in its environment or on its command line. */
+export function processes(marker: string): LiveProcess[] {
+  const found = process.platform === "linux" ? fromProc(marker) : fromPs(marker);
+  return found.filter(({ pid, state }) => pid !== process.pid && !state.startsWith("Z"));
+}
+
+/** Whether there is such a process; one that has ended but was not yet collected by its parent is not alive. */
+export function isAlive(pid: number): boolean {
+  if (process.platform === "linux") {
+    const state = read(`/proc/${pid}/stat`)?.replace(/^.*\) /s, "")[0];
+    return state !== undefined && state !== "Z" && state !== "X";
+  }
+  try {
+    return !execFileSync("ps", ["-o", "state=", "-p", String(pid)], { encoding: "utf8" }).startsWith("Z");
+  } catch {
+    return false;
+  }
+}
+
+/** Sends the signal; a process that is gone already is fine. */
+export function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+function fromProc(marker: string): LiveProcess[] {
+  const found: LiveProcess[] = [];
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const command = read(`/proc/${name}/cmdline`)?.replaceAll("\0", " ").trim() ?? "";
+    if (!command.includes(marker) && !read(`/proc/${name}/environ`)?.includes(marker)) continue;
+    const [state, ppid] =
+      read(`/proc/${name}/stat`)
+        ?.replace(/^.*\) /s, "")
+        .split(" ") ?? [];
+    if (state) found.push({ pid: Number(name), ppid: Number(ppid), state, command });
+  }
+  return found;
+}
+
+/** On macOS `e` shows the environment behind the command line. */
+function fromPs(marker: string): LiveProcess[] {
+  const table = execFileSync("ps", ["axeww", "-o", "pid=,ppid=,state=,command="], {
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return table.split("\n").flatMap((line) => {
+    const [, pid, ppid, state, command] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+    if (!pid || !state || !command?.includes(marker) || command.includes("axeww")) return [];
+    return [{ pid: Number(pid), ppid: Number(ppid), state, command }];
+  });
+}
+
+/** Undefined when the process ended meanwhile, or belongs to someone else. */
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,26 @@
+import Database from "better-sqlite3";
+
+/** Runs one statement on the home's store, beside the daemon if it runs; rows of a reader, else what changed. */
+// biome-ignore lint/suspicious/noExplicitAny: rows are what the statement says
+export function sqlite(home: { dir: string }, sql: string, params: unknown[] = []): any {
+  const db = new Database(`${home.dir}/agentctl.db`, { fileMustExist: true, timeout: 5_000 });
+  try {
+    const statement = db.prepare(sql);
+    return statement.reader ? statement.all(...params) : statement.run(...params);
+  } finally {
+    db.close();
+  }
+}
+
+/** Whether another process holds a lock on this SQLite file. */
+export function isLocked(path: string): boolean {
+  const db = new Database(path, { fileMustExist: true, timeout: 0 });
+  try {
+    db.exec("begin exclusive; rollback");
+    return false;
+  } catch (error) {
+    return (error as { code?: string }).code?.startsWith("SQLITE_BUSY") ?? false;
+  } finally {
+    db.close();
+  }
+}
