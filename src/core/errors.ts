@@ -1,0 +1,240 @@
+/**
+ * The catalogue of expected failures: each with its JSON-RPC code, its exit code, what it says and the command
+ * that helps. Codes below -32000 that A2A defines keep A2A's meaning. Everything that is not listed here is a
+ * bug and becomes `InternalError`.
+ */
+
+/** Facts of a failure; `id`, `state` and `allowed` are there for every error about a task. */
+export type ErrorData = Record<string, unknown>;
+
+interface Row {
+  code: number;
+  exit: number;
+  message: (data: ErrorData) => string;
+  hint?: (data: ErrorData) => string | undefined;
+}
+
+const because = (data: ErrorData) => (data.reason ? `: ${data.reason}` : "");
+const task = (data: ErrorData) => `task ${data.id}`;
+
+const catalogue = {
+  ParseError: { code: -32700, exit: 2, message: (d) => `the line is not JSON${because(d)}` },
+  InvalidRequest: { code: -32600, exit: 2, message: (d) => `not a JSON-RPC 2.0 request${because(d)}` },
+  MethodNotFound: {
+    code: -32601,
+    exit: 2,
+    message: (d) => `there is no method ${JSON.stringify(d.method)}`,
+    hint: () => "docs/socket.md lists the methods",
+  },
+  InvalidParams: { code: -32602, exit: 2, message: (d) => `${d.field}: ${d.reason}` },
+  InternalError: {
+    code: -32603,
+    exit: 70,
+    message: (d) => `a bug in agentctl${because(d)}`,
+    hint: (d) => (d.log ? `the log says more: ${d.log}` : "agentctl daemon logs"),
+  },
+  TaskNotFound: {
+    code: -32001,
+    exit: 3,
+    message: (d) => `no task ${JSON.stringify(String(d.id))}`,
+    hint: () => "agentctl list --all",
+  },
+  TaskNotCancelable: {
+    code: -32002,
+    exit: 4,
+    message: (d) => `${task(d)} is ${d.state}: it has ended and cannot be canceled`,
+    hint: (d) => `agentctl show ${d.id}`,
+  },
+  UnsupportedOperation: {
+    code: -32004,
+    exit: 4,
+    message: (d) => String(d.reason),
+    hint: (d) => d.hint as string | undefined,
+  },
+  TaskImmutable: {
+    code: -32008,
+    exit: 4,
+    message: (d) => `${task(d)} is ${d.state}: ${d.reason ?? "it has ended and never changes again"}`,
+    hint: (d) => (d.hint as string | undefined) ?? `agentctl rerun ${d.id}`,
+  },
+  TaskNotPausable: {
+    code: -32016,
+    exit: 4,
+    message: (d) => `${task(d)} is ${d.state}: ${d.reason ?? "only a task at work can be paused"}`,
+    hint: (d) => pauseHint(d),
+  },
+  TaskNotResumable: {
+    code: -32017,
+    exit: 4,
+    message: (d) => `${task(d)} is ${d.state}: ${d.reason ?? "only a suspended task can be resumed"}`,
+    hint: (d) => resumeHint(d),
+  },
+  CheckpointCorrupt: {
+    code: -32018,
+    exit: 4,
+    message: (d) => `checkpoint ${d.seq} of ${task(d)} is corrupt${because(d)}`,
+    hint: (d) =>
+      d.good
+        ? `agentctl resume ${d.id} --from ${d.good} goes on from the newest good checkpoint`
+        : `no good checkpoint is left: agentctl resume ${d.id} --from-start begins anew`,
+  },
+  CheckpointTooLarge: {
+    code: -32019,
+    exit: 1,
+    message: (d) => `${d.what ?? "the checkpoint"} has ${d.size} bytes; the largest allowed is ${d.limit}`,
+    hint: () =>
+      "keep large data in the task's directory ($AGENTCTL_TASK_DIR), or agentctl config set checkpoint.maxBytes <n>",
+  },
+  StaleAttempt: {
+    code: -32022,
+    exit: 4,
+    message: (d) => `attempt ${d.attempt ?? "?"} of ${task(d)} is over: it may change nothing any more`,
+  },
+  QueueNotFound: {
+    code: -32023,
+    exit: 3,
+    message: (d) => `there is no queue ${JSON.stringify(String(d.queue))}`,
+    hint: (d) => `agentctl queue set ${d.queue} --slots <n> makes it`,
+  },
+  QueueFull: {
+    code: -32024,
+    exit: 4,
+    message: (d) => `queue ${d.queue} is full (${d.limit} tasks)`,
+    hint: (d) => `agentctl list --queue ${d.queue}`,
+  },
+  StoreUnavailable: {
+    code: -32025,
+    exit: 6,
+    message: (d) => `the store cannot be used${because(d)}`,
+    hint: (d) => (d.hint as string | undefined) ?? "free disk space; service returns by itself",
+  },
+  CheckpointNotFound: {
+    code: -32026,
+    exit: 3,
+    message: (d) =>
+      d.seq === undefined || d.seq === null
+        ? `${task(d)} has no checkpoint or journal to continue from`
+        : `${task(d)} has no checkpoint ${d.seq}`,
+    hint: (d) =>
+      d.seq === undefined || d.seq === null
+        ? `agentctl resume ${d.id} --from-start starts it again from the beginning`
+        : `agentctl checkpoint list ${d.id}`,
+  },
+  AmbiguousName: {
+    code: -32027,
+    exit: 2,
+    message: (d) =>
+      `several open tasks are named ${JSON.stringify(d.name)}: ${(d.candidates as number[]).join(", ")}`,
+    hint: () => "use the id",
+  },
+  JournalMismatch: {
+    code: -32028,
+    exit: 4,
+    message: (d) =>
+      `the journal of ${task(d)} has step ${JSON.stringify(d.expected)} where the module calls ${JSON.stringify(d.found)}`,
+    hint: (d) => `put the module back as it was, or agentctl resume ${d.id} --from-start`,
+  },
+  VersionMismatch: {
+    code: -32030,
+    exit: 5,
+    message: (d) => `the daemon is version ${d.daemon}, this command is version ${d.client}`,
+    hint: () => "agentctl daemon restart",
+  },
+  DaemonUnreachable: {
+    code: -32031,
+    exit: 5,
+    message: (d) => `the daemon cannot be reached${because(d)}`,
+    hint: (d) => (d.hint as string | undefined) ?? (d.log ? `its log: ${d.log}` : "agentctl daemon start"),
+  },
+  HomeRefused: {
+    code: -32032,
+    exit: 5,
+    message: (d) => `the home ${d.home} is refused${because(d)}`,
+    hint: (d) => (d.hint as string | undefined) ?? "AGENTCTL_HOME=<directory> chooses another",
+  },
+} as const satisfies Record<string, Row>;
+
+/** The name of an expected failure. */
+export type ErrorName = keyof typeof catalogue;
+
+/** Every row of the catalogue, for the documentation and the test that holds it to this list. */
+export const errorRows: readonly { name: ErrorName; code: number; exit: number }[] = Object.entries(
+  catalogue,
+).map(([name, { code, exit }]) => ({ name: name as ErrorName, code, exit }));
+
+/** What crosses the socket for a failure, inside a JSON-RPC `error`. */
+export interface WireError {
+  code: number;
+  message: string;
+  data: ErrorData & { name: string; hint: string | null };
+}
+
+/** An expected failure; everything a person or a program needs is in its fields. */
+export class AgentctlError extends Error {
+  override readonly name: string;
+  readonly code: number;
+  readonly exitCode: number;
+  readonly hint: string | null;
+  readonly data: ErrorData;
+
+  constructor(
+    name: ErrorName,
+    data: ErrorData = {},
+    options?: { cause?: unknown; message?: string; hint?: string },
+  ) {
+    const row: Row = catalogue[name];
+    super(
+      options?.message ?? row.message(data),
+      options?.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.name = name;
+    this.code = row.code;
+    this.exitCode = row.exit;
+    this.hint = options?.hint ?? row.hint?.(data) ?? null;
+    this.data = data;
+  }
+
+  /** The form that crosses the socket. */
+  toWire(): WireError {
+    return {
+      code: this.code,
+      message: this.message,
+      data: { ...this.data, name: this.name, hint: this.hint },
+    };
+  }
+
+  /** The error that {@link AgentctlError.toWire} was made from, or `InternalError` for an unknown one. */
+  static fromWire(wire: { code: number; message: string; data?: unknown }): AgentctlError {
+    const { name, hint, ...data } = (wire.data ?? {}) as ErrorData;
+    const known =
+      errorRows.find((row) => row.name === name) ?? errorRows.find((row) => row.code === wire.code);
+    return new AgentctlError(known?.name ?? "InternalError", data, {
+      message: wire.message,
+      hint: typeof hint === "string" ? hint : undefined,
+    } as { message: string; hint?: string });
+  }
+}
+
+/** `error` as an expected failure; anything else becomes `InternalError` with its cause kept. */
+export function asAgentctlError(error: unknown): AgentctlError {
+  if (error instanceof AgentctlError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new AgentctlError("InternalError", { reason }, { cause: error });
+}
+
+function pauseHint({ id, state }: ErrorData): string | undefined {
+  if (state === "submitted") return `agentctl hold ${id} keeps it from being started`;
+  if (state === "input-required")
+    return `agentctl answer ${id} <text>, or agentctl cancel ${id}; it holds no slot`;
+  if (state === "completed" || state === "failed" || state === "canceled") return `agentctl rerun ${id}`;
+  return undefined;
+}
+
+function resumeHint({ id, state }: ErrorData): string | undefined {
+  if (state === "submitted")
+    return `agentctl show ${id} says what it waits for; agentctl release ${id} if it is held`;
+  if (state === "input-required") return `agentctl answer ${id} <text>`;
+  if (state === "working" || state === "resumed") return `agentctl show ${id}`;
+  if (state === "completed" || state === "failed" || state === "canceled") return `agentctl rerun ${id}`;
+  return undefined;
+}

@@ -1,0 +1,236 @@
+import type { State } from "./machine.ts";
+
+/** What a task runs: a program with arguments, or a task module. */
+export type Kind = "program" | "module";
+export const pauseModes = ["auto", "checkpoint", "freeze"] as const;
+export type PauseMode = (typeof pauseModes)[number];
+export type PauseOutcome = "cooperative" | "forced" | "frozen";
+export type PauseCause =
+  | "user"
+  | "until"
+  | "preempted"
+  | "shutdown"
+  | "limit"
+  | "lost"
+  | "corrupt"
+  | "mismatch";
+export const onLostChoices = ["resume", "suspend", "fail"] as const;
+export type OnLost = (typeof onLostChoices)[number];
+
+/** The last pause of a task; it stays after the resume. */
+export interface Pause {
+  mode: "checkpoint" | "freeze";
+  outcome: PauseOutcome | null;
+  cause: PauseCause;
+  actor: string;
+  reason: string | null;
+  at: number;
+  until: number | null;
+  /** The selector (`all`, `queue:<name>`) of a pause that also held queues; the same selector resumes it. */
+  group: string | null;
+}
+
+export interface Failure {
+  name: string;
+  code: number | null;
+  message: string;
+  data: Record<string, unknown> | null;
+}
+
+/** A question that waits for a person. */
+export interface Question {
+  prompt: string;
+  at: number;
+  choices: string[] | null;
+  /** When `fallback` is taken for the answer, or null to wait for ever. */
+  deadline: number | null;
+  fallback: string | null;
+  /** Where the answer goes in the journal. */
+  key: StepKey;
+}
+
+/** What is being done to a live attempt; durable, so that the next daemon can finish it. */
+export type Intent =
+  | {
+      kind: "pause";
+      mode: "checkpoint" | "freeze";
+      cause: PauseCause;
+      actor: string;
+      reason: string | null;
+      until: number | null;
+      group: string | null;
+      graceMs: number;
+      requestedAt: number;
+      /** The number of the newest checkpoint when the pause was asked for. */
+      checkpointSeq: number;
+      /** The process was killed because the grace time was over. */
+      forced?: boolean;
+    }
+  | { kind: "cancel"; actor: string; reason: string | null; graceMs: number }
+  | { kind: "timeout" }
+  | { kind: "leave"; to: "sleep" | "ask" };
+
+/** Names one journaled call: its kind, its name, how many calls of that name came before, counted from `base`. */
+export interface StepKey {
+  kind: "step" | "sleep" | "ask" | "messages";
+  name: string;
+  n: number;
+  /** The checkpoint from which the names are counted, 0 for the module's top. */
+  base: number;
+}
+
+/** A task as the store keeps it. Times are ms since 1970, durations ms. */
+export interface Task {
+  id: number;
+  uuid: string;
+  name: string | null;
+  kind: Kind;
+  state: State;
+  held: boolean;
+  queue: string;
+  priority: number;
+  labels: Record<string, string>;
+  argv: string[] | null;
+  module: { path: string; sha256: string } | null;
+  input: unknown;
+  after: number | null;
+  /** The task in `after` has not completed yet. */
+  blocked: boolean;
+  cwd: string;
+  envHash: string;
+  envFile: string | null;
+  key: string | null;
+  retries: number;
+  backoffMs: number;
+  timeoutMs: number | null;
+  graceMs: number | null;
+  pauseMode: PauseMode;
+  pauseSignal: string;
+  onLost: OnLost | null;
+  attempt: number;
+  failures: number;
+  losses: number;
+  notBefore: number | null;
+  delay: "time" | "backoff" | null;
+  intent: Intent | null;
+  pauseAt: {
+    at: number;
+    mode: PauseMode;
+    graceMs: number | null;
+    until: number | null;
+    actor: string;
+    reason: string | null;
+  } | null;
+  pause: Pause | null;
+  /** The process of a suspended or resumed task still exists, stopped. */
+  frozen: boolean;
+  /** The checkpoint that the next attempt starts from: null for the newest, 0 for none. */
+  resumeFrom: number | null;
+  /** The module called a step at least once, so its journal says where it was. */
+  journaled: boolean;
+  question: Question | null;
+  progress: { done: number; total: number | null; message: string | null } | null;
+  pid: number | null;
+  createdAt: number;
+  startedAt: number | null;
+  updatedAt: number;
+  endedAt: number | null;
+  /** Running time of ended phases; the current one counts from `phaseAt`. */
+  runMs: number;
+  pausedMs: number;
+  /** When the present state began. */
+  phaseAt: number;
+  exitCode: number | null;
+  signal: string | null;
+  result: unknown;
+  error: Failure | null;
+  /** The newest usable checkpoint, without its bytes. */
+  checkpoint: CheckpointInfo | null;
+}
+
+export type AttemptOutcome =
+  | "completed"
+  | "failed"
+  | "canceled"
+  | "cooperative"
+  | "forced"
+  | "lost"
+  | "sleep"
+  | "asked"
+  | "mismatch";
+
+export interface Attempt {
+  taskId: number;
+  n: number;
+  token: string;
+  /** Names the run files and is shown by `ps`; no secret. */
+  runKey: string;
+  bootId: string;
+  pid: number | null;
+  /** Clock ticks since boot at which the process began: with pid and boot id it names one process for ever. */
+  pidStart: number | null;
+  saidHello: boolean;
+  startedAt: number;
+  endedAt: number | null;
+  outcome: AttemptOutcome | null;
+  exitCode: number | null;
+  signal: string | null;
+  /** What a module returned or threw, durable before its process ends. */
+  result: { value: unknown } | { error: Failure } | null;
+}
+
+export interface CheckpointInfo {
+  seq: number;
+  attempt: number;
+  size: number;
+  sha256: string;
+  createdAt: number;
+  label: string | null;
+  /** Steps acknowledged before it: its place in the journal. */
+  position: number;
+  /** The base from which a module that continues from it counts names. */
+  base: number;
+  superseded: boolean;
+}
+
+/** One acknowledged call of a module. */
+export interface Step extends StepKey {
+  /** The how-manieth acknowledgement of the task this was; the journal's order. */
+  position: number;
+  /** The how-manieth call since `base` this was. */
+  call: number;
+  /** Nothing else was in flight from its call to its end. */
+  alone: boolean;
+  attempt: number;
+  startedAt: number;
+  endedAt: number;
+  size: number;
+  /** JSON text of the result. */
+  result: string;
+}
+
+export interface TaskEvent {
+  seq: number;
+  at: number;
+  task: number;
+  attempt: number | null;
+  from: State | null;
+  to: State | null;
+  cause: string;
+  actor: string;
+  data: Record<string, unknown> | null;
+}
+
+export interface Queue {
+  name: string;
+  slots: number;
+  /** Who holds it: `user`, or the selector of a pause (`all`, `queue:<name>`); null when it is not held. */
+  heldBy: string | null;
+}
+
+export interface Message {
+  id: number;
+  text: string;
+  at: number;
+  actor: string;
+}

@@ -1,0 +1,50 @@
+import { createHash } from "node:crypto";
+import { homedir, tmpdir, userInfo } from "node:os";
+import { join, resolve } from "node:path";
+
+/** The places of one home. */
+export interface Paths {
+  home: string;
+  database: string;
+  lock: string;
+  socket: string;
+  log: string;
+  config: string;
+  logs: string;
+  tasks: string;
+  backups: string;
+  env: string;
+  run: string;
+}
+
+/** `sockaddr_un.sun_path` holds 108 bytes on Linux and 104 on macOS, with the closing NUL. */
+const LONGEST_SOCKET_PATH = 103;
+
+/**
+ * The places below `AGENTCTL_HOME` (default `~/.agentctl`). Where the home's path is too long for a socket, the
+ * socket is in the runtime directory, named by the home.
+ */
+export function pathsOf(env: Record<string, string | undefined>): Paths {
+  const home = resolve(env.AGENTCTL_HOME || join(env.HOME || homedir(), ".agentctl"));
+  const inHome = join(home, "agentctl.sock");
+  const socket = Buffer.byteLength(inHome) <= LONGEST_SOCKET_PATH ? inHome : runtimeSocket(home, env);
+  return {
+    home,
+    database: join(home, "agentctl.db"),
+    lock: join(home, "daemon.lock"),
+    socket,
+    log: join(home, "daemon.log"),
+    config: join(home, "config.json"),
+    logs: join(home, "logs"),
+    tasks: join(home, "tasks"),
+    backups: join(home, "backups"),
+    env: join(home, "env"),
+    run: join(home, "run"),
+  };
+}
+
+function runtimeSocket(home: string, env: Record<string, string | undefined>): string {
+  const name = createHash("sha256").update(home).digest("hex").slice(0, 16);
+  const base = env.XDG_RUNTIME_DIR || join(tmpdir(), `agentctl-${userInfo().uid}`);
+  return join(base, `agentctl-${name}.sock`);
+}
