@@ -1,0 +1,242 @@
+/**
+ * Rules about the sources that neither the compiler nor the linter holds. Each is data or one function from a file to
+ * what is wrong in it, and each comes with a planted violation, so that none can pass without looking.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join, normalize } from "node:path";
+import { describe, expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "..");
+
+interface Source {
+  path: string;
+  text: string;
+}
+
+interface Guard {
+  rule: string;
+  check: (source: Source) => string[];
+  planted: Source;
+  /** Which files it looks at, by folder and ending, when not the sources. */
+  in?: [folder: string, ending: string];
+}
+
+/** Who may import whom. A new arrow goes in here with its reason, and nowhere else. */
+const rooms: Record<string, { may: string[]; because: string }> = {
+  core: { may: [], because: "what states and transitions mean depends on nothing" },
+  protocol: { may: ["core"], because: "the wire has one definition, for both of its ends" },
+  store: { may: ["core"], because: "the store knows no processes and no wire" },
+  runner: {
+    may: ["core", "protocol"],
+    because: "the runner knows no tables; it tells the engine by callback",
+  },
+  "runner/host": {
+    may: ["core", "protocol", "client", "sdk"],
+    because: "the host of a module is a process of its own, and to the daemon a client",
+  },
+  engine: { may: ["core", "store", "runner"], because: "the engine knows neither socket nor command line" },
+  daemon: {
+    may: ["core", "engine", "protocol", "store", "runner"],
+    because:
+      "the daemon and the command line meet on the socket only; main.ts puts store, runner and engine together",
+  },
+  client: { may: ["core", "protocol"], because: "the client knows the daemon by its socket" },
+  cli: {
+    may: ["core", "client", "protocol"],
+    because: "the command line and the daemon meet on the socket only",
+  },
+  sdk: { may: ["core", "protocol", "client"], because: "a task module carries nothing of the daemon" },
+};
+
+/** Packages that belong to one place, and why; others are free outside of core. */
+const packages: Record<string, { in: RegExp; because: string }> = {
+  "better-sqlite3": {
+    in: /^src\/(store\/sqlite|daemon)\//,
+    because: "who else reads the file bypasses the store",
+  },
+  pino: { in: /^src\/daemon\//, because: "the daemon's log has one writer" },
+  valibot: { in: /^src\/protocol\//, because: "what crosses the wire is defined in one place" },
+  commander: { in: /^src\/cli\//, because: "arguments are parsed in the command line" },
+  chalk: { in: /^src\/cli\//, because: "colour is the command line's" },
+  ora: { in: /^src\/cli\//, because: "spinners are the command line's" },
+  "cli-table3": { in: /^src\/cli\//, because: "tables are the command line's" },
+  tsx: { in: /^src\/runner\/host\//, because: "only the module host loads TypeScript" },
+};
+
+/** The edges of a process, where its environment is read and its end is decided. */
+const edges = /^src\/((daemon|cli)\/main\.ts|runner\/host\/)/;
+
+interface Import {
+  from: string;
+  isType: boolean;
+}
+
+function importsOf(text: string): Import[] {
+  const statements = text.matchAll(
+    /^\s*(?:import|export)\s+(type\s)?(?:[^;"'()]*?\bfrom\s*)?["']([^"']+)["']/gm,
+  );
+  const calls = text.matchAll(/\b(?:import|require)\(\s*["']([^"']+)["']/g);
+  return [
+    ...[...statements].map(([, type, from = ""]) => ({ from, isType: type !== undefined })),
+    ...[...calls].map(([, from = ""]) => ({ from, isType: false })),
+  ];
+}
+
+function resolved(path: string, { from }: Import): string {
+  return from.startsWith(".") ? normalize(join(path, "..", from)) : from;
+}
+
+function roomOf(path: string): string {
+  return /^src\/(runner\/host|[^/]+)\//.exec(path)?.[1] ?? "";
+}
+
+function forbiddenRooms({ path, text }: Source): string[] {
+  const room = roomOf(path);
+  const rule = rooms[room];
+  if (!rule) return path === "src/text-modules.d.ts" ? [] : [`${path}: no room of the table`];
+  return importsOf(text)
+    .map((each) => resolved(path, each))
+    .filter((target) => target.startsWith("src/") && roomOf(target) !== room)
+    .filter((target) => !rule.may.includes(roomOf(target)))
+    .map((target) => `${path} imports ${target}, but ${rule.because}`);
+}
+
+function forbiddenPackages({ path, text }: Source): string[] {
+  return importsOf(text).flatMap(({ from }) => {
+    if (from.startsWith(".")) return [];
+    if (roomOf(path) === "core") return [`${path} imports ${from}, but core imports nothing, not even node:`];
+    const rule = packages[from.split("/")[0] ?? ""];
+    return rule && !rule.in.test(path) ? [`${path} imports ${from}, but ${rule.because}`] : [];
+  });
+}
+
+/** One message for each line of the code, comments aside, that matches. */
+function matches(pattern: RegExp, message: string, except = /^$/) {
+  return ({ path, text }: Source): string[] => {
+    if (except.test(path)) return [];
+    const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+    return code.split("\n").flatMap((line) => (pattern.test(line) ? [`${path}: ${message}`] : []));
+  };
+}
+
+function repeatedNames({ path, text }: Source): string[] {
+  const names = [...text.matchAll(/^\s*(?:it|test)(?:\.\w+)*\(\s*(["'`])(.*?)\1/gm)].map(
+    ([, , name]) => name,
+  );
+  return names
+    .filter((name, at) => names.indexOf(name) !== at)
+    .map((name) => `${path}: two tests are named "${name}"`);
+}
+
+const guards: Guard[] = [
+  {
+    rule: "rooms import what the table allows",
+    check: forbiddenRooms,
+    planted: {
+      path: "src/cli/commands/stop.ts",
+      text: 'import {\n  serve,\n} from "../../daemon/server.ts";',
+    },
+  },
+  {
+    rule: "packages stay in their rooms, and core has none",
+    check: forbiddenPackages,
+    planted: { path: "src/core/time.ts", text: 'import "node:os";' },
+  },
+  {
+    rule: "a process ends by itself, with process.exitCode",
+    check: matches(
+      /\bprocess\.exit\(|"node:process"/,
+      "process.exit cuts off what is not yet written",
+      edges,
+    ),
+    planted: { path: "src/engine/pause.ts", text: "  process.exit(1);" },
+  },
+  {
+    rule: "the environment is read at the edges",
+    check: matches(/\bprocess\.env\b/, "process.env is read at the edge and handed in", edges),
+    planted: { path: "src/client/dial.ts", text: "const home = process.env.HOME;" },
+  },
+  {
+    rule: "time comes from the clock",
+    check: matches(/\bDate\.now\(|\bnew Date\(\)/, "the time comes from Clock", /^src\/core\/time\.ts$/),
+    planted: { path: "src/engine/plan.ts", text: "const now = Date.now();" },
+  },
+  {
+    rule: "exports are listed by name",
+    check: matches(/^\s*export \*/, "export * hides what is exported"),
+    planted: { path: "src/sdk/index.ts", text: 'export * from "./task.ts";' },
+  },
+  {
+    rule: "folders and files are named for their subject",
+    check: ({ path }) =>
+      /\b(utils?|helpers?|common|lib|misc)(\/|\.ts$)/.test(path) ? [`${path}: name the subject`] : [],
+    planted: { path: "src/store/utils/rows.ts", text: "" },
+  },
+  {
+    rule: "a file has at most 300 lines",
+    check: ({ path, text }) => (text.trimEnd().split("\n").length > 300 ? [`${path}: holds two ideas`] : []),
+    planted: { path: "src/engine/engine.ts", text: "x\n".repeat(301) },
+  },
+  {
+    rule: "test names are unique within a file",
+    in: ["test", ".test.ts"],
+    check: repeatedNames,
+    planted: { path: "test/unit/x.test.ts", text: 'test("same", () => {});\n  it.only("same", () => {});' },
+  },
+];
+
+/** The path of imports, types aside, that leads from a file to a package; undefined when none does. */
+function wayTo(
+  name: string,
+  from: string,
+  textOf: (path: string) => string | undefined,
+): string[] | undefined {
+  const seen = new Set<string>();
+  const visit = (path: string): string[] | undefined => {
+    if (path === name) return [path];
+    const text = seen.has(path) ? undefined : textOf(path);
+    seen.add(path);
+    for (const each of importsOf(text ?? "").filter(({ isType }) => !isType)) {
+      const way = visit(resolved(path, each));
+      if (way) return [path, ...way];
+    }
+    return undefined;
+  };
+  return visit(from);
+}
+
+function sourcesOf(folder = "src", ending = ".ts"): Source[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => join(folder, name))
+    .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
+}
+
+describe.each(guards)("$rule", ({ check, planted, in: place = [] }) => {
+  test("in every file", () => {
+    expect(sourcesOf(...place).flatMap(check)).toEqual([]);
+  });
+
+  test("and a planted violation is found", () => {
+    expect(check(planted)).toHaveLength(1);
+  });
+});
+
+describe("the command line starts without the schemas", () => {
+  const sources = new Map(sourcesOf().map(({ path, text }) => [path, text]));
+
+  test("no import leads from its main file to valibot", () => {
+    expect(wayTo("valibot", "src/cli/main.ts", (path) => sources.get(path))).toBeUndefined();
+  });
+
+  test("and a planted one is found", () => {
+    const planted: Record<string, string> = {
+      "src/cli/main.ts": 'await import("../client/dial.ts");',
+      "src/client/dial.ts":
+        'import type { A } from "./a.ts";\nimport { methods } from "../protocol/methods.ts";',
+      "src/protocol/methods.ts": 'import * as v from "valibot";',
+    };
+    const way = ["src/cli/main.ts", "src/client/dial.ts", "src/protocol/methods.ts", "valibot"];
+    expect(wayTo("valibot", "src/cli/main.ts", (path) => planted[path])).toEqual(way);
+  });
+});
