@@ -35,6 +35,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "e2e",
+          sequence: { groupOrder: 1 },
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: needsBuild,
           testTimeout: 30_000,
@@ -45,6 +46,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "faults",
+          sequence: { groupOrder: 2 },
           include: ["test/faults/**/*.test.ts"],
           globalSetup: needsBuild,
           testTimeout: 60_000,

@@ -115,7 +115,9 @@ function matches(pattern: RegExp, message: string, except = /^$/) {
   return ({ path, text }: Source): string[] => {
     if (except.test(path)) return [];
     const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
-    return code.split("\n").flatMap((line) => (pattern.test(line) ? [`${path}: ${message}`] : []));
+    return code
+      .split("\n")
+      .flatMap((line) => (pattern.test(line) ? [`${path}, ${line.trim()}: ${message}`] : []));
   };
 }
 
@@ -174,7 +176,10 @@ const guards: Guard[] = [
   },
   {
     rule: "a file has at most 300 lines",
-    check: ({ path, text }) => (text.trimEnd().split("\n").length > 300 ? [`${path}: holds two ideas`] : []),
+    check: ({ path, text }) => {
+      const lines = text.trimEnd().split("\n").length;
+      return lines > 300 ? [`${path}: ${lines} lines hold two ideas`] : [];
+    },
     planted: { path: "src/engine/engine.ts", text: "x\n".repeat(301) },
   },
   {
