@@ -47,6 +47,8 @@ export interface Question {
   fallback: string | null;
   /** Where the answer goes in the journal. */
   key: StepKey;
+  call: number;
+  alone: boolean;
 }
 
 /** What is being done to a live attempt; durable, so that the next daemon can finish it. */

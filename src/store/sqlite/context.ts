@@ -1,0 +1,88 @@
+import type Database from "better-sqlite3";
+import { AgentctlError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
+import { changedCells, type Row, taskCells, taskColumns, toTask } from "./rows.ts";
+
+/** The live attempt that a token authorises. */
+export interface Live {
+  taskId: number;
+  n: number;
+}
+
+/**
+ * What the parts of the SQLite store share: prepared statements, and the reading and writing of one task inside
+ * a transaction.
+ */
+export class Context {
+  readonly db: Database.Database;
+  readonly #statements = new Map<string, Database.Statement>();
+
+  constructor(db: Database.Database) {
+    this.db = db;
+  }
+
+  /** The statement for `sql`, prepared once. */
+  sql(sql: string): Database.Statement {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  row(sql: string, ...params: unknown[]): Row | undefined {
+    return this.sql(sql).get(...params) as Row | undefined;
+  }
+
+  rows(sql: string, ...params: unknown[]): Row[] {
+    return this.sql(sql).all(...params) as Row[];
+  }
+
+  run(sql: string, ...params: unknown[]): number {
+    return this.sql(sql).run(...params).changes;
+  }
+
+  /** The task; throws `TaskNotFound`. */
+  task(id: number): Task {
+    const row = this.row("select * from tasks where id = ?", id);
+    if (!row) throw new AgentctlError("TaskNotFound", { id });
+    return toTask(row);
+  }
+
+  /** Writes the fields in which `after` differs from `before`, and answers `after`. */
+  write(before: Task, after: Task): Task {
+    const cells = changedCells(before, after);
+    const columns = Object.keys(cells);
+    if (columns.length === 0) return after;
+    const sql = `update tasks set ${columns.map((column) => `${column} = @${column}`).join(", ")} where id = @id`;
+    this.sql(sql).run({ ...cells, id: before.id });
+    return after;
+  }
+
+  /** Inserts a task without its id, and answers it with the id that it got. */
+  insert(task: Omit<Task, "id">): Task {
+    const columns = taskColumns.filter((column) => column !== "id");
+    const sql = `insert into tasks (${columns.join(", ")}) values (${columns.map((c) => `@${c}`).join(", ")})`;
+    const cells = taskCells({ ...task, id: 0 });
+    const { lastInsertRowid } = this.sql(sql).run(cells);
+    return { ...task, id: Number(lastInsertRowid) };
+  }
+
+  /** The attempt that `token` authorises to write; throws `StaleAttempt` unless it is the live one of its task. */
+  live(token: string): Live {
+    const row = this.row(
+      `select a.task_id, a.n, a.ended_at, t.state, t.attempt from attempts a
+       join tasks t on t.id = a.task_id where a.token = ?`,
+      token,
+    );
+    if (row && row.state === "working" && row.attempt === row.n && row.ended_at === null) {
+      return { taskId: row.task_id as number, n: row.n as number };
+    }
+    throw new AgentctlError("StaleAttempt", {
+      id: row?.task_id ?? null,
+      state: row?.state ?? null,
+      attempt: row?.n ?? null,
+    });
+  }
+}

@@ -1,0 +1,86 @@
+import type Database from "better-sqlite3";
+import { AgentctlError } from "../../core/errors.ts";
+
+interface Write {
+  name: string;
+  run: () => unknown;
+  resolve: (value: never) => void;
+  reject: (error: unknown) => void;
+}
+
+/** Called at named moments; a fault test makes it end the process there. */
+export type FaultPoint = (point: string) => void;
+
+const FULL_OR_BROKEN = /^SQLITE_(FULL|IOERR|CORRUPT|NOTADB|READONLY|CANTOPEN|BUSY|NOMEM)/;
+
+/** `error` as the store tells it: what SQLite refuses for want of space or health is `StoreUnavailable`. */
+export function storeError(error: unknown): unknown {
+  const code = (error as { code?: unknown }).code;
+  if (typeof code !== "string" || !FULL_OR_BROKEN.test(code)) return error;
+  const full = code.startsWith("SQLITE_FULL");
+  const reason = full ? "the disk is full" : `${(error as Error).message} (${code})`;
+  return new AgentctlError("StoreUnavailable", { reason, sqlite: code }, { cause: error });
+}
+
+/**
+ * Writes that arrive in one turn of the event loop share one transaction, and their promises settle after its
+ * commit: at a hundred rows a commit `synchronous=FULL` costs what NORMAL costs. A write that throws is rolled
+ * back alone; where SQLite rolls the whole transaction back (disk full), the whole batch is refused.
+ */
+export class GroupCommit {
+  #queue: Write[] = [];
+  readonly #db: Database.Database;
+  readonly #fault: FaultPoint;
+  readonly #committed: () => void;
+
+  constructor(db: Database.Database, hooks: { fault: FaultPoint; committed: () => void }) {
+    this.#db = db;
+    this.#fault = hooks.fault;
+    this.#committed = hooks.committed;
+  }
+
+  /** Runs `run` in the next transaction; settles when that is on disk. `name` names its fault points. */
+  write<T>(name: string, run: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#queue.length === 0) setImmediate(() => this.flush());
+      this.#queue.push({ name, run, resolve: resolve as (value: never) => void, reject });
+    });
+  }
+
+  /** Commits what waits; called by itself at the end of the turn. */
+  flush(): void {
+    const batch = this.#queue;
+    if (batch.length === 0) return;
+    this.#queue = [];
+    const settled: (() => void)[] = [];
+    try {
+      this.#db.exec("begin immediate");
+      for (const write of batch) settled.push(this.#one(write, batch.length === 1));
+      for (const write of batch) this.#fault(`${write.name}:before-commit`);
+      this.#db.exec("commit");
+    } catch (error) {
+      if (this.#db.inTransaction) this.#db.exec("rollback");
+      for (const write of batch) write.reject(storeError(error));
+      return;
+    }
+    for (const write of batch) this.#fault(`${write.name}:after-commit`);
+    this.#committed();
+    for (const settle of settled) settle();
+  }
+
+  #one(write: Write, alone: boolean): () => void {
+    if (!alone) this.#db.exec("savepoint one");
+    try {
+      const value = write.run() as never;
+      if (!alone) this.#db.exec("release one");
+      return () => write.resolve(value);
+    } catch (error) {
+      if (!this.#db.inTransaction) throw error;
+      // Alone, an empty or half-done transaction must not be committed; with others, only this one is undone.
+      if (alone) throw error;
+      this.#db.exec("rollback to one; release one");
+      const told = storeError(error);
+      return () => write.reject(told);
+    }
+  }
+}

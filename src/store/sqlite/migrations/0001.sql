@@ -1,0 +1,177 @@
+-- tasks: one row for each piece of work, from submission until deletion. `state` moves only along the table in
+-- core/machine.ts, each move in one transaction with its row in `events`. `attempt` is the number of the newest
+-- attempt; every write on behalf of an attempt must name it. `intent` is what is being done to the live attempt
+-- and must be finished by whoever finds it. `wake_at` is the next time at which the task wants attention
+-- (a delay, the end of a pause, a pause to come, a question's deadline). Structured values are JSON.
+--
+-- attempts: one row for each process lifetime of a task. `token` authorises it; `pid`, `pid_start` and `boot_id`
+-- name its process for ever; `run_key` names the files in which its guard leaves pid and exit status.
+--
+-- checkpoints: the bytes that a task saved, checksummed. `position` is the number of steps acknowledged before
+-- it, `base` the checkpoint from which a module that continues from it counts the names of its steps.
+--
+-- steps: the journal. One row for each acknowledged call of a module, in order of acknowledgement (`position`).
+--
+-- messages: what was sent to a task; `position` is the journal's place at which it was delivered.
+--
+-- events: one row for each committed change of a task, numbered over all tasks, never edited.
+--
+-- queues: named lines with their slots; `held_by` is `user` or the selector of the pause that holds the queue.
+--
+-- Ids and event numbers are never used again (autoincrement), so a script never reaches the wrong task.
+
+create table tasks (
+  id integer primary key autoincrement,
+  uuid text not null unique,
+  name text,
+  kind text not null,
+  state text not null,
+  held integer not null,
+  queue text not null,
+  priority integer not null,
+  labels text not null,
+  argv text,
+  module text,
+  input text,
+  after integer,
+  blocked integer not null,
+  cwd text not null,
+  env_hash text not null,
+  env_file text,
+  key text unique,
+  retries integer not null,
+  backoff_ms integer not null,
+  timeout_ms integer,
+  grace_ms integer,
+  pause_mode text not null,
+  pause_signal text not null,
+  on_lost text,
+  attempt integer not null,
+  failures integer not null,
+  losses integer not null,
+  not_before integer,
+  delay text,
+  intent text,
+  pause_at text,
+  pause text,
+  frozen integer not null,
+  resume_from integer,
+  journaled integer not null,
+  question text,
+  progress text,
+  pid integer,
+  created_at integer not null,
+  started_at integer,
+  updated_at integer not null,
+  ended_at integer,
+  run_ms integer not null,
+  paused_ms integer not null,
+  phase_at integer not null,
+  exit_code integer,
+  signal text,
+  result text,
+  error text,
+  checkpoint text,
+  wake_at integer
+) strict;
+
+create index tasks_state on tasks (state);
+create index tasks_waiting on tasks (queue, priority desc, id)
+  where state in ('submitted', 'resumed') and held = 0 and blocked = 0;
+create index tasks_working on tasks (queue) where state = 'working';
+create index tasks_open on tasks (id) where ended_at is null;
+create index tasks_ended on tasks (ended_at) where ended_at is not null;
+create index tasks_name on tasks (name) where name is not null;
+create index tasks_after on tasks (after) where blocked = 1;
+create index tasks_wake on tasks (wake_at) where wake_at is not null;
+create index tasks_env on tasks (env_hash) where ended_at is null;
+
+create table attempts (
+  task_id integer not null references tasks (id) on delete cascade,
+  n integer not null,
+  token text not null unique,
+  run_key text not null,
+  boot_id text not null,
+  pid integer,
+  pid_start integer,
+  said_hello integer not null,
+  started_at integer not null,
+  ended_at integer,
+  outcome text,
+  exit_code integer,
+  signal text,
+  result text,
+  primary key (task_id, n)
+) strict;
+
+create table checkpoints (
+  task_id integer not null references tasks (id) on delete cascade,
+  seq integer not null,
+  attempt integer not null,
+  data blob not null,
+  size integer not null,
+  sha256 text not null,
+  created_at integer not null,
+  label text,
+  nonce text,
+  position integer not null,
+  base integer not null,
+  superseded integer not null,
+  primary key (task_id, seq)
+) strict;
+
+create table steps (
+  task_id integer not null references tasks (id) on delete cascade,
+  position integer not null,
+  kind text not null,
+  name text not null,
+  n integer not null,
+  base integer not null,
+  call integer not null,
+  alone integer not null,
+  attempt integer not null,
+  started_at integer not null,
+  ended_at integer not null,
+  size integer not null,
+  result text not null,
+  primary key (task_id, position)
+) strict;
+create unique index steps_key on steps (task_id, base, kind, name, n);
+
+create table messages (
+  id integer primary key autoincrement,
+  task_id integer not null references tasks (id) on delete cascade,
+  text text not null,
+  at integer not null,
+  actor text not null,
+  position integer
+) strict;
+create index messages_waiting on messages (task_id, id) where position is null;
+
+create table artifacts (
+  task_id integer not null references tasks (id) on delete cascade,
+  name text not null,
+  size integer not null,
+  sha256 text not null,
+  created_at integer not null,
+  primary key (task_id, name)
+) strict;
+
+create table events (
+  seq integer primary key autoincrement,
+  at integer not null,
+  task_id integer not null,
+  attempt integer,
+  from_state text,
+  to_state text,
+  cause text not null,
+  actor text not null,
+  data text
+) strict;
+create index events_task on events (task_id, seq);
+
+create table queues (
+  name text primary key,
+  slots integer not null,
+  held_by text
+) strict;

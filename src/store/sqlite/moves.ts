@@ -1,0 +1,242 @@
+import { AgentctlError } from "../../core/errors.ts";
+import { isTerminal, next, openStates } from "../../core/machine.ts";
+import type { Task } from "../../core/task.ts";
+import { type Change, IllegalMove, type Patch, type Seed } from "../store.ts";
+import type { Context } from "./context.ts";
+import { forgetAfter } from "./journal.ts";
+
+/** Inserts the tasks of `seeds` with their first events; a seed whose key exists is answered with its task. */
+export function create(ctx: Context, seed: Seed): { task: Task; created: boolean } {
+  const existing = seed.key === null ? undefined : ctx.row("select id from tasks where key = ?", seed.key);
+  if (existing) return { task: ctx.task(existing.id as number), created: false };
+  if (!ctx.row("select 1 from queues where name = ?", seed.queue)) {
+    throw new AgentctlError("QueueNotFound", { queue: seed.queue });
+  }
+  const { at, actor, checkpoint, ...given } = seed;
+  const dependency = seed.after === null ? null : ctx.task(seed.after);
+  const task = ctx.insert({
+    ...given,
+    ...untouched,
+    blocked: dependency !== null && dependency.state !== "completed",
+    delay: seed.notBefore === null ? null : "time",
+    createdAt: at,
+    updatedAt: at,
+    phaseAt: at,
+  });
+  event(ctx, {
+    at,
+    actor,
+    cause: "run",
+    task: task.id,
+    attempt: null,
+    from: null,
+    to: "submitted",
+    data: null,
+  });
+  if (dependency && dependency.state !== "completed" && isTerminal(dependency.state)) {
+    return { task: refuseDependent(ctx, task, dependency, at), created: true };
+  }
+  return { task, created: true };
+}
+
+const untouched = {
+  state: "submitted",
+  attempt: 0,
+  failures: 0,
+  losses: 0,
+  intent: null,
+  pauseAt: null,
+  pause: null,
+  frozen: false,
+  resumeFrom: null,
+  journaled: false,
+  question: null,
+  progress: null,
+  pid: null,
+  startedAt: null,
+  endedAt: null,
+  runMs: 0,
+  pausedMs: 0,
+  exitCode: null,
+  signal: null,
+  result: null,
+  error: null,
+  checkpoint: null,
+} as const;
+
+/** One move: the compare-and-swap, the attempt that begins or ends with it, its event, and what depends on it. */
+export function move(ctx: Context, change: Change): Task {
+  const before = ctx.task(change.id);
+  if (change.attempt !== undefined && change.attempt !== before.attempt) {
+    throw new AgentctlError("StaleAttempt", { id: before.id, state: before.state, attempt: change.attempt });
+  }
+  const to = next(before.state, change.transition);
+  if (to === undefined) throw new IllegalMove(before, change.transition);
+  if (change.continueFrom !== undefined) forgetAfter(ctx, before.id, change.continueFrom);
+  const current = change.continueFrom === undefined ? before : ctx.task(change.id);
+  const moved = settle({ ...current, state: to }, before, change);
+  const after = ctx.write(current, moved);
+  attempts(ctx, before, after, change);
+  event(ctx, {
+    at: change.at,
+    actor: change.actor,
+    cause: change.cause,
+    task: after.id,
+    attempt: after.attempt || null,
+    from: before.state,
+    to,
+    data: change.data ?? null,
+  });
+  if (isTerminal(to)) settleDependents(ctx, after, change.at);
+  return after;
+}
+
+/** The fields that follow from leaving one state and entering another. */
+function settle(task: Task, before: Task, change: Change): Task {
+  const { at } = change;
+  const inPhase = Math.max(0, at - before.phaseAt);
+  if (before.state === "working") {
+    const ran = change.ranMs ?? inPhase;
+    task.runMs += ran;
+    // What the wall clock counts and the machine's own does not is time that it slept.
+    task.pausedMs += Math.max(0, inPhase - ran);
+    task.intent = null;
+    task.pid = null;
+  }
+  if (before.state === "suspended") task.pausedMs += inPhase;
+  task.phaseAt = at;
+  task.updatedAt = at;
+  if (task.state === "working") {
+    Object.assign(task, { notBefore: null, delay: null, exitCode: null, signal: null, error: null });
+    task.startedAt ??= at;
+  }
+  if (change.begin) task.attempt = before.attempt + 1;
+  if (isTerminal(task.state)) {
+    Object.assign(task, {
+      endedAt: at,
+      question: null,
+      pauseAt: null,
+      held: false,
+      frozen: false,
+      pid: null,
+    });
+    Object.assign(task, { notBefore: null, delay: null });
+  }
+  return Object.assign(task, change.set);
+}
+
+function attempts(ctx: Context, before: Task, after: Task, change: Change): void {
+  if (change.end) {
+    ctx.run(
+      "update attempts set ended_at = ?, outcome = ?, exit_code = ?, signal = ? where task_id = ? and n = ?",
+      change.end.endedAt,
+      change.end.outcome,
+      change.end.exitCode,
+      change.end.signal,
+      before.id,
+      before.attempt,
+    );
+  }
+  if (change.begin) {
+    ctx.run(
+      `insert into attempts (task_id, n, token, run_key, boot_id, said_hello, started_at) values (?, ?, ?, ?, ?, 0, ?)`,
+      after.id,
+      after.attempt,
+      change.begin.token,
+      change.begin.runKey,
+      change.begin.bootId,
+      change.at,
+    );
+  }
+}
+
+function settleDependents(ctx: Context, ended: Task, at: number): void {
+  for (const row of ctx.rows("select id from tasks where after = ? and blocked = 1", ended.id)) {
+    const dependent = ctx.task(row.id as number);
+    if (ended.state === "completed") ctx.write(dependent, { ...dependent, blocked: false, updatedAt: at });
+    else if (openStates.includes(dependent.state)) refuseDependent(ctx, dependent, ended, at);
+  }
+}
+
+function refuseDependent(ctx: Context, dependent: Task, dependency: Task, at: number): Task {
+  const message = `task ${dependency.id}, which it comes after, is ${dependency.state}`;
+  const error = {
+    name: "DependencyFailed",
+    code: null,
+    message,
+    data: { on: dependency.id, state: dependency.state },
+  };
+  return move(ctx, {
+    id: dependent.id,
+    transition: "refuse",
+    at,
+    cause: "dependency",
+    actor: "daemon",
+    data: { on: dependency.id },
+    set: { error },
+  });
+}
+
+/** Changes fields of a task without a move; an `event` makes it known. */
+export function update(
+  ctx: Context,
+  id: number,
+  patch: Patch,
+  where: { states?: readonly Task["state"][]; event?: { cause: string; actor: string; at: number } },
+): Task {
+  const before = ctx.task(id);
+  if (where.states && !where.states.includes(before.state)) {
+    throw new AgentctlError("TaskImmutable", { id, state: before.state, allowed: where.states });
+  }
+  const after = ctx.write(before, { ...before, ...patch, updatedAt: where.event?.at ?? before.updatedAt });
+  if (where.event) {
+    const { cause, actor, at } = where.event;
+    const attempt = before.attempt || null;
+    event(ctx, { at, actor, cause, task: id, attempt, from: before.state, to: before.state, data: null });
+  }
+  return after;
+}
+
+/** Deletes an ended task with all that hangs on it; one event tells that it is gone. */
+export function remove(ctx: Context, id: number, by: { at: number; actor: string }): Task {
+  const task = ctx.task(id);
+  if (!isTerminal(task.state)) {
+    const reason = `task ${id} is ${task.state}: only a task that has ended can be deleted`;
+    throw new AgentctlError("UnsupportedOperation", {
+      id,
+      state: task.state,
+      reason,
+      hint: `agentctl cancel ${id}`,
+    });
+  }
+  ctx.run("delete from tasks where id = ?", id);
+  ctx.run("delete from events where task_id = ?", id);
+  event(ctx, { ...by, cause: "delete", task: id, attempt: null, from: task.state, to: null, data: null });
+  return task;
+}
+
+function event(
+  ctx: Context,
+  e: {
+    at: number;
+    actor: string;
+    cause: string;
+    task: number;
+    attempt: number | null;
+    from: string | null;
+    to: string | null;
+    data: Record<string, unknown> | null;
+  },
+): void {
+  ctx.run(
+    "insert into events (at, task_id, attempt, from_state, to_state, cause, actor, data) values (?, ?, ?, ?, ?, ?, ?, ?)",
+    e.at,
+    e.task,
+    e.attempt,
+    e.from,
+    e.to,
+    e.cause,
+    e.actor,
+    e.data === null ? null : JSON.stringify(e.data),
+  );
+}

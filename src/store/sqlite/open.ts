@@ -1,0 +1,94 @@
+import { chmodSync, existsSync, readdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import Database from "better-sqlite3";
+import { AgentctlError } from "../../core/errors.ts";
+import initial from "./migrations/0001.sql";
+
+/** The migrations in order; the schema's version is how many have run. Never edited after a release. */
+const migrations: readonly string[] = [initial];
+
+/** The newest schema that this program knows. */
+export const SCHEMA_VERSION = migrations.length;
+
+/** A database smaller than this is checked page by page at every start; the check reads about 1 GB a second. */
+const CHECK_BELOW_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Opens the database at `file`, making or migrating it. Throws `StoreUnavailable`, and leaves the file as it is,
+ * when it is corrupt or from a newer version; `backup` is called before a migration.
+ */
+export function openDatabase(file: string, backup: (from: number) => void): Database.Database {
+  if (existsSync(file) && statSync(file).size > 0) inspect(file);
+  const db = guarded(file, () => new Database(file));
+  return guarded(file, () => {
+    chmodSync(file, 0o600);
+    db.pragma("journal_mode = wal");
+    db.pragma("synchronous = full");
+    db.pragma("foreign_keys = on");
+    db.pragma("busy_timeout = 2000");
+    migrate(db, backup);
+    return db;
+  });
+}
+
+/** Looks at the file through a connection that writes nothing, so that what is refused stays untouched. */
+function inspect(file: string): void {
+  guarded(file, () => {
+    const db = new Database(file, { readonly: true });
+    try {
+      const version = db.pragma("user_version", { simple: true }) as number;
+      if (version > SCHEMA_VERSION) {
+        throw refused(
+          file,
+          `${file} was written by a newer agentctl (schema ${version}, this one knows ${SCHEMA_VERSION})`,
+        );
+      }
+      if (statSync(file).size > CHECK_BELOW_BYTES) return;
+      const [first] = db.pragma("quick_check(1)") as { quick_check: string }[];
+      if (first?.quick_check !== "ok") throw refused(file, `${file} is corrupt (${first?.quick_check})`);
+    } finally {
+      db.close();
+    }
+  });
+}
+
+function migrate(db: Database.Database, backup: (from: number) => void): void {
+  const from = db.pragma("user_version", { simple: true }) as number;
+  if (from > 0 && from < SCHEMA_VERSION) backup(from);
+  migrations.slice(from).forEach((sql, i) => {
+    db.transaction(() => {
+      db.pragma(`user_version = ${from + i + 1}`);
+      db.exec(sql);
+    }).exclusive();
+  });
+}
+
+function guarded<T>(file: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof AgentctlError) throw error;
+    const { code, message } = error as { code?: string; message: string };
+    const corrupt = code === "SQLITE_NOTADB" || code?.startsWith("SQLITE_CORRUPT");
+    throw refused(file, corrupt ? `${file} is corrupt (${message})` : `${file}: ${message}`, error);
+  }
+}
+
+function refused(file: string, reason: string, cause?: unknown): AgentctlError {
+  const backup = newestBackup(join(dirname(file), "backups"));
+  const hint = backup
+    ? `the file was left untouched; agentctl daemon restore ${backup} puts the newest backup in its place`
+    : "the file was left untouched; there is no backup";
+  return new AgentctlError("StoreUnavailable", { reason, file, backup, hint }, { cause });
+}
+
+/** The newest file of the folder of backups, or null. */
+export function newestBackup(folder: string): string | null {
+  if (!existsSync(folder)) return null;
+  const newest = readdirSync(folder)
+    .filter((name) => name.endsWith(".db"))
+    .map((name) => join(folder, name))
+    .sort((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs)
+    .at(-1);
+  return newest ?? null;
+}

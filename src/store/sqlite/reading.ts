@@ -1,0 +1,134 @@
+import { AgentctlError } from "../../core/errors.ts";
+import { openStates, type State, states, waitingStates } from "../../core/machine.ts";
+import type { Task } from "../../core/task.ts";
+import type { Line, ListQuery } from "../store.ts";
+import type { Context } from "./context.ts";
+import { type Row, toQueue, toTask } from "./rows.ts";
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const quoted = (names: readonly string[]) => names.map((name) => `'${name}'`).join(", ");
+
+/** The task that an id, a uuid or a name means: of a name the open task that bears it, else the one that ended last. */
+export function find(ctx: Context, ref: string | number): Task | undefined {
+  if (typeof ref === "number" || /^\d+$/.test(ref)) {
+    const id = Number(ref);
+    return Number.isSafeInteger(id) ? one(ctx.row("select * from tasks where id = ?", id)) : undefined;
+  }
+  if (UUID.test(ref)) {
+    const task = one(ctx.row("select * from tasks where uuid = ?", ref.toLowerCase()));
+    if (task) return task;
+  }
+  const open = ctx.rows("select * from tasks where name = ? and ended_at is null order by id", ref);
+  if (open.length > 1) {
+    throw new AgentctlError("AmbiguousName", { name: ref, candidates: open.map((row) => row.id) });
+  }
+  return (
+    one(open[0]) ??
+    one(ctx.row("select * from tasks where name = ? order by ended_at desc, id desc limit 1", ref))
+  );
+}
+
+function one(row: Row | undefined): Task | undefined {
+  return row && toTask(row);
+}
+
+/** Tasks by id, oldest first. */
+export function list(ctx: Context, query: ListQuery): Task[] {
+  const where = ["id > @after"];
+  const params: Record<string, string | number> = { after: query.afterId ?? 0, limit: query.limit };
+  if (query.states) where.push(`state in (${quoted(query.states)})`);
+  if (query.queue !== undefined) where.push("queue = @queue");
+  if (query.name !== undefined) where.push("name = @name");
+  if (query.since !== undefined) where.push("created_at >= @since");
+  Object.entries(query.labels ?? {}).forEach(([key, value], i) => {
+    where.push(`exists (select 1 from json_each(labels) where key = @k${i} and value = @v${i})`);
+    params[`k${i}`] = key;
+    params[`v${i}`] = value;
+  });
+  if (query.queue !== undefined) params.queue = query.queue;
+  if (query.name !== undefined) params.name = query.name;
+  if (query.since !== undefined) params.since = query.since;
+  const filter = where.join(" and ");
+  if (query.recent === undefined) {
+    return (ctx.sql(`select * from tasks where ${filter} order by id limit @limit`).all(params) as Row[]).map(
+      toTask,
+    );
+  }
+  params.recent = query.recent;
+  const sql = `select * from (select * from tasks where ended_at is null and ${filter})
+    union all select * from (select * from tasks where ended_at is not null and ${filter} order by ended_at desc, id desc limit @recent)
+    order by id limit @limit`;
+  return (ctx.sql(sql).all(params) as Row[]).map(toTask);
+}
+
+export function counts(ctx: Context): Record<State, number> {
+  const found = new Map(
+    ctx.rows("select state, count(*) as n from tasks group by state").map((r) => [r.state, r.n]),
+  );
+  return Object.fromEntries(states.map((state) => [state, (found.get(state) as number) ?? 0])) as Record<
+    State,
+    number
+  >;
+}
+
+/** For each queue that is not held its free slots and the tasks that could take them, by priority, then by age. */
+export function lines(ctx: Context, now: number, perQueue: number): Line[] {
+  const open = ctx.rows(
+    `select name, slots - (select count(*) from tasks where queue = name and state = 'working') as free
+     from queues where held_by is null`,
+  );
+  return open
+    .filter((row) => (row.free as number) > 0)
+    .map((row) => ({
+      queue: row.name as string,
+      free: row.free as number,
+      waiting: ctx
+        .rows(
+          `select id, attempt, frozen, state from tasks
+           where queue = ? and state in (${quoted(waitingStates)}) and held = 0 and blocked = 0
+             and (not_before is null or not_before <= ?)
+           order by priority desc, id limit ?`,
+          row.name,
+          now,
+          Math.min(row.free as number, perQueue),
+        )
+        .map((task) => ({
+          id: task.id as number,
+          attempt: task.attempt as number,
+          frozen: task.frozen === 1,
+          state: task.state as State,
+        })),
+    }))
+    .filter((line) => line.waiting.length > 0);
+}
+
+export function due(ctx: Context, now: number): { tasks: Task[]; next: number | null } {
+  const tasks = ctx
+    .rows("select * from tasks where wake_at <= ? order by wake_at, id limit 1000", now)
+    .map(toTask);
+  const row = ctx.row("select min(wake_at) as next from tasks where wake_at > ?", now);
+  return { tasks, next: (row?.next as number | null) ?? null };
+}
+
+export function queues(ctx: Context) {
+  const rows = ctx.rows(
+    `select name, slots, held_by,
+       (select count(*) from tasks where queue = name and state = 'working') as working,
+       (select count(*) from tasks where queue = name and state in (${quoted(waitingStates)})) as waiting
+     from queues order by name`,
+  );
+  return rows.map((row) => ({
+    ...toQueue(row),
+    working: row.working as number,
+    waiting: row.waiting as number,
+  }));
+}
+
+/** Open tasks that stand in `queue`. */
+export function openIn(ctx: Context, queue: string): number {
+  const row = ctx.row(
+    `select count(*) as n from tasks where queue = ? and ended_at is null and state in (${quoted(openStates)})`,
+    queue,
+  );
+  return row?.n as number;
+}

@@ -1,0 +1,190 @@
+import type { Attempt, CheckpointInfo, Queue, Step, Task, TaskEvent } from "../../core/task.ts";
+
+type Cell = string | number | bigint | Buffer | null;
+/** A row as SQLite gives it. */
+export type Row = Record<string, Cell>;
+
+type Codec = "plain" | "boolean" | "json";
+const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** How each field of a task is kept; the column bears the field's name in snake case. */
+const codecs = {
+  id: "plain",
+  uuid: "plain",
+  name: "plain",
+  kind: "plain",
+  state: "plain",
+  held: "boolean",
+  queue: "plain",
+  priority: "plain",
+  labels: "json",
+  argv: "json",
+  module: "json",
+  input: "json",
+  after: "plain",
+  blocked: "boolean",
+  cwd: "plain",
+  envHash: "plain",
+  envFile: "plain",
+  key: "plain",
+  retries: "plain",
+  backoffMs: "plain",
+  timeoutMs: "plain",
+  graceMs: "plain",
+  pauseMode: "plain",
+  pauseSignal: "plain",
+  onLost: "plain",
+  attempt: "plain",
+  failures: "plain",
+  losses: "plain",
+  notBefore: "plain",
+  delay: "plain",
+  intent: "json",
+  pauseAt: "json",
+  pause: "json",
+  frozen: "boolean",
+  resumeFrom: "plain",
+  journaled: "boolean",
+  question: "json",
+  progress: "json",
+  pid: "plain",
+  createdAt: "plain",
+  startedAt: "plain",
+  updatedAt: "plain",
+  endedAt: "plain",
+  runMs: "plain",
+  pausedMs: "plain",
+  phaseAt: "plain",
+  exitCode: "plain",
+  signal: "plain",
+  result: "json",
+  error: "json",
+  checkpoint: "json",
+} as const satisfies Record<keyof Task, Codec>;
+
+const fields = Object.entries(codecs).map(([field, codec]) => ({
+  field: field as keyof Task,
+  column: snake(field),
+  codec: codec as Codec,
+}));
+const columnOf = new Map(fields.map(({ field, column }) => [field, column]));
+
+/** The columns of `tasks` that hold a task, in the order of {@link taskCells}; `wake_at` is derived. */
+export const taskColumns = [...fields.map(({ column }) => column), "wake_at"];
+
+/** A task from its row. */
+export function toTask(row: Row): Task {
+  const task: Record<string, unknown> = {};
+  for (const { field, column, codec } of fields) task[field] = decode(row[column] as Cell, codec);
+  return task as unknown as Task;
+}
+
+/** What stands in {@link taskColumns} for `task`. */
+export function taskCells(task: Task): Record<string, Cell> {
+  const cells: Record<string, Cell> = { wake_at: wakeAt(task) };
+  for (const { field, column, codec } of fields) cells[column] = encode(task[field], codec);
+  return cells;
+}
+
+/** The columns in which `after` differs from `before`, with what belongs there. */
+export function changedCells(before: Task, after: Task): Record<string, Cell> {
+  const cells: Record<string, Cell> = {};
+  for (const { field, codec } of fields) {
+    if (before[field] !== after[field]) cells[columnOf.get(field) as string] = encode(after[field], codec);
+  }
+  const wake = wakeAt(after);
+  if (wake !== wakeAt(before)) cells.wake_at = wake;
+  return cells;
+}
+
+/** When a task next wants attention by the clock: a delay, the end of a pause, a pause to come, a question's deadline. */
+export function wakeAt(task: Task): number | null {
+  const times = [
+    task.state === "submitted" || task.state === "resumed" ? task.notBefore : null,
+    task.state === "suspended" ? (task.pause?.until ?? null) : null,
+    task.endedAt === null ? (task.pauseAt?.at ?? null) : null,
+    task.question?.deadline ?? null,
+  ].filter((at) => at !== null);
+  return times.length > 0 ? Math.min(...times) : null;
+}
+
+export function toAttempt(row: Row): Attempt {
+  return {
+    taskId: row.task_id as number,
+    n: row.n as number,
+    token: row.token as string,
+    runKey: row.run_key as string,
+    bootId: row.boot_id as string,
+    pid: row.pid as number | null,
+    pidStart: row.pid_start as number | null,
+    saidHello: row.said_hello === 1,
+    startedAt: row.started_at as number,
+    endedAt: row.ended_at as number | null,
+    outcome: row.outcome as Attempt["outcome"],
+    exitCode: row.exit_code as number | null,
+    signal: row.signal as string | null,
+    result: decode(row.result as Cell, "json") as Attempt["result"],
+  };
+}
+
+export function toCheckpoint(row: Row): CheckpointInfo {
+  return {
+    seq: row.seq as number,
+    attempt: row.attempt as number,
+    size: row.size as number,
+    sha256: row.sha256 as string,
+    createdAt: row.created_at as number,
+    label: row.label as string | null,
+    position: row.position as number,
+    base: row.base as number,
+    superseded: row.superseded === 1,
+  };
+}
+
+/** A step from its row; `result` is empty where the row was read without it. */
+export function toStep(row: Row): Step {
+  return {
+    kind: row.kind as Step["kind"],
+    name: row.name as string,
+    n: row.n as number,
+    base: row.base as number,
+    position: row.position as number,
+    call: row.call as number,
+    alone: row.alone === 1,
+    attempt: row.attempt as number,
+    startedAt: row.started_at as number,
+    endedAt: row.ended_at as number,
+    size: row.size as number,
+    result: (row.result as string | undefined) ?? "",
+  };
+}
+
+export function toEvent(row: Row): TaskEvent {
+  return {
+    seq: row.seq as number,
+    at: row.at as number,
+    task: row.task_id as number,
+    attempt: row.attempt as number | null,
+    from: row.from_state as TaskEvent["from"],
+    to: row.to_state as TaskEvent["to"],
+    cause: row.cause as string,
+    actor: row.actor as string,
+    data: decode(row.data as Cell, "json") as TaskEvent["data"],
+  };
+}
+
+export function toQueue(row: Row): Queue {
+  return { name: row.name as string, slots: row.slots as number, heldBy: row.held_by as string | null };
+}
+
+function decode(cell: Cell, codec: Codec): unknown {
+  if (codec === "boolean") return cell === 1;
+  if (codec === "json") return cell === null ? null : JSON.parse(cell as string);
+  return cell;
+}
+
+function encode(value: unknown, codec: Codec): Cell {
+  if (codec === "boolean") return value ? 1 : 0;
+  if (codec === "json") return value === null || value === undefined ? null : JSON.stringify(value);
+  return (value ?? null) as Cell;
+}

@@ -1,0 +1,327 @@
+import type Database from "better-sqlite3";
+import { AgentctlError } from "../../core/errors.ts";
+import type { Attempt, Intent, Message, Question, Step, StepKey, TaskEvent } from "../../core/task.ts";
+import type { Artifact, Change, ListQuery, NewCheckpoint, Patch, Seed, Store } from "../store.ts";
+import { Context } from "./context.ts";
+import { type FaultPoint, GroupCommit, storeError } from "./group-commit.ts";
+import * as journal from "./journal.ts";
+import * as moves from "./moves.ts";
+import * as reading from "./reading.ts";
+import { toAttempt, toEvent } from "./rows.ts";
+
+/** {@link Store} over one SQLite file. */
+export class SqliteStore implements Store {
+  readonly #ctx: Context;
+  readonly #commits: GroupCommit;
+  readonly #keep: () => number;
+  #listeners: ((events: readonly TaskEvent[]) => void)[] = [];
+  #published: number;
+
+  constructor(db: Database.Database, options: { fault: FaultPoint; keepCheckpoints: () => number }) {
+    this.#ctx = new Context(db);
+    this.#keep = options.keepCheckpoints;
+    this.#published = this.#last();
+    this.#commits = new GroupCommit(db, { fault: options.fault, committed: () => this.#publish() });
+  }
+
+  create(seeds: Seed[]) {
+    return this.#write("create", () => seeds.map((seed) => this.#createOne(seed)));
+  }
+
+  apply(change: Change) {
+    return this.#write(change.transition, () => moves.move(this.#ctx, change));
+  }
+
+  applyAll(changes: Change[]) {
+    return this.#write(changes[0]?.transition ?? "none", () => changes.map((c) => moves.move(this.#ctx, c)));
+  }
+
+  update(id: number, patch: Patch, where: Parameters<Store["update"]>[2] = {}) {
+    return this.#write("update", () => moves.update(this.#ctx, id, patch, where));
+  }
+
+  intend(intents: Parameters<Store["intend"]>[0], hold?: Parameters<Store["intend"]>[1]) {
+    return this.#write("intend", () => {
+      for (const { id, attempt, intent } of intents) this.#intend(id, attempt, intent);
+      if (!hold) return;
+      const names =
+        hold.queues === "all" ? reading.queues(this.#ctx).map((queue) => queue.name) : hold.queues;
+      for (const name of names) this.#hold(name, hold.by);
+    });
+  }
+
+  find(ref: string | number) {
+    return this.#read(() => reading.find(this.#ctx, ref));
+  }
+
+  get(id: number) {
+    return this.find(id);
+  }
+
+  list(query: ListQuery) {
+    return this.#read(() => reading.list(this.#ctx, query));
+  }
+
+  counts() {
+    return this.#read(() => reading.counts(this.#ctx));
+  }
+
+  lines(now: number, perQueue: number) {
+    return this.#read(() => reading.lines(this.#ctx, now, perQueue));
+  }
+
+  due(now: number) {
+    return this.#read(() => reading.due(this.#ctx, now));
+  }
+
+  attempts(id: number) {
+    return this.#read(() =>
+      this.#ctx.rows("select * from attempts where task_id = ? order by n", id).map(toAttempt),
+    );
+  }
+
+  attemptOf(token: string) {
+    return this.#read(() => {
+      const row = this.#ctx.row("select * from attempts where token = ?", token);
+      return row && toAttempt(row);
+    });
+  }
+
+  noteAttempt(id: number, n: number, facts: Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello">>) {
+    return this.#write("note-attempt", () => {
+      this.#ctx.run(
+        `update attempts set pid = coalesce(?, pid), pid_start = coalesce(?, pid_start), said_hello = max(said_hello, ?)
+         where task_id = ? and n = ?`,
+        facts.pid ?? null,
+        facts.pidStart ?? null,
+        facts.saidHello ? 1 : 0,
+        id,
+        n,
+      );
+      if (facts.pid === undefined) return;
+      const sql = "update tasks set pid = ? where id = ? and attempt = ? and state = 'working'";
+      this.#ctx.run(sql, facts.pid, id, n);
+    });
+  }
+
+  saveResult(token: string, result: NonNullable<Attempt["result"]>) {
+    return this.#write("result", () => {
+      const live = this.#ctx.live(token);
+      const sql = "update attempts set result = ? where task_id = ? and n = ?";
+      this.#ctx.run(sql, JSON.stringify(result), live.taskId, live.n);
+    });
+  }
+
+  saveCheckpoint(token: string, checkpoint: NewCheckpoint) {
+    return this.#write("checkpoint", () =>
+      journal.saveCheckpoint(this.#ctx, this.#ctx.live(token), checkpoint, this.#keep()),
+    );
+  }
+
+  checkpoints(id: number) {
+    return this.#read(() => journal.checkpoints(this.#ctx, id));
+  }
+
+  checkpointData(id: number, seq: number) {
+    return this.#read(() => journal.checkpointData(this.#ctx, id, seq));
+  }
+
+  acknowledge(token: string, step: Omit<Step, "position" | "attempt">) {
+    return this.#write("step", () => journal.acknowledge(this.#ctx, this.#ctx.live(token), step));
+  }
+
+  journal(id: number) {
+    return this.#read(() => journal.journal(this.#ctx, id));
+  }
+
+  stepsOf(id: number) {
+    return this.#read(() => journal.stepsOf(this.#ctx, id));
+  }
+
+  takeMessages(token: string, key: (StepKey & { call: number; alone: boolean }) | null, at: number) {
+    return this.#write("messages", () => journal.takeMessages(this.#ctx, this.#ctx.live(token), key, at));
+  }
+
+  addMessage(id: number, message: Omit<Message, "id">) {
+    return this.#write("send", () => {
+      const task = this.#ctx.task(id);
+      if (task.endedAt !== null) throw new AgentctlError("TaskImmutable", { id, state: task.state });
+      const sql = "insert into messages (task_id, text, at, actor) values (?, ?, ?, ?)";
+      return Number(this.#ctx.sql(sql).run(id, message.text, message.at, message.actor).lastInsertRowid);
+    });
+  }
+
+  openQuestion(token: string, question: Question) {
+    return this.#write("question", () => journal.openQuestion(this.#ctx, this.#ctx.live(token), question));
+  }
+
+  answer(id: number, { text, at, actor }: { text: string; at: number; actor: string }) {
+    return this.#write("answer", () => {
+      const task = this.#ctx.task(id);
+      const { question } = task;
+      if (!question) {
+        const reason = `task ${id} is ${task.state} and has no question open`;
+        const name = task.endedAt === null ? "UnsupportedOperation" : "TaskImmutable";
+        throw new AgentctlError(name, { id, state: task.state, allowed: ["input-required"], reason });
+      }
+      const answered = journal.journalAnswer(this.#ctx, task, question, text, at);
+      if (task.state !== "input-required") return { task: answered, question };
+      const moved = moves.move(this.#ctx, { id, transition: "answer", at, cause: "answer", actor });
+      return { task: moved, question };
+    });
+  }
+
+  addArtifact(token: string, artifact: Omit<Artifact, "taskId">) {
+    return this.#write("artifact", () => {
+      const { taskId } = this.#ctx.live(token);
+      const sql =
+        "insert or replace into artifacts (task_id, name, size, sha256, created_at) values (?, ?, ?, ?, ?)";
+      this.#ctx.run(sql, taskId, artifact.name, artifact.size, artifact.sha256, artifact.createdAt);
+    });
+  }
+
+  artifacts(id: number) {
+    return this.#read(() =>
+      this.#ctx
+        .rows("select * from artifacts where task_id = ? order by created_at, name", id)
+        .map((row) => ({
+          taskId: id,
+          name: row.name as string,
+          size: row.size as number,
+          sha256: row.sha256 as string,
+          createdAt: row.created_at as number,
+        })),
+    );
+  }
+
+  events(query: { after: number; task?: number; limit: number }) {
+    return this.#read(() => this.#eventsAfter(query));
+  }
+
+  lastEvent() {
+    return this.#read(() => this.#last());
+  }
+
+  onEvents(listener: (events: readonly TaskEvent[]) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  queues() {
+    return this.#read(() => reading.queues(this.#ctx));
+  }
+
+  setQueue(name: string, slots: number) {
+    return this.#write("set-queue", () => {
+      const changed = this.#ctx.run("update queues set slots = ? where name = ?", slots, name);
+      if (changed === 0)
+        this.#ctx.run("insert into queues (name, slots, held_by) values (?, ?, null)", name, slots);
+      return { created: changed === 0 };
+    });
+  }
+
+  holdQueue(name: string, by: string | null) {
+    return this.#write("hold-queue", () => this.#hold(name, by));
+  }
+
+  releaseHeldBy(by: string) {
+    return this.#write("release-queues", () => {
+      this.#ctx.run("update queues set held_by = null where held_by = ?", by);
+    });
+  }
+
+  removeQueue(name: string) {
+    return this.#write("remove-queue", () => {
+      this.#requireQueue(name);
+      const open = reading.openIn(this.#ctx, name);
+      const reason = name === "default" ? "the default queue stays" : `queue ${name} has ${open} open tasks`;
+      if (name === "default" || open > 0)
+        throw new AgentctlError("UnsupportedOperation", { queue: name, reason });
+      this.#ctx.run("delete from queues where name = ?", name);
+    });
+  }
+
+  delete(id: number, by: { at: number; actor: string }) {
+    return this.#write("delete", () => moves.remove(this.#ctx, id, by));
+  }
+
+  usedEnvironments() {
+    return this.#read(() => {
+      const rows = this.#ctx.rows("select distinct env_hash from tasks where ended_at is null");
+      return new Set(rows.map((row) => row.env_hash as string));
+    });
+  }
+
+  close(): void {
+    this.#commits.flush();
+    this.#ctx.db.close();
+  }
+
+  #write<T>(name: string, run: () => T): Promise<T> {
+    return this.#commits.write(name, run);
+  }
+
+  async #read<T>(run: () => T): Promise<T> {
+    try {
+      return run();
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  #createOne(seed: Seed) {
+    const { task, created } = moves.create(this.#ctx, seed);
+    if (!created || !seed.checkpoint) return { task, created };
+    const { data, info, steps } = seed.checkpoint;
+    for (const step of steps) journal.insertStep(this.#ctx, task.id, step);
+    journal.insertCheckpoint(this.#ctx, task.id, info, data, null);
+    const journaled = steps.length > 0;
+    return { task: this.#ctx.write(task, { ...task, checkpoint: info, journaled }), created };
+  }
+
+  #intend(id: number, attempt: number, intent: Intent | null): void {
+    const task = this.#ctx.task(id);
+    if (task.state !== "working" || task.attempt !== attempt) {
+      throw new AgentctlError("StaleAttempt", { id, state: task.state, attempt });
+    }
+    this.#ctx.write(task, { ...task, intent });
+  }
+
+  #hold(name: string, by: string | null): boolean {
+    this.#requireQueue(name);
+    const sql =
+      by === null
+        ? "update queues set held_by = null where name = ? and held_by is not null"
+        : "update queues set held_by = ? where name = ? and (held_by is null or (? = 'user' and held_by <> 'user'))";
+    return this.#ctx.run(sql, ...(by === null ? [name] : [by, name, by])) > 0;
+  }
+
+  #requireQueue(name: string): void {
+    if (!this.#ctx.row("select 1 from queues where name = ?", name)) {
+      throw new AgentctlError("QueueNotFound", { queue: name });
+    }
+  }
+
+  #last(): number {
+    return (this.#ctx.row("select coalesce(max(seq), 0) as seq from events")?.seq as number | undefined) ?? 0;
+  }
+
+  #eventsAfter({ after, task, limit }: { after: number; task?: number; limit: number }): TaskEvent[] {
+    const rows =
+      task === undefined
+        ? this.#ctx.rows("select * from events where seq > ? order by seq limit ?", after, limit)
+        : this.#ctx.rows(
+            "select * from events where task_id = ? and seq > ? order by seq limit ?",
+            task,
+            after,
+            limit,
+          );
+    return rows.map(toEvent);
+  }
+
+  #publish(): void {
+    const events = this.#eventsAfter({ after: this.#published, limit: 100_000 });
+    if (events.length === 0) return;
+    this.#published = events.at(-1)?.seq ?? this.#published;
+    for (const listener of this.#listeners) listener(events);
+  }
+}

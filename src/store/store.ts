@@ -1,0 +1,237 @@
+/**
+ * What the engine asks of durable storage, in the domain's words. Every method that writes resolves after its
+ * transaction is on disk (acknowledged means fsynced) and rejects with an AgentctlError, having changed nothing:
+ * `StoreUnavailable` when the disk is full or the file cannot be used, `StaleAttempt` for a token that is not
+ * that of the live attempt, `TaskNotFound`, `QueueNotFound`, … as documented at the method.
+ *
+ * Writes that arrive in one turn of the event loop share one transaction; one that is refused does not take its
+ * neighbours with it.
+ */
+import type { State, Transition } from "../core/machine.ts";
+import type {
+  Attempt,
+  AttemptOutcome,
+  CheckpointInfo,
+  Intent,
+  Message,
+  Queue,
+  Question,
+  Step,
+  StepKey,
+  Task,
+  TaskEvent,
+} from "../core/task.ts";
+
+/** What a new task is made of; the store gives it id, state and times. */
+export type Seed = Pick<
+  Task,
+  | "uuid"
+  | "name"
+  | "kind"
+  | "held"
+  | "queue"
+  | "priority"
+  | "labels"
+  | "argv"
+  | "module"
+  | "input"
+  | "after"
+  | "cwd"
+  | "envHash"
+  | "envFile"
+  | "key"
+  | "retries"
+  | "backoffMs"
+  | "timeoutMs"
+  | "graceMs"
+  | "pauseMode"
+  | "pauseSignal"
+  | "onLost"
+  | "notBefore"
+> & {
+  at: number;
+  actor: string;
+  /** A checkpoint of another task that the new one starts from. */
+  checkpoint?: { data: Buffer; info: CheckpointInfo; steps: Step[] };
+};
+
+/** The fields of a task that change without a change of state. */
+export type Patch = Partial<
+  Pick<
+    Task,
+    | "held"
+    | "pid"
+    | "progress"
+    | "pauseAt"
+    | "question"
+    | "journaled"
+    | "envHash"
+    | "module"
+    | "losses"
+    | "failures"
+    | "notBefore"
+    | "delay"
+    | "pause"
+    | "frozen"
+    | "resumeFrom"
+    | "exitCode"
+    | "signal"
+    | "result"
+    | "error"
+    | "timeoutMs"
+  >
+>;
+
+/** One move of one task, with everything that is to be true at the same moment. */
+export interface Change {
+  id: number;
+  transition: Exclude<Transition, "run">;
+  /** The attempt that the move is about: it must still be the newest. */
+  attempt?: number;
+  at: number;
+  cause: string;
+  actor: string;
+  data?: Record<string, unknown>;
+  set?: Patch;
+  /** The attempt that begins with this move. */
+  begin?: Pick<Attempt, "token" | "runKey" | "bootId">;
+  /** The live attempt ends with this move. */
+  end?: { outcome: AttemptOutcome; exitCode: number | null; signal: string | null; endedAt: number };
+  /** How long the task ran since it began to work, by a clock that stands still while the machine sleeps. */
+  ranMs?: number;
+  /** Continue from this checkpoint (0: from the start): later steps are forgotten, later checkpoints superseded. */
+  continueFrom?: number;
+}
+
+export interface NewCheckpoint {
+  data: Buffer;
+  label: string | null;
+  /** `own` makes the checkpoint itself the base of what follows. */
+  base: number | "own";
+  nonce: string | null;
+  at: number;
+}
+
+export interface ListQuery {
+  states?: readonly State[];
+  queue?: string;
+  labels?: Record<string, string>;
+  name?: string;
+  since?: number;
+  /** Open tasks and so many that ended last. */
+  recent?: number;
+  limit: number;
+  /** Ids above this one. */
+  afterId?: number;
+}
+
+/** What the plan looks at: for each queue its free slots, and the tasks that could take them, best first. */
+export interface Line {
+  queue: string;
+  free: number;
+  waiting: { id: number; attempt: number; frozen: boolean; state: State }[];
+}
+
+export interface Store {
+  /** Submits all or none; a seed whose key exists is answered with the task that bears it. `QueueNotFound`. */
+  create(seeds: Seed[]): Promise<{ task: Task; created: boolean }[]>;
+  /** The only writer of a state: one compare-and-swap with its event. Rejects with `StaleState` data when the move is not legal any more. */
+  apply(change: Change): Promise<Task>;
+  /** Several moves at once, all or none. */
+  applyAll(changes: Change[]): Promise<Task[]>;
+  /** Changes fields without a change of state, where the task is still in one of `states`. */
+  update(
+    id: number,
+    patch: Patch,
+    where?: { states?: readonly State[]; event?: { cause: string; actor: string; at: number } },
+  ): Promise<Task>;
+  /** Records what is about to be done to live attempts and holds queues in the same transaction. */
+  intend(
+    intents: { id: number; attempt: number; intent: Intent | null }[],
+    hold?: { queues: string[] | "all"; by: string },
+  ): Promise<void>;
+
+  find(ref: string | number): Promise<Task | undefined>;
+  get(id: number): Promise<Task | undefined>;
+  list(query: ListQuery): Promise<Task[]>;
+  counts(): Promise<Record<State, number>>;
+  lines(now: number, perQueue: number): Promise<Line[]>;
+  /** Tasks whose time has come, and when the next one's comes. */
+  due(now: number): Promise<{ tasks: Task[]; next: number | null }>;
+
+  attempts(id: number): Promise<Attempt[]>;
+  attemptOf(token: string): Promise<Attempt | undefined>;
+  noteAttempt(
+    id: number,
+    n: number,
+    facts: Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello">>,
+  ): Promise<void>;
+  saveResult(token: string, result: NonNullable<Attempt["result"]>): Promise<void>;
+
+  /** Saves a checkpoint of the live attempt that bears `token`, and drops those beyond the kept number. */
+  saveCheckpoint(token: string, checkpoint: NewCheckpoint): Promise<CheckpointInfo>;
+  checkpoints(id: number): Promise<CheckpointInfo[]>;
+  /** The bytes of a checkpoint. `CheckpointNotFound`, `CheckpointCorrupt` (with `good`, the newest one that is whole). */
+  checkpointData(id: number, seq: number): Promise<Buffer>;
+
+  /** Acknowledges a step; answers the journaled result where the key is journaled already. */
+  acknowledge(
+    token: string,
+    step: Omit<Step, "position" | "attempt">,
+  ): Promise<{ result: string; added: boolean }>;
+  journal(id: number): Promise<Step[]>;
+  stepsOf(id: number): Promise<Omit<Step, "result">[]>;
+  /** Messages that were not delivered yet, delivered now; journaled under `key` where there is one. */
+  takeMessages(
+    token: string,
+    key: (StepKey & { call: number; alone: boolean }) | null,
+    at: number,
+  ): Promise<string[]>;
+  addMessage(id: number, message: Omit<Message, "id">): Promise<number>;
+  /** Opens a question of the live attempt. Answers the journaled answer where there is one. */
+  openQuestion(token: string, question: Question): Promise<string | null>;
+  /** Journals the answer of the open question; a task that is `input-required` goes back in line. */
+  answer(
+    id: number,
+    answer: { text: string; at: number; actor: string },
+  ): Promise<{ task: Task; question: Question }>;
+
+  addArtifact(token: string, artifact: Omit<Artifact, "taskId">): Promise<void>;
+  artifacts(id: number): Promise<Artifact[]>;
+
+  events(query: { after: number; task?: number; limit: number }): Promise<TaskEvent[]>;
+  lastEvent(): Promise<number>;
+  /** Called after each commit that wrote events. */
+  onEvents(listener: (events: readonly TaskEvent[]) => void): void;
+
+  queues(): Promise<(Queue & { working: number; waiting: number })[]>;
+  setQueue(name: string, slots: number): Promise<{ created: boolean }>;
+  /** Holds (`by`) or releases (null) a queue; answers whether that changed anything. */
+  holdQueue(name: string, by: string | null): Promise<boolean>;
+  /** Releases every queue that the pause `by` holds. */
+  releaseHeldBy(by: string): Promise<void>;
+  removeQueue(name: string): Promise<void>;
+
+  delete(id: number, by: { at: number; actor: string }): Promise<Task>;
+  /** Environments that an open task still uses. */
+  usedEnvironments(): Promise<Set<string>>;
+  close(): void;
+}
+
+export interface Artifact {
+  taskId: number;
+  name: string;
+  size: number;
+  sha256: string;
+  createdAt: number;
+}
+
+/** A move was refused because the task is elsewhere by now; `task` is how it is. */
+export class IllegalMove extends Error {
+  readonly task: Task;
+  constructor(task: Task, transition: Transition) {
+    super(`task ${task.id} is ${task.state}: ${transition} is not possible`);
+    this.name = "IllegalMove";
+    this.task = task;
+  }
+}
