@@ -31,6 +31,8 @@ export interface RunningCommand {
   readonly stderr: string;
   stdin: NonNullable<ChildProcess["stdin"]>;
   kill(signal?: NodeJS.Signals): void;
+  /** SIGKILL, and no more waiting for children that hold its output open. */
+  abandon(): void;
   /** Never rejects. */
   ended: Promise<CommandResult>;
 }
@@ -71,6 +73,10 @@ export function startCommand(
     },
     stdin: child.stdin,
     kill: (signal = "SIGTERM") => void child.kill(signal),
+    abandon: () => {
+      child.kill("SIGKILL");
+      for (const stream of child.stdio) stream?.destroy();
+    },
     ended,
   };
 }
@@ -83,8 +89,10 @@ export async function runCommand(
   program: string,
   args: string[],
   { timeoutMs = 20_000, input = "", ...options }: CommandOptions,
+  started: (command: RunningCommand) => void = () => undefined,
 ): Promise<CommandResult> {
   const command = startCommand(program, args, { input, ...options });
+  started(command);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), timeoutMs);
@@ -92,7 +100,7 @@ export async function runCommand(
   const result = await Promise.race([command.ended, late]);
   clearTimeout(timer);
   if (result) return result;
-  command.kill("SIGKILL");
+  command.abandon();
   const { stdout, stderr } = command;
   throw new Error(
     `${[program, ...args].join(" ")}: no end within ${timeoutMs} ms\nstdout: ${stdout}\nstderr: ${stderr}`,

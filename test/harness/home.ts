@@ -38,7 +38,9 @@ export class Home {
   /** Runs the shipped command line to its end. */
   cli(...given: CommandArgs): Promise<CommandResult> {
     const [args, options] = splitArgs(given);
-    return runCommand(process.execPath, [launcher, ...args], this.#placed(options));
+    return runCommand(process.execPath, [launcher, ...args], this.#placed(options), (command) =>
+      this.#commands.push(command),
+    );
   }
 
   /** What the command prints with `--json`, also when it is an error. */
@@ -149,7 +151,7 @@ export class Home {
   /** Ends what the test itself started; the daemon and its tasks stay. */
   async disconnect(): Promise<void> {
     for (const wire of this.#wires) wire.close();
-    for (const command of this.#commands) command.kill("SIGKILL");
+    for (const command of this.#commands) command.abandon();
     await Promise.all(this.#commands.map(({ ended }) => ended));
   }
 

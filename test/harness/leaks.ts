@@ -15,7 +15,7 @@ export async function closeHome(home: Home): Promise<string[]> {
   await home.disconnect();
   delete home.env.AGENTCTL_FAULT;
   try {
-    const problems = await stopDaemon(home);
+    const problems = await stopDaemon(home).catch((error) => [`the daemon was not stopped: ${error}`]);
     return [...problems, ...(await endLeftovers(home)), ...heldLocks(home), ...bugsInLog(home)];
   } finally {
     home.remove();

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { runCommand } from "../harness/command.ts";
 import { closeHome, Home, isAlive, processes, signalTo, until } from "../harness/index.ts";
 
 /** Runs JavaScript in a process of its own, with `config` on its stdin, and returns when it has printed a line. */
@@ -83,6 +84,17 @@ describe("after a test", () => {
     expect(await closeHome(home)).toEqual(['a bug in daemon.log: {"level":60,"msg":"on purpose"}']);
     expect(await closeHome(tolerant)).toEqual([]);
   });
+});
+
+test("a command whose child holds its output open is given up, with what it printed", async () => {
+  const child = "sleep 60 & echo $!";
+  const late = runCommand("/bin/sh", ["-c", child], { env: { PATH: process.env.PATH }, timeoutMs: 200 });
+  const { message } = await late.then(
+    () => expect.unreachable(),
+    (error: Error) => error,
+  );
+  expect(message).toMatch(/no end within 200 ms\nstdout: \d+\n/);
+  signalTo(Number(/stdout: (\d+)/.exec(message)?.[1]), "SIGKILL");
 });
 
 describe("until", () => {
