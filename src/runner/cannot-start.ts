@@ -1,0 +1,93 @@
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import type { StartRefusal } from "./types.ts";
+
+/** Where a shell looks when there is no PATH. */
+const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+type Finding = "startable" | "absent" | "directory" | "not executable";
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? "";
+}
+
+function inspect(file: string): Finding {
+  try {
+    if (statSync(file).isDirectory()) return "directory";
+    accessSync(file, constants.X_OK);
+    return "startable";
+  } catch (error) {
+    return codeOf(error) === "EACCES" || codeOf(error) === "EPERM" ? "not executable" : "absent";
+  }
+}
+
+/** The interpreter that the first line of a script names, when it names one that is not there. */
+function missingInterpreter(file: string, cwd: string): string | undefined {
+  const head = Buffer.alloc(256);
+  let length = 0;
+  try {
+    const fd = openSync(file, "r");
+    try {
+      length = readSync(fd, head, 0, head.length, 0);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // A program may be executable and not readable.
+    return undefined;
+  }
+  const [, interpreter] = /^#![ \t]*([^ \t\r\n]+)/.exec(head.toString("latin1", 0, length)) ?? [];
+  if (interpreter === undefined) return undefined;
+  return inspect(resolve(cwd, interpreter)) === "absent" ? interpreter : undefined;
+}
+
+function refuseDirectory(program: string, cwd: string): StartRefusal | undefined {
+  const refuse = (why: string): StartRefusal => ({
+    exitCode: 126,
+    message: `cannot start ${program}: its working directory ${cwd} ${why}`,
+  });
+  try {
+    if (!statSync(cwd).isDirectory()) return refuse("is not a directory");
+    accessSync(cwd, constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return refuse(codeOf(error) === "EACCES" ? "may not be entered" : "does not exist");
+  }
+}
+
+/**
+ * Why execvp would not start `argv[0]`: not found is 127; not executable, a directory, or a working directory that is
+ * not there, 126. Undefined when it can be started.
+ */
+export function cannotStart(
+  argv: string[],
+  cwd: string,
+  env: Record<string, string>,
+): StartRefusal | undefined {
+  const program = argv[0] ?? "";
+  if (program === "") return { exitCode: 127, message: "cannot start a program without a name" };
+  const refusal = refuseDirectory(program, cwd);
+  if (refusal) return refusal;
+
+  const places = program.includes("/") ? [""] : (env.PATH ?? DEFAULT_PATH).split(":");
+  let found: Finding = "absent";
+  for (const place of places) {
+    const file = resolve(cwd, place, program);
+    const finding = inspect(file);
+    if (finding === "startable") {
+      const interpreter = missingInterpreter(file, cwd);
+      if (interpreter === undefined) return undefined;
+      return {
+        exitCode: 127,
+        message: `cannot start ${program}: its interpreter ${interpreter} was not found`,
+      };
+    }
+    // As execvp does, go on looking, and remember that there was something.
+    if (finding !== "absent") found = finding;
+  }
+  if (found === "directory") return { exitCode: 126, message: `cannot start ${program}: it is a directory` };
+  if (found === "not executable")
+    return { exitCode: 126, message: `cannot start ${program}: it is not executable` };
+  const where = program.includes("/") ? "" : " on the PATH";
+  return { exitCode: 127, message: `cannot start ${program}: it was not found${where}` };
+}

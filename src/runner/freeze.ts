@@ -1,0 +1,62 @@
+import type { Processes, ProcessStat } from "./processes.ts";
+import { createCalm, type Known, scanTree } from "./scan.ts";
+import { delay, deliver, deliverTo } from "./signals.ts";
+import type { TreeRoots } from "./types.ts";
+
+/** A process that does not stop for so long is stuck in the kernel. */
+const STOP_LIMIT_MS = 5000;
+
+export function isStopped({ state }: ProcessStat): boolean {
+  return state === "T" || state === "t";
+}
+
+/**
+ * A parent in vfork waits in the kernel until its child has called exec, which a stopped child never does. It runs
+ * nothing, and stops on its way back.
+ */
+function waitsForStoppedChild(processes: Processes, parent: ProcessStat, members: ProcessStat[]): boolean {
+  if (parent.state !== "D" || !processes.stopPending(parent.pid)) return false;
+  return members.some((child) => child.ppid === parent.pid && isStopped(child));
+}
+
+/** Continues what is stopped. Stopped processes do not fork, so one pass finds them all. */
+export function thawTree(processes: Processes, roots: TreeRoots): void {
+  for (const member of scanTree(processes, roots, new Map()).members) deliver(member.pid, "SIGCONT");
+}
+
+/**
+ * Stops the whole tree and returns when none of it can run any more.
+ * @throws when a process may not be signalled or does not stop, after the others were continued
+ */
+export async function freezeTree(
+  processes: Processes,
+  roots: TreeRoots,
+): Promise<{ processes: number; residentBytes: number }> {
+  const known: Known = new Map();
+  const calm = createCalm();
+  const deadline = performance.now() + STOP_LIMIT_MS;
+
+  const giveUp = (stuck: ProcessStat, why: string): never => {
+    for (const [pid, startTime] of known) deliverTo(processes, { pid, startTime }, "SIGCONT");
+    throw new Error(`process ${stuck.pid} (${stuck.command}) cannot be stopped: ${why}`);
+  };
+
+  for (let pass = 0; ; pass++) {
+    let refused: ProcessStat | undefined;
+    const { members, vanished } = scanTree(processes, roots, known, (member) => {
+      if (!isStopped(member) && deliver(member.pid, "SIGSTOP") === "forbidden") refused ??= member;
+    });
+    if (refused) giveUp(refused, "it may not be signalled");
+    const moving = members.filter(
+      (member) => !isStopped(member) && !waitsForStoppedChild(processes, member, members),
+    );
+    if (calm.after({ isDone: moving.length === 0, vanished })) {
+      const residentBytes = members.reduce((sum, { pid }) => sum + processes.residentBytes(pid), 0);
+      return { processes: members.length, residentBytes };
+    }
+    const [stuck] = moving;
+    if (stuck && performance.now() > deadline) giveUp(stuck, `it stays in state ${stuck.state}`);
+    // A stop takes microseconds; what does not stop at once may take longer than passes are worth.
+    await (pass < 20 ? new Promise((resolve) => setImmediate(resolve)) : delay(10));
+  }
+}

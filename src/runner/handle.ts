@@ -1,0 +1,63 @@
+import type { Ended, ProcessId, Running } from "./types.ts";
+
+/** A {@link Running} with the ends by which the runner fills it in. */
+export interface Handle {
+  readonly running: Running;
+  born(program: ProcessId): void;
+  neverBorn(cause: Error): void;
+  guardGone(): void;
+  /** The first call counts. */
+  end(ended: Ended): void;
+}
+
+function deferred<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (cause: Error) => void;
+  const promise = new Promise<T>((onValue, onCause) => {
+    resolve = onValue;
+    reject = onCause;
+  });
+  return { promise, resolve, reject };
+}
+
+/** A running attempt of which not everything is known yet. */
+export function createHandle(
+  { key, token }: { key: string; token: string },
+  guard: ProcessId | null,
+  firstKnown: ProcessId | null,
+): Handle {
+  let currentGuard = guard;
+  let program = firstKnown;
+  const started = deferred<ProcessId>();
+  const ended = deferred<Ended>();
+  // Whoever does not ask need not handle that it never came up.
+  started.promise.catch(() => undefined);
+  if (program) started.resolve(program);
+
+  return {
+    running: {
+      key,
+      token,
+      get guard() {
+        return currentGuard;
+      },
+      get program() {
+        return program;
+      },
+      started: started.promise,
+      ended: ended.promise,
+    },
+    born(id) {
+      program ??= id;
+      started.resolve(id);
+    },
+    neverBorn: (cause) => started.reject(cause),
+    guardGone() {
+      currentGuard = null;
+    },
+    end(how) {
+      started.reject(new Error("the program ended before its process was known"));
+      ended.resolve(how);
+    },
+  };
+}

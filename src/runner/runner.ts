@@ -1,0 +1,53 @@
+import { adopt } from "./adopt.ts";
+import { cannotStart } from "./cannot-start.ts";
+import { freezeTree, thawTree } from "./freeze.ts";
+import { launch, type Supervision } from "./launch.ts";
+import { createProcesses } from "./processes.ts";
+import { removeIfThere, runFiles } from "./run-files.ts";
+import { isAlive, isGuard, scanTree } from "./scan.ts";
+import { deliverTo } from "./signals.ts";
+import { sweepTree, terminateTree } from "./terminate.ts";
+import type { Runner } from "./types.ts";
+
+export interface RunnerOptions {
+  /** Holds the run files; must exist, on a local disk, and be nobody else's. */
+  runDir: string;
+  clock: { now(): number };
+  /** The umask of programs; by default that of this process when the runner is created. */
+  umask?: number;
+}
+
+/** A runner whose attempts live on when it, or its process, is gone; another one on the same directory adopts them. */
+export function createRunner({ runDir, clock, umask = process.umask() }: RunnerOptions): Runner {
+  const processes = createProcesses();
+  const supervision: Supervision = { runDir, clock, processes, umask: umask.toString(8).padStart(4, "0") };
+
+  return {
+    launch: (spec) => launch(spec, supervision),
+    adopt: (record) => adopt(record, supervision),
+    tree: (roots) =>
+      scanTree(processes, roots, new Map()).members.map((member) => ({
+        pid: member.pid,
+        ppid: member.ppid,
+        startTime: member.startTime,
+        state: member.state,
+        command: member.command,
+        residentBytes: processes.residentBytes(member.pid),
+        isGuard: isGuard(member, roots, processes),
+      })),
+    freeze: (roots) => freezeTree(processes, roots),
+    thaw: (roots) => thawTree(processes, roots),
+    isGone: ({ program, guard }) => {
+      const watched = program ?? guard;
+      return !watched || !isAlive(processes, watched);
+    },
+    signal: ({ program }, signal) =>
+      program !== null && program !== undefined && deliverTo(processes, program, signal) === "sent",
+    terminate: (roots, opts) => terminateTree(processes, roots, opts),
+    sweep: (roots, opts) => sweepTree(processes, roots, opts),
+    cannotStart,
+    forget(key) {
+      for (const file of Object.values(runFiles(runDir, key))) removeIfThere(file);
+    },
+  };
+}

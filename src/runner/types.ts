@@ -1,0 +1,117 @@
+/** A process that cannot be mistaken for a later one with the same pid. */
+export interface ProcessId {
+  pid: number;
+  /** Clock ticks since boot on Linux, seconds since 1970 on macOS: only ever compared for equality and order. */
+  startTime: number;
+  bootId: string;
+}
+
+/** What to start. The runner adds nothing to `env` and lets nothing of its own process leak in. */
+export interface LaunchSpec {
+  /** Unique for each attempt and safe as a file name. Not secret: `ps` shows it. */
+  key: string;
+  /** The marker of the tree, which `env` bears as AGENTCTL_TOKEN. Secret: in no argument and no file name. */
+  token: string;
+  argv: string[];
+  cwd: string;
+  env: Record<string, string>;
+  /** Receives stdout and stderr; opened for append, mode 0600. */
+  logFile: string;
+}
+
+/** How an attempt's program ended. */
+export interface Ended {
+  /** 128 + n for signal n; null when lost. */
+  exitCode: number | null;
+  /**
+   * The signal's name when the status was 128 + a signal number from 1 to 31: the shell's convention, in which a
+   * program that itself exits with 143 cannot be told from one that SIGTERM ended.
+   */
+  signal: NodeJS.Signals | null;
+  /** Milliseconds since 1970. */
+  endedAt: number;
+  /** The program is gone and nobody was left to say how. */
+  lost: boolean;
+}
+
+/** What it takes to find a tree: the marker, and the processes at its root as far as they are known. */
+export interface TreeRoots {
+  readonly key: string;
+  readonly token: string;
+  readonly guard?: ProcessId | null;
+  readonly program?: ProcessId | null;
+}
+
+/** A launched or adopted attempt. */
+export interface Running extends TreeRoots {
+  /** Null when it was killed, or never came up. */
+  readonly guard: ProcessId | null;
+  /** The program itself; null until known. */
+  readonly program: ProcessId | null;
+  /** The program's own process, not the guard's. Rejects with the cause when it never came up. */
+  readonly started: Promise<ProcessId>;
+  /** Never rejects. A program that never came up has ended with 126, its cause in `started`. */
+  readonly ended: Promise<Ended>;
+}
+
+/** One live process of a tree. */
+export interface ProcessInfo {
+  pid: number;
+  ppid: number;
+  startTime: number;
+  /** The kernel's letter: R, S, D, T, … */
+  state: string;
+  command: string;
+  residentBytes: number;
+  isGuard: boolean;
+}
+
+/** What is kept of an attempt, enough to find it again. */
+export interface AdoptRecord {
+  key: string;
+  token: string;
+  program?: ProcessId | null;
+}
+
+/** Why a program cannot be started, as a shell would say it. */
+export interface StartRefusal {
+  exitCode: 126 | 127;
+  message: string;
+}
+
+/** Supervises processes. It knows no tasks: keys and tokens come from its caller. */
+export interface Runner {
+  /** Starts at once and waits for nothing; what goes wrong is told by `started`. */
+  launch(spec: LaunchSpec): Running;
+  /**
+   * Finds what an earlier runner launched: a live one by its run files, pid, start time and boot id, else by the
+   * token in the environment of any process; or how it ended. `lost` in `ended` means that it is known to have been
+   * started and left no status; undefined, that nothing says that it ever was.
+   */
+  adopt(record: AdoptRecord): Promise<{ running: Running } | { ended: Ended } | undefined>;
+  /** The live processes, zombies not among them. */
+  tree(roots: TreeRoots): ProcessInfo[];
+  /**
+   * Stops every process of the tree, the guard too; when it resolves, none of them runs.
+   * @throws when one cannot be stopped, naming its pid; the others then run again
+   */
+  freeze(roots: TreeRoots): Promise<{ processes: number; residentBytes: number }>;
+  /** Lets the whole tree run again. */
+  thaw(roots: TreeRoots): void;
+  /** Whether the program is gone or a zombie: a stopped guard cannot report the end of a frozen program. */
+  isGone(roots: TreeRoots): boolean;
+  /** To the program alone; false when it is gone or not yet known. */
+  signal(roots: TreeRoots, signal: NodeJS.Signals): boolean;
+  /**
+   * SIGTERM to the whole tree (a stopped one is thawed to obey), SIGKILL after `graceMs` or as soon as `cut` aborts.
+   * Resolves only when the tree is gone.
+   * @throws when a process may not be signalled, naming its pid; everything else is gone by then
+   */
+  terminate(roots: TreeRoots, opts: { graceMs: number; cut?: AbortSignal }): Promise<void>;
+  /** After the program's end: ends what is left of its tree as `terminate` does. Nearly free when nothing is. */
+  sweep(roots: TreeRoots, opts: { graceMs: number }): Promise<void>;
+  /** Looks a program up as execvp would, in `cwd` with the PATH of `env`; undefined when it can be started. */
+  cannotStart(argv: string[], cwd: string, env: Record<string, string>): StartRefusal | undefined;
+  /** Deletes the run files of an attempt whose end is recorded elsewhere. */
+  forget(key: string): void;
+}

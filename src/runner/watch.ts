@@ -1,0 +1,35 @@
+import type { Handle } from "./handle.ts";
+import type { Supervision } from "./launch.ts";
+import { readBirth, readEnd, runFiles } from "./run-files.ts";
+import { isAlive } from "./scan.ts";
+
+const POLL_MS = 100;
+/** Until the program is known, which takes a guard a few milliseconds. */
+const BIRTH_POLL_MS = 5;
+
+/**
+ * Waits for the end of what is not our child: by its guard, which writes the status before it ends, or where the guard
+ * is gone by the program itself, whose end then has no status. The timers hold no process open.
+ */
+export function watch(handle: Handle, { runDir, clock, processes }: Supervision): void {
+  const { running } = handle;
+  const files = runFiles(runDir, running.key);
+
+  const look = () => {
+    if (!running.program) {
+      const birth = readBirth(files, processes);
+      if (birth) handle.born(birth.program);
+    }
+    if (running.guard && isAlive(processes, running.guard)) return lookAgain();
+    handle.guardGone();
+    // The guard's last act was to write it, so it is there now or never.
+    const left = readEnd(files);
+    if (left) return handle.end(left);
+    if (running.program && isAlive(processes, running.program)) return lookAgain();
+    handle.end({ exitCode: null, signal: null, endedAt: clock.now(), lost: true });
+  };
+  const lookAgain = () => {
+    setTimeout(look, running.program ? POLL_MS : BIRTH_POLL_MS).unref();
+  };
+  look();
+}
