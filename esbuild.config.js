@@ -71,9 +71,13 @@ function declarations() {
 }
 
 const startedAt = performance.now();
-await Promise.all(bundles.map(bundle));
-put(join(dist, "path/agentctl"), pathShim, 0o755);
-if (!process.argv.includes("--no-types")) declarations();
-console.log(
-  `built ${relative(process.cwd(), dist) || "."} in ${Math.round(performance.now() - startedAt)} ms`,
-);
+try {
+  await Promise.all(bundles.map(bundle));
+  put(join(dist, "path/agentctl"), pathShim, 0o755);
+  if (!process.argv.includes("--no-types")) declarations();
+  console.log(`built ${relative(process.cwd(), dist)} in ${Math.round(performance.now() - startedAt)} ms`);
+} catch (error) {
+  // esbuild and tsc have said by themselves what is wrong where.
+  if (!error.errors && error.status === undefined) throw error;
+  process.exitCode = 1;
+}
