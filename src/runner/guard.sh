@@ -29,11 +29,11 @@ exec 4>&2 2>/dev/null
   case $1 in
   -*)
     # Some shells take a leading dash for an option of exec, others take -- for the program.
-    if (exec -- /bin/sh -c :); then exec -- "$@" 2>&4 3>&- 4>&-; fi
+    if (exec -- /bin/sh -c :); then set -- -- "$@"; fi
     ;;
   esac
   # exec, so that no builtin of this shell is meant and the program has this pid.
-  exec "$@" 2>&4 3>&- 4>&-
+  exec "$@" 2>&4 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 )
 agentctl_line=$?
 if ! echo "$agentctl_line" >"$2"; then

@@ -1,0 +1,144 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { build } from "esbuild";
+import { describe, expect } from "vitest";
+import type { LaunchSpec, Running } from "../../../src/runner/index.ts";
+import { isAlive, processes, signalTo } from "../../harness/processes.ts";
+import { until } from "../../harness/until.ts";
+import { it, type Room } from "./fixture.ts";
+
+const endedAt = expect.any(Number);
+
+/** A process that launches one program as a daemon would, to be killed by the test. */
+async function launcher(room: Room, spec: LaunchSpec): Promise<ChildProcess> {
+  const launch = `
+    import { createRunner } from "./src/runner/index.ts";
+    const spec = ${JSON.stringify(spec)};
+    createRunner({ runDir: ${JSON.stringify(room.dir)}, clock: { now: () => Date.now() } }).launch(spec);
+    setInterval(() => {}, 1000);`;
+  const stdin = { contents: launch, resolveDir: process.cwd() };
+  const outfile = room.path("launcher.mjs");
+  const loader = { ".sh": "text" } as const;
+  await build({ stdin, bundle: true, platform: "node", format: "esm", outfile, loader });
+  return spawn(process.execPath, [outfile], { stdio: "ignore", env: { ROOM: room.dir } });
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  child.kill("SIGKILL");
+  await once(child, "exit");
+}
+
+async function adopted(room: Room, record: Parameters<Room["runner"]["adopt"]>[0]): Promise<Running> {
+  const found = await room.another().adopt(record);
+  if (!found || !("running" in found)) throw new Error(`not running: ${JSON.stringify(found)}`);
+  return found.running;
+}
+
+describe("after the launcher was killed", () => {
+  it("a live program is adopted, and its end is known", async ({ room }) => {
+    const spec = room.spec(["sh", "-c", "echo $$ > pid; while ! [ -e go ]; do sleep 0.02; done; exit 6"]);
+    const child = await launcher(room, spec);
+    const pid = Number(
+      await until(() => existsSync(room.path("pid")) && readFileSync(room.path("pid"), "utf8")),
+    );
+    await killed(child);
+    const running = await adopted(room, spec);
+    expect((await running.started).pid).toBe(pid);
+    expect(running.guard?.pid).toBeGreaterThan(0);
+    expect(isAlive(pid)).toBe(true);
+    writeFileSync(room.path("go"), "");
+    expect(await running.ended).toEqual({ exitCode: 6, signal: null, endedAt, lost: false });
+  });
+
+  it("the exit code and time of what ended while no one watched are known", async ({ room }) => {
+    const spec = room.spec(["sh", "-c", ": > ready; while ! [ -e go ]; do sleep 0.02; done; kill -USR1 $$"]);
+    const child = await launcher(room, spec);
+    await room.appears("ready");
+    await killed(child);
+    const before = Date.now();
+    writeFileSync(room.path("go"), "");
+    await room.appears(`${spec.key}.exit`);
+    const found = await until(async () => await room.another().adopt(spec));
+    if (!("ended" in found)) throw new Error("still running");
+    expect(found.ended).toEqual({ exitCode: 138, signal: "SIGUSR1", endedAt, lost: false });
+    expect(found.ended.endedAt).toBeGreaterThanOrEqual(before - 20);
+    expect(found.ended.endedAt).toBeLessThanOrEqual(Date.now());
+  });
+});
+
+describe("a live attempt", () => {
+  it("is found by its token when nothing was written down", async ({ room }) => {
+    const spec = room.spec(["sh", "-c", ": > ready; exec sleep 60"]);
+    const first = room.runner.launch(spec);
+    await room.appears("ready");
+    rmSync(room.path(`${spec.key}.pid`));
+    const running = await adopted(room, spec);
+    expect([await running.started, running.guard]).toEqual([await first.started, first.guard]);
+    await room.runner.terminate(running, { graceMs: 1000 });
+    expect((await running.ended).signal).toBe("SIGTERM");
+  });
+
+  it("is found without its guard, and its end is then lost", async ({ room }) => {
+    const spec = room.spec(["sh", "-c", ": > ready; exec sleep 60"]);
+    const first = room.runner.launch(spec);
+    await room.appears("ready");
+    signalTo(first.guard?.pid ?? 0, "SIGKILL");
+    await until(() => first.guard === null);
+    const running = await adopted(room, spec);
+    expect([running.program, running.guard]).toEqual([await first.started, null]);
+    room.runner.signal(running, "SIGTERM");
+    expect(await running.ended).toEqual({ exitCode: null, signal: null, endedAt, lost: true });
+    expect(await room.another().adopt(spec)).toMatchObject({ ended: { lost: true } });
+  });
+
+  it("is adopted while frozen, and can be thawed", async ({ room }) => {
+    const spec = room.spec(["sh", "-c", ": > ready; exec sleep 60"]);
+    const first = room.runner.launch(spec);
+    await room.appears("ready");
+    await first.started;
+    await room.runner.freeze(first);
+    const running = await adopted(room, spec);
+    expect(room.runner.isGone(running)).toBe(false);
+    room.runner.thaw(running);
+    expect(room.states()).not.toContain("T");
+    await room.runner.terminate(running, { graceMs: 1000 });
+  });
+});
+
+describe("nothing is adopted, signalled or killed", () => {
+  it("where nothing was ever started", async ({ room }) => {
+    expect(await room.runner.adopt(room.spec(["true"]))).toBeUndefined();
+  });
+
+  it("where the pid belongs to a later process", async ({ room }) => {
+    const stranger = await room.ready(": > ready; exec sleep 60");
+    const program = await stranger.started;
+    const spec = room.spec(["true"]);
+    for (const reused of [
+      { ...program, startTime: program.startTime - 1 },
+      { ...program, bootId: "00000000-0000-0000-0000-000000000000" },
+    ]) {
+      expect(await room.runner.adopt({ ...spec, program: reused })).toMatchObject({ ended: { lost: true } });
+      const roots = { ...spec, program: reused, guard: reused };
+      expect(room.runner.signal(roots, "SIGKILL")).toBe(false);
+      expect(room.runner.isGone(roots)).toBe(true);
+      expect(room.runner.tree(roots)).toEqual([]);
+      await room.runner.freeze(roots);
+      await room.runner.terminate(roots, { graceMs: 0 });
+      await room.runner.sweep(roots, { graceMs: 0 });
+    }
+    expect(isAlive(program.pid)).toBe(true);
+    expect(processes(room.dir).map(({ state }) => state)).not.toContain("T");
+    await room.runner.terminate(stranger, { graceMs: 1000 });
+  });
+
+  it("where the run file is cut off or of another kind", async ({ room }) => {
+    const spec = room.spec(["true"]);
+    for (const text of ["", "7", "nonsense\n", "1000 1\n"]) {
+      writeFileSync(room.path(`${spec.key}.exit`), text);
+      writeFileSync(room.path(`${spec.key}.pid`), text);
+      expect(await room.runner.adopt(spec)).toBeUndefined();
+    }
+  });
+});

@@ -1,0 +1,64 @@
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { describe, expect } from "vitest";
+import { cannotStart } from "../../../src/runner/cannot-start.ts";
+import { it, type Room } from "./fixture.ts";
+
+function furnish(room: Room): void {
+  mkdirSync(room.path("bin/folder"), { recursive: true });
+  mkdirSync(room.path("first/prog"), { recursive: true });
+  const files = { prog: 0o755, data: 0o644, "bin/tool": 0o755, "bin/data": 0o644, "bin/orphan": 0o755 };
+  for (const [name, mode] of Object.entries(files)) {
+    writeFileSync(
+      room.path(name),
+      name === "bin/orphan" ? "#!/no/such/interpreter -x\n" : "#!/bin/sh\nexit 0\n",
+    );
+    chmodSync(room.path(name), mode);
+  }
+}
+
+const table: [program: string, path: string, refusal: [code: number, why: string] | undefined][] = [
+  ["tool", "bin", undefined],
+  ["tool", "first:bin", undefined],
+  ["prog", "first:", undefined],
+  ["./prog", "bin", undefined],
+  ["bin/tool", "", undefined],
+  ["sh", "/bin", undefined],
+  ["nope", "bin", [127, "cannot start nope: it was not found on the PATH"]],
+  ["./nope", "bin", [127, "cannot start ./nope: it was not found"]],
+  ["prog/nope", "bin", [127, "cannot start prog/nope: it was not found"]],
+  ["data", "bin", [126, "cannot start data: it is not executable"]],
+  ["./data", "bin", [126, "cannot start ./data: it is not executable"]],
+  ["./bin", "bin", [126, "cannot start ./bin: it is a directory"]],
+  ["folder", "bin", [126, "cannot start folder: it is a directory"]],
+  ["orphan", "bin", [127, "cannot start orphan: its interpreter /no/such/interpreter was not found"]],
+];
+
+describe("a program is looked up as execvp does", () => {
+  it.for(table)("%j with PATH %j: %j", async ([program, path, refusal], { room }) => {
+    furnish(room);
+    const expected = refusal && { exitCode: refusal[0], message: refusal[1] };
+    expect(cannotStart([program], room.dir, { PATH: path })).toEqual(expected);
+    // The answer is the one that starting it gives.
+    const { ended } = await room.run([program], { PATH: path });
+    expect(ended.exitCode).toBe(refusal?.[0] ?? 0);
+  });
+
+  it("a program without a name is 127", ({ room }) => {
+    const refusal = { exitCode: 127, message: "cannot start a program without a name" };
+    expect(cannotStart([""], room.dir, { PATH: "/bin" })).toEqual(refusal);
+    expect(cannotStart([], room.dir, { PATH: "/bin" })).toEqual(refusal);
+  });
+
+  it("a working directory that cannot be entered is 126", ({ room }) => {
+    furnish(room);
+    const refusalIn = (name: string) => cannotStart(["sh"], room.path(name), { PATH: "/bin" });
+    expect(refusalIn("gone")).toEqual({
+      exitCode: 126,
+      message: `cannot start sh: its working directory ${room.path("gone")} does not exist`,
+    });
+    expect(refusalIn("data")).toEqual({
+      exitCode: 126,
+      message: `cannot start sh: its working directory ${room.path("data")} is not a directory`,
+    });
+  });
+});

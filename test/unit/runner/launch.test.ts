@@ -1,0 +1,163 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { describe, expect } from "vitest";
+import { isAlive, processes, signalTo } from "../../harness/processes.ts";
+import { until } from "../../harness/until.ts";
+import { it } from "./fixture.ts";
+
+const endedAt = expect.any(Number);
+
+describe("the end of a program", () => {
+  it.for([
+    [["true"], 0, null],
+    [["false"], 1, null],
+    [["sh", "-c", "exit 7"], 7, null],
+    [["sh", "-c", "kill -TERM $$"], 143, "SIGTERM"],
+    [["sh", "-c", "kill -KILL $$"], 137, "SIGKILL"],
+    [["sh", "-c", "kill -ABRT $$"], 134, "SIGABRT"],
+    [["sh", "-c", "exit 255"], 255, null],
+    [["no-such-program"], 127, null],
+    [["/"], 126, null],
+  ] as const)("%j gives %j, signal %j", async ([argv, exitCode, signal], { room }) => {
+    const { ended } = await room.run([...argv]);
+    expect(ended).toEqual({ exitCode, signal, endedAt, lost: false });
+  });
+
+  it("is known also when many end at once", async ({ room }) => {
+    const codes = Array.from({ length: 30 }, (_, at) => at);
+    const runs = codes.map((code) => room.launch(["sh", "-c", `exit ${code}`]));
+    expect((await Promise.all(runs.map((run) => run.ended))).map((ended) => ended.exitCode)).toEqual(codes);
+    const programs = await Promise.all(runs.map((run) => run.started));
+    expect(new Set(programs.map(({ pid }) => pid)).size).toBe(30);
+  });
+
+  it("of a program that nothing could be started for is 126, and the cause is told", async ({ room }) => {
+    const running = room.runner.launch({ ...room.spec(["true"]), cwd: room.path("nowhere") });
+    await expect(running.started).rejects.toThrow("ENOENT");
+    expect(await running.ended).toEqual({ exitCode: 126, signal: null, endedAt, lost: false });
+    const unlogged = room.runner.launch({ ...room.spec(["true"]), logFile: room.path("no/such/log") });
+    await expect(unlogged.started).rejects.toThrow("ENOENT");
+  });
+
+  it("is told at once when the disk is full, and written when there is space", async ({ room }) => {
+    const spec = room.spec(["sh", "-c", "exit 9"]);
+    const exit = room.path(`${spec.key}.exit`);
+    // A directory in its place refuses the write as a full disk does.
+    mkdirSync(exit);
+    const running = room.runner.launch(spec);
+    expect((await running.ended).exitCode).toBe(9);
+    await room.runner.sweep(running, { graceMs: 0 });
+    expect(processes(room.dir).some(({ command }) => command.includes("agentctl-guard"))).toBe(true);
+    rmdirSync(exit);
+    await until(() => existsSync(exit) && /^9 \d+\n$/.test(readFileSync(exit, "utf8")));
+    expect(await room.another().adopt(spec)).toEqual({
+      ended: { exitCode: 9, signal: null, endedAt, lost: false },
+    });
+  });
+});
+
+describe("a program gets", () => {
+  it("its arguments byte for byte", async ({ room }) => {
+    const words = ["a b", "'", '"', "line\nline", "", "ünïcødé ☃", "-n", "--", "$HOME `x` \\ *", "tab\t"];
+    const { output } = await room.run([
+      "node",
+      "-p",
+      "JSON.stringify(process.argv.slice(1))",
+      "--",
+      ...words,
+    ]);
+    expect(JSON.parse(output)).toEqual(words);
+  });
+
+  it("exactly the environment that was given", async ({ room }) => {
+    const odd = { "A.B": "dot", "BASH_FUNC_f%%": "() { echo 'x'\n}", IFS: ",", OPTIND: "7", PPID: "1" };
+    const env = { ...odd, EMPTY: "", MULTI: "a\nb", agentctl_line: "mine", QUOTE: "it's" };
+    const spec = room.spec(["node", "-p", "JSON.stringify(process.env)"], env);
+    await room.runner.launch(spec).ended;
+    const { agentctl_line: _, ...others } = spec.env;
+    expect(JSON.parse(readFileSync(spec.logFile, "utf8"))).toMatchObject(others);
+    expect(Object.keys(JSON.parse(readFileSync(spec.logFile, "utf8"))).sort()).toEqual(
+      Object.keys(spec.env).sort(),
+    );
+  });
+
+  it("an empty stdin, no other descriptor, and the runner's umask", async ({ room }) => {
+    const script = "cat; umask; cd /proc/self/fd && echo [0-9]; exec readlink 0";
+    const { output } = await room.run(["bash", "-c", script]);
+    expect(output.split("\n")).toEqual([
+      process.umask().toString(8).padStart(4, "0"),
+      "0 1 2 3",
+      "/dev/null",
+      "",
+    ]);
+  });
+
+  it("signals that are not ignored", async ({ room }) => {
+    for (const signal of ["INT", "QUIT", "PIPE", "HUP"]) {
+      const { ended } = await room.run(["sh", "-c", `kill -${signal} $$; sleep 5`]);
+      expect(ended.signal).toBe(`SIG${signal}`);
+    }
+  });
+
+  it("its own pid, not the guard's", async ({ room }) => {
+    const running = await room.ready("echo $$ > pid; : > ready; exec sleep 60");
+    expect((await running.started).pid).toBe(Number(await room.appears("pid")));
+    expect(running.guard?.pid).not.toBe(running.program?.pid);
+    expect(room.runner.signal(running, "SIGTERM")).toBe(true);
+    expect((await running.ended).signal).toBe("SIGTERM");
+    expect(room.runner.signal(running, "SIGTERM")).toBe(false);
+  });
+
+  it("meant when it is named like a builtin or an option", async ({ room }) => {
+    writeFileSync(room.path("-prog"), '#!/bin/sh\necho "$0" "$@"\n');
+    chmodSync(room.path("-prog"), 0o755);
+    expect((await room.run(["exit", "0"])).ended.exitCode).toBe(127);
+    expect(await room.run(["echo", "-e", "\\t"])).toMatchObject({ ended: { exitCode: 0 } });
+    const { output } = await room.run(["-prog", "--x"], { PATH: `${room.dir}:${process.env.PATH}` });
+    expect(output).toBe(`${room.path("-prog")} --x\n`);
+  });
+});
+
+describe("secrets", () => {
+  it("are in no argument, and every file is private", async ({ room }) => {
+    const spec = room.spec(["sh", "-c", ": > ready; exec sleep 60"], { "A.B": "hidden-value" });
+    const running = room.runner.launch(spec);
+    await room.appears("ready");
+    const lines = processes(room.dir).map(({ command }) => command);
+    expect(lines.length).toBeGreaterThan(1);
+    expect(lines.filter((line) => line.includes(spec.token) || line.includes("hidden-value"))).toEqual([]);
+    const files = ["log", "pid", "words"].map((ending) => room.path(`${spec.key}.${ending}`));
+    expect(files.map((file) => statSync(file).mode & 0o777)).toEqual([0o600, 0o600, 0o600]);
+    await room.runner.terminate(running, { graceMs: 1000 });
+    await running.ended;
+    room.runner.forget(spec.key);
+    expect(files.map((file) => existsSync(file))).toEqual([true, false, false]);
+  });
+});
+
+describe("the guard", () => {
+  it("survives the signals that it can and reports the program's end", async ({ room }) => {
+    const running = await room.ready(": > ready; exec sleep 60");
+    const guard = running.guard?.pid ?? 0;
+    for (const signal of ["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGPIPE"] as const) {
+      signalTo(guard, signal);
+    }
+    room.runner.signal(running, "SIGUSR1");
+    expect(await running.ended).toMatchObject({ exitCode: 138, signal: "SIGUSR1" });
+  });
+
+  it("when killed leaves a program that is supervised on", async ({ room }) => {
+    const running = await room.ready(": > ready; exec sleep 60");
+    signalTo(running.guard?.pid ?? 0, "SIGKILL");
+    await until(() => running.guard === null);
+    expect(isAlive(running.program?.pid ?? 0)).toBe(true);
+    expect(room.runner.isGone(running)).toBe(false);
+    room.runner.signal(running, "SIGTERM");
+    expect(await running.ended).toEqual({ exitCode: null, signal: null, endedAt, lost: true });
+  });
+
+  it("when killed with its program leaves it lost", async ({ room }) => {
+    const running = await room.ready(": > ready; exec sleep 60");
+    signalTo(-(running.guard?.pid ?? 0), "SIGKILL");
+    expect(await running.ended).toEqual({ exitCode: null, signal: null, endedAt, lost: true });
+  });
+});

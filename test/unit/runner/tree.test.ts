@@ -1,0 +1,148 @@
+import { describe, expect } from "vitest";
+import { isAlive, processes, signalTo } from "../../harness/processes.ts";
+import { until } from "../../harness/until.ts";
+import { it } from "./fixture.ts";
+
+/** A child in a session of its own whose parent has ended, that counts in the file `beats`. */
+const orphan = `(setsid sh -c 'while :; do echo >> beats; sleep 0.02; done' &)`;
+
+describe("freezing", () => {
+  it("stops the whole tree, also what left the session, until it is thawed", async ({ room }) => {
+    const running = await room.ready(
+      `${orphan}; sleep 60 & : > ready; while :; do echo >> own; sleep 0.02; done`,
+    );
+    const pid = (await running.started).pid;
+    await until(() => room.appears("beats"));
+    const frozen = await room.runner.freeze(running);
+    expect(room.states()).toEqual(["T"]);
+    expect(frozen.processes).toBe(processes(room.dir).length);
+    expect(frozen.residentBytes).toBeGreaterThan(500_000);
+    const before = [await room.appears("beats"), await room.appears("own")];
+    expect(room.runner.tree(running).every(({ state }) => state === "T")).toBe(true);
+    expect([await room.appears("beats"), await room.appears("own")]).toEqual(before);
+    room.runner.thaw(running);
+    await until(
+      async () => (await room.appears("beats")) !== before[0] && (await room.appears("own")) !== before[1],
+    );
+    expect(running.program?.pid).toBe(pid);
+    await room.runner.terminate(running, { graceMs: 1000 });
+  });
+
+  it("catches what forks without end", async ({ room }) => {
+    const hop = `hop() { (sleep 0.001; hop) & }`;
+    const running = await room.ready(
+      `${hop}; hop; hop; (while :; do setsid sleep 0.05 & sleep 0.002; done) & : > ready; while :; do /bin/true; done`,
+    );
+    for (let round = 0; round < 10; round++) {
+      await room.runner.freeze(running);
+      const before = processes(room.dir).map(({ pid }) => pid);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(processes(room.dir).map(({ pid }) => pid)).toEqual(before);
+      room.runner.thaw(running);
+    }
+    await room.runner.terminate(running, { graceMs: 0 });
+    expect(room.runner.tree(running)).toEqual([]);
+  });
+
+  it("counts a program that is killed meanwhile as gone though its guard is stopped", async ({ room }) => {
+    const running = await room.ready(": > ready; exec sleep 60");
+    await room.runner.freeze(running);
+    expect(room.runner.isGone(running)).toBe(false);
+    signalTo(running.program?.pid ?? 0, "SIGKILL");
+    await until(() => room.runner.isGone(running));
+    room.runner.thaw(running);
+    expect((await running.ended).signal).toBe("SIGKILL");
+  });
+
+  it("finds descendants that cleared their environment", async ({ room }) => {
+    const running = await room.ready(`env -i ROOM="$ROOM" sleep 60 & : > ready; wait`);
+    await until(() => room.commands().includes("sleep 60"));
+    await room.runner.freeze(running);
+    expect(room.states()).toEqual(["T"]);
+    const members = room.runner.tree(running).map(({ command, isGuard }) => [command, isGuard]);
+    expect(members.sort()).toEqual(
+      [
+        ["sh", false],
+        ["sh", true],
+        ["sleep", false],
+      ].sort(),
+    );
+    await room.runner.terminate(running, { graceMs: 1000 });
+  });
+});
+
+describe("terminating", () => {
+  it("lets a program end in its own way within the grace time", async ({ room }) => {
+    const running = await room.ready(
+      `trap 'echo bye > bye; exit 3' TERM; : > ready; while :; do sleep 0.05; done`,
+    );
+    await room.runner.terminate(running, { graceMs: 10_000 });
+    expect((await running.ended).exitCode).toBe(3);
+    expect(await room.appears("bye")).toBe("bye\n");
+  });
+
+  it("kills a tree that ignores SIGTERM, with what left the session", async ({ room }) => {
+    const deaf = `trap '' TERM HUP; (setsid sleep 60 &); env -i ROOM="$ROOM" sleep 60 & : > ready; while :; do sleep 60; done`;
+    const running = await room.ready(deaf);
+    await until(() => room.commands().filter((command) => command === "sleep 60").length === 3);
+    await room.runner.terminate(running, { graceMs: 50 });
+    expect(processes(room.dir)).toEqual([]);
+    expect(await running.ended).toMatchObject({ exitCode: 137, signal: "SIGKILL", lost: false });
+  });
+
+  it("does not wait for the grace time once it is cut short", async ({ room }) => {
+    const running = await room.ready(`trap '' TERM; : > ready; while :; do sleep 60; done`);
+    const cut = new AbortController();
+    const terminated = room.runner.terminate(running, { graceMs: 600_000, cut: cut.signal });
+    cut.abort();
+    await terminated;
+    expect((await running.ended).signal).toBe("SIGKILL");
+  });
+
+  it("thaws a frozen tree so that it can obey", async ({ room }) => {
+    const running = await room.ready(`trap 'exit 4' TERM; : > ready; while :; do sleep 0.05; done`);
+    await room.runner.freeze(running);
+    await room.runner.terminate(running, { graceMs: 10_000 });
+    expect((await running.ended).exitCode).toBe(4);
+  });
+
+  it("of a tree that is gone does nothing", async ({ room }) => {
+    const running = room.launch(["true"]);
+    await running.ended;
+    await room.runner.terminate(running, { graceMs: 1000 });
+    expect(room.runner.tree(running)).toEqual([]);
+  });
+});
+
+describe("sweeping", () => {
+  it("ends what a program left behind, gently first", async ({ room }) => {
+    const polite = `(setsid sh -c "trap 'echo bye > bye; exit' TERM; : > polite; while :; do sleep 0.05; done" &)`;
+    const deaf = `(setsid sh -c "trap '' TERM; : > deaf; while :; do sleep 60; done" &)`;
+    const wait = "while ! [ -e polite -a -e deaf ]; do sleep 0.01; done";
+    const running = await room.ready(`${polite}; ${deaf}; ${wait}; : > ready; exit 5`);
+    expect((await running.ended).exitCode).toBe(5);
+    await room.runner.sweep(running, { graceMs: 300 });
+    expect(await room.appears("bye")).toBe("bye\n");
+    expect(processes(room.dir)).toEqual([]);
+  });
+
+  it("leaves an orphan alone that was started without the marker", async ({ room }) => {
+    const server = "(env -u AGENTCTL_TOKEN setsid sh -c 'echo $$ > server; exec sleep 60' &)";
+    const running = await room.ready(`${server}; while ! [ -s server ]; do sleep 0.01; done; : > ready`);
+    await running.ended;
+    const pid = Number(await room.appears("server"));
+    await until(() => room.commands().includes("sleep 60"));
+    await room.runner.sweep(running, { graceMs: 100 });
+    expect(isAlive(pid)).toBe(true);
+    signalTo(pid, "SIGKILL");
+  });
+
+  it("leaves other attempts alone", async ({ room }) => {
+    const other = await room.ready(": > ready; exec sleep 60");
+    const running = room.launch(["true"]);
+    await running.ended;
+    await room.runner.sweep(running, { graceMs: 0 });
+    expect(isAlive((await other.started).pid)).toBe(true);
+    await room.runner.terminate(other, { graceMs: 1000 });
+  });
+});
