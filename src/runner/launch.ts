@@ -4,15 +4,7 @@ import type { Socket } from "node:net";
 import guardScript from "./guard.sh";
 import { createHandle, type Handle } from "./handle.ts";
 import type { Processes } from "./processes.ts";
-import {
-  endedWith,
-  parseBirth,
-  readBirth,
-  readEnd,
-  removeIfThere,
-  runFiles,
-  writeWords,
-} from "./run-files.ts";
+import { endedWith, parseBirth, readBirth, readEnd, runFiles, writeWords } from "./run-files.ts";
 import type { LaunchSpec, ProcessId, Running } from "./types.ts";
 import { watch } from "./watch.ts";
 
@@ -118,7 +110,5 @@ export function launch(spec: LaunchSpec, supervision: Supervision): Running {
     if (child.pid === undefined) refuse(handle, error);
   });
   if (guard) supervise(child, handle, spec, supervision);
-  const { words } = runFiles(supervision.runDir, spec.key);
-  void handle.running.ended.then(() => removeIfThere(words));
   return handle.running;
 }

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { basename, join } from "node:path";
 import type { Processes } from "./processes.ts";
@@ -94,14 +94,6 @@ export function writeWords(files: RunFiles, env: Record<string, string>): string
   const words = lost.map(([name, value]) => quoted(`${name}=${value}`)).join(" ");
   writeFileSync(files.words, `set -- /usr/bin/env ${words} "$@"\n`, { mode: 0o600 });
   return files.words;
-}
-
-export function removeIfThere(file: string): void {
-  try {
-    unlinkSync(file);
-  } catch {
-    rmSync(file, { force: true });
-  }
 }
 
 /** Whether this argv is that of the guard with these files. */

@@ -1,9 +1,10 @@
+import { rmSync } from "node:fs";
 import { adopt } from "./adopt.ts";
 import { cannotStart } from "./cannot-start.ts";
 import { freezeTree, thawTree } from "./freeze.ts";
 import { launch, type Supervision } from "./launch.ts";
 import { createProcesses } from "./processes.ts";
-import { removeIfThere, runFiles } from "./run-files.ts";
+import { runFiles } from "./run-files.ts";
 import { isAlive, isGuard, scanTree } from "./scan.ts";
 import { deliverTo } from "./signals.ts";
 import { sweepTree, terminateTree } from "./terminate.ts";
@@ -47,7 +48,7 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
     sweep: (roots, opts) => sweepTree(processes, roots, opts),
     cannotStart,
     forget(key) {
-      for (const file of Object.values(runFiles(runDir, key))) removeIfThere(file);
+      for (const file of Object.values(runFiles(runDir, key))) rmSync(file, { force: true });
     },
   };
 }

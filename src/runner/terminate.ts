@@ -116,10 +116,7 @@ export async function terminateTree(processes: Processes, roots: ScanRoots, grac
  */
 export async function sweepTree(processes: Processes, roots: ScanRoots, grace: Grace): Promise<void> {
   const spare = roots.guard && isAlive(processes, roots.guard) ? roots.guard.pid : undefined;
-  const isLeft = processes.bearers(roots.token).some((pid) => {
-    const stat = pid === process.pid || pid === spare ? undefined : processes.stat(pid);
-    return stat !== undefined && stat.state !== "Z" && (spare === undefined || stat.ppid !== spare);
-  });
+  const isLeft = processes.bearers(roots.token).some((pid) => pid !== process.pid && pid !== spare);
   if (!isLeft) return;
   await terminateTree(
     processes,

@@ -151,8 +151,11 @@ describe("the guard", () => {
     await until(() => running.guard === null);
     expect(isAlive(running.program?.pid ?? 0)).toBe(true);
     expect(room.runner.isGone(running)).toBe(false);
+    const before = Date.now();
     room.runner.signal(running, "SIGTERM");
-    expect(await running.ended).toEqual({ exitCode: null, signal: null, endedAt, lost: true });
+    const ended = await running.ended;
+    expect(ended).toEqual({ exitCode: null, signal: null, endedAt, lost: true });
+    expect(ended.endedAt).toBeGreaterThanOrEqual(before);
   });
 
   it("when killed with its program leaves it lost", async ({ room }) => {
