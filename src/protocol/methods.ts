@@ -82,7 +82,8 @@ const journalEntry = v.object({
   base: v.number(),
   call: v.number(),
   alone: v.boolean(),
-  value: v.unknown(),
+  /** What the call gave: the result of a step, absent where it was undefined; when a sleep is over (ISO 8601); the answer; the messages. */
+  value: v.optional(v.unknown()),
 });
 
 export const methods = {
@@ -407,6 +408,8 @@ export const methods = {
     params: v.strictObject({
       ...own,
       for: v.picklist(["pause", "sleep", "ask"]),
+      /** For a sleep: when the first of the sleeps in flight is over. */
+      until: v.optional(iso),
       base: v.optional(natural),
       value: v.optional(v.unknown()),
     }),

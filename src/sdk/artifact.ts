@@ -1,0 +1,40 @@
+import { randomUUID } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { ArtifactContent } from "./api.ts";
+import type { Session } from "./session.ts";
+
+/** `task.artifact`. */
+export async function artifact(session: Session, name: string, content: ArtifactContent): Promise<void> {
+  if (typeof name !== "string" || name === "")
+    throw new TypeError("task.artifact(name, content): a name is a text that is not empty");
+  const flight = session.traffic.begin();
+  try {
+    await session.traffic.open(flight);
+    if (isFile(content)) await keep(session, name, resolve(content.path));
+    else await keepContent(session, name, content);
+    await session.traffic.open(flight);
+  } finally {
+    session.traffic.end(flight);
+  }
+}
+
+function isFile(content: ArtifactContent): content is { path: string } {
+  if (typeof content === "string" || content instanceof Uint8Array) return false;
+  if (typeof content?.path === "string") return true;
+  throw new TypeError("task.artifact(name, content): content is a text, a Uint8Array or { path }");
+}
+
+async function keepContent(session: Session, name: string, content: string | Uint8Array): Promise<void> {
+  const draft = join(session.hello.dir, `.artifact-${randomUUID()}`);
+  try {
+    await writeFile(draft, content, { mode: 0o600 });
+    await keep(session, name, draft);
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+async function keep(session: Session, name: string, path: string): Promise<void> {
+  await session.link.call("attempt/artifact", { name, path });
+}

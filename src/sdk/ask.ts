@@ -1,0 +1,94 @@
+import type { AskOptions } from "./api.ts";
+import { toMs } from "./duration.ts";
+import type { Place } from "./journal.ts";
+import type { Session } from "./session.ts";
+import type { Flight } from "./traffic.ts";
+
+interface Question {
+  prompt: string;
+  choices?: string[];
+  timeoutMs?: number;
+  default?: string;
+}
+
+/** `task.ask`. */
+export async function ask(session: Session, prompt: string, options?: AskOptions): Promise<string> {
+  const question = checked(prompt, options);
+  session.refuseInStep("task.ask()");
+  if (session.question !== undefined)
+    throw new Error(
+      `task.ask(${JSON.stringify(prompt)}) while ${JSON.stringify(session.question)} waits for its answer: one question at a time`,
+    );
+  session.question = prompt;
+  try {
+    return await session.journaled({
+      kind: "ask",
+      name: "ask",
+      replay: ({ value }) => String(value),
+      run: (place, flight) => answered(session, { question, place, flight }),
+    });
+  } finally {
+    session.question = undefined;
+  }
+}
+
+function checked(prompt: unknown, { choices, timeout, default: fallback }: AskOptions = {}): Question {
+  if (typeof prompt !== "string" || prompt === "" || prompt.length > 10_000)
+    throw new TypeError("task.ask(prompt): a prompt is a text of 1 to 10000 characters");
+  if (choices !== undefined && !isTexts(choices))
+    throw new TypeError("task.ask(): choices is a list of at least one text");
+  if (timeout !== undefined && fallback === undefined)
+    throw new TypeError("task.ask(): a timeout needs a default, the answer that is taken when it is over");
+  if (fallback !== undefined && choices && !choices.includes(fallback))
+    throw new TypeError(`task.ask(): the default ${JSON.stringify(fallback)} is none of the choices`);
+  return {
+    prompt,
+    ...(choices && { choices: [...choices] }),
+    ...(timeout !== undefined && { timeoutMs: toMs(timeout, "the timeout of task.ask()") }),
+    ...(fallback !== undefined && { default: fallback }),
+  };
+}
+
+function isTexts(choices: unknown): boolean {
+  return Array.isArray(choices) && choices.length > 0 && choices.every((each) => typeof each === "string");
+}
+
+interface Asking {
+  question: Question;
+  place: Place;
+  flight: Flight;
+}
+
+/**
+ * The answer comes with the call when there is one, else by notification. After a reconnect the question is put again,
+ * because the notification may have gone to nobody; and after a checkpoint has moved its place, under the new one.
+ */
+async function answered(session: Session, { question, place, flight }: Asking): Promise<string> {
+  const places: { n: number; base: number }[] = [];
+  let put = () => Promise.resolve();
+  const answer = new Promise<string>((resolve) => {
+    session.onAnswer = (given) => {
+      if (places.some(({ n, base }) => n === given.n && base === given.base)) resolve(given.answer);
+    };
+    put = async () => {
+      const { n, base, call, alone } = place;
+      places.push({ n, base });
+      const now = await session.link.call("attempt/ask", { n, base, call, alone, ...question });
+      if (now.answer !== null) resolve(now.answer);
+    };
+  });
+  const again = () => void put().catch(() => {});
+  try {
+    await put();
+    flight.onMoved = again;
+    session.running.add(again);
+    flight.is("asking");
+    const text = await answer;
+    flight.is("busy");
+    await session.traffic.pass(flight);
+    return text;
+  } finally {
+    session.running.delete(again);
+    session.onAnswer = undefined;
+  }
+}

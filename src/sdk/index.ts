@@ -1,0 +1,10 @@
+export type {
+  ArtifactContent,
+  AskOptions,
+  Duration,
+  StepContext,
+  StepOptions,
+  Task,
+  TaskFunction,
+} from "./api.ts";
+export { defineTask, type TaskDefinition } from "./define-task.ts";

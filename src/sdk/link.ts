@@ -1,0 +1,189 @@
+import { connect, type Socket } from "node:net";
+import { AgentctlError } from "../core/errors.ts";
+import { systemClock } from "../core/time.ts";
+import type { Method, Notification, Params, Result } from "../protocol/methods.ts";
+import { Peer } from "../protocol/peer.ts";
+
+/**
+ * A connection that survives the daemon. Calls that were not answered when it broke are sent again, in their order, once
+ * the next daemon has taken the same token: each of them names what it changes (a journal key, a nonce), so that twice
+ * sent is once done. It tries for ever, because the task's work is worth more than any wait; only a host that was never
+ * given a task gives up.
+ *
+ * The open socket, and between two sockets the timer, keep the process alive.
+ */
+const FIRST_BACKOFF_MS = 50;
+const LONGEST_BACKOFF_MS = 2_000;
+const STORE_BACKOFF_MS = 500;
+
+export type Hello = Result<"attempt/hello">;
+
+export interface LinkOptions {
+  socket: string;
+  token: string;
+  sdk: string;
+  /** The attempt was superseded: it may do nothing more. */
+  onStale: () => void;
+  /** No daemon came for so long that a host without a task is of no use. */
+  onAbandoned?: () => void;
+  abandonAfterMs?: number;
+}
+
+interface Call {
+  method: Method;
+  params: never;
+  resolve: (result: never) => void;
+  reject: (error: AgentctlError) => void;
+}
+
+export interface LinkEvents {
+  notified: (method: Notification, params: unknown) => void;
+  reconnected: (hello: Hello) => void;
+}
+
+/** Not repeated while the store is full: the caller has a better answer, or nobody waits for one. */
+const onceOnly: ReadonlySet<Method> = new Set([
+  "attempt/suspended",
+  "attempt/progress",
+  "attempt/artifact",
+] as const);
+
+export class Link {
+  /** The first answer to `attempt/hello`: the task. */
+  readonly hello: Promise<Hello>;
+  readonly #options: LinkOptions;
+  readonly #unanswered = new Set<Call>();
+  readonly #early: [Notification, unknown][] = [];
+  #resolveHello!: (hello: Hello) => void;
+  #assigned = false;
+  #events: LinkEvents | undefined;
+  #socket: Socket | undefined;
+  #peer: Peer | undefined;
+  #isClosed = false;
+  #backoffMs = FIRST_BACKOFF_MS;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.hello = new Promise((resolve) => {
+      this.#resolveHello = resolve;
+    });
+    void this.#run();
+  }
+
+  /** Hands over what the daemon says from now on, and first what it said since the hello. */
+  listen(events: LinkEvents): void {
+    this.#events = events;
+    for (const [method, params] of this.#early.splice(0)) events.notified(method, params);
+  }
+
+  /** Calls a method, across as many daemons as it takes; rejects only with what a daemon answered. */
+  call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
+    return new Promise((resolve, reject) => {
+      const call: Call = {
+        method,
+        params: params as never,
+        resolve: resolve as (result: never) => void,
+        reject,
+      };
+      this.#unanswered.add(call);
+      this.#send(call);
+    });
+  }
+
+  /** Resolves when what was sent is in the kernel's hands, or the connection is gone. */
+  async flushed(): Promise<void> {
+    const socket = this.#socket;
+    if (!this.#peer || !socket || socket.destroyed || socket.writableLength === 0) return;
+    await new Promise<void>((resolve) => socket.write("", () => resolve()));
+  }
+
+  /** Ends the connection for good; what is unanswered stays so. */
+  close(): void {
+    this.#isClosed = true;
+    this.#peer?.close();
+    this.#socket?.destroy();
+  }
+
+  async #run(): Promise<void> {
+    let lostAt = systemClock.mono();
+    while (!this.#isClosed) {
+      const socket = connect(this.#options.socket);
+      this.#socket = socket;
+      const peer = new Peer(socket, (method, params) => this.#notified(method, params));
+      socket.once("connect", () => {
+        lostAt = Number.POSITIVE_INFINITY;
+      });
+      await this.#serve(peer);
+      if (this.#isClosed) return;
+      lostAt = Math.min(lostAt, systemClock.mono());
+      if (this.#isAbandoned(lostAt)) return this.#options.onAbandoned?.();
+      await new Promise((resolve) => setTimeout(resolve, this.#backoffMs));
+      this.#backoffMs = Math.min(this.#backoffMs * 2, LONGEST_BACKOFF_MS);
+    }
+  }
+
+  /** Until the connection is lost. An error other than StaleAttempt is a daemon that cannot serve yet. */
+  async #serve(peer: Peer): Promise<void> {
+    try {
+      const { token, sdk } = this.#options;
+      const hello = await peer.call("attempt/hello", { token, sdk });
+      if (this.#isClosed) return;
+      this.#peer = peer;
+      this.#backoffMs = FIRST_BACKOFF_MS;
+      for (const call of this.#unanswered) this.#send(call);
+      if (this.#assigned) this.#events?.reconnected(hello);
+      this.#assigned = true;
+      this.#resolveHello(hello);
+      await peer.closed;
+    } catch (error) {
+      if (isNamed(error, "StaleAttempt")) this.#stale();
+    } finally {
+      this.#peer = undefined;
+      peer.close();
+    }
+  }
+
+  #isAbandoned(lostAt: number): boolean {
+    const { abandonAfterMs = Number.POSITIVE_INFINITY } = this.#options;
+    return !this.#assigned && systemClock.mono() - lostAt > abandonAfterMs;
+  }
+
+  #send(call: Call): void {
+    this.#peer?.call(call.method, call.params).then(
+      (result) => {
+        if (this.#unanswered.delete(call)) call.resolve(result as never);
+      },
+      (error: AgentctlError) => this.#failed(call, error),
+    );
+  }
+
+  #failed(call: Call, error: AgentctlError): void {
+    if (isNamed(error, "DaemonUnreachable") || this.#isClosed) return;
+    const waits = isNamed(error, "StoreUnavailable") && !onceOnly.has(call.method);
+    if (isNamed(error, "StaleAttempt")) this.#stale();
+    else if (waits) this.#sendLater(call);
+    else if (this.#unanswered.delete(call)) call.reject(error);
+  }
+
+  /** A full disk ends no task: the call waits until the store takes it. */
+  #sendLater(call: Call): void {
+    const peer = this.#peer;
+    setTimeout(() => {
+      if (peer === this.#peer && this.#unanswered.has(call)) this.#send(call);
+    }, STORE_BACKOFF_MS);
+  }
+
+  #stale(): void {
+    this.close();
+    this.#options.onStale();
+  }
+
+  #notified(method: Notification, params: unknown): void {
+    if (this.#events) this.#events.notified(method, params);
+    else this.#early.push([method, params]);
+  }
+}
+
+function isNamed(error: unknown, name: AgentctlError["name"]): boolean {
+  return error instanceof AgentctlError && error.name === name;
+}

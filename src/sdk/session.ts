@@ -1,0 +1,173 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { AgentctlError } from "../core/errors.ts";
+import type { StepKey } from "../core/task.ts";
+import { MAX_LINE_BYTES } from "../protocol/framing.ts";
+import type { JournalEntry, Notification, NotificationParams, Params } from "../protocol/methods.ts";
+import { Journal, Mismatch, type Place } from "./journal.ts";
+import type { Hello, Link } from "./link.ts";
+import { Progress } from "./progress.ts";
+import { fromJson } from "./strict-json.ts";
+import { type Flight, type Leave, Traffic } from "./traffic.ts";
+
+/** Room for what stands around a value in its line. */
+const ENVELOPE_BYTES = 64 * 1024;
+
+/** What the daemon is told when the module has ended. */
+export type Outcome = Params<"attempt/result">;
+
+/** One journaled call: what it does when the journal does not answer it, and how it reads the journal's answer. */
+export interface JournaledCall<T> {
+  kind: StepKey["kind"];
+  name: string;
+  run: (place: Place, flight: Flight) => Promise<T>;
+  replay: (entry: JournalEntry, flight: Flight) => T | Promise<T>;
+}
+
+interface Running {
+  name: string;
+  isOver: boolean;
+}
+
+/** One attempt as the module's process sees it: what every method of the task works on. */
+export class Session {
+  readonly hello: Hello;
+  readonly link: Link;
+  readonly journal: Journal;
+  readonly traffic: Traffic;
+  readonly progress: Progress;
+  readonly aborter = new AbortController();
+  /** Which step the running code is in. */
+  readonly inStep = new AsyncLocalStorage<Running>();
+  /** Steps whose function runs, told again to a daemon that was not there. */
+  readonly running = new Set<() => void>();
+  /** The largest value that fits both the limit and a line. */
+  readonly maxBytes: number;
+  /** The newest checkpoint's JSON, and the one that the module believes to be that while it is replayed. */
+  saved: { durable: string | undefined; seen: string | undefined };
+  /** The one question that waits, by its text. */
+  question: string | undefined;
+  onAnswer: ((answer: NotificationParams<"attempt/answer">) => void) | undefined;
+  /** Settles when the save that decides where the next calls are counted from is acknowledged. */
+  moving: Promise<void> | undefined;
+  readonly #left: () => void;
+  readonly #end: (outcome: Outcome) => void;
+
+  /** `left` is told when the daemon is about to end the process, `end` that the attempt ends although the module goes on. */
+  constructor(
+    hello: Hello,
+    link: Link,
+    { left, end }: { left: () => void; end: (outcome: Outcome) => void },
+  ) {
+    this.hello = hello;
+    this.link = link;
+    this.#left = left;
+    this.#end = end;
+    this.maxBytes = Math.min(hello.maxBytes, MAX_LINE_BYTES - ENVELOPE_BYTES);
+    const data = Buffer.from(hello.checkpoint?.data ?? "", "base64").toString() || undefined;
+    this.saved = { durable: data, seen: data };
+    this.journal = new Journal(hello.module?.journal ?? [], hello.checkpoint?.base ?? 0);
+    this.traffic = new Traffic((leave) => this.#leave(leave));
+    this.progress = new Progress(link);
+    link.listen({
+      notified: (method, params) => this.#notified(method, params),
+      reconnected: (again) => this.#reconnected(again),
+    });
+    if (hello.pausing) this.traffic.pause();
+  }
+
+  get isMoving(): boolean {
+    return this.moving !== undefined;
+  }
+
+  /** Ends every call for good: none of them returns any more. */
+  stop(): void {
+    this.traffic.stop();
+  }
+
+  /** A call that is kept in the journal. */
+  async journaled<T>({ kind, name, run, replay }: JournaledCall<T>): Promise<T> {
+    const flight = this.traffic.begin();
+    try {
+      // Not awaited when there is nothing to wait for: calls are counted in the turn in which they are made.
+      while (this.isMoving) await this.moving;
+      const place = this.#placed(kind, name, flight);
+      if (!place) return await never();
+      await this.traffic.pass(flight);
+      const entry = this.journal.find(place);
+      return entry ? await replay(entry, flight) : await run(place, flight);
+    } finally {
+      this.traffic.end(flight);
+    }
+  }
+
+  /** Throws when the caller stands inside a step that has not ended. */
+  refuseInStep(call: string): void {
+    const step = this.inStep.getStore();
+    if (!step || step.isOver) return;
+    throw new Error(
+      `${call} was called inside the step ${JSON.stringify(step.name)}: what happens in a step is kept as one result, so it may hold no other call; call it after the step`,
+    );
+  }
+
+  /** Throws CheckpointTooLarge for what the daemon would not keep. */
+  refuseLarge(text: string | undefined, what: string): void {
+    const size = text === undefined ? 0 : Buffer.byteLength(text);
+    if (size > this.maxBytes)
+      throw new AgentctlError("CheckpointTooLarge", {
+        id: this.hello.id,
+        what,
+        size,
+        limit: this.maxBytes,
+      });
+  }
+
+  #placed(kind: StepKey["kind"], name: string, flight: Flight): Place | undefined {
+    try {
+      const place = this.journal.place(kind, name);
+      this.traffic.placed(flight, place);
+      return place;
+    } catch (error) {
+      if (!(error instanceof Mismatch)) throw error;
+      this.#end({ error: { name: error.name, message: error.message, data: error.data } });
+      return undefined;
+    }
+  }
+
+  async #leave(leave: Leave): Promise<void> {
+    await this.progress.flush();
+    if (leave.for === "sleep") {
+      await this.link.call("attempt/suspended", {
+        for: "sleep",
+        until: new Date(leave.until).toISOString(),
+      });
+    } else if (leave.for === "ask") {
+      await this.link.call("attempt/suspended", { for: "ask" });
+    } else {
+      const value = fromJson(this.saved.durable);
+      await this.link.call("attempt/suspended", { for: "pause", base: this.journal.base, value });
+    }
+    this.#left();
+  }
+
+  #notified(method: Notification, params: unknown): void {
+    if (method === "attempt/cancel")
+      this.aborter.abort(new DOMException("The task was canceled", "AbortError"));
+    if (method === "attempt/answer") this.onAnswer?.(params as NotificationParams<"attempt/answer">);
+    if (method !== "attempt/pause") return;
+    this.traffic.pause();
+    if ((params as NotificationParams<"attempt/pause">).over)
+      this.aborter.abort(new DOMException("The grace time of the pause is over", "AbortError"));
+  }
+
+  /** What the last daemon said since may be lost with it: whether the pause still stands, an answer, what runs. */
+  #reconnected(hello: Hello): void {
+    if (hello.pausing) this.traffic.pause();
+    else this.traffic.goOn();
+    for (const tellAgain of this.running) tellAgain();
+  }
+}
+
+/** A call that does not return in this attempt. */
+function never(): Promise<never> {
+  return new Promise(() => {});
+}

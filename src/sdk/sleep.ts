@@ -1,0 +1,44 @@
+import { systemClock } from "../core/time.ts";
+import type { Duration } from "./api.ts";
+import { toMs } from "./duration.ts";
+import type { Place } from "./journal.ts";
+import type { Session } from "./session.ts";
+import type { Flight } from "./traffic.ts";
+
+/** A sleep as long as this or shorter is not worth a new process. */
+const STAY_MS = 5_000;
+/** Timers stand still while the machine sleeps; the wall clock is looked at this often. */
+const LOOK_MS = 1_000;
+
+/** `task.sleep`. */
+export async function sleep(session: Session, duration: Duration): Promise<void> {
+  session.refuseInStep("task.sleep()");
+  const ms = toMs(duration, "the duration of task.sleep()");
+  await session.journaled({
+    kind: "sleep",
+    name: "sleep",
+    replay: ({ value }, flight) => untilOver(session, flight, Date.parse(String(value))),
+    run: async (place, flight) => {
+      const until = await journal(session, place, ms);
+      flight.onMoved = () =>
+        void journal(session, place, Math.max(0, until - systemClock.now())).catch(() => {});
+      await untilOver(session, flight, until);
+    },
+  });
+}
+
+async function journal(session: Session, { n, base, call, alone }: Place, ms: number): Promise<number> {
+  const { until } = await session.link.call("attempt/sleep", { n, base, call, alone, ms: Math.round(ms) });
+  return Date.parse(until);
+}
+
+async function untilOver(session: Session, flight: Flight, until: number): Promise<void> {
+  flight.until = until;
+  for (let left = until - systemClock.now(); left > 0; left = until - systemClock.now()) {
+    if (left <= STAY_MS) flight.stays = true;
+    if (flight.state !== "sleeping") flight.is("sleeping");
+    await new Promise((resolve) => setTimeout(resolve, Math.min(left, LOOK_MS)));
+  }
+  flight.is("busy");
+  await session.traffic.pass(flight);
+}

@@ -1,0 +1,169 @@
+import { systemClock, toIso } from "../core/time.ts";
+import type { StepContext, StepOptions } from "./api.ts";
+import { toMs } from "./duration.ts";
+import type { Place } from "./journal.ts";
+import type { Session } from "./session.ts";
+import { fromJson, toJson } from "./strict-json.ts";
+import type { Flight } from "./traffic.ts";
+
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 30_000;
+
+type StepFunction = (context: StepContext) => unknown;
+
+interface Tries {
+  retries: number;
+  timeoutMs: number | undefined;
+}
+
+/** A try of a step took longer than its `timeout`. */
+class TimedOut extends Error {
+  override readonly name = "TimedOut";
+}
+
+/** `task.step`. */
+export async function step(session: Session, name: string, fn: StepFunction, options?: StepOptions) {
+  const tries = checked(name, fn, options);
+  session.refuseInStep(`task.step(${JSON.stringify(name)})`);
+  return session.journaled({
+    kind: "step",
+    name,
+    replay: ({ value }) => value,
+    run: (place, flight) => runStep(session, { place, flight, fn, tries }),
+  });
+}
+
+function checked(name: unknown, fn: unknown, { retries = 0, timeout }: StepOptions = {}): Tries {
+  if (typeof name !== "string" || name === "" || name.length > 1000)
+    throw new TypeError("a step's name is a text of 1 to 1000 characters: task.step(name, fn)");
+  const which = `step ${JSON.stringify(name)}`;
+  if (typeof fn !== "function") throw new TypeError(`${which}: the second argument is its function`);
+  if (!(Number.isSafeInteger(retries) && retries >= 0))
+    throw new TypeError(`${which}: retries is ${retries}; it takes a whole number from 0`);
+  return { retries, timeoutMs: timeout === undefined ? undefined : toMs(timeout, `${which}: timeout`) };
+}
+
+interface Run {
+  place: Place;
+  flight: Flight;
+  fn: StepFunction;
+  tries: Tries;
+}
+
+async function runStep(session: Session, run: Run): Promise<unknown> {
+  const { place } = run;
+  const startedAt = toIso(systemClock.now());
+  // Shown while the step runs; nothing depends on it.
+  const tell = () =>
+    void session.link.call("attempt/step", { ...keyOf(place), started: true }).catch(() => {});
+  tell();
+  session.running.add(tell);
+  try {
+    // The function may block the event loop: what runs has to be known before.
+    await session.link.flushed();
+    const value = await tryAll(session, run);
+    session.running.delete(tell);
+    const text = toJson(value, "result");
+    session.refuseLarge(text, `the result of step ${JSON.stringify(place.name)}`);
+    return await acknowledge(session, place, { startedAt, value: fromJson(text) });
+  } catch (error) {
+    throw named(error, place);
+  } finally {
+    session.running.delete(tell);
+  }
+}
+
+/**
+ * A checkpoint that was saved meanwhile stands before this step, so the step is told at its place after it; also when it
+ * was told already and the module had not heard of it.
+ */
+async function acknowledge(session: Session, place: Place, done: { startedAt: string; value: unknown }) {
+  for (;;) {
+    while (session.isMoving) await session.moving;
+    const { base, alone } = place;
+    const answer = await session.link.call("attempt/step", { ...keyOf(place), alone, ...done });
+    while (session.isMoving) await session.moving;
+    if (place.base === base) return "value" in answer ? answer.value : done.value;
+  }
+}
+
+async function tryAll(session: Session, { fn, flight, place, tries }: Run): Promise<unknown> {
+  for (let count = 1; ; count++) {
+    try {
+      return await tryOnce(session, { name: place.name, fn, timeoutMs: tries.timeoutMs, count });
+    } catch (error) {
+      if (count > tries.retries || session.aborter.signal.aborted) throw error;
+      flight.is("retrying");
+      await pause(Math.min(FIRST_RETRY_MS * 2 ** (count - 1), LONGEST_RETRY_MS), session.aborter.signal);
+      flight.is("busy");
+      await session.traffic.pass(flight);
+      if (session.aborter.signal.aborted) throw error;
+    }
+  }
+}
+
+interface Try {
+  name: string;
+  fn: StepFunction;
+  timeoutMs: number | undefined;
+  count: number;
+}
+
+async function tryOnce(session: Session, { name, fn, timeoutMs, count }: Try): Promise<unknown> {
+  const task = session.aborter.signal;
+  const own = new AbortController();
+  const abort = () => own.abort(task.reason);
+  if (task.aborted) abort();
+  task.addEventListener("abort", abort);
+  const running = { name, isOver: false };
+  const time = timer(timeoutMs, (error) => own.abort(error));
+  try {
+    const work = session.inStep.run(running, async () => fn({ signal: own.signal, try: count }));
+    return await Promise.race([work, ...time.late]);
+  } finally {
+    running.isOver = true;
+    time.stop();
+    task.removeEventListener("abort", abort);
+  }
+}
+
+/** `late` holds a promise that rejects with TimedOut after `ms`, if there is a limit. */
+function timer(ms: number | undefined, onLate: (error: TimedOut) => void) {
+  if (ms === undefined) return { late: [], stop: () => {} };
+  let timeout: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const expire = () => {
+      const error = new TimedOut(`it took longer than ${ms} ms`);
+      reject(error);
+      onLate(error);
+    };
+    // A timer holds 31 bits; a longer one would fire at once.
+    timeout = setTimeout(expire, Math.min(ms, 2 ** 31 - 1));
+  });
+  return { late: [late], stop: () => clearTimeout(timeout) };
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timeout);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timeout = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}
+
+/** Says which step it was, where this file made the message. */
+function named(error: unknown, { name }: Place): unknown {
+  const isOurs =
+    error instanceof TimedOut || (error instanceof TypeError && error.message.startsWith("result"));
+  if (isOurs) error.message = `step ${JSON.stringify(name)}: ${error.message}`;
+  return error;
+}
+
+function keyOf({ name, n, base, call }: Place) {
+  return { name, n, base, call };
+}

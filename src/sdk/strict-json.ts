@@ -1,0 +1,86 @@
+/**
+ * JSON that loses nothing in silence. `JSON.stringify` drops functions, turns NaN into null and a Map into `{}`; a task
+ * would find that out days later, after a resume. What people know and expect of JSON stays: properties that are
+ * undefined are left out, instances become their fields, and `toJSON` has its say.
+ */
+
+/**
+ * The JSON text of `value`, or undefined for undefined. Throws a TypeError that names the first place that JSON would
+ * lose, such as `value.items[2].run is a function`; `label` names the whole.
+ */
+export function toJson(value: unknown, label: string): string | undefined {
+  if (value === undefined) return undefined;
+  check(value, label, new Map());
+  return JSON.stringify(value);
+}
+
+/** What `text` holds; undefined for undefined, as {@link toJson} gives it. */
+export function fromJson(text: string | undefined): unknown {
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+type Above = Map<object, string>;
+
+function check(value: unknown, path: string, above: Above): void {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return;
+    case "number":
+      if (!Number.isFinite(value)) refuse(path, String(value));
+      return;
+    case "object":
+      if (value !== null) checkObject(value, path, above);
+      return;
+    case "undefined":
+      refuse(path, "undefined");
+      return;
+    default:
+      refuse(path, `a ${typeof value}`);
+  }
+}
+
+function checkObject(value: object, path: string, above: Above): void {
+  const cycle = above.get(value);
+  if (cycle) throw new TypeError(`${path} leads back to ${cycle}, which JSON cannot hold`);
+  above.set(value, path);
+  if (hasToJson(value)) checkConverted(value, path, above);
+  else if (Array.isArray(value)) checkArray(value, path, above);
+  else checkFields(value, path, above);
+  above.delete(value);
+}
+
+function hasToJson(value: object): value is { toJSON: (key: string) => unknown } {
+  return typeof (value as { toJSON?: unknown }).toJSON === "function";
+}
+
+function checkConverted(value: { toJSON: (key: string) => unknown }, path: string, above: Above): void {
+  if (value instanceof Date && Number.isNaN(value.getTime())) refuse(path, "an invalid Date");
+  const converted = value.toJSON("");
+  if (converted !== value) check(converted, path, above);
+}
+
+function checkArray(value: unknown[], path: string, above: Above): void {
+  for (let at = 0; at < value.length; at++) check(value[at], `${path}[${at}]`, above);
+}
+
+function checkFields(value: object, path: string, above: Above): void {
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  if (!isPlain(value) && (ArrayBuffer.isView(value) || Object.keys(value).length === 0))
+    refuse(path, `a ${value.constructor?.name || "class instance"}`);
+  for (const [key, field] of fields) check(field, path + accessor(key), above);
+}
+
+/** Also for objects of another realm, such as those of `node:vm`. */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function accessor(key: string): string {
+  return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+}
+
+function refuse(path: string, what: string): never {
+  throw new TypeError(`${path} is ${what}, which JSON cannot hold`);
+}
