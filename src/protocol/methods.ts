@@ -95,10 +95,15 @@ export const methods = {
       "Submits a task. With a `key` that exists, the task that bears it is answered and nothing is started.",
   },
   "tasks/batch": {
-    params: v.strictObject({ tasks: v.pipe(v.array(newTask), v.maxLength(100_000)) }),
+    params: v.strictObject({
+      tasks: v.pipe(v.array(newTask), v.maxLength(100_000)),
+      env: newTask.entries.env,
+      cwd: newTask.entries.cwd,
+    }),
     result: v.object({ tasks: v.array(v.object({ id: v.number(), created: v.boolean() })) }),
     scope: "people",
-    about: "Submits many tasks in one transaction: all or none.",
+    about:
+      "Submits many tasks in one transaction: all or none. `env` and `cwd` are those of every task; a task's own variables are added, its own `cwd` goes before.",
   },
   "tasks/get": {
     params: v.strictObject({ ...one, details: v.optional(v.boolean()) }),
