@@ -54,6 +54,11 @@ export class Traffic {
     this.#leave = leave;
   }
 
+  /** A pause is asked for and was not called off. */
+  get isPausing(): boolean {
+    return this.#isPausing;
+  }
+
   /** The flights in the order of their calls. */
   get flights(): Iterable<Flight> {
     return this.#flights;

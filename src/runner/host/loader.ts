@@ -1,0 +1,56 @@
+import Module, { register } from "node:module";
+import { fileURLToPath } from "node:url";
+import { register as registerCommonJs } from "tsx/cjs/api";
+import { register as registerEsm } from "tsx/esm/api";
+import { OWN_NAME, ownPackage, type Resolved, withFormat } from "./resolution.ts";
+
+/** Not in the types of the oldest Node that is supported. */
+interface Internals {
+  registerHooks?: (hooks: {
+    resolve: (
+      specifier: string,
+      context: { conditions: string[] },
+      next: (specifier: string, context: object) => Resolved,
+    ) => Resolved;
+  }) => void;
+  _resolveFilename: (request: string, ...rest: unknown[]) => string;
+  _cache: Record<string, Module>;
+}
+
+const internals = Module as unknown as Internals;
+
+/**
+ * Makes this process load task modules: TypeScript without a build, and `agentctl` as the SDK at `sdkUrl`, one instance
+ * for `import` and `require`. No tsconfig.json is read: whatever stands there is for the user's own tools.
+ */
+export async function prepareLoader(sdkUrl: string): Promise<void> {
+  registerCommonJs();
+  registerEsm({ tsconfig: false });
+  // Later hooks are asked first, so these stand before those of tsx.
+  if (internals.registerHooks) {
+    internals.registerHooks({
+      resolve(specifier, context, next) {
+        if (specifier === OWN_NAME) return ownPackage(sdkUrl);
+        const resolved = next(specifier, context);
+        return context.conditions.includes("require") ? resolved : withFormat(resolved);
+      },
+    });
+  } else {
+    register(new URL("./host-hooks.mjs", import.meta.url), { data: { sdkUrl } });
+  }
+  await prepareRequire(sdkUrl);
+}
+
+/** `require("agentctl")` gives what was imported, so that there is one instance. */
+async function prepareRequire(sdkUrl: string): Promise<void> {
+  const path = fileURLToPath(sdkUrl);
+  const sdk = new Module(path);
+  sdk.exports = { ...(await import(sdkUrl)) };
+  sdk.filename = path;
+  sdk.loaded = true;
+  internals._cache[path] = sdk;
+  const resolveFilename = internals._resolveFilename;
+  internals._resolveFilename = function (this: unknown, request, ...rest) {
+    return request === OWN_NAME ? path : resolveFilename.call(this, request, ...rest);
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * The process that runs a task module. It is started ahead of need: loader and SDK are ready and `attempt/hello` is
+ * waiting when a task is assigned by the answer. Its end is decided here and nowhere else:
+ *
+ *   0, 1   the module returned or failed, and the daemon has it
+ *   75     the daemon said that it would end the process, and did not
+ *   1      the attempt was superseded, or no daemon came for a host without a task
+ */
+import { type Hello, Link } from "../../sdk/link.ts";
+import { type Outcome, Session } from "../../sdk/session.ts";
+import { toJson } from "../../sdk/strict-json.ts";
+import { createTask } from "../../sdk/task.ts";
+import { failureOf, stackOf } from "./failure.ts";
+import { prepareLoader } from "./loader.ts";
+import { loadTask } from "./task-module.ts";
+
+const ABANDONED_AFTER_MS = 30_000;
+const LEFT_ALONE_AFTER_MS = 5_000;
+
+type Assignment = NonNullable<Hello["module"]>;
+
+async function main(): Promise<void> {
+  const { AGENTCTL_SOCKET: socket, AGENTCTL_TOKEN: token } = process.env;
+  if (!socket || !token) throw new Error("the host of a module is started by the daemon");
+  await prepareLoader(new URL("./sdk.mjs", import.meta.url).href);
+  const link = new Link({
+    socket,
+    token,
+    sdk: __VERSION__,
+    abandonAfterMs: ABANDONED_AFTER_MS,
+    onStale: () => process.exit(1),
+    onAbandoned: () => process.exit(1),
+  });
+  const hello = await link.hello;
+  if (!hello.module) throw new Error(`task ${hello.id} is no module`);
+  await new Attempt(hello, link).run(hello.module);
+}
+
+class Attempt {
+  readonly #session: Session;
+  readonly #link: Link;
+  #isOver = false;
+
+  constructor(hello: Hello, link: Link) {
+    this.#link = link;
+    this.#session = new Session(hello, link, {
+      left: () => void setTimeout(() => process.exit(75), LEFT_ALONE_AFTER_MS),
+      end: (outcome) => this.#stopped(outcome),
+    });
+    process.on("uncaughtException", (error) => this.#failed(error));
+    process.on("unhandledRejection", (reason) => this.#failed(reason));
+    process.on("exit", (code) => this.#exited(code));
+  }
+
+  async run({ path, input, cwd, env }: Assignment): Promise<void> {
+    try {
+      process.chdir(cwd);
+      takeEnvironment(env);
+      const { run } = await loadTask(path);
+      const value = await run(createTask(this.#session, print), input);
+      const text = toJson(value, "result") ?? "null";
+      this.#session.refuseLarge(text, "the result");
+      await this.#finish({ value: JSON.parse(text) }, 0);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** The first end is the one that counts; a later one is only logged. */
+  #failed(thrown: unknown): void {
+    process.stderr.write(`${stackOf(thrown)}\n`);
+    void this.#finish({ error: failureOf(thrown) }, 1);
+  }
+
+  #stopped(outcome: Outcome): void {
+    process.stderr.write(`${outcome.error?.name}: ${outcome.error?.message}\n`);
+    void this.#finish(outcome, 1);
+  }
+
+  async #finish(outcome: Outcome, code: number): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#session.stop();
+    await this.#session.progress.flush();
+    await this.#link.call("attempt/result", outcome).catch((error: unknown) => {
+      process.stderr.write(`the result was refused: ${stackOf(error)}\n`);
+      process.exit(1);
+    });
+    process.exit(code);
+  }
+
+  /**
+   * The module ended the process. What is written to a socket here is in the kernel's hands at once and outlives the
+   * process; the answer is not waited for.
+   */
+  #exited(code: number): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const message = `the module ended its process by process.exit(${code}); return from the task, or throw`;
+    process.stderr.write(`${message}\n`);
+    void this.#link.call("attempt/result", { error: { name: "Error", message } });
+    process.exitCode = 1;
+  }
+}
+
+/** The environment of the task takes the place of the host's, whole. */
+function takeEnvironment(env: Record<string, string>): void {
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, env);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+await main();

@@ -1,0 +1,300 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isAlive } from "../../harness/processes.ts";
+import { until } from "../../harness/until.ts";
+import { BuiltHost } from "./built-host.ts";
+import { PeerDaemon } from "./peer-daemon.ts";
+
+const host = new BuiltHost();
+
+/** The shipped host, run on a module of a directory of its own. */
+class Host {
+  readonly daemon = new PeerDaemon();
+  process: ChildProcess | undefined;
+  log = "";
+  code: number | null = null;
+
+  start(
+    path: string,
+    { input = null, env = {} }: { input?: unknown; env?: Record<string, string> } = {},
+  ): void {
+    this.daemon.module = { path, input, env: { ...env, AGENTCTL_TOKEN: "birth" } };
+    const { PATH = "" } = process.env;
+    const child = spawn(process.execPath, [host.path], {
+      env: { PATH, AGENTCTL_SOCKET: this.daemon.socket, AGENTCTL_TOKEN: "birth", LEAKED: "1" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.process = child;
+    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => (this.log += text));
+    child.on("close", (code) => {
+      this.code = code;
+    });
+  }
+
+  /** Runs a module of this source to its end. */
+  async run(name: string, source: string, options: Parameters<Host["start"]>[1] = {}) {
+    this.start(this.daemon.file(name, source), options);
+    await until(() => this.code !== null, { deadlineMs: 15_000, message: "the end of the host" });
+    return { result: this.daemon.result, code: this.code };
+  }
+
+  async remove(): Promise<void> {
+    this.process?.kill("SIGKILL");
+    await until(() => !this.process?.pid || !isAlive(this.process.pid));
+    await this.daemon.remove();
+  }
+}
+
+const it = test.extend<{ run: Host }>({
+  // biome-ignore lint/correctness/noEmptyPattern: vitest wants the pattern
+  run: async ({}, use) => {
+    const each = new Host();
+    await each.daemon.start();
+    await use(each);
+    await each.remove();
+  },
+});
+
+beforeAll(() => host.build(), 60_000);
+afterAll(() => host.remove());
+
+const esm = 'import { defineTask } from "agentctl";\n';
+
+describe("a module in every dress", { timeout: 20_000 }, () => {
+  const sources: [string, string][] = [
+    [
+      "task.ts",
+      `${esm}import { twice } from "./twice.js"; import data from "./data.json";
+       enum Colour { Red = "red" }
+       const late: number = await Promise.resolve(2);
+       export default defineTask<{ k: number }, string>(async (task, input) => [twice(input.k), data.k, Colour.Red, late].join());`,
+    ],
+    [
+      "task.mts",
+      `${esm}const k: number = 1; export default defineTask(async (_, { k }: any) => [k * 2, 5, "red", 2].join());`,
+    ],
+    ["task.mjs", `${esm}export default defineTask((_, { k }) => [k * 2, 5, "red", 2].join());`],
+    [
+      "plain.js",
+      `// a comment\n${esm}const late = await 2;\nexport default defineTask((_, { k }) => [k * 2, 5, "red", late].join());`,
+    ],
+    [
+      "common.js",
+      `const { defineTask } = require("agentctl"); const { twice } = require("./twice");
+       module.exports = defineTask((_, { k }) => [twice(k), 5, "red", 2].join());`,
+    ],
+    [
+      "mixed.ts",
+      `${esm}export default defineTask((_, { k }: any) => [k * 2, 5, "red", __dirname && 2].join());`,
+    ],
+    [
+      "task.cjs",
+      `exports.default = require("agentctl").defineTask((_, { k }) => [k * 2, 5, "red", 2].join());`,
+    ],
+  ];
+  for (const [name, source] of sources)
+    it(name, async ({ run }) => {
+      run.daemon.file("twice.ts", "export const twice = (n: number): number => n * 2;");
+      run.daemon.file("data.json", '{ "k": 5 }');
+      run.daemon.file(
+        "tsconfig.json",
+        '{ "compilerOptions": { "target": "es5", "module": "none", "paths": {"agentctl": ["./x"]} }, oops',
+      );
+      expect(await run.run(name, source, { input: { k: 3 } })).toEqual({
+        result: { value: "6,5,red,2" },
+        code: 0,
+      });
+      expect(run.log).toBe("");
+    });
+
+  it("finds one instance of the package, by import and by require", async ({ run }) => {
+    const source = `${esm}import { createRequire } from "node:module";
+      const other = createRequire(import.meta.url)("agentctl");
+      export default defineTask(() => other.defineTask === defineTask);`;
+    expect((await run.run("one.ts", source)).result).toEqual({ value: true });
+  });
+
+  it("has the directory and the environment of its task, and no other", async ({ run }) => {
+    const source = `${esm}export default defineTask((task) => [process.cwd() === task.dir, process.env.OWN, process.env.LEAKED, task.id, task.attempt]);`;
+    const { result } = await run.run(
+      "env.ts",
+      source.replace("process.env.LEAKED", "process.env.LEAKED ?? null"),
+      { env: { OWN: "1" } },
+    );
+    expect(result).toEqual({ value: [true, "1", null, 7, 1] });
+  });
+});
+
+describe("a module that fails", { timeout: 20_000 }, () => {
+  const failures: [string, string, string, { name: string; message: string | RegExp }][] = [
+    [
+      "throws",
+      "throws.ts",
+      `${esm}export default defineTask(() => { throw new RangeError("too far"); });`,
+      { name: "RangeError", message: "too far" },
+    ],
+    [
+      "throws a text",
+      "text.ts",
+      `${esm}export default defineTask(() => { throw "just text"; });`,
+      { name: "Error", message: "just text" },
+    ],
+    [
+      "throws undefined",
+      "undefined.ts",
+      `${esm}export default defineTask(() => { throw undefined; });`,
+      { name: "Error", message: "the module threw undefined" },
+    ],
+    [
+      "throws at import",
+      "import.ts",
+      `${esm}throw new Error("not today");`,
+      { name: "Error", message: "not today" },
+    ],
+    [
+      "cannot find what it imports",
+      "lost.ts",
+      `${esm}import "./nowhere.ts";`,
+      { name: "Error", message: /^Cannot find module .*nowhere\.ts/ },
+    ],
+    [
+      "has a syntax error",
+      "syntax.ts",
+      "const a = 1;\nconst b = = 2;",
+      { name: "SyntaxError", message: /syntax\.ts:2:10: Unexpected "="$/ },
+    ],
+    [
+      "exports no task",
+      "none.ts",
+      "export default 5;",
+      {
+        name: "Error",
+        message: /none\.ts does not export a task: export default defineTask\(async \(task, input\) => …\)$/,
+      },
+    ],
+    [
+      "ends its process",
+      "exit.ts",
+      `${esm}export default defineTask(() => process.exit(3));`,
+      { name: "Error", message: /^the module ended its process by process\.exit\(3\)/ },
+    ],
+    [
+      "ends its process as if all were well",
+      "exit0.ts",
+      `${esm}process.exit(0);`,
+      { name: "Error", message: /^the module ended its process by process\.exit\(0\)/ },
+    ],
+    [
+      "rejects unheard",
+      "unheard.ts",
+      `${esm}export default defineTask(() => { void Promise.reject(new TypeError("unheard")); return new Promise(() => {}); });`,
+      { name: "TypeError", message: "unheard" },
+    ],
+    [
+      "throws in a callback",
+      "callback.ts",
+      `${esm}export default defineTask(() => { setTimeout(() => { throw new Error("late"); }); return new Promise(() => {}); });`,
+      { name: "Error", message: "late" },
+    ],
+    [
+      "returns what is no JSON",
+      "json.ts",
+      `${esm}export default defineTask(() => ({ items: [1, 2, 3, { fn() {} }] }));`,
+      { name: "TypeError", message: "result.items[3].fn is a function, which JSON cannot hold" },
+    ],
+  ];
+  for (const [what, file, source, { name, message }] of failures)
+    it(what, async ({ run }) => {
+      const { result, code } = await run.run(file, source);
+      const text = typeof message === "string" ? message : expect.stringMatching(message);
+      expect({ result, code }).toMatchObject({ result: { error: { name, message: text } }, code: 1 });
+      expect(run.log).toContain((result as { error: { message: string } }).error.message);
+    });
+
+  it("has its own frames in the log, at the places of its source, and no others", async ({ run }) => {
+    const source = `${esm}interface Gone { a: 1 }\n\nfunction deep(): never {\n  throw new Error("here");\n}\nexport default defineTask(async () => deep());`;
+    await run.run("frames.ts", source);
+    const frames = run.log.split("\n").filter((line) => /^\s+at /.test(line));
+    expect(frames.map((line) => /frames\.ts:\d+/.exec(line)?.[0])).toEqual(["frames.ts:5", "frames.ts:7"]);
+  });
+});
+
+describe("the host", { timeout: 20_000 }, () => {
+  it("ends when the result is acknowledged, although handles are open, and not before", async ({ run }) => {
+    run.daemon.stall("attempt/result");
+    run.start(
+      run.daemon.file("open.ts", `${esm}export default defineTask(() => { setInterval(() => {}, 1000); });`),
+    );
+    await until(() => run.daemon.result);
+    expect(run.daemon.result).toEqual({ value: null });
+    expect(run.code).toBeNull();
+    await run.daemon.kill();
+    run.daemon.unstall();
+    await run.daemon.start();
+    await until(() => run.code !== null);
+    expect(run.code).toBe(0);
+  });
+
+  it("lives as long as its module waits, also without a daemon", async ({ run }) => {
+    run.start(
+      run.daemon.file(
+        "wait.ts",
+        `${esm}export default defineTask((task) => { console.log("waits"); return new Promise(() => {}); });`,
+      ),
+    );
+    await until(() => run.log.includes("waits"));
+    await run.daemon.kill();
+    run.daemon.requests.length = 0;
+    await run.daemon.start();
+    await until(() => run.daemon.sent("attempt/hello").length > 0);
+    expect(run.code).toBeNull();
+  });
+
+  it("waits for a task, and runs it when it is assigned", async ({ run }) => {
+    run.daemon.isAssigned = false;
+    run.start(run.daemon.file("t.ts", `${esm}export default defineTask(() => "ran");`));
+    await until(() => run.daemon.sent("attempt/hello").length === 1);
+    expect(run.daemon.sent("attempt/hello")).toEqual([{ token: "birth", sdk: __VERSION__ }]);
+    await run.daemon.kill();
+    run.daemon.isAssigned = true;
+    await run.daemon.start();
+    await until(() => run.code !== null);
+    expect(run.daemon.result).toEqual({ value: "ran" });
+  });
+
+  it("runs a whole task over a pause", async ({ run }) => {
+    const source = `${esm}export default defineTask(async (task) => {
+      const a = await task.step("a", () => { task.log("ran a"); return 1; });
+      const b = await task.step("b", () => { task.log("ran b"); return 2; });
+      return a + b;
+    });`;
+    run.daemon.answers.set("attempt/suspended", () => {
+      run.process?.kill("SIGKILL");
+      run.daemon.answers.clear();
+      return {};
+    });
+    run.daemon.pausing = true;
+    const path = run.daemon.file("whole.ts", source);
+    run.start(path);
+    await until(() => run.process?.signalCode === "SIGKILL");
+    run.daemon.pausing = false;
+    run.start(path);
+    await until(() => run.daemon.result);
+    expect(run.daemon.result).toEqual({ value: 3 });
+    expect(run.log).toBe("ran a\nran b\n");
+  });
+
+  it("stops with the steps that do not fit", async ({ run }) => {
+    const key = { kind: "step", n: 0, base: 0, alone: true } as const;
+    run.daemon.journal.push({ ...key, name: "old", call: 0, value: 1 });
+    const source = `${esm}export default defineTask((task) => task.step("new", () => 1).catch(() => "caught").finally(() => console.log("returned")));`;
+    const { result, code } = await run.run("changed.ts", source);
+    expect({ result, code }).toMatchObject({ result: { error: { name: "JournalMismatch" } }, code: 1 });
+    expect(run.log).not.toContain("returned");
+  });
+});
+
+test("the bundle leaves no trace of this machine", () => {
+  expect(readFileSync(host.path, "utf8")).not.toContain(import.meta.dirname);
+});
