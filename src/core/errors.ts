@@ -134,6 +134,12 @@ const catalogue = {
       `the journal of ${task(d)} has step ${JSON.stringify(d.expected)} where the module calls ${JSON.stringify(d.found)}`,
     hint: (d) => `put the module back as it was, or agentctl resume ${d.id} --from-start`,
   },
+  ArtifactNotFound: {
+    code: -32029,
+    exit: 3,
+    message: (d) => String(d.reason),
+    hint: (d) => d.hint as string | undefined,
+  },
   VersionMismatch: {
     code: -32030,
     exit: 5,

@@ -70,7 +70,9 @@ export type Intent =
     }
   | { kind: "cancel"; actor: string; reason: string | null; graceMs: number }
   | { kind: "timeout" }
-  | { kind: "leave"; to: "sleep" | "ask" };
+  | { kind: "leave"; to: "sleep" | "ask"; until: number | null };
+
+export type PauseIntent = Extract<Intent, { kind: "pause" }>;
 
 /** Names one journaled call: its kind, its name, how many calls of that name came before, counted from `base`. */
 export interface StepKey {
@@ -126,8 +128,6 @@ export interface Task {
   pause: Pause | null;
   /** The process of a suspended or resumed task still exists, stopped. */
   frozen: boolean;
-  /** The checkpoint that the next attempt starts from: null for the newest, 0 for none. */
-  resumeFrom: number | null;
   /** The module called a step at least once, so its journal says where it was. */
   journaled: boolean;
   question: Question | null;

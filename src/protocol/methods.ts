@@ -51,6 +51,10 @@ const many = v.object({
   left: v.array(v.object({ id: v.number(), state, reason: v.string() })),
 });
 
+/** By what is given, so that a refusal names the field and not the choice. */
+const oneOrMany = <A extends v.GenericSchema, B extends v.GenericSchema>(one: A, many: B) =>
+  v.lazy((input): A | B => (typeof input === "object" && input !== null && "select" in input ? many : one));
+
 const pauseOptions = {
   mode: v.optional(pauseMode),
   graceMs: v.optional(durationMs),
@@ -128,10 +132,10 @@ export const methods = {
     about: "Tasks by id, oldest first, in pages of `limit` (1000); `next` is the cursor of the next page.",
   },
   "tasks/pause": {
-    params: v.union([
+    params: oneOrMany(
       v.strictObject({ ...one, ...pauseOptions }),
       v.strictObject({ select, ...pauseOptions }),
-    ]),
+    ),
     result: v.union([
       v.object({
         ...changed.entries,
@@ -145,10 +149,10 @@ export const methods = {
       "Pauses a task and answers when nothing of it runs; `wait: false` answers when the request is durable. `select` pauses every task at work that it means, and `all` or `queue` alone also hold those queues in the same transaction.",
   },
   "tasks/resume": {
-    params: v.union([
+    params: oneOrMany(
       v.strictObject({ ...one, ...resumeOptions }),
       v.strictObject({ select, ...resumeOptions }),
-    ]),
+    ),
     result: v.union([v.object({ ...changed.entries, notes: v.array(v.string()) }), many]),
     scope: "people",
     about:

@@ -13,8 +13,8 @@ const plain = (max: number) =>
     v.string(),
     v.minLength(1, "may not be empty"),
     v.maxLength(max, `may have at most ${max} characters`),
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
     v.regex(
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
       /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/u,
       "may not contain control characters or line breaks",
     ),

@@ -14,8 +14,8 @@ import type {
   CheckpointInfo,
   Intent,
   Message,
-  Queue,
   Question,
+  Queue,
   Step,
   StepKey,
   Task,
@@ -73,7 +73,6 @@ export type Patch = Partial<
     | "delay"
     | "pause"
     | "frozen"
-    | "resumeFrom"
     | "exitCode"
     | "signal"
     | "result"
@@ -132,6 +131,15 @@ export interface Line {
   waiting: { id: number; attempt: number; frozen: boolean; state: State }[];
 }
 
+export interface UpdateOptions {
+  /** Refused with `TaskImmutable` where the task is in none of these. */
+  states?: readonly State[];
+  /** Makes the change known. */
+  event?: { cause: string; actor: string; at: number };
+  /** The newest attempt ended without a move of the task. */
+  end?: Change["end"];
+}
+
 export interface Store {
   /** Submits all or none; a seed whose key exists is answered with the task that bears it. `QueueNotFound`. */
   create(seeds: Seed[]): Promise<{ task: Task; created: boolean }[]>;
@@ -140,11 +148,7 @@ export interface Store {
   /** Several moves at once, all or none. */
   applyAll(changes: Change[]): Promise<Task[]>;
   /** Changes fields without a change of state, where the task is still in one of `states`. */
-  update(
-    id: number,
-    patch: Patch,
-    where?: { states?: readonly State[]; event?: { cause: string; actor: string; at: number } },
-  ): Promise<Task>;
+  update(id: number, patch: Patch, options?: UpdateOptions): Promise<Task>;
   /** Records what is about to be done to live attempts and holds queues in the same transaction. */
   intend(
     intents: { id: number; attempt: number; intent: Intent | null }[],

@@ -69,14 +69,18 @@ export class Context {
     return { ...task, id: Number(lastInsertRowid) };
   }
 
-  /** The attempt that `token` authorises to write; throws `StaleAttempt` unless it is the live one of its task. */
+  /**
+   * The attempt that `token` authorises to write; throws `StaleAttempt` unless it is the live one of its task. A
+   * frozen attempt is live: what it sent before it was stopped counts, and it goes on with the same token.
+   */
   live(token: string): Live {
     const row = this.row(
-      `select a.task_id, a.n, a.ended_at, t.state, t.attempt from attempts a
+      `select a.task_id, a.n, a.ended_at, t.state, t.attempt, t.frozen from attempts a
        join tasks t on t.id = a.task_id where a.token = ?`,
       token,
     );
-    if (row && row.state === "working" && row.attempt === row.n && row.ended_at === null) {
+    const isLive = row?.state === "working" || row?.frozen === 1;
+    if (row && isLive && row.attempt === row.n && row.ended_at === null) {
       return { taskId: row.task_id as number, n: row.n as number };
     }
     throw new AgentctlError("StaleAttempt", {

@@ -1,7 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, next, openStates } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
-import { type Change, IllegalMove, type Patch, type Seed } from "../store.ts";
+import { type Change, IllegalMove, type Patch, type Seed, type UpdateOptions } from "../store.ts";
 import type { Context } from "./context.ts";
 import { forgetAfter } from "./journal.ts";
 
@@ -48,7 +48,6 @@ const untouched = {
   pauseAt: null,
   pause: null,
   frozen: false,
-  resumeFrom: null,
   journaled: false,
   question: null,
   progress: null,
@@ -100,10 +99,10 @@ function settle(task: Task, before: Task, change: Change): Task {
     task.runMs += ran;
     // What the wall clock counts and the machine's own does not is time that it slept.
     task.pausedMs += Math.max(0, inPhase - ran);
-    task.intent = null;
     task.pid = null;
   }
   if (before.state === "suspended") task.pausedMs += inPhase;
+  task.intent = null;
   task.phaseAt = at;
   task.updatedAt = at;
   if (task.state === "working") {
@@ -126,17 +125,7 @@ function settle(task: Task, before: Task, change: Change): Task {
 }
 
 function attempts(ctx: Context, before: Task, after: Task, change: Change): void {
-  if (change.end) {
-    ctx.run(
-      "update attempts set ended_at = ?, outcome = ?, exit_code = ?, signal = ? where task_id = ? and n = ?",
-      change.end.endedAt,
-      change.end.outcome,
-      change.end.exitCode,
-      change.end.signal,
-      before.id,
-      before.attempt,
-    );
-  }
+  if (change.end) endAttempt(ctx, before.id, before.attempt, change.end);
   if (change.begin) {
     ctx.run(
       `insert into attempts (task_id, n, token, run_key, boot_id, said_hello, started_at) values (?, ?, ?, ?, ?, 0, ?)`,
@@ -148,6 +137,18 @@ function attempts(ctx: Context, before: Task, after: Task, change: Change): void
       change.at,
     );
   }
+}
+
+function endAttempt(ctx: Context, id: number, n: number, end: NonNullable<Change["end"]>): void {
+  ctx.run(
+    "update attempts set ended_at = ?, outcome = ?, exit_code = ?, signal = ? where task_id = ? and n = ?",
+    end.endedAt,
+    end.outcome,
+    end.exitCode,
+    end.signal,
+    id,
+    n,
+  );
 }
 
 function settleDependents(ctx: Context, ended: Task, at: number): void {
@@ -182,15 +183,16 @@ export function update(
   ctx: Context,
   id: number,
   patch: Patch,
-  where: { states?: readonly Task["state"][]; event?: { cause: string; actor: string; at: number } },
+  { states, event: told, end }: UpdateOptions,
 ): Task {
   const before = ctx.task(id);
-  if (where.states && !where.states.includes(before.state)) {
-    throw new AgentctlError("TaskImmutable", { id, state: before.state, allowed: where.states });
+  if (states && !states.includes(before.state)) {
+    throw new AgentctlError("TaskImmutable", { id, state: before.state, allowed: states });
   }
-  const after = ctx.write(before, { ...before, ...patch, updatedAt: where.event?.at ?? before.updatedAt });
-  if (where.event) {
-    const { cause, actor, at } = where.event;
+  const after = ctx.write(before, { ...before, ...patch, updatedAt: told?.at ?? before.updatedAt });
+  if (end) endAttempt(ctx, id, before.attempt, end);
+  if (told) {
+    const { cause, actor, at } = told;
     const attempt = before.attempt || null;
     event(ctx, { at, actor, cause, task: id, attempt, from: before.state, to: before.state, data: null });
   }

@@ -43,7 +43,6 @@ const codecs = {
   pauseAt: "json",
   pause: "json",
   frozen: "boolean",
-  resumeFrom: "plain",
   journaled: "boolean",
   question: "json",
   progress: "json",

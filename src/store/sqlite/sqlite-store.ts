@@ -1,7 +1,16 @@
 import type Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Attempt, Intent, Message, Question, Step, StepKey, TaskEvent } from "../../core/task.ts";
-import type { Artifact, Change, ListQuery, NewCheckpoint, Patch, Seed, Store } from "../store.ts";
+import type {
+  Artifact,
+  Change,
+  ListQuery,
+  NewCheckpoint,
+  Patch,
+  Seed,
+  Store,
+  UpdateOptions,
+} from "../store.ts";
 import { Context } from "./context.ts";
 import { type FaultPoint, GroupCommit, storeError } from "./group-commit.ts";
 import * as journal from "./journal.ts";
@@ -36,8 +45,8 @@ export class SqliteStore implements Store {
     return this.#write(changes[0]?.transition ?? "none", () => changes.map((c) => moves.move(this.#ctx, c)));
   }
 
-  update(id: number, patch: Patch, where: Parameters<Store["update"]>[2] = {}) {
-    return this.#write("update", () => moves.update(this.#ctx, id, patch, where));
+  update(id: number, patch: Patch, options: UpdateOptions = {}) {
+    return this.#write("update", () => moves.update(this.#ctx, id, patch, options));
   }
 
   intend(intents: Parameters<Store["intend"]>[0], hold?: Parameters<Store["intend"]>[1]) {
@@ -280,7 +289,7 @@ export class SqliteStore implements Store {
 
   #intend(id: number, attempt: number, intent: Intent | null): void {
     const task = this.#ctx.task(id);
-    if (task.state !== "working" || task.attempt !== attempt) {
+    if ((task.state !== "working" && !task.frozen) || task.attempt !== attempt) {
       throw new AgentctlError("StaleAttempt", { id, state: task.state, attempt });
     }
     this.#ctx.write(task, { ...task, intent });

@@ -55,7 +55,6 @@ create table tasks (
   pause_at text,
   pause text,
   frozen integer not null,
-  resume_from integer,
   journaled integer not null,
   question text,
   progress text,

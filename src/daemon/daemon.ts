@@ -1,0 +1,169 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism, userInfo } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../core/time.ts";
+import {
+  capLogs,
+  Engine,
+  Environments,
+  recover,
+  retain,
+  Scheduler,
+  type Settings,
+  shutdown,
+} from "../engine/index.ts";
+import type { Paths } from "../protocol/paths.ts";
+import { createRunner } from "../runner/index.ts";
+import { openDatabase, SqliteStore } from "../store/sqlite/index.ts";
+import { Backups } from "./backup.ts";
+import { dispatcher } from "./dispatch.ts";
+import { handlersOf } from "./handlers/index.ts";
+import type { DaemonLog } from "./log.ts";
+import { listen } from "./server.ts";
+
+/** How often logs are held to their cap, and how often what ended long ago is deleted. */
+const LOG_CAP_EVERY_MS = 1000;
+const RETAIN_EVERY_MS = 3_600_000;
+
+export interface DaemonOptions {
+  paths: Paths;
+  settings: Settings;
+  log: DaemonLog;
+  version: string;
+  /** The variables that tasks get from the daemon: PATH, HOME, USER, SHELL, LANG. */
+  baseEnv: Record<string, string>;
+  fault: (point: string) => void;
+  /** Start no task until told otherwise. */
+  hold: boolean;
+}
+
+/** A daemon that answers on its socket; `ended` resolves when it is to leave the process. */
+export interface RunningDaemon {
+  stop(options: { keep: boolean; graceMs?: number }): Promise<{ suspended: number[]; frozen: number[] }>;
+  ended: Promise<void>;
+}
+
+/**
+ * Puts store, runner, engine and socket together: opens the store, recovers what an earlier daemon left, then
+ * listens. The caller holds the lock of the home.
+ */
+export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
+  const { paths, log, settings, fault } = options;
+  const backups = new Backups(paths, log, fault);
+  const db = openDatabase(paths.database, (from) => backups.beforeMigration(from));
+  const store = new SqliteStore(db, { fault, keepCheckpoints: () => settings.checkpointKeep });
+  const engine = createEngine(options, store);
+  const startedAt = systemClock.now();
+  await ensureDefaultQueue(engine);
+  engine.isHolding = options.hold;
+  const scheduler = new Scheduler(engine);
+  const found = await recover(engine);
+  log.info(found, "recovered");
+  let settle = () => {};
+  const ended = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  let stopping: Promise<{ suspended: number[]; frozen: number[] }> | null = null;
+  const stop: RunningDaemon["stop"] = (how) => {
+    stopping ??= halt(how);
+    return stopping;
+  };
+  const daemon = { engine, paths, version: options.version, startedAt, stop };
+  const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
+  const server = await listen(paths.socket, dispatcher(handlersOf(daemon), bug));
+  const timers = chores(engine, log);
+  backups.start(db);
+  scheduler.kick();
+
+  async function halt({ keep, graceMs }: { keep: boolean; graceMs?: number }) {
+    log.info({ keep }, "stopping");
+    const paused = keep ? leave() : await shutdown(engine, graceMs === undefined ? {} : { graceMs });
+    scheduler.stop();
+    for (const timer of timers) clearInterval(timer);
+    // The answer to whoever asked goes out first.
+    setImmediate(async () => {
+      await server.close();
+      await backups.stop();
+      store.close();
+      log.info({}, "stopped");
+      settle();
+    });
+    return paused;
+  }
+
+  function leave() {
+    engine.isHolding = true;
+    engine.isStopping = true;
+    return { suspended: [], frozen: [] };
+  }
+
+  return { stop, ended };
+}
+
+function createEngine(options: DaemonOptions, store: SqliteStore): Engine {
+  const { paths, settings, log, fault, baseEnv } = options;
+  return new Engine({
+    store,
+    settings,
+    log,
+    fault,
+    baseEnv,
+    clock: systemClock,
+    runner: createRunner({ runDir: paths.run, clock: systemClock }),
+    environments: new Environments(paths.env),
+    bootId: bootId(),
+    places: {
+      home: paths.home,
+      socket: paths.socket,
+      logs: paths.logs,
+      tasks: paths.tasks,
+      run: paths.run,
+      node: process.execPath,
+      host: join(import.meta.dirname, "host.mjs"),
+      path: join(import.meta.dirname, "path"),
+    },
+  });
+}
+
+async function ensureDefaultQueue({ store }: Engine): Promise<void> {
+  const queues = await store.queues();
+  if (!queues.some((queue) => queue.name === "default")) {
+    await store.setQueue("default", Math.max(2, availableParallelism()));
+  }
+}
+
+function chores(engine: Engine, log: DaemonLog): NodeJS.Timeout[] {
+  const guarded = (what: string, run: () => Promise<unknown>) => () => {
+    run().catch((error) => log.warn({ error: String(error) }, `${what} failed`));
+  };
+  let capping = Promise.resolve();
+  const cap = guarded("capping logs", async () => {
+    await capping;
+    capping = capLogs(engine);
+    await capping;
+  });
+  const clean = guarded("deleting what ended long ago", () => retain(engine));
+  setTimeout(clean, 5000).unref();
+  return [setInterval(cap, LOG_CAP_EVERY_MS), setInterval(clean, RETAIN_EVERY_MS)];
+}
+
+/** Names this boot of the machine, so that a pid of an earlier one is never taken for a live process. */
+function bootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return `boot-${Math.round((systemClock.now() - process.uptime() * 1000) / 1000)}`;
+  }
+}
+
+/** What every task gets, from the daemon's own environment or from the user's entry. */
+export function baseEnvironment(env: Record<string, string | undefined>): Record<string, string> {
+  const user = userInfo();
+  return {
+    PATH: env.PATH || "/usr/local/bin:/usr/bin:/bin",
+    HOME: env.HOME || user.homedir,
+    USER: env.USER || user.username,
+    SHELL: env.SHELL || user.shell || "/bin/sh",
+    LANG: env.LANG || "C.UTF-8",
+  };
+}

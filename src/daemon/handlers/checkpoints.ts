@@ -1,0 +1,27 @@
+import { AgentctlError } from "../../core/errors.ts";
+import type { Handlers } from "../../protocol/methods.ts";
+import type { Connection } from "../connection.ts";
+import { checkpointJson, listedCheckpointJson } from "../task-json.ts";
+import type { Daemon } from "./context.ts";
+
+export function checkpointHandlers({
+  engine,
+}: Daemon): Pick<Handlers<Connection>, "checkpoints/list" | "checkpoints/get"> {
+  return {
+    "checkpoints/list": async ({ id }) => {
+      const task = await engine.require(id);
+      return { checkpoints: (await engine.store.checkpoints(task.id)).map(listedCheckpointJson) };
+    },
+    "checkpoints/get": async ({ id, seq }) => {
+      const task = await engine.require(id);
+      const wanted = seq ?? task.checkpoint?.seq;
+      if (wanted === undefined)
+        throw new AgentctlError("CheckpointNotFound", { id: task.id, state: task.state });
+      const data = await engine.store.checkpointData(task.id, wanted);
+      const info = (await engine.store.checkpoints(task.id)).find((one) => one.seq === wanted);
+      if (!info)
+        throw new AgentctlError("CheckpointNotFound", { id: task.id, state: task.state, seq: wanted });
+      return { checkpoint: checkpointJson(info), data: data.toString("base64") };
+    },
+  };
+}

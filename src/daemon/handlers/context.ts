@@ -1,0 +1,35 @@
+import type { Task } from "../../core/task.ts";
+import type { Engine } from "../../engine/index.ts";
+import type { TaskJson } from "../../protocol/methods.ts";
+import type { Paths } from "../../protocol/paths.ts";
+import { surroundings, taskJson } from "../task-json.ts";
+
+/** What every handler is made with. */
+export interface Daemon {
+  engine: Engine;
+  paths: Paths;
+  version: string;
+  startedAt: number;
+  /** Ends the daemon once the answer is out. */
+  stop(options: { keep: boolean; graceMs?: number }): Promise<{ suspended: number[]; frozen: number[] }>;
+}
+
+/** Who acts where a caller does not say. */
+export const SOMEONE = "user";
+
+/** A task as the socket shows it. */
+export async function show({ engine }: Daemon, task: Task): Promise<TaskJson> {
+  return taskJson(task, await surroundings(engine));
+}
+
+/** `fields` without those that are undefined, for options where absent and undefined differ. */
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+}
+
+/** Milliseconds since 1970 of a time on the wire. */
+export function at(iso: string): number;
+export function at(iso: string | null | undefined): number | null;
+export function at(iso: string | null | undefined): number | null {
+  return iso === null || iso === undefined ? null : Date.parse(iso);
+}

@@ -1,0 +1,55 @@
+import { existsSync } from "node:fs";
+import { AgentctlError } from "../../core/errors.ts";
+import { toIso } from "../../core/time.ts";
+import { logFile } from "../../engine/index.ts";
+import type { Handlers } from "../../protocol/methods.ts";
+import type { Connection } from "../connection.ts";
+import { type Daemon, given, show } from "./context.ts";
+
+export function daemonHandlers(
+  daemon: Daemon,
+): Pick<Handlers<Connection>, "daemon/hello" | "daemon/status" | "daemon/stop"> {
+  const { engine, paths, version, startedAt } = daemon;
+  return {
+    "daemon/hello": async (params) => {
+      if (params.version === version) return { version, pid: process.pid };
+      throw new AgentctlError("VersionMismatch", { daemon: version, client: params.version, log: paths.log });
+    },
+    "daemon/status": async () => ({
+      pid: process.pid,
+      version,
+      home: paths.home,
+      socket: paths.socket,
+      log: paths.log,
+      startedAt: toIso(startedAt),
+      uptimeMs: Math.max(0, engine.clock.now() - startedAt),
+      tasks: await engine.store.counts(),
+    }),
+    "daemon/stop": async ({ keep = false, graceMs }) => await daemon.stop({ keep, ...given({ graceMs }) }),
+  };
+}
+
+export function logHandlers(daemon: Daemon): Pick<Handlers<Connection>, "logs/path"> {
+  const { engine } = daemon;
+  return {
+    "logs/path": async ({ id, attempt }) => {
+      const task = await engine.require(id);
+      const attempts = (await engine.store.attempts(task.id)).filter(
+        (a) => attempt === undefined || a.n === attempt,
+      );
+      if (attempt !== undefined && attempts.length === 0) {
+        const reason = `task ${task.id} has no attempt ${attempt}`;
+        throw new AgentctlError("InvalidParams", {
+          field: "attempt",
+          reason,
+          id: task.id,
+          state: task.state,
+        });
+      }
+      const logs = attempts
+        .map(({ n, endedAt }) => ({ attempt: n, path: logFile(engine, task.id, n), live: endedAt === null }))
+        .filter(({ path }) => existsSync(path));
+      return { logs, task: await show(daemon, task) };
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import type { Task } from "../../core/task.ts";
+import { toIso } from "../../core/time.ts";
+import type { TaskDetailsJson } from "../../protocol/methods.ts";
+import { eventJson, listedCheckpointJson } from "../task-json.ts";
+import type { Daemon } from "./context.ts";
+
+type Details = Omit<TaskDetailsJson, keyof import("../../protocol/methods.ts").TaskJson>;
+
+/** What `show` adds to a task: its history, and what it is doing now. */
+export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details> {
+  const { store } = engine;
+  const [attempts, checkpoints, steps, events] = await Promise.all([
+    store.attempts(task.id),
+    store.checkpoints(task.id),
+    store.stepsOf(task.id),
+    store.events({ after: 0, task: task.id, limit: 100_000 }),
+  ]);
+  return {
+    attempts: attempts.map(({ n, pid, startedAt, endedAt, outcome, exitCode, signal }) => ({
+      n,
+      pid,
+      startedAt: toIso(startedAt),
+      endedAt: toIso(endedAt),
+      outcome,
+      exitCode,
+      signal,
+    })),
+    checkpoints: checkpoints.map(listedCheckpointJson),
+    steps: steps
+      .filter((step) => step.kind === "step")
+      .map(({ name, n, startedAt, endedAt, size }) => ({
+        name,
+        n,
+        startedAt: toIso(startedAt),
+        endedAt: toIso(endedAt),
+        size,
+      })),
+    events: events.map(eventJson),
+    activity: activityOf(engine, task),
+  };
+}
+
+function activityOf(engine: Daemon["engine"], task: Task): Details["activity"] {
+  const live = engine.lives.get(task.id);
+  if (!live) return { running: [], doing: null, deadline: null };
+  const { deadline } = live.grace;
+  return {
+    running: [...live.inFlight.values()].map(({ name, startedAt }) => ({
+      name,
+      startedAt: toIso(startedAt),
+    })),
+    doing: live.intent?.kind ?? null,
+    deadline:
+      deadline === null ? null : toIso(Math.round(engine.clock.now() + deadline - engine.clock.mono())),
+  };
+}

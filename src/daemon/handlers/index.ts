@@ -1,0 +1,22 @@
+import type { Handlers } from "../../protocol/methods.ts";
+import type { Connection } from "../connection.ts";
+import { artifactHandlers } from "./artifacts.ts";
+import { attemptHandlers } from "./attempt.ts";
+import { checkpointHandlers } from "./checkpoints.ts";
+import type { Daemon } from "./context.ts";
+import { daemonHandlers, logHandlers } from "./daemon.ts";
+import { queueHandlers } from "./queues.ts";
+import { taskHandlers } from "./tasks.ts";
+
+/** One handler for each method of the protocol; one that is missing does not compile. */
+export function handlersOf(daemon: Daemon): Handlers<Connection> {
+  return {
+    ...taskHandlers(daemon),
+    ...attemptHandlers(daemon),
+    ...queueHandlers(daemon),
+    ...checkpointHandlers(daemon),
+    ...artifactHandlers(daemon),
+    ...logHandlers(daemon),
+    ...daemonHandlers(daemon),
+  };
+}

@@ -1,0 +1,23 @@
+import type { AgentctlError } from "../../core/errors.ts";
+import type { Answers } from "../../engine/index.ts";
+import type { Result } from "../../protocol/methods.ts";
+import { surroundings, taskJson } from "../task-json.ts";
+import type { Daemon } from "./context.ts";
+
+/** What became of each of many tasks, as the socket shows it. */
+export async function manyJson(
+  { engine }: Daemon,
+  { results, left }: Answers,
+): Promise<Extract<Result<"tasks/pause">, { results: unknown }>> {
+  const around = await surroundings(engine);
+  return {
+    results: results.map((result) => {
+      if ("error" in result) {
+        const { code, message, data } = (result.error as AgentctlError).toWire();
+        return { id: result.id, ok: false, changed: false, error: { code, message, data } };
+      }
+      return { id: result.id, ok: true, changed: result.changed, task: taskJson(result.task, around) };
+    }),
+    left: left.map(({ task, reason }) => ({ id: task.id, state: task.state, reason })),
+  };
+}

@@ -1,0 +1,58 @@
+import { openStates } from "../../core/machine.ts";
+import type { Params, Result } from "../../protocol/methods.ts";
+import type { Connection } from "../connection.ts";
+import { eventJson, surroundings, taskJson } from "../task-json.ts";
+import type { Daemon } from "./context.ts";
+
+/** Events read from the store at a time. */
+const PAGE = 500;
+
+/**
+ * Sends events as notifications, read from the store by their number as fast as the peer takes them: nothing is
+ * kept in memory for one that is slow or stopped.
+ */
+export async function subscribe(
+  daemon: Daemon,
+  params: Params<"tasks/subscribe">,
+  connection: Connection,
+): Promise<Result<"tasks/subscribe">> {
+  const { engine } = daemon;
+  const task = params.id === undefined ? undefined : (await engine.require(params.id)).id;
+  const seq = await engine.store.lastEvent();
+  const around = await surroundings(engine);
+  const open =
+    params.snapshot === false ? [] : await engine.store.list({ states: openStates, limit: 1_000_000 });
+  const shown = open.filter((one) => task === undefined || one.id === task);
+  setImmediate(
+    () => void follow(daemon, connection, { after: params.after ?? seq, ...(task ? { task } : {}) }),
+  );
+  return { seq, tasks: shown.map((one) => taskJson(one, around)) };
+}
+
+async function follow(
+  { engine }: Daemon,
+  connection: Connection,
+  from: { after: number; task?: number },
+): Promise<void> {
+  let { after } = from;
+  let wake = () => {};
+  const unsubscribe = engine.onEvents(() => wake());
+  connection.signal.addEventListener("abort", () => wake());
+  try {
+    while (!connection.signal.aborted) {
+      const news = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      const events = await engine.store.events({ ...from, after, limit: PAGE });
+      for (const event of events) connection.notify("event", eventJson(event));
+      after = events.at(-1)?.seq ?? after;
+      await connection.writable();
+      if (events.length < PAGE) await news;
+    }
+  } catch (error) {
+    engine.log.warn({ error: String(error) }, "a subscriber could not be served");
+    connection.end();
+  } finally {
+    unsubscribe();
+  }
+}

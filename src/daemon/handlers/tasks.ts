@@ -1,0 +1,162 @@
+import { AgentctlError } from "../../core/errors.ts";
+import { isTerminal, pausableStates, states, terminalStates } from "../../core/machine.ts";
+import {
+  answer,
+  cancel,
+  deleteTask,
+  pause,
+  pauseSelected,
+  rerun,
+  resume,
+  resumeSelected,
+  submit,
+} from "../../engine/index.ts";
+import type { Handlers, NewTask } from "../../protocol/methods.ts";
+import type { Connection } from "../connection.ts";
+import { surroundings, taskJson } from "../task-json.ts";
+import { at, type Daemon, given, SOMEONE, show } from "./context.ts";
+import { detailsOf } from "./details.ts";
+import { setHeld } from "./hold.ts";
+import { manyJson } from "./many.ts";
+import { subscribe } from "./subscribe.ts";
+
+const PAGE = 1000;
+
+type People = Pick<Handlers<Connection>, Extract<keyof Handlers<Connection>, `tasks/${string}`>>;
+
+export function taskHandlers(daemon: Daemon): People {
+  const { engine } = daemon;
+  return {
+    "tasks/create": async (params) => {
+      const [made] = await submit(engine, [submission(params)], SOMEONE);
+      const { task, created } = made as NonNullable<typeof made>;
+      return { task: await show(daemon, task), created };
+    },
+
+    "tasks/batch": async ({ tasks }) => {
+      const made = await submit(engine, tasks.map(submission), SOMEONE);
+      return { tasks: made.map(({ task, created }) => ({ id: task.id, created })) };
+    },
+
+    "tasks/get": async ({ id, details }) => {
+      const task = await engine.require(id);
+      const json = await show(daemon, task);
+      return { task: details ? { ...json, ...(await detailsOf(daemon, task)) } : json };
+    },
+
+    "tasks/list": async (params) => {
+      const limit = params.limit ?? (params.recent === undefined ? PAGE : 1_000_000);
+      const found = await engine.store.list({
+        ...given({
+          states: params.state,
+          queue: params.queue,
+          labels: params.labels,
+          name: params.name,
+          recent: params.recent,
+          since: params.since === undefined ? undefined : at(params.since),
+        }),
+        limit: limit + 1,
+        afterId: Number(params.cursor ?? 0) || 0,
+      });
+      const around = await surroundings(engine);
+      const tasks = found.slice(0, limit).map((task) => taskJson(task, around));
+      return { tasks, next: found.length > limit ? String(tasks.at(-1)?.id) : null };
+    },
+
+    "tasks/pause": async (params) => {
+      const { graceMs, mode, reason = null, wait } = params;
+      const actor = params.actor ?? SOMEONE;
+      const until = at(params.until);
+      const options = { ...given({ graceMs, mode, wait }), reason, until, actor, cause: "user" as const };
+      if ("select" in params) {
+        return await manyJson(daemon, await pauseSelected(engine, given(params.select), options));
+      }
+      if (params.at !== undefined) {
+        const planned = {
+          at: at(params.at),
+          mode: mode ?? ("auto" as const),
+          graceMs: graceMs ?? null,
+          until,
+          actor,
+          reason,
+        };
+        return await planPause(daemon, params.id, planned);
+      }
+      const { task, changed, memoryBytes, processes } = await pause(engine, params.id, options);
+      return { task: await show(daemon, task), changed, ...given({ memoryBytes, processes }) };
+    },
+
+    "tasks/resume": async (params) => {
+      const { from, fromStart, env, replaceEnv, module } = params;
+      const options = {
+        ...given({ from, fromStart, env, replaceEnv, module }),
+        actor: params.actor ?? SOMEONE,
+      };
+      if ("select" in params) {
+        return await manyJson(daemon, await resumeSelected(engine, given(params.select), options));
+      }
+      const { task, changed, notes } = await resume(engine, params.id, options);
+      return { task: await show(daemon, task), changed, notes };
+    },
+
+    "tasks/cancel": async ({ id, graceMs, reason = null, wait, actor = SOMEONE }) => {
+      const { task, changed } = await cancel(engine, id, { ...given({ graceMs, wait }), reason, actor });
+      return { task: await show(daemon, task), changed };
+    },
+
+    "tasks/hold": async ({ id, actor = SOMEONE }) => await setHeld(daemon, id, true, actor),
+    "tasks/release": async ({ id, actor = SOMEONE }) => await setHeld(daemon, id, false, actor),
+
+    "tasks/rerun": async ({ id, from, env, actor = SOMEONE }) => ({
+      task: await show(daemon, await rerun(engine, id, { ...given({ from, env }), actor })),
+    }),
+
+    "tasks/answer": async ({ id, text, actor = SOMEONE }) => ({
+      task: await show(daemon, await answer(engine, id, { text, actor })),
+      changed: true,
+    }),
+
+    "tasks/send": async ({ id, text, actor = SOMEONE }) => {
+      const task = await engine.require(id);
+      return { message: await engine.store.addMessage(task.id, { text, at: engine.clock.now(), actor }) };
+    },
+
+    "tasks/delete": async ({ id, actor = SOMEONE }) => {
+      const { id: found } = await engine.require(id);
+      return { task: await show(daemon, await deleteTask(engine, found, actor)) };
+    },
+
+    "tasks/wait": async ({ id, until, timeoutMs }, connection) => {
+      const { id: found } = await engine.require(id);
+      const timeout =
+        timeoutMs === undefined ? undefined : AbortSignal.timeout(Math.min(timeoutMs, 2 ** 31 - 1));
+      const signal = timeout ? AbortSignal.any([connection.signal, timeout]) : connection.signal;
+      const task = await engine.waitFor(found, until, signal);
+      const isThere = isTerminal(task.state) || (until ?? terminalStates).includes(task.state);
+      return { task: await show(daemon, task), timedOut: !isThere };
+    },
+
+    "tasks/subscribe": async (params, connection) => await subscribe(daemon, params, connection),
+  };
+}
+
+function submission({ module, notBefore, ...rest }: NewTask) {
+  const path = typeof module === "object" ? module.path : module;
+  return { ...given({ ...rest, module: path }), notBefore: at(notBefore) };
+}
+
+async function planPause(
+  daemon: Daemon,
+  ref: string | number,
+  planned: NonNullable<Parameters<Daemon["engine"]["store"]["update"]>[1]["pauseAt"]>,
+) {
+  const { engine } = daemon;
+  const task = await engine.require(ref);
+  if (isTerminal(task.state)) {
+    throw new AgentctlError("TaskNotPausable", { id: task.id, state: task.state, allowed: pausableStates });
+  }
+  const open = states.filter((state) => !isTerminal(state));
+  const changed = await engine.store.update(task.id, { pauseAt: planned }, { states: open });
+  engine.kick();
+  return { task: await show(daemon, changed), changed: true };
+}

@@ -1,0 +1,59 @@
+import { chmodSync, lstatSync, mkdirSync, statfsSync, statSync } from "node:fs";
+import { userInfo } from "node:os";
+import { dirname } from "node:path";
+import { AgentctlError } from "../core/errors.ts";
+import type { Paths } from "../protocol/paths.ts";
+
+/**
+ * File systems on which SQLite's locks and WAL cannot be trusted, by the `f_type` of statfs(2) on Linux: NFS, SMB,
+ * CIFS, SMB2, Coda, AFS, Ceph, 9p.
+ */
+const NETWORK = new Set([
+  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x73757245, 0x5346414f, 0x00c36400, 0x01021997,
+]);
+
+const OTHERS_MAY_WRITE = 0o022;
+
+/**
+ * Makes the home and its folders, or refuses it: owned by someone else, writable by others, no folder, or on a
+ * network file system. What is there keeps to 0700.
+ */
+export function prepareHome(paths: Paths): void {
+  const { home } = paths;
+  try {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw refused(home, (error as Error).message);
+  }
+  const stat = statSync(home);
+  if (!stat.isDirectory()) throw refused(home, "it is no folder");
+  const link = lstatSync(home);
+  const { uid } = userInfo();
+  if (stat.uid !== uid || link.uid !== uid)
+    throw refused(home, `it belongs to user ${stat.uid}, and you are ${uid}`);
+  if ((stat.mode & OTHERS_MAY_WRITE) !== 0) {
+    throw refused(home, "others may write to it", `chmod 700 ${home}`);
+  }
+  if (process.platform === "linux" && NETWORK.has(statfsSync(home).type)) {
+    throw refused(home, "it is on a network file system, where locks and commits cannot be trusted");
+  }
+  chmodSync(home, 0o700);
+  for (const folder of [paths.logs, paths.tasks, paths.backups, paths.env, paths.run]) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+  }
+  if (dirname(paths.socket) !== home) prepareRuntimeFolder(dirname(paths.socket));
+}
+
+/** The folder of a socket whose home's path is too long must be nobody else's either. */
+function prepareRuntimeFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const stat = lstatSync(folder);
+  if (!stat.isDirectory() || stat.uid !== userInfo().uid || (stat.mode & OTHERS_MAY_WRITE) !== 0) {
+    throw refused(folder, "the folder for its socket is not yours alone");
+  }
+}
+
+function refused(home: string, reason: string, hint?: string): AgentctlError {
+  return new AgentctlError("HomeRefused", { home, reason, ...(hint ? { hint } : {}) });
+}

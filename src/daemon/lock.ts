@@ -1,0 +1,22 @@
+import { chmodSync } from "node:fs";
+import Database from "better-sqlite3";
+
+/**
+ * Takes the lock of a home, or answers null when another daemon has it. It is SQLite's exclusive lock on a database
+ * that nothing else opens: the kernel releases it with the process, so no file that names a dead or foreign
+ * process can be in the way. POSIX locks fall when the process closes any other descriptor of the file.
+ */
+export function takeLock(file: string): { release: () => void } | null {
+  const db = new Database(file, { timeout: 0 });
+  try {
+    chmodSync(file, 0o600);
+    db.pragma("journal_mode = memory");
+    db.pragma("locking_mode = exclusive");
+    db.exec("begin exclusive");
+    return { release: () => db.close() };
+  } catch (error) {
+    db.close();
+    if (String((error as { code?: unknown }).code).startsWith("SQLITE_BUSY")) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * The life of the daemon's process: take the home and its lock, serve, end. Whoever started it learns on file
+ * descriptor 3, in one line of JSON, that it answers, that another daemon has the home, or why it refuses.
+ */
+import { closeSync, fstatSync, writeSync } from "node:fs";
+import { AgentctlError, asAgentctlError } from "../core/errors.ts";
+import { pathsOf } from "../protocol/paths.ts";
+import { baseEnvironment, startDaemon } from "./daemon.ts";
+import { prepareHome } from "./home.ts";
+import { takeLock } from "./lock.ts";
+import { createLog } from "./log.ts";
+import { readSettings } from "./settings.ts";
+
+export interface RunOptions {
+  /** Stay attached: nobody listens on file descriptor 3, and INT stops as TERM does. */
+  foreground: boolean;
+  /** Start no task. */
+  hold: boolean;
+}
+
+/** Runs a daemon until it is stopped; resolves with its exit code. Rejects where it refuses to start. */
+export async function run({ foreground, hold }: RunOptions): Promise<number> {
+  const report = foreground ? () => {} : reportOnce(3);
+  const log = createLog();
+  process.umask(0o077);
+  try {
+    const paths = pathsOf(process.env);
+    prepareHome(paths);
+    const settings = readSettings(paths.config);
+    const lock = takeLock(paths.lock);
+    if (!lock) {
+      report({ busy: true });
+      if (!foreground) return 0;
+      throw new AgentctlError("DaemonUnreachable", {
+        reason: `another daemon has the home ${paths.home}`,
+        hint: "agentctl daemon status",
+      });
+    }
+    process.on("uncaughtException", (error) => die(log, error));
+    process.on("unhandledRejection", (error) => die(log, error));
+    log.info({ version: __VERSION__, home: paths.home }, "starting");
+    const baseEnv = baseEnvironment(process.env);
+    const fault = faultPoint(process.env.AGENTCTL_FAULT);
+    const daemon = await startDaemon({ paths, settings, log, version: __VERSION__, baseEnv, fault, hold });
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+      process.on(signal, () => void daemon.stop({ keep: false }));
+    }
+    log.info({ socket: paths.socket }, "ready");
+    report({ ready: true, pid: process.pid });
+    await daemon.ended;
+    lock.release();
+    return 0;
+  } catch (error) {
+    const told = asAgentctlError(error);
+    log.fatal({ err: error }, told.message);
+    report({ error: told.toWire() });
+    throw told;
+  }
+}
+
+/** Writes the first report to `fd`, closes it, and says nothing more. */
+function reportOnce(fd: number): (report: object) => void {
+  let isSaid = false;
+  return (report) => {
+    if (isSaid) return;
+    isSaid = true;
+    try {
+      if (!fstatSync(fd).isFIFO() && !fstatSync(fd).isSocket()) return;
+      writeSync(fd, `${JSON.stringify(report)}\n`);
+      closeSync(fd);
+    } catch {
+      // Whoever started it has gone; the log has it all.
+    }
+  };
+}
+
+/** A bug: the processes of the tasks go on, and the next daemon adopts them. */
+function die(log: ReturnType<typeof createLog>, error: unknown): void {
+  log.fatal({ err: error }, "uncaught: a bug in agentctl");
+  process.kill(process.pid, "SIGKILL");
+}
+
+/** Kills this process at the named moment, as a crash would; `name:2` at the second time it is reached. */
+function faultPoint(wanted: string | undefined): (point: string) => void {
+  if (!wanted) return () => {};
+  const [, name = wanted, times = "1"] = /^(.*?)(?:@(\d+))?$/.exec(wanted) ?? [];
+  let left = Number(times);
+  return (point) => {
+    if (point !== name || --left > 0) return;
+    writeSync(2, `fault ${point}\n`);
+    process.kill(process.pid, "SIGKILL");
+  };
+}
+
+if (process.argv[1]?.endsWith("daemon.cjs")) {
+  run({ foreground: false, hold: process.argv.includes("--hold") }).then(
+    (code) => {
+      process.exit(code);
+    },
+    () => {
+      process.exit(1);
+    },
+  );
+}

@@ -1,0 +1,103 @@
+import type { CheckpointInfo, Task, TaskEvent } from "../core/task.ts";
+import { toIso } from "../core/time.ts";
+import type { Engine } from "../engine/index.ts";
+import type { CheckpointJson, EventJson, ListedCheckpointJson, TaskJson } from "../protocol/methods.ts";
+
+/** What of the world beside the task decides how it is shown: which queues are held, and the time. */
+export interface Surroundings {
+  heldQueues: ReadonlySet<string>;
+  engine: Engine;
+}
+
+export async function surroundings(engine: Engine): Promise<Surroundings> {
+  const queues = await engine.store.queues();
+  return { engine, heldQueues: new Set(queues.filter((q) => q.heldBy !== null).map((q) => q.name)) };
+}
+
+/** A task as CLI and socket show it: times in ISO 8601 UTC, what does not apply null, nothing secret. */
+export function taskJson(task: Task, around: Surroundings): TaskJson {
+  const { engine } = around;
+  const live = engine.lives.get(task.id);
+  const now = engine.clock.now();
+  const isWorking = task.state === "working";
+  const inPhase = Math.max(0, now - task.phaseAt);
+  const worked = isWorking && live ? Math.round(engine.clock.mono() - live.workingSince) : 0;
+  return {
+    id: task.id,
+    uuid: task.uuid,
+    name: task.name,
+    kind: task.kind,
+    state: task.state,
+    held: task.held,
+    waiting: waitingOf(task, around),
+    queue: task.queue,
+    priority: task.priority,
+    labels: task.labels,
+    argv: task.argv,
+    module: task.module,
+    cwd: task.cwd,
+    after: task.after,
+    attempt: task.attempt || null,
+    maxAttempts: task.retries + 1,
+    progress: task.progress,
+    pid: isWorking || task.frozen ? (live?.running?.program?.pid ?? task.pid) : null,
+    createdAt: toIso(task.createdAt),
+    startedAt: toIso(task.startedAt),
+    updatedAt: toIso(task.updatedAt),
+    endedAt: toIso(task.endedAt),
+    runMs: task.runMs + worked,
+    pausedMs: task.pausedMs + (task.state === "suspended" ? inPhase : 0),
+    pause: task.pause && {
+      mode: task.pause.mode,
+      outcome: task.pause.outcome,
+      cause: task.pause.cause,
+      actor: task.pause.actor,
+      reason: task.pause.reason,
+      at: toIso(task.pause.at),
+      until: toIso(task.pause.until),
+    },
+    checkpoint: task.checkpoint && checkpointJson(task.checkpoint),
+    question: task.question && {
+      prompt: task.question.prompt,
+      at: toIso(task.question.at),
+      choices: task.question.choices,
+    },
+    exitCode: task.exitCode,
+    signal: task.signal,
+    result: task.result,
+    error: task.error,
+  };
+}
+
+/** What an open task that has no slot waits for; null for one that waits for nothing but a person's resume. */
+function waitingOf(task: Task, { heldQueues }: Surroundings): TaskJson["waiting"] {
+  const until = toIso(task.notBefore);
+  if (task.state === "input-required")
+    return { for: "answer", on: null, until: toIso(task.question?.deadline ?? null) };
+  if (task.state === "suspended" && task.pause?.until)
+    return { for: "time", on: null, until: toIso(task.pause.until) };
+  if (task.state !== "submitted" && task.state !== "resumed") return null;
+  if (task.held) return { for: "hold", on: null, until };
+  if (task.blocked) return { for: "task", on: task.after, until };
+  if (task.delay !== null && task.notBefore !== null) return { for: task.delay, on: null, until };
+  if (heldQueues.has(task.queue)) return { for: "queue", on: task.queue, until: null };
+  return { for: "slot", on: task.queue, until: null };
+}
+
+export function checkpointJson(info: CheckpointInfo): CheckpointJson {
+  return {
+    seq: info.seq,
+    size: info.size,
+    sha256: info.sha256,
+    createdAt: toIso(info.createdAt),
+    label: info.label,
+  };
+}
+
+export function listedCheckpointJson(info: CheckpointInfo): ListedCheckpointJson {
+  return { ...checkpointJson(info), attempt: info.attempt, superseded: info.superseded };
+}
+
+export function eventJson(event: TaskEvent): EventJson {
+  return { ...event, at: toIso(event.at) };
+}

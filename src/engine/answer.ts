@@ -1,0 +1,22 @@
+import { AgentctlError } from "../core/errors.ts";
+import type { Task } from "../core/task.ts";
+import type { Engine } from "./engine.ts";
+
+/** Answers the open question of a task: one that waits goes back in line, one at work is told. */
+export async function answer(
+  engine: Engine,
+  ref: string | number,
+  { text, actor, isFallback = false }: { text: string; actor: string; isFallback?: boolean },
+): Promise<Task> {
+  const asked = await engine.require(ref);
+  const choices = asked.question?.choices;
+  if (choices && !isFallback && !choices.includes(text)) {
+    const reason = `${JSON.stringify(text)} is none of the choices: ${choices.join(", ")}`;
+    throw new AgentctlError("InvalidParams", { field: "text", reason, id: asked.id, state: asked.state });
+  }
+  const { task, question } = await engine.store.answer(asked.id, { text, at: engine.clock.now(), actor });
+  const { n, base } = question.key;
+  engine.lives.get(task.id)?.link?.notify("attempt/answer", { n, base, answer: text });
+  engine.kick();
+  return task;
+}

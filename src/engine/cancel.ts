@@ -1,0 +1,95 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { isTerminal } from "../core/machine.ts";
+import type { Intent, Task } from "../core/task.ts";
+import type { Engine } from "./engine.ts";
+import { dropTimers, failPause, type Live } from "./live.ts";
+import { hasMoved, notCancelable, notPausable } from "./refusals.ts";
+
+export interface CancelOptions {
+  graceMs?: number;
+  reason?: string | null;
+  actor: string;
+  /** Answer as soon as the request is durable. */
+  wait?: boolean;
+}
+
+/**
+ * Ends a task: TERM, after the grace time KILL, to its whole tree. Answers when the tree is gone and the task is
+ * `canceled`; `changed: false` where it was already. Rejects with `TaskNotCancelable` when it ended otherwise.
+ */
+export async function cancel(
+  engine: Engine,
+  ref: string | number,
+  options: CancelOptions,
+): Promise<{ task: Task; changed: boolean }> {
+  for (;;) {
+    const task = await engine.require(ref);
+    if (task.state === "canceled") return { task, changed: false };
+    if (isTerminal(task.state)) throw notCancelable(task);
+    const live = await liveOf(engine, task);
+    if (live) return await cancelLive(engine, live, task, options);
+    if (task.state === "working") continue;
+    try {
+      const canceled = await engine.store.apply({
+        id: task.id,
+        transition: "cancel",
+        attempt: task.attempt,
+        at: engine.clock.now(),
+        cause: "cancel",
+        actor: options.actor,
+        set: { error: { name: "Canceled", code: null, message: because(options), data: null } },
+      });
+      engine.kick();
+      return { task: canceled, changed: true };
+    } catch (error) {
+      // It moved on while the request was under way: look again.
+      if (!hasMoved(error)) throw error;
+    }
+  }
+}
+
+/** The attempt of a task that has a process; undefined when it has none (any more). */
+export async function liveOf(engine: Engine, task: Task): Promise<Live | undefined> {
+  const live = engine.lives.get(task.id);
+  if (live || task.state !== "working") return live;
+  // The start is committed, its process is being made.
+  await turn();
+  return engine.lives.get(task.id);
+}
+
+function because({ reason }: CancelOptions): string {
+  return reason ? `canceled: ${reason}` : "canceled";
+}
+
+async function cancelLive(engine: Engine, live: Live, task: Task, options: CancelOptions) {
+  const graceMs = options.graceMs ?? task.graceMs ?? engine.settings.cancelGraceMs;
+  if (!live.isEnding && live.intent?.kind !== "cancel") {
+    const intent: Intent = { kind: "cancel", actor: options.actor, reason: options.reason ?? null, graceMs };
+    await engine.store.intend([{ id: task.id, attempt: live.attempt, intent }]);
+    engine.fault("cancel:after-request");
+    if (live.pausing) failPause(live, notPausable(task, "it is being canceled"));
+    live.intent = intent;
+    void canceling(engine, live, graceMs);
+  } else if (options.graceMs !== undefined && !live.isEnding) {
+    // A second cancel with a shorter grace time presses harder.
+    void canceling(engine, live, graceMs);
+  }
+  if (options.wait === false) return { task: await engine.require(task.id), changed: true };
+  const ended = await live.ended.promise;
+  if (ended.state !== "canceled") {
+    if (isTerminal(ended.state)) throw notCancelable(ended);
+    return await cancel(engine, task.id, options);
+  }
+  return { task: ended, changed: true };
+}
+
+/** Tells the attempt and ends its tree; its end is concluded where every end is. */
+export async function canceling(engine: Engine, live: Live, graceMs: number): Promise<void> {
+  dropTimers(live);
+  live.link?.notify("attempt/cancel", { graceMs });
+  try {
+    if (live.running) await engine.runner.terminate(live.running, { graceMs });
+  } catch (error) {
+    engine.log.error({ task: live.taskId, error: String(error) }, "a tree could not be ended");
+  }
+}

@@ -1,0 +1,147 @@
+import { AgentctlError } from "../core/errors.ts";
+import type { State } from "../core/machine.ts";
+import { isTerminal } from "../core/machine.ts";
+import type { Task, TaskEvent } from "../core/task.ts";
+import type { Clock } from "../core/time.ts";
+import type { Runner } from "../runner/index.ts";
+import type { Store } from "../store/store.ts";
+import type { Environments } from "./environments.ts";
+import type { Live } from "./live.ts";
+import type { Settings } from "./settings.ts";
+
+/** Where the engine puts files, and what it starts processes with. */
+export interface Places {
+  home: string;
+  socket: string;
+  logs: string;
+  tasks: string;
+  run: string;
+  /** The Node program that runs module hosts. */
+  node: string;
+  /** The script of a module host. */
+  host: string;
+  /** A folder with `agentctl` in it, put at the front of a task's PATH. */
+  path: string;
+}
+
+/** The daemon's log, as far as the engine writes to it. */
+export interface Log {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+export interface EngineOptions {
+  store: Store;
+  runner: Runner;
+  clock: Clock;
+  settings: Settings;
+  places: Places;
+  environments: Environments;
+  log: Log;
+  /** Called at named moments; a fault test makes it end the process there. */
+  fault: (point: string) => void;
+  /** Identifies this boot of the machine. */
+  bootId: string;
+  /** Variables that every task gets: PATH, HOME, USER, SHELL and LANG. */
+  baseEnv: Record<string, string>;
+}
+
+/**
+ * What the verbs share: the store, the runner, and the attempts that have a process. The verbs are functions in
+ * files of their own name that take the engine first; this is the only room in which a task changes state.
+ */
+export class Engine {
+  readonly store: Store;
+  readonly runner: Runner;
+  readonly clock: Clock;
+  readonly settings: Settings;
+  readonly places: Places;
+  readonly environments: Environments;
+  readonly log: Log;
+  readonly fault: (point: string) => void;
+  readonly bootId: string;
+  readonly baseEnv: Record<string, string>;
+  /** The attempts that have a process, by task. */
+  readonly lives = new Map<number, Live>();
+  /** The same, by token. */
+  readonly tokens = new Map<string, Live>();
+  /** Tasks that are being started. */
+  readonly starting = new Set<number>();
+  /** No task is started any more (`daemon stop`), or not yet (`daemon start --hold`). */
+  isHolding = false;
+  /** The daemon is on its way out. */
+  isStopping = false;
+  #kick: () => void = () => {};
+  readonly #waiters = new Set<(events: readonly TaskEvent[]) => void>();
+
+  constructor(options: EngineOptions) {
+    this.store = options.store;
+    this.runner = options.runner;
+    this.clock = options.clock;
+    this.settings = options.settings;
+    this.places = options.places;
+    this.environments = options.environments;
+    this.log = options.log;
+    this.fault = options.fault;
+    this.bootId = options.bootId;
+    this.baseEnv = options.baseEnv;
+    this.store.onEvents((events) => {
+      for (const waiter of [...this.#waiters]) waiter(events);
+    });
+  }
+
+  /** The task that `ref` means; rejects with `TaskNotFound` or `AmbiguousName`. */
+  async require(ref: string | number): Promise<Task> {
+    const task = await this.store.find(ref);
+    if (!task) throw new AgentctlError("TaskNotFound", { id: ref });
+    return task;
+  }
+
+  /** Looks at the line soon: something ended, was submitted, released, or its time has come. */
+  kick(): void {
+    this.#kick();
+  }
+
+  /** Sets what {@link Engine.kick} calls. */
+  onKick(kick: () => void): void {
+    this.#kick = kick;
+  }
+
+  track(live: Live): void {
+    this.lives.set(live.taskId, live);
+    this.tokens.set(live.token, live);
+  }
+
+  forget(live: Live): void {
+    if (this.lives.get(live.taskId) === live) this.lives.delete(live.taskId);
+    this.tokens.delete(live.token);
+  }
+
+  /** Calls `listener` after each commit that wrote events; the answer ends that. */
+  onEvents(listener: (events: readonly TaskEvent[]) => void): () => void {
+    this.#waiters.add(listener);
+    return () => this.#waiters.delete(listener);
+  }
+
+  /** The task as soon as it is in one of `states` (by default: has ended), or as it is when `signal` aborts. */
+  async waitFor(id: number, states: readonly State[] | undefined, signal: AbortSignal): Promise<Task> {
+    const isThere = (state: State | null) =>
+      state !== null && (states ? states.includes(state) : isTerminal(state));
+    return await new Promise<Task>((resolve, reject) => {
+      const stop = () => {
+        this.#waiters.delete(look);
+        signal.removeEventListener("abort", stop);
+        this.require(id).then(resolve, reject);
+      };
+      const look = (events: readonly TaskEvent[]) => {
+        if (events.some((event) => event.task === id && (isThere(event.to) || event.to === null))) stop();
+      };
+      this.#waiters.add(look);
+      signal.addEventListener("abort", stop);
+      this.require(id).then((task) => {
+        if (isThere(task.state) || isTerminal(task.state) || signal.aborted) stop();
+      }, reject);
+    });
+  }
+}

@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Task } from "../core/task.ts";
+import type { Engine } from "./engine.ts";
+
+/** The folders of one task. */
+export function foldersOf(engine: Engine, id: number) {
+  const folder = join(engine.places.tasks, String(id));
+  return {
+    folder,
+    /** AGENTCTL_TASK_DIR: the task's own, stays through pauses. */
+    work: join(folder, "work"),
+    artifacts: join(folder, "artifacts"),
+    checkpoint: join(folder, "checkpoint"),
+    logs: join(engine.places.logs, String(id)),
+  };
+}
+
+/** The log of one attempt. */
+export function logFile(engine: Engine, id: number, attempt: number): string {
+  return join(engine.places.logs, String(id), `${attempt}.log`);
+}
+
+/**
+ * The whole environment of an attempt: the five variables that every task has, what was kept from the shell that
+ * submitted it, its file of variables as that is now, and what agentctl says. Throws when a file cannot be read.
+ */
+export function environmentOf(
+  engine: Engine,
+  task: Task,
+  attempt: { n: number; token: string; checkpoint: string | null },
+): Record<string, string> {
+  const kept = { ...engine.baseEnv, ...engine.environments.get(task.envHash) };
+  const given: Record<string, string> = task.envFile ? { ...kept, ...parseEnvFile(task.envFile) } : kept;
+  for (const name of Object.keys(given)) if (name.startsWith("AGENTCTL_")) delete given[name];
+  return {
+    PYTHONUNBUFFERED: "1",
+    ...given,
+    PATH: `${engine.places.path}:${given.PATH ?? ""}`,
+    AGENTCTL_HOME: engine.places.home,
+    AGENTCTL_SOCKET: engine.places.socket,
+    AGENTCTL_NODE: engine.places.node,
+    AGENTCTL_TASK_ID: String(task.id),
+    AGENTCTL_ATTEMPT: String(attempt.n),
+    AGENTCTL_TOKEN: attempt.token,
+    AGENTCTL_TASK_DIR: foldersOf(engine, task.id).work,
+    ...(attempt.checkpoint ? { AGENTCTL_CHECKPOINT: attempt.checkpoint } : {}),
+  };
+}
+
+/** `K=V` lines as docker reads them: no quoting, `#` begins a comment line, a value goes to the end of its line. */
+export function parseEnvFile(file: string): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const line of readFileSync(file, "utf8").split(/\r?\n/)) {
+    const cut = line.indexOf("=");
+    if (cut < 1 || line.trimStart().startsWith("#")) continue;
+    env[line.slice(0, cut).trim()] = line.slice(cut + 1);
+  }
+  return env;
+}

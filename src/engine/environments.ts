@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { AgentctlError } from "../core/errors.ts";
+
+/**
+ * The environments of open tasks: one file of mode 0600 for each content, named by its hash, so that a thousand
+ * tasks of one shell share one file and no copy of the database holds a secret. A file goes when the last open
+ * task that uses it has ended.
+ */
+export class Environments {
+  readonly #folder: string;
+  /** Written by a submission whose task is not committed yet; must not be swept. */
+  readonly #pending = new Map<string, number>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  /** Keeps `env` durably and answers its name. The caller calls `settle` when the task that uses it is committed. */
+  put(env: Record<string, string>): string {
+    const sorted = Object.fromEntries(Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const text = JSON.stringify(sorted);
+    const hash = createHash("sha256").update(text).digest("hex");
+    this.#pending.set(hash, (this.#pending.get(hash) ?? 0) + 1);
+    const file = join(this.#folder, hash);
+    if (!existsSync(file)) writeDurably(file, text);
+    return hash;
+  }
+
+  /** The submission that called `put` is over, one way or the other. */
+  settle(hash: string): void {
+    const count = (this.#pending.get(hash) ?? 1) - 1;
+    if (count > 0) this.#pending.set(hash, count);
+    else this.#pending.delete(hash);
+  }
+
+  /** The environment of that name; throws when its file is gone. */
+  get(hash: string): Record<string, string> {
+    return JSON.parse(readFileSync(join(this.#folder, hash), "utf8")) as Record<string, string>;
+  }
+
+  /** Deletes the files that no open task uses. */
+  sweep(used: ReadonlySet<string>): void {
+    for (const name of readdirSync(this.#folder)) {
+      if (!used.has(name) && !this.#pending.has(name)) rmSync(join(this.#folder, name), { force: true });
+    }
+  }
+}
+
+function writeDurably(file: string, text: string): void {
+  const draft = `${file}.${process.pid}.new`;
+  try {
+    const fd = openSync(draft, "w", 0o600);
+    try {
+      writeSync(fd, text);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(draft, file);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    const reason = `the environment could not be kept (${(error as Error).message})`;
+    throw new AgentctlError("StoreUnavailable", { reason }, { cause: error });
+  }
+}

@@ -1,0 +1,154 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { asAgentctlError } from "../core/errors.ts";
+import type { Task } from "../core/task.ts";
+import type { Ended } from "../runner/index.ts";
+import type { Change } from "../store/store.ts";
+import { type Conclusion, canContinue, conclude, daemonPause } from "./conclude.ts";
+import type { Engine } from "./engine.ts";
+import { dropTimers, type Live } from "./live.ts";
+import { notPausable } from "./refusals.ts";
+
+/** Concludes the attempt when its process ends. */
+export function watchEnd(engine: Engine, live: Live): void {
+  void live.running?.ended.then((ended) => finish(engine, live, ended, engine.isStopping));
+}
+
+/** How often a write that cannot be done for want of disk space is tried again. */
+const RETRY_MS = 500;
+
+/**
+ * The one end of every attempt: what is left of its tree is ended, then the task moves as its end is read. Once the
+ * process is gone this can only finish, so a full disk is waited out.
+ */
+export async function finish(engine: Engine, live: Live, ended: Ended, unwatched: boolean): Promise<void> {
+  if (live.isEnding) return;
+  live.isEnding = true;
+  const graceMs = sweepGrace(engine, live);
+  dropTimers(live);
+  await sweep(engine, live, graceMs);
+  engine.fault("finish:before-commit");
+  try {
+    const task = await commit(engine, live, ended, unwatched);
+    engine.forget(live);
+    engine.runner.forget(live.runKey);
+    live.link = null;
+    settlePause(live, task);
+    live.ended.resolve(task);
+  } catch (error) {
+    engine.log.error(
+      { task: live.taskId, error: String(error) },
+      "the end of an attempt could not be recorded",
+    );
+    engine.forget(live);
+    live.pausing?.reject(asAgentctlError(error));
+    live.ended.reject(asAgentctlError(error));
+  }
+  engine.kick();
+}
+
+/** After a pause the leftovers have what is left of its grace time, else that of a cancel. */
+function sweepGrace(engine: Engine, live: Live): number {
+  if (live.grace.deadline === null) return engine.settings.cancelGraceMs;
+  return Math.max(0, Math.min(engine.settings.cancelGraceMs, live.grace.deadline - engine.clock.mono()));
+}
+
+async function sweep(engine: Engine, live: Live, graceMs: number): Promise<void> {
+  if (!live.running) return;
+  try {
+    await engine.runner.sweep(live.running, { graceMs });
+  } catch (error) {
+    engine.log.error(
+      { task: live.taskId, error: String(error) },
+      "what an attempt left running could not be ended",
+    );
+  }
+}
+
+async function commit(engine: Engine, live: Live, ended: Ended, unwatched: boolean): Promise<Task> {
+  for (;;) {
+    try {
+      const task = await engine.require(live.taskId);
+      const end = {
+        ...ended,
+        task,
+        intent: live.intent,
+        result: live.result,
+        startFailure: live.startFailure,
+      };
+      const conclusion = conclude({ ...end, unwatched, at: engine.clock.now() });
+      if (task.frozen) return await endFrozen(engine, live, task, ended, conclusion);
+      return await engine.store.apply(changeOf(engine, live, ended, conclusion));
+    } catch (error) {
+      if (asAgentctlError(error).name !== "StoreUnavailable") throw error;
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
+function changeOf(engine: Engine, live: Live, ended: Ended, conclusion: Conclusion): Change {
+  const { transition, cause, actor, set, outcome } = conclusion;
+  const { exitCode, signal, endedAt } = ended;
+  return {
+    id: live.taskId,
+    transition,
+    attempt: live.attempt,
+    at: engine.clock.now(),
+    cause,
+    actor,
+    set,
+    end: { outcome, exitCode, signal, endedAt },
+    ranMs: Math.round(engine.clock.mono() - live.workingSince),
+  };
+}
+
+/** The end of a process that was frozen, or had been thawed to be asked for its checkpoint. */
+async function endFrozen(
+  engine: Engine,
+  live: Live,
+  task: Task,
+  ended: Ended,
+  conclusion: Conclusion,
+): Promise<Task> {
+  const change = changeOf(engine, live, ended, conclusion);
+  const { end } = change;
+  const gone = { frozen: false, pid: null } as const;
+  if (live.intent?.kind === "cancel") return await engine.store.apply({ ...change, ranMs: 0 });
+  if (live.intent?.kind === "pause" && conclusion.transition === "suspend") {
+    const pause = conclusion.set.pause ?? task.pause;
+    return await engine.store.update(
+      task.id,
+      { ...gone, pause, error: conclusion.set.error ?? null },
+      { end },
+    );
+  }
+  if (live.intent?.kind === "pause" && (conclusion.transition === "complete" || live.result)) {
+    const common = { id: task.id, at: change.at, cause: "pause", actor: change.actor };
+    const steps: Change[] = [
+      { ...common, transition: "resume", set: gone },
+      { ...common, transition: "start" },
+      { ...change, ranMs: 0 },
+    ];
+    return (await engine.store.applyAll(steps)).at(-1) as Task;
+  }
+  return await loseFrozen(engine, task, change);
+}
+
+/** A frozen process was killed: the task stays suspended, and continues from its checkpoint if there is one. */
+async function loseFrozen(engine: Engine, task: Task, { at, end }: Change): Promise<Task> {
+  const lost = daemonPause("lost", "its stopped process is gone", at);
+  const pause = task.pause ? { ...task.pause, cause: lost.cause } : lost;
+  const set = { frozen: false, pid: null, pause } as const;
+  const ending = end && { ...end, outcome: "lost" as const };
+  if (task.state === "resumed" && !canContinue(task)) {
+    const change = { id: task.id, at, cause: "lost", actor: "daemon", set, end: ending } as const;
+    return await engine.store.apply({ ...change, transition: "unresume" });
+  }
+  return await engine.store.update(task.id, set, { end: ending });
+}
+
+function settlePause(live: Live, task: Task): void {
+  if (!live.pausing) return;
+  if (task.state === "suspended") live.pausing.resolve(task);
+  else live.pausing.reject(notPausable(task));
+  live.pausing = null;
+}

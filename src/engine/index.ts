@@ -1,0 +1,29 @@
+export { answer } from "./answer.ts";
+export {
+  acknowledge,
+  hello,
+  keepArtifact,
+  liveByToken,
+  openQuestion,
+  type Place,
+  saveCheckpoint,
+  saveResult,
+  sleepUntil,
+  stepBegan,
+  suspended,
+} from "./attempt-calls.ts";
+export { cancel } from "./cancel.ts";
+export { Engine, type EngineOptions, type Log, type Places } from "./engine.ts";
+export { foldersOf, logFile } from "./environment.ts";
+export { Environments } from "./environments.ts";
+export type { Link, Live } from "./live.ts";
+export { type PauseOptions, pause } from "./pause.ts";
+export { recover } from "./recover.ts";
+export { rerun } from "./rerun.ts";
+export { type ResumeOptions, resume } from "./resume.ts";
+export { capLogs, deleteTask, retain } from "./retention.ts";
+export { Scheduler } from "./schedule.ts";
+export { type Answers, pauseSelected, resumeSelected, type Selector } from "./select.ts";
+export { defaultSettings, type Settings } from "./settings.ts";
+export { shutdown } from "./shutdown.ts";
+export { type Submission, submit } from "./submit.ts";

@@ -1,0 +1,120 @@
+import type { AgentctlError } from "../core/errors.ts";
+import type { Attempt, Failure, Intent, Task } from "../core/task.ts";
+import type { Running } from "../runner/index.ts";
+
+/** The daemon's end of a connection on which an attempt said hello. */
+export interface Link {
+  notify(method: string, params: unknown): void;
+}
+
+/** Something that is settled from elsewhere. */
+export interface Deferred<T> {
+  promise: Promise<T>;
+  resolve: (value: T) => void;
+  reject: (error: unknown) => void;
+}
+
+export function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  // A rejection that nobody waits for is no bug: the client that asked may be gone.
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}
+
+/**
+ * What the daemon knows of an attempt that has a process, beside what the store keeps. It is made when the
+ * attempt begins or is adopted and dropped when its end is committed; everything in it can be found again.
+ */
+export interface Live {
+  readonly taskId: number;
+  readonly attempt: number;
+  readonly token: string;
+  readonly runKey: string;
+  readonly isModule: boolean;
+  running: Running | null;
+  link: Link | null;
+  saidHello: boolean;
+  /** It saved a checkpoint in this attempt. */
+  saved: boolean;
+  frozen: boolean;
+  intent: Intent | null;
+  /** By the clock that stands still while the machine sleeps: when the present phase of work began. */
+  workingSince: number;
+  /** Calls that have begun and not ended. */
+  inFlight: Map<string, { name: string; startedAt: number }>;
+  /** It is durable that the module calls steps, so that its journal says where it was. */
+  isJournaled: boolean;
+  /** When the sleep that was journaled last is over. */
+  sleepUntil: number | null;
+  result: Attempt["result"];
+  /** Why it could not be started, where its program never came up. */
+  startFailure: Failure | null;
+  /** The process has ended; what follows from it is being committed. */
+  isEnding: boolean;
+  /** Ends the grace time of a pause or cancel early, or sets a new one. */
+  grace: { timer: NodeJS.Timeout | null; deadline: number | null };
+  timeout: NodeJS.Timeout | null;
+  /** Settled when the pause that is under way is over: with the task, or the error that ended the pause. */
+  pausing: Deferred<Task> | null;
+  /** Resolved with the task as the end of this attempt left it. */
+  readonly ended: Deferred<Task>;
+}
+
+/** A live attempt at its beginning. */
+export function createLive(
+  attempt: Pick<Attempt, "taskId" | "n" | "token" | "runKey" | "saidHello" | "result">,
+  task: Pick<Task, "kind" | "intent" | "frozen" | "checkpoint" | "journaled">,
+  now: number,
+): Live {
+  return {
+    taskId: attempt.taskId,
+    attempt: attempt.n,
+    token: attempt.token,
+    runKey: attempt.runKey,
+    isModule: task.kind === "module",
+    running: null,
+    link: null,
+    saidHello: attempt.saidHello,
+    saved: task.checkpoint?.attempt === attempt.n,
+    frozen: task.frozen,
+    intent: task.intent,
+    workingSince: now,
+    inFlight: new Map(),
+    isJournaled: task.journaled,
+    sleepUntil: null,
+    result: attempt.result,
+    startFailure: null,
+    isEnding: false,
+    grace: { timer: null, deadline: null },
+    timeout: null,
+    pausing: null,
+    ended: deferred(),
+  };
+}
+
+/** Whether a pause can ask this attempt for a checkpoint instead of freezing it. */
+export function canCheckpoint(live: Live): boolean {
+  return live.isModule || live.saidHello || live.saved;
+}
+
+/** Stops the timers of an attempt that needs no more of them. */
+export function dropTimers(live: Live): void {
+  if (live.grace.timer) clearTimeout(live.grace.timer);
+  if (live.timeout) clearTimeout(live.timeout);
+  live.grace = { timer: null, deadline: null };
+  live.timeout = null;
+}
+
+/** Ends the pause that is under way with `error`; the attempt goes on. */
+export function failPause(live: Live, error: AgentctlError): void {
+  if (live.grace.timer) clearTimeout(live.grace.timer);
+  live.grace = { timer: null, deadline: null };
+  live.pausing?.reject(error);
+  live.pausing = null;
+  live.intent = null;
+}

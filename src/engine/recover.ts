@@ -1,0 +1,85 @@
+/**
+ * What a daemon does first. The store says what was going on; the processes say what still is. Each attempt that the
+ * store believes live is found again by its run files or its token, and what was under way with it is finished.
+ */
+import type { Attempt, Task } from "../core/task.ts";
+import { canceling } from "./cancel.ts";
+import type { Engine } from "./engine.ts";
+import { finish, watchEnd } from "./finish.ts";
+import { createLive, deferred, type Live } from "./live.ts";
+import { carryOut } from "./pause.ts";
+import { resumeByItself } from "./resume.ts";
+import { launch } from "./start.ts";
+import { armTimeout } from "./timeout.ts";
+
+/** Adopts, concludes or starts again every attempt that was live; answers how many of each. */
+export async function recover(engine: Engine): Promise<{ adopted: number; ended: number; started: number }> {
+  const found = { adopted: 0, ended: 0, started: 0 };
+  const page = (afterId: number) =>
+    engine.store.list({ states: ["working", "suspended", "resumed"], limit: 1000, afterId });
+  for (let tasks = await page(0); tasks.length > 0; tasks = await page((tasks.at(-1) as Task).id)) {
+    for (const task of tasks) {
+      if (task.state === "working" || task.frozen) await recoverAttempt(engine, task, found);
+      else if (task.state === "suspended" && task.pause?.cause === "shutdown") {
+        await resumeByItself(engine, task.id, "shutdown");
+      }
+    }
+  }
+  return found;
+}
+
+async function recoverAttempt(
+  engine: Engine,
+  task: Task,
+  found: { adopted: number; ended: number; started: number },
+): Promise<void> {
+  const attempt = (await engine.store.attempts(task.id)).at(-1) as Attempt;
+  const live = createLive(
+    attempt,
+    task,
+    engine.clock.mono() - Math.max(0, engine.clock.now() - task.phaseAt),
+  );
+  const program =
+    attempt.pid !== null && attempt.pidStart !== null
+      ? { pid: attempt.pid, startTime: attempt.pidStart, bootId: attempt.bootId }
+      : null;
+  const state = await engine.runner.adopt({ key: attempt.runKey, token: attempt.token, program });
+  if (state && "running" in state) {
+    found.adopted++;
+    live.running = state.running;
+    engine.track(live);
+    return await goOn(engine, task, live);
+  }
+  const neverStarted = !state && attempt.bootId === engine.bootId && !task.frozen && task.intent === null;
+  if (neverStarted && attempt.pid === null) {
+    // It is durable and was not started: starting it now is starting it once.
+    found.started++;
+    return await launch(engine, task, live);
+  }
+  found.ended++;
+  engine.track(live);
+  const lost = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
+  await finish(engine, live, state && "ended" in state ? state.ended : lost, true);
+}
+
+/** Supervises an adopted attempt and finishes what was under way with it. */
+async function goOn(engine: Engine, task: Task, live: Live): Promise<void> {
+  const { intent } = live;
+  watchEnd(engine, live);
+  if (task.frozen && !intent) {
+    if (task.state === "suspended" && task.pause?.cause === "shutdown") {
+      await resumeByItself(engine, task.id, "shutdown");
+    }
+    return;
+  }
+  if (live.running) engine.runner.thaw(live.running);
+  live.frozen = false;
+  armTimeout(engine, live, task);
+  if (intent?.kind === "cancel") void canceling(engine, live, intent.graceMs);
+  if (intent?.kind === "timeout") void canceling(engine, live, engine.settings.cancelGraceMs);
+  if (intent?.kind === "leave" && live.running) engine.runner.signal(live.running, "SIGKILL");
+  if (intent?.kind === "pause") {
+    live.pausing = deferred();
+    void carryOut(engine, { live, task, intent }, { wait: false });
+  }
+}

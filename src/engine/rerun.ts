@@ -1,0 +1,118 @@
+import { v7 as uuid } from "uuid";
+import { AgentctlError } from "../core/errors.ts";
+import { isTerminal, terminalStates } from "../core/machine.ts";
+import type { Task } from "../core/task.ts";
+import type { Seed } from "../store/store.ts";
+import type { Engine } from "./engine.ts";
+import { moduleHash } from "./submit.ts";
+
+/** Submits a new task from an ended one; `from` starts it at that checkpoint of the old one. */
+export async function rerun(
+  engine: Engine,
+  ref: string | number,
+  options: { from?: number; env?: Record<string, string>; actor: string },
+): Promise<Task> {
+  const old = await engine.require(ref);
+  if (!isTerminal(old.state)) {
+    const reason = `task ${old.id} is ${old.state}: only a task that has ended can be run again`;
+    const data = { id: old.id, state: old.state, allowed: terminalStates, reason };
+    throw new AgentctlError("UnsupportedOperation", { ...data, hint: `agentctl cancel ${old.id}` });
+  }
+  const checkpoint = options.from === undefined ? undefined : await checkpointOf(engine, old, options.from);
+  const envHash = engine.environments.put(options.env ?? {});
+  try {
+    const { checkpoint: _, ...given } = old;
+    const seed: Seed = {
+      ...given,
+      uuid: uuid(),
+      module: old.module && { path: old.module.path, sha256: moduleHash(old.module.path) },
+      envHash,
+      key: null,
+      after: null,
+      held: false,
+      notBefore: null,
+      at: engine.clock.now(),
+      actor: options.actor,
+    };
+    const [created] = await engine.store.create([{ ...pick(seed), ...(checkpoint ? { checkpoint } : {}) }]);
+    engine.kick();
+    return (created as { task: Task }).task;
+  } finally {
+    engine.environments.settle(envHash);
+  }
+}
+
+/** Only what a new task is made of: nothing of the old one's history. */
+function pick(seed: Seed): Seed {
+  const {
+    uuid,
+    name,
+    kind,
+    held,
+    queue,
+    priority,
+    labels,
+    argv,
+    module,
+    input,
+    after,
+    cwd,
+    envHash,
+    envFile,
+  } = seed;
+  const {
+    key,
+    retries,
+    backoffMs,
+    timeoutMs,
+    graceMs,
+    pauseMode,
+    pauseSignal,
+    onLost,
+    notBefore,
+    at,
+    actor,
+  } = seed;
+  const what = {
+    uuid,
+    name,
+    kind,
+    held,
+    queue,
+    priority,
+    labels,
+    argv,
+    module,
+    input,
+    after,
+    cwd,
+    envHash,
+    envFile,
+  };
+  return {
+    ...what,
+    key,
+    retries,
+    backoffMs,
+    timeoutMs,
+    graceMs,
+    pauseMode,
+    pauseSignal,
+    onLost,
+    notBefore,
+    at,
+    actor,
+  };
+}
+
+async function checkpointOf(
+  engine: Engine,
+  old: Task,
+  seq: number,
+): Promise<NonNullable<Seed["checkpoint"]>> {
+  const data = await engine.store.checkpointData(old.id, seq);
+  const info = (await engine.store.checkpoints(old.id)).find((known) => known.seq === seq);
+  if (!info) throw new AgentctlError("CheckpointNotFound", { id: old.id, state: old.state, seq });
+  const steps = (await engine.store.journal(old.id)).filter((step) => step.position <= info.position);
+  return { data, info: { ...info, superseded: false }, steps };
+}

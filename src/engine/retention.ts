@@ -1,0 +1,68 @@
+import { readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { terminalStates } from "../core/machine.ts";
+import type { Task } from "../core/task.ts";
+import { trimLog } from "../runner/index.ts";
+import type { Engine } from "./engine.ts";
+import { foldersOf, logFile } from "./environment.ts";
+
+/** Deletes an ended task with its files; the row goes first, so that no task is left that points to nothing. */
+export async function deleteTask(engine: Engine, id: number, actor: string): Promise<Task> {
+  const task = await engine.store.delete(id, { at: engine.clock.now(), actor });
+  const { folder, logs } = foldersOf(engine, id);
+  for (const path of [folder, logs]) rmSync(path, { recursive: true, force: true });
+  return task;
+}
+
+/** Deletes tasks that ended too long ago, then the oldest ended ones while all of them together take too much room. */
+export async function retain(engine: Engine): Promise<number> {
+  const { retentionMs, retentionBytes } = engine.settings;
+  const ended = await engine.store.list({ states: terminalStates, limit: 1_000_000 });
+  ended.sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0));
+  const cutoff = engine.clock.now() - retentionMs;
+  let bytes = 0;
+  let deleted = 0;
+  for (const task of ended) {
+    const { folder, logs } = foldersOf(engine, task.id);
+    bytes += sizeOf(folder) + sizeOf(logs);
+    if ((task.endedAt ?? 0) >= cutoff && bytes <= retentionBytes) continue;
+    await deleteTask(engine, task.id, "daemon");
+    deleted++;
+  }
+  engine.environments.sweep(await engine.store.usedEnvironments());
+  return deleted;
+}
+
+/** Bytes below a path; 0 where there is nothing. */
+function sizeOf(path: string): number {
+  try {
+    const stat = statSync(path);
+    if (!stat.isDirectory()) return stat.size;
+    return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
+  } catch {
+    return 0;
+  }
+}
+
+/** Keeps the logs of each task at work below their cap: earlier attempts go first, then the oldest bytes. */
+export async function capLogs(engine: Engine): Promise<void> {
+  const cap = engine.settings.logMaxBytes;
+  for (const live of engine.lives.values()) {
+    if (live.frozen || live.isEnding || !live.running) continue;
+    const { logs } = foldersOf(engine, live.taskId);
+    if (sizeOf(logs) <= cap) continue;
+    const own = logFile(engine, live.taskId, live.attempt);
+    for (const name of readdirSync(logs))
+      if (join(logs, name) !== own) rmSync(join(logs, name), { force: true });
+    const running = live.running;
+    await trimLog(
+      own,
+      cap,
+      async () => void (await engine.runner.freeze(running)),
+      // A pause that came meanwhile has stopped the tree for itself.
+      () => {
+        if (!live.frozen && live.intent?.kind !== "pause") engine.runner.thaw(running);
+      },
+    );
+  }
+}

@@ -1,0 +1,149 @@
+import { asAgentctlError } from "../core/errors.ts";
+import type { Task } from "../core/task.ts";
+import { answer } from "./answer.ts";
+import type { Engine } from "./engine.ts";
+import { pause } from "./pause.ts";
+import { plan } from "./plan.ts";
+import { resumeByItself } from "./resume.ts";
+import { start } from "./start.ts";
+import { reportGone } from "./thaw.ts";
+
+/** So many of one queue are started at once; the next look follows when these are. */
+const BATCH = 64;
+
+/**
+ * The wall clock may jump and the machine may sleep, so a wait for a point in time is looked at again at least this
+ * often.
+ */
+const LONGEST_WAIT_MS = 30_000;
+
+/** How often stopped processes are looked at: their end is not reported by anyone. */
+const FROZEN_CHECK_MS = 1000;
+
+/** Starts what can be started and does what is due, whenever something happened; no timer decides the pace. */
+export class Scheduler {
+  readonly #engine: Engine;
+  #running: Promise<void> | null = null;
+  #again = false;
+  #timer: NodeJS.Timeout | null = null;
+  #frozen: NodeJS.Timeout | null = null;
+  #isStopped = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    engine.onKick(() => this.kick());
+    this.#frozen = setInterval(() => void this.#checkFrozen(), FROZEN_CHECK_MS);
+  }
+
+  /** Looks soon; looks that are asked for meanwhile are one. */
+  kick(): void {
+    if (this.#isStopped) return;
+    this.#again = true;
+    this.#running ??= this.#loop();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    if (this.#frozen) clearInterval(this.#frozen);
+  }
+
+  async #loop(): Promise<void> {
+    try {
+      while (this.#again && !this.#isStopped) {
+        this.#again = false;
+        const started = await tick(this.#engine);
+        if (started > 0) this.#again = true;
+      }
+      await this.#arm();
+    } catch (error) {
+      this.#engine.log.error({ error: asAgentctlError(error).message }, "looking at the line failed");
+      this.#wakeIn(1000);
+    } finally {
+      this.#running = null;
+      if (this.#again) this.kick();
+    }
+  }
+
+  async #arm(): Promise<void> {
+    const now = this.#engine.clock.now();
+    const { next } = await this.#engine.store.due(now);
+    if (next !== null) this.#wakeIn(Math.min(Math.max(1, next - now), LONGEST_WAIT_MS));
+  }
+
+  #wakeIn(ms: number): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    if (!this.#isStopped) this.#timer = setTimeout(() => this.kick(), ms);
+  }
+
+  async #checkFrozen(): Promise<void> {
+    for (const live of [...this.#engine.lives.values()]) {
+      if (!live.frozen || !live.running || !this.#engine.runner.isGone(live.running)) continue;
+      await reportGone(this.#engine, live.taskId).catch((error) => {
+        this.#engine.log.error(
+          { task: live.taskId, error: String(error) },
+          "a lost process could not be recorded",
+        );
+      });
+    }
+  }
+}
+
+/** One look: what is due, then what can be started. Answers how many starts were made. */
+export async function tick(engine: Engine): Promise<number> {
+  if (engine.isStopping) return 0;
+  await doWhatIsDue(engine);
+  if (engine.isHolding) return 0;
+  const starts = plan(await engine.store.lines(engine.clock.now(), BATCH), engine.starting);
+  await Promise.all(starts.map((one) => startOrLog(engine, one)));
+  return starts.length;
+}
+
+async function startOrLog(engine: Engine, one: Parameters<typeof start>[1]): Promise<void> {
+  try {
+    await start(engine, one);
+  } catch (error) {
+    const { name, message } = asAgentctlError(error);
+    engine.log.error({ task: one.id, error: message }, "a start failed");
+    // The line stays as it is; without this the next look would spin on a full disk.
+    if (name === "StoreUnavailable") await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+async function doWhatIsDue(engine: Engine): Promise<void> {
+  const now = engine.clock.now();
+  const { tasks } = await engine.store.due(now);
+  for (const task of tasks) {
+    try {
+      await attend(engine, task, now);
+    } catch (error) {
+      engine.log.warn(
+        { task: task.id, error: asAgentctlError(error).message },
+        "what was due could not be done",
+      );
+    }
+  }
+}
+
+/** Does what a task's time has come for. */
+async function attend(engine: Engine, task: Task, now: number): Promise<void> {
+  const isDue = (at: number | null | undefined): at is number => at !== null && at !== undefined && at <= now;
+  if (isDue(task.notBefore) && (task.state === "submitted" || task.state === "resumed")) {
+    await engine.store.update(task.id, { notBefore: null, delay: null });
+  }
+  if (task.state === "suspended" && task.pause && isDue(task.pause.until)) {
+    await engine.store.update(task.id, { pause: { ...task.pause, until: null } });
+    await resumeByItself(engine, task.id, task.pause.cause === "lost" ? "lost" : "until");
+  }
+  if (task.pauseAt && isDue(task.pauseAt.at)) await pauseAsPlanned(engine, task, task.pauseAt);
+  if (task.question && isDue(task.question.deadline)) {
+    await answer(engine, task.id, { text: task.question.fallback ?? "", actor: "daemon", isFallback: true });
+  }
+}
+
+async function pauseAsPlanned(engine: Engine, task: Task, plan: NonNullable<Task["pauseAt"]>): Promise<void> {
+  await engine.store.update(task.id, { pauseAt: null });
+  const { mode, graceMs, until, actor, reason } = plan;
+  const options = { mode, until, reason, actor, cause: "user" as const, wait: false };
+  await pause(engine, task.id, graceMs === null ? options : { ...options, graceMs });
+}

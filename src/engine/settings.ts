@@ -1,0 +1,28 @@
+/** The numbers that a user may change; durations in ms, sizes in bytes. `config.json` holds those that differ. */
+export interface Settings {
+  checkpointMaxBytes: number;
+  checkpointKeep: number;
+  logMaxBytes: number;
+  pauseGraceMs: number;
+  cancelGraceMs: number;
+  retentionMs: number;
+  retentionBytes: number;
+  queueMaxTasks: number;
+  /** Module hosts that wait ahead while tasks run. */
+  hosts: number;
+}
+
+const MIB = 1024 * 1024;
+
+/** What holds where nothing was configured; the numbers are those of the contract. */
+export const defaultSettings: Settings = {
+  checkpointMaxBytes: 8 * MIB,
+  checkpointKeep: 3,
+  logMaxBytes: 256 * MIB,
+  pauseGraceMs: 60_000,
+  cancelGraceMs: 10_000,
+  retentionMs: 30 * 86_400_000,
+  retentionBytes: 5 * 1024 * MIB,
+  queueMaxTasks: 1_000_000,
+  hosts: 1,
+};

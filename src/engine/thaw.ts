@@ -1,0 +1,35 @@
+import type { Task } from "../core/task.ts";
+import type { Engine } from "./engine.ts";
+import { finish } from "./finish.ts";
+import { armTimeout } from "./timeout.ts";
+
+/** Lets a frozen task go on where it stands: the same process, the same attempt. */
+export async function thaw(engine: Engine, task: Task): Promise<void> {
+  const live = engine.lives.get(task.id);
+  if (!live?.running || engine.runner.isGone(live.running)) {
+    if (live) await reportGone(engine, live.taskId);
+    return;
+  }
+  const working = await engine.store.apply({
+    id: task.id,
+    transition: "start",
+    attempt: task.attempt,
+    at: engine.clock.now(),
+    cause: "thaw",
+    actor: "daemon",
+    set: { frozen: false, pid: live.running.program?.pid ?? task.pid },
+  });
+  engine.fault("thaw:before-continue");
+  live.frozen = false;
+  live.workingSince = engine.clock.mono();
+  engine.runner.thaw(live.running);
+  armTimeout(engine, live, working);
+}
+
+/** A frozen process that is gone cannot say so itself, as its guard is stopped with it. */
+export async function reportGone(engine: Engine, id: number): Promise<void> {
+  const live = engine.lives.get(id);
+  if (!live?.running || live.isEnding) return;
+  const gone = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
+  await finish(engine, live, gone, true);
+}
