@@ -35,6 +35,8 @@ export interface DaemonOptions {
   fault: (point: string) => void;
   /** Start no task until told otherwise. */
   hold: boolean;
+  /** The file mode mask of programs. */
+  umask: number;
 }
 
 /** A daemon that answers on its socket; `ended` resolves when it is to leave the process. */
@@ -109,7 +111,7 @@ function createEngine(options: DaemonOptions, store: SqliteStore): Engine {
     fault,
     baseEnv,
     clock: systemClock,
-    runner: createRunner({ runDir: paths.run, clock: systemClock }),
+    runner: createRunner({ runDir: paths.run, clock: systemClock, umask: options.umask }),
     environments: new Environments(paths.env),
     bootId: bootId(),
     places: {

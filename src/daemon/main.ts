@@ -22,7 +22,8 @@ export interface RunOptions {
 export async function run({ foreground, hold }: RunOptions): Promise<number> {
   const report = foreground ? () => {} : reportOnce(3);
   const log = createLog();
-  process.umask(0o077);
+  // Programs get the umask of whoever started the daemon; what the daemon makes is nobody else's.
+  const umask = process.umask(0o077);
   try {
     const paths = pathsOf(process.env);
     prepareHome(paths);
@@ -41,7 +42,16 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
     log.info({ version: __VERSION__, home: paths.home }, "starting");
     const baseEnv = baseEnvironment(process.env);
     const fault = faultPoint(process.env.AGENTCTL_FAULT);
-    const daemon = await startDaemon({ paths, settings, log, version: __VERSION__, baseEnv, fault, hold });
+    const daemon = await startDaemon({
+      paths,
+      settings,
+      log,
+      version: __VERSION__,
+      baseEnv,
+      fault,
+      hold,
+      umask,
+    });
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
       process.on(signal, () => void daemon.stop({ keep: false }));
     }

@@ -90,15 +90,19 @@ export function move(ctx: Context, change: Change): Task {
   return after;
 }
 
+/** So far the two clocks may differ without anything having happened. */
+const CLOCK_NOISE_MS = 1000;
+
 /** The fields that follow from leaving one state and entering another. */
 function settle(task: Task, before: Task, change: Change): Task {
   const { at } = change;
   const inPhase = Math.max(0, at - before.phaseAt);
   if (before.state === "working") {
     const ran = change.ranMs ?? inPhase;
-    task.runMs += ran;
-    // What the wall clock counts and the machine's own does not is time that it slept.
-    task.pausedMs += Math.max(0, inPhase - ran);
+    // What the wall clock counts and the machine's own does not is time that it slept; small differences are noise.
+    const slept = inPhase - ran;
+    task.runMs += Math.abs(slept) < CLOCK_NOISE_MS ? inPhase : ran;
+    task.pausedMs += slept < CLOCK_NOISE_MS ? 0 : slept;
     task.pid = null;
   }
   if (before.state === "suspended") task.pausedMs += inPhase;
