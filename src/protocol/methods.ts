@@ -86,7 +86,7 @@ const journalEntry = v.object({
   base: v.number(),
   call: v.number(),
   alone: v.boolean(),
-  /** What the call gave: the result of a step, absent where it was undefined; when a sleep is over (ISO 8601); the answer; the messages. */
+  /** What the call gave: the result of a step, absent where it was undefined; when a sleep is over (ms since 1970); the answer; the messages. */
   value: v.optional(v.unknown()),
 });
 

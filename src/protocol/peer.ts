@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { AgentctlError } from "../core/errors.ts";
-import { LineSplitter } from "./framing.ts";
+import { LineSplitter, MAX_LINE_BYTES } from "./framing.ts";
 import type { Method, Notification, NotificationParams, Params, Result } from "./methods.ts";
 
 interface Pending {
@@ -22,13 +22,18 @@ export class Peer {
   #reason: AgentctlError | undefined;
   #settle!: (reason: AgentctlError) => void;
 
-  constructor(socket: Socket, onNotification: (method: Notification, params: unknown) => void = () => {}) {
+  /** Takes lines of up to `maxLineBytes`. */
+  constructor(
+    socket: Socket,
+    onNotification: (method: Notification, params: unknown) => void = () => {},
+    maxLineBytes = MAX_LINE_BYTES,
+  ) {
     this.#socket = socket;
     this.#onNotification = onNotification;
     this.closed = new Promise((resolve) => {
       this.#settle = resolve;
     });
-    const splitter = new LineSplitter();
+    const splitter = new LineSplitter(maxLineBytes);
     socket.on("data", (chunk: Buffer) => {
       try {
         for (const line of splitter.push(chunk)) this.#receive(line);

@@ -73,6 +73,7 @@ export class Journal {
    * here was saved by an earlier attempt.
    */
   get isReplaying(): boolean {
+    if (this.#style === "undecided" && this.#entries.some(({ base }) => base === 0)) return true;
     return this.#calls <= this.#lastCall;
   }
 
@@ -111,7 +112,7 @@ export class Journal {
     this.#counts.clear();
     this.#byKey = new Map(own.map((entry) => [keyOf(entry), entry]));
     this.#byCall = new Map(own.map((entry) => [entry.call, entry]));
-    this.#lastCall = Math.max(-1, ...this.#byCall.keys());
+    this.#lastCall = own.reduce((last, { call }) => Math.max(last, call), -1);
     this.#strictUntil = 0;
     while (this.#byCall.get(this.#strictUntil)?.alone) this.#strictUntil++;
   }

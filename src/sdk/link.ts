@@ -15,6 +15,8 @@ import { Peer } from "../protocol/peer.ts";
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 2_000;
 const STORE_BACKOFF_MS = 500;
+/** A hello brings input, checkpoint and the whole journal in one line: far more than a request may be. */
+const LONGEST_HELLO_BYTES = 400 * 1024 * 1024;
 
 export type Hello = Result<"attempt/hello">;
 
@@ -109,7 +111,7 @@ export class Link {
     while (!this.#isClosed) {
       const socket = connect(this.#options.socket);
       this.#socket = socket;
-      const peer = new Peer(socket, (method, params) => this.#notified(method, params));
+      const peer = new Peer(socket, (method, params) => this.#notified(method, params), LONGEST_HELLO_BYTES);
       socket.once("connect", () => {
         lostAt = Number.POSITIVE_INFINITY;
       });

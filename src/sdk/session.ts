@@ -20,7 +20,7 @@ export interface JournaledCall<T> {
   kind: StepKey["kind"];
   name: string;
   run: (place: Place, flight: Flight) => Promise<T>;
-  replay: (entry: JournalEntry, flight: Flight) => T | Promise<T>;
+  replay: (entry: JournalEntry, place: Place, flight: Flight) => T | Promise<T>;
 }
 
 interface Running {
@@ -94,7 +94,7 @@ export class Session {
       if (!place) return await never();
       await this.traffic.pass(flight);
       const entry = this.journal.find(place);
-      return entry ? await replay(entry, flight) : await run(place, flight);
+      return entry ? await replay(entry, place, flight) : await run(place, flight);
     } finally {
       this.traffic.end(flight);
     }

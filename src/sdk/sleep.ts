@@ -17,14 +17,18 @@ export async function sleep(session: Session, duration: Duration): Promise<void>
   await session.journaled({
     kind: "sleep",
     name: "sleep",
-    replay: ({ value }, flight) => untilOver(session, flight, Date.parse(String(value))),
-    run: async (place, flight) => {
-      const until = await journal(session, place, ms);
-      flight.onMoved = () =>
-        void journal(session, place, Math.max(0, until - systemClock.now())).catch(() => {});
-      await untilOver(session, flight, until);
+    replay: async ({ value }, place, flight) => {
+      if (new Date(value as string | number).getTime() > systemClock.now())
+        await asleep(session, place, flight, ms);
     },
+    run: (place, flight) => asleep(session, place, flight, ms),
   });
+}
+
+async function asleep(session: Session, place: Place, flight: Flight, ms: number): Promise<void> {
+  const until = await journal(session, place, ms);
+  flight.onMoved = () => void journal(session, place, Math.max(0, until - systemClock.now())).catch(() => {});
+  await untilOver(session, flight, until);
 }
 
 async function journal(session: Session, { n, base, call, alone }: Place, ms: number): Promise<number> {

@@ -44,6 +44,9 @@ export class Traffic {
   readonly #flights = new Set<Flight>();
   readonly #leave: (leave: Leave) => Promise<void>;
   #parked: (() => void)[] = [];
+  /** How many flights have a place, and the place of the one that is alone. */
+  #placed = 0;
+  #alone: Place | undefined;
   #isPausing = false;
   #isLeaving = false;
   #isConsidering = false;
@@ -70,18 +73,18 @@ export class Traffic {
     return flight;
   }
 
-  /** Gives a flight its place; from then on neither it nor what is beside it is alone. */
+  /** Gives a flight its place; beside another one, neither is alone. */
   placed(flight: Flight, place: Place): void {
     flight.place = place;
-    for (const other of this.#flights) {
-      if (other === flight || !other.place) continue;
-      other.place.alone = false;
-      place.alone = false;
-    }
+    place.alone = this.#placed === 0;
+    if (this.#alone) this.#alone.alone = false;
+    this.#alone = place.alone ? place : undefined;
+    this.#placed++;
   }
 
   end(flight: Flight): void {
-    this.#flights.delete(flight);
+    if (this.#flights.delete(flight) && flight.place) this.#placed--;
+    if (this.#alone === flight.place) this.#alone = undefined;
     this.#consider();
   }
 

@@ -285,6 +285,16 @@ describe("the host", { timeout: 20_000 }, () => {
     expect(run.log).toBe("ran a\nran b\n");
   });
 
+  it("has told which step runs before that step blocks everything", async ({ run }) => {
+    const source = `${esm}export default defineTask(async (task) => {
+      await task.step("first", () => 1);
+      void task.save("x".repeat(4_000_000));
+      await task.step("blocks", () => { for (;;); });
+    });`;
+    run.start(run.daemon.file("blocks.ts", source));
+    await until(() => run.daemon.sent("attempt/step").some(({ name }) => name === "blocks"));
+  });
+
   it("stops with the steps that do not fit", async ({ run }) => {
     const key = { kind: "step", n: 0, base: 0, alone: true } as const;
     run.daemon.journal.push({ ...key, name: "old", call: 0, value: 1 });

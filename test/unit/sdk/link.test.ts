@@ -39,6 +39,15 @@ describe("a task whose daemon dies", () => {
     expect(daemon.sent("attempt/step")[0]).toEqual({ name: "runs", n: 0, base: 0, call: 0, started: true });
   });
 
+  it("resumes over a journal far longer than a request may be", async ({ attempts }) => {
+    const { daemon } = attempts;
+    const value = "x".repeat(6 * 1024 * 1024);
+    const key = { kind: "step", name: "big", base: 0, alone: true } as const;
+    for (let n = 0; n < 3; n++) daemon.journal.push({ ...key, n, call: n, value });
+    const { task } = await attempts.next();
+    expect(await task.step("big", () => "again")).toBe(value);
+  });
+
   it("waits while the store is full", async ({ attempts }) => {
     const { task } = await attempts.next();
     let refusals = 2;

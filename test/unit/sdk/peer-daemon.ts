@@ -201,8 +201,9 @@ export class PeerDaemon {
   }
 
   #sleep({ n, base, call, alone, ms }: JournalEntry & { ms: number }): unknown {
-    const value = new Date(Date.now() + ms).toISOString();
-    return this.#keep({ kind: "sleep", name: "sleep", n, base, call, alone, value }).value;
+    const value = Date.now() + ms;
+    const entry = this.#keep({ kind: "sleep", name: "sleep", n, base, call, alone, value });
+    return new Date(entry.value as number).toISOString();
   }
 
   #ask({ n, base, call, alone }: JournalEntry): unknown {

@@ -24,6 +24,17 @@ describe("a module that never reads its checkpoint", () => {
     expect(attempts.daemon.steps).toEqual(["a", "b"]);
   });
 
+  it("does not save again before its first step what an earlier attempt saved there", async ({
+    attempts,
+  }) => {
+    for (let count = 0; count < 2; count++) {
+      const { task } = await attempts.next();
+      await task.save("begin");
+      await task.step("a", () => 1);
+    }
+    expect(attempts.daemon.checkpoints).toHaveLength(1);
+  });
+
   it("may not read it after its first step", async ({ attempts }) => {
     const { task } = await attempts.next();
     await task.step("a", () => 1);

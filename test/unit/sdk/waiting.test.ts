@@ -26,9 +26,23 @@ describe("a sleep", () => {
     finish();
     await slow;
     await until(() => attempt.hasLeft);
-    const until1h = attempts.daemon.journal[1]?.value;
+    const until1h = new Date(attempts.daemon.journal[1]?.value as number).toISOString();
     expect(attempts.daemon.sent("attempt/suspended")).toEqual([{ for: "sleep", until: until1h }]);
     expect(attempts.daemon.steps).toEqual(["slow"]);
+  });
+
+  it("that was not over when its attempt ended ends the next one too, until the same time", async ({
+    attempts,
+  }) => {
+    const first = await attempts.next();
+    void first.task.sleep("1h");
+    await until(() => first.hasLeft);
+    const second = await attempts.next();
+    void second.task.sleep("1h");
+    await until(() => second.hasLeft);
+    const [one, other] = attempts.daemon.sent("attempt/suspended");
+    expect(other).toEqual(one);
+    expect(attempts.daemon.journal).toHaveLength(1);
   });
 
   it("goes on in process when leaving is refused", async ({ attempts }) => {
