@@ -43,9 +43,12 @@ export async function submit(
   const hashes: string[] = [];
   try {
     const seeds: Seed[] = [];
+    // The tasks of a batch mostly share one environment object, which is then written and hashed once.
+    const known = new Map<object | undefined, string>();
     for (const submission of submissions) {
-      const envHash = engine.environments.put(submission.env ?? {});
-      hashes.push(envHash);
+      const envHash = known.get(submission.env) ?? engine.environments.put(submission.env ?? {});
+      if (!known.has(submission.env)) hashes.push(envHash);
+      known.set(submission.env, envHash);
       seeds.push(await seedOf(engine, submission, envHash, actor));
     }
     const created = await engine.store.create(seeds);

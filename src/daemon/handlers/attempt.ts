@@ -55,7 +55,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
             base,
             call,
             alone,
-            value: JSON.parse(result),
+            ...valueOf(result),
           })),
         },
       };
@@ -77,8 +77,8 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
         return {};
       }
       const startedAt = at(params.startedAt) ?? engine.clock.now();
-      const value = JSON.stringify(params.value ?? null);
-      return { value: JSON.parse(await acknowledge(engine, mine, place, { value, startedAt })) };
+      const value = params.value === undefined ? NOTHING : JSON.stringify(params.value);
+      return valueOf(await acknowledge(engine, mine, place, { value, startedAt }));
     },
 
     "attempt/sleep": async (params, connection) => {
@@ -131,6 +131,13 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       return {};
     },
   };
+}
+
+/** How a step that gave nothing is journaled: JSON has no word for it. */
+const NOTHING = "";
+
+function valueOf(result: string): { value?: unknown } {
+  return result === NOTHING ? {} : { value: JSON.parse(result) };
 }
 
 function placeOf(

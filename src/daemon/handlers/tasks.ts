@@ -33,8 +33,11 @@ export function taskHandlers(daemon: Daemon): People {
       return { task: await show(daemon, task), created };
     },
 
-    "tasks/batch": async ({ tasks }) => {
-      const made = await submit(engine, tasks.map(submission), SOMEONE);
+    "tasks/batch": async ({ tasks, env, cwd }) => {
+      const shared = given({ env, cwd });
+      const own = (task: NewTask) => (task.env && env ? { env: { ...env, ...task.env } } : {});
+      const all = tasks.map((task) => submission({ ...shared, ...task, ...own(task) }));
+      const made = await submit(engine, all, SOMEONE);
       return { tasks: made.map(({ task, created }) => ({ id: task.id, created })) };
     },
 
