@@ -1,0 +1,167 @@
+/** What a running task may ask for, authorised by its token, and what it is told unasked. */
+import * as v from "valibot";
+import { artifact, durationMs, env, iso, natural, token } from "../values.ts";
+
+const done = v.object({});
+const own = { token: v.optional(token) };
+/** Where a journaled call stands: see StepKey. `call` counts all calls, `alone` says that nothing else was in flight. */
+const journalKey = {
+  n: v.optional(natural),
+  base: v.optional(natural),
+  call: v.optional(natural),
+  alone: v.optional(v.boolean()),
+};
+export const journalEntry = v.object({
+  kind: v.picklist(["step", "sleep", "ask", "messages"]),
+  name: v.string(),
+  n: v.number(),
+  base: v.number(),
+  call: v.number(),
+  alone: v.boolean(),
+  /** What the call gave: the result of a step, absent where it was undefined; when a sleep is over (ms since 1970); the answer; the messages. */
+  value: v.optional(v.unknown()),
+});
+
+export const attemptMethods = {
+  "attempt/hello": {
+    params: v.strictObject({ token, sdk: v.optional(v.string()) }),
+    result: v.object({
+      id: v.number(),
+      uuid: v.string(),
+      name: v.nullable(v.string()),
+      attempt: v.number(),
+      dir: v.string(),
+      maxBytes: v.number(),
+      pausing: v.boolean(),
+      /** `data` is base64. */
+      checkpoint: v.nullable(v.object({ seq: v.number(), base: v.number(), data: v.string() })),
+      /** Only for the host of a task module. */
+      module: v.nullable(
+        v.object({
+          path: v.string(),
+          input: v.unknown(),
+          cwd: v.string(),
+          env,
+          journal: v.array(journalEntry),
+        }),
+      ),
+    }),
+    scope: "attempt",
+    about:
+      "Authorises the connection for its attempt. From then on the attempt is asked to pause by the notification `attempt/pause`, and told of a cancel by `attempt/cancel`.",
+  },
+  "attempt/checkpoint": {
+    params: v.strictObject({
+      ...own,
+      value: v.optional(v.unknown()),
+      data: v.optional(v.string()),
+      label: v.optional(v.pipe(v.string(), v.maxLength(64))),
+      base: v.optional(natural),
+      nonce: v.optional(v.pipe(v.string(), v.maxLength(64))),
+    }),
+    result: v.object({ seq: v.number() }),
+    scope: "attempt",
+    about:
+      "Saves a checkpoint, a JSON `value` or bytes as base64 in `data`; answered when it is durable. A repeated `nonce` answers the first.",
+  },
+  "attempt/step": {
+    params: v.strictObject({
+      ...own,
+      ...journalKey,
+      name: v.pipe(v.string(), v.minLength(1), v.maxLength(1000)),
+      started: v.optional(v.boolean()),
+      startedAt: v.optional(iso),
+      value: v.optional(v.unknown()),
+    }),
+    result: v.object({ value: v.optional(v.unknown()) }),
+    scope: "attempt",
+    about:
+      "Acknowledges a step with its result, once and for ever; a step that is journaled already answers the journaled value. With `started` it only says that the step has begun.",
+  },
+  "attempt/sleep": {
+    params: v.strictObject({ ...own, ...journalKey, ms: durationMs }),
+    result: v.object({ until: v.string() }),
+    scope: "attempt",
+    about: "Journals a sleep; answers when it is over, the same time for every attempt.",
+  },
+  "attempt/ask": {
+    params: v.strictObject({
+      ...own,
+      ...journalKey,
+      prompt: v.pipe(v.string(), v.minLength(1), v.maxLength(10_000)),
+      choices: v.optional(v.array(v.string())),
+      timeoutMs: v.optional(durationMs),
+      default: v.optional(v.string()),
+    }),
+    result: v.object({ answer: v.nullable(v.string()) }),
+    scope: "attempt",
+    about:
+      "Asks a person; `answer` is null while there is none. The notification `attempt/answer` brings it to a live attempt.",
+  },
+  "attempt/progress": {
+    params: v.strictObject({
+      ...own,
+      done: v.number(),
+      total: v.optional(v.nullable(v.number())),
+      message: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(1000)))),
+    }),
+    result: done,
+    scope: "attempt",
+    about: "Shows how far the task is.",
+  },
+  "attempt/artifact": {
+    params: v.strictObject({ ...own, name: v.string(), path: v.string() }),
+    result: v.object({ artifact }),
+    scope: "attempt",
+    about: "Keeps a copy of the file `path` as an artifact of the task.",
+  },
+  "attempt/messages": {
+    params: v.strictObject({ ...own, ...journalKey }),
+    result: v.object({ messages: v.array(v.string()) }),
+    scope: "attempt",
+    about: "The messages that arrived since the last call; journaled when `n` is given.",
+  },
+  "attempt/suspended": {
+    params: v.strictObject({
+      ...own,
+      for: v.picklist(["pause", "sleep", "ask"]),
+      /** For a sleep: when the first of the sleeps in flight is over. */
+      until: v.optional(iso),
+      base: v.optional(natural),
+      value: v.optional(v.unknown()),
+    }),
+    result: done,
+    scope: "attempt",
+    about:
+      "A safe point is reached and nothing is in flight: the attempt can be ended. For `pause` a checkpoint is stored first. After an error the attempt goes on.",
+  },
+  "attempt/result": {
+    params: v.strictObject({
+      ...own,
+      value: v.optional(v.unknown()),
+      error: v.optional(
+        v.strictObject({
+          name: v.string(),
+          message: v.string(),
+          data: v.optional(v.record(v.string(), v.unknown())),
+        }),
+      ),
+    }),
+    result: done,
+    scope: "attempt",
+    about: "What the task returned, or the error that it threw; durable before its process ends.",
+  },
+} as const;
+
+export const attemptNotifications = {
+  "attempt/pause": {
+    params: v.object({ graceMs: v.number(), over: v.boolean() }),
+    about:
+      "The attempt is to save a checkpoint and end; `over` says that the grace time has passed and the kill is near.",
+  },
+  "attempt/cancel": { params: v.object({ graceMs: v.number() }), about: "The task was canceled." },
+  "attempt/answer": {
+    params: v.object({ n: v.number(), base: v.number(), answer: v.string() }),
+    about: "The open question was answered.",
+  },
+} as const;

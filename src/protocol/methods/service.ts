@@ -1,0 +1,66 @@
+/** What people may ask of queues and of the daemon. */
+import * as v from "valibot";
+import { durationMs, natural, queue, queueName } from "../values.ts";
+
+const empty = v.strictObject({});
+
+export const serviceMethods = {
+  "queues/list": {
+    params: empty,
+    result: v.object({ queues: v.array(queue) }),
+    scope: "people",
+    about: "The queues with their slots and how many tasks work and wait in each.",
+  },
+  "queues/set": {
+    params: v.strictObject({ name: queueName, slots: v.pipe(natural, v.maxValue(100_000)) }),
+    result: v.object({ queue, created: v.boolean() }),
+    scope: "people",
+    about: "Makes a queue, or changes its number of slots.",
+  },
+  "queues/hold": {
+    params: v.strictObject({ name: queueName }),
+    result: v.object({ queue, changed: v.boolean() }),
+    scope: "people",
+    about: "A held queue starts nothing and stops nothing.",
+  },
+  "queues/release": {
+    params: v.strictObject({ name: queueName }),
+    result: v.object({ queue, changed: v.boolean() }),
+    scope: "people",
+    about: "Lets a held queue start tasks again.",
+  },
+  "queues/remove": {
+    params: v.strictObject({ name: queueName }),
+    result: v.object({ queue }),
+    scope: "people",
+    about: "Removes an empty queue; `default` stays.",
+  },
+  "daemon/hello": {
+    params: v.strictObject({ version: v.string() }),
+    result: v.object({ version: v.string(), pid: v.number() }),
+    scope: "people",
+    about: "Fails with VersionMismatch when the daemon is not of the caller's version.",
+  },
+  "daemon/status": {
+    params: empty,
+    result: v.object({
+      pid: v.number(),
+      version: v.string(),
+      home: v.string(),
+      socket: v.string(),
+      log: v.string(),
+      startedAt: v.string(),
+      uptimeMs: v.number(),
+      tasks: v.record(v.string(), v.number()),
+    }),
+    scope: "people",
+    about: "The daemon, and a count of tasks for each state.",
+  },
+  "daemon/stop": {
+    params: v.strictObject({ keep: v.optional(v.boolean()), graceMs: v.optional(durationMs) }),
+    result: v.object({ frozen: v.array(v.number()), suspended: v.array(v.number()) }),
+    scope: "people",
+    about:
+      "Pauses every task at work and ends the daemon; the next start resumes them. With `keep` the processes go on and the next daemon adopts them.",
+  },
+} as const;

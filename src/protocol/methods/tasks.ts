@@ -1,0 +1,231 @@
+/** What people may ask of tasks, and of what a task leaves behind. */
+import * as v from "valibot";
+import {
+  actor,
+  artifact,
+  checkpoint,
+  details,
+  durationMs,
+  env,
+  iso,
+  labels,
+  listedCheckpoint,
+  natural,
+  newTask,
+  pauseMode,
+  queueName,
+  reason,
+  ref,
+  select,
+  state,
+  task,
+} from "../values.ts";
+
+const one = { id: ref };
+const by = { actor: v.optional(actor) };
+const changed = v.object({ task, changed: v.boolean() });
+const result = v.object({
+  id: v.number(),
+  ok: v.boolean(),
+  changed: v.boolean(),
+  task: v.optional(task),
+  error: v.optional(
+    v.object({ code: v.number(), message: v.string(), data: v.record(v.string(), v.unknown()) }),
+  ),
+});
+const many = v.object({
+  results: v.array(result),
+  /** Tasks that the selector means and that were left as they were, with the reason. */
+  left: v.array(v.object({ id: v.number(), state, reason: v.string() })),
+});
+
+/** By what is given, so that a refusal names the field and not the choice. */
+const oneOrMany = <A extends v.GenericSchema, B extends v.GenericSchema>(one: A, many: B) =>
+  v.lazy((input): A | B => (typeof input === "object" && input !== null && "select" in input ? many : one));
+
+const pauseOptions = {
+  mode: v.optional(pauseMode),
+  graceMs: v.optional(durationMs),
+  until: v.optional(iso),
+  at: v.optional(iso),
+  reason: v.optional(reason),
+  wait: v.optional(v.boolean()),
+  ...by,
+};
+const resumeOptions = {
+  from: v.optional(v.pipe(natural, v.minValue(1))),
+  fromStart: v.optional(v.boolean()),
+  env: v.optional(env),
+  replaceEnv: v.optional(v.boolean()),
+  module: v.optional(v.string()),
+  ...by,
+};
+
+export const taskMethods = {
+  "tasks/create": {
+    params: newTask,
+    result: v.object({ task, created: v.boolean() }),
+    scope: "people",
+    about:
+      "Submits a task. With a `key` that exists, the task that bears it is answered and nothing is started.",
+  },
+  "tasks/batch": {
+    params: v.strictObject({
+      tasks: v.pipe(v.array(newTask), v.maxLength(100_000)),
+      env: newTask.entries.env,
+      cwd: newTask.entries.cwd,
+    }),
+    result: v.object({ tasks: v.array(v.object({ id: v.number(), created: v.boolean() })) }),
+    scope: "people",
+    about:
+      "Submits many tasks in one transaction: all or none. `env` and `cwd` are those of every task; a task's own variables are added, its own `cwd` goes before.",
+  },
+  "tasks/get": {
+    params: v.strictObject({ ...one, details: v.optional(v.boolean()) }),
+    result: v.object({ task: v.intersect([task, v.partial(details)]) }),
+    scope: "people",
+    about: "One task; with `details` also its attempts, checkpoints, steps, events and present activity.",
+  },
+  "tasks/list": {
+    params: v.strictObject({
+      state: v.optional(v.array(state)),
+      queue: v.optional(queueName),
+      labels: v.optional(labels),
+      name: v.optional(v.string()),
+      since: v.optional(iso),
+      /** Open tasks and this many that ended last; without it all tasks, by id. */
+      recent: v.optional(natural),
+      limit: v.optional(v.pipe(natural, v.minValue(1), v.maxValue(10_000))),
+      cursor: v.optional(v.nullable(v.string())),
+    }),
+    result: v.object({ tasks: v.array(task), next: v.nullable(v.string()) }),
+    scope: "people",
+    about: "Tasks by id, oldest first, in pages of `limit` (1000); `next` is the cursor of the next page.",
+  },
+  "tasks/pause": {
+    params: oneOrMany(
+      v.strictObject({ ...one, ...pauseOptions }),
+      v.strictObject({ select, ...pauseOptions }),
+    ),
+    result: v.union([
+      v.object({
+        ...changed.entries,
+        memoryBytes: v.optional(v.number()),
+        processes: v.optional(v.number()),
+      }),
+      many,
+    ]),
+    scope: "people",
+    about:
+      "Pauses a task and answers when nothing of it runs; `wait: false` answers when the request is durable. `select` pauses every task at work that it means, and `all` or `queue` alone also hold those queues in the same transaction.",
+  },
+  "tasks/resume": {
+    params: oneOrMany(
+      v.strictObject({ ...one, ...resumeOptions }),
+      v.strictObject({ select, ...resumeOptions }),
+    ),
+    result: v.union([v.object({ ...changed.entries, notes: v.array(v.string()) }), many]),
+    scope: "people",
+    about:
+      "Puts a suspended task in line again. `notes` says what a person should know, such as a module that changed.",
+  },
+  "tasks/cancel": {
+    params: v.strictObject({
+      ...one,
+      graceMs: v.optional(durationMs),
+      reason: v.optional(reason),
+      wait: v.optional(v.boolean()),
+      ...by,
+    }),
+    result: changed,
+    scope: "people",
+    about: "Ends a task: TERM, after the grace time KILL, to its whole tree; answers when the tree is gone.",
+  },
+  "tasks/hold": {
+    params: v.strictObject({ ...one, ...by }),
+    result: changed,
+    scope: "people",
+    about: "Keeps a task that is not at work from being started.",
+  },
+  "tasks/release": {
+    params: v.strictObject({ ...one, ...by }),
+    result: changed,
+    scope: "people",
+    about: "Lets a held task go.",
+  },
+  "tasks/rerun": {
+    params: v.strictObject({ ...one, from: v.optional(natural), env: v.optional(env), ...by }),
+    result: v.object({ task }),
+    scope: "people",
+    about:
+      "Submits a new task from an ended one, with `env` for its environment; `from` starts it at that checkpoint.",
+  },
+  "tasks/answer": {
+    params: v.strictObject({ ...one, text: v.string(), ...by }),
+    result: changed,
+    scope: "people",
+    about: "Answers the open question of a task.",
+  },
+  "tasks/send": {
+    params: v.strictObject({ ...one, text: v.string(), ...by }),
+    result: v.object({ message: v.number() }),
+    scope: "people",
+    about: "Sends a message to an open task: delivered once, in order, also across a pause.",
+  },
+  "tasks/delete": {
+    params: v.strictObject({ ...one, ...by }),
+    result: v.object({ task }),
+    scope: "people",
+    about: "Deletes an ended task with its logs, checkpoints and artifacts; answers the task as it was.",
+  },
+  "tasks/wait": {
+    params: v.strictObject({ ...one, until: v.optional(v.array(state)), timeoutMs: v.optional(durationMs) }),
+    result: v.object({ task, timedOut: v.boolean() }),
+    scope: "people",
+    about: "Answers when the task has ended or is in one of the states of `until`.",
+  },
+  "tasks/subscribe": {
+    params: v.strictObject({
+      id: v.optional(ref),
+      after: v.optional(natural),
+      snapshot: v.optional(v.boolean()),
+    }),
+    result: v.object({ seq: v.number(), tasks: v.array(task) }),
+    scope: "people",
+    about:
+      "From now on this connection gets every event as a notification `event`. The result holds the open tasks (a snapshot as of event `seq`), and with `after` the events since that number follow first.",
+  },
+  "logs/path": {
+    params: v.strictObject({ ...one, attempt: v.optional(natural) }),
+    result: v.object({
+      logs: v.array(v.object({ attempt: v.number(), path: v.string(), live: v.boolean() })),
+      task,
+    }),
+    scope: "people",
+    about: "Where the logs of a task are, one file an attempt, in order.",
+  },
+  "checkpoints/list": {
+    params: v.strictObject(one),
+    result: v.object({ checkpoints: v.array(listedCheckpoint) }),
+    scope: "people",
+    about: "The kept checkpoints of a task, oldest first.",
+  },
+  "checkpoints/get": {
+    params: v.strictObject({ ...one, seq: v.optional(natural) }),
+    result: v.object({ checkpoint, data: v.string() }),
+    scope: "people",
+    about: "The bytes of a checkpoint in base64, the newest usable one unless `seq` names another.",
+  },
+  "artifacts/list": {
+    params: v.strictObject(one),
+    result: v.object({ artifacts: v.array(artifact) }),
+    scope: "people",
+    about: "What a task left behind.",
+  },
+  "artifacts/get": {
+    params: v.strictObject({ ...one, name: v.string() }),
+    result: v.object({ artifact }),
+    scope: "people",
+    about: "One artifact; its `path` is the file that holds it.",
+  },
+} as const;
