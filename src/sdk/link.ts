@@ -3,6 +3,7 @@ import { AgentctlError } from "../core/errors.ts";
 import { systemClock } from "../core/time.ts";
 import type { Method, Notification, Params, Result } from "../protocol/methods.ts";
 import { Peer } from "../protocol/peer.ts";
+import { lastWords } from "./last-words.ts";
 
 /**
  * A connection that survives the daemon. Calls that were not answered when it broke are sent again, in their order, once
@@ -97,6 +98,11 @@ export class Link {
     const socket = this.#socket;
     if (!this.#peer || !socket || socket.destroyed || socket.writableLength === 0) return;
     await new Promise<void>((resolve) => socket.write("", () => resolve()));
+  }
+
+  /** Makes a call from a process that is ending; lost when there is no daemon, as everything after it is. */
+  sayLast<M extends Method>(method: M, params: Params<M>, withinMs: number): void {
+    if (this.#peer && this.#socket) lastWords(this.#socket, { method, params, withinMs });
   }
 
   /** Ends the connection for good; what is unanswered stays so. */

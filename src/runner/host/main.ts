@@ -16,6 +16,7 @@ import { loadTask } from "./task-module.ts";
 
 const ABANDONED_AFTER_MS = 30_000;
 const LEFT_ALONE_AFTER_MS = 5_000;
+const LAST_WORDS_MS = 2_000;
 
 type Assignment = NonNullable<Hello["module"]>;
 
@@ -89,16 +90,13 @@ class Attempt {
     process.exit(code);
   }
 
-  /**
-   * The module ended the process. What is written to a socket here is in the kernel's hands at once and outlives the
-   * process; the answer is not waited for.
-   */
+  /** The module ended the process. */
   #exited(code: number): void {
     if (this.#isOver) return;
     this.#isOver = true;
     const message = `the module ended its process by process.exit(${code}); return from the task, or throw`;
     process.stderr.write(`${message}\n`);
-    void this.#link.call("attempt/result", { error: { name: "Error", message } });
+    this.#link.sayLast("attempt/result", { error: { name: "Error", message } }, LAST_WORDS_MS);
     process.exitCode = 1;
   }
 }

@@ -236,6 +236,20 @@ describe("the host", { timeout: 20_000 }, () => {
     expect(run.code).toBe(0);
   });
 
+  it("that its module ends waits for the daemon to have heard it", async ({ run }) => {
+    run.daemon.delayMs = 300;
+    const startedAt = performance.now();
+    let heardAt = 0;
+    run.daemon.answers.set("attempt/result", () => {
+      heardAt = performance.now();
+      return {};
+    });
+    await run.run("exits.ts", `${esm}export default defineTask(() => process.exit(0));`);
+    expect(heardAt - startedAt).toBeGreaterThan(0);
+    expect(performance.now() - heardAt).toBeGreaterThanOrEqual(299);
+    expect(performance.now() - heardAt).toBeLessThan(1_900);
+  });
+
   it("lives as long as its module waits, also without a daemon", async ({ run }) => {
     run.start(
       run.daemon.file(

@@ -39,6 +39,8 @@ export class PeerDaemon {
   attempt = 1;
   maxBytes = 8 * 1024 * 1024;
   isAssigned = true;
+  /** How late every answer is. */
+  delayMs: number | undefined;
   question: { n: number; base: number; call: number; alone: boolean } | undefined;
   result: unknown;
   #seq = 0;
@@ -120,7 +122,10 @@ export class PeerDaemon {
     if (method === "attempt/hello" && !this.isAssigned) return;
     try {
       const result = (this.answers.get(method) ?? ((request) => this.#answer(request)))({ method, params });
-      if (!this.#stalled.has(method)) write(socket, { jsonrpc: "2.0", id, result });
+      if (this.#stalled.has(method)) return;
+      const answer = () => write(socket, { jsonrpc: "2.0", id, result });
+      if (this.delayMs === undefined) answer();
+      else setTimeout(answer, this.delayMs);
     } catch (error) {
       if (!(error instanceof AgentctlError)) throw error;
       write(socket, { jsonrpc: "2.0", id, error: error.toWire() });
