@@ -1,0 +1,158 @@
+/**
+ * Being with tasks until they end: `run --follow`, `run --wait`, `logs -f` and `wait`. A pause or a question is no
+ * end. Ctrl-C leaves the tasks alone, and says how to come back.
+ */
+import { AgentctlError } from "../core/errors.ts";
+import type { TaskJson } from "../protocol/methods.ts";
+import type { Context } from "./context.ts";
+import { reportFailure } from "./failure.ts";
+import { Interrupt } from "./interrupt.ts";
+import type { LogTail } from "./log-tail.ts";
+import { Notices } from "./notices.ts";
+import { actor, withDaemon } from "./session.ts";
+import { hasEnded } from "./task-result.ts";
+import { watchTasks } from "./watch-tasks.ts";
+
+/** agentctl's own failure while it is with a task; told apart from the task's exit codes, as docker does. */
+export const OWN_FAILURE = 125;
+const PAUSED = 75;
+const TIMED_OUT = 124;
+/** As a shell has it for an end by SIGPIPE. */
+const READER_GONE = 141;
+
+export interface Attendance {
+  ids: readonly number[];
+  /** Prints the output of the only task. */
+  tail?: LogTail;
+  exitOnPause?: boolean;
+  /** INT, TERM and HUP cancel the tasks. */
+  cancelOnExit?: boolean;
+  timeoutMs?: number;
+  /** Whether enough was seen of a task; without it, when it has ended. */
+  isOver?: (task: TaskJson) => boolean;
+  /** Whether the end of this task is enough for all. */
+  isEnough?: (task: TaskJson | AgentctlError) => boolean;
+  /** The command that comes back to the tasks. */
+  comeBack: string;
+}
+
+/** The tasks as they were last, or why they cannot be seen; `left` is the exit code when it ended before they did. */
+export interface Attended {
+  seen: ReadonlyMap<number, TaskJson | AgentctlError>;
+  left: number | undefined;
+}
+
+/** Resolves when enough was seen of all tasks, or something else ends it; a failure of its own is printed here. */
+export async function attend(context: Context, attendance: Attendance): Promise<Attended> {
+  const { out } = context;
+  const { ids, tail, isOver = hasEnded } = attendance;
+  const seen = new Map<number, TaskJson | AgentctlError>();
+  const notices = new Notices(context);
+  const leaving = new Leaving(context, attendance);
+  try {
+    await watchTasks(
+      context,
+      ids,
+      async (id, task, peer) => {
+        seen.set(id, task);
+        if (tail && "state" in task) tail.update((await peer.call("logs/path", { id })).logs);
+        const isEnd = !("state" in task) || isOver(task);
+        if (isEnd && attendance.isEnough?.(task)) leaving.enough();
+        if (isEnd) return true;
+        await notices.see(task, async () => tail?.drained());
+        if (attendance.exitOnPause && isPaused(task)) leaving.now(PAUSED);
+        return false;
+      },
+      leaving.signal,
+    );
+    if (leaving.exitCode === undefined || leaving.exitCode === PAUSED) await tail?.drained();
+    return { seen, left: leaving.exitCode };
+  } catch (error) {
+    await reportFailure(error, out, context.paths);
+    return { seen, left: OWN_FAILURE };
+  } finally {
+    notices.end();
+    leaving.end();
+    tail?.close();
+  }
+}
+
+function isPaused({ state }: TaskJson): boolean {
+  return state === "suspended" || state === "input-required";
+}
+
+/** What ends an attendance before its tasks end: signals, the time limit, a reader that went away. */
+class Leaving {
+  exitCode: number | undefined;
+  readonly #context: Context;
+  readonly #attendance: Attendance;
+  readonly #stop = new AbortController();
+  readonly #interrupt: Interrupt;
+  readonly #endTimer: () => void;
+
+  constructor(context: Context, attendance: Attendance) {
+    this.#context = context;
+    this.#attendance = attendance;
+    this.#interrupt = new Interrupt((interrupt) => this.#interrupted(interrupt));
+    const { timeoutMs } = attendance;
+    const late = () => this.now(TIMED_OUT, "time is up");
+    this.#endTimer = timeoutMs === undefined ? () => undefined : afterMs(timeoutMs, late);
+    context.out.gone.addEventListener("abort", () => this.now(READER_GONE), { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Nothing more is to be seen, and nothing is to be said of it. */
+  enough(): void {
+    this.#stop.abort();
+  }
+
+  /** The first cause decides the exit code. */
+  now(exitCode: number, why?: string): void {
+    if (this.signal.aborted) return;
+    this.exitCode = exitCode;
+    const { ids, comeBack } = this.#attendance;
+    const which = ids.length === 1 ? `task ${ids[0]} goes on` : "the tasks go on";
+    if (why) this.#context.out.note(`${why}; ${which}: ${comeBack} comes back`);
+    this.#stop.abort();
+  }
+
+  end(): void {
+    this.#endTimer();
+    this.#interrupt.end();
+  }
+
+  #interrupted({ exitCode, count }: Interrupt): void {
+    const { ids, cancelOnExit } = this.#attendance;
+    if (!cancelOnExit || count > 1) {
+      this.now(exitCode, "detached");
+      return;
+    }
+    this.#context.out.note(`canceling task ${ids.join(", ")}`);
+    const by = actor(this.#context);
+    withDaemon(this.#context, (peer) =>
+      Promise.all(ids.map((id) => peer.call("tasks/cancel", { id, actor: by }))),
+    ).catch(async (error: unknown) => {
+      // It may have ended at the same moment, which is seen without this.
+      if (error instanceof AgentctlError && error.name === "TaskNotCancelable") return;
+      await reportFailure(error, this.#context.out, this.#context.paths);
+      this.now(OWN_FAILURE);
+    });
+  }
+}
+
+/** The longest time that a timer of Node takes. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Calls `then` after any number of milliseconds, unless the returned function is called before. */
+function afterMs(ms: number, then: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const wait = (rest: number): void => {
+    const now = Math.min(rest, LONGEST_TIMER_MS);
+    timer = setTimeout(() => (rest > now ? wait(rest - now) : then()), now);
+  };
+  wait(ms);
+  return () => clearTimeout(timer);
+}

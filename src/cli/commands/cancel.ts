@@ -1,0 +1,40 @@
+import { openStates } from "../../core/machine.ts";
+import { answerEach, conclude, selectedIds } from "../answers.ts";
+import { command, value } from "../define.ts";
+import { duration } from "../option-values.ts";
+import { selectionOf, selectorOptions, tasksArgument } from "../selection.ts";
+import { actor, withDaemon } from "../session.ts";
+
+export const cancel = command({
+  name: "cancel",
+  summary: "end tasks for good: TERM, after the grace time KILL, to all of their processes",
+  notes: "Returns when none of their processes is left.",
+  args: [tasksArgument],
+  options: {
+    ...selectorOptions,
+    grace: value("--grace <duration>", "time between TERM and KILL (10s)", duration),
+    reason: value("--reason <text>", "why; is recorded"),
+  },
+  examples: [
+    ["cancel 12", "end task 12"],
+    ["cancel --queue nightly --reason 'wrong data'", "end every open task of a queue"],
+  ],
+  async run(context, ids, { grace, reason, ...selectors }) {
+    const { out } = context;
+    const selection = selectionOf(ids, selectors);
+    const params = {
+      actor: actor(context),
+      ...(grace === undefined ? {} : { graceMs: grace }),
+      ...(reason === undefined ? {} : { reason }),
+    };
+    return await withDaemon(context, async (peer) => {
+      const open = await selectedIds(peer, selection, openStates);
+      const answers = await answerEach(context, open, {
+        act: (id) => peer.call("tasks/cancel", { id, ...params }),
+        say: ({ task, changed }) =>
+          changed ? out.line(`task ${task.id} canceled`) : out.note(`task ${task.id} is canceled already`),
+      });
+      return conclude(context, selection, answers);
+    });
+  },
+});

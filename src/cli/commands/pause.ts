@@ -1,0 +1,80 @@
+import { pauseModes } from "../../core/task.ts";
+import { answerEach, answersOfMany, conclude, type ManyAnswers } from "../answers.ts";
+import type { Context } from "../context.ts";
+import { choice, command, flag, type ValuesOf, value } from "../define.ts";
+import { duration, time } from "../option-values.ts";
+import { type Paused, pauseWords } from "../pause-words.ts";
+import { showPausing } from "../pausing.ts";
+import { selectionOf, selectorOptions, tasksArgument } from "../selection.ts";
+import { actor, reference, withDaemon } from "../session.ts";
+
+const options = {
+  ...selectorOptions,
+  mode: choice("--mode <mode>", "end it at a checkpoint, or stop it where it stands", pauseModes),
+  grace: value("--grace <duration>", "how long it may take to save a checkpoint (60s)", duration),
+  until: value("--until <time>", "resume by itself then", time),
+  at: value("--at <time>", "pause then, and not at once", time),
+  reason: value("--reason <text>", "why; is recorded"),
+  noWait: flag("--no-wait", "return when the request is recorded"),
+};
+
+type PauseValues = Omit<ValuesOf<typeof options>, keyof typeof selectorOptions>;
+
+export const pause = command({
+  name: "pause",
+  summary: "pause tasks: nothing of them runs when this returns",
+  notes: [
+    "By a checkpoint where the task can save one, which frees memory too; else by stopping all of its processes.",
+    "--all and --queue also hold those queues, until resume with the same selector.",
+  ].join(" "),
+  args: [tasksArgument],
+  options,
+  examples: [
+    ["pause 12", "pause task 12; resume 12 continues it"],
+    ["pause 12 --mode checkpoint --grace 5m", "end its process at a checkpoint, within five minutes"],
+    ["pause 12 --grace 0s", "at once: the last saved checkpoint stands"],
+    ["pause --all --until 08:00", "everything, until the morning"],
+  ],
+  async run(context, ids, { all, queue, labels, states, ...given }) {
+    const selection = selectionOf(ids, { all, queue, labels, states });
+    const params = paramsOf(context, given);
+    const say = (result: Paused) => sayPaused(context, result, given);
+    return await withDaemon(context, async (peer) => {
+      const shown = showPausing(context, peer, "ids" in selection ? selection.ids.map(reference) : undefined);
+      try {
+        if ("select" in selection) {
+          const many = (await peer.call("tasks/pause", {
+            select: selection.select,
+            ...params,
+          })) as ManyAnswers;
+          return conclude(context, selection, await answersOfMany(context, many, say));
+        }
+        const answers = await answerEach(context, selection.ids.map(reference), {
+          act: async (id) => (await peer.call("tasks/pause", { id, ...params })) as Paused,
+          say,
+        });
+        return conclude(context, selection, answers);
+      } finally {
+        shown.end();
+      }
+    });
+  },
+});
+
+function paramsOf(context: Context, { mode, grace, until, at, reason, noWait }: PauseValues) {
+  return {
+    actor: actor(context),
+    ...(mode === undefined ? {} : { mode }),
+    ...(grace === undefined ? {} : { graceMs: grace }),
+    ...(until === undefined ? {} : { until }),
+    ...(at === undefined ? {} : { at }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(noWait ? { wait: false } : {}),
+  };
+}
+
+function sayPaused({ out, clock }: Context, paused: Paused, { at }: PauseValues): void {
+  const { line, notes } = pauseWords(paused, at ?? null, clock.now());
+  if (line !== null) out.line(line);
+  for (const note of notes) out.note(note);
+}

@@ -1,0 +1,94 @@
+import { AgentctlError } from "../../core/errors.ts";
+import type { Result, TaskJson } from "../../protocol/methods.ts";
+import type { Peer } from "../../protocol/peer.ts";
+import { answerEach, answersOfMany, conclude, type ManyAnswers } from "../answers.ts";
+import { callerEnvironment, chosenVariables } from "../caller-environment.ts";
+import type { Context } from "../context.ts";
+import { command, flag, type ValuesOf, value, values } from "../define.ts";
+import { existingPath } from "../input.ts";
+import { integer, variable } from "../option-values.ts";
+import { selectionOf, selectorOptions, tasksArgument } from "../selection.ts";
+import { actor, reference, withDaemon } from "../session.ts";
+import { pauseText } from "../task-text.ts";
+import { oneLine } from "../terminal-text.ts";
+import { usage } from "../usage.ts";
+
+const options = {
+  ...selectorOptions,
+  from: value("--from <checkpoint>", "continue from this checkpoint, not the newest", integer(1)),
+  fromStart: flag("--from-start", "begin again, from no checkpoint and no journal"),
+  wait: flag("-w, --wait", "return when they are at work again"),
+  env: values("-e, --env <NAME[=value]>", "a variable for the task (repeatable)", variable),
+  refreshEnv: flag("--refresh-env", "the caller's environment replaces the kept one"),
+  module: value("--module <file>", "the task module is this file from now on"),
+};
+
+type ResumeValues = Omit<ValuesOf<typeof options>, keyof typeof selectorOptions>;
+type Resumed = Extract<Result<"tasks/resume">, { task: unknown }>;
+
+export const resume = command({
+  name: "resume",
+  summary: "put suspended tasks in line again, to continue where they were",
+  notes:
+    "With --all or --queue it releases the queues which that pause held, and resumes what it suspended; tasks that were paused otherwise stay.",
+  args: [tasksArgument],
+  options,
+  examples: [
+    ["resume 12", "continue task 12 as soon as there is a slot"],
+    ["resume 12 --from 3", "continue from checkpoint 3; later ones are superseded"],
+    ["resume 12 --from-start", "begin again"],
+    ["resume --all", "take back pause --all"],
+  ],
+  async run(context, ids, { all, queue, labels, states, ...given }) {
+    const { out } = context;
+    const selection = selectionOf(ids, { all, queue, labels, states });
+    const params = paramsOf(context, given);
+    const say = ({ task }: { task: TaskJson }) => out.line(`task ${task.id} ${sayState(task)}`);
+    return await withDaemon(context, async (peer) => {
+      if ("select" in selection) {
+        const many = (await peer.call("tasks/resume", {
+          select: selection.select,
+          ...params,
+        })) as ManyAnswers;
+        const answers = await answersOfMany(context, many, say);
+        return conclude(context, selection, answers);
+      }
+      const answers = await answerEach(context, selection.ids.map(reference), {
+        act: async (id) => {
+          const resumed = (await peer.call("tasks/resume", { id, ...params })) as Resumed;
+          for (const note of resumed.notes) out.note(`task ${resumed.task.id}: ${oneLine(note)}`);
+          return given.wait ? { ...resumed, task: await atWork(peer, resumed.task) } : resumed;
+        },
+        say,
+      });
+      return conclude(context, selection, answers);
+    });
+  },
+});
+
+function sayState({ state }: TaskJson): string {
+  if (state === "resumed") return "resumed; it goes on when there is a slot";
+  return state === "working" ? "resumed and at work" : `resumed; it is ${state}`;
+}
+
+function paramsOf(context: Context, { from, fromStart, env, refreshEnv, module }: ResumeValues) {
+  if (from !== undefined && fromStart) throw usage("either --from or --from-start, not both");
+  const chosen = { ...(refreshEnv ? callerEnvironment(context) : {}), ...chosenVariables(context, env) };
+  return {
+    actor: actor(context),
+    ...(from === undefined ? {} : { from }),
+    ...(fromStart ? { fromStart } : {}),
+    ...(env.length > 0 || refreshEnv ? { env: chosen } : {}),
+    ...(refreshEnv ? { replaceEnv: true } : {}),
+    ...(module === undefined ? {} : { module: existingPath(context, module) }),
+  };
+}
+
+/** The task once it works; throws when it is paused again before. */
+async function atWork(peer: Peer, { id }: TaskJson): Promise<TaskJson> {
+  const until = ["working", "submitted", "input-required", "suspended"] as const;
+  const { task } = await peer.call("tasks/wait", { id, until: [...until] });
+  if (task.state !== "suspended") return task;
+  const reason = `it is suspended again: ${pauseText(task, 0)}`;
+  throw new AgentctlError("TaskNotResumable", { id, state: task.state, allowed: ["suspended"], reason });
+}

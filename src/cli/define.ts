@@ -1,0 +1,111 @@
+/**
+ * A command is one object. Parsing, help, completion and the generated reference all read it, so that what is
+ * documented is what is accepted.
+ */
+import type { Context } from "./context.ts";
+
+/** One option; `T` is what its command gets for it. */
+export interface OptionSpec<T> {
+  /** As help shows it: `-n, --lines <n>`. A long name that begins with `--no-` is true when it is given. */
+  flags: string;
+  about: string;
+  isMany: boolean;
+  /** Turns one given text into a value; throws {@link Refusal} with what is accepted. */
+  parse: ((text: string) => unknown) | null;
+  /** Values that completion offers. */
+  choices: readonly string[];
+  /** Only for the compiler. */
+  readonly value?: T;
+}
+
+/** What is wrong with the text given for an option or argument. */
+export class Refusal extends Error {}
+
+/** An option without a value. */
+export function flag(flags: string, about: string): OptionSpec<boolean> {
+  return { flags, about, isMany: false, parse: null, choices: [] };
+}
+
+/** An option with a value, undefined when it is not given. */
+export function value(flags: string, about: string): OptionSpec<string | undefined>;
+export function value<T>(flags: string, about: string, parse: (text: string) => T): OptionSpec<T | undefined>;
+export function value(flags: string, about: string, parse?: (text: string) => unknown): OptionSpec<unknown> {
+  return { flags, about, isMany: false, parse: parse ?? String, choices: [] };
+}
+
+/** An option that may be given several times. */
+export function values<T>(flags: string, about: string, parse: (text: string) => T): OptionSpec<T[]> {
+  return { flags, about, isMany: true, parse, choices: [] };
+}
+
+/** An option with a fixed set of values. */
+export function choice<const T extends string>(
+  flags: string,
+  about: string,
+  choices: readonly T[],
+): OptionSpec<T | undefined> {
+  const parse = (text: string): T => {
+    const found = choices.find((each) => each === text);
+    if (found === undefined) throw new Refusal(`${JSON.stringify(text)} is none of ${choices.join(", ")}`);
+    return found;
+  };
+  return { flags, about: `${about}: ${choices.join(", ")}`, isMany: false, parse, choices };
+}
+
+type Specs = Readonly<Record<string, OptionSpec<unknown>>>;
+
+/** What a command gets for its options. */
+export type ValuesOf<O extends Specs> = { [K in keyof O]: O[K] extends OptionSpec<infer T> ? T : never };
+
+/** One operand: its name as help shows it (`<id>`, `[file]`, `[tasks...]`), and what it is. */
+export type ArgumentSpec = readonly [name: string, about: string];
+
+export interface CommandSpec<O extends Specs> {
+  name: string;
+  summary: string;
+  /** What the summary leaves out. */
+  notes?: string;
+  args: readonly ArgumentSpec[];
+  options: O;
+  /** What one would type, without the leading `agentctl`, and what it does. */
+  examples: readonly (readonly [line: string, does: string])[];
+  /**
+   * Only for a command whose operands are another program's command line: whether options may follow these
+   * operands nevertheless. `isMarked` says that `--` stood before them.
+   */
+  mayFollow?: (operands: string[], isMarked: boolean, context: Context) => boolean;
+  /** Resolves with the exit code. `isMarked` says that `--` stood before the operands. */
+  run(context: Context, args: string[], options: ValuesOf<O>, isMarked: boolean): Promise<number>;
+}
+
+/** A command whose option types are forgotten, as the table holds it. */
+export type Command = CommandSpec<Specs>;
+
+/** Commands under one name, such as `queue list` and `queue set`. */
+export interface Group {
+  name: string;
+  summary: string;
+  commands: readonly Command[];
+}
+
+/** Every verb by its name. */
+export interface Table {
+  verbNames: readonly string[];
+  verb: (word: string) => Promise<Command | Group | undefined>;
+  aliasesOf: (name: string) => string[];
+}
+
+/** Defines a command; its `run` gets the values of exactly its options. */
+export function command<O extends Specs>(spec: CommandSpec<O>): Command {
+  return spec as unknown as Command;
+}
+
+/** The long name of an option, without its dashes. */
+export function longName({ flags }: OptionSpec<unknown>): string {
+  return /--([\w-]+)/.exec(flags)?.[1] ?? flags;
+}
+
+/** The letter of an option, if it has one. */
+export function letter({ flags }: OptionSpec<unknown>): string | undefined {
+  return /^-(\w),/.exec(flags)?.[1];
+}

@@ -1,0 +1,34 @@
+import { constants } from "node:os";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** The signals that a person or a session ends a command with; while this listens, they do not kill it. */
+export class Interrupt {
+  /** How many came. */
+  count = 0;
+  #first: (typeof SIGNALS)[number] | undefined;
+  readonly #listeners: (() => void)[] = [];
+
+  /** Calls `then` for every one of them. */
+  constructor(then: (interrupt: Interrupt) => void) {
+    for (const signal of SIGNALS) {
+      const listener = () => {
+        this.count += 1;
+        this.#first ??= signal;
+        then(this);
+      };
+      process.on(signal, listener);
+      this.#listeners.push(() => process.off(signal, listener));
+    }
+  }
+
+  /** As a shell has it for an end by the first that came. */
+  get exitCode(): number {
+    return 128 + (this.#first ? constants.signals[this.#first] : 0);
+  }
+
+  /** Leaves the signals to the system again. */
+  end(): void {
+    for (const off of this.#listeners) off();
+  }
+}

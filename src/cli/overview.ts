@@ -1,0 +1,34 @@
+import { aliasesOf, sections, verb } from "./verbs.ts";
+
+/** What agentctl can do, in a screen. */
+export async function overview(columns: number): Promise<string> {
+  const parts = ["Usage: agentctl <command> [options]", "", ...wrap(INTRODUCTION, columns), ""];
+  for (const { title, verbs } of sections) {
+    parts.push(`${title}:`);
+    for (const name of Object.keys(verbs)) {
+      const found = await verb(name);
+      const also = aliasesOf(name).map((alias) => `, ${alias}`);
+      const [first = "", ...rest] = wrap(found?.summary ?? "", columns - INDENT);
+      parts.push(`  ${`${name}${also.join("")}`.padEnd(INDENT - 2)}${first}`);
+      parts.push(...rest.map((line) => `${" ".repeat(INDENT)}${line}`));
+    }
+    parts.push("");
+  }
+  parts.push("Every command takes --json, --color <auto|always|never> and --help, with examples.");
+  parts.push("<tasks> is one or more ids, uuids or names, or --all, --queue, --label, --state.");
+  return parts.join("\n");
+}
+
+const INDENT = 16;
+const INTRODUCTION =
+  "Runs long tasks of AI agents: pause really pauses, resume continues, and no crash loses what was acknowledged.";
+
+function wrap(text: string, columns: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines[lines.length - 1] ?? "";
+    if (last !== "" && last.length + word.length + 1 > columns) lines.push(word);
+    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
+  }
+  return lines;
+}

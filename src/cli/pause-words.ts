@@ -1,0 +1,44 @@
+import type { Result } from "../protocol/methods.ts";
+import { sizeText, whenText } from "./when.ts";
+
+/** What the daemon answers to the pause of one task. */
+export type Paused = Extract<Result<"tasks/pause">, { task: unknown }>;
+
+interface Words {
+  line: string | null;
+  notes: string[];
+}
+
+/** What became of a pause: the result as a line, and beside it what stays in use or what resume needs. */
+export function pauseWords({ task, changed, ...memory }: Paused, at: string | null, now: number): Words {
+  const { id, state, pause, checkpoint } = task;
+  if (at !== null) return only(`task ${id} will be paused at ${whenText(at, now)}`);
+  if (state !== "suspended")
+    return only(`task ${id} is asked to pause; agentctl show ${id} tells when it has`);
+  if (!changed) return { line: null, notes: [`task ${id} is suspended already`] };
+  if (pause?.outcome === "frozen")
+    return { line: `task ${id} paused (frozen)`, notes: memoryNotes(id, memory) };
+  const facts = [pause?.outcome ?? "", checkpoint ? `checkpoint ${checkpoint.seq}` : ""].filter(
+    (fact) => fact !== "",
+  );
+  const line = `task ${id} paused${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`;
+  return { line, notes: pause?.outcome === "forced" ? [`  ${standing(task, now)}`] : [] };
+}
+
+function only(line: string): Words {
+  return { line, notes: [] };
+}
+
+function memoryNotes(id: number, { memoryBytes, processes }: Omit<Paused, "task" | "changed">): string[] {
+  if (memoryBytes === undefined) return [];
+  const who =
+    processes === 1 ? "its process keeps" : `its ${processes ?? ""} processes keep`.replace("  ", " ");
+  return [`  ${who} ${sizeText(memoryBytes)} of memory; agentctl pause ${id} --mode checkpoint frees it`];
+}
+
+function standing({ id, kind, checkpoint }: Paused["task"], now: number): string {
+  if (checkpoint)
+    return `it was killed; checkpoint ${checkpoint.seq} of ${whenText(checkpoint.createdAt, now)} stands`;
+  if (kind === "module") return "it was killed; the steps that it has finished stand";
+  return `it was killed and has saved no checkpoint: agentctl resume ${id} --from-start begins again`;
+}

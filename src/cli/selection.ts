@@ -1,0 +1,77 @@
+/** `<tasks>`: ids, or what selects tasks by what they are. */
+import type { State } from "../core/machine.ts";
+import type { Params, Result, Selector, TaskJson } from "../protocol/methods.ts";
+import type { Peer } from "../protocol/peer.ts";
+import { flag, type ValuesOf, value, values } from "./define.ts";
+import { pair, state } from "./option-values.ts";
+import { usage } from "./usage.ts";
+
+/** The operand of commands that take `<tasks>`. */
+export const tasksArgument = [
+  "[tasks...]",
+  "ids, uuids or names; or --all, --queue, --label, --state select them",
+] as const;
+
+/** The options of commands that take `<tasks>`. */
+export const selectorOptions = {
+  all: flag("--all", "every task that the command applies to"),
+  queue: value("--queue <name>", "tasks of this queue"),
+  labels: values("--label <key=value>", "tasks with this label (repeatable: all of them)", pair),
+  states: values("--state <state>", "tasks in this state (repeatable: any of them)", state),
+};
+
+export type SelectorValues = ValuesOf<typeof selectorOptions>;
+
+/** Which tasks a command is for. */
+export type Selection = { ids: string[] } | { select: Selector };
+
+/** Reads operands and selectors; throws a usage error when there are neither or both. */
+export function selectionOf(ids: string[], options: SelectorValues): Selection {
+  const select = selectorOf(options);
+  const isSelected = Object.keys(select).length > 0;
+  if (ids.length > 0 && isSelected)
+    throw usage("either ids, or --all, --queue, --label and --state, not both");
+  if (ids.length > 0) return { ids };
+  if (!isSelected) throw usage("which tasks? Name their ids, or --all, --queue, --label or --state");
+  return { select };
+}
+
+/** The selector that the options mean; without any of them it is empty. */
+export function selectorOf({ all, queue, labels, states }: SelectorValues): Selector {
+  return {
+    ...(all ? { all } : {}),
+    ...(queue === undefined ? {} : { queue }),
+    ...(labels.length > 0 ? { labels: Object.fromEntries(labels) } : {}),
+    ...(states.length > 0 ? { state: states } : {}),
+  };
+}
+
+/** The selected tasks that are in one of the states to which a command applies. */
+export async function selectedTasks(
+  peer: Peer,
+  { queue, labels, state }: Selector,
+  applicable: readonly State[],
+): Promise<TaskJson[]> {
+  const wanted = state ? applicable.filter((each) => state.includes(each)) : [...applicable];
+  if (wanted.length === 0) return [];
+  return await allPages(peer, {
+    state: wanted,
+    ...(queue === undefined ? {} : { queue }),
+    ...(labels === undefined ? {} : { labels }),
+  });
+}
+
+/** All pages of `tasks/list`. */
+export async function allPages(peer: Peer, params: Params<"tasks/list">): Promise<TaskJson[]> {
+  const found: TaskJson[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: Result<"tasks/list"> = await peer.call(
+      "tasks/list",
+      cursor === null ? params : { ...params, cursor },
+    );
+    found.push(...page.tasks);
+    cursor = page.next;
+  } while (cursor !== null);
+  return found;
+}

@@ -1,0 +1,148 @@
+import { formatDuration } from "../core/time.ts";
+import type { Result } from "../protocol/methods.ts";
+import type { Paint } from "./paint.ts";
+import { endText, pauseText, progressText, standstillOf, titleOf, workOf } from "./task-text.ts";
+import { block, oneLine } from "./terminal-text.ts";
+import { sizeText, untilText, whenText } from "./when.ts";
+
+type Detailed = Result<"tasks/get">["task"];
+
+/** Events, steps and checkpoints are the longest lists; the newest of them are shown. */
+const SHOWN = 20;
+
+/** All that is known of a task, the most important first: its state, why it waits, and what to do. */
+export function taskReport(task: Detailed, now: number, paint: Paint): string[] {
+  const lines = [
+    ...headline(task, now, paint),
+    "",
+    ...facts(task, now).map(([key, text]) => row(key, text, paint)),
+  ];
+  const lists: [string, string[]][] = [
+    ["Attempts", attemptLines(task, now)],
+    [
+      "Running",
+      (task.activity?.running ?? []).map(
+        ({ name, startedAt }) => `${oneLine(name)}  since ${whenText(startedAt, now)}`,
+      ),
+    ],
+    ["Checkpoints", checkpointLines(task, now)],
+    ["Steps", stepLines(task, now)],
+    ["Pauses", pauseLines(task, now)],
+    ["Events", eventLines(task, now)],
+  ];
+  for (const [title, entries] of lists) {
+    if (entries.length === 0) continue;
+    lines.push("", paint.strong(title), ...newest(entries).map((entry) => `  ${entry}`));
+  }
+  return lines;
+}
+
+function headline(task: Detailed, now: number, paint: Paint): string[] {
+  const { id, state, attempt, pid, activity } = task;
+  const live = state === "working" && pid !== null ? `, attempt ${attempt}, pid ${pid}` : "";
+  const lines = [`${paint.strong(`task ${id}`)} ${titleOf(task)}: ${paint.state(state)}${live}`];
+  const standstill = standstillOf(task, now);
+  if (standstill) {
+    lines.push(`  ${standstill.why}`);
+    if (standstill.todo) lines.push(`  ${paint.command(standstill.todo)}`);
+  }
+  if (activity?.doing) {
+    const limit = activity.deadline
+      ? `, at most until ${whenText(activity.deadline, now)} (${untilText(activity.deadline, now)})`
+      : "";
+    lines.push(`  ${activity.doing}${limit}`);
+  }
+  if (state === "failed") lines.push(`  ${endText(task)}`, `  ${paint.command(`agentctl logs ${id}`)}`);
+  return lines;
+}
+
+function row(key: string, text: string, paint: Paint): string {
+  const [first = "", ...rest] = text.split("\n");
+  return [`${paint.faint(key.padEnd(12))}${first}`, ...rest.map((line) => `${" ".repeat(12)}${line}`)].join(
+    "\n",
+  );
+}
+
+function facts(task: Detailed, now: number): [string, string][] {
+  const { error, result, question, pause, checkpoint, labels } = task;
+  const at = (iso: string | null) => (iso === null ? "" : whenText(iso, now));
+  const rows: [string, string][] = [
+    ["runs", workOf(task)],
+    ["name", task.name ?? ""],
+    ["in", oneLine(task.cwd)],
+    ["queue", task.priority === 0 ? task.queue : `${task.queue}, priority ${task.priority}`],
+    [
+      "labels",
+      Object.entries(labels)
+        .map(([key, text]) => `${oneLine(key)}=${oneLine(text)}`)
+        .join(" "),
+    ],
+    ["after", task.after === null ? "" : `task ${task.after}`],
+    ["progress", progressText(task)],
+    ["submitted", at(task.createdAt)],
+    ["started", at(task.startedAt)],
+    ["ended", at(task.endedAt)],
+    ["ran", task.startedAt === null ? "" : formatDuration(task.runMs)],
+    ["paused for", task.pausedMs === 0 ? "" : formatDuration(task.pausedMs)],
+    ["question", question ? block(question.prompt) : ""],
+    ["choices", question?.choices ? question.choices.map(oneLine).join(", ") : ""],
+    ["last pause", pause ? `${pauseText(task, now)}, ${at(pause.at)}` : ""],
+    [
+      "checkpoint",
+      checkpoint ? `${checkpoint.seq}, ${sizeText(checkpoint.size)}, ${at(checkpoint.createdAt)}` : "",
+    ],
+    ["exit code", task.exitCode === null ? "" : `${task.exitCode}${task.signal ? ` (${task.signal})` : ""}`],
+    ["error", error ? block(`${error.name}: ${error.message}`) : ""],
+    ["result", result === null || result === undefined ? "" : block(JSON.stringify(result, undefined, 2))],
+    ["uuid", task.uuid],
+  ];
+  return rows.filter(([, text]) => text !== "");
+}
+
+function attemptLines({ attempts = [] }: Detailed, now: number): string[] {
+  return attempts.map(({ n, pid, startedAt, endedAt, outcome, exitCode, signal }) => {
+    const span = `${whenText(startedAt, now)} – ${endedAt === null ? "now" : whenText(endedAt, now)}`;
+    const end = [outcome, signal ?? (exitCode === null ? null : `exit ${exitCode}`)]
+      .filter(Boolean)
+      .join(", ");
+    return `${n}  ${span}  pid ${pid ?? "-"}${end ? `  ${end}` : ""}`;
+  });
+}
+
+function checkpointLines({ checkpoints = [] }: Detailed, now: number): string[] {
+  return checkpoints.map(({ seq, size, createdAt, label, attempt, superseded }) => {
+    const more = [label ? oneLine(label) : "", superseded ? "superseded" : ""].filter(Boolean).join(", ");
+    return `${seq}  ${whenText(createdAt, now)}  ${sizeText(size)}  attempt ${attempt}${more ? `  ${more}` : ""}`;
+  });
+}
+
+function stepLines({ steps = [] }: Detailed, now: number): string[] {
+  return steps.map(({ name, n, startedAt, endedAt, size }) => {
+    const took = formatDuration(Date.parse(endedAt) - Date.parse(startedAt));
+    return `${whenText(endedAt, now)}  ${oneLine(name)}${n > 0 ? ` (${n + 1})` : ""}  ${took}, ${sizeText(size)}`;
+  });
+}
+
+/** Each pause is an event into `suspended`; what is known of it is in the event's data. */
+function pauseLines({ events = [] }: Detailed, now: number): string[] {
+  return events
+    .filter(({ to }) => to === "suspended")
+    .map(({ at, cause, actor, data }) => {
+      const known = ["mode", "outcome", "reason", "step", "checkpoint"].flatMap((key) =>
+        data?.[key] === undefined || data[key] === null ? [] : [`${key} ${oneLine(String(data[key]))}`],
+      );
+      return [whenText(at, now), cause, `by ${oneLine(actor)}`, known.join(", ")].filter(Boolean).join("  ");
+    });
+}
+
+function eventLines({ events = [] }: Detailed, now: number): string[] {
+  return events.map(({ seq, at, from, to, cause, actor, attempt }) => {
+    const move = from === to ? (to ?? "") : `${from ?? "–"} → ${to ?? "–"}`;
+    return `${seq}  ${whenText(at, now)}  ${move}  ${cause}, ${oneLine(actor)}${attempt ? `, attempt ${attempt}` : ""}`;
+  });
+}
+
+function newest(entries: string[]): string[] {
+  const hidden = entries.length - SHOWN;
+  return hidden <= 0 ? entries : [`… ${hidden} older, with --json`, ...entries.slice(hidden)];
+}

@@ -1,0 +1,101 @@
+/** What is said about a task in words. */
+import type { TaskJson } from "../protocol/methods.ts";
+import { block, oneLine, shellLine } from "./terminal-text.ts";
+import { untilText, whenText } from "./when.ts";
+
+/** Why a task does not move, and the command that changes it. */
+export interface Standstill {
+  why: string;
+  todo: string | null;
+}
+
+/** The command line or module of a task. */
+export function workOf({ argv, module }: TaskJson): string {
+  return argv ? shellLine(argv) : oneLine(module?.path ?? "");
+}
+
+/** The name of a task, else what it runs. */
+export function titleOf(task: TaskJson): string {
+  return task.name === null ? workOf(task) : oneLine(task.name);
+}
+
+/** Why a task that is open does not move, or null when it does. */
+export function standstillOf(task: TaskJson, now: number): Standstill | null {
+  const { id, waiting, state, pause } = task;
+  if (state !== "suspended" && waiting) return waitingText(task, waiting, now);
+  if (state === "suspended") return { why: pauseText(task, now), todo: resumeCommand(task) };
+  if (state === "resumed" && pause) return { why: "waits for a slot to go on", todo: `agentctl pause ${id}` };
+  return null;
+}
+
+type Waiting = NonNullable<TaskJson["waiting"]>;
+
+function waitingText(task: TaskJson, { for: cause, on, until }: Waiting, now: number): Standstill {
+  const { id, queue, question } = task;
+  const at = until === null ? "" : ` until ${whenText(until, now)} (${untilText(until, now)})`;
+  switch (cause) {
+    case "slot":
+      return {
+        why: `waits for a slot in queue ${queue}`,
+        todo: `agentctl queue list, agentctl queue set ${queue} --slots <n>`,
+      };
+    case "queue":
+      return { why: `queue ${on ?? queue} is held`, todo: `agentctl queue release ${on ?? queue}` };
+    case "hold":
+      return { why: "is held", todo: `agentctl release ${id}` };
+    case "time":
+      return { why: `waits${at}`, todo: null };
+    case "task":
+      return { why: `waits for task ${on}`, todo: `agentctl show ${on}` };
+    case "backoff":
+      return { why: `failed and is tried again${at}`, todo: `agentctl logs ${id}` };
+    case "answer":
+      return { why: `asks: ${oneLine(question?.prompt ?? "")}`, todo: `agentctl answer ${id} <text>` };
+  }
+}
+
+/** Who paused it, how, and what stands. */
+export function pauseText({ pause, checkpoint }: TaskJson, now: number): string {
+  if (!pause) return "paused";
+  const causes: Record<string, string> = {
+    user: `paused by ${oneLine(pause.actor)}`,
+    until: `paused by ${oneLine(pause.actor)}`,
+    preempted: "paused for a task of higher priority",
+    shutdown: "paused while the daemon was stopped",
+    limit: "paused by a limit",
+    lost: "its process was lost",
+    corrupt: "its checkpoint cannot be used",
+    mismatch: "its journal does not fit the module",
+  };
+  const facts = [
+    pause.outcome ?? "",
+    pause.outcome !== "frozen" && checkpoint ? `checkpoint ${checkpoint.seq}` : "",
+    pause.reason ? oneLine(pause.reason) : "",
+    pause.until ? `resumes ${untilText(pause.until, now)}` : "",
+  ].filter((fact) => fact !== "");
+  const cause = causes[pause.cause] ?? pause.cause;
+  return facts.length === 0 ? cause : `${cause} (${facts.join(", ")})`;
+}
+
+function resumeCommand({ id, kind, checkpoint, pause }: TaskJson): string {
+  const canContinue = checkpoint !== null || kind === "module" || pause?.outcome === "frozen";
+  if (pause?.cause === "lost" && checkpoint === null && kind === "program")
+    return `agentctl resume ${id} --from-start`;
+  return canContinue ? `agentctl resume ${id}` : `agentctl resume ${id}, or with --from-start`;
+}
+
+/** How far a task is, in its own words. */
+export function progressText({ progress }: TaskJson): string {
+  if (!progress) return "";
+  const { done, total, message } = progress;
+  const count = total === null ? String(done) : `${done}/${total}`;
+  return message ? `${count} ${oneLine(message)}` : count;
+}
+
+/** How a task ended, or an empty text for one that completed. */
+export function endText({ state, exitCode, signal, error }: TaskJson): string {
+  if (state === "completed") return "";
+  if (error) return oneLine(block(error.message).split("\n")[0] ?? "");
+  if (signal) return `ended by ${signal}`;
+  return state === "failed" && exitCode !== null ? `exit code ${exitCode}` : "";
+}

@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AgentctlError } from "../core/errors.ts";
+import { systemClock } from "../core/time.ts";
+import type { Method, Params, Result } from "../protocol/methods.ts";
+import { dial } from "./dial.ts";
+import { isGone } from "./persist.ts";
+
+/** How long a task's own call outlasts the absence of its daemon. */
+const WITHOUT_DAEMON_MS = 30_000;
+
+/**
+ * One call from inside a task, on the socket that the task was given. It says no hello, so that the daemon goes
+ * on asking the program itself for a pause. Never starts a daemon; while one restarts, the call is made again,
+ * so its parameters must bear that.
+ */
+export async function callAsTask<M extends Method>(
+  socket: string,
+  method: M,
+  params: Params<M>,
+): Promise<Result<M>> {
+  const deadline = systemClock.mono() + WITHOUT_DAEMON_MS;
+  for (;;) {
+    const peer = await dial(socket);
+    if (typeof peer === "object") {
+      try {
+        return await peer.call(method, params);
+      } catch (error) {
+        if (!isGone(error)) throw error;
+      } finally {
+        peer.close();
+      }
+    }
+    if (systemClock.mono() > deadline)
+      throw new AgentctlError("DaemonUnreachable", { reason: `nobody answers on ${socket}` });
+    await sleep(100);
+  }
+}

@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AgentctlError } from "../core/errors.ts";
+import { systemClock } from "../core/time.ts";
+import type { Paths } from "../protocol/paths.ts";
+import { Peer } from "../protocol/peer.ts";
+import { dial, type NoAnswer, type OnNotification } from "./dial.ts";
+import type { Environment } from "./environment.ts";
+
+/** How long a command waits for a daemon that is starting, stopping or silent. */
+const PATIENCE_MS = 15_000;
+/** Another daemon holds the home but does not answer yet; when it is gone, its place is free this soon. */
+const START_AGAIN_MS = 500;
+
+/** Which daemon to speak to, and what to do when there is none. */
+export interface ConnectOptions {
+  paths: Paths;
+  env: Environment;
+  /** Whether to start one: never, where a killed one left its socket, or always. */
+  start: "never" | "if-dead" | "always";
+  /** The daemon that is started starts no task. */
+  hold?: boolean;
+  /** Speak also to a daemon of another version, to ask after it or to stop it. */
+  anyVersion?: boolean;
+  /** How long it may take until a daemon answers. */
+  patienceMs?: number;
+  onNotification?: OnNotification;
+  signal?: AbortSignal;
+}
+
+/**
+ * A connection to the daemon of the home, which is started when it is not there; of many that connect together
+ * exactly one starts it. Throws `VersionMismatch`, `DaemonUnreachable`, or what keeps the daemon from starting.
+ */
+export async function connect(options: ConnectOptions): Promise<Peer> {
+  const { paths, patienceMs = PATIENCE_MS, signal } = options;
+  const deadline = systemClock.mono() + patienceMs;
+  let startedAt = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    const answer = await dial(paths.socket, options.onNotification);
+    if (answer instanceof Peer) {
+      if (options.anyVersion || (await greeted(answer, deadline))) return answer;
+    } else if (mayStart(options, answer)) {
+      if (systemClock.mono() - startedAt > START_AGAIN_MS) {
+        startedAt = systemClock.mono();
+        const { startDaemon } = await import("./start.ts");
+        if ((await startDaemon(paths, options.env, options.hold ?? false)) === "ready") continue;
+      }
+    } else if (options.patienceMs === undefined) throw notRunning(paths);
+    if (systemClock.mono() > deadline) throw tooLate(paths, patienceMs);
+    await sleep(40, undefined, signal ? { signal } : {});
+  }
+}
+
+function mayStart({ start }: ConnectOptions, answer: NoAnswer): boolean {
+  return start === "always" || (start === "if-dead" && answer === "dead");
+}
+
+/** Whether the daemon took the greeting; false when it closed the connection, as one that is about to end does. */
+async function greeted(peer: Peer, deadline: number): Promise<boolean> {
+  const late = new AbortController();
+  const rest = Math.max(deadline - systemClock.mono(), 1000);
+  const silent = sleep(rest, "silent" as const, { signal: late.signal });
+  silent.catch(() => undefined);
+  try {
+    const hello = await Promise.race([peer.call("daemon/hello", { version: __VERSION__ }), silent]);
+    if (hello !== "silent") return true;
+    peer.close();
+    throw new AgentctlError("DaemonUnreachable", { reason: "it does not answer" });
+  } catch (error) {
+    peer.close();
+    const closed = (await peer.closed) === error;
+    if (closed) return false;
+    throw error;
+  } finally {
+    late.abort();
+  }
+}
+
+function notRunning({ home }: Paths): AgentctlError {
+  return new AgentctlError("DaemonUnreachable", { reason: `none is running for ${home}` });
+}
+
+function tooLate({ log, home }: Paths, patienceMs: number): AgentctlError {
+  const reason = `none answered for ${home} within ${Math.round(patienceMs / 1000)} s`;
+  return new AgentctlError("DaemonUnreachable", { reason, log });
+}

@@ -1,0 +1,31 @@
+import { AgentctlError } from "../core/errors.ts";
+import type { Peer } from "../protocol/peer.ts";
+import { type ConnectOptions, connect } from "./connect.ts";
+
+/** How long who waits for a task does without a daemon. */
+const WITHOUT_DAEMON_MS = 30_000;
+
+/**
+ * Does `work` on a connection, and begins it again on another whenever the daemon goes away meanwhile: for work
+ * that only watches. A daemon that was killed is started again; for one that was stopped this waits, so that
+ * nobody's waiting undoes `daemon stop`.
+ */
+export async function persist<T>(options: ConnectOptions, work: (peer: Peer) => Promise<T>): Promise<T> {
+  let peer = await connect(options);
+  for (;;) {
+    try {
+      return await work(peer);
+    } catch (error) {
+      if (options.signal?.aborted || !isGone(error)) throw error;
+    } finally {
+      peer.close();
+    }
+    const start = options.start === "never" ? "never" : "if-dead";
+    peer = await connect({ ...options, start, patienceMs: WITHOUT_DAEMON_MS });
+  }
+}
+
+/** Whether a call failed because the connection was closed. */
+export function isGone(error: unknown): boolean {
+  return error instanceof AgentctlError && error.name === "DaemonUnreachable";
+}

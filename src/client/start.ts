@@ -1,0 +1,89 @@
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { AgentctlError, type WireError } from "../core/errors.ts";
+import type { Paths } from "../protocol/paths.ts";
+import type { Environment } from "./environment.ts";
+
+/** What a daemon says on its file descriptor 3: it answers on the socket, another one has the home, or why it cannot. */
+type Report = { ready: true; pid: number } | { busy: true } | { error: WireError };
+
+/** All that a daemon takes over from whoever happens to start it; nothing of it reaches a task. */
+const KEPT = [
+  "PATH",
+  "HOME",
+  "USER",
+  "LOGNAME",
+  "SHELL",
+  "LANG",
+  "TZ",
+  "TMPDIR",
+  "XDG_RUNTIME_DIR",
+  "AGENTCTL_FAULT",
+];
+
+/** The daemon's program, beside the bundle that this file is in. */
+export const daemonFile: string = join(import.meta.dirname, "daemon.cjs");
+
+/**
+ * Starts a daemon and waits for its word: `ready`, or `busy` when another one holds the home. It is nobody's
+ * descendant, in a session of its own, so that no terminal and no task takes it along when it ends. Throws the
+ * reason for which the daemon refuses to start, or `DaemonUnreachable` with the end of its log.
+ */
+export async function startDaemon(paths: Paths, env: Environment, hold: boolean): Promise<"ready" | "busy"> {
+  const log = openLog(paths);
+  const args = [process.execPath, daemonFile, ...(hold ? ["--hold"] : [])];
+  try {
+    // The shell leaves at once, and its child is adopted by init.
+    const child = spawn("/bin/sh", ["-c", '"$@" &', "sh", ...args], {
+      cwd: paths.home,
+      detached: true,
+      env: daemonEnvironment(paths, env),
+      stdio: ["ignore", log, log, "pipe"],
+    });
+    const failed = new Promise<never>((_, reject) => child.once("error", reject));
+    return heard(await Promise.race([lineFrom(child.stdio[3] as Readable), failed]), paths);
+  } finally {
+    closeSync(log);
+  }
+}
+
+function openLog(paths: Paths): number {
+  try {
+    mkdirSync(paths.home, { recursive: true, mode: 0o700 });
+    return openSync(paths.log, "a", 0o600);
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw new AgentctlError("HomeRefused", { home: paths.home, reason }, { cause: error });
+  }
+}
+
+function daemonEnvironment(paths: Paths, env: Environment): Record<string, string> {
+  const kept = KEPT.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]));
+  return { ...Object.fromEntries(kept), AGENTCTL_HOME: paths.home };
+}
+
+async function lineFrom(stream: Readable): Promise<string> {
+  let text = "";
+  for await (const chunk of stream.setEncoding("utf8")) {
+    text += chunk;
+    if (text.includes("\n")) break;
+  }
+  return text;
+}
+
+function heard(line: string, paths: Paths): "ready" | "busy" {
+  const report = line.includes("\n") ? (JSON.parse(line) as Report) : undefined;
+  if (!report) {
+    const reason = `it ended before it was ready${lastLines(paths.log)}`;
+    throw new AgentctlError("DaemonUnreachable", { reason, log: paths.log });
+  }
+  if ("error" in report) throw AgentctlError.fromWire(report.error);
+  return "ready" in report ? "ready" : "busy";
+}
+
+function lastLines(log: string): string {
+  const lines = readFileSync(log, "utf8").slice(-4000).trimEnd().split("\n").slice(-5);
+  return lines.join("") === "" ? "" : `; the last lines of its log:\n${lines.join("\n")}`;
+}

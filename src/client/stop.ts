@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AgentctlError } from "../core/errors.ts";
+import { systemClock } from "../core/time.ts";
+import type { Params, Result } from "../protocol/methods.ts";
+import { Peer } from "../protocol/peer.ts";
+import { dial } from "./dial.ts";
+import { isGone } from "./persist.ts";
+
+/** How long an answered stop may take until the process is gone. */
+const END_MS = 30_000;
+
+/** What a stop did to the tasks at work, and to which process. */
+export type Stopped = Result<"daemon/stop"> & { pid: number };
+
+/** Stops the daemon and returns when its process has ended; undefined when none was running. */
+export async function stopDaemon(
+  socket: string,
+  params: Params<"daemon/stop">,
+): Promise<Stopped | undefined> {
+  const peer = await dial(socket);
+  if (!(peer instanceof Peer)) return undefined;
+  try {
+    const { pid } = await peer.call("daemon/status", {});
+    const done = await peer.call("daemon/stop", params).catch((error: unknown) => {
+      // It ended before its answer was through.
+      if (isGone(error)) return { frozen: [], suspended: [] };
+      throw error;
+    });
+    await endOf(pid);
+    return { ...done, pid };
+  } finally {
+    peer.close();
+  }
+}
+
+async function endOf(pid: number): Promise<void> {
+  const deadline = systemClock.mono() + END_MS;
+  while (isRunning(pid)) {
+    if (systemClock.mono() > deadline)
+      throw new AgentctlError("DaemonUnreachable", {
+        reason: `process ${pid} was told to stop and still runs`,
+      });
+    await sleep(20);
+  }
+}
+
+/** One that has ended but was not yet collected by its parent does not run. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  if (process.platform !== "linux") return true;
+  try {
+    return !/^\d+ \(.*\) [ZX] /s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
