@@ -29,8 +29,8 @@ async function main(): Promise<void> {
     token,
     sdk: __VERSION__,
     abandonAfterMs: ABANDONED_AFTER_MS,
-    onStale: () => process.exit(1),
-    onAbandoned: () => process.exit(1),
+    onStale: () => endSilently(1),
+    onAbandoned: () => endSilently(1),
   });
   const hello = await link.hello;
   if (!hello.module) throw new Error(`task ${hello.id} is no module`);
@@ -45,7 +45,7 @@ class Attempt {
   constructor(hello: Hello, link: Link) {
     this.#link = link;
     this.#session = new Session(hello, link, {
-      left: () => void setTimeout(() => process.exit(75), LEFT_ALONE_AFTER_MS),
+      left: () => void setTimeout(() => endSilently(75), LEFT_ALONE_AFTER_MS),
       end: (outcome) => this.#stopped(outcome),
     });
     process.on("uncaughtException", (error) => this.#failed(error));
@@ -99,6 +99,12 @@ class Attempt {
     this.#link.sayLast("attempt/result", { error: { name: "Error", message } }, LAST_WORDS_MS);
     process.exitCode = 1;
   }
+}
+
+/** Without a word to the daemon, and without what the module wanted to do at its end: its attempt is over. */
+function endSilently(code: number): never {
+  process.removeAllListeners("exit");
+  process.exit(code);
 }
 
 /** The environment of the task takes the place of the host's, whole. */

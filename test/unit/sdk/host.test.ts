@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { AgentctlError } from "../../../src/core/errors.ts";
 import { isAlive } from "../../harness/processes.ts";
 import { until } from "../../harness/until.ts";
 import { BuiltHost } from "./built-host.ts";
@@ -307,6 +308,24 @@ describe("the host", { timeout: 20_000 }, () => {
     });`;
     run.start(run.daemon.file("blocks.ts", source));
     await until(() => run.daemon.sent("attempt/step").some(({ name }) => name === "blocks"));
+  });
+
+  it("ends by itself with 75 when it was left and nobody ended it", async ({ run }) => {
+    run.daemon.pausing = true;
+    const source = `${esm}export default defineTask((task) => task.step("a", () => 1).then(() => console.log("returned")));`;
+    expect(await run.run("left.ts", source)).toEqual({ result: undefined, code: 75 });
+    expect(run.daemon.sent("attempt/suspended")).toHaveLength(1);
+    expect(run.log).toBe("");
+  });
+
+  it("ends at once and silently when its attempt was superseded", async ({ run }) => {
+    run.daemon.answers.set("attempt/step", () => {
+      throw new AgentctlError("StaleAttempt", { id: 7, attempt: 1 });
+    });
+    const source = `${esm}process.on("exit", () => console.log("more"));
+      export default defineTask((task) => task.step("a", () => 1).finally(() => console.log("returned")));`;
+    expect(await run.run("stale.ts", source)).toEqual({ result: undefined, code: 1 });
+    expect(run.log).toBe("");
   });
 
   it("stops with the steps that do not fit", async ({ run }) => {
