@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -44,6 +43,8 @@ export function pathsOf(env: Record<string, string | undefined>): Paths {
 }
 
 function runtimeSocket(home: string, env: Record<string, string | undefined>): string {
+  // Loaded here, for it takes longer than all the rest of finding the paths.
+  const { createHash } = process.getBuiltinModule("node:crypto");
   const name = createHash("sha256").update(home).digest("hex").slice(0, 16);
   const base = env.XDG_RUNTIME_DIR || join(tmpdir(), `agentctl-${userInfo().uid}`);
   return join(base, `agentctl-${name}.sock`);
