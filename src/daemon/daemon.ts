@@ -81,6 +81,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     log.info({ keep }, "stopping");
     const paused = keep ? leave() : await shutdown(engine, graceMs === undefined ? {} : { graceMs });
     scheduler.stop();
+    await engine.hosts.stop();
     for (const timer of timers) clearInterval(timer);
     // The answer to whoever asked goes out first.
     setImmediate(async () => {

@@ -9,7 +9,7 @@ import { AgentctlError, asAgentctlError } from "../core/errors.ts";
 import type { Failure, Question, Step, StepKey, Task } from "../core/task.ts";
 import type { Artifact } from "../store/store.ts";
 import type { Engine } from "./engine.ts";
-import { environmentOf, foldersOf } from "./environment.ts";
+import { environmentOf, foldersOf, givenEnvironment } from "./environment.ts";
 import { sha256OfFile } from "./hash-file.ts";
 import type { Link, Live } from "./live.ts";
 import { withdraw } from "./withdraw.ts";
@@ -17,9 +17,9 @@ import { withdraw } from "./withdraw.ts";
 /** A journaled call's place. */
 export type Place = StepKey & { call: number; alone: boolean };
 
-/** The live attempt of `token`; rejects with `StaleAttempt`. */
+/** The live attempt of `token`, for a host that waits as soon as it has one; rejects with `StaleAttempt`. */
 export async function liveByToken(engine: Engine, token: string): Promise<Live> {
-  const live = engine.tokens.get(token);
+  const live = engine.tokens.get(token) ?? (await engine.hosts.assignmentOf(token));
   if (live && !live.isEnding) return live;
   const attempt = await engine.store.attemptOf(token);
   const task = attempt && (await engine.store.get(attempt.taskId));
@@ -60,11 +60,12 @@ export async function hello(engine: Engine, live: Live, link: Link): Promise<Wel
       path: task.module.path,
       input: task.input,
       cwd: task.cwd,
-      env: environmentOf(engine, task, {
-        n: live.attempt,
-        token: live.token,
-        checkpoint: task.checkpoint ? foldersOf(engine, task.id).checkpoint : null,
-      }),
+      env: environmentOf(
+        engine,
+        task,
+        { n: live.attempt, token: live.token },
+        givenEnvironment(engine, task),
+      ),
       journal: await engine.store.journal(task.id),
     },
   };

@@ -51,7 +51,7 @@ export async function cancel(
 /** The attempt of a task that has a process; undefined when it has none (any more). */
 export async function liveOf(engine: Engine, task: Task): Promise<Live | undefined> {
   const live = engine.lives.get(task.id);
-  if (live || task.state !== "working") return live;
+  if (live?.running || live?.isEnding || task.state !== "working") return live;
   // The start is committed, its process is being made.
   await turn();
   return engine.lives.get(task.id);

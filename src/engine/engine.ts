@@ -6,6 +6,7 @@ import type { Clock } from "../core/time.ts";
 import type { Runner } from "../runner/index.ts";
 import type { Store } from "../store/store.ts";
 import type { Environments } from "./environments.ts";
+import { Hosts } from "./hosts.ts";
 import type { Live } from "./live.ts";
 import type { Settings } from "./settings.ts";
 
@@ -66,6 +67,8 @@ export class Engine {
   readonly lives = new Map<number, Live>();
   /** The same, by token. */
   readonly tokens = new Map<string, Live>();
+  /** Module hosts that wait for a task. */
+  readonly hosts: Hosts;
   /** Tasks that are being started. */
   readonly starting = new Set<number>();
   /** No task is started any more (`daemon stop`), or not yet (`daemon start --hold`). */
@@ -86,6 +89,7 @@ export class Engine {
     this.fault = options.fault;
     this.bootId = options.bootId;
     this.baseEnv = options.baseEnv;
+    this.hosts = new Hosts(this);
     this.store.onEvents((events) => {
       for (const waiter of [...this.#waiters]) waiter(events);
     });

@@ -1,18 +1,22 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Task } from "../core/task.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, Places } from "./engine.ts";
 
 /** The folders of one task. */
 export function foldersOf(engine: Engine, id: number) {
-  const folder = join(engine.places.tasks, String(id));
+  return foldersIn(engine.places, id);
+}
+
+function foldersIn(places: Places, id: number) {
+  const folder = join(places.tasks, String(id));
   return {
     folder,
     /** AGENTCTL_TASK_DIR: the task's own, stays through pauses. */
     work: join(folder, "work"),
     artifacts: join(folder, "artifacts"),
     checkpoint: join(folder, "checkpoint"),
-    logs: join(engine.places.logs, String(id)),
+    logs: join(places.logs, String(id)),
   };
 }
 
@@ -22,29 +26,36 @@ export function logFile(engine: Engine, id: number, attempt: number): string {
 }
 
 /**
- * The whole environment of an attempt: the five variables that every task has, what was kept from the shell that
- * submitted it, its file of variables as that is now, and what agentctl says. Throws when a file cannot be read.
+ * What a task's environment is made of, without what agentctl says: the five variables that every task has, what was
+ * kept from the shell that submitted it, and its file of variables as that is now. Throws when a file cannot be read.
  */
-export function environmentOf(
-  engine: Engine,
-  task: Task,
-  attempt: { n: number; token: string; checkpoint: string | null },
-): Record<string, string> {
+export function givenEnvironment(engine: Engine, task: Task): Record<string, string> {
   const kept = { ...engine.baseEnv, ...engine.environments.get(task.envHash) };
   const given: Record<string, string> = task.envFile ? { ...kept, ...parseEnvFile(task.envFile) } : kept;
   for (const name of Object.keys(given)) if (name.startsWith("AGENTCTL_")) delete given[name];
+  return given;
+}
+
+/** The whole environment of an attempt. */
+export function environmentOf(
+  { places }: Engine,
+  task: Task,
+  attempt: { n: number; token: string },
+  given: Record<string, string>,
+): Record<string, string> {
+  const folders = foldersIn(places, task.id);
   return {
     PYTHONUNBUFFERED: "1",
     ...given,
-    PATH: `${engine.places.path}:${given.PATH ?? ""}`,
-    AGENTCTL_HOME: engine.places.home,
-    AGENTCTL_SOCKET: engine.places.socket,
-    AGENTCTL_NODE: engine.places.node,
+    PATH: `${places.path}:${given.PATH ?? ""}`,
+    AGENTCTL_HOME: places.home,
+    AGENTCTL_SOCKET: places.socket,
+    AGENTCTL_NODE: places.node,
     AGENTCTL_TASK_ID: String(task.id),
     AGENTCTL_ATTEMPT: String(attempt.n),
     AGENTCTL_TOKEN: attempt.token,
-    AGENTCTL_TASK_DIR: foldersOf(engine, task.id).work,
-    ...(attempt.checkpoint ? { AGENTCTL_CHECKPOINT: attempt.checkpoint } : {}),
+    AGENTCTL_TASK_DIR: folders.work,
+    ...(task.checkpoint ? { AGENTCTL_CHECKPOINT: folders.checkpoint } : {}),
   };
 }
 

@@ -53,9 +53,9 @@ function sweepGrace(engine: Engine, live: Live): number {
 }
 
 async function sweep(engine: Engine, live: Live, graceMs: number): Promise<void> {
-  if (!live.running) return;
+  const roots = live.running ?? { key: live.runKey, token: live.token };
   try {
-    await engine.runner.sweep(live.running, { graceMs });
+    await engine.runner.sweep(roots, { graceMs });
   } catch (error) {
     engine.log.error(
       { task: live.taskId, error: String(error) },

@@ -2,14 +2,18 @@
  * What a daemon does first. The store says what was going on; the processes say what still is. Each attempt that the
  * store believes live is found again by its run files or its token, and what was under way with it is finished.
  */
+import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
 import type { Attempt, Task } from "../core/task.ts";
 import { canceling } from "./cancel.ts";
+import { prepareStart } from "./cannot-start.ts";
 import type { Engine } from "./engine.ts";
+import { foldersOf, logFile } from "./environment.ts";
 import { finish, watchEnd } from "./finish.ts";
+import { launch } from "./launch.ts";
 import { createLive, deferred, type Live } from "./live.ts";
 import { carryOut } from "./pause.ts";
 import { resumeByItself } from "./resume.ts";
-import { launch } from "./start.ts";
 import { armTimeout } from "./timeout.ts";
 
 /** Adopts, concludes or starts again every attempt that was live; answers how many of each. */
@@ -48,18 +52,38 @@ async function recoverAttempt(
     found.adopted++;
     live.running = state.running;
     engine.track(live);
+    keepHostLog(engine, live);
     return await goOn(engine, task, live);
   }
   const neverStarted = !state && attempt.bootId === engine.bootId && !task.frozen && task.intent === null;
   if (neverStarted && attempt.pid === null) {
     // It is durable and was not started: starting it now is starting it once.
     found.started++;
-    return await launch(engine, task, live);
+    return await startAgain(engine, task, live);
   }
   found.ended++;
   engine.track(live);
   const lost = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
   await finish(engine, live, state && "ended" in state ? state.ended : lost, true);
+}
+
+/** The host was assigned, and the daemon died before its output was made the attempt's log. */
+function keepHostLog(engine: Engine, live: Live): void {
+  const own = join(engine.places.run, `${live.runKey}.log`);
+  if (!existsSync(own)) return;
+  mkdirSync(foldersOf(engine, live.taskId).logs, { recursive: true, mode: 0o700 });
+  mkdirSync(foldersOf(engine, live.taskId).work, { recursive: true, mode: 0o700 });
+  renameSync(own, logFile(engine, live.taskId, live.attempt));
+}
+
+/** An attempt that is durable and was never started; what forbids it now is the end of the attempt. */
+async function startAgain(engine: Engine, task: Task, live: Live): Promise<void> {
+  const prepared = prepareStart(engine, task);
+  if ("env" in prepared) return await launch(engine, task, live, prepared.env);
+  engine.track(live);
+  live.startFailure = prepared.refusal;
+  const { exitCode } = prepared.refusal;
+  await finish(engine, live, { exitCode, signal: null, endedAt: engine.clock.now(), lost: false }, false);
 }
 
 /** Supervises an adopted attempt and finishes what was under way with it. */

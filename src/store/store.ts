@@ -93,7 +93,7 @@ export interface Change {
   data?: Record<string, unknown>;
   set?: Patch;
   /** The attempt that begins with this move. */
-  begin?: Pick<Attempt, "token" | "runKey" | "bootId">;
+  begin?: Pick<Attempt, "token" | "runKey" | "bootId"> & Partial<Pick<Attempt, "pid" | "pidStart">>;
   /** The live attempt ends with this move. */
   end?: { outcome: AttemptOutcome; exitCode: number | null; signal: string | null; endedAt: number };
   /** How long the task ran since it began to work, by a clock that stands still while the machine sleeps. */

@@ -55,7 +55,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
             base,
             call,
             alone,
-            ...valueOf(result),
+            ...journaledValue(result),
           })),
         },
       };
@@ -78,7 +78,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       }
       const startedAt = at(params.startedAt) ?? engine.clock.now();
       const value = params.value === undefined ? NOTHING : JSON.stringify(params.value);
-      return valueOf(await acknowledge(engine, mine, place, { value, startedAt }));
+      return journaledValue(await acknowledge(engine, mine, place, { value, startedAt }));
     },
 
     "attempt/sleep": async (params, connection) => {
@@ -136,7 +136,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
 /** How a step that gave nothing is journaled: JSON has no word for it. */
 const NOTHING = "";
 
-function valueOf(result: string): { value?: unknown } {
+function journaledValue(result: string): { value?: unknown } {
   return result === NOTHING ? {} : { value: JSON.parse(result) };
 }
 

@@ -3,6 +3,7 @@ import { isTerminal, next, openStates } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import { type Change, IllegalMove, type Patch, type Seed, type UpdateOptions } from "../store.ts";
 import type { Context } from "./context.ts";
+import * as events from "./events.ts";
 import { forgetAfter } from "./journal.ts";
 
 /** Inserts the tasks of `seeds` with their first events; a seed whose key exists is answered with its task. */
@@ -23,7 +24,7 @@ export function create(ctx: Context, seed: Seed): { task: Task; created: boolean
     updatedAt: at,
     phaseAt: at,
   });
-  event(ctx, {
+  events.append(ctx, {
     at,
     actor,
     cause: "run",
@@ -76,7 +77,7 @@ export function move(ctx: Context, change: Change): Task {
   const moved = settle({ ...current, state: to }, before, change);
   const after = ctx.write(current, moved);
   attempts(ctx, before, after, change);
-  event(ctx, {
+  events.append(ctx, {
     at: change.at,
     actor: change.actor,
     cause: change.cause,
@@ -113,7 +114,7 @@ function settle(task: Task, before: Task, change: Change): Task {
     Object.assign(task, { notBefore: null, delay: null, exitCode: null, signal: null, error: null });
     task.startedAt ??= at;
   }
-  if (change.begin) task.attempt = before.attempt + 1;
+  if (change.begin) Object.assign(task, { attempt: before.attempt + 1, pid: change.begin.pid ?? null });
   if (isTerminal(task.state)) {
     Object.assign(task, {
       endedAt: at,
@@ -132,12 +133,15 @@ function attempts(ctx: Context, before: Task, after: Task, change: Change): void
   if (change.end) endAttempt(ctx, before.id, before.attempt, change.end);
   if (change.begin) {
     ctx.run(
-      `insert into attempts (task_id, n, token, run_key, boot_id, said_hello, started_at) values (?, ?, ?, ?, ?, 0, ?)`,
+      `insert into attempts (task_id, n, token, run_key, boot_id, pid, pid_start, said_hello, started_at)
+       values (?, ?, ?, ?, ?, ?, ?, 0, ?)`,
       after.id,
       after.attempt,
       change.begin.token,
       change.begin.runKey,
       change.begin.bootId,
+      change.begin.pid ?? null,
+      change.begin.pidStart ?? null,
       change.at,
     );
   }
@@ -198,7 +202,16 @@ export function update(
   if (told) {
     const { cause, actor, at } = told;
     const attempt = before.attempt || null;
-    event(ctx, { at, actor, cause, task: id, attempt, from: before.state, to: before.state, data: null });
+    events.append(ctx, {
+      at,
+      actor,
+      cause,
+      task: id,
+      attempt,
+      from: before.state,
+      to: before.state,
+      data: null,
+    });
   }
   return after;
 }
@@ -217,32 +230,14 @@ export function remove(ctx: Context, id: number, by: { at: number; actor: string
   }
   ctx.run("delete from tasks where id = ?", id);
   ctx.run("delete from events where task_id = ?", id);
-  event(ctx, { ...by, cause: "delete", task: id, attempt: null, from: task.state, to: null, data: null });
+  events.append(ctx, {
+    ...by,
+    cause: "delete",
+    task: id,
+    attempt: null,
+    from: task.state,
+    to: null,
+    data: null,
+  });
   return task;
-}
-
-function event(
-  ctx: Context,
-  e: {
-    at: number;
-    actor: string;
-    cause: string;
-    task: number;
-    attempt: number | null;
-    from: string | null;
-    to: string | null;
-    data: Record<string, unknown> | null;
-  },
-): void {
-  ctx.run(
-    "insert into events (at, task_id, attempt, from_state, to_state, cause, actor, data) values (?, ?, ?, ?, ?, ?, ?, ?)",
-    e.at,
-    e.task,
-    e.attempt,
-    e.from,
-    e.to,
-    e.cause,
-    e.actor,
-    e.data === null ? null : JSON.stringify(e.data),
-  );
 }

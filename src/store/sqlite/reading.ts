@@ -1,12 +1,13 @@
 import { AgentctlError } from "../../core/errors.ts";
-import { openStates, type State, states, waitingStates } from "../../core/machine.ts";
+import { type State, states, waitingStates } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import type { Line, ListQuery } from "../store.ts";
 import type { Context } from "./context.ts";
-import { type Row, toQueue, toTask } from "./rows.ts";
+import { type Row, toTask } from "./rows.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const quoted = (names: readonly string[]) => names.map((name) => `'${name}'`).join(", ");
+/** Names as a list of SQL literals; they are words of ours, never input. */
+export const quoted = (names: readonly string[]) => names.map((name) => `'${name}'`).join(", ");
 
 /** The task that an id, a uuid or a name means: of a name the open task that bears it, else the one that ended last. */
 export function find(ctx: Context, ref: string | number): Task | undefined {
@@ -108,27 +109,4 @@ export function due(ctx: Context, now: number): { tasks: Task[]; next: number | 
     .map(toTask);
   const row = ctx.row("select min(wake_at) as next from tasks where wake_at > ?", now);
   return { tasks, next: (row?.next as number | null) ?? null };
-}
-
-export function queues(ctx: Context) {
-  const rows = ctx.rows(
-    `select name, slots, held_by,
-       (select count(*) from tasks where queue = name and state = 'working') as working,
-       (select count(*) from tasks where queue = name and state in (${quoted(waitingStates)})) as waiting
-     from queues order by name`,
-  );
-  return rows.map((row) => ({
-    ...toQueue(row),
-    working: row.working as number,
-    waiting: row.waiting as number,
-  }));
-}
-
-/** Open tasks that stand in `queue`. */
-export function openIn(ctx: Context, queue: string): number {
-  const row = ctx.row(
-    `select count(*) as n from tasks where queue = ? and ended_at is null and state in (${quoted(openStates)})`,
-    queue,
-  );
-  return row?.n as number;
 }

@@ -12,11 +12,13 @@ import type {
   UpdateOptions,
 } from "../store.ts";
 import { Context } from "./context.ts";
+import * as events from "./events.ts";
 import { type FaultPoint, GroupCommit, storeError } from "./group-commit.ts";
 import * as journal from "./journal.ts";
 import * as moves from "./moves.ts";
+import * as queues from "./queues.ts";
 import * as reading from "./reading.ts";
-import { toAttempt, toEvent } from "./rows.ts";
+import { toAttempt } from "./rows.ts";
 
 /** {@link Store} over one SQLite file. */
 export class SqliteStore implements Store {
@@ -29,7 +31,7 @@ export class SqliteStore implements Store {
   constructor(db: Database.Database, options: { fault: FaultPoint; keepCheckpoints: () => number }) {
     this.#ctx = new Context(db);
     this.#keep = options.keepCheckpoints;
-    this.#published = this.#last();
+    this.#published = events.last(this.#ctx);
     this.#commits = new GroupCommit(db, { fault: options.fault, committed: () => this.#publish() });
   }
 
@@ -52,10 +54,7 @@ export class SqliteStore implements Store {
   intend(intents: Parameters<Store["intend"]>[0], hold?: Parameters<Store["intend"]>[1]) {
     return this.#write("intend", () => {
       for (const { id, attempt, intent } of intents) this.#intend(id, attempt, intent);
-      if (!hold) return;
-      const names =
-        hold.queues === "all" ? reading.queues(this.#ctx).map((queue) => queue.name) : hold.queues;
-      for (const name of names) this.#hold(name, hold.by);
+      if (hold) queues.holdFor(this.#ctx, hold);
     });
   }
 
@@ -204,11 +203,11 @@ export class SqliteStore implements Store {
   }
 
   events(query: { after: number; task?: number; limit: number }) {
-    return this.#read(() => this.#eventsAfter(query));
+    return this.#read(() => events.after(this.#ctx, query));
   }
 
   lastEvent() {
-    return this.#read(() => this.#last());
+    return this.#read(() => events.last(this.#ctx));
   }
 
   onEvents(listener: (events: readonly TaskEvent[]) => void): void {
@@ -216,37 +215,23 @@ export class SqliteStore implements Store {
   }
 
   queues() {
-    return this.#read(() => reading.queues(this.#ctx));
+    return this.#read(() => queues.queues(this.#ctx));
   }
 
   setQueue(name: string, slots: number) {
-    return this.#write("set-queue", () => {
-      const changed = this.#ctx.run("update queues set slots = ? where name = ?", slots, name);
-      if (changed === 0)
-        this.#ctx.run("insert into queues (name, slots, held_by) values (?, ?, null)", name, slots);
-      return { created: changed === 0 };
-    });
+    return this.#write("set-queue", () => queues.set(this.#ctx, name, slots));
   }
 
   holdQueue(name: string, by: string | null) {
-    return this.#write("hold-queue", () => this.#hold(name, by));
+    return this.#write("hold-queue", () => queues.hold(this.#ctx, name, by));
   }
 
   releaseHeldBy(by: string) {
-    return this.#write("release-queues", () => {
-      this.#ctx.run("update queues set held_by = null where held_by = ?", by);
-    });
+    return this.#write("release-queues", () => queues.releaseHeldBy(this.#ctx, by));
   }
 
   removeQueue(name: string) {
-    return this.#write("remove-queue", () => {
-      this.#requireQueue(name);
-      const open = reading.openIn(this.#ctx, name);
-      const reason = name === "default" ? "the default queue stays" : `queue ${name} has ${open} open tasks`;
-      if (name === "default" || open > 0)
-        throw new AgentctlError("UnsupportedOperation", { queue: name, reason });
-      this.#ctx.run("delete from queues where name = ?", name);
-    });
+    return this.#write("remove-queue", () => queues.remove(this.#ctx, name));
   }
 
   delete(id: number, by: { at: number; actor: string }) {
@@ -295,42 +280,10 @@ export class SqliteStore implements Store {
     this.#ctx.write(task, { ...task, intent });
   }
 
-  #hold(name: string, by: string | null): boolean {
-    this.#requireQueue(name);
-    const sql =
-      by === null
-        ? "update queues set held_by = null where name = ? and held_by is not null"
-        : "update queues set held_by = ? where name = ? and (held_by is null or (? = 'user' and held_by <> 'user'))";
-    return this.#ctx.run(sql, ...(by === null ? [name] : [by, name, by])) > 0;
-  }
-
-  #requireQueue(name: string): void {
-    if (!this.#ctx.row("select 1 from queues where name = ?", name)) {
-      throw new AgentctlError("QueueNotFound", { queue: name });
-    }
-  }
-
-  #last(): number {
-    return (this.#ctx.row("select coalesce(max(seq), 0) as seq from events")?.seq as number | undefined) ?? 0;
-  }
-
-  #eventsAfter({ after, task, limit }: { after: number; task?: number; limit: number }): TaskEvent[] {
-    const rows =
-      task === undefined
-        ? this.#ctx.rows("select * from events where seq > ? order by seq limit ?", after, limit)
-        : this.#ctx.rows(
-            "select * from events where task_id = ? and seq > ? order by seq limit ?",
-            task,
-            after,
-            limit,
-          );
-    return rows.map(toEvent);
-  }
-
   #publish(): void {
-    const events = this.#eventsAfter({ after: this.#published, limit: 100_000 });
-    if (events.length === 0) return;
-    this.#published = events.at(-1)?.seq ?? this.#published;
-    for (const listener of this.#listeners) listener(events);
+    const written = events.after(this.#ctx, { after: this.#published, limit: -1 });
+    if (written.length === 0) return;
+    this.#published = written.at(-1)?.seq ?? this.#published;
+    for (const listener of this.#listeners) listener(written);
   }
 }

@@ -1,0 +1,65 @@
+import { accessSync, constants, statSync } from "node:fs";
+import type { Failure, Task } from "../core/task.ts";
+import type { StartRefusal } from "../runner/index.ts";
+import type { Engine } from "./engine.ts";
+import { givenEnvironment } from "./environment.ts";
+
+/** Why a task cannot be started, with the exit code that a shell would give. */
+export interface Refusal extends Failure {
+  exitCode: number;
+}
+
+/** The environment of a task that can be started, or why its program or module cannot, as far as can be known before. */
+export function prepareStart(
+  engine: Engine,
+  task: Task,
+): { env: Record<string, string> } | { refusal: Refusal } {
+  try {
+    const env = givenEnvironment(engine, task);
+    const refusal = task.module
+      ? cannotRun(task.module.path, task.cwd)
+      : refusalFor(engine.runner.cannotStart(task.argv as string[], task.cwd, env));
+    return refusal ? { refusal } : { env };
+  } catch (error) {
+    return { refusal: refusalOf(126, (error as Error).message) };
+  }
+}
+
+function refusalFor(refusal: StartRefusal | undefined): Refusal | null {
+  return refusal ? refusalOf(refusal.exitCode, refusal.message) : null;
+}
+
+function cannotRun(module: string, cwd: string): Refusal | null {
+  try {
+    if (!statSync(module).isFile()) return refusalOf(126, `${module} is no file`);
+    accessSync(module, constants.R_OK);
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    return refusalOf(
+      isMissing ? 127 : 126,
+      `${module}: ${isMissing ? "no such file" : (error as Error).message}`,
+    );
+  }
+  try {
+    accessSync(cwd, constants.X_OK);
+    return null;
+  } catch {
+    return refusalOf(126, `the working directory ${cwd} cannot be entered`);
+  }
+}
+
+function refusalOf(exitCode: number, message: string): Refusal {
+  return { name: "CannotStart", code: null, message, data: { exitCode }, exitCode };
+}
+
+/** A submitted task fails; a resumed one stays suspended, so that what it saved is not lost. */
+export async function refuse(engine: Engine, task: Task, { exitCode, ...error }: Refusal): Promise<void> {
+  const at = engine.clock.now();
+  const common = { id: task.id, attempt: task.attempt, at, cause: "cannot-start", actor: "daemon" };
+  if (task.state === "submitted") {
+    await engine.store.apply({ ...common, transition: "refuse", set: { error, exitCode } });
+  } else {
+    await engine.store.apply({ ...common, transition: "unresume", set: { error } });
+  }
+  engine.log.warn({ task: task.id, error: error.message }, "a task cannot be started");
+}

@@ -1,0 +1,161 @@
+/**
+ * Module hosts that are started ahead and wait, SDK and loader loaded, so that a start or a resume does not pay for
+ * Node's. A waiting host bears from its birth the token that becomes the attempt's; the assignment, with the
+ * host's pid, is durable before `attempt/hello` is answered with it. None waits before the first module has been run,
+ * and none is kept when nothing has run for a while.
+ */
+import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { ProcessId, Running } from "../runner/index.ts";
+import type { Engine } from "./engine.ts";
+import { type Deferred, deferred, type Live } from "./live.ts";
+
+/** A host that waits for a task. */
+export interface SpareHost {
+  token: string;
+  runKey: string;
+  /** Receives its output until a task's log is made of it. */
+  logFile: string;
+  running: Running;
+  program: ProcessId | null;
+  /** It said hello: all that takes time is behind it. */
+  isReady: boolean;
+  /** A task is about to be given to it. */
+  isTaken: boolean;
+  assigned: Deferred<Live>;
+}
+
+/** Nothing has run for so long: the waiting hosts give their memory back. */
+const IDLE_MS = 60_000;
+
+/**
+ * Variables that Node, V8, libc or the loader read once, at the start of a process: a task that sets one of them
+ * otherwise than the daemon has a host of its own.
+ */
+const READ_AT_START =
+  /^(NODE_.*|LD_.*|DYLD_.*|MALLOC_.*|GLIBC_.*|UV_.*|ICU_.*|OPENSSL_.*|SSL_.*|TSX_.*|ESBUILD_.*|TZ|LANG|LANGUAGE|LC_.*)$/;
+
+export class Hosts {
+  readonly #engine: Engine;
+  readonly #spares = new Map<string, SpareHost>();
+  #idle: NodeJS.Timeout | null = null;
+  #isStopped = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** A ready host for a task with this environment; undefined where one must be started for it. */
+  take(env: Record<string, string>): SpareHost | undefined {
+    if (!isOrdinary(env, this.#engine.baseEnv)) return undefined;
+    for (const spare of this.#spares.values()) {
+      if (!spare.isReady || spare.isTaken || !spare.program) continue;
+      if (this.#engine.runner.isGone(spare.running)) continue;
+      spare.isTaken = true;
+      return spare;
+    }
+    return undefined;
+  }
+
+  /** The task for which a host was taken did not begin. */
+  giveBack(spare: SpareHost): void {
+    spare.isTaken = false;
+  }
+
+  /** Tells a host that was taken what it is to run; from here on it is that attempt's process. */
+  assign(spare: SpareHost, live: Live): void {
+    this.#spares.delete(spare.token);
+    spare.assigned.resolve(live);
+  }
+
+  /** The attempt that the host with this token is assigned to, as soon as it is; undefined for any other token. */
+  assignmentOf(token: string): Promise<Live> | undefined {
+    const spare = this.#spares.get(token);
+    if (!spare) return undefined;
+    spare.isReady = true;
+    return spare.assigned.promise;
+  }
+
+  /** A module runs or has run just now: keeps as many hosts waiting as the settings say, for a while. */
+  refill(): void {
+    if (this.#isStopped || this.#engine.isStopping) return;
+    while (this.#spares.size < this.#engine.settings.hosts) this.#startOne();
+    if (this.#idle) clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.#whenIdle(), IDLE_MS);
+    this.#idle.unref();
+  }
+
+  /** Ends all waiting hosts. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#endAll();
+  }
+
+  #whenIdle(): void {
+    const isBusy = [...this.#engine.lives.values()].some((live) => live.isModule && !live.frozen);
+    if (isBusy) this.refill();
+    else void this.#endAll();
+  }
+
+  async #endAll(): Promise<void> {
+    if (this.#idle) clearTimeout(this.#idle);
+    const spares = [...this.#spares.values()];
+    this.#spares.clear();
+    await Promise.all(spares.map((spare) => this.#end(spare)));
+  }
+
+  async #end({ running, runKey, logFile }: SpareHost): Promise<void> {
+    await this.#engine.runner.terminate(running, { graceMs: 0 }).catch(() => {});
+    this.#engine.runner.forget(runKey);
+    rmSync(logFile, { force: true });
+  }
+
+  #startOne(): void {
+    const { places, baseEnv, runner } = this.#engine;
+    const token = randomBytes(24).toString("base64url");
+    const runKey = `host.${randomBytes(6).toString("hex")}`;
+    const logFile = join(places.run, `${runKey}.log`);
+    const running = runner.launch({
+      key: runKey,
+      token,
+      argv: [places.node, places.host],
+      cwd: places.home,
+      env: {
+        ...baseEnv,
+        AGENTCTL_HOME: places.home,
+        AGENTCTL_SOCKET: places.socket,
+        AGENTCTL_NODE: places.node,
+        AGENTCTL_TOKEN: token,
+      },
+      logFile,
+    });
+    const spare: SpareHost = {
+      token,
+      runKey,
+      logFile,
+      running,
+      program: null,
+      isReady: false,
+      isTaken: false,
+      assigned: deferred(),
+    };
+    this.#spares.set(token, spare);
+    running.started.then(
+      (program) => {
+        spare.program = program;
+      },
+      () => {},
+    );
+    void running.ended.then(() => {
+      if (this.#spares.delete(token)) void this.#end(spare);
+    });
+  }
+}
+
+function isOrdinary(env: Record<string, string>, base: Record<string, string>): boolean {
+  const names = new Set(
+    [...Object.keys(env), ...Object.keys(base)].filter((name) => READ_AT_START.test(name)),
+  );
+  return [...names].every((name) => env[name] === base[name]);
+}

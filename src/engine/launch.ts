@@ -1,0 +1,101 @@
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { asAgentctlError } from "../core/errors.ts";
+import type { Task } from "../core/task.ts";
+import type { Running } from "../runner/index.ts";
+import { daemonPause } from "./conclude.ts";
+import type { Engine } from "./engine.ts";
+import { environmentOf, foldersOf, logFile } from "./environment.ts";
+import { watchEnd } from "./finish.ts";
+import type { SpareHost } from "./hosts.ts";
+import type { Live } from "./live.ts";
+import { armTimeout } from "./timeout.ts";
+
+/** Gives an attempt that is durable already its process: a host that waited for it, or one of its own. */
+export async function launch(
+  engine: Engine,
+  task: Task,
+  live: Live,
+  given: Record<string, string>,
+  host?: SpareHost,
+): Promise<void> {
+  engine.track(live);
+  try {
+    await writeCheckpoint(engine, task);
+    const folders = foldersOf(engine, task.id);
+    mkdirSync(folders.work, { recursive: true, mode: 0o700 });
+    mkdirSync(folders.logs, { recursive: true, mode: 0o700 });
+    live.running = host ? takeOver(engine, live, host) : launchOwn(engine, task, live, given);
+  } catch (error) {
+    return await suspendUnstarted(engine, task, live, error);
+  }
+  engine.fault("start:after-launch");
+  if (!host) noteProcess(engine, live);
+  armTimeout(engine, live, task);
+  watchEnd(engine, live);
+  if (host) engine.hosts.assign(host, live);
+  if (live.isModule) engine.hosts.refill();
+}
+
+function launchOwn(engine: Engine, task: Task, live: Live, given: Record<string, string>): Running {
+  return engine.runner.launch({
+    key: live.runKey,
+    token: live.token,
+    argv: task.argv ?? [engine.places.node, engine.places.host],
+    cwd: task.kind === "module" ? engine.places.home : task.cwd,
+    env: environmentOf(engine, task, { n: live.attempt, token: live.token }, given),
+    logFile: logFile(engine, task.id, live.attempt),
+  });
+}
+
+/** What a waiting host writes has gone to a file of its own, which becomes the attempt's log. */
+function takeOver(engine: Engine, live: Live, host: SpareHost): Running {
+  renameSync(host.logFile, logFile(engine, live.taskId, live.attempt));
+  return host.running;
+}
+
+function noteProcess(engine: Engine, live: Live): void {
+  live.running?.started.then(
+    ({ pid, startTime }) => {
+      if (live.isEnding) return;
+      // What is lost of this is found again by the run files.
+      engine.store.noteAttempt(live.taskId, live.attempt, { pid, pidStart: startTime }).catch(() => {});
+    },
+    (error: Error) => {
+      live.startFailure = { name: "CannotStart", code: null, message: error.message, data: null };
+    },
+  );
+}
+
+/** Puts the newest checkpoint, where there is one, where AGENTCTL_CHECKPOINT points. Throws when it is corrupt. */
+async function writeCheckpoint(engine: Engine, task: Task): Promise<void> {
+  if (!task.checkpoint) return;
+  const { folder, checkpoint } = foldersOf(engine, task.id);
+  const data = await engine.store.checkpointData(task.id, task.checkpoint.seq);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writeFileSync(`${checkpoint}.new`, data, { mode: 0o600 });
+  renameSync(`${checkpoint}.new`, checkpoint);
+}
+
+/** Nothing was started: the checkpoint cannot be used, or a file cannot be written. */
+async function suspendUnstarted(engine: Engine, task: Task, live: Live, cause: unknown): Promise<void> {
+  engine.forget(live);
+  if (live.running) await engine.runner.terminate(live.running, { graceMs: 0 });
+  const error = asAgentctlError(cause);
+  const at = engine.clock.now();
+  const isCorrupt = error.name === "CheckpointCorrupt" || error.name === "CheckpointNotFound";
+  engine.log.warn({ task: task.id, error: error.message }, "a task could not be started");
+  const suspended = await engine.store.apply({
+    id: task.id,
+    transition: "suspend",
+    attempt: live.attempt,
+    at,
+    cause: isCorrupt ? "corrupt" : "lost",
+    actor: "daemon",
+    set: {
+      pause: daemonPause(isCorrupt ? "corrupt" : "lost", error.message, at),
+      error: { name: error.name, code: error.code, message: error.message, data: error.data },
+    },
+    end: { outcome: "failed", exitCode: null, signal: null, endedAt: at },
+  });
+  live.ended.resolve(suspended);
+}
