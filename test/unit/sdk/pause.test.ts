@@ -77,6 +77,21 @@ describe("a pause", () => {
     }
   });
 
+  it("begins no further try of a step that failed", async ({ attempts }) => {
+    const attempt = await attempts.next();
+    let tries = 0;
+    const failing = () => {
+      tries++;
+      throw new Error("down");
+    };
+    void attempt.task.step("fails", failing, { retries: 20 }).catch(() => {});
+    await until(() => tries === 1);
+    attempts.daemon.notify("attempt/pause", ask);
+    await until(() => attempt.hasLeft);
+    await until(() => [...attempt.session.traffic.flights].every(({ state }) => state === "parked"));
+    expect(tries).toBe(1);
+  });
+
   it("that fails is off: the calls go on as if nothing had happened", async ({ attempts }) => {
     const { task, session, hasLeft } = await attempts.next();
     attempts.daemon.answers.set("attempt/suspended", () => {
