@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, openSync, renameSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import { join } from "node:path";
 import guardScript from "./guard.sh";
 import { createHandle, type Handle } from "./handle.ts";
 import type { Processes } from "./processes.ts";
-import { endedWith, parseBirth, readBirth, readEnd, runFiles, writeWords } from "./run-files.ts";
+import { endedWith, GUARD_NAME, parseBirth, readBirth, readEnd, runFiles, writeWords } from "./run-files.ts";
 import type { LaunchSpec, ProcessId, Running } from "./types.ts";
 import { watch } from "./watch.ts";
 
@@ -15,21 +17,33 @@ export interface Supervision {
   processes: Processes;
   /** The programs' umask, octal. */
   umask: string;
+  /** The file of the guard's script. */
+  guard: string;
 }
 
-// Every guard carries its script in its arguments.
-const script = guardScript.replace(/^\s*#.*\n|^\s*\n|^ +/gm, "");
+/**
+ * Puts the guard's script where guards read it, and gives its path. The name follows from its content: an upgrade
+ * never changes the script under a guard that is still reading it.
+ */
+export function installGuard(runDir: string): string {
+  const hash = createHash("sha256").update(guardScript).digest("hex").slice(0, 8);
+  const file = join(runDir, `${GUARD_NAME}-${hash}.sh`);
+  if (existsSync(file)) return file;
+  writeFileSync(`${file}.new`, guardScript, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+  return file;
+}
 
 const CANNOT_START = 126;
 
-function spawnGuard(spec: LaunchSpec, { runDir, processes, umask }: Supervision): ChildProcess {
+function spawnGuard(spec: LaunchSpec, { runDir, processes, umask, guard }: Supervision): ChildProcess {
   const files = runFiles(runDir, spec.key);
   const words = writeWords(files, spec.env) ?? "";
   const unset = spec.env.PWD === undefined ? "PWD" : "";
   const log = openSync(spec.logFile, "a", 0o600);
   try {
     const parameters = [files.pid, files.exit, processes.bootId, umask, words, unset, "--", ...spec.argv];
-    return spawn("/bin/sh", ["-c", script, "agentctl-guard", ...parameters], {
+    return spawn("/bin/sh", [guard, ...parameters], {
       cwd: spec.cwd,
       // Node hands this one variable on by itself unless it is named.
       env: { ...spec.env, NODE_V8_COVERAGE: spec.env.NODE_V8_COVERAGE },

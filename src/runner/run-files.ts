@@ -96,8 +96,12 @@ export function writeWords(files: RunFiles, env: Record<string, string>): string
   return files.words;
 }
 
+/** The file of a guard's script begins so; by it `ps` shows what a guard is. */
+export const GUARD_NAME = "agentctl-guard";
+
 /** Whether this argv is that of the guard with these files. */
 export function isGuardOf(argv: string[], files: RunFiles): boolean {
   const name = basename(files.pid);
-  return argv.includes("agentctl-guard") && argv.some((word) => basename(word) === name);
+  const isGuard = argv.some((word) => basename(word).startsWith(GUARD_NAME));
+  return isGuard && argv.some((word) => basename(word) === name);
 }

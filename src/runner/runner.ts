@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { adopt } from "./adopt.ts";
 import { cannotStart } from "./cannot-start.ts";
 import { freezeTree, thawTree } from "./freeze.ts";
-import { launch, type Supervision } from "./launch.ts";
+import { installGuard, launch, type Supervision } from "./launch.ts";
 import { createProcesses } from "./processes.ts";
 import { runFiles } from "./run-files.ts";
 import { isAlive, isGuard, scanTree } from "./scan.ts";
@@ -21,7 +21,13 @@ export interface RunnerOptions {
 /** A runner whose attempts live on when it, or its process, is gone; another one on the same directory adopts them. */
 export function createRunner({ runDir, clock, umask = process.umask() }: RunnerOptions): Runner {
   const processes = createProcesses();
-  const supervision: Supervision = { runDir, clock, processes, umask: umask.toString(8).padStart(4, "0") };
+  const supervision: Supervision = {
+    runDir,
+    clock,
+    processes,
+    umask: umask.toString(8).padStart(4, "0"),
+    guard: installGuard(runDir),
+  };
 
   return {
     launch: (spec) => launch(spec, supervision),
