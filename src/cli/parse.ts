@@ -1,4 +1,4 @@
-import { type Command as Commander, type CommanderError, Option } from "commander";
+import type { Command as Commander, CommanderError } from "commander";
 import { AgentctlError } from "../core/errors.ts";
 import type { Context } from "./context.ts";
 import { type Command, longName, type OptionSpec, Refusal } from "./define.ts";
@@ -74,11 +74,15 @@ function checkCount(spec: Command, title: string, args: string[]): void {
 }
 
 function chosenValue(option: OptionSpec<unknown>, given: Record<string, unknown>): unknown {
-  const attribute = new Option(option.flags).attributeName();
-  const raw = given[attribute];
+  const raw = given[attributeOf(longName(option))];
   if (option.parse === null) return longName(option).startsWith("no-") ? raw === false : raw === true;
   if (option.isMany) return ((raw as string[] | undefined) ?? []).map((text) => read(option, text));
   return raw === undefined ? undefined : read(option, raw as string);
+}
+
+/** Where commander puts an option: `--no-wait` is `wait`, `--from-start` is `fromStart`. */
+function attributeOf(long: string): string {
+  return long.replace(/^no-/, "").replace(/-(\w)/g, (_, first: string) => first.toUpperCase());
 }
 
 function read(option: OptionSpec<unknown>, text: string): unknown {

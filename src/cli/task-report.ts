@@ -123,16 +123,21 @@ function stepLines({ steps = [] }: Detailed, now: number): string[] {
   });
 }
 
-/** Each pause is an event into `suspended`; what is known of it is in the event's data. */
-function pauseLines({ events = [] }: Detailed, now: number): string[] {
-  return events
-    .filter(({ to }) => to === "suspended")
-    .map(({ at, cause, actor, data }) => {
-      const known = ["mode", "outcome", "reason", "step", "checkpoint"].flatMap((key) =>
-        data?.[key] === undefined || data[key] === null ? [] : [`${key} ${oneLine(String(data[key]))}`],
-      );
-      return [whenText(at, now), cause, `by ${oneLine(actor)}`, known.join(", ")].filter(Boolean).join("  ");
-    });
+/** Each pause is an event into `suspended`; the rest is known from its attempt, the journal, and the last pause. */
+function pauseLines({ events = [], attempts = [], steps = [], pause }: Detailed, now: number): string[] {
+  const pauses = events.filter(({ to }) => to === "suspended");
+  return pauses.map(({ at, cause, actor, attempt }, index) => {
+    const isLast = index === pauses.length - 1;
+    const ended = attempts.find(({ n, endedAt }) => n === attempt && endedAt !== null && endedAt <= at);
+    const outcome = isLast ? pause?.outcome : (ended?.outcome ?? "frozen");
+    const step = steps.filter(({ endedAt }) => endedAt <= at).at(-1);
+    const facts = [
+      outcome ?? "",
+      step ? `after step ${JSON.stringify(oneLine(step.name))}` : "",
+      isLast && pause?.reason ? oneLine(pause.reason) : "",
+    ].filter((fact) => fact !== "");
+    return [whenText(at, now), `${cause} by ${oneLine(actor)}`, facts.join(", ")].join("  ").trimEnd();
+  });
 }
 
 function eventLines({ events = [] }: Detailed, now: number): string[] {

@@ -70,7 +70,7 @@ export function pauseText({ pause, checkpoint }: TaskJson, now: number): string 
   const facts = [
     pause.outcome ?? "",
     pause.outcome !== "frozen" && checkpoint ? `checkpoint ${checkpoint.seq}` : "",
-    pause.reason ? oneLine(pause.reason) : "",
+    pause.reason && pause.cause !== "shutdown" ? oneLine(pause.reason) : "",
     pause.until ? `resumes ${untilText(pause.until, now)}` : "",
   ].filter((fact) => fact !== "");
   const cause = causes[pause.cause] ?? pause.cause;
@@ -92,10 +92,16 @@ export function progressText({ progress }: TaskJson): string {
   return message ? `${count} ${oneLine(message)}` : count;
 }
 
-/** How a task ended, or an empty text for one that completed. */
+/** How a task ended, beyond its state; empty for one that completed. */
 export function endText({ state, exitCode, signal, error }: TaskJson): string {
-  if (state === "completed") return "";
+  if (state === "completed" || error?.message === state) return "";
   if (error) return oneLine(block(error.message).split("\n")[0] ?? "");
   if (signal) return `ended by ${signal}`;
   return state === "failed" && exitCode !== null ? `exit code ${exitCode}` : "";
+}
+
+/** A task that has ended, in a line. */
+export function endLine(task: TaskJson): string {
+  const end = endText(task);
+  return `task ${task.id} ${task.state}${end === "" ? "" : `: ${end}`}`;
 }

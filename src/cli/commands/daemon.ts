@@ -87,7 +87,10 @@ const run = command({
   args: [],
   options: { hold: holdOption },
   examples: [["daemon run", "until SIGTERM, which pauses every task at work"]],
-  run: (_context, _args, { hold }) => runDaemonHere(hold),
+  async run(_context, _args, { hold }) {
+    await runDaemonHere(hold);
+    return 0;
+  },
 });
 
 const logs = command({

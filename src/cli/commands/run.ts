@@ -8,7 +8,7 @@ import { LogTail } from "../log-tail.ts";
 import { withDaemon } from "../session.ts";
 import { isModule, type RunValues, runOptions, submissionOf } from "../submission.ts";
 import { exitCodeOf } from "../task-result.ts";
-import { endText } from "../task-text.ts";
+import { endLine } from "../task-text.ts";
 import { usage } from "../usage.ts";
 
 export const run = command({
@@ -64,8 +64,7 @@ async function attended(context: Context, task: TaskJson, given: RunValues): Pro
   const last = seen.get(id);
   if (!last || !("state" in last)) return await unseen(context, last, left);
   if (out.json) out.data(last);
-  else if (left === undefined && last.state !== "completed")
-    out.note(`task ${id} ${last.state}: ${endText(last)}`);
+  else if (left === undefined && last.state !== "completed") out.note(endLine(last));
   return left ?? exitCodeOf(last);
 }
 

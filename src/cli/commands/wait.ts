@@ -11,7 +11,7 @@ import { duration, state } from "../option-values.ts";
 import { type Selection, selectionOf, selectorOptions, tasksArgument } from "../selection.ts";
 import { withDaemon } from "../session.ts";
 import { exitCodeOf, hasEnded } from "../task-result.ts";
-import { endText } from "../task-text.ts";
+import { endLine } from "../task-text.ts";
 
 const options = {
   ...selectorOptions,
@@ -51,7 +51,7 @@ export const wait = command({
       isOver: (task) => hasEnded(task) || given.until.includes(task.state),
       isEnough: (task) => given.failFast && !isDone(task, given),
       exitOnPause: given.exitOnPause,
-      comeBack: `agentctl wait ${ids.length > 0 ? ids.join(" ") : "<tasks>"}`,
+      comeBack: waited.length > 10 ? "agentctl list" : `agentctl wait ${waited.join(" ")}`,
       ...(given.timeout === undefined ? {} : { timeoutMs: given.timeout }),
     });
     if (attended.left === OWN_FAILURE) return OWN_FAILURE;
@@ -101,6 +101,5 @@ function answerFor(last: TaskJson | AgentctlError, id: number | string, given: W
 async function say({ out }: Context, { ok, task, error }: Answer, isOneOfMany: boolean): Promise<void> {
   if (error) return await printFailure(error, out);
   if (!task || (ok && !isOneOfMany) || !(ok || hasEnded(task))) return;
-  const end = endText(task);
-  out.note(`task ${task.id} ${task.state}${end === "" ? "" : `: ${end}`}`);
+  out.note(endLine(task));
 }
