@@ -8,8 +8,8 @@ import { toQueue } from "./rows.ts";
 export function queues(ctx: Context) {
   const rows = ctx.rows(
     `select name, slots, held_by,
-       (select count(*) from tasks where queue = name and state = 'working') as working,
-       (select count(*) from tasks where queue = name and state in (${quoted(waitingStates)})) as waiting
+       (select count(*) from tasks where queue = queues.name and state = 'working') as working,
+       (select count(*) from tasks where queue = queues.name and state in (${quoted(waitingStates)})) as waiting
      from queues order by name`,
   );
   return rows.map((row) => ({

@@ -75,7 +75,7 @@ export function counts(ctx: Context): Record<State, number> {
 /** For each queue that is not held its free slots and the tasks that could take them, by priority, then by age. */
 export function lines(ctx: Context, now: number, perQueue: number): Line[] {
   const open = ctx.rows(
-    `select name, slots - (select count(*) from tasks where queue = name and state = 'working') as free
+    `select name, slots - (select count(*) from tasks where queue = queues.name and state = 'working') as free
      from queues where held_by is null`,
   );
   return open

@@ -1,0 +1,88 @@
+/** What the stories of this folder have in common: small modules and programs, and what they leave behind. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { expect } from "vitest";
+import { type Home, type LiveProcess, processes, until } from "../harness/index.ts";
+
+/** A task module with this body; `note` adds a line to the file `notes`, `gate` waits until the file is there. */
+export function taskModule(body: string): string {
+  return `
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { defineTask } from "agentctl";
+const note = (line: unknown) => appendFileSync("notes", line + "\\n");
+const gate = async (name: string) => { while (!existsSync(name)) await delay(5); };
+export default defineTask<any, any, any>(async (task, input) => {
+${body}
+});
+`;
+}
+
+/** Twelve steps, each a line in `notes`; the one that the input names waits for the file `go`. */
+export const twelveSteps = taskModule(`
+  for (let n = 1; n <= 12; n++)
+    await task.step("step " + n, async () => {
+      note(n);
+      if (n === input) await gate("go");
+    });
+  return "done";
+`);
+
+/** A program that writes the lines of `ticks` until the file `go` is there, and ends with code 7. */
+export const ticking = "while [ ! -e go ]; do echo tick >> ticks; sleep 0.02; done; exit 7";
+
+/** "1" to "n", as the steps leave them. */
+export function upTo(n: number): string[] {
+  return Array.from({ length: n }, (_, at) => `${at + 1}`);
+}
+
+/** The lines that were left in a file; none where there is no file. */
+export function notes(home: Home, file = "notes"): string[] {
+  const path = home.file(file);
+  return existsSync(path) ? readFileSync(path, "utf8").split("\n").slice(0, -1) : [];
+}
+
+/** Waits until so many lines are there. */
+export async function noted(home: Home, count: number, file = "notes"): Promise<void> {
+  await until(() => notes(home, file).length >= count, { message: `${count} lines in ${file}` });
+}
+
+/** Lets a `gate` pass. */
+export function open(home: Home, name = "go"): void {
+  writeFileSync(home.file(name), "");
+}
+
+/** The states that the task has been in, and is in. */
+export async function history(home: Home, id: number): Promise<string[]> {
+  const { events } = await home.json("show", `${id}`);
+  return events.flatMap(({ to }: { to: string | null }) => to ?? []);
+}
+
+/** The pid of the task's program, as soon as it is known. */
+export async function pidOf(home: Home, id: number): Promise<number> {
+  return await until(async () => (await home.task(id)).pid as number | null, { message: `the pid of ${id}` });
+}
+
+/** Another task runs from its beginning to its end: time enough for what should not happen. */
+export async function meanwhile(home: Home, seconds = 0.3): Promise<void> {
+  await home.cli("queue", "set", "meanwhile", "--slots", "1");
+  const { code } = await home.cli("run", "--wait", "--queue", "meanwhile", "sleep", `${seconds}`);
+  expect(code).toBe(0);
+}
+
+/** The processes of this home whose command line has this in it. */
+export function running(home: Home, what: string): LiveProcess[] {
+  return processes(home.root).filter(({ command }) => command.includes(what));
+}
+
+/** A queue in which one task works at a time. */
+export async function oneSlot(home: Home): Promise<string> {
+  await home.cli("queue", "set", "one", "--slots", "1");
+  return "one";
+}
+
+/** What a command for several tasks answers for each with `--json`. */
+export interface Answer {
+  ok: boolean;
+  changed: boolean;
+  error?: { name: string };
+}
