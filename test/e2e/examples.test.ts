@@ -1,0 +1,217 @@
+/** The examples, as a user runs them: from the root of this repository, on its own sources. */
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, expect, onTestFinished } from "vitest";
+import { type Home, it, until } from "../harness/index.ts";
+
+const root = join(import.meta.dirname, "../..");
+const here = { cwd: root };
+const engine = readdirSync(join(root, "src/engine"))
+  .filter((name) => name.endsWith(".ts"))
+  .sort();
+
+/** Waits for the task to have done so much, pauses it, and gives what it had printed then. */
+async function pauseAfter(home: Home, id: number, count: number): Promise<string> {
+  const printed = async () => (await home.cli("logs", `${id}`)).stdout;
+  const isThere = async () => (await printed()).split("\n").length > count && (await home.task(id));
+  expect(await until(isThere, { message: `${count} lines of task ${id}` })).toMatchObject({
+    state: "working",
+  });
+  expect(await home.cli("pause", `${id}`)).toMatchObject({ code: 0 });
+  expect(await home.task(id)).toMatchObject({
+    state: "suspended",
+    pause: { outcome: "cooperative" },
+    pid: null,
+  });
+  return await printed();
+}
+
+/** Resumes the task, and gives all that it has printed when it has completed. */
+async function resumeToEnd(home: Home, id: number): Promise<string> {
+  expect(await home.cli("resume", `${id}`)).toMatchObject({ code: 0 });
+  expect(await home.cli("wait", `${id}`)).toMatchObject({ code: 0 });
+  expect(await home.task(id)).toMatchObject({ state: "completed", attempt: 2 });
+  return (await home.cli("logs", `${id}`)).stdout;
+}
+
+describe("survey.ts", () => {
+  it("is followed to its end and leaves a report", async ({ home }) => {
+    const input = JSON.stringify({ path: "src/engine", delayMs: 0 });
+    const run = await home.cli("run", "--follow", "examples/survey.ts", "--input", input, here);
+    expect(run).toMatchObject({ code: 0, stderr: "task 1\n" });
+    const lines = engine.flatMap((name) => linesOf(`src/engine/${name}`)).length;
+    expect(run.stdout).toContain(`\n${engine.length} files, ${lines} lines, `);
+    expect((await home.task(1)).result).toMatchObject({ files: engine.length, lines, report: "survey.md" });
+    const report = await home.cli("artifact", "get", "1", "survey.md");
+    expect(report.stdout).toContain(`# Survey of src/engine\n\n${engine.length} files, ${lines} lines, `);
+    expect(report.stdout).toContain(`| pause.ts | ${linesOf("src/engine/pause.ts").length} | `);
+  });
+
+  it("reads no file again after a pause", async ({ home }) => {
+    const input = JSON.stringify({ path: "src/engine" });
+    const id = await home.run("examples/survey.ts", "--input", input, here);
+    const before = await pauseAfter(home, id, 3);
+    const all = await resumeToEnd(home, id);
+    expect(all.startsWith(before)).toBe(true);
+    const read = all.split("\n").flatMap((line) => /^ *\d+\/\d+ +(\S+)/.exec(line)?.[1] ?? []);
+    expect(read).toEqual(engine);
+  });
+});
+
+describe("words.sh", () => {
+  const files = engine.map((name) => `src/engine/${name}`);
+
+  it("goes on from its checkpoint and counts every file once", async ({ home }) => {
+    const id = await home.run("-e", "DELAY=0.1", "examples/words.sh", ...files, here);
+    const before = await pauseAfter(home, id, 2);
+    const counted = before.trimEnd().split("\n").length;
+    expect(await home.json("checkpoint", "list", `${id}`)).toMatchObject([
+      { label: "start" },
+      { label: "pause" },
+    ]);
+    const all = await resumeToEnd(home, id);
+    expect(all).toContain(`going on after ${counted} of ${files.length} files\n`);
+    const words = files.map((file) => read(file).split(/\s+/).filter(Boolean).length);
+    const total = words.reduce((sum, count) => sum + count, 0);
+    expect(all.trimEnd().split("\n").at(-1)).toBe(`${total} words in ${files.length} files`);
+  });
+});
+
+describe("duplicates.py", () => {
+  it("is asked on the socket, saves, and goes on to the same result", async ({ home }) => {
+    const id = await home.run("examples/duplicates.py", "src/engine", "0.05", here);
+    const before = await pauseAfter(home, id, 3);
+    const done = before.trimEnd().split("\n").length;
+    const saved = JSON.parse((await home.cli("checkpoint", "get", `${id}`)).stdout);
+    expect(saved).toMatchObject({ next: done });
+    const all = await resumeToEnd(home, id);
+    expect(all.slice(before.length).split("\n")[0]).toBe(`going on after ${done} of ${engine.length} files`);
+    const hashed = all.split("\n").flatMap((line) => /^[0-9a-f]{12} src\/engine\/(.*)/.exec(line)?.[1] ?? []);
+    expect(hashed).toEqual(engine);
+  });
+
+  it("finds files with the same content", async ({ home }) => {
+    for (const [name, text] of Object.entries({ a: "one", b: "two", c: "one" }))
+      home.module(text, `tree/${name}`);
+    const { code, stdout } = await home.cli("run", "-f", join(root, "examples/duplicates.py"), "tree");
+    expect({ code, last: stdout.trimEnd().split("\n").slice(-2) }).toEqual({
+      code: 0,
+      last: ["the same: tree/a tree/c", "3 files, 1 groups with the same content"],
+    });
+  });
+});
+
+describe("agent.ts", () => {
+  it("asks the model once for each turn, also when it is paused in the middle of one", async ({ home }) => {
+    const model = await startModel();
+    home.env.OPENAI_BASE_URL = `${model.url}/v1`;
+    home.env.OPENAI_API_KEY = "a key";
+    const input = JSON.stringify({ goal: "Which library parses arguments?", model: "small", root });
+    const id = await home.run("examples/agent.ts", "--input", input, here);
+    await until(() => model.requests.length === 2, { message: "the second question" });
+    const pausing = home.cli("pause", `${id}`);
+    await until(async () => (await details(home, id)).activity.doing, { message: "the request to pause" });
+    model.answer();
+    expect(await pausing).toMatchObject({ code: 0 });
+    expect((await details(home, id)).steps.map(({ name }) => name)).toEqual([
+      "turn 1: model",
+      "turn 1: list_files",
+      "turn 2: model",
+    ]);
+    expect(await home.cli("send", `${id}`, "Answer in one word.")).toMatchObject({ code: 0 });
+    expect(model.requests).toHaveLength(2);
+
+    const printed = await resumeToEnd(home, id);
+    expect((await home.task(id)).result).toBe("commander");
+    expect(printed.match(/→ \w+/g)).toEqual(["→ list_files", "→ read_file", "→ write_note"]);
+    expect((await home.cli("artifact", "get", `${id}`)).stdout).toBe("It is **commander**.");
+    expect(model.requests.map(({ messages }) => messages.map(({ role }) => role[0]).join(""))).toEqual([
+      "su",
+      "suat",
+      "suatatu",
+      "suatatuat",
+    ]);
+    expect(model.requests.at(-1)?.messages[5]?.content).toBe(read("package.json"));
+    expect(model.keys).toEqual(new Set(["Bearer a key"]));
+  });
+});
+
+interface Details {
+  steps: { name: string }[];
+  activity: { doing: string | null };
+}
+
+async function details(home: Home, id: number): Promise<Details> {
+  return (await home.rpc("tasks/get", { id, details: true })).task;
+}
+
+function read(path: string): string {
+  return readFileSync(join(root, path), "utf8");
+}
+
+function linesOf(path: string): string[] {
+  return read(path).trimEnd().split("\n");
+}
+
+interface ChatRequest {
+  messages: { role: string; content: string }[];
+}
+
+/** What the model says, turn by turn: three calls of tools, then words. */
+const turns = [
+  call("list_files", { path: "." }),
+  call("read_file", { path: "package.json" }),
+  call("write_note", { name: "note.md", text: "It is **commander**." }),
+  { content: "commander" },
+];
+
+function call(name: string, given: Record<string, string>) {
+  return { tool: { name, arguments: JSON.stringify(given) } };
+}
+
+/**
+ * An endpoint that streams answers as OpenAI's does, in many small pieces. The second answer waits for `answer`. It
+ * tells the turns apart by the tool messages that it is sent.
+ */
+async function startModel() {
+  const requests: ChatRequest[] = [];
+  const keys = new Set<string | undefined>();
+  let answer = () => {};
+  const asked = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const server: Server = createServer(async (request, response) => {
+    let body = "";
+    for await (const bytes of request) body += bytes;
+    const question: ChatRequest = JSON.parse(body);
+    requests.push(question);
+    keys.add(request.headers.authorization);
+    const turn = question.messages.filter(({ role }) => role === "tool").length;
+    if (turn === 1) await asked;
+    stream(response, turns[turn] ?? { content: "?" });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests, keys, answer };
+}
+
+type Turn = { content: string } | { tool: { name: string; arguments: string } };
+
+function stream(response: ServerResponse, turn: Turn): void {
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  const send = (delta: object, finish_reason: string | null = null) =>
+    response.write(`data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason }] })}\n\n`);
+  if ("content" in turn) for (const letter of turn.content) send({ content: letter });
+  else {
+    const { name, arguments: given } = turn.tool;
+    send({ tool_calls: [{ index: 0, id: `call ${name}`, function: { name, arguments: "" } }] });
+    for (const letter of given) send({ tool_calls: [{ index: 0, function: { arguments: letter } }] });
+  }
+  send({}, "content" in turn ? "stop" : "tool_calls");
+  response.end("data: [DONE]\n\n");
+}
