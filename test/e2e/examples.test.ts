@@ -2,19 +2,19 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished } from "vitest";
 import { type Home, it, until } from "../harness/index.ts";
 
 const root = join(import.meta.dirname, "../..");
 const here = { cwd: root };
-const engine = readdirSync(join(root, "src/engine"))
-  .filter((name) => name.endsWith(".ts"))
-  .sort();
+/** A folder of a few files, each of which takes a quarter of a second where a test is to pause in between. */
+const folder = "src/client";
+const names = readdirSync(join(root, folder)).sort();
 
 /** Waits for the task to have done so much, pauses it, and gives what it had printed then. */
 async function pauseAfter(home: Home, id: number, count: number): Promise<string> {
-  const printed = async () => (await home.cli("logs", `${id}`)).stdout;
+  const printed = async () => read((await home.rpc("logs/path", { id })).logs[0].path);
   const isThere = async () => (await printed()).split("\n").length > count && (await home.task(id));
   expect(await until(isThere, { message: `${count} lines of task ${id}` })).toMatchObject({
     state: "working",
@@ -38,33 +38,33 @@ async function resumeToEnd(home: Home, id: number): Promise<string> {
 
 describe("survey.ts", () => {
   it("is followed to its end and leaves a report", async ({ home }) => {
-    const input = JSON.stringify({ path: "src/engine", delayMs: 0 });
+    const input = JSON.stringify({ path: folder, delayMs: 0 });
     const run = await home.cli("run", "--follow", "examples/survey.ts", "--input", input, here);
     expect(run).toMatchObject({ code: 0, stderr: "task 1\n" });
-    const lines = engine.flatMap((name) => linesOf(`src/engine/${name}`)).length;
-    expect(run.stdout).toContain(`\n${engine.length} files, ${lines} lines, `);
-    expect((await home.task(1)).result).toMatchObject({ files: engine.length, lines, report: "survey.md" });
+    const lines = names.flatMap((name) => linesOf(`${folder}/${name}`)).length;
+    expect(run.stdout).toContain(`\n${names.length} files, ${lines} lines, `);
+    expect((await home.task(1)).result).toMatchObject({ files: names.length, lines, report: "survey.md" });
     const report = await home.cli("artifact", "get", "1", "survey.md");
-    expect(report.stdout).toContain(`# Survey of src/engine\n\n${engine.length} files, ${lines} lines, `);
-    expect(report.stdout).toContain(`| pause.ts | ${linesOf("src/engine/pause.ts").length} | `);
+    expect(report.stdout).toContain(`# Survey of src/client\n\n${names.length} files, ${lines} lines, `);
+    expect(report.stdout).toContain(`| start.ts | ${linesOf("src/client/start.ts").length} | `);
   });
 
   it("reads no file again after a pause", async ({ home }) => {
-    const input = JSON.stringify({ path: "src/engine" });
+    const input = JSON.stringify({ path: folder, delayMs: 250 });
     const id = await home.run("examples/survey.ts", "--input", input, here);
-    const before = await pauseAfter(home, id, 3);
+    const before = await pauseAfter(home, id, 2);
     const all = await resumeToEnd(home, id);
     expect(all.startsWith(before)).toBe(true);
     const read = all.split("\n").flatMap((line) => /^ *\d+\/\d+ +(\S+)/.exec(line)?.[1] ?? []);
-    expect(read).toEqual(engine);
+    expect(read).toEqual(names);
   });
 });
 
 describe("words.sh", () => {
-  const files = engine.map((name) => `src/engine/${name}`);
+  const files = names.map((name) => `${folder}/${name}`);
 
   it("goes on from its checkpoint and counts every file once", async ({ home }) => {
-    const id = await home.run("-e", "DELAY=0.1", "examples/words.sh", ...files, here);
+    const id = await home.run("-e", "DELAY=0.25", "examples/words.sh", ...files, here);
     const before = await pauseAfter(home, id, 2);
     const counted = before.trimEnd().split("\n").length;
     expect(await home.json("checkpoint", "list", `${id}`)).toMatchObject([
@@ -81,15 +81,15 @@ describe("words.sh", () => {
 
 describe("duplicates.py", () => {
   it("is asked on the socket, saves, and goes on to the same result", async ({ home }) => {
-    const id = await home.run("examples/duplicates.py", "src/engine", "0.05", here);
-    const before = await pauseAfter(home, id, 3);
+    const id = await home.run("examples/duplicates.py", folder, "0.25", here);
+    const before = await pauseAfter(home, id, 2);
     const done = before.trimEnd().split("\n").length;
     const saved = JSON.parse((await home.cli("checkpoint", "get", `${id}`)).stdout);
     expect(saved).toMatchObject({ next: done });
     const all = await resumeToEnd(home, id);
-    expect(all.slice(before.length).split("\n")[0]).toBe(`going on after ${done} of ${engine.length} files`);
-    const hashed = all.split("\n").flatMap((line) => /^[0-9a-f]{12} src\/engine\/(.*)/.exec(line)?.[1] ?? []);
-    expect(hashed).toEqual(engine);
+    expect(all.slice(before.length).split("\n")[0]).toBe(`going on after ${done} of ${names.length} files`);
+    const hashed = all.split("\n").flatMap((line) => /^[0-9a-f]{12} src\/client\/(.*)/.exec(line)?.[1] ?? []);
+    expect(hashed).toEqual(names);
   });
 
   it("finds files with the same content", async ({ home }) => {
@@ -148,7 +148,7 @@ async function details(home: Home, id: number): Promise<Details> {
 }
 
 function read(path: string): string {
-  return readFileSync(join(root, path), "utf8");
+  return readFileSync(resolve(root, path), "utf8");
 }
 
 function linesOf(path: string): string[] {
