@@ -4,7 +4,10 @@
  * bug and becomes `InternalError`.
  */
 
-/** Facts of a failure; `id`, `state` and `allowed` are there for every error about a task. */
+/**
+ * Facts of a failure; `id`, `state` and `allowed` are there for every error about a task. On the wire `name` and `hint`
+ * are the error's own, so no other fact bears these names.
+ */
 export type ErrorData = Record<string, unknown>;
 
 interface Row {
@@ -124,7 +127,7 @@ const catalogue = {
     code: -32027,
     exit: 2,
     message: (d) =>
-      `several open tasks are named ${JSON.stringify(d.name)}: ${(d.candidates as number[]).join(", ")}`,
+      `several open tasks are named ${JSON.stringify(d.ref)}: ${(d.candidates as number[]).join(", ")}`,
     hint: () => "use the id",
   },
   JournalMismatch: {

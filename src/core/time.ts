@@ -38,12 +38,19 @@ export function parseTime(text: string, now: number): number | undefined {
   if (duration !== undefined) return now + duration;
   const clock = /^(\d{1,2}):(\d{2})$/.exec(trimmed);
   if (clock) return nextTimeOfDay(Number(clock[1]), Number(clock[2]), now);
-  if (!/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/.test(trimmed))
-    return undefined;
+  const date = /^(\d{4})-(\d{2})-(\d{2})([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/.exec(
+    trimmed,
+  );
+  if (!date || Number(date[3]) > daysIn(Number(date[1]), Number(date[2]))) return undefined;
   // A bare date is UTC for Date.parse; with a time of day it is local, as the contract wants.
   const local = trimmed.length === 10 ? `${trimmed}T00:00` : trimmed.replace(" ", "T");
   const at = Date.parse(local);
   return Number.isNaN(at) ? undefined : at;
+}
+
+/** Date.parse takes the 30th of February for the 2nd of March. */
+function daysIn(year: number, month: number): number {
+  return new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
 
 function nextTimeOfDay(hours: number, minutes: number, now: number): number | undefined {

@@ -21,7 +21,7 @@ export function find(ctx: Context, ref: string | number): Task | undefined {
   }
   const open = ctx.rows("select * from tasks where name = ? and ended_at is null order by id", ref);
   if (open.length > 1) {
-    throw new AgentctlError("AmbiguousName", { name: ref, candidates: open.map((row) => row.id) });
+    throw new AgentctlError("AmbiguousName", { ref, candidates: open.map((row) => row.id) });
   }
   return (
     one(open[0]) ??

@@ -1,0 +1,141 @@
+import { describe, expect, test } from "vitest";
+import { AgentctlError, asAgentctlError, type ErrorName, errorRows } from "../../../src/core/errors.ts";
+
+/** What programs rely on: the documented codes, with the exit code of the command line. */
+const documented: [code: number, name: ErrorName, exit: number][] = [
+  [-32700, "ParseError", 2],
+  [-32600, "InvalidRequest", 2],
+  [-32601, "MethodNotFound", 2],
+  [-32602, "InvalidParams", 2],
+  [-32603, "InternalError", 70],
+  [-32001, "TaskNotFound", 3],
+  [-32002, "TaskNotCancelable", 4],
+  [-32004, "UnsupportedOperation", 4],
+  [-32008, "TaskImmutable", 4],
+  [-32016, "TaskNotPausable", 4],
+  [-32017, "TaskNotResumable", 4],
+  [-32018, "CheckpointCorrupt", 4],
+  [-32019, "CheckpointTooLarge", 1],
+  [-32022, "StaleAttempt", 4],
+  [-32023, "QueueNotFound", 3],
+  [-32024, "QueueFull", 4],
+  [-32025, "StoreUnavailable", 6],
+  [-32026, "CheckpointNotFound", 3],
+  [-32027, "AmbiguousName", 2],
+  [-32028, "JournalMismatch", 4],
+];
+
+/** Beside the documented ones: what a command meets before or beside the socket. */
+const own: [code: number, name: ErrorName, exit: number][] = [
+  [-32029, "ArtifactNotFound", 3],
+  [-32030, "VersionMismatch", 5],
+  [-32031, "DaemonUnreachable", 5],
+  [-32032, "HomeRefused", 5],
+];
+
+const facts = {
+  id: 7,
+  state: "working",
+  seq: 3,
+  good: 2,
+  size: 9,
+  limit: 8,
+  attempt: 2,
+  queue: "gpu",
+  ref: "nightly",
+  candidates: [3, 4],
+  reason: "the reason",
+  field: "name",
+  method: "tasks/fly",
+  expected: "a",
+  found: "b",
+  home: "/h",
+  daemon: "1",
+  client: "2",
+};
+
+test("the catalogue is the documented one and four of its own", () => {
+  const rows = errorRows.map(({ code, name, exit }) => [code, name, exit]);
+  expect(rows).toEqual([...documented, ...own]);
+});
+
+test("no code means two things", () => {
+  expect(new Set(errorRows.map(({ code }) => code)).size).toBe(errorRows.length);
+});
+
+describe.each(errorRows.map(({ name }) => name))("%s", (name) => {
+  test("says what happened in one line, without a hole", () => {
+    const { message } = new AgentctlError(name, facts);
+    expect(message).toMatch(/^[^\n]{8,}$/);
+    expect(message).not.toMatch(/undefined|null|\[object|!|please/i);
+  });
+
+  test("crosses the socket and is the same", () => {
+    const sent = new AgentctlError(name, facts);
+    const arrived = AgentctlError.fromWire(JSON.parse(JSON.stringify(sent.toWire())));
+    const { code, message, data, hint, exitCode } = sent;
+    expect({ ...arrived }).toEqual({ name, code, data, hint, exitCode });
+    expect(arrived.message).toBe(message);
+  });
+});
+
+test("the wire has name and hint beside the facts", () => {
+  expect(new AgentctlError("TaskNotFound", { id: 7 }).toWire()).toEqual({
+    code: -32001,
+    message: 'no task "7"',
+    data: { id: 7, name: "TaskNotFound", hint: "agentctl list --all" },
+  });
+});
+
+test("an error of a newer daemon is known by its code, an unknown one is InternalError", () => {
+  const known = AgentctlError.fromWire({ code: -32001, message: "gone", data: { name: "TaskVanished" } });
+  const unknown = AgentctlError.fromWire({ code: -1, message: "what" });
+  expect([known.name, known.message, unknown.name, unknown.message]).toEqual([
+    "TaskNotFound",
+    "gone",
+    "InternalError",
+    "what",
+  ]);
+});
+
+test("an expected failure stays as it is, anything else is a bug with its cause", () => {
+  const expected = new AgentctlError("QueueNotFound", { queue: "gpu" });
+  const bug = new TypeError("x is not a function");
+  expect(asAgentctlError(expected)).toBe(expected);
+  expect(asAgentctlError(bug)).toMatchObject({ name: "InternalError", exitCode: 70, cause: bug });
+  expect(asAgentctlError("text").message).toContain("text");
+});
+
+describe("a state that forbids it names the command that helps", () => {
+  const hint = (name: ErrorName, state: string) => new AgentctlError(name, { id: 7, state }).hint;
+
+  test.each([
+    ["submitted", "agentctl hold 7 keeps it from being started"],
+    ["input-required", "agentctl answer 7 <text>, or agentctl cancel 7; it holds no slot"],
+    ["completed", "agentctl rerun 7"],
+  ])("pausing what is %s", (state, expected) => {
+    expect(hint("TaskNotPausable", state)).toBe(expected);
+  });
+
+  test.each([
+    ["submitted", "agentctl show 7 says what it waits for; agentctl release 7 if it is held"],
+    ["working", "agentctl show 7"],
+    ["resumed", "agentctl show 7"],
+    ["input-required", "agentctl answer 7 <text>"],
+    ["failed", "agentctl rerun 7"],
+  ])("resuming what is %s", (state, expected) => {
+    expect(hint("TaskNotResumable", state)).toBe(expected);
+  });
+
+  test("a corrupt checkpoint names the newest good one, or the beginning", () => {
+    const corrupt = (good: number | null) => new AgentctlError("CheckpointCorrupt", { id: 7, seq: 3, good });
+    expect(corrupt(2).hint).toContain("agentctl resume 7 --from 2");
+    expect(corrupt(null).hint).toContain("agentctl resume 7 --from-start");
+  });
+
+  test("nothing to continue from names --from-start, a missing number the list", () => {
+    const missing = (seq: number | null) => new AgentctlError("CheckpointNotFound", { id: 7, seq });
+    expect(missing(null).hint).toContain("agentctl resume 7 --from-start");
+    expect(missing(9).hint).toBe("agentctl checkpoint list 7");
+  });
+});
