@@ -1,6 +1,7 @@
 import { chmodSync, copyFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type Database from "better-sqlite3";
+import type { Fault } from "../core/faults.ts";
 import { systemClock } from "../core/time.ts";
 import type { Paths } from "../protocol/paths.ts";
 import type { DaemonLog } from "./log.ts";
@@ -16,11 +17,11 @@ export class Backups {
   readonly #folder: string;
   readonly #database: string;
   readonly #log: DaemonLog;
-  readonly #fault: (point: string) => void;
+  readonly #fault: Fault;
   #timers: NodeJS.Timeout[] = [];
   #running: Promise<void> = Promise.resolve();
 
-  constructor(paths: Paths, log: DaemonLog, fault: (point: string) => void) {
+  constructor(paths: Paths, log: DaemonLog, fault: Fault) {
     this.#folder = paths.backups;
     this.#database = paths.database;
     this.#log = log;
@@ -68,6 +69,7 @@ export class Backups {
     for (const name of kept.slice(KEEP)) {
       for (const suffix of ["", "-wal"]) rmSync(join(this.#folder, name + suffix), { force: true });
     }
+    this.#fault("backup:after-rotation");
   }
 
   #name(why: string): string {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, userInfo } from "node:os";
 import { join } from "node:path";
+import type { Fault } from "../core/faults.ts";
 import { systemClock } from "../core/time.ts";
 import {
   capLogs,
@@ -32,7 +33,7 @@ export interface DaemonOptions {
   version: string;
   /** The variables that tasks get from the daemon: PATH, HOME, USER, SHELL, LANG. */
   baseEnv: Record<string, string>;
-  fault: (point: string) => void;
+  fault: Fault;
   /** Start no task until told otherwise. */
   hold: boolean;
   /** The file mode mask of programs. */
@@ -52,7 +53,7 @@ export interface RunningDaemon {
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
   const { paths, log, settings, fault } = options;
   const backups = new Backups(paths, log, fault);
-  const db = openDatabase(paths.database, (from) => backups.beforeMigration(from));
+  const db = openDatabase(paths.database, (from) => backups.beforeMigration(from), fault);
   const store = new SqliteStore(db, { fault, keepCheckpoints: () => settings.checkpointKeep });
   const engine = createEngine(options, store);
   const startedAt = systemClock.now();
@@ -79,7 +80,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 
   async function halt({ keep, graceMs }: { keep: boolean; graceMs?: number }) {
     log.info({ keep }, "stopping");
+    fault("stop:before-pause");
     const paused = keep ? leave() : await shutdown(engine, graceMs === undefined ? {} : { graceMs });
+    fault("stop:after-pause");
     scheduler.stop();
     await engine.hosts.stop();
     for (const timer of timers) clearInterval(timer);
@@ -113,7 +116,7 @@ function createEngine(options: DaemonOptions, store: SqliteStore): Engine {
     baseEnv,
     clock: systemClock,
     runner: createRunner({ runDir: paths.run, clock: systemClock, umask: options.umask }),
-    environments: new Environments(paths.env),
+    environments: new Environments(paths.env, fault),
     bootId: bootId(),
     places: {
       home: paths.home,

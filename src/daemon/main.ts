@@ -6,6 +6,7 @@ import { closeSync, fstatSync, writeSync } from "node:fs";
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
 import { pathsOf } from "../protocol/paths.ts";
 import { baseEnvironment, startDaemon } from "./daemon.ts";
+import { faultAt } from "./fault.ts";
 import { prepareHome } from "./home.ts";
 import { takeLock } from "./lock.ts";
 import { createLog } from "./log.ts";
@@ -41,7 +42,7 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
     process.on("unhandledRejection", (error) => die(log, error));
     log.info({ version: __VERSION__, home: paths.home }, "starting");
     const baseEnv = baseEnvironment(process.env);
-    const fault = faultPoint(process.env.AGENTCTL_FAULT);
+    const fault = faultAt(process.env.AGENTCTL_FAULT);
     const daemon = await startDaemon({
       paths,
       settings,
@@ -88,18 +89,6 @@ function reportOnce(fd: number): (report: object) => void {
 function die(log: ReturnType<typeof createLog>, error: unknown): void {
   log.fatal({ err: error }, "uncaught: a bug in agentctl");
   process.kill(process.pid, "SIGKILL");
-}
-
-/** Kills this process at the named moment, as a crash would; `name:2` at the second time it is reached. */
-function faultPoint(wanted: string | undefined): (point: string) => void {
-  if (!wanted) return () => {};
-  const [, name = wanted, times = "1"] = /^(.*?)(?:@(\d+))?$/.exec(wanted) ?? [];
-  let left = Number(times);
-  return (point) => {
-    if (point !== name || --left > 0) return;
-    writeSync(2, `fault ${point}\n`);
-    process.kill(process.pid, "SIGKILL");
-  };
 }
 
 if (process.argv[1]?.endsWith("daemon.cjs")) {

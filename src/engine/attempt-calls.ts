@@ -89,6 +89,8 @@ export async function saveCheckpoint(engine: Engine, live: Live, save: Save): Pr
     at: engine.clock.now(),
   });
   live.saved = true;
+  // What is in flight has another place from here on, and is told again.
+  if (save.base === undefined) live.inFlight.clear();
   return seq;
 }
 
@@ -106,17 +108,22 @@ export async function stepBegan(engine: Engine, live: Live, key: StepKey): Promi
   await engine.store.update(live.taskId, { journaled: true }, { states: ["working"] });
 }
 
-/** Acknowledges a step, once and for ever; answers the journaled result. */
+/** A call that had begun has ended without a result. */
+export function stepEnded(live: Live, key: StepKey): void {
+  live.inFlight.delete(nameOf(key));
+}
+
+/** Acknowledges a step, once and for ever; answers what was journaled before under its key, else null. */
 export async function acknowledge(
   engine: Engine,
   live: Live,
   place: Place,
   { value, startedAt }: { value: string; startedAt: number },
-): Promise<string> {
+): Promise<string | null> {
   const size = Buffer.byteLength(value);
   requireSize(engine, live, size, `the result of step ${JSON.stringify(place.name)}`);
   const endedAt = engine.clock.now();
-  const { result } = await engine.store.acknowledge(live.token, {
+  const { result, added } = await engine.store.acknowledge(live.token, {
     ...place,
     startedAt,
     endedAt,
@@ -124,7 +131,7 @@ export async function acknowledge(
     result: value,
   });
   live.inFlight.delete(nameOf(place));
-  return result;
+  return added ? null : result;
 }
 
 const nameOf = ({ kind, name, n }: StepKey) => JSON.stringify([kind, name, n]);
@@ -170,14 +177,20 @@ export async function openQuestion(
 export async function suspended(
   engine: Engine,
   live: Live,
-  { to, base, value }: { to: "pause" | "sleep" | "ask"; base?: number; value?: string },
+  {
+    to,
+    base,
+    value,
+    until,
+  }: { to: "pause" | "sleep" | "ask"; base?: number; value?: string; until?: number },
 ): Promise<void> {
   if (to === "pause") await storePauseCheckpoint(engine, live, base, value);
-  else await leave(engine, live, to);
+  else await leave(engine, live, to, until ?? live.sleepUntil);
   engine.fault("suspended:before-end");
   // The answer is on its way; what the process would do by itself is only to wait for this.
   setImmediate(() => {
     if (live.running && !live.isEnding) engine.runner.signal(live.running, "SIGKILL");
+    engine.fault("suspended:after-end");
   });
 }
 
@@ -202,7 +215,7 @@ async function lastValue(engine: Engine, id: number): Promise<Buffer> {
   return checkpoint ? await engine.store.checkpointData(id, checkpoint.seq) : Buffer.alloc(0);
 }
 
-async function leave(engine: Engine, live: Live, to: "sleep" | "ask"): Promise<void> {
+async function leave(engine: Engine, live: Live, to: "sleep" | "ask", until: number | null): Promise<void> {
   if (live.intent) {
     throw new AgentctlError("UnsupportedOperation", {
       id: live.taskId,
@@ -213,7 +226,7 @@ async function leave(engine: Engine, live: Live, to: "sleep" | "ask"): Promise<v
   if (to === "ask" && !question) {
     throw new AgentctlError("UnsupportedOperation", { id: live.taskId, reason: "no question is open" });
   }
-  const intent = { kind: "leave" as const, to, until: to === "sleep" ? live.sleepUntil : null };
+  const intent = { kind: "leave" as const, to, until: to === "sleep" ? until : null };
   live.intent = intent;
   try {
     await engine.store.intend([{ id: live.taskId, attempt: live.attempt, intent }]);
@@ -256,7 +269,9 @@ export async function keepArtifact(
     await copyFile(path, draft, constants.COPYFILE_FICLONE);
     const { size } = await stat(draft);
     const sha256 = await sha256OfFile(draft);
+    engine.fault("artifact:before-rename");
     await rename(draft, file);
+    engine.fault("artifact:after-rename");
     const artifact = { name, size, sha256, createdAt: engine.clock.now() };
     await engine.store.addArtifact(live.token, artifact);
     return { taskId: live.taskId, ...artifact, path: file };

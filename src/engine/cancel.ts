@@ -88,7 +88,9 @@ export async function canceling(engine: Engine, live: Live, graceMs: number): Pr
   dropTimers(live);
   live.link?.notify("attempt/cancel", { graceMs });
   try {
+    engine.fault("cancel:before-end");
     if (live.running) await engine.runner.terminate(live.running, { graceMs });
+    engine.fault("cancel:after-end");
   } catch (error) {
     engine.log.error({ task: live.taskId, error: String(error) }, "a tree could not be ended");
   }

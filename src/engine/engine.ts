@@ -1,4 +1,5 @@
 import { AgentctlError } from "../core/errors.ts";
+import type { Fault } from "../core/faults.ts";
 import type { State } from "../core/machine.ts";
 import { isTerminal } from "../core/machine.ts";
 import type { Task, TaskEvent } from "../core/task.ts";
@@ -41,7 +42,7 @@ export interface EngineOptions {
   environments: Environments;
   log: Log;
   /** Called at named moments; a fault test makes it end the process there. */
-  fault: (point: string) => void;
+  fault: Fault;
   /** Identifies this boot of the machine. */
   bootId: string;
   /** Variables that every task gets: PATH, HOME, USER, SHELL and LANG. */
@@ -60,7 +61,7 @@ export class Engine {
   readonly places: Places;
   readonly environments: Environments;
   readonly log: Log;
-  readonly fault: (point: string) => void;
+  readonly fault: Fault;
   readonly bootId: string;
   readonly baseEnv: Record<string, string>;
   /** The attempts that have a process, by task. */

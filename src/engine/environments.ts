@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
+import type { Fault } from "../core/faults.ts";
 
 /**
  * The environments of open tasks: one file of mode 0600 for each content, named by its hash, so that a thousand
@@ -21,11 +22,13 @@ import { AgentctlError } from "../core/errors.ts";
  */
 export class Environments {
   readonly #folder: string;
+  readonly #fault: Fault;
   /** Written by a submission whose task is not committed yet; must not be swept. */
   readonly #pending = new Map<string, number>();
 
-  constructor(folder: string) {
+  constructor(folder: string, fault: Fault) {
     this.#folder = folder;
+    this.#fault = fault;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 
@@ -36,7 +39,11 @@ export class Environments {
     const hash = createHash("sha256").update(text).digest("hex");
     this.#pending.set(hash, (this.#pending.get(hash) ?? 0) + 1);
     const file = join(this.#folder, hash);
-    if (!existsSync(file)) writeDurably(file, text);
+    if (!existsSync(file)) {
+      this.#fault("environment:before-write");
+      writeDurably(file, text);
+      this.#fault("environment:after-write");
+    }
     return hash;
   }
 
@@ -52,11 +59,17 @@ export class Environments {
     return JSON.parse(readFileSync(join(this.#folder, hash), "utf8")) as Record<string, string>;
   }
 
+  /** Deletes the file that no open task uses; one of a submission under way stays. */
+  remove(hash: string): void {
+    if (this.#pending.has(hash)) return;
+    this.#fault("environment:before-remove");
+    rmSync(join(this.#folder, hash), { force: true });
+    this.#fault("environment:after-remove");
+  }
+
   /** Deletes the files that no open task uses. */
   sweep(used: ReadonlySet<string>): void {
-    for (const name of readdirSync(this.#folder)) {
-      if (!used.has(name) && !this.#pending.has(name)) rmSync(join(this.#folder, name), { force: true });
-    }
+    for (const name of readdirSync(this.#folder)) if (!used.has(name)) this.remove(name);
   }
 }
 

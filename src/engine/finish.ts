@@ -25,12 +25,15 @@ export async function finish(engine: Engine, live: Live, ended: Ended, unwatched
   live.isEnding = true;
   const graceMs = sweepGrace(engine, live);
   dropTimers(live);
+  engine.fault("finish:before-sweep");
   await sweep(engine, live, graceMs);
   engine.fault("finish:before-commit");
   try {
     const task = await commit(engine, live, ended, unwatched);
     engine.forget(live);
+    engine.fault("finish:before-forget");
     engine.runner.forget(live.runKey);
+    engine.fault("finish:after-forget");
     live.link = null;
     settlePause(live, task);
     live.ended.resolve(task);

@@ -14,6 +14,12 @@ const COURTESY_MS = 900;
 /** Asks an attempt for its checkpoint: on the socket who said hello, by the pause signal any other program. */
 export async function ask(engine: Engine, live: Live, task: Task, intent: PauseIntent): Promise<void> {
   setGrace(engine, live, intent.graceMs);
+  engine.fault("pause:before-ask");
+  await tell(engine, live, task, intent);
+  engine.fault("pause:after-ask");
+}
+
+async function tell(engine: Engine, live: Live, task: Task, intent: PauseIntent): Promise<void> {
   if (live.link) return live.link.notify("attempt/pause", { graceMs: intent.graceMs, over: false });
   // A module, or who has said hello and lost its connection, is told when it says hello (again).
   if (live.isModule || live.saidHello || !live.running) return;
@@ -49,6 +55,7 @@ async function force(engine: Engine, live: Live, intent: PauseIntent): Promise<v
     await engine.store.intend([{ id: live.taskId, attempt: live.attempt, intent }]);
     engine.fault("pause:before-kill");
     await engine.runner.terminate(live.running, { graceMs: 0 });
+    engine.fault("pause:after-kill");
   } catch (error) {
     if (live.isEnding) return;
     intent.forced = false;

@@ -10,6 +10,7 @@ export {
   saveResult,
   sleepUntil,
   stepBegan,
+  stepEnded,
   suspended,
 } from "./attempt-calls.ts";
 export { cancel } from "./cancel.ts";

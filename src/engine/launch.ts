@@ -24,6 +24,7 @@ export async function launch(
     const folders = foldersOf(engine, task.id);
     mkdirSync(folders.work, { recursive: true, mode: 0o700 });
     mkdirSync(folders.logs, { recursive: true, mode: 0o700 });
+    engine.fault("start:before-spawn");
     live.running = host ? takeOver(engine, live, host) : launchOwn(engine, task, live, given);
   } catch (error) {
     return await suspendUnstarted(engine, task, live, error);
@@ -32,7 +33,11 @@ export async function launch(
   if (!host) noteProcess(engine, live);
   armTimeout(engine, live, task);
   watchEnd(engine, live);
-  if (host) engine.hosts.assign(host, live);
+  if (host) {
+    engine.fault("start:before-assign");
+    engine.hosts.assign(host, live);
+    engine.fault("start:after-assign");
+  }
   if (live.isModule) engine.hosts.refill();
 }
 

@@ -62,7 +62,9 @@ async function pauseSuspended(engine: Engine, task: Task, options: PauseOptions)
   const request = prepare(engine, live, task, options);
   await record(engine, [request]);
   live.frozen = false;
+  engine.fault("pause:before-thaw");
   engine.runner.thaw(live.running);
+  engine.fault("pause:after-thaw");
   return await carryOut(engine, request, options);
 }
 
@@ -177,6 +179,7 @@ async function freeze(engine: Engine, { live, intent }: Request): Promise<Paused
   const running = live.running;
   try {
     await running.started.catch(() => {});
+    engine.fault("pause:before-freeze");
     const { processes, residentBytes } = await engine.runner.freeze(running);
     engine.fault("pause:after-freeze");
     if (live.isEnding) return await afterEnd(live);

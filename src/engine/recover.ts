@@ -4,9 +4,11 @@
  */
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Attempt, Task } from "../core/task.ts";
 import { canceling } from "./cancel.ts";
 import { prepareStart } from "./cannot-start.ts";
+import { clean } from "./clean.ts";
 import type { Engine } from "./engine.ts";
 import { foldersOf, logFile } from "./environment.ts";
 import { finish, watchEnd } from "./finish.ts";
@@ -16,27 +18,43 @@ import { carryOut } from "./pause.ts";
 import { resumeByItself } from "./resume.ts";
 import { armTimeout } from "./timeout.ts";
 
+interface Found {
+  adopted: number;
+  ended: number;
+  started: number;
+}
+
+/** What an ended attempt left running has its grace time; the daemon answers meanwhile. */
+const LONGEST_WAIT_MS = 1000;
+
 /** Adopts, concludes or starts again every attempt that was live; answers how many of each. */
-export async function recover(engine: Engine): Promise<{ adopted: number; ended: number; started: number }> {
-  const found = { adopted: 0, ended: 0, started: 0 };
+export async function recover(engine: Engine): Promise<Found> {
+  const found: Found = { adopted: 0, ended: 0, started: 0 };
+  const ends: Promise<void>[] = [];
   const page = (afterId: number) =>
     engine.store.list({ states: ["working", "suspended", "resumed"], limit: 1000, afterId });
   for (let tasks = await page(0); tasks.length > 0; tasks = await page((tasks.at(-1) as Task).id)) {
     for (const task of tasks) {
-      if (task.state === "working" || task.frozen) await recoverAttempt(engine, task, found);
+      if (task.state === "working" || task.frozen) await recoverAttempt(engine, task, found, ends);
       else if (task.state === "suspended" && task.pause?.cause === "shutdown") {
         await resumeByItself(engine, task.id, "shutdown");
       }
     }
   }
+  await Promise.race([Promise.all(ends), delay(LONGEST_WAIT_MS, undefined, { ref: false })]);
+  engine.fault("recover:before-clean");
+  await clean(engine);
+  engine.fault("recover:after-clean");
   return found;
 }
 
 async function recoverAttempt(
   engine: Engine,
   task: Task,
-  found: { adopted: number; ended: number; started: number },
+  found: Found,
+  ends: Promise<void>[],
 ): Promise<void> {
+  engine.fault("recover:before-adopt");
   const attempt = (await engine.store.attempts(task.id)).at(-1) as Attempt;
   const live = createLive(
     attempt,
@@ -59,12 +77,14 @@ async function recoverAttempt(
   if (neverStarted && attempt.pid === null) {
     // It is durable and was not started: starting it now is starting it once.
     found.started++;
+    engine.fault("recover:before-start");
     return await startAgain(engine, task, live);
   }
   found.ended++;
   engine.track(live);
+  engine.fault("recover:before-finish");
   const lost = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
-  await finish(engine, live, state && "ended" in state ? state.ended : lost, true);
+  ends.push(finish(engine, live, state && "ended" in state ? state.ended : lost, true));
 }
 
 /** The host was assigned, and the daemon died before its output was made the attempt's log. */
@@ -96,12 +116,18 @@ async function goOn(engine: Engine, task: Task, live: Live): Promise<void> {
     }
     return;
   }
+  engine.fault("recover:before-thaw");
   if (live.running) engine.runner.thaw(live.running);
+  engine.fault("recover:after-thaw");
   live.frozen = false;
   armTimeout(engine, live, task);
   if (intent?.kind === "cancel") void canceling(engine, live, intent.graceMs);
   if (intent?.kind === "timeout") void canceling(engine, live, engine.settings.cancelGraceMs);
-  if (intent?.kind === "leave" && live.running) engine.runner.signal(live.running, "SIGKILL");
+  if (intent?.kind === "leave" && live.running) {
+    engine.fault("recover:before-end");
+    engine.runner.signal(live.running, "SIGKILL");
+    engine.fault("recover:after-end");
+  }
   if (intent?.kind === "pause") {
     live.pausing = deferred();
     void carryOut(engine, { live, task, intent }, { wait: false });

@@ -10,7 +10,9 @@ import { foldersOf, logFile } from "./environment.ts";
 export async function deleteTask(engine: Engine, id: number, actor: string): Promise<Task> {
   const task = await engine.store.delete(id, { at: engine.clock.now(), actor });
   const { folder, logs } = foldersOf(engine, id);
+  engine.fault("delete:before-files");
   for (const path of [folder, logs]) rmSync(path, { recursive: true, force: true });
+  engine.fault("delete:after-files");
   return task;
 }
 
@@ -29,8 +31,20 @@ export async function retain(engine: Engine): Promise<number> {
     await deleteTask(engine, task.id, "daemon");
     deleted++;
   }
+  await removeOrphans(engine, new Set(ended.map(({ id }) => String(id))));
   engine.environments.sweep(await engine.store.usedEnvironments());
   return deleted;
+}
+
+/** Deletes the folders of tasks that were deleted by a daemon that died before it came to their files. */
+async function removeOrphans(engine: Engine, known: ReadonlySet<string>): Promise<void> {
+  const { logs, tasks } = engine.places;
+  for (const folder of [logs, tasks]) {
+    for (const name of readdirSync(folder)) {
+      if (known.has(name) || !/^\d+$/.test(name) || (await engine.store.get(Number(name)))) continue;
+      rmSync(join(folder, name), { recursive: true, force: true });
+    }
+  }
 }
 
 /** Bytes below a path; 0 where there is nothing. */

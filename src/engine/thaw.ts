@@ -23,6 +23,7 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
   live.frozen = false;
   live.workingSince = engine.clock.mono();
   engine.runner.thaw(live.running);
+  engine.fault("thaw:after-continue");
   armTimeout(engine, live, working);
 }
 

@@ -58,4 +58,5 @@ async function saveNow(session: Session, flight: Flight, text: string): Promise<
     moved.flatMap(({ place }) => place ?? []),
   );
   for (const each of moved) each.onMoved?.();
+  for (const tellAgain of session.running) tellAgain();
 }

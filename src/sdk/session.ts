@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { getEventListeners } from "node:events";
 import { AgentctlError } from "../core/errors.ts";
 import type { StepKey } from "../core/task.ts";
 import { MAX_LINE_BYTES } from "../protocol/framing.ts";
@@ -35,9 +36,16 @@ export class Session {
   readonly journal: Journal;
   readonly traffic: Traffic;
   readonly progress: Progress;
+  /** What the module sees as `task.signal`. */
   readonly aborter = new AbortController();
+  /** Aborted with it; for this side's own use, so that what listens to the module's is the module. */
+  readonly stopper = new AbortController();
+  /** Something of the module listened when it was aborted. */
+  wasListened = false;
   /** Which step the running code is in. */
   readonly inStep = new AsyncLocalStorage<Running>();
+  /** The signals that the functions of running steps were given. */
+  readonly stepSignals = new Set<AbortSignal>();
   /** Steps whose function runs, told again to a daemon that was not there. */
   readonly running = new Set<() => void>();
   /** The largest value that fits both the limit and a line. */
@@ -49,6 +57,7 @@ export class Session {
   onAnswer: ((answer: NotificationParams<"attempt/answer">) => void) | undefined;
   /** Settles when the save that decides where the next calls are counted from is acknowledged. */
   moving: Promise<void> | undefined;
+  #isCanceled = false;
   readonly #left: () => void;
   readonly #end: (outcome: Outcome) => void;
 
@@ -77,6 +86,17 @@ export class Session {
 
   get isMoving(): boolean {
     return this.moving !== undefined;
+  }
+
+  /** The task was canceled: what remains is the time until the kill. */
+  get isCanceled(): boolean {
+    return this.#isCanceled;
+  }
+
+  /** Whether the module has anything that its aborted signal could tell. */
+  get isListened(): boolean {
+    const signals = [this.aborter.signal, ...this.stepSignals];
+    return signals.some((signal) => getEventListeners(signal, "abort").length > 0);
   }
 
   /** Ends every call for good: none of them returns any more. */
@@ -150,13 +170,20 @@ export class Session {
   }
 
   #notified(method: Notification, params: unknown): void {
-    if (method === "attempt/cancel")
-      this.aborter.abort(new DOMException("The task was canceled", "AbortError"));
+    if (method === "attempt/cancel") this.#abort("The task was canceled", true);
     if (method === "attempt/answer") this.onAnswer?.(params as NotificationParams<"attempt/answer">);
     if (method !== "attempt/pause") return;
     this.traffic.pause();
     if ((params as NotificationParams<"attempt/pause">).over)
-      this.aborter.abort(new DOMException("The grace time of the pause is over", "AbortError"));
+      this.#abort("The grace time of the pause is over", false);
+  }
+
+  #abort(message: string, isCancel: boolean): void {
+    this.#isCanceled ||= isCancel;
+    const reason = new DOMException(message, "AbortError");
+    this.wasListened = this.isListened;
+    this.stopper.abort(reason);
+    this.aborter.abort(reason);
   }
 
   /** What the last daemon said since may be lost with it: whether the pause still stands, an answer, what runs. */

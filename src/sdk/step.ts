@@ -67,6 +67,7 @@ async function runStep(session: Session, run: Run): Promise<unknown> {
     session.refuseLarge(text, `the result of step ${JSON.stringify(place.name)}`);
     return await acknowledge(session, place, { startedAt, value: fromJson(text) });
   } catch (error) {
+    void session.link.call("attempt/step", { ...keyOf(place), started: false }).catch(() => {});
     throw named(error, place);
   } finally {
     session.running.delete(tell);
@@ -92,12 +93,12 @@ async function tryAll(session: Session, { fn, flight, place, tries }: Run): Prom
     try {
       return await tryOnce(session, { name: place.name, fn, timeoutMs: tries.timeoutMs, count });
     } catch (error) {
-      if (count > tries.retries || session.aborter.signal.aborted) throw error;
+      if (count > tries.retries || session.stopper.signal.aborted) throw error;
       flight.is("retrying");
-      await pause(Math.min(FIRST_RETRY_MS * 2 ** (count - 1), LONGEST_RETRY_MS), session.aborter.signal);
+      await pause(Math.min(FIRST_RETRY_MS * 2 ** (count - 1), LONGEST_RETRY_MS), session.stopper.signal);
       flight.is("busy");
       await session.traffic.pass(flight);
-      if (session.aborter.signal.aborted) throw error;
+      if (session.stopper.signal.aborted) throw error;
     }
   }
 }
@@ -110,11 +111,12 @@ interface Try {
 }
 
 async function tryOnce(session: Session, { name, fn, timeoutMs, count }: Try): Promise<unknown> {
-  const task = session.aborter.signal;
+  const task = session.stopper.signal;
   const own = new AbortController();
   const abort = () => own.abort(task.reason);
   if (task.aborted) abort();
   task.addEventListener("abort", abort);
+  session.stepSignals.add(own.signal);
   const running = { name, isOver: false };
   const time = timer(timeoutMs, (error) => own.abort(error));
   try {
@@ -124,6 +126,7 @@ async function tryOnce(session: Session, { name, fn, timeoutMs, count }: Try): P
     running.isOver = true;
     time.stop();
     task.removeEventListener("abort", abort);
+    session.stepSignals.delete(own.signal);
   }
 }
 

@@ -12,6 +12,7 @@ import {
   saveResult,
   sleepUntil,
   stepBegan,
+  stepEnded,
   suspended,
 } from "../../engine/index.ts";
 import type { Handlers } from "../../protocol/methods.ts";
@@ -76,9 +77,13 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
         await stepBegan(engine, mine, place);
         return {};
       }
+      if (params.started === false) {
+        stepEnded(mine, place);
+        return {};
+      }
       const startedAt = at(params.startedAt) ?? engine.clock.now();
       const value = params.value === undefined ? NOTHING : JSON.stringify(params.value);
-      return journaledValue(await acknowledge(engine, mine, place, { value, startedAt }));
+      return journaledValue((await acknowledge(engine, mine, place, { value, startedAt })) ?? NOTHING);
     },
 
     "attempt/sleep": async (params, connection) => {
@@ -114,7 +119,8 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
     "attempt/suspended": async (params, connection) => {
       const mine = await live(params, connection);
       const value = params.value === undefined ? undefined : JSON.stringify(params.value);
-      await suspended(engine, mine, { to: params.for, ...given({ base: params.base, value }) });
+      const until = at(params.until) ?? undefined;
+      await suspended(engine, mine, { to: params.for, ...given({ base: params.base, value, until }) });
       return {};
     },
 

@@ -76,7 +76,7 @@ export const attemptMethods = {
     result: v.object({ value: v.optional(v.unknown()) }),
     scope: "attempt",
     about:
-      "Acknowledges a step with its result, once and for ever; a step that is journaled already answers the journaled value. With `started` it only says that the step has begun.",
+      "Acknowledges a step with its result, once and for ever; a step that is journaled already answers the journaled value. With `started` it only says that the step has begun, or with `false` that it ended without a result.",
   },
   "attempt/sleep": {
     params: v.strictObject({ ...own, ...journalKey, ms: durationMs }),

@@ -17,6 +17,8 @@ import { loadTask } from "./task-module.ts";
 const ABANDONED_AFTER_MS = 30_000;
 const LEFT_ALONE_AFTER_MS = 5_000;
 const LAST_WORDS_MS = 2_000;
+/** How much later than its signal the word of a cancel may be heard. */
+const WORD_MS = 20;
 
 type Assignment = NonNullable<Hello["module"]>;
 
@@ -51,6 +53,7 @@ class Attempt {
     process.on("uncaughtException", (error) => this.#failed(error));
     process.on("unhandledRejection", (reason) => this.#failed(reason));
     process.on("exit", (code) => this.#exited(code));
+    process.on("SIGTERM", () => void this.#terminated());
   }
 
   async run({ path, input, cwd, env }: Assignment): Promise<void> {
@@ -88,6 +91,19 @@ class Attempt {
       process.exit(1);
     });
     process.exit(code);
+  }
+
+  /**
+   * A cancel aborts the task's signal and sends TERM. A module that listens has the rest of the grace time to put things
+   * in order; any other ends as TERM ends it, as does one that something else than a cancel ends.
+   */
+  async #terminated(): Promise<void> {
+    // Word and signal come by different ways.
+    if (!this.#session.isCanceled) await new Promise((resolve) => setTimeout(resolve, WORD_MS));
+    if (this.#session.isCanceled && this.#session.wasListened) return;
+    this.#isOver = true;
+    process.removeAllListeners("SIGTERM");
+    process.kill(process.pid, "SIGTERM");
   }
 
   /** The module ended the process. */

@@ -1,15 +1,13 @@
 import type Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
+import type { Fault, WriteName } from "../../core/faults.ts";
 
 interface Write {
-  name: string;
+  name: WriteName;
   run: () => unknown;
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
 }
-
-/** Called at named moments; a fault test makes it end the process there. */
-export type FaultPoint = (point: string) => void;
 
 const FULL_OR_BROKEN = /^SQLITE_(FULL|IOERR|CORRUPT|NOTADB|READONLY|CANTOPEN|BUSY|NOMEM)/;
 
@@ -30,17 +28,17 @@ export function storeError(error: unknown): unknown {
 export class GroupCommit {
   #queue: Write[] = [];
   readonly #db: Database.Database;
-  readonly #fault: FaultPoint;
+  readonly #fault: Fault;
   readonly #committed: () => void;
 
-  constructor(db: Database.Database, hooks: { fault: FaultPoint; committed: () => void }) {
+  constructor(db: Database.Database, hooks: { fault: Fault; committed: () => void }) {
     this.#db = db;
     this.#fault = hooks.fault;
     this.#committed = hooks.committed;
   }
 
   /** Runs `run` in the next transaction; settles when that is on disk. `name` names its fault points. */
-  write<T>(name: string, run: () => T): Promise<T> {
+  write<T>(name: WriteName, run: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#queue.length === 0) setImmediate(() => this.flush());
       this.#queue.push({ name, run, resolve: resolve as (value: never) => void, reject });

@@ -212,11 +212,20 @@ export function openQuestion(ctx: Context, live: Live, question: Question): stri
   const task = ctx.task(live.taskId);
   if (task.question) {
     if (JSON.stringify(task.question.key) === JSON.stringify(question.key)) return null;
+    if (isMoved(task.question, question)) {
+      ctx.write(task, { ...task, question: { ...task.question, key: question.key, call: question.call } });
+      return null;
+    }
     const reason = `task ${task.id} has a question open: ${JSON.stringify(task.question.prompt)}`;
     throw new AgentctlError("UnsupportedOperation", { id: task.id, state: task.state, reason });
   }
   ctx.write(task, { ...task, question, journaled: true, updatedAt: question.at });
   return null;
+}
+
+/** A checkpoint that was saved while the question waited stands before it: the same question has another place. */
+function isMoved(open: Question, again: Question): boolean {
+  return open.key.base !== again.key.base && open.prompt === again.prompt;
 }
 
 /** Journals the answer of the open question of `task`; answers the task without its question. */

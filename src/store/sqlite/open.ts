@@ -2,13 +2,14 @@ import { chmodSync, existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
+import type { Fault } from "../../core/faults.ts";
 import initial from "./migrations/0001.sql";
 
 /** The migrations in order; the schema's version is how many have run. Never edited after a release. */
-const migrations: readonly string[] = [initial];
+const released: readonly string[] = [initial];
 
 /** The newest schema that this program knows. */
-export const SCHEMA_VERSION = migrations.length;
+export const SCHEMA_VERSION = released.length;
 
 /** A database smaller than this is checked page by page at every start; the check reads about 1 GB a second. */
 const CHECK_BELOW_BYTES = 64 * 1024 * 1024;
@@ -17,8 +18,13 @@ const CHECK_BELOW_BYTES = 64 * 1024 * 1024;
  * Opens the database at `file`, making or migrating it. Throws `StoreUnavailable`, and leaves the file as it is,
  * when it is corrupt or from a newer version; `backup` is called before a migration.
  */
-export function openDatabase(file: string, backup: (from: number) => void): Database.Database {
-  if (existsSync(file) && statSync(file).size > 0) inspect(file);
+export function openDatabase(
+  file: string,
+  backup: (from: number) => void,
+  fault: Fault = () => {},
+  migrations: readonly string[] = released,
+): Database.Database {
+  if (existsSync(file) && statSync(file).size > 0) inspect(file, migrations.length);
   const db = guarded(file, () => new Database(file));
   return guarded(file, () => {
     chmodSync(file, 0o600);
@@ -26,21 +32,21 @@ export function openDatabase(file: string, backup: (from: number) => void): Data
     db.pragma("synchronous = full");
     db.pragma("foreign_keys = on");
     db.pragma("busy_timeout = 2000");
-    migrate(db, backup);
+    migrate(db, migrations, { backup, fault });
     return db;
   });
 }
 
 /** Looks at the file through a connection that writes nothing, so that what is refused stays untouched. */
-function inspect(file: string): void {
+function inspect(file: string, newest: number): void {
   guarded(file, () => {
     const db = new Database(file, { readonly: true });
     try {
       const version = db.pragma("user_version", { simple: true }) as number;
-      if (version > SCHEMA_VERSION) {
+      if (version > newest) {
         throw refused(
           file,
-          `${file} was written by a newer agentctl (schema ${version}, this one knows ${SCHEMA_VERSION})`,
+          `${file} was written by a newer agentctl (schema ${version}, this one knows ${newest})`,
         );
       }
       if (statSync(file).size > CHECK_BELOW_BYTES) return;
@@ -52,14 +58,24 @@ function inspect(file: string): void {
   });
 }
 
-function migrate(db: Database.Database, backup: (from: number) => void): void {
+function migrate(
+  db: Database.Database,
+  migrations: readonly string[],
+  { backup, fault }: { backup: (from: number) => void; fault: Fault },
+): void {
   const from = db.pragma("user_version", { simple: true }) as number;
-  if (from > 0 && from < SCHEMA_VERSION) backup(from);
+  if (from > 0 && from < migrations.length) {
+    fault("migrate:before-backup");
+    backup(from);
+    fault("migrate:after-backup");
+  }
   migrations.slice(from).forEach((sql, i) => {
     db.transaction(() => {
       db.pragma(`user_version = ${from + i + 1}`);
       db.exec(sql);
+      fault("migrate:before-commit");
     }).exclusive();
+    fault("migrate:after-commit");
   });
 }
 

@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
+import type { Fault, WriteName } from "../../core/faults.ts";
 import type { Attempt, Intent, Message, Question, Step, StepKey, TaskEvent } from "../../core/task.ts";
 import type {
   Artifact,
@@ -13,7 +14,7 @@ import type {
 } from "../store.ts";
 import { Context } from "./context.ts";
 import * as events from "./events.ts";
-import { type FaultPoint, GroupCommit, storeError } from "./group-commit.ts";
+import { GroupCommit, storeError } from "./group-commit.ts";
 import * as journal from "./journal.ts";
 import * as moves from "./moves.ts";
 import * as queues from "./queues.ts";
@@ -28,7 +29,7 @@ export class SqliteStore implements Store {
   #listeners: ((events: readonly TaskEvent[]) => void)[] = [];
   #published: number;
 
-  constructor(db: Database.Database, options: { fault: FaultPoint; keepCheckpoints: () => number }) {
+  constructor(db: Database.Database, options: { fault: Fault; keepCheckpoints: () => number }) {
     this.#ctx = new Context(db);
     this.#keep = options.keepCheckpoints;
     this.#published = events.last(this.#ctx);
@@ -44,7 +45,9 @@ export class SqliteStore implements Store {
   }
 
   applyAll(changes: Change[]) {
-    return this.#write(changes[0]?.transition ?? "none", () => changes.map((c) => moves.move(this.#ctx, c)));
+    return this.#write(changes[0]?.transition ?? "update", () =>
+      changes.map((c) => moves.move(this.#ctx, c)),
+    );
   }
 
   update(id: number, patch: Patch, options: UpdateOptions = {}) {
@@ -250,7 +253,7 @@ export class SqliteStore implements Store {
     this.#ctx.db.close();
   }
 
-  #write<T>(name: string, run: () => T): Promise<T> {
+  #write<T>(name: WriteName, run: () => T): Promise<T> {
     return this.#commits.write(name, run);
   }
 
