@@ -1,0 +1,113 @@
+/**
+ * Every moment at which a test makes the daemon die, as data: `AGENTCTL_FAULT=<point>` kills it there, `<point>@<n>`
+ * at the nth time that it is reached. There is one before and one after each durable write and each thing that is done
+ * to a process, so that a walk over all of them shows that no moment is a bad one.
+ */
+
+/** What the store writes in one transaction; each has a point `:before-commit` and a point `:after-commit`. */
+const writes = {
+  create: "tasks are submitted",
+  start: "a task gets its slot and its attempt",
+  suspend: "a task is suspended",
+  unresume: "a resume is taken back",
+  resume: "a task is put in line again",
+  ask: "a task waits for its answer",
+  answer: "a question is answered",
+  retry: "a failed task goes back in line",
+  sleep: "a task sleeps without a process",
+  complete: "a task completes",
+  fail: "a task fails",
+  refuse: "a task that cannot be started fails",
+  cancel: "a task is canceled",
+  update: "fields of a task change without a move",
+  intend: "what is about to be done to attempts is recorded",
+  "note-attempt": "an attempt's process or its hello is noted",
+  result: "what a module returned or threw is kept",
+  checkpoint: "a checkpoint is saved",
+  step: "a step or a sleep is journaled",
+  messages: "messages are delivered",
+  send: "a message is sent",
+  question: "a question is opened",
+  artifact: "an artifact is recorded",
+  "set-queue": "a queue is made or changed",
+  "hold-queue": "a queue is held or released",
+  "release-queues": "the queues that a pause held are released",
+  "remove-queue": "a queue is removed",
+  delete: "an ended task is deleted",
+} as const;
+
+const actions = {
+  "environment:before-write": "the environment of a submission is about to be written",
+  "environment:after-write": "the environment is on disk, its task is not",
+  "environment:before-remove": "an environment that no open task uses is about to be removed",
+  "environment:after-remove": "that environment is gone",
+  "start:before-launch": "the attempt is durable, nothing of it is on disk or runs",
+  "start:before-spawn": "checkpoint file and folders are there, the process is not",
+  "start:after-launch": "the process is being made, its pid is not noted",
+  "start:before-assign": "a waiting host has become the attempt's process and does not know it",
+  "start:after-assign": "the waiting host is told its task",
+  "thaw:before-continue": "a frozen task is working in the store and stopped as a process",
+  "thaw:after-continue": "the frozen process runs again",
+  "pause:after-request": "the pause is recorded, nothing is done",
+  "pause:before-ask": "the program is about to be asked for its checkpoint",
+  "pause:after-ask": "the program is asked",
+  "pause:before-freeze": "the tree is about to be stopped",
+  "pause:after-freeze": "the tree is stopped, the store says working",
+  "pause:before-thaw": "a frozen task is to be pressed for its checkpoint and is still stopped",
+  "pause:after-thaw": "a frozen task that is pressed for its checkpoint runs again",
+  "pause:before-kill": "the grace time is over, the tree lives",
+  "pause:after-kill": "the tree is killed for the pause",
+  "suspended:before-end": "an attempt may be ended at its safe point, and lives",
+  "suspended:after-end": "an attempt is ended at its safe point, its task has not moved",
+  "resume:before-end": "the stopped process of a task that begins elsewhere is about to be ended",
+  "resume:after-end": "that process is ended, the task is not in line",
+  "cancel:after-request": "the cancel is recorded, nothing is done",
+  "cancel:before-end": "the tree is about to be ended",
+  "cancel:after-end": "the tree is ended for a cancel or time-out",
+  "answer:before-notify": "an answer is durable and the attempt that waits for it is not told",
+  "answer:after-notify": "the attempt is told its answer",
+  "finish:before-sweep": "a process has ended, what it left is not",
+  "finish:before-commit": "nothing of the tree is left, the task has not moved",
+  "finish:before-forget": "the end is durable, the run files are there",
+  "finish:after-forget": "the run files are gone",
+  "artifact:before-rename": "the copy of an artifact is complete under another name",
+  "artifact:after-rename": "the artifact is in its place and not recorded",
+  "delete:before-files": "a task is deleted, its files are there",
+  "delete:after-files": "the files of a deleted task are gone",
+  "recover:before-adopt": "an attempt is about to be looked for",
+  "recover:before-thaw": "an attempt is adopted and perhaps stopped",
+  "recover:after-thaw": "an adopted attempt runs",
+  "recover:before-end": "an adopted attempt is about to be ended where it had left",
+  "recover:after-end": "an adopted attempt was ended where it had left",
+  "recover:before-start": "an attempt that was durable and never started is about to be",
+  "recover:before-finish": "the end of an attempt that ended meanwhile is about to be read",
+  "recover:before-clean": "all attempts are found, what is left of others is there",
+  "recover:after-clean": "run files and environments of nobody are gone",
+  "stop:before-pause": "a stop is asked for, nothing is paused",
+  "stop:after-pause": "all is paused for a stop, the daemon has not ended",
+  "backup:before": "a backup is about to be made",
+  "backup:after": "a backup is made, older ones are there",
+  "backup:after-rotation": "backups beyond the kept number are gone",
+  "migrate:before-backup": "an older store is found, no backup is made",
+  "migrate:after-backup": "the backup is made, the store is the older one",
+  "migrate:before-commit": "a migration has run and is not committed",
+  "migrate:after-commit": "a migration is committed",
+} as const;
+
+/** What the store writes, by name. */
+export type WriteName = keyof typeof writes;
+
+/** The name of a moment at which the daemon can be made to die. */
+export type FaultPoint = `${WriteName}:${"before" | "after"}-commit` | keyof typeof actions;
+
+/** Called at each of these moments. */
+export type Fault = (point: FaultPoint) => void;
+
+/** Every point with what is true at that moment. */
+export const faultPoints: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(writes).flatMap(([name, what]): [string, string][] => [
+    [`${name}:before-commit`, `${what}: written, not committed`],
+    [`${name}:after-commit`, `${what}: committed, nobody told`],
+  ]),
+  ...Object.entries(actions),
+]);
