@@ -139,7 +139,7 @@ export class PeerDaemon {
       case "attempt/checkpoint":
         return { seq: this.#checkpoint(params) };
       case "attempt/step":
-        return params.started ? {} : this.#step(params);
+        return params.started !== undefined ? {} : this.#step(params);
       case "attempt/sleep":
         return { until: this.#sleep(params) };
       case "attempt/ask":
