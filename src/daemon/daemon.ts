@@ -8,6 +8,7 @@ import {
   Engine,
   Environments,
   recover,
+  releaseEnvironments,
   retain,
   Scheduler,
   type Settings,
@@ -59,6 +60,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const startedAt = systemClock.now();
   await ensureDefaultQueue(engine);
   engine.isHolding = options.hold;
+  releaseEnvironments(engine);
   const scheduler = new Scheduler(engine);
   const found = await recover(engine);
   log.info(found, "recovered");

@@ -14,6 +14,8 @@ import {
 import { join } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import type { Fault } from "../core/faults.ts";
+import { isTerminal } from "../core/machine.ts";
+import type { Engine } from "./engine.ts";
 
 /**
  * The environments of open tasks: one file of mode 0600 for each content, named by its hash, so that a thousand
@@ -70,6 +72,23 @@ export class Environments {
   /** Deletes the files that no open task uses. */
   sweep(used: ReadonlySet<string>): void {
     for (const name of readdirSync(this.#folder)) if (!used.has(name)) this.remove(name);
+  }
+}
+
+/** From now on an environment goes with the last open task that uses it. */
+export function releaseEnvironments(engine: Engine): void {
+  engine.onEvents((events) => {
+    for (const { task, to } of events) if (to && isTerminal(to)) void release(engine, task);
+  });
+}
+
+async function release(engine: Engine, id: number): Promise<void> {
+  try {
+    const task = await engine.store.get(id);
+    if (task && !(await engine.store.isEnvironmentUsed(task.envHash)))
+      engine.environments.remove(task.envHash);
+  } catch (error) {
+    engine.log.warn({ task: id, error: String(error) }, "the environment of an ended task is kept for now");
   }
 }
 

@@ -16,7 +16,7 @@ export {
 export { cancel } from "./cancel.ts";
 export { Engine, type EngineOptions, type Log, type Places } from "./engine.ts";
 export { foldersOf, logFile } from "./environment.ts";
-export { Environments } from "./environments.ts";
+export { Environments, releaseEnvironments } from "./environments.ts";
 export type { Link, Live } from "./live.ts";
 export { type PauseOptions, pause } from "./pause.ts";
 export { recover } from "./recover.ts";

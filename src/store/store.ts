@@ -217,6 +217,8 @@ export interface Store {
   removeQueue(name: string): Promise<void>;
 
   delete(id: number, by: { at: number; actor: string }): Promise<Task>;
+  /** Whether an open task still uses this environment. */
+  isEnvironmentUsed(hash: string): Promise<boolean>;
   /** Environments that an open task still uses. */
   usedEnvironments(): Promise<Set<string>>;
   close(): void;

@@ -241,6 +241,11 @@ export class SqliteStore implements Store {
     return this.#write("delete", () => moves.remove(this.#ctx, id, by));
   }
 
+  isEnvironmentUsed(hash: string) {
+    const sql = "select 1 from tasks where env_hash = ? and ended_at is null limit 1";
+    return this.#read(() => this.#ctx.row(sql, hash) !== undefined);
+  }
+
   usedEnvironments() {
     return this.#read(() => {
       const rows = this.#ctx.rows("select distinct env_hash from tasks where ended_at is null");
