@@ -58,7 +58,9 @@ function sweepGrace(engine: Engine, live: Live): number {
 async function sweep(engine: Engine, live: Live, graceMs: number): Promise<void> {
   const roots = live.running ?? { key: live.runKey, token: live.token };
   try {
-    await engine.runner.sweep(roots, { graceMs });
+    // The guard of a frozen tree is stopped with it: without this it would stay for ever.
+    if (live.frozen && live.running) await engine.runner.terminate(live.running, { graceMs: 0 });
+    else await engine.runner.sweep(roots, { graceMs });
   } catch (error) {
     engine.log.error(
       { task: live.taskId, error: String(error) },

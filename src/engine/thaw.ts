@@ -27,10 +27,14 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
   armTimeout(engine, live, working);
 }
 
-/** A frozen process that is gone cannot say so itself, as its guard is stopped with it. */
+/**
+ * A frozen process that is gone cannot say so itself, as its guard is stopped with it. Answers when its end is
+ * recorded.
+ */
 export async function reportGone(engine: Engine, id: number): Promise<void> {
   const live = engine.lives.get(id);
-  if (!live?.running || live.isEnding) return;
+  if (!live?.running) return;
   const gone = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
-  await finish(engine, live, gone, true);
+  if (live.isEnding) await live.ended.promise;
+  else await finish(engine, live, gone, true);
 }

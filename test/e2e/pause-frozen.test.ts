@@ -1,0 +1,146 @@
+import { expect } from "vitest";
+import { isAlive, it, signalTo, until } from "../harness/index.ts";
+import { history, meanwhile, noted, notes, oneSlot, open, pidOf, running, ticking } from "./story.ts";
+
+/** Starts a program in a session of its own and leaves it behind: an orphan that no process group reaches. */
+const orphan = (program: string, env = "process.env") =>
+  `node -e '
+require("node:child_process").spawn("sh", ["-c", ${JSON.stringify(program)}],
+  { detached: true, stdio: "ignore", env: ${env} }).unref()'`;
+
+const strayTicking = "echo $$ > stray; while :; do echo tick >> strays; sleep 0.02; done";
+
+it("freezes a program with its setsid'd orphan; it goes on with the same pid to its own exit code", async ({
+  home,
+}) => {
+  const id = await home.run(home.script(`${orphan(strayTicking)}\n${ticking}`));
+  await noted(home, 5, "strays");
+  await noted(home, 5, "ticks");
+  const pid = await pidOf(home, id);
+  expect((await home.json("pause", `${id}`)).task).toMatchObject({
+    state: "suspended",
+    pid,
+    pause: { outcome: "frozen" },
+  });
+  const [ticks, strays] = [notes(home, "ticks"), notes(home, "strays")];
+  await meanwhile(home);
+  expect([notes(home, "ticks"), notes(home, "strays")]).toEqual([ticks, strays]);
+  await home.cli("resume", `${id}`, "--wait");
+  expect((await home.task(id)).pid).toBe(pid);
+  await noted(home, strays.length + 5, "strays");
+  open(home);
+  expect((await home.cli("wait", `${id}`)).code).toBe(7);
+  expect((await home.json("show", `${id}`)).attempts).toHaveLength(1);
+});
+
+it("leaves no process of a frozen tree able to run", async ({ home }) => {
+  const id = await home.run(home.script(`${orphan(strayTicking)}\nsleep 60 & ${ticking}`));
+  await noted(home, 5, "strays");
+  await home.cli("pause", `${id}`);
+  const tree = ["script", "strays", "sleep 60"].flatMap((what) => running(home, what));
+  expect(tree.length).toBeGreaterThanOrEqual(4);
+  expect(tree.filter(({ state }) => !state.startsWith("T"))).toEqual([]);
+});
+
+it("says how much memory a freeze leaves in use", async ({ home }) => {
+  const id = await home.run("sleep", "60");
+  await home.reaches(id, "working");
+  const { stdout, stderr } = await home.cli("pause", `${id}`);
+  expect(stdout).toBe(`task ${id} paused (frozen)\n`);
+  expect(stderr).toMatch(/[\d.]+ [KMG]iB of memory/);
+});
+
+it("presses a frozen task further with pause --mode checkpoint: thawed, asked, ended", async ({ home }) => {
+  const id = await home.run(
+    home.script(`trap 'echo last | agentctl checkpoint save; exit 75' TERM; ${ticking}`),
+  );
+  await noted(home, 5, "ticks");
+  const pid = await pidOf(home, id);
+  await home.cli("pause", `${id}`, "--mode", "freeze");
+  const { changed, task } = await home.json("pause", `${id}`, "--mode", "checkpoint");
+  expect(changed).toBe(true);
+  expect(task).toMatchObject({
+    state: "suspended",
+    pid: null,
+    pause: { mode: "checkpoint", outcome: "cooperative" },
+  });
+  expect(isAlive(pid)).toBe(false);
+  expect((await home.cli("checkpoint", "get", `${id}`)).stdout).toBe("last\n");
+  expect(await history(home, id)).toEqual(["submitted", "working", "suspended"]);
+});
+
+it("keeps a frozen task suspended when its process is killed, cause lost, and names --from-start", async ({
+  home,
+}) => {
+  const id = await home.run("sleep", "60");
+  const pid = await pidOf(home, id);
+  await home.cli("pause", `${id}`);
+  signalTo(pid, "SIGKILL");
+  await until(async () => (await home.task(id)).pause.cause === "lost");
+  const { code, stderr } = await home.cli("resume", `${id}`);
+  expect(code).toBe(3);
+  expect(stderr).toContain(`agentctl resume ${id} --from-start`);
+  expect(await home.task(id)).toMatchObject({ state: "suspended", pid: null });
+});
+
+it("goes on from the last checkpoint when a frozen process was killed", async ({ home }) => {
+  const id = await home.run(
+    home.script(`echo "$AGENTCTL_ATTEMPT $(cat $AGENTCTL_CHECKPOINT)" >> notes
+    [ $AGENTCTL_ATTEMPT = 2 ] && exit 0
+    echo half | agentctl checkpoint save; ${ticking}`),
+  );
+  await noted(home, 1, "ticks");
+  const pid = await pidOf(home, id);
+  await home.cli("pause", `${id}`, "--mode", "freeze");
+  signalTo(pid, "SIGKILL");
+  await until(async () => (await home.task(id)).pause.cause === "lost");
+  await home.cli("resume", `${id}`);
+  expect((await home.cli("wait", `${id}`)).code).toBe(0);
+  expect(notes(home)).toEqual(["1 ", "2 half"]);
+});
+
+it("starts the next task in the slot of a frozen one, which waits as resumed for a slot to go on", async ({
+  home,
+}) => {
+  const queue = await oneSlot(home);
+  const first = await home.run("--queue", queue, "sh", "-c", ticking);
+  const second = await home.run("--queue", queue, "sleep", "60");
+  await noted(home, 5, "ticks");
+  await home.cli("pause", `${first}`);
+  await home.reaches(second, "working");
+  expect((await home.json("resume", `${first}`)).task.state).toBe("resumed");
+  const ticks = notes(home, "ticks");
+  await meanwhile(home);
+  expect(await home.task(first)).toMatchObject({ state: "resumed", waiting: { for: "slot" } });
+  expect(notes(home, "ticks")).toEqual(ticks);
+  await home.cli("cancel", `${second}`, "--grace", "0s");
+  await noted(home, ticks.length + 5, "ticks");
+});
+
+it("counts paused time neither in runMs nor for --timeout", async ({ home }) => {
+  const id = await home.run("--timeout", "2500ms", "sh", "-c", ticking);
+  await noted(home, 2, "ticks");
+  await home.cli("pause", `${id}`);
+  await meanwhile(home, 2.6);
+  await home.cli("resume", `${id}`);
+  open(home);
+  expect((await home.cli("wait", `${id}`)).code).toBe(7);
+  const { runMs, pausedMs } = await home.task(id);
+  expect(runMs).toBeLessThan(2_500);
+  expect(pausedMs).toBeGreaterThan(2_500);
+});
+
+it("ends what is left of the tree with its attempt, but not what gave its token away", async ({ home }) => {
+  const free = "{ ...process.env, AGENTCTL_TOKEN: undefined }";
+  const leaves = orphan("echo $$ > server; exec sleep 61", free);
+  const id = await home.run(
+    home.script(`${orphan(strayTicking)}\n${leaves}\nuntil [ -e go ]; do sleep 0.02; done`),
+  );
+  await noted(home, 1, "stray");
+  await noted(home, 1, "server");
+  open(home);
+  expect((await home.cli("wait", `${id}`)).code).toBe(0);
+  const [server, stray] = [Number(notes(home, "server")[0]), Number(notes(home, "stray")[0])];
+  expect([isAlive(server), isAlive(stray)]).toEqual([true, false]);
+  signalTo(server, "SIGKILL");
+});
