@@ -27,9 +27,16 @@ const noNul = v.pipe(
 );
 
 /** An id, a uuid or a name. */
-export const ref = v.union(
-  [v.pipe(integer, v.minValue(1)), v.pipe(v.string(), v.minLength(1), v.maxLength(200))],
-  "is a task's id, uuid or name",
+const whatRefIs = "is a task's id, uuid or name";
+export const ref = v.pipe(
+  v.union([v.number(), v.string()], whatRefIs),
+  v.check(
+    (given) =>
+      typeof given === "number"
+        ? Number.isSafeInteger(given) && given >= 1
+        : given.length >= 1 && given.length <= 200,
+    whatRefIs,
+  ),
 );
 export const taskName = v.pipe(
   plain(128),

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { LineSplitter, LineTooLong, MAX_LINE_BYTES } from "../../../src/protocol/framing.ts";
+
+const lines = ['{"a":1}', "", "grüße, 世界, 🜚 and \u2028", "x".repeat(300), '{"last":true}\r'];
+const stream = Buffer.from(`${lines.join("\n")}\n`);
+
+function pushed(splitter: LineSplitter, bytes: Buffer, size: number): string[] {
+  const got: string[] = [];
+  for (let at = 0; at < bytes.length; at += size) got.push(...splitter.push(bytes.subarray(at, at + size)));
+  return got;
+}
+
+test.each([1, 2, 3, 5, 7, 64, 1000])("chunks of %d bytes give the same lines", (size) => {
+  expect(pushed(new LineSplitter(), stream, size)).toEqual(lines);
+});
+
+test("a character that is cut in two by a chunk is whole in its line", () => {
+  const splitter = new LineSplitter();
+  const bytes = Buffer.from("🜚\n");
+  expect(splitter.push(bytes.subarray(0, 2))).toEqual([]);
+  expect(splitter.push(bytes.subarray(2))).toEqual(["🜚"]);
+});
+
+test("bytes that are no UTF-8 become replacement characters, and the next line is whole", () => {
+  const splitter = new LineSplitter();
+  expect(splitter.push(Buffer.from([0xff, 0xfe, 10, 0x61, 10]))).toEqual(["\ufffd\ufffd", "a"]);
+});
+
+test("a line without its end waits for it", () => {
+  const splitter = new LineSplitter();
+  expect(splitter.push(Buffer.from("half"))).toEqual([]);
+  expect(splitter.push(Buffer.from(" and half\nrest"))).toEqual(["half and half"]);
+});
+
+describe("16 MiB is the longest line", () => {
+  test("a line of exactly that many bytes is taken", () => {
+    const [line] = pushed(
+      new LineSplitter(),
+      Buffer.alloc(MAX_LINE_BYTES + 1, 10).fill("x", 0, MAX_LINE_BYTES),
+      65_536,
+    );
+    expect(line?.length).toBe(16 * 1024 * 1024);
+  });
+
+  test("one byte more is refused before its end is there, and everything after it", () => {
+    const splitter = new LineSplitter();
+    pushed(splitter, Buffer.alloc(MAX_LINE_BYTES, "x"), 65_536);
+    expect(() => splitter.push(Buffer.from("x"))).toThrow(LineTooLong);
+    expect(() => splitter.push(Buffer.from("{}\n"))).toThrow(LineTooLong);
+  });
+
+  test("the limit counts bytes, not characters, and each line anew", () => {
+    const splitter = new LineSplitter(6);
+    expect(splitter.push(Buffer.from("äöü\nabcdef\n"))).toEqual(["äöü", "abcdef"]);
+    expect(() => splitter.push(Buffer.from("äöüa"))).toThrow(new LineTooLong("a line of more than 6 bytes"));
+  });
+});
+
+test("a long line in tiny pieces costs linear work", () => {
+  const splitter = new LineSplitter();
+  const piece = Buffer.alloc(16, "x");
+  const startedAt = performance.now();
+  for (let i = 0; i < 100_000; i++) splitter.push(piece);
+  expect(splitter.push(Buffer.from("\n"))[0]?.length).toBe(1_600_000);
+  expect(performance.now() - startedAt).toBeLessThan(2000);
+});

@@ -1,0 +1,90 @@
+import * as v from "valibot";
+import { describe, expect, test } from "vitest";
+import { type Method, methods, notifications } from "../../../src/protocol/methods.ts";
+
+/** The documented methods, by what they are about. */
+const people = {
+  tasks: "create get list pause resume cancel hold release rerun answer send delete wait subscribe",
+  logs: "path",
+  checkpoints: "list get",
+  artifacts: "list get",
+  queues: "list set hold release remove",
+  daemon: "status stop",
+};
+const attempt = { attempt: "hello checkpoint step sleep ask progress artifact messages suspended result" };
+
+/** Beside the documented ones: what the command line needs of its own daemon. */
+const own = ["tasks/batch", "daemon/hello"];
+
+const named = (groups: Record<string, string>) =>
+  Object.entries(groups).flatMap(([noun, verbs]) => verbs.split(" ").map((verb) => `${noun}/${verb}`));
+const inTable = (scope: string) =>
+  Object.entries(methods)
+    .filter(([, method]) => method.scope === scope)
+    .map(([name]) => name);
+
+test("people may call what is documented, and two methods of the command line's own", () => {
+  expect(inTable("people").sort()).toEqual([...named(people), ...own].sort());
+});
+
+test("a running task may call what is documented", () => {
+  expect(inTable("attempt").sort()).toEqual(named(attempt).sort());
+});
+
+test("a running task is told of a pause, a cancel and an answer, a subscriber of events", () => {
+  expect(Object.keys(notifications).sort()).toEqual([
+    "attempt/answer",
+    "attempt/cancel",
+    "attempt/pause",
+    "event",
+  ]);
+});
+
+test("each says in a sentence what it does", () => {
+  const rows = [...Object.entries(methods), ...Object.entries(notifications)];
+  expect(rows.filter(([, { about }]) => !/^[A-Z].{10,}\.$/.test(about)).map(([name]) => name)).toEqual([]);
+});
+
+test("every call of a running task may bear its token", () => {
+  const bearers = Object.entries(methods).filter(
+    ([, { params }]) => "entries" in params && "token" in params.entries,
+  );
+  expect(bearers.map(([name]) => name).sort()).toEqual(named(attempt).sort());
+});
+
+function problemOf(method: Method, params: unknown): string | null {
+  const read = v.safeParse(methods[method].params as v.GenericSchema, params);
+  if (read.success) return null;
+  const [issue] = read.issues;
+  return `${v.getDotPath(issue) ?? ""}: ${issue.message}`;
+}
+
+describe("one task or many", () => {
+  test("a pause names either an id or a selector", () => {
+    expect(problemOf("tasks/pause", { id: 1, mode: "freeze" })).toBeNull();
+    expect(problemOf("tasks/pause", { select: { all: true }, graceMs: 0 })).toBeNull();
+  });
+
+  test("a refusal names the field and not the choice", () => {
+    expect(problemOf("tasks/pause", { id: 1, mode: "stop" })).toMatch(/^mode: /);
+    expect(problemOf("tasks/resume", { select: { queu: "x" } })).toMatch(/^select\.queu: /);
+    expect(problemOf("tasks/pause", {})).toMatch(/^id: /);
+  });
+});
+
+test.each([
+  ["tasks/get", { id: 1, extra: true }, "extra"],
+  ["tasks/list", { limit: 0 }, "limit"],
+  ["tasks/list", { limit: 10_001 }, "limit"],
+  ["tasks/list", { state: ["asleep"] }, "state.0"],
+  ["tasks/resume", { id: 1, from: 0 }, "from"],
+  ["tasks/cancel", { id: 1, graceMs: -1 }, "graceMs"],
+  ["tasks/pause", { id: 1, until: "tomorrow" }, "until"],
+  ["queues/set", { name: "gpu", slots: 1.5 }, "slots"],
+  ["queues/set", { name: "g pu", slots: 1 }, "name"],
+  ["attempt/step", { name: "" }, "name"],
+  ["attempt/checkpoint", { label: "x".repeat(65) }, "label"],
+  ["attempt/suspended", { for: "lunch" }, "for"],
+] as [Method, object, string][])("%s refuses %j by its field", (method, params, field) => {
+  expect(problemOf(method, params)).toMatch(new RegExp(`^${field.replace(".", "\\.")}: `));
+});
