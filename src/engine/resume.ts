@@ -1,5 +1,5 @@
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
-import type { Task } from "../core/task.ts";
+import type { Pause, Task } from "../core/task.ts";
 import type { Change } from "../store/store.ts";
 import { canContinue } from "./conclude.ts";
 import type { Engine } from "./engine.ts";
@@ -88,17 +88,21 @@ async function put(
   options: ResumeOptions,
   change: Partial<Change>,
 ): Promise<Task> {
+  const { cause = "resume" } = options;
+  // In the same move, so that a daemon that dies does not forget it, nor does it twice.
+  const isOver = task.pause && (cause === "until" || cause === "lost");
+  const pause = isOver ? { pause: { ...task.pause, until: null } as Pause } : {};
   try {
     const resumed = await engine.store.apply({
       id: task.id,
       transition: "resume",
       attempt: task.attempt,
       at: engine.clock.now(),
-      cause: options.cause ?? "resume",
+      cause,
       actor: options.actor,
       ...(startsAnew(options) ? { data: { from: options.from ?? 0 } } : {}),
       ...change,
-      set: { error: null, ...change.set },
+      set: { error: null, ...pause, ...change.set },
     });
     engine.kick();
     return resumed;
@@ -161,6 +165,8 @@ export async function resumeByItself(
     const error = asAgentctlError(failure);
     if (error.name === "TaskNotResumable" || error.name === "TaskNotFound") return;
     engine.log.warn({ task: id, error: error.message }, "a task could not be resumed by itself");
+    // Nothing is wrong with the task: it is tried again.
+    if (error.name === "StoreUnavailable") return;
     const task = await engine.require(id);
     const corrupt = error.name === "CheckpointCorrupt";
     const pause = task.pause && {

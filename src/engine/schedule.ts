@@ -17,6 +17,9 @@ const BATCH = 64;
  */
 const LONGEST_WAIT_MS = 30_000;
 
+/** How soon what could not be done is tried again. */
+const AGAIN_MS = 1000;
+
 /** How often stopped processes are looked at: their end is not reported by anyone. */
 const FROZEN_CHECK_MS = 1000;
 
@@ -58,7 +61,7 @@ export class Scheduler {
       await this.#arm();
     } catch (error) {
       this.#engine.log.error({ error: asAgentctlError(error).message }, "looking at the line failed");
-      this.#wakeIn(1000);
+      this.#wakeIn(AGAIN_MS);
     } finally {
       this.#running = null;
       if (this.#again) this.kick();
@@ -67,8 +70,10 @@ export class Scheduler {
 
   async #arm(): Promise<void> {
     const now = this.#engine.clock.now();
-    const { next } = await this.#engine.store.due(now);
-    if (next !== null) this.#wakeIn(Math.min(Math.max(1, next - now), LONGEST_WAIT_MS));
+    const { tasks, next } = await this.#engine.store.due(now);
+    // What could not be done is still due.
+    if (tasks.length > 0) this.#wakeIn(AGAIN_MS);
+    else if (next !== null) this.#wakeIn(Math.min(Math.max(1, next - now), LONGEST_WAIT_MS));
   }
 
   #wakeIn(ms: number): void {
@@ -132,7 +137,6 @@ async function attend(engine: Engine, task: Task, now: number): Promise<void> {
     await engine.store.update(task.id, { notBefore: null, delay: null });
   }
   if (task.state === "suspended" && task.pause && isDue(task.pause.until)) {
-    await engine.store.update(task.id, { pause: { ...task.pause, until: null } });
     await resumeByItself(engine, task.id, task.pause.cause === "lost" ? "lost" : "until");
   }
   if (task.pauseAt && isDue(task.pauseAt.at)) await pauseAsPlanned(engine, task, task.pauseAt);
@@ -141,9 +145,13 @@ async function attend(engine: Engine, task: Task, now: number): Promise<void> {
   }
 }
 
+/** The plan is dropped when the pause is recorded, so that a daemon that dies between the two leaves it to the next. */
 async function pauseAsPlanned(engine: Engine, task: Task, plan: NonNullable<Task["pauseAt"]>): Promise<void> {
-  await engine.store.update(task.id, { pauseAt: null });
   const { mode, graceMs, until, actor, reason } = plan;
   const options = { mode, until, reason, actor, cause: "user" as const, wait: false };
-  await pause(engine, task.id, graceMs === null ? options : { ...options, graceMs });
+  try {
+    await pause(engine, task.id, graceMs === null ? options : { ...options, graceMs });
+  } finally {
+    await engine.store.update(task.id, { pauseAt: null });
+  }
 }
