@@ -58,7 +58,7 @@ type Specs = Readonly<Record<string, OptionSpec<unknown>>>;
 export type ValuesOf<O extends Specs> = { [K in keyof O]: O[K] extends OptionSpec<infer T> ? T : never };
 
 /** One operand: its name as help shows it (`<id>`, `[file]`, `[tasks...]`), and what it is. */
-export type ArgumentSpec = readonly [name: string, about: string];
+type ArgumentSpec = readonly [name: string, about: string];
 
 export interface CommandSpec<O extends Specs> {
   name: string;

@@ -5,7 +5,7 @@ import type { Context } from "./context.ts";
 import { usage } from "./usage.ts";
 
 /** All bytes of stdin. */
-export async function stdinBytes({ stdin }: Context): Promise<Buffer> {
+async function stdinBytes({ stdin }: Context): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of stdin()) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);

@@ -1,4 +1,5 @@
 /** What is said about a task in words. */
+import { basename } from "node:path";
 import type { TaskJson } from "../protocol/methods.ts";
 import { block, oneLine, shellLine } from "./terminal-text.ts";
 import { untilText, whenText } from "./when.ts";
@@ -14,9 +15,10 @@ export function workOf({ argv, module }: TaskJson): string {
   return argv ? shellLine(argv) : oneLine(module?.path ?? "");
 }
 
-/** The name of a task, else what it runs. */
+/** The name of a task, else what it runs; a module by its file's name. */
 export function titleOf(task: TaskJson): string {
-  return task.name === null ? workOf(task) : oneLine(task.name);
+  if (task.name !== null) return oneLine(task.name);
+  return task.module ? oneLine(basename(task.module.path)) : workOf(task);
 }
 
 /** Why a task that is open does not move, or null when it does. */

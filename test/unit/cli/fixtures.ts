@@ -1,0 +1,77 @@
+import { PassThrough } from "node:stream";
+import type { Context } from "../../../src/cli/context.ts";
+import { type ColorChoice, Output } from "../../../src/cli/output.ts";
+import { aliasesOf, verb, verbNames } from "../../../src/cli/verbs.ts";
+import type { TaskJson } from "../../../src/protocol/methods.ts";
+import { pathsOf } from "../../../src/protocol/paths.ts";
+
+/** Half past noon, UTC. */
+export const NOW = Date.parse("2026-05-01T12:30:00Z");
+
+/** A task that has just been submitted and waits for a slot, with changes. */
+export function aTask(changes: Partial<TaskJson> = {}): TaskJson {
+  return {
+    id: 12,
+    uuid: "019f0000-0000-7000-8000-000000000012",
+    name: null,
+    kind: "program",
+    state: "submitted",
+    held: false,
+    waiting: null,
+    queue: "default",
+    priority: 0,
+    labels: {},
+    argv: ["make", "test"],
+    module: null,
+    cwd: "/work",
+    after: null,
+    attempt: null,
+    maxAttempts: 1,
+    progress: null,
+    pid: null,
+    createdAt: "2026-05-01T12:25:00.000Z",
+    startedAt: null,
+    updatedAt: "2026-05-01T12:25:00.000Z",
+    endedAt: null,
+    runMs: 0,
+    pausedMs: 0,
+    pause: null,
+    checkpoint: null,
+    question: null,
+    exitCode: null,
+    signal: null,
+    result: null,
+    error: null,
+    ...changes,
+  };
+}
+
+/** Real streams that remember what was written. */
+export function printed(options: { json?: boolean; color?: ColorChoice; env?: Record<string, string> } = {}) {
+  const { json = false, color = "auto", env = {} } = options;
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const text = (stream: PassThrough) => (stream.read() as Buffer | null)?.toString("utf8") ?? "";
+  const out = new Output({
+    stdout: stdout as unknown as NodeJS.WriteStream,
+    stderr: stderr as unknown as NodeJS.WriteStream,
+    env,
+    json,
+    color,
+  });
+  return { out, stdout: () => text(stdout), stderr: () => text(stderr) };
+}
+
+/** A context without a process around it. */
+export function aContext(env: Record<string, string> = {}, cwd = "/work"): Context {
+  return {
+    env,
+    cwd,
+    stdin: () => {
+      throw new Error("nothing is on stdin");
+    },
+    paths: pathsOf({ HOME: "/home/me", ...env }),
+    clock: { now: () => NOW, mono: () => 0 },
+    table: { verb, verbNames, aliasesOf },
+    out: printed({ env }).out,
+  };
+}

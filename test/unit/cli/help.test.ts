@@ -1,0 +1,116 @@
+import { spawnSync } from "node:child_process";
+import { expect, test } from "vitest";
+import { closest } from "../../../src/cli/closest.ts";
+import { helpOf } from "../../../src/cli/commander.ts";
+import { completionScript, shells } from "../../../src/cli/completion.ts";
+import type { Command } from "../../../src/cli/define.ts";
+import { overview } from "../../../src/cli/overview.ts";
+import { commandReference } from "../../../src/cli/reference.ts";
+import { aliasesOf, verb, verbNames } from "../../../src/cli/verbs.ts";
+
+async function commands(): Promise<[string, Command][]> {
+  const all: [string, Command][] = [];
+  for (const name of verbNames) {
+    const found = await verb(name);
+    if (found && "commands" in found)
+      for (const each of found.commands) all.push([`${name} ${each.name}`, each]);
+    else if (found) all.push([name, found]);
+  }
+  return all;
+}
+
+test("the overview is readable at 80 columns and names every verb", async () => {
+  const lines = (await overview(80)).split("\n");
+  expect(lines.filter((line) => line.length > 82)).toEqual([]);
+  for (const name of verbNames) expect(lines.some((line) => line.startsWith(`  ${name}`))).toBe(true);
+});
+
+test("every command is named as in the table, and has examples that call it", async () => {
+  for (const [path, { name, examples }] of await commands()) {
+    expect(path.endsWith(name)).toBe(true);
+    expect(examples.map(([line]) => line.startsWith(path))).toEqual(examples.map(() => true));
+    expect(examples.length).toBeGreaterThan(0);
+  }
+});
+
+test("the help of every command is readable at 80 columns, its examples aside", async () => {
+  for (const [path, spec] of await commands()) {
+    const [text = ""] = helpOf(spec, `agentctl ${path}`, [], 80).split("\nExamples:");
+    expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
+  }
+});
+
+test("help shows usage, options and examples", async () => {
+  const text = helpOf((await verb("hold")) as Command, "agentctl hold", aliasesOf("hold"), 80);
+  expect(text).toMatchInlineSnapshot(`
+    "Usage: agentctl hold [options] [tasks...]
+
+    Keep tasks that are not at work from being started.
+
+    Arguments:
+      tasks                ids, uuids or names; or --all, --queue, --label, --state
+                           select them
+
+    Options:
+      --all                every task that the command applies to
+      --queue <name>       tasks of this queue
+      --label <key=value>  tasks with this label (repeatable: all of them)
+      --state <state>      tasks in this state (repeatable: any of them)
+      --json               print JSON
+      --color <when>       colours: auto, always, never
+      -h, --help           print this help
+
+    Examples:
+      agentctl hold 12
+          task 12 stays in line, and is not started until it is released
+      agentctl hold --label project=tea
+          every task of the project that is not at work
+    "
+  `);
+});
+
+test("the reference has every option of every command", async () => {
+  const text = await commandReference();
+  for (const [path, { options }] of await commands()) {
+    expect(text).toContain(`# ${path}\n`);
+    for (const { flags } of Object.values(options)) expect(text).toContain(`- \`${flags}\``);
+  }
+});
+
+test("the bash script is one, and completes verbs, options and values", async () => {
+  const script = await completionScript("bash", { verb, verbNames, aliasesOf });
+  const complete = (...words: string[]) =>
+    spawnSync(
+      "bash",
+      [
+        "-c",
+        `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _agentctl; echo "\${COMPREPLY[@]}"`,
+        "bash",
+        ...words,
+      ],
+      {
+        encoding: "utf8",
+        env: { PATH: process.env.PATH ?? "", HOME: "/nowhere" },
+      },
+    ).stdout.trim();
+  expect(complete("agentctl", "pa")).toBe("pause");
+  expect(complete("agentctl", "queue", "re")).toBe("release remove");
+  expect(complete("agentctl", "queue", "set", "x", "--sl")).toBe("--slots");
+  expect(complete("agentctl", "pause", "--mode", "")).toBe("auto checkpoint freeze");
+  expect(complete("agentctl", "pause", "")).toBe("");
+});
+
+test("there is a script for each shell", async () => {
+  for (const shell of shells)
+    expect(await completionScript(shell, { verb, verbNames, aliasesOf })).toContain("pause");
+});
+
+test("the word that was probably meant", () => {
+  expect(["lst", "puase", "resum", "xyzzy", "can"].map((word) => closest(word, verbNames))).toEqual([
+    "list",
+    "pause",
+    "resume",
+    undefined,
+    "cancel",
+  ]);
+});
