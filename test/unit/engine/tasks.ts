@@ -1,0 +1,86 @@
+import type { PauseIntent, Task } from "../../../src/core/task.ts";
+
+/** A task at work, as the store would give it; `given` says what the test is about. */
+export function task(given: Partial<Task> = {}): Task {
+  return {
+    id: 7,
+    uuid: "0195e0a0-0000-7000-8000-000000000007",
+    name: null,
+    kind: "program",
+    state: "working",
+    held: false,
+    queue: "default",
+    priority: 0,
+    labels: {},
+    argv: ["train.sh"],
+    module: null,
+    input: null,
+    after: null,
+    blocked: false,
+    cwd: "/",
+    envHash: "none",
+    envFile: null,
+    key: null,
+    retries: 0,
+    backoffMs: 1000,
+    timeoutMs: null,
+    graceMs: null,
+    pauseMode: "auto",
+    pauseSignal: "SIGTERM",
+    onLost: null,
+    attempt: 1,
+    failures: 0,
+    losses: 0,
+    notBefore: null,
+    delay: null,
+    intent: null,
+    pauseAt: null,
+    pause: null,
+    frozen: false,
+    journaled: false,
+    question: null,
+    progress: null,
+    pid: 100,
+    createdAt: 0,
+    startedAt: 0,
+    updatedAt: 0,
+    endedAt: null,
+    runMs: 0,
+    pausedMs: 0,
+    phaseAt: 0,
+    exitCode: null,
+    signal: null,
+    result: null,
+    error: null,
+    checkpoint: null,
+    ...given,
+  };
+}
+
+/** A task module at work. */
+export function moduleTask(given: Partial<Task> = {}): Task {
+  return task({ kind: "module", argv: null, module: { path: "/m.ts", sha256: "" }, ...given });
+}
+
+/** The number of a checkpoint is all that an end looks at. */
+export function checkpoint(seq: number): NonNullable<Task["checkpoint"]> {
+  const facts = { attempt: 1, size: 2, sha256: "", createdAt: 0, label: null, position: 0, base: 0 };
+  return { seq, ...facts, superseded: false };
+}
+
+/** A user's pause by checkpoint, asked for when checkpoint 2 was the newest. */
+export function pauseIntent(given: Partial<PauseIntent> = {}): PauseIntent {
+  return {
+    kind: "pause",
+    mode: "checkpoint",
+    cause: "user",
+    actor: "ada",
+    reason: "lunch",
+    until: null,
+    group: null,
+    graceMs: 60_000,
+    requestedAt: 5,
+    checkpointSeq: 2,
+    ...given,
+  };
+}
