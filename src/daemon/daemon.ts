@@ -77,7 +77,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
   const server = await listen(paths.socket, dispatcher(handlersOf(daemon), bug));
   const timers = chores(engine, log);
-  backups.start(db);
+  backups.start(db, settings.backupEveryMs);
   scheduler.kick();
 
   async function halt({ keep, graceMs }: { keep: boolean; graceMs?: number }) {

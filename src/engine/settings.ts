@@ -8,6 +8,8 @@ export interface Settings {
   retentionMs: number;
   retentionBytes: number;
   queueMaxTasks: number;
+  /** How often the store is backed up; 0 for never. */
+  backupEveryMs: number;
   /** Module hosts that wait ahead while tasks run. */
   hosts: number;
 }
@@ -24,5 +26,6 @@ export const defaultSettings: Settings = {
   retentionMs: 30 * 86_400_000,
   retentionBytes: 5 * 1024 * MIB,
   queueMaxTasks: 1_000_000,
+  backupEveryMs: 3_600_000,
   hosts: 1,
 };
