@@ -68,11 +68,16 @@ export async function answerEach<R extends { task: TaskJson; changed: boolean }>
 }
 
 /** Prints the JSON of the answers, and resolves with the exit code. One id is answered by one object. */
-export function conclude({ out }: Context, selection: Selection, answers: readonly Answer[]): number {
+export function conclude(
+  { out }: Context,
+  selection: Selection,
+  answers: readonly Answer[],
+  nothing = "no task matches; nothing was to be done",
+): number {
   const isOne = "ids" in selection && selection.ids.length === 1;
   const [first] = answers;
   if (out.json) out.data(isOne && first ? answerJson(first) : answers.map(answerJson));
-  else if (answers.length === 0) out.note("no task matches; nothing was to be done");
+  else if (answers.length === 0) out.note(nothing);
   if (isOne && first) return first.exitCode;
   return answers.every(({ ok }) => ok) ? 0 : 1;
 }

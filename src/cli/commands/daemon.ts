@@ -145,9 +145,15 @@ function started(context: Context, hold: boolean): Promise<Status> {
 
 function sayStarted({ out }: Context, found: Status, wasRunning: boolean): number {
   if (out.json) out.data({ ...found, changed: !wasRunning });
-  else if (wasRunning) out.note(`the daemon is running already, pid ${found.pid}`);
+  else if (wasRunning) out.note(`the daemon is running already, pid ${found.pid}${otherVersion(found)}`);
   else out.line(`daemon started, pid ${found.pid}`);
   return 0;
+}
+
+function otherVersion({ version }: Status): string {
+  return version === __VERSION__
+    ? ""
+    : `, version ${version}: agentctl daemon restart replaces it by ${__VERSION__}`;
 }
 
 function sayStopped({ out }: Context, { pid, suspended, frozen }: Stopped): void {

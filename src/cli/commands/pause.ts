@@ -1,4 +1,5 @@
 import { pauseModes } from "../../core/task.ts";
+import type { Selector } from "../../protocol/methods.ts";
 import { answerEach, answersOfMany, conclude, type ManyAnswers } from "../answers.ts";
 import type { Context } from "../context.ts";
 import { choice, command, flag, type ValuesOf, value } from "../define.ts";
@@ -47,7 +48,9 @@ export const pause = command({
             select: selection.select,
             ...params,
           })) as ManyAnswers;
-          return conclude(context, selection, await answersOfMany(context, many, say));
+          const answers = await answersOfMany(context, many, say);
+          noteHeld(context, selection.select);
+          return conclude(context, selection, answers, "no task at work matches");
         }
         const answers = await answerEach(context, selection.ids.map(reference), {
           act: async (id) => (await peer.call("tasks/pause", { id, ...params })) as Paused,
@@ -71,6 +74,13 @@ function paramsOf(context: Context, { mode, grace, until, at, reason, noWait }: 
     ...(reason === undefined ? {} : { reason }),
     ...(noWait ? { wait: false } : {}),
   };
+}
+
+/** Where whole queues were paused, nothing of them starts, either. */
+function noteHeld({ out }: Context, { queue, labels, state }: Selector): void {
+  if (labels || state) return;
+  if (queue === undefined) out.note("every queue is held until agentctl resume --all");
+  else out.note(`queue ${queue} is held until agentctl resume --queue ${queue}`);
 }
 
 function sayPaused({ out, clock }: Context, paused: Paused, { at }: PauseValues): void {

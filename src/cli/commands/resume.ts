@@ -51,7 +51,7 @@ export const resume = command({
           ...params,
         })) as ManyAnswers;
         const answers = await answersOfMany(context, many, say);
-        return conclude(context, selection, answers);
+        return conclude(context, selection, answers, "no task that this pause suspended is left");
       }
       const answers = await answerEach(context, selection.ids.map(reference), {
         act: async (id) => {

@@ -45,6 +45,19 @@ test("a bug ends with 70 and names the log", async () => {
   );
 });
 
+test("where the daemon cannot be reached, its log is named", async () => {
+  const { out, stderr } = printed();
+  const error = new AgentctlError("VersionMismatch", { daemon: "1.0.0", client: "2.0.0" });
+  expect(await reportFailure(error, out, paths)).toBe(5);
+  expect(stderr()).toBe(
+    [
+      "agentctl: the daemon is version 1.0.0, this command is version 2.0.0",
+      "  agentctl daemon restart",
+      "  the daemon's log: /h/daemon.log\n",
+    ].join("\n"),
+  );
+});
+
 test("what steers a terminal is written out", async () => {
   const { out, stderr } = printed();
   await reportFailure(
