@@ -1,0 +1,93 @@
+import { expect } from "vitest";
+import { type Home, it } from "../harness/index.ts";
+import { history, meanwhile, noted, oneSlot, open, twelveSteps } from "./story.ts";
+
+/** One task at work, one that waits for its slot, and one that was paused by itself before. */
+async function threeOfOneQueue(home: Home) {
+  const queue = await oneSlot(home);
+  const start = () => home.run("--queue", queue, "sleep", "60");
+  const alone = await start();
+  await home.reaches(alone, "working");
+  await home.cli("pause", `${alone}`);
+  const [busy, waiting] = [await start(), await start()];
+  await home.reaches(busy, "working");
+  return { queue, alone, busy, waiting };
+}
+
+it("pauses --all and holds the queues, so that nothing waiting starts in the freed slots", async ({
+  home,
+}) => {
+  const { queue, busy, waiting } = await threeOfOneQueue(home);
+  const answers = await home.json("pause", "--all");
+  expect(answers.map(({ id, ok }: { id: number; ok: boolean }) => [id, ok])).toEqual([[busy, true]]);
+  const { queues } = await home.rpc("queues/list");
+  expect(queues.every(({ heldBy }: { heldBy: string }) => heldBy !== null)).toBe(true);
+  await home.cli("queue", "release", "default");
+  expect((await home.cli("run", "-w", "sleep", "0.2")).code).toBe(0);
+  expect(await home.task(waiting)).toMatchObject({
+    state: "submitted",
+    waiting: { for: "queue", on: queue },
+  });
+});
+
+it("holds the queue with the request, before its task has paused", async ({ home }) => {
+  const queue = await oneSlot(home);
+  const id = await home.run("--queue", queue, home.module(twelveSteps), "--input", "3");
+  const waiting = await home.run("--queue", queue, "true");
+  await noted(home, 3);
+  await home.cli("pause", "--queue", queue, "--no-wait");
+  expect(await home.task(waiting)).toMatchObject({ waiting: { for: "queue" } });
+  open(home);
+  await home.reaches(id, "suspended");
+  await meanwhile(home);
+  expect(await history(home, waiting)).toEqual(["submitted"]);
+});
+
+it.for([["--all"], ["--queue", "one"]])(
+  "resumes with the same selector %s what that pause suspended, and stderr names the others",
+  async (selector, { home }) => {
+    const { queue, alone, busy, waiting } = await threeOfOneQueue(home);
+    await home.cli("pause", ...selector);
+    const { code, stdout, stderr } = await home.cli("resume", ...selector);
+    expect([code, stdout]).toEqual([0, `task ${busy} resumed; it goes on when there is a slot\n`]);
+    expect(stderr).toContain(`task ${alone}`);
+    expect(stderr).not.toContain(`task ${busy}`);
+    expect((await home.task(alone)).state).toBe("suspended");
+    await home.reaches(busy, "working");
+    await home.cli("cancel", `${busy}`, "--grace", "0s");
+    await home.reaches(waiting, "working");
+    expect(queue).toBe("one");
+  },
+);
+
+it("leaves a queue held that the user held before", async ({ home }) => {
+  const queue = await oneSlot(home);
+  await home.cli("queue", "hold", queue);
+  await home.cli("pause", "--all");
+  await home.cli("resume", "--all");
+  const [free, held] = (await home.rpc("queues/list")).queues;
+  expect(free).toMatchObject({ name: "default", heldBy: null });
+  expect(held).toMatchObject({ name: queue, heldBy: "user" });
+});
+
+it("pauses by label and by state, and holds no queue", async ({ home }) => {
+  const labelled = await home.run("--label", "team=red", "sleep", "60");
+  const other = await home.run("--label", "team=blue", "sleep", "60");
+  await home.reaches(other, "working");
+  await home.reaches(labelled, "working");
+  await home.cli("pause", "--label", "team=red");
+  expect([(await home.task(labelled)).state, (await home.task(other)).state]).toEqual([
+    "suspended",
+    "working",
+  ]);
+  await home.cli("pause", "--state", "working");
+  expect((await home.task(other)).state).toBe("suspended");
+  expect((await home.rpc("queues/list")).queues[0].heldBy).toBeNull();
+});
+
+it("says that a selector matches nothing, and succeeds", async ({ home }) => {
+  const { code, stdout, stderr } = await home.cli("pause", "--label", "team=red");
+  expect([code, stdout]).toEqual([0, ""]);
+  expect(stderr).toMatch(/no task/);
+  expect(await home.json("pause", "--label", "team=red")).toEqual([]);
+});
