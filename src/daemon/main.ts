@@ -4,13 +4,13 @@
  */
 import { closeSync, fstatSync, writeSync } from "node:fs";
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
+import { settingsOf } from "../protocol/config-file.ts";
 import { pathsOf } from "../protocol/paths.ts";
 import { baseEnvironment, startDaemon } from "./daemon.ts";
 import { faultAt } from "./fault.ts";
 import { prepareHome } from "./home.ts";
 import { takeLock } from "./lock.ts";
 import { createLog } from "./log.ts";
-import { readSettings } from "./settings.ts";
 
 export interface RunOptions {
   /** Stay attached: nobody listens on file descriptor 3, and INT stops as TERM does. */
@@ -28,7 +28,7 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
   try {
     const paths = pathsOf(process.env);
     prepareHome(paths);
-    const settings = readSettings(paths.config);
+    const settings = settingsOf(paths.config);
     const lock = takeLock(paths.lock);
     if (!lock) {
       report({ busy: true });

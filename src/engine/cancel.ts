@@ -27,25 +27,28 @@ export async function cancel(
     if (task.state === "canceled") return { task, changed: false };
     if (isTerminal(task.state)) throw notCancelable(task);
     const live = await liveOf(engine, task);
-    if (live) return await cancelLive(engine, live, task, options);
-    if (task.state === "working") continue;
     try {
-      const canceled = await engine.store.apply({
-        id: task.id,
-        transition: "cancel",
-        attempt: task.attempt,
-        at: engine.clock.now(),
-        cause: "cancel",
-        actor: options.actor,
-        set: { error: { name: "Canceled", code: null, message: because(options), data: null } },
-      });
-      engine.kick();
-      return { task: canceled, changed: true };
+      if (live) return await cancelLive(engine, live, task, options);
+      if (task.state !== "working") return { task: await cancelIdle(engine, task, options), changed: true };
     } catch (error) {
       // It moved on while the request was under way: look again.
       if (!hasMoved(error)) throw error;
     }
   }
+}
+
+async function cancelIdle(engine: Engine, task: Task, options: CancelOptions): Promise<Task> {
+  const canceled = await engine.store.apply({
+    id: task.id,
+    transition: "cancel",
+    attempt: task.attempt,
+    at: engine.clock.now(),
+    cause: "cancel",
+    actor: options.actor,
+    set: { error: { name: "Canceled", code: null, message: because(options), data: null } },
+  });
+  engine.kick();
+  return canceled;
 }
 
 /** The attempt of a task that has a process; undefined when it has none (any more). */

@@ -100,10 +100,11 @@ function afterPause(end: End, intent: PauseIntent): Conclusion {
   const saved = (end.task.checkpoint?.seq ?? 0) > intent.checkpointSeq;
   const continues = saved || end.task.pauseMode === "checkpoint" || end.task.kind === "module";
   if (end.exitCode === 0 && !continues) return completed(null);
-  const outcome = intent.forced ? "forced" : "cooperative";
+  const outcome = intent.forced || end.lost ? "forced" : "cooperative";
   const failure = end.result && "error" in end.result ? end.result.error : null;
   // 75 and death by the signal are the agreed answers; any other failure is kept for `show`.
-  const agreed = end.exitCode === EXIT_TEMPFAIL || end.exitCode === 0 || end.signal !== null || intent.forced;
+  const agreed =
+    end.exitCode === EXIT_TEMPFAIL || end.exitCode === 0 || end.signal !== null || outcome === "forced";
   const error = failure ?? (agreed ? null : failureOf(end));
   const set: Patch = { pause: pauseOf(intent, outcome, end.at), error, exitCode: null, signal: null };
   return { transition: "suspend", cause: causeOf(intent), actor: intent.actor, outcome, set };
@@ -128,7 +129,9 @@ function unusable(end: End, cause: "mismatch" | "corrupt", error: Failure): Conc
 function lost(end: End): Conclusion {
   const { task } = end;
   const losses = task.losses + 1;
-  const policy = task.onLost ?? (canContinue(task) ? "resume" : "suspend");
+  // A pause that was asked for and could not be finished is still what the user wants.
+  const byItself = end.intent?.kind === "pause" ? "suspend" : null;
+  const policy = byItself ?? task.onLost ?? (canContinue(task) ? "resume" : "suspend");
   const message = end.lost
     ? "the process is gone without a trace: the machine went down, or it was killed with its supervisor"
     : `the process was ended by ${end.signal} while the daemon was away`;

@@ -42,17 +42,22 @@ export interface Paused {
 export async function pause(engine: Engine, ref: string | number, options: PauseOptions): Promise<Paused> {
   for (;;) {
     const task = await engine.require(ref);
-    if (task.state === "suspended") return await pauseSuspended(engine, task, options);
     try {
-      if (task.state === "resumed") return { task: await unresume(engine, task, options), changed: true };
+      const paused = await pauseAsIs(engine, task, options);
+      if (paused) return paused;
     } catch (error) {
-      if (hasMoved(error)) continue;
-      throw error;
+      // It moved on while the request was under way: look again.
+      if (!hasMoved(error)) throw error;
     }
-    if (task.state !== "working") throw notPausable(task);
-    const live = await liveOf(engine, task);
-    if (live) return await pauseLive(engine, live, task, options);
   }
+}
+
+async function pauseAsIs(engine: Engine, task: Task, options: PauseOptions): Promise<Paused | undefined> {
+  if (task.state === "suspended") return await pauseSuspended(engine, task, options);
+  if (task.state === "resumed") return { task: await unresume(engine, task, options), changed: true };
+  if (task.state !== "working") throw notPausable(task);
+  const live = await liveOf(engine, task);
+  return live && (await pauseLive(engine, live, task, options));
 }
 
 async function pauseSuspended(engine: Engine, task: Task, options: PauseOptions): Promise<Paused> {

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { Engine } from "./engine.ts";
 import { pause } from "./pause.ts";
 
@@ -10,6 +11,8 @@ export async function shutdown(
   { graceMs }: { graceMs?: number },
 ): Promise<{ suspended: number[]; frozen: number[] }> {
   engine.isHolding = true;
+  // What is just being started is paused as well.
+  while (engine.starting.size > 0) await turn();
   const suspended: number[] = [];
   const frozen: number[] = [];
   const reason = "the daemon was stopped";

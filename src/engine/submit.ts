@@ -83,7 +83,7 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
     module: given.module === undefined ? null : { path: given.module, sha256: moduleHash(given.module) },
     input: given.input ?? null,
     after,
-    cwd: given.cwd ?? (engine.baseEnv.HOME as string),
+    cwd: given.cwd ?? given.env?.HOME ?? (engine.baseEnv.HOME as string),
     envHash,
     envFile: given.envFile ?? null,
     key: given.key ?? null,

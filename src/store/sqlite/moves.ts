@@ -1,5 +1,5 @@
 import { AgentctlError } from "../../core/errors.ts";
-import { isTerminal, next, openStates } from "../../core/machine.ts";
+import { isTerminal, next, openStates, terminalStates } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import { type Change, IllegalMove, type Patch, type Seed, type UpdateOptions } from "../store.ts";
 import type { Context } from "./context.ts";
@@ -224,6 +224,7 @@ export function remove(ctx: Context, id: number, by: { at: number; actor: string
     throw new AgentctlError("UnsupportedOperation", {
       id,
       state: task.state,
+      allowed: terminalStates,
       reason,
       hint: `agentctl cancel ${id}`,
     });

@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Fault, WriteName } from "../../core/faults.ts";
+import { openStates } from "../../core/machine.ts";
 import type { Attempt, Intent, Message, Question, Step, StepKey, TaskEvent } from "../../core/task.ts";
 import type {
   Artifact,
@@ -156,7 +157,9 @@ export class SqliteStore implements Store {
   addMessage(id: number, message: Omit<Message, "id">) {
     return this.#write("send", () => {
       const task = this.#ctx.task(id);
-      if (task.endedAt !== null) throw new AgentctlError("TaskImmutable", { id, state: task.state });
+      if (task.endedAt !== null) {
+        throw new AgentctlError("TaskImmutable", { id, state: task.state, allowed: openStates });
+      }
       const sql = "insert into messages (task_id, text, at, actor) values (?, ?, ?, ?)";
       return Number(this.#ctx.sql(sql).run(id, message.text, message.at, message.actor).lastInsertRowid);
     });
