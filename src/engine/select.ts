@@ -113,7 +113,5 @@ export async function resumeSelected(
 function whyLeft({ pause }: Task): string {
   if (pause?.group)
     return `it was paused with ${pause.group === "all" ? "--all" : `--queue ${pause.group.slice(6)}`}`;
-  return pause?.cause === "user"
-    ? `it was paused by itself by ${pause.actor}`
-    : `it is suspended: ${pause?.cause}`;
+  return pause?.cause === "user" ? `${pause.actor} paused it by its id` : `it is suspended: ${pause?.cause}`;
 }

@@ -1,6 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, next, openStates, terminalStates } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
+import { toIso } from "../../core/time.ts";
 import { type Change, IllegalMove, type Patch, type Seed, type UpdateOptions } from "../store.ts";
 import type { Context } from "./context.ts";
 import * as events from "./events.ts";
@@ -85,10 +86,17 @@ export function move(ctx: Context, change: Change): Task {
     attempt: after.attempt || null,
     from: before.state,
     to,
-    data: change.data ?? null,
+    data: change.data ?? pauseData(before, after),
   });
   if (isTerminal(to)) settleDependents(ctx, after, change.at);
   return after;
+}
+
+/** A pause is told with its event: the task keeps only the last one. */
+function pauseData(before: Task, { state, pause }: Task): Record<string, unknown> | null {
+  if (state !== "suspended" || !pause || pause === before.pause) return null;
+  const { mode, outcome, reason, until } = pause;
+  return { mode, outcome, reason, until: toIso(until) };
 }
 
 /** So far the two clocks may differ without anything having happened. */
