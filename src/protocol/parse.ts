@@ -1,0 +1,22 @@
+import * as v from "valibot";
+import { AgentctlError } from "../core/errors.ts";
+import { type Method, methods } from "./methods.ts";
+
+/** Whether there is a method of that name. */
+export function isMethod(name: string): name is Method {
+  return Object.hasOwn(methods, name);
+}
+
+/** The params of a request, held to the method table; throws `InvalidParams`, which names the field. */
+export function parseParams(method: Method, params: unknown): unknown {
+  const parsed = v.safeParse(methods[method].params as v.GenericSchema, params, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const isUnknown = issue.type === "strict_object" && issue.expected === "never";
+  // The path of a field such as `labels.team`; what is wrong with the whole has none.
+  const field = v.getDotPath(issue) ?? "params";
+  throw new AgentctlError("InvalidParams", {
+    field,
+    reason: isUnknown ? "there is no such field" : issue.message,
+  });
+}
