@@ -1,0 +1,211 @@
+import { mkdirSync } from "node:fs";
+import { describe, expect } from "vitest";
+import { isAlive, it, until } from "../harness/index.ts";
+import { history, meanwhile, noted, notes, oneSlot, open, pidOf, taskModule } from "./story.ts";
+
+describe("task.save and task.checkpoint", () => {
+  it("continue a module that reads its checkpoint from that value, across a pause", async ({ home }) => {
+    const source = taskModule(`
+      const done = task.checkpoint?.done ?? [];
+      note("from " + done.length);
+      for (const name of ["a", "b", "c"].slice(done.length)) {
+        await task.step("work", () => { note(name); return name === "b" && task.attempt === 1 ? gate("go") : undefined; });
+        done.push(name);
+        await task.save({ done });
+      }
+      return done;`);
+    const id = await home.run(home.module(source));
+    await noted(home, 3);
+    await home.cli("pause", `${id}`, "--no-wait");
+    open(home);
+    expect((await home.json("pause", `${id}`)).task.state).toBe("suspended");
+    await home.cli("resume", `${id}`);
+    expect((await home.reaches(id, "completed")).result).toEqual(["a", "b", "c"]);
+    expect(notes(home)).toEqual(["from 0", "a", "b", "from 2", "c"]);
+  });
+
+  it("are ignored where a module runs again over its journal", async ({ home }) => {
+    const source = taskModule(`
+      await task.step("one", () => note("one"));
+      await task.save("after one");
+      await task.step("two", () => note("two"));
+      await task.step("three", () => { note("three"); return task.attempt === 1 ? gate("never") : undefined; });`);
+    const id = await home.run(home.module(source));
+    await noted(home, 3);
+    await home.cli("pause", `${id}`, "--grace", "0s");
+    await home.cli("resume", `${id}`);
+    await home.reaches(id, "completed");
+    expect(notes(home)).toEqual(["one", "two", "three", "three"]);
+    expect(await home.json("checkpoint", "list", `${id}`)).toHaveLength(1);
+  });
+});
+
+describe("task.sleep", () => {
+  it("of more than a few seconds ends the process, holds no slot, and is over when it is over", async ({
+    home,
+  }) => {
+    const queue = await oneSlot(home);
+    const source = taskModule(`
+      await task.step("before", () => note("before"));
+      await task.sleep("6s");
+      note("after");`);
+    const id = await home.run("--queue", queue, home.module(source));
+    await noted(home, 1);
+    const at = Date.now();
+    expect((await home.reaches(id, "submitted")).waiting.for).toBe("time");
+    expect((await home.cli("run", "--wait", "--queue", queue, "true")).code).toBe(0);
+    await home.reaches(id, "completed");
+    expect(Date.now() - at).toBeGreaterThan(5_500);
+    expect(notes(home)).toEqual(["before", "after"]);
+    expect(await history(home, id)).toEqual(["submitted", "working", "submitted", "working", "completed"]);
+  });
+
+  it("of a moment stays in the process", async ({ home }) => {
+    const id = await home.run(home.module(taskModule('await task.sleep("50ms"); return task.attempt;')));
+    expect((await home.reaches(id, "completed")).result).toBe(1);
+  });
+});
+
+describe("task.messages", () => {
+  it("delivers each once and in order, across a pause that a message does not end", async ({ home }) => {
+    const source = taskModule(`
+      await task.step("one", () => { note("one"); return gate("first"); });
+      const first = await task.messages();
+      await task.step("two", () => { note("two"); return gate("second"); });
+      const second = await task.messages();
+      return [first, second, await task.messages()];`);
+    const id = await home.run(home.module(source));
+    await noted(home, 1);
+    await home.cli("send", `${id}`, "a");
+    open(home, "first");
+    await noted(home, 2);
+    await home.cli("send", `${id}`, "b");
+    await home.cli("pause", `${id}`, "--no-wait");
+    open(home, "second");
+    await home.cli("pause", `${id}`);
+    expect((await home.cli("send", `${id}`, "c")).code).toBe(0);
+    await meanwhile(home);
+    expect((await home.task(id)).state).toBe("suspended");
+    await home.cli("resume", `${id}`);
+    expect((await home.reaches(id, "completed")).result).toEqual([["a"], ["b", "c"], []]);
+  });
+});
+
+describe("what a module shows and leaves", () => {
+  it("shows its progress", async ({ home }) => {
+    const id = await home.run(
+      home.module(
+        taskModule('task.progress(1, 3, "first of three"); await task.step("a", () => gate("go"));'),
+      ),
+    );
+    const seen = await until(async () => (await home.task(id)).progress);
+    expect(seen).toEqual({ done: 1, total: 3, message: "first of three" });
+    expect((await home.cli("list")).stdout).toContain("first of three");
+  });
+
+  it("leaves artifacts: text, bytes and files", async ({ home }) => {
+    const source = taskModule(`
+      await task.artifact("report.md", "# Tea\\n");
+      await task.artifact("bytes", new Uint8Array([0, 255]));
+      writeFileSync("own.txt", "own");
+      await task.artifact("copy.txt", { path: "own.txt" });`);
+    const id = await home.run(home.module(source));
+    await home.reaches(id, "completed");
+    expect((await home.cli("artifact", "get", `${id}`, "report.md")).stdout).toBe("# Tea\n");
+    expect((await home.cli("artifact", "get", `${id}`, "copy.txt")).stdout).toBe("own");
+    const listed = await home.json("artifact", "list", `${id}`);
+    expect(listed.map(({ name, size }: { name: string; size: number }) => [name, size])).toEqual([
+      ["report.md", 6],
+      ["bytes", 2],
+      ["copy.txt", 3],
+    ]);
+  });
+
+  it("keeps task.dir, its own, through a pause", async ({ home }) => {
+    const source = taskModule(`
+      const file = task.dir + "/large";
+      if (task.attempt === 1) writeFileSync(file, "kept");
+      await task.step("wait", () => { note(task.dir); return gate("go"); });
+      await task.step("read", () => note(readFileSync(file, "utf8")));`);
+    const id = await home.run(home.module(source));
+    await noted(home, 1);
+    await home.cli("pause", `${id}`, "--grace", "0s");
+    open(home);
+    await home.cli("resume", `${id}`);
+    await home.reaches(id, "completed");
+    const [dir, again, content] = notes(home);
+    expect([again, content]).toEqual([dir, "kept"]);
+  });
+
+  it("writes to its log, attempt after attempt", async ({ home }) => {
+    const source = taskModule(`
+      task.log("attempt", task.attempt, { of: task.id });
+      await task.step("wait", () => { note("on"); return task.attempt === 1 ? gate("never") : undefined; });`);
+    const id = await home.run(home.module(source));
+    await noted(home, 1);
+    await home.cli("pause", `${id}`, "--grace", "0s");
+    await home.cli("resume", `${id}`);
+    await home.reaches(id, "completed");
+    expect((await home.cli("logs", `${id}`)).stdout).toBe("attempt 1 { of: 1 }\nattempt 2 { of: 1 }\n");
+    expect((await home.cli("logs", `${id}`, "--attempt", "2")).stdout).toBe("attempt 2 { of: 1 }\n");
+  });
+});
+
+describe("task.signal", () => {
+  const listening = taskModule(`
+    task.signal.addEventListener("abort", () => note("aborted"));
+    await task.step("long", async ({ signal }) => {
+      note("on");
+      await delay(60_000, undefined, { signal }).catch(() => note("cleaned up"));
+    });
+    await task.step("next", () => note("next"));`);
+
+  it("is aborted on cancel", async ({ home }) => {
+    const id = await home.run(home.module(listening));
+    await noted(home, 1);
+    const pid = await pidOf(home, id);
+    expect((await home.cli("cancel", `${id}`)).code).toBe(0);
+    expect(notes(home).slice(0, 2)).toEqual(["on", "aborted"]);
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it("is aborted when the grace time of a pause is over, before the kill", async ({ home }) => {
+    const id = await home.run(home.module(listening));
+    await noted(home, 1);
+    expect((await home.json("pause", `${id}`, "--grace", "300ms")).task.state).toBe("suspended");
+    expect(notes(home)).toEqual(["on", "aborted", "cleaned up"]);
+  });
+});
+
+describe("a module's file", () => {
+  it("is TypeScript or JavaScript in any directory, with agentctl resolved and its own imports", async ({
+    home,
+  }) => {
+    mkdirSync(home.file("deep/er"), { recursive: true });
+    home.module("export enum Colour { red = 'RED' }", "deep/colour.ts");
+    home.module(
+      'import { defineTask } from "agentctl"; import { Colour } from "../colour";\nexport default defineTask(() => Colour.red);',
+      "deep/er/task.mts",
+    );
+    home.module(
+      'import { defineTask } from "agentctl"; export default defineTask((task, input) => input);',
+      "plain.mjs",
+    );
+    const typed = await home.run("deep/er/task.mts");
+    const plain = await home.run("plain.mjs", "--input", '{"topic":"tea"}');
+    expect((await home.reaches(typed, "completed")).result).toBe("RED");
+    expect((await home.reaches(plain, "completed")).result).toEqual({ topic: "tea" });
+  });
+
+  it("fails the task with what it threw, or what is wrong with it", async ({ home }) => {
+    const throws = await home.run(home.module(taskModule('throw new TypeError("no tea");')));
+    const empty = await home.run(home.module("export const nothing = 1;", "empty.ts"));
+    const wrong = await home.run(home.module("export default defineTask(", "wrong.ts"));
+    expect((await home.reaches(throws, "failed")).error).toMatchObject({
+      name: "TypeError",
+      message: "no tea",
+    });
+    expect((await home.reaches(empty, "failed")).error.message).toMatch(/default/);
+    expect((await home.reaches(wrong, "failed")).error.name).toBeTruthy();
+  });
+});
