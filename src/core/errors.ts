@@ -161,6 +161,12 @@ const catalogue = {
     message: (d) => `the home ${d.home} is refused${because(d)}`,
     hint: (d) => (d.hint as string | undefined) ?? "AGENTCTL_HOME=<directory> chooses another",
   },
+  ConfigInvalid: {
+    code: -32033,
+    exit: 2,
+    message: (d) => `${d.file} cannot be used${because(d)}`,
+    hint: (d) => `agentctl config list shows every setting; mend or remove ${d.file}`,
+  },
 } as const satisfies Record<string, Row>;
 
 /** The name of an expected failure. */

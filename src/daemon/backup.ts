@@ -2,88 +2,120 @@ import { chmodSync, copyFileSync, existsSync, readdirSync, renameSync, rmSync, s
 import { join } from "node:path";
 import type Database from "better-sqlite3";
 import type { Fault } from "../core/faults.ts";
+import type { Settings } from "../core/settings.ts";
 import { systemClock } from "../core/time.ts";
 import type { Paths } from "../protocol/paths.ts";
+import { newestBackup, sealBackup } from "../store/sqlite/index.ts";
 import type { DaemonLog } from "./log.ts";
 
-const FIRST_MS = 60_000;
-const KEEP = 5;
+/** A daemon that has just started has better things to do. */
+const SOON_MS = 2000;
 /** Ends the name of a copy that is being made. */
 const DRAFT = ".part";
 /** A timer holds 31 bits; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Copies of the store in `backups/`: before a migration, some time after the start and every hour unless configured, by
- * SQLite's online backup, so that writers go on. A copy gets its name when it is complete. The last five are kept. No
- * copy holds an environment.
+ * Copies of the store in `backups/`: before a migration, soon after the start when the newest is older than
+ * `backup.every`, and then as often as that, by SQLite's online backup, so that writers go on. A copy gets its name when
+ * it is complete and found sound, so that no corrupt store drives the good copies out; the last `backup.keep` stay. What
+ * has not changed is not copied again. No copy holds an environment.
  */
 export class Backups {
-  readonly #folder: string;
-  readonly #database: string;
+  readonly #paths: Paths;
+  readonly #settings: Settings;
   readonly #log: DaemonLog;
   readonly #fault: Fault;
-  #timers: NodeJS.Timeout[] = [];
+  #db: Database.Database | null = null;
+  #copied = -1;
+  #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(paths: Paths, log: DaemonLog, fault: Fault) {
-    this.#folder = paths.backups;
-    this.#database = paths.database;
-    this.#log = log;
-    this.#fault = fault;
+  constructor(options: { paths: Paths; settings: Settings; log: DaemonLog; fault: Fault }) {
+    this.#paths = options.paths;
+    this.#settings = options.settings;
+    this.#log = options.log;
+    this.#fault = options.fault;
   }
 
   /** A plain copy: nothing has the database open yet. */
   beforeMigration(from: number): void {
     const file = this.#name(`before-migration-from-${from}`);
     // The log of writes belongs to the file by its name, and means nothing without it.
-    if (existsSync(`${this.#database}-wal`)) copyWhole(`${this.#database}-wal`, `${file}-wal`);
-    copyWhole(this.#database, file);
+    if (existsSync(`${this.#paths.database}-wal`)) copyWhole(`${this.#paths.database}-wal`, `${file}-wal`);
+    copyWhole(this.#paths.database, file);
   }
 
-  start(db: Database.Database, everyMs: number): void {
-    if (everyMs === 0) return;
-    const run = () => {
-      this.#running = this.#running
-        .then(() => this.#backup(db))
-        .catch((error) => this.#log.warn({ error: String(error) }, "a backup failed"));
-    };
-    const first = setTimeout(run, Math.min(FIRST_MS, everyMs));
-    this.#timers = [first, setInterval(run, Math.min(everyMs, LONGEST_TIMER_MS))];
-    for (const timer of this.#timers) timer.unref();
+  start(db: Database.Database): void {
+    this.#db = db;
+    this.arm();
+  }
+
+  /** Sets the time of the next backup by the settings as they are. */
+  arm(): void {
+    const { backupEveryMs: every } = this.#settings;
+    if (this.#timer) clearTimeout(this.#timer);
+    if (every === 0 || !this.#db) return;
+    const newest = newestBackup(this.#paths.backups);
+    const age = newest ? Math.max(0, systemClock.now() - statSync(newest).mtimeMs) : every;
+    const isDone = this.#copied === changesOf(this.#db);
+    const wait = isDone ? every : Math.max(every - age, Math.min(SOON_MS, every));
+    this.#timer = setTimeout(() => this.#run(), Math.min(wait, LONGEST_TIMER_MS));
+    this.#timer.unref();
   }
 
   async stop(): Promise<void> {
-    for (const timer of this.#timers) clearTimeout(timer);
+    this.#db = null;
+    if (this.#timer) clearTimeout(this.#timer);
     await this.#running;
   }
 
-  async #backup(db: Database.Database): Promise<void> {
+  #run(): void {
+    this.#running = this.#backup()
+      .catch((error) => this.#log.warn({ error: String(error) }, "a backup failed"))
+      .finally(() => this.arm());
+  }
+
+  async #backup(): Promise<void> {
+    const db = this.#db;
+    if (!db) return;
+    const changes = changesOf(db);
+    if (changes === this.#copied) return;
     const file = this.#name("automatic");
     this.#fault("backup:before");
-    await db.backup(file + DRAFT);
-    chmodSync(file + DRAFT, 0o600);
-    renameSync(file + DRAFT, file);
+    try {
+      await db.backup(file + DRAFT);
+      chmodSync(file + DRAFT, 0o600);
+      sealBackup(file + DRAFT);
+      renameSync(file + DRAFT, file);
+    } catch (error) {
+      rmSync(file + DRAFT, { force: true });
+      throw error;
+    }
+    this.#copied = changes;
     this.#fault("backup:after");
     this.#rotate();
     this.#fault("backup:after-rotation");
   }
 
   #rotate(): void {
-    const names = readdirSync(this.#folder);
+    const names = readdirSync(this.#paths.backups);
     // Of a daemon that died meanwhile.
-    for (const name of names.filter((each) => each.endsWith(DRAFT))) rmSync(join(this.#folder, name));
+    for (const name of names.filter((each) => each.endsWith(DRAFT))) rmSync(join(this.#paths.backups, name));
     const kept = names
       .filter((name) => name.endsWith(".db"))
-      .sort((a, b) => statSync(join(this.#folder, b)).mtimeMs - statSync(join(this.#folder, a)).mtimeMs);
-    for (const name of kept.slice(KEEP)) {
-      for (const suffix of ["", "-wal"]) rmSync(join(this.#folder, name + suffix), { force: true });
+      .sort(
+        (a, b) =>
+          statSync(join(this.#paths.backups, b)).mtimeMs - statSync(join(this.#paths.backups, a)).mtimeMs,
+      );
+    for (const name of kept.slice(this.#settings.backupKeep)) {
+      for (const suffix of ["", "-wal"]) rmSync(join(this.#paths.backups, name + suffix), { force: true });
     }
   }
 
   #name(why: string): string {
     const stamp = new Date(systemClock.now()).toISOString().replace(/[:.]/g, "-");
-    return join(this.#folder, `${stamp}-${why}.db`);
+    return join(this.#paths.backups, `${stamp}-${why}.db`);
   }
 }
 
@@ -91,4 +123,9 @@ function copyWhole(from: string, to: string): void {
   copyFileSync(from, to + DRAFT);
   chmodSync(to + DRAFT, 0o600);
   renameSync(to + DRAFT, to);
+}
+
+/** How many rows this connection, the only one that writes, has changed. */
+function changesOf(db: Database.Database): number {
+  return db.prepare("select total_changes()").pluck().get() as number;
 }

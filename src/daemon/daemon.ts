@@ -14,6 +14,7 @@ import {
   type Settings,
   shutdown,
 } from "../engine/index.ts";
+import { settingsOf } from "../protocol/config-file.ts";
 import type { Paths } from "../protocol/paths.ts";
 import { createRunner } from "../runner/index.ts";
 import { openDatabase, SqliteStore } from "../store/sqlite/index.ts";
@@ -53,7 +54,7 @@ export interface RunningDaemon {
  */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
   const { paths, log, settings, fault } = options;
-  const backups = new Backups(paths, log, fault);
+  const backups = new Backups({ paths, settings, log, fault });
   const db = openDatabase(paths.database, (from) => backups.beforeMigration(from), fault);
   const store = new SqliteStore(db, { fault, keepCheckpoints: () => settings.checkpointKeep });
   const engine = createEngine(options, store);
@@ -73,11 +74,16 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     stopping ??= halt(how);
     return stopping;
   };
-  const daemon = { engine, paths, version: options.version, startedAt, stop };
+  const reload = () => {
+    Object.assign(settings, settingsOf(paths.config));
+    backups.arm();
+    return settings;
+  };
+  const daemon = { engine, paths, version: options.version, startedAt, stop, reload };
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
   const server = await listen(paths.socket, dispatcher(handlersOf(daemon), bug));
   const timers = chores(engine, log);
-  backups.start(db, settings.backupEveryMs);
+  backups.start(db);
   scheduler.kick();
 
   async function halt({ keep, graceMs }: { keep: boolean; graceMs?: number }) {

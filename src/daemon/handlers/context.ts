@@ -1,3 +1,4 @@
+import type { Settings } from "../../core/settings.ts";
 import type { Task } from "../../core/task.ts";
 import type { Engine } from "../../engine/index.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
@@ -10,6 +11,8 @@ export interface Daemon {
   paths: Paths;
   version: string;
   startedAt: number;
+  /** Reads config.json again; answers what holds now. Throws `ConfigInvalid`, and nothing has changed. */
+  reload(): Settings;
   /** Ends the daemon once the answer is out. */
   stop(options: { keep: boolean; graceMs?: number }): Promise<{ suspended: number[]; frozen: number[] }>;
 }

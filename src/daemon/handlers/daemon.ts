@@ -8,7 +8,7 @@ import { type Daemon, given, show } from "./context.ts";
 
 export function daemonHandlers(
   daemon: Daemon,
-): Pick<Handlers<Connection>, "daemon/hello" | "daemon/status" | "daemon/stop"> {
+): Pick<Handlers<Connection>, "daemon/hello" | "daemon/status" | "daemon/reload" | "daemon/stop"> {
   const { engine, paths, version, startedAt } = daemon;
   return {
     "daemon/hello": async (params) => {
@@ -25,6 +25,7 @@ export function daemonHandlers(
       uptimeMs: Math.max(0, engine.clock.now() - startedAt),
       tasks: await engine.store.counts(),
     }),
+    "daemon/reload": async () => ({ settings: { ...daemon.reload() } }),
     "daemon/stop": async ({ keep = false, graceMs }) => await daemon.stop({ keep, ...given({ graceMs }) }),
   };
 }

@@ -56,6 +56,13 @@ export const serviceMethods = {
     scope: "people",
     about: "The daemon, and a count of tasks for each state.",
   },
+  "daemon/reload": {
+    params: empty,
+    result: v.object({ settings: v.record(v.string(), v.number()) }),
+    scope: "people",
+    about:
+      "Reads config.json again; its settings hold from now. Fails, changing nothing, when it cannot be used.",
+  },
   "daemon/stop": {
     params: v.strictObject({ keep: v.optional(v.boolean()), graceMs: v.optional(durationMs) }),
     result: v.object({ frozen: v.array(v.number()), suspended: v.array(v.number()) }),

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Fault } from "../../core/faults.ts";
+import { newestBackup, RESTORING } from "./backups.ts";
 import initial from "./migrations/0001.sql";
 
 /** The migrations in order; the schema's version is how many have run. Never edited after a release. */
@@ -25,6 +26,7 @@ export function openDatabase(
   migrations: readonly string[] = released,
 ): Database.Database {
   if (existsSync(file) && statSync(file).size > 0) inspect(file, migrations.length);
+  else requireNoTraces(file);
   const db = guarded(file, () => new Database(file));
   return guarded(file, () => {
     chmodSync(file, 0o600);
@@ -49,6 +51,9 @@ function inspect(file: string, newest: number): void {
           `${file} was written by a newer agentctl (schema ${version}, this one knows ${newest})`,
         );
       }
+      if (version === 0 && db.prepare("select 1 from sqlite_schema limit 1").get() !== undefined) {
+        throw refused(file, `${file} is no store of agentctl`);
+      }
       if (statSync(file).size > CHECK_BELOW_BYTES) return;
       const [first] = db.pragma("quick_check(1)") as { quick_check: string }[];
       if (first?.quick_check !== "ok") throw refused(file, `${file} is corrupt (${first?.quick_check})`);
@@ -56,6 +61,21 @@ function inspect(file: string, newest: number): void {
       db.close();
     }
   });
+}
+
+/** A new store is made only where there was none: never beside the backups and logs of one that is gone. */
+function requireNoTraces(file: string): void {
+  const home = dirname(file);
+  const traces = existsSync(`${file}${RESTORING}`) || newestBackup(join(home, "backups")) || hasTasks(home);
+  if (!traces) return;
+  const state = existsSync(file) ? "is empty" : "is missing";
+  throw refused(file, `${file} ${state}, though this home has had tasks`);
+}
+
+/** What is left in the home of tasks that were started once. */
+function hasTasks(home: string): boolean {
+  const folders = ["logs", "tasks"].map((name) => join(home, name)).filter(existsSync);
+  return folders.some((folder) => readdirSync(folder).some((name) => /^\d+$/.test(name)));
 }
 
 function migrate(
@@ -96,15 +116,4 @@ function refused(file: string, reason: string, cause?: unknown): AgentctlError {
     ? `the file was left untouched; agentctl daemon restore ${backup} puts the newest backup in its place`
     : "the file was left untouched; there is no backup";
   return new AgentctlError("StoreUnavailable", { reason, file, backup, hint }, { cause });
-}
-
-/** The newest file of the folder of backups, or null. */
-export function newestBackup(folder: string): string | null {
-  if (!existsSync(folder)) return null;
-  const newest = readdirSync(folder)
-    .filter((name) => name.endsWith(".db"))
-    .map((name) => join(folder, name))
-    .sort((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs)
-    .at(-1);
-  return newest ?? null;
 }

@@ -31,6 +31,7 @@ const own: [code: number, name: ErrorName, exit: number][] = [
   [-32030, "VersionMismatch", 5],
   [-32031, "DaemonUnreachable", 5],
   [-32032, "HomeRefused", 5],
+  [-32033, "ConfigInvalid", 2],
 ];
 
 const facts = {
@@ -50,11 +51,12 @@ const facts = {
   expected: "a",
   found: "b",
   home: "/h",
+  file: "/h/config.json",
   daemon: "1",
   client: "2",
 };
 
-test("the catalogue is the documented one and four of its own", () => {
+test("the catalogue is the documented one and five of its own", () => {
   const rows = errorRows.map(({ code, name, exit }) => [code, name, exit]);
   expect(rows).toEqual([...documented, ...own]);
 });
