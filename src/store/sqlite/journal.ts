@@ -1,126 +1,14 @@
-import { createHash } from "node:crypto";
 import { AgentctlError } from "../../core/errors.ts";
-import type { CheckpointInfo, Question, Step, StepKey, Task } from "../../core/task.ts";
-import type { NewCheckpoint } from "../store.ts";
+import type { Question, Step, StepKey, Task } from "../../core/task.ts";
 import type { Context, Live } from "./context.ts";
-import { toCheckpoint, toStep } from "./rows.ts";
+import { toStep } from "./rows.ts";
 
-const INFO = "seq, attempt, size, sha256, created_at, label, position, base, superseded";
 const STEP = "kind, name, n, base, position, call, alone, attempt, started_at, ended_at, size";
 
 /** How many steps of a task are acknowledged: the place in the journal that a checkpoint marks. */
-function place(ctx: Context, id: number): number {
+export function place(ctx: Context, id: number): number {
   const row = ctx.row("select coalesce(max(position), 0) as place from steps where task_id = ?", id);
   return row?.place as number;
-}
-
-/** Stores a checkpoint of a live attempt, makes it the task's newest, and drops those beyond `keep`. */
-export function saveCheckpoint(ctx: Context, live: Live, given: NewCheckpoint, keep: number): CheckpointInfo {
-  if (given.nonce !== null) {
-    const known = ctx.row(
-      `select ${INFO} from checkpoints where task_id = ? and nonce = ?`,
-      live.taskId,
-      given.nonce,
-    );
-    if (known) return toCheckpoint(known);
-  }
-  const newest = ctx.row("select max(seq) as seq from checkpoints where task_id = ?", live.taskId);
-  const seq = ((newest?.seq as number | null) ?? 0) + 1;
-  const info: CheckpointInfo = {
-    seq,
-    attempt: live.n,
-    size: given.data.length,
-    sha256: sha256(given.data),
-    createdAt: given.at,
-    label: given.label,
-    position: place(ctx, live.taskId),
-    base: given.base === "own" ? seq : given.base,
-    superseded: false,
-  };
-  insertCheckpoint(ctx, live.taskId, info, given.data, given.nonce);
-  prune(ctx, live.taskId, keep);
-  const task = ctx.task(live.taskId);
-  ctx.write(task, { ...task, checkpoint: info, losses: 0, updatedAt: given.at });
-  return info;
-}
-
-/** Writes one row of `checkpoints`. */
-export function insertCheckpoint(
-  ctx: Context,
-  id: number,
-  info: CheckpointInfo,
-  data: Buffer,
-  nonce: string | null,
-): void {
-  ctx.run(
-    `insert into checkpoints (task_id, seq, attempt, data, size, sha256, created_at, label, nonce, position, base, superseded)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    id,
-    info.seq,
-    info.attempt,
-    data,
-    info.size,
-    info.sha256,
-    info.createdAt,
-    info.label,
-    nonce,
-    info.position,
-    info.base,
-    info.superseded ? 1 : 0,
-  );
-}
-
-function prune(ctx: Context, id: number, keep: number): void {
-  ctx.run(
-    `delete from checkpoints where task_id = ? and seq not in
-     (select seq from checkpoints where task_id = ? order by superseded, seq desc limit ?)`,
-    id,
-    id,
-    keep,
-  );
-}
-
-export function checkpoints(ctx: Context, id: number): CheckpointInfo[] {
-  return ctx.rows(`select ${INFO} from checkpoints where task_id = ? order by seq`, id).map(toCheckpoint);
-}
-
-/** The bytes of a checkpoint, held to their checksum. */
-export function checkpointData(ctx: Context, id: number, seq: number): Buffer {
-  const data = whole(ctx, id, seq);
-  if (Buffer.isBuffer(data)) return data;
-  if (data === "missing")
-    throw new AgentctlError("CheckpointNotFound", { id, state: ctx.task(id).state, seq });
-  const good = checkpoints(ctx, id)
-    .filter((info) => info.seq !== seq && !info.superseded && Buffer.isBuffer(whole(ctx, id, info.seq)))
-    .at(-1);
-  const reason = "its bytes do not fit their checksum";
-  throw new AgentctlError("CheckpointCorrupt", {
-    id,
-    state: ctx.task(id).state,
-    seq,
-    good: good?.seq ?? null,
-    reason,
-  });
-}
-
-function whole(ctx: Context, id: number, seq: number): Buffer | "missing" | "corrupt" {
-  const row = ctx.row("select data, size, sha256 from checkpoints where task_id = ? and seq = ?", id, seq);
-  if (!row) return "missing";
-  const data = Buffer.isBuffer(row.data) ? row.data : Buffer.from(String(row.data ?? ""));
-  return data.length === row.size && sha256(data) === row.sha256 ? data : "corrupt";
-}
-
-/** Forgets the steps after checkpoint `seq` and supersedes later checkpoints; 0 forgets all of them. */
-export function forgetAfter(ctx: Context, id: number, seq: number): void {
-  const chosen = ctx.row(`select ${INFO} from checkpoints where task_id = ? and seq = ?`, id, seq);
-  const position = (chosen?.position as number | undefined) ?? 0;
-  ctx.run("delete from steps where task_id = ? and position > ?", id, position);
-  ctx.run("update messages set position = null where task_id = ? and position > ?", id, position);
-  ctx.run("update checkpoints set superseded = 1 where task_id = ? and seq > ?", id, seq);
-  ctx.run("update checkpoints set superseded = 0 where task_id = ? and seq = ?", id, seq);
-  const task = ctx.task(id);
-  const checkpoint = chosen ? { ...toCheckpoint(chosen), superseded: false } : null;
-  ctx.write(task, { ...task, checkpoint, journaled: position > 0, progress: chosen ? task.progress : null });
 }
 
 /** Acknowledges a call, unless its key is journaled already. */
@@ -243,8 +131,4 @@ export function journalAnswer(ctx: Context, task: Task, question: Question, text
     result,
   });
   return ctx.write(task, { ...task, question: null, losses: 0, updatedAt: at });
-}
-
-export function sha256(data: Buffer): string {
-  return createHash("sha256").update(data).digest("hex");
 }

@@ -3,9 +3,9 @@ import { isTerminal, next, openStates, terminalStates } from "../../core/machine
 import type { Task } from "../../core/task.ts";
 import { toIso } from "../../core/time.ts";
 import { type Change, IllegalMove, type Patch, type Seed, type UpdateOptions } from "../store.ts";
+import { forgetAfter } from "./checkpoints.ts";
 import type { Context } from "./context.ts";
 import * as events from "./events.ts";
-import { forgetAfter } from "./journal.ts";
 
 /** Inserts the tasks of `seeds` with their first events; a seed whose key exists is answered with its task. */
 export function create(ctx: Context, seed: Seed): { task: Task; created: boolean } {
@@ -65,8 +65,17 @@ const untouched = {
   checkpoint: null,
 } as const;
 
-/** One move: the compare-and-swap, the attempt that begins or ends with it, its event, and what depends on it. */
+/** One move with its event, and what follows for the tasks that come after it. */
 export function move(ctx: Context, change: Change): Task {
+  const moved = moveOne(ctx, change);
+  const ended = isTerminal(moved.state) ? [moved] : [];
+  // What fails with it ends as well: the list grows while it is walked.
+  for (const one of ended) ended.push(...settleDependents(ctx, one, change.at));
+  return moved;
+}
+
+/** The compare-and-swap, the attempt that begins or ends with it, and its event. */
+function moveOne(ctx: Context, change: Change): Task {
   const before = ctx.task(change.id);
   if (change.attempt !== undefined && change.attempt !== before.attempt) {
     throw new AgentctlError("StaleAttempt", { id: before.id, state: before.state, attempt: change.attempt });
@@ -88,7 +97,6 @@ export function move(ctx: Context, change: Change): Task {
     to,
     data: change.data ?? pauseData(before, after),
   });
-  if (isTerminal(to)) settleDependents(ctx, after, change.at);
   return after;
 }
 
@@ -167,12 +175,18 @@ function endAttempt(ctx: Context, id: number, n: number, end: NonNullable<Change
   );
 }
 
-function settleDependents(ctx: Context, ended: Task, at: number): void {
-  for (const row of ctx.rows("select id from tasks where after = ? and blocked = 1", ended.id)) {
-    const dependent = ctx.task(row.id as number);
-    if (ended.state === "completed") ctx.write(dependent, { ...dependent, blocked: false, updatedAt: at });
-    else if (openStates.includes(dependent.state)) refuseDependent(ctx, dependent, ended, at);
+/** Frees what waited for `ended`, or refuses it; answers what was refused. */
+function settleDependents(ctx: Context, ended: Task, at: number): Task[] {
+  const waiting = ctx
+    .rows("select id from tasks where after = ? and blocked = 1", ended.id)
+    .map((row) => ctx.task(row.id as number));
+  if (ended.state !== "completed") {
+    return waiting
+      .filter((task) => openStates.includes(task.state))
+      .map((task) => refuseDependent(ctx, task, ended, at));
   }
+  for (const task of waiting) ctx.write(task, { ...task, blocked: false, updatedAt: at });
+  return [];
 }
 
 function refuseDependent(ctx: Context, dependent: Task, dependency: Task, at: number): Task {
@@ -183,7 +197,7 @@ function refuseDependent(ctx: Context, dependent: Task, dependency: Task, at: nu
     message,
     data: { on: dependency.id, state: dependency.state },
   };
-  return move(ctx, {
+  return moveOne(ctx, {
     id: dependent.id,
     transition: "refuse",
     at,

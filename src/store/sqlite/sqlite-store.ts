@@ -13,6 +13,7 @@ import type {
   Store,
   UpdateOptions,
 } from "../store.ts";
+import * as checkpoints from "./checkpoints.ts";
 import { Context } from "./context.ts";
 import * as events from "./events.ts";
 import { GroupCommit, storeError } from "./group-commit.ts";
@@ -126,16 +127,16 @@ export class SqliteStore implements Store {
 
   saveCheckpoint(token: string, checkpoint: NewCheckpoint) {
     return this.#write("checkpoint", () =>
-      journal.saveCheckpoint(this.#ctx, this.#ctx.live(token), checkpoint, this.#keep()),
+      checkpoints.save(this.#ctx, this.#ctx.live(token), checkpoint, this.#keep()),
     );
   }
 
   checkpoints(id: number) {
-    return this.#read(() => journal.checkpoints(this.#ctx, id));
+    return this.#read(() => checkpoints.list(this.#ctx, id));
   }
 
   checkpointData(id: number, seq: number) {
-    return this.#read(() => journal.checkpointData(this.#ctx, id, seq));
+    return this.#read(() => checkpoints.data(this.#ctx, id, seq));
   }
 
   acknowledge(token: string, step: Omit<Step, "position" | "attempt">) {
@@ -278,7 +279,7 @@ export class SqliteStore implements Store {
     if (!created || !seed.checkpoint) return { task, created };
     const { data, info, steps } = seed.checkpoint;
     for (const step of steps) journal.insertStep(this.#ctx, task.id, step);
-    journal.insertCheckpoint(this.#ctx, task.id, info, data, null);
+    checkpoints.insert(this.#ctx, task.id, info, data, null);
     const journaled = steps.length > 0;
     return { task: this.#ctx.write(task, { ...task, checkpoint: info, journaled }), created };
   }

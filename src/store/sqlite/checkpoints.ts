@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+import { AgentctlError } from "../../core/errors.ts";
+import type { CheckpointInfo } from "../../core/task.ts";
+import type { NewCheckpoint } from "../store.ts";
+import type { Context, Live } from "./context.ts";
+import { place } from "./journal.ts";
+import { toCheckpoint } from "./rows.ts";
+
+const INFO = "seq, attempt, size, sha256, created_at, label, position, base, superseded";
+
+/** Stores a checkpoint of a live attempt, makes it the task's newest, and drops those beyond `keep`. */
+export function save(ctx: Context, live: Live, given: NewCheckpoint, keep: number): CheckpointInfo {
+  if (given.nonce !== null) {
+    const known = ctx.row(
+      `select ${INFO} from checkpoints where task_id = ? and nonce = ?`,
+      live.taskId,
+      given.nonce,
+    );
+    if (known) return toCheckpoint(known);
+  }
+  const newest = ctx.row("select max(seq) as seq from checkpoints where task_id = ?", live.taskId);
+  const seq = ((newest?.seq as number | null) ?? 0) + 1;
+  const info: CheckpointInfo = {
+    seq,
+    attempt: live.n,
+    size: given.data.length,
+    sha256: sha256(given.data),
+    createdAt: given.at,
+    label: given.label,
+    position: place(ctx, live.taskId),
+    base: given.base === "own" ? seq : given.base,
+    superseded: false,
+  };
+  insert(ctx, live.taskId, info, given.data, given.nonce);
+  prune(ctx, live.taskId, keep);
+  const task = ctx.task(live.taskId);
+  ctx.write(task, { ...task, checkpoint: info, losses: 0, updatedAt: given.at });
+  return info;
+}
+
+/** Writes one row of `checkpoints`. */
+export function insert(
+  ctx: Context,
+  id: number,
+  info: CheckpointInfo,
+  data: Buffer,
+  nonce: string | null,
+): void {
+  ctx.run(
+    `insert into checkpoints (task_id, seq, attempt, data, size, sha256, created_at, label, nonce, position, base, superseded)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    id,
+    info.seq,
+    info.attempt,
+    data,
+    info.size,
+    info.sha256,
+    info.createdAt,
+    info.label,
+    nonce,
+    info.position,
+    info.base,
+    info.superseded ? 1 : 0,
+  );
+}
+
+function prune(ctx: Context, id: number, keep: number): void {
+  ctx.run(
+    `delete from checkpoints where task_id = ? and seq not in
+     (select seq from checkpoints where task_id = ? order by superseded, seq desc limit ?)`,
+    id,
+    id,
+    keep,
+  );
+}
+
+export function list(ctx: Context, id: number): CheckpointInfo[] {
+  return ctx.rows(`select ${INFO} from checkpoints where task_id = ? order by seq`, id).map(toCheckpoint);
+}
+
+/** The bytes of a checkpoint, held to their checksum. */
+export function data(ctx: Context, id: number, seq: number): Buffer {
+  const data = whole(ctx, id, seq);
+  if (Buffer.isBuffer(data)) return data;
+  if (data === "missing")
+    throw new AgentctlError("CheckpointNotFound", { id, state: ctx.task(id).state, seq });
+  const good = list(ctx, id)
+    .filter((info) => info.seq !== seq && !info.superseded && Buffer.isBuffer(whole(ctx, id, info.seq)))
+    .at(-1);
+  const reason = "its bytes do not fit their checksum";
+  throw new AgentctlError("CheckpointCorrupt", {
+    id,
+    state: ctx.task(id).state,
+    seq,
+    good: good?.seq ?? null,
+    reason,
+  });
+}
+
+function whole(ctx: Context, id: number, seq: number): Buffer | "missing" | "corrupt" {
+  const row = ctx.row("select data, size, sha256 from checkpoints where task_id = ? and seq = ?", id, seq);
+  if (!row) return "missing";
+  const data = Buffer.isBuffer(row.data) ? row.data : Buffer.from(String(row.data ?? ""));
+  return data.length === row.size && sha256(data) === row.sha256 ? data : "corrupt";
+}
+
+/**
+ * Forgets what came after checkpoint `seq`, steps and an open question, and supersedes later checkpoints; 0 forgets all
+ * of them. Throws `CheckpointNotFound`, for nothing else may begin anew unasked.
+ */
+export function forgetAfter(ctx: Context, id: number, seq: number): void {
+  const chosen = ctx.row(`select ${INFO} from checkpoints where task_id = ? and seq = ?`, id, seq);
+  if (!chosen && seq !== 0) {
+    throw new AgentctlError("CheckpointNotFound", { id, state: ctx.task(id).state, seq });
+  }
+  const position = (chosen?.position as number | undefined) ?? 0;
+  ctx.run("delete from steps where task_id = ? and position > ?", id, position);
+  ctx.run("update messages set position = null where task_id = ? and position > ?", id, position);
+  ctx.run("update checkpoints set superseded = 1 where task_id = ? and seq > ?", id, seq);
+  ctx.run("update checkpoints set superseded = 0 where task_id = ? and seq = ?", id, seq);
+  const task = ctx.task(id);
+  const checkpoint = chosen ? { ...toCheckpoint(chosen), superseded: false } : null;
+  const progress = chosen ? task.progress : null;
+  ctx.write(task, { ...task, checkpoint, journaled: position > 0, progress, question: null });
+}
+
+function sha256(data: Buffer): string {
+  return createHash("sha256").update(data).digest("hex");
+}

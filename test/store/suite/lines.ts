@@ -1,0 +1,216 @@
+import { describe, expect } from "vitest";
+import type { StoreTest, World } from "../world.ts";
+
+/** For each queue with a free slot and someone waiting: how many slots, and who. */
+async function lineOf(world: World, now = world.now, perQueue = 64) {
+  const found = await world.store.lines(now, perQueue);
+  return Object.fromEntries(
+    found.map(({ queue, free, waiting }) => [queue, [free, waiting.map(({ id }) => id)]]),
+  );
+}
+
+const ids = (tasks: { id: number }[]) => tasks.map(({ id }) => id);
+
+/** Who could be started, whose time has come, and the queues in which they stand. */
+export function lines(it: StoreTest): void {
+  describe("a line", () => {
+    it("is by priority, then by age, as long as there are slots", async ({ world }) => {
+      await world.store.setQueue("default", 4);
+      const [a, b, c, d, e] = await world.store.create(
+        [0, 5, 0, -1, 5].map((priority) => world.seed({ priority })),
+      );
+      const best = [b, e, a, c].map((one) => one?.task.id);
+      expect([await lineOf(world), d?.task.priority]).toEqual([{ default: [4, best] }, -1]);
+    });
+
+    it("one that is resumed stands where its age puts it", async ({ world }) => {
+      const { id } = await world.suspended();
+      const later = await world.submit();
+      await world.move(id, "resume");
+      expect(await lineOf(world)).toEqual({ default: [2, [id, later.id]] });
+      const [line] = await world.store.lines(world.now, 64);
+      expect(line?.waiting).toEqual([
+        { id, attempt: 1, frozen: false, state: "resumed" },
+        { id: later.id, attempt: 0, frozen: false, state: "submitted" },
+      ]);
+    });
+
+    it("a frozen task waits for a slot like any other", async ({ world }) => {
+      const { id } = await world.working();
+      await world.move(id, "suspend", { set: { frozen: true } });
+      await world.move(id, "resume");
+      expect((await world.store.lines(world.now, 64))[0]?.waiting[0]).toMatchObject({ id, frozen: true });
+    });
+
+    it("only who works takes a slot: a pause, a question, an end give it back", async ({ world }) => {
+      const [a, b] = [await world.working(), await world.working()];
+      const { id } = await world.submit();
+      expect(await lineOf(world)).toEqual({});
+      await world.move(a.id, "suspend", { set: { frozen: true } });
+      expect(await lineOf(world)).toEqual({ default: [1, [id]] });
+      await world.end(b.id, "ask");
+      expect(await lineOf(world)).toEqual({ default: [2, [id]] });
+    });
+
+    it("held, blocked, delayed, suspended and ended tasks stand in none", async ({ world }) => {
+      const first = await world.suspended();
+      await world.submit({ held: true });
+      await world.submit({ after: first.id });
+      await world.submit({ notBefore: world.now + 1000 });
+      await world.ended();
+      expect(await lineOf(world)).toEqual({});
+    });
+
+    it("a delay is over at its very millisecond", async ({ world }) => {
+      const { id } = await world.submit({ notBefore: 5_000_000 });
+      expect([await lineOf(world, 4_999_999), await lineOf(world, 5_000_000)]).toEqual([
+        {},
+        { default: [2, [id]] },
+      ]);
+    });
+
+    it("a held queue has none, the others go on", async ({ world }) => {
+      await world.store.setQueue("gpu", 1);
+      const [a, b] = [await world.submit(), await world.submit({ queue: "gpu" })];
+      await world.store.holdQueue("default", "user");
+      expect(await lineOf(world)).toEqual({ gpu: [1, [b.id]] });
+      await world.store.holdQueue("default", null);
+      expect(await lineOf(world)).toEqual({ default: [2, [a.id]], gpu: [1, [b.id]] });
+    });
+
+    it("fewer slots than are taken start nothing and stop nothing", async ({ world }) => {
+      const working = [await world.working(), await world.working()];
+      await world.submit();
+      await world.store.setQueue("default", 1);
+      expect(await lineOf(world)).toEqual({});
+      expect((await world.store.queues())[0]).toMatchObject({
+        slots: 1,
+        working: working.length,
+        waiting: 1,
+      });
+    });
+
+    it("no slots at all start nothing", async ({ world }) => {
+      await world.submit();
+      await world.store.setQueue("default", 0);
+      expect(await lineOf(world)).toEqual({});
+    });
+
+    it("at most so many are looked at as are asked for", async ({ world }) => {
+      await world.store.setQueue("default", 100);
+      await world.store.create(Array.from({ length: 50 }, () => world.seed()));
+      expect((await world.store.lines(world.now, 10))[0]?.waiting).toHaveLength(10);
+    });
+  });
+
+  describe("whose time has come", () => {
+    it("delays, ends of pauses, planned pauses and deadlines, soonest first", async ({ world }) => {
+      const { store } = world;
+      const delayed = await world.submit({ notBefore: 2_000_040 });
+      const paused = await world.suspended();
+      const pause = {
+        ...{ mode: "checkpoint" as const, outcome: null, cause: "user" as const, actor: "ada" },
+        ...{ reason: null, at: 1, until: 2_000_030, group: null },
+      };
+      await store.update(paused.id, { pause });
+      const planned = await world.working();
+      const pauseAt = {
+        at: 2_000_020,
+        mode: "auto" as const,
+        graceMs: null,
+        until: null,
+        actor: "ada",
+        reason: null,
+      };
+      await store.update(planned.id, { pauseAt });
+      const asking = await world.working();
+      await store.openQuestion(asking.token, world.question("Sure?", { deadline: 2_000_010 }));
+      const due = await store.due(2_000_030);
+      expect([ids(due.tasks), due.next]).toEqual([[asking.id, planned.id, paused.id], 2_000_040]);
+      expect((await store.due(2_000_009)).next).toBe(2_000_010);
+      expect(ids((await store.due(3_000_000)).tasks)).toEqual([asking.id, planned.id, paused.id, delayed.id]);
+    });
+
+    it("is nobody's when what it waited for is over", async ({ world }) => {
+      const { id } = await world.submit({ notBefore: 2_000_000 });
+      await world.move(id, "cancel");
+      const resumed = await world.suspended();
+      const pause = {
+        ...{ mode: "checkpoint" as const, outcome: null, cause: "user" as const, actor: "ada" },
+        ...{ reason: null, at: 1, until: 2_000_000, group: null },
+      };
+      await world.store.update(resumed.id, { pause });
+      await world.move(resumed.id, "resume");
+      expect(await world.store.due(9_000_000)).toEqual({ tasks: [], next: null });
+    });
+
+    it("is known to the next daemon", async ({ world }) => {
+      const { id } = await world.submit({ notBefore: 2_000_000 });
+      await world.backend.reopen();
+      expect(ids((await world.store.due(2_000_000)).tasks)).toEqual([id]);
+    });
+  });
+
+  describe("queues", () => {
+    it("are made, changed and counted", async ({ world }) => {
+      expect(await world.store.setQueue("gpu", 1)).toEqual({ created: true });
+      expect(await world.store.setQueue("gpu", 3)).toEqual({ created: false });
+      await world.working({ queue: "gpu" });
+      await world.submit({ queue: "gpu", held: true });
+      expect(await world.store.queues()).toEqual([
+        { name: "default", slots: 2, heldBy: null, working: 0, waiting: 0 },
+        { name: "gpu", slots: 3, heldBy: null, working: 1, waiting: 1 },
+      ]);
+    });
+
+    it("a user's hold goes before that of a pause, and only a release of its own ends it", async ({
+      world,
+    }) => {
+      const held = async () => (await world.store.queues())[0]?.heldBy;
+      const { store } = world;
+      expect([await store.holdQueue("default", "all"), await store.holdQueue("default", "all")]).toEqual([
+        true,
+        false,
+      ]);
+      expect([await store.holdQueue("default", "user"), await held()]).toEqual([true, "user"]);
+      await store.releaseHeldBy("all");
+      expect([await store.holdQueue("default", "all"), await held()]).toEqual([false, "user"]);
+      expect([await store.holdQueue("default", null), await store.holdQueue("default", null)]).toEqual([
+        true,
+        false,
+      ]);
+    });
+
+    it("resuming with the selector of a pause releases what that pause holds, and nothing else", async ({
+      world,
+    }) => {
+      await world.store.setQueue("gpu", 1);
+      await world.store.holdQueue("gpu", "queue:gpu");
+      await world.store.intend([], { queues: "all", by: "all" });
+      await world.store.releaseHeldBy("all");
+      expect((await world.store.queues()).map(({ name, heldBy }) => [name, heldBy])).toEqual([
+        ["default", null],
+        ["gpu", "queue:gpu"],
+      ]);
+    });
+
+    it("go when no open task stands in them; the default one stays", async ({ world }) => {
+      await world.store.setQueue("gpu", 1);
+      const { id } = await world.submit({ queue: "gpu" });
+      await expect(world.store.removeQueue("gpu")).rejects.toMatchObject({ name: "UnsupportedOperation" });
+      await world.move(id, "cancel");
+      await world.store.removeQueue("gpu");
+      await expect(world.store.removeQueue("default")).rejects.toMatchObject({
+        name: "UnsupportedOperation",
+      });
+      expect((await world.store.queues()).map(({ name }) => name)).toEqual(["default"]);
+    });
+
+    it("that do not exist are refused by name", async ({ world }) => {
+      const unknown = { name: "QueueNotFound", data: { queue: "gpu" } };
+      await expect(world.store.holdQueue("gpu", "user")).rejects.toMatchObject(unknown);
+      await expect(world.store.holdQueue("gpu", null)).rejects.toMatchObject(unknown);
+      await expect(world.store.removeQueue("gpu")).rejects.toMatchObject(unknown);
+    });
+  });
+}

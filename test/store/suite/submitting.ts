@@ -1,0 +1,189 @@
+import { describe, expect } from "vitest";
+import type { StoreTest } from "../world.ts";
+
+/** All or none, once for a key, in a queue that exists. */
+export function submitting(it: StoreTest): void {
+  it("a task is as it was given, and waits", async ({ world }) => {
+    const given = {
+      name: "nightly",
+      held: true,
+      priority: -3,
+      labels: { team: "größe", "a.b": '"' },
+      argv: ["printf", "%s\n", "", "'; drop table tasks; --", "\t"],
+      input: { deep: [1, null, false] },
+      timeoutMs: 5,
+      onLost: "fail" as const,
+      notBefore: 2_000_000,
+    };
+    const seed = world.seed(given);
+    const [created] = await world.store.create([seed]);
+    const { at, actor, ...kept } = seed;
+    expect(created?.created).toBe(true);
+    expect(await world.get(created?.task.id as number)).toMatchObject({
+      ...kept,
+      state: "submitted",
+      attempt: 0,
+      createdAt: at,
+      updatedAt: at,
+      startedAt: null,
+      endedAt: null,
+      delay: "time",
+      blocked: false,
+    });
+    expect(created?.task).toEqual(await world.get(created?.task.id as number));
+  });
+
+  it("many get ids in their order", async ({ world }) => {
+    const created = await world.store.create(
+      Array.from({ length: 100 }, (_, i) => world.seed({ name: `n${i}` })),
+    );
+    const ids = created.map(({ task }) => task.id);
+    expect(ids).toEqual(ids.map((_, i) => (ids[0] as number) + i));
+    expect(created.map(({ task }) => task.name)).toEqual(ids.map((_, i) => `n${i}`));
+  });
+
+  describe("all or none", () => {
+    it("one unknown queue refuses all of them", async ({ world }) => {
+      const seeds = [world.seed(), world.seed({ queue: "gpu" }), world.seed()];
+      await expect(world.store.create(seeds)).rejects.toMatchObject({
+        name: "QueueNotFound",
+        data: { queue: "gpu" },
+      });
+      expect([await world.store.list({ limit: 9 }), await world.events()]).toEqual([[], []]);
+    });
+
+    it("one dependency that does not exist refuses all of them", async ({ world }) => {
+      const seeds = [world.seed(), world.seed({ after: 77 })];
+      await expect(world.store.create(seeds)).rejects.toMatchObject({
+        name: "TaskNotFound",
+        data: { id: 77 },
+      });
+      expect(await world.store.list({ limit: 9 })).toEqual([]);
+    });
+
+    it("a uuid that exists refuses all of them", async ({ world }) => {
+      const { uuid } = await world.submit();
+      await expect(world.store.create([world.seed(), world.seed({ uuid })])).rejects.toThrow();
+      expect(await world.store.list({ limit: 9 })).toHaveLength(1);
+    });
+
+    it("none at all is fine", async ({ world }) => {
+      expect(await world.store.create([])).toEqual([]);
+    });
+  });
+
+  describe("a key is used once", () => {
+    it("the second is answered with the first, however it has gone on", async ({ world }) => {
+      const first = await world.ended({ key: "deploy-7", name: "a" });
+      const [again] = await world.store.create([world.seed({ key: "deploy-7", name: "b" })]);
+      expect(again).toEqual({ task: first, created: false });
+      expect(await world.events(first.id)).toHaveLength(3);
+    });
+
+    it("fifty at once make one task", async ({ world }) => {
+      const all = await Promise.all(
+        Array.from({ length: 50 }, () => world.store.create([world.seed({ key: "once" })])),
+      );
+      expect(all.flat().filter(({ created }) => created)).toHaveLength(1);
+      expect(new Set(all.flat().map(({ task }) => task.id)).size).toBe(1);
+    });
+
+    it("twice in one batch makes one", async ({ world }) => {
+      const [a, b] = await world.store.create([world.seed({ key: "k" }), world.seed({ key: "k" })]);
+      expect([a?.created, b?.created, a?.task.id === b?.task.id]).toEqual([true, false, true]);
+    });
+
+    it("is free again when its task is deleted", async ({ world }) => {
+      const { id } = await world.ended({ key: "k" });
+      await world.store.delete(id, { at: world.now, actor: "ada" });
+      const [again] = await world.store.create([world.seed({ key: "k" })]);
+      expect([again?.created, again?.task.id]).toEqual([true, id + 1]);
+    });
+  });
+
+  describe("ids and event numbers are never used again", () => {
+    it("not after everything was deleted, and not by the next daemon", async ({ world }) => {
+      const { id } = await world.ended();
+      await world.store.delete(id, { at: world.now, actor: "ada" });
+      const last = await world.store.lastEvent();
+      await world.backend.reopen();
+      expect((await world.submit()).id).toBe(id + 1);
+      expect((await world.events()).at(-1)?.seq).toBe(last + 1);
+    });
+
+    it("a refused submission takes none", async ({ world }) => {
+      const { id } = await world.submit();
+      await world.store.create([world.seed(), world.seed({ queue: "gpu" })]).catch(() => {});
+      expect((await world.submit()).id).toBe(id + 1);
+    });
+  });
+
+  describe("after another task", () => {
+    it("it is blocked until that has completed", async ({ world }) => {
+      const first = await world.working();
+      const second = await world.submit({ after: first.id });
+      expect(second.blocked).toBe(true);
+      await world.end(first.id, "complete");
+      expect(await world.get(second.id)).toMatchObject({ state: "submitted", blocked: false });
+    });
+
+    it("it is free at once where that has completed, and failed where that did not", async ({ world }) => {
+      const [done, failed] = [await world.ended(), await world.ended({}, "fail")];
+      expect(await world.submit({ after: done.id })).toMatchObject({ state: "submitted", blocked: false });
+      const refused = await world.submit({ after: failed.id });
+      expect(refused).toMatchObject({
+        state: "failed",
+        error: { name: "DependencyFailed", data: { on: failed.id, state: "failed" } },
+      });
+      expect(await world.moves(refused.id)).toEqual([">submitted", "submitted>failed"]);
+    });
+
+    it.for(["fail", "cancel"] as const)(
+      "all that hangs on it fails with it, down the chain: %s",
+      async (how, { world }) => {
+        const first = await world.working();
+        const chain = [await world.submit({ after: first.id })];
+        for (let i = 0; i < 3; i++) chain.push(await world.submit({ after: chain.at(-1)?.id as number }));
+        const beside = await world.submit();
+        await world.end(first.id, how);
+        const states = await Promise.all(chain.map(async ({ id }) => (await world.get(id)).state));
+        expect([...states, (await world.get(beside.id)).state]).toEqual([
+          ...Array(4).fill("failed"),
+          "submitted",
+        ]);
+      },
+    );
+
+    it("a chain of thousands falls in one transaction", async ({ world }) => {
+      const first = await world.working();
+      let after = first.id;
+      const { id: next } = await world.submit({ after });
+      after = next;
+      const seeds = Array.from({ length: 5000 }, (_, i) => world.seed({ after: next + i }));
+      await world.store.create(seeds);
+      await world.end(first.id, "fail");
+      expect(await world.store.counts()).toMatchObject({ failed: 5002, submitted: 0 });
+    });
+
+    it("one that was canceled before stays canceled", async ({ world }) => {
+      const first = await world.working();
+      const second = await world.submit({ after: first.id });
+      await world.move(second.id, "cancel");
+      await world.end(first.id, "fail");
+      expect(await world.moves(second.id)).toEqual([">submitted", "submitted>canceled"]);
+    });
+  });
+
+  it("a new task may begin at a checkpoint of another, with the steps before it", async ({ world }) => {
+    const old = await world.working({ kind: "module" });
+    await world.step(old.token, "read");
+    const info = await world.save(old.token, "half");
+    await world.end(old.id, "fail");
+    const data = await world.store.checkpointData(old.id, info.seq);
+    const steps = await world.store.journal(old.id);
+    const task = await world.submit({ kind: "module", checkpoint: { data, info, steps } });
+    expect(task).toMatchObject({ checkpoint: info, journaled: true, state: "submitted" });
+    expect(`${await world.store.checkpointData(task.id, info.seq)}`).toBe("half");
+    expect(await world.store.journal(task.id)).toEqual(steps);
+  });
+}
