@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
@@ -41,6 +41,17 @@ export function openDatabase(
 
 /** Looks at the file through a connection that writes nothing, so that what is refused stays untouched. */
 function inspect(file: string, newest: number): void {
+  const absent = [`${file}-wal`, `${file}-shm`].filter((beside) => !existsSync(beside));
+  try {
+    look(file, newest);
+  } catch (error) {
+    // A reader makes these beside the file and cannot remove them.
+    for (const beside of absent) rmSync(beside, { force: true });
+    throw error;
+  }
+}
+
+function look(file: string, newest: number): void {
   guarded(file, () => {
     const db = new Database(file, { readonly: true });
     try {
