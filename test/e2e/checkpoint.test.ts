@@ -27,9 +27,9 @@ describe("a shell script takes part", () => {
     expect(await home.json("checkpoint", "list", `${id}`)).toMatchObject([{ seq: 1, size: 4, label: "odd" }]);
   });
 
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is for the shell
   it("and is told that there is none yet by exit code 3", async ({ home }) => {
     const id = await home.run(
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is for the shell
       home.script('agentctl checkpoint get; echo "$? ${AGENTCTL_CHECKPOINT-unset}" >> notes'),
     );
     await home.cli("wait", `${id}`);

@@ -1,0 +1,69 @@
+import { expect } from "vitest";
+import { isAlive, it, processes, until } from "../harness/index.ts";
+import { history, noted, notes, open, pidOf, taskModule, ticking } from "./story.ts";
+
+/** Leaves a process behind in a session of its own, which heeds no TERM. */
+const stubborn = `node -e '
+require("node:child_process").spawn("sh", ["-c", "trap \\"\\" TERM; echo $$ > stray; while :; do sleep 0.02; done"],
+  { detached: true, stdio: "ignore" }).unref()'
+`;
+
+it("ends the whole tree, also what called setsid and was orphaned, before it returns", async ({ home }) => {
+  const id = await home.run(home.script(`${stubborn}\nsleep 61 & sleep 62`));
+  await noted(home, 1, "stray");
+  expect((await home.cli("cancel", `${id}`, "--grace", "300ms")).code).toBe(0);
+  expect(isAlive(Number(notes(home, "stray")[0]))).toBe(false);
+  expect(processes(home.root).filter(({ command }) => /sleep 6[12]|script/.test(command))).toEqual([]);
+  expect(await home.task(id)).toMatchObject({ state: "canceled", pid: null });
+});
+
+it("asks with TERM, and kills only when the grace time is over", async ({ home }) => {
+  const id = await home.run(home.script(`trap 'echo bye >> notes; exit 3' TERM; ${ticking}`));
+  await noted(home, 1, "ticks");
+  await home.cli("cancel", `${id}`, "--reason", "enough");
+  expect(notes(home)).toEqual(["bye"]);
+  expect(await home.task(id)).toMatchObject({ state: "canceled", exitCode: 3 });
+  expect((await home.cli("show", `${id}`)).stdout).toContain("enough");
+});
+
+it("ends a frozen task, which cannot obey a TERM while it is stopped", async ({ home }) => {
+  const id = await home.run("sleep", "60");
+  const pid = await pidOf(home, id);
+  await home.cli("pause", `${id}`);
+  expect((await home.cli("cancel", `${id}`)).code).toBe(0);
+  expect(isAlive(pid)).toBe(false);
+  expect(await history(home, id)).toEqual(["submitted", "working", "suspended", "canceled"]);
+});
+
+it("cancels from every open state, and nothing changes a canceled task", async ({ home }) => {
+  const held = await home.run("--hold", "true");
+  const asks = await home.run(home.module(taskModule('await task.ask("?");')));
+  const paused = await home.run("sleep", "60");
+  await home.reaches(paused, "working");
+  await home.cli("pause", `${paused}`, "--mode", "checkpoint");
+  await home.reaches(asks, "input-required");
+  expect((await home.cli("cancel", `${held}`, `${asks}`, `${paused}`)).code).toBe(0);
+  for (const verb of ["pause", "resume", "hold"]) expect((await home.cli(verb, `${held}`)).code).toBe(4);
+  expect((await home.json("cancel", `${held}`)).changed).toBe(false);
+  expect(await history(home, held)).toEqual(["submitted", "canceled"]);
+});
+
+it("refuses a task that has ended, which keeps its end", async ({ home }) => {
+  const id = await home.run("true");
+  await home.reaches(id, "completed");
+  expect((await home.cli("cancel", `${id}`)).code).toBe(4);
+  expect((await home.json("cancel", `${id}`)).error).toMatchObject({
+    name: "TaskNotCancelable",
+    data: { id, state: "completed" },
+  });
+});
+
+it("wins over a pause that is under way, which is told", async ({ home }) => {
+  const id = await home.run(home.module(taskModule('note("on"); await gate("never");')));
+  await noted(home, 1);
+  const pausing = home.cli("pause", `${id}`, "--grace", "1h");
+  await until(async () => (await home.json("show", `${id}`)).activity.doing !== null);
+  expect((await home.cli("cancel", `${id}`, "--grace", "0s")).code).toBe(0);
+  expect((await pausing).code).toBe(4);
+  open(home);
+});

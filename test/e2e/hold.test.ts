@@ -1,0 +1,46 @@
+import { expect } from "vitest";
+import { it } from "../harness/index.ts";
+import { history, meanwhile, noted, oneSlot, open, twelveSteps } from "./story.ts";
+
+it("keeps a task that is not at work from being started, until release", async ({ home }) => {
+  const queue = await oneSlot(home);
+  const first = await home.run("--queue", queue, "sleep", "60");
+  const id = await home.run("--queue", queue, "true");
+  expect((await home.cli("hold", `${id}`)).code).toBe(0);
+  await home.cli("cancel", `${first}`, "--grace", "0s");
+  await meanwhile(home);
+  expect(await home.task(id)).toMatchObject({ state: "submitted", held: true, waiting: { for: "hold" } });
+  expect((await home.cli("release", `${id}`)).code).toBe(0);
+  await home.reaches(id, "completed");
+});
+
+it("is what run --hold begins with", async ({ home }) => {
+  const id = await home.run("--hold", "true");
+  await meanwhile(home);
+  expect(await history(home, id)).toEqual(["submitted"]);
+  expect((await home.json("hold", `${id}`)).changed).toBe(false);
+  await home.cli("release", `${id}`);
+  await home.reaches(id, "completed");
+});
+
+it("keeps a suspended task from going on after resume", async ({ home }) => {
+  const id = await home.run(home.module(twelveSteps), "--input", "3");
+  await noted(home, 3);
+  await home.cli("pause", `${id}`, "--grace", "0s");
+  open(home);
+  await home.cli("hold", `${id}`);
+  await home.cli("resume", `${id}`);
+  await meanwhile(home);
+  expect(await home.task(id)).toMatchObject({ state: "resumed", waiting: { for: "hold" } });
+  await home.cli("release", `${id}`);
+  await home.reaches(id, "completed");
+});
+
+it("is refused for a task at work, which goes on", async ({ home }) => {
+  const id = await home.run("sleep", "60");
+  await home.reaches(id, "working");
+  const { code, stderr } = await home.cli("hold", `${id}`);
+  expect(code).toBe(4);
+  expect(stderr).toContain(`agentctl pause ${id}`);
+  expect(await home.task(id)).toMatchObject({ state: "working", held: false });
+});

@@ -1,0 +1,77 @@
+import { describe, expect } from "vitest";
+import { it, until } from "../harness/index.ts";
+import { noted, open, taskModule, ticking } from "./story.ts";
+
+it.for([
+  ["exit 0", 0],
+  ["exit 7", 7],
+  ["kill -TERM $$", 143],
+])("ends for one program that did %s with %i", async ([script, code], { home }) => {
+  const id = await home.run("sh", "-c", script as string);
+  expect((await home.cli("wait", `${id}`)).code).toBe(code);
+});
+
+it("ends with 1 for a failed module, and with 130 for a canceled task", async ({ home }) => {
+  const module = await home.run(home.module(taskModule('throw new Error("no");')));
+  const canceled = await home.run("--hold", "true");
+  await home.cli("cancel", `${canceled}`);
+  expect((await home.cli("wait", `${module}`)).code).toBe(1);
+  expect((await home.cli("wait", `${canceled}`)).code).toBe(130);
+});
+
+it("ends with 1 for several when one did not complete", async ({ home }) => {
+  const [good, bad] = [await home.run("true"), await home.run("false")];
+  expect((await home.cli("wait", `${good}`, `${bad}`)).code).toBe(1);
+});
+
+it("ends at the first that did not complete with --fail-fast, and prints its id", async ({ home }) => {
+  const long = await home.run("sleep", "60");
+  const bad = await home.run("false");
+  expect(await home.cli("wait", `${long}`, `${bad}`, "--fail-fast")).toMatchObject({
+    code: 1,
+    stdout: `${bad}\n`,
+  });
+});
+
+it("ends with 124 when its time is over, and the task goes on", async ({ home }) => {
+  const id = await home.run("sh", "-c", ticking);
+  await noted(home, 1, "ticks");
+  expect((await home.cli("wait", `${id}`, "--timeout", "200ms")).code).toBe(124);
+  expect((await home.task(id)).state).toBe("working");
+});
+
+it("ends with --until at a state that the task is in", async ({ home }) => {
+  const id = await home.run("sleep", "60");
+  const waiting = home.spawn("wait", `${id}`, "--until", "suspended");
+  await home.reaches(id, "working");
+  await home.cli("pause", `${id}`);
+  expect((await waiting.ended).code).toBe(0);
+});
+
+it("stays over a pause and a resume, and says what is awaited", async ({ home }) => {
+  const id = await home.run("sh", "-c", ticking);
+  await noted(home, 1, "ticks");
+  const waiting = home.spawn("wait", `${id}`);
+  await home.cli("pause", `${id}`);
+  await until(() => waiting.stderr.includes(`agentctl resume ${id}`));
+  await home.cli("resume", `${id}`);
+  open(home);
+  expect((await waiting.ended).code).toBe(7);
+});
+
+describe("a failure of agentctl's own", () => {
+  it("ends with 3 where there is no such task", async ({ home }) => {
+    await home.cli("daemon", "start");
+    expect((await home.cli("wait", "99")).code).toBe(3);
+  });
+
+  it("finds its way back to a daemon that was restarted", async ({ home }) => {
+    const id = await home.run("sh", "-c", ticking);
+    await noted(home, 1, "ticks");
+    const waiting = home.spawn("wait", `${id}`);
+    await home.killDaemon();
+    await home.cli("daemon", "start");
+    open(home);
+    expect((await waiting.ended).code).toBe(7);
+  });
+});
