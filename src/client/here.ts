@@ -2,17 +2,39 @@ import { createRequire } from "node:module";
 import { AgentctlError, type WireError } from "../core/errors.ts";
 import { daemonFile } from "./start.ts";
 
+/** What a restore did; `replaced` is where the store is that was in the place before. */
+export interface Restored {
+  backup: string;
+  madeAt: string;
+  replaced: string | null;
+  tasks: number;
+  open: number;
+  endedAttempts: number;
+  /** Open tasks whose environment was gone: they have `env`, and are held. */
+  withoutEnvironment: number[];
+}
+
 /** What the daemon's bundle exports. */
 interface DaemonBundle {
   run: (options: { foreground: boolean; hold: boolean }) => Promise<unknown>;
+  restoreBackup: (backup: string, env: Record<string, string>) => Promise<Restored>;
 }
 
 /** Runs the daemon in this very process, in the foreground, until it ends; throws why it cannot start. */
 export async function runDaemonHere(hold: boolean): Promise<void> {
+  await here((daemon) => daemon.run({ foreground: true, hold }));
+}
+
+/** Puts a backup in the store's place, in this process, because no daemon may be running. */
+export async function restoreHere(backup: string, env: Record<string, string>): Promise<Restored> {
+  return await here((daemon) => daemon.restoreBackup(backup, env));
+}
+
+async function here<T>(work: (daemon: DaemonBundle) => Promise<T>): Promise<T> {
   // Not an import: the daemon's bundle stays a file of its own.
   const daemon = createRequire(daemonFile)(daemonFile) as DaemonBundle;
   try {
-    await daemon.run({ foreground: true, hold });
+    return await work(daemon);
   } catch (error) {
     // The bundle has its own AgentctlError, which `instanceof` does not know here.
     const { toWire } = error as { toWire?: () => WireError };

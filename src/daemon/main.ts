@@ -11,6 +11,7 @@ import { faultAt } from "./fault.ts";
 import { prepareHome } from "./home.ts";
 import { takeLock } from "./lock.ts";
 import { createLog } from "./log.ts";
+import { type Restored, restore } from "./restore.ts";
 
 export interface RunOptions {
   /** Stay attached: nobody listens on file descriptor 3, and INT stops as TERM does. */
@@ -63,10 +64,17 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
     return 0;
   } catch (error) {
     const told = asAgentctlError(error);
-    log.fatal({ err: error }, told.message);
+    if (told.name === "InternalError") log.fatal({ err: error }, told.message);
+    else log.error({ error: told.name, hint: told.hint }, told.message);
     report({ error: told.toWire() });
     throw told;
   }
+}
+
+/** `daemon restore`, in a process of its own: see {@link restore}. */
+export async function restoreBackup(backup: string, env: Record<string, string>): Promise<Restored> {
+  process.umask(0o077);
+  return await restore(pathsOf(process.env), backup, { env, token: process.env.AGENTCTL_TOKEN });
 }
 
 /** Writes the first report to `fd`, closes it, and says nothing more. */

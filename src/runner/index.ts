@@ -4,6 +4,7 @@ export type {
   AdoptRecord,
   Ended,
   LaunchSpec,
+  MarkedProcess,
   ProcessId,
   ProcessInfo,
   Runner,

@@ -121,6 +121,17 @@ export function createLinuxProcesses(): Processes {
       }
       return found;
     },
+    marked(home) {
+      const place = Buffer.from(`AGENTCTL_HOME=${home}`);
+      return readdirSync("/proc")
+        .filter(isPid)
+        .flatMap((name) => {
+          const environ = read(`/proc/${name}/environ`);
+          if (environ === undefined || !holdsEntry(environ, place)) return [];
+          const token = /(?:^|\0)AGENTCTL_TOKEN=([^\0]+)/.exec(environ.toString("latin1"))?.[1];
+          return token === undefined ? [] : [{ pid: Number(name), token }];
+        });
+    },
     argv(pid) {
       return read(`/proc/${pid}/cmdline`)?.toString("utf8").split("\0").slice(0, -1) ?? [];
     },

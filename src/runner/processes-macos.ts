@@ -60,6 +60,15 @@ export function createMacProcesses(): Processes {
       return lastScan.bearers.has(pid);
     },
     bearers: bearersOf,
+    marked(home) {
+      return output("ps", ["-axEww", "-o", "pid=,command="])
+        .split("\n")
+        .flatMap((line) => {
+          const token = / AGENTCTL_TOKEN=(\S+)/.exec(line)?.[1];
+          const isHere = `${line} `.includes(` AGENTCTL_HOME=${home} `);
+          return token !== undefined && isHere ? [{ pid: Number.parseInt(line, 10), token }] : [];
+        });
+    },
     argv(pid) {
       return output("ps", ["-p", String(pid), "-ww", "-o", "command="])
         .trimEnd()

@@ -24,6 +24,8 @@ export interface Processes {
    * repeated call reads only those that have appeared since.
    */
   bearers(token: string): number[];
+  /** Every process with `AGENTCTL_HOME=home` and a token in its environment, zombies among them. */
+  marked(home: string): { pid: number; token: string }[];
   argv(pid: number): string[];
   residentBytes(pid: number): number;
   /** Whether a stop signal waits for the process to come back from the kernel: it runs no code of its own before. */

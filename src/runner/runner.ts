@@ -53,6 +53,12 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
     terminate: (roots, opts) => terminateTree(processes, roots, opts),
     sweep: (roots, opts) => sweepTree(processes, roots, opts),
     cannotStart,
+    marked: (home) =>
+      processes.marked(home).flatMap(({ pid, token }) => {
+        const stat = processes.stat(pid);
+        if (!stat || stat.state === "Z" || pid === process.pid) return [];
+        return [{ pid, token, ppid: stat.ppid, state: stat.state, argv: processes.argv(pid) }];
+      }),
     forget(key) {
       for (const file of Object.values(runFiles(runDir, key))) rmSync(file, { force: true });
     },

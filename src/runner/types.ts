@@ -34,6 +34,16 @@ export interface Ended {
   lost: boolean;
 }
 
+/** A process that bears the marker of some attempt. */
+export interface MarkedProcess {
+  pid: number;
+  ppid: number;
+  token: string;
+  state: string;
+  /** Its arguments, the program's name first. */
+  argv: string[];
+}
+
 /** What it takes to find a tree: the marker, and the processes at its root as far as they are known. */
 export interface TreeRoots {
   readonly key: string;
@@ -112,6 +122,8 @@ export interface Runner {
   sweep(roots: TreeRoots, opts: { graceMs: number }): Promise<void>;
   /** Looks a program up as execvp would, in `cwd` with the PATH of `env`; undefined when it can be started. */
   cannotStart(argv: string[], cwd: string, env: Record<string, string>): StartRefusal | undefined;
+  /** Every live process that bears a token of this home in its environment, whoever started it; not this one. */
+  marked(home: string): MarkedProcess[];
   /** Deletes the run files of an attempt whose end is recorded elsewhere. */
   forget(key: string): void;
 }

@@ -10,6 +10,7 @@ import { LogFile, lastLinesOf } from "../log-file.ts";
 import { LogTail } from "../log-tail.ts";
 import { duration, integer } from "../option-values.ts";
 import { withDaemon } from "../session.ts";
+import { restore } from "./restore.ts";
 
 type Status = Result<"daemon/status">;
 
@@ -125,7 +126,7 @@ const logs = command({
 export const daemon: Group = {
   name: "daemon",
   summary: "the process that runs the tasks",
-  commands: [start, stop, restart, status, run, logs],
+  commands: [start, stop, restart, status, run, logs, restore],
 };
 
 /** The running daemon, of whatever version; undefined when there is none. */

@@ -1,3 +1,4 @@
-export { newestBackup, sealBackup } from "./backups.ts";
+export { newestBackup, RESTORING, sealBackup } from "./backups.ts";
 export { openDatabase, SCHEMA_VERSION } from "./open.ts";
+export { dropStore, holdWithEnvironment, type KnownAttempt, numbersOf, prepareRestore } from "./restored.ts";
 export { SqliteStore } from "./sqlite-store.ts";

@@ -1,0 +1,165 @@
+/**
+ * `daemon restore`: puts a backup in the store's place. Nothing of what happened after the backup may come back to life
+ * by it: numbers go on where they were, processes of attempts that the backup does not know are ended, and their files
+ * do not become those of later attempts. The order is such that a crash leaves either the old store, or none and a
+ * draft, beside which no daemon makes a new one.
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { AgentctlError } from "../core/errors.ts";
+import { systemClock, toIso } from "../core/time.ts";
+import { Environments } from "../engine/index.ts";
+import type { Paths } from "../protocol/paths.ts";
+import { createRunner } from "../runner/index.ts";
+import {
+  dropStore,
+  holdWithEnvironment,
+  type KnownAttempt,
+  numbersOf,
+  prepareRestore,
+  RESTORING,
+} from "../store/sqlite/index.ts";
+import { prepareHome } from "./home.ts";
+import { takeLock } from "./lock.ts";
+
+/** What a restore did. */
+export interface Restored {
+  backup: string;
+  /** When the backup was made. */
+  madeAt: string;
+  /** Where the store is that was replaced; null when there was none. */
+  replaced: string | null;
+  tasks: number;
+  open: number;
+  /** Attempts that the backup does not know and whose processes were ended. */
+  endedAttempts: number;
+  /** Open tasks whose environment was gone: they have the caller's, and are held. */
+  withoutEnvironment: number[];
+}
+
+/** Who restores: the environment to run tasks in, and the token where it is an attempt. */
+export interface Caller {
+  env: Record<string, string>;
+  token: string | undefined;
+}
+
+/** Between TERM and KILL for processes of attempts that are no more. */
+const GRACE_MS = 5000;
+
+/**
+ * Puts `backup` (a path, or a name in `backups/`) in the store's place. Refuses while a daemon runs. Open tasks
+ * whose environment went with their end get that of the caller, and are held.
+ */
+export async function restore(paths: Paths, backup: string, caller: Caller): Promise<Restored> {
+  prepareHome(paths);
+  const lock = takeLock(paths.lock);
+  if (!lock) {
+    const reason = `a daemon is running for ${paths.home}, and would go on with the store that it has`;
+    throw new AgentctlError("UnsupportedOperation", { reason, hint: "agentctl daemon stop" });
+  }
+  try {
+    const file = found(paths, backup);
+    const draft = paths.database + RESTORING;
+    const old = numbersOf(paths.database);
+    const given = { tasks: Math.max(old?.tasks ?? 0, ...taskFolders(paths)), events: old?.events ?? null };
+    const store = prepareRestore(file, draft, given);
+    const withoutEnvironment = giveEnvironment(paths, draft, caller.env);
+    sync(draft);
+    const endedAttempts = await endStrangers(paths, store.attempts, caller.token);
+    setAsideStrangeFiles(paths, store.attempts);
+    const madeAt = toIso(Math.round(statSync(file).mtimeMs));
+    const replaced = replaceStore(paths, draft);
+    const { tasks, open } = store;
+    return { backup: file, madeAt, replaced, tasks, open, endedAttempts, withoutEnvironment };
+  } finally {
+    lock.release();
+  }
+}
+
+function found(paths: Paths, backup: string): string {
+  const places = [backup, join(paths.backups, basename(backup))];
+  const file = places.find((place) => existsSync(place) && statSync(place).isFile());
+  if (file !== undefined) return file;
+  const known = existsSync(paths.backups)
+    ? readdirSync(paths.backups).filter((name) => name.endsWith(".db"))
+    : [];
+  const reason = `there is no file ${backup}${known.length > 0 ? `; backups are ${known.sort().join(", ")}` : ""}`;
+  throw new AgentctlError("InvalidParams", { field: "backup", reason });
+}
+
+function giveEnvironment(paths: Paths, draft: string, env: Record<string, string>): number[] {
+  const environments = new Environments(paths.env, () => {});
+  return holdWithEnvironment(
+    draft,
+    (hash) => existsSync(join(paths.env, hash)),
+    () => environments.put(env),
+  );
+}
+
+/** Ids of tasks that have left files, so they have been given out. */
+function taskFolders({ logs, tasks }: Paths): number[] {
+  const names = [logs, tasks].filter(existsSync).flatMap((folder) => readdirSync(folder));
+  return names.filter((name) => /^\d{1,15}$/.test(name)).map(Number);
+}
+
+async function endStrangers(
+  paths: Paths,
+  attempts: KnownAttempt[],
+  own: string | undefined,
+): Promise<number> {
+  const runner = createRunner({ runDir: paths.run, clock: systemClock });
+  const live = new Set(attempts.filter(({ isLive }) => isLive).map(({ token }) => token));
+  const strangers = runner.marked(paths.home).filter(({ token }) => !live.has(token) && token !== own);
+  const tokens = [...new Set(strangers.map(({ token }) => token))];
+  await Promise.all(tokens.map((token) => runner.terminate({ key: "", token }, { graceMs: GRACE_MS })));
+  return tokens.length;
+}
+
+/** Neither status nor log of an attempt that the backup does not know may be taken for those of the next one. */
+function setAsideStrangeFiles(paths: Paths, attempts: KnownAttempt[]): void {
+  const live = new Set(attempts.filter(({ isLive }) => isLive).map(({ runKey }) => runKey));
+  for (const name of readdirSync(paths.run)) {
+    const key = /^(.+)\.(pid|exit|words)$/.exec(name)?.[1];
+    if (key !== undefined && !live.has(key)) rmSync(join(paths.run, name), { force: true });
+  }
+  const known = new Set(attempts.map(({ task, n }) => `${task}/${n}.log`));
+  for (const id of taskFolders({ ...paths, tasks: paths.logs })) {
+    for (const name of readdirSync(join(paths.logs, String(id)))) {
+      if (!/^\d+\.log$/.test(name) || known.has(`${id}/${name}`)) continue;
+      const from = join(paths.logs, String(id), name);
+      renameSync(from, `${from}.before-restore`);
+    }
+  }
+}
+
+/** Moves the old store aside, with what SQLite keeps beside it, and the draft to its place. */
+function replaceStore({ database }: Paths, draft: string): string | null {
+  const stamp = toIso(systemClock.now()).replace(/[:.]/g, "-");
+  const aside = `${database}.replaced-${stamp}`;
+  const isThere = existsSync(database);
+  if (isThere) renameSync(database, aside);
+  if (existsSync(`${database}-wal`)) renameSync(`${database}-wal`, `${aside}-wal`);
+  dropStore(database);
+  renameSync(draft, database);
+  dropStore(draft);
+  sync(dirname(database));
+  return isThere ? aside : null;
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

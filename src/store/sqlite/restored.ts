@@ -1,0 +1,155 @@
+import { copyFileSync, existsSync, rmSync } from "node:fs";
+import Database from "better-sqlite3";
+import { AgentctlError } from "../../core/errors.ts";
+import { SCHEMA_VERSION } from "./open.ts";
+
+/** What never goes back: the numbers of ids and events, which others may have seen. */
+export interface Numbers {
+  tasks: number;
+  events: number;
+}
+
+/** What a store knows of attempts, as far as their processes and files are concerned. */
+export interface KnownAttempt {
+  task: number;
+  n: number;
+  token: string;
+  runKey: string;
+  isLive: boolean;
+}
+
+/** A copy of a backup that is sound and can become the store. */
+export interface RestoredStore {
+  tasks: number;
+  open: number;
+  attempts: KnownAttempt[];
+}
+
+/** The store was backed up before numbers that nobody can read any more were given out: they are left out generously. */
+const UNREADABLE_EVENTS = 1_000_000;
+
+/**
+ * Copies `backup` to `draft` and makes it ready to be the store: found sound as a whole, of a schema that is known, and
+ * numbering on beyond what was given out before, so that no id and no event number means two things. Throws
+ * `StoreUnavailable`, leaving nothing behind, where the backup is not fit.
+ */
+export function prepareRestore(
+  backup: string,
+  draft: string,
+  given: { tasks: number; events: number | null },
+): RestoredStore {
+  dropStore(draft);
+  try {
+    copyFileSync(backup, draft);
+    if (existsSync(`${backup}-wal`)) copyFileSync(`${backup}-wal`, `${draft}-wal`);
+    const db = new Database(draft, { fileMustExist: true });
+    try {
+      requireSound(db, backup);
+      numberOn(db, given);
+      db.pragma("wal_checkpoint(truncate)");
+      return look(db);
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    dropStore(draft);
+    if (error instanceof AgentctlError) throw error;
+    throw unfit(backup, (error as Error).message);
+  }
+}
+
+/** Removes a store with the files that SQLite keeps beside it. */
+export function dropStore(file: string): void {
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
+}
+
+/** The highest numbers that a store has given out; null where it cannot be read. */
+export function numbersOf(file: string): Numbers | null {
+  if (!existsSync(file)) return null;
+  try {
+    const db = new Database(file, { readonly: true, fileMustExist: true });
+    try {
+      return { tasks: highest(db, "tasks"), events: highest(db, "events") };
+    } finally {
+      db.close();
+    }
+  } catch {
+    return null;
+  }
+}
+
+/** Holds the open tasks of a store whose environment is not there, and gives them another; answers their ids. */
+export function holdWithEnvironment(
+  file: string,
+  isThere: (hash: string) => boolean,
+  other: () => string,
+): number[] {
+  const db = new Database(file, { fileMustExist: true });
+  try {
+    const open = db
+      .prepare("select id, env_hash as hash from tasks where ended_at is null order by id")
+      .all();
+    const without = (open as { id: number; hash: string }[]).filter(({ hash }) => !isThere(hash));
+    if (without.length === 0) return [];
+    const hash = other();
+    const hold = db.prepare("update tasks set env_hash = ?, held = 1 where id = ?");
+    db.transaction(() => {
+      for (const { id } of without) hold.run(hash, id);
+    })();
+    db.pragma("wal_checkpoint(truncate)");
+    return without.map(({ id }) => id);
+  } finally {
+    db.close();
+  }
+}
+
+function requireSound(db: Database.Database, backup: string): void {
+  const version = db.pragma("user_version", { simple: true }) as number;
+  const found = db.pragma("integrity_check(1)", { simple: true });
+  if (found !== "ok") throw unfit(backup, `it is corrupt (${found})`);
+  if (version < 1 || version > SCHEMA_VERSION) {
+    throw unfit(backup, `it is of schema ${version}, and this agentctl knows 1 to ${SCHEMA_VERSION}`);
+  }
+}
+
+function unfit(backup: string, reason: string): AgentctlError {
+  const hint = "the store is as it was; another backup may be sound";
+  return new AgentctlError("StoreUnavailable", { reason: `${backup} is no usable backup: ${reason}`, hint });
+}
+
+function highest(db: Database.Database, table: "tasks" | "events"): number {
+  const row = db.prepare("select seq from sqlite_sequence where name = ?").pluck().get(table);
+  return (row as number | undefined) ?? 0;
+}
+
+function numberOn(db: Database.Database, { tasks, events }: { tasks: number; events: number | null }): void {
+  const wanted = { tasks, events: events ?? highest(db, "events") + UNREADABLE_EVENTS };
+  for (const table of ["tasks", "events"] as const) {
+    const to = Math.max(wanted[table], highest(db, table));
+    const { changes } = db.prepare("update sqlite_sequence set seq = ? where name = ?").run(to, table);
+    if (changes === 0) db.prepare("insert into sqlite_sequence (name, seq) values (?, ?)").run(table, to);
+  }
+}
+
+function look(db: Database.Database): RestoredStore {
+  const count = (where: string) =>
+    db.prepare(`select count(*) from tasks where ${where}`).pluck().get() as number;
+  const attempts = db.prepare("select task_id, n, token, run_key, ended_at from attempts").all() as {
+    task_id: number;
+    n: number;
+    token: string;
+    run_key: string;
+    ended_at: number | null;
+  }[];
+  return {
+    tasks: count("true"),
+    open: count("ended_at is null"),
+    attempts: attempts.map((row) => ({
+      task: row.task_id,
+      n: row.n,
+      token: row.token,
+      runKey: row.run_key,
+      isLive: row.ended_at === null,
+    })),
+  };
+}

@@ -1,0 +1,143 @@
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { expect } from "vitest";
+import { type Home, isAlive, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
+import { pidOf } from "./story.ts";
+
+/** A backup of the store as it is now: as soon as there is one that is newer than those before. */
+async function backup(home: Home): Promise<string> {
+  const folder = join(home.dir, "backups");
+  const names = () => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".db")) : []);
+  const before = names();
+  // The automatic one comes by time and only after a change.
+  await home.cli("config", "set", "backup.every", "50ms");
+  await home.cli("queue", "set", "touched", "--slots", "1");
+  const fresh = () => names().filter((name) => !before.includes(name));
+  await until(() => fresh().length > 0, { message: "a backup" });
+  await home.cli("config", "set", "backup.every", "0s");
+  await until(() => !readdirSync(folder).some((name) => name.endsWith(".part")));
+  return join(folder, fresh().sort().at(-1) as string);
+}
+
+it("brings back what a backup holds, keeps the old file, and never gives an id twice", async ({ home }) => {
+  const kept = await home.run("--name", "kept", "echo", "kept");
+  await home.reaches(kept, "completed");
+  const file = await backup(home);
+  const later = await home.run("echo", "later");
+  await home.reaches(later, "completed");
+  const event = (await home.rpc("tasks/subscribe", {})).seq;
+  await home.cli("daemon", "stop");
+  const before = readFileSync(join(home.dir, "agentctl.db"));
+  const restored = await home.json("daemon", "restore", file);
+  expect(restored).toMatchObject({ ok: true, backup: file, tasks: 1, open: 0, endedAttempts: 0 });
+  expect(readFileSync(restored.replaced)).toEqual(before);
+  expect((await home.cli("show", `${later}`)).code).toBe(3);
+  expect((await home.task("kept")).state).toBe("completed");
+  expect((await home.cli("logs", `${kept}`)).stdout).toBe("kept\n");
+  const next = await home.run("echo", "next");
+  expect(next).toBeGreaterThan(later);
+  await home.reaches(next, "completed");
+  expect((await home.cli("logs", `${next}`)).stdout).toBe("next\n");
+  const { events } = await home.json("show", `${next}`);
+  expect(events[0].seq).toBeGreaterThan(event);
+});
+
+it("goes on from a backup where the store is corrupt, with ids beyond the logs on disk", async ({ home }) => {
+  await home.cli("run", "--wait", "true");
+  const file = await backup(home);
+  const later = await home.run("echo", "later");
+  await home.reaches(later, "completed");
+  await home.cli("daemon", "stop");
+  writeFileSync(join(home.dir, "agentctl.db"), "garbage ".repeat(2000));
+  const refused = await home.cli("list");
+  expect([refused.code, refused.stderr]).toEqual([6, expect.stringContaining(`daemon restore ${file}`)]);
+  expect((await home.cli("daemon", "restore", file)).code).toBe(0);
+  expect(await home.run("true")).toBe(later + 1);
+  expect(sqlite(home, "select max(seq) as seq from events")[0].seq).toBeGreaterThan(1_000_000);
+});
+
+it("refuses while a daemon runs, a file that is no backup, and one of a newer schema", async ({ home }) => {
+  await home.cli("run", "--wait", "true");
+  const file = await backup(home);
+  const running = await home.cli("daemon", "restore", file);
+  expect([running.code, running.stderr]).toEqual([4, expect.stringContaining("agentctl daemon stop")]);
+  await home.cli("daemon", "stop");
+  const before = readFileSync(join(home.dir, "agentctl.db"));
+  const cut = join(home.dir, "backups/cut.db");
+  writeFileSync(cut, readFileSync(file).subarray(0, 9000));
+  expect((await home.cli("daemon", "restore", cut)).code).toBe(6);
+  const garbage = home.script("no database");
+  expect((await home.cli("daemon", "restore", garbage)).code).toBe(6);
+  expect((await home.cli("daemon", "restore", "nowhere.db")).code).toBe(2);
+  copyFileSync(file, cut);
+  const newer = new Database(cut);
+  newer.pragma("user_version = 99");
+  newer.close();
+  const refused = await home.cli("daemon", "restore", cut);
+  expect([refused.code, refused.stderr]).toEqual([6, expect.stringContaining("schema 99")]);
+  expect(readFileSync(join(home.dir, "agentctl.db"))).toEqual(before);
+  expect(readdirSync(home.dir).filter((name) => name.includes("restoring"))).toEqual([]);
+  expect((await home.json("list")).length).toBe(1);
+});
+
+it("ends what the backup does not know, so that nothing runs twice", async ({ home }) => {
+  await home.cli("queue", "set", "one", "--slots", "1");
+  await home.cli("queue", "hold", "one");
+  const id = await home.run("--queue", "one", "sh", "-c", "echo on >> ran; exec sleep 60");
+  const file = await backup(home);
+  await home.cli("queue", "release", "one");
+  const pid = await pidOf(home, id);
+  await home.killDaemon();
+  expect(await home.json("daemon", "restore", file)).toMatchObject({ open: 1, endedAttempts: 1 });
+  expect(isAlive(pid)).toBe(false);
+  await home.cli("queue", "release", "one");
+  const again = await pidOf(home, id);
+  expect(processes(home.root).filter(({ command }) => command === "sleep 60")).toEqual([
+    expect.objectContaining({ pid: again }),
+  ]);
+  expect((await home.task(id)).attempt).toBe(1);
+});
+
+it("treats a working row whose process is gone by the rules of recovery", async ({ home }) => {
+  const id = await home.run("sh", "-c", "echo first; exec sleep 60");
+  const saved = await home.run("--pause-mode", "checkpoint", "sh", "-c", "echo on >> starts; exec sleep 60");
+  await pidOf(home, id);
+  await pidOf(home, saved);
+  const file = await backup(home);
+  await home.killDaemon();
+  for (const { pid } of processes(home.root)) signalTo(pid, "SIGKILL");
+  await home.cli("daemon", "restore", file);
+  expect(await home.json("show", `${id}`)).toMatchObject({ state: "suspended", pause: { cause: "lost" } });
+  expect(await home.reaches(saved, "working")).toMatchObject({ attempt: 2 });
+});
+
+it("holds tasks whose environment went with their end, and gives them that of the caller", async ({
+  home,
+}) => {
+  const id = await home.run("--hold", "sh", "-c", "echo $FLAVOUR");
+  const file = await backup(home);
+  await home.cli("cancel", `${id}`);
+  await home.cli("daemon", "stop");
+  const restored = await home.json("daemon", "restore", file, { env: { FLAVOUR: "vanilla" } });
+  expect(restored).toMatchObject({ open: 1, withoutEnvironment: [id] });
+  expect(await home.json("show", `${id}`)).toMatchObject({ state: "submitted", waiting: { for: "hold" } });
+  await home.cli("release", `${id}`);
+  await home.reaches(id, "completed");
+  expect((await home.cli("logs", `${id}`)).stdout).toBe("vanilla\n");
+});
+
+it("leaves either store whole when it is cut short, and no new one beside them", async ({ home }) => {
+  await home.cli("run", "--wait", "true");
+  const file = await backup(home);
+  await home.cli("daemon", "stop");
+  // What a crash between the two renames leaves.
+  const database = join(home.dir, "agentctl.db");
+  copyFileSync(file, `${database}.restoring`);
+  renameSync(database, `${database}.replaced`);
+  const refused = await home.cli("list");
+  expect([refused.code, refused.stderr]).toEqual([6, expect.stringContaining(`daemon restore ${file}`)]);
+  expect(existsSync(database)).toBe(false);
+  expect((await home.cli("daemon", "restore", file)).code).toBe(0);
+  expect((await home.json("list")).length).toBe(1);
+});
