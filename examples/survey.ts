@@ -164,7 +164,7 @@ function totalOf(survey: Facts[]) {
 }
 
 function lineOf(path: string, facts: Facts | null, n: string, of: number): string {
-  const name = (path.length > 34 ? `…${path.slice(-33)}` : path).padEnd(34);
+  const name = (path.length > 30 ? `…${path.slice(-29)}` : path).padEnd(30);
   if (!facts) return `${n}/${of}  ${name}  is gone`;
   const { lines, functions, exports, marks } = facts;
   const counts = `${String(lines).padStart(5)} lines ${String(functions).padStart(4)} functions`;
