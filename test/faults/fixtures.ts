@@ -1,0 +1,34 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Home } from "../harness/home.ts";
+
+/** What a module of these tests does, in order; see `does.ts`. */
+export type Does = (
+  | ["step", number?]
+  | ["gate", string?]
+  | ["ask", string]
+  | ["sleep", number]
+  | ["messages"]
+  | ["save", number]
+  | ["artifact", string]
+  | ["throw"]
+)[];
+
+const source = readFileSync(join(import.meta.dirname, "../fixtures/does.ts"), "utf8");
+
+/** A module task that does this and notes it. */
+export function moduleTask(home: Home, does: Does) {
+  const module = home.file("does.ts");
+  writeFileSync(module, source);
+  return { module, input: { folder: home.file("witness"), gates: home.work, does } };
+}
+
+/** A shell task; `$note` writes a note, `$gate` waits until the gate is open. */
+export function shellTask(home: Home, script: string) {
+  const prelude = [
+    `note() { echo "$1 $AGENTCTL_ATTEMPT $2" >>"${home.file("witness")}/$AGENTCTL_TASK_ID"; }`,
+    `gate() { until [ -e "${home.work}/\${1:-gate}" ]; do sleep 0.02; done; }`,
+    "note began $$",
+  ];
+  return { argv: ["sh", "-c", `${prelude.join("\n")}\n${script}`] };
+}

@@ -1,0 +1,67 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { buildSync } from "esbuild";
+import { describe, expect } from "vitest";
+import { runCommand } from "../harness/command.ts";
+import { type Home, it, sqlite } from "../harness/index.ts";
+
+const repository = join(import.meta.dirname, "../..");
+
+/** A program that opens the home's store as the next version would; gives its path. */
+function nextVersion(home: Home): string {
+  const outfile = home.file("migrating.cjs");
+  const entryPoints = [join(import.meta.dirname, "migrating-process.ts")];
+  const loader = { ".sql": "text" } as const;
+  buildSync({ entryPoints, outfile, loader, bundle: true, platform: "node", external: ["better-sqlite3"] });
+  return outfile;
+}
+
+function open(home: Home, program: string, fault?: string) {
+  const env = {
+    ...home.env,
+    NODE_PATH: join(repository, "node_modules"),
+    ...(fault && { AGENTCTL_FAULT: fault }),
+  };
+  return runCommand(process.execPath, [program], { env });
+}
+
+/** A store of the released version with twenty tasks in it, and no daemon. */
+async function filled(home: Home): Promise<void> {
+  const tasks = Array.from({ length: 20 }, (_, i) =>
+    JSON.stringify({ argv: ["true"], name: `task-${i}`, held: true }),
+  );
+  await home.cli("batch", { input: tasks.join("\n") });
+  await home.killDaemon();
+}
+
+describe("a migration that dies at", () => {
+  const points = [
+    "migrate:before-backup",
+    "migrate:after-backup",
+    "migrate:before-commit",
+    "migrate:after-commit",
+  ];
+  it.for(points)("%s is done by the next start, with all that was in the store", async (point, { home }) => {
+    await filled(home);
+    const program = nextVersion(home);
+    const died = await open(home, program, point);
+    expect([died.code, died.stderr]).toEqual([137, `fault ${point}\n`]);
+    expect(await open(home, program)).toMatchObject({ code: 0, stdout: "2\n" });
+    const rows = sqlite(home, "select name, owner, state from tasks order by id");
+    expect(rows).toEqual(
+      Array.from({ length: 20 }, (_, i) => ({ name: `task-${i}`, owner: "someone", state: "submitted" })),
+    );
+    // Put back what this version knows, for the daemon that ends the test.
+    sqlite(home, "alter table tasks drop column owner");
+    const db = new Database(join(home.dir, "agentctl.db"));
+    db.pragma("user_version = 1");
+    db.close();
+    for (const backup of readdirSync(join(home.dir, "backups")).filter((name) => name.endsWith(".db"))) {
+      const copy = new Database(join(home.dir, "backups", backup));
+      const count = copy.prepare("select count(*) from tasks").pluck().get();
+      expect([copy.pragma("user_version", { simple: true }), count]).toEqual([1, 20]);
+      copy.close();
+    }
+  });
+});

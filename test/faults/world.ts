@@ -1,0 +1,251 @@
+/**
+ * A home whose daemons die. Everything that a scenario asks for is asked again until it holds, as a person would who
+ * sees a command fail and types it again; the daemon that died meanwhile is followed by the next one. What was
+ * acknowledged is remembered for the checker.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isTerminal } from "../../src/core/machine.ts";
+import type { Home } from "../harness/home.ts";
+import { until } from "../harness/until.ts";
+import { RpcError, Wire } from "../harness/wire.ts";
+import { check, notesIn } from "./checker.ts";
+
+const daemonFile = join(import.meta.dirname, "../../dist/daemon.cjs");
+const PATIENCE_MS = 20_000;
+
+// biome-ignore lint/suspicious/noExplicitAny: a task as the wire carries it
+type Task = any;
+
+export interface WorldOptions {
+  /** AGENTCTL_FAULT of the first daemon, the second, …; none for those after. */
+  faults?: (string | undefined)[];
+  settings?: Record<string, number>;
+}
+
+export class World {
+  readonly home: Home;
+  readonly ids = new Set<number>();
+  readonly ended = new Map<number, string>();
+  readonly deleted = new Set<number>();
+  /** How many daemons were started. */
+  daemons = 0;
+  readonly #faults: (string | undefined)[];
+  #daemon: ChildProcess | null = null;
+  #starting: Promise<void> | null = null;
+  #wire: Wire | null = null;
+
+  constructor(home: Home, { faults = [], settings = {} }: WorldOptions = {}) {
+    this.home = home;
+    this.#faults = faults;
+    mkdirSync(home.dir, { mode: 0o700 });
+    mkdirSync(home.file("witness"));
+    writeFileSync(join(home.dir, "config.json"), JSON.stringify({ hosts: 0, ...settings }), { mode: 0o600 });
+  }
+
+  /** The pid of the daemon that runs now. */
+  get pid(): number {
+    return this.#daemon?.pid ?? -1;
+  }
+
+  /** A daemon is there when this returns; how many died on their way up does not matter. */
+  async up(): Promise<void> {
+    this.#starting ??= this.#up().finally(() => {
+      this.#starting = null;
+    });
+    await this.#starting;
+  }
+
+  async #up(): Promise<void> {
+    for (let tries = 0; tries < 5; tries++) {
+      if (this.#isRunning()) return;
+      if (await this.#start()) return;
+    }
+    throw new Error(`no daemon comes up:\n${this.log().slice(-2000)}`);
+  }
+
+  #isRunning(): boolean {
+    return this.#daemon !== null && this.#daemon.exitCode === null && this.#daemon.signalCode === null;
+  }
+
+  async #start(): Promise<boolean> {
+    const fault = this.#faults[this.daemons++];
+    const env = { ...this.home.env, ...(fault ? { AGENTCTL_FAULT: fault } : {}) };
+    const log = openSync(join(this.home.dir, "daemon.log"), "a", 0o600);
+    const daemon = spawn(process.execPath, [daemonFile], {
+      cwd: this.home.dir,
+      detached: true,
+      env,
+      stdio: ["ignore", log, log, "pipe"],
+    });
+    closeSync(log);
+    this.#daemon = daemon;
+    this.#wire = null;
+    const report = daemon.stdio[3] as NodeJS.ReadableStream;
+    let said = "";
+    for await (const chunk of report) said += chunk;
+    return said.includes('"ready":true');
+  }
+
+  /** SIGKILL; gone when this returns. */
+  async kill(): Promise<void> {
+    const daemon = this.#daemon;
+    if (!daemon || !this.#isRunning()) return;
+    const gone = new Promise((resolve) => daemon.once("exit", resolve));
+    daemon.kill("SIGKILL");
+    await gone;
+  }
+
+  /** Waits until the daemon has ended by itself. */
+  async down(): Promise<void> {
+    await until(() => !this.#isRunning(), { message: "the end of the daemon" });
+  }
+
+  log(): string {
+    const path = join(this.home.dir, "daemon.log");
+    return existsSync(path) ? readFileSync(path, "utf8") : "";
+  }
+
+  /** Whether a daemon died at this point. */
+  hasDiedAt(point: string): boolean {
+    return this.log().split("\n").includes(`fault ${point}`);
+  }
+
+  /** One request to a daemon that is started if need be; undefined when it died before it answered. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests read what the wire carries
+  async call(method: string, params: object = {}): Promise<any> {
+    await this.up();
+    try {
+      this.#wire ??= await Wire.open(this.home.socket);
+      return await this.#wire.request(method, params, PATIENCE_MS);
+    } catch (error) {
+      if (error instanceof RpcError) throw error;
+      this.#wire?.close();
+      this.#wire = null;
+      // A socket that breaks belongs to a daemon that is dying.
+      await until(() => !this.#isRunning(), {
+        deadlineMs: 5_000,
+        message: "the end of a daemon that broke off",
+      });
+      return undefined;
+    }
+  }
+
+  /** As `call`, made again until it is answered; for what may be asked twice. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests read what the wire carries
+  async ask(method: string, params: object = {}): Promise<any> {
+    for (;;) {
+      const answer = await this.call(method, params);
+      if (answer !== undefined) return answer;
+    }
+  }
+
+  /** Submits a task, exactly once however often the daemon dies; gives its id. */
+  async submit(task: object): Promise<number> {
+    const key = randomUUID();
+    const answer = await this.ask("tasks/create", { cwd: this.home.work, env: this.home.env, key, ...task });
+    this.ids.add(answer.task.id);
+    return answer.task.id;
+  }
+
+  async task(id: number): Promise<Task> {
+    const { task } = await this.ask("tasks/get", { id });
+    this.#see(task);
+    return task;
+  }
+
+  #see({ id, state }: Task): void {
+    if (!isTerminal(state)) return;
+    const before = this.ended.get(id);
+    if (before && before !== state) throw new Error(`task ${id} had ended as ${before} and is ${state}`);
+    this.ended.set(id, state);
+  }
+
+  /**
+   * Waits until `isThere` holds of the task. With `verb` the request is made as often as it takes: it may be refused
+   * because it was done already, or because the task is not there yet.
+   */
+  async reach(
+    id: number,
+    isThere: string | ((task: Task) => unknown),
+    verb?: { method: string; params?: object },
+  ): Promise<Task> {
+    const holds = typeof isThere === "string" ? (task: Task) => task.state === isThere : isThere;
+    const deadline = performance.now() + PATIENCE_MS;
+    let task: Task;
+    while (performance.now() < deadline) {
+      task = await this.task(id);
+      if (holds(task)) return task;
+      if (verb) await this.try(verb.method, { id, ...verb.params });
+      else await sleep(15);
+    }
+    throw new Error(
+      `task ${id} never came to ${isThere}: ${JSON.stringify(task)}\n${this.log().slice(-1500)}`,
+    );
+  }
+
+  /** One request whose refusal is as good as its success. */
+  async try(method: string, params: object): Promise<boolean> {
+    try {
+      return (await this.call(method, params)) !== undefined;
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      await sleep(15);
+      return false;
+    }
+  }
+
+  /** Waits until the task has written a note; the daemon whose work is waited for may be the one that dies. */
+  async noted(id: number, line: string): Promise<void> {
+    const file = this.witness(id);
+    const has = () => existsSync(file) && readFileSync(file, "utf8").includes(line);
+    const look = async () => {
+      if (has()) return true;
+      await this.up();
+      return has();
+    };
+    await until(look, { deadlineMs: PATIENCE_MS, message: `note ${line} of task ${id}` });
+  }
+
+  /** Waits until the task's process has begun. */
+  began(id: number): Promise<void> {
+    return this.noted(id, "began ");
+  }
+
+  /** How often the task wrote notes that begin so, whatever the attempt. */
+  count(id: number, what: string, text?: string): number {
+    const notes = notesIn(this.witness(id));
+    return notes.filter((note) => note.what === what && (text === undefined || note.text === text)).length;
+  }
+
+  witness(id: number): string {
+    return join(this.home.file("witness"), String(id));
+  }
+
+  /** Opens the gate at which tasks of this home wait. */
+  open(name = "gate"): void {
+    appendFileSync(this.home.file(name), "");
+  }
+
+  /** Everything that must hold; the ends that were seen are those that are seen now. */
+  async check(): Promise<void> {
+    await this.up();
+    await check(this.home, this);
+  }
+
+  close(): void {
+    this.#wire?.close();
+    this.#daemon?.unref();
+  }
+}
