@@ -1,0 +1,107 @@
+/** A disk that is really full: a small file system in memory, which only root can mount. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test as base, expect } from "vitest";
+import { openDatabase, SqliteStore } from "../../src/store/sqlite/index.ts";
+import { type Backend, outcomes, World } from "./world.ts";
+
+const SIZE = 4 * 1024 * 1024;
+const canMount = process.platform === "linux" && process.getuid?.() === 0 && mounts();
+
+/** A disk of four megabytes with a store on it. */
+class Disk {
+  readonly folder = mkdtempSync(join(tmpdir(), "agentctl-disk-"));
+  world!: World;
+  store!: SqliteStore;
+
+  constructor() {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${SIZE}`, "tmpfs", this.folder], { stdio: "ignore" });
+  }
+
+  open(): this {
+    const db = openDatabase(join(this.folder, "agentctl.db"), () => {});
+    this.store = new SqliteStore(db, { fault: () => {}, keepCheckpoints: () => 3 });
+    this.world = new World({ store: this.store } as unknown as Backend);
+    return this;
+  }
+
+  /** Leaves room for `bytes`, and takes it back when the answer is called. */
+  fill(leave: number): () => void {
+    const { bavail, bsize } = statfsSync(this.folder);
+    const ballast = join(this.folder, "ballast");
+    writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leave)));
+    return () => rmSync(ballast);
+  }
+
+  /** Without its -wal, as far as it could be written: what the next daemon finds. */
+  restart(): this {
+    this.store.close();
+    return this.open();
+  }
+
+  remove(): void {
+    this.store.close();
+    execFileSync("umount", [this.folder]);
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+function mounts(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), "agentctl-disk-"));
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "tmpfs", folder], { stdio: "ignore" });
+    execFileSync("umount", [folder]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const test = base.extend<{ disk: Disk }>({
+  // biome-ignore lint/correctness/noEmptyPattern: the runner wants a pattern
+  disk: async ({}, use) => {
+    const disk = new Disk().open();
+    await disk.store.setQueue("default", 2);
+    await use(disk);
+    disk.remove();
+  },
+});
+
+test.runIf(canMount)("every write of a turn is refused when its commit finds no room", async ({ disk }) => {
+  const { world } = disk;
+  const { token } = await world.working();
+  disk.fill(0);
+  const turn = [world.submit(), world.step(token, "one"), world.save(token, "x".repeat(50_000))];
+  expect(await outcomes(turn)).toEqual({ held: 0, refused: Array(3).fill("StoreUnavailable") });
+});
+
+test.runIf(canMount)("service returns with space, and the next daemon has all of it", async ({ disk }) => {
+  const { world } = disk;
+  const { id, token } = await world.working();
+  const makeRoom = disk.fill(0);
+  await expect(world.save(token, "x".repeat(50_000))).rejects.toMatchObject({ name: "StoreUnavailable" });
+  expect((await world.get(id)).state).toBe("working");
+  makeRoom();
+  expect((await world.save(token, "y")).seq).toBe(1);
+  disk.restart();
+  expect(`${await disk.store.checkpointData(id, 1)}`).toBe("y");
+});
+
+test.runIf(canMount)("whatever the last free byte is, what was acknowledged is there", async ({ disk }) => {
+  const acknowledged: number[] = [];
+  for (let leave = 0; leave <= 300_000; leave += 25_000) {
+    const makeRoom = disk.fill(leave);
+    const all = await Promise.allSettled(
+      Array.from({ length: 8 }, () => disk.world.submit({ labels: { x: "x".repeat(8000) } })),
+    );
+    acknowledged.push(...all.flatMap((one) => (one.status === "fulfilled" ? [one.value.id] : [])));
+    makeRoom();
+    disk.restart();
+    expect((await disk.store.list({ limit: 1000 })).map(({ id }) => id)).toEqual(acknowledged);
+  }
+  expect(acknowledged.length).toBeGreaterThan(0);
+});
