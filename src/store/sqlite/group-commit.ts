@@ -62,8 +62,9 @@ export class GroupCommit {
       return;
     }
     for (const write of batch) this.#fault(`${write.name}:after-commit`);
-    this.#committed();
+    // What waits for the answers goes on after the listeners either way, and one that throws takes no answer away.
     for (const settle of settled) settle();
+    this.#committed();
   }
 
   #one(write: Write, alone: boolean): () => void {

@@ -1,0 +1,129 @@
+import Database from "better-sqlite3";
+import { test as base, describe, expect } from "vitest";
+import { AgentctlError } from "../../../src/core/errors.ts";
+import { GroupCommit, storeError } from "../../../src/store/sqlite/group-commit.ts";
+
+const names = ["create", "start", "step", "cancel"] as const;
+
+/** Writes into one table, with a note of what happened when. */
+class Ledger {
+  readonly db = new Database(":memory:");
+  readonly happened: string[] = [];
+  readonly commits = new GroupCommit(this.db, {
+    fault: (point) => this.happened.push(point),
+    committed: () => this.happened.push("committed"),
+  });
+
+  constructor() {
+    this.db.exec("create table entries (n integer unique)");
+  }
+
+  write(n: number): Promise<number> {
+    const insert = () => Number(this.db.prepare("insert into entries values (?)").run(n).lastInsertRowid);
+    return this.commits.write(names[n] ?? "create", insert);
+  }
+
+  entries(): unknown[] {
+    return this.db.prepare("select n from entries order by n").pluck().all();
+  }
+}
+
+const test = base.extend<{ ledger: Ledger }>({
+  // biome-ignore lint/correctness/noEmptyPattern: the runner wants a pattern
+  ledger: async ({}, use) => {
+    const ledger = new Ledger();
+    await use(ledger);
+    ledger.db.close();
+  },
+});
+
+const settled = async (promises: Promise<unknown>[]) =>
+  (await Promise.allSettled(promises)).map(({ status }) => (status === "fulfilled" ? "held" : "refused"));
+
+test("writes of one turn share one commit, those of the next have their own", async ({ ledger }) => {
+  await Promise.all([ledger.write(1), ledger.write(2)]);
+  await ledger.write(3);
+  expect(ledger.happened).toEqual([
+    ...["start:before-commit", "step:before-commit", "start:after-commit", "step:after-commit", "committed"],
+    ...["cancel:before-commit", "cancel:after-commit", "committed"],
+  ]);
+});
+
+test("nothing is written before the turn is over", async ({ ledger }) => {
+  const write = ledger.write(1);
+  await Promise.resolve();
+  expect(ledger.entries()).toEqual([]);
+  await write;
+  expect(ledger.entries()).toEqual([1]);
+});
+
+describe("one that throws", () => {
+  test("alone leaves no transaction open", async ({ ledger }) => {
+    await ledger.write(1);
+    expect(await settled([ledger.write(1)])).toEqual(["refused"]);
+    expect([ledger.db.inTransaction, ledger.entries()]).toEqual([false, [1]]);
+  });
+
+  test("among others is undone by itself", async ({ ledger }) => {
+    const writes = [ledger.write(1), ledger.write(1), ledger.write(2)];
+    expect(await settled(writes)).toEqual(["held", "refused", "held"]);
+    expect(ledger.entries()).toEqual([1, 2]);
+  });
+
+  test("after it wrote something leaves none of that", async ({ ledger }) => {
+    const half = ledger.commits.write("update", () => {
+      ledger.db.prepare("insert into entries values (9)").run();
+      throw new Error("changed its mind");
+    });
+    expect(await settled([half, ledger.write(1)])).toEqual(["refused", "held"]);
+    expect(ledger.entries()).toEqual([1]);
+  });
+});
+
+test("where the whole transaction is rolled back, all of it is refused", async ({ ledger }) => {
+  const rollback = ledger.commits.write("update", () => {
+    ledger.db.exec("rollback");
+    throw Object.assign(new Error("database or disk is full"), { code: "SQLITE_FULL" });
+  });
+  expect(await settled([ledger.write(1), rollback, ledger.write(2)])).toEqual([
+    "refused",
+    "refused",
+    "refused",
+  ]);
+  expect(ledger.entries()).toEqual([]);
+  await ledger.write(3);
+  expect(ledger.entries()).toEqual([3]);
+});
+
+test("a listener that throws takes no answer away", async () => {
+  const db = new Database(":memory:");
+  const fail = () => {
+    throw new Error("a listener's bug");
+  };
+  const commits = new GroupCommit(db, { fault: () => {}, committed: fail });
+  const write = commits.write("update", () => 7);
+  expect(() => commits.flush()).toThrow("a listener's bug");
+  expect(await write).toBe(7);
+  db.close();
+});
+
+describe("what SQLite says", () => {
+  const of = (code: string) => storeError(Object.assign(new Error("oops"), { code }));
+
+  test.each(["SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_CORRUPT_INDEX", "SQLITE_READONLY", "SQLITE_BUSY"])(
+    "%s is StoreUnavailable",
+    (code) => {
+      expect(of(code)).toMatchObject({ name: "StoreUnavailable", exitCode: 6, data: { sqlite: code } });
+    },
+  );
+
+  test("a full disk is called one", () => {
+    expect((of("SQLITE_FULL") as Error).message).toBe("the store cannot be used: the disk is full");
+  });
+
+  test("a broken rule is a bug, and an expected failure stays what it is", () => {
+    expect(of("SQLITE_CONSTRAINT_UNIQUE")).not.toBeInstanceOf(AgentctlError);
+    const expected = new AgentctlError("StaleAttempt");
+    expect(storeError(expected)).toBe(expected);
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import type { Task } from "../../../src/core/task.ts";
+import {
+  changedCells,
+  type Row,
+  taskCells,
+  taskColumns,
+  toTask,
+  wakeAt,
+} from "../../../src/store/sqlite/rows.ts";
+import { checkpoint, pauseIntent, task } from "../engine/tasks.ts";
+
+const pause = {
+  ...{ mode: "checkpoint" as const, outcome: null, cause: "user" as const, actor: "ada" },
+  ...{ reason: null, at: 1, until: 30, group: null },
+};
+const pauseAt = { at: 20, mode: "auto" as const, graceMs: null, until: null, actor: "ada", reason: null };
+const question = {
+  ...{ prompt: "?", at: 1, choices: null, deadline: 10, fallback: null, call: 0, alone: true },
+  key: { kind: "ask" as const, name: "?", n: 0, base: 0 },
+};
+
+test("a task is the same after its row", () => {
+  const given = task({
+    ...{
+      held: true,
+      frozen: true,
+      journaled: true,
+      blocked: true,
+      labels: { "": "\u2028" },
+      argv: ["", "a\tb"],
+    },
+    ...{
+      input: false,
+      result: 0,
+      checkpoint: checkpoint(3),
+      intent: pauseIntent(),
+      pause,
+      pauseAt,
+      question,
+    },
+    ...{ name: "x", notBefore: 5, delay: "backoff", error: { name: "X", code: 1, message: "", data: {} } },
+  });
+  expect(toTask(taskCells(given) as Row)).toEqual(given);
+});
+
+test("each field has its column", () => {
+  expect(taskColumns.length).toBe(Object.keys(task()).length + 1);
+  expect(taskColumns).toContain("wake_at");
+});
+
+test("only what changed is written", () => {
+  const before = task();
+  expect(changedCells(before, { ...before, exitCode: 3, held: true })).toEqual({ exit_code: 3, held: 1 });
+  expect(changedCells(before, { ...before })).toEqual({});
+});
+
+test("what leads to another wake-up is written with it", () => {
+  const before = task({ state: "submitted" });
+  expect(changedCells(before, { ...before, notBefore: 7 })).toEqual({ not_before: 7, wake_at: 7 });
+});
+
+describe("when a task wants attention", () => {
+  const all = { notBefore: 5, pause, pauseAt, question };
+
+  test.each([
+    ["submitted", 5],
+    ["resumed", 5],
+    ["suspended", 10],
+    ["working", 10],
+  ] as [Task["state"], number][])("%s: the first of what applies to it", (state, expected) => {
+    expect(wakeAt(task({ state, ...all }))).toBe(expected);
+  });
+
+  test("a pause ends only while it lasts", () => {
+    expect(wakeAt(task({ state: "suspended", pause }))).toBe(30);
+    expect(wakeAt(task({ state: "working", pause }))).toBeNull();
+  });
+
+  test("a pause that is planned is nobody's when the task has ended", () => {
+    expect(wakeAt(task({ state: "completed", endedAt: 1, pauseAt }))).toBeNull();
+  });
+});
