@@ -23,11 +23,13 @@ export interface Request {
 export class Connection {
   /** The token that `attempt/hello` gave; authorises every later call. */
   token: string | null = null;
-  /** Aborted when the peer is gone. */
+  /** Aborted when the peer is gone, or sends nothing more and waits only for its answers. */
   readonly signal: AbortSignal;
   readonly #socket: Socket;
   readonly #serve: (request: Request, connection: Connection) => Promise<unknown>;
   #running = 0;
+  /** The peer sends nothing more, as `nc` says at the end of its input: it is answered, then the connection is ended. */
+  #heardAll = false;
   #drained: (() => void)[] = [];
 
   constructor(socket: Socket, serve: (request: Request, connection: Connection) => Promise<unknown>) {
@@ -42,6 +44,11 @@ export class Connection {
       } catch (error) {
         this.#endWith(new AgentctlError("ParseError", { reason: (error as Error).message }));
       }
+    });
+    socket.on("end", () => {
+      this.#heardAll = true;
+      gone.abort();
+      this.#endWhenAnswered();
     });
     socket.on("drain", () => this.#relax());
     socket.on("error", () => socket.destroy());
@@ -95,7 +102,12 @@ export class Connection {
     } finally {
       this.#running--;
       this.#relax();
+      this.#endWhenAnswered();
     }
+  }
+
+  #endWhenAnswered(): void {
+    if (this.#heardAll && this.#running === 0) this.#socket.end();
   }
 
   #isBusy(): boolean {

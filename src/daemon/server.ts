@@ -11,7 +11,7 @@ export async function listen(
   serve: (request: Request, connection: Connection) => Promise<unknown>,
 ): Promise<{ close: () => Promise<void> }> {
   const connections = new Set<Connection>();
-  const server = createServer((socket) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     const connection = new Connection(socket, serve);
     connections.add(connection);
     socket.once("close", () => connections.delete(connection));
