@@ -101,7 +101,6 @@ describe("after a pause by checkpoint was asked for", () => {
     ["128 + the pause signal", status(143)],
     ["another non-zero exit", status(3)],
     ["death by another signal", status(139, "SIGSEGV")],
-    ["a process that is gone without a trace", gone],
   ])("%s suspends", (_, ended) => {
     const { transition, cause, actor, outcome, set } = pausing(ended);
     expect([transition, cause, actor, outcome]).toEqual(["suspend", "pause", "ada", "cooperative"]);
@@ -146,6 +145,16 @@ describe("after a pause by checkpoint was asked for", () => {
     expect(forced).toMatchObject({ outcome: "forced", set: { error: null, pause: { outcome: "forced" } } });
   });
 
+  test("a process that is gone without a trace was not asked to its end", () => {
+    const lost = pausing(gone);
+    expect(lost).toMatchObject({
+      transition: "suspend",
+      cause: "pause",
+      outcome: "forced",
+      set: { error: null },
+    });
+  });
+
   test("what a pause for another reason than a user's is recorded as", () => {
     const causes: PauseCause[] = ["shutdown", "preempted", "limit", "until"];
     for (const cause of causes) {
@@ -169,6 +178,15 @@ describe("an end before the freeze that was asked for is read as without it", ()
     ["SIGSEGV", status(139, "SIGSEGV"), "fail"],
   ])("%s", (_, ended, transition) => {
     expect(end({ intent: freezing, ...ended }).transition).toBe(transition);
+  });
+
+  test.each([null, "resume", "fail"] as const)("but a loss stays suspended, with --on-lost %s", (onLost) => {
+    const about = task({ onLost, checkpoint: checkpoint(1) });
+    expect(end({ task: about, intent: freezing, ...gone })).toMatchObject({
+      transition: "suspend",
+      cause: "lost",
+      set: { pause: { until: null } },
+    });
   });
 });
 

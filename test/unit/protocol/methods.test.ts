@@ -14,7 +14,7 @@ const people = {
 const attempt = { attempt: "hello checkpoint step sleep ask progress artifact messages suspended result" };
 
 /** Beside the documented ones: what the command line needs of its own daemon. */
-const own = ["tasks/batch", "daemon/hello"];
+const own = ["tasks/batch", "daemon/hello", "daemon/reload"];
 
 const named = (groups: Record<string, string>) =>
   Object.entries(groups).flatMap(([noun, verbs]) => verbs.split(" ").map((verb) => `${noun}/${verb}`));
@@ -23,7 +23,7 @@ const inTable = (scope: string) =>
     .filter(([, method]) => method.scope === scope)
     .map(([name]) => name);
 
-test("people may call what is documented, and two methods of the command line's own", () => {
+test("people may call what is documented, and three methods of the command line's own", () => {
   expect(inTable("people").sort()).toEqual([...named(people), ...own].sort());
 });
 
