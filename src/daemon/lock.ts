@@ -1,4 +1,4 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, truncateSync } from "node:fs";
 import Database from "better-sqlite3";
 
 /**
@@ -16,7 +16,11 @@ export function takeLock(file: string): { release: () => void } | null {
     return { release: () => db.close() };
   } catch (error) {
     db.close();
-    if (String((error as { code?: unknown }).code).startsWith("SQLITE_BUSY")) return null;
-    throw error;
+    const code = String((error as { code?: unknown }).code);
+    if (code.startsWith("SQLITE_BUSY")) return null;
+    if (code !== "SQLITE_NOTADB") throw error;
+    // Somebody wrote something else into it. Emptied in place: another file of that name would be another lock.
+    truncateSync(file);
+    return takeLock(file);
   }
 }
