@@ -1,0 +1,198 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect } from "vitest";
+import { type Home, isAlive, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
+import { check } from "./checker.ts";
+import { moduleTask, shellTask } from "./fixtures.ts";
+import { bearers } from "./processes-of-tasks.ts";
+import { atWork, count, daemons, noted, open, submit, wake } from "./stories.ts";
+
+const log = (home: Home, id: number, attempt = 1) =>
+  readFileSync(join(home.dir, "logs", String(id), `${attempt}.log`), "utf8");
+
+const replacements = {
+  "the daemon is killed and the next command starts another": async (home: Home) => {
+    await home.killDaemon();
+    await wake(home);
+  },
+  "daemon restart replaces the daemon": async (home: Home) => {
+    const before = await home.daemonPid();
+    expect((await home.cli("daemon", "restart")).code).toBe(0);
+    expect(await home.daemonPid()).not.toBe(before);
+  },
+};
+
+describe.each(Object.entries(replacements))("%s", (_, replace) => {
+  it("and a program goes on with its pid, its attempt and all of its output", async ({ home }) => {
+    const script = 'n=0; until [ -e "$0" ]; do n=$((n + 1)); echo $n; sleep 0.02; done; echo last $n; exit 5';
+    const id = await submit(home, { argv: ["sh", "-c", script, home.file("gate")] });
+    const { pid } = await atWork(home, id);
+    for (let round = 0; round < 3; round++) {
+      await replace(home);
+      expect(await home.task(id)).toMatchObject({ state: "working", pid, attempt: 1 });
+    }
+    open(home);
+    expect(await home.reaches(id, "failed")).toMatchObject({ exitCode: 5, attempt: 1 });
+    const lines = log(home, id).trimEnd().split("\n");
+    const last = Number(lines.pop()?.replace("last ", ""));
+    expect(lines).toEqual(Array.from({ length: last }, (__, i) => String(i + 1)));
+    await check(home, { ids: [id] });
+  });
+
+  it("and a module reconnects, repeats no step and loses none", async ({ home }) => {
+    const id = await submit(home, moduleTask(home, [...Array(10).fill(["step", 60]), ["gate"], ["step"]]));
+    for (const step of ["step1", "step4", "step7"]) {
+      await noted(home, id, "ran", step);
+      await replace(home);
+    }
+    open(home);
+    const { result, attempt } = await home.reaches(id, "completed");
+    expect([result.length, attempt, count(home, id, "ran")]).toEqual([12, 1, 12]);
+    await check(home, { ids: [id] });
+  });
+
+  it("and what a module waited for meanwhile is not lost", async ({ home }) => {
+    const id = await submit(home, moduleTask(home, [["gate"], ["step"]]));
+    await noted(home, id, "ran", "gate0");
+    await home.rpc("tasks/pause", { id, wait: false, graceMs: 20_000 });
+    await replace(home);
+    open(home);
+    expect(await home.reaches(id, "suspended")).toMatchObject({
+      pause: { outcome: "cooperative", cause: "user" },
+    });
+    expect((await home.cli("resume", `${id}`)).code).toBe(0);
+    await home.reaches(id, "completed");
+    expect(count(home, id, "ran")).toBe(2);
+    await check(home, { ids: [id] });
+  });
+});
+
+describe("what ended while no daemon was there", () => {
+  it("has its own exit code and the time at which it ended", async ({ home }) => {
+    const script = "gate; note ended $(date +%s%3N); exit 41";
+    const id = await submit(home, shellTask(home, script));
+    const { pid } = await atWork(home, id);
+    await home.killDaemon();
+    open(home);
+    await until(() => !isAlive(pid));
+    // Long enough that the time of the next start cannot be taken for the end.
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await wake(home);
+    const task = await home.reaches(id, "failed");
+    expect(task).toMatchObject({ exitCode: 41, signal: null, attempt: 1 });
+    const { attempts } = (await home.rpc("tasks/get", { id, details: true })).task;
+    const [note] =
+      readFileSync(join(home.file("witness"), String(id)), "utf8").match(/(?<=ended 1 )\d+/) ?? [];
+    expect(Math.abs(Date.parse(attempts[0].endedAt) - Number(note))).toBeLessThan(300);
+    await check(home, { ids: [id] });
+  });
+
+  it("has the signal by which it ended", async ({ home }) => {
+    const id = await submit(home, shellTask(home, "gate; kill -ABRT $$"));
+    const { pid } = await atWork(home, id);
+    await home.killDaemon();
+    open(home);
+    await until(() => !isAlive(pid));
+    await wake(home);
+    expect(await home.reaches(id, "failed")).toMatchObject({ exitCode: 134, signal: "SIGABRT", attempt: 1 });
+    await check(home, { ids: [id] });
+  });
+
+  it.for(["SIGTERM", "SIGHUP", "SIGKILL"] as const)(
+    "was lost, when %s ended it",
+    async (signal, { home }) => {
+      const id = await submit(home, shellTask(home, "exec sleep 300"));
+      const { pid } = await atWork(home, id);
+      await home.killDaemon();
+      signalTo(pid, signal);
+      await until(() => !isAlive(pid));
+      await wake(home);
+      expect(await home.reaches(id, "suspended")).toMatchObject({ pause: { cause: "lost" }, attempt: 1 });
+      await check(home, { ids: [id] });
+    },
+  );
+
+  it("completes a module whose result was durable", async ({ home }) => {
+    home.env.AGENTCTL_FAULT = "complete:before-commit";
+    const id = await submit(home, moduleTask(home, [["step"]]));
+    await until(() => daemons(home).length === 0);
+    delete home.env.AGENTCTL_FAULT;
+    await wake(home);
+    expect(await home.reaches(id, "completed")).toMatchObject({ result: ["step0"], attempt: 1 });
+    await check(home, { ids: [id] });
+  });
+
+  it("leaves nothing of its tree behind", async ({ home }) => {
+    const id = await submit(home, shellTask(home, "setsid sleep 300 & gate; exit 3"));
+    const { pid } = await atWork(home, id);
+    await home.killDaemon();
+    open(home);
+    await until(() => !isAlive(pid));
+    expect(bearers(home).length).toBeGreaterThan(0);
+    await wake(home);
+    expect(await home.reaches(id, "failed")).toMatchObject({ exitCode: 3 });
+    await check(home, { ids: [id] });
+  });
+});
+
+describe("while no daemon is there", () => {
+  it("a checkpoint that a program saves waits for the next one", async ({ home }) => {
+    const script = "gate; note saving; echo 7 | agentctl checkpoint save; note saved 7; exit 2";
+    const id = await submit(home, shellTask(home, script));
+    await atWork(home, id);
+    await home.killDaemon();
+    open(home);
+    await noted(home, id, "saving");
+    await wake(home);
+    expect(await home.reaches(id, "failed")).toMatchObject({ exitCode: 2, checkpoint: { seq: 1 } });
+    await check(home, { ids: [id] });
+  });
+
+  it("a program whose guard was killed too goes on, and is adopted", async ({ home }) => {
+    const id = await submit(home, shellTask(home, "gate; exit 3"));
+    const { pid } = await atWork(home, id);
+    await home.killDaemon();
+    const guard = processes(home.root).find(
+      ({ command, pid: it }) => it !== pid && command.includes("agentctl-guard"),
+    );
+    signalTo(guard?.pid as number, "SIGKILL");
+    await until(() => !isAlive(guard?.pid as number));
+    await wake(home);
+    expect(await home.task(id)).toMatchObject({ state: "working", pid, attempt: 1 });
+    await check(home, { ids: [id] });
+    open(home);
+    // Nobody is left who could tell its exit code.
+    expect(await home.reaches(id, "suspended")).toMatchObject({ pause: { cause: "lost" } });
+    await check(home, { ids: [id] });
+  });
+});
+
+describe("after five deaths of the daemon", () => {
+  it("what a user paused or canceled has not come back", async ({ home }) => {
+    const frozen = await submit(home, shellTask(home, "gate; exit 3"));
+    const saved = await submit(home, moduleTask(home, [["step"], ["gate"], ["step"]]));
+    const canceled = await submit(home, shellTask(home, "exec sleep 300"));
+    const { pid } = await atWork(home, frozen);
+    await noted(home, saved, "ran", "gate1");
+    open(home, "unused");
+    await home.rpc("tasks/pause", { id: frozen, mode: "freeze" });
+    await home.rpc("tasks/pause", { id: saved, graceMs: 100 });
+    await atWork(home, canceled);
+    await home.rpc("tasks/cancel", { id: canceled, graceMs: 1000 });
+    const events = () => sqlite(home, "select * from events order by seq");
+    const before = events();
+    for (let round = 0; round < 5; round++) {
+      await home.killDaemon();
+      await wake(home);
+      await check(home, { ids: [frozen, saved, canceled], ended: new Map([[canceled, "canceled"]]) });
+    }
+    expect(events()).toEqual(before);
+    expect(await home.task(frozen)).toMatchObject({ state: "suspended", pid, attempt: 1 });
+    expect(await home.task(saved)).toMatchObject({ state: "suspended", attempt: 1 });
+    open(home);
+    await home.rpc("tasks/resume", { id: frozen });
+    expect(await home.reaches(frozen, "failed")).toMatchObject({ exitCode: 3, attempt: 1 });
+    await home.rpc("tasks/resume", { id: saved });
+    await home.reaches(saved, "completed");
+  });
+});
