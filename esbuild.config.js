@@ -6,6 +6,7 @@
  * reads the old file or the new one, never half of one.
  */
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
@@ -17,8 +18,29 @@ const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 /** CommonJS has no import.meta; these two mean the same there. `import.meta.url` does not, and fails the build. */
 const metaOfCommonJs = { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" };
 
+/** commander asks for it at once and needs it only for commands that are programs of their own, of which there are none. */
+const lazyChildProcess = {
+  name: "lazy-child-process",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes("/node_modules/commander/")
+        ? { path: "child_process", namespace: "lazy-child-process" }
+        : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: "lazy-child-process" }, () => ({
+      contents: 'exports.spawn = (...args) => require("node:child_process").spawn(...args);',
+    }));
+  },
+};
+
+/**
+ * The command line is compiled at every call, so it is written short, and its first line names its content: the
+ * launcher keeps compiled code by that name.
+ */
+const short = { minifyWhitespace: true, minifySyntax: true, plugins: [lazyChildProcess] };
+
 const bundles = [
-  { entry: "src/cli/main.ts", out: "cli.cjs", format: "cjs" },
+  { entry: "src/cli/main.ts", out: "cli.cjs", format: "cjs", options: short, isNamed: true },
   { entry: "src/daemon/main.ts", out: "daemon.cjs", format: "cjs", external: ["better-sqlite3"] },
   { entry: "src/runner/host/main.ts", out: "host.mjs", format: "esm", external: ["tsx", "tsx/*"] },
   { entry: "src/runner/host/hooks.ts", out: "host-hooks.mjs", format: "esm", external: ["tsx", "tsx/*"] },
@@ -40,7 +62,13 @@ function put(path, content, mode = 0o644) {
   renameSync(draft, path);
 }
 
-async function bundle({ entry, out, format, external = [] }) {
+/** `content` after a line with its hash. */
+function named(content) {
+  const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
+  return Buffer.concat([Buffer.from(`//${hash}\n`), content]);
+}
+
+async function bundle({ entry, out, format, external = [], options = {}, isNamed = false }) {
   if (!existsSync(join(root, entry))) {
     console.log(`skipped ${out}: ${entry} is not there yet`);
     return;
@@ -60,8 +88,9 @@ async function bundle({ entry, out, format, external = [] }) {
     logLevel: "warning",
     logOverride: { "empty-import-meta": "error" },
     legalComments: "none",
+    ...options,
   });
-  for (const file of result.outputFiles) put(file.path, file.contents);
+  for (const { path, contents } of result.outputFiles) put(path, isNamed ? named(contents) : contents);
 }
 
 function declarations() {

@@ -1,10 +1,51 @@
 #!/usr/bin/env node
 // CommonJS by the package.json beside it: that starts faster than an ES module does.
-const { existsSync } = require("node:fs");
-const { join } = require("node:path");
+const { readFileSync, renameSync, writeFileSync } = require("node:fs");
+const { dirname, join } = require("node:path");
+const { Script } = require("node:vm");
+
 const cli = join(__dirname, "../dist/cli.cjs");
-if (existsSync(cli)) require(cli);
+const source = read(cli);
+if (source) start(source.latin1Slice());
 else {
   process.stderr.write("agentctl is not built: dist/cli.cjs is missing; run npm run build\n");
   process.exitCode = 70;
+}
+
+function read(path) {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Runs the bundle, whose text is ASCII, from code that an earlier call compiled and left beside it. The end of that
+ * file names the bundle that it is of, as the bundle's first line does, so that code and text always belong together.
+ */
+function start(text) {
+  const name = text.slice(2, 18);
+  const file = `${cli}.${process.version}.cache`;
+  const kept = read(file);
+  const isKept = kept?.subarray(-name.length).latin1Slice() === name;
+  const cachedData = isKept ? kept.subarray(0, -name.length) : undefined;
+  const script = new Script(`(function (require, __filename, __dirname) {${text}\n})`, {
+    filename: cli,
+    ...(isKept ? { cachedData } : {}),
+  });
+  if (!isKept || script.cachedDataRejected) process.once("exit", (code) => keep(code, file, script, name));
+  script.runInThisContext()(require, cli, dirname(cli));
+}
+
+/** A command that did its work has compiled what most commands need. Where the place may not be written, nothing is kept. */
+function keep(code, file, script, name) {
+  if (code !== 0 || /^-|^$/.test(process.argv[2] ?? "")) return;
+  const draft = `${file}.${process.pid}`;
+  try {
+    writeFileSync(draft, Buffer.concat([script.createCachedData(), Buffer.from(name)]));
+    renameSync(draft, file);
+  } catch {
+    // Every call compiles for itself.
+  }
 }

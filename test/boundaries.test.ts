@@ -59,7 +59,6 @@ const packages: Record<string, { in: RegExp; because: string }> = {
   commander: { in: /^src\/cli\//, because: "arguments are parsed in the command line" },
   chalk: { in: /^src\/cli\//, because: "colour is the command line's" },
   ora: { in: /^src\/cli\//, because: "spinners are the command line's" },
-  "cli-table3": { in: /^src\/cli\//, because: "tables are the command line's" },
   tsx: { in: /^src\/runner\/host\//, because: "only the module host loads TypeScript" },
 };
 

@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Context } from "./context.ts";
 import { usage } from "./usage.ts";
@@ -21,7 +20,7 @@ export async function textOrStdin(context: Context, text: string): Promise<strin
 export async function fileOrStdin(context: Context, name: string | undefined): Promise<Buffer> {
   if (name === undefined || name === "-") return await stdinBytes(context);
   try {
-    return await readFile(resolve(context.cwd, name));
+    return readFileSync(resolve(context.cwd, name));
   } catch (error) {
     throw usage(`${name} cannot be read: ${(error as Error).message}`);
   }

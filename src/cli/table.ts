@@ -10,45 +10,32 @@ export interface Column {
 export type Cell = string | { text: string; paint: (text: string) => string };
 
 const GAP = 2;
-/** cli-table3 compares every cell with every row, so a long table is laid out in pieces. */
-const ROWS_AT_ONCE = 50;
-const BORDERS =
-  "top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid middle";
-const borderless = Object.fromEntries(BORDERS.split(" ").map((name) => [name, ""]));
 
 /**
  * Rows as lines that fit into so many columns; without a limit nothing is cut. Every row has as many cells as
  * there are columns.
  */
-export async function tableLines(
+export function tableLines(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
   limit: number | undefined,
-): Promise<string[]> {
-  const { default: Table } = await import("cli-table3");
+): string[] {
   const all = [columns.map(({ title }) => title), ...rows];
   const widths = fittedWidths(columns, all, limit);
-  const lines: string[] = [];
-  for (let start = 0; start < all.length; start += ROWS_AT_ONCE) {
-    const table = new Table({
-      chars: borderless,
-      style: { "padding-left": 0, "padding-right": GAP, head: [], border: [], compact: true },
-      colWidths: widths.map((width) => width + GAP),
-      colAligns: columns.map(({ isRight }) => (isRight ? "right" : "left")),
-    });
-    table.push(
-      ...all
-        .slice(start, start + ROWS_AT_ONCE)
-        .map((row) => row.map((cell, at) => fitted(cell, widths[at] ?? 0))),
-    );
-    lines.push(...table.toString().split("\n"));
-  }
-  return lines.map((line) => line.trimEnd());
+  return all.map((row) =>
+    row
+      .map((cell, at) => padded(cell, widths[at] ?? 0, columns[at]))
+      .join("")
+      .trimEnd(),
+  );
 }
 
-function fitted(cell: Cell, width: number): string {
+/** A cell at its column's width, and the gap to the next. */
+function padded(cell: Cell, width: number, column: Column | undefined): string {
   const cut = truncate(textOf(cell), width);
-  return typeof cell === "string" ? cut : cell.paint(cut);
+  const space = " ".repeat(width - textWidth(cut));
+  const shown = typeof cell === "string" ? cut : cell.paint(cut);
+  return `${column?.isRight ? space + shown : shown + space}${" ".repeat(GAP)}`;
 }
 
 function textOf(cell: Cell): string {

@@ -9,12 +9,12 @@ import { ageText } from "./when.ts";
  * Tasks as a table: a line each. In a terminal it fits, and the queue is shown only where there is more than
  * `default`; in a pipe (`columns` undefined) every column is there and nothing is cut.
  */
-export async function taskTable(
+export function taskTable(
   tasks: readonly TaskJson[],
   now: number,
   columns: number | undefined,
   paint: Paint,
-): Promise<string[]> {
+): string[] {
   const isPipe = columns === undefined;
   const showsQueue = isPipe || tasks.some(({ queue }) => queue !== "default");
   const header: Column[] = [
@@ -35,7 +35,7 @@ export async function taskTable(
     task.startedAt === null ? "-" : formatDuration(task.runMs - (task.runMs % 1000)).replace(/^0ms$/, "0s"),
     detailsOf(task, now),
   ]);
-  return await tableLines(header, rows, columns);
+  return tableLines(header, rows, columns);
 }
 
 function namedWork(task: TaskJson, isPipe: boolean): string {

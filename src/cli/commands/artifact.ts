@@ -33,7 +33,7 @@ const list = command({
         whenText(createdAt, clock.now()),
         oneLine(path),
       ]);
-      for (const line of await tableLines(columns, rows, out.columns)) out.line(line);
+      for (const line of tableLines(columns, rows, out.columns)) out.line(line);
     }
     return 0;
   },

@@ -85,7 +85,7 @@ const list = command({
         [label === null ? "" : oneLine(label), superseded ? "superseded" : ""].filter(Boolean).join(", "),
       ]);
       const columns = titles.map((title) => ({ title }));
-      for (const line of await tableLines(columns, rows, out.columns)) out.line(line);
+      for (const line of tableLines(columns, rows, out.columns)) out.line(line);
     }
     return 0;
   },

@@ -121,7 +121,7 @@ async function reload(context: Context): Promise<boolean> {
   }
 }
 
-function settingsTable(found: readonly Shown[], columns: number | undefined): Promise<string[]> {
+function settingsTable(found: readonly Shown[], columns: number | undefined): string[] {
   const heads = [
     { title: "NAME", least: 12 },
     { title: "VALUE", isRight: true },

@@ -50,5 +50,5 @@ async function print({ out, clock }: Context, tasks: readonly TaskJson[]): Promi
     out.note("no tasks here; agentctl run <program> submits one");
     return;
   }
-  for (const line of await taskTable(tasks, clock.now(), out.columns, await out.paint())) out.line(line);
+  out.line(taskTable(tasks, clock.now(), out.columns, await out.paint()).join("\n"));
 }

@@ -93,7 +93,7 @@ function say({ out }: Context, queue: QueueJson, text: string): void {
   else out.line(text);
 }
 
-function queueTable({ out }: Context, queues: readonly QueueJson[]): Promise<string[]> {
+function queueTable({ out }: Context, queues: readonly QueueJson[]): string[] {
   const columns = [
     { title: "NAME", least: 8 },
     { title: "SLOTS", isRight: true },

@@ -4,7 +4,6 @@ import { attend, OWN_FAILURE } from "../attend.ts";
 import type { Context } from "../context.ts";
 import { command } from "../define.ts";
 import { reportFailure } from "../failure.ts";
-import { LogTail } from "../log-tail.ts";
 import { withDaemon } from "../session.ts";
 import { isModule, type RunValues, runOptions, submissionOf } from "../submission.ts";
 import { exitCodeOf } from "../task-result.ts";
@@ -54,18 +53,25 @@ async function attended(context: Context, task: TaskJson, given: RunValues): Pro
   if (given.follow) out.note(`task ${id}`);
   else if (!out.json) out.line(String(id));
   const heading = (attempt: number) => (attempt > 1 ? out.note(`── attempt ${attempt} ──`) : undefined);
+  const tail = given.follow ? await tailOf(out, heading) : {};
   const { seen, left } = await attend(context, {
     ids: [id],
     exitOnPause: given.exitOnPause,
     cancelOnExit: given.cancelOnExit,
     comeBack,
-    ...(given.follow ? { tail: new LogTail((chunk) => out.bytes(chunk), heading) } : {}),
+    ...tail,
   });
   const last = seen.get(id);
   if (!last || !("state" in last)) return await unseen(context, last, left);
   if (out.json) out.data(last);
   else if (left === undefined && last.state !== "completed") out.note(endLine(last));
   return left ?? exitCodeOf(last);
+}
+
+/** Loaded when something is followed: a command that only submits does without it. */
+async function tailOf(out: Context["out"], heading: (attempt: number) => void) {
+  const { LogTail } = await import("../log-tail.ts");
+  return { tail: new LogTail((chunk) => out.bytes(chunk), heading) };
 }
 
 async function unseen(

@@ -58,12 +58,12 @@ test("in a pipe every column is there and nothing is cut", async () => {
 
 test("wide characters take two columns", async () => {
   const columns = [{ title: "A", least: 4 }, { title: "B" }];
-  expect(await tableLines(columns, [["日本茶の歴史", "x"]], 12)).toEqual(["A          B", "日本茶の…  x"]);
+  expect(tableLines(columns, [["日本茶の歴史", "x"]], 12)).toEqual(["A          B", "日本茶の…  x"]);
 });
 
 test("colours are laid on after a cell was fitted", async () => {
   const cell = { text: "a long text", paint: (text: string) => `\u001b[31m${text}\u001b[39m` };
-  expect(await tableLines([{ title: "A", least: 3 }], [[cell]], 6)).toEqual([
+  expect(tableLines([{ title: "A", least: 3 }], [[cell]], 6)).toEqual([
     "A",
     "\u001b[31ma lon…\u001b[39m",
   ]);
@@ -71,6 +71,6 @@ test("colours are laid on after a cell was fitted", async () => {
 
 test("a thousand rows are one table", async () => {
   const rows = Array.from({ length: 1000 }, (_, at) => [String(at), "x"]);
-  const lines = await tableLines([{ title: "ID", isRight: true }, { title: "B" }], rows, undefined);
+  const lines = tableLines([{ title: "ID", isRight: true }, { title: "B" }], rows, undefined);
   expect([lines.length, lines[1], lines[1000]]).toEqual([1001, "  0  x", "999  x"]);
 });
