@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { isAlive, it, until } from "../harness/index.ts";
-import { history, meanwhile, noted, notes, oneSlot, open, pidOf, taskModule } from "./story.ts";
+import { history, noted, notes, oneSlot, open, pidOf, taskModule } from "./story.ts";
 
 describe("task.save and task.checkpoint", () => {
   it("continue a module that reads its checkpoint from that value, across a pause", async ({ home }) => {
@@ -63,31 +63,6 @@ describe("task.sleep", () => {
   it("of a moment stays in the process", async ({ home }) => {
     const id = await home.run(home.module(taskModule('await task.sleep("50ms"); return task.attempt;')));
     expect((await home.reaches(id, "completed")).result).toBe(1);
-  });
-});
-
-describe("task.messages", () => {
-  it("delivers each once and in order, across a pause that a message does not end", async ({ home }) => {
-    const source = taskModule(`
-      await task.step("one", () => { note("one"); return gate("first"); });
-      const first = await task.messages();
-      await task.step("two", () => { note("two"); return gate("second"); });
-      const second = await task.messages();
-      return [first, second, await task.messages()];`);
-    const id = await home.run(home.module(source));
-    await noted(home, 1);
-    await home.cli("send", `${id}`, "a");
-    open(home, "first");
-    await noted(home, 2);
-    await home.cli("send", `${id}`, "b");
-    await home.cli("pause", `${id}`, "--no-wait");
-    open(home, "second");
-    await home.cli("pause", `${id}`);
-    expect((await home.cli("send", `${id}`, "c")).code).toBe(0);
-    await meanwhile(home);
-    expect((await home.task(id)).state).toBe("suspended");
-    await home.cli("resume", `${id}`);
-    expect((await home.reaches(id, "completed")).result).toEqual([["a"], ["b", "c"], []]);
   });
 });
 

@@ -1,0 +1,23 @@
+import { expect } from "vitest";
+import { it } from "../harness/index.ts";
+import { notes } from "./story.ts";
+
+const echo = (word: string) => ({ argv: ["sh", "-c", `echo "${word} $COLOUR" >> notes`] });
+const lines = (tasks: object[]) => `${tasks.map((task) => JSON.stringify(task)).join("\n")}\n`;
+
+it("submits a task a line with the caller's environment, and prints the ids in order", async ({ home }) => {
+  const input = lines([echo("a"), { ...echo("b"), priority: 1 }, echo("c")]);
+  expect(await home.cli("batch", { input, env: { COLOUR: "red" } })).toMatchObject({
+    code: 0,
+    stdout: "1\n2\n3\n",
+  });
+  await home.cli("wait", "1", "2", "3");
+  expect(notes(home).sort()).toEqual(["a red", "b red", "c red"]);
+});
+
+it("submits all or none, and names the line that is wrong", async ({ home }) => {
+  const { code, stdout, stderr } = await home.cli("batch", "-", { input: lines([echo("a"), { argv: [] }]) });
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toMatch(/line 2|1\.argv|\[1\]/);
+  expect(await home.json("list", "--all")).toEqual([]);
+});

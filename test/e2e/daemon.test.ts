@@ -1,0 +1,111 @@
+import { statSync } from "node:fs";
+import { describe, expect } from "vitest";
+import { isAlive, it, processes, until } from "../harness/index.ts";
+import { history, meanwhile, noted, notes, open, pidOf, ticking, twelveSteps, upTo } from "./story.ts";
+
+describe("stop", () => {
+  it("pauses a module by checkpoint and a program by freezing, names the frozen, and the next start resumes both", async ({
+    home,
+  }) => {
+    const module = await home.run(home.module(twelveSteps), "--input", "3");
+    const program = await home.run("sh", "-c", ticking);
+    await noted(home, 3);
+    await noted(home, 3, "ticks");
+    const pid = await pidOf(home, program);
+    const stopping = home.cli("daemon", "stop");
+    await until(() => processes(home.root).some((each) => each.pid === pid && each.state.startsWith("T")));
+    open(home, "go");
+    const { code, stdout, stderr } = await stopping;
+    expect(code).toBe(0);
+    expect(stdout + stderr).toMatch(new RegExp(`frozen.*\\b${program}\\b`));
+    expect(await home.daemonPid()).toBeNull();
+    await home.cli("daemon", "start");
+    expect((await home.cli("wait", `${program}`)).code).toBe(7);
+    expect((await home.cli("wait", `${module}`)).code).toBe(0);
+    expect(notes(home)).toEqual(upTo(12));
+    expect((await home.json("show", `${program}`)).attempts).toMatchObject([{ n: 1, pid, exitCode: 7 }]);
+  });
+
+  it("leaves what a user paused paused at the next start", async ({ home }) => {
+    const id = await home.run("sleep", "60");
+    const pid = await pidOf(home, id);
+    await home.cli("pause", `${id}`);
+    await home.cli("daemon", "restart");
+    await home.cli("daemon", "stop");
+    await home.cli("daemon", "start");
+    await meanwhile(home);
+    expect(await home.task(id)).toMatchObject({ state: "suspended", pid, pause: { cause: "user" } });
+    await home.cli("resume", `${id}`, "--wait");
+    expect((await home.task(id)).pid).toBe(pid);
+  });
+
+  it("succeeds where no daemon runs, and starts none", async ({ home }) => {
+    expect((await home.cli("daemon", "stop")).code).toBe(0);
+    expect(processes(home.root)).toEqual([]);
+  });
+
+  it("is what SIGTERM does", async ({ home }) => {
+    const id = await home.run("sh", "-c", ticking);
+    await noted(home, 1, "ticks");
+    const pid = (await home.daemonPid()) as number;
+    process.kill(pid, "SIGTERM");
+    await until(() => !isAlive(pid));
+    const ticks = notes(home, "ticks");
+    expect((await home.cli("list")).code).toBe(0);
+    await noted(home, ticks.length + 2, "ticks");
+    const { events } = await home.json("show", `${id}`);
+    expect(events.map(({ cause }: { cause: string }) => cause)).toContain("shutdown");
+  });
+});
+
+describe("restart", () => {
+  it("leaves processes running and adopts them, with their true exit code", async ({ home }) => {
+    const id = await home.run("sh", "-c", ticking);
+    await noted(home, 1, "ticks");
+    const [pid, daemon] = [await pidOf(home, id), await home.daemonPid()];
+    expect((await home.cli("daemon", "restart")).code).toBe(0);
+    expect(await home.daemonPid()).not.toBe(daemon);
+    expect(await home.task(id)).toMatchObject({ state: "working", pid });
+    open(home);
+    expect((await home.cli("wait", `${id}`)).code).toBe(7);
+    expect(await history(home, id)).toEqual(["submitted", "working", "failed"]);
+  });
+});
+
+describe("status", () => {
+  it("ends with 5 and pid null where none runs, and starts none", async ({ home }) => {
+    expect((await home.cli("daemon", "status")).code).toBe(5);
+    expect(await home.json("daemon", "status")).toMatchObject({ pid: null, home: home.dir });
+    expect(processes(home.root)).toEqual([]);
+  });
+
+  it("tells where it is and counts the tasks of each state", async ({ home }) => {
+    await home.run("--hold", "true");
+    const status = await home.json("daemon", "status");
+    expect(status).toMatchObject({ pid: await home.daemonPid(), home: home.dir, socket: home.socket });
+    expect(status.uptimeMs).toBeGreaterThan(0);
+    expect(status.tasks).toEqual({
+      submitted: 1,
+      working: 0,
+      "input-required": 0,
+      suspended: 0,
+      resumed: 0,
+      completed: 0,
+      failed: 0,
+      canceled: 0,
+    });
+  });
+});
+
+it("keeps everything in its home to its owner", async ({ home }) => {
+  await home.cli("run", "-w", "true");
+  const mode = (name: string) => (statSync(`${home.dir}/${name}`).mode & 0o777).toString(8);
+  expect(["", "agentctl.db", "agentctl.sock", "daemon.log", "logs/1", "logs/1/1.log"].map(mode)).toEqual([
+    "700",
+    "600",
+    "600",
+    "600",
+    "700",
+    "600",
+  ]);
+});

@@ -1,0 +1,34 @@
+import { existsSync } from "node:fs";
+import { expect } from "vitest";
+import { it } from "../harness/index.ts";
+
+it("deletes an ended task with its logs and checkpoints, and never uses its id again", async ({ home }) => {
+  const id = await home.run("sh", "-c", "echo 1 | agentctl checkpoint save");
+  await home.reaches(id, "completed");
+  expect((await home.cli("delete", `${id}`)).code).toBe(0);
+  expect((await home.cli("show", `${id}`)).code).toBe(3);
+  expect([existsSync(`${home.dir}/logs/${id}`), existsSync(`${home.dir}/tasks/${id}`)]).toEqual([
+    false,
+    false,
+  ]);
+  expect((await home.cli("resume", `${id}`)).code).toBe(3);
+  expect(await home.run("true")).toBe(id + 1);
+});
+
+it("refuses a task that is open, and says what helps", async ({ home }) => {
+  const id = await home.run("--hold", "true");
+  const { code, stderr } = await home.cli("delete", `${id}`);
+  expect(code).toBe(4);
+  expect(stderr).toContain(`agentctl cancel ${id}`);
+  expect((await home.task(id)).state).toBe("submitted");
+});
+
+it("only says what it would do with --dry-run, and leaves younger tasks with --older", async ({ home }) => {
+  const id = await home.run("true");
+  await home.reaches(id, "completed");
+  expect((await home.cli("delete", "--all", "--dry-run")).code).toBe(0);
+  expect((await home.cli("delete", "--all", "--older", "1h")).code).toBe(0);
+  expect((await home.task(id)).state).toBe("completed");
+  await home.cli("delete", "--all");
+  expect(await home.json("list", "--all")).toEqual([]);
+});

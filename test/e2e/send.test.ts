@@ -1,0 +1,58 @@
+import { expect } from "vitest";
+import { it } from "../harness/index.ts";
+import { meanwhile, noted, notes, open, taskModule } from "./story.ts";
+
+it("delivers each message once and in order, across a pause that no message ends", async ({ home }) => {
+  const source = taskModule(`
+    await task.step("one", () => { note("one"); return gate("first"); });
+    const first = await task.messages();
+    await task.step("two", () => { note("two"); return gate("second"); });
+    const second = await task.messages();
+    return [first, second, await task.messages()];`);
+  const id = await home.run(home.module(source));
+  await noted(home, 1);
+  await home.cli("send", `${id}`, "a");
+  open(home, "first");
+  await noted(home, 2);
+  await home.cli("send", `${id}`, "b");
+  await home.cli("pause", `${id}`, "--no-wait");
+  open(home, "second");
+  await home.cli("pause", `${id}`);
+  expect((await home.cli("send", `${id}`, "c")).code).toBe(0);
+  await meanwhile(home);
+  expect((await home.task(id)).state).toBe("suspended");
+  await home.cli("resume", `${id}`);
+  expect((await home.reaches(id, "completed")).result).toEqual([["a"], ["b", "c"], []]);
+});
+
+it("keeps a message for a task that has not begun, also from stdin", async ({ home }) => {
+  const id = await home.run("--hold", home.module(taskModule("return task.messages();")));
+  await home.cli("send", `${id}`, "-", { input: "two\nlines" });
+  expect((await home.json("send", `${id}`, "--", "-x")).ok).toBe(true);
+  await home.cli("release", `${id}`);
+  expect((await home.reaches(id, "completed")).result).toEqual(["two\nlines", "-x"]);
+});
+
+it("delivers again what was delivered after the checkpoint of --from", async ({ home }) => {
+  const source = taskModule(`
+    await task.step("one", () => undefined);
+    await task.save(1);
+    note((await task.messages()).join());
+    await task.step("two", () => { note("two"); return gate("go"); });`);
+  const id = await home.run("--hold", home.module(source));
+  await home.cli("send", `${id}`, "hello");
+  await home.cli("release", `${id}`);
+  await noted(home, 2);
+  await home.cli("pause", `${id}`, "--grace", "0s");
+  await home.cli("resume", `${id}`, "--from", "1");
+  open(home);
+  await home.reaches(id, "completed");
+  expect(notes(home)).toEqual(["hello", "two", "hello", "two"]);
+});
+
+it("is refused for a task that has ended", async ({ home }) => {
+  const id = await home.run("true");
+  await home.reaches(id, "completed");
+  expect((await home.cli("send", `${id}`, "late")).code).toBe(4);
+  expect((await home.json("send", `${id}`, "late")).error.name).toBe("TaskImmutable");
+});
