@@ -10,7 +10,11 @@ interface Words {
 }
 
 /** What became of a pause: the result as a line, and beside it what stays in use or what resume needs. */
-export function pauseWords({ task, changed, ...memory }: Paused, at: string | null, now: number): Words {
+export function pauseWords(
+  { task, changed, continues, ...memory }: Paused,
+  at: string | null,
+  now: number,
+): Words {
   const { id, state, pause, checkpoint } = task;
   if (at !== null) return only(`task ${id} will be paused at ${whenText(at, now)}`);
   if (state !== "suspended")
@@ -22,7 +26,15 @@ export function pauseWords({ task, changed, ...memory }: Paused, at: string | nu
     (fact) => fact !== "",
   );
   const line = `task ${id} paused${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`;
-  return { line, notes: pause?.outcome === "forced" ? [`  ${standing(task, now)}`] : [] };
+  return { line, notes: endNotes(task, continues ?? true, now) };
+}
+
+/** What a task that has no process any more goes on from, where that is not plain from its checkpoint. */
+function endNotes(task: Paused["task"], continues: boolean, now: number): string[] {
+  const { id, pause } = task;
+  if (pause?.outcome === "forced") return [`  ${standing(task, continues, now)}`];
+  if (continues) return [];
+  return [`  it has saved no checkpoint: agentctl resume ${id} --from-start begins again`];
 }
 
 function only(line: string): Words {
@@ -36,9 +48,12 @@ function memoryNotes(id: number, { memoryBytes, processes }: Omit<Paused, "task"
   return [`  ${who} ${sizeText(memoryBytes)} of memory; agentctl pause ${id} --mode checkpoint frees it`];
 }
 
-function standing({ id, kind, checkpoint }: Paused["task"], now: number): string {
+function standing({ id, kind, checkpoint }: Paused["task"], continues: boolean, now: number): string {
   if (checkpoint)
     return `it was killed; checkpoint ${checkpoint.seq} of ${whenText(checkpoint.createdAt, now)} stands`;
-  if (kind === "module") return "it was killed; the steps that it has finished stand";
+  if (continues)
+    return kind === "module"
+      ? "it was killed; the steps that it has finished stand"
+      : "it was killed; resume starts it again";
   return `it was killed and has saved no checkpoint: agentctl resume ${id} --from-start begins again`;
 }

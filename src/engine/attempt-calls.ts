@@ -186,6 +186,7 @@ export async function suspended(
 ): Promise<void> {
   if (to === "pause") await storePauseCheckpoint(engine, live, base, value);
   else await leave(engine, live, to, until ?? live.sleepUntil);
+  live.isDone = true;
   engine.fault("suspended:before-end");
   // The answer is on its way; what the process would do by itself is only to wait for this.
   setImmediate(() => {

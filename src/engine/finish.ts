@@ -92,7 +92,7 @@ async function commit(engine: Engine, live: Live, ended: Ended, unwatched: boole
 
 function changeOf(engine: Engine, live: Live, ended: Ended, conclusion: Conclusion): Change {
   const { transition, cause, actor, set, outcome } = conclusion;
-  const { exitCode, signal, endedAt } = ended;
+  const { exitCode, signal, endedAt } = live.isDone ? { ...ended, exitCode: null, signal: null } : ended;
   return {
     id: live.taskId,
     transition,

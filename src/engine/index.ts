@@ -14,6 +14,7 @@ export {
   suspended,
 } from "./attempt-calls.ts";
 export { cancel } from "./cancel.ts";
+export { canContinue } from "./conclude.ts";
 export { Engine, type EngineOptions, type Log, type Places } from "./engine.ts";
 export { foldersOf, logFile } from "./environment.ts";
 export { Environments, releaseEnvironments } from "./environments.ts";

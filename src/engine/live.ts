@@ -51,6 +51,8 @@ export interface Live {
   isJournaled: boolean;
   /** When the sleep that was journaled last is over. */
   sleepUntil: number | null;
+  /** It said that it may be ended: how its process then dies says nothing. */
+  isDone: boolean;
   result: Attempt["result"];
   /** Why it could not be started, where its program never came up. */
   startFailure: Failure | null;
@@ -87,6 +89,7 @@ export function createLive(
     inFlight: new Map(),
     isJournaled: task.journaled,
     sleepUntil: null,
+    isDone: false,
     result: attempt.result,
     startFailure: null,
     isEnding: false,

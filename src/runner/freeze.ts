@@ -1,5 +1,5 @@
 import type { Processes, ProcessStat } from "./processes.ts";
-import { createCalm, type Known, scanTree } from "./scan.ts";
+import { createCalm, isGuard, type Known, scanTree } from "./scan.ts";
 import { delay, deliver, deliverTo } from "./signals.ts";
 import type { TreeRoots } from "./types.ts";
 
@@ -51,8 +51,10 @@ export async function freezeTree(
       (member) => !isStopped(member) && !waitsForStoppedChild(processes, member, members),
     );
     if (calm.after({ isDone: moving.length === 0, vanished })) {
-      const residentBytes = members.reduce((sum, { pid }) => sum + processes.residentBytes(pid), 0);
-      return { processes: members.length, residentBytes };
+      // The guard is ours: what is told is what the task holds.
+      const own = members.filter((member) => !isGuard(member, roots, processes));
+      const residentBytes = own.reduce((sum, { pid }) => sum + processes.residentBytes(pid), 0);
+      return { processes: own.length, residentBytes };
     }
     const [stuck] = moving;
     if (stuck && performance.now() > deadline) giveUp(stuck, `it stays in state ${stuck.state}`);

@@ -2,6 +2,7 @@ import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, pausableStates, states, terminalStates } from "../../core/machine.ts";
 import {
   answer,
+  canContinue,
   cancel,
   deleteTask,
   pause,
@@ -86,7 +87,12 @@ export function taskHandlers(daemon: Daemon): People {
         return await planPause(daemon, params.id, planned);
       }
       const { task, changed, memoryBytes, processes } = await pause(engine, params.id, options);
-      return { task: await show(daemon, task), changed, ...given({ memoryBytes, processes }) };
+      return {
+        task: await show(daemon, task),
+        changed,
+        ...given({ memoryBytes, processes }),
+        continues: task.frozen || canContinue(task),
+      };
     },
 
     "tasks/resume": async (params) => {

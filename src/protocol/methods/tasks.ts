@@ -111,6 +111,8 @@ export const taskMethods = {
       v.object({
         ...changed.entries,
         memoryBytes: v.optional(v.number()),
+        /** There is something from which `resume` goes on. */
+        continues: v.optional(v.boolean()),
         processes: v.optional(v.number()),
       }),
       many,

@@ -175,9 +175,10 @@ export class SqliteStore implements Store {
       const task = this.#ctx.task(id);
       const { question } = task;
       if (!question) {
+        const data = { id, state: task.state, allowed: ["input-required"] };
+        if (task.endedAt !== null) throw new AgentctlError("TaskImmutable", data);
         const reason = `task ${id} is ${task.state} and has no question open`;
-        const name = task.endedAt === null ? "UnsupportedOperation" : "TaskImmutable";
-        throw new AgentctlError(name, { id, state: task.state, allowed: ["input-required"], reason });
+        throw new AgentctlError("UnsupportedOperation", { ...data, reason });
       }
       const answered = journal.journalAnswer(this.#ctx, task, question, text, at);
       if (task.state !== "input-required") return { task: answered, question };
