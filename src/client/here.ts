@@ -14,10 +14,22 @@ export interface Restored {
   withoutEnvironment: number[];
 }
 
+/** What the doctor looked at, and what is wrong. */
+export interface Report {
+  looked: Record<"tasks" | "attempts" | "checkpoints" | "events" | "processes", number>;
+  problems: { check: string; task: number | null; what: string; mend: string }[];
+}
+
+interface DoctorOptions {
+  daemonPid: number | null;
+  repair: boolean;
+}
+
 /** What the daemon's bundle exports. */
 interface DaemonBundle {
   run: (options: { foreground: boolean; hold: boolean }) => Promise<unknown>;
   restoreBackup: (backup: string, env: Record<string, string>) => Promise<Restored>;
+  examine: (options: DoctorOptions) => Promise<Report>;
 }
 
 /** Runs the daemon in this very process, in the foreground, until it ends; throws why it cannot start. */
@@ -28,6 +40,11 @@ export async function runDaemonHere(hold: boolean): Promise<void> {
 /** Puts a backup in the store's place, in this process, because no daemon may be running. */
 export async function restoreHere(backup: string, env: Record<string, string>): Promise<Restored> {
   return await here((daemon) => daemon.restoreBackup(backup, env));
+}
+
+/** Looks at store, processes and files in this process; with `repair`, which wants the home for itself, mends them. */
+export async function examineHere(options: DoctorOptions): Promise<Report> {
+  return await here((daemon) => daemon.examine(options));
 }
 
 async function here<T>(work: (daemon: DaemonBundle) => Promise<T>): Promise<T> {

@@ -7,6 +7,7 @@ import { AgentctlError, asAgentctlError } from "../core/errors.ts";
 import { settingsOf } from "../protocol/config-file.ts";
 import { pathsOf } from "../protocol/paths.ts";
 import { baseEnvironment, startDaemon } from "./daemon.ts";
+import { type DoctorOptions, doctor, type Report } from "./doctor/doctor.ts";
 import { faultAt } from "./fault.ts";
 import { prepareHome } from "./home.ts";
 import { takeLock } from "./lock.ts";
@@ -75,6 +76,12 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
 export async function restoreBackup(backup: string, env: Record<string, string>): Promise<Restored> {
   process.umask(0o077);
   return await restore(pathsOf(process.env), backup, { env, token: process.env.AGENTCTL_TOKEN });
+}
+
+/** `agentctl doctor`, in a process of its own: see {@link doctor}. */
+export async function examine(options: DoctorOptions): Promise<Report> {
+  process.umask(0o077);
+  return await doctor(pathsOf(process.env), options);
 }
 
 /** Writes the first report to `fd`, closes it, and says nothing more. */

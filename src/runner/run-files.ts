@@ -105,3 +105,10 @@ export function isGuardOf(argv: string[], files: RunFiles): boolean {
   const isGuard = argv.some((word) => basename(word).startsWith(GUARD_NAME));
   return isGuard && argv.some((word) => basename(word) === name);
 }
+
+/** The key of the attempt whose guard has this argv; null for any other process. */
+export function guardedKey(argv: string[]): string | null {
+  const at = argv.findIndex((word) => basename(word).startsWith(GUARD_NAME));
+  const file = at < 0 ? undefined : argv[at + 1];
+  return file?.endsWith(".pid") ? basename(file, ".pid") : null;
+}

@@ -4,7 +4,7 @@ import { cannotStart } from "./cannot-start.ts";
 import { freezeTree, thawTree } from "./freeze.ts";
 import { installGuard, launch, type Supervision } from "./launch.ts";
 import { createProcesses } from "./processes.ts";
-import { runFiles } from "./run-files.ts";
+import { guardedKey, runFiles } from "./run-files.ts";
 import { isAlive, isGuard, scanTree } from "./scan.ts";
 import { deliverTo } from "./signals.ts";
 import { sweepTree, terminateTree } from "./terminate.ts";
@@ -57,7 +57,8 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
       processes.marked(home).flatMap(({ pid, token }) => {
         const stat = processes.stat(pid);
         if (!stat || stat.state === "Z" || pid === process.pid) return [];
-        return [{ pid, token, ppid: stat.ppid, state: stat.state, argv: processes.argv(pid) }];
+        const argv = processes.argv(pid);
+        return [{ pid, token, ppid: stat.ppid, state: stat.state, argv, guards: guardedKey(argv) }];
       }),
     forget(key) {
       for (const file of Object.values(runFiles(runDir, key))) rmSync(file, { force: true });

@@ -42,6 +42,8 @@ export interface MarkedProcess {
   state: string;
   /** Its arguments, the program's name first. */
   argv: string[];
+  /** The key of the attempt whose guard it is; null for any other process. */
+  guards: string | null;
 }
 
 /** What it takes to find a tree: the marker, and the processes at its root as far as they are known. */

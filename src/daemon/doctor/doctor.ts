@@ -1,0 +1,169 @@
+/**
+ * `agentctl doctor`: holds the store, the processes and the files against each other. It only reads, in a process of its
+ * own, so it works beside a daemon, without one, and over a store that no daemon opens. What it finds beside a running
+ * daemon it looks at again, because tasks move meanwhile. Mending wants the home for itself.
+ */
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import Database from "better-sqlite3";
+import { AgentctlError } from "../../core/errors.ts";
+import { systemClock, toIso } from "../../core/time.ts";
+import type { Paths } from "../../protocol/paths.ts";
+import { createRunner } from "../../runner/index.ts";
+import { newestBackup, SCHEMA_VERSION } from "../../store/sqlite/index.ts";
+import { takeLock } from "../lock.ts";
+import { checkEnvironments, checkFolders, checkModes, checkRunFiles } from "./files.ts";
+import { checkAttempts, checkEvents } from "./history.ts";
+import { checks, type Problem, type Tools } from "./problem.ts";
+import { checkProcesses } from "./processes.ts";
+import { checkStore, checkTasks } from "./rows.ts";
+import { checkCheckpoints, checkJournals } from "./saved.ts";
+
+/** What was looked at, and what is wrong. */
+export interface Report {
+  looked: Record<"tasks" | "attempts" | "checkpoints" | "events" | "processes", number>;
+  problems: Omit<Problem, "repair">[];
+}
+
+export interface DoctorOptions {
+  /** The daemon that runs, if one does. */
+  daemonPid: number | null;
+  /** Mend what can be mended; no daemon may run. */
+  repair: boolean;
+}
+
+/** What is read beside the store's snapshot, and may have changed since. */
+const passing: ReadonlySet<Problem["check"]> = new Set(["processes", "environments", "run files", "folders"]);
+
+/** What changes meanwhile is settled within this time, or it is wrong. */
+const SETTLE_MS = 3000;
+const LOOK_AGAIN_MS = 250;
+
+/** Looks at everything; with `repair` mends what it finds and answers what was wrong before. */
+export async function doctor(paths: Paths, { daemonPid, repair }: DoctorOptions): Promise<Report> {
+  const empty = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
+  if (!existsSync(paths.home)) return { looked: empty, problems: [] };
+  const lock = repair ? lockOf(paths) : null;
+  try {
+    const first = look(paths, daemonPid);
+    let { problems } = first;
+    const deadline = systemClock.mono() + SETTLE_MS;
+    const mayPass = () => daemonPid !== null && problems.some(({ check }) => passing.has(check));
+    while (mayPass() && systemClock.mono() < deadline) {
+      await sleep(LOOK_AGAIN_MS);
+      const again = new Set(look(paths, daemonPid).problems.map(({ what }) => what));
+      problems = problems.filter(({ what }) => again.has(what));
+    }
+    if (repair) await mend(paths);
+    const order = problems.sort((a, b) => checks.indexOf(a.check) - checks.indexOf(b.check));
+    return { looked: first.looked, problems: order.map(({ repair: _, ...told }) => told) };
+  } finally {
+    lock?.release();
+  }
+}
+
+function lockOf(paths: Paths): { release: () => void } {
+  const lock = takeLock(paths.lock);
+  if (lock) return lock;
+  throw new AgentctlError("UnsupportedOperation", {
+    reason: `a daemon has taken the home ${paths.home} meanwhile`,
+    hint: "agentctl doctor --repair",
+  });
+}
+
+function toolsFor(paths: Paths, daemonPid: number | null, db: Database.Database): Tools {
+  mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+  const runner = createRunner({ runDir: paths.run, clock: systemClock });
+  return { db, paths, runner, daemonPid, now: systemClock.now() };
+}
+
+function look(paths: Paths, daemonPid: number | null): { looked: Report["looked"]; problems: Problem[] } {
+  const looked = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
+  const modes = checkModes(paths);
+  if (!existsSync(paths.database)) return { looked, problems: [...modes, ...missingStore(paths)] };
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(paths.database, { readonly: true, timeout: 5000 });
+    // One snapshot for all.
+    db.exec("begin");
+    const tools = toolsFor(paths, daemonPid, db);
+    const store = checkStore(tools);
+    const isBroken = store.some(({ repair, what }) => repair === null && /SQLite|schema/.test(what));
+    if (isBroken) return { looked, problems: [...store, ...modes] };
+    return lookInside(tools, [...store, ...modes]);
+  } catch (error) {
+    return { looked, problems: [unreadable(paths, error as Error), ...modes] };
+  } finally {
+    db?.close();
+  }
+}
+
+function lookInside(tools: Tools, before: Problem[]): { looked: Report["looked"]; problems: Problem[] } {
+  const { db, paths, runner } = tools;
+  const count = (table: string) => db.prepare(`select count(*) from ${table}`).pluck().get() as number;
+  const { tasks, problems } = checkTasks(tools);
+  const { attempts, problems: ofAttempts } = checkAttempts(tools, tasks);
+  const scene = { tools, attempts, processes: runner.marked(paths.home) };
+  const found = [
+    ...before,
+    ...problems,
+    ...ofAttempts,
+    ...checkEvents(tools, tasks),
+    ...checkCheckpoints(tools, tasks),
+    ...checkJournals(tools, tasks),
+    ...checkProcesses(scene),
+    ...checkEnvironments(paths, tasks),
+    ...checkRunFiles(scene),
+    ...checkFolders(paths, tasks),
+  ];
+  const looked = { tasks: count("tasks"), attempts: count("attempts"), checkpoints: count("checkpoints") };
+  return {
+    looked: { ...looked, events: count("events"), processes: scene.processes.length },
+    problems: found,
+  };
+}
+
+function missingStore(paths: Paths): Problem[] {
+  const backup = newestBackup(paths.backups);
+  if (!backup) return [];
+  const mend = `agentctl daemon restore ${backup}`;
+  return [{ check: "store", task: null, what: `${paths.database} is missing`, mend, repair: null }];
+}
+
+function unreadable(paths: Paths, { message }: Error): Problem {
+  const backup = newestBackup(paths.backups);
+  const what = `${paths.database} cannot be read: ${message}`;
+  const mend = backup ? `agentctl daemon restore ${backup}` : "there is no backup";
+  return { check: "store", task: null, what, mend, repair: null };
+}
+
+/** Mends after a backup, one kind of problem after the other: what is mended first may be all that was wrong. */
+async function mend(paths: Paths): Promise<void> {
+  const db = openSound(paths.database);
+  try {
+    const stamp = toIso(systemClock.now()).replace(/[:.]/g, "-");
+    await db?.backup(join(paths.backups, `${stamp}-before-repair.db`)).catch(() => undefined);
+    for (const check of checks) {
+      const problems = look(paths, null).problems.filter((problem) => problem.check === check);
+      const tools = toolsFor(paths, null, db ?? new Database(":memory:"));
+      for (const { repair } of problems) await repair?.(tools);
+    }
+  } finally {
+    db?.close();
+  }
+}
+
+/** The store to mend, or null where it is no store: that is left untouched. */
+function openSound(file: string): Database.Database | null {
+  if (!existsSync(file)) return null;
+  const db = new Database(file, { fileMustExist: true });
+  try {
+    db.pragma("synchronous = full");
+    if (db.pragma("user_version", { simple: true }) === SCHEMA_VERSION) return db;
+  } catch {
+    // What is wrong with it was told by the look.
+  }
+  db.close();
+  return null;
+}

@@ -1,0 +1,92 @@
+import { chmodSync, existsSync, lstatSync, readdirSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import { isTerminal } from "../../core/machine.ts";
+import type { Task } from "../../core/task.ts";
+import type { Paths } from "../../protocol/paths.ts";
+import type { Problem, Scene } from "./problem.ts";
+
+/** The environments that open tasks need, and those that nobody needs. */
+export function checkEnvironments({ env }: Paths, tasks: Map<number, Task>): Problem[] {
+  const there = new Set(namesIn(env));
+  const open = [...tasks.values()].filter(({ state }) => !isTerminal(state));
+  const used = new Set(open.map(({ envHash }) => envHash));
+  const missing = open
+    .filter(({ envHash }) => !there.has(envHash))
+    .map(({ id, state }): Problem => {
+      const what = `the environment of task ${id} is gone`;
+      const anew = `agentctl cancel ${id}, then agentctl rerun ${id}`;
+      const mend = state === "suspended" ? `agentctl resume ${id} --refresh-env` : anew;
+      return { check: "environments", task: id, what, mend, repair: null };
+    });
+  const unused = [...there].filter((name) => !used.has(name));
+  return [
+    ...missing,
+    ...unused.map((name): Problem => {
+      const what = `the environment ${name.slice(0, 12)} is kept, and no open task uses it`;
+      return removal("environments", what, join(env, name));
+    }),
+  ];
+}
+
+/** The files by which attempts are found again, of attempts that are over. */
+export function checkRunFiles({ tools, attempts, processes }: Scene): Problem[] {
+  const live = new Set([
+    ...attempts.filter(({ isLive }) => isLive).map(({ runKey }) => runKey),
+    // A host that waits for its task has none yet.
+    ...processes.map(({ guards }) => guards),
+  ]);
+  const { run } = tools.paths;
+  return namesIn(run).flatMap((name) => {
+    const key = /^(.+)\.(pid|exit|words|log)$/.exec(name)?.[1];
+    if (key === undefined || live.has(key)) return [];
+    return [removal("run files", `${name} is of an attempt that is over`, join(run, name))];
+  });
+}
+
+/** Folders of tasks that are not in the store. */
+export function checkFolders({ logs, tasks: folders }: Paths, tasks: Map<number, Task>): Problem[] {
+  return [logs, folders].flatMap((folder) =>
+    namesIn(folder)
+      .filter((name) => /^\d+$/.test(name) && !tasks.has(Number(name)))
+      .map((name) =>
+        removal("folders", `${join(folder, name)} is of a task that there is not`, join(folder, name)),
+      ),
+  );
+}
+
+const OTHERS = 0o077;
+
+/** What others could reach; what a task does in its own directory is its own affair. */
+export function checkModes(paths: Paths): Problem[] {
+  const found: Problem[] = [];
+  const visit = (path: string) => {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (!stat || stat.isSymbolicLink()) return;
+    const mode = stat.mode & 0o777;
+    const wanted = stat.isDirectory() ? 0o700 : 0o600;
+    if ((mode & OTHERS) !== 0) {
+      const name = relative(paths.home, path) || path;
+      const what = `${name} has mode 0${mode.toString(8)}: others can reach it`;
+      const mend = `--repair gives it 0${wanted.toString(8)}`;
+      found.push({ check: "modes", task: null, what, mend, repair: () => chmodSync(path, wanted) });
+    }
+    const isWork = relative(paths.tasks, path).match(/^\d+\/work$/);
+    if (stat.isDirectory() && !isWork) for (const name of namesIn(path)) visit(join(path, name));
+  };
+  visit(paths.home);
+  if (existsSync(paths.socket)) visit(paths.socket);
+  return found;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function removal(check: Problem["check"], what: string, path: string): Problem {
+  const repair = () => rmSync(path, { recursive: true, force: true });
+  return { check, task: null, what, mend: "--repair deletes it", repair };
+}

@@ -1,0 +1,141 @@
+import { type State, transitions } from "../../core/machine.ts";
+import type { Attempt, Task } from "../../core/task.ts";
+import { toAttempt } from "../../store/sqlite/index.ts";
+import type { KnownAttempt, Problem, Tools } from "./problem.ts";
+import { unfreeze } from "./rows.ts";
+
+/** Every attempt, and those that do not fit the state of their task. */
+export function checkAttempts(
+  { db }: Tools,
+  tasks: Map<number, Task>,
+): { attempts: KnownAttempt[]; problems: Problem[] } {
+  const attempts: KnownAttempt[] = [];
+  const problems: Problem[] = [];
+  const live = new Set<number>();
+  for (const row of db.prepare("select * from attempts order by task_id, n").iterate()) {
+    const attempt = readAttempt(row);
+    const task = attempt && tasks.get(attempt.taskId);
+    if (!attempt || !task) continue;
+    const mayLive = task.state === "working" || isFrozen(task);
+    const isLive = mayLive && attempt.n === task.attempt && attempt.endedAt === null;
+    const { taskId, n, token, runKey, pid } = attempt;
+    attempts.push({ task: taskId, n, token, runKey, pid, isLive, isFrozen: isLive && isFrozen(task) });
+    if (isLive) live.add(taskId);
+    else if (attempt.endedAt === null) problems.push(openAttempt(task, n));
+  }
+  for (const task of tasks.values()) {
+    if (live.has(task.id)) continue;
+    if (task.state === "working") problems.push(workingWithoutAttempt(task));
+    else if (isFrozen(task)) {
+      const what = `task ${task.id} counts as frozen and has no attempt under way`;
+      const mend = "--repair takes the mark away";
+      problems.push({ check: "attempts", task: task.id, what, mend, repair: unfreeze(task.id) });
+    }
+  }
+  return { attempts, problems };
+}
+
+function isFrozen({ state, frozen }: Task): boolean {
+  return frozen && (state === "suspended" || state === "resumed");
+}
+
+function readAttempt(row: unknown): Attempt | null {
+  try {
+    return toAttempt(row as never);
+  } catch {
+    return null;
+  }
+}
+
+function openAttempt({ id, state }: Task, n: number): Problem {
+  return {
+    check: "attempts",
+    task: id,
+    what: `attempt ${n} of task ${id} has no end, and the task is ${state}`,
+    mend: "--repair records it as lost",
+    repair: ({ db, now }) =>
+      void db
+        .prepare("update attempts set ended_at = ?, outcome = 'lost' where task_id = ? and n = ?")
+        .run(now, id, n),
+  };
+}
+
+function workingWithoutAttempt({ id }: Task): Problem {
+  const repair: Problem["repair"] = ({ db, now }) => {
+    const pause = { mode: "checkpoint", outcome: null, cause: "lost", actor: "doctor", reason: null };
+    const told = JSON.stringify({ ...pause, at: now, until: null, group: null });
+    db.prepare(
+      `update tasks set state = 'suspended', frozen = 0, pid = null, intent = null, pause = ?, phase_at = ?,
+         updated_at = ? where id = ?`,
+    ).run(told, now, now, id);
+    append({ db, now }, id, { from: "working", to: "suspended", cause: "lost", data: null });
+  };
+  return {
+    check: "attempts",
+    task: id,
+    what: `task ${id} is working and has no attempt under way`,
+    mend: "--repair suspends it as lost; agentctl resume goes on from its checkpoint",
+    repair,
+  };
+}
+
+interface EventRow {
+  seq: number;
+  task_id: number;
+  from_state: State | null;
+  to_state: State | null;
+  cause: string;
+}
+
+/** The cause of an event by which the doctor notes that the history before it is not to be judged again. */
+const REPAIR = "repair";
+
+/** The history of each task: legal moves, each from where the last one led, up to the state that it is in. */
+export function checkEvents({ db }: Tools, tasks: Map<number, Task>): Problem[] {
+  const reached = new Map<number, { to: State | null; wrong: string | null }>();
+  const rows = db.prepare("select seq, task_id, from_state, to_state, cause from events order by seq");
+  for (const event of rows.iterate() as Iterable<EventRow>) {
+    const before = reached.get(event.task_id);
+    const wrong = event.cause === REPAIR ? null : (before?.wrong ?? wrongOf(event, before?.to ?? null));
+    reached.set(event.task_id, { to: event.to_state, wrong });
+  }
+  return [...tasks.values()].flatMap((task): Problem[] => {
+    const { to, wrong } = reached.get(task.id) ?? { to: null, wrong: `task ${task.id} has no history` };
+    const ends =
+      to === task.state ? null : `the history of task ${task.id} ends in ${to}, and it is ${task.state}`;
+    const what = wrong ?? ends;
+    if (what === null) return [];
+    const repair: Problem["repair"] = (tools) =>
+      append(tools, task.id, { from: to, to: task.state, cause: REPAIR, data: JSON.stringify({ what }) });
+    return [{ check: "events", task: task.id, what, mend: "--repair notes it in the history", repair }];
+  });
+}
+
+function wrongOf(
+  { seq, task_id: id, from_state: from, to_state: to }: EventRow,
+  at: State | null,
+): string | null {
+  if (from !== at) return `event ${seq} of task ${id} leaves ${from}, and the task was ${at}`;
+  if (from === to || to === null) return null;
+  return isLegal(from, to)
+    ? null
+    : `event ${seq} of task ${id} goes from ${from} to ${to}, which is no legal move`;
+}
+
+function isLegal(from: State | null, to: State): boolean {
+  return Object.values(transitions).some((row) => {
+    const sources: readonly State[] = row.from;
+    return row.to === to && (from === null ? sources.length === 0 : sources.includes(from));
+  });
+}
+
+function append(
+  { db, now }: Pick<Tools, "db" | "now">,
+  id: number,
+  event: { from: State | null; to: State; cause: string; data: string | null },
+): void {
+  db.prepare(
+    `insert into events (at, task_id, attempt, from_state, to_state, cause, actor, data)
+     values (?, ?, (select nullif(attempt, 0) from tasks where id = ?), ?, ?, ?, 'doctor', ?)`,
+  ).run(now, id, id, event.from, event.to, event.cause, event.data);
+}

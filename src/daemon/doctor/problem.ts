@@ -1,0 +1,63 @@
+import type Database from "better-sqlite3";
+import type { Paths } from "../../protocol/paths.ts";
+import type { MarkedProcess, Runner } from "../../runner/index.ts";
+
+/** What the doctor looks at, in the order in which it reports. */
+export const checks = [
+  "store",
+  "rows",
+  "attempts",
+  "events",
+  "checkpoints",
+  "journal",
+  "processes",
+  "environments",
+  "run files",
+  "folders",
+  "modes",
+] as const;
+export type Check = (typeof checks)[number];
+
+/** One thing that is not as it must be. */
+export interface Problem {
+  check: Check;
+  task: number | null;
+  /** What is wrong, in one sentence; it also tells one problem from another. */
+  what: string;
+  /** What would mend it: a command, or what `--repair` does. */
+  mend: string;
+  /** Mends it, with nobody else at work in the home; null where a person has to choose. */
+  repair: ((tools: Tools) => void | Promise<void>) | null;
+}
+
+/** What looking and mending need. */
+export interface Tools {
+  db: Database.Database;
+  paths: Paths;
+  runner: Runner;
+  /** The daemon that runs, whose waiting hosts are in order. */
+  daemonPid: number | null;
+  now: number;
+}
+
+/** An attempt as far as its process and files are concerned. */
+export interface KnownAttempt {
+  task: number;
+  n: number;
+  token: string;
+  runKey: string;
+  pid: number | null;
+  /** Its task is working, or frozen, and this is the newest attempt of it. */
+  isLive: boolean;
+  isFrozen: boolean;
+}
+
+/** What the checks of processes and files compare with. */
+export interface Scene {
+  tools: Tools;
+  attempts: KnownAttempt[];
+  processes: MarkedProcess[];
+}
+
+/** What `--repair` does to a problem that the next start of the daemon mends. */
+export const BY_RECOVERY = "the next start of the daemon recovers it: agentctl daemon restart";

@@ -1,0 +1,147 @@
+import type Database from "better-sqlite3";
+import { isTerminal, states } from "../../core/machine.ts";
+import type { Task } from "../../core/task.ts";
+import { newestBackup, SCHEMA_VERSION, toTask } from "../../store/sqlite/index.ts";
+import type { Problem, Tools } from "./problem.ts";
+
+type Rows = Record<string, never>[];
+
+/** The file as a whole: its pages, its schema, its references, its numbering. */
+export function checkStore({ db, paths }: Tools): Problem[] {
+  return [...checkPages(db, paths.backups), ...checkSchema(db), ...checkReferences(db), ...checkNumbers(db)];
+}
+
+function checkPages(db: Database.Database, backups: string): Problem[] {
+  const found = (db.pragma("integrity_check(20)") as { integrity_check: string }[]).map(
+    (row) => row.integrity_check,
+  );
+  if (found[0] === "ok") return [];
+  const backup = newestBackup(backups);
+  const restore = backup
+    ? `agentctl daemon stop, then agentctl daemon restore ${backup}`
+    : "there is no backup";
+  return found.map((what) => {
+    const isIndex = /index/.test(what);
+    return {
+      check: "store",
+      task: null,
+      what: `SQLite says: ${what}`,
+      mend: isIndex ? "--repair builds the indexes anew" : restore,
+      repair: isIndex ? ({ db }: Tools) => void db.exec("reindex") : null,
+    };
+  });
+}
+
+function checkSchema(db: Database.Database): Problem[] {
+  const version = db.pragma("user_version", { simple: true }) as number;
+  if (version === SCHEMA_VERSION) return [];
+  const what = `the store is of schema ${version}, this agentctl has ${SCHEMA_VERSION}`;
+  const mend = version > SCHEMA_VERSION ? "use the newer agentctl" : "agentctl daemon restart migrates it";
+  return [{ check: "store", task: null, what, mend, repair: null }];
+}
+
+function checkReferences(db: Database.Database): Problem[] {
+  const found = db.pragma("foreign_key_check") as { table: string }[];
+  return [...new Set(found.map(({ table }) => table))].map((table) => ({
+    check: "store",
+    task: null,
+    what: `${found.filter((row) => row.table === table).length} rows of ${table} belong to no task`,
+    mend: "--repair deletes them",
+    repair: ({ db }) => void db.exec(`delete from ${table} where task_id not in (select id from tasks)`),
+  }));
+}
+
+function checkNumbers(db: Database.Database): Problem[] {
+  const numbered = [
+    { table: "tasks", column: "id" },
+    { table: "events", column: "seq" },
+  ];
+  return numbered.flatMap(({ table, column }): Problem[] => {
+    const highest = db.prepare(`select coalesce(max(${column}), 0) from ${table}`).pluck().get() as number;
+    const given = db.prepare("select seq from sqlite_sequence where name = ?").pluck().get(table);
+    if (highest <= ((given as number | undefined) ?? 0)) return [];
+    const what = `the numbering of ${table} is at ${given ?? 0}, and there is a number ${highest}`;
+    const repair = ({ db }: Tools) => {
+      db.prepare("delete from sqlite_sequence where name = ?").run(table);
+      db.prepare("insert into sqlite_sequence (name, seq) values (?, ?)").run(table, highest);
+    };
+    return [{ check: "store", task: null, what, mend: "--repair numbers on from there", repair }];
+  });
+}
+
+/** Every task that can be read, and what is wrong with the others or with single fields. */
+export function checkTasks({ db }: Tools): { tasks: Map<number, Task>; problems: Problem[] } {
+  const tasks = new Map<number, Task>();
+  const problems: Problem[] = [];
+  const add = (task: number, what: string, mend: string, repair: Problem["repair"]) =>
+    problems.push({ check: "rows", task, what: `task ${task} ${what}`, mend, repair });
+  for (const row of db.prepare("select * from tasks order by id").iterate() as Iterable<Rows[number]>) {
+    const id = row.id as unknown as number;
+    const task = readTask(row);
+    if (task === null) {
+      add(id, "cannot be read: a field is not JSON", "agentctl daemon restore <backup>", null);
+      continue;
+    }
+    tasks.set(id, task);
+    if (!states.includes(task.state)) {
+      add(id, `is in a state that there is not: ${task.state}`, "agentctl daemon restore <backup>", null);
+    } else if (isTerminal(task.state) !== (task.endedAt !== null)) {
+      const what = `is ${task.state} and has ${task.endedAt === null ? "no" : "an"} end time`;
+      add(id, what, "--repair takes it from the history", repairEnd(id, isTerminal(task.state)));
+    }
+    if (task.frozen && task.state !== "suspended" && task.state !== "resumed") {
+      add(id, `is ${task.state} and counts as frozen`, "--repair takes the mark away", unfreeze(id));
+    }
+  }
+  return { tasks, problems: [...problems, ...checkQueues(db), ...checkDependents(tasks)] };
+}
+
+function readTask(row: Rows[number]): Task | null {
+  try {
+    return toTask(row);
+  } catch {
+    return null;
+  }
+}
+
+function repairEnd(id: number, hasEnded: boolean): Problem["repair"] {
+  return ({ db, now }) => {
+    const at = db.prepare("select max(at) from events where task_id = ?").pluck().get(id) ?? now;
+    db.prepare("update tasks set ended_at = ? where id = ?").run(hasEnded ? at : null, id);
+  };
+}
+
+/** Takes away the mark that a task's process exists and is stopped. */
+export function unfreeze(id: number): Problem["repair"] {
+  return ({ db }) => void db.prepare("update tasks set frozen = 0, pid = null where id = ?").run(id);
+}
+
+function checkQueues(db: Database.Database): Problem[] {
+  const rows = db
+    .prepare(
+      "select distinct queue from tasks where ended_at is null and queue not in (select name from queues)",
+    )
+    .pluck()
+    .all() as string[];
+  return rows.map((queue) => ({
+    check: "rows",
+    task: null,
+    what: `open tasks wait in queue ${queue}, which there is not`,
+    mend: `--repair makes it, held; or agentctl queue set ${queue} --slots <n>`,
+    repair: ({ db }) =>
+      void db.prepare("insert into queues (name, slots, held_by) values (?, 1, 'user')").run(queue),
+  }));
+}
+
+function checkDependents(tasks: Map<number, Task>): Problem[] {
+  return [...tasks.values()].flatMap((task): Problem[] => {
+    const on = task.after === null ? undefined : tasks.get(task.after);
+    if (!task.blocked || isTerminal(task.state) || (on && !isTerminal(on.state))) return [];
+    const isFree = on?.state === "completed";
+    const what = `task ${task.id} waits for task ${task.after}, which ${on ? `is ${on.state}` : "there is not"}`;
+    const repair: Problem["repair"] = ({ db }) =>
+      void db.prepare("update tasks set blocked = 0 where id = ?").run(task.id);
+    const mend = isFree ? "--repair lets it go" : `agentctl cancel ${task.id}`;
+    return [{ check: "rows", task: task.id, what, mend, repair: isFree ? repair : null }];
+  });
+}

@@ -1,0 +1,261 @@
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { expect } from "vitest";
+import { type Home, isAlive, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
+import { noted, open, pidOf, taskModule } from "./story.ts";
+
+interface Found {
+  healthy: boolean;
+  problems: { check: string; what: string; mend: string; mended: boolean }[];
+}
+
+/** What the doctor says is wrong, sorted; with `mended:` before what it mended. */
+async function examined(home: Home, ...options: string[]): Promise<string[]> {
+  const { healthy, problems } = (await home.json("doctor", ...options)) as Found;
+  expect(healthy).toBe(problems.every(({ mended }) => mended));
+  return problems.map(({ what, mended }) => `${mended ? "mended: " : ""}${what}`).sort();
+}
+
+/** Three tasks that have ended, and the daemon stopped: a store to break. */
+async function three(home: Home): Promise<[number, number, number]> {
+  const ids = [await home.run("true"), await home.run("false"), await home.run("true")] as const;
+  for (const id of ids) await home.cli("wait", `${id}`);
+  await home.cli("daemon", "stop");
+  return [...ids];
+}
+
+/** A module with three steps and a checkpoint, paused after them, and the daemon stopped. */
+async function paused(home: Home): Promise<number> {
+  const module = taskModule(`
+    if (task.checkpoint) return task.checkpoint;
+    for (const n of [1, 2]) await task.save(n);
+    note("saved");
+    await gate("go");
+    await task.sleep(1);
+    return "done";
+  `);
+  const id = await home.run(home.module(module, "saves.ts"));
+  await noted(home, 1);
+  await home.cli("pause", `${id}`, "--no-wait");
+  open(home);
+  await home.reaches(id, "suspended");
+  await home.cli("daemon", "stop");
+  return id;
+}
+
+it("finds nothing wrong in a lively home, with a daemon and without", async ({ home }) => {
+  const working = await home.run("sleep", "60");
+  const frozen = await home.run("sleep", "60");
+  await home.cli("config", "set", "backup.every", "50ms");
+  await pidOf(home, working);
+  await pidOf(home, frozen);
+  await home.cli("pause", `${frozen}`);
+  const module = await home.run(
+    home.module(taskModule(`await task.step("one", () => 1); note("on"); await gate("go");`)),
+    "--queue",
+    "default",
+  );
+  await home.cli("queue", "set", "default", "--slots", "4");
+  await noted(home, 1);
+  const healthy = await home.cli("doctor");
+  expect([healthy.code, healthy.stdout]).toEqual([0, expect.stringMatching(/^healthy: 3 tasks, 3 attempts/)]);
+  await home.cli("daemon", "stop", "--grace", "0s");
+  expect(await examined(home)).toEqual([]);
+  open(home);
+  await home.cli("wait", `${module}`);
+  expect(await examined(home)).toEqual([]);
+});
+
+it("finds nothing wrong where there is no home, and makes none", async ({ home }) => {
+  expect((await home.cli("doctor")).code).toBe(0);
+  expect(await home.daemonPid()).toBe(null);
+});
+
+it("finds and mends rows that contradict each other", async ({ home }) => {
+  const one = await home.run("--hold", "true");
+  const [done, two, three_] = await three(home);
+  sqlite(home, "update tasks set state = 'working' where id = ?", [one]);
+  sqlite(home, "update tasks set ended_at = null, frozen = 1 where id = ?", [two]);
+  sqlite(home, "update attempts set ended_at = null where task_id = ?", [two]);
+  sqlite(home, "update tasks set blocked = 1, after = ? where id = ?", [done, three_]);
+  sqlite(home, "update sqlite_sequence set seq = 1 where name = 'tasks'");
+  const db = new Database(join(home.dir, "agentctl.db"));
+  db.pragma("foreign_keys = off");
+  db.exec("insert into messages (task_id, text, at, actor) values (99, 'x', 0, 'user')");
+  db.close();
+  const wrong = [
+    "1 rows of messages belong to no task",
+    `attempt 1 of task ${two} has no end, and the task is failed`,
+    `task ${one} is working and has no attempt under way`,
+    `task ${two} is failed and counts as frozen`,
+    `task ${two} is failed and has no end time`,
+    `the history of task ${one} ends in submitted, and it is working`,
+    "the numbering of tasks is at 1, and there is a number 4",
+  ].sort();
+  expect(await examined(home)).toEqual(wrong);
+  const mended = await examined(home, "--repair");
+  expect(mended.filter((what) => !what.startsWith("mended: "))).toEqual([]);
+  expect(await examined(home)).toEqual([]);
+  expect((await home.task(one)).state).toBe("suspended");
+  expect(await home.run("true")).toBe(5);
+});
+
+it("finds and mends a history that is no legal one", async ({ home }) => {
+  const [one, two, none] = await three(home);
+  sqlite(home, "update events set to_state = 'suspended' where task_id = ? and to_state = 'working'", [one]);
+  sqlite(home, "delete from events where task_id = ? and to_state = 'working'", [two]);
+  sqlite(home, "delete from events where task_id = ?", [none]);
+  expect((await examined(home)).map((what) => what.replace(/event \d+/, "event"))).toEqual(
+    [
+      `event of task ${one} goes from submitted to suspended, which is no legal move`,
+      `event of task ${two} leaves working, and the task was submitted`,
+      `task ${none} has no history`,
+    ].sort(),
+  );
+  expect(await examined(home, "--repair")).toHaveLength(3);
+  expect(await examined(home)).toEqual([]);
+  expect((await home.json("show", `${one}`)).events.at(-1)).toMatchObject({ cause: "repair" });
+});
+
+it("finds what is wrong with checkpoints, and names what a person has to choose", async ({ home }) => {
+  const id = await paused(home);
+  const { checkpoint } = await home.json("show", `${id}`);
+  await home.cli("daemon", "stop");
+  sqlite(home, "update checkpoints set data = x'00' where task_id = ? and seq = ?", [id, checkpoint.seq]);
+  sqlite(home, "update checkpoints set size = 9 where task_id = ? and seq = 1", [id]);
+  const found = (await home.json("doctor")) as Found;
+  expect(found.problems.map(({ check, mend }) => [check, mend])).toEqual([
+    ["checkpoints", "--repair deletes it: nothing goes on from it"],
+    ["checkpoints", `agentctl resume ${id} --from 2 goes on from the newest good one`],
+  ]);
+  expect(await examined(home, "--repair")).toEqual([
+    `checkpoint ${checkpoint.seq} of task ${id} does not fit its size and checksum`,
+    `mended: checkpoint 1 of task ${id} does not fit its size and checksum`,
+  ]);
+  expect((await home.cli("resume", `${id}`, "--from", "2")).code).toBe(0);
+  await home.reaches(id, "completed");
+  expect(await examined(home, "--repair")).toEqual([
+    `mended: checkpoint ${checkpoint.seq} of task ${id} does not fit its size and checksum`,
+  ]);
+});
+
+it("finds a task that names another checkpoint than there is, and a gap in a journal", async ({ home }) => {
+  const id = await paused(home);
+  sqlite(home, "update tasks set checkpoint = json_set(checkpoint, '$.size', 99) where id = ?", [id]);
+  sqlite(home, "update checkpoints set position = 7 where task_id = ? and seq = 1", [id]);
+  const steps = [1, 2, 4].map(
+    (position) => `(${id}, ${position}, 'step', 's', ${position}, 0, 0, 1, 1, 0, 0, 1, '1')`,
+  );
+  sqlite(home, "delete from steps");
+  sqlite(home, `insert into steps values ${steps.join(", ")}`);
+  const gap = [
+    `checkpoint 1 of task ${id} stands after call 7, and the journal has 3`,
+    `the journal of task ${id} has 3 of its 4 acknowledged calls`,
+  ];
+  const described = expect.stringMatching(/^task \d+ describes its checkpoint \d otherwise/);
+  expect(await examined(home)).toEqual([gap[0], described, gap[1]]);
+  const mended = expect.stringMatching(/^mended: task \d+ describes/);
+  expect(await examined(home, "--repair")).toEqual([gap[0], mended, gap[1]]);
+  expect((await home.cli("resume", `${id}`, "--from-start")).code).toBe(0);
+});
+
+it("finds and mends files of nobody, modes, and a missing environment", async ({ home }) => {
+  const [one, two] = await three(home);
+  const held = await home.run("--hold", "--env", "A=b", "true");
+  const env = (await until(() => readdirSync(join(home.dir, "env"))))[0] as string;
+  await home.cli("daemon", "stop");
+  rmSync(join(home.dir, "env", env));
+  writeFileSync(join(home.dir, "env/abc"), "{}", { mode: 0o600 });
+  writeFileSync(join(home.dir, "run/1.1.exit"), "0\n", { mode: 0o600 });
+  mkdirSync(join(home.dir, "logs/77"), { mode: 0o700 });
+  mkdirSync(join(home.dir, "tasks/77/work"), { recursive: true, mode: 0o700 });
+  chmodSync(join(home.dir, `logs/${one}/1.log`), 0o644);
+  chmodSync(join(home.dir, `logs/${two}`), 0o755);
+  writeFileSync(join(home.dir, `tasks/${one}/work/own`), "", { mode: 0o666 });
+  const gone = `the environment of task ${held} is gone`;
+  const mendable = [
+    "1.1.exit is of an attempt that is over",
+    `${home.dir}/logs/77 is of a task that there is not`,
+    `${home.dir}/tasks/77 is of a task that there is not`,
+    `logs/${one}/1.log has mode 0644: others can reach it`,
+    `logs/${two} has mode 0755: others can reach it`,
+    "the environment abc is kept, and no open task uses it",
+  ];
+  expect(await examined(home)).toEqual([...mendable, gone].sort());
+  expect(await examined(home, "--repair")).toEqual(
+    [...mendable.map((what) => `mended: ${what}`), gone].sort(),
+  );
+});
+
+it("finds and ends processes of attempts that are over, and of none", async ({ home }) => {
+  const [one] = await three(home);
+  const { token } = sqlite(home, "select token from attempts where task_id = ?", [one])[0];
+  const bear = (marker: string) =>
+    spawn("sleep", ["61"], { env: { ...home.env, AGENTCTL_TOKEN: marker }, stdio: "ignore" });
+  const ended = bear(token);
+  const nobody = bear("nobody");
+  const wrong = [
+    `process ${ended.pid} (sleep) bear the marker of attempt 1 of task ${one}, which has ended`,
+    `process ${nobody.pid} (sleep) bear the marker of no attempt`,
+  ];
+  await until(() => processes(home.root).length === 2);
+  expect(await examined(home)).toEqual([...wrong].sort());
+  expect(await examined(home, "--repair")).toEqual(wrong.map((what) => `mended: ${what}`).sort());
+  expect([ended, nobody].some(({ pid }) => isAlive(pid as number))).toBe(false);
+});
+
+it("finds an attempt without its process, one that runs twice, and a frozen one that runs", async ({
+  home,
+}) => {
+  const gone = await home.run("sleep", "60");
+  const twice = await home.run("sleep", "60");
+  const gonePid = await pidOf(home, gone);
+  const twicePid = await pidOf(home, twice);
+  await home.cli("queue", "set", "default", "--slots", "4");
+  const thawed = await home.run("sleep", "60");
+  const thawedPid = await pidOf(home, thawed);
+  await home.cli("pause", `${thawed}`);
+  const guard = processes(home.root).find(({ pid }) =>
+    processes(home.root).some((one) => one.pid === twicePid && one.ppid === pid),
+  );
+  await home.killDaemon();
+  const environ = readFileSync(`/proc/${twicePid}/environ`, "utf8").split("\0").slice(0, -1);
+  const argv = readFileSync(`/proc/${guard?.pid}/cmdline`, "utf8").split("\0").slice(0, -1);
+  const env = Object.fromEntries(environ.map((line) => line.split(/=(.*)/s).slice(0, 2)));
+  const files = argv.map((word) =>
+    /\.(pid|exit)$/.test(word) ? join(home.work, word.split("/").at(-1) ?? "") : word,
+  );
+  spawn(files[0] as string, files.slice(1), { env, detached: true, stdio: "ignore" });
+  for (const { pid, ppid } of processes(home.root))
+    if (pid === gonePid || ppid === gonePid) signalTo(pid, "SIGKILL");
+  for (const { pid, command } of processes(home.root))
+    if (command.includes(`/${gone}.1.pid`)) signalTo(pid, "SIGKILL");
+  signalTo(thawedPid, "SIGCONT");
+  await until(() => processes(home.root).filter(({ command }) => command === "sleep 60").length === 3);
+  const wrong = [
+    expect.stringMatching(`^attempt 1 of task ${twice} runs 2 times, under processes`),
+    `attempt 1 of task ${gone} is working and has no process`,
+    `task ${thawed} is frozen, and process ${thawedPid} of it can run`,
+  ];
+  const found = await examined(home);
+  expect(found).toHaveLength(3);
+  expect(found).toEqual(expect.arrayContaining(wrong));
+  expect((await examined(home, "--repair")).every((what) => what.startsWith("mended: "))).toBe(true);
+  expect((await home.task(gone)).pause).toMatchObject({ cause: "lost" });
+  expect(isAlive(twicePid)).toBe(true);
+  expect(processes(home.root).filter(({ command }) => command === "sleep 60")).toHaveLength(2);
+  expect(await examined(home)).toEqual([]);
+});
+
+it("says of a store that no daemon opens what is wrong with it and what mends it", async ({ home }) => {
+  await three(home);
+  const before = readFileSync(join(home.dir, "agentctl.db"));
+  writeFileSync(join(home.dir, "agentctl.db"), Buffer.concat([Buffer.from("garbage"), before.subarray(7)]));
+  const garbage = await home.cli("doctor", "--repair");
+  expect([garbage.code, garbage.stdout]).toEqual([1, expect.stringContaining("file is not a database")]);
+  writeFileSync(join(home.dir, "agentctl.db"), before);
+  sqlite(home, "pragma user_version = 99");
+  expect(await examined(home)).toEqual(["the store is of schema 99, this agentctl has 1"]);
+});
