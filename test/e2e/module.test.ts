@@ -40,6 +40,13 @@ describe("task.save and task.checkpoint", () => {
   });
 });
 
+it("throws where task.checkpoint is first read after the first step", async ({ home }) => {
+  const id = await home.run(
+    home.module(taskModule('await task.step("one", () => 1); return task.checkpoint;')),
+  );
+  expect((await home.reaches(id, "failed")).error.message).toMatch(/checkpoint/);
+});
+
 describe("task.sleep", () => {
   it("of more than a few seconds ends the process, holds no slot, and is over when it is over", async ({
     home,

@@ -123,9 +123,11 @@ it("counts paused time neither in runMs nor for --timeout", async ({ home }) => 
   await home.cli("pause", `${id}`);
   await meanwhile(home, 2.6);
   await home.cli("resume", `${id}`);
+  await noted(home, notes(home, "ticks").length + 5, "ticks");
   open(home);
   expect((await home.cli("wait", `${id}`)).code).toBe(7);
-  const { runMs, pausedMs } = await home.task(id);
+  const { runMs, pausedMs, error } = await home.task(id);
+  expect(error.name).not.toBe("TimedOut");
   expect(runMs).toBeLessThan(2_500);
   expect(pausedMs).toBeGreaterThan(2_500);
 });

@@ -1,0 +1,40 @@
+import { expect } from "vitest";
+import { type Home, it } from "../harness/index.ts";
+
+async function ids(home: Home, ...args: string[]): Promise<number[]> {
+  return (await home.json("list", ...args)).map(({ id }: { id: number }) => id);
+}
+
+it("shows open tasks and the last 20 that ended, newest last, and all with --all", async ({ home }) => {
+  const open = await home.run("--hold", "true");
+  const input = Array.from({ length: 22 }, () => JSON.stringify({ argv: ["true"] })).join("\n");
+  await home.cli("batch", { input });
+  await home.cli("wait", ...Array.from({ length: 22 }, (_, at) => `${at + 2}`));
+  const shown = await ids(home);
+  expect(shown).toHaveLength(21);
+  expect(shown[0]).toBe(open);
+  expect(shown).toEqual(shown.toSorted((a, b) => a - b));
+  expect(await ids(home, "--all")).toHaveLength(23);
+  expect((await ids(home, "--limit", "2")).length).toBe(2);
+});
+
+it("selects by queue, label, state and name", async ({ home }) => {
+  await home.cli("queue", "set", "q", "--slots", "1");
+  const red = await home.run("--hold", "--label", "team=red", "true");
+  const queued = await home.run("--hold", "--queue", "q", "--name", "nightly", "true");
+  const ended = await home.run("true");
+  await home.reaches(ended, "completed");
+  expect(await ids(home, "--label", "team=red")).toEqual([red]);
+  expect(await ids(home, "--queue", "q")).toEqual([queued]);
+  expect(await ids(home, "--state", "completed")).toEqual([ended]);
+  expect(await ids(home, "--name", "nightly")).toEqual([queued]);
+  expect((await home.cli("list", "--state", "finished")).code).toBe(2);
+});
+
+it("is what agentctl ls is too, plain in a pipe, and empty in words on stderr", async ({ home }) => {
+  expect((await home.cli("ls")).stdout).toBe("");
+  await home.run("--hold", "true");
+  const { stdout } = await home.cli("ls");
+  expect(stdout).toMatch(/^ *ID +STATE/);
+  expect(stdout.includes("\u001b")).toBe(false);
+});

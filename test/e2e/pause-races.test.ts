@@ -1,0 +1,179 @@
+import { expect } from "vitest";
+import { it, until } from "../harness/index.ts";
+import {
+  history,
+  meanwhile,
+  noted,
+  notes,
+  oneSlot,
+  open,
+  taskModule,
+  ticking,
+  twelveSteps,
+  upTo,
+} from "./story.ts";
+
+it("asks a module that is only just starting, before its first step", async ({ home }) => {
+  await home.cli("daemon", "start");
+  const id = await home.run(home.module(twelveSteps));
+  const pause = async () => (await home.json("pause", `${id}`)).task;
+  const task = await until(pause, { message: "a pause" });
+  expect(task).toMatchObject({ state: "suspended", pause: { outcome: "cooperative" } });
+  const before = notes(home);
+  await meanwhile(home);
+  expect(notes(home)).toEqual(before);
+  await home.cli("resume", `${id}`);
+  await home.reaches(id, "completed");
+  expect(notes(home)).toEqual(upTo(12));
+});
+
+it("loses no step and runs none twice when pause and resume come again and again", async ({ home }) => {
+  const source = taskModule(`
+    for (let n = 1; n <= 30; n++) await task.step("step " + n, async () => { note(n); await delay(15); });`);
+  const id = await home.run(home.module(source));
+  await noted(home, 1);
+  for (let round = 0; round < 4; round++) {
+    const { ok } = await home.json("pause", `${id}`);
+    if (ok) await home.cli("resume", `${id}`, "--wait");
+  }
+  expect((await home.cli("wait", `${id}`)).code).toBe(0);
+  expect(notes(home)).toEqual(upTo(30));
+});
+
+it("comes out of a storm of pauses, resumes and freezes with one execution", async ({ home }) => {
+  const source = taskModule(`
+    for (let n = 1; n <= 30; n++) await task.step("step " + n, async () => { note(n); await delay(15); });`);
+  const id = await home.run(home.module(source));
+  await noted(home, 1);
+  const calls = Array.from({ length: 60 }, (_, at) => async () => {
+    await new Promise((resolve) => setTimeout(resolve, at * 10));
+    const verb = at % 2 === 0 ? "pause" : "resume";
+    await home
+      .rpc(`tasks/${verb}`, { id, ...(at % 6 === 0 ? { mode: "freeze" } : {}) })
+      .catch(() => undefined);
+  });
+  await Promise.all(calls.map((call) => call()));
+  const resumed = async () => {
+    if ((await home.task(id)).state === "suspended")
+      await home.rpc("tasks/resume", { id }).catch(() => undefined);
+    return (await home.task(id)).state === "completed";
+  };
+  await until(resumed);
+  expect(notes(home)).toEqual(upTo(30));
+});
+
+it("does not count a forced end as a failure", async ({ home }) => {
+  const id = await home.run("--retries", "1", "--backoff", "10ms", home.module(twelveSteps), "--input", "3");
+  await noted(home, 3);
+  await home.cli("pause", `${id}`, "--grace", "0s");
+  open(home);
+  await home.cli("resume", `${id}`);
+  await home.reaches(id, "completed");
+  expect(await history(home, id)).toEqual([
+    "submitted",
+    "working",
+    "suspended",
+    "resumed",
+    "working",
+    "completed",
+  ]);
+});
+
+it("keeps a question open across the pause, which may be answered meanwhile", async ({ home }) => {
+  const source = taskModule(`
+    const work = task.step("work", () => { note("work"); return gate("go"); });
+    const [answer] = await Promise.all([task.ask("Which?"), work]);
+    return answer;`);
+  const id = await home.run(home.module(source));
+  await until(async () => (await home.task(id)).question);
+  await noted(home, 1);
+  await home.cli("pause", `${id}`, "--no-wait");
+  open(home);
+  expect((await home.json("pause", `${id}`)).task).toMatchObject({
+    state: "suspended",
+    question: { prompt: "Which?" },
+  });
+  expect((await home.cli("answer", `${id}`, "this")).code).toBe(0);
+  expect((await home.task(id)).state).toBe("suspended");
+  await home.cli("resume", `${id}`);
+  expect((await home.reaches(id, "completed")).result).toBe("this");
+  expect(notes(home)).toEqual(["work"]);
+});
+
+it("asks again after the resume what was not answered", async ({ home }) => {
+  const source = taskModule(`
+    const work = task.step("work", () => { note("work"); return gate("go"); });
+    const [answer] = await Promise.all([task.ask("Which?"), work]);
+    return answer;`);
+  const id = await home.run(home.module(source));
+  await until(async () => (await home.task(id)).question);
+  await home.cli("pause", `${id}`, "--no-wait");
+  open(home);
+  await home.cli("pause", `${id}`);
+  await home.cli("resume", `${id}`);
+  await home.reaches(id, "input-required");
+  await home.cli("answer", `${id}`, "that");
+  expect((await home.reaches(id, "completed")).result).toBe("that");
+});
+
+it("freezes a module, which survives a daemon's restart and goes on in the same attempt", async ({
+  home,
+}) => {
+  const id = await home.run(home.module(twelveSteps), "--input", "3");
+  await noted(home, 3);
+  const { task } = await home.json("pause", `${id}`, "--mode", "freeze");
+  expect(task.pause).toMatchObject({ mode: "freeze", outcome: "frozen" });
+  open(home);
+  await home.cli("daemon", "restart");
+  await meanwhile(home);
+  expect(notes(home)).toEqual(upTo(3));
+  await home.cli("resume", `${id}`);
+  await home.reaches(id, "completed");
+  expect(notes(home)).toEqual(upTo(12));
+  expect((await home.json("show", `${id}`)).attempts).toHaveLength(1);
+});
+
+it("presses a frozen module for its checkpoint", async ({ home }) => {
+  const id = await home.run(home.module(twelveSteps), "--input", "3");
+  await noted(home, 3);
+  await home.cli("pause", `${id}`, "--mode", "freeze");
+  open(home);
+  const { task } = await home.json("pause", `${id}`, "--mode", "checkpoint");
+  expect(task).toMatchObject({ state: "suspended", pid: null, pause: { outcome: "cooperative" } });
+  expect(notes(home)).toEqual(upTo(3));
+  await home.cli("resume", `${id}`);
+  await home.reaches(id, "completed");
+  expect(notes(home)).toEqual(upTo(12));
+});
+
+it("completes a frozen program that ends with 0 when it is pressed further", async ({ home }) => {
+  const id = await home.run(home.script(`trap 'exit 0' TERM; ${ticking}`));
+  await noted(home, 1, "ticks");
+  await home.cli("pause", `${id}`);
+  expect((await home.cli("pause", `${id}`, "--mode", "checkpoint")).code).toBe(4);
+  expect((await home.task(id)).state).toBe("completed");
+});
+
+it("freezes a checkpoint save that is under way, which is durable after the resume", async ({ home }) => {
+  const save =
+    "(echo on >> notes; until [ -e go ]; do sleep 0.02; done; echo late) | agentctl checkpoint save";
+  const id = await home.run(home.script(save));
+  await noted(home, 1);
+  await home.cli("pause", `${id}`);
+  open(home);
+  await home.cli("resume", `${id}`);
+  expect((await home.cli("wait", `${id}`)).code).toBe(0);
+  expect((await home.cli("checkpoint", "get", `${id}`)).stdout).toBe("late\n");
+});
+
+it("takes a slot for a frozen task and for a waiting one in turn, never two", async ({ home }) => {
+  const queue = await oneSlot(home);
+  for (let task = 1; task <= 3; task++) await home.run("--queue", queue, "sleep", "60");
+  const working = async () => (await home.rpc("tasks/list", { state: ["working"] })).tasks;
+  for (let round = 0; round < 4; round++) {
+    const [{ id }] = await until(async () => ((await working()).length === 1 ? await working() : undefined));
+    await home.cli("pause", `${id}`);
+    await home.cli("resume", `${id}`);
+    expect((await working()).length).toBeLessThanOrEqual(1);
+  }
+});

@@ -1,0 +1,96 @@
+import { expect } from "vitest";
+import { it } from "../harness/index.ts";
+import { noted, oneSlot, open, taskModule, twelveSteps } from "./story.ts";
+
+const ofTask =
+  "id uuid name kind state held waiting queue priority labels argv module cwd after attempt maxAttempts progress pid createdAt startedAt updatedAt endedAt runMs pausedMs pause checkpoint question exitCode signal result error".split(
+    " ",
+  );
+const keysOf = (value: object) => Object.keys(value).sort();
+
+it("gives a task every key of the contract, null where it does not apply, with its lists beside", async ({
+  home,
+}) => {
+  const id = await home.run("--hold", "true");
+  const shown = await home.json("show", `${id}`);
+  for (const key of ofTask) expect(shown, key).toHaveProperty(key);
+  for (const list of ["attempts", "checkpoints", "steps", "events"])
+    expect(shown[list]).toBeInstanceOf(Array);
+  expect(shown).toMatchObject({
+    module: null,
+    pid: null,
+    pause: null,
+    checkpoint: null,
+    question: null,
+    error: null,
+  });
+  const [event] = shown.events;
+  expect(keysOf(event)).toEqual(["actor", "at", "attempt", "cause", "data", "from", "seq", "task", "to"]);
+});
+
+it("gives pauses, checkpoints, attempts and steps their keys", async ({ home }) => {
+  const id = await home.run(home.module(twelveSteps), "--input", "3");
+  await noted(home, 3);
+  await home.cli("pause", `${id}`, "--no-wait");
+  open(home);
+  await home.reaches(id, "suspended");
+  const { pause, checkpoint, attempts, steps, module } = await home.json("show", `${id}`);
+  expect(keysOf(pause)).toEqual(["actor", "at", "cause", "mode", "outcome", "reason", "until"]);
+  expect(keysOf(checkpoint)).toEqual(["createdAt", "label", "seq", "sha256", "size"]);
+  expect(keysOf(attempts[0])).toEqual(["endedAt", "exitCode", "n", "outcome", "pid", "signal", "startedAt"]);
+  expect(keysOf(steps[0])).toEqual(["endedAt", "n", "name", "size", "startedAt"]);
+  expect(keysOf(module)).toEqual(["path", "sha256"]);
+});
+
+it("hides environment, checkpoint contents, step results and messages", async ({ home }) => {
+  const source = taskModule(`
+    await task.step("own", () => "hush-step");
+    await task.save("hush-save");
+    await task.step("wait", () => { note("on"); return gate("go"); });`);
+  const id = await home.run(home.module(source), { env: { SECRET: "hush-env" } });
+  await noted(home, 1);
+  await home.cli("send", `${id}`, "hush-message");
+  const outputs = [
+    home.cli("show", `${id}`),
+    home.cli("show", "--json", `${id}`),
+    home.cli("list", "--json"),
+  ];
+  for (const { stdout } of await Promise.all(outputs)) expect(stdout).not.toContain("hush");
+  expect((await home.cli("events", "--after", "0")).stdout).not.toContain("hush");
+});
+
+it("begins with why the task waits and what to do", async ({ home }) => {
+  const queue = await oneSlot(home);
+  await home.cli("queue", "hold", queue);
+  const id = await home.run("--queue", queue, "true");
+  const [, ...lines] = (await home.cli("show", `${id}`)).stdout.split("\n");
+  expect(lines.slice(0, 2)).toEqual(["  queue one is held", `  agentctl queue release ${queue}`]);
+});
+
+it("finds a task by its id, uuid or name: the open one of that name, else the one that ended last", async ({
+  home,
+}) => {
+  const first = await home.run("--name", "nightly", "true");
+  await home.reaches(first, "completed");
+  const { uuid } = await home.json("show", "nightly");
+  const second = await home.run("--name", "nightly", "--hold", "true");
+  expect([(await home.json("show", uuid)).id, (await home.json("show", "nightly")).id]).toEqual([
+    first,
+    second,
+  ]);
+  const third = await home.run("--name", "nightly", "--hold", "true");
+  const { code, stderr } = await home.cli("show", "nightly");
+  expect(code).toBe(2);
+  expect(stderr).toMatch(new RegExp(`${second}, ${third}`));
+  expect((await home.cli("run", "--name", "12", "true")).code).toBe(2);
+});
+
+it("ends with 3 where there is no such task, and says so as JSON too", async ({ home }) => {
+  await home.cli("daemon", "start");
+  expect((await home.cli("show", "99")).code).toBe(3);
+  expect((await home.json("show", "99")).error).toMatchObject({
+    name: "TaskNotFound",
+    code: -32001,
+    data: { id: 99 },
+  });
+});
