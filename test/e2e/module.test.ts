@@ -67,6 +67,22 @@ describe("task.sleep", () => {
     expect(await history(home, id)).toEqual(["submitted", "working", "submitted", "working", "completed"]);
   });
 
+  it("is left at once for a pause, and is over at the same point in time", async ({ home }) => {
+    const source = taskModule(`
+      const from = await task.step("now", () => { note("on"); return Date.now(); });
+      await task.sleep("3s");
+      return Date.now() - from;`);
+    const id = await home.run(home.module(source));
+    await noted(home, 1);
+    const { task } = await home.json("pause", `${id}`);
+    expect(task.pause.outcome).toBe("cooperative");
+    expect(task.runMs).toBeLessThan(2_500);
+    await home.cli("resume", `${id}`);
+    const { result } = await home.reaches(id, "completed");
+    expect(result).toBeGreaterThanOrEqual(3_000);
+    expect(result).toBeLessThan(5_500);
+  });
+
   it("of a moment stays in the process", async ({ home }) => {
     const id = await home.run(home.module(taskModule('await task.sleep("50ms"); return task.attempt;')));
     expect((await home.reaches(id, "completed")).result).toBe(1);

@@ -249,3 +249,48 @@ it("answers several tasks each by itself", async ({ home }) => {
     [false, false, "TaskNotFound"],
   ]);
 });
+
+it("ends also what a module's step has started in a session of its own", async ({ home }) => {
+  const source = taskModule(`
+    const { spawn } = await import("node:child_process");
+    await task.step("tool", async () => {
+      const tool = spawn("sh", ["-c", "while :; do echo tick >> ticks; sleep 0.02; done"], { detached: true, stdio: "ignore" });
+      tool.unref();
+      note(tool.pid);
+      await gate("go");
+    });
+    await task.step("next", () => note("next"));`);
+  const id = await home.run(home.module(source));
+  await noted(home, 1);
+  await noted(home, 3, "ticks");
+  await home.cli("pause", `${id}`, "--no-wait");
+  open(home);
+  expect((await home.json("pause", `${id}`)).task.pause.outcome).toBe("cooperative");
+  expect(isAlive(Number(notes(home)[0]))).toBe(false);
+  expect(notes(home)).toHaveLength(1);
+});
+
+it("lets --until of a pause that takes longer resume when it has ended", async ({ home }) => {
+  const id = await home.run(home.module(twelveSteps), "--input", "3");
+  await noted(home, 3);
+  await home.cli("pause", `${id}`, "--until", "100ms", "--no-wait");
+  await meanwhile(home);
+  expect((await home.task(id)).state).toBe("working");
+  open(home);
+  await home.reaches(id, "completed");
+  expect(await history(home, id)).toEqual([
+    "submitted",
+    "working",
+    "suspended",
+    "resumed",
+    "working",
+    "completed",
+  ]);
+});
+
+it("refuses a time that is none, and says what is accepted", async ({ home }) => {
+  const { code, stderr } = await home.cli("pause", "1", "--until", "soon");
+  expect(code).toBe(2);
+  expect(stderr).toContain("ISO 8601");
+  expect((await home.cli("pause", "1", "--grace", "60")).code).toBe(2);
+});
