@@ -355,8 +355,7 @@ export const scenarios: Record<string, Scenario> = {
       await world.noted(module, "ran 1 gate1");
       await world.began(program);
       world.open("other");
-      await world.call("daemon/stop", { graceMs: 5_000 });
-      await world.down();
+      await world.stop({ graceMs: 5_000 });
       await world.up();
       world.open();
       expect(await world.reach(program, "failed")).toMatchObject({ exitCode: 8, attempt: 1 });

@@ -18,6 +18,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isTerminal } from "../../src/core/machine.ts";
 import type { Home } from "../harness/home.ts";
+import { sqlite } from "../harness/sqlite.ts";
 import { until } from "../harness/until.ts";
 import { RpcError, Wire } from "../harness/wire.ts";
 import { check, notesIn } from "./checker.ts";
@@ -107,9 +108,13 @@ export class World {
     await gone;
   }
 
-  /** Waits until the daemon has ended by itself. */
-  async down(): Promise<void> {
-    await until(() => !this.#isRunning(), { message: "the end of the daemon" });
+  /** `daemon/stop`; the daemon is gone when this returns, whatever it died of. */
+  async stop(params: { keep?: boolean; graceMs?: number }): Promise<void> {
+    await this.up();
+    const daemon = this.#daemon as ChildProcess;
+    await this.call("daemon/stop", params);
+    const hasEnded = () => daemon.exitCode !== null || daemon.signalCode !== null;
+    await until(hasEnded, { message: `the end of daemon ${daemon.pid}` });
   }
 
   log(): string {
@@ -126,20 +131,30 @@ export class World {
   // biome-ignore lint/suspicious/noExplicitAny: tests read what the wire carries
   async call(method: string, params: object = {}): Promise<any> {
     await this.up();
+    const daemon = this.#daemon;
     try {
-      this.#wire ??= await Wire.open(this.home.socket);
+      this.#wire ??= await this.#dial();
       return await this.#wire.request(method, params, PATIENCE_MS);
     } catch (error) {
       if (error instanceof RpcError) throw error;
-      this.#wire?.close();
-      this.#wire = null;
-      // A socket that breaks belongs to a daemon that is dying.
-      await until(() => !this.#isRunning(), {
+      // A connection that breaks is that of a daemon that is dying.
+      const isGone = () => this.#daemon !== daemon || !this.#isRunning();
+      await until(isGone, {
         deadlineMs: 5_000,
-        message: "the end of a daemon that broke off",
+        message: `the end of a daemon that broke off at ${method} (${error})`,
       });
       return undefined;
     }
+  }
+
+  async #dial(): Promise<Wire> {
+    const daemon = this.#daemon;
+    const wire = await Wire.open(this.home.socket);
+    wire.socket.on("close", () => {
+      if (this.#wire === wire) this.#wire = null;
+    });
+    if (this.#daemon !== daemon) wire.close();
+    return wire;
   }
 
   /** As `call`, made again until it is answered; for what may be asked twice. */
@@ -180,9 +195,10 @@ export class World {
     id: number,
     isThere: string | ((task: Task) => unknown),
     verb?: { method: string; params?: object },
+    deadlineMs = PATIENCE_MS,
   ): Promise<Task> {
     const holds = typeof isThere === "string" ? (task: Task) => task.state === isThere : isThere;
-    const deadline = performance.now() + PATIENCE_MS;
+    const deadline = performance.now() + deadlineMs;
     let task: Task;
     while (performance.now() < deadline) {
       task = await this.task(id);
@@ -227,6 +243,15 @@ export class World {
   count(id: number, what: string, text?: string): number {
     const notes = notesIn(this.witness(id));
     return notes.filter((note) => note.what === what && (text === undefined || note.text === text)).length;
+  }
+
+  /** The tasks whose attempts bear these tokens. */
+  idsOf(tokens: ReadonlySet<string>): number[] {
+    const rows: { token: string; task_id: number }[] = sqlite(
+      this.home,
+      "select token, task_id from attempts",
+    );
+    return rows.filter(({ token }) => tokens.has(token)).map(({ task_id }) => task_id);
   }
 
   witness(id: number): string {

@@ -1,0 +1,51 @@
+/** Numbers that look random and are the same for the same seed: mulberry32, by Tommy Ettinger, public domain. */
+export class Chance {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  /** From 0 up to 1. */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let t = this.#state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  }
+
+  /** A whole number from `low` to `high`, both included. */
+  within(low: number, high: number): number {
+    return low + Math.floor(this.next() * (high - low + 1));
+  }
+
+  /** Undefined of an empty list. */
+  oneOf<T>(list: readonly T[]): T | undefined {
+    return list[Math.floor(this.next() * list.length)];
+  }
+
+  /** One of the names, each as often as its weight says. */
+  weighted<K extends string>(weights: Readonly<Record<K, number>>): K {
+    const entries = Object.entries(weights) as [K, number][];
+    let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [name, weight] of entries) {
+      left -= weight;
+      if (left < 0) return name;
+    }
+    return (entries.at(-1) as [K, number])[0];
+  }
+
+  /** Another sequence, for somebody who draws at times of their own. */
+  fork(): Chance {
+    return new Chance(Math.floor(this.next() * 4294967296));
+  }
+}
+
+/** AGENTCTL_SEED, or a seed that is printed so that it can be given again. */
+export function seedOf(what: string): number {
+  const given = process.env.AGENTCTL_SEED;
+  const seed = given ? Number(given) : Math.floor(performance.timeOrigin + performance.now()) % 1_000_000_007;
+  process.stderr.write(`${what}: AGENTCTL_SEED=${seed}\n`);
+  return seed;
+}

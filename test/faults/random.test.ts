@@ -1,0 +1,44 @@
+import { cpSync } from "node:fs";
+import { expect, test } from "vitest";
+import { closeHome, Home } from "../harness/index.ts";
+import { Chance, seedOf } from "./chance.ts";
+import { RandomWalk } from "./random-walk.ts";
+import { World } from "./world.ts";
+
+/** How long the walk is; `npm run walk -- --seconds 3600` sets it. */
+const SECONDS = Number(process.env.AGENTCTL_WALK_SECONDS ?? 20);
+/** A walk is made of legs, each in a home of its own, so that a failure is found soon after its cause. */
+const LEG_SECONDS = 20;
+
+const seed = seedOf("random walk");
+const legs = Math.max(1, Math.round(SECONDS / LEG_SECONDS));
+
+test(`a random walk of ${SECONDS} s`, { timeout: legs * 200_000 }, async () => {
+  const total: Record<string, number> = {};
+  for (let leg = 0; leg < legs; leg++) {
+    const done = await walkOneLeg(seed + leg, Math.min(SECONDS, LEG_SECONDS));
+    for (const [what, count] of Object.entries(done)) total[what] = (total[what] ?? 0) + count;
+    process.stderr.write(`leg ${leg + 1} of ${legs} (seed ${seed + leg}): ${JSON.stringify(total)}\n`);
+  }
+});
+
+async function walkOneLeg(legSeed: number, seconds: number): Promise<Record<string, number>> {
+  const home = new Home();
+  const world = new World(home, { settings: { hosts: 1 } });
+  const walk = new RandomWalk(world, new Chance(legSeed));
+  try {
+    await walk.walk(seconds);
+    expect(await walk.ends()).toEqual([]);
+    await world.check();
+    return { ...walk.done, daemons: world.daemons, tasks: world.ids.size };
+  } catch (error) {
+    const kept = `${home.root}-failed`;
+    cpSync(home.root, kept, { recursive: true, filter: (path) => !path.endsWith(".sock") });
+    process.stderr.write(`AGENTCTL_SEED=${legSeed}: the home is kept in ${kept}\n`);
+    throw error;
+  } finally {
+    world.close();
+    const left = await closeHome(home);
+    expect(left).toEqual([]);
+  }
+}
