@@ -30,6 +30,10 @@ const overs: Record<string, (world: World, attempt: Attempted) => Promise<unknow
     await world.end(id, "suspend");
     await world.again(id);
   },
+  "was superseded without a record of its end": async (world, { id }) => {
+    await world.move(id, "suspend");
+    await world.again(id);
+  },
   "ended while it was frozen": async (world, { id }) => {
     await world.move(id, "suspend", { set: { frozen: true } });
     const end = { outcome: "lost" as const, exitCode: null, signal: null, endedAt: 1 };
