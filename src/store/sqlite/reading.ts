@@ -110,3 +110,15 @@ export function due(ctx: Context, now: number): { tasks: Task[]; next: number | 
   const row = ctx.row("select min(wake_at) as next from tasks where wake_at > ?", now);
   return { tasks, next: (row?.next as number | null) ?? null };
 }
+
+/** Whether an open task has this environment. */
+export function isEnvironmentUsed(ctx: Context, hash: string): boolean {
+  const sql = "select 1 from tasks where env_hash = ? and ended_at is null limit 1";
+  return ctx.row(sql, hash) !== undefined;
+}
+
+/** The environments that open tasks have. */
+export function usedEnvironments(ctx: Context): Set<string> {
+  const rows = ctx.rows("select distinct env_hash from tasks where ended_at is null");
+  return new Set(rows.map((row) => row.env_hash as string));
+}

@@ -247,15 +247,11 @@ export class SqliteStore implements Store {
   }
 
   isEnvironmentUsed(hash: string) {
-    const sql = "select 1 from tasks where env_hash = ? and ended_at is null limit 1";
-    return this.#read(() => this.#ctx.row(sql, hash) !== undefined);
+    return this.#read(() => reading.isEnvironmentUsed(this.#ctx, hash));
   }
 
   usedEnvironments() {
-    return this.#read(() => {
-      const rows = this.#ctx.rows("select distinct env_hash from tasks where ended_at is null");
-      return new Set(rows.map((row) => row.env_hash as string));
-    });
+    return this.#read(() => reading.usedEnvironments(this.#ctx));
   }
 
   close(): void {
