@@ -10,44 +10,14 @@
  *   acked <attempt> <step>    the step's call returned
  *   saved <attempt> <n>       a checkpoint with the content n was acknowledged
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { isTerminal, type State, states, transitions } from "../../src/core/machine.ts";
 import type { Home } from "../harness/home.ts";
 import { until } from "../harness/until.ts";
-import { type Bearer, bearers, guards } from "./processes-of-tasks.ts";
-
-/** What was acknowledged to clients, which the home must not have forgotten. */
-export interface Acknowledged {
-  ids: Iterable<number>;
-  /** Ends that a client has seen: the state can never be another one. */
-  ended?: ReadonlyMap<number, string>;
-  /** Tasks that a client has deleted. */
-  deleted?: ReadonlySet<number>;
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: rows are what the statement says
-type Row = any;
-
-interface Note {
-  what: string;
-  attempt: number;
-  text: string;
-}
-
-interface Facts {
-  home: Home;
-  known: Acknowledged;
-  integrity: string;
-  tasks: Row[];
-  attempts: Row[];
-  events: Row[];
-  steps: Row[];
-  checkpoints: Row[];
-  bearers: Bearer[];
-  witness: Map<number, Note[]>;
-}
+import { type Acknowledged, type Facts, factsOf } from "./facts.ts";
+import { guards } from "./processes-of-tasks.ts";
+import { checkpointsFit, stepsFit } from "./witness-rules.ts";
 
 /** Waits for the home to settle and throws with everything that is wrong when it does not. */
 export async function check(home: Home, known: Acknowledged, deadlineMs = 8_000): Promise<void> {
@@ -62,7 +32,7 @@ export async function check(home: Home, known: Acknowledged, deadlineMs = 8_000)
 }
 
 /** Everything that is wrong at this moment. */
-export function violations(home: Home, known: Acknowledged): string[] {
+function violations(home: Home, known: Acknowledged): string[] {
   const facts = factsOf(home, known);
   return rules.flatMap((rule) => rule(facts));
 }
@@ -81,45 +51,6 @@ const rules: ((facts: Facts) => string[])[] = [
   stepsFit,
   checkpointsFit,
 ];
-
-function factsOf(home: Home, known: Acknowledged): Facts {
-  // Processes first: what has begun since is then known to the store, and not the other way round.
-  const found = bearers(home);
-  const db = new Database(join(home.dir, "agentctl.db"), { readonly: true, timeout: 5_000 });
-  try {
-    const all = (sql: string) => db.prepare(sql).all();
-    return db.transaction(() => ({
-      home,
-      known,
-      integrity: String(db.pragma("quick_check(1)", { simple: true })),
-      tasks: all("select * from tasks order by id"),
-      attempts: all("select * from attempts order by task_id, n"),
-      events: all("select * from events order by seq"),
-      steps: all("select * from steps order by task_id, position"),
-      checkpoints: all("select * from checkpoints order by task_id, seq"),
-      bearers: found,
-      witness: witnessOf(home),
-    }))();
-  } finally {
-    db.close();
-  }
-}
-
-function witnessOf(home: Home): Map<number, Note[]> {
-  const folder = home.file("witness");
-  const names = existsSync(folder) ? readdirSync(folder) : [];
-  return new Map(names.map((name) => [Number(name), notesIn(join(folder, name))]));
-}
-
-/** The notes of one task, in the order in which it wrote them. */
-export function notesIn(file: string): Note[] {
-  if (!existsSync(file)) return [];
-  const lines = readFileSync(file, "utf8").split("\n").slice(0, -1);
-  return lines.map((line) => {
-    const [what = "", attempt = "", ...text] = line.split(" ");
-    return { what, attempt: Number(attempt), text: text.join(" ") };
-  });
-}
 
 function storeIsWhole({ integrity }: Facts): string[] {
   return integrity === "ok" ? [] : [`the store is damaged: ${integrity}`];
@@ -271,71 +202,4 @@ function environmentsFit({ home, tasks }: Facts): string[] {
     ...there.filter((name) => !used.has(name)).map((name) => `the environment ${name} is nobody's`),
     ...[...used].filter((hash) => !there.includes(hash)).map((hash) => `the environment ${hash} is lost`),
   ];
-}
-
-/** How often a task was sent back to an earlier checkpoint before its attempt `n`. */
-function eraOf(events: Row[], id: number, n: number): number {
-  return events.filter(
-    ({ task_id, data, attempt }) => task_id === id && data?.includes('"from"') && attempt < n,
-  ).length;
-}
-
-function stepsFit({ tasks, events, steps, witness }: Facts): string[] {
-  const wrong: string[] = [];
-  for (const [id, notes] of witness) {
-    if (!tasks.some((task) => task.id === id)) continue;
-    const journal = steps.filter(({ task_id, kind }) => task_id === id && kind === "step");
-    const era = (attempt: number) => eraOf(events, id, attempt);
-    const present = Math.max(0, ...notes.map(({ attempt }) => era(attempt)));
-    for (const { what, attempt, text } of notes) {
-      const row = journal.find(({ name }) => name === text);
-      if (what === "acked" && era(attempt) === present && !row) {
-        wrong.push(`task ${id}: step ${text} was acknowledged in attempt ${attempt} and is lost`);
-      }
-      if (what === "ran" && row && era(attempt) === era(row.attempt) && attempt > row.attempt) {
-        wrong.push(`task ${id}: step ${text}, acknowledged in attempt ${row.attempt}, ran in ${attempt}`);
-      }
-    }
-    wrong.push(...ranTwice(id, notes));
-  }
-  return wrong;
-}
-
-function ranTwice(id: number, notes: Note[]): string[] {
-  const wrong: string[] = [];
-  const counts = new Map<string, number>();
-  const inFlight = new Map<number, number>();
-  for (const { what, attempt, text } of notes) {
-    const key = `${attempt} ${text}`;
-    if (what === "ran") {
-      counts.set(key, (counts.get(key) ?? 0) + 1);
-      inFlight.set(attempt, (inFlight.get(attempt) ?? 0) + 1);
-    }
-    if (what === "acked" && counts.has(key)) inFlight.set(attempt, (inFlight.get(attempt) ?? 0) - 1);
-  }
-  for (const [key, count] of counts) {
-    if (count > 1) wrong.push(`task ${id}: a step ran ${count} times in one attempt: ${key}`);
-  }
-  for (const [attempt, count] of inFlight) {
-    // The modules of these tests run one step after the other.
-    if (count > 1) wrong.push(`task ${id}: ${count} steps of attempt ${attempt} ran and did not return`);
-  }
-  return wrong;
-}
-
-function checkpointsFit({ tasks, events, checkpoints, witness }: Facts): string[] {
-  return [...witness].flatMap(([id, notes]) => {
-    const task = tasks.find((each) => each.id === id);
-    const saved = notes.filter(({ what }) => what === "saved").map(({ text }) => Number(text));
-    if (!task || saved.length === 0 || eraOf(events, id, Number.POSITIVE_INFINITY) > 0) return [];
-    const own = checkpoints.filter(({ task_id }) => task_id === id);
-    const newest = Math.max(-1, ...own.map(({ data }) => Number(String(data).trim() || -1)));
-    const wrong: string[] = [];
-    if (newest < Math.max(...saved))
-      wrong.push(`task ${id}: checkpoint ${Math.max(...saved)} was saved and is lost`);
-    if (JSON.parse(task.checkpoint ?? "null")?.seq !== own.filter((row) => !row.superseded).at(-1)?.seq) {
-      wrong.push(`task ${id} says ${task.checkpoint} and has checkpoints ${own.map(({ seq }) => seq)}`);
-    }
-    return wrong;
-  });
 }

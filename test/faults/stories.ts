@@ -5,7 +5,7 @@ import type { Home } from "../harness/home.ts";
 import { processes, signalTo } from "../harness/processes.ts";
 import { sqlite } from "../harness/sqlite.ts";
 import { until } from "../harness/until.ts";
-import { notesIn } from "./checker.ts";
+import { notesIn } from "./facts.ts";
 import { bearers } from "./processes-of-tasks.ts";
 
 /** Submits a task on the socket of a daemon that the next command starts; gives its id. */

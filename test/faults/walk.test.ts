@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { faultPoints } from "../../src/core/faults.ts";
 import { closeHome, Home, until } from "../harness/index.ts";
-import { type Scenario, scenarios } from "./scenarios.ts";
+import { type Scenario, scenarios } from "./scenarios/index.ts";
 import { World } from "./world.ts";
 
 /** Reached only by a store of an older schema: see migration.test.ts. */

@@ -21,7 +21,8 @@ import type { Home } from "../harness/home.ts";
 import { sqlite } from "../harness/sqlite.ts";
 import { until } from "../harness/until.ts";
 import { RpcError, Wire } from "../harness/wire.ts";
-import { check, notesIn } from "./checker.ts";
+import { check } from "./checker.ts";
+import { notesIn } from "./facts.ts";
 
 const daemonFile = join(import.meta.dirname, "../../dist/daemon.cjs");
 const PATIENCE_MS = 20_000;

@@ -1,0 +1,77 @@
+/** What is known of a home at one moment: its store, its processes, and what its tasks have written down. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import type { Home } from "../harness/home.ts";
+import { type Bearer, bearers } from "./processes-of-tasks.ts";
+
+/** What was acknowledged to clients, which the home must not have forgotten. */
+export interface Acknowledged {
+  ids: Iterable<number>;
+  /** Ends that a client has seen: the state can never be another one. */
+  ended?: ReadonlyMap<number, string>;
+  /** Tasks that a client has deleted. */
+  deleted?: ReadonlySet<number>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: rows are what the statement says
+export type Row = any;
+
+export interface Note {
+  what: string;
+  attempt: number;
+  text: string;
+}
+
+export interface Facts {
+  home: Home;
+  known: Acknowledged;
+  integrity: string;
+  tasks: Row[];
+  attempts: Row[];
+  events: Row[];
+  steps: Row[];
+  checkpoints: Row[];
+  bearers: Bearer[];
+  witness: Map<number, Note[]>;
+}
+
+/** Looks at everything at once. */
+export function factsOf(home: Home, known: Acknowledged): Facts {
+  // Processes first: what has begun since is then known to the store, and not the other way round.
+  const found = bearers(home);
+  const db = new Database(join(home.dir, "agentctl.db"), { readonly: true, timeout: 5_000 });
+  try {
+    const all = (sql: string) => db.prepare(sql).all();
+    return db.transaction(() => ({
+      home,
+      known,
+      integrity: String(db.pragma("quick_check(1)", { simple: true })),
+      tasks: all("select * from tasks order by id"),
+      attempts: all("select * from attempts order by task_id, n"),
+      events: all("select * from events order by seq"),
+      steps: all("select * from steps order by task_id, position"),
+      checkpoints: all("select * from checkpoints order by task_id, seq"),
+      bearers: found,
+      witness: witnessOf(home),
+    }))();
+  } finally {
+    db.close();
+  }
+}
+
+function witnessOf(home: Home): Map<number, Note[]> {
+  const folder = home.file("witness");
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return new Map(names.map((name) => [Number(name), notesIn(join(folder, name))]));
+}
+
+/** The notes of one task, in the order in which it wrote them. */
+export function notesIn(file: string): Note[] {
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, "utf8").split("\n").slice(0, -1);
+  return lines.map((line) => {
+    const [what = "", attempt = "", ...text] = line.split(" ");
+    return { what, attempt: Number(attempt), text: text.join(" ") };
+  });
+}

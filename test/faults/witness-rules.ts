@@ -1,0 +1,71 @@
+/** What must hold of the notes that tasks have written, beside their rows. */
+import type { Facts, Note, Row } from "./facts.ts";
+
+/** How often a task was sent back to an earlier checkpoint before its attempt `n`. */
+function eraOf(events: Row[], id: number, n: number): number {
+  return events.filter(
+    ({ task_id, data, attempt }) => task_id === id && data?.includes('"from"') && attempt < n,
+  ).length;
+}
+
+/** No acknowledged step is missing, none has run again. */
+export function stepsFit({ tasks, events, steps, witness }: Facts): string[] {
+  const wrong: string[] = [];
+  for (const [id, notes] of witness) {
+    if (!tasks.some((task) => task.id === id)) continue;
+    const journal = steps.filter(({ task_id, kind }) => task_id === id && kind === "step");
+    const era = (attempt: number) => eraOf(events, id, attempt);
+    const present = Math.max(0, ...notes.map(({ attempt }) => era(attempt)));
+    for (const { what, attempt, text } of notes) {
+      const row = journal.find(({ name }) => name === text);
+      if (what === "acked" && era(attempt) === present && !row) {
+        wrong.push(`task ${id}: step ${text} was acknowledged in attempt ${attempt} and is lost`);
+      }
+      if (what === "ran" && row && era(attempt) === era(row.attempt) && attempt > row.attempt) {
+        wrong.push(`task ${id}: step ${text}, acknowledged in attempt ${row.attempt}, ran in ${attempt}`);
+      }
+    }
+    wrong.push(...ranTwice(id, notes));
+  }
+  return wrong;
+}
+
+function ranTwice(id: number, notes: Note[]): string[] {
+  const wrong: string[] = [];
+  const counts = new Map<string, number>();
+  const inFlight = new Map<number, number>();
+  for (const { what, attempt, text } of notes) {
+    const key = `${attempt} ${text}`;
+    if (what === "ran") {
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+      inFlight.set(attempt, (inFlight.get(attempt) ?? 0) + 1);
+    }
+    if (what === "acked" && counts.has(key)) inFlight.set(attempt, (inFlight.get(attempt) ?? 0) - 1);
+  }
+  for (const [key, count] of counts) {
+    if (count > 1) wrong.push(`task ${id}: a step ran ${count} times in one attempt: ${key}`);
+  }
+  for (const [attempt, count] of inFlight) {
+    // The modules of these tests run one step after the other.
+    if (count > 1) wrong.push(`task ${id}: ${count} steps of attempt ${attempt} ran and did not return`);
+  }
+  return wrong;
+}
+
+/** No acknowledged checkpoint is missing. */
+export function checkpointsFit({ tasks, events, checkpoints, witness }: Facts): string[] {
+  return [...witness].flatMap(([id, notes]) => {
+    const task = tasks.find((each) => each.id === id);
+    const saved = notes.filter(({ what }) => what === "saved").map(({ text }) => Number(text));
+    if (!task || saved.length === 0 || eraOf(events, id, Number.POSITIVE_INFINITY) > 0) return [];
+    const own = checkpoints.filter(({ task_id }) => task_id === id);
+    const newest = Math.max(-1, ...own.map(({ data }) => Number(String(data).trim() || -1)));
+    const wrong: string[] = [];
+    if (newest < Math.max(...saved))
+      wrong.push(`task ${id}: checkpoint ${Math.max(...saved)} was saved and is lost`);
+    if (JSON.parse(task.checkpoint ?? "null")?.seq !== own.filter((row) => !row.superseded).at(-1)?.seq) {
+      wrong.push(`task ${id} says ${task.checkpoint} and has checkpoints ${own.map(({ seq }) => seq)}`);
+    }
+    return wrong;
+  });
+}
