@@ -18,6 +18,21 @@ describe("a shell script takes part", () => {
     expect(notes(home)).toEqual(["1", "2", "3", "4", "5"]);
   });
 
+  it("from an older one with resume --from, and from none with --from-start", async ({ home }) => {
+    const saving = home.script(`echo "from $(cat $AGENTCTL_CHECKPOINT)" >> notes
+      for n in 1 2 3; do [ "$AGENTCTL_ATTEMPT" = 1 ] && echo $n | agentctl checkpoint save; done
+      echo saved >> saves; sleep 60`);
+    const id = await home.run(saving);
+    await noted(home, 1, "saves");
+    await home.cli("pause", `${id}`);
+    await home.cli("resume", `${id}`, "--from", "2");
+    await noted(home, 2, "saves");
+    await home.cli("pause", `${id}`, "--mode", "checkpoint");
+    await home.cli("resume", `${id}`, "--from-start");
+    await noted(home, 3, "saves");
+    expect(notes(home)).toEqual(["from ", "from 2", "from "]);
+  });
+
   it("with bytes from stdin, as they are", async ({ home }) => {
     const script =
       "printf 'a\\000\\377\\n' | agentctl checkpoint save --label odd; agentctl checkpoint get | od -An -tx1";

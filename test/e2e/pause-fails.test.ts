@@ -22,6 +22,21 @@ describe("a failure inside pause never fails the task", () => {
     expect(await history(home, id)).toEqual(["submitted", "working", "completed"]);
   });
 
+  it("keeps the time limit of a task whose pause failed", async ({ home }) => {
+    const source = taskModule(`
+      await task.step("one", () => { note("one"); return gate("go"); });
+      await task.step("two", () => { note("two"); return gate("never"); });`);
+    const id = await home.run("--timeout", "1500ms", home.module(source));
+    await noted(home, 1);
+    sqlite(home, refuse("insert on checkpoints"));
+    await home.cli("pause", `${id}`, "--no-wait");
+    await until(async () => (await home.task(id)).runMs > 1_600);
+    open(home);
+    await noted(home, 2);
+    sqlite(home, allow);
+    expect((await home.reaches(id, "failed")).error.name).toBe("TimedOut");
+  });
+
   it("lets a program go on whose freeze cannot be recorded", async ({ home }) => {
     const id = await home.run("sh", "-c", ticking);
     await noted(home, 5, "ticks");
