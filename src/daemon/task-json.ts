@@ -10,8 +10,7 @@ export interface Surroundings {
 }
 
 export async function surroundings(engine: Engine): Promise<Surroundings> {
-  const queues = await engine.store.queues();
-  return { engine, heldQueues: new Set(queues.filter((q) => q.heldBy !== null).map((q) => q.name)) };
+  return { engine, heldQueues: await engine.store.heldQueues() };
 }
 
 /** A task as CLI and socket show it: times in ISO 8601 UTC, what does not apply null, nothing secret. */

@@ -78,17 +78,16 @@ export class Environments {
 /** From now on an environment goes with the last open task that uses it. */
 export function releaseEnvironments(engine: Engine): void {
   engine.onEvents((events) => {
-    for (const { task, to } of events) if (to && isTerminal(to)) void release(engine, task);
+    const ended = events.filter(({ to }) => to && isTerminal(to)).map(({ task }) => task);
+    if (ended.length > 0) void release(engine, ended);
   });
 }
 
-async function release(engine: Engine, id: number): Promise<void> {
+async function release(engine: Engine, ids: number[]): Promise<void> {
   try {
-    const task = await engine.store.get(id);
-    if (task && !(await engine.store.isEnvironmentUsed(task.envHash)))
-      engine.environments.remove(task.envHash);
+    for (const hash of await engine.store.unusedEnvironments(ids)) engine.environments.remove(hash);
   } catch (error) {
-    engine.log.warn({ task: id, error: String(error) }, "the environment of an ended task is kept for now");
+    engine.log.warn({ tasks: ids, error: String(error) }, "the environments of ended tasks are kept for now");
   }
 }
 

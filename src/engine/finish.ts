@@ -101,7 +101,14 @@ function changeOf(engine: Engine, live: Live, ended: Ended, conclusion: Conclusi
     cause,
     actor,
     set,
-    end: { outcome, exitCode, signal, endedAt },
+    end: {
+      outcome,
+      exitCode,
+      signal,
+      endedAt,
+      pid: live.running?.program?.pid ?? null,
+      pidStart: live.running?.program?.startTime ?? null,
+    },
     ranMs: Math.round(engine.clock.mono() - live.workingSince),
   };
 }

@@ -58,12 +58,19 @@ function takeOver(engine: Engine, live: Live, host: SpareHost): Running {
   return host.running;
 }
 
+/**
+ * So long after its start a process is noted in the store, for which a short attempt has no use. Until then it is found
+ * by its run files, as is what a daemon that dies meanwhile did not note.
+ */
+const NOTE_AFTER_MS = 250;
+
 function noteProcess(engine: Engine, live: Live): void {
   live.running?.started.then(
     ({ pid, startTime }) => {
-      if (live.isEnding) return;
-      // What is lost of this is found again by the run files.
-      engine.store.noteAttempt(live.taskId, live.attempt, { pid, pidStart: startTime }).catch(() => {});
+      setTimeout(() => {
+        if (live.isEnding) return;
+        engine.store.noteAttempt(live.taskId, live.attempt, { pid, pidStart: startTime }).catch(() => {});
+      }, NOTE_AFTER_MS).unref();
     },
     (error: Error) => {
       live.startFailure = { name: "CannotStart", code: null, message: error.message, data: null };

@@ -95,7 +95,15 @@ export interface Change {
   /** The attempt that begins with this move. */
   begin?: Pick<Attempt, "token" | "runKey" | "bootId"> & Partial<Pick<Attempt, "pid" | "pidStart">>;
   /** The live attempt ends with this move. */
-  end?: { outcome: AttemptOutcome; exitCode: number | null; signal: string | null; endedAt: number };
+  end?: {
+    outcome: AttemptOutcome;
+    exitCode: number | null;
+    signal: string | null;
+    endedAt: number;
+    /** The process, where the attempt may have ended before it was noted. */
+    pid?: number | null;
+    pidStart?: number | null;
+  };
   /** How long the task ran since it began to work, by a clock that stands still while the machine sleeps. */
   ranMs?: number;
   /** Continue from this checkpoint (0: from the start): later steps are forgotten, later checkpoints superseded. */
@@ -209,6 +217,8 @@ export interface Store {
   onEvents(listener: (events: readonly TaskEvent[]) => void): void;
 
   queues(): Promise<(Queue & { working: number; waiting: number })[]>;
+  /** The names of the queues that are held; free of counting, for it is asked with every task that is shown. */
+  heldQueues(): Promise<ReadonlySet<string>>;
   setQueue(name: string, slots: number): Promise<{ created: boolean }>;
   /** Holds (`by`) or releases (null) a queue; answers whether that changed anything. */
   holdQueue(name: string, by: string | null): Promise<boolean>;
@@ -217,8 +227,8 @@ export interface Store {
   removeQueue(name: string): Promise<void>;
 
   delete(id: number, by: { at: number; actor: string }): Promise<Task>;
-  /** Whether an open task still uses this environment. */
-  isEnvironmentUsed(hash: string): Promise<boolean>;
+  /** The environments of these tasks that no open task uses. */
+  unusedEnvironments(ids: readonly number[]): Promise<Set<string>>;
   /** Environments that an open task still uses. */
   usedEnvironments(): Promise<Set<string>>;
   close(): void;

@@ -18,7 +18,11 @@ export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details
   return {
     attempts: attempts.map(({ n, pid, startedAt, endedAt, outcome, exitCode, signal }) => ({
       n,
-      pid,
+      pid:
+        pid ??
+        (engine.lives.get(task.id)?.attempt === n
+          ? (engine.lives.get(task.id)?.running?.program?.pid ?? null)
+          : null),
       startedAt: toIso(startedAt),
       endedAt: toIso(endedAt),
       outcome,

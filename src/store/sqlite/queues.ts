@@ -19,6 +19,12 @@ export function queues(ctx: Context) {
   }));
 }
 
+/** The names of the queues that are held. */
+export function held(ctx: Context): ReadonlySet<string> {
+  const rows = ctx.rows("select name from queues where held_by is not null");
+  return new Set(rows.map((row) => row.name as string));
+}
+
 /** Makes a queue, or changes its slots. */
 export function set(ctx: Context, name: string, slots: number): { created: boolean } {
   const changed = ctx.run("update queues set slots = ? where name = ?", slots, name);

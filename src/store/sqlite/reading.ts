@@ -1,7 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { type State, states, waitingStates } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
-import type { Line, ListQuery } from "../store.ts";
+import type { Artifact, Line, ListQuery } from "../store.ts";
 import type { Context } from "./context.ts";
 import { type Row, toTask } from "./rows.ts";
 
@@ -104,6 +104,10 @@ export function lines(ctx: Context, now: number, perQueue: number): Line[] {
 }
 
 export function due(ctx: Context, now: number): { tasks: Task[]; next: number | null } {
+  const first = ctx.row("select min(wake_at) as next from tasks where wake_at is not null")?.next as
+    | number
+    | null;
+  if (first === null || first > now) return { tasks: [], next: first };
   const tasks = ctx
     .rows("select * from tasks where wake_at <= ? order by wake_at, id limit 1000", now)
     .map(toTask);
@@ -111,14 +115,25 @@ export function due(ctx: Context, now: number): { tasks: Task[]; next: number | 
   return { tasks, next: (row?.next as number | null) ?? null };
 }
 
-/** Whether an open task has this environment. */
-export function isEnvironmentUsed(ctx: Context, hash: string): boolean {
-  const sql = "select 1 from tasks where env_hash = ? and ended_at is null limit 1";
-  return ctx.row(sql, hash) !== undefined;
+export function artifacts(ctx: Context, id: number): Artifact[] {
+  return ctx.rows("select * from artifacts where task_id = ? order by created_at, name", id).map((row) => ({
+    taskId: id,
+    name: row.name as string,
+    size: row.size as number,
+    sha256: row.sha256 as string,
+    createdAt: row.created_at as number,
+  }));
 }
 
-/** The environments that open tasks have. */
+/** The environments that an open task uses. */
 export function usedEnvironments(ctx: Context): Set<string> {
   const rows = ctx.rows("select distinct env_hash from tasks where ended_at is null");
   return new Set(rows.map((row) => row.env_hash as string));
+}
+
+/** Of the environments of these tasks those that no open task uses. */
+export function unusedEnvironments(ctx: Context, ids: readonly number[]): Set<string> {
+  const hashes = ids.map((id) => ctx.row("select env_hash from tasks where id = ?", id)?.env_hash as string);
+  const used = "select 1 from tasks where env_hash = ? and ended_at is null limit 1";
+  return new Set(hashes.filter((hash) => hash !== undefined && !ctx.row(used, hash)));
 }

@@ -197,17 +197,7 @@ export class SqliteStore implements Store {
   }
 
   artifacts(id: number) {
-    return this.#read(() =>
-      this.#ctx
-        .rows("select * from artifacts where task_id = ? order by created_at, name", id)
-        .map((row) => ({
-          taskId: id,
-          name: row.name as string,
-          size: row.size as number,
-          sha256: row.sha256 as string,
-          createdAt: row.created_at as number,
-        })),
-    );
+    return this.#read(() => reading.artifacts(this.#ctx, id));
   }
 
   events(query: { after: number; task?: number; limit: number }) {
@@ -224,6 +214,10 @@ export class SqliteStore implements Store {
 
   queues() {
     return this.#read(() => queues.queues(this.#ctx));
+  }
+
+  heldQueues() {
+    return this.#read(() => queues.held(this.#ctx));
   }
 
   setQueue(name: string, slots: number) {
@@ -246,8 +240,8 @@ export class SqliteStore implements Store {
     return this.#write("delete", () => moves.remove(this.#ctx, id, by));
   }
 
-  isEnvironmentUsed(hash: string) {
-    return this.#read(() => reading.isEnvironmentUsed(this.#ctx, hash));
+  unusedEnvironments(ids: readonly number[]) {
+    return this.#read(() => reading.unusedEnvironments(this.#ctx, ids));
   }
 
   usedEnvironments() {
