@@ -10,6 +10,8 @@ import type { DaemonLog } from "./log.ts";
 
 /** A daemon that has just started has better things to do. */
 const SOON_MS = 2000;
+/** After a backup that failed, for want of space most likely. */
+const AGAIN_MS = 60_000;
 /** Ends the name of a copy that is being made. */
 const DRAFT = ".part";
 /** A timer holds 31 bits; a longer one would fire at once. */
@@ -60,8 +62,7 @@ export class Backups {
     const age = newest ? Math.max(0, systemClock.now() - statSync(newest).mtimeMs) : every;
     const isDone = this.#copied === changesOf(this.#db);
     const wait = isDone ? every : Math.max(every - age, Math.min(SOON_MS, every));
-    this.#timer = setTimeout(() => this.#run(), Math.min(wait, LONGEST_TIMER_MS));
-    this.#timer.unref();
+    this.#wake(wait);
   }
 
   async stop(): Promise<void> {
@@ -72,8 +73,17 @@ export class Backups {
 
   #run(): void {
     this.#running = this.#backup()
-      .catch((error) => this.#log.warn({ error: String(error) }, "a backup failed"))
-      .finally(() => this.arm());
+      .then(() => this.arm())
+      .catch((error) => {
+        this.#log.warn({ error: String(error) }, "a backup failed");
+        this.#wake(Math.min(AGAIN_MS, this.#settings.backupEveryMs));
+      });
+  }
+
+  #wake(ms: number): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#run(), Math.min(ms, LONGEST_TIMER_MS));
+    this.#timer.unref();
   }
 
   async #backup(): Promise<void> {
@@ -89,7 +99,7 @@ export class Backups {
       sealBackup(file + DRAFT);
       renameSync(file + DRAFT, file);
     } catch (error) {
-      rmSync(file + DRAFT, { force: true });
+      for (const suffix of ["", "-journal"]) rmSync(file + DRAFT + suffix, { force: true });
       throw error;
     }
     this.#copied = changes;
@@ -101,7 +111,7 @@ export class Backups {
   #rotate(): void {
     const names = readdirSync(this.#paths.backups);
     // Of a daemon that died meanwhile.
-    for (const name of names.filter((each) => each.endsWith(DRAFT))) rmSync(join(this.#paths.backups, name));
+    for (const name of names.filter((each) => each.includes(DRAFT))) rmSync(join(this.#paths.backups, name));
     const kept = names
       .filter((name) => name.endsWith(".db"))
       .sort(

@@ -6,5 +6,8 @@ export type DaemonLog = Log & { fatal(facts: object, message: string): void };
 /** The daemon's log: a line of JSON each on stdout, which is daemon.log unless it runs in the foreground. */
 export function createLog(): DaemonLog {
   const options = { base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime };
-  return pino(options, pino.destination({ dest: 1, sync: true }));
+  const destination = pino.destination({ dest: 1, sync: true });
+  // A log that cannot be written, on a full disk, is no reason to end.
+  destination.on("error", () => {});
+  return pino(options, destination);
 }

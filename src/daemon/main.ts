@@ -40,6 +40,8 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
         hint: "agentctl daemon status",
       });
     }
+    // A limit of file sizes is an error of the write, as a full disk is, and no end.
+    process.on("SIGXFSZ", () => {});
     process.on("uncaughtException", (error) => die(log, error));
     process.on("unhandledRejection", (error) => die(log, error));
     log.info({ version: __VERSION__, home: paths.home }, "starting");

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { asAgentctlError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import type { Ended } from "../runner/index.ts";
@@ -7,14 +6,12 @@ import { type Conclusion, canContinue, conclude, daemonPause } from "./conclude.
 import type { Engine } from "./engine.ts";
 import { dropTimers, type Live } from "./live.ts";
 import { notPausable } from "./refusals.ts";
+import { whenWritable } from "./when-writable.ts";
 
 /** Concludes the attempt when its process ends. */
 export function watchEnd(engine: Engine, live: Live): void {
   void live.running?.ended.then((ended) => finish(engine, live, ended, engine.isStopping));
 }
-
-/** How often a write that cannot be done for want of disk space is tried again. */
-const RETRY_MS = 500;
 
 /**
  * The one end of every attempt: what is left of its tree is ended, then the task moves as its end is read. Once the
@@ -70,24 +67,19 @@ async function sweep(engine: Engine, live: Live, graceMs: number): Promise<void>
 }
 
 async function commit(engine: Engine, live: Live, ended: Ended, unwatched: boolean): Promise<Task> {
-  for (;;) {
-    try {
-      const task = await engine.require(live.taskId);
-      const end = {
-        ...ended,
-        task,
-        intent: live.intent,
-        result: live.result,
-        startFailure: live.startFailure,
-      };
-      const conclusion = conclude({ ...end, unwatched, at: engine.clock.now() });
-      if (task.frozen) return await endFrozen(engine, live, task, ended, conclusion);
-      return await engine.store.apply(changeOf(engine, live, ended, conclusion));
-    } catch (error) {
-      if (asAgentctlError(error).name !== "StoreUnavailable") throw error;
-      await sleep(RETRY_MS);
-    }
-  }
+  return await whenWritable(async () => {
+    const task = await engine.require(live.taskId);
+    const end = {
+      ...ended,
+      task,
+      intent: live.intent,
+      result: live.result,
+      startFailure: live.startFailure,
+    };
+    const conclusion = conclude({ ...end, unwatched, at: engine.clock.now() });
+    if (task.frozen) return await endFrozen(engine, live, task, ended, conclusion);
+    return await engine.store.apply(changeOf(engine, live, ended, conclusion));
+  });
 }
 
 function changeOf(engine: Engine, live: Live, ended: Ended, conclusion: Conclusion): Change {

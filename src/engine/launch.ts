@@ -1,7 +1,8 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { asAgentctlError } from "../core/errors.ts";
+import { closeSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { type AgentctlError, asAgentctlError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import type { Running } from "../runner/index.ts";
+import type { Change } from "../store/store.ts";
 import { daemonPause } from "./conclude.ts";
 import type { Engine } from "./engine.ts";
 import { environmentOf, foldersOf, logFile } from "./environment.ts";
@@ -9,6 +10,7 @@ import { watchEnd } from "./finish.ts";
 import type { SpareHost } from "./hosts.ts";
 import type { Live } from "./live.ts";
 import { armTimeout } from "./timeout.ts";
+import { whenWritable } from "./when-writable.ts";
 
 /** Gives an attempt that is durable already its process: a host that waited for it, or one of its own. */
 export async function launch(
@@ -42,6 +44,8 @@ export async function launch(
 }
 
 function launchOwn(engine: Engine, task: Task, live: Live, given: Record<string, string>): Running {
+  // Where there is no room for its log, nothing has been started yet.
+  closeSync(openSync(logFile(engine, task.id, live.attempt), "a", 0o600));
   return engine.runner.launch({
     key: live.runKey,
     token: live.token,
@@ -88,26 +92,47 @@ async function writeCheckpoint(engine: Engine, task: Task): Promise<void> {
   renameSync(`${checkpoint}.new`, checkpoint);
 }
 
-/** Nothing was started: the checkpoint cannot be used, or a file cannot be written. */
+/** What a file system says when it has no room. */
+const NO_ROOM = new Set(["ENOSPC", "EDQUOT", "ENFILE", "EMFILE"]);
+
+/** After a start for which there was no room. */
+const ROOM_MS = 5000;
+
+/**
+ * Nothing was started: the checkpoint cannot be used, or a file cannot be written. Where only room is missing, the task
+ * goes back in line for a while; else it is suspended. The attempt has begun, so this can only be recorded, and a full
+ * disk is waited out.
+ */
 async function suspendUnstarted(engine: Engine, task: Task, live: Live, cause: unknown): Promise<void> {
-  engine.forget(live);
+  live.isEnding = true;
   if (live.running) await engine.runner.terminate(live.running, { graceMs: 0 });
   const error = asAgentctlError(cause);
-  const at = engine.clock.now();
-  const isCorrupt = error.name === "CheckpointCorrupt" || error.name === "CheckpointNotFound";
   engine.log.warn({ task: task.id, error: error.message }, "a task could not be started");
-  const suspended = await engine.store.apply({
-    id: task.id,
-    transition: "suspend",
-    attempt: live.attempt,
-    at,
-    cause: isCorrupt ? "corrupt" : "lost",
-    actor: "daemon",
-    set: {
-      pause: daemonPause(isCorrupt ? "corrupt" : "lost", error.message, at),
-      error: { name: error.name, code: error.code, message: error.message, data: error.data },
-    },
-    end: { outcome: "failed", exitCode: null, signal: null, endedAt: at },
+  const hasNoRoom = NO_ROOM.has((cause as NodeJS.ErrnoException).code ?? "");
+  const told = { name: error.name, code: error.code, message: error.message, data: error.data };
+  const ended = await whenWritable(() => {
+    const at = engine.clock.now();
+    const change = hasNoRoom ? backInLine(at) : notUsable(error, at);
+    return engine.store.apply({
+      ...change,
+      id: task.id,
+      attempt: live.attempt,
+      at,
+      actor: "daemon",
+      set: { ...change.set, error: told },
+      end: { outcome: "failed", exitCode: null, signal: null, endedAt: at },
+    });
   });
-  live.ended.resolve(suspended);
+  engine.forget(live);
+  live.ended.resolve(ended);
+}
+
+function backInLine(at: number): Pick<Change, "transition" | "cause" | "set"> {
+  return { transition: "retry", cause: "no-room", set: { notBefore: at + ROOM_MS, delay: "backoff" } };
+}
+
+function notUsable(error: AgentctlError, at: number): Pick<Change, "transition" | "cause" | "set"> {
+  const isCorrupt = error.name === "CheckpointCorrupt" || error.name === "CheckpointNotFound";
+  const cause = isCorrupt ? "corrupt" : "lost";
+  return { transition: "suspend", cause, set: { pause: daemonPause(cause, error.message, at) } };
 }

@@ -41,7 +41,11 @@ if ! echo "$agentctl_line" >"$2"; then
   echo "$agentctl_line" >&3
   PATH=$PATH:/usr/bin:/bin
   agentctl_ended=$(date +%s)
-  until echo "$agentctl_line $agentctl_ended" >"$2"; do
+  [ -e "$1" ]
+  agentctl_lost=$?
+  # Without its file of the program's identity the status was recorded, and nobody asks for it any more.
+  while [ "$agentctl_lost" -ne 0 ] || [ -e "$1" ]; do
+    echo "$agentctl_line $agentctl_ended" >"$2" && break
     [ -d "${2%/*}" ] || break
     sleep 1
     [ $? -ne 127 ] || break

@@ -1,0 +1,58 @@
+/** A disk that is full on demand, for tests of what must go on meanwhile. */
+import { execFileSync } from "node:child_process";
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import type { Home } from "../harness/index.ts";
+
+export interface SmallDisk {
+  fill(): Promise<void>;
+  free(): Promise<void>;
+  release(): Promise<void>;
+}
+
+/**
+ * A file system of 8 MiB for the home where this may mount one; elsewhere the daemon's files may not grow, by a limit of
+ * its process, which SQLite and the daemon meet in the same places.
+ */
+export function smallDisk(home: Home): SmallDisk {
+  return process.getuid?.() === 0 && process.platform === "linux" ? mounted(home) : limited(home);
+}
+
+function mounted(home: Home): SmallDisk {
+  execFileSync("mkdir", ["-m", "700", home.dir]);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", home.dir]);
+  const ballast = join(home.dir, "ballast");
+  return {
+    async fill() {
+      const file = openSync(ballast, "a", 0o600);
+      try {
+        for (const size of [65_536, 4096, 512]) while (wrote(file, size));
+      } finally {
+        closeSync(file);
+      }
+    },
+    async free() {
+      rmSync(ballast, { force: true });
+    },
+    async release() {
+      rmSync(ballast, { force: true });
+      await home.cli("cancel", "--all", "--grace", "0s");
+      await home.cli("daemon", "stop");
+      execFileSync("umount", ["-l", home.dir]);
+    },
+  };
+}
+
+function wrote(file: number, size: number): boolean {
+  try {
+    return writeSync(file, Buffer.alloc(size)) > 0;
+  } catch {
+    return false;
+  }
+}
+
+function limited(home: Home): SmallDisk {
+  const limit = async (bytes: string) =>
+    void execFileSync("prlimit", ["--pid", `${await home.daemonPid()}`, `--fsize=${bytes}:`]);
+  return { fill: () => limit("1"), free: () => limit("unlimited"), release: () => limit("unlimited") };
+}
