@@ -52,9 +52,19 @@ export async function resume(engine: Engine, ref: string | number, options: Resu
       set,
       ...(continueFrom === undefined ? {} : { continueFrom }),
     });
+    if (resumed.envHash !== task.envHash) await dropReplaced(engine);
     return { task: resumed, changed: true, notes };
   } finally {
     for (const hash of hashes) engine.environments.settle(hash);
+  }
+}
+
+/** The environment that another one has replaced goes, unless an open task still uses it. */
+async function dropReplaced(engine: Engine): Promise<void> {
+  try {
+    engine.environments.sweep(await engine.store.usedEnvironments());
+  } catch (error) {
+    engine.log.warn({ error: String(error) }, "a replaced environment is kept for now");
   }
 }
 
