@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { faultPoints } from "../../src/core/faults.ts";
 import { closeHome, Home, until } from "../harness/index.ts";
+import { Chance, seedOf } from "./chance.ts";
 import { type Scenario, scenarios } from "./scenarios/index.ts";
 import { World } from "./world.ts";
 
@@ -17,29 +19,53 @@ test("every point is walked", () => {
   expect([...faultPoints.keys()].filter((point) => !walked.has(point))).toEqual([]);
 });
 
-/** Plays the scenario in a home of its own and holds all that must hold then. */
-async function survive(scenario: Scenario, point: string): Promise<void> {
+/** Plays the scenario in a home of its own, while `meddle` does its worst, and holds all that must hold then. */
+async function survive(
+  scenario: Scenario,
+  faults: (string | undefined)[],
+  meddle: (world: World) => Promise<void>,
+): Promise<void> {
   const home = new Home();
-  const settings = scenario.settings ?? {};
-  const world = new World(home, { faults: [...(scenario.first ?? []), point], settings });
+  const world = new World(home, { faults, settings: scenario.settings ?? {} });
   try {
-    await scenario.play(world);
-    // The last points of a story lie behind what its clients see.
-    await until(() => world.hasDiedAt(point), { deadlineMs: 5_000, message: `a daemon's death at ${point}` });
+    await Promise.all([scenario.play(world), meddle(world)]);
     await world.check();
   } catch (error) {
-    if (existsSync(home.dir)) process.stderr.write(`${point}\n${world.log().slice(-4000)}\n`);
+    if (existsSync(home.dir)) process.stderr.write(`${faults}\n${world.log().slice(-4000)}\n`);
     throw error;
   } finally {
     world.close();
-    const left = await closeHome(home);
-    if (left.length > 0) process.stderr.write(`${point}: left over:\n  ${left.join("\n  ")}\n`);
-    expect(left).toEqual([]);
+    expect(await closeHome(home)).toEqual([]);
   }
 }
 
 describe.concurrent("the daemon dies at", () => {
   test.for(wanted)("$point: $name", async ({ scenario, point }) => {
-    await survive(scenario, point);
+    const hits = async (world: World) => {
+      // The last points of a story lie behind what its clients see.
+      await until(() => world.hasDiedAt(point), {
+        deadlineMs: 20_000,
+        message: `a daemon's death at ${point}`,
+      });
+    };
+    await survive(scenario, [...(scenario.first ?? []), point], hits);
+  });
+});
+
+describe.concurrent("the daemon is killed from outside, at any moment, while", () => {
+  const chance = new Chance(seedOf("kills from outside"));
+  const killed = Object.entries(scenarios).map(([name, scenario]) => ({
+    name,
+    scenario,
+    own: chance.fork(),
+  }));
+  test.for(killed)("$name", async ({ scenario, own }) => {
+    const kills = async (world: World) => {
+      for (let kill = 0; kill < 3; kill++) {
+        await sleep(own.within(50, 500));
+        await world.kill();
+      }
+    };
+    await survive(scenario, scenario.first ?? [], kills);
   });
 });

@@ -1,0 +1,21 @@
+/** `npm run walk -- --seconds 3600 --seed 7`: the random walk for as long as wanted; --kills 100: the kills under load. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+const { values } = parseArgs({
+  options: { seconds: { type: "string" }, seed: { type: "string" }, kills: { type: "string" } },
+});
+const root = join(import.meta.dirname, "../..");
+const file = values.kills ? "load" : "random";
+const args = [join(root, "node_modules/vitest/vitest.mjs"), "run", "--root", root, "--project", "faults"];
+const { status } = spawnSync(process.execPath, [...args, `test/faults/${file}.test.ts`], {
+  stdio: "inherit",
+  env: {
+    ...process.env,
+    AGENTCTL_WALK_SECONDS: values.seconds ?? "60",
+    ...(values.seed && { AGENTCTL_SEED: values.seed }),
+    ...(values.kills && { AGENTCTL_KILLS: values.kills }),
+  },
+});
+process.exitCode = status ?? 1;
