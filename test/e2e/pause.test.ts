@@ -114,7 +114,8 @@ it("asks a module in a long step first, forces it after the grace time, and runs
   const id = await home.run(home.module(source));
   await noted(home, 2);
   await home.cli("pause", `${id}`, "--grace", "600ms", "--no-wait");
-  expect((await home.json("show", `${id}`)).activity.running[0].name).toBe("long");
+  const { activity } = (await home.rpc("tasks/get", { id, details: true })).task;
+  expect(activity.running).toMatchObject([{ name: "long" }]);
   expect((await home.json("pause", `${id}`)).task.pause).toMatchObject({
     mode: "checkpoint",
     outcome: "forced",
@@ -214,30 +215,6 @@ it("records who paused, when, why and from which step", async ({ home }) => {
   expect((await home.cli("show", `${id}`)).stdout).toContain("the meter is running");
 });
 
-it("resumes by itself at the time of --until", async ({ home }) => {
-  const id = await home.run("sleep", "60");
-  await home.reaches(id, "working");
-  const { task } = await home.json("pause", `${id}`, "--until", "700ms");
-  expect(task.state).toBe("suspended");
-  expect(Date.parse(task.pause.until)).toBeGreaterThan(Date.parse(task.pause.at));
-  await home.reaches(id, "working");
-  expect((await home.json("show", `${id}`)).events.map(({ cause }: { cause: string }) => cause)).toEqual([
-    "run",
-    "start",
-    "pause",
-    "until",
-    "thaw",
-  ]);
-});
-
-it("pauses later with --at, and works until then", async ({ home }) => {
-  const id = await home.run("sleep", "60");
-  await home.reaches(id, "working");
-  const { task } = await home.json("pause", `${id}`, "--at", "500ms", "--reason", "lunch");
-  expect(task.state).toBe("working");
-  expect((await home.reaches(id, "suspended")).pause).toMatchObject({ cause: "user", reason: "lunch" });
-});
-
 it("answers several tasks each by itself", async ({ home }) => {
   const [at, held] = [await home.run("sleep", "60"), await home.run("--hold", "true")];
   await home.reaches(at, "working");
@@ -268,29 +245,4 @@ it("ends also what a module's step has started in a session of its own", async (
   expect((await home.json("pause", `${id}`)).task.pause.outcome).toBe("cooperative");
   expect(isAlive(Number(notes(home)[0]))).toBe(false);
   expect(notes(home)).toHaveLength(1);
-});
-
-it("lets --until of a pause that takes longer resume when it has ended", async ({ home }) => {
-  const id = await home.run(home.module(twelveSteps), "--input", "3");
-  await noted(home, 3);
-  await home.cli("pause", `${id}`, "--until", "100ms", "--no-wait");
-  await meanwhile(home);
-  expect((await home.task(id)).state).toBe("working");
-  open(home);
-  await home.reaches(id, "completed");
-  expect(await history(home, id)).toEqual([
-    "submitted",
-    "working",
-    "suspended",
-    "resumed",
-    "working",
-    "completed",
-  ]);
-});
-
-it("refuses a time that is none, and says what is accepted", async ({ home }) => {
-  const { code, stderr } = await home.cli("pause", "1", "--until", "soon");
-  expect(code).toBe(2);
-  expect(stderr).toContain("ISO 8601");
-  expect((await home.cli("pause", "1", "--grace", "60")).code).toBe(2);
 });

@@ -86,3 +86,20 @@ export interface Answer {
   changed: boolean;
   error?: { name: string };
 }
+
+/** Saves 1, 2 and 3, each time after a step of its own, and waits for the file `go` before it goes on to 4. */
+export const saver = taskModule(`
+  note("from " + task.checkpoint);
+  for (let n = (task.checkpoint ?? 0) + 1; n <= 4; n++) {
+    await task.step("work", () => { note(n); return n === 4 ? gate("go") : undefined; });
+    if (n < 4) await task.save(n);
+  }
+`);
+
+/** A task that was paused with the checkpoints 1, 2 and 3, and forced out of its fourth step. */
+export async function pausedSaver(home: Home): Promise<number> {
+  const id = await home.run(home.module(saver));
+  await noted(home, 5);
+  await home.cli("pause", `${id}`, "--grace", "0s");
+  return id;
+}

@@ -1,0 +1,138 @@
+import { describe, expect } from "vitest";
+import { type Home, it, sqlite, until } from "../harness/index.ts";
+import { history, meanwhile, noted, notes, open, pausedSaver, saver, taskModule } from "./story.ts";
+
+/** What lies at rest in the store is no longer what was saved. */
+const damage = (home: Home, seq: number) =>
+  sqlite(home, "update checkpoints set data = x'7b' where seq = ?", [seq]);
+
+describe("from a chosen place", () => {
+  it("continues from an older checkpoint with --from, says so, and supersedes the later ones", async ({
+    home,
+  }) => {
+    const id = await pausedSaver(home);
+    await home.cli("queue", "hold", "default");
+    expect((await home.cli("resume", `${id}`, "--from", "1")).code).toBe(0);
+    const { checkpoints, events } = await home.json("show", `${id}`);
+    expect(checkpoints.map(({ superseded }: { superseded: boolean }) => superseded)).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    expect(events.at(-1)).toMatchObject({ to: "resumed", data: { from: 1 } });
+    await home.cli("queue", "release", "default");
+    await noted(home, 9);
+    expect(notes(home).slice(5)).toEqual(["from 1", "2", "3", "4"]);
+  });
+
+  it("forgets with --from the steps that were acknowledged after that checkpoint", async ({ home }) => {
+    const source = taskModule(`
+      for (const name of ["a", "b", "c"]) {
+        await task.step(name, () => { note(name); return name === "c" ? gate("go") : undefined; });
+        await task.save(name);
+      }`);
+    const id = await home.run(home.module(source));
+    await noted(home, 3);
+    await home.cli("pause", `${id}`, "--grace", "0s");
+    open(home);
+    await home.cli("resume", `${id}`, "--from", "1");
+    expect((await home.cli("wait", `${id}`)).code).toBe(0);
+    expect(notes(home)).toEqual(["a", "b", "c", "b", "c"]);
+  });
+
+  it("begins again with --from-start, with no checkpoint and no journal", async ({ home }) => {
+    const id = await pausedSaver(home);
+    await home.cli("resume", `${id}`, "--from-start");
+    await noted(home, 10);
+    expect(notes(home).slice(5)).toEqual(["from undefined", "1", "2", "3", "4"]);
+    const { events } = await home.json("show", `${id}`);
+    expect(events.find(({ to }: { to: string }) => to === "resumed").data).toEqual({ from: 0 });
+  });
+
+  it("ends a frozen process first and starts anew with --from-start", async ({ home }) => {
+    const id = await home.run("sh", "-c", "echo $$ >> notes; sleep 60");
+    await noted(home, 1);
+    await home.cli("pause", `${id}`);
+    await home.cli("resume", `${id}`, "--from-start");
+    await noted(home, 2);
+    expect(new Set(notes(home)).size).toBe(2);
+    expect(await history(home, id)).toEqual(["submitted", "working", "suspended", "resumed", "working"]);
+  });
+
+  it("knows no checkpoint 99", async ({ home }) => {
+    const id = await pausedSaver(home);
+    expect((await home.cli("resume", `${id}`, "--from", "99")).code).toBe(3);
+    expect((await home.json("resume", `${id}`, "--from", "99")).error).toMatchObject({
+      name: "CheckpointNotFound",
+      data: { id, state: "suspended" },
+    });
+    expect((await home.task(id)).state).toBe("suspended");
+  });
+});
+
+describe("where there is nothing to continue from", () => {
+  it("refuses with CheckpointNotFound and names --from-start", async ({ home }) => {
+    const id = await home.run("sh", "-c", "echo on >> notes; sleep 60");
+    await noted(home, 1);
+    await home.cli("pause", `${id}`, "--mode", "checkpoint");
+    const { code, stderr } = await home.cli("resume", `${id}`);
+    expect(code).toBe(3);
+    expect(stderr).toContain(`agentctl resume ${id} --from-start`);
+    expect((await home.task(id)).state).toBe("suspended");
+    await home.cli("resume", `${id}`, "--from-start", "--wait");
+    await noted(home, 2);
+  });
+
+  it("refuses an automatic resume too", async ({ home }) => {
+    const id = await home.run("sh", "-c", "echo on >> notes; sleep 60");
+    await noted(home, 1);
+    await home.cli("pause", `${id}`, "--mode", "checkpoint", "--until", "300ms");
+    expect((await until(async () => (await home.task(id)).error)).name).toBe("CheckpointNotFound");
+    expect((await home.task(id)).state).toBe("suspended");
+    expect(notes(home)).toEqual(["on"]);
+  });
+});
+
+describe("an unreadable checkpoint is never taken for none", () => {
+  it("refuses with CheckpointCorrupt, names the newest good one, and the task stays suspended", async ({
+    home,
+  }) => {
+    const id = await pausedSaver(home);
+    damage(home, 3);
+    expect((await home.cli("resume", `${id}`)).code).toBe(4);
+    const { error } = await home.json("resume", `${id}`);
+    expect(error).toMatchObject({
+      name: "CheckpointCorrupt",
+      data: { id, state: "suspended", seq: 3, good: 2 },
+    });
+    expect(error.hint).toContain(`agentctl resume ${id} --from 2`);
+    await meanwhile(home);
+    expect((await home.task(id)).state).toBe("suspended");
+    await home.cli("resume", `${id}`, "--from", "2");
+    await noted(home, 8);
+    expect(notes(home).slice(5)).toEqual(["from 2", "3", "4"]);
+  });
+
+  it("passes over two corrupt ones for the newest good one", async ({ home }) => {
+    const id = await pausedSaver(home);
+    damage(home, 3);
+    damage(home, 2);
+    expect((await home.json("resume", `${id}`)).error.data).toMatchObject({ seq: 3, good: 1 });
+  });
+
+  it("stays suspended, cause corrupt, when it would have resumed by itself", async ({ home }) => {
+    const id = await home.run(home.module(saver));
+    await noted(home, 5);
+    damage(home, 3);
+    await home.cli("pause", `${id}`, "--grace", "0s", "--until", "300ms");
+    await until(async () => (await home.task(id)).pause.cause === "corrupt");
+    expect(await home.task(id)).toMatchObject({ state: "suspended", error: { name: "CheckpointCorrupt" } });
+  });
+
+  it("tells checkpoint get and checkpoint list of it", async ({ home }) => {
+    const id = await pausedSaver(home);
+    damage(home, 3);
+    expect((await home.cli("checkpoint", "get", `${id}`, "--seq", "3")).code).toBe(4);
+    expect((await home.cli("checkpoint", "get", `${id}`, "--seq", "2")).stdout).toBe("2");
+  });
+});
