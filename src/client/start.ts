@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { AgentctlError, type WireError } from "../core/errors.ts";
+import { homeRefused, requireOwnHome } from "../protocol/own-home.ts";
 import type { Paths } from "../protocol/paths.ts";
 import type { Environment } from "./environment.ts";
 
@@ -50,12 +51,11 @@ export async function startDaemon(paths: Paths, env: Environment, hold: boolean)
 }
 
 function openLog(paths: Paths): number {
+  requireOwnHome(paths.home);
   try {
-    mkdirSync(paths.home, { recursive: true, mode: 0o700 });
     return openSync(paths.log, "a", 0o600);
   } catch (error) {
-    const reason = (error as Error).message;
-    throw new AgentctlError("HomeRefused", { home: paths.home, reason }, { cause: error });
+    throw homeRefused(paths.home, (error as Error).message, error);
   }
 }
 

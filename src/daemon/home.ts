@@ -1,7 +1,7 @@
-import { chmodSync, lstatSync, mkdirSync, statfsSync, statSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, statfsSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname } from "node:path";
-import { AgentctlError } from "../core/errors.ts";
+import { homeRefused, requireOwnHome } from "../protocol/own-home.ts";
 import type { Paths } from "../protocol/paths.ts";
 
 /**
@@ -20,22 +20,9 @@ const OTHERS_MAY_WRITE = 0o022;
  */
 export function prepareHome(paths: Paths): void {
   const { home } = paths;
-  try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw refused(home, (error as Error).message);
-  }
-  const stat = statSync(home);
-  if (!stat.isDirectory()) throw refused(home, "it is no folder");
-  const link = lstatSync(home);
-  const { uid } = userInfo();
-  if (stat.uid !== uid || link.uid !== uid)
-    throw refused(home, `it belongs to user ${stat.uid}, and you are ${uid}`);
-  if ((stat.mode & OTHERS_MAY_WRITE) !== 0) {
-    throw refused(home, "others may write to it", `chmod 700 ${home}`);
-  }
+  requireOwnHome(home);
   if (process.platform === "linux" && NETWORK.has(statfsSync(home).type)) {
-    throw refused(home, "it is on a network file system, where locks and commits cannot be trusted");
+    throw homeRefused(home, "it is on a network file system, where locks and commits cannot be trusted");
   }
   chmodSync(home, 0o700);
   for (const folder of [paths.logs, paths.tasks, paths.backups, paths.env, paths.run]) {
@@ -50,10 +37,6 @@ function prepareRuntimeFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const stat = lstatSync(folder);
   if (!stat.isDirectory() || stat.uid !== userInfo().uid || (stat.mode & OTHERS_MAY_WRITE) !== 0) {
-    throw refused(folder, "the folder for its socket is not yours alone");
+    throw homeRefused(folder, "the folder for its socket is not yours alone");
   }
-}
-
-function refused(home: string, reason: string, hint?: string): AgentctlError {
-  return new AgentctlError("HomeRefused", { home, reason, ...(hint ? { hint } : {}) });
 }

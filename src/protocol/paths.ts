@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -25,8 +26,8 @@ const LONGEST_SOCKET_PATH = 103;
  */
 export function pathsOf(env: Record<string, string | undefined>): Paths {
   const home = resolve(env.AGENTCTL_HOME || join(env.HOME || homedir(), ".agentctl"));
-  const inHome = join(home, "agentctl.sock");
-  const socket = Buffer.byteLength(inHome) <= LONGEST_SOCKET_PATH ? inHome : runtimeSocket(home, env);
+  const inHome = join(real(home), "agentctl.sock");
+  const socket = fits(inHome) ? inHome : runtimeSocket(real(home), env);
   return {
     home,
     database: join(home, "agentctl.db"),
@@ -42,10 +43,27 @@ export function pathsOf(env: Record<string, string | undefined>): Paths {
   };
 }
 
+function fits(socket: string): boolean {
+  return Buffer.byteLength(socket) <= LONGEST_SOCKET_PATH;
+}
+
+/** A home has one socket, by whatever name it is reached. */
+function real(home: string): string {
+  try {
+    return realpathSync.native(home);
+  } catch {
+    return home;
+  }
+}
+
 function runtimeSocket(home: string, env: Record<string, string | undefined>): string {
   // Loaded here, for it takes longer than all the rest of finding the paths.
   const { createHash } = process.getBuiltinModule("node:crypto");
   const name = createHash("sha256").update(home).digest("hex").slice(0, 16);
-  const base = env.XDG_RUNTIME_DIR || join(tmpdir(), `agentctl-${userInfo().uid}`);
-  return join(base, `agentctl-${name}.sock`);
+  const file = `agentctl-${name}.sock`;
+  const wanted = env.XDG_RUNTIME_DIR ? join(env.XDG_RUNTIME_DIR, file) : "";
+  if (wanted !== "" && fits(wanted)) return wanted;
+  const own = `agentctl-${userInfo().uid}`;
+  const places = [tmpdir(), "/tmp"].map((folder) => join(folder, own, file));
+  return places.find(fits) ?? (places[0] as string);
 }

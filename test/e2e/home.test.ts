@@ -1,0 +1,213 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { expect } from "vitest";
+import { type Home, it, until } from "../harness/index.ts";
+import { noted, open, pidOf, taskModule } from "./story.ts";
+
+const isRoot = process.getuid?.() === 0;
+/** Some other user: nobody, as most systems have it. */
+const NOBODY = 65_534;
+
+/** What a command for another home says; its code first. */
+async function listed(home: Home, dir: string): Promise<[number, string]> {
+  const { code, stderr } = await home.cli("list", { env: { AGENTCTL_HOME: dir } });
+  return [code, stderr];
+}
+
+async function stopped(home: Home, ...dirs: string[]): Promise<void> {
+  for (const dir of dirs) await home.cli("daemon", "stop", { env: { AGENTCTL_HOME: dir } });
+}
+
+it("refuses a home that belongs to someone else", async ({ home }) => {
+  mkdirSync(home.dir);
+  if (isRoot) chownSync(home.dir, NOBODY, NOBODY);
+  const dir = isRoot ? home.dir : "/usr";
+  const before = readdirSync(dir);
+  expect(await listed(home, dir)).toEqual([5, expect.stringMatching(/belongs to user \d+, and you are/)]);
+  expect(readdirSync(dir)).toEqual(before);
+});
+
+it("refuses a home that others may write to, says how to mend it, and changes nothing", async ({ home }) => {
+  mkdirSync(home.dir);
+  chmodSync(home.dir, 0o777);
+  expect(await listed(home, home.dir)).toEqual([5, expect.stringContaining(`chmod 700 ${home.dir}`)]);
+  expect([statSync(home.dir).mode & 0o777, readdirSync(home.dir)]).toEqual([0o777, []]);
+  chmodSync(home.dir, 0o755);
+  expect((await listed(home, home.dir))[0]).toBe(0);
+  expect(statSync(home.dir).mode & 0o777).toBe(0o700);
+});
+
+it("refuses a file in its place, and a symlink that leads nowhere", async ({ home }) => {
+  writeFileSync(home.file("file"), "mine");
+  symlinkSync(home.file("nowhere"), home.file("dangling"));
+  for (const name of ["file", "dangling"]) {
+    expect(await listed(home, home.file(name))).toEqual([5, expect.stringContaining(home.file(name))]);
+  }
+  expect((await listed(home, home.file("file/below")))[0]).toBe(5);
+});
+
+it("refuses a home that cannot be written, and says so", async ({ home }) => {
+  const dir = home.file("frozen");
+  mkdirSync(dir, { mode: 0o700 });
+  if (isRoot) execFileSync("mount", ["-t", "tmpfs", "-o", "ro,mode=700", "tmpfs", dir]);
+  else chmodSync(dir, 0o500);
+  try {
+    expect(await listed(home, dir)).toEqual([5, expect.stringMatching(/read-only|permission denied/)]);
+  } finally {
+    if (isRoot) execFileSync("umount", [dir]);
+    else chmodSync(dir, 0o700);
+  }
+});
+
+it("follows a symlink of yours to a folder of yours, by either name the same daemon", async ({ home }) => {
+  mkdirSync(home.dir, { mode: 0o700 });
+  const link = home.file("link");
+  symlinkSync(home.dir, link);
+  const id = await home.run("--hold", "true", { env: { AGENTCTL_HOME: link } });
+  expect((await home.task(id)).state).toBe("submitted");
+  const status = await home.json("daemon", "status", { env: { AGENTCTL_HOME: link } });
+  expect(status.pid).toBe(await home.daemonPid());
+});
+
+it.runIf(isRoot)("refuses a symlink of someone else, wherever it leads", async ({ home }) => {
+  mkdirSync(home.dir, { mode: 0o700 });
+  symlinkSync(home.dir, home.file("link"));
+  lchownSync(home.file("link"), NOBODY, NOBODY);
+  expect(await listed(home, home.file("link"))).toEqual([5, expect.stringContaining("belongs to user")]);
+});
+
+it("puts the socket of a home with a long path into the runtime directory, each its own", async ({
+  home,
+}) => {
+  const runtime = home.file("runtime");
+  mkdirSync(runtime, { mode: 0o700 });
+  home.env.XDG_RUNTIME_DIR = runtime;
+  const long = (end: string) => join(home.root, "x".repeat(200), end);
+  const homes = [long("one"), long("two")];
+  const sockets = [];
+  for (const dir of homes) {
+    const env = { AGENTCTL_HOME: dir };
+    expect((await home.cli("run", "--wait", "--", "sh", "-c", "exit 3", { env })).code).toBe(3);
+    const status = await home.json("daemon", "status", { env });
+    expect(dirname(status.socket)).toBe(runtime);
+    expect(lstatSync(status.socket).mode & 0o777).toBe(0o600);
+    expect((await home.cli("daemon", "status", { env })).stdout).toContain(status.socket);
+    expect((await home.json("list", "--all", { env })).length).toBe(1);
+    sockets.push(status.socket);
+  }
+  expect(new Set(sockets).size).toBe(2);
+  await stopped(home, ...homes);
+  expect(sockets.filter(existsSync)).toEqual([]);
+});
+
+it("does without a runtime directory for a long path, in a folder of its user alone", async ({ home }) => {
+  home.env.TMPDIR = home.file("tmp");
+  mkdirSync(home.env.TMPDIR);
+  const dir = join(home.root, "y".repeat(200));
+  const { socket } = await home.json("daemon", "start", { env: { AGENTCTL_HOME: dir } });
+  expect(socket.startsWith(home.env.TMPDIR)).toBe(true);
+  expect(statSync(dirname(socket)).mode & 0o777).toBe(0o700);
+  await stopped(home, dir);
+});
+
+it("lives in a home whose name has spaces, quotes, dollars and a line break", async ({ home }) => {
+  const dir = join(home.root, `a "b" 'c' $HOME \\ \n d`);
+  const env = { AGENTCTL_HOME: dir };
+  const made = await home.cli("run", "--wait", "--", "sh", "-c", 'echo "$AGENTCTL_HOME"; exit 4', { env });
+  expect(made.code).toBe(4);
+  expect((await home.cli("logs", "1", { env })).stdout).toBe(`${dir}\n`);
+  expect((await home.cli("doctor", { env })).code).toBe(0);
+  await stopped(home, dir);
+});
+
+/** What is below the folder that others could reach, with its mode. */
+function reachable(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((name) => join(folder, name))
+    .filter((path) => existsSync(path))
+    .flatMap((path) => {
+      const { mode } = lstatSync(path);
+      const wanted = lstatSync(path).isDirectory() ? 0o700 : 0o600;
+      return (mode & 0o777) === wanted ? [] : [`${path} 0${(mode & 0o777).toString(8)}`];
+    });
+}
+
+/** Programs, modules, a pause, artifacts, a backup, a checkpoint, a setting: everything that makes files. */
+async function livelySession(home: Home): Promise<void> {
+  await home.cli("config", "set", "backup.every", "50ms");
+  await home.cli("config", "set", "cancel.grace", "1s");
+  writeFileSync(home.file("report.sh"), "result", { mode: 0o777 });
+  const id = await home.run(
+    home.module(
+      taskModule(`
+        if (!task.checkpoint) await task.save({ n: 1 });
+        await task.artifact("report.sh", { path: "report.sh" }).catch((error) => note(String(error)));
+        note("on");
+        await gate("go");
+      `),
+    ),
+  );
+  await noted(home, 1);
+  const program = await home.run("--env", "WITH SPACE=1", "sleep", "60");
+  await pidOf(home, program);
+  await home.cli("pause", `${program}`);
+  await until(() => readdirSync(join(home.dir, "backups")).some((name) => name.endsWith(".db")));
+  open(home);
+  await home.reaches(id, "completed");
+}
+
+it("keeps everything in it at 0600 and 0700 through a lively session, whatever the umask", async ({
+  home,
+}) => {
+  mkdirSync(home.work, { recursive: true });
+  const started = spawnSync(
+    "sh",
+    ["-c", `umask 0; exec "$@"`, "sh", process.execPath, ...launched("daemon", "start")],
+    {
+      env: home.env,
+      encoding: "utf8",
+    },
+  );
+  expect(started.status).toBe(0);
+  await livelySession(home);
+  expect(reachable(home.dir)).toEqual([]);
+  expect(statSync(home.dir).mode & 0o777).toBe(0o700);
+  await home.cli("daemon", "stop");
+  expect(reachable(home.dir)).toEqual([]);
+});
+
+function launched(...words: string[]): string[] {
+  return [join(import.meta.dirname, "../../bin/agentctl.js"), ...words];
+}
+
+/** Runs a script as another user, where this one may; gives its code. */
+function asNobody(script: string): number | null {
+  const become = ["--reuid", `${NOBODY}`, "--regid", `${NOBODY}`, "--clear-groups"];
+  return spawnSync("setpriv", [...become, "sh", "-c", script]).status;
+}
+
+it.runIf(isRoot)("lets another user reach neither socket nor files", async ({ home }) => {
+  await livelySession(home);
+  chmodSync(home.root, 0o755);
+  expect(asNobody(`test -d ${home.root}`)).toBe(0);
+  const files = ["agentctl.db", "daemon.log", "config.json", "logs/1/1.log"].map((name) =>
+    join(home.dir, name),
+  );
+  expect(files.filter((file) => asNobody(`cat ${file}`) === 0)).toEqual([]);
+  expect(asNobody(`ls ${home.dir}`)).not.toBe(0);
+  const dial = `require("net").connect(process.argv[1]).on("connect", () => process.exit(0)).on("error", () => process.exit(9))`;
+  expect(asNobody(`${process.execPath} -e '${dial}' ${home.socket}`)).toBe(9);
+  expect(asNobody(`AGENTCTL_HOME=${home.dir} ${process.execPath} ${launched("list").join(" ")}`)).toBe(5);
+});
