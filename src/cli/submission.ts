@@ -80,10 +80,11 @@ export async function submissionOf(context: Context, work: Work, given: RunValue
   };
 }
 
-/** Whether an operand is a task module: a file of that name, or a path to where none is (yet). */
+/** Whether an operand is a task module: a file of that name, or where it would be. */
 export function isModule(operand: string | undefined, cwd: string): boolean {
   if (operand === undefined || !/\.(ts|mts|js|mjs)$/.test(operand)) return false;
-  return operand.includes("/") || existsSync(resolve(cwd, operand));
+  // No program is named like a TypeScript file; one may be named like a JavaScript file.
+  return /ts$/.test(operand) || operand.includes("/") || existsSync(resolve(cwd, operand));
 }
 
 async function workOf(

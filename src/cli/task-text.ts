@@ -79,7 +79,15 @@ export function pauseText({ pause, checkpoint }: TaskJson, now: number): string 
   return facts.length === 0 ? cause : `${cause} (${facts.join(", ")})`;
 }
 
-function resumeCommand({ id, kind, checkpoint, pause }: TaskJson): string {
+function resumeCommand({ id, kind, checkpoint, pause, error }: TaskJson): string {
+  if (pause?.cause === "mismatch")
+    return `put the module back as it was, or agentctl resume ${id} --module <file>, or --from-start`;
+  if (pause?.cause === "corrupt") {
+    const good = error?.data?.good;
+    return typeof good === "number"
+      ? `agentctl resume ${id} --from ${good}`
+      : `agentctl resume ${id} --from-start`;
+  }
   const canContinue = checkpoint !== null || kind === "module" || pause?.outcome === "frozen";
   if (pause?.cause === "lost" && checkpoint === null && kind === "program")
     return `agentctl resume ${id} --from-start`;

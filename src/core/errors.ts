@@ -127,7 +127,7 @@ const catalogue = {
     code: -32027,
     exit: 2,
     message: (d) =>
-      `several open tasks are named ${JSON.stringify(d.ref)}: ${(d.candidates as number[]).join(", ")}`,
+      `several open tasks are named ${JSON.stringify(d.id)}: ${(d.candidates as number[]).join(", ")}`,
     hint: () => "use the id",
   },
   JournalMismatch: {
@@ -176,6 +176,11 @@ export type ErrorName = keyof typeof catalogue;
 export const errorRows: readonly { name: ErrorName; code: number; exit: number }[] = Object.entries(
   catalogue,
 ).map(([name, { code, exit }]) => ({ name: name as ErrorName, code, exit }));
+
+/** The code of a failure in the catalogue, or null for the name of any other error. */
+export function codeOf(name: string): number | null {
+  return errorRows.find((row) => row.name === name)?.code ?? null;
+}
 
 /** What crosses the socket for a failure, inside a JSON-RPC `error`. */
 export interface WireError {

@@ -26,6 +26,7 @@ import { listen } from "./server.ts";
 
 /** How often logs are held to their cap, and how often what ended long ago is deleted. */
 const LOG_CAP_EVERY_MS = 1000;
+const FIRST_RETAIN_MS = 5000;
 const RETAIN_EVERY_MS = 3_600_000;
 
 export interface DaemonOptions {
@@ -157,8 +158,11 @@ function chores(engine: Engine, log: DaemonLog): NodeJS.Timeout[] {
     await capping;
   });
   const clean = guarded("deleting what ended long ago", () => retain(engine));
-  setTimeout(clean, 5000).unref();
-  return [setInterval(cap, LOG_CAP_EVERY_MS), setInterval(clean, RETAIN_EVERY_MS)];
+  return [
+    setTimeout(clean, FIRST_RETAIN_MS),
+    setInterval(cap, LOG_CAP_EVERY_MS),
+    setInterval(clean, RETAIN_EVERY_MS),
+  ];
 }
 
 /** Names this boot of the machine, so that a pid of an earlier one is never taken for a live process. */

@@ -64,7 +64,8 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
     report({ ready: true, pid: process.pid });
     await daemon.ended;
     lock.release();
-    return 0;
+    // Tasks that go on, frozen ones too, are this process's children, and would keep it.
+    return process.exit(0);
   } catch (error) {
     const told = asAgentctlError(error);
     if (told.name === "InternalError") log.fatal({ err: error }, told.message);

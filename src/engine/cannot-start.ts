@@ -21,7 +21,8 @@ export function prepareStart(
       : refusalFor(engine.runner.cannotStart(task.argv as string[], task.cwd, env));
     return refusal ? { refusal } : { env };
   } catch (error) {
-    return { refusal: refusalOf(126, (error as Error).message) };
+    const what = task.module?.path ?? task.argv?.[0];
+    return { refusal: refusalOf(126, `cannot start ${what}: ${(error as Error).message}`) };
   }
 }
 
@@ -31,20 +32,20 @@ function refusalFor(refusal: StartRefusal | undefined): Refusal | null {
 
 function cannotRun(module: string, cwd: string): Refusal | null {
   try {
-    if (!statSync(module).isFile()) return refusalOf(126, `${module} is no file`);
+    if (!statSync(module).isFile()) return refusalOf(126, `cannot start ${module}: it is no file`);
     accessSync(module, constants.R_OK);
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
     return refusalOf(
       isMissing ? 127 : 126,
-      `${module}: ${isMissing ? "no such file" : (error as Error).message}`,
+      `cannot start ${module}: ${isMissing ? "there is no such file" : (error as Error).message}`,
     );
   }
   try {
     accessSync(cwd, constants.X_OK);
     return null;
   } catch {
-    return refusalOf(126, `the working directory ${cwd} cannot be entered`);
+    return refusalOf(126, `cannot start ${module}: the working directory ${cwd} cannot be entered`);
   }
 }
 

@@ -99,7 +99,7 @@ export class Engine {
   /** The task that `ref` means; rejects with `TaskNotFound` or `AmbiguousName`. */
   async require(ref: string | number): Promise<Task> {
     const task = await this.store.find(ref);
-    if (!task) throw new AgentctlError("TaskNotFound", { id: ref });
+    if (!task) throw new AgentctlError("TaskNotFound", { id: ref, state: null });
     return task;
   }
 

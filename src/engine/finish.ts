@@ -147,7 +147,8 @@ async function loseFrozen(engine: Engine, task: Task, { at, end }: Change): Prom
     const change = { id: task.id, at, cause: "lost", actor: "daemon", set, end: ending } as const;
     return await engine.store.apply({ ...change, transition: "unresume" });
   }
-  return await engine.store.update(task.id, set, { end: ending });
+  const event = { cause: "lost", actor: "daemon", at };
+  return await engine.store.update(task.id, set, { end: ending, event });
 }
 
 function settlePause(live: Live, task: Task): void {

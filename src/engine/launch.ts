@@ -77,7 +77,12 @@ function noteProcess(engine: Engine, live: Live): void {
       }, NOTE_AFTER_MS).unref();
     },
     (error: Error) => {
-      live.startFailure = { name: "CannotStart", code: null, message: error.message, data: null };
+      live.startFailure = {
+        name: "CannotStart",
+        code: null,
+        message: `cannot start ${live.what}: ${error.message}`,
+        data: null,
+      };
     },
   );
 }

@@ -36,6 +36,8 @@ export interface Live {
   readonly token: string;
   readonly runKey: string;
   readonly isModule: boolean;
+  /** The program or module, for messages. */
+  readonly what: string;
   running: Running | null;
   link: Link | null;
   saidHello: boolean;
@@ -70,7 +72,7 @@ export interface Live {
 /** A live attempt at its beginning. */
 export function createLive(
   attempt: Pick<Attempt, "taskId" | "n" | "token" | "runKey" | "saidHello" | "result">,
-  task: Pick<Task, "kind" | "intent" | "frozen" | "checkpoint" | "journaled">,
+  task: Pick<Task, "kind" | "argv" | "module" | "intent" | "frozen" | "checkpoint" | "journaled">,
   now: number,
 ): Live {
   return {
@@ -79,6 +81,7 @@ export function createLive(
     token: attempt.token,
     runKey: attempt.runKey,
     isModule: task.kind === "module",
+    what: task.module?.path ?? task.argv?.[0] ?? "",
     running: null,
     link: null,
     saidHello: attempt.saidHello,

@@ -99,9 +99,6 @@ async function put(
   change: Partial<Change>,
 ): Promise<Task> {
   const { cause = "resume" } = options;
-  // In the same move, so that a daemon that dies does not forget it, nor does it twice.
-  const isOver = task.pause && (cause === "until" || cause === "lost");
-  const pause = isOver ? { pause: { ...task.pause, until: null } as Pause } : {};
   try {
     const resumed = await engine.store.apply({
       id: task.id,
@@ -112,7 +109,7 @@ async function put(
       actor: options.actor,
       ...(startsAnew(options) ? { data: { from: options.from ?? 0 } } : {}),
       ...change,
-      set: { error: null, ...pause, ...change.set },
+      set: { error: null, ...change.set },
     });
     engine.kick();
     return resumed;
@@ -185,6 +182,7 @@ export async function resumeByItself(
       ...(corrupt ? { cause: "corrupt" as const } : {}),
     };
     const told = { name: error.name, code: error.code, message: error.message, data: error.data };
-    await engine.store.update(id, { pause, error: told }, { states: ["suspended"] }).catch(() => {});
+    const event = { cause: corrupt ? "corrupt" : "cannot-resume", actor: "daemon", at: engine.clock.now() };
+    await engine.store.update(id, { pause, error: told }, { states: ["suspended"], event }).catch(() => {});
   }
 }

@@ -1,4 +1,4 @@
-import { AgentctlError } from "../../core/errors.ts";
+import { AgentctlError, codeOf } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import {
   acknowledge,
@@ -129,7 +129,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       const { error, value = null } = params;
       const failure = error && {
         name: error.name,
-        code: null,
+        code: codeOf(error.name),
         message: error.message,
         data: error.data ?? null,
       };

@@ -1,3 +1,4 @@
+import { AgentctlError } from "../../core/errors.ts";
 import { openStates } from "../../core/machine.ts";
 import type { Params, Result } from "../../protocol/methods.ts";
 import type { Connection } from "../connection.ts";
@@ -6,6 +7,9 @@ import type { Daemon } from "./context.ts";
 
 /** Events read from the store at a time. */
 const PAGE = 500;
+
+/** Each costs a look at the store for every event. */
+const MOST_SUBSCRIPTIONS = 32;
 
 /**
  * Sends events as notifications, read from the store by their number as fast as the peer takes them: nothing is
@@ -17,6 +21,11 @@ export async function subscribe(
   connection: Connection,
 ): Promise<Result<"tasks/subscribe">> {
   const { engine } = daemon;
+  if (connection.subscriptions >= MOST_SUBSCRIPTIONS) {
+    const reason = `a connection may have ${MOST_SUBSCRIPTIONS} subscriptions`;
+    throw new AgentctlError("UnsupportedOperation", { reason });
+  }
+  connection.subscriptions++;
   const task = params.id === undefined ? undefined : (await engine.require(params.id)).id;
   const seq = await engine.store.lastEvent();
   const around = await surroundings(engine);

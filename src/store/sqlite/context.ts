@@ -46,7 +46,7 @@ export class Context {
   /** The task; throws `TaskNotFound`. */
   task(id: number): Task {
     const row = this.row("select * from tasks where id = ?", id);
-    if (!row) throw new AgentctlError("TaskNotFound", { id });
+    if (!row) throw new AgentctlError("TaskNotFound", { id, state: null });
     return toTask(row);
   }
 

@@ -21,7 +21,7 @@ export function find(ctx: Context, ref: string | number): Task | undefined {
   }
   const open = ctx.rows("select * from tasks where name = ? and ended_at is null order by id", ref);
   if (open.length > 1) {
-    throw new AgentctlError("AmbiguousName", { ref, candidates: open.map((row) => row.id) });
+    throw new AgentctlError("AmbiguousName", { id: ref, state: null, candidates: open.map((row) => row.id) });
   }
   return (
     one(open[0]) ??
@@ -33,8 +33,19 @@ function one(row: Row | undefined): Task | undefined {
   return row && toTask(row);
 }
 
-/** Tasks by id, oldest first. */
+/** Tasks by id, oldest first. Throws `QueueNotFound` for a queue that neither exists nor ever had a task that is kept. */
 export function list(ctx: Context, query: ListQuery): Task[] {
+  const tasks = matching(ctx, query);
+  if (tasks.length === 0 && query.queue !== undefined) requireKnown(ctx, query.queue);
+  return tasks;
+}
+
+function requireKnown(ctx: Context, queue: string): void {
+  const sql = "select 1 from queues where name = ? union all select 1 from tasks where queue = ? limit 1";
+  if (!ctx.row(sql, queue, queue)) throw new AgentctlError("QueueNotFound", { queue });
+}
+
+function matching(ctx: Context, query: ListQuery): Task[] {
   const where = ["id > @after"];
   const params: Record<string, string | number> = { after: query.afterId ?? 0, limit: query.limit };
   if (query.states) where.push(`state in (${quoted(query.states)})`);

@@ -81,12 +81,13 @@ test("a module gets its input as JSON, also from a file", async () => {
   expect(await submitted("task.ts", "--input", "@in.json")).toMatchObject({ input: { from: "file" } });
 });
 
-test("a module is a file of that name, or a path to one that is not there", () => {
+test("a module is a file of that name, or what is named like one that is not there", () => {
   writeFileSync(join(cwd, "there.mjs"), "");
-  const operands = ["there.mjs", "missing.ts", "./missing.ts", "/x/y.mts", "make", "a.txt"];
+  const operands = ["there.mjs", "missing.ts", "missing.js", "./missing.js", "/x/y.mts", "make", "a.txt"];
   expect(operands.filter((operand) => isModule(operand, cwd))).toEqual([
     "there.mjs",
-    "./missing.ts",
+    "missing.ts",
+    "./missing.js",
     "/x/y.mts",
   ]);
 });
