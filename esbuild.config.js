@@ -49,7 +49,7 @@ const bundles = [
 
 const pathShim = `#!/bin/sh
 # What a task finds as \`agentctl\` on its PATH: this very installation, run by the Node that runs the daemon.
-exec "\${AGENTCTL_NODE:-node}" "\${0%/*}/../../bin/agentctl.js" "$@"
+exec "\${AGENTCTL_NODE:-node}" -- "\${0%/*}/../../bin/agentctl.js" "$@"
 `;
 
 /** Writes a file that a reader sees whole or not at all. */

@@ -28,7 +28,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/unit/**/*.test.ts", "test/boundaries.test.ts"] },
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts", "test/boundaries.test.ts"],
+          testTimeout: 20_000,
+        },
       },
       { extends: true, test: { name: "store", include: ["test/store/**/*.test.ts"], testTimeout: 15_000 } },
       {

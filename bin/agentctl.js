@@ -1,4 +1,7 @@
-#!/usr/bin/env node
+#!/bin/sh
+// 2>/dev/null; exec node -- "$0" "$@"
+// To Node the line above is a comment; to sh it starts Node with --, without which Node 20 takes an --env-file for its own
+// wherever it stands, also among the arguments of the program to run.
 // CommonJS by the package.json beside it: that starts faster than an ES module does.
 const { readFileSync, renameSync, writeFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");
