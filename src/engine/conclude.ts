@@ -34,6 +34,8 @@ export interface Conclusion {
   actor: string;
   outcome: AttemptOutcome;
   set: Patch;
+  /** Only while the question of this time is open. */
+  question?: number;
 }
 
 /** The signals by which a machine or a session that goes down ends processes. */
@@ -74,7 +76,8 @@ function completed(result: unknown): Conclusion {
 
 function left({ task }: End, { to, until }: Extract<Intent, { kind: "leave" }>): Conclusion {
   if (to === "ask" && task.question) {
-    return { transition: "ask", cause: "ask", actor: "task", outcome: "asked", set: {} };
+    const question = task.question.at;
+    return { transition: "ask", cause: "ask", actor: "task", outcome: "asked", set: {}, question };
   }
   // The answer came while the process was on its way out: straight back in line.
   const set: Patch = to === "sleep" ? { notBefore: until, delay: "time" } : {};

@@ -1,12 +1,16 @@
 import { asAgentctlError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import type { Ended } from "../runner/index.ts";
-import type { Change } from "../store/store.ts";
+import { type Change, IllegalMove } from "../store/store.ts";
 import { type Conclusion, canContinue, conclude, daemonPause } from "./conclude.ts";
 import type { Engine } from "./engine.ts";
+import { awaitLastSave } from "./last-save.ts";
 import { dropTimers, type Live } from "./live.ts";
 import { notPausable } from "./refusals.ts";
 import { whenWritable } from "./when-writable.ts";
+
+/** So often a task may move while its end is read. */
+const TRIES = 5;
 
 /** Concludes the attempt when its process ends. */
 export function watchEnd(engine: Engine, live: Live): void {
@@ -23,6 +27,7 @@ export async function finish(engine: Engine, live: Live, ended: Ended, unwatched
   const graceMs = sweepGrace(engine, live);
   dropTimers(live);
   engine.fault("finish:before-sweep");
+  await awaitLastSave(engine, live);
   await sweep(engine, live, graceMs);
   engine.fault("finish:before-commit");
   try {
@@ -66,7 +71,18 @@ async function sweep(engine: Engine, live: Live, graceMs: number): Promise<void>
   }
 }
 
+/** An answer, or the pause that froze it, may move the task between the look at it and the write. */
 async function commit(engine: Engine, live: Live, ended: Ended, unwatched: boolean): Promise<Task> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await commitOnce(engine, live, ended, unwatched);
+    } catch (error) {
+      if (!(error instanceof IllegalMove) || tries === TRIES) throw error;
+    }
+  }
+}
+
+async function commitOnce(engine: Engine, live: Live, ended: Ended, unwatched: boolean): Promise<Task> {
   return await whenWritable(async () => {
     const task = await engine.require(live.taskId);
     const end = {
@@ -83,7 +99,7 @@ async function commit(engine: Engine, live: Live, ended: Ended, unwatched: boole
 }
 
 function changeOf(engine: Engine, live: Live, ended: Ended, conclusion: Conclusion): Change {
-  const { transition, cause, actor, set, outcome } = conclusion;
+  const { transition, cause, actor, set, outcome, question } = conclusion;
   const { exitCode, signal, endedAt } = live.isDone ? { ...ended, exitCode: null, signal: null } : ended;
   return {
     id: live.taskId,
@@ -93,6 +109,7 @@ function changeOf(engine: Engine, live: Live, ended: Ended, conclusion: Conclusi
     cause,
     actor,
     set,
+    ...(question === undefined ? {} : { question }),
     end: {
       outcome,
       exitCode,

@@ -87,6 +87,8 @@ export interface Change {
   transition: Exclude<Transition, "run">;
   /** The attempt that the move is about: it must still be the newest. */
   attempt?: number;
+  /** Refused as an illegal move unless the question that was put at this time is still open. */
+  question?: number;
   at: number;
   cause: string;
   actor: string;

@@ -81,7 +81,8 @@ function moveOne(ctx: Context, change: Change): Task {
     throw new AgentctlError("StaleAttempt", { id: before.id, state: before.state, attempt: change.attempt });
   }
   const to = next(before.state, change.transition);
-  if (to === undefined) throw new IllegalMove(before, change.transition);
+  const isAnswered = change.question !== undefined && change.question !== before.question?.at;
+  if (to === undefined || isAnswered) throw new IllegalMove(before, change.transition);
   if (change.continueFrom !== undefined) forgetAfter(ctx, before.id, change.continueFrom);
   const current = change.continueFrom === undefined ? before : ctx.task(change.id);
   const moved = settle({ ...current, state: to }, before, change);

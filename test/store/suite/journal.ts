@@ -213,6 +213,19 @@ export function journal(it: StoreTest): void {
       expect(await world.moves(id)).toEqual([">submitted", "submitted>working"]);
     });
 
+    it("that is answered while the task leaves for it is not waited for", async ({ world }) => {
+      const { id, token } = await world.working();
+      const question = world.question("Publish?");
+      await world.store.openQuestion(token, question);
+      const leaving = { id, transition: "ask", cause: "ask", actor: "task", question: question.at } as const;
+      const [, left] = await Promise.allSettled([
+        answer(world, id),
+        world.store.apply({ ...leaving, at: world.now++ }),
+      ]);
+      expect(left).toMatchObject({ status: "rejected", reason: { name: "IllegalMove" } });
+      expect((await world.get(id)).state).toBe("working");
+    });
+
     it("that is answered while the task is paused keeps it paused", async ({ world }) => {
       const { id, token } = await world.working();
       await world.store.openQuestion(token, world.question("Publish?"));
