@@ -31,7 +31,7 @@ async function survive(
     await Promise.all([scenario.play(world), meddle(world)]);
     await world.check();
   } catch (error) {
-    if (existsSync(home.dir)) process.stderr.write(`${faults}\n${world.log().slice(-4000)}\n`);
+    if (existsSync(home.dir)) process.stderr.write(`${faults} ${error}\n${world.log().slice(-4000)}\n`);
     throw error;
   } finally {
     world.close();

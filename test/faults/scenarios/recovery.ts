@@ -53,7 +53,7 @@ export const recoveryScenarios: Record<string, Scenario> = {
     points: ["recover:before-start", "start:before-spawn", "start:after-launch", ...around("note-attempt")],
     first: ["start:before-launch"],
     async play(world) {
-      const id = await world.submit(shellTask(world.home, "sleep 0.1; exit 4"));
+      const id = await world.submit(shellTask(world.home, "sleep 0.4; exit 4"));
       expect(await world.reach(id, "failed")).toMatchObject({ exitCode: 4, attempt: 1 });
       expect(world.count(id, "began")).toBe(1);
     },

@@ -23,7 +23,7 @@ export const workScenarios: Record<string, Scenario> = {
       "migrate:after-commit",
     ],
     async play(world) {
-      const id = await world.submit(shellTask(world.home, "sleep 0.1; exit 3"));
+      const id = await world.submit(shellTask(world.home, "sleep 0.4; exit 3"));
       const task = await world.reach(id, "failed");
       expect(task).toMatchObject({ exitCode: 3, attempt: 1 });
       expect(world.count(id, "began")).toBe(1);
