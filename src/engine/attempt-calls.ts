@@ -18,9 +18,10 @@ import { withdraw } from "./withdraw.ts";
 export type Place = StepKey & { call: number; alone: boolean };
 
 /** The live attempt of `token`, for a host that waits as soon as it has one; rejects with `StaleAttempt`. */
-export async function liveByToken(engine: Engine, token: string): Promise<Live> {
+export async function liveByToken(engine: Engine, token: string, isSave = false): Promise<Live> {
   const live = engine.tokens.get(token) ?? (await engine.hosts.assignmentOf(token));
-  if (live && !live.isEnding) return live;
+  // A checkpoint that its program has left on the way counts until the end is recorded.
+  if (live && (isSave || !live.isEnding)) return live;
   const attempt = await engine.store.attemptOf(token);
   const task = attempt && (await engine.store.get(attempt.taskId));
   throw new AgentctlError("StaleAttempt", {

@@ -9,7 +9,7 @@ import { withdraw } from "./withdraw.ts";
  * Between the word that the grace time is over, which aborts a module's signal, and the kill: a second, less what
  * the kill itself may take, so that a pause has returned within the grace time and a second.
  */
-const COURTESY_MS = 900;
+const COURTESY_MS = 800;
 
 /** Asks an attempt for its checkpoint: on the socket who said hello, by the pause signal any other program. */
 export async function ask(engine: Engine, live: Live, task: Task, intent: PauseIntent): Promise<void> {

@@ -24,9 +24,13 @@ type Attempt = Pick<Handlers<Connection>, Extract<keyof Handlers<Connection>, `a
 
 /** What a running task asks for: each call is authorised by the attempt's token. */
 export function attemptHandlers({ engine }: Daemon): Attempt {
-  const live = async (params: { token?: string | undefined }, connection: Connection): Promise<Live> => {
+  const live = async (
+    params: { token?: string | undefined },
+    connection: Connection,
+    isSave = false,
+  ): Promise<Live> => {
     const token = params.token ?? connection.token;
-    if (token !== null && token !== undefined) return await liveByToken(engine, token);
+    if (token !== null && token !== undefined) return await liveByToken(engine, token, isSave);
     throw new AgentctlError("InvalidParams", {
       field: "token",
       reason: "give AGENTCTL_TOKEN, or say attempt/hello first",
@@ -63,7 +67,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
     },
 
     "attempt/checkpoint": async (params, connection) => {
-      const mine = await live(params, connection);
+      const mine = await live(params, connection, true);
       const { label, base, nonce } = params;
       return {
         seq: await saveCheckpoint(engine, mine, { data: bytesOf(params), ...given({ label, base, nonce }) }),
