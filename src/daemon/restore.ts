@@ -128,7 +128,7 @@ async function endStrangers(
 function setAsideStrangeFiles(paths: Paths, attempts: KnownAttempt[]): void {
   const live = new Set(attempts.filter(({ isLive }) => isLive).map(({ runKey }) => runKey));
   for (const name of readdirSync(paths.run)) {
-    const key = /^(.+)\.(pid|exit|words)$/.exec(name)?.[1];
+    const key = /^(.+)\.(pid|exit|start)$/.exec(name)?.[1];
     if (key !== undefined && !live.has(key)) rmSync(join(paths.run, name), { force: true });
   }
   const known = new Set(attempts.map(({ task, n }) => `${task}/${n}.log`));

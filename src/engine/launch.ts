@@ -66,7 +66,7 @@ function takeOver(engine: Engine, live: Live, host: SpareHost): Running {
  * So long after its start a process is noted in the store, for which a short attempt has no use. Until then it is found
  * by its run files, as is what a daemon that dies meanwhile did not note.
  */
-const NOTE_AFTER_MS = 250;
+const NOTE_AFTER_MS = 50;
 
 function noteProcess(engine: Engine, live: Live): void {
   live.running?.started.then(

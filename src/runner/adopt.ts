@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import { createHandle } from "./handle.ts";
 import type { Supervision } from "./launch.ts";
 import type { Processes } from "./processes.ts";
-import { isGuardOf, type RunFiles, readBirth, readEnd, runFiles } from "./run-files.ts";
+import { isGuard, readBirth, readEnd, runFiles } from "./run-files.ts";
 import { isAlive } from "./scan.ts";
+import { delay } from "./signals.ts";
 import type { AdoptRecord, Ended, ProcessId, Running } from "./types.ts";
 import { watch } from "./watch.ts";
 
@@ -17,28 +19,47 @@ function identify(pid: number, processes: Processes): ProcessId | null {
   return { pid, startTime: stat.startTime, bootId: processes.bootId };
 }
 
-/** The program by what was written down of it, and the guard as its parent. */
-function findWritten(program: ProcessId, files: RunFiles, processes: Processes): Survivors | undefined {
-  if (!isAlive(processes, program)) return undefined;
-  const parent = processes.stat(program.pid)?.ppid ?? 0;
-  const hasGuard = isGuardOf(processes.argv(parent), files);
-  return { program, guard: hasGuard ? identify(parent, processes) : null };
+function guardOf(program: number, { processes, runDir }: Supervision): ProcessId | null {
+  const parent = processes.stat(program)?.ppid ?? 0;
+  return isGuard(processes.argv(parent), runDir) ? identify(parent, processes) : null;
 }
 
-/** Either of them by the marker, which both bear from their first moment. */
-function findMarked(token: string, files: RunFiles, processes: Processes): Survivors | undefined {
+/** The program by what was written down of it, and the guard as its parent. */
+function findWritten(program: ProcessId, supervision: Supervision): Survivors | undefined {
+  if (!isAlive(supervision.processes, program)) return undefined;
+  return { program, guard: guardOf(program.pid, supervision) };
+}
+
+/** The program by the marker, which it bears from its first moment. */
+function findMarked(token: string, supervision: Supervision): Survivors | undefined {
+  const { processes } = supervision;
   const bearers = [...processes.scan()].flatMap((stat) =>
     stat && stat.state !== "Z" && stat.pid !== process.pid && processes.bears(stat.pid, token) ? [stat] : [],
   );
-  if (bearers.length === 0) return undefined;
-  // A guard forks before its child becomes the program, so among those that look like it, it is the oldest.
   const oldestFirst = bearers.sort((a, b) => a.startTime - b.startTime || a.pid - b.pid);
-  const guard = oldestFirst.find(({ pid }) => isGuardOf(processes.argv(pid), files));
-  const program = oldestFirst.find(({ pid, ppid }) => (guard ? ppid === guard.pid : pid > 0));
-  return {
-    guard: guard ? identify(guard.pid, processes) : null,
-    program: program ? identify(program.pid, processes) : null,
+  const program = oldestFirst.find(({ pid }) => guardOf(pid, supervision)) ?? oldestFirst[0];
+  if (!program) return undefined;
+  return { guard: guardOf(program.pid, supervision), program: identify(program.pid, processes) };
+}
+
+/** So long a guard of an earlier runner may take, on a busy machine, from its key to the program's first file. */
+const TAKE_UP_MS = 5000;
+
+/**
+ * Waits while a guard of an earlier runner may be about to start something: one that has neither a program nor, as
+ * when its runner is gone, a reason to stay.
+ */
+async function guardsAtRest({ processes, runDir }: Supervision): Promise<void> {
+  const deadline = performance.now() + TAKE_UP_MS;
+  const isAbout = () => {
+    const all = [...processes.scan()].flatMap((stat) => (stat && stat.state !== "Z" ? [stat] : []));
+    const guards = new Set(
+      all.filter(({ pid }) => isGuard(processes.argv(pid), runDir)).map(({ pid }) => pid),
+    );
+    const busy = new Set(all.filter(({ pid }) => !guards.has(pid)).map(({ ppid }) => ppid));
+    return all.some(({ pid, ppid }) => guards.has(pid) && ppid !== process.pid && !busy.has(pid));
   };
+  while (isAbout() && performance.now() < deadline) await delay(5);
 }
 
 /** Finds what an earlier runner launched. See `Runner.adopt`. */
@@ -51,9 +72,10 @@ export async function adopt(
   const ended = readEnd(files);
   if (ended) return { ended };
 
+  // A key that was handed to a guard, of which nothing is seen yet.
+  if (existsSync(files.start) && !existsSync(files.pid)) await guardsAtRest(supervision);
   const written = readBirth(files, processes)?.program ?? record.program ?? undefined;
-  const survivors =
-    (written && findWritten(written, files, processes)) ?? findMarked(record.token, files, processes);
+  const survivors = (written && findWritten(written, supervision)) ?? findMarked(record.token, supervision);
   // Where the program is gone, what else bears the marker is a rest of its tree, and no program.
   const isLive = survivors && (survivors.guard || !written || isAlive(processes, written));
   if (isLive) {

@@ -5,7 +5,8 @@ export interface Handle {
   readonly running: Running;
   born(program: ProcessId): void;
   neverBorn(cause: Error): void;
-  guardGone(): void;
+  /** The guard that runs it now; null when it has none any more. */
+  guardIs(guard: ProcessId | null): void;
   /** The first call counts. */
   end(ended: Ended): void;
 }
@@ -52,8 +53,8 @@ export function createHandle(
       started.resolve(id);
     },
     neverBorn: (cause) => started.reject(cause),
-    guardGone() {
-      currentGuard = null;
+    guardIs(id) {
+      currentGuard = id;
     },
     end(how) {
       started.reject(new Error("the program ended before its process was known"));

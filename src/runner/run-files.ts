@@ -1,6 +1,6 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { constants } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { Processes } from "./processes.ts";
 import { parseStat } from "./processes-linux.ts";
 import type { Ended, ProcessId } from "./types.ts";
@@ -8,19 +8,19 @@ import type { Ended, ProcessId } from "./types.ts";
 /**
  * The files by which an attempt is found again: `<key>.pid`, written by the guard before it becomes the program, and
  * `<key>.exit`, written after the program's end. Both are one short line in one write, so a line without its newline
- * counts as not yet there. `<key>.words` is there for an attempt with variables that a shell would lose.
+ * counts as not yet there. `<key>.start`, written before a guard is told the key, is what the guard does to start it.
  */
 export interface RunFiles {
   pid: string;
   exit: string;
-  words: string;
+  start: string;
 }
 
 export function runFiles(runDir: string, key: string): RunFiles {
   return {
     pid: join(runDir, `${key}.pid`),
     exit: join(runDir, `${key}.exit`),
-    words: join(runDir, `${key}.words`),
+    start: join(runDir, `${key}.start`),
   };
 }
 
@@ -78,37 +78,10 @@ export function endedWith(exitCode: number, endedAt: number): Ended {
   return { exitCode, signal, endedAt, lost: false };
 }
 
-// What a shell changes or drops on its way through: names that are none of its own, and those that it sets itself.
-const shellNames = new Set(["IFS", "OPTIND", "PPID", "LINENO"]);
-const shellName = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-
-/**
- * Writes down the variables that would not survive the guard's shell, for `env` to set them; undefined, as nearly
- * always, when there are none. In a file, because arguments of a guard can be read by everyone.
- */
-export function writeWords(files: RunFiles, env: Record<string, string>): string | undefined {
-  const lost = Object.entries(env).filter(([name]) => shellNames.has(name) || !shellName.test(name));
-  if (lost.length === 0) return undefined;
-  const words = lost.map(([name, value]) => quoted(`${name}=${value}`)).join(" ");
-  writeFileSync(files.words, `set -- /usr/bin/env ${words} "$@"\n`, { mode: 0o600 });
-  return files.words;
-}
-
 /** The file of a guard's script begins so; by it `ps` shows what a guard is. */
 export const GUARD_NAME = "agentctl-guard";
 
-/** Whether this argv is that of the guard with these files. */
-export function isGuardOf(argv: string[], files: RunFiles): boolean {
-  const name = basename(files.pid);
-  const isGuard = argv.some((word) => basename(word).startsWith(GUARD_NAME));
-  return isGuard && argv.some((word) => basename(word) === name);
-}
-
-/** The key of the attempt whose guard has this argv; null for any other process. */
-export function guardedKey(argv: string[]): string | null {
-  const at = argv.findIndex((word) => basename(word).startsWith(GUARD_NAME));
-  const file = at < 0 ? undefined : argv[at + 1];
-  return file?.endsWith(".pid") ? basename(file, ".pid") : null;
+/** Whether this argv is that of a guard on this folder, or of a subshell of one that is about to become a program. */
+export function isGuard(argv: string[], runDir: string): boolean {
+  return argv.some((word) => word.startsWith(join(runDir, GUARD_NAME)));
 }

@@ -2,9 +2,10 @@ import { rmSync } from "node:fs";
 import { adopt } from "./adopt.ts";
 import { cannotStart } from "./cannot-start.ts";
 import { freezeTree, thawTree } from "./freeze.ts";
+import { Guards } from "./guards.ts";
 import { installGuard, launch, type Supervision } from "./launch.ts";
 import { createProcesses } from "./processes.ts";
-import { guardedKey, runFiles } from "./run-files.ts";
+import { isGuard as isGuardArgv, runFiles } from "./run-files.ts";
 import { isAlive, isGuard, scanTree } from "./scan.ts";
 import { deliverTo } from "./signals.ts";
 import { sweepTree, terminateTree } from "./terminate.ts";
@@ -26,7 +27,7 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
     clock,
     processes,
     umask: umask.toString(8).padStart(4, "0"),
-    guard: installGuard(runDir),
+    guards: new Guards(installGuard(runDir), runDir, processes),
   };
 
   return {
@@ -58,7 +59,9 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
         const stat = processes.stat(pid);
         if (!stat || stat.state === "Z" || pid === process.pid) return [];
         const argv = processes.argv(pid);
-        return [{ pid, token, ppid: stat.ppid, state: stat.state, argv, guards: guardedKey(argv) }];
+        const isProgram = isGuardArgv(processes.argv(stat.ppid), runDir);
+        const ppid = isProgram ? (processes.stat(stat.ppid)?.ppid ?? 0) : stat.ppid;
+        return [{ pid, token, ppid, state: stat.state, argv, isProgram }];
       }),
     forget(key) {
       for (const file of Object.values(runFiles(runDir, key))) rmSync(file, { force: true });

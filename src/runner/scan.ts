@@ -35,10 +35,8 @@ export function isGuard(stat: ProcessStat, roots: TreeRoots, processes: Processe
 
 /** Before the tree's first process nothing bore its marker, which spares reading most of the machine. */
 function oldest(roots: TreeRoots, processes: Processes): number {
-  const times = [roots.guard, roots.program].flatMap((id) =>
-    id && id.bootId === processes.bootId ? [id.startTime] : [],
-  );
-  return times.length === 0 ? 0 : Math.min(...times);
+  const first = roots.program ?? roots.guard;
+  return first?.bootId === processes.bootId ? first.startTime : 0;
 }
 
 /**

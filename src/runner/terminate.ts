@@ -87,13 +87,14 @@ async function kill(processes: Processes, roots: ScanRoots, known: Known): Promi
   }
 }
 
-/** A guard writes the status and ends; one that cannot is killed. */
-async function endGuard(processes: Processes, { guard }: ScanRoots): Promise<void> {
-  if (!guard) return;
+/** A guard writes the status; one that cannot is killed. */
+async function endGuard(processes: Processes, roots: ScanRoots): Promise<void> {
+  if (!roots.guard) return;
   const deadline = performance.now() + GUARD_MS;
-  deliverTo(processes, guard, "SIGCONT");
-  for (let round = 0; isAlive(processes, guard); round++) {
-    if (performance.now() > deadline) deliverTo(processes, guard, "SIGKILL");
+  deliverTo(processes, roots.guard, "SIGCONT");
+  // A guard that has told the status runs something else by now, and is none of these roots any more.
+  for (let round = 0; roots.guard && isAlive(processes, roots.guard); round++) {
+    if (performance.now() > deadline) deliverTo(processes, roots.guard, "SIGKILL");
     await nap(round);
   }
 }

@@ -37,13 +37,14 @@ export interface Ended {
 /** A process that bears the marker of some attempt. */
 export interface MarkedProcess {
   pid: number;
+  /** Its parent; of what was launched, that of its guard. */
   ppid: number;
   token: string;
   state: string;
   /** Its arguments, the program's name first. */
   argv: string[];
-  /** The key of the attempt whose guard it is; null for any other process. */
-  guards: string | null;
+  /** Its parent is a guard: it is what was launched, and not something that this started. */
+  isProgram: boolean;
 }
 
 /** What it takes to find a tree: the marker, and the processes at its root as far as they are known. */

@@ -21,7 +21,7 @@ export function watch(handle: Handle, { runDir, clock, processes }: Supervision)
       if (birth) handle.born(birth.program);
     }
     if (running.guard && isAlive(processes, running.guard)) return lookAgain();
-    handle.guardGone();
+    handle.guardIs(null);
     // The guard's last act was to write it, so it is there now or never.
     const left = readEnd(files);
     if (left) return handle.end(left);

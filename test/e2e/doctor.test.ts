@@ -1,5 +1,13 @@
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect } from "vitest";
@@ -217,25 +225,18 @@ it("finds an attempt without its process, one that runs twice, and a frozen one 
   const thawed = await home.run("sleep", "60");
   const thawedPid = await pidOf(home, thawed);
   await home.cli("pause", `${thawed}`);
-  const guard = processes(home.root).find(({ pid }) =>
-    processes(home.root).some((one) => one.pid === twicePid && one.ppid === pid),
-  );
+  const guardOf = (program: number) => processes(home.root).find(({ pid }) => pid === program)?.ppid ?? 0;
+  const [goneGuard, twiceGuard] = [guardOf(gonePid), guardOf(twicePid)];
   await home.killDaemon();
-  const environ = readFileSync(`/proc/${twicePid}/environ`, "utf8").split("\0").slice(0, -1);
-  const argv = readFileSync(`/proc/${guard?.pid}/cmdline`, "utf8").split("\0").slice(0, -1);
-  const env = Object.fromEntries(environ.map((line) => line.split(/=(.*)/s).slice(0, 2)));
-  const files = argv.map((word) =>
-    /\.(pid|exit)$/.test(word) ? join(home.work, word.split("/").at(-1) ?? "") : word,
-  );
-  spawn(files[0] as string, files.slice(1), { env, detached: true, stdio: "ignore" });
-  for (const { pid, ppid } of processes(home.root))
-    if (pid === gonePid || ppid === gonePid) signalTo(pid, "SIGKILL");
-  for (const { pid, command } of processes(home.root))
-    if (command.includes(`/${gone}.1.pid`)) signalTo(pid, "SIGKILL");
+  for (const pid of [goneGuard, gonePid]) signalTo(pid, "SIGKILL");
+  const [shell = "", script = ""] = readFileSync(`/proc/${twiceGuard}/cmdline`, "utf8").split("\0");
+  copyFileSync(join(home.dir, "run", `${twice}.1.start`), join(home.work, `${twice}.1.start`));
+  const again = spawn(shell, [script, home.work, "boot"], { stdio: ["pipe", "ignore", "ignore", "ignore"] });
+  again.stdin?.end(`${twice}.1\n`);
   signalTo(thawedPid, "SIGCONT");
   await until(() => processes(home.root).filter(({ command }) => command === "sleep 60").length === 3);
   const wrong = [
-    expect.stringMatching(`^attempt 1 of task ${twice} runs 2 times, under processes`),
+    expect.stringMatching(`^attempt 1 of task ${twice} runs 2 times, as processes`),
     `attempt 1 of task ${gone} is working and has no process`,
     `task ${thawed} is frozen, and process ${thawedPid} of it can run`,
   ];

@@ -6,12 +6,23 @@ export interface Bearer extends LiveProcess {
   token: string;
 }
 
-/** Every live process of the home that bears some attempt's token, guards among them. */
+/** Every live process of the home that bears some attempt's token, and with it the guard whose child it is. */
 export function bearers(home: { root: string }): Bearer[] {
-  return processes(home.root).flatMap((found) => {
+  const all = processes(home.root);
+  const own = all.flatMap((found) => {
     const token = tokenOf(found);
     return token === undefined ? [] : [{ ...found, token }];
   });
+  const guarding = all.filter(isGuard).flatMap((guard) => {
+    const program = own.find(({ ppid }) => ppid === guard.pid);
+    return program ? [{ ...guard, token: program.token }] : [];
+  });
+  return [...guarding, ...own];
+}
+
+/** Whether it is a guard, or the subshell in which one becomes a program. */
+export function isGuard({ command }: LiveProcess): boolean {
+  return command.includes("agentctl-guard");
 }
 
 /** Where there is no /proc, the harness shows the environment behind the command. */
@@ -25,8 +36,7 @@ function tokenOf({ pid, command }: LiveProcess): string | undefined {
   }
 }
 
-/** The guards among them; the subshell in which a guard becomes its program is not counted. */
+/** The guards among them. */
 export function guards(all: readonly Bearer[]): Bearer[] {
-  const named = all.filter(({ command }) => command.includes("agentctl-guard"));
-  return named.filter(({ ppid }) => !named.some(({ pid }) => pid === ppid));
+  return all.filter(isGuard);
 }

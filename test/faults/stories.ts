@@ -6,7 +6,7 @@ import { processes, signalTo } from "../harness/processes.ts";
 import { sqlite } from "../harness/sqlite.ts";
 import { until } from "../harness/until.ts";
 import { notesIn } from "./facts.ts";
-import { bearers } from "./processes-of-tasks.ts";
+import { bearers, isGuard } from "./processes-of-tasks.ts";
 
 /** Submits a task on the socket of a daemon that the next command starts; gives its id. */
 export async function submit(home: Home, task: object): Promise<number> {
@@ -52,14 +52,12 @@ export function open(home: Home, gate = "gate"): void {
 /** SIGKILL to the daemon and to every process of every task, guards first, so that nobody tells how it ended. */
 export async function killEverything(home: Home): Promise<void> {
   await home.killDaemon();
-  const all = () => bearers(home).sort((a, b) => Number(isGuard(b)) - Number(isGuard(a)));
+  const all = () => [...processes(home.root).filter(isGuard), ...bearers(home)];
   await until(() => {
     for (const { pid } of all()) signalTo(pid, "SIGKILL");
     return all().length === 0;
   });
 }
-
-const isGuard = ({ command }: { command: string }) => command.includes("agentctl-guard");
 
 /** The power fails, and the machine comes up again: nothing lives, and whatever names a process names another boot. */
 export async function reboot(home: Home): Promise<void> {

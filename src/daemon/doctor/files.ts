@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, lstatSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { isTerminal } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
@@ -33,14 +33,23 @@ export function checkRunFiles({ tools, attempts, processes }: Scene): Problem[] 
   const live = new Set([
     ...attempts.filter(({ isLive }) => isLive).map(({ runKey }) => runKey),
     // A host that waits for its task has none yet.
-    ...processes.map(({ guards }) => guards),
+    ...keysOf(processes, tools.paths.run),
   ]);
   const { run } = tools.paths;
   return namesIn(run).flatMap((name) => {
-    const key = /^(.+)\.(pid|exit|words|log)$/.exec(name)?.[1];
+    const key = /^(.+)\.(pid|exit|start|log)$/.exec(name)?.[1];
     if (key === undefined || live.has(key)) return [];
     return [removal("run files", `${name} is of an attempt that is over`, join(run, name))];
   });
+}
+
+/** The keys of the attempts, and of waiting hosts, whose program is one of these. */
+function keysOf(processes: Scene["processes"], run: string): string[] {
+  const pids = new Set(processes.map(({ pid }) => String(pid)));
+  return namesIn(run)
+    .filter((name) => name.endsWith(".pid"))
+    .filter((name) => pids.has(readFileSync(join(run, name), "latin1").trim().split(" ")[1] ?? ""))
+    .map((name) => name.slice(0, -".pid".length));
 }
 
 /** Folders of tasks that are not in the store. */

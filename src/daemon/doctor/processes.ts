@@ -57,18 +57,16 @@ function withoutProcess({ task, n, isFrozen }: KnownAttempt): Problem {
   return { check: "processes", task, what, mend: BY_RECOVERY, repair: () => {} };
 }
 
-/** One attempt has one guard; a second one means that the program runs twice. */
-function duplicated({ task, n, runKey, pid }: KnownAttempt, all: Process[]): Problem[] {
-  const guards = all.filter((one) => one.guards === runKey);
-  const outer = guards.filter(({ ppid }) => !guards.some((other) => other.pid === ppid));
-  if (outer.length < 2) return [];
-  const isOwn = (guard: Process) => below(guard, all).some((one) => one.pid === pid);
-  const extra = outer.filter((guard) => !isOwn(guard));
+/** A guard starts one program for an attempt; a second one means that it runs twice. */
+function duplicated({ task, n, pid }: KnownAttempt, all: Process[]): Problem[] {
+  const programs = all.filter(({ isProgram }) => isProgram);
+  if (programs.length < 2) return [];
+  const extra = programs.filter((program) => program.pid !== pid);
   const repair = ({ runner: _ }: Tools) => {
-    for (const one of extra.flatMap((guard) => [guard, ...below(guard, all)])) kill(one.pid);
+    for (const one of extra.flatMap((program) => [program, ...below(program, all)])) kill(one.pid);
   };
-  const what = `attempt ${n} of task ${task} runs ${outer.length} times, under ${named(outer)}`;
-  const isClear = extra.length === outer.length - 1;
+  const what = `attempt ${n} of task ${task} runs ${programs.length} times, as ${named(programs)}`;
+  const isClear = extra.length === programs.length - 1;
   const mend = isClear ? `--repair ends ${named(extra)}` : `agentctl cancel ${task}`;
   return [{ check: "processes", task, what, mend, repair: isClear ? repair : null }];
 }

@@ -63,10 +63,7 @@ test("wide characters take two columns", async () => {
 
 test("colours are laid on after a cell was fitted", async () => {
   const cell = { text: "a long text", paint: (text: string) => `\u001b[31m${text}\u001b[39m` };
-  expect(tableLines([{ title: "A", least: 3 }], [[cell]], 6)).toEqual([
-    "A",
-    "\u001b[31ma lon…\u001b[39m",
-  ]);
+  expect(tableLines([{ title: "A", least: 3 }], [[cell]], 6)).toEqual(["A", "\u001b[31ma lon…\u001b[39m"]);
 });
 
 test("a thousand rows are one table", async () => {

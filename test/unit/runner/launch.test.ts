@@ -125,7 +125,7 @@ describe("secrets", () => {
     const lines = processes(room.dir).map(({ command }) => command);
     expect(lines.length).toBeGreaterThan(1);
     expect(lines.filter((line) => line.includes(spec.token) || line.includes("hidden-value"))).toEqual([]);
-    const files = ["log", "pid", "words"].map((ending) => room.path(`${spec.key}.${ending}`));
+    const files = ["log", "pid", "start"].map((ending) => room.path(`${spec.key}.${ending}`));
     expect(files.map((file) => statSync(file).mode & 0o777)).toEqual([0o600, 0o600, 0o600]);
     await room.runner.terminate(running, { graceMs: 1000 });
     await running.ended;

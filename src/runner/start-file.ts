@@ -1,0 +1,39 @@
+import { writeFileSync } from "node:fs";
+import type { RunFiles } from "./run-files.ts";
+import type { LaunchSpec } from "./types.ts";
+
+/**
+ * What a shell changes or drops on its way through: names that are none of its own, those that it sets itself, and
+ * those that some shells do not let anyone set. `env` sets them.
+ */
+const NOT_BY_SHELL =
+  /^(?![A-Za-z_][A-Za-z0-9_]*$)|^(IFS|OPTIND|PPID|LINENO|UID|EUID|GROUPS|SHELLOPTS|BASH.*)$/;
+
+const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/**
+ * Writes what a guard's subshell does to become the program: its files, directory, umask, exactly its environment, and
+ * its words. In a file, because arguments of a guard can be read by everyone; `launch` deletes it when it was read.
+ */
+export function writeStartFile(files: RunFiles, spec: LaunchSpec, umask: string): void {
+  const { env, argv, cwd, logFile } = spec;
+  const entries = Object.entries(env);
+  const exported = entries.filter(([name]) => !NOT_BY_SHELL.test(name));
+  const others = entries.filter(([name]) => NOT_BY_SHELL.test(name));
+  const byEnv =
+    others.length === 0 ? [] : ["/usr/bin/env", ...others.map(([name, value]) => `${name}=${value}`)];
+  const lines = [
+    `exec </dev/null >>${quoted(logFile)} 2>&1`,
+    `cd ${quoted(cwd)} || exit 126`,
+    `umask ${umask}`,
+    // The shell has set and exported these two by itself.
+    "unset PWD OLDPWD",
+    ...exported.map(([name, value]) => `export ${name}=${quoted(value)}`),
+    `set -- ${[...byEnv, ...argv].map(quoted).join(" ")}`,
+    // Some shells take a leading dash for an option of exec, others take -- for the program.
+    'case $1 in -*) if (exec -- /bin/sh -c :) 2>/dev/null; then set -- -- "$@"; fi ;; esac',
+    // exec, so that no builtin of this shell is meant and the program has this pid.
+    'exec "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-',
+  ];
+  writeFileSync(files.start, `${lines.join("\n")}\n`, { mode: 0o600 });
+}
