@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
-import { LineSplitter } from "../protocol/framing.ts";
+import { isTooDeep, LineSplitter, MAX_DEPTH } from "../protocol/framing.ts";
 import type { Notification, NotificationParams } from "../protocol/methods.ts";
 
 /** So many bytes may wait for a peer that does not read; then nothing more of its requests is taken. */
@@ -8,6 +8,16 @@ const MOST_UNREAD_BYTES = 1024 * 1024;
 
 /** So many of one peer's requests are worked on at once; more wait in the kernel's buffers. */
 const MOST_REQUESTS = 4096;
+
+/** Requests with large answers, of which so many of one peer are worked on at once. */
+const LARGE: ReadonlySet<string> = new Set([
+  "tasks/list",
+  "tasks/get",
+  "tasks/subscribe",
+  "checkpoints/get",
+  "attempt/hello",
+]);
+const MOST_LARGE = 8;
 
 /** A request as it came: its form is checked, its method and params are not. */
 export interface Request {
@@ -23,11 +33,19 @@ export interface Request {
 export class Connection {
   /** The token that `attempt/hello` gave; authorises every later call. */
   token: string | null = null;
+  /** How often the peer has subscribed. */
+  subscriptions = 0;
   /** Aborted when the peer is gone, or sends nothing more and waits only for its answers. */
   readonly signal: AbortSignal;
   readonly #socket: Socket;
   readonly #serve: (request: Request, connection: Connection) => Promise<unknown>;
+  readonly #splitter = new LineSplitter();
+  /** Lines that came while as much as may be was under way; the socket is not read meanwhile. */
+  #waiting: string[] = [];
   #running = 0;
+  #large = 0;
+  /** It sent what cannot be read: nothing more of it is. */
+  #isOver = false;
   /** The peer sends nothing more, as `nc` says at the end of its input: it is answered, then the connection is ended. */
   #heardAll = false;
   #drained: (() => void)[] = [];
@@ -37,13 +55,13 @@ export class Connection {
     this.#serve = serve;
     const gone = new AbortController();
     this.signal = gone.signal;
-    const splitter = new LineSplitter();
     socket.on("data", (chunk: Buffer) => {
       try {
-        for (const line of splitter.push(chunk)) this.#take(line);
+        this.#waiting.push(...this.#splitter.push(chunk));
       } catch (error) {
-        this.#endWith(new AgentctlError("ParseError", { reason: (error as Error).message }));
+        this.#endWith((error as Error).message);
       }
+      this.#takeOn();
     });
     socket.on("end", () => {
       this.#heardAll = true;
@@ -73,13 +91,31 @@ export class Connection {
     this.#socket.destroySoon();
   }
 
+  /** Bytes of a line whose end has not come. */
+  get waitingBytes(): number {
+    return this.#splitter.waitingBytes;
+  }
+
+  /** Ends a connection that takes more than its part of the daemon's memory. */
+  refuse(reason: string): void {
+    this.#endWith(reason);
+  }
+
+  #takeOn(): void {
+    const lines = this.#waiting;
+    let taken = 0;
+    while (taken < lines.length && !this.#isBusy() && !this.#isOver) this.#take(lines[taken++] as string);
+    lines.splice(0, taken);
+    if (lines.length > 0) this.#socket.pause();
+  }
+
   #take(line: string): void {
     if (line.trim() === "") return;
     let message: unknown;
     try {
-      message = JSON.parse(line);
+      message = parsed(line);
     } catch (error) {
-      this.#endWith(new AgentctlError("ParseError", { reason: (error as Error).message }));
+      this.#endWith((error as Error).message);
       return;
     }
     const request = requestOf(message);
@@ -91,7 +127,9 @@ export class Connection {
   }
 
   async #work(request: Request): Promise<void> {
+    const large = LARGE.has(request.method) ? 1 : 0;
     this.#running++;
+    this.#large += large;
     if (this.#isBusy()) this.#socket.pause();
     try {
       const result = await this.#serve(request, this);
@@ -101,20 +139,24 @@ export class Connection {
       if (request.id !== undefined) this.#send({ jsonrpc: "2.0", id: request.id, error: wire });
     } finally {
       this.#running--;
+      this.#large -= large;
       this.#relax();
       this.#endWhenAnswered();
     }
   }
 
   #endWhenAnswered(): void {
-    if (this.#heardAll && this.#running === 0) this.#socket.end();
+    if (this.#heardAll && this.#running === 0 && this.#waiting.length === 0) this.#socket.end();
   }
 
   #isBusy(): boolean {
+    if (this.#large >= MOST_LARGE) return true;
     return this.#running >= MOST_REQUESTS || this.#socket.writableLength >= MOST_UNREAD_BYTES;
   }
 
   #relax(): void {
+    if (this.#isBusy()) return;
+    this.#takeOn();
     if (this.#isBusy()) return;
     this.#socket.resume();
     for (const resume of this.#drained.splice(0)) resume();
@@ -126,12 +168,20 @@ export class Connection {
     if (this.#isBusy()) this.#socket.pause();
   }
 
-  #endWith(error: AgentctlError): void {
-    this.#send({ jsonrpc: "2.0", id: null, error: error.toWire() });
+  #endWith(reason: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#waiting = [];
+    this.#send({ jsonrpc: "2.0", id: null, error: new AgentctlError("ParseError", { reason }).toWire() });
     this.#socket.removeAllListeners("data");
     this.#socket.resume();
     this.#socket.destroySoon();
   }
+}
+
+function parsed(line: string): unknown {
+  if (isTooDeep(line)) throw new Error(`it is nested deeper than ${MAX_DEPTH}`);
+  return JSON.parse(line);
 }
 
 function requestOf(message: unknown): Request | AgentctlError {

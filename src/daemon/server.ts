@@ -15,6 +15,7 @@ export async function listen(
     const connection = new Connection(socket, serve);
     connections.add(connection);
     socket.once("close", () => connections.delete(connection));
+    socket.on("data", () => holdTo(connections, connection.waitingBytes));
   });
   rmSync(path, { force: true });
   await bind(server, path);
@@ -26,6 +27,23 @@ export async function listen(
       if (existsSync(path)) rmSync(path, { force: true });
     },
   };
+}
+
+/** So many bytes of unfinished lines are kept over all connections. */
+const MOST_WAITING_BYTES = 256 * 1024 * 1024;
+/** What a connection may keep without the others being looked at. */
+const LITTLE_BYTES = 1024 * 1024;
+
+/** Ends the connection that keeps the most where all together keep too much, so that those who keep little go on. */
+function holdTo(connections: ReadonlySet<Connection>, grownTo: number): void {
+  if (grownTo <= LITTLE_BYTES) return;
+  let total = 0;
+  let largest: Connection | undefined;
+  for (const connection of connections) {
+    total += connection.waitingBytes;
+    if (connection.waitingBytes > (largest?.waitingBytes ?? -1)) largest = connection;
+  }
+  if (total > MOST_WAITING_BYTES) largest?.refuse("too many bytes wait for the end of their lines");
 }
 
 async function bind(server: Server, path: string): Promise<void> {

@@ -9,6 +9,9 @@ export function isMethod(name: string): name is Method {
 
 /** The params of a request, held to the method table; throws `InvalidParams`, which names the field. */
 export function parseParams(method: Method, params: unknown): unknown {
+  if (Array.isArray(params)) {
+    throw new AgentctlError("InvalidParams", { field: "params", reason: "are given by name, in an object" });
+  }
   const parsed = v.safeParse(methods[method].params as v.GenericSchema, params, { abortEarly: true });
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
@@ -17,6 +20,11 @@ export function parseParams(method: Method, params: unknown): unknown {
   const field = v.getDotPath(issue) ?? "params";
   throw new AgentctlError("InvalidParams", {
     field,
-    reason: isUnknown ? "there is no such field" : issue.message,
+    reason: isUnknown ? "there is no such field" : shortened(issue.message),
   });
+}
+
+/** A message repeats what was received, which may be long. */
+function shortened(message: string): string {
+  return message.length > 500 ? `${message.slice(0, 500)}…` : message;
 }

@@ -19,6 +19,9 @@ export function fromJson(text: string | undefined): unknown {
   return text === undefined ? undefined : JSON.parse(text);
 }
 
+/** What a message may carry (see protocol/framing.ts), with room for what stands around the value. */
+const DEEPEST = 1000;
+
 type Above = Map<object, string>;
 
 function check(value: unknown, path: string, above: Above): void {
@@ -43,6 +46,7 @@ function check(value: unknown, path: string, above: Above): void {
 function checkObject(value: object, path: string, above: Above): void {
   const cycle = above.get(value);
   if (cycle) throw new TypeError(`${path} leads back to ${cycle}, which JSON cannot hold`);
+  if (above.size >= DEEPEST) throw new TypeError(`${path.slice(0, 200)}… is nested deeper than ${DEEPEST}`);
   above.set(value, path);
   if (hasToJson(value)) checkConverted(value, path, above);
   else if (Array.isArray(value)) checkArray(value, path, above);

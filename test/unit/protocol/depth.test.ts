@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { isTooDeep, LineSplitter, MAX_DEPTH } from "../../../src/protocol/framing.ts";
+
+const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+
+test("so many levels are taken, and one more is not", () => {
+  expect([isTooDeep(nested(MAX_DEPTH)), isTooDeep(nested(MAX_DEPTH + 1))]).toEqual([false, true]);
+  expect(isTooDeep('{"a":'.repeat(MAX_DEPTH + 1))).toBe(true);
+});
+
+test("brackets side by side and brackets in strings are no levels", () => {
+  expect(isTooDeep(`[${"[],".repeat(10_000)}0]`)).toBe(false);
+  expect(isTooDeep(JSON.stringify("[".repeat(10_000)))).toBe(false);
+  expect(isTooDeep(JSON.stringify({ quote: `"\\"${"[".repeat(10_000)}` }))).toBe(false);
+  expect(isTooDeep(`"\\\\"${nested(MAX_DEPTH + 1)}`)).toBe(true);
+  expect(isTooDeep(`"${"[".repeat(10_000)}`)).toBe(false);
+});
+
+test("it is linear, also in quotes and backslashes", () => {
+  const startedAt = performance.now();
+  for (const text of ['""', '"\\\\"', "[]", '"\\"']) isTooDeep(text.repeat(1_000_000));
+  expect(performance.now() - startedAt).toBeLessThan(2000);
+});
+
+test("a line that comes byte by byte takes at most twice its size", () => {
+  const splitter = new LineSplitter();
+  for (let n = 0; n < 100_000; n++) splitter.push(Buffer.from("x"));
+  expect(splitter.waitingBytes).toBeLessThanOrEqual(200_000);
+  expect(splitter.push(Buffer.from("\n"))[0]?.length).toBe(100_000);
+  expect(splitter.waitingBytes).toBe(0);
+});
