@@ -60,7 +60,9 @@ export async function refuse(engine: Engine, task: Task, { exitCode, ...error }:
   if (task.state === "submitted") {
     await engine.store.apply({ ...common, transition: "refuse", set: { error, exitCode } });
   } else {
-    await engine.store.apply({ ...common, transition: "unresume", set: { error } });
+    // Whoever planned its resume has had it: it would only be refused again, at once and for ever.
+    const pause = task.pause && { ...task.pause, until: null };
+    await engine.store.apply({ ...common, transition: "unresume", set: { error, pause } });
   }
   engine.log.warn({ task: task.id, error: error.message }, "a task cannot be started");
 }

@@ -1,5 +1,5 @@
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
-import type { Pause, Task } from "../core/task.ts";
+import type { Task } from "../core/task.ts";
 import type { Change } from "../store/store.ts";
 import { canContinue } from "./conclude.ts";
 import type { Engine } from "./engine.ts";

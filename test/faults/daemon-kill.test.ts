@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { type Home, isAlive, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
@@ -194,5 +194,25 @@ describe("after five deaths of the daemon", () => {
     expect(await home.reaches(frozen, "failed")).toMatchObject({ exitCode: 3, attempt: 1 });
     await home.rpc("tasks/resume", { id: saved });
     await home.reaches(saved, "completed");
+  });
+});
+
+describe("a pause that ends by itself", () => {
+  it("is over when the task cannot be started any more", async ({ home }) => {
+    const program = home.script("trap 'exit 75' TERM; while :; do sleep 0.05; done");
+    const id = await submit(home, { argv: [program], pauseMode: "checkpoint" });
+    await atWork(home, id);
+    const ends = new Date(Date.now() + 500).toISOString();
+    await home.rpc("tasks/pause", { id, until: ends, graceMs: 5_000 });
+    rmSync(program);
+    const refused = await until(async () => {
+      const task = await home.task(id);
+      return task.state === "suspended" && task.error !== null && task;
+    });
+    expect(refused).toMatchObject({ error: { name: "CannotStart" }, pause: { until: null } });
+    const events = () => sqlite(home, "select count(*) as n from events")[0].n;
+    const before = events();
+    for (let round = 0; round < 3; round++) await home.cli("list");
+    expect(events()).toBe(before);
   });
 });
