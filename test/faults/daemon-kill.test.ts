@@ -216,3 +216,39 @@ describe("a pause that ends by itself", () => {
     expect(events()).toBe(before);
   });
 });
+
+describe("what was recorded when the daemon died is done by the next one, without being asked again:", () => {
+  const deaf = "trap '' TERM; while :; do sleep 0.05; done";
+
+  it("a cancel", async ({ home }) => {
+    const id = await submit(home, shellTask(home, deaf));
+    await noted(home, id, "began");
+    await home.rpc("tasks/cancel", { id, graceMs: 1_000, wait: false });
+    await home.killDaemon();
+    await wake(home);
+    await home.reaches(id, "canceled");
+    await check(home, { ids: [id] });
+  });
+
+  it("a pause by checkpoint", async ({ home }) => {
+    const id = await submit(home, { ...shellTask(home, deaf), pauseMode: "checkpoint" });
+    await noted(home, id, "began");
+    await home.rpc("tasks/pause", { id, graceMs: 1_000, wait: false });
+    await home.killDaemon();
+    await wake(home);
+    expect(await home.reaches(id, "suspended")).toMatchObject({
+      pause: { outcome: "forced", cause: "user" },
+    });
+    await check(home, { ids: [id] });
+  });
+
+  it("a time limit", async ({ home }) => {
+    home.env.AGENTCTL_FAULT = "intend:after-commit";
+    const id = await submit(home, { ...shellTask(home, "exec sleep 300"), timeoutMs: 300 });
+    await until(() => daemons(home).length === 0);
+    delete home.env.AGENTCTL_FAULT;
+    await wake(home);
+    expect(await home.reaches(id, "failed")).toMatchObject({ error: { name: "TimedOut" }, attempt: 1 });
+    await check(home, { ids: [id] });
+  });
+});

@@ -30,6 +30,13 @@ const PATIENCE_MS = 20_000;
 // biome-ignore lint/suspicious/noExplicitAny: a task as the wire carries it
 type Task = any;
 
+/** What a daemon says of itself until it closes its end, by its word or by its death. */
+async function wordOf(report: NodeJS.ReadableStream): Promise<string> {
+  let said = "";
+  for await (const chunk of report) said += chunk;
+  return said;
+}
+
 export interface WorldOptions {
   /** AGENTCTL_FAULT of the first daemon, the second, …; none for those after. */
   faults?: (string | undefined)[];
@@ -94,9 +101,11 @@ export class World {
     closeSync(log);
     this.#daemon = daemon;
     this.#wire = null;
-    const report = daemon.stdio[3] as NodeJS.ReadableStream;
-    let said = "";
-    for await (const chunk of report) said += chunk;
+    const late = sleep(PATIENCE_MS, "late" as const, { ref: false });
+    const said = await Promise.race([wordOf(daemon.stdio[3] as NodeJS.ReadableStream), late]);
+    if (said === "late") {
+      throw new Error(`daemon ${daemon.pid} says nothing for ${PATIENCE_MS} ms:\n${this.log().slice(-2000)}`);
+    }
     return said.includes('"ready":true');
   }
 
@@ -104,9 +113,9 @@ export class World {
   async kill(): Promise<void> {
     const daemon = this.#daemon;
     if (!daemon || !this.#isRunning()) return;
-    const gone = new Promise((resolve) => daemon.once("exit", resolve));
     daemon.kill("SIGKILL");
-    await gone;
+    const isGone = () => daemon.exitCode !== null || daemon.signalCode !== null;
+    await until(isGone, { everyMs: 2, message: `the end of daemon ${daemon.pid}` });
   }
 
   /** `daemon/stop`; the daemon is gone when this returns, whatever it died of. */
