@@ -91,6 +91,18 @@ async function release(engine: Engine, ids: number[]): Promise<void> {
   }
 }
 
+/**
+ * Deletes what no open task uses any more, or never came to use: after a submission that was refused or known already,
+ * and after a resume with another environment.
+ */
+export async function dropUnused(engine: Engine): Promise<void> {
+  try {
+    engine.environments.sweep(await engine.store.usedEnvironments());
+  } catch (error) {
+    engine.log.warn({ error: String(error) }, "an environment that nobody uses is kept for now");
+  }
+}
+
 function writeDurably(file: string, text: string): void {
   const draft = `${file}.${process.pid}.new`;
   try {

@@ -4,6 +4,7 @@ import { isTerminal, terminalStates } from "../core/machine.ts";
 import type { Task } from "../core/task.ts";
 import type { Seed } from "../store/store.ts";
 import type { Engine } from "./engine.ts";
+import { dropUnused } from "./environments.ts";
 import { moduleHash } from "./submit.ts";
 
 /** Submits a new task from an ended one; `from` starts it at that checkpoint of the old one. */
@@ -20,6 +21,7 @@ export async function rerun(
   }
   const checkpoint = options.from === undefined ? undefined : await checkpointOf(engine, old, options.from);
   const envHash = engine.environments.put(options.env ?? {});
+  let isMade = false;
   try {
     const { checkpoint: _, ...given } = old;
     const seed: Seed = {
@@ -35,10 +37,12 @@ export async function rerun(
       actor: options.actor,
     };
     const [created] = await engine.store.create([{ ...pick(seed), ...(checkpoint ? { checkpoint } : {}) }]);
+    isMade = true;
     engine.kick();
     return (created as { task: Task }).task;
   } finally {
     engine.environments.settle(envHash);
+    if (!isMade) await dropUnused(engine);
   }
 }
 

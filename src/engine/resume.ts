@@ -3,6 +3,7 @@ import type { Task } from "../core/task.ts";
 import type { Change } from "../store/store.ts";
 import { canContinue } from "./conclude.ts";
 import type { Engine } from "./engine.ts";
+import { dropUnused } from "./environments.ts";
 import { hasMoved, notResumable } from "./refusals.ts";
 import { moduleHash } from "./submit.ts";
 import { reportGone } from "./thaw.ts";
@@ -52,19 +53,10 @@ export async function resume(engine: Engine, ref: string | number, options: Resu
       set,
       ...(continueFrom === undefined ? {} : { continueFrom }),
     });
-    if (resumed.envHash !== task.envHash) await dropReplaced(engine);
     return { task: resumed, changed: true, notes };
   } finally {
     for (const hash of hashes) engine.environments.settle(hash);
-  }
-}
-
-/** The environment that another one has replaced goes, unless an open task still uses it. */
-async function dropReplaced(engine: Engine): Promise<void> {
-  try {
-    engine.environments.sweep(await engine.store.usedEnvironments());
-  } catch (error) {
-    engine.log.warn({ error: String(error) }, "a replaced environment is kept for now");
+    if (hashes.length > 0) await dropUnused(engine);
   }
 }
 

@@ -5,6 +5,7 @@ import { AgentctlError } from "../core/errors.ts";
 import type { OnLost, PauseMode, Task } from "../core/task.ts";
 import type { Seed } from "../store/store.ts";
 import type { Engine } from "./engine.ts";
+import { dropUnused } from "./environments.ts";
 
 /** A task to submit, as the socket's `tasks/create` describes it; times in ms since 1970. */
 export interface Submission {
@@ -41,6 +42,7 @@ export async function submit(
   actor: string,
 ): Promise<{ task: Task; created: boolean }[]> {
   const hashes: string[] = [];
+  let isAllNew = false;
   try {
     const seeds: Seed[] = [];
     // The tasks of a batch mostly share one environment object, which is then written and hashed once.
@@ -51,11 +53,13 @@ export async function submit(
       known.set(submission.env, envHash);
       seeds.push(await seedOf(engine, submission, envHash, actor));
     }
-    const created = await engine.store.create(seeds);
+    const made = await engine.store.create(seeds);
+    isAllNew = made.every(({ created }) => created);
     engine.kick();
-    return created;
+    return made;
   } finally {
     for (const hash of hashes) engine.environments.settle(hash);
+    if (!isAllNew) await dropUnused(engine);
   }
 }
 

@@ -15,8 +15,10 @@ function filesWith(home: Home, text: string, folder = home.dir): string[] {
     .filter((path) => readFileSync(path).includes(text));
 }
 
-const inEnv = (home: Home, files: string[]) =>
-  files.filter((file) => !file.startsWith(join(home.dir, "env/")));
+/** Where the environment of an open task, and what its attempt was started with, are not kept. */
+function elsewhere(home: Home, files: string[]): string[] {
+  return files.filter((file) => !["env/", "run/"].some((folder) => file.startsWith(join(home.dir, folder))));
+}
 
 it("keeps a captured environment out of every output, of the store, its backups and the logs", async ({
   home,
@@ -50,8 +52,9 @@ it("keeps a captured environment out of every output, of the store, its backups 
   }
   const { events } = await home.rpc("tasks/subscribe", { after: 0 }).then(() => home.json("show", `${id}`));
   expect(JSON.stringify(events)).not.toContain(SECRET);
-  expect(inEnv(home, filesWith(home, SECRET))).toEqual([]);
-  expect(filesWith(home, SECRET).map((file) => statSync(file).mode & 0o777)).toEqual([0o600]);
+  expect(elsewhere(home, filesWith(home, SECRET))).toEqual([]);
+  expect(filesWith(home, SECRET).map((file) => statSync(file).mode & 0o777)).toContain(0o600);
+  expect(filesWith(home, SECRET).filter((file) => (statSync(file).mode & 0o077) !== 0)).toEqual([]);
   open(home);
 });
 
@@ -63,9 +66,17 @@ it("takes it off the disk as soon as the last task that uses it has ended", asyn
   const last = await home.run("--hold", "true", { env });
   open(home);
   for (const id of ids) await home.reaches(id, "completed");
-  expect(filesWith(home, SECRET)).toHaveLength(1);
+  await until(() => filesWith(home, SECRET).length === 1, { message: "one file with the secret" });
   await home.cli("cancel", `${last}`);
   await until(() => filesWith(home, SECRET).length === 0, { message: "no file with the secret" });
+});
+
+it("keeps nothing of a submission that is refused, or known already by its key", async ({ home }) => {
+  const id = await home.run("--hold", "--key", "once", "true");
+  expect((await home.cli("run", "--queue", "nowhere", "true", { env })).code).toBe(3);
+  expect(await home.run("--key", "once", "true", { env })).toBe(id);
+  expect((await home.cli("rerun", `${id}`, { env })).code).toBe(4);
+  expect(filesWith(home, SECRET)).toEqual([]);
 });
 
 it("takes off what a refreshed environment replaced", async ({ home }) => {
@@ -96,8 +107,8 @@ it("shows a token in no argument, no log and no output", async ({ home }) => {
   expect(processes(home.root).filter(({ command }) => command.includes(token))).toEqual([]);
   const { stdout } = await home.cli("show", `${id}`, "--json");
   expect(stdout).not.toContain(token);
-  const files = filesWith(home, token).filter((file) => !/agentctl\.db(-wal)?$/.test(file));
-  expect(files).toEqual([]);
+  const files = elsewhere(home, filesWith(home, token));
+  expect(files.filter((file) => !/agentctl\.db(-wal)?$/.test(file))).toEqual([]);
 });
 
 it("hands nothing of the daemon's own environment to a task", async ({ home }) => {
