@@ -31,6 +31,7 @@ const LONGEST_WAIT_MS = 1000;
 export async function recover(engine: Engine): Promise<Found> {
   const found: Found = { adopted: 0, ended: 0, started: 0 };
   const ends: Promise<void>[] = [];
+  await engine.runner.releaseOrphans();
   const page = (afterId: number) =>
     engine.store.list({ states: ["working", "suspended", "resumed"], limit: 1000, afterId });
   for (let tasks = await page(0); tasks.length > 0; tasks = await page((tasks.at(-1) as Task).id)) {

@@ -4,6 +4,7 @@ import { cannotStart } from "./cannot-start.ts";
 import { freezeTree, thawTree } from "./freeze.ts";
 import { Guards } from "./guards.ts";
 import { installGuard, launch, type Supervision } from "./launch.ts";
+import { releaseOrphans } from "./orphans.ts";
 import { createProcesses } from "./processes.ts";
 import { isGuard as isGuardArgv, runFiles } from "./run-files.ts";
 import { isAlive, isGuard, scanTree } from "./scan.ts";
@@ -33,6 +34,7 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
   return {
     launch: (spec) => launch(spec, supervision),
     adopt: (record) => adopt(record, supervision),
+    releaseOrphans: () => releaseOrphans(processes, runDir),
     tree: (roots) =>
       scanTree(processes, roots, new Map()).members.map((member) => ({
         pid: member.pid,

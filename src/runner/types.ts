@@ -102,6 +102,8 @@ export interface Runner {
    * started and left no status; undefined, that nothing says that it ever was.
    */
   adopt(record: AdoptRecord): Promise<{ running: Running } | { ended: Ended } | undefined>;
+  /** Ends the guards of an earlier runner that were stopped with a program that is gone; to be called before `adopt`. */
+  releaseOrphans(): Promise<void>;
   /** The live processes, zombies not among them. */
   tree(roots: TreeRoots): ProcessInfo[];
   /**

@@ -148,6 +148,19 @@ describe("while no daemon is there", () => {
     await check(home, { ids: [id] });
   });
 
+  it("a frozen program that is killed leaves no guard behind", async ({ home }) => {
+    const id = await submit(home, shellTask(home, "exec sleep 300"));
+    const { pid } = await atWork(home, id);
+    await home.rpc("tasks/pause", { id, mode: "freeze" });
+    await home.killDaemon();
+    signalTo(pid, "SIGKILL");
+    await until(() => !isAlive(pid));
+    await wake(home);
+    await until(async () => (await home.task(id)).pause.cause === "lost");
+    await until(() => processes(home.root).length === 1, { message: "the daemon alone" });
+    await check(home, { ids: [id] });
+  });
+
   it("a program whose guard was killed too goes on, and is adopted", async ({ home }) => {
     const id = await submit(home, shellTask(home, "gate; exit 3"));
     const { pid } = await atWork(home, id);

@@ -1,0 +1,25 @@
+import { isStopped } from "./freeze.ts";
+import type { Processes, ProcessStat } from "./processes.ts";
+import { isGuard } from "./run-files.ts";
+import { delay, deliver } from "./signals.ts";
+
+/** So long a guard that goes on may take to write a status and end. */
+const END_MS = 1000;
+
+/** Guards that were stopped with a program that is gone: nobody else would let them go on. */
+function orphans(processes: Processes, runDir: string): ProcessStat[] {
+  const all = [...processes.scan()].flatMap((stat) => (stat && stat.state !== "Z" ? [stat] : []));
+  const parents = new Set(all.map(({ ppid }) => ppid));
+  return all.filter(
+    (stat) => isStopped(stat) && !parents.has(stat.pid) && isGuard(processes.argv(stat.pid), runDir),
+  );
+}
+
+/** Lets guards whose stopped program was killed write down its status and end. */
+export async function releaseOrphans(processes: Processes, runDir: string): Promise<void> {
+  const found = orphans(processes, runDir);
+  for (const { pid } of found) deliver(pid, "SIGCONT");
+  const deadline = performance.now() + END_MS;
+  const isThere = ({ pid, startTime }: ProcessStat) => processes.stat(pid)?.startTime === startTime;
+  while (found.some(isThere) && performance.now() < deadline) await delay(5);
+}
