@@ -6,6 +6,7 @@ import { type Conclusion, canContinue, conclude, daemonPause } from "./conclude.
 import type { Engine } from "./engine.ts";
 import { awaitLastSave } from "./last-save.ts";
 import { dropTimers, type Live } from "./live.ts";
+import { capEnded } from "./log-caps.ts";
 import { notPausable } from "./refusals.ts";
 import { whenWritable } from "./when-writable.ts";
 
@@ -37,6 +38,7 @@ export async function finish(engine: Engine, live: Live, ended: Ended, unwatched
     engine.runner.forget(live.runKey);
     engine.fault("finish:after-forget");
     live.link = null;
+    void capEnded(engine, live);
     settlePause(live, task);
     live.ended.resolve(task);
   } catch (error) {

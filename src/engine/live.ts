@@ -58,6 +58,8 @@ export interface Live {
   result: Attempt["result"];
   /** Why it could not be started, where its program never came up. */
   startFailure: Failure | null;
+  /** Its log is being shortened. */
+  trimming: Promise<void> | null;
   /** The process has ended; what follows from it is being committed. */
   isEnding: boolean;
   /** Ends the grace time of a pause or cancel early, or sets a new one. */
@@ -95,6 +97,7 @@ export function createLive(
     isDone: false,
     result: attempt.result,
     startFailure: null,
+    trimming: null,
     isEnding: false,
     grace: { timer: null, deadline: null },
     timeout: null,

@@ -1,10 +1,10 @@
-import { readdirSync, rmSync, statSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { terminalStates } from "../core/machine.ts";
 import type { Task } from "../core/task.ts";
-import { trimLog } from "../runner/index.ts";
 import type { Engine } from "./engine.ts";
-import { foldersOf, logFile } from "./environment.ts";
+import { foldersOf } from "./environment.ts";
+import { sizeOf } from "./log-caps.ts";
 
 /** Deletes an ended task with its files; the row goes first, so that no task is left that points to nothing. */
 export async function deleteTask(engine: Engine, id: number, actor: string): Promise<Task> {
@@ -44,39 +44,5 @@ async function removeOrphans(engine: Engine, known: ReadonlySet<string>): Promis
       if (known.has(name) || !/^\d+$/.test(name) || (await engine.store.get(Number(name)))) continue;
       rmSync(join(folder, name), { recursive: true, force: true });
     }
-  }
-}
-
-/** Bytes below a path; 0 where there is nothing. */
-function sizeOf(path: string): number {
-  try {
-    const stat = statSync(path);
-    if (!stat.isDirectory()) return stat.size;
-    return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
-  } catch {
-    return 0;
-  }
-}
-
-/** Keeps the logs of each task at work below their cap: earlier attempts go first, then the oldest bytes. */
-export async function capLogs(engine: Engine): Promise<void> {
-  const cap = engine.settings.logMaxBytes;
-  for (const live of engine.lives.values()) {
-    if (live.frozen || live.isEnding || !live.running) continue;
-    const { logs } = foldersOf(engine, live.taskId);
-    if (sizeOf(logs) <= cap) continue;
-    const own = logFile(engine, live.taskId, live.attempt);
-    for (const name of readdirSync(logs))
-      if (join(logs, name) !== own) rmSync(join(logs, name), { force: true });
-    const running = live.running;
-    await trimLog(
-      own,
-      cap,
-      async () => void (await engine.runner.freeze(running)),
-      // A pause that came meanwhile has stopped the tree for itself.
-      () => {
-        if (!live.frozen && live.intent?.kind !== "pause") engine.runner.thaw(running);
-      },
-    );
   }
 }
