@@ -210,6 +210,22 @@ describe("after five deaths of the daemon", () => {
   });
 });
 
+describe("when the daemon dies before a commit, and the task with it,", () => {
+  it("the step that was not kept was not acknowledged either", async ({ home }) => {
+    home.env.AGENTCTL_FAULT = "step:before-commit@2";
+    const id = await submit(home, moduleTask(home, [["step"], ["step"], ["step"]]));
+    await until(() => daemons(home).length === 0);
+    delete home.env.AGENTCTL_FAULT;
+    await noted(home, id, "ran", "step1");
+    for (const { pid } of bearers(home)) signalTo(pid, "SIGKILL");
+    await until(() => bearers(home).length === 0);
+    await wake(home);
+    await home.reaches(id, "completed");
+    expect([count(home, id, "ran", "step0"), count(home, id, "ran", "step1")]).toEqual([1, 2]);
+    await check(home, { ids: [id] });
+  });
+});
+
 describe("a pause that ends by itself", () => {
   it("is over when the task cannot be started any more", async ({ home }) => {
     const program = home.script("trap 'exit 75' TERM; while :; do sleep 0.05; done");

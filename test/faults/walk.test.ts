@@ -28,15 +28,26 @@ async function survive(
   const home = new Home();
   const world = new World(home, { faults, settings: scenario.settings ?? {} });
   try {
-    await Promise.all([scenario.play(world), meddle(world)]);
-    await world.check();
+    await inTime(Promise.all([scenario.play(world), meddle(world)]), "the scenario");
+    await inTime(world.check(), "the check");
   } catch (error) {
-    if (existsSync(home.dir)) process.stderr.write(`${faults} ${error}\n${world.log().slice(-4000)}\n`);
+    if (existsSync(home.dir))
+      process.stderr.write(`${faults} ${error}, at ${world.doing}\n${world.log().slice(-4000)}\n`);
     throw error;
   } finally {
     world.close();
     expect(await closeHome(home)).toEqual([]);
   }
+}
+
+/** Rejects with what hung before the test's own limit, which says nothing, is reached. */
+async function inTime(work: Promise<unknown>, what: string): Promise<void> {
+  const late = new AbortController();
+  const limit = sleep(40_000, undefined, { signal: late.signal }).then(() => {
+    throw new Error(`${what} hangs`);
+  });
+  limit.catch(() => undefined);
+  await Promise.race([work, limit]).finally(() => late.abort());
 }
 
 describe.concurrent("the daemon dies at", () => {

@@ -21,6 +21,11 @@ export function stepsFit({ tasks, events, steps, witness }: Facts): string[] {
       if (what === "acked" && era(attempt) === present && !row) {
         wrong.push(`task ${id}: step ${text} was acknowledged in attempt ${attempt} and is lost`);
       }
+      if (what === "acked" && row && era(attempt) === era(row.attempt) && attempt < row.attempt) {
+        wrong.push(
+          `task ${id}: step ${text}, acknowledged in ${attempt}, was kept in attempt ${row.attempt}`,
+        );
+      }
       if (what === "ran" && row && era(attempt) === era(row.attempt) && attempt > row.attempt) {
         wrong.push(`task ${id}: step ${text}, acknowledged in attempt ${row.attempt}, ran in ${attempt}`);
       }

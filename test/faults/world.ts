@@ -50,6 +50,8 @@ export class World {
   readonly deleted = new Set<number>();
   /** How many daemons were started. */
   daemons = 0;
+  /** The last request, for whoever wonders what hangs. */
+  doing = "nothing";
   readonly #faults: (string | undefined)[];
   #daemon: ChildProcess | null = null;
   #starting: Promise<void> | null = null;
@@ -142,6 +144,7 @@ export class World {
   async call(method: string, params: object = {}): Promise<any> {
     await this.up();
     const daemon = this.#daemon;
+    this.doing = `${method} to daemon ${daemon?.pid}`;
     try {
       this.#wire ??= await this.#dial();
       return await this.#wire.request(method, params, PATIENCE_MS);
