@@ -1,6 +1,8 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { asAgentctlError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import { answer } from "./answer.ts";
+import { afterJump, ClockWatch } from "./clock-watch.ts";
 import type { Engine } from "./engine.ts";
 import { pause } from "./pause.ts";
 import { plan } from "./plan.ts";
@@ -35,14 +37,19 @@ export class Scheduler {
   constructor(engine: Engine) {
     this.#engine = engine;
     engine.onKick(() => this.kick());
-    this.#frozen = setInterval(() => void this.#checkFrozen(), FROZEN_CHECK_MS);
+    const watch = new ClockWatch(engine.clock);
+    this.#frozen = setInterval(() => {
+      void this.#checkFrozen();
+      const by = watch.jump();
+      if (by !== 0) void this.#jumped(by);
+    }, FROZEN_CHECK_MS);
   }
 
   /** Looks soon; looks that are asked for meanwhile are one. */
   kick(): void {
     if (this.#isStopped) return;
     this.#again = true;
-    this.#running ??= this.#loop();
+    if (!this.#engine.isRecovering) this.#running ??= this.#loop();
   }
 
   stop(): void {
@@ -57,6 +64,8 @@ export class Scheduler {
         this.#again = false;
         const started = await tick(this.#engine);
         if (started > 0) this.#again = true;
+        // Whatever a look leads to, the rest of the daemon has its turn.
+        await turn();
       }
       await this.#arm();
     } catch (error) {
@@ -79,6 +88,15 @@ export class Scheduler {
   #wakeIn(ms: number): void {
     if (this.#timer) clearTimeout(this.#timer);
     if (!this.#isStopped) this.#timer = setTimeout(() => this.kick(), ms);
+  }
+
+  async #jumped(by: number): Promise<void> {
+    await afterJump(this.#engine, by).catch((error) => {
+      this.#engine.log.warn(
+        { error: String(error) },
+        "what follows from a jump of the clock could not be done",
+      );
+    });
   }
 
   async #checkFrozen(): Promise<void> {
@@ -152,6 +170,7 @@ async function pauseAsPlanned(engine: Engine, task: Task, plan: NonNullable<Task
   try {
     await pause(engine, task.id, graceMs === null ? options : { ...options, graceMs });
   } finally {
-    await engine.store.update(task.id, { pauseAt: null });
+    const { pauseAt } = await engine.require(task.id);
+    if (pauseAt?.at === plan.at) await engine.store.update(task.id, { pauseAt: null });
   }
 }
