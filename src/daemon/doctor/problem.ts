@@ -16,7 +16,7 @@ export const checks = [
   "folders",
   "modes",
 ] as const;
-export type Check = (typeof checks)[number];
+type Check = (typeof checks)[number];
 
 /** One thing that is not as it must be. */
 export interface Problem {
