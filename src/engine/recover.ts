@@ -32,8 +32,7 @@ export async function recover(engine: Engine): Promise<Found> {
   const found: Found = { adopted: 0, ended: 0, started: 0 };
   const ends: Promise<void>[] = [];
   await engine.runner.releaseOrphans();
-  const page = (afterId: number) =>
-    engine.store.list({ states: ["working", "suspended", "resumed"], limit: 1000, afterId });
+  const page = (afterId: number) => engine.store.unfinished(afterId, 100);
   for (let tasks = await page(0); tasks.length > 0; tasks = await page((tasks.at(-1) as Task).id)) {
     for (const task of tasks) {
       if (task.state === "working" || task.frozen) await recoverAttempt(engine, task, found, ends);

@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { terminalStates } from "../core/machine.ts";
 import type { Task } from "../core/task.ts";
+import type { EndedTask } from "../store/store.ts";
 import type { Engine } from "./engine.ts";
 import { foldersOf } from "./environment.ts";
 import { sizeOf } from "./log-caps.ts";
@@ -16,32 +16,45 @@ export async function deleteTask(engine: Engine, id: number, actor: string): Pro
   return task;
 }
 
+/** So many tasks are looked at before others have their turn. */
+const PAGE = 200;
+
 /** Deletes tasks that ended too long ago, then the oldest ended ones while all of them together take too much room. */
 export async function retain(engine: Engine): Promise<number> {
   const { retentionMs, retentionBytes } = engine.settings;
-  const ended = await engine.store.list({ states: terminalStates, limit: 1_000_000 });
-  ended.sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0));
   const cutoff = engine.clock.now() - retentionMs;
   let bytes = 0;
   let deleted = 0;
-  for (const task of ended) {
-    const { folder, logs } = foldersOf(engine, task.id);
-    bytes += sizeOf(folder) + sizeOf(logs);
-    if ((task.endedAt ?? 0) >= cutoff && bytes <= retentionBytes) continue;
-    await deleteTask(engine, task.id, "daemon");
-    deleted++;
+  let page = await engine.store.ended(null, PAGE);
+  while (page.length > 0 && !engine.isStopping) {
+    for (const { id, endedAt } of page) {
+      const { folder, logs } = foldersOf(engine, id);
+      bytes += sizeOf(folder) + sizeOf(logs);
+      if (endedAt >= cutoff && bytes <= retentionBytes) continue;
+      await deleteTask(engine, id, "daemon");
+      deleted++;
+    }
+    await others();
+    page = await engine.store.ended(page.at(-1) as EndedTask, PAGE);
   }
-  await removeOrphans(engine, new Set(ended.map(({ id }) => String(id))));
+  await removeOrphans(engine);
   engine.environments.sweep(await engine.store.usedEnvironments());
   return deleted;
 }
 
+/** Lets what waits be done before anything more. */
+function others(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Deletes the folders of tasks that were deleted by a daemon that died before it came to their files. */
-async function removeOrphans(engine: Engine, known: ReadonlySet<string>): Promise<void> {
+async function removeOrphans(engine: Engine): Promise<void> {
   const { logs, tasks } = engine.places;
   for (const folder of [logs, tasks]) {
-    for (const name of readdirSync(folder)) {
-      if (known.has(name) || !/^\d+$/.test(name) || (await engine.store.get(Number(name)))) continue;
+    for (const [at, name] of readdirSync(folder).entries()) {
+      if (at % PAGE === 0) await others();
+      if (engine.isStopping) return;
+      if (!/^\d+$/.test(name) || (await engine.store.has(Number(name)))) continue;
       rmSync(join(folder, name), { recursive: true, force: true });
     }
   }

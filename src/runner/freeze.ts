@@ -38,12 +38,16 @@ export async function freezeTree(
 
   const giveUp = (stuck: ProcessStat, why: string): never => {
     for (const [pid, startTime] of known) deliverTo(processes, { pid, startTime }, "SIGCONT");
+    if (roots.guard) deliverTo(processes, roots.guard, "SIGCONT");
     throw new Error(`process ${stuck.pid} (${stuck.command}) cannot be stopped: ${why}`);
   };
 
+  const strangers = new Set<number>();
   for (let pass = 0; ; pass++) {
     let refused: ProcessStat | undefined;
-    const { members, vanished } = scanTree(processes, roots, known, (member) => {
+    const { key, token, guard = null, program = null } = roots;
+    const seen = { key, token, guard, program, strangers };
+    const { members, vanished } = scanTree(processes, seen, known, (member) => {
       if (!isStopped(member) && deliver(member.pid, "SIGSTOP") === "forbidden") refused ??= member;
     });
     if (refused) giveUp(refused, "it may not be signalled");

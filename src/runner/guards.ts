@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import type { Processes } from "./processes.ts";
+import { deliverTo } from "./signals.ts";
 import type { ProcessId } from "./types.ts";
 
 /** What a guard tells of the attempt that it was given. */
@@ -105,6 +106,8 @@ export class Guards {
   }
 
   #rest(guard: Guard): void {
+    // Who froze the tree as its program ended has stopped the guard with it.
+    deliverTo(this.#processes, guard.id, "SIGCONT");
     guard.child.unref();
     guard.idle = setTimeout(() => this.#dismiss(guard), IDLE_MS).unref();
     this.#idle.push(guard);

@@ -86,11 +86,11 @@ export function createLinuxProcesses(): Processes {
 
   return {
     bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
-    *scan() {
+    *scan(except) {
       const names = readdirSync("/proc");
       for (let i = names.length - 1; i >= 0; i--) {
         const name = names[i] as string;
-        if (isPid(name)) yield statOf(name);
+        if (isPid(name) && !except?.has(Number(name))) yield statOf(name);
       }
     },
     stat: statOf,

@@ -15,7 +15,7 @@ export interface ProcessStat {
 export interface Processes {
   readonly bootId: string;
   /** Every process, newest pid first, each read when it is its turn; undefined for one that vanished before. */
-  scan(): Iterable<ProcessStat | undefined>;
+  scan(except?: ReadonlySet<number>): Iterable<ProcessStat | undefined>;
   stat(pid: number): ProcessStat | undefined;
   /** Whether the process was started with `AGENTCTL_TOKEN=token`; false where its environment may not be read. */
   bears(pid: number, token: string): boolean;

@@ -5,6 +5,11 @@ import type { ProcessId, TreeRoots } from "./types.ts";
 export type Known = Map<number, number>;
 
 export interface ScanRoots extends TreeRoots {
+  /**
+   * Filled with what is older than the tree, which the passes that follow do not read again. Only for passes that follow
+   * each other at once, because pids are used again.
+   */
+  strangers?: Set<number> | undefined;
   /** A process that is left out, with its children. */
   spare?: number | undefined;
 }
@@ -61,11 +66,12 @@ export function scanTree(
     if (taken.has(stat.pid)) return;
     taken.add(stat.pid);
     members.push(stat);
-    known.set(stat.pid, stat.startTime);
+    // A guard is of the tree while it is its guard, and of another one a moment later.
+    if (!isGuard(stat, roots, processes)) known.set(stat.pid, stat.startTime);
     onMember?.(stat);
   };
 
-  for (const stat of processes.scan()) {
+  for (const stat of processes.scan(roots.strangers)) {
     if (stat === undefined) vanished++;
     else if (stat.state !== "Z" && (roots.spare === undefined || stat.ppid !== roots.spare)) {
       const siblings = children.get(stat.ppid);
@@ -73,9 +79,8 @@ export function scanTree(
       else children.set(stat.ppid, [stat]);
       const isKnown = known.get(stat.pid) === stat.startTime;
       if (isKnown || isGuard(stat, roots, processes) || isRoot(stat, roots.program, processes)) take(stat);
-      else if (stat.startTime >= since && !taken.has(stat.pid) && processes.bears(stat.pid, roots.token)) {
-        take(stat);
-      }
+      else if (stat.startTime < since) roots.strangers?.add(stat.pid);
+      else if (!taken.has(stat.pid) && processes.bears(stat.pid, roots.token)) take(stat);
     }
   }
   // The array grows while it is walked.

@@ -168,6 +168,11 @@ export interface Store {
   find(ref: string | number): Promise<Task | undefined>;
   get(id: number): Promise<Task | undefined>;
   list(query: ListQuery): Promise<Task[]>;
+  /** Tasks after this id that a daemon which starts has to look at: those with a process, and those that a stop paused. */
+  unfinished(afterId: number, limit: number): Promise<Task[]>;
+  /** Ended tasks, those that ended last first, after the one given; only what it takes to find their files. */
+  ended(after: EndedTask | null, limit: number): Promise<EndedTask[]>;
+  has(id: number): Promise<boolean>;
   counts(): Promise<Record<State, number>>;
   lines(now: number, perQueue: number): Promise<Line[]>;
   /** Tasks whose time has come, and when the next one's comes. */
@@ -234,6 +239,12 @@ export interface Store {
   /** Environments that an open task still uses. */
   usedEnvironments(): Promise<Set<string>>;
   close(): void;
+}
+
+/** An ended task, as short as can be. */
+export interface EndedTask {
+  id: number;
+  endedAt: number;
 }
 
 export interface Artifact {

@@ -15,6 +15,8 @@ export interface Live {
  */
 export class Context {
   readonly db: Database.Database;
+  /** Events were written since they were last made known. */
+  hasNews = false;
   readonly #statements = new Map<string, Database.Statement>();
 
   constructor(db: Database.Database) {

@@ -4,6 +4,7 @@ import { toEvent } from "./rows.ts";
 
 /** Writes one row of `events`; its number is the next of all tasks. */
 export function append(ctx: Context, event: Omit<TaskEvent, "seq">): void {
+  ctx.hasNews = true;
   ctx.run(
     "insert into events (at, task_id, attempt, from_state, to_state, cause, actor, data) values (?, ?, ?, ?, ?, ?, ?, ?)",
     event.at,

@@ -27,12 +27,16 @@ export function storeError(error: unknown): unknown {
  */
 export class GroupCommit {
   #queue: Write[] = [];
+  readonly #begin: Database.Statement;
+  readonly #commit: Database.Statement;
   readonly #db: Database.Database;
   readonly #fault: Fault;
   readonly #committed: () => void;
 
   constructor(db: Database.Database, hooks: { fault: Fault; committed: () => void }) {
     this.#db = db;
+    this.#begin = db.prepare("begin immediate");
+    this.#commit = db.prepare("commit");
     this.#fault = hooks.fault;
     this.#committed = hooks.committed;
   }
@@ -52,10 +56,10 @@ export class GroupCommit {
     this.#queue = [];
     const settled: (() => void)[] = [];
     try {
-      this.#db.exec("begin immediate");
+      this.#begin.run();
       for (const write of batch) settled.push(this.#one(write, batch.length === 1));
       for (const write of batch) this.#fault(`${write.name}:before-commit`);
-      this.#db.exec("commit");
+      this.#commit.run();
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec("rollback");
       for (const write of batch) write.reject(storeError(error));

@@ -12,6 +12,9 @@ const released: readonly string[] = [initial];
 /** The newest schema that this program knows. */
 export const SCHEMA_VERSION = released.length;
 
+/** What SQLite keeps in memory of the file; the kernel keeps the rest. */
+const CACHE_KIB = 4096;
+
 /** A database smaller than this is checked page by page at every start; the check reads about 1 GB a second. */
 const CHECK_BELOW_BYTES = 64 * 1024 * 1024;
 
@@ -33,6 +36,7 @@ export function openDatabase(
     db.pragma("journal_mode = wal");
     db.pragma("synchronous = full");
     db.pragma("foreign_keys = on");
+    db.pragma(`cache_size = -${CACHE_KIB}`);
     db.pragma("busy_timeout = 2000");
     migrate(db, migrations, { backup, fault });
     return db;

@@ -1,7 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { type State, states, waitingStates } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
-import type { Artifact, Line, ListQuery } from "../store.ts";
+import type { Artifact, EndedTask, Line, ListQuery } from "../store.ts";
 import type { Context } from "./context.ts";
 import { type Row, toTask } from "./rows.ts";
 
@@ -71,6 +71,19 @@ function matching(ctx: Context, query: ListQuery): Task[] {
     union all select * from (select * from tasks where ended_at is not null and ${filter} order by ended_at desc, id desc limit @recent)
     order by id limit @limit`;
   return (ctx.sql(sql).all(params) as Row[]).map(toTask);
+}
+
+export function unfinished(ctx: Context, afterId: number, limit: number): Task[] {
+  const sql = `select * from tasks where id > ? and (state = 'working' or (state in ('suspended', 'resumed') and
+    (frozen = 1 or (state = 'suspended' and pause ->> '$.cause' = 'shutdown')))) order by id limit ?`;
+  return ctx.rows(sql, afterId, limit).map(toTask);
+}
+
+export function ended(ctx: Context, after: EndedTask | null, limit: number): EndedTask[] {
+  const sql = `select id, ended_at as endedAt from tasks
+    where ended_at is not null and (ended_at, id) < (?, ?) order by ended_at desc, id desc limit ?`;
+  const { endedAt, id } = after ?? { endedAt: Number.MAX_SAFE_INTEGER, id: 0 };
+  return ctx.rows(sql, endedAt, id, limit) as unknown as EndedTask[];
 }
 
 export function counts(ctx: Context): Record<State, number> {

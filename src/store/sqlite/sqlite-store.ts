@@ -6,6 +6,7 @@ import type { Attempt, Intent, Message, Question, Step, StepKey, TaskEvent } fro
 import type {
   Artifact,
   Change,
+  EndedTask,
   ListQuery,
   NewCheckpoint,
   Patch,
@@ -13,6 +14,7 @@ import type {
   Store,
   UpdateOptions,
 } from "../store.ts";
+import * as attempts from "./attempts.ts";
 import * as checkpoints from "./checkpoints.ts";
 import { Context } from "./context.ts";
 import * as events from "./events.ts";
@@ -21,7 +23,6 @@ import * as journal from "./journal.ts";
 import * as moves from "./moves.ts";
 import * as queues from "./queues.ts";
 import * as reading from "./reading.ts";
-import { toAttempt } from "./rows.ts";
 
 /** {@link Store} over one SQLite file. */
 export class SqliteStore implements Store {
@@ -75,6 +76,18 @@ export class SqliteStore implements Store {
     return this.#read(() => reading.list(this.#ctx, query));
   }
 
+  unfinished(afterId: number, limit: number) {
+    return this.#read(() => reading.unfinished(this.#ctx, afterId, limit));
+  }
+
+  ended(after: EndedTask | null, limit: number) {
+    return this.#read(() => reading.ended(this.#ctx, after, limit));
+  }
+
+  async has(id: number) {
+    return this.#read(() => this.#ctx.row("select 1 from tasks where id = ?", id) !== undefined);
+  }
+
   counts() {
     return this.#read(() => reading.counts(this.#ctx));
   }
@@ -88,33 +101,15 @@ export class SqliteStore implements Store {
   }
 
   attempts(id: number) {
-    return this.#read(() =>
-      this.#ctx.rows("select * from attempts where task_id = ? order by n", id).map(toAttempt),
-    );
+    return this.#read(() => attempts.ofTask(this.#ctx, id));
   }
 
   attemptOf(token: string) {
-    return this.#read(() => {
-      const row = this.#ctx.row("select * from attempts where token = ?", token);
-      return row && toAttempt(row);
-    });
+    return this.#read(() => attempts.byToken(this.#ctx, token));
   }
 
-  noteAttempt(id: number, n: number, facts: Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello">>) {
-    return this.#write("note-attempt", () => {
-      this.#ctx.run(
-        `update attempts set pid = coalesce(?, pid), pid_start = coalesce(?, pid_start), said_hello = max(said_hello, ?)
-         where task_id = ? and n = ?`,
-        facts.pid ?? null,
-        facts.pidStart ?? null,
-        facts.saidHello ? 1 : 0,
-        id,
-        n,
-      );
-      if (facts.pid === undefined) return;
-      const sql = "update tasks set pid = ? where id = ? and attempt = ? and state = 'working'";
-      this.#ctx.run(sql, facts.pid, id, n);
-    });
+  noteAttempt(id: number, n: number, facts: attempts.Facts) {
+    return this.#write("note-attempt", () => attempts.note(this.#ctx, id, n, facts));
   }
 
   saveResult(token: string, result: NonNullable<Attempt["result"]>) {
@@ -284,6 +279,8 @@ export class SqliteStore implements Store {
   }
 
   #publish(): void {
+    if (!this.#ctx.hasNews) return;
+    this.#ctx.hasNews = false;
     const written = events.after(this.#ctx, { after: this.#published, limit: -1 });
     if (written.length === 0) return;
     this.#published = written.at(-1)?.seq ?? this.#published;

@@ -87,7 +87,7 @@ describe("terminating", () => {
     const running = await room.ready(deaf);
     await until(() => room.commands().filter((command) => command === "sleep 60").length === 3);
     await room.runner.terminate(running, { graceMs: 50 });
-    expect(processes(room.dir)).toEqual([]);
+    expect(room.commands()).toEqual([]);
     expect(await running.ended).toMatchObject({ exitCode: 137, signal: "SIGKILL", lost: false });
   });
 

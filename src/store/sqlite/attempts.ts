@@ -1,0 +1,31 @@
+import type { Attempt } from "../../core/task.ts";
+import type { Context } from "./context.ts";
+import { toAttempt } from "./rows.ts";
+
+/** What is learned of an attempt after it began. */
+export type Facts = Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello">>;
+
+/** The attempts of a task, first to last. */
+export function ofTask(ctx: Context, id: number): Attempt[] {
+  return ctx.rows("select * from attempts where task_id = ? order by n", id).map(toAttempt);
+}
+
+export function byToken(ctx: Context, token: string): Attempt | undefined {
+  const row = ctx.row("select * from attempts where token = ?", token);
+  return row && toAttempt(row);
+}
+
+export function note(ctx: Context, id: number, n: number, facts: Facts): void {
+  ctx.run(
+    `update attempts set pid = coalesce(?, pid), pid_start = coalesce(?, pid_start), said_hello = max(said_hello, ?)
+     where task_id = ? and n = ?`,
+    facts.pid ?? null,
+    facts.pidStart ?? null,
+    facts.saidHello ? 1 : 0,
+    id,
+    n,
+  );
+  if (facts.pid === undefined) return;
+  const sql = "update tasks set pid = ? where id = ? and attempt = ? and state = 'working'";
+  ctx.run(sql, facts.pid, id, n);
+}
