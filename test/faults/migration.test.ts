@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { buildSync } from "esbuild";
@@ -64,4 +64,24 @@ describe("a migration that dies at", () => {
       copy.close();
     }
   });
+});
+
+/** Dies in the middle of the first write to a store, so that SQLite's journal is left to be rolled back. */
+const dies = `
+  const Database = require("better-sqlite3");
+  const db = new Database(process.argv[1]);
+  db.pragma("cache_size = 1");
+  db.exec("begin; create table t (x); ");
+  for (let i = 0; i < 100; i++) db.prepare("insert into t values (zeroblob(4000))").run();
+  process.kill(process.pid, "SIGKILL");
+`;
+
+it("a store that a daemon died in making is made by the next", async ({ home }) => {
+  mkdirSync(home.dir, { mode: 0o700 });
+  const file = join(home.dir, "agentctl.db");
+  const env = { ...home.env, NODE_PATH: join(repository, "node_modules") };
+  await runCommand(process.execPath, ["-e", dies, file], { env });
+  expect([existsSync(`${file}-journal`), statSync(file).size > 0]).toEqual([true, true]);
+  const { code, stderr } = await home.cli("run", "--wait", "true");
+  expect([code, stderr]).toEqual([0, expect.not.stringContaining("store")]);
 });

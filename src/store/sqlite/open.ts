@@ -57,25 +57,45 @@ function inspect(file: string, newest: number): void {
 
 function look(file: string, newest: number): void {
   guarded(file, () => {
-    const db = new Database(file, { readonly: true });
     try {
-      const version = db.pragma("user_version", { simple: true }) as number;
-      if (version > newest) {
-        throw refused(
-          file,
-          `${file} was written by a newer agentctl (schema ${version}, this one knows ${newest})`,
-        );
-      }
-      if (version === 0 && db.prepare("select 1 from sqlite_schema limit 1").get() !== undefined) {
-        throw refused(file, `${file} is no store of agentctl`);
-      }
-      if (statSync(file).size > CHECK_BELOW_BYTES) return;
-      const [first] = db.pragma("quick_check(1)") as { quick_check: string }[];
-      if (first?.quick_check !== "ok") throw refused(file, `${file} is corrupt (${first?.quick_check})`);
-    } finally {
-      db.close();
+      examine(file, newest);
+    } catch (error) {
+      if (!String((error as { code?: unknown }).code).startsWith("SQLITE_READONLY")) throw error;
+      rollBack(file);
+      examine(file, newest);
     }
   });
+}
+
+/** Undoes what a process that died had begun to write, as the first writer does anyway; a reader may not. */
+function rollBack(file: string): void {
+  const db = new Database(file);
+  try {
+    db.pragma("schema_version");
+  } finally {
+    db.close();
+  }
+}
+
+function examine(file: string, newest: number): void {
+  const db = new Database(file, { readonly: true });
+  try {
+    const version = db.pragma("user_version", { simple: true }) as number;
+    if (version > newest) {
+      throw refused(
+        file,
+        `${file} was written by a newer agentctl (schema ${version}, this one knows ${newest})`,
+      );
+    }
+    if (version === 0 && db.prepare("select 1 from sqlite_schema limit 1").get() !== undefined) {
+      throw refused(file, `${file} is no store of agentctl`);
+    }
+    if (statSync(file).size > CHECK_BELOW_BYTES) return;
+    const [first] = db.pragma("quick_check(1)") as { quick_check: string }[];
+    if (first?.quick_check !== "ok") throw refused(file, `${file} is corrupt (${first?.quick_check})`);
+  } finally {
+    db.close();
+  }
 }
 
 /** A new store is made only where there was none: never beside the backups and logs of one that is gone. */
