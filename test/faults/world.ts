@@ -108,7 +108,9 @@ export class World {
     if (said === "late") {
       throw new Error(`daemon ${daemon.pid} says nothing for ${PATIENCE_MS} ms:\n${this.log().slice(-2000)}`);
     }
-    return said.includes('"ready":true');
+    const isReady = said.includes('"ready":true');
+    if (!isReady) await until(() => !this.#isRunning(), { message: `the end of daemon ${daemon.pid}` });
+    return isReady;
   }
 
   /** SIGKILL; gone when this returns. */
