@@ -1,0 +1,53 @@
+/** A Postgres of its own for one measurement, as it is configured by default: what it acknowledges is on disk. */
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface Postgres {
+  url: string;
+  stop(): void;
+}
+
+/** Undefined where Postgres is not installed. AGENTCTL_BENCH_POSTGRES names one that runs already. */
+export function startPostgres(): Postgres | undefined {
+  const given = process.env.AGENTCTL_BENCH_POSTGRES;
+  if (given) return { url: given, stop: () => undefined };
+  const bin = binaries();
+  if (!bin) return undefined;
+  const folder = mkdtempSync(join(tmpdir(), "agentctl-bench-pg-"));
+  const run = (program: string, ...words: string[]) => {
+    // Postgres refuses to run as root.
+    const asOther =
+      process.getuid?.() === 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : [];
+    const [first = "", ...rest] = [...asOther, join(bin, program), ...words];
+    const { status, stderr } = spawnSync(first, rest, {
+      cwd: folder,
+      encoding: "utf8",
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    if (status !== 0) throw new Error(`${program} ended with ${status}: ${stderr}`);
+  };
+  if (process.getuid?.() === 0) spawnSync("chown", ["postgres", folder]);
+  chmodSync(folder, 0o700);
+  const data = join(folder, "data");
+  run("initdb", "-D", data, "-U", "bench", "-A", "trust");
+  const port = 20_000 + (process.pid % 20_000);
+  const options = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`;
+  run("pg_ctl", "-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start");
+  return {
+    url: `postgresql://bench@127.0.0.1:${port}/bench`,
+    stop: () => {
+      run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop");
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function binaries(): string | undefined {
+  const versions = "/usr/lib/postgresql";
+  const found = existsSync(versions)
+    ? readdirSync(versions).map((version) => join(versions, version, "bin"))
+    : [];
+  return [...found, "/usr/local/bin", "/usr/bin"].find((folder) => existsSync(join(folder, "initdb")));
+}

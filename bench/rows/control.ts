@@ -1,0 +1,98 @@
+/** Pause, resume and freeze from the call to the answer, against a Node that does nothing. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Peer } from "../../src/protocol/peer.ts";
+import { emptyNode, type Home, until, withHome } from "../home.ts";
+import { inPairs, timed } from "../pairs.ts";
+import type { Row } from "../row.ts";
+
+const against = "node -e 0";
+
+async function endless(home: Home, peer: Peer): Promise<number> {
+  const module = join(import.meta.dirname, "../tasks/endless.mjs");
+  const { task } = await peer.call("tasks/create", { module });
+  await began(home, peer, task.id);
+  return task.id;
+}
+
+/** When the present attempt of the module ran its first line, on the wall clock in ms. */
+async function began(home: Home, peer: Peer, id: number): Promise<number> {
+  const { attempt } = await until(peer, id, ["working"]);
+  for (;;) {
+    try {
+      const text = readFileSync(join(home.path, "tasks", String(id), "work", `began-${attempt}`), "utf8");
+      if (text !== "") return Number(text);
+    } catch {
+      // Not there yet.
+    }
+    await sleep(2);
+  }
+}
+
+const now = () => performance.timeOrigin + performance.now();
+
+/** Until a host waits again, as it does a moment after a start. */
+const HOST_READY_MS = 400;
+
+export const control: Row[] = [
+  {
+    name: "pause",
+    what: "cooperative pause between short steps, call to answer",
+    against,
+    target: { is: "at most", value: 0.5, unit: "×" },
+    measure: (effort) =>
+      withHome(async (home) => {
+        const peer = await home.connect();
+        const id = await endless(home, peer);
+        const ours = async () => {
+          await sleep(HOST_READY_MS);
+          const ms = await timed(() => peer.call("tasks/pause", { id, mode: "checkpoint" }));
+          await peer.call("tasks/resume", { id });
+          await began(home, peer, id);
+          return ms;
+        };
+        return await inPairs(effort.pairs(21), ours, () => timed(emptyNode));
+      }),
+  },
+  {
+    name: "resume",
+    what: "resume to working, the module's first line running",
+    against,
+    target: { is: "at most", value: 0.5, unit: "×" },
+    measure: (effort) =>
+      withHome(async (home) => {
+        const peer = await home.connect();
+        const id = await endless(home, peer);
+        const ours = async () => {
+          await peer.call("tasks/pause", { id, mode: "checkpoint" });
+          await sleep(HOST_READY_MS);
+          const start = now();
+          await peer.call("tasks/resume", { id });
+          return (await began(home, peer, id)) - start;
+        };
+        return await inPairs(effort.pairs(21), ours, () => timed(emptyNode));
+      }),
+  },
+  {
+    name: "freeze",
+    what: "freeze of a tree of five processes, call to answer",
+    against,
+    target: { is: "at most", value: 0.1, unit: "×" },
+    measure: (effort) =>
+      withHome(async (home) => {
+        const peer = await home.connect();
+        const tree = "for i in 1 2 3 4; do sleep 1000 & done; wait";
+        const { task } = await peer.call("tasks/create", { argv: ["sh", "-c", tree] });
+        await until(peer, task.id, ["working"]);
+        await sleep(200);
+        const ours = async () => {
+          const ms = await timed(() => peer.call("tasks/pause", { id: task.id, mode: "freeze" }));
+          await peer.call("tasks/resume", { id: task.id });
+          await until(peer, task.id, ["working"]);
+          return ms;
+        };
+        return await inPairs(effort.pairs(31), ours, () => timed(emptyNode));
+      }),
+  },
+];

@@ -1,0 +1,65 @@
+/** Durable steps of one and of four task modules, against rows committed one by one in one process. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { type Home, until, withHome } from "../home.ts";
+import { inPairs, timed } from "../pairs.ts";
+import type { Row } from "../row.ts";
+
+const STEPS = 1000;
+const VALUE = "x".repeat(1000);
+
+/** Milliseconds for each row that better-sqlite3 commits alone, in WAL with synchronous=FULL. */
+async function commitMs(folder: string, rows = STEPS): Promise<number> {
+  const file = join(folder, "floor.db");
+  const db = new Database(file);
+  db.pragma("journal_mode = wal");
+  db.pragma("synchronous = full");
+  db.exec("create table if not exists steps (id integer primary key, value text not null)");
+  const insert = db.prepare("insert into steps (value) values (?)");
+  insert.run(VALUE);
+  const ms = await timed(() => {
+    for (let i = 0; i < rows; i++) insert.run(VALUE);
+  });
+  db.close();
+  for (const end of ["", "-wal", "-shm"]) rmSync(file + end, { force: true });
+  return ms / rows;
+}
+
+/** Milliseconds for each step of so many tasks that run together, from the first step of all to the last. */
+export async function stepMs(home: Home, tasks: number, count = STEPS): Promise<number> {
+  const peer = await home.connect();
+  const module = join(import.meta.dirname, "../tasks/steps.mjs");
+  const made = await Promise.all(
+    Array.from({ length: tasks }, () => peer.call("tasks/create", { module, input: { count } })),
+  );
+  const ended = await Promise.all(made.map(({ task }) => until(peer, task.id, ["completed"])));
+  peer.close();
+  const times = ended.map(({ result }) => result as { beganAt: number; endedAt: number });
+  const span = Math.max(...times.map((t) => t.endedAt)) - Math.min(...times.map((t) => t.beganAt));
+  return span / (tasks * count);
+}
+
+function stepRow(tasks: number, target: number): Row {
+  return {
+    name: tasks === 1 ? "steps" : `steps-${tasks}`,
+    what: tasks === 1 ? "durable 1 KiB steps, one task" : `durable 1 KiB steps, ${tasks} tasks together`,
+    against: "one-row FULL commits of better-sqlite3",
+    target: { is: "at least", value: target, unit: "×" },
+    measure: (effort) =>
+      withHome(
+        async (home) => {
+          await stepMs(home, tasks, 50);
+          // A rate is the inverse of a time, so the times change places.
+          return await inPairs(
+            effort.pairs(11),
+            async () => 1 / (await stepMs(home, tasks)),
+            async () => 1 / (await commitMs(home.path, STEPS * tasks)),
+          );
+        },
+        { slots: 16 },
+      ),
+  };
+}
+
+export const steps: Row[] = [stepRow(1, 0.35), stepRow(4, 0.6)];
