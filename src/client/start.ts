@@ -27,6 +27,9 @@ const KEPT = [
 /** The daemon's program, beside the bundle that this file is in. */
 export const daemonFile: string = join(import.meta.dirname, "daemon.cjs");
 
+/** A daemon that adopts a hundred thousand tasks takes seconds; one that takes so long is stuck. */
+const LONGEST_START_MS = 60_000;
+
 /**
  * Starts a daemon and waits for its word: `ready`, or `busy` when another one holds the home. It is nobody's
  * descendant, in a session of its own, so that no terminal and no task takes it along when it ends. Throws the
@@ -44,7 +47,13 @@ export async function startDaemon(paths: Paths, env: Environment, hold: boolean)
       stdio: ["ignore", log, log, "pipe"],
     });
     const failed = new Promise<never>((_, reject) => child.once("error", reject));
-    return heard(await Promise.race([lineFrom(child.stdio[3] as Readable), failed]), paths);
+    const report = child.stdio[3] as Readable;
+    const timer = setTimeout(() => report.destroy(), LONGEST_START_MS);
+    try {
+      return heard(await Promise.race([lineFrom(report), failed]), paths);
+    } finally {
+      clearTimeout(timer);
+    }
   } finally {
     closeSync(log);
   }
@@ -66,9 +75,13 @@ function daemonEnvironment(paths: Paths, env: Environment): Record<string, strin
 
 async function lineFrom(stream: Readable): Promise<string> {
   let text = "";
-  for await (const chunk of stream.setEncoding("utf8")) {
-    text += chunk;
-    if (text.includes("\n")) break;
+  try {
+    for await (const chunk of stream.setEncoding("utf8")) {
+      text += chunk;
+      if (text.includes("\n")) break;
+    }
+  } catch {
+    // Given up: what there is of a report is all that will come.
   }
   return text;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, userInfo } from "node:os";
 import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import type { Fault } from "../core/faults.ts";
 import { systemClock } from "../core/time.ts";
 import {
@@ -65,6 +66,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   releaseEnvironments(engine);
   const scheduler = new Scheduler(engine);
   const found = await recover(engine);
+  engine.isRecovering = false;
   log.info(found, "recovered");
   let settle = () => {};
   const ended = new Promise<void>((resolve) => {
@@ -90,7 +92,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   async function halt({ keep, graceMs }: { keep: boolean; graceMs?: number }) {
     log.info({ keep }, "stopping");
     fault("stop:before-pause");
-    const paused = keep ? leave() : await shutdown(engine, graceMs === undefined ? {} : { graceMs });
+    const paused = keep ? await leave() : await shutdown(engine, graceMs === undefined ? {} : { graceMs });
     fault("stop:after-pause");
     scheduler.stop();
     await engine.hosts.stop();
@@ -106,9 +108,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     return paused;
   }
 
-  function leave() {
+  async function leave() {
     engine.isHolding = true;
     engine.isStopping = true;
+    // What is just being started is there for the next daemon to adopt.
+    while (engine.starting.size > 0) await turn();
     return { suspended: [], frozen: [] };
   }
 

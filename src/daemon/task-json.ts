@@ -68,6 +68,20 @@ export function taskJson(task: Task, around: Surroundings): TaskJson {
   };
 }
 
+/** So many bytes of results stand in one answer about many tasks; `show` has what is left out of it. */
+const RESULT_BYTES = 4 * 1024 * 1024;
+
+/** Many tasks in one line, which may not grow without bound: results beyond the first so many bytes are left out. */
+export function taskJsons(tasks: readonly Task[], around: Surroundings): TaskJson[] {
+  let left = RESULT_BYTES;
+  return tasks.map((task) => {
+    const json = taskJson(task, around);
+    if (task.result === null || task.result === undefined) return json;
+    left -= JSON.stringify(task.result).length;
+    return left >= 0 ? json : { ...json, result: null };
+  });
+}
+
 /** What an open task that has no slot waits for; null for one that waits for nothing but a person's resume. */
 function waitingOf(task: Task, { heldQueues }: Surroundings): TaskJson["waiting"] {
   const until = toIso(task.notBefore);

@@ -39,7 +39,7 @@ export interface Conclusion {
 }
 
 /** The signals by which a machine or a session that goes down ends processes. */
-const GOING_DOWN = ["SIGTERM", "SIGHUP", "SIGKILL"];
+export const GOING_DOWN: readonly string[] = ["SIGTERM", "SIGHUP", "SIGKILL"];
 
 /** `EX_TEMPFAIL` of sysexits.h: "try again later". */
 const EXIT_TEMPFAIL = 75;
@@ -133,7 +133,7 @@ function lost(end: End): Conclusion {
   const { task } = end;
   const losses = task.losses + 1;
   // A pause that was asked for and could not be finished is still what the user wants.
-  const byItself = end.intent?.kind === "pause" ? "suspend" : null;
+  const byItself = end.intent?.kind === "pause" && end.intent.cause === "user" ? "suspend" : null;
   const policy = byItself ?? task.onLost ?? (canContinue(task) ? "resume" : "suspend");
   const message = end.lost
     ? "the process is gone without a trace: the machine went down, or it was killed with its supervisor"

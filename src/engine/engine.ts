@@ -74,6 +74,10 @@ export class Engine {
   readonly starting = new Set<number>();
   /** No task is started any more (`daemon stop`), or not yet (`daemon start --hold`). */
   isHolding = false;
+  /** What an earlier daemon left is being looked at: nothing else is begun. */
+  isRecovering = true;
+  /** The session or the machine may be going down with the daemon: an end by a signal may be no end of its own. */
+  isGoingDown = false;
   /** The daemon is on its way out. */
   isStopping = false;
   #kick: () => void = () => {};
@@ -140,7 +144,8 @@ export class Engine {
         this.require(id).then(resolve, reject);
       };
       const look = (events: readonly TaskEvent[]) => {
-        if (events.some((event) => event.task === id && (isThere(event.to) || event.to === null))) stop();
+        const isOver = (state: State | null) => state === null || isTerminal(state) || isThere(state);
+        if (events.some((event) => event.task === id && isOver(event.to))) stop();
       };
       this.#waiters.add(look);
       signal.addEventListener("abort", stop);

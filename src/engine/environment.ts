@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Task } from "../core/task.ts";
 import type { Engine, Places } from "./engine.ts";
@@ -62,6 +62,8 @@ export function environmentOf(
 /** `K=V` lines as docker reads them: no quoting, `#` begins a comment line, a value goes to the end of its line. */
 export function parseEnvFile(file: string): Record<string, string> {
   const env: Record<string, string> = {};
+  // A pipe would keep the daemon waiting for whoever writes to it.
+  if (!statSync(file).isFile()) throw new Error(`${file} is no file`);
   for (const line of readFileSync(file, "utf8").split(/\r?\n/)) {
     const cut = line.indexOf("=");
     if (cut < 1 || line.trimStart().startsWith("#")) continue;

@@ -11,7 +11,7 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import type { Fault } from "../core/faults.ts";
 import { isTerminal } from "../core/machine.ts";
@@ -103,6 +103,16 @@ export async function dropUnused(engine: Engine): Promise<void> {
   }
 }
 
+/** The name of a file is durable when its folder is. */
+function syncFolder(folder: string): void {
+  const fd = openSync(folder, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 function writeDurably(file: string, text: string): void {
   const draft = `${file}.${process.pid}.new`;
   try {
@@ -114,6 +124,7 @@ function writeDurably(file: string, text: string): void {
       closeSync(fd);
     }
     renameSync(draft, file);
+    syncFolder(dirname(file));
   } catch (error) {
     rmSync(draft, { force: true });
     const reason = `the environment could not be kept (${(error as Error).message})`;

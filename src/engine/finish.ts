@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { asAgentctlError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import type { Ended } from "../runner/index.ts";
 import { type Change, IllegalMove } from "../store/store.ts";
-import { type Conclusion, canContinue, conclude, daemonPause } from "./conclude.ts";
+import { type Conclusion, canContinue, conclude, daemonPause, GOING_DOWN } from "./conclude.ts";
 import type { Engine } from "./engine.ts";
 import { awaitLastSave } from "./last-save.ts";
 import { dropTimers, type Live } from "./live.ts";
@@ -15,7 +16,20 @@ const TRIES = 5;
 
 /** Concludes the attempt when its process ends. */
 export function watchEnd(engine: Engine, live: Live): void {
-  void live.running?.ended.then((ended) => finish(engine, live, ended, engine.isStopping));
+  void live.running?.ended.then((ended) => finish(engine, live, ended, false));
+}
+
+/**
+ * A machine or session that goes down ends tasks and daemon at the same moment: so long the end of a task by a signal
+ * waits for that of the daemon.
+ */
+const GOING_DOWN_MS = 150;
+
+async function isGoingDown(engine: Engine, live: Live, { signal }: Ended): Promise<boolean> {
+  if (signal === null || !GOING_DOWN.includes(signal) || live.intent || live.isDone)
+    return engine.isGoingDown;
+  if (!engine.isGoingDown) await sleep(GOING_DOWN_MS);
+  return engine.isGoingDown;
 }
 
 /**
@@ -30,9 +44,10 @@ export async function finish(engine: Engine, live: Live, ended: Ended, unwatched
   engine.fault("finish:before-sweep");
   await awaitLastSave(engine, live);
   await sweep(engine, live, graceMs);
+  const isUnwatched = unwatched || (await isGoingDown(engine, live, ended));
   engine.fault("finish:before-commit");
   try {
-    const task = await commit(engine, live, ended, unwatched);
+    const task = await commit(engine, live, ended, isUnwatched);
     engine.forget(live);
     engine.fault("finish:before-forget");
     engine.runner.forget(live.runKey);

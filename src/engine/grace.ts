@@ -34,7 +34,7 @@ export function setGrace(engine: Engine, live: Live, graceMs: number): void {
   if (live.grace.timer) clearTimeout(live.grace.timer);
   live.grace.deadline = engine.clock.mono() + graceMs;
   live.grace.timer = setTimeout(
-    () => void graceIsOver(engine, live, graceMs),
+    () => orLog(engine, live, graceIsOver(engine, live, graceMs)),
     Math.min(graceMs, LONGEST_TIMER_MS),
   );
 }
@@ -44,7 +44,7 @@ async function graceIsOver(engine: Engine, live: Live, graceMs: number): Promise
   if (live.isEnding || intent?.kind !== "pause") return;
   live.link?.notify("attempt/pause", { graceMs: 0, over: true });
   if (!live.link || graceMs === 0) return await force(engine, live, intent);
-  live.grace.timer = setTimeout(() => void force(engine, live, intent), COURTESY_MS);
+  live.grace.timer = setTimeout(() => orLog(engine, live, force(engine, live, intent)), COURTESY_MS);
 }
 
 /** Kills the tree; the last saved checkpoint stands. */
@@ -61,4 +61,11 @@ async function force(engine: Engine, live: Live, intent: PauseIntent): Promise<v
     intent.forced = false;
     await withdraw(engine, live, asAgentctlError(error));
   }
+}
+
+/** What a timer began has nobody else to tell. */
+function orLog(engine: Engine, live: Live, work: Promise<void>): void {
+  work.catch((error) =>
+    engine.log.error({ task: live.taskId, error: String(error) }, "a pause could not go on"),
+  );
 }

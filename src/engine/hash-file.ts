@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
 import { chmod, open } from "node:fs/promises";
 
 /** SHA-256 of a file, read in pieces, after which the file is on disk and nobody else's. */
@@ -12,5 +13,15 @@ export async function sha256OfFile(path: string): Promise<string> {
     return hash.digest("hex");
   } finally {
     await file.close();
+  }
+}
+
+/** SHA-256 of a module's file; empty where it is no file that can be read, which its start will tell. */
+export function moduleHash(path: string): string {
+  try {
+    if (!statSync(path).isFile()) return "";
+    return createHash("sha256").update(readFileSync(path)).digest("hex");
+  } catch {
+    return "";
   }
 }

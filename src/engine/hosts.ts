@@ -26,6 +26,9 @@ export interface SpareHost {
   assigned: Deferred<Live>;
 }
 
+/** The run keys of hosts that waited begin so. */
+export const HOST_KEY = "host.";
+
 /** Nothing has run for so long: the waiting hosts give their memory back. */
 const IDLE_MS = 60_000;
 
@@ -79,7 +82,7 @@ export class Hosts {
 
   /** A module runs or has run just now: keeps as many hosts waiting as the settings say, for a while. */
   refill(): void {
-    if (this.#isStopped || this.#engine.isStopping) return;
+    if (this.#isStopped || this.#engine.isStopping || this.#engine.isRecovering) return;
     while (this.#spares.size < this.#engine.settings.hosts) this.#startOne();
     if (this.#idle) clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.#whenIdle(), IDLE_MS);
@@ -100,8 +103,8 @@ export class Hosts {
 
   async #endAll(): Promise<void> {
     if (this.#idle) clearTimeout(this.#idle);
-    const spares = [...this.#spares.values()];
-    this.#spares.clear();
+    const spares = [...this.#spares.values()].filter((spare) => !spare.isTaken);
+    for (const { token } of spares) this.#spares.delete(token);
     await Promise.all(spares.map((spare) => this.#end(spare)));
   }
 
@@ -114,7 +117,7 @@ export class Hosts {
   #startOne(): void {
     const { places, baseEnv, runner } = this.#engine;
     const token = randomBytes(24).toString("base64url");
-    const runKey = `host.${randomBytes(6).toString("hex")}`;
+    const runKey = `${HOST_KEY}${randomBytes(6).toString("hex")}`;
     const logFile = join(places.run, `${runKey}.log`);
     const running = runner.launch({
       key: runKey,

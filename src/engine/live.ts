@@ -125,5 +125,6 @@ export function failPause(live: Live, error: AgentctlError): void {
   live.grace = { timer: null, deadline: null };
   live.pausing?.reject(error);
   live.pausing = null;
-  live.intent = null;
+  // A cancel that overtook the pause stands.
+  if (live.intent?.kind === "pause") live.intent = null;
 }

@@ -91,7 +91,9 @@ async function unresume(engine: Engine, task: Task, options: PauseOptions): Prom
 
 async function pauseLive(engine: Engine, live: Live, task: Task, options: PauseOptions): Promise<Paused> {
   if (live.pausing) return await join(engine, live, options);
-  if (live.isEnding || live.intent) return await afterEnd(live);
+  if (live.isEnding || live.intent) {
+    return options.wait === false ? { task, changed: false } : await afterEnd(live);
+  }
   const request = prepare(engine, live, task, options);
   await record(engine, [request]);
   return await carryOut(engine, request, options);
@@ -105,11 +107,22 @@ async function afterEnd(live: Live): Promise<Paused> {
 }
 
 /** A second request waits for the same end; its grace time, where it names one, holds from now. */
-async function join(engine: Engine, live: Live, { graceMs, wait }: PauseOptions): Promise<Paused> {
+async function join(engine: Engine, live: Live, options: PauseOptions): Promise<Paused> {
+  const { graceMs, wait } = options;
   const { promise } = live.pausing as NonNullable<Live["pausing"]>;
   if (graceMs !== undefined) setGrace(engine, live, graceMs);
+  await takeOver(engine, live, options);
   if (wait === false) return { task: await engine.require(live.taskId), changed: true };
   return { task: await promise, changed: true };
+}
+
+/** A user's pause that joins the daemon's own is the user's from here on: nothing but the user resumes it. */
+async function takeOver(engine: Engine, live: Live, options: PauseOptions): Promise<void> {
+  const { intent } = live;
+  if (intent?.kind !== "pause" || intent.cause === "user" || options.cause !== "user") return;
+  const { cause, actor, reason = null, until = null } = options;
+  Object.assign(intent, { cause, actor, reason, until });
+  await engine.store.intend([{ id: live.taskId, attempt: live.attempt, intent }]);
 }
 
 export interface Request {
@@ -183,11 +196,16 @@ async function freeze(engine: Engine, { live, intent }: Request): Promise<Paused
   if (live.isEnding || !live.running) return await afterEnd(live);
   const running = live.running;
   try {
-    await running.started.catch(() => {});
+    await Promise.race([running.started.catch(() => {}), running.ended]);
     engine.fault("pause:before-freeze");
     const { processes, residentBytes } = await engine.runner.freeze(running);
     engine.fault("pause:after-freeze");
-    if (live.isEnding) return await afterEnd(live);
+    if (engine.runner.isGone(running)) {
+      // It ended before it could be stopped, and its guard is to say how.
+      engine.runner.thaw(running);
+      return await afterEnd(live);
+    }
+    if (live.isEnding || live.intent !== intent) return await afterEnd(live);
     const task = await engine.store.apply({
       id: live.taskId,
       transition: "suspend",
@@ -203,7 +221,7 @@ async function freeze(engine: Engine, { live, intent }: Request): Promise<Paused
       ranMs: Math.round(engine.clock.mono() - live.workingSince),
     });
     live.frozen = true;
-    live.intent = null;
+    if (live.intent === intent) live.intent = null;
     if (live.timeout) clearTimeout(live.timeout);
     live.pausing?.resolve(task);
     live.pausing = null;
@@ -215,7 +233,7 @@ async function freeze(engine: Engine, { live, intent }: Request): Promise<Paused
 }
 
 async function undoFreeze(engine: Engine, live: Live, cause: unknown): Promise<Paused> {
-  if (live.isEnding || hasMoved(cause)) return await afterEnd(live);
+  if (live.isEnding || hasMoved(cause) || live.intent?.kind !== "pause") return await afterEnd(live);
   if (live.running) engine.runner.thaw(live.running);
   const error = asAgentctlError(cause);
   await withdraw(engine, live, error);

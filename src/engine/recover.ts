@@ -12,6 +12,7 @@ import { clean } from "./clean.ts";
 import type { Engine } from "./engine.ts";
 import { foldersOf, logFile } from "./environment.ts";
 import { finish, watchEnd } from "./finish.ts";
+import { HOST_KEY } from "./hosts.ts";
 import { launch } from "./launch.ts";
 import { createLive, deferred, type Live } from "./live.ts";
 import { carryOut } from "./pause.ts";
@@ -73,6 +74,12 @@ async function recoverAttempt(
     keepHostLog(engine, live);
     return await goOn(engine, task, live);
   }
+  if (isUnassigned(attempt, task)) {
+    // Its host waited for the task until it gave up, and ran nothing of it.
+    engine.runner.forget(attempt.runKey);
+    found.started++;
+    return await startAgain(engine, task, live);
+  }
   const neverStarted = !state && attempt.bootId === engine.bootId && !task.frozen && task.intent === null;
   if (neverStarted && attempt.pid === null) {
     // It is durable and was not started: starting it now is starting it once.
@@ -85,6 +92,10 @@ async function recoverAttempt(
   engine.fault("recover:before-finish");
   const lost = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
   ends.push(finish(engine, live, state && "ended" in state ? state.ended : lost, true));
+}
+
+function isUnassigned({ runKey, saidHello }: Attempt, { kind, intent }: Task): boolean {
+  return kind === "module" && runKey.startsWith(HOST_KEY) && !saidHello && intent === null;
 }
 
 /** The host was assigned, and the daemon died before its output was made the attempt's log. */
@@ -130,6 +141,9 @@ async function goOn(engine: Engine, task: Task, live: Live): Promise<void> {
   }
   if (intent?.kind === "pause") {
     live.pausing = deferred();
-    void carryOut(engine, { live, task, intent }, { wait: false });
+    const going = carryOut(engine, { live, task, intent }, { wait: false });
+    going.catch((error) =>
+      engine.log.error({ task: task.id, error: String(error) }, "a pause could not go on"),
+    );
   }
 }

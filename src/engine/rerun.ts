@@ -5,7 +5,7 @@ import type { Task } from "../core/task.ts";
 import type { Seed } from "../store/store.ts";
 import type { Engine } from "./engine.ts";
 import { dropUnused } from "./environments.ts";
-import { moduleHash } from "./submit.ts";
+import { moduleHash } from "./hash-file.ts";
 
 /** Submits a new task from an ended one; `from` starts it at that checkpoint of the old one. */
 export async function rerun(

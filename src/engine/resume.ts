@@ -4,8 +4,8 @@ import type { Change } from "../store/store.ts";
 import { canContinue } from "./conclude.ts";
 import type { Engine } from "./engine.ts";
 import { dropUnused } from "./environments.ts";
+import { moduleHash } from "./hash-file.ts";
 import { hasMoved, notResumable } from "./refusals.ts";
-import { moduleHash } from "./submit.ts";
 import { reportGone } from "./thaw.ts";
 
 export interface ResumeOptions {
@@ -39,6 +39,7 @@ export async function resume(engine: Engine, ref: string | number, options: Resu
   if (task.state !== "suspended") throw notResumable(task);
   const live = engine.lives.get(task.id);
   if (live?.pausing) throw notResumable(task, "it is being pressed for its checkpoint");
+  if (live?.intent) throw notResumable(task, "it is being canceled");
   if (task.frozen && (!live?.running || engine.runner.isGone(live.running))) {
     await reportGone(engine, task.id);
     return await resume(engine, ref, options);

@@ -11,6 +11,7 @@ export async function shutdown(
   { graceMs }: { graceMs?: number },
 ): Promise<{ suspended: number[]; frozen: number[] }> {
   engine.isHolding = true;
+  engine.isGoingDown = true;
   // What is just being started is paused as well.
   while (engine.starting.size > 0) await turn();
   const suspended: number[] = [];
@@ -22,7 +23,7 @@ export async function shutdown(
     reason,
     ...(graceMs === undefined ? {} : { graceMs }),
   };
-  const atWork = [...engine.lives.values()].filter((live) => !live.frozen);
+  const atWork = [...engine.lives.values()].filter((live) => !live.frozen && !live.isEnding);
   await Promise.all(
     atWork.map(async ({ taskId }) => {
       try {

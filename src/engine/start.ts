@@ -40,6 +40,7 @@ async function begin(engine: Engine, task: Task): Promise<void> {
       at: engine.clock.now(),
       cause: "start",
       actor: "daemon",
+      fromLine: true,
       begin: { token, runKey, bootId: engine.bootId, ...process },
     });
     engine.fault("start:before-launch");

@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { v7 as uuid } from "uuid";
 import { AgentctlError } from "../core/errors.ts";
 import type { OnLost, PauseMode, Task } from "../core/task.ts";
 import type { Seed } from "../store/store.ts";
 import type { Engine } from "./engine.ts";
 import { dropUnused } from "./environments.ts";
+import { moduleHash } from "./hash-file.ts";
 
 /** A task to submit, as the socket's `tasks/create` describes it; times in ms since 1970. */
 export interface Submission {
@@ -102,13 +101,4 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
     at: engine.clock.now(),
     actor,
   };
-}
-
-/** SHA-256 of a module's file; empty where it cannot be read, which its start will tell. */
-export function moduleHash(path: string): string {
-  try {
-    return createHash("sha256").update(readFileSync(path)).digest("hex");
-  } catch {
-    return "";
-  }
 }

@@ -1,4 +1,5 @@
 import type { Task } from "../core/task.ts";
+import { daemonPause } from "./conclude.ts";
 import type { Engine } from "./engine.ts";
 import { finish } from "./finish.ts";
 import { armTimeout } from "./timeout.ts";
@@ -8,6 +9,7 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
   const live = engine.lives.get(task.id);
   if (!live?.running || engine.runner.isGone(live.running)) {
     if (live) await reportGone(engine, live.taskId);
+    else await loseTrace(engine, task);
     return;
   }
   const working = await engine.store.apply({
@@ -17,6 +19,7 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
     at: engine.clock.now(),
     cause: "thaw",
     actor: "daemon",
+    fromLine: true,
     set: { frozen: false, pid: live.running.program?.pid ?? task.pid },
   });
   engine.fault("thaw:before-continue");
@@ -25,6 +28,20 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
   engine.runner.thaw(live.running);
   engine.fault("thaw:after-continue");
   armTimeout(engine, live, working);
+}
+
+/** Nobody knows the process any more that is said to be frozen. */
+async function loseTrace(engine: Engine, task: Task): Promise<void> {
+  const at = engine.clock.now();
+  const pause = daemonPause("lost", "its stopped process is gone", at);
+  const change = {
+    id: task.id,
+    at,
+    cause: "lost",
+    actor: "daemon",
+    set: { frozen: false, pid: null, pause },
+  };
+  await engine.store.apply({ ...change, transition: "unresume" });
 }
 
 /**

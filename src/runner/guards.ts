@@ -29,11 +29,14 @@ interface Guard {
   child: ChildProcess;
   attempt: Attempt | null;
   hasBorn: boolean;
+  /** Its tree was stopped or ended: what began that may still have the guard in mind, so it runs nothing else. */
+  isRetired: boolean;
   idle: NodeJS.Timeout | null;
 }
 
 export class Guards {
   readonly #idle: Guard[] = [];
+  readonly #alive = new Map<number, Guard>();
   readonly #argv: string[];
   readonly #processes: Processes;
 
@@ -51,6 +54,12 @@ export class Guards {
     guard.child.ref();
     guard.child.stdin?.write(`${attempt.key}\n`);
     return guard.id;
+  }
+
+  /** The guard of a tree that is about to be stopped or ended runs no further program. */
+  retire(id: ProcessId | null | undefined): void {
+    const guard = id && this.#alive.get(id.pid);
+    if (guard && guard.id.startTime === id.startTime) guard.isRetired = true;
   }
 
   #take(): Guard | undefined {
@@ -78,7 +87,8 @@ export class Guards {
     // Our own child is at least a zombie until its exit was handled, so it can still be read.
     const startTime = this.#processes.stat(pid)?.startTime ?? 0;
     const id = { pid, startTime, bootId: this.#processes.bootId };
-    const guard: Guard = { id, child, attempt: null, hasBorn: false, idle: null };
+    const guard: Guard = { id, child, attempt: null, hasBorn: false, isRetired: false, idle: null };
+    this.#alive.set(pid, guard);
     (child.stdin as Socket).on("error", () => undefined).unref();
     child.on("error", () => undefined);
     const pipe = child.stdio[3] as Socket;
@@ -109,6 +119,10 @@ export class Guards {
     // Who froze the tree as its program ended has stopped the guard with it.
     deliverTo(this.#processes, guard.id, "SIGCONT");
     guard.child.unref();
+    if (guard.isRetired) {
+      guard.child.stdin?.end();
+      return;
+    }
     guard.idle = setTimeout(() => this.#dismiss(guard), IDLE_MS).unref();
     this.#idle.push(guard);
   }
@@ -122,6 +136,7 @@ export class Guards {
 
   #gone(guard: Guard, code: number | null): void {
     const { attempt } = guard;
+    this.#alive.delete(guard.id.pid);
     guard.attempt = null;
     // One that was killed may have left a subshell that is about to become the program.
     attempt?.guardGone(guard.hasBorn || code === null);

@@ -45,7 +45,16 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
         residentBytes: processes.residentBytes(member.pid),
         isGuard: isGuard(member, roots, processes),
       })),
-    freeze: (roots) => freezeTree(processes, roots),
+    async freeze(roots) {
+      const { guard } = roots;
+      supervision.guards.retire(guard);
+      try {
+        return await freezeTree(processes, roots);
+      } finally {
+        // Its program ended meanwhile: it is of no tree any more, and may have been stopped with it.
+        if (guard && !roots.guard) deliverTo(processes, guard, "SIGCONT");
+      }
+    },
     thaw: (roots) => thawTree(processes, roots),
     isGone: ({ program, guard }) => {
       const watched = program ?? guard;
@@ -53,7 +62,10 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
     },
     signal: ({ program }, signal) =>
       program !== null && program !== undefined && deliverTo(processes, program, signal) === "sent",
-    terminate: (roots, opts) => terminateTree(processes, roots, opts),
+    terminate(roots, opts) {
+      supervision.guards.retire(roots.guard);
+      return terminateTree(processes, roots, opts);
+    },
     sweep: (roots, opts) => sweepTree(processes, roots, opts),
     cannotStart,
     marked: (home) =>

@@ -96,6 +96,8 @@ export interface Change {
   set?: Patch;
   /** The attempt that begins with this move. */
   begin?: Pick<Attempt, "token" | "runKey" | "bootId"> & Partial<Pick<Attempt, "pid" | "pidStart">>;
+  /** Only where the task still stands in line: neither held nor blocked, its queue not held. */
+  fromLine?: boolean;
   /** The live attempt ends with this move. */
   end?: {
     outcome: AttemptOutcome;

@@ -16,7 +16,12 @@ export async function manyJson(
         const { code, message, data } = (result.error as AgentctlError).toWire();
         return { id: result.id, ok: false, changed: false, error: { code, message, data } };
       }
-      return { id: result.id, ok: true, changed: result.changed, task: taskJson(result.task, around) };
+      return {
+        id: result.id,
+        ok: true,
+        changed: result.changed,
+        task: { ...taskJson(result.task, around), result: null },
+      };
     }),
     left: left.map(({ task, reason }) => ({ id: task.id, state: task.state, reason })),
   };

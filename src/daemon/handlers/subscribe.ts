@@ -2,7 +2,7 @@ import { AgentctlError } from "../../core/errors.ts";
 import { openStates } from "../../core/machine.ts";
 import type { Params, Result } from "../../protocol/methods.ts";
 import type { Connection } from "../connection.ts";
-import { eventJson, surroundings, taskJson } from "../task-json.ts";
+import { eventJson, surroundings, taskJsons } from "../task-json.ts";
 import type { Daemon } from "./context.ts";
 
 /** Events read from the store at a time. */
@@ -35,7 +35,7 @@ export async function subscribe(
   setImmediate(
     () => void follow(daemon, connection, { after: params.after ?? seq, ...(task ? { task } : {}) }),
   );
-  return { seq, tasks: shown.map((one) => taskJson(one, around)) };
+  return { seq, tasks: taskJsons(shown, around) };
 }
 
 async function follow(

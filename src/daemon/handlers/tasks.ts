@@ -14,7 +14,7 @@ import {
 } from "../../engine/index.ts";
 import type { Handlers, NewTask } from "../../protocol/methods.ts";
 import type { Connection } from "../connection.ts";
-import { surroundings, taskJson } from "../task-json.ts";
+import { surroundings, taskJsons } from "../task-json.ts";
 import { at, type Daemon, given, SOMEONE, show } from "./context.ts";
 import { detailsOf } from "./details.ts";
 import { setHeld } from "./hold.ts";
@@ -63,7 +63,7 @@ export function taskHandlers(daemon: Daemon): People {
         afterId: Number(params.cursor ?? 0) || 0,
       });
       const around = await surroundings(engine);
-      const tasks = found.slice(0, limit).map((task) => taskJson(task, around));
+      const tasks = taskJsons(found.slice(0, limit), around);
       return { tasks, next: found.length > limit ? String(tasks.at(-1)?.id) : null };
     },
 

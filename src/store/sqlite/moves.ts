@@ -83,6 +83,7 @@ function moveOne(ctx: Context, change: Change): Task {
   const to = next(before.state, change.transition);
   const isAnswered = change.question !== undefined && change.question !== before.question?.at;
   if (to === undefined || isAnswered) throw new IllegalMove(before, change.transition);
+  if (change.fromLine && !isInLine(ctx, before)) throw new IllegalMove(before, change.transition);
   if (change.continueFrom !== undefined) forgetAfter(ctx, before.id, change.continueFrom);
   const current = change.continueFrom === undefined ? before : ctx.task(change.id);
   const moved = settle({ ...current, state: to }, before, change);
@@ -110,6 +111,15 @@ function pauseData(before: Task, { state, pause }: Task): Record<string, unknown
 
 /** So far the two clocks may differ without anything having happened. */
 const CLOCK_NOISE_MS = 1000;
+
+/** A hold of the task or of its queue may have come since the line was read. */
+function isInLine(ctx: Context, { held, blocked, queue }: Task): boolean {
+  return (
+    !held &&
+    !blocked &&
+    ctx.row("select 1 from queues where name = ? and held_by is null", queue) !== undefined
+  );
+}
 
 /** The fields that follow from leaving one state and entering another. */
 function settle(task: Task, before: Task, change: Change): Task {
