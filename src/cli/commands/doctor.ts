@@ -44,16 +44,21 @@ async function mended(context: Context): Promise<Report> {
   return await examineHere({ daemonPid: await daemonPid(context), repair: false });
 }
 
-async function daemonPid({ paths, env }: Context): Promise<number | null> {
+/** A daemon that says nothing for so long is looked at as if there were none. */
+const PATIENCE_MS = 5000;
+
+async function daemonPid({ paths, env, out }: Context): Promise<number | null> {
   try {
     const peer = await connect({ paths, env, start: "never", anyVersion: true });
-    return await peer
-      .call("daemon/status", {})
-      .then(
-        ({ pid }) => pid,
-        () => null,
-      )
-      .finally(() => peer.close());
+    const silent = setTimeout(() => {
+      out.note(`the daemon does not answer; its log: ${paths.log}`);
+      peer.close();
+    }, PATIENCE_MS);
+    const status = peer.call("daemon/status", {}).finally(() => {
+      clearTimeout(silent);
+      peer.close();
+    });
+    return (await status).pid;
   } catch (error) {
     if (isGone(error)) return null;
     throw error;
