@@ -103,6 +103,8 @@ it("finds and mends rows that contradict each other", async ({ home }) => {
     "the numbering of tasks is at 1, and there is a number 4",
   ].sort();
   expect(await examined(home)).toEqual(wrong);
+  // A daemon starts all the same, and serves.
+  expect((await home.cli("daemon", "start")).code).toBe(0);
   const mended = await examined(home, "--repair");
   expect(mended.filter((what) => !what.startsWith("mended: "))).toEqual([]);
   expect(await examined(home)).toEqual([]);
