@@ -1,12 +1,15 @@
 /** A disk that is full on demand, for tests of what must go on meanwhile. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { launcher } from "../harness/command.ts";
 import type { Home } from "../harness/index.ts";
 
 export interface SmallDisk {
   fill(): Promise<void>;
   free(): Promise<void>;
+  /** The exit code of `agentctl list` where the daemon that it starts finds the disk full. */
+  listWhileFull(): Promise<number | null>;
   release(): Promise<void>;
 }
 
@@ -34,6 +37,10 @@ function mounted(home: Home): SmallDisk {
     async free() {
       rmSync(ballast, { force: true });
     },
+    async listWhileFull() {
+      await this.fill();
+      return (await home.cli("list")).code;
+    },
     async release() {
       rmSync(ballast, { force: true });
       await home.cli("cancel", "--all", "--grace", "0s");
@@ -52,7 +59,18 @@ function wrote(file: number, size: number): boolean {
 }
 
 function limited(home: Home): SmallDisk {
-  const limit = async (bytes: string) =>
-    void execFileSync("prlimit", ["--pid", `${await home.daemonPid()}`, `--fsize=${bytes}:`]);
-  return { fill: () => limit("1"), free: () => limit("unlimited"), release: () => limit("unlimited") };
+  const limit = async (bytes: string) => {
+    const pid = await home.daemonPid();
+    if (pid !== null) execFileSync("prlimit", ["--pid", `${pid}`, `--fsize=${bytes}:`]);
+  };
+  return {
+    fill: () => limit("1"),
+    free: () => limit("unlimited"),
+    async listWhileFull() {
+      const script = 'ulimit -S -f 0; exec "$@"';
+      return spawnSync("sh", ["-c", script, "sh", process.execPath, launcher, "list"], { env: home.env })
+        .status;
+    },
+    release: () => limit("unlimited"),
+  };
 }
