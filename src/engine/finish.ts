@@ -168,11 +168,12 @@ async function endFrozen(
     ];
     return (await engine.store.applyAll(steps)).at(-1) as Task;
   }
-  return await loseFrozen(engine, task, change);
+  return await loseFrozen(engine, live, task, change);
 }
 
 /** A frozen process was killed: the task stays suspended, and continues from its checkpoint if there is one. */
-async function loseFrozen(engine: Engine, task: Task, { at, end }: Change): Promise<Task> {
+async function loseFrozen(engine: Engine, live: Live, task: Task, { at, end }: Change): Promise<Task> {
+  if (live.isDone) return await engine.store.update(task.id, { frozen: false, pid: null }, { end });
   const lost = daemonPause("lost", "its stopped process is gone", at);
   const pause = task.pause ? { ...task.pause, cause: lost.cause } : lost;
   const set = { frozen: false, pid: null, pause } as const;

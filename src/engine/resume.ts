@@ -79,6 +79,7 @@ async function resumeFrozen(engine: Engine, task: Task, options: ResumeOptions):
 async function endFrozen(engine: Engine, task: Task): Promise<void> {
   const live = engine.lives.get(task.id);
   if (!live?.running) return;
+  live.isDone = true;
   engine.fault("resume:before-end");
   await engine.runner.terminate(live.running, { graceMs: 0 });
   await live.ended.promise;

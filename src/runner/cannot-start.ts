@@ -55,6 +55,29 @@ function refuseDirectory(program: string, cwd: string): StartRefusal | undefined
   }
 }
 
+/** Linux takes no single argument or variable of this many bytes: MAX_ARG_STRLEN in linux/binfmts.h, with its NUL. */
+const LONGEST_WORD_BYTES = 131_071;
+
+function refuseLength(
+  program: string,
+  argv: string[],
+  env: Record<string, string>,
+): StartRefusal | undefined {
+  if (process.platform !== "linux") return undefined;
+  const isLong = (word: string) =>
+    word.length * 3 > LONGEST_WORD_BYTES && Buffer.byteLength(word) > LONGEST_WORD_BYTES;
+  const name = program.length > 100 ? `${program.slice(0, 100)}…` : program;
+  if (argv.some(isLong)) {
+    return { exitCode: 126, message: `cannot start ${name}: an argument is longer than the system takes` };
+  }
+  const long = Object.entries(env).find(([key, value]) => isLong(`${key}=${value}`));
+  if (!long) return undefined;
+  return {
+    exitCode: 126,
+    message: `cannot start ${name}: the variable ${long[0]} is longer than the system takes`,
+  };
+}
+
 /**
  * Why execvp would not start `argv[0]`: not found is 127; not executable, a directory, or a working directory that is
  * not there, 126. Undefined when it can be started.
@@ -66,7 +89,7 @@ export function cannotStart(
 ): StartRefusal | undefined {
   const program = argv[0] ?? "";
   if (program === "") return { exitCode: 127, message: "cannot start a program without a name" };
-  const refusal = refuseDirectory(program, cwd);
+  const refusal = refuseDirectory(program, cwd) ?? refuseLength(program, argv, env);
   if (refusal) return refusal;
 
   const places = program.includes("/") ? [""] : (env.PATH ?? DEFAULT_PATH).split(":");

@@ -26,11 +26,11 @@ describe("a failure inside pause never fails the task", () => {
     const source = taskModule(`
       await task.step("one", () => { note("one"); return gate("go"); });
       await task.step("two", () => { note("two"); return gate("never"); });`);
-    const id = await home.run("--timeout", "1500ms", home.module(source));
+    const id = await home.run("--timeout", "3s", home.module(source));
     await noted(home, 1);
     sqlite(home, refuse("insert on checkpoints"));
     await home.cli("pause", `${id}`, "--no-wait");
-    await until(async () => (await home.task(id)).runMs > 1_600);
+    await until(async () => (await home.task(id)).runMs > 3_100);
     open(home);
     await noted(home, 2);
     sqlite(home, allow);
