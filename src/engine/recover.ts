@@ -56,7 +56,12 @@ async function recoverAttempt(
   ends: Promise<void>[],
 ): Promise<void> {
   engine.fault("recover:before-adopt");
-  const attempt = (await engine.store.attempts(task.id)).at(-1) as Attempt;
+  const attempt = (await engine.store.attempts(task.id)).at(-1);
+  if (!attempt) {
+    // One contradiction in the store is no reason to serve nobody.
+    engine.log.warn({ task: task.id }, "at work without an attempt: agentctl doctor --repair mends it");
+    return;
+  }
   const live = createLive(
     attempt,
     task,
