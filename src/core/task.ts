@@ -1,10 +1,10 @@
 import type { State } from "./machine.ts";
 
 /** What a task runs: a program with arguments, or a task module. */
-export type Kind = "program" | "module";
+type Kind = "program" | "module";
 export const pauseModes = ["auto", "checkpoint", "freeze"] as const;
 export type PauseMode = (typeof pauseModes)[number];
-export type PauseOutcome = "cooperative" | "forced" | "frozen";
+type PauseOutcome = "cooperative" | "forced" | "frozen";
 export type PauseCause =
   | "user"
   | "until"

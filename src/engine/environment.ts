@@ -60,7 +60,7 @@ export function environmentOf(
 }
 
 /** `K=V` lines as docker reads them: no quoting, `#` begins a comment line, a value goes to the end of its line. */
-export function parseEnvFile(file: string): Record<string, string> {
+function parseEnvFile(file: string): Record<string, string> {
   const env: Record<string, string> = {};
   // A pipe would keep the daemon waiting for whoever writes to it.
   if (!statSync(file).isFile()) throw new Error(`${file} is no file`);

@@ -15,7 +15,7 @@ export interface Selector {
 }
 
 /** What became of one of the tasks that a selector means. */
-export type Answer = { id: number; task: Task; changed: boolean } | { id: number; error: AgentctlError };
+type Answer = { id: number; task: Task; changed: boolean } | { id: number; error: AgentctlError };
 
 export interface Answers {
   results: Answer[];

@@ -65,7 +65,7 @@ export const state = v.picklist(states as [string, ...string[]]) as unknown as v
   (typeof states)[number]
 >;
 export const pauseMode = v.picklist(pauseModes);
-export const onLost = v.picklist(onLostChoices);
+const onLost = v.picklist(onLostChoices);
 export const reason = v.pipe(v.string(), v.maxLength(1000));
 export const actor = plain(128);
 export const token = v.pipe(v.string(), v.minLength(1), v.maxLength(200));

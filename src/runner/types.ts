@@ -68,7 +68,7 @@ export interface Running extends TreeRoots {
 }
 
 /** One live process of a tree. */
-export interface ProcessInfo {
+interface ProcessInfo {
   pid: number;
   ppid: number;
   startTime: number;

@@ -58,7 +58,7 @@ it("lets a cancel stand that overtook a pause", async ({ home }) => {
 });
 
 it("refuses a pipe as a file of variables and goes on", async ({ home }) => {
-  execFileSync("mkfifo", [home.file("pipe")]);
+  execFileSync("/bin/sh", ["-c", `mkfifo ${home.file("pipe")}`]);
   await home.cli("list");
   const { task } = await home.rpc("tasks/create", { argv: ["true"], envFile: home.file("pipe") });
   expect(await home.reaches(task.id, "failed")).toMatchObject({ exitCode: 126 });
