@@ -72,6 +72,8 @@ export class Engine {
   readonly hosts: Hosts;
   /** Tasks that are being started. */
   readonly starting = new Set<number>();
+  /** By queue, the slots that become free with the next commit: what takes them is started in the same one. */
+  readonly leaving = new Map<string, number>();
   /** No task is started any more (`daemon stop`), or not yet (`daemon start --hold`). */
   isHolding = false;
   /** What an earlier daemon left is being looked at: nothing else is begun. */

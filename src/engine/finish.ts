@@ -111,8 +111,23 @@ async function commitOnce(engine: Engine, live: Live, ended: Ended, unwatched: b
     };
     const conclusion = conclude({ ...end, unwatched, at: engine.clock.now() });
     if (task.frozen) return await endFrozen(engine, live, task, ended, conclusion);
-    return await engine.store.apply(changeOf(engine, live, ended, conclusion));
+    return await leaving(engine, task.queue, () =>
+      engine.store.apply(changeOf(engine, live, ended, conclusion)),
+    );
   });
+}
+
+/** The next of the line begins in the transaction of this end: one wait for the disk for both. */
+async function leaving<T>(engine: Engine, queue: string, end: () => Promise<T>): Promise<T> {
+  const change = (by: number) => engine.leaving.set(queue, (engine.leaving.get(queue) ?? 0) + by);
+  change(1);
+  try {
+    const written = end();
+    engine.kick();
+    return await written;
+  } finally {
+    change(-1);
+  }
 }
 
 function changeOf(engine: Engine, live: Live, ended: Ended, conclusion: Conclusion): Change {

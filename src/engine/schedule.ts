@@ -117,7 +117,7 @@ export async function tick(engine: Engine): Promise<number> {
   if (engine.isStopping) return 0;
   await doWhatIsDue(engine);
   if (engine.isHolding) return 0;
-  const starts = plan(await engine.store.lines(engine.clock.now(), BATCH), engine.starting);
+  const starts = plan(await engine.store.lines(engine.clock.now(), BATCH, engine.leaving), engine.starting);
   await Promise.all(starts.map((one) => startOrLog(engine, one)));
   return starts.length;
 }

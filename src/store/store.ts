@@ -96,7 +96,7 @@ export interface Change {
   set?: Patch;
   /** The attempt that begins with this move. */
   begin?: Pick<Attempt, "token" | "runKey" | "bootId"> & Partial<Pick<Attempt, "pid" | "pidStart">>;
-  /** Only where the task still stands in line: neither held nor blocked, its queue not held. */
+  /** Only where the task still stands in line, neither held nor blocked, and its queue has a free slot and is not held. */
   fromLine?: boolean;
   /** The live attempt ends with this move. */
   end?: {
@@ -176,7 +176,8 @@ export interface Store {
   ended(after: EndedTask | null, limit: number): Promise<EndedTask[]>;
   has(id: number): Promise<boolean>;
   counts(): Promise<Record<State, number>>;
-  lines(now: number, perQueue: number): Promise<Line[]>;
+  /** `leaving` are the slots that what is being written frees. */
+  lines(now: number, perQueue: number, leaving?: ReadonlyMap<string, number>): Promise<Line[]>;
   /** Tasks whose time has come, and when the next one's comes. */
   due(now: number): Promise<{ tasks: Task[]; next: number | null }>;
 

@@ -112,13 +112,13 @@ function pauseData(before: Task, { state, pause }: Task): Record<string, unknown
 /** So far the two clocks may differ without anything having happened. */
 const CLOCK_NOISE_MS = 1000;
 
+/** A slot may have been counted as free because its holder was about to leave, which it did not. */
+const FREE = `select 1 from queues where name = ? and held_by is null and
+  slots > (select count(*) from tasks where queue = queues.name and state = 'working')`;
+
 /** A hold of the task or of its queue may have come since the line was read. */
 function isInLine(ctx: Context, { held, blocked, queue }: Task): boolean {
-  return (
-    !held &&
-    !blocked &&
-    ctx.row("select 1 from queues where name = ? and held_by is null", queue) !== undefined
-  );
+  return !held && !blocked && ctx.row(FREE, queue) !== undefined;
 }
 
 /** The fields that follow from leaving one state and entering another. */

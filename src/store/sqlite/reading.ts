@@ -97,11 +97,20 @@ export function counts(ctx: Context): Record<State, number> {
 }
 
 /** For each queue that is not held its free slots and the tasks that could take them, by priority, then by age. */
-export function lines(ctx: Context, now: number, perQueue: number): Line[] {
-  const open = ctx.rows(
+export function lines(
+  ctx: Context,
+  now: number,
+  perQueue: number,
+  leaving: ReadonlyMap<string, number> = new Map(),
+): Line[] {
+  const counted = ctx.rows(
     `select name, slots - (select count(*) from tasks where queue = queues.name and state = 'working') as free
      from queues where held_by is null`,
   );
+  const open = counted.map(({ name = null, free }) => ({
+    name,
+    free: (free as number) + (leaving.get(name as string) ?? 0),
+  }));
   return open
     .filter((row) => (row.free as number) > 0)
     .map((row) => ({

@@ -92,8 +92,8 @@ export class SqliteStore implements Store {
     return this.#read(() => reading.counts(this.#ctx));
   }
 
-  lines(now: number, perQueue: number) {
-    return this.#read(() => reading.lines(this.#ctx, now, perQueue));
+  lines(now: number, perQueue: number, leaving?: ReadonlyMap<string, number>) {
+    return this.#read(() => reading.lines(this.#ctx, now, perQueue, leaving));
   }
 
   due(now: number) {
