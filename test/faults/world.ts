@@ -79,7 +79,8 @@ export class World {
   }
 
   async #up(): Promise<void> {
-    for (let tries = 0; tries < 5; tries++) {
+    // Some die on their way up, of a fault or of a kill from outside.
+    for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; ) {
       if (this.#isRunning()) return;
       if (await this.#start()) return;
     }
