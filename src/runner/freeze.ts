@@ -3,6 +3,10 @@ import { createCalm, isGuard, type Known, scanTree } from "./scan.ts";
 import { delay, deliver, deliverTo } from "./signals.ts";
 import type { TreeRoots } from "./types.ts";
 
+/** A child between vfork and exec is let on to its exec so often, for so long each time. */
+const EXEC_PASSES = 50;
+const EXEC_MS = 2;
+
 /** A process that does not stop for so long is stuck in the kernel. */
 const STOP_LIMIT_MS = 5000;
 
@@ -12,7 +16,7 @@ export function isStopped({ state }: ProcessStat): boolean {
 
 /**
  * A parent in vfork waits in the kernel until its child has called exec, which a stopped child never does. It runs
- * nothing, and stops on its way back.
+ * nothing, and stops on its way back; that it does, its child is let on to its exec.
  */
 function waitsForStoppedChild(processes: Processes, parent: ProcessStat, members: ProcessStat[]): boolean {
   if (parent.state !== "D" || !processes.stopPending(parent.pid)) return false;
@@ -51,9 +55,15 @@ export async function freezeTree(
       if (!isStopped(member) && deliver(member.pid, "SIGSTOP") === "forbidden") refused ??= member;
     });
     if (refused) giveUp(refused, "it may not be signalled");
-    const moving = members.filter(
-      (member) => !isStopped(member) && !waitsForStoppedChild(processes, member, members),
-    );
+    const held = members.filter((member) => waitsForStoppedChild(processes, member, members));
+    if (held.length > 0 && pass < EXEC_PASSES) {
+      for (const child of members)
+        if (held.some(({ pid }) => pid === child.ppid)) deliver(child.pid, "SIGCONT");
+      calm.after({ isDone: false, vanished });
+      await delay(EXEC_MS);
+      continue;
+    }
+    const moving = members.filter((member) => !isStopped(member) && !held.includes(member));
     if (calm.after({ isDone: moving.length === 0, vanished })) {
       // The guard is ours: what is told is what the task holds.
       const own = members.filter((member) => !isGuard(member, roots, processes));
