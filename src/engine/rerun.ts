@@ -23,9 +23,8 @@ export async function rerun(
   const envHash = engine.environments.put(options.env ?? {});
   let isMade = false;
   try {
-    const { checkpoint: _, ...given } = old;
     const seed: Seed = {
-      ...given,
+      ...carriedOf(old),
       uuid: uuid(),
       module: old.module && { path: old.module.path, sha256: moduleHash(old.module.path) },
       envHash,
@@ -35,8 +34,9 @@ export async function rerun(
       notBefore: null,
       at: engine.clock.now(),
       actor: options.actor,
+      ...(checkpoint ? { checkpoint } : {}),
     };
-    const [created] = await engine.store.create([{ ...pick(seed), ...(checkpoint ? { checkpoint } : {}) }]);
+    const [created] = await engine.store.create([seed]);
     isMade = true;
     engine.kick();
     return (created as { task: Task }).task;
@@ -46,67 +46,28 @@ export async function rerun(
   }
 }
 
-/** Only what a new task is made of: nothing of the old one's history. */
-function pick(seed: Seed): Seed {
-  const {
-    uuid,
-    name,
-    kind,
-    held,
-    queue,
-    priority,
-    labels,
-    argv,
-    module,
-    input,
-    after,
-    cwd,
-    envHash,
-    envFile,
-  } = seed;
-  const {
-    key,
-    retries,
-    backoffMs,
-    timeoutMs,
-    graceMs,
-    pauseMode,
-    pauseSignal,
-    onLost,
-    notBefore,
-    at,
-    actor,
-  } = seed;
-  const what = {
-    uuid,
-    name,
-    kind,
-    held,
-    queue,
-    priority,
-    labels,
-    argv,
-    module,
-    input,
-    after,
-    cwd,
-    envHash,
-    envFile,
-  };
-  return {
-    ...what,
-    key,
-    retries,
-    backoffMs,
-    timeoutMs,
-    graceMs,
-    pauseMode,
-    pauseSignal,
-    onLost,
-    notBefore,
-    at,
-    actor,
-  };
+/** What a task was submitted with and its rerun takes over: nothing of its history. */
+const carried = [
+  "name",
+  "kind",
+  "queue",
+  "priority",
+  "labels",
+  "argv",
+  "input",
+  "cwd",
+  "envFile",
+  "retries",
+  "backoffMs",
+  "timeoutMs",
+  "graceMs",
+  "pauseMode",
+  "pauseSignal",
+  "onLost",
+] as const;
+
+function carriedOf(old: Task): Pick<Seed, (typeof carried)[number]> {
+  return Object.fromEntries(carried.map((field) => [field, old[field]])) as never;
 }
 
 async function checkpointOf(
