@@ -1,4 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
+import { AgentctlError } from "../core/errors.ts";
 import { isTerminal } from "../core/machine.ts";
 import type { Intent, Task } from "../core/task.ts";
 import type { Engine } from "./engine.ts";
@@ -72,13 +73,13 @@ async function cancelLive(engine: Engine, live: Live, task: Task, options: Cance
     engine.fault("cancel:after-request");
     if (live.pausing) failPause(live, notPausable(task, "it is being canceled"));
     live.intent = intent;
-    void canceling(engine, live, graceMs);
+    live.canceling = canceling(engine, live, graceMs);
   } else if (options.graceMs !== undefined && !live.isEnding) {
     // A second cancel with a shorter grace time presses harder.
-    void canceling(engine, live, graceMs);
+    live.canceling = canceling(engine, live, graceMs);
   }
   if (options.wait === false) return { task: await engine.require(task.id), changed: true };
-  const ended = await live.ended.promise;
+  const ended = await Promise.race([live.ended.promise, failureOf(live)]);
   if (ended.state !== "canceled") {
     if (isTerminal(ended.state)) throw notCancelable(ended);
     return await cancel(engine, task.id, options);
@@ -86,15 +87,31 @@ async function cancelLive(engine: Engine, live: Live, task: Task, options: Cance
   return { task: ended, changed: true };
 }
 
-/** Tells the attempt and ends its tree; its end is concluded where every end is. */
-export async function canceling(engine: Engine, live: Live, graceMs: number): Promise<void> {
+/** Rejects when the tree cannot be ended; else it never settles. */
+async function failureOf({ canceling }: Live): Promise<never> {
+  const failure = await canceling;
+  if (failure) throw failure;
+  return await new Promise<never>(() => {});
+}
+
+/**
+ * Tells the attempt and ends its tree; its end is concluded where every end is. Answers why it cannot be ended, such
+ * as a process that may not be signalled: the task is then at work as before.
+ */
+export async function canceling(engine: Engine, live: Live, graceMs: number): Promise<AgentctlError | null> {
   dropTimers(live);
   live.link?.notify("attempt/cancel", { graceMs });
   try {
     engine.fault("cancel:before-end");
     if (live.running) await engine.runner.terminate(live.running, { graceMs });
     engine.fault("cancel:after-end");
+    return null;
   } catch (error) {
     engine.log.error({ task: live.taskId, error: String(error) }, "a tree could not be ended");
+    if (live.isEnding) return null;
+    live.intent = null;
+    const failed = { id: live.taskId, state: "working", reason: (error as Error).message };
+    await engine.store.intend([{ id: live.taskId, attempt: live.attempt, intent: null }]).catch(() => {});
+    return new AgentctlError("UnsupportedOperation", failed, { cause: error });
   }
 }

@@ -65,6 +65,8 @@ export interface Live {
   /** Ends the grace time of a pause or cancel early, or sets a new one. */
   grace: { timer: NodeJS.Timeout | null; deadline: number | null };
   timeout: NodeJS.Timeout | null;
+  /** The cancel that is under way; answers why it failed, or null. */
+  canceling: Promise<AgentctlError | null>;
   /** Settled when the pause that is under way is over: with the task, or the error that ended the pause. */
   pausing: Deferred<Task> | null;
   /** Resolved with the task as the end of this attempt left it. */
@@ -101,6 +103,7 @@ export function createLive(
     isEnding: false,
     grace: { timer: null, deadline: null },
     timeout: null,
+    canceling: Promise.resolve(null),
     pausing: null,
     ended: deferred(),
   };
