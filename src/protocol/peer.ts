@@ -55,6 +55,11 @@ export class Peer {
     });
   }
 
+  /** Calls a method whose answer nobody waits for: as a notification, it has none. */
+  tell<M extends Method>(method: M, params: Params<M>): void {
+    if (!this.#reason) this.#socket.write(`${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`);
+  }
+
   /** Ends the connection; every pending call is rejected with `reason`. */
   close(reason = "the connection was closed"): void {
     if (this.#reason) return;

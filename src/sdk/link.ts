@@ -93,6 +93,11 @@ export class Link {
     });
   }
 
+  /** Says something that nothing depends on, to the daemon that is there now. */
+  tell<M extends Method>(method: M, params: Params<M>): void {
+    this.#peer?.tell(method, params);
+  }
+
   /** Resolves when what was sent is in the kernel's hands, or the connection is gone. */
   async flushed(): Promise<void> {
     const socket = this.#socket;

@@ -54,8 +54,7 @@ async function runStep(session: Session, run: Run): Promise<unknown> {
   const { place } = run;
   const startedAt = toIso(systemClock.now());
   // Shown while the step runs; nothing depends on it.
-  const tell = () =>
-    void session.link.call("attempt/step", { ...keyOf(place), started: true }).catch(() => {});
+  const tell = () => session.link.tell("attempt/step", { ...keyOf(place), started: true });
   tell();
   session.running.add(tell);
   try {
@@ -67,7 +66,7 @@ async function runStep(session: Session, run: Run): Promise<unknown> {
     session.refuseLarge(text, `the result of step ${JSON.stringify(place.name)}`);
     return await acknowledge(session, place, { startedAt, value: fromJson(text) });
   } catch (error) {
-    void session.link.call("attempt/step", { ...keyOf(place), started: false }).catch(() => {});
+    session.link.tell("attempt/step", { ...keyOf(place), started: false });
     throw named(error, place);
   } finally {
     session.running.delete(tell);
