@@ -44,6 +44,7 @@ export function svgOf({ title, xLabel, yLabel, isLogarithmic, lines }: Chart): s
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" fill="#888">`,
+    `<title>${title}</title>`,
     text(WIDTH / 2, 18, "middle", title, 14),
     ...grid,
     ...ticks,
