@@ -1,5 +1,6 @@
-import { lstatSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
+import { dirname } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 
 const OTHERS_MAY_WRITE = 0o022;
@@ -11,7 +12,7 @@ const OTHERS_MAY_WRITE = 0o022;
  */
 export function requireOwnHome(home: string): void {
   try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    makeFolder(home);
   } catch (error) {
     throw homeRefused(home, (error as Error).message, error);
   }
@@ -23,6 +24,21 @@ export function requireOwnHome(home: string): void {
   if ((stat.mode & OTHERS_MAY_WRITE) !== 0) {
     const data = { home, reason: "others may write to it", hint: `chmod 700 ${home}` };
     throw new AgentctlError("HomeRefused", data);
+  }
+}
+
+/**
+ * Makes a folder and those above it, one by one: the recursive mkdir of Node tries for ever below a folder in which the
+ * kernel makes none and says that it is not there, such as /proc.
+ */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another command was quicker; a link that leads nowhere is there, too, and no folder.
+    if (!existsSync(path)) throw error;
   }
 }
 

@@ -71,6 +71,15 @@ it("refuses a home that cannot be written, and says so", async ({ home }) => {
   }
 });
 
+it("refuses a home where the kernel makes no folder, and does not try for ever", async ({ home }) => {
+  const { code, stderr } = await home.cli("list", {
+    env: { AGENTCTL_HOME: "/proc/nope" },
+    timeoutMs: 10_000,
+  });
+  expect(code).toBe(5);
+  expect(stderr).toContain("the home /proc/nope is refused");
+});
+
 it("follows a symlink of yours to a folder of yours, by either name the same daemon", async ({ home }) => {
   mkdirSync(home.dir, { mode: 0o700 });
   const link = home.file("link");
