@@ -15,7 +15,8 @@ export function stepsFit({ tasks, events, steps, witness }: Facts): string[] {
     if (!tasks.some((task) => task.id === id)) continue;
     const journal = steps.filter(({ task_id, kind }) => task_id === id && kind === "step");
     const era = (attempt: number) => eraOf(events, id, attempt);
-    const present = Math.max(0, ...notes.map(({ attempt }) => era(attempt)));
+    // Also where no attempt has begun since: what was to be forgotten is.
+    const present = era(Number.POSITIVE_INFINITY);
     for (const { what, attempt, text } of notes) {
       const row = journal.find(({ name }) => name === text);
       if (what === "acked" && era(attempt) === present && !row) {
