@@ -62,7 +62,7 @@ export interface Live {
   trimming: Promise<void> | null;
   /** The process has ended; what follows from it is being committed. */
   isEnding: boolean;
-  /** Ends the grace time of a pause or cancel early, or sets a new one. */
+  /** The grace time of a pause under way; `deadline` is by the clock that does not jump. */
   grace: { timer: NodeJS.Timeout | null; deadline: number | null };
   timeout: NodeJS.Timeout | null;
   /** The cancel that is under way; answers why it failed, or null. */

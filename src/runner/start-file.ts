@@ -13,7 +13,7 @@ const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
  * Writes what a guard's subshell does to become the program: its files, directory, umask, exactly its environment, and
- * its words. In a file, because arguments of a guard can be read by everyone; `launch` deletes it when it was read.
+ * its words. In a file, because arguments of a guard can be read by everyone; of mode 0600, and deleted when the program has ended.
  */
 export function writeStartFile(files: RunFiles, spec: LaunchSpec, umask: string): void {
   const { env, argv, cwd, logFile } = spec;

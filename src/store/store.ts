@@ -155,7 +155,7 @@ export interface UpdateOptions {
 export interface Store {
   /** Submits all or none; a seed whose key exists is answered with the task that bears it. `QueueNotFound`. */
   create(seeds: Seed[]): Promise<{ task: Task; created: boolean }[]>;
-  /** The only writer of a state: one compare-and-swap with its event. Rejects with `StaleState` data when the move is not legal any more. */
+  /** The only writer of a state: one compare-and-swap with its event. Rejects with {@link IllegalMove} when the move is not legal any more. */
   apply(change: Change): Promise<Task>;
   /** Several moves at once, all or none. */
   applyAll(changes: Change[]): Promise<Task[]>;
