@@ -98,11 +98,15 @@ export class Link {
     this.#peer?.tell(method, params);
   }
 
-  /** Resolves when what was sent is in the kernel's hands, or the connection is gone. */
-  async flushed(): Promise<void> {
+  /** What was sent is in the kernel's hands, or the connection is gone. */
+  get isFlushed(): boolean {
     const socket = this.#socket;
-    if (!this.#peer || !socket || socket.destroyed || socket.writableLength === 0) return;
-    await new Promise<void>((resolve) => socket.write("", () => resolve()));
+    return !this.#peer || !socket || socket.destroyed || socket.writableLength === 0;
+  }
+
+  /** Resolves when it is so. */
+  async flushed(): Promise<void> {
+    if (!this.isFlushed) await new Promise<void>((resolve) => this.#socket?.write("", () => resolve()));
   }
 
   /** Makes a call from a process that is ending; lost when there is no daemon, as everything after it is. */

@@ -46,6 +46,8 @@ export class Session {
   readonly inStep = new AsyncLocalStorage<Running>();
   /** The signals that the functions of running steps were given. */
   readonly stepSignals = new Set<AbortSignal>();
+  /** Names of steps whose last call was over in a moment. */
+  readonly brief = new Set<string>();
   /** Steps whose function runs, told again to a daemon that was not there. */
   readonly running = new Set<() => void>();
   /** The largest value that fits both the limit and a line. */
@@ -112,7 +114,7 @@ export class Session {
       while (this.isMoving) await this.moving;
       const place = this.#placed(kind, name, flight);
       if (!place) return await never();
-      await this.traffic.pass(flight);
+      if (this.traffic.isHeld) await this.traffic.pass(flight);
       const entry = this.journal.find(place);
       return entry ? await replay(entry, place, flight) : await run(place, flight);
     } finally {

@@ -2,7 +2,9 @@ import { systemClock, toIso } from "../core/time.ts";
 import type { StepContext, StepOptions } from "./api.ts";
 import { toMs } from "./duration.ts";
 import type { Place } from "./journal.ts";
+import { keyOf, Notice } from "./notice.ts";
 import type { Session } from "./session.ts";
+import { StepSignal } from "./step-signal.ts";
 import { fromJson, toJson } from "./strict-json.ts";
 import type { Flight } from "./traffic.ts";
 
@@ -53,23 +55,21 @@ interface Run {
 async function runStep(session: Session, run: Run): Promise<unknown> {
   const { place } = run;
   const startedAt = toIso(systemClock.now());
-  // Shown while the step runs; nothing depends on it.
-  const tell = () => session.link.tell("attempt/step", { ...keyOf(place), started: true });
-  tell();
-  session.running.add(tell);
+  const notice = new Notice(session, place);
   try {
-    // The function may block the event loop: what runs has to be known before.
-    await session.link.flushed();
+    if (!notice.isBrief) {
+      notice.tell();
+      // The function may block the event loop: what runs has to be known before.
+      if (!session.link.isFlushed) await session.link.flushed();
+    }
     const value = await tryAll(session, run);
-    session.running.delete(tell);
+    notice.over();
     const text = toJson(value, "result");
     session.refuseLarge(text, `the result of step ${JSON.stringify(place.name)}`);
     return await acknowledge(session, place, { startedAt, value: fromJson(text) });
   } catch (error) {
-    session.link.tell("attempt/step", { ...keyOf(place), started: false });
+    notice.failed();
     throw named(error, place);
-  } finally {
-    session.running.delete(tell);
   }
 }
 
@@ -110,39 +110,40 @@ interface Try {
 }
 
 async function tryOnce(session: Session, { name, fn, timeoutMs, count }: Try): Promise<unknown> {
-  const task = session.stopper.signal;
-  const own = new AbortController();
-  const abort = () => own.abort(task.reason);
-  if (task.aborted) abort();
-  task.addEventListener("abort", abort);
-  session.stepSignals.add(own.signal);
   const running = { name, isOver: false };
-  const time = timer(timeoutMs, (error) => own.abort(error));
+  const signal = new StepSignal(session);
+  const context = {
+    try: count,
+    get signal() {
+      return signal.get();
+    },
+  };
+  const work = () => session.inStep.run(running, fn, context);
   try {
-    const work = session.inStep.run(running, async () => fn({ signal: own.signal, try: count }));
-    return await Promise.race([work, ...time.late]);
+    return timeoutMs === undefined ? await work() : await within(timeoutMs, signal, work);
   } finally {
     running.isOver = true;
-    time.stop();
-    task.removeEventListener("abort", abort);
-    session.stepSignals.delete(own.signal);
+    signal.over();
   }
 }
 
-/** `late` holds a promise that rejects with TimedOut after `ms`, if there is a limit. */
-function timer(ms: number | undefined, onLate: (error: TimedOut) => void) {
-  if (ms === undefined) return { late: [], stop: () => {} };
+/** Rejects with TimedOut where `work` takes longer. */
+async function within(ms: number, signal: StepSignal, work: () => unknown): Promise<unknown> {
   let timeout: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const expire = () => {
       const error = new TimedOut(`it took longer than ${ms} ms`);
       reject(error);
-      onLate(error);
+      signal.abort(error);
     };
     // A timer holds 31 bits; a longer one would fire at once.
     timeout = setTimeout(expire, Math.min(ms, 2 ** 31 - 1));
   });
-  return { late: [late], stop: () => clearTimeout(timeout) };
+  try {
+    return await Promise.race([work(), late]);
+  } finally {
+    clearTimeout(timeout);
+  }
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
@@ -164,8 +165,4 @@ function named(error: unknown, { name }: Place): unknown {
     error instanceof TimedOut || (error instanceof TypeError && error.message.startsWith("result"));
   if (isOurs) error.message = `step ${JSON.stringify(name)}: ${error.message}`;
   return error;
-}
-
-function keyOf({ name, n, base, call }: Place) {
-  return { name, n, base, call };
 }

@@ -62,6 +62,11 @@ export class Traffic {
     return this.#isPausing;
   }
 
+  /** A call parks at a safe point. */
+  get isHeld(): boolean {
+    return this.#isPausing || this.#isLeaving || this.#hasEnded;
+  }
+
   /** The flights in the order of their calls. */
   get flights(): Iterable<Flight> {
     return this.#flights;
@@ -106,16 +111,12 @@ export class Traffic {
 
   /** A safe point: returns at once, or when the pause was called off, or never. */
   async pass(flight: Flight): Promise<void> {
-    while (this.#isHeld) await this.#park(flight);
+    while (this.isHeld) await this.#park(flight);
   }
 
   /** Returns unless the attempt is being left; a pause alone does not hold here. */
   async open(flight: Flight): Promise<void> {
     while (this.#isLeaving || this.#hasEnded) await this.#park(flight);
-  }
-
-  get #isHeld(): boolean {
-    return this.#isPausing || this.#isLeaving || this.#hasEnded;
   }
 
   async #park(flight: Flight): Promise<void> {

@@ -60,6 +60,37 @@ describe("a step", () => {
     expect(known).toEqual([{ name: "a", n: 0, base: 0, call: 0, started: true }]);
   });
 
+  it("is announced when it lasts, where the last one of its name was over in a moment", async ({
+    attempts,
+  }) => {
+    const { task } = await attempts.next();
+    const announced = () =>
+      attempts.daemon.sent("attempt/step").filter((sent) => (sent as { started?: boolean }).started);
+    for (let i = 0; i < 3; i++) await task.step("a", () => i);
+    expect(announced()).toHaveLength(1);
+    await task.step("a", () => until(() => announced().length === 2));
+    expect(announced()[1]).toEqual({ name: "a", n: 3, base: 0, call: 3, started: true });
+    await task.step("a", () => 4);
+    expect(announced()).toHaveLength(3);
+  });
+
+  it("has one signal for a try, and one of its own for the next", async ({ attempts }) => {
+    const { task } = await attempts.next();
+    const signals: AbortSignal[] = [];
+    const failsOnce = (context: { signal: AbortSignal; try: number }) => {
+      signals.push(context.signal, context.signal);
+      if (context.try === 1) throw new Error("once");
+    };
+    await task.step("a", failsOnce, { retries: 1 });
+    const [first, again, second] = signals;
+    expect([first === again, first === second, first?.aborted, second?.aborted]).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+
   it("is not over before it is acknowledged", async ({ attempts }) => {
     const { task } = await attempts.next();
     attempts.daemon.stall("attempt/step");

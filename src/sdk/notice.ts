@@ -1,0 +1,57 @@
+import { systemClock } from "../core/time.ts";
+import type { Place } from "./journal.ts";
+import type { Session } from "./session.ts";
+
+/** A step of a name whose last call took less than this is told of only when it takes longer. */
+const BRIEF_MS = 5;
+
+/**
+ * The word to the daemon that a step runs, so that `show` and `pause` can name it; nothing else depends on it. What is
+ * over in a moment each time is not worth a message at every call.
+ */
+export class Notice {
+  readonly isBrief: boolean;
+  readonly #session: Session;
+  readonly #place: Place;
+  readonly #startedAt = systemClock.mono();
+  readonly #timer: NodeJS.Timeout | undefined;
+  #isTold = false;
+
+  constructor(session: Session, place: Place) {
+    this.#session = session;
+    this.#place = place;
+    this.isBrief = session.brief.has(place.name);
+    if (this.isBrief) this.#timer = setTimeout(() => this.tell(), BRIEF_MS);
+  }
+
+  /** Says it, also to a daemon that comes while the step runs. */
+  tell(): void {
+    this.#isTold = true;
+    this.#say();
+    this.#session.running.add(this.#say);
+  }
+
+  /** Its function has ended. */
+  over(): void {
+    clearTimeout(this.#timer);
+    this.#session.running.delete(this.#say);
+    const { brief } = this.#session;
+    if (systemClock.mono() - this.#startedAt < BRIEF_MS) brief.add(this.#place.name);
+    else brief.delete(this.#place.name);
+  }
+
+  /** It has no result. */
+  failed(): void {
+    this.over();
+    if (this.#isTold) this.#session.link.tell("attempt/step", { ...keyOf(this.#place), started: false });
+  }
+
+  readonly #say = () => {
+    this.#session.link.tell("attempt/step", { ...keyOf(this.#place), started: true });
+  };
+}
+
+/** A place as the daemon takes it. */
+export function keyOf({ name, n, base, call }: Place) {
+  return { name, n, base, call };
+}
