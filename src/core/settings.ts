@@ -81,9 +81,9 @@ const rows = {
   hosts: {
     name: "hosts",
     unit: "count",
-    fallback: 1,
+    fallback: 4,
     least: 0,
-    about: "processes for task modules that are started ahead while tasks run",
+    about: "most processes for task modules that are started ahead while tasks run, as many as run at once",
   },
 } as const satisfies Record<string, Row>;
 

@@ -1,8 +1,8 @@
 /**
  * Module hosts that are started ahead and wait, SDK and loader loaded, so that a start or a resume does not pay for
  * Node's. A waiting host bears from its birth the token that becomes the attempt's; the assignment, with the
- * host's pid, is durable before `attempt/hello` is answered with it. None waits before the first module has been run,
- * and none is kept when nothing has run for a while.
+ * host's pid, is durable before `attempt/hello` is answered with it. As many wait as modules were at work at once lately,
+ * up to the setting; none before the first module has been run, and none when nothing has run for a while.
  */
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
@@ -32,6 +32,9 @@ export const HOST_KEY = "host.";
 /** Nothing has run for so long: the waiting hosts give their memory back. */
 const IDLE_MS = 60_000;
 
+/** One host is started at once where none waits; so much later each of the others, because tasks have just begun. */
+const NEXT_MS = 250;
+
 /**
  * Variables that Node, V8, libc or the loader read once, at the start of a process: a task that sets one of them
  * otherwise than the daemon has a host of its own.
@@ -43,6 +46,9 @@ export class Hosts {
   readonly #engine: Engine;
   readonly #spares = new Map<string, SpareHost>();
   #idle: NodeJS.Timeout | null = null;
+  #next: NodeJS.Timeout | null = null;
+  /** The most modules that were at work at once since all was idle, or for one to two minutes. */
+  #peak = 1;
   #isStopped = false;
 
   constructor(engine: Engine) {
@@ -80,13 +86,29 @@ export class Hosts {
     return spare.assigned.promise;
   }
 
-  /** A module runs or has run just now: keeps as many hosts waiting as the settings say, for a while. */
+  /** A module runs or has run just now: keeps hosts waiting for a while. */
   refill(): void {
     if (this.#isStopped || this.#engine.isStopping || this.#engine.isRecovering) return;
-    while (this.#spares.size < this.#engine.settings.hosts) this.#startOne();
+    this.#peak = Math.max(this.#peak, this.#atWork());
+    this.#startNext(this.#spares.size === 0 ? 0 : NEXT_MS);
     if (this.#idle) clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.#whenIdle(), IDLE_MS);
     this.#idle.unref();
+  }
+
+  /** Starts one where one is missing, and then the next. */
+  #startNext(inMs: number): void {
+    if (this.#next || this.#spares.size >= Math.min(this.#peak, this.#engine.settings.hosts)) return;
+    if (inMs === 0) this.#startOne();
+    this.#next = setTimeout(() => {
+      this.#next = null;
+      if (!this.#isStopped && !this.#engine.isStopping) this.#startNext(0);
+    }, NEXT_MS);
+    this.#next.unref();
+  }
+
+  #atWork(): number {
+    return [...this.#engine.lives.values()].filter((live) => live.isModule && !live.frozen).length;
   }
 
   /** Ends all waiting hosts. */
@@ -96,13 +118,15 @@ export class Hosts {
   }
 
   #whenIdle(): void {
-    const isBusy = [...this.#engine.lives.values()].some((live) => live.isModule && !live.frozen);
-    if (isBusy) this.refill();
+    this.#peak = Math.max(1, this.#atWork());
+    if (this.#atWork() > 0) this.refill();
     else void this.#endAll();
   }
 
   async #endAll(): Promise<void> {
     if (this.#idle) clearTimeout(this.#idle);
+    if (this.#next) clearTimeout(this.#next);
+    this.#next = null;
     const spares = [...this.#spares.values()].filter((spare) => !spare.isTaken);
     for (const { token } of spares) this.#spares.delete(token);
     await Promise.all(spares.map((spare) => this.#end(spare)));
