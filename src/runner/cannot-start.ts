@@ -13,7 +13,10 @@ function codeOf(error: unknown): string {
 
 function inspect(file: string): Finding {
   try {
-    if (statSync(file).isDirectory()) return "directory";
+    // Most places of a PATH do not have it, and an exception for each is dear.
+    const stat = statSync(file, { throwIfNoEntry: false });
+    if (!stat) return "absent";
+    if (stat.isDirectory()) return "directory";
     accessSync(file, constants.X_OK);
     return "startable";
   } catch (error) {
