@@ -19,7 +19,7 @@ import { AgentctlError } from "../core/errors.ts";
 import { systemClock, toIso } from "../core/time.ts";
 import { Environments } from "../engine/index.ts";
 import type { Paths } from "../protocol/paths.ts";
-import { createRunner } from "../runner/index.ts";
+import { createRunner, keyOfRunFile } from "../runner/index.ts";
 import {
   dropStore,
   holdWithEnvironment,
@@ -128,7 +128,7 @@ async function endStrangers(
 function setAsideStrangeFiles(paths: Paths, attempts: KnownAttempt[]): void {
   const live = new Set(attempts.filter(({ isLive }) => isLive).map(({ runKey }) => runKey));
   for (const name of readdirSync(paths.run)) {
-    const key = /^(.+)\.(pid|exit|start)$/.exec(name)?.[1];
+    const key = keyOfRunFile(name);
     if (key !== undefined && !live.has(key)) rmSync(join(paths.run, name), { force: true });
   }
   const known = new Set(attempts.map(({ task, n }) => `${task}/${n}.log`));

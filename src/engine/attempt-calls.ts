@@ -50,7 +50,7 @@ export async function hello(engine: Engine, live: Live, link: Link): Promise<Wel
   return {
     task,
     attempt: live.attempt,
-    dir: foldersOf(engine, task.id).work,
+    dir: foldersOf(engine, task.id).folder,
     pausing: live.intent?.kind === "pause" && live.intent.mode === "checkpoint",
     checkpoint: task.checkpoint && {
       seq: task.checkpoint.seq,

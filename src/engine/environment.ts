@@ -3,6 +3,9 @@ import { join } from "node:path";
 import type { Task } from "../core/task.ts";
 import type { Engine, Places } from "./engine.ts";
 
+/** What agentctl itself keeps in the folder of a task. */
+export const OURS = ".agentctl";
+
 /** The folders of one task. */
 export function foldersOf(engine: Engine, id: number) {
   return foldersIn(engine.places, id);
@@ -10,12 +13,13 @@ export function foldersOf(engine: Engine, id: number) {
 
 function foldersIn(places: Places, id: number) {
   const folder = join(places.tasks, String(id));
+  const ours = join(folder, OURS);
   return {
-    folder,
     /** AGENTCTL_TASK_DIR: the task's own, stays through pauses. */
-    work: join(folder, "work"),
-    artifacts: join(folder, "artifacts"),
-    checkpoint: join(folder, "checkpoint"),
+    folder,
+    ours,
+    artifacts: join(ours, "artifacts"),
+    checkpoint: join(ours, "checkpoint"),
     logs: join(places.logs, String(id)),
   };
 }
@@ -54,7 +58,7 @@ export function environmentOf(
     AGENTCTL_TASK_ID: String(task.id),
     AGENTCTL_ATTEMPT: String(attempt.n),
     AGENTCTL_TOKEN: attempt.token,
-    AGENTCTL_TASK_DIR: folders.work,
+    AGENTCTL_TASK_DIR: folders.folder,
     ...(task.checkpoint ? { AGENTCTL_CHECKPOINT: folders.checkpoint } : {}),
   };
 }

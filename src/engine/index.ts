@@ -16,7 +16,7 @@ export {
 export { cancel } from "./cancel.ts";
 export { canContinue } from "./conclude.ts";
 export { Engine, type Log } from "./engine.ts";
-export { foldersOf, logFile } from "./environment.ts";
+export { foldersOf, logFile, OURS } from "./environment.ts";
 export { Environments, releaseEnvironments } from "./environments.ts";
 export type { Live } from "./live.ts";
 export { capLogs } from "./log-caps.ts";

@@ -1,4 +1,6 @@
-import { closeSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdir, open } from "node:fs/promises";
+import { dirname } from "node:path";
 import { type AgentctlError, asAgentctlError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import type { Running } from "../runner/index.ts";
@@ -12,20 +14,30 @@ import type { Live } from "./live.ts";
 import { armTimeout } from "./timeout.ts";
 import { whenWritable } from "./when-writable.ts";
 
-/** Gives an attempt that is durable already its process: a host that waited for it, or one of its own. */
+/** The folders of a task, and the log of an attempt that is about to begin: without room for it nothing is started. */
+export async function makePlaces(engine: Engine, id: number, attempt: number): Promise<void> {
+  const { folder, logs } = foldersOf(engine, id);
+  const make = (path: string) => mkdir(path, { recursive: true, mode: 0o700 });
+  await Promise.all([
+    make(folder),
+    make(logs).then(async () => await (await open(logFile(engine, id, attempt), "a", 0o600)).close()),
+  ]);
+}
+
+/**
+ * Gives an attempt that is durable already its process: a host that waited for it, or one of its own. `places` is
+ * when there is room for it.
+ */
 export async function launch(
   engine: Engine,
   task: Task,
   live: Live,
-  given: Record<string, string>,
-  host?: SpareHost,
+  { given, host, places }: { given: Record<string, string>; host?: SpareHost; places: Promise<void> },
 ): Promise<void> {
   engine.track(live);
   try {
+    await places;
     await writeCheckpoint(engine, task);
-    const folders = foldersOf(engine, task.id);
-    mkdirSync(folders.work, { recursive: true, mode: 0o700 });
-    mkdirSync(folders.logs, { recursive: true, mode: 0o700 });
     engine.fault("start:before-spawn");
     live.running = host ? takeOver(engine, live, host) : launchOwn(engine, task, live, given);
   } catch (error) {
@@ -44,8 +56,6 @@ export async function launch(
 }
 
 function launchOwn(engine: Engine, task: Task, live: Live, given: Record<string, string>): Running {
-  // Where there is no room for its log, nothing has been started yet.
-  closeSync(openSync(logFile(engine, task.id, live.attempt), "a", 0o600));
   return engine.runner.launch({
     key: live.runKey,
     token: live.token,
@@ -90,9 +100,9 @@ function noteProcess(engine: Engine, live: Live): void {
 /** Puts the newest checkpoint, where there is one, where AGENTCTL_CHECKPOINT points. Throws when it is corrupt. */
 async function writeCheckpoint(engine: Engine, task: Task): Promise<void> {
   if (!task.checkpoint) return;
-  const { folder, checkpoint } = foldersOf(engine, task.id);
+  const { checkpoint } = foldersOf(engine, task.id);
   const data = await engine.store.checkpointData(task.id, task.checkpoint.seq);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(dirname(checkpoint), { recursive: true, mode: 0o700 });
   writeFileSync(`${checkpoint}.new`, data, { mode: 0o600 });
   renameSync(`${checkpoint}.new`, checkpoint);
 }

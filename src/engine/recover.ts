@@ -13,7 +13,7 @@ import type { Engine } from "./engine.ts";
 import { foldersOf, logFile } from "./environment.ts";
 import { finish, watchEnd } from "./finish.ts";
 import { HOST_KEY } from "./hosts.ts";
-import { launch } from "./launch.ts";
+import { launch, makePlaces } from "./launch.ts";
 import { createLive, deferred, type Live } from "./live.ts";
 import { carryOut } from "./pause.ts";
 import { resumeByItself } from "./resume.ts";
@@ -107,15 +107,18 @@ function isUnassigned({ runKey, saidHello }: Attempt, { kind, intent }: Task): b
 function keepHostLog(engine: Engine, live: Live): void {
   const own = join(engine.places.run, `${live.runKey}.log`);
   if (!existsSync(own)) return;
-  mkdirSync(foldersOf(engine, live.taskId).logs, { recursive: true, mode: 0o700 });
-  mkdirSync(foldersOf(engine, live.taskId).work, { recursive: true, mode: 0o700 });
+  const { folder, logs } = foldersOf(engine, live.taskId);
+  for (const path of [folder, logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
   renameSync(own, logFile(engine, live.taskId, live.attempt));
 }
 
 /** An attempt that is durable and was never started; what forbids it now is the end of the attempt. */
 async function startAgain(engine: Engine, task: Task, live: Live): Promise<void> {
   const prepared = prepareStart(engine, task);
-  if ("env" in prepared) return await launch(engine, task, live, prepared.env);
+  if ("env" in prepared) {
+    const places = makePlaces(engine, task.id, live.attempt);
+    return await launch(engine, task, live, { given: prepared.env, places });
+  }
   engine.track(live);
   live.startFailure = prepared.refusal;
   const { exitCode } = prepared.refusal;

@@ -4,7 +4,7 @@ import type { Task } from "../core/task.ts";
 import { IllegalMove } from "../store/store.ts";
 import { prepareStart, refuse } from "./cannot-start.ts";
 import type { Engine } from "./engine.ts";
-import { launch } from "./launch.ts";
+import { launch, makePlaces } from "./launch.ts";
 import { createLive } from "./live.ts";
 import type { Start } from "./plan.ts";
 import { thaw } from "./thaw.ts";
@@ -31,6 +31,9 @@ async function begin(engine: Engine, task: Task): Promise<void> {
   const host = task.kind === "module" ? engine.hosts.take(prepared.env) : undefined;
   const token = host?.token ?? randomBytes(24).toString("base64url");
   const runKey = host?.runKey ?? `${task.id}.${task.attempt + 1}`;
+  // Beside the commit, which the disk keeps waiting.
+  const places = makePlaces(engine, task.id, task.attempt + 1);
+  places.catch(() => {});
   const process = host?.program ? { pid: host.program.pid, pidStart: host.program.startTime } : {};
   try {
     const working = await engine.store.apply({
@@ -45,7 +48,8 @@ async function begin(engine: Engine, task: Task): Promise<void> {
     });
     engine.fault("start:before-launch");
     const attempt = { taskId: task.id, n: working.attempt, token, runKey, saidHello: false, result: null };
-    await launch(engine, working, createLive(attempt, working, engine.clock.mono()), prepared.env, host);
+    const live = createLive(attempt, working, engine.clock.mono());
+    await launch(engine, working, live, { given: prepared.env, places, ...(host ? { host } : {}) });
   } catch (error) {
     if (host) engine.hosts.giveBack(host);
     throw error;

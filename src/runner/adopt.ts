@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
 import { createHandle } from "./handle.ts";
 import type { Supervision } from "./launch.ts";
 import type { Processes } from "./processes.ts";
-import { isGuard, readBirth, readEnd, runFiles } from "./run-files.ts";
+import { isGuard, readRecords } from "./run-files.ts";
 import { isAlive } from "./scan.ts";
 import { delay } from "./signals.ts";
 import type { AdoptRecord, Ended, ProcessId, Running } from "./types.ts";
@@ -19,9 +18,9 @@ function identify(pid: number, processes: Processes): ProcessId | null {
   return { pid, startTime: stat.startTime, bootId: processes.bootId };
 }
 
-function guardOf(program: number, { processes, runDir }: Supervision): ProcessId | null {
+function guardOf(program: number, { processes, folder }: Supervision): ProcessId | null {
   const parent = processes.stat(program)?.ppid ?? 0;
-  return isGuard(processes.argv(parent), runDir) ? identify(parent, processes) : null;
+  return isGuard(processes.argv(parent), folder.path) ? identify(parent, processes) : null;
 }
 
 /** The program by what was written down of it, and the guard as its parent. */
@@ -49,12 +48,12 @@ const TAKE_UP_MS = 5000;
  * Waits while a guard of an earlier runner may be about to start something: one that has neither a program nor, as
  * when its runner is gone, a reason to stay.
  */
-async function guardsAtRest({ processes, runDir }: Supervision): Promise<void> {
+async function guardsAtRest({ processes, folder }: Supervision): Promise<void> {
   const deadline = performance.now() + TAKE_UP_MS;
   const isAbout = () => {
     const all = [...processes.scan()].flatMap((stat) => (stat && stat.state !== "Z" ? [stat] : []));
     const guards = new Set(
-      all.filter(({ pid }) => isGuard(processes.argv(pid), runDir)).map(({ pid }) => pid),
+      all.filter(({ pid }) => isGuard(processes.argv(pid), folder.path)).map(({ pid }) => pid),
     );
     const busy = new Set(all.filter(({ pid }) => !guards.has(pid)).map(({ ppid }) => ppid));
     return all.some(({ pid, ppid }) => guards.has(pid) && ppid !== process.pid && !busy.has(pid));
@@ -67,14 +66,14 @@ export async function adopt(
   record: AdoptRecord,
   supervision: Supervision,
 ): Promise<{ running: Running } | { ended: Ended } | undefined> {
-  const { runDir, clock, processes } = supervision;
-  const files = runFiles(runDir, record.key);
-  const ended = readEnd(files);
-  if (ended) return { ended };
+  const { folder, clock, processes } = supervision;
+  const look = () => readRecords(folder.path, record.key, processes);
+  const first = look();
+  if (first?.ended) return { ended: first.ended };
 
   // A key that was handed to a guard, of which nothing is seen yet.
-  if (existsSync(files.start) && !existsSync(files.pid)) await guardsAtRest(supervision);
-  const written = readBirth(files, processes)?.program ?? record.program ?? undefined;
+  if (first && !first.birth) await guardsAtRest(supervision);
+  const written = look()?.birth?.program ?? record.program ?? undefined;
   const survivors = (written && findWritten(written, supervision)) ?? findMarked(record.token, supervision);
   // Where the program is gone, what else bears the marker is a rest of its tree, and no program.
   const isLive = survivors && (survivors.guard || !written || isAlive(processes, written));
@@ -85,7 +84,7 @@ export async function adopt(
     return { running: handle.running };
   }
   // It may have ended while we looked.
-  const endedMeanwhile = readEnd(files);
+  const endedMeanwhile = look()?.ended;
   if (endedMeanwhile) return { ended: endedMeanwhile };
   if (!written) return undefined;
   return { ended: { exitCode: null, signal: null, endedAt: clock.now(), lost: true } };

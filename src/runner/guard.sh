@@ -1,5 +1,5 @@
-# A guard. It runs programs one after the other, each in the foreground, outlives them, and leaves the status of each in
-# a file, so that the status is known whoever is there to ask. Its stdin gives it a key a line, which names the files of
+# A guard. It runs programs one after the other, each in the foreground, outlives them, and writes down the status of
+# each, so that the status is known whoever is there to ask. Its stdin gives it a key a line, which names the file of
 # an attempt; with the end of stdin it ends, so that a daemon that dies leaves no guards but those with a program.
 # Positional parameters, because a variable of the guard's could be one of the program's:
 #   $1 folder of the files    $2 boot id
@@ -14,29 +14,25 @@ while read -r agentctl_key; do
   (
     trap : PIPE
     if read -r agentctl_line </proc/self/stat; then
-      agentctl_line="$2 $agentctl_line"
-      echo "$agentctl_line" >"$1/$agentctl_key.pid"
+      echo "#born $agentctl_key $2 $agentctl_line" >>"$1/$agentctl_key.run"
+      echo "$2 $agentctl_line" >&3
     else
       # Without /proc, a child of this subshell knows its pid.
-      sh -c 'echo "$0 $PPID"' "$2" >"$1/$agentctl_key.pid"
-      read -r agentctl_line <"$1/$agentctl_key.pid"
+      sh -c 'echo "#born $0 $1 $PPID"' "$agentctl_key" "$2" >>"$1/$agentctl_key.run"
+      sh -c 'echo "$0 $PPID"' "$2" >&3
     fi
-    echo "$agentctl_line" >&3
-    # Puts the program's files, environment and words in place, and ends in its exec.
-    . "$1/$agentctl_key.start"
+    # Puts the program's files, environment and words in place, and ends in its exec; what follows that is not read.
+    . "$1/$agentctl_key.run"
   )
   agentctl_line=$?
-  if ! echo "$agentctl_line" >"$1/$agentctl_key.exit"; then
+  if ! echo "#ended $agentctl_key $agentctl_line" >>"$1/$agentctl_key.run"; then
     # The disk is full. Whoever launched it need not wait for space; whoever comes later needs the file.
     echo "$agentctl_line" >&3
     PATH=/usr/bin:/bin
     agentctl_ended=$(date +%s)
-    [ -e "$1/$agentctl_key.pid" ]
-    agentctl_lost=$?
-    # Without its file of the program's identity the status was recorded, and nobody asks for it any more.
-    while [ "$agentctl_lost" -ne 0 ] || [ -e "$1/$agentctl_key.pid" ]; do
-      echo "$agentctl_line $agentctl_ended" >"$1/$agentctl_key.exit" && break
-      [ -d "$1" ] || break
+    # Without its file the status was recorded, and nobody asks for it any more.
+    while [ -e "$1/$agentctl_key.run" ]; do
+      echo "#ended $agentctl_key $agentctl_line $agentctl_ended" >>"$1/$agentctl_key.run" && break
       sleep 1
       [ $? -ne 127 ] || break
     done

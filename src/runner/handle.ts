@@ -26,6 +26,7 @@ export function createHandle(
   { key, token }: { key: string; token: string },
   guard: ProcessId | null,
   firstKnown: ProcessId | null,
+  launchedAt: number | null = null,
 ): Handle {
   let currentGuard = guard;
   let program = firstKnown;
@@ -39,6 +40,7 @@ export function createHandle(
     running: {
       key,
       token,
+      launchedAt,
       get guard() {
         return currentGuard;
       },

@@ -1,4 +1,5 @@
 export { trimLog } from "./log-cap.ts";
+export { keyOfRunFile } from "./run-files.ts";
 export { createRunner } from "./runner.ts";
 export type {
   Ended,

@@ -1,27 +1,19 @@
 import { createHash } from "node:crypto";
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  openSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import guardScript from "./guard.sh";
 import type { Guards } from "./guards.ts";
 import { createHandle, type Handle } from "./handle.ts";
 import type { Processes } from "./processes.ts";
-import { endedWith, GUARD_NAME, parseBirth, readBirth, readEnd, runFiles } from "./run-files.ts";
-import { writeStartFile } from "./start-file.ts";
+import { endedWith, GUARD_NAME, parseBirth, readRecords, runText } from "./run-files.ts";
+import type { RunFolder } from "./run-folder.ts";
+import { startScript } from "./start-script.ts";
 import type { LaunchSpec, Running } from "./types.ts";
 import { watch } from "./watch.ts";
 
 /** What launching and adopting share. */
 export interface Supervision {
-  runDir: string;
+  folder: RunFolder;
   clock: { now(): number };
   processes: Processes;
   /** The programs' umask, octal. */
@@ -46,13 +38,12 @@ const CANNOT_START = 126;
 
 /** Starts a program under a guard. See `Runner.launch`. */
 export function launch(spec: LaunchSpec, supervision: Supervision): Running {
-  const { clock, runDir, umask } = supervision;
-  const files = runFiles(runDir, spec.key);
-  const handle = createHandle(spec, null, null);
+  const { clock, folder, umask } = supervision;
+  const handle = createHandle(spec, null, null, performance.now());
   try {
     accessSync(spec.cwd, constants.X_OK);
     closeSync(openSync(spec.logFile, "a", 0o600));
-    writeStartFile(files, spec, umask);
+    folder.put(spec.key, runText(startScript(spec, umask)));
     hand(handle, spec, supervision);
   } catch (error) {
     handle.neverBorn(error as Error);
@@ -63,8 +54,7 @@ export function launch(spec: LaunchSpec, supervision: Supervision): Running {
 
 /** Hands the attempt to a guard. */
 function hand(handle: Handle, spec: LaunchSpec, supervision: Supervision): void {
-  const { processes, clock, runDir, guards } = supervision;
-  const files = runFiles(runDir, spec.key);
+  const { processes, clock, folder, guards } = supervision;
   const id = guards.run({
     key: spec.key,
     born(line) {
@@ -74,16 +64,14 @@ function hand(handle: Handle, spec: LaunchSpec, supervision: Supervision): void 
     ended(status) {
       // From here on what the guard runs is of another attempt.
       handle.guardIs(null);
-      rmSync(files.start, { force: true });
       handle.end(endedWith(status, clock.now()));
     },
     guardGone(isBegun) {
       handle.guardIs(null);
-      const birth = readBirth(files, processes);
-      if (!birth && !isBegun) return hand(handle, spec, supervision);
-      if (birth) handle.born(birth.program);
-      const left = readEnd(files);
-      if (left) return handle.end(left);
+      const records = readRecords(folder.path, spec.key, processes);
+      if (!records?.birth && !isBegun) return hand(handle, spec, supervision);
+      if (records?.birth) handle.born(records.birth.program);
+      if (records?.ended) return handle.end(records.ended);
       watch(handle, supervision);
     },
     refused(cause) {

@@ -1,9 +1,11 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import type { Processes, ProcessStat } from "./processes.ts";
 
 const CACHE_MS = 2000;
 const KERNEL_THREAD = 0x0020_0000;
 const STOP_PENDING = 1n << 18n;
+/** As many pids are looked at one by one; where more were given out, a list of all is quicker. */
+const MOST_YOUNGER = 32;
 
 /** Reads a file of /proc into a buffer that it keeps; undefined when the process is gone or not ours to read. */
 function createReader(): (path: string) => Buffer | undefined {
@@ -84,6 +86,19 @@ export function createLinuxProcesses(): Processes {
     return ((statOf(pid)?.flags ?? 0) & KERNEL_THREAD) !== 0;
   };
 
+  const bears = (pid: number, token: string) => {
+    const environ = read(`/proc/${pid}/environ`);
+    return environ !== undefined && holdsEntry(environ, Buffer.from(`AGENTCTL_TOKEN=${token}`));
+  };
+
+  /** The processes that were made after this pid was given out; undefined where they may be many. Pids are given in turn. */
+  const youngerThan = (pid: number): number[] | undefined => {
+    const last = Number(read("/proc/loadavg")?.toString("latin1").trim().split(" ")[4]);
+    if (!(last >= pid && last - pid <= MOST_YOUNGER)) return undefined;
+    const pids = Array.from({ length: last - pid }, (_, at) => last - at);
+    return pids.filter((each) => statSync(`/proc/${each}`, { throwIfNoEntry: false }) !== undefined);
+  };
+
   return {
     bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
     *scan(except) {
@@ -94,12 +109,10 @@ export function createLinuxProcesses(): Processes {
       }
     },
     stat: statOf,
-    bears(pid, token) {
-      const entry = Buffer.from(`AGENTCTL_TOKEN=${token}`);
-      const environ = read(`/proc/${pid}/environ`);
-      return environ !== undefined && holdsEntry(environ, entry);
-    },
-    bearers(token) {
+    bears,
+    bearers(token, since) {
+      const younger = since === undefined ? undefined : youngerThan(since);
+      if (younger) return younger.filter((pid) => bears(pid, token));
       const entry = Buffer.from(`AGENTCTL_TOKEN=${token}`);
       const now = performance.now();
       if (now > trustedUntil) {

@@ -21,9 +21,10 @@ export interface Processes {
   bears(pid: number, token: string): boolean;
   /**
    * The pids that bear the token. Trusts for two seconds what it read of processes that bear no marker, so a
-   * repeated call reads only those that have appeared since.
+   * repeated call reads only those that have appeared since. With `since`, a pid after which pids were not given out all
+   * round, only those that came after it may be looked at.
    */
-  bearers(token: string): number[];
+  bearers(token: string, since?: number): number[];
   /** Every process with `AGENTCTL_HOME=home` and a token in its environment, zombies among them. */
   marked(home: string): { pid: number; token: string }[];
   argv(pid: number): string[];

@@ -6,22 +6,27 @@ import { parseStat } from "./processes-linux.ts";
 import type { Ended, ProcessId } from "./types.ts";
 
 /**
- * The files by which an attempt is found again: `<key>.pid`, written by the guard before it becomes the program, and
- * `<key>.exit`, written after the program's end. Both are one short line in one write, so a line without its newline
- * counts as not yet there. `<key>.start`, written before a guard is told the key, is what the guard does to start it.
+ * The file by which an attempt is found again, `<key>.run`. It begins with what a guard does to start the program; the
+ * guard then adds `#born <key> …`, before it becomes the program, and `#ended <key> …`, after the program's end: each
+ * one line in one write, so a line without its newline counts as not yet there. One file instead of three, because to
+ * make and to delete a file costs as much as all the rest of a short task.
  */
-export interface RunFiles {
-  pid: string;
-  exit: string;
-  start: string;
+export function runFile(runDir: string, key: string): string {
+  return join(runDir, `${key}.run`);
 }
 
-export function runFiles(runDir: string, key: string): RunFiles {
-  return {
-    pid: join(runDir, `${key}.pid`),
-    exit: join(runDir, `${key}.exit`),
-    start: join(runDir, `${key}.start`),
-  };
+/** The key that the name of a run file holds; undefined for every other name, also of a file that is kept for later. */
+export function keyOfRunFile(name: string): string | undefined {
+  return /^(?!spare-)(.+)\.run$/.exec(name)?.[1];
+}
+
+/** The first line says how long the part is that was written before it was handed over. */
+const HEAD = "# 0000000000\n";
+
+/** What stands in a run file before its guard adds to it. */
+export function runText(script: string): string {
+  const length = HEAD.length + Buffer.byteLength(script);
+  return `# ${String(length).padStart(HEAD.length - 3, "0")}\n${script}`;
 }
 
 /** What the guard tells of the program: who it is, and by its parent, who the guard is. */
@@ -42,25 +47,41 @@ export function parseBirth(line: string, processes: Processes): Birth | undefine
   return alive && { program: { pid, startTime: alive.startTime, bootId }, guardPid: alive.ppid };
 }
 
-function readLine(file: string): string | undefined {
+/** What a guard has added to the file of an attempt so far. */
+export interface Records {
+  birth: Birth | undefined;
+  /** The file's time is the end's, unless the guard had to wait for space. */
+  ended: Ended | undefined;
+}
+
+/** Undefined where nothing was ever handed to a guard. */
+export function readRecords(runDir: string, key: string, processes: Processes): Records | undefined {
+  const file = runFile(runDir, key);
+  let lines: string[];
   try {
-    const text = readFileSync(file, "latin1");
-    return text.endsWith("\n") ? text.slice(0, -1) : undefined;
+    const bytes = readFileSync(file);
+    // Where somebody has deleted the file, the guard has made one that holds its records alone.
+    const [, length = 0] = /^# (\d{10})\n/.exec(bytes.toString("latin1", 0, HEAD.length)) ?? [];
+    // The last one has no newline yet.
+    lines = bytes.toString("latin1", Number(length)).split("\n").slice(0, -1);
   } catch {
     return undefined;
   }
+  const record = (word: string) => {
+    const start = `#${word} ${key} `;
+    return lines.find((line) => line.startsWith(start))?.slice(start.length);
+  };
+  const born = record("born");
+  return {
+    birth: born === undefined ? undefined : parseBirth(born, processes),
+    ended: parseEnd(record("ended"), file),
+  };
 }
 
-export function readBirth(files: RunFiles, processes: Processes): Birth | undefined {
-  const line = readLine(files.pid);
-  return line === undefined ? undefined : parseBirth(line, processes);
-}
-
-/** The status that the guard left; the file's time is the end's, unless the guard had to wait for space. */
-export function readEnd(files: RunFiles): Ended | undefined {
-  const [status, seconds] = readLine(files.exit)?.split(" ") ?? [];
+function parseEnd(line: string | undefined, file: string): Ended | undefined {
+  const [status, seconds] = line?.split(" ") ?? [];
   if (status === undefined || !/^\d{1,3}$/.test(status)) return undefined;
-  const endedAt = seconds ? Number(seconds) * 1000 : Math.floor(statSync(files.exit).mtimeMs);
+  const endedAt = seconds ? Number(seconds) * 1000 : Math.floor(statSync(file).mtimeMs);
   return endedWith(Number(status), endedAt);
 }
 

@@ -1,4 +1,3 @@
-import { rmSync } from "node:fs";
 import { adopt } from "./adopt.ts";
 import { cannotStart } from "./cannot-start.ts";
 import { freezeTree, thawTree } from "./freeze.ts";
@@ -6,7 +5,8 @@ import { Guards } from "./guards.ts";
 import { installGuard, launch, type Supervision } from "./launch.ts";
 import { releaseOrphans } from "./orphans.ts";
 import { createProcesses } from "./processes.ts";
-import { isGuard as isGuardArgv, runFiles } from "./run-files.ts";
+import { isGuard as isGuardArgv, readRecords } from "./run-files.ts";
+import { RunFolder } from "./run-folder.ts";
 import { isAlive, isGuard, scanTree } from "./scan.ts";
 import { deliverTo } from "./signals.ts";
 import { sweepTree, terminateTree } from "./terminate.ts";
@@ -23,8 +23,9 @@ export interface RunnerOptions {
 /** A runner whose attempts live on when it, or its process, is gone; another one on the same directory adopts them. */
 export function createRunner({ runDir, clock, umask = process.umask() }: RunnerOptions): Runner {
   const processes = createProcesses();
+  const folder = new RunFolder(runDir);
   const supervision: Supervision = {
-    runDir,
+    folder,
     clock,
     processes,
     umask: umask.toString(8).padStart(4, "0"),
@@ -77,8 +78,7 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
         const ppid = isProgram ? (processes.stat(stat.ppid)?.ppid ?? 0) : stat.ppid;
         return [{ pid, token, ppid, state: stat.state, argv, isProgram }];
       }),
-    forget(key) {
-      for (const file of Object.values(runFiles(runDir, key))) rmSync(file, { force: true });
-    },
+    programOf: (key) => readRecords(runDir, key, processes)?.birth?.program,
+    forget: (key) => folder.forget(key),
   };
 }

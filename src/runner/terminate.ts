@@ -112,12 +112,23 @@ export async function terminateTree(processes: Processes, roots: ScanRoots, grac
 }
 
 /**
+ * Not long enough for the pids to have been given out all round: no machine starts that many processes in the time, as
+ * there are at least 32768 pids (PID_MAX_DEFAULT in linux/threads.h, and more of them on machines of many cores).
+ */
+const YOUNG_MS = 300;
+
+function isYoung({ launchedAt }: ScanRoots): boolean {
+  return typeof launchedAt === "number" && performance.now() - launchedAt < YOUNG_MS;
+}
+
+/**
  * After the program's end: ends what still bears the marker, and its descendants. A guard that waits for space to
  * write the status is left alone, with its children.
  */
 export async function sweepTree(processes: Processes, roots: ScanRoots, grace: Grace): Promise<void> {
   const spare = roots.guard && isAlive(processes, roots.guard) ? roots.guard.pid : undefined;
-  const isLeft = processes.bearers(roots.token).some((pid) => pid !== process.pid && pid !== spare);
+  const since = isYoung(roots) ? roots.program?.pid : undefined;
+  const isLeft = processes.bearers(roots.token, since).some((pid) => pid !== process.pid && pid !== spare);
   if (!isLeft) return;
   await terminateTree(
     processes,

@@ -53,6 +53,8 @@ export interface TreeRoots {
   readonly token: string;
   readonly guard?: ProcessId | null;
   readonly program?: ProcessId | null;
+  /** By the clock that does not jump, in ms: no process of the tree is older. Null where that is not known. */
+  readonly launchedAt?: number | null;
 }
 
 /** A launched or adopted attempt. */
@@ -129,6 +131,8 @@ export interface Runner {
   cannotStart(argv: string[], cwd: string, env: Record<string, string>): StartRefusal | undefined;
   /** Every live process that bears a token of this home in its environment, whoever started it; not this one. */
   marked(home: string): MarkedProcess[];
-  /** Deletes the run files of an attempt whose end is recorded elsewhere. */
+  /** The program of an attempt, as its run file names it. */
+  programOf(key: string): ProcessId | undefined;
+  /** Deletes the run file of an attempt whose end is recorded elsewhere. */
   forget(key: string): void;
 }

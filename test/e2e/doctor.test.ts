@@ -178,15 +178,15 @@ it("finds and mends files of nobody, modes, and a missing environment", async ({
   await home.cli("daemon", "stop");
   rmSync(join(home.dir, "env", env));
   writeFileSync(join(home.dir, "env/abc"), "{}", { mode: 0o600 });
-  writeFileSync(join(home.dir, "run/1.1.exit"), "0\n", { mode: 0o600 });
+  writeFileSync(join(home.dir, "run/1.1.run"), "# 0000000013\n", { mode: 0o600 });
   mkdirSync(join(home.dir, "logs/77"), { mode: 0o700 });
-  mkdirSync(join(home.dir, "tasks/77/work"), { recursive: true, mode: 0o700 });
+  mkdirSync(join(home.dir, "tasks/77"), { recursive: true, mode: 0o700 });
   chmodSync(join(home.dir, `logs/${one}/1.log`), 0o644);
   chmodSync(join(home.dir, `logs/${two}`), 0o755);
-  writeFileSync(join(home.dir, `tasks/${one}/work/own`), "", { mode: 0o666 });
+  writeFileSync(join(home.dir, `tasks/${one}/own`), "", { mode: 0o666 });
   const gone = `the environment of task ${held} is gone`;
   const mendable = [
-    "1.1.exit is of an attempt that is over",
+    "1.1.run is of an attempt that is over",
     `${home.dir}/logs/77 is of a task that there is not`,
     `${home.dir}/tasks/77 is of a task that there is not`,
     `logs/${one}/1.log has mode 0644: others can reach it`,
@@ -232,7 +232,7 @@ it("finds an attempt without its process, one that runs twice, and a frozen one 
   await home.killDaemon();
   for (const pid of [goneGuard, gonePid]) signalTo(pid, "SIGKILL");
   const [shell = "", script = ""] = readFileSync(`/proc/${twiceGuard}/cmdline`, "utf8").split("\0");
-  copyFileSync(join(home.dir, "run", `${twice}.1.start`), join(home.work, `${twice}.1.start`));
+  copyFileSync(join(home.dir, "run", `${twice}.1.run`), join(home.work, `${twice}.1.run`));
   const again = spawn(shell, [script, home.work, "boot"], { stdio: ["pipe", "ignore", "ignore", "ignore"] });
   again.stdin?.end(`${twice}.1\n`);
   signalTo(thawedPid, "SIGCONT");

@@ -188,7 +188,7 @@ function runFilesFit({ home, attempts }: Facts): string[] {
   const live = new Set(attempts.filter(({ ended_at }) => ended_at === null).map(({ run_key }) => run_key));
   const known = new Set(attempts.map(({ run_key }) => run_key));
   return readdirSync(join(home.dir, "run")).flatMap((name) => {
-    const key = /^(.+)\.(?:pid|exit|words|log)$/.exec(name)?.[1];
+    const key = /^(?!spare-)(.+)\.(?:run|log)$/.exec(name)?.[1];
     // A host that waits for a task has files and no attempt.
     if (key === undefined || live.has(key) || (key.startsWith("host.") && !known.has(key))) return [];
     return [`the run file ${name} belongs to no live attempt`];

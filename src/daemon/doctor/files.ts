@@ -1,8 +1,10 @@
-import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, readdirSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { isTerminal } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
+import { OURS } from "../../engine/index.ts";
 import type { Paths } from "../../protocol/paths.ts";
+import { keyOfRunFile } from "../../runner/index.ts";
 import type { Problem, Scene } from "./problem.ts";
 
 /** The environments that open tasks need, and those that nobody needs. */
@@ -33,23 +35,21 @@ export function checkRunFiles({ tools, attempts, processes }: Scene): Problem[] 
   const live = new Set([
     ...attempts.filter(({ isLive }) => isLive).map(({ runKey }) => runKey),
     // A host that waits for its task has none yet.
-    ...keysOf(processes, tools.paths.run),
+    ...keysOf(processes, tools),
   ]);
   const { run } = tools.paths;
   return namesIn(run).flatMap((name) => {
-    const key = /^(.+)\.(pid|exit|start|log)$/.exec(name)?.[1];
+    const key = keyOfRunFile(name) ?? /^(.+)\.log$/.exec(name)?.[1];
     if (key === undefined || live.has(key)) return [];
     return [removal("run files", `${name} is of an attempt that is over`, join(run, name))];
   });
 }
 
 /** The keys of the attempts, and of waiting hosts, whose program is one of these. */
-function keysOf(processes: Scene["processes"], run: string): string[] {
-  const pids = new Set(processes.map(({ pid }) => String(pid)));
-  return namesIn(run)
-    .filter((name) => name.endsWith(".pid"))
-    .filter((name) => pids.has(readFileSync(join(run, name), "latin1").trim().split(" ")[1] ?? ""))
-    .map((name) => name.slice(0, -".pid".length));
+function keysOf(processes: Scene["processes"], { paths, runner }: Scene["tools"]): string[] {
+  const pids = new Set(processes.map(({ pid }) => pid));
+  const keys = namesIn(paths.run).flatMap((name) => keyOfRunFile(name) ?? []);
+  return keys.filter((key) => pids.has(runner.programOf(key)?.pid ?? 0));
 }
 
 /** Folders of tasks that are not in the store. */
@@ -79,8 +79,10 @@ export function checkModes(paths: Paths): Problem[] {
       const mend = `--repair gives it 0${wanted.toString(8)}`;
       found.push({ check: "modes", task: null, what, mend, repair: () => chmodSync(path, wanted) });
     }
-    const isWork = relative(paths.tasks, path).match(/^\d+\/work$/);
-    if (stat.isDirectory() && !isWork) for (const name of namesIn(path)) visit(join(path, name));
+    if (!stat.isDirectory()) return;
+    // In the folder of a task all but ours is its own.
+    const isOwn = /^\d+$/.test(relative(paths.tasks, path));
+    for (const name of isOwn ? [OURS] : namesIn(path)) visit(join(path, name));
   };
   visit(paths.home);
   if (existsSync(paths.socket)) visit(paths.socket);

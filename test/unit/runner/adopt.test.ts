@@ -58,7 +58,7 @@ describe("after the launcher was killed", () => {
     await killed(child);
     const before = Date.now();
     writeFileSync(room.path("go"), "");
-    await room.appears(`${spec.key}.exit`);
+    await until(() => readFileSync(room.path(`${spec.key}.run`), "utf8").includes("\n#ended "));
     const found = await until(async () => await room.another().adopt(spec));
     if (!("ended" in found)) throw new Error("still running");
     expect(found.ended).toEqual({ exitCode: 138, signal: "SIGUSR1", endedAt, lost: false });
@@ -72,7 +72,7 @@ describe("a live attempt", () => {
     const spec = room.spec(["sh", "-c", ": > ready; exec sleep 60"]);
     const first = room.runner.launch(spec);
     await room.appears("ready");
-    rmSync(room.path(`${spec.key}.pid`));
+    rmSync(room.path(`${spec.key}.run`));
     const running = await adopted(room, spec);
     expect([await running.started, running.guard]).toEqual([await first.started, first.guard]);
     await room.runner.terminate(running, { graceMs: 1000 });
@@ -135,9 +135,14 @@ describe("nothing is adopted, signalled or killed", () => {
 
   it("where the run file is cut off or of another kind", async ({ room }) => {
     const spec = room.spec(["true"]);
-    for (const text of ["", "7", "nonsense\n", "1000 1\n"]) {
-      writeFileSync(room.path(`${spec.key}.exit`), text);
-      writeFileSync(room.path(`${spec.key}.pid`), text);
+    const head = "# 0000000013\n";
+    const ended = `#ended ${spec.key} 0`;
+    const texts = ["", "#", "nonsense\n", ended, head, `${head}${ended}`, `${head}#ended other 0\n`];
+    texts.push(`${head}#ended ${spec.key} none\n`, `${head}#born ${spec.key} boot 1000\n`);
+    // What stands in the part that the guard runs is no record.
+    texts.push(`# 0000000040\nexport A='\n${ended}\n'\n`);
+    for (const text of texts) {
+      writeFileSync(room.path(`${spec.key}.run`), text);
       expect(await room.runner.adopt(spec)).toBeUndefined();
     }
   });

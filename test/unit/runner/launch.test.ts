@@ -1,4 +1,12 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { describe, expect } from "vitest";
 import { isAlive, processes, signalTo } from "../../harness/processes.ts";
 import { until } from "../../harness/until.ts";
@@ -22,6 +30,21 @@ describe("the end of a program", () => {
     expect(ended).toEqual({ exitCode, signal, endedAt, lost: false });
   });
 
+  it("is not that of an earlier one whose file it has", async ({ room }) => {
+    const { key, ...first } = room.spec(["sh", "-c", "exit 3"], { LONG: "x".repeat(3000) });
+    await room.runner.launch({ key, ...first }).ended;
+    room.runner.forget(key);
+    expect(readdirSync(room.dir).filter((name) => /^spare-.*\.run$/.test(name))).toHaveLength(1);
+    expect(await room.another().adopt({ key, ...first })).toBeUndefined();
+    const next = room.spec(["sh", "-c", ": > ready; exec sleep 60"]);
+    const running = room.runner.launch(next);
+    await room.appears("ready");
+    expect(readdirSync(room.dir).filter((name) => /^spare-.*\.run$/.test(name))).toEqual([]);
+    expect(readFileSync(room.path(`${next.key}.run`), "utf8")).not.toContain("xxx");
+    expect(await room.another().adopt(next)).toMatchObject({ running: { program: await running.started } });
+    await room.runner.terminate(running, { graceMs: 1000 });
+  });
+
   it("is known also when many end at once", async ({ room }) => {
     const codes = Array.from({ length: 30 }, (_, at) => at);
     const runs = codes.map((code) => room.launch(["sh", "-c", `exit ${code}`]));
@@ -39,16 +62,14 @@ describe("the end of a program", () => {
   });
 
   it("is told at once when the disk is full, and written when there is space", async ({ room }) => {
-    const spec = room.spec(["sh", "-c", "exit 9"]);
-    const exit = room.path(`${spec.key}.exit`);
-    // A directory in its place refuses the write as a full disk does.
-    mkdirSync(exit);
+    const spec = room.spec(["sh", "-c", 'mv "$1" kept && ln -s /dev/full "$1"; exit 9', "sh", "task-1.run"]);
+    const file = room.path(`${spec.key}.run`);
     const running = room.runner.launch(spec);
     expect((await running.ended).exitCode).toBe(9);
     await room.runner.sweep(running, { graceMs: 0 });
     expect(processes(room.dir).some(({ command }) => command.includes("agentctl-guard"))).toBe(true);
-    rmdirSync(exit);
-    await until(() => existsSync(exit) && /^9 \d+\n$/.test(readFileSync(exit, "utf8")));
+    renameSync(room.path("kept"), file);
+    await until(() => /\n#ended task-1 9 \d+\n$/.test(readFileSync(file, "utf8")));
     expect(await room.another().adopt(spec)).toEqual({
       ended: { exitCode: 9, signal: null, endedAt, lost: false },
     });
@@ -125,12 +146,14 @@ describe("secrets", () => {
     const lines = processes(room.dir).map(({ command }) => command);
     expect(lines.length).toBeGreaterThan(1);
     expect(lines.filter((line) => line.includes(spec.token) || line.includes("hidden-value"))).toEqual([]);
-    const files = ["log", "pid", "start"].map((ending) => room.path(`${spec.key}.${ending}`));
-    expect(files.map((file) => statSync(file).mode & 0o777)).toEqual([0o600, 0o600, 0o600]);
+    const files = ["log", "run"].map((ending) => room.path(`${spec.key}.${ending}`));
+    expect(files.map((file) => statSync(file).mode & 0o777)).toEqual([0o600, 0o600]);
     await room.runner.terminate(running, { graceMs: 1000 });
     await running.ended;
     room.runner.forget(spec.key);
-    expect(files.map((file) => existsSync(file))).toEqual([true, false, false]);
+    expect(files.map((file) => existsSync(file))).toEqual([true, false]);
+    const kept = readdirSync(room.dir).map((name) => room.path(name));
+    expect(kept.filter((file) => readFileSync(file, "utf8").includes("hidden-value"))).toEqual([]);
   });
 });
 

@@ -1,5 +1,3 @@
-import { writeFileSync } from "node:fs";
-import type { RunFiles } from "./run-files.ts";
 import type { LaunchSpec } from "./types.ts";
 
 /**
@@ -12,11 +10,10 @@ const NOT_BY_SHELL =
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
- * Writes what a guard's subshell does to become the program: its files, directory, umask, exactly its environment, and
- * its words. In a file, because arguments of a guard can be read by everyone; of mode 0600, and deleted when the program has ended.
+ * What a guard's subshell does to become the program: its files, directory, umask, exactly its environment, and its
+ * words. For a file of mode 0600, because arguments of a guard can be read by everyone.
  */
-export function writeStartFile(files: RunFiles, spec: LaunchSpec, umask: string): void {
-  const { env, argv, cwd, logFile } = spec;
+export function startScript({ env, argv, cwd, logFile }: LaunchSpec, umask: string): string {
   const entries = Object.entries(env);
   const exported = entries.filter(([name]) => !NOT_BY_SHELL.test(name));
   const others = entries.filter(([name]) => NOT_BY_SHELL.test(name));
@@ -35,5 +32,5 @@ export function writeStartFile(files: RunFiles, spec: LaunchSpec, umask: string)
     // exec, so that no builtin of this shell is meant and the program has this pid.
     'exec "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-',
   ];
-  writeFileSync(files.start, `${lines.join("\n")}\n`, { mode: 0o600 });
+  return `${lines.join("\n")}\n`;
 }
