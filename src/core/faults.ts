@@ -41,7 +41,7 @@ const actions = {
   "environment:after-write": "the environment is on disk, its task is not",
   "environment:before-remove": "an environment that no open task uses is about to be removed",
   "environment:after-remove": "that environment is gone",
-  "start:before-launch": "the attempt is durable, nothing of it is on disk or runs",
+  "start:before-launch": "the attempt is durable, nothing of it runs",
   "start:before-spawn": "checkpoint file and folders are there, the process is not",
   "start:after-launch": "the process is being made, its pid is not noted",
   "start:before-assign": "a waiting host has become the attempt's process and does not know it",

@@ -52,13 +52,13 @@ async function cancelIdle(engine: Engine, task: Task, options: CancelOptions): P
   return canceled;
 }
 
-/** The attempt of a task that has a process; undefined when it has none (any more). */
+/** The attempt of a task that has a process, as soon as that is made; undefined when it has none (any more). */
 export async function liveOf(engine: Engine, task: Task): Promise<Live | undefined> {
+  // The start is committed, and what follows it has its turn.
+  if (task.state === "working" && !engine.lives.has(task.id)) await turn();
   const live = engine.lives.get(task.id);
-  if (live?.running || live?.isEnding || task.state !== "working") return live;
-  // The start is committed, its process is being made.
-  await turn();
-  return engine.lives.get(task.id);
+  if (live && !live.running) await live.launched;
+  return live;
 }
 
 function because({ reason }: CancelOptions): string {

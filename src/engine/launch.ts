@@ -24,17 +24,23 @@ export async function makePlaces(engine: Engine, id: number, attempt: number): P
   ]);
 }
 
-/**
- * Gives an attempt that is durable already its process: a host that waited for it, or one of its own. `places` is
- * when there is room for it.
- */
-export async function launch(
-  engine: Engine,
-  task: Task,
-  live: Live,
-  { given, host, places }: { given: Record<string, string>; host?: SpareHost; places: Promise<void> },
-): Promise<void> {
+interface Means {
+  given: Record<string, string>;
+  host?: SpareHost | undefined;
+  /** Kept when there is room for it. */
+  places: Promise<void>;
+}
+
+/** Gives an attempt that is durable already its process: a host that waited for it, or one of its own. Never rejects. */
+export function launch(engine: Engine, task: Task, live: Live, means: Means): Promise<void> {
   engine.track(live);
+  live.launched = launching(engine, task, live, means).catch((error) => {
+    engine.log.error({ task: task.id, error: asAgentctlError(error).message }, "a launch failed");
+  });
+  return live.launched;
+}
+
+async function launching(engine: Engine, task: Task, live: Live, { given, host, places }: Means) {
   try {
     await places;
     await writeCheckpoint(engine, task);

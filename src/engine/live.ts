@@ -39,6 +39,8 @@ export interface Live {
   /** The program or module, for messages. */
   readonly what: string;
   running: Running | null;
+  /** Settles when it has been given its process, or could not be. */
+  launched: Promise<void>;
   link: Link | null;
   saidHello: boolean;
   /** It saved a checkpoint in this attempt. */
@@ -87,6 +89,7 @@ export function createLive(
     isModule: task.kind === "module",
     what: task.module?.path ?? task.argv?.[0] ?? "",
     running: null,
+    launched: Promise.resolve(),
     link: null,
     saidHello: attempt.saidHello,
     saved: task.checkpoint?.attempt === attempt.n,

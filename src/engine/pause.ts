@@ -175,6 +175,7 @@ export async function carryOut(
   options: { wait?: boolean },
 ): Promise<Paused> {
   const { live, task, intent } = request;
+  if (!live.running) await live.launched;
   // An attempt that ended meanwhile has settled its pause already.
   const promise = live.pausing?.promise ?? live.ended.promise;
   const done =

@@ -35,8 +35,9 @@ async function begin(engine: Engine, task: Task): Promise<void> {
   const places = makePlaces(engine, task.id, task.attempt + 1);
   places.catch(() => {});
   const process = host?.program ? { pid: host.program.pid, pidStart: host.program.startTime } : {};
+  let working: Task;
   try {
-    const working = await engine.store.apply({
+    working = await engine.store.apply({
       id: task.id,
       transition: "start",
       attempt: task.attempt,
@@ -46,12 +47,13 @@ async function begin(engine: Engine, task: Task): Promise<void> {
       fromLine: true,
       begin: { token, runKey, bootId: engine.bootId, ...process },
     });
-    engine.fault("start:before-launch");
-    const attempt = { taskId: task.id, n: working.attempt, token, runKey, saidHello: false, result: null };
-    const live = createLive(attempt, working, engine.clock.mono());
-    await launch(engine, working, live, { given: prepared.env, places, ...(host ? { host } : {}) });
   } catch (error) {
     if (host) engine.hosts.giveBack(host);
     throw error;
   }
+  engine.fault("start:before-launch");
+  const attempt = { taskId: task.id, n: working.attempt, token, runKey, saidHello: false, result: null };
+  const live = createLive(attempt, working, engine.clock.mono());
+  // The next of the line need not wait for it.
+  void launch(engine, working, live, { given: prepared.env, places, host });
 }

@@ -21,7 +21,7 @@ export function storeError(error: unknown): unknown {
 }
 
 /**
- * Writes that arrive in one turn of the event loop share one transaction, and their promises settle after its
+ * Writes that arrive in two turns of the event loop share one transaction, and their promises settle after its
  * commit: at a hundred rows a commit `synchronous=FULL` costs what NORMAL costs. A write that throws is rolled
  * back alone; where SQLite rolls the whole transaction back (disk full), the whole batch is refused.
  */
@@ -44,12 +44,13 @@ export class GroupCommit {
   /** Runs `run` in the next transaction; settles when that is on disk. `name` names its fault points. */
   write<T>(name: WriteName, run: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (this.#queue.length === 0) setImmediate(() => this.flush());
+      // A turn later than the end of this one: what else has arrived by then, or follows from it, shares the wait.
+      if (this.#queue.length === 0) setImmediate(() => setImmediate(() => this.flush()));
       this.#queue.push({ name, run, resolve: resolve as (value: never) => void, reject });
     });
   }
 
-  /** Commits what waits; called by itself at the end of the turn. */
+  /** Commits what waits; called by itself. */
   flush(): void {
     const batch = this.#queue;
     if (batch.length === 0) return;
