@@ -24,12 +24,13 @@ function read(path) {
 }
 
 /**
- * Runs the bundle, whose text is ASCII, from code that an earlier call compiled and left beside it. The end of that
- * file names the bundle that it is of, as the bundle's first line does, so that code and text always belong together.
+ * Runs the bundle, whose text is ASCII, from code that an earlier call of the same verb compiled and left beside it: a
+ * function that did not run then is compiled at every call. The end of that file names the bundle that it is of, as the
+ * bundle's first line does, so that code and text always belong together.
  */
 function start(text) {
   const name = text.slice(2, 18);
-  const file = `${cli}.${process.version}.cache`;
+  const file = `${cli}.${process.version}.${verb()}.cache`;
   const kept = read(file);
   const isKept = kept?.subarray(-name.length).latin1Slice() === name;
   const cachedData = isKept ? kept.subarray(0, -name.length) : undefined;
@@ -41,9 +42,18 @@ function start(text) {
   script.runInThisContext()(require, cli, dirname(cli));
 }
 
-/** A command that did its work has compiled what most commands need. Where the place may not be written, nothing is kept. */
+/** The verb is the first word that is no option; without one most of what runs is that of `list`. */
+function verb() {
+  const word = process.argv.slice(2).find((each) => !each.startsWith("-"));
+  return word !== undefined && /^[a-z]{1,20}$/.test(word) ? word : "list";
+}
+
+/**
+ * A command that did its work has compiled what it needs, one that printed its help has not. Where the place may not
+ * be written, nothing is kept.
+ */
 function keep(code, file, script, name) {
-  if (code !== 0 || /^-|^$/.test(process.argv[2] ?? "")) return;
+  if (code !== 0 || !/^[^-]/.test(process.argv[2] ?? "") || process.argv.includes("--help")) return;
   const draft = `${file}.${process.pid}`;
   try {
     writeFileSync(draft, Buffer.concat([script.createCachedData(), Buffer.from(name)]));

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { cpSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { it } from "../harness/index.ts";
@@ -9,4 +10,19 @@ it("hands on an --env-file that is the program's own, which Node would take for 
   const args = ["run", "--wait", "echo", "--env-file", "/not/there"];
   const id = execFileSync(launcher, args, { env: home.env, cwd: home.work, encoding: "utf8" }).trim();
   expect((await home.cli("logs", id)).stdout).toBe("--env-file /not/there\n");
+});
+
+it("keeps the compiled code of a verb once that verb has done its work", async ({ home }) => {
+  const root = join(import.meta.dirname, "../..");
+  const dist = join(home.work, "dist");
+  cpSync(join(root, "bin"), join(home.work, "bin"), { recursive: true });
+  cpSync(join(root, "dist/cli.cjs"), join(dist, "cli.cjs"));
+  const call = (...words: string[]) =>
+    execFileSync(join(home.work, "bin/agentctl.js"), words, { env: home.env, encoding: "utf8" });
+  call("completion", "--help");
+  call("--version");
+  expect(readdirSync(dist)).toEqual(["cli.cjs"]);
+  const compiled = call("completion", "bash");
+  expect(readdirSync(dist)).toEqual(["cli.cjs", `cli.cjs.${process.version}.completion.cache`]);
+  expect(call("completion", "bash")).toBe(compiled);
 });
