@@ -61,17 +61,18 @@ export async function selectedTasks(
   });
 }
 
-/** All pages of `tasks/list`. */
-export async function allPages(peer: Peer, params: Params<"tasks/list">): Promise<TaskJson[]> {
+/** All pages of `tasks/list`, of which the first may have been asked for already. */
+export async function allPages(
+  peer: Peer,
+  params: Params<"tasks/list">,
+  first = peer.call("tasks/list", params),
+): Promise<TaskJson[]> {
   const found: TaskJson[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: Result<"tasks/list"> = await peer.call(
-      "tasks/list",
-      cursor === null ? params : { ...params, cursor },
-    );
+  let page: Result<"tasks/list"> = await first;
+  found.push(...page.tasks);
+  while (page.next !== null) {
+    page = await peer.call("tasks/list", { ...params, cursor: page.next });
     found.push(...page.tasks);
-    cursor = page.next;
-  } while (cursor !== null);
+  }
   return found;
 }

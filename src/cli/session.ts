@@ -1,5 +1,6 @@
-import { type ConnectOptions, connect } from "../client/connect.ts";
+import { type ConnectOptions, connect, connectWith } from "../client/connect.ts";
 import { persist } from "../client/persist.ts";
+import type { Method, Params, Result } from "../protocol/methods.ts";
 import type { Peer } from "../protocol/peer.ts";
 import type { Context } from "./context.ts";
 
@@ -17,6 +18,33 @@ export async function withDaemon<T>(
   } finally {
     peer.close();
   }
+}
+
+/** As {@link withDaemon}, with what `open` calls going out together with the greeting: one round trip and not two. */
+export async function withOpening<F, T>(
+  { paths, env }: Context,
+  open: (peer: Peer) => F,
+  work: (peer: Peer, opening: F) => Promise<T>,
+): Promise<T> {
+  const { peer, opening } = await connectWith({ paths, env, start: "always" }, open);
+  try {
+    return await work(peer, opening);
+  } finally {
+    peer.close();
+  }
+}
+
+/** One call on a connection of its own. */
+export async function callDaemon<M extends Method>(
+  context: Context,
+  method: M,
+  params: Params<M>,
+): Promise<Result<M>> {
+  return await withOpening(
+    context,
+    (peer) => peer.call(method, params),
+    (_, answer) => answer,
+  );
 }
 
 /** As {@link withDaemon}, for work that only watches: it begins again when the daemon went away and came back. */

@@ -32,13 +32,28 @@ export interface ConnectOptions {
  * exactly one starts it. Throws `VersionMismatch`, `DaemonUnreachable`, or what keeps the daemon from starting.
  */
 export async function connect(options: ConnectOptions): Promise<Peer> {
+  return (await connectWith(options, () => undefined)).peer;
+}
+
+/**
+ * As {@link connect}, with what `open` calls going out behind the greeting. The daemon begins it only when it has taken
+ * and answered the greeting: without that answer nothing was done, and it is called again on the next connection.
+ */
+export async function connectWith<T>(
+  options: ConnectOptions,
+  open: (peer: Peer) => T,
+): Promise<{ peer: Peer; opening: T }> {
   const { paths, patienceMs = PATIENCE_MS, signal } = options;
   const deadline = systemClock.mono() + patienceMs;
   let startedAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     const answer = await dial(paths.socket, options.onNotification);
     if (answer instanceof Peer) {
-      if (options.anyVersion || (await greeted(answer, deadline))) return answer;
+      const greeting = options.anyVersion ? true : greeted(answer, deadline);
+      const opening = open(answer);
+      // Where the greeting fails, that is told, and not what becomes of the call behind it.
+      if (opening instanceof Promise) opening.catch(() => undefined);
+      if (await greeting) return { peer: answer, opening };
     } else if (mayStart(options, answer)) {
       if (systemClock.mono() - startedAt > START_AGAIN_MS) {
         startedAt = systemClock.mono();
@@ -57,22 +72,22 @@ function mayStart({ start }: ConnectOptions, answer: NoAnswer): boolean {
 
 /** Whether the daemon took the greeting; false when it closed the connection, as one that is about to end does. */
 async function greeted(peer: Peer, deadline: number): Promise<boolean> {
-  const late = new AbortController();
   const rest = Math.max(deadline - systemClock.mono(), 1000);
-  const silent = sleep(rest, "silent" as const, { signal: late.signal });
-  silent.catch(() => undefined);
+  let isSilent = false;
+  const patience = setTimeout(() => {
+    isSilent = true;
+    peer.close("it does not answer");
+  }, rest);
   try {
-    const hello = await Promise.race([peer.call("daemon/hello", { version: __VERSION__ }), silent]);
-    if (hello !== "silent") return true;
-    peer.close();
-    throw new AgentctlError("DaemonUnreachable", { reason: "it does not answer" });
+    await peer.call("daemon/hello", { version: __VERSION__ });
+    return true;
   } catch (error) {
     peer.close();
     const closed = (await peer.closed) === error;
-    if (closed) return false;
+    if (closed && !isSilent) return false;
     throw error;
   } finally {
-    late.abort();
+    clearTimeout(patience);
   }
 }
 

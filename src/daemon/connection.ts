@@ -19,6 +19,9 @@ const LARGE: ReadonlySet<string> = new Set([
 ]);
 const MOST_LARGE = 8;
 
+/** What follows a greeting is not begun before the greeting is answered. */
+const GREETING = "daemon/hello";
+
 /** A request as it came: its form is checked, its method and params are not. */
 export interface Request {
   id: string | number | null | undefined;
@@ -33,6 +36,8 @@ export interface Request {
 export class Connection {
   /** The token that `attempt/hello` gave; authorises every later call. */
   token: string | null = null;
+  /** Why nothing of this peer is carried out: it is of another version. */
+  refusal: AgentctlError | null = null;
   /** How often the peer has subscribed. */
   subscriptions = 0;
   /** Aborted when the peer is gone, or sends nothing more and waits only for its answers. */
@@ -44,6 +49,7 @@ export class Connection {
   #waiting: string[] = [];
   #running = 0;
   #large = 0;
+  #isGreeting = false;
   /** It sent what cannot be read: nothing more of it is. */
   #isOver = false;
   /** The peer sends nothing more, as `nc` says at the end of its input: it is answered, then the connection is ended. */
@@ -130,6 +136,7 @@ export class Connection {
     const large = LARGE.has(request.method) ? 1 : 0;
     this.#running++;
     this.#large += large;
+    this.#isGreeting = request.method === GREETING;
     if (this.#isBusy()) this.#socket.pause();
     try {
       const result = await this.#serve(request, this);
@@ -140,6 +147,7 @@ export class Connection {
     } finally {
       this.#running--;
       this.#large -= large;
+      if (request.method === GREETING) this.#isGreeting = false;
       this.#relax();
       this.#endWhenAnswered();
     }
@@ -150,7 +158,7 @@ export class Connection {
   }
 
   #isBusy(): boolean {
-    if (this.#large >= MOST_LARGE) return true;
+    if (this.#isGreeting || this.#large >= MOST_LARGE) return true;
     return this.#running >= MOST_REQUESTS || this.#socket.writableLength >= MOST_UNREAD_BYTES;
   }
 

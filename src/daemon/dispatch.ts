@@ -9,6 +9,7 @@ export function dispatcher(
   bug: (method: string, error: unknown) => void,
 ): (request: Request, connection: Connection) => Promise<unknown> {
   return async ({ method, params }, connection) => {
+    if (connection.refusal) throw connection.refusal;
     if (!isMethod(method)) throw new AgentctlError("MethodNotFound", { method: method.slice(0, 200) });
     const handler = handlers[method] as (params: unknown, connection: Connection) => Promise<unknown>;
     const parsed = parseParams(method, params);

@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import { command, value } from "../define.ts";
 import { integer, pastTime } from "../option-values.ts";
 import { allPages, selectorOf, selectorOptions } from "../selection.ts";
-import { withDaemon } from "../session.ts";
+import { withOpening } from "../session.ts";
 import { taskTable } from "../task-table.ts";
 
 const RECENT = 20;
@@ -37,7 +37,11 @@ export const list = command({
       ...(since === undefined ? {} : { since }),
       ...(isWide ? {} : { recent: RECENT }),
     };
-    const found = await withDaemon(context, (peer) => allPages(peer, params));
+    const found = await withOpening(
+      context,
+      (peer) => peer.call("tasks/list", params),
+      (peer, first) => allPages(peer, params, first),
+    );
     const tasks = limit === undefined ? found : found.slice(-limit);
     if (out.json) out.data(tasks);
     else await print(context, tasks);

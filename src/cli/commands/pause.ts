@@ -1,5 +1,6 @@
 import { pauseModes } from "../../core/task.ts";
 import type { Selector } from "../../protocol/methods.ts";
+import type { Peer } from "../../protocol/peer.ts";
 import { answerEach, answersOfMany, conclude, type ManyAnswers } from "../answers.ts";
 import type { Context } from "../context.ts";
 import { choice, command, flag, type ValuesOf, value } from "../define.ts";
@@ -7,7 +8,7 @@ import { duration, time } from "../option-values.ts";
 import { type Paused, pauseWords } from "../pause-words.ts";
 import { showPausing } from "../pausing.ts";
 import { selectionOf, selectorOptions, tasksArgument } from "../selection.ts";
-import { actor, reference, withDaemon } from "../session.ts";
+import { actor, reference, withOpening } from "../session.ts";
 
 const options = {
   ...selectorOptions,
@@ -40,7 +41,11 @@ export const pause = command({
     const selection = selectionOf(ids, { all, queue, labels, states });
     const params = paramsOf(context, given);
     const say = (result: Paused) => sayPaused(context, result, given);
-    return await withDaemon(context, async (peer) => {
+    const pauseOne = async (peer: Peer, id: number | string) =>
+      (await peer.call("tasks/pause", { id, ...params })) as Paused;
+    const only = "ids" in selection && selection.ids.length === 1 ? selection.ids[0] : undefined;
+    const open = (peer: Peer) => (only === undefined ? undefined : pauseOne(peer, reference(only)));
+    return await withOpening(context, open, async (peer, opening) => {
       const shown = showPausing(context, peer, "ids" in selection ? selection.ids.map(reference) : undefined);
       try {
         if ("select" in selection) {
@@ -53,7 +58,7 @@ export const pause = command({
           return conclude(context, selection, answers, "no task at work matches");
         }
         const answers = await answerEach(context, selection.ids.map(reference), {
-          act: async (id) => (await peer.call("tasks/pause", { id, ...params })) as Paused,
+          act: async (id) => await (opening ?? pauseOne(peer, id)),
           say,
         });
         return conclude(context, selection, answers);

@@ -4,7 +4,7 @@ import { attend, OWN_FAILURE } from "../attend.ts";
 import type { Context } from "../context.ts";
 import { command } from "../define.ts";
 import { reportFailure } from "../failure.ts";
-import { withDaemon } from "../session.ts";
+import { callDaemon } from "../session.ts";
 import { isModule, type RunValues, runOptions, submissionOf } from "../submission.ts";
 import { exitCodeOf } from "../task-result.ts";
 import { endLine } from "../task-text.ts";
@@ -37,7 +37,7 @@ export const run = command({
     if (given.follow && out.json)
       throw usage("--follow prints the task's output, --json the task: use --wait --json");
     const params = await submissionOf(context, { operands, isMarked }, given);
-    const { task, created } = await withDaemon(context, (peer) => peer.call("tasks/create", params));
+    const { task, created } = await callDaemon(context, "tasks/create", params);
     if (!created) out.note(`task ${task.id} has this key already; nothing new was started`);
     if (given.follow || given.wait) return await attended(context, task, given);
     if (out.json) out.data(task);

@@ -1,5 +1,5 @@
 import { command } from "../define.ts";
-import { reference, withDaemon } from "../session.ts";
+import { callDaemon, reference } from "../session.ts";
 import { taskReport } from "../task-report.ts";
 
 export const show = command({
@@ -14,7 +14,7 @@ export const show = command({
   async run(context, [id = ""]) {
     const { out, clock } = context;
     const params = { id: reference(id), details: true };
-    const { task } = await withDaemon(context, (peer) => peer.call("tasks/get", params));
+    const { task } = await callDaemon(context, "tasks/get", params);
     if (out.json) out.data(task);
     else for (const line of taskReport(task, clock.now(), await out.paint())) out.line(line);
     return 0;

@@ -11,9 +11,11 @@ export function daemonHandlers(
 ): Pick<Handlers<Connection>, "daemon/hello" | "daemon/status" | "daemon/reload" | "daemon/stop"> {
   const { engine, paths, version, startedAt } = daemon;
   return {
-    "daemon/hello": async (params) => {
+    "daemon/hello": async (params, connection) => {
       if (params.version === version) return { version, pid: process.pid };
-      throw new AgentctlError("VersionMismatch", { daemon: version, client: params.version, log: paths.log });
+      const versions = { daemon: version, client: params.version };
+      connection.refusal = new AgentctlError("VersionMismatch", { ...versions, log: paths.log });
+      throw connection.refusal;
     },
     "daemon/status": async () => ({
       pid: process.pid,

@@ -39,7 +39,8 @@ export const serviceMethods = {
     params: v.strictObject({ version: v.string() }),
     result: v.object({ version: v.string(), pid: v.number() }),
     scope: "people",
-    about: "Fails with VersionMismatch when the daemon is not of the caller's version.",
+    about:
+      "Fails with VersionMismatch when the daemon is not of the caller's version, and so does everything after it on that connection. What is sent behind it is begun when it is answered.",
   },
   "daemon/status": {
     params: empty,

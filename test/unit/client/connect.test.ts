@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { callAsTask } from "../../../src/client/attempt.ts";
-import { connect } from "../../../src/client/connect.ts";
+import { connect, connectWith } from "../../../src/client/connect.ts";
 import { persist } from "../../../src/client/persist.ts";
 import { stopDaemon } from "../../../src/client/stop.ts";
 import { AgentctlError, type WireError } from "../../../src/core/errors.ts";
@@ -76,6 +76,25 @@ test("a daemon of another version is told before anything is asked of it", async
   const { calls } = await serve(() => mismatch);
   await expect(connect(never())).rejects.toMatchObject({ name: "VersionMismatch", exitCode: 5 });
   expect(calls).toEqual(["daemon/hello"]);
+});
+
+test("what is called behind the greeting is called again when the greeting was not answered", async () => {
+  let greetings = 0;
+  const { calls } = await serve(({ method }) =>
+    method === "daemon/hello" && ++greetings === 1 ? "close" : { queues: [] },
+  );
+  const options = { ...never(), patienceMs: 5000 };
+  const { peer, opening } = await connectWith(options, (each) => each.call("queues/list", {}));
+  expect(await opening).toEqual({ queues: [] });
+  peer.close();
+  expect(calls.slice(-2)).toEqual(["daemon/hello", "queues/list"]);
+});
+
+test("a daemon of another version is told, and not what it answers behind the greeting", async () => {
+  const mismatch = new AgentctlError("VersionMismatch", { daemon: "2.0.0", client: __VERSION__ });
+  await serve(({ method }) => (method === "daemon/hello" ? mismatch : { queues: [] }));
+  const opened = connectWith(never(), (peer) => peer.call("queues/list", {}));
+  await expect(opened).rejects.toMatchObject({ name: "VersionMismatch", exitCode: 5 });
 });
 
 test("without a daemon and without leave to start one it says so", async () => {
