@@ -25,6 +25,11 @@ export async function parse(
   words: string[],
   context: Pick<Context, "cwd">,
 ): Promise<Parsed> {
+  const plain = plainWords(spec, words, context as Context);
+  if (plain) {
+    checkCount(spec, title, plain.args);
+    return { help: false, ...plain, options: chosenValues(spec, {}), json: false, color: "auto" };
+  }
   const { buildCommander } = await import("./commander.ts");
   const read = (passThrough: boolean): Commander => {
     const parser = buildCommander(spec, title).passThroughOptions(passThrough);
@@ -43,12 +48,25 @@ export async function parse(
     help: false,
     args: parser.args,
     isMarked,
-    options: Object.fromEntries(
-      Object.entries(spec.options).map(([name, option]) => [name, chosenValue(option, given)]),
-    ),
+    options: chosenValues(spec, given),
     json: given.json === true,
     color: colorOf(given.color),
   };
+}
+
+/** Words without an option among them, as most are: read without commander, which is not even loaded then. */
+function plainWords(
+  { mayFollow }: Command,
+  words: string[],
+  context: Context,
+): { args: string[]; isMarked: boolean } | undefined {
+  const isMarked = words[0] === "--";
+  const args = isMarked ? words.slice(1) : words;
+  const isPlain = isMarked || !words.some((word) => word.startsWith("-"));
+  // Behind another program's name, options are its own.
+  const isProgram = mayFollow !== undefined && words[0] !== undefined && !words[0].startsWith("-");
+  if (isPlain || (isProgram && !mayFollow(args, isMarked, context))) return { args, isMarked };
+  return undefined;
 }
 
 function parsed(parser: Commander, title: string, words: string[]): Commander {
@@ -71,6 +89,12 @@ function checkCount(spec: Command, title: string, args: string[]): void {
   const surplus = args[spec.args.length];
   if (!takesMany && surplus !== undefined)
     throw usage(`there is one argument too many: ${JSON.stringify(surplus)}`, { hint });
+}
+
+function chosenValues(spec: Command, given: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(spec.options).map(([name, option]) => [name, chosenValue(option, given)]),
+  );
 }
 
 function chosenValue(option: OptionSpec<unknown>, given: Record<string, unknown>): unknown {

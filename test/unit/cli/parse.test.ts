@@ -102,3 +102,21 @@ test("--json behind -- belongs to the program", () => {
     false,
   ]);
 });
+
+test.each([
+  ["list"],
+  ["pause", "1", "nightly"],
+  ["pause", "--", "-1"],
+  ["show", "1"],
+  ["run", "true"],
+  ["run", "--", "true"],
+  ["run", "--", "a", "--", "--json"],
+  ["run", "a", "--", "-b", "--help"],
+  ["run", "grep", "--json", "-f"],
+  ["run", "./task.ts"],
+  ["run", "--", "./task.ts", "--input", "{}"],
+  ["send", "1", ""],
+])("%s %s %s %s: words without an option are read as those behind one", async (name, ...words) => {
+  const plain = await read([name as string, ...(words as string[])]);
+  expect(plain).toEqual(await read([name as string, "--color", "auto", ...(words as string[])]));
+});
