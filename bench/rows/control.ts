@@ -21,7 +21,7 @@ async function began(home: Home, peer: Peer, id: number): Promise<number> {
   const { attempt } = await until(peer, id, ["working"]);
   for (;;) {
     try {
-      const text = readFileSync(join(home.path, "tasks", String(id), "work", `began-${attempt}`), "utf8");
+      const text = readFileSync(join(home.path, "tasks", String(id), `began-${attempt}`), "utf8");
       if (text !== "") return Number(text);
     } catch {
       // Not there yet.
