@@ -26,7 +26,8 @@ export async function watchTasks(
     wake();
   };
   const work = async (peer: Peer): Promise<void> => {
-    await peer.call("tasks/subscribe", ids.length === 1 && ids[0] !== undefined ? { id: ids[0] } : {});
+    const scope = ids.length === 1 && ids[0] !== undefined ? { id: ids[0] } : {};
+    await peer.call("tasks/subscribe", { ...scope, snapshot: false });
     for (const id of open) changed.add(id);
     const closed = peer.closed.then((reason) => {
       throw reason;

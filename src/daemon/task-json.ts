@@ -1,6 +1,7 @@
 import type { CheckpointInfo, Task, TaskEvent } from "../core/task.ts";
 import { toIso } from "../core/time.ts";
 import type { Engine } from "../engine/index.ts";
+import { MAX_LINE_BYTES } from "../protocol/framing.ts";
 import type { CheckpointJson, EventJson, ListedCheckpointJson, TaskJson } from "../protocol/methods.ts";
 
 /** What of the world beside the task decides how it is shown: which queues are held, and the time. */
@@ -80,6 +81,19 @@ export function taskJsons(tasks: readonly Task[], around: Surroundings): TaskJso
     left -= JSON.stringify(task.result).length;
     return left >= 0 ? json : { ...json, result: null };
   });
+}
+
+/** So many bytes of tasks stand in one page: half of the longest line. */
+const PAGE_BYTES = MAX_LINE_BYTES / 2;
+
+/** As many of the first tasks as one line has room for, and at least one. */
+export function inOneLine(tasks: TaskJson[]): TaskJson[] {
+  let left = PAGE_BYTES;
+  const end = tasks.findIndex((task) => {
+    left -= Buffer.byteLength(JSON.stringify(task)) + 1;
+    return left < 0;
+  });
+  return end === -1 ? tasks : tasks.slice(0, Math.max(1, end));
 }
 
 /** What an open task that has no slot waits for; null for one that waits for nothing but a person's resume. */

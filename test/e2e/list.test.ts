@@ -38,3 +38,28 @@ it("is what agentctl ls is too, plain in a pipe, and empty in words on stderr", 
   expect(stdout).toMatch(/^ *ID +STATE/);
   expect(stdout.includes("\u001b")).toBe(false);
 });
+
+it("shows more tasks than one line has room for", async ({ home }) => {
+  await home.run("--hold", "true");
+  const task = { argv: ["true", "x".repeat(1200)], held: true };
+  const count = 6000;
+  for (const name of ["first half", "second half"]) {
+    const tasks = Array.from({ length: count }, () => ({ ...task, labels: { half: name } }));
+    await home.rpc("tasks/batch", { tasks }, 25_000);
+  }
+  expect(await ids(home)).toEqual(Array.from({ length: 2 * count + 1 }, (_, at) => at + 1));
+  expect(await ids(home, "--label", "half=second half", "--limit", "1")).toEqual([2 * count + 1]);
+  expect((await home.cli("wait", "1", "2", "--until", "submitted")).code).toBe(0);
+});
+
+it("ends a page before its line is too long, and says where the next begins", async ({ home }) => {
+  const task = { argv: ["true", "ü".repeat(500_000)], held: true };
+  await home.run("--hold", "true");
+  for (let n = 0; n < 2; n++)
+    await home.rpc("tasks/batch", { tasks: Array.from({ length: 10 }, () => task) });
+  const page = await home.rpc("tasks/list", { recent: 20 });
+  expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(16 * 1024 * 1024);
+  const rest = await home.rpc("tasks/list", { recent: 20, cursor: page.next });
+  const found = [...page.tasks, ...rest.tasks].map(({ id }) => id);
+  expect(found).toEqual(Array.from({ length: found.length }, (_, at) => at + 1));
+});

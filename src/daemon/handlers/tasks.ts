@@ -14,7 +14,7 @@ import {
 } from "../../engine/index.ts";
 import type { Handlers, NewTask } from "../../protocol/methods.ts";
 import type { Connection } from "../connection.ts";
-import { surroundings, taskJsons } from "../task-json.ts";
+import { inOneLine, surroundings, taskJsons } from "../task-json.ts";
 import { at, type Daemon, given, SOMEONE, show } from "./context.ts";
 import { detailsOf } from "./details.ts";
 import { setHeld } from "./hold.ts";
@@ -22,6 +22,8 @@ import { manyJson } from "./many.ts";
 import { subscribe } from "./subscribe.ts";
 
 const PAGE = 1000;
+/** What is open and recent is one page, short of a moment in which the daemon does nothing else. */
+const RECENT_PAGE = 10_000;
 
 type People = Pick<Handlers<Connection>, Extract<keyof Handlers<Connection>, `tasks/${string}`>>;
 
@@ -49,7 +51,7 @@ export function taskHandlers(daemon: Daemon): People {
     },
 
     "tasks/list": async (params) => {
-      const limit = params.limit ?? (params.recent === undefined ? PAGE : 1_000_000);
+      const limit = params.limit ?? (params.recent === undefined ? PAGE : RECENT_PAGE);
       const found = await engine.store.list({
         ...given({
           states: params.state,
@@ -63,8 +65,8 @@ export function taskHandlers(daemon: Daemon): People {
         afterId: Number(params.cursor ?? 0) || 0,
       });
       const around = await surroundings(engine);
-      const tasks = taskJsons(found.slice(0, limit), around);
-      return { tasks, next: found.length > limit ? String(tasks.at(-1)?.id) : null };
+      const tasks = inOneLine(taskJsons(found.slice(0, limit), around));
+      return { tasks, next: found.length > tasks.length ? String(tasks.at(-1)?.id) : null };
     },
 
     "tasks/pause": async (params) => {

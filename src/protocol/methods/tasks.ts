@@ -100,7 +100,8 @@ export const taskMethods = {
     }),
     result: v.object({ tasks: v.array(task), next: v.nullable(v.string()) }),
     scope: "people",
-    about: "Tasks by id, oldest first, in pages of `limit` (1000); `next` is the cursor of the next page.",
+    about:
+      "Tasks by id, oldest first, in pages of `limit` (1000, with `recent` 10000), or of fewer where they fill half of the longest line; `next` is the cursor of the next page.",
   },
   "tasks/pause": {
     params: oneOrMany(

@@ -46,7 +46,7 @@ function requireKnown(ctx: Context, queue: string): void {
 }
 
 function matching(ctx: Context, query: ListQuery): Task[] {
-  const where = ["id > @after"];
+  const where = ["true"];
   const params: Record<string, string | number> = { after: query.afterId ?? 0, limit: query.limit };
   if (query.states) where.push(`state in (${quoted(query.states)})`);
   if (query.queue !== undefined) where.push("queue = @queue");
@@ -62,14 +62,17 @@ function matching(ctx: Context, query: ListQuery): Task[] {
   if (query.since !== undefined) params.since = query.since;
   const filter = where.join(" and ");
   if (query.recent === undefined) {
-    return (ctx.sql(`select * from tasks where ${filter} order by id limit @limit`).all(params) as Row[]).map(
-      toTask,
-    );
+    return (
+      ctx
+        .sql(`select * from tasks where id > @after and ${filter} order by id limit @limit`)
+        .all(params) as Row[]
+    ).map(toTask);
   }
   params.recent = query.recent;
-  const sql = `select * from (select * from tasks where ended_at is null and ${filter})
+  // Which ended last is asked before the page is, or each page would have as many of its own.
+  const sql = `select * from (select * from tasks where ended_at is null and id > @after and ${filter})
     union all select * from (select * from tasks where ended_at is not null and ${filter} order by ended_at desc, id desc limit @recent)
-    order by id limit @limit`;
+    where id > @after order by id limit @limit`;
   return (ctx.sql(sql).all(params) as Row[]).map(toTask);
 }
 

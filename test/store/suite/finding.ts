@@ -107,6 +107,15 @@ export function finding(it: StoreTest): void {
       expect(await listed(world, { recent: 0 })).toEqual([open.id]);
       expect(await listed(world, { recent: 2, states: ["submitted"] })).toEqual([open.id]);
     });
+
+    it("of the recent is the same in pages", async ({ world }) => {
+      const last = await world.working();
+      const open = await world.submit();
+      await world.ended();
+      await world.end(last.id, "complete");
+      expect(await listed(world, { recent: 1, limit: 1 })).toEqual([last.id]);
+      expect(await listed(world, { recent: 1, afterId: last.id })).toEqual([open.id]);
+    });
   });
 
   it("every state is counted, also where there is none in it", async ({ world }) => {
