@@ -16,7 +16,7 @@ import { HOST_KEY } from "./hosts.ts";
 import { launch, makePlaces } from "./launch.ts";
 import { createLive, deferred, type Live } from "./live.ts";
 import { carryOut } from "./pause.ts";
-import { resumeByItself } from "./resume.ts";
+import { resumeStopped, resumeWithRoom } from "./resume-stopped.ts";
 import { armTimeout } from "./timeout.ts";
 
 interface Found {
@@ -32,16 +32,18 @@ const LONGEST_WAIT_MS = 1000;
 export async function recover(engine: Engine): Promise<Found> {
   const found: Found = { adopted: 0, ended: 0, started: 0 };
   const ends: Promise<void>[] = [];
+  const waiting: number[] = [];
   await engine.runner.releaseOrphans();
   const page = (afterId: number) => engine.store.unfinished(afterId, 100);
   for (let tasks = await page(0); tasks.length > 0; tasks = await page((tasks.at(-1) as Task).id)) {
     for (const task of tasks) {
       if (task.state === "working" || task.frozen) await recoverAttempt(engine, task, found, ends);
-      else if (task.state === "suspended" && task.pause?.cause === "shutdown") {
-        await resumeByItself(engine, task.id, "shutdown");
-      }
+      // The end of one that is gone says what becomes of it.
+      const isEnding = engine.lives.get(task.id)?.isEnding;
+      if (!isEnding && !(await resumeStopped(engine, task.id))) waiting.push(task.id);
     }
   }
+  void resumeWithRoom(engine, waiting);
   await Promise.race([Promise.all(ends), delay(LONGEST_WAIT_MS, undefined, { ref: false })]);
   engine.fault("recover:before-clean");
   await clean(engine);
@@ -129,12 +131,7 @@ async function startAgain(engine: Engine, task: Task, live: Live): Promise<void>
 async function goOn(engine: Engine, task: Task, live: Live): Promise<void> {
   const { intent } = live;
   watchEnd(engine, live);
-  if (task.frozen && !intent) {
-    if (task.state === "suspended" && task.pause?.cause === "shutdown") {
-      await resumeByItself(engine, task.id, "shutdown");
-    }
-    return;
-  }
+  if (task.frozen && !intent) return;
   engine.fault("recover:before-thaw");
   if (live.running) engine.runner.thaw(live.running);
   engine.fault("recover:after-thaw");

@@ -154,20 +154,22 @@ async function changesOf(engine: Engine, task: Task, options: ResumeOptions, not
   return { set, hashes };
 }
 
-/** Resumes without a user; where that cannot be, the task stays suspended and says why. */
+/**
+ * Resumes without a user; where that cannot be, the task stays suspended and says why. Answers false where the store
+ * could not record it: nothing is wrong with the task, and it is to be tried again.
+ */
 export async function resumeByItself(
   engine: Engine,
   id: number,
   cause: NonNullable<ResumeOptions["cause"]>,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await resume(engine, id, { actor: "daemon", cause });
   } catch (failure) {
     const error = asAgentctlError(failure);
-    if (error.name === "TaskNotResumable" || error.name === "TaskNotFound") return;
+    if (error.name === "TaskNotResumable" || error.name === "TaskNotFound") return true;
     engine.log.warn({ task: id, error: error.message }, "a task could not be resumed by itself");
-    // Nothing is wrong with the task: it is tried again.
-    if (error.name === "StoreUnavailable") return;
+    if (error.name === "StoreUnavailable") return false;
     const task = await engine.require(id);
     const corrupt = error.name === "CheckpointCorrupt";
     const pause = task.pause && {
@@ -179,4 +181,5 @@ export async function resumeByItself(
     const event = { cause: corrupt ? "corrupt" : "cannot-resume", actor: "daemon", at: engine.clock.now() };
     await engine.store.update(id, { pause, error: told }, { states: ["suspended"], event }).catch(() => {});
   }
+  return true;
 }

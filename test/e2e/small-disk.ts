@@ -1,15 +1,19 @@
 /** A disk that is full on demand, for tests of what must go on meanwhile. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { launcher } from "../harness/command.ts";
 import type { Home } from "../harness/index.ts";
+
+const LITTLE_BYTES = 300 * 1024;
 
 export interface SmallDisk {
   fill(): Promise<void>;
   free(): Promise<void>;
   /** The exit code of `agentctl list` where the daemon that it starts finds the disk full. */
   listWhileFull(): Promise<number | null>;
+  /** The same where the daemon finds room to open its store, and for some hundred kilobytes more. */
+  listWithLittleRoom(): Promise<number | null>;
   release(): Promise<void>;
 }
 
@@ -41,6 +45,11 @@ function mounted(home: Home): SmallDisk {
       await this.fill();
       return (await home.cli("list")).code;
     },
+    async listWithLittleRoom() {
+      await this.fill();
+      truncateSync(ballast, statSync(ballast).size - LITTLE_BYTES);
+      return (await home.cli("list")).code;
+    },
     async release() {
       rmSync(ballast, { force: true });
       await home.cli("cancel", "--all", "--grace", "0s");
@@ -63,14 +72,16 @@ function limited(home: Home): SmallDisk {
     const pid = await home.daemonPid();
     if (pid !== null) execFileSync("prlimit", ["--pid", `${pid}`, `--fsize=${bytes}:`]);
   };
+  const listWithin = (bytes: number) => {
+    const script = `ulimit -S -f ${bytes / 512}; exec "$@"`;
+    return spawnSync("sh", ["-c", script, "sh", process.execPath, launcher, "list"], { env: home.env })
+      .status;
+  };
   return {
     fill: () => limit("1"),
     free: () => limit("unlimited"),
-    async listWhileFull() {
-      const script = 'ulimit -S -f 0; exec "$@"';
-      return spawnSync("sh", ["-c", script, "sh", process.execPath, launcher, "list"], { env: home.env })
-        .status;
-    },
+    listWhileFull: async () => listWithin(0),
+    listWithLittleRoom: async () => listWithin(LITTLE_BYTES),
     release: () => limit("unlimited"),
   };
 }

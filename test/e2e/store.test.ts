@@ -119,6 +119,21 @@ it("refuses to start on a full disk, and starts with space", async ({ home }) =>
   });
 });
 
+it("resumes what a stop paused as soon as the next daemon has room to record it", async ({ home }) => {
+  await onSmallDisk(home, async (disk) => {
+    const count = 30;
+    await home.cli("queue", "set", "default", "--slots", `${count}`);
+    const task = JSON.stringify({ argv: ["sleep", "300"], pauseMode: "checkpoint" });
+    await home.cli("batch", { input: Array.from({ length: count }, () => task).join("\n") });
+    await until(async () => (await home.json("list", "--state", "working")).length === count);
+    expect((await home.cli("daemon", "stop")).code).toBe(0);
+    expect(await disk.listWithLittleRoom()).toBe(0);
+    expect((await home.json("list", "--state", "suspended")).length).toBeGreaterThan(0);
+    await disk.free();
+    await until(async () => (await home.json("list", "--state", "working")).length === count);
+  });
+});
+
 /** A home with one ended task, its backup, and its daemon stopped. */
 async function stopped(home: Home): Promise<{ database: string; backup: string }> {
   await home.cli("config", "set", "backup.every", "50ms");
