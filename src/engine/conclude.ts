@@ -59,7 +59,7 @@ export function conclude(end: End): Conclusion {
   if (intent?.kind === "pause" && intent.mode === "checkpoint") return afterPause(end, intent);
   if (end.startFailure) return failed(end, end.startFailure);
   if (result) return failed(end, result.error);
-  if (isLost(end)) return lost(end);
+  if (isLost(end)) return concludeLost(end);
   if (end.exitCode === 0 && end.task.kind === "program") return completed(null);
   return failed(end, failureOf(end));
 }
@@ -129,7 +129,8 @@ function unusable(end: End, cause: "mismatch" | "corrupt", error: Failure): Conc
   return { transition: "suspend", cause, actor: "daemon", outcome: "mismatch", set: { pause, error } };
 }
 
-function lost(end: End): Conclusion {
+/** The end of a process of which nobody can say how it ended: as `--on-lost` has it. */
+export function concludeLost(end: End): Conclusion {
   const { task } = end;
   const losses = task.losses + 1;
   // A pause that was asked for and could not be finished is still what the user wants.

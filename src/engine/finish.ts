@@ -3,11 +3,12 @@ import { asAgentctlError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import type { Ended } from "../runner/index.ts";
 import { type Change, IllegalMove } from "../store/store.ts";
-import { type Conclusion, canContinue, conclude, daemonPause, GOING_DOWN } from "./conclude.ts";
+import { type Conclusion, conclude, concludeLost, GOING_DOWN } from "./conclude.ts";
 import type { Engine } from "./engine.ts";
 import { awaitLastSave } from "./last-save.ts";
 import { dropTimers, type Live } from "./live.ts";
 import { capEnded } from "./log-caps.ts";
+import { loseFrozen } from "./lose-frozen.ts";
 import { notPausable } from "./refusals.ts";
 import { whenWritable } from "./when-writable.ts";
 
@@ -108,9 +109,12 @@ async function commitOnce(engine: Engine, live: Live, ended: Ended, unwatched: b
       intent: live.intent,
       result: live.result,
       startFailure: live.startFailure,
+      unwatched,
+      at: engine.clock.now(),
     };
-    const conclusion = conclude({ ...end, unwatched, at: engine.clock.now() });
-    if (task.frozen) return await endFrozen(engine, live, task, ended, conclusion);
+    const conclusion = conclude(end);
+    const lost = concludeLost({ ...end, lost: true });
+    if (task.frozen) return await endFrozen(engine, live, task, ended, { conclusion, lost });
     return await leaving(engine, task.queue, () =>
       engine.store.apply(changeOf(engine, live, ended, conclusion)),
     );
@@ -160,7 +164,7 @@ async function endFrozen(
   live: Live,
   task: Task,
   ended: Ended,
-  conclusion: Conclusion,
+  { conclusion, lost }: Record<"conclusion" | "lost", Conclusion>,
 ): Promise<Task> {
   const change = changeOf(engine, live, ended, conclusion);
   const { end } = change;
@@ -183,22 +187,8 @@ async function endFrozen(
     ];
     return (await engine.store.applyAll(steps)).at(-1) as Task;
   }
-  return await loseFrozen(engine, live, task, change);
-}
-
-/** A frozen process was killed: the task stays suspended, and continues from its checkpoint if there is one. */
-async function loseFrozen(engine: Engine, live: Live, task: Task, { at, end }: Change): Promise<Task> {
-  if (live.isDone) return await engine.store.update(task.id, { frozen: false, pid: null }, { end });
-  const lost = daemonPause("lost", "its stopped process is gone", at);
-  const pause = task.pause ? { ...task.pause, cause: lost.cause } : lost;
-  const set = { frozen: false, pid: null, pause } as const;
-  const ending = end && { ...end, outcome: "lost" as const };
-  if (task.state === "resumed" && !canContinue(task)) {
-    const change = { id: task.id, at, cause: "lost", actor: "daemon", set, end: ending } as const;
-    return await engine.store.apply({ ...change, transition: "unresume" });
-  }
-  const event = { cause: "lost", actor: "daemon", at };
-  return await engine.store.update(task.id, set, { end: ending, event });
+  if (live.isDone) return await engine.store.update(task.id, gone, { end });
+  return await loseFrozen(engine, task, change, lost);
 }
 
 function settlePause(live: Live, task: Task): void {

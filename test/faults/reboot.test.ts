@@ -4,7 +4,18 @@ import { describe, expect } from "vitest";
 import { type Home, it, sqlite, until } from "../harness/index.ts";
 import { check } from "./checker.ts";
 import { type Does, moduleTask, shellTask } from "./fixtures.ts";
-import { atWork, count, killEverything, noted, notes, open, reboot, submit, wake } from "./stories.ts";
+import {
+  atWork,
+  count,
+  killEverything,
+  noted,
+  notes,
+  open,
+  reboot,
+  stopAndReboot,
+  submit,
+  wake,
+} from "./stories.ts";
 
 /** Both ways in which everything may be gone at once. */
 const deaths = { "everything is killed": killEverything, "the machine goes down": reboot };
@@ -139,6 +150,63 @@ describe.each(Object.entries(deaths))("when %s", (_, die) => {
     await home.reaches(after, "completed");
     expect(await states()).toEqual(["completed", "submitted", "submitted", "completed"]);
     await check(home, { ids: [asking, later, held, after] });
+  });
+});
+
+describe("what a stop froze, when the machine goes down", () => {
+  const freeze = { pauseMode: "freeze" };
+
+  it("is lost as --on-lost has it", async ({ home }) => {
+    const resumed = await submit(home, { ...shellTask(home, counts), ...freeze });
+    await home.cli("queue", "set", "default", "--slots", "4");
+    const suspended = await submit(home, { ...shellTask(home, counts), ...freeze, onLost: "suspend" });
+    const failed = await submit(home, { ...shellTask(home, "gate"), ...freeze, onLost: "fail" });
+    const other = await submit(home, { ...shellTask(home, "gate"), ...freeze });
+    await Promise.all([resumed, suspended].map((id) => noted(home, id, "saved", "2")));
+    await Promise.all([failed, other].map((id) => atWork(home, id)));
+    await stopAndReboot(home);
+    open(home);
+    await wake(home);
+    expect(await home.reaches(resumed, "failed")).toMatchObject({ exitCode: 9, attempt: 2 });
+    expect(await home.reaches(failed, "failed")).toMatchObject({ error: { name: "ProcessLost" }, pid: null });
+    for (const id of [suspended, other]) {
+      expect(await home.task(id)).toMatchObject({ state: "suspended", attempt: 1, pause: { cause: "lost" } });
+    }
+    await check(home, { ids: [resumed, suspended, failed, other] });
+  });
+
+  it("is left alone where a user had paused it", async ({ home }) => {
+    const id = await submit(home, { ...shellTask(home, counts), ...freeze, onLost: "fail" });
+    await noted(home, id, "saved", "2");
+    await home.cli("pause", `${id}`);
+    await stopAndReboot(home);
+    open(home);
+    await wake(home);
+    await until(async () => (await home.task(id)).pause.cause === "lost");
+    expect(await home.task(id)).toMatchObject({ state: "suspended", attempt: 1, error: null });
+    expect((await home.cli("resume", `${id}`)).code).toBe(0);
+    expect(await home.reaches(id, "failed")).toMatchObject({ exitCode: 9, attempt: 2 });
+    await check(home, { ids: [id] });
+  });
+
+  it("is lost too where it waits in line to go on", async ({ home }) => {
+    const ids = await Promise.all(
+      ["fail", "suspend", "resume"].map((onLost) =>
+        submit(home, { ...shellTask(home, counts), ...freeze, onLost }),
+      ),
+    );
+    await home.cli("queue", "set", "default", "--slots", "4");
+    await Promise.all(ids.map((id) => noted(home, id, "saved", "2")));
+    await home.cli("daemon", "stop");
+    await home.cli("daemon", "start", "--hold");
+    await Promise.all(ids.map((id) => home.reaches(id, "resumed")));
+    await reboot(home);
+    open(home);
+    await wake(home);
+    expect(await home.reaches(ids[0] as number, "failed")).toMatchObject({ error: { name: "ProcessLost" } });
+    expect(await home.reaches(ids[1] as number, "suspended")).toMatchObject({ pause: { cause: "lost" } });
+    expect(await home.reaches(ids[2] as number, "failed")).toMatchObject({ exitCode: 9, attempt: 2 });
+    await check(home, { ids });
   });
 });
 

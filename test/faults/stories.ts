@@ -52,6 +52,10 @@ export function open(home: Home, gate = "gate"): void {
 /** SIGKILL to the daemon and to every process of every task, guards first, so that nobody tells how it ended. */
 export async function killEverything(home: Home): Promise<void> {
   await home.killDaemon();
+  await killTasks(home);
+}
+
+async function killTasks(home: Home): Promise<void> {
   const all = () => [...processes(home.root).filter(isGuard), ...bearers(home)];
   await until(() => {
     for (const { pid } of all()) signalTo(pid, "SIGKILL");
@@ -62,6 +66,17 @@ export async function killEverything(home: Home): Promise<void> {
 /** The power fails, and the machine comes up again: nothing lives, and whatever names a process names another boot. */
 export async function reboot(home: Home): Promise<void> {
   await killEverything(home);
+  bootAnew(home);
+}
+
+/** The same after an orderly stop, which leaves what it froze. */
+export async function stopAndReboot(home: Home): Promise<void> {
+  await home.cli("daemon", "stop");
+  await killTasks(home);
+  bootAnew(home);
+}
+
+function bootAnew(home: Home): void {
   const boot = "00000000-0000-4000-8000-000000000000";
   sqlite(home, "update attempts set boot_id = ?", [boot]);
   const run = join(home.dir, "run");
