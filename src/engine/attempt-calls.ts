@@ -2,15 +2,10 @@
  * What a running task may ask for, authorised by its token: its own state, and durable progress. Each call resolves
  * when it is on disk. Writes carry the token down to the store, where a superseded attempt changes nothing.
  */
-import { constants } from "node:fs";
-import { copyFile, mkdir, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
 import type { Failure, Question, Step, StepKey, Task } from "../core/task.ts";
-import type { Artifact } from "../store/store.ts";
 import type { Engine } from "./engine.ts";
 import { environmentOf, foldersOf, givenEnvironment } from "./environment.ts";
-import { sha256OfFile } from "./hash-file.ts";
 import type { Link, Live } from "./live.ts";
 import { withdraw } from "./withdraw.ts";
 
@@ -250,37 +245,4 @@ export async function saveResult(
   }
   await engine.store.saveResult(live.token, result);
   live.result = result;
-}
-
-/** Keeps a copy of a file as an artifact of the task. */
-export async function keepArtifact(
-  engine: Engine,
-  live: Live,
-  { name, path }: { name: string; path: string },
-): Promise<Artifact & { path: string }> {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-  if (!/^[^/\u0000-\u001f\u007f]{1,200}$/.test(name) || name === "." || name === "..") {
-    const reason = "is a file name of up to 200 characters, without slashes and control characters";
-    throw new AgentctlError("InvalidParams", { field: "name", reason, id: live.taskId });
-  }
-  const folder = foldersOf(engine, live.taskId).artifacts;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const file = join(folder, name);
-  const draft = join(folder, `.${live.runKey}.${engine.clock.mono()}.new`);
-  try {
-    await copyFile(path, draft, constants.COPYFILE_FICLONE);
-    const { size } = await stat(draft);
-    const sha256 = await sha256OfFile(draft);
-    engine.fault("artifact:before-rename");
-    await rename(draft, file);
-    engine.fault("artifact:after-rename");
-    const artifact = { name, size, sha256, createdAt: engine.clock.now() };
-    await engine.store.addArtifact(live.token, artifact);
-    return { taskId: live.taskId, ...artifact, path: file };
-  } catch (error) {
-    await rm(draft, { force: true });
-    if (error instanceof AgentctlError) throw error;
-    const reason = (error as Error).message;
-    throw new AgentctlError("InvalidParams", { field: "path", reason, id: live.taskId }, { cause: error });
-  }
 }

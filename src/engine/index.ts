@@ -2,7 +2,6 @@ export { answer } from "./answer.ts";
 export {
   acknowledge,
   hello,
-  keepArtifact,
   liveByToken,
   openQuestion,
   type Place,
@@ -18,6 +17,7 @@ export { canContinue } from "./conclude.ts";
 export { Engine, type Log } from "./engine.ts";
 export { foldersOf, logFile, OURS } from "./environment.ts";
 export { Environments, releaseEnvironments } from "./environments.ts";
+export { keepArtifact } from "./keep-artifact.ts";
 export type { Live } from "./live.ts";
 export { capLogs } from "./log-caps.ts";
 export { pause } from "./pause.ts";

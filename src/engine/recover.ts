@@ -13,6 +13,7 @@ import type { Engine } from "./engine.ts";
 import { foldersOf, logFile } from "./environment.ts";
 import { finish, watchEnd } from "./finish.ts";
 import { HOST_KEY } from "./hosts.ts";
+import { settleArtifacts } from "./keep-artifact.ts";
 import { launch, makePlaces } from "./launch.ts";
 import { createLive, deferred, type Live } from "./live.ts";
 import { carryOut } from "./pause.ts";
@@ -58,6 +59,7 @@ async function recoverAttempt(
   ends: Promise<void>[],
 ): Promise<void> {
   engine.fault("recover:before-adopt");
+  await settleArtifacts(engine, task.id);
   const attempt = (await engine.store.attempts(task.id)).at(-1);
   if (!attempt) {
     // One contradiction in the store is no reason to serve nobody.

@@ -10,7 +10,8 @@
  *   acked <attempt> <step>    the step's call returned
  *   saved <attempt> <n>       a checkpoint with the content n was acknowledged
  */
-import { readdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isTerminal, type State, states, transitions } from "../../src/core/machine.ts";
 import type { Home } from "../harness/home.ts";
@@ -48,6 +49,7 @@ const rules: ((facts: Facts) => string[])[] = [
   oneProcessForOneTask,
   runFilesFit,
   environmentsFit,
+  artifactsFit,
   stepsFit,
   checkpointsFit,
 ];
@@ -202,4 +204,15 @@ function environmentsFit({ home, tasks }: Facts): string[] {
     ...there.filter((name) => !used.has(name)).map((name) => `the environment ${name} is nobody's`),
     ...[...used].filter((hash) => !there.includes(hash)).map((hash) => `the environment ${hash} is lost`),
   ];
+}
+
+function artifactsFit({ home, artifacts }: Facts): string[] {
+  return artifacts.flatMap(({ task_id, name, size, sha256 }) => {
+    const folder = join(home.dir, "tasks", `${task_id}`);
+    const files = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [];
+    const file = files.find((path) => path.endsWith(join("artifacts", name)));
+    const bytes = file === undefined ? Buffer.alloc(0) : readFileSync(join(folder, file));
+    const isSame = bytes.length === size && createHash("sha256").update(bytes).digest("hex") === sha256;
+    return isSame ? [] : [`task ${task_id}: the artifact ${name} is not what its row says`];
+  });
 }

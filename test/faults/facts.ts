@@ -32,6 +32,7 @@ export interface Facts {
   events: Row[];
   steps: Row[];
   checkpoints: Row[];
+  artifacts: Row[];
   bearers: Bearer[];
   witness: Map<number, Note[]>;
 }
@@ -52,6 +53,7 @@ export function factsOf(home: Home, known: Acknowledged): Facts {
       events: all("select * from events order by seq"),
       steps: all("select * from steps order by task_id, position"),
       checkpoints: all("select * from checkpoints order by task_id, seq"),
+      artifacts: all("select * from artifacts order by task_id, name"),
       bearers: found,
       witness: witnessOf(home),
     }))();

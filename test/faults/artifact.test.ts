@@ -1,0 +1,65 @@
+/** The file of an artifact and its row change together, whoever asks and whenever the daemon dies. */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { type Home, isAlive, it, sqlite, until } from "../harness/index.ts";
+import { check } from "./checker.ts";
+import { shellTask } from "./fixtures.ts";
+import { atWork, submit, wake } from "./stories.ts";
+
+const points = {
+  "artifact:before-commit": "old",
+  "artifact:after-commit": "new",
+  "artifact:before-rename": "new",
+  "artifact:after-rename": "new",
+};
+
+/** A task at work with the artifact "report", which says "old"; gives its id and its token. */
+async function withReport(home: Home): Promise<{ id: number; token: string }> {
+  const id = await submit(home, shellTask(home, "exec sleep 300"));
+  await atWork(home, id);
+  const [{ token }] = sqlite(home, "select token from attempts where task_id = ?", [id]);
+  writeFileSync(home.file("report"), "old");
+  await home.rpc("attempt/artifact", { token, name: "report", path: home.file("report") });
+  return { id, token };
+}
+
+/** What is in the place of the report, which is what its row says. */
+async function report(home: Home, id: number): Promise<string> {
+  const { artifact } = await home.rpc("artifacts/get", { id, name: "report" });
+  const bytes = readFileSync(artifact.path);
+  expect(createHash("sha256").update(bytes).digest("hex")).toBe(artifact.sha256);
+  return bytes.toString();
+}
+
+it.for(Object.entries(points))("is whole after a death at %s", async ([point, left], { home }) => {
+  const { id, token } = await withReport(home);
+  const pid = await home.killDaemon();
+  home.env.AGENTCTL_FAULT = point;
+  await wake(home);
+  delete home.env.AGENTCTL_FAULT;
+  writeFileSync(home.file("report"), "new");
+  const asked = home.rpc("attempt/artifact", { token, name: "report", path: home.file("report") });
+  await expect(asked).rejects.toThrow("closed");
+  await until(async () => (await home.daemonPid()) === null && !isAlive(pid));
+  await wake(home);
+  expect(await report(home, id)).toBe(left);
+  const files = readdirSync(join(home.dir, "tasks", `${id}`), { recursive: true, encoding: "utf8" });
+  expect(files.filter((name) => /(report|\.new)$/.test(name))).toHaveLength(1);
+  await check(home, { ids: [id] });
+});
+
+it("is not changed by an attempt that was superseded while its copy was made", async ({ home }) => {
+  const { id, token } = await withReport(home);
+  // The copy of a pipe waits until somebody writes to it.
+  execFileSync("mkfifo", [home.file("pipe")]);
+  const asked = home.rpc("attempt/artifact", { token, name: "report", path: home.file("pipe") });
+  asked.catch(() => undefined);
+  await home.rpc("tasks/pause", { id, mode: "checkpoint", graceMs: 0 });
+  execFileSync("sh", ["-c", `: > "${home.file("pipe")}"`]);
+  await expect(asked).rejects.toMatchObject({ data: { name: "StaleAttempt" } });
+  expect(await report(home, id)).toBe("old");
+  await check(home, { ids: [id] });
+});
