@@ -16,6 +16,7 @@ import { AgentctlError } from "../core/errors.ts";
 import type { Fault } from "../core/faults.ts";
 import { isTerminal } from "../core/machine.ts";
 import type { Engine } from "./engine.ts";
+import { syncFolder } from "./sync-folder.ts";
 
 /**
  * The environments of open tasks: one file of mode 0600 for each content, named by its hash, so that a thousand
@@ -100,16 +101,6 @@ export async function dropUnused(engine: Engine): Promise<void> {
     engine.environments.sweep(await engine.store.usedEnvironments());
   } catch (error) {
     engine.log.warn({ error: String(error) }, "an environment that nobody uses is kept for now");
-  }
-}
-
-/** The name of a file is durable when its folder is. */
-function syncFolder(folder: string): void {
-  const fd = openSync(folder, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import {
@@ -43,7 +52,18 @@ export function writeConfig(file: string, { key }: Setting, value: number | null
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.${process.pid}.new`;
   writeFileSync(draft, `${JSON.stringify(Object.fromEntries(named), undefined, 2)}\n`, { mode: 0o600 });
+  sync(draft);
   renameSync(draft, file);
+  sync(dirname(file));
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function parsed(file: string): object {
