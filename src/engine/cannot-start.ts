@@ -3,13 +3,17 @@ import type { Failure, Task } from "../core/task.ts";
 import type { StartRefusal } from "../runner/index.ts";
 import type { Engine } from "./engine.ts";
 import { givenEnvironment } from "./environment.ts";
+import { isNoRoom } from "./no-room.ts";
 
 /** Why a task cannot be started, with the exit code that a shell would give. */
 export interface Refusal extends Failure {
   exitCode: number;
 }
 
-/** The environment of a task that can be started, or why its program or module cannot, as far as can be known before. */
+/**
+ * The environment of a task that can be started, or why its program or module cannot, as far as can be known before.
+ * Throws where the system has no room even to look.
+ */
 export function prepareStart(
   engine: Engine,
   task: Task,
@@ -21,6 +25,7 @@ export function prepareStart(
       : refusalFor(engine.runner.cannotStart(task.argv as string[], task.cwd, env));
     return refusal ? { refusal } : { env };
   } catch (error) {
+    if (isNoRoom((error as NodeJS.ErrnoException).code)) throw error;
     const what = task.module?.path ?? task.argv?.[0];
     return { refusal: refusalOf(126, `cannot start ${what}: ${(error as Error).message}`) };
   }

@@ -12,6 +12,7 @@
 import type { Transition } from "../core/machine.ts";
 import type { Attempt, AttemptOutcome, Failure, Intent, Pause, PauseIntent, Task } from "../core/task.ts";
 import type { Patch } from "../store/store.ts";
+import { backInLine, isNoRoom } from "./no-room.ts";
 
 /** What is known when an attempt has ended. */
 export interface End {
@@ -57,7 +58,7 @@ export function conclude(end: End): Conclusion {
   if (intent?.kind === "leave") return left(end, intent);
   if (result && "value" in result) return completed(result.value);
   if (intent?.kind === "pause" && intent.mode === "checkpoint") return afterPause(end, intent);
-  if (end.startFailure) return failed(end, end.startFailure);
+  if (end.startFailure) return notStarted(end, end.startFailure);
   if (result) return failed(end, result.error);
   if (isLost(end)) return concludeLost(end);
   if (end.exitCode === 0 && end.task.kind === "program") return completed(null);
@@ -148,6 +149,12 @@ export function concludeLost(end: End): Conclusion {
   const until = policy === "resume" && losses < LOSSES_TO_STAY ? end.at : null;
   const set: Patch = { losses, error, pause: { ...daemonPause("lost", message, end.at), until } };
   return { transition: "suspend", cause: "lost", actor: "daemon", outcome: "lost", set };
+}
+
+function notStarted(end: End, error: Failure): Conclusion {
+  if (!isNoRoom(error.data?.code)) return failed(end, error);
+  const { set, ...move } = backInLine(end.at);
+  return { ...move, actor: "daemon", outcome: "failed", set: { ...set, error } };
 }
 
 function failed(end: End, error: Failure): Conclusion {

@@ -11,6 +11,7 @@ import { environmentOf, foldersOf, logFile } from "./environment.ts";
 import { watchEnd } from "./finish.ts";
 import type { SpareHost } from "./hosts.ts";
 import type { Live } from "./live.ts";
+import { backInLine, isNoRoom } from "./no-room.ts";
 import { armTimeout } from "./timeout.ts";
 import { whenWritable } from "./when-writable.ts";
 
@@ -92,12 +93,12 @@ function noteProcess(engine: Engine, live: Live): void {
         engine.store.noteAttempt(live.taskId, live.attempt, { pid, pidStart: startTime }).catch(() => {});
       }, NOTE_AFTER_MS).unref();
     },
-    (error: Error) => {
+    (error: NodeJS.ErrnoException) => {
       live.startFailure = {
         name: "CannotStart",
         code: null,
         message: `cannot start ${live.what}: ${error.message}`,
-        data: null,
+        data: error.code === undefined ? null : { code: error.code },
       };
     },
   );
@@ -113,12 +114,6 @@ async function writeCheckpoint(engine: Engine, task: Task): Promise<void> {
   renameSync(`${checkpoint}.new`, checkpoint);
 }
 
-/** What a file system says when it has no room. */
-const NO_ROOM = new Set(["ENOSPC", "EDQUOT", "ENFILE", "EMFILE"]);
-
-/** After a start for which there was no room. */
-const ROOM_MS = 5000;
-
 /**
  * Nothing was started: the checkpoint cannot be used, or a file cannot be written. Where only room is missing, the task
  * goes back in line for a while; else it is suspended. The attempt has begun, so this can only be recorded, and a full
@@ -129,7 +124,7 @@ async function suspendUnstarted(engine: Engine, task: Task, live: Live, cause: u
   if (live.running) await engine.runner.terminate(live.running, { graceMs: 0 });
   const error = asAgentctlError(cause);
   engine.log.warn({ task: task.id, error: error.message }, "a task could not be started");
-  const hasNoRoom = NO_ROOM.has((cause as NodeJS.ErrnoException).code ?? "");
+  const hasNoRoom = isNoRoom((cause as NodeJS.ErrnoException).code);
   const told = { name: error.name, code: error.code, message: error.message, data: error.data };
   const ended = await whenWritable(() => {
     const at = engine.clock.now();
@@ -146,10 +141,6 @@ async function suspendUnstarted(engine: Engine, task: Task, live: Live, cause: u
   });
   engine.forget(live);
   live.ended.resolve(ended);
-}
-
-function backInLine(at: number): Pick<Change, "transition" | "cause" | "set"> {
-  return { transition: "retry", cause: "no-room", set: { notBefore: at + ROOM_MS, delay: "backoff" } };
 }
 
 function notUsable(error: AgentctlError, at: number): Pick<Change, "transition" | "cause" | "set"> {

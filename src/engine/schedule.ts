@@ -4,6 +4,7 @@ import type { Task } from "../core/task.ts";
 import { answer } from "./answer.ts";
 import { afterJump, ClockWatch } from "./clock-watch.ts";
 import type { Engine } from "./engine.ts";
+import { isNoRoom } from "./no-room.ts";
 import { pause } from "./pause.ts";
 import { plan } from "./plan.ts";
 import { resumeByItself } from "./resume.ts";
@@ -128,8 +129,9 @@ async function startOrLog(engine: Engine, one: Parameters<typeof start>[1]): Pro
   } catch (error) {
     const { name, message } = asAgentctlError(error);
     engine.log.error({ task: one.id, error: message }, "a start failed");
-    // The line stays as it is; without this the next look would spin on a full disk.
-    if (name === "StoreUnavailable") await new Promise((resolve) => setTimeout(resolve, 500));
+    // The line stays as it is; without this the next look would spin where there is no room.
+    const mayPass = name === "StoreUnavailable" || isNoRoom((error as NodeJS.ErrnoException).code);
+    if (mayPass) await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
 
