@@ -49,7 +49,7 @@ export async function connectWith<T>(
   for (;;) {
     const answer = await dial(paths.socket, options.onNotification);
     if (answer instanceof Peer) {
-      const greeting = options.anyVersion ? true : greeted(answer, deadline);
+      const greeting = options.anyVersion ? true : greeted(answer, paths, deadline);
       const opening = open(answer);
       // Where the greeting fails, that is told, and not what becomes of the call behind it.
       if (opening instanceof Promise) opening.catch(() => undefined);
@@ -71,7 +71,7 @@ function mayStart({ start }: ConnectOptions, answer: NoAnswer): boolean {
 }
 
 /** Whether the daemon took the greeting; false when it closed the connection, as one that is about to end does. */
-async function greeted(peer: Peer, deadline: number): Promise<boolean> {
+async function greeted(peer: Peer, paths: Paths, deadline: number): Promise<boolean> {
   const rest = Math.max(deadline - systemClock.mono(), 1000);
   let isSilent = false;
   const patience = setTimeout(() => {
@@ -85,7 +85,9 @@ async function greeted(peer: Peer, deadline: number): Promise<boolean> {
     peer.close();
     const closed = (await peer.closed) === error;
     if (closed && !isSilent) return false;
-    throw error;
+    if (!isSilent) throw error;
+    const { silentDaemon } = await import("./silent.ts");
+    throw silentDaemon(paths);
   } finally {
     clearTimeout(patience);
   }

@@ -3,35 +3,51 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AgentctlError } from "../core/errors.ts";
 import { systemClock } from "../core/time.ts";
 import type { Params, Result } from "../protocol/methods.ts";
+import type { Paths } from "../protocol/paths.ts";
 import { Peer } from "../protocol/peer.ts";
 import { dial } from "./dial.ts";
 import { isGone } from "./persist.ts";
 
-/** How long an answered stop may take until the process is gone. */
+/** A daemon that says nothing for so long does not answer any more. */
+const ANSWER_MS = 5_000;
+
+/** How long a stop that leaves the tasks alone may take, and an answered one until the process is gone. */
 const END_MS = 30_000;
 
 /** What a stop did to the tasks at work, and to which process. */
 export type Stopped = Result<"daemon/stop"> & { pid: number };
 
-/** Stops the daemon and returns when its process has ended; undefined when none was running. */
-export async function stopDaemon(
-  socket: string,
-  params: Params<"daemon/stop">,
-): Promise<Stopped | undefined> {
-  const peer = await dial(socket);
+/**
+ * Stops the daemon and returns when its process has ended; undefined when none was running. Rejects with
+ * `DaemonUnreachable`, which names the process, where it does not answer.
+ */
+export async function stopDaemon(paths: Paths, params: Params<"daemon/stop">): Promise<Stopped | undefined> {
+  const peer = await dial(paths.socket);
   if (!(peer instanceof Peer)) return undefined;
   try {
-    const { pid } = await peer.call("daemon/status", {});
-    const done = await peer.call("daemon/stop", params).catch((error: unknown) => {
+    const { pid } = await within(ANSWER_MS, paths, peer.call("daemon/status", {}));
+    const stopping = peer.call("daemon/stop", params).catch((error: unknown) => {
       // It ended before its answer was through.
       if (isGone(error)) return { frozen: [], suspended: [] };
       throw error;
     });
+    const done = await (params.keep ? within(END_MS, paths, stopping) : stopping);
     await endOf(pid);
     return { ...done, pid };
   } finally {
     peer.close();
   }
+}
+
+async function within<T>(ms: number, paths: Paths, answer: Promise<T>): Promise<T> {
+  const answered = new AbortController();
+  const late = sleep(ms, undefined, { signal: answered.signal }).then(async () => {
+    const { silentDaemon } = await import("./silent.ts");
+    throw silentDaemon(paths);
+  });
+  // Aborted, it has no more to say.
+  late.catch(() => undefined);
+  return await Promise.race([answer, late]).finally(() => answered.abort());
 }
 
 async function endOf(pid: number): Promise<void> {

@@ -262,3 +262,17 @@ it("says of a store that no daemon opens what is wrong with it and what mends it
   sqlite(home, "pragma user_version = 99");
   expect(await examined(home)).toEqual(["the store is of schema 99, this agentctl has 1"]);
 });
+
+it("says which daemon does not answer, and what helps, instead of waiting for it", async ({ home }) => {
+  await home.run("--hold", "true");
+  writeFileSync(join(home.dir, "env/abc"), "{}", { mode: 0o600 });
+  const pid = (await home.daemonPid()) as number;
+  signalTo(pid, "SIGSTOP");
+  const { code, stderr } = await home.cli("doctor", "--repair");
+  expect([code, stderr]).toEqual([5, expect.stringContaining(`kill -KILL ${pid} ends it`)]);
+  signalTo(pid, "SIGKILL");
+  expect(await home.cli("doctor", "--repair")).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/mended: .*abc/),
+  });
+});

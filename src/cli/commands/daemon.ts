@@ -42,7 +42,7 @@ const stop = command({
   examples: [["daemon stop", "returns when the daemon has ended, and names the tasks that it froze"]],
   async run(context, _args, { grace }) {
     const { out, paths } = context;
-    const stopped = await stopDaemon(paths.socket, grace === undefined ? {} : { graceMs: grace });
+    const stopped = await stopDaemon(paths, grace === undefined ? {} : { graceMs: grace });
     if (out.json) out.data({ ok: true, changed: stopped !== undefined, ...(stopped ?? NOTHING_STOPPED) });
     else if (stopped) sayStopped(context, stopped);
     else out.note(`no daemon is running for ${paths.home}`);
@@ -59,7 +59,7 @@ const restart = command({
   options: { hold: holdOption },
   examples: [["daemon restart", "after an update of agentctl"]],
   async run(context, _args, { hold }) {
-    await stopDaemon(context.paths.socket, { keep: true });
+    await stopDaemon(context.paths, { keep: true });
     return sayStarted(context, await started(context, hold), false);
   },
 });

@@ -34,7 +34,7 @@ export const doctor = command({
 
 /** Mends with the home for itself; a daemon follows, which recovers attempts that have no process. */
 async function mended(context: Context): Promise<Report> {
-  await stopDaemon(context.paths.socket, { keep: true });
+  await stopDaemon(context.paths, { keep: true });
   await examineHere({ daemonPid: null, repair: true });
   try {
     await withDaemon(context, (peer) => peer.call("daemon/status", {}));

@@ -133,5 +133,5 @@ test("a task's own call says no hello, and is made again with the same nonce", a
 });
 
 test("stopping what does not run is nothing", async () => {
-  expect(await stopDaemon(paths.socket, {})).toBeUndefined();
+  expect(await stopDaemon(paths, {})).toBeUndefined();
 });
