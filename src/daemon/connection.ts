@@ -22,6 +22,9 @@ const MOST_LARGE = 8;
 /** What follows a greeting is not begun before the greeting is answered. */
 const GREETING = "daemon/hello";
 
+/** How often a peer that sends nothing more is looked for: only what is written to it tells that it is gone. */
+const LOOK_MS = 1000;
+
 /** A request as it came: its form is checked, its method and params are not. */
 export interface Request {
   id: string | number | null | undefined;
@@ -40,7 +43,7 @@ export class Connection {
   refusal: AgentctlError | null = null;
   /** How often the peer has subscribed. */
   subscriptions = 0;
-  /** Aborted when the peer is gone, or sends nothing more and waits only for its answers. */
+  /** Aborted when the peer is gone; one that sends nothing more still waits for its answers. */
   readonly signal: AbortSignal;
   readonly #socket: Socket;
   readonly #serve: (request: Request, connection: Connection) => Promise<unknown>;
@@ -54,6 +57,7 @@ export class Connection {
   #isOver = false;
   /** The peer sends nothing more, as `nc` says at the end of its input: it is answered, then the connection is ended. */
   #heardAll = false;
+  #look: NodeJS.Timeout | null = null;
   #drained: (() => void)[] = [];
 
   constructor(socket: Socket, serve: (request: Request, connection: Connection) => Promise<unknown>) {
@@ -71,12 +75,13 @@ export class Connection {
     });
     socket.on("end", () => {
       this.#heardAll = true;
-      gone.abort();
       this.#endWhenAnswered();
+      this.#look = setInterval(() => this.#lookForPeer(), LOOK_MS).unref();
     });
     socket.on("drain", () => this.#relax());
     socket.on("error", () => socket.destroy());
     socket.on("close", () => {
+      if (this.#look) clearInterval(this.#look);
       gone.abort();
       for (const resume of this.#drained.splice(0)) resume();
     });
@@ -154,7 +159,13 @@ export class Connection {
   }
 
   #endWhenAnswered(): void {
-    if (this.#heardAll && this.#running === 0 && this.#waiting.length === 0) this.#socket.end();
+    const isAnswered = this.#running === 0 && this.#waiting.length === 0 && this.subscriptions === 0;
+    if (this.#heardAll && isAnswered) this.#socket.end();
+  }
+
+  /** Of a peer that has closed both sides no more is seen than of one that reads on, but it refuses even nothing. */
+  #lookForPeer(): void {
+    if (this.#socket.writable && this.#socket.writableLength === 0) this.#socket.write(Buffer.alloc(0));
   }
 
   #isBusy(): boolean {
