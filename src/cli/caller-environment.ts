@@ -8,13 +8,12 @@ import type { Context } from "./context.ts";
 export function callerEnvironment({ env, paths, out }: Context): Record<string, string> {
   const dropped = undecodableVariables(env);
   if (dropped.length > 0) out.note(`left out, not valid UTF-8: ${dropped.join(", ")}`);
-  const kept: Record<string, string> = {};
-  for (const [name, text] of Object.entries(env)) {
-    if (text === undefined || name.startsWith("AGENTCTL_") || dropped.includes(name)) continue;
-    kept[name] = text;
-  }
-  if (env.AGENTCTL_HOME !== undefined) kept.AGENTCTL_HOME = paths.home;
-  return kept;
+  const kept = Object.entries(env).filter(
+    (variable): variable is [string, string] =>
+      variable[1] !== undefined && !variable[0].startsWith("AGENTCTL_") && !dropped.includes(variable[0]),
+  );
+  if (env.AGENTCTL_HOME !== undefined) kept.push(["AGENTCTL_HOME", paths.home]);
+  return Object.fromEntries(kept);
 }
 
 /** What `--env` asks for: given values, and the caller's where only a name is given. */
@@ -22,11 +21,11 @@ export function chosenVariables(
   { env, out }: Context,
   chosen: readonly (readonly [string, string | undefined])[],
 ): Record<string, string> {
-  const found: Record<string, string> = {};
+  const found: [string, string][] = [];
   for (const [name, given] of chosen) {
     const text = given ?? env[name];
     if (text === undefined) out.note(`left out, not set here: ${name}`);
-    else found[name] = text;
+    else found.push([name, text]);
   }
-  return found;
+  return Object.fromEntries(found);
 }

@@ -65,13 +65,13 @@ export function environmentOf(
 
 /** `K=V` lines as docker reads them: no quoting, `#` begins a comment line, a value goes to the end of its line. */
 function parseEnvFile(file: string): Record<string, string> {
-  const env: Record<string, string> = {};
+  const variables: [string, string][] = [];
   // A pipe would keep the daemon waiting for whoever writes to it.
   if (!statSync(file).isFile()) throw new Error(`${file} is no file`);
   for (const line of readFileSync(file, "utf8").split(/\r?\n/)) {
     const cut = line.indexOf("=");
     if (cut < 1 || line.trimStart().startsWith("#")) continue;
-    env[line.slice(0, cut).trim()] = line.slice(cut + 1);
+    variables.push([line.slice(0, cut).trim(), line.slice(cut + 1)]);
   }
-  return env;
+  return Object.fromEntries(variables);
 }

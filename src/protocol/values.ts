@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { states } from "../core/machine.ts";
 import { onLostChoices, pauseModes } from "../core/task.ts";
+import { record } from "./record.ts";
 
 const integer = v.pipe(v.number(), v.safeInteger());
 export const natural = v.pipe(integer, v.minValue(0));
@@ -44,7 +45,7 @@ export const taskName = v.pipe(
 );
 export const queueName = v.pipe(plain(64), v.regex(/^[^\s/]+$/, "may not contain spaces or slashes"));
 export const labels = v.pipe(
-  v.record(plain(64), v.pipe(v.string(), v.maxLength(256))),
+  record(plain(64), v.pipe(v.string(), v.maxLength(256))),
   v.check((all) => Object.keys(all).length <= 64, "at most 64 labels"),
 );
 const envNames = v.pipe(
@@ -52,7 +53,7 @@ const envNames = v.pipe(
   v.minLength(1),
   v.check((name) => !name.includes("="), "the name of a variable may not contain ="),
 );
-export const env = v.record(envNames, noNul);
+export const env = record(envNames, noNul);
 export const iso = v.pipe(
   v.string(),
   v.check(

@@ -211,3 +211,16 @@ describe("limits", () => {
     expect(await home.reaches(id, "failed")).toMatchObject({ error: { name: "TimedOut" }, pid: null });
   });
 });
+
+it("keeps labels and variables whose names JavaScript has a use for", async ({ home }) => {
+  const names = ["__proto__", "constructor", "prototype"];
+  const options = names.flatMap((name) => ["--label", `${name}=l`, "--env", `${name}=e`]);
+  const file = home.file("variables");
+  writeFileSync(file, "__proto__=f\n");
+  const id = await home.run("--wait", ...options, "--env-file", file, "sh", "-c", "env | sort");
+  expect(Object.keys((await home.task(id)).labels).sort()).toEqual(names);
+  expect((await home.json("list", "--all", "--label", "__proto__=l")).length).toBe(1);
+  const lines = (await home.cli("logs", `${id}`)).stdout.split("\n");
+  const kept = lines.filter((line) => names.includes(line.split("=")[0] ?? ""));
+  expect(kept).toEqual(["__proto__=f", "constructor=e", "prototype=e"]);
+});

@@ -1,0 +1,34 @@
+import * as v from "valibot";
+
+/** Names that valibot leaves out of a record without a word; here a label or a variable may be called so. */
+const DROPPED = ["__proto__", "prototype", "constructor"];
+
+type Names = v.GenericSchema<string, string>;
+
+/** A record that keeps every name that it is given. Only for values by name that are never merged into an object. */
+export function record<K extends Names, V extends v.GenericSchema>(
+  key: K,
+  value: V,
+): v.RecordSchema<K, V, undefined> {
+  const schema = v.record(key, value);
+  return {
+    ...schema,
+    "~run"(dataset, config) {
+      const given = dataset.value;
+      const result = schema["~run"](dataset, config);
+      if (typeof given !== "object" || given === null || !result.value) return result;
+      for (const name of DROPPED.filter((one) => Object.hasOwn(given, one))) {
+        const at = { type: "object", origin: "value", input: given, key: name } as const;
+        const field = { value: Object.getOwnPropertyDescriptor(given, name)?.value };
+        const one = value["~run"](field, config);
+        for (const issue of one.issues ?? []) {
+          const path = [{ ...at, value: field.value }, ...(issue.path ?? [])];
+          Object.assign(result, { typed: false, issues: [...(result.issues ?? []), { ...issue, path }] });
+        }
+        const described = { value: one.value, enumerable: true, writable: true, configurable: true };
+        Object.defineProperty(result.value, name, described);
+      }
+      return result;
+    },
+  };
+}
