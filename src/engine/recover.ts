@@ -17,6 +17,7 @@ import { settleArtifacts } from "./keep-artifact.ts";
 import { launch, makePlaces } from "./launch.ts";
 import { createLive, deferred, type Live } from "./live.ts";
 import { carryOut } from "./pause.ts";
+import { phaseBeganAt } from "./phase-clock.ts";
 import { resumeStopped, resumeWithRoom } from "./resume-stopped.ts";
 import { armTimeout } from "./timeout.ts";
 
@@ -66,11 +67,7 @@ async function recoverAttempt(
     engine.log.warn({ task: task.id }, "at work without an attempt: agentctl doctor --repair mends it");
     return;
   }
-  const live = createLive(
-    attempt,
-    task,
-    engine.clock.mono() - Math.max(0, engine.clock.now() - task.phaseAt),
-  );
+  const live = createLive(attempt, task, await phaseBeganAt(engine, task, attempt));
   const program =
     attempt.pid !== null && attempt.pidStart !== null
       ? { pid: attempt.pid, startTime: attempt.pidStart, bootId: attempt.bootId }

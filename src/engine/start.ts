@@ -6,6 +6,7 @@ import { prepareStart, refuse } from "./cannot-start.ts";
 import type { Engine } from "./engine.ts";
 import { launch, makePlaces } from "./launch.ts";
 import { createLive } from "./live.ts";
+import { startedNow } from "./phase-clock.ts";
 import type { Start } from "./plan.ts";
 import { thaw } from "./thaw.ts";
 
@@ -44,6 +45,7 @@ async function begin(engine: Engine, task: Task): Promise<void> {
       at: engine.clock.now(),
       cause: "start",
       actor: "daemon",
+      data: startedNow(engine),
       fromLine: true,
       begin: { token, runKey, bootId: engine.bootId, ...process },
     });

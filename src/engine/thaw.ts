@@ -2,6 +2,7 @@ import type { Task } from "../core/task.ts";
 import { daemonPause } from "./conclude.ts";
 import type { Engine } from "./engine.ts";
 import { finish } from "./finish.ts";
+import { startedNow } from "./phase-clock.ts";
 import { armTimeout } from "./timeout.ts";
 
 /** Lets a frozen task go on where it stands: the same process, the same attempt. */
@@ -19,6 +20,7 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
     at: engine.clock.now(),
     cause: "thaw",
     actor: "daemon",
+    data: startedNow(engine),
     fromLine: true,
     set: { frozen: false, pid: live.running.program?.pid ?? task.pid },
   });
