@@ -24,12 +24,15 @@ function claim(home: Home, id: number, claimed: { pid: number; start: number; bo
   sqlite(home, "update tasks set pid = ? where id = ?", [pid, id]);
   if (claimed.boot) sqlite(home, "update attempts set boot_id = ? where task_id = ?", [claimed.boot, id]);
   const run = join(home.dir, "run");
-  const file = join(run, readdirSync(run).find((name) => name.endsWith(".pid")) as string);
-  const [, boot, rest] = /^(\S+) (.*)\n$/s.exec(readFileSync(file, "latin1")) ?? [];
-  const fields = (rest as string).split(" ");
-  fields[0] = String(pid);
-  fields[fields.length - (fields.length - 21)] = String(start);
-  writeFileSync(file, `${claimed.boot ?? boot} ${fields.join(" ")}\n`, "latin1");
+  const file = join(run, readdirSync(run).find((name) => /^\d+\.\d+\.run$/.test(name)) as string);
+  const claimedBirth = (_: string, key: string, boot: string, rest: string) => {
+    const fields = rest.split(" ");
+    fields[0] = String(pid);
+    fields[21] = String(start);
+    return `#born ${key} ${claimed.boot ?? boot} ${fields.join(" ")}\n`;
+  };
+  const born = readFileSync(file, "latin1").replace(/^#born (\S+) (\S+) (.*)\n/m, claimedBirth);
+  writeFileSync(file, born, "latin1");
 }
 
 describe.runIf(process.platform === "linux")("a pid that was used again", () => {

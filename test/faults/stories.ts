@@ -80,9 +80,9 @@ function bootAnew(home: Home): void {
   const boot = "00000000-0000-4000-8000-000000000000";
   sqlite(home, "update attempts set boot_id = ?", [boot]);
   const run = join(home.dir, "run");
-  for (const name of readdirSync(run).filter((each) => each.endsWith(".pid"))) {
+  for (const name of readdirSync(run).filter((each) => each.endsWith(".run"))) {
     const path = join(run, name);
-    writeFileSync(path, readFileSync(path, "latin1").replace(/^\S+/, boot), "latin1");
+    writeFileSync(path, readFileSync(path, "latin1").replace(/^(#born \S+) \S+/m, `$1 ${boot}`), "latin1");
   }
 }
 
