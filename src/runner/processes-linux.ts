@@ -7,10 +7,13 @@ const STOP_PENDING = 1n << 18n;
 /** As many pids are looked at one by one; where more were given out, a list of all is quicker. */
 const MOST_YOUNGER = 32;
 
-/** Reads a file of /proc into a buffer that it keeps; undefined when the process is gone or not ours to read. */
-function createReader(): (path: string) => Buffer | undefined {
+/**
+ * Reads a file of /proc into a buffer that it keeps; undefined when the process is gone or not ours to read. What the
+ * kernel makes as one piece is there after one read, and needs no second one to see its end.
+ */
+function createReader(): (path: string, isWhole?: boolean) => Buffer | undefined {
   let buffer = Buffer.allocUnsafe(64 * 1024);
-  return (path) => {
+  return (path, isWhole = false) => {
     let fd: number;
     try {
       fd = openSync(path, "r");
@@ -21,8 +24,8 @@ function createReader(): (path: string) => Buffer | undefined {
       let length = 0;
       for (;;) {
         const read = readSync(fd, buffer, length, buffer.length - length, null);
-        if (read === 0) return buffer.subarray(0, length);
         length += read;
+        if (read === 0 || (isWhole && length < buffer.length)) return buffer.subarray(0, length);
         if (length === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(length)]);
       }
     } catch {
@@ -74,7 +77,7 @@ export function createLinuxProcesses(): Processes {
   let trustedUntil = 0;
 
   const statOf = (pid: number | string) => {
-    const line = read(`/proc/${pid}/stat`);
+    const line = read(`/proc/${pid}/stat`, true);
     return line === undefined ? undefined : parseStat(line.toString("latin1"));
   };
 
@@ -93,7 +96,7 @@ export function createLinuxProcesses(): Processes {
 
   /** The processes that were made after this pid was given out; undefined where they may be many. Pids are given in turn. */
   const youngerThan = (pid: number): number[] | undefined => {
-    const last = Number(read("/proc/loadavg")?.toString("latin1").trim().split(" ")[4]);
+    const last = Number(read("/proc/loadavg", true)?.toString("latin1").trim().split(" ")[4]);
     if (!(last >= pid && last - pid <= MOST_YOUNGER)) return undefined;
     const pids = Array.from({ length: last - pid }, (_, at) => last - at);
     return pids.filter((each) => statSync(`/proc/${each}`, { throwIfNoEntry: false }) !== undefined);
