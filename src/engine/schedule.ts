@@ -60,15 +60,17 @@ export class Scheduler {
   }
 
   async #loop(): Promise<void> {
+    let now = this.#engine.clock.now();
     try {
       while (this.#again && !this.#isStopped) {
         this.#again = false;
-        const started = await tick(this.#engine);
+        now = this.#engine.clock.now();
+        const started = await tick(this.#engine, now);
         if (started > 0) this.#again = true;
         // Whatever a look leads to, the rest of the daemon has its turn.
         await turn();
       }
-      await this.#arm();
+      await this.#arm(now);
     } catch (error) {
       this.#engine.log.error({ error: asAgentctlError(error).message }, "looking at the line failed");
       this.#wakeIn(AGAIN_MS);
@@ -78,12 +80,13 @@ export class Scheduler {
     }
   }
 
-  async #arm(): Promise<void> {
-    const now = this.#engine.clock.now();
+  /** `now` is the time of the last look. */
+  async #arm(now: number): Promise<void> {
     const { tasks, next } = await this.#engine.store.due(now);
     // What could not be done is still due.
-    if (tasks.length > 0) this.#wakeIn(AGAIN_MS);
-    else if (next !== null) this.#wakeIn(Math.min(Math.max(1, next - now), LONGEST_WAIT_MS));
+    const again = tasks.length > 0 ? AGAIN_MS : LONGEST_WAIT_MS;
+    const wait = next === null ? LONGEST_WAIT_MS : Math.max(1, next - this.#engine.clock.now());
+    if (tasks.length > 0 || next !== null) this.#wakeIn(Math.min(again, wait));
   }
 
   #wakeIn(ms: number): void {
@@ -113,12 +116,12 @@ export class Scheduler {
   }
 }
 
-/** One look: what is due, then what can be started. Answers how many starts were made. */
-export async function tick(engine: Engine): Promise<number> {
+/** One look: what is due at `now`, then what can be started. Answers how many starts were made. */
+export async function tick(engine: Engine, now = engine.clock.now()): Promise<number> {
   if (engine.isStopping) return 0;
-  await doWhatIsDue(engine);
+  await doWhatIsDue(engine, now);
   if (engine.isHolding) return 0;
-  const starts = plan(await engine.store.lines(engine.clock.now(), BATCH, engine.leaving), engine.starting);
+  const starts = plan(await engine.store.lines(now, BATCH, engine.leaving), engine.starting);
   await Promise.all(starts.map((one) => startOrLog(engine, one)));
   return starts.length;
 }
@@ -135,8 +138,7 @@ async function startOrLog(engine: Engine, one: Parameters<typeof start>[1]): Pro
   }
 }
 
-async function doWhatIsDue(engine: Engine): Promise<void> {
-  const now = engine.clock.now();
+async function doWhatIsDue(engine: Engine, now: number): Promise<void> {
   const { tasks } = await engine.store.due(now);
   for (const task of tasks) {
     try {
