@@ -78,6 +78,11 @@ export class Output {
     return this.#stdout.isTTY ? (this.#stdout as WriteStream).columns || 80 : undefined;
   }
 
+  /** The terminal that stdout is, for what fills the screen. */
+  get terminal(): WriteStream | undefined {
+    return this.#stdout.isTTY ? (this.#stdout as WriteStream) : undefined;
+  }
+
   /** The terminal that stderr is, for what moves. */
   get noteTerminal(): NodeJS.WriteStream | undefined {
     return this.#stderr.isTTY ? this.#stderr : undefined;

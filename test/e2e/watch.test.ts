@@ -1,0 +1,94 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { describe, expect } from "vitest";
+import { launcher } from "../harness/command.ts";
+import { type Home, it, until } from "../harness/index.ts";
+
+/** `agentctl watch` in a terminal of its own, as a person sees it. */
+class Terminal {
+  readonly #home: Home;
+
+  constructor(home: Home) {
+    this.#home = home;
+    const line = `${process.execPath} ${launcher} watch; echo "left with $?"; exec sleep 60`;
+    this.#tmux("new-session", "-d", "-x", "90", "-y", "12", line);
+  }
+
+  press(...keys: string[]): void {
+    this.#tmux("send-keys", ...keys);
+  }
+
+  shows(what: RegExp): Promise<string> {
+    const screen = () => this.#tmux("capture-pane", "-p");
+    return until(() => (what.test(screen()) ? screen() : undefined), { message: `${what} on the screen` });
+  }
+
+  /** The terminal is closed under it. */
+  close(): void {
+    this.#tmux("kill-server");
+  }
+
+  #tmux(...words: string[]): string {
+    return execFileSync("tmux", ["-f", "/dev/null", "-S", this.#home.file("tmux"), ...words], {
+      env: this.#home.env,
+      encoding: "utf8",
+    });
+  }
+}
+
+const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
+
+describe.runIf(hasTmux)("in a terminal", () => {
+  it("shows tasks as they change, and pauses, resumes and cancels the marked one", async ({ home }) => {
+    const first = await home.run("--name", "first", "sh", "-c", "echo hello from it; exec sleep 60");
+    const second = await home.run("--name", "second", "sleep", "60");
+    await home.reaches(second, "working");
+    const terminal = new Terminal(home);
+    try {
+      await terminal.shows(/2 working[\s\S]*> +2 +working +second/);
+      terminal.press("Up");
+      await terminal.shows(/> +1 +working +first/);
+      terminal.press("p");
+      await terminal.shows(/> +1 +suspended[\s\S]*task 1 paused \(frozen\)/);
+      expect((await home.task(first)).state).toBe("suspended");
+      terminal.press("r");
+      await terminal.shows(/> +1 +working[\s\S]*task 1 resumed/);
+      terminal.press("l");
+      await terminal.shows(/the log of task 1\s+hello from it/);
+      terminal.press("q");
+      await terminal.shows(/> +1 +working/);
+      terminal.press("c");
+      await terminal.shows(/press c again to cancel task 1/);
+      expect((await home.task(first)).state).toBe("working");
+      terminal.press("c");
+      await terminal.shows(/> +1 +canceled[\s\S]*task 1 canceled/);
+      await home.run("--name", "third", "--hold", "true");
+      await terminal.shows(/3 +submitted +third/);
+      terminal.press("q");
+      await terminal.shows(/left with 0/);
+      expect((await home.task(second)).state).toBe("working");
+    } finally {
+      terminal.close();
+    }
+  });
+
+  it("goes on with the next daemon, and ends with its terminal", async ({ home }) => {
+    const id = await home.run("sleep", "60");
+    await home.reaches(id, "working");
+    const terminal = new Terminal(home);
+    try {
+      await terminal.shows(/1 +working/);
+      await home.killDaemon();
+      await home.run("--name", "after", "sleep", "61");
+      await terminal.shows(/2 +working +after/);
+    } finally {
+      terminal.close();
+    }
+  });
+});
+
+it("says what to use where there is no terminal", async ({ home }) => {
+  const { code, stdout, stderr } = await home.cli("watch");
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toContain("watch needs a terminal");
+  expect(stderr).toContain("agentctl list");
+});
