@@ -11,6 +11,7 @@ import { LogTail } from "../log-tail.ts";
 import { duration, integer } from "../option-values.ts";
 import { withDaemon } from "../session.ts";
 import { restore } from "./restore.ts";
+import { install, uninstall } from "./service.ts";
 
 type Status = Result<"daemon/status">;
 
@@ -126,7 +127,7 @@ const logs = command({
 export const daemon: Group = {
   name: "daemon",
   summary: "the process that runs the tasks",
-  commands: [start, stop, restart, status, run, logs, restore],
+  commands: [start, stop, restart, status, run, logs, restore, install, uninstall],
 };
 
 /** The running daemon, of whatever version; undefined when there is none. */

@@ -1,0 +1,116 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+
+/** What a service manager is told of a daemon. */
+export interface Daemon {
+  node: string;
+  launcher: string;
+  home: string;
+  /** Whether `home` is where agentctl looks unless it is told otherwise. */
+  isDefaultHome: boolean;
+}
+
+/** A service as one manager knows it: its file, and what makes it run and makes it gone. */
+export interface Service {
+  name: string;
+  file: string;
+  text: string;
+  /** Succeeds where the manager is there and knows the file. */
+  ready: readonly string[];
+  on: readonly (readonly string[])[];
+  off: readonly (readonly string[])[];
+  /** After its file is gone. */
+  after: readonly (readonly string[])[];
+  hint: string | null;
+}
+
+interface User {
+  userHome: string;
+  configHome: string | undefined;
+  uid: number;
+}
+
+/** The service of a daemon on this platform, for one user; undefined where there is none that is known. */
+export function serviceFor(platform: NodeJS.Platform, daemon: Daemon, user: User): Service | undefined {
+  // A home of one's own is a service of its own.
+  const hash = createHash("sha256").update(daemon.home).digest("hex").slice(0, 8);
+  const name = daemon.isDefaultHome ? "agentctl" : `agentctl-${hash}`;
+  if (platform === "linux") return systemd(name, daemon, user);
+  if (platform === "darwin") return launchd(name, daemon, user);
+  return undefined;
+}
+
+function systemd(name: string, { node, launcher, home }: Daemon, { userHome, configHome }: User): Service {
+  const unit = `${name}.service`;
+  const systemctl = ["systemctl", "--user"];
+  const text = `[Unit]
+Description=agentctl, the task runner for AI agents
+
+[Service]
+ExecStart=${[node, "--", launcher, "daemon", "run"].map((word) => quoted(word).replaceAll("$", "$$$$")).join(" ")}
+Environment=${quoted(`AGENTCTL_HOME=${home}`)}
+# The daemon pauses its tasks when it is stopped, and they live on when it dies: what is left is not to be killed.
+KillMode=process
+OOMPolicy=continue
+TimeoutStopSec=90
+Restart=on-failure
+
+[Install]
+WantedBy=default.target
+`;
+  return {
+    name: unit,
+    file: join(configHome || join(userHome, ".config"), "systemd/user", unit),
+    text,
+    ready: [...systemctl, "daemon-reload"],
+    on: [[...systemctl, "enable", "--now", unit]],
+    off: [[...systemctl, "disable", "--now", unit]],
+    after: [[...systemctl, "daemon-reload"]],
+    hint: "loginctl enable-linger lets it run while you are not logged in",
+  };
+}
+
+/** As systemd.syntax(7) has it; `%` begins a specifier. */
+function quoted(word: string): string {
+  return `"${word.replace(/["\\]/g, "\\$&").replaceAll("%", "%%").replaceAll("\n", "\\n")}"`;
+}
+
+function launchd(name: string, { node, launcher, home }: Daemon, { userHome, uid }: User): Service {
+  const label = `dev.agentctl.${name}`;
+  const file = join(userHome, "Library/LaunchAgents", `${label}.plist`);
+  const words = [node, "--", launcher, "daemon", "run"].map(
+    (word) => `    <string>${escaped(word)}</string>`,
+  );
+  const text = `<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+  <key>Label</key><string>${label}</string>
+  <key>ProgramArguments</key>
+  <array>
+${words.join("\n")}
+  </array>
+  <key>EnvironmentVariables</key>
+  <dict><key>AGENTCTL_HOME</key><string>${escaped(home)}</string></dict>
+  <key>RunAtLoad</key><true/>
+  <key>KeepAlive</key>
+  <dict><key>SuccessfulExit</key><false/></dict>
+  <key>AbandonProcessGroup</key><true/>
+</dict>
+</plist>
+`;
+  return {
+    name: label,
+    file,
+    text,
+    ready: ["launchctl", "print", `gui/${uid}`],
+    on: [["launchctl", "bootstrap", `gui/${uid}`, file]],
+    off: [["launchctl", "bootout", `gui/${uid}/${label}`]],
+    after: [],
+    hint: null,
+  };
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
