@@ -31,7 +31,7 @@ describe.runIf(process.platform === "linux")("daemon install", () => {
   it("writes a service that runs the daemon, hands its tasks over, and goes again", async ({ home }) => {
     const told = manager(home);
     const id = await home.run("sleep", "60");
-    const { pid } = await home.reaches(id, "working");
+    const pid = await until(async () => (await home.task(id)).pid);
     const { file, name, isActive } = await home.json("daemon", "install");
     expect([isActive, name]).toEqual([true, expect.stringMatching(/^agentctl-[0-9a-f]{8}\.service$/)]);
     expect(told()).toEqual(["--user daemon-reload", `--user enable --now ${name}`]);
