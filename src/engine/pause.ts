@@ -106,11 +106,15 @@ async function afterEnd(live: Live): Promise<Paused> {
   return { task, changed: true };
 }
 
-/** A second request waits for the same end; its grace time, where it names one, holds from now. */
+/**
+ * A second request waits for the same end; its grace time, where it names one, holds from now. To be stopped takes none,
+ * and what is being stopped is not killed for it.
+ */
 async function join(engine: Engine, live: Live, options: PauseOptions): Promise<Paused> {
   const { graceMs, wait } = options;
   const { promise } = live.pausing as NonNullable<Live["pausing"]>;
-  if (graceMs !== undefined) setGrace(engine, live, graceMs);
+  const isAsked = live.intent?.kind === "pause" && live.intent.mode === "checkpoint";
+  if (graceMs !== undefined && isAsked) setGrace(engine, live, graceMs);
   await takeOver(engine, live, options);
   if (wait === false) return { task: await engine.require(live.taskId), changed: true };
   return { task: await promise, changed: true };

@@ -131,6 +131,12 @@ async function goOn(engine: Engine, task: Task, live: Live): Promise<void> {
   const { intent } = live;
   watchEnd(engine, live);
   if (task.frozen && !intent) return;
+  // It stands still, as it was to: what is left of the request is its record.
+  if (task.frozen && intent?.kind === "pause" && intent.mode === "freeze") {
+    live.intent = null;
+    await engine.store.intend([{ id: task.id, attempt: live.attempt, intent: null }]).catch(() => {});
+    return;
+  }
   engine.fault("recover:before-thaw");
   if (live.running) engine.runner.thaw(live.running);
   engine.fault("recover:after-thaw");

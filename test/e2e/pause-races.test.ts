@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { it, until } from "../harness/index.ts";
+import { it, sqlite, until } from "../harness/index.ts";
 import {
   history,
   meanwhile,
@@ -25,6 +25,40 @@ it("asks a module that is only just starting, before its first step", async ({ h
   await home.cli("resume", `${id}`);
   await home.reaches(id, "completed");
   expect(notes(home)).toEqual(upTo(12));
+});
+
+it("kills nothing that is being frozen for the grace time of a second pause", async ({ home }) => {
+  const id = await home.run("sh", "-c", "for i in $(seq 60); do sleep 60 & done; echo up; wait");
+  const pid = await until(async () => (await home.task(id)).pid);
+  await until(async () => (await home.cli("logs", `${id}`)).stdout === "up\n");
+  const wire = await home.connect();
+  const answers = await Promise.all([
+    wire.request("tasks/pause", { id, mode: "freeze" }),
+    wire.request("tasks/pause", { id, graceMs: 0 }),
+  ]);
+  for (const { task } of answers)
+    expect(task).toMatchObject({ state: "suspended", pause: { outcome: "frozen" }, pid });
+  await home.cli("resume", `${id}`, "--wait");
+  expect(await home.task(id)).toMatchObject({ state: "working", attempt: 1, pid });
+});
+
+it("leaves what is frozen resumable when the record of its request outlived the daemon", async ({ home }) => {
+  const id = await home.run("sleep", "60");
+  const pid = await until(async () => (await home.task(id)).pid);
+  await home.cli("pause", `${id}`, "--mode", "freeze");
+  await home.killDaemon();
+  const request = { kind: "pause", mode: "freeze", cause: "user", actor: "user", reason: null, until: null };
+  const intent = JSON.stringify({
+    ...request,
+    group: null,
+    graceMs: 0,
+    requestedAt: 0,
+    checkpointSeq: 0,
+    forced: true,
+  });
+  sqlite(home, "update tasks set intent = ? where id = ?", [intent, id]);
+  expect((await home.cli("resume", `${id}`, "--wait")).code).toBe(0);
+  expect(await home.task(id)).toMatchObject({ state: "working", attempt: 1, pid });
 });
 
 it("loses no step and runs none twice when pause and resume come again and again", async ({ home }) => {
