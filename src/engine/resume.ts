@@ -41,7 +41,7 @@ export async function resume(engine: Engine, ref: string | number, options: Resu
   if (live?.pausing) throw notResumable(task, "it is being pressed for its checkpoint");
   if (live?.intent) throw notResumable(task, "it is being canceled");
   if (task.frozen && (!live?.running || engine.runner.isGone(live.running))) {
-    await reportGone(engine, task.id);
+    await reportGone(engine, task);
     return await resume(engine, ref, options);
   }
   if (task.frozen && !startsAnew(options)) return await resumeFrozen(engine, task, options);

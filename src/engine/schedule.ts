@@ -106,14 +106,22 @@ export class Scheduler {
   async #checkFrozen(): Promise<void> {
     for (const live of [...this.#engine.lives.values()]) {
       if (!live.frozen || !live.running || !this.#engine.runner.isGone(live.running)) continue;
-      await reportGone(this.#engine, live.taskId).catch((error) => {
+      try {
+        await reportGone(this.#engine, await this.#engine.require(live.taskId));
+      } catch (error) {
         this.#engine.log.error(
           { task: live.taskId, error: String(error) },
           "a lost process could not be recorded",
         );
-      });
+      }
     }
   }
+}
+
+/** Tasks that are being started, or whose attempt is on its way out: what follows from that comes first. */
+function busy({ starting, lives }: Engine): Set<number> {
+  const ending = [...lives.values()].filter(({ isEnding }) => isEnding);
+  return new Set([...starting, ...ending.map(({ taskId }) => taskId)]);
 }
 
 /** One look: what is due at `now`, then what can be started. Answers how many starts were made. */
@@ -121,7 +129,7 @@ export async function tick(engine: Engine, now = engine.clock.now()): Promise<nu
   if (engine.isStopping) return 0;
   await doWhatIsDue(engine, now);
   if (engine.isHolding) return 0;
-  const starts = plan(await engine.store.lines(now, BATCH, engine.leaving), engine.starting);
+  const starts = plan(await engine.store.lines(now, BATCH, engine.leaving), busy(engine));
   await Promise.all(starts.map((one) => startOrLog(engine, one)));
   return starts.length;
 }

@@ -8,11 +8,7 @@ import { armTimeout } from "./timeout.ts";
 /** Lets a frozen task go on where it stands: the same process, the same attempt. */
 export async function thaw(engine: Engine, task: Task): Promise<void> {
   const live = engine.lives.get(task.id);
-  if (!live?.running || engine.runner.isGone(live.running)) {
-    if (live) await reportGone(engine, live.taskId);
-    else await loseTrace(engine, task);
-    return;
-  }
+  if (!live?.running || engine.runner.isGone(live.running)) return await reportGone(engine, task);
   const working = await engine.store.apply({
     id: task.id,
     transition: "start",
@@ -36,24 +32,20 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
 async function loseTrace(engine: Engine, task: Task): Promise<void> {
   const at = engine.clock.now();
   const pause = daemonPause("lost", "its stopped process is gone", at);
-  const change = {
-    id: task.id,
-    at,
-    cause: "lost",
-    actor: "daemon",
-    set: { frozen: false, pid: null, pause },
-  };
-  await engine.store.apply({ ...change, transition: "unresume" });
+  const lost = { at, cause: "lost", actor: "daemon" };
+  const set = { frozen: false, pid: null, pause };
+  if (task.state === "suspended") await engine.store.update(task.id, set, { event: lost });
+  else await engine.store.apply({ id: task.id, ...lost, transition: "unresume", set });
 }
 
 /**
  * A frozen process that is gone cannot say so itself, as its guard is stopped with it. Answers when its end is
- * recorded.
+ * recorded, for which what else is left of its tree is ended first.
  */
-export async function reportGone(engine: Engine, id: number): Promise<void> {
-  const live = engine.lives.get(id);
-  if (!live?.running) return;
+export async function reportGone(engine: Engine, task: Task): Promise<void> {
+  const live = engine.lives.get(task.id);
   const gone = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
-  if (live.isEnding) await live.ended.promise;
+  if (!live) await loseTrace(engine, task);
+  else if (live.isEnding) await live.ended.promise;
   else await finish(engine, live, gone, true);
 }

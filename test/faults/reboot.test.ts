@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
-import { type Home, it, sqlite, until } from "../harness/index.ts";
+import { type Home, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
 import { check } from "./checker.ts";
 import { type Does, moduleTask, shellTask } from "./fixtures.ts";
 import {
@@ -323,3 +323,26 @@ function secondStarts(home: Home): number[] {
   const sql = "select task_id from events where cause = 'start' and attempt = 2 order by seq";
   return sqlite(home, sql).map((row: { task_id: number }) => row.task_id);
 }
+
+it("answers a resume of what was frozen and killed when the rest of its tree is gone, and others meanwhile", async ({
+  home,
+}) => {
+  const deaf = `setsid sh -c 'trap "" TERM; sleep 300; sleep 300' &`;
+  const id = await submit(home, shellTask(home, `${deaf} note on; wait`));
+  await until(() => processes(home.root).some(({ command }) => command === "sleep 300"));
+  await atWork(home, id);
+  await home.cli("config", "set", "cancel.grace", "1s");
+  await home.cli("pause", `${id}`, "--mode", "freeze");
+  await home.killDaemon();
+  const guard = processes(home.root).find(({ command }) => command.includes("agentctl-guard"))?.pid ?? 0;
+  const program = processes(home.root).find(({ ppid }) => ppid === guard)?.pid ?? 0;
+  for (const pid of [guard, program]) signalTo(pid, "SIGKILL");
+  await wake(home);
+  const wire = await home.connect();
+  const resumed = wire.request("tasks/resume", { id }).catch((error) => error);
+  const other = await home.connect();
+  expect((await other.request("daemon/status", {}, 1000)).pid).toBeGreaterThan(0);
+  expect(await resumed).toMatchObject({ code: -32026 });
+  expect(await home.task(id)).toMatchObject({ state: "suspended", pid: null, pause: { cause: "lost" } });
+  await check(home, { ids: [id] });
+});
