@@ -152,10 +152,21 @@ export class Connection {
     } finally {
       this.#running--;
       this.#large -= large;
-      if (request.method === GREETING) this.#isGreeting = false;
-      this.#relax();
-      this.#endWhenAnswered();
+      if (request.method === GREETING) setImmediate(() => this.#greeted());
+      else this.#goOn();
     }
+  }
+
+  /** Only now it is known whether the peer was still there to be greeted. Of one that gave up nothing is done. */
+  #greeted(): void {
+    this.#isGreeting = false;
+    if (this.#socket.destroyed) this.#waiting = [];
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    this.#relax();
+    this.#endWhenAnswered();
   }
 
   #endWhenAnswered(): void {

@@ -1,6 +1,6 @@
 /** What a command sends behind its greeting, in one piece with it. */
 import { expect } from "vitest";
-import { it, until } from "../harness/index.ts";
+import { it, signalTo, until } from "../harness/index.ts";
 
 const greetingOf = (version: string) =>
   `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "daemon/hello", params: { version } })}\n`;
@@ -30,4 +30,17 @@ it("has answered the greeting before it begins what is behind it", async ({ home
   expect((await wire.read()).result.version).toBe(version);
   await until(() => wire.isClosed, { message: "the end of the daemon" });
   expect(wire.inbox).toEqual([]);
+});
+
+it("begins nothing for a peer that gave up before it was greeted", async ({ home }) => {
+  const { version, pid } = JSON.parse((await home.cli("daemon", "start", "--json")).stdout);
+  const wire = await home.connect();
+  expect((await wire.request("daemon/status")).pid).toBe(pid);
+  signalTo(pid, "SIGSTOP");
+  wire.send(`${greetingOf(version)}${creation(2)}`);
+  const late = await home.connect();
+  late.send(`${greetingOf(version)}${creation(2)}`);
+  for (const each of [wire, late]) each.close();
+  signalTo(pid, "SIGCONT");
+  expect((await home.cli("list", "--json")).stdout.trim()).toBe("[]");
 });
