@@ -3,6 +3,7 @@
 # an attempt; with the end of stdin it ends, so that a daemon that dies leaves no guards but those with a program.
 # Positional parameters, because a variable of the guard's could be one of the program's:
 #   $1 folder of the files    $2 boot id
+# What it adds to a file begins with a newline, because the line before may have been cut short by a full disk.
 # Descriptor 3 leads to whoever launched it, and may lead nowhere. It gets a line each for the program's identity, for
 # its status, and a dash when the next key may come.
 
@@ -14,25 +15,29 @@ while read -r agentctl_key; do
   (
     trap : PIPE
     if read -r agentctl_line </proc/self/stat; then
-      echo "#born $agentctl_key $2 $agentctl_line" >>"$1/$agentctl_key.run"
+      echo "
+#born $agentctl_key $2 $agentctl_line" >>"$1/$agentctl_key.run"
       echo "$2 $agentctl_line" >&3
     else
       # Without /proc, a child of this subshell knows its pid.
-      sh -c 'echo "#born $0 $1 $PPID"' "$agentctl_key" "$2" >>"$1/$agentctl_key.run"
+      sh -c 'echo "
+#born $0 $1 $PPID"' "$agentctl_key" "$2" >>"$1/$agentctl_key.run"
       sh -c 'echo "$0 $PPID"' "$2" >&3
     fi
     # Puts the program's files, environment and words in place, and ends in its exec; what follows that is not read.
     . "$1/$agentctl_key.run"
   )
   agentctl_line=$?
-  if ! echo "#ended $agentctl_key $agentctl_line" >>"$1/$agentctl_key.run"; then
+  if ! echo "
+#ended $agentctl_key $agentctl_line" >>"$1/$agentctl_key.run"; then
     # The disk is full. Whoever launched it need not wait for space; whoever comes later needs the file.
     echo "$agentctl_line" >&3
     PATH=/usr/bin:/bin
     agentctl_ended=$(date +%s)
     # Without its file the status was recorded, and nobody asks for it any more.
     while [ -e "$1/$agentctl_key.run" ]; do
-      echo "#ended $agentctl_key $agentctl_line $agentctl_ended" >>"$1/$agentctl_key.run" && break
+      echo "
+#ended $agentctl_key $agentctl_line $agentctl_ended" >>"$1/$agentctl_key.run" && break
       sleep 1
       [ $? -ne 127 ] || break
     done

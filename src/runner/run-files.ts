@@ -35,11 +35,14 @@ export interface Birth {
   guardPid: number | undefined;
 }
 
+/** A line of /proc/pid/stat has some fifty fields; one that a full disk has cut short may end within the start time. */
+const IS_WHOLE = /\) (?:\S+ ){30}/;
+
 /** `<boot id> <line of /proc/pid/stat>` where there is /proc, else `<boot id> <pid>`. */
 export function parseBirth(line: string, processes: Processes): Birth | undefined {
   const space = line.indexOf(" ");
   const [bootId, rest] = [line.slice(0, space), line.slice(space + 1)];
-  const stat = parseStat(rest);
+  const stat = IS_WHOLE.test(rest) ? parseStat(rest) : undefined;
   if (stat) return { program: { pid: stat.pid, startTime: stat.startTime, bootId }, guardPid: stat.ppid };
   const pid = Number(rest);
   const alive =
@@ -58,30 +61,33 @@ export interface Records {
 export function readRecords(runDir: string, key: string, processes: Processes): Records | undefined {
   const file = runFile(runDir, key);
   let lines: string[];
+  let writtenAt: number;
   try {
     const bytes = readFileSync(file);
     // Where somebody has deleted the file, the guard has made one that holds its records alone.
     const [, length = 0] = /^# (\d{10})\n/.exec(bytes.toString("latin1", 0, HEAD.length)) ?? [];
     // The last one has no newline yet.
     lines = bytes.toString("latin1", Number(length)).split("\n").slice(0, -1);
+    writtenAt = Math.floor(statSync(file).mtimeMs);
   } catch {
     return undefined;
   }
   const record = (word: string) => {
     const start = `#${word} ${key} `;
-    return lines.find((line) => line.startsWith(start))?.slice(start.length);
+    // Of one that a full disk has cut short, a whole one comes behind it.
+    return lines.findLast((line) => line.startsWith(start))?.slice(start.length);
   };
   const born = record("born");
   return {
     birth: born === undefined ? undefined : parseBirth(born, processes),
-    ended: parseEnd(record("ended"), file),
+    ended: parseEnd(record("ended"), writtenAt),
   };
 }
 
-function parseEnd(line: string | undefined, file: string): Ended | undefined {
+function parseEnd(line: string | undefined, writtenAt: number): Ended | undefined {
   const [status, seconds] = line?.split(" ") ?? [];
   if (status === undefined || !/^\d{1,3}$/.test(status)) return undefined;
-  const endedAt = seconds ? Number(seconds) * 1000 : Math.floor(statSync(file).mtimeMs);
+  const endedAt = seconds ? Number(seconds) * 1000 : writtenAt;
   return endedWith(Number(status), endedAt);
 }
 

@@ -67,6 +67,30 @@ describe("after the launcher was killed", () => {
   });
 });
 
+describe("a record that a full disk has cut short", () => {
+  const head = "# 0000000013\n";
+
+  it.for([
+    ["#end\n#ended KEY 3 1795387526\n", 3],
+    ["#ended KEY 13\n#ended KEY 137 1795387526\n", 137],
+    [
+      "#born KEY boot 4711 (sh) S 1 4711 4711 0 -1 4194368 26 0 0 0 0 0 0 0 20 0 1 0 16\n#ended KEY 7 1795387526\n",
+      7,
+    ],
+  ] as const)("does not hide the whole one behind it: %s", async ([text, exitCode], { room }) => {
+    const spec = room.spec(["true"]);
+    writeFileSync(room.path(`${spec.key}.run`), `${head}\n${text.replaceAll("KEY", spec.key)}`);
+    expect(await room.runner.adopt(spec)).toMatchObject({ ended: { exitCode, endedAt: 1795387526000 } });
+  });
+
+  it("is no birth", async ({ room }) => {
+    const { key } = room.spec(["true"]);
+    const cut = `#born ${key} boot 4711 (sh) S 1 4711 4711 0 -1 4194368 26 0 0 0 0 0 0 0 20 0 1 0 16`;
+    writeFileSync(room.path(`${key}.run`), `${head}\n${cut}\n`);
+    expect(room.runner.programOf(key)).toBeUndefined();
+  });
+});
+
 describe("a live attempt", () => {
   it("is found by its token when nothing was written down", async ({ room }) => {
     const spec = room.spec(["sh", "-c", ": > ready; exec sleep 60"]);
