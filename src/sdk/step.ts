@@ -62,6 +62,8 @@ async function runStep(session: Session, run: Run): Promise<unknown> {
       // The function may block the event loop: what runs has to be known before.
       if (!session.link.isFlushed) await session.link.flushed();
     }
+    // Whatever the daemon does, the function begins when the caller has its promise.
+    await undefined;
     const value = await tryAll(session, run);
     notice.over();
     const text = toJson(value, "result");

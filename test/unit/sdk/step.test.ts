@@ -91,6 +91,19 @@ describe("a step", () => {
     ]);
   });
 
+  it("begins when its caller has the promise, whether the daemon was told of it or not", async ({
+    attempts,
+  }) => {
+    const { task } = await attempts.next();
+    for (let round = 0; round < 3; round++) {
+      const order: string[] = [];
+      const step = task.step("a", () => void order.push("in it"));
+      order.push("behind the call");
+      await step;
+      expect(order).toEqual(["behind the call", "in it"]);
+    }
+  });
+
   it("is not over before it is acknowledged", async ({ attempts }) => {
     const { task } = await attempts.next();
     attempts.daemon.stall("attempt/step");
