@@ -3,8 +3,11 @@ import { join } from "node:path";
 import type { Task } from "../core/task.ts";
 import type { Engine, Places } from "./engine.ts";
 
-/** What agentctl itself keeps in the folder of a task. */
-export const OURS = ".agentctl";
+/** The id of the task to which a folder belongs, its own or the one beside it; undefined for every other name. */
+export function taskOfFolder(name: string): number | undefined {
+  const id = /^(\d+)(?:\.kept)?$/.exec(name)?.[1];
+  return id === undefined ? undefined : Number(id);
+}
 
 /** The folders of one task. */
 export function foldersOf(engine: Engine, id: number) {
@@ -13,13 +16,14 @@ export function foldersOf(engine: Engine, id: number) {
 
 function foldersIn(places: Places, id: number) {
   const folder = join(places.tasks, String(id));
-  const ours = join(folder, OURS);
+  // Not in the task's own, which it may empty, or need to be empty.
+  const kept = `${folder}.kept`;
   return {
     /** AGENTCTL_TASK_DIR: the task's own, stays through pauses. */
     folder,
-    ours,
-    artifacts: join(ours, "artifacts"),
-    checkpoint: join(ours, "checkpoint"),
+    kept,
+    artifacts: join(kept, "artifacts"),
+    checkpoint: join(kept, "checkpoint"),
     logs: join(places.logs, String(id)),
   };
 }

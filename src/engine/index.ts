@@ -15,7 +15,7 @@ export {
 export { cancel } from "./cancel.ts";
 export { canContinue } from "./conclude.ts";
 export { Engine, type Log } from "./engine.ts";
-export { foldersOf, logFile, OURS } from "./environment.ts";
+export { foldersOf, logFile, taskOfFolder } from "./environment.ts";
 export { Environments, releaseEnvironments } from "./environments.ts";
 export { keepArtifact } from "./keep-artifact.ts";
 export type { Live } from "./live.ts";

@@ -89,6 +89,8 @@ async function copied(
   draft: string,
 ): Promise<{ size: number; sha256: string }> {
   try {
+    // Who reads a pipe waits for its writer, and those who can wait are few.
+    if (!statSync(path).isFile()) throw new Error(`${path} is no regular file`);
     await copyFile(path, draft, constants.COPYFILE_FICLONE);
     return { size: statSync(draft).size, sha256: await sha256OfFile(draft) };
   } catch (error) {

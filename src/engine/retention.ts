@@ -3,15 +3,15 @@ import { join } from "node:path";
 import type { Task } from "../core/task.ts";
 import type { EndedTask } from "../store/store.ts";
 import type { Engine } from "./engine.ts";
-import { foldersOf } from "./environment.ts";
+import { foldersOf, taskOfFolder } from "./environment.ts";
 import { sizeOf } from "./log-caps.ts";
 
 /** Deletes an ended task with its files; the row goes first, so that no task is left that points to nothing. */
 export async function deleteTask(engine: Engine, id: number, actor: string): Promise<Task> {
   const task = await engine.store.delete(id, { at: engine.clock.now(), actor });
-  const { folder, logs } = foldersOf(engine, id);
+  const { folder, kept, logs } = foldersOf(engine, id);
   engine.fault("delete:before-files");
-  for (const path of [folder, logs]) rmSync(path, { recursive: true, force: true });
+  for (const path of [folder, kept, logs]) rmSync(path, { recursive: true, force: true });
   engine.fault("delete:after-files");
   return task;
 }
@@ -28,8 +28,8 @@ export async function retain(engine: Engine): Promise<number> {
   let page = await engine.store.ended(null, PAGE);
   while (page.length > 0 && !engine.isStopping) {
     for (const { id, endedAt } of page) {
-      const { folder, logs } = foldersOf(engine, id);
-      bytes += sizeOf(folder) + sizeOf(logs);
+      const { folder, kept, logs } = foldersOf(engine, id);
+      bytes += sizeOf(folder) + sizeOf(kept) + sizeOf(logs);
       if (endedAt >= cutoff && bytes <= retentionBytes) continue;
       await deleteTask(engine, id, "daemon");
       deleted++;
@@ -54,7 +54,8 @@ async function removeOrphans(engine: Engine): Promise<void> {
     for (const [at, name] of readdirSync(folder).entries()) {
       if (at % PAGE === 0) await others();
       if (engine.isStopping) return;
-      if (!/^\d+$/.test(name) || (await engine.store.has(Number(name)))) continue;
+      const id = taskOfFolder(name);
+      if (id === undefined || (await engine.store.has(id))) continue;
       rmSync(join(folder, name), { recursive: true, force: true });
     }
   }

@@ -1,7 +1,7 @@
 /** The file of an artifact and its row change together, whoever asks and whenever the daemon dies. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { type Home, isAlive, it, sqlite, until } from "../harness/index.ts";
@@ -46,20 +46,27 @@ it.for(Object.entries(points))("is whole after a death at %s", async ([point, le
   await until(async () => (await home.daemonPid()) === null && !isAlive(pid));
   await wake(home);
   expect(await report(home, id)).toBe(left);
-  const files = readdirSync(join(home.dir, "tasks", `${id}`), { recursive: true, encoding: "utf8" });
+  const files = readdirSync(join(home.dir, "tasks", `${id}.kept`), { recursive: true, encoding: "utf8" });
   expect(files.filter((name) => /(report|\.new)$/.test(name))).toHaveLength(1);
   await check(home, { ids: [id] });
 });
 
 it("is not changed by an attempt that was superseded while its copy was made", async ({ home }) => {
   const { id, token } = await withReport(home);
-  // The copy of a pipe waits until somebody writes to it.
-  execFileSync("mkfifo", [home.file("pipe")]);
-  const asked = home.rpc("attempt/artifact", { token, name: "report", path: home.file("pipe") });
+  // To copy and hash so much takes longer than a pause.
+  writeFileSync(home.file("large"), "");
+  truncateSync(home.file("large"), 512 * 1024 * 1024);
+  const asked = home.rpc("attempt/artifact", { token, name: "report", path: home.file("large") });
   asked.catch(() => undefined);
   await home.rpc("tasks/pause", { id, mode: "checkpoint", graceMs: 0 });
-  execFileSync("sh", ["-c", `: > "${home.file("pipe")}"`]);
   await expect(asked).rejects.toMatchObject({ data: { name: "StaleAttempt" } });
   expect(await report(home, id)).toBe("old");
   await check(home, { ids: [id] });
+});
+
+it("is no pipe, for which nobody would be able to wait", async ({ home }) => {
+  const { token } = await withReport(home);
+  execFileSync("mkfifo", [home.file("pipe")]);
+  const call = () => home.rpc("attempt/artifact", { token, name: "pipe", path: home.file("pipe") });
+  await expect(call()).rejects.toMatchObject({ data: { field: "path" } });
 });

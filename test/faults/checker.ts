@@ -208,7 +208,7 @@ function environmentsFit({ home, tasks }: Facts): string[] {
 
 function artifactsFit({ home, artifacts }: Facts): string[] {
   return artifacts.flatMap(({ task_id, name, size, sha256 }) => {
-    const folder = join(home.dir, "tasks", `${task_id}`);
+    const folder = join(home.dir, "tasks", `${task_id}.kept`);
     const files = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [];
     const file = files.find((path) => path.endsWith(join("artifacts", name)));
     const bytes = file === undefined ? Buffer.alloc(0) : readFileSync(join(folder, file));

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, lstatSync, readdirSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { isTerminal } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
-import { OURS } from "../../engine/index.ts";
+import { taskOfFolder } from "../../engine/index.ts";
 import type { Paths } from "../../protocol/paths.ts";
 import { keyOfRunFile } from "../../runner/index.ts";
 import type { Problem, Scene } from "./problem.ts";
@@ -56,7 +56,10 @@ function keysOf(processes: Scene["processes"], { paths, runner }: Scene["tools"]
 export function checkFolders({ logs, tasks: folders }: Paths, tasks: Map<number, Task>): Problem[] {
   return [logs, folders].flatMap((folder) =>
     namesIn(folder)
-      .filter((name) => /^\d+$/.test(name) && !tasks.has(Number(name)))
+      .filter((name) => {
+        const id = taskOfFolder(name);
+        return id !== undefined && !tasks.has(id);
+      })
       .map((name) =>
         removal("folders", `${join(folder, name)} is of a task that there is not`, join(folder, name)),
       ),
@@ -80,9 +83,8 @@ export function checkModes(paths: Paths): Problem[] {
       found.push({ check: "modes", task: null, what, mend, repair: () => chmodSync(path, wanted) });
     }
     if (!stat.isDirectory()) return;
-    // In the folder of a task all but ours is its own.
     const isOwn = /^\d+$/.test(relative(paths.tasks, path));
-    for (const name of isOwn ? [OURS] : namesIn(path)) visit(join(path, name));
+    if (!isOwn) for (const name of namesIn(path)) visit(join(path, name));
   };
   visit(paths.home);
   if (existsSync(paths.socket)) visit(paths.socket);
