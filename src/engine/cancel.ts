@@ -57,7 +57,7 @@ export async function liveOf(engine: Engine, task: Task): Promise<Live | undefin
   // The start is committed, and what follows it has its turn.
   if (task.state === "working" && !engine.lives.has(task.id)) await turn();
   const live = engine.lives.get(task.id);
-  if (live && !live.running) await live.launched;
+  if (live && !live.running && !live.isEnding) await live.launched;
   return live;
 }
 

@@ -191,7 +191,8 @@ async function endFrozen(
   return await loseFrozen(engine, task, change, lost);
 }
 
-function settlePause(live: Live, task: Task): void {
+/** Answers whoever waits for the pause of an attempt that has ended. */
+export function settlePause(live: Live, task: Task): void {
   if (!live.pausing) return;
   if (task.state === "suspended") live.pausing.resolve(task);
   else live.pausing.reject(notPausable(task));

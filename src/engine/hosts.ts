@@ -72,6 +72,12 @@ export class Hosts {
     spare.isTaken = false;
   }
 
+  /** The task for which a host was taken began, and cannot be run: its token is of an attempt that is over. */
+  async drop(spare: SpareHost): Promise<void> {
+    this.#spares.delete(spare.token);
+    await this.#end(spare);
+  }
+
   /** Tells a host that was taken what it is to run; from here on it is that attempt's process. */
   assign(spare: SpareHost, live: Live): void {
     this.#spares.delete(spare.token);
@@ -96,13 +102,14 @@ export class Hosts {
     this.#idle.unref();
   }
 
-  /** Starts one where one is missing, and then the next. */
+  /** Starts one where one is missing, and then the next; none after one that did not live to see it. */
   #startNext(inMs: number): void {
     if (this.#next || this.#spares.size >= Math.min(this.#peak, this.#engine.settings.hosts)) return;
-    if (inMs === 0) this.#startOne();
+    const started = inMs === 0 ? this.#startOne() : undefined;
     this.#next = setTimeout(() => {
       this.#next = null;
-      if (!this.#isStopped && !this.#engine.isStopping) this.#startNext(0);
+      if (this.#isStopped || this.#engine.isStopping) return;
+      if (!started || started.isTaken || this.#spares.has(started.token)) this.#startNext(0);
     }, NEXT_MS);
     this.#next.unref();
   }
@@ -138,7 +145,7 @@ export class Hosts {
     rmSync(logFile, { force: true });
   }
 
-  #startOne(): void {
+  #startOne(): SpareHost {
     const { places, baseEnv, runner } = this.#engine;
     const token = randomBytes(24).toString("base64url");
     const runKey = `${HOST_KEY}${randomBytes(6).toString("hex")}`;
@@ -177,6 +184,7 @@ export class Hosts {
     void running.ended.then(() => {
       if (this.#spares.delete(token)) void this.#end(spare);
     });
+    return spare;
   }
 }
 

@@ -1,5 +1,4 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
+import { closeSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type AgentctlError, asAgentctlError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
@@ -8,28 +7,16 @@ import type { Change } from "../store/store.ts";
 import { daemonPause } from "./conclude.ts";
 import type { Engine } from "./engine.ts";
 import { environmentOf, foldersOf, logFile } from "./environment.ts";
-import { watchEnd } from "./finish.ts";
+import { settlePause, watchEnd } from "./finish.ts";
 import type { SpareHost } from "./hosts.ts";
 import type { Live } from "./live.ts";
 import { backInLine, isNoRoom } from "./no-room.ts";
 import { armTimeout } from "./timeout.ts";
 import { whenWritable } from "./when-writable.ts";
 
-/** The folders of a task, and the log of an attempt that is about to begin: without room for it nothing is started. */
-export async function makePlaces(engine: Engine, id: number, attempt: number): Promise<void> {
-  const { folder, logs } = foldersOf(engine, id);
-  const make = (path: string) => mkdir(path, { recursive: true, mode: 0o700 });
-  await Promise.all([
-    make(folder),
-    make(logs).then(async () => await (await open(logFile(engine, id, attempt), "a", 0o600)).close()),
-  ]);
-}
-
 interface Means {
   given: Record<string, string>;
   host?: SpareHost | undefined;
-  /** Kept when there is room for it. */
-  places: Promise<void>;
 }
 
 /** Gives an attempt that is durable already its process: a host that waited for it, or one of its own. Never rejects. */
@@ -41,14 +28,17 @@ export function launch(engine: Engine, task: Task, live: Live, means: Means): Pr
   return live.launched;
 }
 
-async function launching(engine: Engine, task: Task, live: Live, { given, host, places }: Means) {
+async function launching(engine: Engine, task: Task, live: Live, { given, host }: Means): Promise<void> {
   try {
-    await places;
-    await writeCheckpoint(engine, task);
+    if (task.checkpoint) await writeCheckpoint(engine, task, task.checkpoint.seq);
+    makePlaces(engine, live);
     engine.fault("start:before-spawn");
     live.running = host ? takeOver(engine, live, host) : launchOwn(engine, task, live, given);
   } catch (error) {
-    return await suspendUnstarted(engine, task, live, error);
+    live.isEnding = true;
+    // Whoever waits for its process need not wait until that is recorded.
+    void suspendUnstarted(engine, task, live, error, host);
+    return;
   }
   engine.fault("start:after-launch");
   if (!host) noteProcess(engine, live);
@@ -60,6 +50,13 @@ async function launching(engine: Engine, task: Task, live: Live, { given, host, 
     engine.fault("start:after-assign");
   }
   if (live.isModule) engine.hosts.refill();
+}
+
+/** The folders of a task, and the log of an attempt that is about to begin: without room for it nothing is started. */
+function makePlaces(engine: Engine, live: Live): void {
+  const { folder, logs } = foldersOf(engine, live.taskId);
+  for (const path of [folder, logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  closeSync(openSync(logFile(engine, live.taskId, live.attempt), "a", 0o600));
 }
 
 function launchOwn(engine: Engine, task: Task, live: Live, given: Record<string, string>): Running {
@@ -104,11 +101,10 @@ function noteProcess(engine: Engine, live: Live): void {
   );
 }
 
-/** Puts the newest checkpoint, where there is one, where AGENTCTL_CHECKPOINT points. Throws when it is corrupt. */
-async function writeCheckpoint(engine: Engine, task: Task): Promise<void> {
-  if (!task.checkpoint) return;
+/** Puts the newest checkpoint where AGENTCTL_CHECKPOINT points. Throws when it is corrupt. */
+async function writeCheckpoint(engine: Engine, task: Task, seq: number): Promise<void> {
   const { checkpoint } = foldersOf(engine, task.id);
-  const data = await engine.store.checkpointData(task.id, task.checkpoint.seq);
+  const data = await engine.store.checkpointData(task.id, seq);
   mkdirSync(dirname(checkpoint), { recursive: true, mode: 0o700 });
   writeFileSync(`${checkpoint}.new`, data, { mode: 0o600 });
   renameSync(`${checkpoint}.new`, checkpoint);
@@ -119,14 +115,35 @@ async function writeCheckpoint(engine: Engine, task: Task): Promise<void> {
  * goes back in line for a while; else it is suspended. The attempt has begun, so this can only be recorded, and a full
  * disk is waited out.
  */
-async function suspendUnstarted(engine: Engine, task: Task, live: Live, cause: unknown): Promise<void> {
-  live.isEnding = true;
-  if (live.running) await engine.runner.terminate(live.running, { graceMs: 0 });
+async function suspendUnstarted(
+  engine: Engine,
+  task: Task,
+  live: Live,
+  cause: unknown,
+  host: SpareHost | undefined,
+): Promise<void> {
+  try {
+    if (live.running) await engine.runner.terminate(live.running, { graceMs: 0 });
+    else if (host) await engine.hosts.drop(host);
+    const ended = await recordUnstarted(engine, task, live, cause);
+    engine.forget(live);
+    settlePause(live, ended);
+    live.ended.resolve(ended);
+    engine.kick();
+  } catch (error) {
+    engine.log.error({ task: task.id, error: String(error) }, "a failed start could not be recorded");
+    engine.forget(live);
+    live.pausing?.reject(asAgentctlError(error));
+    live.ended.reject(asAgentctlError(error));
+  }
+}
+
+async function recordUnstarted(engine: Engine, task: Task, live: Live, cause: unknown): Promise<Task> {
   const error = asAgentctlError(cause);
   engine.log.warn({ task: task.id, error: error.message }, "a task could not be started");
   const hasNoRoom = isNoRoom((cause as NodeJS.ErrnoException).code);
   const told = { name: error.name, code: error.code, message: error.message, data: error.data };
-  const ended = await whenWritable(() => {
+  return await whenWritable(() => {
     const at = engine.clock.now();
     const change = hasNoRoom ? backInLine(at) : notUsable(error, at);
     return engine.store.apply({
@@ -139,8 +156,6 @@ async function suspendUnstarted(engine: Engine, task: Task, live: Live, cause: u
       end: { outcome: "failed", exitCode: null, signal: null, endedAt: at },
     });
   });
-  engine.forget(live);
-  live.ended.resolve(ended);
 }
 
 function notUsable(error: AgentctlError, at: number): Pick<Change, "transition" | "cause" | "set"> {

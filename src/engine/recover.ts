@@ -14,7 +14,7 @@ import { foldersOf, logFile } from "./environment.ts";
 import { finish, watchEnd } from "./finish.ts";
 import { HOST_KEY } from "./hosts.ts";
 import { settleArtifacts } from "./keep-artifact.ts";
-import { launch, makePlaces } from "./launch.ts";
+import { launch } from "./launch.ts";
 import { createLive, deferred, type Live } from "./live.ts";
 import { carryOut } from "./pause.ts";
 import { phaseBeganAt } from "./phase-clock.ts";
@@ -116,10 +116,7 @@ function keepHostLog(engine: Engine, live: Live): void {
 /** An attempt that is durable and was never started; what forbids it now is the end of the attempt. */
 async function startAgain(engine: Engine, task: Task, live: Live): Promise<void> {
   const prepared = prepareStart(engine, task);
-  if ("env" in prepared) {
-    const places = makePlaces(engine, task.id, live.attempt);
-    return await launch(engine, task, live, { given: prepared.env, places });
-  }
+  if ("env" in prepared) return await launch(engine, task, live, { given: prepared.env });
   engine.track(live);
   live.startFailure = prepared.refusal;
   const { exitCode } = prepared.refusal;

@@ -4,7 +4,7 @@ import type { Task } from "../core/task.ts";
 import { IllegalMove } from "../store/store.ts";
 import { prepareStart, refuse } from "./cannot-start.ts";
 import type { Engine } from "./engine.ts";
-import { launch, makePlaces } from "./launch.ts";
+import { launch } from "./launch.ts";
 import { createLive } from "./live.ts";
 import { startedNow } from "./phase-clock.ts";
 import type { Start } from "./plan.ts";
@@ -32,9 +32,6 @@ async function begin(engine: Engine, task: Task): Promise<void> {
   const host = task.kind === "module" ? engine.hosts.take(prepared.env) : undefined;
   const token = host?.token ?? randomBytes(24).toString("base64url");
   const runKey = host?.runKey ?? `${task.id}.${task.attempt + 1}`;
-  // Beside the commit, which the disk keeps waiting.
-  const places = makePlaces(engine, task.id, task.attempt + 1);
-  places.catch(() => {});
   const process = host?.program ? { pid: host.program.pid, pidStart: host.program.startTime } : {};
   let working: Task;
   try {
@@ -57,5 +54,5 @@ async function begin(engine: Engine, task: Task): Promise<void> {
   const attempt = { taskId: task.id, n: working.attempt, token, runKey, saidHello: false, result: null };
   const live = createLive(attempt, working, engine.clock.mono());
   // The next of the line need not wait for it.
-  void launch(engine, working, live, { given: prepared.env, places, host });
+  void launch(engine, working, live, { given: prepared.env, host });
 }
