@@ -121,20 +121,22 @@ export class Hosts {
   /** Ends all waiting hosts. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await this.#endAll();
+    await this.#endAllBut(0);
   }
 
   #whenIdle(): void {
-    this.#peak = Math.max(1, this.#atWork());
-    if (this.#atWork() > 0) this.refill();
-    else void this.#endAll();
+    const atWork = this.#atWork();
+    this.#peak = Math.max(1, atWork);
+    void this.#endAllBut(atWork);
+    if (atWork > 0) this.refill();
   }
 
-  async #endAll(): Promise<void> {
+  /** As many as `kept` go on waiting. */
+  async #endAllBut(kept: number): Promise<void> {
     if (this.#idle) clearTimeout(this.#idle);
     if (this.#next) clearTimeout(this.#next);
     this.#next = null;
-    const spares = [...this.#spares.values()].filter((spare) => !spare.isTaken);
+    const spares = [...this.#spares.values()].filter((spare) => !spare.isTaken).slice(kept);
     for (const { token } of spares) this.#spares.delete(token);
     await Promise.all(spares.map((spare) => this.#end(spare)));
   }
