@@ -21,7 +21,7 @@ const writes = {
   cancel: "a task is canceled",
   update: "fields of a task change without a move",
   intend: "what is about to be done to attempts is recorded",
-  "note-attempt": "an attempt's process or its hello is noted",
+  "note-attempt": "an attempt's process, its hello or its late start is noted",
   result: "what a module returned or threw is kept",
   checkpoint: "a checkpoint is saved",
   step: "a step or a sleep is journaled",

@@ -154,7 +154,7 @@ function changeOf(engine: Engine, live: Live, ended: Ended, conclusion: Conclusi
       pid: live.running?.program?.pid ?? null,
       pidStart: live.running?.program?.startTime ?? null,
     },
-    ranMs: Math.round(engine.clock.mono() - live.workingSince),
+    ranMs: Math.round(live.worked ?? engine.clock.mono() - live.workingSince),
   };
 }
 

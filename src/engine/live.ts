@@ -49,6 +49,8 @@ export interface Live {
   intent: Intent | null;
   /** By the clock that stands still while the machine sleeps: when the present phase of work began. */
   workingSince: number;
+  /** How long the present phase of work was, where it was over before this daemon looked. */
+  worked: number | null;
   /** Calls that have begun and not ended. */
   inFlight: Map<string, { name: string; startedAt: number }>;
   /** It is durable that the module calls steps, so that its journal says where it was. */
@@ -96,6 +98,7 @@ export function createLive(
     frozen: task.frozen,
     intent: task.intent,
     workingSince: now,
+    worked: null,
     inFlight: new Map(),
     isJournaled: task.journaled,
     sleepUntil: null,

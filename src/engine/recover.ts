@@ -17,7 +17,7 @@ import { settleArtifacts } from "./keep-artifact.ts";
 import { launch } from "./launch.ts";
 import { createLive, deferred, type Live } from "./live.ts";
 import { carryOut } from "./pause.ts";
-import { phaseBeganAt } from "./phase-clock.ts";
+import { beginNow, phaseBegan, workedUnwatched } from "./phase-clock.ts";
 import { resumeStopped, resumeWithRoom } from "./resume-stopped.ts";
 import { armTimeout } from "./timeout.ts";
 
@@ -67,7 +67,8 @@ async function recoverAttempt(
     engine.log.warn({ task: task.id }, "at work without an attempt: agentctl doctor --repair mends it");
     return;
   }
-  const live = createLive(attempt, task, await phaseBeganAt(engine, task, attempt));
+  const began = await phaseBegan(engine, task, attempt);
+  const live = createLive(attempt, task, began.steady);
   const program =
     attempt.pid !== null && attempt.pidStart !== null
       ? { pid: attempt.pid, startTime: attempt.pidStart, bootId: attempt.bootId }
@@ -97,7 +98,9 @@ async function recoverAttempt(
   engine.track(live);
   engine.fault("recover:before-finish");
   const lost = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
-  ends.push(finish(engine, live, state && "ended" in state ? state.ended : lost, true));
+  const ended = state && "ended" in state ? state.ended : lost;
+  live.worked = workedUnwatched(engine, live, began, ended);
+  ends.push(finish(engine, live, ended, true));
 }
 
 function isUnassigned({ runKey, saidHello }: Attempt, { kind, intent }: Task): boolean {
@@ -115,6 +118,7 @@ function keepHostLog(engine: Engine, live: Live): void {
 
 /** An attempt that is durable and was never started; what forbids it now is the end of the attempt. */
 async function startAgain(engine: Engine, task: Task, live: Live): Promise<void> {
+  await beginNow(engine, live);
   const prepared = prepareStart(engine, task);
   if ("env" in prepared) return await launch(engine, task, live, { given: prepared.env });
   engine.track(live);

@@ -186,7 +186,7 @@ export interface Store {
   noteAttempt(
     id: number,
     n: number,
-    facts: Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello">>,
+    facts: Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello" | "startedAt">>,
   ): Promise<void>;
   saveResult(token: string, result: NonNullable<Attempt["result"]>): Promise<void>;
 

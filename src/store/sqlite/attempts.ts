@@ -3,7 +3,7 @@ import type { Context } from "./context.ts";
 import { toAttempt } from "./rows.ts";
 
 /** What is learned of an attempt after it began. */
-export type Facts = Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello">>;
+export type Facts = Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello" | "startedAt">>;
 
 /** The attempts of a task, first to last. */
 export function ofTask(ctx: Context, id: number): Attempt[] {
@@ -17,11 +17,13 @@ export function byToken(ctx: Context, token: string): Attempt | undefined {
 
 export function note(ctx: Context, id: number, n: number, facts: Facts): void {
   ctx.run(
-    `update attempts set pid = coalesce(?, pid), pid_start = coalesce(?, pid_start), said_hello = max(said_hello, ?)
+    `update attempts set pid = coalesce(?, pid), pid_start = coalesce(?, pid_start),
+       said_hello = max(said_hello, ?), started_at = coalesce(?, started_at)
      where task_id = ? and n = ?`,
     facts.pid ?? null,
     facts.pidStart ?? null,
     facts.saidHello ? 1 : 0,
+    facts.startedAt ?? null,
     id,
     n,
   );

@@ -107,6 +107,14 @@ export function attempts(it: StoreTest): void {
     expect(await world.store.attemptOf("nobody")).toBeUndefined();
   });
 
+  it("one that got its process late began then, and what else is noted leaves that", async ({ world }) => {
+    const { id, task } = await world.working();
+    const startedAt = (task.startedAt ?? 0) + 4000;
+    await world.store.noteAttempt(id, 1, { startedAt });
+    await world.store.noteAttempt(id, 1, { pid: 41, pidStart: 77 });
+    expect(await world.store.attempts(id)).toMatchObject([{ startedAt, pid: 41, saidHello: false }]);
+  });
+
   it("the pid is that of the live attempt, and gone with it", async ({ world }) => {
     const { id } = await world.working();
     await world.store.noteAttempt(id, 1, { pid: 41, pidStart: 77 });
