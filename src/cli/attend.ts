@@ -34,6 +34,8 @@ export interface Attendance {
   isEnough?: (task: TaskJson | AgentctlError) => boolean;
   /** The command that comes back to the tasks. */
   comeBack: string;
+  /** What has come since before the tasks were there. */
+  interrupt?: Interrupt | undefined;
 }
 
 /** The tasks as they were last, or why they cannot be seen; `left` is the exit code when it ended before they did. */
@@ -93,11 +95,12 @@ class Leaving {
   constructor(context: Context, attendance: Attendance) {
     this.#context = context;
     this.#attendance = attendance;
-    this.#interrupt = new Interrupt((interrupt) => this.#interrupted(interrupt));
-    const { timeoutMs } = attendance;
+    const { timeoutMs, interrupt = new Interrupt(() => undefined) } = attendance;
+    this.#interrupt = interrupt;
     const late = () => this.now(TIMED_OUT, "time is up");
     this.#endTimer = timeoutMs === undefined ? () => undefined : afterMs(timeoutMs, late);
     context.out.gone.addEventListener("abort", () => this.now(READER_GONE), { once: true });
+    interrupt.turnTo(() => this.#interrupted(interrupt));
   }
 
   get signal(): AbortSignal {

@@ -8,18 +8,26 @@ export class Interrupt {
   count = 0;
   #first: (typeof SIGNALS)[number] | undefined;
   readonly #listeners: (() => void)[] = [];
+  #then: (interrupt: Interrupt) => void;
 
   /** Calls `then` for every one of them. */
   constructor(then: (interrupt: Interrupt) => void) {
+    this.#then = then;
     for (const signal of SIGNALS) {
       const listener = () => {
         this.count += 1;
         this.#first ??= signal;
-        then(this);
+        this.#then(this);
       };
       process.on(signal, listener);
       this.#listeners.push(() => process.off(signal, listener));
     }
+  }
+
+  /** From now on this is called, and at once where some came before. */
+  turnTo(then: (interrupt: Interrupt) => void): void {
+    this.#then = then;
+    if (this.count > 0) then(this);
   }
 
   /** As a shell has it for an end by the first that came. */

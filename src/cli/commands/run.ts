@@ -4,6 +4,7 @@ import { attend, OWN_FAILURE } from "../attend.ts";
 import type { Context } from "../context.ts";
 import { command } from "../define.ts";
 import { reportFailure } from "../failure.ts";
+import { Interrupt } from "../interrupt.ts";
 import { callDaemon } from "../session.ts";
 import { isModule, type RunValues, runOptions, submissionOf } from "../submission.ts";
 import { exitCodeOf } from "../task-result.ts";
@@ -37,16 +38,30 @@ export const run = command({
     if (given.follow && out.json)
       throw usage("--follow prints the task's output, --json the task: use --wait --json");
     const params = await submissionOf(context, { operands, isMarked }, given);
-    const { task, created } = await callDaemon(context, "tasks/create", params);
+    const interrupt = given.follow || given.wait ? new Interrupt(leaveAtSecond) : undefined;
+    const { task, created } = await callDaemon(context, "tasks/create", params).catch((error) => {
+      interrupt?.end();
+      throw error;
+    });
     if (!created) out.note(`task ${task.id} has this key already; nothing new was started`);
-    if (given.follow || given.wait) return await attended(context, task, given);
+    if (interrupt) return await attended(context, task, given, interrupt);
     if (out.json) out.data(task);
     else out.line(String(task.id));
     return 0;
   },
 });
 
-async function attended(context: Context, task: TaskJson, given: RunValues): Promise<number> {
+/** Until its id is known a task cannot be left or canceled: the first Ctrl-C waits for it, the second does not. */
+function leaveAtSecond({ count, exitCode }: Interrupt): void {
+  if (count > 1) process.exit(exitCode);
+}
+
+async function attended(
+  context: Context,
+  task: TaskJson,
+  given: RunValues,
+  interrupt: Interrupt,
+): Promise<number> {
   const { out } = context;
   const { id } = task;
   const comeBack = given.follow ? `agentctl logs -f ${id}` : `agentctl wait ${id}`;
@@ -59,6 +74,7 @@ async function attended(context: Context, task: TaskJson, given: RunValues): Pro
     exitOnPause: given.exitOnPause,
     cancelOnExit: given.cancelOnExit,
     comeBack,
+    interrupt,
     ...tail,
   });
   const last = seen.get(id);
