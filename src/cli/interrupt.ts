@@ -30,6 +30,12 @@ export class Interrupt {
     if (this.count > 0) then(this);
   }
 
+  /** Lets the signal do what it does to a process that does not listen. */
+  giveUp(): void {
+    this.end();
+    process.kill(process.pid, this.#first ?? "SIGINT");
+  }
+
   /** As a shell has it for an end by the first that came. */
   get exitCode(): number {
     return 128 + (this.#first ? constants.signals[this.#first] : 0);

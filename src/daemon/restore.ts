@@ -4,20 +4,11 @@
  * do not become those of later attempts. The order is such that a crash leaves either the old store, or none and a
  * draft, beside which no daemon makes a new one.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import { systemClock, toIso } from "../core/time.ts";
-import { Environments } from "../engine/index.ts";
+import { Environments, sync } from "../engine/index.ts";
 import type { Paths } from "../protocol/paths.ts";
 import { createRunner, keyOfRunFile } from "../runner/index.ts";
 import {
@@ -153,13 +144,4 @@ function replaceStore({ database }: Paths, draft: string): string | null {
   dropStore(draft);
   sync(dirname(database));
   return isThere ? aside : null;
-}
-
-function sync(path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -16,7 +16,7 @@ import { AgentctlError } from "../core/errors.ts";
 import type { Fault } from "../core/faults.ts";
 import { isTerminal } from "../core/machine.ts";
 import type { Engine } from "./engine.ts";
-import { syncFolder } from "./sync-folder.ts";
+import { sync } from "./sync.ts";
 
 /**
  * The environments of open tasks: one file of mode 0600 for each content, named by its hash, so that a thousand
@@ -115,7 +115,7 @@ function writeDurably(file: string, text: string): void {
       closeSync(fd);
     }
     renameSync(draft, file);
-    syncFolder(dirname(file));
+    sync(dirname(file));
   } catch (error) {
     rmSync(draft, { force: true });
     const reason = `the environment could not be kept (${(error as Error).message})`;

@@ -30,3 +30,4 @@ export { type Answers, pauseSelected, resumeSelected } from "./select.ts";
 export { defaultSettings, type Settings } from "./settings.ts";
 export { shutdown } from "./shutdown.ts";
 export { type Submission, submit } from "./submit.ts";
+export { sync } from "./sync.ts";

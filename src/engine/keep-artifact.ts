@@ -21,7 +21,7 @@ import type { Engine } from "./engine.ts";
 import { foldersOf } from "./environment.ts";
 import { sha256OfFile } from "./hash-file.ts";
 import type { Live } from "./live.ts";
-import { syncFolder } from "./sync-folder.ts";
+import { sync } from "./sync.ts";
 
 const LONGEST_NAME_BYTES = 255;
 const DRAFT = /^artifact\..+\.new$/;
@@ -42,7 +42,7 @@ export async function keepArtifact(
   engine.fault("artifact:before-rename");
   // At once, so that of two of one name the copy that stays is that of the row that stays.
   renameSync(draft, file);
-  syncFolder(artifacts);
+  sync(artifacts);
   engine.fault("artifact:after-rename");
   return { taskId: live.taskId, ...artifact, path: file };
 }
@@ -50,7 +50,7 @@ export async function keepArtifact(
 /** The start of the task did not wait for what leads there to be on disk. */
 function makeFolder({ places }: Engine, folder: string): void {
   if (mkdirSync(folder, { recursive: true, mode: 0o700 }) === undefined) return;
-  for (let at = dirname(folder); at !== places.tasks; at = dirname(at)) syncFolder(dirname(at));
+  for (let at = dirname(folder); at !== places.tasks; at = dirname(at)) sync(dirname(at));
 }
 
 async function recorded(
@@ -60,7 +60,7 @@ async function recorded(
 ): Promise<Omit<Artifact, "taskId">> {
   try {
     const artifact = { name, ...(await copied(live, path, draft)), createdAt: engine.clock.now() };
-    syncFolder(dirname(draft));
+    sync(dirname(draft));
     await engine.store.addArtifact(live.token, artifact);
     return artifact;
   } catch (error) {
@@ -118,7 +118,7 @@ async function settle(engine: Engine, id: number, draft: string): Promise<void> 
   const { artifacts } = foldersOf(engine, id);
   mkdirSync(artifacts, { recursive: true, mode: 0o700 });
   renameSync(draft, join(artifacts, artifact.name));
-  syncFolder(artifacts);
+  sync(artifacts);
 }
 
 /** The artifact of which this is the copy, where what is in its place is not. */

@@ -52,8 +52,8 @@ export const run = command({
 });
 
 /** Until its id is known a task cannot be left or canceled: the first Ctrl-C waits for it, the second does not. */
-function leaveAtSecond({ count, exitCode }: Interrupt): void {
-  if (count > 1) process.exit(exitCode);
+function leaveAtSecond(interrupt: Interrupt): void {
+  if (interrupt.count > 1) interrupt.giveUp();
 }
 
 async function attended(
