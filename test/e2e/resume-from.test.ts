@@ -1,6 +1,6 @@
 import { describe, expect } from "vitest";
 import { type Home, it, sqlite, until } from "../harness/index.ts";
-import { history, meanwhile, noted, notes, open, pausedSaver, saver, taskModule } from "./story.ts";
+import { history, meanwhile, noted, notes, open, pausedSaver, running, saver, taskModule } from "./story.ts";
 
 /** What lies at rest in the store is no longer what was saved. */
 const damage = (home: Home, seq: number) =>
@@ -127,6 +127,24 @@ describe("an unreadable checkpoint is never taken for none", () => {
     await home.cli("pause", `${id}`, "--grace", "0s", "--until", "300ms");
     await until(async () => (await home.task(id)).pause.cause === "corrupt");
     expect(await home.task(id)).toMatchObject({ state: "suspended", error: { name: "CheckpointCorrupt" } });
+  });
+
+  it("stays suspended with its error when it would have been tried again, and no host is kept for it", async ({
+    home,
+  }) => {
+    const source = taskModule(`
+      void task.checkpoint; await task.save(1); note("saved"); await gate("go"); throw new Error("once");`);
+    const id = await home.run("--retries", "1", "--backoff", "700ms", home.module(source));
+    await noted(home, 1);
+    // By then a host waits for the next start.
+    await until(() => running(home, "host.mjs").length === 2);
+    damage(home, 1);
+    open(home, "go");
+    await until(async () => (await home.task(id)).pause?.cause === "corrupt");
+    expect(await home.task(id)).toMatchObject({ state: "suspended", error: { name: "CheckpointCorrupt" } });
+    await until(() => running(home, "host.mjs").length <= 1);
+    await home.cli("daemon", "stop");
+    expect(running(home, "host.mjs")).toEqual([]);
   });
 
   it("tells checkpoint get and checkpoint list of it", async ({ home }) => {
