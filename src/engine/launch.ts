@@ -31,7 +31,7 @@ export function launch(engine: Engine, task: Task, live: Live, means: Means): Pr
 async function launching(engine: Engine, task: Task, live: Live, { given, host }: Means): Promise<void> {
   try {
     if (task.checkpoint) await writeCheckpoint(engine, task, task.checkpoint.seq);
-    makePlaces(engine, live);
+    makeFolders(engine, task.id);
     engine.fault("start:before-spawn");
     live.running = host ? takeOver(engine, live, host) : launchOwn(engine, task, live, given);
   } catch (error) {
@@ -52,14 +52,14 @@ async function launching(engine: Engine, task: Task, live: Live, { given, host }
   if (live.isModule) engine.hosts.refill();
 }
 
-/** The folders of a task, and the log of an attempt that is about to begin: without room for it nothing is started. */
-function makePlaces(engine: Engine, live: Live): void {
-  const { folder, logs } = foldersOf(engine, live.taskId);
+function makeFolders(engine: Engine, id: number): void {
+  const { folder, logs } = foldersOf(engine, id);
   for (const path of [folder, logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
-  closeSync(openSync(logFile(engine, live.taskId, live.attempt), "a", 0o600));
 }
 
 function launchOwn(engine: Engine, task: Task, live: Live, given: Record<string, string>): Running {
+  // Where there is no room for its log, nothing has been started yet.
+  closeSync(openSync(logFile(engine, task.id, live.attempt), "a", 0o600));
   return engine.runner.launch({
     key: live.runKey,
     token: live.token,
