@@ -99,7 +99,7 @@ async function recoverAttempt(
   engine.fault("recover:before-finish");
   const lost = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
   const ended = state && "ended" in state ? state.ended : lost;
-  live.worked = workedUnwatched(engine, live, began, ended);
+  live.worked = workedUnwatched(engine, task, began, ended);
   ends.push(finish(engine, live, ended, true));
 }
 
