@@ -25,8 +25,6 @@ interface Fate {
   kind: keyof typeof KINDS;
   /** Its own exit code, or undefined for a module. */
   exits: number | undefined;
-  /** A signal or a cancel from this walk may have decided its end. */
-  isTouched: boolean;
 }
 
 const KINDS = { steps: 5, asks: 2, plain: 4, saves: 1, retries: 2, forks: 2, continues: 2 };
@@ -57,6 +55,11 @@ export class RandomWalk {
   readonly #world: World;
   readonly #chance: Chance;
   readonly #fates = new Map<number, Fate>();
+  /**
+   * A signal or a cancel from this walk may have decided their ends; of a task whose submission is repeated, because the
+   * daemon died before it answered, maybe before the walk knows it.
+   */
+  readonly #touched = new Set<number>();
   #texts = 0;
 
   constructor(world: World, chance: Chance) {
@@ -176,7 +179,7 @@ export class RandomWalk {
       forks: exits,
       continues: exits,
     };
-    this.#fates.set(id, { kind, exits: code[kind], isTouched: false });
+    this.#fates.set(id, { kind, exits: code[kind] });
   }
 
   #taskOf(kind: keyof typeof KINDS, chance: Chance, exits: number): object {
@@ -207,8 +210,7 @@ export class RandomWalk {
   }
 
   #touch(id: number): void {
-    const fate = this.#fates.get(id);
-    if (fate) fate.isTouched = true;
+    this.#touched.add(id);
   }
 
   async #kill(chance: Chance): Promise<void> {
@@ -268,8 +270,8 @@ export class RandomWalk {
   /** What the tasks came to, where nothing but themselves decided it. */
   async ends(): Promise<string[]> {
     const wrong: string[] = [];
-    for (const [id, { kind, exits, isTouched }] of this.#fates) {
-      if (isTouched || !this.#world.ids.has(id) || this.#world.deleted.has(id)) continue;
+    for (const [id, { kind, exits }] of this.#fates) {
+      if (this.#touched.has(id) || !this.#world.ids.has(id) || this.#world.deleted.has(id)) continue;
       const task = await this.#world.task(id);
       const isRight = exits ? task.exitCode === exits : task.state === "completed";
       if (!isRight)
