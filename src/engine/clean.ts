@@ -1,6 +1,7 @@
 /** Ends and removes what a daemon that died has left of nobody: run files, hosts that waited, environments. */
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import type { Engine } from "./engine.ts";
+import { hostLog } from "./hosts.ts";
 
 /** To be called when every live attempt is known. */
 export async function clean(engine: Engine): Promise<void> {
@@ -24,6 +25,7 @@ async function endHost(engine: Engine, key: string): Promise<void> {
     engine.log.warn({ key, error: String(error) }, "a module host of an earlier daemon could not be ended");
   }
   engine.runner.forget(key);
+  rmSync(hostLog(engine.places, key), { force: true });
 }
 
 const NO_TOKEN = "of-no-process";

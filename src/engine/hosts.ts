@@ -26,6 +26,11 @@ export interface SpareHost {
   assigned: Deferred<Live>;
 }
 
+/** Where the output of a host goes while it waits. */
+export function hostLog({ run }: Engine["places"], runKey: string): string {
+  return join(run, `${runKey}.log`);
+}
+
 /** The run keys of hosts that waited begin so. */
 export const HOST_KEY = "host.";
 
@@ -151,7 +156,7 @@ export class Hosts {
     const { places, baseEnv, runner } = this.#engine;
     const token = randomBytes(24).toString("base64url");
     const runKey = `${HOST_KEY}${randomBytes(6).toString("hex")}`;
-    const logFile = join(places.run, `${runKey}.log`);
+    const logFile = hostLog(places, runKey);
     const running = runner.launch({
       key: runKey,
       token,

@@ -2,8 +2,7 @@
  * What a daemon does first. The store says what was going on; the processes say what still is. Each attempt that the
  * store believes live is found again by its run files or its token, and what was under way with it is finished.
  */
-import { existsSync, mkdirSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Attempt, Task } from "../core/task.ts";
 import { canceling } from "./cancel.ts";
@@ -12,7 +11,7 @@ import { clean } from "./clean.ts";
 import type { Engine } from "./engine.ts";
 import { foldersOf, logFile } from "./environment.ts";
 import { finish, watchEnd } from "./finish.ts";
-import { HOST_KEY } from "./hosts.ts";
+import { HOST_KEY, hostLog } from "./hosts.ts";
 import { settleArtifacts } from "./keep-artifact.ts";
 import { launch } from "./launch.ts";
 import { createLive, deferred, type Live } from "./live.ts";
@@ -84,6 +83,7 @@ async function recoverAttempt(
   if (isUnassigned(attempt, task)) {
     // Its host waited for the task until it gave up, and ran nothing of it.
     engine.runner.forget(attempt.runKey);
+    rmSync(hostLog(engine.places, attempt.runKey), { force: true });
     found.started++;
     return await startAgain(engine, task, live);
   }
@@ -96,6 +96,7 @@ async function recoverAttempt(
   }
   found.ended++;
   engine.track(live);
+  keepHostLog(engine, live);
   engine.fault("recover:before-finish");
   const lost = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
   const ended = state && "ended" in state ? state.ended : lost;
@@ -109,7 +110,7 @@ function isUnassigned({ runKey, saidHello }: Attempt, { kind, intent }: Task): b
 
 /** The host was assigned, and the daemon died before its output was made the attempt's log. */
 function keepHostLog(engine: Engine, live: Live): void {
-  const own = join(engine.places.run, `${live.runKey}.log`);
+  const own = hostLog(engine.places, live.runKey);
   if (!existsSync(own)) return;
   const { folder, logs } = foldersOf(engine, live.taskId);
   for (const path of [folder, logs]) mkdirSync(path, { recursive: true, mode: 0o700 });

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { type Home, isAlive, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
@@ -280,4 +280,19 @@ describe("what was recorded when the daemon died is done by the next one, withou
     expect(await home.reaches(id, "failed")).toMatchObject({ error: { name: "TimedOut" }, attempt: 1 });
     await check(home, { ids: [id] });
   });
+});
+
+it("leaves no output of hosts that waited for it", async ({ home }) => {
+  await home.cli("daemon", "start");
+  await home.cli("config", "set", "hosts", "1");
+  const id = await submit(home, moduleTask(home, [["step"], ["gate"]]));
+  await noted(home, id, "ran", "step0");
+  const logs = () => readdirSync(join(home.dir, "run")).filter((name) => /^host\..*\.log$/.test(name));
+  await until(() => logs().length === 1);
+  const before = logs();
+  await home.killDaemon();
+  await wake(home);
+  await until(() => !logs().includes(before[0] ?? ""));
+  open(home);
+  await home.reaches(id, "completed");
 });
