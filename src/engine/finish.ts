@@ -67,6 +67,7 @@ export async function finish(engine: Engine, live: Live, ended: Ended, unwatched
     live.ended.reject(asAgentctlError(error));
   }
   engine.kick();
+  if (live.isModule) engine.hosts.refill(true);
 }
 
 /** After a pause the leftovers have what is left of its grace time, else that of a cancel. */

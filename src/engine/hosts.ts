@@ -37,8 +37,8 @@ export const HOST_KEY = "host.";
 /** Nothing has run for so long: the waiting hosts give their memory back. */
 const IDLE_MS = 60_000;
 
-/** One host is started at once where none waits; so much later each of the others, because tasks have just begun. */
-const NEXT_MS = 250;
+/** While tasks begin, one host is started after so long, and so long after it the next; each end makes room for one at once. */
+const NEXT_MS = 1000;
 
 /**
  * Variables that Node, V8, libc or the loader read once, at the start of a process: a task that sets one of them
@@ -97,11 +97,13 @@ export class Hosts {
     return spare.assigned.promise;
   }
 
-  /** A module runs or has run just now: keeps hosts waiting for a while. */
-  refill(): void {
-    if (this.#isStopped || this.#engine.isStopping || this.#engine.isRecovering) return;
+  /** A module has begun, or ended just now: keeps hosts waiting for a while. */
+  refill(hasEnded = false): void {
+    const { isHolding, isStopping, isRecovering } = this.#engine;
+    if (this.#isStopped || isHolding || isStopping || isRecovering) return;
     this.#peak = Math.max(this.#peak, this.#atWork());
-    this.#startNext(this.#spares.size === 0 ? 0 : NEXT_MS);
+    if (hasEnded && this.#isMissing) this.#startOne();
+    this.#startNext(this.#spares.size === 0 && this.#atWork() === 1 ? 0 : NEXT_MS);
     if (this.#idle) clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.#whenIdle(), IDLE_MS);
     this.#idle.unref();
@@ -109,7 +111,7 @@ export class Hosts {
 
   /** Starts one where one is missing, and then the next; none after one that did not live to see it. */
   #startNext(inMs: number): void {
-    if (this.#next || this.#spares.size >= Math.min(this.#peak, this.#engine.settings.hosts)) return;
+    if (this.#next || !this.#isMissing) return;
     const started = inMs === 0 ? this.#startOne() : undefined;
     this.#next = setTimeout(() => {
       this.#next = null;
@@ -117,6 +119,10 @@ export class Hosts {
       if (!started || started.isTaken || this.#spares.has(started.token)) this.#startNext(0);
     }, NEXT_MS);
     this.#next.unref();
+  }
+
+  get #isMissing(): boolean {
+    return this.#spares.size < Math.min(this.#peak, this.#engine.settings.hosts);
   }
 
   #atWork(): number {
