@@ -25,6 +25,7 @@ const writes = {
   result: "what a module returned or threw is kept",
   checkpoint: "a checkpoint is saved",
   step: "a step or a sleep is journaled",
+  steps: "steps that a module made durable by itself are taken into the store",
   messages: "messages are delivered",
   send: "a message is sent",
   question: "a question is opened",

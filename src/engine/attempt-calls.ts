@@ -6,7 +6,7 @@ import { AgentctlError, asAgentctlError } from "../core/errors.ts";
 import type { Failure, Question, Step, StepKey, Task } from "../core/task.ts";
 import type { Engine } from "./engine.ts";
 import { environmentOf, foldersOf, givenEnvironment } from "./environment.ts";
-import type { Link, Live } from "./live.ts";
+import { type Link, type Live, nameOf } from "./live.ts";
 import { withdraw } from "./withdraw.ts";
 
 /** A journaled call's place. */
@@ -32,7 +32,14 @@ export interface Welcome {
   dir: string;
   pausing: boolean;
   checkpoint: { seq: number; base: number; data: Buffer } | null;
-  module: { path: string; input: unknown; cwd: string; env: Record<string, string>; journal: Step[] } | null;
+  module: {
+    path: string;
+    input: unknown;
+    cwd: string;
+    env: Record<string, string>;
+    journal: Step[];
+    steps: { path: string; key: string };
+  } | null;
 }
 
 /** From now on the attempt is asked and told on `link`. */
@@ -40,6 +47,7 @@ export async function hello(engine: Engine, live: Live, link: Link): Promise<Wel
   const isFirst = !live.saidHello;
   live.link = link;
   live.saidHello = true;
+  if (!isFirst) live.steps?.written();
   if (isFirst) await engine.store.noteAttempt(live.taskId, live.attempt, { saidHello: true });
   const task = await engine.require(live.taskId);
   return {
@@ -63,6 +71,7 @@ export async function hello(engine: Engine, live: Live, link: Link): Promise<Wel
         givenEnvironment(engine, task),
       ),
       journal: await engine.store.journal(task.id),
+      steps: { path: engine.runner.stepFile(live.runKey), key: live.runKey },
     },
   };
 }
@@ -104,9 +113,10 @@ export async function stepBegan(engine: Engine, live: Live, key: StepKey): Promi
   await engine.store.update(live.taskId, { journaled: true }, { states: ["working"] });
 }
 
-/** A call that had begun has ended without a result. */
+/** A call that had begun has failed, or its result stands in the step file. */
 export function stepEnded(live: Live, key: StepKey): void {
   live.inFlight.delete(nameOf(key));
+  live.steps?.written();
 }
 
 /** Acknowledges a step, once and for ever; answers what was journaled before under its key, else null. */
@@ -129,8 +139,6 @@ export async function acknowledge(
   live.inFlight.delete(nameOf(place));
   return added ? null : result;
 }
-
-const nameOf = ({ kind, name, n }: StepKey) => JSON.stringify([kind, name, n]);
 
 /** Journals a sleep; answers when it is over, the same for every attempt. */
 export async function sleepUntil(engine: Engine, live: Live, place: Place, ms: number): Promise<number> {

@@ -11,6 +11,7 @@ export async function clean(engine: Engine): Promise<void> {
   for (const key of orphans) {
     if (key.startsWith("host.")) void endHost(engine, key);
     else engine.runner.forget(key);
+    engine.runner.steps(key).remove();
   }
   engine.environments.sweep(await engine.store.usedEnvironments());
 }

@@ -10,6 +10,7 @@ import type { Environments } from "./environments.ts";
 import { Hosts } from "./hosts.ts";
 import type { Live } from "./live.ts";
 import type { Settings } from "./settings.ts";
+import { StepIntake } from "./step-intake.ts";
 
 /** Where the engine puts files, and what it starts processes with. */
 export interface Places {
@@ -120,6 +121,7 @@ export class Engine {
   }
 
   track(live: Live): void {
+    if (live.isModule) live.steps ??= new StepIntake(this, live);
     this.lives.set(live.taskId, live);
     this.tokens.set(live.token, live);
   }

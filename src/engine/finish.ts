@@ -52,6 +52,7 @@ export async function finish(engine: Engine, live: Live, ended: Ended, unwatched
     engine.forget(live);
     engine.fault("finish:before-forget");
     engine.runner.forget(live.runKey);
+    live.steps?.end();
     engine.fault("finish:after-forget");
     live.link = null;
     void capEnded(engine, live);
@@ -103,6 +104,7 @@ async function commit(engine: Engine, live: Live, ended: Ended, unwatched: boole
 
 async function commitOnce(engine: Engine, live: Live, ended: Ended, unwatched: boolean): Promise<Task> {
   return await whenWritable(async () => {
+    await takeLastSteps(live);
     const task = await engine.require(live.taskId);
     const end = {
       ...ended,
@@ -120,6 +122,16 @@ async function commitOnce(engine: Engine, live: Live, ended: Ended, unwatched: b
       engine.store.apply(changeOf(engine, live, ended, conclusion)),
     );
   });
+}
+
+/** How the end is read depends on them. */
+async function takeLastSteps({ steps }: Live): Promise<void> {
+  try {
+    await steps?.take();
+  } catch (error) {
+    // Whatever has superseded the attempt, its end is still to be recorded.
+    if (asAgentctlError(error).name !== "StaleAttempt") throw error;
+  }
 }
 
 /** The next of the line begins in the transaction of this end: one wait for the disk for both. */

@@ -1,6 +1,7 @@
 import type { AgentctlError } from "../core/errors.ts";
-import type { Attempt, Failure, Intent, Task } from "../core/task.ts";
+import type { Attempt, Failure, Intent, StepKey, Task } from "../core/task.ts";
 import type { Running } from "../runner/index.ts";
+import type { StepIntake } from "./step-intake.ts";
 
 /** The daemon's end of a connection on which an attempt said hello. */
 export interface Link {
@@ -51,7 +52,9 @@ export interface Live {
   workingSince: number;
   /** How long the present phase of work was, where it was over before this daemon looked. */
   worked: number | null;
-  /** Calls that have begun and not ended. */
+  /** Takes what a module's host made durable by itself. */
+  steps: StepIntake | null;
+  /** Calls that have begun and not ended, by {@link nameOf}. */
   inFlight: Map<string, { name: string; startedAt: number }>;
   /** It is durable that the module calls steps, so that its journal says where it was. */
   isJournaled: boolean;
@@ -99,6 +102,7 @@ export function createLive(
     intent: task.intent,
     workingSince: now,
     worked: null,
+    steps: null,
     inFlight: new Map(),
     isJournaled: task.journaled,
     sleepUntil: null,
@@ -114,6 +118,9 @@ export function createLive(
     ended: deferred(),
   };
 }
+
+export const nameOf = ({ kind, name, n }: Pick<StepKey, "kind" | "name" | "n">) =>
+  JSON.stringify([kind, name, n]);
 
 /** Whether a pause can ask this attempt for a checkpoint instead of freezing it. */
 export function canCheckpoint(live: Live): boolean {

@@ -210,6 +210,7 @@ async function freeze(engine: Engine, { live, intent }: Request): Promise<Paused
       engine.runner.thaw(running);
       return await afterEnd(live);
     }
+    await live.steps?.take();
     if (live.isEnding || live.intent !== intent) return await afterEnd(live);
     const task = await engine.store.apply({
       id: live.taskId,

@@ -9,6 +9,7 @@ import { isGuard as isGuardArgv, readRecords } from "./run-files.ts";
 import { RunFolder } from "./run-folder.ts";
 import { isAlive, isGuard, scanTree } from "./scan.ts";
 import { deliverTo } from "./signals.ts";
+import { StepReader, stepFile } from "./step-reader.ts";
 import { sweepTree, terminateTree } from "./terminate.ts";
 import type { Runner } from "./types.ts";
 
@@ -79,6 +80,8 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
         return [{ pid, token, ppid, state: stat.state, argv, isProgram }];
       }),
     programOf: (key) => readRecords(runDir, key, processes)?.birth?.program,
+    stepFile: (key) => stepFile(runDir, key),
+    steps: (key) => new StepReader(runDir, key),
     forget: (key) => folder.forget(key),
   };
 }

@@ -1,3 +1,5 @@
+import type { StepReader } from "./step-reader.ts";
+
 /** A process that cannot be mistaken for a later one with the same pid. */
 export interface ProcessId {
   pid: number;
@@ -133,6 +135,10 @@ export interface Runner {
   marked(home: string): MarkedProcess[];
   /** The program of an attempt, as its run file names it. */
   programOf(key: string): ProcessId | undefined;
+  /** Where the host of an attempt may make brief steps durable by itself. */
+  stepFile(key: string): string;
+  /** Reads what it wrote there. */
+  steps(key: string): StepReader;
   /** Deletes the run file of an attempt whose end is recorded elsewhere. */
   forget(key: string): void;
 }

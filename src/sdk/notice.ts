@@ -1,4 +1,5 @@
 import { systemClock } from "../core/time.ts";
+import { WORD_EVERY_MS } from "../protocol/step-record.ts";
 import type { Place } from "./journal.ts";
 import type { Session } from "./session.ts";
 
@@ -16,6 +17,7 @@ export class Notice {
   readonly #startedAt = systemClock.mono();
   readonly #timer: NodeJS.Timeout | undefined;
   #isTold = false;
+  #tookMs = 0;
 
   constructor(session: Session, place: Place) {
     this.#session = session;
@@ -36,14 +38,32 @@ export class Notice {
     clearTimeout(this.#timer);
     this.#session.running.delete(this.#say);
     const { brief } = this.#session;
-    if (systemClock.mono() - this.#startedAt < BRIEF_MS) brief.add(this.#place.name);
+    this.#tookMs = systemClock.mono() - this.#startedAt;
+    if (this.wasBrief) brief.add(this.#place.name);
     else brief.delete(this.#place.name);
+  }
+
+  /** Of one that is over: it was so in a moment. */
+  get wasBrief(): boolean {
+    return this.#tookMs < BRIEF_MS;
   }
 
   /** It has no result. */
   failed(): void {
     this.over();
-    if (this.#isTold) this.#session.link.tell("attempt/step", { ...keyOf(this.#place), started: false });
+    if (this.#isTold) this.#sayOver();
+  }
+
+  /** Its result stands in the step file. */
+  written(): void {
+    const now = systemClock.mono();
+    if (!this.#isTold && now - this.#session.wordAt < WORD_EVERY_MS) return;
+    this.#session.wordAt = now;
+    this.#sayOver();
+  }
+
+  #sayOver(): void {
+    this.#session.link.tell("attempt/step", { ...keyOf(this.#place), started: false });
   }
 
   readonly #say = () => {

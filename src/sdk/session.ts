@@ -7,6 +7,7 @@ import type { JournalEntry, Notification, NotificationParams, Params } from "../
 import { Journal, Mismatch, type Place } from "./journal.ts";
 import type { Hello, Link } from "./link.ts";
 import { Progress } from "./progress.ts";
+import { StepFile } from "./step-file.ts";
 import { fromJson } from "./strict-json.ts";
 import { type Flight, type Leave, Traffic } from "./traffic.ts";
 
@@ -36,6 +37,10 @@ export class Session {
   readonly journal: Journal;
   readonly traffic: Traffic;
   readonly progress: Progress;
+  /** Where brief steps are made durable; undefined where the daemon names no place. */
+  readonly steps: StepFile | undefined;
+  /** When the daemon was told last that something stands there, by the clock that does not jump. */
+  wordAt = Number.NEGATIVE_INFINITY;
   /** What the module sees as `task.signal`. */
   readonly aborter = new AbortController();
   /** Aborted with it; for this side's own use, so that what listens to the module's is the module. */
@@ -79,6 +84,7 @@ export class Session {
     this.journal = new Journal(hello.module?.journal ?? [], hello.checkpoint?.base ?? 0);
     this.traffic = new Traffic((leave) => this.#leave(leave));
     this.progress = new Progress(link);
+    this.steps = hello.module?.steps && new StepFile(hello.module.steps);
     link.listen({
       notified: (method, params) => this.#notified(method, params),
       reconnected: (again) => this.#reconnected(again),

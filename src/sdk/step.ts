@@ -54,8 +54,9 @@ interface Run {
 
 async function runStep(session: Session, run: Run): Promise<unknown> {
   const { place } = run;
-  const startedAt = toIso(systemClock.now());
+  const startedAt = systemClock.now();
   const notice = new Notice(session, place);
+  session.steps?.prepare();
   try {
     if (!notice.isBrief) {
       notice.tell();
@@ -68,25 +69,57 @@ async function runStep(session: Session, run: Run): Promise<unknown> {
     notice.over();
     const text = toJson(value, "result");
     session.refuseLarge(text, `the result of step ${JSON.stringify(place.name)}`);
-    return await acknowledge(session, place, { startedAt, value: fromJson(text) });
+    return await acknowledge(session, { place, notice, startedAt, text });
   } catch (error) {
     notice.failed();
     throw named(error, place);
   }
 }
 
+interface Done {
+  place: Place;
+  notice: Notice;
+  startedAt: number;
+  /** The result as JSON; undefined where there is none. */
+  text: string | undefined;
+}
+
 /**
  * A checkpoint that was saved meanwhile stands before this step, so the step is told at its place after it; also when it
  * was told already and the module had not heard of it.
  */
-async function acknowledge(session: Session, place: Place, done: { startedAt: string; value: unknown }) {
+async function acknowledge(session: Session, done: Done): Promise<unknown> {
   for (;;) {
     while (session.isMoving) await session.moving;
-    const { base, alone } = place;
-    const answer = await session.link.call("attempt/step", { ...keyOf(place), alone, ...done });
+    const { base } = done.place;
+    const value = (await isWritten(session, done)) ? fromJson(done.text) : await tellDaemon(session, done);
     while (session.isMoving) await session.moving;
-    if (place.base === base) return "value" in answer ? answer.value : done.value;
+    if (done.place.base === base) return value;
   }
+}
+
+/** What took a moment is made durable here, because waiting for the daemon would take longer than the step. */
+async function isWritten({ steps }: Session, { place, notice, startedAt, text }: Done): Promise<boolean> {
+  if (!steps || !notice.wasBrief) return false;
+  const times = { startedAt, endedAt: systemClock.now() };
+  const { alone } = place;
+  if (!(await steps.append({ ...keyOf(place), alone, ...times, result: text ?? "" }))) return false;
+  notice.written();
+  return true;
+}
+
+async function tellDaemon({ link, steps }: Session, { place, startedAt, text }: Done): Promise<unknown> {
+  const value = fromJson(text);
+  const fullness = steps?.fullness;
+  const { alone } = place;
+  const answer = await link.call("attempt/step", {
+    ...keyOf(place),
+    alone,
+    startedAt: toIso(startedAt),
+    value,
+  });
+  steps?.emptied(fullness);
+  return "value" in answer ? answer.value : value;
 }
 
 async function tryAll(session: Session, { fn, flight, place, tries }: Run): Promise<unknown> {

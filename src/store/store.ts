@@ -201,6 +201,8 @@ export interface Store {
     token: string,
     step: Omit<Step, "position" | "attempt">,
   ): Promise<{ result: string; added: boolean }>;
+  /** Acknowledges steps of the live attempt in their order; those whose key is journaled already are left as they are. */
+  acknowledgeAll(token: string, steps: readonly Omit<Step, "position" | "attempt">[]): Promise<void>;
   journal(id: number): Promise<Step[]>;
   stepsOf(id: number): Promise<Omit<Step, "result">[]>;
   /** Messages that were not delivered yet, delivered now; journaled under `key` where there is one. */

@@ -213,7 +213,8 @@ describe("after five deaths of the daemon", () => {
 describe("when the daemon dies before a commit, and the task with it,", () => {
   it("the step that was not kept was not acknowledged either", async ({ home }) => {
     home.env.AGENTCTL_FAULT = "step:before-commit@2";
-    const id = await submit(home, moduleTask(home, [["step"], ["step"], ["step"]]));
+    // Long enough not to be made durable by its host.
+    const id = await submit(home, moduleTask(home, [["step", 30], ["step", 30], ["step"]]));
     await until(() => daemons(home).length === 0);
     delete home.env.AGENTCTL_FAULT;
     await noted(home, id, "ran", "step1");

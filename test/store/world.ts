@@ -133,9 +133,13 @@ export class World {
   }
 
   step(token: string, name: string, given: Partial<Step> = {}) {
+    return this.store.acknowledge(token, this.ofStep(name, given));
+  }
+
+  ofStep(name: string, given: Partial<Step> = {}) {
     const { kind = "step", n = 0, base = 0, call = 0, alone = true, result = JSON.stringify(name) } = given;
     const times = { startedAt: this.now, endedAt: this.now++, size: result.length };
-    return this.store.acknowledge(token, { kind, name, n, base, call, alone, ...times, result });
+    return { kind, name, n, base, call, alone, ...times, result } as const;
   }
 
   question(prompt: string, given: Partial<Question> = {}): Question {

@@ -39,7 +39,7 @@ export function checkRunFiles({ tools, attempts, processes }: Scene): Problem[] 
   ]);
   const { run } = tools.paths;
   return namesIn(run).flatMap((name) => {
-    const key = keyOfRunFile(name) ?? /^(.+)\.log$/.exec(name)?.[1];
+    const key = keyOfRunFile(name) ?? /^(.+)\.(?:log|steps)$/.exec(name)?.[1];
     if (key === undefined || live.has(key)) return [];
     return [removal("run files", `${name} is of an attempt that is over`, join(run, name))];
   });

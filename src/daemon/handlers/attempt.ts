@@ -69,9 +69,8 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
     "attempt/checkpoint": async (params, connection) => {
       const mine = await live(params, connection, true);
       const { label, base, nonce } = params;
-      return {
-        seq: await saveCheckpoint(engine, mine, { data: bytesOf(params), ...given({ label, base, nonce }) }),
-      };
+      const save = { data: bytesOf(params), ...given({ label, base, nonce }) };
+      return { seq: await afterSteps(mine, () => saveCheckpoint(engine, mine, save)) };
     },
 
     "attempt/step": async (params, connection) => {
@@ -87,19 +86,22 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       }
       const startedAt = at(params.startedAt) ?? engine.clock.now();
       const value = params.value === undefined ? NOTHING : JSON.stringify(params.value);
-      return journaledValue((await acknowledge(engine, mine, place, { value, startedAt })) ?? NOTHING);
+      const known = await afterSteps(mine, () => acknowledge(engine, mine, place, { value, startedAt }));
+      return journaledValue(known ?? NOTHING);
     },
 
     "attempt/sleep": async (params, connection) => {
       const mine = await live(params, connection);
-      return { until: toIso(await sleepUntil(engine, mine, placeOf("sleep", "sleep", params), params.ms)) };
+      const place = placeOf("sleep", "sleep", params);
+      return { until: toIso(await afterSteps(mine, () => sleepUntil(engine, mine, place, params.ms))) };
     },
 
     "attempt/ask": async (params, connection) => {
       const mine = await live(params, connection);
       const { prompt, choices, timeoutMs, default: fallback } = params;
       const asked = { prompt, ...given({ choices, timeoutMs, fallback }) };
-      return { answer: await openQuestion(engine, mine, placeOf("ask", "ask", params), asked) };
+      const place = placeOf("ask", "ask", params);
+      return { answer: await afterSteps(mine, () => openQuestion(engine, mine, place, asked)) };
     },
 
     "attempt/progress": async (params, connection) => {
@@ -117,14 +119,16 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
     "attempt/messages": async (params, connection) => {
       const mine = await live(params, connection);
       const key = params.n === undefined ? null : placeOf("messages", "messages", params);
-      return { messages: await engine.store.takeMessages(mine.token, key, engine.clock.now()) };
+      const take = () => engine.store.takeMessages(mine.token, key, engine.clock.now());
+      return { messages: await afterSteps(mine, take) };
     },
 
     "attempt/suspended": async (params, connection) => {
       const mine = await live(params, connection);
       const value = params.value === undefined ? undefined : JSON.stringify(params.value);
       const until = at(params.until) ?? undefined;
-      await suspended(engine, mine, { to: params.for, ...given({ base: params.base, value, until }) });
+      const left = { to: params.for, ...given({ base: params.base, value, until }) };
+      await afterSteps(mine, () => suspended(engine, mine, left));
       return {};
     },
 
@@ -137,10 +141,17 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
         message: error.message,
         data: error.data ?? null,
       };
-      await saveResult(engine, mine, failure ? { error: failure } : { value });
+      await afterSteps(mine, () => saveResult(engine, mine, failure ? { error: failure } : { value }));
       return {};
     },
   };
+}
+
+/** `work` with what stands before it in the journal: the steps that the module's host has made durable by itself. */
+async function afterSteps<T>({ steps }: Live, work: () => Promise<T>): Promise<T> {
+  const taken = steps?.take();
+  const [value] = await Promise.all([work(), taken]);
+  return value;
 }
 
 /** How a step that gave nothing is journaled: JSON has no word for it. */

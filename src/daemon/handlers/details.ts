@@ -9,6 +9,9 @@ type Details = Omit<TaskDetailsJson, keyof import("../../protocol/methods.ts").T
 /** What `show` adds to a task: its history, and what it is doing now. */
 export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details> {
   const { store } = engine;
+  // Where the store cannot take them, those that it has are shown.
+  const live = engine.lives.get(task.id);
+  await live?.steps?.take().catch(() => {});
   const [attempts, checkpoints, steps, events] = await Promise.all([
     store.attempts(task.id),
     store.checkpoints(task.id),

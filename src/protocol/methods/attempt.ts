@@ -43,6 +43,8 @@ export const attemptMethods = {
           cwd: v.string(),
           env,
           journal: v.array(journalEntry),
+          /** The file in which the host may make brief steps durable by itself, and the key of its checksums. */
+          steps: v.optional(v.object({ path: v.string(), key: v.string() })),
         }),
       ),
     }),
@@ -76,7 +78,7 @@ export const attemptMethods = {
     result: v.object({ value: v.optional(v.unknown()) }),
     scope: "attempt",
     about:
-      "Acknowledges a step with its result, once and for ever; a step that is journaled already answers the journaled value. With `started` it only says that the step has begun, or with `false` that it ended without a result.",
+      "Acknowledges a step with its result, once and for ever; a step that is journaled already answers the journaled value. With `started` it only says that the step has begun, or with `false` that it ended without a result that this would bring: it failed, or stands in the step file.",
   },
   "attempt/sleep": {
     params: v.strictObject({ ...own, ...journalKey, ms: durationMs }),

@@ -21,17 +21,36 @@ export function acknowledge(
   if (known !== null) return { result: known, added: false };
   const position = place(ctx, live.taskId) + 1;
   insertStep(ctx, live.taskId, { ...step, position, attempt: live.n });
-  ctx.run(
-    "update tasks set losses = 0, journaled = 1 where id = ? and (losses > 0 or journaled = 0)",
-    live.taskId,
-  );
+  progressed(ctx, live);
   return { result: step.result, added: true };
 }
 
-/** Writes one row of `steps`. */
-export function insertStep(ctx: Context, id: number, step: Step): void {
+const LEAVE_KNOWN = "on conflict (task_id, base, kind, name, n) do nothing";
+
+/** Acknowledges calls in their order, but for those whose keys are journaled already. */
+export function acknowledgeAll(
+  ctx: Context,
+  live: Live,
+  steps: readonly Omit<Step, "position" | "attempt">[],
+): void {
+  let position = place(ctx, live.taskId) + 1;
+  for (const step of steps) {
+    if (insertStep(ctx, live.taskId, { ...step, position, attempt: live.n }, LEAVE_KNOWN)) position++;
+  }
+  progressed(ctx, live);
+}
+
+function progressed(ctx: Context, { taskId }: Live): void {
   ctx.run(
-    `insert into steps (task_id, ${STEP}, result) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    "update tasks set losses = 0, journaled = 1 where id = ? and (losses > 0 or journaled = 0)",
+    taskId,
+  );
+}
+
+/** Writes one row of `steps`; answers whether it did. */
+export function insertStep(ctx: Context, id: number, step: Step, whereKnown = ""): boolean {
+  const written = ctx.run(
+    `insert into steps (task_id, ${STEP}, result) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ${whereKnown}`,
     id,
     step.kind,
     step.name,
@@ -46,6 +65,7 @@ export function insertStep(ctx: Context, id: number, step: Step): void {
     step.size,
     step.result,
   );
+  return written > 0;
 }
 
 function journaled(ctx: Context, id: number, key: StepKey): string | null {

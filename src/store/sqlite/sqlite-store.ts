@@ -138,6 +138,10 @@ export class SqliteStore implements Store {
     return this.#write("step", () => journal.acknowledge(this.#ctx, this.#ctx.live(token), step));
   }
 
+  acknowledgeAll(token: string, steps: readonly Omit<Step, "position" | "attempt">[]) {
+    return this.#write("steps", () => journal.acknowledgeAll(this.#ctx, this.#ctx.live(token), steps));
+  }
+
   journal(id: number) {
     return this.#read(() => journal.journal(this.#ctx, id));
   }

@@ -62,10 +62,13 @@ export const serviceScenarios: Record<string, Scenario> = {
         await world.try("tasks/delete", { id });
         return (await world.ask("tasks/list")).tasks.length === 0;
       });
-      await world.up();
       const isLeft = () =>
         ["logs", "tasks"].some((folder) => existsSync(join(world.home.dir, folder, String(id))));
-      await until(() => !isLeft(), { message: "the end of its files" });
+      const isGone = async () => {
+        await world.up();
+        return !isLeft();
+      };
+      await until(isGone, { message: "the end of its files" });
     },
   },
 

@@ -1,7 +1,7 @@
 /** How tasks begin and end. */
 import { expect } from "vitest";
 import { until } from "../../harness/until.ts";
-import { moduleTask, shellTask } from "../fixtures.ts";
+import { type Does, moduleTask, shellTask } from "../fixtures.ts";
 import { around, cancel, type Scenario } from "./scenario.ts";
 
 export const workScenarios: Record<string, Scenario> = {
@@ -37,6 +37,17 @@ export const workScenarios: Record<string, Scenario> = {
       const task = await world.reach(id, "completed");
       expect(task).toMatchObject({ result: ["step0", "step1", "step2"], attempt: 1 });
       expect(world.count(id, "ran")).toBe(3);
+    },
+  },
+
+  "a module's brief steps are made durable by its host": {
+    points: around("steps"),
+    async play(world) {
+      const names = Array.from({ length: 60 }, (_, n) => `step${n}`);
+      const steps: Does = names.map(() => ["step"]);
+      const id = await world.submit(moduleTask(world.home, steps));
+      expect(await world.reach(id, "completed")).toMatchObject({ result: names, attempt: 1 });
+      expect(world.count(id, "ran")).toBe(60);
     },
   },
 

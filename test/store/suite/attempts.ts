@@ -5,6 +5,7 @@ import type { Attempted, StoreTest, World } from "../world.ts";
 const writes: Record<string, (world: World, token: string) => Promise<unknown>> = {
   "a checkpoint": (world, token) => world.save(token, "late"),
   "a step": (world, token) => world.step(token, "late"),
+  "steps that its host wrote": (world, token) => world.store.acknowledgeAll(token, [world.ofStep("late")]),
   "a result": (world, token) => world.store.saveResult(token, { value: "late" }),
   "a question": (world, token) => world.store.openQuestion(token, world.question("late?")),
   "taking messages": (world, token) => world.store.takeMessages(token, null, 1),

@@ -49,6 +49,23 @@ export function journal(it: StoreTest): void {
       ]);
     });
 
+    it("of several told at once, each is acknowledged in its order, but for those that are known", async ({
+      world,
+    }) => {
+      const { id, token } = await world.working();
+      await world.step(token, "b", { result: "1" });
+      const all = ["a", "b", "c"].map((name, call) => world.ofStep(name, { call, result: "2" }));
+      await world.store.acknowledgeAll(token, all);
+      await world.store.acknowledgeAll(token, all);
+      const steps = await world.store.journal(id);
+      expect(steps.map(({ name, position, result }) => [name, position, result])).toEqual([
+        ["b", 1, "1"],
+        ["a", 2, "2"],
+        ["c", 3, "2"],
+      ]);
+      expect(await world.store.get(id)).toMatchObject({ journaled: true });
+    });
+
     it("is known by kind, name, number and base together", async ({ world }) => {
       const { id, token } = await world.working();
       const keys = [{}, { n: 1 }, { base: 1 }, { kind: "sleep" as const }, { kind: "ask" as const }];

@@ -1,0 +1,143 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { StepRecord } from "../../../src/protocol/step-record.ts";
+import { StepReader, stepFile } from "../../../src/runner/step-reader.ts";
+import { StepFile } from "../../../src/sdk/step-file.ts";
+import { until } from "../../harness/until.ts";
+
+const KEY = "1.1.key";
+
+const it = test.extend<{ dir: string }>({
+  // biome-ignore lint/correctness/noEmptyPattern: vitest wants the pattern
+  dir: async ({}, use) => {
+    const dir = mkdtempSync(join(tmpdir(), "agentctl-steps-"));
+    await use(dir);
+    rmSync(dir, { recursive: true });
+  },
+});
+
+function step(n: number, bytes = 1): StepRecord {
+  const result = JSON.stringify("x".repeat(bytes));
+  return { name: "s", n, base: 0, call: n, alone: true, startedAt: 1, endedAt: 2, result };
+}
+
+/** A file that is ready to be written. */
+async function ready(dir: string): Promise<StepFile> {
+  const file = new StepFile({ path: stepFile(dir, KEY), key: KEY }, { slowMs: Number.POSITIVE_INFINITY });
+  file.prepare();
+  // It takes none before it is there, and each one that it takes is one.
+  await until(async () => await file.append(step(-1)));
+  return file;
+}
+
+const namesOf = (reader: StepReader) =>
+  reader
+    .read()
+    .map(({ n }) => n)
+    .filter((n) => n >= 0);
+
+it("what is answered with true can be read, once and in its order", async ({ dir }) => {
+  const file = await ready(dir);
+  const reader = new StepReader(dir, KEY);
+  expect(await file.append(step(0))).toBe(true);
+  expect(namesOf(reader)).toEqual([0]);
+  expect(await Promise.all([1, 2, 3].map((n) => file.append(step(n))))).toEqual([true, true, true]);
+  expect(namesOf(reader)).toEqual([1, 2, 3]);
+  expect(namesOf(reader)).toEqual([]);
+});
+
+it("a reader that comes later reads what there is", async ({ dir }) => {
+  const file = await ready(dir);
+  await Promise.all([0, 1, 2].map((n) => file.append(step(n))));
+  expect(namesOf(new StepReader(dir, KEY))).toEqual([0, 1, 2]);
+});
+
+it("is full at its end, and goes on from its beginning when it was emptied, with nothing read twice or missed", async ({
+  dir,
+}) => {
+  const file = await ready(dir);
+  const reader = new StepReader(dir, KEY);
+  const size = statSync(stepFile(dir, KEY)).size;
+  const written: number[] = [];
+  const read: number[] = [];
+  let rounds = 0;
+  for (let n = 0; rounds < 4; n++) {
+    if (await file.append(step(n, 3000))) {
+      written.push(n);
+      if (n % 7 === 0) read.push(...namesOf(reader));
+      continue;
+    }
+    const { fullness } = file;
+    expect(await file.append(step(n))).toBe(false);
+    read.push(...namesOf(reader));
+    file.emptied(fullness === undefined ? undefined : fullness - 1);
+    expect(file.fullness).toBe(fullness);
+    file.emptied(fullness);
+    expect(file.fullness).toBeUndefined();
+    rounds++;
+  }
+  expect(written.length).toBeGreaterThan(250);
+  expect(read).toEqual(written);
+  expect(statSync(stepFile(dir, KEY)).size).toBe(size);
+  // Only the last round is there for a reader that comes now, and it is whole.
+  const last = namesOf(new StepReader(dir, KEY));
+  expect(last).toEqual(written.slice(-last.length));
+});
+
+it("those that end together and do not all fit are told apart", async ({ dir }) => {
+  const file = await ready(dir);
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => file.append(step(n, 20_000))));
+  const fitting = answers.indexOf(false);
+  expect(fitting).toBeGreaterThan(5);
+  expect(answers.slice(fitting)).not.toContain(true);
+  expect(namesOf(new StepReader(dir, KEY))).toEqual(Array.from({ length: fitting }, (_, n) => n));
+  const { fullness } = file;
+  file.emptied(fullness);
+  expect(await file.append(step(99))).toBe(true);
+  expect(namesOf(new StepReader(dir, KEY))).toEqual([99]);
+});
+
+it("a step that takes much of its room goes by the daemon and leaves it to others", async ({ dir }) => {
+  const file = await ready(dir);
+  expect(await file.append(step(0, 100_000))).toBe(false);
+  expect([file.fullness, await file.append(step(1))]).toEqual([undefined, true]);
+});
+
+it("leaves the steps to the daemon for a while when the disk is slow", async ({ dir }) => {
+  const file = new StepFile({ path: stepFile(dir, KEY), key: KEY }, { slowMs: -1 });
+  file.prepare();
+  await until(() => file.append(step(0)));
+  expect(await file.append(step(1))).toBe(true);
+  expect(await file.append(step(2))).toBe(true);
+  expect(await file.append(step(3))).toBe(false);
+  expect(namesOf(new StepReader(dir, KEY))).toEqual([0, 1, 2]);
+  await until(() => file.append(step(3)));
+  expect(namesOf(new StepReader(dir, KEY))).toEqual([0, 1, 2, 3]);
+});
+
+it("is readable by its owner alone, and nothing when it was removed", async ({ dir }) => {
+  await ready(dir);
+  expect(statSync(stepFile(dir, KEY)).mode & 0o777).toBe(0o600);
+  expect(readFileSync(stepFile(dir, KEY), "latin1")).toContain('"name":"s"');
+  const reader = new StepReader(dir, KEY);
+  reader.read();
+  reader.remove();
+  expect([readdirSync(dir), reader.read()]).toEqual([[], []]);
+});
+
+it("takes nothing where it cannot be made", async ({ dir }) => {
+  const file = new StepFile({ path: join(dir, "none/x.steps"), key: KEY });
+  file.prepare();
+  expect(await file.append(step(0))).toBe(false);
+  // A second one on the same path would write over the first.
+  await ready(dir);
+  const second = new StepFile({ path: stepFile(dir, KEY), key: KEY });
+  second.prepare();
+  for (let turn = 0; turn < 20; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(await second.append(step(turn))).toBe(false);
+  }
+  expect(existsSync(stepFile(dir, KEY))).toBe(true);
+});
