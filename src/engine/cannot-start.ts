@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import type { Failure, Task } from "../core/task.ts";
 import type { StartRefusal } from "../runner/index.ts";
 import type { Engine } from "./engine.ts";
-import { givenEnvironment } from "./environment.ts";
+import { type Given, givenEnvironment } from "./environment.ts";
 import { isNoRoom } from "./no-room.ts";
 
 /** Why a task cannot be started, with the exit code that a shell would give. */
@@ -14,10 +14,7 @@ export interface Refusal extends Failure {
  * The environment of a task that can be started, or why its program or module cannot, as far as can be known before.
  * Throws where the system has no room even to look.
  */
-export function prepareStart(
-  engine: Engine,
-  task: Task,
-): { env: Record<string, string> } | { refusal: Refusal } {
+export function prepareStart(engine: Engine, task: Task): { env: Given } | { refusal: Refusal } {
   try {
     const env = givenEnvironment(engine, task);
     const refusal = task.module

@@ -6,6 +6,7 @@ import type { Task, TaskEvent } from "../core/task.ts";
 import type { Clock } from "../core/time.ts";
 import type { Runner } from "../runner/index.ts";
 import type { Store } from "../store/store.ts";
+import { EmptiedFolders } from "./emptied-folders.ts";
 import type { Environments } from "./environments.ts";
 import { Hosts } from "./hosts.ts";
 import type { Live } from "./live.ts";
@@ -75,6 +76,10 @@ export class Engine {
   readonly starting = new Set<number>();
   /** By queue, the slots that become free with the next commit: what takes them is started in the same one. */
   readonly leaving = new Map<string, number>();
+  /** Tasks whose files were made before they begin. */
+  readonly ahead = new Set<number>();
+  /** Folders that ended tasks have left empty. */
+  readonly emptied: EmptiedFolders;
   /** No task is started any more (`daemon stop`), or not yet (`daemon start --hold`). */
   isHolding = false;
   /** What an earlier daemon left is being looked at: nothing else is begun. */
@@ -98,6 +103,7 @@ export class Engine {
     this.bootId = options.bootId;
     this.baseEnv = options.baseEnv;
     this.hosts = new Hosts(this);
+    this.emptied = new EmptiedFolders(this);
     this.store.onEvents((events) => {
       for (const waiter of [...this.#waiters]) waiter(events);
     });

@@ -37,11 +37,24 @@ export function logFile(engine: Engine, id: number, attempt: number): string {
  * What a task's environment is made of, without what agentctl says: the five variables that every task has, what was
  * kept from the shell that submitted it, and its file of variables as that is now. Throws when a file cannot be read.
  */
-export function givenEnvironment(engine: Engine, task: Task): Record<string, string> {
-  const kept = { ...engine.baseEnv, ...engine.environments.get(task.envHash) };
-  const given: Record<string, string> = task.envFile ? { ...kept, ...parseEnvFile(task.envFile) } : kept;
-  for (const name of Object.keys(given)) if (name.startsWith("AGENTCTL_")) delete given[name];
+export function givenEnvironment(engine: Engine, task: Task): Given {
+  const kept = engine.environments.get(task.envHash);
+  if (task.envFile) return givenOf({ ...engine.baseEnv, ...kept, ...parseEnvFile(task.envFile) });
+  const known = givenBy.get(kept);
+  if (known) return known;
+  const given = givenOf({ ...engine.baseEnv, ...kept });
+  givenBy.set(kept, given);
   return given;
+}
+
+export type Given = Readonly<Record<string, string>>;
+
+/** By what was kept: a thousand tasks of one shell have one. */
+const givenBy = new WeakMap<Given, Given>();
+
+function givenOf(env: Record<string, string>): Given {
+  for (const name of Object.keys(env)) if (name.startsWith("AGENTCTL_")) delete env[name];
+  return env;
 }
 
 /** The whole environment of an attempt. */
@@ -49,7 +62,7 @@ export function environmentOf(
   { places }: Engine,
   task: Task,
   attempt: { n: number; token: string },
-  given: Record<string, string>,
+  given: Given,
 ): Record<string, string> {
   const folders = foldersIn(places, task.id);
   return {

@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -28,6 +29,8 @@ export class Environments {
   readonly #fault: Fault;
   /** Written by a submission whose task is not committed yet; must not be swept. */
   readonly #pending = new Map<string, number>();
+  /** What was read last: most tasks that begin one after the other have the same. */
+  #last: { hash: string; stamp: string; env: Readonly<Record<string, string>> } | undefined;
 
   constructor(folder: string, fault: Fault) {
     this.#folder = folder;
@@ -58,8 +61,14 @@ export class Environments {
   }
 
   /** The environment of that name; throws when its file is gone. */
-  get(hash: string): Record<string, string> {
-    return JSON.parse(readFileSync(join(this.#folder, hash), "utf8")) as Record<string, string>;
+  get(hash: string): Readonly<Record<string, string>> {
+    const file = join(this.#folder, hash);
+    const { ino, size, mtimeMs } = statSync(file);
+    const stamp = `${ino} ${size} ${mtimeMs}`;
+    if (this.#last?.hash === hash && this.#last.stamp === stamp) return this.#last.env;
+    const env = JSON.parse(readFileSync(file, "utf8")) as Record<string, string>;
+    this.#last = { hash, stamp, env };
+    return env;
   }
 
   /** Deletes the file that no open task uses; one of a submission under way stays. */

@@ -44,7 +44,7 @@ export async function finish(engine: Engine, live: Live, ended: Ended, unwatched
   dropTimers(live);
   engine.fault("finish:before-sweep");
   await awaitLastSave(engine, live);
-  await sweep(engine, live, graceMs);
+  const isAlone = await sweep(engine, live, graceMs);
   const isUnwatched = unwatched || (await isGoingDown(engine, live, ended));
   engine.fault("finish:before-commit");
   try {
@@ -56,6 +56,7 @@ export async function finish(engine: Engine, live: Live, ended: Ended, unwatched
     engine.fault("finish:after-forget");
     live.link = null;
     void capEnded(engine, live);
+    if (isAlone) engine.emptied.offer(task);
     settlePause(live, task);
     live.ended.resolve(task);
   } catch (error) {
@@ -77,18 +78,20 @@ function sweepGrace(engine: Engine, live: Live): number {
   return Math.max(0, Math.min(engine.settings.cancelGraceMs, live.grace.deadline - engine.clock.mono()));
 }
 
-async function sweep(engine: Engine, live: Live, graceMs: number): Promise<void> {
+/** Answers whether nothing that came of the attempt is known to live, or may. */
+async function sweep(engine: Engine, live: Live, graceMs: number): Promise<boolean> {
   const roots = live.running ?? { key: live.runKey, token: live.token };
   try {
     // The guard of a frozen tree is stopped with it: without this it would stay for ever.
     if (live.frozen && live.running) await engine.runner.terminate(live.running, { graceMs: 0 });
-    else await engine.runner.sweep(roots, { graceMs });
+    else return await engine.runner.sweep(roots, { graceMs });
   } catch (error) {
     engine.log.error(
       { task: live.taskId, error: String(error) },
       "what an attempt left running could not be ended",
     );
   }
+  return false;
 }
 
 /** An answer, or the pause that froze it, may move the task between the look at it and the write. */

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type AgentctlError, asAgentctlError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
@@ -6,16 +6,17 @@ import type { Running } from "../runner/index.ts";
 import type { Change } from "../store/store.ts";
 import { daemonPause } from "./conclude.ts";
 import type { Engine } from "./engine.ts";
-import { environmentOf, foldersOf, logFile } from "./environment.ts";
+import { environmentOf, foldersOf, type Given, logFile } from "./environment.ts";
 import { settlePause, watchEnd } from "./finish.ts";
 import type { SpareHost } from "./hosts.ts";
 import type { Live } from "./live.ts";
+import { makeFolders, makeLog } from "./make-ahead.ts";
 import { backInLine, isNoRoom } from "./no-room.ts";
 import { armTimeout } from "./timeout.ts";
 import { whenWritable } from "./when-writable.ts";
 
 interface Means {
-  given: Record<string, string>;
+  given: Given;
   host?: SpareHost | undefined;
 }
 
@@ -32,6 +33,7 @@ async function launching(engine: Engine, task: Task, live: Live, { given, host }
   try {
     if (task.checkpoint) await writeCheckpoint(engine, task, task.checkpoint.seq);
     makeFolders(engine, task.id);
+    engine.ahead.delete(task.id);
     engine.fault("start:before-spawn");
     live.running = host ? takeOver(engine, live, host) : launchOwn(engine, task, live, given);
   } catch (error) {
@@ -52,14 +54,9 @@ async function launching(engine: Engine, task: Task, live: Live, { given, host }
   if (live.isModule) engine.hosts.refill();
 }
 
-function makeFolders(engine: Engine, id: number): void {
-  const { folder, logs } = foldersOf(engine, id);
-  for (const path of [folder, logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
-}
-
-function launchOwn(engine: Engine, task: Task, live: Live, given: Record<string, string>): Running {
+function launchOwn(engine: Engine, task: Task, live: Live, given: Given): Running {
   // Where there is no room for its log, nothing has been started yet.
-  closeSync(openSync(logFile(engine, task.id, live.attempt), "a", 0o600));
+  makeLog(engine, task.id, live.attempt);
   return engine.runner.launch({
     key: live.runKey,
     token: live.token,

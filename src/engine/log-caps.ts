@@ -53,8 +53,9 @@ async function cap(
 ): Promise<void> {
   const { logMaxBytes } = engine.settings;
   const { logs } = foldersOf(engine, live.taskId);
-  if (sizeOf(logs) <= logMaxBytes) return;
   const own = logFile(engine, live.taskId, live.attempt);
+  // There is no other before the second attempt.
+  if (sizeOf(live.attempt === 1 ? own : logs) <= logMaxBytes) return;
   for (const name of readdirSync(logs))
     if (join(logs, name) !== own) rmSync(join(logs, name), { force: true });
   await trimLog(own, logMaxBytes, writers.stop, writers.cont);

@@ -4,6 +4,7 @@ import type { Task } from "../core/task.ts";
 import { answer } from "./answer.ts";
 import { afterJump, ClockWatch } from "./clock-watch.ts";
 import type { Engine } from "./engine.ts";
+import { makeAhead } from "./make-ahead.ts";
 import { isNoRoom } from "./no-room.ts";
 import { pause } from "./pause.ts";
 import { plan } from "./plan.ts";
@@ -129,8 +130,10 @@ export async function tick(engine: Engine, now = engine.clock.now()): Promise<nu
   if (engine.isStopping) return 0;
   await doWhatIsDue(engine, now);
   if (engine.isHolding) return 0;
-  const starts = plan(await engine.store.lines(now, BATCH, engine.leaving), busy(engine));
+  const lines = await engine.store.lines(now, BATCH, engine.leaving);
+  const starts = plan(lines, busy(engine));
   await Promise.all(starts.map((one) => startOrLog(engine, one)));
+  makeAhead(engine, lines);
   return starts.length;
 }
 

@@ -24,8 +24,8 @@ function inspect(file: string): Finding {
   }
 }
 
-/** The interpreter that the first line of a script names, when it names one that is not there. */
-function missingInterpreter(file: string, cwd: string): string | undefined {
+/** The interpreter that the first line of a script names. */
+function interpreterOf(file: string): string | undefined {
   const head = Buffer.alloc(256);
   let length = 0;
   try {
@@ -39,9 +39,7 @@ function missingInterpreter(file: string, cwd: string): string | undefined {
     // A program may be executable and not readable.
     return undefined;
   }
-  const [, interpreter] = /^#![ \t]*([^ \t\r\n]+)/.exec(head.toString("latin1", 0, length)) ?? [];
-  if (interpreter === undefined) return undefined;
-  return inspect(resolve(cwd, interpreter)) === "absent" ? interpreter : undefined;
+  return /^#![ \t]*([^ \t\r\n]+)/.exec(head.toString("latin1", 0, length))?.[1];
 }
 
 function refuseDirectory(program: string, cwd: string): StartRefusal | undefined {
@@ -64,7 +62,7 @@ const LONGEST_WORD_BYTES = 131_071;
 function refuseLength(
   program: string,
   argv: string[],
-  env: Record<string, string>,
+  env: Readonly<Record<string, string>>,
 ): StartRefusal | undefined {
   if (process.platform !== "linux") return undefined;
   const isLong = (word: string) =>
@@ -81,6 +79,34 @@ function refuseLength(
   };
 }
 
+/** A program that could be started, no script, and what it was found by. */
+interface Found {
+  program: string;
+  cwd: string;
+  env: Readonly<Record<string, string>>;
+  file: string;
+  stamp: string;
+}
+
+/** The last one: most tasks that begin one after the other run the same program. */
+let last: Found | undefined;
+
+/** Changes with whatever may make of a program that can be started one that cannot. */
+function stampOf(file: string, cwd: string): string {
+  const stamps = [file, cwd].map((path) => {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat && `${stat.dev} ${stat.ino} ${stat.ctimeMs}`;
+  });
+  return stamps.includes(undefined) ? "" : stamps.join(" ");
+}
+
+function isAsLast(argv: string[], cwd: string, env: Found["env"]): boolean {
+  if (!last || last.program !== argv[0] || last.cwd !== cwd || last.env !== env) return false;
+  return (
+    argv.every((word) => word.length * 3 <= LONGEST_WORD_BYTES) && stampOf(last.file, cwd) === last.stamp
+  );
+}
+
 /**
  * Why execvp would not start `argv[0]`: not found is 127; not executable, a directory, or a working directory that is
  * not there, 126. Undefined when it can be started.
@@ -88,8 +114,9 @@ function refuseLength(
 export function cannotStart(
   argv: string[],
   cwd: string,
-  env: Record<string, string>,
+  env: Readonly<Record<string, string>>,
 ): StartRefusal | undefined {
+  if (isAsLast(argv, cwd, env)) return undefined;
   const program = argv[0] ?? "";
   if (program === "") return { exitCode: 127, message: "cannot start a program without a name" };
   const refusal = refuseDirectory(program, cwd) ?? refuseLength(program, argv, env);
@@ -101,8 +128,9 @@ export function cannotStart(
     const file = resolve(cwd, place, program);
     const finding = inspect(file);
     if (finding === "startable") {
-      const interpreter = missingInterpreter(file, cwd);
-      if (interpreter === undefined) return undefined;
+      const interpreter = interpreterOf(file);
+      if (interpreter === undefined) last = { program, cwd, env, file, stamp: stampOf(file, cwd) };
+      if (interpreter === undefined || inspect(resolve(cwd, interpreter)) !== "absent") return undefined;
       return {
         exitCode: 127,
         message: `cannot start ${program}: its interpreter ${interpreter} was not found`,

@@ -56,6 +56,11 @@ export class Guards {
     return guard.id;
   }
 
+  /** Whether this is the pid of a guard that was started here and lives. */
+  has(pid: number): boolean {
+    return this.#alive.has(pid);
+  }
+
   /** The guard of a tree that is about to be stopped or ended runs no further program. */
   retire(id: ProcessId | null | undefined): void {
     const guard = id && this.#alive.get(id.pid);
@@ -116,10 +121,10 @@ export class Guards {
   }
 
   #rest(guard: Guard): void {
-    // Who froze the tree as its program ended has stopped the guard with it.
-    deliverTo(this.#processes, guard.id, "SIGCONT");
     guard.child.unref();
     if (guard.isRetired) {
+      // Who froze the tree as its program ended has stopped the guard with it.
+      deliverTo(this.#processes, guard.id, "SIGCONT");
       guard.child.stdin?.end();
       return;
     }

@@ -94,7 +94,7 @@ export function createLinuxProcesses(): Processes {
     return environ !== undefined && holdsEntry(environ, Buffer.from(`AGENTCTL_TOKEN=${token}`));
   };
 
-  /** The processes that were made after this pid was given out; undefined where they may be many. Pids are given in turn. */
+  // Pids are given in turn.
   const youngerThan = (pid: number): number[] | undefined => {
     const last = Number(read("/proc/loadavg", true)?.toString("latin1").trim().split(" ")[4]);
     if (!(last >= pid && last - pid <= MOST_YOUNGER)) return undefined;
@@ -113,9 +113,8 @@ export function createLinuxProcesses(): Processes {
     },
     stat: statOf,
     bears,
-    bearers(token, since) {
-      const younger = since === undefined ? undefined : youngerThan(since);
-      if (younger) return younger.filter((pid) => bears(pid, token));
+    youngerThan,
+    bearers(token) {
       const entry = Buffer.from(`AGENTCTL_TOKEN=${token}`);
       const now = performance.now();
       if (now > trustedUntil) {

@@ -60,6 +60,7 @@ export function createMacProcesses(): Processes {
       return lastScan.bearers.has(pid);
     },
     bearers: bearersOf,
+    youngerThan: () => undefined,
     marked(home) {
       return output("ps", ["-axEww", "-o", "pid=,command="])
         .split("\n")

@@ -21,10 +21,14 @@ export interface Processes {
   bears(pid: number, token: string): boolean;
   /**
    * The pids that bear the token. Trusts for two seconds what it read of processes that bear no marker, so a
-   * repeated call reads only those that have appeared since. With `since`, a pid after which pids were not given out all
-   * round, only those that came after it may be looked at.
+   * repeated call reads only those that have appeared since.
    */
-  bearers(token: string, since?: number): number[];
+  bearers(token: string): number[];
+  /**
+   * The processes that were made after this pid was given out, as long as pids were not given out all round since;
+   * undefined where they may be many, or cannot be told.
+   */
+  youngerThan(pid: number): number[] | undefined;
   /** Every process with `AGENTCTL_HOME=home` and a token in its environment, zombies among them. */
   marked(home: string): { pid: number; token: string }[];
   argv(pid: number): string[];

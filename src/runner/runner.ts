@@ -68,7 +68,14 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
       supervision.guards.retire(roots.guard);
       return terminateTree(processes, roots, opts);
     },
-    sweep: (roots, opts) => sweepTree(processes, roots, opts),
+    sweep: (roots, opts) =>
+      sweepTree(
+        processes,
+        roots,
+        opts,
+        // Guards, and what they have started for others.
+        (pid) => supervision.guards.has(pid) || supervision.guards.has(processes.stat(pid)?.ppid ?? 0),
+      ),
     cannotStart,
     marked: (home) =>
       processes.marked(home).flatMap(({ pid, token }) => {

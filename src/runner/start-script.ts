@@ -7,6 +7,21 @@ import type { LaunchSpec } from "./types.ts";
 const NOT_BY_SHELL =
   /^(?![A-Za-z_][A-Za-z0-9_]*$)|^(IFS|OPTIND|PPID|LINENO|UID|EUID|GROUPS|SHELLOPTS|BASH.*)$/;
 
+/** The lines by which variables were exported last, by name: most programs have the same. */
+const exportLines = new Map<string, { value: string; line: string | undefined }>();
+const MOST_LINES = 1000;
+const LONGEST_KEPT = 1000;
+
+/** Undefined where a shell would not take it. */
+function exportLine(name: string, value: string): string | undefined {
+  const known = exportLines.get(name);
+  if (known?.value === value) return known.line;
+  if (exportLines.size >= MOST_LINES) exportLines.clear();
+  const line = NOT_BY_SHELL.test(name) ? undefined : `export ${name}=${quoted(value)}`;
+  if (value.length <= LONGEST_KEPT) exportLines.set(name, { value, line });
+  return line;
+}
+
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
@@ -14,18 +29,21 @@ const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
  * words. For a file of mode 0600, because arguments of a guard can be read by everyone.
  */
 export function startScript({ env, argv, cwd, logFile }: LaunchSpec, umask: string): string {
-  const entries = Object.entries(env);
-  const exported = entries.filter(([name]) => !NOT_BY_SHELL.test(name));
-  const others = entries.filter(([name]) => NOT_BY_SHELL.test(name));
-  const byEnv =
-    others.length === 0 ? [] : ["/usr/bin/env", ...others.map(([name, value]) => `${name}=${value}`)];
+  const exported: string[] = [];
+  const others: string[] = [];
+  for (const [name, value] of Object.entries(env)) {
+    const line = exportLine(name, value);
+    if (line === undefined) others.push(`${name}=${value}`);
+    else exported.push(line);
+  }
+  const byEnv = others.length === 0 ? [] : ["/usr/bin/env", ...others];
   const lines = [
     `exec </dev/null >>${quoted(logFile)} 2>&1`,
     `cd ${quoted(cwd)} || exit 126`,
     `umask ${umask}`,
     // The shell has set and exported these two by itself.
     "unset PWD OLDPWD",
-    ...exported.map(([name, value]) => `export ${name}=${quoted(value)}`),
+    ...exported,
     `set -- ${[...byEnv, ...argv].map(quoted).join(" ")}`,
     // Some shells take a leading dash for an option of exec, others take -- for the program.
     'case $1 in -*) if (exec -- /bin/sh -c :) 2>/dev/null; then set -- -- "$@"; fi ;; esac',

@@ -123,16 +123,26 @@ function isYoung({ launchedAt }: ScanRoots): boolean {
 
 /**
  * After the program's end: ends what still bears the marker, and its descendants. A guard that waits for space to
- * write the status is left alone, with its children.
+ * write the status is left alone, with its children. Answers whether no process is there that could have come of the
+ * program, with its marker or without; `isKnown` are those of others.
  */
-export async function sweepTree(processes: Processes, roots: ScanRoots, grace: Grace): Promise<void> {
+export async function sweepTree(
+  processes: Processes,
+  roots: ScanRoots,
+  grace: Grace,
+  isKnown: (pid: number) => boolean,
+): Promise<boolean> {
   const spare = roots.guard && isAlive(processes, roots.guard) ? roots.guard.pid : undefined;
-  const since = isYoung(roots) ? roots.program?.pid : undefined;
-  const isLeft = processes.bearers(roots.token, since).some((pid) => pid !== process.pid && pid !== spare);
-  if (!isLeft) return;
+  const younger = isYoung(roots) && roots.program ? processes.youngerThan(roots.program.pid) : undefined;
+  const bearers = younger
+    ? younger.filter((pid) => processes.bears(pid, roots.token))
+    : processes.bearers(roots.token);
+  const isLeft = bearers.some((pid) => pid !== process.pid && pid !== spare);
+  if (!isLeft) return younger?.every(isKnown) === true;
   await terminateTree(
     processes,
     { key: roots.key, token: roots.token, program: roots.program ?? null, spare },
     grace,
   );
+  return false;
 }

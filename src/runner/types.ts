@@ -127,8 +127,11 @@ export interface Runner {
    * @throws when a process may not be signalled, naming its pid; everything else is gone by then
    */
   terminate(roots: TreeRoots, opts: { graceMs: number; cut?: AbortSignal }): Promise<void>;
-  /** After the program's end: ends what is left of its tree as `terminate` does. Nearly free when nothing is. */
-  sweep(roots: TreeRoots, opts: { graceMs: number }): Promise<void>;
+  /**
+   * After the program's end: ends what is left of its tree as `terminate` does. Nearly free when nothing is. Answers
+   * true where it is known that no process came of the program and lives, also none that has left the tree.
+   */
+  sweep(roots: TreeRoots, opts: { graceMs: number }): Promise<boolean>;
   /** Looks a program up as execvp would, in `cwd` with the PATH of `env`; undefined when it can be started. */
   cannotStart(argv: string[], cwd: string, env: Record<string, string>): StartRefusal | undefined;
   /** Every live process that bears a token of this home in its environment, whoever started it; not this one. */

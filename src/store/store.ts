@@ -141,6 +141,8 @@ export interface Line {
   queue: string;
   free: number;
   waiting: { id: number; attempt: number; frozen: boolean; state: State }[];
+  /** The ids of some that come behind these and were never started. */
+  next: number[];
 }
 
 export interface UpdateOptions {

@@ -1,4 +1,5 @@
-import type { Attempt } from "../../core/task.ts";
+import { AgentctlError } from "../../core/errors.ts";
+import type { Attempt, Intent } from "../../core/task.ts";
 import type { Context } from "./context.ts";
 import { toAttempt } from "./rows.ts";
 
@@ -30,4 +31,16 @@ export function note(ctx: Context, id: number, n: number, facts: Facts): void {
   if (facts.pid === undefined) return;
   const sql = "update tasks set pid = ? where id = ? and attempt = ? and state = 'working'";
   ctx.run(sql, facts.pid, id, n);
+}
+
+/** Records what is about to be done to a live attempt; throws `StaleAttempt` for any other. */
+export function intend(
+  ctx: Context,
+  { id, attempt, intent }: { id: number; attempt: number; intent: Intent | null },
+): void {
+  const task = ctx.task(id);
+  if ((task.state !== "working" && !task.frozen) || task.attempt !== attempt) {
+    throw new AgentctlError("StaleAttempt", { id, state: task.state, attempt });
+  }
+  ctx.write(task, { ...task, intent });
 }

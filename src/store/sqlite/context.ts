@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
-import type { Task } from "../../core/task.ts";
+import type { Task, TaskEvent } from "../../core/task.ts";
 import { changedCells, type Row, taskCells, taskColumns, toTask } from "./rows.ts";
 
 /** The live attempt that a token authorises. */
@@ -15,8 +15,8 @@ export interface Live {
  */
 export class Context {
   readonly db: Database.Database;
-  /** Events were written since they were last made known. */
-  hasNews = false;
+  /** The events of the transaction under way. */
+  news: TaskEvent[] = [];
   readonly #statements = new Map<string, Database.Statement>();
 
   constructor(db: Database.Database) {

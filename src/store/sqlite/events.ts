@@ -2,20 +2,24 @@ import type { TaskEvent } from "../../core/task.ts";
 import type { Context } from "./context.ts";
 import { toEvent } from "./rows.ts";
 
+const INSERT =
+  "insert into events (at, task_id, attempt, from_state, to_state, cause, actor, data) values (?, ?, ?, ?, ?, ?, ?, ?)";
+
 /** Writes one row of `events`; its number is the next of all tasks. */
 export function append(ctx: Context, event: Omit<TaskEvent, "seq">): void {
-  ctx.hasNews = true;
-  ctx.run(
-    "insert into events (at, task_id, attempt, from_state, to_state, cause, actor, data) values (?, ?, ?, ?, ?, ?, ?, ?)",
-    event.at,
-    event.task,
-    event.attempt,
-    event.from,
-    event.to,
-    event.cause,
-    event.actor,
-    event.data === null ? null : JSON.stringify(event.data),
-  );
+  const { lastInsertRowid } = ctx
+    .sql(INSERT)
+    .run(
+      event.at,
+      event.task,
+      event.attempt,
+      event.from,
+      event.to,
+      event.cause,
+      event.actor,
+      event.data === null ? null : JSON.stringify(event.data),
+    );
+  ctx.news.push({ ...event, seq: Number(lastInsertRowid) });
 }
 
 /** The number of the newest event, 0 before the first. */

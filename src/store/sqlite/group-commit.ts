@@ -32,13 +32,16 @@ export class GroupCommit {
   readonly #db: Database.Database;
   readonly #fault: Fault;
   readonly #committed: () => void;
+  readonly #refused: () => void;
 
-  constructor(db: Database.Database, hooks: { fault: Fault; committed: () => void }) {
+  /** Of a transaction as a whole, `committed` or `refused` is told, before the next one begins. */
+  constructor(db: Database.Database, hooks: { fault: Fault; committed: () => void; refused?: () => void }) {
     this.#db = db;
     this.#begin = db.prepare("begin immediate");
     this.#commit = db.prepare("commit");
     this.#fault = hooks.fault;
     this.#committed = hooks.committed;
+    this.#refused = hooks.refused ?? (() => {});
   }
 
   /** Runs `run` in the next transaction; settles when that is on disk. `name` names its fault points. */
@@ -63,6 +66,7 @@ export class GroupCommit {
       this.#commit.run();
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec("rollback");
+      this.#refused();
       for (const write of batch) write.reject(storeError(error));
       return;
     }

@@ -116,28 +116,37 @@ export function lines(
   }));
   return open
     .filter((row) => (row.free as number) > 0)
-    .map((row) => ({
-      queue: row.name as string,
-      free: row.free as number,
-      waiting: ctx
-        .rows(
-          `select id, attempt, frozen, state from tasks
-           where queue = ? and state in (${quoted(waitingStates)}) and held = 0 and blocked = 0
-             and (not_before is null or not_before <= ?)
-           order by priority desc, id limit ?`,
-          row.name,
-          now,
-          Math.min(row.free as number, perQueue),
-        )
-        .map((task) => ({
+    .map((row) => {
+      const room = Math.min(row.free as number, perQueue);
+      const inLine = ctx.rows(
+        `select id, attempt, frozen, state from tasks
+         where queue = ? and state in (${quoted(waitingStates)}) and held = 0 and blocked = 0
+           and (not_before is null or not_before <= ?)
+         order by priority desc, id limit ?`,
+        row.name,
+        now,
+        room + NEXT,
+      );
+      return {
+        queue: row.name as string,
+        free: row.free as number,
+        waiting: inLine.slice(0, room).map((task) => ({
           id: task.id as number,
           attempt: task.attempt as number,
           frozen: task.frozen === 1,
           state: task.state as State,
         })),
-    }))
+        next: inLine
+          .slice(room)
+          .filter(({ attempt }) => attempt === 0)
+          .map(({ id }) => id as number),
+      };
+    })
     .filter((line) => line.waiting.length > 0);
 }
+
+/** So many more of each line are told. */
+const NEXT = 2;
 
 export function due(ctx: Context, now: number): { tasks: Task[]; next: number | null } {
   const first = ctx.row("select min(wake_at) as next from tasks where wake_at is not null")?.next as

@@ -2,7 +2,7 @@ import type Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Fault, WriteName } from "../../core/faults.ts";
 import { openStates } from "../../core/machine.ts";
-import type { Attempt, Intent, Message, Question, Step, StepKey, TaskEvent } from "../../core/task.ts";
+import type { Attempt, Message, Question, Step, StepKey, TaskEvent } from "../../core/task.ts";
 import type {
   Artifact,
   Change,
@@ -30,13 +30,17 @@ export class SqliteStore implements Store {
   readonly #commits: GroupCommit;
   readonly #keep: () => number;
   #listeners: ((events: readonly TaskEvent[]) => void)[] = [];
-  #published: number;
 
   constructor(db: Database.Database, options: { fault: Fault; keepCheckpoints: () => number }) {
     this.#ctx = new Context(db);
     this.#keep = options.keepCheckpoints;
-    this.#published = events.last(this.#ctx);
-    this.#commits = new GroupCommit(db, { fault: options.fault, committed: () => this.#publish() });
+    this.#commits = new GroupCommit(db, {
+      fault: options.fault,
+      committed: () => this.#publish(),
+      refused: () => {
+        this.#ctx.news = [];
+      },
+    });
   }
 
   create(seeds: Seed[]) {
@@ -59,7 +63,7 @@ export class SqliteStore implements Store {
 
   intend(intents: Parameters<Store["intend"]>[0], hold?: Parameters<Store["intend"]>[1]) {
     return this.#write("intend", () => {
-      for (const { id, attempt, intent } of intents) this.#intend(id, attempt, intent);
+      for (const each of intents) attempts.intend(this.#ctx, each);
       if (hold) queues.holdFor(this.#ctx, hold);
     });
   }
@@ -253,7 +257,16 @@ export class SqliteStore implements Store {
   }
 
   #write<T>(name: WriteName, run: () => T): Promise<T> {
-    return this.#commits.write(name, run);
+    return this.#commits.write(name, () => {
+      const before = this.#ctx.news.length;
+      try {
+        return run();
+      } catch (error) {
+        // What it wrote is undone, and was never news.
+        this.#ctx.news.length = before;
+        throw error;
+      }
+    });
   }
 
   async #read<T>(run: () => T): Promise<T> {
@@ -274,20 +287,10 @@ export class SqliteStore implements Store {
     return { task: this.#ctx.write(task, { ...task, checkpoint: info, journaled }), created };
   }
 
-  #intend(id: number, attempt: number, intent: Intent | null): void {
-    const task = this.#ctx.task(id);
-    if ((task.state !== "working" && !task.frozen) || task.attempt !== attempt) {
-      throw new AgentctlError("StaleAttempt", { id, state: task.state, attempt });
-    }
-    this.#ctx.write(task, { ...task, intent });
-  }
-
   #publish(): void {
-    if (!this.#ctx.hasNews) return;
-    this.#ctx.hasNews = false;
-    const written = events.after(this.#ctx, { after: this.#published, limit: -1 });
+    const written = this.#ctx.news;
     if (written.length === 0) return;
-    this.#published = written.at(-1)?.seq ?? this.#published;
+    this.#ctx.news = [];
     for (const listener of this.#listeners) listener(written);
   }
 }
