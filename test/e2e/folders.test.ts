@@ -45,10 +45,10 @@ it("a program that left a process behind keeps its folders, also where that left
 }) => {
   const server =
     "env -u AGENTCTL_TOKEN setsid sh -c 'sleep 2; echo late; echo late > \"$AGENTCTL_TASK_DIR/late\"' &";
-  const [first = 0, ...others] = await inLine(home, ["sh", "-c", server], ...repeated(20, "true"), [
-    "sleep",
-    "2.2",
-  ]);
+  const quiet = repeated(10, "true");
+  const ids = await inLine(home, ...quiet, ["sh", "-c", server], ...quiet, ["sleep", "2.2"]);
+  const first = ids[10] as number;
+  const others = ids.filter((id) => id !== first);
   expect(readFileSync(logOf(home, first), "utf8")).toBe("late\n");
   expect(existsSync(`${home.dir}/tasks/${first}/late`)).toBe(true);
   for (const id of others) if (existsSync(logOf(home, id))) expect(statSync(logOf(home, id)).size).toBe(0);
