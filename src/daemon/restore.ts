@@ -10,7 +10,7 @@ import { AgentctlError } from "../core/errors.ts";
 import { systemClock, toIso } from "../core/time.ts";
 import { Environments, sync } from "../engine/index.ts";
 import type { Paths } from "../protocol/paths.ts";
-import { createRunner, keyOfRunFile } from "../runner/index.ts";
+import { createRunner, keyOfRunFile, keyOfStepFile } from "../runner/index.ts";
 import {
   dropStore,
   holdWithEnvironment,
@@ -117,10 +117,20 @@ async function endStrangers(
 
 /** Neither status nor log of an attempt that the backup does not know may be taken for those of the next one. */
 function setAsideStrangeFiles(paths: Paths, attempts: KnownAttempt[]): void {
-  const live = new Set(attempts.filter(({ isLive }) => isLive).map(({ runKey }) => runKey));
+  const live = new Map(attempts.filter(({ isLive }) => isLive).map(({ runKey, token }) => [runKey, token]));
+  const running = new Set(
+    createRunner({ runDir: paths.run, clock: systemClock })
+      .marked(paths.home)
+      .map(({ token }) => token),
+  );
   for (const name of readdirSync(paths.run)) {
     const key = keyOfRunFile(name);
     if (key !== undefined && !live.has(key)) rmSync(join(paths.run, name), { force: true });
+    const ofSteps = keyOfStepFile(name);
+    // Where its host is gone, the attempt goes on from what the backup knows.
+    if (ofSteps !== undefined && !running.has(live.get(ofSteps) ?? "")) {
+      rmSync(join(paths.run, name), { force: true });
+    }
   }
   const known = new Set(attempts.map(({ task, n }) => `${task}/${n}.log`));
   for (const id of taskFolders({ ...paths, tasks: paths.logs })) {

@@ -44,11 +44,15 @@ export interface Welcome {
 
 /** From now on the attempt is asked and told on `link`. */
 export async function hello(engine: Engine, live: Live, link: Link): Promise<Welcome> {
-  const isFirst = !live.saidHello;
   live.link = link;
+  // Whoever said hello was at work: a later daemon has to know that.
+  if (!live.saidHello) {
+    await engine.store.noteAttempt(live.taskId, live.attempt, { saidHello: true });
+    // Whatever was here before it, what is told as its journal is all of it.
+    await live.steps?.take();
+  }
   live.saidHello = true;
-  if (!isFirst) live.steps?.written();
-  if (isFirst) await engine.store.noteAttempt(live.taskId, live.attempt, { saidHello: true });
+  live.steps?.written();
   const task = await engine.require(live.taskId);
   return {
     task,

@@ -3,9 +3,9 @@ import { readdirSync, rmSync } from "node:fs";
 import type { Engine } from "./engine.ts";
 import { hostLog } from "./hosts.ts";
 
-/** To be called when every live attempt is known. */
-export async function clean(engine: Engine): Promise<void> {
-  const inUse = new Set([...engine.lives.values()].map(({ runKey }) => runKey));
+/** To be called when every live attempt is known; `live` are the keys of those that were so, even if they have ended by now. */
+export async function clean(engine: Engine, live: ReadonlySet<string>): Promise<void> {
+  const inUse = new Set([...live, ...[...engine.lives.values()].map(({ runKey }) => runKey)]);
   const found = readdirSync(engine.places.run).map((name) => name.replace(/\.[^.]*$/, ""));
   const orphans = [...new Set(found)].filter((key) => !inUse.has(key));
   for (const key of orphans) {

@@ -65,6 +65,7 @@ export async function finish(engine: Engine, live: Live, ended: Ended, unwatched
       "the end of an attempt could not be recorded",
     );
     engine.forget(live);
+    live.steps?.close();
     live.pausing?.reject(asAgentctlError(error));
     live.ended.reject(asAgentctlError(error));
   }

@@ -119,8 +119,7 @@ export function createLive(
   };
 }
 
-export const nameOf = ({ kind, name, n }: Pick<StepKey, "kind" | "name" | "n">) =>
-  JSON.stringify([kind, name, n]);
+export const nameOf = ({ kind, name, n, base }: StepKey) => JSON.stringify([kind, name, n, base]);
 
 /** Whether a pause can ask this attempt for a checkpoint instead of freezing it. */
 export function canCheckpoint(live: Live): boolean {

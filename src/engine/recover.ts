@@ -21,6 +21,8 @@ import { resumeStopped, resumeWithRoom } from "./resume-stopped.ts";
 import { armTimeout } from "./timeout.ts";
 
 interface Found {
+  /** The run keys of all that were live. */
+  keys: Set<string>;
   adopted: number;
   ended: number;
   started: number;
@@ -30,8 +32,8 @@ interface Found {
 const LONGEST_WAIT_MS = 1000;
 
 /** Adopts, concludes or starts again every attempt that was live; answers how many of each. */
-export async function recover(engine: Engine): Promise<Found> {
-  const found: Found = { adopted: 0, ended: 0, started: 0 };
+export async function recover(engine: Engine): Promise<Omit<Found, "keys">> {
+  const found: Found = { keys: new Set(), adopted: 0, ended: 0, started: 0 };
   const ends: Promise<void>[] = [];
   const waiting: number[] = [];
   await engine.runner.releaseOrphans();
@@ -47,9 +49,10 @@ export async function recover(engine: Engine): Promise<Found> {
   void resumeWithRoom(engine, waiting);
   await Promise.race([Promise.all(ends), delay(LONGEST_WAIT_MS, undefined, { ref: false })]);
   engine.fault("recover:before-clean");
-  await clean(engine);
+  await clean(engine, found.keys);
   engine.fault("recover:after-clean");
-  return found;
+  const { adopted, ended, started } = found;
+  return { adopted, ended, started };
 }
 
 async function recoverAttempt(
@@ -66,6 +69,7 @@ async function recoverAttempt(
     engine.log.warn({ task: task.id }, "at work without an attempt: agentctl doctor --repair mends it");
     return;
   }
+  found.keys.add(attempt.runKey);
   const began = await phaseBegan(engine, task, attempt);
   const live = createLive(attempt, task, began.steady);
   const program =
@@ -80,7 +84,7 @@ async function recoverAttempt(
     keepHostLog(engine, live);
     return await goOn(engine, task, live);
   }
-  if (isUnassigned(attempt, task)) {
+  if (isUnassigned(engine, attempt, task)) {
     // Its host waited for the task until it gave up, and ran nothing of it.
     engine.runner.forget(attempt.runKey);
     rmSync(hostLog(engine.places, attempt.runKey), { force: true });
@@ -104,8 +108,9 @@ async function recoverAttempt(
   ends.push(finish(engine, live, ended, true));
 }
 
-function isUnassigned({ runKey, saidHello }: Attempt, { kind, intent }: Task): boolean {
-  return kind === "module" && runKey.startsWith(HOST_KEY) && !saidHello && intent === null;
+function isUnassigned({ runner }: Engine, { runKey, saidHello }: Attempt, { kind, intent }: Task): boolean {
+  if (kind !== "module" || !runKey.startsWith(HOST_KEY) || saidHello || intent !== null) return false;
+  return !existsSync(runner.stepFile(runKey));
 }
 
 /** The host was assigned, and the daemon died before its output was made the attempt's log. */

@@ -1,7 +1,7 @@
 export { trimLog } from "./log-cap.ts";
 export { keyOfRunFile } from "./run-files.ts";
 export { createRunner } from "./runner.ts";
-export { LOOK_AGAIN_MS, type NumberedStep, type StepReader } from "./step-reader.ts";
+export { keyOfStepFile, LOOK_AGAIN_MS, type NumberedStep, type StepReader } from "./step-reader.ts";
 export type {
   Ended,
   LaunchSpec,

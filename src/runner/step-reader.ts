@@ -12,6 +12,11 @@ export function stepFile(runDir: string, key: string): string {
   return join(runDir, `${key}.steps`);
 }
 
+/** The key that the name of a step file holds; undefined for every other name. */
+export function keyOfStepFile(name: string): string | undefined {
+  return /^(.+)\.steps$/.exec(name)?.[1];
+}
+
 /** More than the largest line. */
 const chunk = Buffer.allocUnsafe(64 * 1024);
 
@@ -21,7 +26,6 @@ export class StepReader {
   readonly #key: string;
   #fd: number | undefined;
   #at = 0;
-  /** The number of the next step; unknown until there was one. */
   #next: number | undefined;
 
   constructor(runDir: string, key: string) {
@@ -29,7 +33,12 @@ export class StepReader {
     this.#key = key;
   }
 
-  /** The steps that were written since the last call; none where there is no file. */
+  /** The number of the next step; undefined until one was read. */
+  get next(): number | undefined {
+    return this.#next;
+  }
+
+  /** The steps that were written since the last call; none where there is no file. Throws where it cannot be read. */
   read(): NumberedStep[] {
     this.#fd ??= openIfThere(this.#path);
     const found: NumberedStep[] = [];
@@ -43,10 +52,15 @@ export class StepReader {
     }
   }
 
-  /** The file is of no more use. */
-  remove(): void {
+  /** The next call opens it again. */
+  close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
+  }
+
+  /** The file is of no more use. */
+  remove(): void {
+    this.close();
     rmSync(this.#path, { force: true });
   }
 
@@ -64,7 +78,8 @@ export class StepReader {
 function openIfThere(path: string): number | undefined {
   try {
     return openSync(path, "r");
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     return undefined;
   }
 }

@@ -1,5 +1,7 @@
-import { close, closeSync, fdatasyncSync, fsync, open, write, writeSync } from "node:fs";
+import { close, closeSync, fdatasyncSync, fsync, open, rmSync, write, writeSync } from "node:fs";
 import { dirname } from "node:path";
+// Taken now: a module may put timers of its own in the place of the global ones.
+import { setImmediate } from "node:timers";
 import { promisify } from "node:util";
 import { systemClock } from "../core/time.ts";
 import { type StepRecord, stepLine } from "../protocol/step-record.ts";
@@ -15,6 +17,13 @@ const SLOW_MS = 5;
 const MOST_SLOW = 3;
 /** Then it is tried again. */
 const REST_MS = 1000;
+
+/** A time of being full. */
+export interface Full {
+  times: number;
+  /** The number of the last step that stands there. */
+  written: number;
+}
 
 interface Waiting {
   line: Buffer;
@@ -52,17 +61,18 @@ export class StepFile {
     this.#preparing ??= this.#make().catch(() => void this.#giveUp());
   }
 
-  /** How often it has become full, where it is; undefined where it has room. */
-  get fullness(): number | undefined {
-    return this.#isFull ? this.#timesFull : undefined;
+  /** Undefined where it has room. */
+  get full(): Full | undefined {
+    return this.#isFull ? { times: this.#timesFull, written: this.#number - 1 } : undefined;
   }
 
   /**
-   * The daemon has acknowledged a step that it was told at this fullness, and with it all that was written before: the
-   * file is written again from its beginning.
+   * The daemon was told a step while the file was full. Where it has taken all that stood there, the file is written again
+   * from its beginning; where it has not, the file stays as it is for good.
    */
-  emptied(fullness: number | undefined): void {
-    if (!this.#isFull || fullness !== this.#timesFull) return;
+  emptied({ times }: Full, isTaken: boolean): void {
+    if (!this.#isFull || times !== this.#timesFull) return;
+    if (!isTaken) return void this.#giveUp();
     this.#isFull = false;
     this.#at = 0;
   }
@@ -126,8 +136,13 @@ export class StepFile {
   /** Nothing is written from here on; what was, stays and counts. */
   #giveUp(): false {
     this.#isGivenUp = true;
-    if (this.#fd !== undefined) closeSync(this.#fd);
+    const fd = this.#fd;
     this.#fd = undefined;
+    try {
+      if (fd !== undefined) closeSync(fd);
+    } catch {
+      // What a failing disk has to say at the end changes nothing.
+    }
     return false;
   }
 
@@ -135,11 +150,14 @@ export class StepFile {
   async #make(): Promise<void> {
     const fd = await promisify(open)(this.#path, "wx", 0o600);
     try {
-      await promisify(write)(fd, Buffer.alloc(SIZE_BYTES));
+      const { bytesWritten } = await promisify(write)(fd, Buffer.alloc(SIZE_BYTES));
+      if (bytesWritten < SIZE_BYTES) throw new Error("there is no room for it");
       await promisify(fsync)(fd);
       await syncFolder(dirname(this.#path));
     } catch (error) {
       closeSync(fd);
+      // What it has taken is of more use to others.
+      rmSync(this.#path, { force: true });
       throw error;
     }
     this.#fd = fd;

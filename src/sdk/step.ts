@@ -56,7 +56,6 @@ async function runStep(session: Session, run: Run): Promise<unknown> {
   const { place } = run;
   const startedAt = systemClock.now();
   const notice = new Notice(session, place);
-  session.steps?.prepare();
   try {
     if (!notice.isBrief) {
       notice.tell();
@@ -101,7 +100,8 @@ async function acknowledge(session: Session, done: Done): Promise<unknown> {
 /** What took a moment is made durable here, because waiting for the daemon would take longer than the step. */
 async function isWritten({ steps }: Session, { place, notice, startedAt, text }: Done): Promise<boolean> {
   if (!steps || !notice.wasBrief) return false;
-  const times = { startedAt, endedAt: systemClock.now() };
+  steps.prepare();
+  const times = { startedAt: Math.round(startedAt), endedAt: Math.round(systemClock.now()) };
   const { alone } = place;
   if (!(await steps.append({ ...keyOf(place), alone, ...times, result: text ?? "" }))) return false;
   notice.written();
@@ -110,15 +110,16 @@ async function isWritten({ steps }: Session, { place, notice, startedAt, text }:
 
 async function tellDaemon({ link, steps }: Session, { place, startedAt, text }: Done): Promise<unknown> {
   const value = fromJson(text);
-  const fullness = steps?.fullness;
+  const full = steps?.full;
   const { alone } = place;
   const answer = await link.call("attempt/step", {
     ...keyOf(place),
     alone,
     startedAt: toIso(startedAt),
     value,
+    ...(full && { written: full.written }),
   });
-  steps?.emptied(fullness);
+  if (full) steps?.emptied(full, answer.taken === true);
   return "value" in answer ? answer.value : value;
 }
 

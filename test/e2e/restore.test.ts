@@ -3,7 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect } from "vitest";
 import { type Home, isAlive, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
-import { pidOf } from "./story.ts";
+import { noted, notes, open, pidOf, taskModule } from "./story.ts";
 
 /** A backup of the store as it is now: as soon as there is one that is newer than those before. */
 async function backup(home: Home): Promise<string> {
@@ -110,6 +110,31 @@ it("treats a working row whose process is gone by the rules of recovery", async 
   await home.cli("daemon", "restore", file);
   expect(await home.json("show", `${id}`)).toMatchObject({ state: "suspended", pause: { cause: "lost" } });
   expect(await home.reaches(saved, "working")).toMatchObject({ attempt: 2 });
+});
+
+it("forgets what a module made durable since, as it forgets its checkpoints", async ({ home }) => {
+  const source = taskModule(`
+    for (let n = task.checkpoint ?? 0; n < 60; n++) {
+      await task.step("work", () => note("worked " + task.attempt));
+      await task.save(n + 1);
+      if (n === 2) await gate("go");
+    }
+    note("done " + task.attempt);
+    if (task.attempt === 1) await gate("never");`);
+  const id = await home.run(home.module(source));
+  await until(async () => (await home.task(id)).checkpoint?.seq === 3);
+  const file = await backup(home);
+  open(home);
+  await noted(home, 61);
+  const host = await pidOf(home, id);
+  await home.killDaemon();
+  signalTo(host, "SIGKILL");
+  await until(() => !isAlive(host));
+  await home.cli("daemon", "restore", file);
+  expect(readdirSync(join(home.dir, "run")).filter((name) => name.endsWith(".steps"))).toEqual([]);
+  await home.cli("daemon", "start");
+  await home.reaches(id, "completed");
+  expect(notes(home).filter((line) => line === "worked 2")).toHaveLength(57);
 });
 
 it("holds tasks whose environment went with their end, and gives them that of the caller", async ({

@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { expect } from "vitest";
 import { type Home, isAlive, it, signalTo, sqlite, until } from "../harness/index.ts";
-import { noted, notes, open, pidOf, taskModule, upTo } from "./story.ts";
+import { meanwhile, noted, notes, open, pidOf, running, taskModule, upTo } from "./story.ts";
 
 const COUNT = 1500;
 
@@ -119,6 +119,44 @@ it("a checkpoint stands behind those that were acknowledged before it", async ({
   open(home);
   await home.reaches(id, "completed");
   expect(notes(home)).toEqual([...upTo(90), ...upTo(90).slice(60)]);
+});
+
+it("are kept whatever the module makes of the clock", async ({ home }) => {
+  const source = taskModule(`
+    const real = Date.now;
+    Date.now = () => real() + 0.25;
+    globalThis.setImmediate = () => undefined;
+    for (let n = 1; n <= 60; n++) await task.step("count", () => n);
+    Date.now = () => Number.NaN;
+    for (let n = 1; n <= 60; n++) await task.step("later", () => n);
+    return "counted";`);
+  const id = await home.run(home.module(source));
+  expect((await home.reaches(id, "completed")).result).toBe("counted");
+  expect(stored(home, id)).toBe(120);
+});
+
+it("are the journal of a host that begins, also where nothing else says that another was there", async ({
+  home,
+}) => {
+  // Its host is one that waited for it.
+  const first = await home.run(home.module(taskModule('await gate("first");'), "first.ts"));
+  await until(() => running(home, "host.mjs").length === 2);
+  await meanwhile(home, 0.5);
+  open(home, "first");
+  await home.reaches(first, "completed");
+  const id = await run(home, 300);
+  await noted(home, 100, "acknowledged");
+  expect(sqlite(home, "select run_key from attempts where task_id = ?", [id])[0].run_key).toMatch(/^host\./);
+  const host = await pidOf(home, id);
+  await home.killDaemon();
+  await noted(home, 150, "acknowledged");
+  signalTo(host, "SIGKILL");
+  await until(() => !isAlive(host));
+  sqlite(home, "update attempts set said_hello = 0");
+  open(home);
+  await home.cli("daemon", "start");
+  await home.reaches(id, "completed", 30_000);
+  expectEachOnce(home);
 });
 
 /** Only the one that was cut short between its effect and its acknowledgement has run again. */

@@ -4,7 +4,7 @@ import { isTerminal } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import { taskOfFolder } from "../../engine/index.ts";
 import type { Paths } from "../../protocol/paths.ts";
-import { keyOfRunFile } from "../../runner/index.ts";
+import { keyOfRunFile, keyOfStepFile } from "../../runner/index.ts";
 import type { Problem, Scene } from "./problem.ts";
 
 /** The environments that open tasks need, and those that nobody needs. */
@@ -39,7 +39,7 @@ export function checkRunFiles({ tools, attempts, processes }: Scene): Problem[] 
   ]);
   const { run } = tools.paths;
   return namesIn(run).flatMap((name) => {
-    const key = keyOfRunFile(name) ?? /^(.+)\.(?:log|steps)$/.exec(name)?.[1];
+    const key = keyOfRunFile(name) ?? keyOfStepFile(name) ?? /^(.+)\.log$/.exec(name)?.[1];
     if (key === undefined || live.has(key)) return [];
     return [removal("run files", `${name} is of an attempt that is over`, join(run, name))];
   });

@@ -87,7 +87,11 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       const startedAt = at(params.startedAt) ?? engine.clock.now();
       const value = params.value === undefined ? NOTHING : JSON.stringify(params.value);
       const known = await afterSteps(mine, () => acknowledge(engine, mine, place, { value, startedAt }));
-      return journaledValue(known ?? NOTHING);
+      const { written } = params;
+      return {
+        ...journaledValue(known ?? NOTHING),
+        ...given({ taken: written === undefined ? undefined : mine.steps?.hasRead(written) }),
+      };
     },
 
     "attempt/sleep": async (params, connection) => {

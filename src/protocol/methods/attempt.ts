@@ -74,8 +74,14 @@ export const attemptMethods = {
       started: v.optional(v.boolean()),
       startedAt: v.optional(iso),
       value: v.optional(v.unknown()),
+      /** The number of the last step that stands in the step file. */
+      written: v.optional(natural),
     }),
-    result: v.object({ value: v.optional(v.unknown()) }),
+    result: v.object({
+      value: v.optional(v.unknown()),
+      /** Whether all up to `written` is in the store. */
+      taken: v.optional(v.boolean()),
+    }),
     scope: "attempt",
     about:
       "Acknowledges a step with its result, once and for ever; a step that is journaled already answers the journaled value. With `started` it only says that the step has begun, or with `false` that it ended without a result that this would bring: it failed, or stands in the step file.",

@@ -1,10 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { StepRecord } from "../../../src/protocol/step-record.ts";
 import { StepReader, stepFile } from "../../../src/runner/step-reader.ts";
-import { StepFile } from "../../../src/sdk/step-file.ts";
+import { type Full, StepFile } from "../../../src/sdk/step-file.ts";
 import { until } from "../../harness/until.ts";
 
 const KEY = "1.1.key";
@@ -69,13 +69,15 @@ it("is full at its end, and goes on from its beginning when it was emptied, with
       if (n % 7 === 0) read.push(...namesOf(reader));
       continue;
     }
-    const { fullness } = file;
+    const full = file.full as Full;
     expect(await file.append(step(n))).toBe(false);
     read.push(...namesOf(reader));
-    file.emptied(fullness === undefined ? undefined : fullness - 1);
-    expect(file.fullness).toBe(fullness);
-    file.emptied(fullness);
-    expect(file.fullness).toBeUndefined();
+    expect(reader.next).toBe(full.written + 1);
+    // The answer to a step that was told the time before.
+    file.emptied({ ...full, times: full.times - 1 }, true);
+    expect(file.full).toEqual(full);
+    file.emptied(full, true);
+    expect(file.full).toBeUndefined();
     rounds++;
   }
   expect(written.length).toBeGreaterThan(250);
@@ -93,8 +95,7 @@ it("those that end together and do not all fit are told apart", async ({ dir }) 
   expect(fitting).toBeGreaterThan(5);
   expect(answers.slice(fitting)).not.toContain(true);
   expect(namesOf(new StepReader(dir, KEY))).toEqual(Array.from({ length: fitting }, (_, n) => n));
-  const { fullness } = file;
-  file.emptied(fullness);
+  file.emptied(file.full as Full, true);
   expect(await file.append(step(99))).toBe(true);
   expect(namesOf(new StepReader(dir, KEY))).toEqual([99]);
 });
@@ -102,7 +103,7 @@ it("those that end together and do not all fit are told apart", async ({ dir }) 
 it("a step that takes much of its room goes by the daemon and leaves it to others", async ({ dir }) => {
   const file = await ready(dir);
   expect(await file.append(step(0, 100_000))).toBe(false);
-  expect([file.fullness, await file.append(step(1))]).toEqual([undefined, true]);
+  expect([file.full, await file.append(step(1))]).toEqual([undefined, true]);
 });
 
 it("leaves the steps to the daemon for a while when the disk is slow", async ({ dir }) => {
@@ -125,6 +126,20 @@ it("is readable by its owner alone, and nothing when it was removed", async ({ d
   reader.read();
   reader.remove();
   expect([readdirSync(dir), reader.read()]).toEqual([[], []]);
+});
+
+it("is not written again where the daemon has not taken what stands there", async ({ dir }) => {
+  const file = await ready(dir);
+  await Promise.all(Array.from({ length: 20 }, (_, n) => file.append(step(n, 20_000))));
+  const before = namesOf(new StepReader(dir, KEY));
+  file.emptied(file.full as Full, false);
+  for (let turn = 0; turn < 5; turn++) expect(await file.append(step(turn))).toBe(false);
+  expect(namesOf(new StepReader(dir, KEY))).toEqual(before);
+});
+
+it("that cannot be read is not taken for one without steps", async ({ dir }) => {
+  symlinkSync(stepFile(dir, KEY), stepFile(dir, KEY));
+  expect(() => new StepReader(dir, KEY).read()).toThrow("ELOOP");
 });
 
 it("takes nothing where it cannot be made", async ({ dir }) => {
