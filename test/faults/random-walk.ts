@@ -27,7 +27,7 @@ interface Fate {
   exits: number | undefined;
 }
 
-const KINDS = { steps: 5, asks: 2, plain: 4, saves: 1, retries: 2, forks: 2, continues: 2 };
+const KINDS = { steps: 5, hurries: 4, asks: 2, plain: 4, saves: 1, retries: 2, forks: 2, continues: 2 };
 
 const VERBS = {
   create: 12,
@@ -172,6 +172,7 @@ export class RandomWalk {
     const id = await this.#world.submit(task);
     const code = {
       steps: undefined,
+      hurries: undefined,
       asks: undefined,
       retries: 0,
       saves: exits,
@@ -206,6 +207,17 @@ export class RandomWalk {
     const steps: Does = Array.from({ length: chance.within(2, 8) }, step);
     if (kind === "asks")
       return moduleTask(home, [step(), ["ask", "Go on?"], ["sleep", chance.within(1, 300)], step()]);
+    // Steps of a moment, which its host makes durable by itself.
+    const brief = (most: number): Does => Array.from({ length: chance.within(0, most) }, () => ["step"]);
+    if (kind === "hurries")
+      return moduleTask(home, [
+        ...brief(300),
+        step(),
+        ["save", 1],
+        ...brief(300),
+        ["messages"],
+        ...brief(300),
+      ]);
     return moduleTask(home, [...steps, ["messages"], ["save", 1], step(), ["artifact", "report"]]);
   }
 
