@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Home } from "../harness/home.ts";
 
@@ -19,7 +19,11 @@ const source = readFileSync(join(import.meta.dirname, "../fixtures/does.ts"), "u
 /** A module task that does this and notes it. */
 export function moduleTask(home: Home, does: Does) {
   const module = home.file("does.ts");
-  writeFileSync(module, source);
+  // Another task may be about to load it.
+  if (!existsSync(module)) {
+    writeFileSync(`${module}.new`, source);
+    renameSync(`${module}.new`, module);
+  }
   return { module, input: { folder: home.file("witness"), gates: home.work, does } };
 }
 

@@ -29,6 +29,8 @@ export class GroupCommit {
   #queue: Write[] = [];
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
+  readonly #savepoint: Database.Statement;
+  readonly #release: Database.Statement;
   readonly #db: Database.Database;
   readonly #fault: Fault;
   readonly #committed: () => void;
@@ -39,6 +41,8 @@ export class GroupCommit {
     this.#db = db;
     this.#begin = db.prepare("begin immediate");
     this.#commit = db.prepare("commit");
+    this.#savepoint = db.prepare("savepoint one");
+    this.#release = db.prepare("release one");
     this.#fault = hooks.fault;
     this.#committed = hooks.committed;
     this.#refused = hooks.refused ?? (() => {});
@@ -77,10 +81,10 @@ export class GroupCommit {
   }
 
   #one(write: Write, alone: boolean): () => void {
-    if (!alone) this.#db.exec("savepoint one");
+    if (!alone) this.#savepoint.run();
     try {
       const value = write.run() as never;
-      if (!alone) this.#db.exec("release one");
+      if (!alone) this.#release.run();
       return () => write.resolve(value);
     } catch (error) {
       if (!this.#db.inTransaction) throw error;
