@@ -40,3 +40,18 @@ it("follows from the number that a reader had", async ({ home }) => {
     [second, "completed"],
   ]);
 });
+
+it("begins with all open tasks, also where one line does not hold them", async ({ home }) => {
+  const name = "x".repeat(1400);
+  const line = (n: number) => `${JSON.stringify({ argv: ["true", `${n} ${name}`], held: true })}\n`;
+  const { code } = await home.cli("batch", "-", {
+    input: Array.from({ length: 9000 }, (_, n) => line(n)).join(""),
+  });
+  expect(code).toBe(0);
+  const [first] = parse((await home.cli("events")).stdout);
+  expect(first.snapshot.tasks.map(({ id }: { id: number }) => id)).toEqual(
+    Array.from({ length: 9000 }, (_, n) => n + 1),
+  );
+  const [one] = parse((await home.cli("events", "--task", "8999")).stdout);
+  expect(one.snapshot.tasks).toMatchObject([{ id: 8999, held: true }]);
+});

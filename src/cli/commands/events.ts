@@ -1,8 +1,10 @@
+import { openStates } from "../../core/machine.ts";
 import type { EventJson } from "../../protocol/methods.ts";
 import type { Peer } from "../../protocol/peer.ts";
 import type { Context } from "../context.ts";
 import { command, flag, value } from "../define.ts";
 import { integer } from "../option-values.ts";
+import { allPages } from "../selection.ts";
 import { reference, watchDaemon } from "../session.ts";
 
 export const events = command({
@@ -57,12 +59,15 @@ class EventStream {
     follow: boolean,
     signal: AbortSignal,
   ): Promise<void> {
-    const { seq, tasks } = await peer.call("tasks/subscribe", {
+    const { seq, ...page } = await peer.call("tasks/subscribe", {
       ...scope,
       snapshot: true,
       ...(this.#after === undefined ? {} : { after: this.#after }),
     });
-    if (!this.#hasSnapshot) this.#line({ snapshot: { seq, tasks } });
+    if (!this.#hasSnapshot) {
+      const tasks = await allPages(peer, { state: [...openStates] }, Promise.resolve(page));
+      this.#line({ snapshot: { seq, tasks } });
+    }
     this.#hasSnapshot = true;
     this.#after ??= seq;
     for (const event of this.#early.splice(0)) this.take(event);

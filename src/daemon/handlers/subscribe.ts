@@ -1,12 +1,15 @@
 import { AgentctlError } from "../../core/errors.ts";
-import { openStates } from "../../core/machine.ts";
+import { isTerminal, openStates } from "../../core/machine.ts";
 import type { Params, Result } from "../../protocol/methods.ts";
 import type { Connection } from "../connection.ts";
-import { eventJson, surroundings, taskJsons } from "../task-json.ts";
+import { eventJson, inOneLine, surroundings, taskJsons } from "../task-json.ts";
 import type { Daemon } from "./context.ts";
 
 /** Events read from the store at a time. */
 const PAGE = 500;
+
+/** So many open tasks are told at once, short of a moment in which the daemon does nothing else. */
+const SNAPSHOT = 10_000;
 
 /** Each costs a look at the store for every event. */
 const MOST_SUBSCRIPTIONS = 32;
@@ -28,14 +31,26 @@ export async function subscribe(
   connection.subscriptions++;
   const task = params.id === undefined ? undefined : (await engine.require(params.id)).id;
   const seq = await engine.store.lastEvent();
-  const around = await surroundings(engine);
-  const open =
-    params.snapshot === false ? [] : await engine.store.list({ states: openStates, limit: 1_000_000 });
-  const shown = open.filter((one) => task === undefined || one.id === task);
+  const snapshot = params.snapshot === false ? { tasks: [], next: null } : await openTasks(daemon, task);
   setImmediate(
     () => void follow(daemon, connection, { after: params.after ?? seq, ...(task ? { task } : {}) }),
   );
-  return { seq, tasks: taskJsons(shown, around) };
+  return { seq, ...snapshot };
+}
+
+/** The one that is asked for where it is open, or as many of all open ones as a line holds. */
+async function openTasks(
+  { engine }: Daemon,
+  task: number | undefined,
+): Promise<Pick<Result<"tasks/subscribe">, "tasks" | "next">> {
+  const around = await surroundings(engine);
+  if (task !== undefined) {
+    const one = await engine.require(task);
+    return { tasks: taskJsons(isTerminal(one.state) ? [] : [one], around), next: null };
+  }
+  const found = await engine.store.list({ states: openStates, limit: SNAPSHOT + 1 });
+  const tasks = inOneLine(taskJsons(found.slice(0, SNAPSHOT), around));
+  return { tasks, next: found.length > tasks.length ? String(tasks.at(-1)?.id) : null };
 }
 
 async function follow(

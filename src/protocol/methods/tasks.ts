@@ -193,10 +193,10 @@ export const taskMethods = {
       after: v.optional(natural),
       snapshot: v.optional(v.boolean()),
     }),
-    result: v.object({ seq: v.number(), tasks: v.array(task) }),
+    result: v.object({ seq: v.number(), tasks: v.array(task), next: v.nullable(v.string()) }),
     scope: "people",
     about:
-      "From now on this connection gets every event as a notification `event`. The result holds the open tasks (a snapshot as of event `seq`), and with `after` the events since that number follow first.",
+      "From now on this connection gets every event as a notification `event`. The result holds the open tasks (a snapshot as of event `seq`), and with `after` the events since that number follow first. Where they are too many for one line, `next` is the cursor with which `tasks/list` goes on.",
   },
   "logs/path": {
     params: v.strictObject({ ...one, attempt: v.optional(natural) }),
