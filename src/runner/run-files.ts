@@ -45,9 +45,10 @@ export function parseBirth(line: string, processes: Processes): Birth | undefine
   const stat = IS_WHOLE.test(rest) ? parseStat(rest) : undefined;
   if (stat) return { program: { pid: stat.pid, startTime: stat.startTime, bootId }, guardPid: stat.ppid };
   const pid = Number(rest);
-  const alive =
-    Number.isInteger(pid) && pid > 1 && bootId === processes.bootId ? processes.stat(pid) : undefined;
-  return alive && { program: { pid, startTime: alive.startTime, bootId }, guardPid: alive.ppid };
+  if (!(Number.isInteger(pid) && pid > 1)) return undefined;
+  const alive = bootId === processes.bootId ? processes.stat(pid) : undefined;
+  // One that is gone was born all the same, or it would be started again: nothing that lives began at 0.
+  return { program: { pid, startTime: alive?.startTime ?? 0, bootId }, guardPid: alive?.ppid };
 }
 
 /** What a guard has added to the file of an attempt so far. */

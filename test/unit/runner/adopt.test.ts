@@ -162,12 +162,20 @@ describe("nothing is adopted, signalled or killed", () => {
     const head = "# 0000000013\n";
     const ended = `#ended ${spec.key} 0`;
     const texts = ["", "#", "nonsense\n", ended, head, `${head}${ended}`, `${head}#ended other 0\n`];
-    texts.push(`${head}#ended ${spec.key} none\n`, `${head}#born ${spec.key} boot 1000\n`);
+    texts.push(`${head}#ended ${spec.key} none\n`, `${head}#born ${spec.key} boot none\n`);
     // What stands in the part that the guard runs is no record.
     texts.push(`# 0000000040\nexport A='\n${ended}\n'\n`);
     for (const text of texts) {
       writeFileSync(room.path(`${spec.key}.run`), text);
       expect(await room.runner.adopt(spec)).toBeUndefined();
     }
+  });
+
+  it("where only the pid of one that is gone was written down, as without /proc: it was there, and is lost", async ({
+    room,
+  }) => {
+    const spec = room.spec(["true"]);
+    writeFileSync(room.path(`${spec.key}.run`), `# 0000000013\n#born ${spec.key} boot 1000\n`);
+    expect(await room.runner.adopt(spec)).toMatchObject({ ended: { lost: true } });
   });
 });
