@@ -35,6 +35,8 @@ export class PeerDaemon {
   readonly nonces = new Map<string, number>();
   messages: string[] = [];
   module: { path: string; input: unknown; env?: Record<string, string> } | undefined;
+  /** Where attempts are told to make brief steps durable by themselves. */
+  stepFile: { path: string; key: string } | undefined;
   pausing = false;
   attempt = 1;
   maxBytes = 8 * 1024 * 1024;
@@ -169,7 +171,7 @@ export class PeerDaemon {
       maxBytes: this.maxBytes,
       pausing: this.pausing,
       checkpoint: this.checkpoints.at(-1) ?? null,
-      module: { path, input, cwd: this.dir, env, journal: this.journal },
+      module: { path, input, cwd: this.dir, env, journal: this.journal, steps: this.stepFile },
     };
   }
 

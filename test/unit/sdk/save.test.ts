@@ -1,4 +1,5 @@
 import { describe, expect } from "vitest";
+import { StepReader, stepFile } from "../../../src/runner/step-reader.ts";
 import { until } from "../../harness/until.ts";
 import { it } from "./attempt.ts";
 
@@ -43,6 +44,33 @@ describe("a module that never reads its checkpoint", () => {
 });
 
 describe("a module that reads its checkpoint", () => {
+  it("has a step that was made durable while it saved stand behind the checkpoint too", async ({
+    attempts,
+  }) => {
+    const { daemon } = attempts;
+    const key = "1.1";
+    daemon.stepFile = { path: stepFile(daemon.dir, key), key };
+    const { task } = await attempts.next();
+    const reader = new StepReader(daemon.dir, key);
+    expect(task.checkpoint).toBeUndefined();
+    for (let read = 0; read === 0; read = reader.read().length) await task.step("prepare", () => 0);
+    let isRun = false;
+    const step = task.step("a", () => {
+      isRun = true;
+      return "once";
+    });
+    while (!isRun) await undefined;
+    // It is about to be written now, at the end of this turn.
+    for (let count = 0; count < 10; count++) await undefined;
+    await task.save(1);
+    expect(await step).toBe("once");
+    const written = reader.read().filter(({ name }) => name === "a");
+    expect(written.map(({ base, n, call, alone }) => ({ base, n, call, alone }))).toEqual([
+      expect.objectContaining({ base: 0, n: 0 }),
+      { base: 1, n: 0, call: 0, alone: false },
+    ]);
+  });
+
   it("continues from it, and counts names anew", async ({ attempts }) => {
     const ran: string[] = [];
     const run = async (rounds: number) => {
