@@ -3,7 +3,7 @@ import { WORD_EVERY_MS } from "../protocol/step-record.ts";
 import type { Place } from "./journal.ts";
 import type { Session } from "./session.ts";
 
-/** A step of a name whose last call took less than this is told of only when it takes longer. */
+/** A step that is expected to take less than this is told of only when it takes longer. */
 const BRIEF_MS = 5;
 
 /**
@@ -22,7 +22,7 @@ export class Notice {
   constructor(session: Session, place: Place) {
     this.#session = session;
     this.#place = place;
-    this.isBrief = session.brief.has(place.name);
+    this.isBrief = session.briefness.expects(place.name);
     if (this.isBrief) this.#timer = setTimeout(() => this.tell(), BRIEF_MS);
   }
 
@@ -37,10 +37,8 @@ export class Notice {
   over(): void {
     clearTimeout(this.#timer);
     this.#session.running.delete(this.#say);
-    const { brief } = this.#session;
     this.#tookMs = systemClock.mono() - this.#startedAt;
-    if (this.wasBrief) brief.add(this.#place.name);
-    else brief.delete(this.#place.name);
+    this.#session.briefness.learn(this.#place.name, this.wasBrief);
   }
 
   /** Of one that is over: it was so in a moment. */

@@ -4,6 +4,7 @@ import { AgentctlError } from "../core/errors.ts";
 import type { StepKey } from "../core/task.ts";
 import { MAX_LINE_BYTES } from "../protocol/framing.ts";
 import type { JournalEntry, Notification, NotificationParams, Params } from "../protocol/methods.ts";
+import { Briefness } from "./briefness.ts";
 import { Journal, Mismatch, type Place } from "./journal.ts";
 import type { Hello, Link } from "./link.ts";
 import { Progress } from "./progress.ts";
@@ -51,8 +52,7 @@ export class Session {
   readonly inStep = new AsyncLocalStorage<Running>();
   /** The signals that the functions of running steps were given. */
   readonly stepSignals = new Set<AbortSignal>();
-  /** Names of steps whose last call was over in a moment. */
-  readonly brief = new Set<string>();
+  readonly briefness = new Briefness();
   /** Steps whose function runs, told again to a daemon that was not there. */
   readonly running = new Set<() => void>();
   /** The largest value that fits both the limit and a line. */
