@@ -40,6 +40,9 @@ const IDLE_MS = 60_000;
 /** While tasks begin, one host is started after so long, and so long after it the next; each end makes room for one at once. */
 const NEXT_MS = 1000;
 
+/** The first one follows so soon: what has just begun has the machine for itself until then. */
+const FIRST_MS = 250;
+
 /**
  * Variables that Node, V8, libc or the loader read once, at the start of a process: a task that sets one of them
  * otherwise than the daemon has a host of its own.
@@ -103,7 +106,7 @@ export class Hosts {
     if (this.#isStopped || isHolding || isStopping || isRecovering) return;
     this.#peak = Math.max(this.#peak, this.#atWork());
     if (hasEnded && this.#isMissing) this.#startOne();
-    this.#startNext(this.#spares.size === 0 && this.#atWork() === 1 ? 0 : NEXT_MS);
+    this.#startNext(this.#spares.size === 0 && this.#atWork() === 1 ? FIRST_MS : NEXT_MS);
     if (this.#idle) clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.#whenIdle(), IDLE_MS);
     this.#idle.unref();
@@ -113,11 +116,14 @@ export class Hosts {
   #startNext(inMs: number): void {
     if (this.#next || !this.#isMissing) return;
     const started = inMs === 0 ? this.#startOne() : undefined;
-    this.#next = setTimeout(() => {
-      this.#next = null;
-      if (this.#isStopped || this.#engine.isStopping) return;
-      if (!started || started.isTaken || this.#spares.has(started.token)) this.#startNext(0);
-    }, NEXT_MS);
+    this.#next = setTimeout(
+      () => {
+        this.#next = null;
+        if (this.#isStopped || this.#engine.isStopping) return;
+        if (!started || started.isTaken || this.#spares.has(started.token)) this.#startNext(0);
+      },
+      started ? NEXT_MS : inMs,
+    );
     this.#next.unref();
   }
 
