@@ -1,10 +1,10 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { getEventListeners } from "node:events";
 import { AgentctlError } from "../core/errors.ts";
 import type { StepKey } from "../core/task.ts";
 import { MAX_LINE_BYTES } from "../protocol/framing.ts";
 import type { JournalEntry, Notification, NotificationParams, Params } from "../protocol/methods.ts";
 import { Briefness } from "./briefness.ts";
+import { Inside } from "./inside.ts";
 import { Journal, Mismatch, type Place } from "./journal.ts";
 import type { Hello, Link } from "./link.ts";
 import { Progress } from "./progress.ts";
@@ -26,11 +26,6 @@ export interface JournaledCall<T> {
   replay: (entry: JournalEntry, place: Place, flight: Flight) => T | Promise<T>;
 }
 
-interface Running {
-  name: string;
-  isOver: boolean;
-}
-
 /** One attempt as the module's process sees it: what every method of the task works on. */
 export class Session {
   readonly hello: Hello;
@@ -48,8 +43,7 @@ export class Session {
   readonly stopper = new AbortController();
   /** Something of the module listened when it was aborted. */
   wasListened = false;
-  /** Which step the running code is in. */
-  readonly inStep = new AsyncLocalStorage<Running>();
+  readonly inside = new Inside();
   /** The signals that the functions of running steps were given. */
   readonly stepSignals = new Set<AbortSignal>();
   readonly briefness = new Briefness();
@@ -130,10 +124,10 @@ export class Session {
 
   /** Throws when the caller stands inside a step that has not ended. */
   refuseInStep(call: string): void {
-    const step = this.inStep.getStore();
-    if (!step || step.isOver) return;
+    const { step } = this.inside;
+    if (step === undefined) return;
     throw new Error(
-      `${call} was called inside the step ${JSON.stringify(step.name)}: what happens in a step is kept as one result, so it may hold no other call; call it after the step`,
+      `${call} was called inside the step ${JSON.stringify(step)}: what happens in a step is kept as one result, so it may hold no other call; call it after the step`,
     );
   }
 

@@ -64,7 +64,7 @@ async function runStep(session: Session, run: Run): Promise<unknown> {
     }
     // Whatever the daemon does, the function begins when the caller has its promise.
     await undefined;
-    const value = await tryAll(session, run);
+    const value = await tryAll(session, run, notice.isBrief);
     notice.over();
     const text = toJson(value, "result");
     session.refuseLarge(text, `the result of step ${JSON.stringify(place.name)}`);
@@ -123,10 +123,14 @@ async function tellDaemon({ link, steps }: Session, { place, startedAt, text }: 
   return "value" in answer ? answer.value : value;
 }
 
-async function tryAll(session: Session, { fn, flight, place, tries }: Run): Promise<unknown> {
+async function tryAll(
+  session: Session,
+  { fn, flight, place, tries }: Run,
+  isBrief: boolean,
+): Promise<unknown> {
   for (let count = 1; ; count++) {
     try {
-      return await tryOnce(session, { name: place.name, fn, timeoutMs: tries.timeoutMs, count });
+      return await tryOnce(session, { name: place.name, fn, isBrief, timeoutMs: tries.timeoutMs, count });
     } catch (error) {
       if (count > tries.retries || session.stopper.signal.aborted) throw error;
       flight.is("retrying");
@@ -141,12 +145,14 @@ async function tryAll(session: Session, { fn, flight, place, tries }: Run): Prom
 interface Try {
   name: string;
   fn: StepFunction;
+  /** It is expected to be over in a moment. */
+  isBrief: boolean;
   timeoutMs: number | undefined;
   count: number;
 }
 
-async function tryOnce(session: Session, { name, fn, timeoutMs, count }: Try): Promise<unknown> {
-  const running = { name, isOver: false };
+async function tryOnce(session: Session, { name, fn, isBrief, timeoutMs, count }: Try): Promise<unknown> {
+  const running = { name, isOver: false, isFollowed: !isBrief };
   const signal = new StepSignal(session);
   const context = {
     try: count,
@@ -154,11 +160,11 @@ async function tryOnce(session: Session, { name, fn, timeoutMs, count }: Try): P
       return signal.get();
     },
   };
-  const work = () => session.inStep.run(running, fn, context);
+  const work = () => session.inside.call(running, () => fn(context));
   try {
     return timeoutMs === undefined ? await work() : await within(timeoutMs, signal, work);
   } finally {
-    running.isOver = true;
+    session.inside.over(running);
     signal.over();
   }
 }

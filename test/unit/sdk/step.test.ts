@@ -176,6 +176,23 @@ describe("a step", () => {
     expect(attempts.daemon.journal).toEqual([]);
   });
 
+  it("inside one that is expected to be over in a moment is refused until that first awaits, and in its first call also behind it", async ({
+    attempts,
+  }) => {
+    const { task } = await attempts.next();
+    const inner = () => task.step("inner", () => 1);
+    const behind = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      await inner();
+    };
+    await expect(task.step("first", behind)).rejects.toThrow('inside the step "first"');
+    for (let i = 0; i < 20; i++) await task.step("brief", () => i);
+    await expect(task.step("brief", inner)).rejects.toThrow('inside the step "brief"');
+    await expect(task.step("brief", async () => await inner())).rejects.toThrow('inside the step "brief"');
+    // Nobody is in a step any more.
+    expect(await inner()).toBe(1);
+  });
+
   it("that has ended does not bind what it left running", async ({ attempts }) => {
     const { task } = await attempts.next();
     let later: Promise<number> = Promise.resolve(0);
