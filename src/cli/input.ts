@@ -22,7 +22,8 @@ export async function fileOrStdin(context: Context, name: string | undefined): P
   try {
     return readFileSync(resolve(context.cwd, name));
   } catch (error) {
-    throw usage(`${name} cannot be read: ${(error as Error).message}`);
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw usage(`${name} cannot be read: ${isMissing ? "there is no such file" : (error as Error).message}`);
   }
 }
 

@@ -31,7 +31,7 @@ export function selectionOf(ids: string[], options: SelectorValues): Selection {
   const isSelected = Object.keys(select).length > 0;
   if (ids.length > 0 && isSelected)
     throw usage("either ids, or --all, --queue, --label and --state, not both");
-  if (ids.length > 0) return { ids };
+  if (ids.length > 0) return { ids: [...new Set(ids)] };
   if (!isSelected) throw usage("which tasks? Name their ids, or --all, --queue, --label or --state");
   return { select };
 }

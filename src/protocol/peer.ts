@@ -63,7 +63,11 @@ export class Peer {
   /** Ends the connection; every pending call is rejected with `reason`. */
   close(reason = "the connection was closed"): void {
     if (this.#reason) return;
-    this.#reason = new AgentctlError("DaemonUnreachable", { reason });
+    const unanswered = {
+      reason: `${reason} before the answer, so what was asked may have been done`,
+      hint: "agentctl list shows how things stand",
+    };
+    this.#reason = new AgentctlError("DaemonUnreachable", this.#pending.size > 0 ? unanswered : { reason });
     this.#socket.destroy();
     for (const { reject } of this.#pending.values()) reject(this.#reason);
     this.#pending.clear();

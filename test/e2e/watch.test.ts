@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect } from "vitest";
 import { launcher } from "../harness/command.ts";
 import { type Home, it, until } from "../harness/index.ts";
+import { open, taskModule } from "./story.ts";
 
 /** `agentctl watch` in a terminal of its own, as a person sees it. */
 class Terminal {
@@ -38,6 +39,24 @@ class Terminal {
 const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
 
 describe.runIf(hasTmux)("in a terminal", () => {
+  it("shows how far a task is also while nothing happens", async ({ home }) => {
+    const source = taskModule(`
+      task.progress(1, 3, "one");
+      await gate("two");
+      task.progress(2, 3, "two");
+      await gate("never");`);
+    const id = await home.run(home.module(source));
+    await until(async () => (await home.task(id)).progress?.done === 1);
+    const terminal = new Terminal(home);
+    try {
+      await terminal.shows(/1\/3 one/);
+      open(home, "two");
+      await terminal.shows(/2\/3 two/);
+    } finally {
+      terminal.close();
+    }
+  });
+
   it("shows tasks as they change, and pauses, resumes and cancels the marked one", async ({ home }) => {
     const first = await home.run("--name", "first", "sh", "-c", "echo hello from it; exec sleep 60");
     const second = await home.run("--name", "second", "sleep", "60");

@@ -80,7 +80,9 @@ function say({ out }: Context, { looked, problems }: Report, mendedNow: Report["
   }
   for (const { what } of mendedNow.slice(0, MOST_SHOWN)) out.line(`mended: ${block(what)}`);
   if (mendedNow.length > MOST_SHOWN) out.line(`mended: ${mendedNow.length - MOST_SHOWN} more`);
-  const counts = Object.entries(looked).map(([name, count]) => `${count} ${name}`);
+  const counts = Object.entries(looked).map(
+    ([name, count]) => `${count} ${count === 1 ? name.replace(/(?<=ss)es$|s$/, "") : name}`,
+  );
   if (isHealthy) {
     out.line(`healthy: ${counts.join(", ")}`);
     return 0;

@@ -35,7 +35,8 @@ const set = command({
   async run(context, [name = ""], { slots }) {
     if (slots === undefined) throw usage("--slots is missing: how many tasks of the queue work at once?");
     const { queue, created } = await withDaemon(context, (peer) => peer.call("queues/set", { name, slots }));
-    const slotsText = `${queue.slots} slot${queue.slots === 1 ? "" : "s"}`;
+    const none = queue.slots === 0 ? ", so nothing of it is started" : "";
+    const slotsText = `${queue.slots} slot${queue.slots === 1 ? "" : "s"}${none}`;
     say(context, queue, `queue ${queue.name} ${created ? "made" : "set"}: ${slotsText}`);
     return 0;
   },

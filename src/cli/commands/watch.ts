@@ -63,7 +63,7 @@ class Watch {
   async run(): Promise<number> {
     const interrupt = new Interrupt(() => this.#stop.abort());
     const timers = [
-      setInterval(() => this.#draw(), TICK_MS),
+      setInterval(() => this.#tick(), TICK_MS),
       setInterval(() => void this.#readLog(), LOG_MS),
     ];
     try {
@@ -115,6 +115,12 @@ class Watch {
     if (!tasks.some(({ id }) => id === this.#marked)) this.#marked = tasks.at(-1)?.id;
   }
 
+  /** What runs gets on without an event: its time, its progress. */
+  #tick(): void {
+    if (this.#tasks.some(({ state }) => state === "working")) this.#lookSoon();
+    else this.#draw();
+  }
+
   #lookSoon(): void {
     this.#look ??= setTimeout(async () => {
       this.#look = undefined;
@@ -141,6 +147,7 @@ class Watch {
     const id = this.#marked;
     const wasDoomed = this.#doomed;
     this.#doomed = undefined;
+    if (wasDoomed !== undefined && key !== "c") this.#say("");
     const leaves = key === "q" || key === "escape";
     if (key === "^c" || (leaves && !this.#log)) this.#stop.abort();
     else if (this.#log && leaves) this.#closeLog();

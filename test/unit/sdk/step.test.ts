@@ -74,19 +74,6 @@ describe("a step", () => {
     expect(announced()).toHaveLength(3);
   });
 
-  it("of a new name is announced when it lasts, where many in a row were over in a moment", async ({
-    attempts,
-  }) => {
-    const { task } = await attempts.next();
-    const announced = () =>
-      attempts.daemon.sent("attempt/step").filter((sent) => (sent as { started?: boolean }).started);
-    for (let i = 0; i < 20; i++) await task.step(`a ${i}`, () => i);
-    expect(announced().map(({ name }) => name)).toEqual(Array.from({ length: 8 }, (_, i) => `a ${i}`));
-    await task.step("lasts", () => until(() => announced().some(({ name }) => name === "lasts")));
-    await task.step("b", () => 1);
-    expect(announced().at(-1).name).toBe("b");
-  });
-
   it("has one signal for a try, and one of its own for the next", async ({ attempts }) => {
     const { task } = await attempts.next();
     const signals: AbortSignal[] = [];

@@ -1,0 +1,25 @@
+import { expect, it } from "vitest";
+import { Briefness } from "../../../src/sdk/briefness.ts";
+
+it("a step is expected to be what the last one of its name was", () => {
+  const briefness = new Briefness();
+  expect(briefness.expects("a")).toBe(false);
+  briefness.learn("a", true);
+  expect([briefness.expects("a"), briefness.expects("b")]).toEqual([true, false]);
+  briefness.learn("a", false);
+  expect(briefness.expects("a")).toBe(false);
+});
+
+it("one of a new name is expected to be brief after eight in a row that were", () => {
+  const briefness = new Briefness();
+  for (let n = 0; n < 7; n++) briefness.learn(`step ${n}`, true);
+  expect(briefness.expects("new")).toBe(false);
+  briefness.learn("step 7", true);
+  expect(briefness.expects("new")).toBe(true);
+  briefness.learn("lasts", false);
+  expect([briefness.expects("new"), briefness.expects("lasts"), briefness.expects("step 0")]).toEqual([
+    false,
+    false,
+    true,
+  ]);
+});
