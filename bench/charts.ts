@@ -104,7 +104,7 @@ async function parallelChart(effort: Effort): Promise<Chart> {
       for (const tasks of counts) {
         const times: number[] = [];
         for (let i = 0; i < effort.pairs(5); i++) {
-          times.push((await stepMs(home, tasks, Math.ceil(800 / tasks))) / (await stepMs(home, 1, 200)));
+          times.push((await stepMs(home, tasks, 800, true)) / (await stepMs(home, 1, 800, true)));
         }
         points.push([tasks, 1 / spreadOf(times).median]);
       }

@@ -1,6 +1,7 @@
 /** Durable steps of one and of four task modules, against rows committed one by one in one process. */
-import { rmSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { type Home, until, withHome } from "../home.ts";
 import { inPairs, timed } from "../pairs.ts";
@@ -26,13 +27,21 @@ async function commitMs(folder: string, rows = STEPS): Promise<number> {
   return ms / rows;
 }
 
-/** Milliseconds for each step of so many tasks that run together, from the first step of all to the last. */
-export async function stepMs(home: Home, tasks: number, count = STEPS): Promise<number> {
+/**
+ * Milliseconds for each step of so many tasks that run together, from the first step of all to the last. With `gated`
+ * none begins before all are there, so that starting them is no part of it.
+ */
+export async function stepMs(home: Home, tasks: number, count = STEPS, gated = false): Promise<number> {
   const peer = await home.connect();
   const module = join(import.meta.dirname, "../tasks/steps.mjs");
+  const gate = gated ? join(home.path, `gate-${performance.now()}`) : null;
   const made = await Promise.all(
-    Array.from({ length: tasks }, () => peer.call("tasks/create", { module, input: { count } })),
+    Array.from({ length: tasks }, () => peer.call("tasks/create", { module, input: { count, gate } })),
   );
+  if (gate) {
+    while (!made.every(({ task }) => existsSync(`${gate}.${task.id}`))) await sleep(5);
+    writeFileSync(gate, "");
+  }
   const ended = await Promise.all(made.map(({ task }) => until(peer, task.id, ["completed"])));
   peer.close();
   const times = ended.map(({ result }) => result as { beganAt: number; endedAt: number });

@@ -1,9 +1,13 @@
-/** So many steps of 1 KiB one after the other; the result says how long they took, in ms. */
+/** So many steps of 1 KiB one after the other, behind a gate if there is one; the result says how long they took, in ms. */
+import { existsSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { defineTask } from "agentctl";
 
-export default defineTask(async (task, { count }) => {
+export default defineTask(async (task, { count, gate }) => {
   const value = "x".repeat(1000);
   await task.step("warm up", () => 0);
+  if (gate) writeFileSync(`${gate}.${task.id}`, "");
+  while (gate && !existsSync(gate)) await sleep(5);
   const now = () => performance.timeOrigin + performance.now();
   const beganAt = now();
   for (let i = 0; i < count; i++) await task.step("step", () => value);
