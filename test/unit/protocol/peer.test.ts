@@ -67,11 +67,6 @@ const test = base.extend<{ pair: Pair }>({
   },
 });
 
-const reason = {
-  name: "DaemonUnreachable",
-  message: "the daemon cannot be reached: the connection was closed",
-};
-
 test("answers in any order reach the calls that they answer", async ({ pair }) => {
   const { peer } = await pair.open();
   const first = peer.call("tasks/delete", { id: 1 });
