@@ -23,6 +23,7 @@ export class StepIntake {
   #taking: Promise<unknown> = Promise.resolve();
   #next: NodeJS.Timeout | null = null;
   #isAskedAgain = false;
+  #isClosed = false;
 
   constructor(engine: Engine, live: Live) {
     this.#engine = engine;
@@ -103,6 +104,8 @@ export class StepIntake {
   }
 
   #lookIn(ms: number): void {
+    // A look that was under way at the end is not tried again.
+    if (this.#isClosed) return;
     if (this.#next) clearTimeout(this.#next);
     this.#next = setTimeout(() => {
       this.#next = null;
@@ -115,6 +118,7 @@ export class StepIntake {
 
   /** Nothing is taken any more by itself. */
   close(): void {
+    this.#isClosed = true;
     if (this.#next) clearTimeout(this.#next);
     this.#next = null;
     this.#reader.close();
