@@ -10,6 +10,7 @@ import { join } from "node:path";
 import type { ProcessId, Running } from "../runner/index.ts";
 import type { Engine } from "./engine.ts";
 import { type Deferred, deferred, type Live } from "./live.ts";
+import { newToken } from "./token.ts";
 
 /** A host that waits for a task. */
 export interface SpareHost {
@@ -166,7 +167,7 @@ export class Hosts {
 
   #startOne(): SpareHost {
     const { places, baseEnv, runner } = this.#engine;
-    const token = randomBytes(24).toString("base64url");
+    const token = newToken();
     const runKey = `${HOST_KEY}${randomBytes(6).toString("hex")}`;
     const logFile = hostLog(places, runKey);
     const running = runner.launch({

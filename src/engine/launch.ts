@@ -33,7 +33,8 @@ async function launching(engine: Engine, task: Task, live: Live, { given, host }
   try {
     if (task.checkpoint) await writeCheckpoint(engine, task, task.checkpoint.seq);
     makeFolders(engine, task.id);
-    engine.ahead.delete(task.id);
+    // Where there is no room for its log, nothing has been started yet.
+    if (!engine.ahead.delete(task.id) && !host) makeLog(engine, task.id, live.attempt);
     engine.fault("start:before-spawn");
     live.running = host ? takeOver(engine, live, host) : launchOwn(engine, task, live, given);
   } catch (error) {
@@ -55,8 +56,6 @@ async function launching(engine: Engine, task: Task, live: Live, { given, host }
 }
 
 function launchOwn(engine: Engine, task: Task, live: Live, given: Given): Running {
-  // Where there is no room for its log, nothing has been started yet.
-  makeLog(engine, task.id, live.attempt);
   return engine.runner.launch({
     key: live.runKey,
     token: live.token,

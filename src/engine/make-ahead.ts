@@ -2,7 +2,7 @@
  * To make the files of a task that begins costs some file systems more than all the rest of its start. So those of
  * the next in line are made while the programs before them run, and not between the end of one and the start of the next.
  */
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import type { Line } from "../store/store.ts";
 import type { Engine } from "./engine.ts";
 import { foldersOf, logFile } from "./environment.ts";
@@ -13,7 +13,8 @@ const MOST_KNOWN = 100;
 /** The folders of a task, as it needs them to begin. Throws where there is no room for them. */
 export function makeFolders(engine: Engine, id: number): void {
   const { folder, logs } = foldersOf(engine, id);
-  for (const path of [folder, logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  // Mostly they were made ahead, and to look is cheaper than to be told.
+  for (const path of [folder, logs]) if (!existsSync(path)) mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
 /** The log of an attempt that is about to begin. Throws where there is no room for it. */

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { asAgentctlError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import { IllegalMove } from "../store/store.ts";
@@ -9,6 +8,7 @@ import { createLive } from "./live.ts";
 import { startedNow } from "./phase-clock.ts";
 import type { Start } from "./plan.ts";
 import { thaw } from "./thaw.ts";
+import { newToken } from "./token.ts";
 
 /** Starts a task that has a slot: a frozen one where it stands, any other in an attempt of its own. */
 export async function start(engine: Engine, { id }: Start): Promise<void> {
@@ -30,7 +30,7 @@ async function begin(engine: Engine, task: Task): Promise<void> {
   const prepared = prepareStart(engine, task);
   if ("refusal" in prepared) return await refuse(engine, task, prepared.refusal);
   const host = task.kind === "module" ? engine.hosts.take(prepared.env) : undefined;
-  const token = host?.token ?? randomBytes(24).toString("base64url");
+  const token = host?.token ?? newToken();
   const runKey = host?.runKey ?? `${task.id}.${task.attempt + 1}`;
   const process = host?.program ? { pid: host.program.pid, pidStart: host.program.startTime } : {};
   let working: Task;

@@ -59,7 +59,7 @@ export function createHandle(
       currentGuard = id;
     },
     end(how) {
-      started.reject(new Error("the program ended before its process was known"));
+      if (!program) started.reject(new Error("the program ended before its process was known"));
       ended.resolve(how);
     },
   };

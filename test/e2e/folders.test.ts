@@ -1,7 +1,7 @@
 /** The folders of a task that was over in a moment and left nothing in them may become those of a task next in line. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { expect } from "vitest";
-import { type Home, it } from "../harness/index.ts";
+import { type Home, it, until } from "../harness/index.ts";
 import { oneSlot } from "./story.ts";
 
 const logOf = (home: Home, id: number) => `${home.dir}/logs/${id}/1.log`;
@@ -44,12 +44,14 @@ it("a program that left a process behind keeps its folders, also where that left
   home,
 }) => {
   const server =
-    "env -u AGENTCTL_TOKEN setsid sh -c 'sleep 2; echo late; echo late > \"$AGENTCTL_TASK_DIR/late\"' &";
+    "env -u AGENTCTL_TOKEN setsid sh -c 'sleep 2; echo late > \"$AGENTCTL_TASK_DIR/late\"; echo late' &";
   const quiet = repeated(10, "true");
-  const ids = await inLine(home, ...quiet, ["sh", "-c", server], ...quiet, ["sleep", "2.2"]);
+  const ids = await inLine(home, ...quiet, ["sh", "-c", server], ...quiet);
   const first = ids[10] as number;
   const others = ids.filter((id) => id !== first);
-  expect(readFileSync(logOf(home, first), "utf8")).toBe("late\n");
+  await until(() => readFileSync(logOf(home, first), "utf8") === "late\n", {
+    message: "what was left behind writes",
+  });
   expect(existsSync(`${home.dir}/tasks/${first}/late`)).toBe(true);
   for (const id of others) if (existsSync(logOf(home, id))) expect(statSync(logOf(home, id)).size).toBe(0);
 });

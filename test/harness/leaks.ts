@@ -16,7 +16,7 @@ export async function closeHome(home: Home): Promise<string[]> {
   delete home.env.AGENTCTL_FAULT;
   try {
     const problems = await stopDaemon(home).catch((error) => [`the daemon was not stopped: ${error}`]);
-    return [...problems, ...(await endLeftovers(home)), ...heldLocks(home), ...bugsInLog(home)];
+    return [...problems, ...(await endLeftovers(home)), ...(await leftLocks(home)), ...bugsInLog(home)];
   } finally {
     home.remove();
   }
@@ -60,6 +60,12 @@ async function endLeftovers(home: Home): Promise<string[]> {
   for (const { pid } of left) signalTo(pid, "SIGKILL");
   await until(none, { deadlineMs: 5_000, message: "the end of what was left" });
   return left.map(({ pid, state, command }) => `process ${pid} (${state}) is left: ${command}`);
+}
+
+/** A process that ends gives up its memory, by which it is found, a moment before its locks. */
+async function leftLocks(home: Home): Promise<string[]> {
+  await until(() => heldLocks(home).length === 0, { deadlineMs: 2_000 }).catch(() => false);
+  return heldLocks(home);
 }
 
 function heldLocks(home: Home): string[] {

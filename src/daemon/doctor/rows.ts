@@ -1,7 +1,7 @@
 import type Database from "better-sqlite3";
 import { isTerminal, states } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
-import { newestBackup, SCHEMA_VERSION, toTask } from "../../store/sqlite/index.ts";
+import { newestBackup, SCHEMA_VERSION, taskOfRow } from "../../store/sqlite/index.ts";
 import type { Problem, Tools } from "./problem.ts";
 
 type Rows = Record<string, never>[];
@@ -98,7 +98,7 @@ export function checkTasks({ db }: Tools): { tasks: Map<number, Task>; problems:
 
 function readTask(row: Rows[number]): Task | null {
   try {
-    return toTask(row);
+    return taskOfRow(row);
   } catch {
     return null;
   }

@@ -1,7 +1,9 @@
 import type Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Task, TaskEvent } from "../../core/task.ts";
-import { changedCells, type Row, taskCells, taskColumns, toTask } from "./rows.ts";
+import { type Cell, changedCells, type Row, taskCells, taskColumns, toTask } from "./rows.ts";
+
+const INSERT = `insert into tasks (${taskColumns.join(", ")}) values (${taskColumns.map(() => "?").join(", ")})`;
 
 /** The live attempt that a token authorises. */
 export interface Live {
@@ -18,6 +20,7 @@ export class Context {
   /** The events of the transaction under way. */
   news: TaskEvent[] = [];
   readonly #statements = new Map<string, Database.Statement>();
+  readonly #selections = new Map<string, Database.Statement>();
 
   constructor(db: Database.Database) {
     this.db = db;
@@ -45,11 +48,32 @@ export class Context {
     return this.sql(sql).run(...params).changes;
   }
 
+  /** The tasks that `source` holds: a table with its clauses, whose parameters stand in an array or go by name. */
+  tasks(source: string, params: readonly Cell[] | Record<string, Cell>): Task[] {
+    return (this.#selection(source).all(params) as Cell[][]).map(toTask);
+  }
+
+  /** The first of the tasks that `source` holds. */
+  firstTask(source: string, ...params: Cell[]): Task | undefined {
+    const cells = this.#selection(source).get(params) as Cell[] | undefined;
+    return cells && toTask(cells);
+  }
+
   /** The task; throws `TaskNotFound`. */
   task(id: number): Task {
-    const row = this.row("select * from tasks where id = ?", id);
-    if (!row) throw new AgentctlError("TaskNotFound", { id, state: null });
-    return toTask(row);
+    const task = this.firstTask("tasks where id = ?", id);
+    if (!task) throw new AgentctlError("TaskNotFound", { id, state: null });
+    return task;
+  }
+
+  /** Its rows are arrays of cells: to name each cell of each row costs more than to read it. */
+  #selection(source: string): Database.Statement {
+    let statement = this.#selections.get(source);
+    if (!statement) {
+      statement = this.db.prepare(`select ${taskColumns.join(", ")} from ${source}`).raw();
+      this.#selections.set(source, statement);
+    }
+    return statement;
   }
 
   /** Writes the fields in which `after` differs from `before`, and answers `after`. */
@@ -57,17 +81,16 @@ export class Context {
     const cells = changedCells(before, after);
     const columns = Object.keys(cells);
     if (columns.length === 0) return after;
-    const sql = `update tasks set ${columns.map((column) => `${column} = @${column}`).join(", ")} where id = @id`;
-    this.sql(sql).run({ ...cells, id: before.id });
+    const sql = `update tasks set ${columns.map((column) => `${column} = ?`).join(", ")} where id = ?`;
+    this.sql(sql).run(...Object.values(cells), before.id);
     return after;
   }
 
   /** Inserts a task without its id, and answers it with the id that it got. */
   insert(task: Omit<Task, "id">): Task {
-    const columns = taskColumns.filter((column) => column !== "id");
-    const sql = `insert into tasks (${columns.join(", ")}) values (${columns.map((c) => `@${c}`).join(", ")})`;
-    const cells = taskCells({ ...task, id: 0 });
-    const { lastInsertRowid } = this.sql(sql).run(cells);
+    // A null is replaced by the next number.
+    const [, ...cells] = taskCells({ ...task, id: 0 });
+    const { lastInsertRowid } = this.sql(INSERT).run(null, ...cells);
     return { ...task, id: Number(lastInsertRowid) };
   }
 

@@ -3,7 +3,6 @@ import { type State, states, waitingStates } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import type { Artifact, EndedTask, Line, ListQuery } from "../store.ts";
 import type { Context } from "./context.ts";
-import { type Row, toTask } from "./rows.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** Names as a list of SQL literals; they are words of ours, never input. */
@@ -13,24 +12,21 @@ export const quoted = (names: readonly string[]) => names.map((name) => `'${name
 export function find(ctx: Context, ref: string | number): Task | undefined {
   if (typeof ref === "number" || /^\d+$/.test(ref)) {
     const id = Number(ref);
-    return Number.isSafeInteger(id) ? one(ctx.row("select * from tasks where id = ?", id)) : undefined;
+    return Number.isSafeInteger(id) ? ctx.firstTask("tasks where id = ?", id) : undefined;
   }
   if (UUID.test(ref)) {
-    const task = one(ctx.row("select * from tasks where uuid = ?", ref.toLowerCase()));
+    const task = ctx.firstTask("tasks where uuid = ?", ref.toLowerCase());
     if (task) return task;
   }
-  const open = ctx.rows("select * from tasks where name = ? and ended_at is null order by id", ref);
+  const open = ctx.tasks("tasks where name = ? and ended_at is null order by id", [ref]);
   if (open.length > 1) {
-    throw new AgentctlError("AmbiguousName", { id: ref, state: null, candidates: open.map((row) => row.id) });
+    throw new AgentctlError("AmbiguousName", {
+      id: ref,
+      state: null,
+      candidates: open.map((task) => task.id),
+    });
   }
-  return (
-    one(open[0]) ??
-    one(ctx.row("select * from tasks where name = ? order by ended_at desc, id desc limit 1", ref))
-  );
-}
-
-function one(row: Row | undefined): Task | undefined {
-  return row && toTask(row);
+  return open[0] ?? ctx.firstTask("tasks where name = ? order by ended_at desc, id desc limit 1", ref);
 }
 
 /** Tasks by id, oldest first. Throws `QueueNotFound` for a queue that neither exists nor ever had a task that is kept. */
@@ -62,24 +58,20 @@ function matching(ctx: Context, query: ListQuery): Task[] {
   if (query.since !== undefined) params.since = query.since;
   const filter = where.join(" and ");
   if (query.recent === undefined) {
-    return (
-      ctx
-        .sql(`select * from tasks where id > @after and ${filter} order by id limit @limit`)
-        .all(params) as Row[]
-    ).map(toTask);
+    return ctx.tasks(`tasks where id > @after and ${filter} order by id limit @limit`, params);
   }
   params.recent = query.recent;
   // Which ended last is asked before the page is, or each page would have as many of its own.
-  const sql = `select * from (select * from tasks where ended_at is null and id > @after and ${filter})
+  const source = `(select * from tasks where ended_at is null and id > @after and ${filter})
     union all select * from (select * from tasks where ended_at is not null and ${filter} order by ended_at desc, id desc limit @recent)
     where id > @after order by id limit @limit`;
-  return (ctx.sql(sql).all(params) as Row[]).map(toTask);
+  return ctx.tasks(source, params);
 }
 
 export function unfinished(ctx: Context, afterId: number, limit: number): Task[] {
-  const sql = `select * from tasks where id > ? and (state = 'working' or (state in ('suspended', 'resumed') and
+  const source = `tasks where id > ? and (state = 'working' or (state in ('suspended', 'resumed') and
     (frozen = 1 or (state = 'suspended' and pause ->> '$.cause' = 'shutdown')))) order by id limit ?`;
-  return ctx.rows(sql, afterId, limit).map(toTask);
+  return ctx.tasks(source, [afterId, limit]);
 }
 
 export function ended(ctx: Context, after: EndedTask | null, limit: number): EndedTask[] {
@@ -118,14 +110,14 @@ export function lines(
     .filter((row) => (row.free as number) > 0)
     .map((row) => {
       const room = Math.min(row.free as number, perQueue);
+      // SQLite plans a query with a limit that is bound anew for each value.
       const inLine = ctx.rows(
         `select id, attempt, frozen, state from tasks
          where queue = ? and state in (${quoted(waitingStates)}) and held = 0 and blocked = 0
            and (not_before is null or not_before <= ?)
-         order by priority desc, id limit ?`,
+         order by priority desc, id limit ${room + NEXT}`,
         row.name,
         now,
-        room + NEXT,
       );
       return {
         queue: row.name as string,
@@ -153,9 +145,7 @@ export function due(ctx: Context, now: number): { tasks: Task[]; next: number | 
     | number
     | null;
   if (first === null || first > now) return { tasks: [], next: first };
-  const tasks = ctx
-    .rows("select * from tasks where wake_at <= ? order by wake_at, id limit 1000", now)
-    .map(toTask);
+  const tasks = ctx.tasks("tasks where wake_at <= ? order by wake_at, id limit 1000", [now]);
   const row = ctx.row("select min(wake_at) as next from tasks where wake_at > ?", now);
   return { tasks, next: (row?.next as number | null) ?? null };
 }

@@ -1,13 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Task } from "../../../src/core/task.ts";
-import {
-  changedCells,
-  type Row,
-  taskCells,
-  taskColumns,
-  toTask,
-  wakeAt,
-} from "../../../src/store/sqlite/rows.ts";
+import { changedCells, taskCells, taskColumns, toTask, wakeAt } from "../../../src/store/sqlite/rows.ts";
 import { checkpoint, pauseIntent, task } from "../engine/tasks.ts";
 
 const pause = {
@@ -41,7 +34,7 @@ test("a task is the same after its row", () => {
     },
     ...{ name: "x", notBefore: 5, delay: "backoff", error: { name: "X", code: 1, message: "", data: {} } },
   });
-  expect(toTask(taskCells(given) as Row)).toEqual(given);
+  expect(toTask(taskCells(given))).toEqual(given);
 });
 
 test("each field has its column", () => {
