@@ -102,8 +102,9 @@ const catalogue = {
   QueueFull: {
     code: -32024,
     exit: 4,
-    message: (d) => `queue ${d.queue} is full (${d.limit} tasks)`,
-    hint: (d) => `agentctl list --queue ${d.queue}`,
+    message: (d) => `queue ${d.queue} is full: it holds ${d.limit} open tasks, as many as it may`,
+    hint: (d) =>
+      `agentctl list --queue ${d.queue} shows them; agentctl config set queue.maxOpen <n> allows more`,
   },
   StoreUnavailable: {
     code: -32025,

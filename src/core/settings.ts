@@ -50,6 +50,13 @@ const rows = {
     least: 0,
     about: "how long a task has between TERM and KILL",
   },
+  queueMaxOpen: {
+    name: "queue.maxOpen",
+    unit: "count",
+    fallback: 100_000,
+    least: 1,
+    about: "how many open tasks a queue may hold; more are refused",
+  },
   retentionMs: {
     name: "retention.age",
     unit: "duration",

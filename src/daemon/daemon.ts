@@ -58,7 +58,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const { paths, log, settings, fault } = options;
   const backups = new Backups({ paths, settings, log, fault });
   const db = openDatabase(paths.database, (from) => backups.beforeMigration(from), fault);
-  const store = new SqliteStore(db, { fault, keepCheckpoints: () => settings.checkpointKeep });
+  const store = new SqliteStore(db, {
+    fault,
+    keepCheckpoints: () => settings.checkpointKeep,
+    maxOpen: () => settings.queueMaxOpen,
+  });
   const engine = createEngine(options, store);
   const startedAt = systemClock.now();
   await ensureDefaultQueue(engine);

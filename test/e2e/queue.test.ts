@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { it } from "../harness/index.ts";
+import { it, until } from "../harness/index.ts";
 import { meanwhile, oneSlot } from "./story.ts";
 
 it("works on as many tasks at a time as the queue has slots", async ({ home }) => {
@@ -30,4 +30,27 @@ it("says which command makes a queue that is not there", async ({ home }) => {
   const { code, stderr } = await home.cli("run", "--queue", "nightly", "true");
   expect(code).toBe(3);
   expect(stderr).toContain("agentctl queue set nightly --slots");
+});
+
+it("refuses more open tasks than a queue may hold, a batch as a whole, until one ends", async ({ home }) => {
+  const queue = await oneSlot(home);
+  expect((await home.cli("config", "set", "queue.maxOpen", "3")).code).toBe(0);
+  const first = await home.run("--queue", queue, "--key", "one", "sleep", "100");
+  await home.run("--queue", queue, "sleep", "100");
+  const line = `${JSON.stringify({ argv: ["true"], queue })}\n`;
+  const batch = await home.cli("batch", "-", { input: line.repeat(2) });
+  expect(batch).toMatchObject({ code: 4, stdout: "" });
+  expect(batch.stderr).toContain(`queue ${queue} is full: it holds 3 open tasks`);
+  expect(batch.stderr).toContain("agentctl config set queue.maxOpen");
+  await home.run("--queue", queue, "sleep", "100");
+  const { code, stdout } = await home.cli("run", "--queue", queue, "--json", "true");
+  expect({ code, error: JSON.parse(stdout).error }).toMatchObject({
+    code: 4,
+    error: { name: "QueueFull", code: -32024, data: { queue, limit: 3 } },
+  });
+  // What exists already is answered, and other queues are not concerned.
+  expect(await home.run("--queue", queue, "--key", "one", "sleep", "100")).toBe(first);
+  await home.run("true");
+  await home.cli("cancel", `${first}`, "--grace", "0s");
+  await until(async () => (await home.cli("run", "--queue", queue, "true")).code === 0);
 });

@@ -1,5 +1,6 @@
 import { AgentctlError } from "../../core/errors.ts";
-import type { Question, Step, StepKey, Task } from "../../core/task.ts";
+import { openStates } from "../../core/machine.ts";
+import type { Message, Question, Step, StepKey, Task } from "../../core/task.ts";
 import type { Context, Live } from "./context.ts";
 import { toStep } from "./rows.ts";
 
@@ -151,4 +152,12 @@ export function journalAnswer(ctx: Context, task: Task, question: Question, text
     result,
   });
   return ctx.write(task, { ...task, question: null, losses: 0, updatedAt: at });
+}
+
+/** Keeps a message until the task takes it; answers its number. Throws `TaskImmutable` for one that has ended. */
+export function addMessage(ctx: Context, task: Task, { text, at, actor }: Omit<Message, "id">): number {
+  const { id, state, endedAt } = task;
+  if (endedAt !== null) throw new AgentctlError("TaskImmutable", { id, state, allowed: openStates });
+  const sql = "insert into messages (task_id, text, at, actor) values (?, ?, ?, ?)";
+  return Number(ctx.sql(sql).run(id, text, at, actor).lastInsertRowid);
 }

@@ -6,15 +6,17 @@ import { type Change, IllegalMove, type Patch, type Seed, type UpdateOptions } f
 import { forgetAfter } from "./checkpoints.ts";
 import type { Context } from "./context.ts";
 import * as events from "./events.ts";
+import type { QueueRoom } from "./queue-room.ts";
 
 /** Inserts the tasks of `seeds` with their first events; a seed whose key exists is answered with its task. */
-export function create(ctx: Context, seed: Seed): { task: Task; created: boolean } {
+export function create(ctx: Context, seed: Seed, room: QueueRoom): { task: Task; created: boolean } {
   const existing = seed.key === null ? undefined : ctx.row("select id from tasks where key = ?", seed.key);
   if (existing) return { task: ctx.task(existing.id as number), created: false };
   if (!ctx.row("select 1 from queues where name = ?", seed.queue)) {
     throw new AgentctlError("QueueNotFound", { queue: seed.queue });
   }
   const { at, actor, checkpoint, ...given } = seed;
+  room.admit(ctx, seed.queue, at);
   const dependency = seed.after === null ? null : ctx.task(seed.after);
   const task = ctx.insert({
     ...given,

@@ -1,7 +1,6 @@
 import type Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Fault, WriteName } from "../../core/faults.ts";
-import { openStates } from "../../core/machine.ts";
 import type { Attempt, Message, Question, Step, StepKey, TaskEvent } from "../../core/task.ts";
 import type {
   Artifact,
@@ -21,6 +20,7 @@ import * as events from "./events.ts";
 import { GroupCommit, storeError } from "./group-commit.ts";
 import * as journal from "./journal.ts";
 import * as moves from "./moves.ts";
+import { QueueRoom } from "./queue-room.ts";
 import * as queues from "./queues.ts";
 import * as reading from "./reading.ts";
 
@@ -29,9 +29,14 @@ export class SqliteStore implements Store {
   readonly #ctx: Context;
   readonly #commits: GroupCommit;
   readonly #keep: () => number;
+  readonly #room: QueueRoom;
   #listeners: ((events: readonly TaskEvent[]) => void)[] = [];
 
-  constructor(db: Database.Database, options: { fault: Fault; keepCheckpoints: () => number }) {
+  constructor(
+    db: Database.Database,
+    options: { fault: Fault; keepCheckpoints: () => number; maxOpen?: () => number },
+  ) {
+    this.#room = new QueueRoom(options.maxOpen ?? (() => Number.POSITIVE_INFINITY));
     this.#ctx = new Context(db);
     this.#keep = options.keepCheckpoints;
     this.#commits = new GroupCommit(db, {
@@ -159,14 +164,7 @@ export class SqliteStore implements Store {
   }
 
   addMessage(id: number, message: Omit<Message, "id">) {
-    return this.#write("send", () => {
-      const task = this.#ctx.task(id);
-      if (task.endedAt !== null) {
-        throw new AgentctlError("TaskImmutable", { id, state: task.state, allowed: openStates });
-      }
-      const sql = "insert into messages (task_id, text, at, actor) values (?, ?, ?, ?)";
-      return Number(this.#ctx.sql(sql).run(id, message.text, message.at, message.actor).lastInsertRowid);
-    });
+    return this.#write("send", () => journal.addMessage(this.#ctx, this.#ctx.task(id), message));
   }
 
   openQuestion(token: string, question: Question) {
@@ -278,7 +276,7 @@ export class SqliteStore implements Store {
   }
 
   #createOne(seed: Seed) {
-    const { task, created } = moves.create(this.#ctx, seed);
+    const { task, created } = moves.create(this.#ctx, seed, this.#room);
     if (!created || !seed.checkpoint) return { task, created };
     const { data, info, steps } = seed.checkpoint;
     for (const step of steps) journal.insertStep(this.#ctx, task.id, step);

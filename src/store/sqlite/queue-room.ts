@@ -1,0 +1,48 @@
+import { AgentctlError } from "../../core/errors.ts";
+import type { Context } from "./context.ts";
+
+/** A full queue is counted again after a millisecond for so many tasks: to count takes less than a tenth of that. */
+const COUNTED_IN_MS = 100;
+
+interface Counted {
+  limit: number;
+  /** So many more were allowed when it was counted, less those that came since. */
+  left: number;
+  isFull: boolean;
+  at: number;
+}
+
+/**
+ * Keeps the open tasks of each queue below a limit, so that a task that submits tasks without end fills no disk.
+ * Tasks are counted only when those allowed at the last count have come: what ended since makes the count too high, never
+ * too low.
+ */
+export class QueueRoom {
+  readonly #limit: () => number;
+  readonly #counted = new Map<string, Counted>();
+
+  constructor(limit: () => number) {
+    this.#limit = limit;
+  }
+
+  /** Makes room for one more open task in a queue. Throws `QueueFull`. */
+  admit(ctx: Context, queue: string, at: number): void {
+    const limit = this.#limit();
+    const known = this.#counted.get(queue);
+    const isKnown = known?.limit === limit && (known.left > 0 || (known.isFull && isFresh(known, at)));
+    const counted = isKnown ? known : count(ctx, queue, limit, at);
+    this.#counted.set(queue, counted);
+    if (counted.isFull) throw new AgentctlError("QueueFull", { queue, limit });
+    counted.left--;
+  }
+}
+
+function isFresh({ limit, at }: Counted, now: number): boolean {
+  return Math.abs(now - at) < limit / COUNTED_IN_MS;
+}
+
+function count(ctx: Context, queue: string, limit: number, at: number): Counted {
+  const open = ctx.row("select count(*) as n from tasks where queue = ? and ended_at is null", queue)?.n;
+  const left = limit - (open as number);
+  return { limit, left, isFull: left <= 0, at };
+}
