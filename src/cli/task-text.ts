@@ -52,8 +52,14 @@ function waitingText(task: TaskJson, { for: cause, on, until }: Waiting, now: nu
     case "backoff":
       return { why: `failed and is tried again${at}`, todo: `agentctl logs ${id}` };
     case "answer":
-      return { why: `asks: ${oneLine(question?.prompt ?? "")}`, todo: `agentctl answer ${id} <text>` };
+      return { why: `asks: ${questionText(question)}`, todo: `agentctl answer ${id} <text>` };
   }
+}
+
+/** What it asks, and among which answers it lets choose. */
+function questionText(question: TaskJson["question"]): string {
+  const { prompt = "", choices = null } = question ?? {};
+  return oneLine(choices && choices.length > 0 ? `${prompt} (${choices.join(", ")})` : prompt);
 }
 
 /** Who paused it, how, and what stands. */

@@ -22,8 +22,10 @@ it("answers a task that waits with no process and no slot; it goes on from there
 });
 
 it("takes only one of the choices, and names them", async ({ home }) => {
-  const id = await home.run(home.module(publishing));
-  await home.reaches(id, "input-required");
+  const asked = await home.cli("run", "--wait", "--exit-on-pause", home.module(publishing));
+  const id = Number(asked.stdout);
+  expect(asked.stderr).toContain(`task ${id} asks: Publish? (yes, no); agentctl answer ${id} <text>`);
+  expect((await home.cli("show", `${id}`)).stdout).toContain("asks: Publish? (yes, no)");
   const { code, stderr } = await home.cli("answer", `${id}`, "perhaps");
   expect(code).toBe(2);
   expect(stderr).toContain("yes, no");
