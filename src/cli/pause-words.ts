@@ -12,11 +12,12 @@ interface Words {
 /** What became of a pause: the result as a line, and beside it what stays in use or what resume needs. */
 export function pauseWords(
   { task, changed, continues, ...memory }: Paused,
-  at: string | null,
+  at: string | null | undefined,
   now: number,
 ): Words {
   const { id, state, pause, checkpoint } = task;
-  if (at !== null) return only(`task ${id} will be paused at ${whenText(at, now)}`);
+  if (at === null) return only(`no pause of task ${id} is planned any more`);
+  if (at !== undefined) return only(`task ${id} will be paused at ${whenText(at, now)}`);
   if (state !== "suspended")
     return only(`task ${id} is asked to pause; agentctl show ${id} tells when it has`);
   if (!changed) return { line: null, notes: [`task ${id} is suspended already`] };

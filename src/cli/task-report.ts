@@ -86,6 +86,7 @@ function facts(task: Detailed, now: number): [string, string][] {
     ["paused for", task.pausedMs === 0 ? "" : formatDuration(task.pausedMs)],
     ["question", question ? block(question.prompt) : ""],
     ["choices", question?.choices ? question.choices.map(oneLine).join(", ") : ""],
+    ["will pause", plannedText(task, now)],
     ["last pause", pause ? `${pauseText(task, now)}, ${at(pause.at)}` : ""],
     [
       "checkpoint",
@@ -97,6 +98,17 @@ function facts(task: Detailed, now: number): [string, string][] {
     ["uuid", task.uuid],
   ];
   return rows.filter(([, text]) => text !== "");
+}
+
+function plannedText({ id, plannedPause }: Detailed, now: number): string {
+  if (!plannedPause) return "";
+  const { at, until, reason } = plannedPause;
+  const facts = [
+    until ? `until ${whenText(until, now)}` : "",
+    reason ? oneLine(reason) : "",
+    `agentctl pause ${id} --at never takes it back`,
+  ];
+  return `${whenText(at, now)} (${facts.filter((fact) => fact !== "").join(", ")})`;
 }
 
 function attemptLines({ attempts = [] }: Detailed, now: number): string[] {
@@ -125,8 +137,8 @@ function stepLines({ steps = [] }: Detailed, now: number): string[] {
 
 /** Each pause is an event into `suspended`; the rest is known from its attempt, the journal, and the last pause. */
 function pauseLines({ events = [], attempts = [], steps = [], pause }: Detailed, now: number): string[] {
-  const pauses = events.filter(({ to }) => to === "suspended");
-  return pauses.map(({ at, cause, actor, attempt }, index) => {
+  const pauses = events.filter(({ from, to }) => to === "suspended" && from !== to);
+  return pauses.map(({ at, cause, actor, attempt, data }, index) => {
     const isLast = index === pauses.length - 1;
     const ended = attempts.find(({ n, endedAt }) => n === attempt && endedAt !== null && endedAt <= at);
     const outcome = isLast ? pause?.outcome : (ended?.outcome ?? "frozen");
@@ -134,7 +146,7 @@ function pauseLines({ events = [], attempts = [], steps = [], pause }: Detailed,
     const facts = [
       outcome ?? "",
       step ? `after step ${JSON.stringify(oneLine(step.name))}` : "",
-      isLast && pause?.reason ? oneLine(pause.reason) : "",
+      typeof data?.reason === "string" ? oneLine(data.reason) : "",
     ].filter((fact) => fact !== "");
     return [whenText(at, now), `${cause} by ${oneLine(actor)}`, facts.join(", ")].join("  ").trimEnd();
   });

@@ -50,7 +50,10 @@ function waitingText(task: TaskJson, { for: cause, on, until }: Waiting, now: nu
     case "task":
       return { why: `waits for task ${on}`, todo: `agentctl show ${on}` };
     case "backoff":
-      return { why: `failed and is tried again${at}`, todo: `agentctl logs ${id}` };
+      return {
+        why: `failed and is tried again${at.replace(" until ", " at ")}`,
+        todo: `agentctl logs ${id}`,
+      };
     case "answer":
       return { why: `asks: ${questionText(question)}`, todo: `agentctl answer ${id} <text>` };
   }
@@ -63,8 +66,10 @@ function questionText(question: TaskJson["question"]): string {
 }
 
 /** Who paused it, how, and what stands. */
-export function pauseText({ pause, checkpoint }: TaskJson, now: number): string {
+export function pauseText({ state, pause, checkpoint }: TaskJson, now: number): string {
   if (!pause) return "paused";
+  // Of a pause that is over, the checkpoint of today and the time that was planned say nothing.
+  const isPaused = state === "suspended";
   const causes: Record<string, string> = {
     user: `paused by ${oneLine(pause.actor)}`,
     until: `paused by ${oneLine(pause.actor)}`,
@@ -77,9 +82,9 @@ export function pauseText({ pause, checkpoint }: TaskJson, now: number): string 
   };
   const facts = [
     pause.outcome ?? "",
-    pause.outcome !== "frozen" && checkpoint ? `checkpoint ${checkpoint.seq}` : "",
+    isPaused && pause.outcome !== "frozen" && checkpoint ? `checkpoint ${checkpoint.seq}` : "",
     pause.reason && pause.cause !== "shutdown" ? oneLine(pause.reason) : "",
-    pause.until ? `resumes ${untilText(pause.until, now)}` : "",
+    isPaused && pause.until ? `resumes ${untilText(pause.until, now)}` : "",
   ].filter((fact) => fact !== "");
   const cause = causes[pause.cause] ?? pause.cause;
   return facts.length === 0 ? cause : `${cause} (${facts.join(", ")})`;
@@ -95,9 +100,7 @@ function resumeCommand({ id, kind, checkpoint, pause, error }: TaskJson): string
       : `agentctl resume ${id} --from-start`;
   }
   const canContinue = checkpoint !== null || kind === "module" || pause?.outcome === "frozen";
-  if (pause?.cause === "lost" && checkpoint === null && kind === "program")
-    return `agentctl resume ${id} --from-start`;
-  return canContinue ? `agentctl resume ${id}` : `agentctl resume ${id}, or with --from-start`;
+  return canContinue ? `agentctl resume ${id}` : `agentctl resume ${id} --from-start`;
 }
 
 /** How far a task is, in its own words. */

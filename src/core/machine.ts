@@ -69,6 +69,10 @@ export const pausableStates: readonly State[] = [
   ...new Set([...transitions.suspend.from, ...transitions.unresume.from]),
 ];
 
+/** Whether a task that is neither paused nor over has yet to come to work, with which a pause has to wait. */
+export const isBeforeWork = (state: State): boolean =>
+  !isTerminal(state) && state !== "suspended" && !pausableStates.includes(state);
+
 /** States in which a task stands in line for a slot. */
 export const waitingStates: readonly State[] = transitions.start.from;
 

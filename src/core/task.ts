@@ -228,6 +228,8 @@ export interface Queue {
   slots: number;
   /** Who holds it: `user`, or the selector of a pause (`all`, `queue:<name>`); null when it is not held. */
   heldBy: string | null;
+  /** When the hold of a pause ends by itself. */
+  heldUntil: number | null;
 }
 
 export interface Message {

@@ -21,6 +21,7 @@ export { keepArtifact } from "./keep-artifact.ts";
 export type { Live } from "./live.ts";
 export { capLogs } from "./log-caps.ts";
 export { pause } from "./pause.ts";
+export { planPause, planSelected } from "./plan-pause.ts";
 export { recover } from "./recover.ts";
 export { rerun } from "./rerun.ts";
 export { resume } from "./resume.ts";

@@ -6,6 +6,7 @@
  */
 import { asAgentctlError } from "../core/errors.ts";
 import type { PauseCause, PauseIntent, PauseMode, Task } from "../core/task.ts";
+import type { QueueHold } from "../store/store.ts";
 import { liveOf } from "./cancel.ts";
 import { causeOf, pauseOf } from "./conclude.ts";
 import type { Engine } from "./engine.ts";
@@ -157,11 +158,7 @@ export function prepare(engine: Engine, live: Live, task: Task, options: PauseOp
 }
 
 /** Makes requests durable, with the queues that are held by the same pause; all or none. */
-export async function record(
-  engine: Engine,
-  requests: Request[],
-  hold?: { queues: string[] | "all"; by: string },
-): Promise<void> {
+export async function record(engine: Engine, requests: Request[], hold?: QueueHold): Promise<void> {
   try {
     const intents = requests.map(({ live, intent }) => ({ id: live.taskId, attempt: live.attempt, intent }));
     await engine.store.intend(intents, hold);

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { asAgentctlError } from "../core/errors.ts";
+import { isBeforeWork } from "../core/machine.ts";
 import type { Task } from "../core/task.ts";
 import { answer } from "./answer.ts";
 import { afterJump, ClockWatch } from "./clock-watch.ts";
@@ -83,11 +84,12 @@ export class Scheduler {
 
   /** `now` is the time of the last look. */
   async #arm(now: number): Promise<void> {
-    const { tasks, next } = await this.#engine.store.due(now);
+    const { tasks, holds, next } = await this.#engine.store.due(now);
     // What could not be done is still due.
-    const again = tasks.length > 0 ? AGAIN_MS : LONGEST_WAIT_MS;
+    const isLeft = tasks.length + holds.length > 0;
+    const again = isLeft ? AGAIN_MS : LONGEST_WAIT_MS;
     const wait = next === null ? LONGEST_WAIT_MS : Math.max(1, next - this.#engine.clock.now());
-    if (tasks.length > 0 || next !== null) this.#wakeIn(Math.min(again, wait));
+    if (isLeft || next !== null) this.#wakeIn(Math.min(again, wait));
   }
 
   #wakeIn(ms: number): void {
@@ -150,7 +152,12 @@ async function startOrLog(engine: Engine, one: Parameters<typeof start>[1]): Pro
 }
 
 async function doWhatIsDue(engine: Engine, now: number): Promise<void> {
-  const { tasks } = await engine.store.due(now);
+  const { tasks, holds } = await engine.store.due(now);
+  for (const by of holds) {
+    await engine.store.releaseHeldBy(by).catch((error) => {
+      engine.log.warn({ by, error: asAgentctlError(error).message }, "a hold could not be ended");
+    });
+  }
   for (const task of tasks) {
     try {
       await attend(engine, task, now);
@@ -185,7 +192,9 @@ async function pauseAsPlanned(engine: Engine, task: Task, plan: NonNullable<Task
   try {
     await pause(engine, task.id, graceMs === null ? options : { ...options, graceMs });
   } finally {
-    const { pauseAt } = await engine.require(task.id);
-    if (pauseAt?.at === plan.at) await engine.store.update(task.id, { pauseAt: null });
+    const { pauseAt, state } = await engine.require(task.id);
+    // One that has gone back in line, or asks, is paused when it comes to work.
+    if (pauseAt?.at === plan.at && !isBeforeWork(state))
+      await engine.store.update(task.id, { pauseAt: null });
   }
 }

@@ -29,7 +29,7 @@ function groupOf({ queue, labels, state }: Selector): string | null {
   return queue === undefined ? "all" : `queue:${queue}`;
 }
 
-async function meant(engine: Engine, selector: Selector, states: readonly State[]): Promise<Task[]> {
+export async function meant(engine: Engine, selector: Selector, states: readonly State[]): Promise<Task[]> {
   const wanted = selector.state ? states.filter((state) => selector.state?.includes(state)) : states;
   const { queue, labels } = selector;
   const narrowed = { ...(queue === undefined ? {} : { queue }), ...(labels ? { labels } : {}) };
@@ -47,7 +47,7 @@ export async function pauseSelected(
 ): Promise<Answers> {
   const group = groupOf(selector);
   const queues = selector.queue === undefined ? ("all" as const) : [selector.queue];
-  const hold = group === null ? undefined : { queues, by: group };
+  const hold = group === null ? undefined : { queues, by: group, until: options.until ?? null };
   for (let tries = 1; ; tries++) {
     const tasks = await meant(engine, selector, pausableStates);
     const requests = tasks.flatMap((task) => requestFor(engine, task, { ...options, group }));
@@ -82,7 +82,10 @@ async function one(
   );
 }
 
-async function answered(id: number, act: () => Promise<{ task: Task; changed: boolean }>): Promise<Answer> {
+export async function answered(
+  id: number,
+  act: () => Promise<{ task: Task; changed: boolean }>,
+): Promise<Answer> {
   try {
     const { task, changed } = await act();
     return { id, task, changed };

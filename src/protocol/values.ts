@@ -217,6 +217,16 @@ export const details = v.object({
     doing: nullable(v.string()),
     deadline: nullable(v.string()),
   }),
+  /** A pause that is planned for a time to come. */
+  plannedPause: nullable(
+    v.object({
+      at: v.string(),
+      mode: pauseMode,
+      until: nullable(v.string()),
+      actor: v.string(),
+      reason: nullable(v.string()),
+    }),
+  ),
 });
 
 export const queue = v.object({
@@ -224,6 +234,8 @@ export const queue = v.object({
   slots: v.number(),
   held: v.boolean(),
   heldBy: nullable(v.string()),
+  /** When the hold of a pause ends by itself. */
+  heldUntil: nullable(v.string()),
   working: v.number(),
   waiting: v.number(),
 });

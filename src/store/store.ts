@@ -164,10 +164,7 @@ export interface Store {
   /** Changes fields without a change of state, where the task is still in one of `states`. */
   update(id: number, patch: Patch, options?: UpdateOptions): Promise<Task>;
   /** Records what is about to be done to live attempts and holds queues in the same transaction. */
-  intend(
-    intents: { id: number; attempt: number; intent: Intent | null }[],
-    hold?: { queues: string[] | "all"; by: string },
-  ): Promise<void>;
+  intend(intents: { id: number; attempt: number; intent: Intent | null }[], hold?: QueueHold): Promise<void>;
 
   find(ref: string | number): Promise<Task | undefined>;
   get(id: number): Promise<Task | undefined>;
@@ -180,8 +177,8 @@ export interface Store {
   counts(): Promise<Record<State, number>>;
   /** `leaving` are the slots that what is being written frees. */
   lines(now: number, perQueue: number, leaving?: ReadonlyMap<string, number>): Promise<Line[]>;
-  /** Tasks whose time has come, and when the next one's comes. */
-  due(now: number): Promise<{ tasks: Task[]; next: number | null }>;
+  /** What the time has come for, and when it comes for the next. */
+  due(now: number): Promise<Due>;
 
   attempts(id: number): Promise<Attempt[]>;
   attemptOf(token: string): Promise<Attempt | undefined>;
@@ -246,6 +243,21 @@ export interface Store {
   /** Environments that an open task still uses. */
   usedEnvironments(): Promise<Set<string>>;
   close(): void;
+}
+
+/** What is due by the clock. */
+export interface Due {
+  tasks: Task[];
+  /** Pauses whose hold of queues is over. */
+  holds: string[];
+  next: number | null;
+}
+
+/** Queues that a pause holds, until it is resumed or until a time. */
+export interface QueueHold {
+  queues: string[] | "all";
+  by: string;
+  until: number | null;
 }
 
 /** An ended task, as short as can be. */

@@ -50,3 +50,63 @@ it("refuses a time that is none, and says what is accepted", async ({ home }) =>
   expect(stderr).toContain("ISO 8601");
   expect((await home.cli("pause", "1", "--grace", "60")).code).toBe(2);
 });
+
+it("keeps the plan of a task that is not at work then, and pauses it as it comes to work", async ({
+  home,
+}) => {
+  const id = await home.run("--delay", "1s", "sleep", "60");
+  await home.cli("pause", `${id}`, "--at", "100ms", "--until", "1h");
+  const { pause, waiting, startedAt } = await home.reaches(id, "suspended");
+  expect(pause).toMatchObject({ cause: "user", outcome: "frozen" });
+  expect(waiting).toMatchObject({ for: "time" });
+  expect(startedAt).not.toBeNull();
+});
+
+it("shows what is planned, and takes it back", async ({ home }) => {
+  const id = await home.run("sleep", "60");
+  await home.reaches(id, "working");
+  const { stdout } = await home.cli("pause", `${id}`, "--at", "1h", "--until", "2h", "--reason", "lunch");
+  expect(stdout).toMatch(/^task \d+ will be paused at /);
+  expect((await home.json("show", `${id}`)).plannedPause).toMatchObject({ mode: "auto", reason: "lunch" });
+  expect((await home.cli("show", `${id}`)).stdout).toContain(`agentctl pause ${id} --at never takes it back`);
+  const never = await home.cli("pause", `${id}`, "--at", "never");
+  expect(never.stdout).toBe(`no pause of task ${id} is planned any more\n`);
+  expect((await home.json("show", `${id}`)).plannedPause).toBeNull();
+});
+
+it("plans for each open task that a selector means, and holds no queue", async ({ home }) => {
+  const ids = [await home.run("sleep", "60"), await home.run("sleep", "60")];
+  for (const id of ids) await home.reaches(id, "working");
+  const { stdout, stderr } = await home.cli("pause", "--all", "--at", "1s");
+  expect(stdout.match(/will be paused at/g)).toHaveLength(2);
+  expect(stderr).not.toContain("held");
+  for (const id of ids) expect((await home.task(id)).state).toBe("working");
+  for (const id of ids) await home.reaches(id, "suspended");
+  expect((await home.json("queue", "list"))[0]).toMatchObject({ name: "default", held: false });
+});
+
+it("lets the queues go at the time of --until, with work and without", async ({ home }) => {
+  const id = await home.run("sleep", "60");
+  await home.reaches(id, "working");
+  const { stderr } = await home.cli("pause", "--all", "--until", "2s");
+  expect(stderr).toMatch(/every queue is held until .+ or agentctl resume --all/);
+  const waits = await home.run("true");
+  expect(await home.task(waits)).toMatchObject({ state: "submitted", waiting: { for: "queue" } });
+  const [held] = await home.json("queue", "list");
+  expect([held.heldBy, Date.parse(held.heldUntil) > Date.now() - 5000]).toEqual(["all", true]);
+  await home.reaches(waits, "completed");
+  await home.reaches(id, "working");
+  expect((await home.json("queue", "list"))[0]).toMatchObject({ held: false, heldBy: null, heldUntil: null });
+  await home.cli("cancel", `${id}`, "--grace", "0s");
+  await home.cli("pause", "--queue", "default", "--until", "1s");
+  await home.cli("daemon", "restart");
+  await home.reaches(await home.run("true"), "completed");
+});
+
+it("refuses a pause that is over before it begins", async ({ home }) => {
+  const past = await home.cli("pause", "1", "--until", "2020-01-01T00:00:00Z");
+  expect([past.code, past.stderr]).toEqual([2, expect.stringContaining("is not later than now")]);
+  const before = await home.cli("pause", "1", "--at", "2h", "--until", "1h");
+  expect([before.code, before.stderr]).toEqual([2, expect.stringContaining("is not later than --at")]);
+  expect((await home.cli("pause", "1", "--at", "2020-01-01T00:00:00Z")).code).toBe(2);
+});

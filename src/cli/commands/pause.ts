@@ -9,13 +9,15 @@ import { type Paused, pauseWords } from "../pause-words.ts";
 import { showPausing } from "../pausing.ts";
 import { selectionOf, selectorOptions, tasksArgument } from "../selection.ts";
 import { actor, reference, withOpening } from "../session.ts";
+import { usage } from "../usage.ts";
+import { whenText } from "../when.ts";
 
 const options = {
   ...selectorOptions,
   mode: choice("--mode <mode>", "end it at a checkpoint, or stop it where it stands", pauseModes),
   grace: value("--grace <duration>", "how long it may take to save a checkpoint (60s)", duration),
   until: value("--until <time>", "resume by itself then", time),
-  at: value("--at <time>", "pause then, and not at once", time),
+  at: value("--at <time>", "pause then, and not at once; never takes a planned pause back", timeOrNever),
   reason: value("--reason <text>", "why; is recorded"),
   noWait: flag("--no-wait", "return when the request is recorded"),
 };
@@ -36,9 +38,11 @@ export const pause = command({
     ["pause 12 --mode checkpoint --grace 5m", "end its process at a checkpoint, within five minutes"],
     ["pause 12 --grace 0s", "at once: the last saved checkpoint stands"],
     ["pause --all --until 08:00", "everything, until the morning"],
+    ["pause 12 --at 18:00", "in the evening; pause 12 --at never takes that back"],
   ],
   async run(context, ids, { all, queue, labels, states, ...given }) {
     const selection = selectionOf(ids, { all, queue, labels, states });
+    requireOrder(given, context.clock.now());
     const params = paramsOf(context, given);
     const say = (result: Paused) => sayPaused(context, result, given);
     const pauseOne = async (peer: Peer, id: number | string) =>
@@ -54,8 +58,13 @@ export const pause = command({
             ...params,
           })) as ManyAnswers;
           const answers = await answersOfMany(context, many, say);
-          noteHeld(context, selection.select);
-          return conclude(context, selection, answers, "no task at work matches");
+          if (given.at === undefined) noteHeld(context, selection.select, given.until);
+          return conclude(
+            context,
+            selection,
+            answers,
+            given.at === undefined ? "no task at work matches" : "no open task matches",
+          );
         }
         const answers = await answerEach(context, selection.ids.map(reference), {
           act: async (id) => await (opening ?? pauseOne(peer, id)),
@@ -82,14 +91,38 @@ function paramsOf(context: Context, { mode, grace, until, at, reason, noWait }: 
 }
 
 /** Where whole queues were paused, nothing of them starts, either. */
-function noteHeld({ out }: Context, { queue, labels, state }: Selector): void {
+function noteHeld({ out, clock }: Context, selector: Selector, until: string | undefined): void {
+  const { queue, labels, state } = selector;
   if (labels || state) return;
-  if (queue === undefined) out.note("every queue is held until agentctl resume --all");
-  else out.note(`queue ${queue} is held until agentctl resume --queue ${queue}`);
+  const end = until === undefined ? "" : `${whenText(until, clock.now())} or `;
+  if (queue === undefined) out.note(`every queue is held until ${end}agentctl resume --all`);
+  else out.note(`queue ${queue} is held until ${end}agentctl resume --queue ${queue}`);
+}
+
+const NEVER = "never";
+
+/** A point in time to come, or null for none. */
+function timeOrNever(text: string): string | null {
+  return text === NEVER ? null : time(text);
+}
+
+/** So long ago a time may be for what is typed and meant as now. */
+const JUST_NOW_MS = 60_000;
+
+/** A pause that would have begun long ago, or is over before it begins, is a slip. */
+function requireOrder({ at, until }: PauseValues, now: number): void {
+  if (at && Date.parse(at) < now - JUST_NOW_MS) {
+    throw usage(`--at: ${whenText(at, now)} lies in the past`, { field: "--at" });
+  }
+  if (until === undefined) return;
+  const begin = at ? Date.parse(at) : now;
+  if (Date.parse(until) > begin) return;
+  const than = at ? `--at ${whenText(at, now)}` : "now";
+  throw usage(`--until: ${whenText(until, now)} is not later than ${than}`, { field: "--until" });
 }
 
 function sayPaused({ out, clock }: Context, paused: Paused, { at }: PauseValues): void {
-  const { line, notes } = pauseWords(paused, at ?? null, clock.now());
+  const { line, notes } = pauseWords(paused, at, clock.now());
   if (line !== null) out.line(line);
   for (const note of notes) out.note(note);
 }

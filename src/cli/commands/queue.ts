@@ -5,6 +5,7 @@ import { integer } from "../option-values.ts";
 import { withDaemon } from "../session.ts";
 import { tableLines } from "../table.ts";
 import { usage } from "../usage.ts";
+import { whenText } from "../when.ts";
 
 const nameArgument = ["<name>", "a queue's name"] as const;
 
@@ -94,7 +95,7 @@ function say({ out }: Context, queue: QueueJson, text: string): void {
   else out.line(text);
 }
 
-function queueTable({ out }: Context, queues: readonly QueueJson[]): string[] {
+function queueTable({ out, clock }: Context, queues: readonly QueueJson[]): string[] {
   const columns = [
     { title: "NAME", least: 8 },
     { title: "SLOTS", isRight: true },
@@ -102,12 +103,12 @@ function queueTable({ out }: Context, queues: readonly QueueJson[]): string[] {
     { title: "WAITING", isRight: true },
     { title: "HELD", least: 4 },
   ];
-  const rows = queues.map(({ name, slots, working, waiting, held, heldBy }) => [
+  const rows = queues.map(({ name, slots, working, waiting, held, heldBy, heldUntil }) => [
     name,
     String(slots),
     String(working),
     String(waiting),
-    held ? `by ${heldBy}` : "",
+    held ? `by ${heldBy}${heldUntil ? ` until ${whenText(heldUntil, clock.now())}` : ""}` : "",
   ]);
   return tableLines(columns, rows, out.columns);
 }

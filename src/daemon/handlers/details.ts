@@ -44,7 +44,14 @@ export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details
       })),
     events: events.map(eventJson),
     activity: activityOf(engine, task),
+    plannedPause: plannedOf(task),
   };
+}
+
+function plannedOf({ pauseAt }: Task): Details["plannedPause"] {
+  if (!pauseAt) return null;
+  const { at, mode, until, actor, reason } = pauseAt;
+  return { at: toIso(at), mode, until: toIso(until), actor, reason };
 }
 
 function activityOf(engine: Daemon["engine"], task: Task): Details["activity"] {

@@ -1,4 +1,5 @@
 import { AgentctlError } from "../../core/errors.ts";
+import { toIso } from "../../core/time.ts";
 import type { Handlers, QueueJson } from "../../protocol/methods.ts";
 import type { Connection } from "../connection.ts";
 import type { Daemon } from "./context.ts";
@@ -8,7 +9,11 @@ type Queues = Pick<Handlers<Connection>, Extract<keyof Handlers<Connection>, `qu
 export function queueHandlers({ engine }: Daemon): Queues {
   const list = async (): Promise<QueueJson[]> => {
     const queues = await engine.store.queues();
-    return queues.map((queue) => ({ ...queue, held: queue.heldBy !== null }));
+    return queues.map((queue) => ({
+      ...queue,
+      held: queue.heldBy !== null,
+      heldUntil: toIso(queue.heldUntil),
+    }));
   };
   const one = async (name: string): Promise<QueueJson> => {
     const queue = (await list()).find((known) => known.name === name);

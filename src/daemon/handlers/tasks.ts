@@ -1,5 +1,4 @@
-import { AgentctlError } from "../../core/errors.ts";
-import { isTerminal, pausableStates, states, terminalStates } from "../../core/machine.ts";
+import { isTerminal, terminalStates } from "../../core/machine.ts";
 import {
   answer,
   canContinue,
@@ -7,6 +6,8 @@ import {
   deleteTask,
   pause,
   pauseSelected,
+  planPause,
+  planSelected,
   rerun,
   resume,
   resumeSelected,
@@ -74,19 +75,20 @@ export function taskHandlers(daemon: Daemon): People {
       const actor = params.actor ?? SOMEONE;
       const until = at(params.until);
       const options = { ...given({ graceMs, mode, wait }), reason, until, actor, cause: "user" as const };
+      const when = at(params.at);
+      const isPlan = params.at !== undefined;
+      const how = { mode: mode ?? ("auto" as const), graceMs: graceMs ?? null, until, actor, reason };
+      const plan = when === null ? null : { at: when, ...how };
       if ("select" in params) {
-        return await manyJson(daemon, await pauseSelected(engine, given(params.select), options));
+        const selector = given(params.select);
+        const answers = isPlan
+          ? await planSelected(engine, selector, plan)
+          : await pauseSelected(engine, selector, options);
+        return await manyJson(daemon, answers);
       }
-      if (params.at !== undefined) {
-        const planned = {
-          at: at(params.at),
-          mode: mode ?? ("auto" as const),
-          graceMs: graceMs ?? null,
-          until,
-          actor,
-          reason,
-        };
-        return await planPause(daemon, params.id, planned);
+      if (isPlan) {
+        const task = await planPause(engine, await engine.require(params.id), plan);
+        return { task: await show(daemon, task), changed: true };
       }
       const { task, changed, memoryBytes, processes } = await pause(engine, params.id, options);
       return {
@@ -154,20 +156,4 @@ export function taskHandlers(daemon: Daemon): People {
 function submission({ module, notBefore, ...rest }: NewTask) {
   const path = typeof module === "object" ? module.path : module;
   return { ...given({ ...rest, module: path }), notBefore: at(notBefore) };
-}
-
-async function planPause(
-  daemon: Daemon,
-  ref: string | number,
-  planned: NonNullable<Parameters<Daemon["engine"]["store"]["update"]>[1]["pauseAt"]>,
-) {
-  const { engine } = daemon;
-  const task = await engine.require(ref);
-  if (isTerminal(task.state)) {
-    throw new AgentctlError("TaskNotPausable", { id: task.id, state: task.state, allowed: pausableStates });
-  }
-  const open = states.filter((state) => !isTerminal(state));
-  const changed = await engine.store.update(task.id, { pauseAt: planned }, { states: open });
-  engine.kick();
-  return { task: await show(daemon, changed), changed: true };
 }

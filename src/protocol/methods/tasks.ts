@@ -47,7 +47,8 @@ const pauseOptions = {
   mode: v.optional(pauseMode),
   graceMs: v.optional(durationMs),
   until: v.optional(iso),
-  at: v.optional(iso),
+  /** Pause then; null takes back what was planned. */
+  at: v.optional(v.nullable(iso)),
   reason: v.optional(reason),
   wait: v.optional(v.boolean()),
   ...by,

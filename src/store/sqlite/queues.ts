@@ -1,5 +1,6 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { waitingStates } from "../../core/machine.ts";
+import type { QueueHold } from "../store.ts";
 import type { Context } from "./context.ts";
 import { quoted } from "./reading.ts";
 import { toQueue } from "./rows.ts";
@@ -32,6 +33,23 @@ export function set(ctx: Context, name: string, slots: number): { created: boole
   return { created: changed === 0 };
 }
 
+/**
+ * What stands in `held_by` for a hold that ends by itself: who holds it, which has no spaces, and until when, in
+ * milliseconds since 1970.
+ */
+const UNTIL = " until ";
+const HOLDER = `case instr(held_by, '${UNTIL}') when 0 then held_by else substr(held_by, 1, instr(held_by, '${UNTIL}') - 1) end`;
+const END = `cast(substr(held_by, instr(held_by, '${UNTIL}') + ${UNTIL.length}) as integer)`;
+
+/** When the next hold ends by itself, as SQL. */
+export const NEXT_END = `select min(${END}) from queues where instr(held_by, '${UNTIL}') > 0`;
+
+/** The pauses whose holds are over at `now`. */
+export function endedHolds(ctx: Context, now: number): string[] {
+  const sql = `select distinct ${HOLDER} as holder from queues where instr(held_by, '${UNTIL}') > 0 and ${END} <= ?`;
+  return ctx.rows(sql, now).map((row) => row.holder as string);
+}
+
 /** Holds a queue or, with null, releases it. A user's hold goes before that of a pause. `QueueNotFound`. */
 export function hold(ctx: Context, name: string, by: string | null): boolean {
   required(ctx, name);
@@ -43,15 +61,24 @@ export function hold(ctx: Context, name: string, by: string | null): boolean {
   return ctx.run(sql, by, name, by) > 0;
 }
 
-/** Holds several queues, or all of them, for a pause. */
-export function holdFor(ctx: Context, { queues: names, by }: { queues: string[] | "all"; by: string }): void {
+/** Holds several queues, or all of them, for a pause; what the same pause holds already is held anew, with its end. */
+export function holdFor(ctx: Context, { queues: names, by, until }: QueueHold): void {
   const all = () => ctx.rows("select name from queues").map((row) => row.name as string);
-  for (const name of names === "all" ? all() : names) hold(ctx, name, by);
+  const holder = until === null ? by : `${by}${UNTIL}${until}`;
+  for (const name of names === "all" ? all() : names) {
+    required(ctx, name);
+    ctx.run(
+      `update queues set held_by = ? where name = ? and (held_by is null or ${HOLDER} = ?)`,
+      holder,
+      name,
+      by,
+    );
+  }
 }
 
 /** Releases every queue that the pause `by` holds. */
 export function releaseHeldBy(ctx: Context, by: string): void {
-  ctx.run("update queues set held_by = null where held_by = ?", by);
+  ctx.run(`update queues set held_by = null where ${HOLDER} = ?`, by);
 }
 
 /** Removes a queue in which no open task stands; the default one stays. */

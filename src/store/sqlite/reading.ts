@@ -140,16 +140,6 @@ export function lines(
 /** So many more of each line are told. */
 const NEXT = 2;
 
-export function due(ctx: Context, now: number): { tasks: Task[]; next: number | null } {
-  const first = ctx.row("select min(wake_at) as next from tasks where wake_at is not null")?.next as
-    | number
-    | null;
-  if (first === null || first > now) return { tasks: [], next: first };
-  const tasks = ctx.tasks("tasks where wake_at <= ? order by wake_at, id limit 1000", [now]);
-  const row = ctx.row("select min(wake_at) as next from tasks where wake_at > ?", now);
-  return { tasks, next: (row?.next as number | null) ?? null };
-}
-
 export function artifacts(ctx: Context, id: number): Artifact[] {
   return ctx.rows("select * from artifacts where task_id = ? order by created_at, name", id).map((row) => ({
     taskId: id,

@@ -1,3 +1,4 @@
+import { isBeforeWork } from "../../core/machine.ts";
 import type { Attempt, CheckpointInfo, Queue, Step, Task, TaskEvent } from "../../core/task.ts";
 
 export type Cell = string | number | bigint | Buffer | null;
@@ -105,7 +106,8 @@ export function wakeAt(task: Task): number | null {
   const times = [
     task.state === "submitted" || task.state === "resumed" ? task.notBefore : null,
     task.state === "suspended" ? (task.pause?.until ?? null) : null,
-    task.endedAt === null ? (task.pauseAt?.at ?? null) : null,
+    // One that waits is paused as soon as it comes to work.
+    task.endedAt === null && !isBeforeWork(task.state) ? (task.pauseAt?.at ?? null) : null,
     task.question?.deadline ?? null,
   ].filter((at) => at !== null);
   return times.length > 0 ? Math.min(...times) : null;
@@ -177,7 +179,9 @@ export function toEvent(row: Row): TaskEvent {
 }
 
 export function toQueue(row: Row): Queue {
-  return { name: row.name as string, slots: row.slots as number, heldBy: row.held_by as string | null };
+  const [heldBy = null, until = null] = (row.held_by as string | null)?.split(" until ") ?? [];
+  const heldUntil = until === null ? null : Number(until);
+  return { name: row.name as string, slots: row.slots as number, heldBy, heldUntil };
 }
 
 function decode(cell: Cell, codec: Codec): unknown {

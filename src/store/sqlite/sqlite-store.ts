@@ -16,6 +16,7 @@ import type {
 import * as attempts from "./attempts.ts";
 import * as checkpoints from "./checkpoints.ts";
 import { Context } from "./context.ts";
+import { due } from "./due.ts";
 import * as events from "./events.ts";
 import { GroupCommit, storeError } from "./group-commit.ts";
 import * as journal from "./journal.ts";
@@ -106,7 +107,7 @@ export class SqliteStore implements Store {
   }
 
   due(now: number) {
-    return this.#read(() => reading.due(this.#ctx, now));
+    return this.#read(() => due(this.#ctx, now));
   }
 
   attempts(id: number) {

@@ -186,7 +186,7 @@ export function lines(it: StoreTest): void {
     }) => {
       await world.store.setQueue("gpu", 1);
       await world.store.holdQueue("gpu", "queue:gpu");
-      await world.store.intend([], { queues: "all", by: "all" });
+      await world.store.intend([], { queues: "all", by: "all", until: null });
       await world.store.releaseHeldBy("all");
       expect((await world.store.queues()).map(({ name, heldBy }) => [name, heldBy])).toEqual([
         ["default", null],

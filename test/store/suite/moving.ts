@@ -254,7 +254,7 @@ export function moving(it: StoreTest): void {
     it("is recorded for all or none, with the queues that are held for it", async ({ world }) => {
       const [a, b] = [await world.working(), await world.suspended()];
       const of = ({ id, n }: { id: number; n: number }) => ({ id, attempt: n, intent });
-      const hold = { queues: "all" as const, by: "all" };
+      const hold = { queues: "all" as const, by: "all", until: null };
       await expect(world.store.intend([of(a), of(b)], hold)).rejects.toMatchObject({ name: "StaleAttempt" });
       expect([(await world.get(a.id)).intent, (await world.store.queues())[0]?.heldBy]).toEqual([null, null]);
       await world.store.intend([of(a)], hold);
@@ -266,7 +266,7 @@ export function moving(it: StoreTest): void {
 
     it("an unknown queue refuses it", async ({ world }) => {
       const { id, n } = await world.working();
-      const hold = { queues: ["gpu"], by: "queue:gpu" };
+      const hold = { queues: ["gpu"], by: "queue:gpu", until: null };
       await expect(world.store.intend([{ id, attempt: n, intent }], hold)).rejects.toMatchObject({
         name: "QueueNotFound",
       });
