@@ -23,7 +23,7 @@ export const runOptions = {
   envFile: value("--env-file <file>", "variables that are read at every attempt"),
   noInheritEnv: flag("--no-inherit-env", "do not take over the caller's environment"),
   input: value("--input <json|@file|->", "the input of a task module"),
-  after: value("--after <id>", "only when this task has completed"),
+  after: values("--after <id>", "only when this task has completed", String),
   delay: value("--delay <duration>", "not before so much time has passed", duration),
   at: value("--at <time>", "not before then", time),
   retries: value("--retries <n>", "how often it is tried again after a failure (0)", integer(0)),
@@ -60,7 +60,7 @@ export async function submissionOf(context: Context, work: Work, given: RunValue
       priority: given.priority,
       labels: given.labels.length > 0 ? Object.fromEntries(given.labels) : undefined,
       envFile: given.envFile === undefined ? undefined : resolve(cwd, given.envFile),
-      after: given.after === undefined ? undefined : reference(given.after),
+      after: dependencyOf(given),
       notBefore: startOf(context, given),
       retries: given.retries,
       backoffMs: given.backoff,
@@ -116,4 +116,18 @@ function startOf({ clock }: Context, { delay, at }: RunValues): string | undefin
 /** Without the keys that are undefined. */
 function without<T extends object>(given: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(given).filter(([, set]) => set !== undefined)) as never;
+}
+
+/** To take the last of several would start it before the others have completed. */
+function dependencyOf({ after }: RunValues): number | string | undefined {
+  const [first, ...more] = after;
+  if (more.length > 0) {
+    throw usage(
+      "--after: a task comes after one other; to wait for several: agentctl wait <ids> && agentctl run …",
+      {
+        field: "--after",
+      },
+    );
+  }
+  return first === undefined ? undefined : reference(first);
 }

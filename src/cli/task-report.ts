@@ -52,8 +52,14 @@ function headline(task: Detailed, now: number, paint: Paint): string[] {
       : "";
     lines.push(`  ${activity.doing}${limit}`);
   }
-  if (state === "failed") lines.push(`  ${endText(task)}`, `  ${paint.command(`agentctl logs ${id}`)}`);
+  if (state === "failed") lines.push(`  ${endText(task)}`, `  ${paint.command(afterFailure(task))}`);
   return lines;
+}
+
+/** What helps with a failure: one that never began has printed nothing. */
+function afterFailure({ id, error, after }: Detailed): string {
+  if (error?.name === "DependencyFailed" && after !== null) return `agentctl show ${after}`;
+  return error?.name === "CannotStart" ? `agentctl rerun ${id}` : `agentctl logs ${id}`;
 }
 
 function row(key: string, text: string, paint: Paint): string {

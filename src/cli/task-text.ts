@@ -44,6 +44,9 @@ function waitingText(task: TaskJson, { for: cause, on, until }: Waiting, now: nu
     case "queue":
       return { why: `queue ${on ?? queue} is held`, todo: `agentctl queue release ${on ?? queue}` };
     case "hold":
+      if (on === "daemon") {
+        return { why: "the daemon was started with --hold", todo: "agentctl daemon restart" };
+      }
       return { why: "is held", todo: `agentctl release ${id}` };
     case "time":
       return { why: `waits${at}`, todo: null };

@@ -166,7 +166,7 @@ const catalogue = {
     code: -32033,
     exit: 2,
     message: (d) => `${d.file} cannot be used${because(d)}`,
-    hint: (d) => `agentctl config list shows every setting; mend or remove ${d.file}`,
+    hint: (d) => `mend ${d.file}, or remove it, and the defaults hold: agentctl config set writes it anew`,
   },
 } as const satisfies Record<string, Row>;
 

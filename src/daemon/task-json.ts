@@ -96,8 +96,11 @@ export function inOneLine(tasks: TaskJson[]): TaskJson[] {
   return end === -1 ? tasks : tasks.slice(0, Math.max(1, end));
 }
 
+/** What holds a task back where neither it nor its queue is held: `daemon start --hold`. */
+const DAEMON = "daemon";
+
 /** What an open task that has no slot waits for; null for one that waits for nothing but a person's resume. */
-function waitingOf(task: Task, { heldQueues }: Surroundings): TaskJson["waiting"] {
+function waitingOf(task: Task, { heldQueues, engine }: Surroundings): TaskJson["waiting"] {
   const until = toIso(task.notBefore);
   if (task.state === "input-required")
     return { for: "answer", on: null, until: toIso(task.question?.deadline ?? null) };
@@ -108,6 +111,8 @@ function waitingOf(task: Task, { heldQueues }: Surroundings): TaskJson["waiting"
   if (task.blocked) return { for: "task", on: task.after, until };
   if (task.delay !== null && task.notBefore !== null) return { for: task.delay, on: null, until };
   if (heldQueues.has(task.queue)) return { for: "queue", on: task.queue, until: null };
+  // It answers, and starts nothing.
+  if (engine.isHolding) return { for: "hold", on: DAEMON, until: null };
   return { for: "slot", on: task.queue, until: null };
 }
 

@@ -276,3 +276,18 @@ it("says which daemon does not answer, and what helps, instead of waiting for it
     stdout: expect.stringMatching(/mended: .*abc/),
   });
 });
+
+it("finds settings with which no daemon starts, and a restart leaves the one that runs alone", async ({
+  home,
+}) => {
+  await home.run("true");
+  const pid = await home.daemonPid();
+  writeFileSync(join(home.dir, "config.json"), '{"log.maxBytes": "much"}', { mode: 0o600 });
+  const restart = await home.cli("daemon", "restart");
+  expect([restart.code, restart.stderr]).toEqual([2, expect.stringContaining("log.maxBytes")]);
+  expect(await home.daemonPid()).toBe(pid);
+  const found = await home.cli("doctor");
+  expect([found.code, found.stdout]).toEqual([1, expect.stringContaining("config.json cannot be used")]);
+  rmSync(join(home.dir, "config.json"));
+  expect((await home.cli("doctor")).code).toBe(0);
+});

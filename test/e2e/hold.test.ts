@@ -44,3 +44,14 @@ it("is refused for a task at work, which goes on", async ({ home }) => {
   expect(stderr).toContain(`agentctl pause ${id}`);
   expect(await home.task(id)).toMatchObject({ state: "working", held: false });
 });
+
+it("names the daemon's own hold as what a task waits for", async ({ home }) => {
+  await home.cli("daemon", "start", "--hold");
+  const id = await home.run("true");
+  expect((await home.task(id)).waiting).toMatchObject({ for: "hold", on: "daemon" });
+  const { stdout } = await home.cli("show", `${id}`);
+  expect(stdout).toContain("the daemon was started with --hold");
+  expect(stdout).toContain("agentctl daemon restart");
+  await home.cli("daemon", "restart");
+  await home.reaches(id, "completed");
+});

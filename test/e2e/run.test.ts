@@ -258,3 +258,9 @@ it("keeps labels and variables whose names JavaScript has a use for", async ({ h
   const kept = lines.filter((line) => names.includes(line.split("=")[0] ?? ""));
   expect(kept).toEqual(["__proto__=f", "constructor=e", "prototype=e"]);
 });
+
+it("refuses a second task to come after, and does not take the last", async ({ home }) => {
+  const { code, stderr, stdout } = await home.cli("run", "--after", "1", "--after", "2", "true");
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toContain("a task comes after one other");
+});

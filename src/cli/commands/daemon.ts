@@ -3,6 +3,7 @@ import { runDaemonHere } from "../../client/here.ts";
 import { isGone } from "../../client/persist.ts";
 import { type Stopped, stopDaemon } from "../../client/stop.ts";
 import { formatDuration } from "../../core/time.ts";
+import { readConfig } from "../../protocol/config-file.ts";
 import type { Result } from "../../protocol/methods.ts";
 import type { Context } from "../context.ts";
 import { command, flag, type Group, value } from "../define.ts";
@@ -60,6 +61,8 @@ const restart = command({
   options: { hold: holdOption },
   examples: [["daemon restart", "after an update of agentctl"]],
   async run(context, _args, { hold }) {
+    // What the next one could not start with is no reason to end this one.
+    readConfig(context.paths.config);
     await stopDaemon(context.paths, { keep: true });
     return sayStarted(context, await started(context, hold), false);
   },

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
 import { systemClock, toIso } from "../../core/time.ts";
+import { readConfig } from "../../protocol/config-file.ts";
 import type { Paths } from "../../protocol/paths.ts";
 import { createRunner } from "../../runner/index.ts";
 import { newestBackup, SCHEMA_VERSION } from "../../store/sqlite/index.ts";
@@ -80,7 +81,7 @@ function toolsFor(paths: Paths, daemonPid: number | null, db: Database.Database)
 
 function look(paths: Paths, daemonPid: number | null): { looked: Report["looked"]; problems: Problem[] } {
   const looked = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
-  const modes = checkModes(paths);
+  const modes = [...checkSettings(paths), ...checkModes(paths)];
   if (!existsSync(paths.database)) return { looked, problems: [...modes, ...missingStore(paths)] };
   let db: Database.Database | undefined;
   try {
@@ -96,6 +97,17 @@ function look(paths: Paths, daemonPid: number | null): { looked: Report["looked"
     return { looked, problems: [unreadable(paths, error as Error), ...modes] };
   } finally {
     db?.close();
+  }
+}
+
+/** No daemon starts with settings that it cannot read. */
+function checkSettings({ config }: Paths): Problem[] {
+  try {
+    readConfig(config);
+    return [];
+  } catch (error) {
+    const what = (error as Error).message;
+    return [{ check: "settings", task: null, what, mend: `mend or remove ${config}`, repair: null }];
   }
 }
 

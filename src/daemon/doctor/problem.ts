@@ -4,6 +4,7 @@ import type { MarkedProcess, Runner } from "../../runner/index.ts";
 
 /** What the doctor looks at, in the order in which it reports. */
 export const checks = [
+  "settings",
   "store",
   "rows",
   "attempts",
