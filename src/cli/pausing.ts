@@ -3,6 +3,7 @@ import { isTerminal } from "../core/machine.ts";
 import type { Result } from "../protocol/methods.ts";
 import type { Peer } from "../protocol/peer.ts";
 import type { Context } from "./context.ts";
+import { Interrupt } from "./interrupt.ts";
 import { oneLine } from "./terminal-text.ts";
 import { untilText } from "./when.ts";
 
@@ -10,7 +11,10 @@ import { untilText } from "./when.ts";
 const QUIET_MS = 400;
 const POLL_MS = 500;
 
-/** Shows what a pause waits for, on a terminal as a spinner, else as a line whenever it changes, until `end` is called. */
+/**
+ * Shows what a pause waits for, on a terminal as a spinner, else as a line whenever it changes, until `end` is called.
+ * Who interrupts it meanwhile is told that the pause goes on.
+ */
 export function showPausing(
   { out, clock }: Context,
   peer: Peer,
@@ -19,6 +23,13 @@ export function showPausing(
   const over = new AbortController();
   const watch = async () => {
     await sleep(QUIET_MS, undefined, { signal: over.signal });
+    const interrupt = new Interrupt(() => {
+      const tells = ids?.length === 1 ? `show ${ids[0]}` : "list";
+      out.note(`detached; the pause goes on: agentctl ${tells} tells when it is done`);
+      over.abort();
+      interrupt.giveUp();
+    });
+    over.signal.addEventListener("abort", () => interrupt.end());
     const spinner = out.noteTerminal ? await spinnerOn(out.noteTerminal, over.signal) : undefined;
     for (let last = ""; ; ) {
       const { what, left } = await waitedFor(peer, ids, clock.now());

@@ -11,6 +11,7 @@
  */
 import type { Transition } from "../core/machine.ts";
 import type { Attempt, AttemptOutcome, Failure, Intent, Pause, PauseIntent, Task } from "../core/task.ts";
+import { formatDuration } from "../core/time.ts";
 import type { Patch } from "../store/store.ts";
 import { backInLine, isNoRoom } from "./no-room.ts";
 
@@ -93,7 +94,7 @@ function canceled(end: End, intent: Extract<Intent, { kind: "cancel" }>): Conclu
 }
 
 function timedOut(end: End): Conclusion {
-  const message = `ran longer than its time limit of ${end.task.timeoutMs} ms`;
+  const message = `ran longer than its time limit of ${formatDuration(end.task.timeoutMs ?? 0)}`;
   const error = { name: "TimedOut", code: null, message, data: { timeoutMs: end.task.timeoutMs } };
   const set: Patch = { error, exitCode: end.exitCode, signal: end.signal };
   return { transition: "fail", cause: "timeout", actor: "daemon", outcome: "failed", set };

@@ -44,7 +44,7 @@ it("a program that left a process behind keeps its folders, also where that left
   home,
 }) => {
   const server =
-    "env -u AGENTCTL_TOKEN setsid sh -c 'sleep 2; echo late > \"$AGENTCTL_TASK_DIR/late\"; echo late' &";
+    "env -u AGENTCTL_TOKEN setsid sh -c ': >left; sleep 2; echo late > \"$AGENTCTL_TASK_DIR/late\"; echo late' & until [ -e left ]; do sleep 0.01; done";
   const quiet = repeated(10, "true");
   const ids = await inLine(home, ...quiet, ["sh", "-c", server], ...quiet);
   const first = ids[10] as number;

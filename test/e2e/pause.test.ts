@@ -246,3 +246,21 @@ it("ends also what a module's step has started in a session of its own", async (
   expect(isAlive(Number(notes(home)[0]))).toBe(false);
   expect(notes(home)).toHaveLength(1);
 });
+
+it("goes on when the command is interrupted, which says so", async ({ home }) => {
+  const id = await home.run(
+    "--pause-mode",
+    "checkpoint",
+    "sh",
+    "-c",
+    "trap 'sleep 2; exit 75' TERM; while :; do sleep 0.1; done",
+  );
+  await home.reaches(id, "working");
+  await until(async () => (await home.task(id)).runMs > 300);
+  const pausing = home.spawn("pause", `${id}`);
+  await until(() => pausing.stderr.includes("waiting for"));
+  pausing.kill("SIGINT");
+  const { code, stderr } = await pausing.ended;
+  expect([code, stderr]).toEqual([130, expect.stringContaining(`the pause goes on: agentctl show ${id}`)]);
+  await home.reaches(id, "suspended");
+});

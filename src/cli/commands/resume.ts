@@ -66,7 +66,9 @@ export const resume = command({
   },
 });
 
-function sayState({ state }: TaskJson): string {
+function sayState({ id, state, waiting }: TaskJson): string {
+  if (waiting?.for === "hold") return `resumed; it is held: agentctl release ${id}`;
+  if (waiting?.for === "queue") return `resumed; its queue is held: agentctl queue release ${waiting.on}`;
   if (state === "resumed") return "resumed; it goes on when there is a slot";
   return state === "working" ? "resumed and at work" : `resumed; it is ${state}`;
 }

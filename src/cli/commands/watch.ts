@@ -172,7 +172,7 @@ class Watch {
     await this.#act(`pausing task ${id}…`, async (peer) => {
       const paused = await peer.call("tasks/pause", { id, actor: actor(this.#context) });
       if (!("task" in paused)) return "";
-      const { line, notes } = pauseWords(paused, null, this.#context.clock.now());
+      const { line, notes } = pauseWords(paused, undefined, this.#context.clock.now());
       return [line ?? "", ...notes].join("  ").trim();
     });
   }
@@ -226,8 +226,7 @@ class Watch {
     if (!log || !peer || !screen) return;
     try {
       const { logs } = await peer.call("logs/path", { id: log.id });
-      log.text =
-        logs.length === 0 ? "nothing yet: it has not been started\n" : await endOf(logs, screen.size.rows);
+      log.text = logs.length === 0 ? "there is no output\n" : await endOf(logs, screen.size.rows);
     } catch (error) {
       log.text = asAgentctlError(error).message;
     }

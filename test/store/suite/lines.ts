@@ -141,7 +141,7 @@ export function lines(it: StoreTest): void {
       };
       await world.store.update(resumed.id, { pause });
       await world.move(resumed.id, "resume");
-      expect(await world.store.due(9_000_000)).toEqual({ tasks: [], next: null });
+      expect(await world.store.due(9_000_000)).toEqual({ tasks: [], holds: [], next: null });
     });
 
     it("is known to the next daemon", async ({ world }) => {
@@ -158,8 +158,8 @@ export function lines(it: StoreTest): void {
       await world.working({ queue: "gpu" });
       await world.submit({ queue: "gpu", held: true });
       expect(await world.store.queues()).toEqual([
-        { name: "default", slots: 2, heldBy: null, working: 0, waiting: 0 },
-        { name: "gpu", slots: 3, heldBy: null, working: 1, waiting: 1 },
+        { name: "default", slots: 2, heldBy: null, heldUntil: null, working: 0, waiting: 0 },
+        { name: "gpu", slots: 3, heldBy: null, heldUntil: null, working: 1, waiting: 1 },
       ]);
     });
 
@@ -191,6 +191,37 @@ export function lines(it: StoreTest): void {
       expect((await world.store.queues()).map(({ name, heldBy }) => [name, heldBy])).toEqual([
         ["default", null],
         ["gpu", "queue:gpu"],
+      ]);
+    });
+
+    it("are held by a pause until its time, and a second one of it sets another", async ({ world }) => {
+      const held = async () => {
+        const [{ heldBy, heldUntil } = { heldBy: null, heldUntil: null }] = await world.store.queues();
+        return [heldBy, heldUntil];
+      };
+      const due = async (now: number) => {
+        const { holds, next } = await world.store.due(now);
+        return [holds, next];
+      };
+      await world.store.intend([], { queues: "all", by: "all", until: 5000 });
+      expect([await held(), await due(4999), await due(5000)]).toEqual([
+        ["all", 5000],
+        [[], 5000],
+        [["all"], null],
+      ]);
+      await world.store.intend([], { queues: ["default"], by: "queue:default", until: null });
+      expect(await held()).toEqual(["all", 5000]);
+      await world.store.intend([], { queues: "all", by: "all", until: 9000 });
+      expect([await held(), await due(5000)]).toEqual([
+        ["all", 9000],
+        [[], 9000],
+      ]);
+      await world.backend.reopen();
+      expect(await due(9000)).toEqual([["all"], null]);
+      await world.store.releaseHeldBy("all");
+      expect([await held(), await due(9000)]).toEqual([
+        [null, null],
+        [[], null],
       ]);
     });
 
