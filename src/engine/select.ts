@@ -53,6 +53,8 @@ export async function pauseSelected(
     const requests = tasks.flatMap((task) => requestFor(engine, task, { ...options, group }));
     try {
       await record(engine, requests, hold);
+      // The end of the hold is to be waited for.
+      if (hold?.until) engine.kick();
       return {
         results: await Promise.all(tasks.map((task) => one(engine, task, requests, options, group))),
         left: [],

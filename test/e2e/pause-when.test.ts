@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { it } from "../harness/index.ts";
+import { it, until } from "../harness/index.ts";
 import { history, meanwhile, noted, open, twelveSteps } from "./story.ts";
 
 it("resumes by itself at the time of --until", async ({ home }) => {
@@ -98,6 +98,8 @@ it("lets the queues go at the time of --until, with work and without", async ({ 
   await home.reaches(id, "working");
   expect((await home.json("queue", "list"))[0]).toMatchObject({ held: false, heldBy: null, heldUntil: null });
   await home.cli("cancel", `${id}`, "--grace", "0s");
+  await home.cli("pause", "--all", "--until", "1s");
+  await until(async () => (await home.json("queue", "list"))[0].held === false);
   await home.cli("pause", "--queue", "default", "--until", "1s");
   await home.cli("daemon", "restart");
   await home.reaches(await home.run("true"), "completed");
