@@ -1,11 +1,9 @@
 /** Pauses at a time to come. The task keeps the plan; the scheduler carries it out, or the end of the task drops it. */
 import { AgentctlError } from "../core/errors.ts";
-import { isTerminal, pausableStates, states } from "../core/machine.ts";
+import { isTerminal, openStates, pausableStates } from "../core/machine.ts";
 import type { Task } from "../core/task.ts";
 import type { Engine } from "./engine.ts";
 import { type Answers, answered, meant, type Selector } from "./select.ts";
-
-const openStates = states.filter((state) => !isTerminal(state));
 
 /** Plans a pause of a task, in the place of one that was planned before, or with null none. `TaskNotPausable`. */
 export async function planPause(engine: Engine, task: Task, plan: Task["pauseAt"]): Promise<Task> {
