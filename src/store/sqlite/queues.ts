@@ -3,7 +3,7 @@ import { waitingStates } from "../../core/machine.ts";
 import type { QueueHold } from "../store.ts";
 import type { Context } from "./context.ts";
 import { quoted } from "./reading.ts";
-import { toQueue } from "./rows.ts";
+import { toQueue, UNTIL } from "./rows.ts";
 
 /** The queues with how many tasks work and wait in each. */
 export function queues(ctx: Context) {
@@ -33,11 +33,7 @@ export function set(ctx: Context, name: string, slots: number): { created: boole
   return { created: changed === 0 };
 }
 
-/**
- * What stands in `held_by` for a hold that ends by itself: who holds it, which has no spaces, and until when, in
- * milliseconds since 1970.
- */
-const UNTIL = " until ";
+/** The two parts of `held_by`, as SQL. */
 const HOLDER = `case instr(held_by, '${UNTIL}') when 0 then held_by else substr(held_by, 1, instr(held_by, '${UNTIL}') - 1) end`;
 const END = `cast(substr(held_by, instr(held_by, '${UNTIL}') + ${UNTIL.length}) as integer)`;
 

@@ -178,8 +178,11 @@ export function toEvent(row: Row): TaskEvent {
   };
 }
 
+/** Stands in `held_by` between the holder, which has no spaces, and when its hold ends by itself, in ms since 1970. */
+export const UNTIL = " until ";
+
 export function toQueue(row: Row): Queue {
-  const [heldBy = null, until = null] = (row.held_by as string | null)?.split(" until ") ?? [];
+  const [heldBy = null, until = null] = (row.held_by as string | null)?.split(UNTIL) ?? [];
   const heldUntil = until === null ? null : Number(until);
   return { name: row.name as string, slots: row.slots as number, heldBy, heldUntil };
 }
