@@ -31,10 +31,10 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts", "test/boundaries.test.ts"],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
         },
       },
-      { extends: true, test: { name: "store", include: ["test/store/**/*.test.ts"], testTimeout: 15_000 } },
+      { extends: true, test: { name: "store", include: ["test/store/**/*.test.ts"], testTimeout: 60_000 } },
       {
         extends: true,
         test: {
@@ -42,8 +42,8 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: needsBuild,
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 90_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -53,8 +53,8 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
           include: ["test/faults/**/*.test.ts"],
           globalSetup: needsBuild,
-          testTimeout: 60_000,
-          hookTimeout: 30_000,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
         },
       },
     ],

@@ -86,9 +86,9 @@ function bootAnew(home: Home): void {
   }
 }
 
-/** The daemons of this home that live. */
+/** The daemons of this home that live, without those that are about to become another program. */
 export function daemons(home: Home): number[] {
-  return processes(home.dir)
-    .filter(({ command }) => /\bdaemon\.cjs\b/.test(command))
-    .map(({ pid }) => pid);
+  const found = processes(home.dir).filter(({ command }) => /\bdaemon\.cjs\b/.test(command));
+  const pids = found.map(({ pid }) => pid);
+  return found.filter(({ ppid }) => !pids.includes(ppid)).map(({ pid }) => pid);
 }

@@ -84,7 +84,7 @@ export class Home {
 
   /** One request on a connection of its own. */
   // biome-ignore lint/suspicious/noExplicitAny: tests read what the wire carries
-  async rpc(method: string, params: object = {}, deadlineMs = 10_000): Promise<any> {
+  async rpc(method: string, params: object = {}, deadlineMs = 20_000): Promise<any> {
     const wire = await Wire.open(this.socket);
     try {
       return await wire.request(method, params, deadlineMs);
@@ -101,7 +101,7 @@ export class Home {
 
   /** Waits until the task is in the state, and gives the task. */
   // biome-ignore lint/suspicious/noExplicitAny: as in `rpc`
-  reaches(id: number | string, state: string, deadlineMs = 10_000): Promise<any> {
+  reaches(id: number | string, state: string, deadlineMs = 20_000): Promise<any> {
     let last: { state?: string; error?: unknown } = {};
     const arrived = async () => {
       last = await this.task(id);

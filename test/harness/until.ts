@@ -13,7 +13,7 @@ interface UntilOptions {
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { deadlineMs = 10_000, everyMs = 20, message = "the condition" }: UntilOptions = {},
+  { deadlineMs = 20_000, everyMs = 20, message = "the condition" }: UntilOptions = {},
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + deadlineMs;
   const caller = new Error();
