@@ -101,11 +101,11 @@ export function command<O extends Specs>(spec: CommandSpec<O>): Command {
 }
 
 /** The long name of an option, without its dashes. */
-export function longName({ flags }: OptionSpec<unknown>): string {
+export function longName({ flags }: { flags: string }): string {
   return /--([\w-]+)/.exec(flags)?.[1] ?? flags;
 }
 
 /** The letter of an option, if it has one. */
-export function letter({ flags }: OptionSpec<unknown>): string | undefined {
+export function letter({ flags }: { flags: string }): string | undefined {
   return /^-(\w),/.exec(flags)?.[1];
 }

@@ -15,7 +15,7 @@ import { usage } from "./usage.ts";
 /** The options of `run`. */
 export const runOptions = {
   name: value("--name <name>", "a name for people, not all digits"),
-  queue: value("-q, --queue <name>", "the queue it waits in (default)"),
+  queue: value("-q, --queue <queue>", "the queue it waits in (default)"),
   priority: value("--priority <n>", "higher is started first (0)", integer()),
   labels: values("-l, --label <key=value>", "a label (repeatable)", pair),
   cwd: value("--cwd <directory>", "where it runs (here)"),

@@ -6,7 +6,7 @@ import { usage } from "../usage.ts";
 export const completion = command({
   name: "completion",
   summary: "print the script that completes agentctl in a shell",
-  notes: "It completes commands, options, their values, and, while a daemon runs, ids of tasks.",
+  notes: "It completes commands, options, their values, and, while a daemon runs, tasks and queues.",
   args: [["<shell>", `${shells.join(", ")}`]],
   options: {},
   examples: [

@@ -15,7 +15,7 @@ import { withDaemon } from "../session.ts";
 import { tableLines } from "../table.ts";
 import { usage } from "../usage.ts";
 
-const nameArgument = ["<name>", "a setting's name, such as log.maxBytes"] as const;
+const nameArgument = ["<setting>", "a setting's name, such as log.maxBytes"] as const;
 
 const list = command({
   name: "list",

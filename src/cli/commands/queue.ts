@@ -7,7 +7,7 @@ import { tableLines } from "../table.ts";
 import { usage } from "../usage.ts";
 import { whenText } from "../when.ts";
 
-const nameArgument = ["<name>", "a queue's name"] as const;
+const nameArgument = ["<queue>", "a queue's name"] as const;
 
 const list = command({
   name: "list",

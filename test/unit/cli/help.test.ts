@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { closest } from "../../../src/cli/closest.ts";
 import { helpOf } from "../../../src/cli/commander.ts";
@@ -53,7 +52,7 @@ test("help shows usage, options and examples", async () => {
 
     Options:
       --all                every task that the command applies to
-      --queue <name>       tasks of this queue
+      --queue <queue>      tasks of this queue
       --label <key=value>  tasks with this label (repeatable: all of them)
       --state <state>      tasks in this state (repeatable: any of them)
       --json               print JSON
@@ -75,29 +74,6 @@ test("the reference has every option of every command", async () => {
     expect(text).toContain(`# ${path}\n`);
     for (const { flags } of Object.values(options)) expect(text).toContain(`- \`${flags}\``);
   }
-});
-
-test("the bash script is one, and completes verbs, options and values", async () => {
-  const script = await completionScript("bash", { verb, verbNames, aliasesOf });
-  const complete = (...words: string[]) =>
-    spawnSync(
-      "bash",
-      [
-        "-c",
-        `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _agentctl; echo "\${COMPREPLY[@]}"`,
-        "bash",
-        ...words,
-      ],
-      {
-        encoding: "utf8",
-        env: { PATH: process.env.PATH ?? "", HOME: "/nowhere" },
-      },
-    ).stdout.trim();
-  expect(complete("agentctl", "pa")).toBe("pause");
-  expect(complete("agentctl", "queue", "re")).toBe("release remove");
-  expect(complete("agentctl", "queue", "set", "x", "--sl")).toBe("--slots");
-  expect(complete("agentctl", "pause", "--mode", "")).toBe("auto checkpoint freeze");
-  expect(complete("agentctl", "pause", "")).toBe("");
 });
 
 test("there is a script for each shell", async () => {
