@@ -21,7 +21,7 @@ import { guards } from "./processes-of-tasks.ts";
 import { checkpointsFit, stepsFit } from "./witness-rules.ts";
 
 /** Waits for the home to settle and throws with everything that is wrong when it does not. */
-export async function check(home: Home, known: Acknowledged, deadlineMs = 8_000): Promise<void> {
+export async function check(home: Home, known: Acknowledged, deadlineMs = 20_000): Promise<void> {
   let wrong: string[] = [];
   const isRight = () => {
     wrong = violations(home, known);

@@ -20,6 +20,7 @@ const ticks = `i=0; while [ $i -lt ${steps * 2} ]; do i=$((i + 1)); echo tick $i
 
 test(`${KILLS} kills of the daemon under ${MODULES + PROGRAMS} tasks`, {
   timeout: 60_000 + KILLS * 5_000,
+  retry: 0,
 }, async () => {
   const chance = new Chance(seedOf("kills under load"));
   const home = new Home();

@@ -13,7 +13,7 @@ const LEG_SECONDS = 20;
 const seed = seedOf("random walk");
 const legs = Math.max(1, Math.round(SECONDS / LEG_SECONDS));
 
-test(`a random walk of ${SECONDS} s`, { timeout: legs * 200_000 }, async () => {
+test(`a random walk of ${SECONDS} s`, { timeout: legs * 200_000, retry: 0 }, async () => {
   const total: Record<string, number> = {};
   for (let leg = 0; leg < legs; leg++) {
     const done = await walkOneLeg(seed + leg, Math.min(SECONDS, LEG_SECONDS));

@@ -43,7 +43,7 @@ async function survive(
 /** Rejects with what hung before the test's own limit, which says nothing, is reached. */
 async function inTime(work: Promise<unknown>, what: string): Promise<void> {
   const late = new AbortController();
-  const limit = sleep(40_000, undefined, { signal: late.signal }).then(() => {
+  const limit = sleep(60_000, undefined, { signal: late.signal }).then(() => {
     throw new Error(`${what} hangs`);
   });
   limit.catch(() => undefined);

@@ -156,7 +156,7 @@ export class World {
       // A connection that breaks is that of a daemon that is dying.
       const isGone = () => this.#daemon !== daemon || !this.#isRunning();
       await until(isGone, {
-        deadlineMs: 5_000,
+        deadlineMs: PATIENCE_MS,
         message: `the end of a daemon that broke off at ${method} (${error})`,
       });
       return undefined;

@@ -48,23 +48,23 @@ async function stop(home: Home): Promise<boolean> {
   const pid = await home.daemonPid();
   if (pid === null) return true;
   await home.rpc("daemon/stop").catch(() => home.cli("daemon", "stop"));
-  const ended = await until(() => !isAlive(pid), { deadlineMs: 5_000 }).catch(() => false);
+  const ended = await until(() => !isAlive(pid), { deadlineMs: 10_000 }).catch(() => false);
   return ended === true;
 }
 
 /** What ends by itself in the next moment is no leak: a guard still writes the exit status of what it guarded. */
 async function endLeftovers(home: Home): Promise<string[]> {
   const none = () => processes(home.root).length === 0;
-  if (await until(none, { deadlineMs: 2_000 }).catch(() => false)) return [];
+  if (await until(none, { deadlineMs: 5_000 }).catch(() => false)) return [];
   const left = processes(home.root);
   for (const { pid } of left) signalTo(pid, "SIGKILL");
-  await until(none, { deadlineMs: 5_000, message: "the end of what was left" });
+  await until(none, { deadlineMs: 10_000, message: "the end of what was left" });
   return left.map(({ pid, state, command }) => `process ${pid} (${state}) is left: ${command}`);
 }
 
 /** A process that ends gives up its memory, by which it is found, a moment before its locks. */
 async function leftLocks(home: Home): Promise<string[]> {
-  await until(() => heldLocks(home).length === 0, { deadlineMs: 2_000 }).catch(() => false);
+  await until(() => heldLocks(home).length === 0, { deadlineMs: 5_000 }).catch(() => false);
   return heldLocks(home);
 }
 

@@ -2,13 +2,17 @@ import type { Reporter, SerializedError, TestModule } from "vitest/node";
 
 /**
  * Ends the run with one plain line, `N passed, N failed` (and `, N skipped`), over all projects. A file that cannot be
- * loaded and an error outside of any test count as failed, so that the line never says less than the exit code.
+ * loaded and an error outside of any test count as failed, so that the line never says less than the exit code. Before it
+ * stand the tests that did not pass at once.
  */
 export class PlainSummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {
     const count = { passed: 0, failed: errors.length, skipped: 0, pending: 0 };
     for (const module of modules) {
-      for (const test of module.children.allTests()) count[test.result().state] += 1;
+      for (const test of module.children.allTests()) {
+        count[test.result().state] += 1;
+        if (test.diagnostic()?.flaky) process.stdout.write(`\npassed at the second try: ${test.fullName}`);
+      }
       const suites = [...module.children.allSuites()];
       count.failed += module.errors().length + suites.flatMap((suite) => suite.errors()).length;
     }

@@ -22,9 +22,10 @@ async function runOf(files: Record<string, string>) {
     writeFileSync(path, source);
   }
   const vitest = join(root, "node_modules/vitest/vitest.mjs");
-  const args = [vitest, "run", "--root", dir, "--globals", "--reporter", "default", "--reporter", reporter];
+  const args = [vitest, "run", "--root", dir, "--globals", "--retry", "1", "--reporter", "default"];
+  args.push("--reporter", reporter);
   const { code, stdout } = await runCommand(process.execPath, args, { env: { PATH: process.env.PATH } });
-  return { code, lastLine: stdout.trimEnd().split("\n").at(-1) };
+  return { code, lastLine: stdout.trimEnd().split("\n").at(-1), stdout };
 }
 
 test("the last line counts all files, what was skipped only if there is any", async () => {
@@ -32,7 +33,7 @@ test("the last line counts all files, what was skipped only if there is any", as
     "a.test.js": 'test("a", () => {});',
     "b.test.js": 'test("b", () => {}); test("c", () => {});',
   };
-  expect(await runOf(files)).toEqual({ code: 0, lastLine: "3 passed, 0 failed" });
+  expect(await runOf(files)).toMatchObject({ code: 0, lastLine: "3 passed, 0 failed" });
 });
 
 test("a file that does not load and an error outside of any test count as failed", async () => {
@@ -42,5 +43,12 @@ test("a file that does not load and an error outside of any test count as failed
     "broken.test.js": 'import "./not-there.js";',
     "late.test.js": 'test("d", () => { void Promise.reject(new Error("late")); });',
   };
-  expect(await runOf(files)).toEqual({ code: 1, lastLine: "2 passed, 3 failed, 1 skipped" });
+  expect(await runOf(files)).toMatchObject({ code: 1, lastLine: "2 passed, 3 failed, 1 skipped" });
+});
+
+test("a test that passes at its second try is named", async () => {
+  const files = { "a.test.js": 'let n = 0; describe("a", () => test("b", () => expect(++n).toBe(2)));' };
+  const { stdout, ...rest } = await runOf(files);
+  expect(rest).toEqual({ code: 0, lastLine: "1 passed, 0 failed" });
+  expect(stdout).toContain("\npassed at the second try: a > b\n");
 });
