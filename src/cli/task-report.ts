@@ -1,7 +1,16 @@
 import { formatDuration } from "../core/time.ts";
 import type { Result } from "../protocol/methods.ts";
 import type { Paint } from "./paint.ts";
-import { endText, pauseText, progressText, standstillOf, titleOf, workOf } from "./task-text.ts";
+import { tableLines } from "./table.ts";
+import {
+  endText,
+  isReasonOfPause,
+  pauseText,
+  progressText,
+  standstillOf,
+  titleOf,
+  workOf,
+} from "./task-text.ts";
 import { block, oneLine } from "./terminal-text.ts";
 import { sizeText, untilText, whenText } from "./when.ts";
 
@@ -17,13 +26,14 @@ export function taskReport(task: Detailed, now: number, paint: Paint): string[] 
     "",
     ...facts(task, now).map(([key, text]) => row(key, text, paint)),
   ];
-  const lists: [string, string[]][] = [
+  const lists: [string, string[][]][] = [
     ["Attempts", attemptLines(task, now)],
     [
       "Running",
-      (task.activity?.running ?? []).map(
-        ({ name, startedAt }) => `${oneLine(name)}  since ${whenText(startedAt, now)}`,
-      ),
+      (task.activity?.running ?? []).map(({ name, startedAt }) => [
+        oneLine(name),
+        `since ${whenText(startedAt, now)}`,
+      ]),
     ],
     ["Checkpoints", checkpointLines(task, now)],
     ["Steps", stepLines(task, now)],
@@ -93,7 +103,7 @@ function facts(task: Detailed, now: number): [string, string][] {
     ["question", question ? block(question.prompt) : ""],
     ["choices", question?.choices ? question.choices.map(oneLine).join(", ") : ""],
     ["will pause", plannedText(task, now)],
-    ["last pause", pause ? `${pauseText(task, now)}, ${at(pause.at)}` : ""],
+    ["last pause", pause ? `${pauseText(withoutReason(task), now)}, ${at(pause.at)}` : ""],
     [
       "checkpoint",
       checkpoint ? `${checkpoint.seq}, ${sizeText(checkpoint.size)}, ${at(checkpoint.createdAt)}` : "",
@@ -104,6 +114,11 @@ function facts(task: Detailed, now: number): [string, string][] {
     ["uuid", task.uuid],
   ];
   return rows.filter(([, text]) => text !== "");
+}
+
+/** What the row of its error says is not said twice. */
+function withoutReason(task: Detailed): Detailed {
+  return task.pause && isReasonOfPause(task) ? { ...task, pause: { ...task.pause, reason: null } } : task;
 }
 
 function plannedText({ id, plannedPause }: Detailed, now: number): string {
@@ -117,32 +132,36 @@ function plannedText({ id, plannedPause }: Detailed, now: number): string {
   return `${whenText(at, now)} (${facts.filter((fact) => fact !== "").join(", ")})`;
 }
 
-function attemptLines({ attempts = [] }: Detailed, now: number): string[] {
+function attemptLines({ attempts = [] }: Detailed, now: number): string[][] {
   return attempts.map(({ n, pid, startedAt, endedAt, outcome, exitCode, signal }) => {
     const span = `${whenText(startedAt, now)} – ${endedAt === null ? "now" : whenText(endedAt, now)}`;
     const end = [outcome, signal ?? (exitCode === null ? null : `exit ${exitCode}`)]
       .filter(Boolean)
       .join(", ");
-    return `${n}  ${span}  pid ${pid ?? "-"}${end ? `  ${end}` : ""}`;
+    return [`${n}`, span, `pid ${pid ?? "-"}`, end];
   });
 }
 
-function checkpointLines({ checkpoints = [] }: Detailed, now: number): string[] {
+function checkpointLines({ checkpoints = [] }: Detailed, now: number): string[][] {
   return checkpoints.map(({ seq, size, createdAt, label, attempt, superseded }) => {
     const more = [label ? oneLine(label) : "", superseded ? "superseded" : ""].filter(Boolean).join(", ");
-    return `${seq}  ${whenText(createdAt, now)}  ${sizeText(size)}  attempt ${attempt}${more ? `  ${more}` : ""}`;
+    return [`${seq}`, whenText(createdAt, now), sizeText(size), `attempt ${attempt}`, more];
   });
 }
 
-function stepLines({ steps = [] }: Detailed, now: number): string[] {
+function stepLines({ steps = [] }: Detailed, now: number): string[][] {
   return steps.map(({ name, n, startedAt, endedAt, size }) => {
     const took = formatDuration(Date.parse(endedAt) - Date.parse(startedAt));
-    return `${whenText(endedAt, now)}  ${oneLine(name)}${n > 0 ? ` (${n + 1})` : ""}  ${took}, ${sizeText(size)}`;
+    return [
+      whenText(endedAt, now),
+      `${oneLine(name)}${n > 0 ? ` (${n + 1})` : ""}`,
+      `${took}, ${sizeText(size)}`,
+    ];
   });
 }
 
 /** Each pause is an event into `suspended`; the rest is known from its attempt, the journal, and the last pause. */
-function pauseLines({ events = [], attempts = [], steps = [], pause }: Detailed, now: number): string[] {
+function pauseLines({ events = [], attempts = [], steps = [], pause }: Detailed, now: number): string[][] {
   const pauses = events.filter(({ from, to }) => to === "suspended" && from !== to);
   return pauses.map(({ at, cause, actor, attempt, data }, index) => {
     const isLast = index === pauses.length - 1;
@@ -154,18 +173,23 @@ function pauseLines({ events = [], attempts = [], steps = [], pause }: Detailed,
       step ? `after step ${JSON.stringify(oneLine(step.name))}` : "",
       typeof data?.reason === "string" ? oneLine(data.reason) : "",
     ].filter((fact) => fact !== "");
-    return [whenText(at, now), `${cause} by ${oneLine(actor)}`, facts.join(", ")].join("  ").trimEnd();
+    return [whenText(at, now), `${cause} by ${oneLine(actor)}`, facts.join(", ")];
   });
 }
 
-function eventLines({ events = [] }: Detailed, now: number): string[] {
+function eventLines({ events = [] }: Detailed, now: number): string[][] {
   return events.map(({ seq, at, from, to, cause, actor, attempt }) => {
     const move = from === to ? (to ?? "") : `${from ?? "–"} → ${to ?? "–"}`;
-    return `${seq}  ${whenText(at, now)}  ${move}  ${cause}, ${oneLine(actor)}${attempt ? `, attempt ${attempt}` : ""}`;
+    const who = `${cause}, ${oneLine(actor)}${attempt ? `, attempt ${attempt}` : ""}`;
+    return [`${seq}`, whenText(at, now), move, who];
   });
 }
 
-function newest(entries: string[]): string[] {
-  const hidden = entries.length - SHOWN;
-  return hidden <= 0 ? entries : [`… ${hidden} older, with --json`, ...entries.slice(hidden)];
+/** One under the other; only a number stands at the right of its column. */
+function newest(entries: string[][]): string[] {
+  const hidden = Math.max(0, entries.length - SHOWN);
+  const shown = entries.slice(hidden);
+  const columns = (shown[0] ?? []).map((cell) => ({ title: "", isRight: /^\d+$/.test(cell) }));
+  const lines = tableLines(columns, shown, undefined).slice(1);
+  return hidden === 0 ? lines : [`… ${hidden} older, with --json`, ...lines];
 }

@@ -114,9 +114,16 @@ export function progressText({ progress }: TaskJson): string {
   return message ? `${count} ${oneLine(message)}` : count;
 }
 
-/** How a task ended, beyond its state; empty for one that completed. */
-export function endText({ state, exitCode, signal, error }: TaskJson): string {
+/** Whether the reason of its pause is what its error says too. */
+export function isReasonOfPause({ pause, error }: TaskJson): boolean {
+  return error !== null && error.message === pause?.reason;
+}
+
+/** How a task ended, beyond its state; empty for one that completed, and where the pause that it is in says it. */
+export function endText(task: TaskJson): string {
+  const { state, exitCode, signal, error } = task;
   if (state === "completed" || error?.message === state) return "";
+  if (state === "suspended" && isReasonOfPause(task)) return "";
   if (error) return oneLine(block(error.message).split("\n")[0] ?? "");
   if (signal) return `ended by ${signal}`;
   return state === "failed" && exitCode !== null ? `exit code ${exitCode}` : "";

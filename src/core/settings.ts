@@ -131,10 +131,12 @@ export function readSetting(setting: Setting, given: unknown): { value: number }
 function fromText({ unit }: Setting, given: unknown): number | undefined {
   if (typeof given !== "string") return undefined;
   const text = given.trim();
-  if (unit === "duration" && !/^\d+$/.test(text)) return parseDuration(text);
+  // How much of what a bare number is, nobody can tell.
+  if (unit === "duration") return parseDuration(text);
+  if (unit === "count") return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
   const [, number, suffix = ""] = /^(\d{1,15}(?:\.\d{1,3})?) ?([a-zA-Z]*)$/.exec(text) ?? [];
   const factor = BYTE_UNITS[suffix.toUpperCase() as keyof typeof BYTE_UNITS];
-  if (number === undefined || factor === undefined || (unit !== "bytes" && suffix !== "")) return undefined;
+  if (number === undefined || factor === undefined) return undefined;
   return Math.round(Number(number) * factor);
 }
 
