@@ -29,14 +29,17 @@ function findWritten(program: ProcessId, supervision: Supervision): Survivors | 
   return { program, guard: guardOf(program.pid, supervision) };
 }
 
-/** The program by the marker, which it bears from its first moment. */
-function findMarked(token: string, supervision: Supervision): Survivors | undefined {
+/** The program by the marker, which it bears from its first moment, and by its pid where that was written down. */
+function findMarked(token: string, pid: number | undefined, supervision: Supervision): Survivors | undefined {
   const { processes } = supervision;
   const bearers = [...processes.scan()].flatMap((stat) =>
     stat && stat.state !== "Z" && stat.pid !== process.pid && processes.bears(stat.pid, token) ? [stat] : [],
   );
   const oldestFirst = bearers.sort((a, b) => a.startTime - b.startTime || a.pid - b.pid);
-  const program = oldestFirst.find(({ pid }) => guardOf(pid, supervision)) ?? oldestFirst[0];
+  const program =
+    oldestFirst.find((bearer) => bearer.pid === pid) ??
+    oldestFirst.find((bearer) => guardOf(bearer.pid, supervision)) ??
+    oldestFirst[0];
   if (!program) return undefined;
   return { guard: guardOf(program.pid, supervision), program: identify(program.pid, processes) };
 }
@@ -73,13 +76,16 @@ export async function adopt(
 
   // A key that was handed to a guard, of which nothing is seen yet.
   if (first && !first.birth) await guardsAtRest(supervision);
-  const written = look()?.birth?.program ?? record.program ?? undefined;
-  const survivors = (written && findWritten(written, supervision)) ?? findMarked(record.token, supervision);
+  const birth = look()?.birth;
+  // When it began was noted a moment after its birth, and holds also where its guard is gone.
+  const written =
+    (record.program?.pid === birth?.pid ? record.program : undefined) ?? birth ?? record.program;
+  const survivors =
+    (written && findWritten(written, supervision)) ?? findMarked(record.token, written?.pid, supervision);
   // Where the program is gone, what else bears the marker is a rest of its tree, and no program.
-  const isLive = survivors && (survivors.guard || !written || isAlive(processes, written));
+  const isLive = survivors && (survivors.guard || !written || survivors.program?.pid === written.pid);
   if (isLive) {
-    const program = written ?? survivors.program;
-    const handle = createHandle(record, survivors.guard, program);
+    const handle = createHandle(record, survivors.guard, survivors.program);
     watch(handle, supervision);
     return { running: handle.running };
   }

@@ -4,8 +4,8 @@
 # Positional parameters, because a variable of the guard's could be one of the program's:
 #   $1 folder of the files    $2 boot id
 # What it adds to a file begins with a newline, because the line before may have been cut short by a full disk.
-# Descriptor 3 leads to whoever launched it, and may lead nowhere. It gets a line each for the program's identity, for
-# its status, and a dash when the next key may come.
+# Descriptor 3 leads to whoever launched it, and may lead nowhere. It gets a line each for the program's pid, behind a
+# plus, for its status, and a dash when the next key may come.
 
 # Caught and not ignored: what is ignored stays so through exec, what is caught does not.
 trap : HUP INT QUIT ABRT ALRM PIPE TERM USR1 USR2 XCPU XFSZ VTALRM PROF
@@ -14,22 +14,20 @@ exec 2>/dev/null
 while read -r agentctl_key; do
   (
     trap : PIPE
-    if read -r agentctl_line </proc/self/stat; then
-      echo "
-#born $agentctl_key $2 $agentctl_line" >>"$1/$agentctl_key.run"
-      echo "$2 $agentctl_line" >&3
-    else
-      # Without /proc, a child of this subshell knows its pid.
-      sh -c 'echo "
-#born $0 $1 $PPID"' "$agentctl_key" "$2" >>"$1/$agentctl_key.run"
-      sh -c 'echo "$0 $PPID"' "$2" >&3
-    fi
+    # The pid of this subshell, for which $$ is that of the guard: to read it out of a file takes a call for each byte.
+    if cd -P /proc/self; then agentctl_line=${PWD##*/}; else agentctl_line=$(exec sh -c 'echo $PPID'); fi
+    echo "
+#born $agentctl_key $2 $agentctl_line $$ ." >>"$1/$agentctl_key.run"
+    echo "+$agentctl_line" >&3
     # Puts the program's files, environment and words in place, and ends in its exec; what follows that is not read.
     . "$1/$agentctl_key.run"
   )
   agentctl_line=$?
-  if ! echo "
+  if echo "
 #ended $agentctl_key $agentctl_line" >>"$1/$agentctl_key.run"; then
+    echo "$agentctl_line
+-" >&3
+  else
     # The disk is full. Whoever launched it need not wait for space; whoever comes later needs the file.
     echo "$agentctl_line" >&3
     PATH=/usr/bin:/bin
@@ -41,7 +39,6 @@ while read -r agentctl_key; do
       sleep 1
       [ $? -ne 127 ] || break
     done
+    echo - >&3
   fi
-  echo "$agentctl_line" >&3
-  echo - >&3
 done

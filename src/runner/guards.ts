@@ -5,14 +5,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import type { Processes } from "./processes.ts";
+import { childOf } from "./run-files.ts";
 import { deliverTo } from "./signals.ts";
 import type { ProcessId } from "./types.ts";
 
 /** What a guard tells of the attempt that it was given. */
 export interface Attempt {
   key: string;
-  /** The line of the program's identity. */
-  born(line: string): void;
+  born(program: ProcessId): void;
   /** The guard has no more to do with it. */
   ended(status: number): void;
   /** The guard is gone before it told of an end; `isBegun` false where it never took up the attempt. */
@@ -111,12 +111,12 @@ export class Guards {
   #heard(guard: Guard, line: string): void {
     const { attempt } = guard;
     if (line === "-") this.#rest(guard);
-    else if (/^\d{1,3}$/.test(line)) {
+    else if (line.startsWith("+")) {
+      guard.hasBorn = true;
+      attempt?.born(childOf(guard.id.pid, Number(line.slice(1)), this.#processes));
+    } else {
       guard.attempt = null;
       attempt?.ended(Number(line));
-    } else {
-      guard.hasBorn = true;
-      attempt?.born(line);
     }
   }
 

@@ -5,7 +5,7 @@ import guardScript from "./guard.sh";
 import type { Guards } from "./guards.ts";
 import { createHandle, type Handle } from "./handle.ts";
 import type { Processes } from "./processes.ts";
-import { endedWith, GUARD_NAME, parseBirth, readRecords, runText } from "./run-files.ts";
+import { endedWith, GUARD_NAME, readRecords, runText } from "./run-files.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { startScript } from "./start-script.ts";
 import type { LaunchSpec, Running } from "./types.ts";
@@ -57,10 +57,7 @@ function hand(handle: Handle, spec: LaunchSpec, supervision: Supervision): void 
   const { processes, clock, folder, guards } = supervision;
   const id = guards.run({
     key: spec.key,
-    born(line) {
-      const birth = parseBirth(line, processes);
-      if (birth) handle.born(birth.program);
-    },
+    born: (program) => handle.born(program),
     ended(status) {
       // From here on what the guard runs is of another attempt.
       handle.guardIs(null);
@@ -70,7 +67,7 @@ function hand(handle: Handle, spec: LaunchSpec, supervision: Supervision): void 
       handle.guardIs(null);
       const records = readRecords(folder.path, spec.key, processes);
       if (!records?.birth && !isBegun) return hand(handle, spec, supervision);
-      if (records?.birth) handle.born(records.birth.program);
+      if (records?.birth) handle.born(records.birth);
       if (records?.ended) return handle.end(records.ended);
       watch(handle, supervision);
     },

@@ -2,7 +2,6 @@ import { readFileSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import type { Processes } from "./processes.ts";
-import { parseStat } from "./processes-linux.ts";
 import type { Ended, ProcessId } from "./types.ts";
 
 /**
@@ -29,31 +28,29 @@ export function runText(script: string): string {
   return `# ${String(length).padStart(HEAD.length - 3, "0")}\n${script}`;
 }
 
-/** What the guard tells of the program: who it is, and by its parent, who the guard is. */
-export interface Birth {
-  program: ProcessId;
-  guardPid: number | undefined;
+/**
+ * The process of this pid that this guard has made. By its parent it is told from every other that has had the pid; one
+ * whose guard is gone is not, and counts as gone itself. What is gone was born all the same, or it would be started
+ * again: nothing that lives began at 0.
+ */
+export function childOf(guardPid: number, pid: number, processes: Processes): ProcessId {
+  const { bootId } = processes;
+  const stat = processes.stat(pid);
+  return { pid, startTime: stat?.ppid === guardPid ? stat.startTime : 0, bootId };
 }
 
-/** A line of /proc/pid/stat has some fifty fields; one that a full disk has cut short may end within the start time. */
-const IS_WHOLE = /\) (?:\S+ ){30}/;
-
-/** `<boot id> <line of /proc/pid/stat>` where there is /proc, else `<boot id> <pid>`. */
-export function parseBirth(line: string, processes: Processes): Birth | undefined {
-  const space = line.indexOf(" ");
-  const [bootId, rest] = [line.slice(0, space), line.slice(space + 1)];
-  const stat = IS_WHOLE.test(rest) ? parseStat(rest) : undefined;
-  if (stat) return { program: { pid: stat.pid, startTime: stat.startTime, bootId }, guardPid: stat.ppid };
-  const pid = Number(rest);
-  if (!(Number.isInteger(pid) && pid > 1)) return undefined;
-  const alive = bootId === processes.bootId ? processes.stat(pid) : undefined;
-  // One that is gone was born all the same, or it would be started again: nothing that lives began at 0.
-  return { program: { pid, startTime: alive?.startTime ?? 0, bootId }, guardPid: alive?.ppid };
+/** `<boot id> <pid> <pid of the guard> .`, of which a full disk may have cut something off. */
+function parseBirth(line: string, processes: Processes): ProcessId | undefined {
+  const [, bootId = "", pid, guardPid] = /^(\S+) (\d+) (\d+) \.$/.exec(line) ?? [];
+  if (pid === undefined) return undefined;
+  if (bootId !== processes.bootId) return { pid: Number(pid), startTime: 0, bootId };
+  return childOf(Number(guardPid), Number(pid), processes);
 }
 
 /** What a guard has added to the file of an attempt so far. */
 export interface Records {
-  birth: Birth | undefined;
+  /** The program. */
+  birth: ProcessId | undefined;
   /** The file's time is the end's, unless the guard had to wait for space. */
   ended: Ended | undefined;
 }

@@ -86,7 +86,7 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
         const ppid = isProgram ? (processes.stat(stat.ppid)?.ppid ?? 0) : stat.ppid;
         return [{ pid, token, ppid, state: stat.state, argv, isProgram }];
       }),
-    programOf: (key) => readRecords(runDir, key, processes)?.birth?.program,
+    programOf: (key) => readRecords(runDir, key, processes)?.birth,
     stepFile: (key) => stepFile(runDir, key),
     steps: (key) => new StepReader(runDir, key),
     forget: (key) => folder.forget(key),

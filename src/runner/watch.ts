@@ -18,7 +18,7 @@ export function watch(handle: Handle, { folder, clock, processes }: Supervision)
   const look = () => {
     if (!running.program) {
       const birth = records()?.birth;
-      if (birth) handle.born(birth.program);
+      if (birth) handle.born(birth);
     }
     if (running.guard && isAlive(processes, running.guard)) return lookAgain();
     handle.guardIs(null);

@@ -25,13 +25,9 @@ function claim(home: Home, id: number, claimed: { pid: number; start: number; bo
   if (claimed.boot) sqlite(home, "update attempts set boot_id = ? where task_id = ?", [claimed.boot, id]);
   const run = join(home.dir, "run");
   const file = join(run, readdirSync(run).find((name) => /^\d+\.\d+\.run$/.test(name)) as string);
-  const claimedBirth = (_: string, key: string, boot: string, rest: string) => {
-    const fields = rest.split(" ");
-    fields[0] = String(pid);
-    fields[21] = String(start);
-    return `#born ${key} ${claimed.boot ?? boot} ${fields.join(" ")}\n`;
-  };
-  const born = readFileSync(file, "latin1").replace(/^#born (\S+) (\S+) (.*)\n/m, claimedBirth);
+  const claimedBirth = (_: string, key: string, boot: string) =>
+    `#born ${key} ${claimed.boot ?? boot} ${pid}`;
+  const born = readFileSync(file, "latin1").replace(/^#born (\S+) (\S+) \d+/m, claimedBirth);
   writeFileSync(file, born, "latin1");
 }
 

@@ -73,10 +73,7 @@ describe("a record that a full disk has cut short", () => {
   it.for([
     ["#end\n#ended KEY 3 1795387526\n", 3],
     ["#ended KEY 13\n#ended KEY 137 1795387526\n", 137],
-    [
-      "#born KEY boot 4711 (sh) S 1 4711 4711 0 -1 4194368 26 0 0 0 0 0 0 0 20 0 1 0 16\n#ended KEY 7 1795387526\n",
-      7,
-    ],
+    ["#born KEY boot 4711 47\n#ended KEY 7 1795387526\n", 7],
   ] as const)("does not hide the whole one behind it: %s", async ([text, exitCode], { room }) => {
     const spec = room.spec(["true"]);
     writeFileSync(room.path(`${spec.key}.run`), `${head}\n${text.replaceAll("KEY", spec.key)}`);
@@ -85,9 +82,11 @@ describe("a record that a full disk has cut short", () => {
 
   it("is no birth", async ({ room }) => {
     const { key } = room.spec(["true"]);
-    const cut = `#born ${key} boot 4711 (sh) S 1 4711 4711 0 -1 4194368 26 0 0 0 0 0 0 0 20 0 1 0 16`;
-    writeFileSync(room.path(`${key}.run`), `${head}\n${cut}\n`);
-    expect(room.runner.programOf(key)).toBeUndefined();
+    const birth = `#born ${key} boot 4711 4709 .`;
+    for (const left of [1, 2, 4, 6, 10]) {
+      writeFileSync(room.path(`${key}.run`), `${head}\n${birth.slice(0, -left)}\n`);
+      expect(room.runner.programOf(key)).toBeUndefined();
+    }
   });
 });
 
@@ -116,6 +115,22 @@ describe("a live attempt", () => {
     expect(await room.another().adopt(spec)).toMatchObject({ ended: { lost: true } });
   });
 
+  it("is found by what was noted of it where it bears no marker and its guard is gone", async ({ room }) => {
+    const bare = `: > ready; exec env -i ${process.execPath} -e "setTimeout(() => 0, 60e3)"`;
+    const spec = room.spec(["sh", "-c", bare]);
+    const first = room.runner.launch(spec);
+    await room.appears("ready");
+    const program = await first.started;
+    await until(() => !readFileSync(`/proc/${program.pid}/environ`, "utf8").includes(spec.token));
+    signalTo(first.guard?.pid ?? 0, "SIGKILL");
+    await until(() => first.guard === null);
+    const found = await room.another().adopt({ ...spec, program });
+    if (!(found && "running" in found)) throw new Error("not found");
+    expect([found.running.program, found.running.guard]).toEqual([program, null]);
+    room.runner.signal(found.running, "SIGKILL");
+    expect(await found.running.ended).toMatchObject({ lost: true });
+  });
+
   it("is adopted while frozen, and can be thawed", async ({ room }) => {
     const spec = room.spec(["sh", "-c", ": > ready; exec sleep 60"]);
     const first = room.runner.launch(spec);
@@ -131,6 +146,21 @@ describe("a live attempt", () => {
 });
 
 describe("nothing is adopted, signalled or killed", () => {
+  it("where the pid that was written down is that of a child of somebody else", async ({ room }) => {
+    const stranger = await room.ready(": > ready; exec sleep 60");
+    const { pid, bootId } = await stranger.started;
+    const spec = room.spec(["true"]);
+    for (const guardPid of [process.pid, 1, pid]) {
+      const birth = `#born ${spec.key} ${bootId} ${pid} ${guardPid} .`;
+      writeFileSync(room.path(`${spec.key}.run`), `# 0000000013\n${birth}\n`);
+      expect(await room.runner.adopt(spec)).toMatchObject({ ended: { lost: true } });
+      const program = room.runner.programOf(spec.key);
+      await room.runner.terminate({ ...spec, program }, { graceMs: 0 });
+    }
+    expect(isAlive(pid)).toBe(true);
+    await room.runner.terminate(stranger, { graceMs: 1000 });
+  });
+
   it("where nothing was ever started", async ({ room }) => {
     expect(await room.runner.adopt(room.spec(["true"]))).toBeUndefined();
   });
@@ -171,11 +201,9 @@ describe("nothing is adopted, signalled or killed", () => {
     }
   });
 
-  it("where only the pid of one that is gone was written down, as without /proc: it was there, and is lost", async ({
-    room,
-  }) => {
+  it("where the pid of one that is gone was written down: it was there, and is lost", async ({ room }) => {
     const spec = room.spec(["true"]);
-    writeFileSync(room.path(`${spec.key}.run`), `# 0000000013\n#born ${spec.key} boot 1000\n`);
+    writeFileSync(room.path(`${spec.key}.run`), `# 0000000013\n#born ${spec.key} boot 1000 999 .\n`);
     expect(await room.runner.adopt(spec)).toMatchObject({ ended: { lost: true } });
   });
 });
