@@ -10,6 +10,8 @@ export interface Restored {
   tasks: number;
   open: number;
   endedAttempts: number;
+  /** Tasks that the backup does not know, whose files are kept under other names. */
+  setAside: number[];
   /** Open tasks whose environment was gone: they have `env`, and are held. */
   withoutEnvironment: number[];
 }

@@ -1,7 +1,7 @@
 /**
  * `daemon restore`: puts a backup in the store's place. Nothing of what happened after the backup may come back to life
  * by it: numbers go on where they were, processes of attempts that the backup does not know are ended, and their files
- * do not become those of later attempts. The order is such that a crash leaves either the old store, or none and a
+ * do not become those of later attempts. They are kept beside the store that is replaced. The order is such that a crash leaves either the old store, or none and a
  * draft, beside which no daemon makes a new one.
  */
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
@@ -18,6 +18,7 @@ import {
   numbersOf,
   prepareRestore,
   RESTORING,
+  type RestoredStore,
 } from "../store/sqlite/index.ts";
 import { prepareHome } from "./home.ts";
 import { takeLock } from "./lock.ts";
@@ -33,6 +34,8 @@ export interface Restored {
   open: number;
   /** Attempts that the backup does not know and whose processes were ended. */
   endedAttempts: number;
+  /** Tasks that the backup does not know, whose files are kept under other names for the store that was replaced. */
+  setAside: number[];
   /** Open tasks whose environment was gone: they have the caller's, and are held. */
   withoutEnvironment: number[];
 }
@@ -66,11 +69,21 @@ export async function restore(paths: Paths, backup: string, caller: Caller): Pro
     const withoutEnvironment = giveEnvironment(paths, draft, caller.env);
     sync(draft);
     const endedAttempts = await endStrangers(paths, store.attempts, caller.token);
-    setAsideStrangeFiles(paths, store.attempts);
+    dropStrangeRunFiles(paths, store.attempts);
+    const setAside = setAsideStrangeFiles(paths, store);
     const madeAt = toIso(Math.round(statSync(file).mtimeMs));
     const replaced = replaceStore(paths, draft);
-    const { tasks, open } = store;
-    return { backup: file, madeAt, replaced, tasks, open, endedAttempts, withoutEnvironment };
+    const { ids, open } = store;
+    return {
+      backup: file,
+      madeAt,
+      replaced,
+      tasks: ids.size,
+      open,
+      endedAttempts,
+      setAside,
+      withoutEnvironment,
+    };
   } finally {
     lock.release();
   }
@@ -99,7 +112,7 @@ function giveEnvironment(paths: Paths, draft: string, env: Record<string, string
 /** Ids of tasks that have left files, so they have been given out. */
 function taskFolders({ logs, tasks }: Paths): number[] {
   const names = [logs, tasks].filter(existsSync).flatMap((folder) => readdirSync(folder));
-  return names.filter((name) => /^\d{1,15}$/.test(name)).map(Number);
+  return names.flatMap((name) => /^(\d{1,15})(?:\.|$)/.exec(name)?.[1] ?? []).map(Number);
 }
 
 async function endStrangers(
@@ -115,8 +128,8 @@ async function endStrangers(
   return tokens.length;
 }
 
-/** Neither status nor log of an attempt that the backup does not know may be taken for those of the next one. */
-function setAsideStrangeFiles(paths: Paths, attempts: KnownAttempt[]): void {
+/** The status of an attempt that the backup does not know may not be taken for that of the next one. */
+function dropStrangeRunFiles(paths: Paths, attempts: KnownAttempt[]): void {
   const live = new Map(attempts.filter(({ isLive }) => isLive).map(({ runKey, token }) => [runKey, token]));
   const running = new Set(
     createRunner({ runDir: paths.run, clock: systemClock })
@@ -132,14 +145,42 @@ function setAsideStrangeFiles(paths: Paths, attempts: KnownAttempt[]): void {
       rmSync(join(paths.run, name), { force: true });
     }
   }
-  const known = new Set(attempts.map(({ task, n }) => `${task}/${n}.log`));
-  for (const id of taskFolders({ ...paths, tasks: paths.logs })) {
-    for (const name of readdirSync(join(paths.logs, String(id)))) {
-      if (!/^\d+\.log$/.test(name) || known.has(`${id}/${name}`)) continue;
-      const from = join(paths.logs, String(id), name);
-      renameSync(from, `${from}.before-restore`);
-    }
+}
+
+const ASIDE = ".before-restore";
+
+/**
+ * Files of tasks and logs of attempts that the backup does not know get another name, and those that an earlier restore
+ * has set aside their own again where it knows them: the store that was replaced is kept, and so is what belongs to it.
+ */
+function setAsideStrangeFiles({ logs, tasks }: Paths, { ids, attempts }: RestoredStore): number[] {
+  const setAside = new Set<number>();
+  for (const folder of [logs, tasks].filter(existsSync)) {
+    for (const id of renameStrange(folder, /^(\d{1,15})(?:\.kept)?$/, (each) => ids.has(each)))
+      setAside.add(id);
   }
+  const known = new Set(attempts.map(({ task, n }) => `${task}/${n}`));
+  for (const id of ids) {
+    const folder = join(logs, String(id));
+    if (existsSync(folder)) renameStrange(folder, /^(\d+)\.log$/, (n) => known.has(`${id}/${n}`));
+  }
+  return [...setAside].sort((a, b) => a - b);
+}
+
+/** What of a folder bears a number in its name; answers the numbers that are strange. */
+function renameStrange(folder: string, form: RegExp, isKnown: (number: number) => boolean): number[] {
+  const strange: number[] = [];
+  for (const found of readdirSync(folder)) {
+    const isAside = found.endsWith(ASIDE);
+    const name = isAside ? found.slice(0, -ASIDE.length) : found;
+    const number = Number(form.exec(name)?.[1]);
+    if (Number.isNaN(number)) continue;
+    if (!isKnown(number)) strange.push(number);
+    const wanted = isKnown(number) ? name : `${name}${ASIDE}`;
+    if (wanted === found || existsSync(join(folder, wanted))) continue;
+    renameSync(join(folder, found), join(folder, wanted));
+  }
+  return strange;
 }
 
 /** Moves the old store aside, with what SQLite keeps beside it, and the draft to its place. */

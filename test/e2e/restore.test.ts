@@ -43,6 +43,36 @@ it("brings back what a backup holds, keeps the old file, and never gives an id t
   expect(events[0].seq).toBeGreaterThan(event);
 });
 
+it("keeps the files of what the backup does not know, and gives them back to the store that knows them", async ({
+  home,
+}) => {
+  const twice = await home.run("--retries", "1", "--backoff", "0s", "sh", "-c", "echo try; exit 1");
+  await home.reaches(twice, "failed");
+  const file = await backup(home);
+  const later = await home.run("sh", "-c", 'echo later; echo big > "$AGENTCTL_TASK_DIR/file"');
+  await home.reaches(later, "completed");
+  await home.cli("daemon", "stop");
+  const restored = await home.json("daemon", "restore", file);
+  expect(restored.setAside).toEqual([later]);
+  // Neither the daemon's own tidying nor doctor takes them for anybody's.
+  await home.cli("config", "set", "retention.age", "1d");
+  expect((await home.cli("doctor", "--repair")).code).toBe(0);
+  const next = await home.run("echo", "next");
+  await home.reaches(next, "completed");
+  expect((await home.cli("logs", `${next}`)).stdout).toBe("next\n");
+  await home.cli("daemon", "stop");
+  const back = await home.json("daemon", "restore", restored.replaced);
+  expect(back.setAside).toEqual([next]);
+  expect((await home.cli("logs", `${later}`)).stdout).toBe("later\n");
+  expect(readFileSync(join(home.dir, "tasks", `${later}`, "file"), "utf8")).toBe("big\n");
+  expect(readdirSync(join(home.dir, "logs", `${twice}`)).sort()).toEqual(["1.log", "2.log"]);
+  // Nobody can read which numbers the store gave out; files say so, also those that are set aside.
+  await home.cli("daemon", "stop");
+  writeFileSync(join(home.dir, "agentctl.db"), "garbage ".repeat(2000));
+  await home.json("daemon", "restore", file);
+  expect(await home.run("true")).toBe(next + 1);
+});
+
 it("goes on from a backup where the store is corrupt, with ids beyond the logs on disk", async ({ home }) => {
   await home.cli("run", "--wait", "true");
   const file = await backup(home);

@@ -9,7 +9,7 @@ export const restore = command({
   summary: "put a backup in the store's place; the old file is kept",
   notes:
     "No daemon may be running. What happened after the backup is undone, and processes of attempts that the backup " +
-    "does not know are ended. Ids and event numbers go on where they were: none is used twice.",
+    "does not know are ended; their files are kept for the old store. Ids and event numbers go on where they were: none is used twice.",
   args: [["<backup>", "a file, or the name of one in the home's backups/"]],
   options: {},
   examples: [
@@ -23,9 +23,13 @@ export const restore = command({
       out.data({ ok: true, changed: true, ...restored });
       return 0;
     }
-    const { tasks, open, replaced, endedAttempts, withoutEnvironment } = restored;
+    const { tasks, open, replaced, endedAttempts, setAside, withoutEnvironment } = restored;
     out.line(`restored ${restored.backup}: ${tasks} tasks, ${open} of them open, as of ${restored.madeAt}`);
-    if (replaced) out.line(`the store that was there is ${replaced}`);
+    if (replaced) out.line(`the store that was there is ${replaced}; to restore that goes back`);
+    if (setAside.length > 0)
+      out.line(
+        `the files of tasks that it does not know are kept as <id>.before-restore: ${setAside.join(" ")}`,
+      );
     if (endedAttempts > 0)
       out.line(`the processes of ${endedAttempts} attempts that it does not know were ended`);
     if (withoutEnvironment.length > 0) {

@@ -20,7 +20,7 @@ export interface KnownAttempt {
 
 /** A copy of a backup that is sound and can become the store. */
 export interface RestoredStore {
-  tasks: number;
+  ids: Set<number>;
   open: number;
   attempts: KnownAttempt[];
 }
@@ -142,7 +142,7 @@ function look(db: Database.Database): RestoredStore {
     ended_at: number | null;
   }[];
   return {
-    tasks: count("true"),
+    ids: new Set(db.prepare("select id from tasks").pluck().all() as number[]),
     open: count("ended_at is null"),
     attempts: attempts.map((row) => ({
       task: row.task_id,
