@@ -75,7 +75,8 @@ const catalogue = {
   CheckpointCorrupt: {
     code: -32018,
     exit: 4,
-    message: (d) => `checkpoint ${d.seq} of ${task(d)} is corrupt${because(d)}`,
+    message: (d) =>
+      `${d.seq === undefined ? "the journal" : `checkpoint ${d.seq}`} of ${task(d)} is corrupt${because(d)}`,
     hint: (d) =>
       d.good
         ? `agentctl resume ${d.id} --from ${d.good} goes on from the newest good checkpoint`

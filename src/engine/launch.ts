@@ -31,6 +31,7 @@ export function launch(engine: Engine, task: Task, live: Live, means: Means): Pr
 
 async function launching(engine: Engine, task: Task, live: Live, { given, host }: Means): Promise<void> {
   try {
+    if (task.journaled) await engine.store.requireJournal(task.id);
     if (task.checkpoint) await writeCheckpoint(engine, task, task.checkpoint.seq);
     makeFolders(engine, task.id);
     // Where there is no room for its log, nothing has been started yet.
@@ -107,7 +108,7 @@ async function writeCheckpoint(engine: Engine, task: Task, seq: number): Promise
 }
 
 /**
- * Nothing was started: the checkpoint cannot be used, or a file cannot be written. Where only room is missing, the task
+ * Nothing was started: the checkpoint or the journal cannot be used, or a file cannot be written. Where only room is missing, the task
  * goes back in line for a while; else it is suspended. The attempt has begun, so this can only be recorded, and a full
  * disk is waited out.
  */

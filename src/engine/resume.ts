@@ -113,7 +113,7 @@ async function put(
   }
 }
 
-/** The checkpoint to continue from, checked whole; undefined to leave things as they are. */
+/** The checkpoint to continue from, checked whole with the journal before it; undefined to leave things as they are. */
 async function chooseCheckpoint(
   engine: Engine,
   task: Task,
@@ -122,9 +122,12 @@ async function chooseCheckpoint(
   if (options.fromStart) return 0;
   if (options.from !== undefined) {
     await engine.store.checkpointData(task.id, options.from);
+    const chosen = (await engine.store.checkpoints(task.id)).find(({ seq }) => seq === options.from);
+    await engine.store.requireJournal(task.id, chosen?.position);
     return options.from;
   }
   if (task.checkpoint) await engine.store.checkpointData(task.id, task.checkpoint.seq);
+  await engine.store.requireJournal(task.id);
   if (!canContinue(task)) throw new AgentctlError("CheckpointNotFound", { id: task.id, state: task.state });
   return undefined;
 }

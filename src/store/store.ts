@@ -203,6 +203,8 @@ export interface Store {
   /** Acknowledges steps of the live attempt in their order; those whose key is journaled already are left as they are. */
   acknowledgeAll(token: string, steps: readonly Omit<Step, "position" | "attempt">[]): Promise<void>;
   journal(id: number): Promise<Step[]>;
+  /** Rejects with `CheckpointCorrupt` where a call up to this place is missing or its result cannot be read. */
+  requireJournal(id: number, upTo?: number): Promise<void>;
   stepsOf(id: number): Promise<Omit<Step, "result">[]>;
   /** Messages that were not delivered yet, delivered now; journaled under `key` where there is one. */
   takeMessages(

@@ -154,3 +154,52 @@ describe("an unreadable checkpoint is never taken for none", () => {
     expect((await home.cli("checkpoint", "get", `${id}`, "--seq", "2")).stdout).toBe("2");
   });
 });
+
+describe("a journal that cannot be read is never replayed, nor passed over", () => {
+  const steps = taskModule(`
+    await task.step("one", () => { note("one"); return 1; });
+    await task.save("between");
+    await task.step("two", () => { note("two"); return 2; });
+    await gate("go");
+    await task.step("three", () => { note("three"); return 3; });
+    if (task.attempt === 1) throw new Error("once");`);
+
+  const spoil = {
+    "a result that is no JSON": "update steps set result = '{' where task_id = ? and name = 'two'",
+    "a call that is missing": "delete from steps where task_id = ? and name = 'one'",
+  };
+
+  it.for(Object.entries(spoil))("%s", async ([fault, sql], { home }) => {
+    const id = await home.run(home.module(steps));
+    await noted(home, 2);
+    await until(() => sqlite(home, "select count(*) as n from steps where task_id = ?", [id])[0].n === 2);
+    await home.cli("pause", `${id}`, "--grace", "0s");
+    sqlite(home, sql, [id]);
+    const { code, stderr } = await home.cli("resume", `${id}`);
+    expect([code, stderr]).toEqual([4, expect.stringContaining(`the journal of task ${id} is corrupt: `)]);
+    const { error } = await home.json("resume", `${id}`);
+    const isRead = fault === "a call that is missing";
+    expect(error).toMatchObject({
+      name: "CheckpointCorrupt",
+      data: { id, state: "suspended", step: isRead ? null : "two", good: isRead ? null : 1 },
+    });
+    expect(error.hint).toContain(isRead ? "--from-start" : `agentctl resume ${id} --from 1`);
+    expect((await home.cli("doctor")).stdout).toContain(`task ${id}`);
+    expect((await home.task(id)).state).toBe("suspended");
+    await home.cli("resume", `${id}`, ...(isRead ? ["--from-start"] : ["--from", "1"]));
+    open(home, "go");
+    await home.reaches(id, "completed");
+    expect(notes(home)).toEqual(["one", "two", ...(isRead ? ["one"] : []), "two", "three"]);
+  });
+
+  it("also where the task would have gone on by itself", async ({ home }) => {
+    const id = await home.run("--retries", "1", "--backoff", "700ms", home.module(steps));
+    await noted(home, 2);
+    open(home, "go");
+    await until(async () => (await home.task(id)).waiting?.for === "backoff");
+    sqlite(home, spoil["a result that is no JSON"], [id]);
+    await until(async () => (await home.task(id)).pause?.cause === "corrupt");
+    expect(await home.task(id)).toMatchObject({ state: "suspended", error: { name: "CheckpointCorrupt" } });
+    expect(notes(home)).toEqual(["one", "two", "three"]);
+  });
+});

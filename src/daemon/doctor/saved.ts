@@ -83,7 +83,7 @@ function point(db: Tools["db"], id: number, info: CheckpointInfo | null): void {
   db.prepare("update tasks set checkpoint = ? where id = ?").run(info && JSON.stringify(info), id);
 }
 
-/** The journals of open tasks: acknowledged places without a gap, and no checkpoint beyond their end. */
+/** The journals of open tasks: acknowledged places without a gap, each readable, and no checkpoint beyond their end. */
 export function checkJournals({ db }: Tools, tasks: Map<number, Task>): Problem[] {
   const gaps = db
     .prepare(
@@ -98,12 +98,21 @@ export function checkJournals({ db }: Tools, tasks: Map<number, Task>): Problem[
          and position > (select coalesce(max(position), 0) from steps s where s.task_id = c.task_id)`,
     )
     .all() as { id: number; seq: number; position: number; steps: number }[];
+  const unread = db
+    .prepare(
+      "select task_id as id, name, position from steps where result <> '' and not json_valid(result) order by task_id, position",
+    )
+    .all() as { id: number; name: string; position: number }[];
   const isOpen = ({ id }: { id: number }) => !isTerminal(tasks.get(id)?.state ?? "completed");
   const mend = (id: number) =>
     `agentctl resume ${id} --from-start, or --from a checkpoint before it, or a backup`;
   return [
     ...gaps.filter(isOpen).map(({ id, steps, last }) => ({
       what: `the journal of task ${id} has ${steps} of its ${last} acknowledged calls`,
+      id,
+    })),
+    ...unread.filter(isOpen).map(({ id, name, position }) => ({
+      what: `the result of call ${position} of task ${id}, step ${JSON.stringify(name)}, cannot be read`,
       id,
     })),
     ...beyond.filter(isOpen).map(({ id, seq, position, steps }) => ({

@@ -89,6 +89,38 @@ export function stepsOf(ctx: Context, id: number): Step[] {
   return ctx.rows(`select ${STEP} from steps where task_id = ? order by position`, id).map(toStep);
 }
 
+/**
+ * Holds a journal to what was acknowledged, up to a place in it: no call is missing, and every result can be read.
+ * `CheckpointCorrupt`, without `seq`, with `step` where it is known and `good`, the newest checkpoint before the fault.
+ */
+export function requireWhole(ctx: Context, id: number, upTo = Number.MAX_SAFE_INTEGER): void {
+  const unread = ctx.row(
+    "select position, name from steps where task_id = ? and position <= ? and result <> '' and not json_valid(result) order by position limit 1",
+    id,
+    upTo,
+  );
+  const missing = ctx.row(
+    `select min(place) as position from
+       (select position, row_number() over (order by position) as place from steps where task_id = ? and position <= ?)
+     where position <> place`,
+    id,
+    upTo,
+  );
+  const [step, at] = [unread?.name as string | undefined, unread?.position ?? missing?.position ?? null];
+  if (at === null) return;
+  const good = ctx.row(
+    "select max(seq) as seq from checkpoints where task_id = ? and superseded = 0 and position < ?",
+    id,
+    at as number,
+  );
+  const reason =
+    step === undefined
+      ? `its call ${at} is missing`
+      : `the result of step ${JSON.stringify(step)} cannot be read`;
+  const facts = { step: step ?? null, good: good?.seq ?? null, reason };
+  throw new AgentctlError("CheckpointCorrupt", { id, state: ctx.task(id).state, ...facts });
+}
+
 /** Delivers what was sent and not delivered yet; under a key that is journaled, what was delivered then. */
 export function takeMessages(
   ctx: Context,

@@ -156,6 +156,10 @@ export class SqliteStore implements Store {
     return this.#read(() => journal.journal(this.#ctx, id));
   }
 
+  requireJournal(id: number, upTo?: number) {
+    return this.#read(() => journal.requireWhole(this.#ctx, id, upTo));
+  }
+
   stepsOf(id: number) {
     return this.#read(() => journal.stepsOf(this.#ctx, id));
   }
