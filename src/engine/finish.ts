@@ -40,6 +40,7 @@ async function isGoingDown(engine: Engine, live: Live, { signal }: Ended): Promi
 export async function finish(engine: Engine, live: Live, ended: Ended, unwatched: boolean): Promise<void> {
   if (live.isEnding) return;
   live.isEnding = true;
+  live.worked ??= engine.clock.mono() - live.workingSince;
   const graceMs = sweepGrace(engine, live);
   dropTimers(live);
   engine.fault("finish:before-sweep");
@@ -171,7 +172,7 @@ function changeOf(engine: Engine, live: Live, ended: Ended, conclusion: Conclusi
       pid: live.running?.program?.pid ?? null,
       pidStart: live.running?.program?.startTime ?? null,
     },
-    ranMs: Math.round(live.worked ?? engine.clock.mono() - live.workingSince),
+    ranMs: Math.round(live.worked ?? 0),
   };
 }
 

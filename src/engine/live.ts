@@ -50,7 +50,7 @@ export interface Live {
   intent: Intent | null;
   /** By the clock that stands still while the machine sleeps: when the present phase of work began. */
   workingSince: number;
-  /** How long the present phase of work was, where it was over before this daemon looked. */
+  /** How long the present phase of work was, once its process is gone. */
   worked: number | null;
   /** Takes what a module's host made durable by itself. */
   steps: StepIntake | null;

@@ -76,14 +76,17 @@ describe("what ended while no daemon was there", () => {
     open(home);
     await until(() => !isAlive(pid));
     // Long enough that the time of the next start cannot be taken for the end.
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await new Promise((resolve) => setTimeout(resolve, 1500));
     await wake(home);
     const task = await home.reaches(id, "failed");
-    expect(task).toMatchObject({ exitCode: 41, signal: null, attempt: 1 });
+    expect(task).toMatchObject({ exitCode: 41, signal: null, attempt: 1, pausedMs: 0 });
     const { attempts } = (await home.rpc("tasks/get", { id, details: true })).task;
     const [note] =
       readFileSync(join(home.file("witness"), String(id)), "utf8").match(/(?<=ended 1 )\d+/) ?? [];
     expect(Math.abs(Date.parse(attempts[0].endedAt) - Number(note))).toBeLessThan(300);
+    expect(task.endedAt).toBe(attempts[0].endedAt);
+    const lasted = Date.parse(task.endedAt) - Date.parse(task.startedAt);
+    expect(Math.abs(task.runMs - lasted)).toBeLessThan(100);
     await check(home, { ids: [id] });
   });
 

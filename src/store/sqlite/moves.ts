@@ -123,10 +123,17 @@ function isInLine(ctx: Context, { held, blocked, queue }: Task): boolean {
   return !held && !blocked && ctx.row(FREE, queue) !== undefined;
 }
 
+/** Work is over with its process, which may have ended long before a daemon came to record it. */
+function phaseOver({ state, phaseAt }: Task, { at, end }: Change): number {
+  const over = state === "working" && end ? Math.min(end.endedAt, at) : at;
+  return Math.max(over, phaseAt);
+}
+
 /** The fields that follow from leaving one state and entering another. */
 function settle(task: Task, before: Task, change: Change): Task {
   const { at } = change;
-  const inPhase = Math.max(0, at - before.phaseAt);
+  const over = phaseOver(before, change);
+  const inPhase = over - before.phaseAt;
   if (before.state === "working") {
     const ran = change.ranMs ?? inPhase;
     // What the wall clock counts and the machine's own does not is time that it slept; small differences are noise.
@@ -137,7 +144,7 @@ function settle(task: Task, before: Task, change: Change): Task {
   }
   if (before.state === "suspended") task.pausedMs += inPhase;
   task.intent = null;
-  task.phaseAt = at;
+  task.phaseAt = over;
   task.updatedAt = at;
   if (task.state === "working") {
     Object.assign(task, { notBefore: null, delay: null, exitCode: null, signal: null, error: null });
@@ -146,7 +153,7 @@ function settle(task: Task, before: Task, change: Change): Task {
   if (change.begin) Object.assign(task, { attempt: before.attempt + 1, pid: change.begin.pid ?? null });
   if (isTerminal(task.state)) {
     Object.assign(task, {
-      endedAt: at,
+      endedAt: over,
       question: null,
       pauseAt: null,
       held: false,
