@@ -32,3 +32,4 @@ export { defaultSettings, type Settings } from "./settings.ts";
 export { shutdown } from "./shutdown.ts";
 export { type Submission, submit } from "./submit.ts";
 export { sync } from "./sync.ts";
+export { whenBorn } from "./when-born.ts";

@@ -264,3 +264,17 @@ it("refuses a second task to come after, and does not take the last", async ({ h
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toContain("a task comes after one other");
 });
+
+it("is never seen at work without the pid of its process", async ({ home }) => {
+  await home.cli("queue", "set", "default", "--slots", "30");
+  const wire = await home.connect();
+  const module = home.module("export default () => new Promise((end) => setTimeout(end, 60_000));");
+  const given = [...Array(12).fill({ argv: ["sleep", "60"] }), ...Array(4).fill({ module })];
+  const seen = given.map(async (params) => {
+    const { id } = (await wire.request("tasks/create", params)).task;
+    const { task } = await wire.request("tasks/wait", { id, until: ["working"] });
+    const { tasks } = await wire.request("tasks/list", { state: ["working"] });
+    return [task, ...tasks].map(({ state, pid }) => [state, typeof pid]);
+  });
+  expect((await Promise.all(seen)).flat().filter(([, pid]) => pid !== "number")).toEqual([]);
+});

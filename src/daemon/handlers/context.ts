@@ -1,6 +1,6 @@
 import type { Settings } from "../../core/settings.ts";
 import type { Task } from "../../core/task.ts";
-import type { Engine } from "../../engine/index.ts";
+import { type Engine, whenBorn } from "../../engine/index.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import type { Paths } from "../../protocol/paths.ts";
 import { surroundings, taskJson } from "../task-json.ts";
@@ -22,6 +22,7 @@ export const SOMEONE = "user";
 
 /** A task as the socket shows it. */
 export async function show({ engine }: Daemon, task: Task): Promise<TaskJson> {
+  await whenBorn(engine, [task]);
   return taskJson(task, await surroundings(engine));
 }
 
