@@ -59,7 +59,9 @@ async function waitedFor(peer: Peer, ids: readonly (number | string)[] | undefin
     ids.slice(0, 20).map((id) => peer.call("tasks/get", { id, details: true })),
   );
   const tasks = found.flatMap((each) => (each.status === "fulfilled" ? [each.value.task] : []));
-  const task = tasks.find(({ state }) => state !== "suspended" && !isTerminal(state));
+  const task = tasks.find(
+    ({ state, activity }) => !isTerminal(state) && (state !== "suspended" || activity?.doing === "pause"),
+  );
   return task ? waitedForBy(task, now) : { what: "pausing", left: "" };
 }
 

@@ -160,9 +160,11 @@ function stepLines({ steps = [] }: Detailed, now: number): string[][] {
   });
 }
 
-/** Each pause is an event into `suspended`; the rest is known from its attempt, the journal, and the last pause. */
+/** Each pause is an event into `suspended`, one that presses a frozen task further an event in it; the rest is known from its attempt, the journal, and the last pause. */
 function pauseLines({ events = [], attempts = [], steps = [], pause }: Detailed, now: number): string[][] {
-  const pauses = events.filter(({ from, to }) => to === "suspended" && from !== to);
+  const pauses = events.filter(
+    ({ from, to, cause }) => to === "suspended" && (from !== to || cause === "pause"),
+  );
   return pauses.map(({ at, cause, actor, attempt, data }, index) => {
     const isLast = index === pauses.length - 1;
     const ended = attempts.find(({ n, endedAt }) => n === attempt && endedAt !== null && endedAt <= at);

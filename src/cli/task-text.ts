@@ -102,7 +102,8 @@ function resumeCommand({ id, kind, checkpoint, pause, error }: TaskJson): string
       ? `agentctl resume ${id} --from ${good}`
       : `agentctl resume ${id} --from-start`;
   }
-  const canContinue = checkpoint !== null || kind === "module" || pause?.outcome === "frozen";
+  const isStopped = pause?.outcome === "frozen" && pause.cause !== "lost";
+  const canContinue = checkpoint !== null || kind === "module" || isStopped;
   return canContinue ? `agentctl resume ${id}` : `agentctl resume ${id} --from-start`;
 }
 

@@ -190,11 +190,9 @@ async function endFrozen(
   if (live.intent?.kind === "cancel") return await engine.store.apply({ ...change, ranMs: 0 });
   if (live.intent?.kind === "pause" && conclusion.transition === "suspend") {
     const pause = conclusion.set.pause ?? task.pause;
-    return await engine.store.update(
-      task.id,
-      { ...gone, pause, error: conclusion.set.error ?? null },
-      { end },
-    );
+    const { cause, actor, at } = change;
+    const set = { ...gone, pause, error: conclusion.set.error ?? null };
+    return await engine.store.update(task.id, set, { end, event: { cause, actor, at } });
   }
   if (live.intent?.kind === "pause" && (conclusion.transition === "complete" || live.result)) {
     const common = { id: task.id, at: change.at, cause: "pause", actor: change.actor };

@@ -65,13 +65,25 @@ async function pauseSuspended(engine: Engine, task: Task, options: PauseOptions)
   const live = engine.lives.get(task.id);
   if (live?.pausing) return await join(engine, live, options);
   if (!task.frozen || options.mode !== "checkpoint" || !live?.running) return { task, changed: false };
-  const request = prepare(engine, live, task, options);
+  const request = prepare(engine, live, task, pressed(task, options));
   await record(engine, [request]);
   live.frozen = false;
   engine.fault("pause:before-thaw");
   engine.runner.thaw(live.running);
   engine.fault("pause:after-thaw");
   return await carryOut(engine, request, options);
+}
+
+/** To press a frozen task further takes back nothing of the user's pause that it is in. */
+function pressed({ pause }: Task, options: PauseOptions): PauseOptions {
+  if (pause?.cause !== "user") return options;
+  const { until, reason, group } = pause;
+  return {
+    ...options,
+    until: options.until ?? until,
+    reason: options.reason ?? reason,
+    group: group ?? null,
+  };
 }
 
 async function unresume(engine: Engine, task: Task, options: PauseOptions): Promise<Task> {

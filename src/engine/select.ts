@@ -49,7 +49,7 @@ export async function pauseSelected(
   const queues = selector.queue === undefined ? ("all" as const) : [selector.queue];
   const hold = group === null ? undefined : { queues, by: group, until: options.until ?? null };
   for (let tries = 1; ; tries++) {
-    const tasks = await meant(engine, selector, pausableStates);
+    const tasks = await toPause(engine, selector, options);
     const requests = tasks.flatMap((task) => requestFor(engine, task, { ...options, group }));
     try {
       await record(engine, requests, hold);
@@ -63,6 +63,13 @@ export async function pauseSelected(
       if (!hasMoved(error) || tries === TRIES) throw error;
     }
   }
+}
+
+/** What is at work, and what is frozen where it is to be pressed for a checkpoint. */
+async function toPause(engine: Engine, selector: Selector, { mode }: PauseOptions): Promise<Task[]> {
+  if (mode !== "checkpoint") return await meant(engine, selector, pausableStates);
+  const tasks = await meant(engine, selector, [...pausableStates, "suspended"]);
+  return tasks.filter(({ state, frozen }) => state !== "suspended" || frozen);
 }
 
 function requestFor(engine: Engine, task: Task, options: PauseOptions): Request[] {
@@ -118,5 +125,7 @@ export async function resumeSelected(
 function whyLeft({ pause }: Task): string {
   if (pause?.group)
     return `it was paused with ${pause.group === "all" ? "--all" : `--queue ${pause.group.slice(6)}`}`;
-  return pause?.cause === "user" ? `${pause.actor} paused it by its id` : `it is suspended: ${pause?.cause}`;
+  return pause?.cause === "user"
+    ? `${pause.actor} paused it, and not with this selector`
+    : `it is suspended: ${pause?.cause}`;
 }

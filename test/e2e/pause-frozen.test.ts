@@ -66,7 +66,49 @@ it("presses a frozen task further with pause --mode checkpoint: thawed, asked, e
   });
   expect(isAlive(pid)).toBe(false);
   expect((await home.cli("checkpoint", "get", `${id}`)).stdout).toBe("last\n");
-  expect(await history(home, id)).toEqual(["submitted", "working", "suspended"]);
+  expect(await history(home, id)).toEqual(["submitted", "working", "suspended", "suspended"]);
+  const { stdout } = await home.cli("show", `${id}`);
+  expect(stdout.replace(/[^]*\nPauses\n([^]*?)\n\n[^]*/, "$1").split("\n")).toEqual([
+    expect.stringMatching(/pause by .* {2}frozen$/),
+    expect.stringMatching(/pause by .* {2}cooperative$/),
+  ]);
+});
+
+it("keeps of the pause what a press does not name: its end, its reason, and the selector that resumes it", async ({
+  home,
+}) => {
+  const script = home.script(`trap 'exit 75' TERM; ${ticking}`);
+  const run = () => home.run("--pause-mode", "checkpoint", script);
+  const [alone, one, other] = [await run(), await run(), await run()];
+  await home.cli("queue", "set", "default", "--slots", "3");
+  for (const id of [alone, one, other]) await home.reaches(id, "working");
+  await home.cli("pause", `${alone}`, "--mode", "freeze", "--until", "1h", "--reason", "lunch");
+  const { until: end } = (await home.task(alone)).pause;
+  await home.cli("pause", "--all", "--mode", "freeze", "--reason", "night");
+  await home.cli("pause", `${one}`, "--mode", "checkpoint");
+  const pressed = await home.json("pause", "--all", "--mode", "checkpoint");
+  expect(pressed.map(({ id, changed }: { id: number; changed: boolean }) => [id, changed])).toEqual([
+    [alone, true],
+    [other, true],
+  ]);
+  expect((await home.task(alone)).pause).toMatchObject({
+    until: end,
+    reason: "lunch",
+    outcome: "cooperative",
+  });
+  expect((await home.task(one)).pause).toMatchObject({ reason: "night", outcome: "cooperative" });
+  await home.cli("resume", "--all", "--wait");
+  for (const id of [one, other]) expect(await home.reaches(id, "working")).toMatchObject({ attempt: 2 });
+  expect((await home.task(alone)).state).toBe("suspended");
+});
+
+it("says what a press waits for", async ({ home }) => {
+  const id = await home.run(home.script(`trap '' TERM; ${ticking}`));
+  await home.reaches(id, "working");
+  await noted(home, 1, "ticks");
+  await home.cli("pause", `${id}`, "--mode", "freeze");
+  const { stderr } = await home.cli("pause", `${id}`, "--mode", "checkpoint", "--grace", "1s");
+  expect(stderr).toContain(`pausing task ${id}: waiting for it to save a checkpoint and end`);
 });
 
 it("keeps a frozen task suspended when its process is killed, cause lost, and names --from-start", async ({

@@ -51,7 +51,10 @@ export const resume = command({
           ...params,
         })) as ManyAnswers;
         const answers = await answersOfMany(context, many, say);
-        return conclude(context, selection, answers, "no task that this pause suspended is left");
+        const { labels, state } = selection.select;
+        const isPause = !labels && !state;
+        const nothing = isPause ? "no task that this pause suspended is left" : "no suspended task matches";
+        return conclude(context, selection, answers, nothing);
       }
       const answers = await answerEach(context, selection.ids.map(reference), {
         act: async (id) => {

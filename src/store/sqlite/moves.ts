@@ -255,7 +255,7 @@ export function update(
       attempt,
       from: before.state,
       to: before.state,
-      data: null,
+      data: pauseData(before, after),
     });
   }
   return after;

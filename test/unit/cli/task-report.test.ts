@@ -29,6 +29,15 @@ test("why a task is suspended is said once where one line says it", () => {
   ]);
 });
 
+test("the command that helps is one that works: nothing is left to go on of a frozen process that is gone", () => {
+  const frozen = { ...lost, pause: { ...lost.pause, outcome: "frozen" as const, cause: "user" as const } };
+  const says = (task: typeof lost) => taskReport(task, NOW, plainPaint)[2];
+  expect(says(frozen as typeof lost)).toBe("  agentctl resume 12");
+  expect(says({ ...frozen, pause: { ...frozen.pause, cause: "lost" } } as typeof lost)).toBe(
+    "  agentctl resume 12 --from-start",
+  );
+});
+
 test("the entries of a list stand under each other, and the newest are shown", () => {
   const events = Array.from({ length: 22 }, (_, index) => ({
     seq: index + 80,
