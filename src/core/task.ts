@@ -124,6 +124,8 @@ export interface Task {
     until: number | null;
     actor: string;
     reason: string | null;
+    /** The selector of a pause of whole queues, which is carried out for all of them as soon as it is due for one. */
+    group?: string | null;
   } | null;
   pause: Pause | null;
   /** The process of a suspended or resumed task still exists, stopped. */

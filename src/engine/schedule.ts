@@ -1,14 +1,13 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { asAgentctlError } from "../core/errors.ts";
-import { isBeforeWork } from "../core/machine.ts";
 import type { Task } from "../core/task.ts";
 import { answer } from "./answer.ts";
 import { afterJump, ClockWatch } from "./clock-watch.ts";
 import type { Engine } from "./engine.ts";
 import { makeAhead } from "./make-ahead.ts";
 import { isNoRoom } from "./no-room.ts";
-import { pause } from "./pause.ts";
 import { plan } from "./plan.ts";
+import { pauseAsPlanned } from "./plan-pause.ts";
 import { resumeByItself } from "./resume.ts";
 import { start } from "./start.ts";
 import { reportGone } from "./thaw.ts";
@@ -182,19 +181,5 @@ async function attend(engine: Engine, task: Task, now: number): Promise<void> {
   if (task.pauseAt && isDue(task.pauseAt.at)) await pauseAsPlanned(engine, task, task.pauseAt);
   if (task.question && isDue(task.question.deadline)) {
     await answer(engine, task.id, { text: task.question.fallback ?? "", actor: "daemon", isFallback: true });
-  }
-}
-
-/** The plan is dropped when the pause is recorded, so that a daemon that dies between the two leaves it to the next. */
-async function pauseAsPlanned(engine: Engine, task: Task, plan: NonNullable<Task["pauseAt"]>): Promise<void> {
-  const { mode, graceMs, until, actor, reason } = plan;
-  const options = { mode, until, reason, actor, cause: "user" as const, wait: false };
-  try {
-    await pause(engine, task.id, graceMs === null ? options : { ...options, graceMs });
-  } finally {
-    const { pauseAt, state } = await engine.require(task.id);
-    // One that has gone back in line, or asks, is paused when it comes to work.
-    if (pauseAt?.at === plan.at && !isBeforeWork(state))
-      await engine.store.update(task.id, { pauseAt: null });
   }
 }

@@ -24,9 +24,14 @@ export interface Answers {
 }
 
 /** The name under which a pause holds queues; null where the selector means less than whole queues. */
-function groupOf({ queue, labels, state }: Selector): string | null {
+export function groupOf({ queue, labels, state }: Selector): string | null {
   if (labels || state) return null;
   return queue === undefined ? "all" : `queue:${queue}`;
+}
+
+/** The selector of that name. */
+export function selectorOf(group: string): Selector {
+  return group === "all" ? { all: true } : { queue: group.slice("queue:".length) };
 }
 
 export async function meant(engine: Engine, selector: Selector, states: readonly State[]): Promise<Task[]> {

@@ -74,14 +74,37 @@ it("shows what is planned, and takes it back", async ({ home }) => {
   expect((await home.json("show", `${id}`)).plannedPause).toBeNull();
 });
 
-it("plans for each open task that a selector means, and holds no queue", async ({ home }) => {
+it("pauses whole queues later as at once: all that is at work then, and the queues are held", async ({
+  home,
+}) => {
   const ids = [await home.run("sleep", "60"), await home.run("sleep", "60")];
   for (const id of ids) await home.reaches(id, "working");
-  const { stdout, stderr } = await home.cli("pause", "--all", "--at", "1s");
-  expect(stdout.match(/will be paused at/g)).toHaveLength(2);
-  expect(stderr).not.toContain("held");
+  const waits = await home.run("sleep", "60");
+  const { stdout, stderr } = await home.cli("pause", "--all", "--at", "1500ms", "--reason", "night");
+  expect(stdout.match(/will be paused at/g)).toHaveLength(3);
+  expect(stderr).toMatch(/every queue is held from .+ until agentctl resume --all/);
+  const after = await home.run("sleep", "60");
   for (const id of ids) expect((await home.task(id)).state).toBe("working");
-  for (const id of ids) await home.reaches(id, "suspended");
+  await home.cli("cancel", `${ids[0]}`, "--grace", "0s");
+  const paused = await home.reaches(ids[1] as number, "suspended");
+  expect(paused.pause).toMatchObject({ cause: "user", reason: "night" });
+  await home.reaches(waits, "suspended");
+  expect(await home.task(after)).toMatchObject({ state: "submitted", waiting: { for: "queue" } });
+  expect((await home.json("queue", "list"))[0]).toMatchObject({ name: "default", heldBy: "all" });
+  await home.cli("resume", "--all");
+  for (const id of [ids[1], waits] as number[]) await home.reaches(id, "working");
+  await home.cli("cancel", `${ids[1]}`, "--grace", "0s");
+  // The plan was for one time.
+  await home.reaches(after, "working");
+});
+
+it("takes a plan for whole queues back with the same selector", async ({ home }) => {
+  const id = await home.run("sleep", "60");
+  await home.reaches(id, "working");
+  await home.cli("pause", "--queue", "default", "--at", "300ms");
+  await home.cli("pause", "--queue", "default", "--at", "never");
+  await meanwhile(home, 0.6);
+  expect((await home.task(id)).state).toBe("working");
   expect((await home.json("queue", "list"))[0]).toMatchObject({ name: "default", held: false });
 });
 

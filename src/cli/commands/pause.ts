@@ -58,7 +58,7 @@ export const pause = command({
             ...params,
           })) as ManyAnswers;
           const answers = await answersOfMany(context, many, say);
-          if (given.at === undefined) noteHeld(context, selection.select, given.until);
+          if (given.at !== null) noteHeld(context, selection.select, given);
           return conclude(
             context,
             selection,
@@ -91,12 +91,13 @@ function paramsOf(context: Context, { mode, grace, until, at, reason, noWait }: 
 }
 
 /** Where whole queues were paused, nothing of them starts, either. */
-function noteHeld({ out, clock }: Context, selector: Selector, until: string | undefined): void {
+function noteHeld({ out, clock }: Context, selector: Selector, { at, until }: PauseValues): void {
   const { queue, labels, state } = selector;
   if (labels || state) return;
+  const begin = at ? ` from ${whenText(at, clock.now())}` : "";
   const end = until === undefined ? "" : `${whenText(until, clock.now())} or `;
-  if (queue === undefined) out.note(`every queue is held until ${end}agentctl resume --all`);
-  else out.note(`queue ${queue} is held until ${end}agentctl resume --queue ${queue}`);
+  if (queue === undefined) out.note(`every queue is held${begin} until ${end}agentctl resume --all`);
+  else out.note(`queue ${queue} is held${begin} until ${end}agentctl resume --queue ${queue}`);
 }
 
 const NEVER = "never";
