@@ -43,13 +43,14 @@ export class Environments {
     const sorted = Object.fromEntries(Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1)));
     const text = JSON.stringify(sorted);
     const hash = createHash("sha256").update(text).digest("hex");
-    this.#pending.set(hash, (this.#pending.get(hash) ?? 0) + 1);
     const file = join(this.#folder, hash);
     if (!existsSync(file)) {
       this.#fault("environment:before-write");
       writeDurably(file, text);
       this.#fault("environment:after-write");
     }
+    // Only what is there waits for its task: one that could not be written would keep a later one from being removed.
+    this.#pending.set(hash, (this.#pending.get(hash) ?? 0) + 1);
     return hash;
   }
 
