@@ -94,6 +94,28 @@ async function failureOf({ canceling }: Live): Promise<never> {
   return await new Promise<never>(() => {});
 }
 
+/** So long a module's host may take to say that it heard of its cancel. */
+const DEAF_MS = 700;
+/** So much of that on the CPU shows that its event loop is blocked, and does not only wait for its turn. */
+const BUSY_MS = 250;
+
+/**
+ * Aborts where a module blocks its own event loop: it hears neither of the cancel nor of SIGTERM, the grace time is of no
+ * use to it, and whoever cancels it need not wait for that.
+ */
+function whenDeaf({ runner }: Engine, live: Live): AbortSignal {
+  const deaf = new AbortController();
+  const { running } = live;
+  if (live.isModule && live.link && running) {
+    const before = runner.cpuMs(running);
+    const look = () => {
+      if (!live.isHearing && runner.cpuMs(running) - before >= BUSY_MS) deaf.abort();
+    };
+    setTimeout(look, DEAF_MS).unref();
+  }
+  return deaf.signal;
+}
+
 /**
  * Tells the attempt and ends its tree; its end is concluded where every end is. Answers why it cannot be ended, such
  * as a process that may not be signalled: the task is then at work as before.
@@ -103,7 +125,7 @@ export async function canceling(engine: Engine, live: Live, graceMs: number): Pr
   live.link?.notify("attempt/cancel", { graceMs });
   try {
     engine.fault("cancel:before-end");
-    if (live.running) await engine.runner.terminate(live.running, { graceMs });
+    if (live.running) await engine.runner.terminate(live.running, { graceMs, cut: whenDeaf(engine, live) });
     engine.fault("cancel:after-end");
     return null;
   } catch (error) {

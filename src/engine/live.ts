@@ -44,6 +44,8 @@ export interface Live {
   launched: Promise<void>;
   link: Link | null;
   saidHello: boolean;
+  /** A module's host has said that it heard of the cancel. */
+  isHearing: boolean;
   /** It saved a checkpoint in this attempt. */
   saved: boolean;
   frozen: boolean;
@@ -97,6 +99,7 @@ export function createLive(
     launched: Promise.resolve(),
     link: null,
     saidHello: attempt.saidHello,
+    isHearing: false,
     saved: task.checkpoint?.attempt === attempt.n,
     frozen: task.frozen,
     intent: task.intent,

@@ -150,6 +150,12 @@ export function createLinuxProcesses(): Processes {
     argv(pid) {
       return read(`/proc/${pid}/cmdline`)?.toString("utf8").split("\0").slice(0, -1) ?? [];
     },
+    cpuMs(pid) {
+      const line = read(`/proc/${pid}/stat`, true)?.toString("latin1") ?? "";
+      // Behind the command, as in parseStat: utime and stime, in ticks of a hundredth of a second (USER_HZ).
+      const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10;
+    },
     residentBytes(pid) {
       const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(
         read(`/proc/${pid}/status`)?.toString("latin1") ?? "",

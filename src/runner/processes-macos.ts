@@ -76,6 +76,7 @@ export function createMacProcesses(): Processes {
         .split(" ");
     },
     residentBytes: (pid) => rowOf(pid)?.residentBytes ?? 0,
+    cpuMs: () => 0,
     stopPending: () => false,
   };
 }

@@ -33,6 +33,8 @@ export interface Processes {
   marked(home: string): { pid: number; token: string }[];
   argv(pid: number): string[];
   residentBytes(pid: number): number;
+  /** Time on the CPU, in ms; 0 where this platform does not tell it. */
+  cpuMs(pid: number): number;
   /** Whether a stop signal waits for the process to come back from the kernel: it runs no code of its own before. */
   stopPending(pid: number): boolean;
 }

@@ -62,6 +62,7 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
       const watched = program ?? guard;
       return !watched || !isAlive(processes, watched);
     },
+    cpuMs: ({ program }) => (program && isAlive(processes, program) ? processes.cpuMs(program.pid) : 0),
     signal: ({ program }, signal) =>
       program !== null && program !== undefined && deliverTo(processes, program, signal) === "sent",
     terminate(roots, opts) {

@@ -119,6 +119,8 @@ export interface Runner {
   thaw(roots: TreeRoots): void;
   /** Whether the program is gone or a zombie: a stopped guard cannot report the end of a frozen program. */
   isGone(roots: TreeRoots): boolean;
+  /** How long the program itself has been on the CPU, in ms; 0 where that is not known. */
+  cpuMs(roots: TreeRoots): number;
   /** To the program alone; false when it is gone or not yet known. */
   signal(roots: TreeRoots, signal: NodeJS.Signals): boolean;
   /**

@@ -172,7 +172,10 @@ export class Session {
   }
 
   #notified(method: Notification, params: unknown): void {
-    if (method === "attempt/cancel") this.#abort("The task was canceled", true);
+    if (method === "attempt/cancel") {
+      this.link.tell("attempt/alive", {});
+      this.#abort("The task was canceled", true);
+    }
     if (method === "attempt/answer") this.onAnswer?.(params as NotificationParams<"attempt/answer">);
     if (method !== "attempt/pause") return;
     this.traffic.pause();

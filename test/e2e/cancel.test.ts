@@ -67,3 +67,29 @@ it("wins over a pause that is under way, which is told", async ({ home }) => {
   expect((await pausing).code).toBe(4);
   open(home);
 });
+
+it("does not wait out the grace time of a module that blocks its own event loop", async ({ home }) => {
+  const source = taskModule('await task.step("one", () => note("one")); note("blocked"); for (;;);');
+  const id = await home.run(home.module(source));
+  await noted(home, 2);
+  const began = performance.now();
+  expect((await home.cli("cancel", `${id}`, "--grace", "30s")).code).toBe(0);
+  expect(performance.now() - began).toBeLessThan(15_000);
+  expect(await home.task(id)).toMatchObject({ state: "canceled", signal: "SIGKILL" });
+});
+
+it("leaves a module that hears of it its grace time, however busy it is", async ({ home }) => {
+  const source = taskModule(`
+    const busy = (ms) => { for (const end = Date.now() + ms; Date.now() < end; ); };
+    task.signal.addEventListener("abort", async () => {
+      for (let i = 0; i < 30; i++) { busy(50); await delay(1); }
+      note("tidied");
+      process.exit(3);
+    });
+    note("works");
+    await new Promise(() => {});`);
+  const id = await home.run(home.module(source));
+  await noted(home, 1);
+  expect((await home.cli("cancel", `${id}`, "--grace", "30s")).code).toBe(0);
+  expect(notes(home)).toEqual(["works", "tidied"]);
+});

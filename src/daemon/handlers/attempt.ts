@@ -127,6 +127,11 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       return { messages: await afterSteps(mine, take) };
     },
 
+    "attempt/alive": async (params, connection) => {
+      (await live(params, connection)).isHearing = true;
+      return {};
+    },
+
     "attempt/suspended": async (params, connection) => {
       const mine = await live(params, connection);
       const value = params.value === undefined ? undefined : JSON.stringify(params.value);

@@ -129,6 +129,13 @@ export const attemptMethods = {
     scope: "attempt",
     about: "The messages that arrived since the last call; journaled when `n` is given.",
   },
+  "attempt/alive": {
+    params: v.strictObject(own),
+    result: done,
+    scope: "attempt",
+    about:
+      "Said by the host of a module after `attempt/cancel`: its event loop runs, so it can use the grace time. One that is busy and says nothing is killed before.",
+  },
   "attempt/suspended": {
     params: v.strictObject({
       ...own,
