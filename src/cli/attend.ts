@@ -99,7 +99,9 @@ class Leaving {
     this.#interrupt = interrupt;
     const late = () => this.now(TIMED_OUT, "time is up");
     this.#endTimer = timeoutMs === undefined ? () => undefined : afterMs(timeoutMs, late);
-    context.out.gone.addEventListener("abort", () => this.now(READER_GONE), { once: true });
+    const { out } = context;
+    const unread = () => this.now(out.isUnwritable ? OWN_FAILURE : READER_GONE);
+    out.gone.addEventListener("abort", unread, { once: true });
     interrupt.turnTo(() => this.#interrupted(interrupt));
   }
 

@@ -30,6 +30,11 @@ type Target =
 
 /** Does what the words say and resolves with the exit code; a failure is printed here. */
 export async function dispatch(given: readonly string[], edge: Edge): Promise<number> {
+  const { out, code } = await carriedOut(given, edge);
+  return await out.exitCode(code);
+}
+
+async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: Output; code: number }> {
   let out: Output | undefined;
   const { stdout, stderr, env } = edge;
   const paths = pathsOf(env);
@@ -40,7 +45,7 @@ export async function dispatch(given: readonly string[], edge: Edge): Promise<nu
     if (target.kind === "text") {
       out = new Output({ stdout, stderr, env, json: false, color: "auto" });
       out.line(target.text.trimEnd());
-      return 0;
+      return { out, code: 0 };
     }
     const { command, title } = target;
     const cwd = directoryOf(edge);
@@ -49,14 +54,14 @@ export async function dispatch(given: readonly string[], edge: Edge): Promise<nu
       out = new Output({ stdout, stderr, env, json: false, color: "auto" });
       const { helpOf } = await import("./commander.ts");
       out.line(helpOf(command, title, aliasesOf(target.name), columnsOf(stdout)).trimEnd());
-      return 0;
+      return { out, code: 0 };
     }
     out = new Output({ stdout, stderr, env, json: parsed.json, color: parsed.color });
     const context: Context = { env, cwd, stdin: edge.stdin, paths, clock: edge.clock, table, out };
-    return await command.run(context, parsed.args, parsed.options as never, parsed.isMarked);
+    return { out, code: await command.run(context, parsed.args, parsed.options as never, parsed.isMarked) };
   } catch (error) {
     out ??= new Output({ stdout, stderr, env, json: wantsJson(given), color: "auto" });
-    return await reportFailure(error, out, paths);
+    return { out, code: await reportFailure(error, out, paths) };
   }
 }
 

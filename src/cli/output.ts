@@ -1,5 +1,7 @@
 import { once } from "node:events";
+import { setImmediate as immediate } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
+import { getSystemErrorMap } from "node:util";
 import type { Environment } from "../client/environment.ts";
 import { type Paint, paintFor, plainPaint } from "./paint.ts";
 
@@ -14,9 +16,13 @@ export interface OutputOptions {
   color: ColorChoice;
 }
 
+/** Errors of a write that mean that nobody reads any more: a closed pipe, a terminal that was hung up. */
+const READER_GONE: readonly (string | undefined)[] = ["EPIPE", "EIO"];
+
 /**
- * Where a command's words go: results to stdout, everything else to stderr. A reader that went away (`| head`)
- * is no failure: what is written from then on is dropped, and `gone` is aborted for those who would go on for ever.
+ * Where a command's words go: results to stdout, everything else to stderr. What is written to a stdout that takes
+ * nothing more is dropped, and `gone` is aborted for those who would go on for ever. A reader that went away (`| head`)
+ * is no failure; any other cause is told on stderr, and {@link Output.exitCode} knows of it.
  */
 export class Output {
   readonly json: boolean;
@@ -25,6 +31,7 @@ export class Output {
   readonly #stderr: NodeJS.WriteStream;
   readonly #env: Environment;
   readonly #color: ColorChoice;
+  #isUnwritable = false;
 
   constructor({ stdout, stderr, env, json, color }: OutputOptions) {
     this.json = json;
@@ -34,12 +41,28 @@ export class Output {
     this.#color = color;
     const gone = new AbortController();
     this.gone = gone.signal;
-    for (const stream of [stdout, stderr]) {
-      stream.on("error", (error: NodeJS.ErrnoException) => {
-        if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
-        if (stream === stdout) gone.abort();
-      });
-    }
+    stdout.on("error", (error: NodeJS.ErrnoException) => {
+      if (gone.signal.aborted) return;
+      if (!READER_GONE.includes(error.code)) {
+        this.#isUnwritable = true;
+        this.note(`agentctl: stdout cannot be written: ${causeOf(error)}`);
+      }
+      gone.abort();
+    });
+    // There is no other place to tell it, and the results are not among what is lost.
+    stderr.on("error", () => undefined);
+  }
+
+  /** Whether a result is lost for another cause than that nobody reads it. */
+  get isUnwritable(): boolean {
+    return this.#isUnwritable;
+  }
+
+  /** The code with which a command ends that came to this one: where a result could not be written, no 0. */
+  async exitCode(code: number): Promise<number> {
+    // What is wrong with the last write is told a little later.
+    await immediate();
+    return this.#isUnwritable && code === 0 ? 1 : code;
   }
 
   /** A line of the result. */
@@ -95,4 +118,10 @@ export class Output {
     if (FORCE_COLOR !== undefined) return FORCE_COLOR !== "0" && FORCE_COLOR !== "false";
     return stream.isTTY === true && TERM !== "dumb";
   }
+}
+
+/** The system's words for its error, and its code. */
+function causeOf({ message, errno = 0, code }: NodeJS.ErrnoException): string {
+  const [, words] = getSystemErrorMap().get(errno) ?? [];
+  return words === undefined ? message : `${words} (${code})`;
 }

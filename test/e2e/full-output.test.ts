@@ -1,0 +1,39 @@
+import { spawnSync } from "node:child_process";
+import { describe, expect } from "vitest";
+import { launcher } from "../harness/command.ts";
+import { type Home, it } from "../harness/index.ts";
+
+/** The command with stdout where nothing can be written, though it can be opened. */
+function intoFull(home: Home, ...args: string[]) {
+  const script = 'exec "$@" > /dev/full';
+  const words = ["-c", script, "sh", process.execPath, launcher, ...args];
+  const { status, stderr } = spawnSync("sh", words, { env: home.env, cwd: home.work, encoding: "utf8" });
+  return { code: status, stderr };
+}
+
+const told = "agentctl: stdout cannot be written: no space left on device (ENOSPC)\n";
+
+describe.runIf(process.platform === "linux")("a result that cannot be written is told in a line", () => {
+  const commands = ["list --all", "list --json", "show 1", "events", "events -f", "help", "list --help"];
+  it.for([...commands.map((line) => [line, 1] as const), ["show 99 --json", 3] as const])(
+    "by %s, which ends with %i",
+    async ([line, code], { home }) => {
+      await home.run("--hold", "true");
+      expect(intoFull(home, ...line.split(" "))).toEqual({ code, stderr: told });
+    },
+  );
+
+  it("by logs, and by those who are with a task", async ({ home }) => {
+    const id = await home.run("sh", "-c", "seq 100000");
+    await home.reaches(id, "completed");
+    expect(intoFull(home, "logs", `${id}`)).toEqual({ code: 1, stderr: `── attempt 1 ──\n${told}` });
+    const { code, stderr } = intoFull(home, "run", "-f", "sh", "-c", "echo heard; exec sleep 60");
+    expect([code, stderr]).toEqual([125, `task 2\n${told}`]);
+  });
+
+  it("does what it was asked to also where stderr cannot be written", async ({ home }) => {
+    const script = 'exec "$@" 2> /dev/full';
+    const words = ["-c", script, "sh", process.execPath, launcher, "list", "--nonsense"];
+    expect(spawnSync("sh", words, { env: home.env, cwd: home.work }).status).toBe(2);
+  });
+});
