@@ -65,6 +65,13 @@ describe("a failure of agentctl's own", () => {
     expect((await home.cli("wait", "99")).code).toBe(3);
   });
 
+  it("tells of a task that is not there once, and waits for the others", async ({ home }) => {
+    const id = await home.run("true");
+    const { code, stderr } = await home.cli("wait", "nosuch", `${id}`);
+    expect(code).toBe(1);
+    expect(stderr).toBe(`agentctl: no task "nosuch"\n  agentctl list --all\ntask ${id} completed\n`);
+  });
+
   it("finds its way back to a daemon that was restarted", async ({ home }) => {
     const id = await home.run("sh", "-c", ticking);
     await noted(home, 1, "ticks");

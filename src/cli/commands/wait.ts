@@ -85,7 +85,9 @@ async function ended(
     const last = answer.task && seen.get(answer.task.id);
     return last ? answerFor(last, answer.id, given) : answer;
   });
-  if (!out.json) for (const answer of answers) await say(context, answer, answers.length > 1);
+  // Of one that was not there the beginning has told already.
+  const news = answers.filter((answer) => !before.includes(answer));
+  if (!out.json) for (const answer of news) await say(context, answer, answers.length > 1);
   const firstBad = answers.find(({ ok, task }) => !ok && (!task || hasEnded(task)));
   if (given.failFast && firstBad && !out.json) out.line(String(firstBad.id));
   const code = conclude(context, selection, answers);
