@@ -25,7 +25,7 @@ export interface Attendance {
   /** Prints the output of the only task. */
   tail?: LogTail;
   exitOnPause?: boolean;
-  /** INT, TERM and HUP cancel the tasks. */
+  /** INT, TERM and HUP cancel those of the tasks that have not ended. */
   cancelOnExit?: boolean;
   timeoutMs?: number;
   /** Whether enough was seen of a task; without it, when it has ended. */
@@ -50,7 +50,7 @@ export async function attend(context: Context, attendance: Attendance): Promise<
   const { ids, tail, isOver = hasEnded } = attendance;
   const seen = new Map<number, TaskJson | AgentctlError>();
   const notices = new Notices(context);
-  const leaving = new Leaving(context, attendance);
+  const leaving = new Leaving(context, attendance, seen);
   try {
     await watchTasks(
       context,
@@ -88,13 +88,15 @@ class Leaving {
   exitCode: number | undefined;
   readonly #context: Context;
   readonly #attendance: Attendance;
+  readonly #seen: Attended["seen"];
   readonly #stop = new AbortController();
   readonly #interrupt: Interrupt;
   readonly #endTimer: () => void;
 
-  constructor(context: Context, attendance: Attendance) {
+  constructor(context: Context, attendance: Attendance, seen: Attended["seen"]) {
     this.#context = context;
     this.#attendance = attendance;
+    this.#seen = seen;
     const { timeoutMs, interrupt = new Interrupt(() => undefined) } = attendance;
     this.#interrupt = interrupt;
     const late = () => this.now(TIMED_OUT, "time is up");
@@ -130,22 +132,30 @@ class Leaving {
   }
 
   #interrupted({ exitCode, count }: Interrupt): void {
-    const { ids, cancelOnExit } = this.#attendance;
-    if (!cancelOnExit || count > 1) {
+    if (!this.#attendance.cancelOnExit || count > 1) {
       this.now(exitCode, "detached");
       return;
     }
-    this.#context.out.note(`canceling task ${ids.join(", ")}`);
+    const open = this.#attendance.ids.filter((id) => isOpen(this.#seen.get(id)));
+    this.#context.out.note(`canceling task ${open.join(", ")}`);
     const by = actor(this.#context);
     withDaemon(this.#context, (peer) =>
-      Promise.all(ids.map((id) => peer.call("tasks/cancel", { id, actor: by }))),
+      Promise.all(open.map((id) => peer.call("tasks/cancel", { id, actor: by }).catch(unlessEnded))),
     ).catch(async (error: unknown) => {
-      // It may have ended at the same moment, which is seen without this.
-      if (error instanceof AgentctlError && error.name === "TaskNotCancelable") return;
       await reportFailure(error, this.#context.out, this.#context.paths);
       this.now(OWN_FAILURE);
     });
   }
+}
+
+/** Whether a task may still be there to be canceled; also one that was not seen yet. */
+function isOpen(last: TaskJson | AgentctlError | undefined): boolean {
+  return last === undefined || ("state" in last && !hasEnded(last));
+}
+
+/** A task may have ended at the same moment, which is seen without the answer to its cancel. */
+function unlessEnded(error: unknown): void {
+  if (!(error instanceof AgentctlError && error.name === "TaskNotCancelable")) throw error;
 }
 
 /** The longest time that a timer of Node takes. */

@@ -46,3 +46,8 @@ export class Interrupt {
     for (const off of this.#listeners) off();
   }
 }
+
+/** Until its id is known a task cannot be left or canceled: the first Ctrl-C waits for it, the second does not. */
+export function leaveAtSecond(interrupt: Interrupt): void {
+  if (interrupt.count > 1) interrupt.giveUp();
+}

@@ -1,7 +1,7 @@
-import { mkdirSync, readdirSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
+import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { it, signalTo, until } from "../harness/index.ts";
-import { history, noted, notes, oneSlot, open, running, ticking } from "./story.ts";
+import { history, noted, notes, oneSlot, open, running, ticking, waitsForAnswer } from "./story.ts";
 
 it("starts one daemon for twenty first commands at once, and gives twenty ids", async ({ home }) => {
   const runs = await Promise.all(
@@ -116,18 +116,6 @@ it.runIf(process.platform === "linux")(
     }
   },
 );
-
-/** Whether the process has the daemon's socket open. */
-function waitsForAnswer(pid: number): boolean {
-  const beyondStdio = readdirSync(`/proc/${pid}/fd`).filter((fd) => Number(fd) > 2);
-  return beyondStdio.some((fd) => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith("socket:");
-    } catch {
-      return false;
-    }
-  });
-}
 
 it("starts nothing for a key that exists, and prints that task's id", async ({ home }) => {
   const first = await home.run("--key", "nightly", "sh", "-c", "echo once >> notes");

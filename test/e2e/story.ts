@@ -1,5 +1,5 @@
 /** What the stories of this folder have in common: small modules and programs, and what they leave behind. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { type Home, type LiveProcess, processes, until } from "../harness/index.ts";
 
@@ -102,4 +102,16 @@ export async function pausedSaver(home: Home): Promise<number> {
   await noted(home, 5);
   await home.cli("pause", `${id}`, "--grace", "0s");
   return id;
+}
+
+/** Whether the process has the daemon's socket open; on Linux. */
+export function waitsForAnswer(pid: number): boolean {
+  const beyondStdio = readdirSync(`/proc/${pid}/fd`).filter((fd) => Number(fd) > 2);
+  return beyondStdio.some((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith("socket:");
+    } catch {
+      return false;
+    }
+  });
 }

@@ -1,6 +1,6 @@
 import { describe, expect } from "vitest";
-import { it, until } from "../harness/index.ts";
-import { noted, open, taskModule, ticking } from "./story.ts";
+import { it, signalTo, until } from "../harness/index.ts";
+import { noted, open, taskModule, ticking, waitsForAnswer } from "./story.ts";
 
 it.for([
   ["exit 0", 0],
@@ -58,6 +58,54 @@ it("stays over a pause and a resume, and says what is awaited", async ({ home })
   open(home);
   expect((await waiting.ended).code).toBe(7);
 });
+
+it("leaves the tasks alone at Ctrl-C, and says how to come back", async ({ home }) => {
+  const id = await home.run("--hold", "true");
+  const other = await home.run("sh", "-c", ticking);
+  const waiting = home.spawn("wait", `${id}`, `${other}`);
+  await until(() => waiting.stderr.includes("is held"));
+  waiting.kill("SIGINT");
+  const { code, stderr } = await waiting.ended;
+  expect([code, stderr]).toEqual([130, expect.stringContaining(`agentctl wait ${id} ${other}`)]);
+  expect((await home.task(other)).state).toBe("working");
+});
+
+it.for(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+  "cancels what has not ended with --cancel-on-exit at %s",
+  async (signal, { home }) => {
+    const done = await home.run("true");
+    const held = await home.run("--hold", "true");
+    const working = await home.run("sh", "-c", ticking);
+    await noted(home, 1, "ticks");
+    await home.reaches(done, "completed");
+    const waiting = home.spawn("wait", `${done}`, `${held}`, `${working}`, "--cancel-on-exit");
+    await until(() => waiting.stderr.includes("is held"));
+    waiting.kill(signal);
+    const { code, stderr } = await waiting.ended;
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`canceling task ${held}, ${working}\n`)]);
+    expect((await home.json("list")).map(({ state }: { state: string }) => state)).toEqual([
+      "completed",
+      "canceled",
+      "canceled",
+    ]);
+  },
+);
+
+it.runIf(process.platform === "linux")(
+  "cancels also a task that it was only looking for, and ends with 130",
+  async ({ home }) => {
+    const id = await home.run("sh", "-c", ticking);
+    await noted(home, 1, "ticks");
+    const pid = (await home.daemonPid()) ?? 0;
+    signalTo(pid, "SIGSTOP");
+    const waiting = home.spawn("wait", `${id}`, "--cancel-on-exit");
+    await until(() => waitsForAnswer(waiting.pid));
+    waiting.kill("SIGINT");
+    signalTo(pid, "SIGCONT");
+    expect((await waiting.ended).code).toBe(130);
+    expect((await home.task(id)).state).toBe("canceled");
+  },
+);
 
 describe("a failure of agentctl's own", () => {
   it("ends with 3 where there is no such task", async ({ home }) => {

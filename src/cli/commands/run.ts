@@ -4,7 +4,7 @@ import { attend, OWN_FAILURE } from "../attend.ts";
 import type { Context } from "../context.ts";
 import { command } from "../define.ts";
 import { reportFailure } from "../failure.ts";
-import { Interrupt } from "../interrupt.ts";
+import { Interrupt, leaveAtSecond } from "../interrupt.ts";
 import { callDaemon } from "../session.ts";
 import { isModule, type RunValues, runOptions, submissionOf } from "../submission.ts";
 import { exitCodeOf } from "../task-result.ts";
@@ -50,11 +50,6 @@ export const run = command({
     return 0;
   },
 });
-
-/** Until its id is known a task cannot be left or canceled: the first Ctrl-C waits for it, the second does not. */
-function leaveAtSecond(interrupt: Interrupt): void {
-  if (interrupt.count > 1) interrupt.giveUp();
-}
 
 async function attended(
   context: Context,

@@ -7,6 +7,7 @@ import { type Attended, attend, OWN_FAILURE } from "../attend.ts";
 import type { Context } from "../context.ts";
 import { command, flag, type ValuesOf, value, values } from "../define.ts";
 import { printFailure } from "../failure.ts";
+import { Interrupt, leaveAtSecond } from "../interrupt.ts";
 import { duration, state } from "../option-values.ts";
 import { type Selection, selectionOf, selectorOptions, tasksArgument } from "../selection.ts";
 import { withDaemon } from "../session.ts";
@@ -22,6 +23,7 @@ const options = {
   ),
   failFast: flag("--fail-fast", "end at the first that did not complete, and print its id"),
   until: values("--until <state>", "until they are in this state (repeatable), or have ended", state),
+  cancelOnExit: flag("--cancel-on-exit", "Ctrl-C, TERM and HUP cancel those that have not ended"),
   exitOnPause: flag("--exit-on-pause", "end with 75 when one is paused or asks"),
 };
 
@@ -38,26 +40,43 @@ export const wait = command({
     ["wait 12", "ends with the exit code of task 12"],
     ["wait --label project=tea --timeout 2h", "the open tasks of a project, for at most two hours"],
     ["wait 12 13 14 --fail-fast", "until all have completed, or one has not"],
+    ["wait --all --cancel-on-exit", "in a CI job: what is still open ends with the job"],
     ["wait 12 --until suspended --until input-required", "until a person is needed"],
   ],
   async run(context, ids, given) {
     const selection = selectionOf(ids, given);
-    const answers = await withDaemon(context, (peer) => found(context, peer, selection));
-    const waited = answers.flatMap((answer) => (answer.task ? [answer.task.id] : []));
-    const isLost = given.failFast && waited.length < answers.length;
-    if (waited.length === 0 || isLost) return conclude(context, selection, answers);
-    const attended = await attend(context, {
-      ids: [...new Set(waited)],
-      isOver: (task) => hasEnded(task) || given.until.includes(task.state),
-      isEnough: (task) => given.failFast && !isDone(task, given),
-      exitOnPause: given.exitOnPause,
-      comeBack: waited.length > 10 ? "agentctl list" : `agentctl wait ${waited.join(" ")}`,
-      ...(given.timeout === undefined ? {} : { timeoutMs: given.timeout }),
-    });
-    if (attended.left === OWN_FAILURE) return OWN_FAILURE;
-    return await ended(context, selection, answers, attended, given);
+    const interrupt = given.cancelOnExit ? new Interrupt(leaveAtSecond) : undefined;
+    try {
+      return await waitFor(context, selection, given, interrupt);
+    } finally {
+      interrupt?.end();
+    }
   },
 });
+
+async function waitFor(
+  context: Context,
+  selection: Selection,
+  given: WaitValues,
+  interrupt: Interrupt | undefined,
+): Promise<number> {
+  const answers = await withDaemon(context, (peer) => found(context, peer, selection));
+  const waited = answers.flatMap((answer) => (answer.task ? [answer.task.id] : []));
+  const isLost = given.failFast && waited.length < answers.length;
+  if (waited.length === 0 || isLost) return conclude(context, selection, answers);
+  const attended = await attend(context, {
+    ids: [...new Set(waited)],
+    isOver: (task) => hasEnded(task) || given.until.includes(task.state),
+    isEnough: (task) => given.failFast && !isDone(task, given),
+    exitOnPause: given.exitOnPause,
+    cancelOnExit: given.cancelOnExit,
+    comeBack: waited.length > 10 ? "agentctl list" : `agentctl wait ${waited.join(" ")}`,
+    interrupt,
+    ...(given.timeout === undefined ? {} : { timeoutMs: given.timeout }),
+  });
+  if (attended.left === OWN_FAILURE) return OWN_FAILURE;
+  return await ended(context, selection, answers, attended, given);
+}
 
 /** The tasks as they are at the beginning; one that is not there does not keep the others from being waited for. */
 async function found(context: Context, peer: Peer, selection: Selection): Promise<Answer[]> {
