@@ -38,10 +38,13 @@ export function helpOf(spec: Command, title: string, aliases: readonly string[],
     helpWidth: columns,
     commandUsage: () => [title, "[options]", ...spec.args.map(([name]) => name)].join(" "),
   });
-  return `${parser.helpInformation().trimEnd()}\n${aliasLines(aliases)}${exampleLines(spec)}`;
+  return `${parser.helpInformation().trimEnd()}\n${aliasLines(aliases)}${exampleLines(spec.examples)}`;
 }
 
-/** The help of commands under one name. */
+/** So many examples tell what the commands of a group are for; each command's own help has more. */
+const MOST_OF_GROUP = 6;
+
+/** The help of commands under one name, with the first example of each. */
 export function helpOfGroup(group: Group, title: string, columns: number): string {
   const parser = new Commander(title).description(sentence(group.summary)).helpOption(false);
   parser.configureHelp({ helpWidth: columns }).helpCommand(false);
@@ -49,7 +52,8 @@ export function helpOfGroup(group: Group, title: string, columns: number): strin
     const operands = each.args.map(([name]) => name).join(" ");
     parser.command(`${each.name} ${operands}`).summary(each.summary).helpOption(false);
   }
-  return `${parser.helpInformation().trimEnd()}\n\n${title} <command> --help says more about one.\n`;
+  const examples = group.commands.flatMap((each) => each.examples.slice(0, 1)).slice(0, MOST_OF_GROUP);
+  return `${parser.helpInformation().trimEnd()}\n${exampleLines(examples)}\n${title} <command> --help says more about one.\n`;
 }
 
 function sentence(summary: string): string {
@@ -60,7 +64,7 @@ function aliasLines(aliases: readonly string[]): string {
   return aliases.length === 0 ? "" : `\nAlso: ${aliases.join(", ")}\n`;
 }
 
-function exampleLines({ examples }: Command): string {
+function exampleLines(examples: Command["examples"]): string {
   const lines = examples.map(([line, does]) => `  agentctl ${line}\n      ${does}\n`);
   return `\nExamples:\n${lines.join("")}`;
 }

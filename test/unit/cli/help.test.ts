@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { closest } from "../../../src/cli/closest.ts";
-import { helpOf } from "../../../src/cli/commander.ts";
+import { helpOf, helpOfGroup } from "../../../src/cli/commander.ts";
 import { completionScript, shells } from "../../../src/cli/completion.ts";
-import type { Command } from "../../../src/cli/define.ts";
+import type { Command, Group } from "../../../src/cli/define.ts";
 import { overview } from "../../../src/cli/overview.ts";
 import { commandReference } from "../../../src/cli/reference.ts";
 import { aliasesOf, verb, verbNames } from "../../../src/cli/verbs.ts";
@@ -66,6 +66,37 @@ test("help shows usage, options and examples", async () => {
           every task of the project that is not at work
     "
   `);
+});
+
+test("the help of a group shows the first example of each of its commands, at most six", async () => {
+  const help = async (name: string) => helpOfGroup((await verb(name)) as Group, `agentctl ${name}`, 80);
+  expect(await help("checkpoint")).toMatchInlineSnapshot(`
+    "Usage: agentctl checkpoint [command]
+
+    Save, read and list the progress of tasks.
+
+    Commands:
+      save [file]  save a checkpoint of the task that calls this; durable when it
+                   returns
+      get [id]     print the bytes of a checkpoint
+      list <id>    the kept checkpoints of a task
+
+    Examples:
+      agentctl checkpoint save state.json
+          in a script that agentctl runs; prints the checkpoint's number
+      agentctl checkpoint get > state.json
+          in a script that agentctl runs: its own newest one; exit code 3 for none
+      agentctl checkpoint list 12
+          numbers, sizes and times, oldest first
+
+    agentctl checkpoint <command> --help says more about one.
+    "
+  `);
+  const groups = ["checkpoint", "artifact", "queue", "daemon", "config"];
+  const counts = await Promise.all(
+    groups.map(async (name) => (await help(name)).match(new RegExp(`^  agentctl ${name} `, "gm"))?.length),
+  );
+  expect(counts).toEqual([3, 2, 5, 6, 3]);
 });
 
 test("the reference has every option of every command", async () => {
