@@ -39,6 +39,24 @@ it("is what agentctl ls is too, plain in a pipe, and empty in words on stderr", 
   expect(stdout.includes("\u001b")).toBe(false);
 });
 
+it("says where nothing matches that nothing does, and how to submit only where there is nothing", async ({
+  home,
+}) => {
+  const said = async (...args: string[]) => (await home.cli("list", ...args)).stderr;
+  const nothing = "no tasks here; agentctl run <program> submits one\n";
+  expect([await said(), await said("--all")]).toEqual([nothing, nothing]);
+  await home.run("--hold", "true");
+  await home.cli("queue", "set", "empty", "--slots", "1");
+  const filters = [
+    ["--name", "nosuch"],
+    ["--since", "0s"],
+    ["--state", "failed"],
+    ["--label", "a=b"],
+    ["--queue", "empty"],
+  ];
+  for (const filter of filters) expect(await said(...filter)).toBe("no task matches\n");
+});
+
 it("shows more tasks than one line has room for", async ({ home }) => {
   await home.run("--hold", "true");
   const task = { argv: ["true", "x".repeat(1200)], held: true };

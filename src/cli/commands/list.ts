@@ -43,16 +43,14 @@ export const list = command({
       (peer, first) => allPages(peer, params, first),
     );
     const tasks = limit === undefined ? found : found.slice(-limit);
+    const isFiltered = Object.keys(select).length > 0 || name !== undefined || since !== undefined;
     if (out.json) out.data(tasks);
-    else await print(context, tasks);
+    else if (tasks.length > 0) await print(context, tasks);
+    else out.note(isFiltered ? "no task matches" : "no tasks here; agentctl run <program> submits one");
     return 0;
   },
 });
 
 async function print({ out, clock }: Context, tasks: readonly TaskJson[]): Promise<void> {
-  if (tasks.length === 0) {
-    out.note("no tasks here; agentctl run <program> submits one");
-    return;
-  }
   out.line(taskTable(tasks, clock.now(), out.columns, await out.paint()).join("\n"));
 }
