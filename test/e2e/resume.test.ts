@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { it, sqlite, until } from "../harness/index.ts";
 import { noted, notes, oneSlot, open, pausedSaver, pidOf, taskModule, twelveSteps, upTo } from "./story.ts";
@@ -53,6 +53,35 @@ it("waits as resumed while the one slot is taken, and is at work with --wait whe
   expect((await home.reaches(id, "resumed")).waiting).toMatchObject({ for: "slot" });
   await home.cli("cancel", `${next}`, "--grace", "0s");
   expect(await resuming).toMatchObject({ code: 0, stdout: `task ${id} resumed and at work\n` });
+});
+
+it("stands when --wait is interrupted, which says so", async ({ home }) => {
+  const queue = await oneSlot(home);
+  const start = async (n: number) => {
+    const id = await home.run("--queue", queue, home.module(twelveSteps), "--input", "1");
+    await noted(home, n);
+    await home.cli("pause", `${id}`, "--grace", "0s");
+    return `${id}`;
+  };
+  const [one, two, three] = [await start(1), await start(2), await start(3)];
+  await home.run("--queue", queue, "sleep", "60");
+  appendFileSync(home.file("task.ts"), "// It is told of this, and then waits.");
+  const interrupted = async (...ids: string[]) => {
+    const resuming = home.spawn("resume", ...ids, "--wait");
+    await until(() => resuming.stderr.match(/has changed since/g)?.length === ids.length);
+    resuming.kill("SIGINT");
+    const { code, stderr } = await resuming.ended;
+    expect(code).toBe(130);
+    return stderr.split("\n").filter((line) => line.startsWith("detached"));
+  };
+  expect(await interrupted(one)).toEqual([
+    `detached; the resume stands: agentctl show ${one} tells when it is at work`,
+  ]);
+  const [several = ""] = await interrupted(two, three);
+  expect(several).toMatch(
+    /^detached; the resume of task \d, \d stands: agentctl list tells what is at work$/,
+  );
+  for (const id of [one, two, three]) expect((await home.task(id)).state).toBe("resumed");
 });
 
 it("continues again from the same checkpoint when the resumed attempt crashed", async ({ home }) => {

@@ -6,6 +6,7 @@ import { callerEnvironment, chosenVariables } from "../caller-environment.ts";
 import type { Context } from "../context.ts";
 import { command, flag, type ValuesOf, value, values } from "../define.ts";
 import { existingPath } from "../input.ts";
+import { Interrupt } from "../interrupt.ts";
 import { integer, variable } from "../option-values.ts";
 import { selectionOf, selectorOptions, tasksArgument } from "../selection.ts";
 import { actor, reference, withDaemon } from "../session.ts";
@@ -56,18 +57,53 @@ export const resume = command({
         const nothing = isPause ? "no task that this pause suspended is left" : "no suspended task matches";
         return conclude(context, selection, answers, nothing);
       }
+      const waiting = new Waiting(context, selection.ids.length === 1);
       const answers = await answerEach(context, selection.ids.map(reference), {
         act: async (id) => {
           const resumed = (await peer.call("tasks/resume", { id, ...params })) as Resumed;
+          if (given.wait) waiting.begin(resumed.task);
           for (const note of resumed.notes) out.note(`task ${resumed.task.id}: ${oneLine(note)}`);
           return given.wait ? { ...resumed, task: await atWork(peer, resumed.task) } : resumed;
         },
         say,
-      });
+      }).finally(() => waiting.end());
       return conclude(context, selection, answers);
     });
   },
 });
+
+/** Who interrupts the waiting for resumed tasks is told which resume stands; the signal then does what it always does. */
+class Waiting {
+  readonly #context: Context;
+  readonly #isForOne: boolean;
+  readonly #resumed: number[] = [];
+  #interrupt: Interrupt | undefined;
+
+  constructor(context: Context, isForOne: boolean) {
+    this.#context = context;
+    this.#isForOne = isForOne;
+  }
+
+  /** This task is in line again, and is waited for. */
+  begin({ id }: TaskJson): void {
+    this.#resumed.push(id);
+    this.#interrupt ??= new Interrupt((interrupt) => {
+      this.#context.out.note(`detached; ${this.#standing()}`);
+      interrupt.giveUp();
+    });
+  }
+
+  end(): void {
+    this.#interrupt?.end();
+  }
+
+  #standing(): string {
+    const ids = this.#resumed.join(", ");
+    return this.#isForOne
+      ? `the resume stands: agentctl show ${ids} tells when it is at work`
+      : `the resume of task ${ids} stands: agentctl list tells what is at work`;
+  }
+}
 
 function sayState({ id, state, waiting }: TaskJson): string {
   if (waiting?.for === "hold") return `resumed; it is held: agentctl release ${id}`;
