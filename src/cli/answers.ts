@@ -89,13 +89,14 @@ export type ManyAnswers = Extract<Result<"tasks/pause">, { results: unknown }>;
 export async function answersOfMany(
   { out }: Context,
   { results, left }: ManyAnswers,
-  say: (result: { task: TaskJson; changed: boolean }) => void,
+  say: (result: ManyAnswers["results"][number] & { task: TaskJson }) => void,
 ): Promise<Answer[]> {
   const answers: Answer[] = [];
-  for (const { id, ok, changed, task, error } of results) {
+  for (const result of results) {
+    const { id, ok, task, error } = result;
     if (ok && task) {
-      answers.push(done({ task, changed }));
-      if (!out.json) say({ task, changed });
+      answers.push(done({ ...result, task }));
+      if (!out.json) say({ ...result, task });
       continue;
     }
     const known = error ? AgentctlError.fromWire(error) : new AgentctlError("InternalError", { id });

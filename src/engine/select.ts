@@ -3,7 +3,7 @@ import { type AgentctlError, asAgentctlError } from "../core/errors.ts";
 import { pausableStates, type State } from "../core/machine.ts";
 import type { Task } from "../core/task.ts";
 import type { Engine } from "./engine.ts";
-import { carryOut, type PauseOptions, pause, prepare, type Request, record } from "./pause.ts";
+import { carryOut, type Paused, type PauseOptions, pause, prepare, type Request, record } from "./pause.ts";
 import { hasMoved } from "./refusals.ts";
 import { type ResumeOptions, resume } from "./resume.ts";
 
@@ -15,7 +15,7 @@ export interface Selector {
 }
 
 /** What became of one of the tasks that a selector means. */
-type Answer = { id: number; task: Task; changed: boolean } | { id: number; error: AgentctlError };
+type Answer = ({ id: number } & Paused) | { id: number; error: AgentctlError };
 
 export interface Answers {
   results: Answer[];
@@ -96,13 +96,9 @@ async function one(
   );
 }
 
-export async function answered(
-  id: number,
-  act: () => Promise<{ task: Task; changed: boolean }>,
-): Promise<Answer> {
+export async function answered(id: number, act: () => Promise<Paused>): Promise<Answer> {
   try {
-    const { task, changed } = await act();
-    return { id, task, changed };
+    return { id, ...(await act()) };
   } catch (error) {
     return { id, error: asAgentctlError(error) };
   }

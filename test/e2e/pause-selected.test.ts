@@ -85,6 +85,31 @@ it("pauses by label and by state, and holds no queue", async ({ home }) => {
   expect((await home.rpc("queues/list")).queues[0].heldBy).toBeNull();
 });
 
+it("says of each what the pause of one says: the memory in use, and what resume needs", async ({ home }) => {
+  const ids = [await home.run("sleep", "60"), await home.run("sleep", "60")];
+  for (const id of ids) await home.reaches(id, "working");
+  const { stdout, stderr } = await home.cli("pause", "--all");
+  expect(stdout).toBe(ids.map((id) => `task ${id} paused (frozen)\n`).join(""));
+  for (const id of ids) {
+    const line = `  its process keeps [\\d.]+ [KMG]iB of memory; agentctl pause ${id} --mode checkpoint frees it\n`;
+    expect(stderr).toMatch(new RegExp(line));
+  }
+  await home.cli("resume", "--all");
+  for (const id of ids) await home.reaches(id, "working");
+  expect((await home.cli("pause", "--state", "working", "--mode", "checkpoint")).stderr).toBe(
+    ids
+      .map((id) => `  it has saved no checkpoint: agentctl resume ${id} --from-start begins again\n`)
+      .join(""),
+  );
+});
+
+it("answers with --json no more than for one: id, ok, changed and the task", async ({ home }) => {
+  const id = await home.run("sleep", "60");
+  await home.reaches(id, "working");
+  const [answer] = await home.json("pause", "--all");
+  expect(Object.keys(answer)).toEqual(["id", "ok", "changed", "task"]);
+});
+
 it("says that a selector matches nothing, and succeeds", async ({ home }) => {
   const { code, stdout, stderr } = await home.cli("pause", "--label", "team=red");
   expect([code, stdout]).toEqual([0, ""]);

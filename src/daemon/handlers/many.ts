@@ -1,8 +1,8 @@
 import type { AgentctlError } from "../../core/errors.ts";
-import type { Answers } from "../../engine/index.ts";
+import { type Answers, canContinue } from "../../engine/index.ts";
 import type { Result } from "../../protocol/methods.ts";
 import { surroundings, taskJson } from "../task-json.ts";
-import type { Daemon } from "./context.ts";
+import { type Daemon, given } from "./context.ts";
 
 /** What became of each of many tasks, as the socket shows it. */
 export async function manyJson(
@@ -16,11 +16,14 @@ export async function manyJson(
         const { code, message, data } = (result.error as AgentctlError).toWire();
         return { id: result.id, ok: false, changed: false, error: { code, message, data } };
       }
+      const { id, task, changed, memoryBytes, processes } = result;
       return {
-        id: result.id,
+        id,
         ok: true,
-        changed: result.changed,
-        task: { ...taskJson(result.task, around), result: null },
+        changed,
+        task: { ...taskJson(task, around), result: null },
+        ...given({ memoryBytes, processes }),
+        ...(task.state === "suspended" ? { continues: task.frozen || canContinue(task) } : {}),
       };
     }),
     left: left.map(({ task, reason }) => ({ id: task.id, state: task.state, reason })),

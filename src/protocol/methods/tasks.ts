@@ -24,7 +24,14 @@ import {
 const one = { id: ref };
 const by = { actor: v.optional(actor) };
 const changed = v.object({ task, changed: v.boolean() });
-const result = v.object({
+/** What a pause leaves behind, beside the task. */
+const afterPause = {
+  memoryBytes: v.optional(v.number()),
+  /** There is something from which `resume` goes on. */
+  continues: v.optional(v.boolean()),
+  processes: v.optional(v.number()),
+};
+const answer = v.object({
   id: v.number(),
   ok: v.boolean(),
   changed: v.boolean(),
@@ -33,11 +40,8 @@ const result = v.object({
     v.object({ code: v.number(), message: v.string(), data: v.record(v.string(), v.unknown()) }),
   ),
 });
-const many = v.object({
-  results: v.array(result),
-  /** Tasks that the selector means and that were left as they were, with the reason. */
-  left: v.array(v.object({ id: v.number(), state, reason: v.string() })),
-});
+/** Tasks that the selector means and that were left as they were, with the reason. */
+const left = v.array(v.object({ id: v.number(), state, reason: v.string() }));
 
 /** By what is given, so that a refusal names the field and not the choice. */
 const oneOrMany = <A extends v.GenericSchema, B extends v.GenericSchema>(one: A, many: B) =>
@@ -110,14 +114,8 @@ export const taskMethods = {
       v.strictObject({ select, ...pauseOptions }),
     ),
     result: v.union([
-      v.object({
-        ...changed.entries,
-        memoryBytes: v.optional(v.number()),
-        /** There is something from which `resume` goes on. */
-        continues: v.optional(v.boolean()),
-        processes: v.optional(v.number()),
-      }),
-      many,
+      v.object({ ...changed.entries, ...afterPause }),
+      v.object({ results: v.array(v.object({ ...answer.entries, ...afterPause })), left }),
     ]),
     scope: "people",
     about:
@@ -128,7 +126,10 @@ export const taskMethods = {
       v.strictObject({ ...one, ...resumeOptions }),
       v.strictObject({ select, ...resumeOptions }),
     ),
-    result: v.union([v.object({ ...changed.entries, notes: v.array(v.string()) }), many]),
+    result: v.union([
+      v.object({ ...changed.entries, notes: v.array(v.string()) }),
+      v.object({ results: v.array(answer), left }),
+    ]),
     scope: "people",
     about:
       "Puts a suspended task in line again. `notes` says what a person should know, such as a module that changed.",
