@@ -4,6 +4,8 @@
  * bug and becomes `InternalError`.
  */
 
+import { terminalStates } from "./machine.ts";
+
 /**
  * Facts of a failure; `id`, `state` and `allowed` are there for every error about a task. On the wire `name` and `hint`
  * are the error's own, so no other fact bears these names.
@@ -19,6 +21,7 @@ interface Row {
 
 const because = (data: ErrorData) => (data.reason ? `: ${data.reason}` : "");
 const task = (data: ErrorData) => `task ${data.id}`;
+const hasEnded = ({ state }: ErrorData) => terminalStates.some((each) => each === state);
 
 const catalogue = {
   ParseError: { code: -32700, exit: 2, message: (d) => `the line is not JSON${because(d)}` },
@@ -77,10 +80,7 @@ const catalogue = {
     exit: 4,
     message: (d) =>
       `${d.seq === undefined ? "the journal" : `checkpoint ${d.seq}`} of ${task(d)} is corrupt${because(d)}`,
-    hint: (d) =>
-      d.good
-        ? `agentctl resume ${d.id} --from ${d.good} goes on from the newest good checkpoint`
-        : `no good checkpoint is left: agentctl resume ${d.id} --from-start begins anew`,
+    hint: (d) => corruptHint(d),
   },
   CheckpointTooLarge: {
     code: -32019,
@@ -116,12 +116,12 @@ const catalogue = {
   CheckpointNotFound: {
     code: -32026,
     exit: 3,
-    message: (d) =>
-      d.seq === undefined || d.seq === null
-        ? `${task(d)} has no checkpoint or journal to continue from`
-        : `${task(d)} has no checkpoint ${d.seq}`,
+    message: (d) => {
+      if (d.seq !== undefined && d.seq !== null) return `${task(d)} has no checkpoint ${d.seq}`;
+      return `${task(d)} ${d.reason ?? "has no checkpoint or journal to continue from"}`;
+    },
     hint: (d) =>
-      d.seq === undefined || d.seq === null
+      (d.seq ?? d.reason ?? null) === null
         ? `agentctl resume ${d.id} --from-start starts it again from the beginning`
         : `agentctl checkpoint list ${d.id}`,
   },
@@ -248,7 +248,7 @@ function pauseHint({ id, state }: ErrorData): string | undefined {
   if (state === "submitted") return `agentctl hold ${id} keeps it from being started`;
   if (state === "input-required")
     return `agentctl answer ${id} <text>, or agentctl cancel ${id}; it holds no slot`;
-  if (state === "completed" || state === "failed" || state === "canceled") return `agentctl rerun ${id}`;
+  if (hasEnded({ state })) return `agentctl rerun ${id}`;
   return undefined;
 }
 
@@ -257,6 +257,16 @@ function resumeHint({ id, state }: ErrorData): string | undefined {
     return `agentctl show ${id} says what it waits for; agentctl release ${id} if it is held`;
   if (state === "input-required") return `agentctl answer ${id} <text>`;
   if (state === "working" || state === "resumed") return `agentctl show ${id}`;
-  if (state === "completed" || state === "failed" || state === "canceled") return `agentctl rerun ${id}`;
+  if (hasEnded({ state })) return `agentctl rerun ${id}`;
   return undefined;
+}
+
+/** A task that has ended is never resumed: another one goes on from its checkpoint. */
+function corruptHint({ id, state, good }: ErrorData): string {
+  if (!good) {
+    const anew = hasEnded({ state }) ? `agentctl rerun ${id}` : `agentctl resume ${id} --from-start`;
+    return `no good checkpoint is left: ${anew} begins anew`;
+  }
+  const onward = hasEnded({ state }) ? "rerun" : "resume";
+  return `agentctl ${onward} ${id} --from ${good} goes on from the newest good checkpoint`;
 }

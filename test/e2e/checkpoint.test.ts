@@ -63,6 +63,16 @@ it("keeps the last three until the task is deleted", async ({ home }) => {
   expect((await home.cli("checkpoint", "get", `${id}`, "--seq", "2")).code).toBe(3);
 });
 
+it("get says that none was saved, and does not speak of a resume", async ({ home }) => {
+  const id = await home.run("true");
+  await home.reaches(id, "completed");
+  const { code, stderr } = await home.cli("checkpoint", "get", `${id}`);
+  expect([code, stderr]).toEqual([
+    3,
+    `agentctl: task ${id} has saved no checkpoint\n  agentctl checkpoint list ${id}\n`,
+  ]);
+});
+
 it("is usage outside of a task", async ({ home }) => {
   expect((await home.cli("checkpoint", "save", { input: "x" })).code).toBe(2);
 });

@@ -147,6 +147,25 @@ describe("an unreadable checkpoint is never taken for none", () => {
     expect(running(home, "host.mjs")).toEqual([]);
   });
 
+  it("names the rerun from the newest good one where the task has ended, which goes on from there", async ({
+    home,
+  }) => {
+    const id = await pausedSaver(home);
+    await home.cli("cancel", `${id}`);
+    damage(home, 3);
+    for (const args of [
+      ["checkpoint", "get"],
+      ["rerun", "--from", "3"],
+    ]) {
+      const { code, stderr } = await home.cli(...args, `${id}`);
+      expect([code, stderr]).toEqual([4, expect.stringContaining(`  agentctl rerun ${id} --from 2 goes on`)]);
+    }
+    open(home);
+    expect((await home.cli("rerun", `${id}`, "--from", "2")).code).toBe(0);
+    await home.reaches(id + 1, "completed");
+    expect(notes(home).slice(5)).toEqual(["from 2", "3", "4"]);
+  });
+
   it("tells checkpoint get and checkpoint list of it", async ({ home }) => {
     const id = await pausedSaver(home);
     damage(home, 3);

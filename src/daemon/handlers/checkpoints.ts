@@ -15,8 +15,10 @@ export function checkpointHandlers({
     "checkpoints/get": async ({ id, seq }) => {
       const task = await engine.require(id);
       const wanted = seq ?? task.checkpoint?.seq;
-      if (wanted === undefined)
-        throw new AgentctlError("CheckpointNotFound", { id: task.id, state: task.state });
+      if (wanted === undefined) {
+        const reason = "has saved no checkpoint";
+        throw new AgentctlError("CheckpointNotFound", { id: task.id, state: task.state, reason });
+      }
       const data = await engine.store.checkpointData(task.id, wanted);
       const info = (await engine.store.checkpoints(task.id)).find((one) => one.seq === wanted);
       if (!info)

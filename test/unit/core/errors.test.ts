@@ -135,9 +135,24 @@ describe("a state that forbids it names the command that helps", () => {
     expect(corrupt(null).hint).toContain("agentctl resume 7 --from-start");
   });
 
+  test("a corrupt checkpoint of a task that has ended names its rerun, for it is never resumed", () => {
+    const corrupt = (state: string, good: number | null) =>
+      new AgentctlError("CheckpointCorrupt", { id: 7, state, seq: 3, good }).hint;
+    for (const state of ["completed", "failed", "canceled"]) {
+      expect(corrupt(state, 2)).toBe("agentctl rerun 7 --from 2 goes on from the newest good checkpoint");
+      expect(corrupt(state, null)).toBe("no good checkpoint is left: agentctl rerun 7 begins anew");
+    }
+  });
+
   test("nothing to continue from names --from-start, a missing number the list", () => {
     const missing = (seq: number | null) => new AgentctlError("CheckpointNotFound", { id: 7, seq });
     expect(missing(null).hint).toContain("agentctl resume 7 --from-start");
     expect(missing(9).hint).toBe("agentctl checkpoint list 7");
+  });
+
+  test("who only wanted to read a checkpoint is told that none was saved", () => {
+    const reason = "has saved no checkpoint";
+    const { message, hint } = new AgentctlError("CheckpointNotFound", { id: 7, reason });
+    expect([message, hint]).toEqual(["task 7 has saved no checkpoint", "agentctl checkpoint list 7"]);
   });
 });
