@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { setImmediate as immediate } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
 import { getSystemErrorMap } from "node:util";
 import type { Environment } from "../client/environment.ts";
@@ -61,7 +60,7 @@ export class Output {
   /** The code with which a command ends that came to this one: where a result could not be written, no 0. */
   async exitCode(code: number): Promise<number> {
     // What is wrong with the last write is told a little later.
-    await immediate();
+    await new Promise((resolve) => setImmediate(resolve));
     return this.#isUnwritable && code === 0 ? 1 : code;
   }
 
