@@ -1,6 +1,13 @@
 import { describe, expect } from "vitest";
-import { it } from "../harness/index.ts";
+import { type Home, it } from "../harness/index.ts";
 import { noted, notes, open, taskModule } from "./story.ts";
+
+/** A program at work, and the token with which it would speak to the socket. */
+async function speaker(home: Home): Promise<{ id: number; token: string }> {
+  const id = await home.run("sh", "-c", "echo $AGENTCTL_TOKEN >> notes; exec sleep 60");
+  await noted(home, 1);
+  return { id, token: notes(home)[0] as string };
+}
 
 describe("a shell script takes part", () => {
   it("with checkpoint save, and goes on from $AGENTCTL_CHECKPOINT", async ({ home }) => {
@@ -114,6 +121,24 @@ it("refuses one that is larger than 8 MiB, and the previous stands", async ({ ho
   expect(notes(home)).toEqual(["CheckpointTooLarge 8388608"]);
   const kept = await home.json("checkpoint", "list", `${id}`);
   expect(kept.map(({ size }: { size: number }) => size)).toEqual([7, 8 * 1024 * 1024]);
+});
+
+it("refuses what is no base64 by its field, and the previous stands", async ({ home }) => {
+  const { id, token } = await speaker(home);
+  const save = (data: string) => home.rpc("attempt/checkpoint", { token, data });
+  expect(await save("/+8=")).toEqual({ seq: 1 });
+  for (const data of ["!!!", "abc", "_-8=", "/+8", "/+8=\n", "/+9="]) {
+    const error = await save(data).catch((refused) => refused);
+    expect([data, error.code, error.data?.field]).toEqual([data, -32602, "data"]);
+  }
+  const bytes = Buffer.from([255, 239]);
+  expect(await home.rpc("checkpoints/get", { id })).toMatchObject({
+    checkpoint: { seq: 1 },
+    data: bytes.toString("base64"),
+  });
+  const large = Buffer.alloc(8 * 1024 * 1024, 255).toString("base64");
+  expect(await save(large)).toEqual({ seq: 2 });
+  expect(await save("")).toEqual({ seq: 3 });
 });
 
 it("is durable once it has returned, whatever dies then", async ({ home }) => {

@@ -182,7 +182,14 @@ function bytesOf(params: { value?: unknown; data?: string | undefined }): Buffer
   if (params.data !== undefined && params.value !== undefined) {
     throw new AgentctlError("InvalidParams", { field: "value", reason: "give either value or data" });
   }
-  if (params.data !== undefined) return Buffer.from(params.data, "base64");
+  if (params.data !== undefined) return fromBase64(params.data);
   if (params.value !== undefined) return Buffer.from(JSON.stringify(params.value));
   throw new AgentctlError("InvalidParams", { field: "value", reason: "give value, or data in base64" });
+}
+
+/** The bytes of `data`. Node passes over what is no base64, and would give other bytes: it is written anew and compared. */
+function fromBase64(data: string): Buffer {
+  const bytes = Buffer.from(data, "base64");
+  if (bytes.toString("base64") === data) return bytes;
+  throw new AgentctlError("InvalidParams", { field: "data", reason: "is no base64 with its padding" });
 }
