@@ -14,7 +14,7 @@ import {
   statSync,
 } from "node:fs";
 import { copyFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import type { Artifact } from "../store/store.ts";
 import type { Engine } from "./engine.ts";
@@ -26,7 +26,7 @@ import { sync } from "./sync.ts";
 const LONGEST_NAME_BYTES = 255;
 const DRAFT = /^artifact\..+\.new$/;
 
-/** Keeps a copy of a file as an artifact of the task. */
+/** Keeps a copy of a file as an artifact of the task; a relative path is meant from the directory of the task. */
 export async function keepArtifact(
   engine: Engine,
   live: Live,
@@ -38,7 +38,8 @@ export async function keepArtifact(
   const draft = join(dirname(artifacts), `artifact.${live.runKey}.${engine.clock.mono()}.new`);
   makeFolder(engine, artifacts);
   requirePlace(live, file);
-  const artifact = await recorded(engine, live, { name, path, draft });
+  const { cwd } = await engine.require(live.taskId);
+  const artifact = await recorded(engine, live, { name, path: resolve(cwd, path), draft });
   engine.fault("artifact:before-rename");
   // At once, so that of two of one name the copy that stays is that of the row that stays.
   renameSync(draft, file);

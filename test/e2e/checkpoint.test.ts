@@ -1,13 +1,6 @@
 import { describe, expect } from "vitest";
-import { type Home, it } from "../harness/index.ts";
-import { noted, notes, open, taskModule } from "./story.ts";
-
-/** A program at work, and the token with which it would speak to the socket. */
-async function speaker(home: Home): Promise<{ id: number; token: string }> {
-  const id = await home.run("sh", "-c", "echo $AGENTCTL_TOKEN >> notes; exec sleep 60");
-  await noted(home, 1);
-  return { id, token: notes(home)[0] as string };
-}
+import { it } from "../harness/index.ts";
+import { noted, notes, open, speaker, taskModule } from "./story.ts";
 
 describe("a shell script takes part", () => {
   it("with checkpoint save, and goes on from $AGENTCTL_CHECKPOINT", async ({ home }) => {

@@ -121,7 +121,8 @@ export const attemptMethods = {
     params: v.strictObject({ ...own, name: v.string(), path: v.string() }),
     result: v.object({ artifact }),
     scope: "attempt",
-    about: "Keeps a copy of the file `path` as an artifact of the task.",
+    about:
+      "Keeps a copy of the file `path` as an artifact of the task. A relative path is meant from the task's `cwd`.",
   },
   "attempt/messages": {
     params: v.strictObject({ ...own, ...journalKey }),

@@ -1,0 +1,24 @@
+/** What a program at work may say on the socket, as `nc -U` would say it. */
+import { writeFileSync } from "node:fs";
+import { expect } from "vitest";
+import { it } from "../harness/index.ts";
+import { speaker } from "./story.ts";
+
+it("keeps a file by a path from the task's directory, and never one of the daemon's own", async ({
+  home,
+}) => {
+  const { id, token } = await speaker(home);
+  const keep = (name: string, path: string) => home.rpc("attempt/artifact", { token, name, path });
+  writeFileSync(home.file("own.txt"), "own");
+  await keep("near", "own.txt");
+  await keep("far", home.file("own.txt"));
+  for (const path of ["agentctl.db", ""]) {
+    const { data } = await keep("none", path).catch((refused) => refused);
+    expect([path, data?.name, data?.field]).toEqual([path, "InvalidParams", "path"]);
+  }
+  const listed = await home.json("artifact", "list", `${id}`);
+  expect(listed.map(({ name, size }: { name: string; size: number }) => [name, size])).toEqual([
+    ["near", 3],
+    ["far", 3],
+  ]);
+});
