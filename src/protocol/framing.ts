@@ -1,8 +1,17 @@
+import { isUtf8 } from "node:buffer";
+
 /** The longest line either side takes, in bytes. */
 export const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 /** Thrown by {@link LineSplitter.push} when a line is longer than {@link MAX_LINE_BYTES}. */
 export class LineTooLong extends Error {}
+
+/** Thrown by {@link LineSplitter.push} for a line that, decoded, would say something else than was sent. */
+export class LineNotUtf8 extends Error {
+  constructor() {
+    super("it is not UTF-8");
+  }
+}
 
 const NEWLINE = 10;
 const FIRST_BYTES = 4096;
@@ -41,10 +50,10 @@ export class LineSplitter {
   #line(rest: Buffer): string {
     if (this.#size === 0) {
       this.#require(rest.length);
-      return rest.toString("utf8");
+      return decoded(rest);
     }
     this.#keep(rest);
-    const line = this.#kept.toString("utf8", 0, this.#size);
+    const line = decoded(this.#kept.subarray(0, this.#size));
     this.#kept = Buffer.alloc(0);
     this.#size = 0;
     return line;
@@ -70,6 +79,11 @@ export class LineSplitter {
     this.#kept = Buffer.alloc(0);
     throw new LineTooLong(`a line of more than ${this.#max} bytes`);
   }
+}
+
+function decoded(line: Buffer): string {
+  if (isUtf8(line)) return line.toString("utf8");
+  throw new LineNotUtf8();
 }
 
 /** The deepest nesting that a message may have; what works through values by recursion has room for it many times. */

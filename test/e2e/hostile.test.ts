@@ -56,8 +56,8 @@ const frames: [what: string, bytes: string | Buffer, name: string, closed: boole
   [
     "bytes that are no UTF-8 in a name",
     Buffer.from(create({ argv: ["true"], name: "\0" }).replace("\\u0000", "\xff"), "latin1"),
-    "",
-    false,
+    "ParseError",
+    true,
   ],
   ["NUL bytes around a message", `\0${create({ argv: ["true"] })}`, "ParseError", true],
   ["17 MiB without a line end", Buffer.alloc(17 * MIB, "x"), "ParseError", true],
@@ -105,6 +105,16 @@ it("answers each broken frame with its error, ends that connection where it must
   await servesOthers(home);
   expect(await home.daemonPid()).toBe(pid);
   expect(home.allowedInLog).toEqual([]);
+});
+
+it("runs nothing of a line that is not UTF-8, and says so", async ({ home }) => {
+  await warm(home);
+  const line = Buffer.from(create({ argv: ["echo", "\xe9"] }), "latin1");
+  const wire = await home.connect();
+  for (const part of [line.subarray(0, 20), line.subarray(20)]) wire.socket.write(part);
+  const { id, error } = await wire.read();
+  expect([id, error?.code, error?.message]).toEqual([null, -32700, "the line is not JSON: it is not UTF-8"]);
+  expect((await home.json("list", "--all")).length).toBe(1);
 });
 
 const long = "x".repeat(MIB);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { LineSplitter, LineTooLong, MAX_LINE_BYTES } from "../../../src/protocol/framing.ts";
+import { LineNotUtf8, LineSplitter, LineTooLong, MAX_LINE_BYTES } from "../../../src/protocol/framing.ts";
 
 const lines = ['{"a":1}', "", "grüße, 世界, 🜚 and \u2028", "x".repeat(300), '{"last":true}\r'];
 const stream = Buffer.from(`${lines.join("\n")}\n`);
@@ -21,9 +21,15 @@ test("a character that is cut in two by a chunk is whole in its line", () => {
   expect(splitter.push(bytes.subarray(2))).toEqual(["🜚"]);
 });
 
-test("bytes that are no UTF-8 become replacement characters, and the next line is whole", () => {
-  const splitter = new LineSplitter();
-  expect(splitter.push(Buffer.from([0xff, 0xfe, 10, 0x61, 10]))).toEqual(["\ufffd\ufffd", "a"]);
+test.each([
+  ["a byte that none begins with", [0xff, 0x61]],
+  ["half a character", [0x61, 0xf0, 0x9f]],
+  ["a surrogate", [0xed, 0xa0, 0x80]],
+  ["a longer form than is needed", [0xc0, 0xaf]],
+])("%s is refused, in one chunk and in many", (_, bytes) => {
+  const line = Buffer.from([...bytes, 10]);
+  expect(() => new LineSplitter().push(line)).toThrow(LineNotUtf8);
+  expect(() => pushed(new LineSplitter(), line, 1)).toThrow(LineNotUtf8);
 });
 
 test("a line without its end waits for it", () => {
