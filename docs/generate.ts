@@ -51,6 +51,8 @@ const scalars: [name: string, schema: unknown, about: string][] = [
   ["Mode", values.pauseMode, values.pauseMode.options.map((mode) => `\`${mode}\``).join(", ")],
   ["Time", values.iso, "a time in ISO 8601, such as `2026-05-01T18:30:00Z`"],
   ["Ms", values.durationMs, "a duration: a whole number of milliseconds, at most a hundred years"],
+  ["LimitMs", values.limitMs, "such a duration of at least a millisecond"],
+  ["Signal", values.signal, "a signal's name, with `SIG` before it or without, such as `SIGTERM` or `USR1`"],
   ["Env", values.env, "variables of an environment: names without `=`, values without NUL"],
   ["Labels", values.labels, "at most 64 names of at most 64 characters, with values of at most 256"],
   ["QueueName", values.queueName, "at most 64 characters, without spaces, slashes and control characters"],

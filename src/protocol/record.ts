@@ -5,7 +5,7 @@ const DROPPED = ["__proto__", "prototype", "constructor"];
 
 type Names = v.GenericSchema<string, string>;
 
-/** A record that keeps every name that it is given. Only for values by name that are never merged into an object. */
+/** A record that keeps every name that it is given, and takes no list for one. Only for values by name that are never merged into an object. */
 export function record<K extends Names, V extends v.GenericSchema>(
   key: K,
   value: V,
@@ -15,6 +15,10 @@ export function record<K extends Names, V extends v.GenericSchema>(
     ...schema,
     "~run"(dataset, config) {
       const given = dataset.value;
+      if (Array.isArray(given)) {
+        v._addIssue(schema, "type", dataset, config);
+        return dataset as never;
+      }
       const result = schema["~run"](dataset, config);
       if (typeof given !== "object" || given === null || !result.value) return result;
       for (const name of DROPPED.filter((one) => Object.hasOwn(given, one))) {

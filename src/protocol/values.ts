@@ -1,4 +1,5 @@
 /** Schemas of the values that methods take and give; the method table and the generated reference use them. */
+import { constants } from "node:os";
 import * as v from "valibot";
 import { states } from "../core/machine.ts";
 import { onLostChoices, pauseModes } from "../core/task.ts";
@@ -62,6 +63,18 @@ export const iso = v.pipe(
   ),
 );
 export const durationMs = v.pipe(integer, v.minValue(0), v.maxValue(100 * 365 * 86_400_000));
+export const limitMs = v.pipe(durationMs, v.minValue(1, "is at least 1"));
+/** A signal by its name, with or without SIG before it; what comes of it is the whole name. */
+export const signal = v.pipe(
+  v.string(),
+  v.transform((text) => text.toUpperCase().replace(/^(?!SIG)/, "SIG")),
+  v.check(
+    (name) => Object.hasOwn(constants.signals, name),
+    "is a signal's name that this system knows, such as SIGTERM or USR1",
+  ),
+);
+/** What a list gave as `next`: the id after which its next page begins. */
+export const cursor = v.pipe(v.string(), v.regex(/^\d{1,15}$/, "is the `next` of an earlier page"));
 export const state = v.picklist(states as [string, ...string[]]) as unknown as v.GenericSchema<
   (typeof states)[number]
 >;
@@ -91,12 +104,10 @@ export const newTask = v.strictObject({
   notBefore: v.optional(v.nullable(iso)),
   retries: v.optional(v.pipe(natural, v.maxValue(1_000_000))),
   backoffMs: v.optional(durationMs),
-  timeoutMs: v.optional(v.nullable(durationMs)),
+  timeoutMs: v.optional(v.nullable(limitMs)),
   graceMs: v.optional(v.nullable(durationMs)),
   pauseMode: v.optional(pauseMode),
-  pauseSignal: v.optional(
-    v.pipe(v.string(), v.regex(/^SIG[A-Z0-9]+$/, "is a signal's name, such as SIGTERM or SIGUSR1")),
-  ),
+  pauseSignal: v.optional(signal),
   onLost: v.optional(v.nullable(onLost)),
   key: v.optional(v.nullable(plain(256))),
   held: v.optional(v.boolean()),

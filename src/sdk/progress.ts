@@ -11,12 +11,12 @@ export class Progress {
     this.#link = link;
   }
 
-  /** Never throws: a number that is none is not shown. */
+  /** Never throws: a number that is none, or is below 0, is not shown. */
   set(done: unknown, total?: unknown, message?: unknown): void {
-    if (typeof done !== "number" || !Number.isFinite(done)) return;
+    if (!isAmount(done)) return;
     this.#latest = {
       done,
-      total: typeof total === "number" && Number.isFinite(total) ? total : null,
+      total: isAmount(total) ? total : null,
       message: typeof message === "string" ? message.slice(0, 1000) : null,
     };
     this.#sending ??= this.#send();
@@ -36,4 +36,8 @@ export class Progress {
     }
     this.#sending = undefined;
   }
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }

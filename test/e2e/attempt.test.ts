@@ -22,3 +22,18 @@ it("keeps a file by a path from the task's directory, and never one of the daemo
     ["far", 3],
   ]);
 });
+
+it("shows no progress below nothing, and names the field", async ({ home }) => {
+  const { id, token } = await speaker(home);
+  const tell = (params: object) => home.rpc("attempt/progress", { token, ...params });
+  await tell({ done: 0, total: 0 });
+  const wrong: [string, object][] = [
+    ["done", { done: -1 }],
+    ["total", { done: 1, total: -2 }],
+  ];
+  for (const [field, params] of wrong) {
+    const { code, data } = await tell(params).catch((refused) => refused);
+    expect([params, code, data?.field]).toEqual([params, -32602, field]);
+  }
+  expect((await home.task(id)).progress).toEqual({ done: 0, total: 0, message: null });
+});

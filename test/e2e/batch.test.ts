@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { it } from "../harness/index.ts";
+import { it, sqlite } from "../harness/index.ts";
 import { notes } from "./story.ts";
 
 const echo = (word: string) => ({ argv: ["sh", "-c", `echo "${word} $COLOUR" >> notes`] });
@@ -13,6 +13,17 @@ it("submits a task a line with the caller's environment, and prints the ids in o
   });
   await home.cli("wait", "1", "2", "3");
   expect(notes(home).sort()).toEqual(["a red", "b red", "c red"]);
+});
+
+it("takes a signal with SIG before it or without, and refuses one that there is not by line and field", async ({
+  home,
+}) => {
+  const asking = (pauseSignal: string) => ({ argv: ["true"], held: true, pauseSignal });
+  expect((await home.cli("batch", { input: lines([asking("INT"), asking("SIGUSR1")]) })).code).toBe(0);
+  const kept = sqlite(home, "select pause_signal from tasks order by id");
+  expect(kept).toEqual([{ pause_signal: "SIGINT" }, { pause_signal: "SIGUSR1" }]);
+  const { code, stderr } = await home.cli("batch", { input: lines([asking("INT"), asking("SIGFOO")]) });
+  expect([code, stderr]).toEqual([2, expect.stringContaining("line 2, pauseSignal: is a signal's name")]);
 });
 
 it("submits all or none, and names the line that is wrong", async ({ home }) => {

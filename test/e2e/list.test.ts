@@ -81,3 +81,10 @@ it("ends a page before its line is too long, and says where the next begins", as
   const found = [...page.tasks, ...rest.tasks].map(({ id }) => id);
   expect(found).toEqual(Array.from({ length: found.length }, (_, at) => at + 1));
 });
+
+it("refuses a cursor that no list gave, by its field", async ({ home }) => {
+  const id = await home.run("--hold", "true");
+  const refused = await home.rpc("tasks/list", { cursor: "zzz" }).catch((error) => error);
+  expect([refused.code, refused.data?.field]).toEqual([-32602, "cursor"]);
+  expect((await home.rpc("tasks/list", { cursor: `${id}` })).tasks).toEqual([]);
+});

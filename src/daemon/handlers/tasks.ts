@@ -64,7 +64,7 @@ export function taskHandlers(daemon: Daemon): People {
           since: params.since === undefined ? undefined : at(params.since),
         }),
         limit: limit + 1,
-        afterId: Number(params.cursor ?? 0) || 0,
+        afterId: Number(params.cursor ?? 0),
       });
       await whenBorn(engine, found);
       const around = await surroundings(engine);

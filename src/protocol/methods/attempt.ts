@@ -4,6 +4,7 @@ import { artifact, durationMs, env, iso, natural, token } from "../values.ts";
 
 const done = v.object({});
 const own = { token: v.optional(token) };
+const amount = v.pipe(v.number(), v.minValue(0));
 /** Where a journaled call stands: see StepKey. `call` counts all calls, `alone` says that nothing else was in flight. */
 const journalKey = {
   n: v.optional(natural),
@@ -109,8 +110,8 @@ export const attemptMethods = {
   "attempt/progress": {
     params: v.strictObject({
       ...own,
-      done: v.number(),
-      total: v.optional(v.nullable(v.number())),
+      done: amount,
+      total: v.optional(v.nullable(amount)),
       message: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(1000)))),
     }),
     result: done,

@@ -4,6 +4,7 @@ import {
   actor,
   artifact,
   checkpoint,
+  cursor,
   details,
   durationMs,
   env,
@@ -101,7 +102,7 @@ export const taskMethods = {
       /** Open tasks and this many that ended last; without it all tasks, by id. */
       recent: v.optional(natural),
       limit: v.optional(v.pipe(natural, v.minValue(1), v.maxValue(10_000))),
-      cursor: v.optional(v.nullable(v.string())),
+      cursor: v.optional(v.nullable(cursor)),
     }),
     result: v.object({ tasks: v.array(task), next: v.nullable(v.string()) }),
     scope: "people",

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
-import { env, labels, newTask, queueName, ref, taskName } from "../../../src/protocol/values.ts";
+import { cursor, env, labels, newTask, queueName, ref, taskName } from "../../../src/protocol/values.ts";
 
 function problemOf(schema: v.GenericSchema, value: unknown): string | null {
   const read = v.safeParse(schema, value);
@@ -108,6 +108,13 @@ describe("a new task", () => {
     [{ cwd: "work" }, "cwd: is an absolute path"],
     [{ notBefore: "soon" }, "notBefore: is a time in ISO 8601"],
     [{ pauseSignal: "15" }, "pauseSignal: is a signal's name"],
+    [{ pauseSignal: "SIGFOO" }, "pauseSignal: is a signal's name"],
+    [{ pauseSignal: "toString" }, "pauseSignal: is a signal's name"],
+    [{ labels: ["a"] }, "labels: Invalid type: Expected Object but received Array"],
+    [{ labels: [] }, "labels: Invalid type"],
+    [{ env: ["A=b"] }, "env: Invalid type"],
+    [{ timeoutMs: 0 }, "timeoutMs: is at least 1"],
+    [{ timeoutMs: -5 }, "timeoutMs: "],
     [{ pauseMode: "stop" }, "pauseMode: "],
     [{ onLost: "retry" }, "onLost: "],
     [{ retries: -1 }, "retries: "],
@@ -119,6 +126,15 @@ describe("a new task", () => {
   ])("%j is refused by its field", (given, message) => {
     expect(problemOf(newTask, given)).toMatch(new RegExp(`^${message}`));
   });
+});
+
+test.each(["INT", "SIGINT", "int", "sigint"])("the signal %s is taken by its whole name", (pauseSignal) => {
+  expect(v.parse(newTask, { pauseSignal })).toEqual({ pauseSignal: "SIGINT" });
+});
+
+test("a cursor is what a list gave", () => {
+  expect(["0", "12", ""].map((text) => problemOf(cursor, text) === null)).toEqual([true, true, false]);
+  for (const text of ["zzz", "-1", "1.5", "9".repeat(16)]) expect(problemOf(cursor, text)).not.toBeNull();
 });
 
 describe("a record", () => {

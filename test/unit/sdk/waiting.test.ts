@@ -150,7 +150,7 @@ describe("what else a task tells", () => {
   it("shows its latest progress, and never fails by it", async ({ attempts }) => {
     const { task, session } = await attempts.next();
     for (let done = 1; done <= 50; done++) task.progress(done, 50, "x".repeat(2000));
-    task.progress(Number.NaN);
+    for (const none of [Number.NaN, -1]) task.progress(none);
     await session.progress.flush();
     const sent = attempts.daemon.sent("attempt/progress");
     expect(sent.map(({ done }) => done)).toEqual([1, 50]);
