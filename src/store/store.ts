@@ -232,6 +232,7 @@ export interface Store {
   queues(): Promise<(Queue & { working: number; waiting: number })[]>;
   /** The names of the queues that are held; free of counting, for it is asked with every task that is shown. */
   heldQueues(): Promise<ReadonlySet<string>>;
+  /** Makes a queue, held by the pause that holds all where there is one, or changes its slots and nothing else. */
   setQueue(name: string, slots: number): Promise<{ created: boolean }>;
   /** Holds (`by`) or releases (null) a queue; answers whether that changed anything. */
   holdQueue(name: string, by: string | null): Promise<boolean>;

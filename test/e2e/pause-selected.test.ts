@@ -70,6 +70,16 @@ it("leaves a queue held that the user held before", async ({ home }) => {
   expect(held).toMatchObject({ name: queue, heldBy: "user" });
 });
 
+it("holds a queue that is made while every queue is held, until all are resumed", async ({ home }) => {
+  await home.run("--hold", "true");
+  await home.cli("pause", "--all");
+  const queue = await oneSlot(home);
+  const id = await home.run("--queue", queue, "true");
+  expect(await home.task(id)).toMatchObject({ state: "submitted", waiting: { for: "queue", on: queue } });
+  await home.cli("resume", "--all");
+  await home.reaches(id, "completed");
+});
+
 it("pauses by label and by state, and holds no queue", async ({ home }) => {
   const labelled = await home.run("--label", "team=red", "sleep", "60");
   const other = await home.run("--label", "team=blue", "sleep", "60");

@@ -15,7 +15,8 @@ export const serviceMethods = {
     params: v.strictObject({ name: queueName, slots: v.pipe(natural, v.maxValue(100_000)) }),
     result: v.object({ queue, created: v.boolean() }),
     scope: "people",
-    about: "Makes a queue, or changes its number of slots.",
+    about:
+      "Makes a queue, or changes its number of slots. One that is made while a pause holds every queue is held by it too.",
   },
   "queues/hold": {
     params: v.strictObject({ name: queueName }),

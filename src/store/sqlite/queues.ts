@@ -26,16 +26,19 @@ export function held(ctx: Context): ReadonlySet<string> {
   return new Set(rows.map((row) => row.name as string));
 }
 
-/** Makes a queue, or changes its slots. */
-export function set(ctx: Context, name: string, slots: number): { created: boolean } {
-  const changed = ctx.run("update queues set slots = ? where name = ?", slots, name);
-  if (changed === 0) ctx.run("insert into queues (name, slots, held_by) values (?, ?, null)", name, slots);
-  return { created: changed === 0 };
-}
-
 /** The two parts of `held_by`, as SQL. */
 const HOLDER = `case instr(held_by, '${UNTIL}') when 0 then held_by else substr(held_by, 1, instr(held_by, '${UNTIL}') - 1) end`;
 const END = `cast(substr(held_by, instr(held_by, '${UNTIL}') + ${UNTIL.length}) as integer)`;
+
+/** Makes a queue, or changes its slots. One that is made while a pause holds all is held by that pause too. */
+export function set(ctx: Context, name: string, slots: number): { created: boolean } {
+  const changed = ctx.run("update queues set slots = ? where name = ?", slots, name);
+  if (changed === 0) {
+    const ofAll = `select held_by from queues where ${HOLDER} = 'all' limit 1`;
+    ctx.run(`insert into queues (name, slots, held_by) values (?, ?, (${ofAll}))`, name, slots);
+  }
+  return { created: changed === 0 };
+}
 
 /** When the next hold ends by itself, as SQL. */
 export const NEXT_END = `select min(${END}) from queues where instr(held_by, '${UNTIL}') > 0`;

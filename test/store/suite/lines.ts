@@ -225,6 +225,30 @@ export function lines(it: StoreTest): void {
       ]);
     });
 
+    it("made while a pause holds all are held by it, with its end, and others are as they were", async ({
+      world,
+    }) => {
+      const { store } = world;
+      const held = async () =>
+        (await store.queues()).map(({ name, heldBy, heldUntil }) => [name, heldBy, heldUntil]);
+      await store.setQueue("own", 1);
+      await store.holdQueue("default", "queue:default");
+      await store.setQueue("free", 1);
+      await store.intend([], { queues: "all", by: "all", until: 5000 });
+      await store.holdQueue("own", null);
+      await store.setQueue("gpu", 1);
+      await store.setQueue("own", 2);
+      expect(await held()).toEqual([
+        ["default", "queue:default", null],
+        ["free", "all", 5000],
+        ["gpu", "all", 5000],
+        ["own", null, null],
+      ]);
+      await store.releaseHeldBy("all");
+      await store.setQueue("late", 1);
+      expect((await held()).filter(([, by]) => by !== null)).toEqual([["default", "queue:default", null]]);
+    });
+
     it("go when no open task stands in them; the default one stays", async ({ world }) => {
       await world.store.setQueue("gpu", 1);
       const { id } = await world.submit({ queue: "gpu" });
