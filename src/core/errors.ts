@@ -92,7 +92,10 @@ const catalogue = {
   StaleAttempt: {
     code: -32022,
     exit: 4,
-    message: (d) => `attempt ${d.attempt ?? "?"} of ${task(d)} is over: it may change nothing any more`,
+    message: (d) =>
+      d.id === undefined || d.id === null
+        ? "the token belongs to no attempt: it may change nothing"
+        : `attempt ${d.attempt ?? "?"} of ${task(d)} is over: it may change nothing any more`,
   },
   QueueNotFound: {
     code: -32023,

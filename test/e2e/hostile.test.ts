@@ -325,6 +325,11 @@ it("refuses tokens of other tasks, of old attempts, and made up ones, and change
       expect([method, data?.name]).toEqual([method, "StaleAttempt"]);
     }
   }
+  const unknown = await wire.request("attempt/messages", { token: "made up" }).catch((error) => error);
+  expect([unknown.message, unknown.data]).toEqual([
+    "attempt/messages: the token belongs to no attempt: it may change nothing (-32022)",
+    { name: "StaleAttempt", id: null, state: null, attempt: null, hint: null },
+  ]);
   expect((await wire.request("attempt/progress", { done: 1 }).catch((error) => error)).data.name).toBe(
     "InvalidParams",
   );
