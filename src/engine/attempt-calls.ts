@@ -3,6 +3,7 @@
  * when it is on disk. Writes carry the token down to the store, where a superseded attempt changes nothing.
  */
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
+import type { State } from "../core/machine.ts";
 import type { Failure, Question, Step, StepKey, Task } from "../core/task.ts";
 import type { Engine } from "./engine.ts";
 import { environmentOf, foldersOf, givenEnvironment } from "./environment.ts";
@@ -205,10 +206,8 @@ export async function suspended(
 
 async function storePauseCheckpoint(engine: Engine, live: Live, base = 0, value?: string): Promise<void> {
   if (live.intent?.kind !== "pause" || live.intent.mode !== "checkpoint") {
-    throw new AgentctlError("UnsupportedOperation", {
-      id: live.taskId,
-      reason: "no pause by checkpoint is under way",
-    });
+    const reason = "no pause by checkpoint is under way";
+    throw new AgentctlError("UnsupportedOperation", { ...(await aboutTask(engine, live)), reason });
   }
   try {
     const data = value === undefined ? await lastValue(engine, live.taskId) : Buffer.from(value);
@@ -219,6 +218,12 @@ async function storePauseCheckpoint(engine: Engine, live: Live, base = 0, value?
   }
 }
 
+/** What every error about a task carries. */
+async function aboutTask(engine: Engine, { taskId }: Live): Promise<{ id: number; state: State }> {
+  const { id, state } = await engine.require(taskId);
+  return { id, state };
+}
+
 async function lastValue(engine: Engine, id: number): Promise<Buffer> {
   const { checkpoint } = await engine.require(id);
   return checkpoint ? await engine.store.checkpointData(id, checkpoint.seq) : Buffer.alloc(0);
@@ -226,14 +231,12 @@ async function lastValue(engine: Engine, id: number): Promise<Buffer> {
 
 async function leave(engine: Engine, live: Live, to: "sleep" | "ask", until: number | null): Promise<void> {
   if (live.intent) {
-    throw new AgentctlError("UnsupportedOperation", {
-      id: live.taskId,
-      reason: `a ${live.intent.kind} is under way`,
-    });
+    const reason = `a ${live.intent.kind} is under way`;
+    throw new AgentctlError("UnsupportedOperation", { ...(await aboutTask(engine, live)), reason });
   }
-  const { question } = await engine.require(live.taskId);
+  const { id, state, question } = await engine.require(live.taskId);
   if (to === "ask" && !question) {
-    throw new AgentctlError("UnsupportedOperation", { id: live.taskId, reason: "no question is open" });
+    throw new AgentctlError("UnsupportedOperation", { id, state, reason: "no question is open" });
   }
   const intent = { kind: "leave" as const, to, until: to === "sleep" ? until : null };
   live.intent = intent;

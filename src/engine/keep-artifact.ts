@@ -16,6 +16,7 @@ import {
 import { copyFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
+import type { Task } from "../core/task.ts";
 import type { Artifact } from "../store/store.ts";
 import type { Engine } from "./engine.ts";
 import { foldersOf } from "./environment.ts";
@@ -32,14 +33,14 @@ export async function keepArtifact(
   live: Live,
   { name, path }: { name: string; path: string },
 ): Promise<Artifact & { path: string }> {
-  requireName(live, name);
+  const task = await engine.require(live.taskId);
+  requireName(task, name);
   const { artifacts } = foldersOf(engine, live.taskId);
   const file = join(artifacts, name);
   const draft = join(dirname(artifacts), `artifact.${live.runKey}.${engine.clock.mono()}.new`);
   makeFolder(engine, artifacts);
-  requirePlace(live, file);
-  const { cwd } = await engine.require(live.taskId);
-  const artifact = await recorded(engine, live, { name, path: resolve(cwd, path), draft });
+  requirePlace(task, file);
+  const artifact = await recorded(engine, live, { task, name, path: resolve(task.cwd, path), draft });
   engine.fault("artifact:before-rename");
   // At once, so that of two of one name the copy that stays is that of the row that stays.
   renameSync(draft, file);
@@ -57,10 +58,10 @@ function makeFolder({ places }: Engine, folder: string): void {
 async function recorded(
   engine: Engine,
   live: Live,
-  { name, path, draft }: Record<"name" | "path" | "draft", string>,
+  { task, name, path, draft }: { task: Task; name: string; path: string; draft: string },
 ): Promise<Omit<Artifact, "taskId">> {
   try {
-    const artifact = { name, ...(await copied(live, path, draft)), createdAt: engine.clock.now() };
+    const artifact = { name, ...(await copied(task, path, draft)), createdAt: engine.clock.now() };
     sync(dirname(draft));
     await engine.store.addArtifact(live.token, artifact);
     return artifact;
@@ -70,22 +71,22 @@ async function recorded(
   }
 }
 
-function requireName({ taskId }: Live, name: string): void {
+function requireName({ id, state }: Task, name: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
   const isName = /^[^/\u0000-\u001f\u007f]{1,200}$/.test(name) && name !== "." && name !== "..";
   if (isName && Buffer.byteLength(name) <= LONGEST_NAME_BYTES) return;
   const reason = "is a file name of up to 200 characters, without slashes and control characters";
-  throw new AgentctlError("InvalidParams", { field: "name", reason, id: taskId });
+  throw new AgentctlError("InvalidParams", { field: "name", reason, id, state });
 }
 
 /** What cannot be replaced is found before anything is recorded. */
-function requirePlace({ taskId }: Live, file: string): void {
+function requirePlace({ id, state }: Task, file: string): void {
   if (!lstatSync(file, { throwIfNoEntry: false })?.isDirectory()) return;
-  throw new AgentctlError("InvalidParams", { field: "name", reason: `${file} is a directory`, id: taskId });
+  throw new AgentctlError("InvalidParams", { field: "name", reason: `${file} is a directory`, id, state });
 }
 
 async function copied(
-  { taskId }: Live,
+  { id, state }: Task,
   path: string,
   draft: string,
 ): Promise<{ size: number; sha256: string }> {
@@ -96,7 +97,7 @@ async function copied(
     return { size: statSync(draft).size, sha256: await sha256OfFile(draft) };
   } catch (error) {
     const reason = (error as Error).message;
-    throw new AgentctlError("InvalidParams", { field: "path", reason, id: taskId }, { cause: error });
+    throw new AgentctlError("InvalidParams", { field: "path", reason, id, state }, { cause: error });
   }
 }
 

@@ -37,3 +37,17 @@ it("shows no progress below nothing, and names the field", async ({ home }) => {
   }
   expect((await home.task(id)).progress).toEqual({ done: 0, total: 0, message: null });
 });
+
+it("says of every refusal about a task which it is, and its state", async ({ home }) => {
+  const { id, token } = await speaker(home);
+  const refusals: [name: string, method: string, params: object][] = [
+    ["InvalidParams", "attempt/artifact", { name: "a", path: "gone" }],
+    ["InvalidParams", "attempt/artifact", { name: "a/b", path: "notes" }],
+    ["UnsupportedOperation", "attempt/suspended", { for: "pause" }],
+    ["UnsupportedOperation", "attempt/suspended", { for: "ask" }],
+  ];
+  for (const [name, method, params] of refusals) {
+    const { data } = await home.rpc(method, { token, ...params }).catch((refused) => refused);
+    expect([params, data]).toMatchObject([params, { name, id, state: "working" }]);
+  }
+});
