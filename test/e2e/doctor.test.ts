@@ -12,7 +12,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect } from "vitest";
 import { type Home, isAlive, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
-import { noted, open, pidOf, taskModule } from "./story.ts";
+import { noted, notes, open, pidOf, taskModule } from "./story.ts";
 
 interface Found {
   healthy: boolean;
@@ -250,6 +250,34 @@ it("finds an attempt without its process, one that runs twice, and a frozen one 
   expect(isAlive(twicePid)).toBe(true);
   expect(processes(home.root).filter(({ command }) => command === "sleep 60")).toHaveLength(2);
   expect(await examined(home)).toEqual([]);
+});
+
+it("finds a frozen task that somebody let run, also where its processes come and go, and stops it", async ({
+  home,
+}) => {
+  const id = await home.run("sh", "-c", "while :; do echo tick >> ticks; sleep 0.05; done");
+  const pid = await pidOf(home, id);
+  await noted(home, 1, "ticks");
+  await home.cli("pause", `${id}`);
+  const before = notes(home, "ticks").length;
+  for (const one of [
+    pid,
+    ...processes(home.root)
+      .filter(({ ppid }) => ppid === pid)
+      .map((child) => child.pid),
+  ])
+    signalTo(one, "SIGCONT");
+  await noted(home, before + 3, "ticks");
+  const wrong = (mark: string) =>
+    expect.stringMatching(
+      `^${mark}task ${id} is frozen, and process(es)? ([\\d, ]+, )?${pid}(,[\\d, ]+)? of it can run$`,
+    );
+  expect(await examined(home)).toEqual([wrong("")]);
+  expect(await examined(home, "--repair")).toEqual([wrong("mended: ")]);
+  expect(await examined(home)).toEqual([]);
+  expect(await home.task(id)).toMatchObject({ state: "suspended", pid });
+  await home.cli("resume", `${id}`);
+  await noted(home, notes(home, "ticks").length + 1, "ticks");
 });
 
 it("says of a store that no daemon opens what is wrong with it and what mends it", async ({ home }) => {

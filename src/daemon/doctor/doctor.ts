@@ -24,7 +24,7 @@ import { checkCheckpoints, checkJournals } from "./saved.ts";
 /** What was looked at, and what is wrong. */
 export interface Report {
   looked: Record<"tasks" | "attempts" | "checkpoints" | "events" | "processes", number>;
-  problems: Omit<Problem, "repair">[];
+  problems: Omit<Problem, "repair" | "key">[];
 }
 
 export interface DoctorOptions {
@@ -53,15 +53,19 @@ export async function doctor(paths: Paths, { daemonPid, repair }: DoctorOptions)
     const mayPass = () => daemonPid !== null && problems.some(({ check }) => passing.has(check));
     while (mayPass() && systemClock.mono() < deadline) {
       await sleep(LOOK_AGAIN_MS);
-      const again = new Set(look(paths, daemonPid).problems.map(({ what }) => what));
-      problems = problems.filter(({ what }) => again.has(what));
+      const before = new Set(problems.map(identity));
+      problems = look(paths, daemonPid).problems.filter((problem) => before.has(identity(problem)));
     }
     if (repair) await mend(paths);
     const order = problems.sort((a, b) => checks.indexOf(a.check) - checks.indexOf(b.check));
-    return { looked: first.looked, problems: order.map(({ repair: _, ...told }) => told) };
+    return { looked: first.looked, problems: order.map(({ repair: _, key: __, ...told }) => told) };
   } finally {
     lock?.release();
   }
+}
+
+function identity({ key, what }: Problem): string {
+  return key ?? what;
 }
 
 function lockOf(paths: Paths): { release: () => void } {

@@ -23,8 +23,10 @@ type Check = (typeof checks)[number];
 export interface Problem {
   check: Check;
   task: number | null;
-  /** What is wrong, in one sentence; it also tells one problem from another. */
+  /** What is wrong, in one sentence. */
   what: string;
+  /** What tells it from another problem where the sentence does not: it names processes, which come and go. */
+  key?: string;
   /** What would mend it: a command, or what `--repair` does. */
   mend: string;
   /** Mends it, with nobody else at work in the home; null where a person has to choose. */

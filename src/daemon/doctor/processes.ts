@@ -46,6 +46,7 @@ function stranger(token: string, attempt: KnownAttempt | undefined, all: Process
     check: "processes",
     task: attempt?.task ?? null,
     what: `${named(all)} (${all[0]?.argv.at(0)}) bear the marker of ${whose}`,
+    key: `strangers ${token}`,
     mend: "--repair ends them",
     repair: ({ runner }) => runner.terminate({ key: "", token }, { graceMs: GRACE_MS }),
   };
@@ -68,7 +69,7 @@ function duplicated({ task, n, pid }: KnownAttempt, all: Process[]): Problem[] {
   const what = `attempt ${n} of task ${task} runs ${programs.length} times, as ${named(programs)}`;
   const isClear = extra.length === programs.length - 1;
   const mend = isClear ? `--repair ends ${named(extra)}` : `agentctl cancel ${task}`;
-  return [{ check: "processes", task, what, mend, repair: isClear ? repair : null }];
+  return [{ check: "processes", task, what, key: `twice ${task}`, mend, repair: isClear ? repair : null }];
 }
 
 function below(root: Process, all: Process[]): Process[] {
@@ -92,6 +93,7 @@ function unfrozen({ task, token, isFrozen }: KnownAttempt, all: Process[]): Prob
       check: "processes",
       task,
       what: `task ${task} is frozen, and ${named(moving)} of it can run`,
+      key: `unfrozen ${task}`,
       mend: "--repair stops them",
       repair: async ({ runner }) => void (await runner.freeze({ key: "", token })),
     },
