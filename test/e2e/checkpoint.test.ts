@@ -120,7 +120,7 @@ it("refuses what is no base64 by its field, and the previous stands", async ({ h
   const { id, token } = await speaker(home);
   const save = (data: string) => home.rpc("attempt/checkpoint", { token, data });
   expect(await save("/+8=")).toEqual({ seq: 1 });
-  for (const data of ["!!!", "abc", "_-8=", "/+8", "/+8=\n", "/+9="]) {
+  for (const data of ["!!!", "abc", "_-8=", "/+8", "/+9="]) {
     const error = await save(data).catch((refused) => refused);
     expect([data, error.code, error.data?.field]).toEqual([data, -32602, "data"]);
   }
@@ -132,6 +132,8 @@ it("refuses what is no base64 by its field, and the previous stands", async ({ h
   const large = Buffer.alloc(8 * 1024 * 1024, 255).toString("base64");
   expect(await save(large)).toEqual({ seq: 2 });
   expect(await save("")).toEqual({ seq: 3 });
+  // As the program of that name breaks it.
+  expect(await save("/+\n8=\n")).toEqual({ seq: 4 });
 });
 
 it("is durable once it has returned, whatever dies then", async ({ home }) => {

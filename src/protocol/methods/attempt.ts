@@ -65,7 +65,7 @@ export const attemptMethods = {
     result: v.object({ seq: v.number() }),
     scope: "attempt",
     about:
-      "Saves a checkpoint, a JSON `value`, or bytes as base64 (RFC 4648, with its padding) in `data`; answered when it is durable. A repeated `nonce` answers the first.",
+      "Saves a checkpoint, a JSON `value`, or bytes as base64 (RFC 4648, with its padding; lines mean nothing) in `data`; answered when it is durable. A repeated `nonce` answers the first.",
   },
   "attempt/step": {
     params: v.strictObject({
