@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { type Home, it } from "../harness/index.ts";
+import { type Home, it, until } from "../harness/index.ts";
 import { history, meanwhile, noted, oneSlot, open, twelveSteps } from "./story.ts";
 
 /** One task at work, one that waits for its slot, and one that was paused by itself before. */
@@ -125,4 +125,25 @@ it("says that a selector matches nothing, and succeeds", async ({ home }) => {
   expect([code, stdout]).toEqual([0, ""]);
   expect(stderr).toMatch(/no task/);
   expect(await home.json("pause", "--label", "team=red")).toEqual([]);
+});
+
+it("resume --all --wait returns when all are at work, each in its turn for the slots", async ({ home }) => {
+  await home.cli("queue", "set", "default", "--slots", "1");
+  const first = await home.run("sleep", "60");
+  await home.reaches(first, "working");
+  await home.cli("pause", `${first}`, "--mode", "freeze");
+  const second = await home.run("sh", "-c", "until [ -e go ]; do sleep 0.02; done");
+  await home.reaches(second, "working");
+  await home.cli("pause", "--state", "working");
+  expect((await home.task(second)).state).toBe("suspended");
+  const resuming = home.spawn("resume", "--state", "suspended", "--wait");
+  const states = async () => [(await home.task(first)).state, (await home.task(second)).state].sort();
+  await until(async () => String(await states()) === "resumed,working");
+  const cancel = (await home.task(first)).state === "working" ? first : second;
+  await home.cli("cancel", `${cancel}`, "--grace", "0s");
+  const { code, stdout } = await resuming.ended;
+  expect([code, stdout.match(/resumed and at work/g)]).toEqual([
+    0,
+    ["resumed and at work", "resumed and at work"],
+  ]);
 });

@@ -1,4 +1,4 @@
-import { AgentctlError } from "../../core/errors.ts";
+import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { Result, TaskJson } from "../../protocol/methods.ts";
 import type { Peer } from "../../protocol/peer.ts";
 import { answerEach, answersOfMany, conclude, type ManyAnswers } from "../answers.ts";
@@ -51,7 +51,10 @@ export const resume = command({
           select: selection.select,
           ...params,
         })) as ManyAnswers;
-        const answers = await answersOfMany(context, many, say);
+        const waiting = new Waiting(context, false);
+        const results = given.wait ? await allAtWork(peer, many.results, waiting) : many.results;
+        const answers = await answersOfMany(context, { ...many, results }, say);
+        waiting.end();
         const { labels, state } = selection.select;
         const isPause = !labels && !state;
         const nothing = isPause ? "no task that this pause suspended is left" : "no suspended task matches";
@@ -123,6 +126,25 @@ function paramsOf(context: Context, { from, fromStart, env, refreshEnv, module }
     ...(refreshEnv ? { replaceEnv: true } : {}),
     ...(module === undefined ? {} : { module: existingPath(context, module) }),
   };
+}
+
+/** What was resumed once it works; what is paused again before is refused. */
+async function allAtWork(
+  peer: Peer,
+  results: ManyAnswers["results"],
+  waiting: Waiting,
+): Promise<ManyAnswers["results"]> {
+  return await Promise.all(
+    results.map(async (result) => {
+      if (!result.ok || !result.task) return result;
+      waiting.begin(result.task);
+      try {
+        return { ...result, task: await atWork(peer, result.task) };
+      } catch (error) {
+        return { id: result.id, ok: false, changed: result.changed, error: asAgentctlError(error).toWire() };
+      }
+    }),
+  );
 }
 
 /** The task once it works; throws when it is paused again before. */
