@@ -12,6 +12,8 @@ const people = {
   daemon: "status stop",
 };
 const attempt = { attempt: "hello checkpoint step sleep ask progress artifact messages suspended result" };
+/** Beside the documented ones: what the host of a module says of itself. */
+const ofHost = ["attempt/alive"];
 
 /** Beside the documented ones: what the command line needs of its own daemon. */
 const own = ["tasks/batch", "daemon/hello", "daemon/reload"];
@@ -27,8 +29,8 @@ test("people may call what is documented, and three methods of the command line'
   expect(inTable("people").sort()).toEqual([...named(people), ...own].sort());
 });
 
-test("a running task may call what is documented", () => {
-  expect(inTable("attempt").sort()).toEqual(named(attempt).sort());
+test("a running task may call what is documented, and one method of a module's host", () => {
+  expect(inTable("attempt").sort()).toEqual([...named(attempt), ...ofHost].sort());
 });
 
 test("a running task is told of a pause, a cancel and an answer, a subscriber of events", () => {
@@ -49,7 +51,7 @@ test("every call of a running task may bear its token", () => {
   const bearers = Object.entries(methods).filter(
     ([, { params }]) => "entries" in params && "token" in params.entries,
   );
-  expect(bearers.map(([name]) => name).sort()).toEqual(named(attempt).sort());
+  expect(bearers.map(([name]) => name).sort()).toEqual([...named(attempt), ...ofHost].sort());
 });
 
 function problemOf(method: Method, params: unknown): string | null {
