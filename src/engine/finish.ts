@@ -170,7 +170,6 @@ function changeOf(engine: Engine, live: Live, ended: Ended, conclusion: Conclusi
       signal,
       endedAt,
       pid: live.running?.program?.pid ?? null,
-      pidStart: live.running?.program?.startTime ?? null,
     },
     ranMs: Math.round(live.worked ?? 0),
   };

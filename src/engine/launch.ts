@@ -81,10 +81,11 @@ const NOTE_AFTER_MS = 50;
 
 function noteProcess(engine: Engine, live: Live): void {
   live.running?.started.then(
-    ({ pid, startTime }) => {
+    (program) => {
       setTimeout(() => {
         if (live.isEnding) return;
-        engine.store.noteAttempt(live.taskId, live.attempt, { pid, pidStart: startTime }).catch(() => {});
+        const facts = { pid: program.pid, pidStart: program.startTime };
+        engine.store.noteAttempt(live.taskId, live.attempt, facts).catch(() => {});
       }, NOTE_AFTER_MS).unref();
     },
     (error: NodeJS.ErrnoException) => {

@@ -55,10 +55,16 @@ export function launch(spec: LaunchSpec, supervision: Supervision): Running {
 /** Hands the attempt to a guard. */
 function hand(handle: Handle, spec: LaunchSpec, supervision: Supervision): void {
   const { processes, clock, folder, guards } = supervision;
+  let isOver = false;
   const id = guards.run({
     key: spec.key,
-    born: (program) => handle.born(program),
+    born(program) {
+      handle.born(program);
+      // While its guard lives, by which it is known; one whose end was told with its birth is spared the look.
+      setImmediate(() => isOver || program.startTime);
+    },
     ended(status) {
+      isOver = true;
       // From here on what the guard runs is of another attempt.
       handle.guardIs(null);
       handle.end(endedWith(status, clock.now()));

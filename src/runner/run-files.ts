@@ -34,9 +34,19 @@ export function runText(script: string): string {
  * again: nothing that lives began at 0.
  */
 export function childOf(guardPid: number, pid: number, processes: Processes): ProcessId {
-  const { bootId } = processes;
-  const stat = processes.stat(pid);
-  return { pid, startTime: stat?.ppid === guardPid ? stat.startTime : 0, bootId };
+  let startTime: number | undefined;
+  return {
+    pid,
+    // Looked up for whoever asks first: nobody does of a program that is over in a moment.
+    get startTime() {
+      if (startTime === undefined) {
+        const stat = processes.stat(pid);
+        startTime = stat?.ppid === guardPid ? stat.startTime : 0;
+      }
+      return startTime;
+    },
+    bootId: processes.bootId,
+  };
 }
 
 /** `<boot id> <pid> <pid of the guard> .`, of which a full disk may have cut something off. */

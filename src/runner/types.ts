@@ -4,7 +4,7 @@ import type { StepReader } from "./step-reader.ts";
 export interface ProcessId {
   pid: number;
   /** Clock ticks since boot on Linux, seconds since 1970 on macOS: only ever compared for equality and order. */
-  startTime: number;
+  readonly startTime: number;
   bootId: string;
 }
 

@@ -106,7 +106,6 @@ export interface Change {
     endedAt: number;
     /** The process, where the attempt may have ended before it was noted. */
     pid?: number | null;
-    pidStart?: number | null;
   };
   /** How long the task ran since it began to work, by a clock that stands still while the machine sleeps. */
   ranMs?: number;

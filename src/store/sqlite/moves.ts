@@ -185,14 +185,13 @@ function attempts(ctx: Context, before: Task, after: Task, change: Change): void
 
 function endAttempt(ctx: Context, id: number, n: number, end: NonNullable<Change["end"]>): void {
   ctx.run(
-    `update attempts set ended_at = ?, outcome = ?, exit_code = ?, signal = ?, pid = coalesce(pid, ?),
-     pid_start = coalesce(pid_start, ?) where task_id = ? and n = ?`,
+    `update attempts set ended_at = ?, outcome = ?, exit_code = ?, signal = ?, pid = coalesce(pid, ?)
+     where task_id = ? and n = ?`,
     end.endedAt,
     end.outcome,
     end.exitCode,
     end.signal,
     end.pid ?? null,
-    end.pidStart ?? null,
     id,
     n,
   );
