@@ -20,7 +20,7 @@ export const runOptions = {
   labels: values("-l, --label <key=value>", "a label (repeatable)", pair),
   cwd: value("--cwd <directory>", "where it runs (here)"),
   env: values("-e, --env <NAME[=value]>", "a variable; without a value the caller's (repeatable)", variable),
-  envFile: value("--env-file <file>", "variables that are read at every attempt"),
+  envFile: value("--env-file <file>", "K=V lines, without quotes, read at every attempt"),
   noInheritEnv: flag("--no-inherit-env", "do not take over the caller's environment"),
   input: value("--input <json|@file|->", "the input of a task module"),
   after: values("--after <id>", "only when this task has completed", String),

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Task } from "../core/task.ts";
 import type { Engine, Places } from "./engine.ts";
+import { isNoRoom } from "./no-room.ts";
 
 /** The id of the task to which a folder belongs, its own or the one beside it; undefined for every other name. */
 export function taskOfFolder(name: string): number | undefined {
@@ -80,12 +81,23 @@ export function environmentOf(
   };
 }
 
+function readEnvFile(file: string): string {
+  try {
+    // A pipe would keep the daemon waiting for whoever writes to it.
+    if (statSync(file).isFile()) return readFileSync(file, "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (isNoRoom(code)) throw error;
+    const why = code === "ENOENT" ? "there is no such file" : message;
+    throw new Error(`its environment file ${file} cannot be read: ${why}`, { cause: error });
+  }
+  throw new Error(`its environment file ${file} is no file`);
+}
+
 /** `K=V` lines as docker reads them: no quoting, `#` begins a comment line, a value goes to the end of its line. */
 function parseEnvFile(file: string): Record<string, string> {
   const variables: [string, string][] = [];
-  // A pipe would keep the daemon waiting for whoever writes to it.
-  if (!statSync(file).isFile()) throw new Error(`${file} is no file`);
-  for (const line of readFileSync(file, "utf8").split(/\r?\n/)) {
+  for (const line of readEnvFile(file).split(/\r?\n/)) {
     const cut = line.indexOf("=");
     if (cut < 1 || line.trimStart().startsWith("#")) continue;
     variables.push([line.slice(0, cut).trim(), line.slice(cut + 1)]);

@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
+import { mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { it, signalTo, until } from "../harness/index.ts";
 import { history, noted, notes, oneSlot, open, running, ticking, waitsForAnswer } from "./story.ts";
@@ -265,4 +265,16 @@ it("is never seen at work without the pid of its process", async ({ home }) => {
     return [task, ...tasks].map(({ state, pid }) => [state, typeof pid]);
   });
   expect((await Promise.all(seen)).flat().filter(([, pid]) => pid !== "number")).toEqual([]);
+});
+
+it("names the environment file that is not there, and not the program", async ({ home }) => {
+  const file = home.script("A=b", "gone.env");
+  const id = await home.run("--hold", "--env-file", file, "true");
+  rmSync(file);
+  await home.cli("release", `${id}`);
+  const { exitCode, error } = await home.reaches(id, "failed");
+  expect([exitCode, error.name]).toEqual([126, "CannotStart"]);
+  expect(error.message).toBe(
+    `cannot start true: its environment file ${file} cannot be read: there is no such file`,
+  );
 });
