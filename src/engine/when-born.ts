@@ -3,7 +3,7 @@ import type { Task } from "../core/task.ts";
 import type { Engine } from "./engine.ts";
 
 /** So long it may take at most; a guard takes a few milliseconds. */
-const BIRTH_MS = 250;
+const BIRTH_MS = 500;
 
 /**
  * Resolves when the processes of those of these tasks that are at work are known, or will not be soon: between the
