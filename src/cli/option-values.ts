@@ -1,6 +1,7 @@
 /** How the texts that a person gives for options are read. Each throws Refusal with what is accepted. */
 import { constants } from "node:os";
 import { type State, states } from "../core/machine.ts";
+import { UNHEARD } from "../core/signals.ts";
 import { DURATION_FORMS, parseDuration, parseTime, systemClock, TIME_FORMS, toIso } from "../core/time.ts";
 import { closest } from "./closest.ts";
 import { Refusal } from "./define.ts";
@@ -66,12 +67,13 @@ export function state(text: string): State {
   throw new Refusal(`${JSON.stringify(text)} is none of ${states.join(", ")}${hint}`);
 }
 
-/** The name of a signal: `SIGUSR1`, `USR1`, `usr1` or its number. */
+/** The name of a signal that a program can hear: `SIGUSR1`, `USR1`, `usr1` or its number. */
 export function signal(text: string): string {
   const upper = text.toUpperCase();
   const names = Object.keys(constants.signals);
   const byNumber = names.find((name) => String(constants.signals[name as NodeJS.Signals]) === text);
   const name = byNumber ?? (upper.startsWith("SIG") ? upper : `SIG${upper}`);
+  if (UNHEARD.includes(name)) throw new Refusal(`no program hears ${name}; such as TERM, INT, USR1`);
   if (names.includes(name)) return name;
   throw new Refusal(`${JSON.stringify(text)} is no signal; such as TERM, INT, USR1`);
 }

@@ -12,7 +12,11 @@ interface Words {
 /** What became of a pause: the result as a line, and beside it what stays in use or what resume needs. */
 export function pauseWords(
   { task, changed, continues, ...memory }: Paused,
-  at: string | null | undefined,
+  {
+    at,
+    until,
+    reason,
+  }: { at?: string | null | undefined; until?: string | undefined; reason?: string | undefined },
   now: number,
 ): Words {
   const { id, state, pause, checkpoint } = task;
@@ -20,7 +24,11 @@ export function pauseWords(
   if (at !== undefined) return only(`task ${id} will be paused at ${whenText(at, now)}`);
   if (state !== "suspended")
     return only(`task ${id} is asked to pause; agentctl show ${id} tells when it has`);
-  if (!changed) return { line: null, notes: [`task ${id} is suspended already`] };
+  if (!changed) {
+    const isMore = until !== undefined || reason !== undefined;
+    const stands = isMore ? ", and its pause stands as it was made" : "";
+    return { line: null, notes: [`task ${id} is suspended already${stands}`] };
+  }
   if (pause?.outcome === "frozen")
     return { line: `task ${id} paused (frozen)`, notes: memoryNotes(id, memory) };
   const facts = [pause?.outcome ?? "", checkpoint ? `checkpoint ${checkpoint.seq}` : ""].filter(

@@ -109,11 +109,15 @@ function facts(task: Detailed, now: number): [string, string][] {
       checkpoint ? `${checkpoint.seq}, ${sizeText(checkpoint.size)}, ${at(checkpoint.createdAt)}` : "",
     ],
     ["exit code", task.exitCode === null ? "" : `${task.exitCode}${task.signal ? ` (${task.signal})` : ""}`],
-    ["error", error ? block(`${error.name}: ${error.message}`) : ""],
+    ["error", error ? block(errorText(error)) : ""],
     ["result", result === null || result === undefined ? "" : block(JSON.stringify(result, undefined, 2))],
     ["uuid", task.uuid],
   ];
   return rows.filter(([, text]) => text !== "");
+}
+
+function errorText({ name, message }: NonNullable<Detailed["error"]>): string {
+  return message.toLowerCase().startsWith(name.toLowerCase()) ? message : `${name}: ${message}`;
 }
 
 /** What the row of its error says is not said twice. */

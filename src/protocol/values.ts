@@ -2,6 +2,7 @@
 import { constants } from "node:os";
 import * as v from "valibot";
 import { states } from "../core/machine.ts";
+import { UNHEARD } from "../core/signals.ts";
 import { onLostChoices, pauseModes } from "../core/task.ts";
 import { record } from "./record.ts";
 
@@ -69,8 +70,8 @@ export const signal = v.pipe(
   v.string(),
   v.transform((text) => text.toUpperCase().replace(/^(?!SIG)/, "SIG")),
   v.check(
-    (name) => Object.hasOwn(constants.signals, name),
-    "is a signal's name that this system knows, such as SIGTERM or USR1",
+    (name) => Object.hasOwn(constants.signals, name) && !UNHEARD.includes(name),
+    "is a signal's name that this system knows and a program can hear, such as SIGTERM or USR1",
   ),
 );
 /** What a list gave as `next`: the id after which its next page begins. */

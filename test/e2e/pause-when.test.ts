@@ -135,3 +135,16 @@ it("refuses a pause that is over before it begins", async ({ home }) => {
   expect([before.code, before.stderr]).toEqual([2, expect.stringContaining("is not later than --at")]);
   expect((await home.cli("pause", "1", "--at", "2020-01-01T00:00:00Z")).code).toBe(2);
 });
+
+it("says of a task that is suspended already that its pause stands as it was made", async ({ home }) => {
+  const id = await home.run("sleep", "60");
+  await home.reaches(id, "working");
+  await home.cli("pause", `${id}`);
+  const again = await home.cli("pause", `${id}`, "--until", "1h");
+  expect([again.code, again.stderr]).toEqual([
+    0,
+    `task ${id} is suspended already, and its pause stands as it was made\n`,
+  ]);
+  expect((await home.cli("pause", `${id}`)).stderr).toBe(`task ${id} is suspended already\n`);
+  expect((await home.task(id)).pause.until).toBeNull();
+});

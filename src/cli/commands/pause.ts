@@ -122,8 +122,8 @@ function requireOrder({ at, until }: PauseValues, now: number): void {
   throw usage(`--until: ${whenText(until, now)} is not later than ${than}`, { field: "--until" });
 }
 
-function sayPaused({ out, clock }: Context, paused: Paused, { at }: PauseValues): void {
-  const { line, notes } = pauseWords(paused, at, clock.now());
+function sayPaused({ out, clock }: Context, paused: Paused, given: PauseValues): void {
+  const { line, notes } = pauseWords(paused, given, clock.now());
   if (line !== null) out.line(line);
   for (const note of notes) out.note(note);
 }

@@ -172,7 +172,7 @@ class Watch {
     await this.#act(`pausing task ${id}…`, async (peer) => {
       const paused = await peer.call("tasks/pause", { id, actor: actor(this.#context) });
       if (!("task" in paused)) return "";
-      const { line, notes } = pauseWords(paused, undefined, this.#context.clock.now());
+      const { line, notes } = pauseWords(paused, {}, this.#context.clock.now());
       return [line ?? "", ...notes].join("  ").trim();
     });
   }

@@ -32,6 +32,7 @@ test.each([
   [() => time("tomorrow"), /"tomorrow" is no time; such as a duration from now/],
   [() => integer(1)("0"), '"0" is no whole number of at least 1'],
   [() => integer()("1.5"), '"1.5" is no whole number'],
+  [() => signal("9"), "no program hears SIGKILL; such as TERM, INT, USR1"],
   [() => signal("SIGNOPE"), '"SIGNOPE" is no signal; such as TERM, INT, USR1'],
   [() => variable("=x"), '"=x" is not of the form NAME=value or NAME'],
 ] as const)("a bad value says what is accepted (%#)", (read, message) => {

@@ -109,6 +109,7 @@ describe("a new task", () => {
     [{ notBefore: "soon" }, "notBefore: is a time in ISO 8601"],
     [{ pauseSignal: "15" }, "pauseSignal: is a signal's name"],
     [{ pauseSignal: "SIGFOO" }, "pauseSignal: is a signal's name"],
+    [{ pauseSignal: "kill" }, "pauseSignal: is a signal's name"],
     [{ pauseSignal: "toString" }, "pauseSignal: is a signal's name"],
     [{ labels: ["a"] }, "labels: Invalid type: Expected Object but received Array"],
     [{ labels: [] }, "labels: Invalid type"],
