@@ -94,7 +94,7 @@ async function failureOf({ canceling }: Live): Promise<never> {
   return await new Promise<never>(() => {});
 }
 
-/** So long a module's host may take to say that it heard of its cancel. */
+/** So long a module's host may take to say that it heard of its cancel; it is looked at again as often as it takes. */
 const DEAF_MS = 700;
 /** So much of that on the CPU shows that its event loop is blocked, and does not only wait for its turn. */
 const BUSY_MS = 250;
@@ -108,10 +108,13 @@ function whenDeaf({ runner }: Engine, live: Live): AbortSignal {
   const { running } = live;
   if (live.isModule && live.link && running) {
     const before = runner.cpuMs(running);
+    const lookLater = () => void setTimeout(look, DEAF_MS).unref();
     const look = () => {
-      if (!live.isHearing && runner.cpuMs(running) - before >= BUSY_MS) deaf.abort();
+      if (live.isHearing || live.isEnding) return;
+      if (runner.cpuMs(running) - before >= BUSY_MS) deaf.abort();
+      else lookLater();
     };
-    setTimeout(look, DEAF_MS).unref();
+    lookLater();
   }
   return deaf.signal;
 }

@@ -80,7 +80,7 @@ it("pauses whole queues later as at once: all that is at work then, and the queu
   const ids = [await home.run("sleep", "60"), await home.run("sleep", "60")];
   for (const id of ids) await home.reaches(id, "working");
   const waits = await home.run("sleep", "60");
-  const { stdout, stderr } = await home.cli("pause", "--all", "--at", "1500ms", "--reason", "night");
+  const { stdout, stderr } = await home.cli("pause", "--all", "--at", "4s", "--reason", "night");
   expect(stdout.match(/will be paused at/g)).toHaveLength(3);
   expect(stderr).toMatch(/every queue is held from .+ until agentctl resume --all/);
   const after = await home.run("sleep", "60");
@@ -101,10 +101,11 @@ it("pauses whole queues later as at once: all that is at work then, and the queu
 it("takes a plan for whole queues back with the same selector", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
-  await home.cli("pause", "--queue", "default", "--at", "300ms");
-  await home.cli("pause", "--queue", "default", "--at", "never");
-  await meanwhile(home, 0.6);
-  expect((await home.task(id)).state).toBe("working");
+  const planned = async () => (await home.json("show", `${id}`)).plannedPause;
+  await home.cli("pause", "--queue", "default", "--at", "1h");
+  expect(await planned()).not.toBeNull();
+  const { stderr } = await home.cli("pause", "--queue", "default", "--at", "never");
+  expect([await planned(), stderr]).toEqual([null, ""]);
   expect((await home.json("queue", "list"))[0]).toMatchObject({ name: "default", held: false });
 });
 
