@@ -105,7 +105,7 @@ async function recoverAttempt(
   const lost = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
   const ended = state && "ended" in state ? state.ended : lost;
   live.worked = workedUnwatched(engine, task, began, ended);
-  ends.push(finish(engine, live, ended, true));
+  ends.push(finish(engine, live, ended, true).then(() => resumeWithRoom(engine, [task.id])));
 }
 
 function isUnassigned({ runner }: Engine, { runKey, saidHello }: Attempt, { kind, intent }: Task): boolean {
@@ -158,6 +158,11 @@ async function goOn(engine: Engine, task: Task, live: Live): Promise<void> {
   }
   if (intent?.kind === "pause") {
     live.pausing = deferred();
+    // Where a stop began it, the stop is over.
+    live.pausing.promise.then(
+      () => resumeWithRoom(engine, [task.id]),
+      () => undefined,
+    );
     const going = carryOut(engine, { live, task, intent }, { wait: false });
     going.catch((error) =>
       engine.log.error({ task: task.id, error: String(error) }, "a pause could not go on"),

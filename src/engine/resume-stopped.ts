@@ -13,11 +13,11 @@ export async function resumeStopped(engine: Engine, id: number): Promise<boolean
   return await resumeByItself(engine, id, "shutdown");
 }
 
-/** Resumes these as soon as there is room. One at a time: where it has none for the first, it has none for the others. */
+/** Resumes those of these that a stop paused, as soon as there is room, unless another stop is under way. One at a time: where it has none for the first, it has none for the others. */
 export async function resumeWithRoom(engine: Engine, ids: readonly number[]): Promise<void> {
   try {
     for (const id of ids) {
-      while (!engine.isStopping && !(await resumeStopped(engine, id)))
+      while (!engine.isGoingDown && !engine.isStopping && !(await resumeStopped(engine, id)))
         await delay(AGAIN_MS, undefined, { ref: false });
     }
   } catch (error) {

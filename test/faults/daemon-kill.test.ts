@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { type Home, isAlive, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
 import { check } from "./checker.ts";
-import { moduleTask, shellTask } from "./fixtures.ts";
+import { type Does, moduleTask, shellTask } from "./fixtures.ts";
 import { bearers } from "./processes-of-tasks.ts";
 import { atWork, count, daemons, noted, open, submit, wake } from "./stories.ts";
 
@@ -227,6 +227,33 @@ describe("when the daemon dies before a commit, and the task with it,", () => {
     await home.reaches(id, "completed");
     expect([count(home, id, "ran", "step0"), count(home, id, "ran", "step1")]).toEqual([1, 2]);
     await check(home, { ids: [id] });
+  });
+});
+
+describe("a stop that its daemon does not survive", () => {
+  const deaths = {
+    "as it asks": "pause:after-request",
+    "as a module has left": "suspend:before-commit",
+    "as a program is to be frozen": "pause:before-freeze",
+    "as a program is frozen": "pause:after-freeze",
+  };
+
+  it.for(Object.entries(deaths))("is over with the next daemon: %s", async ([, fault], { home }) => {
+    home.env.AGENTCTL_FAULT = fault;
+    const program = await submit(home, shellTask(home, "gate; exit 8"));
+    const steps: Does = [["step"], ["gate", "other"], ["step"]];
+    const module = fault.includes("freeze") ? undefined : await submit(home, moduleTask(home, steps));
+    await atWork(home, program);
+    if (module) await noted(home, module, "ran", "gate1");
+    open(home, "other");
+    await home.rpc("daemon/stop", { graceMs: 5_000 }).catch(() => undefined);
+    await until(() => daemons(home).length === 0);
+    delete home.env.AGENTCTL_FAULT;
+    await wake(home);
+    open(home);
+    expect(await home.reaches(program, "failed")).toMatchObject({ exitCode: 8, attempt: 1 });
+    if (module) expect((await home.reaches(module, "completed")).result).toEqual(["step0", "gate1", "step2"]);
+    await check(home, { ids: module ? [program, module] : [program] });
   });
 });
 
