@@ -49,7 +49,7 @@ it("of the settings", async ({ home }) => {
 it("of artifacts", async ({ home }) => {
   const seen = traced(home);
   home.spawn("daemon", "run");
-  await until(() => existsSync(home.socket));
+  await until(() => home.rpc("daemon/status"));
   delete home.env.NODE_OPTIONS;
   const id = await submit(home, shellTask(home, "exec sleep 300"));
   await atWork(home, id);

@@ -1,4 +1,10 @@
-import type { Reporter, SerializedError, TestModule } from "vitest/node";
+import type { Reporter, SerializedError, TestCase, TestModule } from "vitest/node";
+
+/** What the first try failed with. */
+function why(test: TestCase): string {
+  const [first] = test.result().errors ?? [];
+  return first ? `\n  ${first.message.split("\n").slice(0, 3).join("\n  ")}` : "";
+}
 
 /**
  * Ends the run with one plain line, `N passed, N failed` (and `, N skipped`), over all projects. A file that cannot be
@@ -11,7 +17,8 @@ export class PlainSummaryReporter implements Reporter {
     for (const module of modules) {
       for (const test of module.children.allTests()) {
         count[test.result().state] += 1;
-        if (test.diagnostic()?.flaky) process.stdout.write(`\npassed at the second try: ${test.fullName}`);
+        if (test.diagnostic()?.flaky)
+          process.stdout.write(`\npassed at the second try: ${test.fullName}${why(test)}`);
       }
       const suites = [...module.children.allSuites()];
       count.failed += module.errors().length + suites.flatMap((suite) => suite.errors()).length;

@@ -50,5 +50,5 @@ test("a test that passes at its second try is named", async () => {
   const files = { "a.test.js": 'let n = 0; describe("a", () => test("b", () => expect(++n).toBe(2)));' };
   const { stdout, ...rest } = await runOf(files);
   expect(rest).toEqual({ code: 0, lastLine: "1 passed, 0 failed" });
-  expect(stdout).toContain("\npassed at the second try: a > b\n");
+  expect(stdout).toContain("\npassed at the second try: a > b\n  expected 1 to be 2");
 });
