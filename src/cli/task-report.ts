@@ -164,7 +164,10 @@ function stepLines({ steps = [] }: Detailed, now: number): string[][] {
   });
 }
 
-/** Each pause is an event into `suspended`, one that presses a frozen task further an event in it; the rest is known from its attempt, the journal, and the last pause. */
+/**
+ * Each pause is an event into `suspended`, one that presses a frozen task further an event in it; the rest is known from
+ * its attempt, the journal, and the last pause.
+ */
 function pauseLines({ events = [], attempts = [], steps = [], pause }: Detailed, now: number): string[][] {
   const pauses = events.filter(
     ({ from, to, cause }) => to === "suspended" && (from !== to || cause === "pause"),

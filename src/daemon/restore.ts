@@ -1,8 +1,8 @@
 /**
  * `daemon restore`: puts a backup in the store's place. Nothing of what happened after the backup may come back to life
  * by it: numbers go on where they were, processes of attempts that the backup does not know are ended, and their files
- * do not become those of later attempts. They are kept beside the store that is replaced. The order is such that a crash leaves either the old store, or none and a
- * draft, beside which no daemon makes a new one.
+ * do not become those of later attempts. They are kept beside the store that is replaced. The order is such that a crash
+ * leaves either the old store, or none and a draft, beside which no daemon makes a new one.
  */
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";

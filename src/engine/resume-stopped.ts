@@ -13,7 +13,10 @@ export async function resumeStopped(engine: Engine, id: number): Promise<boolean
   return await resumeByItself(engine, id, "shutdown");
 }
 
-/** Resumes those of these that a stop paused, as soon as there is room, unless another stop is under way. One at a time: where it has none for the first, it has none for the others. */
+/**
+ * Resumes those of these that a stop paused, as soon as there is room, unless another stop is under way. One at a time:
+ * where it has none for the first, it has none for the others.
+ */
 export async function resumeWithRoom(engine: Engine, ids: readonly number[]): Promise<void> {
   try {
     for (const id of ids) {

@@ -5,7 +5,10 @@ const DROPPED = ["__proto__", "prototype", "constructor"];
 
 type Names = v.GenericSchema<string, string>;
 
-/** A record that keeps every name that it is given, and takes no list for one. Only for values by name that are never merged into an object. */
+/**
+ * A record that keeps every name that it is given, and takes no list for one. Only for values by name that are never
+ * merged into an object.
+ */
 export function record<K extends Names, V extends v.GenericSchema>(
   key: K,
   value: V,
