@@ -2,7 +2,8 @@
  * Module hosts that are started ahead and wait, SDK and loader loaded, so that a start or a resume does not pay for
  * Node's. A waiting host bears from its birth the token that becomes the attempt's; the assignment, with the
  * host's pid, is durable before `attempt/hello` is answered with it. As many wait as modules were at work at once lately,
- * up to the setting; none before the first module has been run, and none when nothing has run for a while.
+ * up to the setting; none before the first module has been run, and none when nothing has run for a while. They bear what
+ * the last module had of variables that a process reads at its start, because a task that has others cannot use them.
  */
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
@@ -10,10 +11,13 @@ import { join } from "node:path";
 import type { ProcessId, Running } from "../runner/index.ts";
 import type { Engine } from "./engine.ts";
 import { type Deferred, deferred, type Live } from "./live.ts";
+import { kindOf, mayWait, readAtStart, readLater } from "./read-at-start.ts";
 import { newToken } from "./token.ts";
 
 /** A host that waits for a task. */
 export interface SpareHost {
+  /** Which tasks it can take; see {@link kindOf}. */
+  kind: string;
   token: string;
   runKey: string;
   /** Receives its output until a task's log is made of it. */
@@ -44,13 +48,6 @@ const NEXT_MS = 1000;
 /** The first one follows so soon: what has just begun has the machine for itself until then. */
 const FIRST_MS = 250;
 
-/**
- * Variables that Node, V8, libc or the loader read once, at the start of a process: a task that sets one of them
- * otherwise than the daemon has a host of its own.
- */
-const READ_AT_START =
-  /^(NODE_.*|LD_.*|DYLD_.*|MALLOC_.*|GLIBC_.*|UV_.*|ICU_.*|OPENSSL_.*|SSL_.*|TSX_.*|ESBUILD_.*|TZ|LANG|LANGUAGE|LC_.*)$/;
-
 export class Hosts {
   readonly #engine: Engine;
   readonly #spares = new Map<string, SpareHost>();
@@ -59,16 +56,21 @@ export class Hosts {
   /** The most modules that were at work at once since all was idle, or for one to two minutes. */
   #peak = 1;
   #isStopped = false;
+  /** What the module that was begun last had of variables that are read at the start of a process, as the next may have. */
+  #readAtStart: Record<string, string>;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#readAtStart = readAtStart(engine.baseEnv);
   }
 
   /** A ready host for a task with this environment; undefined where one must be started for it. */
   take(env: Record<string, string>): SpareHost | undefined {
-    if (!isOrdinary(env, this.#engine.baseEnv)) return undefined;
+    const wanted = readAtStart(env);
+    if (mayWait(wanted)) this.#readAtStart = wanted;
+    const kind = kindOf(wanted);
     for (const spare of this.#spares.values()) {
-      if (!spare.isReady || spare.isTaken || !spare.program) continue;
+      if (spare.kind !== kind || !spare.isReady || spare.isTaken || !spare.program) continue;
       if (this.#engine.runner.isGone(spare.running)) continue;
       spare.isTaken = true;
       return spare;
@@ -81,7 +83,7 @@ export class Hosts {
     spare.isTaken = false;
   }
 
-  /** The task for which a host was taken began, and cannot be run: its token is of an attempt that is over. */
+  /** Ends one that is of no use: its token is of an attempt that is over, or nothing is expected for it. */
   async drop(spare: SpareHost): Promise<void> {
     this.#spares.delete(spare.token);
     await this.#end(spare);
@@ -129,7 +131,12 @@ export class Hosts {
   }
 
   get #isMissing(): boolean {
-    return this.#spares.size < Math.min(this.#peak, this.#engine.settings.hosts);
+    const kind = kindOf(this.#readAtStart);
+    return [...this.#spares.values()].filter((spare) => spare.kind === kind).length < this.#most;
+  }
+
+  get #most(): number {
+    return Math.min(this.#peak, this.#engine.settings.hosts);
   }
 
   #atWork(): number {
@@ -155,8 +162,14 @@ export class Hosts {
     if (this.#next) clearTimeout(this.#next);
     this.#next = null;
     const spares = [...this.#spares.values()].filter((spare) => !spare.isTaken).slice(kept);
-    for (const { token } of spares) this.#spares.delete(token);
-    await Promise.all(spares.map((spare) => this.#end(spare)));
+    await Promise.all(spares.map((spare) => this.drop(spare)));
+  }
+
+  /** One that waits for tasks of another kind than the last one makes room for one of that kind. */
+  #makeRoom(wanted: string): void {
+    if (this.#spares.size < this.#most) return;
+    const other = [...this.#spares.values()].find(({ kind, isTaken }) => kind !== wanted && !isTaken);
+    if (other) void this.drop(other);
   }
 
   async #end({ running, runKey, logFile }: SpareHost): Promise<void> {
@@ -167,6 +180,8 @@ export class Hosts {
 
   #startOne(): SpareHost {
     const { places, baseEnv, runner } = this.#engine;
+    const kind = kindOf(this.#readAtStart);
+    this.#makeRoom(kind);
     const token = newToken();
     const runKey = `${HOST_KEY}${randomBytes(6).toString("hex")}`;
     const logFile = hostLog(places, runKey);
@@ -176,7 +191,8 @@ export class Hosts {
       argv: [places.node, places.host],
       cwd: places.home,
       env: {
-        ...baseEnv,
+        ...readLater(baseEnv),
+        ...this.#readAtStart,
         AGENTCTL_HOME: places.home,
         AGENTCTL_SOCKET: places.socket,
         AGENTCTL_NODE: places.node,
@@ -185,6 +201,7 @@ export class Hosts {
       logFile,
     });
     const spare: SpareHost = {
+      kind,
       token,
       runKey,
       logFile,
@@ -206,11 +223,4 @@ export class Hosts {
     });
     return spare;
   }
-}
-
-function isOrdinary(env: Record<string, string>, base: Record<string, string>): boolean {
-  const names = new Set(
-    [...Object.keys(env), ...Object.keys(base)].filter((name) => READ_AT_START.test(name)),
-  );
-  return [...names].every((name) => env[name] === base[name]);
 }
