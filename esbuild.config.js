@@ -48,7 +48,10 @@ const bundles = [
 ];
 
 const pathShim = `#!/bin/sh
-# What a task finds as \`agentctl\` on its PATH: this very installation, run by the Node that runs the daemon.
+# What a task finds as \`agentctl\` on its PATH: this very installation, run by the Node that runs the daemon. Certificates
+# are kept from Node as bin/agentctl.js does it.
+[ -z "\${NODE_EXTRA_CA_CERTS+set}" ] || export AGENTCTL_CA_CERTS="$NODE_EXTRA_CA_CERTS"
+unset NODE_EXTRA_CA_CERTS
 exec "\${AGENTCTL_NODE:-node}" -- "\${0%/*}/../../bin/agentctl.js" "$@"
 `;
 

@@ -8,7 +8,7 @@ import type { TaskJson } from "../src/protocol/methods.ts";
 import { Peer } from "../src/protocol/peer.ts";
 
 const root = join(import.meta.dirname, "..");
-/** The command line as it is shipped. */
+/** The command line as it is shipped, and as a shell runs it. */
 export const program = join(root, "bin/agentctl.js");
 
 export class Home {
@@ -26,7 +26,7 @@ export class Home {
 
   /** Runs a command to its end and gives its output; throws unless it succeeded. */
   run(...words: string[]): string {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...words], {
+    const { status, stdout, stderr } = spawnSync(program, words, {
       env: this.env,
       cwd: this.path,
       encoding: "utf8",
@@ -38,9 +38,7 @@ export class Home {
 
   /** Runs a command and waits for nothing but its end. */
   spawn(...words: string[]): Promise<void> {
-    return ended(
-      spawn(process.execPath, [program, ...words], { env: this.env, cwd: this.path, stdio: "ignore" }),
-    );
+    return ended(spawn(program, words, { env: this.env, cwd: this.path, stdio: "ignore" }));
   }
 
   async connect(): Promise<Peer> {
@@ -60,11 +58,11 @@ export class Home {
 
   async close(): Promise<void> {
     for (const peer of this.#peers) peer.close();
-    spawnSync(process.execPath, [program, "cancel", "--all", "--grace", "0s"], {
+    spawnSync(program, ["cancel", "--all", "--grace", "0s"], {
       env: this.env,
       stdio: "ignore",
     });
-    spawnSync(process.execPath, [program, "daemon", "stop"], { env: this.env, stdio: "ignore" });
+    spawnSync(program, ["daemon", "stop"], { env: this.env, stdio: "ignore" });
     rmSync(this.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 }

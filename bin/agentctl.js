@@ -1,11 +1,18 @@
 #!/bin/sh
-// 2>/dev/null; exec node -- "$0" "$@"
+// 2>/dev/null; [ -z "${NODE_EXTRA_CA_CERTS+set}" ] || export AGENTCTL_CA_CERTS="$NODE_EXTRA_CA_CERTS"; unset NODE_EXTRA_CA_CERTS; exec node -- "$0" "$@"
 // To Node the line above is a comment; to sh it starts Node with --, without which Node 20 takes an --env-file for its own
-// wherever it stands, also among the arguments of the program to run.
+// wherever it stands, also among the arguments of the program to run. Certificates, which Node reads at its start for longer
+// than all the rest takes, are for tasks: the command line speaks no TLS.
 // CommonJS by the package.json beside it: that starts faster than an ES module does.
 const { readFileSync, renameSync, writeFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");
 const { Script } = require("node:vm");
+
+const { AGENTCTL_CA_CERTS: certificates } = process.env;
+if (certificates !== undefined) {
+  process.env.NODE_EXTRA_CA_CERTS = certificates;
+  delete process.env.AGENTCTL_CA_CERTS;
+}
 
 const cli = join(__dirname, "../dist/cli.cjs");
 const source = read(cli);

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
@@ -10,6 +10,20 @@ it("hands on an --env-file that is the program's own, which Node would take for 
   const args = ["run", "--wait", "echo", "--env-file", "/not/there"];
   const id = execFileSync(launcher, args, { env: home.env, cwd: home.work, encoding: "utf8" }).trim();
   expect((await home.cli("logs", id)).stdout).toBe("--env-file /not/there\n");
+});
+
+it("keeps certificates from its own Node, and from none of a task", async ({ home }) => {
+  // Node would say at its start that it cannot read the file.
+  const env = { ...home.env, NODE_EXTRA_CA_CERTS: "/not/there" };
+  const script = 'agentctl run --wait true 2>&1; env | grep CA_CERTS; node -e 0 2>&1 | grep -c "extra certs"';
+  const { status, stdout, stderr } = spawnSync(launcher, ["run", "--wait", "sh", "-c", script], {
+    env,
+    cwd: home.work,
+    encoding: "utf8",
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  const printed = (await home.cli("logs", stdout.trim())).stdout;
+  expect(printed).toBe("2\nNODE_EXTRA_CA_CERTS=/not/there\n1\n");
 });
 
 it("keeps the compiled code of a verb once that verb has done its work", async ({ home }) => {
