@@ -1,6 +1,6 @@
 /**
  * Builds dist/: a few self-contained files, so that a command starts with one read instead of a hundred.
- * Only what cannot be bundled stays outside: the compiled better-sqlite3, and tsx, which finds its own parts by path.
+ * Only what cannot be bundled stays outside: better-sqlite3, which is compiled, and tsx, which finds its own parts by path.
  *
  * Each file is put in place by rename, and only when its content changed: a daemon or a test that starts during a build
  * reads the old file or the new one, never half of one.
@@ -41,7 +41,7 @@ const short = { minifyWhitespace: true, minifySyntax: true, plugins: [lazyChildP
 
 const bundles = [
   { entry: "src/cli/main.ts", out: "cli.cjs", format: "cjs", options: short, isNamed: true },
-  { entry: "src/daemon/main.ts", out: "daemon.cjs", format: "cjs", external: ["better-sqlite3"] },
+  { entry: "src/daemon/main.ts", out: "daemon.cjs", format: "cjs" },
   { entry: "src/runner/host/main.ts", out: "host.mjs", format: "esm", external: ["tsx", "tsx/*"] },
   { entry: "src/runner/host/hooks.ts", out: "host-hooks.mjs", format: "esm", external: ["tsx", "tsx/*"] },
   { entry: "src/sdk/index.ts", out: "sdk.mjs", format: "esm" },

@@ -4,14 +4,14 @@
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import { type Database, openFile } from "../src/store/sqlite/driver.ts";
 import type { Home } from "./home.ts";
 
 const BELONGING = ["attempts", "checkpoints", "steps", "events"];
 
 /** Copies task `id` so many times; the daemon must not run. */
 export function copyTask(home: Home, id: number, times: number): void {
-  const db = new Database(join(home.path, "agentctl.db"));
+  const db = openFile(join(home.path, "agentctl.db"));
   db.pragma("synchronous = off");
   const next = (db.prepare("select max(id) as id from tasks").get() as { id: number }).id + 1;
   const copies = ["tasks", ...BELONGING].map((table) => copier(db, table, id));
@@ -22,7 +22,7 @@ export function copyTask(home: Home, id: number, times: number): void {
 }
 
 /** A statement that copies the rows of one task, with what must be unique of each made anew. */
-function copier(db: Database.Database, table: string, id: number): (as: number) => void {
+function copier(db: Database, table: string, id: number): (as: number) => void {
   const key = table === "tasks" ? "id" : "task_id";
   const columns = (db.pragma(`table_info(${table})`) as { name: string }[])
     .map(({ name }) => name)

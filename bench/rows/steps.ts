@@ -2,7 +2,7 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import Database from "better-sqlite3";
+import { openFile } from "../../src/store/sqlite/driver.ts";
 import { type Home, until, withHome } from "../home.ts";
 import { inPairs, timed } from "../pairs.ts";
 import type { Row } from "../row.ts";
@@ -13,7 +13,7 @@ const VALUE = "x".repeat(1000);
 /** Milliseconds for each row that better-sqlite3 commits alone, in WAL with synchronous=FULL. */
 async function commitMs(folder: string, rows = STEPS): Promise<number> {
   const file = join(folder, "floor.db");
-  const db = new Database(file);
+  const db = openFile(file);
   db.pragma("journal_mode = wal");
   db.pragma("synchronous = full");
   db.exec("create table if not exists steps (id integer primary key, value text not null)");

@@ -1,10 +1,10 @@
 import { chmodSync, copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type Database from "better-sqlite3";
 import type { Fault } from "../core/faults.ts";
 import type { Settings } from "../core/settings.ts";
 import { systemClock } from "../core/time.ts";
 import type { Paths } from "../protocol/paths.ts";
+import type { Database } from "../store/sqlite/driver.ts";
 import { newestBackup, sealBackup } from "../store/sqlite/index.ts";
 import type { DaemonLog } from "./log.ts";
 
@@ -28,7 +28,7 @@ export class Backups {
   readonly #settings: Settings;
   readonly #log: DaemonLog;
   readonly #fault: Fault;
-  #db: Database.Database | null = null;
+  #db: Database | null = null;
   #copied = -1;
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
@@ -48,7 +48,7 @@ export class Backups {
     copyWhole(this.#paths.database, file);
   }
 
-  start(db: Database.Database): void {
+  start(db: Database): void {
     this.#db = db;
     this.arm();
   }
@@ -136,6 +136,6 @@ function copyWhole(from: string, to: string): void {
 }
 
 /** How many rows this connection, the only one that writes, has changed. */
-function changesOf(db: Database.Database): number {
+function changesOf(db: Database): number {
   return db.prepare("select total_changes()").pluck().get() as number;
 }

@@ -1,5 +1,5 @@
 import { chmodSync, truncateSync } from "node:fs";
-import Database from "better-sqlite3";
+import { openFile } from "../store/sqlite/driver.ts";
 
 /**
  * Takes the lock of a home, or answers null when another daemon has it. It is SQLite's exclusive lock on a database
@@ -7,7 +7,7 @@ import Database from "better-sqlite3";
  * process can be in the way. POSIX locks fall when the process closes any other descriptor of the file.
  */
 export function takeLock(file: string): { release: () => void } | null {
-  const db = new Database(file, { timeout: 0 });
+  const db = openFile(file, { timeout: 0 });
   try {
     chmodSync(file, 0o600);
     db.pragma("journal_mode = memory");

@@ -9,8 +9,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { expect } from "vitest";
+import { openFile } from "../../src/store/sqlite/driver.ts";
 import { type Home, isAlive, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
 import { noted, notes, open, pidOf, taskModule } from "./story.ts";
 
@@ -89,7 +89,7 @@ it("finds and mends rows that contradict each other", async ({ home }) => {
   sqlite(home, "update attempts set ended_at = null where task_id = ?", [two]);
   sqlite(home, "update tasks set blocked = 1, after = ? where id = ?", [done, three_]);
   sqlite(home, "update sqlite_sequence set seq = 1 where name = 'tasks'");
-  const db = new Database(join(home.dir, "agentctl.db"));
+  const db = openFile(join(home.dir, "agentctl.db"));
   db.pragma("foreign_keys = off");
   db.exec("insert into messages (task_id, text, at, actor) values (99, 'x', 0, 'user')");
   db.close();

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { expect } from "vitest";
+import { openFile } from "../../src/store/sqlite/driver.ts";
 import { type Home, isAlive, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
 import { noted, notes, open, pidOf, taskModule } from "./story.ts";
 
@@ -101,7 +101,7 @@ it("refuses while a daemon runs, a file that is no backup, and one of a newer sc
   expect((await home.cli("daemon", "restore", garbage)).code).toBe(6);
   expect((await home.cli("daemon", "restore", "nowhere.db")).code).toBe(2);
   copyFileSync(file, cut);
-  const newer = new Database(cut);
+  const newer = openFile(cut);
   newer.pragma("user_version = 99");
   newer.close();
   const refused = await home.cli("daemon", "restore", cut);

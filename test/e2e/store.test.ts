@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { expect } from "vitest";
+import { openFile } from "../../src/store/sqlite/driver.ts";
 import { type Home, isAlive, it, sqlite, until } from "../harness/index.ts";
 import { type SmallDisk, smallDisk } from "./small-disk.ts";
 import { noted, notes, open, pidOf, taskModule } from "./story.ts";
@@ -166,7 +166,7 @@ function overwrite(file: string, at: number, text: string): void {
 }
 
 function pragma(file: string, text: string): void {
-  const db = new Database(file);
+  const db = openFile(file);
   db.pragma("journal_mode = delete");
   db.pragma(text);
   db.close();
@@ -201,9 +201,7 @@ it("backs up by itself after a change, only then, and keeps the last few", async
         .at(-1);
       return (
         newest &&
-        new Database(join(folder, newest), { readonly: true })
-          .prepare("select 1 from tasks where id = ?")
-          .get(id)
+        openFile(join(folder, newest), { readonly: true }).prepare("select 1 from tasks where id = ?").get(id)
       );
     });
   }

@@ -1,7 +1,7 @@
 /** What is known of a home at one moment: its store, its processes, and what its tasks have written down. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import { openFile } from "../../src/store/sqlite/driver.ts";
 import type { Home } from "../harness/home.ts";
 import { type Bearer, bearers } from "./processes-of-tasks.ts";
 
@@ -41,7 +41,7 @@ export interface Facts {
 export function factsOf(home: Home, known: Acknowledged): Facts {
   // Processes first: what has begun since is then known to the store, and not the other way round.
   const found = bearers(home);
-  const db = new Database(join(home.dir, "agentctl.db"), { readonly: true, timeout: 5_000 });
+  const db = openFile(join(home.dir, "agentctl.db"), { readonly: true, timeout: 5_000 });
   try {
     const all = (sql: string) => db.prepare(sql).all();
     return db.transaction(() => ({

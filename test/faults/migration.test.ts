@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { buildSync } from "esbuild";
 import { describe, expect } from "vitest";
+import { driverName, openFile } from "../../src/store/sqlite/driver.ts";
 import { runCommand } from "../harness/command.ts";
 import { type Home, it, sqlite } from "../harness/index.ts";
 
@@ -13,7 +13,8 @@ function nextVersion(home: Home): string {
   const outfile = home.file("migrating.cjs");
   const entryPoints = [join(import.meta.dirname, "migrating-process.ts")];
   const loader = { ".sql": "text" } as const;
-  buildSync({ entryPoints, outfile, loader, bundle: true, platform: "node", external: ["better-sqlite3"] });
+  const define = { "import.meta.filename": "__filename" };
+  buildSync({ entryPoints, outfile, loader, define, bundle: true, platform: "node" });
   return outfile;
 }
 
@@ -54,11 +55,11 @@ describe("a migration that dies at", () => {
     );
     // Put back what this version knows, for the daemon that ends the test.
     sqlite(home, "alter table tasks drop column owner");
-    const db = new Database(join(home.dir, "agentctl.db"));
+    const db = openFile(join(home.dir, "agentctl.db"));
     db.pragma("user_version = 1");
     db.close();
     for (const backup of readdirSync(join(home.dir, "backups")).filter((name) => name.endsWith(".db"))) {
-      const copy = new Database(join(home.dir, "backups", backup));
+      const copy = openFile(join(home.dir, "backups", backup));
       const count = copy.prepare("select count(*) from tasks").pluck().get();
       expect([copy.pragma("user_version", { simple: true }), count]).toEqual([1, 20]);
       copy.close();
@@ -68,7 +69,7 @@ describe("a migration that dies at", () => {
 
 /** Dies in the middle of the first write to a store, so that SQLite's journal is left to be rolled back. */
 const dies = `
-  const Database = require("better-sqlite3");
+  const Database = require("${driverName}");
   const db = new Database(process.argv[1]);
   db.pragma("cache_size = 1");
   db.exec("begin; create table t (x); ");

@@ -1,9 +1,9 @@
-import Database from "better-sqlite3";
+import { openFile } from "../../src/store/sqlite/driver.ts";
 
 /** Runs one statement on the home's store, beside the daemon if it runs; rows of a reader, else what changed. */
 // biome-ignore lint/suspicious/noExplicitAny: rows are what the statement says
 export function sqlite(home: { dir: string }, sql: string, params: unknown[] = []): any {
-  const db = new Database(`${home.dir}/agentctl.db`, { fileMustExist: true, timeout: 5_000 });
+  const db = openFile(`${home.dir}/agentctl.db`, { fileMustExist: true, timeout: 5_000 });
   try {
     const statement = db.prepare(sql);
     return statement.reader ? statement.all(...params) : statement.run(...params);
@@ -14,7 +14,7 @@ export function sqlite(home: { dir: string }, sql: string, params: unknown[] = [
 
 /** Whether another process holds a lock on this SQLite file. */
 export function isLocked(path: string): boolean {
-  const db = new Database(path, { fileMustExist: true, timeout: 0 });
+  const db = openFile(path, { fileMustExist: true, timeout: 0 });
   try {
     db.exec("begin exclusive; rollback");
     return false;

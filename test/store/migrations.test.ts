@@ -2,9 +2,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { test as base, describe, expect } from "vitest";
 import { next, type Transition } from "../../src/core/machine.ts";
+import { openFile } from "../../src/store/sqlite/driver.ts";
 import { openDatabase, SCHEMA_VERSION, SqliteStore } from "../../src/store/sqlite/index.ts";
 
 const fixtures = join(import.meta.dirname, "fixtures");
@@ -12,7 +12,7 @@ const fixtures = join(import.meta.dirname, "fixtures");
 function opened(schema: number) {
   const folder = mkdtempSync(join(tmpdir(), "agentctl-migration-"));
   const file = join(folder, "agentctl.db");
-  const old = new Database(file);
+  const old = openFile(file);
   old.exec(readFileSync(join(fixtures, `schema-${schema}.sql`), "utf8"));
   old.pragma("journal_mode = wal");
   old.close();

@@ -13,9 +13,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { test as base, describe, expect } from "vitest";
 import type { AgentctlError } from "../../src/core/errors.ts";
+import { type Database, openFile } from "../../src/store/sqlite/driver.ts";
 import { openDatabase, SCHEMA_VERSION, SqliteStore } from "../../src/store/sqlite/index.ts";
 import initial from "../../src/store/sqlite/migrations/0001.sql";
 import { type Backend, KEPT, World } from "./world.ts";
@@ -25,7 +25,7 @@ class Folder {
   readonly home = mkdtempSync(join(tmpdir(), "agentctl-open-"));
   readonly file = join(this.home, "agentctl.db");
 
-  open(migrations?: readonly string[], backup: (from: number) => void = () => {}): Database.Database {
+  open(migrations?: readonly string[], backup: (from: number) => void = () => {}): Database {
     return openDatabase(this.file, backup, () => {}, migrations);
   }
 
@@ -134,14 +134,14 @@ describe("a store that cannot be read is refused and left as it is", () => {
 
   test("one of a newer agentctl", async ({ folder }) => {
     await folder.filled();
-    const db = new Database(folder.file);
+    const db = openFile(folder.file);
     db.pragma("user_version = 99");
     db.close();
     expect(folder.refusal().message).toContain(`schema 99, this one knows ${SCHEMA_VERSION}`);
   });
 
   test("one of another program", async ({ folder }) => {
-    const db = new Database(folder.file);
+    const db = openFile(folder.file);
     db.exec("create table notes (text)");
     db.close();
     expect(folder.refusal().message).toContain("is no store of agentctl");
@@ -213,7 +213,7 @@ describe("what is whole opens", () => {
 describe("a migration", () => {
   const next = [initial, "alter table tasks add column colour text; update tasks set colour = 'red'"];
   const version = (folder: Folder) => {
-    const db = new Database(folder.file, { readonly: true });
+    const db = openFile(folder.file, { readonly: true });
     const found = db.pragma("user_version", { simple: true });
     db.close();
     return found;
@@ -242,7 +242,7 @@ describe("a migration", () => {
     await folder.filled();
     const broken = [...next, "alter table tasks add column size text; update nowhere set x = 1"];
     expect(() => folder.open(broken)).toThrow(/no such table: nowhere/);
-    const db = new Database(folder.file, { readonly: true });
+    const db = openFile(folder.file, { readonly: true });
     const columns = (db.pragma("table_info(tasks)") as { name: string }[]).map(({ name }) => name);
     expect([columns.includes("colour"), columns.includes("size")]).toEqual([true, false]);
     db.close();

@@ -1,14 +1,14 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
+import { type Database, openFile } from "../../src/store/sqlite/driver.ts";
 import { openDatabase, SCHEMA_VERSION, SqliteStore } from "../../src/store/sqlite/index.ts";
 import { storeSuite } from "./suite.ts";
 import { type Backend, KEPT, storeTest } from "./world.ts";
 
 /** Something that behaves as the disk does when it is full: not one more page. */
-function limitPages(db: Database.Database): () => void {
+function limitPages(db: Database): () => void {
   const pages = db.pragma("page_count", { simple: true }) as number;
   db.pragma(`max_page_count = ${pages}`);
   return () => db.pragma("max_page_count = 4294967294");
@@ -22,7 +22,7 @@ const damages = {
 };
 
 interface SqliteBackend extends Backend {
-  db: Database.Database;
+  db: Database;
   file: string;
 }
 
@@ -68,7 +68,7 @@ describe("what is acknowledged is on disk", () => {
 
   it("another connection sees a write as soon as it is answered", async ({ world }) => {
     const { file } = world.backend as SqliteBackend;
-    const other = new Database(file, { readonly: true });
+    const other = openFile(file, { readonly: true });
     try {
       const { id } = await world.submit();
       expect(other.prepare("select state from tasks where id = ?").get(id)).toEqual({ state: "submitted" });
@@ -78,7 +78,7 @@ describe("what is acknowledged is on disk", () => {
   });
 
   it("other programs may read while it is written", async ({ world }) => {
-    const other = new Database((world.backend as SqliteBackend).file, { readonly: true });
+    const other = openFile((world.backend as SqliteBackend).file, { readonly: true });
     const rows = other.prepare("select id from tasks").iterate();
     rows.next();
     expect((await world.submit()).state).toBe("submitted");
@@ -104,12 +104,12 @@ describe("an answer follows the commit", () => {
 
   test("the points of a write stand before and after it", async () => {
     const seen: [point: string, committed: unknown][] = [];
-    let other: Database.Database | undefined;
+    let other: Database | undefined;
     const count = () => other?.prepare("select count(*) as n from tasks").get() as { n: number } | undefined;
     const backend = await open((point) => {
       if (other) seen.push([point, count()?.n]);
     });
-    other = new Database(backend.file, { readonly: true });
+    other = openFile(backend.file, { readonly: true });
     const { World } = await import("./world.ts");
     await new World(backend).submit();
     expect(seen).toEqual([

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { driverName } from "../../src/store/sqlite/driver.ts";
 import { runCommand } from "../harness/command.ts";
 import { closeHome, Home, isAlive, processes, signalTo, until } from "../harness/index.ts";
 
@@ -22,7 +23,7 @@ async function planted(source: string, config: string, env: Record<string, strin
 const idle = `setInterval(() => {}, 1000); console.log("ready");`;
 
 const lockHolder = `process.stdin.once("data", (path) => {
-  const db = new (require("better-sqlite3"))(String(path));
+  const db = new (require("${driverName}"))(String(path));
   db.exec("begin exclusive");
   console.log("ready");
 });`;

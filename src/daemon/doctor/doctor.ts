@@ -6,12 +6,12 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
 import { systemClock, toIso } from "../../core/time.ts";
 import { readConfig } from "../../protocol/config-file.ts";
 import type { Paths } from "../../protocol/paths.ts";
 import { createRunner } from "../../runner/index.ts";
+import { type Database, openFile } from "../../store/sqlite/driver.ts";
 import { newestBackup, SCHEMA_VERSION } from "../../store/sqlite/index.ts";
 import { takeLock } from "../lock.ts";
 import { checkEnvironments, checkFolders, checkModes, checkRunFiles } from "./files.ts";
@@ -77,7 +77,7 @@ function lockOf(paths: Paths): { release: () => void } {
   });
 }
 
-function toolsFor(paths: Paths, daemonPid: number | null, db: Database.Database): Tools {
+function toolsFor(paths: Paths, daemonPid: number | null, db: Database): Tools {
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   const runner = createRunner({ runDir: paths.run, clock: systemClock });
   return { db, paths, runner, daemonPid, now: systemClock.now() };
@@ -87,9 +87,9 @@ function look(paths: Paths, daemonPid: number | null): { looked: Report["looked"
   const looked = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
   const modes = [...checkSettings(paths), ...checkModes(paths)];
   if (!existsSync(paths.database)) return { looked, problems: [...modes, ...missingStore(paths)] };
-  let db: Database.Database | undefined;
+  let db: Database | undefined;
   try {
-    db = new Database(paths.database, { readonly: true, timeout: 5000 });
+    db = openFile(paths.database, { readonly: true, timeout: 5000 });
     // One snapshot for all.
     db.exec("begin");
     const tools = toolsFor(paths, daemonPid, db);
@@ -162,7 +162,7 @@ async function mend(paths: Paths): Promise<void> {
     await db?.backup(join(paths.backups, `${stamp}-before-repair.db`)).catch(() => undefined);
     for (const check of checks) {
       const problems = look(paths, null).problems.filter((problem) => problem.check === check);
-      const tools = toolsFor(paths, null, db ?? new Database(":memory:"));
+      const tools = toolsFor(paths, null, db ?? openFile(":memory:"));
       for (const { repair } of problems) await repair?.(tools);
     }
   } finally {
@@ -171,9 +171,9 @@ async function mend(paths: Paths): Promise<void> {
 }
 
 /** The store to mend, or null where it is no store: that is left untouched. */
-function openSound(file: string): Database.Database | null {
+function openSound(file: string): Database | null {
   if (!existsSync(file)) return null;
-  const db = new Database(file, { fileMustExist: true });
+  const db = openFile(file, { fileMustExist: true });
   try {
     db.pragma("synchronous = full");
     if (db.pragma("user_version", { simple: true }) === SCHEMA_VERSION) return db;

@@ -1,6 +1,6 @@
-import type Database from "better-sqlite3";
 import type { Paths } from "../../protocol/paths.ts";
 import type { MarkedProcess, Runner } from "../../runner/index.ts";
+import type { Database } from "../../store/sqlite/driver.ts";
 
 /** What the doctor looks at, in the order in which it reports. */
 export const checks = [
@@ -35,7 +35,7 @@ export interface Problem {
 
 /** What looking and mending need. */
 export interface Tools {
-  db: Database.Database;
+  db: Database;
   paths: Paths;
   runner: Runner;
   /** The daemon that runs, whose waiting hosts are in order. */

@@ -1,6 +1,6 @@
-import type Database from "better-sqlite3";
 import { isTerminal, states } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
+import type { Database } from "../../store/sqlite/driver.ts";
 import { newestBackup, SCHEMA_VERSION, taskOfRow } from "../../store/sqlite/index.ts";
 import type { Problem, Tools } from "./problem.ts";
 
@@ -11,7 +11,7 @@ export function checkStore({ db, paths }: Tools): Problem[] {
   return [...checkPages(db, paths.backups), ...checkSchema(db), ...checkReferences(db), ...checkNumbers(db)];
 }
 
-function checkPages(db: Database.Database, backups: string): Problem[] {
+function checkPages(db: Database, backups: string): Problem[] {
   const found = (db.pragma("integrity_check(20)") as { integrity_check: string }[]).map(
     (row) => row.integrity_check,
   );
@@ -32,7 +32,7 @@ function checkPages(db: Database.Database, backups: string): Problem[] {
   });
 }
 
-function checkSchema(db: Database.Database): Problem[] {
+function checkSchema(db: Database): Problem[] {
   const version = db.pragma("user_version", { simple: true }) as number;
   if (version === SCHEMA_VERSION) return [];
   const what = `the store is of schema ${version}, this agentctl has ${SCHEMA_VERSION}`;
@@ -40,7 +40,7 @@ function checkSchema(db: Database.Database): Problem[] {
   return [{ check: "store", task: null, what, mend, repair: null }];
 }
 
-function checkReferences(db: Database.Database): Problem[] {
+function checkReferences(db: Database): Problem[] {
   const found = db.pragma("foreign_key_check") as { table: string }[];
   return [...new Set(found.map(({ table }) => table))].map((table) => ({
     check: "store",
@@ -51,7 +51,7 @@ function checkReferences(db: Database.Database): Problem[] {
   }));
 }
 
-function checkNumbers(db: Database.Database): Problem[] {
+function checkNumbers(db: Database): Problem[] {
   const numbered = [
     { table: "tasks", column: "id" },
     { table: "events", column: "seq" },
@@ -116,7 +116,7 @@ export function unfreeze(id: number): Problem["repair"] {
   return ({ db }) => void db.prepare("update tasks set frozen = 0, pid = null where id = ?").run(id);
 }
 
-function checkQueues(db: Database.Database): Problem[] {
+function checkQueues(db: Database): Problem[] {
   const rows = db
     .prepare(
       "select distinct queue from tasks where ended_at is null and queue not in (select name from queues)",

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import { openFile } from "./driver.ts";
 
 /** Ends the name of a store that a restore is about to put in place; one that is left tells of a restore cut short. */
 export const RESTORING = ".restoring";
@@ -21,7 +21,7 @@ const CHECK_BELOW_BYTES = 256 * 1024 * 1024;
 
 /** Makes a copy one whole file, which can be read without others beside it. Throws where the copy is corrupt. */
 export function sealBackup(file: string): void {
-  const db = new Database(file, { fileMustExist: true });
+  const db = openFile(file, { fileMustExist: true });
   try {
     db.pragma("journal_mode = delete");
     if (statSync(file).size > CHECK_BELOW_BYTES) return;

@@ -1,6 +1,6 @@
-import type Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Task, TaskEvent } from "../../core/task.ts";
+import type { Database, Statement } from "./driver.ts";
 import { type Cell, changedCells, type Row, taskCells, taskColumns, toTask } from "./rows.ts";
 
 const INSERT = `insert into tasks (${taskColumns.join(", ")}) values (${taskColumns.map(() => "?").join(", ")})`;
@@ -16,18 +16,18 @@ export interface Live {
  * a transaction.
  */
 export class Context {
-  readonly db: Database.Database;
+  readonly db: Database;
   /** The events of the transaction under way. */
   news: TaskEvent[] = [];
-  readonly #statements = new Map<string, Database.Statement>();
-  readonly #selections = new Map<string, Database.Statement>();
+  readonly #statements = new Map<string, Statement>();
+  readonly #selections = new Map<string, Statement>();
 
-  constructor(db: Database.Database) {
+  constructor(db: Database) {
     this.db = db;
   }
 
   /** The statement for `sql`, prepared once. */
-  sql(sql: string): Database.Statement {
+  sql(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (!statement) {
       statement = this.db.prepare(sql);
@@ -67,7 +67,7 @@ export class Context {
   }
 
   /** Its rows are arrays of cells: to name each cell of each row costs more than to read it. */
-  #selection(source: string): Database.Statement {
+  #selection(source: string): Statement {
     let statement = this.#selections.get(source);
     if (!statement) {
       statement = this.db.prepare(`select ${taskColumns.join(", ")} from ${source}`).raw();

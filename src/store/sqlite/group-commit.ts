@@ -1,6 +1,6 @@
-import type Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Fault, WriteName } from "../../core/faults.ts";
+import type { Database, Statement } from "./driver.ts";
 
 interface Write {
   name: WriteName;
@@ -27,17 +27,17 @@ export function storeError(error: unknown): unknown {
  */
 export class GroupCommit {
   #queue: Write[] = [];
-  readonly #begin: Database.Statement;
-  readonly #commit: Database.Statement;
-  readonly #savepoint: Database.Statement;
-  readonly #release: Database.Statement;
-  readonly #db: Database.Database;
+  readonly #begin: Statement;
+  readonly #commit: Statement;
+  readonly #savepoint: Statement;
+  readonly #release: Statement;
+  readonly #db: Database;
   readonly #fault: Fault;
   readonly #committed: () => void;
   readonly #refused: () => void;
 
   /** Of a transaction as a whole, `committed` or `refused` is told, before the next one begins. */
-  constructor(db: Database.Database, hooks: { fault: Fault; committed: () => void; refused?: () => void }) {
+  constructor(db: Database, hooks: { fault: Fault; committed: () => void; refused?: () => void }) {
     this.#db = db;
     this.#begin = db.prepare("begin immediate");
     this.#commit = db.prepare("commit");

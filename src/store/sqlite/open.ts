@@ -1,9 +1,9 @@
 import { chmodSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Fault } from "../../core/faults.ts";
 import { newestBackup, RESTORING } from "./backups.ts";
+import { type Database, openFile } from "./driver.ts";
 import initial from "./migrations/0001.sql";
 
 /** The migrations in order; the schema's version is how many have run. Never edited after a release. */
@@ -27,10 +27,10 @@ export function openDatabase(
   backup: (from: number) => void,
   fault: Fault = () => {},
   migrations: readonly string[] = released,
-): Database.Database {
+): Database {
   if (existsSync(file) && statSync(file).size > 0) inspect(file, migrations.length);
   else requireNoTraces(file);
-  const db = guarded(file, () => new Database(file));
+  const db = guarded(file, () => openFile(file));
   return guarded(file, () => {
     chmodSync(file, 0o600);
     db.pragma("journal_mode = wal");
@@ -69,7 +69,7 @@ function look(file: string, newest: number): void {
 
 /** Undoes what a process that died had begun to write, as the first writer does anyway; a reader may not. */
 function rollBack(file: string): void {
-  const db = new Database(file);
+  const db = openFile(file);
   try {
     db.pragma("schema_version");
   } finally {
@@ -78,7 +78,7 @@ function rollBack(file: string): void {
 }
 
 function examine(file: string, newest: number): void {
-  const db = new Database(file, { readonly: true });
+  const db = openFile(file, { readonly: true });
   try {
     const version = db.pragma("user_version", { simple: true }) as number;
     if (version > newest) {
@@ -114,7 +114,7 @@ function hasTasks(home: string): boolean {
 }
 
 function migrate(
-  db: Database.Database,
+  db: Database,
   migrations: readonly string[],
   { backup, fault }: { backup: (from: number) => void; fault: Fault },
 ): void {

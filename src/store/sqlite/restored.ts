@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, rmSync } from "node:fs";
-import Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
+import { type Database, openFile } from "./driver.ts";
 import { SCHEMA_VERSION } from "./open.ts";
 
 /** What never goes back: the numbers of ids and events, which others may have seen. */
@@ -42,7 +42,7 @@ export function prepareRestore(
   try {
     copyFileSync(backup, draft);
     if (existsSync(`${backup}-wal`)) copyFileSync(`${backup}-wal`, `${draft}-wal`);
-    const db = new Database(draft, { fileMustExist: true });
+    const db = openFile(draft, { fileMustExist: true });
     try {
       requireSound(db, backup);
       numberOn(db, given);
@@ -67,7 +67,7 @@ export function dropStore(file: string): void {
 export function numbersOf(file: string): Numbers | null {
   if (!existsSync(file)) return null;
   try {
-    const db = new Database(file, { readonly: true, fileMustExist: true });
+    const db = openFile(file, { readonly: true, fileMustExist: true });
     try {
       return { tasks: highest(db, "tasks"), events: highest(db, "events") };
     } finally {
@@ -84,7 +84,7 @@ export function holdWithEnvironment(
   isThere: (hash: string) => boolean,
   other: () => string,
 ): number[] {
-  const db = new Database(file, { fileMustExist: true });
+  const db = openFile(file, { fileMustExist: true });
   try {
     const open = db
       .prepare("select id, env_hash as hash from tasks where ended_at is null order by id")
@@ -103,7 +103,7 @@ export function holdWithEnvironment(
   }
 }
 
-function requireSound(db: Database.Database, backup: string): void {
+function requireSound(db: Database, backup: string): void {
   const version = db.pragma("user_version", { simple: true }) as number;
   const found = db.pragma("integrity_check(1)", { simple: true });
   if (found !== "ok") throw unfit(backup, `it is corrupt (${found})`);
@@ -117,12 +117,12 @@ function unfit(backup: string, reason: string): AgentctlError {
   return new AgentctlError("StoreUnavailable", { reason: `${backup} is no usable backup: ${reason}`, hint });
 }
 
-function highest(db: Database.Database, table: "tasks" | "events"): number {
+function highest(db: Database, table: "tasks" | "events"): number {
   const row = db.prepare("select seq from sqlite_sequence where name = ?").pluck().get(table);
   return (row as number | undefined) ?? 0;
 }
 
-function numberOn(db: Database.Database, { tasks, events }: { tasks: number; events: number | null }): void {
+function numberOn(db: Database, { tasks, events }: { tasks: number; events: number | null }): void {
   const wanted = { tasks, events: events ?? highest(db, "events") + UNREADABLE_EVENTS };
   for (const table of ["tasks", "events"] as const) {
     const to = Math.max(wanted[table], highest(db, table));
@@ -131,7 +131,7 @@ function numberOn(db: Database.Database, { tasks, events }: { tasks: number; eve
   }
 }
 
-function look(db: Database.Database): RestoredStore {
+function look(db: Database): RestoredStore {
   const count = (where: string) =>
     db.prepare(`select count(*) from tasks where ${where}`).pluck().get() as number;
   const attempts = db.prepare("select task_id, n, token, run_key, ended_at from attempts").all() as {

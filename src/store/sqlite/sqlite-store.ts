@@ -1,4 +1,3 @@
-import type Database from "better-sqlite3";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Fault, WriteName } from "../../core/faults.ts";
 import type { Attempt, Message, Question, Step, StepKey, TaskEvent } from "../../core/task.ts";
@@ -16,6 +15,7 @@ import type {
 import * as attempts from "./attempts.ts";
 import * as checkpoints from "./checkpoints.ts";
 import { Context } from "./context.ts";
+import type { Database } from "./driver.ts";
 import { due } from "./due.ts";
 import * as events from "./events.ts";
 import { GroupCommit, storeError } from "./group-commit.ts";
@@ -34,7 +34,7 @@ export class SqliteStore implements Store {
   #listeners: ((events: readonly TaskEvent[]) => void)[] = [];
 
   constructor(
-    db: Database.Database,
+    db: Database,
     options: { fault: Fault; keepCheckpoints: () => number; maxOpen?: () => number },
   ) {
     this.#room = new QueueRoom(options.maxOpen ?? (() => Number.POSITIVE_INFINITY));

@@ -1,13 +1,13 @@
-import Database from "better-sqlite3";
 import { test as base, describe, expect } from "vitest";
 import { AgentctlError } from "../../../src/core/errors.ts";
+import { openFile } from "../../../src/store/sqlite/driver.ts";
 import { GroupCommit, storeError } from "../../../src/store/sqlite/group-commit.ts";
 
 const names = ["create", "start", "step", "cancel"] as const;
 
 /** Writes into one table, with a note of what happened when. */
 class Ledger {
-  readonly db = new Database(":memory:");
+  readonly db = openFile(":memory:");
   readonly happened: string[] = [];
   readonly commits = new GroupCommit(this.db, {
     fault: (point) => this.happened.push(point),
@@ -96,7 +96,7 @@ test("where the whole transaction is rolled back, all of it is refused", async (
 });
 
 test("a listener that throws takes no answer away", async () => {
-  const db = new Database(":memory:");
+  const db = openFile(":memory:");
   const fail = () => {
     throw new Error("a listener's bug");
   };
