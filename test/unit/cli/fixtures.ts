@@ -50,7 +50,9 @@ export function aTask(changes: Partial<TaskJson> = {}): TaskJson {
 export function printed(options: { json?: boolean; color?: ColorChoice; env?: Record<string, string> } = {}) {
   const { json = false, color = "auto", env = {} } = options;
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const text = (stream: PassThrough) => (stream.read() as Buffer | null)?.toString("utf8") ?? "";
+  // Without a size Node 26 gives what one write wrote.
+  const text = (stream: PassThrough) =>
+    (stream.read(stream.readableLength) as Buffer | null)?.toString("utf8") ?? "";
   const out = new Output({
     stdout: stdout as unknown as NodeJS.WriteStream,
     stderr: stderr as unknown as NodeJS.WriteStream,
