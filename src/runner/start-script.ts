@@ -41,8 +41,8 @@ export function startScript({ env, argv, cwd, logFile }: LaunchSpec, umask: stri
     `exec </dev/null >>${quoted(logFile)} 2>&1`,
     `cd ${quoted(cwd)} || exit 126`,
     `umask ${umask}`,
-    // The shell has set and exported these two by itself.
-    "unset PWD OLDPWD",
+    // A shell has set and exported these by itself, the last one where it is bash.
+    "unset PWD OLDPWD SHLVL",
     ...exported,
     `set -- ${[...byEnv, ...argv].map(quoted).join(" ")}`,
     // Some shells take a leading dash for an option of exec, others take -- for the program.
