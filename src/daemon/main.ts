@@ -45,6 +45,11 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
     process.on("uncaughtException", (error) => die(log, error));
     process.on("unhandledRejection", (error) => die(log, error));
     log.info({ version: __VERSION__, home: paths.home }, "starting");
+    if (foreground && process.pid === 1) {
+      const message =
+        "Node is the first process here, and leaves orphans zombies: start agentctl by its name";
+      log.warn({ node: process.execPath }, message);
+    }
     const baseEnv = baseEnvironment(process.env);
     const fault = faultAt(process.env.AGENTCTL_FAULT);
     const daemon = await startDaemon({

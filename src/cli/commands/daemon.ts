@@ -89,6 +89,8 @@ const NO_DAEMON = { pid: null, version: null, startedAt: null, uptimeMs: null, t
 const run = command({
   name: "run",
   summary: "run the daemon in the foreground, for systemd and as PID 1",
+  notes:
+    'As the first process of a container (CMD ["agentctl", "daemon", "run"]) it also waits for what its tasks orphan; keep AGENTCTL_HOME on a volume.',
   args: [],
   options: { hold: holdOption },
   examples: [["daemon run", "until SIGTERM, which pauses every task at work"]],
