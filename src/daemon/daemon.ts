@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { availableParallelism, userInfo } from "node:os";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Fault } from "../core/faults.ts";
@@ -15,6 +15,7 @@ import {
   type Settings,
   shutdown,
 } from "../engine/index.ts";
+import { account } from "../protocol/account.ts";
 import { settingsOf } from "../protocol/config-file.ts";
 import type { Paths } from "../protocol/paths.ts";
 import { createRunner } from "../runner/index.ts";
@@ -184,12 +185,12 @@ function bootId(): string {
 
 /** What every task gets, from the daemon's own environment or from the user's entry. */
 export function baseEnvironment(env: Record<string, string | undefined>): Record<string, string> {
-  const user = userInfo();
+  const user = account();
   return {
     PATH: env.PATH || "/usr/local/bin:/usr/bin:/bin",
-    HOME: env.HOME || user.homedir,
-    USER: env.USER || user.username,
-    SHELL: env.SHELL || user.shell || "/bin/sh",
+    HOME: env.HOME || user.home,
+    USER: env.USER || user.name,
+    SHELL: env.SHELL || user.shell,
     LANG: env.LANG || "C.UTF-8",
   };
 }

@@ -1,6 +1,6 @@
 import { chmodSync, lstatSync, mkdirSync, statfsSync } from "node:fs";
-import { userInfo } from "node:os";
 import { dirname } from "node:path";
+import { ownUid } from "../protocol/account.ts";
 import { homeRefused, requireOwnHome } from "../protocol/own-home.ts";
 import type { Paths } from "../protocol/paths.ts";
 
@@ -36,7 +36,7 @@ export function prepareHome(paths: Paths): void {
 function prepareRuntimeFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const stat = lstatSync(folder);
-  if (!stat.isDirectory() || stat.uid !== userInfo().uid || (stat.mode & OTHERS_MAY_WRITE) !== 0) {
+  if (!stat.isDirectory() || stat.uid !== ownUid() || (stat.mode & OTHERS_MAY_WRITE) !== 0) {
     throw homeRefused(folder, "the folder for its socket is not yours alone");
   }
 }

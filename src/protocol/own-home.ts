@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, mkdirSync, statSync } from "node:fs";
-import { userInfo } from "node:os";
 import { dirname } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
+import { ownUid } from "./account.ts";
 
 const OTHERS_MAY_WRITE = 0o022;
 
@@ -18,7 +18,7 @@ export function requireOwnHome(home: string): void {
   }
   const stat = statSync(home);
   if (!stat.isDirectory()) throw homeRefused(home, "it is no folder");
-  const { uid } = userInfo();
+  const uid = ownUid();
   const owner = [stat.uid, lstatSync(home).uid].find((each) => each !== uid);
   if (owner !== undefined) throw homeRefused(home, `it belongs to user ${owner}, and you are ${uid}`);
   if ((stat.mode & OTHERS_MAY_WRITE) !== 0) {

@@ -1,6 +1,7 @@
 import { realpathSync } from "node:fs";
-import { homedir, tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { account, ownUid } from "./account.ts";
 
 /** The places of one home. */
 export interface Paths {
@@ -25,7 +26,7 @@ const LONGEST_SOCKET_PATH = 103;
  * socket is in the runtime directory, named by the home.
  */
 export function pathsOf(env: Record<string, string | undefined>): Paths {
-  const home = resolve(env.AGENTCTL_HOME || join(env.HOME || homedir(), ".agentctl"));
+  const home = resolve(env.AGENTCTL_HOME || join(env.HOME || account().home, ".agentctl"));
   const inHome = join(real(home), "agentctl.sock");
   const socket = fits(inHome) ? inHome : runtimeSocket(real(home), env);
   return {
@@ -63,7 +64,7 @@ function runtimeSocket(home: string, env: Record<string, string | undefined>): s
   const file = `agentctl-${name}.sock`;
   const wanted = env.XDG_RUNTIME_DIR ? join(env.XDG_RUNTIME_DIR, file) : "";
   if (wanted !== "" && fits(wanted)) return wanted;
-  const own = `agentctl-${userInfo().uid}`;
+  const own = `agentctl-${ownUid()}`;
   const places = [tmpdir(), "/tmp"].map((folder) => join(folder, own, file));
   return places.find(fits) ?? (places[0] as string);
 }

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect } from "vitest";
+import { launcher } from "../harness/command.ts";
 import { type Home, it, until } from "../harness/index.ts";
 import { noted, open, pidOf, taskModule } from "./story.ts";
 
@@ -206,6 +207,28 @@ function asNobody(script: string): number | null {
   const become = ["--reuid", `${NOBODY}`, "--regid", `${NOBODY}`, "--clear-groups"];
   return spawnSync("setpriv", [...become, "sh", "-c", script]).status;
 }
+
+/** A number that is in no list of users, as containers are often run. */
+const NUMBER = 54_321;
+const becomeNumber = ["--reuid", `${NUMBER}`, "--regid", `${NUMBER}`, "--clear-groups"];
+const canBeNumber = isRoot && spawnSync("setpriv", [...becomeNumber, "cat", launcher]).status === 0;
+
+it.runIf(canBeNumber)("serves a user who is a number and nothing else", async ({ home }) => {
+  for (const folder of [home.root, home.work]) chmodSync(folder, 0o755);
+  const cwd = home.file("own");
+  mkdirSync(cwd);
+  chownSync(cwd, NUMBER, NUMBER);
+  const as = (...words: string[]) =>
+    spawnSync("setpriv", [...becomeNumber, process.execPath, launcher, ...words], {
+      cwd,
+      env: { PATH: process.env.PATH, AGENTCTL_HOME: join(cwd, "home") },
+      encoding: "utf8",
+    });
+  const ran = as("run", "--wait", "sh", "-c", 'echo "$USER $HOME $SHELL"');
+  expect(ran).toMatchObject({ status: 0, stdout: "1\n", stderr: "" });
+  expect(as("logs", "1").stdout).toBe(`${NUMBER} / /bin/sh\n`);
+  expect(as("daemon", "stop").status).toBe(0);
+});
 
 it.runIf(isRoot)("lets another user reach neither socket nor files", async ({ home }) => {
   await livelySession(home);

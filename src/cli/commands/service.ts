@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { connect } from "../../client/connect.ts";
 import { daemonFile } from "../../client/start.ts";
 import { stopDaemon } from "../../client/stop.ts";
 import { AgentctlError } from "../../core/errors.ts";
+import { account, ownUid } from "../../protocol/account.ts";
 import type { Context } from "../context.ts";
 import { command, flag } from "../define.ts";
 import { type Service, serviceFor } from "../service.ts";
@@ -60,11 +60,11 @@ export const uninstall = command({
 });
 
 function serviceOf({ env, paths }: Context): Service {
-  const userHome = env.HOME || homedir();
+  const userHome = env.HOME || account().home;
   const launcher = join(dirname(daemonFile), "../bin/agentctl.js");
   const isDefaultHome = paths.home === join(userHome, ".agentctl");
   const daemon = { node: process.execPath, launcher, home: paths.home, isDefaultHome };
-  const user = { userHome, configHome: env.XDG_CONFIG_HOME, uid: userInfo().uid };
+  const user = { userHome, configHome: env.XDG_CONFIG_HOME, uid: ownUid() };
   const service = serviceFor(process.platform, daemon, user);
   if (service) return service;
   throw new AgentctlError("UnsupportedOperation", {
