@@ -25,10 +25,11 @@ function driver(): typeof Driver {
   try {
     return load(driverName) as typeof Driver;
   } catch (error) {
+    const [cause] = (error as Error).message.split("\n");
     throw new AgentctlError(
       "StoreUnavailable",
       {
-        reason: `${driverName} is not installed, or was not compiled for Node ${process.version} (${(error as Error).message.split("\n", 1)})`,
+        reason: `${driverName} is not installed, or was not compiled for Node ${process.version} (${cause})`,
         hint: "install agentctl again with this Node, and without --omit=optional",
       },
       { cause: error },
