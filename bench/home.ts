@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TaskJson } from "../src/protocol/methods.ts";
-import { Peer } from "../src/protocol/peer.ts";
+import { RpcClient } from "../src/protocol/rpc-client.ts";
 
 const root = join(import.meta.dirname, "..");
 /** The command line as it is shipped, and as a shell runs it. */
@@ -14,7 +14,7 @@ export const program = join(root, "bin/agentctl.js");
 export class Home {
   readonly path = mkdtempSync(join(tmpdir(), "agentctl-bench-"));
   readonly env = { ...plainEnvironment(), AGENTCTL_HOME: this.path };
-  #peers: Peer[] = [];
+  #peers: RpcClient[] = [];
 
   /** A home whose daemon runs, with so many slots in its default queue. */
   static async open({ slots = 2 } = {}): Promise<Home> {
@@ -41,15 +41,15 @@ export class Home {
     return ended(spawn(program, words, { env: this.env, cwd: this.path, stdio: "ignore" }));
   }
 
-  async connect(): Promise<Peer> {
+  async connect(): Promise<RpcClient> {
     const socket = connect(join(this.path, "agentctl.sock"));
     await new Promise((resolve, reject) => {
       socket.once("connect", resolve);
       socket.once("error", reject);
     });
-    const peer = new Peer(socket);
-    this.#peers.push(peer);
-    return peer;
+    const rpc = new RpcClient(socket);
+    this.#peers.push(rpc);
+    return rpc;
   }
 
   get pid(): number {
@@ -57,7 +57,7 @@ export class Home {
   }
 
   async close(): Promise<void> {
-    for (const peer of this.#peers) peer.close();
+    for (const rpc of this.#peers) rpc.close();
     spawnSync(program, ["cancel", "--all", "--grace", "0s"], {
       env: this.env,
       stdio: "ignore",
@@ -102,8 +102,8 @@ export function plainEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** Until the task is in one of these states. */
-export async function until(peer: Peer, id: number, states: TaskJson["state"][]): Promise<TaskJson> {
-  const { task } = await peer.call("tasks/wait", { id, until: states });
+export async function until(rpc: RpcClient, id: number, states: TaskJson["state"][]): Promise<TaskJson> {
+  const { task } = await rpc.call("tasks/wait", { id, until: states });
   if (!states.includes(task.state))
     throw new Error(`task ${id} is ${task.state}: ${JSON.stringify(task.error)}`);
   return task;

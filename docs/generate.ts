@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type * as v from "valibot";
-import { commandReference } from "../src/cli/reference.ts";
+import { commandReference } from "../src/cli/command/reference.ts";
 import { openStates, pausableStates, states, transitions, waitingStates } from "../src/core/machine.ts";
 import { journalEntry } from "../src/protocol/methods/attempt.ts";
 import { methods, notifications } from "../src/protocol/methods.ts";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Peer } from "../../src/protocol/peer.ts";
+import type { RpcClient } from "../../src/protocol/rpc-client.ts";
 import { emptyNode, type Home, until, withHome } from "../home.ts";
 import { inPairs, timed } from "../pairs.ts";
 import type { Row } from "../row.ts";
@@ -10,16 +10,16 @@ import type { Row } from "../row.ts";
 const against = "node -e 0";
 
 /** A module that works until it is stopped, submitted from here as a user does it, with all of the environment. */
-async function endless(home: Home, peer: Peer): Promise<number> {
+async function endless(home: Home, rpc: RpcClient): Promise<number> {
   const module = join(import.meta.dirname, "../tasks/endless.mjs");
   const id = Number(home.run("run", module));
-  await began(home, peer, id);
+  await began(home, rpc, id);
   return id;
 }
 
 /** When the present attempt of the module ran its first line, on the wall clock in ms. */
-async function began(home: Home, peer: Peer, id: number): Promise<number> {
-  const { attempt } = await until(peer, id, ["working"]);
+async function began(home: Home, rpc: RpcClient, id: number): Promise<number> {
+  const { attempt } = await until(rpc, id, ["working"]);
   for (;;) {
     try {
       const text = readFileSync(join(home.path, "tasks", String(id), `began-${attempt}`), "utf8");
@@ -44,13 +44,13 @@ export const control: Row[] = [
     target: { is: "at most", value: 0.5, unit: "×" },
     measure: (effort) =>
       withHome(async (home) => {
-        const peer = await home.connect();
-        const id = await endless(home, peer);
+        const rpc = await home.connect();
+        const id = await endless(home, rpc);
         const ours = async () => {
           await sleep(HOST_READY_MS);
-          const ms = await timed(() => peer.call("tasks/pause", { id, mode: "checkpoint" }));
-          await peer.call("tasks/resume", { id });
-          await began(home, peer, id);
+          const ms = await timed(() => rpc.call("tasks/pause", { id, mode: "checkpoint" }));
+          await rpc.call("tasks/resume", { id });
+          await began(home, rpc, id);
           return ms;
         };
         return await inPairs(effort.pairs(21), ours, () => timed(emptyNode));
@@ -63,14 +63,14 @@ export const control: Row[] = [
     target: { is: "at most", value: 0.5, unit: "×" },
     measure: (effort) =>
       withHome(async (home) => {
-        const peer = await home.connect();
-        const id = await endless(home, peer);
+        const rpc = await home.connect();
+        const id = await endless(home, rpc);
         const ours = async () => {
-          await peer.call("tasks/pause", { id, mode: "checkpoint" });
+          await rpc.call("tasks/pause", { id, mode: "checkpoint" });
           await sleep(HOST_READY_MS);
           const start = now();
-          await peer.call("tasks/resume", { id });
-          return (await began(home, peer, id)) - start;
+          await rpc.call("tasks/resume", { id });
+          return (await began(home, rpc, id)) - start;
         };
         return await inPairs(effort.pairs(21), ours, () => timed(emptyNode));
       }),
@@ -82,15 +82,15 @@ export const control: Row[] = [
     target: { is: "at most", value: 0.1, unit: "×" },
     measure: (effort) =>
       withHome(async (home) => {
-        const peer = await home.connect();
+        const rpc = await home.connect();
         const tree = "for i in 1 2 3 4; do sleep 1000 & done; wait";
-        const { task } = await peer.call("tasks/create", { argv: ["sh", "-c", tree] });
-        await until(peer, task.id, ["working"]);
+        const { task } = await rpc.call("tasks/create", { argv: ["sh", "-c", tree] });
+        await until(rpc, task.id, ["working"]);
         await sleep(200);
         const ours = async () => {
-          const ms = await timed(() => peer.call("tasks/pause", { id: task.id, mode: "freeze" }));
-          await peer.call("tasks/resume", { id: task.id });
-          await until(peer, task.id, ["working"]);
+          const ms = await timed(() => rpc.call("tasks/pause", { id: task.id, mode: "freeze" }));
+          await rpc.call("tasks/resume", { id: task.id });
+          await until(rpc, task.id, ["working"]);
           return ms;
         };
         return await inPairs(effort.pairs(31), ours, () => timed(emptyNode));

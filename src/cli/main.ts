@@ -1,5 +1,5 @@
 import { systemClock } from "../core/time.ts";
-import { dispatch } from "./dispatch.ts";
+import { dispatch } from "./command/dispatch.ts";
 
 dispatch(process.argv.slice(2), {
   env: process.env,

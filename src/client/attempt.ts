@@ -20,14 +20,14 @@ export async function callAsTask<M extends Method>(
 ): Promise<Result<M>> {
   const deadline = systemClock.mono() + WITHOUT_DAEMON_MS;
   for (;;) {
-    const peer = await dial(socket);
-    if (typeof peer === "object") {
+    const rpc = await dial(socket);
+    if (typeof rpc === "object") {
       try {
-        return await peer.call(method, params);
+        return await rpc.call(method, params);
       } catch (error) {
         if (!isGone(error)) throw error;
       } finally {
-        peer.close();
+        rpc.close();
       }
     }
     if (systemClock.mono() > deadline)

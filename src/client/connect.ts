@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentctlError } from "../core/errors.ts";
 import { systemClock } from "../core/time.ts";
-import type { Paths } from "../protocol/paths.ts";
-import { Peer } from "../protocol/peer.ts";
+import type { Paths } from "../home/paths.ts";
+import { RpcClient } from "../protocol/rpc-client.ts";
 import { dial, type NoAnswer, type OnNotification } from "./dial.ts";
 import type { Environment } from "./environment.ts";
 
@@ -31,8 +31,8 @@ export interface ConnectOptions {
  * A connection to the daemon of the home, which is started when it is not there; of many that connect together
  * exactly one starts it. Throws `VersionMismatch`, `DaemonUnreachable`, or what keeps the daemon from starting.
  */
-export async function connect(options: ConnectOptions): Promise<Peer> {
-  return (await connectWith(options, () => undefined)).peer;
+export async function connect(options: ConnectOptions): Promise<RpcClient> {
+  return (await connectWith(options, () => undefined)).rpc;
 }
 
 /**
@@ -41,19 +41,19 @@ export async function connect(options: ConnectOptions): Promise<Peer> {
  */
 export async function connectWith<T>(
   options: ConnectOptions,
-  open: (peer: Peer) => T,
-): Promise<{ peer: Peer; opening: T }> {
+  open: (rpc: RpcClient) => T,
+): Promise<{ rpc: RpcClient; opening: T }> {
   const { paths, patienceMs = PATIENCE_MS, signal } = options;
   const deadline = systemClock.mono() + patienceMs;
   let startedAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     const answer = await dial(paths.socket, options.onNotification);
-    if (answer instanceof Peer) {
+    if (answer instanceof RpcClient) {
       const greeting = options.anyVersion ? true : greeted(answer, paths, deadline);
       const opening = open(answer);
       // Where the greeting fails, that is told, and not what becomes of the call behind it.
       if (opening instanceof Promise) opening.catch(() => undefined);
-      if (await greeting) return { peer: answer, opening };
+      if (await greeting) return { rpc: answer, opening };
     } else if (mayStart(options, answer)) {
       if (systemClock.mono() - startedAt > START_AGAIN_MS) {
         startedAt = systemClock.mono();
@@ -71,22 +71,22 @@ function mayStart({ start }: ConnectOptions, answer: NoAnswer): boolean {
 }
 
 /** Whether the daemon took the greeting; false when it closed the connection, as one that is about to end does. */
-async function greeted(peer: Peer, paths: Paths, deadline: number): Promise<boolean> {
+async function greeted(rpc: RpcClient, paths: Paths, deadline: number): Promise<boolean> {
   const rest = Math.max(deadline - systemClock.mono(), 1000);
   let isSilent = false;
   const patience = setTimeout(() => {
     isSilent = true;
-    peer.close("it does not answer");
+    rpc.close("it does not answer");
   }, rest);
   try {
-    await peer.call("daemon/hello", { version: __VERSION__ });
+    await rpc.call("daemon/hello", { version: __VERSION__ });
     return true;
   } catch (error) {
-    peer.close();
-    const closed = (await peer.closed) === error;
+    rpc.close();
+    const closed = (await rpc.closed) === error;
     if (closed && !isSilent) return false;
     if (!isSilent) throw error;
-    const { silentDaemon } = await import("./silent.ts");
+    const { silentDaemon } = await import("./unresponsive-daemon.ts");
     throw silentDaemon(paths);
   } finally {
     clearTimeout(patience);

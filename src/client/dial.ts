@@ -1,18 +1,18 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentctlError } from "../core/errors.ts";
-import { Peer } from "../protocol/peer.ts";
+import { RpcClient } from "../protocol/rpc-client.ts";
 
 /** What is at the place of the socket when nobody listens: nothing, or what a killed daemon left. */
 export type NoAnswer = "absent" | "dead";
 
-export type OnNotification = ConstructorParameters<typeof Peer>[1];
+export type OnNotification = ConstructorParameters<typeof RpcClient>[1];
 
 /** A connection to the socket, or why there is none. Throws `DaemonUnreachable` for any other failure. */
-export async function dial(path: string, onNotification?: OnNotification): Promise<Peer | NoAnswer> {
+export async function dial(path: string, onNotification?: OnNotification): Promise<RpcClient | NoAnswer> {
   for (let tries = 0; ; tries++) {
     try {
-      return new Peer(await connected(path), onNotification);
+      return new RpcClient(await connected(path), onNotification);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === "ENOENT" || code === "ENOTDIR") return "absent";

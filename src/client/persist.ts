@@ -1,5 +1,5 @@
 import { AgentctlError } from "../core/errors.ts";
-import type { Peer } from "../protocol/peer.ts";
+import type { RpcClient } from "../protocol/rpc-client.ts";
 import { type ConnectOptions, connect } from "./connect.ts";
 
 /** How long who waits for a task does without a daemon. */
@@ -10,18 +10,18 @@ const WITHOUT_DAEMON_MS = 30_000;
  * that only watches. A daemon that was killed is started again; for one that was stopped this waits, so that
  * nobody's waiting undoes `daemon stop`.
  */
-export async function persist<T>(options: ConnectOptions, work: (peer: Peer) => Promise<T>): Promise<T> {
-  let peer = await connect(options);
+export async function persist<T>(options: ConnectOptions, work: (rpc: RpcClient) => Promise<T>): Promise<T> {
+  let rpc = await connect(options);
   for (;;) {
     try {
-      return await work(peer);
+      return await work(rpc);
     } catch (error) {
       if (options.signal?.aborted || !isGone(error)) throw error;
     } finally {
-      peer.close();
+      rpc.close();
     }
     const start = options.start === "never" ? "never" : "if-dead";
-    peer = await connect({ ...options, start, patienceMs: WITHOUT_DAEMON_MS });
+    rpc = await connect({ ...options, start, patienceMs: WITHOUT_DAEMON_MS });
   }
 }
 

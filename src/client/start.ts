@@ -3,8 +3,8 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { AgentctlError, type WireError } from "../core/errors.ts";
-import { homeRefused, requireOwnHome } from "../protocol/own-home.ts";
-import type { Paths } from "../protocol/paths.ts";
+import { homeRefused, requireOwnHome } from "../home/own-home.ts";
+import type { Paths } from "../home/paths.ts";
 import type { Environment } from "./environment.ts";
 
 /** What a daemon says on its file descriptor 3: it answers on the socket, another one has the home, or why it cannot. */

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentctlError } from "../core/errors.ts";
 import { systemClock } from "../core/time.ts";
+import type { Paths } from "../home/paths.ts";
 import type { Params, Result } from "../protocol/methods.ts";
-import type { Paths } from "../protocol/paths.ts";
-import { Peer } from "../protocol/peer.ts";
+import { RpcClient } from "../protocol/rpc-client.ts";
 import { dial } from "./dial.ts";
 import { isGone } from "./persist.ts";
 
@@ -22,11 +22,11 @@ export type Stopped = Result<"daemon/stop"> & { pid: number };
  * `DaemonUnreachable`, which names the process, where it does not answer.
  */
 export async function stopDaemon(paths: Paths, params: Params<"daemon/stop">): Promise<Stopped | undefined> {
-  const peer = await dial(paths.socket);
-  if (!(peer instanceof Peer)) return undefined;
+  const rpc = await dial(paths.socket);
+  if (!(rpc instanceof RpcClient)) return undefined;
   try {
-    const { pid } = await within(ANSWER_MS, paths, peer.call("daemon/status", {}));
-    const stopping = peer.call("daemon/stop", params).catch((error: unknown) => {
+    const { pid } = await within(ANSWER_MS, paths, rpc.call("daemon/status", {}));
+    const stopping = rpc.call("daemon/stop", params).catch((error: unknown) => {
       // It ended before its answer was through.
       if (isGone(error)) return { frozen: [], suspended: [] };
       throw error;
@@ -35,14 +35,14 @@ export async function stopDaemon(paths: Paths, params: Params<"daemon/stop">): P
     await endOf(pid);
     return { ...done, pid };
   } finally {
-    peer.close();
+    rpc.close();
   }
 }
 
 async function within<T>(ms: number, paths: Paths, answer: Promise<T>): Promise<T> {
   const answered = new AbortController();
   const late = sleep(ms, undefined, { signal: answered.signal }).then(async () => {
-    const { silentDaemon } = await import("./silent.ts");
+    const { silentDaemon } = await import("./unresponsive-daemon.ts");
     throw silentDaemon(paths);
   });
   // Aborted, it has no more to say.

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Fault } from "../core/faults.ts";
 import type { Settings } from "../core/settings.ts";
 import { systemClock } from "../core/time.ts";
-import type { Paths } from "../protocol/paths.ts";
+import type { Paths } from "../home/paths.ts";
 import type { Database } from "../store/sqlite/driver.ts";
 import { newestBackup, sealBackup } from "../store/sqlite/index.ts";
 import type { DaemonLog } from "./log.ts";

@@ -15,9 +15,9 @@ import {
   type Settings,
   shutdown,
 } from "../engine/index.ts";
-import { account } from "../protocol/account.ts";
-import { settingsOf } from "../protocol/config-file.ts";
-import type { Paths } from "../protocol/paths.ts";
+import { account } from "../home/account.ts";
+import { settingsOf } from "../home/config-file.ts";
+import type { Paths } from "../home/paths.ts";
 import { createRunner } from "../runner/index.ts";
 import { openDatabase, SqliteStore } from "../store/sqlite/index.ts";
 import { Backups } from "./backup.ts";

@@ -1,8 +1,8 @@
 import { chmodSync, lstatSync, mkdirSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
-import { ownUid } from "../protocol/account.ts";
-import { homeRefused, requireOwnHome } from "../protocol/own-home.ts";
-import type { Paths } from "../protocol/paths.ts";
+import { ownUid } from "../home/account.ts";
+import { homeRefused, requireOwnHome } from "../home/own-home.ts";
+import type { Paths } from "../home/paths.ts";
 
 /**
  * File systems on which SQLite's locks and WAL cannot be trusted, by the `f_type` of statfs(2) on Linux: NFS, SMB,

@@ -4,8 +4,8 @@
  */
 import { closeSync, fstatSync, writeSync } from "node:fs";
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
-import { settingsOf } from "../protocol/config-file.ts";
-import { pathsOf } from "../protocol/paths.ts";
+import { settingsOf } from "../home/config-file.ts";
+import { pathsOf } from "../home/paths.ts";
 import { baseEnvironment, startDaemon } from "./daemon.ts";
 import { type DoctorOptions, doctor, type Report } from "./doctor/doctor.ts";
 import { faultAt } from "./fault.ts";

@@ -9,7 +9,7 @@ import { basename, dirname, join } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import { systemClock, toIso } from "../core/time.ts";
 import { Environments, sync } from "../engine/index.ts";
-import type { Paths } from "../protocol/paths.ts";
+import type { Paths } from "../home/paths.ts";
 import { createRunner, keyOfRunFile, keyOfStepFile } from "../runner/index.ts";
 import {
   dropStore,
@@ -121,8 +121,8 @@ async function endStrangers(
   own: string | undefined,
 ): Promise<number> {
   const runner = createRunner({ runDir: paths.run, clock: systemClock });
-  const live = new Set(attempts.filter(({ isLive }) => isLive).map(({ token }) => token));
-  const strangers = runner.marked(paths.home).filter(({ token }) => !live.has(token) && token !== own);
+  const active = new Set(attempts.filter(({ isLive }) => isLive).map(({ token }) => token));
+  const strangers = runner.marked(paths.home).filter(({ token }) => !active.has(token) && token !== own);
   const tokens = [...new Set(strangers.map(({ token }) => token))];
   await Promise.all(tokens.map((token) => runner.terminate({ key: "", token }, { graceMs: GRACE_MS })));
   return tokens.length;
@@ -130,7 +130,7 @@ async function endStrangers(
 
 /** The status of an attempt that the backup does not know may not be taken for that of the next one. */
 function dropStrangeRunFiles(paths: Paths, attempts: KnownAttempt[]): void {
-  const live = new Map(attempts.filter(({ isLive }) => isLive).map(({ runKey, token }) => [runKey, token]));
+  const active = new Map(attempts.filter(({ isLive }) => isLive).map(({ runKey, token }) => [runKey, token]));
   const running = new Set(
     createRunner({ runDir: paths.run, clock: systemClock })
       .marked(paths.home)
@@ -138,10 +138,10 @@ function dropStrangeRunFiles(paths: Paths, attempts: KnownAttempt[]): void {
   );
   for (const name of readdirSync(paths.run)) {
     const key = keyOfRunFile(name);
-    if (key !== undefined && !live.has(key)) rmSync(join(paths.run, name), { force: true });
+    if (key !== undefined && !active.has(key)) rmSync(join(paths.run, name), { force: true });
     const ofSteps = keyOfStepFile(name);
     // Where its host is gone, the attempt goes on from what the backup knows.
-    if (ofSteps !== undefined && !running.has(live.get(ofSteps) ?? "")) {
+    if (ofSteps !== undefined && !running.has(active.get(ofSteps) ?? "")) {
       rmSync(join(paths.run, name), { force: true });
     }
   }

@@ -17,11 +17,11 @@ export async function surroundings(engine: Engine): Promise<Surroundings> {
 /** A task as CLI and socket show it: times in ISO 8601 UTC, what does not apply null, nothing secret. */
 export function taskJson(task: Task, around: Surroundings): TaskJson {
   const { engine } = around;
-  const live = engine.lives.get(task.id);
+  const active = engine.active.get(task.id);
   const now = engine.clock.now();
   const isWorking = task.state === "working";
   const inPhase = Math.max(0, now - task.phaseAt);
-  const worked = isWorking && live ? Math.round(engine.clock.mono() - live.workingSince) : 0;
+  const worked = isWorking && active ? Math.round(engine.clock.mono() - active.workingSince) : 0;
   return {
     id: task.id,
     uuid: task.uuid,
@@ -40,7 +40,7 @@ export function taskJson(task: Task, around: Surroundings): TaskJson {
     attempt: task.attempt || null,
     maxAttempts: task.retries + 1,
     progress: task.progress,
-    pid: isWorking || task.frozen ? (live?.running?.program?.pid ?? task.pid) : null,
+    pid: isWorking || task.frozen ? (active?.running?.program?.pid ?? task.pid) : null,
     createdAt: toIso(task.createdAt),
     startedAt: toIso(task.startedAt),
     updatedAt: toIso(task.updatedAt),

@@ -6,12 +6,12 @@ import type { Task, TaskEvent } from "../core/task.ts";
 import type { Clock } from "../core/time.ts";
 import type { Runner } from "../runner/index.ts";
 import type { Store } from "../store/store.ts";
-import { EmptiedFolders } from "./emptied-folders.ts";
-import type { Environments } from "./environments.ts";
-import { Hosts } from "./hosts.ts";
-import type { Live } from "./live.ts";
+import type { ActiveAttempt } from "./attempt/active-attempt.ts";
+import { StepIntake } from "./attempt/step-intake.ts";
+import { EmptiedFolders } from "./files/emptied-folders.ts";
+import type { Environments } from "./files/environments.ts";
+import { Hosts } from "./hosts/hosts.ts";
 import type { Settings } from "./settings.ts";
-import { StepIntake } from "./step-intake.ts";
 
 /** Where the engine puts files, and what it starts processes with. */
 export interface Places {
@@ -67,9 +67,9 @@ export class Engine {
   readonly bootId: string;
   readonly baseEnv: Record<string, string>;
   /** The attempts that have a process, by task. */
-  readonly lives = new Map<number, Live>();
+  readonly active = new Map<number, ActiveAttempt>();
   /** The same, by token. */
-  readonly tokens = new Map<string, Live>();
+  readonly tokens = new Map<string, ActiveAttempt>();
   /** Module hosts that wait for a task. */
   readonly hosts: Hosts;
   /** Tasks that are being started. */
@@ -126,15 +126,15 @@ export class Engine {
     this.#kick = kick;
   }
 
-  track(live: Live): void {
-    if (live.isModule) live.steps ??= new StepIntake(this, live);
-    this.lives.set(live.taskId, live);
-    this.tokens.set(live.token, live);
+  track(active: ActiveAttempt): void {
+    if (active.isModule) active.steps ??= new StepIntake(this, active);
+    this.active.set(active.taskId, active);
+    this.tokens.set(active.token, active);
   }
 
-  forget(live: Live): void {
-    if (this.lives.get(live.taskId) === live) this.lives.delete(live.taskId);
-    this.tokens.delete(live.token);
+  forget(active: ActiveAttempt): void {
+    if (this.active.get(active.taskId) === active) this.active.delete(active.taskId);
+    this.tokens.delete(active.token);
   }
 
   /** Calls `listener` after each commit that wrote events; the answer ends that. */

@@ -1,8 +1,8 @@
-export { answer } from "./answer.ts";
+export type { ActiveAttempt } from "./attempt/active-attempt.ts";
 export {
   acknowledge,
+  activeByToken,
   hello,
-  liveByToken,
   openQuestion,
   type Place,
   saveCheckpoint,
@@ -11,25 +11,25 @@ export {
   stepBegan,
   stepEnded,
   suspended,
-} from "./attempt-calls.ts";
-export { cancel } from "./cancel.ts";
-export { canContinue } from "./conclude.ts";
+} from "./attempt/attempt-calls.ts";
+export { canContinue } from "./attempt/conclude.ts";
+export { whenStarted } from "./attempt/when-started.ts";
 export { Engine, type Log } from "./engine.ts";
-export { foldersOf, logFile, taskOfFolder } from "./environment.ts";
-export { Environments, releaseEnvironments } from "./environments.ts";
-export { keepArtifact } from "./keep-artifact.ts";
-export type { Live } from "./live.ts";
-export { capLogs } from "./log-caps.ts";
-export { pause } from "./pause.ts";
-export { planPause, planSelected } from "./plan-pause.ts";
-export { recover } from "./recover.ts";
-export { rerun } from "./rerun.ts";
-export { resume } from "./resume.ts";
-export { deleteTask, retain } from "./retention.ts";
-export { Scheduler } from "./schedule.ts";
-export { type Answers, pauseSelected, resumeSelected } from "./select.ts";
+export { foldersOf, logFile, taskOfFolder } from "./files/environment.ts";
+export { Environments, releaseEnvironments } from "./files/environments.ts";
+export { keepArtifact } from "./files/keep-artifact.ts";
+export { capLogs } from "./files/log-caps.ts";
+export { deleteTask, retain } from "./files/retention.ts";
+export { sync } from "./files/sync.ts";
+export { recover } from "./recovery/recover.ts";
+export { shutdown } from "./recovery/shutdown.ts";
+export { Scheduler } from "./schedule/schedule.ts";
 export { defaultSettings, type Settings } from "./settings.ts";
-export { shutdown } from "./shutdown.ts";
-export { type Submission, submit } from "./submit.ts";
-export { sync } from "./sync.ts";
-export { whenBorn } from "./when-born.ts";
+export { answer } from "./verbs/answer.ts";
+export { cancel } from "./verbs/cancel.ts";
+export { pause } from "./verbs/pause.ts";
+export { planPause, planSelected } from "./verbs/plan-pause.ts";
+export { rerun } from "./verbs/rerun.ts";
+export { resume } from "./verbs/resume.ts";
+export { type Answers, pauseSelected, resumeSelected } from "./verbs/select.ts";
+export { type Submission, submit } from "./verbs/submit.ts";

@@ -4,7 +4,7 @@ import type { Ended, ProcessId, Running } from "./types.ts";
 export interface Handle {
   readonly running: Running;
   born(program: ProcessId): void;
-  neverBorn(cause: Error): void;
+  failedToStart(cause: Error): void;
   /** The guard that runs it now; null when it has none any more. */
   guardIs(guard: ProcessId | null): void;
   /** The first call counts. */
@@ -54,7 +54,7 @@ export function createHandle(
       program ??= id;
       started.resolve(id);
     },
-    neverBorn: (cause) => started.reject(cause),
+    failedToStart: (cause) => started.reject(cause),
     guardIs(id) {
       currentGuard = id;
     },

@@ -46,7 +46,7 @@ export function launch(spec: LaunchSpec, supervision: Supervision): Running {
     folder.put(spec.key, runText(startScript(spec, umask)));
     hand(handle, spec, supervision);
   } catch (error) {
-    handle.neverBorn(error as Error);
+    handle.failedToStart(error as Error);
     handle.end(endedWith(CANNOT_START, clock.now()));
   }
   return handle.running;
@@ -78,7 +78,7 @@ function hand(handle: Handle, spec: LaunchSpec, supervision: Supervision): void 
       watch(handle, supervision);
     },
     refused(cause) {
-      handle.neverBorn(cause);
+      handle.failedToStart(cause);
       handle.end(endedWith(CANNOT_START, clock.now()));
     },
   });

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type NumberedStep, readStepLines, WORD_EVERY_MS } from "../protocol/step-record.ts";
+import { type NumberedStep, readStepLines, WORD_EVERY_MS } from "../home/step-record.ts";
 
-export type { NumberedStep } from "../protocol/step-record.ts";
+export type { NumberedStep } from "../home/step-record.ts";
 
 /** So long (ms) after a host's word that it writes steps, all are written of which it says nothing more. */
 export const LOOK_AGAIN_MS = WORD_EVERY_MS + 5;

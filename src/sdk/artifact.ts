@@ -8,14 +8,14 @@ import type { Session } from "./session.ts";
 export async function artifact(session: Session, name: string, content: ArtifactContent): Promise<void> {
   if (typeof name !== "string" || name === "")
     throw new TypeError("task.artifact(name, content): a name is a text that is not empty");
-  const flight = session.traffic.begin();
+  const flight = session.calls.begin();
   try {
-    await session.traffic.open(flight);
+    await session.calls.open(flight);
     if (isFile(content)) await keep(session, name, resolve(content.path));
     else await keepContent(session, name, content);
-    await session.traffic.open(flight);
+    await session.calls.open(flight);
   } finally {
-    session.traffic.end(flight);
+    session.calls.end(flight);
   }
 }
 

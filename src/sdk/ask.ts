@@ -1,8 +1,8 @@
 import type { AskOptions } from "./api.ts";
 import { toMs } from "./duration.ts";
 import type { Place } from "./journal.ts";
+import type { PendingCall } from "./pending-calls.ts";
 import type { Session } from "./session.ts";
-import type { Flight } from "./traffic.ts";
 
 interface Question {
   prompt: string;
@@ -56,7 +56,7 @@ function isTexts(choices: unknown): boolean {
 interface Asking {
   question: Question;
   place: Place;
-  flight: Flight;
+  flight: PendingCall;
 }
 
 /**
@@ -85,7 +85,7 @@ async function answered(session: Session, { question, place, flight }: Asking): 
     flight.is("asking");
     const text = await answer;
     flight.is("busy");
-    await session.traffic.pass(flight);
+    await session.calls.pass(flight);
     return text;
   } finally {
     session.running.delete(again);

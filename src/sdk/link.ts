@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import { AgentctlError } from "../core/errors.ts";
 import { systemClock } from "../core/time.ts";
 import type { Method, Notification, Params, Result } from "../protocol/methods.ts";
-import { Peer } from "../protocol/peer.ts";
+import { RpcClient } from "../protocol/rpc-client.ts";
 import { lastWords } from "./last-words.ts";
 
 /**
@@ -61,7 +61,7 @@ export class Link {
   #assigned = false;
   #events: LinkEvents | undefined;
   #socket: Socket | undefined;
-  #peer: Peer | undefined;
+  #rpc: RpcClient | undefined;
   #isClosed = false;
   #backoffMs = FIRST_BACKOFF_MS;
 
@@ -95,13 +95,13 @@ export class Link {
 
   /** Says something that nothing depends on, to the daemon that is there now. */
   tell<M extends Method>(method: M, params: Params<M>): void {
-    this.#peer?.tell(method, params);
+    this.#rpc?.tell(method, params);
   }
 
   /** What was sent is in the kernel's hands, or the connection is gone. */
   get isFlushed(): boolean {
     const socket = this.#socket;
-    return !this.#peer || !socket || socket.destroyed || socket.writableLength === 0;
+    return !this.#rpc || !socket || socket.destroyed || socket.writableLength === 0;
   }
 
   /** Resolves when it is so. */
@@ -111,13 +111,13 @@ export class Link {
 
   /** Makes a call from a process that is ending; lost when there is no daemon, as everything after it is. */
   sayLast<M extends Method>(method: M, params: Params<M>, withinMs: number): void {
-    if (this.#peer && this.#socket) lastWords(this.#socket, { method, params, withinMs });
+    if (this.#rpc && this.#socket) lastWords(this.#socket, { method, params, withinMs });
   }
 
   /** Ends the connection for good; what is unanswered stays so. */
   close(): void {
     this.#isClosed = true;
-    this.#peer?.close();
+    this.#rpc?.close();
     this.#socket?.destroy();
   }
 
@@ -126,11 +126,15 @@ export class Link {
     while (!this.#isClosed) {
       const socket = connect(this.#options.socket);
       this.#socket = socket;
-      const peer = new Peer(socket, (method, params) => this.#notified(method, params), LONGEST_HELLO_BYTES);
+      const rpc = new RpcClient(
+        socket,
+        (method, params) => this.#notified(method, params),
+        LONGEST_HELLO_BYTES,
+      );
       socket.once("connect", () => {
         lostAt = Number.POSITIVE_INFINITY;
       });
-      await this.#serve(peer);
+      await this.#serve(rpc);
       if (this.#isClosed) return;
       lostAt = Math.min(lostAt, systemClock.mono());
       if (this.#isAbandoned(lostAt)) return this.#options.onAbandoned?.();
@@ -140,23 +144,23 @@ export class Link {
   }
 
   /** Until the connection is lost. An error other than StaleAttempt is a daemon that cannot serve yet. */
-  async #serve(peer: Peer): Promise<void> {
+  async #serve(rpc: RpcClient): Promise<void> {
     try {
       const { token, sdk } = this.#options;
-      const hello = await peer.call("attempt/hello", { token, sdk });
+      const hello = await rpc.call("attempt/hello", { token, sdk });
       if (this.#isClosed) return;
-      this.#peer = peer;
+      this.#rpc = rpc;
       this.#backoffMs = FIRST_BACKOFF_MS;
       for (const call of this.#unanswered) this.#send(call);
       if (this.#assigned) this.#events?.reconnected(hello);
       this.#assigned = true;
       this.#resolveHello(hello);
-      await peer.closed;
+      await rpc.closed;
     } catch (error) {
       if (isNamed(error, "StaleAttempt")) this.#stale();
     } finally {
-      this.#peer = undefined;
-      peer.close();
+      this.#rpc = undefined;
+      rpc.close();
     }
   }
 
@@ -166,7 +170,7 @@ export class Link {
   }
 
   #send(call: Call): void {
-    this.#peer?.call(call.method, call.params).then(
+    this.#rpc?.call(call.method, call.params).then(
       (result) => {
         if (this.#unanswered.delete(call)) call.resolve(result as never);
       },
@@ -184,9 +188,9 @@ export class Link {
 
   /** A full disk ends no task: the call waits until the store takes it. */
   #sendLater(call: Call): void {
-    const peer = this.#peer;
+    const rpc = this.#rpc;
     setTimeout(() => {
-      if (peer === this.#peer && this.#unanswered.has(call)) this.#send(call);
+      if (rpc === this.#rpc && this.#unanswered.has(call)) this.#send(call);
     }, STORE_BACKOFF_MS);
   }
 

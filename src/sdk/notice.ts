@@ -1,5 +1,5 @@
 import { systemClock } from "../core/time.ts";
-import { WORD_EVERY_MS } from "../protocol/step-record.ts";
+import { WORD_EVERY_MS } from "../home/step-record.ts";
 import type { Place } from "./journal.ts";
 import type { Session } from "./session.ts";
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
+import type { PendingCall } from "./pending-calls.ts";
 import type { Session } from "./session.ts";
 import { fromJson, toJson } from "./strict-json.ts";
-import type { Flight } from "./traffic.ts";
 
 /**
  * `task.save`. What is saved at a place that lies before the last journaled call was saved by an earlier attempt, and the
@@ -15,12 +15,12 @@ export async function save(session: Session, value: unknown): Promise<void> {
   const text = toJson(value, "value");
   if (text === undefined) throw new TypeError("value is undefined, which JSON cannot hold");
   session.refuseLarge(text, "the checkpoint");
-  const flight = session.traffic.begin();
+  const flight = session.calls.begin();
   try {
     await inTurn(session, () => saveNow(session, flight, text));
-    await session.traffic.pass(flight);
+    await session.calls.pass(flight);
   } finally {
-    session.traffic.end(flight);
+    session.calls.end(flight);
   }
 }
 
@@ -40,19 +40,19 @@ async function inTurn(session: Session, work: () => Promise<void>): Promise<void
   await turn;
 }
 
-async function saveNow(session: Session, flight: Flight, text: string): Promise<void> {
-  const { journal, link, traffic } = session;
+async function saveNow(session: Session, flight: PendingCall, text: string): Promise<void> {
+  const { journal, link, calls } = session;
   if (journal.isReplaying) {
     session.saved.seen = text;
     return;
   }
-  await traffic.open(flight);
+  await calls.open(flight);
   const nonce = randomUUID();
   const base = journal.style === "top" ? { base: 0 } : {};
   const { seq } = await link.call("attempt/checkpoint", { value: fromJson(text), nonce, ...base });
   session.saved = { durable: text, seen: text };
   if (journal.style === "top") return;
-  const moved = [...traffic.flights].filter(({ place }) => place);
+  const moved = [...calls.flights].filter(({ place }) => place);
   journal.rebase(
     seq,
     moved.flatMap(({ place }) => place ?? []),

@@ -7,10 +7,10 @@ import { Briefness } from "./briefness.ts";
 import { Inside } from "./inside.ts";
 import { Journal, Mismatch, type Place } from "./journal.ts";
 import type { Hello, Link } from "./link.ts";
+import { type Leave, type PendingCall, PendingCalls } from "./pending-calls.ts";
 import { Progress } from "./progress.ts";
 import { StepFile } from "./step-file.ts";
 import { fromJson } from "./strict-json.ts";
-import { type Flight, type Leave, Traffic } from "./traffic.ts";
 
 /** Room for what stands around a value in its line. */
 const ENVELOPE_BYTES = 64 * 1024;
@@ -22,8 +22,8 @@ export type Outcome = Params<"attempt/result">;
 export interface JournaledCall<T> {
   kind: StepKey["kind"];
   name: string;
-  run: (place: Place, flight: Flight) => Promise<T>;
-  replay: (entry: JournalEntry, place: Place, flight: Flight) => T | Promise<T>;
+  run: (place: Place, flight: PendingCall) => Promise<T>;
+  replay: (entry: JournalEntry, place: Place, flight: PendingCall) => T | Promise<T>;
 }
 
 /** One attempt as the module's process sees it: what every method of the task works on. */
@@ -31,7 +31,7 @@ export class Session {
   readonly hello: Hello;
   readonly link: Link;
   readonly journal: Journal;
-  readonly traffic: Traffic;
+  readonly calls: PendingCalls;
   readonly progress: Progress;
   /** Where brief steps are made durable; undefined where the daemon names no place. */
   readonly steps: StepFile | undefined;
@@ -76,14 +76,14 @@ export class Session {
     const data = Buffer.from(hello.checkpoint?.data ?? "", "base64").toString() || undefined;
     this.saved = { durable: data, seen: data };
     this.journal = new Journal(hello.module?.journal ?? [], hello.checkpoint?.base ?? 0);
-    this.traffic = new Traffic((leave) => this.#leave(leave));
+    this.calls = new PendingCalls((leave) => this.#leave(leave));
     this.progress = new Progress(link);
     this.steps = hello.module?.steps && new StepFile(hello.module.steps);
     link.listen({
       notified: (method, params) => this.#notified(method, params),
       reconnected: (again) => this.#reconnected(again),
     });
-    if (hello.pausing) this.traffic.pause();
+    if (hello.pausing) this.calls.pause();
   }
 
   get isMoving(): boolean {
@@ -103,22 +103,22 @@ export class Session {
 
   /** Ends every call for good: none of them returns any more. */
   stop(): void {
-    this.traffic.stop();
+    this.calls.stop();
   }
 
   /** A call that is kept in the journal. */
   async journaled<T>({ kind, name, run, replay }: JournaledCall<T>): Promise<T> {
-    const flight = this.traffic.begin();
+    const flight = this.calls.begin();
     try {
       // Not awaited when there is nothing to wait for: calls are counted in the turn in which they are made.
       while (this.isMoving) await this.moving;
       const place = this.#placed(kind, name, flight);
       if (!place) return await never();
-      if (this.traffic.isHeld) await this.traffic.pass(flight);
+      if (this.calls.isHeld) await this.calls.pass(flight);
       const entry = this.journal.find(place);
       return entry ? await replay(entry, place, flight) : await run(place, flight);
     } finally {
-      this.traffic.end(flight);
+      this.calls.end(flight);
     }
   }
 
@@ -143,10 +143,10 @@ export class Session {
       });
   }
 
-  #placed(kind: StepKey["kind"], name: string, flight: Flight): Place | undefined {
+  #placed(kind: StepKey["kind"], name: string, flight: PendingCall): Place | undefined {
     try {
       const place = this.journal.place(kind, name);
-      this.traffic.placed(flight, place);
+      this.calls.placed(flight, place);
       return place;
     } catch (error) {
       if (!(error instanceof Mismatch)) throw error;
@@ -178,7 +178,7 @@ export class Session {
     }
     if (method === "attempt/answer") this.onAnswer?.(params as NotificationParams<"attempt/answer">);
     if (method !== "attempt/pause") return;
-    this.traffic.pause();
+    this.calls.pause();
     if ((params as NotificationParams<"attempt/pause">).over)
       this.#abort("The grace time of the pause is over", false);
   }
@@ -193,8 +193,8 @@ export class Session {
 
   /** What the last daemon said since may be lost with it: whether the pause still stands, an answer, what runs. */
   #reconnected(hello: Hello): void {
-    if (hello.pausing) this.traffic.pause();
-    else this.traffic.goOn();
+    if (hello.pausing) this.calls.pause();
+    else this.calls.goOn();
     for (const tellAgain of this.running) tellAgain();
   }
 }

@@ -2,8 +2,8 @@ import { systemClock } from "../core/time.ts";
 import type { Duration } from "./api.ts";
 import { toMs } from "./duration.ts";
 import type { Place } from "./journal.ts";
+import type { PendingCall } from "./pending-calls.ts";
 import type { Session } from "./session.ts";
-import type { Flight } from "./traffic.ts";
 
 /** A sleep as long as this or shorter is not worth a new process. */
 const STAY_MS = 5_000;
@@ -25,7 +25,7 @@ export async function sleep(session: Session, duration: Duration): Promise<void>
   });
 }
 
-async function asleep(session: Session, place: Place, flight: Flight, ms: number): Promise<void> {
+async function asleep(session: Session, place: Place, flight: PendingCall, ms: number): Promise<void> {
   const until = await journal(session, place, ms);
   flight.onMoved = () => void journal(session, place, Math.max(0, until - systemClock.now())).catch(() => {});
   await untilOver(session, flight, until);
@@ -36,7 +36,7 @@ async function journal(session: Session, { n, base, call, alone }: Place, ms: nu
   return Date.parse(until);
 }
 
-async function untilOver(session: Session, flight: Flight, until: number): Promise<void> {
+async function untilOver(session: Session, flight: PendingCall, until: number): Promise<void> {
   flight.until = until;
   for (let left = until - systemClock.now(); left > 0; left = until - systemClock.now()) {
     if (left <= STAY_MS) flight.stays = true;
@@ -44,5 +44,5 @@ async function untilOver(session: Session, flight: Flight, until: number): Promi
     await new Promise((resolve) => setTimeout(resolve, Math.min(left, LOOK_MS)));
   }
   flight.is("busy");
-  await session.traffic.pass(flight);
+  await session.calls.pass(flight);
 }

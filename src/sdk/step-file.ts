@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { setImmediate } from "node:timers";
 import { promisify } from "node:util";
 import { systemClock } from "../core/time.ts";
-import { type StepRecord, stepLine } from "../protocol/step-record.ts";
+import { type StepRecord, stepLine } from "../home/step-record.ts";
 
 /** Room for some hundred steps between two times that the daemon is waited for. */
 const SIZE_BYTES = 256 * 1024;

@@ -3,10 +3,10 @@ import type { StepContext, StepOptions } from "./api.ts";
 import { toMs } from "./duration.ts";
 import type { Place } from "./journal.ts";
 import { keyOf, Notice } from "./notice.ts";
+import type { PendingCall } from "./pending-calls.ts";
 import type { Session } from "./session.ts";
 import { StepSignal } from "./step-signal.ts";
 import { fromJson, toJson } from "./strict-json.ts";
-import type { Flight } from "./traffic.ts";
 
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 30_000;
@@ -47,7 +47,7 @@ function checked(name: unknown, fn: unknown, { retries = 0, timeout }: StepOptio
 
 interface Run {
   place: Place;
-  flight: Flight;
+  flight: PendingCall;
   fn: StepFunction;
   tries: Tries;
 }
@@ -136,7 +136,7 @@ async function tryAll(
       flight.is("retrying");
       await pause(Math.min(FIRST_RETRY_MS * 2 ** (count - 1), LONGEST_RETRY_MS), session.stopper.signal);
       flight.is("busy");
-      await session.traffic.pass(flight);
+      await session.calls.pass(flight);
       if (session.stopper.signal.aborted) throw error;
     }
   }

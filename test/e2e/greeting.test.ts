@@ -7,7 +7,7 @@ const greetingOf = (version: string) =>
 const creation = (id: number) =>
   `${JSON.stringify({ jsonrpc: "2.0", id, method: "tasks/create", params: { argv: ["true"] } })}\n`;
 
-it("carries out nothing for a peer of another version", async ({ home }) => {
+it("carries out nothing for a rpc of another version", async ({ home }) => {
   await home.cli("daemon", "start");
   const wire = await home.connect();
   wire.send(`${greetingOf("0.0.0")}${creation(2)}${creation(3)}`);
@@ -32,7 +32,7 @@ it("has answered the greeting before it begins what is behind it", async ({ home
   expect(wire.inbox).toEqual([]);
 });
 
-it("begins nothing for a peer that gave up before it was greeted", async ({ home }) => {
+it("begins nothing for a rpc that gave up before it was greeted", async ({ home }) => {
   const { version, pid } = JSON.parse((await home.cli("daemon", "start", "--json")).stdout);
   const wire = await home.connect();
   expect((await wire.request("daemon/status")).pid).toBe(pid);

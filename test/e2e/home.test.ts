@@ -132,7 +132,7 @@ it("does without a runtime directory for a long path, in a folder of its user al
   await stopped(home, dir);
 });
 
-it("lives in a home whose name has spaces, quotes, dollars and a line break", async ({ home }) => {
+it("active in a home whose name has spaces, quotes, dollars and a line break", async ({ home }) => {
   const dir = join(home.root, `a "b" 'c' $HOME \\ \n d`);
   const env = { AGENTCTL_HOME: dir };
   const made = await home.cli("run", "--wait", "--", "sh", "-c", 'echo "$AGENTCTL_HOME"; exit 4', { env });

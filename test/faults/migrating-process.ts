@@ -3,7 +3,7 @@
 import { Backups } from "../../src/daemon/backup.ts";
 import { faultAt } from "../../src/daemon/fault.ts";
 import { defaultSettings } from "../../src/engine/settings.ts";
-import { pathsOf } from "../../src/protocol/paths.ts";
+import { pathsOf } from "../../src/home/paths.ts";
 import initial from "../../src/store/sqlite/migrations/0001.sql";
 import { openDatabase } from "../../src/store/sqlite/open.ts";
 

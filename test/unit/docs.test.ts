@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { generatedDocuments } from "../../docs/generate.ts";
-import { aliases, verbNames } from "../../src/cli/verbs.ts";
+import { aliases, verbNames } from "../../src/cli/command/verbs.ts";
 import { errorRows } from "../../src/core/errors.ts";
 import { states } from "../../src/core/machine.ts";
 import { methods, notifications } from "../../src/protocol/methods.ts";
@@ -120,7 +120,8 @@ describe.each(documents)("%s", (document) => {
 
 describe("a planted fault is found", () => {
   test("in a link and in a path", () => {
-    const text = "See [it](states.md), [that](gone.md) and `src/engine/gone.ts`, not `src/engine/pause.ts`.";
+    const text =
+      "See [it](states.md), [that](gone.md) and `src/engine/gone.ts`, not `src/engine/verbs/pause.ts`.";
     expect(missingPaths("docs/x.md", text)).toEqual(["docs/gone.md", "src/engine/gone.ts"]);
   });
 

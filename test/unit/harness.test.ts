@@ -31,10 +31,10 @@ const lockHolder = `process.stdin.once("data", (path) => {
 /** Answers as a daemon without tasks, and leaves its socket behind. */
 const untidyDaemon = `process.stdin.once("data", (path) => {
   const answers = { "daemon/status": { pid: process.pid }, "tasks/list": { tasks: [] } };
-  require("node:net").createServer((peer) => peer.on("data", (line) => {
+  require("node:net").createServer((rpc) => rpc.on("data", (line) => {
     const { id, method } = JSON.parse(line);
     if (method === "daemon/stop") process.exit();
-    peer.write(JSON.stringify({ id, result: answers[method] }) + "\\n");
+    rpc.write(JSON.stringify({ id, result: answers[method] }) + "\\n");
   })).listen(String(path), () => console.log("ready"));
 });`;
 

@@ -3,7 +3,7 @@ import { join, relative } from "node:path";
 import { isTerminal } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import { taskOfFolder } from "../../engine/index.ts";
-import type { Paths } from "../../protocol/paths.ts";
+import type { Paths } from "../../home/paths.ts";
 import { keyOfRunFile, keyOfStepFile } from "../../runner/index.ts";
 import type { Problem, Scene } from "./problem.ts";
 
@@ -32,7 +32,7 @@ export function checkEnvironments({ env }: Paths, tasks: Map<number, Task>): Pro
 
 /** The files by which attempts are found again, of attempts that are over. */
 export function checkRunFiles({ tools, attempts, processes }: Scene): Problem[] {
-  const live = new Set([
+  const active = new Set([
     ...attempts.filter(({ isLive }) => isLive).map(({ runKey }) => runKey),
     // A host that waits for its task has none yet.
     ...keysOf(processes, tools),
@@ -40,7 +40,7 @@ export function checkRunFiles({ tools, attempts, processes }: Scene): Problem[] 
   const { run } = tools.paths;
   return namesIn(run).flatMap((name) => {
     const key = keyOfRunFile(name) ?? keyOfStepFile(name) ?? /^(.+)\.log$/.exec(name)?.[1];
-    if (key === undefined || live.has(key)) return [];
+    if (key === undefined || active.has(key)) return [];
     return [removal("run files", `${name} is of an attempt that is over`, join(run, name))];
   });
 }

@@ -11,7 +11,7 @@ export function checkAttempts(
 ): { attempts: KnownAttempt[]; problems: Problem[] } {
   const attempts: KnownAttempt[] = [];
   const problems: Problem[] = [];
-  const live = new Set<number>();
+  const active = new Set<number>();
   for (const row of db.prepare("select * from attempts order by task_id, n").iterate()) {
     const attempt = readAttempt(row);
     const task = attempt && tasks.get(attempt.taskId);
@@ -20,11 +20,11 @@ export function checkAttempts(
     const isLive = mayLive && attempt.n === task.attempt && attempt.endedAt === null;
     const { taskId, n, token, runKey, pid } = attempt;
     attempts.push({ task: taskId, n, token, runKey, pid, isLive, isFrozen: isLive && isFrozen(task) });
-    if (isLive) live.add(taskId);
+    if (isLive) active.add(taskId);
     else if (attempt.endedAt === null) problems.push(openAttempt(task, n));
   }
   for (const task of tasks.values()) {
-    if (live.has(task.id)) continue;
+    if (active.has(task.id)) continue;
     if (task.state === "working") problems.push(workingWithoutAttempt(task));
     else if (isFrozen(task)) {
       const what = `task ${task.id} counts as frozen and has no attempt under way`;

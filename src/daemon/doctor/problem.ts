@@ -1,4 +1,4 @@
-import type { Paths } from "../../protocol/paths.ts";
+import type { Paths } from "../../home/paths.ts";
 import type { MarkedProcess, Runner } from "../../runner/index.ts";
 import type { Database } from "../../store/sqlite/driver.ts";
 

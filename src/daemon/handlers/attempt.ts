@@ -1,11 +1,11 @@
 import { AgentctlError, codeOf } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import {
+  type ActiveAttempt,
   acknowledge,
+  activeByToken,
   hello,
   keepArtifact,
-  type Live,
-  liveByToken,
   openQuestion,
   type Place,
   saveCheckpoint,
@@ -24,13 +24,13 @@ type Attempt = Pick<Handlers<Connection>, Extract<keyof Handlers<Connection>, `a
 
 /** What a running task asks for: each call is authorised by the attempt's token. */
 export function attemptHandlers({ engine }: Daemon): Attempt {
-  const live = async (
+  const active = async (
     params: { token?: string | undefined },
     connection: Connection,
     isSave = false,
-  ): Promise<Live> => {
+  ): Promise<ActiveAttempt> => {
     const token = params.token ?? connection.token;
-    if (token !== null && token !== undefined) return await liveByToken(engine, token, isSave);
+    if (token !== null && token !== undefined) return await activeByToken(engine, token, isSave);
     throw new AgentctlError("InvalidParams", {
       field: "token",
       reason: "give AGENTCTL_TOKEN, or say attempt/hello first",
@@ -38,7 +38,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
   };
   return {
     "attempt/hello": async ({ token }, connection) => {
-      const mine = await liveByToken(engine, token);
+      const mine = await activeByToken(engine, token);
       connection.token = token;
       const welcome = await hello(engine, mine, connection as never);
       const { task, attempt, dir, pausing, checkpoint, module } = welcome;
@@ -67,14 +67,14 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
     },
 
     "attempt/checkpoint": async (params, connection) => {
-      const mine = await live(params, connection, true);
+      const mine = await active(params, connection, true);
       const { label, base, nonce } = params;
       const save = { data: bytesOf(params), ...given({ label, base, nonce }) };
       return { seq: await afterSteps(mine, () => saveCheckpoint(engine, mine, save)) };
     },
 
     "attempt/step": async (params, connection) => {
-      const mine = await live(params, connection);
+      const mine = await active(params, connection);
       const place = placeOf("step", params.name, params);
       if (params.started) {
         await stepBegan(engine, mine, place);
@@ -95,13 +95,13 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
     },
 
     "attempt/sleep": async (params, connection) => {
-      const mine = await live(params, connection);
+      const mine = await active(params, connection);
       const place = placeOf("sleep", "sleep", params);
       return { until: toIso(await afterSteps(mine, () => sleepUntil(engine, mine, place, params.ms))) };
     },
 
     "attempt/ask": async (params, connection) => {
-      const mine = await live(params, connection);
+      const mine = await active(params, connection);
       const { prompt, choices, timeoutMs, default: fallback } = params;
       const asked = { prompt, ...given({ choices, timeoutMs, fallback }) };
       const place = placeOf("ask", "ask", params);
@@ -109,31 +109,31 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
     },
 
     "attempt/progress": async (params, connection) => {
-      const mine = await live(params, connection);
+      const mine = await active(params, connection);
       const { done, total = null, message = null } = params;
       await engine.store.update(mine.taskId, { progress: { done, total, message } }, { states: ["working"] });
       return {};
     },
 
     "attempt/artifact": async (params, connection) => {
-      const mine = await live(params, connection);
+      const mine = await active(params, connection);
       return { artifact: artifactJson(await keepArtifact(engine, mine, params)) };
     },
 
     "attempt/messages": async (params, connection) => {
-      const mine = await live(params, connection);
+      const mine = await active(params, connection);
       const key = params.n === undefined ? null : placeOf("messages", "messages", params);
       const take = () => engine.store.takeMessages(mine.token, key, engine.clock.now());
       return { messages: await afterSteps(mine, take) };
     },
 
     "attempt/alive": async (params, connection) => {
-      (await live(params, connection)).isHearing = true;
+      (await active(params, connection)).isHearing = true;
       return {};
     },
 
     "attempt/suspended": async (params, connection) => {
-      const mine = await live(params, connection);
+      const mine = await active(params, connection);
       const value = params.value === undefined ? undefined : JSON.stringify(params.value);
       const until = at(params.until) ?? undefined;
       const left = { to: params.for, ...given({ base: params.base, value, until }) };
@@ -142,7 +142,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
     },
 
     "attempt/result": async (params, connection) => {
-      const mine = await live(params, connection);
+      const mine = await active(params, connection);
       const { error, value = null } = params;
       const failure = error && {
         name: error.name,
@@ -157,7 +157,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
 }
 
 /** `work` with what stands before it in the journal: the steps that the module's host has made durable by itself. */
-async function afterSteps<T>({ steps }: Live, work: () => Promise<T>): Promise<T> {
+async function afterSteps<T>({ steps }: ActiveAttempt, work: () => Promise<T>): Promise<T> {
   const taken = steps?.take();
   const [value] = await Promise.all([work(), taken]);
   return value;

@@ -1,8 +1,8 @@
 import type { Settings } from "../../core/settings.ts";
 import type { Task } from "../../core/task.ts";
-import { type Engine, whenBorn } from "../../engine/index.ts";
+import { type Engine, whenStarted } from "../../engine/index.ts";
+import type { Paths } from "../../home/paths.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
-import type { Paths } from "../../protocol/paths.ts";
 import { surroundings, taskJson } from "../task-json.ts";
 
 /** What every handler is made with. */
@@ -22,7 +22,7 @@ export const SOMEONE = "user";
 
 /** A task as the socket shows it. */
 export async function show({ engine }: Daemon, task: Task): Promise<TaskJson> {
-  await whenBorn(engine, [task]);
+  await whenStarted(engine, [task]);
   return taskJson(task, await surroundings(engine));
 }
 

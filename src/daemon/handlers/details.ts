@@ -10,8 +10,8 @@ type Details = Omit<TaskDetailsJson, keyof import("../../protocol/methods.ts").T
 export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details> {
   const { store } = engine;
   // Where the store cannot take them, those that it has are shown.
-  const live = engine.lives.get(task.id);
-  await live?.steps?.take().catch(() => {});
+  const active = engine.active.get(task.id);
+  await active?.steps?.take().catch(() => {});
   const [attempts, checkpoints, steps, events] = await Promise.all([
     store.attempts(task.id),
     store.checkpoints(task.id),
@@ -23,8 +23,8 @@ export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details
       n,
       pid:
         pid ??
-        (engine.lives.get(task.id)?.attempt === n
-          ? (engine.lives.get(task.id)?.running?.program?.pid ?? null)
+        (engine.active.get(task.id)?.attempt === n
+          ? (engine.active.get(task.id)?.running?.program?.pid ?? null)
           : null),
       startedAt: toIso(startedAt),
       endedAt: toIso(endedAt),
@@ -55,15 +55,15 @@ function plannedOf({ pauseAt }: Task): Details["plannedPause"] {
 }
 
 function activityOf(engine: Daemon["engine"], task: Task): Details["activity"] {
-  const live = engine.lives.get(task.id);
-  if (!live) return { running: [], doing: null, deadline: null };
-  const { deadline } = live.grace;
+  const active = engine.active.get(task.id);
+  if (!active) return { running: [], doing: null, deadline: null };
+  const { deadline } = active.grace;
   return {
-    running: [...live.inFlight.values()].map(({ name, startedAt }) => ({
+    running: [...active.inFlight.values()].map(({ name, startedAt }) => ({
       name,
       startedAt: toIso(startedAt),
     })),
-    doing: live.intent?.kind ?? null,
+    doing: active.intent?.kind ?? null,
     deadline:
       deadline === null ? null : toIso(Math.round(engine.clock.now() + deadline - engine.clock.mono())),
   };

@@ -12,7 +12,7 @@ import {
   resume,
   resumeSelected,
   submit,
-  whenBorn,
+  whenStarted,
 } from "../../engine/index.ts";
 import type { Handlers, NewTask } from "../../protocol/methods.ts";
 import type { Connection } from "../connection.ts";
@@ -66,7 +66,7 @@ export function taskHandlers(daemon: Daemon): People {
         limit: limit + 1,
         afterId: Number(params.cursor ?? 0),
       });
-      await whenBorn(engine, found);
+      await whenStarted(engine, found);
       const around = await surroundings(engine);
       const tasks = inOneLine(taskJsons(found.slice(0, limit), around));
       return { tasks, next: found.length > tasks.length ? String(tasks.at(-1)?.id) : null };

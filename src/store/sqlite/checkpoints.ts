@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import { AgentctlError } from "../../core/errors.ts";
 import type { CheckpointInfo } from "../../core/task.ts";
 import type { NewCheckpoint } from "../store.ts";
-import type { Context, Live } from "./context.ts";
+import type { ActiveAttempt, Context } from "./context.ts";
 import { place } from "./journal.ts";
 import { toCheckpoint } from "./rows.ts";
 
 const INFO = "seq, attempt, size, sha256, created_at, label, position, base, superseded";
 
 /** Stores a checkpoint of a live attempt, makes it the task's newest, and drops those beyond `keep`. */
-export function save(ctx: Context, live: Live, given: NewCheckpoint, keep: number): CheckpointInfo {
+export function save(ctx: Context, live: ActiveAttempt, given: NewCheckpoint, keep: number): CheckpointInfo {
   if (given.nonce !== null) {
     const known = ctx.row(
       `select ${INFO} from checkpoints where task_id = ? and nonce = ?`,

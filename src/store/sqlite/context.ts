@@ -6,7 +6,7 @@ import { type Cell, changedCells, type Row, taskCells, taskColumns, toTask } fro
 const INSERT = `insert into tasks (${taskColumns.join(", ")}) values (${taskColumns.map(() => "?").join(", ")})`;
 
 /** The live attempt that a token authorises. */
-export interface Live {
+export interface ActiveAttempt {
   taskId: number;
   n: number;
 }
@@ -98,7 +98,7 @@ export class Context {
    * The attempt that `token` authorises to write; throws `StaleAttempt` unless it is the live one of its task. A
    * frozen attempt is live: what it sent before it was stopped counts, and it goes on with the same token.
    */
-  live(token: string): Live {
+  live(token: string): ActiveAttempt {
     const row = this.row(
       `select a.task_id, a.n, a.ended_at, t.state, t.attempt, t.frozen from attempts a
        join tasks t on t.id = a.task_id where a.token = ?`,

@@ -1,7 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { openStates } from "../../core/machine.ts";
 import type { Message, Question, Step, StepKey, Task } from "../../core/task.ts";
-import type { Context, Live } from "./context.ts";
+import type { ActiveAttempt, Context } from "./context.ts";
 import { toStep } from "./rows.ts";
 
 const STEP = "kind, name, n, base, position, call, alone, attempt, started_at, ended_at, size";
@@ -15,7 +15,7 @@ export function place(ctx: Context, id: number): number {
 /** Acknowledges a call, unless its key is journaled already. */
 export function acknowledge(
   ctx: Context,
-  live: Live,
+  live: ActiveAttempt,
   step: Omit<Step, "position" | "attempt">,
 ): { result: string; added: boolean } {
   const known = journaled(ctx, live.taskId, step);
@@ -31,7 +31,7 @@ const LEAVE_KNOWN = "on conflict (task_id, base, kind, name, n) do nothing";
 /** Acknowledges calls in their order, but for those whose keys are journaled already. */
 export function acknowledgeAll(
   ctx: Context,
-  live: Live,
+  live: ActiveAttempt,
   steps: readonly Omit<Step, "position" | "attempt">[],
 ): void {
   let position = place(ctx, live.taskId) + 1;
@@ -41,7 +41,7 @@ export function acknowledgeAll(
   progressed(ctx, live);
 }
 
-function progressed(ctx: Context, { taskId }: Live): void {
+function progressed(ctx: Context, { taskId }: ActiveAttempt): void {
   ctx.run(
     "update tasks set losses = 0, journaled = 1 where id = ? and (losses > 0 or journaled = 0)",
     taskId,
@@ -124,7 +124,7 @@ export function requireWhole(ctx: Context, id: number, upTo = Number.MAX_SAFE_IN
 /** Delivers what was sent and not delivered yet; under a key that is journaled, what was delivered then. */
 export function takeMessages(
   ctx: Context,
-  live: Live,
+  live: ActiveAttempt,
   key: (StepKey & { call: number; alone: boolean }) | null,
   at: number,
 ): string[] {
@@ -147,7 +147,7 @@ export function takeMessages(
 }
 
 /** Opens a question, or answers it from the journal. A second one while one is open is refused. */
-export function openQuestion(ctx: Context, live: Live, question: Question): string | null {
+export function openQuestion(ctx: Context, live: ActiveAttempt, question: Question): string | null {
   const known = journaled(ctx, live.taskId, question.key);
   if (known !== null) return JSON.parse(known) as string;
   const task = ctx.task(live.taskId);

@@ -1,9 +1,9 @@
 import { PassThrough } from "node:stream";
-import type { Context } from "../../../src/cli/context.ts";
-import { type ColorChoice, Output } from "../../../src/cli/output.ts";
-import { aliasesOf, verb, verbNames } from "../../../src/cli/verbs.ts";
+import type { Context } from "../../../src/cli/command/context.ts";
+import { aliasesOf, verb, verbNames } from "../../../src/cli/command/verbs.ts";
+import { type ColorChoice, Output } from "../../../src/cli/text/output.ts";
+import { pathsOf } from "../../../src/home/paths.ts";
 import type { TaskJson } from "../../../src/protocol/methods.ts";
-import { pathsOf } from "../../../src/protocol/paths.ts";
 
 /** Half past noon, UTC. */
 export const NOW = Date.parse("2026-05-01T12:30:00Z");

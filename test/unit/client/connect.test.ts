@@ -8,7 +8,7 @@ import { connect, connectWith } from "../../../src/client/connect.ts";
 import { persist } from "../../../src/client/persist.ts";
 import { stopDaemon } from "../../../src/client/stop.ts";
 import { AgentctlError, type WireError } from "../../../src/core/errors.ts";
-import { type Paths, pathsOf } from "../../../src/protocol/paths.ts";
+import { type Paths, pathsOf } from "../../../src/home/paths.ts";
 
 interface Call {
   id: number;
@@ -65,9 +65,9 @@ const never = () => ({ paths, env: {}, start: "never" as const });
 
 test("the first message of a connection is a greeting with the version", async () => {
   const { calls } = await serve((call) => ({ version: call.params.version, queues: [] }));
-  const peer = await connect(never());
-  await peer.call("queues/list", {});
-  peer.close();
+  const rpc = await connect(never());
+  await rpc.call("queues/list", {});
+  rpc.close();
   expect(calls).toEqual(["daemon/hello", "queues/list"]);
 });
 
@@ -84,16 +84,16 @@ test("what is called behind the greeting is called again when the greeting was n
     method === "daemon/hello" && ++greetings === 1 ? "close" : { queues: [] },
   );
   const options = { ...never(), patienceMs: 5000 };
-  const { peer, opening } = await connectWith(options, (each) => each.call("queues/list", {}));
+  const { rpc, opening } = await connectWith(options, (each) => each.call("queues/list", {}));
   expect(await opening).toEqual({ queues: [] });
-  peer.close();
+  rpc.close();
   expect(calls.slice(-2)).toEqual(["daemon/hello", "queues/list"]);
 });
 
 test("a daemon of another version is told, and not what it answers behind the greeting", async () => {
   const mismatch = new AgentctlError("VersionMismatch", { daemon: "2.0.0", client: __VERSION__ });
   await serve(({ method }) => (method === "daemon/hello" ? mismatch : { queues: [] }));
-  const opened = connectWith(never(), (peer) => peer.call("queues/list", {}));
+  const opened = connectWith(never(), (rpc) => rpc.call("queues/list", {}));
   await expect(opened).rejects.toMatchObject({ name: "VersionMismatch", exitCode: 5 });
 });
 
@@ -108,10 +108,10 @@ test("without a daemon and without leave to start one it says so", async () => {
 test("work that only watches begins again when the daemon was replaced", async () => {
   const first = await serve(({ method }) => (method === "queues/list" ? "close" : {}));
   let begun = 0;
-  const watching = persist(never(), async (peer) => {
+  const watching = persist(never(), async (rpc) => {
     begun += 1;
     if (begun === 2) void first.end().then(() => serve(() => ({ queues: [] })));
-    return await peer.call("queues/list", {});
+    return await rpc.call("queues/list", {});
   });
   expect(await watching).toEqual({ queues: [] });
   expect(begun).toBeGreaterThanOrEqual(3);
@@ -120,7 +120,7 @@ test("work that only watches begins again when the daemon was replaced", async (
 test("an error of the daemon ends the watching", async () => {
   const refused = new AgentctlError("TaskNotFound", { id: 9 });
   await serve(({ method }) => (method === "daemon/hello" ? {} : refused));
-  const watching = persist(never(), (peer) => peer.call("tasks/get", { id: 9 }));
+  const watching = persist(never(), (rpc) => rpc.call("tasks/get", { id: 9 }));
   await expect(watching).rejects.toMatchObject({ name: "TaskNotFound", data: { id: 9 } });
 });
 

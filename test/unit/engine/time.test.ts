@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test as plain } from "vitest";
-import { afterJump, ClockWatch } from "../../../src/engine/clock-watch.ts";
 import {
   cancel,
   defaultSettings,
@@ -14,7 +13,8 @@ import {
   type Submission,
   submit,
 } from "../../../src/engine/index.ts";
-import { tick } from "../../../src/engine/schedule.ts";
+import { afterJump, ClockWatch } from "../../../src/engine/schedule/clock-watch.ts";
+import { tick } from "../../../src/engine/schedule/schedule.ts";
 import { createRunner } from "../../../src/runner/index.ts";
 import { openDatabase, SqliteStore } from "../../../src/store/sqlite/index.ts";
 import { until } from "../../harness/until.ts";
@@ -91,7 +91,9 @@ class Bench {
   /** Starts what can be started, and waits until its processes are known. */
   async start(): Promise<number> {
     const started = await tick(this.engine);
-    await Promise.all([...this.engine.lives.values()].map(({ running }) => running?.started.catch(() => {})));
+    await Promise.all(
+      [...this.engine.active.values()].map(({ running }) => running?.started.catch(() => {})),
+    );
     return started;
   }
 

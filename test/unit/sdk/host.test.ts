@@ -251,7 +251,7 @@ describe("the host", { timeout: 20_000 }, () => {
     expect(performance.now() - heardAt).toBeLessThan(1_900);
   });
 
-  it("lives as long as its module waits, also without a daemon", async ({ run }) => {
+  it("active as long as its module waits, also without a daemon", async ({ run }) => {
     run.start(
       run.daemon.file(
         "wait.ts",

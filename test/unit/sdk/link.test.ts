@@ -30,7 +30,7 @@ describe("a task whose daemon dies", () => {
     const { daemon } = attempts;
     void task.step("runs", () => new Promise(() => {}));
     daemon.notify("attempt/pause", { graceMs: 1000, over: false });
-    await until(() => session.traffic.isPausing);
+    await until(() => session.calls.isPausing);
     const next = task.step("next", () => 1);
     await daemon.kill();
     daemon.requests.length = 0;

@@ -21,7 +21,7 @@ describe("a pause takes effect at the next call, which does not return", () => {
       expect(attempt.task.checkpoint).toBeUndefined();
       await attempt.task.save("first");
       attempts.daemon.notify("attempt/pause", ask);
-      await until(() => attempt.session.traffic.isPausing);
+      await until(() => attempt.session.calls.isPausing);
       let hasReturned = false;
       void call(attempt.task).finally(() => {
         hasReturned = true;
@@ -40,7 +40,7 @@ describe("a pause", () => {
     let finish = () => {};
     const slow = task.step("slow", () => new Promise<void>((resolve) => (finish = resolve)));
     attempts.daemon.notify("attempt/pause", ask);
-    await until(() => session.traffic.isPausing);
+    await until(() => session.calls.isPausing);
     void task.step("next", () => 1);
     await task.artifact("a round trip", "x");
     expect(attempts.daemon.sent("attempt/suspended")).toEqual([]);
@@ -70,7 +70,7 @@ describe("a pause", () => {
       const attempt = await attempts.next();
       void wait(attempt.task).catch(() => {});
       await until(() =>
-        [...attempt.session.traffic.flights].some(({ state }) => /sleeping|retrying/.test(state)),
+        [...attempt.session.calls.flights].some(({ state }) => /sleeping|retrying/.test(state)),
       );
       attempts.daemon.notify("attempt/pause", ask);
       await until(() => attempt.hasLeft);
@@ -88,7 +88,7 @@ describe("a pause", () => {
     await until(() => tries === 1);
     attempts.daemon.notify("attempt/pause", ask);
     await until(() => attempt.hasLeft);
-    await until(() => [...attempt.session.traffic.flights].every(({ state }) => state === "parked"));
+    await until(() => [...attempt.session.calls.flights].every(({ state }) => state === "parked"));
     expect(tries).toBe(1);
   });
 
@@ -98,7 +98,7 @@ describe("a pause", () => {
       throw new AgentctlError("StoreUnavailable", { reason: "disk full" });
     });
     attempts.daemon.notify("attempt/pause", ask);
-    await until(() => session.traffic.isPausing);
+    await until(() => session.calls.isPausing);
     expect(await Promise.all([task.step("a", () => 1), task.step("b", () => 2)])).toEqual([1, 2]);
     expect(await task.step("c", () => 3)).toBe(3);
     expect(attempts.daemon.sent("attempt/suspended")).toHaveLength(1);

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, s
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { StepRecord } from "../../../src/protocol/step-record.ts";
+import type { StepRecord } from "../../../src/home/step-record.ts";
 import { StepReader, stepFile } from "../../../src/runner/step-reader.ts";
 import { type Full, StepFile } from "../../../src/sdk/step-file.ts";
 import { until } from "../../harness/until.ts";

@@ -1,0 +1,136 @@
+import type { Environment } from "../../client/environment.ts";
+import type { Clock } from "../../core/time.ts";
+import { pathsOf } from "../../home/paths.ts";
+import { refuseUndecodable } from "../input/byte-exact.ts";
+import { reportFailure } from "../text/failure.ts";
+import { Output } from "../text/output.ts";
+import { closest } from "./closest.ts";
+import type { Context } from "./context.ts";
+import type { Command, Group, Table } from "./define.ts";
+import { parse, wantsJson } from "./parse.ts";
+import { usage } from "./usage.ts";
+import { aliases, aliasesOf, verb, verbNames } from "./verbs.ts";
+
+const table: Table = { verbNames, verb, aliasesOf };
+
+/** The process at its edge, as main.ts hands it in. */
+export interface Edge {
+  env: Environment;
+  directory: () => string;
+  clock: Clock;
+  stdin: () => NodeJS.ReadStream;
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
+}
+
+/** What was typed, resolved as far as the table goes. */
+type Target =
+  | { kind: "text"; text: string }
+  | { kind: "command"; command: Command; title: string; name: string; words: string[] };
+
+/** Does what the words say and resolves with the exit code; a failure is printed here. */
+export async function dispatch(given: readonly string[], edge: Edge): Promise<number> {
+  const { out, code } = await carriedOut(given, edge);
+  return await out.exitCode(code);
+}
+
+async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: Output; code: number }> {
+  let out: Output | undefined;
+  const { stdout, stderr, env } = edge;
+  const paths = pathsOf(env);
+  try {
+    refuseUndecodable(given);
+    const { leading, words } = split(given, stdout.isTTY);
+    const target = await targetOf(words, columnsOf(stdout));
+    if (target.kind === "text") {
+      out = new Output({ stdout, stderr, env, json: false, color: "auto" });
+      out.line(target.text.trimEnd());
+      return { out, code: 0 };
+    }
+    const { command, title } = target;
+    const cwd = directoryOf(edge);
+    const parsed = await parse(command, title, [...leading, ...target.words], { cwd });
+    if (parsed.help) {
+      out = new Output({ stdout, stderr, env, json: false, color: "auto" });
+      const { helpOf } = await import("./commander.ts");
+      out.line(helpOf(command, title, aliasesOf(target.name), columnsOf(stdout)).trimEnd());
+      return { out, code: 0 };
+    }
+    out = new Output({ stdout, stderr, env, json: parsed.json, color: parsed.color });
+    const context: Context = { env, cwd, stdin: edge.stdin, paths, clock: edge.clock, table, out };
+    return { out, code: await command.run(context, parsed.args, parsed.options as never, parsed.isMarked) };
+  } catch (error) {
+    out ??= new Output({ stdout, stderr, env, json: wantsJson(given), color: "auto" });
+    return { out, code: await reportFailure(error, out, paths) };
+  }
+}
+
+/** `--json` and `--color` may stand before the verb; without a verb a terminal gets the list, others the overview. */
+function split(given: readonly string[], isTerminal: boolean): { leading: string[]; words: string[] } {
+  const leading: string[] = [];
+  const words = [...given];
+  for (let word = words[0]; word !== undefined; word = words[0]) {
+    if (word !== "--json" && word !== "--color" && !word.startsWith("--color=")) break;
+    leading.push(...words.splice(0, word === "--color" ? 2 : 1));
+  }
+  if (words.length === 0) words.push(isTerminal || leading.length > 0 ? "list" : "help");
+  return { leading, words };
+}
+
+async function targetOf(words: string[], columns: number): Promise<Target> {
+  const [first = "help", ...rest] = words;
+  if (first === "--version" || first === "-V") return { kind: "text", text: __VERSION__ };
+  if (first === "help" || first === "--help" || first === "-h") {
+    if (rest.length > 0) return await helpFor(rest, columns);
+    const { overview } = await import("./overview.ts");
+    return { kind: "text", text: await overview(columns) };
+  }
+  const found = await verb(first);
+  if (!found) throw unknown(first, "agentctl", [...verbNames, ...Object.keys(aliases), "help"]);
+  if ("commands" in found) return await inGroup(found, rest, columns);
+  return { kind: "command", command: found, title: `agentctl ${found.name}`, name: found.name, words: rest };
+}
+
+async function inGroup(group: Group, words: string[], columns: number): Promise<Target> {
+  const title = `agentctl ${group.name}`;
+  const [name, ...rest] = words;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    const { helpOfGroup } = await import("./commander.ts");
+    return { kind: "text", text: helpOfGroup(group, title, columns) };
+  }
+  const command = group.commands.find((each) => each.name === name);
+  if (!command)
+    throw unknown(
+      name,
+      title,
+      group.commands.map((each) => each.name),
+    );
+  return { kind: "command", command, title: `${title} ${name}`, name: `${group.name} ${name}`, words: rest };
+}
+
+function helpFor(words: string[], columns: number): Promise<Target> {
+  return targetOf([...words.slice(0, 2).filter((word) => !word.startsWith("-")), "--help"], columns);
+}
+
+function unknown(word: string, title: string, names: readonly string[]): Error {
+  if (word.startsWith("-"))
+    return usage(`there is no option ${word} here; options stand behind the verb`, {
+      hint: `${title} --help`,
+    });
+  const meant = closest(word, names);
+  return usage(`there is no command ${JSON.stringify(word)}${meant ? `; did you mean ${meant}?` : ""}`, {
+    hint: meant ? `${title} ${meant} --help` : `${title} --help`,
+  });
+}
+
+function columnsOf(stream: NodeJS.WriteStream): number {
+  return Math.min(stream.isTTY ? stream.columns || 80 : 80, 110);
+}
+
+function directoryOf({ directory }: Edge): string {
+  try {
+    return directory();
+  } catch {
+    throw usage("the current directory does not exist any more", { hint: "cd to another one" });
+  }
+}

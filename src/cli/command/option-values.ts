@@ -1,0 +1,79 @@
+/** How the texts that a person gives for options are read. Each throws Refusal with what is accepted. */
+import { constants } from "node:os";
+import { type State, states } from "../../core/machine.ts";
+import { UNHEARD } from "../../core/signals.ts";
+import { DURATION_FORMS, parseDuration, parseTime, systemClock, TIME_FORMS, toIso } from "../../core/time.ts";
+import { closest } from "./closest.ts";
+import { Refusal } from "./define.ts";
+
+/** A duration in milliseconds. */
+export function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined)
+    throw new Refusal(`${JSON.stringify(text)} is no duration; such as ${DURATION_FORMS}`);
+  return ms;
+}
+
+/** A point in time to come, as ISO 8601. */
+export function time(text: string): string {
+  return toIso(timeFrom(text, systemClock.now()));
+}
+
+/** A point in time that has passed, as ISO 8601: a duration counts back, `HH:MM` is the last one. */
+export function pastTime(text: string): string {
+  const now = systemClock.now();
+  const ago = parseDuration(text);
+  if (ago !== undefined) return toIso(now - ago);
+  const at = timeFrom(text, now);
+  return toIso(/^\d{1,2}:\d{2}$/.test(text.trim()) ? at - 86_400_000 : at);
+}
+
+function timeFrom(text: string, now: number): number {
+  const at = parseTime(text, now);
+  if (at === undefined) throw new Refusal(`${JSON.stringify(text)} is no time; such as ${TIME_FORMS}`);
+  return at;
+}
+
+/** A whole number of at least `least`. */
+export function integer(least = Number.MIN_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const number = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(number) && number >= least) return number;
+    const from = least === Number.MIN_SAFE_INTEGER ? "" : ` of at least ${least}`;
+    throw new Refusal(`${JSON.stringify(text)} is no whole number${from}`);
+  };
+}
+
+/** `key=value`. */
+export function pair(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at <= 0) throw new Refusal(`${JSON.stringify(text)} is not of the form key=value`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** `NAME=value`, or `NAME` for the caller's value. */
+export function variable(text: string): [string, string | undefined] {
+  if (text === "" || text.startsWith("="))
+    throw new Refusal(`${JSON.stringify(text)} is not of the form NAME=value or NAME`);
+  return text.includes("=") ? pair(text) : [text, undefined];
+}
+
+/** A state of a task. */
+export function state(text: string): State {
+  const found = states.find((each) => each === text);
+  if (found) return found;
+  const meant = closest(text, states);
+  const hint = meant ? `; did you mean ${meant}?` : "";
+  throw new Refusal(`${JSON.stringify(text)} is none of ${states.join(", ")}${hint}`);
+}
+
+/** The name of a signal that a program can hear: `SIGUSR1`, `USR1`, `usr1` or its number. */
+export function signal(text: string): string {
+  const upper = text.toUpperCase();
+  const names = Object.keys(constants.signals);
+  const byNumber = names.find((name) => String(constants.signals[name as NodeJS.Signals]) === text);
+  const name = byNumber ?? (upper.startsWith("SIG") ? upper : `SIG${upper}`);
+  if (UNHEARD.includes(name)) throw new Refusal(`no program hears ${name}; such as TERM, INT, USR1`);
+  if (names.includes(name)) return name;
+  throw new Refusal(`${JSON.stringify(text)} is no signal; such as TERM, INT, USR1`);
+}

@@ -1,0 +1,135 @@
+import type { Command as Commander, CommanderError } from "commander";
+import { AgentctlError } from "../../core/errors.ts";
+import { type ColorChoice, colorChoices } from "../text/output.ts";
+import type { Context } from "./context.ts";
+import { type Command, longName, type OptionSpec, Refusal } from "./define.ts";
+import { usage } from "./usage.ts";
+
+/** What was typed after the verb: a call of its command, or a wish for its help. */
+export type Parsed =
+  | { help: true }
+  | {
+      help: false;
+      args: string[];
+      /** `--` stood before the operands. */
+      isMarked: boolean;
+      options: Record<string, unknown>;
+      json: boolean;
+      color: ColorChoice;
+    };
+
+/** Reads the words after the verb. Throws a usage error that says what is accepted. */
+export async function parse(
+  spec: Command,
+  title: string,
+  words: string[],
+  context: Pick<Context, "cwd">,
+): Promise<Parsed> {
+  const plain = plainWords(spec, words, context as Context);
+  if (plain) {
+    checkCount(spec, title, plain.args);
+    return { help: false, ...plain, options: chosenValues(spec, {}), json: false, color: "auto" };
+  }
+  const { buildCommander } = await import("./commander.ts");
+  const read = (passThrough: boolean): Commander => {
+    const parser = buildCommander(spec, title).passThroughOptions(passThrough);
+    return parsed(parser, title, words);
+  };
+  let parser = read(spec.mayFollow !== undefined);
+  if (parser.opts().help) return { help: true };
+  const isMarked = words[words.length - parser.args.length - 1] === "--";
+  if (spec.mayFollow?.(parser.args, isMarked, context as Context)) {
+    parser = read(false);
+    if (parser.opts().help) return { help: true };
+  }
+  const given = parser.opts();
+  checkCount(spec, title, parser.args);
+  return {
+    help: false,
+    args: parser.args,
+    isMarked,
+    options: chosenValues(spec, given),
+    json: given.json === true,
+    color: colorOf(given.color),
+  };
+}
+
+/** Words without an option among them, as most are: read without commander, which is not even loaded then. */
+function plainWords(
+  { mayFollow }: Command,
+  words: string[],
+  context: Context,
+): { args: string[]; isMarked: boolean } | undefined {
+  const isMarked = words[0] === "--";
+  const args = isMarked ? words.slice(1) : words;
+  const isPlain = isMarked || !words.some((word) => word.startsWith("-"));
+  // Behind another program's name, options are its own.
+  const isProgram = mayFollow !== undefined && words[0] !== undefined && !words[0].startsWith("-");
+  if (isPlain || (isProgram && !mayFollow(args, isMarked, context))) return { args, isMarked };
+  return undefined;
+}
+
+function parsed(parser: Commander, title: string, words: string[]): Commander {
+  try {
+    return parser.parse(words, { from: "user" });
+  } catch (error) {
+    const { code, message } = error as CommanderError;
+    if (!code?.startsWith("commander.")) throw error;
+    const text = message.replace(/^error: /, "").replace(/\n\(Did you mean (.*)\?\)$/, "; did you mean $1?");
+    throw usage(text, { hint: `${title} --help` });
+  }
+}
+
+function checkCount(spec: Command, title: string, args: string[]): void {
+  const required = spec.args.filter(([name]) => name.startsWith("<"));
+  const missing = required[args.length];
+  const hint = `${title} --help`;
+  if (missing) throw usage(`${missing[0]} is missing: ${missing[1]}`, { hint, field: missing[0] });
+  const takesMany = spec.args.some(([name]) => name.includes("..."));
+  const surplus = args[spec.args.length];
+  if (!takesMany && surplus !== undefined)
+    throw usage(`there is one argument too many: ${JSON.stringify(surplus)}`, { hint });
+}
+
+function chosenValues(spec: Command, given: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(spec.options).map(([name, option]) => [name, chosenValue(option, given)]),
+  );
+}
+
+function chosenValue(option: OptionSpec<unknown>, given: Record<string, unknown>): unknown {
+  const raw = given[attributeOf(longName(option))];
+  if (option.parse === null) return longName(option).startsWith("no-") ? raw === false : raw === true;
+  if (option.isMany) return ((raw as string[] | undefined) ?? []).map((text) => read(option, text));
+  return raw === undefined ? undefined : read(option, raw as string);
+}
+
+/** Where commander puts an option: `--no-wait` is `wait`, `--from-start` is `fromStart`. */
+function attributeOf(long: string): string {
+  return long.replace(/^no-/, "").replace(/-(\w)/g, (_, first: string) => first.toUpperCase());
+}
+
+function read(option: OptionSpec<unknown>, text: string): unknown {
+  try {
+    return option.parse?.(text);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new AgentctlError("InvalidParams", { field: `--${longName(option)}`, reason: error.message });
+  }
+}
+
+function colorOf(text: unknown): ColorChoice {
+  const color = colorChoices.find((each) => each === (text ?? "auto"));
+  if (color === undefined)
+    throw new AgentctlError("InvalidParams", {
+      field: "--color",
+      reason: `${JSON.stringify(text)} is none of ${colorChoices.join(", ")}`,
+    });
+  return color;
+}
+
+/** Whether JSON is wanted, also by words that cannot be parsed; what belongs to another program does not count. */
+export function wantsJson(words: readonly string[]): boolean {
+  const end = words.indexOf("--");
+  return words.slice(0, end < 0 ? undefined : end).includes("--json");
+}

@@ -1,0 +1,68 @@
+import { type ConnectOptions, connect, connectWith } from "../../client/connect.ts";
+import { persist } from "../../client/persist.ts";
+import type { Method, Params, Result } from "../../protocol/methods.ts";
+import type { RpcClient } from "../../protocol/rpc-client.ts";
+import type { Context } from "./context.ts";
+
+type Choices = Partial<Omit<ConnectOptions, "paths" | "env">>;
+
+/** Does `work` on one connection to the daemon, which is started when it is not there. */
+export async function withDaemon<T>(
+  { paths, env }: Context,
+  work: (rpc: RpcClient) => Promise<T>,
+  choices: Choices = {},
+): Promise<T> {
+  const rpc = await connect({ paths, env, start: "always", ...choices });
+  try {
+    return await work(rpc);
+  } finally {
+    rpc.close();
+  }
+}
+
+/** As {@link withDaemon}, with what `open` calls going out together with the greeting: one round trip and not two. */
+export async function withOpening<F, T>(
+  { paths, env }: Context,
+  open: (rpc: RpcClient) => F,
+  work: (rpc: RpcClient, opening: F) => Promise<T>,
+): Promise<T> {
+  const { rpc, opening } = await connectWith({ paths, env, start: "always" }, open);
+  try {
+    return await work(rpc, opening);
+  } finally {
+    rpc.close();
+  }
+}
+
+/** One call on a connection of its own. */
+export async function callDaemon<M extends Method>(
+  context: Context,
+  method: M,
+  params: Params<M>,
+): Promise<Result<M>> {
+  return await withOpening(
+    context,
+    (rpc) => rpc.call(method, params),
+    (_, answer) => answer,
+  );
+}
+
+/** As {@link withDaemon}, for work that only watches: it begins again when the daemon went away and came back. */
+export function watchDaemon<T>(
+  { paths, env }: Context,
+  work: (rpc: RpcClient) => Promise<T>,
+  choices: Choices = {},
+): Promise<T> {
+  return persist({ paths, env, start: "always", ...choices }, work);
+}
+
+/** An id for the daemon: digits are a number, everything else a uuid or a name. */
+export function reference(text: string): number | string {
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : text;
+}
+
+/** Who is recorded as having asked: the task that this command runs in, or the person. */
+export function actor({ env }: Context): string {
+  const name = env.AGENTCTL_TASK_ID ? `task ${env.AGENTCTL_TASK_ID}` : (env.USER ?? env.LOGNAME);
+  return name && /^[\x20-\x7e]{1,128}$/.test(name) ? name : "user";
+}

@@ -1,0 +1,75 @@
+import type { Command, Group } from "./define.ts";
+
+type Load = () => Promise<Command | Group>;
+
+/** Every verb, in the order and under the titles of the overview. A command is loaded when it is called. */
+export const sections: readonly { title: string; verbs: Readonly<Record<string, Load>> }[] = [
+  {
+    title: "Submit",
+    verbs: {
+      run: async () => (await import("../commands/submit/run.ts")).run,
+      batch: async () => (await import("../commands/submit/batch.ts")).batch,
+      rerun: async () => (await import("../commands/submit/rerun.ts")).rerun,
+    },
+  },
+  {
+    title: "Look",
+    verbs: {
+      list: async () => (await import("../commands/look/list.ts")).list,
+      show: async () => (await import("../commands/look/show.ts")).show,
+      logs: async () => (await import("../commands/look/logs.ts")).logs,
+      watch: async () => (await import("../commands/look/watch.ts")).watch,
+      wait: async () => (await import("../commands/look/wait.ts")).wait,
+      events: async () => (await import("../commands/look/events.ts")).events,
+    },
+  },
+  {
+    title: "Steer",
+    verbs: {
+      pause: async () => (await import("../commands/control/pause.ts")).pause,
+      resume: async () => (await import("../commands/control/resume.ts")).resume,
+      cancel: async () => (await import("../commands/control/cancel.ts")).cancel,
+      hold: async () => (await import("../commands/control/hold.ts")).hold,
+      release: async () => (await import("../commands/control/release.ts")).release,
+      answer: async () => (await import("../commands/control/answer.ts")).answer,
+      send: async () => (await import("../commands/control/send.ts")).send,
+    },
+  },
+  {
+    title: "Keep and tidy",
+    verbs: {
+      checkpoint: async () => (await import("../commands/manage/checkpoint.ts")).checkpoint,
+      artifact: async () => (await import("../commands/manage/artifact.ts")).artifact,
+      queue: async () => (await import("../commands/manage/queue.ts")).queue,
+      delete: async () => (await import("../commands/manage/delete.ts")).remove,
+      daemon: async () => (await import("../commands/manage/daemon.ts")).daemon,
+      doctor: async () => (await import("../commands/manage/doctor.ts")).doctor,
+      config: async () => (await import("../commands/manage/config.ts")).config,
+      completion: async () => (await import("../commands/manage/completion.ts")).completion,
+    },
+  },
+];
+
+/** Other names of verbs. */
+export const aliases: Readonly<Record<string, string>> = {
+  ls: "list",
+  status: "show",
+  kill: "cancel",
+  rm: "delete",
+};
+
+const table: Readonly<Record<string, Load>> = Object.assign({}, ...sections.map(({ verbs }) => verbs));
+
+/** The names of all verbs, without their aliases. */
+export const verbNames: readonly string[] = Object.keys(table);
+
+/** The command or group behind a word, or undefined when there is none. */
+export async function verb(word: string): Promise<Command | Group | undefined> {
+  const name = Object.hasOwn(aliases, word) ? aliases[word] : word;
+  return name !== undefined && Object.hasOwn(table, name) ? table[name]?.() : undefined;
+}
+
+/** The other names of a verb. */
+export function aliasesOf(name: string): string[] {
+  return Object.keys(aliases).filter((alias) => aliases[alias] === name);
+}

@@ -1,0 +1,32 @@
+import { openStates } from "../../../core/machine.ts";
+import { command } from "../../command/define.ts";
+import { actor, withDaemon } from "../../command/session.ts";
+import { answerEach, conclude, selectedIds } from "../../follow/answers.ts";
+import { selectionOf, selectorOptions, tasksArgument } from "../../input/selection.ts";
+
+const holdable = openStates.filter((state) => state !== "working");
+
+export const hold = command({
+  name: "hold",
+  summary: "keep tasks that are not at work from being started",
+  args: [tasksArgument],
+  options: selectorOptions,
+  examples: [
+    ["hold 12", "task 12 stays in line, and is not started until it is released"],
+    ["hold --label project=tea", "every task of the project that is not at work"],
+  ],
+  async run(context, ids, options) {
+    const { out } = context;
+    const selection = selectionOf(ids, options);
+    const by = actor(context);
+    return await withDaemon(context, async (rpc) => {
+      const held = await selectedIds(rpc, selection, holdable, ({ held }) => !held);
+      const answers = await answerEach(context, held, {
+        act: (id) => rpc.call("tasks/hold", { id, actor: by }),
+        say: ({ task, changed }) =>
+          changed ? out.line(`task ${task.id} held`) : out.note(`task ${task.id} is held already`),
+      });
+      return conclude(context, selection, answers);
+    });
+  },
+});

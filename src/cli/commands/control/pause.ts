@@ -1,0 +1,129 @@
+import { pauseModes } from "../../../core/task.ts";
+import type { Selector } from "../../../protocol/methods.ts";
+import type { RpcClient } from "../../../protocol/rpc-client.ts";
+import type { Context } from "../../command/context.ts";
+import { choice, command, flag, type ValuesOf, value } from "../../command/define.ts";
+import { duration, time } from "../../command/option-values.ts";
+import { actor, reference, withOpening } from "../../command/session.ts";
+import { usage } from "../../command/usage.ts";
+import { answerEach, answersOfMany, conclude, type ManyAnswers } from "../../follow/answers.ts";
+import { showPausing } from "../../follow/pausing.ts";
+import { selectionOf, selectorOptions, tasksArgument } from "../../input/selection.ts";
+import { type Paused, pauseWords } from "../../text/pause-words.ts";
+import { whenText } from "../../text/when.ts";
+
+const options = {
+  ...selectorOptions,
+  mode: choice("--mode <mode>", "end it at a checkpoint, or stop it where it stands", pauseModes),
+  grace: value("--grace <duration>", "how long it may take to save a checkpoint (60s)", duration),
+  until: value("--until <time>", "resume by itself then", time),
+  at: value("--at <time>", "pause then, and not at once; never takes a planned pause back", timeOrNever),
+  reason: value("--reason <text>", "why; is recorded"),
+  noWait: flag("--no-wait", "return when the request is recorded"),
+};
+
+type PauseValues = Omit<ValuesOf<typeof options>, keyof typeof selectorOptions>;
+
+export const pause = command({
+  name: "pause",
+  summary: "pause tasks: nothing of them runs when this returns",
+  notes: [
+    "By a checkpoint where the task can save one, which frees memory too; else by stopping all of its processes.",
+    "--all and --queue also hold those queues, until resume with the same selector.",
+  ].join(" "),
+  args: [tasksArgument],
+  options,
+  examples: [
+    ["pause 12", "pause task 12; resume 12 continues it"],
+    ["pause 12 --mode checkpoint --grace 5m", "end its process at a checkpoint, within five minutes"],
+    ["pause 12 --grace 0s", "at once: the last saved checkpoint stands"],
+    ["pause --all --until 08:00", "everything, until the morning"],
+    ["pause 12 --at 18:00", "in the evening; pause 12 --at never takes that back"],
+  ],
+  async run(context, ids, { all, queue, labels, states, ...given }) {
+    const selection = selectionOf(ids, { all, queue, labels, states });
+    requireOrder(given, context.clock.now());
+    const params = paramsOf(context, given);
+    const say = (result: Paused) => sayPaused(context, result, given);
+    const pauseOne = async (rpc: RpcClient, id: number | string) =>
+      (await rpc.call("tasks/pause", { id, ...params })) as Paused;
+    const only = "ids" in selection && selection.ids.length === 1 ? selection.ids[0] : undefined;
+    const open = (rpc: RpcClient) => (only === undefined ? undefined : pauseOne(rpc, reference(only)));
+    return await withOpening(context, open, async (rpc, opening) => {
+      const shown = showPausing(context, rpc, "ids" in selection ? selection.ids.map(reference) : undefined);
+      try {
+        if ("select" in selection) {
+          const many = (await rpc.call("tasks/pause", {
+            select: selection.select,
+            ...params,
+          })) as ManyAnswers;
+          const answers = await answersOfMany(context, many, say);
+          if (given.at !== null) noteHeld(context, selection.select, given);
+          return conclude(
+            context,
+            selection,
+            answers,
+            given.at === undefined ? "no task at work matches" : "no open task matches",
+          );
+        }
+        const answers = await answerEach(context, selection.ids.map(reference), {
+          act: async (id) => await (opening ?? pauseOne(rpc, id)),
+          say,
+        });
+        return conclude(context, selection, answers);
+      } finally {
+        shown.end();
+      }
+    });
+  },
+});
+
+function paramsOf(context: Context, { mode, grace, until, at, reason, noWait }: PauseValues) {
+  return {
+    actor: actor(context),
+    ...(mode === undefined ? {} : { mode }),
+    ...(grace === undefined ? {} : { graceMs: grace }),
+    ...(until === undefined ? {} : { until }),
+    ...(at === undefined ? {} : { at }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(noWait ? { wait: false } : {}),
+  };
+}
+
+/** Where whole queues were paused, nothing of them starts, either. */
+function noteHeld({ out, clock }: Context, selector: Selector, { at, until }: PauseValues): void {
+  const { queue, labels, state } = selector;
+  if (labels || state) return;
+  const begin = at ? ` from ${whenText(at, clock.now())}` : "";
+  const end = until === undefined ? "" : `${whenText(until, clock.now())} or `;
+  if (queue === undefined) out.note(`every queue is held${begin} until ${end}agentctl resume --all`);
+  else out.note(`queue ${queue} is held${begin} until ${end}agentctl resume --queue ${queue}`);
+}
+
+const NEVER = "never";
+
+/** A point in time to come, or null for none. */
+function timeOrNever(text: string): string | null {
+  return text === NEVER ? null : time(text);
+}
+
+/** So long ago a time may be for what is typed and meant as now. */
+const JUST_NOW_MS = 60_000;
+
+/** A pause that would have begun long ago, or is over before it begins, is a slip. */
+function requireOrder({ at, until }: PauseValues, now: number): void {
+  if (at && Date.parse(at) < now - JUST_NOW_MS) {
+    throw usage(`--at: ${whenText(at, now)} lies in the past`, { field: "--at" });
+  }
+  if (until === undefined) return;
+  const begin = at ? Date.parse(at) : now;
+  if (Date.parse(until) > begin) return;
+  const than = at ? `--at ${whenText(at, now)}` : "now";
+  throw usage(`--until: ${whenText(until, now)} is not later than ${than}`, { field: "--until" });
+}
+
+function sayPaused({ out, clock }: Context, paused: Paused, given: PauseValues): void {
+  const { line, notes } = pauseWords(paused, given, clock.now());
+  if (line !== null) out.line(line);
+  for (const note of notes) out.note(note);
+}

@@ -1,0 +1,157 @@
+import { AgentctlError, asAgentctlError } from "../../../core/errors.ts";
+import type { Result, TaskJson } from "../../../protocol/methods.ts";
+import type { RpcClient } from "../../../protocol/rpc-client.ts";
+import type { Context } from "../../command/context.ts";
+import { command, flag, type ValuesOf, value, values } from "../../command/define.ts";
+import { integer, variable } from "../../command/option-values.ts";
+import { actor, reference, withDaemon } from "../../command/session.ts";
+import { usage } from "../../command/usage.ts";
+import { answerEach, answersOfMany, conclude, type ManyAnswers } from "../../follow/answers.ts";
+import { Interrupt } from "../../follow/interrupt.ts";
+import { callerEnvironment, chosenVariables } from "../../input/caller-environment.ts";
+import { existingPath } from "../../input/input.ts";
+import { selectionOf, selectorOptions, tasksArgument } from "../../input/selection.ts";
+import { pauseText } from "../../text/task-text.ts";
+import { oneLine } from "../../text/terminal-text.ts";
+
+const options = {
+  ...selectorOptions,
+  from: value("--from <checkpoint>", "continue from this checkpoint, not the newest", integer(1)),
+  fromStart: flag("--from-start", "begin again, from no checkpoint and no journal"),
+  wait: flag("-w, --wait", "return when they are at work again"),
+  env: values("-e, --env <NAME[=value]>", "a variable for the task (repeatable)", variable),
+  refreshEnv: flag("--refresh-env", "the caller's environment replaces the kept one"),
+  module: value("--module <file>", "the task module is this file from now on"),
+};
+
+type ResumeValues = Omit<ValuesOf<typeof options>, keyof typeof selectorOptions>;
+type Resumed = Extract<Result<"tasks/resume">, { task: unknown }>;
+
+export const resume = command({
+  name: "resume",
+  summary: "put suspended tasks in line again, to continue where they were",
+  notes:
+    "With --all or --queue it releases the queues which that pause held, and resumes what it suspended; tasks that were paused otherwise stay.",
+  args: [tasksArgument],
+  options,
+  examples: [
+    ["resume 12", "continue task 12 as soon as there is a slot"],
+    ["resume 12 --from 3", "continue from checkpoint 3; later ones are superseded"],
+    ["resume 12 --from-start", "begin again"],
+    ["resume --all", "take back pause --all"],
+  ],
+  async run(context, ids, { all, queue, labels, states, ...given }) {
+    const { out } = context;
+    const selection = selectionOf(ids, { all, queue, labels, states });
+    const params = paramsOf(context, given);
+    const say = ({ task }: { task: TaskJson }) => out.line(`task ${task.id} ${sayState(task)}`);
+    return await withDaemon(context, async (rpc) => {
+      if ("select" in selection) {
+        const many = (await rpc.call("tasks/resume", {
+          select: selection.select,
+          ...params,
+        })) as ManyAnswers;
+        const waiting = new Waiting(context, false);
+        const results = given.wait ? await allAtWork(rpc, many.results, waiting) : many.results;
+        const answers = await answersOfMany(context, { ...many, results }, say);
+        waiting.end();
+        const { labels, state } = selection.select;
+        const isPause = !labels && !state;
+        const nothing = isPause ? "no task that this pause suspended is left" : "no suspended task matches";
+        return conclude(context, selection, answers, nothing);
+      }
+      const waiting = new Waiting(context, selection.ids.length === 1);
+      const answers = await answerEach(context, selection.ids.map(reference), {
+        act: async (id) => {
+          const resumed = (await rpc.call("tasks/resume", { id, ...params })) as Resumed;
+          if (given.wait) waiting.begin(resumed.task);
+          for (const note of resumed.notes) out.note(`task ${resumed.task.id}: ${oneLine(note)}`);
+          return given.wait ? { ...resumed, task: await atWork(rpc, resumed.task) } : resumed;
+        },
+        say,
+      }).finally(() => waiting.end());
+      return conclude(context, selection, answers);
+    });
+  },
+});
+
+/** Who interrupts the waiting for resumed tasks is told which resume stands; the signal then does what it always does. */
+class Waiting {
+  readonly #context: Context;
+  readonly #isForOne: boolean;
+  readonly #resumed: number[] = [];
+  #interrupt: Interrupt | undefined;
+
+  constructor(context: Context, isForOne: boolean) {
+    this.#context = context;
+    this.#isForOne = isForOne;
+  }
+
+  /** This task is in line again, and is waited for. */
+  begin({ id }: TaskJson): void {
+    this.#resumed.push(id);
+    this.#interrupt ??= new Interrupt((interrupt) => {
+      this.#context.out.note(`detached; ${this.#standing()}`);
+      interrupt.giveUp();
+    });
+  }
+
+  end(): void {
+    this.#interrupt?.end();
+  }
+
+  #standing(): string {
+    const ids = this.#resumed.join(", ");
+    return this.#isForOne
+      ? `the resume stands: agentctl show ${ids} tells when it is at work`
+      : `the resume of task ${ids} stands: agentctl list tells what is at work`;
+  }
+}
+
+function sayState({ id, state, waiting }: TaskJson): string {
+  if (waiting?.for === "hold") return `resumed; it is held: agentctl release ${id}`;
+  if (waiting?.for === "queue") return `resumed; its queue is held: agentctl queue release ${waiting.on}`;
+  if (state === "resumed") return "resumed; it goes on when there is a slot";
+  return state === "working" ? "resumed and at work" : `resumed; it is ${state}`;
+}
+
+function paramsOf(context: Context, { from, fromStart, env, refreshEnv, module }: ResumeValues) {
+  if (from !== undefined && fromStart) throw usage("either --from or --from-start, not both");
+  const chosen = { ...(refreshEnv ? callerEnvironment(context) : {}), ...chosenVariables(context, env) };
+  return {
+    actor: actor(context),
+    ...(from === undefined ? {} : { from }),
+    ...(fromStart ? { fromStart } : {}),
+    ...(env.length > 0 || refreshEnv ? { env: chosen } : {}),
+    ...(refreshEnv ? { replaceEnv: true } : {}),
+    ...(module === undefined ? {} : { module: existingPath(context, module) }),
+  };
+}
+
+/** What was resumed once it works; what is paused again before is refused. */
+async function allAtWork(
+  rpc: RpcClient,
+  results: ManyAnswers["results"],
+  waiting: Waiting,
+): Promise<ManyAnswers["results"]> {
+  return await Promise.all(
+    results.map(async (result) => {
+      if (!result.ok || !result.task) return result;
+      waiting.begin(result.task);
+      try {
+        return { ...result, task: await atWork(rpc, result.task) };
+      } catch (error) {
+        return { id: result.id, ok: false, changed: result.changed, error: asAgentctlError(error).toWire() };
+      }
+    }),
+  );
+}
+
+/** The task once it works; throws when it is paused again before. */
+async function atWork(rpc: RpcClient, { id }: TaskJson): Promise<TaskJson> {
+  const until = ["working", "submitted", "input-required", "suspended"] as const;
+  const { task } = await rpc.call("tasks/wait", { id, until: [...until] });
+  if (task.state !== "suspended") return task;
+  const reason = `it is suspended again: ${pauseText(task, 0)}`;
+  throw new AgentctlError("TaskNotResumable", { id, state: task.state, allowed: ["suspended"], reason });
+}

@@ -1,0 +1,126 @@
+import type { AgentctlError } from "../../../core/errors.ts";
+import { openStates } from "../../../core/machine.ts";
+import type { TaskJson } from "../../../protocol/methods.ts";
+import type { RpcClient } from "../../../protocol/rpc-client.ts";
+import type { Context } from "../../command/context.ts";
+import { command, flag, type ValuesOf, value, values } from "../../command/define.ts";
+import { duration, state } from "../../command/option-values.ts";
+import { withDaemon } from "../../command/session.ts";
+import { type Answer, answerEach, conclude, refused, selectedIds } from "../../follow/answers.ts";
+import { type Attended, attend, OWN_FAILURE } from "../../follow/attend.ts";
+import { Interrupt, leaveAtSecond } from "../../follow/interrupt.ts";
+import { type Selection, selectionOf, selectorOptions, tasksArgument } from "../../input/selection.ts";
+import { printFailure } from "../../text/failure.ts";
+import { exitCodeOf, hasEnded } from "../../text/task-result.ts";
+import { endLine } from "../../text/task-text.ts";
+
+const options = {
+  ...selectorOptions,
+  timeout: value(
+    "--timeout <duration>",
+    "wait no longer than this; exit code 124, the tasks go on",
+    duration,
+  ),
+  failFast: flag("--fail-fast", "end at the first that did not complete, and print its id"),
+  until: values("--until <state>", "until they are in this state (repeatable), or have ended", state),
+  cancelOnExit: flag("--cancel-on-exit", "Ctrl-C, TERM and HUP cancel those that have not ended"),
+  exitOnPause: flag("--exit-on-pause", "end with 75 when one is paused or asks"),
+};
+
+type WaitValues = ValuesOf<typeof options>;
+
+export const wait = command({
+  name: "wait",
+  summary: "wait until tasks have ended; with one id the exit code is the task's own",
+  notes:
+    "A pause or a question is no end: it is told on stderr. Exit code 1 when one of several did not complete, 130 for a canceled one, 125 for a failure of agentctl's own.",
+  args: [tasksArgument],
+  options,
+  examples: [
+    ["wait 12", "ends with the exit code of task 12"],
+    ["wait --label project=tea --timeout 2h", "the open tasks of a project, for at most two hours"],
+    ["wait 12 13 14 --fail-fast", "until all have completed, or one has not"],
+    ["wait --all --cancel-on-exit", "in a CI job: what is still open ends with the job"],
+    ["wait 12 --until suspended --until input-required", "until a person is needed"],
+  ],
+  async run(context, ids, given) {
+    const selection = selectionOf(ids, given);
+    const interrupt = given.cancelOnExit ? new Interrupt(leaveAtSecond) : undefined;
+    try {
+      return await waitFor(context, selection, given, interrupt);
+    } finally {
+      interrupt?.end();
+    }
+  },
+});
+
+async function waitFor(
+  context: Context,
+  selection: Selection,
+  given: WaitValues,
+  interrupt: Interrupt | undefined,
+): Promise<number> {
+  const answers = await withDaemon(context, (rpc) => found(context, rpc, selection));
+  const waited = answers.flatMap((answer) => (answer.task ? [answer.task.id] : []));
+  const isLost = given.failFast && waited.length < answers.length;
+  if (waited.length === 0 || isLost) return conclude(context, selection, answers);
+  const attended = await attend(context, {
+    ids: [...new Set(waited)],
+    isOver: (task) => hasEnded(task) || given.until.includes(task.state),
+    isEnough: (task) => given.failFast && !isDone(task, given),
+    exitOnPause: given.exitOnPause,
+    cancelOnExit: given.cancelOnExit,
+    comeBack: waited.length > 10 ? "agentctl list" : `agentctl wait ${waited.join(" ")}`,
+    interrupt,
+    ...(given.timeout === undefined ? {} : { timeoutMs: given.timeout }),
+  });
+  if (attended.left === OWN_FAILURE) return OWN_FAILURE;
+  return await ended(context, selection, answers, attended, given);
+}
+
+/** The tasks as they are at the beginning; one that is not there does not keep the others from being waited for. */
+async function found(context: Context, rpc: RpcClient, selection: Selection): Promise<Answer[]> {
+  const ids = await selectedIds(rpc, selection, openStates);
+  return await answerEach(context, ids, {
+    act: async (id) => ({ ...(await rpc.call("tasks/get", { id })), changed: false }),
+    say: () => undefined,
+  });
+}
+
+function isDone(task: TaskJson | AgentctlError, { until }: WaitValues): boolean {
+  if (!("state" in task)) return false;
+  return until.length > 0 ? until.includes(task.state) : task.state === "completed";
+}
+
+async function ended(
+  context: Context,
+  selection: Selection,
+  before: readonly Answer[],
+  { seen, left }: Attended,
+  given: WaitValues,
+): Promise<number> {
+  const { out } = context;
+  const answers = before.map((answer) => {
+    const last = answer.task && seen.get(answer.task.id);
+    return last ? answerFor(last, answer.id, given) : answer;
+  });
+  // Of one that was not there the beginning has told already.
+  const news = answers.filter((answer) => !before.includes(answer));
+  if (!out.json) for (const answer of news) await say(context, answer, answers.length > 1);
+  const firstBad = answers.find(({ ok, task }) => !ok && (!task || hasEnded(task)));
+  if (given.failFast && firstBad && !out.json) out.line(String(firstBad.id));
+  const code = conclude(context, selection, answers);
+  return left ?? code;
+}
+
+function answerFor(last: TaskJson | AgentctlError, id: number | string, given: WaitValues): Answer {
+  if (!("state" in last)) return refused(id, last);
+  const ok = isDone(last, given);
+  return { id: last.id, ok, changed: false, task: last, exitCode: ok ? 0 : exitCodeOf(last) || 1 };
+}
+
+async function say({ out }: Context, { ok, task, error }: Answer, isOneOfMany: boolean): Promise<void> {
+  if (error) return await printFailure(error, out);
+  if (!task || (ok && !isOneOfMany) || !(ok || hasEnded(task))) return;
+  out.note(endLine(task));
+}

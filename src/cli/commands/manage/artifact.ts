@@ -1,0 +1,77 @@
+import { open } from "node:fs/promises";
+import { command, type Group } from "../../command/define.ts";
+import { reference, withDaemon } from "../../command/session.ts";
+import { usage } from "../../command/usage.ts";
+import { tableLines } from "../../text/table.ts";
+import { oneLine } from "../../text/terminal-text.ts";
+import { sizeText, whenText } from "../../text/when.ts";
+
+const idArgument = ["<id>", "a task's id, uuid or name"] as const;
+
+const list = command({
+  name: "list",
+  summary: "what a task left behind",
+  args: [idArgument],
+  options: {},
+  examples: [["artifact list 12", "names, sizes, and where the files are"]],
+  async run(context, [id = ""]) {
+    const { out, clock } = context;
+    const params = { id: reference(id) };
+    const { artifacts } = await withDaemon(context, (rpc) => rpc.call("artifacts/list", params));
+    if (out.json) out.data(artifacts);
+    else if (artifacts.length === 0) out.note(`task ${id} left no artifacts`);
+    else {
+      const columns = [
+        { title: "NAME", least: 12 },
+        { title: "SIZE", isRight: true },
+        { title: "KEPT" },
+        { title: "FILE", least: 12 },
+      ];
+      const rows = artifacts.map(({ name, size, createdAt, path }) => [
+        oneLine(name),
+        sizeText(size),
+        whenText(createdAt, clock.now()),
+        oneLine(path),
+      ]);
+      for (const line of tableLines(columns, rows, out.columns)) out.line(line);
+    }
+    return 0;
+  },
+});
+
+const get = command({
+  name: "get",
+  summary: "print the bytes of an artifact",
+  args: [idArgument, ["[name]", "the artifact's name, needed when there are several"]],
+  options: {},
+  examples: [["artifact get 12 report.pdf > report.pdf", "a copy of the file"]],
+  async run(context, [id = "", name]) {
+    const { out } = context;
+    const artifact = await withDaemon(context, async (rpc) => {
+      if (name !== undefined) return (await rpc.call("artifacts/get", { id: reference(id), name })).artifact;
+      const { artifacts } = await rpc.call("artifacts/list", { id: reference(id) });
+      const [only, ...others] = artifacts;
+      if (only && others.length === 0) return only;
+      const names = artifacts.map((each) => oneLine(each.name)).join(", ");
+      throw usage(only ? `which one? ${names}` : `task ${id} left no artifacts`);
+    });
+    if (out.json) out.data(artifact);
+    else await copy(artifact.path, (chunk) => out.bytes(chunk));
+    return 0;
+  },
+});
+
+async function copy(path: string, take: (chunk: Buffer) => Promise<void>): Promise<void> {
+  const file = await open(path);
+  try {
+    for await (const chunk of file.createReadStream({ autoClose: false })) await take(chunk as Buffer);
+  } finally {
+    await file.close();
+  }
+}
+
+export const artifact: Group = {
+  name: "artifact",
+  summary: "files that a task left behind",
+  commands: [list, get],
+};

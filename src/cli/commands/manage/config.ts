@@ -1,0 +1,133 @@
+import { isGone } from "../../../client/persist.ts";
+import {
+  formatSetting,
+  readSetting,
+  type Setting,
+  type SettingKey,
+  settingNamed,
+  settings,
+} from "../../../core/settings.ts";
+import { type Configured, readConfig, writeConfig } from "../../../home/config-file.ts";
+import { closest } from "../../command/closest.ts";
+import type { Context } from "../../command/context.ts";
+import { command, flag, type Group } from "../../command/define.ts";
+import { withDaemon } from "../../command/session.ts";
+import { usage } from "../../command/usage.ts";
+import { tableLines } from "../../text/table.ts";
+
+const nameArgument = ["<setting>", "a setting's name, such as log.maxBytes"] as const;
+
+const list = command({
+  name: "list",
+  summary: "every setting: its value, its default, and where the value comes from",
+  args: [],
+  options: {},
+  examples: [["config list", "what holds, and what else could be set"]],
+  async run({ out, paths }) {
+    const configured = readConfig(paths.config);
+    const found = settings.map((setting) => shown(setting, configured, paths.config));
+    if (out.json) out.data(found);
+    else for (const line of await settingsTable(found, out.columns)) out.line(line);
+    return 0;
+  },
+});
+
+const get = command({
+  name: "get",
+  summary: "the value of one setting",
+  args: [nameArgument],
+  options: {},
+  examples: [["config get log.maxBytes", "how much output of a task is kept"]],
+  async run({ out, paths }, [name = ""]) {
+    const found = shown(required(name), readConfig(paths.config), paths.config);
+    if (out.json) out.data(found);
+    else out.line(found.text);
+    return 0;
+  },
+});
+
+const set = command({
+  name: "set",
+  summary: "change a setting; a running daemon takes it over at once",
+  args: [nameArgument, ["[value]", "a number, or a size such as 64MiB, or a duration such as 15m"]],
+  options: { default: flag("--default", "back to the default") },
+  examples: [
+    ["config set log.maxBytes 64MiB", "keep less output of each task"],
+    ["config set checkpoint.maxBytes 32MiB", "take larger checkpoints"],
+    ["config set pause.grace --default", "as if it had never been set"],
+  ],
+  async run(context, [name = "", text], { default: toDefault }) {
+    const { out, paths } = context;
+    const setting = required(name);
+    const value = wantedValue(setting, text, toDefault);
+    writeConfig(paths.config, setting, value);
+    const applied = await reload(context);
+    const found = shown(setting, readConfig(paths.config), paths.config);
+    if (out.json) out.data({ ...found, applied });
+    else out.line(`${found.name} is ${found.text}${applied ? "" : "; the next daemon takes it over"}`);
+    return 0;
+  },
+});
+
+export const config: Group = {
+  name: "config",
+  summary: "the settings of this home",
+  commands: [get, set, list],
+};
+
+interface Shown {
+  name: string;
+  value: number;
+  text: string;
+  default: number;
+  source: string;
+  about: string;
+}
+
+function shown(setting: Setting, configured: Configured, file: string): Shown {
+  const { key, name, fallback, about } = setting;
+  const value = configured[key as SettingKey] ?? fallback;
+  const source = configured[key] === undefined ? "default" : file;
+  return { name, value, text: formatSetting(setting, value), default: fallback, source, about };
+}
+
+function required(name: string): Setting {
+  const setting = settingNamed(name);
+  if (setting) return setting;
+  const names = settings.map((each) => each.name);
+  const meant = closest(name, names);
+  throw usage(`there is no setting ${JSON.stringify(name)}${meant ? `; did you mean ${meant}?` : ""}`, {
+    hint: `agentctl config list shows them: ${names.join(", ")}`,
+  });
+}
+
+function wantedValue(setting: Setting, text: string | undefined, toDefault: boolean): number | null {
+  if ((text === undefined) !== toDefault)
+    throw usage(`${setting.name}: give a value, or --default, and not both`);
+  if (text === undefined) return null;
+  const read = readSetting(setting, text);
+  if ("reason" in read) throw usage(`${setting.name}: ${read.reason}`);
+  return read.value;
+}
+
+/** False when no daemon runs. */
+async function reload(context: Context): Promise<boolean> {
+  try {
+    await withDaemon(context, (rpc) => rpc.call("daemon/reload", {}), { start: "never", anyVersion: true });
+    return true;
+  } catch (error) {
+    if (isGone(error)) return false;
+    throw error;
+  }
+}
+
+function settingsTable(found: readonly Shown[], columns: number | undefined): string[] {
+  const heads = [
+    { title: "NAME", least: 12 },
+    { title: "VALUE", isRight: true },
+    { title: "FROM", least: 7 },
+    { title: "WHAT IT IS", least: 20 },
+  ];
+  const rows = found.map(({ name, text, source, about }) => [name, text, source, about]);
+  return tableLines(heads, rows, columns);
+}

@@ -1,0 +1,183 @@
+import { connect } from "../../../client/connect.ts";
+import { runDaemonHere } from "../../../client/local-daemon.ts";
+import { isGone } from "../../../client/persist.ts";
+import { type Stopped, stopDaemon } from "../../../client/stop.ts";
+import { formatDuration } from "../../../core/time.ts";
+import { readConfig } from "../../../home/config-file.ts";
+import type { Result } from "../../../protocol/methods.ts";
+import type { Context } from "../../command/context.ts";
+import { command, flag, type Group, value } from "../../command/define.ts";
+import { duration, integer } from "../../command/option-values.ts";
+import { withDaemon } from "../../command/session.ts";
+import { LogFile, lastLinesOf } from "../../follow/log-file.ts";
+import { LogTail } from "../../follow/log-tail.ts";
+import { restore } from "./restore.ts";
+import { install, uninstall } from "./service.ts";
+
+type Status = Result<"daemon/status">;
+
+const holdOption = flag("--hold", "start no task: look first, then agentctl daemon restart");
+
+const start = command({
+  name: "start",
+  summary: "start the daemon; commands that need it do so by themselves",
+  args: [],
+  options: { hold: holdOption },
+  examples: [
+    ["daemon start", "tasks that were paused by a stop are resumed"],
+    ["daemon start --hold", "answer questions, but start no task"],
+  ],
+  async run(context, _args, { hold }) {
+    const running = await statusOf(context);
+    if (running && hold) context.out.note("it was running already: --hold changes nothing");
+    return sayStarted(context, running ?? (await started(context, hold)), running !== undefined);
+  },
+});
+
+const stop = command({
+  name: "stop",
+  summary: "pause every task at work and end the daemon; the next start resumes them",
+  args: [],
+  options: {
+    grace: value("--grace <duration>", "how long tasks may take to save a checkpoint (60s)", duration),
+  },
+  examples: [["daemon stop", "returns when the daemon has ended, and names the tasks that it froze"]],
+  async run(context, _args, { grace }) {
+    const { out, paths } = context;
+    const stopped = await stopDaemon(paths, grace === undefined ? {} : { graceMs: grace });
+    if (out.json) out.data({ ok: true, changed: stopped !== undefined, ...(stopped ?? NOTHING_STOPPED) });
+    else if (stopped) sayStopped(context, stopped);
+    else out.note(`no daemon is running for ${paths.home}`);
+    return 0;
+  },
+});
+
+const NOTHING_STOPPED = { pid: null, suspended: [], frozen: [] };
+
+const restart = command({
+  name: "restart",
+  summary: "replace the daemon by one of this version; tasks go on meanwhile",
+  args: [],
+  options: { hold: holdOption },
+  examples: [["daemon restart", "after an update of agentctl"]],
+  async run(context, _args, { hold }) {
+    // What the next one could not start with is no reason to end this one.
+    readConfig(context.paths.config);
+    await stopDaemon(context.paths, { keep: true });
+    return sayStarted(context, await started(context, hold), false);
+  },
+});
+
+const status = command({
+  name: "status",
+  summary: "whether the daemon runs, where, and how many tasks there are in each state",
+  args: [],
+  options: {},
+  examples: [["daemon status --json", "for a script; exit code 5 when none runs"]],
+  async run(context) {
+    const { out, paths } = context;
+    const found = await statusOf(context);
+    if (out.json) out.data(found ?? { ...NO_DAEMON, home: paths.home, socket: paths.socket, log: paths.log });
+    else if (found) for (const line of statusLines(found)) out.line(line);
+    else out.line(`no daemon is running for ${paths.home}; its log: ${paths.log}`);
+    return found ? 0 : 5;
+  },
+});
+
+const NO_DAEMON = { pid: null, version: null, startedAt: null, uptimeMs: null, tasks: null };
+
+const run = command({
+  name: "run",
+  summary: "run the daemon in the foreground, for systemd and as PID 1",
+  notes:
+    'As the first process of a container (CMD ["agentctl", "daemon", "run"]) it also waits for what its tasks orphan; keep AGENTCTL_HOME on a volume.',
+  args: [],
+  options: { hold: holdOption },
+  examples: [["daemon run", "until SIGTERM, which pauses every task at work"]],
+  async run(_context, _args, { hold }) {
+    await runDaemonHere(hold);
+    return 0;
+  },
+});
+
+const logs = command({
+  name: "logs",
+  summary: "what the daemon has written to its log",
+  args: [],
+  options: {
+    follow: flag("-f, --follow", "go on with what comes"),
+    lines: value("-n, --lines <n>", "only the last n lines", integer(0)),
+  },
+  examples: [["daemon logs -n 50 -f", "the last fifty lines, and what comes"]],
+  async run({ out, paths }, _args, { follow, lines }) {
+    const offset = lines === undefined ? 0 : (await lastLinesOf(paths.log, lines)).offset;
+    if (!follow) {
+      const file = new LogFile(paths.log);
+      await file.skipTo(offset);
+      await file.drain((chunk) => out.bytes(chunk));
+      file.close();
+      return 0;
+    }
+    const log = { attempt: 1, path: paths.log };
+    const tail = new LogTail(
+      (chunk) => out.bytes(chunk),
+      () => undefined,
+    );
+    await tail.startAt(log, [log], offset);
+    out.gone.addEventListener("abort", () => tail.close(), { once: true });
+    return 0;
+  },
+});
+
+export const daemon: Group = {
+  name: "daemon",
+  summary: "the process that runs the tasks",
+  commands: [start, stop, restart, status, run, logs, restore, install, uninstall],
+};
+
+/** The running daemon, of whatever version; undefined when there is none. */
+async function statusOf({ paths, env }: Context): Promise<Status | undefined> {
+  try {
+    const rpc = await connect({ paths, env, start: "never", anyVersion: true });
+    return await rpc.call("daemon/status", {}).finally(() => rpc.close());
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+function started(context: Context, hold: boolean): Promise<Status> {
+  return withDaemon(context, (rpc) => rpc.call("daemon/status", {}), { hold });
+}
+
+function sayStarted({ out }: Context, found: Status, wasRunning: boolean): number {
+  if (out.json) out.data({ ...found, changed: !wasRunning });
+  else if (wasRunning) out.note(`the daemon is running already, pid ${found.pid}${otherVersion(found)}`);
+  else out.line(`daemon started, pid ${found.pid}`);
+  return 0;
+}
+
+function otherVersion({ version }: Status): string {
+  return version === __VERSION__
+    ? ""
+    : `, version ${version}: agentctl daemon restart replaces it by ${__VERSION__}`;
+}
+
+function sayStopped({ out }: Context, { pid, suspended, frozen }: Stopped): void {
+  out.line(`daemon stopped, pid ${pid}`);
+  if (suspended.length > 0) out.line(`paused at a checkpoint: ${suspended.join(", ")}`);
+  if (frozen.length > 0) out.line(`frozen, their processes stay in memory: ${frozen.join(", ")}`);
+}
+
+function statusLines(found: Status): string[] {
+  const counts = Object.entries(found.tasks).filter(([, count]) => count > 0);
+  const rows: [string, string][] = [
+    ["daemon", `running, pid ${found.pid}, version ${found.version}`],
+    ["up", formatDuration(found.uptimeMs)],
+    ["home", found.home],
+    ["socket", found.socket],
+    ["log", found.log],
+    ["tasks", counts.length === 0 ? "none" : counts.map(([state, count]) => `${count} ${state}`).join(", ")],
+  ];
+  return rows.map(([key, text]) => `${key.padEnd(8)}${text}`);
+}

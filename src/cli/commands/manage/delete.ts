@@ -1,0 +1,85 @@
+import { AgentctlError } from "../../../core/errors.ts";
+import { terminalStates } from "../../../core/machine.ts";
+import type { TaskJson } from "../../../protocol/methods.ts";
+import type { RpcClient } from "../../../protocol/rpc-client.ts";
+import type { Context } from "../../command/context.ts";
+import { command, flag, value } from "../../command/define.ts";
+import { duration } from "../../command/option-values.ts";
+import { actor, reference, withDaemon } from "../../command/session.ts";
+import { usage } from "../../command/usage.ts";
+import { answerEach, conclude } from "../../follow/answers.ts";
+import {
+  type Selection,
+  selectedTasks,
+  selectionOf,
+  selectorOptions,
+  tasksArgument,
+} from "../../input/selection.ts";
+import { titleOf } from "../../text/task-text.ts";
+
+/** `delete`; the word itself is reserved. */
+export const remove = command({
+  name: "delete",
+  summary: "delete ended tasks with their logs and checkpoints",
+  args: [tasksArgument],
+  options: {
+    ...selectorOptions,
+    older: value("--older <duration>", "tasks that ended longer ago than this", duration),
+    dryRun: flag("--dry-run", "only say what would be deleted"),
+  },
+  examples: [
+    ["delete 12 13", "delete two ended tasks"],
+    ["delete --older 7d --dry-run", "what ended more than a week ago"],
+    ["delete --all", "every ended task"],
+  ],
+  async run(context, ids, { older, dryRun, ...selectors }) {
+    const { out } = context;
+    if (older !== undefined && ids.length > 0) throw usage("either ids, or --older, not both");
+    const isOld = older !== undefined && Object.values(selectors).every((given) => !given || isEmpty(given));
+    const selection = selectionOf(ids, isOld ? { ...selectors, all: true } : selectors);
+    return await withDaemon(context, async (rpc) => {
+      const chosen = await chosenIds(context, rpc, selection, older);
+      const answers = await answerEach(context, chosen, {
+        act: async (id) => {
+          if (dryRun) return { task: await endedTask(rpc, id), changed: false };
+          return { ...(await rpc.call("tasks/delete", { id, actor: actor(context) })), changed: true };
+        },
+        say: ({ task, changed }) =>
+          out.line(`task ${task.id} ${changed ? "deleted" : "would be deleted"}: ${titleOf(task)}`),
+      });
+      return conclude(context, selection, answers);
+    });
+  },
+});
+
+function isEmpty(given: unknown): boolean {
+  return Array.isArray(given) && given.length === 0;
+}
+
+async function chosenIds(
+  { clock }: Context,
+  rpc: RpcClient,
+  selection: Selection,
+  olderMs: number | undefined,
+) {
+  if ("ids" in selection) return selection.ids.map(reference);
+  const tasks = await selectedTasks(rpc, selection.select, terminalStates);
+  const latest = clock.now() - (olderMs ?? 0);
+  const isOld = ({ endedAt }: TaskJson) => olderMs === undefined || Date.parse(endedAt ?? "") < latest;
+  return tasks.filter(isOld).map(({ id }) => id);
+}
+
+async function endedTask(rpc: RpcClient, id: number | string): Promise<TaskJson> {
+  const { task } = await rpc.call("tasks/get", { id });
+  if (terminalStates.includes(task.state)) return task;
+  const { id: number, state } = task;
+  const reason = `task ${number} is ${state}: only ended tasks can be deleted`;
+  const hint = `agentctl cancel ${number}`;
+  throw new AgentctlError("UnsupportedOperation", {
+    id: number,
+    state,
+    allowed: terminalStates,
+    reason,
+    hint,
+  });
+}

@@ -1,0 +1,98 @@
+import { connect } from "../../../client/connect.ts";
+import { examineHere, type Report } from "../../../client/local-daemon.ts";
+import { isGone } from "../../../client/persist.ts";
+import { stopDaemon } from "../../../client/stop.ts";
+import type { Context } from "../../command/context.ts";
+import { command, flag } from "../../command/define.ts";
+import { withDaemon } from "../../command/session.ts";
+import { block } from "../../text/terminal-text.ts";
+
+export const doctor = command({
+  name: "doctor",
+  summary: "check store, checkpoints, processes and files; say what is wrong and what mends it",
+  notes:
+    "It only looks, and works beside a daemon, without one, and where the daemon refuses to start. --repair replaces " +
+    "the daemon while tasks go on, after a backup. Ends with 1 while something is wrong.",
+  args: [],
+  options: { repair: flag("--repair", "mend what can be mended") },
+  examples: [
+    ["doctor", "is everything in order?"],
+    ["doctor --repair", "mend it, and say what is left"],
+  ],
+  async run(context, _args, { repair }) {
+    const before = await examineHere({ daemonPid: await daemonPid(context), repair: false });
+    if (!repair || before.problems.length === 0) return say(context, before, []);
+    const after = await mended(context);
+    const left = new Set(after.problems.map(({ what }) => what));
+    return say(
+      context,
+      after,
+      before.problems.filter(({ what }) => !left.has(what)),
+    );
+  },
+});
+
+/** Mends with the home for itself; a daemon follows, which recovers attempts that have no process. */
+async function mended(context: Context): Promise<Report> {
+  await stopDaemon(context.paths, { keep: true });
+  await examineHere({ daemonPid: null, repair: true });
+  try {
+    await withDaemon(context, (rpc) => rpc.call("daemon/status", {}));
+  } catch (error) {
+    context.out.note(`the daemon does not start: ${(error as Error).message}`);
+  }
+  return await examineHere({ daemonPid: await daemonPid(context), repair: false });
+}
+
+/** A daemon that says nothing for so long is looked at as if there were none. */
+const PATIENCE_MS = 5000;
+
+async function daemonPid({ paths, env, out }: Context): Promise<number | null> {
+  try {
+    const rpc = await connect({ paths, env, start: "never", anyVersion: true });
+    const silent = setTimeout(() => {
+      out.note(`the daemon does not answer; its log: ${paths.log}`);
+      rpc.close();
+    }, PATIENCE_MS);
+    const status = rpc.call("daemon/status", {}).finally(() => {
+      clearTimeout(silent);
+      rpc.close();
+    });
+    return (await status).pid;
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  }
+}
+
+/** So many problems of one kind are printed; `--json` has all of them. */
+const MOST_SHOWN = 20;
+
+function say({ out }: Context, { looked, problems }: Report, mendedNow: Report["problems"]): number {
+  const isHealthy = problems.length === 0;
+  if (out.json) {
+    const all = [
+      ...problems.map((problem) => ({ ...problem, mended: false })),
+      ...mendedNow.map((problem) => ({ ...problem, mended: true })),
+    ];
+    out.data({ healthy: isHealthy, looked, problems: all });
+    return isHealthy ? 0 : 1;
+  }
+  for (const { what } of mendedNow.slice(0, MOST_SHOWN)) out.line(`mended: ${block(what)}`);
+  if (mendedNow.length > MOST_SHOWN) out.line(`mended: ${mendedNow.length - MOST_SHOWN} more`);
+  const counts = Object.entries(looked).map(
+    ([name, count]) => `${count} ${count === 1 ? name.replace(/(?<=ss)es$|s$/, "") : name}`,
+  );
+  if (isHealthy) {
+    out.line(`healthy: ${counts.join(", ")}`);
+    return 0;
+  }
+  out.line(`${problems.length} ${problems.length === 1 ? "problem" : "problems"} in ${counts.join(", ")}`);
+  for (const { check, what, mend } of problems.slice(0, MOST_SHOWN)) {
+    out.line(`  ${check}: ${block(what)}`);
+    out.line(`    ${block(mend)}`);
+  }
+  if (problems.length > MOST_SHOWN)
+    out.line(`  and ${problems.length - MOST_SHOWN} more: agentctl doctor --json`);
+  return 1;
+}

@@ -1,0 +1,114 @@
+import type { QueueJson } from "../../../protocol/methods.ts";
+import type { Context } from "../../command/context.ts";
+import { command, type Group, value } from "../../command/define.ts";
+import { integer } from "../../command/option-values.ts";
+import { withDaemon } from "../../command/session.ts";
+import { usage } from "../../command/usage.ts";
+import { tableLines } from "../../text/table.ts";
+import { whenText } from "../../text/when.ts";
+
+const nameArgument = ["<queue>", "a queue's name"] as const;
+
+const list = command({
+  name: "list",
+  summary: "the queues, their slots, and what works and waits in each",
+  args: [],
+  options: {},
+  examples: [["queue list", "all queues"]],
+  async run(context) {
+    const { out } = context;
+    const { queues } = await withDaemon(context, (rpc) => rpc.call("queues/list", {}));
+    if (out.json) out.data(queues);
+    else for (const line of await queueTable(context, queues)) out.line(line);
+    return 0;
+  },
+});
+
+const set = command({
+  name: "set",
+  summary: "make a queue, or change how many of its tasks work at once",
+  args: [nameArgument],
+  options: { slots: value("--slots <n>", "how many of its tasks work at once", integer(0)) },
+  examples: [
+    ["queue set nightly --slots 1", "one task at a time"],
+    ["queue set default --slots 8", "eight at a time in the default queue"],
+  ],
+  async run(context, [name = ""], { slots }) {
+    if (slots === undefined) throw usage("--slots is missing: how many tasks of the queue work at once?");
+    const { queue, created } = await withDaemon(context, (rpc) => rpc.call("queues/set", { name, slots }));
+    const none = queue.slots === 0 ? ", so nothing of it is started" : "";
+    const slotsText = `${queue.slots} slot${queue.slots === 1 ? "" : "s"}${none}`;
+    say(context, queue, `queue ${queue.name} ${created ? "made" : "set"}: ${slotsText}`);
+    return 0;
+  },
+});
+
+const hold = command({
+  name: "hold",
+  summary: "let a queue start nothing; what works goes on",
+  args: [nameArgument],
+  options: {},
+  examples: [["queue hold nightly", "nothing more of it is started until it is released"]],
+  async run(context, [name = ""]) {
+    const { queue, changed } = await withDaemon(context, (rpc) => rpc.call("queues/hold", { name }));
+    if (changed || context.out.json) say(context, queue, `queue ${queue.name} held`);
+    else context.out.note(`queue ${queue.name} is held already`);
+    return 0;
+  },
+});
+
+const release = command({
+  name: "release",
+  summary: "let a held queue start tasks again",
+  args: [nameArgument],
+  options: {},
+  examples: [["queue release nightly", "its tasks are started as slots are free"]],
+  async run(context, [name = ""]) {
+    const { queue, changed } = await withDaemon(context, (rpc) => rpc.call("queues/release", { name }));
+    if (changed || context.out.json) say(context, queue, `queue ${queue.name} released`);
+    else context.out.note(`queue ${queue.name} is not held`);
+    return 0;
+  },
+});
+
+const remove = command({
+  name: "remove",
+  summary: "remove an empty queue",
+  args: [nameArgument],
+  options: {},
+  examples: [["queue remove nightly", "the queue is no more; default always stays"]],
+  async run(context, [name = ""]) {
+    const { queue } = await withDaemon(context, (rpc) => rpc.call("queues/remove", { name }));
+    say(context, queue, `queue ${queue.name} removed`);
+    return 0;
+  },
+});
+
+export const queue: Group = {
+  name: "queue",
+  summary: "queues: named lines of tasks with a number of slots",
+  commands: [list, set, hold, release, remove],
+};
+
+function say({ out }: Context, queue: QueueJson, text: string): void {
+  if (out.json) out.data(queue);
+  else out.line(text);
+}
+
+function queueTable({ out, clock }: Context, queues: readonly QueueJson[]): string[] {
+  const columns = [
+    { title: "NAME", least: 8 },
+    { title: "SLOTS", isRight: true },
+    { title: "WORKING", isRight: true },
+    { title: "WAITING", isRight: true },
+    { title: "HELD", least: 4 },
+  ];
+  const rows = queues.map(({ name, slots, working, waiting, held, heldBy, heldUntil }) => [
+    name,
+    String(slots),
+    String(working),
+    String(waiting),
+    held ? `by ${heldBy}${heldUntil ? ` until ${whenText(heldUntil, clock.now())}` : ""}` : "",
+  ]);
+  return tableLines(columns, rows, out.columns);
+}

@@ -1,0 +1,115 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { connect } from "../../../client/connect.ts";
+import { daemonFile } from "../../../client/start.ts";
+import { stopDaemon } from "../../../client/stop.ts";
+import { AgentctlError } from "../../../core/errors.ts";
+import { account, ownUid } from "../../../home/account.ts";
+import type { Context } from "../../command/context.ts";
+import { command, flag } from "../../command/define.ts";
+import { type Service, serviceFor } from "./service-unit.ts";
+
+export const install = command({
+  name: "install",
+  summary: "have the daemon started with your session, by systemd or launchd",
+  notes:
+    "For your user alone; no root is needed. A daemon that runs already hands its tasks over, and they go on.",
+  args: [],
+  options: { print: flag("--print", "print the service's file, and change nothing") },
+  examples: [
+    ["daemon install", "the daemon runs from now on, and again after a crash or a reboot"],
+    ["daemon install --print", "what the service manager would be told"],
+  ],
+  async run(context, _args, { print }) {
+    const service = serviceOf(context);
+    const { out } = context;
+    if (print) {
+      out.line(service.text.trimEnd());
+      return 0;
+    }
+    mkdirSync(dirname(service.file), { recursive: true });
+    writeFileSync(service.file, service.text, { mode: 0o644 });
+    const problem = (await failureOf(service.ready)) ?? (await takeOver(context, service));
+    if (out.json) out.data({ name: service.name, file: service.file, isActive: problem === undefined });
+    else sayInstalled(context, service, problem);
+    return problem === undefined ? 0 : 1;
+  },
+});
+
+export const uninstall = command({
+  name: "uninstall",
+  summary: "take the service away again; its daemon pauses every task at work, and ends",
+  args: [],
+  options: {},
+  examples: [["daemon uninstall", "the next command that needs a daemon starts one and resumes the tasks"]],
+  async run(context) {
+    const { out, paths } = context;
+    const service = serviceOf(context);
+    const changed = existsSync(service.file);
+    if (changed) {
+      for (const words of service.off) await noteFailure(context, words);
+      rmSync(service.file, { force: true });
+      for (const words of service.after) await noteFailure(context, words);
+    }
+    if (out.json) out.data({ name: service.name, file: service.file, changed });
+    else if (changed) out.line(`service ${service.name} removed`);
+    else out.note(`no service is installed for ${paths.home}`);
+    return 0;
+  },
+});
+
+function serviceOf({ env, paths }: Context): Service {
+  const userHome = env.HOME || account().home;
+  const launcher = join(dirname(daemonFile), "../bin/agentctl.js");
+  const isDefaultHome = paths.home === join(userHome, ".agentctl");
+  const daemon = { node: process.execPath, launcher, home: paths.home, isDefaultHome };
+  const user = { userHome, configHome: env.XDG_CONFIG_HOME, uid: ownUid() };
+  const service = serviceFor(process.platform, daemon, user);
+  if (service) return service;
+  throw new AgentctlError("UnsupportedOperation", {
+    reason: `there is no service manager known for ${process.platform}`,
+  });
+}
+
+/** A daemon that was started by a command leaves its home to that of the service; without it, another one takes it. */
+async function takeOver(context: Context, service: Service): Promise<string | undefined> {
+  const { paths, env } = context;
+  const stopped = await stopDaemon(paths, { keep: true });
+  for (const words of service.on) {
+    const problem = await failureOf(words);
+    if (problem === undefined) continue;
+    if (stopped) (await connect({ paths, env, start: "always" })).close();
+    return problem;
+  }
+  return undefined;
+}
+
+function sayInstalled({ out }: Context, service: Service, problem: string | undefined): void {
+  out.line(`service ${service.name} written to ${service.file}`);
+  if (problem === undefined) {
+    out.line("it runs now, and is started with your session");
+    if (service.hint) out.note(service.hint);
+    return;
+  }
+  out.note(`it was not started: ${problem}`);
+  out.note(
+    `in a session of yours: ${[service.ready, ...service.on].map((words) => words.join(" ")).join(" && ")}`,
+  );
+}
+
+async function noteFailure({ out }: Context, words: readonly string[]): Promise<void> {
+  const problem = await failureOf(words);
+  if (problem !== undefined) out.note(problem);
+}
+
+/** Why a command did not succeed; undefined where it did. */
+function failureOf([program = "", ...words]: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile(program, words, (error, _stdout, stderr) => {
+      if (!error) resolve(undefined);
+      else if (error.code === "ENOENT") resolve(`there is no ${program} here`);
+      else resolve(stderr.trim().split("\n").at(-1) || error.message);
+    });
+  });
+}

@@ -1,0 +1,82 @@
+import { resolve } from "node:path";
+import { AgentctlError } from "../../../core/errors.ts";
+import type { NewTask } from "../../../protocol/methods.ts";
+import type { Context } from "../../command/context.ts";
+import { command } from "../../command/define.ts";
+import { withDaemon } from "../../command/session.ts";
+import { usage } from "../../command/usage.ts";
+import { callerEnvironment } from "../../input/caller-environment.ts";
+import { fileOrStdin } from "../../input/input.ts";
+
+export const batch = command({
+  name: "batch",
+  summary: "submit many tasks, all or none; prints their ids in order",
+  notes:
+    "A line is one task as JSON, with the fields of tasks/create. Tasks get the caller's directory and environment; env adds to it.",
+  args: [["[file]", "lines of JSON; - and none read stdin"]],
+  options: {},
+  examples: [
+    ["batch tasks.jsonl", 'lines such as {"argv":["convert","a.png"],"queue":"images"}'],
+    ["batch < tasks.jsonl", "the same from stdin"],
+  ],
+  async run(context, [file]) {
+    const { out } = context;
+    const lines = (await fileOrStdin(context, file)).toString("utf8").split("\n");
+    const numbered = lines
+      .map((text, at) => ({ text, number: at + 1 }))
+      .filter(({ text }) => text.trim() !== "");
+    if (numbered.length === 0) {
+      if (out.json) out.data([]);
+      else out.note("no tasks in it; nothing was submitted");
+      return 0;
+    }
+    const tasks = numbered.map((line) => placed(context, parsedLine(line)));
+    const env = callerEnvironment(context);
+    const { tasks: made } = await withDaemon(context, (rpc) =>
+      rpc.call("tasks/batch", { tasks, env, cwd: context.cwd }).catch((error) => {
+        throw withLine(error, numbered);
+      }),
+    );
+    if (out.json) out.data(made);
+    else for (const { id } of made) out.line(String(id));
+    return 0;
+  },
+});
+
+interface Line {
+  text: string;
+  number: number;
+}
+
+function parsedLine({ text, number }: Line): NewTask {
+  let task: unknown;
+  try {
+    task = JSON.parse(text);
+  } catch (error) {
+    throw usage(`line ${number} is not JSON: ${(error as Error).message}`);
+  }
+  if (typeof task === "object" && task !== null && !Array.isArray(task)) return task as NewTask;
+  throw usage(`line ${number} is no JSON object with the fields of a task`);
+}
+
+/** Paths of a line are meant from where the caller is. */
+function placed({ cwd }: Context, task: NewTask): NewTask {
+  const { module } = task;
+  const at = (path: unknown) => (typeof path === "string" ? resolve(cwd, path) : path) as string;
+  return {
+    ...task,
+    ...(task.cwd === undefined ? {} : { cwd: at(task.cwd) }),
+    ...(task.envFile === undefined ? {} : { envFile: at(task.envFile) }),
+    ...(typeof module === "string" ? { module: at(module) } : {}),
+  };
+}
+
+/** The daemon names a task by its place in the call; a person counts lines. */
+function withLine(error: unknown, lines: readonly Line[]): unknown {
+  if (!(error instanceof AgentctlError) || error.name !== "InvalidParams") return error;
+  const [, at, field = ""] = /^tasks\.(\d+)\.?(.*)$/.exec(String(error.data.field)) ?? [];
+  const line = at === undefined ? undefined : lines[Number(at)];
+  if (!line) return error;
+  const place = field === "" ? `line ${line.number}` : `line ${line.number}, ${field}`;
+  return new AgentctlError("InvalidParams", { ...error.data, field: place });
+}

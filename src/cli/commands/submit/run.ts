@@ -1,0 +1,95 @@
+import type { AgentctlError } from "../../../core/errors.ts";
+import type { TaskJson } from "../../../protocol/methods.ts";
+import type { Context } from "../../command/context.ts";
+import { command } from "../../command/define.ts";
+import { callDaemon } from "../../command/session.ts";
+import { usage } from "../../command/usage.ts";
+import { attend, OWN_FAILURE } from "../../follow/attend.ts";
+import { Interrupt, leaveAtSecond } from "../../follow/interrupt.ts";
+import { isModule, type RunValues, runOptions, submissionOf } from "../../input/submission.ts";
+import { reportFailure } from "../../text/failure.ts";
+import { exitCodeOf } from "../../text/task-result.ts";
+import { endLine } from "../../text/task-text.ts";
+
+export const run = command({
+  name: "run",
+  summary: "submit a program or a task module; prints its id",
+  notes: [
+    "Options stand before the program: what follows it reaches it byte for byte, without a shell.",
+    "A first operand that is a file ending in .ts, .mts, .js or .mjs is a task module, and options may follow it; after -- it is always a program.",
+  ].join("\n"),
+  args: [
+    ["<program>", "a program on the PATH or a path, or a task module"],
+    ["[args...]", "its arguments"],
+  ],
+  options: runOptions,
+  examples: [
+    ["run make test", "submit, and print the id"],
+    [
+      "run --name nightly --retries 3 -- python3 train.py --epochs 10",
+      "options of run, then the program's own",
+    ],
+    ["run -f sh -c 'echo $HOME; sleep 5'", "print its output and end with its exit code"],
+    ['run research.ts --input \'{"topic":"tea"}\'', "a task module with its input"],
+  ],
+  mayFollow: ([first], isMarked, { cwd }) => !isMarked && isModule(first, cwd),
+  async run(context, operands, given, isMarked) {
+    const { out } = context;
+    if (given.follow && out.json)
+      throw usage("--follow prints the task's output, --json the task: use --wait --json");
+    const params = await submissionOf(context, { operands, isMarked }, given);
+    const interrupt = given.follow || given.wait ? new Interrupt(leaveAtSecond) : undefined;
+    const { task, created } = await callDaemon(context, "tasks/create", params).catch((error) => {
+      interrupt?.end();
+      throw error;
+    });
+    if (!created) out.note(`task ${task.id} has this key already; nothing new was started`);
+    if (interrupt) return await attended(context, task, given, interrupt);
+    if (out.json) out.data(task);
+    else out.line(String(task.id));
+    return 0;
+  },
+});
+
+async function attended(
+  context: Context,
+  task: TaskJson,
+  given: RunValues,
+  interrupt: Interrupt,
+): Promise<number> {
+  const { out } = context;
+  const { id } = task;
+  const comeBack = given.follow ? `agentctl logs -f ${id}` : `agentctl wait ${id}`;
+  if (given.follow) out.note(`task ${id}`);
+  else if (!out.json) out.line(String(id));
+  const heading = (attempt: number) => (attempt > 1 ? out.note(`── attempt ${attempt} ──`) : undefined);
+  const tail = given.follow ? await tailOf(out, heading) : {};
+  const { seen, left } = await attend(context, {
+    ids: [id],
+    exitOnPause: given.exitOnPause,
+    cancelOnExit: given.cancelOnExit,
+    comeBack,
+    interrupt,
+    ...tail,
+  });
+  const last = seen.get(id);
+  if (!last || !("state" in last)) return await unseen(context, last, left);
+  if (out.json) out.data(last);
+  else if (left === undefined && last.state !== "completed") out.note(endLine(last));
+  return left ?? exitCodeOf(last);
+}
+
+/** Loaded when something is followed: a command that only submits does without it. */
+async function tailOf(out: Context["out"], heading: (attempt: number) => void) {
+  const { LogTail } = await import("../../follow/log-tail.ts");
+  return { tail: new LogTail((chunk) => out.bytes(chunk), heading) };
+}
+
+async function unseen(
+  context: Context,
+  error: AgentctlError | undefined,
+  left: number | undefined,
+): Promise<number> {
+  if (error) await reportFailure(error, context.out, context.paths);
+  return error ? OWN_FAILURE : (left ?? OWN_FAILURE);
+}

@@ -1,0 +1,173 @@
+/**
+ * Being with tasks until they end: `run --follow`, `run --wait`, `logs -f` and `wait`. A pause or a question is no
+ * end. Ctrl-C leaves the tasks alone, and says how to come back.
+ */
+import { AgentctlError } from "../../core/errors.ts";
+import type { TaskJson } from "../../protocol/methods.ts";
+import type { Context } from "../command/context.ts";
+import { actor, withDaemon } from "../command/session.ts";
+import { reportFailure } from "../text/failure.ts";
+import { Notices } from "../text/notices.ts";
+import { hasEnded } from "../text/task-result.ts";
+import { Interrupt } from "./interrupt.ts";
+import type { LogTail } from "./log-tail.ts";
+import { watchTasks } from "./watch-tasks.ts";
+
+/** agentctl's own failure while it is with a task; told apart from the task's exit codes, as docker does. */
+export const OWN_FAILURE = 125;
+const PAUSED = 75;
+const TIMED_OUT = 124;
+/** As a shell has it for an end by SIGPIPE. */
+const READER_GONE = 141;
+
+export interface Attendance {
+  ids: readonly number[];
+  /** Prints the output of the only task. */
+  tail?: LogTail;
+  exitOnPause?: boolean;
+  /** INT, TERM and HUP cancel those of the tasks that have not ended. */
+  cancelOnExit?: boolean;
+  timeoutMs?: number;
+  /** Whether enough was seen of a task; without it, when it has ended. */
+  isOver?: (task: TaskJson) => boolean;
+  /** Whether the end of this task is enough for all. */
+  isEnough?: (task: TaskJson | AgentctlError) => boolean;
+  /** The command that comes back to the tasks. */
+  comeBack: string;
+  /** What has come since before the tasks were there. */
+  interrupt?: Interrupt | undefined;
+}
+
+/** The tasks as they were last, or why they cannot be seen; `left` is the exit code when it ended before they did. */
+export interface Attended {
+  seen: ReadonlyMap<number, TaskJson | AgentctlError>;
+  left: number | undefined;
+}
+
+/** Resolves when enough was seen of all tasks, or something else ends it; a failure of its own is printed here. */
+export async function attend(context: Context, attendance: Attendance): Promise<Attended> {
+  const { out } = context;
+  const { ids, tail, isOver = hasEnded } = attendance;
+  const seen = new Map<number, TaskJson | AgentctlError>();
+  const notices = new Notices(context);
+  const leaving = new Leaving(context, attendance, seen);
+  try {
+    await watchTasks(
+      context,
+      ids,
+      async (id, task, rpc) => {
+        seen.set(id, task);
+        if (tail && "state" in task) tail.update((await rpc.call("logs/path", { id })).logs);
+        const isEnd = !("state" in task) || isOver(task);
+        if (isEnd && attendance.isEnough?.(task)) leaving.enough();
+        if (isEnd) return true;
+        await notices.see(task, async () => tail?.drained());
+        if (attendance.exitOnPause && isPaused(task)) leaving.now(PAUSED);
+        return false;
+      },
+      leaving.signal,
+    );
+    if (leaving.exitCode === undefined || leaving.exitCode === PAUSED) await tail?.drained();
+    return { seen, left: leaving.exitCode };
+  } catch (error) {
+    await reportFailure(error, out, context.paths);
+    return { seen, left: OWN_FAILURE };
+  } finally {
+    notices.end();
+    leaving.end();
+    tail?.close();
+  }
+}
+
+function isPaused({ state }: TaskJson): boolean {
+  return state === "suspended" || state === "input-required";
+}
+
+/** What ends an attendance before its tasks end: signals, the time limit, a reader that went away. */
+class Leaving {
+  exitCode: number | undefined;
+  readonly #context: Context;
+  readonly #attendance: Attendance;
+  readonly #seen: Attended["seen"];
+  readonly #stop = new AbortController();
+  readonly #interrupt: Interrupt;
+  readonly #endTimer: () => void;
+
+  constructor(context: Context, attendance: Attendance, seen: Attended["seen"]) {
+    this.#context = context;
+    this.#attendance = attendance;
+    this.#seen = seen;
+    const { timeoutMs, interrupt = new Interrupt(() => undefined) } = attendance;
+    this.#interrupt = interrupt;
+    const late = () => this.now(TIMED_OUT, "time is up");
+    this.#endTimer = timeoutMs === undefined ? () => undefined : afterMs(timeoutMs, late);
+    const { out } = context;
+    const unread = () => this.now(out.isUnwritable ? OWN_FAILURE : READER_GONE);
+    out.gone.addEventListener("abort", unread, { once: true });
+    interrupt.turnTo(() => this.#interrupted(interrupt));
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Nothing more is to be seen, and nothing is to be said of it. */
+  enough(): void {
+    this.#stop.abort();
+  }
+
+  /** The first cause decides the exit code. */
+  now(exitCode: number, why?: string): void {
+    if (this.signal.aborted) return;
+    this.exitCode = exitCode;
+    const { ids, comeBack } = this.#attendance;
+    const which = ids.length === 1 ? `task ${ids[0]} goes on` : "the tasks go on";
+    if (why) this.#context.out.note(`${why}; ${which}: ${comeBack} comes back`);
+    this.#stop.abort();
+  }
+
+  end(): void {
+    this.#endTimer();
+    this.#interrupt.end();
+  }
+
+  #interrupted({ exitCode, count }: Interrupt): void {
+    if (!this.#attendance.cancelOnExit || count > 1) {
+      this.now(exitCode, "detached");
+      return;
+    }
+    const open = this.#attendance.ids.filter((id) => isOpen(this.#seen.get(id)));
+    this.#context.out.note(`canceling task ${open.join(", ")}`);
+    const by = actor(this.#context);
+    withDaemon(this.#context, (rpc) =>
+      Promise.all(open.map((id) => rpc.call("tasks/cancel", { id, actor: by }).catch(unlessEnded))),
+    ).catch(async (error: unknown) => {
+      await reportFailure(error, this.#context.out, this.#context.paths);
+      this.now(OWN_FAILURE);
+    });
+  }
+}
+
+/** Whether a task may still be there to be canceled; also one that was not seen yet. */
+function isOpen(last: TaskJson | AgentctlError | undefined): boolean {
+  return last === undefined || ("state" in last && !hasEnded(last));
+}
+
+/** A task may have ended at the same moment, which is seen without the answer to its cancel. */
+function unlessEnded(error: unknown): void {
+  if (!(error instanceof AgentctlError && error.name === "TaskNotCancelable")) throw error;
+}
+
+/** The longest time that a timer of Node takes. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Calls `then` after any number of milliseconds, unless the returned function is called before. */
+function afterMs(ms: number, then: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const wait = (rest: number): void => {
+    const now = Math.min(rest, LONGEST_TIMER_MS);
+    timer = setTimeout(() => (rest > now ? wait(rest - now) : then()), now);
+  };
+  wait(ms);
+  return () => clearTimeout(timer);
+}

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { isTerminal } from "../../core/machine.ts";
+import type { Result } from "../../protocol/methods.ts";
+import type { RpcClient } from "../../protocol/rpc-client.ts";
+import type { Context } from "../command/context.ts";
+import { oneLine } from "../text/terminal-text.ts";
+import { untilText } from "../text/when.ts";
+import { Interrupt } from "./interrupt.ts";
+
+/** A pause that is over sooner than this is not worth a word. */
+const QUIET_MS = 400;
+const POLL_MS = 500;
+
+/**
+ * Shows what a pause waits for, on a terminal as a spinner, else as a line whenever it changes, until `end` is called.
+ * Who interrupts it meanwhile is told that the pause goes on.
+ */
+export function showPausing(
+  { out, clock }: Context,
+  rpc: RpcClient,
+  ids: readonly (number | string)[] | undefined,
+): { end: () => void } {
+  const over = new AbortController();
+  const watch = async () => {
+    await sleep(QUIET_MS, undefined, { signal: over.signal });
+    const interrupt = new Interrupt(() => {
+      const tells = ids?.length === 1 ? `show ${ids[0]}` : "list";
+      out.note(`detached; the pause goes on: agentctl ${tells} tells when it is done`);
+      over.abort();
+      interrupt.giveUp();
+    });
+    over.signal.addEventListener("abort", () => interrupt.end());
+    const spinner = out.noteTerminal ? await spinnerOn(out.noteTerminal, over.signal) : undefined;
+    for (let last = ""; ; ) {
+      const { what, left } = await waitedFor(rpc, ids, clock.now());
+      if (over.signal.aborted) return;
+      if (spinner) spinner.text = left ? `${what} (${left})` : what;
+      else if (what !== last) out.note(left ? `${what} (${left})` : what);
+      last = what;
+      await sleep(POLL_MS, undefined, { signal: over.signal });
+    }
+  };
+  // What is shown meanwhile never decides how the pause itself ends.
+  watch().catch(() => undefined);
+  return { end: () => over.abort() };
+}
+
+async function spinnerOn(stream: NodeJS.WriteStream, signal: AbortSignal): Promise<{ text: string }> {
+  const { default: ora } = await import("ora");
+  const spinner = ora({ stream, text: "pausing", discardStdin: false }).start();
+  if (signal.aborted) spinner.stop();
+  signal.addEventListener("abort", () => spinner.stop());
+  return spinner;
+}
+
+async function waitedFor(rpc: RpcClient, ids: readonly (number | string)[] | undefined, now: number) {
+  if (!ids) return { what: "pausing: waiting until nothing of the tasks runs", left: "" };
+  const found = await Promise.allSettled(
+    ids.slice(0, 20).map((id) => rpc.call("tasks/get", { id, details: true })),
+  );
+  const tasks = found.flatMap((each) => (each.status === "fulfilled" ? [each.value.task] : []));
+  const task = tasks.find(
+    ({ state, activity }) => !isTerminal(state) && (state !== "suspended" || activity?.doing === "pause"),
+  );
+  return task ? waitedForBy(task, now) : { what: "pausing", left: "" };
+}
+
+function waitedForBy({ id, activity }: Result<"tasks/get">["task"], now: number) {
+  const steps = (activity?.running ?? []).map(({ name }) => JSON.stringify(oneLine(name)));
+  const what = steps.length > 0 ? `step ${steps.join(", ")} to end` : "it to save a checkpoint and end";
+  const left = activity?.deadline ? `killed ${untilText(activity.deadline, now)}` : "";
+  return { what: `pausing task ${id}: waiting for ${what}`, left };
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs";
+import { usage } from "../command/usage.ts";
+import { shellLine } from "../text/terminal-text.ts";
+
+/** What Node shows for bytes that are no UTF-8. */
+const REPLACEMENT = "\ufffd";
+
+/**
+ * Refuses arguments that are not valid UTF-8: Node has changed them already, and a task would not get what was
+ * typed. Where the system does not show
+ * the bytes (macOS), a replacement character is taken for what was typed.
+ */
+export function refuseUndecodable(words: readonly string[]): void {
+  if (!words.some((word) => word.includes(REPLACEMENT))) return;
+  const bad = undecodable("/proc/self/cmdline");
+  const first = bad[0];
+  if (first === undefined) return;
+  throw usage(`an argument is not valid UTF-8 and would not arrive as it is: ${shellLine([first])}`, {
+    hint: "put it into a file or a script, and run that",
+  });
+}
+
+/** The names of variables whose values are not valid UTF-8. */
+export function undecodableVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  const isSuspect = Object.entries(env).some(([name, text]) => `${name}${text}`.includes(REPLACEMENT));
+  if (!isSuspect) return [];
+  return undecodable("/proc/self/environ").map((entry) => entry.slice(0, entry.indexOf("=")));
+}
+
+function undecodable(file: string): string[] {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch {
+    return [];
+  }
+  const found: string[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const nul = bytes.indexOf(0, start);
+    const end = nul < 0 ? bytes.length : nul;
+    const entry = bytes.subarray(start, end);
+    const text = entry.toString("utf8");
+    if (!Buffer.from(text, "utf8").equals(entry)) found.push(text);
+    start = end + 1;
+  }
+  return found;
+}

@@ -1,0 +1,48 @@
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Context } from "../command/context.ts";
+import { usage } from "../command/usage.ts";
+
+/** All bytes of stdin. */
+async function stdinBytes({ stdin }: Context): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stdin()) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** A text operand; `-` is stdin, without the line break that ends it. */
+export async function textOrStdin(context: Context, text: string): Promise<string> {
+  if (text !== "-") return text;
+  return (await stdinBytes(context)).toString("utf8").replace(/\r?\n$/, "");
+}
+
+/** A file's bytes; `-` and no name are stdin. */
+export async function fileOrStdin(context: Context, name: string | undefined): Promise<Buffer> {
+  if (name === undefined || name === "-") return await stdinBytes(context);
+  try {
+    return readFileSync(resolve(context.cwd, name));
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw usage(`${name} cannot be read: ${isMissing ? "there is no such file" : (error as Error).message}`);
+  }
+}
+
+/** An absolute path; throws a usage error when nothing is there. */
+export function existingPath({ cwd }: Context, name: string): string {
+  const path = resolve(cwd, name);
+  if (existsSync(path)) return path;
+  throw usage(`there is no file ${path}`);
+}
+
+/** The value of `--input`: JSON, `@file` with JSON, or `-` for JSON on stdin. */
+export async function jsonInput(context: Context, text: string): Promise<unknown> {
+  const isFile = text.startsWith("@");
+  const source = isFile ? text.slice(1) : text;
+  const json = isFile || text === "-" ? (await fileOrStdin(context, source)).toString("utf8") : text;
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    const reason = `${(error as Error).message}; accepted are JSON such as '{"topic":"tea"}', @file, and - for stdin`;
+    throw usage(`--input: ${reason}`, { field: "--input" });
+  }
+}

@@ -1,0 +1,48 @@
+import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
+import type { Paths } from "../../home/paths.ts";
+import type { Output } from "./output.ts";
+import { block } from "./terminal-text.ts";
+
+/** An error as `--json` shows it. */
+export interface ErrorJson {
+  name: string;
+  code: number;
+  message: string;
+  hint: string | null;
+  data: Record<string, unknown>;
+}
+
+/** The form of an error that scripts read. */
+export function errorJson({ name, code, message, hint, data }: AgentctlError): ErrorJson {
+  return { name, code, message, hint, data };
+}
+
+/** The exit code of failures for which the daemon's log tells more. */
+const NO_DAEMON = 5;
+
+/** Prints why a command failed and what helps; resolves with its exit code. */
+export async function reportFailure(error: unknown, out: Output, paths: Paths): Promise<number> {
+  const known = withLog(asAgentctlError(error), paths);
+  if (out.json) out.data({ error: errorJson(known) });
+  else {
+    await printFailure(known, out);
+    const isTold = `${known.message}${known.hint}`.includes(paths.log);
+    if (known.exitCode === NO_DAEMON && !isTold) out.note(`  the daemon's log: ${paths.log}`);
+  }
+  return known.exitCode;
+}
+
+/** What happened, and below it the command that helps, on stderr. */
+export async function printFailure({ message, hint }: AgentctlError, out: Output): Promise<void> {
+  const paint = await out.notePaint();
+  out.note(`${paint.bad("agentctl:")} ${block(message)}`);
+  if (hint) out.note(`  ${block(hint)}`);
+}
+
+/** A bug is told with the log's place, wherever it happened. */
+function withLog(error: AgentctlError, { log }: Paths): AgentctlError {
+  if (error.name !== "InternalError" || error.data.log) return error;
+  const data = { ...error.data, log };
+  const options = { message: error.message, hint: `the log says more: ${log}`, cause: error.cause };
+  return new AgentctlError("InternalError", data, options);
+}

@@ -1,0 +1,47 @@
+import type { State } from "../../core/machine.ts";
+
+type Stroke = (text: string) => string;
+
+/** Colours by what they mean. */
+export interface Paint {
+  state: (state: State, text?: string) => string;
+  strong: Stroke;
+  faint: Stroke;
+  bad: Stroke;
+  /** Something to type. */
+  command: Stroke;
+}
+
+const same: Stroke = (text) => text;
+
+/** No colours. */
+export const plainPaint: Paint = {
+  state: (state, text = state) => text,
+  strong: same,
+  faint: same,
+  bad: same,
+  command: same,
+};
+
+/** Sixteen colours, which every terminal's theme makes readable; loads chalk. */
+export async function paintFor(): Promise<Paint> {
+  const { Chalk } = await import("chalk");
+  const chalk = new Chalk({ level: 1 });
+  const byState: Record<State, Stroke> = {
+    submitted: chalk.blue,
+    working: chalk.cyan,
+    "input-required": chalk.magenta,
+    suspended: chalk.yellow,
+    resumed: chalk.blue,
+    completed: chalk.green,
+    failed: chalk.red,
+    canceled: chalk.dim,
+  };
+  return {
+    state: (state, text = state) => byState[state](text),
+    strong: chalk.bold,
+    faint: chalk.dim,
+    bad: chalk.red,
+    command: chalk.cyan,
+  };
+}

@@ -1,0 +1,68 @@
+import type { Result } from "../../protocol/methods.ts";
+import { sizeText, whenText } from "./when.ts";
+
+/** What the daemon answers to the pause of one task. */
+export type Paused = Extract<Result<"tasks/pause">, { task: unknown }>;
+
+interface Words {
+  line: string | null;
+  notes: string[];
+}
+
+/** What became of a pause: the result as a line, and beside it what stays in use or what resume needs. */
+export function pauseWords(
+  { task, changed, continues, ...memory }: Paused,
+  {
+    at,
+    until,
+    reason,
+  }: { at?: string | null | undefined; until?: string | undefined; reason?: string | undefined },
+  now: number,
+): Words {
+  const { id, state, pause, checkpoint } = task;
+  if (at === null) return only(`no pause of task ${id} is planned any more`);
+  if (at !== undefined) return only(`task ${id} will be paused at ${whenText(at, now)}`);
+  if (state !== "suspended")
+    return only(`task ${id} is asked to pause; agentctl show ${id} tells when it has`);
+  if (!changed) {
+    const isMore = until !== undefined || reason !== undefined;
+    const stands = isMore ? ", and its pause stands as it was made" : "";
+    return { line: null, notes: [`task ${id} is suspended already${stands}`] };
+  }
+  if (pause?.outcome === "frozen")
+    return { line: `task ${id} paused (frozen)`, notes: memoryNotes(id, memory) };
+  const facts = [pause?.outcome ?? "", checkpoint ? `checkpoint ${checkpoint.seq}` : ""].filter(
+    (fact) => fact !== "",
+  );
+  const line = `task ${id} paused${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`;
+  return { line, notes: endNotes(task, continues ?? true, now) };
+}
+
+/** What a task that has no process any more goes on from, where that is not plain from its checkpoint. */
+function endNotes(task: Paused["task"], continues: boolean, now: number): string[] {
+  const { id, pause } = task;
+  if (pause?.outcome === "forced") return [`  ${standing(task, continues, now)}`];
+  if (continues) return [];
+  return [`  it has saved no checkpoint: agentctl resume ${id} --from-start begins again`];
+}
+
+function only(line: string): Words {
+  return { line, notes: [] };
+}
+
+function memoryNotes(id: number, { memoryBytes, processes }: Omit<Paused, "task" | "changed">): string[] {
+  if (memoryBytes === undefined) return [];
+  const who =
+    processes === 1 ? "its process keeps" : `its ${processes ?? ""} processes keep`.replace("  ", " ");
+  return [`  ${who} ${sizeText(memoryBytes)} of memory; agentctl pause ${id} --mode checkpoint frees it`];
+}
+
+function standing({ id, kind, checkpoint }: Paused["task"], continues: boolean, now: number): string {
+  if (checkpoint)
+    return `it was killed; checkpoint ${checkpoint.seq} of ${whenText(checkpoint.createdAt, now)} stands`;
+  if (continues)
+    return kind === "module"
+      ? "it was killed; the steps that it has finished stand"
+      : "it was killed; resume starts it again";
+  return `it was killed and has saved no checkpoint: agentctl resume ${id} --from-start begins again`;
+}

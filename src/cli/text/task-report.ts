@@ -1,0 +1,204 @@
+import { formatDuration } from "../../core/time.ts";
+import type { Result } from "../../protocol/methods.ts";
+import type { Paint } from "./paint.ts";
+import { tableLines } from "./table.ts";
+import {
+  endText,
+  isReasonOfPause,
+  pauseText,
+  progressText,
+  standstillOf,
+  titleOf,
+  workOf,
+} from "./task-text.ts";
+import { block, oneLine } from "./terminal-text.ts";
+import { sizeText, untilText, whenText } from "./when.ts";
+
+type Detailed = Result<"tasks/get">["task"];
+
+/** Events, steps and checkpoints are the longest lists; the newest of them are shown. */
+const SHOWN = 20;
+
+/** All that is known of a task, the most important first: its state, why it waits, and what to do. */
+export function taskReport(task: Detailed, now: number, paint: Paint): string[] {
+  const lines = [
+    ...headline(task, now, paint),
+    "",
+    ...facts(task, now).map(([key, text]) => row(key, text, paint)),
+  ];
+  const lists: [string, string[][]][] = [
+    ["Attempts", attemptLines(task, now)],
+    [
+      "Running",
+      (task.activity?.running ?? []).map(({ name, startedAt }) => [
+        oneLine(name),
+        `since ${whenText(startedAt, now)}`,
+      ]),
+    ],
+    ["Checkpoints", checkpointLines(task, now)],
+    ["Steps", stepLines(task, now)],
+    ["Pauses", pauseLines(task, now)],
+    ["Events", eventLines(task, now)],
+  ];
+  for (const [title, entries] of lists) {
+    if (entries.length === 0) continue;
+    lines.push("", paint.strong(title), ...newest(entries).map((entry) => `  ${entry}`));
+  }
+  return lines;
+}
+
+function headline(task: Detailed, now: number, paint: Paint): string[] {
+  const { id, state, attempt, pid, activity } = task;
+  const live = state === "working" && pid !== null ? `, attempt ${attempt}, pid ${pid}` : "";
+  const lines = [`${paint.strong(`task ${id}`)} ${titleOf(task)}: ${paint.state(state)}${live}`];
+  const standstill = standstillOf(task, now);
+  if (standstill) {
+    lines.push(`  ${standstill.why}`);
+    if (standstill.todo) lines.push(`  ${paint.command(standstill.todo)}`);
+  }
+  if (activity?.doing) {
+    const limit = activity.deadline
+      ? `, at most until ${whenText(activity.deadline, now)} (${untilText(activity.deadline, now)})`
+      : "";
+    lines.push(`  ${activity.doing}${limit}`);
+  }
+  if (state === "failed") lines.push(`  ${endText(task)}`, `  ${paint.command(afterFailure(task))}`);
+  return lines;
+}
+
+/** What helps with a failure: one that never began has printed nothing. */
+function afterFailure({ id, error, after }: Detailed): string {
+  if (error?.name === "DependencyFailed" && after !== null) return `agentctl show ${after}`;
+  return error?.name === "CannotStart" ? `agentctl rerun ${id}` : `agentctl logs ${id}`;
+}
+
+function row(key: string, text: string, paint: Paint): string {
+  const [first = "", ...rest] = text.split("\n");
+  return [`${paint.faint(key.padEnd(12))}${first}`, ...rest.map((line) => `${" ".repeat(12)}${line}`)].join(
+    "\n",
+  );
+}
+
+function facts(task: Detailed, now: number): [string, string][] {
+  const { error, result, question, pause, checkpoint, labels } = task;
+  const at = (iso: string | null) => (iso === null ? "" : whenText(iso, now));
+  const rows: [string, string][] = [
+    ["runs", workOf(task)],
+    ["name", task.name ?? ""],
+    ["in", oneLine(task.cwd)],
+    ["queue", task.priority === 0 ? task.queue : `${task.queue}, priority ${task.priority}`],
+    [
+      "labels",
+      Object.entries(labels)
+        .map(([key, text]) => `${oneLine(key)}=${oneLine(text)}`)
+        .join(" "),
+    ],
+    ["after", task.after === null ? "" : `task ${task.after}`],
+    ["progress", progressText(task)],
+    ["submitted", at(task.createdAt)],
+    ["started", at(task.startedAt)],
+    ["ended", at(task.endedAt)],
+    ["ran", task.startedAt === null ? "" : formatDuration(task.runMs)],
+    ["paused for", task.pausedMs === 0 ? "" : formatDuration(task.pausedMs)],
+    ["question", question ? block(question.prompt) : ""],
+    ["choices", question?.choices ? question.choices.map(oneLine).join(", ") : ""],
+    ["will pause", plannedText(task, now)],
+    ["last pause", pause ? `${pauseText(withoutReason(task), now)}, ${at(pause.at)}` : ""],
+    [
+      "checkpoint",
+      checkpoint ? `${checkpoint.seq}, ${sizeText(checkpoint.size)}, ${at(checkpoint.createdAt)}` : "",
+    ],
+    ["exit code", task.exitCode === null ? "" : `${task.exitCode}${task.signal ? ` (${task.signal})` : ""}`],
+    ["error", error ? block(errorText(error)) : ""],
+    ["result", result === null || result === undefined ? "" : block(JSON.stringify(result, undefined, 2))],
+    ["uuid", task.uuid],
+  ];
+  return rows.filter(([, text]) => text !== "");
+}
+
+function errorText({ name, message }: NonNullable<Detailed["error"]>): string {
+  return message.toLowerCase().startsWith(name.toLowerCase()) ? message : `${name}: ${message}`;
+}
+
+/** What the row of its error says is not said twice. */
+function withoutReason(task: Detailed): Detailed {
+  return task.pause && isReasonOfPause(task) ? { ...task, pause: { ...task.pause, reason: null } } : task;
+}
+
+function plannedText({ id, plannedPause }: Detailed, now: number): string {
+  if (!plannedPause) return "";
+  const { at, until, reason } = plannedPause;
+  const facts = [
+    until ? `until ${whenText(until, now)}` : "",
+    reason ? oneLine(reason) : "",
+    `agentctl pause ${id} --at never takes it back`,
+  ];
+  return `${whenText(at, now)} (${facts.filter((fact) => fact !== "").join(", ")})`;
+}
+
+function attemptLines({ attempts = [] }: Detailed, now: number): string[][] {
+  return attempts.map(({ n, pid, startedAt, endedAt, outcome, exitCode, signal }) => {
+    const span = `${whenText(startedAt, now)} – ${endedAt === null ? "now" : whenText(endedAt, now)}`;
+    const end = [outcome, signal ?? (exitCode === null ? null : `exit ${exitCode}`)]
+      .filter(Boolean)
+      .join(", ");
+    return [`${n}`, span, `pid ${pid ?? "-"}`, end];
+  });
+}
+
+function checkpointLines({ checkpoints = [] }: Detailed, now: number): string[][] {
+  return checkpoints.map(({ seq, size, createdAt, label, attempt, superseded }) => {
+    const more = [label ? oneLine(label) : "", superseded ? "superseded" : ""].filter(Boolean).join(", ");
+    return [`${seq}`, whenText(createdAt, now), sizeText(size), `attempt ${attempt}`, more];
+  });
+}
+
+function stepLines({ steps = [] }: Detailed, now: number): string[][] {
+  return steps.map(({ name, n, startedAt, endedAt, size }) => {
+    const took = formatDuration(Date.parse(endedAt) - Date.parse(startedAt));
+    return [
+      whenText(endedAt, now),
+      `${oneLine(name)}${n > 0 ? ` (${n + 1})` : ""}`,
+      `${took}, ${sizeText(size)}`,
+    ];
+  });
+}
+
+/**
+ * Each pause is an event into `suspended`, one that presses a frozen task further an event in it; the rest is known from
+ * its attempt, the journal, and the last pause.
+ */
+function pauseLines({ events = [], attempts = [], steps = [], pause }: Detailed, now: number): string[][] {
+  const pauses = events.filter(
+    ({ from, to, cause }) => to === "suspended" && (from !== to || cause === "pause"),
+  );
+  return pauses.map(({ at, cause, actor, attempt, data }, index) => {
+    const isLast = index === pauses.length - 1;
+    const ended = attempts.find(({ n, endedAt }) => n === attempt && endedAt !== null && endedAt <= at);
+    const outcome = isLast ? pause?.outcome : (ended?.outcome ?? "frozen");
+    const step = steps.filter(({ endedAt }) => endedAt <= at).at(-1);
+    const facts = [
+      outcome ?? "",
+      step ? `after step ${JSON.stringify(oneLine(step.name))}` : "",
+      typeof data?.reason === "string" ? oneLine(data.reason) : "",
+    ].filter((fact) => fact !== "");
+    return [whenText(at, now), `${cause} by ${oneLine(actor)}`, facts.join(", ")];
+  });
+}
+
+function eventLines({ events = [] }: Detailed, now: number): string[][] {
+  return events.map(({ seq, at, from, to, cause, actor, attempt }) => {
+    const move = from === to ? (to ?? "") : `${from ?? "–"} → ${to ?? "–"}`;
+    const who = `${cause}, ${oneLine(actor)}${attempt ? `, attempt ${attempt}` : ""}`;
+    return [`${seq}`, whenText(at, now), move, who];
+  });
+}
+
+/** One under the other; only a number stands at the right of its column. */
+function newest(entries: string[][]): string[] {
+  const hidden = Math.max(0, entries.length - SHOWN);
+  const shown = entries.slice(hidden);
+  const columns = (shown[0] ?? []).map((cell) => ({ title: "", isRight: /^\d+$/.test(cell) }));
+  const lines = tableLines(columns, shown, undefined).slice(1);
+  return hidden === 0 ? lines : [`… ${hidden} older, with --json`, ...lines];
+}

@@ -1,0 +1,137 @@
+/** What is said about a task in words. */
+import { basename } from "node:path";
+import type { TaskJson } from "../../protocol/methods.ts";
+import { block, oneLine, shellLine } from "./terminal-text.ts";
+import { untilText, whenText } from "./when.ts";
+
+/** Why a task does not move, and the command that changes it. */
+export interface Standstill {
+  why: string;
+  todo: string | null;
+}
+
+/** The command line or module of a task. */
+export function workOf({ argv, module }: TaskJson): string {
+  return argv ? shellLine(argv) : oneLine(module?.path ?? "");
+}
+
+/** The name of a task, else what it runs; a module by its file's name. */
+export function titleOf(task: TaskJson): string {
+  if (task.name !== null) return oneLine(task.name);
+  return task.module ? oneLine(basename(task.module.path)) : workOf(task);
+}
+
+/** Why a task that is open does not move, or null when it does. */
+export function standstillOf(task: TaskJson, now: number): Standstill | null {
+  const { id, waiting, state, pause } = task;
+  if (state !== "suspended" && waiting) return waitingText(task, waiting, now);
+  if (state === "suspended") return { why: pauseText(task, now), todo: resumeCommand(task) };
+  if (state === "resumed" && pause) return { why: "waits for a slot to go on", todo: `agentctl pause ${id}` };
+  return null;
+}
+
+type Waiting = NonNullable<TaskJson["waiting"]>;
+
+function waitingText(task: TaskJson, { for: cause, on, until }: Waiting, now: number): Standstill {
+  const { id, queue, question } = task;
+  const at = until === null ? "" : ` until ${whenText(until, now)} (${untilText(until, now)})`;
+  switch (cause) {
+    case "slot":
+      return {
+        why: `waits for a slot in queue ${queue}`,
+        todo: `agentctl queue list, agentctl queue set ${queue} --slots <n>`,
+      };
+    case "queue":
+      return { why: `queue ${on ?? queue} is held`, todo: `agentctl queue release ${on ?? queue}` };
+    case "hold":
+      if (on === "daemon") {
+        return { why: "the daemon was started with --hold", todo: "agentctl daemon restart" };
+      }
+      return { why: "is held", todo: `agentctl release ${id}` };
+    case "time":
+      return { why: `waits${at}`, todo: null };
+    case "task":
+      return { why: `waits for task ${on}`, todo: `agentctl show ${on}` };
+    case "backoff":
+      return {
+        why: `failed and is tried again${at.replace(" until ", " at ")}`,
+        todo: `agentctl logs ${id}`,
+      };
+    case "answer":
+      return { why: `asks: ${questionText(question)}`, todo: `agentctl answer ${id} <text>` };
+  }
+}
+
+/** What it asks, and among which answers it lets choose. */
+function questionText(question: TaskJson["question"]): string {
+  const { prompt = "", choices = null } = question ?? {};
+  return oneLine(choices && choices.length > 0 ? `${prompt} (${choices.join(", ")})` : prompt);
+}
+
+/** Who paused it, how, and what stands. */
+export function pauseText({ state, pause, checkpoint }: TaskJson, now: number): string {
+  if (!pause) return "paused";
+  // Of a pause that is over, the checkpoint of today and the time that was planned say nothing.
+  const isPaused = state === "suspended";
+  const causes: Record<string, string> = {
+    user: `paused by ${oneLine(pause.actor)}`,
+    until: `paused by ${oneLine(pause.actor)}`,
+    preempted: "paused for a task of higher priority",
+    shutdown: "paused while the daemon was stopped",
+    limit: "paused by a limit",
+    lost: "its process was lost",
+    corrupt: "its checkpoint cannot be used",
+    mismatch: "its journal does not fit the module",
+  };
+  const facts = [
+    pause.outcome ?? "",
+    isPaused && pause.outcome !== "frozen" && checkpoint ? `checkpoint ${checkpoint.seq}` : "",
+    pause.reason && pause.cause !== "shutdown" ? oneLine(pause.reason) : "",
+    isPaused && pause.until ? `resumes ${untilText(pause.until, now)}` : "",
+  ].filter((fact) => fact !== "");
+  const cause = causes[pause.cause] ?? pause.cause;
+  return facts.length === 0 ? cause : `${cause} (${facts.join(", ")})`;
+}
+
+function resumeCommand({ id, kind, checkpoint, pause, error }: TaskJson): string {
+  if (pause?.cause === "mismatch")
+    return `put the module back as it was, or agentctl resume ${id} --module <file>, or --from-start`;
+  if (pause?.cause === "corrupt") {
+    const good = error?.data?.good;
+    return typeof good === "number"
+      ? `agentctl resume ${id} --from ${good}`
+      : `agentctl resume ${id} --from-start`;
+  }
+  const isStopped = pause?.outcome === "frozen" && pause.cause !== "lost";
+  const canContinue = checkpoint !== null || kind === "module" || isStopped;
+  return canContinue ? `agentctl resume ${id}` : `agentctl resume ${id} --from-start`;
+}
+
+/** How far a task is, in its own words. */
+export function progressText({ progress }: TaskJson): string {
+  if (!progress) return "";
+  const { done, total, message } = progress;
+  const count = total === null ? String(done) : `${done}/${total}`;
+  return message ? `${count} ${oneLine(message)}` : count;
+}
+
+/** Whether the reason of its pause is what its error says too. */
+export function isReasonOfPause({ pause, error }: TaskJson): boolean {
+  return error !== null && error.message === pause?.reason;
+}
+
+/** How a task ended, beyond its state; empty for one that completed, and where the pause that it is in says it. */
+export function endText(task: TaskJson): string {
+  const { state, exitCode, signal, error } = task;
+  if (state === "completed" || error?.message === state) return "";
+  if (state === "suspended" && isReasonOfPause(task)) return "";
+  if (error) return oneLine(block(error.message).split("\n")[0] ?? "");
+  if (signal) return `ended by ${signal}`;
+  return state === "failed" && exitCode !== null ? `exit code ${exitCode}` : "";
+}
+
+/** A task that has ended, in a line. */
+export function endLine(task: TaskJson): string {
+  const end = endText(task);
+  return `task ${task.id} ${task.state}${end === "" ? "" : `: ${end}`}`;
+}

@@ -1,0 +1,23 @@
+import type { AgentctlError } from "../../core/errors.ts";
+import type { Engine } from "../engine.ts";
+import { type ActiveAttempt, failPause } from "./active-attempt.ts";
+import { armTimeout } from "./timeout.ts";
+
+/** A pause is off: the task is as it was, at work or frozen, and whoever asked is told why. */
+export async function abortPause(engine: Engine, active: ActiveAttempt, error: AgentctlError): Promise<void> {
+  const isOurs = active.intent?.kind === "pause";
+  const task = await engine.store.get(active.taskId);
+  if (task?.frozen && active.running && isOurs) {
+    await engine.runner.freeze(active.running);
+    active.frozen = true;
+  }
+  failPause(active, error);
+  if (!isOurs) return;
+  try {
+    await engine.store.intend([{ id: active.taskId, attempt: active.attempt, intent: null }]);
+  } catch (failure) {
+    engine.log.warn({ task: active.taskId, error: String(failure) }, "a withdrawn pause is still recorded");
+  }
+  // A time limit that was reached meanwhile was left to the pause.
+  if (task && !task.frozen && !active.isEnding) armTimeout(engine, active, task);
+}

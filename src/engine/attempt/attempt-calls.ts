@@ -1,0 +1,278 @@
+/**
+ * What a running task may ask for, authorised by its token: its own state, and durable progress. Each call resolves
+ * when it is on disk. Writes carry the token down to the store, where a superseded attempt changes nothing.
+ */
+import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
+import type { State } from "../../core/machine.ts";
+import type { Failure, Question, Step, StepKey, Task } from "../../core/task.ts";
+import type { Engine } from "../engine.ts";
+import { environmentOf, foldersOf, givenEnvironment } from "../files/environment.ts";
+import { abortPause } from "./abort-pause.ts";
+import { type ActiveAttempt, type Link, nameOf } from "./active-attempt.ts";
+
+/** A journaled call's place. */
+export type Place = StepKey & { call: number; alone: boolean };
+
+/** The live attempt of `token`, for a host that waits as soon as it has one; rejects with `StaleAttempt`. */
+export async function activeByToken(engine: Engine, token: string, isSave = false): Promise<ActiveAttempt> {
+  const active = engine.tokens.get(token) ?? (await engine.hosts.assignmentOf(token));
+  // A checkpoint that its program has left on the way counts until the end is recorded.
+  if (active && (isSave || !active.isEnding)) return active;
+  const attempt = await engine.store.attemptOf(token);
+  const task = attempt && (await engine.store.get(attempt.taskId));
+  throw new AgentctlError("StaleAttempt", {
+    id: attempt?.taskId ?? null,
+    state: task?.state ?? null,
+    attempt: attempt?.n ?? null,
+  });
+}
+
+export interface Welcome {
+  task: Task;
+  attempt: number;
+  dir: string;
+  pausing: boolean;
+  checkpoint: { seq: number; base: number; data: Buffer } | null;
+  module: {
+    path: string;
+    input: unknown;
+    cwd: string;
+    env: Record<string, string>;
+    journal: Step[];
+    steps: { path: string; key: string };
+  } | null;
+}
+
+/** From now on the attempt is asked and told on `link`. */
+export async function hello(engine: Engine, active: ActiveAttempt, link: Link): Promise<Welcome> {
+  active.link = link;
+  // Whoever said hello was at work: a later daemon has to know that.
+  if (!active.saidHello) {
+    await engine.store.noteAttempt(active.taskId, active.attempt, { saidHello: true });
+    // Whatever was here before it, what is told as its journal is all of it.
+    await active.steps?.take();
+  }
+  active.saidHello = true;
+  active.steps?.written();
+  const task = await engine.require(active.taskId);
+  return {
+    task,
+    attempt: active.attempt,
+    dir: foldersOf(engine, task.id).folder,
+    pausing: active.intent?.kind === "pause" && active.intent.mode === "checkpoint",
+    checkpoint: task.checkpoint && {
+      seq: task.checkpoint.seq,
+      base: task.checkpoint.base,
+      data: await engine.store.checkpointData(task.id, task.checkpoint.seq),
+    },
+    module: task.module && {
+      path: task.module.path,
+      input: task.input,
+      cwd: task.cwd,
+      env: environmentOf(
+        engine,
+        task,
+        { n: active.attempt, token: active.token },
+        givenEnvironment(engine, task),
+      ),
+      journal: await engine.store.journal(task.id),
+      steps: { path: engine.runner.stepFile(active.runKey), key: active.runKey },
+    },
+  };
+}
+
+export interface Save {
+  data: Buffer;
+  label?: string;
+  base?: number;
+  nonce?: string;
+}
+
+/** Saves a checkpoint; answers its number. Rejects with `CheckpointTooLarge`. */
+export async function saveCheckpoint(engine: Engine, active: ActiveAttempt, save: Save): Promise<number> {
+  requireSize(engine, active, save.data.length, "the checkpoint");
+  const { seq } = await engine.store.saveCheckpoint(active.token, {
+    data: save.data,
+    label: save.label ?? null,
+    base: save.base ?? "own",
+    nonce: save.nonce ?? null,
+    at: engine.clock.now(),
+  });
+  active.saved = true;
+  // What is in flight has another place from here on, and is told again.
+  if (save.base === undefined) active.inFlight.clear();
+  return seq;
+}
+
+function requireSize(engine: Engine, active: ActiveAttempt, size: number, what: string): void {
+  const limit = engine.settings.checkpointMaxBytes;
+  if (size <= limit) return;
+  throw new AgentctlError("CheckpointTooLarge", { id: active.taskId, state: "working", size, limit, what });
+}
+
+/** Notes that a call has begun, so that `pause` can say what it waits for. */
+export async function stepBegan(engine: Engine, active: ActiveAttempt, key: StepKey): Promise<void> {
+  active.inFlight.set(nameOf(key), { name: key.name, startedAt: engine.clock.now() });
+  if (active.isJournaled) return;
+  active.isJournaled = true;
+  await engine.store.update(active.taskId, { journaled: true }, { states: ["working"] });
+}
+
+/** A call that had begun has failed, or its result stands in the step file. */
+export function stepEnded(active: ActiveAttempt, key: StepKey): void {
+  active.inFlight.delete(nameOf(key));
+  active.steps?.written();
+}
+
+/** Acknowledges a step, once and for ever; answers what was journaled before under its key, else null. */
+export async function acknowledge(
+  engine: Engine,
+  active: ActiveAttempt,
+  place: Place,
+  { value, startedAt }: { value: string; startedAt: number },
+): Promise<string | null> {
+  const size = Buffer.byteLength(value);
+  requireSize(engine, active, size, `the result of step ${JSON.stringify(place.name)}`);
+  const endedAt = engine.clock.now();
+  const { result, added } = await engine.store.acknowledge(active.token, {
+    ...place,
+    startedAt,
+    endedAt,
+    size,
+    result: value,
+  });
+  active.inFlight.delete(nameOf(place));
+  return added ? null : result;
+}
+
+/** Journals a sleep; answers when it is over, the same for every attempt. */
+export async function sleepUntil(
+  engine: Engine,
+  active: ActiveAttempt,
+  place: Place,
+  ms: number,
+): Promise<number> {
+  const now = engine.clock.now();
+  const value = JSON.stringify(now + ms);
+  const times = { startedAt: now, endedAt: now, size: value.length };
+  const { result } = await engine.store.acknowledge(active.token, { ...place, ...times, result: value });
+  active.sleepUntil = JSON.parse(result) as number;
+  return active.sleepUntil;
+}
+
+/** Opens a question; answers null while there is no answer. */
+export async function openQuestion(
+  engine: Engine,
+  active: ActiveAttempt,
+  place: Place,
+  asked: { prompt: string; choices?: string[]; timeoutMs?: number; fallback?: string },
+): Promise<string | null> {
+  const at = engine.clock.now();
+  const { call, alone, ...key } = place;
+  const question: Question = {
+    prompt: asked.prompt,
+    at,
+    choices: asked.choices ?? null,
+    deadline: asked.timeoutMs === undefined ? null : at + asked.timeoutMs,
+    fallback: asked.fallback ?? null,
+    key,
+    call,
+    alone,
+  };
+  const answered = await engine.store.openQuestion(active.token, question);
+  engine.kick();
+  return answered;
+}
+
+/**
+ * The attempt is at a safe point with nothing in flight, to be ended for a pause, a sleep or a question. For a pause
+ * its checkpoint is stored first; where that fails the pause is off and the attempt goes on.
+ */
+export async function suspended(
+  engine: Engine,
+  active: ActiveAttempt,
+  {
+    to,
+    base,
+    value,
+    until,
+  }: { to: "pause" | "sleep" | "ask"; base?: number; value?: string; until?: number },
+): Promise<void> {
+  if (to === "pause") await storePauseCheckpoint(engine, active, base, value);
+  else await leave(engine, active, to, until ?? active.sleepUntil);
+  active.isDone = true;
+  engine.fault("suspended:before-end");
+  // The answer is on its way; what the process would do by itself is only to wait for this.
+  setImmediate(() => {
+    if (active.running && !active.isEnding) engine.runner.signal(active.running, "SIGKILL");
+    engine.fault("suspended:after-end");
+  });
+}
+
+async function storePauseCheckpoint(
+  engine: Engine,
+  active: ActiveAttempt,
+  base = 0,
+  value?: string,
+): Promise<void> {
+  if (active.intent?.kind !== "pause" || active.intent.mode !== "checkpoint") {
+    const reason = "no pause by checkpoint is under way";
+    throw new AgentctlError("UnsupportedOperation", { ...(await aboutTask(engine, active)), reason });
+  }
+  try {
+    const data = value === undefined ? await lastValue(engine, active.taskId) : Buffer.from(value);
+    await saveCheckpoint(engine, active, { data, base, label: "pause" });
+  } catch (error) {
+    await abortPause(engine, active, asAgentctlError(error));
+    throw error;
+  }
+}
+
+/** What every error about a task carries. */
+async function aboutTask(engine: Engine, { taskId }: ActiveAttempt): Promise<{ id: number; state: State }> {
+  const { id, state } = await engine.require(taskId);
+  return { id, state };
+}
+
+async function lastValue(engine: Engine, id: number): Promise<Buffer> {
+  const { checkpoint } = await engine.require(id);
+  return checkpoint ? await engine.store.checkpointData(id, checkpoint.seq) : Buffer.alloc(0);
+}
+
+async function leave(
+  engine: Engine,
+  active: ActiveAttempt,
+  to: "sleep" | "ask",
+  until: number | null,
+): Promise<void> {
+  if (active.intent) {
+    const reason = `a ${active.intent.kind} is under way`;
+    throw new AgentctlError("UnsupportedOperation", { ...(await aboutTask(engine, active)), reason });
+  }
+  const { id, state, question } = await engine.require(active.taskId);
+  if (to === "ask" && !question) {
+    throw new AgentctlError("UnsupportedOperation", { id, state, reason: "no question is open" });
+  }
+  const intent = { kind: "leave" as const, to, until: to === "sleep" ? until : null };
+  active.intent = intent;
+  try {
+    await engine.store.intend([{ id: active.taskId, attempt: active.attempt, intent }]);
+  } catch (error) {
+    active.intent = null;
+    throw error;
+  }
+}
+
+/** Keeps what a module returned or threw; its process may end now. */
+export async function saveResult(
+  engine: Engine,
+  active: ActiveAttempt,
+  result: { value: unknown } | { error: Failure },
+): Promise<void> {
+  if ("value" in result) {
+    const size = Buffer.byteLength(JSON.stringify(result.value ?? null));
+    requireSize(engine, active, size, "the result");
+  }
+  await engine.store.saveResult(active.token, result);
+  active.result = result;
+}

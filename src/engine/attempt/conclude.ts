@@ -1,0 +1,194 @@
+/**
+ * How the end of an attempt is read. Pure: what is known of the task, of what was being done to it and of how its
+ * process ended, to the move that follows. The order is that of precedence:
+ *
+ * 1. a cancel or time-out that was under way decides, however the process ended;
+ * 2. a module that left for a sleep or a question goes where it said;
+ * 3. a module's own word (its result or error) stands, also when its process was killed after it was durable;
+ * 4. after a request to pause, see `afterPause`;
+ * 5. a process that is gone without a trace, or was ended by a signal that also takes the session down, is lost;
+ * 6. exit 0 completes; anything else fails, with retries while there are any.
+ */
+import type { Transition } from "../../core/machine.ts";
+import type { Attempt, AttemptOutcome, Failure, Intent, Pause, PauseIntent, Task } from "../../core/task.ts";
+import { formatDuration } from "../../core/time.ts";
+import type { Patch } from "../../store/store.ts";
+import { backInLine, isNoRoom } from "../schedule/no-room.ts";
+
+/** What is known when an attempt has ended. */
+export interface End {
+  task: Task;
+  intent: Intent | null;
+  result: Attempt["result"];
+  startFailure: Failure | null;
+  exitCode: number | null;
+  signal: string | null;
+  lost: boolean;
+  /** No daemon watched, or the session was going down, when it ended. */
+  unwatched: boolean;
+  at: number;
+}
+
+/** What follows: a move, and how the attempt is recorded. */
+export interface Conclusion {
+  transition: Exclude<Transition, "run">;
+  cause: string;
+  actor: string;
+  outcome: AttemptOutcome;
+  set: Patch;
+  /** Only while the question of this time is open. */
+  question?: number;
+}
+
+/** The signals by which a machine or a session that goes down ends processes. */
+export const GOING_DOWN: readonly string[] = ["SIGTERM", "SIGHUP", "SIGKILL"];
+
+/** `EX_TEMPFAIL` of sysexits.h: "try again later". */
+const EXIT_TEMPFAIL = 75;
+
+/** After so many losses without progress between them a task is not started again by itself. */
+const LOSSES_TO_STAY = 3;
+
+export function conclude(end: End): Conclusion {
+  const { intent, result } = end;
+  if (intent?.kind === "cancel") return canceled(end, intent);
+  if (intent?.kind === "timeout") return timedOut(end);
+  if (result && "error" in result && result.error.name === "JournalMismatch") {
+    return unusable(end, "mismatch", result.error);
+  }
+  if (intent?.kind === "leave") return left(end, intent);
+  if (result && "value" in result) return completed(result.value);
+  if (intent?.kind === "pause" && intent.mode === "checkpoint") return afterPause(end, intent);
+  if (end.startFailure) return notStarted(end, end.startFailure);
+  if (result) return failed(end, result.error);
+  if (isLost(end)) return concludeLost(end);
+  if (end.exitCode === 0 && end.task.kind === "program") return completed(null);
+  return failed(end, failureOf(end));
+}
+
+function isLost({ lost, unwatched, signal }: End): boolean {
+  return lost || (unwatched && signal !== null && GOING_DOWN.includes(signal));
+}
+
+function completed(result: unknown): Conclusion {
+  const exitCode = 0;
+  const set: Patch = { exitCode, signal: null, result };
+  return { transition: "complete", cause: "end", actor: "task", outcome: "completed", set };
+}
+
+function left({ task }: End, { to, until }: Extract<Intent, { kind: "leave" }>): Conclusion {
+  if (to === "ask" && task.question) {
+    const question = task.question.at;
+    return { transition: "ask", cause: "ask", actor: "task", outcome: "asked", set: {}, question };
+  }
+  // The answer came while the process was on its way out: straight back in line.
+  const set: Patch = to === "sleep" ? { notBefore: until, delay: "time" } : {};
+  return { transition: "sleep", cause: to, actor: "task", outcome: to === "sleep" ? "sleep" : "asked", set };
+}
+
+function canceled(end: End, intent: Extract<Intent, { kind: "cancel" }>): Conclusion {
+  const message = intent.reason ? `canceled: ${intent.reason}` : "canceled";
+  const error = { name: "Canceled", code: null, message, data: null };
+  const set: Patch = { error, exitCode: end.exitCode, signal: end.signal };
+  return { transition: "cancel", cause: "cancel", actor: intent.actor, outcome: "canceled", set };
+}
+
+function timedOut(end: End): Conclusion {
+  const message = `ran longer than its time limit of ${formatDuration(end.task.timeoutMs ?? 0)}`;
+  const error = { name: "TimedOut", code: null, message, data: { timeoutMs: end.task.timeoutMs } };
+  const set: Patch = { error, exitCode: end.exitCode, signal: end.signal };
+  return { transition: "fail", cause: "timeout", actor: "daemon", outcome: "failed", set };
+}
+
+/** What a process that was asked to pause says by its end (contract, section 3). */
+function afterPause(end: End, intent: PauseIntent): Conclusion {
+  const saved = (end.task.checkpoint?.seq ?? 0) > intent.checkpointSeq;
+  const continues = saved || end.task.pauseMode === "checkpoint" || end.task.kind === "module";
+  if (end.exitCode === 0 && !continues) return completed(null);
+  const outcome = intent.forced || end.lost ? "forced" : "cooperative";
+  const failure = end.result && "error" in end.result ? end.result.error : null;
+  // 75 and death by the signal are the agreed answers; any other failure is kept for `show`.
+  const agreed =
+    end.exitCode === EXIT_TEMPFAIL || end.exitCode === 0 || end.signal !== null || outcome === "forced";
+  const error = failure ?? (agreed ? null : failureOf(end));
+  const set: Patch = { pause: pauseOf(intent, outcome, end.at), error, exitCode: null, signal: null };
+  return { transition: "suspend", cause: causeOf(intent), actor: intent.actor, outcome, set };
+}
+
+/** The pause that an intent describes, as it is recorded. */
+export function pauseOf(intent: PauseIntent, outcome: Pause["outcome"], at: number): Pause {
+  const { mode, cause, actor, reason, until, group } = intent;
+  return { mode, outcome, cause, actor, reason, at, until, group };
+}
+
+/** The cause in the event of a pause: `pause` when a person asked for it, else what did. */
+export function causeOf(intent: PauseIntent): string {
+  return intent.cause === "user" ? "pause" : intent.cause;
+}
+
+function unusable(end: End, cause: "mismatch" | "corrupt", error: Failure): Conclusion {
+  const pause = daemonPause(cause, error.message, end.at);
+  return { transition: "suspend", cause, actor: "daemon", outcome: "mismatch", set: { pause, error } };
+}
+
+/** The end of a process of which nobody can say how it ended: as `--on-lost` has it. */
+export function concludeLost(end: End): Conclusion {
+  const { task } = end;
+  const losses = task.losses + 1;
+  // A pause that was asked for and could not be finished is still what the user wants.
+  const byItself = end.intent?.kind === "pause" && end.intent.cause === "user" ? "suspend" : null;
+  const policy = byItself ?? task.onLost ?? (canContinue(task) ? "resume" : "suspend");
+  const message = end.lost
+    ? "the process is gone without a trace: the machine went down, or it was killed with its supervisor"
+    : `the process was ended by ${end.signal} while the daemon was away`;
+  const error = { name: "ProcessLost", code: null, message, data: { losses } };
+  const ended = { exitCode: end.exitCode, signal: end.signal };
+  if (policy === "fail") {
+    return { transition: "fail", cause: "lost", actor: "daemon", outcome: "lost", set: { ...ended, error } };
+  }
+  // It resumes by itself at once, and a daemon that dies meanwhile leaves that to the next.
+  const until = policy === "resume" && losses < LOSSES_TO_STAY ? end.at : null;
+  const set: Patch = { losses, error, pause: { ...daemonPause("lost", message, end.at), until } };
+  return { transition: "suspend", cause: "lost", actor: "daemon", outcome: "lost", set };
+}
+
+function notStarted(end: End, error: Failure): Conclusion {
+  if (!isNoRoom(error.data?.code)) return failed(end, error);
+  const { set, ...move } = backInLine(end.at);
+  return { ...move, actor: "daemon", outcome: "failed", set: { ...set, error } };
+}
+
+function failed(end: End, error: Failure): Conclusion {
+  const { task } = end;
+  const set: Patch = { error, exitCode: end.exitCode ?? 1, signal: end.signal };
+  if (task.failures < task.retries) {
+    const notBefore = end.at + backoff(task.backoffMs, task.failures);
+    const retry: Patch = { ...set, failures: task.failures + 1, notBefore, delay: "backoff" };
+    return { transition: "retry", cause: "retry", actor: "daemon", outcome: "failed", set: retry };
+  }
+  return { transition: "fail", cause: "end", actor: "task", outcome: "failed", set };
+}
+
+/** Doubling, from the task's own back-off; at most an hour, or the back-off itself where that is longer. */
+function backoff(firstMs: number, failures: number): number {
+  return Math.max(firstMs, Math.min(firstMs * 2 ** Math.min(failures, 30), 3_600_000));
+}
+
+function failureOf({ task, exitCode, signal }: End): Failure {
+  const data = { exitCode, signal };
+  const what = task.kind === "module" ? "the module's process" : (task.argv?.[0] ?? "the program");
+  if (signal) return { name: "KilledBySignal", code: null, message: `${what} was ended by ${signal}`, data };
+  const ended = task.kind === "module" ? `${what} ended without a result` : what;
+  return { name: "ExitedWithError", code: null, message: `${ended} (exit code ${exitCode})`, data };
+}
+
+/** Whether there is something from which a later attempt goes on: never the beginning, silently. */
+export function canContinue(task: Task): boolean {
+  if (task.checkpoint) return true;
+  return task.kind === "module" ? task.journaled : task.pauseMode === "checkpoint";
+}
+
+/** A pause that nobody asked for. */
+export function daemonPause(cause: Pause["cause"], reason: string, at: number): Pause {
+  return { mode: "checkpoint", outcome: null, cause, actor: "daemon", reason, at, until: null, group: null };
+}

@@ -1,0 +1,230 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { asAgentctlError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
+import type { Ended } from "../../runner/index.ts";
+import { type Change, IllegalMove } from "../../store/store.ts";
+import type { Engine } from "../engine.ts";
+import { capEnded } from "../files/log-caps.ts";
+import { loseFrozen } from "../recovery/lose-frozen.ts";
+import { retryWhileFull } from "../schedule/retry-while-full.ts";
+import { notPausable } from "../verbs/refusals.ts";
+import { type ActiveAttempt, dropTimers } from "./active-attempt.ts";
+import { type Conclusion, conclude, concludeLost, GOING_DOWN } from "./conclude.ts";
+import { awaitLastSave } from "./last-save.ts";
+
+/** So often a task may move while its end is read. */
+const TRIES = 5;
+
+/** Concludes the attempt when its process ends. */
+export function watchEnd(engine: Engine, active: ActiveAttempt): void {
+  void active.running?.ended.then((ended) => finish(engine, active, ended, false));
+}
+
+/**
+ * A machine or session that goes down ends tasks and daemon at the same moment: so long the end of a task by a signal
+ * waits for that of the daemon.
+ */
+const GOING_DOWN_MS = 150;
+
+async function isGoingDown(engine: Engine, active: ActiveAttempt, { signal }: Ended): Promise<boolean> {
+  if (signal === null || !GOING_DOWN.includes(signal) || active.intent || active.isDone)
+    return engine.isGoingDown;
+  if (!engine.isGoingDown) await sleep(GOING_DOWN_MS);
+  return engine.isGoingDown;
+}
+
+/**
+ * The one end of every attempt: what is left of its tree is ended, then the task moves as its end is read. Once the
+ * process is gone this can only finish, so a full disk is waited out.
+ */
+export async function finish(
+  engine: Engine,
+  active: ActiveAttempt,
+  ended: Ended,
+  unwatched: boolean,
+): Promise<void> {
+  if (active.isEnding) return;
+  active.isEnding = true;
+  active.worked ??= engine.clock.mono() - active.workingSince;
+  const graceMs = sweepGrace(engine, active);
+  dropTimers(active);
+  engine.fault("finish:before-sweep");
+  await awaitLastSave(engine, active);
+  const isAlone = await sweep(engine, active, graceMs);
+  const isUnwatched = unwatched || (await isGoingDown(engine, active, ended));
+  engine.fault("finish:before-commit");
+  try {
+    const task = await commit(engine, active, ended, isUnwatched);
+    engine.forget(active);
+    engine.fault("finish:before-forget");
+    engine.runner.forget(active.runKey);
+    active.steps?.end();
+    engine.fault("finish:after-forget");
+    active.link = null;
+    void capEnded(engine, active);
+    if (isAlone) engine.emptied.offer(task);
+    settlePause(active, task);
+    active.ended.resolve(task);
+  } catch (error) {
+    engine.log.error(
+      { task: active.taskId, error: String(error) },
+      "the end of an attempt could not be recorded",
+    );
+    engine.forget(active);
+    active.steps?.close();
+    active.pausing?.reject(asAgentctlError(error));
+    active.ended.reject(asAgentctlError(error));
+  }
+  engine.kick();
+  if (active.isModule) engine.hosts.refill(true);
+}
+
+/** After a pause the leftovers have what is left of its grace time, else that of a cancel. */
+function sweepGrace(engine: Engine, active: ActiveAttempt): number {
+  if (active.grace.deadline === null) return engine.settings.cancelGraceMs;
+  return Math.max(0, Math.min(engine.settings.cancelGraceMs, active.grace.deadline - engine.clock.mono()));
+}
+
+/** Answers whether nothing that came of the attempt is known to live, or may. */
+async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Promise<boolean> {
+  const roots = active.running ?? { key: active.runKey, token: active.token };
+  try {
+    // The guard of a frozen tree is stopped with it: without this it would stay for ever.
+    if (active.frozen && active.running) await engine.runner.terminate(active.running, { graceMs: 0 });
+    else return await engine.runner.sweep(roots, { graceMs });
+  } catch (error) {
+    engine.log.error(
+      { task: active.taskId, error: String(error) },
+      "what an attempt left running could not be ended",
+    );
+  }
+  return false;
+}
+
+/** An answer, or the pause that froze it, may move the task between the look at it and the write. */
+async function commit(
+  engine: Engine,
+  active: ActiveAttempt,
+  ended: Ended,
+  unwatched: boolean,
+): Promise<Task> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await commitOnce(engine, active, ended, unwatched);
+    } catch (error) {
+      if (!(error instanceof IllegalMove) || tries === TRIES) throw error;
+    }
+  }
+}
+
+async function commitOnce(
+  engine: Engine,
+  active: ActiveAttempt,
+  ended: Ended,
+  unwatched: boolean,
+): Promise<Task> {
+  return await retryWhileFull(async () => {
+    await takeLastSteps(active);
+    const task = await engine.require(active.taskId);
+    const end = {
+      ...ended,
+      task,
+      intent: active.intent,
+      result: active.result,
+      startFailure: active.startFailure,
+      unwatched,
+      at: engine.clock.now(),
+    };
+    const conclusion = conclude(end);
+    const lost = concludeLost({ ...end, lost: true });
+    if (task.frozen) return await endFrozen(engine, active, task, ended, { conclusion, lost });
+    return await leaving(engine, task.queue, () =>
+      engine.store.apply(changeOf(engine, active, ended, conclusion)),
+    );
+  });
+}
+
+/** How the end is read depends on them. */
+async function takeLastSteps({ steps }: ActiveAttempt): Promise<void> {
+  try {
+    await steps?.take();
+  } catch (error) {
+    // Whatever has superseded the attempt, its end is still to be recorded.
+    if (asAgentctlError(error).name !== "StaleAttempt") throw error;
+  }
+}
+
+/** The next of the line begins in the transaction of this end: one wait for the disk for both. */
+async function leaving<T>(engine: Engine, queue: string, end: () => Promise<T>): Promise<T> {
+  const change = (by: number) => engine.leaving.set(queue, (engine.leaving.get(queue) ?? 0) + by);
+  change(1);
+  try {
+    const written = end();
+    engine.kick();
+    return await written;
+  } finally {
+    change(-1);
+  }
+}
+
+function changeOf(engine: Engine, active: ActiveAttempt, ended: Ended, conclusion: Conclusion): Change {
+  const { transition, cause, actor, set, outcome, question } = conclusion;
+  const { exitCode, signal, endedAt } = active.isDone ? { ...ended, exitCode: null, signal: null } : ended;
+  return {
+    id: active.taskId,
+    transition,
+    attempt: active.attempt,
+    at: engine.clock.now(),
+    cause,
+    actor,
+    set,
+    ...(question === undefined ? {} : { question }),
+    end: {
+      outcome,
+      exitCode,
+      signal,
+      endedAt,
+      pid: active.running?.program?.pid ?? null,
+    },
+    ranMs: Math.round(active.worked ?? 0),
+  };
+}
+
+/** The end of a process that was frozen, or had been thawed to be asked for its checkpoint. */
+async function endFrozen(
+  engine: Engine,
+  active: ActiveAttempt,
+  task: Task,
+  ended: Ended,
+  { conclusion, lost }: Record<"conclusion" | "lost", Conclusion>,
+): Promise<Task> {
+  const change = changeOf(engine, active, ended, conclusion);
+  const { end } = change;
+  const gone = { frozen: false, pid: null } as const;
+  if (active.intent?.kind === "cancel") return await engine.store.apply({ ...change, ranMs: 0 });
+  if (active.intent?.kind === "pause" && conclusion.transition === "suspend") {
+    const pause = conclusion.set.pause ?? task.pause;
+    const { cause, actor, at } = change;
+    const set = { ...gone, pause, error: conclusion.set.error ?? null };
+    return await engine.store.update(task.id, set, { end, event: { cause, actor, at } });
+  }
+  if (active.intent?.kind === "pause" && (conclusion.transition === "complete" || active.result)) {
+    const common = { id: task.id, at: change.at, cause: "pause", actor: change.actor };
+    const steps: Change[] = [
+      { ...common, transition: "resume", set: gone },
+      { ...common, transition: "start" },
+      { ...change, ranMs: 0 },
+    ];
+    return (await engine.store.applyAll(steps)).at(-1) as Task;
+  }
+  if (active.isDone) return await engine.store.update(task.id, gone, { end });
+  return await loseFrozen(engine, task, change, lost);
+}
+
+/** Answers whoever waits for the pause of an attempt that has ended. */
+export function settlePause(active: ActiveAttempt, task: Task): void {
+  if (!active.pausing) return;
+  if (task.state === "suspended") active.pausing.resolve(task);
+  else active.pausing.reject(notPausable(task));
+  active.pausing = null;
+}

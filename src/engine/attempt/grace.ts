@@ -1,0 +1,76 @@
+import { asAgentctlError } from "../../core/errors.ts";
+import type { PauseIntent, Task } from "../../core/task.ts";
+import type { Engine } from "../engine.ts";
+import { abortPause } from "./abort-pause.ts";
+import type { ActiveAttempt } from "./active-attempt.ts";
+import { LONGEST_TIMER_MS } from "./timeout.ts";
+
+/**
+ * Between the word that the grace time is over, which aborts a module's signal, and the kill: a second, less what
+ * the kill itself may take, so that a pause has returned within the grace time and a second.
+ */
+const COURTESY_MS = 800;
+
+/** Asks an attempt for its checkpoint: on the socket who said hello, by the pause signal any other program. */
+export async function ask(
+  engine: Engine,
+  active: ActiveAttempt,
+  task: Task,
+  intent: PauseIntent,
+): Promise<void> {
+  setGrace(engine, active, intent.graceMs);
+  engine.fault("pause:before-ask");
+  await tell(engine, active, task, intent);
+  engine.fault("pause:after-ask");
+}
+
+async function tell(engine: Engine, active: ActiveAttempt, task: Task, intent: PauseIntent): Promise<void> {
+  if (active.link) return active.link.notify("attempt/pause", { graceMs: intent.graceMs, over: false });
+  // A module, or who has said hello and lost its connection, is told when it says hello (again).
+  if (active.isModule || active.saidHello || !active.running) return;
+  await active.running.started.catch(() => {});
+  if (active.isEnding) return;
+  engine.runner.signal(active.running, task.pauseSignal as NodeJS.Signals);
+}
+
+/** The grace time of the pause under way begins anew. */
+export function setGrace(engine: Engine, active: ActiveAttempt, graceMs: number): void {
+  if (active.isEnding) return;
+  if (active.grace.timer) clearTimeout(active.grace.timer);
+  active.grace.deadline = engine.clock.mono() + graceMs;
+  active.grace.timer = setTimeout(
+    () => orLog(engine, active, graceIsOver(engine, active, graceMs)),
+    Math.min(graceMs, LONGEST_TIMER_MS),
+  );
+}
+
+async function graceIsOver(engine: Engine, active: ActiveAttempt, graceMs: number): Promise<void> {
+  const { intent } = active;
+  if (active.isEnding || intent?.kind !== "pause") return;
+  active.link?.notify("attempt/pause", { graceMs: 0, over: true });
+  if (!active.link || graceMs === 0) return await force(engine, active, intent);
+  active.grace.timer = setTimeout(() => orLog(engine, active, force(engine, active, intent)), COURTESY_MS);
+}
+
+/** Kills the tree; the last saved checkpoint stands. */
+async function force(engine: Engine, active: ActiveAttempt, intent: PauseIntent): Promise<void> {
+  if (active.isEnding || active.intent !== intent || !active.running) return;
+  intent.forced = true;
+  try {
+    await engine.store.intend([{ id: active.taskId, attempt: active.attempt, intent }]);
+    engine.fault("pause:before-kill");
+    await engine.runner.terminate(active.running, { graceMs: 0 });
+    engine.fault("pause:after-kill");
+  } catch (error) {
+    if (active.isEnding) return;
+    intent.forced = false;
+    await abortPause(engine, active, asAgentctlError(error));
+  }
+}
+
+/** What a timer began has nobody else to tell. */
+function orLog(engine: Engine, active: ActiveAttempt, work: Promise<void>): void {
+  work.catch((error) =>
+    engine.log.error({ task: active.taskId, error: String(error) }, "a pause could not go on"),
+  );
+}

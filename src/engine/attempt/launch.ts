@@ -1,0 +1,173 @@
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { type AgentctlError, asAgentctlError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
+import type { Running } from "../../runner/index.ts";
+import type { Change } from "../../store/store.ts";
+import type { Engine } from "../engine.ts";
+import { environmentOf, foldersOf, type Given, logFile } from "../files/environment.ts";
+import { makeFolders, makeLog } from "../files/make-ahead.ts";
+import type { SpareHost } from "../hosts/hosts.ts";
+import { backInLine, isNoRoom } from "../schedule/no-room.ts";
+import { retryWhileFull } from "../schedule/retry-while-full.ts";
+import type { ActiveAttempt } from "./active-attempt.ts";
+import { daemonPause } from "./conclude.ts";
+import { settlePause, watchEnd } from "./finish.ts";
+import { armTimeout } from "./timeout.ts";
+
+interface Means {
+  given: Given;
+  host?: SpareHost | undefined;
+}
+
+/** Gives an attempt that is durable already its process: a host that waited for it, or one of its own. Never rejects. */
+export function launch(engine: Engine, task: Task, active: ActiveAttempt, means: Means): Promise<void> {
+  engine.track(active);
+  active.launched = launching(engine, task, active, means).catch((error) => {
+    engine.log.error({ task: task.id, error: asAgentctlError(error).message }, "a launch failed");
+  });
+  return active.launched;
+}
+
+async function launching(
+  engine: Engine,
+  task: Task,
+  active: ActiveAttempt,
+  { given, host }: Means,
+): Promise<void> {
+  try {
+    if (task.journaled) await engine.store.requireJournal(task.id);
+    if (task.checkpoint) await writeCheckpoint(engine, task, task.checkpoint.seq);
+    makeFolders(engine, task.id);
+    // Where there is no room for its log, nothing has been started yet.
+    if (!engine.ahead.delete(task.id) && !host) makeLog(engine, task.id, active.attempt);
+    engine.fault("start:before-spawn");
+    active.running = host ? takeOver(engine, active, host) : launchOwn(engine, task, active, given);
+  } catch (error) {
+    active.isEnding = true;
+    // Whoever waits for its process need not wait until that is recorded.
+    void suspendUnstarted(engine, task, active, error, host);
+    return;
+  }
+  engine.fault("start:after-launch");
+  if (!host) noteProcess(engine, active);
+  armTimeout(engine, active, task);
+  watchEnd(engine, active);
+  if (host) {
+    engine.fault("start:before-assign");
+    engine.hosts.assign(host, active);
+    engine.fault("start:after-assign");
+  }
+  if (active.isModule) engine.hosts.refill();
+}
+
+function launchOwn(engine: Engine, task: Task, active: ActiveAttempt, given: Given): Running {
+  return engine.runner.launch({
+    key: active.runKey,
+    token: active.token,
+    argv: task.argv ?? [engine.places.node, engine.places.host],
+    cwd: task.kind === "module" ? engine.places.home : task.cwd,
+    env: environmentOf(engine, task, { n: active.attempt, token: active.token }, given),
+    logFile: logFile(engine, task.id, active.attempt),
+  });
+}
+
+/** What a waiting host writes has gone to a file of its own, which becomes the attempt's log. */
+function takeOver(engine: Engine, active: ActiveAttempt, host: SpareHost): Running {
+  renameSync(host.logFile, logFile(engine, active.taskId, active.attempt));
+  return host.running;
+}
+
+/**
+ * So long after its start a process is noted in the store, for which a short attempt has no use. Until then it is found
+ * by its run files, as is what a daemon that dies meanwhile did not note.
+ */
+const NOTE_AFTER_MS = 50;
+
+function noteProcess(engine: Engine, active: ActiveAttempt): void {
+  active.running?.started.then(
+    (program) => {
+      setTimeout(() => {
+        if (active.isEnding) return;
+        const facts = { pid: program.pid, pidStart: program.startTime };
+        engine.store.noteAttempt(active.taskId, active.attempt, facts).catch(() => {});
+      }, NOTE_AFTER_MS).unref();
+    },
+    (error: NodeJS.ErrnoException) => {
+      active.startFailure = {
+        name: "CannotStart",
+        code: null,
+        message: `cannot start ${active.what}: ${error.message}`,
+        data: error.code === undefined ? null : { code: error.code },
+      };
+    },
+  );
+}
+
+/** Puts the newest checkpoint where AGENTCTL_CHECKPOINT points. Throws when it is corrupt. */
+async function writeCheckpoint(engine: Engine, task: Task, seq: number): Promise<void> {
+  const { checkpoint } = foldersOf(engine, task.id);
+  const data = await engine.store.checkpointData(task.id, seq);
+  mkdirSync(dirname(checkpoint), { recursive: true, mode: 0o700 });
+  writeFileSync(`${checkpoint}.new`, data, { mode: 0o600 });
+  renameSync(`${checkpoint}.new`, checkpoint);
+}
+
+/**
+ * Nothing was started: the checkpoint or the journal cannot be used, or a file cannot be written. Where only room is
+ * missing, the task goes back in line for a while; else it is suspended. The attempt has begun, so this can only be
+ * recorded, and a full disk is waited out.
+ */
+async function suspendUnstarted(
+  engine: Engine,
+  task: Task,
+  active: ActiveAttempt,
+  cause: unknown,
+  host: SpareHost | undefined,
+): Promise<void> {
+  try {
+    if (active.running) await engine.runner.terminate(active.running, { graceMs: 0 });
+    else if (host) await engine.hosts.drop(host);
+    const ended = await recordUnstarted(engine, task, active, cause);
+    engine.forget(active);
+    settlePause(active, ended);
+    active.ended.resolve(ended);
+    engine.kick();
+  } catch (error) {
+    engine.log.error({ task: task.id, error: String(error) }, "a failed start could not be recorded");
+    engine.forget(active);
+    active.pausing?.reject(asAgentctlError(error));
+    active.ended.reject(asAgentctlError(error));
+  }
+}
+
+async function recordUnstarted(
+  engine: Engine,
+  task: Task,
+  active: ActiveAttempt,
+  cause: unknown,
+): Promise<Task> {
+  const error = asAgentctlError(cause);
+  engine.log.warn({ task: task.id, error: error.message }, "a task could not be started");
+  const hasNoRoom = isNoRoom((cause as NodeJS.ErrnoException).code);
+  const told = { name: error.name, code: error.code, message: error.message, data: error.data };
+  return await retryWhileFull(() => {
+    const at = engine.clock.now();
+    const change = hasNoRoom ? backInLine(at) : notUsable(error, at);
+    return engine.store.apply({
+      ...change,
+      id: task.id,
+      attempt: active.attempt,
+      at,
+      actor: "daemon",
+      set: { ...change.set, error: told },
+      end: { outcome: "failed", exitCode: null, signal: null, endedAt: at },
+    });
+  });
+}
+
+function notUsable(error: AgentctlError, at: number): Pick<Change, "transition" | "cause" | "set"> {
+  const isCorrupt = error.name === "CheckpointCorrupt" || error.name === "CheckpointNotFound";
+  const cause = isCorrupt ? "corrupt" : "lost";
+  return { transition: "suspend", cause, set: { pause: daemonPause(cause, error.message, at) } };
+}

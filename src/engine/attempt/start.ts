@@ -1,0 +1,58 @@
+import { asAgentctlError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
+import { IllegalMove } from "../../store/store.ts";
+import type { Engine } from "../engine.ts";
+import type { Start } from "../schedule/plan.ts";
+import { createActiveAttempt } from "./active-attempt.ts";
+import { prepareStart, refuse } from "./cannot-start.ts";
+import { launch } from "./launch.ts";
+import { startedNow } from "./phase-clock.ts";
+import { thaw } from "./thaw.ts";
+import { newToken } from "./token.ts";
+
+/** Starts a task that has a slot: a frozen one where it stands, any other in an attempt of its own. */
+export async function start(engine: Engine, { id }: Start): Promise<void> {
+  engine.starting.add(id);
+  try {
+    const task = await engine.require(id);
+    if (task.frozen) await thaw(engine, task);
+    else await begin(engine, task);
+  } catch (error) {
+    // Somebody was quicker (a cancel, a hold): what they did stands.
+    if (error instanceof IllegalMove || asAgentctlError(error).name === "TaskNotFound") return;
+    throw error;
+  } finally {
+    engine.starting.delete(id);
+  }
+}
+
+async function begin(engine: Engine, task: Task): Promise<void> {
+  const prepared = prepareStart(engine, task);
+  if ("refusal" in prepared) return await refuse(engine, task, prepared.refusal);
+  const host = task.kind === "module" ? engine.hosts.take(prepared.env) : undefined;
+  const token = host?.token ?? newToken();
+  const runKey = host?.runKey ?? `${task.id}.${task.attempt + 1}`;
+  const process = host?.program ? { pid: host.program.pid, pidStart: host.program.startTime } : {};
+  let working: Task;
+  try {
+    working = await engine.store.apply({
+      id: task.id,
+      transition: "start",
+      attempt: task.attempt,
+      at: engine.clock.now(),
+      cause: "start",
+      actor: "daemon",
+      data: startedNow(engine),
+      fromLine: true,
+      begin: { token, runKey, bootId: engine.bootId, ...process },
+    });
+  } catch (error) {
+    if (host) engine.hosts.giveBack(host);
+    throw error;
+  }
+  engine.fault("start:before-launch");
+  const attempt = { taskId: task.id, n: working.attempt, token, runKey, saidHello: false, result: null };
+  const active = createActiveAttempt(attempt, working, engine.clock.mono());
+  // The next of the line need not wait for it.
+  void launch(engine, working, active, { given: prepared.env, host });
+}

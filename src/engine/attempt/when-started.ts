@@ -1,0 +1,39 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Task } from "../../core/task.ts";
+import type { Engine } from "../engine.ts";
+
+/** So long it may take at most; a guard takes a few milliseconds. */
+const BIRTH_MS = 500;
+
+/**
+ * Resolves when the processes of those of these tasks that are at work are known, or will not be soon: between the
+ * start that is durable and the process lie a few milliseconds, in which nobody should be told of work without a pid.
+ */
+export async function whenStarted(engine: Engine, tasks: readonly Task[]): Promise<void> {
+  const unborn = tasks.filter(
+    ({ id, state, pid }) => state === "working" && pid === null && isUnborn(engine, id),
+  );
+  if (unborn.length === 0) return;
+  const late = new AbortController();
+  const limit = sleep(BIRTH_MS, undefined, { signal: late.signal, ref: false }).catch(() => undefined);
+  const births = unborn.map(({ id }) => birth(engine, id, late.signal));
+  await Promise.race([Promise.all(births), limit]);
+  late.abort();
+}
+
+function isUnborn(engine: Engine, id: number): boolean {
+  const active = engine.active.get(id);
+  return active ? !active.isEnding && !active.running?.program : engine.starting.has(id);
+}
+
+async function birth(engine: Engine, id: number, late: AbortSignal): Promise<void> {
+  while (!late.aborted && isUnborn(engine, id)) {
+    const active = engine.active.get(id);
+    await active?.launched;
+    if (active?.running) return await active.running.started.then(nothing, nothing);
+    // Its start is durable since a moment, and who makes the process has his turn next.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const nothing = () => undefined;

@@ -1,0 +1,106 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Task } from "../../core/task.ts";
+import type { Engine, Places } from "../engine.ts";
+import { isNoRoom } from "../schedule/no-room.ts";
+
+/** The id of the task to which a folder belongs, its own or the one beside it; undefined for every other name. */
+export function taskOfFolder(name: string): number | undefined {
+  const id = /^(\d+)(?:\.kept)?$/.exec(name)?.[1];
+  return id === undefined ? undefined : Number(id);
+}
+
+/** The folders of one task. */
+export function foldersOf(engine: Engine, id: number) {
+  return foldersIn(engine.places, id);
+}
+
+function foldersIn(places: Places, id: number) {
+  const folder = join(places.tasks, String(id));
+  // Not in the task's own, which it may empty, or need to be empty.
+  const kept = `${folder}.kept`;
+  return {
+    /** AGENTCTL_TASK_DIR: the task's own, stays through pauses. */
+    folder,
+    kept,
+    artifacts: join(kept, "artifacts"),
+    checkpoint: join(kept, "checkpoint"),
+    logs: join(places.logs, String(id)),
+  };
+}
+
+/** The log of one attempt. */
+export function logFile(engine: Engine, id: number, attempt: number): string {
+  return join(engine.places.logs, String(id), `${attempt}.log`);
+}
+
+/**
+ * What a task's environment is made of, without what agentctl says: the five variables that every task has, what was
+ * kept from the shell that submitted it, and its file of variables as that is now. Throws when a file cannot be read.
+ */
+export function givenEnvironment(engine: Engine, task: Task): Given {
+  const kept = engine.environments.get(task.envHash);
+  if (task.envFile) return givenOf({ ...engine.baseEnv, ...kept, ...parseEnvFile(task.envFile) });
+  const known = givenBy.get(kept);
+  if (known) return known;
+  const given = givenOf({ ...engine.baseEnv, ...kept });
+  givenBy.set(kept, given);
+  return given;
+}
+
+export type Given = Readonly<Record<string, string>>;
+
+/** By what was kept: a thousand tasks of one shell have one. */
+const givenBy = new WeakMap<Given, Given>();
+
+function givenOf(env: Record<string, string>): Given {
+  for (const name of Object.keys(env)) if (name.startsWith("AGENTCTL_")) delete env[name];
+  return env;
+}
+
+/** The whole environment of an attempt. */
+export function environmentOf(
+  { places }: Engine,
+  task: Task,
+  attempt: { n: number; token: string },
+  given: Given,
+): Record<string, string> {
+  const folders = foldersIn(places, task.id);
+  return {
+    PYTHONUNBUFFERED: "1",
+    ...given,
+    PATH: `${places.path}:${given.PATH ?? ""}`,
+    AGENTCTL_HOME: places.home,
+    AGENTCTL_SOCKET: places.socket,
+    AGENTCTL_NODE: places.node,
+    AGENTCTL_TASK_ID: String(task.id),
+    AGENTCTL_ATTEMPT: String(attempt.n),
+    AGENTCTL_TOKEN: attempt.token,
+    AGENTCTL_TASK_DIR: folders.folder,
+    ...(task.checkpoint ? { AGENTCTL_CHECKPOINT: folders.checkpoint } : {}),
+  };
+}
+
+function readEnvFile(file: string): string {
+  try {
+    // A pipe would keep the daemon waiting for whoever writes to it.
+    if (statSync(file).isFile()) return readFileSync(file, "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (isNoRoom(code)) throw error;
+    const why = code === "ENOENT" ? "there is no such file" : message;
+    throw new Error(`its environment file ${file} cannot be read: ${why}`, { cause: error });
+  }
+  throw new Error(`its environment file ${file} is no file`);
+}
+
+/** `K=V` lines as docker reads them: no quoting, `#` begins a comment line, a value goes to the end of its line. */
+function parseEnvFile(file: string): Record<string, string> {
+  const variables: [string, string][] = [];
+  for (const line of readEnvFile(file).split(/\r?\n/)) {
+    const cut = line.indexOf("=");
+    if (cut < 1 || line.trimStart().startsWith("#")) continue;
+    variables.push([line.slice(0, cut).trim(), line.slice(cut + 1)]);
+  }
+  return Object.fromEntries(variables);
+}

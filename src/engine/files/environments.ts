@@ -1,0 +1,134 @@
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { AgentctlError } from "../../core/errors.ts";
+import type { Fault } from "../../core/faults.ts";
+import { isTerminal } from "../../core/machine.ts";
+import type { Engine } from "../engine.ts";
+import { sync } from "./sync.ts";
+
+/**
+ * The environments of open tasks: one file of mode 0600 for each content, named by its hash, so that a thousand
+ * tasks of one shell share one file and no copy of the database holds a secret. A file goes when the last open
+ * task that uses it has ended.
+ */
+export class Environments {
+  readonly #folder: string;
+  readonly #fault: Fault;
+  /** Written by a submission whose task is not committed yet; must not be swept. */
+  readonly #pending = new Map<string, number>();
+  /** What was read last: most tasks that begin one after the other have the same. */
+  #last: { hash: string; stamp: string; env: Readonly<Record<string, string>> } | undefined;
+
+  constructor(folder: string, fault: Fault) {
+    this.#folder = folder;
+    this.#fault = fault;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  /** Keeps `env` durably and answers its name. The caller calls `settle` when the task that uses it is committed. */
+  put(env: Record<string, string>): string {
+    const sorted = Object.fromEntries(Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const text = JSON.stringify(sorted);
+    const hash = createHash("sha256").update(text).digest("hex");
+    const file = join(this.#folder, hash);
+    if (!existsSync(file)) {
+      this.#fault("environment:before-write");
+      writeDurably(file, text);
+      this.#fault("environment:after-write");
+    }
+    // Only what is there waits for its task: one that could not be written would keep a later one from being removed.
+    this.#pending.set(hash, (this.#pending.get(hash) ?? 0) + 1);
+    return hash;
+  }
+
+  /** The submission that called `put` is over, one way or the other. */
+  settle(hash: string): void {
+    const count = (this.#pending.get(hash) ?? 1) - 1;
+    if (count > 0) this.#pending.set(hash, count);
+    else this.#pending.delete(hash);
+  }
+
+  /** The environment of that name; throws when its file is gone. */
+  get(hash: string): Readonly<Record<string, string>> {
+    const file = join(this.#folder, hash);
+    const { ino, size, mtimeMs } = statSync(file);
+    const stamp = `${ino} ${size} ${mtimeMs}`;
+    if (this.#last?.hash === hash && this.#last.stamp === stamp) return this.#last.env;
+    const env = JSON.parse(readFileSync(file, "utf8")) as Record<string, string>;
+    this.#last = { hash, stamp, env };
+    return env;
+  }
+
+  /** Deletes the file that no open task uses; one of a submission under way stays. */
+  remove(hash: string): void {
+    if (this.#pending.has(hash)) return;
+    this.#fault("environment:before-remove");
+    rmSync(join(this.#folder, hash), { force: true });
+    this.#fault("environment:after-remove");
+  }
+
+  /** Deletes the files that no open task uses. */
+  sweep(used: ReadonlySet<string>): void {
+    for (const name of readdirSync(this.#folder)) if (!used.has(name)) this.remove(name);
+  }
+}
+
+/** From now on an environment goes with the last open task that uses it. */
+export function releaseEnvironments(engine: Engine): void {
+  engine.onEvents((events) => {
+    const ended = events.filter(({ to }) => to && isTerminal(to)).map(({ task }) => task);
+    if (ended.length > 0) void release(engine, ended);
+  });
+}
+
+async function release(engine: Engine, ids: number[]): Promise<void> {
+  try {
+    for (const hash of await engine.store.unusedEnvironments(ids)) engine.environments.remove(hash);
+  } catch (error) {
+    engine.log.warn({ tasks: ids, error: String(error) }, "the environments of ended tasks are kept for now");
+  }
+}
+
+/**
+ * Deletes what no open task uses any more, or never came to use: after a submission that was refused or known already,
+ * and after a resume with another environment.
+ */
+export async function dropUnused(engine: Engine): Promise<void> {
+  try {
+    engine.environments.sweep(await engine.store.usedEnvironments());
+  } catch (error) {
+    engine.log.warn({ error: String(error) }, "an environment that nobody uses is kept for now");
+  }
+}
+
+function writeDurably(file: string, text: string): void {
+  const draft = `${file}.${process.pid}.new`;
+  try {
+    const fd = openSync(draft, "w", 0o600);
+    try {
+      writeSync(fd, text);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(draft, file);
+    sync(dirname(file));
+  } catch (error) {
+    rmSync(draft, { force: true });
+    const reason = `the environment could not be kept (${(error as Error).message})`;
+    throw new AgentctlError("StoreUnavailable", { reason }, { cause: error });
+  }
+}

@@ -1,0 +1,63 @@
+import { readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { trimLog } from "../../runner/index.ts";
+import type { ActiveAttempt } from "../attempt/active-attempt.ts";
+import type { Engine } from "../engine.ts";
+import { foldersOf, logFile } from "./environment.ts";
+
+/** Bytes below a path; 0 where there is nothing. */
+export function sizeOf(path: string): number {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (!stat) return 0;
+    if (!stat.isDirectory()) return stat.size;
+    return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
+  } catch {
+    return 0;
+  }
+}
+
+/** Keeps the logs of each task at work below their cap. */
+export async function capLogs(engine: Engine): Promise<void> {
+  for (const active of engine.active.values()) {
+    if (active.frozen || active.isEnding || !active.running) continue;
+    const running = active.running;
+    active.trimming = cap(engine, active, {
+      stop: async () => void (await engine.runner.freeze(running)),
+      // A pause that came meanwhile has stopped the tree for itself.
+      cont: () => {
+        if (!active.frozen && active.intent?.kind !== "pause") engine.runner.thaw(running);
+      },
+    });
+    await active.trimming;
+  }
+}
+
+/** Brings the logs of a task whose attempt has ended below their cap: it may have written much since the last look. */
+export async function capEnded(engine: Engine, active: ActiveAttempt): Promise<void> {
+  try {
+    await active.trimming?.catch(() => {});
+    await cap(engine, active, { stop: () => {}, cont: () => {} });
+  } catch (error) {
+    engine.log.warn(
+      { task: active.taskId, error: String(error) },
+      "the log of an ended attempt stays too long",
+    );
+  }
+}
+
+/** Earlier attempts go first, then the oldest bytes. */
+async function cap(
+  engine: Engine,
+  active: ActiveAttempt,
+  writers: { stop: () => void | Promise<void>; cont: () => void },
+): Promise<void> {
+  const { logMaxBytes } = engine.settings;
+  const { logs } = foldersOf(engine, active.taskId);
+  const own = logFile(engine, active.taskId, active.attempt);
+  // There is no other before the second attempt.
+  if (sizeOf(active.attempt === 1 ? own : logs) <= logMaxBytes) return;
+  for (const name of readdirSync(logs))
+    if (join(logs, name) !== own) rmSync(join(logs, name), { force: true });
+  await trimLog(own, logMaxBytes, writers.stop, writers.cont);
+}

@@ -1,0 +1,226 @@
+/**
+ * Module hosts that are started ahead and wait, SDK and loader loaded, so that a start or a resume does not pay for
+ * Node's. A waiting host bears from its birth the token that becomes the attempt's; the assignment, with the
+ * host's pid, is durable before `attempt/hello` is answered with it. As many wait as modules were at work at once lately,
+ * up to the setting; none before the first module has been run, and none when nothing has run for a while. They bear what
+ * the last module had of variables that a process reads at its start, because a task that has others cannot use them.
+ */
+import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { ProcessId, Running } from "../../runner/index.ts";
+import { type ActiveAttempt, type Deferred, deferred } from "../attempt/active-attempt.ts";
+import { kindOf, mayWait, readAtStart, readLater } from "../attempt/read-at-start.ts";
+import { newToken } from "../attempt/token.ts";
+import type { Engine } from "../engine.ts";
+
+/** A host that waits for a task. */
+export interface SpareHost {
+  /** Which tasks it can take; see {@link kindOf}. */
+  kind: string;
+  token: string;
+  runKey: string;
+  /** Receives its output until a task's log is made of it. */
+  logFile: string;
+  running: Running;
+  program: ProcessId | null;
+  /** It said hello: all that takes time is behind it. */
+  isReady: boolean;
+  /** A task is about to be given to it. */
+  isTaken: boolean;
+  assigned: Deferred<ActiveAttempt>;
+}
+
+/** Where the output of a host goes while it waits. */
+export function hostLog({ run }: Engine["places"], runKey: string): string {
+  return join(run, `${runKey}.log`);
+}
+
+/** The run keys of hosts that waited begin so. */
+export const HOST_KEY = "host.";
+
+/** Nothing has run for so long: the waiting hosts give their memory back. */
+const IDLE_MS = 60_000;
+
+/** While tasks begin, one host is started after so long, and so long after it the next; each end makes room for one at once. */
+const NEXT_MS = 1000;
+
+/** The first one follows so soon: what has just begun has the machine for itself until then. */
+const FIRST_MS = 250;
+
+export class Hosts {
+  readonly #engine: Engine;
+  readonly #spares = new Map<string, SpareHost>();
+  #idle: NodeJS.Timeout | null = null;
+  #next: NodeJS.Timeout | null = null;
+  /** The most modules that were at work at once since all was idle, or for one to two minutes. */
+  #peak = 1;
+  #isStopped = false;
+  /** What the module that was begun last had of variables that are read at the start of a process, as the next may have. */
+  #readAtStart: Record<string, string>;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#readAtStart = readAtStart(engine.baseEnv);
+  }
+
+  /** A ready host for a task with this environment; undefined where one must be started for it. */
+  take(env: Record<string, string>): SpareHost | undefined {
+    const wanted = readAtStart(env);
+    if (mayWait(wanted)) this.#readAtStart = wanted;
+    const kind = kindOf(wanted);
+    for (const spare of this.#spares.values()) {
+      if (spare.kind !== kind || !spare.isReady || spare.isTaken || !spare.program) continue;
+      if (this.#engine.runner.isGone(spare.running)) continue;
+      spare.isTaken = true;
+      return spare;
+    }
+    return undefined;
+  }
+
+  /** The task for which a host was taken did not begin. */
+  giveBack(spare: SpareHost): void {
+    spare.isTaken = false;
+  }
+
+  /** Ends one that is of no use: its token is of an attempt that is over, or nothing is expected for it. */
+  async drop(spare: SpareHost): Promise<void> {
+    this.#spares.delete(spare.token);
+    await this.#end(spare);
+  }
+
+  /** Tells a host that was taken what it is to run; from here on it is that attempt's process. */
+  assign(spare: SpareHost, active: ActiveAttempt): void {
+    this.#spares.delete(spare.token);
+    spare.assigned.resolve(active);
+  }
+
+  /** The attempt that the host with this token is assigned to, as soon as it is; undefined for any other token. */
+  assignmentOf(token: string): Promise<ActiveAttempt> | undefined {
+    const spare = this.#spares.get(token);
+    if (!spare) return undefined;
+    spare.isReady = true;
+    return spare.assigned.promise;
+  }
+
+  /** A module has begun, or ended just now: keeps hosts waiting for a while. */
+  refill(hasEnded = false): void {
+    const { isHolding, isStopping, isRecovering } = this.#engine;
+    if (this.#isStopped || isHolding || isStopping || isRecovering) return;
+    this.#peak = Math.max(this.#peak, this.#atWork());
+    if (hasEnded && this.#isMissing) this.#startOne();
+    this.#startNext(this.#spares.size === 0 && this.#atWork() === 1 ? FIRST_MS : NEXT_MS);
+    if (this.#idle) clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.#whenIdle(), IDLE_MS);
+    this.#idle.unref();
+  }
+
+  /** Starts one where one is missing, and then the next; none after one that did not live to see it. */
+  #startNext(inMs: number): void {
+    if (this.#next || !this.#isMissing) return;
+    const started = inMs === 0 ? this.#startOne() : undefined;
+    this.#next = setTimeout(
+      () => {
+        this.#next = null;
+        if (this.#isStopped || this.#engine.isStopping) return;
+        if (!started || started.isTaken || this.#spares.has(started.token)) this.#startNext(0);
+      },
+      started ? NEXT_MS : inMs,
+    );
+    this.#next.unref();
+  }
+
+  get #isMissing(): boolean {
+    const kind = kindOf(this.#readAtStart);
+    return [...this.#spares.values()].filter((spare) => spare.kind === kind).length < this.#most;
+  }
+
+  get #most(): number {
+    return Math.min(this.#peak, this.#engine.settings.hosts);
+  }
+
+  #atWork(): number {
+    return [...this.#engine.active.values()].filter((active) => active.isModule && !active.frozen).length;
+  }
+
+  /** Ends all waiting hosts. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#endAllBut(0);
+  }
+
+  #whenIdle(): void {
+    const atWork = this.#atWork();
+    this.#peak = Math.max(1, atWork);
+    void this.#endAllBut(atWork);
+    if (atWork > 0) this.refill();
+  }
+
+  /** As many as `kept` go on waiting. */
+  async #endAllBut(kept: number): Promise<void> {
+    if (this.#idle) clearTimeout(this.#idle);
+    if (this.#next) clearTimeout(this.#next);
+    this.#next = null;
+    const spares = [...this.#spares.values()].filter((spare) => !spare.isTaken).slice(kept);
+    await Promise.all(spares.map((spare) => this.drop(spare)));
+  }
+
+  /** One that waits for tasks of another kind than the last one makes room for one of that kind. */
+  #makeRoom(wanted: string): void {
+    if (this.#spares.size < this.#most) return;
+    const other = [...this.#spares.values()].find(({ kind, isTaken }) => kind !== wanted && !isTaken);
+    if (other) void this.drop(other);
+  }
+
+  async #end({ running, runKey, logFile }: SpareHost): Promise<void> {
+    await this.#engine.runner.terminate(running, { graceMs: 0 }).catch(() => {});
+    this.#engine.runner.forget(runKey);
+    rmSync(logFile, { force: true });
+  }
+
+  #startOne(): SpareHost {
+    const { places, baseEnv, runner } = this.#engine;
+    const kind = kindOf(this.#readAtStart);
+    this.#makeRoom(kind);
+    const token = newToken();
+    const runKey = `${HOST_KEY}${randomBytes(6).toString("hex")}`;
+    const logFile = hostLog(places, runKey);
+    const running = runner.launch({
+      key: runKey,
+      token,
+      argv: [places.node, places.host],
+      cwd: places.home,
+      env: {
+        ...readLater(baseEnv),
+        ...this.#readAtStart,
+        AGENTCTL_HOME: places.home,
+        AGENTCTL_SOCKET: places.socket,
+        AGENTCTL_NODE: places.node,
+        AGENTCTL_TOKEN: token,
+      },
+      logFile,
+    });
+    const spare: SpareHost = {
+      kind,
+      token,
+      runKey,
+      logFile,
+      running,
+      program: null,
+      isReady: false,
+      isTaken: false,
+      assigned: deferred(),
+    };
+    this.#spares.set(token, spare);
+    running.started.then(
+      (program) => {
+        spare.program = program;
+      },
+      () => {},
+    );
+    void running.ended.then(() => {
+      if (this.#spares.delete(token)) void this.#end(spare);
+    });
+    return spare;
+  }
+}

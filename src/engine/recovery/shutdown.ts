@@ -1,0 +1,39 @@
+import { setImmediate as turn } from "node:timers/promises";
+import type { Engine } from "../engine.ts";
+import { pause } from "../verbs/pause.ts";
+
+/**
+ * Pauses every task at work, by checkpoint where it can and else by freezing, for the next daemon to resume. Answers
+ * which are suspended with a checkpoint and which are frozen. What fails to pause goes on and is adopted.
+ */
+export async function shutdown(
+  engine: Engine,
+  { graceMs }: { graceMs?: number },
+): Promise<{ suspended: number[]; frozen: number[] }> {
+  engine.isHolding = true;
+  engine.isGoingDown = true;
+  // What is just being started is paused as well.
+  while (engine.starting.size > 0) await turn();
+  const suspended: number[] = [];
+  const frozen: number[] = [];
+  const reason = "the daemon was stopped";
+  const options = {
+    cause: "shutdown" as const,
+    actor: "daemon",
+    reason,
+    ...(graceMs === undefined ? {} : { graceMs }),
+  };
+  const atWork = [...engine.active.values()].filter((active) => !active.frozen && !active.isEnding);
+  await Promise.all(
+    atWork.map(async ({ taskId }) => {
+      try {
+        const { task } = await pause(engine, taskId, options);
+        (task.frozen ? frozen : suspended).push(taskId);
+      } catch (error) {
+        engine.log.info({ task: taskId, error: String(error) }, "a task was not paused at the stop");
+      }
+    }),
+  );
+  engine.isStopping = true;
+  return { suspended: suspended.sort((a, b) => a - b), frozen: frozen.sort((a, b) => a - b) };
+}

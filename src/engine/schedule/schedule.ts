@@ -1,0 +1,185 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { asAgentctlError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
+import { start } from "../attempt/start.ts";
+import { reportGone } from "../attempt/thaw.ts";
+import type { Engine } from "../engine.ts";
+import { makeAhead } from "../files/make-ahead.ts";
+import { answer } from "../verbs/answer.ts";
+import { pauseAsPlanned } from "../verbs/plan-pause.ts";
+import { resumeByItself } from "../verbs/resume.ts";
+import { afterJump, ClockWatch } from "./clock-watch.ts";
+import { isNoRoom } from "./no-room.ts";
+import { plan } from "./plan.ts";
+
+/** So many of one queue are started at once; the next look follows when these are. */
+const BATCH = 64;
+
+/**
+ * The wall clock may jump and the machine may sleep, so a wait for a point in time is looked at again at least this
+ * often.
+ */
+const LONGEST_WAIT_MS = 30_000;
+
+/** How soon what could not be done is tried again. */
+const AGAIN_MS = 1000;
+
+/** How often stopped processes are looked at: their end is not reported by anyone. */
+const FROZEN_CHECK_MS = 1000;
+
+/** Starts what can be started and does what is due, whenever something happened; no timer decides the pace. */
+export class Scheduler {
+  readonly #engine: Engine;
+  #running: Promise<void> | null = null;
+  #again = false;
+  #timer: NodeJS.Timeout | null = null;
+  #frozen: NodeJS.Timeout | null = null;
+  #isStopped = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    engine.onKick(() => this.kick());
+    const watch = new ClockWatch(engine.clock);
+    this.#frozen = setInterval(() => {
+      void this.#checkFrozen();
+      const by = watch.jump();
+      if (by !== 0) void this.#jumped(by);
+    }, FROZEN_CHECK_MS);
+  }
+
+  /** Looks soon; looks that are asked for meanwhile are one. */
+  kick(): void {
+    if (this.#isStopped) return;
+    this.#again = true;
+    if (!this.#engine.isRecovering) this.#running ??= this.#loop();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    if (this.#frozen) clearInterval(this.#frozen);
+  }
+
+  async #loop(): Promise<void> {
+    let now = this.#engine.clock.now();
+    try {
+      while (this.#again && !this.#isStopped) {
+        this.#again = false;
+        now = this.#engine.clock.now();
+        const started = await tick(this.#engine, now);
+        if (started > 0) this.#again = true;
+        // Whatever a look leads to, the rest of the daemon has its turn.
+        await turn();
+      }
+      await this.#arm(now);
+    } catch (error) {
+      this.#engine.log.error({ error: asAgentctlError(error).message }, "looking at the line failed");
+      this.#wakeIn(AGAIN_MS);
+    } finally {
+      this.#running = null;
+      if (this.#again) this.kick();
+    }
+  }
+
+  /** `now` is the time of the last look. */
+  async #arm(now: number): Promise<void> {
+    const { tasks, holds, next } = await this.#engine.store.due(now);
+    // What could not be done is still due.
+    const isLeft = tasks.length + holds.length > 0;
+    const again = isLeft ? AGAIN_MS : LONGEST_WAIT_MS;
+    const wait = next === null ? LONGEST_WAIT_MS : Math.max(1, next - this.#engine.clock.now());
+    if (isLeft || next !== null) this.#wakeIn(Math.min(again, wait));
+  }
+
+  #wakeIn(ms: number): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    if (!this.#isStopped) this.#timer = setTimeout(() => this.kick(), ms);
+  }
+
+  async #jumped(by: number): Promise<void> {
+    await afterJump(this.#engine, by).catch((error) => {
+      this.#engine.log.warn(
+        { error: String(error) },
+        "what follows from a jump of the clock could not be done",
+      );
+    });
+  }
+
+  async #checkFrozen(): Promise<void> {
+    for (const active of [...this.#engine.active.values()]) {
+      if (!active.frozen || !active.running || !this.#engine.runner.isGone(active.running)) continue;
+      try {
+        await reportGone(this.#engine, await this.#engine.require(active.taskId));
+      } catch (error) {
+        this.#engine.log.error(
+          { task: active.taskId, error: String(error) },
+          "a lost process could not be recorded",
+        );
+      }
+    }
+  }
+}
+
+/** Tasks that are being started, or whose attempt is on its way out: what follows from that comes first. */
+function busy({ starting, active }: Engine): Set<number> {
+  const ending = [...active.values()].filter(({ isEnding }) => isEnding);
+  return new Set([...starting, ...ending.map(({ taskId }) => taskId)]);
+}
+
+/** One look: what is due at `now`, then what can be started. Answers how many starts were made. */
+export async function tick(engine: Engine, now = engine.clock.now()): Promise<number> {
+  if (engine.isStopping) return 0;
+  await doWhatIsDue(engine, now);
+  if (engine.isHolding) return 0;
+  const lines = await engine.store.lines(now, BATCH, engine.leaving);
+  const starts = plan(lines, busy(engine));
+  await Promise.all(starts.map((one) => startOrLog(engine, one)));
+  makeAhead(engine, lines);
+  return starts.length;
+}
+
+async function startOrLog(engine: Engine, one: Parameters<typeof start>[1]): Promise<void> {
+  try {
+    await start(engine, one);
+  } catch (error) {
+    const { name, message } = asAgentctlError(error);
+    engine.log.error({ task: one.id, error: message }, "a start failed");
+    // The line stays as it is; without this the next look would spin where there is no room.
+    const mayPass = name === "StoreUnavailable" || isNoRoom((error as NodeJS.ErrnoException).code);
+    if (mayPass) await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+async function doWhatIsDue(engine: Engine, now: number): Promise<void> {
+  const { tasks, holds } = await engine.store.due(now);
+  for (const by of holds) {
+    await engine.store.releaseHeldBy(by).catch((error) => {
+      engine.log.warn({ by, error: asAgentctlError(error).message }, "a hold could not be ended");
+    });
+  }
+  for (const task of tasks) {
+    try {
+      await attend(engine, task, now);
+    } catch (error) {
+      engine.log.warn(
+        { task: task.id, error: asAgentctlError(error).message },
+        "what was due could not be done",
+      );
+    }
+  }
+}
+
+/** Does what a task's time has come for. */
+async function attend(engine: Engine, task: Task, now: number): Promise<void> {
+  const isDue = (at: number | null | undefined): at is number => at !== null && at !== undefined && at <= now;
+  if (isDue(task.notBefore) && (task.state === "submitted" || task.state === "resumed")) {
+    await engine.store.update(task.id, { notBefore: null, delay: null });
+  }
+  if (task.state === "suspended" && task.pause && isDue(task.pause.until)) {
+    await resumeByItself(engine, task.id, task.pause.cause === "lost" ? "lost" : "until");
+  }
+  if (task.pauseAt && isDue(task.pauseAt.at)) await pauseAsPlanned(engine, task, task.pauseAt);
+  if (task.question && isDue(task.question.deadline)) {
+    await answer(engine, task.id, { text: task.question.fallback ?? "", actor: "daemon", isFallback: true });
+  }
+}

@@ -1,0 +1,24 @@
+import { AgentctlError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
+import type { Engine } from "../engine.ts";
+
+/** Answers the open question of a task: one that waits goes back in line, one at work is told. */
+export async function answer(
+  engine: Engine,
+  ref: string | number,
+  { text, actor, isFallback = false }: { text: string; actor: string; isFallback?: boolean },
+): Promise<Task> {
+  const asked = await engine.require(ref);
+  const choices = asked.question?.choices;
+  if (choices && !isFallback && !choices.includes(text)) {
+    const reason = `${JSON.stringify(text)} is none of the choices: ${choices.join(", ")}`;
+    throw new AgentctlError("InvalidParams", { field: "text", reason, id: asked.id, state: asked.state });
+  }
+  const { task, question } = await engine.store.answer(asked.id, { text, at: engine.clock.now(), actor });
+  const { n, base } = question.key;
+  engine.fault("answer:before-notify");
+  engine.active.get(task.id)?.link?.notify("attempt/answer", { n, base, answer: text });
+  engine.fault("answer:after-notify");
+  engine.kick();
+  return task;
+}

@@ -1,0 +1,33 @@
+import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
+import { openStates, pausableStates, transitions } from "../../core/machine.ts";
+import type { Task } from "../../core/task.ts";
+import { IllegalMove } from "../../store/store.ts";
+
+/** A task that is not at work cannot be paused. */
+export function notPausable(task: Task, reason?: string): AgentctlError {
+  return refusal("TaskNotPausable", task, pausableStates, reason);
+}
+
+/** A task that is not suspended cannot be resumed. */
+export function notResumable(task: Task, reason?: string): AgentctlError {
+  return refusal("TaskNotResumable", task, transitions.resume.from, reason);
+}
+
+/** A task that has ended cannot be canceled. */
+export function notCancelable(task: Task): AgentctlError {
+  return refusal("TaskNotCancelable", task, openStates);
+}
+
+function refusal(
+  name: "TaskNotPausable" | "TaskNotResumable" | "TaskNotCancelable",
+  { id, state }: Task,
+  allowed: readonly string[],
+  reason?: string,
+): AgentctlError {
+  return new AgentctlError(name, { id, state, allowed, ...(reason ? { reason } : {}) });
+}
+
+/** Whether `error` says that the task has moved on since it was read. */
+export function hasMoved(error: unknown): boolean {
+  return error instanceof IllegalMove || asAgentctlError(error).name === "StaleAttempt";
+}

@@ -1,0 +1,188 @@
+import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
+import type { Change } from "../../store/store.ts";
+import { canContinue } from "../attempt/conclude.ts";
+import { reportGone } from "../attempt/thaw.ts";
+import type { Engine } from "../engine.ts";
+import { dropUnused } from "../files/environments.ts";
+import { moduleHash } from "../hosts/hash-file.ts";
+import { hasMoved, notResumable } from "./refusals.ts";
+
+export interface ResumeOptions {
+  /** Continue from this checkpoint instead of the newest. */
+  from?: number;
+  /** Start again from the beginning. */
+  fromStart?: boolean;
+  /** Variables to add to the kept environment, or with `replaceEnv` to put in its place. */
+  env?: Record<string, string>;
+  replaceEnv?: boolean;
+  module?: string;
+  actor: string;
+  /** What asks: a user, or what ended a pause that was not a user's. */
+  cause?: "resume" | "until" | "shutdown" | "lost";
+}
+
+export interface Resumed {
+  task: Task;
+  changed: boolean;
+  /** What a person should know, such as a module file that changed meanwhile. */
+  notes: string[];
+}
+
+/**
+ * Puts a suspended task in line again, as `resumed`, and answers when that is durable. Rejects with
+ * `TaskNotResumable`, `CheckpointCorrupt`, or `CheckpointNotFound` where there is nothing left to continue from; the
+ * task then stays suspended.
+ */
+export async function resume(engine: Engine, ref: string | number, options: ResumeOptions): Promise<Resumed> {
+  const task = await engine.require(ref);
+  if (task.state !== "suspended") throw notResumable(task);
+  const active = engine.active.get(task.id);
+  if (active?.pausing) throw notResumable(task, "it is being pressed for its checkpoint");
+  if (active?.intent) throw notResumable(task, "it is being canceled");
+  if (task.frozen && (!active?.running || engine.runner.isGone(active.running))) {
+    await reportGone(engine, task);
+    return await resume(engine, ref, options);
+  }
+  if (task.frozen && !startsAnew(options)) return await resumeFrozen(engine, task, options);
+  const notes: string[] = [];
+  const { set, hashes } = await changesOf(engine, task, options, notes);
+  const continueFrom = await chooseCheckpoint(engine, task, options);
+  if (task.frozen) await endFrozen(engine, task);
+  try {
+    const resumed = await put(engine, task, options, {
+      set,
+      ...(continueFrom === undefined ? {} : { continueFrom }),
+    });
+    return { task: resumed, changed: true, notes };
+  } finally {
+    for (const hash of hashes) engine.environments.settle(hash);
+    if (hashes.length > 0) await dropUnused(engine);
+  }
+}
+
+function startsAnew({ from, fromStart }: ResumeOptions): boolean {
+  return from !== undefined || fromStart === true;
+}
+
+async function resumeFrozen(engine: Engine, task: Task, options: ResumeOptions): Promise<Resumed> {
+  if (options.env || options.module) {
+    const reason = `task ${task.id} is frozen: its process goes on with the environment and the module that it has`;
+    const hint = `agentctl pause ${task.id} --mode checkpoint ends it at a checkpoint first`;
+    throw new AgentctlError("UnsupportedOperation", { id: task.id, state: task.state, reason, hint });
+  }
+  const resumed = await put(engine, task, options, { set: { pid: task.pid } });
+  return { task: resumed, changed: true, notes: [] };
+}
+
+/** The stopped process of a task that is to begin elsewhere is ended first. */
+async function endFrozen(engine: Engine, task: Task): Promise<void> {
+  const active = engine.active.get(task.id);
+  if (!active?.running) return;
+  active.isDone = true;
+  engine.fault("resume:before-end");
+  await engine.runner.terminate(active.running, { graceMs: 0 });
+  await active.ended.promise;
+  engine.fault("resume:after-end");
+}
+
+async function put(
+  engine: Engine,
+  task: Task,
+  options: ResumeOptions,
+  change: Partial<Change>,
+): Promise<Task> {
+  const { cause = "resume" } = options;
+  try {
+    const resumed = await engine.store.apply({
+      id: task.id,
+      transition: "resume",
+      attempt: task.attempt,
+      at: engine.clock.now(),
+      cause,
+      actor: options.actor,
+      ...(startsAnew(options) ? { data: { from: options.from ?? 0 } } : {}),
+      ...change,
+      set: { error: null, ...change.set },
+    });
+    engine.kick();
+    return resumed;
+  } catch (error) {
+    if (hasMoved(error)) throw notResumable(await engine.require(task.id));
+    throw error;
+  }
+}
+
+/** The checkpoint to continue from, checked whole with the journal before it; undefined to leave things as they are. */
+async function chooseCheckpoint(
+  engine: Engine,
+  task: Task,
+  options: ResumeOptions,
+): Promise<number | undefined> {
+  if (options.fromStart) return 0;
+  if (options.from !== undefined) {
+    await engine.store.checkpointData(task.id, options.from);
+    const chosen = (await engine.store.checkpoints(task.id)).find(({ seq }) => seq === options.from);
+    await engine.store.requireJournal(task.id, chosen?.position);
+    return options.from;
+  }
+  if (task.checkpoint) await engine.store.checkpointData(task.id, task.checkpoint.seq);
+  await engine.store.requireJournal(task.id);
+  if (!canContinue(task)) throw new AgentctlError("CheckpointNotFound", { id: task.id, state: task.state });
+  return undefined;
+}
+
+async function changesOf(engine: Engine, task: Task, options: ResumeOptions, notes: string[]) {
+  const set: Change["set"] = {};
+  const hashes: string[] = [];
+  if (options.env) {
+    const kept = options.replaceEnv ? {} : engine.environments.get(task.envHash);
+    set.envHash = engine.environments.put({ ...kept, ...options.env });
+    hashes.push(set.envHash);
+  }
+  if (options.module && task.kind !== "module") {
+    const reason = `task ${task.id} runs a program, not a module`;
+    throw new AgentctlError("UnsupportedOperation", { id: task.id, state: task.state, reason });
+  }
+  const path = options.module ?? task.module?.path;
+  if (path && task.module) {
+    const sha256 = moduleHash(path);
+    if (sha256 !== task.module.sha256 && sha256 !== "") {
+      notes.push(
+        `${path} has changed since task ${task.id} began: SHA-256 ${task.module.sha256} is now ${sha256}`,
+      );
+    }
+    set.module = { path, sha256: sha256 || task.module.sha256 };
+  }
+  return { set, hashes };
+}
+
+/**
+ * Resumes without a user; where that cannot be, the task stays suspended and says why. Answers false where the store
+ * could not record it: nothing is wrong with the task, and it is to be tried again.
+ */
+export async function resumeByItself(
+  engine: Engine,
+  id: number,
+  cause: NonNullable<ResumeOptions["cause"]>,
+): Promise<boolean> {
+  try {
+    await resume(engine, id, { actor: "daemon", cause });
+  } catch (failure) {
+    const error = asAgentctlError(failure);
+    if (error.name === "TaskNotResumable" || error.name === "TaskNotFound") return true;
+    engine.log.warn({ task: id, error: error.message }, "a task could not be resumed by itself");
+    if (error.name === "StoreUnavailable") return false;
+    const task = await engine.require(id);
+    const corrupt = error.name === "CheckpointCorrupt";
+    const pause = task.pause && {
+      ...task.pause,
+      until: null,
+      ...(corrupt ? { cause: "corrupt" as const } : {}),
+    };
+    const told = { name: error.name, code: error.code, message: error.message, data: error.data };
+    const event = { cause: corrupt ? "corrupt" : "cannot-resume", actor: "daemon", at: engine.clock.now() };
+    await engine.store.update(id, { pause, error: told }, { states: ["suspended"], event }).catch(() => {});
+  }
+  return true;
+}

@@ -1,0 +1,132 @@
+/** Pausing and resuming by selector: what `all` or `queue` alone means also holds and releases those queues. */
+import { type AgentctlError, asAgentctlError } from "../../core/errors.ts";
+import { pausableStates, type State } from "../../core/machine.ts";
+import type { Task } from "../../core/task.ts";
+import type { Engine } from "../engine.ts";
+import { carryOut, type Paused, type PauseOptions, pause, prepare, type Request, record } from "./pause.ts";
+import { hasMoved } from "./refusals.ts";
+import { type ResumeOptions, resume } from "./resume.ts";
+
+export interface Selector {
+  all?: boolean;
+  queue?: string;
+  labels?: Record<string, string>;
+  state?: readonly State[];
+}
+
+/** What became of one of the tasks that a selector means. */
+type Answer = ({ id: number } & Paused) | { id: number; error: AgentctlError };
+
+export interface Answers {
+  results: Answer[];
+  /** Meant by the selector and left as they were. */
+  left: { task: Task; reason: string }[];
+}
+
+/** The name under which a pause holds queues; null where the selector means less than whole queues. */
+export function groupOf({ queue, labels, state }: Selector): string | null {
+  if (labels || state) return null;
+  return queue === undefined ? "all" : `queue:${queue}`;
+}
+
+/** The selector of that name. */
+export function selectorOf(group: string): Selector {
+  return group === "all" ? { all: true } : { queue: group.slice("queue:".length) };
+}
+
+export async function meant(engine: Engine, selector: Selector, states: readonly State[]): Promise<Task[]> {
+  const wanted = selector.state ? states.filter((state) => selector.state?.includes(state)) : states;
+  const { queue, labels } = selector;
+  const narrowed = { ...(queue === undefined ? {} : { queue }), ...(labels ? { labels } : {}) };
+  return await engine.store.list({ states: wanted, limit: 1_000_000, ...narrowed });
+}
+
+/** So often a selector is read anew because a task ended between the reading and the record. */
+const TRIES = 20;
+
+/** Pauses every task at work that the selector means, and holds its queues in the same transaction. */
+export async function pauseSelected(
+  engine: Engine,
+  selector: Selector,
+  options: PauseOptions,
+): Promise<Answers> {
+  const group = groupOf(selector);
+  const queues = selector.queue === undefined ? ("all" as const) : [selector.queue];
+  const hold = group === null ? undefined : { queues, by: group, until: options.until ?? null };
+  for (let tries = 1; ; tries++) {
+    const tasks = await toPause(engine, selector, options);
+    const requests = tasks.flatMap((task) => requestFor(engine, task, { ...options, group }));
+    try {
+      await record(engine, requests, hold);
+      // The end of the hold is to be waited for.
+      if (hold?.until) engine.kick();
+      return {
+        results: await Promise.all(tasks.map((task) => one(engine, task, requests, options, group))),
+        left: [],
+      };
+    } catch (error) {
+      if (!hasMoved(error) || tries === TRIES) throw error;
+    }
+  }
+}
+
+/** What is at work, and what is frozen where it is to be pressed for a checkpoint. */
+async function toPause(engine: Engine, selector: Selector, { mode }: PauseOptions): Promise<Task[]> {
+  if (mode !== "checkpoint") return await meant(engine, selector, pausableStates);
+  const tasks = await meant(engine, selector, [...pausableStates, "suspended"]);
+  return tasks.filter(({ state, frozen }) => state !== "suspended" || frozen);
+}
+
+function requestFor(engine: Engine, task: Task, options: PauseOptions): Request[] {
+  const active = engine.active.get(task.id);
+  const isFree = active && task.state === "working" && !active.pausing && !active.intent && !active.isEnding;
+  return isFree ? [prepare(engine, active, task, options)] : [];
+}
+
+async function one(
+  engine: Engine,
+  task: Task,
+  requests: Request[],
+  options: PauseOptions,
+  group: string | null,
+): Promise<Answer> {
+  const request = requests.find(({ active }) => active.taskId === task.id);
+  return await answered(task.id, async () =>
+    request ? await carryOut(engine, request, options) : await pause(engine, task.id, { ...options, group }),
+  );
+}
+
+export async function answered(id: number, act: () => Promise<Paused>): Promise<Answer> {
+  try {
+    return { id, ...(await act()) };
+  } catch (error) {
+    return { id, error: asAgentctlError(error) };
+  }
+}
+
+/** Resumes what the pause of the same selector suspended and releases the queues that it holds. */
+export async function resumeSelected(
+  engine: Engine,
+  selector: Selector,
+  options: ResumeOptions,
+): Promise<Answers> {
+  const group = groupOf(selector);
+  const suspended = await meant(engine, selector, ["suspended"]);
+  const isOurs = (task: Task) => group === null || task.pause?.group === group;
+  const results: Answer[] = [];
+  for (const task of suspended.filter(isOurs)) {
+    results.push(await answered(task.id, async () => await resume(engine, task.id, options)));
+  }
+  if (group !== null) await engine.store.releaseHeldBy(group);
+  engine.kick();
+  const left = suspended.filter((task) => !isOurs(task)).map((task) => ({ task, reason: whyLeft(task) }));
+  return { results, left };
+}
+
+function whyLeft({ pause }: Task): string {
+  if (pause?.group)
+    return `it was paused with ${pause.group === "all" ? "--all" : `--queue ${pause.group.slice(6)}`}`;
+  return pause?.cause === "user"
+    ? `${pause.actor} paused it, and not with this selector`
+    : `it is suspended: ${pause?.cause}`;
+}

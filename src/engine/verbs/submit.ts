@@ -1,0 +1,104 @@
+import { v7 as uuid } from "uuid";
+import { AgentctlError } from "../../core/errors.ts";
+import type { OnLost, PauseMode, Task } from "../../core/task.ts";
+import type { Seed } from "../../store/store.ts";
+import type { Engine } from "../engine.ts";
+import { dropUnused } from "../files/environments.ts";
+import { moduleHash } from "../hosts/hash-file.ts";
+
+/** A task to submit, as the socket's `tasks/create` describes it; times in ms since 1970. */
+export interface Submission {
+  argv?: string[];
+  module?: string;
+  input?: unknown;
+  name?: string | null;
+  queue?: string;
+  priority?: number;
+  labels?: Record<string, string>;
+  cwd?: string;
+  env?: Record<string, string>;
+  envFile?: string | null;
+  after?: string | number | null;
+  notBefore?: number | null;
+  retries?: number;
+  backoffMs?: number;
+  timeoutMs?: number | null;
+  graceMs?: number | null;
+  pauseMode?: PauseMode;
+  pauseSignal?: string;
+  onLost?: OnLost | null;
+  key?: string | null;
+  held?: boolean;
+}
+
+/** Waits this long before the first retry where nothing else was said. */
+const BACKOFF_MS = 1000;
+
+/** Submits tasks, all or none; answers when they are durable. */
+export async function submit(
+  engine: Engine,
+  submissions: Submission[],
+  actor: string,
+): Promise<{ task: Task; created: boolean }[]> {
+  const hashes: string[] = [];
+  let isAllNew = false;
+  try {
+    const seeds: Seed[] = [];
+    // The tasks of a batch mostly share one environment object, which is then written and hashed once.
+    const known = new Map<object | undefined, string>();
+    for (const submission of submissions) {
+      const envHash = known.get(submission.env) ?? engine.environments.put(submission.env ?? {});
+      if (!known.has(submission.env)) hashes.push(envHash);
+      known.set(submission.env, envHash);
+      seeds.push(await seedOf(engine, submission, envHash, actor));
+    }
+    const made = await engine.store.create(seeds);
+    isAllNew = made.every(({ created }) => created);
+    engine.kick();
+    return made;
+  } finally {
+    for (const hash of hashes) engine.environments.settle(hash);
+    if (!isAllNew) await dropUnused(engine);
+  }
+}
+
+async function seedOf(engine: Engine, given: Submission, envHash: string, actor: string): Promise<Seed> {
+  if ((given.argv === undefined) === (given.module === undefined)) {
+    throw new AgentctlError("InvalidParams", { field: "argv", reason: "a task has either argv or module" });
+  }
+  if (given.argv?.[0] === "") {
+    throw new AgentctlError("InvalidParams", { field: "argv", reason: "the program's name is empty" });
+  }
+  if (given.input !== undefined && given.module === undefined) {
+    throw new AgentctlError("InvalidParams", { field: "input", reason: "only a task module takes an input" });
+  }
+  const after =
+    given.after === undefined || given.after === null ? null : (await engine.require(given.after)).id;
+  return {
+    uuid: uuid(),
+    name: given.name ?? null,
+    kind: given.module === undefined ? "program" : "module",
+    held: given.held ?? false,
+    queue: given.queue ?? "default",
+    priority: given.priority ?? 0,
+    labels: given.labels ?? {},
+    argv: given.argv ?? null,
+    module: given.module === undefined ? null : { path: given.module, sha256: moduleHash(given.module) },
+    input: given.input ?? null,
+    after,
+    cwd: given.cwd ?? given.env?.HOME ?? (engine.baseEnv.HOME as string),
+    envHash,
+    envFile: given.envFile ?? null,
+    key: given.key ?? null,
+    retries: given.retries ?? 0,
+    backoffMs: given.backoffMs ?? BACKOFF_MS,
+    timeoutMs: given.timeoutMs ?? null,
+    graceMs: given.graceMs ?? null,
+    pauseMode: given.pauseMode ?? "auto",
+    pauseSignal: given.pauseSignal ?? "SIGTERM",
+    onLost: given.onLost ?? null,
+    notBefore: given.notBefore ?? null,
+    at: engine.clock.now(),
+    actor,
+  };
+}

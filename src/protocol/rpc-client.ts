@@ -1,0 +1,108 @@
+import type { Socket } from "node:net";
+import { AgentctlError } from "../core/errors.ts";
+import { LineSplitter, MAX_LINE_BYTES } from "./framing.ts";
+import type { Method, Notification, NotificationParams, Params, Result } from "./methods.ts";
+
+interface Pending {
+  resolve: (result: never) => void;
+  reject: (error: AgentctlError) => void;
+}
+
+/**
+ * The calling end of a connection: correlates answers with calls, hands notifications on, and rejects all that
+ * is pending, with the same error, when the connection closes.
+ */
+export class RpcClient {
+  /** Settles with the reason when the connection is gone. */
+  readonly closed: Promise<AgentctlError>;
+  readonly #socket: Socket;
+  readonly #pending = new Map<number, Pending>();
+  readonly #onNotification: (method: Notification, params: unknown) => void;
+  #next = 1;
+  #reason: AgentctlError | undefined;
+  #settle!: (reason: AgentctlError) => void;
+
+  /** Takes lines of up to `maxLineBytes`. */
+  constructor(
+    socket: Socket,
+    onNotification: (method: Notification, params: unknown) => void = () => {},
+    maxLineBytes = MAX_LINE_BYTES,
+  ) {
+    this.#socket = socket;
+    this.#onNotification = onNotification;
+    this.closed = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    const splitter = new LineSplitter(maxLineBytes);
+    socket.on("data", (chunk: Buffer) => {
+      try {
+        for (const line of splitter.push(chunk)) this.#receive(line);
+      } catch (error) {
+        this.close(error instanceof Error ? error.message : String(error));
+      }
+    });
+    socket.on("error", (error) => this.close(error.message));
+    socket.on("close", () => this.close("the connection was closed"));
+  }
+
+  /** Calls a method; rejects with the daemon's error, or `DaemonUnreachable` when the connection closes first. */
+  call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
+    if (this.#reason) return Promise.reject(this.#reason);
+    const id = this.#next++;
+    return new Promise<Result<M>>((resolve, reject) => {
+      this.#pending.set(id, { resolve: resolve as (result: never) => void, reject });
+      this.#socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`);
+    });
+  }
+
+  /** Calls a method whose answer nobody waits for: as a notification, it has none. */
+  tell<M extends Method>(method: M, params: Params<M>): void {
+    if (!this.#reason) this.#socket.write(`${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`);
+  }
+
+  /** Ends the connection; every pending call is rejected with `reason`. */
+  close(reason = "the connection was closed"): void {
+    if (this.#reason) return;
+    const unanswered = {
+      reason: `${reason} before the answer, so what was asked may have been done`,
+      hint: "agentctl list shows how things stand",
+    };
+    this.#reason = new AgentctlError("DaemonUnreachable", this.#pending.size > 0 ? unanswered : { reason });
+    this.#socket.destroy();
+    for (const { reject } of this.#pending.values()) reject(this.#reason);
+    this.#pending.clear();
+    this.#settle(this.#reason);
+  }
+
+  /** Lets the process end although the connection is open. */
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  /** Keeps the process alive while the connection is open. */
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  #receive(line: string): void {
+    const message = JSON.parse(line) as {
+      id?: number | null;
+      method?: string;
+      params?: unknown;
+      result?: unknown;
+      error?: { code: number; message: string; data?: unknown };
+    };
+    if (message.method !== undefined) {
+      this.#onNotification(
+        message.method as Notification,
+        message.params as NotificationParams<Notification>,
+      );
+      return;
+    }
+    const pending = this.#pending.get(message.id as number);
+    if (!pending) return;
+    this.#pending.delete(message.id as number);
+    if (message.error) pending.reject(AgentctlError.fromWire(message.error));
+    else pending.resolve(message.result as never);
+  }
+}

@@ -1,0 +1,98 @@
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { LogFile, lastLinesOf } from "../../../../src/cli/follow/log-file.ts";
+import { LogTail } from "../../../../src/cli/follow/log-tail.ts";
+import { until } from "../../../harness/until.ts";
+
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "ac-log-"));
+  path = join(directory, "1.log");
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+async function drained(file: LogFile): Promise<string> {
+  let text = "";
+  await file.drain(async (chunk) => {
+    text += chunk.toString("latin1");
+  });
+  return text;
+}
+
+test("each byte is taken once while the file grows", async () => {
+  const file = new LogFile(path);
+  expect(await drained(file)).toBe("");
+  writeFileSync(path, "one\n");
+  expect(await drained(file)).toBe("one\n");
+  appendFileSync(path, "two");
+  expect([await drained(file), await drained(file)]).toEqual(["two", ""]);
+  file.close();
+});
+
+/** The front is cut off in place, and its first line says how much is missing, as the daemon does it. */
+const marker = (dropped: number) => `[agentctl: ${dropped} bytes of older output dropped]\n`;
+
+test("a front that is cut off moves the place of reading along", async () => {
+  const [head, tail] = ["x".repeat(200), "0123456789\n"];
+  writeFileSync(path, head + tail);
+  const file = new LogFile(path);
+  await drained(file);
+  writeFileSync(path, `${marker(200)}${tail}next\n`);
+  expect(await drained(file)).toBe("next\n");
+  file.close();
+});
+
+test("who missed some of what is gone is told so", async () => {
+  writeFileSync(path, "seen");
+  const file = new LogFile(path);
+  await drained(file);
+  writeFileSync(path, `${marker(200)}kept\n`);
+  expect(await drained(file)).toBe(`${marker(200)}kept\n`);
+  file.close();
+});
+
+test("a file that is being cut is left until its first line says how much is gone", async () => {
+  writeFileSync(path, `${"x".repeat(200)}0123456789\n`);
+  const file = new LogFile(path);
+  await drained(file);
+  writeFileSync(path, "0123456789\n");
+  expect(await drained(file)).toBe("");
+  file.close();
+});
+
+test.each([
+  [0, { offset: 12, missing: 0 }],
+  [1, { offset: 8, missing: 0 }],
+  [2, { offset: 4, missing: 0 }],
+  [3, { offset: 0, missing: 0 }],
+  [5, { offset: 0, missing: 2 }],
+])("where the last %i lines begin", async (lines, expected) => {
+  writeFileSync(path, "one\ntwo\nxyz\n");
+  expect(await lastLinesOf(path, lines)).toEqual(expected);
+});
+
+test("a last line that has not ended is a line", async () => {
+  writeFileSync(path, "one\ntwo");
+  expect(await lastLinesOf(path, 1)).toEqual({ offset: 4, missing: 0 });
+});
+
+test("a tail goes from attempt to attempt and misses nothing", async () => {
+  const seen: string[] = [];
+  const tail = new LogTail(
+    async (chunk) => void seen.push(chunk.toString()),
+    (attempt) => void seen.push(`<${attempt}>`),
+  );
+  const logs = [1, 2].map((attempt) => ({ attempt, path: join(directory, `${attempt}.log`) }));
+  writeFileSync(path, "a\n");
+  tail.update(logs.slice(0, 1));
+  await until(() => seen.join("") === "<1>a\n");
+  appendFileSync(path, "b\n");
+  writeFileSync(join(directory, "2.log"), "c\n");
+  tail.update(logs);
+  await tail.drained();
+  tail.close();
+  expect(seen.join("")).toBe("<1>a\nb\n<2>c\n");
+});

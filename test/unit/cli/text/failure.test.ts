@@ -1,0 +1,81 @@
+import { expect, test } from "vitest";
+import { reportFailure } from "../../../../src/cli/text/failure.ts";
+import { AgentctlError } from "../../../../src/core/errors.ts";
+import { pathsOf } from "../../../../src/home/paths.ts";
+import { printed } from "../fixtures.ts";
+
+const paths = pathsOf({ AGENTCTL_HOME: "/h" });
+const notPausable = new AgentctlError("TaskNotPausable", {
+  id: 12,
+  state: "submitted",
+  allowed: ["working"],
+});
+
+test("a failure says on stderr what happened, and below it what helps", async () => {
+  const { out, stdout, stderr } = printed();
+  expect(await reportFailure(notPausable, out, paths)).toBe(4);
+  expect([stdout(), stderr()]).toEqual([
+    "",
+    "agentctl: task 12 is submitted: only a task at work can be paused\n  agentctl hold 12 keeps it from being started\n",
+  ]);
+});
+
+test("with --json it is an object on stdout", async () => {
+  const { out, stdout, stderr } = printed({ json: true });
+  await reportFailure(notPausable, out, paths);
+  expect([JSON.parse(stdout()), stderr()]).toEqual([
+    {
+      error: {
+        name: "TaskNotPausable",
+        code: -32016,
+        message: "task 12 is submitted: only a task at work can be paused",
+        hint: "agentctl hold 12 keeps it from being started",
+        data: { id: 12, state: "submitted", allowed: ["working"] },
+      },
+    },
+    "",
+  ]);
+});
+
+test("a bug ends with 70 and names the log", async () => {
+  const { out, stderr } = printed();
+  expect(await reportFailure(new TypeError("x is not a function"), out, paths)).toBe(70);
+  expect(stderr()).toBe(
+    "agentctl: a bug in agentctl: x is not a function\n  the log says more: /h/daemon.log\n",
+  );
+});
+
+test("where the daemon cannot be reached, its log is named", async () => {
+  const { out, stderr } = printed();
+  const error = new AgentctlError("VersionMismatch", { daemon: "1.0.0", client: "2.0.0" });
+  expect(await reportFailure(error, out, paths)).toBe(5);
+  expect(stderr()).toBe(
+    [
+      "agentctl: the daemon is version 1.0.0, this command is version 2.0.0",
+      "  agentctl daemon restart",
+      "  the daemon's log: /h/daemon.log\n",
+    ].join("\n"),
+  );
+});
+
+test("what steers a terminal is written out", async () => {
+  const { out, stderr } = printed();
+  await reportFailure(
+    new AgentctlError("TaskNotFound", { id: "x" }, { message: "no \u001b[31mred\u202e" }),
+    out,
+    paths,
+  );
+  expect(stderr()).toContain("no \\x1b[31mred\\u202e\n");
+});
+
+test.each([
+  ["always", {}, true],
+  ["never", { FORCE_COLOR: "1" }, false],
+  ["auto", { FORCE_COLOR: "1" }, true],
+  ["auto", { FORCE_COLOR: "1", NO_COLOR: "1" }, false],
+  ["auto", {}, false],
+] as const)("colours with --color %s and %j: %s", async (color, env, isColored) => {
+  const { out, stderr } = printed({ color, env: { ...env } });
+  await reportFailure(notPausable, out, paths);
+  expect(stderr().includes("\u001b[31magentctl:")).toBe(isColored);
+});

@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { plainPaint } from "../../../../src/cli/text/paint.ts";
+import { tableLines } from "../../../../src/cli/text/table.ts";
+import { taskTable } from "../../../../src/cli/text/task-table.ts";
+import { aTask, NOW } from "../fixtures.ts";
+
+const tasks = [
+  aTask({
+    id: 7,
+    name: "nightly",
+    state: "working",
+    attempt: 1,
+    startedAt: "2026-05-01T12:26:00.000Z",
+    runMs: 240_000,
+    progress: { done: 3, total: 12, message: "reading the second source of many" },
+  }),
+  aTask({ waiting: { for: "hold", on: null, until: null }, held: true }),
+  aTask({
+    id: 1234,
+    state: "failed",
+    argv: ["sh", "-c", "echo a long command line that does not fit into a narrow terminal"],
+    startedAt: "2026-05-01T12:26:00.000Z",
+    exitCode: 3,
+    error: { name: "Failed", code: null, message: "sh (exit code 3)", data: null },
+  }),
+];
+
+test("a table of tasks fits 80 columns", async () => {
+  const lines = await taskTable(tasks, NOW, 80, plainPaint);
+  expect(lines.every((line) => line.length <= 80)).toBe(true);
+  expect(`\n${lines.join("\n")}\n`).toMatchInlineSnapshot(`
+    "
+      ID  STATE      TASK                       AGE  RAN  DETAILS
+       7  working    nightly: make test          5m   4m  3/12 reading the second s…
+      12  submitted  make test                   5m    -  is held
+    1234  failed     sh -c 'echo a long comma…   5m   0s  sh (exit code 3)
+    "
+  `);
+});
+
+test("a table of tasks fits 200 columns with nothing cut", async () => {
+  const lines = await taskTable(tasks, NOW, 200, plainPaint);
+  expect(lines.every((line) => line.length <= 200)).toBe(true);
+  expect(lines.join("\n")).not.toContain("…");
+});
+
+test("in a pipe every column is there and nothing is cut", async () => {
+  const lines = await taskTable(tasks, NOW, undefined, plainPaint);
+  expect(`\n${lines.join("\n")}\n`).toMatchInlineSnapshot(`
+    "
+      ID  STATE      TASK                                                                       QUEUE    AGE  RAN  DETAILS
+       7  working    nightly                                                                    default   5m   4m  3/12 reading the second source of many
+      12  submitted  make test                                                                  default   5m    -  is held
+    1234  failed     sh -c 'echo a long command line that does not fit into a narrow terminal'  default   5m   0s  sh (exit code 3)
+    "
+  `);
+});
+
+test("wide characters take two columns", async () => {
+  const columns = [{ title: "A", least: 4 }, { title: "B" }];
+  expect(tableLines(columns, [["日本茶の歴史", "x"]], 12)).toEqual(["A          B", "日本茶の…  x"]);
+});
+
+test("colours are laid on after a cell was fitted", async () => {
+  const cell = { text: "a long text", paint: (text: string) => `\u001b[31m${text}\u001b[39m` };
+  expect(tableLines([{ title: "A", least: 3 }], [[cell]], 6)).toEqual(["A", "\u001b[31ma lon…\u001b[39m"]);
+});
+
+test("a thousand rows are one table", async () => {
+  const rows = Array.from({ length: 1000 }, (_, at) => [String(at), "x"]);
+  const lines = tableLines([{ title: "ID", isRight: true }, { title: "B" }], rows, undefined);
+  expect([lines.length, lines[1], lines[1000]]).toEqual([1001, "  0  x", "999  x"]);
+});

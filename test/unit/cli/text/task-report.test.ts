@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { plainPaint } from "../../../../src/cli/text/paint.ts";
+import { taskReport } from "../../../../src/cli/text/task-report.ts";
+import { taskTable } from "../../../../src/cli/text/task-table.ts";
+import { aTask, NOW } from "../fixtures.ts";
+
+const gone = "the process is gone without a trace";
+const lost = aTask({
+  state: "suspended",
+  error: { name: "ProcessLost", code: null, message: gone, data: null },
+  pause: {
+    mode: "freeze",
+    outcome: null,
+    cause: "lost",
+    actor: "daemon",
+    reason: gone,
+    at: "2026-05-01T12:29:00.000Z",
+    until: null,
+  },
+});
+
+test("why a task is suspended is said once where one line says it", () => {
+  const [, line] = taskTable([lost], NOW, undefined, plainPaint);
+  expect(line?.split(gone).length).toBe(2);
+  const report = taskReport(lost, NOW, plainPaint);
+  expect(report.filter((each) => each.includes(gone))).toEqual([
+    `  its process was lost (${gone})`,
+    `error       ProcessLost: ${gone}`,
+  ]);
+});
+
+test("the command that helps is one that works: nothing is left to go on of a frozen process that is gone", () => {
+  const frozen = { ...lost, pause: { ...lost.pause, outcome: "frozen" as const, cause: "user" as const } };
+  const says = (task: typeof lost) => taskReport(task, NOW, plainPaint)[2];
+  expect(says(frozen as typeof lost)).toBe("  agentctl resume 12");
+  expect(says({ ...frozen, pause: { ...frozen.pause, cause: "lost" } } as typeof lost)).toBe(
+    "  agentctl resume 12 --from-start",
+  );
+});
+
+test("the entries of a list stand under each other, and the newest are shown", () => {
+  const events = Array.from({ length: 22 }, (_, index) => ({
+    seq: index + 80,
+    at: "2026-05-01T12:25:00.000Z",
+    task: 12,
+    attempt: index < 20 ? null : 1,
+    from: index === 0 ? null : ("submitted" as const),
+    to: index === 21 ? ("working" as const) : ("submitted" as const),
+    cause: "hold",
+    actor: "ada",
+    data: null,
+  }));
+  const report = taskReport({ ...aTask(), events }, NOW, plainPaint);
+  const list = report
+    .slice(report.indexOf("Events") + 1)
+    .map((line) => line.replace(/\d\d:\d\d:\d\d/, "TIME"));
+  expect([list.length, ...list.slice(0, 3), ...list.slice(-2)]).toEqual([
+    21,
+    "  … 2 older, with --json",
+    "   82  TIME  submitted            hold, ada",
+    "   83  TIME  submitted            hold, ada",
+    "  100  TIME  submitted            hold, ada, attempt 1",
+    "  101  TIME  submitted → working  hold, ada, attempt 1",
+  ]);
+});

@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { kindOf, mayWait, readAtStart, readLater } from "../../../../src/engine/attempt/read-at-start.ts";
+
+const env = { PATH: "/bin", LC_ALL: "C", NODE_ENV: "test", NODE_AUTH_TOKEN: "secret", MY_NODE_ENV: "x" };
+
+test("what a process reads at its start is told from the rest, and is no secret of a task", () => {
+  expect(readAtStart(env)).toEqual({ LC_ALL: "C", NODE_ENV: "test" });
+  expect(readLater(env)).toEqual({ PATH: "/bin", NODE_AUTH_TOKEN: "secret", MY_NODE_ENV: "x" });
+});
+
+test("a kind does not depend on the order of the variables", () => {
+  expect(kindOf({ A: "1", B: "2" })).toBe(kindOf({ B: "2", A: "1" }));
+  expect(kindOf({ A: "1", B: "2" })).not.toBe(kindOf({ A: "1" }));
+});
+
+test.each([
+  ["LC_ALL", true],
+  ["TZ", true],
+  ["NODE_EXTRA_CA_CERTS", true],
+  ["NODE_ENV", true],
+  ["SSL_CERT_FILE", true],
+  ["NODE_OPTIONS", false],
+  ["NODE_V8_COVERAGE", false],
+  ["LD_PRELOAD", false],
+])("a process with %s may be started before there is a task for it: %s", (name, may) => {
+  expect(mayWait({ LANG: "C.UTF-8", [name]: "x" })).toBe(may);
+});
