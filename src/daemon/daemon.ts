@@ -16,7 +16,7 @@ import {
   shutdown,
 } from "../engine/index.ts";
 import { account } from "../home/account.ts";
-import { settingsOf } from "../home/config-file.ts";
+import { changedSettings, settingsOf } from "../home/config-file.ts";
 import type { Paths } from "../home/paths.ts";
 import { createRunner } from "../runner/index.ts";
 import { openDatabase, SqliteStore } from "../store/sqlite/index.ts";
@@ -83,9 +83,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     return stopping;
   };
   const reload = () => {
-    Object.assign(settings, settingsOf(paths.config));
+    const next = settingsOf(paths.config);
+    const changed = changedSettings(settings, next);
+    Object.assign(settings, next);
     backups.arm();
-    return settings;
+    if (changed.length > 0) log.info({ changed }, "settings changed");
+    return { settings: { ...settings }, changed };
   };
   const daemon = { engine, paths, version: options.version, startedAt, stop, reload };
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");

@@ -5,14 +5,15 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  realpathSync,
   renameSync,
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
+import { readSetting, type SettingValue } from "../core/setting-value.ts";
 import {
   defaultSettings,
-  readSetting,
   type Setting,
   type SettingKey,
   type Settings,
@@ -21,12 +22,50 @@ import {
 } from "../core/settings.ts";
 
 /** What config.json says, setting by setting; what it does not name is absent. */
-export type Configured = Partial<Record<SettingKey, number>>;
+export type Configured = Partial<Record<SettingKey, SettingValue>>;
 
-/** The settings that `file` names. Throws `ConfigInvalid`, naming the setting, for what cannot be taken. */
+type Raw = Record<string, unknown>;
+
+/** The settings that `file` names. Throws `ConfigInvalid`, which names the setting, for a value that is refused. */
 export function readConfig(file: string): Configured {
+  return checked(file, parsed(file));
+}
+
+/** The settings in effect: those of `file` over the defaults. Throws `ConfigInvalid`. */
+export function settingsOf(file: string): Settings {
+  return { ...defaultSettings, ...readConfig(file) } as Settings;
+}
+
+/** The names of the settings that differ. */
+export function changedSettings(before: Settings, after: Settings): string[] {
+  const differs = ({ key }: Setting) => JSON.stringify(before[key]) !== JSON.stringify(after[key]);
+  return settings.filter(differs).map(({ name }) => name);
+}
+
+/**
+ * Writes one setting into `file`, or with null takes it out; readers see the old file or the new one. Everything else in
+ * the file stays as it was written, by hand or by an earlier call. Throws `ConfigInvalid` where that is refused.
+ */
+export function writeConfig(file: string, { key, name }: Setting, value: SettingValue | null): void {
+  const raw = parsed(file);
+  // The same setting under its other name would come back.
+  delete raw[key];
+  if (value === null) delete raw[name];
+  else raw[name] = value;
+  checked(file, raw);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  // A link to a file that the user keeps elsewhere stays a link.
+  const target = existsSync(file) ? realpathSync(file) : file;
+  const draft = `${target}.${process.pid}.new`;
+  writeFileSync(draft, `${JSON.stringify(raw, undefined, 2)}\n`, { mode: 0o600 });
+  sync(draft);
+  renameSync(draft, target);
+  sync(dirname(target));
+}
+
+function checked(file: string, raw: Raw): Configured {
   const configured: Configured = {};
-  for (const [name, given] of Object.entries(parsed(file))) {
+  for (const [name, given] of Object.entries(raw)) {
     const setting = settingNamed(name);
     if (!setting) throw invalid(file, `there is no setting ${JSON.stringify(name)}`);
     const read = readSetting(setting, given);
@@ -34,27 +73,6 @@ export function readConfig(file: string): Configured {
     configured[setting.key] = read.value;
   }
   return configured;
-}
-
-/** What holds: the settings of `file` over the defaults. Throws `ConfigInvalid`. */
-export function settingsOf(file: string): Settings {
-  return { ...defaultSettings, ...readConfig(file) };
-}
-
-/** Writes one setting into `file`, or with null takes it out; readers see the old file or the new one. */
-export function writeConfig(file: string, { key }: Setting, value: number | null): void {
-  const configured = readConfig(file);
-  if (value === null) delete configured[key];
-  else configured[key] = value;
-  const named = settings.flatMap((each) =>
-    configured[each.key] === undefined ? [] : [[each.name, configured[each.key]]],
-  );
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const draft = `${file}.${process.pid}.new`;
-  writeFileSync(draft, `${JSON.stringify(Object.fromEntries(named), undefined, 2)}\n`, { mode: 0o600 });
-  sync(draft);
-  renameSync(draft, file);
-  sync(dirname(file));
 }
 
 function sync(path: string): void {
@@ -66,11 +84,11 @@ function sync(path: string): void {
   }
 }
 
-function parsed(file: string): object {
+function parsed(file: string): Raw {
   if (!existsSync(file)) return {};
   try {
     const given: unknown = JSON.parse(readFileSync(file, "utf8"));
-    if (typeof given === "object" && given !== null && !Array.isArray(given)) return given;
+    if (typeof given === "object" && given !== null && !Array.isArray(given)) return given as Raw;
   } catch (error) {
     throw invalid(file, (error as Error).message);
   }

@@ -11,8 +11,8 @@ export interface Daemon {
   paths: Paths;
   version: string;
   startedAt: number;
-  /** Reads config.json again; answers what holds now. Throws `ConfigInvalid`, and nothing has changed. */
-  reload(): Settings;
+  /** Reads config.json again; answers the settings and which of them changed. Throws `ConfigInvalid`, changing nothing. */
+  reload(): { settings: Settings; changed: string[] };
   /** Ends the daemon once the answer is out. */
   stop(options: { keep: boolean; graceMs?: number }): Promise<{ suspended: number[]; frozen: number[] }>;
 }

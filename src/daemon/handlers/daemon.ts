@@ -27,7 +27,7 @@ export function daemonHandlers(
       uptimeMs: Math.max(0, engine.clock.now() - startedAt),
       tasks: await engine.store.counts(),
     }),
-    "daemon/reload": async () => ({ settings: { ...daemon.reload() } }),
+    "daemon/reload": async () => daemon.reload(),
     "daemon/stop": async ({ keep = false, graceMs }) => await daemon.stop({ keep, ...given({ graceMs }) }),
   };
 }

@@ -60,10 +60,10 @@ export const serviceMethods = {
   },
   "daemon/reload": {
     params: empty,
-    result: v.object({ settings: v.record(v.string(), v.number()) }),
+    result: v.object({ settings: v.record(v.string(), v.unknown()), changed: v.array(v.string()) }),
     scope: "people",
     about:
-      "Reads config.json again; its settings hold from now. Fails, changing nothing, when it cannot be used.",
+      "Reads config.json again; its settings hold from now, and `changed` names those that differ from before. Fails, changing nothing, when it cannot be used.",
   },
   "daemon/stop": {
     params: v.strictObject({ keep: v.optional(v.boolean()), graceMs: v.optional(durationMs) }),

@@ -1,11 +1,6 @@
 import { expect, test } from "vitest";
-import {
-  formatSetting,
-  readSetting,
-  type Setting,
-  settingNamed,
-  settings,
-} from "../../../src/core/settings.ts";
+import { formatSetting, readSetting } from "../../../src/core/setting-value.ts";
+import { type Setting, settingNamed, settings } from "../../../src/core/settings.ts";
 
 const read = (name: string, given: unknown) => readSetting(settingNamed(name) as Setting, given);
 
@@ -37,6 +32,46 @@ test.for([
 
 test("what is shown of a value is taken for the same", () => {
   for (const setting of settings)
-    for (const value of [setting.fallback, setting.least, setting.fallback + 1])
+    for (const value of "least" in setting
+      ? [setting.fallback, setting.least, setting.fallback + 1]
+      : [setting.fallback])
       expect(readSetting(setting, formatSetting(setting, value))).toEqual({ value });
+});
+
+const made = { name: "made.up", about: "" };
+const text = { ...made, unit: "text", fallback: "off" } as const;
+const listen = {
+  ...text,
+  refuse: (given: string) => (given === "off" || given.includes(":") ? undefined : "no address"),
+};
+const chosen = { ...text, choices: ["off", "desktop"] } as const;
+const flag = { ...made, unit: "flag", fallback: false } as const;
+const list = { ...made, unit: "list", fallback: [] } as const;
+const json = { ...made, unit: "json", fallback: [] } as const;
+const record = { ...made, unit: "json", fallback: {} } as const;
+
+test.for([
+  [listen, "127.0.0.1:80", "127.0.0.1:80"],
+  [chosen, "desktop", "desktop"],
+  [flag, "on", true],
+  [flag, false, false],
+  [list, "a, b,", ["a", "b"]],
+  [list, ["a"], ["a"]],
+  [json, '[{"on":"failed"}]', [{ on: "failed" }]],
+  [record, { name: "x" }, { name: "x" }],
+] as const)("a setting of another kind takes a value: %#", ([setting, given, value]) => {
+  expect(readSetting(setting, given)).toEqual({ value });
+  expect(readSetting(setting, formatSetting(setting, value))).toEqual({ value });
+});
+
+test.for([
+  [listen, "here", '"here" is no address'],
+  [text, 3, "3 is no text"],
+  [chosen, "mail", '"mail" is none of off, desktop'],
+  [flag, "maybe", '"maybe" is neither true nor false'],
+  [list, [1], "[1] is no list of texts"],
+  [json, "{}", '"{}" is no JSON list'],
+  [record, [], "[] is no JSON object"],
+] as const)("a setting of another kind refuses a value: %#", ([setting, given, reason]) => {
+  expect(readSetting(setting, given)).toEqual({ reason });
 });

@@ -1,12 +1,6 @@
 import { isGone } from "../../../client/persist.ts";
-import {
-  formatSetting,
-  readSetting,
-  type Setting,
-  type SettingKey,
-  settingNamed,
-  settings,
-} from "../../../core/settings.ts";
+import { formatSetting, readSetting, type SettingValue } from "../../../core/setting-value.ts";
+import { type Setting, settingNamed, settings } from "../../../core/settings.ts";
 import { type Configured, readConfig, writeConfig } from "../../../home/config-file.ts";
 import { closest } from "../../command/closest.ts";
 import type { Context } from "../../command/context.ts";
@@ -49,7 +43,13 @@ const get = command({
 const set = command({
   name: "set",
   summary: "change a setting; a running daemon takes it over at once",
-  args: [nameArgument, ["[value]", "a number, or a size such as 64MiB, or a duration such as 15m"]],
+  args: [
+    nameArgument,
+    [
+      "[value]",
+      "a number, a size such as 64MiB, a duration such as 15m, a text, true or false, or a list such as a,b",
+    ],
+  ],
   options: { default: flag("--default", "back to the default") },
   examples: [
     ["config set log.maxBytes 64MiB", "keep less output of each task"],
@@ -61,7 +61,7 @@ const set = command({
     const setting = required(name);
     const value = wantedValue(setting, text, toDefault);
     writeConfig(paths.config, setting, value);
-    const applied = await reload(context);
+    const applied = (await reloaded(context)) !== undefined;
     const found = shown(setting, readConfig(paths.config), paths.config);
     if (out.json) out.data({ ...found, applied });
     else out.line(`${found.name} is ${found.text}${applied ? "" : "; the next daemon takes it over"}`);
@@ -69,26 +69,50 @@ const set = command({
   },
 });
 
+const reload = command({
+  name: "reload",
+  summary: "check config.json after an edit by hand; a running daemon takes it over at once",
+  args: [],
+  options: {},
+  examples: [["config reload", "says which settings have changed, or what is wrong with the file"]],
+  async run(context) {
+    const { out, paths } = context;
+    readConfig(paths.config);
+    const changed = await reloaded(context);
+    if (out.json) out.data({ ok: true, applied: changed !== undefined, changed: changed ?? [] });
+    else if (!changed) out.note("the file is good; no daemon is running, so the next one takes it over");
+    else if (changed.length === 0) out.note("nothing has changed");
+    else for (const name of changed) out.line(changedLine(name, paths.config));
+    return 0;
+  },
+});
+
+function changedLine(name: string, file: string): string {
+  return `${name} is ${shown(required(name), readConfig(file), file).text}`;
+}
+
 export const config: Group = {
   name: "config",
   summary: "the settings of this home",
-  commands: [get, set, list],
+  commands: [get, set, list, reload],
 };
 
 interface Shown {
   name: string;
-  value: number;
+  value: SettingValue;
   text: string;
-  default: number;
-  source: string;
+  unit: Setting["unit"];
+  default: SettingValue;
+  /** `default`, or the file that names the value. */
+  origin: string;
   about: string;
 }
 
 function shown(setting: Setting, configured: Configured, file: string): Shown {
-  const { key, name, fallback, about } = setting;
-  const value = configured[key as SettingKey] ?? fallback;
-  const source = configured[key] === undefined ? "default" : file;
-  return { name, value, text: formatSetting(setting, value), default: fallback, source, about };
+  const { key, name, unit, fallback, about } = setting;
+  const value = configured[key] ?? fallback;
+  const origin = configured[key] === undefined ? "default" : file;
+  return { name, value, text: formatSetting(setting, value), unit, default: fallback, origin, about };
 }
 
 function required(name: string): Setting {
@@ -101,7 +125,7 @@ function required(name: string): Setting {
   });
 }
 
-function wantedValue(setting: Setting, text: string | undefined, toDefault: boolean): number | null {
+function wantedValue(setting: Setting, text: string | undefined, toDefault: boolean): SettingValue | null {
   if ((text === undefined) !== toDefault)
     throw usage(`${setting.name}: give a value, or --default, and not both`);
   if (text === undefined) return null;
@@ -110,13 +134,13 @@ function wantedValue(setting: Setting, text: string | undefined, toDefault: bool
   return read.value;
 }
 
-/** False when no daemon runs. */
-async function reload(context: Context): Promise<boolean> {
+/** The names of the settings that a running daemon has taken over; undefined when none runs. */
+async function reloaded(context: Context): Promise<string[] | undefined> {
   try {
-    await withDaemon(context, (rpc) => rpc.call("daemon/reload", {}), { start: "never", anyVersion: true });
-    return true;
+    const choices = { start: "never", anyVersion: true } as const;
+    return (await withDaemon(context, (rpc) => rpc.call("daemon/reload", {}), choices)).changed;
   } catch (error) {
-    if (isGone(error)) return false;
+    if (isGone(error)) return undefined;
     throw error;
   }
 }
@@ -125,9 +149,18 @@ function settingsTable(found: readonly Shown[], columns: number | undefined): st
   const heads = [
     { title: "NAME", least: 12 },
     { title: "VALUE", isRight: true },
-    { title: "FROM", least: 7 },
+    { title: "UNIT" },
+    { title: "DEFAULT", isRight: true },
+    { title: "ORIGIN", least: 7 },
     { title: "WHAT IT IS", least: 20 },
   ];
-  const rows = found.map(({ name, text, source, about }) => [name, text, source, about]);
+  const rows = found.map((each) => [
+    each.name,
+    each.text,
+    each.unit,
+    formatSetting(each, each.default),
+    each.origin,
+    each.about,
+  ]);
   return tableLines(heads, rows, columns);
 }

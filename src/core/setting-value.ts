@@ -1,0 +1,164 @@
+/** The kinds of values that a setting may have: how each is read from what a person writes, and shown. */
+import { parseDuration } from "./time.ts";
+
+const MIB = 1024 * 1024;
+
+interface NumberRow {
+  unit: "bytes" | "duration" | "count";
+  fallback: number;
+  least: number;
+}
+
+interface TextRow {
+  unit: "text";
+  fallback: string;
+  /** What is wrong with a text, as "… is <this>"; undefined where it is taken. */
+  refuse?: (text: string) => string | undefined;
+  /** The only texts that are taken, where there are few. */
+  choices?: readonly string[];
+}
+
+interface FlagRow {
+  unit: "flag";
+  fallback: boolean;
+}
+
+/** Several texts; on the command line they are separated by commas. */
+interface ListRow {
+  unit: "list";
+  fallback: readonly string[];
+}
+
+/** A list or an object that a user writes by hand; `refuse` says what is wrong with it. */
+interface JsonRow {
+  unit: "json";
+  fallback: readonly unknown[] | Readonly<Record<string, unknown>>;
+  refuse?: (value: unknown) => string | undefined;
+}
+
+/** What a setting takes: its unit, its default and what is refused. */
+export type Row = { name: string; about: string } & (NumberRow | TextRow | FlagRow | ListRow | JsonRow);
+
+/** A setting's value: durations in ms, sizes in bytes. */
+export type SettingValue = number | string | boolean | readonly unknown[] | Readonly<Record<string, unknown>>;
+
+const BYTE_UNITS = { "": 1, B: 1, KIB: 1024, MIB, GIB: 1024 * MIB, KB: 1e3, MB: 1e6, GB: 1e9 } as const;
+const YES = ["true", "on", "yes"];
+const NO = ["false", "off", "no"];
+
+type Read = { value: SettingValue } | { reason: string };
+
+/** A value as a person or config.json gives it, or the reason why it is refused. */
+export function readSetting(setting: Row, given: unknown): Read {
+  const refused = (why: string) => ({ reason: `${JSON.stringify(given)} is ${why}` });
+  switch (setting.unit) {
+    case "text":
+      return readText(setting, given, refused);
+    case "flag": {
+      const value = typeof given === "string" ? flagOf(given) : given;
+      return typeof value === "boolean" ? { value } : refused("neither true nor false");
+    }
+    case "list": {
+      const value = typeof given === "string" ? itemsOf(given) : given;
+      const isGood = Array.isArray(value) && value.every((each) => typeof each === "string");
+      return isGood ? { value } : refused("no list of texts");
+    }
+    case "json":
+      return readJson(setting, given, refused);
+    default: {
+      const value = typeof given === "number" ? given : numberOf(setting, given);
+      const isGood = value !== undefined && Number.isSafeInteger(value) && value >= setting.least;
+      return isGood ? { value } : refused(numberAccepted(setting));
+    }
+  }
+}
+
+function readText({ choices, refuse }: TextRow, given: unknown, refused: (why: string) => Read): Read {
+  if (typeof given !== "string") return refused("no text");
+  if (choices && !choices.includes(given)) return refused(`none of ${choices.join(", ")}`);
+  const why = refuse?.(given);
+  return why === undefined ? { value: given } : refused(why);
+}
+
+function readJson({ fallback, refuse }: JsonRow, given: unknown, refused: (why: string) => Read): Read {
+  const value = typeof given === "string" ? parsed(given) : given;
+  const isObject = typeof value === "object" && value !== null;
+  const isList = Array.isArray(fallback);
+  if (!isObject || Array.isArray(value) !== isList)
+    return refused(isList ? "no JSON list" : "no JSON object");
+  const why = refuse?.(value);
+  return why === undefined ? { value: value as SettingValue } : { reason: why };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function flagOf(text: string): boolean | undefined {
+  const word = text.trim().toLowerCase();
+  if (YES.includes(word)) return true;
+  return NO.includes(word) ? false : undefined;
+}
+
+function itemsOf(text: string): string[] {
+  return text
+    .split(",")
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
+}
+
+function numberOf({ unit }: NumberRow, given: unknown): number | undefined {
+  if (typeof given !== "string") return undefined;
+  const text = given.trim();
+  // A bare number could be of any unit of time.
+  if (unit === "duration") return parseDuration(text);
+  if (unit === "count") return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  const [, number, suffix = ""] = /^(\d{1,15}(?:\.\d{1,3})?) ?([a-zA-Z]*)$/.exec(text) ?? [];
+  const factor = BYTE_UNITS[suffix.toUpperCase() as keyof typeof BYTE_UNITS];
+  if (number === undefined || factor === undefined) return undefined;
+  return Math.round(Number(number) * factor);
+}
+
+function numberAccepted(setting: NumberRow): string {
+  const least = setting.least > 0 ? ` of at least ${formatNumber(setting.unit, setting.least)}` : "";
+  const forms = {
+    bytes: `no size${least}; such as 1048576, 64KiB, 8MiB, 1GiB`,
+    duration: `no duration${least}; such as 500ms, 90s, 15m, 2h, 3d`,
+    count: `no whole number${least}`,
+  };
+  return forms[setting.unit];
+}
+
+/** A value as {@link readSetting} takes it and a person reads it. */
+export function formatSetting({ unit }: Pick<Row, "unit">, value: SettingValue): string {
+  if (typeof value === "number" && unit !== "text") return formatNumber(unit as NumberRow["unit"], value);
+  if (unit === "list") return (value as readonly string[]).join(",");
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+const SHOWN_UNITS = {
+  duration: [
+    ["d", 86_400_000],
+    ["h", 3_600_000],
+    ["m", 60_000],
+    ["s", 1000],
+    ["ms", 1],
+  ],
+  bytes: [
+    ["GiB", 1024 * MIB],
+    ["MiB", MIB],
+    ["KiB", 1024],
+  ],
+  count: [],
+} as const satisfies Record<NumberRow["unit"], readonly (readonly [suffix: string, size: number])[]>;
+
+/** In the largest unit of which it is a whole number, so that it reads back as the same value. */
+function formatNumber(unit: NumberRow["unit"], value: number): string {
+  if (unit === "duration" && value === 0) return "0s";
+  const found = SHOWN_UNITS[unit].find(([, size]) => value >= size && value % size === 0);
+  return found ? `${value / found[1]}${found[0]}` : String(value);
+}
