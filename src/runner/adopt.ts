@@ -1,9 +1,9 @@
 import { createHandle } from "./handle.ts";
 import type { Supervision } from "./launch.ts";
-import type { Processes } from "./processes.ts";
 import { isGuard, readRecords } from "./run-files.ts";
-import { isAlive } from "./scan.ts";
-import { delay } from "./signals.ts";
+import type { Processes } from "./tree/processes.ts";
+import { isAlive } from "./tree/scan.ts";
+import { delay } from "./tree/signals.ts";
 import type { AdoptRecord, Ended, ProcessId, Running } from "./types.ts";
 import { watch } from "./watch.ts";
 

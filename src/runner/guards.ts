@@ -4,9 +4,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import type { Processes } from "./processes.ts";
 import { childOf } from "./run-files.ts";
-import { deliverTo } from "./signals.ts";
+import type { Processes } from "./tree/processes.ts";
+import { deliverTo } from "./tree/signals.ts";
 import type { ProcessId } from "./types.ts";
 
 /** What a guard tells of the attempt that it was given. */

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import guardScript from "./guard.sh";
 import type { Guards } from "./guards.ts";
 import { createHandle, type Handle } from "./handle.ts";
-import type { Processes } from "./processes.ts";
 import { endedWith, GUARD_NAME, readRecords, runText } from "./run-files.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { startScript } from "./start-script.ts";
+import type { Processes } from "./tree/processes.ts";
 import type { LaunchSpec, Running } from "./types.ts";
 import { watch } from "./watch.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
-import type { Processes } from "./processes.ts";
+import type { Processes } from "./tree/processes.ts";
 import type { Ended, ProcessId } from "./types.ts";
 
 /**

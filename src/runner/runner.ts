@@ -1,16 +1,16 @@
 import { adopt } from "./adopt.ts";
 import { cannotStart } from "./cannot-start.ts";
-import { freezeTree, thawTree } from "./freeze.ts";
 import { Guards } from "./guards.ts";
 import { installGuard, launch, type Supervision } from "./launch.ts";
-import { releaseOrphans } from "./orphans.ts";
-import { createProcesses } from "./processes.ts";
 import { isGuard as isGuardArgv, readRecords } from "./run-files.ts";
 import { RunFolder } from "./run-folder.ts";
-import { isAlive, isGuard, scanTree } from "./scan.ts";
-import { deliverTo } from "./signals.ts";
 import { StepReader, stepFile } from "./step-reader.ts";
-import { sweepTree, terminateTree } from "./terminate.ts";
+import { freezeTree, thawTree } from "./tree/freeze.ts";
+import { releaseOrphans } from "./tree/orphans.ts";
+import { createProcesses } from "./tree/processes.ts";
+import { isAlive, isGuard, scanTree } from "./tree/scan.ts";
+import { deliverTo } from "./tree/signals.ts";
+import { sweepTree, terminateTree } from "./tree/terminate.ts";
 import type { Runner } from "./types.ts";
 
 export interface RunnerOptions {

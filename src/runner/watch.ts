@@ -1,7 +1,7 @@
 import type { Handle } from "./handle.ts";
 import type { Supervision } from "./launch.ts";
 import { readRecords } from "./run-files.ts";
-import { isAlive } from "./scan.ts";
+import { isAlive } from "./tree/scan.ts";
 
 const POLL_MS = 100;
 /** Until the program is known, which takes a guard a few milliseconds. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { parseStat } from "../../../src/runner/processes-linux.ts";
-import { createCalm } from "../../../src/runner/scan.ts";
+import { parseStat } from "../../../src/runner/tree/processes-linux.ts";
+import { createCalm } from "../../../src/runner/tree/scan.ts";
 
 const clean = { isDone: true, vanished: 0 };
 const busy = { isDone: false, vanished: 0 };

@@ -1,6 +1,6 @@
+import { isGuard } from "../run-files.ts";
 import { isStopped } from "./freeze.ts";
 import type { Processes, ProcessStat } from "./processes.ts";
-import { isGuard } from "./run-files.ts";
 import { delay, deliver } from "./signals.ts";
 
 /** So long a guard that goes on may take to write a status and end. */

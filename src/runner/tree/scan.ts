@@ -1,5 +1,5 @@
+import type { ProcessId, TreeRoots } from "../types.ts";
 import type { Processes, ProcessStat } from "./processes.ts";
-import type { ProcessId, TreeRoots } from "./types.ts";
 
 /** pid → start time of every process that an operation has seen in the tree. */
 export type Known = Map<number, number>;

@@ -1,7 +1,7 @@
+import type { TreeRoots } from "../types.ts";
 import type { Processes, ProcessStat } from "./processes.ts";
 import { createCalm, isGuard, type Known, scanTree } from "./scan.ts";
 import { delay, deliver, deliverTo } from "./signals.ts";
-import type { TreeRoots } from "./types.ts";
 
 /** A child between vfork and exec is let on to its exec so often, for so long each time. */
 const EXEC_PASSES = 50;
