@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { delimiter } from "node:path";
-import { describe, expect } from "vitest";
+import { beforeEach, describe, expect } from "vitest";
 import { launcher } from "../harness/command.ts";
-import { type Home, it } from "../harness/index.ts";
+import { type Home, it, needs } from "../harness/index.ts";
 
 /** A shell of this home, on whose PATH agentctl is. */
 function shell(home: Home, argv: [string, ...string[]]): string {
@@ -52,9 +52,9 @@ COMP_WORDS=(agentctl "$@"); COMP_CWORD=$#; _agentctl; printf '%s\\n' "\${COMPREP
   },
 };
 
-const isThere = (name: string) => spawnSync(name, ["--version"]).status === 0;
+describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
+  beforeEach(({ skip }) => needs(skip, name));
 
-describe.for(Object.entries(shells).filter(([name]) => isThere(name)))("%s completes", ([name, complete]) => {
   it("commands, options, and what may stand in each place", async ({ home }) => {
     const held = await home.run("--hold", "true");
     await home.cli("queue", "set", "nightly", "--slots", "1");

@@ -1,13 +1,12 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { launcher } from "../harness/command.ts";
-import { it, signalTo, until } from "../harness/index.ts";
+import { it, needsSuccessOf, signalTo, until } from "../harness/index.ts";
 
 /** A command after these words is the first process of its own container, as far as processes go. */
 const contained = ["-pf", "--mount-proc", "--kill-child"];
-const canContain = spawnSync("unshare", [...contained, "true"]).status === 0;
 
 /** The children of a process, zombies among them, as `ps` shows them. */
 function childrenOf(parent: number): string[] {
@@ -23,31 +22,32 @@ function childrenOf(parent: number): string[] {
   });
 }
 
-it.skipIf(!canContain)(
-  "as the first process of a container waits for orphans, and ends with the daemon",
-  async ({ home }) => {
-    const outer = spawn("unshare", [...contained, launcher, "daemon", "run"], {
-      cwd: home.work,
-      env: home.env,
-      stdio: "ignore",
-    });
-    try {
-      const first = Number.parseInt(await until(() => childrenOf(outer.pid as number)[0]), 10);
-      await until(() => home.rpc("daemon/status"));
-      // The task ends when they have begun, and by then no longer bear its marker.
-      const orphan = "env -u AGENTCTL_TOKEN setsid sh -c '>began$0; until [ -e go ]; do sleep 0.02; done'";
-      const orphans = `for n in 1 2 3; do ${orphan} $n & done; until [ -e began1 -a -e began2 -a -e began3 ]; do sleep 0.02; done`;
-      const { task } = await home.rpc("tasks/create", { argv: ["sh", "-c", orphans], cwd: home.work });
-      await home.reaches(task.id, "completed");
-      await until(() => childrenOf(first).length === 4, { message: "three orphans and the daemon" });
-      writeFileSync(home.file("go"), "");
-      await until(() => childrenOf(first).length === 1, { message: "the daemon alone" });
-      signalTo(first, "SIGTERM");
-      const [code] = await once(outer, "exit");
-      expect(code).toBe(0);
-      expect(existsSync(home.socket)).toBe(false);
-    } finally {
-      outer.kill("SIGKILL");
-    }
-  },
-);
+it("as the first process of a container waits for orphans, and ends with the daemon", async ({
+  home,
+  skip,
+}) => {
+  needsSuccessOf(skip, "unshare", ...contained, "true");
+  const outer = spawn("unshare", [...contained, launcher, "daemon", "run"], {
+    cwd: home.work,
+    env: home.env,
+    stdio: "ignore",
+  });
+  try {
+    const first = Number.parseInt(await until(() => childrenOf(outer.pid as number)[0]), 10);
+    await until(() => home.rpc("daemon/status"));
+    // The task ends when they have begun, and by then no longer bear its marker.
+    const orphan = "env -u AGENTCTL_TOKEN setsid sh -c '>began$0; until [ -e go ]; do sleep 0.02; done'";
+    const orphans = `for n in 1 2 3; do ${orphan} $n & done; until [ -e began1 -a -e began2 -a -e began3 ]; do sleep 0.02; done`;
+    const { task } = await home.rpc("tasks/create", { argv: ["sh", "-c", orphans], cwd: home.work });
+    await home.reaches(task.id, "completed");
+    await until(() => childrenOf(first).length === 4, { message: "three orphans and the daemon" });
+    writeFileSync(home.file("go"), "");
+    await until(() => childrenOf(first).length === 1, { message: "the daemon alone" });
+    signalTo(first, "SIGTERM");
+    const [code] = await once(outer, "exit");
+    expect(code).toBe(0);
+    expect(existsSync(home.socket)).toBe(false);
+  } finally {
+    outer.kill("SIGKILL");
+  }
+});

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { describe, expect } from "vitest";
+import { beforeEach, describe, expect } from "vitest";
 import { launcher } from "../harness/command.ts";
-import { type Home, it } from "../harness/index.ts";
+import { type Home, it, needsLinux } from "../harness/index.ts";
 
 /** The command with stdout where nothing can be written, though it can be opened. */
 function intoFull(home: Home, ...args: string[]) {
@@ -13,7 +13,9 @@ function intoFull(home: Home, ...args: string[]) {
 
 const told = "agentctl: stdout cannot be written: no space left on device (ENOSPC)\n";
 
-describe.runIf(process.platform === "linux")("a result that cannot be written is told in a line", () => {
+describe("a result that cannot be written is told in a line", () => {
+  beforeEach(({ skip }) => needsLinux(skip));
+
   const commands = ["list --all", "list --json", "show 1", "events", "events -f", "help", "list --help"];
   it.for([...commands.map((line) => [line, 1] as const), ["show 99 --json", 3] as const])(
     "by %s, which ends with %i",

@@ -1,7 +1,6 @@
-/** A peer that sends its requests and closes its side, as `nc` does at the end of its input, still gets its answers. */
+/** A peer that sends its requests and closes its side, as `nc -N` does at the end of its input, still gets its answers. */
 import { readdirSync } from "node:fs";
 import { expect } from "vitest";
-import { runCommand } from "../harness/command.ts";
 import { it, until } from "../harness/index.ts";
 import { open } from "./story.ts";
 
@@ -11,14 +10,11 @@ const lines = (...requests: object[]) =>
 it("answers also what takes a while", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
-  const input = lines({ method: "tasks/pause", params: { id } }, { method: "tasks/get", params: { id } });
-  const { code, stdout } = await runCommand("nc", ["-U", "-N", home.socket], { input });
-  const answers = stdout
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-  expect({ code, ids: answers.map((answer) => answer.id).sort() }).toEqual({ code: 0, ids: [0, 1] });
-  expect(answers.find((answer) => answer.id === 0).result.task.state).toBe("suspended");
+  const wire = await home.connect();
+  wire.socket.end(lines({ method: "tasks/pause", params: { id } }, { method: "tasks/get", params: { id } }));
+  const answers = [await wire.read(), await wire.read()];
+  expect(answers.map((answer) => answer.id).sort()).toEqual([0, 1]);
+  expect(answers.find((answer) => answer.id === 0)?.result.task.state).toBe("suspended");
 });
 
 it("waits until the task has ended", async ({ home }) => {

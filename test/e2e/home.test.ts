@@ -13,8 +13,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect } from "vitest";
-import { launcher } from "../harness/command.ts";
-import { type Home, it, until } from "../harness/index.ts";
+import { type Home, it, needsMounts, needsRoot, OtherUser, until } from "../harness/index.ts";
 import { noted, open, pidOf, taskModule } from "./story.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -59,7 +58,8 @@ it("refuses a file in its place, and a symlink that leads nowhere", async ({ hom
   expect((await listed(home, home.file("file/below")))[0]).toBe(5);
 });
 
-it("refuses a home that cannot be written, and says so", async ({ home }) => {
+it("refuses a home that cannot be written, and says so", async ({ home, skip }) => {
+  if (isRoot) needsMounts(skip);
   const dir = home.file("frozen");
   mkdirSync(dir, { mode: 0o700 });
   if (isRoot) execFileSync("mount", ["-t", "tmpfs", "-o", "ro,mode=700", "tmpfs", dir]);
@@ -91,7 +91,8 @@ it("follows a symlink of yours to a folder of yours, by either name the same dae
   expect(status.pid).toBe(await home.daemonPid());
 });
 
-it.runIf(isRoot)("refuses a symlink of someone else, wherever it leads", async ({ home }) => {
+it("refuses a symlink of someone else, wherever it leads", async ({ home, skip }) => {
+  needsRoot(skip);
   mkdirSync(home.dir, { mode: 0o700 });
   symlinkSync(home.dir, home.file("link"));
   lchownSync(home.file("link"), NOBODY, NOBODY);
@@ -202,44 +203,33 @@ function launched(...words: string[]): string[] {
   return [join(import.meta.dirname, "../../bin/agentctl.js"), ...words];
 }
 
-/** Runs a script as another user, where this one may; gives its code. */
-function asNobody(script: string): number | null {
-  const become = ["--reuid", `${NOBODY}`, "--regid", `${NOBODY}`, "--clear-groups"];
-  return spawnSync("setpriv", [...become, "sh", "-c", script]).status;
-}
-
 /** A number that is in no list of users, as containers are often run. */
 const NUMBER = 54_321;
-const becomeNumber = ["--reuid", `${NUMBER}`, "--regid", `${NUMBER}`, "--clear-groups"];
-const canBeNumber = isRoot && spawnSync("setpriv", [...becomeNumber, "cat", launcher]).status === 0;
 
-it.runIf(canBeNumber)("serves a user who is a number and nothing else", async ({ home }) => {
-  for (const folder of [home.root, home.work]) chmodSync(folder, 0o755);
+it("serves a user who is a number and nothing else", async ({ home, skip }) => {
+  const user = new OtherUser(home, NUMBER, skip);
+  chmodSync(home.work, 0o755);
   const cwd = home.file("own");
   mkdirSync(cwd);
   chownSync(cwd, NUMBER, NUMBER);
-  const as = (...words: string[]) =>
-    spawnSync("setpriv", [...becomeNumber, process.execPath, launcher, ...words], {
-      cwd,
-      env: { PATH: process.env.PATH, AGENTCTL_HOME: join(cwd, "home") },
-      encoding: "utf8",
-    });
+  const env = { AGENTCTL_HOME: join(cwd, "home") };
+  const as = (...words: string[]) => user.spawn(process.execPath, [user.launcher, ...words], { cwd, env });
   const ran = as("run", "--wait", "sh", "-c", 'echo "$USER $HOME $SHELL"');
   expect(ran).toMatchObject({ status: 0, stdout: "1\n", stderr: "" });
   expect(as("logs", "1").stdout).toBe(`${NUMBER} / /bin/sh\n`);
   expect(as("daemon", "stop").status).toBe(0);
 });
 
-it.runIf(isRoot)("lets another user reach neither socket nor files", async ({ home }) => {
+it("lets another user reach neither socket nor files", async ({ home, skip }) => {
+  const user = new OtherUser(home, NOBODY, skip);
   await livelySession(home);
-  chmodSync(home.root, 0o755);
-  expect(asNobody(`test -d ${home.root}`)).toBe(0);
+  expect(user.sh(`test -d ${home.root}`)).toBe(0);
   const files = ["agentctl.db", "daemon.log", "config.json", "logs/1/1.log"].map((name) =>
     join(home.dir, name),
   );
-  expect(files.filter((file) => asNobody(`cat ${file}`) === 0)).toEqual([]);
-  expect(asNobody(`ls ${home.dir}`)).not.toBe(0);
+  expect(files.filter((file) => user.sh(`cat ${file}`) === 0)).toEqual([]);
+  expect(user.sh(`ls ${home.dir}`)).not.toBe(0);
   const dial = `require("net").connect(process.argv[1]).on("connect", () => process.exit(0)).on("error", () => process.exit(9))`;
-  expect(asNobody(`${process.execPath} -e '${dial}' ${home.socket}`)).toBe(9);
-  expect(asNobody(`AGENTCTL_HOME=${home.dir} ${process.execPath} ${launched("list").join(" ")}`)).toBe(5);
+  expect(user.sh(`${process.execPath} -e '${dial}' ${home.socket}`)).toBe(9);
+  expect(user.sh(`AGENTCTL_HOME=${home.dir} ${process.execPath} ${user.launcher} list`)).toBe(5);
 });

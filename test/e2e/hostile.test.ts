@@ -1,15 +1,9 @@
-import { execFileSync } from "node:child_process";
 import { connect, type Socket } from "node:net";
 import { expect } from "vitest";
-import { type Home, it, processes, until } from "../harness/index.ts";
+import { type Home, it, processes, residentBytes, until } from "../harness/index.ts";
 import { notes, open, pidOf, taskModule } from "./story.ts";
 
 const MIB = 1024 * 1024;
-
-/** Resident memory of a process in bytes. */
-function memoryOf(pid: number): number {
-  return Number(execFileSync("ps", ["-o", "rss=", "-p", `${pid}`], { encoding: "utf8" })) * 1024;
-}
 
 /** A daemon that has done a little of everything, with its pid. */
 async function warm(home: Home): Promise<number> {
@@ -239,32 +233,32 @@ it("serves others while 500 clients are idle, and one sends a byte at a time", a
   }
   await servesOthers(home);
   expect((await slow.read()).result.tasks.length).toBeGreaterThan(0);
-  expect(memoryOf(pid)).toBeLessThan(200 * MIB);
+  expect(residentBytes(pid)).toBeLessThan(200 * MIB);
   for (const socket of idle) socket.destroy();
 });
 
 it("bounds what unfinished lines of all clients together take", async ({ home }) => {
   const pid = await warm(home);
-  const before = memoryOf(pid);
+  const before = residentBytes(pid);
   const many = await sockets(home, 40);
   for (const socket of many) socket.write(Buffer.alloc(15 * MIB, "x"));
   await until(() => many.filter((socket) => socket.bytesRead > 0).length > 10, { message: "refusals" });
   await servesOthers(home);
-  expect(memoryOf(pid) - before).toBeLessThan(600 * MIB);
+  expect(residentBytes(pid) - before).toBeLessThan(600 * MIB);
   for (const socket of many) socket.destroy();
-  await until(() => memoryOf(pid) - before < 600 * MIB);
+  await until(() => residentBytes(pid) - before < 600 * MIB);
 });
 
 it("bounds what a client costs that asks for everything 150 times and reads nothing", async ({ home }) => {
   const pid = await warm(home);
   const tasks = Array.from({ length: 500 }, () => ({ argv: ["true", "x".repeat(500)], held: true }));
   await home.rpc("tasks/batch", { tasks });
-  const before = memoryOf(pid);
+  const before = residentBytes(pid);
   const wire = await home.connect();
   wire.socket.pause();
   for (let n = 0; n < 150; n++) wire.send({ jsonrpc: "2.0", id: n, method: "tasks/list", params: {} });
   await servesOthers(home);
-  expect(memoryOf(pid) - before).toBeLessThan(250 * MIB);
+  expect(residentBytes(pid) - before).toBeLessThan(250 * MIB);
   wire.socket.resume();
   await until(() => wire.inbox.length === 150, {
     deadlineMs: 20_000,
@@ -279,7 +273,7 @@ it("keeps nothing for a follower that never reads, which finds every event when 
   const follower = await home.connect();
   const { seq } = await follower.request("tasks/subscribe", {});
   follower.socket.pause();
-  const before = memoryOf(pid);
+  const before = residentBytes(pid);
   const tasks = Array.from({ length: 1000 }, () => ({
     argv: ["true"],
     held: true,
@@ -287,7 +281,7 @@ it("keeps nothing for a follower that never reads, which finds every event when 
   }));
   for (let n = 0; n < 8; n++) await home.rpc("tasks/batch", { tasks });
   await servesOthers(home);
-  expect(memoryOf(pid) - before).toBeLessThan(250 * MIB);
+  expect(residentBytes(pid) - before).toBeLessThan(250 * MIB);
   follower.socket.resume();
   const last = () => follower.inbox.at(-1)?.params?.seq;
   await until(() => follower.inbox.length >= 8001, { deadlineMs: 20_000, message: "8001 events" });
@@ -412,8 +406,8 @@ it("serves others while a module floods its output and blocks its event loop", a
     home.module(flood.replace("require", '(await import("node:module")).createRequire(import.meta.url)')),
   );
   await pidOf(home, id);
-  const before = memoryOf(pid);
+  const before = residentBytes(pid);
   await servesOthers(home);
   expect((await home.cli("cancel", `${id}`, "--grace", "0s")).code).toBe(0);
-  expect(memoryOf(pid) - before).toBeLessThan(100 * MIB);
+  expect(residentBytes(pid) - before).toBeLessThan(100 * MIB);
 });

@@ -1,8 +1,7 @@
-import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { type Home, it, until } from "../harness/index.ts";
+import { type Home, it, residentBytes, until } from "../harness/index.ts";
 import { noted, open } from "./story.ts";
 
 const KIB = 1024;
@@ -13,10 +12,6 @@ const numbered = (megabytes: number) =>
   `n=0; while [ $n -lt ${megabytes} ]; do seq -f "line %094.0f" $((n * 10000 + 1)) $((n * 10000 + 10000)); n=$((n + 1)); echo $n >> notes; [ $n -ne ${megabytes - 1} ] || while [ ! -e go ]; do sleep 0.05; done; done`;
 
 const log = (home: Home, id: number) => join(home.dir, `logs/${id}/1.log`);
-
-function rss(pid: number): number {
-  return Number(execFileSync("ps", ["-o", "rss=", "-p", `${pid}`], { encoding: "utf8" })) * KIB;
-}
 
 /** What is wrong with a capped log: a marker that counts what is gone, then lines without a gap up to the last. */
 function faults(text: string, last: number): string[] {
@@ -78,12 +73,12 @@ it("drops the logs of earlier attempts before bytes of the newest", async ({ hom
 it("lets a gigabyte pass without the daemon noticing", { timeout: 120_000 }, async ({ home }) => {
   await home.cli("run", "--wait", "true");
   const pid = (await home.daemonPid()) as number;
-  const before = rss(pid);
+  const before = residentBytes(pid);
   const id = await home.run("sh", "-c", "head -c 1000000000 /dev/zero; echo end");
   let most = 0;
   await until(
     async () => {
-      most = Math.max(most, rss(pid));
+      most = Math.max(most, residentBytes(pid));
       return (await home.task(id)).state === "completed";
     },
     { deadlineMs: 90_000, everyMs: 100, message: "the end of a gigabyte" },

@@ -2,8 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect } from "vitest";
-import { type Home, it, until } from "../harness/index.ts";
+import { beforeEach, describe, expect } from "vitest";
+import { type Home, it, needs, needsLinux, until } from "../harness/index.ts";
 
 /** Leaves the daemon room for so many more descriptors; null for as many as it had. */
 function leaveDescriptors(pid: number, free: number | null): void {
@@ -16,7 +16,12 @@ function leaveDescriptors(pid: number, free: number | null): void {
 const wasTried = (home: Home, id: number) =>
   readFileSync(join(home.dir, "daemon.log"), "utf8").includes(`"task":${id},`);
 
-describe.runIf(process.platform === "linux")("where there is no descriptor left", () => {
+describe("where there is no descriptor left", () => {
+  beforeEach(({ skip }) => {
+    needsLinux(skip);
+    needs(skip, "prlimit");
+  });
+
   it.for([0, 1, 5])("but %s, a task waits in line and is started later", async (free, { home }) => {
     await home.run("--hold", "true");
     const pid = (await home.daemonPid()) as number;

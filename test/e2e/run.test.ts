@@ -1,6 +1,6 @@
 import { mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
-import { it, signalTo, until } from "../harness/index.ts";
+import { it, needsLinux, signalTo, until } from "../harness/index.ts";
 import { history, noted, notes, oneSlot, open, running, ticking, waitsForAnswer } from "./story.ts";
 
 it("starts one daemon for twenty first commands at once, and gives twenty ids", async ({ home }) => {
@@ -95,27 +95,25 @@ it("detaches at Ctrl-C, and cancels with --cancel-on-exit", async ({ home }) => 
   expect((await home.task(2)).state).toBe("canceled");
 });
 
-it.runIf(process.platform === "linux")(
-  "leaves or cancels also a task that was only being submitted at Ctrl-C",
-  async ({ home }) => {
-    const { pid } = await home.json("daemon", "start");
-    for (const [option, code, state] of [
-      ["--wait", 130, "working"],
-      ["--cancel-on-exit", 130, "canceled"],
-    ] as const) {
-      signalTo(pid, "SIGSTOP");
-      const command = home.spawn("run", "--wait", option, "sleep", "60");
-      // It waits for the greeting: what it listens to is set up before it is.
-      await until(() => waitsForAnswer(command.pid));
-      command.kill("SIGINT");
-      signalTo(pid, "SIGCONT");
-      const ended = await command.ended;
-      expect(ended.code).toBe(code);
-      expect(ended.stdout).toMatch(/^\d+\n$/);
-      await home.reaches(Number(ended.stdout), state);
-    }
-  },
-);
+it("leaves or cancels also a task that was only being submitted at Ctrl-C", async ({ home, skip }) => {
+  needsLinux(skip);
+  const { pid } = await home.json("daemon", "start");
+  for (const [option, code, state] of [
+    ["--wait", 130, "working"],
+    ["--cancel-on-exit", 130, "canceled"],
+  ] as const) {
+    signalTo(pid, "SIGSTOP");
+    const command = home.spawn("run", "--wait", option, "sleep", "60");
+    // It waits for the greeting: what it listens to is set up before it is.
+    await until(() => waitsForAnswer(command.pid));
+    command.kill("SIGINT");
+    signalTo(pid, "SIGCONT");
+    const ended = await command.ended;
+    expect(ended.code).toBe(code);
+    expect(ended.stdout).toMatch(/^\d+\n$/);
+    await home.reaches(Number(ended.stdout), state);
+  }
+});
 
 it("starts nothing for a key that exists, and prints that task's id", async ({ home }) => {
   const first = await home.run("--key", "nightly", "sh", "-c", "echo once >> notes");

@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { describe, expect } from "vitest";
+import { beforeEach, describe, expect } from "vitest";
 import { startCommand } from "../harness/command.ts";
-import { type Home, it, until } from "../harness/index.ts";
+import { type Home, it, needsLinux, until } from "../harness/index.ts";
 
 /** A service manager that notes what it is told, and then does as it is told to. */
 function manager(home: Home, script = ""): () => string[] {
@@ -27,7 +27,9 @@ function meant(unit: string): { words: string[]; env: Record<string, string> } {
   return { words: read(lineOf("ExecStart")), env: Object.fromEntries(env) };
 }
 
-describe.runIf(process.platform === "linux")("daemon install", () => {
+describe("daemon install", () => {
+  beforeEach(({ skip }) => needsLinux(skip));
+
   it("writes a service that runs the daemon, hands its tasks over, and goes again", async ({ home }) => {
     const told = manager(home);
     const id = await home.run("sleep", "60");

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { closeSync, openSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { launcher } from "../harness/command.ts";
-import type { Home } from "../harness/index.ts";
+import { canMount, type Home } from "../harness/index.ts";
 
 const LITTLE_BYTES = 300 * 1024;
 
@@ -22,7 +22,7 @@ export interface SmallDisk {
  * its process, which SQLite and the daemon meet in the same places.
  */
 export function smallDisk(home: Home): SmallDisk {
-  return process.getuid?.() === 0 && process.platform === "linux" ? mounted(home) : limited(home);
+  return canMount() ? mounted(home) : limited(home);
 }
 
 function mounted(home: Home): SmallDisk {

@@ -1,5 +1,5 @@
 import { describe, expect } from "vitest";
-import { it, signalTo, until } from "../harness/index.ts";
+import { it, needsLinux, signalTo, until } from "../harness/index.ts";
 import { noted, open, taskModule, ticking, waitsForAnswer } from "./story.ts";
 
 it.for([
@@ -91,21 +91,19 @@ it.for(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
   },
 );
 
-it.runIf(process.platform === "linux")(
-  "cancels also a task that it was only looking for, and ends with 130",
-  async ({ home }) => {
-    const id = await home.run("sh", "-c", ticking);
-    await noted(home, 1, "ticks");
-    const pid = (await home.daemonPid()) ?? 0;
-    signalTo(pid, "SIGSTOP");
-    const waiting = home.spawn("wait", `${id}`, "--cancel-on-exit");
-    await until(() => waitsForAnswer(waiting.pid));
-    waiting.kill("SIGINT");
-    signalTo(pid, "SIGCONT");
-    expect((await waiting.ended).code).toBe(130);
-    expect((await home.task(id)).state).toBe("canceled");
-  },
-);
+it("cancels also a task that it was only looking for, and ends with 130", async ({ home, skip }) => {
+  needsLinux(skip);
+  const id = await home.run("sh", "-c", ticking);
+  await noted(home, 1, "ticks");
+  const pid = (await home.daemonPid()) ?? 0;
+  signalTo(pid, "SIGSTOP");
+  const waiting = home.spawn("wait", `${id}`, "--cancel-on-exit");
+  await until(() => waitsForAnswer(waiting.pid));
+  waiting.kill("SIGINT");
+  signalTo(pid, "SIGCONT");
+  expect((await waiting.ended).code).toBe(130);
+  expect((await home.task(id)).state).toBe("canceled");
+});
 
 describe("a failure of agentctl's own", () => {
   it("ends with 3 where there is no such task", async ({ home }) => {

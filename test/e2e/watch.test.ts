@@ -1,7 +1,7 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { describe, expect } from "vitest";
+import { execFileSync } from "node:child_process";
+import { beforeEach, describe, expect } from "vitest";
 import { launcher } from "../harness/command.ts";
-import { type Home, it, until } from "../harness/index.ts";
+import { type Home, it, needs, until } from "../harness/index.ts";
 import { open, taskModule } from "./story.ts";
 
 /** `agentctl watch` in a terminal of its own, as a person sees it. */
@@ -36,9 +36,9 @@ class Terminal {
   }
 }
 
-const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
+describe("in a terminal", () => {
+  beforeEach(({ skip }) => needs(skip, "tmux"));
 
-describe.runIf(hasTmux)("in a terminal", () => {
   it("shows how far a task is also while nothing happens", async ({ home }) => {
     const source = taskModule(`
       task.progress(1, 3, "one");

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect } from "vitest";
 import { runCommand } from "../harness/command.ts";
-import { type Home, it, sqlite, until } from "../harness/index.ts";
+import { type Home, it, needsLinux, sqlite, until } from "../harness/index.ts";
 import { check } from "./checker.ts";
 import { shellTask } from "./fixtures.ts";
 import { atWork, daemons, killEverything, open, submit, wake } from "./stories.ts";
@@ -31,12 +31,13 @@ function claim(home: Home, id: number, claimed: { pid: number; start: number; bo
   writeFileSync(file, born, "latin1");
 }
 
-describe.runIf(process.platform === "linux")("a pid that was used again", () => {
+describe("a pid that was used again", () => {
   let stranger: ChildProcess;
-  beforeEach(() => {
+  beforeEach(({ skip }) => {
+    needsLinux(skip);
     stranger = spawn("sleep", ["300"], { detached: true, stdio: "ignore", env: {} });
   });
-  afterEach(() => void stranger.kill("SIGKILL"));
+  afterEach(() => void stranger?.kill("SIGKILL"));
 
   const claims = {
     "by a process that began at another time": (pid: number) => ({ pid, start: startOf(pid) - 1 }),

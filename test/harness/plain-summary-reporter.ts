@@ -9,23 +9,31 @@ function why(test: TestCase): string {
 /**
  * Ends the run with one plain line, `N passed, N failed` (and `, N skipped`), over all projects. A file that cannot be
  * loaded and an error outside of any test count as failed, so that the line never says less than the exit code. Before it
- * stand the tests that did not pass at once.
+ * stand the tests that did not pass at once, and those that were skipped, with the reason.
  */
 export class PlainSummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {
+    const skipped = new Map<string, string[]>();
     const count = { passed: 0, failed: errors.length, skipped: 0, pending: 0 };
     for (const module of modules) {
       for (const test of module.children.allTests()) {
-        count[test.result().state] += 1;
+        const result = test.result();
+        count[result.state] += 1;
+        if (result.state === "skipped") {
+          const reason = result.note ?? "no reason given";
+          skipped.set(reason, [...(skipped.get(reason) ?? []), test.fullName]);
+        }
         if (test.diagnostic()?.flaky)
           process.stdout.write(`\npassed at the second try: ${test.fullName}${why(test)}`);
       }
       const suites = [...module.children.allSuites()];
       count.failed += module.errors().length + suites.flatMap((suite) => suite.errors()).length;
     }
-    const skipped = count.skipped + count.pending;
+    for (const [reason, names] of skipped)
+      process.stdout.write(`\nskipped, ${reason}:\n  ${names.join("\n  ")}`);
+    const left = count.skipped + count.pending;
     process.stdout.write(
-      `\n${count.passed} passed, ${count.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`,
+      `\n${count.passed} passed, ${count.failed} failed${left > 0 ? `, ${left} skipped` : ""}\n`,
     );
   }
 }

@@ -28,6 +28,15 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** Memory of the process that is in RAM, in bytes. */
+export function residentBytes(pid: number): number {
+  const status = process.platform === "linux" ? readFileSync(`/proc/${pid}/status`, "utf8") : undefined;
+  const kilobytes = status
+    ? /^VmRSS:\s+(\d+)/m.exec(status)?.[1]
+    : execFileSync("ps", ["-o", "rss=", "-p", `${pid}`], { encoding: "utf8" });
+  return Number(kilobytes) * 1024;
+}
+
 /** Sends the signal; a process that is gone already is fine. */
 export function signalTo(pid: number, signal: NodeJS.Signals): void {
   try {

@@ -9,7 +9,8 @@ interface UntilOptions {
 
 /**
  * Polls until `condition` gives something truthy, and returns that. A condition that throws counts as not yet true.
- * When the deadline passes, the error shows the last value, or the last error, so that a failure explains itself.
+ * When the deadline passes, the error shows the last value or the last error, so that a failure explains itself. An
+ * `expect` in the condition is no question but a rule: when it fails, the wait fails at once.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
@@ -18,32 +19,45 @@ export async function until<T>(
   const deadline = performance.now() + deadlineMs;
   const caller = new Error();
   Error.captureStackTrace(caller, until);
-  let last = "nothing: it did not answer";
+  let last: Seen = { text: "nothing: it did not answer" };
   for (;;) {
     const value = await answered(condition, deadline, (seen) => {
       last = seen;
     });
     if (value) return value;
-    if (performance.now() >= deadline) break;
+    if (isAssertion(last.error) || performance.now() >= deadline) break;
     await sleep(everyMs);
   }
-  caller.message = `${message} did not hold within ${deadlineMs} ms; last seen: ${last}`;
+  caller.cause = last.error;
+  caller.message = isAssertion(last.error)
+    ? `${message} was waited for when this failed: ${last.text}`
+    : `${message} did not hold within ${deadlineMs} ms; last seen: ${last.text}`;
   throw caller;
 }
 
-async function answered<T>(condition: () => T | Promise<T>, deadline: number, see: (last: string) => void) {
+/** What the condition did last: the value as text, or the error that it threw. */
+interface Seen {
+  text: string;
+  error?: unknown;
+}
+
+function isAssertion(error: unknown): boolean {
+  return error instanceof Error && error.name === "AssertionError";
+}
+
+async function answered<T>(condition: () => T | Promise<T>, deadline: number, see: (last: Seen) => void) {
   const tooLate = new AbortController();
   const rest = Math.max(deadline - performance.now(), 1);
   try {
     const late = sleep(rest, undefined, { signal: tooLate.signal }).catch(() => undefined);
     const observed = async () => {
       const value = await condition();
-      see(inspect(value, { depth: 4 }));
+      see({ text: inspect(value, { depth: 4 }) });
       return value;
     };
     return await Promise.race([observed(), late]);
   } catch (error) {
-    see(error instanceof Error ? `${error.name}: ${error.message}` : inspect(error));
+    see({ text: error instanceof Error ? `${error.name}: ${error.message}` : inspect(error), error });
     return undefined;
   } finally {
     tooLate.abort();

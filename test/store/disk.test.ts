@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, expect } from "vitest";
 import { openDatabase, SqliteStore } from "../../src/store/sqlite/index.ts";
+import { needsMounts } from "../harness/index.ts";
 import { type Backend, outcomes, World } from "./world.ts";
 
 const SIZE = 4 * 1024 * 1024;
-const canMount = process.platform === "linux" && process.getuid?.() === 0 && mounts();
 
 /** A disk of four megabytes with a store on it. */
 class Disk {
@@ -48,22 +48,9 @@ class Disk {
   }
 }
 
-function mounts(): boolean {
-  const folder = mkdtempSync(join(tmpdir(), "agentctl-disk-"));
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "tmpfs", folder], { stdio: "ignore" });
-    execFileSync("umount", [folder]);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
 const test = base.extend<{ disk: Disk }>({
-  // biome-ignore lint/correctness/noEmptyPattern: the runner wants a pattern
-  disk: async ({}, use) => {
+  disk: async ({ skip }, use) => {
+    needsMounts(skip);
     const disk = new Disk().open();
     await disk.store.setQueue("default", 2);
     await use(disk);
@@ -71,7 +58,7 @@ const test = base.extend<{ disk: Disk }>({
   },
 });
 
-test.runIf(canMount)("every write of a turn is refused when its commit finds no room", async ({ disk }) => {
+test("every write of a turn is refused when its commit finds no room", async ({ disk }) => {
   const { world } = disk;
   const { token } = await world.working();
   disk.fill(0);
@@ -79,7 +66,7 @@ test.runIf(canMount)("every write of a turn is refused when its commit finds no 
   expect(await outcomes(turn)).toEqual({ held: 0, refused: Array(3).fill("StoreUnavailable") });
 });
 
-test.runIf(canMount)("service returns with space, and the next daemon has all of it", async ({ disk }) => {
+test("service returns with space, and the next daemon has all of it", async ({ disk }) => {
   const { world } = disk;
   const { id, token } = await world.working();
   const makeRoom = disk.fill(0);
@@ -91,7 +78,7 @@ test.runIf(canMount)("service returns with space, and the next daemon has all of
   expect(`${await disk.store.checkpointData(id, 1)}`).toBe("y");
 });
 
-test.runIf(canMount)("whatever the last free byte is, what was acknowledged is there", async ({ disk }) => {
+test("whatever the last free byte is, what was acknowledged is there", async ({ disk }) => {
   const acknowledged: number[] = [];
   for (let leave = 0; leave <= 300_000; leave += 25_000) {
     const makeRoom = disk.fill(leave);

@@ -115,6 +115,20 @@ describe("until", () => {
     await expect(seen).rejects.toThrow("last seen: TypeError: no task");
   });
 
+  test("fails at once with an assertion, also where a later look would have passed", async () => {
+    let looks = 0;
+    const condition = () => {
+      expect(++looks).toBe(2);
+      return true;
+    };
+    const error = await until(condition, { everyMs: 1, message: "two looks" }).then(
+      () => expect.unreachable(),
+      (thrown: Error) => thrown,
+    );
+    expect(error.message).toMatch(/^two looks was waited for when this failed: AssertionError: expected 1 /);
+    expect(error.cause).toMatchObject({ name: "AssertionError", actual: 1, expected: 2 });
+  });
+
   test("ends at its deadline also when the condition never answers", async () => {
     const never = until(() => new Promise<never>(() => undefined), { deadlineMs: 20 });
     await expect(never).rejects.toThrow("last seen: nothing: it did not answer");

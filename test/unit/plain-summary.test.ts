@@ -46,6 +46,16 @@ test("a file that does not load and an error outside of any test count as failed
   expect(await runOf(files)).toMatchObject({ code: 1, lastLine: "2 passed, 3 failed, 1 skipped" });
 });
 
+test("a test that is skipped is named with its reason", async () => {
+  const files = {
+    "a.test.js": 'test("a", ({ skip }) => skip(true, "needs a moon")); test["skip"]("b", () => {});',
+  };
+  const { stdout, ...rest } = await runOf(files);
+  expect(rest).toEqual({ code: 0, lastLine: "0 passed, 0 failed, 2 skipped" });
+  expect(stdout).toContain("\nskipped, needs a moon:\n  a\n");
+  expect(stdout).toContain("skipped, no reason given:\n  b\n");
+});
+
 test("a test that passes at its second try is named", async () => {
   const files = { "a.test.js": 'let n = 0; describe("a", () => test("b", () => expect(++n).toBe(2)));' };
   const { stdout, ...rest } = await runOf(files);

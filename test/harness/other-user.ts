@@ -1,0 +1,69 @@
+/** Commands as another user. Only root can become one. */
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { chmodSync, cpSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import type { TestContext } from "vitest";
+import { driverName } from "../../src/store/sqlite/driver.ts";
+import type { CommandOptions } from "./command.ts";
+import type { Home } from "./home.ts";
+import { needs, needsRoot, needsSuccessOf } from "./needs.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+/** Not needed by a program that runs, and most of what there is to copy. */
+const SOURCES = /\/better-sqlite3(-12)?\/(deps|src)(\/|$)|\/obj(\.target)?(\/|$)|\.a$/;
+
+/** A user with this number, who has a copy of agentctl that they can read, wherever the clone lies. */
+export class OtherUser {
+  readonly launcher: string;
+  readonly #become: string[];
+
+  /** Skips the test where the user of the tests cannot become another one, or that one cannot run this Node. */
+  constructor(home: Home, uid: number, skip: TestContext["skip"]) {
+    needsRoot(skip);
+    needs(skip, "setpriv");
+    this.#become = ["--reuid", `${uid}`, "--regid", `${uid}`, "--clear-groups"];
+    needsSuccessOf(skip, "setpriv", ...this.#become, process.execPath, "--version");
+    chmodSync(home.root, 0o755);
+    this.launcher = publicCopy(join(home.root, "installed"));
+  }
+
+  spawn(program: string, args: string[], { cwd, env }: CommandOptions = {}): SpawnSyncReturns<string> {
+    const words = [...this.#become, program, ...args];
+    return spawnSync("setpriv", words, {
+      cwd: cwd ?? "/",
+      env: { PATH: process.env.PATH, ...env },
+      encoding: "utf8",
+    });
+  }
+
+  /** The exit code of a line of shell. */
+  sh(script: string): number | null {
+    return this.spawn("sh", ["-c", script]).status;
+  }
+}
+
+/** What npm would install, readable for everybody; gives its launcher. */
+function publicCopy(folder: string): string {
+  const packages = [driverName, ...dependenciesOf(driverName)].map((name) => join("node_modules", name));
+  for (const name of ["package.json", "bin", "dist", ...packages]) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    cpSync(join(root, name), join(folder, name), { recursive: true, filter: (path) => !SOURCES.test(path) });
+  }
+  openToAll(folder);
+  return join(folder, "bin/agentctl.js");
+}
+
+function dependenciesOf(name: string): string[] {
+  const { dependencies } = createRequire(import.meta.url)(join(root, "node_modules", name, "package.json"));
+  const direct = Object.keys(dependencies ?? {});
+  return direct.flatMap((each) => [each, ...dependenciesOf(each)]);
+}
+
+function openToAll(path: string): void {
+  const { mode } = statSync(path);
+  const isFolder = statSync(path).isDirectory();
+  chmodSync(path, mode | (isFolder || mode & 0o100 ? 0o555 : 0o444));
+  if (isFolder) for (const name of readdirSync(path)) openToAll(join(path, name));
+}
