@@ -3,7 +3,7 @@
  * what is wrong in it, and each comes with a planted violation, so that none can pass without looking.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { join, normalize } from "node:path";
+import { dirname, join, normalize } from "node:path";
 import { describe, expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "..");
@@ -52,6 +52,47 @@ const rooms: Record<string, { may: string[]; because: string }> = {
   sdk: {
     may: ["core", "protocol", "home", "client"],
     because: "a task module carries nothing of the daemon",
+  },
+};
+
+/**
+ * Rooms inside rooms: who may import whom within `engine` and `cli`, from the innermost outwards. The files beside the
+ * rooms (`ports.ts`, `engine.ts` and the like; `main.ts` of the command line) are free, and everybody may import them:
+ * that no circle comes of it holds another rule.
+ */
+const innerRooms: Record<string, { may: string[]; because: string }> = {
+  "engine/files": { may: [], because: "files and folders know what they are of by its id" },
+  "engine/hosts": { may: ["files"], because: "a host that waits has no attempt yet" },
+  "engine/attempt": {
+    may: ["files", "hosts"],
+    because: "an attempt lives from its launch to its end whoever asked for it",
+  },
+  "engine/verbs": {
+    may: ["files", "hosts", "attempt"],
+    because: "a verb is asked for from outside, and asks attempts",
+  },
+  "engine/schedule": {
+    may: ["files", "hosts", "attempt", "verbs"],
+    because: "what is due is done by the verb that a person would use",
+  },
+  "engine/recovery": {
+    may: ["files", "hosts", "attempt", "verbs"],
+    because: "the first and the last minute of a daemon use what the others hold, and nothing uses them",
+  },
+  "cli/text": { may: ["command"], because: "what is printed depends on no command" },
+  "cli/screen": { may: ["text"], because: "a screen shows what it is given" },
+  "cli/input": { may: ["command", "text"], because: "what is read from the caller depends on no command" },
+  "cli/follow": {
+    may: ["command", "text", "input"],
+    because: "to follow a task is the same for every command",
+  },
+  "cli/command": {
+    may: ["text", "input", "commands"],
+    because: "it holds how commands are defined and found, and finds them in verbs.ts",
+  },
+  "cli/commands": {
+    may: ["command", "text", "input", "follow", "screen"],
+    because: "a command uses all of them, and only verbs.ts knows commands",
   },
 };
 
@@ -107,6 +148,25 @@ function forbiddenRooms({ path, text }: Source): string[] {
     .map((target) => `${path} imports ${target}, but ${rule.because}`);
 }
 
+/** The room inside a room in which a file lies, such as `engine/verbs`; undefined for one beside them. */
+function innerRoomOf(path: string): string | undefined {
+  const inner = /^src\/((?:engine|cli)\/[^/]+)\//.exec(path)?.[1];
+  return inner;
+}
+
+function forbiddenInnerRooms({ path, text }: Source): string[] {
+  const inner = innerRoomOf(path);
+  if (inner === undefined) return [];
+  const rule = innerRooms[inner];
+  if (!rule) return [`${path}: no inner room of the table`];
+  const outer = inner.split("/")[0];
+  return importsOf(text)
+    .map((each) => resolved(path, each))
+    .filter((target) => ![undefined, inner].includes(innerRoomOf(target)) && roomOf(target) === outer)
+    .filter((target) => !rule.may.includes(innerRoomOf(target)?.split("/")[1] ?? ""))
+    .map((target) => `${path} imports ${target}, but ${rule.because}`);
+}
+
 function forbiddenPackages({ path, text }: Source): string[] {
   return importsOf(text).flatMap(({ from }) => {
     if (from.startsWith(".")) return [];
@@ -143,6 +203,14 @@ const guards: Guard[] = [
     planted: {
       path: "src/cli/commands/stop.ts",
       text: 'import {\n  serve,\n} from "../../daemon/server.ts";',
+    },
+  },
+  {
+    rule: "rooms inside rooms import what their table allows",
+    check: forbiddenInnerRooms,
+    planted: {
+      path: "src/engine/attempt/pause/ask.ts",
+      text: 'import type { PauseOptions } from "../../verbs/pause.ts";',
     },
   },
   {
@@ -222,6 +290,77 @@ function sourcesOf(folder = "src", ending = ".ts"): Source[] {
     .map((name) => join(folder, name))
     .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
 }
+
+/** Rules about all sources together. */
+interface WholeGuard {
+  rule: string;
+  check: (sources: Source[]) => string[];
+  planted: Source[];
+}
+
+/** Each group of files that import each other all round, types included, as one message. */
+function circles(sources: Source[]): string[] {
+  const importedBy = new Map(
+    sources.map(({ path, text }) => [path, importsOf(text).map((each) => resolved(path, each))]),
+  );
+  const reachable = (from: string) => {
+    const seen = new Set<string>();
+    const open = [...(importedBy.get(from) ?? [])];
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      if (seen.has(at)) continue;
+      seen.add(at);
+      open.push(...(importedBy.get(at) ?? []));
+    }
+    return seen;
+  };
+  const reached = new Map(sources.map(({ path }) => [path, reachable(path)]));
+  const inCircle = [...reached].filter(([path, others]) => others.has(path)).map(([path]) => path);
+  const groups = inCircle.map((path) =>
+    inCircle.filter((other) => reached.get(path)?.has(other) && reached.get(other)?.has(path)).join(", "),
+  );
+  return [...new Set(groups)].map((group) => `import each other: ${group}`);
+}
+
+const MOST_FILES = 20;
+
+/** Folders that are still to be given rooms, and how many files they may have until then. */
+const crowded: Record<string, number> = { "src/sdk": 24 };
+
+function fullFolders(sources: Source[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { path } of sources) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
+  return [...counts]
+    .filter(([folder, count]) => count > (crowded[folder] ?? MOST_FILES))
+    .map(([folder, count]) => `${folder}: ${count} files beside each other; give some of them a room`);
+}
+
+const wholeGuards: WholeGuard[] = [
+  {
+    rule: "no files import each other in a circle, types included",
+    check: circles,
+    planted: [
+      { path: "src/core/a.ts", text: 'import type { B } from "./b.ts";' },
+      { path: "src/core/b.ts", text: 'export { c } from "./c.ts";' },
+      { path: "src/core/c.ts", text: 'const a = await import("./a.ts");' },
+      { path: "src/core/d.ts", text: 'import type { A } from "./a.ts";' },
+    ],
+  },
+  {
+    rule: `no folder has more than ${MOST_FILES} files beside each other`,
+    check: fullFolders,
+    planted: Array.from({ length: MOST_FILES + 1 }, (_, at) => ({ path: `src/core/${at}.ts`, text: "" })),
+  },
+];
+
+describe.each(wholeGuards)("$rule", ({ check, planted }) => {
+  test("in all files together", () => {
+    expect(check(sourcesOf())).toEqual([]);
+  });
+
+  test("and a planted violation of it is found", () => {
+    expect(check(planted)).toHaveLength(1);
+  });
+});
 
 describe.each(guards)("$rule", ({ check, planted, in: place = [] }) => {
   test("in every file", () => {

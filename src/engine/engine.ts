@@ -9,59 +9,20 @@ import type { Store } from "../store/store.ts";
 import type { ActiveAttempt } from "./attempt/active-attempt.ts";
 import { StepIntake } from "./attempt/step-intake.ts";
 import { EmptiedFolders } from "./files/emptied-folders.ts";
-import type { Environments } from "./files/environments.ts";
 import { Hosts } from "./hosts/hosts.ts";
-import type { Settings } from "./settings.ts";
-
-/** Where the engine puts files, and what it starts processes with. */
-export interface Places {
-  home: string;
-  socket: string;
-  logs: string;
-  tasks: string;
-  run: string;
-  /** The Node program that runs module hosts. */
-  node: string;
-  /** The script of a module host. */
-  host: string;
-  /** A folder with `agentctl` in it, put at the front of a task's PATH. */
-  path: string;
-}
-
-/** The daemon's log, as far as the engine writes to it. */
-export interface Log {
-  info(facts: object, message: string): void;
-  warn(facts: object, message: string): void;
-  error(facts: object, message: string): void;
-}
-
-export interface EngineOptions {
-  store: Store;
-  runner: Runner;
-  clock: Clock;
-  settings: Settings;
-  places: Places;
-  environments: Environments;
-  log: Log;
-  /** Called at named moments; a fault test makes it end the process there. */
-  fault: Fault;
-  /** Identifies this boot of the machine. */
-  bootId: string;
-  /** Variables that every task gets: PATH, HOME, USER, SHELL and LANG. */
-  baseEnv: Record<string, string>;
-}
+import type { Log, Places, Ports } from "./ports.ts";
 
 /**
  * What the verbs share: the store, the runner, and the attempts that have a process. The verbs are functions in
  * files of their own name that take the engine first; this is the only room in which a task changes state.
  */
-export class Engine {
+export class Engine implements Ports {
   readonly store: Store;
   readonly runner: Runner;
   readonly clock: Clock;
-  readonly settings: Settings;
+  readonly settings: Ports["settings"];
   readonly places: Places;
-  readonly environments: Environments;
+  readonly environments: Ports["environments"];
   readonly log: Log;
   readonly fault: Fault;
   readonly bootId: string;
@@ -71,7 +32,7 @@ export class Engine {
   /** The same, by token. */
   readonly tokens = new Map<string, ActiveAttempt>();
   /** Module hosts that wait for a task. */
-  readonly hosts: Hosts;
+  readonly hosts: Hosts<ActiveAttempt>;
   /** Tasks that are being started. */
   readonly starting = new Set<number>();
   /** By queue, the slots that become free with the next commit: what takes them is started in the same one. */
@@ -91,7 +52,7 @@ export class Engine {
   #kick: () => void = () => {};
   readonly #waiters = new Set<(events: readonly TaskEvent[]) => void>();
 
-  constructor(options: EngineOptions) {
+  constructor(options: Ports) {
     this.store = options.store;
     this.runner = options.runner;
     this.clock = options.clock;

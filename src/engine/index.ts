@@ -13,14 +13,16 @@ export {
   suspended,
 } from "./attempt/attempt-calls.ts";
 export { canContinue } from "./attempt/conclude.ts";
+export { capLogs } from "./attempt/log-caps.ts";
 export { whenStarted } from "./attempt/when-started.ts";
-export { Engine, type Log } from "./engine.ts";
+export { Engine } from "./engine.ts";
 export { foldersOf, logFile, taskOfFolder } from "./files/environment.ts";
-export { Environments, releaseEnvironments } from "./files/environments.ts";
+export { Environments } from "./files/environments.ts";
 export { keepArtifact } from "./files/keep-artifact.ts";
-export { capLogs } from "./files/log-caps.ts";
 export { deleteTask, retain } from "./files/retention.ts";
 export { sync } from "./files/sync.ts";
+export { releaseEnvironments } from "./files/unused-environments.ts";
+export type { Log } from "./ports.ts";
 export { recover } from "./recovery/recover.ts";
 export { shutdown } from "./recovery/shutdown.ts";
 export { Scheduler } from "./schedule/schedule.ts";

@@ -1,6 +1,6 @@
 import { createHandle } from "./handle.ts";
-import type { Supervision } from "./launch.ts";
 import { isGuard, readRecords } from "./run-files.ts";
+import type { Supervision } from "./supervision.ts";
 import type { Processes } from "./tree/processes.ts";
 import { isAlive } from "./tree/scan.ts";
 import { delay } from "./tree/signals.ts";

@@ -2,24 +2,12 @@ import { createHash } from "node:crypto";
 import { accessSync, closeSync, constants, existsSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import guardScript from "./guard.sh";
-import type { Guards } from "./guards.ts";
 import { createHandle, type Handle } from "./handle.ts";
 import { endedWith, GUARD_NAME, readRecords, runText } from "./run-files.ts";
-import type { RunFolder } from "./run-folder.ts";
 import { startScript } from "./start-script.ts";
-import type { Processes } from "./tree/processes.ts";
+import type { Supervision } from "./supervision.ts";
 import type { LaunchSpec, Running } from "./types.ts";
 import { watch } from "./watch.ts";
-
-/** What launching and adopting share. */
-export interface Supervision {
-  folder: RunFolder;
-  clock: { now(): number };
-  processes: Processes;
-  /** The programs' umask, octal. */
-  umask: string;
-  guards: Guards;
-}
 
 /**
  * Puts the guard's script where guards read it, and gives its path. The name follows from its content: an upgrade

@@ -1,13 +1,14 @@
 import { adopt } from "./adopt.ts";
 import { cannotStart } from "./cannot-start.ts";
 import { Guards } from "./guards.ts";
-import { installGuard, launch, type Supervision } from "./launch.ts";
+import { installGuard, launch } from "./launch.ts";
 import { isGuard as isGuardArgv, readRecords } from "./run-files.ts";
 import { RunFolder } from "./run-folder.ts";
 import { StepReader, stepFile } from "./step-reader.ts";
+import type { Supervision } from "./supervision.ts";
 import { freezeTree, thawTree } from "./tree/freeze.ts";
 import { releaseOrphans } from "./tree/orphans.ts";
-import { createProcesses } from "./tree/processes.ts";
+import { createProcesses } from "./tree/platform.ts";
 import { isAlive, isGuard, scanTree } from "./tree/scan.ts";
 import { deliverTo } from "./tree/signals.ts";
 import { sweepTree, terminateTree } from "./tree/terminate.ts";

@@ -1,6 +1,6 @@
 import type { Handle } from "./handle.ts";
-import type { Supervision } from "./launch.ts";
 import { readRecords } from "./run-files.ts";
+import type { Supervision } from "./supervision.ts";
 import { isAlive } from "./tree/scan.ts";
 
 const POLL_MS = 100;

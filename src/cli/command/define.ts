@@ -2,7 +2,10 @@
  * A command is one object. Parsing, help, completion and the generated reference all read it, so that what is
  * documented is what is accepted.
  */
-import type { Context } from "./context.ts";
+import type { Environment } from "../../client/environment.ts";
+import type { Clock } from "../../core/time.ts";
+import type { Paths } from "../../home/paths.ts";
+import type { Output } from "../text/output.ts";
 
 /** One option; `T` is what its command gets for it. */
 export interface OptionSpec<T> {
@@ -50,6 +53,19 @@ export function choice<const T extends string>(
     return found;
   };
   return { flags, about: `${about}: ${choices.join(", ")}`, isMany: false, parse, choices };
+}
+
+/** What a command knows of the process that it runs in; nothing else of it is global. */
+export interface Context {
+  env: Environment;
+  /** The directory of the caller. */
+  cwd: string;
+  stdin: () => NodeJS.ReadStream;
+  paths: Paths;
+  clock: Clock;
+  /** Every command there is, for those who speak of all of them. */
+  table: Table;
+  out: Output;
 }
 
 type Specs = Readonly<Record<string, OptionSpec<unknown>>>;

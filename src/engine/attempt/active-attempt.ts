@@ -1,30 +1,12 @@
 import type { AgentctlError } from "../../core/errors.ts";
-import type { Attempt, Failure, Intent, StepKey, Task } from "../../core/task.ts";
+import type { Attempt, Failure, Intent, Task } from "../../core/task.ts";
 import type { Running } from "../../runner/index.ts";
+import { type Deferred, deferred } from "../deferred.ts";
 import type { StepIntake } from "./step-intake.ts";
 
 /** The daemon's end of a connection on which an attempt said hello. */
 export interface Link {
   notify(method: string, params: unknown): void;
-}
-
-/** Something that is settled from elsewhere. */
-export interface Deferred<T> {
-  promise: Promise<T>;
-  resolve: (value: T) => void;
-  reject: (error: unknown) => void;
-}
-
-export function deferred<T>(): Deferred<T> {
-  let resolve!: (value: T) => void;
-  let reject!: (error: unknown) => void;
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  // A rejection that nobody waits for is no bug: the client that asked may be gone.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
 }
 
 /**
@@ -56,7 +38,7 @@ export interface ActiveAttempt {
   worked: number | null;
   /** Takes what a module's host made durable by itself. */
   steps: StepIntake | null;
-  /** Calls that have begun and not ended, by {@link nameOf}. */
+  /** Calls that have begun and not ended, by `nameOf`. */
   inFlight: Map<string, { name: string; startedAt: number }>;
   /** It is durable that the module calls steps, so that its journal says where it was. */
   isJournaled: boolean;
@@ -121,8 +103,6 @@ export function createActiveAttempt(
     ended: deferred(),
   };
 }
-
-export const nameOf = ({ kind, name, n, base }: StepKey) => JSON.stringify([kind, name, n, base]);
 
 /** Whether a pause can ask this attempt for a checkpoint instead of freezing it. */
 export function canCheckpoint(active: ActiveAttempt): boolean {

@@ -7,8 +7,9 @@ import type { State } from "../../core/machine.ts";
 import type { Failure, Question, Step, StepKey, Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
 import { environmentOf, foldersOf, givenEnvironment } from "../files/environment.ts";
-import { abortPause } from "./abort-pause.ts";
-import { type ActiveAttempt, type Link, nameOf } from "./active-attempt.ts";
+import type { ActiveAttempt, Link } from "./active-attempt.ts";
+import { nameOf } from "./call-name.ts";
+import { abortPause } from "./pause/abort.ts";
 
 /** A journaled call's place. */
 export type Place = StepKey & { call: number; alone: boolean };

@@ -3,7 +3,7 @@ import type { Failure, Task } from "../../core/task.ts";
 import type { StartRefusal } from "../../runner/index.ts";
 import type { Engine } from "../engine.ts";
 import { type Given, givenEnvironment } from "../files/environment.ts";
-import { isNoRoom } from "../schedule/no-room.ts";
+import { isNoRoom } from "../no-room.ts";
 
 /** Why a task cannot be started, with the exit code that a shell would give. */
 export interface Refusal extends Failure {

@@ -13,7 +13,7 @@ import type { Transition } from "../../core/machine.ts";
 import type { Attempt, AttemptOutcome, Failure, Intent, Pause, PauseIntent, Task } from "../../core/task.ts";
 import { formatDuration } from "../../core/time.ts";
 import type { Patch } from "../../store/store.ts";
-import { backInLine, isNoRoom } from "../schedule/no-room.ts";
+import { backInLine, isNoRoom } from "../no-room.ts";
 
 /** What is known when an attempt has ended. */
 export interface End {

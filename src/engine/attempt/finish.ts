@@ -4,13 +4,13 @@ import type { Task } from "../../core/task.ts";
 import type { Ended } from "../../runner/index.ts";
 import { type Change, IllegalMove } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
-import { capEnded } from "../files/log-caps.ts";
-import { loseFrozen } from "../recovery/lose-frozen.ts";
-import { retryWhileFull } from "../schedule/retry-while-full.ts";
-import { notPausable } from "../verbs/refusals.ts";
+import { notPausable } from "../refusals.ts";
 import { type ActiveAttempt, dropTimers } from "./active-attempt.ts";
 import { type Conclusion, conclude, concludeLost, GOING_DOWN } from "./conclude.ts";
-import { awaitLastSave } from "./last-save.ts";
+import { capEnded } from "./log-caps.ts";
+import { loseFrozen } from "./lose-frozen.ts";
+import { awaitLastSave } from "./pause/last-save.ts";
+import { retryWhileFull } from "./retry-while-full.ts";
 
 /** So often a task may move while its end is read. */
 const TRIES = 5;

@@ -8,16 +8,16 @@ import type { Engine } from "../engine.ts";
 import { environmentOf, foldersOf, type Given, logFile } from "../files/environment.ts";
 import { makeFolders, makeLog } from "../files/make-ahead.ts";
 import type { SpareHost } from "../hosts/hosts.ts";
-import { backInLine, isNoRoom } from "../schedule/no-room.ts";
-import { retryWhileFull } from "../schedule/retry-while-full.ts";
+import { backInLine, isNoRoom } from "../no-room.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import { daemonPause } from "./conclude.ts";
 import { settlePause, watchEnd } from "./finish.ts";
+import { retryWhileFull } from "./retry-while-full.ts";
 import { armTimeout } from "./timeout.ts";
 
 interface Means {
   given: Given;
-  host?: SpareHost | undefined;
+  host?: SpareHost<ActiveAttempt> | undefined;
 }
 
 /** Gives an attempt that is durable already its process: a host that waited for it, or one of its own. Never rejects. */
@@ -73,7 +73,7 @@ function launchOwn(engine: Engine, task: Task, active: ActiveAttempt, given: Giv
 }
 
 /** What a waiting host writes has gone to a file of its own, which becomes the attempt's log. */
-function takeOver(engine: Engine, active: ActiveAttempt, host: SpareHost): Running {
+function takeOver(engine: Engine, active: ActiveAttempt, host: SpareHost<ActiveAttempt>): Running {
   renameSync(host.logFile, logFile(engine, active.taskId, active.attempt));
   return host.running;
 }
@@ -123,7 +123,7 @@ async function suspendUnstarted(
   task: Task,
   active: ActiveAttempt,
   cause: unknown,
-  host: SpareHost | undefined,
+  host: SpareHost<ActiveAttempt> | undefined,
 ): Promise<void> {
   try {
     if (active.running) await engine.runner.terminate(active.running, { graceMs: 0 });

@@ -2,16 +2,15 @@ import { asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import { IllegalMove } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
-import type { Start } from "../schedule/plan.ts";
+import { newToken } from "../token.ts";
 import { createActiveAttempt } from "./active-attempt.ts";
 import { prepareStart, refuse } from "./cannot-start.ts";
 import { launch } from "./launch.ts";
+import { thaw } from "./pause/thaw.ts";
 import { startedNow } from "./phase-clock.ts";
-import { thaw } from "./thaw.ts";
-import { newToken } from "./token.ts";
 
 /** Starts a task that has a slot: a frozen one where it stands, any other in an attempt of its own. */
-export async function start(engine: Engine, { id }: Start): Promise<void> {
+export async function start(engine: Engine, { id }: { id: number }): Promise<void> {
   engine.starting.add(id);
   try {
     const task = await engine.require(id);

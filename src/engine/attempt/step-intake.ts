@@ -1,11 +1,21 @@
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { Step } from "../../core/task.ts";
 import { LOOK_AGAIN_MS, type NumberedStep, type StepReader } from "../../runner/index.ts";
-import type { Engine } from "../engine.ts";
-import { type ActiveAttempt, nameOf } from "./active-attempt.ts";
+import type { Ports } from "../ports.ts";
+import { nameOf } from "./call-name.ts";
 
 /** How soon what the store or the disk refused is tried again, where nothing else asks for it. */
 const AGAIN_MS = 1000;
+
+type StepPorts = Pick<Ports, "store" | "runner" | "log">;
+
+/** What is read of the attempt whose steps they are. */
+interface StepOwner {
+  readonly taskId: number;
+  readonly token: string;
+  readonly runKey: string;
+  readonly inFlight: Map<string, unknown>;
+}
 
 type Row = Omit<Step, "position" | "attempt">;
 
@@ -15,8 +25,8 @@ type Row = Omit<Step, "position" | "attempt">;
  * attempt says after them, a look at the task, a freeze, and the end of the attempt.
  */
 export class StepIntake {
-  readonly #engine: Engine;
-  readonly #active: ActiveAttempt;
+  readonly #ports: StepPorts;
+  readonly #active: StepOwner;
   readonly #reader: StepReader;
   /** What was read, and the store refused. */
   #refused: NumberedStep[] = [];
@@ -25,10 +35,10 @@ export class StepIntake {
   #isAskedAgain = false;
   #isClosed = false;
 
-  constructor(engine: Engine, active: ActiveAttempt) {
-    this.#engine = engine;
+  constructor(ports: StepPorts, active: StepOwner) {
+    this.#ports = ports;
     this.#active = active;
-    this.#reader = engine.runner.steps(active.runKey);
+    this.#reader = ports.runner.steps(active.runKey);
   }
 
   /**
@@ -65,7 +75,7 @@ export class StepIntake {
       return { ...step, kind: "step", size: Buffer.byteLength(step.result) };
     });
     try {
-      await this.#engine.store.acknowledgeAll(this.#active.token, rows);
+      await this.#ports.store.acknowledgeAll(this.#active.token, rows);
     } catch (error) {
       if (mayPass(error)) {
         this.#refused = [...steps, ...this.#refused].sort((a, b) => a.number - b.number);
@@ -78,7 +88,7 @@ export class StepIntake {
 
   /** One row that the store never takes keeps no other out, and ends no attempt. */
   async #writeEach(rows: Row[]): Promise<void> {
-    const { log, store } = this.#engine;
+    const { log, store } = this.#ports;
     for (const row of rows) {
       try {
         await store.acknowledgeAll(this.#active.token, [row]);

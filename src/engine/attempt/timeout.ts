@@ -1,7 +1,7 @@
 import type { Intent, Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
-import { canceling } from "../verbs/cancel.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
+import { endTree } from "./end-tree.ts";
 
 /** The longest delay that setTimeout takes. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -31,5 +31,5 @@ async function expire(engine: Engine, active: ActiveAttempt): Promise<void> {
   } catch (error) {
     engine.log.warn({ task: active.taskId, error: String(error) }, "a time-out could not be recorded");
   }
-  await canceling(engine, active, engine.settings.cancelGraceMs);
+  await endTree(engine, active, engine.settings.cancelGraceMs);
 }

@@ -1,7 +1,7 @@
 import { readdirSync, renameSync, statSync } from "node:fs";
 import { isTerminal } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
-import type { Engine } from "../engine.ts";
+import type { Ports } from "../ports.ts";
 import { foldersOf, logFile } from "./environment.ts";
 
 /** So many tasks are remembered that may have left theirs empty. */
@@ -13,14 +13,14 @@ const MOST_OFFERED = 16;
  * of what a new folder does.
  */
 export class EmptiedFolders {
-  readonly #engine: Engine;
+  readonly #ports: Pick<Ports, "places">;
   /** Ended tasks, the last one last. */
   #offered: number[] = [];
   /** Open tasks whose log somebody may be reading. */
   readonly #read = new Set<number>();
 
-  constructor(engine: Engine) {
-    this.#engine = engine;
+  constructor(ports: Pick<Ports, "places">) {
+    this.#ports = ports;
   }
 
   /** A task that may have ended, with nothing alive that could still write to its folders. */
@@ -40,11 +40,11 @@ export class EmptiedFolders {
 
   /** Gives a task that is to begin the folders of one that has ended, with its empty log; false where there are none. */
   give(id: number): boolean {
-    const to = foldersOf(this.#engine, id);
+    const to = foldersOf(this.#ports, id);
     for (let old = this.#offered.pop(); old !== undefined; old = this.#offered.pop()) {
-      const from = foldersOf(this.#engine, old);
+      const from = foldersOf(this.#ports, old);
       try {
-        if (statSync(logFile(this.#engine, old, 1)).size > 0 || readdirSync(from.folder).length > 0) continue;
+        if (statSync(logFile(this.#ports, old, 1)).size > 0 || readdirSync(from.folder).length > 0) continue;
         renameSync(from.folder, to.folder);
         renameSync(from.logs, to.logs);
         return true;

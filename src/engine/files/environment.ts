@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Task } from "../../core/task.ts";
-import type { Engine, Places } from "../engine.ts";
-import { isNoRoom } from "../schedule/no-room.ts";
+import { isNoRoom } from "../no-room.ts";
+import type { Places, Ports } from "../ports.ts";
 
 /** The id of the task to which a folder belongs, its own or the one beside it; undefined for every other name. */
 export function taskOfFolder(name: string): number | undefined {
@@ -11,8 +11,8 @@ export function taskOfFolder(name: string): number | undefined {
 }
 
 /** The folders of one task. */
-export function foldersOf(engine: Engine, id: number) {
-  return foldersIn(engine.places, id);
+export function foldersOf(ports: Pick<Ports, "places">, id: number) {
+  return foldersIn(ports.places, id);
 }
 
 function foldersIn(places: Places, id: number) {
@@ -30,20 +30,20 @@ function foldersIn(places: Places, id: number) {
 }
 
 /** The log of one attempt. */
-export function logFile(engine: Engine, id: number, attempt: number): string {
-  return join(engine.places.logs, String(id), `${attempt}.log`);
+export function logFile(ports: Pick<Ports, "places">, id: number, attempt: number): string {
+  return join(ports.places.logs, String(id), `${attempt}.log`);
 }
 
 /**
  * What a task's environment is made of, without what agentctl says: the five variables that every task has, what was
  * kept from the shell that submitted it, and its file of variables as that is now. Throws when a file cannot be read.
  */
-export function givenEnvironment(engine: Engine, task: Task): Given {
-  const kept = engine.environments.get(task.envHash);
-  if (task.envFile) return givenOf({ ...engine.baseEnv, ...kept, ...parseEnvFile(task.envFile) });
+export function givenEnvironment(ports: Pick<Ports, "environments" | "baseEnv">, task: Task): Given {
+  const kept = ports.environments.get(task.envHash);
+  if (task.envFile) return givenOf({ ...ports.baseEnv, ...kept, ...parseEnvFile(task.envFile) });
   const known = givenBy.get(kept);
   if (known) return known;
-  const given = givenOf({ ...engine.baseEnv, ...kept });
+  const given = givenOf({ ...ports.baseEnv, ...kept });
   givenBy.set(kept, given);
   return given;
 }
@@ -60,7 +60,7 @@ function givenOf(env: Record<string, string>): Given {
 
 /** The whole environment of an attempt. */
 export function environmentOf(
-  { places }: Engine,
+  { places }: Pick<Ports, "places">,
   task: Task,
   attempt: { n: number; token: string },
   given: Given,

@@ -15,8 +15,6 @@ import {
 import { dirname, join } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Fault } from "../../core/faults.ts";
-import { isTerminal } from "../../core/machine.ts";
-import type { Engine } from "../engine.ts";
 import { sync } from "./sync.ts";
 
 /**
@@ -83,34 +81,6 @@ export class Environments {
   /** Deletes the files that no open task uses. */
   sweep(used: ReadonlySet<string>): void {
     for (const name of readdirSync(this.#folder)) if (!used.has(name)) this.remove(name);
-  }
-}
-
-/** From now on an environment goes with the last open task that uses it. */
-export function releaseEnvironments(engine: Engine): void {
-  engine.onEvents((events) => {
-    const ended = events.filter(({ to }) => to && isTerminal(to)).map(({ task }) => task);
-    if (ended.length > 0) void release(engine, ended);
-  });
-}
-
-async function release(engine: Engine, ids: number[]): Promise<void> {
-  try {
-    for (const hash of await engine.store.unusedEnvironments(ids)) engine.environments.remove(hash);
-  } catch (error) {
-    engine.log.warn({ tasks: ids, error: String(error) }, "the environments of ended tasks are kept for now");
-  }
-}
-
-/**
- * Deletes what no open task uses any more, or never came to use: after a submission that was refused or known already,
- * and after a resume with another environment.
- */
-export async function dropUnused(engine: Engine): Promise<void> {
-  try {
-    engine.environments.sweep(await engine.store.usedEnvironments());
-  } catch (error) {
-    engine.log.warn({ error: String(error) }, "an environment that nobody uses is kept for now");
   }
 }
 

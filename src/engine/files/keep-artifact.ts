@@ -16,21 +16,22 @@ import {
 import { copyFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
-import type { Task } from "../../core/task.ts";
+import type { Attempt, Task } from "../../core/task.ts";
 import type { Artifact } from "../../store/store.ts";
-import type { ActiveAttempt } from "../attempt/active-attempt.ts";
 import type { Engine } from "../engine.ts";
-import { sha256OfFile } from "../hosts/hash-file.ts";
 import { foldersOf } from "./environment.ts";
+import { sha256OfFile } from "./hash-file.ts";
 import { sync } from "./sync.ts";
 
 const LONGEST_NAME_BYTES = 255;
+type Writer = Pick<Attempt, "taskId" | "runKey" | "token">;
+
 const DRAFT = /^artifact\..+\.new$/;
 
 /** Keeps a copy of a file as an artifact of the task; a relative path is meant from the directory of the task. */
 export async function keepArtifact(
   engine: Engine,
-  active: ActiveAttempt,
+  active: Writer,
   { name, path }: { name: string; path: string },
 ): Promise<Artifact & { path: string }> {
   const task = await engine.require(active.taskId);
@@ -57,7 +58,7 @@ function makeFolder({ places }: Engine, folder: string): void {
 
 async function recorded(
   engine: Engine,
-  active: ActiveAttempt,
+  active: Writer,
   { task, name, path, draft }: { task: Task; name: string; path: string; draft: string },
 ): Promise<Omit<Artifact, "taskId">> {
   try {

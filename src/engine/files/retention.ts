@@ -4,7 +4,7 @@ import type { Task } from "../../core/task.ts";
 import type { EndedTask } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { foldersOf, taskOfFolder } from "./environment.ts";
-import { sizeOf } from "./log-caps.ts";
+import { sizeOf } from "./size-of.ts";
 
 /** Deletes an ended task with its files; the row goes first, so that no task is left that points to nothing. */
 export async function deleteTask(engine: Engine, id: number, actor: string): Promise<Task> {

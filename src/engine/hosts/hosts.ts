@@ -9,13 +9,13 @@ import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ProcessId, Running } from "../../runner/index.ts";
-import { type ActiveAttempt, type Deferred, deferred } from "../attempt/active-attempt.ts";
-import { kindOf, mayWait, readAtStart, readLater } from "../attempt/read-at-start.ts";
-import { newToken } from "../attempt/token.ts";
-import type { Engine } from "../engine.ts";
+import { type Deferred, deferred } from "../deferred.ts";
+import type { Ports } from "../ports.ts";
+import { newToken } from "../token.ts";
+import { kindOf, mayWait, readAtStart, readLater } from "./read-at-start.ts";
 
 /** A host that waits for a task. */
-export interface SpareHost {
+export interface SpareHost<A> {
   /** Which tasks it can take; see {@link kindOf}. */
   kind: string;
   token: string;
@@ -28,11 +28,11 @@ export interface SpareHost {
   isReady: boolean;
   /** A task is about to be given to it. */
   isTaken: boolean;
-  assigned: Deferred<ActiveAttempt>;
+  assigned: Deferred<A>;
 }
 
 /** Where the output of a host goes while it waits. */
-export function hostLog({ run }: Engine["places"], runKey: string): string {
+export function hostLog({ run }: Ports["places"], runKey: string): string {
   return join(run, `${runKey}.log`);
 }
 
@@ -48,9 +48,17 @@ const NEXT_MS = 1000;
 /** The first one follows so soon: what has just begun has the machine for itself until then. */
 const FIRST_MS = 250;
 
-export class Hosts {
-  readonly #engine: Engine;
-  readonly #spares = new Map<string, SpareHost>();
+/** What the pool reads of the engine, beside what comes from outside; `A` is its active attempt. */
+interface HostUser<A> extends Pick<Ports, "runner" | "settings" | "places" | "baseEnv"> {
+  readonly active: ReadonlyMap<number, A>;
+  readonly isHolding: boolean;
+  readonly isStopping: boolean;
+  readonly isRecovering: boolean;
+}
+
+export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
+  readonly #engine: HostUser<A>;
+  readonly #spares = new Map<string, SpareHost<A>>();
   #idle: NodeJS.Timeout | null = null;
   #next: NodeJS.Timeout | null = null;
   /** The most modules that were at work at once since all was idle, or for one to two minutes. */
@@ -59,13 +67,13 @@ export class Hosts {
   /** What the module that was begun last had of variables that are read at the start of a process, as the next may have. */
   #readAtStart: Record<string, string>;
 
-  constructor(engine: Engine) {
+  constructor(engine: HostUser<A>) {
     this.#engine = engine;
     this.#readAtStart = readAtStart(engine.baseEnv);
   }
 
   /** A ready host for a task with this environment; undefined where one must be started for it. */
-  take(env: Record<string, string>): SpareHost | undefined {
+  take(env: Record<string, string>): SpareHost<A> | undefined {
     const wanted = readAtStart(env);
     if (mayWait(wanted)) this.#readAtStart = wanted;
     const kind = kindOf(wanted);
@@ -79,24 +87,24 @@ export class Hosts {
   }
 
   /** The task for which a host was taken did not begin. */
-  giveBack(spare: SpareHost): void {
+  giveBack(spare: SpareHost<A>): void {
     spare.isTaken = false;
   }
 
   /** Ends one that is of no use: its token is of an attempt that is over, or nothing is expected for it. */
-  async drop(spare: SpareHost): Promise<void> {
+  async drop(spare: SpareHost<A>): Promise<void> {
     this.#spares.delete(spare.token);
     await this.#end(spare);
   }
 
   /** Tells a host that was taken what it is to run; from here on it is that attempt's process. */
-  assign(spare: SpareHost, active: ActiveAttempt): void {
+  assign(spare: SpareHost<A>, active: A): void {
     this.#spares.delete(spare.token);
     spare.assigned.resolve(active);
   }
 
   /** The attempt that the host with this token is assigned to, as soon as it is; undefined for any other token. */
-  assignmentOf(token: string): Promise<ActiveAttempt> | undefined {
+  assignmentOf(token: string): Promise<A> | undefined {
     const spare = this.#spares.get(token);
     if (!spare) return undefined;
     spare.isReady = true;
@@ -172,13 +180,13 @@ export class Hosts {
     if (other) void this.drop(other);
   }
 
-  async #end({ running, runKey, logFile }: SpareHost): Promise<void> {
+  async #end({ running, runKey, logFile }: SpareHost<A>): Promise<void> {
     await this.#engine.runner.terminate(running, { graceMs: 0 }).catch(() => {});
     this.#engine.runner.forget(runKey);
     rmSync(logFile, { force: true });
   }
 
-  #startOne(): SpareHost {
+  #startOne(): SpareHost<A> {
     const { places, baseEnv, runner } = this.#engine;
     const kind = kindOf(this.#readAtStart);
     this.#makeRoom(kind);
@@ -200,7 +208,7 @@ export class Hosts {
       },
       logFile,
     });
-    const spare: SpareHost = {
+    const spare: SpareHost<A> = {
       kind,
       token,
       runKey,

@@ -5,19 +5,20 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Attempt, Task } from "../../core/task.ts";
-import { type ActiveAttempt, createActiveAttempt, deferred } from "../attempt/active-attempt.ts";
+import { type ActiveAttempt, createActiveAttempt } from "../attempt/active-attempt.ts";
 import { prepareStart } from "../attempt/cannot-start.ts";
+import { endTree } from "../attempt/end-tree.ts";
 import { finish, watchEnd } from "../attempt/finish.ts";
 import { launch } from "../attempt/launch.ts";
 import { beginNow, phaseBegan, workedUnwatched } from "../attempt/phase-clock.ts";
 import { armTimeout } from "../attempt/timeout.ts";
+import { deferred } from "../deferred.ts";
 import type { Engine } from "../engine.ts";
-import { clean } from "../files/clean.ts";
 import { foldersOf, logFile } from "../files/environment.ts";
 import { settleArtifacts } from "../files/keep-artifact.ts";
 import { HOST_KEY, hostLog } from "../hosts/hosts.ts";
-import { canceling } from "../verbs/cancel.ts";
 import { carryOut } from "../verbs/pause.ts";
+import { clean } from "./clean.ts";
 import { resumeStopped, resumeWithRoom } from "./resume-stopped.ts";
 
 interface Found {
@@ -149,8 +150,8 @@ async function goOn(engine: Engine, task: Task, active: ActiveAttempt): Promise<
   engine.fault("recover:after-thaw");
   active.frozen = false;
   armTimeout(engine, active, task);
-  if (intent?.kind === "cancel") void canceling(engine, active, intent.graceMs);
-  if (intent?.kind === "timeout") void canceling(engine, active, engine.settings.cancelGraceMs);
+  if (intent?.kind === "cancel") void endTree(engine, active, intent.graceMs);
+  if (intent?.kind === "timeout") void endTree(engine, active, engine.settings.cancelGraceMs);
   if (intent?.kind === "leave" && active.running) {
     engine.fault("recover:before-end");
     engine.runner.signal(active.running, "SIGKILL");

@@ -1,15 +1,15 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
+import { reportGone } from "../attempt/pause/thaw.ts";
 import { start } from "../attempt/start.ts";
-import { reportGone } from "../attempt/thaw.ts";
 import type { Engine } from "../engine.ts";
 import { makeAhead } from "../files/make-ahead.ts";
+import { isNoRoom } from "../no-room.ts";
 import { answer } from "../verbs/answer.ts";
 import { pauseAsPlanned } from "../verbs/plan-pause.ts";
 import { resumeByItself } from "../verbs/resume.ts";
 import { afterJump, ClockWatch } from "./clock-watch.ts";
-import { isNoRoom } from "./no-room.ts";
 import { plan } from "./plan.ts";
 
 /** So many of one queue are started at once; the next look follows when these are. */

@@ -7,13 +7,14 @@
 import { asAgentctlError } from "../../core/errors.ts";
 import type { PauseCause, PauseIntent, PauseMode, Task } from "../../core/task.ts";
 import type { QueueHold } from "../../store/store.ts";
-import { abortPause } from "../attempt/abort-pause.ts";
-import { type ActiveAttempt, canCheckpoint, deferred, failPause } from "../attempt/active-attempt.ts";
+import { type ActiveAttempt, canCheckpoint, failPause } from "../attempt/active-attempt.ts";
 import { causeOf, pauseOf } from "../attempt/conclude.ts";
-import { ask, setGrace } from "../attempt/grace.ts";
+import { abortPause } from "../attempt/pause/abort.ts";
+import { ask, setGrace } from "../attempt/pause/ask.ts";
+import { deferred } from "../deferred.ts";
 import type { Engine } from "../engine.ts";
+import { hasMoved, notPausable } from "../refusals.ts";
 import { activeAttemptOf } from "./cancel.ts";
-import { hasMoved, notPausable } from "./refusals.ts";
 
 export interface PauseOptions {
   mode?: PauseMode;

@@ -4,8 +4,8 @@ import { isTerminal, terminalStates } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
-import { dropUnused } from "../files/environments.ts";
-import { moduleHash } from "../hosts/hash-file.ts";
+import { moduleHash } from "../files/hash-file.ts";
+import { dropUnused } from "../files/unused-environments.ts";
 
 /** Submits a new task from an ended one; `from` starts it at that checkpoint of the old one. */
 export async function rerun(

@@ -2,11 +2,11 @@ import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import type { Change } from "../../store/store.ts";
 import { canContinue } from "../attempt/conclude.ts";
-import { reportGone } from "../attempt/thaw.ts";
+import { reportGone } from "../attempt/pause/thaw.ts";
 import type { Engine } from "../engine.ts";
-import { dropUnused } from "../files/environments.ts";
-import { moduleHash } from "../hosts/hash-file.ts";
-import { hasMoved, notResumable } from "./refusals.ts";
+import { moduleHash } from "../files/hash-file.ts";
+import { dropUnused } from "../files/unused-environments.ts";
+import { hasMoved, notResumable } from "../refusals.ts";
 
 export interface ResumeOptions {
   /** Continue from this checkpoint instead of the newest. */

@@ -3,8 +3,8 @@ import { type AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import { pausableStates, type State } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
+import { hasMoved } from "../refusals.ts";
 import { carryOut, type Paused, type PauseOptions, pause, prepare, type Request, record } from "./pause.ts";
-import { hasMoved } from "./refusals.ts";
 import { type ResumeOptions, resume } from "./resume.ts";
 
 export interface Selector {

@@ -3,8 +3,8 @@ import { AgentctlError } from "../../core/errors.ts";
 import type { OnLost, PauseMode, Task } from "../../core/task.ts";
 import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
-import { dropUnused } from "../files/environments.ts";
-import { moduleHash } from "../hosts/hash-file.ts";
+import { moduleHash } from "../files/hash-file.ts";
+import { dropUnused } from "../files/unused-environments.ts";
 
 /** A task to submit, as the socket's `tasks/create` describes it; times in ms since 1970. */
 export interface Submission {

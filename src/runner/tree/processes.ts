@@ -1,6 +1,3 @@
-import { createLinuxProcesses } from "./processes-linux.ts";
-import { createMacProcesses } from "./processes-macos.ts";
-
 /** One process as the kernel describes it. */
 export interface ProcessStat {
   pid: number;
@@ -37,9 +34,4 @@ export interface Processes {
   cpuMs(pid: number): number;
   /** Whether a stop signal waits for the process to come back from the kernel: it runs no code of its own before. */
   stopPending(pid: number): boolean;
-}
-
-/** The processes of this machine. */
-export function createProcesses(): Processes {
-  return process.platform === "linux" ? createLinuxProcesses() : createMacProcesses();
 }

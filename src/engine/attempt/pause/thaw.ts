@@ -1,9 +1,9 @@
-import type { Task } from "../../core/task.ts";
-import type { Engine } from "../engine.ts";
-import { daemonPause } from "./conclude.ts";
-import { finish } from "./finish.ts";
-import { startedNow } from "./phase-clock.ts";
-import { armTimeout } from "./timeout.ts";
+import type { Task } from "../../../core/task.ts";
+import type { Engine } from "../../engine.ts";
+import { daemonPause } from "../conclude.ts";
+import { finish } from "../finish.ts";
+import { startedNow } from "../phase-clock.ts";
+import { armTimeout } from "../timeout.ts";
 
 /** Lets a frozen task go on where it stands: the same process, the same attempt. */
 export async function thaw(engine: Engine, task: Task): Promise<void> {

@@ -4,8 +4,8 @@
  */
 import type { Task } from "../../core/task.ts";
 import type { Change, Patch } from "../../store/store.ts";
-import { type Conclusion, canContinue, daemonPause } from "../attempt/conclude.ts";
 import type { Engine } from "../engine.ts";
+import { type Conclusion, canContinue, daemonPause } from "./conclude.ts";
 
 /** Records the loss; `conclusion` is how it is read of a task at work. */
 export async function loseFrozen(

@@ -1,21 +1,10 @@
-import { readdirSync, rmSync, statSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { trimLog } from "../../runner/index.ts";
-import type { ActiveAttempt } from "../attempt/active-attempt.ts";
 import type { Engine } from "../engine.ts";
-import { foldersOf, logFile } from "./environment.ts";
-
-/** Bytes below a path; 0 where there is nothing. */
-export function sizeOf(path: string): number {
-  try {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (!stat) return 0;
-    if (!stat.isDirectory()) return stat.size;
-    return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
-  } catch {
-    return 0;
-  }
-}
+import { foldersOf, logFile } from "../files/environment.ts";
+import { sizeOf } from "../files/size-of.ts";
+import type { ActiveAttempt } from "./active-attempt.ts";
 
 /** Keeps the logs of each task at work below their cap. */
 export async function capLogs(engine: Engine): Promise<void> {

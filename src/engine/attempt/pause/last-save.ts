@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Engine } from "../engine.ts";
-import type { ActiveAttempt } from "./active-attempt.ts";
+import type { Engine } from "../../engine.ts";
+import type { ActiveAttempt } from "../active-attempt.ts";
 
 /** A command line that saves a checkpoint takes about a tenth of a second from its start to its end. */
 const LONGEST_MS = 400;

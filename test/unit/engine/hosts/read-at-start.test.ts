@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { kindOf, mayWait, readAtStart, readLater } from "../../../../src/engine/attempt/read-at-start.ts";
+import { kindOf, mayWait, readAtStart, readLater } from "../../../../src/engine/hosts/read-at-start.ts";
 
 const env = { PATH: "/bin", LC_ALL: "C", NODE_ENV: "test", NODE_AUTH_TOKEN: "secret", MY_NODE_ENV: "x" };
 

@@ -1,4 +1,4 @@
-import type { Change } from "../../store/store.ts";
+import type { Change } from "../store/store.ts";
 
 /** What the system says when it has no room for a file or a process: later it may have. */
 const NO_ROOM = new Set(["ENOSPC", "EDQUOT", "ENFILE", "EMFILE", "EAGAIN", "ENOMEM"]);

@@ -1,9 +1,9 @@
-import { asAgentctlError } from "../../core/errors.ts";
-import type { PauseIntent, Task } from "../../core/task.ts";
-import type { Engine } from "../engine.ts";
-import { abortPause } from "./abort-pause.ts";
-import type { ActiveAttempt } from "./active-attempt.ts";
-import { LONGEST_TIMER_MS } from "./timeout.ts";
+import { asAgentctlError } from "../../../core/errors.ts";
+import type { PauseIntent, Task } from "../../../core/task.ts";
+import type { Engine } from "../../engine.ts";
+import type { ActiveAttempt } from "../active-attempt.ts";
+import { LONGEST_TIMER_MS } from "../timeout.ts";
+import { abortPause } from "./abort.ts";
 
 /**
  * Between the word that the grace time is over, which aborts a module's signal, and the kill: a second, less what

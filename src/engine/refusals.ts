@@ -1,7 +1,7 @@
-import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
-import { openStates, pausableStates, transitions } from "../../core/machine.ts";
-import type { Task } from "../../core/task.ts";
-import { IllegalMove } from "../../store/store.ts";
+import { AgentctlError, asAgentctlError } from "../core/errors.ts";
+import { openStates, pausableStates, transitions } from "../core/machine.ts";
+import type { Task } from "../core/task.ts";
+import { IllegalMove } from "../store/store.ts";
 
 /** A task that is not at work cannot be paused. */
 export function notPausable(task: Task, reason?: string): AgentctlError {

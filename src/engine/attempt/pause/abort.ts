@@ -1,7 +1,7 @@
-import type { AgentctlError } from "../../core/errors.ts";
-import type { Engine } from "../engine.ts";
-import { type ActiveAttempt, failPause } from "./active-attempt.ts";
-import { armTimeout } from "./timeout.ts";
+import type { AgentctlError } from "../../../core/errors.ts";
+import type { Engine } from "../../engine.ts";
+import { type ActiveAttempt, failPause } from "../active-attempt.ts";
+import { armTimeout } from "../timeout.ts";
 
 /** A pause is off: the task is as it was, at work or frozen, and whoever asked is told why. */
 export async function abortPause(engine: Engine, active: ActiveAttempt, error: AgentctlError): Promise<void> {

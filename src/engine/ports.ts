@@ -1,0 +1,48 @@
+/**
+ * What the engine needs from outside. The daemon hands these in; a test may hand in its own clock, settings or places.
+ * The files of the engine import this one for what they need of the outside, and `engine.ts` for what they share.
+ */
+import type { Fault } from "../core/faults.ts";
+import type { Settings } from "../core/settings.ts";
+import type { Clock } from "../core/time.ts";
+import type { Runner } from "../runner/index.ts";
+import type { Store } from "../store/store.ts";
+import type { Environments } from "./files/environments.ts";
+
+/** Where the engine puts files, and what it starts processes with. */
+export interface Places {
+  home: string;
+  socket: string;
+  logs: string;
+  tasks: string;
+  run: string;
+  /** The Node program that runs module hosts. */
+  node: string;
+  /** The script of a module host. */
+  host: string;
+  /** A folder with `agentctl` in it, put at the front of a task's PATH. */
+  path: string;
+}
+
+/** The daemon's log, as far as the engine writes to it. */
+export interface Log {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+export interface Ports {
+  readonly store: Store;
+  readonly runner: Runner;
+  readonly clock: Clock;
+  readonly settings: Settings;
+  readonly places: Places;
+  readonly environments: Environments;
+  readonly log: Log;
+  /** Called at named moments; a fault test makes it end the process there. */
+  readonly fault: Fault;
+  /** Identifies this boot of the machine. */
+  readonly bootId: string;
+  /** Variables that every task gets: PATH, HOME, USER, SHELL and LANG. */
+  readonly baseEnv: Record<string, string>;
+}
