@@ -10,6 +10,7 @@ import { commandReference } from "../src/cli/command/reference.ts";
 import { openStates, pausableStates, states, transitions, waitingStates } from "../src/core/machine.ts";
 import { journalEntry } from "../src/protocol/methods/attempt.ts";
 import { methods, notifications } from "../src/protocol/methods.ts";
+import * as taskValues from "../src/protocol/task-values.ts";
 import * as values from "../src/protocol/values.ts";
 import { definitionText, type Names, typeText } from "./type-text.ts";
 
@@ -17,10 +18,10 @@ const folder = import.meta.dirname;
 
 /** Objects that methods share, in the order in which the reference explains them. */
 const objects: [name: string, schema: v.GenericSchema, about: string][] = [
-  ["Task", values.task, "A task. A key that does not apply is null, not absent."],
+  ["Task", taskValues.task, "A task. A key that does not apply is null, not absent."],
   [
     "NewTask",
-    values.newTask,
+    taskValues.newTask,
     "What `tasks/create` takes and a line of `agentctl batch` holds: `argv` or `module`, the rest is optional.",
   ],
   [

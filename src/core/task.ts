@@ -1,8 +1,8 @@
 import type { State } from "./machine.ts";
+import type { pauseModes, Submitted } from "./submitted.ts";
 
 /** What a task runs: a program with arguments, or a task module. */
 type Kind = "program" | "module";
-export const pauseModes = ["auto", "checkpoint", "freeze"] as const;
 export type PauseMode = (typeof pauseModes)[number];
 type PauseOutcome = "cooperative" | "forced" | "frozen";
 export type PauseCause =
@@ -14,8 +14,6 @@ export type PauseCause =
   | "lost"
   | "corrupt"
   | "mismatch";
-export const onLostChoices = ["resume", "suspend", "fail"] as const;
-export type OnLost = (typeof onLostChoices)[number];
 
 /** The last pause of a task; it stays after the resume. */
 export interface Pause {
@@ -84,37 +82,20 @@ export interface StepKey {
 }
 
 /** A task as the store keeps it. Times are ms since 1970, durations ms. */
-export interface Task {
+export interface Task extends Submitted {
   id: number;
   uuid: string;
-  name: string | null;
   kind: Kind;
   state: State;
-  held: boolean;
-  queue: string;
-  priority: number;
-  labels: Record<string, string>;
   argv: string[] | null;
   module: { path: string; sha256: string } | null;
   input: unknown;
-  after: number | null;
   /** The task in `after` has not completed yet. */
   blocked: boolean;
-  cwd: string;
   envHash: string;
-  envFile: string | null;
-  key: string | null;
-  retries: number;
-  backoffMs: number;
-  timeoutMs: number | null;
-  graceMs: number | null;
-  pauseMode: PauseMode;
-  pauseSignal: string;
-  onLost: OnLost | null;
   attempt: number;
   failures: number;
   losses: number;
-  notBefore: number | null;
   delay: "time" | "backoff" | null;
   intent: Intent | null;
   pauseAt: {

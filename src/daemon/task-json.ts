@@ -1,3 +1,4 @@
+import { type ShownField, submittedFields } from "../core/submitted.ts";
 import type { CheckpointInfo, Task, TaskEvent } from "../core/task.ts";
 import { toIso } from "../core/time.ts";
 import type { Engine } from "../engine/index.ts";
@@ -25,18 +26,12 @@ export function taskJson(task: Task, around: Surroundings): TaskJson {
   return {
     id: task.id,
     uuid: task.uuid,
-    name: task.name,
+    ...shownFieldsOf(task),
     kind: task.kind,
     state: task.state,
-    held: task.held,
     waiting: waitingOf(task, around),
-    queue: task.queue,
-    priority: task.priority,
-    labels: task.labels,
     argv: task.argv,
     module: task.module,
-    cwd: task.cwd,
-    after: task.after,
     attempt: task.attempt || null,
     maxAttempts: task.retries + 1,
     progress: task.progress,
@@ -67,6 +62,12 @@ export function taskJson(task: Task, around: Surroundings): TaskJson {
     result: task.result,
     error: task.error,
   };
+}
+
+const shown = submittedFields.filter(({ isShown }) => isShown).map(({ name }) => name as ShownField);
+
+function shownFieldsOf(task: Task): Pick<Task, ShownField> {
+  return Object.fromEntries(shown.map((name) => [name, task[name]])) as never;
 }
 
 /** So many bytes of results stand in one answer about many tasks; `show` has what is left out of it. */

@@ -9,16 +9,15 @@ import type * as v from "valibot";
 import { attemptMethods, attemptNotifications, type journalEntry } from "./methods/attempt.ts";
 import { serviceMethods } from "./methods/service.ts";
 import { taskMethods } from "./methods/tasks.ts";
+import type { newTask, task } from "./task-values.ts";
 import {
   type artifact,
   type checkpoint,
   type details,
   event,
   type listedCheckpoint,
-  type newTask,
   type queue,
   type select,
-  type task,
 } from "./values.ts";
 
 export const methods = { ...taskMethods, ...serviceMethods, ...attemptMethods } as const;

@@ -3,15 +3,15 @@ import { constants } from "node:os";
 import * as v from "valibot";
 import { states } from "../core/machine.ts";
 import { UNHEARD } from "../core/signals.ts";
-import { onLostChoices, pauseModes } from "../core/task.ts";
+import { pauseModes } from "../core/submitted.ts";
 import { record } from "./record.ts";
 
-const integer = v.pipe(v.number(), v.safeInteger());
+export const integer = v.pipe(v.number(), v.safeInteger());
 export const natural = v.pipe(integer, v.minValue(0));
-const nullable = <S extends v.GenericSchema>(schema: S) => v.nullable(schema);
+export const nullable = <S extends v.GenericSchema>(schema: S) => v.nullable(schema);
 
 /** No control characters: what is shown on terminals and in tables must not steer them. */
-const plain = (max: number) =>
+export const plain = (max: number) =>
   v.pipe(
     v.string(),
     v.minLength(1, "may not be empty"),
@@ -24,7 +24,7 @@ const plain = (max: number) =>
   );
 
 /** Text without NUL, as the kernel takes it in arguments, paths and environments. */
-const noNul = v.pipe(
+export const noNul = v.pipe(
   v.string(),
   v.check((text) => !text.includes("\u0000"), "may not contain a NUL character"),
 );
@@ -80,60 +80,14 @@ export const state = v.picklist(states as [string, ...string[]]) as unknown as v
   (typeof states)[number]
 >;
 export const pauseMode = v.picklist(pauseModes);
-const onLost = v.picklist(onLostChoices);
 export const reason = v.pipe(v.string(), v.maxLength(1000));
 export const actor = plain(128);
 export const token = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
-const absolute = v.pipe(
+export const absolute = v.pipe(
   noNul,
   v.check((path) => path.startsWith("/"), "is an absolute path"),
 );
 
-/** What `tasks/create` takes and a line of `batch` holds. */
-export const newTask = v.strictObject({
-  argv: v.optional(v.pipe(v.array(noNul), v.minLength(1, "needs at least the program"))),
-  module: v.optional(v.union([absolute, v.strictObject({ path: absolute })])),
-  input: v.optional(v.unknown()),
-  name: v.optional(v.nullable(taskName)),
-  queue: v.optional(queueName),
-  priority: v.optional(v.pipe(integer, v.minValue(-1_000_000), v.maxValue(1_000_000))),
-  labels: v.optional(labels),
-  cwd: v.optional(absolute),
-  env: v.optional(env),
-  envFile: v.optional(v.nullable(absolute)),
-  after: v.optional(v.nullable(ref)),
-  notBefore: v.optional(v.nullable(iso)),
-  retries: v.optional(v.pipe(natural, v.maxValue(1_000_000))),
-  backoffMs: v.optional(durationMs),
-  timeoutMs: v.optional(v.nullable(limitMs)),
-  graceMs: v.optional(v.nullable(durationMs)),
-  pauseMode: v.optional(pauseMode),
-  pauseSignal: v.optional(signal),
-  onLost: v.optional(v.nullable(onLost)),
-  key: v.optional(v.nullable(plain(256))),
-  held: v.optional(v.boolean()),
-});
-
-const waiting = v.object({
-  for: v.picklist(["slot", "queue", "hold", "time", "task", "backoff", "answer"]),
-  on: nullable(v.union([v.string(), v.number()])),
-  until: nullable(v.string()),
-});
-const pause = v.object({
-  mode: v.picklist(["checkpoint", "freeze"]),
-  outcome: nullable(v.picklist(["cooperative", "forced", "frozen"])),
-  cause: v.picklist(["user", "until", "preempted", "shutdown", "limit", "lost", "corrupt", "mismatch"]),
-  actor: v.string(),
-  reason: nullable(v.string()),
-  at: v.string(),
-  until: nullable(v.string()),
-});
-const failure = v.object({
-  name: v.string(),
-  code: nullable(v.number()),
-  message: v.string(),
-  data: nullable(v.record(v.string(), v.unknown())),
-});
 export const checkpoint = v.object({
   seq: v.number(),
   size: v.number(),
@@ -146,45 +100,6 @@ export const listedCheckpoint = v.object({
   ...checkpoint.entries,
   attempt: v.number(),
   superseded: v.boolean(),
-});
-
-/** A task as CLI and socket show it. A key that does not apply is null. */
-export const task = v.object({
-  id: v.number(),
-  uuid: v.string(),
-  name: nullable(v.string()),
-  kind: v.picklist(["program", "module"]),
-  state,
-  held: v.boolean(),
-  waiting: nullable(waiting),
-  queue: v.string(),
-  priority: v.number(),
-  labels: v.record(v.string(), v.string()),
-  argv: nullable(v.array(v.string())),
-  module: nullable(v.object({ path: v.string(), sha256: v.string() })),
-  cwd: v.string(),
-  after: nullable(v.number()),
-  attempt: nullable(v.number()),
-  maxAttempts: v.number(),
-  progress: nullable(
-    v.object({ done: v.number(), total: nullable(v.number()), message: nullable(v.string()) }),
-  ),
-  pid: nullable(v.number()),
-  createdAt: v.string(),
-  startedAt: nullable(v.string()),
-  updatedAt: v.string(),
-  endedAt: nullable(v.string()),
-  runMs: v.number(),
-  pausedMs: v.number(),
-  pause: nullable(pause),
-  checkpoint: nullable(checkpoint),
-  question: nullable(
-    v.object({ prompt: v.string(), at: v.string(), choices: nullable(v.array(v.string())) }),
-  ),
-  exitCode: nullable(v.number()),
-  signal: nullable(v.string()),
-  result: v.unknown(),
-  error: nullable(failure),
 });
 
 export const event = v.object({

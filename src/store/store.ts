@@ -8,6 +8,7 @@
  * neighbours with it.
  */
 import type { State, Transition } from "../core/machine.ts";
+import type { Submitted } from "../core/submitted.ts";
 import type {
   Attempt,
   AttemptOutcome,
@@ -23,37 +24,13 @@ import type {
 } from "../core/task.ts";
 
 /** What a new task is made of; the store gives it id, state and times. */
-export type Seed = Pick<
-  Task,
-  | "uuid"
-  | "name"
-  | "kind"
-  | "held"
-  | "queue"
-  | "priority"
-  | "labels"
-  | "argv"
-  | "module"
-  | "input"
-  | "after"
-  | "cwd"
-  | "envHash"
-  | "envFile"
-  | "key"
-  | "retries"
-  | "backoffMs"
-  | "timeoutMs"
-  | "graceMs"
-  | "pauseMode"
-  | "pauseSignal"
-  | "onLost"
-  | "notBefore"
-> & {
-  at: number;
-  actor: string;
-  /** A checkpoint of another task that the new one starts from. */
-  checkpoint?: { data: Buffer; info: CheckpointInfo; steps: Step[] };
-};
+export type Seed = Submitted &
+  Pick<Task, "uuid" | "kind" | "argv" | "module" | "input" | "envHash"> & {
+    at: number;
+    actor: string;
+    /** A checkpoint of another task that the new one starts from. */
+    checkpoint?: { data: Buffer; info: CheckpointInfo; steps: Step[] };
+  };
 
 /** The fields of a task that change without a change of state. */
 export type Patch = Partial<

@@ -1,6 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, terminalStates } from "../../core/machine.ts";
+import { carriedFields } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
 import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
@@ -24,14 +25,13 @@ export async function rerun(
   let isMade = false;
   try {
     const seed: Seed = {
-      ...carriedOf(old),
+      ...carriedFields(old),
       uuid: uuid(),
+      kind: old.kind,
+      argv: old.argv,
+      input: old.input,
       module: old.module && { path: old.module.path, sha256: moduleHash(old.module.path) },
       envHash,
-      key: null,
-      after: null,
-      held: false,
-      notBefore: null,
       at: engine.clock.now(),
       actor: options.actor,
       ...(checkpoint ? { checkpoint } : {}),
@@ -44,30 +44,6 @@ export async function rerun(
     engine.environments.settle(envHash);
     if (!isMade) await dropUnused(engine);
   }
-}
-
-/** What a task was submitted with and its rerun takes over: nothing of its history. */
-const carried = [
-  "name",
-  "kind",
-  "queue",
-  "priority",
-  "labels",
-  "argv",
-  "input",
-  "cwd",
-  "envFile",
-  "retries",
-  "backoffMs",
-  "timeoutMs",
-  "graceMs",
-  "pauseMode",
-  "pauseSignal",
-  "onLost",
-] as const;
-
-function carriedOf(old: Task): Pick<Seed, (typeof carried)[number]> {
-  return Object.fromEntries(carried.map((field) => [field, old[field]])) as never;
 }
 
 async function checkpointOf(

@@ -1,38 +1,20 @@
 import { v7 as uuid } from "uuid";
 import { AgentctlError } from "../../core/errors.ts";
-import type { OnLost, PauseMode, Task } from "../../core/task.ts";
+import { type FieldName, type Submitted, withFallbacks } from "../../core/submitted.ts";
+import type { Task } from "../../core/task.ts";
 import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 
 /** A task to submit, as the socket's `tasks/create` describes it; times in ms since 1970. */
-export interface Submission {
+export type Submission = { [F in Exclude<FieldName, "after">]?: Submitted[F] | undefined } & {
   argv?: string[];
   module?: string;
   input?: unknown;
-  name?: string | null;
-  queue?: string;
-  priority?: number;
-  labels?: Record<string, string>;
-  cwd?: string;
   env?: Record<string, string>;
-  envFile?: string | null;
   after?: string | number | null;
-  notBefore?: number | null;
-  retries?: number;
-  backoffMs?: number;
-  timeoutMs?: number | null;
-  graceMs?: number | null;
-  pauseMode?: PauseMode;
-  pauseSignal?: string;
-  onLost?: OnLost | null;
-  key?: string | null;
-  held?: boolean;
-}
-
-/** Waits this long before the first retry where nothing else was said. */
-const BACKOFF_MS = 1000;
+};
 
 /** Submits tasks, all or none; answers when they are durable. */
 export async function submit(
@@ -74,30 +56,15 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
   }
   const after =
     given.after === undefined || given.after === null ? null : (await engine.require(given.after)).id;
+  const { argv = null, module, input = null } = given;
   return {
+    ...withFallbacks({ ...given, after, cwd: given.cwd ?? given.env?.HOME ?? engine.baseEnv.HOME }),
     uuid: uuid(),
-    name: given.name ?? null,
-    kind: given.module === undefined ? "program" : "module",
-    held: given.held ?? false,
-    queue: given.queue ?? "default",
-    priority: given.priority ?? 0,
-    labels: given.labels ?? {},
-    argv: given.argv ?? null,
-    module: given.module === undefined ? null : { path: given.module, sha256: moduleHash(given.module) },
-    input: given.input ?? null,
-    after,
-    cwd: given.cwd ?? given.env?.HOME ?? (engine.baseEnv.HOME as string),
+    kind: module === undefined ? "program" : "module",
+    argv,
+    module: module === undefined ? null : { path: module, sha256: moduleHash(module) },
+    input,
     envHash,
-    envFile: given.envFile ?? null,
-    key: given.key ?? null,
-    retries: given.retries ?? 0,
-    backoffMs: given.backoffMs ?? BACKOFF_MS,
-    timeoutMs: given.timeoutMs ?? null,
-    graceMs: given.graceMs ?? null,
-    pauseMode: given.pauseMode ?? "auto",
-    pauseSignal: given.pauseSignal ?? "SIGTERM",
-    onLost: given.onLost ?? null,
-    notBefore: given.notBefore ?? null,
     at: engine.clock.now(),
     actor,
   };

@@ -1,5 +1,6 @@
 /** What people may ask of tasks, and of what a task leaves behind. */
 import * as v from "valibot";
+import { newTask, task } from "../task-values.ts";
 import {
   actor,
   artifact,
@@ -12,14 +13,12 @@ import {
   labels,
   listedCheckpoint,
   natural,
-  newTask,
   pauseMode,
   queueName,
   reason,
   ref,
   select,
   state,
-  task,
 } from "../values.ts";
 
 const one = { id: ref };

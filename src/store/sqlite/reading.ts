@@ -62,8 +62,8 @@ function matching(ctx: Context, query: ListQuery): Task[] {
   }
   params.recent = query.recent;
   // Which ended last is asked before the page is, or each page would have as many of its own.
-  const source = `(select * from tasks where ended_at is null and id > @after and ${filter})
-    union all select * from (select * from tasks where ended_at is not null and ${filter} order by ended_at desc, id desc limit @recent)
+  const source = `(select * from tasks where ended_at is null and id > @after and ${filter}
+    union all select * from (select * from tasks where ended_at is not null and ${filter} order by ended_at desc, id desc limit @recent))
     where id > @after order by id limit @limit`;
   return ctx.tasks(source, params);
 }

@@ -1,4 +1,5 @@
 import { isBeforeWork } from "../../core/machine.ts";
+import { type FieldName, type FieldType, submittedFields } from "../../core/submitted.ts";
 import type { Attempt, CheckpointInfo, Queue, Step, Task, TaskEvent } from "../../core/task.ts";
 
 export type Cell = string | number | bigint | Buffer | null;
@@ -8,37 +9,37 @@ export type Row = Record<string, Cell>;
 type Codec = "plain" | "boolean" | "json";
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** How each field of a task is kept; the column bears the field's name in snake case. */
+/** How a value of each type of a submitted field is kept. */
+const codecOfType: Record<FieldType, Codec> = {
+  name: "plain",
+  queue: "plain",
+  key: "plain",
+  path: "plain",
+  signal: "plain",
+  labels: "json",
+  integer: "plain",
+  duration: "plain",
+  limit: "plain",
+  time: "plain",
+  flag: "boolean",
+  task: "plain",
+  choice: "plain",
+};
+
+/** How each field that the store or the engine gives a task is kept. */
 const codecs = {
   id: "plain",
   uuid: "plain",
-  name: "plain",
   kind: "plain",
   state: "plain",
-  held: "boolean",
-  queue: "plain",
-  priority: "plain",
-  labels: "json",
   argv: "json",
   module: "json",
   input: "json",
-  after: "plain",
   blocked: "boolean",
-  cwd: "plain",
   envHash: "plain",
-  envFile: "plain",
-  key: "plain",
-  retries: "plain",
-  backoffMs: "plain",
-  timeoutMs: "plain",
-  graceMs: "plain",
-  pauseMode: "plain",
-  pauseSignal: "plain",
-  onLost: "plain",
   attempt: "plain",
   failures: "plain",
   losses: "plain",
-  notBefore: "plain",
   delay: "plain",
   intent: "json",
   pauseAt: "json",
@@ -60,13 +61,13 @@ const codecs = {
   result: "json",
   error: "json",
   checkpoint: "json",
-} as const satisfies Record<keyof Task, Codec>;
+} as const satisfies Record<Exclude<keyof Task, FieldName>, Codec>;
 
-const fields = Object.entries(codecs).map(([field, codec]) => ({
-  field: field as keyof Task,
-  column: snake(field),
-  codec: codec as Codec,
-}));
+/** Each field of a task; its column bears its name in snake case. */
+const fields = [
+  ...Object.entries(codecs).map(([field, codec]) => ({ field, codec: codec as Codec })),
+  ...submittedFields.map(({ name, type }) => ({ field: name, codec: codecOfType[type] })),
+].map(({ field, codec }) => ({ field: field as keyof Task, column: snake(field), codec }));
 const columnOf = new Map(fields.map(({ field, column }) => [field, column]));
 
 /** The columns of `tasks` that hold a task, in the order of {@link taskCells}; `wake_at` is derived. */

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
-import { cursor, env, labels, newTask, queueName, ref, taskName } from "../../../src/protocol/values.ts";
+import { newTask } from "../../../src/protocol/task-values.ts";
+import { cursor, env, labels, queueName, ref, taskName } from "../../../src/protocol/values.ts";
 
 function problemOf(schema: v.GenericSchema, value: unknown): string | null {
   const read = v.safeParse(schema, value);

@@ -1,4 +1,4 @@
-import { pauseModes } from "../../../core/task.ts";
+import { pauseModes } from "../../../core/submitted.ts";
 import type { Selector } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import type { Context } from "../../command/context.ts";

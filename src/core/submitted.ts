@@ -1,0 +1,192 @@
+/**
+ * What a task is submitted with, as data. The parameters of `tasks/create`, the options of `run`, the columns of the
+ * store, what a rerun takes over and what the JSON of a task shows are derived from this one table: a new field is a
+ * row here and a column in the store's first migration.
+ */
+
+export const pauseModes = ["auto", "checkpoint", "freeze"] as const;
+const onLostChoices = ["resume", "suspend", "fail"] as const;
+
+/** What a value of each type is inside the program: times are ms since 1970, durations ms. */
+interface Values {
+  name: string;
+  queue: string;
+  key: string;
+  path: string;
+  signal: string;
+  labels: Record<string, string>;
+  integer: number;
+  duration: number;
+  /** A duration of at least a millisecond. */
+  limit: number;
+  time: number;
+  flag: boolean;
+  task: number;
+  choice: string;
+}
+
+/** The type of a submitted field. */
+export type FieldType = keyof Values;
+
+/** One row of {@link submitted}. */
+export interface Field {
+  type: FieldType;
+  /** What holds where nothing is given. Where it is null, null may be given too; undefined: the engine knows. */
+  fallback: unknown;
+  /** It belongs to this task alone: a rerun does not take it over. */
+  isOwn?: true;
+  /** The JSON of a task has it, under its name and as it is. */
+  isShown?: true;
+  /** The option of `run` that gives it, and what help says of it. */
+  option?: readonly [flags: string, about: string];
+  /** The values of a `choice`. */
+  choices?: readonly string[];
+  /** The range of an `integer`. */
+  least?: number;
+  most?: number;
+}
+
+export const submitted = {
+  name: {
+    type: "name",
+    fallback: null,
+    isShown: true,
+    option: ["--name <name>", "a name for people, not all digits"],
+  },
+  queue: {
+    type: "queue",
+    fallback: "default",
+    isShown: true,
+    option: ["-q, --queue <queue>", "the queue it waits in (default)"],
+  },
+  priority: {
+    type: "integer",
+    least: -1_000_000,
+    most: 1_000_000,
+    fallback: 0,
+    isShown: true,
+    option: ["--priority <n>", "higher is started first (0)"],
+  },
+  labels: {
+    type: "labels",
+    fallback: {},
+    isShown: true,
+    option: ["-l, --label <key=value>", "a label (repeatable)"],
+  },
+  cwd: {
+    type: "path",
+    fallback: undefined,
+    isShown: true,
+    option: ["--cwd <directory>", "where it runs (here)"],
+  },
+  envFile: {
+    type: "path",
+    fallback: null,
+    option: ["--env-file <file>", "K=V lines, without quotes, read at every attempt"],
+  },
+  after: {
+    type: "task",
+    fallback: null,
+    isOwn: true,
+    isShown: true,
+    option: ["--after <id>", "only when this task has completed"],
+  },
+  notBefore: {
+    type: "time",
+    fallback: null,
+    isOwn: true,
+    option: ["--at <time>", "not before then"],
+  },
+  retries: {
+    type: "integer",
+    least: 0,
+    most: 1_000_000,
+    fallback: 0,
+    option: ["--retries <n>", "how often it is tried again after a failure (0)"],
+  },
+  backoffMs: {
+    type: "duration",
+    fallback: 1000,
+    option: ["--backoff <duration>", "before the first retry; doubles with each"],
+  },
+  timeoutMs: {
+    type: "limit",
+    fallback: null,
+    option: ["--timeout <duration>", "fail when it has run for so long; pauses do not count"],
+  },
+  graceMs: {
+    type: "duration",
+    fallback: null,
+    option: ["--grace <duration>", "how long it may take to save a checkpoint when paused (60s)"],
+  },
+  pauseMode: {
+    type: "choice",
+    choices: pauseModes,
+    fallback: "auto",
+    option: ["--pause-mode <mode>", "how a pause ends or stops it"],
+  },
+  pauseSignal: {
+    type: "signal",
+    fallback: "SIGTERM",
+    option: ["--pause-signal <signal>", "what asks it to save a checkpoint and end (TERM)"],
+  },
+  onLost: {
+    type: "choice",
+    choices: onLostChoices,
+    fallback: null,
+    option: ["--on-lost <what>", "when its process vanishes with the machine"],
+  },
+  key: {
+    type: "key",
+    fallback: null,
+    isOwn: true,
+    option: ["--key <key>", "submit once: with a key that exists, print that task's id and start nothing"],
+  },
+  held: {
+    type: "flag",
+    fallback: false,
+    isOwn: true,
+    isShown: true,
+    option: ["--hold", "do not start it before agentctl release"],
+  },
+} as const satisfies Record<string, Field>;
+
+type Rows = typeof submitted;
+
+/** The name of a submitted field. */
+export type FieldName = keyof Rows;
+
+/** What a field holds, null aside; `V` says what its type is made of. */
+export type ValueOf<
+  F extends FieldName,
+  V extends Record<FieldType, unknown> = Values & Record<FieldType, unknown>,
+> = Rows[F] extends { choices: readonly (infer C)[] } ? C : V[Rows[F]["type"]];
+
+/** `T`, or null where the field's fallback is null. */
+export type OrNull<F extends FieldName, T> = Rows[F]["fallback"] extends null ? T | null : T;
+
+/** Every submitted field with its value. */
+export type Submitted = { [F in FieldName]: OrNull<F, ValueOf<F>> };
+
+/** The fields that the JSON of a task shows as they are. */
+export type ShownField = { [F in FieldName]: Rows[F] extends { isShown: true } ? F : never }[FieldName];
+
+/** The rows in their order. */
+export const submittedFields = Object.entries(submitted).map(([name, field]) => ({
+  ...(field as Field),
+  name: name as FieldName,
+}));
+
+/** The submitted fields of `given`, with fallbacks where it has none. */
+export function withFallbacks(given: { [F in FieldName]?: Submitted[F] | null | undefined }): Submitted {
+  return Object.fromEntries(
+    submittedFields.map(({ name, fallback }) => [name, given[name] ?? fallback]),
+  ) as never;
+}
+
+/** What a rerun of a task is submitted with: its own fields, and fallbacks for those that belong to it alone. */
+export function carriedFields(old: Submitted): Submitted {
+  return Object.fromEntries(
+    submittedFields.map(({ name, isOwn, fallback }) => [name, isOwn ? fallback : old[name]]),
+  ) as never;
+}

@@ -1,0 +1,143 @@
+/** Schemas of a task: what it is submitted with, and how it is shown. */
+import * as v from "valibot";
+import {
+  type Field,
+  type FieldName,
+  type FieldType,
+  type OrNull,
+  pauseModes,
+  type ShownField,
+  type Submitted,
+  submittedFields,
+  type ValueOf,
+} from "../core/submitted.ts";
+import {
+  absolute,
+  checkpoint,
+  durationMs,
+  env,
+  integer,
+  iso,
+  labels,
+  limitMs,
+  noNul,
+  nullable,
+  pauseMode,
+  plain,
+  queueName,
+  ref,
+  signal,
+  state,
+  taskName,
+} from "./values.ts";
+
+/** The schema of each type of a submitted field. */
+const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
+  name: () => taskName,
+  queue: () => queueName,
+  key: () => plain(256),
+  path: () => absolute,
+  signal: () => signal,
+  labels: () => labels,
+  integer: ({ least = Number.MIN_SAFE_INTEGER, most = Number.MAX_SAFE_INTEGER }) =>
+    v.pipe(integer, v.minValue(least), v.maxValue(most)),
+  duration: () => durationMs,
+  limit: () => limitMs,
+  time: () => iso,
+  flag: () => v.boolean(),
+  task: () => ref,
+  choice: ({ choices = [] }) => (choices === pauseModes ? pauseMode : v.picklist(choices)),
+};
+
+/** What a value is on the wire, where that differs from what it is inside. */
+type WireValues = Record<FieldType, unknown> & {
+  name: string;
+  queue: string;
+  key: string;
+  path: string;
+  signal: string;
+  labels: Record<string, string>;
+  integer: number;
+  duration: number;
+  limit: number;
+  time: string;
+  flag: boolean;
+  task: string | number;
+};
+
+const fieldSchema = (field: Field): v.GenericSchema => {
+  const schema = schemaOfType[field.type](field);
+  return field.fallback === null ? nullable(schema) : schema;
+};
+
+/** The submitted fields as `tasks/create` takes them. */
+const givenFields = Object.fromEntries(
+  submittedFields.map((field) => [field.name, v.optional(fieldSchema(field))]),
+) as { [F in FieldName]: v.OptionalSchema<v.GenericSchema<OrNull<F, ValueOf<F, WireValues>>>, undefined> };
+
+/** What `tasks/create` takes and a line of `batch` holds. */
+export const newTask = v.strictObject({
+  argv: v.optional(v.pipe(v.array(noNul), v.minLength(1, "needs at least the program"))),
+  module: v.optional(v.union([absolute, v.strictObject({ path: absolute })])),
+  input: v.optional(v.unknown()),
+  env: v.optional(env),
+  ...givenFields,
+});
+
+/** The submitted fields that a task shows as they are. */
+const shownFields = Object.fromEntries(
+  submittedFields.filter(({ isShown }) => isShown).map((field) => [field.name, fieldSchema(field)]),
+) as { [F in ShownField]: v.GenericSchema<Submitted[F]> };
+
+const waiting = v.object({
+  for: v.picklist(["slot", "queue", "hold", "time", "task", "backoff", "answer"]),
+  on: nullable(v.union([v.string(), v.number()])),
+  until: nullable(v.string()),
+});
+const pause = v.object({
+  mode: v.picklist(["checkpoint", "freeze"]),
+  outcome: nullable(v.picklist(["cooperative", "forced", "frozen"])),
+  cause: v.picklist(["user", "until", "preempted", "shutdown", "limit", "lost", "corrupt", "mismatch"]),
+  actor: v.string(),
+  reason: nullable(v.string()),
+  at: v.string(),
+  until: nullable(v.string()),
+});
+const failure = v.object({
+  name: v.string(),
+  code: nullable(v.number()),
+  message: v.string(),
+  data: nullable(v.record(v.string(), v.unknown())),
+});
+/** A task as CLI and socket show it. A key that does not apply is null. */
+export const task = v.object({
+  id: v.number(),
+  uuid: v.string(),
+  kind: v.picklist(["program", "module"]),
+  state,
+  waiting: nullable(waiting),
+  argv: nullable(v.array(v.string())),
+  module: nullable(v.object({ path: v.string(), sha256: v.string() })),
+  ...shownFields,
+  attempt: nullable(v.number()),
+  maxAttempts: v.number(),
+  progress: nullable(
+    v.object({ done: v.number(), total: nullable(v.number()), message: nullable(v.string()) }),
+  ),
+  pid: nullable(v.number()),
+  createdAt: v.string(),
+  startedAt: nullable(v.string()),
+  updatedAt: v.string(),
+  endedAt: nullable(v.string()),
+  runMs: v.number(),
+  pausedMs: v.number(),
+  pause: nullable(pause),
+  checkpoint: nullable(checkpoint),
+  question: nullable(
+    v.object({ prompt: v.string(), at: v.string(), choices: nullable(v.array(v.string())) }),
+  ),
+  exitCode: nullable(v.number()),
+  signal: nullable(v.string()),
+  result: v.unknown(),
+  error: nullable(failure),
+});
