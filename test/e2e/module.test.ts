@@ -195,6 +195,40 @@ describe("a module's file", () => {
     expect((await home.reaches(plain, "completed")).result).toEqual({ topic: "tea" });
   });
 
+  it("is found in a path with characters that mean something in an address", async ({ home }) => {
+    for (const folder of ["what?", "what?/100%41 #1 'a' \"b\"", "back\\slash"]) {
+      home.module("export const word: string = 'yes';", `${folder}/own.ts`);
+      home.module("module.exports = { n: 1 };", `${folder}/common.cjs`);
+      const source = `import { defineTask } from "agentctl";
+        import { word } from "./own.js";
+        import common from "./common.cjs";
+        export default defineTask(async (task): Promise<unknown> => [word, common.n, (await import("./own.ts")).word]);`;
+      const id = await home.run(home.module(source, `${folder}/task.ts`));
+      expect([folder, (await home.reaches(id, "completed")).result]).toEqual([folder, ["yes", 1, "yes"]]);
+    }
+  });
+
+  it("is given no input where none was given, so that a default holds, and null where it was", async ({
+    home,
+  }) => {
+    const source =
+      'import { defineTask } from "agentctl"; export default defineTask((task, input = "default") => ({ input }));';
+    const path = home.module(source);
+    const inputOf = async (id: number) => (await home.reaches(id, "completed")).result.input;
+    expect(await inputOf(await home.run(path))).toBe("default");
+    expect(await inputOf(await home.run(path, "--input", "null"))).toBe(null);
+    const submitted = { module: path, cwd: home.work };
+    for (const [params, input] of [
+      [submitted, "default"],
+      [{ ...submitted, input: null }, null],
+    ] as const) {
+      const { task } = await home.rpc("tasks/create", params);
+      expect(await inputOf(task.id)).toBe(input);
+      const again = await home.json("rerun", `${task.id}`);
+      expect(await inputOf(again.id ?? again.task.id)).toBe(input);
+    }
+  });
+
   it("fails the task with what it threw, or what is wrong with it", async ({ home }) => {
     const throws = await home.run(home.module(taskModule('throw new TypeError("no tea");')));
     const empty = await home.run(home.module("export const nothing = 1;", "empty.ts"));

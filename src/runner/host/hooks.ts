@@ -1,5 +1,6 @@
 /** The resolve hook for Node before 22.15, which runs it in a thread of its own, from a file of its own. */
-import type { InitializeHook, ResolveFnOutput, ResolveHook } from "node:module";
+import type { InitializeHook, LoadHook, ResolveFnOutput, ResolveHook } from "node:module";
+import { loadedDespiteQuestionMark, resolvedDespiteBackslash } from "./odd-path.ts";
 import { OWN_NAME, ownPackage, withFormat } from "./resolution.ts";
 
 const place = { sdkUrl: "" };
@@ -10,5 +11,9 @@ export const initialize: InitializeHook<{ sdkUrl: string }> = ({ sdkUrl }) => {
 
 export const resolve: ResolveHook = async (specifier, context, next) => {
   if (specifier === OWN_NAME) return ownPackage(place.sdkUrl) as ResolveFnOutput;
-  return withFormat(await next(specifier, context));
+  const found = resolvedDespiteBackslash(specifier, context.parentURL);
+  return withFormat((found as ResolveFnOutput | undefined) ?? (await next(specifier, context)));
 };
+
+export const load: LoadHook = async (url, context, next) =>
+  loadedDespiteQuestionMark(url, context.format) ?? (await next(url, context));

@@ -1,7 +1,10 @@
+import { existsSync } from "node:fs";
 import Module, { register } from "node:module";
+import { isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
 import { register as registerCommonJs } from "tsx/cjs/api";
 import { register as registerEsm } from "tsx/esm/api";
+import { loadedDespiteQuestionMark, resolvedDespiteBackslash } from "./odd-path.ts";
 import { OWN_NAME, ownPackage, type Resolved, withFormat } from "./resolution.ts";
 
 /** Not in the types of the oldest Node that is supported. */
@@ -9,9 +12,14 @@ interface Internals {
   registerHooks?: (hooks: {
     resolve: (
       specifier: string,
-      context: { conditions: string[] },
+      context: { conditions: string[]; parentURL?: string },
       next: (specifier: string, context: object) => Resolved,
     ) => Resolved;
+    load: (
+      url: string,
+      context: { format?: string | null },
+      next: (url: string, context: object) => object,
+    ) => object;
   }) => void;
   _resolveFilename: (request: string, ...rest: unknown[]) => string;
   _cache: Record<string, Module>;
@@ -31,9 +39,12 @@ export async function prepareLoader(sdkUrl: string): Promise<void> {
     internals.registerHooks({
       resolve(specifier, context, next) {
         if (specifier === OWN_NAME) return ownPackage(sdkUrl);
-        const resolved = next(specifier, context);
-        return context.conditions.includes("require") ? resolved : withFormat(resolved);
+        const isRequired = context.conditions.includes("require");
+        const found = isRequired ? undefined : resolvedDespiteBackslash(specifier, context.parentURL);
+        const resolved = found ?? next(specifier, context);
+        return isRequired ? resolved : withFormat(resolved);
       },
+      load: (url, context, next) => loadedDespiteQuestionMark(url, context.format) ?? next(url, context),
     });
   } else {
     register(new URL("./host-hooks.mjs", import.meta.url), { data: { sdkUrl } });
@@ -51,6 +62,13 @@ async function prepareRequire(sdkUrl: string): Promise<void> {
   internals._cache[path] = sdk;
   const resolveFilename = internals._resolveFilename;
   internals._resolveFilename = function (this: unknown, request, ...rest) {
-    return request === OWN_NAME ? path : resolveFilename.call(this, request, ...rest);
+    if (request === OWN_NAME) return path;
+    if (isWhole(request)) return request;
+    return resolveFilename.call(this, request, ...rest);
   };
+}
+
+/** A file by its path, of which tsx would take a question mark for the beginning of something else. */
+function isWhole(request: string): boolean {
+  return request.includes("?") && isAbsolute(request) && existsSync(request);
 }
