@@ -89,6 +89,7 @@ export interface Task extends Submitted {
   state: State;
   argv: string[] | null;
   module: { path: string; sha256: string } | null;
+  /** What a module is given; undefined where the task was submitted without an input. */
   input: unknown;
   /** The task in `after` has not completed yet. */
   blocked: boolean;

@@ -50,6 +50,13 @@ describe("survey.ts", () => {
     expect(report.stdout).toContain(`| start.ts | ${linesOf("src/client/start.ts").length} | `);
   });
 
+  it("surveys the folder in which it runs where it is given no input", async ({ home }) => {
+    const path = join(here.cwd, "examples/survey.ts");
+    const run = await home.cli("run", "--wait", path, { cwd: join(here.cwd, folder) });
+    expect(run).toMatchObject({ code: 0, stderr: "" });
+    expect((await home.task(1)).result).toMatchObject({ files: names.length });
+  });
+
   it("reads no file again after a pause", async ({ home }) => {
     const input = JSON.stringify({ path: folder, delayMs: 250 });
     const id = await home.run("examples/survey.ts", "--input", input, here);

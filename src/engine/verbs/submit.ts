@@ -56,7 +56,7 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
   }
   const after =
     given.after === undefined || given.after === null ? null : (await engine.require(given.after)).id;
-  const { argv = null, module, input = null } = given;
+  const { argv = null, module, input } = given;
   return {
     ...withFallbacks({ ...given, after, cwd: given.cwd ?? given.env?.HOME ?? engine.baseEnv.HOME }),
     uuid: uuid(),

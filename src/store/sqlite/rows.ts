@@ -6,7 +6,8 @@ export type Cell = string | number | bigint | Buffer | null;
 /** A row as SQLite gives it. */
 export type Row = Record<string, Cell>;
 
-type Codec = "plain" | "boolean" | "json";
+/** `value` tells JSON's null from no value at all, which is undefined. */
+type Codec = "plain" | "boolean" | "json" | "value";
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** How a value of each type of a submitted field is kept. */
@@ -34,7 +35,7 @@ const codecs = {
   state: "plain",
   argv: "json",
   module: "json",
-  input: "json",
+  input: "value",
   blocked: "boolean",
   envHash: "plain",
   attempt: "plain",
@@ -191,11 +192,13 @@ export function toQueue(row: Row): Queue {
 function decode(cell: Cell, codec: Codec): unknown {
   if (codec === "boolean") return cell === 1;
   if (codec === "json") return cell === null ? null : JSON.parse(cell as string);
+  if (codec === "value") return cell === null ? undefined : JSON.parse(cell as string);
   return cell;
 }
 
 function encode(value: unknown, codec: Codec): Cell {
   if (codec === "boolean") return value ? 1 : 0;
   if (codec === "json") return value === null || value === undefined ? null : JSON.stringify(value);
+  if (codec === "value") return value === undefined ? null : JSON.stringify(value);
   return (value ?? null) as Cell;
 }
