@@ -128,6 +128,8 @@ export interface UpdateOptions {
   event?: { cause: string; actor: string; at: number };
   /** The newest attempt ended without a move of the task. */
   end?: Change["end"];
+  /** The attempt on whose behalf this is written; refused with `StaleAttempt` unless it is the live one of the task. */
+  token?: string;
 }
 
 export interface Store {

@@ -111,7 +111,8 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
     "attempt/progress": async (params, connection) => {
       const mine = await active(params, connection);
       const { done, total = null, message = null } = params;
-      await engine.store.update(mine.taskId, { progress: { done, total, message } }, { states: ["working"] });
+      const progress = { done, total, message };
+      await engine.store.update(mine.taskId, { progress }, { token: mine.token });
       return {};
     },
 

@@ -235,8 +235,9 @@ export function update(
   ctx: Context,
   id: number,
   patch: Patch,
-  { states, event: told, end }: UpdateOptions,
+  { states, event: told, end, token }: UpdateOptions,
 ): Task {
+  if (token !== undefined) ctx.live(token);
   const before = ctx.task(id);
   if (states && !states.includes(before.state)) {
     throw new AgentctlError("TaskImmutable", { id, state: before.state, allowed: states });

@@ -9,6 +9,8 @@ const writes: Record<string, (world: World, token: string) => Promise<unknown>> 
   "a result": (world, token) => world.store.saveResult(token, { value: "late" }),
   "a question": (world, token) => world.store.openQuestion(token, world.question("late?")),
   "taking messages": (world, token) => world.store.takeMessages(token, null, 1),
+  progress: (world, token) =>
+    world.store.update(1, { progress: { done: 9, total: null, message: "late" } }, { token }),
   "an artifact": (world, token) =>
     world.store.addArtifact(token, { name: "late", size: 1, sha256: "x", createdAt: 1 }),
 };
