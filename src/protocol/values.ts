@@ -10,10 +10,22 @@ export const integer = v.pipe(v.number(), v.safeInteger());
 export const natural = v.pipe(integer, v.minValue(0));
 export const nullable = <S extends v.GenericSchema>(schema: S) => v.nullable(schema);
 
+/**
+ * Text that comes back as it was given. Half of a surrogate pair (a character that was cut in two) has no place in UTF-8:
+ * it would come back as another character, so it is refused.
+ */
+export const text = v.pipe(
+  v.string(),
+  v.check(
+    (given) => !/\p{Surrogate}/u.test(given),
+    "has half of a character in it (a lone surrogate), which UTF-8 cannot hold",
+  ),
+);
+
 /** No control characters: what is shown on terminals and in tables must not steer them. */
 export const plain = (max: number) =>
   v.pipe(
-    v.string(),
+    text,
     v.minLength(1, "may not be empty"),
     v.maxLength(max, `may have at most ${max} characters`),
     v.regex(
@@ -25,8 +37,8 @@ export const plain = (max: number) =>
 
 /** Text without NUL, as the kernel takes it in arguments, paths and environments. */
 export const noNul = v.pipe(
-  v.string(),
-  v.check((text) => !text.includes("\u0000"), "may not contain a NUL character"),
+  text,
+  v.check((given) => !given.includes("\u0000"), "may not contain a NUL character"),
 );
 
 /** An id, a uuid or a name. */
@@ -47,7 +59,7 @@ export const taskName = v.pipe(
 );
 export const queueName = v.pipe(plain(64), v.regex(/^[^\s/]+$/, "may not contain spaces or slashes"));
 export const labels = v.pipe(
-  record(plain(64), v.pipe(v.string(), v.maxLength(256))),
+  record(plain(64), v.pipe(text, v.maxLength(256))),
   v.check((all) => Object.keys(all).length <= 64, "at most 64 labels"),
 );
 const envNames = v.pipe(

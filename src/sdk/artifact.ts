@@ -3,11 +3,13 @@ import { rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { ArtifactContent } from "./api.ts";
 import type { Session } from "./session.ts";
+import { refuseCutText } from "./whole-text.ts";
 
 /** `task.artifact`. */
 export async function artifact(session: Session, name: string, content: ArtifactContent): Promise<void> {
   if (typeof name !== "string" || name === "")
     throw new TypeError("task.artifact(name, content): a name is a text that is not empty");
+  refuseCutText(name, "an artifact's name");
   const flight = session.calls.begin();
   try {
     await session.calls.open(flight);

@@ -3,6 +3,7 @@ import { toMs } from "./duration.ts";
 import type { Place } from "./journal.ts";
 import type { PendingCall } from "./pending-calls.ts";
 import type { Session } from "./session.ts";
+import { refuseCutText } from "./whole-text.ts";
 
 interface Question {
   prompt: string;
@@ -37,6 +38,8 @@ function checked(prompt: unknown, { choices, timeout, default: fallback }: AskOp
     throw new TypeError("task.ask(prompt): a prompt is a text of 1 to 10000 characters");
   if (choices !== undefined && !isTexts(choices))
     throw new TypeError("task.ask(): choices is a list of at least one text");
+  for (const text of [prompt, ...(choices ?? []), fallback ?? ""])
+    refuseCutText(text, "a text of task.ask()");
   if (timeout !== undefined && fallback === undefined)
     throw new TypeError("task.ask(): a timeout needs a default, the answer that is taken when it is over");
   if (fallback !== undefined && choices && !choices.includes(fallback))

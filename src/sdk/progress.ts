@@ -17,7 +17,7 @@ export class Progress {
     this.#latest = {
       done,
       total: isAmount(total) ? total : null,
-      message: typeof message === "string" ? message.slice(0, 1000) : null,
+      message: typeof message === "string" ? cut(message) : null,
     };
     this.#sending ??= this.#send();
   }
@@ -36,6 +36,11 @@ export class Progress {
     }
     this.#sending = undefined;
   }
+}
+
+/** The cut may go through a character, of which half is nothing to show. */
+function cut(message: string): string {
+  return message.slice(0, 1000).replace(/[\uD800-\uDBFF]$/, "");
 }
 
 function isAmount(value: unknown): value is number {

@@ -7,6 +7,7 @@ import type { PendingCall } from "./pending-calls.ts";
 import type { Session } from "./session.ts";
 import { StepSignal } from "./step-signal.ts";
 import { fromJson, toJson } from "./strict-json.ts";
+import { refuseCutText } from "./whole-text.ts";
 
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 30_000;
@@ -38,6 +39,7 @@ export async function step(session: Session, name: string, fn: StepFunction, opt
 function checked(name: unknown, fn: unknown, { retries = 0, timeout }: StepOptions = {}): Tries {
   if (typeof name !== "string" || name === "" || name.length > 1000)
     throw new TypeError("a step's name is a text of 1 to 1000 characters: task.step(name, fn)");
+  refuseCutText(name, "a step's name");
   const which = `step ${JSON.stringify(name)}`;
   if (typeof fn !== "function") throw new TypeError(`${which}: the second argument is its function`);
   if (!(Number.isSafeInteger(retries) && retries >= 0))

@@ -51,3 +51,27 @@ it("says of every refusal about a task which it is, and its state", async ({ hom
     expect([params, data]).toMatchObject([params, { name, id, state: "working" }]);
   }
 });
+
+it("refuses text with half of a character, and changes none", async ({ home }) => {
+  const { id, token } = await speaker(home);
+  const half = "cut \ud83d";
+  const refused: [field: string, method: string, params: object][] = [
+    ["name", "attempt/step", { name: half, value: 1 }],
+    ["prompt", "attempt/ask", { prompt: half }],
+    ["label", "attempt/checkpoint", { value: 1, label: half }],
+    ["name", "attempt/artifact", { name: half, path: "notes" }],
+    ["text", "tasks/send", { id, text: half }],
+    ["name", "tasks/create", { argv: ["true"], name: half }],
+    ["argv.1", "tasks/create", { argv: ["true", half] }],
+    ["labels.a", "tasks/create", { argv: ["true"], labels: { a: half } }],
+  ];
+  for (const [field, method, params] of refused) {
+    const mine = method.startsWith("attempt/") ? { token, ...params } : params;
+    const { code, data } = await home.rpc(method, mine).catch((error) => error);
+    expect([method, code, data?.field]).toEqual([method, -32602, field]);
+  }
+  // A value is JSON, which can name half of a character.
+  await home.rpc("attempt/checkpoint", { token, value: half });
+  const { data } = await home.rpc("checkpoints/get", { id });
+  expect(JSON.parse(Buffer.from(data, "base64").toString())).toBe(half);
+});

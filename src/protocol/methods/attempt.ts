@@ -1,9 +1,10 @@
 /** What a running task may ask for, authorised by its token, and what it is told unasked. */
 import * as v from "valibot";
-import { artifact, durationMs, env, iso, natural, token } from "../values.ts";
+import { artifact, durationMs, env, iso, natural, text, token } from "../values.ts";
 
 const done = v.object({});
 const own = { token: v.optional(token) };
+const stepName = v.pipe(text, v.minLength(1), v.maxLength(1000));
 const amount = v.pipe(v.number(), v.minValue(0));
 /** Where a journaled call stands: see StepKey. `call` counts all calls, `alone` says that nothing else was in flight. */
 const journalKey = {
@@ -40,7 +41,8 @@ export const attemptMethods = {
       module: v.nullable(
         v.object({
           path: v.string(),
-          input: v.unknown(),
+          /** Absent where the task was submitted without one. */
+          input: v.optional(v.unknown()),
           cwd: v.string(),
           env,
           journal: v.array(journalEntry),
@@ -58,7 +60,7 @@ export const attemptMethods = {
       ...own,
       value: v.optional(v.unknown()),
       data: v.optional(v.string()),
-      label: v.optional(v.pipe(v.string(), v.maxLength(64))),
+      label: v.optional(v.pipe(text, v.maxLength(64))),
       base: v.optional(natural),
       nonce: v.optional(v.pipe(v.string(), v.maxLength(64))),
     }),
@@ -71,7 +73,7 @@ export const attemptMethods = {
     params: v.strictObject({
       ...own,
       ...journalKey,
-      name: v.pipe(v.string(), v.minLength(1), v.maxLength(1000)),
+      name: stepName,
       started: v.optional(v.boolean()),
       startedAt: v.optional(iso),
       value: v.optional(v.unknown()),
@@ -97,10 +99,10 @@ export const attemptMethods = {
     params: v.strictObject({
       ...own,
       ...journalKey,
-      prompt: v.pipe(v.string(), v.minLength(1), v.maxLength(10_000)),
-      choices: v.optional(v.array(v.string())),
+      prompt: v.pipe(text, v.minLength(1), v.maxLength(10_000)),
+      choices: v.optional(v.array(text)),
       timeoutMs: v.optional(durationMs),
-      default: v.optional(v.string()),
+      default: v.optional(text),
     }),
     result: v.object({ answer: v.nullable(v.string()) }),
     scope: "attempt",
@@ -119,7 +121,7 @@ export const attemptMethods = {
     about: "Shows how far the task is.",
   },
   "attempt/artifact": {
-    params: v.strictObject({ ...own, name: v.string(), path: v.string() }),
+    params: v.strictObject({ ...own, name: text, path: text }),
     result: v.object({ artifact }),
     scope: "attempt",
     about:

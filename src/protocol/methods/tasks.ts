@@ -19,6 +19,7 @@ import {
   ref,
   select,
   state,
+  text,
 } from "../values.ts";
 
 const one = { id: ref };
@@ -166,13 +167,13 @@ export const taskMethods = {
       "Submits a new task from an ended one, with `env` for its environment; `from` starts it at that checkpoint.",
   },
   "tasks/answer": {
-    params: v.strictObject({ ...one, text: v.string(), ...by }),
+    params: v.strictObject({ ...one, text, ...by }),
     result: changed,
     scope: "people",
     about: "Answers the open question of a task.",
   },
   "tasks/send": {
-    params: v.strictObject({ ...one, text: v.string(), ...by }),
+    params: v.strictObject({ ...one, text, ...by }),
     result: v.object({ message: v.number() }),
     scope: "people",
     about: "Sends a message to an open task: delivered once, in order, also across a pause.",
