@@ -9,6 +9,7 @@ import type { Engine } from "../engine.ts";
 import { environmentOf, foldersOf, givenEnvironment } from "../files/environment.ts";
 import type { ActiveAttempt, Link } from "./active-attempt.ts";
 import { nameOf } from "./call-name.ts";
+import { PAUSE_LABEL } from "./conclude.ts";
 import { abortPause } from "./pause/abort.ts";
 
 /** A journaled call's place. */
@@ -116,7 +117,7 @@ export async function stepBegan(engine: Engine, active: ActiveAttempt, key: Step
   active.inFlight.set(nameOf(key), { name: key.name, startedAt: engine.clock.now() });
   if (active.isJournaled) return;
   active.isJournaled = true;
-  await engine.store.update(active.taskId, { journaled: true }, { states: ["working"] });
+  await engine.store.update(active.taskId, { journaled: true }, { token: active.token });
 }
 
 /** A call that had begun has failed, or its result stands in the step file. */
@@ -222,7 +223,7 @@ async function storePauseCheckpoint(
   }
   try {
     const data = value === undefined ? await lastValue(engine, active.taskId) : Buffer.from(value);
-    await saveCheckpoint(engine, active, { data, base, label: "pause" });
+    await saveCheckpoint(engine, active, { data, base, label: PAUSE_LABEL });
   } catch (error) {
     await abortPause(engine, active, asAgentctlError(error));
     throw error;

@@ -46,6 +46,9 @@ export const GOING_DOWN: readonly string[] = ["SIGTERM", "SIGHUP", "SIGKILL"];
 /** `EX_TEMPFAIL` of sysexits.h: "try again later". */
 const EXIT_TEMPFAIL = 75;
 
+/** The label of a checkpoint that a pause has stored. */
+export const PAUSE_LABEL = "pause";
+
 /** After so many losses without progress between them a task is not started again by itself. */
 const LOSSES_TO_STAY = 3;
 
@@ -105,14 +108,27 @@ function afterPause(end: End, intent: PauseIntent): Conclusion {
   const saved = (end.task.checkpoint?.seq ?? 0) > intent.checkpointSeq;
   const continues = saved || end.task.pauseMode === "checkpoint" || end.task.kind === "module";
   if (end.exitCode === 0 && !continues) return completed(null);
-  const outcome = intent.forced || end.lost ? "forced" : "cooperative";
+  const isOurs = intent.forced || end.lost;
+  const outcome = isOurs || !isAnswer(end, saved) ? "forced" : "cooperative";
   const failure = end.result && "error" in end.result ? end.result.error : null;
   // 75 and death by the signal are the agreed answers; any other failure is kept for `show`.
   const agreed =
-    end.exitCode === EXIT_TEMPFAIL || end.exitCode === 0 || end.signal !== null || outcome === "forced";
+    isOurs ||
+    [0, EXIT_TEMPFAIL].includes(end.exitCode ?? 0) ||
+    (end.signal !== null && outcome === "cooperative");
   const error = failure ?? (agreed ? null : failureOf(end));
   const set: Patch = { pause: pauseOf(intent, outcome, end.at), error, exitCode: null, signal: null };
   return { transition: "suspend", cause: causeOf(intent), actor: intent.actor, outcome, set };
+}
+
+/**
+ * Whether the end is an answer to the request, and not a death in its time, such as one by the kernel for want of memory. A
+ * module answers with the checkpoint of its pause and nothing else; a program also by its exit, or by dying of the signal
+ * that asked it.
+ */
+function isAnswer({ task, signal }: End, saved: boolean): boolean {
+  if (task.kind === "module") return saved && task.checkpoint?.label === PAUSE_LABEL;
+  return saved || signal === null || signal === task.pauseSignal;
 }
 
 /** The pause that an intent describes, as it is recorded. */

@@ -100,12 +100,32 @@ describe("after a pause by checkpoint was asked for", () => {
     ["death by the pause signal", byTerm],
     ["128 + the pause signal", status(143)],
     ["another non-zero exit", status(3)],
-    ["death by another signal", status(139, "SIGSEGV")],
   ])("%s suspends", (_, ended) => {
     const { transition, cause, actor, outcome, set } = pausing(ended);
     expect([transition, cause, actor, outcome]).toEqual(["suspend", "pause", "ada", "cooperative"]);
     expect(set.pause).toEqual(recorded);
     expect([set.exitCode, set.signal]).toEqual([null, null]);
+  });
+
+  test("a death by another signal is no answer: the last checkpoint stands, and show says what ended it", () => {
+    const killed = {
+      outcome: "forced",
+      set: { pause: { outcome: "forced" }, error: { name: "KilledBySignal" } },
+    };
+    expect(pausing(status(139, "SIGSEGV"))).toMatchObject(killed);
+    expect(pausing({ task: moduleTask(), ...byKill })).toMatchObject(killed);
+    const ofModule = { ...checkpoint(3), label: null };
+    expect(pausing({ task: moduleTask({ checkpoint: ofModule }), ...byKill })).toMatchObject(killed);
+    const answered = moduleTask({ checkpoint: { ...ofModule, label: "pause" } });
+    expect(pausing({ task: answered, ...byKill })).toMatchObject({
+      outcome: "cooperative",
+      set: { error: null },
+    });
+    const saver = task({ checkpoint: checkpoint(3) });
+    expect(pausing({ task: saver, ...byKill })).toMatchObject({
+      outcome: "cooperative",
+      set: { error: null },
+    });
   });
 
   test("an agreed answer is no error, any other failure is kept for show", () => {
