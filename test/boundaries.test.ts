@@ -62,6 +62,7 @@ const rooms: Record<string, { may: string[]; because: string }> = {
  */
 const innerRooms: Record<string, { may: string[]; because: string }> = {
   "engine/files": { may: [], because: "files and folders know what they are of by its id" },
+  "engine/telling": { may: [], because: "hooks hear of events and change nothing" },
   "engine/hosts": { may: ["files"], because: "a host that waits has no attempt yet" },
   "engine/attempt": {
     may: ["files", "hosts"],

@@ -34,6 +34,8 @@ interface JsonRow {
   unit: "json";
   fallback: readonly unknown[] | Readonly<Record<string, unknown>>;
   refuse?: (value: unknown) => string | undefined;
+  /** The value as it may be shown, where it holds secrets. */
+  withoutSecrets?: (value: SettingValue) => SettingValue;
 }
 
 /** What a setting takes: its unit, its default and what is refused. */
@@ -131,6 +133,11 @@ function numberAccepted(setting: NumberRow): string {
     count: `no whole number${least}`,
   };
   return forms[setting.unit];
+}
+
+/** A value without what is secret in it. */
+export function shownSetting(setting: Row, value: SettingValue): SettingValue {
+  return setting.unit === "json" && setting.withoutSecrets ? setting.withoutSecrets(value) : value;
 }
 
 /** A value as {@link readSetting} takes it and a person reads it. */

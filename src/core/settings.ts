@@ -3,6 +3,7 @@
  * `config.json` holds those that differ from their
  * defaults.
  */
+import { hooksWithoutSecrets, readHooks } from "./hooks.ts";
 import type { Row } from "./setting-value.ts";
 
 const MIB = 1024 * 1024;
@@ -84,6 +85,24 @@ const rows = {
     fallback: 4,
     least: 0,
     about: "most processes for task modules that are started ahead while tasks run, as many as run at once",
+  },
+  hooks: {
+    name: "hooks",
+    unit: "json",
+    fallback: [] as readonly unknown[],
+    refuse: (value) => {
+      const read = readHooks(value);
+      return "reason" in read ? read.reason : undefined;
+    },
+    withoutSecrets: hooksWithoutSecrets,
+    about: "programs and web addresses that are told what happens to tasks; agentctl hook list shows them",
+  },
+  notify: {
+    name: "notify",
+    unit: "text",
+    fallback: "off",
+    choices: ["off", "desktop"],
+    about: "desktop: notifications of ends, failures and questions of tasks that ran longer than a minute",
   },
 } as const satisfies Record<string, Row>;
 

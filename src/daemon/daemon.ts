@@ -3,19 +3,24 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Fault } from "../core/faults.ts";
+import { type Hook, readHooks } from "../core/hooks.ts";
 import { systemClock } from "../core/time.ts";
 import {
   capLogs,
   Engine,
   Environments,
+  notifyDesktop,
   recover,
   releaseEnvironments,
   retain,
   Scheduler,
   type Settings,
+  sender,
   shutdown,
+  Teller,
+  type TellerOptions,
 } from "../engine/index.ts";
-import { account } from "../home/account.ts";
+import { account, ownUid } from "../home/account.ts";
 import { changedSettings, settingsOf } from "../home/config-file.ts";
 import type { Paths } from "../home/paths.ts";
 import { createRunner } from "../runner/index.ts";
@@ -23,6 +28,7 @@ import { openDatabase, SqliteStore } from "../store/sqlite/index.ts";
 import { Backups } from "./backup.ts";
 import { dispatcher } from "./dispatch.ts";
 import { handlersOf } from "./handlers/index.ts";
+import { hookMessage } from "./hook-message.ts";
 import type { DaemonLog } from "./log.ts";
 import { listen } from "./server.ts";
 
@@ -69,6 +75,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   await ensureDefaultQueue(engine);
   engine.isHolding = options.hold;
   releaseEnvironments(engine);
+  const teller = createTeller(options, engine);
   const scheduler = new Scheduler(engine);
   const found = await recover(engine);
   engine.isRecovering = false;
@@ -82,19 +89,21 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     stopping ??= halt(how);
     return stopping;
   };
-  const reload = () => {
+  const reload = async () => {
     const next = settingsOf(paths.config);
     const changed = changedSettings(settings, next);
     Object.assign(settings, next);
     backups.arm();
     if (changed.length > 0) log.info({ changed }, "settings changed");
-    return { settings: { ...settings }, changed };
+    if (changed.includes("hooks")) await teller.configure(hooksOf(settings));
+    return { changed };
   };
-  const daemon = { engine, paths, version: options.version, startedAt, stop, reload };
+  const daemon = { engine, teller, paths, version: options.version, startedAt, stop, reload };
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
   const server = await listen(paths.socket, dispatcher(handlersOf(daemon), bug));
   const timers = chores(engine, log);
   backups.start(db);
+  await teller.configure(hooksOf(settings));
   scheduler.kick();
 
   async function halt({ keep, graceMs }: { keep: boolean; graceMs?: number }) {
@@ -104,6 +113,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     fault("stop:after-pause");
     scheduler.stop();
     await engine.hosts.stop();
+    await teller.stop();
     for (const timer of timers) clearInterval(timer);
     // The answer to whoever asked goes out first.
     setImmediate(async () => {
@@ -150,6 +160,37 @@ function createEngine(options: DaemonOptions, store: SqliteStore): Engine {
       path: join(import.meta.dirname, "path"),
     },
   });
+}
+
+/** Tells hooks and the desktop; their programs get the variables of every task and find `agentctl` on their PATH. */
+function createTeller({ paths, log, settings, baseEnv }: DaemonOptions, engine: Engine): Teller {
+  const { store, places } = engine;
+  const clock = systemClock;
+  const cwd = baseEnv.HOME ?? "/";
+  const env = {
+    ...baseEnv,
+    PATH: `${places.path}:${baseEnv.PATH}`,
+    AGENTCTL_HOME: paths.home,
+    AGENTCTL_NODE: places.node,
+  };
+  notifyDesktop({
+    store,
+    clock,
+    log,
+    env,
+    cwd,
+    platform: process.platform,
+    uid: ownUid(),
+    isOn: () => settings.notify === "desktop",
+  });
+  const describe: TellerOptions["describe"] = (event, task) => hookMessage(engine, event, task);
+  return new Teller({ store, clock, log, describe, send: sender({ env, cwd, clock }) });
+}
+
+/** The hooks of the settings, which were checked when they were read. */
+function hooksOf({ hooks }: Settings): Hook[] {
+  const read = readHooks(hooks);
+  return "value" in read ? read.value : [];
 }
 
 async function ensureDefaultQueue({ store }: Engine): Promise<void> {

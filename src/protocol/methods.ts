@@ -15,6 +15,7 @@ import {
   type checkpoint,
   type details,
   event,
+  type hook,
   type listedCheckpoint,
   type queue,
   type select,
@@ -44,6 +45,7 @@ export type TaskJson = v.InferOutput<typeof task>;
 export type TaskDetailsJson = TaskJson & v.InferOutput<typeof details>;
 export type EventJson = v.InferOutput<typeof event>;
 export type QueueJson = v.InferOutput<typeof queue>;
+export type HookJson = v.InferOutput<typeof hook>;
 export type CheckpointJson = v.InferOutput<typeof checkpoint>;
 export type ListedCheckpointJson = v.InferOutput<typeof listedCheckpoint>;
 export type ArtifactJson = v.InferOutput<typeof artifact>;

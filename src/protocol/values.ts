@@ -179,6 +179,28 @@ export const queue = v.object({
   waiting: v.number(),
 });
 
+export const hook = v.object({
+  n: v.number(),
+  on: v.array(v.string()),
+  where: v.object({
+    queue: v.optional(v.string()),
+    labels: v.optional(v.record(v.string(), v.string())),
+    name: v.optional(v.string()),
+  }),
+  run: nullable(v.array(v.string())),
+  url: nullable(v.string()),
+  /** Whether messages are signed; the secret itself is never shown. */
+  signed: v.boolean(),
+  /** How many events it is still to be told. */
+  waiting: v.number(),
+  told: v.number(),
+  /** How many events it was not told within a day. */
+  givenUp: v.number(),
+  lastAt: nullable(v.string()),
+  /** Why the last try failed; null when it did not. */
+  lastError: nullable(v.string()),
+});
+
 export const artifact = v.object({
   name: v.string(),
   size: v.number(),

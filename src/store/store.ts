@@ -22,6 +22,7 @@ import type {
   Task,
   TaskEvent,
 } from "../core/task.ts";
+import type { Deliveries } from "./deliveries.ts";
 
 /** What a new task is made of; the store gives it id, state and times. */
 export type Seed = Submitted &
@@ -206,6 +207,9 @@ export interface Store {
   lastEvent(): Promise<number>;
   /** Called after each commit that wrote events. */
   onEvents(listener: (events: readonly TaskEvent[]) => void): void;
+
+  /** What hooks are still to be told. */
+  readonly deliveries: Deliveries;
 
   queues(): Promise<(Queue & { working: number; waiting: number })[]>;
   /** The names of the queues that are held; free of counting, for it is asked with every task that is shown. */

@@ -40,7 +40,7 @@ async function wordOf(report: NodeJS.ReadableStream): Promise<string> {
 export interface WorldOptions {
   /** AGENTCTL_FAULT of the first daemon, the second, …; none for those after. */
   faults?: (string | undefined)[];
-  settings?: Record<string, number>;
+  settings?: Record<string, unknown>;
 }
 
 export class World {

@@ -16,6 +16,7 @@ import { newestBackup, SCHEMA_VERSION } from "../../store/sqlite/index.ts";
 import { takeLock } from "../lock.ts";
 import { checkEnvironments, checkFolders, checkModes, checkRunFiles } from "./files.ts";
 import { checkAttempts, checkEvents } from "./history.ts";
+import { checkHooks } from "./hooks.ts";
 import { checks, type Problem, type Tools } from "./problem.ts";
 import { checkProcesses } from "./processes.ts";
 import { checkStore, checkTasks } from "./rows.ts";
@@ -35,7 +36,13 @@ export interface DoctorOptions {
 }
 
 /** What is read beside the store's snapshot, and may have changed since. */
-const passing: ReadonlySet<Problem["check"]> = new Set(["processes", "environments", "run files", "folders"]);
+const passing: ReadonlySet<Problem["check"]> = new Set([
+  "hooks",
+  "processes",
+  "environments",
+  "run files",
+  "folders",
+]);
 
 /** What changes meanwhile is settled within this time, or it is wrong. */
 const SETTLE_MS = 3000;
@@ -128,6 +135,7 @@ function lookInside(tools: Tools, before: Problem[]): { looked: Report["looked"]
     ...checkEvents(tools, tasks),
     ...checkCheckpoints(tools, tasks),
     ...checkJournals(tools, tasks),
+    ...checkHooks(tools),
     ...checkProcesses(scene),
     ...checkEnvironments(paths, tasks),
     ...checkRunFiles(scene),

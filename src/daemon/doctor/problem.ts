@@ -11,6 +11,7 @@ export const checks = [
   "events",
   "checkpoints",
   "journal",
+  "hooks",
   "processes",
   "environments",
   "run files",

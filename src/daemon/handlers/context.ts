@@ -1,6 +1,5 @@
-import type { Settings } from "../../core/settings.ts";
 import type { Task } from "../../core/task.ts";
-import { type Engine, whenStarted } from "../../engine/index.ts";
+import { type Engine, type Teller, whenStarted } from "../../engine/index.ts";
 import type { Paths } from "../../home/paths.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import { surroundings, taskJson } from "../task-json.ts";
@@ -8,11 +7,12 @@ import { surroundings, taskJson } from "../task-json.ts";
 /** What every handler is made with. */
 export interface Daemon {
   engine: Engine;
+  teller: Teller;
   paths: Paths;
   version: string;
   startedAt: number;
   /** Reads config.json again; answers the settings and which of them changed. Throws `ConfigInvalid`, changing nothing. */
-  reload(): { settings: Settings; changed: string[] };
+  reload(): Promise<{ changed: string[] }>;
   /** Ends the daemon once the answer is out. */
   stop(options: { keep: boolean; graceMs?: number }): Promise<{ suspended: number[]; frozen: number[] }>;
 }

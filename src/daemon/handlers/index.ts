@@ -5,6 +5,7 @@ import { attemptHandlers } from "./attempt.ts";
 import { checkpointHandlers } from "./checkpoints.ts";
 import type { Daemon } from "./context.ts";
 import { daemonHandlers, logHandlers } from "./daemon.ts";
+import { hookHandlers } from "./hooks.ts";
 import { queueHandlers } from "./queues.ts";
 import { taskHandlers } from "./tasks.ts";
 
@@ -14,6 +15,7 @@ export function handlersOf(daemon: Daemon): Handlers<Connection> {
     ...taskHandlers(daemon),
     ...attemptHandlers(daemon),
     ...queueHandlers(daemon),
+    ...hookHandlers(daemon),
     ...checkpointHandlers(daemon),
     ...artifactHandlers(daemon),
     ...logHandlers(daemon),

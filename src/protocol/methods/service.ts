@@ -1,6 +1,6 @@
 /** What people may ask of queues and of the daemon. */
 import * as v from "valibot";
-import { durationMs, natural, queue, queueName } from "../values.ts";
+import { durationMs, hook, natural, nullable, queue, queueName } from "../values.ts";
 
 const empty = v.strictObject({});
 
@@ -36,6 +36,18 @@ export const serviceMethods = {
     scope: "people",
     about: "Removes an empty queue; `default` stays.",
   },
+  "hooks/list": {
+    params: empty,
+    result: v.object({ hooks: v.array(hook) }),
+    scope: "people",
+    about: "The hooks of config.json, numbered from 1, and what became of what they were told.",
+  },
+  "hooks/test": {
+    params: v.strictObject({ n: v.pipe(natural, v.minValue(1)) }),
+    result: v.object({ ok: v.boolean(), reason: nullable(v.string()), said: v.string(), ms: v.number() }),
+    scope: "people",
+    about: "Sends an example to a hook and answers what came back, within a minute. Nothing is tried again.",
+  },
   "daemon/hello": {
     params: v.strictObject({ version: v.string() }),
     result: v.object({ version: v.string(), pid: v.number() }),
@@ -60,7 +72,7 @@ export const serviceMethods = {
   },
   "daemon/reload": {
     params: empty,
-    result: v.object({ settings: v.record(v.string(), v.unknown()), changed: v.array(v.string()) }),
+    result: v.object({ changed: v.array(v.string()) }),
     scope: "people",
     about:
       "Reads config.json again; its settings hold from now, and `changed` names those that differ from before. Fails, changing nothing, when it cannot be used.",

@@ -1,6 +1,6 @@
-import { AgentctlError } from "../../core/errors.ts";
 import type { Fault, WriteName } from "../../core/faults.ts";
 import type { Attempt, Message, Question, Step, StepKey, TaskEvent } from "../../core/task.ts";
+import type { Deliveries } from "../deliveries.ts";
 import type {
   Artifact,
   Change,
@@ -12,9 +12,11 @@ import type {
   Store,
   UpdateOptions,
 } from "../store.ts";
+import { answer } from "./answer.ts";
 import * as attempts from "./attempts.ts";
 import * as checkpoints from "./checkpoints.ts";
 import { Context } from "./context.ts";
+import { deliveriesOver } from "./deliveries.ts";
 import type { Database } from "./driver.ts";
 import { due } from "./due.ts";
 import * as events from "./events.ts";
@@ -31,6 +33,7 @@ export class SqliteStore implements Store {
   readonly #commits: GroupCommit;
   readonly #keep: () => number;
   readonly #room: QueueRoom;
+  readonly deliveries: Deliveries;
   #listeners: ((events: readonly TaskEvent[]) => void)[] = [];
 
   constructor(
@@ -40,6 +43,10 @@ export class SqliteStore implements Store {
     this.#room = new QueueRoom(options.maxOpen ?? (() => Number.POSITIVE_INFINITY));
     this.#ctx = new Context(db);
     this.#keep = options.keepCheckpoints;
+    this.deliveries = deliveriesOver(this.#ctx, {
+      read: (run) => this.#read(run),
+      write: (name, run) => this.#write(name, run),
+    });
     this.#commits = new GroupCommit(db, {
       fault: options.fault,
       committed: () => this.#publish(),
@@ -176,21 +183,8 @@ export class SqliteStore implements Store {
     return this.#write("question", () => journal.openQuestion(this.#ctx, this.#ctx.live(token), question));
   }
 
-  answer(id: number, { text, at, actor }: { text: string; at: number; actor: string }) {
-    return this.#write("answer", () => {
-      const task = this.#ctx.task(id);
-      const { question } = task;
-      if (!question) {
-        const data = { id, state: task.state, allowed: ["input-required"] };
-        if (task.endedAt !== null) throw new AgentctlError("TaskImmutable", data);
-        const reason = `task ${id} is ${task.state} and has no question open`;
-        throw new AgentctlError("UnsupportedOperation", { ...data, reason });
-      }
-      const answered = journal.journalAnswer(this.#ctx, task, question, text, at);
-      if (task.state !== "input-required") return { task: answered, question };
-      const moved = moves.move(this.#ctx, { id, transition: "answer", at, cause: "answer", actor });
-      return { task: moved, question };
-    });
+  answer(id: number, given: { text: string; at: number; actor: string }) {
+    return this.#write("answer", () => answer(this.#ctx, id, given));
   }
 
   addArtifact(token: string, artifact: Omit<Artifact, "taskId">) {

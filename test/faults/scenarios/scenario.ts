@@ -9,7 +9,7 @@ export interface Scenario {
   points: FaultPoint[];
   /** The faults of the daemons before the one that is to die at the point; by default that is the first. */
   first?: (FaultPoint | undefined)[];
-  settings?: Record<string, number>;
+  settings?: Record<string, unknown>;
   play: (world: World) => Promise<void>;
 }
 

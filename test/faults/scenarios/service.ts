@@ -1,5 +1,5 @@
 /** Queues, deletion, backups, the daemon itself. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { until } from "../../harness/until.ts";
@@ -87,6 +87,25 @@ export const serviceScenarios: Record<string, Scenario> = {
       expect(await world.reach(program, "failed")).toMatchObject({ exitCode: 8, attempt: 1 });
       expect((await world.reach(module, "completed")).result).toEqual(["step0", "gate1", "step2"]);
       expect(world.count(module, "ran")).toBe(3);
+    },
+  },
+
+  "a hook is told of every end": {
+    points: around("hooks", "deliveries", "delivered"),
+    settings: { hooks: [{ on: "completed", run: ["sh", "-c", 'cat >> "$HOME/told"'] }] },
+    async play(world) {
+      const ids = [await world.submit({ argv: ["true"] }), await world.submit({ argv: ["true"] })];
+      for (const id of ids) await world.reach(id, "completed");
+      const told = () => {
+        const file = world.home.file("told");
+        const lines = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+        return lines.map((line) => JSON.parse(line).event.task);
+      };
+      await until(async () => {
+        await world.up();
+        const [hook] = (await world.ask("hooks/list")).hooks;
+        return hook.waiting === 0 && ids.every((id) => told().includes(id));
+      });
     },
   },
 

@@ -1,5 +1,5 @@
 import { isGone } from "../../../client/persist.ts";
-import { formatSetting, readSetting, type SettingValue } from "../../../core/setting-value.ts";
+import { formatSetting, readSetting, type SettingValue, shownSetting } from "../../../core/setting-value.ts";
 import { type Setting, settingNamed, settings } from "../../../core/settings.ts";
 import { type Configured, readConfig, writeConfig } from "../../../home/config-file.ts";
 import { closest } from "../../command/closest.ts";
@@ -110,7 +110,7 @@ interface Shown {
 
 function shown(setting: Setting, configured: Configured, file: string): Shown {
   const { key, name, unit, fallback, about } = setting;
-  const value = configured[key] ?? fallback;
+  const value = shownSetting(setting, configured[key] ?? fallback);
   const origin = configured[key] === undefined ? "default" : file;
   return { name, value, text: formatSetting(setting, value), unit, default: fallback, origin, about };
 }

@@ -18,6 +18,10 @@
 --
 -- queues: named lines with their slots; `held_by` is `user` or the selector of the pause that holds the queue.
 --
+-- hooks: one row for each configured hook, by the hash of what it says; `after` is the last event looked at for it.
+--
+-- deliveries: what a hook is still to be told, in order of `seq` for each task; `message` is the same at every try.
+--
 -- Ids and event numbers are never used again (autoincrement), so a script never reaches the wrong task.
 
 create table tasks (
@@ -174,3 +178,26 @@ create table queues (
   slots integer not null,
   held_by text
 ) strict;
+
+create table hooks (
+  key text primary key,
+  after integer not null,
+  told integer not null,
+  given_up integer not null,
+  last_at integer,
+  last_error text
+) strict;
+
+create table deliveries (
+  id integer primary key autoincrement,
+  hook text not null references hooks (key) on delete cascade,
+  seq integer not null,
+  task_id integer not null,
+  message text not null,
+  body text not null,
+  tries integer not null,
+  first_at integer not null,
+  next_at integer not null
+) strict;
+create unique index deliveries_order on deliveries (hook, task_id, seq);
+create index deliveries_next on deliveries (next_at);

@@ -1,0 +1,89 @@
+import type { HookJson } from "../../../protocol/methods.ts";
+import { command, type Group } from "../../command/define.ts";
+import { integer } from "../../command/option-values.ts";
+import { callDaemon } from "../../command/session.ts";
+import { tableLines } from "../../text/table.ts";
+import { block, oneLine, shellLine } from "../../text/terminal-text.ts";
+import { ageText } from "../../text/when.ts";
+
+const list = command({
+  name: "list",
+  summary: "the hooks of config.json, what they were told and what went wrong",
+  args: [],
+  options: {},
+  examples: [["hook list", "all hooks, numbered"]],
+  async run(context) {
+    const { out, clock, paths } = context;
+    const { hooks } = await callDaemon(context, "hooks/list", {});
+    if (out.json) out.data(hooks);
+    else if (hooks.length === 0)
+      out.note(`${paths.config} lists no hooks; agentctl help hooks shows how to write one`);
+    else for (const line of hookTable(hooks, clock.now(), out.columns)) out.line(line);
+    return 0;
+  },
+});
+
+const test = command({
+  name: "test",
+  summary: "send an example to a hook and print what it answered",
+  args: [["<n>", "the hook's number in hook list"]],
+  options: {},
+  examples: [["hook test 1", "whether the first hook works"]],
+  async run(context, [number = ""]) {
+    const { out } = context;
+    const answer = await callDaemon(context, "hooks/test", { n: integer(1)(number) });
+    if (out.json) out.data(answer);
+    else {
+      if (answer.said !== "") out.line(block(answer.said));
+      const outcome = answer.ok
+        ? `succeeded in ${answer.ms} ms`
+        : `failed after ${answer.ms} ms: ${answer.reason}`;
+      out.note(`hook ${number} ${outcome}`);
+    }
+    return answer.ok ? 0 : 1;
+  },
+});
+
+export const hook: Group = {
+  name: "hook",
+  summary: "hooks: programs and web addresses that are told what happens to tasks",
+  commands: [list, test],
+};
+
+function hookTable(hooks: readonly HookJson[], now: number, columns: number | undefined): string[] {
+  const heads = [
+    { title: "N", isRight: true },
+    { title: "ON", least: 8 },
+    { title: "WHERE", least: 6 },
+    { title: "TARGET", least: 12 },
+    { title: "TOLD", isRight: true },
+    { title: "WAITING", isRight: true },
+    { title: "LAST", least: 12 },
+  ];
+  const rows = hooks.map((hook) => [
+    String(hook.n),
+    hook.on.join(","),
+    whereText(hook),
+    oneLine(hook.run ? shellLine(hook.run) : (hook.url ?? "")),
+    String(hook.told),
+    String(hook.waiting),
+    lastText(hook, now),
+  ]);
+  return tableLines(heads, rows, columns);
+}
+
+function whereText({ where }: HookJson): string {
+  const { queue, name, labels = {} } = where;
+  const parts = [
+    ...(queue === undefined ? [] : [`queue=${queue}`]),
+    ...(name === undefined ? [] : [`name=${name}`]),
+    ...Object.entries(labels).map(([key, value]) => `${key}=${value}`),
+  ];
+  return oneLine(parts.join(" "));
+}
+
+function lastText({ lastAt, lastError, givenUp }: HookJson, now: number): string {
+  if (lastAt === null) return "";
+  const lost = givenUp > 0 ? `; ${givenUp} given up` : "";
+  return oneLine(`${ageText(lastAt, now)} ago${lastError === null ? "" : `: ${lastError}`}${lost}`);
+}

@@ -1,0 +1,145 @@
+/**
+ * Hooks: what is told of a task's events, to a program or to a web address. `config.json` holds them as a list; this
+ * file says what a hook may be and which events it means.
+ */
+import { states } from "./machine.ts";
+import type { Task, TaskEvent } from "./task.ts";
+
+/** One hook of `config.json`. */
+export interface Hook {
+  /** States that a task comes into, or causes of its events; one of them is enough. */
+  on: string[];
+  where: { queue?: string; labels?: Record<string, string>; name?: string };
+  /** A program with its arguments, or the address that is sent a POST. */
+  target: { run: string[] } | { url: string; secret: string | null };
+}
+
+/** Causes of events that a hook may name beside the states; `docs/states.md` says when each is written. */
+const hookCauses = [
+  "run",
+  "start",
+  "pause",
+  "resume",
+  "until",
+  "preempted",
+  "shutdown",
+  "limit",
+  "budget",
+  "stalled",
+  "lost",
+  "corrupt",
+  "mismatch",
+  "ask",
+  "answer",
+  "retry",
+  "sleep",
+  "end",
+  "cannot-start",
+  "dependency",
+  "timeout",
+  "cancel",
+  "edit",
+  "delete",
+] as const;
+
+const fields = ["on", "where", "run", "url", "secret"];
+const whereFields = ["queue", "labels", "name"];
+
+/** The hooks that `config.json` lists, or why they cannot be taken: which hook, which field, what is accepted. */
+export function readHooks(given: unknown): { value: Hook[] } | { reason: string } {
+  if (!Array.isArray(given))
+    return { reason: "hooks must be a list of objects with `on` and `run` or `url`" };
+  const hooks: Hook[] = [];
+  for (const [at, each] of given.entries()) {
+    const read = readHook(each);
+    if (typeof read === "string") return { reason: `hook ${at + 1}: ${read}` };
+    hooks.push(read);
+  }
+  return { value: hooks };
+}
+
+function readHook(given: unknown): Hook | string {
+  if (!isRecord(given)) return "it must be an object with `on` and `run` or `url`";
+  const unknown = Object.keys(given).find((key) => !fields.includes(key));
+  if (unknown !== undefined)
+    return `there is no field ${JSON.stringify(unknown)}; it may have ${fields.join(", ")}`;
+  const on = readOn(given.on);
+  if (typeof on === "string") return on;
+  const where = readWhere(given.where ?? {});
+  if (typeof where === "string") return where;
+  const target = readTarget(given);
+  return typeof target === "string" ? target : { on, where, target };
+}
+
+function readOn(given: unknown): string[] | string {
+  const list = typeof given === "string" ? [given] : given;
+  if (!isTexts(list) || list.length === 0) return "`on` must name one or more states or causes";
+  const accepted = new Set<string>([...states, ...hookCauses]);
+  const unknown = list.find((name) => !accepted.has(name));
+  if (unknown === undefined) return list;
+  return `\`on\`: ${JSON.stringify(unknown)} is neither a state nor a cause; accepted are ${[...accepted].join(", ")}`;
+}
+
+function readWhere(given: unknown): Hook["where"] | string {
+  if (!isRecord(given)) return "`where` must be an object with queue, labels or name";
+  const unknown = Object.keys(given).find((key) => !whereFields.includes(key));
+  if (unknown !== undefined)
+    return `\`where\` has no field ${JSON.stringify(unknown)}; it may have ${whereFields.join(", ")}`;
+  const { queue, name, labels } = given;
+  if (queue !== undefined && typeof queue !== "string") return "`where.queue` must be the name of a queue";
+  if (name !== undefined && typeof name !== "string") return "`where.name` must be a pattern such as build-*";
+  if (labels !== undefined && !(isRecord(labels) && isTexts(Object.values(labels))))
+    return "`where.labels` must be an object of texts";
+  return given as Hook["where"];
+}
+
+function readTarget({ run, url, secret }: Record<string, unknown>): Hook["target"] | string {
+  if ((run === undefined) === (url === undefined)) return "it must have either `run` or `url`";
+  if (secret !== undefined && typeof secret !== "string") return "`secret` must be a text such as whsec_…";
+  if (run !== undefined) {
+    if (!isTexts(run) || run.length === 0) return "`run` must be a list: the program and its arguments";
+    return secret === undefined ? { run } : "`secret` belongs to a `url`";
+  }
+  if (secret?.startsWith("whsec_") && !/^whsec_[A-Za-z0-9+/]+={0,2}$/.test(secret))
+    return "`secret`: what follows whsec_ must be base64";
+  const isAddress = typeof url === "string" && /^https?:\/\/[^/]/.test(url) && URL.canParse(url);
+  return isAddress ? { url, secret: secret ?? null } : "`url` must be an http or https address";
+}
+
+/** Whether the state or the cause of this event is one that `hook` names. */
+export function isNamed({ on }: Hook, { to, cause }: TaskEvent): boolean {
+  return on.some((name) => name === to || name === cause);
+}
+
+/** Whether `hook` means this task; null, where the task has been deleted, is meant by a hook for all tasks alone. */
+export function isWhere({ where: { queue, labels, name } }: Hook, task: Task | null): boolean {
+  if (!task) return queue === undefined && labels === undefined && name === undefined;
+  if (queue !== undefined && task.queue !== queue) return false;
+  if (name !== undefined && !(task.name !== null && glob(name).test(task.name))) return false;
+  return Object.entries(labels ?? {}).every(([key, value]) => task.labels[key] === value);
+}
+
+/** A shell pattern (`*`, `?`, `[a-c]`) as a regular expression over a whole name. */
+function glob(pattern: string): RegExp {
+  const source = pattern.replace(/\[!?[^\]]+\]|[\s\S]/gu, (part) => {
+    if (part === "*") return "[\\s\\S]*";
+    if (part === "?") return "[\\s\\S]";
+    if (part.length > 2 && part.startsWith("[")) return part.replace(/^\[!/, "[^").replaceAll("\\", "\\\\");
+    return part.replace(/[\\^$.|+(){}[\]/]/, "\\$&");
+  });
+  return new RegExp(`^${source}$`, "u");
+}
+
+/** Hooks of `config.json` as they may be shown. */
+export function hooksWithoutSecrets(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) return [];
+  return value.map((hook) => (isRecord(hook) && "secret" in hook ? { ...hook, secret: "(hidden)" } : hook));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
+}

@@ -1,0 +1,41 @@
+import { AgentctlError } from "../../core/errors.ts";
+import { toIso } from "../../core/time.ts";
+import type { Handlers } from "../../protocol/methods.ts";
+import { exampleMessage } from "../hook-message.ts";
+import { surroundings, taskJson } from "../task-json.ts";
+import type { Daemon } from "./context.ts";
+
+type Hooks = Pick<Handlers<unknown>, Extract<keyof Handlers<unknown>, `hooks/${string}`>>;
+
+export function hookHandlers({ engine, teller }: Daemon): Hooks {
+  return {
+    "hooks/list": async () => {
+      const reports = await teller.report();
+      const hooks = reports.map(({ hook: { on, where, target }, lastAt, ...rest }, at) => ({
+        n: at + 1,
+        on,
+        where,
+        run: "run" in target ? target.run : null,
+        url: "url" in target ? target.url : null,
+        signed: "url" in target && target.secret !== null,
+        ...rest,
+        lastAt: toIso(lastAt),
+      }));
+      return { hooks };
+    },
+    "hooks/test": async ({ n }) => {
+      const reports = await teller.report();
+      const hook = reports[n - 1]?.hook;
+      if (!hook) {
+        const reason =
+          reports.length === 0 ? "config.json lists no hooks" : `there are ${reports.length} hooks`;
+        throw new AgentctlError("InvalidParams", { field: "n", reason });
+      }
+      const [task] = await engine.store.list({ limit: 1, recent: 1 });
+      const example = task ? taskJson(task, await surroundings(engine)) : null;
+      const answer = await teller.test(hook, exampleMessage(hook, example, engine.clock.now()));
+      const reason = answer.ok ? null : answer.reason;
+      return { ok: answer.ok, reason, said: answer.said, ms: answer.ms };
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import type { State } from "../../core/machine.ts";
+import type { Task, TaskEvent } from "../../core/task.ts";
+import type { Clock } from "../../core/time.ts";
+import type { Store } from "../../store/store.ts";
+import type { Log } from "../ports.ts";
+import { runProgram } from "./program.ts";
+
+/** Whoever waits this long has turned to something else. */
+const LONG_MS = 60_000;
+
+const told: Partial<Record<State, string>> = {
+  completed: "has completed",
+  failed: "has failed",
+  "input-required": "asks a question",
+};
+
+export interface DesktopOptions {
+  store: Store;
+  clock: Clock;
+  log: Log;
+  env: Record<string, string>;
+  cwd: string;
+  platform: NodeJS.Platform;
+  /** The numeric id of the user, by which the session bus is found where no variable names it. */
+  uid: number;
+  /** Whether the user wants notifications now. */
+  isOn(): boolean;
+}
+
+/**
+ * Shows a desktop notification for the end, failure or question of a task that has run for more than a minute, by
+ * `notify-send` or `osascript`. A notification is shown once or not at all: nothing is kept for later.
+ */
+export function notifyDesktop(options: DesktopOptions): void {
+  let isFailing = false;
+  options.store.onEvents((events) => {
+    if (!options.isOn()) return;
+    for (const event of events) {
+      void show(options, event).then((reason) => {
+        // Where there is no desktop, one line in the log says so, and not one for each task.
+        if (reason !== null && !isFailing) options.log.warn({ reason }, "a desktop notification failed");
+        isFailing = reason !== null;
+      });
+    }
+  });
+}
+
+async function show(options: DesktopOptions, event: TaskEvent): Promise<string | null> {
+  const what = event.to && told[event.to];
+  if (!what) return null;
+  const task = await options.store.get(event.task).catch(() => undefined);
+  if (!task || task.runMs < LONG_MS) return null;
+  const { clock, cwd, platform } = options;
+  const argv = notification(platform, `agentctl: ${task.name ?? `task ${task.id}`} ${what}`, detail(task));
+  const env = { DBUS_SESSION_BUS_ADDRESS: `unix:path=/run/user/${options.uid}/bus`, ...options.env };
+  const answer = await runProgram(
+    { argv, env, cwd, clock },
+    { message: "", body: "" },
+    new AbortController().signal,
+  );
+  return answer.ok ? null : answer.reason;
+}
+
+function detail({ id, question, error, argv, module }: Task): string {
+  if (question) return `${question.prompt}\nagentctl answer ${id} <text>`;
+  return error?.message ?? module?.path ?? argv?.join(" ") ?? "";
+}
+
+/** The command that shows a notification. Texts are arguments of their own, so nothing in them is a command or an option. */
+export function notification(platform: NodeJS.Platform, title: string, body: string): string[] {
+  if (platform !== "darwin") return ["notify-send", "--app-name=agentctl", "--", title, body.slice(0, 300)];
+  const script = "on run argv\ndisplay notification (item 2 of argv) with title (item 1 of argv)\nend run";
+  return ["osascript", "-e", script, "--", title, body.slice(0, 300)];
+}

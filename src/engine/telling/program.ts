@@ -1,0 +1,90 @@
+import { spawn } from "node:child_process";
+import type { Clock } from "../../core/time.ts";
+import { type Answer, HOOK_LIMIT_MS, type Message, SAID_CHARS } from "./answer.ts";
+
+export interface ProgramOptions {
+  argv: readonly string[];
+  env: Record<string, string>;
+  cwd: string;
+  clock: Clock;
+}
+
+/**
+ * Runs the program of a hook, without a shell, in a session of its own: the message on stdin, the event's fields in
+ * variables. Its exit code 0 is success. After a minute, or when `signal` aborts, its whole process group is killed.
+ */
+export async function runProgram(
+  options: ProgramOptions,
+  message: Message,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { argv, clock } = options;
+  const [file = "", ...args] = argv;
+  const startedAt = clock.mono();
+  const env = message.body === "" ? options.env : { ...options.env, ...eventVariables(message.body) };
+  const child = spawn(file, args, { cwd: options.cwd, env, detached: true, stdio: "pipe" });
+  const said = collect(child.stdout, child.stderr);
+  // A program need not read what it is told.
+  child.stdin.on("error", () => {});
+  child.stdin.end(message.body === "" ? "" : `${message.body}\n`);
+  const kill = () => child.pid !== undefined && killGroup(child.pid);
+  let isLate = false;
+  const limit = setTimeout(() => {
+    isLate = true;
+    kill();
+  }, HOOK_LIMIT_MS);
+  signal.addEventListener("abort", kill);
+  const failure = await new Promise<string | null>((resolve) => {
+    child.on("error", (error) => resolve(`${file} could not be started: ${error.message}`));
+    // Not "close": what the program leaves running may keep its pipes open.
+    child.on("exit", (code, killedBy) => resolve(code === 0 ? null : endText(file, code, killedBy)));
+  });
+  clearTimeout(limit);
+  signal.removeEventListener("abort", kill);
+  child.stdout.destroy();
+  child.stderr.destroy();
+  const ms = Math.round(clock.mono() - startedAt);
+  if (failure === null) return { ok: true, said: said(), ms };
+  const reason = isLate ? `${file} was killed: it had not ended after ${HOOK_LIMIT_MS / 1000} s` : failure;
+  return { ok: false, reason, said: said(), ms, isFinal: false };
+}
+
+function endText(file: string, code: number | null, signal: NodeJS.Signals | null): string {
+  return code === null ? `${file} was ended by ${signal}` : `${file} ended with ${code}`;
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}
+
+/** The last characters that the streams carried. */
+function collect(...streams: NodeJS.ReadableStream[]): () => string {
+  let text = "";
+  for (const stream of streams) {
+    stream.on("data", (data: Buffer) => {
+      text = `${text}${data.toString("utf8")}`.slice(-SAID_CHARS);
+    });
+  }
+  return () => text.trim();
+}
+
+/** `AGENTCTL_EVENT_SEQ`, `_TASK`, `_TO` and the like, empty where a field is null; and some fields of the task. */
+function eventVariables(body: string): Record<string, string> {
+  const { event, task } = JSON.parse(body) as {
+    event: Record<string, unknown>;
+    task: Record<string, unknown> | null;
+  };
+  const { seq, at, task: id, attempt, from, to, cause, actor } = event;
+  const { name, queue, state } = task ?? {};
+  const named = { seq, at, task: id, attempt, from, to, cause, actor, name, queue, state };
+  return Object.fromEntries(
+    Object.entries(named).map(([key, value]) => [
+      `AGENTCTL_EVENT_${key.toUpperCase()}`,
+      value === null || value === undefined ? "" : String(value),
+    ]),
+  );
+}

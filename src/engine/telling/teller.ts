@@ -1,0 +1,252 @@
+/**
+ * Telling hooks. After each commit the teller reads the events it has not seen, and records in one transaction what
+ * each hook is to be told and how far it has read; so a crash loses nothing. A second loop tells: each hook on its own,
+ * of each task in order, again after a failure. A delivery that was told and not yet recorded is told again: at least once.
+ */
+import { createHash } from "node:crypto";
+import { type Hook, isNamed, isWhere } from "../../core/hooks.ts";
+import type { Task, TaskEvent } from "../../core/task.ts";
+import type { Clock } from "../../core/time.ts";
+import type { Delivery, NewDelivery } from "../../store/deliveries.ts";
+import type { Store } from "../../store/store.ts";
+import type { Log } from "../ports.ts";
+import { newToken } from "../token.ts";
+import type { Answer, Send } from "./answer.ts";
+
+/** How many tasks one hook is told of at the same time. A hook that hangs therefore delays only itself. */
+const AT_ONCE = 4;
+
+/** How many events are read at once. */
+const PAGE = 500;
+
+/** An attempt to tell is repeated after 1, 2, 4, … seconds, up to an hour apart, for a day. */
+const FIRST_AGAIN_MS = 1000;
+const LONGEST_AGAIN_MS = 3_600_000;
+const GIVE_UP_AFTER_MS = 86_400_000;
+
+/** A timer may be wrong after the machine slept: due deliveries are looked for at least this often. */
+const LONGEST_WAIT_MS = 30_000;
+
+export interface TellerOptions {
+  store: Store;
+  clock: Clock;
+  log: Log;
+  /** The event with its task, as it is sent. */
+  describe(event: TaskEvent, task: Task | null): Promise<object>;
+  send: Send;
+}
+
+/** What a hook says about itself, without its secret. */
+export interface HookReport {
+  hook: Hook;
+  waiting: number;
+  told: number;
+  givenUp: number;
+  lastAt: number | null;
+  lastError: string | null;
+}
+
+/** A hook, and the number of the last event that was looked at for it. */
+interface Known {
+  hook: Hook;
+  after: number;
+}
+
+export class Teller {
+  readonly #options: TellerOptions;
+  #hooks = new Map<string, Known>();
+  readonly #busy = new Map<string, Set<number>>();
+  #recording: Promise<void> | null = null;
+  #isNews = false;
+  #timer: NodeJS.Timeout | null = null;
+  readonly #stop = new AbortController();
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(options: TellerOptions) {
+    this.#options = options;
+    options.store.onEvents(() => this.#wake());
+  }
+
+  /** From here on these hooks are told, in the order of the configuration; what waits for any other is dropped. */
+  async configure(hooks: readonly Hook[]): Promise<void> {
+    const keyed = new Map(hooks.map((hook) => [keyOf(hook), hook]));
+    const { store } = this.#options;
+    const known = await store.deliveries.states();
+    if (keyed.size > 0 || known.length > 0) await store.deliveries.keep([...keyed.keys()]);
+    const after = new Map((await store.deliveries.states()).map((state) => [state.key, state.after]));
+    this.#hooks = new Map(
+      [...keyed].map(([key, hook]) => [
+        key,
+        { hook, after: Math.max(after.get(key) ?? 0, this.#hooks.get(key)?.after ?? 0) },
+      ]),
+    );
+    this.#wake();
+    await this.#tell();
+  }
+
+  /** The hooks with what became of what they were told. */
+  async report(): Promise<HookReport[]> {
+    const states = new Map(
+      (await this.#options.store.deliveries.states()).map((state) => [state.key, state]),
+    );
+    return [...this.#hooks].map(([key, { hook }]) => {
+      const { waiting = 0, told = 0, givenUp = 0, lastAt = null, lastError = null } = states.get(key) ?? {};
+      return { hook, waiting, told, givenUp, lastAt, lastError };
+    });
+  }
+
+  /** Sends an example at once, and answers what came back. */
+  async test(hook: Hook, body: object): Promise<Answer> {
+    return await this.#options.send(
+      hook,
+      { message: `msg_${newToken()}`, body: JSON.stringify(body) },
+      this.#stop.signal,
+    );
+  }
+
+  /** Starts nothing more. What is under way is ended, and told again by the next daemon. */
+  async stop(): Promise<void> {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#stop.abort();
+    await Promise.all(this.#underWay);
+    await this.#recording;
+  }
+
+  #wake(): void {
+    if (this.#hooks.size === 0 || this.#stop.signal.aborted) return;
+    this.#isNews = true;
+    this.#recording ??= this.#record().finally(() => {
+      this.#recording = null;
+    });
+  }
+
+  async #record(): Promise<void> {
+    try {
+      while (this.#isNews && !this.#stop.signal.aborted) {
+        this.#isNews = false;
+        if (await this.#recordPage()) this.#isNews = true;
+      }
+    } catch (error) {
+      this.#options.log.warn(
+        { error: String(error) },
+        "events for hooks could not be recorded; tried again later",
+      );
+      this.#wakeIn(FIRST_AGAIN_MS);
+    }
+  }
+
+  /** Answers whether there may be more to read. */
+  async #recordPage(): Promise<boolean> {
+    const { store } = this.#options;
+    const after = Math.min(...[...this.#hooks.values()].map((known) => known.after));
+    const events = await store.events({ after, limit: PAGE });
+    const last = events.at(-1);
+    if (!last) return false;
+    const deliveries = await this.#deliveriesOf(events);
+    // Events that no hook means cost no write of their own, but a page of them does: a start need not read them again.
+    if (deliveries.length > 0 || events.length === PAGE) await store.deliveries.queue(deliveries, last.seq);
+    for (const known of this.#hooks.values()) known.after = Math.max(known.after, last.seq);
+    if (deliveries.length > 0) await this.#tell();
+    return events.length === PAGE;
+  }
+
+  async #deliveriesOf(events: readonly TaskEvent[]): Promise<NewDelivery[]> {
+    const { store, clock, describe } = this.#options;
+    const deliveries: NewDelivery[] = [];
+    for (const event of events) {
+      const named = [...this.#hooks].filter(
+        ([, { hook, after }]) => after < event.seq && isNamed(hook, event),
+      );
+      if (named.length === 0) continue;
+      const task = (await store.get(event.task)) ?? null;
+      const hooks = named.filter(([, { hook }]) => isWhere(hook, task));
+      if (hooks.length === 0) continue;
+      const body = JSON.stringify(await describe(event, task));
+      for (const [hook] of hooks) {
+        deliveries.push({
+          hook,
+          seq: event.seq,
+          task: event.task,
+          message: `msg_${newToken()}`,
+          body,
+          at: clock.now(),
+        });
+      }
+    }
+    return deliveries;
+  }
+
+  /** Begins what is due and not under way. */
+  async #tell(): Promise<void> {
+    const { store, clock } = this.#options;
+    const now = clock.now();
+    for (const [key, { hook }] of this.#hooks) {
+      const busy = this.#busy.get(key) ?? new Set();
+      this.#busy.set(key, busy);
+      if (busy.size >= AT_ONCE) continue;
+      const due = await store.deliveries.due(key, now, AT_ONCE + busy.size);
+      for (const delivery of due) {
+        if (busy.size >= AT_ONCE || this.#stop.signal.aborted) break;
+        if (!busy.has(delivery.id)) this.#begin(hook, delivery, busy);
+      }
+    }
+    const next = await store.deliveries.nextAt();
+    if (next !== null) this.#wakeIn(Math.min(LONGEST_WAIT_MS, Math.max(next - clock.now(), this.#idleMs())));
+  }
+
+  /** Where everything due is under way already, its end looks again, and no timer needs to. */
+  #idleMs(): number {
+    return [...this.#busy.values()].some(({ size }) => size > 0) ? FIRST_AGAIN_MS : 1;
+  }
+
+  #begin(hook: Hook, delivery: Delivery, busy: Set<number>): void {
+    busy.add(delivery.id);
+    const work = this.#deliver(hook, delivery).finally(() => {
+      busy.delete(delivery.id);
+      this.#underWay.delete(work);
+      if (!this.#stop.signal.aborted) void this.#tell().catch(() => this.#wakeIn(FIRST_AGAIN_MS));
+    });
+    this.#underWay.add(work);
+  }
+
+  async #deliver(hook: Hook, delivery: Delivery): Promise<void> {
+    const { send, store, clock, log } = this.#options;
+    const answer = await send(hook, delivery, this.#stop.signal);
+    // A hook that a stop of the daemon cut short has neither succeeded nor failed.
+    if (this.#stop.signal.aborted && !answer.ok) return;
+    const at = clock.now();
+    const error = answer.ok ? null : answer.reason;
+    const again = answer.ok || answer.isFinal ? null : nextTry(delivery, at);
+    if (error !== null) log.warn({ task: delivery.task, seq: delivery.seq, error, again }, "a hook failed");
+    try {
+      await store.deliveries.settle(delivery.id, { at, error, again });
+    } catch (cause) {
+      log.warn({ seq: delivery.seq, error: String(cause) }, "the end of a hook could not be recorded");
+    }
+  }
+
+  #wakeIn(ms: number): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    if (this.#stop.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      this.#wake();
+      this.#tell().catch(() => this.#wakeIn(FIRST_AGAIN_MS));
+    }, ms);
+    this.#timer.unref();
+  }
+}
+
+/** When a delivery that failed at `at` is tried again; null a day after its first try. */
+export function nextTry({ tries, firstAt }: Pick<Delivery, "tries" | "firstAt">, at: number): number | null {
+  const again = at + Math.min(LONGEST_AGAIN_MS, FIRST_AGAIN_MS * 2 ** Math.min(tries, 20));
+  return again - firstAt > GIVE_UP_AFTER_MS ? null : again;
+}
+
+/** A hook is known by what it says: one that was changed is another. */
+function keyOf({ on, where, target }: Hook): string {
+  const { secret: _, ...named } = { secret: null, ...target };
+  return createHash("sha256")
+    .update(JSON.stringify([on, where, named]))
+    .digest("hex")
+    .slice(0, 32);
+}

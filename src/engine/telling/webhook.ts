@@ -1,0 +1,75 @@
+import { Webhook } from "standardwebhooks";
+import type { Clock } from "../../core/time.ts";
+import { type Answer, HOOK_LIMIT_MS, type Message, SAID_CHARS } from "./answer.ts";
+
+/** "Gone": the receiver wants no more, says the Standard Webhooks specification. */
+const GONE = 410;
+
+/**
+ * Posts a message with the headers of the Standard Webhooks specification (`webhook-id`, `webhook-timestamp`, and
+ * where there is a secret `webhook-signature`). A status of 200 to 299 is success; a redirect is not followed.
+ */
+export async function postWebhook(
+  { url, secret, clock }: { url: string; secret: string | null; clock: Clock },
+  { message, body }: Message,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const startedAt = clock.mono();
+  const ms = () => Math.round(clock.mono() - startedAt);
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      body,
+      redirect: "manual",
+      headers: {
+        "content-type": "application/json",
+        "user-agent": `agentctl/${__VERSION__}`,
+        ...signed(secret, message, body, clock),
+      },
+      signal: AbortSignal.any([signal, AbortSignal.timeout(HOOK_LIMIT_MS)]),
+    });
+    const said = await beginningOf(response);
+    const answer = { said: `${response.status} ${response.statusText}\n${said}`.trim(), ms: ms() };
+    if (response.ok) return { ok: true, ...answer };
+    return {
+      ok: false,
+      reason: `${url} answered ${response.status}`,
+      isFinal: response.status === GONE,
+      ...answer,
+    };
+  } catch (error) {
+    return {
+      ok: false,
+      reason: `${url} did not answer: ${causeText(error)}`,
+      said: "",
+      ms: ms(),
+      isFinal: false,
+    };
+  }
+}
+
+function signed(secret: string | null, message: string, body: string, clock: Clock): Record<string, string> {
+  const at = new Date(clock.now());
+  const headers = { "webhook-id": message, "webhook-timestamp": String(Math.floor(at.getTime() / 1000)) };
+  if (secret === null) return headers;
+  // A secret of another form than `whsec_` and base64 is taken as it is written.
+  const key = secret.startsWith("whsec_") ? new Webhook(secret) : new Webhook(secret, { format: "raw" });
+  return { ...headers, "webhook-signature": key.sign(message, at, body) };
+}
+
+/** So much of an answer as is shown; the rest is not read. */
+async function beginningOf(response: Response): Promise<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk as Uint8Array, { stream: true });
+    if (text.length >= SAID_CHARS) break;
+  }
+  return text.slice(0, SAID_CHARS);
+}
+
+function causeText(error: unknown): string {
+  const { name, message, cause } = error as Error;
+  if (name === "TimeoutError") return `no answer within ${HOOK_LIMIT_MS / 1000} s`;
+  return cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || message : message;
+}

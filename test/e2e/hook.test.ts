@@ -1,0 +1,172 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import { Webhook } from "standardwebhooks";
+import { expect } from "vitest";
+import { type Home, it, until } from "../harness/index.ts";
+
+/** Writes the hooks of a home, which a daemon that runs takes over. */
+async function configure(home: Home, hooks: object[]): Promise<void> {
+  const file = join(home.dir, "config.json");
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  await home.cli("queue", "list");
+  writeFileSync(file, JSON.stringify({ hooks }));
+  const { code, stderr } = await home.cli("config", "reload");
+  expect([code, stderr]).toEqual([0, ""]);
+}
+
+/** A program that adds what it is told to the file `told`, one line for each event. */
+const teller = (home: Home, more = "") =>
+  home.script(
+    `cat >> ${home.file("told")}; echo "$AGENTCTL_EVENT_TASK $AGENTCTL_EVENT_TO" >> ${home.file("named")}; ${more}`,
+    "hook",
+  );
+
+const linesOf = (home: Home, file: string) =>
+  existsSync(home.file(file)) ? readFileSync(home.file(file), "utf8").trim().split("\n") : [];
+
+interface Received {
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+/** A web server that answers `statuses` in turn, and its last one ever after. */
+async function receiver(...statuses: number[]) {
+  const received: Received[] = [];
+  const server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (data) => {
+      body += data;
+    });
+    request.on("end", () => {
+      response.writeHead(statuses[Math.min(received.length, statuses.length - 1)] ?? 204).end();
+      received.push({ headers: request.headers, body });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const close = () => new Promise((resolve) => server.close(resolve).closeAllConnections());
+  return { received, url: `http://127.0.0.1:${port}/told`, close };
+}
+
+it("tells a program of the states and causes that a hook names, where it applies", async ({ home }) => {
+  const run = [teller(home)];
+  await configure(home, [
+    { on: ["completed", "failed"], where: { labels: { k: "v" }, name: "b[a-c]*" }, run },
+  ]);
+  await home.cli("run", "--wait", "--label", "k=v", "--name", "xa", "true");
+  await home.cli("run", "--wait", "--label", "k=w", "--name", "ba", "true");
+  const good = await home.run("--label", "k=v", "--name", "ba", "true");
+  const bad = await home.run("--label", "k=v", "--name", "bc-2", "sh", "-c", "exit 3");
+  await until(() => linesOf(home, "named").length === 2);
+  expect(linesOf(home, "named").toSorted()).toEqual([`${good} completed`, `${bad} failed`]);
+  const told = linesOf(home, "told").map((line) => JSON.parse(line));
+  expect(told.find(({ event }) => event.task === bad)).toMatchObject({
+    type: "task.failed",
+    event: { from: "working", to: "failed" },
+    task: { id: bad, name: "bc-2", exitCode: 3 },
+  });
+});
+
+it("tells of each task in order, and tries again what failed", async ({ home }) => {
+  const run = [teller(home, `[ -e ${home.file("go")} ]`)];
+  await configure(home, [{ on: ["submitted", "working", "completed"], run }]);
+  const id = await home.run("true");
+  await home.reaches(id, "completed");
+  await until(() => linesOf(home, "named").length >= 2);
+  expect(new Set(linesOf(home, "named"))).toEqual(new Set([`${id} submitted`]));
+  const [failing] = await home.json("hook", "list");
+  expect(failing).toMatchObject({
+    n: 1,
+    waiting: 3,
+    told: 0,
+    lastError: expect.stringContaining("ended with 1"),
+  });
+  await home.killDaemon();
+  writeFileSync(home.file("go"), "");
+  await home.cli("list");
+  await until(async () => (await home.json("hook", "list"))[0].told === 3);
+  const named = linesOf(home, "named");
+  expect(named.filter((line, at) => line !== named[at - 1])).toEqual(
+    ["submitted", "working", "completed"].map((state) => `${id} ${state}`),
+  );
+});
+
+it("posts to an address with the headers of Standard Webhooks, which their library verifies", async ({
+  home,
+}) => {
+  const secret = `whsec_${Buffer.from("a secret of some length").toString("base64")}`;
+  const web = await receiver(500, 204);
+  try {
+    await configure(home, [{ on: "completed", url: web.url, secret }]);
+    const id = await home.run("true");
+    await until(() => web.received.length === 2);
+    const [first, second] = web.received as [Received, Received];
+    for (const { headers, body } of [first, second]) {
+      expect(new Webhook(secret).verify(body, headers as Record<string, string>)).toMatchObject({
+        task: { id },
+      });
+    }
+    expect(second.headers["webhook-id"]).toBe(first.headers["webhook-id"]);
+    expect(() =>
+      new Webhook(secret).verify(`${first.body} `, first.headers as Record<string, string>),
+    ).toThrow();
+    const { stdout } = await home.cli("config", "get", "hooks");
+    expect(stdout).toContain(web.url);
+    expect(stdout).not.toContain(secret);
+  } finally {
+    await web.close();
+  }
+});
+
+it("does not let a hook that hangs or cannot be started delay another", async ({ home }) => {
+  const hangs = home.script("sleep 300", "hangs");
+  await configure(home, [
+    { on: "completed", run: [hangs] },
+    { on: "completed", run: [home.file("missing")] },
+    { on: "completed", run: [teller(home)] },
+  ]);
+  await home.cli("run", "true");
+  const last = await home.run("true");
+  await until(() => linesOf(home, "named").includes(`${last} completed`));
+  await until(async () => (await home.json("hook", "list"))[1].lastError !== null);
+  const { problems } = await home.json("doctor");
+  expect(problems).toMatchObject([{ check: "hooks", what: expect.stringContaining("could not be started") }]);
+  const [first, second, third] = await home.json("hook", "list");
+  expect(first).toMatchObject({ waiting: 2, told: 0 });
+  expect(second.lastError).toContain("could not be started");
+  expect(third).toMatchObject({ waiting: 0, told: 2, lastError: null });
+});
+
+it("sends an example for hook test, and says what came back", async ({ home }) => {
+  const run = [home.script(`cat > ${home.file("example")}; echo heard; exit 0`, "hears")];
+  const fails = [home.script("echo no >&2; exit 4", "fails")];
+  await configure(home, [
+    { on: "failed", run },
+    { on: "lost", run: fails },
+  ]);
+  const good = await home.cli("hook", "test", "1");
+  expect([good.code, good.stdout]).toEqual([0, "heard\n"]);
+  expect(JSON.parse(readFileSync(home.file("example"), "utf8"))).toMatchObject({ type: "task.failed" });
+  expect(await home.json("hook", "test", "2")).toMatchObject({ ok: false, said: "no" });
+  expect((await home.cli("hook", "test", "2")).code).toBe(1);
+  expect((await home.cli("hook", "test", "3")).stderr).toContain("there are 2 hooks");
+});
+
+it("refuses a hook that cannot be meant, and keeps those before", async ({ home }) => {
+  await configure(home, [{ on: "failed", run: ["true"] }]);
+  for (const [hook, why] of [
+    [{ on: "finished", run: ["true"] }, "neither a state nor a cause"],
+    [{ on: "failed" }, "either `run` or `url`"],
+    [{ on: "failed", url: "ftp://x" }, "http or https"],
+    [{ on: "failed", run: "true" }, "must be a list"],
+    [{ on: "failed", run: ["true"], when: 1 }, 'no field "when"'],
+  ] as const) {
+    writeFileSync(join(home.dir, "config.json"), JSON.stringify({ hooks: [hook] }));
+    const { code, stderr } = await home.cli("config", "reload");
+    expect([code, stderr]).toEqual([2, expect.stringContaining(why)]);
+    expect(stderr).toContain("hook 1");
+  }
+  expect((await home.rpc("hooks/list")).hooks).toHaveLength(1);
+});
