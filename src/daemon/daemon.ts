@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
 import type { Fault } from "../core/faults.ts";
 import { type Hook, readHooks } from "../core/hooks.ts";
 import { systemClock } from "../core/time.ts";
@@ -17,6 +16,7 @@ import {
   type Settings,
   sender,
   shutdown,
+  startsAreOver,
   Teller,
   type TellerOptions,
 } from "../engine/index.ts";
@@ -130,7 +130,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     engine.isHolding = true;
     engine.isStopping = true;
     // What is just being started is there for the next daemon to adopt.
-    while (engine.starting.size > 0) await turn();
+    await startsAreOver(engine);
     return { suspended: [], frozen: [] };
   }
 

@@ -35,6 +35,8 @@ export class Engine implements Ports {
   readonly hosts: Hosts<ActiveAttempt>;
   /** Tasks that are being started. */
   readonly starting = new Set<number>();
+  /** Repairs that are under way, by task. */
+  readonly repairs = new Map<number, Promise<void>>();
   /** By queue, the slots that become free with the next commit: what takes them is started in the same one. */
   readonly leaving = new Map<string, number>();
   /** Tasks whose files were made before they begin. */

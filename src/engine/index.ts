@@ -24,7 +24,7 @@ export { sync } from "./files/sync.ts";
 export { releaseEnvironments } from "./files/unused-environments.ts";
 export type { Log } from "./ports.ts";
 export { recover } from "./recovery/recover.ts";
-export { shutdown } from "./recovery/shutdown.ts";
+export { shutdown, startsAreOver } from "./recovery/shutdown.ts";
 export { Scheduler } from "./schedule/schedule.ts";
 export { defaultSettings, type Settings } from "./settings.ts";
 export { notifyDesktop } from "./telling/desktop.ts";

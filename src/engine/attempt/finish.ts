@@ -68,7 +68,7 @@ export async function finish(
   } catch (error) {
     engine.log.error(
       { task: active.taskId, error: String(error) },
-      "the end of an attempt could not be recorded",
+      "the end of an attempt could not be recorded: agentctl doctor finds what is left of it",
     );
     engine.forget(active);
     active.steps?.close();

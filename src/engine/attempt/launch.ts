@@ -134,7 +134,10 @@ async function suspendUnstarted(
     active.ended.resolve(ended);
     engine.kick();
   } catch (error) {
-    engine.log.error({ task: task.id, error: String(error) }, "a failed start could not be recorded");
+    engine.log.error(
+      { task: task.id, error: String(error) },
+      "a failed start could not be recorded: agentctl doctor finds what is left of it",
+    );
     engine.forget(active);
     active.pausing?.reject(asAgentctlError(error));
     active.ended.reject(asAgentctlError(error));

@@ -2,10 +2,10 @@
  * What becomes of a task whose stopped process is gone. What a user paused stays so, and only the cause says that it
  * is lost. Any other, as one that `daemon stop` froze or one that waits in line to go on, is lost as it would be at work.
  */
-import type { Task } from "../../core/task.ts";
+import type { Intent, Task } from "../../core/task.ts";
 import type { Change, Patch } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
-import { type Conclusion, canContinue, daemonPause } from "./conclude.ts";
+import { type Conclusion, canContinue, concludeLost, daemonPause } from "./conclude.ts";
 
 /** Records the loss; `conclusion` is how it is read of a task at work. */
 export async function loseFrozen(
@@ -46,4 +46,35 @@ function isUsers({ state, pause }: Task): boolean {
 function pauseOfUser({ pause }: Task, at: number): Patch["pause"] {
   const { cause, ...lost } = daemonPause("lost", "its stopped process is gone", at);
   return { ...(pause ?? lost), cause };
+}
+
+/**
+ * Records the loss of a task that is working or frozen in the store, and has no attempt under way there. `wanted` is
+ * what is being asked of it.
+ */
+export async function recordContradiction(engine: Engine, task: Task, wanted: Intent | null): Promise<void> {
+  engine.log.error({ task: task.id }, "a task is working in the store and has no attempt: it counts as lost");
+  if (task.frozen) return await loseTrace(engine, task);
+  const at = engine.clock.now();
+  const gone = {
+    result: null,
+    startFailure: null,
+    exitCode: null,
+    signal: null,
+    lost: true,
+    unwatched: true,
+  };
+  const { transition, cause, actor, set } = concludeLost({ ...gone, task, intent: wanted, at });
+  // How long it ran is not known.
+  await engine.store.apply({ id: task.id, transition, cause, actor, at, set, ranMs: 0 });
+}
+
+/** Nobody knows the process any more that is said to be frozen. */
+async function loseTrace(engine: Engine, task: Task): Promise<void> {
+  const at = engine.clock.now();
+  const pause = daemonPause("lost", "its stopped process is gone", at);
+  const lost = { at, cause: "lost", actor: "daemon" };
+  const set = { frozen: false, pid: null, pause };
+  if (task.state === "suspended") await engine.store.update(task.id, set, { event: lost });
+  else await engine.store.apply({ id: task.id, ...lost, transition: "unresume", set });
 }

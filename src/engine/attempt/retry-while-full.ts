@@ -1,16 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { asAgentctlError } from "../../core/errors.ts";
 
-/** How often a write that cannot be done for want of disk space is tried again. */
+/** How often a write that cannot be done for want of disk space is tried again, and for how long: an hour. */
 const AGAIN_MS = 500;
+const TRIES = 7200;
 
-/** Writes what can only be recorded, because it has happened: a full disk is waited out. */
+/**
+ * Writes what can only be recorded, because it has happened: waits while the disk is full. After an hour it rejects as the
+ * write did; what the store then contradicts is repaired when it is met, and `agentctl doctor` finds it.
+ */
 export async function retryWhileFull<T>(write: () => Promise<T>): Promise<T> {
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     try {
       return await write();
     } catch (error) {
-      if (asAgentctlError(error).name !== "StoreUnavailable") throw error;
+      if (asAgentctlError(error).name !== "StoreUnavailable" || tries === TRIES) throw error;
       await sleep(AGAIN_MS);
     }
   }

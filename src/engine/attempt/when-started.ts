@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
+import { repair } from "./repair.ts";
 
 /** So long it may take at most; a guard takes a few milliseconds. */
 const BIRTH_MS = 500;
@@ -10,6 +11,7 @@ const BIRTH_MS = 500;
  * start that is durable and the process lie a few milliseconds, in which nobody should be told of work without a pid.
  */
 export async function whenStarted(engine: Engine, tasks: readonly Task[]): Promise<void> {
+  for (const { id, state } of tasks) if (state === "working" && isUnknown(engine, id)) repairSoon(engine, id);
   const unborn = tasks.filter(
     ({ id, state, pid }) => state === "working" && pid === null && isUnborn(engine, id),
   );
@@ -19,6 +21,20 @@ export async function whenStarted(engine: Engine, tasks: readonly Task[]): Promi
   const births = unborn.map(({ id }) => birth(engine, id, late.signal));
   await Promise.race([Promise.all(births), limit]);
   late.abort();
+}
+
+function isUnknown({ active, starting }: Engine, id: number): boolean {
+  return !active.has(id) && !starting.has(id);
+}
+
+/** Nobody waits for it: whoever looks is told what is in the store. */
+function repairSoon(engine: Engine, id: number): void {
+  repair(engine, id).catch((error) =>
+    engine.log.error(
+      { task: id, error: String(error) },
+      "a task cannot be repaired: agentctl doctor says more",
+    ),
+  );
 }
 
 function isUnborn(engine: Engine, id: number): boolean {

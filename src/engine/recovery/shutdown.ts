@@ -1,6 +1,17 @@
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Engine } from "../engine.ts";
 import { pause } from "../verbs/pause.ts";
+
+/** A start that hangs does not keep a daemon from stopping: the next one finds what became of it. */
+const LONGEST_START_MS = 5000;
+
+/** Resolves when no task is being started any more, for which `isHolding` is set first. */
+export async function startsAreOver(engine: Engine): Promise<void> {
+  const until = engine.clock.mono() + LONGEST_START_MS;
+  while (engine.starting.size > 0 && engine.clock.mono() < until) await delay(1);
+  if (engine.starting.size === 0) return;
+  engine.log.warn({ tasks: [...engine.starting] }, "starts that hang are left to the next daemon");
+}
 
 /**
  * Pauses every task at work, by checkpoint where it can and else by freezing, for the next daemon to resume. Answers
@@ -13,7 +24,7 @@ export async function shutdown(
   engine.isHolding = true;
   engine.isGoingDown = true;
   // What is just being started is paused as well.
-  while (engine.starting.size > 0) await turn();
+  await startsAreOver(engine);
   const suspended: number[] = [];
   const frozen: number[] = [];
   const reason = "the daemon was stopped";

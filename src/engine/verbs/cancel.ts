@@ -1,10 +1,11 @@
-import { setImmediate as turn } from "node:timers/promises";
 import { isTerminal } from "../../core/machine.ts";
 import type { Intent, Task } from "../../core/task.ts";
 import { type ActiveAttempt, failPause } from "../attempt/active-attempt.ts";
 import { endTree } from "../attempt/end-tree.ts";
+import { findActive } from "../attempt/find-active.ts";
 import type { Engine } from "../engine.ts";
-import { hasMoved, notCancelable, notPausable } from "../refusals.ts";
+import { onceSettled } from "../look-again.ts";
+import { notCancelable, notPausable } from "../refusals.ts";
 
 export interface CancelOptions {
   graceMs?: number;
@@ -23,19 +24,14 @@ export async function cancel(
   ref: string | number,
   options: CancelOptions,
 ): Promise<{ task: Task; changed: boolean }> {
-  for (;;) {
-    const task = await engine.require(ref);
+  return await onceSettled(engine, ref, async (task) => {
     if (task.state === "canceled") return { task, changed: false };
     if (isTerminal(task.state)) throw notCancelable(task);
-    const active = await activeAttemptOf(engine, task);
-    try {
-      if (active) return await cancelLive(engine, active, task, options);
-      if (task.state !== "working") return { task: await cancelIdle(engine, task, options), changed: true };
-    } catch (error) {
-      // It moved on while the request was under way: look again.
-      if (!hasMoved(error)) throw error;
-    }
-  }
+    const active = await findActive(engine, task);
+    if (active) return await cancelActive(engine, active, task, options);
+    if (task.state === "working" || task.frozen) return undefined;
+    return { task: await cancelIdle(engine, task, options), changed: true };
+  });
 }
 
 async function cancelIdle(engine: Engine, task: Task, options: CancelOptions): Promise<Task> {
@@ -52,20 +48,17 @@ async function cancelIdle(engine: Engine, task: Task, options: CancelOptions): P
   return canceled;
 }
 
-/** The attempt of a task that has a process, as soon as that is made; undefined when it has none (any more). */
-export async function activeAttemptOf(engine: Engine, task: Task): Promise<ActiveAttempt | undefined> {
-  // The start is committed, and what follows it has its turn.
-  if (task.state === "working" && !engine.active.has(task.id)) await turn();
-  const active = engine.active.get(task.id);
-  if (active && !active.running && !active.isEnding) await active.launched;
-  return active;
-}
-
 function because({ reason }: CancelOptions): string {
   return reason ? `canceled: ${reason}` : "canceled";
 }
 
-async function cancelLive(engine: Engine, active: ActiveAttempt, task: Task, options: CancelOptions) {
+/** Answers undefined where the attempt ended otherwise: the task is looked at again. */
+async function cancelActive(
+  engine: Engine,
+  active: ActiveAttempt,
+  task: Task,
+  options: CancelOptions,
+): Promise<{ task: Task; changed: boolean } | undefined> {
   const graceMs = options.graceMs ?? task.graceMs ?? engine.settings.cancelGraceMs;
   if (!active.isEnding && active.intent?.kind !== "cancel") {
     const intent: Intent = { kind: "cancel", actor: options.actor, reason: options.reason ?? null, graceMs };
@@ -80,11 +73,9 @@ async function cancelLive(engine: Engine, active: ActiveAttempt, task: Task, opt
   }
   if (options.wait === false) return { task: await engine.require(task.id), changed: true };
   const ended = await Promise.race([active.ended.promise, failureOf(active)]);
-  if (ended.state !== "canceled") {
-    if (isTerminal(ended.state)) throw notCancelable(ended);
-    return await cancel(engine, task.id, options);
-  }
-  return { task: ended, changed: true };
+  if (ended.state === "canceled") return { task: ended, changed: true };
+  if (isTerminal(ended.state)) throw notCancelable(ended);
+  return undefined;
 }
 
 /** Rejects when the tree cannot be ended; else it never settles. */

@@ -2,10 +2,12 @@ import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import type { Change } from "../../store/store.ts";
 import { canContinue } from "../attempt/conclude.ts";
+import { findActive } from "../attempt/find-active.ts";
 import { reportGone } from "../attempt/pause/thaw.ts";
 import type { Engine } from "../engine.ts";
 import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
+import { onceSettled } from "../look-again.ts";
 import { hasMoved, notResumable } from "../refusals.ts";
 
 export interface ResumeOptions {
@@ -35,15 +37,21 @@ export interface Resumed {
  * task then stays suspended.
  */
 export async function resume(engine: Engine, ref: string | number, options: ResumeOptions): Promise<Resumed> {
-  const task = await engine.require(ref);
-  if (task.state !== "suspended") throw notResumable(task);
-  const active = engine.active.get(task.id);
-  if (active?.pausing) throw notResumable(task, "it is being pressed for its checkpoint");
-  if (active?.intent) throw notResumable(task, "it is being canceled");
-  if (task.frozen && (!active?.running || engine.runner.isGone(active.running))) {
+  return await onceSettled(engine, ref, async (task) => {
+    if (task.state !== "suspended") throw notResumable(task);
+    const active = await findActive(engine, task);
+    if (active?.pausing) throw notResumable(task, "it is being pressed for its checkpoint");
+    if (active?.intent) throw notResumable(task, "it is being canceled");
+    if (!task.frozen) return await resumeAsIs(engine, task, options);
+    if (active?.running && !engine.runner.isGone(active.running))
+      return await resumeAsIs(engine, task, options);
+    // Its stopped process is gone: that is recorded, and the task is looked at again.
     await reportGone(engine, task);
-    return await resume(engine, ref, options);
-  }
+    return undefined;
+  });
+}
+
+async function resumeAsIs(engine: Engine, task: Task, options: ResumeOptions): Promise<Resumed> {
   if (task.frozen && !startsAnew(options)) return await resumeFrozen(engine, task, options);
   const notes: string[] = [];
   const { set, hashes } = await changesOf(engine, task, options, notes);

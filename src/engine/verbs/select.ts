@@ -2,9 +2,11 @@
 import { type AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import { pausableStates, type State } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
+import { carryOut } from "../attempt/pause/carry-out.ts";
+import { type Paused, type PauseOptions, prepare, type Request, record } from "../attempt/pause/request.ts";
 import type { Engine } from "../engine.ts";
 import { hasMoved } from "../refusals.ts";
-import { carryOut, type Paused, type PauseOptions, pause, prepare, type Request, record } from "./pause.ts";
+import { pause } from "./pause.ts";
 import { type ResumeOptions, resume } from "./resume.ts";
 
 export interface Selector {

@@ -1,8 +1,8 @@
 import type { Task } from "../../../core/task.ts";
 import type { Engine } from "../../engine.ts";
-import { daemonPause } from "../conclude.ts";
 import { finish } from "../finish.ts";
 import { startedNow } from "../phase-clock.ts";
+import { repair } from "../repair.ts";
 import { armTimeout } from "../timeout.ts";
 
 /** Lets a frozen task go on where it stands: the same process, the same attempt. */
@@ -28,16 +28,6 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
   armTimeout(engine, active, working);
 }
 
-/** Nobody knows the process any more that is said to be frozen. */
-async function loseTrace(engine: Engine, task: Task): Promise<void> {
-  const at = engine.clock.now();
-  const pause = daemonPause("lost", "its stopped process is gone", at);
-  const lost = { at, cause: "lost", actor: "daemon" };
-  const set = { frozen: false, pid: null, pause };
-  if (task.state === "suspended") await engine.store.update(task.id, set, { event: lost });
-  else await engine.store.apply({ id: task.id, ...lost, transition: "unresume", set });
-}
-
 /**
  * A frozen process that is gone cannot say so itself, as its guard is stopped with it. Answers when its end is
  * recorded, for which what else is left of its tree is ended first.
@@ -45,7 +35,7 @@ async function loseTrace(engine: Engine, task: Task): Promise<void> {
 export async function reportGone(engine: Engine, task: Task): Promise<void> {
   const active = engine.active.get(task.id);
   const gone = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
-  if (!active) await loseTrace(engine, task);
+  if (!active) await repair(engine, task.id);
   else if (active.isEnding) await active.ended.promise;
   else await finish(engine, active, gone, true);
 }

@@ -1,0 +1,59 @@
+import type { PauseIntent, Task } from "../../../core/task.ts";
+import type { Engine } from "../../engine.ts";
+import type { ActiveAttempt } from "../active-attempt.ts";
+import { ask, setGrace } from "./ask.ts";
+import { freeze } from "./freeze.ts";
+import type { Paused, PauseOptions, Request } from "./request.ts";
+
+/** Does what was recorded; answers when the task is suspended, or with `wait: false` at once. */
+export async function carryOut(
+  engine: Engine,
+  request: Request,
+  options: { wait?: boolean },
+): Promise<Paused> {
+  const { active, task, intent } = request;
+  if (!active.running) await active.launched;
+  // An attempt that ended meanwhile has settled its pause already.
+  const promise = active.pausing?.promise ?? active.ended.promise;
+  const done =
+    intent.mode === "freeze" ? freeze(engine, request) : asked(engine, active, task, intent, promise);
+  if (options.wait === false) {
+    done.catch((error) => engine.log.warn({ task: task.id, error: String(error) }, "a pause failed"));
+    return { task: await engine.require(task.id), changed: true };
+  }
+  return await done;
+}
+
+async function asked(
+  engine: Engine,
+  active: ActiveAttempt,
+  task: Task,
+  intent: PauseIntent,
+  done: Promise<Task>,
+) {
+  await ask(engine, active, task, intent);
+  return { task: await done, changed: true };
+}
+
+/**
+ * A second request waits for the same end; its grace time, where it names one, holds from now. To be stopped takes none,
+ * and what is being stopped is not killed for it.
+ */
+export async function join(engine: Engine, active: ActiveAttempt, options: PauseOptions): Promise<Paused> {
+  const { graceMs, wait } = options;
+  const { promise } = active.pausing as NonNullable<ActiveAttempt["pausing"]>;
+  const isAsked = active.intent?.kind === "pause" && active.intent.mode === "checkpoint";
+  if (graceMs !== undefined && isAsked) setGrace(engine, active, graceMs);
+  await takeOver(engine, active, options);
+  if (wait === false) return { task: await engine.require(active.taskId), changed: true };
+  return { task: await promise, changed: true };
+}
+
+/** A user's pause that joins the daemon's own is the user's from here on: nothing but the user resumes it. */
+async function takeOver(engine: Engine, active: ActiveAttempt, options: PauseOptions): Promise<void> {
+  const { intent } = active;
+  if (intent?.kind !== "pause" || intent.cause === "user" || options.cause !== "user") return;
+  const { cause, actor, reason = null, until = null } = options;
+  Object.assign(intent, { cause, actor, reason, until });
+  await engine.store.intend([{ id: active.taskId, attempt: active.attempt, intent }]);
+}

@@ -1,0 +1,154 @@
+/**
+ * Attempts that this daemon did not start, or lost sight of: what the store believes is found again among the processes,
+ * and what was under way with it is finished.
+ */
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import type { Attempt, Intent, Task } from "../../core/task.ts";
+import type { Ended } from "../../runner/index.ts";
+import { deferred } from "../deferred.ts";
+import type { Engine } from "../engine.ts";
+import { foldersOf, logFile } from "../files/environment.ts";
+import { settleArtifacts } from "../files/keep-artifact.ts";
+import { HOST_KEY, hostLog } from "../hosts/hosts.ts";
+import { type ActiveAttempt, createActiveAttempt } from "./active-attempt.ts";
+import { prepareStart } from "./cannot-start.ts";
+import { classify, type Facts, type Verdict } from "./classify.ts";
+import { endTree } from "./end-tree.ts";
+import { finish, watchEnd } from "./finish.ts";
+import { launch } from "./launch.ts";
+import { recordContradiction } from "./lose-frozen.ts";
+import { carryOut } from "./pause/carry-out.ts";
+import { beginNow, phaseBegan, workedUnwatched } from "./phase-clock.ts";
+import { armTimeout } from "./timeout.ts";
+
+export interface Reclaimed {
+  verdict: Verdict;
+  /** The key of its run files; undefined where there is no attempt. */
+  runKey?: string;
+  /** Resolves when what was under way is finished: an end that is being recorded, or a pause. */
+  finished?: Promise<unknown>;
+}
+
+/** Finds the attempt of a task that the store says is working or frozen; `wanted` is what is being asked of it. */
+export async function reclaim(engine: Engine, task: Task, wanted: Intent | null = null): Promise<Reclaimed> {
+  engine.fault("recover:before-adopt");
+  await settleArtifacts(engine, task.id);
+  const attempt = (await engine.store.attempts(task.id)).at(-1);
+  const state = attempt && (await lookFor(engine, attempt));
+  const verdict = classify({
+    task,
+    attempt,
+    process: processOf(state),
+    bootId: engine.bootId,
+    isFromPool: attempt?.runKey.startsWith(HOST_KEY) ?? false,
+    hasSteps: attempt !== undefined && existsSync(engine.runner.stepFile(attempt.runKey)),
+  });
+  if (verdict === "contradiction" || !attempt) {
+    return { verdict, finished: recordContradiction(engine, task, wanted) };
+  }
+  const began = await phaseBegan(engine, task, attempt);
+  const active = createActiveAttempt(attempt, task, began.steady);
+  const { runKey } = attempt;
+  switch (verdict) {
+    case "unassigned":
+      engine.runner.forget(runKey);
+      rmSync(hostLog(engine.places, runKey), { force: true });
+      await startAgain(engine, task, active);
+      return { verdict, runKey };
+    case "not-started":
+      engine.fault("recover:before-start");
+      await startAgain(engine, task, active);
+      return { verdict, runKey };
+    case "ended":
+    case "lost": {
+      const lost = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
+      const ended = state && "ended" in state ? state.ended : lost;
+      active.worked = workedUnwatched(engine, task, began, ended);
+      active.intent ??= wanted;
+      return { verdict, runKey, finished: recordEnd(engine, active, ended) };
+    }
+    default:
+      active.running = state && "running" in state ? state.running : null;
+      engine.track(active);
+      keepHostLog(engine, active);
+      watchEnd(engine, active);
+      return { verdict, runKey, ...(await goOn(engine, task, active, verdict)) };
+  }
+}
+
+function processOf(state: Awaited<ReturnType<typeof lookFor>>): Facts["process"] {
+  if (!state) return "gone";
+  return "running" in state ? "running" : "ended";
+}
+
+async function lookFor(engine: Engine, { runKey: key, token, pid, pidStart, bootId }: Attempt) {
+  const program = pid !== null && pidStart !== null ? { pid, startTime: pidStart, bootId } : null;
+  return await engine.runner.adopt({ key, token, program });
+}
+
+function recordEnd(engine: Engine, active: ActiveAttempt, ended: Ended): Promise<void> {
+  engine.track(active);
+  keepHostLog(engine, active);
+  engine.fault("recover:before-finish");
+  return finish(engine, active, ended, true);
+}
+
+/** The host was assigned, and the daemon died before its output was made the attempt's log. */
+function keepHostLog(engine: Engine, active: ActiveAttempt): void {
+  const own = hostLog(engine.places, active.runKey);
+  if (!existsSync(own)) return;
+  const { folder, logs } = foldersOf(engine, active.taskId);
+  for (const path of [folder, logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  renameSync(own, logFile(engine, active.taskId, active.attempt));
+}
+
+/** An attempt that is durable and was never started; what forbids it now is the end of the attempt. */
+async function startAgain(engine: Engine, task: Task, active: ActiveAttempt): Promise<void> {
+  await beginNow(engine, active);
+  const prepared = prepareStart(engine, task);
+  if ("env" in prepared) return await launch(engine, task, active, { given: prepared.env });
+  engine.track(active);
+  active.startFailure = prepared.refusal;
+  const { exitCode } = prepared.refusal;
+  await finish(engine, active, { exitCode, signal: null, endedAt: engine.clock.now(), lost: false }, false);
+}
+
+/** Supervises an adopted attempt and finishes what was under way with it. */
+async function goOn(
+  engine: Engine,
+  task: Task,
+  active: ActiveAttempt,
+  verdict: Verdict,
+): Promise<Pick<Reclaimed, "finished">> {
+  if (verdict === "stays-frozen") return {};
+  if (verdict === "frozen-as-asked") {
+    // It stands still, as it was to: what is left of the request is its record.
+    active.intent = null;
+    await engine.store.intend([{ id: task.id, attempt: active.attempt, intent: null }]).catch(() => {});
+    return {};
+  }
+  engine.fault("recover:before-thaw");
+  if (active.running) engine.runner.thaw(active.running);
+  engine.fault("recover:after-thaw");
+  active.frozen = false;
+  armTimeout(engine, active, task);
+  return finishRequest(engine, task, active);
+}
+
+function finishRequest(engine: Engine, task: Task, active: ActiveAttempt): Pick<Reclaimed, "finished"> {
+  const { intent } = active;
+  if (intent?.kind === "cancel") void endTree(engine, active, intent.graceMs);
+  if (intent?.kind === "timeout") void endTree(engine, active, engine.settings.cancelGraceMs);
+  if (intent?.kind === "leave" && active.running) {
+    engine.fault("recover:before-end");
+    engine.runner.signal(active.running, "SIGKILL");
+    engine.fault("recover:after-end");
+  }
+  if (intent?.kind !== "pause") return {};
+  active.pausing = deferred();
+  const finished = active.pausing.promise;
+  carryOut(engine, { active, task, intent }, { wait: false }).catch((error) =>
+    engine.log.error({ task: task.id, error: String(error) }, "a pause could not go on"),
+  );
+  return { finished };
+}

@@ -1,0 +1,27 @@
+import type { Intent } from "../../core/task.ts";
+import type { Engine } from "../engine.ts";
+import { reclaim } from "./reclaim.ts";
+
+/**
+ * Repairs a task that the store says is working or frozen, and of which this daemon knows no attempt: its process is
+ * found again, or its end is recorded. Resolves when that is done; does nothing for any other task. `wanted` is what is
+ * being asked of it, and decides what becomes of a task that is lost.
+ */
+export async function repair(engine: Engine, id: number, wanted: Intent | null = null): Promise<void> {
+  const running = engine.repairs.get(id);
+  if (await running) return await running;
+  const repairing = repairOnce(engine, id, wanted).finally(() => engine.repairs.delete(id));
+  engine.repairs.set(id, repairing);
+  await repairing;
+}
+
+async function repairOnce(engine: Engine, id: number, wanted: Intent | null): Promise<void> {
+  const task = await engine.store.get(id);
+  if (!task || engine.active.has(id) || engine.starting.has(id) || engine.isRecovering) return;
+  if (task.state !== "working" && !task.frozen) return;
+  const { verdict, finished } = await reclaim(engine, task, wanted);
+  engine.log.warn({ task: id, verdict }, "a task that was working in the store was not known here: repaired");
+  // A pause that was under way goes on by itself.
+  if (verdict !== "finish-pause") await finished;
+  engine.kick();
+}
