@@ -22,11 +22,17 @@ export async function callAsTask<M extends Method>(
   for (;;) {
     const rpc = await dial(socket);
     if (typeof rpc === "object") {
+      // A daemon that is stopped takes connections and says nothing.
+      const patience = setTimeout(
+        () => rpc.close(`nobody answers on ${socket}`),
+        deadline - systemClock.mono(),
+      );
       try {
         return await rpc.call(method, params);
       } catch (error) {
         if (!isGone(error)) throw error;
       } finally {
+        clearTimeout(patience);
         rpc.close();
       }
     }

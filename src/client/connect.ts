@@ -1,11 +1,16 @@
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentctlError } from "../core/errors.ts";
 import { systemClock } from "../core/time.ts";
-import type { Paths } from "../home/paths.ts";
+import { isHome } from "../home/own-home.ts";
+import { isOwnFolder, type Paths } from "../home/paths.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
 import { dial, type NoAnswer, type OnNotification } from "./dial.ts";
 import type { Environment } from "./environment.ts";
+import { watchSilence } from "./silence.ts";
 
+/** How long a daemon may take to answer a greeting. */
+const GREETING_MS = 8_000;
 /** How long a command waits for a daemon that is starting, stopping or silent. */
 const PATIENCE_MS = 15_000;
 /** Another daemon holds the home but does not answer yet; when it is gone, its place is free this soon. */
@@ -25,6 +30,8 @@ export interface ConnectOptions {
   patienceMs?: number;
   onNotification?: OnNotification;
   signal?: AbortSignal;
+  /** Only reads: where there is no home, this is answered as an empty home would, and none is made. */
+  reads?: boolean;
 }
 
 /**
@@ -47,21 +54,27 @@ export async function connectWith<T>(
   const deadline = systemClock.mono() + patienceMs;
   let startedAt = Number.NEGATIVE_INFINITY;
   for (;;) {
-    const answer = await dial(paths.socket, options.onNotification);
+    const answer = await dialHome(paths, options.onNotification);
     if (answer instanceof RpcClient) {
+      const ask = () => (options.anyVersion ? answer.call("daemon/status", {}) : greet(answer));
+      watchSilence(answer, paths, ask);
       const greeting = options.anyVersion ? true : greeted(answer, paths, deadline);
       const opening = open(answer);
       // Where the greeting fails, that is told, and not what becomes of the call behind it.
       if (opening instanceof Promise) opening.catch(() => undefined);
       if (await greeting) return { rpc: answer, opening };
+    } else if (options.reads && answer === "absent" && !isHome(paths)) {
+      const { EmptyHome } = await import("./empty-home.ts");
+      const rpc = new EmptyHome(paths);
+      return { rpc, opening: open(rpc) };
     } else if (mayStart(options, answer)) {
       if (systemClock.mono() - startedAt > START_AGAIN_MS) {
         startedAt = systemClock.mono();
         const { startDaemon } = await import("./start.ts");
         if ((await startDaemon(paths, options.env, options.hold ?? false)) === "ready") continue;
       }
-    } else if (options.patienceMs === undefined) throw notRunning(paths);
-    if (systemClock.mono() > deadline) throw tooLate(paths, patienceMs);
+    } else if (options.patienceMs === undefined) throw await notRunning(paths);
+    if (systemClock.mono() > deadline) throw await tooLate(paths, patienceMs);
     await sleep(40, undefined, signal ? { signal } : {});
   }
 }
@@ -72,14 +85,14 @@ function mayStart({ start }: ConnectOptions, answer: NoAnswer): boolean {
 
 /** Whether the daemon took the greeting; false when it closed the connection, as one that is about to end does. */
 async function greeted(rpc: RpcClient, paths: Paths, deadline: number): Promise<boolean> {
-  const rest = Math.max(deadline - systemClock.mono(), 1000);
   let isSilent = false;
+  const rest = Math.max(Math.min(deadline - systemClock.mono(), GREETING_MS), 1000);
   const patience = setTimeout(() => {
     isSilent = true;
     rpc.close("it does not answer");
   }, rest);
   try {
-    await rpc.call("daemon/hello", { version: __VERSION__ });
+    await greet(rpc);
     return true;
   } catch (error) {
     rpc.close();
@@ -93,11 +106,27 @@ async function greeted(rpc: RpcClient, paths: Paths, deadline: number): Promise<
   }
 }
 
-function notRunning({ home }: Paths): AgentctlError {
+function greet(rpc: RpcClient): Promise<unknown> {
+  return rpc.call("daemon/hello", { version: __VERSION__ });
+}
+
+/** The connection to a home's daemon; a socket in a folder in which others could have put it is none. */
+export async function dialHome(paths: Paths, onNotification?: OnNotification): Promise<RpcClient | NoAnswer> {
+  const { socket } = paths;
+  return isOwnFolder(dirname(socket)) ? await dial(socket, onNotification) : "absent";
+}
+
+async function notRunning(paths: Paths): Promise<AgentctlError> {
+  const { home } = paths;
+  const { holderOf, silentDaemon } = await import("./unresponsive-daemon.ts");
+  if (holderOf(paths) !== null) return silentDaemon(paths);
   return new AgentctlError("DaemonUnreachable", { reason: `none is running for ${home}` });
 }
 
-function tooLate({ log, home }: Paths, patienceMs: number): AgentctlError {
+async function tooLate(paths: Paths, patienceMs: number): Promise<AgentctlError> {
+  const { log, home } = paths;
+  const { holderOf, silentDaemon } = await import("./unresponsive-daemon.ts");
+  if (holderOf(paths) !== null) return silentDaemon(paths);
   const reason = `none answered for ${home} within ${Math.round(patienceMs / 1000)} s`;
   return new AgentctlError("DaemonUnreachable", { reason, log });
 }

@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { AgentctlError, type WireError } from "../core/errors.ts";
-import { homeRefused, requireOwnHome } from "../home/own-home.ts";
+import { homeRefused, makeHome } from "../home/own-home.ts";
 import type { Paths } from "../home/paths.ts";
 import type { Environment } from "./environment.ts";
 
@@ -60,11 +60,11 @@ export async function startDaemon(paths: Paths, env: Environment, hold: boolean)
 }
 
 function openLog(paths: Paths): number {
-  requireOwnHome(paths.home);
+  makeHome(paths);
   try {
     return openSync(paths.log, "a", 0o600);
   } catch (error) {
-    throw homeRefused(paths.home, (error as Error).message, error);
+    throw homeRefused(paths.home, (error as Error).message, { cause: error });
   }
 }
 

@@ -5,11 +5,14 @@ import { systemClock } from "../core/time.ts";
 import type { Paths } from "../home/paths.ts";
 import type { Params, Result } from "../protocol/methods.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
-import { dial } from "./dial.ts";
+import { dialHome } from "./connect.ts";
 import { isGone } from "./persist.ts";
 
 /** A daemon that says nothing for so long does not answer any more. */
 const ANSWER_MS = 5_000;
+
+/** How long it waits for a daemon that has the home to listen. */
+const PATIENCE_MS = 15_000;
 
 /** How long a stop that leaves the tasks alone may take, and an answered one until the process is gone. */
 const END_MS = 30_000;
@@ -22,8 +25,8 @@ export type Stopped = Result<"daemon/stop"> & { pid: number };
  * `DaemonUnreachable`, which names the process, where it does not answer.
  */
 export async function stopDaemon(paths: Paths, params: Params<"daemon/stop">): Promise<Stopped | undefined> {
-  const rpc = await dial(paths.socket);
-  if (!(rpc instanceof RpcClient)) return undefined;
+  const rpc = await reached(paths);
+  if (!rpc) return undefined;
   try {
     const { pid } = await within(ANSWER_MS, paths, rpc.call("daemon/status", {}));
     const stopping = rpc.call("daemon/stop", params).catch((error: unknown) => {
@@ -36,6 +39,22 @@ export async function stopDaemon(paths: Paths, params: Params<"daemon/stop">): P
     return { ...done, pid };
   } finally {
     rpc.close();
+  }
+}
+
+/**
+ * The daemon; undefined when none runs. One that has the home and no socket is starting, or is about to make its socket
+ * again. Throws where it does not come to that.
+ */
+async function reached(paths: Paths): Promise<RpcClient | undefined> {
+  const deadline = systemClock.mono() + PATIENCE_MS;
+  for (;;) {
+    const rpc = await dialHome(paths);
+    if (rpc instanceof RpcClient) return rpc;
+    const { holderOf, silentDaemon } = await import("./unresponsive-daemon.ts");
+    if (holderOf(paths) === null) return undefined;
+    if (systemClock.mono() > deadline) throw silentDaemon(paths);
+    await sleep(100);
   }
 }
 

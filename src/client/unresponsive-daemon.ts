@@ -2,17 +2,23 @@ import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 
 import { AgentctlError } from "../core/errors.ts";
 import type { Paths } from "../home/paths.ts";
 
-/** What to say of a daemon that has the home, takes connections and answers nothing: who it is, and what helps. */
-export function silentDaemon({ home, lock, log }: Paths): AgentctlError {
-  const pid = holderOf(lock);
-  if (pid === null) return new AgentctlError("DaemonUnreachable", { reason: "it does not answer", log });
+/** What to say of a daemon that has the home and does not answer: which process it is, and what helps. */
+export function silentDaemon(paths: Paths): AgentctlError {
+  const { home, log } = paths;
+  const pid = holderOf(paths);
+  if (pid === null)
+    return new AgentctlError("DaemonUnreachable", { reason: "it does not answer", log, silent: true });
   const reason = `process ${pid}, which has the home ${home}, does not answer`;
   const hint = `kill -KILL ${pid} ends it; its tasks go on, and the next daemon takes them over; its log: ${log}`;
-  return new AgentctlError("DaemonUnreachable", { reason, hint, pid });
+  return new AgentctlError("DaemonUnreachable", { reason, hint, pid, silent: true });
 }
 
-/** The process that holds a lock on this file; null where the system does not say. */
-function holderOf(file: string): number | null {
+/** The process of the home's daemon, by the lock that it holds or its name; null for none, or where the system does not say. */
+export function holderOf({ lock, home }: Pick<Paths, "lock" | "home">): number | null {
+  return lockHolder(lock) ?? daemonOf(home);
+}
+
+function lockHolder(file: string): number | null {
   try {
     const { ino } = statSync(file);
     const locks = readFileSync("/proc/locks", "utf8").matchAll(/ (\d+) [\da-f]+:[\da-f]+:(\d+) /g);
@@ -26,4 +32,22 @@ function holderOf(file: string): number | null {
 
 function hasOpen(pid: number, file: string): boolean {
   return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === file);
+}
+
+/** A daemon whose lock was removed: every one that a command starts has the home in its environment. */
+function daemonOf(home: string): number | null {
+  const marker = `\0AGENTCTL_HOME=${home}\0`;
+  const isDaemon = (pid: string) => {
+    try {
+      const [, script = ""] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+      return script.endsWith("/daemon.cjs") && readFileSync(`/proc/${pid}/environ`, "utf8").includes(marker);
+    } catch {
+      return false;
+    }
+  };
+  try {
+    return Number(readdirSync("/proc").find((name) => /^\d+$/.test(name) && isDaemon(name))) || null;
+  } catch {
+    return null;
+  }
 }

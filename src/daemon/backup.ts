@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Fault } from "../core/faults.ts";
 import type { Settings } from "../core/settings.ts";
 import { systemClock } from "../core/time.ts";
+import { isOwnName } from "../home/own-names.ts";
 import type { Paths } from "../home/paths.ts";
 import type { Database } from "../store/sqlite/driver.ts";
 import { newestBackup, sealBackup } from "../store/sqlite/index.ts";
@@ -109,7 +110,7 @@ export class Backups {
   }
 
   #rotate(): void {
-    const names = readdirSync(this.#paths.backups);
+    const names = readdirSync(this.#paths.backups).filter((name) => isOwnName("backups", name));
     // Of a daemon that died meanwhile.
     for (const name of names.filter((each) => each.includes(DRAFT))) rmSync(join(this.#paths.backups, name));
     const kept = names

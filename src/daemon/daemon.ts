@@ -30,7 +30,7 @@ import { dispatcher } from "./dispatch.ts";
 import { handlersOf } from "./handlers/index.ts";
 import { hookMessage } from "./hook-message.ts";
 import type { DaemonLog } from "./log.ts";
-import { listen } from "./server.ts";
+import { type Listener, listen } from "./server.ts";
 
 /** How often logs are held to their cap, and how often what ended long ago is deleted. */
 const LOG_CAP_EVERY_MS = 1000;
@@ -47,6 +47,8 @@ export interface DaemonOptions {
   fault: Fault;
   /** Start no task until told otherwise. */
   hold: boolean;
+  /** Where to listen; asked again when the socket was removed. */
+  socketPlace: () => string;
   /** The file mode mask of programs. */
   umask: number;
 }
@@ -55,6 +57,7 @@ export interface DaemonOptions {
 export interface RunningDaemon {
   stop(options: { keep: boolean; graceMs?: number }): Promise<{ suspended: number[]; frozen: number[] }>;
   ended: Promise<void>;
+  listener: Listener;
 }
 
 /**
@@ -100,7 +103,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   };
   const daemon = { engine, teller, paths, version: options.version, startedAt, stop, reload };
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
-  const server = await listen(paths.socket, dispatcher(handlersOf(daemon), bug));
+  const listener = await listen(options.socketPlace, dispatcher(handlersOf(daemon), bug));
   const timers = chores(engine, log);
   backups.start(db);
   await teller.configure(hooksOf(settings));
@@ -117,7 +120,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     for (const timer of timers) clearInterval(timer);
     // The answer to whoever asked goes out first.
     setImmediate(async () => {
-      await server.close();
+      await listener.close();
       await backups.stop();
       store.close();
       log.info({}, "stopped");
@@ -134,7 +137,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     return { suspended: [], frozen: [] };
   }
 
-  return { stop, ended };
+  return { stop, ended, listener };
 }
 
 function createEngine(options: DaemonOptions, store: SqliteStore): Engine {

@@ -1,7 +1,5 @@
-import { chmodSync, lstatSync, mkdirSync, statfsSync } from "node:fs";
-import { dirname } from "node:path";
-import { ownUid } from "../home/account.ts";
-import { homeRefused, requireOwnHome } from "../home/own-home.ts";
+import { chmodSync, mkdirSync, statfsSync } from "node:fs";
+import { homeRefused, makeHome } from "../home/own-home.ts";
 import type { Paths } from "../home/paths.ts";
 
 /**
@@ -12,15 +10,13 @@ const NETWORK = new Set([
   0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x73757245, 0x5346414f, 0x00c36400, 0x01021997,
 ]);
 
-const OTHERS_MAY_WRITE = 0o022;
-
 /**
- * Makes the home and its folders, or refuses it: owned by someone else, writable by others, no folder, or on a
- * network file system. What is there keeps to 0700.
+ * Makes the home and its folders, or refuses it: no home of agentctl, owned by someone else, writable by others, or on a
+ * network file system. What is there keeps to 0700. Throws `HomeRefused`.
  */
 export function prepareHome(paths: Paths): void {
   const { home } = paths;
-  requireOwnHome(home);
+  makeHome(paths);
   if (process.platform === "linux" && NETWORK.has(statfsSync(home).type)) {
     throw homeRefused(home, "it is on a network file system, where locks and commits cannot be trusted");
   }
@@ -28,15 +24,5 @@ export function prepareHome(paths: Paths): void {
   for (const folder of [paths.logs, paths.tasks, paths.backups, paths.env, paths.run]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700);
-  }
-  if (dirname(paths.socket) !== home) prepareRuntimeFolder(dirname(paths.socket));
-}
-
-/** The folder of a socket whose home's path is too long must be nobody else's either. */
-function prepareRuntimeFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const stat = lstatSync(folder);
-  if (!stat.isDirectory() || stat.uid !== ownUid() || (stat.mode & OTHERS_MAY_WRITE) !== 0) {
-    throw homeRefused(folder, "the folder for its socket is not yours alone");
   }
 }

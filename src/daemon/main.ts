@@ -12,7 +12,9 @@ import { faultAt } from "./fault.ts";
 import { prepareHome } from "./home.ts";
 import { takeLock } from "./lock.ts";
 import { createLog } from "./log.ts";
+import { keepPresent } from "./presence.ts";
 import { type Restored, restore } from "./restore.ts";
+import { placeSocket } from "./socket-place.ts";
 
 export interface RunOptions {
   /** Stay attached: nobody listens on file descriptor 3, and INT stops as TERM does. */
@@ -30,6 +32,7 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
   try {
     const paths = pathsOf(process.env);
     prepareHome(paths);
+    placeSocket(paths, process.env);
     const settings = settingsOf(paths.config);
     const lock = takeLock(paths.lock);
     if (!lock) {
@@ -61,6 +64,14 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
       fault,
       hold,
       umask,
+      socketPlace: () => placeSocket(paths, process.env),
+    });
+    const presence = keepPresent({
+      paths,
+      lock,
+      listener: daemon.listener,
+      log,
+      onLost: (why) => leave(log, `the home is lost: ${why}; processes are left as they are`),
     });
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
       process.on(signal, () => void daemon.stop({ keep: false }));
@@ -68,6 +79,7 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
     log.info({ socket: paths.socket }, "ready");
     report({ ready: true, pid: process.pid });
     await daemon.ended;
+    presence.stop();
     lock.release();
     // Tasks that go on, frozen ones too, are this process's children, and would keep it.
     return process.exit(0);
@@ -111,6 +123,12 @@ function reportOnce(fd: number): (report: object) => void {
 /** A bug: the processes of the tasks go on, and the next daemon adopts them. */
 function die(log: ReturnType<typeof createLog>, error: unknown): void {
   log.fatal({ err: error }, "uncaught: a bug in agentctl");
+  process.kill(process.pid, "SIGKILL");
+}
+
+/** Closes nothing: what has taken the place of the home is not this daemon's to touch. */
+function leave(log: ReturnType<typeof createLog>, message: string): void {
+  log.error({}, message);
   process.kill(process.pid, "SIGKILL");
 }
 

@@ -1,32 +1,68 @@
-import { chmodSync, existsSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
+import { dirname, join } from "node:path";
 import { Connection, type Request } from "./connection.ts";
 
+/** The socket of a daemon. */
+export interface Listener {
+  /** Listens again where the socket's file is gone or is another one; true when it had to. */
+  keepListening(): Promise<boolean>;
+  /** Ends all connections, and removes the file if it is still the one that this made. */
+  close(): Promise<void>;
+}
+
+/** What is open at the socket's path. */
+interface Bound {
+  server: Server;
+  path: string;
+  ino: number;
+}
+
 /**
- * Listens on the socket, which only its owner may open. The caller holds the lock of the home, so a file that is in
- * the way belongs to a daemon that is dead.
+ * Listens on the socket, which only its owner may open; `place` says where. The caller holds the lock of the home, so a
+ * file that is in the way belongs to a daemon that is dead.
  */
 export async function listen(
-  path: string,
+  place: () => string,
   serve: (request: Request, connection: Connection) => Promise<unknown>,
-): Promise<{ close: () => Promise<void> }> {
+): Promise<Listener> {
   const connections = new Set<Connection>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    const connection = new Connection(socket, serve);
-    connections.add(connection);
-    socket.once("close", () => connections.delete(connection));
-    socket.on("data", () => holdTo(connections, connection.waitingBytes));
-  });
-  rmSync(path, { force: true });
-  await bind(server, path);
+  const open = () => {
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      const connection = new Connection(socket, serve);
+      connections.add(connection);
+      socket.once("close", () => connections.delete(connection));
+      socket.on("data", () => holdTo(connections, connection.waitingBytes));
+    });
+    return bind(server, place());
+  };
+  let bound = await open();
+  let isClosed = false;
   return {
+    keepListening: async () => {
+      if (isClosed || isThere(bound)) return false;
+      const before = bound;
+      bound = await open();
+      // Those who are connected stay; nobody can reach it any more.
+      before.server.close();
+      if (isClosed) {
+        bound.server.close();
+        if (isThere(bound)) rmSync(bound.path, { force: true });
+      }
+      return !isClosed;
+    },
     close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      isClosed = true;
+      if (isThere(bound)) rmSync(bound.path, { force: true });
+      const closed = new Promise<void>((resolve) => bound.server.close(() => resolve()));
       for (const connection of connections) connection.end();
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 500).unref())]);
-      if (existsSync(path)) rmSync(path, { force: true });
     },
   };
+}
+
+function isThere({ path, ino }: Bound): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.ino === ino;
 }
 
 /** So many bytes of unfinished lines are kept over all connections. */
@@ -46,15 +82,26 @@ function holdTo(connections: ReadonlySet<Connection>, grownTo: number): void {
   if (total > MOST_WAITING_BYTES) largest?.refuse("too many bytes wait for the end of their lines");
 }
 
-async function bind(server: Server, path: string): Promise<void> {
-  // Between bind and chmod the mode is that of the umask.
+/**
+ * Under a name of its own first: the file bears its mode when it gets the socket's name, and what Node removes when the
+ * server is closed is that first name and never the socket of another daemon.
+ */
+async function bind(server: Server, path: string): Promise<Bound> {
+  const draft = join(dirname(path), `.s${process.pid}`);
+  rmSync(draft, { force: true });
   const umask = process.umask(0o177);
   try {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(path, () => resolve());
+      server.listen(draft, () => resolve());
     });
-    chmodSync(path, 0o600);
+    chmodSync(draft, 0o600);
+    const { ino } = lstatSync(draft);
+    renameSync(draft, path);
+    return { server, path, ino };
+  } catch (error) {
+    server.close();
+    throw error;
   } finally {
     process.umask(umask);
   }

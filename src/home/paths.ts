@@ -1,14 +1,16 @@
-import { realpathSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { account, ownUid } from "./account.ts";
 
 /** The places of one home. */
 export interface Paths {
   home: string;
+  /** The user's own directory, which is never a home of agentctl. */
+  userHome: string;
   database: string;
   lock: string;
-  socket: string;
+  /** Where a daemon of this home listens; looked up each time, because the daemon chooses the place for a long path. */
+  readonly socket: string;
   log: string;
   config: string;
   logs: string;
@@ -21,19 +23,26 @@ export interface Paths {
 /** `sockaddr_un.sun_path` holds 108 bytes on Linux and 104 on macOS, with the closing NUL. */
 const LONGEST_SOCKET_PATH = 103;
 
+const OTHERS_MAY_WRITE = 0o022;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
- * The places below `AGENTCTL_HOME` (default `~/.agentctl`). Where the home's path is too long for a socket, the
- * socket is in the runtime directory, named by the home.
+ * The places below `AGENTCTL_HOME` (default `~/.agentctl`). Where the home's path is too long for a socket, the socket is
+ * in a folder of the user outside of it, and `agentctl.sock` in the home is a link to it: whoever calls finds it by the
+ * home alone.
  */
-export function pathsOf(env: Record<string, string | undefined>): Paths {
-  const home = resolve(env.AGENTCTL_HOME || join(env.HOME || account().home, ".agentctl"));
-  const inHome = join(real(home), "agentctl.sock");
-  const socket = fits(inHome) ? inHome : runtimeSocket(real(home), env);
+export function pathsOf(env: Environment): Paths {
+  const userHome = resolve(env.HOME || account().home);
+  const home = resolve(env.AGENTCTL_HOME || join(userHome, ".agentctl"));
   return {
     home,
+    userHome,
     database: join(home, "agentctl.db"),
     lock: join(home, "daemon.lock"),
-    socket,
+    get socket() {
+      return socketOf(home, env);
+    },
     log: join(home, "daemon.log"),
     config: join(home, "config.json"),
     logs: join(home, "logs"),
@@ -44,8 +53,31 @@ export function pathsOf(env: Record<string, string | undefined>): Paths {
   };
 }
 
-function fits(socket: string): boolean {
-  return Buffer.byteLength(socket) <= LONGEST_SOCKET_PATH;
+/** Whether a path can be that of a socket. */
+export function fitsSocket(path: string): boolean {
+  return Buffer.byteLength(path) <= LONGEST_SOCKET_PATH;
+}
+
+/** Whether nobody but this user can put something else into the folder. */
+export function isOwnFolder(folder: string): boolean {
+  const stat = lstatSync(folder, { throwIfNoEntry: false });
+  return stat?.isDirectory() === true && stat.uid === ownUid() && (stat.mode & OTHERS_MAY_WRITE) === 0;
+}
+
+function socketOf(home: string, env: Environment): string {
+  const inHome = join(real(home), "agentctl.sock");
+  if (fitsSocket(inHome)) return inHome;
+  return recordedSocket(inHome) ?? (socketPlaces(home, env)[0] as string);
+}
+
+/** Where the link in the home says that the socket is; undefined where there is none, or its folder is not the user's. */
+export function recordedSocket(link: string): string | undefined {
+  try {
+    const place = readlinkSync(link);
+    return fitsSocket(place) && isOwnFolder(dirname(place)) ? place : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A home has one socket, by whatever name it is reached. */
@@ -57,14 +89,17 @@ function real(home: string): string {
   }
 }
 
-function runtimeSocket(home: string, env: Record<string, string | undefined>): string {
+/** Where the socket of a home with a long path may be, the best place first. */
+export function socketPlaces(home: string, env: Environment): string[] {
   // Loaded here, for it takes longer than all the rest of finding the paths.
   const { createHash } = process.getBuiltinModule("node:crypto");
-  const name = createHash("sha256").update(home).digest("hex").slice(0, 16);
+  const name = createHash("sha256").update(real(home)).digest("hex").slice(0, 16);
   const file = `agentctl-${name}.sock`;
-  const wanted = env.XDG_RUNTIME_DIR ? join(env.XDG_RUNTIME_DIR, file) : "";
-  if (wanted !== "" && fits(wanted)) return wanted;
   const own = `agentctl-${ownUid()}`;
-  const places = [tmpdir(), "/tmp"].map((folder) => join(folder, own, file));
-  return places.find(fits) ?? (places[0] as string);
+  const folders = [
+    ...(env.XDG_RUNTIME_DIR ? [env.XDG_RUNTIME_DIR] : []),
+    ...(env.TMPDIR ? [join(env.TMPDIR, own)] : []),
+    join("/tmp", own),
+  ];
+  return folders.map((folder) => join(folder, file)).filter(fitsSocket);
 }

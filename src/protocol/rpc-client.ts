@@ -61,17 +61,26 @@ export class RpcClient {
   }
 
   /** Ends the connection; every pending call is rejected with `reason`. */
-  close(reason = "the connection was closed"): void {
+  close(reason: string | AgentctlError = "the connection was closed"): void {
     if (this.#reason) return;
-    const unanswered = {
-      reason: `${reason} before the answer, so what was asked may have been done`,
-      hint: "agentctl list shows how things stand",
-    };
-    this.#reason = new AgentctlError("DaemonUnreachable", this.#pending.size > 0 ? unanswered : { reason });
+    this.#reason = typeof reason === "string" ? this.#closedBecause(reason) : reason;
     this.#socket.destroy();
     for (const { reject } of this.#pending.values()) reject(this.#reason);
     this.#pending.clear();
     this.#settle(this.#reason);
+  }
+
+  /** Whether a call is not answered yet. */
+  get isWaiting(): boolean {
+    return this.#pending.size > 0;
+  }
+
+  #closedBecause(reason: string): AgentctlError {
+    const unanswered = {
+      reason: `${reason} before the answer, so what was asked may have been done`,
+      hint: "agentctl list shows how things stand",
+    };
+    return new AgentctlError("DaemonUnreachable", this.isWaiting ? unanswered : { reason });
   }
 
   /** Lets the process end although the connection is open. */

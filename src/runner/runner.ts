@@ -26,12 +26,17 @@ export interface RunnerOptions {
 export function createRunner({ runDir, clock, umask = process.umask() }: RunnerOptions): Runner {
   const processes = createProcesses();
   const folder = new RunFolder(runDir);
+  let guards: Guards | undefined;
   const supervision: Supervision = {
     folder,
     clock,
     processes,
     umask: umask.toString(8).padStart(4, "0"),
-    guards: new Guards(installGuard(runDir), runDir, processes),
+    // Made when the first is needed: who only looks, as the doctor does, leaves nothing in the folder.
+    get guards() {
+      guards ??= new Guards(installGuard(runDir), runDir, processes);
+      return guards;
+    },
   };
 
   return {
@@ -50,7 +55,7 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
       })),
     async freeze(roots) {
       const { guard } = roots;
-      supervision.guards.retire(guard);
+      guards?.retire(guard);
       try {
         return await freezeTree(processes, roots);
       } finally {
@@ -67,7 +72,7 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
     signal: ({ program }, signal) =>
       program !== null && program !== undefined && deliverTo(processes, program, signal) === "sent",
     terminate(roots, opts) {
-      supervision.guards.retire(roots.guard);
+      guards?.retire(roots.guard);
       return terminateTree(processes, roots, opts);
     },
     sweep: (roots, opts) =>
@@ -76,7 +81,7 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
         roots,
         opts,
         // Guards, and what they have started for others.
-        (pid) => supervision.guards.has(pid) || supervision.guards.has(processes.stat(pid)?.ppid ?? 0),
+        (pid) => guards !== undefined && (guards.has(pid) || guards.has(processes.stat(pid)?.ppid ?? 0)),
       ),
     cannotStart,
     marked: (home) =>

@@ -20,9 +20,9 @@ const isRoot = process.getuid?.() === 0;
 /** Some other user: nobody, as most systems have it. */
 const NOBODY = 65_534;
 
-/** What a command for another home says; its code first. */
-async function listed(home: Home, dir: string): Promise<[number, string]> {
-  const { code, stderr } = await home.cli("list", { env: { AGENTCTL_HOME: dir } });
+/** What the start of a daemon for another home says; its code first. */
+async function started(home: Home, dir: string): Promise<[number, string]> {
+  const { code, stderr } = await home.cli("daemon", "start", { env: { AGENTCTL_HOME: dir } });
   return [code, stderr];
 }
 
@@ -35,17 +35,17 @@ it("refuses a home that belongs to someone else", async ({ home }) => {
   if (isRoot) chownSync(home.dir, NOBODY, NOBODY);
   const dir = isRoot ? home.dir : "/usr";
   const before = readdirSync(dir);
-  expect(await listed(home, dir)).toEqual([5, expect.stringMatching(/belongs to user \d+, and you are/)]);
+  expect(await started(home, dir)).toEqual([5, expect.stringMatching(/belongs to user \d+, and you are/)]);
   expect(readdirSync(dir)).toEqual(before);
 });
 
 it("refuses a home that others may write to, says how to mend it, and changes nothing", async ({ home }) => {
   mkdirSync(home.dir);
   chmodSync(home.dir, 0o777);
-  expect(await listed(home, home.dir)).toEqual([5, expect.stringContaining(`chmod 700 ${home.dir}`)]);
+  expect(await started(home, home.dir)).toEqual([5, expect.stringContaining(`chmod 700 ${home.dir}`)]);
   expect([statSync(home.dir).mode & 0o777, readdirSync(home.dir)]).toEqual([0o777, []]);
   chmodSync(home.dir, 0o755);
-  expect((await listed(home, home.dir))[0]).toBe(0);
+  expect((await started(home, home.dir))[0]).toBe(0);
   expect(statSync(home.dir).mode & 0o777).toBe(0o700);
 });
 
@@ -53,9 +53,9 @@ it("refuses a file in its place, and a symlink that leads nowhere", async ({ hom
   writeFileSync(home.file("file"), "mine");
   symlinkSync(home.file("nowhere"), home.file("dangling"));
   for (const name of ["file", "dangling"]) {
-    expect(await listed(home, home.file(name))).toEqual([5, expect.stringContaining(home.file(name))]);
+    expect(await started(home, home.file(name))).toEqual([5, expect.stringContaining(home.file(name))]);
   }
-  expect((await listed(home, home.file("file/below")))[0]).toBe(5);
+  expect((await started(home, home.file("file/below")))[0]).toBe(5);
 });
 
 it("refuses a home that cannot be written, and says so", async ({ home, skip }) => {
@@ -65,15 +65,15 @@ it("refuses a home that cannot be written, and says so", async ({ home, skip }) 
   if (isRoot) execFileSync("mount", ["-t", "tmpfs", "-o", "ro,mode=700", "tmpfs", dir]);
   else chmodSync(dir, 0o500);
   try {
-    expect(await listed(home, dir)).toEqual([5, expect.stringMatching(/read-only|permission denied/)]);
+    expect(await started(home, dir)).toEqual([5, expect.stringMatching(/read-only|permission denied/)]);
   } finally {
     if (isRoot) execFileSync("umount", [dir]);
     else chmodSync(dir, 0o700);
   }
 });
 
-it("refuses a home where the kernel makes no folder, and does not try for ever", async ({ home }) => {
-  const { code, stderr } = await home.cli("list", {
+it("refuses a home where the kernel makes no folder, and tries it once", async ({ home }) => {
+  const { code, stderr } = await home.cli("daemon", "start", {
     env: { AGENTCTL_HOME: "/proc/nope" },
     timeoutMs: 10_000,
   });
@@ -96,7 +96,7 @@ it("refuses a symlink of someone else, wherever it leads", async ({ home, skip }
   mkdirSync(home.dir, { mode: 0o700 });
   symlinkSync(home.dir, home.file("link"));
   lchownSync(home.file("link"), NOBODY, NOBODY);
-  expect(await listed(home, home.file("link"))).toEqual([5, expect.stringContaining("belongs to user")]);
+  expect(await started(home, home.file("link"))).toEqual([5, expect.stringContaining("belongs to user")]);
 });
 
 it("puts the socket of a home with a long path into the runtime directory, each its own", async ({

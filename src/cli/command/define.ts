@@ -63,6 +63,8 @@ export interface Context {
   stdin: () => NodeJS.ReadStream;
   paths: Paths;
   clock: Clock;
+  /** Whether the command only reads; see `CommandSpec.reads`. */
+  reads: boolean;
   /** Every command there is, for those who speak of all of them. */
   table: Table;
   out: Output;
@@ -90,6 +92,10 @@ export interface CommandSpec<O extends Specs> {
    * operands nevertheless. `isMarked` says that `--` stood before them.
    */
   mayFollow?: (operands: string[], isMarked: boolean, context: Context) => boolean;
+  /** Only reads: where there is no home it is answered as an empty one would, and neither home nor daemon is made. */
+  reads?: boolean;
+  /** Has nothing to do with a home. */
+  isHomeless?: boolean;
   /** Resolves with the exit code. `isMarked` says that `--` stood before the operands. */
   run(context: Context, args: string[], options: ValuesOf<O>, isMarked: boolean): Promise<number>;
 }

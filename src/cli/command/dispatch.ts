@@ -1,5 +1,6 @@
 import type { Environment } from "../../client/environment.ts";
 import type { Clock } from "../../core/time.ts";
+import { requireHome } from "../../home/own-home.ts";
 import { pathsOf } from "../../home/paths.ts";
 import { refuseUndecodable } from "../input/byte-exact.ts";
 import { reportFailure } from "../text/failure.ts";
@@ -57,7 +58,9 @@ async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: 
       return { out, code: 0 };
     }
     out = new Output({ stdout, stderr, env, json: parsed.json, color: parsed.color });
-    const context: Context = { env, cwd, stdin: edge.stdin, paths, clock: edge.clock, table, out };
+    if (!command.isHomeless) requireHome(paths);
+    const reads = command.reads ?? false;
+    const context: Context = { env, cwd, reads, stdin: edge.stdin, paths, clock: edge.clock, table, out };
     return { out, code: await command.run(context, parsed.args, parsed.options as never, parsed.isMarked) };
   } catch (error) {
     out ??= new Output({ stdout, stderr, env, json: wantsJson(given), color: "auto" });

@@ -8,11 +8,11 @@ type Choices = Partial<Omit<ConnectOptions, "paths" | "env">>;
 
 /** Does `work` on one connection to the daemon, which is started when it is not there. */
 export async function withDaemon<T>(
-  { paths, env }: Context,
+  { paths, env, reads }: Context,
   work: (rpc: RpcClient) => Promise<T>,
   choices: Choices = {},
 ): Promise<T> {
-  const rpc = await connect({ paths, env, start: "always", ...choices });
+  const rpc = await connect({ paths, env, reads, start: "always", ...choices });
   try {
     return await work(rpc);
   } finally {
@@ -22,11 +22,11 @@ export async function withDaemon<T>(
 
 /** As {@link withDaemon}, with what `open` calls going out together with the greeting: one round trip and not two. */
 export async function withOpening<F, T>(
-  { paths, env }: Context,
+  { paths, env, reads }: Context,
   open: (rpc: RpcClient) => F,
   work: (rpc: RpcClient, opening: F) => Promise<T>,
 ): Promise<T> {
-  const { rpc, opening } = await connectWith({ paths, env, start: "always" }, open);
+  const { rpc, opening } = await connectWith({ paths, env, reads, start: "always" }, open);
   try {
     return await work(rpc, opening);
   } finally {
@@ -49,11 +49,11 @@ export async function callDaemon<M extends Method>(
 
 /** As {@link withDaemon}, for work that only watches: it begins again when the daemon went away and came back. */
 export function watchDaemon<T>(
-  { paths, env }: Context,
+  { paths, env, reads }: Context,
   work: (rpc: RpcClient) => Promise<T>,
   choices: Choices = {},
 ): Promise<T> {
-  return persist({ paths, env, start: "always", ...choices }, work);
+  return persist({ paths, env, reads, start: "always", ...choices }, work);
 }
 
 /** An id for the daemon: digits are a number, everything else a uuid or a name. */

@@ -3,12 +3,13 @@
  * own, so it works beside a daemon, without one, and over a store that no daemon opens. What it finds beside a running
  * daemon it looks at again, because tasks move meanwhile. Mending wants the home for itself.
  */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentctlError } from "../../core/errors.ts";
 import { systemClock, toIso } from "../../core/time.ts";
 import { readConfig } from "../../home/config-file.ts";
+import { isHome, requireHome } from "../../home/own-home.ts";
 import type { Paths } from "../../home/paths.ts";
 import { createRunner } from "../../runner/index.ts";
 import { type Database, openFile } from "../../store/sqlite/driver.ts";
@@ -50,9 +51,8 @@ const LOOK_AGAIN_MS = 250;
 
 /** Looks at everything; with `repair` mends what it finds and answers what was wrong before. */
 export async function doctor(paths: Paths, { daemonPid, repair }: DoctorOptions): Promise<Report> {
-  const empty = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
-  if (!existsSync(paths.home)) return { looked: empty, problems: [] };
-  const lock = repair ? lockOf(paths) : null;
+  requireHome(paths);
+  const lock = repair && isHome(paths) ? lockOf(paths) : null;
   try {
     const first = look(paths, daemonPid);
     let { problems } = first;
@@ -85,7 +85,6 @@ function lockOf(paths: Paths): { release: () => void } {
 }
 
 function toolsFor(paths: Paths, daemonPid: number | null, db: Database): Tools {
-  mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   const runner = createRunner({ runDir: paths.run, clock: systemClock });
   return { db, paths, runner, daemonPid, now: systemClock.now() };
 }
@@ -93,7 +92,10 @@ function toolsFor(paths: Paths, daemonPid: number | null, db: Database): Tools {
 function look(paths: Paths, daemonPid: number | null): { looked: Report["looked"]; problems: Problem[] } {
   const looked = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
   const modes = [...checkSettings(paths), ...checkModes(paths)];
-  if (!existsSync(paths.database)) return { looked, problems: [...modes, ...missingStore(paths)] };
+  if (!existsSync(paths.database)) {
+    const { processes, problems } = withoutStore(paths, daemonPid);
+    return { looked: { ...looked, processes }, problems: [...modes, ...missingStore(paths), ...problems] };
+  }
   let db: Database | undefined;
   try {
     db = openFile(paths.database, { readonly: true, timeout: 5000 });
@@ -146,6 +148,13 @@ function lookInside(tools: Tools, before: Problem[]): { looked: Report["looked"]
     looked: { ...looked, events: count("events"), processes: scene.processes.length },
     problems: found,
   };
+}
+
+/** Nothing may run for a home that has no store: its processes were left when it was removed. */
+function withoutStore(paths: Paths, daemonPid: number | null): { processes: number; problems: Problem[] } {
+  const tools = toolsFor(paths, daemonPid, openFile(":memory:"));
+  const processes = tools.runner.marked(paths.home);
+  return { processes: processes.length, problems: checkProcesses({ tools, attempts: [], processes }) };
 }
 
 function missingStore(paths: Paths): Problem[] {

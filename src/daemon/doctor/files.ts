@@ -3,6 +3,8 @@ import { join, relative } from "node:path";
 import { isTerminal } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import { taskOfFolder } from "../../engine/index.ts";
+import { isHome } from "../../home/own-home.ts";
+import { isOwnName } from "../../home/own-names.ts";
 import type { Paths } from "../../home/paths.ts";
 import { keyOfRunFile, keyOfStepFile } from "../../runner/index.ts";
 import type { Problem, Scene } from "./problem.ts";
@@ -20,7 +22,7 @@ export function checkEnvironments({ env }: Paths, tasks: Map<number, Task>): Pro
       const mend = state === "suspended" ? `agentctl resume ${id} --refresh-env` : anew;
       return { check: "environments", task: id, what, mend, repair: null };
     });
-  const unused = [...there].filter((name) => !used.has(name));
+  const unused = [...there].filter((name) => !used.has(name) && isOwnName("env", name));
   return [
     ...missing,
     ...unused.map((name): Problem => {
@@ -40,7 +42,7 @@ export function checkRunFiles({ tools, attempts, processes }: Scene): Problem[] 
   const { run } = tools.paths;
   return namesIn(run).flatMap((name) => {
     const key = keyOfRunFile(name) ?? keyOfStepFile(name) ?? /^(.+)\.log$/.exec(name)?.[1];
-    if (key === undefined || active.has(key)) return [];
+    if (key === undefined || active.has(key) || !isOwnName("run", name)) return [];
     return [removal("run files", `${name} is of an attempt that is over`, join(run, name))];
   });
 }
@@ -68,7 +70,7 @@ export function checkFolders({ logs, tasks: folders }: Paths, tasks: Map<number,
 
 const OTHERS = 0o077;
 
-/** What others could reach; what a task does in its own directory is its own affair. */
+/** What others could reach; what a task does in its own directory is its own affair, and what agentctl did not name a user's. */
 export function checkModes(paths: Paths): Problem[] {
   const found: Problem[] = [];
   const visit = (path: string) => {
@@ -83,12 +85,23 @@ export function checkModes(paths: Paths): Problem[] {
       found.push({ check: "modes", task: null, what, mend, repair: () => chmodSync(path, wanted) });
     }
     if (!stat.isDirectory()) return;
-    const isOwn = /^\d+$/.test(relative(paths.tasks, path));
-    if (!isOwn) for (const name of namesIn(path)) visit(join(path, name));
+    const isOfTask = /^\d+$/.test(relative(paths.tasks, path));
+    if (!isOfTask) for (const name of ownNamesIn(path, paths)) visit(join(path, name));
   };
-  visit(paths.home);
+  if (isHome(paths)) visit(paths.home);
   if (existsSync(paths.socket)) visit(paths.socket);
   return found;
+}
+
+/** The names that agentctl gave; below the folders of tasks and logs all are. */
+function ownNamesIn(folder: string, paths: Paths): string[] {
+  const { home, logs, tasks, backups, env, run } = paths;
+  const [kind] =
+    Object.entries({ home, logs, tasks, backups, env, run }).find(([, path]) => path === folder) ?? [];
+  const names = namesIn(folder);
+  return kind === undefined
+    ? names
+    : names.filter((name) => isOwnName(kind as Parameters<typeof isOwnName>[0], name));
 }
 
 function namesIn(folder: string): string[] {

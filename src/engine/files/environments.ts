@@ -15,6 +15,7 @@ import {
 import { dirname, join } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Fault } from "../../core/faults.ts";
+import { isOwnName } from "../../home/own-names.ts";
 import { sync } from "./sync.ts";
 
 /**
@@ -80,7 +81,8 @@ export class Environments {
 
   /** Deletes the files that no open task uses. */
   sweep(used: ReadonlySet<string>): void {
-    for (const name of readdirSync(this.#folder)) if (!used.has(name)) this.remove(name);
+    for (const name of readdirSync(this.#folder))
+      if (!used.has(name) && isOwnName("env", name)) this.remove(name);
   }
 }
 

@@ -1,12 +1,15 @@
 /** Ends and removes what a daemon that died has left of nobody: run files, hosts that waited, environments. */
 import { readdirSync, rmSync } from "node:fs";
+import { isOwnName } from "../../home/own-names.ts";
 import type { Engine } from "../engine.ts";
 import { hostLog } from "../hosts/hosts.ts";
 
 /** To be called when every live attempt is known; `live` are the keys of those that were so, even if they have ended by now. */
 export async function clean(engine: Engine, active: ReadonlySet<string>): Promise<void> {
   const inUse = new Set([...active, ...[...engine.active.values()].map(({ runKey }) => runKey)]);
-  const found = readdirSync(engine.places.run).map((name) => name.replace(/\.[^.]*$/, ""));
+  const found = readdirSync(engine.places.run)
+    .filter((name) => isOwnName("run", name))
+    .map((name) => name.replace(/\.[^.]*$/, ""));
   const orphans = [...new Set(found)].filter((key) => !inUse.has(key));
   for (const key of orphans) {
     if (key.startsWith("host.")) void endHost(engine, key);

@@ -23,6 +23,7 @@ export const events = command({
     ["events -f --after 1041", "what was missed since event 1041, and what comes"],
     ["events --task 12 | jq -r .to", "the way of a task"],
   ],
+  reads: true,
   async run(context, _args, { task, after, follow }) {
     const stream = new EventStream(context, after ?? (follow ? undefined : 0));
     const stop = new AbortController();

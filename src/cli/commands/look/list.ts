@@ -27,6 +27,7 @@ export const list = command({
       "tasks of a project from the last two hours, for a script",
     ],
   ],
+  reads: true,
   async run(context, _args, { all, name, since, limit, ...selector }) {
     const { out } = context;
     const { all: _every, ...select } = selectorOf({ all, ...selector });

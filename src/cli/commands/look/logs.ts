@@ -25,6 +25,7 @@ export const logs = command({
     ["logs -f -n 20 12", "the last twenty lines, and what comes"],
     ["logs 12 --attempt 2 2>/dev/null", "the output of the second attempt and nothing else"],
   ],
+  reads: true,
   async run(context, [id = ""], { follow, lines, attempt }) {
     const params = { id: reference(id), ...(attempt === undefined ? {} : { attempt }) };
     const found = await withDaemon(context, (rpc) => rpc.call("logs/path", params));

@@ -11,6 +11,7 @@ export const show = command({
     ["show 12", "its state, why it waits, its attempts, pauses, checkpoints, steps and events"],
     ["show nightly --json", "the same for a script"],
   ],
+  reads: true,
   async run(context, [id = ""]) {
     const { out, clock } = context;
     const params = { id: reference(id), details: true };

@@ -43,6 +43,7 @@ export const wait = command({
     ["wait --all --cancel-on-exit", "in a CI job: what is still open ends with the job"],
     ["wait 12 --until suspended --until input-required", "until a person is needed"],
   ],
+  reads: true,
   async run(context, ids, given) {
     const selection = selectionOf(ids, given);
     const interrupt = given.cancelOnExit ? new Interrupt(leaveAtSecond) : undefined;

@@ -14,6 +14,7 @@ const list = command({
   args: [idArgument],
   options: {},
   examples: [["artifact list 12", "names, sizes, and where the files are"]],
+  reads: true,
   async run(context, [id = ""]) {
     const { out, clock } = context;
     const params = { id: reference(id) };
@@ -45,6 +46,7 @@ const get = command({
   args: [idArgument, ["[name]", "the artifact's name, needed when there are several"]],
   options: {},
   examples: [["artifact get 12 report.pdf > report.pdf", "a copy of the file"]],
+  reads: true,
   async run(context, [id = "", name]) {
     const { out } = context;
     const artifact = await withDaemon(context, async (rpc) => {

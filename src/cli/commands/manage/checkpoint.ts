@@ -24,6 +24,7 @@ const save = command({
     ["checkpoint save state.json", "in a script that agentctl runs; prints the checkpoint's number"],
     ["checkpoint save < state.json", "the same from stdin"],
   ],
+  isHomeless: true,
   async run(context, [file], { label }) {
     const { out } = context;
     const { socket, token } = callingTask(context, "checkpoint save");
@@ -54,6 +55,7 @@ const get = command({
     ],
     ["checkpoint get 12 --seq 2", "the second one of task 12"],
   ],
+  reads: true,
   async run(context, [id], { seq }) {
     const { out } = context;
     const { checkpoint, data } = await fetched(context, id, seq === undefined ? {} : { seq });
@@ -69,6 +71,7 @@ const list = command({
   args: [["<id>", "a task's id, uuid or name"]],
   options: {},
   examples: [["checkpoint list 12", "numbers, sizes and times, oldest first"]],
+  reads: true,
   async run(context, [id = ""]) {
     const { out, clock } = context;
     const params = { id: reference(id) };

@@ -14,6 +14,7 @@ export const completion = command({
     ["completion zsh > ~/.zfunc/_agentctl", "for zsh, with ~/.zfunc in $fpath"],
     ["completion fish > ~/.config/fish/completions/agentctl.fish", "for fish"],
   ],
+  isHomeless: true,
   async run({ out, table }, [name = ""]) {
     const shell = shells.find((each) => each === name);
     if (!shell) {

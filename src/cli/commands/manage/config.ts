@@ -1,7 +1,8 @@
-import { isGone } from "../../../client/persist.ts";
+import { isAbsent } from "../../../client/silence.ts";
 import { formatSetting, readSetting, type SettingValue, shownSetting } from "../../../core/setting-value.ts";
 import { type Setting, settingNamed, settings } from "../../../core/settings.ts";
 import { type Configured, readConfig, writeConfig } from "../../../home/config-file.ts";
+import { makeHome } from "../../../home/own-home.ts";
 import { closest } from "../../command/closest.ts";
 import type { Context } from "../../command/context.ts";
 import { command, flag, type Group } from "../../command/define.ts";
@@ -60,6 +61,7 @@ const set = command({
     const { out, paths } = context;
     const setting = required(name);
     const value = wantedValue(setting, text, toDefault);
+    makeHome(paths);
     writeConfig(paths.config, setting, value);
     const applied = (await reloaded(context)) !== undefined;
     const found = shown(setting, readConfig(paths.config), paths.config);
@@ -140,7 +142,7 @@ async function reloaded(context: Context): Promise<string[] | undefined> {
     const choices = { start: "never", anyVersion: true } as const;
     return (await withDaemon(context, (rpc) => rpc.call("daemon/reload", {}), choices)).changed;
   } catch (error) {
-    if (isGone(error)) return undefined;
+    if (isAbsent(error)) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { connect } from "../../../client/connect.ts";
 import { runDaemonHere } from "../../../client/local-daemon.ts";
-import { isGone } from "../../../client/persist.ts";
+import { isAbsent } from "../../../client/silence.ts";
 import { type Stopped, stopDaemon } from "../../../client/stop.ts";
 import { formatDuration } from "../../../core/time.ts";
 import { readConfig } from "../../../home/config-file.ts";
@@ -141,7 +141,7 @@ async function statusOf({ paths, env }: Context): Promise<Status | undefined> {
     const rpc = await connect({ paths, env, start: "never", anyVersion: true });
     return await rpc.call("daemon/status", {}).finally(() => rpc.close());
   } catch (error) {
-    if (isGone(error)) return undefined;
+    if (isAbsent(error)) return undefined;
     throw error;
   }
 }

@@ -19,6 +19,7 @@ export const doctor = command({
     ["doctor", "is everything in order?"],
     ["doctor --repair", "mend it, and say what is left"],
   ],
+  reads: true,
   async run(context, _args, { repair }) {
     const before = await examineHere({ daemonPid: await daemonPid(context), repair: false });
     if (!repair || before.problems.length === 0) return say(context, before, []);

@@ -15,6 +15,7 @@ const list = command({
   args: [],
   options: {},
   examples: [["queue list", "all queues"]],
+  reads: true,
   async run(context) {
     const { out } = context;
     const { queues } = await withDaemon(context, (rpc) => rpc.call("queues/list", {}));

@@ -1,0 +1,49 @@
+import { Socket } from "node:net";
+import { availableParallelism } from "node:os";
+import { AgentctlError } from "../core/errors.ts";
+import { isHome } from "../home/own-home.ts";
+import type { Paths } from "../home/paths.ts";
+import type { Method, Params, Result } from "../protocol/methods.ts";
+import { RpcClient } from "../protocol/rpc-client.ts";
+
+const LOOK_EVERY_MS = 300;
+
+/**
+ * Answers those who only read as the daemon of an empty home would, where there is no home: nothing is made, and no
+ * daemon is started. Closes when somebody makes the home, so that who follows it goes on there.
+ */
+export class EmptyHome extends RpcClient {
+  constructor(paths: Paths) {
+    super(new Socket());
+    const timer = setInterval(() => {
+      if (isHome(paths)) this.close("the home was made");
+    }, LOOK_EVERY_MS);
+    void this.closed.then(() => clearInterval(timer));
+  }
+
+  override async call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
+    const { id } = params as { id?: number | string };
+    if (id !== undefined) throw new AgentctlError("TaskNotFound", { id, state: null });
+    return answer(method) as Result<M>;
+  }
+}
+
+function answer(method: Method): object {
+  const [noun = "", verb] = method.split("/");
+  if (noun === "tasks") return { seq: 0, tasks: [], next: null };
+  if (noun === "queues") return { queues: [defaultQueue()] };
+  return verb === "list" ? { [noun]: [] } : {};
+}
+
+/** As a daemon makes it in a new home. */
+function defaultQueue(): Result<"queues/list">["queues"][number] {
+  return {
+    name: "default",
+    slots: Math.max(2, availableParallelism()),
+    held: false,
+    heldBy: null,
+    heldUntil: null,
+    working: 0,
+    waiting: 0,
+  };
+}

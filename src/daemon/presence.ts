@@ -1,0 +1,48 @@
+/**
+ * Looks whether the files that make a daemon the one of its home are still there: its store, its lock and its socket.
+ * People and cleaners of /tmp remove them.
+ */
+import { statSync } from "node:fs";
+import type { Paths } from "../home/paths.ts";
+import { isFile, type Lock, takeLock } from "./lock.ts";
+import type { DaemonLog } from "./log.ts";
+import type { Listener } from "./server.ts";
+
+/** What is removed is noticed within a second, also on a busy machine. */
+const LOOK_EVERY_MS = 400;
+
+interface Presence {
+  paths: Paths;
+  lock: Lock;
+  listener: Listener;
+  log: DaemonLog;
+  /** The home is lost: nothing may be started or stopped any more. Does not return. */
+  onLost: (why: string) => void;
+}
+
+/** Keeps the daemon reachable; calls `onLost` where its store is gone or the home has another daemon. */
+export function keepPresent({ paths, lock, listener, log, onLost }: Presence): { stop(): void } {
+  const store = statSync(paths.database);
+  let held = lock;
+  let isListening = false;
+  const look = async () => {
+    if (!isFile(paths.database, store)) return onLost("its store was removed or replaced");
+    if (!held.isInPlace()) {
+      const next = takeLock(paths.lock);
+      if (!next) return onLost("its lock was removed, and another daemon has the home");
+      held = next;
+      log.warn({ lock: paths.lock }, "the lock was removed: taken again");
+    }
+    if (isListening) return;
+    isListening = true;
+    const isNew = await listener.keepListening().finally(() => {
+      isListening = false;
+    });
+    if (isNew) log.warn({ socket: paths.socket }, "the socket was removed: listening again");
+  };
+  const timer = setInterval(() => {
+    look().catch((error) => log.warn({ error: String(error) }, "the socket cannot be made again"));
+  }, LOOK_EVERY_MS);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}

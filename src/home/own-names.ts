@@ -1,0 +1,17 @@
+/** The names that agentctl gives to files in a home: clean-ups and repairs touch no other file that they find there. */
+const STAMP = String.raw`\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z`;
+const KEY = String.raw`(?:\d+\.\d+|host\.[0-9a-f]+)`;
+
+const names = {
+  home: /^(?:agentctl\.(?:db|sock)(?:[.-].*)?|daemon\.(?:lock|log)(?:[.-].*)?|config\.json(?:\.\d+\.new)?|logs|tasks|backups|env|run)$/,
+  logs: /^\d+(?:\.before-restore)?$/,
+  tasks: /^\d+(?:\.kept)?(?:\.before-restore)?$/,
+  backups: new RegExp(`^${STAMP}-[a-z0-9-]+\\.db(?:\\.part)?(?:-wal|-shm|-journal)?$`),
+  env: /^[0-9a-f]{64}(?:\.\d+\.new)?$/,
+  run: new RegExp(`^(?:${KEY}\\.[a-z]+|spare-\\d+\\.run|agentctl-guard.*|guards-.*)$`),
+} as const;
+
+/** Whether agentctl gave this name to a file in this folder of a home. */
+export function isOwnName(folder: keyof typeof names, name: string): boolean {
+  return names[folder].test(name);
+}
