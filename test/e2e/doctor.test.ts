@@ -19,6 +19,9 @@ interface Found {
   problems: { check: string; what: string; mend: string; mended: boolean }[];
 }
 
+/** The name of an environment that nobody has. */
+const UNUSED = "0123456789abcdef".repeat(4);
+
 /** What the doctor says is wrong, sorted; with `mended:` before what it mended. */
 async function examined(home: Home, ...options: string[]): Promise<string[]> {
   const { healthy, problems } = (await home.json("doctor", ...options)) as Found;
@@ -177,7 +180,7 @@ it("finds and mends files of nobody, modes, and a missing environment", async ({
   const env = (await until(() => readdirSync(join(home.dir, "env"))))[0] as string;
   await home.cli("daemon", "stop");
   rmSync(join(home.dir, "env", env));
-  writeFileSync(join(home.dir, "env/abc"), "{}", { mode: 0o600 });
+  writeFileSync(join(home.dir, "env", UNUSED), "{}", { mode: 0o600 });
   writeFileSync(join(home.dir, "run/1.1.run"), "# 0000000013\n", { mode: 0o600 });
   mkdirSync(join(home.dir, "logs/77"), { mode: 0o700 });
   mkdirSync(join(home.dir, "tasks/77"), { recursive: true, mode: 0o700 });
@@ -191,7 +194,7 @@ it("finds and mends files of nobody, modes, and a missing environment", async ({
     `${home.dir}/tasks/77 is of a task that there is not`,
     `logs/${one}/1.log has mode 0644: others can reach it`,
     `logs/${two} has mode 0755: others can reach it`,
-    "the environment abc is kept, and no open task uses it",
+    `the environment ${UNUSED.slice(0, 12)} is kept, and no open task uses it`,
   ];
   expect(await examined(home)).toEqual([...mendable, gone].sort());
   expect(await examined(home, "--repair")).toEqual(
@@ -293,7 +296,7 @@ it("says of a store that no daemon opens what is wrong with it and what mends it
 
 it("says which daemon does not answer, and what helps, instead of waiting for it", async ({ home }) => {
   await home.run("--hold", "true");
-  writeFileSync(join(home.dir, "env/abc"), "{}", { mode: 0o600 });
+  writeFileSync(join(home.dir, "env", UNUSED), "{}", { mode: 0o600 });
   const pid = (await home.daemonPid()) as number;
   signalTo(pid, "SIGSTOP");
   const { code, stderr } = await home.cli("doctor", "--repair");
@@ -301,7 +304,7 @@ it("says which daemon does not answer, and what helps, instead of waiting for it
   signalTo(pid, "SIGKILL");
   expect(await home.cli("doctor", "--repair")).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/mended: .*abc/),
+    stdout: expect.stringMatching(/mended: .*0123/),
   });
 });
 

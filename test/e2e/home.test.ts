@@ -147,10 +147,12 @@ it("active in a home whose name has spaces, quotes, dollars and a line break", a
 function reachable(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .map((name) => join(folder, name))
-    .filter((path) => existsSync(path))
     .flatMap((path) => {
-      const { mode } = lstatSync(path);
-      const wanted = lstatSync(path).isDirectory() ? 0o700 : 0o600;
+      const stat = lstatSync(path, { throwIfNoEntry: false });
+      // A backup that was rotated meanwhile.
+      if (!stat) return [];
+      const { mode } = stat;
+      const wanted = stat.isDirectory() ? 0o700 : 0o600;
       return (mode & 0o777) === wanted ? [] : [`${path} 0${(mode & 0o777).toString(8)}`];
     });
 }

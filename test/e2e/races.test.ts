@@ -18,7 +18,7 @@ it("lets a task that follows a canceled one run untouched, also under the same g
 });
 
 it("never stamps a program that ends while it is being frozen as suspended", async ({ home }) => {
-  await home.cli("list");
+  await home.cli("daemon", "start");
   for (let round = 0; round < 20; round++) {
     const { task } = await home.rpc("tasks/create", { argv: ["sleep", "0.03"] });
     await until(async () => (await home.task(task.id)).state !== "submitted");
@@ -59,7 +59,7 @@ it("lets a cancel stand that overtook a pause", async ({ home }) => {
 
 it("refuses a pipe as a file of variables and goes on", async ({ home }) => {
   execFileSync("/bin/sh", ["-c", `mkfifo ${home.file("pipe")}`]);
-  await home.cli("list");
+  await home.cli("daemon", "start");
   const { task } = await home.rpc("tasks/create", { argv: ["true"], envFile: home.file("pipe") });
   expect(await home.reaches(task.id, "failed")).toMatchObject({ exitCode: 126 });
 });

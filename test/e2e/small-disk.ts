@@ -1,6 +1,6 @@
 /** A disk that is full on demand, for tests of what must go on meanwhile. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { closeSync, openSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
+import { closeSync, openSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { launcher } from "../harness/command.ts";
 import { canMount, type Home } from "../harness/index.ts";
@@ -29,6 +29,8 @@ function mounted(home: Home): SmallDisk {
   execFileSync("mkdir", ["-m", "700", home.dir]);
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", home.dir]);
   const ballast = join(home.dir, "ballast");
+  // The mark of a home, without which one that holds a file is refused.
+  writeFileSync(join(home.dir, "daemon.lock"), "", { mode: 0o600 });
   return {
     async fill() {
       const file = openSync(ballast, "a", 0o600);

@@ -41,7 +41,7 @@ describe("the list of fault points", () => {
 
   it("refuses a point that does not exist, and names those alike", async ({ home }) => {
     home.env.AGENTCTL_FAULT = "thaw:sometime";
-    const { code, stderr } = await home.cli("list");
+    const { code, stderr } = await home.cli("daemon", "start");
     expect(code).toBe(2);
     expect(stderr).toContain('"thaw:sometime" is no <point> or <point>@<n>');
     expect(stderr).toContain("thaw:before-continue, thaw:after-continue");
@@ -51,7 +51,7 @@ describe("the list of fault points", () => {
     "refuses %s",
     async (fault, { home }) => {
       home.env.AGENTCTL_FAULT = fault;
-      expect((await home.cli("list")).code).toBe(2);
+      expect((await home.cli("daemon", "start")).code).toBe(2);
     },
   );
 });

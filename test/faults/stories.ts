@@ -18,8 +18,8 @@ export async function submit(home: Home, task: object): Promise<number> {
 
 /** The next command: it starts a daemon where none runs. */
 export async function wake(home: Home): Promise<void> {
-  const { code, stderr } = await home.cli("list");
-  if (code !== 0) throw new Error(`list: code ${code}, ${stderr}`);
+  const { code, stderr } = await home.cli("daemon", "start");
+  if (code !== 0) throw new Error(`daemon start: code ${code}, ${stderr}`);
 }
 
 export function notes(home: Home, id: number) {

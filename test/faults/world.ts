@@ -62,6 +62,8 @@ export class World {
     this.#faults = faults;
     mkdirSync(home.dir, { mode: 0o700 });
     mkdirSync(home.file("witness"));
+    // The mark of a home, without which one that holds a file is refused.
+    writeFileSync(join(home.dir, "daemon.lock"), "", { mode: 0o600 });
     writeFileSync(join(home.dir, "config.json"), JSON.stringify({ hosts: 0, ...settings }), { mode: 0o600 });
   }
 
