@@ -8,6 +8,7 @@ import { ageText } from "../../text/when.ts";
 
 const list = command({
   name: "list",
+  reads: true,
   summary: "the hooks of config.json, what they were told and what went wrong",
   args: [],
   options: {},
