@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { accessSync, closeSync, constants, existsSync, openSync, renameSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import guardScript from "./guard.sh";
 import { createHandle, type Handle } from "./handle.ts";
@@ -16,8 +25,9 @@ import { watch } from "./watch.ts";
 export function installGuard(runDir: string): string {
   const hash = createHash("sha256").update(guardScript).digest("hex").slice(0, 8);
   const file = join(runDir, `${GUARD_NAME}-${hash}.sh`);
-  if (existsSync(file)) return file;
-  writeFileSync(`${file}.new`, guardScript, { mode: 0o600 });
+  // A power failure may have left the name without the content.
+  if (existsSync(file) && readFileSync(file, "utf8") === guardScript) return file;
+  writeFileSync(`${file}.new`, guardScript, { mode: 0o600, flush: true });
   renameSync(`${file}.new`, file);
   return file;
 }

@@ -9,6 +9,7 @@ import { signalTo } from "../harness/processes.ts";
 import { RpcError } from "../harness/wire.ts";
 import type { Chance } from "./chance.ts";
 import { type Does, moduleTask, shellTask } from "./fixtures.ts";
+import type { PowerDisk } from "./power.ts";
 import { type Bearer, bearers, guards } from "./processes-of-tasks.ts";
 import type { World } from "./world.ts";
 
@@ -48,7 +49,18 @@ const VERBS = {
   resumeAll: 3,
 };
 
-const KILLS = { daemon: 8, program: 2, guard: 1, tree: 1, everything: 1, restart: 1, stop: 1 };
+const KILLS = {
+  daemon: 8,
+  program: 2,
+  guard: 1,
+  tree: 1,
+  everything: 1,
+  restart: 1,
+  stop: 1,
+};
+
+/** For how long the next daemon works before the power fails again, at most. */
+const POWERED_MS = 1_200;
 
 export class RandomWalk {
   readonly done: Record<string, number> = {};
@@ -60,17 +72,21 @@ export class RandomWalk {
    * daemon died before it answered, maybe before the walk knows it.
    */
   readonly #touched = new Set<number>();
+  readonly #power: PowerDisk | undefined;
   #texts = 0;
 
-  constructor(world: World, chance: Chance) {
+  /** With `power`, the disk of the world's home, its power fails from time to time. */
+  constructor(world: World, chance: Chance, power?: PowerDisk) {
     this.#world = world;
     this.#chance = chance;
+    this.#power = power;
   }
 
   async walk(seconds: number): Promise<void> {
     const world = this.#world;
     await world.ask("queues/set", { name: "default", slots: 4 });
     await world.ask("queues/set", { name: "narrow", slots: 1 });
+    if (this.#power) for (let n = 0; n < 4; n++) await this.#create(this.#chance);
     const end = performance.now() + seconds * 1000;
     const loops = Array.from({ length: CLIENTS }, () =>
       this.#loop(end, this.#chance.fork(), 60, (c) => this.#ask(c)),
@@ -226,9 +242,10 @@ export class RandomWalk {
   }
 
   async #kill(chance: Chance): Promise<void> {
+    const world = this.#world;
+    if (this.#power) return await this.#cutPower(this.#power, chance);
     const what = chance.weighted(KILLS);
     this.#count(`kill ${what}`);
-    const world = this.#world;
     if (what === "daemon") return await world.kill();
     if (what === "stop" || what === "restart") {
       const graceMs = chance.within(0, 400);
@@ -246,6 +263,13 @@ export class RandomWalk {
     if (what === "guard") this.#strike([guard]);
     if (what === "tree") this.#strike([guard, ...tree]);
     if (what === "program") this.#strike(tree.filter(({ ppid }) => ppid === guard.pid));
+  }
+
+  async #cutPower(power: PowerDisk, chance: Chance): Promise<void> {
+    await this.#world.up();
+    await sleep(chance.within(0, POWERED_MS));
+    await this.#world.outage(() => power.fail());
+    this.#count("power failures");
   }
 
   #strike(victims: readonly Bearer[]): void {

@@ -76,7 +76,8 @@ export async function stopAndReboot(home: Home): Promise<void> {
   bootAnew(home);
 }
 
-function bootAnew(home: Home): void {
+/** What names a process names one of another boot from here on. */
+export function bootAnew(home: Home): void {
   const boot = "00000000-0000-4000-8000-000000000000";
   sqlite(home, "update attempts set boot_id = ?", [boot]);
   const run = join(home.dir, "run");

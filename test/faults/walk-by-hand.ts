@@ -1,13 +1,19 @@
-/** `npm run walk -- --seconds 3600 --seed 7`: the random walk for as long as wanted; --kills 100: the kills under load. */
+/** `npm run walk -- --seconds 3600 --seed 7`: the random walk for as long as wanted; --power: with power failures; --kills 100: the kills under load. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 const { values } = parseArgs({
-  options: { seconds: { type: "string" }, seed: { type: "string" }, kills: { type: "string" } },
+  options: {
+    seconds: { type: "string" },
+    seed: { type: "string" },
+    kills: { type: "string" },
+    power: { type: "boolean" },
+  },
 });
 const root = join(import.meta.dirname, "../..");
-const file = values.kills ? "load" : "random";
+const walk = values.power ? "walk-power" : "random";
+const file = values.kills ? "load" : walk;
 const args = [join(root, "node_modules/vitest/vitest.mjs"), "run", "--root", root, "--project", "faults"];
 const { status } = spawnSync(process.execPath, [...args, `test/faults/${file}.test.ts`], {
   stdio: "inherit",

@@ -55,12 +55,13 @@ export class World {
   readonly #faults: (string | undefined)[];
   #daemon: ChildProcess | null = null;
   #starting: Promise<void> | null = null;
+  #outage: Promise<void> | undefined;
   #wire: Wire | null = null;
 
   constructor(home: Home, { faults = [], settings = {} }: WorldOptions = {}) {
     this.home = home;
     this.#faults = faults;
-    mkdirSync(home.dir, { mode: 0o700 });
+    mkdirSync(home.dir, { mode: 0o700, recursive: true });
     mkdirSync(home.file("witness"));
     // The mark of a home, without which one that holds a file is refused.
     writeFileSync(join(home.dir, "daemon.lock"), "", { mode: 0o600 });
@@ -83,8 +84,13 @@ export class World {
   async #up(): Promise<void> {
     // Some die on their way up, of a fault or of a kill from outside.
     for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; ) {
+      await this.#outage;
       if (this.#isRunning()) return;
-      if (await this.#start()) return;
+      const isReady = await this.#start().catch((error) => {
+        if (this.#outage !== undefined) return false;
+        throw error;
+      });
+      if (isReady) return;
     }
     throw new Error(`no daemon comes up:\n${this.log().slice(-2000)}`);
   }
@@ -123,6 +129,14 @@ export class World {
     daemon.kill("SIGKILL");
     const isGone = () => daemon.exitCode !== null || daemon.signalCode !== null;
     await until(isGone, { everyMs: 2, message: `the end of daemon ${daemon.pid}` });
+  }
+
+  /** Meanwhile every daemon dies, and none is started until it is over. */
+  async outage(happens: () => Promise<void>): Promise<void> {
+    this.#outage = happens().finally(() => {
+      this.#outage = undefined;
+    });
+    await this.#outage;
   }
 
   /** `daemon/stop`; the daemon is gone when this returns, whatever it died of. */
