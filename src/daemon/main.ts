@@ -45,6 +45,8 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
     }
     // A limit of file sizes is an error of the write, as a full disk is, and no end.
     process.on("SIGXFSZ", () => {});
+    // Without a listener Node opens its debugger, a port for everybody on this machine.
+    process.on("SIGUSR1", () => {});
     process.on("uncaughtException", (error) => die(log, error));
     process.on("unhandledRejection", (error) => die(log, error));
     log.info({ version: __VERSION__, home: paths.home }, "starting");

@@ -21,6 +21,7 @@ export { Environments } from "./files/environments.ts";
 export { keepArtifact } from "./files/keep-artifact.ts";
 export { deleteTask, retain } from "./files/retention.ts";
 export { sync } from "./files/sync.ts";
+export { removeTree } from "./files/tree-files.ts";
 export { releaseEnvironments } from "./files/unused-environments.ts";
 export type { Log } from "./ports.ts";
 export { recover } from "./recovery/recover.ts";

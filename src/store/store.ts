@@ -222,7 +222,7 @@ export interface Store {
   releaseHeldBy(by: string): Promise<void>;
   removeQueue(name: string): Promise<void>;
 
-  delete(id: number, by: { at: number; actor: string }): Promise<Task>;
+  delete(id: number, by: { at: number; actor: string; reason?: string | null }): Promise<Task>;
   /** The environments of these tasks that no open task uses. */
   unusedEnvironments(ids: readonly number[]): Promise<Set<string>>;
   /** Environments that an open task still uses. */

@@ -1,8 +1,8 @@
-import { chmodSync, existsSync, lstatSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { isTerminal } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
-import { taskOfFolder } from "../../engine/index.ts";
+import { removeTree, taskOfFolder } from "../../engine/index.ts";
 import { isHome } from "../../home/own-home.ts";
 import { isOwnName } from "../../home/own-names.ts";
 import type { Paths } from "../../home/paths.ts";
@@ -113,6 +113,6 @@ function namesIn(folder: string): string[] {
 }
 
 function removal(check: Problem["check"], what: string, path: string): Problem {
-  const repair = () => rmSync(path, { recursive: true, force: true });
+  const repair = () => removeTree(path);
   return { check, task: null, what, mend: "--repair deletes it", repair };
 }

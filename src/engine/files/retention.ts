@@ -1,19 +1,41 @@
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { AgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import type { EndedTask } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { foldersOf, taskOfFolder } from "./environment.ts";
-import { sizeOf } from "./size-of.ts";
+import { allocatedBytes, removeTree } from "./tree-files.ts";
 
-/** Deletes an ended task with its files; the row goes first, so that no task is left that points to nothing. */
-export async function deleteTask(engine: Engine, id: number, actor: string): Promise<Task> {
-  const task = await engine.store.delete(id, { at: engine.clock.now(), actor });
+/** Why retention deletes a task, as its event tells. */
+type Reason = "retention.age" | "retention.maxBytes";
+
+/**
+ * Deletes an ended task with its files; the row goes first, so that no task is left that points to nothing. Throws
+ * `UnsupportedOperation` where the system keeps files from being deleted.
+ */
+export async function deleteTask(
+  engine: Engine,
+  id: number,
+  actor: string,
+  reason: Reason | null = null,
+): Promise<Task> {
+  const task = await engine.store.delete(id, { at: engine.clock.now(), actor, reason });
   const { folder, kept, logs } = foldersOf(engine, id);
   engine.fault("delete:before-files");
-  for (const path of [folder, kept, logs]) rmSync(path, { recursive: true, force: true });
+  for (const path of [folder, kept, logs]) await removeFiles(id, path);
   engine.fault("delete:after-files");
   return task;
+}
+
+async function removeFiles(id: number, path: string): Promise<void> {
+  try {
+    await removeTree(path);
+  } catch (error) {
+    const reason = `task ${id} is deleted, but not all of its files: ${(error as Error).message}`;
+    const hint = `ls -la ${path} shows what is left; another user may own it: sudo rm -rf ${path}`;
+    throw new AgentctlError("UnsupportedOperation", { reason, hint }, { cause: error });
+  }
 }
 
 /** So many tasks are looked at before others have their turn. */
@@ -29,10 +51,11 @@ export async function retain(engine: Engine): Promise<number> {
   while (page.length > 0 && !engine.isStopping) {
     for (const { id, endedAt } of page) {
       const { folder, kept, logs } = foldersOf(engine, id);
-      bytes += sizeOf(folder) + sizeOf(kept) + sizeOf(logs);
+      const size = await allocatedBytes([folder, kept, logs]);
+      bytes += size;
       if (endedAt >= cutoff && bytes <= retentionBytes) continue;
-      await deleteTask(engine, id, "daemon");
-      deleted++;
+      const reason = endedAt < cutoff ? "retention.age" : "retention.maxBytes";
+      if (await retired(engine, id, reason)) deleted++;
     }
     await others();
     page = await engine.store.ended(page.at(-1) as EndedTask, PAGE);
@@ -40,6 +63,18 @@ export async function retain(engine: Engine): Promise<number> {
   await removeOrphans(engine);
   engine.environments.sweep(await engine.store.usedEnvironments());
   return deleted;
+}
+
+/** False where it could not be deleted: the others are, all the same. */
+async function retired(engine: Engine, task: number, reason: Reason): Promise<boolean> {
+  try {
+    await deleteTask(engine, task, "daemon", reason);
+    engine.log.info({ task, reason }, "an ended task was deleted");
+    return true;
+  } catch (error) {
+    engine.log.warn({ task, reason, error: String(error) }, "an ended task could not be deleted");
+    return false;
+  }
 }
 
 /** Lets what waits be done before anything more. */
@@ -56,7 +91,9 @@ async function removeOrphans(engine: Engine): Promise<void> {
       if (engine.isStopping) return;
       const id = taskOfFolder(name);
       if (id === undefined || (await engine.store.has(id))) continue;
-      rmSync(join(folder, name), { recursive: true, force: true });
+      await removeTree(join(folder, name)).catch((error) =>
+        engine.log.warn({ path: join(folder, name), error: String(error) }, "files of nobody are left"),
+      );
     }
   }
 }

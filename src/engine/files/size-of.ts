@@ -1,13 +1,12 @@
-import { readdirSync, statSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** Bytes below a path; 0 where there is nothing. */
+/** Bytes of a log, or of the logs in a folder; 0 where there is nothing. No link is followed. */
 export function sizeOf(path: string): number {
   try {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (!stat) return 0;
+    const stat = lstatSync(path);
     if (!stat.isDirectory()) return stat.size;
-    return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
+    return readdirSync(path).reduce((sum, name) => sum + lstatSync(join(path, name)).size, 0);
   } catch {
     return 0;
   }

@@ -262,15 +262,18 @@ export function update(
 }
 
 /** Deletes an ended task with all that hangs on it; one event tells that it is gone. */
-export function remove(ctx: Context, id: number, by: { at: number; actor: string }): Task {
+export function remove(
+  ctx: Context,
+  id: number,
+  { reason = null, ...by }: { at: number; actor: string; reason?: string | null },
+): Task {
   const task = ctx.task(id);
   if (!isTerminal(task.state)) {
-    const reason = `task ${id} is ${task.state}: only a task that has ended can be deleted`;
     throw new AgentctlError("UnsupportedOperation", {
       id,
       state: task.state,
       allowed: terminalStates,
-      reason,
+      reason: `task ${id} is ${task.state}: only a task that has ended can be deleted`,
       hint: `agentctl cancel ${id}`,
     });
   }
@@ -283,7 +286,7 @@ export function remove(ctx: Context, id: number, by: { at: number; actor: string
     attempt: null,
     from: task.state,
     to: null,
-    data: null,
+    data: reason === null ? null : { reason },
   });
   return task;
 }

@@ -236,7 +236,7 @@ export class SqliteStore implements Store {
     return this.#write("remove-queue", () => queues.remove(this.#ctx, name));
   }
 
-  delete(id: number, by: { at: number; actor: string }) {
+  delete(id: number, by: { at: number; actor: string; reason?: string | null }) {
     return this.#write("delete", () => moves.remove(this.#ctx, id, by));
   }
 
