@@ -95,9 +95,17 @@ export function emptyNode(): Promise<void> {
   return ended(spawn(process.execPath, ["-e", "0"], { env: plainEnvironment(), stdio: "ignore" }));
 }
 
-/** Nothing of the bench's own runtime (its loader above all) reaches what is measured. */
+/**
+ * Nothing of the bench's own runtime (its loader above all) reaches what is measured. Nor do certificates, which some
+ * sandboxes name: an empty Node reads them for 30 ms, and agentctl's commands do not, which would flatter them.
+ */
 export function plainEnvironment(): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _options, NODE_V8_COVERAGE: _coverage, ...env } = process.env;
+  const {
+    NODE_OPTIONS: _options,
+    NODE_V8_COVERAGE: _coverage,
+    NODE_EXTRA_CA_CERTS: _certificates,
+    ...env
+  } = process.env;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("AGENTCTL_")));
 }
 

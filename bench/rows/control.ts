@@ -41,7 +41,7 @@ export const control: Row[] = [
     name: "pause",
     what: "cooperative pause between short steps, call to answer",
     against,
-    target: { is: "at most", value: 0.5, unit: "×" },
+    target: { is: "at most", value: 0.6, unit: "×" },
     measure: (effort) =>
       withHome(async (home) => {
         const rpc = await home.connect();
@@ -79,7 +79,7 @@ export const control: Row[] = [
     name: "freeze",
     what: "freeze of a tree of five processes, call to answer",
     against,
-    target: { is: "at most", value: 0.1, unit: "×" },
+    target: { is: "at most", value: 0.2, unit: "×" },
     measure: (effort) =>
       withHome(async (home) => {
         const rpc = await home.connect();
