@@ -2,6 +2,8 @@ import type { Socket } from "node:net";
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
 import { isTooDeep, LineSplitter, MAX_DEPTH } from "../protocol/framing.ts";
 import type { Notification, NotificationParams } from "../protocol/methods.ts";
+import type { Caller, Listener } from "./caller.ts";
+import type { Call, Dispatch } from "./dispatch.ts";
 
 /** So many bytes may wait for a peer that does not read; then nothing more of its requests is taken. */
 const MOST_UNREAD_BYTES = 1024 * 1024;
@@ -25,28 +27,27 @@ const GREETING = "daemon/hello";
 /** How often a peer that sends nothing more is looked for: only what is written to it tells that it is gone. */
 const LOOK_MS = 1000;
 
-/** A request as it came: its form is checked, its method and params are not. */
-export interface Request {
+/** A call as it came, with what its answer is to name. */
+interface Request extends Call {
   id: string | number | null | undefined;
-  method: string;
-  params: unknown;
 }
 
 /**
  * The daemon's end of one connection: lines in, lines out, with bounded memory whatever the peer does. What is not
  * a line of JSON of at most 16 MiB is answered with its error, and ends this connection alone.
  */
-export class Connection {
-  /** The token that `attempt/hello` gave; authorises every later call. */
+export class Connection implements Caller, Listener {
+  /** Whoever may open the socket is the user, and a task of the user where it has a token. */
+  readonly scopes = ["people", "attempt"] as const;
+  readonly actor = "user";
   token: string | null = null;
-  /** Why nothing of this peer is carried out: it is of another version. */
   refusal: AgentctlError | null = null;
-  /** How often the peer has subscribed. */
   subscriptions = 0;
-  /** Aborted when the peer is gone; one that sends nothing more still waits for its answers. */
+  /** A peer that sends nothing more is not gone: it still waits for its answers. */
   readonly signal: AbortSignal;
+  readonly listener: Listener = this;
   readonly #socket: Socket;
-  readonly #serve: (request: Request, connection: Connection) => Promise<unknown>;
+  readonly #dispatch: Dispatch;
   readonly #splitter = new LineSplitter();
   /** Lines that came while as much as may be was under way; the socket is not read meanwhile. */
   #waiting: string[] = [];
@@ -60,9 +61,9 @@ export class Connection {
   #look: NodeJS.Timeout | null = null;
   #drained: (() => void)[] = [];
 
-  constructor(socket: Socket, serve: (request: Request, connection: Connection) => Promise<unknown>) {
+  constructor(socket: Socket, dispatch: Dispatch) {
     this.#socket = socket;
-    this.#serve = serve;
+    this.#dispatch = dispatch;
     const gone = new AbortController();
     this.signal = gone.signal;
     socket.on("data", (chunk: Buffer) => {
@@ -144,7 +145,7 @@ export class Connection {
     this.#isGreeting = request.method === GREETING;
     if (this.#isBusy()) this.#socket.pause();
     try {
-      const result = await this.#serve(request, this);
+      const result = await this.#dispatch(request, this);
       if (request.id !== undefined) this.#send({ jsonrpc: "2.0", id: request.id, result });
     } catch (error) {
       const wire = asAgentctlError(error).toWire();

@@ -1,23 +1,45 @@
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
-import type { Handlers } from "../protocol/methods.ts";
+import { type Handlers, methods } from "../protocol/methods.ts";
 import { isMethod, parseParams } from "../protocol/parse.ts";
-import type { Connection, Request } from "./connection.ts";
+import type { Caller } from "./caller.ts";
 
-/** Parses the params of a request by the method table and hands them to the method's handler. */
+/** What is called; its form is checked, its method and params are not. */
+export interface Call {
+  method: string;
+  params: unknown;
+}
+
+/** Carries out a call; rejects with what it is to be answered. */
+export type Dispatch = (call: Call, caller: Caller) => Promise<unknown>;
+
+/**
+ * Holds each call to the method table, which says what its params are and who may call it, and hands it to the method's
+ * handler. `bug` is told of what no caller should ever see.
+ */
 export function dispatcher(
-  handlers: Handlers<Connection>,
+  handlers: Handlers<Caller>,
   bug: (method: string, error: unknown) => void,
-): (request: Request, connection: Connection) => Promise<unknown> {
-  return async ({ method, params }, connection) => {
-    if (connection.refusal) throw connection.refusal;
+): Dispatch {
+  return async ({ method, params }, caller) => {
+    if (caller.refusal) throw caller.refusal;
     if (!isMethod(method)) throw new AgentctlError("MethodNotFound", { method: method.slice(0, 200) });
-    const handler = handlers[method] as (params: unknown, connection: Connection) => Promise<unknown>;
+    const { scope } = methods[method];
+    if (!caller.scopes.includes(scope)) throw new AgentctlError("MethodNotFound", { method });
+    const handler = handlers[method] as (params: unknown, caller: Caller) => Promise<unknown>;
     const parsed = parseParams(method, params);
+    if (scope === "attempt") requireToken(parsed as { token?: string }, caller);
     try {
-      return await handler(parsed, connection);
+      return await handler(parsed, caller);
     } catch (error) {
       if (asAgentctlError(error).name === "InternalError") bug(method, error);
       throw error;
     }
   };
+}
+
+/** What a running task asks for is authorised by the attempt's token, in each call or once with the hello. */
+function requireToken(params: { token?: string }, caller: Caller): void {
+  if ((params.token ?? caller.token) !== null) return;
+  const reason = "give AGENTCTL_TOKEN, or say attempt/hello first";
+  throw new AgentctlError("InvalidParams", { field: "token", reason });
 }

@@ -1,7 +1,8 @@
 import { chmodSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
-import { Connection, type Request } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { Dispatch } from "./dispatch.ts";
 
 /** The socket of a daemon. */
 export interface Listener {
@@ -22,14 +23,11 @@ interface Bound {
  * Listens on the socket, which only its owner may open; `place` says where. The caller holds the lock of the home, so a
  * file that is in the way belongs to a daemon that is dead.
  */
-export async function listen(
-  place: () => string,
-  serve: (request: Request, connection: Connection) => Promise<unknown>,
-): Promise<Listener> {
+export async function listen(place: () => string, dispatch: Dispatch): Promise<Listener> {
   const connections = new Set<Connection>();
   const open = () => {
     const server = createServer({ allowHalfOpen: true }, (socket) => {
-      const connection = new Connection(socket, serve);
+      const connection = new Connection(socket, dispatch);
       connections.add(connection);
       socket.once("close", () => connections.delete(connection));
       socket.on("data", () => holdTo(connections, connection.waitingBytes));

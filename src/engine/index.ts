@@ -1,4 +1,4 @@
-export type { ActiveAttempt } from "./attempt/active-attempt.ts";
+export type { ActiveAttempt, Link } from "./attempt/active-attempt.ts";
 export {
   acknowledge,
   activeByToken,
@@ -19,7 +19,7 @@ export { Engine } from "./engine.ts";
 export { foldersOf, logFile, taskOfFolder } from "./files/environment.ts";
 export { Environments } from "./files/environments.ts";
 export { keepArtifact } from "./files/keep-artifact.ts";
-export { deleteTask, retain } from "./files/retention.ts";
+export { retain } from "./files/retention.ts";
 export { sync } from "./files/sync.ts";
 export { removeTree } from "./files/tree-files.ts";
 export { releaseEnvironments } from "./files/unused-environments.ts";
@@ -33,9 +33,14 @@ export { sender } from "./telling/send.ts";
 export { Teller, type TellerOptions } from "./telling/teller.ts";
 export { answer } from "./verbs/answer.ts";
 export { cancel } from "./verbs/cancel.ts";
+export { remove } from "./verbs/delete.ts";
+export { hold } from "./verbs/hold.ts";
 export { pause } from "./verbs/pause.ts";
 export { planPause, planSelected } from "./verbs/plan-pause.ts";
+export { holdQueue, type QueueState, releaseQueue, removeQueue, setQueue } from "./verbs/queue.ts";
+export { release } from "./verbs/release.ts";
 export { rerun } from "./verbs/rerun.ts";
 export { resume } from "./verbs/resume.ts";
 export { type Answers, pauseSelected, resumeSelected } from "./verbs/select.ts";
+export { send } from "./verbs/send.ts";
 export { type Submission, submit } from "./verbs/submit.ts";

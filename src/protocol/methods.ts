@@ -31,12 +31,14 @@ export const notifications = {
 
 /** The name of a method. */
 export type Method = keyof typeof methods;
+/** Who may call a method. */
+export type Scope = (typeof methods)[Method]["scope"];
 /** What a caller passes. */
 export type Params<M extends Method> = v.InferOutput<(typeof methods)[M]["params"]>;
 /** What a call answers. */
 export type Result<M extends Method> = v.InferOutput<(typeof methods)[M]["result"]>;
-/** One handler for each method; `C` is what the daemon knows of the connection. */
-export type Handlers<C> = { [M in Method]: (params: Params<M>, connection: C) => Promise<Result<M>> };
+/** One handler for each method; `C` is what the daemon knows of the caller. */
+export type Handlers<C> = { [M in Method]: (params: Params<M>, caller: C) => Promise<Result<M>> };
 /** The name of a notification. */
 export type Notification = keyof typeof notifications;
 export type NotificationParams<N extends Notification> = v.InferOutput<(typeof notifications)[N]["params"]>;

@@ -3,7 +3,7 @@ import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import { foldersOf } from "../../engine/index.ts";
 import type { ArtifactJson, Handlers } from "../../protocol/methods.ts";
-import type { Connection } from "../connection.ts";
+import type { Caller } from "../caller.ts";
 import type { Daemon } from "./context.ts";
 
 export function artifactJson(artifact: {
@@ -19,7 +19,7 @@ export function artifactJson(artifact: {
 
 export function artifactHandlers({
   engine,
-}: Daemon): Pick<Handlers<Connection>, "artifacts/list" | "artifacts/get"> {
+}: Daemon): Pick<Handlers<Caller>, "artifacts/list" | "artifacts/get"> {
   const list = async (ref: string | number) => {
     const task = await engine.require(ref);
     const folder = foldersOf(engine, task.id).artifacts;

@@ -1,3 +1,4 @@
+import { defined } from "../../core/defined.ts";
 import { AgentctlError, codeOf } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import {
@@ -6,6 +7,7 @@ import {
   activeByToken,
   hello,
   keepArtifact,
+  type Link,
   openQuestion,
   type Place,
   saveCheckpoint,
@@ -16,31 +18,22 @@ import {
   suspended,
 } from "../../engine/index.ts";
 import type { Handlers } from "../../protocol/methods.ts";
-import type { Connection } from "../connection.ts";
+import type { Caller } from "../caller.ts";
 import { artifactJson } from "./artifacts.ts";
-import { at, type Daemon, given } from "./context.ts";
+import { at, type Daemon } from "./context.ts";
 
-type Attempt = Pick<Handlers<Connection>, Extract<keyof Handlers<Connection>, `attempt/${string}`>>;
+type Attempt = Pick<Handlers<Caller>, Extract<keyof Handlers<Caller>, `attempt/${string}`>>;
 
 /** What a running task asks for: each call is authorised by the attempt's token. */
 export function attemptHandlers({ engine }: Daemon): Attempt {
-  const active = async (
-    params: { token?: string | undefined },
-    connection: Connection,
-    isSave = false,
-  ): Promise<ActiveAttempt> => {
-    const token = params.token ?? connection.token;
-    if (token !== null && token !== undefined) return await activeByToken(engine, token, isSave);
-    throw new AgentctlError("InvalidParams", {
-      field: "token",
-      reason: "give AGENTCTL_TOKEN, or say attempt/hello first",
-    });
-  };
+  // Dispatch has seen to it that there is a token.
+  const active = (params: { token?: string | undefined }, caller: Caller, isSave = false) =>
+    activeByToken(engine, params.token ?? (caller.token as string), isSave);
   return {
-    "attempt/hello": async ({ token }, connection) => {
+    "attempt/hello": async ({ token }, caller) => {
       const mine = await activeByToken(engine, token);
-      connection.token = token;
-      const welcome = await hello(engine, mine, connection as never);
+      caller.token = token;
+      const welcome = await hello(engine, mine, linkTo(caller));
       const { task, attempt, dir, pausing, checkpoint, module } = welcome;
       return {
         id: task.id,
@@ -66,15 +59,15 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       };
     },
 
-    "attempt/checkpoint": async (params, connection) => {
-      const mine = await active(params, connection, true);
+    "attempt/checkpoint": async (params, caller) => {
+      const mine = await active(params, caller, true);
       const { label, base, nonce } = params;
-      const save = { data: bytesOf(params), ...given({ label, base, nonce }) };
+      const save = { data: bytesOf(params), ...defined({ label, base, nonce }) };
       return { seq: await afterSteps(mine, () => saveCheckpoint(engine, mine, save)) };
     },
 
-    "attempt/step": async (params, connection) => {
-      const mine = await active(params, connection);
+    "attempt/step": async (params, caller) => {
+      const mine = await active(params, caller);
       const place = placeOf("step", params.name, params);
       if (params.started) {
         await stepBegan(engine, mine, place);
@@ -90,60 +83,60 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       const { written } = params;
       return {
         ...journaledValue(known ?? NOTHING),
-        ...given({ taken: written === undefined ? undefined : mine.steps?.hasRead(written) }),
+        ...defined({ taken: written === undefined ? undefined : mine.steps?.hasRead(written) }),
       };
     },
 
-    "attempt/sleep": async (params, connection) => {
-      const mine = await active(params, connection);
+    "attempt/sleep": async (params, caller) => {
+      const mine = await active(params, caller);
       const place = placeOf("sleep", "sleep", params);
       return { until: toIso(await afterSteps(mine, () => sleepUntil(engine, mine, place, params.ms))) };
     },
 
-    "attempt/ask": async (params, connection) => {
-      const mine = await active(params, connection);
+    "attempt/ask": async (params, caller) => {
+      const mine = await active(params, caller);
       const { prompt, choices, timeoutMs, default: fallback } = params;
-      const asked = { prompt, ...given({ choices, timeoutMs, fallback }) };
+      const asked = { prompt, ...defined({ choices, timeoutMs, fallback }) };
       const place = placeOf("ask", "ask", params);
       return { answer: await afterSteps(mine, () => openQuestion(engine, mine, place, asked)) };
     },
 
-    "attempt/progress": async (params, connection) => {
-      const mine = await active(params, connection);
+    "attempt/progress": async (params, caller) => {
+      const mine = await active(params, caller);
       const { done, total = null, message = null } = params;
       const progress = { done, total, message };
       await engine.store.update(mine.taskId, { progress }, { token: mine.token });
       return {};
     },
 
-    "attempt/artifact": async (params, connection) => {
-      const mine = await active(params, connection);
+    "attempt/artifact": async (params, caller) => {
+      const mine = await active(params, caller);
       return { artifact: artifactJson(await keepArtifact(engine, mine, params)) };
     },
 
-    "attempt/messages": async (params, connection) => {
-      const mine = await active(params, connection);
+    "attempt/messages": async (params, caller) => {
+      const mine = await active(params, caller);
       const key = params.n === undefined ? null : placeOf("messages", "messages", params);
       const take = () => engine.store.takeMessages(mine.token, key, engine.clock.now());
       return { messages: await afterSteps(mine, take) };
     },
 
-    "attempt/alive": async (params, connection) => {
-      (await active(params, connection)).isHearing = true;
+    "attempt/alive": async (params, caller) => {
+      (await active(params, caller)).isHearing = true;
       return {};
     },
 
-    "attempt/suspended": async (params, connection) => {
-      const mine = await active(params, connection);
+    "attempt/suspended": async (params, caller) => {
+      const mine = await active(params, caller);
       const value = params.value === undefined ? undefined : JSON.stringify(params.value);
       const until = at(params.until) ?? undefined;
-      const left = { to: params.for, ...given({ base: params.base, value, until }) };
+      const left = { to: params.for, ...defined({ base: params.base, value, until }) };
       await afterSteps(mine, () => suspended(engine, mine, left));
       return {};
     },
 
-    "attempt/result": async (params, connection) => {
-      const mine = await active(params, connection);
+    "attempt/result": async (params, caller) => {
+      const mine = await active(params, caller);
       const { error, value = null } = params;
       const failure = error && {
         name: error.name,
@@ -154,6 +147,19 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       await afterSteps(mine, () => saveResult(engine, mine, failure ? { error: failure } : { value }));
       return {};
     },
+  };
+}
+
+/** How an attempt is told what the engine has to say to it. */
+function linkTo({ listener }: Caller): Link {
+  if (!listener) {
+    const reason = "an attempt says hello on a connection that stays, on which it is asked to pause";
+    throw new AgentctlError("UnsupportedOperation", { reason });
+  }
+  return {
+    pause: (params) => listener.notify("attempt/pause", params),
+    cancel: (params) => listener.notify("attempt/cancel", params),
+    answer: (params) => listener.notify("attempt/answer", params),
   };
 }
 

@@ -1,12 +1,12 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Handlers } from "../../protocol/methods.ts";
-import type { Connection } from "../connection.ts";
+import type { Caller } from "../caller.ts";
 import { checkpointJson, listedCheckpointJson } from "../task-json.ts";
 import type { Daemon } from "./context.ts";
 
 export function checkpointHandlers({
   engine,
-}: Daemon): Pick<Handlers<Connection>, "checkpoints/list" | "checkpoints/get"> {
+}: Daemon): Pick<Handlers<Caller>, "checkpoints/list" | "checkpoints/get"> {
   return {
     "checkpoints/list": async ({ id }) => {
       const task = await engine.require(id);

@@ -17,18 +17,10 @@ export interface Daemon {
   stop(options: { keep: boolean; graceMs?: number }): Promise<{ suspended: number[]; frozen: number[] }>;
 }
 
-/** Who acts where a caller does not say. */
-export const SOMEONE = "user";
-
 /** A task as the socket shows it. */
 export async function show({ engine }: Daemon, task: Task): Promise<TaskJson> {
   await whenStarted(engine, [task]);
   return taskJson(task, await surroundings(engine));
-}
-
-/** `fields` without those that are undefined, for options where absent and undefined differ. */
-export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 }
 
 /** Milliseconds since 1970 of a time on the wire. */

@@ -1,21 +1,22 @@
 import { existsSync } from "node:fs";
+import { defined } from "../../core/defined.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import { logFile } from "../../engine/index.ts";
 import type { Handlers } from "../../protocol/methods.ts";
-import type { Connection } from "../connection.ts";
-import { type Daemon, given, show } from "./context.ts";
+import type { Caller } from "../caller.ts";
+import { type Daemon, show } from "./context.ts";
 
 export function daemonHandlers(
   daemon: Daemon,
-): Pick<Handlers<Connection>, "daemon/hello" | "daemon/status" | "daemon/reload" | "daemon/stop"> {
+): Pick<Handlers<Caller>, "daemon/hello" | "daemon/status" | "daemon/reload" | "daemon/stop"> {
   const { engine, paths, version, startedAt } = daemon;
   return {
-    "daemon/hello": async (params, connection) => {
+    "daemon/hello": async (params, caller) => {
       if (params.version === version) return { version, pid: process.pid };
       const versions = { daemon: version, client: params.version };
-      connection.refusal = new AgentctlError("VersionMismatch", { ...versions, log: paths.log });
-      throw connection.refusal;
+      caller.refusal = new AgentctlError("VersionMismatch", { ...versions, log: paths.log });
+      throw caller.refusal;
     },
     "daemon/status": async () => ({
       pid: process.pid,
@@ -28,11 +29,11 @@ export function daemonHandlers(
       tasks: await engine.store.counts(),
     }),
     "daemon/reload": async () => daemon.reload(),
-    "daemon/stop": async ({ keep = false, graceMs }) => await daemon.stop({ keep, ...given({ graceMs }) }),
+    "daemon/stop": async ({ keep = false, graceMs }) => await daemon.stop({ keep, ...defined({ graceMs }) }),
   };
 }
 
-export function logHandlers(daemon: Daemon): Pick<Handlers<Connection>, "logs/path"> {
+export function logHandlers(daemon: Daemon): Pick<Handlers<Caller>, "logs/path"> {
   const { engine } = daemon;
   return {
     "logs/path": async ({ id, attempt }) => {

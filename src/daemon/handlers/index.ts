@@ -1,5 +1,5 @@
 import type { Handlers } from "../../protocol/methods.ts";
-import type { Connection } from "../connection.ts";
+import type { Caller } from "../caller.ts";
 import { artifactHandlers } from "./artifacts.ts";
 import { attemptHandlers } from "./attempt.ts";
 import { checkpointHandlers } from "./checkpoints.ts";
@@ -10,7 +10,7 @@ import { queueHandlers } from "./queues.ts";
 import { taskHandlers } from "./tasks.ts";
 
 /** One handler for each method of the protocol; one that is missing does not compile. */
-export function handlersOf(daemon: Daemon): Handlers<Connection> {
+export function handlersOf(daemon: Daemon): Handlers<Caller> {
   return {
     ...taskHandlers(daemon),
     ...attemptHandlers(daemon),

@@ -1,8 +1,9 @@
+import { defined } from "../../core/defined.ts";
 import type { AgentctlError } from "../../core/errors.ts";
 import { type Answers, canContinue } from "../../engine/index.ts";
 import type { Result } from "../../protocol/methods.ts";
 import { surroundings, taskJson } from "../task-json.ts";
-import { type Daemon, given } from "./context.ts";
+import type { Daemon } from "./context.ts";
 
 /** What became of each of many tasks, as the socket shows it. */
 export async function manyJson(
@@ -22,7 +23,7 @@ export async function manyJson(
         ok: true,
         changed,
         task: { ...taskJson(task, around), result: null },
-        ...given({ memoryBytes, processes }),
+        ...defined({ memoryBytes, processes }),
         ...(task.state === "suspended" ? { continues: task.frozen || canContinue(task) } : {}),
       };
     }),

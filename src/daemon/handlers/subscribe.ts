@@ -1,7 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, openStates } from "../../core/machine.ts";
 import type { Params, Result } from "../../protocol/methods.ts";
-import type { Connection } from "../connection.ts";
+import type { Caller, Listener } from "../caller.ts";
 import { eventJson, inOneLine, surroundings, taskJsons } from "../task-json.ts";
 import type { Daemon } from "./context.ts";
 
@@ -14,6 +14,8 @@ const SNAPSHOT = 10_000;
 /** Each costs a look at the store for every event. */
 const MOST_SUBSCRIPTIONS = 32;
 
+const CANNOT_LISTEN = "events are told to a caller that stays connected";
+
 /**
  * Sends events as notifications, read from the store by their number as fast as the peer takes them: nothing is
  * kept in memory for one that is slow or stopped.
@@ -21,19 +23,22 @@ const MOST_SUBSCRIPTIONS = 32;
 export async function subscribe(
   daemon: Daemon,
   params: Params<"tasks/subscribe">,
-  connection: Connection,
+  caller: Caller,
 ): Promise<Result<"tasks/subscribe">> {
   const { engine } = daemon;
-  if (connection.subscriptions >= MOST_SUBSCRIPTIONS) {
+  const { listener } = caller;
+  if (!listener) throw new AgentctlError("UnsupportedOperation", { reason: CANNOT_LISTEN });
+  if (listener.subscriptions >= MOST_SUBSCRIPTIONS) {
     const reason = `a connection may have ${MOST_SUBSCRIPTIONS} subscriptions`;
     throw new AgentctlError("UnsupportedOperation", { reason });
   }
-  connection.subscriptions++;
+  listener.subscriptions++;
   const task = params.id === undefined ? undefined : (await engine.require(params.id)).id;
   const seq = await engine.store.lastEvent();
   const snapshot = params.snapshot === false ? { tasks: [], next: null } : await openTasks(daemon, task);
   setImmediate(
-    () => void follow(daemon, connection, { after: params.after ?? seq, ...(task ? { task } : {}) }),
+    () =>
+      void follow(daemon, caller.signal, listener, { after: params.after ?? seq, ...(task ? { task } : {}) }),
   );
   return { seq, ...snapshot };
 }
@@ -55,27 +60,28 @@ async function openTasks(
 
 async function follow(
   { engine }: Daemon,
-  connection: Connection,
+  signal: AbortSignal,
+  listener: Listener,
   from: { after: number; task?: number },
 ): Promise<void> {
   let { after } = from;
   let wake = () => {};
   const unsubscribe = engine.onEvents(() => wake());
-  connection.signal.addEventListener("abort", () => wake());
+  signal.addEventListener("abort", () => wake());
   try {
-    while (!connection.signal.aborted) {
+    while (!signal.aborted) {
       const news = new Promise<void>((resolve) => {
         wake = resolve;
       });
       const events = await engine.store.events({ ...from, after, limit: PAGE });
-      for (const event of events) connection.notify("event", eventJson(event));
+      for (const event of events) listener.notify("event", eventJson(event));
       after = events.at(-1)?.seq ?? after;
-      await connection.writable();
+      await listener.writable();
       if (events.length < PAGE) await news;
     }
   } catch (error) {
     engine.log.warn({ error: String(error) }, "a subscriber could not be served");
-    connection.end();
+    listener.end();
   } finally {
     unsubscribe();
   }

@@ -1,25 +1,28 @@
+import { defined } from "../../core/defined.ts";
 import { isTerminal, terminalStates } from "../../core/machine.ts";
 import {
   answer,
   canContinue,
   cancel,
-  deleteTask,
+  hold,
   pause,
   pauseSelected,
   planPause,
   planSelected,
+  release,
+  remove,
   rerun,
   resume,
   resumeSelected,
+  send,
   submit,
   whenStarted,
 } from "../../engine/index.ts";
 import type { Handlers, NewTask } from "../../protocol/methods.ts";
-import type { Connection } from "../connection.ts";
+import type { Caller } from "../caller.ts";
 import { inOneLine, surroundings, taskJsons } from "../task-json.ts";
-import { at, type Daemon, given, SOMEONE, show } from "./context.ts";
+import { at, type Daemon, show } from "./context.ts";
 import { detailsOf } from "./details.ts";
-import { setHeld } from "./hold.ts";
 import { manyJson } from "./many.ts";
 import { subscribe } from "./subscribe.ts";
 
@@ -27,22 +30,22 @@ const PAGE = 1000;
 /** What is open and recent is one page, short of a moment in which the daemon does nothing else. */
 const RECENT_PAGE = 10_000;
 
-type People = Pick<Handlers<Connection>, Extract<keyof Handlers<Connection>, `tasks/${string}`>>;
+type People = Pick<Handlers<Caller>, Extract<keyof Handlers<Caller>, `tasks/${string}`>>;
 
 export function taskHandlers(daemon: Daemon): People {
   const { engine } = daemon;
   return {
-    "tasks/create": async (params) => {
-      const [made] = await submit(engine, [submission(params)], SOMEONE);
+    "tasks/create": async (params, caller) => {
+      const [made] = await submit(engine, [submission(params)], caller.actor);
       const { task, created } = made as NonNullable<typeof made>;
       return { task: await show(daemon, task), created };
     },
 
-    "tasks/batch": async ({ tasks, env, cwd }) => {
-      const shared = given({ env, cwd });
+    "tasks/batch": async ({ tasks, env, cwd }, caller) => {
+      const shared = defined({ env, cwd });
       const own = (task: NewTask) => (task.env && env ? { env: { ...env, ...task.env } } : {});
       const all = tasks.map((task) => submission({ ...shared, ...task, ...own(task) }));
-      const made = await submit(engine, all, SOMEONE);
+      const made = await submit(engine, all, caller.actor);
       return { tasks: made.map(({ task, created }) => ({ id: task.id, created })) };
     },
 
@@ -55,7 +58,7 @@ export function taskHandlers(daemon: Daemon): People {
     "tasks/list": async (params) => {
       const limit = params.limit ?? (params.recent === undefined ? PAGE : RECENT_PAGE);
       const found = await engine.store.list({
-        ...given({
+        ...defined({
           states: params.state,
           queue: params.queue,
           labels: params.labels,
@@ -72,17 +75,17 @@ export function taskHandlers(daemon: Daemon): People {
       return { tasks, next: found.length > tasks.length ? String(tasks.at(-1)?.id) : null };
     },
 
-    "tasks/pause": async (params) => {
+    "tasks/pause": async (params, caller) => {
       const { graceMs, mode, reason = null, wait } = params;
-      const actor = params.actor ?? SOMEONE;
+      const actor = params.actor ?? caller.actor;
       const until = at(params.until);
-      const options = { ...given({ graceMs, mode, wait }), reason, until, actor, cause: "user" as const };
+      const options = { ...defined({ graceMs, mode, wait }), reason, until, actor, cause: "user" as const };
       const when = at(params.at);
       const isPlan = params.at !== undefined;
       const how = { mode: mode ?? ("auto" as const), graceMs: graceMs ?? null, until, actor, reason };
       const plan = when === null ? null : { at: when, ...how };
       if ("select" in params) {
-        const selector = given(params.select);
+        const selector = defined(params.select);
         const answers = isPlan
           ? await planSelected(engine, selector, plan)
           : await pauseSelected(engine, selector, options);
@@ -96,66 +99,78 @@ export function taskHandlers(daemon: Daemon): People {
       return {
         task: await show(daemon, task),
         changed,
-        ...given({ memoryBytes, processes }),
+        ...defined({ memoryBytes, processes }),
         continues: task.frozen || canContinue(task),
       };
     },
 
-    "tasks/resume": async (params) => {
+    "tasks/resume": async (params, caller) => {
       const { from, fromStart, env, replaceEnv, module } = params;
       const options = {
-        ...given({ from, fromStart, env, replaceEnv, module }),
-        actor: params.actor ?? SOMEONE,
+        ...defined({ from, fromStart, env, replaceEnv, module }),
+        actor: params.actor ?? caller.actor,
       };
       if ("select" in params) {
-        return await manyJson(daemon, await resumeSelected(engine, given(params.select), options));
+        return await manyJson(daemon, await resumeSelected(engine, defined(params.select), options));
       }
       const { task, changed, notes } = await resume(engine, params.id, options);
       return { task: await show(daemon, task), changed, notes };
     },
 
-    "tasks/cancel": async ({ id, graceMs, reason = null, wait, actor = SOMEONE }) => {
-      const { task, changed } = await cancel(engine, id, { ...given({ graceMs, wait }), reason, actor });
+    "tasks/cancel": async ({ id, graceMs, reason = null, wait, actor }, caller) => {
+      const { task, changed } = await cancel(engine, id, {
+        ...defined({ graceMs, wait }),
+        reason,
+        actor: actor ?? caller.actor,
+      });
       return { task: await show(daemon, task), changed };
     },
 
-    "tasks/hold": async ({ id, actor = SOMEONE }) => await setHeld(daemon, id, true, actor),
-    "tasks/release": async ({ id, actor = SOMEONE }) => await setHeld(daemon, id, false, actor),
+    "tasks/hold": async ({ id, actor }, caller) => {
+      const { task, changed } = await hold(engine, id, { actor: actor ?? caller.actor });
+      return { task: await show(daemon, task), changed };
+    },
 
-    "tasks/rerun": async ({ id, from, env, actor = SOMEONE }) => ({
-      task: await show(daemon, await rerun(engine, id, { ...given({ from, env }), actor })),
+    "tasks/release": async ({ id, actor }, caller) => {
+      const { task, changed } = await release(engine, id, { actor: actor ?? caller.actor });
+      return { task: await show(daemon, task), changed };
+    },
+
+    "tasks/rerun": async ({ id, from, env, actor }, caller) => ({
+      task: await show(
+        daemon,
+        await rerun(engine, id, { ...defined({ from, env }), actor: actor ?? caller.actor }),
+      ),
     }),
 
-    "tasks/answer": async ({ id, text, actor = SOMEONE }) => ({
-      task: await show(daemon, await answer(engine, id, { text, actor })),
+    "tasks/answer": async ({ id, text, actor }, caller) => ({
+      task: await show(daemon, await answer(engine, id, { text, actor: actor ?? caller.actor })),
       changed: true,
     }),
 
-    "tasks/send": async ({ id, text, actor = SOMEONE }) => {
-      const task = await engine.require(id);
-      return { message: await engine.store.addMessage(task.id, { text, at: engine.clock.now(), actor }) };
-    },
+    "tasks/send": async ({ id, text, actor }, caller) => ({
+      message: await send(engine, id, { text, actor: actor ?? caller.actor }),
+    }),
 
-    "tasks/delete": async ({ id, actor = SOMEONE }) => {
-      const { id: found } = await engine.require(id);
-      return { task: await show(daemon, await deleteTask(engine, found, actor)) };
-    },
+    "tasks/delete": async ({ id, actor }, caller) => ({
+      task: await show(daemon, await remove(engine, id, { actor: actor ?? caller.actor })),
+    }),
 
-    "tasks/wait": async ({ id, until, timeoutMs }, connection) => {
+    "tasks/wait": async ({ id, until, timeoutMs }, caller) => {
       const { id: found } = await engine.require(id);
       const timeout =
         timeoutMs === undefined ? undefined : AbortSignal.timeout(Math.min(timeoutMs, 2 ** 31 - 1));
-      const signal = timeout ? AbortSignal.any([connection.signal, timeout]) : connection.signal;
+      const signal = timeout ? AbortSignal.any([caller.signal, timeout]) : caller.signal;
       const task = await engine.waitFor(found, until, signal);
       const isThere = isTerminal(task.state) || (until ?? terminalStates).includes(task.state);
       return { task: await show(daemon, task), timedOut: !isThere };
     },
 
-    "tasks/subscribe": async (params, connection) => await subscribe(daemon, params, connection),
+    "tasks/subscribe": async (params, caller) => await subscribe(daemon, params, caller),
   };
 }
 
 function submission({ module, notBefore, ...rest }: NewTask) {
   const path = typeof module === "object" ? module.path : module;
-  return { ...given({ ...rest, module: path }), notBefore: at(notBefore) };
+  return { ...defined({ ...rest, module: path }), notBefore: at(notBefore) };
 }

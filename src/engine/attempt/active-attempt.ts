@@ -4,9 +4,13 @@ import type { Running } from "../../runner/index.ts";
 import { type Deferred, deferred } from "../deferred.ts";
 import type { StepIntake } from "./step-intake.ts";
 
-/** The daemon's end of a connection on which an attempt said hello. */
+/** The daemon's end of a connection on which an attempt said hello: what it can be told unasked. */
 export interface Link {
-  notify(method: string, params: unknown): void;
+  /** It is to save a checkpoint and end; `over` says that the grace time has passed and the kill is near. */
+  pause(params: { graceMs: number; over: boolean }): void;
+  cancel(params: { graceMs: number }): void;
+  /** The answer to the question of this place in its journal. */
+  answer(params: { n: number; base: number; answer: string }): void;
 }
 
 /**

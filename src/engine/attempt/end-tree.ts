@@ -37,7 +37,7 @@ export async function endTree(
   graceMs: number,
 ): Promise<AgentctlError | null> {
   dropTimers(active);
-  active.link?.notify("attempt/cancel", { graceMs });
+  active.link?.cancel({ graceMs });
   try {
     engine.fault("cancel:before-end");
     if (active.running)

@@ -17,7 +17,7 @@ export async function answer(
   const { task, question } = await engine.store.answer(asked.id, { text, at: engine.clock.now(), actor });
   const { n, base } = question.key;
   engine.fault("answer:before-notify");
-  engine.active.get(task.id)?.link?.notify("attempt/answer", { n, base, answer: text });
+  engine.active.get(task.id)?.link?.answer({ n, base, answer: text });
   engine.fault("answer:after-notify");
   engine.kick();
   return task;

@@ -25,7 +25,7 @@ export async function ask(
 }
 
 async function tell(engine: Engine, active: ActiveAttempt, task: Task, intent: PauseIntent): Promise<void> {
-  if (active.link) return active.link.notify("attempt/pause", { graceMs: intent.graceMs, over: false });
+  if (active.link) return active.link.pause({ graceMs: intent.graceMs, over: false });
   // A module, or who has said hello and lost its connection, is told when it says hello (again).
   if (active.isModule || active.saidHello || !active.running) return;
   await active.running.started.catch(() => {});
@@ -47,7 +47,7 @@ export function setGrace(engine: Engine, active: ActiveAttempt, graceMs: number)
 async function graceIsOver(engine: Engine, active: ActiveAttempt, graceMs: number): Promise<void> {
   const { intent } = active;
   if (active.isEnding || intent?.kind !== "pause") return;
-  active.link?.notify("attempt/pause", { graceMs: 0, over: true });
+  active.link?.pause({ graceMs: 0, over: true });
   if (!active.link || graceMs === 0) return await force(engine, active, intent);
   active.grace.timer = setTimeout(() => orLog(engine, active, force(engine, active, intent)), COURTESY_MS);
 }
