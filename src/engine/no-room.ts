@@ -1,3 +1,5 @@
+import { statfsSync } from "node:fs";
+import { AgentctlError } from "../core/errors.ts";
 import type { Change } from "../store/store.ts";
 
 /** What the system says when it has no room for a file or a process: later it may have. */
@@ -9,6 +11,32 @@ const ROOM_MS = 5000;
 /** Whether a start failed with this code for want of room alone. */
 export function isNoRoom(code: unknown): boolean {
   return NO_ROOM.has(String(code));
+}
+
+/** What to say of a failure for want of room in this folder, which is no bug of anybody. */
+export function noRoomError(cause: unknown, folder: string): AgentctlError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return new AgentctlError("StoreUnavailable", toldOf(code, message, folder), { cause });
+}
+
+function toldOf(code: unknown, message: string, folder: string): { reason: string; hint?: string } {
+  if (isOutOfInodes(code, folder)) {
+    const hint = `delete files there: df -i ${folder} shows how many it has; service returns by itself`;
+    return { reason: `no inode is left on the file system of ${folder}`, hint };
+  }
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return { reason: `no space is left on the file system of ${folder}` };
+  return { reason: message, hint: "the system has no more to give now; service returns by itself" };
+}
+
+function isOutOfInodes(code: unknown, folder: string): boolean {
+  if (code !== "ENOSPC") return false;
+  try {
+    const { files, ffree } = statfsSync(folder);
+    return files > 0 && ffree === 0;
+  } catch {
+    return false;
+  }
 }
 
 /** The move of a task for whose start there was no room: nothing of it ran, so it is no failure of its own. */

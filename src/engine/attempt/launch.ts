@@ -7,8 +7,8 @@ import type { Change } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { environmentOf, foldersOf, type Given, logFile } from "../files/environment.ts";
 import { makeFolders, makeLog } from "../files/make-ahead.ts";
-import type { SpareHost } from "../hosts/hosts.ts";
-import { backInLine, isNoRoom } from "../no-room.ts";
+import { HOST_ENVIRONMENT, type SpareHost } from "../hosts/hosts.ts";
+import { backInLine, isNoRoom, noRoomError } from "../no-room.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import { daemonPause } from "./conclude.ts";
 import { settlePause, watchEnd } from "./finish.ts";
@@ -67,7 +67,10 @@ function launchOwn(engine: Engine, task: Task, active: ActiveAttempt, given: Giv
     token: active.token,
     argv: task.argv ?? [engine.places.node, engine.places.host],
     cwd: task.kind === "module" ? engine.places.home : task.cwd,
-    env: environmentOf(engine, task, { n: active.attempt, token: active.token }, given),
+    env: {
+      ...environmentOf(engine, task, { n: active.attempt, token: active.token }, given),
+      ...(task.kind === "module" ? HOST_ENVIRONMENT : {}),
+    },
     logFile: logFile(engine, task.id, active.attempt),
   });
 }
@@ -150,9 +153,9 @@ async function recordUnstarted(
   active: ActiveAttempt,
   cause: unknown,
 ): Promise<Task> {
-  const error = asAgentctlError(cause);
-  engine.log.warn({ task: task.id, error: error.message }, "a task could not be started");
   const hasNoRoom = isNoRoom((cause as NodeJS.ErrnoException).code);
+  const error = hasNoRoom ? noRoomError(cause, engine.places.home) : asAgentctlError(cause);
+  engine.log.warn({ task: task.id, error: error.message }, "a task could not be started");
   const told = { name: error.name, code: error.code, message: error.message, data: error.data };
   return await retryWhileFull(() => {
     const at = engine.clock.now();

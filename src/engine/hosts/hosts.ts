@@ -31,6 +31,12 @@ export interface SpareHost<A> {
   assigned: Deferred<A>;
 }
 
+/**
+ * What a host has beside the environment of its task, which takes its place before the module is loaded: tsx would keep
+ * what it compiles in a shared temporary folder, which another user can make first, and read.
+ */
+export const HOST_ENVIRONMENT = { TSX_DISABLE_CACHE: "1" };
+
 /** Where the output of a host goes while it waits. */
 export function hostLog({ run }: Ports["places"], runKey: string): string {
   return join(run, `${runKey}.log`);
@@ -205,6 +211,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
         AGENTCTL_SOCKET: places.socket,
         AGENTCTL_NODE: places.node,
         AGENTCTL_TOKEN: token,
+        ...HOST_ENVIRONMENT,
       },
       logFile,
     });

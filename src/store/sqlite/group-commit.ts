@@ -1,5 +1,6 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Fault, WriteName } from "../../core/faults.ts";
+import { systemClock } from "../../core/time.ts";
 import type { Database, Statement } from "./driver.ts";
 
 interface Write {
@@ -15,10 +16,32 @@ const FULL_OR_BROKEN = /^SQLITE_(FULL|IOERR|CORRUPT|NOTADB|READONLY|CANTOPEN|BUS
 export function storeError(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   if (typeof code !== "string" || !FULL_OR_BROKEN.test(code)) return error;
-  const full = code.startsWith("SQLITE_FULL");
-  const reason = full ? "the disk is full" : `${(error as Error).message} (${code})`;
-  return new AgentctlError("StoreUnavailable", { reason, sqlite: code }, { cause: error });
+  return new AgentctlError(
+    "StoreUnavailable",
+    { ...told(code, error as Error), sqlite: code },
+    { cause: error },
+  );
 }
+
+function told(code: string, { message }: Error): { reason: string; hint?: string } {
+  if (code.startsWith("SQLITE_FULL")) return { reason: "the disk is full" };
+  if (isBusy(code)) {
+    const hint = "fuser agentctl.db in the home names that program; service returns when it lets the lock go";
+    return { reason: "another program holds the write lock of agentctl.db", hint };
+  }
+  return {
+    reason: `${message} (${code})`,
+    hint: "agentctl doctor says what is wrong; a full disk can be the cause, too",
+  };
+}
+
+function isBusy(code: unknown): boolean {
+  return String(code).startsWith("SQLITE_BUSY");
+}
+
+/** How long writes wait for another program that holds the write lock, and how often they try; readers go on meanwhile. */
+const LOCKED_MS = 5_000;
+const TRY_AGAIN_MS = 50;
 
 /**
  * Writes that arrive in two turns of the event loop share one transaction, and their promises settle after its
@@ -27,6 +50,7 @@ export function storeError(error: unknown): unknown {
  */
 export class GroupCommit {
   #queue: Write[] = [];
+  #lockedSince: number | null = null;
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #savepoint: Statement;
@@ -57,14 +81,17 @@ export class GroupCommit {
     });
   }
 
-  /** Commits what waits; called by itself. */
-  flush(): void {
+  /** Commits what waits; called by itself. With `isLast` nothing waits for a lock any more. */
+  flush(isLast = false): void {
     const batch = this.#queue;
     if (batch.length === 0) return;
+    const refusal = this.#begun();
+    if (refusal && !isLast && this.#mayWait(refusal)) return;
+    this.#lockedSince = null;
     this.#queue = [];
     const settled: (() => void)[] = [];
     try {
-      this.#begin.run();
+      if (refusal) throw refusal;
       for (const write of batch) settled.push(this.#one(write, batch.length === 1));
       for (const write of batch) this.#fault(`${write.name}:before-commit`);
       this.#commit.run();
@@ -78,6 +105,26 @@ export class GroupCommit {
     // What waits for the answers goes on after the listeners either way, and one that throws takes no answer away.
     for (const settle of settled) settle();
     this.#committed();
+  }
+
+  /** Begins a transaction; answers why that is not possible. */
+  #begun(): Error | undefined {
+    try {
+      this.#begin.run();
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
+  /** Whether to try again, which is arranged for: SQLite itself would wait with everybody else. */
+  #mayWait(refusal: Error): boolean {
+    if (!isBusy((refusal as { code?: unknown }).code)) return false;
+    const now = systemClock.mono();
+    this.#lockedSince ??= now;
+    if (now - this.#lockedSince > LOCKED_MS) return false;
+    setTimeout(() => this.flush(), TRY_AGAIN_MS);
+    return true;
   }
 
   #one(write: Write, alone: boolean): () => void {

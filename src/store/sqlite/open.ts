@@ -39,6 +39,8 @@ export function openDatabase(
     db.pragma(`cache_size = -${CACHE_KIB}`);
     db.pragma("busy_timeout = 2000");
     migrate(db, migrations, { backup, fault });
+    // From here on writes try again by themselves, and nobody else waits for a lock of another program.
+    db.pragma("busy_timeout = 10");
     return db;
   });
 }

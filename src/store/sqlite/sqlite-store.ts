@@ -249,7 +249,7 @@ export class SqliteStore implements Store {
   }
 
   close(): void {
-    this.#commits.flush();
+    this.#commits.flush(true);
     this.#ctx.db.close();
   }
 

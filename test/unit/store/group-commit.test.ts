@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test as base, describe, expect } from "vitest";
 import { AgentctlError } from "../../../src/core/errors.ts";
-import { openFile } from "../../../src/store/sqlite/driver.ts";
+import { type Database, openFile } from "../../../src/store/sqlite/driver.ts";
 import { GroupCommit, storeError } from "../../../src/store/sqlite/group-commit.ts";
 
 const names = ["create", "start", "step", "cancel"] as const;
@@ -125,5 +128,46 @@ describe("what SQLite says", () => {
     expect(of("SQLITE_CONSTRAINT_UNIQUE")).not.toBeInstanceOf(AgentctlError);
     const expected = new AgentctlError("StaleAttempt");
     expect(storeError(expected)).toBe(expected);
+  });
+});
+
+describe("while another program holds the write lock", () => {
+  const locked = async (use: (commits: GroupCommit, free: () => void) => Promise<void>) => {
+    const folder = mkdtempSync(join(tmpdir(), "locked-"));
+    const [db, other] = [1, 2].map(() => openFile(join(folder, "db"), { timeout: 0 })) as [
+      Database,
+      Database,
+    ];
+    try {
+      db.exec("create table entries (n integer)");
+      other.exec("begin immediate");
+      await use(new GroupCommit(db, { fault: () => {}, committed: () => {} }), () => other.exec("rollback"));
+    } finally {
+      db.close();
+      other.close();
+      rmSync(folder, { recursive: true });
+    }
+  };
+
+  test("a write waits without keeping others from their turn", async () => {
+    await locked(async (commits, free) => {
+      const write = commits.write("create", () => "written");
+      const first = await Promise.race([write, new Promise((resolve) => setTimeout(resolve, 200, "others"))]);
+      expect(first).toBe("others");
+      free();
+      expect(await write).toBe("written");
+    });
+  });
+
+  test("a write that waits no longer is told of the lock, and not of the disk", async () => {
+    await locked(async (commits) => {
+      const write = commits.write("create", () => "written");
+      commits.flush(true);
+      await expect(write).rejects.toMatchObject({
+        name: "StoreUnavailable",
+        message: expect.stringContaining("another program holds the write lock"),
+        hint: expect.not.stringContaining("free disk space"),
+      });
+    });
   });
 });
