@@ -113,7 +113,7 @@ async function parallelChart(effort: Effort): Promise<Chart> {
   );
   return {
     title: "Parallel tasks: durable 1 KiB steps a second, all together",
-    xLabel: "tasks at work at once",
+    xLabel: "tasks running at once",
     yLabel: "steps a second / those of one task",
     isLogarithmic: true,
     lines: [{ name: "all tasks together", points }],

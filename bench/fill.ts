@@ -21,7 +21,7 @@ export function copyTask(home: Home, id: number, times: number): void {
   db.close();
 }
 
-/** A statement that copies the rows of one task, with what must be unique of each made anew. */
+/** A statement that copies the rows of one task, with new values for what must be unique. */
 function copier(db: Database, table: string, id: number): (as: number) => void {
   const key = table === "tasks" ? "id" : "task_id";
   const columns = (db.pragma(`table_info(${table})`) as { name: string }[])

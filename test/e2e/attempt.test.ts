@@ -1,4 +1,4 @@
-/** What a program at work may say on the socket, as `nc -U` would say it. */
+/** What a running program may say on the socket, as `nc -U` would say it. */
 import { writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { it } from "../harness/index.ts";

@@ -79,7 +79,7 @@ it("finds nothing wrong in a lively home, with a daemon and without", async ({ h
   expect(await examined(home)).toEqual([]);
 });
 
-it("finds nothing wrong where there is no home, and makes none", async ({ home }) => {
+it("finds nothing wrong where no home exists, and makes none", async ({ home }) => {
   expect((await home.cli("doctor")).code).toBe(0);
   expect(await home.daemonPid()).toBe(null);
 });
@@ -174,7 +174,7 @@ it("finds a task that names another checkpoint than there is, and a gap in a jou
   expect((await home.cli("resume", `${id}`, "--from-start")).code).toBe(0);
 });
 
-it("finds and mends files of nobody, modes, and a missing environment", async ({ home }) => {
+it("finds and mends files without an owner, modes, and a missing environment", async ({ home }) => {
   const [one, two] = await three(home);
   const held = await home.run("--hold", "--env", "A=b", "true");
   const env = (await until(() => readdirSync(join(home.dir, "env"))))[0] as string;

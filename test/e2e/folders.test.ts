@@ -1,4 +1,4 @@
-/** The folders of a task that was over in a moment and left nothing in them may become those of a task next in line. */
+/** The empty folders of a task that ended may become those of the next queued task. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { expect } from "vitest";
 import { type Home, it, until } from "../harness/index.ts";

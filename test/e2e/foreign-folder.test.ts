@@ -44,7 +44,7 @@ const commands: string[][] = [
   ["daemon", "restore", "x.db"],
 ];
 
-it("refuses a directory that is no home by every command, before anything in it changes", async ({
+it("refuses a directory that is not a home by every command, before anything in it changes", async ({
   home,
 }) => {
   const dir = project(home);
@@ -64,7 +64,7 @@ it("refuses the root of the file system and the user's own directory, an empty o
   expect(readdirSync(home.work)).toEqual([]);
 });
 
-describe("where there is no home", () => {
+describe("where no home exists", () => {
   it("answers what only reads as an empty home would, and makes nothing", async ({ home }) => {
     expect(await home.json("list")).toEqual([]);
     expect((await home.json("queue", "list")).map(({ name }: { name: string }) => name)).toEqual(["default"]);

@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { it } from "../harness/index.ts";
 import { history, meanwhile, noted, oneSlot, open, twelveSteps } from "./story.ts";
 
-it("keeps a task that is not at work from being started, until release", async ({ home }) => {
+it("keeps a task that is not running from being started, until release", async ({ home }) => {
   const queue = await oneSlot(home);
   const first = await home.run("--queue", queue, "sleep", "60");
   const id = await home.run("--queue", queue, "true");
@@ -36,7 +36,7 @@ it("keeps a suspended task from going on after resume", async ({ home }) => {
   await home.reaches(id, "completed");
 });
 
-it("is refused for a task at work, which goes on", async ({ home }) => {
+it("is refused for a running task, which goes on", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   const { code, stderr } = await home.cli("hold", `${id}`);

@@ -22,7 +22,7 @@ describe("where there is no descriptor left", () => {
     needs(skip, "prlimit");
   });
 
-  it.for([0, 1, 5])("but %s, a task waits in line and is started later", async (free, { home }) => {
+  it.for([0, 1, 5])("but %s, a task stays queued and is started later", async (free, { home }) => {
     await home.run("--hold", "true");
     const pid = (await home.daemonPid()) as number;
     const wire = await home.connect();

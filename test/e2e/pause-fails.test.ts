@@ -60,7 +60,7 @@ describe("a failure inside pause never fails the task", () => {
   });
 });
 
-it("keeps a task suspended whose resume cannot be put in line: one transaction", async ({ home }) => {
+it("keeps a task suspended whose resume cannot be queued: one transaction", async ({ home }) => {
   const id = await home.run("sh", "-c", ticking);
   await noted(home, 1, "ticks");
   await home.cli("pause", `${id}`);

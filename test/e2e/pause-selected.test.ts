@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { type Home, it, until } from "../harness/index.ts";
 import { history, meanwhile, noted, oneSlot, open, twelveSteps } from "./story.ts";
 
-/** One task at work, one that waits for its slot, and one that was paused by itself before. */
+/** One running task, one that waits for its slot, and one that was paused by itself before. */
 async function threeOfOneQueue(home: Home) {
   const queue = await oneSlot(home);
   const start = () => home.run("--queue", queue, "sleep", "60");
@@ -127,7 +127,7 @@ it("says that a selector matches nothing, and succeeds", async ({ home }) => {
   expect(await home.json("pause", "--label", "team=red")).toEqual([]);
 });
 
-it("resume --all --wait returns when all are at work, each in its turn for the slots", async ({ home }) => {
+it("resume --all --wait returns when all are running, each in its turn for the slots", async ({ home }) => {
   await home.cli("queue", "set", "default", "--slots", "1");
   const first = await home.run("sleep", "60");
   await home.reaches(first, "working");

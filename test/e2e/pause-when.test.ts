@@ -51,9 +51,7 @@ it("refuses a time that is none, and says what is accepted", async ({ home }) =>
   expect((await home.cli("pause", "1", "--grace", "60")).code).toBe(2);
 });
 
-it("keeps the plan of a task that is not at work then, and pauses it as it comes to work", async ({
-  home,
-}) => {
+it("keeps the plan of a task that is not running then, and pauses it when it starts", async ({ home }) => {
   const id = await home.run("--delay", "1s", "sleep", "60");
   await home.cli("pause", `${id}`, "--at", "100ms", "--until", "1h");
   const { pause, waiting, startedAt } = await home.reaches(id, "suspended");
@@ -74,7 +72,7 @@ it("shows what is planned, and takes it back", async ({ home }) => {
   expect((await home.json("show", `${id}`)).plannedPause).toBeNull();
 });
 
-it("pauses whole queues later as at once: all that is at work then, and the queues are held", async ({
+it("pauses whole queues later as at once: all that is running then, and the queues are held", async ({
   home,
 }) => {
   const ids = [await home.run("sleep", "60"), await home.run("sleep", "60")];

@@ -188,7 +188,7 @@ it("takes a resume back that waits for a slot", async ({ home }) => {
   expect(await history(home, id)).toEqual(["submitted", "working", "suspended", "resumed", "suspended"]);
 });
 
-it("refuses to pause a task that is not yet at work, and names hold", async ({ home }) => {
+it("refuses to pause a task that is not yet running, and names hold", async ({ home }) => {
   const id = await home.run("--hold", "true");
   const { code, stderr } = await home.cli("pause", `${id}`);
   expect(code).toBe(4);

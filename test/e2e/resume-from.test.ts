@@ -49,7 +49,7 @@ describe("from a chosen place", () => {
     expect(events.find(({ to }: { to: string }) => to === "resumed").data).toEqual({ from: 0 });
   });
 
-  it("ends a frozen process first and starts anew with --from-start", async ({ home }) => {
+  it("ends a frozen process first and starts again with --from-start", async ({ home }) => {
     const id = await home.run("sh", "-c", "echo $$ >> notes; sleep 60");
     await noted(home, 1);
     await home.cli("pause", `${id}`);
@@ -184,7 +184,7 @@ describe("a journal that cannot be read is never replayed, nor passed over", () 
     if (task.attempt === 1) throw new Error("once");`);
 
   const spoil = {
-    "a result that is no JSON": "update steps set result = '{' where task_id = ? and name = 'two'",
+    "a result that is not JSON": "update steps set result = '{' where task_id = ? and name = 'two'",
     "a call that is missing": "delete from steps where task_id = ? and name = 'one'",
   };
 
@@ -216,7 +216,7 @@ describe("a journal that cannot be read is never replayed, nor passed over", () 
     await noted(home, 2);
     open(home, "go");
     await until(async () => (await home.task(id)).waiting?.for === "backoff");
-    sqlite(home, spoil["a result that is no JSON"], [id]);
+    sqlite(home, spoil["a result that is not JSON"], [id]);
     await until(async () => (await home.task(id)).pause?.cause === "corrupt");
     expect(await home.task(id)).toMatchObject({ state: "suspended", error: { name: "CheckpointCorrupt" } });
     expect(notes(home)).toEqual(["one", "two", "three"]);

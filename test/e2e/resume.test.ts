@@ -40,7 +40,7 @@ it("refuses what is not suspended, names its state and what to do", async ({ hom
   expect(error.data).toMatchObject({ id, state: "submitted", allowed: ["suspended"] });
 });
 
-it("waits as resumed while the one slot is taken, and is at work with --wait when it returns", async ({
+it("waits as resumed while the one slot is taken, and is running with --wait when it returns", async ({
   home,
 }) => {
   const queue = await oneSlot(home);

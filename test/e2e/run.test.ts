@@ -251,7 +251,7 @@ it("refuses a second task to come after, and does not take the last", async ({ h
   expect(stderr).toContain("a task comes after one other");
 });
 
-it("is never seen at work without the pid of its process", async ({ home }) => {
+it("is never seen working without the pid of its process", async ({ home }) => {
   await home.cli("queue", "set", "default", "--slots", "30");
   const wire = await home.connect();
   const module = home.module("export default () => new Promise((end) => setTimeout(end, 60_000));");

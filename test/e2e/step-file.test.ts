@@ -61,7 +61,7 @@ it("a pause in their midst stores all that were acknowledged, and the next attem
   expect(notes(home)).toEqual(upTo(COUNT));
 });
 
-it("a freeze stores all of them, and the task started anew runs all again", async ({ home }) => {
+it("a freeze stores all of them, and the task runs all again from the start", async ({ home }) => {
   const id = await run(home);
   await noted(home, 300, "acknowledged");
   await home.cli("pause", `${id}`, "--mode", "freeze");

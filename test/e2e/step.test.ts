@@ -77,7 +77,7 @@ describe("a step that fails", () => {
     expect(notes(home)).toEqual(["aborted 1"]);
   });
 
-  it("is not journaled: the next attempt of the task tries it anew", async ({ home }) => {
+  it("is not journaled: the next attempt of the task tries it again", async ({ home }) => {
     const source = taskModule(`
       await task.step("good", () => note("good"));
       await task.step("bad", () => { note("bad"); if (task.attempt === 1) throw new Error("once"); });`);

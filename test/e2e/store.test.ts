@@ -89,9 +89,7 @@ it("lets tasks run and end while the disk is full, and knows how they ended", as
   });
 });
 
-it("keeps what waits in line while there is no room to start it, and starts it with space", async ({
-  home,
-}) => {
+it("keeps what is queued while there is no room to start it, and starts it with space", async ({ home }) => {
   await onSmallDisk(home, async (disk) => {
     await home.cli("queue", "set", "one", "--slots", "1");
     const first = await home.run("--queue", "one", "sh", "-c", "while [ ! -e go ]; do sleep 0.02; done");

@@ -116,7 +116,7 @@ export function waitsForAnswer(pid: number): boolean {
   });
 }
 
-/** A program at work, and the token with which it would speak to the socket. */
+/** A running program, and the token with which it would speak to the socket. */
 export async function speaker(home: Home): Promise<{ id: number; token: string }> {
   const id = await home.run("sh", "-c", "echo $AGENTCTL_TOKEN >> notes; exec sleep 60");
   await noted(home, 1);

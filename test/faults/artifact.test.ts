@@ -16,7 +16,7 @@ const points = {
   "artifact:after-rename": "new",
 };
 
-/** A task at work with the artifact "report", which says "old"; gives its id and its token. */
+/** A running task with the artifact "report", which says "old"; gives its id and its token. */
 async function withReport(home: Home): Promise<{ id: number; token: string }> {
   const id = await submit(home, shellTask(home, "exec sleep 300"));
   await atWork(home, id);

@@ -10,7 +10,7 @@ const KILLS = Number(process.env.AGENTCTL_KILLS ?? 10);
 const MODULES = 10;
 const PROGRAMS = 10;
 
-/** So long a daemon lives on average, its start included. */
+/** How long a daemon lives on average, its start included. */
 const LIFE_MS = 400;
 
 /** Each of the kinds lasts about as long as the kills do. */

@@ -189,7 +189,7 @@ describe("what a stop froze, when the machine goes down", () => {
     await check(home, { ids: [id] });
   });
 
-  it("is lost too where it waits in line to go on", async ({ home }) => {
+  it("is lost too where it is queued to go on", async ({ home }) => {
     const ids = await Promise.all(
       ["fail", "suspend", "resume"].map((onLost) =>
         submit(home, { ...shellTask(home, counts), ...freeze, onLost }),

@@ -37,7 +37,7 @@ export async function noted(home: Home, id: number, what: string, text?: string)
   await until(() => count(home, id, what, text) > 0, { message: `${what} ${text ?? ""} of task ${id}` });
 }
 
-/** The task at work, with the pid of its program. */
+/** The running task, with the pid of its program. */
 export async function atWork(home: Home, id: number) {
   return await until(async () => {
     const task = await home.task(id);

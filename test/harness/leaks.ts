@@ -22,7 +22,7 @@ export async function closeHome(home: Home): Promise<string[]> {
   }
 }
 
-/** A daemon that died leaves its tasks at work, so it is started once more: it adopts them, and cancels them. */
+/** A daemon that died leaves its tasks running, so it is started once more: it adopts them, and cancels them. */
 async function stopDaemon(home: Home): Promise<string[]> {
   if (!existsSync(home.dir)) return [];
   const pid = await home.daemonPid();

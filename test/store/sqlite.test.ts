@@ -141,7 +141,7 @@ describe("reads go by an index, however much history there is", () => {
   const queries = {
     "the line of a queue": `select id from tasks where queue = 'default' and state in ('submitted', 'resumed')
       and held = 0 and blocked = 0 and (not_before is null or not_before <= 1) order by priority desc, id limit 1`,
-    "tasks at work": "select count(*) from tasks where queue = 'default' and state = 'working'",
+    "running tasks": "select count(*) from tasks where queue = 'default' and state = 'working'",
     "a name": "select * from tasks where name = 'x' and ended_at is null order by id",
     "what is due": "select * from tasks where wake_at <= 5 order by wake_at, id limit 1000",
     "open tasks": "select * from tasks where ended_at is null",

@@ -90,7 +90,7 @@ export const pauseScenarios: Record<string, Scenario> = {
     },
   },
 
-  "a frozen program is started anew": {
+  "a frozen program starts again": {
     points: ["resume:before-end", "resume:after-end"],
     async play(world) {
       const script = "[ $AGENTCTL_ATTEMPT -gt 1 ] || while :; do sleep 0.05; done";

@@ -46,7 +46,7 @@ export const serviceScenarios: Record<string, Scenario> = {
       await until(
         async () => (await world.try("tasks/resume", { select: { all: true } })) && !(await queue()).heldBy,
       );
-      // A pause of all that a daemon repeats for what it finds at work is the same pause.
+      // A pause of all that a daemon repeats for what it finds running is the same pause.
       await world.reach(ids[0] as number, "failed", resume());
       await world.reach(ids[1] as number, "completed", resume());
       await world.reach(waiting, "completed");

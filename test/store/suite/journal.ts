@@ -208,7 +208,9 @@ export function journal(it: StoreTest): void {
     const answer = (world: World, id: number, text = "yes") =>
       world.store.answer(id, { text, at: world.now++, actor: "ada" });
 
-    it("that is answered puts the task back in line, and the answer in the journal", async ({ world }) => {
+    it("that is answered puts the task back into the queue, and the answer in the journal", async ({
+      world,
+    }) => {
       const { id, token } = await world.working();
       const question = world.question("Publish?");
       expect(await world.store.openQuestion(token, question)).toBeNull();

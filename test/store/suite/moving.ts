@@ -211,7 +211,7 @@ export function moving(it: StoreTest): void {
       expect([ended.runMs, ended.pausedMs]).toEqual([hour, 0]);
     });
 
-    it("waiting in line is neither", async ({ world }) => {
+    it("waiting in a queue is neither", async ({ world }) => {
       const { id } = await world.submit();
       world.now += hour;
       await world.start(id);

@@ -65,7 +65,7 @@ test.each(refused)("%s: %s is no move", (state, transition) => {
   expect(next(state, transition)).toBeUndefined();
 });
 
-describe("an end is for ever", () => {
+describe("an end is final", () => {
   test.each(terminal)("no move leaves %s", (state) => {
     expect(isTerminal(state)).toBe(true);
     expect(rows.filter(([name]) => next(state, name) !== undefined)).toEqual([]);

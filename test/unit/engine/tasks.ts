@@ -1,6 +1,6 @@
 import type { PauseIntent, Task } from "../../../src/core/task.ts";
 
-/** A task at work, as the store would give it; `given` says what the test is about. */
+/** A running task, as the store would give it; `given` says what the test is about. */
 export function task(given: Partial<Task> = {}): Task {
   return {
     id: 7,
@@ -57,7 +57,7 @@ export function task(given: Partial<Task> = {}): Task {
   };
 }
 
-/** A task module at work. */
+/** A running task module. */
 export function moduleTask(given: Partial<Task> = {}): Task {
   return task({ kind: "module", argv: null, module: { path: "/m.ts", sha256: "" }, ...given });
 }

@@ -55,7 +55,7 @@ describe("16 MiB is the longest line", () => {
     expect(() => splitter.push(Buffer.from("{}\n"))).toThrow(LineTooLong);
   });
 
-  test("the limit counts bytes, not characters, and each line anew", () => {
+  test("the limit counts bytes, not characters, and each line by itself", () => {
     const splitter = new LineSplitter(6);
     expect(splitter.push(Buffer.from("äöü\nabcdef\n"))).toEqual(["äöü", "abcdef"]);
     expect(() => splitter.push(Buffer.from("äöüa"))).toThrow(new LineTooLong("a line of more than 6 bytes"));

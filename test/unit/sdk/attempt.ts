@@ -55,7 +55,7 @@ export class Attempts {
   }
 }
 
-/** `test` with a daemon at work and a way to start attempts; both are gone afterwards. */
+/** `test` with a running daemon and a way to start attempts; both are gone afterwards. */
 export const it = test.extend<{ attempts: Attempts }>({
   // biome-ignore lint/correctness/noEmptyPattern: vitest wants the pattern
   attempts: async ({}, use) => {

@@ -199,7 +199,7 @@ describe("a module that fails", { timeout: 20_000 }, () => {
       { name: "Error", message: "late" },
     ],
     [
-      "returns what is no JSON",
+      "returns what is not JSON",
       "json.ts",
       `${esm}export default defineTask(() => ({ items: [1, 2, 3, { fn() {} }] }));`,
       { name: "TypeError", message: "result.items[3].fn is a function, which JSON cannot hold" },

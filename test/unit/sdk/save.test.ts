@@ -71,7 +71,7 @@ describe("a module that reads its checkpoint", () => {
     ]);
   });
 
-  it("continues from it, and counts names anew", async ({ attempts }) => {
+  it("continues from it, and counts names from there", async ({ attempts }) => {
     const ran: string[] = [];
     const run = async (rounds: number) => {
       const { task } = await attempts.next();

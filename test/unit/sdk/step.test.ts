@@ -60,9 +60,7 @@ describe("a step", () => {
     expect(known).toEqual([{ name: "a", n: 0, base: 0, call: 0, started: true }]);
   });
 
-  it("is announced when it lasts, where the last one of its name was over in a moment", async ({
-    attempts,
-  }) => {
+  it("is announced when it lasts, where the last one of its name was brief", async ({ attempts }) => {
     const { task } = await attempts.next();
     const announced = () =>
       attempts.daemon.sent("attempt/step").filter((sent) => (sent as { started?: boolean }).started);
@@ -168,7 +166,7 @@ describe("a step", () => {
     expect(attempts.daemon.journal).toEqual([]);
   });
 
-  it("inside one that is expected to be over in a moment is refused until that first awaits, and in its first call also behind it", async ({
+  it("inside one that is expected to be brief is refused until that first awaits, and in its first call also behind it", async ({
     attempts,
   }) => {
     const { task } = await attempts.next();

@@ -283,7 +283,7 @@ describe("what was lost", () => {
 });
 
 describe("retries", () => {
-  test("a failure goes back in line after its back-off, never through failed", () => {
+  test("a failure goes back into the queue after its back-off, never through failed", () => {
     expect(end({ task: task({ retries: 2 }), ...status(3) })).toMatchObject({
       transition: "retry",
       outcome: "failed",
@@ -393,7 +393,7 @@ describe("a module that left", () => {
     expect(left("ask", { question })).toMatchObject({ transition: "ask", outcome: "asked", set: {} });
   });
 
-  test("goes straight back in line when the answer came while it left", () => {
+  test("goes straight back into the queue when the answer came while it left", () => {
     expect(left("ask", { question: null })).toMatchObject({ transition: "sleep", cause: "ask", set: {} });
   });
 
