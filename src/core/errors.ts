@@ -166,6 +166,12 @@ const catalogue = {
     message: (d) => `the home ${d.home} is refused${because(d)}`,
     hint: (d) => (d.hint as string | undefined) ?? "AGENTCTL_HOME=<directory> chooses another",
   },
+  ScheduleNotFound: {
+    code: -32038,
+    exit: 3,
+    message: (d) => `no schedule ${JSON.stringify(String(d.schedule))}`,
+    hint: () => "agentctl schedule list",
+  },
   ConfigInvalid: {
     code: -32033,
     exit: 2,

@@ -35,6 +35,7 @@ const writes = {
   "release-queues": "the queues that a pause held are released",
   "remove-queue": "a queue is removed",
   delete: "an ended task is deleted",
+  schedule: "a schedule is made, changed or removed, or a run of it is noted",
   hooks: "the hooks of the configuration are recorded",
   deliveries: "what hooks are to be told is recorded",
   delivered: "a try to tell a hook is recorded",

@@ -9,6 +9,7 @@ import {
   Engine,
   Environments,
   notifyDesktop,
+  Recurring,
   recover,
   releaseEnvironments,
   retain,
@@ -80,6 +81,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   releaseEnvironments(engine);
   const teller = createTeller(options, engine);
   const scheduler = new Scheduler(engine);
+  const recurring = new Recurring(engine, startedAt);
   const found = await recover(engine);
   engine.isRecovering = false;
   log.info(found, "recovered");
@@ -101,13 +103,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     if (changed.includes("hooks")) await teller.configure(hooksOf(settings));
     return { changed };
   };
-  const daemon = { engine, teller, paths, version: options.version, startedAt, stop, reload };
+  const daemon = { engine, teller, recurring, paths, version: options.version, startedAt, stop, reload };
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
   const listener = await listen(options.socketPlace, dispatcher(handlersOf(daemon), bug));
   const timers = chores(engine, log);
   backups.start(db);
   await teller.configure(hooksOf(settings));
   scheduler.kick();
+  recurring.look();
 
   async function halt({ keep, graceMs }: { keep: boolean; graceMs?: number }) {
     log.info({ keep }, "stopping");
@@ -115,6 +118,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const paused = keep ? await leave() : await shutdown(engine, graceMs === undefined ? {} : { graceMs });
     fault("stop:after-pause");
     scheduler.stop();
+    await recurring.stop();
     await engine.hosts.stop();
     await teller.stop();
     for (const timer of timers) clearInterval(timer);

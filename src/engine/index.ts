@@ -26,6 +26,7 @@ export { releaseEnvironments } from "./files/unused-environments.ts";
 export type { Log } from "./ports.ts";
 export { recover } from "./recovery/recover.ts";
 export { shutdown, startsAreOver } from "./recovery/shutdown.ts";
+export { Recurring } from "./schedule/recurring.ts";
 export { Scheduler } from "./schedule/schedule.ts";
 export { defaultSettings, type Settings } from "./settings.ts";
 export { notifyDesktop } from "./telling/desktop.ts";
@@ -41,6 +42,14 @@ export { holdQueue, type QueueState, releaseQueue, removeQueue, setQueue } from 
 export { release } from "./verbs/release.ts";
 export { rerun } from "./verbs/rerun.ts";
 export { resume } from "./verbs/resume.ts";
+export {
+  addSchedule,
+  pauseSchedule,
+  removeSchedule,
+  requireSchedule,
+  resumeSchedule,
+  runSchedule,
+} from "./verbs/schedule.ts";
 export { type Answers, pauseSelected, resumeSelected } from "./verbs/select.ts";
 export { send } from "./verbs/send.ts";
 export { type Submission, submit } from "./verbs/submit.ts";

@@ -7,6 +7,7 @@
  */
 import type * as v from "valibot";
 import { attemptMethods, attemptNotifications, type journalEntry } from "./methods/attempt.ts";
+import { type schedule, scheduleMethods } from "./methods/schedules.ts";
 import { serviceMethods } from "./methods/service.ts";
 import { taskMethods } from "./methods/tasks.ts";
 import type { newTask, task } from "./task-values.ts";
@@ -21,7 +22,7 @@ import {
   type select,
 } from "./values.ts";
 
-export const methods = { ...taskMethods, ...serviceMethods, ...attemptMethods } as const;
+export const methods = { ...taskMethods, ...scheduleMethods, ...serviceMethods, ...attemptMethods } as const;
 
 /** What the daemon tells a connection unasked. */
 export const notifications = {
@@ -47,6 +48,7 @@ export type TaskJson = v.InferOutput<typeof task>;
 export type TaskDetailsJson = TaskJson & v.InferOutput<typeof details>;
 export type EventJson = v.InferOutput<typeof event>;
 export type QueueJson = v.InferOutput<typeof queue>;
+export type ScheduleJson = v.InferOutput<typeof schedule>;
 export type HookJson = v.InferOutput<typeof hook>;
 export type CheckpointJson = v.InferOutput<typeof checkpoint>;
 export type ListedCheckpointJson = v.InferOutput<typeof listedCheckpoint>;

@@ -23,6 +23,7 @@ import type {
   TaskEvent,
 } from "../core/task.ts";
 import type { Deliveries } from "./deliveries.ts";
+import type { Schedules } from "./schedules.ts";
 
 /** What a new task is made of; the store gives it id, state and times. */
 export type Seed = Submitted &
@@ -210,6 +211,7 @@ export interface Store {
 
   /** What hooks are still to be told. */
   readonly deliveries: Deliveries;
+  readonly schedules: Schedules;
 
   queues(): Promise<(Queue & { working: number; waiting: number })[]>;
   /** The names of the queues that are held; free of counting, for it is asked with every task that is shown. */

@@ -87,6 +87,8 @@ export interface CommandSpec<O extends Specs> {
   options: O;
   /** What one would type, without the leading `agentctl`, and what it does. */
   examples: readonly (readonly [line: string, does: string])[];
+  /** How many operands stand before another program's command line, with options between and behind them. */
+  leading?: number;
   /**
    * Only for a command whose operands are another program's command line: whether options may follow these
    * operands nevertheless. `isMarked` says that `--` stood before them.

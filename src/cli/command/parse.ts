@@ -1,6 +1,7 @@
 import type { Command as Commander, CommanderError } from "commander";
 import { AgentctlError } from "../../core/errors.ts";
 import { type ColorChoice, colorChoices } from "../text/output.ts";
+import type { buildCommander } from "./commander.ts";
 import type { Context } from "./context.ts";
 import { type Command, longName, type OptionSpec, Refusal } from "./define.ts";
 import { usage } from "./usage.ts";
@@ -26,32 +27,55 @@ export async function parse(
   context: Pick<Context, "cwd">,
 ): Promise<Parsed> {
   const plain = plainWords(spec, words, context as Context);
-  if (plain) {
+  if (plain && spec.leading === undefined) {
     checkCount(spec, title, plain.args);
     return { help: false, ...plain, options: chosenValues(spec, {}), json: false, color: "auto" };
   }
   const { buildCommander } = await import("./commander.ts");
-  const read = (passThrough: boolean): Commander => {
+  const read = (given: string[], passThrough: boolean): Commander => {
     const parser = buildCommander(spec, title).passThroughOptions(passThrough);
-    return parsed(parser, title, words);
+    return parsed(parser, title, given);
   };
-  let parser = read(spec.mayFollow !== undefined);
-  if (parser.opts().help) return { help: true };
-  const isMarked = words[words.length - parser.args.length - 1] === "--";
-  if (spec.mayFollow?.(parser.args, isMarked, context as Context)) {
-    parser = read(false);
-    if (parser.opts().help) return { help: true };
-  }
-  const given = parser.opts();
-  checkCount(spec, title, parser.args);
+  const front = leadingOf(spec, title, words, buildCommander);
+  const rest = front.rest;
+  let parser = read(rest, spec.mayFollow !== undefined);
+  const isMarked = rest[rest.length - parser.args.length - 1] === "--";
+  if (spec.mayFollow?.(parser.args, isMarked, context as Context)) parser = read(rest, false);
+  const given = { ...front.given, ...parser.opts() };
+  if (given.help) return { help: true };
+  const args = [...front.operands, ...parser.args];
+  checkCount(spec, title, args);
   return {
     help: false,
-    args: parser.args,
+    args,
     isMarked,
     options: chosenValues(spec, given),
     json: given.json === true,
     color: colorOf(given.color),
   };
+}
+
+interface Front {
+  operands: string[];
+  given: Record<string, unknown>;
+  rest: string[];
+}
+
+/** The operands before another program's command line, with the options between them. */
+function leadingOf(spec: Command, title: string, words: string[], build: typeof buildCommander): Front {
+  let front: Front = { operands: [], given: {}, rest: words };
+  while (front.operands.length < (spec.leading ?? 0)) {
+    const { rest } = front;
+    const parser = parsed(build(spec, title).passThroughOptions(true), title, rest);
+    const [operand, ...more] = parser.args;
+    if (operand === undefined) break;
+    front = {
+      operands: [...front.operands, operand],
+      given: { ...front.given, ...parser.opts() },
+      rest: more,
+    };
+  }
+  return front;
 }
 
 /** Words without an option among them, as most are: read without commander, which is not even loaded then. */

@@ -1,5 +1,5 @@
 import type { Task } from "../../core/task.ts";
-import { type Engine, type Teller, whenStarted } from "../../engine/index.ts";
+import { type Engine, type Recurring, type Teller, whenStarted } from "../../engine/index.ts";
 import type { Paths } from "../../home/paths.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import { surroundings, taskJson } from "../task-json.ts";
@@ -8,6 +8,7 @@ import { surroundings, taskJson } from "../task-json.ts";
 export interface Daemon {
   engine: Engine;
   teller: Teller;
+  recurring: Recurring;
   paths: Paths;
   version: string;
   startedAt: number;

@@ -7,6 +7,7 @@ import type { Daemon } from "./context.ts";
 import { daemonHandlers, logHandlers } from "./daemon.ts";
 import { hookHandlers } from "./hooks.ts";
 import { queueHandlers } from "./queues.ts";
+import { scheduleHandlers } from "./schedules.ts";
 import { taskHandlers } from "./tasks.ts";
 
 /** One handler for each method of the protocol; one that is missing does not compile. */
@@ -15,6 +16,7 @@ export function handlersOf(daemon: Daemon): Handlers<Caller> {
     ...taskHandlers(daemon),
     ...attemptHandlers(daemon),
     ...queueHandlers(daemon),
+    ...scheduleHandlers(daemon),
     ...hookHandlers(daemon),
     ...checkpointHandlers(daemon),
     ...artifactHandlers(daemon),

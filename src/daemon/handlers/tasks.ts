@@ -20,6 +20,7 @@ import {
 } from "../../engine/index.ts";
 import type { Handlers, NewTask } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
+import { submission } from "../submission.ts";
 import { inOneLine, surroundings, taskJsons } from "../task-json.ts";
 import { at, type Daemon, show } from "./context.ts";
 import { detailsOf } from "./details.ts";
@@ -168,9 +169,4 @@ export function taskHandlers(daemon: Daemon): People {
 
     "tasks/subscribe": async (params, caller) => await subscribe(daemon, params, caller),
   };
-}
-
-function submission({ module, notBefore, ...rest }: NewTask) {
-  const path = typeof module === "object" ? module.path : module;
-  return { ...defined({ ...rest, module: path }), notBefore: at(notBefore) };
 }

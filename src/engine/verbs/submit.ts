@@ -44,6 +44,14 @@ export async function submit(
   }
 }
 
+/** Throws what `submit` would throw for this submission, and keeps nothing. */
+export async function checkSubmission(engine: Engine, submission: Submission): Promise<void> {
+  const { queue } = await seedOf(engine, submission, "", "");
+  if (!(await engine.store.queues()).some(({ name }) => name === queue)) {
+    throw new AgentctlError("QueueNotFound", { queue });
+  }
+}
+
 async function seedOf(engine: Engine, given: Submission, envHash: string, actor: string): Promise<Seed> {
   if ((given.argv === undefined) === (given.module === undefined)) {
     throw new AgentctlError("InvalidParams", { field: "argv", reason: "a task has either argv or module" });

@@ -1,13 +1,7 @@
-import type { WriteName } from "../../core/faults.ts";
 import type { Deliveries, Delivery, HookState, NewDelivery, Told } from "../deliveries.ts";
+import type { Access } from "./access.ts";
 import type { Context } from "./context.ts";
 import type { Row } from "./rows.ts";
-
-/** How the store reads, and writes in a transaction that others may share. */
-interface Access {
-  read<T>(run: () => T): Promise<T>;
-  write<T>(name: WriteName, run: () => T): Promise<T>;
-}
 
 export function deliveriesOver(ctx: Context, { read, write }: Access): Deliveries {
   return {

@@ -152,13 +152,16 @@ export function artifacts(ctx: Context, id: number): Artifact[] {
 
 /** The environments that an open task uses. */
 export function usedEnvironments(ctx: Context): Set<string> {
-  const rows = ctx.rows("select distinct env_hash from tasks where ended_at is null");
+  const rows = ctx.rows(
+    "select env_hash from tasks where ended_at is null union select env_hash from schedules",
+  );
   return new Set(rows.map((row) => row.env_hash as string));
 }
 
 /** Of the environments of these tasks those that no open task uses. */
 export function unusedEnvironments(ctx: Context, ids: readonly number[]): Set<string> {
   const hashes = ids.map((id) => ctx.row("select env_hash from tasks where id = ?", id)?.env_hash as string);
-  const used = "select 1 from tasks where env_hash = ? and ended_at is null limit 1";
+  const used = `select 1 from tasks where env_hash = ?1 and ended_at is null
+     union all select 1 from schedules where env_hash = ?1 limit 1`;
   return new Set(hashes.filter((hash) => hash !== undefined && !ctx.row(used, hash)));
 }

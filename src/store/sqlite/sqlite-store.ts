@@ -1,6 +1,7 @@
 import type { Fault, WriteName } from "../../core/faults.ts";
 import type { Attempt, Message, Question, Step, StepKey, TaskEvent } from "../../core/task.ts";
 import type { Deliveries } from "../deliveries.ts";
+import type { Schedules } from "../schedules.ts";
 import type {
   Artifact,
   Change,
@@ -12,6 +13,7 @@ import type {
   Store,
   UpdateOptions,
 } from "../store.ts";
+import type { Access } from "./access.ts";
 import { answer } from "./answer.ts";
 import * as attempts from "./attempts.ts";
 import * as checkpoints from "./checkpoints.ts";
@@ -26,6 +28,7 @@ import * as moves from "./moves.ts";
 import { QueueRoom } from "./queue-room.ts";
 import * as queues from "./queues.ts";
 import * as reading from "./reading.ts";
+import { schedulesOver } from "./schedules.ts";
 
 /** {@link Store} over one SQLite file. */
 export class SqliteStore implements Store {
@@ -34,6 +37,7 @@ export class SqliteStore implements Store {
   readonly #keep: () => number;
   readonly #room: QueueRoom;
   readonly deliveries: Deliveries;
+  readonly schedules: Schedules;
   #listeners: ((events: readonly TaskEvent[]) => void)[] = [];
 
   constructor(
@@ -43,10 +47,9 @@ export class SqliteStore implements Store {
     this.#room = new QueueRoom(options.maxOpen ?? (() => Number.POSITIVE_INFINITY));
     this.#ctx = new Context(db);
     this.#keep = options.keepCheckpoints;
-    this.deliveries = deliveriesOver(this.#ctx, {
-      read: (run) => this.#read(run),
-      write: (name, run) => this.#write(name, run),
-    });
+    const access: Access = { read: (run) => this.#read(run), write: (name, run) => this.#write(name, run) };
+    this.deliveries = deliveriesOver(this.#ctx, access);
+    this.schedules = schedulesOver(this.#ctx, access);
     this.#commits = new GroupCommit(db, {
       fault: options.fault,
       committed: () => this.#publish(),

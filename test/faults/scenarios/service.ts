@@ -90,6 +90,27 @@ export const serviceScenarios: Record<string, Scenario> = {
     },
   },
 
+  "a planned run is made at most once": {
+    points: around("schedule"),
+    async play(world) {
+      const [name, cron, file] = ["each", "* * * * * *", world.home.file("runs")];
+      const task = { argv: ["sh", "-c", `echo $AGENTCTL_TASK_ID >> ${file}`], cwd: world.home.work };
+      await until(async () => {
+        await world.try("schedules/add", { name, cron, tz: "UTC", task });
+        return (await world.ask("schedules/list")).schedules.length === 1;
+      });
+      const runs = async () => (await world.ask("tasks/list", { labels: { schedule: name } })).tasks;
+      await until(async () => (await runs()).length >= 2);
+      await until(async () => {
+        await world.try("schedules/remove", { name });
+        return (await world.ask("schedules/list")).schedules.length === 0;
+      });
+      for (const { id } of await runs()) await world.reach(id, "completed");
+      const seconds = (await runs()).map(({ createdAt }: { createdAt: string }) => createdAt.slice(0, 19));
+      expect(seconds).toEqual([...new Set(seconds)]);
+    },
+  },
+
   "a hook is told of every end": {
     points: around("hooks", "deliveries", "delivered"),
     settings: { hooks: [{ on: "completed", run: ["sh", "-c", 'cat >> "$HOME/told"'] }] },

@@ -18,6 +18,8 @@
 --
 -- queues: named lines with their slots; `held_by` is `user` or the selector of the pause that holds the queue.
 --
+-- schedules: tasks that are submitted again and again; `next_at` is the next planned time, `fire_at` when its run is made.
+--
 -- hooks: one row for each configured hook, by the hash of what it says; `after` is the last event looked at for it.
 --
 -- deliveries: what a hook is still to be told, in order of `seq` for each task; `message` is the same at every try.
@@ -178,6 +180,25 @@ create table queues (
   slots integer not null,
   held_by text
 ) strict;
+
+create table schedules (
+  name text primary key,
+  cron text not null,
+  tz text not null,
+  overlap text not null,
+  missed text not null,
+  jitter_ms integer not null,
+  paused integer not null,
+  env_hash text not null,
+  task text not null,
+  created_at integer not null,
+  next_at integer,
+  fire_at integer,
+  last_at integer,
+  last_task integer,
+  last_error text
+) strict;
+create index schedules_due on schedules (fire_at) where fire_at is not null;
 
 create table hooks (
   key text primary key,

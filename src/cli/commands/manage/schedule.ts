@@ -1,0 +1,236 @@
+import { missedChoices, overlapChoices } from "../../../core/recurring.ts";
+import type { ScheduleJson } from "../../../protocol/methods.ts";
+import type { Context } from "../../command/context.ts";
+import { choice, command, type Group, value } from "../../command/define.ts";
+import { duration } from "../../command/option-values.ts";
+import { actor, callDaemon } from "../../command/session.ts";
+import { isModule, runOptions, submissionOf } from "../../input/submission.ts";
+import { tableLines } from "../../text/table.ts";
+import { oneLine, shellLine } from "../../text/terminal-text.ts";
+import { untilText, whenText } from "../../text/when.ts";
+
+const nameArgument = ["<name>", "a schedule's name"] as const;
+
+/** What belongs to one task, or to waiting for it, and to no schedule. */
+const { follow, wait, cancelOnExit, exitOnPause, key, delay, notBefore, after, ...taskOptions } = runOptions;
+const none = { follow: false, wait: false, cancelOnExit: false, exitOnPause: false, after: [] };
+
+const add = command({
+  name: "add",
+  summary: "submit a program or a task module again and again",
+  notes: [
+    "The expression has five fields (minute, hour, day, month, weekday), six with seconds in front, or is @hourly, @daily, @weekly, @monthly or @yearly.",
+    "Options stand before the program: what follows it reaches it byte for byte, without a shell. Each run is an ordinary task with the label schedule=<name>.",
+  ].join("\n"),
+  args: [
+    nameArgument,
+    ["<cron>", "when, such as '30 2 * * MON-FRI' or @daily"],
+    ["<program>", "a program on the PATH or a path, or a task module"],
+    ["[args...]", "its arguments"],
+  ],
+  leading: 2,
+  options: {
+    tz: value("--tz <zone>", "the zone of the times, such as Europe/Berlin (the caller's)"),
+    overlap: choice(
+      "--overlap <what>",
+      "while the previous run is open: skip, queue or replace (skip)",
+      overlapChoices,
+    ),
+    missed: choice(
+      "--missed <what>",
+      "runs that no daemon was there for: run once, or skip (run)",
+      missedChoices,
+    ),
+    jitter: value("--jitter <duration>", "delay each run by a random time up to this", duration),
+    ...taskOptions,
+  },
+  examples: [
+    ["schedule add backup '30 2 * * *' -- ./backup.sh --full", "every night at half past two"],
+    ["schedule add report @weekly --tz Europe/Berlin --queue nightly report.ts", "a task module, in a queue"],
+    [
+      "schedule add poll '*/5 * * * *' --overlap skip --jitter 30s -- ./poll.sh",
+      "not while the last one is open",
+    ],
+  ],
+  mayFollow: ([first], isMarked, { cwd }) => !isMarked && isModule(first, cwd),
+  async run(
+    context,
+    [name = "", cron = "", ...operands],
+    { tz, overlap, missed, jitter, ...given },
+    isMarked,
+  ) {
+    const unset = { key: undefined, delay: undefined, notBefore: undefined };
+    const task = await submissionOf(context, { operands, isMarked }, { ...given, ...none, ...unset });
+    const zone = tz ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const when = { overlap, missed, jitterMs: jitter };
+    const { schedule } = await callDaemon(context, "schedules/add", { name, cron, tz: zone, ...when, task });
+    say(context, schedule, `schedule ${name} added; next run ${nextText(schedule, context.clock.now())}`);
+    return 0;
+  },
+});
+
+const list = command({
+  name: "list",
+  summary: "the schedules, with their next and their last run",
+  args: [],
+  options: {},
+  examples: [["schedule list", "all schedules"]],
+  async run(context) {
+    const { out, clock } = context;
+    const { schedules } = await callDaemon(context, "schedules/list", {});
+    if (out.json) out.data(schedules);
+    else if (schedules.length === 0)
+      out.note("there are no schedules; agentctl schedule add --help shows how to make one");
+    else for (const line of scheduleTable(schedules, clock.now(), out.columns)) out.line(line);
+    return 0;
+  },
+});
+
+const show = command({
+  name: "show",
+  summary: "one schedule, and what its runs are submitted with",
+  args: [nameArgument],
+  options: {},
+  examples: [["schedule show backup", "when it runs next, and what"]],
+  async run(context, [name = ""]) {
+    const { out, clock } = context;
+    const { schedule } = await callDaemon(context, "schedules/get", { name });
+    if (out.json) out.data(schedule);
+    else for (const line of scheduleReport(schedule, clock.now())) out.line(line);
+    return 0;
+  },
+});
+
+const pause = command({
+  name: "pause",
+  summary: "make no more runs until it is resumed; an open run goes on",
+  args: [nameArgument],
+  options: {},
+  examples: [["schedule pause backup", "until agentctl schedule resume backup"]],
+  async run(context, [name = ""]) {
+    const { schedule, changed } = await callDaemon(context, "schedules/pause", { name });
+    if (changed || context.out.json) say(context, schedule, `schedule ${name} paused`);
+    else context.out.note(`schedule ${name} is paused already`);
+    return 0;
+  },
+});
+
+const resume = command({
+  name: "resume",
+  summary: "make runs again; what was planned meanwhile is not made up",
+  args: [nameArgument],
+  options: {},
+  examples: [["schedule resume backup", "from its next planned time"]],
+  async run(context, [name = ""]) {
+    const { schedule, changed } = await callDaemon(context, "schedules/resume", { name });
+    const next = nextText(schedule, context.clock.now());
+    if (changed || context.out.json) say(context, schedule, `schedule ${name} resumed; next run ${next}`);
+    else context.out.note(`schedule ${name} is not paused`);
+    return 0;
+  },
+});
+
+const remove = command({
+  name: "remove",
+  summary: "remove a schedule; its tasks stay",
+  args: [nameArgument],
+  options: {},
+  examples: [["schedule remove backup", "no run is made any more"]],
+  async run(context, [name = ""]) {
+    const { schedule } = await callDaemon(context, "schedules/remove", { name });
+    say(context, schedule, `schedule ${name} removed`);
+    return 0;
+  },
+});
+
+const run = command({
+  name: "run",
+  summary: "submit one run now; prints its id",
+  args: [nameArgument],
+  options: {},
+  examples: [["schedule run backup", "beside the planned runs"]],
+  async run(context, [name = ""]) {
+    const { task } = await callDaemon(context, "schedules/run", { name, actor: actor(context) });
+    if (context.out.json) context.out.data(task);
+    else context.out.line(String(task.id));
+    return 0;
+  },
+});
+
+export const schedule: Group = {
+  name: "schedule",
+  summary: "schedules: tasks that are submitted again and again, at times of a cron expression",
+  commands: [add, list, show, pause, resume, remove, run],
+};
+
+function say({ out }: Context, schedule: ScheduleJson, text: string): void {
+  if (out.json) out.data(schedule);
+  else out.line(text);
+}
+
+function nextText({ paused, nextAt }: ScheduleJson, now: number): string {
+  if (paused) return "none while it is paused";
+  return nextAt === null ? "never" : `${whenText(nextAt, now)}, ${untilText(nextAt, now)}`;
+}
+
+function workText({ task }: ScheduleJson): string {
+  return oneLine(Array.isArray(task.argv) ? shellLine(task.argv as string[]) : String(task.module ?? ""));
+}
+
+function lastText({ lastAt, lastTask, lastError }: ScheduleJson, now: number): string {
+  if (lastError !== null) return `refused: ${lastError}`;
+  return lastAt === null ? "" : `${whenText(lastAt, now)}, task ${lastTask}`;
+}
+
+function scheduleTable(
+  schedules: readonly ScheduleJson[],
+  now: number,
+  columns: number | undefined,
+): string[] {
+  const heads = [
+    { title: "NAME", least: 8 },
+    { title: "WHEN", least: 9 },
+    { title: "ZONE", least: 3 },
+    { title: "NEXT", least: 8 },
+    { title: "LAST", least: 8 },
+    { title: "RUNS", least: 10 },
+  ];
+  const rows = schedules.map((each) => [
+    oneLine(each.name),
+    oneLine(each.cron),
+    each.tz,
+    nextCell(each, now),
+    oneLine(lastText(each, now)),
+    workText(each),
+  ]);
+  return tableLines(heads, rows, columns);
+}
+
+function nextCell({ paused, nextAt }: ScheduleJson, now: number): string {
+  if (paused) return "paused";
+  return nextAt === null ? "never" : whenText(nextAt, now);
+}
+
+function scheduleReport(each: ScheduleJson, now: number): string[] {
+  const { argv: _, module: __, ...fields } = each.task;
+  const rows: [string, string][] = [
+    ["schedule", oneLine(each.name)],
+    ["runs", workText(each)],
+    ["when", `${oneLine(each.cron)} in ${each.tz}`],
+    ["next", nextText(each, now)],
+    ["last", oneLine(lastText(each, now)) || "none so far"],
+    ["overlap", each.overlap],
+    ["missed", each.missed],
+    ...(each.jitterMs > 0 ? [["jitter", `${each.jitterMs} ms`] as [string, string]] : []),
+    ...Object.entries(fields).map(([key, value]): [string, string] => [
+      key,
+      oneLine(typeof value === "string" ? value : JSON.stringify(value)),
+    ]),
+  ];
+  const width = Math.max(...rows.map(([key]) => key.length)) + 2;
+  return [
+    ...rows.map(([key, value]) => `${key.padEnd(width)}${value}`),
+    "",
+    `its tasks: agentctl list --all --label schedule=${each.name}`,
+  ];
+}

@@ -1,0 +1,67 @@
+import { AgentctlError } from "../../core/errors.ts";
+import type { Schedule } from "../../core/recurring.ts";
+import { toIso } from "../../core/time.ts";
+import {
+  addSchedule,
+  pauseSchedule,
+  removeSchedule,
+  requireSchedule,
+  resumeSchedule,
+  runSchedule,
+} from "../../engine/index.ts";
+import type { Handlers, NewTask, ScheduleJson } from "../../protocol/methods.ts";
+import type { Caller } from "../caller.ts";
+import { submission } from "../submission.ts";
+import { type Daemon, show } from "./context.ts";
+
+type Schedules = Pick<Handlers<Caller>, Extract<keyof Handlers<Caller>, `schedules/${string}`>>;
+
+export function scheduleHandlers(daemon: Daemon): Schedules {
+  const { engine, recurring } = daemon;
+  /** The times have changed. */
+  const changed = <T extends { schedule: Schedule }>(answer: T) => {
+    recurring.look();
+    return { ...answer, schedule: scheduleJson(answer.schedule) };
+  };
+  return {
+    "schedules/add": async ({ task, tz, overlap = "skip", missed = "run", jitterMs = 0, ...given }) => {
+      const { env = {}, key: _, after: __, notBefore: ___, ...fields } = submission(refuseOwn(task));
+      const zone = tz ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
+      const schedule = await addSchedule(engine, {
+        ...given,
+        overlap,
+        missed,
+        jitterMs,
+        tz: zone,
+        task: fields,
+        env,
+      });
+      return changed({ schedule });
+    },
+    "schedules/list": async () => ({ schedules: (await engine.store.schedules.list()).map(scheduleJson) }),
+    "schedules/get": async ({ name }) => ({ schedule: scheduleJson(await requireSchedule(engine, name)) }),
+    "schedules/pause": async ({ name }) => changed(await pauseSchedule(engine, name)),
+    "schedules/resume": async ({ name }) => changed(await resumeSchedule(engine, name)),
+    "schedules/remove": async ({ name }) => changed({ schedule: await removeSchedule(engine, name) }),
+    "schedules/run": async ({ name, actor }, caller) => ({
+      task: await show(daemon, await runSchedule(engine, name, actor ?? caller.actor)),
+    }),
+  };
+}
+
+/** What one task may say of itself and a schedule may not say of all of its runs. */
+function refuseOwn(task: NewTask): NewTask {
+  for (const field of ["key", "notBefore", "after"] as const) {
+    if (task[field] === undefined || task[field] === null) continue;
+    const reason = "a schedule decides itself when its runs start, and gives each a key of its own";
+    throw new AgentctlError("InvalidParams", { field, reason });
+  }
+  return task;
+}
+
+function scheduleJson({ envHash: _, fireAt: __, createdAt: ___, ...schedule }: Schedule): ScheduleJson {
+  const task = Object.fromEntries(
+    Object.entries(schedule.task).filter(([, value]) => value !== null && value !== undefined),
+  );
+  return { ...schedule, task, nextAt: toIso(schedule.nextAt), lastAt: toIso(schedule.lastAt) };
+}

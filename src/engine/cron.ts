@@ -1,0 +1,44 @@
+import { Cron } from "croner";
+import { AgentctlError } from "../core/errors.ts";
+
+const accepted = `five or six fields such as "30 2 * * MON-FRI", or @hourly, @daily, @weekly, @monthly, @yearly`;
+
+/**
+ * The times that a cron expression names in a zone. A wall-clock time that does not exist on a day is the next one that
+ * does; one that exists twice counts once. Throws `InvalidParams` for an expression or a zone that is refused.
+ */
+export function cronTimes(
+  cron: string,
+  tz: string,
+): { after(at: number): number | null; latest(at: number): number | null } {
+  const times = parsed(cron, requireZone(tz));
+  return {
+    after: (at) => times.nextRun(new Date(at))?.getTime() ?? null,
+    // The library gives times before its reference.
+    latest: (at) => times.previousRuns(1, new Date(at + 1))[0]?.getTime() ?? null,
+  };
+}
+
+function parsed(cron: string, timezone: string): Cron {
+  try {
+    const text = cron.trim();
+    // The library also takes a single date.
+    if (!/^(@[a-z]+|\S+(\s+\S+){4,5})$/i.test(text)) throw new Error("it has neither five nor six fields");
+    const times = new Cron(text, { timezone, paused: true, mode: "5-or-6-parts" });
+    if (times.nextRun()) return times;
+    throw new Error("no such time ever comes");
+  } catch (error) {
+    const why = (error as Error).message.replace(/^CronPattern: /, "");
+    const reason = `${JSON.stringify(cron)} is refused: ${why}; accepted are ${accepted}`;
+    throw new AgentctlError("InvalidParams", { field: "cron", reason }, { cause: error });
+  }
+}
+
+function requireZone(tz: string): string {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: tz }).resolvedOptions().timeZone;
+  } catch (cause) {
+    const reason = `${JSON.stringify(tz)} is no time zone; accepted are names such as UTC and Europe/Berlin`;
+    throw new AgentctlError("InvalidParams", { field: "tz", reason }, { cause });
+  }
+}

@@ -1,0 +1,137 @@
+import { asAgentctlError } from "../../core/errors.ts";
+import { isTerminal } from "../../core/machine.ts";
+import { isLate, type Schedule, verdictOf } from "../../core/recurring.ts";
+import { toIso } from "../../core/time.ts";
+import { cronTimes } from "../cron.ts";
+import type { Engine } from "../engine.ts";
+import { cancel } from "../verbs/cancel.ts";
+import { nextTimes, submitRun } from "../verbs/schedule.ts";
+
+/** The wall clock may jump and the machine may sleep: due schedules are looked for at least this often. */
+const LONGEST_WAIT_MS = 15_000;
+
+/** How soon what is under way, or could not be done, is looked at again. */
+const AGAIN_MS = 1000;
+
+/**
+ * Makes the runs of schedules when their times come. A run bears a key of schedule and planned time, and the schedule
+ * moves on after its run is durable; so a crash in between makes no second run.
+ */
+export class Recurring {
+  readonly #engine: Engine;
+  readonly #upSince: number;
+  #timer: NodeJS.Timeout | null = null;
+  #isStopped = false;
+  #looking: Promise<void> = Promise.resolve();
+  /** The schedules whose run is being made. */
+  readonly #underWay = new Map<string, Promise<void>>();
+
+  constructor(engine: Engine, upSince: number) {
+    this.#engine = engine;
+    this.#upSince = upSince;
+  }
+
+  /** Looks what is due, and waits for what comes next; to be called at the start and when a schedule has changed. */
+  look(): void {
+    this.#looking = this.#looking.then(() => this.#look());
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    await this.#looking;
+    await Promise.all(this.#underWay.values());
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isStopped) return;
+    const { store, clock } = this.#engine;
+    let wait = AGAIN_MS;
+    try {
+      for (const schedule of await store.schedules.due(clock.now())) this.#begin(schedule);
+      const next = await store.schedules.nextAt();
+      if (next === null) return;
+      wait = Math.min(LONGEST_WAIT_MS, Math.max(this.#underWay.size > 0 ? AGAIN_MS : 1, next - clock.now()));
+    } catch (error) {
+      this.#warn(error);
+    }
+    if (this.#timer) clearTimeout(this.#timer);
+    if (!this.#isStopped) this.#timer = setTimeout(() => this.look(), wait);
+  }
+
+  /** Each on its own: one that replaces a run waits for its end, for as long as the grace time. */
+  #begin(schedule: Schedule): void {
+    const { name } = schedule;
+    if (this.#underWay.has(name)) return;
+    const run = makeRun(this.#engine, schedule, this.#upSince)
+      .then(
+        () => true,
+        (error) => this.#warn(error),
+      )
+      .then((isMade) => {
+        this.#underWay.delete(name);
+        if (isMade) this.look();
+      });
+    this.#underWay.set(name, run);
+  }
+
+  #warn(error: unknown): false {
+    this.#engine.log.warn({ error: String(error) }, "the run of a schedule could not be made");
+    return false;
+  }
+}
+
+/** Makes the run that is due, or lets it pass, and moves the schedule on to its next planned time. */
+async function makeRun(engine: Engine, schedule: Schedule, upSince: number): Promise<void> {
+  const { store, clock, log } = engine;
+  const { name } = schedule;
+  const now = clock.now();
+  const { planned, isMissed } = plannedAt(schedule, now, upSince);
+  const last = schedule.lastTask === null ? undefined : await store.get(schedule.lastTask);
+  const previous = last && !isTerminal(last.state) ? last.id : null;
+  const verdict = verdictOf(schedule, { planned, isMissed, previous });
+  const next = nextTimes(schedule, now);
+  if ("pass" in verdict) {
+    log.info({ schedule: name, planned: toIso(planned), why: verdict.pass }, "a planned run was passed over");
+    await store.schedules.update(name, next);
+    return;
+  }
+  if (verdict.replaces !== null) await replace(engine, verdict.replaces, name);
+  const after = verdict.after === null ? {} : { after: verdict.after };
+  const key = `schedule ${name} ${toIso(planned)}`;
+  const run = await submitRun(engine, schedule, { actor: "daemon", key, ...after }).catch(refusal);
+  if ("refused" in run) {
+    log.warn({ schedule: name, error: run.refused }, "a planned run was refused");
+    await store.schedules.update(name, { ...next, lastError: run.refused });
+    return;
+  }
+  await store.schedules.update(name, { ...next, lastAt: planned, lastTask: run.id, lastError: null });
+}
+
+/** The planned time that a run is for. Of several that were missed, the latest: they are made up once. */
+function plannedAt(
+  { cron, tz, nextAt, fireAt }: Schedule,
+  now: number,
+  upSince: number,
+): { planned: number; isMissed: boolean } {
+  if (nextAt !== null && !isLate(fireAt ?? nextAt, { now, upSince }))
+    return { planned: nextAt, isMissed: false };
+  const planned = cronTimes(cron, tz).latest(now) ?? nextAt ?? now;
+  return { planned, isMissed: isLate(planned, { now, upSince }) };
+}
+
+/** A run that is refused is not tried again; one for which the store has no room is. */
+function refusal(error: unknown): { refused: string } {
+  const { name, message } = asAgentctlError(error);
+  if (name === "StoreUnavailable" || name === "InternalError") throw error;
+  return { refused: message };
+}
+
+async function replace(engine: Engine, id: number, name: string): Promise<void> {
+  try {
+    await cancel(engine, id, { actor: "daemon", reason: `replaced by the next run of schedule ${name}` });
+  } catch (error) {
+    // It has ended by itself meanwhile.
+    if (asAgentctlError(error).name !== "TaskNotCancelable") throw error;
+  }
+}

@@ -1,0 +1,119 @@
+import { AgentctlError } from "../../core/errors.ts";
+import type { Schedule, ScheduledTask } from "../../core/recurring.ts";
+import type { Task } from "../../core/task.ts";
+import { cronTimes } from "../cron.ts";
+import type { Engine } from "../engine.ts";
+import { dropUnused } from "../files/unused-environments.ts";
+import { checkSubmission, type Submission, submit } from "./submit.ts";
+
+/** A schedule to add: what its runs are submitted with, and when. */
+export type NewSchedule = Pick<Schedule, "name" | "cron" | "tz" | "overlap" | "missed" | "jitterMs"> & {
+  task: ScheduledTask;
+  env: Record<string, string>;
+};
+
+/**
+ * Adds a schedule; answers when it is durable. Throws `InvalidParams` for an expression, a zone or a task that is
+ * refused, and `UnsupportedOperation` where the name is taken.
+ */
+export async function addSchedule(engine: Engine, given: NewSchedule): Promise<Schedule> {
+  const { env, ...fields } = given;
+  const now = engine.clock.now();
+  await checkSubmission(engine, { ...given.task, env });
+  const envHash = engine.environments.put(env);
+  let isMade = false;
+  try {
+    const schedule: Schedule = {
+      ...fields,
+      paused: false,
+      envHash,
+      createdAt: now,
+      ...nextTimes(fields, now),
+      lastAt: null,
+      lastTask: null,
+      lastError: null,
+    };
+    isMade = await engine.store.schedules.add(schedule);
+    if (!isMade) throw nameTaken(given.name);
+    return schedule;
+  } finally {
+    engine.environments.settle(envHash);
+    if (!isMade) await dropUnused(engine);
+  }
+}
+
+/** The schedule of that name; throws `ScheduleNotFound`. */
+export async function requireSchedule({ store }: Engine, name: string): Promise<Schedule> {
+  const schedule = await store.schedules.get(name);
+  if (!schedule) throw new AgentctlError("ScheduleNotFound", { schedule: name });
+  return schedule;
+}
+
+/** From now on it makes no runs. A run that is open goes on. */
+export async function pauseSchedule(
+  engine: Engine,
+  name: string,
+): Promise<{ schedule: Schedule; changed: boolean }> {
+  const schedule = await requireSchedule(engine, name);
+  if (schedule.paused) return { schedule, changed: false };
+  return {
+    schedule: await patched(engine, schedule, { paused: true, nextAt: null, fireAt: null }),
+    changed: true,
+  };
+}
+
+/** It makes runs again, from now: what was planned meanwhile is not made up. */
+export async function resumeSchedule(
+  engine: Engine,
+  name: string,
+): Promise<{ schedule: Schedule; changed: boolean }> {
+  const schedule = await requireSchedule(engine, name);
+  if (!schedule.paused) return { schedule, changed: false };
+  const next = nextTimes(schedule, engine.clock.now());
+  return { schedule: await patched(engine, schedule, { paused: false, ...next }), changed: true };
+}
+
+/** Its tasks stay. */
+export async function removeSchedule(engine: Engine, name: string): Promise<Schedule> {
+  const schedule = await requireSchedule(engine, name);
+  await engine.store.schedules.remove(name);
+  await dropUnused(engine);
+  return schedule;
+}
+
+/** Submits one run now, beside those that are planned and whatever is open. */
+export async function runSchedule(engine: Engine, name: string, actor: string): Promise<Task> {
+  return await submitRun(engine, await requireSchedule(engine, name), { actor });
+}
+
+/** Submits one run. A `key` that a task bears already is answered with that task. */
+export async function submitRun(
+  engine: Engine,
+  schedule: Schedule,
+  { actor, ...more }: { actor: string; key?: string; after?: Submission["after"] },
+): Promise<Task> {
+  const { task, name, envHash } = schedule;
+  const labels = { ...task.labels, schedule: name };
+  const env = { ...engine.environments.get(envHash) };
+  const [made] = await submit(engine, [{ ...task, ...more, labels, env }], actor);
+  return (made as { task: Task }).task;
+}
+
+/** The next planned time after `now`, and when its run is made. */
+export function nextTimes(
+  { cron, tz, jitterMs }: Pick<Schedule, "cron" | "tz" | "jitterMs">,
+  now: number,
+): Pick<Schedule, "nextAt" | "fireAt"> {
+  const nextAt = cronTimes(cron, tz).after(now);
+  return { nextAt, fireAt: nextAt === null ? null : nextAt + Math.floor(Math.random() * (jitterMs + 1)) };
+}
+
+async function patched(engine: Engine, schedule: Schedule, patch: Partial<Schedule>): Promise<Schedule> {
+  await engine.store.schedules.update(schedule.name, patch);
+  return { ...schedule, ...patch };
+}
+
+function nameTaken(name: string): AgentctlError {
+  const reason = `there is a schedule ${name} already`;
+  return new AgentctlError("UnsupportedOperation", { reason, hint: `agentctl schedule remove ${name}` });
+}

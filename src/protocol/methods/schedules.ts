@@ -1,0 +1,85 @@
+/** What people may ask of schedules. */
+import * as v from "valibot";
+import { missedChoices, overlapChoices } from "../../core/recurring.ts";
+import { newTask, task } from "../task-values.ts";
+import { actor, durationMs, nullable, plain, queueName } from "../values.ts";
+
+/** A name that can stand in a label, a key and a table. */
+const scheduleName = queueName;
+
+export const schedule = v.object({
+  name: v.string(),
+  cron: v.string(),
+  tz: v.string(),
+  overlap: v.picklist(overlapChoices),
+  missed: v.picklist(missedChoices),
+  jitterMs: v.number(),
+  paused: v.boolean(),
+  /** The next planned time; null while it is paused. */
+  nextAt: nullable(v.string()),
+  /** The planned time of the last run, and its task. */
+  lastAt: nullable(v.string()),
+  lastTask: nullable(v.number()),
+  /** Why the last planned run was refused; null when it was not. */
+  lastError: nullable(v.string()),
+  /** What each run is submitted with, without its environment. */
+  task: v.record(v.string(), v.unknown()),
+});
+
+const one = v.strictObject({ name: scheduleName });
+const changed = v.object({ schedule, changed: v.boolean() });
+
+export const scheduleMethods = {
+  "schedules/add": {
+    params: v.strictObject({
+      name: scheduleName,
+      cron: plain(200),
+      tz: v.optional(plain(100)),
+      overlap: v.optional(v.picklist(overlapChoices)),
+      missed: v.optional(v.picklist(missedChoices)),
+      jitterMs: v.optional(durationMs),
+      task: newTask,
+    }),
+    result: v.object({ schedule }),
+    scope: "people",
+    about:
+      "Adds a schedule: at each time that `cron` names in the zone `tz` (by default the daemon's), the task is submitted with the label `schedule=<name>`. A planned run is made at most once.",
+  },
+  "schedules/list": {
+    params: v.strictObject({}),
+    result: v.object({ schedules: v.array(schedule) }),
+    scope: "people",
+    about: "All schedules, by name.",
+  },
+  "schedules/get": {
+    params: one,
+    result: v.object({ schedule }),
+    scope: "people",
+    about: "One schedule; `ScheduleNotFound` where there is none of that name.",
+  },
+  "schedules/pause": {
+    params: one,
+    result: changed,
+    scope: "people",
+    about:
+      "The schedule makes no runs until it is resumed, and then none of those that were planned meanwhile.",
+  },
+  "schedules/resume": {
+    params: one,
+    result: changed,
+    scope: "people",
+    about: "A paused schedule makes runs again, from now.",
+  },
+  "schedules/remove": {
+    params: one,
+    result: v.object({ schedule }),
+    scope: "people",
+    about: "Removes a schedule; its tasks stay.",
+  },
+  "schedules/run": {
+    params: v.strictObject({ name: scheduleName, actor: v.optional(actor) }),
+    result: v.object({ task }),
+    scope: "people",
+    about: "Submits one run now, whatever is planned or open.",
+  },
+} as const;

@@ -1,0 +1,69 @@
+import type { Schedule } from "../../core/recurring.ts";
+import type { Schedules } from "../schedules.ts";
+import type { Access } from "./access.ts";
+import type { Context } from "./context.ts";
+import type { Row } from "./rows.ts";
+
+const COLUMNS: Record<keyof Schedule, string> = {
+  name: "name",
+  cron: "cron",
+  tz: "tz",
+  overlap: "overlap",
+  missed: "missed",
+  jitterMs: "jitter_ms",
+  paused: "paused",
+  envHash: "env_hash",
+  task: "task",
+  createdAt: "created_at",
+  nextAt: "next_at",
+  fireAt: "fire_at",
+  lastAt: "last_at",
+  lastTask: "last_task",
+  lastError: "last_error",
+};
+
+export function schedulesOver(ctx: Context, { read, write }: Access): Schedules {
+  return {
+    add: (schedule) => write("schedule", () => add(ctx, schedule)),
+    get: (name) => read(() => some(ctx, "where name = ?", name)[0]),
+    list: () => read(() => some(ctx, "order by name")),
+    due: (now) => read(() => some(ctx, "where fire_at <= ? order by fire_at, name", now)),
+    nextAt: () =>
+      read(() => (ctx.row("select min(fire_at) as at from schedules")?.at as number | null) ?? null),
+    update: (name, patch) => write("schedule", () => update(ctx, name, patch)),
+    remove: (name) => write("schedule", () => ctx.run("delete from schedules where name = ?", name) > 0),
+  };
+}
+
+function add(ctx: Context, schedule: Schedule): boolean {
+  const cells = toCells(schedule);
+  const names = Object.keys(cells);
+  const sql = `insert into schedules (${names.join(", ")}) values (${names.map(() => "?").join(", ")}) on conflict do nothing`;
+  return ctx.run(sql, ...Object.values(cells)) > 0;
+}
+
+function update(ctx: Context, name: string, patch: Partial<Schedule>): boolean {
+  const cells = toCells(patch);
+  const set = Object.keys(cells).map((column) => `${column} = ?`);
+  return ctx.run(`update schedules set ${set.join(", ")} where name = ?`, ...Object.values(cells), name) > 0;
+}
+
+function some(ctx: Context, clause: string, ...params: unknown[]): Schedule[] {
+  return ctx.rows(`select * from schedules ${clause}`, ...params).map(toSchedule);
+}
+
+function toCells(fields: Partial<Schedule>): Record<string, unknown> {
+  const given = Object.entries(fields) as [keyof Schedule, unknown][];
+  return Object.fromEntries(given.map(([key, value]) => [COLUMNS[key], toCell(value)]));
+}
+
+function toCell(value: unknown): unknown {
+  if (typeof value === "boolean") return value ? 1 : 0;
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : value;
+}
+
+function toSchedule(row: Row): Schedule {
+  const fields = Object.entries(COLUMNS).map(([key, column]) => [key, row[column]]);
+  const raw = Object.fromEntries(fields) as Schedule;
+  return { ...raw, paused: row.paused === 1, task: JSON.parse(row.task as string) };
+}

@@ -1,0 +1,144 @@
+import { expect } from "vitest";
+import { type Home, it, sqlite, until } from "../harness/index.ts";
+
+/** The tasks of a schedule, oldest first. */
+async function runsOf(home: Home, name: string) {
+  return await home.json("list", "--all", "--label", `schedule=${name}`);
+}
+
+async function addSchedule(home: Home, ...words: string[]): Promise<void> {
+  const { code, stderr } = await home.cli("schedule", "add", ...words);
+  expect([code, stderr]).toEqual([0, ""]);
+}
+
+/** As if the planned time had come `ago` milliseconds ago, while no daemon was there. */
+async function missed(home: Home, name: string, ago: number): Promise<void> {
+  await home.killDaemon();
+  const at = Date.now() - ago;
+  sqlite(home, "update schedules set next_at = ?, fire_at = ? where name = ?", [at, at, name]);
+  await home.cli("daemon", "start");
+}
+
+it("submits a task with label and key at each planned time, with the caller's variables", async ({
+  home,
+}) => {
+  await addSchedule(
+    home,
+    "tick",
+    "* * * * * *",
+    "--env",
+    "X=y z",
+    "--label",
+    "a=b",
+    "--",
+    "sh",
+    "-c",
+    'echo "$X" "$1"',
+    "-",
+    "--tz",
+  );
+  const runs = await until(async () => {
+    const tasks = await runsOf(home, "tick");
+    return tasks.filter(({ state }: { state: string }) => state === "completed").length >= 2 && tasks;
+  });
+  expect(runs[0].labels).toEqual({ a: "b", schedule: "tick" });
+  expect((await home.cli("logs", `${runs[0].id}`)).stdout).toBe("y z --tz\n");
+  await home.cli("schedule", "pause", "tick");
+  const paused = await home.json("schedule", "show", "tick");
+  expect(paused).toMatchObject({
+    paused: true,
+    nextAt: null,
+    cron: "* * * * * *",
+    task: { labels: { a: "b" } },
+  });
+  expect(paused.lastTask).toBe((await runsOf(home, "tick")).at(-1).id);
+  expect(JSON.stringify(paused)).not.toContain("y z");
+});
+
+it("shows when a schedule runs next, in its zone, and removes it", async ({ home }) => {
+  await addSchedule(
+    home,
+    "nightly",
+    "30 2 * * *",
+    "--tz",
+    "Europe/Berlin",
+    "--jitter",
+    "5m",
+    "--queue",
+    "default",
+    "true",
+  );
+  const [schedule] = await home.json("schedule", "list");
+  expect(schedule).toMatchObject({
+    name: "nightly",
+    tz: "Europe/Berlin",
+    overlap: "skip",
+    missed: "run",
+    jitterMs: 300_000,
+  });
+  const berlin = new Intl.DateTimeFormat("en-GB", { timeZone: "Europe/Berlin", timeStyle: "short" });
+  expect(["02:30", "03:00"]).toContain(berlin.format(new Date(schedule.nextAt)));
+  const { stdout } = await home.cli("schedule", "run", "nightly");
+  await home.reaches(Number(stdout), "completed");
+  const again = await home.cli("schedule", "add", "nightly", "@daily", "true");
+  expect([again.code, again.stderr]).toEqual([
+    4,
+    expect.stringContaining("agentctl schedule remove nightly"),
+  ]);
+  expect((await home.cli("schedule", "remove", "nightly")).code).toBe(0);
+  expect(await home.json("schedule", "show", "nightly")).toMatchObject({
+    error: { name: "ScheduleNotFound" },
+  });
+  expect((await home.cli("schedule", "pause", "nightly")).code).toBe(3);
+});
+
+it("refuses a time, a zone, a queue and a program that cannot be, and keeps nothing", async ({ home }) => {
+  for (const [words, why] of [
+    [["x", "61 * * * *", "true"], "five or six fields"],
+    [["x", "@daily", "--tz", "Mars", "true"], "no time zone"],
+    [["x", "@daily", "--queue", "none", "true"], "queue set none"],
+    [["x", "@daily"], "<program> is missing"],
+  ] as const) {
+    const { code, stderr } = await home.cli("schedule", "add", ...words);
+    expect(code).toBeGreaterThan(1);
+    expect(stderr).toContain(why);
+  }
+  expect(await home.json("schedule", "list")).toEqual([]);
+});
+
+it("makes a missed run once, or passes it over", async ({ home }) => {
+  await addSchedule(home, "made", "0 0 1 1 *", "true");
+  await addSchedule(home, "passed", "0 0 1 1 *", "--missed", "skip", "true");
+  for (const name of ["made", "passed"]) await missed(home, name, 40 * 86_400_000);
+  await until(async () => (await runsOf(home, "made")).length === 1);
+  await until(async () => Date.parse((await home.json("schedule", "show", "passed")).nextAt) > Date.now());
+  expect(await runsOf(home, "passed")).toEqual([]);
+  expect((await home.json("schedule", "show", "made")).lastAt).toMatch(/-01-01T|-12-31T/);
+});
+
+it("makes no run beside an open one, queues behind it, or replaces it", async ({ home }) => {
+  for (const overlap of ["skip", "queue", "replace"])
+    await addSchedule(home, overlap, "0 0 1 1 *", "--overlap", overlap, "sleep", "300");
+  for (const overlap of ["skip", "queue", "replace"]) await missed(home, overlap, 1000);
+  const first = await until(async () => {
+    const schedules = await home.json("schedule", "list");
+    return schedules.every(({ lastTask }: { lastTask: number | null }) => lastTask !== null) && schedules;
+  });
+  // Another planned time passes while the runs are open.
+  await home.killDaemon();
+  for (const { name, lastTask } of first) {
+    sqlite(home, "update tasks set key = key || ' earlier' where id = ?", [lastTask]);
+    const at = Date.now() - 1000;
+    sqlite(home, "update schedules set next_at = ?, fire_at = ? where name = ?", [at, at, name]);
+  }
+  await home.cli("daemon", "start");
+  const states = async (name: string) =>
+    (await runsOf(home, name)).map(({ state }: { state: string }) => state);
+  await until(
+    async () => (await states("replace"))[0] === "canceled" && (await states("queue")).length === 2,
+  );
+  await until(async () => Date.parse((await home.json("schedule", "show", "skip")).nextAt) > Date.now());
+  expect(await states("skip")).toHaveLength(1);
+  expect((await states("queue"))[1]).toBe("submitted");
+  for (const { id } of await home.json("list")) await home.cli("cancel", `${id}`, "--grace", "0s");
+});
