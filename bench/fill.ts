@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { type Database, openFile } from "../src/store/sqlite/driver.ts";
+import { type Database, openFile } from "../src/store/sqlite/file/driver.ts";
 import type { Home } from "./home.ts";
 
 const BELONGING = ["attempts", "checkpoints", "steps", "events"];

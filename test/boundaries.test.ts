@@ -100,7 +100,7 @@ const innerRooms: Record<string, { may: string[]; because: string }> = {
 /** Packages that belong to one place, and why; others are free outside of core. */
 const packages: Record<string, { in: RegExp; because: string }> = {
   "better-sqlite3": {
-    in: /^src\/store\/sqlite\/driver\.ts$/,
+    in: /^src\/store\/sqlite\/file\/driver\.ts$/,
     because: "one place knows which version this Node can run",
   },
   pino: { in: /^src\/daemon\//, because: "the daemon's log has one writer" },

@@ -2,7 +2,7 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openFile } from "../../src/store/sqlite/driver.ts";
+import { openFile } from "../../src/store/sqlite/file/driver.ts";
 import { type Home, until, withHome } from "../home.ts";
 import { inPairs, timed } from "../pairs.ts";
 import type { Row } from "../row.ts";

@@ -5,7 +5,7 @@ import type { Settings } from "../core/settings.ts";
 import { systemClock } from "../core/time.ts";
 import { isOwnName } from "../home/own-names.ts";
 import type { Paths } from "../home/paths.ts";
-import type { Database } from "../store/sqlite/driver.ts";
+import type { Database } from "../store/sqlite/file/driver.ts";
 import { newestBackup, sealBackup } from "../store/sqlite/index.ts";
 import type { DaemonLog } from "./log.ts";
 

@@ -1,5 +1,5 @@
 import { chmodSync, type Stats, statSync, truncateSync } from "node:fs";
-import { openFile } from "../store/sqlite/driver.ts";
+import { openFile } from "../store/sqlite/file/driver.ts";
 
 /** The lock of a home, as the process that holds it has it. */
 export interface Lock {

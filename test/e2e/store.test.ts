@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { openFile } from "../../src/store/sqlite/driver.ts";
+import { openFile } from "../../src/store/sqlite/file/driver.ts";
 import { type Home, isAlive, it, sqlite, until } from "../harness/index.ts";
 import { type SmallDisk, smallDisk } from "./small-disk.ts";
 import { noted, notes, open, pidOf, taskModule } from "./story.ts";

@@ -1,7 +1,7 @@
 /** What is known of a home at one moment: its store, its processes, and what its tasks have written down. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { openFile } from "../../src/store/sqlite/driver.ts";
+import { openFile } from "../../src/store/sqlite/file/driver.ts";
 import type { Home } from "../harness/home.ts";
 import { type Bearer, bearers } from "./processes-of-tasks.ts";
 

@@ -4,8 +4,8 @@ import { Backups } from "../../src/daemon/backup.ts";
 import { faultAt } from "../../src/daemon/fault.ts";
 import { defaultSettings } from "../../src/engine/settings.ts";
 import { pathsOf } from "../../src/home/paths.ts";
+import { openDatabase } from "../../src/store/sqlite/file/open.ts";
 import initial from "../../src/store/sqlite/migrations/0001.sql";
-import { openDatabase } from "../../src/store/sqlite/open.ts";
 
 const next = "alter table tasks add column owner text; update tasks set owner = 'someone';";
 const paths = pathsOf(process.env);

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
 import { describe, expect } from "vitest";
-import { driverName, openFile } from "../../src/store/sqlite/driver.ts";
+import { driverName, openFile } from "../../src/store/sqlite/file/driver.ts";
 import { runCommand } from "../harness/command.ts";
 import { type Home, it, sqlite } from "../harness/index.ts";
 

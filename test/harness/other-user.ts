@@ -4,7 +4,7 @@ import { chmodSync, cpSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { TestContext } from "vitest";
-import { driverName } from "../../src/store/sqlite/driver.ts";
+import { driverName } from "../../src/store/sqlite/file/driver.ts";
 import type { CommandOptions } from "./command.ts";
 import type { Home } from "./home.ts";
 import { needs, needsRoot, needsSuccessOf } from "./needs.ts";

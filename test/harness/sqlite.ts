@@ -1,4 +1,4 @@
-import { openFile } from "../../src/store/sqlite/driver.ts";
+import { openFile } from "../../src/store/sqlite/file/driver.ts";
 
 /** Runs one statement on the home's store, beside the daemon if it runs; rows of a reader, else what changed. */
 // biome-ignore lint/suspicious/noExplicitAny: rows are what the statement says

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, describe, expect } from "vitest";
 import { next, type Transition } from "../../src/core/machine.ts";
-import { openFile } from "../../src/store/sqlite/driver.ts";
+import { openFile } from "../../src/store/sqlite/file/driver.ts";
 import { openDatabase, SCHEMA_VERSION, SqliteStore } from "../../src/store/sqlite/index.ts";
 
 const fixtures = join(import.meta.dirname, "fixtures");

@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, describe, expect } from "vitest";
 import type { AgentctlError } from "../../src/core/errors.ts";
-import { type Database, openFile } from "../../src/store/sqlite/driver.ts";
+import { type Database, openFile } from "../../src/store/sqlite/file/driver.ts";
 import { openDatabase, SCHEMA_VERSION, SqliteStore } from "../../src/store/sqlite/index.ts";
 import initial from "../../src/store/sqlite/migrations/0001.sql";
 import { type Backend, KEPT, World } from "./world.ts";

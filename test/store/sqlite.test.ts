@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type Database, openFile } from "../../src/store/sqlite/driver.ts";
+import { type Database, openFile } from "../../src/store/sqlite/file/driver.ts";
 import { openDatabase, SCHEMA_VERSION, SqliteStore } from "../../src/store/sqlite/index.ts";
 import { storeSuite } from "./suite.ts";
 import { type Backend, KEPT, storeTest } from "./world.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { driverName } from "../../src/store/sqlite/driver.ts";
+import { driverName } from "../../src/store/sqlite/file/driver.ts";
 import { runCommand } from "../harness/command.ts";
 import { closeHome, Home, isAlive, processes, signalTo, until } from "../harness/index.ts";
 

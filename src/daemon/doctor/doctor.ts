@@ -12,7 +12,7 @@ import { readConfig } from "../../home/config-file.ts";
 import { isHome, requireHome } from "../../home/own-home.ts";
 import type { Paths } from "../../home/paths.ts";
 import { createRunner } from "../../runner/index.ts";
-import { type Database, openFile } from "../../store/sqlite/driver.ts";
+import { type Database, openFile } from "../../store/sqlite/file/driver.ts";
 import { newestBackup, SCHEMA_VERSION } from "../../store/sqlite/index.ts";
 import { takeLock } from "../lock.ts";
 import { checkEnvironments, checkFolders, checkModes, checkRunFiles } from "./files.ts";

@@ -1,6 +1,6 @@
 import type { Paths } from "../../home/paths.ts";
 import type { MarkedProcess, Runner } from "../../runner/index.ts";
-import type { Database } from "../../store/sqlite/driver.ts";
+import type { Database } from "../../store/sqlite/file/driver.ts";
 
 /** What the doctor looks at, in the order in which it reports. */
 export const checks = [

@@ -1,6 +1,6 @@
 import { isTerminal, states } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
-import type { Database } from "../../store/sqlite/driver.ts";
+import type { Database } from "../../store/sqlite/file/driver.ts";
 import { newestBackup, SCHEMA_VERSION, taskOfRow } from "../../store/sqlite/index.ts";
 import type { Problem, Tools } from "./problem.ts";
 

@@ -1,6 +1,6 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Task, TaskEvent } from "../../core/task.ts";
-import type { Database, Statement } from "./driver.ts";
+import type { Database, Statement } from "./file/driver.ts";
 import { type Cell, changedCells, type Row, taskCells, taskColumns, toTask } from "./rows.ts";
 
 const INSERT = `insert into tasks (${taskColumns.join(", ")}) values (${taskColumns.map(() => "?").join(", ")})`;

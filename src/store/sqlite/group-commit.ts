@@ -1,7 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Fault, WriteName } from "../../core/faults.ts";
 import { systemClock } from "../../core/time.ts";
-import type { Database, Statement } from "./driver.ts";
+import type { Database, Statement } from "./file/driver.ts";
 
 interface Write {
   name: WriteName;

@@ -1,5 +1,5 @@
-export { newestBackup, RESTORING, sealBackup } from "./backups.ts";
-export { openDatabase, SCHEMA_VERSION } from "./open.ts";
+export { newestBackup, RESTORING, sealBackup } from "./file/backups.ts";
+export { openDatabase, SCHEMA_VERSION } from "./file/open.ts";
 export {
   dropStore,
   holdWithEnvironment,
@@ -7,6 +7,6 @@ export {
   numbersOf,
   prepareRestore,
   type RestoredStore,
-} from "./restored.ts";
+} from "./file/restored.ts";
 export { taskOfRow, toAttempt, toCheckpoint } from "./rows.ts";
 export { SqliteStore } from "./sqlite-store.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, describe, expect } from "vitest";
 import { AgentctlError } from "../../../src/core/errors.ts";
-import { type Database, openFile } from "../../../src/store/sqlite/driver.ts";
+import { type Database, openFile } from "../../../src/store/sqlite/file/driver.ts";
 import { GroupCommit, storeError } from "../../../src/store/sqlite/group-commit.ts";
 
 const names = ["create", "start", "step", "cancel"] as const;

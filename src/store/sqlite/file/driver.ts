@@ -5,7 +5,7 @@
  */
 import { createRequire } from "node:module";
 import type Driver from "better-sqlite3";
-import { AgentctlError } from "../../core/errors.ts";
+import { AgentctlError } from "../../../core/errors.ts";
 
 /** An open database file. */
 export type Database = Driver.Database;

@@ -1,10 +1,10 @@
 import { chmodSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { AgentctlError } from "../../core/errors.ts";
-import type { Fault } from "../../core/faults.ts";
+import { AgentctlError } from "../../../core/errors.ts";
+import type { Fault } from "../../../core/faults.ts";
+import initial from "../migrations/0001.sql";
 import { newestBackup, RESTORING } from "./backups.ts";
 import { type Database, openFile } from "./driver.ts";
-import initial from "./migrations/0001.sql";
 
 /** The migrations in order; the schema's version is how many have run. Never edited after a release. */
 const released: readonly string[] = [initial];

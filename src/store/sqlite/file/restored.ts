@@ -1,5 +1,5 @@
 import { copyFileSync, existsSync, rmSync } from "node:fs";
-import { AgentctlError } from "../../core/errors.ts";
+import { AgentctlError } from "../../../core/errors.ts";
 import { type Database, openFile } from "./driver.ts";
 import { SCHEMA_VERSION } from "./open.ts";
 
