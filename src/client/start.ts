@@ -5,6 +5,7 @@ import type { Readable } from "node:stream";
 import { AgentctlError, type WireError } from "../core/errors.ts";
 import { homeRefused, makeHome } from "../home/own-home.ts";
 import type { Paths } from "../home/paths.ts";
+import { detachedBy } from "../home/tree-marker.ts";
 import type { Environment } from "./environment.ts";
 
 /** What a daemon says on its file descriptor 3: it answers on the socket, another one has the home, or why it cannot. */
@@ -70,7 +71,8 @@ function openLog(paths: Paths): number {
 
 function daemonEnvironment(paths: Paths, env: Environment): Record<string, string> {
   const kept = KEPT.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]));
-  return { ...Object.fromEntries(kept), AGENTCTL_HOME: paths.home };
+  // Started by a task, it is of no tree: it outlives the task.
+  return { ...Object.fromEntries(kept), ...detachedBy(env), AGENTCTL_HOME: paths.home };
 }
 
 async function lineFrom(stream: Readable): Promise<string> {

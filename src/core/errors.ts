@@ -178,6 +178,12 @@ const catalogue = {
     message: (d) => `${d.file} cannot be used${because(d)}`,
     hint: (d) => `mend ${d.file}, or remove it, and the defaults hold: agentctl config set writes it anew`,
   },
+  PauseFailed: {
+    code: -32034,
+    exit: 4,
+    message: (d) => `${task(d)} cannot be paused${because(d)}`,
+    hint: (d) => `it is ${d.state} as before; agentctl show ${d.id}`,
+  },
 } as const satisfies Record<string, Row>;
 
 /** The name of an expected failure. */
@@ -246,10 +252,23 @@ export class AgentctlError extends Error {
   }
 }
 
+/** What the system refuses for a reason that a user can see and mend is no bug. */
+const REFUSALS: Record<string, string> = {
+  EACCES: "give this user the rights to it",
+  EPERM: "give this user the rights to it",
+  EROFS: "make it writable",
+  ENOENT: "put back what was removed; agentctl doctor says what else is missing",
+  ENOSPC: "free disk space and inodes (df, df -i); service returns by itself",
+  EDQUOT: "free disk space of this user (quota); service returns by itself",
+};
+
 /** `error` as an expected failure; anything else becomes `InternalError` with its cause kept. */
 export function asAgentctlError(error: unknown): AgentctlError {
   if (error instanceof AgentctlError) return error;
   const reason = error instanceof Error ? error.message : String(error);
+  const { code } = (error ?? {}) as { code?: unknown };
+  const hint = typeof code === "string" ? REFUSALS[code] : undefined;
+  if (hint) return new AgentctlError("StoreUnavailable", { reason, hint, refusal: code }, { cause: error });
   return new AgentctlError("InternalError", { reason }, { cause: error });
 }
 

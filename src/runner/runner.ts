@@ -9,9 +9,11 @@ import type { Supervision } from "./supervision.ts";
 import { freezeTree, thawTree } from "./tree/freeze.ts";
 import { releaseOrphans } from "./tree/orphans.ts";
 import { createProcesses } from "./tree/platform.ts";
-import { isAlive, isGuard, scanTree } from "./tree/scan.ts";
-import { deliverTo } from "./tree/signals.ts";
-import { sweepTree, terminateTree } from "./tree/terminate.ts";
+import { isAlive, isGuard, movingOf, scanTree } from "./tree/scan.ts";
+import { deliverTo, maySignal } from "./tree/signals.ts";
+import { type Ages, sweepTree } from "./tree/sweep.ts";
+import { terminateTree } from "./tree/terminate.ts";
+import { Trees } from "./tree/trees.ts";
 import type { Runner } from "./types.ts";
 
 export interface RunnerOptions {
@@ -27,6 +29,7 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
   const processes = createProcesses();
   const folder = new RunFolder(runDir);
   let guards: Guards | undefined;
+  const trees = new Trees(processes, runDir);
   const supervision: Supervision = {
     folder,
     clock,
@@ -39,12 +42,22 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
     },
   };
 
+  const ages: Ages = { startTimes: new Map(), until: 0 };
+
   return {
-    launch: (spec) => launch(spec, supervision),
-    adopt: (record) => adopt(record, supervision),
+    launch(spec) {
+      const running = launch(spec, supervision);
+      trees.begin(running, { logFile: spec.logFile, isAdopted: false });
+      return running;
+    },
+    async adopt(record) {
+      const state = await adopt(record, supervision);
+      if (state && "running" in state) trees.begin(state.running, { ...record, isAdopted: true });
+      return state;
+    },
     releaseOrphans: () => releaseOrphans(processes, runDir),
     tree: (roots) =>
-      scanTree(processes, roots, new Map()).members.map((member) => ({
+      scanTree(processes, roots, trees.of(roots)).members.map((member) => ({
         pid: member.pid,
         ppid: member.ppid,
         startTime: member.startTime,
@@ -57,13 +70,18 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
       const { guard } = roots;
       guards?.retire(guard);
       try {
-        return await freezeTree(processes, roots);
+        return await freezeTree(processes, roots, trees.of(roots));
       } finally {
         // Its program ended meanwhile: it is of no tree any more, and may have been stopped with it.
         if (guard && !roots.guard) deliverTo(processes, guard, "SIGCONT");
       }
     },
-    thaw: (roots) => thawTree(processes, roots),
+    thaw: (roots) => thawTree(processes, roots, trees.of(roots)),
+    moving: (roots) => movingOf(processes, roots, trees.of(roots)).map(({ pid }) => pid),
+    forbidden: (roots) =>
+      scanTree(processes, roots, trees.of(roots))
+        .members.filter(({ pid }) => !maySignal(pid))
+        .map(({ pid, command }) => ({ pid, command })),
     isGone: ({ program, guard }) => {
       const watched = program ?? guard;
       return !watched || !isAlive(processes, watched);
@@ -73,16 +91,15 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
       program !== null && program !== undefined && deliverTo(processes, program, signal) === "sent",
     terminate(roots, opts) {
       guards?.retire(roots.guard);
-      return terminateTree(processes, roots, opts);
+      return terminateTree(processes, roots, trees.of(roots), opts);
     },
-    sweep: (roots, opts) =>
-      sweepTree(
-        processes,
-        roots,
-        opts,
+    sweep: (roots, { graceMs }) =>
+      sweepTree(processes, roots, trees.of(roots), {
+        grace: { graceMs },
+        ages,
         // Guards, and what they have started for others.
-        (pid) => guards !== undefined && (guards.has(pid) || guards.has(processes.stat(pid)?.ppid ?? 0)),
-      ),
+        isForeign: ({ pid, ppid }) => guards !== undefined && (guards.has(pid) || guards.has(ppid)),
+      }),
     cannotStart,
     marked: (home) =>
       processes.marked(home).flatMap(({ pid, token }) => {
@@ -96,6 +113,9 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
     programOf: (key) => readRecords(runDir, key, processes)?.birth,
     stepFile: (key) => stepFile(runDir, key),
     steps: (key) => new StepReader(runDir, key),
-    forget: (key) => folder.forget(key),
+    forget(key) {
+      folder.forget(key);
+      trees.forget(key);
+    },
   };
 }

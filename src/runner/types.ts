@@ -12,7 +12,10 @@ export interface ProcessId {
 export interface LaunchSpec {
   /** Unique for each attempt and safe as a file name. Not secret: `ps` shows it. */
   key: string;
-  /** The marker of the tree, which `env` bears as AGENTCTL_TOKEN. Secret: in no argument and no file name. */
+  /**
+   * By which the tree is found: `env` bears it as AGENTCTL_TOKEN, and `treeMarker` of it as AGENTCTL_TREE. Secret: in no
+   * argument and no file name.
+   */
   token: string;
   argv: string[];
   cwd: string;
@@ -88,6 +91,9 @@ export interface AdoptRecord {
   key: string;
   token: string;
   program?: ProcessId | null;
+  logFile?: string;
+  /** An earlier runner has stopped the tree, also where it left no word of that. */
+  isFrozen?: boolean;
 }
 
 /** Why a program cannot be started, as a shell would say it. */
@@ -112,11 +118,15 @@ export interface Runner {
   tree(roots: TreeRoots): ProcessInfo[];
   /**
    * Stops every process of the tree, the guard too; when it resolves, none of them runs.
-   * @throws when one cannot be stopped, naming its pid; the others then run again
+   * @throws CannotStop when one cannot be stopped, naming its pid; the others then run again
    */
   freeze(roots: TreeRoots): Promise<{ processes: number; residentBytes: number }>;
-  /** Lets the whole tree run again. */
+  /** Lets run again what `freeze` has stopped, also that of an earlier runner, and nothing that was stopped before. */
   thaw(roots: TreeRoots): void;
+  /** The processes of a stopped tree that can run all the same, as somebody else has let them. */
+  moving(roots: TreeRoots): number[];
+  /** The processes of the tree that may not be signalled. */
+  forbidden(roots: TreeRoots): { pid: number; command: string }[];
   /** Whether the program is gone or a zombie: a stopped guard cannot report the end of a frozen program. */
   isGone(roots: TreeRoots): boolean;
   /** How long the program itself has been on the CPU, in ms; 0 where that is not known. */
@@ -125,8 +135,9 @@ export interface Runner {
   signal(roots: TreeRoots, signal: NodeJS.Signals): boolean;
   /**
    * SIGTERM to the whole tree (a stopped one is thawed to obey), SIGKILL after `graceMs` or as soon as `cut` aborts.
-   * Resolves only when the tree is gone.
-   * @throws when a process may not be signalled, naming its pid; everything else is gone by then
+   * All of it is stopped before any of it is signalled, so that no process goes on after the death of another. Resolves
+   * only when the tree is gone.
+   * @throws CannotEnd when a process may not be signalled, naming its pid; everything else is gone by then
    */
   terminate(roots: TreeRoots, opts: { graceMs: number; cut?: AbortSignal }): Promise<void>;
   /**

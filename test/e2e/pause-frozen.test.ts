@@ -175,17 +175,43 @@ it("counts paused time neither in runMs nor for --timeout", async ({ home }) => 
   expect(pausedMs).toBeGreaterThan(2_500);
 });
 
-it("ends what is left of the tree with its attempt, but not what gave its token away", async ({ home }) => {
-  const free = "{ ...process.env, AGENTCTL_TOKEN: undefined }";
-  const leaves = orphan("echo $$ > server; exec sleep 61", free);
+it("ends what is left of the tree with its attempt, but not what was detached from it", async ({ home }) => {
+  const bare = orphan("echo $$ > bare; exec sleep 61", "{ ...process.env, AGENTCTL_TOKEN: undefined }");
+  const server = "agentctl detach -- sh -c 'echo $$ > server; exec sleep 61'";
   const id = await home.run(
-    home.script(`${orphan(strayTicking)}\n${leaves}\nuntil [ -e go ]; do sleep 0.02; done`),
+    home.script(
+      `${orphan(strayTicking)}\n${bare}\n${server} > printed\nuntil [ -e go ]; do sleep 0.02; done`,
+    ),
   );
-  await noted(home, 1, "stray");
-  await noted(home, 1, "server");
+  for (const file of ["stray", "bare", "server"]) await noted(home, 1, file);
+  const pidIn = (file: string) => Number(notes(home, file)[0]);
+  expect(pidIn("printed")).toBe(pidIn("server"));
+  await home.cli("pause", `${id}`);
+  expect(running(home, "sleep 61").map(({ pid, state }) => [pid, state[0]])).toEqual(
+    expect.arrayContaining([
+      [pidIn("server"), "S"],
+      [pidIn("bare"), "T"],
+    ]),
+  );
+  await home.cli("resume", `${id}`, "--wait");
   open(home);
   expect((await home.cli("wait", `${id}`)).code).toBe(0);
-  const [server, stray] = [Number(notes(home, "server")[0]), Number(notes(home, "stray")[0])];
-  expect([isAlive(server), isAlive(stray)]).toEqual([true, false]);
-  signalTo(server, "SIGKILL");
+  expect(["server", "bare", "stray"].map((file) => isAlive(pidIn(file)))).toEqual([true, false, false]);
+  signalTo(pidIn("server"), "SIGKILL");
+});
+
+it("stops a frozen task again that somebody else continued, by itself and when pause is asked again", async ({
+  home,
+}) => {
+  const id = await home.run(home.script(`sleep 60 & ${ticking}`));
+  await noted(home, 1, "ticks");
+  const pid = await pidOf(home, id);
+  await home.cli("pause", `${id}`);
+  const isStopped = () => running(home, "script").every(({ state }) => state.startsWith("T"));
+  signalTo(pid, "SIGCONT");
+  expect((await home.json("pause", `${id}`)).changed).toBe(false);
+  expect(isStopped()).toBe(true);
+  signalTo(pid, "SIGCONT");
+  await until(isStopped);
+  expect((await home.cli("daemon", "logs")).stdout).toContain("continued from outside");
 });

@@ -33,6 +33,7 @@ export const sections: readonly { title: string; verbs: Readonly<Record<string, 
       release: async () => (await import("../commands/control/release.ts")).release,
       answer: async () => (await import("../commands/control/answer.ts")).answer,
       send: async () => (await import("../commands/control/send.ts")).send,
+      detach: async () => (await import("../commands/control/detach.ts")).detach,
     },
   },
   {

@@ -62,6 +62,8 @@ export interface ActiveAttempt {
   timeout: NodeJS.Timeout | null;
   /** The cancel that is under way; answers why it failed, or null. */
   canceling: Promise<AgentctlError | null>;
+  /** Why not all that it left running could be ended. */
+  unended: AgentctlError | null;
   /** Settled when the pause that is under way is over: with the task, or the error that ended the pause. */
   pausing: Deferred<Task> | null;
   /** Resolved with the task as the end of this attempt left it. */
@@ -103,6 +105,7 @@ export function createActiveAttempt(
     grace: { timer: null, deadline: null },
     timeout: null,
     canceling: Promise.resolve(null),
+    unended: null,
     pausing: null,
     ended: deferred(),
   };

@@ -1,6 +1,7 @@
-import { AgentctlError } from "../../core/errors.ts";
+import type { AgentctlError } from "../../core/errors.ts";
 import type { Engine } from "../engine.ts";
 import { type ActiveAttempt, dropTimers } from "./active-attempt.ts";
+import { endFailed } from "./pause/refused-signals.ts";
 
 /** So long a module's host may take to say that it heard of its cancel; it is looked at again as often as it takes. */
 const DEAF_MS = 700;
@@ -29,7 +30,7 @@ function whenDeaf({ runner }: Engine, active: ActiveAttempt): AbortSignal {
 
 /**
  * Tells the attempt and ends its tree; its end is concluded where every end is. Answers why it cannot be ended, such
- * as a process that may not be signalled: the task is then at work as before.
+ * as a process that may not be signalled: where that is the program, the task is at work as before.
  */
 export async function endTree(
   engine: Engine,
@@ -46,10 +47,13 @@ export async function endTree(
     return null;
   } catch (error) {
     engine.log.error({ task: active.taskId, error: String(error) }, "a tree could not be ended");
-    if (active.isEnding) return null;
+    // The end of the program is recorded all the same, and the rest is told with it.
+    if (active.isEnding) {
+      const task = await active.ended.promise.catch(() => null);
+      return endFailed(active, error, task?.state ?? "working");
+    }
     active.intent = null;
-    const failed = { id: active.taskId, state: "working", reason: (error as Error).message };
     await engine.store.intend([{ id: active.taskId, attempt: active.attempt, intent: null }]).catch(() => {});
-    return new AgentctlError("UnsupportedOperation", failed, { cause: error });
+    return endFailed(active, error, "working");
   }
 }

@@ -10,6 +10,7 @@ import { type Conclusion, conclude, concludeLost, GOING_DOWN } from "./conclude.
 import { capEnded } from "./log-caps.ts";
 import { loseFrozen } from "./lose-frozen.ts";
 import { awaitLastSave } from "./pause/last-save.ts";
+import { endFailed, runsOn } from "./pause/refused-signals.ts";
 import { retryWhileFull } from "./retry-while-full.ts";
 
 /** So often a task may move while its end is read. */
@@ -93,6 +94,7 @@ async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Pr
     if (active.frozen && active.running) await engine.runner.terminate(active.running, { graceMs: 0 });
     else return await engine.runner.sweep(roots, { graceMs });
   } catch (error) {
+    active.unended = endFailed(active, error, "working");
     engine.log.error(
       { task: active.taskId, error: String(error) },
       "what an attempt left running could not be ended",
@@ -224,7 +226,8 @@ async function endFrozen(
 /** Answers whoever waits for the pause of an attempt that has ended. */
 export function settlePause(active: ActiveAttempt, task: Task): void {
   if (!active.pausing) return;
-  if (task.state === "suspended") active.pausing.resolve(task);
+  if (task.state === "suspended" && active.unended) active.pausing.reject(runsOn(task, active.unended));
+  else if (task.state === "suspended") active.pausing.resolve(task);
   else active.pausing.reject(notPausable(task));
   active.pausing = null;
 }

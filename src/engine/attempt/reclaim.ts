@@ -34,7 +34,7 @@ export async function reclaim(engine: Engine, task: Task, wanted: Intent | null 
   engine.fault("recover:before-adopt");
   await settleArtifacts(engine, task.id);
   const attempt = (await engine.store.attempts(task.id)).at(-1);
-  const state = attempt && (await lookFor(engine, attempt));
+  const state = attempt && (await lookFor(engine, task, attempt));
   const verdict = classify({
     task,
     attempt,
@@ -81,9 +81,13 @@ function processOf(state: Awaited<ReturnType<typeof lookFor>>): Facts["process"]
   return "running" in state ? "running" : "ended";
 }
 
-async function lookFor(engine: Engine, { runKey: key, token, pid, pidStart, bootId }: Attempt) {
+async function lookFor(engine: Engine, task: Task, attempt: Attempt) {
+  const { runKey: key, token, pid, pidStart, bootId } = attempt;
   const program = pid !== null && pidStart !== null ? { pid, startTime: pidStart, bootId } : null;
-  return await engine.runner.adopt({ key, token, program });
+  // A host that was assigned just now may still write to a file of its own.
+  const own = hostLog(engine.places, key);
+  const log = existsSync(own) ? own : logFile(engine, task.id, attempt.n);
+  return await engine.runner.adopt({ key, token, program, logFile: log, isFrozen: task.frozen });
 }
 
 function recordEnd(engine: Engine, active: ActiveAttempt, ended: Ended): Promise<void> {

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Task } from "../../core/task.ts";
+import { TOKEN_VARIABLE, TREE_VARIABLE, treeMarker } from "../../home/tree-marker.ts";
 import { isNoRoom } from "../no-room.ts";
 import type { Places, Ports } from "../ports.ts";
 
@@ -75,7 +76,8 @@ export function environmentOf(
     AGENTCTL_NODE: places.node,
     AGENTCTL_TASK_ID: String(task.id),
     AGENTCTL_ATTEMPT: String(attempt.n),
-    AGENTCTL_TOKEN: attempt.token,
+    [TOKEN_VARIABLE]: attempt.token,
+    [TREE_VARIABLE]: treeMarker(attempt.token),
     AGENTCTL_TASK_DIR: folders.folder,
     ...(task.checkpoint ? { AGENTCTL_CHECKPOINT: folders.checkpoint } : {}),
   };

@@ -8,6 +8,7 @@
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { TOKEN_VARIABLE, TREE_VARIABLE, treeMarker } from "../../home/tree-marker.ts";
 import type { ProcessId, Running } from "../../runner/index.ts";
 import { type Deferred, deferred } from "../deferred.ts";
 import type { Ports } from "../ports.ts";
@@ -210,7 +211,8 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
         AGENTCTL_HOME: places.home,
         AGENTCTL_SOCKET: places.socket,
         AGENTCTL_NODE: places.node,
-        AGENTCTL_TOKEN: token,
+        [TOKEN_VARIABLE]: token,
+        [TREE_VARIABLE]: treeMarker(token),
         ...HOST_ENVIRONMENT,
       },
       logFile,

@@ -1,6 +1,8 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
+import type { ActiveAttempt } from "../attempt/active-attempt.ts";
+import { stayFrozen } from "../attempt/pause/stay-frozen.ts";
 import { reportGone } from "../attempt/pause/thaw.ts";
 import { start } from "../attempt/start.ts";
 import type { Engine } from "../engine.ts";
@@ -105,15 +107,27 @@ export class Scheduler {
     });
   }
 
+  async #checkOne(active: ActiveAttempt): Promise<void> {
+    const engine = this.#engine;
+    if (active.running && engine.runner.isGone(active.running)) {
+      await reportGone(engine, await engine.require(active.taskId));
+      return;
+    }
+    const pids = await stayFrozen(engine, active);
+    const facts = { task: active.taskId, pids };
+    if (pids.length > 0)
+      engine.log.warn(facts, "a frozen task was continued from outside, and is stopped again");
+  }
+
   async #checkFrozen(): Promise<void> {
     for (const active of [...this.#engine.active.values()]) {
-      if (!active.frozen || !active.running || !this.#engine.runner.isGone(active.running)) continue;
+      if (!active.frozen || !active.running) continue;
       try {
-        await reportGone(this.#engine, await this.#engine.require(active.taskId));
+        await this.#checkOne(active);
       } catch (error) {
         this.#engine.log.error(
           { task: active.taskId, error: String(error) },
-          "a lost process could not be recorded",
+          "a frozen task could not be kept as it is",
         );
       }
     }

@@ -73,6 +73,8 @@ async function cancelActive(
   }
   if (options.wait === false) return { task: await engine.require(task.id), changed: true };
   const ended = await Promise.race([active.ended.promise, failureOf(active)]);
+  const failure = (await active.canceling) ?? active.unended;
+  if (failure) throw failure;
   if (ended.state === "canceled") return { task: ended, changed: true };
   if (isTerminal(ended.state)) throw notCancelable(ended);
   return undefined;

@@ -16,6 +16,7 @@ import {
   prepare,
   record,
 } from "../attempt/pause/request.ts";
+import { stayFrozen } from "../attempt/pause/stay-frozen.ts";
 import type { Engine } from "../engine.ts";
 import { onceSettled } from "../look-again.ts";
 import { notPausable } from "../refusals.ts";
@@ -43,6 +44,7 @@ export async function pause(engine: Engine, ref: string | number, options: Pause
 async function pauseSuspended(engine: Engine, task: Task, options: PauseOptions): Promise<Paused> {
   const active = engine.active.get(task.id);
   if (active?.pausing) return await join(engine, active, options);
+  if (active && options.mode !== "checkpoint") await stayFrozen(engine, active);
   if (!task.frozen || options.mode !== "checkpoint" || !active?.running) return { task, changed: false };
   const request = prepare(engine, active, task, pressed(task, options));
   await record(engine, [request]);

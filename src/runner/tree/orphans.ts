@@ -1,7 +1,7 @@
 import { isGuard } from "../run-files.ts";
-import { isStopped } from "./freeze.ts";
 import type { Processes, ProcessStat } from "./processes.ts";
 import { delay, deliver } from "./signals.ts";
+import { isStopped } from "./stop.ts";
 
 /** So long a guard that goes on may take to write a status and end. */
 const END_MS = 1000;

@@ -1,11 +1,12 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
-import type { Processes, ProcessStat } from "./processes.ts";
+import { uptime } from "node:os";
+import { createEnvironReader, holdsEntry } from "./environ.ts";
+import type { Processes, ProcessStat, Shown, Signs } from "./processes.ts";
 
-const CACHE_MS = 2000;
 const KERNEL_THREAD = 0x0020_0000;
 const STOP_PENDING = 1n << 18n;
-/** As many pids are looked at one by one; where more were given out, a list of all is quicker. */
-const MOST_YOUNGER = 32;
+/** Ticks of a second in /proc/<pid>/stat (USER_HZ). */
+const HZ = 100;
 
 /**
  * Reads a file of /proc into a buffer that it keeps; undefined when the process is gone or not ours to read. What the
@@ -36,23 +37,27 @@ function createReader(): (path: string, isWhole?: boolean) => Buffer | undefined
   };
 }
 
+interface Line extends ProcessStat {
+  flags: number;
+  threads: number;
+}
+
 /** One line of /proc/<pid>/stat. The command may hold spaces and parentheses, so it ends at the last one. */
-export function parseStat(line: string): (ProcessStat & { flags: number }) | undefined {
+export function parseStat(line: string): Line | undefined {
   const open = line.indexOf("(");
   const close = line.lastIndexOf(")");
   if (open < 0 || close < open) return undefined;
   const fields = line.slice(close + 2).split(" ");
-  const letter = fields[0] ?? "Z";
-  const threads = Number(fields[17]);
-  // A process whose first thread has ended shows Z while its other threads run on.
-  const state = letter === "Z" && threads > 1 ? "S" : letter;
+  const state = fields[0] ?? "Z";
   return {
     pid: Number.parseInt(line, 10),
     ppid: Number(fields[1]),
+    session: Number(fields[3]),
     startTime: Number(fields[19]),
     state: state === "X" || state === "x" ? "Z" : state,
     command: line.slice(open + 1, close),
     flags: Number(fields[6]),
+    threads: Number(fields[17]),
   };
 }
 
@@ -61,45 +66,73 @@ function isPid(name: string): boolean {
   return first >= 48 && first <= 57;
 }
 
-function holdsEntry(environ: Buffer, entry: Buffer): boolean {
-  for (let at = environ.indexOf(entry); at >= 0; at = environ.indexOf(entry, at + 1)) {
-    const end = at + entry.length;
-    if ((at === 0 || environ[at - 1] === 0) && (end === environ.length || environ[end] === 0)) return true;
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
-  return false;
 }
+
+const isStopLetter = (letter: string) => letter === "T" || letter === "t";
 
 /** Processes as /proc shows them. */
 export function createLinuxProcesses(): Processes {
   const read = createReader();
-  const marker = Buffer.from("AGENTCTL_TOKEN=");
-  const unmarked = new Set<string>();
-  let trustedUntil = 0;
+  const environShows = createEnvironReader();
 
-  const statOf = (pid: number | string) => {
-    const line = read(`/proc/${pid}/stat`, true);
+  const lineOf = (path: string) => {
+    const line = read(`${path}/stat`, true);
     return line === undefined ? undefined : parseStat(line.toString("latin1"));
   };
 
-  /** True when nothing can change the answer soon: read, and no marker in it. */
-  const isUnmarked = (pid: string, environ: Buffer | undefined) => {
-    if (environ === undefined) return true;
-    if (environ.length > 0) return environ.indexOf(marker) < 0;
-    // Empty: a kernel thread, or a process in the middle of its exec, which may bear a marker in a moment.
-    return ((statOf(pid)?.flags ?? 0) & KERNEL_THREAD) !== 0;
+  const threadsOf = (pid: number) =>
+    namesIn(`/proc/${pid}/task`).flatMap((name) => {
+      const line = lineOf(`/proc/${pid}/task/${name}`);
+      return line && line.state !== "Z" ? [line] : [];
+    });
+
+  /** The first thread of a process may have ended before the others: it shows Z then, and the others run on. */
+  const statOf = (pid: number | string): Line | undefined => {
+    const line = lineOf(`/proc/${pid}`);
+    if (line?.state !== "Z" || line.threads <= 1) return line;
+    const states = threadsOf(line.pid).map(({ state }) => state);
+    return { ...line, state: states.find((state) => !isStopLetter(state)) ?? states[0] ?? "Z" };
   };
 
-  const bears = (pid: number, token: string) => {
-    const environ = read(`/proc/${pid}/environ`);
-    return environ !== undefined && holdsEntry(environ, Buffer.from(`AGENTCTL_TOKEN=${token}`));
+  /** Where the first thread has ended, only the folders of the others tell. */
+  const folderOf = (pid: number): string => {
+    const line = lineOf(`/proc/${pid}`);
+    const other = line?.state === "Z" && line.threads > 1 ? threadsOf(pid)[0] : undefined;
+    return other ? `/proc/${pid}/task/${other.pid}` : `/proc/${pid}`;
   };
 
-  // Pids are given in turn.
-  const youngerThan = (pid: number): number[] | undefined => {
-    const last = Number(read("/proc/loadavg", true)?.toString("latin1").trim().split(" ")[4]);
-    if (!(last >= pid && last - pid <= MOST_YOUNGER)) return undefined;
-    const pids = Array.from({ length: last - pid }, (_, at) => last - at);
-    return pids.filter((each) => statSync(`/proc/${each}`, { throwIfNoEntry: false }) !== undefined);
+  const writesTo = (folder: string, log: NonNullable<Signs["log"]>) =>
+    [1, 2].some((fd) => {
+      try {
+        const stat = statSync(`${folder}/fd/${fd}`, { throwIfNoEntry: false });
+        return stat?.ino === log.ino && stat.dev === log.dev;
+      } catch {
+        return false;
+      }
+    });
+
+  const shows = (pid: number, { token, log }: Signs): Shown => {
+    let folder = `/proc/${pid}`;
+    let environ = read(`${folder}/environ`);
+    if (environ === undefined) return "nothing";
+    if (environ.length === 0) {
+      folder = folderOf(pid);
+      environ = read(`${folder}/environ`) ?? environ;
+      const isBetween = environ.length === 0 && (read(`${folder}/cmdline`)?.length ?? 0) === 0;
+      if (isBetween) {
+        const line = lineOf(`/proc/${pid}`);
+        const isThere = line !== undefined && line.state !== "Z" && (line.flags & KERNEL_THREAD) === 0;
+        return isThere ? "unclear" : "nothing";
+      }
+    }
+    const shown = environShows(environ, token);
+    return shown === "nothing" && log !== null && writesTo(folder, log) ? "own" : shown;
   };
 
   return {
@@ -112,30 +145,14 @@ export function createLinuxProcesses(): Processes {
       }
     },
     stat: statOf,
-    bears,
-    youngerThan,
-    bearers(token) {
-      const entry = Buffer.from(`AGENTCTL_TOKEN=${token}`);
-      const now = performance.now();
-      if (now > trustedUntil) {
-        unmarked.clear();
-        trustedUntil = now + CACHE_MS;
-      }
-      const found: number[] = [];
-      const names = readdirSync("/proc");
-      for (let i = names.length - 1; i >= 0; i--) {
-        const name = names[i] as string;
-        if (unmarked.has(name)) continue;
-        if (!isPid(name)) {
-          unmarked.add(name);
-          continue;
-        }
-        const environ = read(`/proc/${name}/environ`);
-        if (environ !== undefined && holdsEntry(environ, entry)) found.push(Number(name));
-        else if (isUnmarked(name, environ)) unmarked.add(name);
-      }
-      return found;
+    shows,
+    bears: (pid, token) => shows(pid, { token, log: null }) === "own",
+    pids: () => readdirSync("/proc").filter(isPid).map(Number),
+    lastPid() {
+      const last = Number(read("/proc/loadavg", true)?.toString("latin1").trim().split(" ")[4]);
+      return last > 0 ? last : undefined;
     },
+    now: () => Math.floor(uptime() * HZ),
     marked(home) {
       const place = Buffer.from(`AGENTCTL_HOME=${home}`);
       return readdirSync("/proc")
@@ -152,13 +169,13 @@ export function createLinuxProcesses(): Processes {
     },
     cpuMs(pid) {
       const line = read(`/proc/${pid}/stat`, true)?.toString("latin1") ?? "";
-      // Behind the command, as in parseStat: utime and stime, in ticks of a hundredth of a second (USER_HZ).
+      // Behind the command, as in parseStat: utime and stime.
       const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
-      return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10;
+      return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * (1000 / HZ);
     },
     residentBytes(pid) {
       const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(
-        read(`/proc/${pid}/status`)?.toString("latin1") ?? "",
+        read(`${folderOf(pid)}/status`)?.toString("latin1") ?? "",
       )?.[1];
       return Number(kilobytes ?? 0) * 1024;
     },

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import type { Processes, ProcessStat } from "./processes.ts";
+import { DETACHED_VARIABLE, TOKEN_VARIABLE, TREE_VARIABLE, treeMarker } from "../../home/tree-marker.ts";
+import type { Processes, ProcessStat, Shown } from "./processes.ts";
 
 function output(command: string, args: string[]): string {
   const { stdout } = spawnSync(command, args, {
@@ -20,6 +21,7 @@ function parseRow(line: string): (ProcessStat & { residentBytes: number }) | und
   return {
     pid: Number(pid),
     ppid: Number(ppid),
+    session: 0,
     startTime: Date.parse(`${started} UTC`) / 1000,
     state: state.slice(0, 1),
     command: command.trim(),
@@ -27,11 +29,21 @@ function parseRow(line: string): (ProcessStat & { residentBytes: number }) | und
   };
 }
 
-function bearersOf(token: string): number[] {
-  const found: number[] = [];
+/** What each process shows of the attempt with this token, where it shows anything. */
+function shownBy(token: string): Map<number, Shown> {
+  const marker = treeMarker(token);
+  const signs: [string, Shown][] = [
+    [` ${DETACHED_VARIABLE}=${marker} `, "detached"],
+    [` ${TREE_VARIABLE}=${marker} `, "own"],
+    [` ${TOKEN_VARIABLE}=${token} `, "own"],
+    [` ${TREE_VARIABLE}=`, "other"],
+    [` ${TOKEN_VARIABLE}=`, "other"],
+  ];
+  const found = new Map<number, Shown>();
   // -E appends the environment to the command; it is shown only of this user's own processes.
   for (const line of output("ps", ["-axEww", "-o", "pid=,command="]).split("\n")) {
-    if (`${line} `.includes(` AGENTCTL_TOKEN=${token} `)) found.push(Number.parseInt(line, 10));
+    const sign = signs.find(([text]) => `${line} `.includes(text));
+    if (sign) found.set(Number.parseInt(line, 10), sign[1]);
   }
   return found;
 }
@@ -41,8 +53,16 @@ export function createMacProcesses(): Processes {
   const rowOf = (pid: number) =>
     parseRow(output("ps", ["-p", String(pid), "-o", columns]).split("\n")[0] ?? "");
   const boot = /sec = (\d+)/.exec(output("sysctl", ["-n", "kern.boottime"]))?.[1] ?? "0";
-  let lastScan = { token: "", at: Number.NEGATIVE_INFINITY, bearers: new Set<number>() };
+  let lastLook = { token: "", at: Number.NEGATIVE_INFINITY, shown: new Map<number, Shown>() };
   let scans = 0;
+
+  const shows = (pid: number, token: string): Shown => {
+    // One ps answers for all processes of a scan.
+    if (lastLook.token !== token || lastLook.at !== scans) {
+      lastLook = { token, at: scans, shown: shownBy(token) };
+    }
+    return lastLook.shown.get(pid) ?? "nothing";
+  };
 
   return {
     bootId: output("sysctl", ["-n", "kern.bootsessionuuid"]).trim() || boot,
@@ -52,15 +72,15 @@ export function createMacProcesses(): Processes {
       for (const row of rows.reverse()) if (row !== undefined) yield row;
     },
     stat: rowOf,
-    bears(pid, token) {
-      // One ps answers for all processes of a scan.
-      if (lastScan.token !== token || lastScan.at !== scans) {
-        lastScan = { token, at: scans, bearers: new Set(bearersOf(token)) };
-      }
-      return lastScan.bearers.has(pid);
-    },
-    bearers: bearersOf,
-    youngerThan: () => undefined,
+    shows: (pid, { token }) => shows(pid, token),
+    bears: (pid, token) => shows(pid, token) === "own",
+    pids: () =>
+      output("ps", ["-axo", "pid="])
+        .split("\n")
+        .map((line) => Number.parseInt(line, 10))
+        .filter((pid) => pid > 0),
+    lastPid: () => undefined,
+    now: () => 0,
     marked(home) {
       return output("ps", ["-axEww", "-o", "pid=,command="])
         .split("\n")

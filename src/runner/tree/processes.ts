@@ -2,11 +2,29 @@
 export interface ProcessStat {
   pid: number;
   ppid: number;
+  /** The pid of the process that began its session; 0 where the platform does not tell. */
+  session: number;
   startTime: number;
-  /** The kernel's letter, and Z only when nothing of the process is left to run. */
+  /**
+   * The kernel's letter, and Z only when nothing of the process is left to run. A process whose first thread has ended
+   * has the letter of the threads that are left.
+   */
   state: string;
   command: string;
 }
+
+/** By what a process shows that it came of an attempt. */
+export interface Signs {
+  readonly token: string;
+  /** The log that the attempt's output goes to. */
+  readonly log: { dev: number; ino: number } | null;
+}
+
+/**
+ * What a process shows: that it is of the attempt, that it was taken out of it by `agentctl detach`, that it bears the
+ * marker of another attempt, or nothing. Between its exec and its first instruction a process shows nothing yet: `unclear`.
+ */
+export type Shown = "own" | "detached" | "other" | "nothing" | "unclear";
 
 /** How this platform tells about processes. Everything that differs between Linux and macOS is behind it. */
 export interface Processes {
@@ -14,18 +32,16 @@ export interface Processes {
   /** Every process, newest pid first, each read when it is its turn; undefined for one that vanished before. */
   scan(except?: ReadonlySet<number>): Iterable<ProcessStat | undefined>;
   stat(pid: number): ProcessStat | undefined;
+  /** What this process shows of these signs; `nothing` where its environment may not be read. */
+  shows(pid: number, signs: Signs): Shown;
   /** Whether the process was started with `AGENTCTL_TOKEN=token`; false where its environment may not be read. */
   bears(pid: number, token: string): boolean;
-  /**
-   * The pids that bear the token. Trusts for two seconds what it read of processes that bear no marker, so a
-   * repeated call reads only those that have appeared since.
-   */
-  bearers(token: string): number[];
-  /**
-   * The processes that were made after this pid was given out, as long as pids were not given out all round since;
-   * undefined where they may be many, or cannot be told.
-   */
-  youngerThan(pid: number): number[] | undefined;
+  /** Every pid that is in use, in ascending order. */
+  pids(): number[];
+  /** The pid that was given out last, to a process or a thread; undefined where that cannot be told. */
+  lastPid(): number | undefined;
+  /** The start time that a process would have that begins now; 0 where that cannot be told. */
+  now(): number;
   /** Every process with `AGENTCTL_HOME=home` and a token in its environment, zombies among them. */
   marked(home: string): { pid: number; token: string }[];
   argv(pid: number): string[];

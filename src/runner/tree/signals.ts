@@ -14,6 +14,16 @@ export function deliver(pid: number, signal: NodeJS.Signals): Delivery {
   }
 }
 
+/** Whether a signal would be taken, as far as the system tells: a process that is gone takes none, and refuses none. */
+export function maySignal(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "EPERM";
+  }
+}
+
 /** Signals this very process; between looking and signalling only a reuse of the pid within microseconds is left. */
 export function deliverTo(
   processes: Processes,

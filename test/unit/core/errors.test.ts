@@ -32,6 +32,7 @@ const own: [code: number, name: ErrorName, exit: number][] = [
   [-32031, "DaemonUnreachable", 5],
   [-32032, "HomeRefused", 5],
   [-32033, "ConfigInvalid", 2],
+  [-32034, "PauseFailed", 4],
 ];
 
 const facts = {

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "vitest";
+import { treeMarker } from "../../../src/home/tree-marker.ts";
 import {
   createRunner,
   type Ended,
@@ -33,7 +34,13 @@ export class Room {
     const key = `task-${++this.#count}`;
     const token = `secret-${this.dir.slice(-6)}-${this.#count}`;
     const path = process.env.PATH ?? "";
-    const complete = { PATH: path, ROOM: this.dir, AGENTCTL_TOKEN: token, ...env };
+    const complete = {
+      PATH: path,
+      ROOM: this.dir,
+      AGENTCTL_TOKEN: token,
+      AGENTCTL_TREE: treeMarker(token),
+      ...env,
+    };
     return { key, token, argv, cwd: this.dir, env: complete, logFile: this.path(`${key}.log`) };
   }
 

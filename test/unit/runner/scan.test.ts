@@ -1,12 +1,19 @@
 import { describe, expect, test } from "vitest";
+import { createCalm, type Pass } from "../../../src/runner/tree/calm.ts";
+import type { ProcessStat } from "../../../src/runner/tree/processes.ts";
 import { parseStat } from "../../../src/runner/tree/processes-linux.ts";
-import { createCalm } from "../../../src/runner/tree/scan.ts";
 
-const clean = { isDone: true, vanished: 0 };
-const busy = { isDone: false, vanished: 0 };
-const hazy = { isDone: true, vanished: 1 };
+const pass = (isDone: boolean, vanished = 0): Pass => ({
+  isDone,
+  vanished,
+  unclear: 0,
+  late: () => "stranger",
+});
+const clean = pass(true);
+const busy = pass(false);
+const hazy = pass(true, 1);
 
-describe("a tree is at rest", () => {
+describe("where the kernel does not tell which pid was last, a tree is at rest", () => {
   test.each([
     ["after two clean passes in a row", [clean, clean], true],
     ["not after one", [busy, clean], false],
@@ -14,8 +21,47 @@ describe("a tree is at rest", () => {
     ["not while processes vanish", [clean, hazy, clean, hazy, clean], false],
     ["after ten passes without work, whatever vanishes", Array.from({ length: 10 }, () => hazy), true],
   ])("%s", (_, passes, isCalm) => {
-    const calm = createCalm();
-    expect(passes.map((pass) => calm.after(pass)).at(-1)).toBe(isCalm);
+    const calm = createCalm({ lastPid: () => undefined, stat: () => undefined });
+    expect(passes.map((each) => calm.after(each, () => undefined)).at(-1)).toBe(isCalm);
+  });
+});
+
+describe("where the kernel tells which pid was last, a tree is at rest", () => {
+  const stat = (pid: number): ProcessStat => ({
+    pid,
+    ppid: 1,
+    session: 1,
+    startTime: 1,
+    state: "R",
+    command: "x",
+  });
+
+  /** The pids that were given out last, look by look, and which of them are of the tree. */
+  const atRest = (lasts: number[], own: number[], late: Pass = clean) => {
+    const seen: number[] = [];
+    const left = [...lasts];
+    const lastPid = () => (left.length > 1 ? left.shift() : left[0]);
+    const calm = createCalm({ lastPid, stat });
+    calm.before();
+    const isOwn = ({ pid }: ProcessStat) => (own.includes(pid) ? "member" : "stranger");
+    const isCalm = calm.after({ ...late, late: isOwn }, (pid) => seen.push(pid));
+    return { isCalm, seen };
+  };
+
+  test("after one pass in which none was given out", () => {
+    expect(atRest([10], [])).toEqual({ isCalm: true, seen: [] });
+  });
+
+  test("after a pass in which all that were given out are of others", () => {
+    expect(atRest([10, 12, 12], [])).toEqual({ isCalm: true, seen: [] });
+  });
+
+  test("not where one of the tree was started behind the pass, which is told", () => {
+    expect(atRest([10, 12, 12], [11])).toEqual({ isCalm: false, seen: [11] });
+  });
+
+  test("not after a pass that found something to do", () => {
+    expect(atRest([10], [], busy).isCalm).toBe(false);
   });
 });
 
@@ -27,7 +73,7 @@ describe("a line of /proc/<pid>/stat", () => {
     ["an ordinary one", line("sleep", "S", 1), { command: "sleep", state: "S" }],
     ["with a command that imitates it", line("x) R 1 (y", "T", 1), { command: "x) R 1 (y", state: "T" }],
     ["of a zombie", line("sh", "Z", 1), { command: "sh", state: "Z" }],
-    ["whose first thread alone has ended", line("sh", "Z", 3), { command: "sh", state: "S" }],
+    ["whose first thread alone has ended", line("sh", "Z", 3), { command: "sh", state: "Z", threads: 3 }],
   ])("%s is read", (_, text, expected) => {
     expect(parseStat(text)).toMatchObject({ pid: 42, ppid: 7, startTime: 179391, ...expected });
   });

@@ -1,7 +1,8 @@
+import { existsSync, readFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { isAlive, processes, signalTo } from "../../harness/processes.ts";
 import { until } from "../../harness/until.ts";
-import { it } from "./fixture.ts";
+import { it, type Room } from "./fixture.ts";
 
 /** A child in a session of its own whose parent has ended, that counts in the file `beats`. */
 const orphan = `(setsid sh -c 'while :; do echo >> beats; sleep 0.02; done' &)`;
@@ -127,15 +128,19 @@ describe("sweeping", () => {
     expect(processes(room.dir)).toEqual([]);
   });
 
-  it("leaves an orphan alone that was started without the marker", async ({ room }) => {
-    const server = "(env -u AGENTCTL_TOKEN setsid sh -c 'echo $$ > server; exec sleep 60' &)";
-    const running = await room.ready(`${server}; while ! [ -s server ]; do sleep 0.01; done; : > ready`);
+  it("leaves an orphan alone that was detached, and ends one that only dropped its token", async ({
+    room,
+  }) => {
+    const own = `env -u AGENTCTL_TOKEN setsid sh -c 'echo $$ > own; exec sleep 60'`;
+    const detach = "env -u AGENTCTL_TOKEN -u AGENTCTL_TREE AGENTCTL_DETACHED=$AGENTCTL_TREE";
+    const server = `${detach} setsid sh -c 'echo $$ > server; exec sleep 60'`;
+    const both = `(${own} & ${server} &); while ! [ -s own -a -s server ]; do sleep 0.01; done`;
+    const running = await room.ready(`${both}; : > ready`);
     await running.ended;
-    const pid = Number(await room.appears("server"));
-    await until(() => room.commands().includes("sleep 60"));
-    await room.runner.sweep(running, { graceMs: 100 });
-    expect(isAlive(pid)).toBe(true);
-    signalTo(pid, "SIGKILL");
+    const [server_, own_] = [Number(await room.appears("server")), Number(await room.appears("own"))];
+    await room.runner.sweep(running, { graceMs: 1000 });
+    expect([isAlive(server_), isAlive(own_)]).toEqual([true, false]);
+    signalTo(server_, "SIGKILL");
   });
 
   it("leaves other attempts alone", async ({ room }) => {
@@ -145,5 +150,108 @@ describe("sweeping", () => {
     await room.runner.sweep(running, { graceMs: 0 });
     expect(isAlive((await other.started).pid)).toBe(true);
     await room.runner.terminate(other, { graceMs: 1000 });
+  });
+});
+
+describe("a tree ends as one act", () => {
+  it.for([10_000, 0])(
+    "with a grace of %d ms no shell goes on to its next line",
+    async (graceMs, { room }) => {
+      const line = "sleep 60; echo RAN >> ran; sleep 1";
+      const nested = `sh -c '${line}' & sh -c "sh -c '${line}'; echo RAN >> ran"; echo RAN >> ran`;
+      for (let round = 0; round < 5; round++) {
+        const running = room.launch(["sh", "-c", nested]);
+        await running.started;
+        await until(() => room.commands().filter((command) => command === "sleep 60").length === 2);
+        await room.runner.terminate(running, { graceMs });
+        expect(room.commands()).toEqual([]);
+      }
+      expect(existsSync(room.path("ran"))).toBe(false);
+    },
+  );
+
+  it("ends a chain in which each process starts the next and ends at once", async ({ room }) => {
+    const chain = "import os, sys\nwhile True:\n  if os.fork(): os._exit(0)";
+    const running = await room.ready(`python3 -c '${chain}' & : > ready; exec sleep 60`);
+    await room.runner.terminate(running, { graceMs: 0 });
+    expect(room.commands()).toEqual([]);
+  });
+});
+
+describe("what belongs to a tree, whatever it does later", () => {
+  const daemonized = (program: string) =>
+    `import os\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\n${program}`;
+  const aliveIn = (room: Room) => Number(readFileSync(room.path("pid"), "utf8"));
+
+  it("an orphan of its session that cleared its environment and gave its output away", async ({ room }) => {
+    const running = await room.ready(
+      "(env -i sh -c 'echo $$ > pid; exec sleep 60' > /dev/null 2>&1 &); while ! [ -s pid ]; do sleep 0.01; done; : > ready",
+    );
+    await running.ended;
+    await room.runner.sweep(running, { graceMs: 1000 });
+    expect(isAlive(aliveIn(room))).toBe(false);
+  });
+
+  it("a daemon that cleared its environment and still writes to the log", async ({ room }) => {
+    const worker = daemonized(`os.execve("/bin/sh", ["sh", "-c", "echo $$ > pid; exec sleep 60"], {})`);
+    const running = await room.ready(
+      `python3 -c '${worker}'; while ! [ -s pid ]; do sleep 0.01; done; : > ready`,
+    );
+    await running.ended;
+    await room.runner.sweep(running, { graceMs: 1000 });
+    expect(isAlive(aliveIn(room))).toBe(false);
+  });
+
+  it("a daemon without any sign that was seen as a descendant, also after a restart", async ({ room }) => {
+    const spec = room.spec([
+      "sh",
+      "-c",
+      `setsid sh -c "sleep 60 & wait" > /dev/null 2>&1 &
+       setsid env -i sh -c "echo \\$\\$ > pid; while ! [ -e go ]; do sleep 0.05; done; exec sleep 60" > /dev/null 2>&1 &
+       echo $! > parent; : > ready; exec sleep 60`,
+    ]);
+    const running = room.runner.launch(spec);
+    await room.appears("ready");
+    await until(() => existsSync(room.path(`${spec.key}.tree`)), { message: "a record of the tree" });
+    signalTo((await running.started).pid, "SIGKILL");
+    await running.ended;
+    await room.another().sweep(spec, { graceMs: 1000 });
+    expect(isAlive(aliveIn(room))).toBe(false);
+  });
+});
+
+describe("what the task had stopped itself", () => {
+  it("stays stopped when agentctl lets the tree run again, also after a restart", async ({ room }) => {
+    const spec = room.spec(["sh", "-c", "sleep 61 & kill -STOP $!; echo $! > pid; : > ready; exec sleep 60"]);
+    const running = room.runner.launch(spec);
+    await room.appears("ready");
+    const program = await running.started;
+    const child = Number(readFileSync(room.path("pid"), "utf8"));
+    const stateOf = (pid: number) => processes(room.dir).find((one) => one.pid === pid)?.state;
+    await until(() => stateOf(child) === "T");
+    for (const runner of [room.runner, room.another()]) {
+      await room.runner.freeze(running);
+      expect([stateOf(program.pid), stateOf(child)]).toEqual(["T", "T"]);
+      const found = await runner.adopt({ ...spec, program });
+      const roots = found && "running" in found ? found.running : running;
+      runner.thaw(roots);
+      await until(() => stateOf(program.pid) !== "T");
+      expect(stateOf(child)).toBe("T");
+      room.runner.thaw(running);
+    }
+    await room.runner.terminate(running, { graceMs: 1000 });
+  });
+
+  it("is told from what somebody has continued while the tree stood still", async ({ room }) => {
+    const running = await room.ready("sleep 61 & : > ready; exec sleep 60");
+    await room.runner.freeze(running);
+    expect(room.runner.moving(running)).toEqual([]);
+    const { pid } = await running.started;
+    signalTo(pid, "SIGCONT");
+    await until(() => room.runner.moving(running).length > 0);
+    expect(room.runner.moving(running)).toEqual([pid]);
+    await room.runner.freeze(running);
+    expect(room.runner.moving(running)).toEqual([]);
+    await room.runner.terminate(running, { graceMs: 1000 });
   });
 });

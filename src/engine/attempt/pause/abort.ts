@@ -8,8 +8,13 @@ export async function abortPause(engine: Engine, active: ActiveAttempt, error: A
   const isOurs = active.intent?.kind === "pause";
   const task = await engine.store.get(active.taskId);
   if (task?.frozen && active.running && isOurs) {
-    await engine.runner.freeze(active.running);
     active.frozen = true;
+    await engine.runner.freeze(active.running).catch((failure) => {
+      engine.log.warn(
+        { task: active.taskId, error: String(failure) },
+        "a frozen task could not be stopped again",
+      );
+    });
   }
   failPause(active, error);
   if (!isOurs) return;

@@ -1,9 +1,9 @@
-import { asAgentctlError } from "../../../core/errors.ts";
 import type { PauseIntent, Task } from "../../../core/task.ts";
 import type { Engine } from "../../engine.ts";
 import type { ActiveAttempt } from "../active-attempt.ts";
 import { LONGEST_TIMER_MS } from "../timeout.ts";
 import { abortPause } from "./abort.ts";
+import { pauseFailed } from "./refused-signals.ts";
 
 /**
  * Between the word that the grace time is over, which aborts a module's signal, and the kill: a second, less what
@@ -64,7 +64,7 @@ async function force(engine: Engine, active: ActiveAttempt, intent: PauseIntent)
   } catch (error) {
     if (active.isEnding) return;
     intent.forced = false;
-    await abortPause(engine, active, asAgentctlError(error));
+    await abortPause(engine, active, pauseFailed(active, error));
   }
 }
 

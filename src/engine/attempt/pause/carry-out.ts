@@ -1,8 +1,11 @@
+import { asAgentctlError } from "../../../core/errors.ts";
 import type { PauseIntent, Task } from "../../../core/task.ts";
 import type { Engine } from "../../engine.ts";
 import type { ActiveAttempt } from "../active-attempt.ts";
+import { abortPause } from "./abort.ts";
 import { ask, setGrace } from "./ask.ts";
 import { freeze } from "./freeze.ts";
+import { requireSignals } from "./refused-signals.ts";
 import type { Paused, PauseOptions, Request } from "./request.ts";
 
 /** Does what was recorded; answers when the task is suspended, or with `wait: false` at once. */
@@ -31,6 +34,12 @@ async function asked(
   intent: PauseIntent,
   done: Promise<Task>,
 ) {
+  try {
+    requireSignals(engine, active);
+  } catch (error) {
+    await abortPause(engine, active, asAgentctlError(error));
+    throw error;
+  }
   await ask(engine, active, task, intent);
   return { task: await done, changed: true };
 }

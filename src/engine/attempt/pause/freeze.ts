@@ -1,9 +1,9 @@
-import { asAgentctlError } from "../../../core/errors.ts";
 import type { Engine } from "../../engine.ts";
 import { hasMoved } from "../../refusals.ts";
 import type { ActiveAttempt } from "../active-attempt.ts";
 import { causeOf, pauseOf } from "../conclude.ts";
 import { abortPause } from "./abort.ts";
+import { pauseFailed } from "./refused-signals.ts";
 import { afterEnd, type Paused, type Request } from "./request.ts";
 
 /** Stops the tree where it stands. */
@@ -51,7 +51,7 @@ export async function freeze(engine: Engine, { active, intent }: Request): Promi
 async function undoFreeze(engine: Engine, active: ActiveAttempt, cause: unknown): Promise<Paused> {
   if (active.isEnding || hasMoved(cause) || active.intent?.kind !== "pause") return await afterEnd(active);
   if (active.running) engine.runner.thaw(active.running);
-  const error = asAgentctlError(cause);
+  const error = pauseFailed(active, cause);
   await abortPause(engine, active, error);
   throw error;
 }

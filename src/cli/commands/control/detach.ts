@@ -1,0 +1,61 @@
+import { spawn } from "node:child_process";
+import type { AgentctlError } from "../../../core/errors.ts";
+import { detachedBy, TOKEN_VARIABLE, TREE_VARIABLE } from "../../../home/tree-marker.ts";
+import type { Context } from "../../command/context.ts";
+import { command } from "../../command/define.ts";
+import { usage } from "../../command/usage.ts";
+
+/** What `sh` says of a program that is not there, or cannot be executed. */
+const NOT_FOUND = 127;
+const NOT_EXECUTABLE = 126;
+
+/** Starts a program that the end, a pause or a cancel of the task that calls this does not reach. */
+export const detach = command({
+  name: "detach",
+  summary: "run a program outside of the tree of the task that calls this, such as a server that stays up",
+  args: [
+    ["<program>", "what to run: a name on PATH, or a path"],
+    ["[args...]", "its arguments, as they are"],
+  ],
+  options: {},
+  // Behind the program's name, options are its own.
+  mayFollow: () => false,
+  examples: [
+    ["detach -- my-server --port 8080", "in a script that agentctl runs; prints the pid of the server"],
+    ["detach -- sh -c 'exec my-server >server.log 2>&1'", "with its output in a file of its own"],
+  ],
+  async run(context, [program, ...args]) {
+    const pid = await start(context, program as string, args);
+    if (context.out.json) context.out.data({ pid });
+    else context.out.line(String(pid));
+    return 0;
+  },
+});
+
+/**
+ * In a session of its own, without the markers of the task's tree and with one that takes it out. Its stdin is empty, and
+ * its output goes where that of this command goes.
+ */
+async function start({ env, cwd }: Context, program: string, args: string[]): Promise<number> {
+  const { [TOKEN_VARIABLE]: _, [TREE_VARIABLE]: __, ...kept } = env;
+  const child = spawn(program, args, {
+    cwd,
+    env: { ...kept, ...detachedBy(env) },
+    detached: true,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  const pid = await new Promise<number>((resolve, reject) => {
+    child.once("spawn", () => resolve(child.pid ?? 0));
+    child.once("error", (error: NodeJS.ErrnoException) => reject(cannotStart(program, error)));
+  });
+  child.unref();
+  return pid;
+}
+
+function cannotStart(program: string, error: NodeJS.ErrnoException): AgentctlError {
+  const isMissing = error.code === "ENOENT";
+  const reason = isMissing ? `${program}: there is no such program` : `${program}: ${error.message}`;
+  return Object.assign(usage(reason, { field: "program" }), {
+    exitCode: isMissing ? NOT_FOUND : NOT_EXECUTABLE,
+  });
+}

@@ -1,0 +1,40 @@
+/** What follows where the system does not let agentctl stop or end all of a tree: whoever asked is told which processes. */
+import { AgentctlError, asAgentctlError } from "../../../core/errors.ts";
+import type { Task } from "../../../core/task.ts";
+import { CannotEnd, CannotStop } from "../../../runner/index.ts";
+import type { Engine } from "../../engine.ts";
+import type { ActiveAttempt } from "../active-attempt.ts";
+
+/** Why a pause failed, with the processes that could not be stopped. */
+export function pauseFailed(active: ActiveAttempt, error: unknown, state = "working"): AgentctlError {
+  if (!(error instanceof CannotStop || error instanceof CannotEnd)) return asAgentctlError(error);
+  const { message: reason } = error;
+  const pids = error instanceof CannotEnd ? error.pids : [];
+  return new AgentctlError("PauseFailed", { id: active.taskId, state, reason, pids }, { cause: error });
+}
+
+/** Why not all of a tree could be ended, with the processes that are left alive. */
+export function endFailed(active: ActiveAttempt, error: unknown, state: string): AgentctlError {
+  if (!(error instanceof CannotEnd)) return asAgentctlError(error);
+  const { message: reason, pids } = error;
+  const hint = `sudo kill ${pids.join(" ")} ends what is left`;
+  return new AgentctlError(
+    "UnsupportedOperation",
+    { id: active.taskId, state, reason, pids, hint },
+    { cause: error },
+  );
+}
+
+/** Throws `PauseFailed` where a process of the tree may not be signalled: it would run on after the pause. */
+export function requireSignals(engine: Engine, active: ActiveAttempt): void {
+  const [first] = active.running ? engine.runner.forbidden(active.running) : [];
+  if (!first) return;
+  const reason = `process ${first.pid} (${first.command}) cannot be stopped: it belongs to another user`;
+  throw new AgentctlError("PauseFailed", { id: active.taskId, state: "working", reason, pids: [first.pid] });
+}
+
+/** The task is suspended, because its program is gone; nobody is told that nothing of it runs. */
+export function runsOn({ id, state }: Task, { message, data }: AgentctlError): AgentctlError {
+  const reason = `its program has ended, but ${message}`;
+  return new AgentctlError("PauseFailed", { ...data, id, state, reason }, { hint: `agentctl show ${id}` });
+}

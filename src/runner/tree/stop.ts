@@ -1,0 +1,135 @@
+import { type Calm, createCalm } from "./calm.ts";
+import type { Processes, ProcessStat } from "./processes.ts";
+import { isGuard, newPasses, type Passes, type ScanRoots, scanTree } from "./scan.ts";
+import { delay, deliver } from "./signals.ts";
+import { holds, type Tree } from "./tree.ts";
+
+/** A child between vfork and exec is let on to its exec so often, for so long each time. */
+const EXEC_PASSES = 50;
+const EXEC_MS = 2;
+
+export function isStopped({ state }: ProcessStat): boolean {
+  return state === "T" || state === "t";
+}
+
+/** How a tree stands after it was stopped. */
+export interface Standstill {
+  /** All of it that lives, the guard among them. */
+  members: ProcessStat[];
+  /** Those that may not be signalled. They may run on, as may what they start. */
+  forbidden: ProcessStat[];
+  /** Those that did not stop within the limit. */
+  stuck: ProcessStat[];
+  /** Nothing of it can be running unseen, as a chain of short processes could. */
+  isStill: boolean;
+}
+
+export interface StopOptions {
+  /** A process that does not stop for so long is stuck in the kernel. */
+  limitMs: number;
+  /** The guard is stopped too, so that it tells of no end meanwhile. */
+  withGuard: boolean;
+  /** Ends the passes at once where a process may not be signalled. */
+  isAllOrNothing?: boolean;
+}
+
+/**
+ * A parent in vfork waits in the kernel until its child has called exec, which a stopped child never does. It runs
+ * nothing, and stops on its way back; that it does, its child is let on to its exec.
+ */
+function waitsForStoppedChild(processes: Processes, parent: ProcessStat, members: ProcessStat[]): boolean {
+  if (parent.state !== "D" || !processes.stopPending(parent.pid)) return false;
+  return members.some((child) => child.ppid === parent.pid && isStopped(child));
+}
+
+/** Stops a tree in passes over all processes, until nothing of it is left that runs. */
+class Stopping {
+  readonly #processes: Processes;
+  readonly #roots: ScanRoots;
+  readonly #tree: Tree;
+  readonly #options: StopOptions;
+  readonly #passes: Passes = newPasses();
+  readonly #calm: Calm;
+  readonly #forbidden = new Map<number, ProcessStat>();
+  readonly #wasHeld: boolean;
+  #hasFoundStopped = false;
+
+  constructor(processes: Processes, roots: ScanRoots, tree: Tree, options: StopOptions) {
+    this.#processes = processes;
+    // A guard may end or move on meanwhile, which changes the roots of a running attempt.
+    const { key, token, guard = null, program = null, launchedAt = null, spare } = roots;
+    this.#roots = { key, token, guard, program, launchedAt, spare };
+    this.#tree = tree;
+    this.#options = options;
+    this.#calm = createCalm(processes);
+    this.#wasHeld = tree.isHeld;
+  }
+
+  async run(): Promise<Standstill> {
+    this.#tree.hold();
+    const deadline = performance.now() + this.#options.limitMs;
+    for (let pass = 0; ; pass++) {
+      const { members, moving, isCalm, held } = this.#pass(pass);
+      const forbidden = members.filter(({ pid }) => this.#forbidden.has(pid));
+      const isRefused = forbidden.length > 0 && this.#options.isAllOrNothing === true;
+      if (isCalm || isRefused || performance.now() > deadline) {
+        return { members, forbidden, stuck: isCalm ? [] : moving, isStill: isCalm };
+      }
+      await this.#wait(pass, held > 0);
+    }
+  }
+
+  #pass(pass: number) {
+    this.#calm.before();
+    const options = { passes: this.#passes, onMember: (member: ProcessStat) => this.#stop(member) };
+    const scan = scanTree(this.#processes, this.#roots, this.#tree, options);
+    const members = this.#options.withGuard
+      ? scan.members
+      : scan.members.filter((member) => !isGuard(member, this.#roots, this.#processes));
+    if (this.#hasFoundStopped) this.#tree.save();
+    this.#hasFoundStopped = false;
+    const held = members.filter((member) => waitsForStoppedChild(this.#processes, member, members));
+    const isLetOn = held.length > 0 && pass < EXEC_PASSES;
+    if (isLetOn) {
+      for (const child of members)
+        if (held.some(({ pid }) => pid === child.ppid)) deliver(child.pid, "SIGCONT");
+    }
+    const moving = members.filter(
+      (member) => !isStopped(member) && !held.includes(member) && !this.#forbidden.has(member.pid),
+    );
+    const isDone = moving.length === 0 && !isLetOn;
+    const isCalm = this.#calm.after({ ...scan, isDone }, (pid) => deliver(pid, "SIGSTOP"));
+    return { members, moving, isCalm, held: isLetOn ? held.length : 0 };
+  }
+
+  #stop(member: ProcessStat): void {
+    if (isGuard(member, this.#roots, this.#processes) && !this.#options.withGuard) return;
+    if (isStopped(member)) {
+      if (this.#wasHeld || holds(this.#tree.stopped, member) || holds(this.#tree.before, member)) return;
+      this.#tree.before.set(member.pid, member.startTime);
+      this.#hasFoundStopped = true;
+      return;
+    }
+    if (deliver(member.pid, "SIGSTOP") === "forbidden") this.#forbidden.set(member.pid, member);
+    else this.#tree.stopped.set(member.pid, member.startTime);
+  }
+
+  async #wait(pass: number, isHeld: boolean): Promise<void> {
+    if (isHeld) return await delay(EXEC_MS);
+    // A stop takes microseconds; what does not stop at once may take longer than passes are worth.
+    await (pass < 20 ? new Promise((resolve) => setImmediate(resolve)) : delay(10));
+  }
+}
+
+/**
+ * Stops the whole tree, in passes until nothing of it appears any more. What it cannot stop it names, and leaves to its
+ * caller, as what is stopped.
+ */
+export async function stopTree(
+  processes: Processes,
+  roots: ScanRoots,
+  tree: Tree,
+  options: StopOptions,
+): Promise<Standstill> {
+  return await new Stopping(processes, roots, tree, options).run();
+}

@@ -1,0 +1,122 @@
+import { statSync } from "node:fs";
+import type { Running, TreeRoots } from "../types.ts";
+import type { Processes, ProcessStat, Signs } from "./processes.ts";
+import { Record } from "./record.ts";
+import { Tree } from "./tree.ts";
+
+/** How often it is looked at what the live attempts have started. */
+const LOOK_MS = 1000;
+
+interface Beginning {
+  logFile?: string | undefined;
+  isAdopted: boolean;
+  isFrozen?: boolean | undefined;
+}
+
+/**
+ * The trees of the attempts that this daemon knows, by key. While there are any it looks once a second at what was
+ * started, so that a process which lives longer stays known as a descendant whatever it does later.
+ */
+export class Trees {
+  readonly #processes: Processes;
+  readonly #runDir: string;
+  readonly #trees = new Map<string, Tree>();
+  readonly #live = new Map<Tree, Running>();
+  #seen = new Set<number>();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(processes: Processes, runDir: string) {
+    this.#processes = processes;
+    this.#runDir = runDir;
+  }
+
+  /** The tree of an attempt. Without a key nothing is kept of it. */
+  of({ key, token }: TreeRoots): Tree {
+    if (key === "") return new Tree({ token, log: null }, null);
+    return this.#trees.get(key) ?? this.#make(key, { token, log: null }, false);
+  }
+
+  /** From now on it is watched, until its program has ended. */
+  begin(running: Running, { logFile, isAdopted, isFrozen = false }: Beginning): void {
+    const { key, token } = running;
+    const stat = logFile === undefined ? undefined : statSync(logFile, { throwIfNoEntry: false });
+    const log = stat ? { dev: stat.dev, ino: stat.ino } : null;
+    const tree = this.#make(key, { token, log }, !isAdopted);
+    tree.isAdopted = isAdopted;
+    tree.isHeld ||= isFrozen;
+    // A program whose guard is gone is still in its session.
+    const program = running.guard ? null : running.program;
+    tree.session = running.guard?.pid ?? (program && this.#processes.stat(program.pid)?.session) ?? null;
+    this.#live.set(tree, running);
+    void running.ended.then(() => {
+      tree.releasedAt = this.#processes.now();
+      this.#live.delete(tree);
+    });
+    this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  /** Nothing of the attempt is asked for any more. */
+  forget(key: string): void {
+    const tree = this.#trees.get(key) ?? new Tree({ token: "", log: null }, this.#record(key, false));
+    this.#trees.delete(key);
+    this.#live.delete(tree);
+    tree.forget();
+  }
+
+  #make(key: string, signs: Signs, isNew: boolean): Tree {
+    const tree = new Tree(signs, this.#record(key, isNew));
+    this.#trees.set(key, tree);
+    return tree;
+  }
+
+  #record(key: string, isNew: boolean): Record {
+    return new Record(this.#runDir, key, { bootId: this.#processes.bootId, isNew });
+  }
+
+  /** Reads what has appeared since the last look, in the order in which it was started. */
+  #look(): void {
+    if (this.#live.size === 0) {
+      if (this.#timer) clearInterval(this.#timer);
+      this.#timer = null;
+      this.#seen.clear();
+      return;
+    }
+    const pids = new Set(this.#processes.pids());
+    const owners = this.#owners(pids);
+    const changed = new Set<Tree>();
+    for (const pid of pids) {
+      if (this.#seen.has(pid) || owners.has(pid)) continue;
+      const stat = this.#processes.stat(pid);
+      if (!stat || stat.pid === process.pid) continue;
+      const tree = owners.get(stat.ppid) ?? owners.get(stat.session);
+      if (!tree) continue;
+      if (this.#add(tree, stat)) changed.add(tree);
+      owners.set(pid, tree);
+    }
+    this.#seen = pids;
+    for (const tree of changed) tree.save();
+  }
+
+  /** The tree of each process that is known to be of one. */
+  #owners(pids: ReadonlySet<number>): Map<number, Tree> {
+    const owners = new Map<number, Tree>();
+    for (const [tree, { program, guard }] of this.#live) {
+      tree.prune((pid) => pids.has(pid));
+      if (guard) tree.session = guard.pid;
+      if (tree.session !== null) owners.set(tree.session, tree);
+      for (const pid of tree.known.keys()) owners.set(pid, tree);
+      if (program) owners.set(program.pid, tree);
+    }
+    return owners;
+  }
+
+  /** Answers whether the next daemon has to be told of it, because it shows no sign of the tree itself. */
+  #add(tree: Tree, stat: ProcessStat): boolean {
+    const shown = this.#processes.shows(stat.pid, tree.signs);
+    if (shown === "detached") return false;
+    tree.add(stat);
+    if (shown === "own" || shown === "unclear") return false;
+    tree.unmarked.set(stat.pid, stat.startTime);
+    return true;
+  }
+}
