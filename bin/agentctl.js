@@ -8,6 +8,7 @@
 const { readFileSync, renameSync, writeFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");
 const { Script } = require("node:vm");
+const { crc32 } = require("node:zlib");
 
 const { AGENTCTL_CA_CERTS: certificates } = process.env;
 if (certificates !== undefined) {
@@ -15,6 +16,8 @@ if (certificates !== undefined) {
   delete process.env.AGENTCTL_CA_CERTS;
 }
 
+/** The length of a checksum in hexadecimal digits. */
+const SEAL = 8;
 const cli = join(__dirname, "../dist/cli.cjs");
 const source = read(cli);
 if (source) start(source.latin1Slice());
@@ -40,14 +43,20 @@ function start(text) {
   const name = text.slice(2, 18);
   const file = `${cli}.${process.version}.${verb()}.cache`;
   const kept = read(file);
-  const isKept = kept?.subarray(-name.length).latin1Slice() === name;
-  const cachedData = isKept ? kept.subarray(0, -name.length) : undefined;
+  const code = kept?.subarray(0, -SEAL - name.length);
+  const isKept = kept?.subarray(code.length).latin1Slice() === seal(code) + name;
+  const cachedData = isKept ? code : undefined;
   const script = new Script(`(function (require, __filename, __dirname) {${text}\n})`, {
     filename: cli,
     ...(isKept ? { cachedData } : {}),
   });
   if (!isKept || script.cachedDataRejected) process.once("exit", (code) => keep(code, file, script, name));
   script.runInThisContext()(require, cli, dirname(cli));
+}
+
+/** Node does not look whether compiled code is whole, and one wrong byte ends the process. */
+function seal(code) {
+  return crc32(code).toString(16).padStart(SEAL, "0");
 }
 
 /** The verb is the first word that is no option; without one most of what runs is that of `list`. */
@@ -64,7 +73,8 @@ function keep(code, file, script, name) {
   if (code !== 0 || !/^[^-]/.test(process.argv[2] ?? "") || process.argv.includes("--help")) return;
   const draft = `${file}.${process.pid}`;
   try {
-    writeFileSync(draft, Buffer.concat([script.createCachedData(), Buffer.from(name)]));
+    const compiled = script.createCachedData();
+    writeFileSync(draft, Buffer.concat([compiled, Buffer.from(seal(compiled) + name)]));
     renameSync(draft, file);
   } catch {
     // Every call compiles for itself.

@@ -30,11 +30,12 @@ import { Backups } from "./backup.ts";
 import { dispatcher } from "./dispatch.ts";
 import { handlersOf } from "./handlers/index.ts";
 import { hookMessage } from "./hook-message.ts";
-import type { DaemonLog } from "./log.ts";
+import { capLog, type DaemonLog } from "./log.ts";
 import { type Listener, listen } from "./server.ts";
 
 /** How often logs are held to their cap, and how often what ended long ago is deleted. */
 const LOG_CAP_EVERY_MS = 1000;
+const OWN_LOG_EVERY_MS = 5000;
 const FIRST_RETAIN_MS = 5000;
 const RETAIN_EVERY_MS = 3_600_000;
 
@@ -218,7 +219,11 @@ function chores(engine: Engine, log: DaemonLog): NodeJS.Timeout[] {
     await capping;
   });
   const clean = guarded("deleting what ended long ago", () => retain(engine));
+  const capOwn = guarded("capping the daemon's log", async () =>
+    capLog(join(engine.places.home, "daemon.log")),
+  );
   return [
+    setInterval(capOwn, OWN_LOG_EVERY_MS),
     setTimeout(clean, FIRST_RETAIN_MS),
     setInterval(cap, LOG_CAP_EVERY_MS),
     setInterval(clean, RETAIN_EVERY_MS),

@@ -1,3 +1,4 @@
+import { copyFileSync, statSync, truncateSync } from "node:fs";
 import pino from "pino";
 import type { Log } from "../engine/index.ts";
 
@@ -10,4 +11,14 @@ export function createLog(): DaemonLog {
   // A log that cannot be written, on a full disk, is no reason to end.
   destination.on("error", () => {});
   return pino(options, destination);
+}
+
+/** So large the log may get; the part before it is kept in `daemon.log.1`. */
+const MOST_LOG_BYTES = 16 * 1024 * 1024;
+
+/** Begins the log again where it has grown too large. It is open for appending, so what is written next stands at its start. */
+export function capLog(file: string, most: number = MOST_LOG_BYTES): void {
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) <= most) return;
+  copyFileSync(file, `${file}.1`);
+  truncateSync(file);
 }
