@@ -40,6 +40,9 @@ function defaultQueue(): Result<"queues/list">["queues"][number] {
   return {
     name: "default",
     slots: Math.max(2, availableParallelism()),
+    used: 0,
+    numbered: false,
+    preempt: false,
     held: false,
     heldBy: null,
     heldUntil: null,

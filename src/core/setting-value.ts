@@ -14,6 +14,8 @@ interface TextRow {
   fallback: string;
   /** What is wrong with a text, as "… is <this>"; undefined where it is taken. */
   refuse?: (text: string) => string | undefined;
+  /** A number is taken too, as whoever edits config.json by hand writes it. */
+  takesNumbers?: true;
   /** The only texts that are taken, where there are few. */
   choices?: readonly string[];
 }
@@ -75,11 +77,16 @@ export function readSetting(setting: Row, given: unknown): Read {
   }
 }
 
-function readText({ choices, refuse }: TextRow, given: unknown, refused: (why: string) => Read): Read {
-  if (typeof given !== "string") return refused("no text");
-  if (choices && !choices.includes(given)) return refused(`none of ${choices.join(", ")}`);
-  const why = refuse?.(given);
-  return why === undefined ? { value: given } : refused(why);
+function readText(
+  { choices, refuse, takesNumbers }: TextRow,
+  given: unknown,
+  refused: (why: string) => Read,
+): Read {
+  const text = takesNumbers && typeof given === "number" ? String(given) : given;
+  if (typeof text !== "string") return refused("no text");
+  if (choices && !choices.includes(text)) return refused(`none of ${choices.join(", ")}`);
+  const why = refuse?.(text);
+  return why === undefined ? { value: text } : refused(why);
 }
 
 function readJson({ fallback, refuse }: JsonRow, given: unknown, refused: (why: string) => Read): Read {
@@ -119,6 +126,11 @@ function numberOf({ unit }: NumberRow, given: unknown): number | undefined {
   // A bare number could be of any unit of time.
   if (unit === "duration") return parseDuration(text);
   if (unit === "count") return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  return sizeFrom(text);
+}
+
+/** The bytes of `64KiB`, `8MiB`, `1.5GB` or a bare number; undefined where it is no size. */
+export function sizeFrom(text: string): number | undefined {
   const [, number, suffix = ""] = /^(\d{1,15}(?:\.\d{1,3})?) ?([a-zA-Z]*)$/.exec(text) ?? [];
   const factor = BYTE_UNITS[suffix.toUpperCase() as keyof typeof BYTE_UNITS];
   if (number === undefined || factor === undefined) return undefined;

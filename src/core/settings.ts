@@ -4,7 +4,7 @@
  * defaults.
  */
 import { hooksWithoutSecrets, readHooks } from "./hooks.ts";
-import type { Row } from "./setting-value.ts";
+import { type Row, sizeFrom } from "./setting-value.ts";
 
 const MIB = 1024 * 1024;
 
@@ -50,6 +50,26 @@ const rows = {
     fallback: 100_000,
     least: 1,
     about: "how many open tasks a queue may hold; more are refused",
+  },
+  slotsMax: {
+    name: "slots.max",
+    unit: "text",
+    fallback: "unlimited",
+    takesNumbers: true,
+    refuse: (text: string) => (slotsFrom(text) === undefined ? "no whole number, nor unlimited" : undefined),
+    about: "how many slots the working tasks of all queues take together; a number, or unlimited",
+  },
+  memoryReserve: {
+    name: "memory.reserve",
+    unit: "text",
+    fallback: "off",
+    takesNumbers: true,
+    refuse: (text: string) =>
+      reserveFrom(text, 1) === undefined
+        ? "neither a size, such as 2GiB, nor a share, such as 10%, nor off"
+        : undefined,
+    about:
+      "while less memory is available, no task is started and tasks are paused; a size, a share such as 10%, or off",
   },
   retentionMs: {
     name: "retention.age",
@@ -105,6 +125,20 @@ const rows = {
     about: "desktop: notifications of ends, failures and questions of tasks that ran longer than a minute",
   },
 } as const satisfies Record<string, Row>;
+
+/** The number of slots that a text means, null for `unlimited`; undefined where it is none. */
+export function slotsFrom(text: string): number | null | undefined {
+  if (text === "unlimited") return null;
+  return /^\d{1,7}$/.test(text) ? Number(text) : undefined;
+}
+
+/** The bytes that a text means of a machine with so many, null for `off`; undefined where it is neither size nor share. */
+export function reserveFrom(text: string, totalBytes: number): number | null | undefined {
+  if (text === "off") return null;
+  const share = /^(\d{1,3}(?:\.\d{1,3})?) ?%$/.exec(text)?.[1];
+  if (share === undefined) return sizeFrom(text);
+  return Number(share) <= 100 ? Math.round((totalBytes * Number(share)) / 100) : undefined;
+}
 
 /** A setting by the name that the program gives it. */
 export type SettingKey = keyof typeof rows;

@@ -4,6 +4,15 @@
  * row here and a column in the store's first migration.
  */
 
+/** What a task that another one comes after has to come to: to have completed, to have ended, to have failed. */
+export const dependencyConditions = ["completed", "ended", "failed"] as const;
+
+/** Another task, and what it has to come to before a task may start. */
+export interface Dependency {
+  id: number;
+  when: (typeof dependencyConditions)[number];
+}
+
 export const pauseModes = ["auto", "checkpoint", "freeze"] as const;
 const onLostChoices = ["resume", "suspend", "fail"] as const;
 
@@ -21,7 +30,7 @@ interface Values {
   limit: number;
   time: number;
   flag: boolean;
-  task: number;
+  dependencies: Dependency[];
   choice: string;
 }
 
@@ -59,6 +68,14 @@ export const submitted = {
     isShown: true,
     option: ["-q, --queue <queue>", "the queue it waits in (default)"],
   },
+  slots: {
+    type: "integer",
+    least: 1,
+    most: 1_000_000,
+    fallback: 1,
+    isShown: true,
+    option: ["--slots <n>", "how many slots of its queue it takes (1)"],
+  },
   priority: {
     type: "integer",
     least: -1_000_000,
@@ -85,11 +102,11 @@ export const submitted = {
     option: ["--env-file <file>", "K=V lines, without quotes, read at every attempt"],
   },
   after: {
-    type: "task",
-    fallback: null,
+    type: "dependencies",
+    fallback: [],
     isOwn: true,
     isShown: true,
-    option: ["--after <id>", "only when this task has completed"],
+    option: ["--after <id>", "only when this task has completed (repeatable)"],
   },
   notBefore: {
     type: "time",
@@ -102,17 +119,48 @@ export const submitted = {
     least: 0,
     most: 1_000_000,
     fallback: 0,
+    isShown: true,
     option: ["--retries <n>", "how often it is tried again after a failure (0)"],
   },
   backoffMs: {
     type: "duration",
     fallback: 1000,
-    option: ["--backoff <duration>", "before the first retry; doubles with each"],
+    isShown: true,
+    option: [
+      "--backoff <duration>",
+      "before the first retry (1s); doubles with each, up to 1h, give or take 10 %",
+    ],
+  },
+  retryOnTimeout: {
+    type: "flag",
+    fallback: false,
+    option: ["--retry-on-timeout", "an attempt that ran for its whole --attempt-timeout is tried again too"],
   },
   timeoutMs: {
     type: "limit",
     fallback: null,
-    option: ["--timeout <duration>", "fail when it has run for so long; pauses do not count"],
+    isShown: true,
+    option: [
+      "--timeout <duration>",
+      "fail when it has run for so long over all attempts; pauses do not count",
+    ],
+  },
+  attemptTimeoutMs: {
+    type: "limit",
+    fallback: null,
+    isShown: true,
+    option: [
+      "--attempt-timeout <duration>",
+      "fail when one attempt has run for so long; pauses do not count",
+    ],
+  },
+  nice: {
+    type: "integer",
+    least: 0,
+    most: 19,
+    fallback: null,
+    isShown: true,
+    option: ["--nice <n>", "its scheduling priority, from 0 to 19, the nicest (the caller's)"],
   },
   graceMs: {
     type: "duration",

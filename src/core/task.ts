@@ -15,6 +15,9 @@ export type PauseCause =
   | "corrupt"
   | "mismatch";
 
+/** What ends a pause by itself: a slot for a preempted task, memory for one that was paused for want of it. */
+export type ResumesWith = "slot" | "memory";
+
 /** The last pause of a task; it stays after the resume. */
 export interface Pause {
   mode: "checkpoint" | "freeze";
@@ -59,6 +62,7 @@ export type Intent =
       reason: string | null;
       until: number | null;
       group: string | null;
+      resumesWith?: ResumesWith | null;
       graceMs: number;
       requestedAt: number;
       /** The number of the newest checkpoint when the pause was asked for. */
@@ -67,7 +71,7 @@ export type Intent =
       forced?: boolean;
     }
   | { kind: "cancel"; actor: string; reason: string | null; graceMs: number }
-  | { kind: "timeout" }
+  | { kind: "timeout"; of?: "attempt" }
   | { kind: "leave"; to: "sleep" | "ask"; until: number | null };
 
 export type PauseIntent = Extract<Intent, { kind: "pause" }>;
@@ -91,8 +95,8 @@ export interface Task extends Submitted {
   module: { path: string; sha256: string } | null;
   /** What a module is given; undefined where the task was submitted without an input. */
   input: unknown;
-  /** The task in `after` has not completed yet. */
-  blocked: boolean;
+  /** The first of `after` that has not ended. */
+  blockedBy: number | null;
   envHash: string;
   attempt: number;
   failures: number;
@@ -112,6 +116,10 @@ export interface Task extends Submitted {
   pause: Pause | null;
   /** The process of a suspended or resumed task still exists, stopped. */
   frozen: boolean;
+  /** It is suspended and queued to be resumed by itself: with a slot, or with memory. */
+  resumesWith: ResumesWith | null;
+  /** The numbers of its slots in a numbered queue, which are those of its attempt. */
+  slotNumbers: number[] | null;
   /** The module called a step at least once, so its journal says where it was. */
   journaled: boolean;
   question: Question | null;
@@ -123,6 +131,8 @@ export interface Task extends Submitted {
   endedAt: number | null;
   /** Running time of ended phases; the current one counts from `phaseAt`. */
   runMs: number;
+  /** The same of this attempt alone. */
+  attemptRunMs: number;
   pausedMs: number;
   /** When the present state began. */
   phaseAt: number;
@@ -209,7 +219,12 @@ export interface TaskEvent {
 
 export interface Queue {
   name: string;
-  slots: number;
+  /** How many slots its working tasks may take together; null for no limit. */
+  slots: number | null;
+  /** Its tasks get numbers for their slots. */
+  numbered: boolean;
+  /** A waiting task may pause a working one of lower priority. */
+  preempt: boolean;
   /** Who holds it: `user`, or the selector of a pause (`all`, `queue:<name>`); null when it is not held. */
   heldBy: string | null;
   /** When the hold of a pause ends by itself. */

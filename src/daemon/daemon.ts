@@ -31,6 +31,7 @@ import { dispatcher } from "./dispatch.ts";
 import { handlersOf } from "./handlers/index.ts";
 import { hookMessage } from "./hook-message.ts";
 import { capLog, type DaemonLog } from "./log.ts";
+import { machineMemory } from "./memory.ts";
 import { type Listener, listen } from "./server.ts";
 
 /** How often logs are held to their cap, and how often what ended long ago is deleted. */
@@ -157,6 +158,7 @@ function createEngine(options: DaemonOptions, store: SqliteStore): Engine {
     runner: createRunner({ runDir: paths.run, clock: systemClock, umask: options.umask }),
     environments: new Environments(paths.env, fault),
     bootId: bootId(),
+    memory: machineMemory,
     places: {
       home: paths.home,
       socket: paths.socket,
@@ -204,7 +206,7 @@ function hooksOf({ hooks }: Settings): Hook[] {
 async function ensureDefaultQueue({ store }: Engine): Promise<void> {
   const queues = await store.queues();
   if (!queues.some((queue) => queue.name === "default")) {
-    await store.setQueue("default", Math.max(2, availableParallelism()));
+    await store.setQueue("default", { slots: Math.max(2, availableParallelism()) });
   }
 }
 

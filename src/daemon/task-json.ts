@@ -1,18 +1,22 @@
 import { type ShownField, submittedFields } from "../core/submitted.ts";
 import type { CheckpointInfo, Task, TaskEvent } from "../core/task.ts";
 import { toIso } from "../core/time.ts";
-import type { Engine } from "../engine/index.ts";
+import { type Engine, isMemoryShort, slotsMax } from "../engine/index.ts";
 import { MAX_LINE_BYTES } from "../protocol/framing.ts";
 import type { CheckpointJson, EventJson, ListedCheckpointJson, TaskJson } from "../protocol/methods.ts";
+import type { Occupancy } from "../store/queue-view.ts";
 
-/** What of the world beside the task decides how it is shown: which queues are held, and the time. */
+/** What of the world beside the task decides how it is shown: how full the queues are, what limits them, and the time. */
 export interface Surroundings {
-  heldQueues: ReadonlySet<string>;
+  queues: ReadonlyMap<string, Occupancy>;
+  slotsMax: number | null;
+  isMemoryShort: boolean;
   engine: Engine;
 }
 
 export async function surroundings(engine: Engine): Promise<Surroundings> {
-  return { engine, heldQueues: await engine.store.heldQueues() };
+  const queues = await engine.store.occupancy();
+  return { engine, queues, slotsMax: slotsMax(engine), isMemoryShort: isMemoryShort(engine) };
 }
 
 /** A task as CLI and socket show it: times in ISO 8601 UTC, what does not apply null, nothing secret. */
@@ -34,6 +38,7 @@ export function taskJson(task: Task, around: Surroundings): TaskJson {
     module: task.module,
     attempt: task.attempt || null,
     maxAttempts: task.retries + 1,
+    slotNumbers: isWorking || task.frozen ? task.slotNumbers : null,
     progress: task.progress,
     pid: isWorking || task.frozen ? (active?.running?.program?.pid ?? task.pid) : null,
     createdAt: toIso(task.createdAt),
@@ -101,20 +106,33 @@ export function inOneLine(tasks: TaskJson[]): TaskJson[] {
 const DAEMON = "daemon";
 
 /** What an open task that has no slot waits for; null for one that waits for nothing but a person's resume. */
-function waitingOf(task: Task, { heldQueues, engine }: Surroundings): TaskJson["waiting"] {
+function waitingOf(task: Task, around: Surroundings): TaskJson["waiting"] {
   const until = toIso(task.notBefore);
   if (task.state === "input-required")
     return { for: "answer", on: null, until: toIso(task.question?.deadline ?? null) };
   if (task.state === "suspended" && task.pause?.until)
     return { for: "time", on: null, until: toIso(task.pause.until) };
-  if (task.state !== "submitted" && task.state !== "resumed") return null;
+  const isQueued = task.state === "submitted" || task.state === "resumed" || task.resumesWith !== null;
+  if (!isQueued) return null;
   if (task.held) return { for: "hold", on: null, until };
-  if (task.blocked) return { for: "task", on: task.after, until };
+  if (task.blockedBy !== null) return { for: "task", on: task.blockedBy, until };
   if (task.delay !== null && task.notBefore !== null) return { for: task.delay, on: null, until };
-  if (heldQueues.has(task.queue)) return { for: "queue", on: task.queue, until: null };
+  if (around.queues.get(task.queue)?.held) return { for: "queue", on: task.queue, until: null };
   // It answers, and starts nothing.
-  if (engine.isHolding) return { for: "hold", on: DAEMON, until: null };
-  return { for: "slot", on: task.queue, until: null };
+  if (around.engine.isHolding) return { for: "hold", on: DAEMON, until: null };
+  if (around.isMemoryShort || task.resumesWith === "memory") {
+    return { for: "memory", on: "memory.reserve", until: null };
+  }
+  return { ...waitingForSlots(task, around), until: null };
+}
+
+/** Several slots at once, or any over all queues, are something else to wait for than one of the queue. */
+function waitingForSlots({ queue, slots }: Task, { queues, slotsMax }: Surroundings) {
+  const { slots: most, used, usedInAll } = queues.get(queue) ?? { slots: null, used: 0, usedInAll: 0 };
+  const hasRoomInQueue = most === null || used + slots <= most;
+  const hasRoomInAll = slotsMax === null || usedInAll + slots <= slotsMax;
+  if (hasRoomInQueue && !hasRoomInAll) return { for: "slots" as const, on: "slots.max" };
+  return { for: slots > 1 ? ("slots" as const) : ("slot" as const), on: queue };
 }
 
 export function checkpointJson(info: CheckpointInfo): CheckpointJson {

@@ -27,6 +27,9 @@ export class Engine implements Ports {
   readonly fault: Fault;
   readonly bootId: string;
   readonly baseEnv: Record<string, string>;
+  readonly memory: Ports["memory"];
+  /** When a task was last paused or resumed for memory. */
+  memoryActionAt = 0;
   /** The attempts that have a process, by task. */
   readonly active = new Map<number, ActiveAttempt>();
   /** The same, by token. */
@@ -37,8 +40,8 @@ export class Engine implements Ports {
   readonly starting = new Set<number>();
   /** Repairs that are under way, by task. */
   readonly repairs = new Map<number, Promise<void>>();
-  /** By queue, the slots that become free with the next commit: what takes them is started in the same one. */
-  readonly leaving = new Map<string, number>();
+  /** Tasks whose slots become free with the next commit: what takes them is started in the same one. */
+  readonly leaving = new Set<number>();
   /** Tasks whose files were made before they begin. */
   readonly ahead = new Set<number>();
   /** Folders that ended tasks have left empty. */
@@ -65,6 +68,7 @@ export class Engine implements Ports {
     this.fault = options.fault;
     this.bootId = options.bootId;
     this.baseEnv = options.baseEnv;
+    this.memory = options.memory;
     this.hosts = new Hosts(this);
     this.emptied = new EmptiedFolders(this);
     this.store.onEvents((events) => {

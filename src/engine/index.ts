@@ -23,6 +23,7 @@ export { retain } from "./files/retention.ts";
 export { sync } from "./files/sync.ts";
 export { removeTree } from "./files/tree-files.ts";
 export { releaseEnvironments } from "./files/unused-environments.ts";
+export { isMemoryShort, slotsMax } from "./limits.ts";
 export type { Log } from "./ports.ts";
 export { recover } from "./recovery/recover.ts";
 export { shutdown, startsAreOver } from "./recovery/shutdown.ts";

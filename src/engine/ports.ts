@@ -41,6 +41,8 @@ export interface Ports {
   readonly log: Log;
   /** Called at named moments; a fault test makes it end the process there. */
   readonly fault: Fault;
+  /** The memory of the machine, or of the part of it that is ours, in bytes. */
+  readonly memory: () => { available: number; total: number };
   /** Identifies this boot of the machine. */
   readonly bootId: string;
   /** Variables that every task gets: PATH, HOME, USER, SHELL and LANG. */

@@ -1,6 +1,7 @@
 /** Schemas of a task: what it is submitted with, and how it is shown. */
 import * as v from "valibot";
 import {
+  dependencyConditions,
   type Field,
   type FieldName,
   type FieldType,
@@ -31,6 +32,19 @@ import {
   taskName,
 } from "./values.ts";
 
+const when = v.picklist(dependencyConditions);
+/** What a task comes after: one task that is to complete, or several, each with what it is to come to (`completed`). */
+const givenDependencies = v.nullable(
+  v.union(
+    [
+      ref,
+      v.pipe(v.array(v.union([ref, v.strictObject({ id: ref, when: v.optional(when) })])), v.maxLength(1000)),
+    ],
+    "is a task's id, uuid or name, or a list of these or of {id, when}",
+  ),
+);
+const shownDependencies = v.array(v.object({ id: v.number(), when }));
+
 /** The schema of each type of a submitted field. */
 const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
   name: () => taskName,
@@ -45,7 +59,7 @@ const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
   limit: () => limitMs,
   time: () => iso,
   flag: () => v.boolean(),
-  task: () => ref,
+  dependencies: () => givenDependencies,
   choice: ({ choices = [] }) => (choices === pauseModes ? pauseMode : v.picklist(choices)),
 };
 
@@ -62,7 +76,7 @@ type WireValues = Record<FieldType, unknown> & {
   limit: number;
   time: string;
   flag: boolean;
-  task: string | number;
+  dependencies: v.InferOutput<typeof givenDependencies>;
 };
 
 const fieldSchema = (field: Field): v.GenericSchema => {
@@ -86,11 +100,13 @@ export const newTask = v.strictObject({
 
 /** The submitted fields that a task shows as they are. */
 const shownFields = Object.fromEntries(
-  submittedFields.filter(({ isShown }) => isShown).map((field) => [field.name, fieldSchema(field)]),
+  submittedFields
+    .filter(({ isShown }) => isShown)
+    .map((field) => [field.name, field.type === "dependencies" ? shownDependencies : fieldSchema(field)]),
 ) as { [F in ShownField]: v.GenericSchema<Submitted[F]> };
 
 const waiting = v.object({
-  for: v.picklist(["slot", "queue", "hold", "time", "task", "backoff", "answer"]),
+  for: v.picklist(["slot", "slots", "memory", "queue", "hold", "time", "task", "backoff", "answer"]),
   on: nullable(v.union([v.string(), v.number()])),
   until: nullable(v.string()),
 });
@@ -121,6 +137,7 @@ export const task = v.object({
   ...shownFields,
   attempt: nullable(v.number()),
   maxAttempts: v.number(),
+  slotNumbers: nullable(v.array(v.number())),
   progress: nullable(
     v.object({ done: v.number(), total: nullable(v.number()), message: nullable(v.string()) }),
   ),

@@ -170,7 +170,12 @@ export const details = v.object({
 
 export const queue = v.object({
   name: v.string(),
-  slots: v.number(),
+  /** How many slots its working tasks may take together; null for no limit. */
+  slots: nullable(v.number()),
+  /** How many they take now. */
+  used: v.number(),
+  numbered: v.boolean(),
+  preempt: v.boolean(),
   held: v.boolean(),
   heldBy: nullable(v.string()),
   /** When the hold of a pause ends by itself. */

@@ -23,6 +23,7 @@ import type {
   TaskEvent,
 } from "../core/task.ts";
 import type { Deliveries } from "./deliveries.ts";
+import type { Occupancy, Snapshot, View } from "./queue-view.ts";
 import type { Schedules } from "./schedules.ts";
 
 /** What a new task is made of; the store gives it id, state and times. */
@@ -52,6 +53,7 @@ export type Patch = Partial<
     | "delay"
     | "pause"
     | "frozen"
+    | "resumesWith"
     | "exitCode"
     | "signal"
     | "result"
@@ -74,9 +76,11 @@ export interface Change {
   data?: Record<string, unknown>;
   set?: Patch;
   /** The attempt that begins with this move. */
-  begin?: Pick<Attempt, "token" | "runKey" | "bootId"> & Partial<Pick<Attempt, "pid" | "pidStart">>;
-  /** Only where the task still stands in line, neither held nor blocked, and its queue has a free slot and is not held. */
-  fromLine?: boolean;
+  begin?: Pick<Attempt, "token" | "runKey" | "bootId"> &
+    Partial<Pick<Attempt, "pid" | "pidStart">> &
+    Partial<Pick<Task, "slotNumbers">>;
+  /** Only where the task is still queued, neither held nor blocked, and its queue has room for it and is not held. */
+  fromQueue?: { slotsMax: number | null; slotNumbers: number[] | null };
   /** The live attempt ends with this move. */
   end?: {
     outcome: AttemptOutcome;
@@ -114,14 +118,8 @@ export interface ListQuery {
   afterId?: number;
 }
 
-/** What the plan looks at: for each queue its free slots, and the tasks that could take them, best first. */
-export interface Line {
-  queue: string;
-  free: number;
-  waiting: { id: number; attempt: number; frozen: boolean; state: State }[];
-  /** The ids of some that come behind these and were never started. */
-  next: number[];
-}
+/** What is changed of a queue; a queue that is made needs slots. */
+export type QueueChange = Partial<Pick<Queue, "slots" | "numbered" | "preempt">>;
 
 export interface UpdateOptions {
   /** Refused with `TaskImmutable` where the task is in none of these. */
@@ -155,8 +153,10 @@ export interface Store {
   ended(after: EndedTask | null, limit: number): Promise<EndedTask[]>;
   has(id: number): Promise<boolean>;
   counts(): Promise<Record<State, number>>;
-  /** `leaving` are the slots that what is being written frees. */
-  lines(now: number, perQueue: number, leaving?: ReadonlyMap<string, number>): Promise<Line[]>;
+  /** What the plan looks at: the queues that are not held. */
+  snapshot(view: View): Promise<Snapshot>;
+  /** How full each queue is, by its name; free of counting tasks that wait, for it is asked with every task that is shown. */
+  occupancy(): Promise<ReadonlyMap<string, Occupancy>>;
   /** What the time has come for, and when it comes for the next. */
   due(now: number): Promise<Due>;
 
@@ -213,11 +213,10 @@ export interface Store {
   readonly deliveries: Deliveries;
   readonly schedules: Schedules;
 
-  queues(): Promise<(Queue & { working: number; waiting: number })[]>;
-  /** The names of the queues that are held; free of counting, for it is asked with every task that is shown. */
-  heldQueues(): Promise<ReadonlySet<string>>;
-  /** Makes a queue, held by the pause that holds all where there is one, or changes its slots and nothing else. */
-  setQueue(name: string, slots: number): Promise<{ created: boolean }>;
+  /** With how many tasks work and wait in each, and how many slots are taken. */
+  queues(): Promise<(Queue & { working: number; used: number; waiting: number })[]>;
+  /** Makes a queue, held by the pause that holds all where there is one, or changes what is given. `QueueNotFound` without slots. */
+  setQueue(name: string, change: QueueChange): Promise<{ created: boolean }>;
   /** Holds (`by`) or releases (null) a queue; answers whether that changed anything. */
   holdQueue(name: string, by: string | null): Promise<boolean>;
   /** Releases every queue that the pause `by` holds. */

@@ -90,7 +90,7 @@ it("finds and mends rows that contradict each other", async ({ home }) => {
   sqlite(home, "update tasks set state = 'working' where id = ?", [one]);
   sqlite(home, "update tasks set ended_at = null, frozen = 1 where id = ?", [two]);
   sqlite(home, "update attempts set ended_at = null where task_id = ?", [two]);
-  sqlite(home, "update tasks set blocked = 1, after = ? where id = ?", [done, three_]);
+  sqlite(home, "update tasks set blocked_by = ?, after = '[]' where id = ?", [done, three_]);
   sqlite(home, "update sqlite_sequence set seq = 1 where name = 'tasks'");
   const db = openFile(join(home.dir, "agentctl.db"));
   db.pragma("foreign_keys = off");

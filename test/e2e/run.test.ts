@@ -245,12 +245,6 @@ it("keeps labels and variables whose names JavaScript has a use for", async ({ h
   expect(kept).toEqual(["__proto__=f", "constructor=e", "prototype=e"]);
 });
 
-it("refuses a second task to come after, and does not take the last", async ({ home }) => {
-  const { code, stderr, stdout } = await home.cli("run", "--after", "1", "--after", "2", "true");
-  expect([code, stdout]).toEqual([2, ""]);
-  expect(stderr).toContain("a task comes after one other");
-});
-
 it("is never seen working without the pid of its process", async ({ home }) => {
   await home.cli("queue", "set", "default", "--slots", "30");
   const wire = await home.connect();

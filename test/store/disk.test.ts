@@ -52,7 +52,7 @@ const test = base.extend<{ disk: Disk }>({
   disk: async ({ skip }, use) => {
     needsMounts(skip);
     const disk = new Disk().open();
-    await disk.store.setQueue("default", 2);
+    await disk.store.setQueue("default", { slots: 2 });
     await use(disk);
     disk.remove();
   },

@@ -152,10 +152,11 @@ describe("schema 1", () => {
       ["default", 4, null],
       ["gpu", 1, "user"],
     ]);
-    const [line] = await store.lines(9e15, 64);
-    expect([line?.free, line?.waiting.map(({ id }) => id)]).toEqual([3, [10]]);
+    const view = { perQueue: 64, slotsMax: null, leaving: new Set<number>(), withWorking: false };
+    const { queues, used } = await store.snapshot(view);
+    expect([used, queues[0]?.waiting.map(({ id }) => id)]).toEqual([1, [10]]);
     expect((await store.due(9e15)).tasks.map(({ id }) => id).sort()).toEqual([2, 4, 5]);
-    expect([(await store.get(5))?.held, (await store.get(6))?.blocked]).toEqual([true, true]);
+    expect([(await store.get(5))?.held, (await store.get(6))?.blockedBy]).toEqual([true, 5]);
   });
 
   test("history is legal and numbers go on", async ({ first: { store } }) => {

@@ -42,7 +42,7 @@ class Folder {
   /** A store with two hundred tasks, closed. */
   async filled(): Promise<this> {
     await this.with(async (world) => {
-      await world.store.setQueue("default", 2);
+      await world.store.setQueue("default", { slots: 2 });
       await world.store.create(Array.from({ length: 200 }, () => world.seed({ name: "x".repeat(100) })));
     });
     return this;
@@ -200,7 +200,7 @@ describe("what is whole opens", () => {
   test("a torn end of the last words is passed over, what was before it is there", async ({ folder }) => {
     const crashed = new Folder();
     await folder.with(async (world) => {
-      await world.store.setQueue("default", 2);
+      await world.store.setQueue("default", { slots: 2 });
       await world.submit({ name: "whole" });
       for (const suffix of ["", "-wal"]) copyFileSync(folder.file + suffix, crashed.file + suffix);
     });

@@ -51,7 +51,7 @@ async function open(fault: (point: string) => void = () => {}): Promise<SqliteBa
       rmSync(folder, { recursive: true });
     },
   };
-  await backend.store.setQueue("default", 2);
+  await backend.store.setQueue("default", { slots: 2 });
   return backend;
 }
 
@@ -139,15 +139,17 @@ it("a closed store leaves one file, with everything in it", async ({ world }) =>
 
 describe("reads go by an index, however much history there is", () => {
   const queries = {
-    "the line of a queue": `select id from tasks where queue = 'default' and state in ('submitted', 'resumed')
-      and held = 0 and blocked = 0 and (not_before is null or not_before <= 1) order by priority desc, id limit 1`,
+    "the queued tasks of a queue": `select id from tasks where queue = 'default' and held = 0 and blocked_by is null
+      and not_before is null and (state in ('submitted', 'resumed') or resumes_with is not null) and slots <= 1
+      order by priority desc, id limit 1`,
+    "the slots that are taken": "select queue, sum(slots) from tasks where state = 'working' group by queue",
     "running tasks": "select count(*) from tasks where queue = 'default' and state = 'working'",
     "a name": "select * from tasks where name = 'x' and ended_at is null order by id",
     "what is due": "select * from tasks where wake_at <= 5 order by wake_at, id limit 1000",
     "open tasks": "select * from tasks where ended_at is null",
     "the last that ended":
       "select * from tasks where ended_at is not null order by ended_at desc, id desc limit 20",
-    dependents: "select id from tasks where after = 1 and blocked = 1",
+    dependents: "select task_id from dependencies where on_id = 1",
     "events of a task": "select * from events where task_id = 1 and seq > 0 order by seq",
     "events after a number": "select * from events where seq > 5 order by seq",
   };

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { test } from "vitest";
 import type { Transition } from "../../src/core/machine.ts";
+import { type Dependency, withFallbacks } from "../../src/core/submitted.ts";
 import type { Question, Step, Task, TaskEvent } from "../../src/core/task.ts";
 import type { Change, Seed, Store } from "../../src/store/store.ts";
 
@@ -27,6 +28,11 @@ export interface Attempted {
   task: Task;
 }
 
+/** To come after a task that is to complete, or to come to something else. */
+export function onTask(id: number, when: Dependency["when"] = "completed"): Dependency[] {
+  return [{ id, when }];
+}
+
 /** The verbs of a test: each is one write, at a time of its own. */
 export class World {
   readonly backend: Backend;
@@ -44,29 +50,13 @@ export class World {
 
   seed(given: Partial<Seed> = {}): Seed {
     return {
+      ...withFallbacks({ cwd: "/" }),
       uuid: randomUUID(),
-      name: null,
       kind: "program",
-      held: false,
-      queue: "default",
-      priority: 0,
-      labels: {},
       argv: ["true"],
       module: null,
       input: null,
-      after: null,
-      cwd: "/",
       envHash: "none",
-      envFile: null,
-      key: null,
-      retries: 0,
-      backoffMs: 1000,
-      timeoutMs: null,
-      graceMs: null,
-      pauseMode: "auto",
-      pauseSignal: "SIGTERM",
-      onLost: null,
-      notBefore: null,
       at: this.now++,
       actor: "ada",
       ...given,

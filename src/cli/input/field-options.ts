@@ -9,10 +9,9 @@ import {
   type ValueOf,
 } from "../../core/submitted.ts";
 import type { NewTask } from "../../protocol/methods.ts";
-import { choice, flag, type OptionSpec, value, values } from "../command/define.ts";
+import { choice, flag, type OptionSpec, type ValuesOf, value, values } from "../command/define.ts";
 import { duration, integer, pair, signal, time } from "../command/option-values.ts";
 import { reference } from "../command/session.ts";
-import { usage } from "../command/usage.ts";
 
 /** What a command gets for an option of each type. */
 interface Read extends Record<FieldType, unknown> {
@@ -28,7 +27,7 @@ interface Read extends Record<FieldType, unknown> {
   /** ISO 8601. */
   time: string | undefined;
   flag: boolean;
-  task: string[];
+  dependencies: string[];
   choice: string | undefined;
 }
 
@@ -46,7 +45,7 @@ const optionOfType: { [T in FieldType]: Make } = {
   limit: (flags, about) => value(flags, about, duration),
   time: (flags, about) => value(flags, about, time),
   flag: (flags, about) => flag(flags, about),
-  task: (flags, about) => values(flags, about, String),
+  dependencies: (flags, about) => values(flags, about, String),
   choice: (flags, about, { choices = [] }) => choice(flags, about, choices),
 };
 
@@ -57,42 +56,47 @@ type ReadOf<F extends FieldName> = (typeof submitted)[F] extends { choices: unkn
   ? ValueOf<F> | undefined
   : Read[(typeof submitted)[F]["type"]];
 
-/** Under the name of each field the option that gives it. */
-export const fieldOptions = Object.fromEntries(
-  submittedFields.flatMap(({ option, ...field }) =>
-    option ? [[field.name, optionOfType[field.type](...option, field)] as const] : [],
+/** Under the name of each field the option that gives it, and the other two ways to come after a task. */
+export const fieldOptions = {
+  ...(Object.fromEntries(
+    submittedFields.flatMap(({ option, ...field }) =>
+      option ? [[field.name, optionOfType[field.type](...option, field)] as const] : [],
+    ),
+  ) as { [F in WithOption]: OptionSpec<ReadOf<F>> }),
+  afterAny: values("--after-any <id>", "only when this task has ended, in whatever way (repeatable)", String),
+  afterFailed: values(
+    "--after-failed <id>",
+    "only when this task has failed; else it is canceled (repeatable)",
+    String,
   ),
-) as { [F in WithOption]: OptionSpec<ReadOf<F>> };
+};
+
+export type FieldValues = ValuesOf<typeof fieldOptions>;
 
 /** The fields that were given, as `tasks/create` takes them; paths are meant from `cwd`. */
-export function fieldsOf(given: { [F in WithOption]?: ReadOf<F> }, cwd: string): Partial<NewTask> {
+export function fieldsOf(given: FieldValues, cwd: string): Partial<NewTask> {
   const fields = submittedFields.map(({ name, type }) => [name, fieldOf(name, type, given, cwd)]);
   return Object.fromEntries(fields.filter(([, set]) => set !== undefined));
 }
 
-function fieldOf(
-  name: FieldName,
-  type: FieldType,
-  given: { [F in WithOption]?: ReadOf<F> },
-  cwd: string,
-): unknown {
+function fieldOf(name: WithOption, type: FieldType, given: FieldValues, cwd: string): unknown {
   const read = given[name];
   if (read === undefined) return undefined;
   if (type === "path") return resolve(cwd, read as Read["path"] & string);
   if (type === "flag") return read || undefined;
-  if (type === "labels")
-    return (read as Read["labels"]).length > 0 ? Object.fromEntries(read as Read["labels"]) : undefined;
-  if (type === "task") return dependencyOf(read as Read["task"]);
+  if (type === "labels") {
+    const labels = read as Read["labels"];
+    return labels.length > 0 ? Object.fromEntries(labels) : undefined;
+  }
+  if (type === "dependencies") return dependenciesOf(given);
   return read;
 }
 
-/** To take the last of several would start it before the others have completed. */
-function dependencyOf([first, ...more]: string[]): number | string | undefined {
-  if (more.length > 0) {
-    throw usage(
-      "--after: a task comes after one other; to wait for several: agentctl wait <ids> && agentctl run …",
-      { field: "--after" },
-    );
-  }
-  return first === undefined ? undefined : reference(first);
+function dependenciesOf({ after, afterAny, afterFailed }: FieldValues): NewTask["after"] | undefined {
+  const dependencies = [
+    ...after.map((id) => ({ id: reference(id), when: "completed" as const })),
+    ...afterAny.map((id) => ({ id: reference(id), when: "ended" as const })),
+    ...afterFailed.map((id) => ({ id: reference(id), when: "failed" as const })),
+  ];
+  return dependencies.length > 0 ? dependencies : undefined;
 }

@@ -67,8 +67,8 @@ function headline(task: Detailed, now: number, paint: Paint): string[] {
 }
 
 /** What helps with a failure: one that never began has printed nothing. */
-function afterFailure({ id, error, after }: Detailed): string {
-  if (error?.name === "DependencyFailed" && after !== null) return `agentctl show ${after}`;
+function afterFailure({ id, error }: Detailed): string {
+  if (error?.name === "DependencyFailed") return `agentctl show ${error.data?.on}`;
   return error?.name === "CannotStart" ? `agentctl rerun ${id}` : `agentctl logs ${id}`;
 }
 
@@ -86,14 +86,18 @@ function facts(task: Detailed, now: number): [string, string][] {
     ["runs", workOf(task)],
     ["name", task.name ?? ""],
     ["in", oneLine(task.cwd)],
-    ["queue", task.priority === 0 ? task.queue : `${task.queue}, priority ${task.priority}`],
+    ["queue", queueText(task)],
     [
       "labels",
       Object.entries(labels)
         .map(([key, text]) => `${oneLine(key)}=${oneLine(text)}`)
         .join(" "),
     ],
-    ["after", task.after === null ? "" : `task ${task.after}`],
+    [
+      "after",
+      task.after.map(({ id, when }) => `task ${id}${when === "completed" ? "" : ` (${when})`}`).join(", "),
+    ],
+    ["limits", limitsText(task)],
     ["progress", progressText(task)],
     ["submitted", at(task.createdAt)],
     ["started", at(task.startedAt)],
@@ -114,6 +118,29 @@ function facts(task: Detailed, now: number): [string, string][] {
     ["uuid", task.uuid],
   ];
   return rows.filter(([, text]) => text !== "");
+}
+
+function queueText({ queue, priority, slots, slotNumbers }: Detailed): string {
+  const facts = [
+    queue,
+    priority === 0 ? "" : `priority ${priority}`,
+    slots === 1 ? "" : `${slots} slots`,
+    slotNumbers === null ? "" : `number ${slotNumbers.join(", ")}`,
+  ];
+  return facts.filter((fact) => fact !== "").join(", ");
+}
+
+/** What was asked for of how often and how long it may run. */
+function limitsText({ retries, backoffMs, timeoutMs, attemptTimeoutMs, nice }: Detailed): string {
+  const facts = [
+    retries === 0
+      ? ""
+      : `${retries} ${retries === 1 ? "retry" : "retries"}, back-off from ${formatDuration(backoffMs)}`,
+    timeoutMs === null ? "" : `${formatDuration(timeoutMs)} in all`,
+    attemptTimeoutMs === null ? "" : `${formatDuration(attemptTimeoutMs)} an attempt`,
+    nice === null ? "" : `nice ${nice}`,
+  ];
+  return facts.filter((fact) => fact !== "").join("; ");
 }
 
 function errorText({ name, message }: NonNullable<Detailed["error"]>): string {

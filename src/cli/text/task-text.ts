@@ -25,7 +25,11 @@ export function titleOf(task: TaskJson): string {
 export function standstillOf(task: TaskJson, now: number): Standstill | null {
   const { id, waiting, state, pause } = task;
   if (state !== "suspended" && waiting) return waitingText(task, waiting, now);
-  if (state === "suspended") return { why: pauseText(task, now), todo: resumeCommand(task) };
+  if (state === "suspended") {
+    // One that resumes by itself says what it waits for, and who paused it.
+    const waits = waiting && waiting.for !== "time" ? `; ${waitingText(task, waiting, now).why}` : "";
+    return { why: `${pauseText(task, now)}${waits}`, todo: resumeCommand(task) };
+  }
   if (state === "resumed" && pause) return { why: "waits for a slot to go on", todo: `agentctl pause ${id}` };
   return null;
 }
@@ -40,6 +44,13 @@ function waitingText(task: TaskJson, { for: cause, on, until }: Waiting, now: nu
       return {
         why: `waits for a slot in queue ${queue}`,
         todo: `agentctl queue list, agentctl queue set ${queue} --slots <n>`,
+      };
+    case "slots":
+      return slotsText(task, on);
+    case "memory":
+      return {
+        why: "waits for memory: less is available than memory.reserve keeps free",
+        todo: "agentctl config get memory.reserve",
       };
     case "queue":
       return { why: `queue ${on ?? queue} is held`, todo: `agentctl queue release ${on ?? queue}` };
@@ -60,6 +71,15 @@ function waitingText(task: TaskJson, { for: cause, on, until }: Waiting, now: nu
     case "answer":
       return { why: `asks: ${questionText(question)}`, todo: `agentctl answer ${id} <text>` };
   }
+}
+
+function slotsText({ queue, slots }: TaskJson, on: Waiting["on"]): Standstill {
+  if (on === "slots.max") {
+    const why = `waits for ${slots === 1 ? "a slot" : `${slots} slots`} of all queues together`;
+    return { why, todo: "agentctl config set slots.max <n>" };
+  }
+  const todo = `agentctl queue list, agentctl queue set ${queue} --slots <n>`;
+  return { why: `waits for ${slots} slots at once in queue ${queue}`, todo };
 }
 
 /** What it asks, and among which answers it lets choose. */

@@ -1,5 +1,6 @@
 import { isTerminal, states } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
+import { standing } from "../../store/rules/dependencies.ts";
 import type { Database } from "../../store/sqlite/file/driver.ts";
 import { newestBackup, SCHEMA_VERSION, taskOfRow } from "../../store/sqlite/index.ts";
 import type { Problem, Tools } from "./problem.ts";
@@ -135,12 +136,14 @@ function checkQueues(db: Database): Problem[] {
 
 function checkDependents(tasks: Map<number, Task>): Problem[] {
   return [...tasks.values()].flatMap((task): Problem[] => {
-    const on = task.after === null ? undefined : tasks.get(task.after);
-    if (!task.blocked || isTerminal(task.state) || (on && !isTerminal(on.state))) return [];
-    const isFree = on?.state === "completed";
-    const what = `task ${task.id} waits for task ${task.after}, which ${on ? `is ${on.state}` : "there is not"}`;
+    if (task.blockedBy === null || isTerminal(task.state)) return [];
+    const on = tasks.get(task.blockedBy);
+    if (on && !isTerminal(on.state)) return [];
+    const { blockedBy, broken } = standing(task.after, (id) => tasks.get(id)?.state);
+    const what = `task ${task.id} waits for task ${task.blockedBy}, which ${on ? `is ${on.state}` : "there is not"}`;
     const repair: Problem["repair"] = ({ db }) =>
-      void db.prepare("update tasks set blocked = 0 where id = ?").run(task.id);
+      void db.prepare("update tasks set blocked_by = ? where id = ?").run(blockedBy, task.id);
+    const isFree = on !== undefined && !broken;
     const mend = isFree ? "--repair lets it go" : `agentctl cancel ${task.id}`;
     return [{ check: "rows", task: task.id, what, mend, repair: isFree ? repair : null }];
   });

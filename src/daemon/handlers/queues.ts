@@ -1,3 +1,4 @@
+import { defined } from "../../core/defined.ts";
 import { toIso } from "../../core/time.ts";
 import { holdQueue, type QueueState, releaseQueue, removeQueue, setQueue } from "../../engine/index.ts";
 import type { Handlers, QueueJson } from "../../protocol/methods.ts";
@@ -14,8 +15,9 @@ const queueJson = (queue: QueueState): QueueJson => ({
 export function queueHandlers({ engine }: Daemon): Queues {
   return {
     "queues/list": async () => ({ queues: (await engine.store.queues()).map(queueJson) }),
-    "queues/set": async ({ name, slots }) => {
-      const { queue, created } = await setQueue(engine, name, { slots });
+    "queues/set": async ({ name, slots, ...flags }) => {
+      const change = defined({ ...flags, slots: slots === "unlimited" ? null : slots });
+      const { queue, created } = await setQueue(engine, name, change);
       return { queue: queueJson(queue), created };
     },
     "queues/hold": async ({ name }) => {

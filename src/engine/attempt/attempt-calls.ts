@@ -54,6 +54,8 @@ export async function hello(engine: Engine, active: ActiveAttempt, link: Link): 
     // Whatever was here before it, what is told as its journal is all of it.
     await active.steps?.take();
   }
+  // From now on it can be paused by checkpoint: a task of higher priority may have waited for that.
+  if (!active.saidHello) engine.kick();
   active.saidHello = true;
   active.steps?.written();
   const task = await engine.require(active.taskId);
@@ -100,6 +102,7 @@ export async function saveCheckpoint(engine: Engine, active: ActiveAttempt, save
     nonce: save.nonce ?? null,
     at: engine.clock.now(),
   });
+  if (!active.saved) engine.kick();
   active.saved = true;
   // What is in flight has another place from here on, and is told again.
   if (save.base === undefined) active.inFlight.clear();
@@ -118,6 +121,7 @@ export async function stepBegan(engine: Engine, active: ActiveAttempt, key: Step
   if (active.isJournaled) return;
   active.isJournaled = true;
   await engine.store.update(active.taskId, { journaled: true }, { token: active.token });
+  engine.kick();
 }
 
 /** A call that had begun has failed, or its result stands in the step file. */

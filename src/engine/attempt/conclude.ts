@@ -26,6 +26,8 @@ export interface End {
   lost: boolean;
   /** No daemon watched, or the session was going down, when it ended. */
   unwatched: boolean;
+  /** A random number from -1 to 1, for the back-off of a retry. */
+  jitter: number;
   at: number;
 }
 
@@ -55,7 +57,7 @@ const LOSSES_TO_STAY = 3;
 export function conclude(end: End): Conclusion {
   const { intent, result } = end;
   if (intent?.kind === "cancel") return canceled(end, intent);
-  if (intent?.kind === "timeout") return timedOut(end);
+  if (intent?.kind === "timeout") return timedOut(end, intent.of === "attempt");
   if (result && "error" in result && result.error.name === "JournalMismatch") {
     return unusable(end, "mismatch", result.error);
   }
@@ -96,9 +98,19 @@ function canceled(end: End, intent: Extract<Intent, { kind: "cancel" }>): Conclu
   return { transition: "cancel", cause: "cancel", actor: intent.actor, outcome: "canceled", set };
 }
 
-function timedOut(end: End): Conclusion {
-  const message = `ran longer than its time limit of ${formatDuration(end.task.timeoutMs ?? 0)}`;
-  const error = { name: "TimedOut", code: null, message, data: { timeoutMs: end.task.timeoutMs } };
+/** The time of all attempts is used up with the last; that of one attempt begins again with the next. */
+function timedOut(end: End, isOfAttempt: boolean): Conclusion {
+  const { timeoutMs, attemptTimeoutMs, retryOnTimeout } = end.task;
+  const limit = isOfAttempt ? { attemptTimeoutMs } : { timeoutMs };
+  const what = isOfAttempt ? "its time limit for one attempt" : "its time limit";
+  const ms = (isOfAttempt ? attemptTimeoutMs : timeoutMs) ?? 0;
+  const error = {
+    name: "TimedOut",
+    code: null,
+    message: `ran longer than ${what} of ${formatDuration(ms)}`,
+    data: limit,
+  };
+  if (isOfAttempt && retryOnTimeout) return failed(end, error);
   const set: Patch = { error, exitCode: end.exitCode, signal: end.signal };
   return { transition: "fail", cause: "timeout", actor: "daemon", outcome: "failed", set };
 }
@@ -117,7 +129,9 @@ function afterPause(end: End, intent: PauseIntent): Conclusion {
     [0, EXIT_TEMPFAIL].includes(end.exitCode ?? 0) ||
     (end.signal !== null && outcome === "cooperative");
   const error = failure ?? (agreed ? null : failureOf(end));
-  const set: Patch = { pause: pauseOf(intent, outcome, end.at), error, exitCode: null, signal: null };
+  const { resumesWith = null } = intent;
+  const pause = pauseOf(intent, outcome, end.at);
+  const set: Patch = { pause, resumesWith, error, exitCode: null, signal: null };
   return { transition: "suspend", cause: causeOf(intent), actor: intent.actor, outcome, set };
 }
 
@@ -178,16 +192,22 @@ function failed(end: End, error: Failure): Conclusion {
   const { task } = end;
   const set: Patch = { error, exitCode: end.exitCode ?? 1, signal: end.signal };
   if (task.failures < task.retries) {
-    const notBefore = end.at + backoff(task.backoffMs, task.failures);
+    const notBefore = end.at + backoff(task.backoffMs, task.failures, end.jitter);
     const retry: Patch = { ...set, failures: task.failures + 1, notBefore, delay: "backoff" };
     return { transition: "retry", cause: "retry", actor: "daemon", outcome: "failed", set: retry };
   }
   return { transition: "fail", cause: "end", actor: "task", outcome: "failed", set };
 }
 
-/** Doubling, from the task's own back-off; at most an hour, or the back-off itself where that is longer. */
-function backoff(firstMs: number, failures: number): number {
-  return Math.max(firstMs, Math.min(firstMs * 2 ** Math.min(failures, 30), 3_600_000));
+/** The longest back-off. */
+const LONGEST_BACKOFF_MS = 3_600_000;
+/** A back-off is longer or shorter by up to this part of it, so that what failed together is not tried again together. */
+const JITTER = 0.1;
+
+/** Doubling, from the task's own back-off, up to an hour; `jitter` from -1 to 1 says where in its range it is. */
+function backoff(firstMs: number, failures: number, jitter: number): number {
+  const whole = Math.min(firstMs * 2 ** Math.min(failures, 30), LONGEST_BACKOFF_MS);
+  return Math.min(Math.round(whole * (1 + JITTER * jitter)), LONGEST_BACKOFF_MS);
 }
 
 function failureOf({ task, exitCode, signal }: End): Failure {

@@ -135,12 +135,13 @@ async function commitOnce(
       result: active.result,
       startFailure: active.startFailure,
       unwatched,
+      jitter: Math.random() * 2 - 1,
       at: engine.clock.now(),
     };
     const conclusion = conclude(end);
     const lost = concludeLost({ ...end, lost: true });
     if (task.frozen) return await endFrozen(engine, active, task, ended, { conclusion, lost });
-    return await leaving(engine, task.queue, () =>
+    return await leaving(engine, task.id, () =>
       engine.store.apply(changeOf(engine, active, ended, conclusion)),
     );
   });
@@ -157,15 +158,14 @@ async function takeLastSteps({ steps }: ActiveAttempt): Promise<void> {
 }
 
 /** The next of the line begins in the transaction of this end: one wait for the disk for both. */
-async function leaving<T>(engine: Engine, queue: string, end: () => Promise<T>): Promise<T> {
-  const change = (by: number) => engine.leaving.set(queue, (engine.leaving.get(queue) ?? 0) + by);
-  change(1);
+async function leaving<T>(engine: Engine, id: number, end: () => Promise<T>): Promise<T> {
+  engine.leaving.add(id);
   try {
     const written = end();
     engine.kick();
     return await written;
   } finally {
-    change(-1);
+    engine.leaving.delete(id);
   }
 }
 

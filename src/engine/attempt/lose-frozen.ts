@@ -63,6 +63,7 @@ export async function recordContradiction(engine: Engine, task: Task, wanted: In
     signal: null,
     lost: true,
     unwatched: true,
+    jitter: 0,
   };
   const { transition, cause, actor, set } = concludeLost({ ...gone, task, intent: wanted, at });
   // How long it ran is not known.

@@ -2,6 +2,7 @@ import { asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import { IllegalMove } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
+import { slotsMax } from "../limits.ts";
 import { newToken } from "../token.ts";
 import { createActiveAttempt } from "./active-attempt.ts";
 import { prepareStart, refuse } from "./cannot-start.ts";
@@ -9,13 +10,19 @@ import { launch } from "./launch.ts";
 import { thaw } from "./pause/thaw.ts";
 import { startedNow } from "./phase-clock.ts";
 
+/** A task whose turn it is, and the numbers of its slots in a numbered queue. */
+interface Slots {
+  id: number;
+  slotNumbers: number[] | null;
+}
+
 /** Starts a task that has a slot: a frozen one where it stands, any other in an attempt of its own. */
-export async function start(engine: Engine, { id }: { id: number }): Promise<void> {
+export async function start(engine: Engine, { id, slotNumbers }: Slots): Promise<void> {
   engine.starting.add(id);
   try {
     const task = await engine.require(id);
     if (task.frozen) await thaw(engine, task);
-    else await begin(engine, task);
+    else await begin(engine, task, slotNumbers);
   } catch (error) {
     // Somebody was quicker (a cancel, a hold): what they did stands.
     if (error instanceof IllegalMove || asAgentctlError(error).name === "TaskNotFound") return;
@@ -25,7 +32,7 @@ export async function start(engine: Engine, { id }: { id: number }): Promise<voi
   }
 }
 
-async function begin(engine: Engine, task: Task): Promise<void> {
+async function begin(engine: Engine, task: Task, slotNumbers: number[] | null): Promise<void> {
   const prepared = prepareStart(engine, task);
   if ("refusal" in prepared) return await refuse(engine, task, prepared.refusal);
   const host = task.kind === "module" ? engine.hosts.take(prepared.env) : undefined;
@@ -42,8 +49,8 @@ async function begin(engine: Engine, task: Task): Promise<void> {
       cause: "start",
       actor: "daemon",
       data: startedNow(engine),
-      fromLine: true,
-      begin: { token, runKey, bootId: engine.bootId, ...process },
+      fromQueue: { slotsMax: slotsMax(engine), slotNumbers },
+      begin: { token, runKey, bootId: engine.bootId, slotNumbers, ...process },
     });
   } catch (error) {
     if (host) engine.hosts.giveBack(host);

@@ -79,6 +79,7 @@ export function environmentOf(
     [TOKEN_VARIABLE]: attempt.token,
     [TREE_VARIABLE]: treeMarker(attempt.token),
     AGENTCTL_TASK_DIR: folders.folder,
+    ...(task.slotNumbers ? { AGENTCTL_SLOT: task.slotNumbers.join(",") } : {}),
     ...(task.checkpoint ? { AGENTCTL_CHECKPOINT: folders.checkpoint } : {}),
   };
 }

@@ -3,7 +3,6 @@
  * the next in line are made while the programs before them run, and not between the end of one and the start of the next.
  */
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
-import type { Line } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { foldersOf, logFile } from "./environment.ts";
 
@@ -23,9 +22,9 @@ export function makeLog(engine: Engine, id: number, attempt: number): void {
 }
 
 /** Makes the files of those that come next; what cannot be made now is told at their start. */
-export function makeAhead(engine: Engine, lines: readonly Line[]): void {
+export function makeAhead(engine: Engine, ids: readonly number[]): void {
   const { ahead } = engine;
-  for (const id of lines.flatMap(({ next }) => next)) {
+  for (const id of ids) {
     if (ahead.has(id)) continue;
     if (ahead.size >= MOST_KNOWN) ahead.clear();
     ahead.add(id);

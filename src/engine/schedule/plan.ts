@@ -1,11 +1,201 @@
-import type { Line } from "../../store/store.ts";
+/**
+ * What is to be done next. Pure: from how the queues are, the limits and the time to actions.
+ *
+ * Of all queues that have not come to a standstill the next task is the one of highest priority, then of lowest id. It
+ * starts where it fits. Where it does not fit, it keeps those behind it in its queue from starting, so that it is not
+ * starved; where only the limit over all queues is in its way, it keeps everybody. A queue that preempts then pauses
+ * working tasks of lower priority for it. A task that takes more slots than there are is in nobody's way.
+ */
+import type { QueueView, Snapshot, Waiting, Working } from "../../store/queue-view.ts";
 
-/** What to start now. */
-export type Start = Line["waiting"][number];
+/** A working task, and what its attempt allows. */
+export interface Candidate extends Working {
+  /** It can be paused by checkpoint, and resumed from it. */
+  isPausable: boolean;
+  /** It is being paused or ended: its slots will be free. */
+  isLeaving: boolean;
+}
 
-/** The tasks to start: in each line as many as it has free slots, best first. Pure: the store gives the lines in order. */
-export function plan(lines: readonly Line[], busy: ReadonlySet<number>): Start[] {
-  return lines.flatMap((line) =>
-    line.waiting.slice(0, Math.max(0, line.free)).filter(({ id }) => !busy.has(id)),
-  );
+/** What limits all queues together. */
+export interface Limits {
+  slotsMax: number | null;
+  /** Null where no memory is reserved. */
+  memory: { available: number; reserve: number; lastActionAt: number } | null;
+}
+
+/** What to do now. */
+export type Action =
+  | { kind: "start"; id: number; slotNumbers: number[] | null }
+  /** A task that was paused for others or for memory is queued again. */
+  | { kind: "resume"; id: number; with: "slot" | "memory" }
+  | { kind: "preempt"; id: number; for: number }
+  | { kind: "relieve"; id: number };
+
+export interface Plan {
+  actions: Action[];
+  /** Tasks that come next and were never started. */
+  next: number[];
+}
+
+/** The queues with what their working tasks allow. */
+export interface View extends Omit<Snapshot, "queues"> {
+  queues: (Omit<QueueView, "working"> & { working: Candidate[] })[];
+}
+
+/** So many of each queue are told that come next. */
+const AHEAD = 2;
+
+/** After a pause or a resume for memory, how long the machine has to show what came of it. */
+const MEMORY_SETTLES_MS = 3000;
+/** So much more than the reserve is to be available before something goes on. */
+const MEMORY_MARGIN = 1.05;
+
+export function plan(view: View, limits: Limits, now: number): Plan {
+  const { memory } = limits;
+  const isShort = memory !== null && memory.available < memory.reserve;
+  if (isShort) return { actions: relief(view, memory.lastActionAt, now), next: [] };
+  const lines = view.queues.map((queue) => new Line(queue));
+  const all = { free: (limits.slotsMax ?? Number.POSITIVE_INFINITY) - view.used, soon: 0 };
+  for (const line of lines) all.soon += line.soon;
+  const mayResume = memory === null || hasRoom(memory, now);
+  const actions: Action[] = [];
+  let resumed = 0;
+  const most = limits.slotsMax ?? Number.POSITIVE_INFINITY;
+  for (let line = best(lines); line; line = best(lines)) {
+    const head = line.head as Waiting;
+    if (head.slots > Math.min(line.most, most)) line.skip();
+    else if (head.resumesWith === "memory" && (!mayResume || (memory !== null && resumed > 0)))
+      line.isBlocked = true;
+    else if (line.fits(head) && head.slots <= all.free) {
+      actions.push(line.start(head));
+      all.free -= head.slots;
+      if (head.resumesWith === "memory") resumed++;
+    } else {
+      const victims = line.victimsFor(head, all);
+      if (victims) actions.push(...line.preempt(head, victims, all));
+      // The limit over all queues is in its way, and would be taken from it by the others.
+      else if (line.fits(head)) break;
+      else line.isBlocked = true;
+    }
+  }
+  return { actions, next: lines.flatMap((line) => line.next()) };
+}
+
+/** The youngest task that can be paused, one at a time. */
+function relief({ queues }: View, lastActionAt: number, now: number): Action[] {
+  const working = queues.flatMap((queue) => queue.working);
+  if (now - lastActionAt < MEMORY_SETTLES_MS || working.some(({ isLeaving }) => isLeaving)) return [];
+  const [youngest] = working.filter(({ isPausable }) => isPausable).sort(byYouth);
+  return youngest ? [{ kind: "relieve", id: youngest.id }] : [];
+}
+
+function hasRoom({ available, reserve, lastActionAt }: NonNullable<Limits["memory"]>, now: number): boolean {
+  return available >= reserve * MEMORY_MARGIN && now - lastActionAt >= MEMORY_SETTLES_MS;
+}
+
+/** Younger first. */
+const byYouth = (a: Working, b: Working) => b.since - a.since || b.id - a.id;
+
+/** The queue whose next task is the next of all: higher priority first, then lower id. */
+function best(lines: readonly Line[]): Line | undefined {
+  let found: Line | undefined;
+  for (const line of lines)
+    if (line.head && !line.isBlocked && (!found || isBefore(line, found))) found = line;
+  return found;
+}
+
+function isBefore({ head: a }: Line, { head: b }: Line): boolean {
+  if (!a || !b) return a !== undefined;
+  return a.priority > b.priority || (a.priority === b.priority && a.id < b.id);
+}
+
+/** One queue while the plan is made. */
+class Line {
+  isBlocked = false;
+  /** Slots that become free without the plan. */
+  soon: number;
+  readonly #queue: View["queues"][number];
+  readonly #taken: Set<number>;
+  #free: number;
+  #at = 0;
+  #candidates: Candidate[];
+
+  constructor(queue: View["queues"][number]) {
+    this.#queue = queue;
+    this.#free = this.most - queue.used;
+    this.#taken = new Set(queue.numbers);
+    this.soon = sum(queue.working.filter(({ isLeaving }) => isLeaving));
+    this.#candidates = queue.preempt
+      ? queue.working
+          .filter(({ isPausable, isLeaving }) => isPausable && !isLeaving)
+          .sort((a, b) => a.priority - b.priority || byYouth(a, b))
+      : [];
+  }
+
+  /** All its slots. */
+  get most(): number {
+    return this.#queue.slots ?? Number.POSITIVE_INFINITY;
+  }
+
+  get head(): Waiting | undefined {
+    return this.#queue.waiting[this.#at];
+  }
+
+  skip(): void {
+    this.#at++;
+  }
+
+  fits({ slots, slotNumbers }: Waiting): boolean {
+    return slots <= this.#free && (slotNumbers ?? []).every((number) => !this.#taken.has(number));
+  }
+
+  start(head: Waiting): Action {
+    this.#at++;
+    this.#free -= head.slots;
+    if (head.resumesWith !== null) return { kind: "resume", id: head.id, with: head.resumesWith };
+    const slotNumbers = head.slotNumbers ?? (this.#queue.numbered ? this.#lowest(head.slots) : null);
+    for (const number of slotNumbers ?? []) this.#taken.add(number);
+    return { kind: "start", id: head.id, slotNumbers };
+  }
+
+  /** The working tasks whose slots it takes until `head` fits; undefined where there are not enough of them. */
+  victimsFor(head: Waiting, all: { free: number; soon: number }): Candidate[] | undefined {
+    // Numbers that others hold come back with their holders, whichever these are.
+    if (!this.#queue.preempt || head.slotNumbers !== null) return undefined;
+    const missing = Math.max(head.slots - this.#free - this.soon, head.slots - all.free - all.soon);
+    const victims: Candidate[] = [];
+    for (const candidate of this.#candidates) {
+      if (sum(victims) >= missing || candidate.priority >= head.priority) break;
+      victims.push(candidate);
+    }
+    return sum(victims) >= missing ? victims : undefined;
+  }
+
+  /** Pauses the victims, and keeps for `head` what they and others are about to leave. */
+  preempt(head: Waiting, victims: readonly Candidate[], all: { free: number; soon: number }): Action[] {
+    this.#at++;
+    this.#candidates = this.#candidates.filter((candidate) => !victims.includes(candidate));
+    const freed = sum(victims);
+    const fromSoon = Math.min(head.slots, this.soon + freed);
+    this.soon += freed - fromSoon;
+    all.soon += freed - fromSoon;
+    this.#free -= head.slots - fromSoon;
+    all.free -= head.slots - fromSoon;
+    return victims.map(({ id }) => ({ kind: "preempt", id, for: head.id }));
+  }
+
+  next(): number[] {
+    const behind = this.#queue.waiting.slice(this.#at, this.#at + AHEAD);
+    return behind.filter(({ attempt }) => attempt === 0).map(({ id }) => id);
+  }
+
+  #lowest(count: number): number[] {
+    const numbers: number[] = [];
+    for (let number = 0; numbers.length < count; number++) if (!this.#taken.has(number)) numbers.push(number);
+    return numbers;
+  }
+}
+
+function sum(tasks: readonly { slots: number }[]): number {
+  return tasks.reduce((total, { slots }) => total + slots, 0);
 }

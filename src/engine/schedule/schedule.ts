@@ -12,7 +12,10 @@ import { answer } from "../verbs/answer.ts";
 import { pauseAsPlanned } from "../verbs/plan-pause.ts";
 import { resumeByItself } from "../verbs/resume.ts";
 import { afterJump, ClockWatch } from "./clock-watch.ts";
-import { plan } from "./plan.ts";
+import { limitsOf } from "./limits.ts";
+import { type Action, plan } from "./plan.ts";
+import { act } from "./preempt.ts";
+import { viewOf } from "./view.ts";
 
 /** So many of one queue are started at once; the next look follows when these are. */
 const BATCH = 64;
@@ -46,6 +49,8 @@ export class Scheduler {
       void this.#checkFrozen();
       const by = watch.jump();
       if (by !== 0) void this.#jumped(by);
+      // Nothing reports that memory runs short, or is there again.
+      if (engine.settings.memoryReserve !== "off") this.kick();
     }, FROZEN_CHECK_MS);
   }
 
@@ -134,27 +139,30 @@ export class Scheduler {
   }
 }
 
-/** Tasks that are being started, or whose attempt is on its way out: what follows from that comes first. */
-function busy({ starting, active }: Engine): Set<number> {
-  const ending = [...active.values()].filter(({ isEnding }) => isEnding);
-  return new Set([...starting, ...ending.map(({ taskId }) => taskId)]);
-}
-
-/** One look: what is due at `now`, then what can be started. Answers how many starts were made. */
+/** One look: what is due at `now`, then what can be started. Answers how much was begun. */
 export async function tick(engine: Engine, now = engine.clock.now()): Promise<number> {
   if (engine.isStopping) return 0;
   await doWhatIsDue(engine, now);
   if (engine.isHolding) return 0;
-  const lines = await engine.store.lines(now, BATCH, engine.leaving);
-  const starts = plan(lines, busy(engine));
-  await Promise.all(starts.map((one) => startOrLog(engine, one)));
-  makeAhead(engine, lines);
-  return starts.length;
+  const limits = limitsOf(engine);
+  const { slotsMax, memory } = limits;
+  const withWorking = memory !== null && memory.available < memory.reserve;
+  const snapshot = await engine.store.snapshot({
+    perQueue: BATCH,
+    slotsMax,
+    leaving: engine.leaving,
+    withWorking,
+  });
+  const { actions, next } = plan(viewOf(engine, snapshot), limits, now);
+  await Promise.all(actions.map((action) => actOrLog(engine, action)));
+  makeAhead(engine, next);
+  return actions.length;
 }
 
-async function startOrLog(engine: Engine, one: Parameters<typeof start>[1]): Promise<void> {
+async function actOrLog(engine: Engine, one: Action): Promise<void> {
   try {
-    await start(engine, one);
+    if (one.kind === "start") await start(engine, one);
+    else await act(engine, one);
   } catch (error) {
     const { name, message } = asAgentctlError(error);
     engine.log.error({ task: one.id, error: message }, "a start failed");

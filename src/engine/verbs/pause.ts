@@ -44,6 +44,7 @@ export async function pause(engine: Engine, ref: string | number, options: Pause
 async function pauseSuspended(engine: Engine, task: Task, options: PauseOptions): Promise<Paused> {
   const active = engine.active.get(task.id);
   if (active?.pausing) return await join(engine, active, options);
+  if (task.resumesWith !== null && options.cause === "user") return await keepPaused(engine, task, options);
   if (active && options.mode !== "checkpoint") await stayFrozen(engine, active);
   if (!task.frozen || options.mode !== "checkpoint" || !active?.running) return { task, changed: false };
   const request = prepare(engine, active, task, pressed(task, options));
@@ -53,6 +54,20 @@ async function pauseSuspended(engine: Engine, task: Task, options: PauseOptions)
   engine.runner.thaw(active.running);
   engine.fault("pause:after-thaw");
   return await carryOut(engine, request, options);
+}
+
+/** A pause that would end by itself becomes the user's, which only the user ends. */
+async function keepPaused(engine: Engine, task: Task, options: PauseOptions): Promise<Paused> {
+  const { cause, actor, reason = null, until = null, group = null } = options;
+  const at = engine.clock.now();
+  const pause = task.pause && { ...task.pause, cause, actor, reason, at, until, group };
+  const event = { cause: "pause", actor, at };
+  const kept = await engine.store.update(
+    task.id,
+    { pause, resumesWith: null },
+    { states: ["suspended"], event },
+  );
+  return { task: kept, changed: true };
 }
 
 /** To press a frozen task further takes back nothing of the user's pause that it is in. */

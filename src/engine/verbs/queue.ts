@@ -1,5 +1,5 @@
 import { AgentctlError } from "../../core/errors.ts";
-import type { Store } from "../../store/store.ts";
+import type { QueueChange, Store } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 
 /** A queue with how many tasks work and wait in it. */
@@ -12,13 +12,13 @@ async function requireQueue(engine: Engine, name: string): Promise<QueueState> {
   return queue;
 }
 
-/** Makes a queue, or changes how many tasks it lets work at once. */
+/** Makes a queue, or changes what is given of one. Rejects with `QueueNotFound` where a new one has no slots. */
 export async function setQueue(
   engine: Engine,
   name: string,
-  { slots }: { slots: number },
+  change: QueueChange,
 ): Promise<{ queue: QueueState; created: boolean }> {
-  const { created } = await engine.store.setQueue(name, slots);
+  const { created } = await engine.store.setQueue(name, change);
   engine.kick();
   return { queue: await requireQueue(engine, name), created };
 }

@@ -21,7 +21,7 @@ export interface ResumeOptions {
   module?: string;
   actor: string;
   /** What asks: a user, or what ended a pause that was not a user's. */
-  cause?: "resume" | "until" | "shutdown" | "lost";
+  cause?: "resume" | "until" | "shutdown" | "lost" | "preempted" | "limit";
 }
 
 export interface Resumed {
@@ -190,7 +190,9 @@ export async function resumeByItself(
     };
     const told = { name: error.name, code: error.code, message: error.message, data: error.data };
     const event = { cause: corrupt ? "corrupt" : "cannot-resume", actor: "daemon", at: engine.clock.now() };
-    await engine.store.update(id, { pause, error: told }, { states: ["suspended"], event }).catch(() => {});
+    await engine.store
+      .update(id, { pause, error: told, resumesWith: null }, { states: ["suspended"], event })
+      .catch(() => {});
   }
   return true;
 }

@@ -1,11 +1,16 @@
 import { v7 as uuid } from "uuid";
 import { AgentctlError } from "../../core/errors.ts";
-import { type FieldName, type Submitted, withFallbacks } from "../../core/submitted.ts";
+import { type Dependency, type FieldName, type Submitted, withFallbacks } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
 import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
+import { slotsMax } from "../limits.ts";
+
+type Ref = string | number;
+/** What a task comes after: one that is to complete, or several, each with what it is to come to. */
+type Given = Ref | (Ref | { id: Ref; when?: Dependency["when"] | undefined })[] | null;
 
 /** A task to submit, as the socket's `tasks/create` describes it; times in ms since 1970. */
 export type Submission = { [F in Exclude<FieldName, "after">]?: Submitted[F] | undefined } & {
@@ -13,7 +18,7 @@ export type Submission = { [F in Exclude<FieldName, "after">]?: Submitted[F] | u
   module?: string;
   input?: unknown;
   env?: Record<string, string>;
-  after?: string | number | null;
+  after?: Given;
 };
 
 /** Submits tasks, all or none; answers when they are durable. */
@@ -62,8 +67,8 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
   if (given.input !== undefined && given.module === undefined) {
     throw new AgentctlError("InvalidParams", { field: "input", reason: "only a task module takes an input" });
   }
-  const after =
-    given.after === undefined || given.after === null ? null : (await engine.require(given.after)).id;
+  const after = await dependenciesOf(engine, given.after ?? []);
+  requireSlots(engine, given);
   const { argv = null, module, input } = given;
   return {
     ...withFallbacks({ ...given, after, cwd: given.cwd ?? given.env?.HOME ?? engine.baseEnv.HOME }),
@@ -76,4 +81,29 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
     at: engine.clock.now(),
     actor,
   };
+}
+
+/** Rejects with `TaskNotFound` for a task that there is not: whatever is submitted later cannot be waited for, so no circle arises. */
+async function dependenciesOf(engine: Engine, given: NonNullable<Given>): Promise<Dependency[]> {
+  const found = new Map<number, Dependency>();
+  for (const one of Array.isArray(given) ? given : [given]) {
+    const { id: ref, when = "completed" } = typeof one === "object" ? one : { id: one };
+    const { id } = await engine.require(ref);
+    const known = found.get(id);
+    if (known && known.when !== when) {
+      const reason = `task ${id} cannot come to both: ${known.when} and ${when}`;
+      throw new AgentctlError("InvalidParams", { field: "after", reason });
+    }
+    found.set(id, { id, when });
+  }
+  return [...found.values()];
+}
+
+/** What takes more slots than all queues together may take would never start. */
+function requireSlots(engine: Engine, { slots = 1 }: Submission): void {
+  const most = slotsMax(engine);
+  if (most === null || slots <= Math.max(1, most)) return;
+  const reason = `${slots} are more slots than all queues together may take: ${most}`;
+  const hint = `agentctl config set slots.max ${slots}`;
+  throw new AgentctlError("InvalidParams", { field: "slots", reason, slots: most }, { hint });
 }

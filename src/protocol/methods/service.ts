@@ -12,11 +12,18 @@ export const serviceMethods = {
     about: "The queues with their slots and how many tasks work and wait in each.",
   },
   "queues/set": {
-    params: v.strictObject({ name: queueName, slots: v.pipe(natural, v.maxValue(100_000)) }),
+    params: v.strictObject({
+      name: queueName,
+      slots: v.optional(
+        v.nullable(v.union([v.picklist(["unlimited"]), v.pipe(natural, v.maxValue(100_000))])),
+      ),
+      numbered: v.optional(v.boolean()),
+      preempt: v.optional(v.boolean()),
+    }),
     result: v.object({ queue, created: v.boolean() }),
     scope: "people",
     about:
-      "Makes a queue, or changes its number of slots. One that is made while a pause holds every queue is held by it too.",
+      "Makes a queue, which needs `slots`, or changes what is given of one; null and `unlimited` mean no limit. `numbered` gives its tasks numbers for their slots, `preempt` lets a waiting task pause a working one of lower priority. One that is made while a pause holds every queue is held by it too.",
   },
   "queues/hold": {
     params: v.strictObject({ name: queueName }),

@@ -1,6 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Attempt, Intent } from "../../core/task.ts";
-import type { Context } from "./context.ts";
+import type { Artifact } from "../store.ts";
+import type { ActiveAttempt, Context } from "./context.ts";
 import { toAttempt } from "./rows.ts";
 
 /** What is learned of an attempt after it began. */
@@ -43,4 +44,18 @@ export function intend(
     throw new AgentctlError("StaleAttempt", { id, state: task.state, attempt });
   }
   ctx.write(task, { ...task, intent });
+}
+
+/** Keeps what a module returned or threw. */
+export function saveResult(ctx: Context, live: ActiveAttempt, result: NonNullable<Attempt["result"]>): void {
+  const sql = "update attempts set result = ? where task_id = ? and n = ?";
+  ctx.run(sql, JSON.stringify(result), live.taskId, live.n);
+}
+
+/** Notes an artifact; one of the same name is replaced. */
+export function addArtifact(ctx: Context, live: ActiveAttempt, artifact: Omit<Artifact, "taskId">): void {
+  const { name, size, sha256, createdAt } = artifact;
+  const sql =
+    "insert or replace into artifacts (task_id, name, size, sha256, created_at) values (?, ?, ?, ?, ?)";
+  ctx.run(sql, live.taskId, name, size, sha256, createdAt);
 }

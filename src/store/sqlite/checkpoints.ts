@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { AgentctlError } from "../../core/errors.ts";
-import type { CheckpointInfo } from "../../core/task.ts";
+import type { CheckpointInfo, Task } from "../../core/task.ts";
 import type { NewCheckpoint } from "../store.ts";
 import type { ActiveAttempt, Context } from "./context.ts";
 import { place } from "./journal.ts";
@@ -104,24 +104,21 @@ function whole(ctx: Context, id: number, seq: number): Buffer | "missing" | "cor
   return data.length === row.size && sha256(data) === row.sha256 ? data : "corrupt";
 }
 
-/**
- * Forgets what came after checkpoint `seq`, steps and an open question, and supersedes later checkpoints; 0 forgets all
- * of them. Throws `CheckpointNotFound`, for nothing else may begin anew unasked.
- */
-export function forgetAfter(ctx: Context, id: number, seq: number): void {
-  const chosen = ctx.row(`select ${INFO} from checkpoints where task_id = ? and seq = ?`, id, seq);
-  if (!chosen && seq !== 0) {
-    throw new AgentctlError("CheckpointNotFound", { id, state: ctx.task(id).state, seq });
-  }
-  const position = (chosen?.position as number | undefined) ?? 0;
+/** The checkpoint of that number, null for 0, the beginning. Throws `CheckpointNotFound`: nothing else is a place to go on from. */
+export function chosenCheckpoint(ctx: Context, { id, state }: Task, seq: number): CheckpointInfo | null {
+  if (seq === 0) return null;
+  const row = ctx.row(`select ${INFO} from checkpoints where task_id = ? and seq = ?`, id, seq);
+  if (!row) throw new AgentctlError("CheckpointNotFound", { id, state, seq });
+  return toCheckpoint(row);
+}
+
+/** Forgets the steps that came after a checkpoint, and supersedes later checkpoints; null forgets all of them. */
+export function forgetAfter(ctx: Context, id: number, chosen: CheckpointInfo | null): void {
+  const { seq, position } = chosen ?? { seq: 0, position: 0 };
   ctx.run("delete from steps where task_id = ? and position > ?", id, position);
   ctx.run("update messages set position = null where task_id = ? and position > ?", id, position);
   ctx.run("update checkpoints set superseded = 1 where task_id = ? and seq > ?", id, seq);
   ctx.run("update checkpoints set superseded = 0 where task_id = ? and seq = ?", id, seq);
-  const task = ctx.task(id);
-  const checkpoint = chosen ? { ...toCheckpoint(chosen), superseded: false } : null;
-  const progress = chosen ? task.progress : null;
-  ctx.write(task, { ...task, checkpoint, journaled: position > 0, progress, question: null });
 }
 
 function sha256(data: Buffer): string {

@@ -76,13 +76,19 @@ export class Context {
     return statement;
   }
 
-  /** Writes the fields in which `after` differs from `before`, and answers `after`. */
+  /**
+   * Writes the fields in which `after` differs from `before`, where the task is still in the state and the attempt of
+   * `before`, and answers `after`. Throws `StaleAttempt` where it is not.
+   */
   write(before: Task, after: Task): Task {
     const cells = changedCells(before, after);
     const columns = Object.keys(cells);
     if (columns.length === 0) return after;
-    const sql = `update tasks set ${columns.map((column) => `${column} = ?`).join(", ")} where id = ?`;
-    this.sql(sql).run(...Object.values(cells), before.id);
+    const { id, state, attempt } = before;
+    const sql = `update tasks set ${columns.map((column) => `${column} = ?`).join(", ")}
+      where id = ? and state = ? and attempt = ?`;
+    const { changes } = this.sql(sql).run(...Object.values(cells), id, state, attempt);
+    if (changes === 0) throw new AgentctlError("StaleAttempt", { id, state, attempt });
     return after;
   }
 

@@ -1,83 +1,120 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { waitingStates } from "../../core/machine.ts";
-import type { QueueHold } from "../store.ts";
+import type { Queue } from "../../core/task.ts";
+import type { Occupancy } from "../queue-view.ts";
+import type { QueueChange, QueueHold } from "../store.ts";
 import type { Context } from "./context.ts";
 import { quoted } from "./reading.ts";
-import { toQueue, UNTIL } from "./rows.ts";
+import { toQueue } from "./rows.ts";
 
 /** The queues with how many tasks work and wait in each. */
 export function queues(ctx: Context) {
   const rows = ctx.rows(
-    `select name, slots, held_by,
+    `select *,
        (select count(*) from tasks where queue = queues.name and state = 'working') as working,
+       (select coalesce(sum(slots), 0) from tasks where queue = queues.name and state = 'working') as used,
        (select count(*) from tasks where queue = queues.name and state in (${quoted(waitingStates)})) as waiting
      from queues order by name`,
   );
   return rows.map((row) => ({
     ...toQueue(row),
     working: row.working as number,
+    used: row.used as number,
     waiting: row.waiting as number,
   }));
 }
 
-/** The names of the queues that are held. */
-export function held(ctx: Context): ReadonlySet<string> {
-  const rows = ctx.rows("select name from queues where held_by is not null");
-  return new Set(rows.map((row) => row.name as string));
+const USED = "select queue, sum(slots) as used from tasks where state = 'working' group by queue";
+
+/** The slots that working tasks take, by queue. */
+export function usedSlots(ctx: Context): Map<string, number> {
+  return new Map(ctx.rows(USED).map((row) => [row.queue as string, row.used as number]));
 }
 
-/** The two parts of `held_by`, as SQL. */
-const HOLDER = `case instr(held_by, '${UNTIL}') when 0 then held_by else substr(held_by, 1, instr(held_by, '${UNTIL}') - 1) end`;
-const END = `cast(substr(held_by, instr(held_by, '${UNTIL}') + ${UNTIL.length}) as integer)`;
+/** The numbers of slots that are taken in a queue, but for those of `leaving`. */
+export function takenNumbers(
+  ctx: Context,
+  queue: string,
+  leaving: ReadonlySet<number> = new Set(),
+): number[] {
+  const sql =
+    "select id, slot_numbers from tasks where queue = ? and state = 'working' and slot_numbers is not null";
+  const rows = ctx.rows(sql, queue).filter(({ id }) => !leaving.has(id as number));
+  return rows.flatMap(({ slot_numbers }) => JSON.parse(slot_numbers as string) as number[]);
+}
 
-/** Makes a queue, or changes its slots. One that is made while a pause holds all is held by that pause too. */
-export function set(ctx: Context, name: string, slots: number): { created: boolean } {
-  const changed = ctx.run("update queues set slots = ? where name = ?", slots, name);
-  if (changed === 0) {
-    const ofAll = `select held_by from queues where ${HOLDER} = 'all' limit 1`;
-    ctx.run(`insert into queues (name, slots, held_by) values (?, ?, (${ofAll}))`, name, slots);
+/** How full each queue is. */
+export function occupancy(ctx: Context): ReadonlyMap<string, Occupancy> {
+  const used = usedSlots(ctx);
+  const queues = ctx.rows("select * from queues").map(toQueue);
+  return new Map(queues.map((queue) => [queue.name, occupancyIn(ctx, queue, used)]));
+}
+
+/** How full one queue is; undefined for one that there is not. */
+export function occupancyOf(ctx: Context, name: string): Occupancy | undefined {
+  const row = ctx.row("select * from queues where name = ?", name);
+  return row && occupancyIn(ctx, toQueue(row), usedSlots(ctx));
+}
+
+function occupancyIn(
+  ctx: Context,
+  { name, slots, heldBy, numbered }: Queue,
+  used: ReadonlyMap<string, number>,
+): Occupancy {
+  const usedInAll = [...used.values()].reduce((sum, taken) => sum + taken, 0);
+  const numbers = numbered ? takenNumbers(ctx, name) : [];
+  return { slots, used: used.get(name) ?? 0, usedInAll, held: heldBy !== null, numbered, numbers };
+}
+
+/** Makes a queue, or changes what is given. One that is made while a pause holds all is held by that pause too. */
+export function set(ctx: Context, name: string, change: QueueChange): { created: boolean } {
+  const known = ctx.row("select * from queues where name = ?", name);
+  const before = known ? toQueue(known) : { numbered: false, preempt: false };
+  const { slots, numbered, preempt } = { ...before, ...change };
+  if (slots === undefined) throw new AgentctlError("QueueNotFound", { queue: name });
+  const own = [slots, numbered ? 1 : 0, preempt ? 1 : 0];
+  if (known) ctx.run("update queues set slots = ?, numbered = ?, preempt = ? where name = ?", ...own, name);
+  else {
+    const sql =
+      "insert into queues (slots, numbered, preempt, name, held_by, held_until) values (?, ?, ?, ?, ?, ?)";
+    const hold = ctx.row("select held_by, held_until from queues where held_by = 'all' limit 1");
+    ctx.run(sql, ...own, name, hold?.held_by ?? null, hold?.held_until ?? null);
   }
-  return { created: changed === 0 };
+  return { created: !known };
 }
 
 /** When the next hold ends by itself, as SQL. */
-export const NEXT_END = `select min(${END}) from queues where instr(held_by, '${UNTIL}') > 0`;
+export const NEXT_END = "select min(held_until) from queues";
 
 /** The pauses whose holds are over at `now`. */
 export function endedHolds(ctx: Context, now: number): string[] {
-  const sql = `select distinct ${HOLDER} as holder from queues where instr(held_by, '${UNTIL}') > 0 and ${END} <= ?`;
-  return ctx.rows(sql, now).map((row) => row.holder as string);
+  const rows = ctx.rows("select distinct held_by from queues where held_until <= ?", now);
+  return rows.map((row) => row.held_by as string);
 }
 
 /** Holds a queue or, with null, releases it. A user's hold goes before that of a pause. `QueueNotFound`. */
 export function hold(ctx: Context, name: string, by: string | null): boolean {
   required(ctx, name);
-  if (by === null) {
-    return ctx.run("update queues set held_by = null where name = ? and held_by is not null", name) > 0;
-  }
-  const sql =
-    "update queues set held_by = ? where name = ? and (held_by is null or (? = 'user' and held_by <> 'user'))";
-  return ctx.run(sql, by, name, by) > 0;
+  const isFree =
+    by === null ? "held_by is not null" : "(held_by is null or (? = 'user' and held_by <> 'user'))";
+  const sql = `update queues set held_by = ?, held_until = null where name = ? and ${isFree}`;
+  return ctx.run(sql, by, name, ...(by === null ? [] : [by])) > 0;
 }
 
-/** Holds several queues, or all of them, for a pause; what the same pause holds already is held anew, with its end. */
+/** Holds several queues, or all of them, for a pause; what the same pause holds already is held until its new end. */
 export function holdFor(ctx: Context, { queues: names, by, until }: QueueHold): void {
   const all = () => ctx.rows("select name from queues").map((row) => row.name as string);
-  const holder = until === null ? by : `${by}${UNTIL}${until}`;
+  const sql =
+    "update queues set held_by = ?, held_until = ? where name = ? and (held_by is null or held_by = ?)";
   for (const name of names === "all" ? all() : names) {
     required(ctx, name);
-    ctx.run(
-      `update queues set held_by = ? where name = ? and (held_by is null or ${HOLDER} = ?)`,
-      holder,
-      name,
-      by,
-    );
+    ctx.run(sql, by, until, name, by);
   }
 }
 
 /** Releases every queue that the pause `by` holds. */
 export function releaseHeldBy(ctx: Context, by: string): void {
-  ctx.run(`update queues set held_by = null where ${HOLDER} = ?`, by);
+  ctx.run("update queues set held_by = null, held_until = null where held_by = ?", by);
 }
 
 /** Removes a queue in which no open task stands; the default one stays. */

@@ -1,7 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
-import { type State, states, waitingStates } from "../../core/machine.ts";
+import { type State, states } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
-import type { Artifact, EndedTask, Line, ListQuery } from "../store.ts";
+import type { Artifact, EndedTask, ListQuery } from "../store.ts";
 import type { Context } from "./context.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -90,55 +90,6 @@ export function counts(ctx: Context): Record<State, number> {
     number
   >;
 }
-
-/** For each queue that is not held its free slots and the tasks that could take them, by priority, then by age. */
-export function lines(
-  ctx: Context,
-  now: number,
-  perQueue: number,
-  leaving: ReadonlyMap<string, number> = new Map(),
-): Line[] {
-  const counted = ctx.rows(
-    `select name, slots - (select count(*) from tasks where queue = queues.name and state = 'working') as free
-     from queues where held_by is null`,
-  );
-  const open = counted.map(({ name = null, free }) => ({
-    name,
-    free: (free as number) + (leaving.get(name as string) ?? 0),
-  }));
-  return open
-    .filter((row) => (row.free as number) > 0)
-    .map((row) => {
-      const room = Math.min(row.free as number, perQueue);
-      // SQLite plans a query with a limit that is bound anew for each value.
-      const inLine = ctx.rows(
-        `select id, attempt, frozen, state from tasks
-         where queue = ? and state in (${quoted(waitingStates)}) and held = 0 and blocked = 0
-           and (not_before is null or not_before <= ?)
-         order by priority desc, id limit ${room + NEXT}`,
-        row.name,
-        now,
-      );
-      return {
-        queue: row.name as string,
-        free: row.free as number,
-        waiting: inLine.slice(0, room).map((task) => ({
-          id: task.id as number,
-          attempt: task.attempt as number,
-          frozen: task.frozen === 1,
-          state: task.state as State,
-        })),
-        next: inLine
-          .slice(room)
-          .filter(({ attempt }) => attempt === 0)
-          .map(({ id }) => id as number),
-      };
-    })
-    .filter((line) => line.waiting.length > 0);
-}
-
-/** So many more of each line are told. */
-const NEXT = 2;
 
 export function artifacts(ctx: Context, id: number): Artifact[] {
   return ctx.rows("select * from artifacts where task_id = ? order by created_at, name", id).map((row) => ({

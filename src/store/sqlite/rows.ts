@@ -1,6 +1,6 @@
-import { isBeforeWork } from "../../core/machine.ts";
 import { type FieldName, type FieldType, submittedFields } from "../../core/submitted.ts";
 import type { Attempt, CheckpointInfo, Queue, Step, Task, TaskEvent } from "../../core/task.ts";
+import { wakeAt } from "../rules/attention.ts";
 
 export type Cell = string | number | bigint | Buffer | null;
 /** A row as SQLite gives it. */
@@ -23,7 +23,7 @@ const codecOfType: Record<FieldType, Codec> = {
   limit: "plain",
   time: "plain",
   flag: "boolean",
-  task: "plain",
+  dependencies: "json",
   choice: "plain",
 };
 
@@ -36,7 +36,7 @@ const codecs = {
   argv: "json",
   module: "json",
   input: "value",
-  blocked: "boolean",
+  blockedBy: "plain",
   envHash: "plain",
   attempt: "plain",
   failures: "plain",
@@ -46,6 +46,8 @@ const codecs = {
   pauseAt: "json",
   pause: "json",
   frozen: "boolean",
+  resumesWith: "plain",
+  slotNumbers: "json",
   journaled: "boolean",
   question: "json",
   progress: "json",
@@ -55,6 +57,7 @@ const codecs = {
   updatedAt: "plain",
   endedAt: "plain",
   runMs: "plain",
+  attemptRunMs: "plain",
   pausedMs: "plain",
   phaseAt: "plain",
   exitCode: "plain",
@@ -101,18 +104,6 @@ export function changedCells(before: Task, after: Task): Record<string, Cell> {
   const wake = wakeAt(after);
   if (wake !== wakeAt(before)) cells.wake_at = wake;
   return cells;
-}
-
-/** When a task next wants attention by the clock: a delay, the end of a pause, a pause to come, a question's deadline. */
-export function wakeAt(task: Task): number | null {
-  const times = [
-    task.state === "submitted" || task.state === "resumed" ? task.notBefore : null,
-    task.state === "suspended" ? (task.pause?.until ?? null) : null,
-    // One that waits is paused as soon as it comes to work.
-    task.endedAt === null && !isBeforeWork(task.state) ? (task.pauseAt?.at ?? null) : null,
-    task.question?.deadline ?? null,
-  ].filter((at) => at !== null);
-  return times.length > 0 ? Math.min(...times) : null;
 }
 
 export function toAttempt(row: Row): Attempt {
@@ -180,13 +171,15 @@ export function toEvent(row: Row): TaskEvent {
   };
 }
 
-/** Stands in `held_by` between the holder, which has no spaces, and when its hold ends by itself, in ms since 1970. */
-export const UNTIL = " until ";
-
 export function toQueue(row: Row): Queue {
-  const [heldBy = null, until = null] = (row.held_by as string | null)?.split(UNTIL) ?? [];
-  const heldUntil = until === null ? null : Number(until);
-  return { name: row.name as string, slots: row.slots as number, heldBy, heldUntil };
+  return {
+    name: row.name as string,
+    slots: row.slots as number | null,
+    numbered: row.numbered === 1,
+    preempt: row.preempt === 1,
+    heldBy: row.held_by as string | null,
+    heldUntil: row.held_until as number | null,
+  };
 }
 
 function decode(cell: Cell, codec: Codec): unknown {

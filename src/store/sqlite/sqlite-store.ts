@@ -1,6 +1,7 @@
 import type { Fault, WriteName } from "../../core/faults.ts";
 import type { Attempt, Message, Question, Step, StepKey, TaskEvent } from "../../core/task.ts";
 import type { Deliveries } from "../deliveries.ts";
+import type { View } from "../queue-view.ts";
 import type { Schedules } from "../schedules.ts";
 import type {
   Artifact,
@@ -9,6 +10,7 @@ import type {
   ListQuery,
   NewCheckpoint,
   Patch,
+  QueueChange,
   Seed,
   Store,
   UpdateOptions,
@@ -19,7 +21,6 @@ import * as attempts from "./attempts.ts";
 import * as checkpoints from "./checkpoints.ts";
 import { Context } from "./context.ts";
 import { deliveriesOver } from "./deliveries.ts";
-import { due } from "./due.ts";
 import * as events from "./events.ts";
 import type { Database } from "./file/driver.ts";
 import { GroupCommit, storeError } from "./group-commit.ts";
@@ -29,6 +30,7 @@ import { QueueRoom } from "./queue-room.ts";
 import * as queues from "./queues.ts";
 import * as reading from "./reading.ts";
 import { schedulesOver } from "./schedules.ts";
+import { due, snapshot } from "./snapshot.ts";
 
 /** {@link Store} over one SQLite file. */
 export class SqliteStore implements Store {
@@ -112,8 +114,12 @@ export class SqliteStore implements Store {
     return this.#read(() => reading.counts(this.#ctx));
   }
 
-  lines(now: number, perQueue: number, leaving?: ReadonlyMap<string, number>) {
-    return this.#read(() => reading.lines(this.#ctx, now, perQueue, leaving));
+  snapshot(view: View) {
+    return this.#read(() => snapshot(this.#ctx, view));
+  }
+
+  occupancy() {
+    return this.#read(() => queues.occupancy(this.#ctx));
   }
 
   due(now: number) {
@@ -133,11 +139,7 @@ export class SqliteStore implements Store {
   }
 
   saveResult(token: string, result: NonNullable<Attempt["result"]>) {
-    return this.#write("result", () => {
-      const live = this.#ctx.live(token);
-      const sql = "update attempts set result = ? where task_id = ? and n = ?";
-      this.#ctx.run(sql, JSON.stringify(result), live.taskId, live.n);
-    });
+    return this.#write("result", () => attempts.saveResult(this.#ctx, this.#ctx.live(token), result));
   }
 
   saveCheckpoint(token: string, checkpoint: NewCheckpoint) {
@@ -191,12 +193,7 @@ export class SqliteStore implements Store {
   }
 
   addArtifact(token: string, artifact: Omit<Artifact, "taskId">) {
-    return this.#write("artifact", () => {
-      const { taskId } = this.#ctx.live(token);
-      const sql =
-        "insert or replace into artifacts (task_id, name, size, sha256, created_at) values (?, ?, ?, ?, ?)";
-      this.#ctx.run(sql, taskId, artifact.name, artifact.size, artifact.sha256, artifact.createdAt);
-    });
+    return this.#write("artifact", () => attempts.addArtifact(this.#ctx, this.#ctx.live(token), artifact));
   }
 
   artifacts(id: number) {
@@ -219,12 +216,8 @@ export class SqliteStore implements Store {
     return this.#read(() => queues.queues(this.#ctx));
   }
 
-  heldQueues() {
-    return this.#read(() => queues.held(this.#ctx));
-  }
-
-  setQueue(name: string, slots: number) {
-    return this.#write("set-queue", () => queues.set(this.#ctx, name, slots));
+  setQueue(name: string, change: QueueChange) {
+    return this.#write("set-queue", () => queues.set(this.#ctx, name, change));
   }
 
   holdQueue(name: string, by: string | null) {

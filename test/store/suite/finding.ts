@@ -71,7 +71,7 @@ export function finding(it: StoreTest): void {
     });
 
     it("is narrowed by state, queue, labels, name and age, all of them together", async ({ world }) => {
-      await world.store.setQueue("gpu", 1);
+      await world.store.setQueue("gpu", { slots: 1 });
       const labels = { team: "red", kind: "x" };
       const a = await world.submit({ queue: "gpu", labels, name: "n" });
       const since = world.now;

@@ -1,13 +1,21 @@
 import { describe, expect } from "vitest";
-import type { StoreTest, World } from "../world.ts";
+import type { View } from "../../../src/store/queue-view.ts";
+import { onTask, type StoreTest, type World } from "../world.ts";
 
 /** For each queue with a free slot and someone waiting: how many slots, and who. */
-async function lineOf(world: World, now = world.now, perQueue = 64) {
-  const found = await world.store.lines(now, perQueue);
+async function lineOf(world: World) {
+  const { queues } = await world.store.snapshot(view());
   return Object.fromEntries(
-    found.map(({ queue, free, waiting }) => [queue, [free, waiting.map(({ id }) => id)]]),
+    queues
+      .filter(({ waiting }) => waiting.length > 0)
+      .map(({ queue, slots, used, waiting }) => [queue, [(slots as number) - used, ids(waiting)]]),
   );
 }
+
+const view = (given: Partial<View> = {}): View => ({
+  ...{ perQueue: 64, slotsMax: null, leaving: new Set(), withWorking: false },
+  ...given,
+});
 
 const ids = (tasks: { id: number }[]) => tasks.map(({ id }) => id);
 
@@ -15,12 +23,12 @@ const ids = (tasks: { id: number }[]) => tasks.map(({ id }) => id);
 export function lines(it: StoreTest): void {
   describe("a line", () => {
     it("is by priority, then by age, as long as there are slots", async ({ world }) => {
-      await world.store.setQueue("default", 4);
+      await world.store.setQueue("default", { slots: 4 });
       const [a, b, c, d, e] = await world.store.create(
         [0, 5, 0, -1, 5].map((priority) => world.seed({ priority })),
       );
       const best = [b, e, a, c].map((one) => one?.task.id);
-      expect([await lineOf(world), d?.task.priority]).toEqual([{ default: [4, best] }, -1]);
+      expect(await lineOf(world)).toEqual({ default: [4, [...best, d?.task.id]] });
     });
 
     it("one that is resumed stands where its age puts it", async ({ world }) => {
@@ -28,18 +36,21 @@ export function lines(it: StoreTest): void {
       const later = await world.submit();
       await world.move(id, "resume");
       expect(await lineOf(world)).toEqual({ default: [2, [id, later.id]] });
-      const [line] = await world.store.lines(world.now, 64);
-      expect(line?.waiting).toEqual([
-        { id, attempt: 1, frozen: false, state: "resumed" },
-        { id: later.id, attempt: 0, frozen: false, state: "submitted" },
+      const { queues } = await world.store.snapshot(view());
+      const plain = { priority: 0, slots: 1, slotNumbers: null, resumesWith: null };
+      expect(queues[0]?.waiting).toEqual([
+        { id, attempt: 1, state: "resumed", ...plain },
+        { id: later.id, attempt: 0, state: "submitted", ...plain },
       ]);
     });
 
-    it("a frozen task waits for a slot like any other", async ({ world }) => {
-      const { id } = await world.working();
+    it("a frozen task waits for the slots that it had", async ({ world }) => {
+      const begin = { token: "t", runKey: "1.1", bootId: "boot", slotNumbers: [1] };
+      const { id } = await world.start((await world.submit()).id, { begin });
       await world.move(id, "suspend", { set: { frozen: true } });
       await world.move(id, "resume");
-      expect((await world.store.lines(world.now, 64))[0]?.waiting[0]).toMatchObject({ id, frozen: true });
+      const { queues } = await world.store.snapshot(view());
+      expect(queues[0]?.waiting[0]).toMatchObject({ id, slotNumbers: [1] });
     });
 
     it("only who works takes a slot: a pause, a question, an end give it back", async ({ world }) => {
@@ -55,7 +66,7 @@ export function lines(it: StoreTest): void {
     it("held, blocked, delayed, suspended and ended tasks stand in none", async ({ world }) => {
       const first = await world.suspended();
       await world.submit({ held: true });
-      await world.submit({ after: first.id });
+      await world.submit({ after: onTask(first.id) });
       await world.submit({ notBefore: world.now + 1000 });
       await world.ended();
       expect(await lineOf(world)).toEqual({});
@@ -63,14 +74,58 @@ export function lines(it: StoreTest): void {
 
     it("a delay is over at its very millisecond", async ({ world }) => {
       const { id } = await world.submit({ notBefore: 5_000_000 });
-      expect([await lineOf(world, 4_999_999), await lineOf(world, 5_000_000)]).toEqual([
-        {},
-        { default: [2, [id]] },
-      ]);
+      const due = async (now: number) => ids((await world.store.due(now)).tasks);
+      expect([await due(4_999_999), await due(5_000_000), await lineOf(world)]).toEqual([[], [id], {}]);
+      await world.store.update(id, { notBefore: null });
+      expect(await lineOf(world)).toEqual({ default: [2, [id]] });
+    });
+
+    it("a preempted task is queued while it is suspended, by its priority and age", async ({ world }) => {
+      const first = await world.working();
+      const later = await world.submit();
+      await world.end(first.id, "suspend", { set: { resumesWith: "slot" } });
+      expect(await lineOf(world)).toEqual({ default: [2, [first.id, later.id]] });
+      await world.move(first.id, "resume");
+      expect((await world.get(first.id)).resumesWith).toBe(null);
+    });
+
+    it("a task takes as many slots as it says, and one that takes more than there are is passed over", async ({
+      world,
+    }) => {
+      await world.working({ slots: 2 });
+      const small = await world.submit();
+      expect(await lineOf(world)).toEqual({});
+      await world.store.setQueue("default", { slots: 3 });
+      const wide = await world.submit({ slots: 3, priority: 9 });
+      expect(await lineOf(world)).toEqual({ default: [1, [wide.id, small.id]] });
+      const { queues: open } = await world.store.snapshot(view({ leaving: new Set([1]), slotsMax: 2 }));
+      expect([open[0]?.used, ids(open[0]?.waiting ?? [])]).toEqual([0, [small.id]]);
+    });
+
+    it("more slots than its queue has are refused, with the command that helps", async ({ world }) => {
+      await expect(world.submit({ slots: 3 })).rejects.toMatchObject({
+        name: "InvalidParams",
+        hint: "agentctl queue set default --slots 3",
+        data: { field: "slots", slots: 2 },
+      });
+      await world.store.setQueue("default", { slots: null });
+      expect((await world.submit({ slots: 300 })).slots).toBe(300);
+    });
+
+    it("a start that there is no room for any more is refused", async ({ world }) => {
+      await world.working({ slots: 2 });
+      const { id } = await world.submit();
+      const fromQueue = { slotsMax: null, slotNumbers: null };
+      await expect(world.start(id, { fromQueue })).rejects.toMatchObject({ name: "IllegalMove" });
+      await world.store.setQueue("default", { slots: 3 });
+      await expect(world.start(id, { fromQueue: { ...fromQueue, slotsMax: 2 } })).rejects.toMatchObject({
+        name: "IllegalMove",
+      });
+      expect((await world.start(id, { fromQueue })).task.state).toBe("working");
     });
 
     it("a held queue has none, the others go on", async ({ world }) => {
-      await world.store.setQueue("gpu", 1);
+      await world.store.setQueue("gpu", { slots: 1 });
       const [a, b] = [await world.submit(), await world.submit({ queue: "gpu" })];
       await world.store.holdQueue("default", "user");
       expect(await lineOf(world)).toEqual({ gpu: [1, [b.id]] });
@@ -81,7 +136,7 @@ export function lines(it: StoreTest): void {
     it("fewer slots than are taken start nothing and stop nothing", async ({ world }) => {
       const working = [await world.working(), await world.working()];
       await world.submit();
-      await world.store.setQueue("default", 1);
+      await world.store.setQueue("default", { slots: 1 });
       expect(await lineOf(world)).toEqual({});
       expect((await world.store.queues())[0]).toMatchObject({
         slots: 1,
@@ -92,14 +147,15 @@ export function lines(it: StoreTest): void {
 
     it("no slots at all start nothing", async ({ world }) => {
       await world.submit();
-      await world.store.setQueue("default", 0);
+      await world.store.setQueue("default", { slots: 0 });
       expect(await lineOf(world)).toEqual({});
     });
 
     it("at most so many are looked at as are asked for", async ({ world }) => {
-      await world.store.setQueue("default", 100);
+      await world.store.setQueue("default", { slots: 100 });
       await world.store.create(Array.from({ length: 50 }, () => world.seed()));
-      expect((await world.store.lines(world.now, 10))[0]?.waiting).toHaveLength(10);
+      // Two more are told: they come next.
+      expect((await world.store.snapshot(view({ perQueue: 10 }))).queues[0]?.waiting).toHaveLength(12);
     });
   });
 
@@ -153,14 +209,21 @@ export function lines(it: StoreTest): void {
 
   describe("queues", () => {
     it("are made, changed and counted", async ({ world }) => {
-      expect(await world.store.setQueue("gpu", 1)).toEqual({ created: true });
-      expect(await world.store.setQueue("gpu", 3)).toEqual({ created: false });
+      expect(await world.store.setQueue("gpu", { slots: 1 })).toEqual({ created: true });
+      expect(await world.store.setQueue("gpu", { slots: 3 })).toEqual({ created: false });
       await world.working({ queue: "gpu" });
       await world.submit({ queue: "gpu", held: true });
+      const plain = { numbered: false, preempt: false, heldBy: null, heldUntil: null };
       expect(await world.store.queues()).toEqual([
-        { name: "default", slots: 2, heldBy: null, heldUntil: null, working: 0, waiting: 0 },
-        { name: "gpu", slots: 3, heldBy: null, heldUntil: null, working: 1, waiting: 1 },
+        { name: "default", slots: 2, ...plain, used: 0, working: 0, waiting: 0 },
+        { name: "gpu", slots: 3, ...plain, used: 1, working: 1, waiting: 1 },
       ]);
+      await world.store.setQueue("gpu", { preempt: true });
+      await world.store.setQueue("gpu", { numbered: true, slots: null });
+      expect((await world.store.queues())[1]).toMatchObject({ slots: null, preempt: true, numbered: true });
+      await expect(world.store.setQueue("new", { preempt: true })).rejects.toMatchObject({
+        name: "QueueNotFound",
+      });
     });
 
     it("a user's hold goes before that of a pause, and only a release of its own ends it", async ({
@@ -184,7 +247,7 @@ export function lines(it: StoreTest): void {
     it("resuming with the selector of a pause releases what that pause holds, and nothing else", async ({
       world,
     }) => {
-      await world.store.setQueue("gpu", 1);
+      await world.store.setQueue("gpu", { slots: 1 });
       await world.store.holdQueue("gpu", "queue:gpu");
       await world.store.intend([], { queues: "all", by: "all", until: null });
       await world.store.releaseHeldBy("all");
@@ -231,13 +294,13 @@ export function lines(it: StoreTest): void {
       const { store } = world;
       const held = async () =>
         (await store.queues()).map(({ name, heldBy, heldUntil }) => [name, heldBy, heldUntil]);
-      await store.setQueue("own", 1);
+      await store.setQueue("own", { slots: 1 });
       await store.holdQueue("default", "queue:default");
-      await store.setQueue("free", 1);
+      await store.setQueue("free", { slots: 1 });
       await store.intend([], { queues: "all", by: "all", until: 5000 });
       await store.holdQueue("own", null);
-      await store.setQueue("gpu", 1);
-      await store.setQueue("own", 2);
+      await store.setQueue("gpu", { slots: 1 });
+      await store.setQueue("own", { slots: 2 });
       expect(await held()).toEqual([
         ["default", "queue:default", null],
         ["free", "all", 5000],
@@ -245,12 +308,12 @@ export function lines(it: StoreTest): void {
         ["own", null, null],
       ]);
       await store.releaseHeldBy("all");
-      await store.setQueue("late", 1);
+      await store.setQueue("late", { slots: 1 });
       expect((await held()).filter(([, by]) => by !== null)).toEqual([["default", "queue:default", null]]);
     });
 
     it("go when no open task stands in them; the default one stays", async ({ world }) => {
-      await world.store.setQueue("gpu", 1);
+      await world.store.setQueue("gpu", { slots: 1 });
       const { id } = await world.submit({ queue: "gpu" });
       await expect(world.store.removeQueue("gpu")).rejects.toMatchObject({ name: "UnsupportedOperation" });
       await world.move(id, "cancel");

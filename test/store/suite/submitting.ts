@@ -1,5 +1,5 @@
 import { describe, expect } from "vitest";
-import type { StoreTest } from "../world.ts";
+import { onTask, type StoreTest } from "../world.ts";
 
 /** All or none, once for a key, in a queue that exists. */
 export function submitting(it: StoreTest): void {
@@ -28,7 +28,7 @@ export function submitting(it: StoreTest): void {
       startedAt: null,
       endedAt: null,
       delay: "time",
-      blocked: false,
+      blockedBy: null,
     });
     expect(created?.task).toEqual(await world.get(created?.task.id as number));
   });
@@ -53,7 +53,7 @@ export function submitting(it: StoreTest): void {
     });
 
     it("one dependency that does not exist refuses all of them", async ({ world }) => {
-      const seeds = [world.seed(), world.seed({ after: 77 })];
+      const seeds = [world.seed(), world.seed({ after: onTask(77) })];
       await expect(world.store.create(seeds)).rejects.toMatchObject({
         name: "TaskNotFound",
         data: { id: 77 },
@@ -121,16 +121,19 @@ export function submitting(it: StoreTest): void {
   describe("after another task", () => {
     it("it is blocked until that has completed", async ({ world }) => {
       const first = await world.working();
-      const second = await world.submit({ after: first.id });
-      expect(second.blocked).toBe(true);
+      const second = await world.submit({ after: onTask(first.id) });
+      expect(second.blockedBy).toBe(first.id);
       await world.end(first.id, "complete");
-      expect(await world.get(second.id)).toMatchObject({ state: "submitted", blocked: false });
+      expect(await world.get(second.id)).toMatchObject({ state: "submitted", blockedBy: null });
     });
 
     it("it is free at once where that has completed, and failed where that did not", async ({ world }) => {
       const [done, failed] = [await world.ended(), await world.ended({}, "fail")];
-      expect(await world.submit({ after: done.id })).toMatchObject({ state: "submitted", blocked: false });
-      const refused = await world.submit({ after: failed.id });
+      expect(await world.submit({ after: onTask(done.id) })).toMatchObject({
+        state: "submitted",
+        blockedBy: null,
+      });
+      const refused = await world.submit({ after: onTask(failed.id) });
       expect(refused).toMatchObject({
         state: "failed",
         error: { name: "DependencyFailed", data: { on: failed.id, state: "failed" } },
@@ -138,12 +141,48 @@ export function submitting(it: StoreTest): void {
       expect(await world.moves(refused.id)).toEqual([">submitted", "submitted>failed"]);
     });
 
+    it("of several it waits for all, and names the first that is open", async ({ world }) => {
+      const [a, b, c] = [await world.working(), await world.working(), await world.ended()];
+      const all = [...onTask(c.id), ...onTask(a.id), ...onTask(b.id, "ended")];
+      const { id, blockedBy } = await world.submit({ after: all });
+      await world.end(a.id, "complete");
+      const meanwhile = (await world.get(id)).blockedBy;
+      await world.end(b.id, "fail");
+      expect([blockedBy, meanwhile, (await world.get(id)).blockedBy]).toEqual([a.id, b.id, null]);
+    });
+
+    it("the first that comes to something else ends it, while others are open", async ({ world }) => {
+      const [a, b] = [await world.working(), await world.working()];
+      const { id } = await world.submit({ after: [...onTask(a.id), ...onTask(b.id)] });
+      await world.end(b.id, "fail");
+      expect(await world.get(id)).toMatchObject({ state: "failed", error: { data: { on: b.id } } });
+    });
+
+    it.for([
+      ["ended", "complete", "submitted"],
+      ["ended", "fail", "submitted"],
+      ["ended", "cancel", "submitted"],
+      ["failed", "fail", "submitted"],
+      ["failed", "complete", "canceled"],
+      ["failed", "cancel", "canceled"],
+    ] as const)("%s, after a task that comes to %s: %s", async ([when, how, state], { world }) => {
+      const first = await world.working();
+      const second = await world.submit({ after: onTask(first.id, when) });
+      await world.end(first.id, how);
+      const third = await world.submit({ after: onTask(first.id, when) });
+      expect([(await world.get(second.id)).state, third.state]).toEqual([state, state]);
+      expect((await world.events()).filter(({ cause }) => cause === "dependency").length).toBe(
+        state === "canceled" ? 2 : 0,
+      );
+    });
+
     it.for(["fail", "cancel"] as const)(
       "all that hangs on it fails with it, down the chain: %s",
       async (how, { world }) => {
         const first = await world.working();
-        const chain = [await world.submit({ after: first.id })];
-        for (let i = 0; i < 3; i++) chain.push(await world.submit({ after: chain.at(-1)?.id as number }));
+        const chain = [await world.submit({ after: onTask(first.id) })];
+        for (let i = 0; i < 3; i++)
+          chain.push(await world.submit({ after: onTask(chain.at(-1)?.id as number) }));
         const beside = await world.submit();
         await world.end(first.id, how);
         const states = await Promise.all(chain.map(async ({ id }) => (await world.get(id)).state));
@@ -156,10 +195,8 @@ export function submitting(it: StoreTest): void {
 
     it("a chain of thousands falls in one transaction", async ({ world }) => {
       const first = await world.working();
-      let after = first.id;
-      const { id: next } = await world.submit({ after });
-      after = next;
-      const seeds = Array.from({ length: 5000 }, (_, i) => world.seed({ after: next + i }));
+      const { id: next } = await world.submit({ after: onTask(first.id) });
+      const seeds = Array.from({ length: 5000 }, (_, i) => world.seed({ after: onTask(next + i) }));
       await world.store.create(seeds);
       await world.end(first.id, "fail");
       expect(await world.store.counts()).toMatchObject({ failed: 5002, submitted: 0 });
@@ -167,7 +204,7 @@ export function submitting(it: StoreTest): void {
 
     it("one that was canceled before stays canceled", async ({ world }) => {
       const first = await world.working();
-      const second = await world.submit({ after: first.id });
+      const second = await world.submit({ after: onTask(first.id) });
       await world.move(second.id, "cancel");
       await world.end(first.id, "fail");
       expect(await world.moves(second.id)).toEqual([">submitted", "submitted>canceled"]);

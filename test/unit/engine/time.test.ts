@@ -64,6 +64,7 @@ class Bench {
       log: { info: () => {}, warn: () => {}, error: () => {} },
       fault: () => {},
       bootId: "boot",
+      memory: () => ({ available: 1, total: 1 }),
       baseEnv: { PATH: process.env.PATH ?? "", HOME: this.dir },
       places: {
         home: this.dir,
@@ -79,7 +80,7 @@ class Bench {
   }
 
   async submit(what: Partial<Submission>): Promise<number> {
-    await this.engine.store.setQueue("default", 4);
+    await this.engine.store.setQueue("default", { slots: 4 });
     const [made] = await submit(this.engine, [{ argv: ["sleep", "60"], cwd: this.dir, ...what }], "user");
     return (made as { task: { id: number } }).task.id;
   }
@@ -150,9 +151,10 @@ test("a back-off lasts as long as it was, when the clock is set back by a day", 
   await until(async () => (await bench.task(id)).failures === 1);
   bench.clock.jump(-DAY);
   await afterJump(bench.engine, bench.watch.jump());
-  bench.clock.pass(HOUR - MINUTE);
+  // A back-off is given or taken a tenth.
+  bench.clock.pass(50 * MINUTE);
   expect(await bench.start()).toBe(0);
-  bench.clock.pass(2 * MINUTE);
+  bench.clock.pass(11 * MINUTE);
   expect(await bench.start()).toBe(1);
 });
 

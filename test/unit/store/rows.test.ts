@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Task } from "../../../src/core/task.ts";
-import { changedCells, taskCells, taskColumns, toTask, wakeAt } from "../../../src/store/sqlite/rows.ts";
+import { wakeAt } from "../../../src/store/rules/attention.ts";
+import { changedCells, taskCells, taskColumns, toTask } from "../../../src/store/sqlite/rows.ts";
 import { checkpoint, pauseIntent, task } from "../engine/tasks.ts";
 
 const pause = {
@@ -19,7 +20,8 @@ test("a task is the same after its row", () => {
       held: true,
       frozen: true,
       journaled: true,
-      blocked: true,
+      blockedBy: 3,
+      after: [{ id: 3, when: "ended" as const }],
       labels: { "": "\u2028" },
       argv: ["", "a\tb"],
     },

@@ -1,6 +1,6 @@
 import type { QueueJson } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
-import { command, type Group, value } from "../../command/define.ts";
+import { choice, command, type Group, value } from "../../command/define.ts";
 import { integer } from "../../command/option-values.ts";
 import { withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
@@ -25,24 +25,62 @@ const list = command({
   },
 });
 
+const onOff = ["on", "off"] as const;
+
+/** A number of slots, null for no limit. */
+function slotCount(text: string): number | null {
+  return text === "unlimited" ? null : integer(0)(text);
+}
+
 const set = command({
   name: "set",
-  summary: "make a queue, or change how many of its tasks work at once",
+  summary: "make a queue, or change how many slots it has and who may take them",
   args: [nameArgument],
-  options: { slots: value("--slots <n>", "how many of its tasks work at once", integer(0)) },
+  options: {
+    slots: value(
+      "--slots <n|unlimited>",
+      "how many slots its working tasks take together; 0 starts nothing",
+      slotCount,
+    ),
+    numbered: choice(
+      "--numbered <on|off>",
+      "its tasks find the numbers of their slots in $AGENTCTL_SLOT",
+      onOff,
+    ),
+    preempt: choice(
+      "--preempt <on|off>",
+      "a waiting task may pause one of lower priority at a checkpoint",
+      onOff,
+    ),
+  },
   examples: [
     ["queue set nightly --slots 1", "one task at a time"],
     ["queue set default --slots 8", "eight at a time in the default queue"],
+    ["queue set gpu --slots 2 --numbered on", "AGENTCTL_SLOT is 0 or 1, one for each task that works"],
+    ["queue set gpu --preempt on", "an urgent task need not wait: run --priority 10"],
   ],
-  async run(context, [name = ""], { slots }) {
-    if (slots === undefined) throw usage("--slots is missing: how many tasks of the queue work at once?");
-    const { queue, created } = await withDaemon(context, (rpc) => rpc.call("queues/set", { name, slots }));
-    const none = queue.slots === 0 ? ", so nothing of it is started" : "";
-    const slotsText = `${queue.slots} slot${queue.slots === 1 ? "" : "s"}${none}`;
-    say(context, queue, `queue ${queue.name} ${created ? "made" : "set"}: ${slotsText}`);
+  async run(context, [name = ""], { slots, numbered, preempt }) {
+    if (slots === undefined && numbered === undefined && preempt === undefined) {
+      throw usage("nothing to set: --slots, --numbered or --preempt is missing");
+    }
+    const change = {
+      ...(slots === undefined ? {} : { slots }),
+      ...(numbered === undefined ? {} : { numbered: numbered === "on" }),
+      ...(preempt === undefined ? {} : { preempt: preempt === "on" }),
+    };
+    const { queue, created } = await withDaemon(context, (rpc) =>
+      rpc.call("queues/set", { name, ...change }),
+    );
+    say(context, queue, `queue ${queue.name} ${created ? "made" : "set"}: ${queueText(queue)}`);
     return 0;
   },
 });
+
+function queueText({ slots, numbered, preempt }: QueueJson): string {
+  const none = slots === 0 ? ", so nothing of it is started" : "";
+  const count = slots === null ? "unlimited slots" : `${slots} slot${slots === 1 ? "" : "s"}${none}`;
+  return [count, ...(numbered ? ["numbered"] : []), ...(preempt ? ["preempting"] : [])].join(", ");
+}
 
 const hold = command({
   name: "hold",
@@ -100,16 +138,22 @@ function queueTable({ out, clock }: Context, queues: readonly QueueJson[]): stri
   const columns = [
     { title: "NAME", least: 8 },
     { title: "SLOTS", isRight: true },
+    { title: "USED", isRight: true },
     { title: "WORKING", isRight: true },
     { title: "WAITING", isRight: true },
+    { title: "WITH", least: 4 },
     { title: "HELD", least: 4 },
   ];
-  const rows = queues.map(({ name, slots, working, waiting, held, heldBy, heldUntil }) => [
-    name,
-    String(slots),
-    String(working),
-    String(waiting),
-    held ? `by ${heldBy}${heldUntil ? ` until ${whenText(heldUntil, clock.now())}` : ""}` : "",
-  ]);
+  const rows = queues.map(
+    ({ name, slots, used, working, waiting, numbered, preempt, held, heldBy, heldUntil }) => [
+      name,
+      slots === null ? "unlimited" : String(slots),
+      String(used),
+      String(working),
+      String(waiting),
+      [...(numbered ? ["numbers"] : []), ...(preempt ? ["preemption"] : [])].join(", "),
+      held ? `by ${heldBy}${heldUntil ? ` until ${whenText(heldUntil, clock.now())}` : ""}` : "",
+    ],
+  );
   return tableLines(columns, rows, out.columns);
 }

@@ -63,6 +63,6 @@ async function takeOver(engine: Engine, active: ActiveAttempt, options: PauseOpt
   const { intent } = active;
   if (intent?.kind !== "pause" || intent.cause === "user" || options.cause !== "user") return;
   const { cause, actor, reason = null, until = null } = options;
-  Object.assign(intent, { cause, actor, reason, until });
+  Object.assign(intent, { cause, actor, reason, until, resumesWith: null });
   await engine.store.intend([{ id: active.taskId, attempt: active.attempt, intent }]);
 }

@@ -1,6 +1,6 @@
 /** A pause that is asked for: what is to be done, on record before anything of it is done. */
 import { asAgentctlError } from "../../../core/errors.ts";
-import type { PauseCause, PauseIntent, PauseMode, Task } from "../../../core/task.ts";
+import type { PauseCause, PauseIntent, PauseMode, ResumesWith, Task } from "../../../core/task.ts";
 import type { QueueHold } from "../../../store/store.ts";
 import { deferred } from "../../deferred.ts";
 import type { Engine } from "../../engine.ts";
@@ -16,6 +16,8 @@ export interface PauseOptions {
   cause: PauseCause;
   /** The selector of a pause that also holds queues. */
   group?: string | null;
+  /** What ends the pause by itself. */
+  resumesWith?: ResumesWith;
   /** Answer as soon as the request is durable. */
   wait?: boolean;
 }
@@ -59,6 +61,7 @@ export function intentFor(
     reason: options.reason ?? null,
     until: options.until ?? null,
     group: options.group ?? null,
+    resumesWith: options.resumesWith ?? null,
     graceMs: options.graceMs ?? task.graceMs ?? engine.settings.pauseGraceMs,
     requestedAt: engine.clock.now(),
     checkpointSeq: task.checkpoint?.seq ?? 0,

@@ -1,5 +1,6 @@
 import type { Task } from "../../../core/task.ts";
 import type { Engine } from "../../engine.ts";
+import { slotsMax } from "../../limits.ts";
 import { finish } from "../finish.ts";
 import { startedNow } from "../phase-clock.ts";
 import { repair } from "../repair.ts";
@@ -17,7 +18,7 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
     cause: "thaw",
     actor: "daemon",
     data: startedNow(engine),
-    fromLine: true,
+    fromQueue: { slotsMax: slotsMax(engine), slotNumbers: task.slotNumbers },
     set: { frozen: false, pid: active.running.program?.pid ?? task.pid },
   });
   engine.fault("thaw:before-continue");

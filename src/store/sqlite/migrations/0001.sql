@@ -2,7 +2,11 @@
 -- core/machine.ts, each move in one transaction with its row in `events`. `attempt` is the number of the newest
 -- attempt; every write on behalf of an attempt must name it. `intent` is what is being done to the live attempt
 -- and must be finished by whoever finds it. `wake_at` is the next time at which the task wants attention
--- (a delay, the end of a pause, a pause to come, a question's deadline). Structured values are JSON.
+-- (a delay, the end of a pause, a pause to come, a question's deadline). `resumes_with` is set while a suspended task
+-- is queued to be resumed by itself, with a slot or with memory. Structured values are JSON.
+--
+-- dependencies: for each task that waits for others one row for each of these that has not ended yet. All of them,
+-- with what each has to come to, are in `tasks.after`; `tasks.blocked_by` is the first that has not ended.
 --
 -- attempts: one row for each process lifetime of a task. `token` authorises it; `pid`, `pid_start` and `boot_id`
 -- name its process for ever; `run_key` names the files in which its guard leaves pid and exit status.
@@ -16,7 +20,8 @@
 --
 -- events: one row for each committed change of a task, numbered over all tasks, never edited.
 --
--- queues: named lines with their slots; `held_by` is `user` or the selector of the pause that holds the queue.
+-- queues: named queues with their slots, null for no limit. `held_by` is `user` or the selector of the pause that
+-- holds the queue, `held_until` when that hold ends by itself.
 --
 -- schedules: tasks that are submitted again and again; `next_at` is the next planned time, `fire_at` when its run is made.
 --
@@ -39,8 +44,8 @@ create table tasks (
   argv text,
   module text,
   input text,
-  after integer,
-  blocked integer not null,
+  after text not null,
+  blocked_by integer,
   cwd text not null,
   env_hash text not null,
   env_file text,
@@ -48,6 +53,10 @@ create table tasks (
   retries integer not null,
   backoff_ms integer not null,
   timeout_ms integer,
+  attempt_timeout_ms integer,
+  retry_on_timeout integer not null,
+  slots integer not null,
+  nice integer,
   grace_ms integer,
   pause_mode text not null,
   pause_signal text not null,
@@ -61,6 +70,8 @@ create table tasks (
   pause_at text,
   pause text,
   frozen integer not null,
+  resumes_with text,
+  slot_numbers text,
   journaled integer not null,
   question text,
   progress text,
@@ -70,6 +81,7 @@ create table tasks (
   updated_at integer not null,
   ended_at integer,
   run_ms integer not null,
+  attempt_run_ms integer not null,
   paused_ms integer not null,
   phase_at integer not null,
   exit_code integer,
@@ -81,15 +93,22 @@ create table tasks (
 ) strict;
 
 create index tasks_state on tasks (state);
-create index tasks_waiting on tasks (queue, priority desc, id)
-  where state in ('submitted', 'resumed') and held = 0 and blocked = 0;
-create index tasks_working on tasks (queue) where state = 'working';
+create index tasks_ready on tasks (queue, priority desc, id, slots)
+  where held = 0 and blocked_by is null and not_before is null
+    and (state in ('submitted', 'resumed') or resumes_with is not null);
+create index tasks_working on tasks (queue, slots) where state = 'working';
 create index tasks_open on tasks (id) where ended_at is null;
 create index tasks_ended on tasks (ended_at) where ended_at is not null;
 create index tasks_name on tasks (name) where name is not null;
-create index tasks_after on tasks (after) where blocked = 1;
 create index tasks_wake on tasks (wake_at) where wake_at is not null;
 create index tasks_env on tasks (env_hash) where ended_at is null;
+
+create table dependencies (
+  on_id integer not null,
+  task_id integer not null references tasks (id) on delete cascade,
+  primary key (on_id, task_id)
+) strict, without rowid;
+create index dependencies_task on dependencies (task_id);
 
 create table attempts (
   task_id integer not null references tasks (id) on delete cascade,
@@ -177,8 +196,11 @@ create index events_task on events (task_id, seq);
 
 create table queues (
   name text primary key,
-  slots integer not null,
-  held_by text
+  slots integer,
+  numbered integer not null default 0,
+  preempt integer not null default 0,
+  held_by text,
+  held_until integer
 ) strict;
 
 create table schedules (

@@ -48,7 +48,14 @@ test("every option has its field", async () => {
     "--name n --queue q --priority -5 --label a=b --cwd sub --env-file e.env --after 7 --delay 1h --retries 2";
   const more =
     "--backoff 2s --timeout 1h --grace 5s --pause-mode freeze --pause-signal usr1 --on-lost fail --key k --hold";
-  const { env: _env, ...task } = await submitted(...words.split(" "), ...more.split(" "), "true");
+  const rest =
+    "--after-any build --after-failed 9 --slots 2 --attempt-timeout 1m --retry-on-timeout --nice 5";
+  const { env: _env, ...task } = await submitted(
+    ...words.split(" "),
+    ...more.split(" "),
+    ...rest.split(" "),
+    "true",
+  );
   expect(task).toEqual({
     argv: ["true"],
     cwd: join(cwd, "sub"),
@@ -57,7 +64,15 @@ test("every option has its field", async () => {
     priority: -5,
     labels: { a: "b" },
     envFile: join(cwd, "e.env"),
-    after: 7,
+    after: [
+      { id: 7, when: "completed" },
+      { id: "build", when: "ended" },
+      { id: 9, when: "failed" },
+    ],
+    slots: 2,
+    attemptTimeoutMs: 60_000,
+    retryOnTimeout: true,
+    nice: 5,
     notBefore: "2026-05-01T13:30:00.000Z",
     retries: 2,
     backoffMs: 2000,

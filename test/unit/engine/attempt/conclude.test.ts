@@ -7,7 +7,14 @@ import { checkpoint, moduleTask, pauseIntent, task } from "../tasks.ts";
 const NOW = 1_000_000;
 
 function end(given: Partial<End> = {}): Conclusion {
-  const watched = { intent: null, result: null, startFailure: null, lost: false, unwatched: false };
+  const watched = {
+    intent: null,
+    result: null,
+    startFailure: null,
+    lost: false,
+    unwatched: false,
+    jitter: 0,
+  };
   const conclusion = conclude({ task: task(), exitCode: 0, signal: null, ...watched, at: NOW, ...given });
   expect(next("working", conclusion.transition), "every end is a move of the table").toBeDefined();
   return conclusion;
@@ -319,11 +326,18 @@ describe("retries", () => {
     expect(failures).toBe(Math.ceil((year - 4_095_000) / 3_600_000) + 12);
   });
 
-  test("a back-off longer than an hour stays as long as it is", () => {
-    const backoffMs = 7_200_000;
-    const { set } = end({ task: task({ retries: 99, failures: 50, backoffMs }), ...status(1) });
-    expect(set.notBefore).toBe(NOW + backoffMs);
-  });
+  test.each([
+    [4000, -1, 3600],
+    [4000, 1, 4400],
+    [3_600_000, 1, 3_600_000],
+    [7_200_000, -1, 3_240_000],
+  ])(
+    "a back-off of %d ms, at %d of its range, is %d ms: never more than an hour",
+    (backoffMs, jitter, ms) => {
+      const { set } = end({ task: task({ retries: 1, backoffMs }), ...status(1), jitter });
+      expect(set.notBefore).toBe(NOW + ms);
+    },
+  );
 
   test("no back-off is none, however often", () => {
     const { set } = end({ task: task({ retries: 9999, failures: 5000, backoffMs: 0 }), ...status(1) });

@@ -1,0 +1,21 @@
+/** What limits all queues together, as it is configured. */
+import { reserveFrom, slotsFrom } from "../core/settings.ts";
+import type { Ports } from "./ports.ts";
+
+/** How many slots the working tasks of all queues may take together; null for no limit. */
+export function slotsMax({ settings }: Pick<Ports, "settings">): number | null {
+  return slotsFrom(settings.slotsMax) ?? null;
+}
+
+/** How much memory is to stay available and how much is, in bytes; null where none is reserved. */
+export function memoryNow({ settings, memory }: Pick<Ports, "settings" | "memory">) {
+  if (settings.memoryReserve === "off") return null;
+  const { available, total } = memory();
+  return { available, reserve: reserveFrom(settings.memoryReserve, total) ?? 0 };
+}
+
+/** Whether less memory is available than is to be. */
+export function isMemoryShort(ports: Pick<Ports, "settings" | "memory">): boolean {
+  const now = memoryNow(ports);
+  return now !== null && now.available < now.reserve;
+}

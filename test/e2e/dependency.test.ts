@@ -1,0 +1,44 @@
+import { expect } from "vitest";
+import { it } from "../harness/index.ts";
+
+it("comes after several tasks, each of which comes to what it has to", async ({ home }) => {
+  await home.cli("queue", "set", "default", "--slots", "4");
+  const slow = await home.run("sleep", "60");
+  const failed = await home.run("--name", "broken", "sh", "-c", "exit 3");
+  await home.cli("wait", `${failed}`);
+  const words = ["--after-any", `${slow}`, "--after-failed", "broken"];
+  const id = await home.run(...words, "true");
+  const never = await home.run("--after-failed", `${slow}`, "true");
+  expect(await home.task(id)).toMatchObject({
+    state: "submitted",
+    after: [
+      { id: slow, when: "ended" },
+      { id: failed, when: "failed" },
+    ],
+    waiting: { for: "task", on: slow },
+  });
+  expect((await home.cli("show", `${id}`)).stdout).toContain(
+    `after       task ${slow} (ended), task ${failed} (failed)`,
+  );
+  await home.cli("cancel", `${slow}`);
+  await home.cli("wait", `${id}`, `${never}`);
+  expect((await home.task(id)).state).toBe("completed");
+  const { state, error, events } = await home.json("show", `${never}`);
+  expect([state, error.message, events.at(-1).cause]).toEqual([
+    "canceled",
+    `task ${slow}, after whose failure it comes, is canceled`,
+    "dependency",
+  ]);
+});
+
+it("refuses an unknown task and one that is to come to two things, with nothing stored", async ({ home }) => {
+  const held = await home.run("--hold", "true");
+  const unknown = await home.cli("run", "--after", `${held}`, "--after", "99", "true");
+  expect([unknown.code, unknown.stderr]).toEqual([3, expect.stringContaining("99")]);
+  const both = await home.cli("run", "--after", `${held}`, "--after-failed", `${held}`, "true");
+  expect([both.code, both.stderr]).toEqual([2, expect.stringContaining(`task ${held} cannot come to both`)]);
+  expect((await home.json("list", "--all")).length).toBe(1);
+  const wire = await home.connect();
+  const { task } = await wire.request("tasks/create", { argv: ["true"], after: held });
+  expect(task.after).toEqual([{ id: held, when: "completed" }]);
+});
