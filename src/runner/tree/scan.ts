@@ -1,5 +1,5 @@
 import type { ProcessId, TreeRoots } from "../types.ts";
-import type { Processes, ProcessStat } from "./processes.ts";
+import type { Processes, ProcessStat, Shown } from "./processes.ts";
 import { holds, type Tree } from "./tree.ts";
 
 export interface ScanRoots extends TreeRoots {
@@ -13,9 +13,11 @@ export interface Passes {
   strangers: Set<number>;
   /** Members that were seen not to be detached. */
   checked: Set<number>;
+  /** What others show, by pid: no process gains a sign of the tree. */
+  shown: Map<number, Shown>;
 }
 
-export const newPasses = (): Passes => ({ strangers: new Set(), checked: new Set() });
+export const newPasses = (): Passes => ({ strangers: new Set(), checked: new Set(), shown: new Map() });
 
 export interface TreeScan {
   members: ProcessStat[];
@@ -78,7 +80,8 @@ export function createMembership(processes: Processes, roots: ScanRoots, tree: T
       passes.strangers.add(stat.pid);
       return "stranger";
     }
-    const shown = processes.shows(stat.pid, tree.signs);
+    const shown = passes.shown.get(stat.pid) ?? processes.shows(stat.pid, tree.signs);
+    if (shown === "other" || shown === "nothing") passes.shown.set(stat.pid, shown);
     if (shown === "detached") return "detached";
     const isMember = shown === "own" || isKnown || (shown !== "other" && isOfSession(stat, roots, tree));
     if (!isMember) return shown === "unclear" ? "unclear" : "stranger";
