@@ -43,15 +43,19 @@ function start(text) {
   const name = text.slice(2, 18);
   const file = `${cli}.${process.version}.${verb()}.cache`;
   const kept = read(file);
-  const code = kept?.subarray(0, -SEAL - name.length);
-  const isKept = kept?.subarray(code.length).latin1Slice() === seal(code) + name;
-  const cachedData = isKept ? code : undefined;
+  const cachedData = kept && whole(kept, name);
   const script = new Script(`(function (require, __filename, __dirname) {${text}\n})`, {
     filename: cli,
-    ...(isKept ? { cachedData } : {}),
+    ...(cachedData ? { cachedData } : {}),
   });
-  if (!isKept || script.cachedDataRejected) process.once("exit", (code) => keep(code, file, script, name));
+  if (!cachedData || script.cachedDataRejected) process.once("exit", (code) => keep(code, file, script, name));
   script.runInThisContext()(require, cli, dirname(cli));
+}
+
+/** The compiled code of a file that was kept, or undefined where the file is damaged or of another bundle. */
+function whole(kept, name) {
+  const code = kept.subarray(0, -SEAL - name.length);
+  return kept.subarray(code.length).latin1Slice() === seal(code) + name ? code : undefined;
 }
 
 /** Node does not look whether compiled code is whole, and one wrong byte ends the process. */

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, readdirSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { it } from "../harness/index.ts";
@@ -39,4 +39,11 @@ it("keeps the compiled code of a verb once that verb has done its work", async (
   const compiled = call("completion", "bash");
   expect(readdirSync(dist)).toEqual(["cli.cjs", `cli.cjs.${process.version}.completion.cache`]);
   expect(call("completion", "bash")).toBe(compiled);
+  const cache = join(dist, `cli.cjs.${process.version}.completion.cache`);
+  for (const damage of [0, 1000, 50_000]) {
+    const bytes = readFileSync(cache);
+    bytes[damage] = ~(bytes[damage] ?? 0);
+    writeFileSync(cache, bytes);
+    expect(call("completion", "bash")).toBe(compiled);
+  }
 });
