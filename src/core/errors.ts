@@ -4,13 +4,7 @@
  * bug and becomes `InternalError`.
  */
 
-import { terminalStates } from "./machine.ts";
-
-/**
- * Facts of a failure; `id`, `state` and `allowed` are there for every error about a task. On the wire `name` and `hint`
- * are the error's own, so no other fact bears these names.
- */
-export type ErrorData = Record<string, unknown>;
+import { corruptHint, type ErrorData, pauseHint, resumeHint } from "./error-hints.ts";
 
 interface Row {
   code: number;
@@ -21,7 +15,6 @@ interface Row {
 
 const because = (data: ErrorData) => (data.reason ? `: ${data.reason}` : "");
 const task = (data: ErrorData) => `task ${data.id}`;
-const hasEnded = ({ state }: ErrorData) => terminalStates.some((each) => each === state);
 
 const catalogue = {
   ParseError: { code: -32700, exit: 2, message: (d) => `the line is not JSON${because(d)}` },
@@ -226,7 +219,7 @@ export class AgentctlError extends Error {
     );
     this.name = name;
     this.code = row.code;
-    this.exitCode = row.exit;
+    this.exitCode = exitOf(row, data);
     this.hint = options?.hint ?? row.hint?.(data) ?? null;
     this.data = data;
   }
@@ -252,6 +245,11 @@ export class AgentctlError extends Error {
   }
 }
 
+/** A program that cannot be started has the code that a shell gives. */
+function exitOf({ code, exit }: Row, { exitCode }: ErrorData): number {
+  return code === catalogue.InvalidParams.code && typeof exitCode === "number" ? exitCode : exit;
+}
+
 /** What the system refuses for a reason that a user can see and mend is no bug. */
 const REFUSALS: Record<string, string> = {
   EACCES: "give this user the rights to it",
@@ -270,31 +268,4 @@ export function asAgentctlError(error: unknown): AgentctlError {
   const hint = typeof code === "string" ? REFUSALS[code] : undefined;
   if (hint) return new AgentctlError("StoreUnavailable", { reason, hint, refusal: code }, { cause: error });
   return new AgentctlError("InternalError", { reason }, { cause: error });
-}
-
-function pauseHint({ id, state }: ErrorData): string | undefined {
-  if (state === "submitted") return `agentctl hold ${id} keeps it from being started`;
-  if (state === "input-required")
-    return `agentctl answer ${id} <text>, or agentctl cancel ${id}; it holds no slot`;
-  if (hasEnded({ state })) return `agentctl rerun ${id}`;
-  return undefined;
-}
-
-function resumeHint({ id, state }: ErrorData): string | undefined {
-  if (state === "submitted")
-    return `agentctl show ${id} says what it waits for; agentctl release ${id} if it is held`;
-  if (state === "input-required") return `agentctl answer ${id} <text>`;
-  if (state === "working" || state === "resumed") return `agentctl show ${id}`;
-  if (hasEnded({ state })) return `agentctl rerun ${id}`;
-  return undefined;
-}
-
-/** A task that has ended is never resumed: another one goes on from its checkpoint. */
-function corruptHint({ id, state, good }: ErrorData): string {
-  if (!good) {
-    const anew = hasEnded({ state }) ? `agentctl rerun ${id}` : `agentctl resume ${id} --from-start`;
-    return `no good checkpoint is left: ${anew} begins anew`;
-  }
-  const onward = hasEnded({ state }) ? "rerun" : "resume";
-  return `agentctl ${onward} ${id} --from ${good} goes on from the newest good checkpoint`;
 }

@@ -45,13 +45,19 @@ export class RpcClient {
     socket.on("close", () => this.close("the connection was closed"));
   }
 
-  /** Calls a method; rejects with the daemon's error, or `DaemonUnreachable` when the connection closes first. */
+  /**
+   * Calls a method; rejects with the daemon's error, or `DaemonUnreachable` when the connection closes first. What is
+   * longer than a line may be is not sent: `InvalidParams`.
+   */
   call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
     if (this.#reason) return Promise.reject(this.#reason);
     const id = this.#next++;
+    const line = JSON.stringify({ jsonrpc: "2.0", id, method, params });
+    const error = refuseLong(method, line);
+    if (error) return Promise.reject(error);
     return new Promise<Result<M>>((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as (result: never) => void, reject });
-      this.#socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`);
+      this.#socket.write(`${line}\n`);
     });
   }
 
@@ -114,4 +120,22 @@ export class RpcClient {
     if (message.error) pending.reject(AgentctlError.fromWire(message.error));
     else pending.resolve(message.result as never);
   }
+}
+
+/** The daemon would close the connection at such a line, and with it every other call. */
+function refuseLong(method: Method, line: string): AgentctlError | undefined {
+  // No character of UTF-16 takes more than three bytes.
+  if (line.length * 3 <= MAX_LINE_BYTES) return undefined;
+  const bytes = Buffer.byteLength(line);
+  if (bytes <= MAX_LINE_BYTES) return undefined;
+  const limit = MAX_LINE_BYTES / 1024 / 1024;
+  const reason = `it is ${bytes} bytes long as one line of JSON, and the longest is ${limit} MiB (${MAX_LINE_BYTES} bytes)`;
+  return new AgentctlError(
+    "InvalidParams",
+    { field: method, reason, limit: MAX_LINE_BYTES },
+    {
+      message: `this is too much for one call: ${reason}`,
+      hint: "put it into a file and pass its path on, or split it",
+    },
+  );
 }

@@ -95,6 +95,7 @@ export const newTask = v.strictObject({
   module: v.optional(v.union([absolute, v.strictObject({ path: absolute })])),
   input: v.optional(v.unknown()),
   env: v.optional(env),
+  acceptMissing: v.optional(v.boolean()),
   ...givenFields,
 });
 

@@ -64,7 +64,7 @@ export const labels = v.pipe(
 );
 const envNames = v.pipe(
   noNul,
-  v.minLength(1),
+  v.minLength(1, "the name of a variable may not be empty"),
   v.check((name) => !name.includes("="), "the name of a variable may not contain ="),
 );
 export const env = record(envNames, noNul);

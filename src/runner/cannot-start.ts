@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { StartRefusal } from "./types.ts";
 
@@ -45,6 +45,7 @@ function interpreterOf(file: string): string | undefined {
 function refuseDirectory(program: string, cwd: string): StartRefusal | undefined {
   const refuse = (why: string): StartRefusal => ({
     exitCode: 126,
+    cause: "cwd",
     message: `cannot start ${program}: its working directory ${cwd} ${why}`,
   });
   try {
@@ -58,6 +59,33 @@ function refuseDirectory(program: string, cwd: string): StartRefusal | undefined
 
 /** Linux takes no single argument or variable of this many bytes: MAX_ARG_STRLEN in linux/binfmts.h, with its NUL. */
 const LONGEST_WORD_BYTES = 131_071;
+/** Bounds of what Linux takes for all of them, where a quarter of the stack's limit is not between them: ARG_MAX, and 3/4 of _STK_LIM in fs/exec.c. */
+const LEAST_TOTAL_BYTES = 131_072;
+const MOST_TOTAL_BYTES = 6 * 1024 * 1024;
+/** For the variables that agentctl adds, and what the kernel puts beside them. */
+const ROOM_BYTES = 8192;
+const POINTER_BYTES = 8;
+
+const bytesOf = (word: string) => Buffer.byteLength(word) + 1 + POINTER_BYTES;
+
+/** So few words of less than the longest are never too much. */
+const MOST_WORDS_UNCOUNTED = 8;
+
+let mostBytes: number | undefined;
+
+/** How many bytes of arguments and variables the system passes on, with the stack that this process may have. */
+function mostTotalBytes(): number {
+  if (mostBytes !== undefined) return mostBytes;
+  let stack = Number.NaN;
+  try {
+    stack = Number(/^Max stack size +(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1]);
+  } catch {
+    // Without the file the largest bound holds.
+  }
+  const share = Number.isNaN(stack) ? MOST_TOTAL_BYTES : Math.floor(stack / 4);
+  mostBytes = Math.min(Math.max(share, LEAST_TOTAL_BYTES), MOST_TOTAL_BYTES) - ROOM_BYTES;
+  return mostBytes;
+}
 
 function refuseLength(
   program: string,
@@ -68,15 +96,26 @@ function refuseLength(
   const isLong = (word: string) =>
     word.length * 3 > LONGEST_WORD_BYTES && Buffer.byteLength(word) > LONGEST_WORD_BYTES;
   const name = program.length > 100 ? `${program.slice(0, 100)}…` : program;
-  if (argv.some(isLong)) {
-    return { exitCode: 126, message: `cannot start ${name}: an argument is longer than the system takes` };
-  }
-  const long = Object.entries(env).find(([key, value]) => isLong(`${key}=${value}`));
-  if (!long) return undefined;
-  return {
+  const refuse = (why: string): StartRefusal => ({
     exitCode: 126,
-    message: `cannot start ${name}: the variable ${long[0]} is longer than the system takes`,
-  };
+    cause: "size",
+    message: `cannot start ${name}: ${why} (E2BIG); a file can pass it on`,
+  });
+  if (argv.some(isLong))
+    return refuse(`an argument is longer than the ${LONGEST_WORD_BYTES} bytes that the system takes`);
+  const variables = Object.entries(env);
+  const long = variables.find(([key, value]) => isLong(`${key}=${value}`));
+  if (long)
+    return refuse(
+      `the variable ${long[0]} is longer than the ${LONGEST_WORD_BYTES} bytes that the system takes`,
+    );
+  let total = 0;
+  for (const word of argv) total += bytesOf(word);
+  for (const [key, value] of variables) total += bytesOf(key) + bytesOf(value);
+  if (total <= mostTotalBytes()) return undefined;
+  return refuse(
+    `arguments and variables have ${total} bytes together, and the system takes ${mostTotalBytes()}`,
+  );
 }
 
 /** A program that could be started, no script, and what it was found by. */
@@ -103,26 +142,35 @@ function stampOf(file: string, cwd: string): string {
 function isAsLast(argv: string[], cwd: string, env: Found["env"]): boolean {
   if (!last || last.program !== argv[0] || last.cwd !== cwd || last.env !== env) return false;
   return (
-    argv.every((word) => word.length * 3 <= LONGEST_WORD_BYTES) && stampOf(last.file, cwd) === last.stamp
+    argv.length < MOST_WORDS_UNCOUNTED &&
+    argv.every((word) => word.length * 3 <= LONGEST_WORD_BYTES) &&
+    stampOf(last.file, cwd) === last.stamp
   );
 }
 
 /**
  * Why execvp would not start `argv[0]`: not found is 127; not executable, a directory, or a working directory that is
- * not there, 126. Undefined when it can be started.
+ * not there, 126. Undefined when it can be started. `before` is a folder that the task has in front of its PATH.
  */
 export function cannotStart(
   argv: string[],
   cwd: string,
   env: Readonly<Record<string, string>>,
+  before?: string,
 ): StartRefusal | undefined {
   if (isAsLast(argv, cwd, env)) return undefined;
   const program = argv[0] ?? "";
-  if (program === "") return { exitCode: 127, message: "cannot start a program without a name" };
+  const refuse = (exitCode: 126 | 127, why: string): StartRefusal => ({
+    exitCode,
+    cause: "program",
+    message: `cannot start ${program}: ${why}`,
+  });
+  if (program === "") return { ...refuse(127, ""), message: "cannot start a program without a name" };
   const refusal = refuseDirectory(program, cwd) ?? refuseLength(program, argv, env);
   if (refusal) return refusal;
 
-  const places = program.includes("/") ? [""] : (env.PATH ?? DEFAULT_PATH).split(":");
+  const onPath = [...(before === undefined ? [] : [before]), ...(env.PATH ?? DEFAULT_PATH).split(":")];
+  const places = program.includes("/") ? [""] : onPath;
   let found: Finding = "absent";
   for (const place of places) {
     const file = resolve(cwd, place, program);
@@ -131,17 +179,12 @@ export function cannotStart(
       const interpreter = interpreterOf(file);
       if (interpreter === undefined) last = { program, cwd, env, file, stamp: stampOf(file, cwd) };
       if (interpreter === undefined || inspect(resolve(cwd, interpreter)) !== "absent") return undefined;
-      return {
-        exitCode: 127,
-        message: `cannot start ${program}: its interpreter ${interpreter} was not found`,
-      };
+      return refuse(127, `its interpreter ${interpreter} was not found`);
     }
     // As execvp does, go on looking, and remember that there was something.
     if (finding !== "absent") found = finding;
   }
-  if (found === "directory") return { exitCode: 126, message: `cannot start ${program}: it is a directory` };
-  if (found === "not executable")
-    return { exitCode: 126, message: `cannot start ${program}: it is not executable` };
-  const where = program.includes("/") ? "" : " on the PATH";
-  return { exitCode: 127, message: `cannot start ${program}: it was not found${where}` };
+  if (found === "directory") return refuse(126, "it is a directory");
+  if (found === "not executable") return refuse(126, "it is not executable");
+  return refuse(127, `it was not found${program.includes("/") ? "" : " on the PATH"}`);
 }

@@ -99,6 +99,8 @@ export interface AdoptRecord {
 /** Why a program cannot be started, as a shell would say it. */
 export interface StartRefusal {
   exitCode: 126 | 127;
+  /** What is wrong: the directory, the size of what is passed on, or the program. */
+  cause: "cwd" | "size" | "program";
   message: string;
 }
 
@@ -146,7 +148,12 @@ export interface Runner {
    */
   sweep(roots: TreeRoots, opts: { graceMs: number }): Promise<boolean>;
   /** Looks a program up as execvp would, in `cwd` with the PATH of `env`; undefined when it can be started. */
-  cannotStart(argv: string[], cwd: string, env: Record<string, string>): StartRefusal | undefined;
+  cannotStart(
+    argv: string[],
+    cwd: string,
+    env: Record<string, string>,
+    before?: string,
+  ): StartRefusal | undefined;
   /** Every live process that bears a token of this home in its environment, whoever started it; not this one. */
   marked(home: string): MarkedProcess[];
   /** The program of an attempt, as its run file names it. */

@@ -151,7 +151,8 @@ export interface Store {
   unfinished(afterId: number, limit: number): Promise<Task[]>;
   /** Ended tasks, those that ended last first, after the one given; only what it takes to find their files. */
   ended(after: EndedTask | null, limit: number): Promise<EndedTask[]>;
-  has(id: number): Promise<boolean>;
+  /** Whether there is a task of this id, or one that bears this idempotency key. */
+  has(ref: number | { key: string }): Promise<boolean>;
   counts(): Promise<Record<State, number>>;
   /** What the plan looks at: the queues that are not held. */
   snapshot(view: View): Promise<Snapshot>;

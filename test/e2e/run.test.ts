@@ -123,9 +123,10 @@ it("starts nothing for a key that exists, and prints that task's id", async ({ h
   expect(notes(home)).toEqual(["once"]);
 });
 
-describe("what cannot be started is accepted, then failed", () => {
+describe("what --accept-missing submitted fails when it cannot be started even then", () => {
   it("with 127 where there is no such program or module", async ({ home }) => {
-    const [program, module] = [await home.run("no-such-program"), await home.run("./no-such.ts")];
+    const accepted = (what: string) => home.run("--accept-missing", what);
+    const [program, module] = [await accepted("no-such-program"), await accepted("./no-such.ts")];
     const { exitCode, error } = await home.reaches(program, "failed");
     expect(exitCode).toBe(127);
     expect(error.message).toContain("no-such-program");
@@ -134,7 +135,7 @@ describe("what cannot be started is accepted, then failed", () => {
 
   it("with 126 where it may not be executed", async ({ home }) => {
     writeFileSync(home.file("data"), "no program", { mode: 0o644 });
-    const { exitCode, error } = await home.reaches(await home.run("./data"), "failed");
+    const { exitCode, error } = await home.reaches(await home.run("--accept-missing", "./data"), "failed");
     expect(exitCode).toBe(126);
     expect(error.message).toContain("data");
   });
@@ -267,6 +268,6 @@ it("names the environment file that is not there, and not the program", async ({
   const { exitCode, error } = await home.reaches(id, "failed");
   expect([exitCode, error.name]).toEqual([126, "CannotStart"]);
   expect(error.message).toBe(
-    `cannot start true: its environment file ${file} cannot be read: there is no such file`,
+    `cannot start true: its environment file cannot be used: ${file} cannot be read: there is no such file`,
   );
 });

@@ -38,7 +38,15 @@ export class Home {
   /** Runs the shipped command line to its end. */
   cli(...given: CommandArgs): Promise<CommandResult> {
     const [args, options] = splitArgs(given);
-    return runCommand(process.execPath, [launcher, ...args], this.#placed(options), (command) =>
+    return runCommand(process.execPath, ["--", launcher, ...args], this.#placed(options), (command) =>
+      this.#commands.push(command),
+    );
+  }
+
+  /** Runs lines of a shell, in which `agentctl` is the shipped command line, to their end. */
+  sh(lines: string, options: Exclude<CommandArgs[number], string> = {}): Promise<CommandResult> {
+    const prelude = `agentctl() { "${process.execPath}" -- "${launcher}" "$@"; }\n`;
+    return runCommand("/bin/sh", ["-c", `${prelude}${lines}`], this.#placed(options), (command) =>
       this.#commands.push(command),
     );
   }
@@ -70,7 +78,7 @@ export class Home {
   /** Starts the shipped command line and leaves it running, stdin open; it is killed when the test ends. */
   spawn(...given: CommandArgs): RunningCommand {
     const [args, options] = splitArgs(given);
-    const command = startCommand(process.execPath, [launcher, ...args], this.#placed(options));
+    const command = startCommand(process.execPath, ["--", launcher, ...args], this.#placed(options));
     this.#commands.push(command);
     return command;
   }

@@ -51,8 +51,11 @@ export async function completionScript(shell: Shell, table: Table): Promise<stri
   if (shell === "fish") return fish(entries);
   const functions = bashFunctions(entries);
   if (shell === "bash") return `${functions}complete -o default -F _agentctl agentctl\n`;
-  return `#compdef agentctl\nautoload -U +X bashcompinit && bashcompinit\n${functions}complete -o default -F _agentctl agentctl\n`;
+  return `#compdef agentctl\nautoload -U +X bashcompinit && bashcompinit\n${functions}complete -o default -F _agentctl agentctl\n${ZSH_FIRST_TAB}`;
 }
+
+/** Found in fpath, the whole script is the body of the function at the first Tab, which has to complete as well. */
+const ZSH_FIRST_TAB = '[ "$funcstack[1]" != _agentctl ] || _bash_complete -o default -F _agentctl\n';
 
 async function allEntries({ verbNames, verb, aliasesOf }: Table): Promise<Entry[]> {
   const entries: Entry[] = [];

@@ -14,12 +14,15 @@ export interface OptionSpec<T> {
   about: string;
   isMany: boolean;
   /** Turns one given text into a value; throws {@link Refusal} with what is accepted. */
-  parse: ((text: string) => unknown) | null;
+  parse: Read<unknown> | null;
   /** Values that completion offers. */
   choices: readonly string[];
   /** Only for the compiler. */
   readonly value?: T;
 }
+
+/** How a text is read; the caller's environment has the zone of a time. */
+type Read<T> = (text: string, env: Environment) => T;
 
 /** What is wrong with the text given for an option or argument. */
 export class Refusal extends Error {}
@@ -31,13 +34,13 @@ export function flag(flags: string, about: string): OptionSpec<boolean> {
 
 /** An option with a value, undefined when it is not given. */
 export function value(flags: string, about: string): OptionSpec<string | undefined>;
-export function value<T>(flags: string, about: string, parse: (text: string) => T): OptionSpec<T | undefined>;
-export function value(flags: string, about: string, parse?: (text: string) => unknown): OptionSpec<unknown> {
+export function value<T>(flags: string, about: string, parse: Read<T>): OptionSpec<T | undefined>;
+export function value(flags: string, about: string, parse?: Read<unknown>): OptionSpec<unknown> {
   return { flags, about, isMany: false, parse: parse ?? String, choices: [] };
 }
 
 /** An option that may be given several times. */
-export function values<T>(flags: string, about: string, parse: (text: string) => T): OptionSpec<T[]> {
+export function values<T>(flags: string, about: string, parse: Read<T>): OptionSpec<T[]> {
   return { flags, about, isMany: true, parse, choices: [] };
 }
 
@@ -58,8 +61,8 @@ export function choice<const T extends string>(
 /** What a command knows of the process that it runs in; nothing else of it is global. */
 export interface Context {
   env: Environment;
-  /** The directory of the caller. */
-  cwd: string;
+  /** The directory of the caller; reading it throws a usage error where there is none that can be named. */
+  readonly cwd: string;
   stdin: () => NodeJS.ReadStream;
   paths: Paths;
   clock: Clock;

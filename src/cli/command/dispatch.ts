@@ -1,8 +1,9 @@
 import type { Environment } from "../../client/environment.ts";
+import { AgentctlError } from "../../core/errors.ts";
 import type { Clock } from "../../core/time.ts";
 import { requireHome } from "../../home/own-home.ts";
 import { pathsOf } from "../../home/paths.ts";
-import { refuseUndecodable } from "../input/byte-exact.ts";
+import { refuseUndecodable, refuseUndecodableDirectory } from "../input/byte-exact.ts";
 import { reportFailure } from "../text/failure.ts";
 import { Output } from "../text/output.ts";
 import { closest } from "./closest.ts";
@@ -49,8 +50,13 @@ async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: 
       return { out, code: 0 };
     }
     const { command, title } = target;
-    const cwd = directoryOf(edge);
-    const parsed = await parse(command, title, [...leading, ...target.words], { cwd });
+    const place = {
+      env,
+      get cwd() {
+        return directoryOf(edge);
+      },
+    };
+    const parsed = await parse(command, title, [...leading, ...target.words], place);
     if (parsed.help) {
       out = new Output({ stdout, stderr, env, json: false, color: "auto" });
       const { helpOf } = await import("./commander.ts");
@@ -60,7 +66,8 @@ async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: 
     out = new Output({ stdout, stderr, env, json: parsed.json, color: parsed.color });
     if (!command.isHomeless) requireHome(paths);
     const reads = command.reads ?? false;
-    const context: Context = { env, cwd, reads, stdin: edge.stdin, paths, clock: edge.clock, table, out };
+    const { stdin, clock } = edge;
+    const context: Context = Object.assign(place, { reads, stdin, paths, clock, table, out });
     return { out, code: await command.run(context, parsed.args, parsed.options as never, parsed.isMarked) };
   } catch (error) {
     out ??= new Output({ stdout, stderr, env, json: wantsJson(given), color: "auto" });
@@ -130,10 +137,16 @@ function columnsOf(stream: NodeJS.WriteStream): number {
   return Math.min(stream.isTTY ? stream.columns || 80 : 80, 110);
 }
 
+/** Only a command that needs the directory asks for it: from one that was deleted all others do their work. */
 function directoryOf({ directory }: Edge): string {
   try {
-    return directory();
-  } catch {
-    throw usage("the current directory does not exist any more", { hint: "cd to another one" });
+    const path = directory();
+    refuseUndecodableDirectory(path);
+    return path;
+  } catch (error) {
+    if (error instanceof AgentctlError) throw error;
+    throw usage("the current directory does not exist any more", {
+      hint: "cd to another one, or --cwd <directory>",
+    });
   }
 }

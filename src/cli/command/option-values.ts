@@ -1,10 +1,12 @@
 /** How the texts that a person gives for options are read. Each throws Refusal with what is accepted. */
 import { constants } from "node:os";
+import type { Environment } from "../../client/environment.ts";
 import { type State, states } from "../../core/machine.ts";
 import { UNHEARD } from "../../core/signals.ts";
 import { DURATION_FORMS, parseDuration, parseTime, systemClock, TIME_FORMS, toIso } from "../../core/time.ts";
 import { closest } from "./closest.ts";
 import { Refusal } from "./define.ts";
+import { refuseUnknownZone } from "./local-zone.ts";
 
 /** A duration in milliseconds. */
 export function duration(text: string): number {
@@ -14,22 +16,31 @@ export function duration(text: string): number {
   return ms;
 }
 
+/** So long ago a time may be that is typed to the minute and meant as now. */
+const JUST_NOW_MS = 60_000;
+
 /** A point in time to come, as ISO 8601. */
-export function time(text: string): string {
-  return toIso(timeFrom(text, systemClock.now()));
+export function time(text: string, env: Environment): string {
+  const now = systemClock.now();
+  const at = timeFrom(text, now, env);
+  if (at <= now - JUST_NOW_MS)
+    throw new Refusal(`${JSON.stringify(text)} is in the past; it is now ${toIso(now)}`);
+  return toIso(at);
 }
 
 /** A point in time that has passed, as ISO 8601: a duration counts back, `HH:MM` is the last one. */
-export function pastTime(text: string): string {
+export function pastTime(text: string, env: Environment): string {
   const now = systemClock.now();
   const ago = parseDuration(text);
   if (ago !== undefined) return toIso(now - ago);
-  const at = timeFrom(text, now);
+  const at = timeFrom(text, now, env);
   return toIso(/^\d{1,2}:\d{2}$/.test(text.trim()) ? at - 86_400_000 : at);
 }
 
-function timeFrom(text: string, now: number): number {
+function timeFrom(text: string, now: number, { TZ }: Environment): number {
   const at = parseTime(text, now);
+  const isLocal = parseDuration(text) === undefined && !/(Z|[+-]\d{2}:?\d{2})$/.test(text.trim().slice(10));
+  if (at !== undefined && isLocal) refuseUnknownZone(text, TZ);
   if (at === undefined) throw new Refusal(`${JSON.stringify(text)} is no time; such as ${TIME_FORMS}`);
   return at;
 }

@@ -1,4 +1,5 @@
 import type { Command as Commander, CommanderError } from "commander";
+import type { Environment } from "../../client/environment.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import { type ColorChoice, colorChoices } from "../text/output.ts";
 import type { buildCommander } from "./commander.ts";
@@ -24,12 +25,18 @@ export async function parse(
   spec: Command,
   title: string,
   words: string[],
-  context: Pick<Context, "cwd">,
+  context: Pick<Context, "cwd" | "env">,
 ): Promise<Parsed> {
   const plain = plainWords(spec, words, context as Context);
   if (plain && spec.leading === undefined) {
     checkCount(spec, title, plain.args);
-    return { help: false, ...plain, options: chosenValues(spec, {}), json: false, color: "auto" };
+    return {
+      help: false,
+      ...plain,
+      options: chosenValues(spec, {}, context.env),
+      json: false,
+      color: "auto",
+    };
   }
   const { buildCommander } = await import("./commander.ts");
   const read = (given: string[], passThrough: boolean): Commander => {
@@ -49,7 +56,7 @@ export async function parse(
     help: false,
     args,
     isMarked,
-    options: chosenValues(spec, given),
+    options: chosenValues(spec, given, context.env),
     json: given.json === true,
     color: colorOf(given.color),
   };
@@ -115,17 +122,21 @@ function checkCount(spec: Command, title: string, args: string[]): void {
     throw usage(`there is one argument too many: ${JSON.stringify(surplus)}`, { hint });
 }
 
-function chosenValues(spec: Command, given: Record<string, unknown>): Record<string, unknown> {
+function chosenValues(
+  spec: Command,
+  given: Record<string, unknown>,
+  env: Environment,
+): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(spec.options).map(([name, option]) => [name, chosenValue(option, given)]),
+    Object.entries(spec.options).map(([name, option]) => [name, chosenValue(option, given, env)]),
   );
 }
 
-function chosenValue(option: OptionSpec<unknown>, given: Record<string, unknown>): unknown {
+function chosenValue(option: OptionSpec<unknown>, given: Record<string, unknown>, env: Environment): unknown {
   const raw = given[attributeOf(longName(option))];
   if (option.parse === null) return longName(option).startsWith("no-") ? raw === false : raw === true;
-  if (option.isMany) return ((raw as string[] | undefined) ?? []).map((text) => read(option, text));
-  return raw === undefined ? undefined : read(option, raw as string);
+  if (option.isMany) return ((raw as string[] | undefined) ?? []).map((text) => read(option, text, env));
+  return raw === undefined ? undefined : read(option, raw as string, env);
 }
 
 /** Where commander puts an option: `--no-wait` is `wait`, `--from-start` is `fromStart`. */
@@ -133,9 +144,9 @@ function attributeOf(long: string): string {
   return long.replace(/^no-/, "").replace(/-(\w)/g, (_, first: string) => first.toUpperCase());
 }
 
-function read(option: OptionSpec<unknown>, text: string): unknown {
+function read(option: OptionSpec<unknown>, text: string, env: Environment): unknown {
   try {
-    return option.parse?.(text);
+    return option.parse?.(text, env);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     throw new AgentctlError("InvalidParams", { field: `--${longName(option)}`, reason: error.message });

@@ -49,8 +49,9 @@ export async function attend(context: Context, attendance: Attendance): Promise<
   const { out } = context;
   const { ids, tail, isOver = hasEnded } = attendance;
   const seen = new Map<number, TaskJson | AgentctlError>();
-  const notices = new Notices(context);
+  const notices = new Notices(context, ids.length > 1);
   const leaving = new Leaving(context, attendance, seen);
+  const unwatch = tail ? out.watchReader() : () => undefined;
   try {
     await watchTasks(
       context,
@@ -73,6 +74,7 @@ export async function attend(context: Context, attendance: Attendance): Promise<
     await reportFailure(error, out, context.paths);
     return { seen, left: OWN_FAILURE };
   } finally {
+    unwatch();
     notices.end();
     leaving.end();
     tail?.close();

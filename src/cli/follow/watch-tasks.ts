@@ -20,6 +20,8 @@ export async function watchTasks(
   const open = new Set(ids);
   const changed = new Set<number>();
   let wake = (): void => undefined;
+  const stop = (): void => wake();
+  signal.addEventListener("abort", stop, { once: true });
   const onNotification = (method: string, params: unknown): void => {
     if (method !== "event") return;
     changed.add((params as EventJson).task);
@@ -36,7 +38,6 @@ export async function watchTasks(
     while (open.size > 0 && !signal.aborted) {
       const awake = new Promise<void>((resolve) => {
         wake = resolve;
-        signal.addEventListener("abort", () => resolve(), { once: true });
       });
       const due = [...changed].filter((id) => open.has(id));
       changed.clear();
@@ -48,6 +49,8 @@ export async function watchTasks(
     await watchDaemon(context, work, { onNotification, signal });
   } catch (error) {
     if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { usage } from "../command/usage.ts";
 import { shellLine } from "../text/terminal-text.ts";
 
@@ -18,6 +18,24 @@ export function refuseUndecodable(words: readonly string[]): void {
   throw usage(`an argument is not valid UTF-8 and would not arrive as it is: ${shellLine([first])}`, {
     hint: "put it into a file or a script, and run that",
   });
+}
+
+/** Refuses a current directory whose name is not valid UTF-8: no task could be told where it is. */
+export function refuseUndecodableDirectory(path: string): void {
+  if (!path.includes(REPLACEMENT) || isHere(path)) return;
+  throw usage(
+    `the name of the current directory is not valid UTF-8, so no task could run in it: ${shellLine([path])}`,
+    {
+      hint: "cd to another one, or --cwd <directory>",
+    },
+  );
+}
+
+/** Whether the path leads to the current directory. */
+function isHere(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  const here = statSync(".", { throwIfNoEntry: false });
+  return found !== undefined && found.ino === here?.ino && found.dev === here.dev;
 }
 
 /** The names of variables whose values are not valid UTF-8. */

@@ -1,5 +1,4 @@
 /** The options that give the submitted fields of a task, made from the one table of these. */
-import { resolve } from "node:path";
 import {
   type Field,
   type FieldName,
@@ -9,9 +8,11 @@ import {
   type ValueOf,
 } from "../../core/submitted.ts";
 import type { NewTask } from "../../protocol/methods.ts";
+import type { Context } from "../command/context.ts";
 import { choice, flag, type OptionSpec, type ValuesOf, value, values } from "../command/define.ts";
 import { duration, integer, pair, signal, time } from "../command/option-values.ts";
 import { reference } from "../command/session.ts";
+import { absolutePath } from "./input.ts";
 
 /** What a command gets for an option of each type. */
 interface Read extends Record<FieldType, unknown> {
@@ -73,16 +74,16 @@ export const fieldOptions = {
 
 export type FieldValues = ValuesOf<typeof fieldOptions>;
 
-/** The fields that were given, as `tasks/create` takes them; paths are meant from `cwd`. */
-export function fieldsOf(given: FieldValues, cwd: string): Partial<NewTask> {
-  const fields = submittedFields.map(({ name, type }) => [name, fieldOf(name, type, given, cwd)]);
+/** The fields that were given, as `tasks/create` takes them; paths are meant from where the caller is. */
+export function fieldsOf(given: FieldValues, context: Context): Partial<NewTask> {
+  const fields = submittedFields.map(({ name, type }) => [name, fieldOf(name, type, given, context)]);
   return Object.fromEntries(fields.filter(([, set]) => set !== undefined));
 }
 
-function fieldOf(name: WithOption, type: FieldType, given: FieldValues, cwd: string): unknown {
+function fieldOf(name: WithOption, type: FieldType, given: FieldValues, context: Context): unknown {
   const read = given[name];
   if (read === undefined) return undefined;
-  if (type === "path") return resolve(cwd, read as Read["path"] & string);
+  if (type === "path") return absolutePath(context, read as Read["path"] & string);
   if (type === "flag") return read || undefined;
   if (type === "labels") {
     const labels = read as Read["labels"];

@@ -1,7 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import type { Context } from "../command/context.ts";
 import { usage } from "../command/usage.ts";
+
+/** The path from where the caller is; an absolute one holds wherever that is. */
+export function absolutePath(context: Pick<Context, "cwd">, path: string): string {
+  return isAbsolute(path) ? resolve(path) : resolve(context.cwd, path);
+}
 
 /** All bytes of stdin. */
 async function stdinBytes({ stdin }: Context): Promise<Buffer> {
@@ -20,7 +25,7 @@ export async function textOrStdin(context: Context, text: string): Promise<strin
 export async function fileOrStdin(context: Context, name: string | undefined): Promise<Buffer> {
   if (name === undefined || name === "-") return await stdinBytes(context);
   try {
-    return readFileSync(resolve(context.cwd, name));
+    return readFileSync(absolutePath(context, name));
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
     throw usage(`${name} cannot be read: ${isMissing ? "there is no such file" : (error as Error).message}`);
@@ -28,8 +33,8 @@ export async function fileOrStdin(context: Context, name: string | undefined): P
 }
 
 /** An absolute path; throws a usage error when nothing is there. */
-export function existingPath({ cwd }: Context, name: string): string {
-  const path = resolve(cwd, name);
+export function existingPath(context: Context, name: string): string {
+  const path = absolutePath(context, name);
   if (existsSync(path)) return path;
   throw usage(`there is no file ${path}`);
 }

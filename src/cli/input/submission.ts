@@ -1,15 +1,15 @@
 /** From what was typed behind `run` to what `tasks/create` takes. */
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import type { NewTask } from "../../protocol/methods.ts";
 import type { Context } from "../command/context.ts";
-import { flag, type ValuesOf, value, values } from "../command/define.ts";
+import { flag, longName, type ValuesOf, value, values } from "../command/define.ts";
 import { duration, variable } from "../command/option-values.ts";
 import { usage } from "../command/usage.ts";
 import { callerEnvironment, chosenVariables } from "./caller-environment.ts";
 import { fieldOptions, fieldsOf } from "./field-options.ts";
-import { jsonInput } from "./input.ts";
+import { absolutePath, jsonInput } from "./input.ts";
 
 /** The options of `run`. */
 export const runOptions = {
@@ -18,6 +18,7 @@ export const runOptions = {
   noInheritEnv: flag("--no-inherit-env", "do not take over the caller's environment"),
   input: value("--input <json|@file|->", "the input of a task module"),
   delay: value("--delay <duration>", "not before so much time has passed", duration),
+  acceptMissing: flag("--accept-missing", "submit it also where its program or a file is still missing"),
   follow: flag("-f, --follow", "print its output, and end with its exit code"),
   wait: flag("-w, --wait", "wait until it has ended, and end with its exit code"),
   cancelOnExit: flag("--cancel-on-exit", "with --follow or --wait: Ctrl-C, TERM and HUP cancel it"),
@@ -34,11 +35,12 @@ export interface Work {
 
 /** The parameters of `tasks/create`; throws a usage error for what does not go together. */
 export async function submissionOf(context: Context, work: Work, given: RunValues): Promise<NewTask> {
-  const { cwd } = context;
+  const fields = fieldsOf(given, context);
   return {
     ...(await workOf(context, work, given)),
-    cwd,
-    ...fieldsOf(given, cwd),
+    cwd: fields.cwd ?? context.cwd,
+    ...fields,
+    ...(given.acceptMissing ? { acceptMissing: true } : {}),
     ...startOf(context, given),
     env: {
       ...(given.noInheritEnv ? {} : callerEnvironment(context)),
@@ -48,10 +50,10 @@ export async function submissionOf(context: Context, work: Work, given: RunValue
 }
 
 /** Whether an operand is a task module: a file of that name, or where it would be. */
-export function isModule(operand: string | undefined, cwd: string): boolean {
+export function isModule(operand: string | undefined, context: Pick<Context, "cwd">): boolean {
   if (operand === undefined || !/\.(ts|mts|js|mjs)$/.test(operand)) return false;
   // No program is named like a TypeScript file; one may be named like a JavaScript file.
-  return /ts$/.test(operand) || operand.includes("/") || existsSync(resolve(cwd, operand));
+  return /ts$/.test(operand) || operand.includes("/") || existsSync(absolutePath(context, operand));
 }
 
 async function workOf(
@@ -60,7 +62,7 @@ async function workOf(
   { input }: RunValues,
 ): Promise<NewTask> {
   const [first = "", ...rest] = operands;
-  if (isMarked || !isModule(first, context.cwd)) {
+  if (isMarked || !isModule(first, context)) {
     if (input !== undefined) throw usage(`--input is for task modules, and ${first} is a program`);
     return { argv: operands };
   }
@@ -71,7 +73,7 @@ async function workOf(
       hint,
     });
   }
-  const module = resolve(context.cwd, first);
+  const module = absolutePath(context, first);
   return input === undefined ? { module } : { module, input: await jsonInput(context, input) };
 }
 
@@ -79,4 +81,23 @@ function startOf({ clock }: Context, { delay, notBefore }: RunValues): Pick<NewT
   if (delay === undefined) return {};
   if (notBefore !== undefined) throw usage("either --delay or --at, not both");
   return { notBefore: toIso(clock.now() + delay) };
+}
+
+/** A refusal of the daemon, which names a field of the task, in the words of what was typed. */
+export function asTyped(error: unknown): unknown {
+  if (!(error instanceof AgentctlError) || error.name !== "InvalidParams") return error;
+  const { field, reason } = error.data;
+  const option = optionOf(String(field));
+  const place = option === undefined ? "" : `${option}: `;
+  const options = { message: `${place}${reason}`, ...(error.hint ? { hint: error.hint } : {}) };
+  return new AgentctlError("InvalidParams", { ...error.data, field: option ?? field }, options);
+}
+
+/** Undefined where the field is no option but the program or the module itself. */
+function optionOf(field: string): string | undefined {
+  if (field === "argv" || field === "module") return undefined;
+  const [name = ""] = field.split(".");
+  return Object.hasOwn(runOptions, name)
+    ? `--${longName(runOptions[name as keyof typeof runOptions])}`
+    : field;
 }

@@ -3,6 +3,7 @@ import type { WriteStream } from "node:tty";
 import { getSystemErrorMap } from "node:util";
 import type { Environment } from "../../client/environment.ts";
 import { type Paint, paintFor, plainPaint } from "./paint.ts";
+import { watchReader } from "./reader.ts";
 
 export const colorChoices = ["auto", "always", "never"] as const;
 export type ColorChoice = (typeof colorChoices)[number];
@@ -30,6 +31,7 @@ export class Output {
   readonly #stderr: NodeJS.WriteStream;
   readonly #env: Environment;
   readonly #color: ColorChoice;
+  readonly #gone = new AbortController();
   #isUnwritable = false;
 
   constructor({ stdout, stderr, env, json, color }: OutputOptions) {
@@ -38,18 +40,25 @@ export class Output {
     this.#stderr = stderr;
     this.#env = env;
     this.#color = color;
-    const gone = new AbortController();
-    this.gone = gone.signal;
+    this.gone = this.#gone.signal;
     stdout.on("error", (error: NodeJS.ErrnoException) => {
-      if (gone.signal.aborted) return;
+      if (this.gone.aborted) return;
       if (!READER_GONE.includes(error.code)) {
         this.#isUnwritable = true;
         this.note(`agentctl: stdout cannot be written: ${causeOf(error)}`);
       }
-      gone.abort();
+      this.#gone.abort();
     });
     // There is no other place to tell it, and the results are not among what is lost.
     stderr.on("error", () => undefined);
+  }
+
+  /**
+   * Aborts `gone` also while nothing is printed, for a command that goes on until its reader leaves; on macOS only where
+   * stdout is a socket. The returned function ends that.
+   */
+  watchReader(): () => void {
+    return watchReader(this.#stdout, () => this.#gone.abort());
   }
 
   /** Whether a result is lost for another cause than that nobody reads it. */

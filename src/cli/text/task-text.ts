@@ -1,6 +1,7 @@
 /** What is said about a task in words. */
 import { basename } from "node:path";
 import type { TaskJson } from "../../protocol/methods.ts";
+import { idsText } from "./ids-text.ts";
 import { block, oneLine, shellLine } from "./terminal-text.ts";
 import { untilText, whenText } from "./when.ts";
 
@@ -154,4 +155,20 @@ export function endText(task: TaskJson): string {
 export function endLine(task: TaskJson): string {
   const end = endText(task);
   return `task ${task.id} ${task.state}${end === "" ? "" : `: ${end}`}`;
+}
+
+/** So many ends are told one by one. */
+const EACH = 8;
+
+/** Tasks that have ended, a line each; of many, those that completed in one line, and as many of the others. */
+export function endLines(tasks: readonly TaskJson[]): string[] {
+  if (tasks.length <= EACH) return tasks.map(endLine);
+  const done = tasks.filter(({ state }) => state === "completed");
+  const others = tasks.filter(({ state }) => state !== "completed");
+  const more = others.slice(EACH).map(({ id }) => id);
+  return [
+    ...(done.length > 0 ? [`${done.length} tasks completed`] : []),
+    ...others.slice(0, EACH).map(endLine),
+    ...(more.length > 0 ? [`${more.length} more did not complete: ${idsText(more)}`] : []),
+  ];
 }

@@ -46,7 +46,7 @@ export function taskHandlers(daemon: Daemon): People {
       const shared = defined({ env, cwd });
       const own = (task: NewTask) => (task.env && env ? { env: { ...env, ...task.env } } : {});
       const all = tasks.map((task) => submission({ ...shared, ...task, ...own(task) }));
-      const made = await submit(engine, all, caller.actor);
+      const made = await submit(engine, all, caller.actor, { isBatch: true });
       return { tasks: made.map(({ task, created }) => ({ id: task.id, created })) };
     },
 
@@ -137,10 +137,10 @@ export function taskHandlers(daemon: Daemon): People {
       return { task: await show(daemon, task), changed };
     },
 
-    "tasks/rerun": async ({ id, from, env, actor }, caller) => ({
+    "tasks/rerun": async ({ id, from, env, acceptMissing, actor }, caller) => ({
       task: await show(
         daemon,
-        await rerun(engine, id, { ...defined({ from, env }), actor: actor ?? caller.actor }),
+        await rerun(engine, id, { ...defined({ from, env, acceptMissing }), actor: actor ?? caller.actor }),
       ),
     }),
 

@@ -19,7 +19,7 @@ export function prepareStart(engine: Engine, task: Task): { env: Given } | { ref
     const env = givenEnvironment(engine, task);
     const refusal = task.module
       ? cannotRun(task.module.path, task.cwd)
-      : refusalFor(engine.runner.cannotStart(task.argv as string[], task.cwd, env));
+      : refusalFor(engine.runner.cannotStart(task.argv as string[], task.cwd, env, engine.places.path));
     return refusal ? { refusal } : { env };
   } catch (error) {
     if (isNoRoom((error as NodeJS.ErrnoException).code)) throw error;

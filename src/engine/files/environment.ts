@@ -1,9 +1,8 @@
-import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Task } from "../../core/task.ts";
 import { TOKEN_VARIABLE, TREE_VARIABLE, treeMarker } from "../../home/tree-marker.ts";
-import { isNoRoom } from "../no-room.ts";
 import type { Places, Ports } from "../ports.ts";
+import { EnvFileRefused, readEnvFile } from "./env-file.ts";
 
 /** The id of the task to which a folder belongs, its own or the one beside it; undefined for every other name. */
 export function taskOfFolder(name: string): number | undefined {
@@ -39,14 +38,29 @@ export function logFile(ports: Pick<Ports, "places">, id: number, attempt: numbe
  * What a task's environment is made of, without what agentctl says: the five variables that every task has, what was
  * kept from the shell that submitted it, and its file of variables as that is now. Throws when a file cannot be read.
  */
-export function givenEnvironment(ports: Pick<Ports, "environments" | "baseEnv">, task: Task): Given {
-  const kept = ports.environments.get(task.envHash);
-  if (task.envFile) return givenOf({ ...ports.baseEnv, ...kept, ...parseEnvFile(task.envFile) });
+export function givenEnvironment(
+  ports: Pick<Ports, "environments" | "baseEnv">,
+  { envHash, envFile }: EnvironmentOf,
+): Given {
+  const kept = ports.environments.get(envHash);
+  if (envFile) return givenOf({ ...ports.baseEnv, ...kept, ...variablesOf(envFile) });
   const known = givenBy.get(kept);
   if (known) return known;
   const given = givenOf({ ...ports.baseEnv, ...kept });
   givenBy.set(kept, given);
   return given;
+}
+
+/** What of a task says which variables it gets. */
+type EnvironmentOf = Pick<Task, "envHash" | "envFile">;
+
+function variablesOf(file: string): Record<string, string> {
+  try {
+    return readEnvFile(file);
+  } catch (error) {
+    if (!(error instanceof EnvFileRefused)) throw error;
+    throw new Error(`its environment file cannot be used: ${error.message}`, { cause: error });
+  }
 }
 
 export type Given = Readonly<Record<string, string>>;
@@ -82,28 +96,4 @@ export function environmentOf(
     ...(task.slotNumbers ? { AGENTCTL_SLOT: task.slotNumbers.join(",") } : {}),
     ...(task.checkpoint ? { AGENTCTL_CHECKPOINT: folders.checkpoint } : {}),
   };
-}
-
-function readEnvFile(file: string): string {
-  try {
-    // A pipe would keep the daemon waiting for whoever writes to it.
-    if (statSync(file).isFile()) return readFileSync(file, "utf8");
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (isNoRoom(code)) throw error;
-    const why = code === "ENOENT" ? "there is no such file" : message;
-    throw new Error(`its environment file ${file} cannot be read: ${why}`, { cause: error });
-  }
-  throw new Error(`its environment file ${file} is no file`);
-}
-
-/** `K=V` lines as docker reads them: no quoting, `#` begins a comment line, a value goes to the end of its line. */
-function parseEnvFile(file: string): Record<string, string> {
-  const variables: [string, string][] = [];
-  for (const line of readEnvFile(file).split(/\r?\n/)) {
-    const cut = line.indexOf("=");
-    if (cut < 1 || line.trimStart().startsWith("#")) continue;
-    variables.push([line.slice(0, cut).trim(), line.slice(cut + 1)]);
-  }
-  return Object.fromEntries(variables);
 }

@@ -7,12 +7,13 @@ import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
+import { refuseEarly } from "./early-errors.ts";
 
 /** Submits a new task from an ended one; `from` starts it at that checkpoint of the old one. */
 export async function rerun(
   engine: Engine,
   ref: string | number,
-  options: { from?: number; env?: Record<string, string>; actor: string },
+  options: { from?: number; env?: Record<string, string>; acceptMissing?: boolean; actor: string },
 ): Promise<Task> {
   const old = await engine.require(ref);
   if (!isTerminal(old.state)) {
@@ -36,6 +37,7 @@ export async function rerun(
       actor: options.actor,
       ...(checkpoint ? { checkpoint } : {}),
     };
+    refuseEarly(engine, seed, options.acceptMissing ?? false);
     const [created] = await engine.store.create([seed]);
     isMade = true;
     engine.kick();

@@ -1,5 +1,5 @@
 import { v7 as uuid } from "uuid";
-import { AgentctlError } from "../../core/errors.ts";
+import { AgentctlError, type ErrorName } from "../../core/errors.ts";
 import { type Dependency, type FieldName, type Submitted, withFallbacks } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
 import type { Seed } from "../../store/store.ts";
@@ -7,6 +7,7 @@ import type { Engine } from "../engine.ts";
 import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { slotsMax } from "../limits.ts";
+import { refuseEarly } from "./early-errors.ts";
 
 type Ref = string | number;
 /** What a task comes after: one that is to complete, or several, each with what it is to come to. */
@@ -19,13 +20,19 @@ export type Submission = { [F in Exclude<FieldName, "after">]?: Submitted[F] | u
   input?: unknown;
   env?: Record<string, string>;
   after?: Given;
+  /** Submits also what cannot be started yet because something is missing. */
+  acceptMissing?: boolean;
 };
 
-/** Submits tasks, all or none; answers when they are durable. */
+/**
+ * Submits tasks, all or none; answers when they are durable. What one of several is refused for says which one it is:
+ * `field` begins with `tasks.<n>` for a batch.
+ */
 export async function submit(
   engine: Engine,
   submissions: Submission[],
   actor: string,
+  { isBatch = false }: { isBatch?: boolean } = {},
 ): Promise<{ task: Task; created: boolean }[]> {
   const hashes: string[] = [];
   let isAllNew = false;
@@ -33,11 +40,12 @@ export async function submit(
     const seeds: Seed[] = [];
     // The tasks of a batch mostly share one environment object, which is then written and hashed once.
     const known = new Map<object | undefined, string>();
-    for (const submission of submissions) {
+    for (const [at, submission] of submissions.entries()) {
       const envHash = known.get(submission.env) ?? engine.environments.put(submission.env ?? {});
       if (!known.has(submission.env)) hashes.push(envHash);
       known.set(submission.env, envHash);
-      seeds.push(await seedOf(engine, submission, envHash, actor));
+      const seed = seedOf(engine, submission, envHash, actor);
+      seeds.push(await (isBatch ? seed.catch((error: unknown) => refuseAt(at, error)) : seed));
     }
     const made = await engine.store.create(seeds);
     isAllNew = made.every(({ created }) => created);
@@ -57,6 +65,16 @@ export async function checkSubmission(engine: Engine, submission: Submission): P
   }
 }
 
+/** Says which task of a batch is refused. */
+function refuseAt(at: number, error: unknown): never {
+  if (!(error instanceof AgentctlError)) throw error;
+  const { message, hint, data } = error;
+  if (error.name !== "InvalidParams")
+    throw new AgentctlError(error.name as ErrorName, { ...data, at }, { message, ...(hint ? { hint } : {}) });
+  const field = `tasks.${at}.${data.field}`;
+  throw new AgentctlError("InvalidParams", { ...data, field }, hint ? { hint } : {});
+}
+
 async function seedOf(engine: Engine, given: Submission, envHash: string, actor: string): Promise<Seed> {
   if ((given.argv === undefined) === (given.module === undefined)) {
     throw new AgentctlError("InvalidParams", { field: "argv", reason: "a task has either argv or module" });
@@ -70,7 +88,7 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
   const after = await dependenciesOf(engine, given.after ?? []);
   requireSlots(engine, given);
   const { argv = null, module, input } = given;
-  return {
+  const seed: Seed = {
     ...withFallbacks({ ...given, after, cwd: given.cwd ?? given.env?.HOME ?? engine.baseEnv.HOME }),
     uuid: uuid(),
     kind: module === undefined ? "program" : "module",
@@ -81,6 +99,10 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
     at: engine.clock.now(),
     actor,
   };
+  // What bears a key that exists starts nothing, whatever has become of its files and times.
+  const isKnown = seed.key !== null && (await engine.store.has({ key: seed.key }));
+  if (!isKnown) refuseEarly(engine, seed, given.acceptMissing ?? false);
+  return seed;
 }
 
 /** Rejects with `TaskNotFound` for a task that there is not: whatever is submitted later cannot be waited for, so no circle arises. */

@@ -73,7 +73,7 @@ export const taskMethods = {
     result: v.object({ task, created: v.boolean() }),
     scope: "people",
     about:
-      "Submits a task. With a `key` that exists, the task that bears it is answered and nothing is started.",
+      "Submits a task. With a `key` that exists, the task that bears it is answered and nothing is started. A task that could never start (a directory, module, file of variables or program that is not there, a time in the past) is refused; with `acceptMissing`, what is not there may come later.",
   },
   "tasks/batch": {
     params: v.strictObject({
@@ -160,7 +160,13 @@ export const taskMethods = {
     about: "Lets a held task go.",
   },
   "tasks/rerun": {
-    params: v.strictObject({ ...one, from: v.optional(natural), env: v.optional(env), ...by }),
+    params: v.strictObject({
+      ...one,
+      from: v.optional(natural),
+      env: v.optional(env),
+      acceptMissing: v.optional(v.boolean()),
+      ...by,
+    }),
     result: v.object({ task }),
     scope: "people",
     about:

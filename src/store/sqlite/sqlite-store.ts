@@ -106,8 +106,9 @@ export class SqliteStore implements Store {
     return this.#read(() => reading.ended(this.#ctx, after, limit));
   }
 
-  async has(id: number) {
-    return this.#read(() => this.#ctx.row("select 1 from tasks where id = ?", id) !== undefined);
+  async has(ref: number | { key: string }) {
+    const [column, value] = typeof ref === "number" ? ["id", ref] : ["key", ref.key];
+    return this.#read(() => this.#ctx.row(`select 1 from tasks where ${column} = ?`, value) !== undefined);
   }
 
   counts() {

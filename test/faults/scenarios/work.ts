@@ -54,7 +54,7 @@ export const workScenarios: Record<string, Scenario> = {
   "a program that cannot be started is refused": {
     points: around("refuse"),
     async play(world) {
-      const id = await world.submit({ argv: ["no-such-program"] });
+      const id = await world.submit({ argv: ["no-such-program"], acceptMissing: true });
       expect(await world.reach(id, "failed")).toMatchObject({ exitCode: 127, startedAt: null });
     },
   },

@@ -36,7 +36,7 @@ const table: [program: string, path: string, refusal: [code: number, why: string
 describe("a program is looked up as execvp does", () => {
   it.for(table)("%j with PATH %j: %j", async ([program, path, refusal], { room }) => {
     furnish(room);
-    const expected = refusal && { exitCode: refusal[0], message: refusal[1] };
+    const expected = refusal && { exitCode: refusal[0], cause: "program", message: refusal[1] };
     expect(cannotStart([program], room.dir, { PATH: path })).toEqual(expected);
     // Where starting it fails, shells differ in the code.
     const { ended } = await room.run([program], { PATH: path });
@@ -44,7 +44,7 @@ describe("a program is looked up as execvp does", () => {
   });
 
   it("a program without a name is 127", ({ room }) => {
-    const refusal = { exitCode: 127, message: "cannot start a program without a name" };
+    const refusal = { exitCode: 127, cause: "program", message: "cannot start a program without a name" };
     expect(cannotStart([""], room.dir, { PATH: "/bin" })).toEqual(refusal);
     expect(cannotStart([], room.dir, { PATH: "/bin" })).toEqual(refusal);
   });
@@ -54,10 +54,12 @@ describe("a program is looked up as execvp does", () => {
     const refusalIn = (name: string) => cannotStart(["sh"], room.path(name), { PATH: "/bin" });
     expect(refusalIn("gone")).toEqual({
       exitCode: 126,
+      cause: "cwd",
       message: `cannot start sh: its working directory ${room.path("gone")} does not exist`,
     });
     expect(refusalIn("data")).toEqual({
       exitCode: 126,
+      cause: "cwd",
       message: `cannot start sh: its working directory ${room.path("data")} is not a directory`,
     });
   });

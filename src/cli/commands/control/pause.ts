@@ -1,3 +1,4 @@
+import type { Environment } from "../../../client/environment.ts";
 import { pauseModes } from "../../../core/submitted.ts";
 import type { Selector } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
@@ -103,18 +104,12 @@ function noteHeld({ out, clock }: Context, selector: Selector, { at, until }: Pa
 const NEVER = "never";
 
 /** A point in time to come, or null for none. */
-function timeOrNever(text: string): string | null {
-  return text === NEVER ? null : time(text);
+function timeOrNever(text: string, env: Environment): string | null {
+  return text === NEVER ? null : time(text, env);
 }
 
-/** So long ago a time may be for what is typed and meant as now. */
-const JUST_NOW_MS = 60_000;
-
-/** A pause that would have begun long ago, or is over before it begins, is a slip. */
+/** A pause that is over before it begins is a slip. */
 function requireOrder({ at, until }: PauseValues, now: number): void {
-  if (at && Date.parse(at) < now - JUST_NOW_MS) {
-    throw usage(`--at: ${whenText(at, now)} lies in the past`, { field: "--at" });
-  }
   if (until === undefined) return;
   const begin = at ? Date.parse(at) : now;
   if (Date.parse(until) > begin) return;

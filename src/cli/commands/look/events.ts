@@ -28,6 +28,7 @@ export const events = command({
     const stream = new EventStream(context, after ?? (follow ? undefined : 0));
     const stop = new AbortController();
     context.out.gone.addEventListener("abort", () => stop.abort(), { once: true });
+    const unwatch = follow ? context.out.watchReader() : () => undefined;
     const scope = task === undefined ? {} : { id: reference(task) };
     try {
       await watchDaemon(context, (rpc) => stream.read(rpc, scope, follow, stop.signal), {
@@ -36,6 +37,8 @@ export const events = command({
       });
     } catch (error) {
       if (!stop.signal.aborted) throw error;
+    } finally {
+      unwatch();
     }
     return 0;
   },

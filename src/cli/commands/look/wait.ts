@@ -12,7 +12,7 @@ import { Interrupt, leaveAtSecond } from "../../follow/interrupt.ts";
 import { type Selection, selectionOf, selectorOptions, tasksArgument } from "../../input/selection.ts";
 import { printFailure } from "../../text/failure.ts";
 import { exitCodeOf, hasEnded } from "../../text/task-result.ts";
-import { endLine } from "../../text/task-text.ts";
+import { endLines } from "../../text/task-text.ts";
 
 const options = {
   ...selectorOptions,
@@ -107,7 +107,7 @@ async function ended(
   });
   // Of one that was not there the beginning has told already.
   const news = answers.filter((answer) => !before.includes(answer));
-  if (!out.json) for (const answer of news) await say(context, answer, answers.length > 1);
+  if (!out.json) await say(context, news, answers.length > 1);
   const firstBad = answers.find(({ ok, task }) => !ok && (!task || hasEnded(task)));
   if (given.failFast && firstBad && !out.json) out.line(String(firstBad.id));
   const code = conclude(context, selection, answers);
@@ -120,8 +120,11 @@ function answerFor(last: TaskJson | AgentctlError, id: number | string, given: W
   return { id: last.id, ok, changed: false, task: last, exitCode: ok ? 0 : exitCodeOf(last) || 1 };
 }
 
-async function say({ out }: Context, { ok, task, error }: Answer, isOneOfMany: boolean): Promise<void> {
-  if (error) return await printFailure(error, out);
-  if (!task || (ok && !isOneOfMany) || !(ok || hasEnded(task))) return;
-  out.note(endLine(task));
+async function say({ out }: Context, news: readonly Answer[], isOneOfMany: boolean): Promise<void> {
+  for (const { error } of news) if (error) await printFailure(error, out);
+  const ended = news.flatMap(({ ok, task }) => {
+    if (!task || (ok && !isOneOfMany) || !(ok || hasEnded(task))) return [];
+    return [task];
+  });
+  for (const line of endLines(ended)) out.note(line);
 }

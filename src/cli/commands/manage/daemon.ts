@@ -125,6 +125,7 @@ const logs = command({
     );
     await tail.startAt(log, [log], offset);
     out.gone.addEventListener("abort", () => tail.close(), { once: true });
+    out.watchReader();
     return 0;
   },
 });

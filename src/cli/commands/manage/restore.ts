@@ -1,7 +1,7 @@
-import { resolve } from "node:path";
 import { restoreHere } from "../../../client/local-daemon.ts";
 import { command } from "../../command/define.ts";
 import { callerEnvironment } from "../../input/caller-environment.ts";
+import { absolutePath } from "../../input/input.ts";
 
 /** `daemon restore`. */
 export const restore = command({
@@ -16,8 +16,8 @@ export const restore = command({
     ["daemon restore ~/.agentctl/backups/2026-05-01T18-30-00-000Z-automatic.db", "as it was at that time"],
   ],
   async run(context, [backup = ""]) {
-    const { out, cwd } = context;
-    const file = backup.includes("/") ? resolve(cwd, backup) : backup;
+    const { out } = context;
+    const file = backup.includes("/") ? absolutePath(context, backup) : backup;
     const restored = await restoreHere(file, callerEnvironment(context));
     if (out.json) {
       out.data({ ok: true, changed: true, ...restored });

@@ -52,7 +52,7 @@ const add = command({
       "not while the last one is open",
     ],
   ],
-  mayFollow: ([first], isMarked, { cwd }) => !isMarked && isModule(first, cwd),
+  mayFollow: ([first], isMarked, context) => !isMarked && isModule(first, context),
   async run(
     context,
     [name = "", cron = "", ...operands],

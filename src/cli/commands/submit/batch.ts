@@ -1,12 +1,11 @@
-import { resolve } from "node:path";
-import { AgentctlError } from "../../../core/errors.ts";
+import { AgentctlError, type ErrorName } from "../../../core/errors.ts";
 import type { NewTask } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
 import { command } from "../../command/define.ts";
 import { withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { callerEnvironment } from "../../input/caller-environment.ts";
-import { fileOrStdin } from "../../input/input.ts";
+import { absolutePath, fileOrStdin } from "../../input/input.ts";
 
 export const batch = command({
   name: "batch",
@@ -32,8 +31,9 @@ export const batch = command({
     }
     const tasks = numbered.map((line) => placed(context, parsedLine(line)));
     const env = callerEnvironment(context);
+    const shared = tasks.every(({ cwd }) => cwd !== undefined) ? { env } : { env, cwd: context.cwd };
     const { tasks: made } = await withDaemon(context, (rpc) =>
-      rpc.call("tasks/batch", { tasks, env, cwd: context.cwd }).catch((error) => {
+      rpc.call("tasks/batch", { tasks, ...shared }).catch((error) => {
         throw withLine(error, numbered);
       }),
     );
@@ -60,9 +60,9 @@ function parsedLine({ text, number }: Line): NewTask {
 }
 
 /** Paths of a line are meant from where the caller is. */
-function placed({ cwd }: Context, task: NewTask): NewTask {
+function placed(context: Context, task: NewTask): NewTask {
   const { module } = task;
-  const at = (path: unknown) => (typeof path === "string" ? resolve(cwd, path) : path) as string;
+  const at = (path: unknown) => (typeof path === "string" ? absolutePath(context, path) : path) as string;
   return {
     ...task,
     ...(task.cwd === undefined ? {} : { cwd: at(task.cwd) }),
@@ -73,10 +73,13 @@ function placed({ cwd }: Context, task: NewTask): NewTask {
 
 /** The daemon names a task by its place in the call; a person counts lines. */
 function withLine(error: unknown, lines: readonly Line[]): unknown {
-  if (!(error instanceof AgentctlError) || error.name !== "InvalidParams") return error;
-  const [, at, field = ""] = /^tasks\.(\d+)\.?(.*)$/.exec(String(error.data.field)) ?? [];
+  if (!(error instanceof AgentctlError)) return error;
+  const { name, data, message, hint } = error;
+  const [, at = data.at, field = ""] = /^tasks\.(\d+)\.?(.*)$/.exec(String(data.field)) ?? [];
   const line = at === undefined ? undefined : lines[Number(at)];
   if (!line) return error;
   const place = field === "" ? `line ${line.number}` : `line ${line.number}, ${field}`;
-  return new AgentctlError("InvalidParams", { ...error.data, field: place });
+  const options = hint ? { hint } : {};
+  if (name === "InvalidParams") return new AgentctlError(name, { ...data, field: place }, options);
+  return new AgentctlError(name as ErrorName, data, { ...options, message: `${place}: ${message}` });
 }

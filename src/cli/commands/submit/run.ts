@@ -6,7 +6,7 @@ import { callDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { attend, OWN_FAILURE } from "../../follow/attend.ts";
 import { Interrupt, leaveAtSecond } from "../../follow/interrupt.ts";
-import { isModule, type RunValues, runOptions, submissionOf } from "../../input/submission.ts";
+import { asTyped, isModule, type RunValues, runOptions, submissionOf } from "../../input/submission.ts";
 import { reportFailure } from "../../text/failure.ts";
 import { exitCodeOf } from "../../text/task-result.ts";
 import { endLine } from "../../text/task-text.ts";
@@ -32,7 +32,7 @@ export const run = command({
     ["run -f sh -c 'echo $HOME; sleep 5'", "print its output and end with its exit code"],
     ['run research.ts --input \'{"topic":"tea"}\'', "a task module with its input"],
   ],
-  mayFollow: ([first], isMarked, { cwd }) => !isMarked && isModule(first, cwd),
+  mayFollow: ([first], isMarked, context) => !isMarked && isModule(first, context),
   async run(context, operands, given, isMarked) {
     const { out } = context;
     if (given.follow && out.json)
@@ -41,7 +41,7 @@ export const run = command({
     const interrupt = given.follow || given.wait ? new Interrupt(leaveAtSecond) : undefined;
     const { task, created } = await callDaemon(context, "tasks/create", params).catch((error) => {
       interrupt?.end();
-      throw error;
+      throw asTyped(error);
     });
     if (!created) out.note(`task ${task.id} has this key already; nothing new was started`);
     if (interrupt) return await attended(context, task, given, interrupt);

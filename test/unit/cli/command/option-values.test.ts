@@ -12,14 +12,14 @@ import { systemClock } from "../../../../src/core/time.ts";
 const fromNow = (iso: string) => Math.round((Date.parse(iso) - systemClock.now()) / 1000);
 
 test("a time to come is a duration from now, ISO 8601 or the next HH:MM", () => {
-  expect(fromNow(time("2h"))).toBe(7200);
-  expect(time("2126-05-01T18:30:00Z")).toBe("2126-05-01T18:30:00.000Z");
-  expect(fromNow(time("08:00"))).toBeGreaterThan(0);
+  expect(fromNow(time("2h", {}))).toBe(7200);
+  expect(time("2126-05-01T18:30:00Z", {})).toBe("2126-05-01T18:30:00.000Z");
+  expect(fromNow(time("08:00", {}))).toBeGreaterThan(0);
 });
 
 test("a past time counts a duration back, and HH:MM is the last one", () => {
-  expect(fromNow(pastTime("2h"))).toBe(-7200);
-  expect(fromNow(pastTime("08:00"))).toBeLessThanOrEqual(0);
+  expect(fromNow(pastTime("2h", {}))).toBe(-7200);
+  expect(fromNow(pastTime("08:00", {}))).toBeLessThanOrEqual(0);
 });
 
 test("a signal is known by name, short name and number", () => {
@@ -36,7 +36,7 @@ test("a variable has a value, an empty one, or the caller's", () => {
 
 test.each([
   [() => duration("5"), '"5" is no duration; such as 500ms, 90s, 15m, 2h, 3d'],
-  [() => time("tomorrow"), /"tomorrow" is no time; such as a duration from now/],
+  [() => time("tomorrow", {}), /"tomorrow" is no time; such as a duration from now/],
   [() => integer(1)("0"), '"0" is no whole number of at least 1'],
   [() => integer()("1.5"), '"1.5" is no whole number'],
   [() => signal("9"), "no program hears SIGKILL; such as TERM, INT, USR1"],

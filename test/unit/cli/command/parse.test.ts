@@ -5,7 +5,10 @@ import { verb } from "../../../../src/cli/command/verbs.ts";
 
 async function read(line: string[]) {
   const [name = "", ...words] = line;
-  const parsed = await parse((await verb(name)) as Command, `agentctl ${name}`, words, { cwd: "/work" });
+  const parsed = await parse((await verb(name)) as Command, `agentctl ${name}`, words, {
+    cwd: "/work",
+    env: {},
+  });
   if (parsed.help) return "help";
   const given = Object.entries(parsed.options).filter(
     ([, value]) => value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0),

@@ -24,7 +24,7 @@ const caller = {
 
 async function submitted(...words: string[]) {
   const context = aContext(caller, cwd);
-  const parsed = await parse((await verb("run")) as Command, "agentctl run", words, { cwd });
+  const parsed = await parse((await verb("run")) as Command, "agentctl run", words, { cwd, env: caller });
   if (parsed.help) throw new Error("help");
   const work = { operands: parsed.args, isMarked: parsed.isMarked };
   return await submissionOf(context, work, parsed.options as unknown as RunValues);
@@ -99,7 +99,7 @@ test("a module gets its input as JSON, also from a file", async () => {
 test("a module is a file of that name, or what is named like one that is not there", () => {
   writeFileSync(join(cwd, "there.mjs"), "");
   const operands = ["there.mjs", "missing.ts", "missing.js", "./missing.js", "/x/y.mts", "make", "a.txt"];
-  expect(operands.filter((operand) => isModule(operand, cwd))).toEqual([
+  expect(operands.filter((operand) => isModule(operand, { cwd }))).toEqual([
     "there.mjs",
     "missing.ts",
     "./missing.js",

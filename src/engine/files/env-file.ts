@@ -1,0 +1,72 @@
+import { readFileSync, statSync } from "node:fs";
+import { isNoRoom } from "../no-room.ts";
+
+/** Why a file of variables cannot be used. Its message holds no value, because values are secrets. */
+export class EnvFileRefused extends Error {
+  /** Whether the file is not there, so that it may come later. */
+  readonly isMissing: boolean;
+  constructor(message: string, isMissing: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.isMissing = isMissing;
+  }
+}
+
+/**
+ * The variables of a file, as docker reads one: `NAME=value` lines without quotes, `#` begins a comment line, a value
+ * goes to the end of its line. Throws {@link EnvFileRefused}, which names the first line that is something else.
+ */
+export function readEnvFile(file: string): Record<string, string> {
+  const variables: [string, string][] = [];
+  for (const [at, bytes] of linesOf(bytesOf(file)).entries()) {
+    const refuse = (why: string) => new EnvFileRefused(`line ${at + 1} of ${file} ${why}`, false);
+    const line = decoded(bytes, at === 0);
+    if (line === undefined) throw refuse("is not valid UTF-8");
+    const text = line.replace(/\r$/, "").trimStart();
+    if (text === "" || text.startsWith("#")) continue;
+    if (text.includes("\u0000")) throw refuse("holds a NUL character");
+    const cut = text.indexOf("=");
+    if (cut < 0) throw refuse("is not of the form NAME=value");
+    const name = text.slice(0, cut);
+    if (name === "") throw refuse("has no name before its =");
+    if (/\s/.test(name)) throw refuse(`has a space in the name ${JSON.stringify(name)}`);
+    variables.push([name, text.slice(cut + 1)]);
+  }
+  return Object.fromEntries(variables);
+}
+
+function bytesOf(file: string): Buffer {
+  try {
+    // A pipe would keep the daemon waiting for whoever writes to it.
+    if (statSync(file).isFile()) return readFileSync(file);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (isNoRoom(code)) throw error;
+    const isMissing = code === "ENOENT";
+    const why = isMissing ? "there is no such file" : message;
+    throw new EnvFileRefused(`${file} cannot be read: ${why}`, isMissing, { cause: error });
+  }
+  throw new EnvFileRefused(`${file} is no file`, false);
+}
+
+function linesOf(bytes: Buffer): Buffer[] {
+  const lines: Buffer[] = [];
+  for (let start = 0; start <= bytes.length; ) {
+    const end = bytes.indexOf(10, start);
+    lines.push(bytes.subarray(start, end < 0 ? bytes.length : end));
+    if (end < 0) break;
+    start = end + 1;
+  }
+  return lines;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Undefined where the bytes are no UTF-8; a byte order mark before the first line is dropped. */
+function decoded(line: Buffer, isFirst: boolean): string | undefined {
+  try {
+    const text = utf8.decode(line);
+    return isFirst ? text.replace(/^\ufeff/, "") : text;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,115 @@
+/** What can be known at submission is refused at submission, with nothing stored. */
+import { accessSync, constants, statSync } from "node:fs";
+import { AgentctlError } from "../../core/errors.ts";
+import { toIso } from "../../core/time.ts";
+import type { Seed } from "../../store/store.ts";
+import type { Engine } from "../engine.ts";
+import { EnvFileRefused, readEnvFile } from "../files/env-file.ts";
+import { givenEnvironment } from "../files/environment.ts";
+import { isNoRoom } from "../no-room.ts";
+
+/** What is said about a file that may be there when the task starts. */
+const LATER = "--accept-missing (acceptMissing) submits it all the same, for what exists only later";
+
+/** A delay that was counted before the daemon had to start is no time in the past. */
+const LATE_MS = 60_000;
+
+interface EarlyRefusal {
+  field: string;
+  reason: string;
+  /** It may be there when the task starts. */
+  isMissing: boolean;
+  /** 126 or 127 for a program; else that of a usage error. */
+  exitCode?: number;
+}
+
+/**
+ * Throws `InvalidParams`, which names the field, where the task could never start as it was submitted: its directory,
+ * module, file of variables, program, time, or the size of what it is given. With `acceptMissing`, what is not there
+ * may come later.
+ */
+export function refuseEarly(engine: Engine, seed: Seed, acceptMissing: boolean): void {
+  for (const check of [timeRefusal, directoryRefusal, envFileRefusal, workRefusal]) {
+    const refusal = unlessFull(() => check(engine, seed));
+    if (!refusal || (refusal.isMissing && acceptMissing)) continue;
+    const { field, reason, isMissing, exitCode } = refusal;
+    const data = { field, reason, ...(exitCode === undefined ? {} : { exitCode }) };
+    throw new AgentctlError("InvalidParams", data, isMissing ? { hint: LATER } : {});
+  }
+}
+
+/** Where the system has no room even to look, the start will tell. */
+function unlessFull(check: () => EarlyRefusal | undefined): EarlyRefusal | undefined {
+  try {
+    return check();
+  } catch (error) {
+    if (isNoRoom((error as NodeJS.ErrnoException).code)) return undefined;
+    throw error;
+  }
+}
+
+function timeRefusal({ clock }: Engine, { notBefore }: Seed): EarlyRefusal | undefined {
+  if (notBefore === null || notBefore >= clock.now() - LATE_MS) return undefined;
+  return { field: "notBefore", reason: `${toIso(notBefore)} is in the past`, isMissing: false };
+}
+
+function directoryRefusal(_engine: Engine, { cwd }: Seed): EarlyRefusal | undefined {
+  const refuse = (why: string, isMissing: boolean) => ({ field: "cwd", reason: `${cwd} ${why}`, isMissing });
+  try {
+    if (!statSync(cwd).isDirectory()) return refuse("is not a directory", false);
+    accessSync(cwd, constants.X_OK);
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (isNoRoom(code)) throw error;
+    if (code === "ENOENT") return refuse("does not exist", true);
+    return refuse(`cannot be entered (${code})`, false);
+  }
+}
+
+function envFileRefusal(_engine: Engine, { envFile }: Seed): EarlyRefusal | undefined {
+  try {
+    if (envFile !== null) readEnvFile(envFile);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof EnvFileRefused)) throw error;
+    return { field: "envFile", reason: error.message, isMissing: error.isMissing };
+  }
+}
+
+function workRefusal(engine: Engine, { argv, module, cwd, ...seed }: Seed): EarlyRefusal | undefined {
+  if (module) return moduleRefusal(module.path);
+  const variables = variablesOf(engine, seed);
+  // Without the variables nobody knows where to look; the directory has been looked at.
+  const refusal = variables && engine.runner.cannotStart(argv ?? [], cwd, variables, engine.places.path);
+  if (!refusal || refusal.cause === "cwd") return undefined;
+  const isMissing = refusal.cause === "program";
+  const { message: reason, exitCode } = refusal;
+  return { field: "argv", reason, isMissing, ...(isMissing ? { exitCode } : {}) };
+}
+
+/** Undefined where its file of variables cannot be read. */
+function variablesOf(engine: Engine, { envHash, envFile }: Pick<Seed, "envHash" | "envFile">) {
+  try {
+    return givenEnvironment(engine, { envHash, envFile });
+  } catch {
+    return undefined;
+  }
+}
+
+function moduleRefusal(path: string): EarlyRefusal | undefined {
+  const refuse = (why: string, isMissing: boolean) => ({
+    field: "module",
+    reason: `${path} ${why}`,
+    isMissing,
+  });
+  try {
+    if (!statSync(path).isFile()) return refuse("is no file", false);
+    accessSync(path, constants.R_OK);
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (isNoRoom(code)) throw error;
+    return code === "ENOENT" ? refuse("does not exist", true) : refuse(`cannot be read (${code})`, false);
+  }
+}

@@ -1,0 +1,123 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { describe, expect } from "vitest";
+import { type Home, it } from "../harness/index.ts";
+
+/** What was submitted; a refusal stores nothing. */
+const stored = async (home: Home) => (await home.rpc("tasks/list", {})).tasks.length;
+
+/** Each with what the command says and its exit code. */
+const commands: [words: string[], code: number, says: string | RegExp][] = [
+  [["--cwd", "/no/such", "true"], 2, "--cwd: /no/such does not exist"],
+  [["--cwd", "/etc/passwd", "true"], 2, "--cwd: /etc/passwd is not a directory"],
+  [["./missing.ts"], 2, /missing\.ts does not exist/],
+  [["--env-file", "gone.env", "true"], 2, /--env-file: .*gone\.env cannot be read: there is no such file/],
+  [["no-such-program"], 127, "cannot start no-such-program: it was not found on the PATH"],
+  [["./data"], 126, "cannot start ./data: it is not executable"],
+  [["--at", "2020-01-01", "true"], 2, '--at: "2020-01-01" is in the past'],
+  [["--env", "=x", "true"], 2, "--env: "],
+  [["--env-file", "export.env", "true"], 2, /line 2 of .*export\.env has a space in the name "export K"/],
+  [["--env-file", "junk.env", "true"], 2, /line 1 of .*junk\.env is not of the form NAME=value/],
+  [["--env-file", "noname.env", "true"], 2, /line 3 of .*noname\.env has no name before its =/],
+  [["--env-file", "latin1.env", "true"], 2, /line 2 of .*latin1\.env is not valid UTF-8/],
+];
+
+function furnish(home: Home): void {
+  writeFileSync(home.file("data"), "no program", { mode: 0o644 });
+  writeFileSync(home.file("export.env"), "A=1\nexport K=secret\n");
+  writeFileSync(home.file("junk.env"), "secret\n");
+  writeFileSync(home.file("noname.env"), "# comment\n\n=x\n");
+  writeFileSync(home.file("latin1.env"), Buffer.from("A=1\nB=\xe9\n", "latin1"));
+}
+
+describe("what can be known at submission is refused with nothing stored", () => {
+  it("by run, which names the option and the line, and no value of a file", async ({ home }) => {
+    furnish(home);
+    for (const [words, code, says] of commands) {
+      const result = await home.cli("run", ...words);
+      expect([words, result.code, result.stdout]).toEqual([words, code, ""]);
+      expect(result.stderr).toMatch(says);
+      expect(result.stderr).not.toContain("secret");
+    }
+    expect(await stored(home)).toBe(0);
+  });
+
+  it("by tasks/create, which names the field, and by a line of batch, which is named", async ({ home }) => {
+    furnish(home);
+    await home.cli("daemon", "start");
+    const env = { PATH: process.env.PATH };
+    const refused: [object, string, number?][] = [
+      [{ argv: ["true"], cwd: "/no/such" }, "cwd"],
+      [{ module: "/no/such.ts" }, "module"],
+      [{ argv: ["true"], envFile: home.file("junk.env") }, "envFile"],
+      [{ argv: ["no-such-program"] }, "argv", 127],
+      [{ argv: ["true"], notBefore: "2020-01-01T00:00:00Z" }, "notBefore"],
+      [{ argv: ["true"], env: { "": "x" } }, "env"],
+      [{ argv: ["true"], env: { "A=B": "x" } }, "env"],
+      [{ argv: ["echo", "half \ud83d"] }, "argv.1"],
+      [{ argv: ["echo", "x".repeat(200_000)] }, "argv"],
+      [{ argv: ["echo", ...Array(100).fill("x".repeat(100_000))] }, "argv"],
+    ];
+    for (const [params, field, exitCode] of refused) {
+      const error = await home.rpc("tasks/create", { env, ...params }).catch((thrown) => thrown);
+      expect([error.code, error.data?.exitCode]).toEqual([-32602, exitCode]);
+      expect(error.data.field).toMatch(new RegExp(`^${field}`));
+      const input = `{"argv":["true"]}\n\n${JSON.stringify(params)}\n`;
+      const batch = await home.cli("batch", { input });
+      expect([batch.code, batch.stdout]).toEqual([exitCode ?? 2, ""]);
+      expect(batch.stderr).toContain("line 3");
+    }
+    expect(await stored(home)).toBe(0);
+  });
+
+  it("but for a key that exists, and for what --accept-missing says may come later", async ({ home }) => {
+    const program = home.script("echo ran", "later");
+    const first = await home.run("--key", "k", "--hold", program);
+    execFileSync("/bin/rm", [program]);
+    expect(await home.run("--key", "k", "--hold", program)).toBe(first);
+    const refused = await home.cli("run", program);
+    expect([refused.code, refused.stderr]).toEqual([127, expect.stringContaining("--accept-missing")]);
+    const later = ["--accept-missing", "--hold", "--cwd", home.file("sub"), "--env-file", "e", "./prog"];
+    const id = await home.run(...later);
+    mkdirSync(home.file("sub"));
+    writeFileSync(home.file("e"), "A=1\n");
+    home.script('echo "$A"', "sub/prog");
+    await home.cli("release", `${id}`);
+    await home.reaches(id, "completed");
+    expect((await home.cli("logs", `${id}`)).stdout).toBe("1\n");
+    await home.cli("cancel", `${first}`);
+    expect((await home.cli("rerun", `${first}`)).code).toBe(127);
+  });
+});
+
+it("from a directory that was deleted, only what needs the directory is refused", async ({ home }) => {
+  const id = await home.run("sleep", "60");
+  const lines = `mkdir gone; cd gone; rmdir ../gone
+    for words in list "show ${id}" "run --cwd / pwd" "cancel ${id}" "run true"; do agentctl $words >/dev/null 2>&3; echo $?; done`;
+  const { stdout, stderr } = await home.sh(`exec 3>&2 2>/dev/null; ${lines}`);
+  expect(stdout).toBe("0\n0\n0\n0\n2\n");
+  expect(stderr).toContain("the current directory does not exist any more");
+});
+
+it.skipIf(process.platform !== "linux")(
+  "names a current directory that is not valid UTF-8",
+  async ({ home }) => {
+    const lines =
+      'd=$(printf \'d\\377\'); mkdir "$d"; cd "$d"; agentctl run pwd; echo $?; agentctl run --cwd / pwd';
+    const { stdout, stderr } = await home.sh(lines);
+    expect([stdout, stderr]).toEqual(["2\n1\n", expect.stringContaining("not valid UTF-8")]);
+  },
+);
+
+it("takes a time for the local one only where it knows the zone", async ({ home }) => {
+  const at = async (TZ: string, time: string) => {
+    const { code, stdout, stderr } = await home.cli("run", "--json", "--at", time, "true", { env: { TZ } });
+    return code === 0 ? JSON.parse(stdout).waiting.until : [code, stderr.includes(TZ) || stdout.includes(TZ)];
+  };
+  const noon = "2031-01-15T12:00";
+  expect(await at("EST5EDT,M3.2.0,M11.1.0", noon)).toEqual([2, true]);
+  expect(await at("<+05>-5", noon)).toEqual([2, true]);
+  expect(await at("EST5EDT,M3.2.0,M11.1.0", `${noon}-05:00`)).toBe("2031-01-15T17:00:00.000Z");
+  expect(await at("America/New_York", noon)).toBe("2031-01-15T17:00:00.000Z");
+  expect(await at("JST-9", noon)).toBe("2031-01-15T03:00:00.000Z");
+});
