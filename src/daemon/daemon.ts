@@ -101,6 +101,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const changed = changedSettings(settings, next);
     Object.assign(settings, next);
     backups.arm();
+    // A limit may have been raised.
+    engine.kick();
     if (changed.length > 0) log.info({ changed }, "settings changed");
     if (changed.includes("hooks")) await teller.configure(hooksOf(settings));
     return { changed };

@@ -112,7 +112,7 @@ export function usedEnvironments(ctx: Context): Set<string> {
 /** Of the environments of these tasks those that no open task uses. */
 export function unusedEnvironments(ctx: Context, ids: readonly number[]): Set<string> {
   const hashes = ids.map((id) => ctx.row("select env_hash from tasks where id = ?", id)?.env_hash as string);
-  const used = `select 1 from tasks where env_hash = ?1 and ended_at is null
-     union all select 1 from schedules where env_hash = ?1 limit 1`;
-  return new Set(hashes.filter((hash) => hash !== undefined && !ctx.row(used, hash)));
+  const used = `select 1 from tasks where env_hash = ? and ended_at is null
+     union all select 1 from schedules where env_hash = ? limit 1`;
+  return new Set(hashes.filter((hash) => hash !== undefined && !ctx.row(used, hash, hash)));
 }

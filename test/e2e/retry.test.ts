@@ -1,0 +1,34 @@
+import { expect } from "vitest";
+import { it } from "../harness/index.ts";
+import { notes } from "./story.ts";
+
+const sleeper = "echo x >> notes; exec sleep 60";
+
+it("ends an attempt that has run for its time, and tries it again only where that was asked for", async ({
+  home,
+}) => {
+  const limits = ["--attempt-timeout", "200ms", "--retries", "2", "--backoff", "10ms"];
+  const once = await home.run(...limits, "sh", "-c", sleeper);
+  await home.reaches(once, "failed");
+  expect(await home.task(once)).toMatchObject({
+    attempt: 1,
+    attemptTimeoutMs: 200,
+    retries: 2,
+    backoffMs: 10,
+    error: { name: "TimedOut", data: { attemptTimeoutMs: 200 } },
+  });
+  const again = await home.run(...limits, "--retry-on-timeout", "sh", "-c", sleeper);
+  await home.reaches(again, "failed");
+  expect([(await home.task(again)).attempt, notes(home).length]).toEqual([3, 4]);
+  expect((await home.cli("show", `${again}`)).stdout).toContain(
+    "2 retries, back-off from 10ms; 200ms an attempt",
+  );
+});
+
+it("counts the time of all attempts together for --timeout", async ({ home }) => {
+  const script = "sleep 0.3; exit 1";
+  const id = await home.run("--timeout", "500ms", "--retries", "9", "--backoff", "0ms", "sh", "-c", script);
+  await home.reaches(id, "failed");
+  const { attempt, error, timeoutMs } = await home.task(id);
+  expect([attempt, error.name, error.data, timeoutMs]).toEqual([2, "TimedOut", { timeoutMs: 500 }, 500]);
+});
