@@ -4,7 +4,6 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished } from "vitest";
-import { runCommand } from "../harness/command.ts";
 import { type Home, it, until } from "../harness/index.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -143,48 +142,6 @@ describe("agent.ts", () => {
     ]);
     expect(model.requests.at(-1)?.messages[5]?.content).toBe(read("package.json"));
     expect(model.keys).toEqual(new Set(["Bearer a key"]));
-  });
-});
-
-describe("the README", () => {
-  const readme = read("README.md");
-  const block = (language: string, begin: string) => {
-    const blocks = [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)];
-    const found = blocks.find(([, marked, text]) => marked === language && text?.startsWith(begin));
-    return found?.[2] ?? `no block of ${language} begins with ${begin}`;
-  };
-
-  it("has a task module that runs as it stands", async ({ home }) => {
-    const path = home.module(block("ts", "import { defineTask }"));
-    const id = await home.run(path, "--input", '{"topics":["tea","rice"]}');
-    await home.reaches(id, "input-required");
-    expect(await home.cli("answer", `${id}`, "yes")).toMatchObject({ code: 0 });
-    expect(await home.cli("wait", `${id}`)).toMatchObject({ code: 0 });
-    expect((await home.task(id)).result).toBe("2 notes");
-    expect((await home.cli("artifact", "get", `${id}`)).stdout).toBe("All about tea.\nAll about rice.");
-  });
-
-  it("has a shell script that goes on where it was", async ({ home }) => {
-    const id = await home.run(home.script(block("sh", "#!/bin/sh")));
-    await until(async () => (await home.task(id)).checkpoint, { message: "a checkpoint" });
-    expect(await home.cli("pause", `${id}`)).toMatchObject({ code: 0 });
-    const all = await resumeToEnd(home, id);
-    const parts = all.match(/\d/g)?.map(Number) ?? [];
-    const { checkpoint } = await home.task(id);
-    expect(new Set(parts)).toEqual(new Set([1, 2, 3]));
-    // The part that the pause cut is done again, and no other.
-    expect(parts.length).toBeLessThanOrEqual(4);
-    expect(checkpoint).toMatchObject({ seq: 3 });
-  });
-
-  it("has a Python client of the socket", async ({ home }) => {
-    expect(await home.cli("daemon", "start")).toMatchObject({ code: 0 });
-    const path = home.script(`#!/usr/bin/env python3\n${block("python", "import json")}`);
-    expect(await runCommand(path, [], { env: home.env })).toEqual({
-      code: 0,
-      stdout: "completed\n",
-      stderr: "",
-    });
   });
 });
 

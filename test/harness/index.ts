@@ -18,7 +18,7 @@ import { closeHome } from "./leaks.ts";
 export type { CommandResult, RunningCommand } from "./command.ts";
 export { Home } from "./home.ts";
 export { closeHome } from "./leaks.ts";
-export { canMount, needs, needsLinux, needsMounts, needsRoot, needsSuccessOf } from "./needs.ts";
+export { canMount, isOnPath, needs, needsLinux, needsMounts, needsRoot, needsSuccessOf } from "./needs.ts";
 export { OtherUser } from "./other-user.ts";
 export { isAlive, type LiveProcess, processes, residentBytes, signalTo } from "./processes.ts";
 export { isLocked, sqlite } from "./sqlite.ts";

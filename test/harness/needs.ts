@@ -45,7 +45,8 @@ export function needsSuccessOf(skip: Skip, ...[program, ...args]: [string, ...st
   skip(status !== 0, `needs ${[program, ...args].join(" ")}, which fails: ${stderr.trim()}`);
 }
 
-function isOnPath(program: string): boolean {
+/** Whether the program is on the PATH. */
+export function isOnPath(program: string): boolean {
   return (process.env.PATH ?? "").split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);
