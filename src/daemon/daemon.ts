@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { defined } from "../core/defined.ts";
 import type { Fault } from "../core/faults.ts";
 import { type Hook, readHooks } from "../core/hooks.ts";
 import { systemClock } from "../core/time.ts";
@@ -102,7 +103,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     Object.assign(settings, next);
     backups.arm();
     // A limit may have been raised.
-    engine.kick();
+    engine.wake();
     if (changed.length > 0) log.info({ changed }, "settings changed");
     if (changed.includes("hooks")) await teller.configure(hooksOf(settings));
     return { changed };
@@ -113,13 +114,13 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const timers = chores(engine, log);
   backups.start(db);
   await teller.configure(hooksOf(settings));
-  scheduler.kick();
+  scheduler.wake();
   recurring.look();
 
   async function halt({ keep, graceMs }: { keep: boolean; graceMs?: number }) {
     log.info({ keep }, "stopping");
     fault("stop:before-pause");
-    const paused = keep ? await leave() : await shutdown(engine, graceMs === undefined ? {} : { graceMs });
+    const paused = keep ? await leave() : await shutdown(engine, defined({ graceMs }));
     fault("stop:after-pause");
     scheduler.stop();
     await recurring.stop();

@@ -54,7 +54,7 @@ export class Engine implements Ports {
   isGoingDown = false;
   /** The daemon is on its way out. */
   isStopping = false;
-  #kick: () => void = () => {};
+  #wake: () => void = () => {};
   readonly #waiters = new Set<(events: readonly TaskEvent[]) => void>();
 
   constructor(options: Ports) {
@@ -83,18 +83,18 @@ export class Engine implements Ports {
     return task;
   }
 
-  /** Looks at the line soon: something ended, was submitted, released, or its time has come. */
-  kick(): void {
-    this.#kick();
+  /** Has the scheduler look at the queues soon: something ended, was submitted, released, or its time has come. */
+  wake(): void {
+    this.#wake();
   }
 
-  /** Sets what {@link Engine.kick} calls. */
-  onKick(kick: () => void): void {
-    this.#kick = kick;
+  /** Sets what {@link Engine.wake} calls. */
+  onWake(wake: () => void): void {
+    this.#wake = wake;
   }
 
   track(active: ActiveAttempt): void {
-    if (active.isModule) active.steps ??= new StepIntake(this, active);
+    if (active.isModule && !active.steps) active.learn({ steps: new StepIntake(this, active) });
     this.active.set(active.taskId, active);
     this.tokens.set(active.token, active);
   }

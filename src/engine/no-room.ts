@@ -40,6 +40,6 @@ function isOutOfInodes(code: unknown, folder: string): boolean {
 }
 
 /** The move of a task for whose start there was no room: nothing of it ran, so it is no failure of its own. */
-export function backInLine(at: number): Pick<Change, "cause" | "set"> & { transition: "retry" } {
+export function requeued(at: number): Pick<Change, "cause" | "set"> & { transition: "retry" } {
   return { transition: "retry", cause: "no-room", set: { notBefore: at + ROOM_MS, delay: "backoff" } };
 }

@@ -1,4 +1,5 @@
 /** `<tasks>`: ids, or what selects tasks by what they are. */
+import { defined } from "../../core/defined.ts";
 import type { State } from "../../core/machine.ts";
 import type { Params, Result, Selector, TaskJson } from "../../protocol/methods.ts";
 import type { RpcClient } from "../../protocol/rpc-client.ts";
@@ -40,7 +41,7 @@ export function selectionOf(ids: string[], options: SelectorValues): Selection {
 export function selectorOf({ all, queue, labels, states }: SelectorValues): Selector {
   return {
     ...(all ? { all } : {}),
-    ...(queue === undefined ? {} : { queue }),
+    ...defined({ queue }),
     ...(labels.length > 0 ? { labels: Object.fromEntries(labels) } : {}),
     ...(states.length > 0 ? { state: states } : {}),
   };
@@ -56,8 +57,7 @@ export async function selectedTasks(
   if (wanted.length === 0) return [];
   return await allPages(rpc, {
     state: wanted,
-    ...(queue === undefined ? {} : { queue }),
-    ...(labels === undefined ? {} : { labels }),
+    ...defined({ queue, labels }),
   });
 }
 

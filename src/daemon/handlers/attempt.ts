@@ -122,7 +122,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
     },
 
     "attempt/alive": async (params, caller) => {
-      (await active(params, caller)).isHearing = true;
+      (await active(params, caller)).learn({ isHearing: true });
       return {};
     },
 

@@ -57,7 +57,7 @@ function plannedOf({ pauseAt }: Task): Details["plannedPause"] {
 function activityOf(engine: Daemon["engine"], task: Task): Details["activity"] {
   const active = engine.active.get(task.id);
   if (!active) return { running: [], doing: null, deadline: null };
-  const { deadline } = active.grace;
+  const deadline = active.graceDeadline;
   return {
     running: [...active.inFlight.values()].map(({ name, startedAt }) => ({
       name,

@@ -8,7 +8,6 @@ import type { Failure, Question, Step, StepKey, Task } from "../../core/task.ts"
 import type { Engine } from "../engine.ts";
 import { environmentOf, foldersOf, givenEnvironment } from "../files/environment.ts";
 import type { ActiveAttempt, Link } from "./active-attempt.ts";
-import { nameOf } from "./call-name.ts";
 import { PAUSE_LABEL } from "./conclude.ts";
 import { abortPause } from "./pause/abort.ts";
 
@@ -47,7 +46,7 @@ export interface Welcome {
 
 /** From now on the attempt is asked and told on `link`. */
 export async function hello(engine: Engine, active: ActiveAttempt, link: Link): Promise<Welcome> {
-  active.link = link;
+  active.learn({ link });
   // Whoever said hello was at work: a later daemon has to know that.
   if (!active.saidHello) {
     await engine.store.noteAttempt(active.taskId, active.attempt, { saidHello: true });
@@ -55,8 +54,8 @@ export async function hello(engine: Engine, active: ActiveAttempt, link: Link): 
     await active.steps?.take();
   }
   // From now on it can be paused by checkpoint: a task of higher priority may have waited for that.
-  if (!active.saidHello) engine.kick();
-  active.saidHello = true;
+  if (!active.saidHello) engine.wake();
+  active.learn({ saidHello: true });
   active.steps?.written();
   const task = await engine.require(active.taskId);
   return {
@@ -102,8 +101,8 @@ export async function saveCheckpoint(engine: Engine, active: ActiveAttempt, save
     nonce: save.nonce ?? null,
     at: engine.clock.now(),
   });
-  if (!active.saved) engine.kick();
-  active.saved = true;
+  if (!active.saved) engine.wake();
+  active.learn({ saved: true });
   // What is in flight has another place from here on, and is told again.
   if (save.base === undefined) active.inFlight.clear();
   return seq;
@@ -117,16 +116,16 @@ function requireSize(engine: Engine, active: ActiveAttempt, size: number, what: 
 
 /** Notes that a call has begun, so that `pause` can say what it waits for. */
 export async function stepBegan(engine: Engine, active: ActiveAttempt, key: StepKey): Promise<void> {
-  active.inFlight.set(nameOf(key), { name: key.name, startedAt: engine.clock.now() });
+  active.callBegins(key, engine.clock.now());
   if (active.isJournaled) return;
-  active.isJournaled = true;
+  active.learn({ isJournaled: true });
   await engine.store.update(active.taskId, { journaled: true }, { token: active.token });
-  engine.kick();
+  engine.wake();
 }
 
 /** A call that had begun has failed, or its result stands in the step file. */
 export function stepEnded(active: ActiveAttempt, key: StepKey): void {
-  active.inFlight.delete(nameOf(key));
+  active.callEnds(key);
   active.steps?.written();
 }
 
@@ -147,7 +146,7 @@ export async function acknowledge(
     size,
     result: value,
   });
-  active.inFlight.delete(nameOf(place));
+  active.callEnds(place);
   return added ? null : result;
 }
 
@@ -162,8 +161,9 @@ export async function sleepUntil(
   const value = JSON.stringify(now + ms);
   const times = { startedAt: now, endedAt: now, size: value.length };
   const { result } = await engine.store.acknowledge(active.token, { ...place, ...times, result: value });
-  active.sleepUntil = JSON.parse(result) as number;
-  return active.sleepUntil;
+  const sleepUntil = JSON.parse(result) as number;
+  active.learn({ sleepUntil });
+  return sleepUntil;
 }
 
 /** Opens a question; answers null while there is no answer. */
@@ -186,7 +186,7 @@ export async function openQuestion(
     alone,
   };
   const answered = await engine.store.openQuestion(active.token, question);
-  engine.kick();
+  engine.wake();
   return answered;
 }
 
@@ -206,7 +206,7 @@ export async function suspended(
 ): Promise<void> {
   if (to === "pause") await storePauseCheckpoint(engine, active, base, value);
   else await leave(engine, active, to, until ?? active.sleepUntil);
-  active.isDone = true;
+  active.learn({ isDone: true });
   engine.fault("suspended:before-end");
   // The answer is on its way; what the process would do by itself is only to wait for this.
   setImmediate(() => {
@@ -260,11 +260,14 @@ async function leave(
     throw new AgentctlError("UnsupportedOperation", { id, state, reason: "no question is open" });
   }
   const intent = { kind: "leave" as const, to, until: to === "sleep" ? until : null };
-  active.intent = intent;
+  if (!active.request(intent)) {
+    const reason = "the attempt is on its way out";
+    throw new AgentctlError("UnsupportedOperation", { id, state, reason });
+  }
   try {
     await engine.store.intend([{ id: active.taskId, attempt: active.attempt, intent }]);
   } catch (error) {
-    active.intent = null;
+    active.dropRequest();
     throw error;
   }
 }
@@ -280,5 +283,5 @@ export async function saveResult(
     requireSize(engine, active, size, "the result");
   }
   await engine.store.saveResult(active.token, result);
-  active.result = result;
+  active.learn({ result });
 }

@@ -13,7 +13,7 @@ import type { Transition } from "../../core/machine.ts";
 import type { Attempt, AttemptOutcome, Failure, Intent, Pause, PauseIntent, Task } from "../../core/task.ts";
 import { formatDuration } from "../../core/time.ts";
 import type { Patch } from "../../store/store.ts";
-import { backInLine, isNoRoom } from "../no-room.ts";
+import { isNoRoom, requeued } from "../no-room.ts";
 
 /** What is known when an attempt has ended. */
 export interface End {
@@ -184,7 +184,7 @@ export function concludeLost(end: End): Conclusion {
 
 function notStarted(end: End, error: Failure): Conclusion {
   if (!isNoRoom(error.data?.code)) return failed(end, error);
-  const { set, ...move } = backInLine(end.at);
+  const { set, ...move } = requeued(end.at);
   return { ...move, actor: "daemon", outcome: "failed", set: { ...set, error } };
 }
 

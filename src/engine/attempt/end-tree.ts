@@ -1,6 +1,6 @@
 import type { AgentctlError } from "../../core/errors.ts";
 import type { Engine } from "../engine.ts";
-import { type ActiveAttempt, dropTimers } from "./active-attempt.ts";
+import type { ActiveAttempt } from "./active-attempt.ts";
 import { endFailed } from "./pause/refused-signals.ts";
 
 /** So long a module's host may take to say that it heard of its cancel; it is looked at again as often as it takes. */
@@ -37,7 +37,7 @@ export async function endTree(
   active: ActiveAttempt,
   graceMs: number,
 ): Promise<AgentctlError | null> {
-  dropTimers(active);
+  active.dropTimers();
   active.link?.cancel({ graceMs });
   try {
     engine.fault("cancel:before-end");
@@ -52,7 +52,7 @@ export async function endTree(
       const task = await active.ended.promise.catch(() => null);
       return endFailed(active, error, task?.state ?? "working");
     }
-    active.intent = null;
+    active.dropRequest();
     await engine.store.intend([{ id: active.taskId, attempt: active.attempt, intent: null }]).catch(() => {});
     return endFailed(active, error, "working");
   }

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { defined } from "../../core/defined.ts";
 import { asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import type { Ended } from "../../runner/index.ts";
 import { type Change, IllegalMove } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { notPausable } from "../refusals.ts";
-import { type ActiveAttempt, dropTimers } from "./active-attempt.ts";
+import type { ActiveAttempt } from "./active-attempt.ts";
 import { type Conclusion, conclude, concludeLost, GOING_DOWN } from "./conclude.ts";
 import { capEnded } from "./log-caps.ts";
 import { loseFrozen } from "./lose-frozen.ts";
@@ -44,11 +45,9 @@ export async function finish(
   ended: Ended,
   unwatched: boolean,
 ): Promise<void> {
-  if (active.isEnding) return;
-  active.isEnding = true;
-  active.worked ??= engine.clock.mono() - active.workingSince;
+  if (!active.ends(engine.clock.mono())) return;
   const graceMs = sweepGrace(engine, active);
-  dropTimers(active);
+  active.dropTimers();
   engine.fault("finish:before-sweep");
   await awaitLastSave(engine, active);
   const isAlone = await sweep(engine, active, graceMs);
@@ -61,7 +60,7 @@ export async function finish(
     engine.runner.forget(active.runKey);
     active.steps?.end();
     engine.fault("finish:after-forget");
-    active.link = null;
+    active.learn({ link: null });
     void capEnded(engine, active);
     if (isAlone) engine.emptied.offer(task);
     settlePause(active, task);
@@ -76,14 +75,15 @@ export async function finish(
     active.pausing?.reject(asAgentctlError(error));
     active.ended.reject(asAgentctlError(error));
   }
-  engine.kick();
+  engine.wake();
   if (active.isModule) engine.hosts.refill(true);
 }
 
 /** After a pause the leftovers have what is left of its grace time, else that of a cancel. */
 function sweepGrace(engine: Engine, active: ActiveAttempt): number {
-  if (active.grace.deadline === null) return engine.settings.cancelGraceMs;
-  return Math.max(0, Math.min(engine.settings.cancelGraceMs, active.grace.deadline - engine.clock.mono()));
+  const { graceDeadline } = active;
+  if (graceDeadline === null) return engine.settings.cancelGraceMs;
+  return Math.max(0, Math.min(engine.settings.cancelGraceMs, graceDeadline - engine.clock.mono()));
 }
 
 /** Answers whether nothing that came of the attempt is known to live, or may. */
@@ -94,7 +94,7 @@ async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Pr
     if (active.frozen && active.running) await engine.runner.terminate(active.running, { graceMs: 0 });
     else return await engine.runner.sweep(roots, { graceMs });
   } catch (error) {
-    active.unended = endFailed(active, error, "working");
+    active.learn({ unended: endFailed(active, error, "working") });
     engine.log.error(
       { task: active.taskId, error: String(error) },
       "what an attempt left running could not be ended",
@@ -162,7 +162,7 @@ async function leaving<T>(engine: Engine, id: number, end: () => Promise<T>): Pr
   engine.leaving.add(id);
   try {
     const written = end();
-    engine.kick();
+    engine.wake();
     return await written;
   } finally {
     engine.leaving.delete(id);
@@ -180,7 +180,7 @@ function changeOf(engine: Engine, active: ActiveAttempt, ended: Ended, conclusio
     cause,
     actor,
     set,
-    ...(question === undefined ? {} : { question }),
+    ...defined({ question }),
     end: {
       outcome,
       exitCode,
@@ -225,9 +225,7 @@ async function endFrozen(
 
 /** Answers whoever waits for the pause of an attempt that has ended. */
 export function settlePause(active: ActiveAttempt, task: Task): void {
-  if (!active.pausing) return;
-  if (task.state === "suspended" && active.unended) active.pausing.reject(runsOn(task, active.unended));
-  else if (task.state === "suspended") active.pausing.resolve(task);
-  else active.pausing.reject(notPausable(task));
-  active.pausing = null;
+  if (task.state !== "suspended") active.pausing?.reject(notPausable(task));
+  else if (active.unended) active.pausing?.reject(runsOn(task, active.unended));
+  active.finishPause(task);
 }

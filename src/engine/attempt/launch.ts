@@ -7,8 +7,8 @@ import type { Change } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { environmentOf, foldersOf, type Given, logFile } from "../files/environment.ts";
 import { makeFolders, makeLog } from "../files/make-ahead.ts";
-import { HOST_ENVIRONMENT, type SpareHost } from "../hosts/hosts.ts";
-import { backInLine, isNoRoom, noRoomError } from "../no-room.ts";
+import { HOST_ENVIRONMENT, type WaitingHost } from "../hosts/hosts.ts";
+import { isNoRoom, noRoomError, requeued } from "../no-room.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import { daemonPause } from "./conclude.ts";
 import { settlePause, watchEnd } from "./finish.ts";
@@ -17,16 +17,17 @@ import { armTimeout } from "./timeout.ts";
 
 interface Means {
   given: Given;
-  host?: SpareHost<ActiveAttempt> | undefined;
+  host?: WaitingHost<ActiveAttempt> | undefined;
 }
 
 /** Gives an attempt that is durable already its process: a host that waited for it, or one of its own. Never rejects. */
 export function launch(engine: Engine, task: Task, active: ActiveAttempt, means: Means): Promise<void> {
   engine.track(active);
-  active.launched = launching(engine, task, active, means).catch((error) => {
+  const launched = launching(engine, task, active, means).catch((error) => {
     engine.log.error({ task: task.id, error: asAgentctlError(error).message }, "a launch failed");
   });
-  return active.launched;
+  active.learn({ launched });
+  return launched;
 }
 
 async function launching(
@@ -42,9 +43,9 @@ async function launching(
     // Where there is no room for its log, nothing has been started yet.
     if (!engine.ahead.delete(task.id) && !host) makeLog(engine, task.id, active.attempt);
     engine.fault("start:before-spawn");
-    active.running = host ? takeOver(engine, active, host) : launchOwn(engine, task, active, given);
+    active.hasProcess(host ? takeOver(engine, active, host) : launchOwn(engine, task, active, given));
   } catch (error) {
-    active.isEnding = true;
+    active.ends(engine.clock.mono());
     // Whoever waits for its process need not wait until that is recorded.
     void suspendUnstarted(engine, task, active, error, host);
     return;
@@ -76,7 +77,7 @@ function launchOwn(engine: Engine, task: Task, active: ActiveAttempt, given: Giv
 }
 
 /** What a waiting host writes has gone to a file of its own, which becomes the attempt's log. */
-function takeOver(engine: Engine, active: ActiveAttempt, host: SpareHost<ActiveAttempt>): Running {
+function takeOver(engine: Engine, active: ActiveAttempt, host: WaitingHost<ActiveAttempt>): Running {
   renameSync(host.logFile, logFile(engine, active.taskId, active.attempt));
   return host.running;
 }
@@ -97,12 +98,13 @@ function noteProcess(engine: Engine, active: ActiveAttempt): void {
       }, NOTE_AFTER_MS).unref();
     },
     (error: NodeJS.ErrnoException) => {
-      active.startFailure = {
+      const startFailure = {
         name: "CannotStart",
         code: null,
         message: `cannot start ${active.what}: ${error.message}`,
         data: error.code === undefined ? null : { code: error.code },
       };
+      active.learn({ startFailure });
     },
   );
 }
@@ -126,7 +128,7 @@ async function suspendUnstarted(
   task: Task,
   active: ActiveAttempt,
   cause: unknown,
-  host: SpareHost<ActiveAttempt> | undefined,
+  host: WaitingHost<ActiveAttempt> | undefined,
 ): Promise<void> {
   try {
     if (active.running) await engine.runner.terminate(active.running, { graceMs: 0 });
@@ -135,7 +137,7 @@ async function suspendUnstarted(
     engine.forget(active);
     settlePause(active, ended);
     active.ended.resolve(ended);
-    engine.kick();
+    engine.wake();
   } catch (error) {
     engine.log.error(
       { task: task.id, error: String(error) },
@@ -159,7 +161,7 @@ async function recordUnstarted(
   const told = { name: error.name, code: error.code, message: error.message, data: error.data };
   return await retryWhileFull(() => {
     const at = engine.clock.now();
-    const change = hasNoRoom ? backInLine(at) : notUsable(error, at);
+    const change = hasNoRoom ? requeued(at) : notUsable(error, at);
     return engine.store.apply({
       ...change,
       id: task.id,

@@ -11,14 +11,15 @@ export async function capLogs(engine: Engine): Promise<void> {
   for (const active of engine.active.values()) {
     if (active.frozen || active.isEnding || !active.running) continue;
     const running = active.running;
-    active.trimming = cap(engine, active, {
+    const trimming = cap(engine, active, {
       stop: async () => void (await engine.runner.freeze(running)),
       // A pause that came meanwhile has stopped the tree for itself.
       cont: () => {
         if (!active.frozen && active.intent?.kind !== "pause") engine.runner.thaw(running);
       },
     });
-    await active.trimming;
+    active.learn({ trimming });
+    await trimming;
   }
 }
 

@@ -27,7 +27,7 @@ export function startedNow({ clock }: Engine): { steadyMs: number } {
  * attempt began later than that is how the next daemon knows.
  */
 export async function beginNow(engine: Engine, active: ActiveAttempt): Promise<void> {
-  active.workingSince = engine.clock.mono();
+  active.learn({ workingSince: engine.clock.mono() });
   const startedAt = engine.clock.now();
   // Without room for it the task still runs: a daemon that comes after this one counts too much, no more.
   await engine.store.noteAttempt(active.taskId, active.attempt, { startedAt }).catch(() => {});

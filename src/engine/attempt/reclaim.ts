@@ -3,14 +3,14 @@
  * and what was under way with it is finished.
  */
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { defined } from "../../core/defined.ts";
 import type { Attempt, Intent, Task } from "../../core/task.ts";
 import type { Ended } from "../../runner/index.ts";
-import { deferred } from "../deferred.ts";
 import type { Engine } from "../engine.ts";
 import { foldersOf, logFile } from "../files/environment.ts";
 import { settleArtifacts } from "../files/keep-artifact.ts";
 import { HOST_KEY, hostLog } from "../hosts/hosts.ts";
-import { type ActiveAttempt, createActiveAttempt } from "./active-attempt.ts";
+import { ActiveAttempt } from "./active-attempt.ts";
 import { prepareStart } from "./cannot-start.ts";
 import { classify, type Facts, type Verdict } from "./classify.ts";
 import { endTree } from "./end-tree.ts";
@@ -47,7 +47,7 @@ export async function reclaim(engine: Engine, task: Task, wanted: Intent | null 
     return { verdict, finished: recordContradiction(engine, task, wanted) };
   }
   const began = await phaseBegan(engine, task, attempt);
-  const active = createActiveAttempt(attempt, task, began.steady);
+  const active = new ActiveAttempt(attempt, task, began.steady);
   const { runKey } = attempt;
   switch (verdict) {
     case "unassigned":
@@ -63,12 +63,12 @@ export async function reclaim(engine: Engine, task: Task, wanted: Intent | null 
     case "lost": {
       const lost = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
       const ended = state && "ended" in state ? state.ended : lost;
-      active.worked = workedUnwatched(engine, task, began, ended);
-      active.intent ??= wanted;
+      active.learn({ worked: workedUnwatched(engine, task, began, ended) });
+      active.inherits(wanted);
       return { verdict, runKey, finished: recordEnd(engine, active, ended) };
     }
     default:
-      active.running = state && "running" in state ? state.running : null;
+      if (state && "running" in state) active.hasProcess(state.running);
       engine.track(active);
       keepHostLog(engine, active);
       watchEnd(engine, active);
@@ -112,7 +112,7 @@ async function startAgain(engine: Engine, task: Task, active: ActiveAttempt): Pr
   const prepared = prepareStart(engine, task);
   if ("env" in prepared) return await launch(engine, task, active, { given: prepared.env });
   engine.track(active);
-  active.startFailure = prepared.refusal;
+  active.learn({ startFailure: prepared.refusal });
   const { exitCode } = prepared.refusal;
   await finish(engine, active, { exitCode, signal: null, endedAt: engine.clock.now(), lost: false }, false);
 }
@@ -127,14 +127,14 @@ async function goOn(
   if (verdict === "stays-frozen") return {};
   if (verdict === "frozen-as-asked") {
     // It stands still, as it was to: what is left of the request is its record.
-    active.intent = null;
+    active.dropRequest();
     await engine.store.intend([{ id: task.id, attempt: active.attempt, intent: null }]).catch(() => {});
     return {};
   }
   engine.fault("recover:before-thaw");
   if (active.running) engine.runner.thaw(active.running);
   engine.fault("recover:after-thaw");
-  active.frozen = false;
+  active.thaws();
   armTimeout(engine, active, task);
   return finishRequest(engine, task, active);
 }
@@ -149,10 +149,10 @@ function finishRequest(engine: Engine, task: Task, active: ActiveAttempt): Pick<
     engine.fault("recover:after-end");
   }
   if (intent?.kind !== "pause") return {};
-  active.pausing = deferred();
-  const finished = active.pausing.promise;
+  active.inherits(intent);
+  const finished = active.pausing?.promise;
   carryOut(engine, { active, task, intent }, { wait: false }).catch((error) =>
     engine.log.error({ task: task.id, error: String(error) }, "a pause could not go on"),
   );
-  return { finished };
+  return defined({ finished });
 }

@@ -23,5 +23,5 @@ async function repairOnce(engine: Engine, id: number, wanted: Intent | null): Pr
   engine.log.warn({ task: id, verdict }, "a task that was working in the store was not known here: repaired");
   // A pause that was under way goes on by itself.
   if (verdict !== "finish-pause") await finished;
-  engine.kick();
+  engine.wake();
 }

@@ -4,7 +4,7 @@ import { IllegalMove } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { slotsMax } from "../limits.ts";
 import { newToken } from "../token.ts";
-import { createActiveAttempt } from "./active-attempt.ts";
+import { ActiveAttempt } from "./active-attempt.ts";
 import { prepareStart, refuse } from "./cannot-start.ts";
 import { launch } from "./launch.ts";
 import { thaw } from "./pause/thaw.ts";
@@ -58,7 +58,7 @@ async function begin(engine: Engine, task: Task, slotNumbers: number[] | null): 
   }
   engine.fault("start:before-launch");
   const attempt = { taskId: task.id, n: working.attempt, token, runKey, saidHello: false, result: null };
-  const active = createActiveAttempt(attempt, working, engine.clock.mono());
+  const active = new ActiveAttempt(attempt, working, engine.clock.mono());
   // The next of the line need not wait for it.
   void launch(engine, working, active, { given: prepared.env, host });
 }

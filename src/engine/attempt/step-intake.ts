@@ -1,8 +1,7 @@
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
-import type { Step } from "../../core/task.ts";
+import type { Step, StepKey } from "../../core/task.ts";
 import { LOOK_AGAIN_MS, type NumberedStep, type StepReader } from "../../runner/index.ts";
 import type { Ports } from "../ports.ts";
-import { nameOf } from "./call-name.ts";
 
 /** How soon what the store or the disk refused is tried again, where nothing else asks for it. */
 const AGAIN_MS = 1000;
@@ -14,7 +13,7 @@ interface StepOwner {
   readonly taskId: number;
   readonly token: string;
   readonly runKey: string;
-  readonly inFlight: Map<string, unknown>;
+  callEnds(key: StepKey): void;
 }
 
 type Row = Omit<Step, "position" | "attempt">;
@@ -83,7 +82,7 @@ export class StepIntake {
       }
       await this.#writeEach(rows);
     }
-    for (const row of rows) this.#active.inFlight.delete(nameOf(row));
+    for (const row of rows) this.#active.callEnds(row);
   }
 
   /** One row that the store never takes keeps no other out, and ends no attempt. */

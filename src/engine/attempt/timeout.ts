@@ -8,8 +8,7 @@ export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Ends the attempt when it, or the task over all attempts, has run for its time limit; paused time does not count. */
 export function armTimeout(engine: Engine, active: ActiveAttempt, task: Task): void {
-  if (active.timeout) clearTimeout(active.timeout);
-  active.timeout = null;
+  active.setLimit(null);
   const limits = [
     { of: "attempt" as const, left: (task.attemptTimeoutMs ?? Number.POSITIVE_INFINITY) - task.attemptRunMs },
     { of: undefined, left: (task.timeoutMs ?? Number.POSITIVE_INFINITY) - task.runMs },
@@ -18,19 +17,16 @@ export function armTimeout(engine: Engine, active: ActiveAttempt, task: Task): v
   const { of, left: allowed } = limits.reduce((a, b) => (b.left <= a.left ? b : a));
   if (allowed === Number.POSITIVE_INFINITY) return;
   const left = allowed - (engine.clock.mono() - active.workingSince);
-  active.timeout = setTimeout(
-    () => {
-      if (left > LONGEST_TIMER_MS) armTimeout(engine, active, task);
-      else void expire(engine, active, of);
-    },
-    Math.min(Math.max(0, left), LONGEST_TIMER_MS),
-  );
+  const over = () => {
+    if (left > LONGEST_TIMER_MS) armTimeout(engine, active, task);
+    else void expire(engine, active, of);
+  };
+  active.setLimit(setTimeout(over, Math.min(Math.max(0, left), LONGEST_TIMER_MS)));
 }
 
 async function expire(engine: Engine, active: ActiveAttempt, of: "attempt" | undefined): Promise<void> {
-  if (active.isEnding || active.frozen || active.intent) return;
   const intent: Intent = { kind: "timeout", ...(of ? { of } : {}) };
-  active.intent = intent;
+  if (!active.request(intent)) return;
   try {
     await engine.store.intend([{ id: active.taskId, attempt: active.attempt, intent }]);
   } catch (error) {

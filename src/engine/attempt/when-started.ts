@@ -3,8 +3,8 @@ import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
 import { repair } from "./repair.ts";
 
-/** So long it may take at most; a guard takes a few milliseconds. */
-const BIRTH_MS = 500;
+/** Longer than this nobody waits; a guard takes a few milliseconds. */
+const LONGEST_MS = 500;
 
 /**
  * Resolves when the processes of those of these tasks that are at work are known, or will not be soon: between the
@@ -12,14 +12,14 @@ const BIRTH_MS = 500;
  */
 export async function whenStarted(engine: Engine, tasks: readonly Task[]): Promise<void> {
   for (const { id, state } of tasks) if (state === "working" && isUnknown(engine, id)) repairSoon(engine, id);
-  const unborn = tasks.filter(
-    ({ id, state, pid }) => state === "working" && pid === null && isUnborn(engine, id),
+  const starting = tasks.filter(
+    ({ id, state, pid }) => state === "working" && pid === null && isStarting(engine, id),
   );
-  if (unborn.length === 0) return;
+  if (starting.length === 0) return;
   const late = new AbortController();
-  const limit = sleep(BIRTH_MS, undefined, { signal: late.signal, ref: false }).catch(() => undefined);
-  const births = unborn.map(({ id }) => birth(engine, id, late.signal));
-  await Promise.race([Promise.all(births), limit]);
+  const limit = sleep(LONGEST_MS, undefined, { signal: late.signal, ref: false }).catch(() => undefined);
+  const started = starting.map(({ id }) => processOf(engine, id, late.signal));
+  await Promise.race([Promise.all(started), limit]);
   late.abort();
 }
 
@@ -37,13 +37,13 @@ function repairSoon(engine: Engine, id: number): void {
   );
 }
 
-function isUnborn(engine: Engine, id: number): boolean {
+function isStarting(engine: Engine, id: number): boolean {
   const active = engine.active.get(id);
   return active ? !active.isEnding && !active.running?.program : engine.starting.has(id);
 }
 
-async function birth(engine: Engine, id: number, late: AbortSignal): Promise<void> {
-  while (!late.aborted && isUnborn(engine, id)) {
+async function processOf(engine: Engine, id: number, late: AbortSignal): Promise<void> {
+  while (!late.aborted && isStarting(engine, id)) {
     const active = engine.active.get(id);
     await active?.launched;
     if (active?.running) return await active.running.started.then(nothing, nothing);

@@ -1,6 +1,6 @@
 /**
  * Module hosts that are started ahead and wait, SDK and loader loaded, so that a start or a resume does not pay for
- * Node's. A waiting host bears from its birth the token that becomes the attempt's; the assignment, with the
+ * Node's. A waiting host bears from its start the token that becomes the attempt's; the assignment, with the
  * host's pid, is durable before `attempt/hello` is answered with it. As many wait as modules were at work at once lately,
  * up to the setting; none before the first module has been run, and none when nothing has run for a while. They bear what
  * the last module had of variables that a process reads at its start, because a task that has others cannot use them.
@@ -16,7 +16,7 @@ import { newToken } from "../token.ts";
 import { kindOf, mayWait, readAtStart, readLater } from "./read-at-start.ts";
 
 /** A host that waits for a task. */
-export interface SpareHost<A> {
+export interface WaitingHost<A> {
   /** Which tasks it can take; see {@link kindOf}. */
   kind: string;
   token: string;
@@ -65,7 +65,7 @@ interface HostUser<A> extends Pick<Ports, "runner" | "settings" | "places" | "ba
 
 export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
   readonly #engine: HostUser<A>;
-  readonly #spares = new Map<string, SpareHost<A>>();
+  readonly #waiting = new Map<string, WaitingHost<A>>();
   #idle: NodeJS.Timeout | null = null;
   #next: NodeJS.Timeout | null = null;
   /** The most modules that were at work at once since all was idle, or for one to two minutes. */
@@ -80,42 +80,42 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
   }
 
   /** A ready host for a task with this environment; undefined where one must be started for it. */
-  take(env: Record<string, string>): SpareHost<A> | undefined {
+  take(env: Record<string, string>): WaitingHost<A> | undefined {
     const wanted = readAtStart(env);
     if (mayWait(wanted)) this.#readAtStart = wanted;
     const kind = kindOf(wanted);
-    for (const spare of this.#spares.values()) {
-      if (spare.kind !== kind || !spare.isReady || spare.isTaken || !spare.program) continue;
-      if (this.#engine.runner.isGone(spare.running)) continue;
-      spare.isTaken = true;
-      return spare;
+    for (const host of this.#waiting.values()) {
+      if (host.kind !== kind || !host.isReady || host.isTaken || !host.program) continue;
+      if (this.#engine.runner.isGone(host.running)) continue;
+      host.isTaken = true;
+      return host;
     }
     return undefined;
   }
 
   /** The task for which a host was taken did not begin. */
-  giveBack(spare: SpareHost<A>): void {
-    spare.isTaken = false;
+  giveBack(host: WaitingHost<A>): void {
+    host.isTaken = false;
   }
 
   /** Ends one that is of no use: its token is of an attempt that is over, or nothing is expected for it. */
-  async drop(spare: SpareHost<A>): Promise<void> {
-    this.#spares.delete(spare.token);
-    await this.#end(spare);
+  async drop(host: WaitingHost<A>): Promise<void> {
+    this.#waiting.delete(host.token);
+    await this.#end(host);
   }
 
   /** Tells a host that was taken what it is to run; from here on it is that attempt's process. */
-  assign(spare: SpareHost<A>, active: A): void {
-    this.#spares.delete(spare.token);
-    spare.assigned.resolve(active);
+  assign(host: WaitingHost<A>, active: A): void {
+    this.#waiting.delete(host.token);
+    host.assigned.resolve(active);
   }
 
   /** The attempt that the host with this token is assigned to, as soon as it is; undefined for any other token. */
   assignmentOf(token: string): Promise<A> | undefined {
-    const spare = this.#spares.get(token);
-    if (!spare) return undefined;
-    spare.isReady = true;
-    return spare.assigned.promise;
+    const host = this.#waiting.get(token);
+    if (!host) return undefined;
+    host.isReady = true;
+    return host.assigned.promise;
   }
 
   /** A module has begun, or ended just now: keeps hosts waiting for a while. */
@@ -124,7 +124,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
     if (this.#isStopped || isHolding || isStopping || isRecovering) return;
     this.#peak = Math.max(this.#peak, this.#atWork());
     if (hasEnded && this.#isMissing) this.#startOne();
-    this.#startNext(this.#spares.size === 0 && this.#atWork() === 1 ? FIRST_MS : NEXT_MS);
+    this.#startNext(this.#waiting.size === 0 && this.#atWork() === 1 ? FIRST_MS : NEXT_MS);
     if (this.#idle) clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.#whenIdle(), IDLE_MS);
     this.#idle.unref();
@@ -138,7 +138,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
       () => {
         this.#next = null;
         if (this.#isStopped || this.#engine.isStopping) return;
-        if (!started || started.isTaken || this.#spares.has(started.token)) this.#startNext(0);
+        if (!started || started.isTaken || this.#waiting.has(started.token)) this.#startNext(0);
       },
       started ? NEXT_MS : inMs,
     );
@@ -147,7 +147,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
 
   get #isMissing(): boolean {
     const kind = kindOf(this.#readAtStart);
-    return [...this.#spares.values()].filter((spare) => spare.kind === kind).length < this.#most;
+    return [...this.#waiting.values()].filter((host) => host.kind === kind).length < this.#most;
   }
 
   get #most(): number {
@@ -176,24 +176,24 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
     if (this.#idle) clearTimeout(this.#idle);
     if (this.#next) clearTimeout(this.#next);
     this.#next = null;
-    const spares = [...this.#spares.values()].filter((spare) => !spare.isTaken).slice(kept);
-    await Promise.all(spares.map((spare) => this.drop(spare)));
+    const hosts = [...this.#waiting.values()].filter((host) => !host.isTaken).slice(kept);
+    await Promise.all(hosts.map((host) => this.drop(host)));
   }
 
   /** One that waits for tasks of another kind than the last one makes room for one of that kind. */
   #makeRoom(wanted: string): void {
-    if (this.#spares.size < this.#most) return;
-    const other = [...this.#spares.values()].find(({ kind, isTaken }) => kind !== wanted && !isTaken);
+    if (this.#waiting.size < this.#most) return;
+    const other = [...this.#waiting.values()].find(({ kind, isTaken }) => kind !== wanted && !isTaken);
     if (other) void this.drop(other);
   }
 
-  async #end({ running, runKey, logFile }: SpareHost<A>): Promise<void> {
+  async #end({ running, runKey, logFile }: WaitingHost<A>): Promise<void> {
     await this.#engine.runner.terminate(running, { graceMs: 0 }).catch(() => {});
     this.#engine.runner.forget(runKey);
     rmSync(logFile, { force: true });
   }
 
-  #startOne(): SpareHost<A> {
+  #startOne(): WaitingHost<A> {
     const { places, baseEnv, runner } = this.#engine;
     const kind = kindOf(this.#readAtStart);
     this.#makeRoom(kind);
@@ -217,7 +217,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
       },
       logFile,
     });
-    const spare: SpareHost<A> = {
+    const host: WaitingHost<A> = {
       kind,
       token,
       runKey,
@@ -228,16 +228,16 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
       isTaken: false,
       assigned: deferred(),
     };
-    this.#spares.set(token, spare);
+    this.#waiting.set(token, host);
     running.started.then(
       (program) => {
-        spare.program = program;
+        host.program = program;
       },
       () => {},
     );
     void running.ended.then(() => {
-      if (this.#spares.delete(token)) void this.#end(spare);
+      if (this.#waiting.delete(token)) void this.#end(host);
     });
-    return spare;
+    return host;
   }
 }

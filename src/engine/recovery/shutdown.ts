@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { defined } from "../../core/defined.ts";
 import type { Engine } from "../engine.ts";
 import { pause } from "../verbs/pause.ts";
 
@@ -32,7 +33,7 @@ export async function shutdown(
     cause: "shutdown" as const,
     actor: "daemon",
     reason,
-    ...(graceMs === undefined ? {} : { graceMs }),
+    ...defined({ graceMs }),
   };
   const atWork = [...engine.active.values()].filter((active) => !active.frozen && !active.isEnding);
   await Promise.all(

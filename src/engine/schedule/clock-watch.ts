@@ -37,5 +37,5 @@ export async function afterJump(engine: Engine, by: number): Promise<void> {
       await engine.store.update(id, { notBefore: notBefore + by }, { states: ["submitted"] });
     }
   }
-  engine.kick();
+  engine.wake();
 }

@@ -43,19 +43,19 @@ export class Scheduler {
 
   constructor(engine: Engine) {
     this.#engine = engine;
-    engine.onKick(() => this.kick());
+    engine.onWake(() => this.wake());
     const watch = new ClockWatch(engine.clock);
     this.#frozen = setInterval(() => {
       void this.#checkFrozen();
       const by = watch.jump();
       if (by !== 0) void this.#jumped(by);
       // Nothing reports that memory runs short, or is there again.
-      if (engine.settings.memoryReserve !== "off") this.kick();
+      if (engine.settings.memoryReserve !== "off") this.wake();
     }, FROZEN_CHECK_MS);
   }
 
   /** Looks soon; looks that are asked for meanwhile are one. */
-  kick(): void {
+  wake(): void {
     if (this.#isStopped) return;
     this.#again = true;
     if (!this.#engine.isRecovering) this.#running ??= this.#loop();
@@ -84,7 +84,7 @@ export class Scheduler {
       this.#wakeIn(AGAIN_MS);
     } finally {
       this.#running = null;
-      if (this.#again) this.kick();
+      if (this.#again) this.wake();
     }
   }
 
@@ -100,7 +100,7 @@ export class Scheduler {
 
   #wakeIn(ms: number): void {
     if (this.#timer) clearTimeout(this.#timer);
-    if (!this.#isStopped) this.#timer = setTimeout(() => this.kick(), ms);
+    if (!this.#isStopped) this.#timer = setTimeout(() => this.wake(), ms);
   }
 
   async #jumped(by: number): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Snapshot, Working } from "../../store/queue-view.ts";
-import { type ActiveAttempt, canCheckpoint } from "../attempt/active-attempt.ts";
+import type { ActiveAttempt } from "../attempt/active-attempt.ts";
 import type { Engine } from "../engine.ts";
 import type { Candidate, View } from "./plan.ts";
 
@@ -37,5 +37,5 @@ function candidate(task: Working, active: ActiveAttempt | undefined): Candidate 
 function isPausable({ continues, pauseMode }: Working, active: ActiveAttempt): boolean {
   if (pauseMode === "freeze" || active.pausing || active.running === null) return false;
   if (active.isModule) return continues || active.isJournaled || active.saved;
-  return pauseMode === "checkpoint" || canCheckpoint(active);
+  return pauseMode === "checkpoint" || active.canCheckpoint;
 }

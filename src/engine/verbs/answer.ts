@@ -19,6 +19,6 @@ export async function answer(
   engine.fault("answer:before-notify");
   engine.active.get(task.id)?.link?.answer({ n, base, answer: text });
   engine.fault("answer:after-notify");
-  engine.kick();
+  engine.wake();
   return task;
 }

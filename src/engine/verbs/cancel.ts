@@ -1,6 +1,6 @@
 import { isTerminal } from "../../core/machine.ts";
 import type { Intent, Task } from "../../core/task.ts";
-import { type ActiveAttempt, failPause } from "../attempt/active-attempt.ts";
+import type { ActiveAttempt } from "../attempt/active-attempt.ts";
 import { endTree } from "../attempt/end-tree.ts";
 import { findActive } from "../attempt/find-active.ts";
 import type { Engine } from "../engine.ts";
@@ -44,7 +44,7 @@ async function cancelIdle(engine: Engine, task: Task, options: CancelOptions): P
     actor: options.actor,
     set: { error: { name: "Canceled", code: null, message: because(options), data: null } },
   });
-  engine.kick();
+  engine.wake();
   return canceled;
 }
 
@@ -64,12 +64,12 @@ async function cancelActive(
     const intent: Intent = { kind: "cancel", actor: options.actor, reason: options.reason ?? null, graceMs };
     await engine.store.intend([{ id: task.id, attempt: active.attempt, intent }]);
     engine.fault("cancel:after-request");
-    if (active.pausing) failPause(active, notPausable(task, "it is being canceled"));
-    active.intent = intent;
-    active.canceling = endTree(engine, active, graceMs);
+    if (active.pausing) active.failPause(notPausable(task, "it is being canceled"));
+    active.request(intent);
+    active.learn({ canceling: endTree(engine, active, graceMs) });
   } else if (options.graceMs !== undefined && !active.isEnding) {
     // A second cancel with a shorter grace time presses harder.
-    active.canceling = endTree(engine, active, graceMs);
+    active.learn({ canceling: endTree(engine, active, graceMs) });
   }
   if (options.wait === false) return { task: await engine.require(task.id), changed: true };
   const ended = await Promise.race([active.ended.promise, failureOf(active)]);

@@ -38,7 +38,7 @@ export async function setHeld(
   const states = held ? holdable : openStates;
   try {
     const changed = await engine.store.update(id, { held }, { states, event });
-    engine.kick();
+    engine.wake();
     return { task: changed, changed: true };
   } catch (error) {
     if (error instanceof AgentctlError && error.name === "TaskImmutable") return undefined;

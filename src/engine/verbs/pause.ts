@@ -47,9 +47,12 @@ async function pauseSuspended(engine: Engine, task: Task, options: PauseOptions)
   if (task.resumesWith !== null && options.cause === "user") return await keepPaused(engine, task, options);
   if (active && options.mode !== "checkpoint") await stayFrozen(engine, active);
   if (!task.frozen || options.mode !== "checkpoint" || !active?.running) return { task, changed: false };
+  if (!active.mayRequest("pause")) {
+    return options.wait === false ? { task, changed: false } : await afterEnd(active);
+  }
   const request = prepare(engine, active, task, pressed(task, options));
   await record(engine, [request]);
-  active.frozen = false;
+  active.thaws();
   engine.fault("pause:before-thaw");
   engine.runner.thaw(active.running);
   engine.fault("pause:after-thaw");
@@ -105,7 +108,7 @@ async function pauseActive(
   options: PauseOptions,
 ): Promise<Paused> {
   if (active.pausing) return await join(engine, active, options);
-  if (active.isEnding || active.intent) {
+  if (!active.mayRequest("pause")) {
     return options.wait === false ? { task, changed: false } : await afterEnd(active);
   }
   const request = prepare(engine, active, task, options);

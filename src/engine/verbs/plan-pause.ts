@@ -8,9 +8,9 @@ import {
   type Answers,
   answered,
   groupOf,
-  meant,
   pauseSelected,
   type Selector,
+  selected,
   selectorOf,
 } from "./select.ts";
 
@@ -20,7 +20,7 @@ export async function planPause(engine: Engine, task: Task, plan: Task["pauseAt"
     throw new AgentctlError("TaskNotPausable", { id: task.id, state: task.state, allowed: pausableStates });
   }
   const changed = await engine.store.update(task.id, { pauseAt: plan }, { states: openStates });
-  engine.kick();
+  engine.wake();
   return changed;
 }
 
@@ -33,7 +33,7 @@ export async function planSelected(
   selector: Selector,
   plan: Task["pauseAt"],
 ): Promise<Answers> {
-  const tasks = await meant(engine, selector, openStates);
+  const tasks = await selected(engine, selector, openStates);
   const mine = plan && { ...plan, group: groupOf(selector) };
   const results = await Promise.all(
     tasks.map((task) =>
@@ -65,7 +65,7 @@ export async function pauseAsPlanned(
 /** What is kept from work by the hold of its queue needs no plan any more. */
 async function drop(engine: Engine, { id }: Task, plan: NonNullable<Task["pauseAt"]>): Promise<void> {
   const { at, group } = plan;
-  const tasks = group ? await meant(engine, selectorOf(group), openStates) : [await engine.require(id)];
+  const tasks = group ? await selected(engine, selectorOf(group), openStates) : [await engine.require(id)];
   for (const { id: each, pauseAt, state } of tasks) {
     // One that has gone back in line, or asks, is paused when it comes to work.
     const isOver = group ? pauseAt?.group === group : !isBeforeWork(state);

@@ -19,7 +19,7 @@ export async function setQueue(
   change: QueueChange,
 ): Promise<{ queue: QueueState; created: boolean }> {
   const { created } = await engine.store.setQueue(name, change);
-  engine.kick();
+  engine.wake();
   return { queue: await requireQueue(engine, name), created };
 }
 
@@ -38,7 +38,7 @@ export async function releaseQueue(
   name: string,
 ): Promise<{ queue: QueueState; changed: boolean }> {
   const changed = await engine.store.holdQueue(name, null);
-  engine.kick();
+  engine.wake();
   return { queue: await requireQueue(engine, name), changed };
 }
 

@@ -40,7 +40,7 @@ export async function rerun(
     refuseEarly(engine, seed, options.acceptMissing ?? false);
     const [created] = await engine.store.create([seed]);
     isMade = true;
-    engine.kick();
+    engine.wake();
     return (created as { task: Task }).task;
   } finally {
     engine.environments.settle(envHash);

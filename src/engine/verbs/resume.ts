@@ -1,3 +1,4 @@
+import { defined } from "../../core/defined.ts";
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import type { Change } from "../../store/store.ts";
@@ -60,7 +61,7 @@ async function resumeAsIs(engine: Engine, task: Task, options: ResumeOptions): P
   try {
     const resumed = await put(engine, task, options, {
       set,
-      ...(continueFrom === undefined ? {} : { continueFrom }),
+      ...defined({ continueFrom }),
     });
     return { task: resumed, changed: true, notes };
   } finally {
@@ -87,7 +88,7 @@ async function resumeFrozen(engine: Engine, task: Task, options: ResumeOptions):
 async function endFrozen(engine: Engine, task: Task): Promise<void> {
   const active = engine.active.get(task.id);
   if (!active?.running) return;
-  active.isDone = true;
+  active.learn({ isDone: true });
   engine.fault("resume:before-end");
   await engine.runner.terminate(active.running, { graceMs: 0 });
   await active.ended.promise;
@@ -113,7 +114,7 @@ async function put(
       ...change,
       set: { error: null, ...change.set },
     });
-    engine.kick();
+    engine.wake();
     return resumed;
   } catch (error) {
     if (hasMoved(error)) throw notResumable(await engine.require(task.id));

@@ -1,4 +1,5 @@
 /** Pausing and resuming by selector: what `all` or `queue` alone means also holds and releases those queues. */
+import { defined } from "../../core/defined.ts";
 import { type AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import { pausableStates, type State } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
@@ -36,11 +37,15 @@ export function selectorOf(group: string): Selector {
   return group === "all" ? { all: true } : { queue: group.slice("queue:".length) };
 }
 
-export async function meant(engine: Engine, selector: Selector, states: readonly State[]): Promise<Task[]> {
+/** The tasks in one of `states` that the selector means now. */
+export async function selected(
+  engine: Engine,
+  selector: Selector,
+  states: readonly State[],
+): Promise<Task[]> {
   const wanted = selector.state ? states.filter((state) => selector.state?.includes(state)) : states;
   const { queue, labels } = selector;
-  const narrowed = { ...(queue === undefined ? {} : { queue }), ...(labels ? { labels } : {}) };
-  return await engine.store.list({ states: wanted, limit: 1_000_000, ...narrowed });
+  return await engine.store.list({ states: wanted, limit: 1_000_000, ...defined({ queue, labels }) });
 }
 
 /** So often a selector is read anew because a task ended between the reading and the record. */
@@ -61,9 +66,9 @@ export async function pauseSelected(
     try {
       await record(engine, requests, hold);
       // The end of the hold is to be waited for.
-      if (hold?.until) engine.kick();
+      if (hold?.until) engine.wake();
       return {
-        results: await Promise.all(tasks.map((task) => one(engine, task, requests, options, group))),
+        results: await Promise.all(tasks.map((task) => pauseOne(engine, task, requests, options, group))),
         left: [],
       };
     } catch (error) {
@@ -74,18 +79,18 @@ export async function pauseSelected(
 
 /** What is at work, and what is frozen where it is to be pressed for a checkpoint. */
 async function toPause(engine: Engine, selector: Selector, { mode }: PauseOptions): Promise<Task[]> {
-  if (mode !== "checkpoint") return await meant(engine, selector, pausableStates);
-  const tasks = await meant(engine, selector, [...pausableStates, "suspended"]);
+  if (mode !== "checkpoint") return await selected(engine, selector, pausableStates);
+  const tasks = await selected(engine, selector, [...pausableStates, "suspended"]);
   return tasks.filter(({ state, frozen }) => state !== "suspended" || frozen);
 }
 
 function requestFor(engine: Engine, task: Task, options: PauseOptions): Request[] {
   const active = engine.active.get(task.id);
-  const isFree = active && task.state === "working" && !active.pausing && !active.intent && !active.isEnding;
+  const isFree = active && task.state === "working" && active.mayRequest("pause");
   return isFree ? [prepare(engine, active, task, options)] : [];
 }
 
-async function one(
+async function pauseOne(
   engine: Engine,
   task: Task,
   requests: Request[],
@@ -113,14 +118,14 @@ export async function resumeSelected(
   options: ResumeOptions,
 ): Promise<Answers> {
   const group = groupOf(selector);
-  const suspended = await meant(engine, selector, ["suspended"]);
+  const suspended = await selected(engine, selector, ["suspended"]);
   const isOurs = (task: Task) => group === null || task.pause?.group === group;
   const results: Answer[] = [];
   for (const task of suspended.filter(isOurs)) {
     results.push(await answered(task.id, async () => await resume(engine, task.id, options)));
   }
   if (group !== null) await engine.store.releaseHeldBy(group);
-  engine.kick();
+  engine.wake();
   const left = suspended.filter((task) => !isOurs(task)).map((task) => ({ task, reason: whyLeft(task) }));
   return { results, left };
 }

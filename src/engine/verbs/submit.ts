@@ -49,7 +49,7 @@ export async function submit(
     }
     const made = await engine.store.create(seeds);
     isAllNew = made.every(({ created }) => created);
-    engine.kick();
+    engine.wake();
     return made;
   } finally {
     for (const hash of hashes) engine.environments.settle(hash);

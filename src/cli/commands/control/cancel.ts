@@ -1,3 +1,4 @@
+import { defined } from "../../../core/defined.ts";
 import { openStates } from "../../../core/machine.ts";
 import { command, value } from "../../command/define.ts";
 import { duration } from "../../command/option-values.ts";
@@ -25,8 +26,7 @@ export const cancel = command({
     const selection = selectionOf(ids, selectors);
     const params = {
       actor: actor(context),
-      ...(grace === undefined ? {} : { graceMs: grace }),
-      ...(reason === undefined ? {} : { reason }),
+      ...defined({ graceMs: grace, reason }),
     };
     return await withDaemon(context, async (rpc) => {
       const open = await selectedIds(rpc, selection, openStates);

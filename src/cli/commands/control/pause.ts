@@ -1,4 +1,5 @@
 import type { Environment } from "../../../client/environment.ts";
+import { defined } from "../../../core/defined.ts";
 import { pauseModes } from "../../../core/submitted.ts";
 import type { Selector } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
@@ -82,11 +83,7 @@ export const pause = command({
 function paramsOf(context: Context, { mode, grace, until, at, reason, noWait }: PauseValues) {
   return {
     actor: actor(context),
-    ...(mode === undefined ? {} : { mode }),
-    ...(grace === undefined ? {} : { graceMs: grace }),
-    ...(until === undefined ? {} : { until }),
-    ...(at === undefined ? {} : { at }),
-    ...(reason === undefined ? {} : { reason }),
+    ...defined({ mode, graceMs: grace, until, at, reason }),
     ...(noWait ? { wait: false } : {}),
   };
 }

@@ -1,3 +1,4 @@
+import { defined } from "../../../core/defined.ts";
 import { AgentctlError, asAgentctlError } from "../../../core/errors.ts";
 import type { Result, TaskJson } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
@@ -120,7 +121,7 @@ function paramsOf(context: Context, { from, fromStart, env, refreshEnv, module }
   const chosen = { ...(refreshEnv ? callerEnvironment(context) : {}), ...chosenVariables(context, env) };
   return {
     actor: actor(context),
-    ...(from === undefined ? {} : { from }),
+    ...defined({ from }),
     ...(fromStart ? { fromStart } : {}),
     ...(env.length > 0 || refreshEnv ? { env: chosen } : {}),
     ...(refreshEnv ? { replaceEnv: true } : {}),

@@ -1,3 +1,4 @@
+import { defined } from "../../../core/defined.ts";
 import type { Params, TaskJson } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
 import { command, value } from "../../command/define.ts";
@@ -34,8 +35,7 @@ export const list = command({
     const isWide = all || name !== undefined || since !== undefined || selector.states.length > 0;
     const params: Params<"tasks/list"> = {
       ...select,
-      ...(name === undefined ? {} : { name }),
-      ...(since === undefined ? {} : { since }),
+      ...defined({ name, since }),
       ...(isWide ? {} : { recent: RECENT }),
     };
     const found = await withOpening(

@@ -1,3 +1,4 @@
+import { defined } from "../../../core/defined.ts";
 import type { Result } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
 import { command, flag, value } from "../../command/define.ts";
@@ -27,7 +28,7 @@ export const logs = command({
   ],
   reads: true,
   async run(context, [id = ""], { follow, lines, attempt }) {
-    const params = { id: reference(id), ...(attempt === undefined ? {} : { attempt }) };
+    const params = { id: reference(id), ...defined({ attempt }) };
     const found = await withDaemon(context, (rpc) => rpc.call("logs/path", params));
     if (context.out.json) return listed(context, found);
     if (attempt !== undefined && found.logs.length === 0) throw usage(`task ${id} has no attempt ${attempt}`);

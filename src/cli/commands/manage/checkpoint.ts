@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { callAsTask } from "../../../client/attempt.ts";
+import { defined } from "../../../core/defined.ts";
 import { AgentctlError } from "../../../core/errors.ts";
 import type { Result } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
@@ -35,7 +36,7 @@ const save = command({
       token,
       data: bytes.toString("base64"),
       nonce: randomUUID(),
-      ...(label === undefined ? {} : { label }),
+      ...defined({ label }),
     });
     if (out.json) out.data({ seq });
     else out.line(String(seq));
@@ -58,7 +59,7 @@ const get = command({
   reads: true,
   async run(context, [id], { seq }) {
     const { out } = context;
-    const { checkpoint, data } = await fetched(context, id, seq === undefined ? {} : { seq });
+    const { checkpoint, data } = await fetched(context, id, defined({ seq }));
     if (out.json) out.data({ ...checkpoint, data });
     else await out.bytes(Buffer.from(data, "base64"));
     return 0;

@@ -2,6 +2,7 @@ import { connect } from "../../../client/connect.ts";
 import { runDaemonHere } from "../../../client/local-daemon.ts";
 import { isAbsent } from "../../../client/silence.ts";
 import { type Stopped, stopDaemon } from "../../../client/stop.ts";
+import { defined } from "../../../core/defined.ts";
 import { formatDuration } from "../../../core/time.ts";
 import { readConfig } from "../../../home/config-file.ts";
 import type { Result } from "../../../protocol/methods.ts";
@@ -44,7 +45,7 @@ const stop = command({
   examples: [["daemon stop", "returns when the daemon has ended, and names the tasks that it froze"]],
   async run(context, _args, { grace }) {
     const { out, paths } = context;
-    const stopped = await stopDaemon(paths, grace === undefined ? {} : { graceMs: grace });
+    const stopped = await stopDaemon(paths, defined({ graceMs: grace }));
     if (out.json) out.data({ ok: true, changed: stopped !== undefined, ...(stopped ?? NOTHING_STOPPED) });
     else if (stopped) sayStopped(context, stopped);
     else out.note(`no daemon is running for ${paths.home}`);

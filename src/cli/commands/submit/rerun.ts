@@ -1,3 +1,4 @@
+import { defined } from "../../../core/defined.ts";
 import { command, value } from "../../command/define.ts";
 import { integer } from "../../command/option-values.ts";
 import { actor, reference, withDaemon } from "../../command/session.ts";
@@ -18,7 +19,7 @@ export const rerun = command({
       id: reference(id),
       env: callerEnvironment(context),
       actor: actor(context),
-      ...(from === undefined ? {} : { from }),
+      ...defined({ from }),
     };
     const { task } = await withDaemon(context, (rpc) => rpc.call("tasks/rerun", params));
     if (out.json) out.data(task);

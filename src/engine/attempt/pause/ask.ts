@@ -33,23 +33,26 @@ async function tell(engine: Engine, active: ActiveAttempt, task: Task, intent: P
   engine.runner.signal(active.running, task.pauseSignal as NodeJS.Signals);
 }
 
-/** The grace time of the pause under way begins anew. */
+/** The grace time of the pause under way begins again. */
 export function setGrace(engine: Engine, active: ActiveAttempt, graceMs: number): void {
   if (active.isEnding) return;
-  if (active.grace.timer) clearTimeout(active.grace.timer);
-  active.grace.deadline = engine.clock.mono() + graceMs;
-  active.grace.timer = setTimeout(
-    () => orLog(engine, active, graceIsOver(engine, active, graceMs)),
-    Math.min(graceMs, LONGEST_TIMER_MS),
-  );
+  const deadline = engine.clock.mono() + graceMs;
+  const over = () => orLog(engine, active, graceIsOver(engine, active, graceMs, deadline));
+  active.setGrace(setTimeout(over, Math.min(graceMs, LONGEST_TIMER_MS)), deadline);
 }
 
-async function graceIsOver(engine: Engine, active: ActiveAttempt, graceMs: number): Promise<void> {
+async function graceIsOver(
+  engine: Engine,
+  active: ActiveAttempt,
+  graceMs: number,
+  deadline: number,
+): Promise<void> {
   const { intent } = active;
   if (active.isEnding || intent?.kind !== "pause") return;
   active.link?.pause({ graceMs: 0, over: true });
   if (!active.link || graceMs === 0) return await force(engine, active, intent);
-  active.grace.timer = setTimeout(() => orLog(engine, active, force(engine, active, intent)), COURTESY_MS);
+  const kill = () => orLog(engine, active, force(engine, active, intent));
+  active.setGrace(setTimeout(kill, COURTESY_MS), deadline);
 }
 
 /** Kills the tree; the last saved checkpoint stands. */

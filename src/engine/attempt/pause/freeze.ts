@@ -36,12 +36,11 @@ export async function freeze(engine: Engine, { active, intent }: Request): Promi
       },
       ranMs: Math.round(engine.clock.mono() - active.workingSince),
     });
-    active.frozen = true;
-    if (active.intent === intent) active.intent = null;
-    if (active.timeout) clearTimeout(active.timeout);
-    active.pausing?.resolve(task);
-    active.pausing = null;
-    engine.kick();
+    active.freezes();
+    if (active.intent === intent) active.dropRequest();
+    active.setLimit(null);
+    active.finishPause(task);
+    engine.wake();
     return { task, changed: true, memoryBytes: residentBytes, processes };
   } catch (error) {
     return await undoFreeze(engine, active, error);

@@ -2,10 +2,9 @@
 import { asAgentctlError } from "../../../core/errors.ts";
 import type { PauseCause, PauseIntent, PauseMode, ResumesWith, Task } from "../../../core/task.ts";
 import type { QueueHold } from "../../../store/store.ts";
-import { deferred } from "../../deferred.ts";
 import type { Engine } from "../../engine.ts";
 import { notPausable } from "../../refusals.ts";
-import { type ActiveAttempt, canCheckpoint, failPause } from "../active-attempt.ts";
+import type { ActiveAttempt } from "../active-attempt.ts";
 
 export interface PauseOptions {
   mode?: PauseMode;
@@ -38,10 +37,8 @@ export interface Request {
 
 /** What is going to be done to an active attempt, before anything of it is. */
 export function prepare(engine: Engine, active: ActiveAttempt, task: Task, options: PauseOptions): Request {
-  active.pausing = deferred();
-  const auto = canCheckpoint(active) ? "checkpoint" : "freeze";
-  const intent = intentFor(engine, task, options, auto);
-  active.intent = intent;
+  const intent = intentFor(engine, task, options, active.canCheckpoint ? "checkpoint" : "freeze");
+  active.request(intent);
   return { active, task, intent };
 }
 
@@ -79,7 +76,7 @@ export async function record(engine: Engine, requests: Request[], hold?: QueueHo
     await engine.store.intend(intents, hold);
     engine.fault("pause:after-request");
   } catch (error) {
-    for (const { active } of requests) failPause(active, asAgentctlError(error));
+    for (const { active } of requests) active.failPause(asAgentctlError(error));
     throw error;
   }
 }

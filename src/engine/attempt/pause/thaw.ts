@@ -22,8 +22,8 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
     set: { frozen: false, pid: active.running.program?.pid ?? task.pid },
   });
   engine.fault("thaw:before-continue");
-  active.frozen = false;
-  active.workingSince = engine.clock.mono();
+  active.thaws();
+  active.learn({ workingSince: engine.clock.mono() });
   engine.runner.thaw(active.running);
   engine.fault("thaw:after-continue");
   armTimeout(engine, active, working);

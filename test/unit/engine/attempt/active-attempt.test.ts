@@ -1,0 +1,130 @@
+import { expect, test } from "vitest";
+import { AgentctlError } from "../../../../src/core/errors.ts";
+import type { Intent, PauseIntent, Task } from "../../../../src/core/task.ts";
+import { ActiveAttempt, type Phase } from "../../../../src/engine/attempt/active-attempt.ts";
+import type { Running } from "../../../../src/runner/index.ts";
+
+const begun = { taskId: 1, n: 1, token: "t", runKey: "1.1", saidHello: false, result: null };
+const task = {
+  kind: "program" as const,
+  argv: ["sleep"] as string[],
+  module: null,
+  intent: null,
+  frozen: false,
+  checkpoint: null,
+  journaled: false,
+};
+/** Nothing of it is used: that there is one is what counts. */
+const running = { key: "1.1", token: "t" } as unknown as Running;
+
+const pause: PauseIntent = {
+  kind: "pause",
+  mode: "checkpoint",
+  cause: "user",
+  actor: "user",
+  reason: null,
+  until: null,
+  group: null,
+  graceMs: 0,
+  requestedAt: 0,
+  checkpointSeq: 0,
+};
+const intents: Record<Intent["kind"], Intent> = {
+  pause,
+  cancel: { kind: "cancel", actor: "user", reason: null, graceMs: 0 },
+  timeout: { kind: "timeout" },
+  leave: { kind: "leave", to: "sleep", until: null },
+};
+const kinds = Object.keys(intents) as Intent["kind"][];
+const phases: readonly Phase[] = ["launching", "running", "frozen", "ending"];
+
+function attemptIn(phase: Phase, intent: Intent | null = null): ActiveAttempt {
+  const active = new ActiveAttempt(begun, { ...task, intent }, 100);
+  if (phase !== "launching") active.hasProcess(running);
+  if (phase === "frozen") active.freezes();
+  if (phase === "ending") active.ends(150);
+  expect(active.phase).toBe(phase);
+  return active;
+}
+
+/** What may be asked: the phase, what is under way, what is asked. All that is not here is refused. */
+const allowed = new Set([
+  ...phases.filter((phase) => phase !== "ending").map((phase) => `${phase} nothing pause`),
+  ...phases.flatMap((phase) => ["nothing", ...kinds].map((kind) => `${phase} ${kind} cancel`)),
+  "launching nothing timeout",
+  "running nothing timeout",
+  ...phases.map((phase) => `${phase} nothing leave`),
+]);
+const pairs = phases.flatMap((phase) =>
+  [null, ...kinds].flatMap((current) => kinds.map((kind) => [phase, current, kind] as const)),
+);
+
+test.each(pairs)(
+  "in phase %s with %s under way, a request to %s is as the table has it",
+  (phase, current, kind) => {
+    const active = attemptIn(phase, current && intents[current]);
+    const isAllowed = allowed.has(`${phase} ${current ?? "nothing"} ${kind}`);
+    expect(active.mayRequest(kind)).toBe(isAllowed);
+    expect(active.request({ ...intents[kind] })).toBe(isAllowed);
+    const before = current ? intents[current] : null;
+    expect(active.intent).toEqual(isAllowed ? intents[kind] : before);
+  },
+);
+
+test("moves from launching by running and frozen to its end, which comes once", () => {
+  const active = attemptIn("launching");
+  active.hasProcess(running);
+  expect([active.phase, active.frozen]).toEqual(["running", false]);
+  active.freezes();
+  expect([active.phase, active.frozen]).toEqual(["frozen", true]);
+  active.thaws();
+  expect([active.phase, active.frozen]).toEqual(["running", false]);
+  expect(active.ends(160)).toBe(true);
+  expect([active.phase, active.worked]).toEqual(["ending", 60]);
+  expect(active.ends(170)).toBe(false);
+  expect(active.worked).toBe(60);
+});
+
+test("one that ends while it is stopped is still known to be", () => {
+  const active = attemptIn("frozen");
+  active.ends(150);
+  expect([active.phase, active.frozen]).toEqual(["ending", true]);
+  active.thaws();
+  expect([active.phase, active.frozen]).toEqual(["ending", false]);
+  active.freezes();
+  expect([active.phase, active.frozen]).toEqual(["ending", true]);
+});
+
+test("one that was frozen under an earlier daemon is frozen before its process is found", () => {
+  const active = new ActiveAttempt(begun, { ...task, frozen: true }, 0);
+  expect([active.phase, active.frozen]).toEqual(["frozen", true]);
+  active.hasProcess(running);
+  expect(active.phase).toBe("frozen");
+  active.thaws();
+  expect(active.phase).toBe("running");
+});
+
+test("whoever waits for a pause is told how it ends, and a cancel that overtook it stands", async () => {
+  const active = attemptIn("running");
+  active.request(pause);
+  const failed = active.pausing?.promise;
+  active.request(intents.cancel);
+  active.failPause(new AgentctlError("TaskNotPausable", { id: 1, state: "working" }));
+  await expect(failed).rejects.toThrow("task 1");
+  expect([active.intent?.kind, active.pausing]).toEqual(["cancel", null]);
+
+  const other = attemptIn("running");
+  other.request(pause);
+  const paused = other.pausing?.promise;
+  const suspended = { id: 1, state: "suspended" } as Task;
+  other.finishPause(suspended);
+  expect(await paused).toBe(suspended);
+});
+
+test("a failed pause leaves nothing under way, and another may be asked for", () => {
+  const active = attemptIn("running");
+  active.request(pause);
+  active.failPause(new AgentctlError("StoreUnavailable", {}));
+  expect(active.intent).toBeNull();
+  expect(active.request(pause)).toBe(true);
+});
