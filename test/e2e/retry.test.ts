@@ -1,6 +1,7 @@
+import { getPriority } from "node:os";
 import { expect } from "vitest";
-import { it } from "../harness/index.ts";
-import { notes } from "./story.ts";
+import { it, until } from "../harness/index.ts";
+import { notes, pidOf } from "./story.ts";
 
 const sleeper = "echo x >> notes; exec sleep 60";
 
@@ -31,4 +32,12 @@ it("counts the time of all attempts together for --timeout", async ({ home }) =>
   await home.reaches(id, "failed");
   const { attempt, error, timeoutMs } = await home.task(id);
   expect([attempt, error.name, error.data, timeoutMs]).toEqual([2, "TimedOut", { timeoutMs: 500 }, 500]);
+});
+
+it("gives a program its scheduling priority, and refuses one that there is not", async ({ home }) => {
+  const id = await home.run("--nice", "7", "sleep", "60");
+  const pid = await pidOf(home, id);
+  await until(() => getPriority(pid) === 7);
+  expect((await home.task(id)).nice).toBe(7);
+  expect((await home.cli("run", "--nice", "20", "true")).code).toBe(2);
 });

@@ -1,4 +1,5 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { setPriority } from "node:os";
 import { dirname } from "node:path";
 import { type AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
@@ -52,6 +53,7 @@ async function launching(
   }
   engine.fault("start:after-launch");
   if (!host) noteProcess(engine, active);
+  if (task.nice !== null) beNice(engine, active, task.nice);
   armTimeout(engine, active, task);
   watchEnd(engine, active);
   if (host) {
@@ -106,6 +108,23 @@ function noteProcess(engine: Engine, active: ActiveAttempt): void {
       };
       active.learn({ startFailure });
     },
+  );
+}
+
+/** Sets the scheduling priority of a program as soon as it is there; only root may set it below the daemon's own. */
+function beNice(engine: Engine, active: ActiveAttempt, nice: number): void {
+  active.running?.started.then(
+    ({ pid }) => {
+      try {
+        setPriority(pid, nice);
+      } catch (error) {
+        engine.log.warn(
+          { task: active.taskId, error: String(error) },
+          "a scheduling priority could not be set",
+        );
+      }
+    },
+    () => {},
   );
 }
 
