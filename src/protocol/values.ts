@@ -157,6 +157,12 @@ export const details = v.object({
     deadline: nullable(v.string()),
   }),
   /** A pause that is planned for a time to come. */
+  /** The beginning of its input as JSON; null where it has none. */
+  input: nullable(v.string()),
+  /** What was given at submission and differs from what holds without it. */
+  options: v.record(v.string(), v.unknown()),
+  /** What its processes use now; null where it has none. CPU time is that of the processes that live. */
+  tree: nullable(v.object({ processes: v.number(), cpuMs: v.number(), memoryBytes: v.number() })),
   plannedPause: nullable(
     v.object({
       at: v.string(),

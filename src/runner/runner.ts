@@ -64,6 +64,7 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
         state: member.state,
         command: member.command,
         residentBytes: processes.residentBytes(member.pid),
+        cpuMs: processes.cpuMs(member.pid),
         isGuard: isGuard(member, roots, processes),
       })),
     async freeze(roots) {

@@ -83,6 +83,8 @@ interface ProcessInfo {
   state: string;
   command: string;
   residentBytes: number;
+  /** Time on the CPU, in ms; 0 where the platform does not tell it. */
+  cpuMs: number;
   isGuard: boolean;
 }
 

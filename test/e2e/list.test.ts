@@ -88,3 +88,17 @@ it("refuses a cursor that no list gave, by its field", async ({ home }) => {
   expect([refused.code, refused.data?.field]).toEqual([-32602, "cursor"]);
   expect((await home.rpc("tasks/list", { cursor: `${id}` })).tasks).toEqual([]);
 });
+
+it("shows the chosen columns, in the chosen order, or a line from a template", async ({ home }) => {
+  const slow = await home.run("--name", "slow", "--hold", "sleep", "1");
+  const quick = await home.run("--name", "quick", "true");
+  await home.reaches(quick, "completed");
+  const table = await home.cli("list", "--columns", "name,exit", "--sort", "name:desc");
+  expect(table.stdout).toBe("NAME   EXIT\nslow      -\nquick     0\n");
+  const lines = await home.cli("list", "--format", "{id}\\t{waiting.for}\\t{name}", "--sort", "id");
+  expect(lines.stdout).toBe(`${slow}\thold\tslow\n${quick}\t\tquick\n`);
+  expect((await home.cli("show", "quick", "--format", "{exitCode}")).stdout).toBe("0\n");
+  const unknown = await home.cli("list", "--columns", "nam");
+  expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining("did you mean name?")]);
+  expect((await home.cli("list", "--format", "{nam}")).code).toBe(2);
+});

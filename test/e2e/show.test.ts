@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { it } from "../harness/index.ts";
+import { it, until } from "../harness/index.ts";
 import { noted, oneSlot, open, taskModule, twelveSteps } from "./story.ts";
 
 const ofTask =
@@ -93,4 +93,28 @@ it("ends with 3 where there is no such task, and says so as JSON too", async ({ 
     code: -32001,
     data: { id: 99 },
   });
+});
+
+it("shows input, options, what the processes use, and the last lines of a failed task", async ({ home }) => {
+  const id = await home.run("--grace", "5s", "sh", "-c", "seq 1 20; sleep 60");
+  const { tree } = await until(async () => {
+    const task = await home.json("show", `${id}`);
+    return task.tree?.processes === 2 && task;
+  });
+  expect(tree.memoryBytes).toBeGreaterThan(100_000);
+  expect((await home.cli("show", `${id}`)).stdout).toMatch(/options +grace=5s/);
+  const failed = await home.run("sh", "-c", "seq 1 20; exit 3");
+  await home.reaches(failed, "failed");
+  const { stdout } = await home.cli("show", `${failed}`);
+  expect(stdout.trimEnd().split("\n").slice(-11)).toEqual([
+    "Last lines of its log",
+    ...Array.from({ length: 10 }, (_, n) => `  ${n + 11}`),
+  ]);
+  const given = "x".repeat(600);
+  const module = await home.run(
+    home.module("export default async () => 1;"),
+    "--input",
+    JSON.stringify(given),
+  );
+  expect((await home.json("show", `${module}`)).input).toBe(`"${given.slice(0, 499)}`);
 });

@@ -1,9 +1,13 @@
+import stringWidth from "string-width";
+
 /** One column: how narrow a terminal may make it, and on which side its text stands. */
 export interface Column {
   title: string;
   /** Undefined for a column that is never cut. */
   least?: number;
   isRight?: boolean;
+  /** Every other column gives way before this one. */
+  isCutLast?: boolean;
 }
 
 /** A cell is text, or text with the colour that is laid on after it was fitted. */
@@ -42,7 +46,7 @@ function textOf(cell: Cell): string {
   return typeof cell === "string" ? cell : cell.text;
 }
 
-/** The natural widths; where they are too wide, the widest of the columns that may shrink gives way first. */
+/** The natural widths; where they are too wide, the widest of the columns that may shrink gives way, those that are cut last at the end. */
 function fittedWidths(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
@@ -54,12 +58,12 @@ function fittedWidths(
   if (limit === undefined) return widths;
   let excess = widths.reduce((sum, width) => sum + width + GAP, -GAP) - limit;
   for (; excess > 0; excess--) {
-    const widest = columns
-      .map(({ least }, at) => ({ at, spare: (widths[at] ?? 0) - (least ?? Number.POSITIVE_INFINITY) }))
-      .filter(({ spare }) => spare > 0)
-      .sort((a, b) => (widths[b.at] ?? 0) - (widths[a.at] ?? 0))[0];
-    if (!widest) break;
-    widths[widest.at] = (widths[widest.at] ?? 1) - 1;
+    const [first] = columns
+      .map(({ least = Number.POSITIVE_INFINITY, isCutLast = false }, at) => ({ at, least, isCutLast }))
+      .filter(({ at, least }) => (widths[at] ?? 0) > least)
+      .sort((a, b) => Number(a.isCutLast) - Number(b.isCutLast) || (widths[b.at] ?? 0) - (widths[a.at] ?? 0));
+    if (!first) break;
+    widths[first.at] = (widths[first.at] ?? 1) - 1;
   }
   return widths;
 }
@@ -68,25 +72,15 @@ function fittedWidths(
 function truncate(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   let cut = "";
-  for (const char of text) {
-    if (textWidth(cut + char) > width - 1) break;
-    cut += char;
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    if (textWidth(cut + segment) > width - 1) break;
+    cut += segment;
   }
   return `${cut.trimEnd()}…`;
 }
 
-const NOTHING = /\p{Mn}|\p{Me}|\p{Cf}/u;
-const DOUBLE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
-
 /** The cells of a terminal that a text takes. */
 function textWidth(text: string): number {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: printable ASCII is told from the rest
-  if (/^[\x00-\x7f]*$/.test(text)) return text.length;
-  let width = 0;
-  for (const char of text) {
-    if (NOTHING.test(char)) continue;
-    width += DOUBLE.test(char) ? 2 : 1;
-  }
-  return width;
+  return /^[\x00-\x7f]*$/.test(text) ? text.length : stringWidth(text);
 }

@@ -12,6 +12,7 @@ import {
   workOf,
 } from "./task-text.ts";
 import { block, oneLine } from "./terminal-text.ts";
+import { timeLine } from "./time-line.ts";
 import { sizeText, untilText, whenText } from "./when.ts";
 
 type Detailed = Result<"tasks/get">["task"];
@@ -27,7 +28,7 @@ export function taskReport(task: Detailed, now: number, paint: Paint): string[] 
     ...facts(task, now).map(([key, text]) => row(key, text, paint)),
   ];
   const lists: [string, string[][]][] = [
-    ["Attempts", attemptLines(task, now)],
+    ["Time line", timeLine(task, now)],
     [
       "Running",
       (task.activity?.running ?? []).map(({ name, startedAt }) => [
@@ -37,7 +38,6 @@ export function taskReport(task: Detailed, now: number, paint: Paint): string[] 
     ],
     ["Checkpoints", checkpointLines(task, now)],
     ["Steps", stepLines(task, now)],
-    ["Pauses", pauseLines(task, now)],
     ["Events", eventLines(task, now)],
   ];
   for (const [title, entries] of lists) {
@@ -98,11 +98,14 @@ function facts(task: Detailed, now: number): [string, string][] {
       task.after.map(({ id, when }) => `task ${id}${when === "completed" ? "" : ` (${when})`}`).join(", "),
     ],
     ["limits", limitsText(task)],
+    ["input", task.input === null || task.input === undefined ? "" : block(task.input)],
+    ["options", optionsText(task)],
     ["progress", progressText(task)],
     ["submitted", at(task.createdAt)],
     ["started", at(task.startedAt)],
     ["ended", at(task.endedAt)],
     ["ran", task.startedAt === null ? "" : formatDuration(task.runMs)],
+    ["uses", usageText(task)],
     ["paused for", task.pausedMs === 0 ? "" : formatDuration(task.pausedMs)],
     ["question", question ? block(question.prompt) : ""],
     ["choices", question?.choices ? question.choices.map(oneLine).join(", ") : ""],
@@ -143,6 +146,26 @@ function limitsText({ retries, backoffMs, timeoutMs, attemptTimeoutMs, nice }: D
   return facts.filter((fact) => fact !== "").join("; ");
 }
 
+/** What was given at submission beyond the usual. */
+function optionsText({ options = {} }: Detailed): string {
+  const shown = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+  return Object.entries(options)
+    .map(
+      ([name, value]) =>
+        `${name}=${oneLine(/Ms$/.test(name) ? formatDuration(Number(value)) : shown(value))}`,
+    )
+    .join(" ")
+    .replace(/(\w)Ms=/g, "$1=");
+}
+
+/** What its processes use now. */
+function usageText({ tree }: Detailed): string {
+  if (!tree) return "";
+  const { processes, cpuMs, memoryBytes } = tree;
+  const count = processes === 1 ? "1 process" : `${processes} processes`;
+  return `${sizeText(memoryBytes)} of memory in ${count}, ${formatDuration(Math.round(cpuMs / 100) * 100)} of CPU time`;
+}
+
 function errorText({ name, message }: NonNullable<Detailed["error"]>): string {
   return message.toLowerCase().startsWith(name.toLowerCase()) ? message : `${name}: ${message}`;
 }
@@ -163,16 +186,6 @@ function plannedText({ id, plannedPause }: Detailed, now: number): string {
   return `${whenText(at, now)} (${facts.filter((fact) => fact !== "").join(", ")})`;
 }
 
-function attemptLines({ attempts = [] }: Detailed, now: number): string[][] {
-  return attempts.map(({ n, pid, startedAt, endedAt, outcome, exitCode, signal }) => {
-    const span = `${whenText(startedAt, now)} – ${endedAt === null ? "now" : whenText(endedAt, now)}`;
-    const end = [outcome, signal ?? (exitCode === null ? null : `exit ${exitCode}`)]
-      .filter(Boolean)
-      .join(", ");
-    return [`${n}`, span, `pid ${pid ?? "-"}`, end];
-  });
-}
-
 function checkpointLines({ checkpoints = [] }: Detailed, now: number): string[][] {
   return checkpoints.map(({ seq, size, createdAt, label, attempt, superseded }) => {
     const more = [label ? oneLine(label) : "", superseded ? "superseded" : ""].filter(Boolean).join(", ");
@@ -188,28 +201,6 @@ function stepLines({ steps = [] }: Detailed, now: number): string[][] {
       `${oneLine(name)}${n > 0 ? ` (${n + 1})` : ""}`,
       `${took}, ${sizeText(size)}`,
     ];
-  });
-}
-
-/**
- * Each pause is an event into `suspended`, one that presses a frozen task further an event in it; the rest is known from
- * its attempt, the journal, and the last pause.
- */
-function pauseLines({ events = [], attempts = [], steps = [], pause }: Detailed, now: number): string[][] {
-  const pauses = events.filter(
-    ({ from, to, cause }) => to === "suspended" && (from !== to || cause === "pause"),
-  );
-  return pauses.map(({ at, cause, actor, attempt, data }, index) => {
-    const isLast = index === pauses.length - 1;
-    const ended = attempts.find(({ n, endedAt }) => n === attempt && endedAt !== null && endedAt <= at);
-    const outcome = isLast ? pause?.outcome : (ended?.outcome ?? "frozen");
-    const step = steps.filter(({ endedAt }) => endedAt <= at).at(-1);
-    const facts = [
-      outcome ?? "",
-      step ? `after step ${JSON.stringify(oneLine(step.name))}` : "",
-      typeof data?.reason === "string" ? oneLine(data.reason) : "",
-    ].filter((fact) => fact !== "");
-    return [whenText(at, now), `${cause} by ${oneLine(actor)}`, facts.join(", ")];
   });
 }
 

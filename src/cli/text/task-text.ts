@@ -1,5 +1,6 @@
 /** What is said about a task in words. */
 import { basename } from "node:path";
+import { formatDuration } from "../../core/time.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import { idsText } from "./ids-text.ts";
 import { block, oneLine, shellLine } from "./terminal-text.ts";
@@ -19,7 +20,9 @@ export function workOf({ argv, module }: TaskJson): string {
 /** The name of a task, else what it runs; a module by its file's name. */
 export function titleOf(task: TaskJson): string {
   if (task.name !== null) return oneLine(task.name);
-  return task.module ? oneLine(basename(task.module.path)) : workOf(task);
+  if (task.module) return oneLine(basename(task.module.path));
+  const [program = "", ...args] = task.argv ?? [];
+  return shellLine([basename(program) || program, ...args]);
 }
 
 /** Why a task that is open does not move, or null when it does. */
@@ -128,12 +131,38 @@ function resumeCommand({ id, kind, checkpoint, pause, error }: TaskJson): string
   return canContinue ? `agentctl resume ${id}` : `agentctl resume ${id} --from-start`;
 }
 
-/** How far a task is, in its own words. */
-export function progressText({ progress }: TaskJson): string {
+/** How far a task is, in its own words; on a terminal with a bar. */
+export function progressText(task: TaskJson, isPipe = false): string {
+  const { progress } = task;
   if (!progress) return "";
   const { done, total, message } = progress;
-  const count = total === null ? String(done) : `${done}/${total}`;
-  return message ? `${count} ${oneLine(message)}` : count;
+  const count = total === null ? String(done) : `${isPipe ? "" : `${bar(done, total)} `}${done}/${total}`;
+  const left = leftMs(task);
+  const parts = [
+    count,
+    left === null ? "" : `~${formatDuration(left)} left`,
+    message ? oneLine(message) : "",
+  ];
+  return parts.filter((part) => part !== "").join(" ");
+}
+
+const BAR_CELLS = 8;
+
+/** A bar with its percentage. */
+function bar(done: number, total: number): string {
+  const share = total > 0 ? Math.min(1, Math.max(0, done / total)) : 1;
+  const full = Math.floor(share * BAR_CELLS);
+  return `${"█".repeat(full)}${"░".repeat(BAR_CELLS - full)} ${Math.floor(share * 100)}%`;
+}
+
+/** How long the rest will take if it goes on like the part that is done; null where that cannot be told. */
+function leftMs({ state, progress, runMs }: TaskJson): number | null {
+  if (state !== "working" || !progress?.total || progress.done <= 0 || progress.done >= progress.total)
+    return null;
+  const left = (runMs / progress.done) * (progress.total - progress.done);
+  // Seconds, and from a minute on minutes: more would be a guess.
+  const unit = left < 60_000 ? 1000 : 60_000;
+  return Math.max(unit, Math.round(left / unit) * unit);
 }
 
 /** Whether the reason of its pause is what its error says too. */

@@ -1,3 +1,4 @@
+import { submittedFields } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
 import { toIso } from "../../core/time.ts";
 import type { TaskDetailsJson } from "../../protocol/methods.ts";
@@ -45,7 +46,28 @@ export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details
     events: events.map(eventJson),
     activity: activityOf(engine, task),
     plannedPause: plannedOf(task),
+    input: task.input === undefined ? null : JSON.stringify(task.input).slice(0, INPUT_CHARS),
+    options: optionsOf(task),
+    tree: treeOf(engine, task),
   };
+}
+
+/** How much of an input is shown. */
+const INPUT_CHARS = 500;
+
+function optionsOf(task: Task): Details["options"] {
+  // The JSON of every task has the others.
+  const differs = ({ name, fallback, isShown }: (typeof submittedFields)[number]) =>
+    !isShown && JSON.stringify(task[name]) !== JSON.stringify(fallback);
+  return Object.fromEntries(submittedFields.filter(differs).map(({ name }) => [name, task[name]]));
+}
+
+function treeOf({ active, runner }: Daemon["engine"], { id }: Task): Details["tree"] {
+  const running = active.get(id)?.running;
+  if (!running) return null;
+  const members = runner.tree(running).filter(({ isGuard }) => !isGuard);
+  const sum = (of: "cpuMs" | "residentBytes") => members.reduce((total, member) => total + member[of], 0);
+  return { processes: members.length, cpuMs: sum("cpuMs"), memoryBytes: sum("residentBytes") };
 }
 
 function plannedOf({ pauseAt }: Task): Details["plannedPause"] {

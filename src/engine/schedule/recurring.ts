@@ -97,7 +97,7 @@ async function makeRun(engine: Engine, schedule: Schedule, upSince: number): Pro
     return;
   }
   if (verdict.replaces !== null) await replace(engine, verdict.replaces, name);
-  const after = verdict.after === null ? {} : { after: verdict.after };
+  const after = verdict.after === null ? {} : { after: [{ id: verdict.after, when: "ended" as const }] };
   const key = `schedule ${name} ${toIso(planned)}`;
   const run = await submitRun(engine, schedule, { actor: "daemon", key, ...after }).catch(refusal);
   if ("refused" in run) {

@@ -1,11 +1,14 @@
 import { defined } from "../../../core/defined.ts";
 import type { Params, TaskJson } from "../../../protocol/methods.ts";
+import { closest } from "../../command/closest.ts";
 import type { Context } from "../../command/context.ts";
-import { command, value } from "../../command/define.ts";
+import { command, Refusal, value } from "../../command/define.ts";
 import { integer, pastTime } from "../../command/option-values.ts";
 import { withOpening } from "../../command/session.ts";
 import { allPages, selectorOf, selectorOptions } from "../../input/selection.ts";
+import { columnNames, sorted, type TaskColumnName } from "../../text/columns.ts";
 import { taskTable } from "../../text/task-table.ts";
+import { templateOf } from "../../text/template.ts";
 
 const RECENT = 20;
 
@@ -19,6 +22,13 @@ export const list = command({
     name: value("--name <name>", "tasks of this name"),
     since: value("--since <time>", "tasks submitted since then: 2h (ago), ISO 8601 or HH:MM", pastTime),
     limit: value("-n, --limit <n>", "at most the newest n", integer(1)),
+    columns: value(
+      "--columns <list>",
+      `which columns, such as id,state,name: ${columnNames.join(", ")}`,
+      columnList,
+    ),
+    sort: value("--sort <column[:desc]>", "the order of the tasks, such as ran:desc", sortOrder),
+    format: value("--format <template>", "a line a task from its JSON, such as '{id}\\t{pause.reason}'"),
   },
   examples: [
     ["list", "what waits, works, is paused, and has ended lately"],
@@ -27,10 +37,13 @@ export const list = command({
       "list --label project=tea --since 2h --json",
       "tasks of a project from the last two hours, for a script",
     ],
+    ["list --columns id,name,ran,exit --sort ran:desc", "the longest first"],
+    ["list --all --format '{id}\\t{name}\\t{pause.reason}'", "chosen fields, a line a task"],
   ],
   reads: true,
-  async run(context, _args, { all, name, since, limit, ...selector }) {
+  async run(context, _args, { all, name, since, limit, columns, sort, format, ...selector }) {
     const { out } = context;
+    const line = format === undefined ? undefined : templateOf(format);
     const { all: _every, ...select } = selectorOf({ all, ...selector });
     const isWide = all || name !== undefined || since !== undefined || selector.states.length > 0;
     const params: Params<"tasks/list"> = {
@@ -43,15 +56,41 @@ export const list = command({
       (rpc) => rpc.call("tasks/list", params),
       (rpc, first) => allPages(rpc, params, first),
     );
-    const tasks = limit === undefined ? found : found.slice(-limit);
+    const newest = limit === undefined ? found : found.slice(-limit);
+    const tasks = sort ? sorted(newest, sort) : newest;
     const isFiltered = Object.keys(select).length > 0 || name !== undefined || since !== undefined;
     if (out.json) out.data(tasks);
-    else if (tasks.length > 0) await print(context, tasks);
+    else if (line) for (const task of tasks) out.line(line(task));
+    else if (tasks.length > 0) await print(context, tasks, columns);
     else out.note(isFiltered ? "no task matches" : "no tasks here; agentctl run <program> submits one");
     return 0;
   },
 });
 
-async function print({ out, clock }: Context, tasks: readonly TaskJson[]): Promise<void> {
-  out.line(taskTable(tasks, clock.now(), out.columns, await out.paint()).join("\n"));
+async function print(
+  { out, clock }: Context,
+  tasks: readonly TaskJson[],
+  columns: readonly TaskColumnName[] | undefined,
+): Promise<void> {
+  out.line(taskTable(tasks, clock.now(), out.columns, await out.paint(), columns).join("\n"));
+}
+
+function columnList(text: string): TaskColumnName[] {
+  return text.split(",").map((name) => columnNamed(name.trim()));
+}
+
+function sortOrder(text: string): { column: TaskColumnName; isDown: boolean } {
+  const [name = "", order = "asc", ...more] = text.split(":");
+  if (more.length > 0 || (order !== "asc" && order !== "desc"))
+    throw new Refusal(`${JSON.stringify(text)} is no order; such as ran:desc`);
+  return { column: columnNamed(name), isDown: order === "desc" };
+}
+
+function columnNamed(text: string): TaskColumnName {
+  const name = columnNames.find((each) => each === text.toLowerCase());
+  if (name) return name;
+  const near = closest(text.toLowerCase(), columnNames);
+  throw new Refusal(
+    `there is no column ${JSON.stringify(text)}${near ? `; did you mean ${near}?` : ""}; there are ${columnNames.join(", ")}`,
+  );
 }

@@ -1,23 +1,50 @@
-import { command } from "../../command/define.ts";
+import { readFileSync } from "node:fs";
+import type { Context } from "../../command/context.ts";
+import { command, value } from "../../command/define.ts";
 import { callDaemon, reference } from "../../command/session.ts";
 import { taskReport } from "../../text/task-report.ts";
+import { templateOf } from "../../text/template.ts";
+import { oneLine } from "../../text/terminal-text.ts";
+
+/** How many lines of a failed task's log are shown. */
+const LAST_LINES = 10;
 
 export const show = command({
   name: "show",
   summary: "why a task waits, what to do, and all that is known of it",
   args: [["<id>", "a task's id, uuid or name"]],
-  options: {},
+  options: {
+    format: value("--format <template>", "a line from its JSON, such as '{state}\\t{pause.reason}'"),
+  },
   examples: [
     ["show 12", "its state, why it waits, its attempts, pauses, checkpoints, steps and events"],
     ["show nightly --json", "the same for a script"],
   ],
   reads: true,
-  async run(context, [id = ""]) {
+  async run(context, [id = ""], { format }) {
     const { out, clock } = context;
     const params = { id: reference(id), details: true };
     const { task } = await callDaemon(context, "tasks/get", params);
     if (out.json) out.data(task);
-    else for (const line of taskReport(task, clock.now(), await out.paint())) out.line(line);
+    else if (format !== undefined) out.line(templateOf(format)(task));
+    else {
+      for (const line of taskReport(task, clock.now(), await out.paint())) out.line(line);
+      if (task.state === "failed") await printLastLines(context, task.id);
+    }
     return 0;
   },
 });
+
+/** The end of the newest log, which mostly says why the task failed. */
+async function printLastLines(context: Context, id: number): Promise<void> {
+  const { out } = context;
+  const { logs } = await callDaemon(context, "logs/path", { id });
+  const path = logs.at(-1)?.path;
+  if (path === undefined) return;
+  const { lastLinesOf } = await import("../../follow/log-file.ts");
+  const { offset } = await lastLinesOf(path, LAST_LINES);
+  const text = readFileSync(path).subarray(offset).toString("utf8").trimEnd();
+  if (text === "") return;
+  out.line(`\n${(await out.paint()).strong("Last lines of its log")}`);
+  for (const line of text.split("\n")) out.line(`  ${oneLine(line)}`);
+}

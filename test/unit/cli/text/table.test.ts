@@ -30,10 +30,10 @@ test("a table of tasks fits 80 columns", async () => {
   expect(lines.every((line) => line.length <= 80)).toBe(true);
   expect(`\n${lines.join("\n")}\n`).toMatchInlineSnapshot(`
     "
-      ID  STATE      TASK                       AGE  RAN  DETAILS
-       7  working    nightly: make test          5m   4m  3/12 reading the second s…
-      12  submitted  make test                   5m    -  is held
-    1234  failed     sh -c 'echo a long comma…   5m   0s  sh (exit code 3)
+      ID  STATE      TASK              AGE  RAN  DETAILS
+       7  working    nightly: make t…   5m   4m  ██░░░░░░ 25% 3/12 ~12m left readin…
+      12  submitted  make test          5m    -  is held
+    1234  failed     sh -c 'echo a l…   5m   0s  sh (exit code 3)
     "
   `);
 });
@@ -49,7 +49,7 @@ test("in a pipe every column is there and nothing is cut", async () => {
   expect(`\n${lines.join("\n")}\n`).toMatchInlineSnapshot(`
     "
       ID  STATE      TASK                                                                       QUEUE    AGE  RAN  DETAILS
-       7  working    nightly                                                                    default   5m   4m  3/12 reading the second source of many
+       7  working    nightly                                                                    default   5m   4m  3/12 ~12m left reading the second source of many
       12  submitted  make test                                                                  default   5m    -  is held
     1234  failed     sh -c 'echo a long command line that does not fit into a narrow terminal'  default   5m   0s  sh (exit code 3)
     "

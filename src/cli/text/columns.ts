@@ -1,0 +1,163 @@
+/** The columns of a table of tasks: what each shows, and by what it sorts. */
+import { formatDuration } from "../../core/time.ts";
+import type { TaskJson } from "../../protocol/methods.ts";
+import type { Paint } from "./paint.ts";
+import type { Cell, Column } from "./table.ts";
+import { endText, progressText, standstillOf, titleOf, workOf } from "./task-text.ts";
+import { oneLine } from "./terminal-text.ts";
+import { ageText, whenText } from "./when.ts";
+
+/** What a cell is made with. `isPipe`: nothing is cut, and nothing is said twice. */
+interface Scene {
+  now: number;
+  paint: Paint;
+  isPipe: boolean;
+}
+
+interface TaskColumn extends Column {
+  cell: (task: TaskJson, scene: Scene) => Cell;
+  /** By what it sorts; null comes last. */
+  key: (task: TaskJson) => number | string | null;
+}
+
+const time = (iso: string | null) => (iso === null ? null : Date.parse(iso));
+const orDash = (text: string | null | undefined) =>
+  text === null || text === undefined || text === "" ? "-" : text;
+const number = (value: number | null) => orDash(value === null ? null : String(value));
+
+const taskColumns = {
+  id: { title: "ID", isRight: true, cell: ({ id }) => String(id), key: ({ id }) => id },
+  state: {
+    title: "STATE",
+    cell: ({ state }, { paint }) => ({ text: state, paint: (text) => paint.state(state, text) }),
+    key: ({ state }) => state,
+  },
+  task: {
+    title: "TASK",
+    least: 16,
+    cell: (task, { isPipe }) =>
+      task.name === null || isPipe ? titleOf(task) : `${titleOf(task)}: ${workOf(task)}`,
+    key: titleOf,
+  },
+  name: {
+    title: "NAME",
+    least: 8,
+    cell: ({ name }) => orDash(name && oneLine(name)),
+    key: ({ name }) => name,
+  },
+  work: { title: "WORK", least: 12, cell: workOf, key: workOf },
+  kind: { title: "KIND", cell: ({ kind }) => kind, key: ({ kind }) => kind },
+  queue: { title: "QUEUE", least: 5, cell: ({ queue }) => queue, key: ({ queue }) => queue },
+  priority: {
+    title: "PRIORITY",
+    isRight: true,
+    cell: ({ priority }) => String(priority),
+    key: ({ priority }) => priority,
+  },
+  labels: {
+    title: "LABELS",
+    least: 6,
+    cell: ({ labels }) => labelsText(labels),
+    key: ({ labels }) => labelsText(labels),
+  },
+  attempt: {
+    title: "ATTEMPT",
+    isRight: true,
+    cell: ({ attempt }) => number(attempt),
+    key: ({ attempt }) => attempt,
+  },
+  pid: { title: "PID", isRight: true, cell: ({ pid }) => number(pid), key: ({ pid }) => pid },
+  cwd: { title: "CWD", least: 8, cell: ({ cwd }) => oneLine(cwd), key: ({ cwd }) => cwd },
+  exit: {
+    title: "EXIT",
+    isRight: true,
+    cell: ({ exitCode }) => number(exitCode),
+    key: ({ exitCode }) => exitCode,
+  },
+  progress: {
+    title: "PROGRESS",
+    least: 8,
+    cell: (task, { isPipe }) => orDash(progressText(task, isPipe)),
+    key: progressOf,
+  },
+  age: {
+    title: "AGE",
+    isRight: true,
+    cell: ({ createdAt }, { now }) => ageText(createdAt, now),
+    // The older, the greater.
+    key: ({ createdAt }) => -Date.parse(createdAt),
+  },
+  ran: {
+    title: "RAN",
+    isRight: true,
+    cell: ({ startedAt, runMs }) =>
+      startedAt === null ? "-" : formatDuration(runMs - (runMs % 1000)).replace(/^0ms$/, "0s"),
+    key: ({ startedAt, runMs }) => (startedAt === null ? null : runMs),
+  },
+  created: whenColumn("CREATED", ({ createdAt }) => createdAt),
+  started: whenColumn("STARTED", ({ startedAt }) => startedAt),
+  ended: whenColumn("ENDED", ({ endedAt }) => endedAt),
+  updated: whenColumn("UPDATED", ({ updatedAt }) => updatedAt),
+  details: {
+    title: "DETAILS",
+    least: 10,
+    isCutLast: true,
+    cell: detailsOf,
+    key: ({ updatedAt }) => time(updatedAt),
+  },
+} as const satisfies Record<string, TaskColumn>;
+
+export type TaskColumnName = keyof typeof taskColumns;
+
+export const columnNames = Object.keys(taskColumns) as TaskColumnName[];
+
+/** A column by its name, as every other. */
+export function columnOf(name: TaskColumnName): TaskColumn {
+  return taskColumns[name];
+}
+
+/** The tasks in the order of a column; those of which it says nothing come last. */
+export function sorted(
+  tasks: readonly TaskJson[],
+  { column, isDown }: { column: TaskColumnName; isDown: boolean },
+): TaskJson[] {
+  const { key } = columnOf(column);
+  const keyed = tasks.map((task) => ({ task, by: key(task) }));
+  const compare = (a: number | string, b: number | string) => {
+    if (a === b) return 0;
+    return a < b ? -1 : 1;
+  };
+  return keyed
+    .sort((a, b) => {
+      if (a.by === null || b.by === null) return Number(a.by === null) - Number(b.by === null);
+      return isDown ? compare(b.by, a.by) : compare(a.by, b.by);
+    })
+    .map(({ task }) => task);
+}
+
+function whenColumn(title: string, at: (task: TaskJson) => string | null): TaskColumn {
+  return {
+    title,
+    isRight: true,
+    cell: (task, { now }) => orDash(at(task) && whenText(at(task) as string, now)),
+    key: (task) => time(at(task)),
+  };
+}
+
+function labelsText(labels: TaskJson["labels"]): string {
+  return orDash(
+    Object.entries(labels)
+      .map(([key, text]) => `${oneLine(key)}=${oneLine(text)}`)
+      .join(" "),
+  );
+}
+
+function progressOf({ progress }: TaskJson): number | null {
+  return progress?.total ? progress.done / progress.total : (progress?.done ?? null);
+}
+
+function detailsOf(task: TaskJson, { now, isPipe }: Scene): string {
+  const standstill = standstillOf(task, now);
+  const parts = [standstill?.why ?? "", endText(task), progressText(task, isPipe)];
+  return parts.filter((part) => part !== "").join("; ");
+}

@@ -1,0 +1,43 @@
+import { closest } from "../command/closest.ts";
+import { usage } from "../command/usage.ts";
+import { oneLine } from "./terminal-text.ts";
+
+/**
+ * A template such as `{id}\t{pause.reason}` as a function from a task's JSON to one line: a field in braces is
+ * replaced by its value, `\t`, `\n` and `\\` are what they are elsewhere, `{{` is a brace. A value that is null is
+ * empty, an object is JSON. Throws a usage error for a brace that is not closed; the function throws one for a field
+ * that there is not.
+ */
+export function templateOf(template: string): (value: object) => string {
+  const parts = [...template.matchAll(/\\[tn\\]|\{\{|\{([^{}]*)\}|[^\\{]+|[\\{]/gu)].map(partOf);
+  return (value) =>
+    parts.map((part) => (typeof part === "string" ? part : fieldOf(value, part.path))).join("");
+}
+
+const escapes: Record<string, string> = { "\\t": "\t", "\\n": "\n", "\\\\": "\\", "{{": "{" };
+
+function partOf([text, path]: RegExpExecArray): string | { path: string } {
+  if (path !== undefined) return { path: path.trim() };
+  if (text === "{") throw usage("--format: a { is not closed; {{ stands for a brace", { field: "--format" });
+  return escapes[text] ?? text;
+}
+
+function fieldOf(value: object, path: string): string {
+  const keys = path.split(".");
+  const [first = ""] = keys;
+  if (!Object.hasOwn(value, first)) {
+    const names = Object.keys(value);
+    const near = closest(first, names);
+    throw usage(
+      `--format: there is no field ${JSON.stringify(first)}${near ? `; did you mean ${near}?` : ""}`,
+      {
+        field: "--format",
+        hint: `fields are ${names.join(", ")}`,
+      },
+    );
+  }
+  let found: unknown = value;
+  for (const key of keys) found = (found as Record<string, unknown> | null | undefined)?.[key];
+  if (found === null || found === undefined) return "";
+  return oneLine(typeof found === "object" ? JSON.stringify(found) : String(found));
+}

@@ -1,0 +1,61 @@
+/** When a task ran and when it was paused, in the order of time. */
+import { formatDuration } from "../../core/time.ts";
+import type { Result } from "../../protocol/methods.ts";
+import { oneLine } from "./terminal-text.ts";
+import { whenText } from "./when.ts";
+
+type Detailed = Result<"tasks/get">["task"];
+
+interface Entry {
+  at: string;
+  until: string | null;
+  what: string;
+  how: string;
+}
+
+/** One row for each attempt and each pause: when, what, how long, and what became of it. */
+export function timeLine(task: Detailed, now: number): string[][] {
+  const entries = [...attemptsOf(task), ...pausesOf(task)];
+  return entries
+    .sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
+    .map(({ at, until, what, how }) => [whenText(at, now), what, lasted(at, until, now), how]);
+}
+
+function lasted(at: string, until: string | null, now: number): string {
+  const ms = (until === null ? now : Date.parse(until)) - Date.parse(at);
+  const rounded = ms < 10_000 ? ms : ms - (ms % 1000);
+  return `${formatDuration(Math.max(0, rounded))}${until === null ? " so far" : ""}`;
+}
+
+function attemptsOf({ attempts = [] }: Detailed): Entry[] {
+  return attempts.map(({ n, pid, startedAt, endedAt, outcome, exitCode, signal }) => {
+    const how = [outcome, signal ?? (exitCode === null ? null : `exit ${exitCode}`)]
+      .filter(Boolean)
+      .join(", ");
+    return { at: startedAt, until: endedAt, what: `attempt ${n}${pid === null ? "" : `, pid ${pid}`}`, how };
+  });
+}
+
+/**
+ * Each pause is an event into `suspended`, one that presses a frozen task further an event in it; the rest is known from
+ * its attempt, the journal, and the last pause.
+ */
+function pausesOf({ events = [], attempts = [], steps = [], pause }: Detailed): Entry[] {
+  const pauses = events.filter(
+    ({ from, to, cause }) => to === "suspended" && (from !== to || cause === "pause"),
+  );
+  return pauses.map(({ seq, at, cause, actor, attempt, data }, index) => {
+    const isLast = index === pauses.length - 1;
+    const ended = attempts.find(({ n, endedAt }) => n === attempt && endedAt !== null && endedAt <= at);
+    const outcome = isLast ? pause?.outcome : (ended?.outcome ?? "frozen");
+    const step = steps.filter(({ endedAt }) => endedAt <= at).at(-1);
+    const facts = [
+      outcome ?? "",
+      step ? `after step ${JSON.stringify(oneLine(step.name))}` : "",
+      typeof data?.reason === "string" ? oneLine(data.reason) : "",
+    ].filter((fact) => fact !== "");
+    const next = events.find((event) => event.seq > seq && event.to !== null && event.to !== "suspended");
+    const what = cause === "pause" ? `paused by ${oneLine(actor)}` : `paused: ${cause}`;
+    return { at, until: next?.at ?? null, what, how: facts.join(", ") };
+  });
+}

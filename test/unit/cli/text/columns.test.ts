@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { columnNames, sorted } from "../../../../src/cli/text/columns.ts";
+import { plainPaint } from "../../../../src/cli/text/paint.ts";
+import { taskTable } from "../../../../src/cli/text/task-table.ts";
+import { aTask, NOW } from "../fixtures.ts";
+
+const started = "2026-05-01T12:26:00.000Z";
+const tasks = [
+  aTask({ id: 1, name: "b", startedAt: started, runMs: 5000, exitCode: 3 }),
+  aTask({ id: 2, name: null, runMs: 0 }),
+  aTask({ id: 3, name: "a", startedAt: started, runMs: 90_000, exitCode: 0 }),
+];
+
+test("every column has a cell for every task", () => {
+  const lines = taskTable(tasks, NOW, undefined, plainPaint, columnNames);
+  expect(lines).toHaveLength(4);
+});
+
+test("only the chosen columns are shown, in their order", () => {
+  expect(
+    `\n${taskTable(tasks, NOW, 80, plainPaint, ["name", "id", "exit", "ran"]).join("\n")}\n`,
+  ).toMatchInlineSnapshot(`
+    "
+    NAME  ID  EXIT     RAN
+    b      1     3      5s
+    -      2     -       -
+    a      3     0  1m 30s
+    "
+  `);
+});
+
+test("tasks are sorted up or down, and those of which a column says nothing come last", () => {
+  const ids = (column: "name" | "ran" | "exit", isDown: boolean) =>
+    sorted(tasks, { column, isDown }).map(({ id }) => id);
+  expect(ids("name", false)).toEqual([3, 1, 2]);
+  expect(ids("name", true)).toEqual([1, 3, 2]);
+  expect(ids("ran", true)).toEqual([3, 1, 2]);
+  expect(ids("exit", false)).toEqual([3, 1, 2]);
+});
+
+test("details give way last, and wide characters take two cells", () => {
+  const long = aTask({
+    id: 1,
+    argv: ["x".repeat(200)],
+    held: true,
+    waiting: { for: "hold", on: null, until: null },
+  });
+  const [, line = ""] = taskTable([long], NOW, 60, plainPaint);
+  expect(line).toContain("is held");
+  const family = aTask({ id: 1, name: "👨‍👩‍👧 日本" });
+  const [head = "", row = ""] = taskTable([family], NOW, undefined, plainPaint, ["name", "id"]);
+  // Seven cells of text, made of more code units than that.
+  expect(head.indexOf("ID")).toBe(9);
+  expect(row.startsWith("👨‍👩‍👧 日本   1")).toBe(true);
+});
