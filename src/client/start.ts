@@ -37,7 +37,8 @@ const LONGEST_START_MS = 60_000;
  * reason for which the daemon refuses to start, or `DaemonUnreachable` with the end of its log.
  */
 export async function startDaemon(paths: Paths, env: Environment, hold: boolean): Promise<"ready" | "busy"> {
-  const log = openLog(paths);
+  const log = openLog(paths, paths.log);
+  const errors = openLog(paths, paths.stderr);
   const args = [process.execPath, daemonFile, ...(hold ? ["--hold"] : [])];
   try {
     // The shell leaves at once, and its child is adopted by init.
@@ -45,7 +46,7 @@ export async function startDaemon(paths: Paths, env: Environment, hold: boolean)
       cwd: paths.home,
       detached: true,
       env: daemonEnvironment(paths, env),
-      stdio: ["ignore", log, log, "pipe"],
+      stdio: ["ignore", log, errors, "pipe"],
     });
     const failed = new Promise<never>((_, reject) => child.once("error", reject));
     const report = child.stdio[3] as Readable;
@@ -57,13 +58,14 @@ export async function startDaemon(paths: Paths, env: Environment, hold: boolean)
     }
   } finally {
     closeSync(log);
+    closeSync(errors);
   }
 }
 
-function openLog(paths: Paths): number {
+function openLog(paths: Paths, file: string): number {
   makeHome(paths);
   try {
-    return openSync(paths.log, "a", 0o600);
+    return openSync(file, "a", 0o600);
   } catch (error) {
     throw homeRefused(paths.home, (error as Error).message, { cause: error });
   }
@@ -91,14 +93,15 @@ async function lineFrom(stream: Readable): Promise<string> {
 function heard(line: string, paths: Paths): "ready" | "busy" {
   const report = line.includes("\n") ? (JSON.parse(line) as Report) : undefined;
   if (!report) {
-    const reason = `it ended before it was ready${lastLines(paths.log)}`;
+    const reason = `it ended before it was ready${lastLines(paths)}`;
     throw new AgentctlError("DaemonUnreachable", { reason, log: paths.log });
   }
   if ("error" in report) throw AgentctlError.fromWire(report.error);
   return "ready" in report ? "ready" : "busy";
 }
 
-function lastLines(log: string): string {
-  const lines = readFileSync(log, "utf8").slice(-4000).trimEnd().split("\n").slice(-5);
+function lastLines({ log, stderr }: Paths): string {
+  const text = [log, stderr].map((file) => readFileSync(file, "utf8").slice(-4000)).join("");
+  const lines = text.trimEnd().split("\n").slice(-5);
   return lines.join("") === "" ? "" : `; the last lines of its log:\n${lines.join("\n")}`;
 }

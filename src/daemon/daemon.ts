@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { defined } from "../core/defined.ts";
@@ -28,8 +27,10 @@ import type { Paths } from "../home/paths.ts";
 import { createRunner } from "../runner/index.ts";
 import { openDatabase, SqliteStore } from "../store/sqlite/index.ts";
 import { Backups } from "./backup.ts";
+import { bootId } from "./boot-id.ts";
 import { dispatcher } from "./dispatch.ts";
 import { handlersOf } from "./handlers/index.ts";
+import { lockNamespaceFor } from "./home.ts";
 import { hookMessage } from "./hook-message.ts";
 import { capLog, type DaemonLog } from "./log.ts";
 import { machineMemory } from "./memory.ts";
@@ -158,7 +159,12 @@ function createEngine(options: DaemonOptions, store: SqliteStore): Engine {
     fault,
     baseEnv,
     clock: systemClock,
-    runner: createRunner({ runDir: paths.run, clock: systemClock, umask: options.umask }),
+    runner: createRunner({
+      runDir: paths.run,
+      clock: systemClock,
+      umask: options.umask,
+      namespaceLock: lockNamespaceFor(paths, log),
+    }),
     environments: new Environments(paths.env, fault),
     bootId: bootId(),
     memory: machineMemory,
@@ -233,15 +239,6 @@ function chores(engine: Engine, log: DaemonLog): NodeJS.Timeout[] {
     setInterval(cap, LOG_CAP_EVERY_MS),
     setInterval(clean, RETAIN_EVERY_MS),
   ];
-}
-
-/** Names this boot of the machine, so that a pid of an earlier one is never taken for a live process. */
-function bootId(): string {
-  try {
-    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-  } catch {
-    return `boot-${Math.round((systemClock.now() - process.uptime() * 1000) / 1000)}`;
-  }
 }
 
 /** What every task gets, from the daemon's own environment or from the user's entry. */

@@ -1,6 +1,8 @@
 import { chmodSync, mkdirSync, statfsSync } from "node:fs";
 import { homeRefused, makeHome } from "../home/own-home.ts";
 import type { Paths } from "../home/paths.ts";
+import { foreignNamespaces, lockNamespace } from "../runner/index.ts";
+import type { DaemonLog } from "./log.ts";
 
 /**
  * File systems on which SQLite's locks and WAL cannot be trusted, by the `f_type` of statfs(2) on Linux: NFS, SMB,
@@ -24,5 +26,31 @@ export function prepareHome(paths: Paths): void {
   for (const folder of [paths.logs, paths.tasks, paths.backups, paths.env, paths.run]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700);
+  }
+}
+
+/**
+ * Refuses a home whose tasks still run in another container: no process here can see or stop them, and they would be
+ * taken for lost and run again. Throws `HomeRefused`.
+ */
+export async function refuseForeignTasks({ home, run }: Paths): Promise<void> {
+  const namespaces = await foreignNamespaces(run).catch((cause: Error) => {
+    const reason = `whether its tasks run in another container cannot be told: ${cause.message}`;
+    throw homeRefused(home, reason, { cause, hint: "install flock, which is part of util-linux" });
+  });
+  if (namespaces.length === 0) return;
+  const reason = `its tasks run in another container (pid namespace ${namespaces.join(", ")}), where nobody here can see or stop them`;
+  const hint = "in that container: agentctl daemon start; once it has ended, its tasks can be continued here";
+  throw homeRefused(home, reason, { hint });
+}
+
+/** Lets daemons in other containers know of this one's tasks: a descriptor for its guards to inherit. */
+export function lockNamespaceFor({ run }: Paths, log: DaemonLog): number | undefined {
+  try {
+    return lockNamespace(run);
+  } catch (error) {
+    const message = "tasks are not protected from a daemon in another container; install flock of util-linux";
+    log.warn({ error: String(error) }, message);
+    return undefined;
   }
 }

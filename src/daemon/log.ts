@@ -1,4 +1,4 @@
-import { copyFileSync, statSync, truncateSync } from "node:fs";
+import { closeSync, copyFileSync, openSync, readSync, statSync, truncateSync } from "node:fs";
 import pino from "pino";
 import type { Log } from "../engine/index.ts";
 
@@ -21,4 +21,31 @@ export function capLog(file: string, most: number = MOST_LOG_BYTES): void {
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) <= most) return;
   copyFileSync(file, `${file}.1`);
   truncateSync(file);
+}
+
+/** The end of what an earlier daemon printed is told, where the reason is. */
+const MOST_TOLD_BYTES = 16 * 1024;
+
+/** Takes into the log what Node itself printed as an earlier daemon crashed, and empties the file. */
+export function tellStderr(log: DaemonLog, file: string): void {
+  try {
+    const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    if (size === 0) return;
+    const stderr = lastBytes(file, size);
+    log.error({ stderr }, "an earlier daemon printed this, and may have crashed");
+    truncateSync(file);
+  } catch (error) {
+    log.warn({ error: String(error) }, "what an earlier daemon printed could not be read");
+  }
+}
+
+function lastBytes(file: string, size: number): string {
+  const fd = openSync(file, "r");
+  try {
+    const bytes = Buffer.alloc(Math.min(size, MOST_TOLD_BYTES));
+    const length = readSync(fd, bytes, 0, bytes.length, size - bytes.length);
+    return bytes.toString("utf8", 0, length);
+  } finally {
+    closeSync(fd);
+  }
 }

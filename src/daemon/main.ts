@@ -9,9 +9,9 @@ import { pathsOf } from "../home/paths.ts";
 import { baseEnvironment, startDaemon } from "./daemon.ts";
 import { type DoctorOptions, doctor, type Report } from "./doctor/doctor.ts";
 import { faultAt } from "./fault.ts";
-import { prepareHome } from "./home.ts";
+import { prepareHome, refuseForeignTasks } from "./home.ts";
 import { takeLock } from "./lock.ts";
-import { createLog } from "./log.ts";
+import { createLog, tellStderr } from "./log.ts";
 import { keepPresent } from "./presence.ts";
 import { type Restored, restore } from "./restore.ts";
 import { placeSocket } from "./socket-place.ts";
@@ -43,13 +43,18 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
         hint: "agentctl daemon status",
       });
     }
+    await refuseForeignTasks(paths);
     // A limit of file sizes is an error of the write, as a full disk is, and no end.
     process.on("SIGXFSZ", () => {});
     // Without a listener Node opens its debugger, a port for everybody on this machine.
     process.on("SIGUSR1", () => {});
+    // Node prints a warning, unless somebody else takes it.
+    process.removeAllListeners("warning");
+    process.on("warning", ({ name, message }) => log.warn({ warning: name }, message));
     process.on("uncaughtException", (error) => die(log, error));
     process.on("unhandledRejection", (error) => die(log, error));
     log.info({ version: __VERSION__, home: paths.home }, "starting");
+    tellStderr(log, paths.stderr);
     if (foreground && process.pid === 1) {
       const message =
         "Node is the first process here, and leaves orphans zombies: start agentctl by its name";

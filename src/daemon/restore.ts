@@ -20,7 +20,7 @@ import {
   RESTORING,
   type RestoredStore,
 } from "../store/sqlite/index.ts";
-import { prepareHome } from "./home.ts";
+import { prepareHome, refuseForeignTasks } from "./home.ts";
 import { takeLock } from "./lock.ts";
 
 /** What a restore did. */
@@ -61,6 +61,7 @@ export async function restore(paths: Paths, backup: string, caller: Caller): Pro
     throw new AgentctlError("UnsupportedOperation", { reason, hint: "agentctl daemon stop" });
   }
   try {
+    await refuseForeignTasks(paths);
     const file = found(paths, backup);
     const draft = paths.database + RESTORING;
     const old = numbersOf(paths.database);

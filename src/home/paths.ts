@@ -12,6 +12,8 @@ export interface Paths {
   /** Where a daemon of this home listens; looked up each time, because the daemon chooses the place for a long path. */
   readonly socket: string;
   log: string;
+  /** What Node itself prints as a daemon crashes; the next one takes it into the log. */
+  stderr: string;
   config: string;
   logs: string;
   tasks: string;
@@ -44,6 +46,7 @@ export function pathsOf(env: Environment): Paths {
       return socketOf(home, env);
     },
     log: join(home, "daemon.log"),
+    stderr: join(home, "daemon.log.stderr"),
     config: join(home, "config.json"),
     logs: join(home, "logs"),
     tasks: join(home, "tasks"),

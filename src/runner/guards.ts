@@ -39,10 +39,12 @@ export class Guards {
   readonly #alive = new Map<number, Guard>();
   readonly #argv: string[];
   readonly #processes: Processes;
+  readonly #namespaceLock: number | undefined;
 
-  constructor(script: string, runDir: string, processes: Processes) {
+  constructor(script: string, runDir: string, processes: Processes, namespaceLock: number | undefined) {
     this.#argv = [script, runDir, processes.bootId];
     this.#processes = processes;
+    this.#namespaceLock = namespaceLock;
   }
 
   /** Has a guard run the attempt whose start file is written; null where none could be started. */
@@ -82,7 +84,7 @@ export class Guards {
       // Its own environment is empty, so that nothing leaks into a program. Node hands this one on unless it is named.
       env: { NODE_V8_COVERAGE: undefined },
       detached: true,
-      stdio: ["pipe", "ignore", "ignore", "pipe"],
+      stdio: ["pipe", "ignore", "ignore", "pipe", this.#namespaceLock ?? "ignore"],
     });
     const { pid } = child;
     if (pid === undefined) {

@@ -1,4 +1,5 @@
 export { trimLog } from "./log-cap.ts";
+export { foreignNamespaces, lockNamespace } from "./namespace.ts";
 export { keyOfRunFile } from "./run-files.ts";
 export { createRunner } from "./runner.ts";
 export { keyOfStepFile, LOOK_AGAIN_MS, type NumberedStep, type StepReader } from "./step-reader.ts";

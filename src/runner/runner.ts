@@ -22,10 +22,13 @@ export interface RunnerOptions {
   clock: { now(): number };
   /** The umask of programs; by default that of this process when the runner is created. */
   umask?: number;
+  /** The descriptor of `lockNamespace`, for a runner that launches. */
+  namespaceLock?: number | undefined;
 }
 
 /** A runner whose attempts live on when it, or its process, is gone; another one on the same directory adopts them. */
-export function createRunner({ runDir, clock, umask = process.umask() }: RunnerOptions): Runner {
+export function createRunner(options: RunnerOptions): Runner {
+  const { runDir, clock, umask = process.umask() } = options;
   const processes = createProcesses();
   const folder = new RunFolder(runDir);
   let guards: Guards | undefined;
@@ -37,7 +40,7 @@ export function createRunner({ runDir, clock, umask = process.umask() }: RunnerO
     umask: umask.toString(8).padStart(4, "0"),
     // Made when the first is needed: who only looks, as the doctor does, leaves nothing in the folder.
     get guards() {
-      guards ??= new Guards(installGuard(runDir), runDir, processes);
+      guards ??= new Guards(installGuard(runDir), runDir, processes, options.namespaceLock);
       return guards;
     },
   };

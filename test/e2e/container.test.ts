@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { launcher } from "../harness/command.ts";
-import { it, needsSuccessOf, signalTo, until } from "../harness/index.ts";
+import { it, needs, needsSuccessOf, signalTo, until } from "../harness/index.ts";
+import { noted, notes, open, ticking } from "./story.ts";
 
 /** A command after these words is the first process of its own container, as far as processes go. */
 const contained = ["-pf", "--mount-proc", "--kill-child"];
@@ -35,8 +36,9 @@ it("as the first process of a container waits for orphans, and ends with the dae
   try {
     const first = Number.parseInt(await until(() => childrenOf(outer.pid as number)[0]), 10);
     await until(() => home.rpc("daemon/status"));
-    // The task ends when they have begun, and by then no longer bear its marker.
-    const orphan = "env -u AGENTCTL_TOKEN setsid sh -c '>began$0; until [ -e go ]; do sleep 0.02; done'";
+    // The task ends when they have begun. They are out of its tree, as `agentctl detach` takes programs out.
+    const orphan =
+      "env -u AGENTCTL_TOKEN -u AGENTCTL_TREE AGENTCTL_DETACHED=$AGENTCTL_TREE setsid sh -c '>began$0; until [ -e go ]; do sleep 0.02; done'";
     const orphans = `for n in 1 2 3; do ${orphan} $n & done; until [ -e began1 -a -e began2 -a -e began3 ]; do sleep 0.02; done`;
     const { task } = await home.rpc("tasks/create", { argv: ["sh", "-c", orphans], cwd: home.work });
     await home.reaches(task.id, "completed");
@@ -50,4 +52,51 @@ it("as the first process of a container waits for orphans, and ends with the dae
   } finally {
     outer.kill("SIGKILL");
   }
+});
+
+it("refuses a home whose tasks run in another container, and changes nothing of them", async ({
+  home,
+  skip,
+}) => {
+  needsSuccessOf(skip, "unshare", ...contained, "true");
+  needs(skip, "flock");
+  const id = await home.run("sh", "-c", ticking);
+  await noted(home, 1, "ticks");
+  await home.killDaemon();
+  home.allowedInLog.push(/HomeRefused/);
+  const inside = async (...args: string[]) => {
+    const command = spawn("unshare", [...contained, launcher, ...args], { cwd: home.work, env: home.env });
+    let stderr = "";
+    command.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    const [code] = await once(command, "close");
+    return { code, stderr };
+  };
+  const refused = { code: 5, stderr: expect.stringContaining("its tasks run in another container") };
+  for (const args of [["daemon", "start"], ["list"], ["doctor", "--repair"]]) {
+    expect(await inside(...args)).toEqual(refused);
+  }
+  await home.cli("daemon", "start");
+  expect(await home.task(id)).toMatchObject({ state: "working", attempt: 1 });
+  open(home);
+  expect(await home.reaches(id, "failed")).toMatchObject({ exitCode: 7 });
+});
+
+it("takes the home of a container that has ended, and its tasks are lost", async ({ home, skip }) => {
+  needsSuccessOf(skip, "unshare", ...contained, "true");
+  const outer = spawn("unshare", [...contained, launcher, "daemon", "run"], {
+    cwd: home.work,
+    env: home.env,
+    stdio: "ignore",
+  });
+  await until(() => home.rpc("daemon/status"));
+  const argv = ["sh", "-c", "echo begun >> notes; exec sleep 600"];
+  const { task } = await home.rpc("tasks/create", { argv, cwd: home.work, onLost: "fail" });
+  await noted(home, 1);
+  outer.kill("SIGKILL");
+  await once(outer, "exit");
+  expect((await home.cli("daemon", "start")).code).toBe(0);
+  expect(await home.reaches(task.id, "failed")).toMatchObject({ error: { name: "ProcessLost" } });
+  expect(notes(home)).toEqual(["begun"]);
 });

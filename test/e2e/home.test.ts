@@ -119,6 +119,20 @@ it("puts the socket of a home with a long path into the runtime directory, each 
     sockets.push(status.socket);
   }
   expect(new Set(sockets).size).toBe(2);
+  // Whoever calls finds the daemon by the home alone: cron has no runtime directory, another session has another one.
+  delete home.env.XDG_RUNTIME_DIR;
+  const other = home.file("other");
+  mkdirSync(other, { mode: 0o700 });
+  const dir = homes[0] as string;
+  const { pid } = await home.json("daemon", "status", {
+    env: { AGENTCTL_HOME: dir, XDG_RUNTIME_DIR: runtime },
+  });
+  for (const caller of [{}, { XDG_RUNTIME_DIR: other }, { XDG_RUNTIME_DIR: home.file("gone") }]) {
+    const env = { AGENTCTL_HOME: dir, ...caller };
+    expect(await home.json("daemon", "status", { env })).toMatchObject({ pid, socket: sockets[0] });
+    expect((await home.json("list", "--all", { env })).length).toBe(1);
+  }
+  expect(readdirSync(other)).toEqual([]);
   await stopped(home, ...homes);
   expect(sockets.filter(existsSync)).toEqual([]);
 });

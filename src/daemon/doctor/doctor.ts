@@ -14,6 +14,7 @@ import type { Paths } from "../../home/paths.ts";
 import { createRunner } from "../../runner/index.ts";
 import { type Database, openFile } from "../../store/sqlite/file/driver.ts";
 import { newestBackup, SCHEMA_VERSION } from "../../store/sqlite/index.ts";
+import { refuseForeignTasks } from "../home.ts";
 import { takeLock } from "../lock.ts";
 import { checkEnvironments, checkFolders, checkModes, checkRunFiles } from "./files.ts";
 import { checkAttempts, checkEvents } from "./history.ts";
@@ -52,6 +53,7 @@ const LOOK_AGAIN_MS = 250;
 /** Looks at everything; with `repair` mends what it finds and answers what was wrong before. */
 export async function doctor(paths: Paths, { daemonPid, repair }: DoctorOptions): Promise<Report> {
   requireHome(paths);
+  await refuseForeignTasks(paths);
   const lock = repair && isHome(paths) ? lockOf(paths) : null;
   try {
     const first = look(paths, daemonPid);

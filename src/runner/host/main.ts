@@ -23,6 +23,8 @@ const WORD_MS = 20;
 type Assignment = NonNullable<Hello["module"]>;
 
 async function main(): Promise<void> {
+  // Without a listener Node opens its debugger, a port for everybody on this machine.
+  process.on("SIGUSR1", () => {});
   const { AGENTCTL_SOCKET: socket, AGENTCTL_TOKEN: token } = process.env;
   if (!socket || !token) throw new Error("the host of a module is started by the daemon");
   await prepareLoader(new URL("./sdk.mjs", import.meta.url).href);

@@ -1,0 +1,73 @@
+/**
+ * Pids mean something within one pid namespace only, and a container has its own: what a runner in one has launched, a
+ * runner in another can neither see nor stop. So each namespace has a file in the run folder. A daemon locks it with
+ * flock(2), and its guards inherit the lock, which the kernel releases with the last of them. The lock is seen from every
+ * namespace. Node has no flock(2) of its own; flock(1) locks an open file for it.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, openSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { delay } from "./tree/signals.ts";
+
+const PREFIX = "guards-";
+
+/** How long the last process of a killed container may take to end. */
+const LAST_ENDED_MS = 1000;
+
+/**
+ * Locks the file of this process's pid namespace, and removes those of others: call it when none of those is in use.
+ * Answers the descriptor, which guards inherit; undefined where the system has no pid namespaces. Throws where there is no
+ * flock(1).
+ */
+export function lockNamespace(runDir: string): number | undefined {
+  const own = ownName();
+  if (own === undefined) return undefined;
+  for (const name of foreignNames(runDir)) rmSync(join(runDir, name), { force: true });
+  const fd = openSync(join(runDir, own), "a", 0o600);
+  flock(["-s", "3"], fd);
+  return fd;
+}
+
+/**
+ * The other pid namespaces in which guards of this folder, or their daemon, are alive. Throws where there may be one
+ * and no flock(1) to tell.
+ */
+export async function foreignNamespaces(runDir: string): Promise<string[]> {
+  const deadline = performance.now() + LAST_ENDED_MS;
+  for (;;) {
+    const locked = foreignNames(runDir).filter((name) => isLocked(join(runDir, name)));
+    if (locked.length === 0 || performance.now() > deadline)
+      return locked.map((name) => name.slice(PREFIX.length));
+    await delay(20);
+  }
+}
+
+/** Undefined where the system has no pid namespaces. */
+function ownName(): string | undefined {
+  try {
+    return PREFIX + /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0];
+  } catch {
+    return undefined;
+  }
+}
+
+function foreignNames(runDir: string): string[] {
+  const own = ownName();
+  if (own === undefined || !existsSync(runDir)) return [];
+  return readdirSync(runDir).filter((name) => name.startsWith(PREFIX) && name !== own);
+}
+
+function isLocked(file: string): boolean {
+  return !flock(["-n", file, "true"]);
+}
+
+/** Whether the lock was free. */
+function flock(args: string[], fd?: number): boolean {
+  const { error, status, stderr } = spawnSync("flock", args, {
+    stdio: ["ignore", "ignore", "pipe", fd ?? "ignore"],
+    encoding: "utf8",
+  });
+  if (error) throw error;
+  if (status !== 0 && status !== 1) throw new Error(`flock failed: ${stderr.trim()}`);
+  return status === 0;
+}
