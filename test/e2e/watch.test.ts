@@ -63,17 +63,19 @@ describe("in a terminal", () => {
     await home.reaches(second, "working");
     const terminal = new Terminal(home);
     try {
-      await terminal.shows(/2 working[\s\S]*> +2 +working +second/);
-      terminal.press("Up");
+      await terminal.shows(/2 working[\s\S]*> +1 +working +first[\s\S]* +2 +working +second/);
+      terminal.press("Down");
+      await terminal.shows(/> +2 +working +second/);
+      terminal.press("Home");
       await terminal.shows(/> +1 +working +first/);
       terminal.press("p");
       await terminal.shows(/> +1 +suspended[\s\S]*task 1 paused \(frozen\)/);
       expect((await home.task(first)).state).toBe("suspended");
       terminal.press("r");
       await terminal.shows(/> +1 +working[\s\S]*task 1 resumed/);
-      terminal.press("l");
-      await terminal.shows(/the log of task 1\s+hello from it/);
-      terminal.press("q");
+      terminal.press("Enter");
+      await terminal.shows(/log of task 1\s+hello from it/);
+      terminal.press("Escape");
       await terminal.shows(/> +1 +working/);
       terminal.press("c");
       await terminal.shows(/press c again to cancel task 1/);

@@ -1,23 +1,31 @@
-import { emitKeypressEvents } from "node:readline";
+import { emitKeypressEvents, type Interface } from "node:readline";
 import type { WriteStream } from "node:tty";
 
 /** Codes of xterm, which every terminal of today understands: no cursor is shown, and what is too long is cut off. */
 const OTHER_SCREEN = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 const FORMER_SCREEN = "\x1b[?7h\x1b[?25h\x1b[?1049l";
-const HOME = "\x1b[H";
-const REST_OF_LINE = "\x1b[K";
-const REST_OF_SCREEN = "\x1b[J";
+const CLEAR = "\x1b[2J";
+/** Before the text of a line: behind one that fills the row it would take its last character. */
+const EMPTY_LINE = "\x1b[2K";
+/** So long after an escape character the rest of a key's code may come; without it the key was Esc. */
+const ESCAPE_MS = 50;
 
-/** The name of a key as node:readline has it, or its character; `^c` with control. */
-export type Key = string;
+export interface Key {
+  /** As node:readline has it (`up`, `pageup`, `return`, `a`), `^c` with control, else its character. */
+  name: string;
+  /** What it writes where something is typed; empty for keys that write nothing. */
+  text: string;
+  isShifted: boolean;
+}
 
-/** The whole of a terminal for a while: what stood there before stands there again afterwards. */
+/** The whole of a terminal for a while: what stood there before stands there again afterwards, however the process ends. */
 export class FullScreen {
   readonly #terminal: WriteStream;
   readonly #stdin: NodeJS.ReadStream;
   readonly #onKey: (key: Key) => void;
   readonly #onSize: () => void;
-  #shown = "";
+  /** The lines that are on the screen. */
+  #shown: readonly string[] = [];
 
   constructor(
     terminal: WriteStream,
@@ -29,8 +37,10 @@ export class FullScreen {
     this.#onKey = onKey;
     this.#onSize = onSize;
     terminal.write(OTHER_SCREEN);
+    // A process that fails still leaves the screen; the system's own mode of the keys is restored by Node.
+    process.on("exit", this.#restore);
     terminal.on("resize", this.#resized);
-    emitKeypressEvents(stdin);
+    emitKeypressEvents(stdin, { escapeCodeTimeout: ESCAPE_MS } as unknown as Interface);
     stdin.setRawMode(true);
     stdin.on("keypress", this.#pressed);
     stdin.resume();
@@ -40,35 +50,46 @@ export class FullScreen {
     return { rows: this.#terminal.rows || 24, columns: this.#terminal.columns || 80 };
   }
 
-  /** Shows these lines from the top; as many as there are rows. */
+  /** Shows these lines from the top, as many as there are rows; writes only those that differ from what is shown. */
   draw(lines: readonly string[]): void {
-    const text = lines
-      .slice(0, this.size.rows)
-      .map((line) => `${line}${REST_OF_LINE}`)
-      .join("\r\n");
-    if (text === this.#shown) return;
-    this.#shown = text;
-    this.#terminal.write(`${HOME}${text}${REST_OF_SCREEN}`);
+    const next = lines.slice(0, this.size.rows);
+    const isFirst = this.#shown.length !== next.length;
+    const changed = next.flatMap((line, at) =>
+      isFirst || line !== this.#shown[at] ? [`\x1b[${at + 1};1H${EMPTY_LINE}${line}`] : [],
+    );
+    this.#shown = next;
+    if (changed.length > 0) this.#terminal.write(`${isFirst ? CLEAR : ""}${changed.join("")}`);
   }
 
   close(): void {
     this.#terminal.off("resize", this.#resized);
     this.#stdin.off("keypress", this.#pressed);
+    process.off("exit", this.#restore);
     this.#stdin.setRawMode(false);
     this.#stdin.pause();
-    this.#terminal.write(FORMER_SCREEN);
+    this.#restore();
   }
 
+  readonly #restore = (): void => {
+    this.#terminal.write(FORMER_SCREEN);
+  };
+
   readonly #resized = (): void => {
-    this.#shown = "";
+    this.#shown = [];
     this.#onSize();
   };
 
   readonly #pressed = (
     text: string | undefined,
-    key: { name?: string; ctrl?: boolean } | undefined,
+    key: { name?: string; ctrl?: boolean; meta?: boolean; shift?: boolean } | undefined,
   ): void => {
-    if (key?.ctrl) this.#onKey(`^${key.name ?? ""}`);
-    else this.#onKey(key?.name ?? text ?? "");
+    const isText = text !== undefined && !key?.ctrl && !key?.meta && /^\P{Cc}+$/u.test(text);
+    const known = key?.name ?? text ?? "";
+    const name = known === "enter" ? "return" : known;
+    this.#onKey({
+      name: key?.ctrl ? `^${name}` : name,
+      text: isText ? text : "",
+      isShifted: key?.shift === true,
+    });
   };
 }

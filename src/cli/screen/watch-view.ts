@@ -1,77 +1,139 @@
-import { isTerminal, type State } from "../../core/machine.ts";
+/** The lines of `watch`: a state, drawn. */
+import { stripVTControlCharacters } from "node:util";
+import { isTerminal, type State as TaskState } from "../../core/machine.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import type { Paint } from "../text/paint.ts";
+import { queueTable } from "../text/queue-table.ts";
+import { fitted, textWidth } from "../text/table.ts";
 import { taskTable } from "../text/task-table.ts";
 import { block } from "../text/terminal-text.ts";
+import { needsPerson } from "./task-order.ts";
+import { helpLines } from "./watch-help.ts";
+import { bottomLines, logPage, pageRows, wrapped } from "./watch-layout.ts";
+import type { Log, Size, State } from "./watch-state.ts";
 
-/** What `watch` shows. */
-export interface View {
-  tasks: readonly TaskJson[];
-  /** The id of the marked task. */
-  marked: number | undefined;
-  /** What came of the last key, or why nothing is seen. */
-  message: string;
-  /** The log that is shown instead of the table. */
-  log: { id: number; text: string } | undefined;
-  now: number;
+const MARGIN = 2;
+
+/** The lines of the screen, as many as it has. Only the rows that are on it are made. */
+export function viewLines(state: State, size: Size, now: number, paint: Paint): string[] {
+  const bottom = bottomLines(state, size, paint);
+  const body = Math.max(0, size.rows - 1 - bottom.length);
+  const lines = bodyLines(state, size, now, paint)
+    .slice(0, body)
+    .map((line) => within(line, size.columns));
+  const fill = Array.from({ length: body - lines.length }, () => "");
+  return [titleLine(state, size, paint), ...lines, ...fill, ...bottom].slice(0, size.rows);
 }
 
-export interface Size {
-  rows: number;
-  columns: number;
+function bodyLines(state: State, size: Size, now: number, paint: Paint): string[] {
+  if (state.mode === "help") return helpLines(size);
+  if (state.pane === "log") return logLines(state, size, paint);
+  if (state.pane === "queues") return queueLines(state, size, now, paint);
+  return taskLines(state, size, now, paint);
 }
 
-const MARK = "> ";
-const KEYS = "up/down select   p pause   r resume   c cancel   l logs   q quit";
-const LOG_KEYS = "q back to the tasks";
+/** A row whose columns cannot be made narrow enough is cut, and loses its colours. */
+function within(line: string, columns: number): string {
+  const plain = stripVTControlCharacters(line);
+  return textWidth(plain) <= columns ? line : fitted(plain, columns);
+}
 
-/** The lines of the screen, as many as it has. */
-export function viewLines(view: View, size: Size, paint: Paint): string[] {
-  const body = Math.max(1, size.rows - 3);
-  const lines = view.log ? logLines(view.log.text, body, size.columns) : taskLines(view, body, size, paint);
-  const head = view.log ? `the log of task ${view.log.id}` : summary(view.tasks);
-  const fill = Array.from({ length: Math.max(0, body - lines.length) }, () => "");
-  return [
-    paint.strong(cut(head, size.columns)),
-    ...lines.slice(0, body),
-    ...fill,
-    cut(view.message, size.columns),
-    paint.faint(cut(view.log ? LOG_KEYS : KEYS, size.columns)),
-  ];
+/** What is open on the left, what is shown on the right where there is room. */
+function titleLine(state: State, { columns }: Size, paint: Paint): string {
+  const left = fitted(`agentctl: ${summary(state.tasks)}`, columns);
+  const right = fitted(shownText(state), Math.max(0, columns - textWidth(left) - 2));
+  const space = " ".repeat(Math.max(0, columns - textWidth(left) - textWidth(right)));
+  return right.length < 8 ? paint.strong(left) : `${paint.strong(left)}${space}${paint.faint(right)}`;
+}
+
+function shownText({ pane, order, filter, shown, tasks, log }: State): string {
+  if (pane === "queues") return "queues";
+  if (pane === "log") return log ? `log of task ${log.id}${log.below > 0 ? ", not following" : ""}` : "log";
+  const some = filter === "" ? "" : `${shown.length} of ${tasks.length} with "${filter}", `;
+  return `${some}by ${order}`;
 }
 
 function summary(tasks: readonly TaskJson[]): string {
-  const counts = new Map<State, number>();
-  for (const { state } of tasks) counts.set(state, (counts.get(state) ?? 0) + 1);
-  const parts = [...counts].filter(([state]) => !isTerminal(state)).map(([state, n]) => `${n} ${state}`);
-  return `agentctl: ${parts.length > 0 ? parts.join(", ") : "no open task"}`;
+  const counts = new Map<TaskState, number>();
+  let needy = 0;
+  for (const task of tasks) {
+    if (needsPerson(task)) needy += 1;
+    else if (!isTerminal(task.state)) counts.set(task.state, (counts.get(task.state) ?? 0) + 1);
+  }
+  const order: TaskState[] = ["working", "suspended", "resumed", "submitted"];
+  const parts = order.filter((state) => counts.has(state)).map((state) => `${counts.get(state)} ${state}`);
+  const needs = needy === 0 ? [] : [`${needy} ${needy === 1 ? "needs" : "need"} you`];
+  return [...needs, ...parts].join(", ") || "no open task";
 }
 
-/** The table, scrolled so that the marked task is on it. */
-function taskLines({ tasks, marked, now }: View, body: number, size: Size, paint: Paint): string[] {
-  if (tasks.length === 0) return ["", "no tasks here; agentctl run <program> submits one"];
-  const [header = "", ...rows] = taskTable(tasks, now, size.columns - MARK.length, paint);
-  const at = tasks.findIndex(({ id }) => id === marked);
-  const room = Math.max(1, body - 1);
-  // The newest, unless the marked one stands above them.
-  const newest = Math.max(0, rows.length - room);
-  const first = at < 0 ? newest : Math.min(newest, at);
-  const shown = rows.slice(first, first + room);
-  const line = (row: string, index: number) =>
-    first + index === at ? `${paint.strong(MARK)}${row}` : `${" ".repeat(MARK.length)}${row}`;
-  return [`${" ".repeat(MARK.length)}${header}`, ...shown.map(line)];
+function taskLines(state: State, size: Size, now: number, paint: Paint): string[] {
+  const { shown, task, filter } = state;
+  if (shown.length === 0) {
+    return [
+      "",
+      filter === ""
+        ? "no tasks here; agentctl run <program> submits one"
+        : "no task fits the filter; Esc shows all",
+    ];
+  }
+  const rows = shown.slice(task.top, task.top + pageRows(state, size));
+  const [header = "", ...lines] = taskTable(rows, now, size.columns - MARGIN, paint);
+  const marks = rows.map((row) => ({ isMarked: row.id === task.marked, isNeedy: needsPerson(row) }));
+  return withMarks(header, lines, marks, paint);
 }
 
-/** The end of a text, lines that are too long broken. */
-export function logLines(text: string, rows: number, columns: number): string[] {
-  const lines = block(text.replaceAll("\r\n", "\n")).replaceAll("\t", "    ").replace(/\n$/, "").split("\n");
-  const broken = lines.slice(-rows).flatMap((line) => {
-    const pieces = line.match(new RegExp(`.{1,${Math.max(1, columns)}}`, "gu"));
-    return pieces ?? [""];
+function queueLines(state: State, size: Size, now: number, paint: Paint): string[] {
+  const { queues, queue } = state;
+  const rows = queues.slice(queue.top, queue.top + pageRows(state, size));
+  const [header = "", ...lines] = queueTable(rows, now, size.columns - MARGIN);
+  const marks = rows.map(({ name, held }) => ({ isMarked: name === queue.marked, isNeedy: held }));
+  return withMarks(header, lines, marks, paint);
+}
+
+/** A margin before each line: `>` for the marked row, `!` for one that waits for a person. */
+function withMarks(
+  header: string,
+  lines: readonly string[],
+  marks: readonly { isMarked: boolean; isNeedy: boolean }[],
+  paint: Paint,
+): string[] {
+  const margins = marks.map(({ isMarked, isNeedy }) => {
+    const mark = isMarked ? paint.strong(">") : " ";
+    return `${mark}${isNeedy ? paint.bad("!") : " "}`;
   });
-  return broken.slice(-rows);
+  return [paint.faint(`${" ".repeat(MARGIN)}${header}`), ...lines.map((line, at) => `${margins[at]}${line}`)];
 }
 
-function cut(text: string, columns: number): string {
-  return text.length > columns ? `${text.slice(0, Math.max(0, columns - 1))}…` : text;
+function logLines(state: State, size: Size, paint: Paint): string[] {
+  const { log } = state;
+  if (!log) return ["", "no task is marked"];
+  if (log.lines.length === 0) return ["", paint.faint("there is no output yet")];
+  return logRows(log, logPage(state, size), size.columns);
+}
+
+/** What is on the screen of a log: up to its end, or up to where it was scrolled to. */
+export function logRows(
+  { lines, below }: Pick<Log, "lines" | "below">,
+  rows: number,
+  columns: number,
+): string[] {
+  const end = lines.length - below;
+  const shown: string[] = [];
+  for (let at = end - 1; at >= 0 && shown.length < rows; at--)
+    shown.unshift(...wrapped(lines[at] ?? "", columns));
+  const isTop = shown.length >= rows && lines.length > 0 && firstAt(lines, end, rows, columns) === 0;
+  return isTop && below > 0 ? shown.slice(0, rows) : shown.slice(-rows);
+}
+
+/** The first of the lines before `end` that is on the screen. */
+function firstAt(lines: readonly string[], end: number, rows: number, columns: number): number {
+  let at = end;
+  for (let taken = 0; at > 0 && taken < rows; ) taken += wrapped(lines[--at] ?? "", columns).length;
+  return at;
+}
+
+/** A line of output as a terminal may show it: without colours and cursor movements, and as the last carriage return left it. */
+export function logLine(text: string): string {
+  const plain = stripVTControlCharacters(text.replace(/\r+$/, ""));
+  return block(plain.slice(plain.lastIndexOf("\r") + 1)).replaceAll("\t", "    ");
 }

@@ -36,7 +36,7 @@ export function tableLines(
 
 /** A cell at its column's width, and the gap to the next. */
 function padded(cell: Cell, width: number, column: Column | undefined): string {
-  const cut = truncate(textOf(cell), width);
+  const cut = fitted(textOf(cell), width);
   const space = " ".repeat(width - textWidth(cut));
   const shown = typeof cell === "string" ? cut : cell.paint(cut);
   return `${column?.isRight ? space + shown : shown + space}${" ".repeat(GAP)}`;
@@ -69,7 +69,7 @@ function fittedWidths(
 }
 
 /** Text of at most so many cells of a terminal, with an ellipsis where something is missing. */
-function truncate(text: string, width: number): string {
+export function fitted(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   let cut = "";
   for (const { segment } of new Intl.Segmenter().segment(text)) {
@@ -80,7 +80,7 @@ function truncate(text: string, width: number): string {
 }
 
 /** The cells of a terminal that a text takes. */
-function textWidth(text: string): number {
+export function textWidth(text: string): number {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: printable ASCII is told from the rest
   return /^[\x00-\x7f]*$/.test(text) ? text.length : stringWidth(text);
 }

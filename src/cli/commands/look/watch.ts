@@ -1,35 +1,55 @@
-import { open } from "node:fs/promises";
 import { asAgentctlError } from "../../../core/errors.ts";
-import type { TaskJson } from "../../../protocol/methods.ts";
+import type { EventJson } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import type { Context } from "../../command/context.ts";
 import { command } from "../../command/define.ts";
 import { actor, watchDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
+import { Board } from "../../follow/board.ts";
 import { Interrupt } from "../../follow/interrupt.ts";
-import { lastLinesOf } from "../../follow/log-file.ts";
+import { LogLines } from "../../follow/log-lines.ts";
+import { selectorOf, selectorOptions } from "../../input/selection.ts";
 import { FullScreen, type Key } from "../../screen/full-screen.ts";
-import { type View, viewLines } from "../../screen/watch-view.ts";
+import { pressed, settled } from "../../screen/keys.ts";
+import { pageRows } from "../../screen/watch-layout.ts";
+import {
+  emptyState,
+  type State,
+  type Wish,
+  withLogLines,
+  withQueues,
+  withTasks,
+} from "../../screen/watch-state.ts";
+import { logLine, viewLines } from "../../screen/watch-view.ts";
+import { beforeWords, fulfilled } from "../../screen/wishes.ts";
 import type { Paint } from "../../text/paint.ts";
-import { pauseWords } from "../../text/pause-words.ts";
 
-const RECENT = 20;
 /** What changes is seen at most so often. */
 const LOOK_MS = 100;
-/** Ages and running times are drawn anew. */
+/** Ages and running times are drawn again. */
 const TICK_MS = 1000;
+/** Every so many ticks it is asked what the waiting tasks wait for: a queue that is held tells nobody. */
+const SLOW_TICKS = 5;
 const LOG_MS = 250;
-/** Of a log so much is read at most. */
-const LOG_BYTES = 256 * 1024;
+/** Looking takes at most this part of the time, however many tasks change. */
+const SHARE = 10;
 
 export const watch = command({
   name: "watch",
-  summary: "a live view of all tasks, with keys to pause, resume and cancel them and to see their logs",
-  notes: "It only looks: q or Ctrl-C leaves it, and every task goes on. It needs a terminal.",
+  summary:
+    "a live view of all tasks, with keys to pause, resume, cancel and answer them and to see their logs",
+  notes:
+    "It only looks: q or Ctrl-C leaves it, and every task continues. ? shows all keys. What needs a person comes first, then what runs and what waits. It needs a terminal.",
   args: [],
-  options: {},
-  examples: [["watch", "arrows select a task; p pauses it, r resumes it, c cancels it, l shows its log"]],
-  async run(context) {
+  options: { queue: selectorOptions.queue, labels: selectorOptions.labels },
+  examples: [
+    [
+      "watch",
+      "arrows select a task; p pauses it, r resumes it, c cancels it, a answers it, Enter shows its log",
+    ],
+    ["watch --queue gpu --label project=tea", "only the tasks of a queue that have a label"],
+  ],
+  async run(context, _args, { queue, labels }) {
     const { out } = context;
     const stdin = context.stdin();
     if (!out.terminal || !stdin.isTTY || out.json) {
@@ -37,38 +57,42 @@ export const watch = command({
         hint: "agentctl list shows the tasks once, agentctl events -f each change as a line of JSON",
       });
     }
-    return await new Watch(context, await out.paint()).run();
+    const board = new Board(selectorOf({ all: false, queue, labels, states: [] }));
+    return await new Watch(context, board, await out.paint()).run();
   },
 });
 
 class Watch {
   readonly #context: Context;
+  readonly #board: Board;
   readonly #paint: Paint;
   readonly #stop = new AbortController();
   #screen: FullScreen | undefined;
   #rpc: RpcClient | undefined;
-  #tasks: readonly TaskJson[] = [];
-  #marked: number | undefined;
-  #message = "";
-  #log: View["log"];
-  /** The task for which c was pressed once. */
-  #doomed: number | undefined;
+  #state: State = emptyState;
+  #log: LogLines | undefined;
+  #logOf: number | undefined;
+  #reading = Promise.resolve();
+  #readings = 0;
   #look: NodeJS.Timeout | undefined;
+  #lookCost = 0;
+  #ticks = 0;
 
-  constructor(context: Context, paint: Paint) {
+  constructor(context: Context, board: Board, paint: Paint) {
     this.#context = context;
+    this.#board = board;
     this.#paint = paint;
   }
 
   async run(): Promise<number> {
     const interrupt = new Interrupt(() => this.#stop.abort());
     const timers = [
-      setInterval(() => this.#tick(), TICK_MS),
-      setInterval(() => void this.#readLog(), LOG_MS),
+      setInterval(() => void this.#tick(), TICK_MS),
+      setInterval(() => void this.#readLog(false), LOG_MS),
     ];
     try {
       await watchDaemon(this.#context, (rpc) => this.#attend(rpc), {
-        onNotification: (method) => method === "event" && this.#lookSoon(),
+        onNotification: (method, params) => method === "event" && this.#heard(params as EventJson),
         signal: this.#stop.signal,
       });
     } catch (error) {
@@ -76,6 +100,7 @@ class Watch {
     } finally {
       for (const timer of timers) clearInterval(timer);
       clearTimeout(this.#look);
+      this.#log?.close();
       this.#screen?.close();
       interrupt.end();
     }
@@ -86,7 +111,8 @@ class Watch {
   async #attend(rpc: RpcClient): Promise<void> {
     this.#rpc = rpc;
     await rpc.call("tasks/subscribe", { snapshot: false });
-    await this.#refresh(rpc);
+    this.#board.noteGap();
+    await this.#learn(rpc);
     this.#open();
     const { signal } = this.#stop;
     const left = new Promise<void>((resolve) => {
@@ -102,148 +128,121 @@ class Watch {
 
   #open(): void {
     const { terminal } = this.#context.out;
-    if (!this.#screen && terminal) {
+    if (!this.#screen && terminal && !this.#stop.signal.aborted) {
       const onKey = (key: Key) => this.#pressed(key);
       this.#screen = new FullScreen(terminal, this.#context.stdin(), { onKey, onSize: () => this.#draw() });
     }
     this.#draw();
   }
 
-  async #refresh(rpc: RpcClient): Promise<void> {
-    const { tasks } = await rpc.call("tasks/list", { recent: RECENT });
-    this.#tasks = tasks;
-    if (!tasks.some(({ id }) => id === this.#marked)) this.#marked = tasks.at(-1)?.id;
+  #heard({ task }: EventJson): void {
+    this.#board.noteChange(task);
+    if (task === this.#logOf) void this.#readLog(true);
+    this.#lookSoon();
   }
 
-  /** What runs gets on without an event: its time, its progress. */
-  #tick(): void {
-    if (this.#tasks.some(({ state }) => state === "working")) this.#lookSoon();
-    else this.#draw();
+  async #learn(rpc: RpcClient): Promise<void> {
+    const { mono } = this.#context.clock;
+    const before = mono();
+    if (await this.#board.learn(rpc)) this.#take();
+    this.#lookCost = mono() - before;
+  }
+
+  #take(): void {
+    this.#state = withQueues(withTasks(this.#state, this.#board.tasks), this.#board.queues);
+  }
+
+  /** What runs advances without an event: its time, its progress. */
+  async #tick(): Promise<void> {
+    const [rpc, screen] = [this.#rpc, this.#screen];
+    if (!screen) return;
+    const { shown, task, pane } = this.#state;
+    const visible =
+      pane === "tasks" ? shown.slice(task.top, task.top + pageRows(this.#state, screen.size)) : [];
+    this.#ticks += 1;
+    const isSlowTurn = this.#ticks % SLOW_TICKS === 0;
+    // Without a daemon there is nothing to look at until the next one is there.
+    const isMore = await (rpc && this.#board.look(rpc, visible, isSlowTurn).catch(() => false));
+    if (isMore) this.#take();
+    this.#draw();
   }
 
   #lookSoon(): void {
-    this.#look ??= setTimeout(async () => {
-      this.#look = undefined;
-      // Without a daemon there is nothing to look at until the next one is there.
-      await (this.#rpc && this.#refresh(this.#rpc).catch(() => undefined));
-      this.#draw();
-    }, LOOK_MS);
+    this.#look ??= setTimeout(
+      async () => {
+        await (this.#rpc && this.#learn(this.#rpc).catch(() => undefined));
+        this.#look = undefined;
+        this.#draw();
+      },
+      Math.max(LOOK_MS, this.#lookCost * SHARE),
+    );
   }
 
   #draw(): void {
     const screen = this.#screen;
     if (!screen) return;
-    const now = this.#context.clock.now();
-    const view = { tasks: this.#tasks, marked: this.#marked, message: this.#message, log: this.#log, now };
-    screen.draw(viewLines(view, screen.size, this.#paint));
+    this.#state = settled(this.#state, screen.size);
+    screen.draw(viewLines(this.#state, screen.size, this.#context.clock.now(), this.#paint));
   }
 
   #say(message: string): void {
-    this.#message = message;
+    this.#state = { ...this.#state, message };
     this.#draw();
   }
 
   #pressed(key: Key): void {
-    const id = this.#marked;
-    const wasDoomed = this.#doomed;
-    this.#doomed = undefined;
-    if (wasDoomed !== undefined && key !== "c") this.#say("");
-    const leaves = key === "q" || key === "escape";
-    if (key === "^c" || (leaves && !this.#log)) this.#stop.abort();
-    else if (this.#log && leaves) this.#closeLog();
-    else if (this.#log) return;
-    else if (key === "up" || key === "k") this.#mark(-1);
-    else if (key === "down" || key === "j") this.#mark(1);
-    else if (id === undefined) return;
-    else if (key === "p") void this.#pause(id);
-    else if (key === "r") void this.#resume(id);
-    else if (key === "c") this.#cancel(id, wasDoomed === id);
-    else if (key === "l" || key === "return") this.#openLog(id);
-  }
-
-  #mark(by: number): void {
-    const at = this.#tasks.findIndex(({ id }) => id === this.#marked);
-    const to = Math.min(Math.max(0, at + by), this.#tasks.length - 1);
-    this.#marked = this.#tasks[to]?.id;
-    this.#say("");
-  }
-
-  async #pause(id: number): Promise<void> {
-    await this.#act(`pausing task ${id}…`, async (rpc) => {
-      const paused = await rpc.call("tasks/pause", { id, actor: actor(this.#context) });
-      if (!("task" in paused)) return "";
-      const { line, notes } = pauseWords(paused, {}, this.#context.clock.now());
-      return [line ?? "", ...notes].join("  ").trim();
-    });
-  }
-
-  async #resume(id: number): Promise<void> {
-    await this.#act(`resuming task ${id}…`, async (rpc) => {
-      await rpc.call("tasks/resume", { id, actor: actor(this.#context) });
-      return `task ${id} resumed`;
-    });
-  }
-
-  /** The second time in a row it is meant. */
-  #cancel(id: number, isMeant: boolean): void {
-    if (isMeant) {
-      void this.#act(`canceling task ${id}…`, async (rpc) => {
-        await rpc.call("tasks/cancel", { id, actor: actor(this.#context) });
-        return `task ${id} canceled`;
-      });
-    } else {
-      this.#doomed = id;
-      this.#say(`press c again to cancel task ${id}`);
-    }
+    const screen = this.#screen;
+    if (!screen) return;
+    const { state, wish } = pressed(this.#state, key, screen.size);
+    this.#state = state;
+    if (state.log?.id !== this.#logOf) this.#showLog(state.log?.id);
+    this.#draw();
+    if (wish) void this.#fulfil(wish);
   }
 
   /** Says what came of it, whatever it was. */
-  async #act(before: string, act: (rpc: RpcClient) => Promise<string>): Promise<void> {
+  async #fulfil(wish: Wish): Promise<void> {
+    if (wish.act === "quit") return this.#stop.abort();
     const rpc = this.#rpc;
-    if (!rpc) return this.#say("there is no daemon just now");
-    this.#say(before);
+    if (!rpc) return this.#say("there is no daemon at the moment");
+    this.#say(beforeWords(wish));
     try {
-      this.#say(await act(rpc));
+      const { clock } = this.#context;
+      this.#say(await fulfilled(rpc, wish, actor(this.#context), () => clock.now()));
     } catch (error) {
       this.#say(asAgentctlError(error).message);
     }
+    // What became of a queue is told by no event.
+    this.#board.noteGap();
+    this.#lookSoon();
   }
 
-  #openLog(id: number): void {
-    this.#log = { id, text: "" };
-    this.#say("");
-    void this.#readLog();
+  #showLog(id: number | undefined): void {
+    this.#log?.close();
+    this.#logOf = id;
+    this.#log = id === undefined ? undefined : new LogLines(id, logLine);
+    void this.#readLog(true);
   }
 
-  #closeLog(): void {
-    this.#log = undefined;
-    this.#say("");
+  /** Reads the log that is shown; `isNews` where there may be another attempt. One reading after the other. */
+  async #readLog(isNews: boolean): Promise<void> {
+    if (!this.#log || (this.#readings > 0 && !isNews)) return;
+    this.#readings += 1;
+    this.#reading = this.#reading.then(() => this.#readNow(isNews));
+    await this.#reading;
+    this.#readings -= 1;
   }
 
-  /** The end of the newest attempt's log, as much as the screen holds. */
-  async #readLog(): Promise<void> {
-    const [log, rpc, screen] = [this.#log, this.#rpc, this.#screen];
-    if (!log || !rpc || !screen) return;
+  async #readNow(isNews: boolean): Promise<void> {
+    const [log, rpc, id] = [this.#log, this.#rpc, this.#logOf];
+    if (!log || !rpc || id === undefined) return;
     try {
-      const { logs } = await rpc.call("logs/path", { id: log.id });
-      log.text = logs.length === 0 ? "there is no output\n" : await endOf(logs, screen.size.rows);
+      const isMore = isNews ? await log.update(rpc) : await log.read();
+      if (!isMore || this.#log !== log) return;
+      this.#state = withLogLines(this.#state, id, log.lines);
+      this.#draw();
     } catch (error) {
-      log.text = asAgentctlError(error).message;
+      if (this.#log === log) this.#say(asAgentctlError(error).message);
     }
-    if (this.#log === log) this.#draw();
-  }
-}
-
-async function endOf(logs: readonly { path: string }[], rows: number): Promise<string> {
-  const path = logs.at(-1)?.path ?? "";
-  const { offset } = await lastLinesOf(path, rows);
-  const handle = await open(path);
-  try {
-    const { size } = await handle.stat();
-    const start = Math.max(offset, size - LOG_BYTES);
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - start), 0, size - start, start);
-    return buffer.toString("utf8", 0, bytesRead);
-  } finally {
-    await handle.close();
   }
 }

@@ -4,8 +4,7 @@ import { choice, command, type Group, value } from "../../command/define.ts";
 import { integer } from "../../command/option-values.ts";
 import { withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
-import { tableLines } from "../../text/table.ts";
-import { whenText } from "../../text/when.ts";
+import { queueTable } from "../../text/queue-table.ts";
 
 const nameArgument = ["<queue>", "a queue's name"] as const;
 
@@ -20,7 +19,7 @@ const list = command({
     const { out } = context;
     const { queues } = await withDaemon(context, (rpc) => rpc.call("queues/list", {}));
     if (out.json) out.data(queues);
-    else for (const line of await queueTable(context, queues)) out.line(line);
+    else for (const line of queueTable(queues, context.clock.now(), out.columns)) out.line(line);
     return 0;
   },
 });
@@ -132,28 +131,4 @@ export const queue: Group = {
 function say({ out }: Context, queue: QueueJson, text: string): void {
   if (out.json) out.data(queue);
   else out.line(text);
-}
-
-function queueTable({ out, clock }: Context, queues: readonly QueueJson[]): string[] {
-  const columns = [
-    { title: "NAME", least: 8 },
-    { title: "SLOTS", isRight: true },
-    { title: "USED", isRight: true },
-    { title: "WORKING", isRight: true },
-    { title: "WAITING", isRight: true },
-    { title: "WITH", least: 4 },
-    { title: "HELD", least: 4 },
-  ];
-  const rows = queues.map(
-    ({ name, slots, used, working, waiting, numbered, preempt, held, heldBy, heldUntil }) => [
-      name,
-      slots === null ? "unlimited" : String(slots),
-      String(used),
-      String(working),
-      String(waiting),
-      [...(numbered ? ["numbers"] : []), ...(preempt ? ["preemption"] : [])].join(", "),
-      held ? `by ${heldBy}${heldUntil ? ` until ${whenText(heldUntil, clock.now())}` : ""}` : "",
-    ],
-  );
-  return tableLines(columns, rows, out.columns);
 }

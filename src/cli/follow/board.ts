@@ -1,0 +1,107 @@
+/** The tasks that somebody looks at, kept as the daemon has them without asking for all of them again. */
+
+import { AgentctlError } from "../../core/errors.ts";
+import { isTerminal } from "../../core/machine.ts";
+import type { Params, QueueJson, TaskJson } from "../../protocol/methods.ts";
+import type { RpcClient } from "../../protocol/rpc-client.ts";
+import { allPages } from "../input/selection.ts";
+
+/** Of the tasks that have ended so many are kept. */
+const RECENT = 20;
+/** When more tasks than this have changed, all are asked for in one go. */
+const ONE_BY_ONE = 20;
+/** So many working tasks are looked at again without an event. */
+const WORKING = 500;
+
+type Select = Pick<Params<"tasks/list">, "queue" | "labels">;
+
+export class Board {
+  queues: readonly QueueJson[] = [];
+  readonly #select: Select;
+  readonly #known = new Map<number, TaskJson>();
+  readonly #changed = new Set<number>();
+  #isStale = true;
+
+  /** Of the tasks that `select` means. */
+  constructor(select: Select) {
+    this.#select = select;
+  }
+
+  get tasks(): readonly TaskJson[] {
+    return [...this.#known.values()];
+  }
+
+  /** Something happened to this task. */
+  noteChange(id: number): void {
+    this.#changed.add(id);
+  }
+
+  /** Events may have been missed: everything is asked for again. */
+  noteGap(): void {
+    this.#isStale = true;
+  }
+
+  /** Learns what has changed since the last time; answers whether anything has. */
+  async learn(rpc: RpcClient): Promise<boolean> {
+    const changed = [...this.#changed];
+    if (!this.#isStale && changed.length === 0) return false;
+    this.#changed.clear();
+    try {
+      if (this.#isStale || changed.length > ONE_BY_ONE) await this.#learnAll(rpc);
+      else await Promise.all(changed.map((id) => this.#learnOne(rpc, id)));
+      this.queues = (await rpc.call("queues/list", {})).queues;
+    } catch (error) {
+      this.#isStale = true;
+      throw error;
+    }
+    this.#forgetOld();
+    return true;
+  }
+
+  /** Looks again at what moves without an event: how far the working tasks are, and what the waiting ones wait for. */
+  async look(rpc: RpcClient, visible: readonly TaskJson[], isSlowTurn: boolean): Promise<boolean> {
+    const working = visible.some(({ state }) => state === "working");
+    const waiting = visible.filter(({ state }) => state === "submitted" || state === "resumed");
+    const asked: Params<"tasks/list">[] = working ? [{ state: ["working"], limit: WORKING }] : [];
+    if (isSlowTurn && waiting.length > 0) {
+      const before = Math.min(...waiting.map(({ id }) => id)) - 1;
+      asked.push({ state: ["submitted", "resumed"], cursor: String(before), limit: waiting.length });
+    }
+    for (const params of asked) {
+      const { tasks } = await rpc.call("tasks/list", { ...this.#select, ...params });
+      for (const task of tasks) this.#known.set(task.id, task);
+    }
+    return asked.length > 0;
+  }
+
+  async #learnAll(rpc: RpcClient): Promise<void> {
+    const tasks = await allPages(rpc, { ...this.#select, recent: RECENT });
+    this.#known.clear();
+    for (const task of tasks) this.#known.set(task.id, task);
+    this.#isStale = false;
+  }
+
+  async #learnOne(rpc: RpcClient, id: number): Promise<void> {
+    try {
+      const { task } = await rpc.call("tasks/get", { id });
+      if (this.#isMeant(task)) this.#known.set(id, task);
+      else this.#known.delete(id);
+    } catch (error) {
+      if (!(error instanceof AgentctlError && error.name === "TaskNotFound")) throw error;
+      this.#known.delete(id);
+    }
+  }
+
+  #isMeant({ queue, labels }: TaskJson): boolean {
+    const { queue: wanted = queue, labels: pairs = {} } = this.#select;
+    return queue === wanted && Object.entries(pairs).every(([key, text]) => labels[key] === text);
+  }
+
+  #forgetOld(): void {
+    const ended = [...this.#known.values()].filter(({ state }) => isTerminal(state));
+    if (ended.length <= RECENT) return;
+    const at = ({ endedAt }: TaskJson) => Date.parse(endedAt ?? "");
+    ended.sort((a, b) => at(b) - at(a) || b.id - a.id);
+    for (const { id } of ended.slice(RECENT)) this.#known.delete(id);
+  }
+}

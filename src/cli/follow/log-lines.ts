@@ -1,0 +1,95 @@
+/** The log of a task as lines, all its attempts, read on while it grows. */
+import { stat } from "node:fs/promises";
+import { StringDecoder } from "node:string_decoder";
+import type { RpcClient } from "../../protocol/rpc-client.ts";
+import { LogFile, lastLinesOf } from "./log-file.ts";
+
+/** Of each attempt so much is read at most, from its end. */
+const ATTEMPT_BYTES = 1024 * 1024;
+const ATTEMPT_LINES = 10_000;
+/** Of all attempts so many lines are held. */
+const HELD_LINES = 50_000;
+
+interface Part {
+  file: LogFile;
+  decoder: StringDecoder;
+  isOpen: boolean;
+}
+
+/** Reads the logs of one task. Each line goes through `clean` once. */
+export class LogLines {
+  readonly #id: number;
+  readonly #clean: (line: string) => string;
+  readonly #parts = new Map<number, Part>();
+  #lines: string[] = [];
+  #rest = "";
+
+  constructor(id: number, clean: (line: string) => string) {
+    this.#id = id;
+    this.#clean = clean;
+  }
+
+  /** All lines so far; the last may not be complete yet. */
+  get lines(): readonly string[] {
+    return this.#rest === "" ? this.#lines : [...this.#lines, this.#clean(this.#rest)];
+  }
+
+  /** Asks which attempts there are, and reads those that are new; answers whether lines came. */
+  async update(rpc: RpcClient): Promise<boolean> {
+    const { logs } = await rpc.call("logs/path", { id: this.#id });
+    let isMore = await this.read();
+    for (const { attempt, path } of logs) {
+      if (this.#parts.has(attempt)) continue;
+      // Nothing is added to an attempt that another came after.
+      for (const part of this.#parts.values()) this.#end(part);
+      if (logs.length > 1) this.#lines.push(`-- attempt ${attempt} --`);
+      this.#parts.set(attempt, await this.#begin(path));
+      await this.read();
+      isMore = true;
+    }
+    return isMore;
+  }
+
+  /** Reads what has been written since. */
+  async read(): Promise<boolean> {
+    let isMore = false;
+    for (const { file, decoder, isOpen } of this.#parts.values()) {
+      if (!isOpen) continue;
+      await file.drain(async (chunk) => {
+        isMore = true;
+        this.#take(decoder.write(chunk));
+      });
+    }
+    return isMore;
+  }
+
+  close(): void {
+    for (const part of this.#parts.values()) this.#end(part);
+  }
+
+  async #begin(path: string): Promise<Part> {
+    const file = new LogFile(path);
+    const { offset } = await lastLinesOf(path, ATTEMPT_LINES);
+    const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+    const start = Math.max(offset, size - ATTEMPT_BYTES);
+    if (start > 0) {
+      this.#lines.push(`-- older output: agentctl logs ${this.#id} --`);
+      await file.skipTo(start);
+    }
+    return { file, decoder: new StringDecoder("utf8"), isOpen: true };
+  }
+
+  #end(part: Part): void {
+    part.file.close();
+    part.isOpen = false;
+    if (this.#rest !== "") this.#lines.push(this.#clean(this.#rest));
+    this.#rest = "";
+  }
+
+  #take(text: string): void {
+    const lines = `${this.#rest}${text}`.split("\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) this.#lines.push(this.#clean(line));
+    if (this.#lines.length > HELD_LINES) this.#lines = this.#lines.slice(-HELD_LINES);
+  }
+}

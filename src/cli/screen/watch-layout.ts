@@ -1,0 +1,178 @@
+/** How the rows of the screen are shared out, and the lines below its body. */
+import { isTerminal } from "../../core/machine.ts";
+import { type Paint, plainPaint } from "../text/paint.ts";
+import { fitted, textWidth } from "../text/table.ts";
+import { block, oneLine } from "../text/terminal-text.ts";
+import { chosenTask, markedQueue, type Size, type State } from "./watch-state.ts";
+
+const GAP = "  ";
+/** The most lines that a question takes. */
+const QUESTION_LINES = 3;
+
+/** How many rows of a table there is room for: all but the title, the header and what stands below. */
+export function pageRows(state: State, size: Size): number {
+  return Math.max(1, logPage(state, size) - 1);
+}
+
+/** How many lines of a log there is room for. */
+export function logPage(state: State, size: Size): number {
+  return Math.max(1, size.rows - 1 - bottomLines(state, size, plainPaint).length);
+}
+
+/** How far a log can be scrolled away from its end: until its first line is at the top. */
+export function mostBelow(lines: readonly string[], rows: number, columns: number): number {
+  let taken = 0;
+  let count = 0;
+  while (count < lines.length && taken < rows) taken += wrapped(lines[count++] ?? "", columns).length;
+  return lines.length - count;
+}
+
+/** A line of a log, broken where the screen ends. */
+export function wrapped(text: string, columns: number): string[] {
+  if (textWidth(text) <= columns) return [text];
+  const lines: string[] = [];
+  let [line, width] = ["", 0];
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    const wide = textWidth(segment);
+    if (width + wide > columns && line !== "") {
+      lines.push(line);
+      [line, width] = ["", 0];
+    }
+    line += segment;
+    width += wide;
+  }
+  return [...lines, line];
+}
+
+/** What stands below the body: what is typed or was said, and the keys that do something now. */
+export function bottomLines(state: State, size: Size, paint: Paint): string[] {
+  const { columns } = size;
+  if (state.mode === "answer") return answerLines(state, size, paint);
+  if (state.mode === "filter") {
+    return [
+      fittedEnd(`/${state.filter}_`, columns),
+      keysLine(
+        [
+          ["Enter", "keep"],
+          ["Esc", "all tasks"],
+        ],
+        columns,
+        paint,
+      ),
+    ];
+  }
+  if (state.mode === "help")
+    return [
+      "",
+      keysLine(
+        [
+          ["Esc", "back"],
+          ["q", "quit"],
+        ],
+        columns,
+        paint,
+      ),
+    ];
+  return [fitted(oneLine(state.message), columns), keysLine(keysOf(state), columns, paint)];
+}
+
+function answerLines({ answering }: State, { columns }: Size, paint: Paint): string[] {
+  const { id = 0, prompt = "", choices = [], text = "" } = answering ?? {};
+  const question = block(`task ${id} asks: ${prompt}`).replaceAll("\t", " ");
+  const all = question.split("\n").flatMap((line) => wrapped(line, columns));
+  const lines = all.slice(0, QUESTION_LINES);
+  if (all.length > lines.length)
+    lines[lines.length - 1] = fitted(`${lines.at(-1)}${" ".repeat(columns)}.`, columns);
+  if (choices.length === 0) {
+    const keys: Keys = [
+      ["Enter", "answer"],
+      ["Esc", "back"],
+    ];
+    return [...lines, fittedEnd(`> ${oneLine(text)}_`, columns), keysLine(keys, columns, paint)];
+  }
+  const offered = choices.map((choice, at) => {
+    const label = fitted(`${at + 1} ${oneLine(choice)}`, columns - 2);
+    return choice === text ? `[${label}]` : ` ${label} `;
+  });
+  const keys: Keys = [
+    ["Enter", "answer"],
+    ["Esc", "back"],
+    ["arrows or digits", "choose"],
+  ];
+  return [...lines, ...folded(offered, columns), keysLine(keys, columns, paint)];
+}
+
+/** Pieces side by side, in as many lines as they need. */
+function folded(pieces: readonly string[], columns: number): string[] {
+  const lines: string[] = [];
+  for (const piece of pieces) {
+    const last = lines.at(-1);
+    if (last !== undefined && textWidth(last) + 1 + textWidth(piece) <= columns)
+      lines[lines.length - 1] = `${last} ${piece}`;
+    else lines.push(piece);
+  }
+  return lines;
+}
+
+type Keys = (readonly [key: string, does: string])[];
+
+/** The keys that do something now; what matters most comes first, because a narrow screen shows only the first. */
+function keysOf(state: State): Keys {
+  const { pane } = state;
+  const always: Keys = [
+    ["q", "quit"],
+    ["?", "help"],
+  ];
+  const next = { tasks: "queues", queues: "log", log: "tasks" }[pane];
+  const tab = ["Tab", next] as const;
+  if (pane === "queues") {
+    const queue = markedQueue(state);
+    return [
+      ...always,
+      tab,
+      ...(queue
+        ? ([
+            ["h", queue.held ? "release" : "hold"],
+            ["Enter", "its tasks"],
+          ] as Keys)
+        : []),
+    ];
+  }
+  const filter = ["/", "filter"] as const;
+  const sort = ["s", "sort"] as const;
+  if (pane === "log") return [...always, ["Esc", "tasks"], ...taskKeys(state), ["End", "follow"], tab];
+  return [...always, ...taskKeys(state), ["Enter", "log"], filter, tab, sort];
+}
+
+function taskKeys(state: State): Keys {
+  const task = chosenTask(state);
+  if (!task || isTerminal(task.state)) return [];
+  const keys: Keys = [];
+  if (task.state === "input-required") keys.push(["a", "answer"]);
+  if (task.state === "working") keys.push(["p", "pause"]);
+  if (task.state === "suspended") keys.push(["r", "resume"]);
+  keys.push(["c", "cancel"]);
+  if (task.state !== "working") keys.push(["h", task.held ? "release" : "hold"]);
+  return keys;
+}
+
+/** As many of the keys as there is room for, none of them cut. */
+function keysLine(keys: Keys, columns: number, paint: Paint): string {
+  let width = -GAP.length;
+  const shown: string[] = [];
+  for (const [key, does] of keys) {
+    width += GAP.length + key.length + 1 + does.length;
+    if (width > columns) break;
+    shown.push(`${paint.strong(key)} ${paint.faint(does)}`);
+  }
+  return shown.join(GAP);
+}
+
+/** The end of a line that is being typed, where the cursor is. */
+function fittedEnd(text: string, columns: number): string {
+  if (textWidth(text) <= columns) return text;
+  return `…${wrapped([...text].reverse().join(""), columns - 1)[0] ?? ""}`.replace(
+    /^…(.*)$/su,
+    (_, rest: string) => `…${[...rest].reverse().join("")}`,
+  );
+}
