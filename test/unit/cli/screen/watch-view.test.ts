@@ -215,7 +215,7 @@ describe("a log", () => {
   const numbered = Array.from({ length: 100 }, (_, at) => `line ${at + 1}`);
   const scrolled = (keys: readonly string[], text = numbered) => {
     const first = stateAfter(["return"], many);
-    const filled = { ...first, log: { id: 1, lines: text, below: 0 } };
+    const filled: State = { ...first, log: { id: 1, lines: text, below: 0 } };
     return keys.reduce((state, key) => pressed(state, keyOf(key), size).state, filled);
   };
   const shown = (keys: readonly string[]) => {
