@@ -1,8 +1,8 @@
 import { fitted } from "../text/table.ts";
 import type { Size } from "./watch-state.ts";
 
-/** Every key, for the help of the screen and of the command. */
-export const keyHelp: readonly (readonly [keys: string, does: string])[] = [
+/** Every key. */
+const keyHelp: readonly (readonly [keys: string, does: string])[] = [
   ["Up Down", "the row before or after; in a log, a line"],
   ["PgUp PgDn", "a page"],
   ["Home End", "the first or the last; End follows a log again"],

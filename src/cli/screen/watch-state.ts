@@ -19,7 +19,7 @@ export interface Log {
 }
 
 /** Which of some rows is marked, and which is the first on the screen. */
-export interface Place<T> {
+interface Place<T> {
   marked: T | undefined;
   top: number;
 }
