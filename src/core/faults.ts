@@ -26,6 +26,7 @@ const writes = {
   checkpoint: "a checkpoint is saved",
   step: "a step or a sleep is journaled",
   steps: "steps that a module made durable by itself are taken into the store",
+  keep: "what a running step keeps is stored",
   messages: "messages are delivered",
   send: "a message is sent",
   question: "a question is opened",

@@ -16,6 +16,13 @@ const rows = {
     least: 1024,
     about: "the largest checkpoint, step result or result",
   },
+  journalMaxBytes: {
+    name: "journal.maxBytes",
+    unit: "bytes",
+    fallback: 512 * MIB,
+    least: 1024,
+    about: "how much the results of all steps of a module may take since its top or its last save",
+  },
   checkpointKeep: {
     name: "checkpoint.keep",
     unit: "count",

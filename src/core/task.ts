@@ -5,15 +5,22 @@ import type { pauseModes, Submitted } from "./submitted.ts";
 type Kind = "program" | "module";
 export type PauseMode = (typeof pauseModes)[number];
 type PauseOutcome = "cooperative" | "forced" | "frozen";
-export type PauseCause =
-  | "user"
-  | "until"
-  | "preempted"
-  | "shutdown"
-  | "limit"
-  | "lost"
-  | "corrupt"
-  | "mismatch";
+export const pauseCauses = [
+  "user",
+  "until",
+  "preempted",
+  "shutdown",
+  "limit",
+  "lost",
+  "corrupt",
+  "mismatch",
+  "budget",
+  "stalled",
+] as const;
+export type PauseCause = (typeof pauseCauses)[number];
+/** Why a task may suspend itself. */
+export const suspendCauses = ["limit", "budget", "stalled", "mismatch"] as const satisfies PauseCause[];
+export type SuspendCause = (typeof suspendCauses)[number];
 
 /** What ends a pause by itself: a slot for a preempted task, memory for one that was paused for want of it. */
 export type ResumesWith = "slot" | "memory";
@@ -69,6 +76,8 @@ export type Intent =
       checkpointSeq: number;
       /** The process was killed because the grace time was over. */
       forced?: boolean;
+      /** What a task that suspends itself says is wrong. */
+      error?: Failure;
     }
   | { kind: "cancel"; actor: string; reason: string | null; graceMs: number }
   | { kind: "timeout"; of?: "attempt" }
@@ -189,6 +198,14 @@ export interface CheckpointInfo {
   superseded: boolean;
 }
 
+/** Names a step of a module. */
+export type StepName = Pick<StepKey, "name" | "n" | "base">;
+
+/** What a step that has not ended keeps for the attempt that runs it again, as JSON text. */
+export interface Kept extends StepName {
+  value: string;
+}
+
 /** One acknowledged call of a module. */
 export interface Step extends StepKey {
   /** The how-manieth acknowledgement of the task this was; the journal's order. */
@@ -203,6 +220,8 @@ export interface Step extends StepKey {
   size: number;
   /** JSON text of the result. */
   result: string;
+  /** The module has gone on from the checkpoint before it without asking for it again. */
+  unused?: boolean;
 }
 
 export interface TaskEvent {

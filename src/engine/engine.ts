@@ -7,7 +7,8 @@ import type { Clock } from "../core/time.ts";
 import type { Runner } from "../runner/index.ts";
 import type { Store } from "../store/store.ts";
 import type { ActiveAttempt } from "./attempt/active-attempt.ts";
-import { StepIntake } from "./attempt/step-intake.ts";
+import { withBriefSteps } from "./attempt/steps/step-door.ts";
+import { StepIntake } from "./attempt/steps/step-intake.ts";
 import { EmptiedFolders } from "./files/emptied-folders.ts";
 import { Hosts } from "./hosts/hosts.ts";
 import type { Log, Places, Ports } from "./ports.ts";
@@ -58,7 +59,10 @@ export class Engine implements Ports {
   readonly #waiters = new Set<(events: readonly TaskEvent[]) => void>();
 
   constructor(options: Ports) {
-    this.store = options.store;
+    this.store = withBriefSteps(options.store, {
+      ofToken: (token) => this.tokens.get(token)?.steps,
+      ofTask: (id) => this.active.get(id)?.steps,
+    });
     this.runner = options.runner;
     this.clock = options.clock;
     this.settings = options.settings;

@@ -1,4 +1,4 @@
-export type { ActiveAttempt, Link } from "./attempt/active-attempt.ts";
+export type { Link } from "./attempt/active-attempt.ts";
 export {
   acknowledge,
   activeByToken,
@@ -14,6 +14,8 @@ export {
 } from "./attempt/attempt-calls.ts";
 export { canContinue } from "./attempt/conclude.ts";
 export { capLogs } from "./attempt/log-caps.ts";
+export { journalPart } from "./attempt/steps/journal-part.ts";
+export { keep } from "./attempt/steps/keep.ts";
 export { whenStarted } from "./attempt/when-started.ts";
 export { Engine } from "./engine.ts";
 export { foldersOf, logFile, taskOfFolder } from "./files/environment.ts";
@@ -54,3 +56,4 @@ export {
 export { type Answers, pauseSelected, resumeSelected } from "./verbs/select.ts";
 export { send } from "./verbs/send.ts";
 export { type Submission, submit } from "./verbs/submit.ts";
+export { suspendItself } from "./verbs/suspend-itself.ts";

@@ -44,6 +44,9 @@ export type Handlers<C> = { [M in Method]: (params: Params<M>, caller: C) => Pro
 export type Notification = keyof typeof notifications;
 export type NotificationParams<N extends Notification> = v.InferOutput<(typeof notifications)[N]["params"]>;
 
+/** A notification as it arrives. */
+export type Notified = { [N in Notification]: { method: N; params: NotificationParams<N> } }[Notification];
+
 export type TaskJson = v.InferOutput<typeof task>;
 export type TaskDetailsJson = TaskJson & v.InferOutput<typeof details>;
 export type EventJson = v.InferOutput<typeof event>;

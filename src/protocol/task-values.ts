@@ -12,6 +12,7 @@ import {
   submittedFields,
   type ValueOf,
 } from "../core/submitted.ts";
+import { pauseCauses } from "../core/task.ts";
 import {
   absolute,
   checkpoint,
@@ -114,7 +115,7 @@ const waiting = v.object({
 const pause = v.object({
   mode: v.picklist(["checkpoint", "freeze"]),
   outcome: nullable(v.picklist(["cooperative", "forced", "frozen"])),
-  cause: v.picklist(["user", "until", "preempted", "shutdown", "limit", "lost", "corrupt", "mismatch"]),
+  cause: v.picklist(pauseCauses),
   actor: v.string(),
   reason: nullable(v.string()),
   at: v.string(),

@@ -147,6 +147,8 @@ export const details = v.object({
       startedAt: v.string(),
       endedAt: v.string(),
       size: v.number(),
+      /** Acknowledged since the last checkpoint, and not asked for by the module that continued from it. */
+      unused: v.boolean(),
     }),
   ),
   events: v.array(event),

@@ -9,6 +9,32 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** The how-manieth try this is, counted from 1. */
   readonly try: number;
+  /** What {@link keep} was given last for this step, also in an attempt that was paused or died; undefined at first. */
+  readonly kept: unknown;
+  /**
+   * Keeps a JSON value of at most 64 KiB with which this step goes on when it runs again, such as the id of a session;
+   * durable when it returns. It is forgotten when the step has its result.
+   */
+  keep(value: unknown): Promise<void>;
+  /**
+   * A point at which this step may be left: while a pause is asked for it does not return in this attempt, and the step
+   * runs again after the resume, with what it {@link kept}. Returns when no pause is asked for, or it was called off.
+   */
+  safePoint(): Promise<void>;
+  /** As `task.suspend`, from inside a step, which is left here and runs again after the resume, with what it kept. */
+  suspend(options: SuspendOptions): Promise<never>;
+}
+
+/** Why a task suspends itself, and for how long. */
+export interface SuspendOptions {
+  /** `limit` of a provider, `budget` that is used up, `stalled` work, or a `mismatch` of what was to be continued. */
+  cause: "limit" | "budget" | "stalled" | "mismatch";
+  /** Shown to people; at most 1000 characters. */
+  reason?: string;
+  /** When it resumes by itself: a Date, ISO 8601 or milliseconds since 1970. Without it only a user resumes it. */
+  until?: Date | string | number | null;
+  /** What is wrong, shown as the task's error until it is resumed. */
+  error?: { name: string; message: string };
 }
 
 /** How a step is tried. */
@@ -47,17 +73,28 @@ export interface Task<Checkpoint = unknown> {
   readonly attempt: number;
   /** Aborted when the task is canceled, and when the grace time of a pause is over, a second before the kill. */
   readonly signal: AbortSignal;
+  /**
+   * Aborted as soon as a pause is asked for, while its grace time still runs: a long step can go to its next safe point.
+   * After a pause that was called off, it is another signal.
+   */
+  readonly pausing: AbortSignal;
   /** A private directory that stays through pauses, for what is too large for a checkpoint. */
   readonly dir: string;
   /**
    * The value saved last, or undefined. Reading it before the first step decides that the module continues from this
-   * value: steps acknowledged before it are not replayed, and names count anew from there. A module that never reads it
-   * runs again from its top, its steps answered from the journal. Throws when the first step came before.
+   * value: see {@link save}. A module that never reads it runs again from its top, its steps answered from the journal.
+   * Throws when the first step came before.
    */
   readonly checkpoint: Checkpoint | undefined;
   /**
-   * Saves a checkpoint; durable when it returns. Ignored while steps that come after it are still answered from the
-   * journal. Rejects with a TypeError for what JSON would lose and with `CheckpointTooLarge`; the previous one stands.
+   * Saves a checkpoint; durable when it returns. Rejects with a TypeError for what JSON would lose and with
+   * `CheckpointTooLarge`; the previous one stands.
+   *
+   * In a module that reads {@link checkpoint}, each save begins a new count of step names. After a resume, a step that was
+   * acknowledged before the checkpoint runs again when it is called again, so set-up steps need names of their own; of the
+   * steps acknowledged after it, a call is given the one of its name and occurrence, in any order. Such a step that is
+   * never called again is marked in `agentctl show`. In a module that never reads it, a save among steps that are answered
+   * from the journal is ignored.
    */
   save(value: Checkpoint): Promise<void>;
   /**
@@ -76,6 +113,12 @@ export interface Task<Checkpoint = unknown> {
    * its journal. A second question while one is open is refused.
    */
   ask(prompt: string, options?: AskOptions): Promise<string>;
+  /**
+   * Suspends this task from inside, as a pause by checkpoint does: what is in flight ends first, and this does not return
+   * in this attempt. With `until` the task resumes by itself at that time. Rejects where its checkpoint cannot be stored;
+   * refused inside a step, which has `suspend` of its own.
+   */
+  suspend(options: SuspendOptions): Promise<never>;
   /** The messages sent since the last call, in order, each delivered once. */
   messages(): Promise<string[]>;
   /** Shows how far the task is. Never fails and is not waited for; when many come quickly, the latest is shown. */

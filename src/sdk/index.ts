@@ -4,6 +4,7 @@ export type {
   Duration,
   StepContext,
   StepOptions,
+  SuspendOptions,
   Task,
   TaskFunction,
 } from "./api.ts";

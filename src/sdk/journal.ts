@@ -46,6 +46,8 @@ export class Journal {
   #calls = 0;
   #style: Style = "undecided";
   #base = 0;
+  /** Journaled calls since the base that were not asked for yet. */
+  readonly #unclaimed = new Set<JournalEntry>();
 
   /** `base` is that of the checkpoint from which the attempt starts; a module that runs from its top has base 0. */
   constructor(entries: readonly JournalEntry[], base: number) {
@@ -70,17 +72,25 @@ export class Journal {
 
   /**
    * Whether a journaled call is still to come: fewer calls were made than up to the last journaled one. What is saved
-   * here was saved by an earlier attempt.
+   * here was saved by an earlier attempt. Of a module that continues from its checkpoint that is not known: it may call
+   * set-up steps that ran before the checkpoint.
    */
   get isReplaying(): boolean {
+    if (this.#style === "checkpoint") return false;
     if (this.#style === "undecided" && this.#entries.some(({ base }) => base === 0)) return true;
     return this.#calls <= this.#lastCall;
   }
 
-  /** Counts a call; throws {@link Mismatch} when the journal no longer fits the code. */
+  /** Steps acknowledged since the checkpoint from which the module continues that it has not asked for. */
+  get unclaimed(): JournalEntry[] {
+    return this.#style === "checkpoint" ? [...this.#unclaimed].filter(({ kind }) => kind === "step") : [];
+  }
+
+  /** Counts a call; throws {@link Mismatch} when the journal no longer fits the code of a module that runs from its top. */
   place(kind: StepKey["kind"], name: string): Place {
     this.decide("top");
     const place = { ...this.#count(kind, name), alone: true };
+    if (this.#style === "checkpoint") return place;
     const there = this.#byCall.get(place.call);
     if (there && place.call < this.#strictUntil && identity(there) !== identity(place))
       throw new Mismatch(described(there), described(place), place.call);
@@ -89,7 +99,19 @@ export class Journal {
 
   /** What an earlier attempt journaled for this call. */
   find(place: Place): JournalEntry | undefined {
-    return this.#byKey.get(keyOf(place));
+    const entry = this.#byKey.get(keyOf(place));
+    if (entry) this.#unclaimed.delete(entry);
+    return entry;
+  }
+
+  /** Where calls in flight, in their order, will stand after a checkpoint that is about to be saved: their n. */
+  static numbersAfterSave(inFlight: readonly Place[]): number[] {
+    const counts = new Map<string, number>();
+    return inFlight.map((place) => {
+      const n = counts.get(identity(place)) ?? 0;
+      counts.set(identity(place), n + 1);
+      return n;
+    });
   }
 
   /** Counts anew from the checkpoint `base`; `inFlight`, in the order of their calls, come first after it. */
@@ -111,6 +133,8 @@ export class Journal {
     this.#calls = 0;
     this.#counts.clear();
     this.#byKey = new Map(own.map((entry) => [keyOf(entry), entry]));
+    this.#unclaimed.clear();
+    for (const entry of own) this.#unclaimed.add(entry);
     this.#byCall = new Map(own.map((entry) => [entry.call, entry]));
     this.#lastCall = own.reduce((last, { call }) => Math.max(last, call), -1);
     this.#strictUntil = 0;

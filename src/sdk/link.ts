@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { AgentctlError } from "../core/errors.ts";
 import { systemClock } from "../core/time.ts";
-import type { Method, Notification, Params, Result } from "../protocol/methods.ts";
+import type { Method, Notified, Params, Result } from "../protocol/methods.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
 import { lastWords } from "./last-words.ts";
 
@@ -40,7 +40,7 @@ interface Call {
 }
 
 export interface LinkEvents {
-  notified: (method: Notification, params: unknown) => void;
+  notified: (notified: Notified) => void;
   reconnected: (hello: Hello) => void;
 }
 
@@ -56,7 +56,7 @@ export class Link {
   readonly hello: Promise<Hello>;
   readonly #options: LinkOptions;
   readonly #unanswered = new Set<Call>();
-  readonly #early: [Notification, unknown][] = [];
+  readonly #early: Notified[] = [];
   #resolveHello!: (hello: Hello) => void;
   #assigned = false;
   #events: LinkEvents | undefined;
@@ -76,7 +76,7 @@ export class Link {
   /** Hands over what the daemon says from now on, and first what it said since the hello. */
   listen(events: LinkEvents): void {
     this.#events = events;
-    for (const [method, params] of this.#early.splice(0)) events.notified(method, params);
+    for (const notified of this.#early.splice(0)) events.notified(notified);
   }
 
   /** Calls a method, across as many daemons as it takes; rejects only with what a daemon answered. */
@@ -128,7 +128,7 @@ export class Link {
       this.#socket = socket;
       const rpc = new RpcClient(
         socket,
-        (method, params) => this.#notified(method, params),
+        (method, params) => this.#notified({ method, params } as Notified),
         LONGEST_HELLO_BYTES,
       );
       socket.once("connect", () => {
@@ -199,9 +199,9 @@ export class Link {
     this.#options.onStale();
   }
 
-  #notified(method: Notification, params: unknown): void {
-    if (this.#events) this.#events.notified(method, params);
-    else this.#early.push([method, params]);
+  #notified(notified: Notified): void {
+    if (this.#events) this.#events.notified(notified);
+    else this.#early.push(notified);
   }
 }
 

@@ -27,6 +27,8 @@ export class PendingCall {
   state: FlightState = "busy";
   /** When a sleep is over. */
   until = 0;
+  /** What a step keeps for the attempt that runs it again, as JSON. */
+  kept: string | undefined;
   /** The process may not be ended for this one: too short a sleep, or leaving was refused. */
   stays = false;
 
@@ -43,6 +45,7 @@ export class PendingCall {
 export class PendingCalls {
   readonly #flights = new Set<PendingCall>();
   readonly #leave: (leave: Leave) => Promise<void>;
+  readonly #pauseChanged: (isPausing: boolean) => void;
   #parked: (() => void)[] = [];
   /** How many flights have a place, and the place of the one that is alone. */
   #placed = 0;
@@ -52,9 +55,13 @@ export class PendingCalls {
   #isConsidering = false;
   #hasEnded = false;
 
-  /** `leave` resolves when the attempt is over, and rejects when it has to go on. */
-  constructor(leave: (leave: Leave) => Promise<void>) {
+  /**
+   * `leave` resolves when the attempt is over, and rejects when it has to go on; `pauseChanged` is told when a pause is
+   * asked for or called off.
+   */
+  constructor(leave: (leave: Leave) => Promise<void>, pauseChanged: (isPausing: boolean) => void) {
     this.#leave = leave;
+    this.#pauseChanged = pauseChanged;
   }
 
   /** A pause is asked for and was not called off. */
@@ -94,13 +101,19 @@ export class PendingCalls {
   }
 
   pause(): void {
-    this.#isPausing = true;
+    this.#setPausing(true);
     this.#consider();
+  }
+
+  #setPausing(isPausing: boolean): void {
+    if (this.#isPausing === isPausing) return;
+    this.#isPausing = isPausing;
+    this.#pauseChanged(isPausing);
   }
 
   /** The pause was called off: parked calls go on in their order. */
   goOn(): void {
-    this.#isPausing = false;
+    this.#setPausing(false);
     if (!this.#isLeaving) this.#release();
   }
 
@@ -157,7 +170,7 @@ export class PendingCalls {
       await this.#leave(leave);
     } catch {
       this.#isLeaving = false;
-      if (leave.for === "pause") this.#isPausing = false;
+      if (leave.for === "pause") this.#setPausing(false);
       else this.#stay();
       // Also during a pause: what parked for the leaving alone goes on, the rest parks again.
       this.#release();

@@ -2,14 +2,14 @@ import { getEventListeners } from "node:events";
 import { AgentctlError } from "../core/errors.ts";
 import type { StepKey } from "../core/task.ts";
 import { MAX_LINE_BYTES } from "../protocol/framing.ts";
-import type { JournalEntry, Notification, NotificationParams, Params } from "../protocol/methods.ts";
-import { Briefness } from "./briefness.ts";
+import type { JournalEntry, NotificationParams, Notified, Params } from "../protocol/methods.ts";
 import { Inside } from "./inside.ts";
 import { Journal, Mismatch, type Place } from "./journal.ts";
 import type { Hello, Link } from "./link.ts";
 import { type Leave, type PendingCall, PendingCalls } from "./pending-calls.ts";
 import { Progress } from "./progress.ts";
-import { StepFile } from "./step-file.ts";
+import { Briefness } from "./steps/briefness.ts";
+import { StepFile } from "./steps/step-file.ts";
 import { fromJson } from "./strict-json.ts";
 
 /** Room for what stands around a value in its line. */
@@ -41,6 +41,8 @@ export class Session {
   readonly aborter = new AbortController();
   /** Aborted with it; for this side's own use, so that what listens to the module's is the module. */
   readonly stopper = new AbortController();
+  /** What the module sees as `task.pausing`; another one once a pause was called off. */
+  pausing = new AbortController();
   /** Something of the module listened when it was aborted. */
   wasListened = false;
   readonly inside = new Inside();
@@ -51,8 +53,12 @@ export class Session {
   readonly running = new Set<() => void>();
   /** The largest value that fits both the limit and a line. */
   readonly maxBytes: number;
+  /** How many bytes the results in the journal take that a later attempt would be given. */
+  journalBytes: number;
   /** The newest checkpoint's JSON, and the one that the module believes to be that while it is replayed. */
   saved: { durable: string | undefined; seen: string | undefined };
+  /** What steps that were cut short in earlier attempts had kept, as JSON, by {@link keptName}. */
+  readonly kept: ReadonlyMap<string, string>;
   /** The one question that waits, by its text. */
   question: string | undefined;
   onAnswer: ((answer: NotificationParams<"attempt/answer">) => void) | undefined;
@@ -76,11 +82,18 @@ export class Session {
     const data = Buffer.from(hello.checkpoint?.data ?? "", "base64").toString() || undefined;
     this.saved = { durable: data, seen: data };
     this.journal = new Journal(hello.module?.journal ?? [], hello.checkpoint?.base ?? 0);
-    this.calls = new PendingCalls((leave) => this.#leave(leave));
+    this.journalBytes = hello.module?.journalBytes ?? 0;
+    this.kept = new Map(
+      hello.module?.kept?.map(({ value, ...key }) => [keptName(key), JSON.stringify(value)]),
+    );
+    this.calls = new PendingCalls(
+      (leave) => this.#leave(leave),
+      (isPausing) => this.#pauseChanged(isPausing),
+    );
     this.progress = new Progress(link);
     this.steps = hello.module?.steps && new StepFile(hello.module.steps);
     link.listen({
-      notified: (method, params) => this.#notified(method, params),
+      notified: (notified) => this.#notified(notified),
       reconnected: (again) => this.#reconnected(again),
     });
     if (hello.pausing) this.calls.pause();
@@ -123,11 +136,11 @@ export class Session {
   }
 
   /** Throws when the caller stands inside a step that has not ended. */
-  refuseInStep(call: string): void {
+  refuseInStep(call: string, rather = "call it after the step"): void {
     const { step } = this.inside;
     if (step === undefined) return;
     throw new Error(
-      `${call} was called inside the step ${JSON.stringify(step)}: what happens in a step is kept as one result, so it may hold no other call; call it after the step`,
+      `${call} was called inside the step ${JSON.stringify(step)}: what happens in a step is kept as one result, so it may hold no other call; ${rather}`,
     );
   }
 
@@ -141,6 +154,20 @@ export class Session {
         size,
         limit: this.maxBytes,
       });
+  }
+
+  /** Throws CheckpointTooLarge for a result with which the journal could not be given to a later attempt. */
+  refuseBeyondJournal(text: string | undefined, what: string): void {
+    const limit = this.hello.module?.journalMaxBytes ?? Number.POSITIVE_INFINITY;
+    const size = this.journalBytes + (text === undefined ? 0 : Buffer.byteLength(text));
+    if (size > limit)
+      throw new AgentctlError("CheckpointTooLarge", {
+        id: this.hello.id,
+        what: `the journal with ${what}`,
+        size,
+        limit,
+      });
+    this.journalBytes = size;
   }
 
   #placed(kind: StepKey["kind"], name: string, flight: PendingCall): Place | undefined {
@@ -171,16 +198,20 @@ export class Session {
     this.#left();
   }
 
-  #notified(method: Notification, params: unknown): void {
+  #notified({ method, params }: Notified): void {
     if (method === "attempt/cancel") {
       this.link.tell("attempt/alive", {});
       this.#abort("The task was canceled", true);
     }
-    if (method === "attempt/answer") this.onAnswer?.(params as NotificationParams<"attempt/answer">);
+    if (method === "attempt/answer") this.onAnswer?.(params);
     if (method !== "attempt/pause") return;
     this.calls.pause();
-    if ((params as NotificationParams<"attempt/pause">).over)
-      this.#abort("The grace time of the pause is over", false);
+    if (params.over) this.#abort("The grace time of the pause is over", false);
+  }
+
+  #pauseChanged(isPausing: boolean): void {
+    if (isPausing) this.pausing.abort(new DOMException("The task is being paused", "AbortError"));
+    else this.pausing = new AbortController();
   }
 
   #abort(message: string, isCancel: boolean): void {
@@ -197,6 +228,11 @@ export class Session {
     else this.calls.goOn();
     for (const tellAgain of this.running) tellAgain();
   }
+}
+
+/** Names a step for what it keeps. */
+export function keptName({ base, n, name }: { base: number; n: number; name: string }): string {
+  return `${base} ${n} ${name}`;
 }
 
 /** A call that does not return in this attempt. */

@@ -5,7 +5,8 @@ import { ask } from "./ask.ts";
 import { save } from "./save.ts";
 import type { Session } from "./session.ts";
 import { sleep } from "./sleep.ts";
-import { step } from "./step.ts";
+import { step } from "./steps/step.ts";
+import { suspend } from "./suspend.ts";
 
 /** The `task` object of one attempt, for which `print` writes a line to the log. */
 export function createTask(session: Session, print: (line: string) => void): Task {
@@ -14,6 +15,9 @@ export function createTask(session: Session, print: (line: string) => void): Tas
     id: hello.id,
     attempt: hello.attempt,
     signal: aborter.signal,
+    get pausing() {
+      return session.pausing.signal;
+    },
     dir: hello.dir,
     get checkpoint() {
       return checkpoint(session);
@@ -24,6 +28,7 @@ export function createTask(session: Session, print: (line: string) => void): Tas
     sleep: (duration) => sleep(session, duration),
     ask: (prompt, options) => ask(session, prompt, options),
     messages: () => messages(session),
+    suspend: (options) => suspend(session, options),
     progress: (done, total, message) => progress.set(done, total, message),
     artifact: (name, content) => artifact(session, name, content),
     log: (...values) => print(format(...values)),

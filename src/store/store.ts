@@ -14,11 +14,13 @@ import type {
   AttemptOutcome,
   CheckpointInfo,
   Intent,
+  Kept,
   Message,
   Question,
   Queue,
   Step,
   StepKey,
+  StepName,
   Task,
   TaskEvent,
 } from "../core/task.ts";
@@ -102,7 +104,19 @@ export interface NewCheckpoint {
   /** `own` makes the checkpoint itself the base of what follows. */
   base: number | "own";
   nonce: string | null;
+  /** What running steps keep, at their places after an `own` checkpoint. */
+  kept?: Omit<Kept, "base">[];
+  /** Journaled steps that were not asked for again. */
+  unused?: StepName[];
   at: number;
+}
+
+/** Some calls of a journal, from some position on. */
+export interface JournalPart {
+  steps: Step[];
+  next: number | null;
+  /** How many bytes the results in all parts take. */
+  totalBytes: number;
 }
 
 export interface ListQuery {
@@ -168,7 +182,7 @@ export interface Store {
     n: number,
     facts: Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello" | "startedAt">>,
   ): Promise<void>;
-  saveResult(token: string, result: NonNullable<Attempt["result"]>): Promise<void>;
+  saveResult(token: string, result: NonNullable<Attempt["result"]>, unused?: StepName[]): Promise<void>;
 
   /** Saves a checkpoint of the live attempt that bears `token`, and drops those beyond the kept number. */
   saveCheckpoint(token: string, checkpoint: NewCheckpoint): Promise<CheckpointInfo>;
@@ -183,7 +197,15 @@ export interface Store {
   ): Promise<{ result: string; added: boolean }>;
   /** Acknowledges steps of the live attempt in their order; those whose key is journaled already are left as they are. */
   acknowledgeAll(token: string, steps: readonly Omit<Step, "position" | "attempt">[]): Promise<void>;
+  /** Keeps a value for a step that has not ended, in place of an earlier one. Acknowledging the step forgets it. */
+  keep(token: string, kept: Kept): Promise<void>;
+  kept(id: number): Promise<Kept[]>;
   journal(id: number): Promise<Step[]>;
+  /**
+   * The calls behind position `after` that a module may ask for which continues from a checkpoint of this `base`: results
+   * of about `maxBytes`, at least one call; `next` is the `after` of the rest, or null.
+   */
+  journalPart(id: number, part: { base: number; after: number; maxBytes: number }): Promise<JournalPart>;
   /** Rejects with `CheckpointCorrupt` where a call up to this place is missing or its result cannot be read. */
   requireJournal(id: number, upTo?: number): Promise<void>;
   stepsOf(id: number): Promise<Omit<Step, "result">[]>;

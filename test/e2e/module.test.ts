@@ -24,6 +24,30 @@ describe("task.save and task.checkpoint", () => {
     expect(notes(home)).toEqual(["from 0", "a", "b", "from 2", "c"]);
   });
 
+  it("let set-up steps run again, and give each later step its own result", async ({ home }) => {
+    const source = taskModule(`
+      let at = task.checkpoint ?? 0;
+      const names = await task.step("list", () => { note("list"); return [0, 1, 2, 3, 4, 5, 6].map((n) => "n" + n); });
+      if (task.attempt === 1) await task.step("only once", () => {});
+      while (at < names.length) {
+        await task.step("work " + names[at], () => note(at));
+        if (++at % 2 === 0) await task.save(at);
+        if (at === 5 && task.attempt === 1) await task.step("only in the first", () => {});
+        if (at === 5 && task.attempt === 1) { note("waits"); await gate("never"); }
+      }
+      return at;`);
+    const id = await home.run(home.module(source));
+    await noted(home, 7);
+    await home.cli("pause", `${id}`, "--grace", "0s");
+    await home.cli("resume", `${id}`);
+    expect(await home.reaches(id, "completed")).toMatchObject({ result: 7, attempt: 2, error: null });
+    expect(notes(home)).toEqual(["list", "0", "1", "2", "3", "4", "waits", "list", "5", "6"]);
+    const { steps } = await home.json("show", `${id}`);
+    const unused = steps.filter(({ unused }: { unused: boolean }) => unused);
+    expect(unused.map(({ name }: { name: string }) => name)).toEqual(["only in the first"]);
+    expect((await home.cli("show", `${id}`)).stdout).toMatch(/only in the first.*not asked for again/);
+  });
+
   it("are ignored where a module runs again over its journal", async ({ home }) => {
     const source = taskModule(`
       await task.step("one", () => note("one"));

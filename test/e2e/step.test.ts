@@ -132,3 +132,27 @@ it("keeps what ends while the pause is asked for, and begins nothing new", async
   await home.reaches(id, "completed");
   expect(notes(home)).toEqual(["begin a", "begin b", "end b", "end a", "begin c", "end c"]);
 });
+
+it("is resumed over a journal of many lines, and a result beyond the bound is refused by name", async ({
+  home,
+}) => {
+  const source = taskModule(`
+    const lengths = [];
+    for (let n = 0; n < 13; n++) {
+      const text = await task.step("large", () => { note(n); return String.fromCharCode(97 + n).repeat(1_000_000); });
+      lengths.push(text.length + text[0]);
+    }
+    if (task.attempt === 1) { note("waits"); await gate("never"); }
+    await task.step("too much", () => "x".repeat(4_000_000)).catch((error) => note(error.name + ": " + error.message));
+    return lengths;`);
+  expect((await home.cli("config", "set", "journal.maxBytes", "15MiB")).code).toBe(0);
+  const id = await home.run(home.module(source));
+  await noted(home, 14);
+  await home.cli("pause", `${id}`, "--grace", "0s");
+  await home.cli("resume", `${id}`);
+  const { result } = await home.reaches(id, "completed");
+  expect(result).toEqual([..."abcdefghijklm"].map((letter) => `1000000${letter}`));
+  expect(notes(home).slice(14)).toEqual([
+    'CheckpointTooLarge: the journal with the result of step "too much" has 17000028 bytes; the largest allowed is 15728640',
+  ]);
+});

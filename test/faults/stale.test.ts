@@ -8,6 +8,8 @@ const writes: Record<string, object> = {
   "attempt/hello": {},
   "attempt/checkpoint": { value: "late" },
   "attempt/step": { name: "late", value: "late" },
+  "attempt/keep": { name: "late", n: 0, base: 0, value: "late" },
+  "attempt/suspend": { cause: "limit" },
   "attempt/sleep": { ms: 10 },
   "attempt/ask": { prompt: "Late?" },
   "attempt/progress": { done: 99 },
@@ -23,6 +25,7 @@ const tokenOf = (home: Home, id: number, n: number): string =>
 /** Everything that is kept of the task. */
 const rowsOf = (home: Home, id: number) =>
   ["tasks where id", "attempts where task_id", "checkpoints where task_id", "steps where task_id"]
+    .concat("kept where task_id")
     .concat("messages where task_id", "artifacts where task_id", "events where task_id")
     .map((table) => sqlite(home, `select * from ${table} = ?`, [id]));
 

@@ -194,12 +194,12 @@ function checkpointLines({ checkpoints = [] }: Detailed, now: number): string[][
 }
 
 function stepLines({ steps = [] }: Detailed, now: number): string[][] {
-  return steps.map(({ name, n, startedAt, endedAt, size }) => {
+  return steps.map(({ name, n, startedAt, endedAt, size, unused }) => {
     const took = formatDuration(Date.parse(endedAt) - Date.parse(startedAt));
     return [
       whenText(endedAt, now),
       `${oneLine(name)}${n > 0 ? ` (${n + 1})` : ""}`,
-      `${took}, ${sizeText(size)}`,
+      `${took}, ${sizeText(size)}${unused ? ", not asked for again since the resume" : ""}`,
     ];
   });
 }

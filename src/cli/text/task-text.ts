@@ -103,6 +103,8 @@ export function pauseText({ state, pause, checkpoint }: TaskJson, now: number): 
     preempted: "paused for a task of higher priority",
     shutdown: "paused while the daemon was stopped",
     limit: "paused by a limit",
+    budget: "its budget is used up",
+    stalled: "nothing came of it any more",
     lost: "its process was lost",
     corrupt: "its checkpoint cannot be used",
     mismatch: "its journal does not fit the module",

@@ -1,11 +1,13 @@
 import { defined } from "../../core/defined.ts";
 import { AgentctlError, codeOf } from "../../core/errors.ts";
+import type { Failure, Step } from "../../core/task.ts";
 import { toIso } from "../../core/time.ts";
 import {
-  type ActiveAttempt,
   acknowledge,
   activeByToken,
   hello,
+  journalPart,
+  keep,
   keepArtifact,
   type Link,
   openQuestion,
@@ -16,8 +18,9 @@ import {
   stepBegan,
   stepEnded,
   suspended,
+  suspendItself,
 } from "../../engine/index.ts";
-import type { Handlers } from "../../protocol/methods.ts";
+import type { Handlers, JournalEntry } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import { artifactJson } from "./artifacts.ts";
 import { at, type Daemon } from "./context.ts";
@@ -46,24 +49,26 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
         checkpoint: checkpoint && { ...checkpoint, data: checkpoint.data.toString("base64") },
         module: module && {
           ...module,
-          journal: module.journal.map(({ kind, name, n, base, call, alone, result }) => ({
-            kind,
-            name,
-            n,
-            base,
-            call,
-            alone,
-            ...journaledValue(result),
-          })),
+          kept: module.kept.map(({ value, ...key }) => ({ ...key, value: JSON.parse(value) })),
+          journal: module.journal.steps.map(entryOf),
+          journalNext: module.journal.next ?? undefined,
+          journalBytes: module.journal.totalBytes,
         },
       };
     },
 
+    "attempt/journal": async (params, caller) => {
+      const { taskId } = await active(params, caller);
+      const part = await journalPart(engine, await engine.require(taskId), params.after);
+      return { journal: part.steps.map(entryOf), next: part.next ?? undefined };
+    },
+
     "attempt/checkpoint": async (params, caller) => {
       const mine = await active(params, caller, true);
-      const { label, base, nonce } = params;
-      const save = { data: bytesOf(params), ...defined({ label, base, nonce }) };
-      return { seq: await afterSteps(mine, () => saveCheckpoint(engine, mine, save)) };
+      const { label, base, nonce, unused } = params;
+      const kept = params.kept?.map(({ value, ...key }) => ({ ...key, value: JSON.stringify(value) }));
+      const save = { data: bytesOf(params), ...defined({ label, base, nonce, kept, unused }) };
+      return { seq: await saveCheckpoint(engine, mine, save) };
     },
 
     "attempt/step": async (params, caller) => {
@@ -79,7 +84,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       }
       const startedAt = at(params.startedAt) ?? engine.clock.now();
       const value = params.value === undefined ? NOTHING : JSON.stringify(params.value);
-      const known = await afterSteps(mine, () => acknowledge(engine, mine, place, { value, startedAt }));
+      const known = await acknowledge(engine, mine, place, { value, startedAt });
       const { written } = params;
       return {
         ...journaledValue(known ?? NOTHING),
@@ -87,10 +92,23 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       };
     },
 
+    "attempt/keep": async ({ name, n, base, value, ...params }, caller) => {
+      const mine = await active(params, caller);
+      await keep(engine, mine, { name, n, base, value: JSON.stringify(value) });
+      return {};
+    },
+
+    "attempt/suspend": async (params, caller) => {
+      const mine = await active(params, caller);
+      const { cause, reason = null, error } = params;
+      await suspendItself(engine, mine, { cause, reason, until: at(params.until), error: failureOf(error) });
+      return {};
+    },
+
     "attempt/sleep": async (params, caller) => {
       const mine = await active(params, caller);
       const place = placeOf("sleep", "sleep", params);
-      return { until: toIso(await afterSteps(mine, () => sleepUntil(engine, mine, place, params.ms))) };
+      return { until: toIso(await sleepUntil(engine, mine, place, params.ms)) };
     },
 
     "attempt/ask": async (params, caller) => {
@@ -98,7 +116,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       const { prompt, choices, timeoutMs, default: fallback } = params;
       const asked = { prompt, ...defined({ choices, timeoutMs, fallback }) };
       const place = placeOf("ask", "ask", params);
-      return { answer: await afterSteps(mine, () => openQuestion(engine, mine, place, asked)) };
+      return { answer: await openQuestion(engine, mine, place, asked) };
     },
 
     "attempt/progress": async (params, caller) => {
@@ -118,7 +136,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       const mine = await active(params, caller);
       const key = params.n === undefined ? null : placeOf("messages", "messages", params);
       const take = () => engine.store.takeMessages(mine.token, key, engine.clock.now());
-      return { messages: await afterSteps(mine, take) };
+      return { messages: await take() };
     },
 
     "attempt/alive": async (params, caller) => {
@@ -131,20 +149,15 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       const value = params.value === undefined ? undefined : JSON.stringify(params.value);
       const until = at(params.until) ?? undefined;
       const left = { to: params.for, ...defined({ base: params.base, value, until }) };
-      await afterSteps(mine, () => suspended(engine, mine, left));
+      await suspended(engine, mine, left);
       return {};
     },
 
     "attempt/result": async (params, caller) => {
       const mine = await active(params, caller);
-      const { error, value = null } = params;
-      const failure = error && {
-        name: error.name,
-        code: codeOf(error.name),
-        message: error.message,
-        data: error.data ?? null,
-      };
-      await afterSteps(mine, () => saveResult(engine, mine, failure ? { error: failure } : { value }));
+      const { value = null, unused } = params;
+      const error = failureOf(params.error);
+      await saveResult(engine, mine, error ? { error } : { value }, unused);
       return {};
     },
   };
@@ -163,11 +176,16 @@ function linkTo({ listener }: Caller): Link {
   };
 }
 
-/** `work` with what stands before it in the journal: the steps that the module's host has made durable by itself. */
-async function afterSteps<T>({ steps }: ActiveAttempt, work: () => Promise<T>): Promise<T> {
-  const taken = steps?.take();
-  const [value] = await Promise.all([work(), taken]);
-  return value;
+function entryOf({ kind, name, n, base, call, alone, result }: Step): JournalEntry {
+  return { kind, name, n, base, call, alone, ...journaledValue(result) };
+}
+
+function failureOf(
+  error: { name: string; message: string; data?: Record<string, unknown> | undefined } | undefined,
+): Failure | null {
+  if (!error) return null;
+  const { name, message, data = null } = error;
+  return { name, code: codeOf(name), message, data };
 }
 
 /** How a step that gave nothing is journaled: JSON has no word for it. */

@@ -10,9 +10,6 @@ type Details = Omit<TaskDetailsJson, keyof import("../../protocol/methods.ts").T
 /** What `show` adds to a task: its history, and what it is doing now. */
 export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details> {
   const { store } = engine;
-  // Where the store cannot take them, those that it has are shown.
-  const active = engine.active.get(task.id);
-  await active?.steps?.take().catch(() => {});
   const [attempts, checkpoints, steps, events] = await Promise.all([
     store.attempts(task.id),
     store.checkpoints(task.id),
@@ -36,12 +33,13 @@ export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details
     checkpoints: checkpoints.map(listedCheckpointJson),
     steps: steps
       .filter((step) => step.kind === "step")
-      .map(({ name, n, startedAt, endedAt, size }) => ({
+      .map(({ name, n, startedAt, endedAt, size, unused }) => ({
         name,
         n,
         startedAt: toIso(startedAt),
         endedAt: toIso(endedAt),
         size,
+        unused: unused === true,
       })),
     events: events.map(eventJson),
     activity: activityOf(engine, task),

@@ -2,7 +2,7 @@ import type { AgentctlError } from "../../core/errors.ts";
 import type { Attempt, Failure, Intent, StepKey, Task } from "../../core/task.ts";
 import type { Running } from "../../runner/index.ts";
 import { type Deferred, deferred } from "../deferred.ts";
-import type { StepIntake } from "./step-intake.ts";
+import type { StepIntake } from "./steps/step-intake.ts";
 
 /** The daemon's end of a connection on which an attempt said hello: what it can be told unasked. */
 export interface Link {

@@ -4,12 +4,14 @@
  */
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { State } from "../../core/machine.ts";
-import type { Failure, Question, Step, StepKey, Task } from "../../core/task.ts";
+import type { Failure, Kept, Question, StepKey, StepName, Task } from "../../core/task.ts";
+import type { JournalPart, NewCheckpoint } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { environmentOf, foldersOf, givenEnvironment } from "../files/environment.ts";
 import type { ActiveAttempt, Link } from "./active-attempt.ts";
 import { PAUSE_LABEL } from "./conclude.ts";
 import { abortPause } from "./pause/abort.ts";
+import { journalPart } from "./steps/journal-part.ts";
 
 /** A journaled call's place. */
 export type Place = StepKey & { call: number; alone: boolean };
@@ -39,7 +41,9 @@ export interface Welcome {
     input: unknown;
     cwd: string;
     env: Record<string, string>;
-    journal: Step[];
+    journal: JournalPart;
+    journalMaxBytes: number;
+    kept: Kept[];
     steps: { path: string; key: string };
   } | null;
 }
@@ -50,8 +54,6 @@ export async function hello(engine: Engine, active: ActiveAttempt, link: Link): 
   // Whoever said hello was at work: a later daemon has to know that.
   if (!active.saidHello) {
     await engine.store.noteAttempt(active.taskId, active.attempt, { saidHello: true });
-    // Whatever was here before it, what is told as its journal is all of it.
-    await active.steps?.take();
   }
   // From now on it can be paused by checkpoint: a task of higher priority may have waited for that.
   if (!active.saidHello) engine.wake();
@@ -78,7 +80,9 @@ export async function hello(engine: Engine, active: ActiveAttempt, link: Link): 
         { n: active.attempt, token: active.token },
         givenEnvironment(engine, task),
       ),
-      journal: await engine.store.journal(task.id),
+      journal: await journalPart(engine, task, 0),
+      journalMaxBytes: engine.settings.journalMaxBytes,
+      kept: await engine.store.kept(task.id),
       steps: { path: engine.runner.stepFile(active.runKey), key: active.runKey },
     },
   };
@@ -89,6 +93,8 @@ export interface Save {
   label?: string;
   base?: number;
   nonce?: string;
+  kept?: NonNullable<NewCheckpoint["kept"]>;
+  unused?: StepName[];
 }
 
 /** Saves a checkpoint; answers its number. Rejects with `CheckpointTooLarge`. */
@@ -99,6 +105,8 @@ export async function saveCheckpoint(engine: Engine, active: ActiveAttempt, save
     label: save.label ?? null,
     base: save.base ?? "own",
     nonce: save.nonce ?? null,
+    kept: save.kept ?? [],
+    unused: save.unused ?? [],
     at: engine.clock.now(),
   });
   if (!active.saved) engine.wake();
@@ -277,11 +285,12 @@ export async function saveResult(
   engine: Engine,
   active: ActiveAttempt,
   result: { value: unknown } | { error: Failure },
+  unused: StepName[] = [],
 ): Promise<void> {
   if ("value" in result) {
     const size = Buffer.byteLength(JSON.stringify(result.value ?? null));
     requireSize(engine, active, size, "the result");
   }
-  await engine.store.saveResult(active.token, result);
+  await engine.store.saveResult(active.token, result, unused);
   active.learn({ result });
 }

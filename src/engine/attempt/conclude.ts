@@ -128,7 +128,7 @@ function afterPause(end: End, intent: PauseIntent): Conclusion {
     isOurs ||
     [0, EXIT_TEMPFAIL].includes(end.exitCode ?? 0) ||
     (end.signal !== null && outcome === "cooperative");
-  const error = failure ?? (agreed ? null : failureOf(end));
+  const error = failure ?? intent.error ?? (agreed ? null : failureOf(end));
   const { resumesWith = null } = intent;
   const pause = pauseOf(intent, outcome, end.at);
   const set: Patch = { pause, resumesWith, error, exitCode: null, signal: null };

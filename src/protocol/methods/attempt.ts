@@ -1,10 +1,11 @@
 /** What a running task may ask for, authorised by its token, and what it is told unasked. */
 import * as v from "valibot";
-import { artifact, durationMs, env, iso, natural, text, token } from "../values.ts";
+import { suspendCauses } from "../../core/task.ts";
+import { artifact, durationMs, env, iso, natural, reason, text, token } from "../values.ts";
 
 const done = v.object({});
 const own = { token: v.optional(token) };
-const stepName = v.pipe(text, v.minLength(1), v.maxLength(1000));
+const failureData = v.optional(v.record(v.string(), v.unknown()));
 const amount = v.pipe(v.number(), v.minValue(0));
 /** Where a journaled call stands: see StepKey. `call` counts all calls, `alone` says that nothing else was in flight. */
 const journalKey = {
@@ -13,6 +14,9 @@ const journalKey = {
   call: v.optional(natural),
   alone: v.optional(v.boolean()),
 };
+const stepName = v.pipe(text, v.minLength(1), v.maxLength(1000));
+/** Names a step of a module, and where its names are counted from. */
+const namedStep = { name: stepName, n: natural, base: natural };
 export const journalEntry = v.object({
   kind: v.picklist(["step", "sleep", "ask", "messages"]),
   name: v.string(),
@@ -45,7 +49,15 @@ export const attemptMethods = {
           input: v.optional(v.unknown()),
           cwd: v.string(),
           env,
+          /** Its beginning, as much of it as fits a line. */
           journal: v.array(journalEntry),
+          /** What `attempt/journal` takes to give the rest; absent where that is all. */
+          journalNext: v.optional(natural),
+          /** How many bytes the results in the whole journal take, and how many they may. */
+          journalBytes: v.optional(natural),
+          journalMaxBytes: v.optional(natural),
+          /** What steps that have not ended kept. */
+          kept: v.optional(v.array(v.object({ ...namedStep, value: v.unknown() }))),
           /** The file in which the host may make brief steps durable by itself, and the key of its checksums. */
           steps: v.optional(v.object({ path: v.string(), key: v.string() })),
         }),
@@ -55,6 +67,12 @@ export const attemptMethods = {
     about:
       "Authorises the connection for its attempt. From then on the attempt is asked to pause by the notification `attempt/pause`, and told of a cancel by `attempt/cancel`.",
   },
+  "attempt/journal": {
+    params: v.strictObject({ ...own, after: natural }),
+    result: v.object({ journal: v.array(journalEntry), next: v.optional(natural) }),
+    scope: "attempt",
+    about: "The next part of the journal, for the host of a module whose hello gave `journalNext`.",
+  },
   "attempt/checkpoint": {
     params: v.strictObject({
       ...own,
@@ -63,6 +81,10 @@ export const attemptMethods = {
       label: v.optional(v.pipe(text, v.maxLength(64))),
       base: v.optional(natural),
       nonce: v.optional(v.pipe(v.string(), v.maxLength(64))),
+      /** What running steps keep, where they stand from this checkpoint on. */
+      kept: v.optional(v.array(v.strictObject({ name: stepName, n: natural, value: v.unknown() }))),
+      /** Steps since the last checkpoint that were journaled and not asked for again. */
+      unused: v.optional(v.array(v.strictObject(namedStep))),
     }),
     result: v.object({ seq: v.number() }),
     scope: "attempt",
@@ -88,6 +110,26 @@ export const attemptMethods = {
     scope: "attempt",
     about:
       "Acknowledges a step with its result, once and for ever; a step that is journaled already answers the journaled value. With `started` it only says that the step has begun, or with `false` that it ended without a result that this would bring: it failed, or stands in the step file.",
+  },
+  "attempt/keep": {
+    params: v.strictObject({ ...own, ...namedStep, value: v.unknown() }),
+    result: done,
+    scope: "attempt",
+    about:
+      "Keeps a JSON `value` of at most 64 KiB for a step that runs, in place of what it kept before: the attempt that runs the step again is given it. It is forgotten when the step is acknowledged.",
+  },
+  "attempt/suspend": {
+    params: v.strictObject({
+      ...own,
+      cause: v.picklist(suspendCauses),
+      reason: v.optional(reason),
+      until: v.optional(iso),
+      error: v.optional(v.strictObject({ name: v.string(), message: v.string(), data: failureData })),
+    }),
+    result: done,
+    scope: "attempt",
+    about:
+      "The task asks for a pause of itself by checkpoint, with this cause: it is told by `attempt/pause` and ends as for any other pause. It resumes by itself at `until`. A pause that is under way already stands.",
   },
   "attempt/sleep": {
     params: v.strictObject({ ...own, ...journalKey, ms: durationMs }),
@@ -158,13 +200,9 @@ export const attemptMethods = {
     params: v.strictObject({
       ...own,
       value: v.optional(v.unknown()),
-      error: v.optional(
-        v.strictObject({
-          name: v.string(),
-          message: v.string(),
-          data: v.optional(v.record(v.string(), v.unknown())),
-        }),
-      ),
+      error: v.optional(v.strictObject({ name: v.string(), message: v.string(), data: failureData })),
+      /** As for `attempt/checkpoint`. */
+      unused: v.optional(v.array(v.strictObject(namedStep))),
     }),
     result: done,
     scope: "attempt",

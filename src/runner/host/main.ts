@@ -38,7 +38,17 @@ async function main(): Promise<void> {
   });
   const hello = await link.hello;
   if (!hello.module) throw new Error(`task ${hello.id} is no module`);
+  await completeJournal(hello.module, link);
   await new Attempt(hello, link).run(hello.module);
+}
+
+/** A journal that is longer than a line comes in parts. */
+async function completeJournal(module: Assignment, link: Link): Promise<void> {
+  for (let after = module.journalNext; after !== undefined; ) {
+    const { journal, next } = await link.call("attempt/journal", { after });
+    for (const entry of journal) module.journal.push(entry);
+    after = next;
+  }
 }
 
 class Attempt {
@@ -66,7 +76,8 @@ class Attempt {
       const value = await run(createTask(this.#session, print), input);
       const text = toJson(value, "result") ?? "null";
       this.#session.refuseLarge(text, "the result");
-      await this.#finish({ value: JSON.parse(text) }, 0);
+      const unused = this.#session.journal.unclaimed.map(({ name, n, base }) => ({ name, n, base }));
+      await this.#finish({ value: JSON.parse(text), ...(unused.length > 0 && { unused }) }, 0);
     } catch (error) {
       this.#failed(error);
     }

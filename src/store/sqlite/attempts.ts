@@ -1,7 +1,8 @@
 import { AgentctlError } from "../../core/errors.ts";
-import type { Attempt, Intent } from "../../core/task.ts";
+import type { Attempt, Intent, StepName } from "../../core/task.ts";
 import type { Artifact } from "../store.ts";
 import type { ActiveAttempt, Context } from "./context.ts";
+import { markUnused } from "./journal.ts";
 import { toAttempt } from "./rows.ts";
 
 /** What is learned of an attempt after it began. */
@@ -46,16 +47,25 @@ export function intend(
   ctx.write(task, { ...task, intent });
 }
 
-/** Keeps what a module returned or threw. */
-export function saveResult(ctx: Context, live: ActiveAttempt, result: NonNullable<Attempt["result"]>): void {
+/** Keeps what the module of an attempt returned or threw. */
+export function saveResult(
+  ctx: Context,
+  live: ActiveAttempt,
+  result: NonNullable<Attempt["result"]>,
+  unused: readonly StepName[],
+): void {
   const sql = "update attempts set result = ? where task_id = ? and n = ?";
   ctx.run(sql, JSON.stringify(result), live.taskId, live.n);
+  markUnused(ctx, live, unused);
 }
 
-/** Notes an artifact; one of the same name is replaced. */
-export function addArtifact(ctx: Context, live: ActiveAttempt, artifact: Omit<Artifact, "taskId">): void {
-  const { name, size, sha256, createdAt } = artifact;
+/** Records an artifact that an attempt leaves, in place of one of the same name. */
+export function addArtifact(
+  ctx: Context,
+  { taskId }: ActiveAttempt,
+  artifact: Omit<Artifact, "taskId">,
+): void {
   const sql =
     "insert or replace into artifacts (task_id, name, size, sha256, created_at) values (?, ?, ?, ?, ?)";
-  ctx.run(sql, live.taskId, name, size, sha256, createdAt);
+  ctx.run(sql, taskId, artifact.name, artifact.size, artifact.sha256, artifact.createdAt);
 }

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { AgentctlError } from "../../core/errors.ts";
 import type { CheckpointInfo, Task } from "../../core/task.ts";
-import type { NewCheckpoint } from "../store.ts";
+import type { NewCheckpoint, Seed } from "../store.ts";
 import type { ActiveAttempt, Context } from "./context.ts";
-import { place } from "./journal.ts";
+import { insertStep, keep as keepForStep, markUnused, place } from "./journal.ts";
 import { toCheckpoint } from "./rows.ts";
 
 const INFO = "seq, attempt, size, sha256, created_at, label, position, base, superseded";
@@ -33,19 +33,23 @@ export function save(ctx: Context, live: ActiveAttempt, given: NewCheckpoint, ke
   };
   insert(ctx, live.taskId, info, given.data, given.nonce);
   prune(ctx, live.taskId, keep);
+  markUnused(ctx, live, given.unused ?? []);
+  if (given.base === "own") moveKept(ctx, live, seq, given.kept ?? []);
   const task = ctx.task(live.taskId);
   ctx.write(task, { ...task, checkpoint: info, losses: 0, updatedAt: given.at });
   return info;
 }
 
+/** A new task begins at a checkpoint of another one, with the journal up to it. */
+export function takeOver(ctx: Context, task: Task, from: NonNullable<Seed["checkpoint"]>): Task {
+  const { data, info, steps } = from;
+  for (const step of steps) insertStep(ctx, task.id, step);
+  insert(ctx, task.id, info, data, null);
+  return ctx.write(task, { ...task, checkpoint: info, journaled: steps.length > 0 });
+}
+
 /** Writes one row of `checkpoints`. */
-export function insert(
-  ctx: Context,
-  id: number,
-  info: CheckpointInfo,
-  data: Buffer,
-  nonce: string | null,
-): void {
+function insert(ctx: Context, id: number, info: CheckpointInfo, data: Buffer, nonce: string | null): void {
   ctx.run(
     `insert into checkpoints (task_id, seq, attempt, data, size, sha256, created_at, label, nonce, position, base, superseded)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -62,6 +66,17 @@ export function insert(
     info.base,
     info.superseded ? 1 : 0,
   );
+}
+
+/** Names are counted from the new checkpoint on: what running steps keep stands there with them. */
+function moveKept(
+  ctx: Context,
+  live: ActiveAttempt,
+  base: number,
+  kept: NonNullable<NewCheckpoint["kept"]>,
+): void {
+  ctx.run("delete from kept where task_id = ?", live.taskId);
+  for (const one of kept) keepForStep(ctx, live, { ...one, base });
 }
 
 function prune(ctx: Context, id: number, keep: number): void {
@@ -116,6 +131,7 @@ export function chosenCheckpoint(ctx: Context, { id, state }: Task, seq: number)
 export function forgetAfter(ctx: Context, id: number, chosen: CheckpointInfo | null): void {
   const { seq, position } = chosen ?? { seq: 0, position: 0 };
   ctx.run("delete from steps where task_id = ? and position > ?", id, position);
+  ctx.run("delete from kept where task_id = ? and checkpoint >= ?", id, seq);
   ctx.run("update messages set position = null where task_id = ? and position > ?", id, position);
   ctx.run("update checkpoints set superseded = 1 where task_id = ? and seq > ?", id, seq);
   ctx.run("update checkpoints set superseded = 0 where task_id = ? and seq = ?", id, seq);

@@ -1,10 +1,11 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { openStates } from "../../core/machine.ts";
-import type { Message, Question, Step, StepKey, Task } from "../../core/task.ts";
+import type { Kept, Message, Question, Step, StepKey, StepName, Task } from "../../core/task.ts";
+import type { JournalPart } from "../store.ts";
 import type { ActiveAttempt, Context } from "./context.ts";
-import { toStep } from "./rows.ts";
+import { type Row, toStep } from "./rows.ts";
 
-const STEP = "kind, name, n, base, position, call, alone, attempt, started_at, ended_at, size";
+const STEP = "kind, name, n, base, position, call, alone, attempt, started_at, ended_at, size, unused";
 
 /** How many steps of a task are acknowledged: the place in the journal that a checkpoint marks. */
 export function place(ctx: Context, id: number): number {
@@ -22,6 +23,7 @@ export function acknowledge(
   if (known !== null) return { result: known, added: false };
   const position = place(ctx, live.taskId) + 1;
   insertStep(ctx, live.taskId, { ...step, position, attempt: live.n });
+  forgetKept(ctx, live.taskId, [step]);
   progressed(ctx, live);
   return { result: step.result, added: true };
 }
@@ -38,6 +40,7 @@ export function acknowledgeAll(
   for (const step of steps) {
     if (insertStep(ctx, live.taskId, { ...step, position, attempt: live.n }, LEAVE_KNOWN)) position++;
   }
+  forgetKept(ctx, live.taskId, steps);
   progressed(ctx, live);
 }
 
@@ -51,7 +54,7 @@ function progressed(ctx: Context, { taskId }: ActiveAttempt): void {
 /** Writes one row of `steps`; answers whether it did. */
 export function insertStep(ctx: Context, id: number, step: Step, whereKnown = ""): boolean {
   const written = ctx.run(
-    `insert into steps (task_id, ${STEP}, result) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ${whereKnown}`,
+    `insert into steps (task_id, ${STEP}, result) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ${whereKnown}`,
     id,
     step.kind,
     step.name,
@@ -64,9 +67,44 @@ export function insertStep(ctx: Context, id: number, step: Step, whereKnown = ""
     step.startedAt,
     step.endedAt,
     step.size,
+    step.unused ? 1 : 0,
     step.result,
   );
   return written > 0;
+}
+
+/** What steps kept is of no more use once they have their results. */
+function forgetKept(ctx: Context, id: number, steps: readonly StepKey[]): void {
+  if (!ctx.row("select 1 from kept where task_id = ?", id)) return;
+  const sql = "delete from kept where task_id = ? and base = ? and name = ? and n = ?";
+  for (const { kind, base, name, n } of steps) if (kind === "step") ctx.run(sql, id, base, name, n);
+}
+
+/** Keeps a value for a step that has not ended; one that has an acknowledged result keeps nothing more. */
+export function keep(ctx: Context, { taskId }: ActiveAttempt, { base, name, n, value }: Kept): void {
+  if (journaled(ctx, taskId, { kind: "step", base, name, n }) !== null) return;
+  ctx.run(
+    `insert or replace into kept (task_id, base, name, n, value, checkpoint)
+     values (?, ?, ?, ?, ?, (select coalesce(max(seq), 0) from checkpoints where task_id = ?))`,
+    taskId,
+    base,
+    name,
+    n,
+    value,
+    taskId,
+  );
+  ctx.run("update tasks set journaled = 1 where id = ? and journaled = 0", taskId);
+}
+
+export function kept(ctx: Context, id: number): Kept[] {
+  return ctx.rows("select base, name, n, value from kept where task_id = ?", id) as unknown as Kept[];
+}
+
+/** Notes of journaled steps that the module has gone on without asking for them. */
+export function markUnused(ctx: Context, { taskId }: ActiveAttempt, steps: readonly StepName[]): void {
+  const sql =
+    "update steps set unused = 1 where task_id = ? and kind = 'step' and base = ? and name = ? and n = ?";
+  for (const { base, name, n } of steps) ctx.run(sql, taskId, base, name, n);
 }
 
 function journaled(ctx: Context, id: number, key: StepKey): string | null {
@@ -83,6 +121,31 @@ function journaled(ctx: Context, id: number, key: StepKey): string | null {
 
 export function journal(ctx: Context, id: number): Step[] {
   return ctx.rows(`select ${STEP}, result from steps where task_id = ? order by position`, id).map(toStep);
+}
+
+/** The calls that a module may ask for: those since its top, and those since the checkpoint from which it continues. */
+const ASKED_FOR = "task_id = ? and base in (0, ?)";
+
+export function journalPart(
+  ctx: Context,
+  id: number,
+  { base, after, maxBytes }: { base: number; after: number; maxBytes: number },
+): JournalPart {
+  const totalBytes = ctx.row(`select coalesce(sum(size), 0) as bytes from steps where ${ASKED_FOR}`, id, base)
+    ?.bytes as number;
+  const sql = `select ${STEP}, result from steps where ${ASKED_FOR} and position > ? order by position`;
+  const steps: Step[] = [];
+  let bytes = 0;
+  // One at a time: together they may be more than the memory holds.
+  for (const row of ctx.sql(sql).iterate(id, base, after) as IterableIterator<Row>) {
+    const step = toStep(row);
+    bytes += step.size;
+    if (steps.length > 0 && bytes > maxBytes) {
+      return { steps, next: (steps.at(-1) as Step).position, totalBytes };
+    }
+    steps.push(step);
+  }
+  return { steps, next: null, totalBytes };
 }
 
 export function stepsOf(ctx: Context, id: number): Step[] {

@@ -6,7 +6,7 @@ import { endOfDependent, type Standing, standing } from "../rules/dependencies.t
 import { moved, pauseData } from "../rules/move.ts";
 import { hasRoom } from "../rules/room.ts";
 import { type Change, IllegalMove, type Patch, type Seed, type UpdateOptions } from "../store.ts";
-import { chosenCheckpoint, forgetAfter } from "./checkpoints.ts";
+import { chosenCheckpoint, forgetAfter, takeOver } from "./checkpoints.ts";
 import type { Context } from "./context.ts";
 import * as events from "./events.ts";
 import type { QueueRoom } from "./queue-room.ts";
@@ -34,7 +34,8 @@ export function create(ctx: Context, seed: Seed, room: QueueRoom): { task: Task;
     ctx.run("insert or ignore into dependencies (on_id, task_id) values (?, ?)", on, task.id);
   const first = { cause: "run", attempt: null, from: null, to: "submitted", data: null } as const;
   events.append(ctx, { ...first, at, actor, task: task.id });
-  return { task: broken ? moveOne(ctx, endOfDependent(task, broken, at)) : task, created: true };
+  const begun = checkpoint ? takeOver(ctx, task, checkpoint) : task;
+  return { task: broken ? moveOne(ctx, endOfDependent(begun, broken, at)) : begun, created: true };
 }
 
 /** A task that takes more slots than its queue has would never start. A queue without slots is one that is stopped. */

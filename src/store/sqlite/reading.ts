@@ -116,3 +116,9 @@ export function unusedEnvironments(ctx: Context, ids: readonly number[]): Set<st
      union all select 1 from schedules where env_hash = ? limit 1`;
   return new Set(hashes.filter((hash) => hash !== undefined && !ctx.row(used, hash, hash)));
 }
+
+/** Whether there is a task of that id or key. */
+export function has(ctx: Context, ref: number | { key: string }): boolean {
+  const [column, value] = typeof ref === "number" ? ["id", ref] : ["key", ref.key];
+  return ctx.row(`select 1 from tasks where ${column} = ?`, value) !== undefined;
+}

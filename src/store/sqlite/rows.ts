@@ -154,6 +154,7 @@ export function toStep(row: Row): Step {
     endedAt: row.ended_at as number,
     size: row.size as number,
     result: (row.result as string | undefined) ?? "",
+    unused: row.unused === 1,
   };
 }
 

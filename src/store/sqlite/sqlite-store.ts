@@ -1,5 +1,14 @@
 import type { Fault, WriteName } from "../../core/faults.ts";
-import type { Attempt, Message, Question, Step, StepKey, TaskEvent } from "../../core/task.ts";
+import type {
+  Attempt,
+  Kept,
+  Message,
+  Question,
+  Step,
+  StepKey,
+  StepName,
+  TaskEvent,
+} from "../../core/task.ts";
 import type { Deliveries } from "../deliveries.ts";
 import type { View } from "../queue-view.ts";
 import type { Schedules } from "../schedules.ts";
@@ -62,7 +71,7 @@ export class SqliteStore implements Store {
   }
 
   create(seeds: Seed[]) {
-    return this.#write("create", () => seeds.map((seed) => this.#createOne(seed)));
+    return this.#write("create", () => seeds.map((seed) => moves.create(this.#ctx, seed, this.#room)));
   }
 
   apply(change: Change) {
@@ -106,9 +115,8 @@ export class SqliteStore implements Store {
     return this.#read(() => reading.ended(this.#ctx, after, limit));
   }
 
-  async has(ref: number | { key: string }) {
-    const [column, value] = typeof ref === "number" ? ["id", ref] : ["key", ref.key];
-    return this.#read(() => this.#ctx.row(`select 1 from tasks where ${column} = ?`, value) !== undefined);
+  has(ref: number | { key: string }) {
+    return this.#read(() => reading.has(this.#ctx, ref));
   }
 
   counts() {
@@ -139,8 +147,8 @@ export class SqliteStore implements Store {
     return this.#write("note-attempt", () => attempts.note(this.#ctx, id, n, facts));
   }
 
-  saveResult(token: string, result: NonNullable<Attempt["result"]>) {
-    return this.#write("result", () => attempts.saveResult(this.#ctx, this.#ctx.live(token), result));
+  saveResult(token: string, result: NonNullable<Attempt["result"]>, unused: StepName[] = []) {
+    return this.#write("result", () => attempts.saveResult(this.#ctx, this.#ctx.live(token), result, unused));
   }
 
   saveCheckpoint(token: string, checkpoint: NewCheckpoint) {
@@ -165,8 +173,20 @@ export class SqliteStore implements Store {
     return this.#write("steps", () => journal.acknowledgeAll(this.#ctx, this.#ctx.live(token), steps));
   }
 
+  keep(token: string, kept: Kept) {
+    return this.#write("keep", () => journal.keep(this.#ctx, this.#ctx.live(token), kept));
+  }
+
+  kept(id: number) {
+    return this.#read(() => journal.kept(this.#ctx, id));
+  }
+
   journal(id: number) {
     return this.#read(() => journal.journal(this.#ctx, id));
+  }
+
+  journalPart(id: number, part: Parameters<Store["journalPart"]>[1]) {
+    return this.#read(() => journal.journalPart(this.#ctx, id, part));
   }
 
   requireJournal(id: number, upTo?: number) {
@@ -269,16 +289,6 @@ export class SqliteStore implements Store {
     } catch (error) {
       throw storeError(error);
     }
-  }
-
-  #createOne(seed: Seed) {
-    const { task, created } = moves.create(this.#ctx, seed, this.#room);
-    if (!created || !seed.checkpoint) return { task, created };
-    const { data, info, steps } = seed.checkpoint;
-    for (const step of steps) journal.insertStep(this.#ctx, task.id, step);
-    checkpoints.insert(this.#ctx, task.id, info, data, null);
-    const journaled = steps.length > 0;
-    return { task: this.#ctx.write(task, { ...task, checkpoint: info, journaled }), created };
   }
 
   #publish(): void {

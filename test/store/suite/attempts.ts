@@ -9,6 +9,7 @@ const writes: Record<string, (world: World, token: string) => Promise<unknown>> 
   "a result": (world, token) => world.store.saveResult(token, { value: "late" }),
   "a question": (world, token) => world.store.openQuestion(token, world.question("late?")),
   "taking messages": (world, token) => world.store.takeMessages(token, null, 1),
+  "what a step keeps": (world, token) => world.store.keep(token, { name: "late", n: 0, base: 0, value: "1" }),
   progress: (world, token) =>
     world.store.update(1, { progress: { done: 9, total: null, message: "late" } }, { token }),
   "an artifact": (world, token) =>

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Briefness } from "../../../src/sdk/briefness.ts";
+import { Briefness } from "../../../src/sdk/steps/briefness.ts";
 
 it("a step is expected to be what the last one of its name was", () => {
   const briefness = new Briefness();

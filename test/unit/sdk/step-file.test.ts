@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { StepRecord } from "../../../src/home/step-record.ts";
 import { StepReader, stepFile } from "../../../src/runner/step-reader.ts";
-import { type Full, StepFile } from "../../../src/sdk/step-file.ts";
+import { type Full, StepFile } from "../../../src/sdk/steps/step-file.ts";
 import { until } from "../../harness/until.ts";
 
 const KEY = "1.1.key";

@@ -16,6 +16,10 @@
 --
 -- steps: the journal. One row for each acknowledged call of a module, in order of acknowledgement (`position`).
 --
+-- `unused` marks one that the module did not ask for again after it had continued from the checkpoint before it.
+--
+-- kept: what a step that has not ended keeps for the attempt that runs it again; `checkpoint` is the newest one then.
+--
 -- messages: what was sent to a task; `position` is the journal's place at which it was delivered.
 --
 -- events: one row for each committed change of a task, numbered over all tasks, never edited.
@@ -157,10 +161,21 @@ create table steps (
   started_at integer not null,
   ended_at integer not null,
   size integer not null,
+  unused integer not null,
   result text not null,
   primary key (task_id, position)
 ) strict;
 create unique index steps_key on steps (task_id, base, kind, name, n);
+
+create table kept (
+  task_id integer not null references tasks (id) on delete cascade,
+  base integer not null,
+  name text not null,
+  n integer not null,
+  value text not null,
+  checkpoint integer not null,
+  primary key (task_id, base, name, n)
+) strict;
 
 create table messages (
   id integer primary key autoincrement,

@@ -1,13 +1,14 @@
-import { systemClock, toIso } from "../core/time.ts";
-import type { StepContext, StepOptions } from "./api.ts";
-import { toMs } from "./duration.ts";
-import type { Place } from "./journal.ts";
+import { systemClock, toIso } from "../../core/time.ts";
+import type { StepContext, StepOptions } from "../api.ts";
+import { toMs } from "../duration.ts";
+import type { Place } from "../journal.ts";
+import type { PendingCall } from "../pending-calls.ts";
+import { keptName, type Session } from "../session.ts";
+import { fromJson, toJson } from "../strict-json.ts";
+import { refuseCutText } from "../whole-text.ts";
 import { keyOf, Notice } from "./notice.ts";
-import type { PendingCall } from "./pending-calls.ts";
-import type { Session } from "./session.ts";
 import { StepSignal } from "./step-signal.ts";
-import { fromJson, toJson } from "./strict-json.ts";
-import { refuseCutText } from "./whole-text.ts";
+import { StepTry } from "./step-try.ts";
 
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 30_000;
@@ -55,7 +56,8 @@ interface Run {
 }
 
 async function runStep(session: Session, run: Run): Promise<unknown> {
-  const { place } = run;
+  const { place, flight } = run;
+  flight.kept = session.kept.get(keptName(place));
   const startedAt = systemClock.now();
   const notice = new Notice(session, place);
   try {
@@ -69,7 +71,9 @@ async function runStep(session: Session, run: Run): Promise<unknown> {
     const value = await tryAll(session, run, notice.isBrief);
     notice.over();
     const text = toJson(value, "result");
-    session.refuseLarge(text, `the result of step ${JSON.stringify(place.name)}`);
+    const what = `the result of step ${JSON.stringify(place.name)}`;
+    session.refuseLarge(text, what);
+    session.refuseBeyondJournal(text, what);
     return await acknowledge(session, { place, notice, startedAt, text });
   } catch (error) {
     notice.failed();
@@ -132,7 +136,7 @@ async function tryAll(
 ): Promise<unknown> {
   for (let count = 1; ; count++) {
     try {
-      return await tryOnce(session, { name: place.name, fn, isBrief, timeoutMs: tries.timeoutMs, count });
+      return await tryOnce(session, { place, flight, fn, isBrief, timeoutMs: tries.timeoutMs, count });
     } catch (error) {
       if (count > tries.retries || session.stopper.signal.aborted) throw error;
       flight.is("retrying");
@@ -145,7 +149,8 @@ async function tryAll(
 }
 
 interface Try {
-  name: string;
+  place: Place;
+  flight: PendingCall;
   fn: StepFunction;
   /** It is expected to be over in a moment. */
   isBrief: boolean;
@@ -153,15 +158,13 @@ interface Try {
   count: number;
 }
 
-async function tryOnce(session: Session, { name, fn, isBrief, timeoutMs, count }: Try): Promise<unknown> {
-  const running = { name, isOver: false, isFollowed: !isBrief };
+async function tryOnce(
+  session: Session,
+  { place, flight, fn, isBrief, timeoutMs, count }: Try,
+): Promise<unknown> {
+  const running = { name: place.name, isOver: false, isFollowed: !isBrief };
   const signal = new StepSignal(session);
-  const context = {
-    try: count,
-    get signal() {
-      return signal.get();
-    },
-  };
+  const context = new StepTry(session, { place, flight, signal, count });
   const work = () => session.inside.call(running, () => fn(context));
   try {
     return timeoutMs === undefined ? await work() : await within(timeoutMs, signal, work);

@@ -3,8 +3,8 @@ import { dirname } from "node:path";
 // Taken now: a module may put timers of its own in the place of the global ones.
 import { setImmediate } from "node:timers";
 import { promisify } from "node:util";
-import { systemClock } from "../core/time.ts";
-import { type StepRecord, stepLine } from "../home/step-record.ts";
+import { systemClock } from "../../core/time.ts";
+import { type StepRecord, stepLine } from "../../home/step-record.ts";
 
 /** Room for some hundred steps between two times that the daemon is waited for. */
 const SIZE_BYTES = 256 * 1024;

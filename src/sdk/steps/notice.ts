@@ -1,7 +1,7 @@
-import { systemClock } from "../core/time.ts";
-import { WORD_EVERY_MS } from "../home/step-record.ts";
-import type { Place } from "./journal.ts";
-import type { Session } from "./session.ts";
+import { systemClock } from "../../core/time.ts";
+import { WORD_EVERY_MS } from "../../home/step-record.ts";
+import type { Place } from "../journal.ts";
+import type { Session } from "../session.ts";
 
 /** A step that is expected to take less than this is told of only when it takes longer. */
 const BRIEF_MS = 5;

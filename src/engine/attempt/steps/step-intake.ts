@@ -1,7 +1,7 @@
-import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
-import type { Step, StepKey } from "../../core/task.ts";
-import { LOOK_AGAIN_MS, type NumberedStep, type StepReader } from "../../runner/index.ts";
-import type { Ports } from "../ports.ts";
+import { AgentctlError, asAgentctlError } from "../../../core/errors.ts";
+import type { Step, StepKey } from "../../../core/task.ts";
+import { LOOK_AGAIN_MS, type NumberedStep, type StepReader } from "../../../runner/index.ts";
+import type { Ports } from "../../ports.ts";
 
 /** How soon what the store or the disk refused is tried again, where nothing else asks for it. */
 const AGAIN_MS = 1000;

@@ -1,4 +1,4 @@
-import type { Session } from "./session.ts";
+import type { Session } from "../session.ts";
 
 /** The signal of one try of a step, made when its function asks for it: most never do. */
 export class StepSignal {

@@ -1,0 +1,23 @@
+import { AgentctlError } from "../../../core/errors.ts";
+import type { Kept } from "../../../core/task.ts";
+import type { Engine } from "../../engine.ts";
+import type { ActiveAttempt } from "../active-attempt.ts";
+
+const LARGEST_KEPT_BYTES = 64 * 1024;
+
+/** Keeps a token for a step that runs, for the attempt that runs it again. `CheckpointTooLarge` beyond 64 KiB. */
+export async function keep(engine: Engine, active: ActiveAttempt, kept: Kept): Promise<void> {
+  const { taskId: id, token } = active;
+  const size = Buffer.byteLength(kept.value);
+  if (size > LARGEST_KEPT_BYTES) {
+    const what = `what step ${JSON.stringify(kept.name)} keeps`;
+    throw new AgentctlError("CheckpointTooLarge", {
+      id,
+      state: "working",
+      size,
+      limit: LARGEST_KEPT_BYTES,
+      what,
+    });
+  }
+  await engine.store.keep(token, kept);
+}

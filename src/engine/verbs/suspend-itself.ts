@@ -1,0 +1,33 @@
+import { AgentctlError } from "../../core/errors.ts";
+import type { Failure, SuspendCause } from "../../core/task.ts";
+import type { ActiveAttempt } from "../attempt/active-attempt.ts";
+import { carryOut } from "../attempt/pause/carry-out.ts";
+import { prepare, record } from "../attempt/pause/request.ts";
+import type { Engine } from "../engine.ts";
+
+export interface OwnPause {
+  cause: SuspendCause;
+  reason: string | null;
+  /** When it resumes by itself; null leaves that to a user. */
+  until: number | null;
+  error: Failure | null;
+}
+
+/**
+ * Pauses an attempt by checkpoint because it asks for that itself; answers when the request is durable. A pause that is
+ * under way stands: that of a user is not for the task to end.
+ */
+export async function suspendItself(engine: Engine, active: ActiveAttempt, own: OwnPause): Promise<void> {
+  const { cause, reason, until, error } = own;
+  if (active.intent?.kind === "pause") return;
+  const task = await engine.require(active.taskId);
+  if (!active.mayRequest("pause")) {
+    const what = active.intent ? `a ${active.intent.kind} is under way` : "its process has ended";
+    throw new AgentctlError("UnsupportedOperation", { id: task.id, state: task.state, reason: what });
+  }
+  const options = { mode: "checkpoint", cause, reason, until, actor: "task", wait: false } as const;
+  const request = prepare(engine, active, task, options);
+  if (error) request.intent.error = error;
+  await record(engine, [request]);
+  await carryOut(engine, request, options);
+}

@@ -1,0 +1,68 @@
+import type { StepContext, SuspendOptions } from "../api.ts";
+import type { Place } from "../journal.ts";
+import type { PendingCall } from "../pending-calls.ts";
+import type { Session } from "../session.ts";
+import { fromJson, toJson } from "../strict-json.ts";
+import { suspendAt } from "../suspend.ts";
+import { keyOf } from "./notice.ts";
+import type { StepSignal } from "./step-signal.ts";
+
+/** The daemon takes no more: it is a token, and no checkpoint. */
+const LARGEST_KEPT_BYTES = 64 * 1024;
+
+interface About {
+  place: Place;
+  flight: PendingCall;
+  signal: StepSignal;
+  count: number;
+}
+
+/** What the function of a step is given, for one try. Its methods may be taken off it. */
+export class StepTry implements StepContext {
+  readonly try: number;
+  readonly #session: Session;
+  readonly #about: About;
+
+  constructor(session: Session, about: About) {
+    this.#session = session;
+    this.#about = about;
+    this.try = about.count;
+  }
+
+  get signal(): AbortSignal {
+    return this.#about.signal.get();
+  }
+
+  get kept(): unknown {
+    return fromJson(this.#about.flight.kept);
+  }
+
+  readonly keep = async (value: unknown): Promise<void> => {
+    const { place, flight } = this.#about;
+    const text = toJson(value, "the value of step.keep()");
+    if (text === undefined)
+      throw new TypeError("step.keep(value): value is undefined, which JSON cannot hold");
+    const size = Buffer.byteLength(text);
+    if (size > LARGEST_KEPT_BYTES)
+      throw new TypeError(
+        `step.keep(value): it has ${size} bytes; the largest allowed is ${LARGEST_KEPT_BYTES}`,
+      );
+    flight.kept = text;
+    // A checkpoint that is saved meanwhile moves the step, and takes along what it kept before that.
+    for (let base: number | undefined; base !== place.base; ) {
+      while (this.#session.isMoving) await this.#session.moving;
+      base = place.base;
+      const { call: _, ...key } = keyOf(place);
+      await this.#session.link.call("attempt/keep", { ...key, value: fromJson(text) });
+      while (this.#session.isMoving) await this.#session.moving;
+    }
+  };
+
+  readonly safePoint = async (): Promise<void> => {
+    const { calls } = this.#session;
+    if (calls.isHeld) await calls.pass(this.#about.flight);
+  };
+
+  readonly suspend = (options: SuspendOptions): Promise<never> =>
+    suspendAt(this.#session, this.#about.flight, options);
+}

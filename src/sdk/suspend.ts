@@ -1,0 +1,50 @@
+import { suspendCauses } from "../core/task.ts";
+import type { SuspendOptions } from "./api.ts";
+import type { PendingCall } from "./pending-calls.ts";
+import type { Session } from "./session.ts";
+
+/** `task.suspend`. */
+export async function suspend(session: Session, options: SuspendOptions): Promise<never> {
+  session.refuseInStep("task.suspend()", "call step.suspend() on what its function is given");
+  const flight = session.calls.begin();
+  try {
+    return await suspendAt(session, flight, options);
+  } finally {
+    session.calls.end(flight);
+  }
+}
+
+/** Asks for the pause of this task and stands still at `flight`, which returns only if the pause is called off. */
+export async function suspendAt(
+  session: Session,
+  flight: PendingCall,
+  options: SuspendOptions,
+): Promise<never> {
+  const params = checked(options);
+  await session.calls.open(flight);
+  await session.link.call("attempt/suspend", params);
+  session.calls.pause();
+  await session.calls.pass(flight);
+  throw new Error("the task could not be suspended, and goes on: its checkpoint could not be stored");
+}
+
+function checked({ cause, reason, until, error }: SuspendOptions) {
+  if (!suspendCauses.includes(cause))
+    throw new TypeError(`suspend(): cause is ${JSON.stringify(cause)}; it takes ${suspendCauses.join(", ")}`);
+  if (reason !== undefined && typeof reason !== "string") throw new TypeError("suspend(): reason is a text");
+  return {
+    cause,
+    ...(reason !== undefined && { reason: reason.slice(0, 1000).replace(/[\uD800-\uDBFF]$/, "") }),
+    ...(until !== undefined && until !== null && { until: timeOf(until) }),
+    ...(error && { error: { name: error.name, message: error.message } }),
+  };
+}
+
+/** A time as it is told: ISO 8601. */
+function timeOf(until: Date | string | number): string {
+  const at = new Date(until);
+  if (!Number.isNaN(at.getTime())) return at.toISOString();
+  throw new TypeError(
+    `suspend(): until is ${JSON.stringify(until)}; it takes a Date, a time in ISO 8601 or milliseconds since 1970`,
+  );
+}
