@@ -12,9 +12,11 @@ import { journalEntry } from "../src/protocol/methods/attempt.ts";
 import { methods, notifications } from "../src/protocol/methods.ts";
 import * as taskValues from "../src/protocol/task-values.ts";
 import * as values from "../src/protocol/values.ts";
+import { manual } from "./manual.ts";
 import { definitionText, type Names, typeText } from "./type-text.ts";
 
 const folder = import.meta.dirname;
+const { version } = JSON.parse(readFileSync(join(folder, "../package.json"), "utf8"));
 
 /** Objects that methods share, in the order in which the reference explains them. */
 const objects: [name: string, schema: v.GenericSchema, about: string][] = [
@@ -74,9 +76,12 @@ const parts: Record<string, () => string> = {
   values: valuesText,
 };
 
-/** Every generated document as it should be, by its path below docs/. */
+/** Every generated document as it should be, by its path from docs/. */
 export async function generatedDocuments(): Promise<Map<string, string>> {
-  const documents = new Map([["commands.md", await commandReference()]]);
+  const documents = new Map([
+    ["commands.md", await commandReference()],
+    ["../man/agentctl.1", await manual(version)],
+  ]);
   for (const name of readdirSync(folder).filter((name) => name.endsWith(".md"))) {
     if (documents.has(name)) continue;
     const text = readFileSync(join(folder, name), "utf8");

@@ -1,4 +1,5 @@
 /** The documents say what the sources say. Each check is a function from text to what is wrong, with a planted fault. */
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -7,6 +8,7 @@ import { aliases, verbNames } from "../../src/cli/command/verbs.ts";
 import { errorRows } from "../../src/core/errors.ts";
 import { states } from "../../src/core/machine.ts";
 import { methods, notifications } from "../../src/protocol/methods.ts";
+import { needs } from "../harness/needs.ts";
 
 const root = join(import.meta.dirname, "../..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -49,6 +51,16 @@ function unknownVerbs(text: string): string[] {
 describe("what is generated", () => {
   test("is as the sources have it; npm run docs brings it up to date", async () => {
     for (const [name, text] of await generatedDocuments()) expect(read(`docs/${name}`), name).toBe(text);
+  });
+
+  test("has a manual that is installed, without errors in it", ({ skip }) => {
+    const { man, files } = JSON.parse(read("package.json"));
+    expect([man, files.includes("man")]).toEqual(["./man/agentctl.1", true]);
+    needs(skip, "groff");
+    const { status, stderr } = spawnSync("groff", ["-man", "-Tutf8", "-ww", join(root, man)], {
+      encoding: "utf8",
+    });
+    expect([status, stderr]).toEqual([0, ""]);
   });
 
   test("lists every method and notification once", () => {

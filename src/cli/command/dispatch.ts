@@ -118,8 +118,23 @@ async function inGroup(group: Group, words: string[], columns: number): Promise<
   return { kind: "command", command, title: `${title} ${name}`, name: `${group.name} ${name}`, words: rest };
 }
 
-function helpFor(words: string[], columns: number): Promise<Target> {
-  return targetOf([...words.slice(0, 2).filter((word) => !word.startsWith("-")), "--help"], columns);
+async function helpFor(words: string[], columns: number): Promise<Target> {
+  const [word = ""] = words;
+  if (!(await verb(word))) {
+    const { topic, topics } = await import("./topics.ts");
+    const text = topic(word, columns);
+    if (text !== undefined) return { kind: "text", text };
+    if (!word.startsWith("-")) throw unknownHelp(word, [...verbNames, ...Object.keys(aliases), ...topics()]);
+  }
+  return await targetOf([...words.slice(0, 2).filter((word) => !word.startsWith("-")), "--help"], columns);
+}
+
+function unknownHelp(word: string, names: readonly string[]): Error {
+  const meant = closest(word, names);
+  return usage(
+    `there is no command and no topic ${JSON.stringify(word)}${meant ? `; did you mean ${meant}?` : ""}`,
+    { hint: meant ? `agentctl help ${meant}` : "agentctl help" },
+  );
 }
 
 function unknown(word: string, title: string, names: readonly string[]): Error {

@@ -1,3 +1,5 @@
+import { wrap } from "../text/wrap.ts";
+import { topics } from "./topics.ts";
 import { aliasesOf, sections, verb } from "./verbs.ts";
 
 /** What agentctl can do, in a screen. */
@@ -16,19 +18,12 @@ export async function overview(columns: number): Promise<string> {
   }
   parts.push("Every command takes --json, --color <auto|always|never> and --help, with examples.");
   parts.push("<tasks> is one or more ids, uuids or names, or --all, --queue, --label, --state.");
+  const pages = topics();
+  if (pages.length > 0)
+    parts.push("", ...wrap(`Topics, with agentctl help <topic>: ${pages.join(", ")}.`, columns));
   return parts.join("\n");
 }
 
 const INDENT = 16;
 const INTRODUCTION =
   "Runs long tasks of AI agents: pause really pauses, resume continues, and no crash loses what was acknowledged.";
-
-function wrap(text: string, columns: number): string[] {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const last = lines[lines.length - 1] ?? "";
-    if (last !== "" && last.length + word.length + 1 > columns) lines.push(word);
-    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
-  }
-  return lines;
-}

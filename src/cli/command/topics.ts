@@ -1,0 +1,37 @@
+/** The pages of docs/ as `agentctl help <topic>` prints them. */
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { terminalText } from "../text/markdown.ts";
+
+/** Beside the bundle, as npm installs it, or beside the sources. */
+const folder = join(
+  import.meta.dirname,
+  basename(import.meta.dirname) === "dist" ? ".." : "../../..",
+  "docs",
+);
+
+/** In the order in which one reads them; other pages follow. */
+const FIRST = ["quick-start", "pausing", "writing-a-task", "any-language", "queues-and-schedules"];
+
+/** The names of all topics; none where the pages were not installed. */
+export function topics(): string[] {
+  const found = pages();
+  return [...FIRST.filter((name) => found.includes(name)), ...found.filter((name) => !FIRST.includes(name))];
+}
+
+/** The page of a topic, for this width; also by a word of its name. Undefined where there is none. */
+export function topic(word: string, columns: number): string | undefined {
+  const found = pages();
+  const name = found.find((each) => each === word) ?? found.find((each) => each.split("-").includes(word));
+  return name === undefined
+    ? undefined
+    : terminalText(readFileSync(join(folder, `${name}.md`), "utf8"), columns);
+}
+
+function pages(): string[] {
+  try {
+    return readdirSync(folder).flatMap((name) => (name.endsWith(".md") ? name.slice(0, -".md".length) : []));
+  } catch {
+    return [];
+  }
+}
