@@ -4,14 +4,27 @@ import { launcher } from "../harness/command.ts";
 import { type Home, it, needs, until } from "../harness/index.ts";
 import { open, taskModule } from "./story.ts";
 
+const WATCH = `${process.execPath} ${launcher} watch`;
+
 /** `agentctl watch` in a terminal of its own, as a person sees it. */
 class Terminal {
   readonly #home: Home;
 
-  constructor(home: Home) {
+  constructor(home: Home, line = `${WATCH}; echo "left with $?"; exec sleep 60`) {
     this.#home = home;
-    const line = `${process.execPath} ${launcher} watch; echo "left with $?"; exec sleep 60`;
     this.#tmux("new-session", "-d", "-x", "90", "-y", "12", line);
+  }
+
+  /** Sends a signal to what runs in the foreground. */
+  signal(name: string): void {
+    execFileSync("pkill", [`-${name}`, "-P", this.#tmux("display-message", "-p", "#{pane_pid}").trim()]);
+  }
+
+  /** Whether the cursor is shown, the screen is the usual one, and what is typed is shown. */
+  isAsBefore(): boolean {
+    return (
+      this.#tmux("display-message", "-p", "#{cursor_flag} #{alternate_on} #{wrap_flag}").trim() === "1 0 1"
+    );
   }
 
   press(...keys: string[]): void {
@@ -87,6 +100,70 @@ describe("in a terminal", () => {
       terminal.press("q");
       await terminal.shows(/left with 0/);
       expect((await home.task(second)).state).toBe("working");
+    } finally {
+      terminal.close();
+    }
+  });
+
+  it("gives the terminal back however it ends", async ({ home, skip }) => {
+    needs(skip, "pkill");
+    await home.run("--name", "first", "--hold", "true");
+    const crash = "data:text/javascript,process.on('SIGUSR2',()=>{throw(new(Error)('crash'))})";
+    const ends: [code: number, end: (terminal: Terminal) => void][] = [
+      [0, (terminal) => terminal.press("q")],
+      [0, (terminal) => terminal.press("C-c")],
+      [143, (terminal) => terminal.signal("TERM")],
+      [129, (terminal) => terminal.signal("HUP")],
+      [1, (terminal) => terminal.signal("USR2")],
+    ];
+    const loop = `export NODE_OPTIONS="--import ${crash}"; for n in 0 1 2 3 4; do ${WATCH}; echo "left $n with $?"; read -r x; done`;
+    const terminal = new Terminal(home, loop);
+    try {
+      for (const [at, [code, end]] of ends.entries()) {
+        await terminal.shows(/> +1 +submitted +first/);
+        end(terminal);
+        await terminal.shows(new RegExp(`left ${at} with ${code}`));
+        expect(terminal.isAsBefore()).toBe(true);
+        terminal.press("Enter");
+      }
+    } finally {
+      terminal.close();
+    }
+  });
+
+  it("filters, answers, and shows queues, help and the log of all attempts", async ({ home }) => {
+    const failing = home.module(
+      taskModule(`
+        console.log("attempt", task.attempt);
+        if (task.attempt === 1) throw new Error("once");
+        return await task.ask("Deploy it?", { choices: ["yes", "no"] });`),
+    );
+    const ids = [await home.run("--name", "held", "--hold", "true")];
+    ids.push(await home.run("--name", "asks", "--retries", "1", "--backoff", "10ms", failing));
+    await home.reaches(ids[1] ?? 0, "input-required");
+    const terminal = new Terminal(home);
+    try {
+      await terminal.shows(/1 needs you, 1 submitted[\s\S]*>! +2 +input-required[\s\S]*1 +submitted/);
+      terminal.press("/", "h", "e", "l", "d", "Enter");
+      await terminal.shows(/1 of 2 with "held"[\s\S]*> +1 +submitted/);
+      terminal.press("h");
+      await terminal.shows(/task 1 released/);
+      await home.reaches(ids[0] ?? 0, "completed");
+      terminal.press("Escape");
+      await terminal.shows(/2 +input-required[\s\S]*1 +completed/);
+      terminal.press("Home", "Tab");
+      await terminal.shows(/NAME +SLOTS[\s\S]*> +default/);
+      terminal.press("Tab");
+      await terminal.shows(/-- attempt 1 --\s+attempt 1[\s\S]*-- attempt 2 --\s+attempt 2/);
+      terminal.press("?");
+      await terminal.shows(/PgUp PgDn +a page/);
+      terminal.press("Escape");
+      await terminal.shows(/-- attempt 2 --/);
+      terminal.press("a");
+      await terminal.shows(/asks: Deploy it\?\s+\[1 yes\] +2 no/);
+      terminal.press("Down", "Enter");
+      await terminal.shows(/task 2 answered/);
+      expect((await home.reaches(ids[1] ?? 0, "completed")).result).toBe("no");
     } finally {
       terminal.close();
     }

@@ -2,6 +2,7 @@
 import { isTerminal } from "../../core/machine.ts";
 import { type Paint, plainPaint } from "../text/paint.ts";
 import { fitted, textWidth } from "../text/table.ts";
+import { endText, standstillOf } from "../text/task-text.ts";
 import { block, oneLine } from "../text/terminal-text.ts";
 import { chosenTask, markedQueue, type Size, type State } from "./watch-state.ts";
 
@@ -16,7 +17,7 @@ export function pageRows(state: State, size: Size): number {
 
 /** How many lines of a log there is room for. */
 export function logPage(state: State, size: Size): number {
-  return Math.max(1, size.rows - 1 - bottomLines(state, size, plainPaint).length);
+  return Math.max(1, size.rows - 1 - bottomLines(state, size, 0, plainPaint).length);
 }
 
 /** How far a log can be scrolled away from its end: until its first line is at the top. */
@@ -44,8 +45,16 @@ export function wrapped(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
+/** Why the marked task does not move, whole: its row may have no room for it. */
+function standing(state: State, now: number): string {
+  const task = state.pane === "tasks" ? chosenTask(state) : undefined;
+  if (!task) return "";
+  const why = standstillOf(task, now)?.why || endText(task);
+  return why === "" ? "" : `task ${task.id} ${why}`;
+}
+
 /** What stands below the body: what is typed or was said, and the keys that do something now. */
-export function bottomLines(state: State, size: Size, paint: Paint): string[] {
+export function bottomLines(state: State, size: Size, now: number, paint: Paint): string[] {
   const { columns } = size;
   if (state.mode === "answer") return answerLines(state, size, paint);
   if (state.mode === "filter") {
@@ -73,7 +82,10 @@ export function bottomLines(state: State, size: Size, paint: Paint): string[] {
         paint,
       ),
     ];
-  return [fitted(oneLine(state.message), columns), keysLine(keysOf(state), columns, paint)];
+  return [
+    fitted(oneLine(state.message || standing(state, now)), columns),
+    keysLine(keysOf(state), columns, paint),
+  ];
 }
 
 function answerLines({ answering }: State, { columns }: Size, paint: Paint): string[] {

@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { isTerminal, type State as TaskState } from "../../core/machine.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
+import type { TaskColumnName } from "../text/columns.ts";
 import type { Paint } from "../text/paint.ts";
 import { queueTable } from "../text/queue-table.ts";
 import { fitted, textWidth } from "../text/table.ts";
@@ -16,7 +17,7 @@ const MARGIN = 2;
 
 /** The lines of the screen, as many as it has. Only the rows that are on it are made. */
 export function viewLines(state: State, size: Size, now: number, paint: Paint): string[] {
-  const bottom = bottomLines(state, size, paint);
+  const bottom = bottomLines(state, size, now, paint);
   const body = Math.max(0, size.rows - 1 - bottom.length);
   const lines = bodyLines(state, size, now, paint)
     .slice(0, body)
@@ -77,9 +78,15 @@ function taskLines(state: State, size: Size, now: number, paint: Paint): string[
     ];
   }
   const rows = shown.slice(task.top, task.top + pageRows(state, size));
-  const [header = "", ...lines] = taskTable(rows, now, size.columns - MARGIN, paint);
+  const [header = "", ...lines] = taskTable(rows, now, size.columns - MARGIN, paint, columnsFor(size));
   const marks = rows.map((row) => ({ isMarked: row.id === task.marked, isNeedy: needsPerson(row) }));
   return withMarks(header, lines, marks, paint);
+}
+
+/** On a narrow screen what a task is and does, rather than a little of everything. */
+function columnsFor({ columns }: Size): readonly TaskColumnName[] | undefined {
+  if (columns < 50) return ["id", "state", "task"];
+  return columns < 70 ? ["id", "state", "task", "details"] : undefined;
 }
 
 function queueLines(state: State, size: Size, now: number, paint: Paint): string[] {
