@@ -62,9 +62,9 @@ describe("in a terminal", () => {
     await until(async () => (await home.task(id)).progress?.done === 1);
     const terminal = new Terminal(home);
     try {
-      await terminal.shows(/1\/3 one/);
+      await terminal.shows(/33% 1\/3 .*one/);
       open(home, "two");
-      await terminal.shows(/2\/3 two/);
+      await terminal.shows(/66% 2\/3 .*two/);
     } finally {
       terminal.close();
     }
