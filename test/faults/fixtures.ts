@@ -8,6 +8,7 @@ export type Does = (
   | ["gate", string?]
   | ["ask", string]
   | ["sleep", number]
+  | ["session"]
   | ["messages"]
   | ["save", number]
   | ["artifact", string]

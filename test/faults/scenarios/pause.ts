@@ -45,6 +45,14 @@ export const pauseScenarios: Record<string, Scenario> = {
     },
   },
 
+  "a task suspends itself in a step, whose session it goes on with": {
+    points: [...around("keep", "intend", "suspend", "resume"), "suspended:before-end"],
+    async play(world) {
+      const id = await world.submit(moduleTask(world.home, [["step"], ["session"]]));
+      expect((await world.reach(id, "completed")).result).toEqual(["step0", "s1"]);
+    },
+  },
+
   "a pause kills what does not listen": {
     points: ["pause:before-kill", "pause:after-kill"],
     async play(world) {
