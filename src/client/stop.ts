@@ -17,7 +17,7 @@ const PATIENCE_MS = 15_000;
 /** How long a stop that leaves the tasks alone may take, and an answered one until the process is gone. */
 const END_MS = 30_000;
 
-/** What a stop did to the tasks at work, and to which process. */
+/** What a stop did to the running tasks, and to which process. */
 export type Stopped = Result<"daemon/stop"> & { pid: number };
 
 /**

@@ -31,8 +31,8 @@ export function resumeHint({ id, state }: ErrorData): string | undefined {
 /** A task that has ended is never resumed: another one goes on from its checkpoint. */
 export function corruptHint({ id, state, good }: ErrorData): string {
   if (!good) {
-    const anew = hasEnded({ state }) ? `agentctl rerun ${id}` : `agentctl resume ${id} --from-start`;
-    return `no good checkpoint is left: ${anew} begins anew`;
+    const again = hasEnded({ state }) ? `agentctl rerun ${id}` : `agentctl resume ${id} --from-start`;
+    return `no good checkpoint is left: ${again} begins again`;
   }
   const onward = hasEnded({ state }) ? "rerun" : "resume";
   return `agentctl ${onward} ${id} --from ${good} goes on from the newest good checkpoint`;

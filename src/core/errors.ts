@@ -59,7 +59,7 @@ const catalogue = {
   TaskNotPausable: {
     code: -32016,
     exit: 4,
-    message: (d) => `${task(d)} is ${d.state}: ${d.reason ?? "only a task at work can be paused"}`,
+    message: (d) => `${task(d)} is ${d.state}: ${d.reason ?? "only a running task can be paused"}`,
     hint: (d) => pauseHint(d),
   },
   TaskNotResumable: {
@@ -169,7 +169,7 @@ const catalogue = {
     code: -32033,
     exit: 2,
     message: (d) => `${d.file} cannot be used${because(d)}`,
-    hint: (d) => `mend ${d.file}, or remove it, and the defaults hold: agentctl config set writes it anew`,
+    hint: (d) => `mend ${d.file}, or remove it, and the defaults hold: agentctl config set writes a new one`,
   },
   PauseFailed: {
     code: -32034,

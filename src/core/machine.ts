@@ -64,7 +64,7 @@ export const openStates: readonly State[] = states.filter((state) =>
 /** States that never change again. */
 export const terminalStates: readonly State[] = states.filter((state) => !openStates.includes(state));
 
-/** States in which a task is at work or on its way there: the ones that `pause` applies to. */
+/** States in which a task is running or about to run: the ones that `pause` applies to. */
 export const pausableStates: readonly State[] = [
   ...new Set([...transitions.suspend.from, ...transitions.unresume.from]),
 ];
@@ -73,7 +73,7 @@ export const pausableStates: readonly State[] = [
 export const isBeforeWork = (state: State): boolean =>
   !isTerminal(state) && state !== "suspended" && !pausableStates.includes(state);
 
-/** States in which a task stands in line for a slot. */
+/** States in which a task waits for a slot. */
 export const waitingStates: readonly State[] = transitions.start.from;
 
 /** Whether a task in `state` has ended. */

@@ -65,7 +65,7 @@ export function readSetting(setting: Row, given: unknown): Read {
     case "list": {
       const value = typeof given === "string" ? itemsOf(given) : given;
       const isGood = Array.isArray(value) && value.every((each) => typeof each === "string");
-      return isGood ? { value } : refused("no list of texts");
+      return isGood ? { value } : refused("not a list of texts");
     }
     case "json":
       return readJson(setting, given, refused);
@@ -83,7 +83,7 @@ function readText(
   refused: (why: string) => Read,
 ): Read {
   const text = takesNumbers && typeof given === "number" ? String(given) : given;
-  if (typeof text !== "string") return refused("no text");
+  if (typeof text !== "string") return refused("not a text");
   if (choices && !choices.includes(text)) return refused(`none of ${choices.join(", ")}`);
   const why = refuse?.(text);
   return why === undefined ? { value: text } : refused(why);
@@ -94,7 +94,7 @@ function readJson({ fallback, refuse }: JsonRow, given: unknown, refused: (why: 
   const isObject = typeof value === "object" && value !== null;
   const isList = Array.isArray(fallback);
   if (!isObject || Array.isArray(value) !== isList)
-    return refused(isList ? "no JSON list" : "no JSON object");
+    return refused(isList ? "not a JSON list" : "not a JSON object");
   const why = refuse?.(value);
   return why === undefined ? { value: value as SettingValue } : { reason: why };
 }
@@ -140,9 +140,9 @@ export function sizeFrom(text: string): number | undefined {
 function numberAccepted(setting: NumberRow): string {
   const least = setting.least > 0 ? ` of at least ${formatNumber(setting.unit, setting.least)}` : "";
   const forms = {
-    bytes: `no size${least}; such as 1048576, 64KiB, 8MiB, 1GiB`,
-    duration: `no duration${least}; such as 500ms, 90s, 15m, 2h, 3d`,
-    count: `no whole number${least}`,
+    bytes: `not a size${least}; such as 1048576, 64KiB, 8MiB, 1GiB`,
+    duration: `not a duration${least}; such as 500ms, 90s, 15m, 2h, 3d`,
+    count: `not a whole number${least}`,
   };
   return forms[setting.unit];
 }

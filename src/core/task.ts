@@ -22,7 +22,7 @@ export type PauseCause = (typeof pauseCauses)[number];
 export const suspendCauses = ["limit", "budget", "stalled", "mismatch"] as const satisfies PauseCause[];
 export type SuspendCause = (typeof suspendCauses)[number];
 
-/** What ends a pause by itself: a slot for a preempted task, memory for one that was paused for want of it. */
+/** What ends a pause by itself: a slot for a preempted task, memory for one that was paused because there was too little. */
 export type ResumesWith = "slot" | "memory";
 
 /** The last pause of a task; it stays after the resume. */
@@ -50,7 +50,7 @@ export interface Question {
   prompt: string;
   at: number;
   choices: string[] | null;
-  /** When `fallback` is taken for the answer, or null to wait for ever. */
+  /** When `fallback` is taken for the answer, or null to wait without a limit. */
   deadline: number | null;
   fallback: string | null;
   /** Where the answer goes in the journal. */
@@ -172,7 +172,7 @@ export interface Attempt {
   runKey: string;
   bootId: string;
   pid: number | null;
-  /** Clock ticks since boot at which the process began: with pid and boot id it names one process for ever. */
+  /** Clock ticks since boot at which the process began: with pid and boot id it names one process and no later one. */
   pidStart: number | null;
   saidHello: boolean;
   startedAt: number;
@@ -208,9 +208,9 @@ export interface Kept extends StepName {
 
 /** One acknowledged call of a module. */
 export interface Step extends StepKey {
-  /** The how-manieth acknowledgement of the task this was; the journal's order. */
+  /** The number of this acknowledgement, counted over the task: the order of the journal. */
   position: number;
-  /** The how-manieth call since `base` this was. */
+  /** The number of this call, counted from `base`. */
   call: number;
   /** Nothing else was in flight from its call to its end. */
   alone: boolean;

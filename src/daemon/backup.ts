@@ -11,7 +11,7 @@ import type { DaemonLog } from "./log.ts";
 
 /** A daemon that has just started has better things to do. */
 const SOON_MS = 2000;
-/** After a backup that failed, for want of space most likely. */
+/** After a backup that failed, most likely because the disk was full. */
 const AGAIN_MS = 60_000;
 /** Ends the name of a copy that is being made. */
 const DRAFT = ".part";

@@ -49,7 +49,7 @@ export class Connection implements Caller, Listener {
   readonly #socket: Socket;
   readonly #dispatch: Dispatch;
   readonly #splitter = new LineSplitter();
-  /** Lines that came while as much as may be was under way; the socket is not read meanwhile. */
+  /** Lines that came while as many calls as allowed were under way; the socket is not read meanwhile. */
   #waiting: string[] = [];
   #running = 0;
   #large = 0;

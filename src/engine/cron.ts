@@ -38,7 +38,7 @@ function requireZone(tz: string): string {
   try {
     return new Intl.DateTimeFormat("en", { timeZone: tz }).resolvedOptions().timeZone;
   } catch (cause) {
-    const reason = `${JSON.stringify(tz)} is no time zone; accepted are names such as UTC and Europe/Berlin`;
+    const reason = `${JSON.stringify(tz)} is not a time zone; accepted are names such as UTC and Europe/Berlin`;
     throw new AgentctlError("InvalidParams", { field: "tz", reason }, { cause });
   }
 }

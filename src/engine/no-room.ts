@@ -8,12 +8,12 @@ const NO_ROOM = new Set(["ENOSPC", "EDQUOT", "ENFILE", "EMFILE", "EAGAIN", "ENOM
 /** After a start for which there was no room. */
 const ROOM_MS = 5000;
 
-/** Whether a start failed with this code for want of room alone. */
+/** Whether a start failed with this code only because there was no room. */
 export function isNoRoom(code: unknown): boolean {
   return NO_ROOM.has(String(code));
 }
 
-/** What to say of a failure for want of room in this folder, which is no bug of anybody. */
+/** What to say of a failure for which this folder has no room, which is not a bug. */
 export function noRoomError(cause: unknown, folder: string): AgentctlError {
   const { code, message } = cause as NodeJS.ErrnoException;
   return new AgentctlError("StoreUnavailable", toldOf(code, message, folder), { cause });

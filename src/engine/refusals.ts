@@ -3,7 +3,7 @@ import { openStates, pausableStates, transitions } from "../core/machine.ts";
 import type { Task } from "../core/task.ts";
 import { IllegalMove } from "../store/store.ts";
 
-/** A task that is not at work cannot be paused. */
+/** A task that is not running cannot be paused. */
 export function notPausable(task: Task, reason?: string): AgentctlError {
   return refusal("TaskNotPausable", task, pausableStates, reason);
 }

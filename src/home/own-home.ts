@@ -34,7 +34,7 @@ export function requireHome(paths: Paths): void {
   const { home } = paths;
   const stat = statOf(home);
   if (!stat) return;
-  if (!stat.isDirectory()) throw homeRefused(home, "it is no folder");
+  if (!stat.isDirectory()) throw homeRefused(home, "it is not a folder");
   if (isSame(stat, "/")) throw notForHome(home, "it is the root of the file system");
   if (isSame(stat, paths.userHome)) throw notForHome(home, "it is your own home directory");
   const uid = ownUid();
@@ -43,7 +43,7 @@ export function requireHome(paths: Paths): void {
   if (!isHome(paths) && namesIn(home).length > 0)
     throw notForHome(
       home,
-      "it holds other files and neither agentctl.db nor daemon.lock, so it is no home of agentctl",
+      "it holds other files and neither agentctl.db nor daemon.lock, so it is not a home of agentctl",
     );
   if ((stat.mode & OTHERS_MAY_WRITE) !== 0)
     throw homeRefused(home, "others may write to it", { hint: `chmod 700 ${home}` });

@@ -7,7 +7,7 @@ export type Duration = string | number;
 export interface StepContext {
   /** Aborted when the try runs out of its `timeout`, and whenever `task.signal` is. */
   readonly signal: AbortSignal;
-  /** The how-manieth try this is, counted from 1. */
+  /** The number of this try, counted from 1. */
   readonly try: number;
   /** What {@link keep} was given last for this step, also in an attempt that was paused or died; undefined at first. */
   readonly kept: unknown;
@@ -98,7 +98,7 @@ export interface Task<Checkpoint = unknown> {
    */
   save(value: Checkpoint): Promise<void>;
   /**
-   * Runs `fn` once and for ever: its result, as JSON, is durable when this returns, and later attempts are given it
+   * Runs `fn` exactly once: its result, as JSON, is durable when this returns, and later attempts are given it
    * without running `fn`. A step is known by its name and how many calls of that name came before it. Rejects with the
    * error of the last try; failures are not kept, so a later attempt tries again. A step inside a step is refused.
    */

@@ -10,8 +10,8 @@ export interface Running {
 
 /**
  * Tells whether code runs inside a step, so that a call in a step can be refused. To know that behind an `await` costs
- * every promise of the process some calls of Node's hooks, which is more than all the rest of a step that is over in a
- * moment. So such a step is known only until its function returns, or first awaits; its first call, like that
+ * every promise of the process some calls of Node's hooks, which is more than all the rest of a brief step.
+ * So such a step is known only until its function returns, or first awaits; its first call, like that
  * of every step that lasts, is followed to its end.
  */
 export class Inside {

@@ -10,7 +10,7 @@ import type { JournalEntry } from "../protocol/methods.ts";
  * has changed under it.
  */
 export interface Place extends StepKey {
-  /** The how-manieth call since `base` this is. */
+  /** The number of this call, counted from `base`. */
   call: number;
   /** Nothing else was in flight since it was called. */
   alone: boolean;
@@ -114,7 +114,7 @@ export class Journal {
     });
   }
 
-  /** Counts anew from the checkpoint `base`; `inFlight`, in the order of their calls, come first after it. */
+  /** Counts again from the checkpoint `base`; `inFlight`, in the order of their calls, come first after it. */
   rebase(base: number, inFlight: readonly Place[]): void {
     this.#countFrom(base);
     for (const place of inFlight) Object.assign(place, this.#count(place.kind, place.name), { alone: false });

@@ -8,7 +8,7 @@ import { lastWords } from "./last-words.ts";
 /**
  * A connection that survives the daemon. Calls that were not answered when it broke are sent again, in their order, once
  * the next daemon has taken the same token: each of them names what it changes (a journal key, a nonce), so that twice
- * sent is once done. It tries for ever, because the task's work is worth more than any wait; only a host that was never
+ * sent is once done. It tries without a limit, because the task's work is worth more than any wait; only a host that was never
  * given a task gives up.
  *
  * The open socket, and between two sockets the timer, keep the process alive.

@@ -218,7 +218,7 @@ export interface Store {
   addMessage(id: number, message: Omit<Message, "id">): Promise<number>;
   /** Opens a question of the live attempt. Answers the journaled answer where there is one. */
   openQuestion(token: string, question: Question): Promise<string | null>;
-  /** Journals the answer of the open question; a task that is `input-required` goes back in line. */
+  /** Journals the answer of the open question; a task that is `input-required` goes back into the queue. */
   answer(
     id: number,
     answer: { text: string; at: number; actor: string },

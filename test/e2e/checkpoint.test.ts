@@ -116,7 +116,7 @@ it("refuses one that is larger than 8 MiB, and the previous stands", async ({ ho
   expect(kept.map(({ size }: { size: number }) => size)).toEqual([7, 8 * 1024 * 1024]);
 });
 
-it("refuses what is no base64 by its field, and the previous stands", async ({ home }) => {
+it("refuses what is not base64 by its field, and the previous stands", async ({ home }) => {
   const { id, token } = await speaker(home);
   const save = (data: string) => home.rpc("attempt/checkpoint", { token, data });
   expect(await save("/+8=")).toEqual({ seq: 1 });

@@ -142,8 +142,8 @@ it("resume --all --wait returns when all are running, each in its turn for the s
   const cancel = (await home.task(first)).state === "working" ? first : second;
   await home.cli("cancel", `${cancel}`, "--grace", "0s");
   const { code, stdout } = await resuming.ended;
-  expect([code, stdout.match(/resumed and at work/g)]).toEqual([
+  expect([code, stdout.match(/resumed and running/g)]).toEqual([
     0,
-    ["resumed and at work", "resumed and at work"],
+    ["resumed and running", "resumed and running"],
   ]);
 });

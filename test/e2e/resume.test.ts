@@ -52,7 +52,7 @@ it("waits as resumed while the one slot is taken, and is running with --wait whe
   const resuming = home.cli("resume", `${id}`, "--wait");
   expect((await home.reaches(id, "resumed")).waiting).toMatchObject({ for: "slot" });
   await home.cli("cancel", `${next}`, "--grace", "0s");
-  expect(await resuming).toMatchObject({ code: 0, stdout: `task ${id} resumed and at work\n` });
+  expect(await resuming).toMatchObject({ code: 0, stdout: `task ${id} resumed and running\n` });
 });
 
 it("stands when --wait is interrupted, which says so", async ({ home }) => {
@@ -75,11 +75,11 @@ it("stands when --wait is interrupted, which says so", async ({ home }) => {
     return stderr.split("\n").filter((line) => line.startsWith("detached"));
   };
   expect(await interrupted(one)).toEqual([
-    `detached; the resume stands: agentctl show ${one} tells when it is at work`,
+    `detached; the resume stands: agentctl show ${one} tells when it is running`,
   ]);
   const [several = ""] = await interrupted(two, three);
   expect(several).toMatch(
-    /^detached; the resume of task \d, \d stands: agentctl list tells what is at work$/,
+    /^detached; the resume of task \d, \d stands: agentctl list tells what is running$/,
   );
   for (const id of [one, two, three]) expect((await home.task(id)).state).toBe("resumed");
 });

@@ -141,7 +141,7 @@ it("leaves a preempted task suspended once a user has paused it", async ({ home 
   });
 });
 
-it("pauses for want of memory, starts nothing meanwhile, and goes on when there is room", async ({
+it("pauses when memory runs out, starts nothing meanwhile, and goes on when there is room", async ({
   home,
 }) => {
   const low = await home.run(home.module(ticking));

@@ -5,8 +5,19 @@ import { describe, expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 
-const PLACES = ["CHANGELOG.md", "bench", "examples", "bin", ".ci/run"];
-const IS_TEXT = /\.(ts|js|mjs|py|sql|sh|md)$|\/run$/;
+const PLACES = [
+  "README.md",
+  "CHANGELOG.md",
+  "docs",
+  "man",
+  "src",
+  "test",
+  "bench",
+  "examples",
+  "bin",
+  ".ci/run",
+];
+const IS_TEXT = /\.(ts|js|mjs|py|sql|sh|md|1)$|\/run$/;
 /** They name the words in order to forbid them. */
 const LISTS = ["docs/style.md", "test/unit/style.test.ts"];
 

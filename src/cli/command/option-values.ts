@@ -12,7 +12,7 @@ import { refuseUnknownZone } from "./local-zone.ts";
 export function duration(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined)
-    throw new Refusal(`${JSON.stringify(text)} is no duration; such as ${DURATION_FORMS}`);
+    throw new Refusal(`${JSON.stringify(text)} is not a duration; such as ${DURATION_FORMS}`);
   return ms;
 }
 
@@ -41,7 +41,7 @@ function timeFrom(text: string, now: number, { TZ }: Environment): number {
   const at = parseTime(text, now);
   const isLocal = parseDuration(text) === undefined && !/(Z|[+-]\d{2}:?\d{2})$/.test(text.trim().slice(10));
   if (at !== undefined && isLocal) refuseUnknownZone(text, TZ);
-  if (at === undefined) throw new Refusal(`${JSON.stringify(text)} is no time; such as ${TIME_FORMS}`);
+  if (at === undefined) throw new Refusal(`${JSON.stringify(text)} is not a time; such as ${TIME_FORMS}`);
   return at;
 }
 
@@ -51,7 +51,7 @@ export function integer(least = Number.MIN_SAFE_INTEGER): (text: string) => numb
     const number = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
     if (Number.isSafeInteger(number) && number >= least) return number;
     const from = least === Number.MIN_SAFE_INTEGER ? "" : ` of at least ${least}`;
-    throw new Refusal(`${JSON.stringify(text)} is no whole number${from}`);
+    throw new Refusal(`${JSON.stringify(text)} is not a whole number${from}`);
   };
 }
 

@@ -21,7 +21,7 @@ const READER_GONE: readonly (string | undefined)[] = ["EPIPE", "EIO"];
 
 /**
  * Where a command's words go: results to stdout, everything else to stderr. What is written to a stdout that takes
- * nothing more is dropped, and `gone` is aborted for those who would go on for ever. A reader that went away (`| head`)
+ * nothing more is dropped, and `gone` is aborted for those who would go on without end. A reader that went away (`| head`)
  * is no failure; any other cause is told on stderr, and {@link Output.exitCode} knows of it.
  */
 export class Output {

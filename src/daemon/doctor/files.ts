@@ -18,8 +18,8 @@ export function checkEnvironments({ env }: Paths, tasks: Map<number, Task>): Pro
     .filter(({ envHash }) => !there.has(envHash))
     .map(({ id, state }): Problem => {
       const what = `the environment of task ${id} is gone`;
-      const anew = `agentctl cancel ${id}, then agentctl rerun ${id}`;
-      const mend = state === "suspended" ? `agentctl resume ${id} --refresh-env` : anew;
+      const again = `agentctl cancel ${id}, then agentctl rerun ${id}`;
+      const mend = state === "suspended" ? `agentctl resume ${id} --refresh-env` : again;
       return { check: "environments", task: id, what, mend, repair: null };
     });
   const unused = [...there].filter((name) => !used.has(name) && isOwnName("env", name));

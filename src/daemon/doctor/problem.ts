@@ -30,7 +30,7 @@ export interface Problem {
   key?: string;
   /** What would mend it: a command, or what `--repair` does. */
   mend: string;
-  /** Mends it, with nobody else at work in the home; null where a person has to choose. */
+  /** Mends it, while nobody else changes the home; null where a person has to choose. */
   repair: ((tools: Tools) => void | Promise<void>) | null;
 }
 

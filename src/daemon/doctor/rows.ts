@@ -27,7 +27,7 @@ function checkPages(db: Database, backups: string): Problem[] {
       check: "store",
       task: null,
       what: `SQLite says: ${what}`,
-      mend: isIndex ? "--repair builds the indexes anew" : restore,
+      mend: isIndex ? "--repair builds the indexes again" : restore,
       repair: isIndex ? ({ db }: Tools) => void db.exec("reindex") : null,
     };
   });

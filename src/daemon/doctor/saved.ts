@@ -60,7 +60,7 @@ function goOn({ id }: Task, left: CheckpointInfo[]): string {
   const from = left.at(-1);
   return from
     ? `agentctl resume ${id} --from ${from.seq} goes on from the newest good one`
-    : `agentctl resume ${id} --from-start begins anew`;
+    : `agentctl resume ${id} --from-start begins again`;
 }
 
 /** The task names a checkpoint that is not there, or describes it otherwise. */

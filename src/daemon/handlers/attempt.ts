@@ -212,11 +212,11 @@ function bytesOf(params: { value?: unknown; data?: string | undefined }): Buffer
   throw new AgentctlError("InvalidParams", { field: "value", reason: "give value, or data in base64" });
 }
 
-/** The bytes of `data`. Node passes over what is no base64, and would give other bytes: it is written anew and compared. */
+/** The bytes of `data`. Node passes over what is no base64, and would give other bytes: it is encoded again and compared. */
 function fromBase64(data: string): Buffer {
   const bytes = Buffer.from(data, "base64");
   const again = bytes.toString("base64");
   // Lines, into which the program base64 breaks it, mean nothing.
   if (again === data || again === data.replace(/\s+/g, "")) return bytes;
-  throw new AgentctlError("InvalidParams", { field: "data", reason: "is no base64 with its padding" });
+  throw new AgentctlError("InvalidParams", { field: "data", reason: "is not base64 with its padding" });
 }

@@ -51,7 +51,7 @@ export interface Welcome {
 /** From now on the attempt is asked and told on `link`. */
 export async function hello(engine: Engine, active: ActiveAttempt, link: Link): Promise<Welcome> {
   active.learn({ link });
-  // Whoever said hello was at work: a later daemon has to know that.
+  // An attempt that said hello was running: a later daemon has to know that.
   if (!active.saidHello) {
     await engine.store.noteAttempt(active.taskId, active.attempt, { saidHello: true });
   }
@@ -137,7 +137,7 @@ export function stepEnded(active: ActiveAttempt, key: StepKey): void {
   active.steps?.written();
 }
 
-/** Acknowledges a step, once and for ever; answers what was journaled before under its key, else null. */
+/** Acknowledges a step, exactly once; answers what was journaled before under its key, else null. */
 export async function acknowledge(
   engine: Engine,
   active: ActiveAttempt,

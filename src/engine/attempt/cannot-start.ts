@@ -34,7 +34,7 @@ function refusalFor(refusal: StartRefusal | undefined): Refusal | null {
 
 function cannotRun(module: string, cwd: string): Refusal | null {
   try {
-    if (!statSync(module).isFile()) return refusalOf(126, `cannot start ${module}: it is no file`);
+    if (!statSync(module).isFile()) return refusalOf(126, `cannot start ${module}: it is not a file`);
     accessSync(module, constants.R_OK);
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
@@ -62,7 +62,7 @@ export async function refuse(engine: Engine, task: Task, { exitCode, ...error }:
   if (task.state === "submitted") {
     await engine.store.apply({ ...common, transition: "refuse", set: { error, exitCode } });
   } else {
-    // Whoever planned its resume has had it: it would only be refused again, at once and for ever.
+    // Whoever planned its resume has had it: it would only be refused again, at exactly once.
     const pause = task.pause && { ...task.pause, until: null };
     await engine.store.apply({ ...common, transition: "unresume", set: { error, pause } });
   }

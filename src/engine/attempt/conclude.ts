@@ -86,7 +86,7 @@ function left({ task }: End, { to, until }: Extract<Intent, { kind: "leave" }>):
     const question = task.question.at;
     return { transition: "ask", cause: "ask", actor: "task", outcome: "asked", set: {}, question };
   }
-  // The answer came while the process was on its way out: straight back in line.
+  // The answer came while the process was on its way out: straight back into the queue.
   const set: Patch = to === "sleep" ? { notBefore: until, delay: "time" } : {};
   return { transition: "sleep", cause: to, actor: "task", outcome: to === "sleep" ? "sleep" : "asked", set };
 }
@@ -136,7 +136,7 @@ function afterPause(end: End, intent: PauseIntent): Conclusion {
 }
 
 /**
- * Whether the end is an answer to the request, and not a death in its time, such as one by the kernel for want of memory. A
+ * Whether the end is an answer to the request, and not a death in its time, such as one by the kernel when memory runs out. A
  * module answers with the checkpoint of its pause and nothing else; a program also by its exit, or by dying of the signal
  * that asked it.
  */

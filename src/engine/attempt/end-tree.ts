@@ -3,7 +3,7 @@ import type { Engine } from "../engine.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import { endFailed } from "./pause/refused-signals.ts";
 
-/** So long a module's host may take to say that it heard of its cancel; it is looked at again as often as it takes. */
+/** How long a module's host may take to say that it heard of its cancel; we look again until it has. */
 const DEAF_MS = 700;
 /** So much of that on the CPU shows that its event loop is blocked, and does not only wait for its turn. */
 const BUSY_MS = 250;
@@ -30,7 +30,7 @@ function whenDeaf({ runner }: Engine, active: ActiveAttempt): AbortSignal {
 
 /**
  * Tells the attempt and ends its tree; its end is concluded where every end is. Answers why it cannot be ended, such
- * as a process that may not be signalled: where that is the program, the task is at work as before.
+ * as a process that may not be signalled: where that is the program, the task is running as before.
  */
 export async function endTree(
   engine: Engine,

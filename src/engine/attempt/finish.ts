@@ -88,7 +88,7 @@ function sweepGrace(engine: Engine, active: ActiveAttempt): number {
 async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Promise<void> {
   const roots = active.running ?? { key: active.runKey, token: active.token };
   try {
-    // The guard of a frozen tree is stopped with it: without this it would stay for ever.
+    // The guard of a frozen tree is stopped with it: without this it would stay forever.
     if (active.frozen && active.running) await engine.runner.terminate(active.running, { graceMs: 0 });
     else await engine.runner.sweep(roots, { graceMs });
   } catch (error) {

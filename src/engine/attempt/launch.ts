@@ -137,7 +137,7 @@ async function writeCheckpoint(engine: Engine, task: Task, seq: number): Promise
 
 /**
  * Nothing was started: the checkpoint or the journal cannot be used, or a file cannot be written. Where only room is
- * missing, the task goes back in line for a while; else it is suspended. The attempt has begun, so this can only be
+ * missing, the task goes back into the queue for a while; else it is suspended. The attempt has begun, so this can only be
  * recorded, and a full disk is waited out.
  */
 async function suspendUnstarted(

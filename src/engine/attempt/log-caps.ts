@@ -6,7 +6,7 @@ import { foldersOf, logFile } from "../files/environment.ts";
 import { sizeOf } from "../files/size-of.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 
-/** Keeps the logs of each task at work below their cap. */
+/** Keeps the logs of each running task below their cap. */
 export async function capLogs(engine: Engine): Promise<void> {
   for (const active of engine.active.values()) {
     if (active.frozen || active.isEnding || !active.running) continue;

@@ -1,13 +1,13 @@
 /**
  * What becomes of a task whose stopped process is gone. What a user paused stays so, and only the cause says that it
- * is lost. Any other, as one that `daemon stop` froze or one that waits in line to go on, is lost as it would be at work.
+ * is lost. Any other, as one that `daemon stop` froze or one that is queued to go on, is lost as a running one would be.
  */
 import type { Intent, Task } from "../../core/task.ts";
 import type { Change, Patch } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { type Conclusion, canContinue, concludeLost, daemonPause } from "./conclude.ts";
 
-/** Records the loss; `conclusion` is how it is read of a task at work. */
+/** Records the loss; `conclusion` is how it is read of a running task. */
 export async function loseFrozen(
   engine: Engine,
   task: Task,
@@ -34,7 +34,7 @@ export async function loseFrozen(
   if (!set.pause?.until || !canContinue(task)) {
     return await engine.store.apply({ ...lost, transition: "unresume", set, end });
   }
-  // It is in line already, to begin anew where its stopped process would have gone on.
+  // It is queued already, to begin again where its stopped process would have gone on.
   const pause = { ...set.pause, until: null };
   return await engine.store.update(task.id, { ...set, pause }, { end, event: lost });
 }

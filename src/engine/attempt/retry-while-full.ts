@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { asAgentctlError } from "../../core/errors.ts";
 
-/** How often a write that cannot be done for want of disk space is tried again, and for how long: an hour. */
+/** How often a write that cannot be done because the disk is full is tried again, and for how long: an hour. */
 const AGAIN_MS = 500;
 const TRIES = 7200;
 

@@ -7,7 +7,7 @@ import { repair } from "./repair.ts";
 const LONGEST_MS = 500;
 
 /**
- * Resolves when the processes of those of these tasks that are at work are known, or will not be soon: between the
+ * Resolves when the processes of those of these tasks that are running are known, or will not be soon: between the
  * start that is durable and the process lie a few milliseconds, in which nobody should be told of work without a pid.
  */
 export async function whenStarted(engine: Engine, tasks: readonly Task[]): Promise<void> {

@@ -45,7 +45,7 @@ function bytesOf(file: string): Buffer {
     const why = isMissing ? "there is no such file" : message;
     throw new EnvFileRefused(`${file} cannot be read: ${why}`, isMissing, { cause: error });
   }
-  throw new EnvFileRefused(`${file} is no file`, false);
+  throw new EnvFileRefused(`${file} is not a file`, false);
 }
 
 function linesOf(bytes: Buffer): Buffer[] {

@@ -92,7 +92,7 @@ async function removeOrphans(engine: Engine): Promise<void> {
       const id = taskOfFolder(name);
       if (id === undefined || (await engine.store.has(id))) continue;
       await removeTree(join(folder, name)).catch((error) =>
-        engine.log.warn({ path: join(folder, name), error: String(error) }, "files of nobody are left"),
+        engine.log.warn({ path: join(folder, name), error: String(error) }, "files without a task are left"),
       );
     }
   }

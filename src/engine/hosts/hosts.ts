@@ -1,7 +1,7 @@
 /**
  * Module hosts that are started ahead and wait, SDK and loader loaded, so that a start or a resume does not pay for
  * Node's. A waiting host bears from its start the token that becomes the attempt's; the assignment, with the
- * host's pid, is durable before `attempt/hello` is answered with it. As many wait as modules were at work at once lately,
+ * host's pid, is durable before `attempt/hello` is answered with it. As many wait as modules ran at the same time lately,
  * up to the setting; none before the first module has been run, and none when nothing has run for a while. They bear what
  * the last module had of variables that a process reads at its start, and its umask, nice value and limits, because a task
  * that has others cannot use them.
@@ -70,7 +70,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
   readonly #waiting = new Map<string, WaitingHost<A>>();
   #idle: NodeJS.Timeout | null = null;
   #next: NodeJS.Timeout | null = null;
-  /** The most modules that were at work at once since all was idle, or for one to two minutes. */
+  /** The most modules that ran at the same time since all was idle, or for one to two minutes. */
   #peak = 1;
   #isStopped = false;
   /** What the module that was begun last had of variables that are read at the start of a process, as the next may have. */

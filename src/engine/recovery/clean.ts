@@ -1,4 +1,4 @@
-/** Ends and removes what a daemon that died has left of nobody: run files, hosts that waited, environments. */
+/** Ends and removes what a daemon that died has left without an owner: run files, hosts that waited, environments. */
 import { readdirSync, rmSync } from "node:fs";
 import { isOwnName } from "../../home/own-names.ts";
 import type { Engine } from "../engine.ts";

@@ -15,7 +15,7 @@ export async function startsAreOver(engine: Engine): Promise<void> {
 }
 
 /**
- * Pauses every task at work, by checkpoint where it can and else by freezing, for the next daemon to resume. Answers
+ * Pauses every running task, by checkpoint where it can and else by freezing, for the next daemon to resume. Answers
  * which are suspended with a checkpoint and which are frozen. What fails to pause goes on and is adopted.
  */
 export async function shutdown(

@@ -2,7 +2,7 @@ import { AgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
 
-/** Answers the open question of a task: one that waits goes back in line, one at work is told. */
+/** Answers the open question of a task: one that waits goes back into the queue, a running one is told. */
 export async function answer(
   engine: Engine,
   ref: string | number,

@@ -11,7 +11,7 @@ import { isNoRoom } from "../no-room.ts";
 /** What is said about a file that may be there when the task starts. */
 const LATER = "--accept-missing (acceptMissing) submits it all the same, for what exists only later";
 
-/** A delay that was counted before the daemon had to start is no time in the past. */
+/** A delay that was counted before the daemon had to start is not a time in the past. */
 const LATE_MS = 60_000;
 
 interface EarlyRefusal {
@@ -104,7 +104,7 @@ function moduleRefusal(path: string): EarlyRefusal | undefined {
     isMissing,
   });
   try {
-    if (!statSync(path).isFile()) return refuse("is no file", false);
+    if (!statSync(path).isFile()) return refuse("is not a file", false);
     accessSync(path, constants.R_OK);
     return undefined;
   } catch (error) {

@@ -20,7 +20,7 @@ export async function hold(
 }
 
 function notHoldable({ id, state }: Task): AgentctlError {
-  const reason = `task ${id} is working: hold keeps back what is not at work yet`;
+  const reason = `task ${id} is working: hold keeps back what is not running yet`;
   const hint = `agentctl pause ${id}`;
   return new AgentctlError("UnsupportedOperation", { id, state, allowed: holdable, reason, hint });
 }

@@ -25,7 +25,7 @@ export async function planPause(engine: Engine, task: Task, plan: Task["pauseAt"
 }
 
 /**
- * The same for each open task that the selector means now. Where it means whole queues, all that is at work in them by
+ * The same for each open task that the selector means now. Where it means whole queues, all that runs in them by
  * then is paused with the first of these, and the queues are held.
  */
 export async function planSelected(
@@ -67,7 +67,7 @@ async function drop(engine: Engine, { id }: Task, plan: NonNullable<Task["pauseA
   const { at, group } = plan;
   const tasks = group ? await selected(engine, selectorOf(group), openStates) : [await engine.require(id)];
   for (const { id: each, pauseAt, state } of tasks) {
-    // One that has gone back in line, or asks, is paused when it comes to work.
+    // One that has gone back into the queue, or asks, is paused when it starts.
     const isOver = group ? pauseAt?.group === group : !isBeforeWork(state);
     if (pauseAt?.at === at && isOver) await engine.store.update(each, { pauseAt: null });
   }

@@ -33,7 +33,7 @@ export interface Resumed {
 }
 
 /**
- * Puts a suspended task in line again, as `resumed`, and answers when that is durable. Rejects with
+ * Queues a suspended task again, as `resumed`, and answers when that is durable. Rejects with
  * `TaskNotResumable`, `CheckpointCorrupt`, or `CheckpointNotFound` where there is nothing left to continue from; the
  * task then stays suspended.
  */

@@ -48,10 +48,10 @@ export async function selected(
   return await engine.store.list({ states: wanted, limit: 1_000_000, ...defined({ queue, labels }) });
 }
 
-/** So often a selector is read anew because a task ended between the reading and the record. */
+/** How often a selector is read again because a task ended between the reading and the record. */
 const TRIES = 20;
 
-/** Pauses every task at work that the selector means, and holds its queues in the same transaction. */
+/** Pauses every running task that the selector means, and holds its queues in the same transaction. */
 export async function pauseSelected(
   engine: Engine,
   selector: Selector,
@@ -77,7 +77,7 @@ export async function pauseSelected(
   }
 }
 
-/** What is at work, and what is frozen where it is to be pressed for a checkpoint. */
+/** What is running, and what is frozen where it is to be pressed for a checkpoint. */
 async function toPause(engine: Engine, selector: Selector, { mode }: PauseOptions): Promise<Task[]> {
   if (mode !== "checkpoint") return await selected(engine, selector, pausableStates);
   const tasks = await selected(engine, selector, [...pausableStates, "suspended"]);

@@ -109,7 +109,7 @@ export const attemptMethods = {
     }),
     scope: "attempt",
     about:
-      "Acknowledges a step with its result, once and for ever; a step that is journaled already answers the journaled value. With `started` it only says that the step has begun, or with `false` that it ended without a result that this would bring: it failed, or stands in the step file.",
+      "Acknowledges a step with its result, exactly once; a step that is journaled already answers the journaled value. With `started` it only says that the step has begun, or with `false` that it ended without a result that this would bring: it failed, or stands in the step file.",
   },
   "attempt/keep": {
     params: v.strictObject({ ...own, ...namedStep, value: v.unknown() }),

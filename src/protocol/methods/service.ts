@@ -89,6 +89,6 @@ export const serviceMethods = {
     result: v.object({ frozen: v.array(v.number()), suspended: v.array(v.number()) }),
     scope: "people",
     about:
-      "Pauses every task at work and ends the daemon; the next start resumes them. With `keep` the processes go on and the next daemon adopts them.",
+      "Pauses every running task and ends the daemon; the next start resumes them. With `keep` the processes go on and the next daemon adopts them.",
   },
 } as const;

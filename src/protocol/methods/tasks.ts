@@ -121,7 +121,7 @@ export const taskMethods = {
     ]),
     scope: "people",
     about:
-      "Pauses a task and answers when nothing of it runs; `wait: false` answers when the request is durable. `select` pauses every task at work that it means, and `all` or `queue` alone also hold those queues in the same transaction.",
+      "Pauses a task and answers when nothing of it runs; `wait: false` answers when the request is durable. `select` pauses every running task that it means, and `all` or `queue` alone also hold those queues in the same transaction.",
   },
   "tasks/resume": {
     params: oneOrMany(
@@ -134,7 +134,7 @@ export const taskMethods = {
     ]),
     scope: "people",
     about:
-      "Puts a suspended task in line again. `notes` says what a person should know, such as a module that changed.",
+      "Queues a suspended task again. `notes` says what a person should know, such as a module that changed.",
   },
   "tasks/cancel": {
     params: v.strictObject({
@@ -152,7 +152,7 @@ export const taskMethods = {
     params: v.strictObject({ ...one, ...by }),
     result: changed,
     scope: "people",
-    about: "Keeps a task that is not at work from being started.",
+    about: "Keeps a task that is not running from being started.",
   },
   "tasks/release": {
     params: v.strictObject({ ...one, ...by }),

@@ -37,7 +37,7 @@ async function main(): Promise<void> {
     onAbandoned: () => endSilently(1),
   });
   const hello = await link.hello;
-  if (!hello.module) throw new Error(`task ${hello.id} is no module`);
+  if (!hello.module) throw new Error(`task ${hello.id} is not a module`);
   await completeJournal(hello.module, link);
   await new Attempt(hello, link).run(hello.module);
 }

@@ -3,7 +3,7 @@ import type { Processes, ProcessStat } from "./processes.ts";
 import { delay, deliver } from "./signals.ts";
 import { isStopped } from "./stop.ts";
 
-/** So long a guard that goes on may take to write a status and end. */
+/** How long a guard that goes on may take to write a status and end. */
 const END_MS = 1000;
 
 /** Guards that were stopped with a program that is gone: nobody else would let them go on. */

@@ -1,7 +1,7 @@
-/** After so many steps in a row that were over in a moment the next one is expected to be so, whatever its name. */
+/** After so many brief steps in a row the next one is expected to be brief, whatever its name. */
 const RUN = 8;
 
-/** Which steps are over in a moment, as far as those before them tell. */
+/** Which steps are brief, as far as those before them tell. */
 export class Briefness {
   readonly #byName = new Map<string, boolean>();
   #run = 0;

@@ -8,7 +8,7 @@ const BRIEF_MS = 5;
 
 /**
  * The word to the daemon that a step runs, so that `show` and `pause` can name it; nothing else depends on it. What is
- * over in a moment each time is not worth a message at every call.
+ * brief each time is not worth a message at every call.
  */
 export class Notice {
   readonly isBrief: boolean;

@@ -152,7 +152,7 @@ interface Try {
   place: Place;
   flight: PendingCall;
   fn: StepFunction;
-  /** It is expected to be over in a moment. */
+  /** It is expected to be brief. */
   isBrief: boolean;
   timeoutMs: number | undefined;
   count: number;

@@ -12,7 +12,7 @@ interface Write {
 
 const FULL_OR_BROKEN = /^SQLITE_(FULL|IOERR|CORRUPT|NOTADB|READONLY|CANTOPEN|BUSY|NOMEM)/;
 
-/** `error` as the store tells it: what SQLite refuses for want of space or health is `StoreUnavailable`. */
+/** `error` as the store tells it: what SQLite refuses because the disk is full or the file is damaged is `StoreUnavailable`. */
 export function storeError(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   if (typeof code !== "string" || !FULL_OR_BROKEN.test(code)) return error;

@@ -141,7 +141,7 @@ describe("a state that forbids it names the command that helps", () => {
       new AgentctlError("CheckpointCorrupt", { id: 7, state, seq: 3, good }).hint;
     for (const state of ["completed", "failed", "canceled"]) {
       expect(corrupt(state, 2)).toBe("agentctl rerun 7 --from 2 goes on from the newest good checkpoint");
-      expect(corrupt(state, null)).toBe("no good checkpoint is left: agentctl rerun 7 begins anew");
+      expect(corrupt(state, null)).toBe("no good checkpoint is left: agentctl rerun 7 begins again");
     }
   });
 

@@ -18,14 +18,14 @@ test.for([
 });
 
 test.for([
-  ["log.maxBytes", "1KiB", "is no size of at least 64KiB"],
-  ["log.maxBytes", "64 parsecs", "is no size"],
+  ["log.maxBytes", "1KiB", "is not a size of at least 64KiB"],
+  ["log.maxBytes", "64 parsecs", "is not a size"],
   // Five of what?
-  ["pause.grace", "5", "is no duration; such as 500ms, 90s"],
-  ["pause.grace", -1, "is no duration"],
-  ["checkpoint.keep", "2.5", "is no whole number of at least 1"],
-  ["checkpoint.keep", "3MiB", "is no whole number"],
-  ["hosts", true, "is no whole number"],
+  ["pause.grace", "5", "is not a duration; such as 500ms, 90s"],
+  ["pause.grace", -1, "is not a duration"],
+  ["checkpoint.keep", "2.5", "is not a whole number of at least 1"],
+  ["checkpoint.keep", "3MiB", "is not a whole number"],
+  ["hosts", true, "is not a whole number"],
 ] as const)("%s does not take %j", ([name, given, reason]) => {
   expect(read(name, given)).toMatchObject({ reason: expect.stringContaining(reason) });
 });
@@ -66,12 +66,12 @@ test.for([
 
 test.for([
   [listen, "here", '"here" is no address'],
-  [text, 3, "3 is no text"],
+  [text, 3, "3 is not a text"],
   [chosen, "mail", '"mail" is none of off, desktop'],
   [flag, "maybe", '"maybe" is neither true nor false'],
-  [list, [1], "[1] is no list of texts"],
-  [json, "{}", '"{}" is no JSON list'],
-  [record, [], "[] is no JSON object"],
+  [list, [1], "[1] is not a list of texts"],
+  [json, "{}", '"{}" is not a JSON list'],
+  [record, [], "[] is not a JSON object"],
 ] as const)("a setting of another kind refuses a value: %#", ([setting, given, reason]) => {
   expect(readSetting(setting, given)).toEqual({ reason });
 });

@@ -29,7 +29,7 @@ test("a write leaves what was written by hand as it was", () => {
 
 test("a write mends the setting that it is about, and refuses a file that stays wrong", () => {
   writeFileSync(file, '{"hosts": -1}');
-  expect(() => writeConfig(file, setting("pause.grace"), 1000)).toThrow("hosts: -1 is no whole number");
+  expect(() => writeConfig(file, setting("pause.grace"), 1000)).toThrow("hosts: -1 is not a whole number");
   writeConfig(file, setting("hosts"), 1);
   expect(readConfig(file)).toEqual({ hosts: 1 });
 });

@@ -8,12 +8,12 @@ const holdable = openStates.filter((state) => state !== "working");
 
 export const hold = command({
   name: "hold",
-  summary: "keep tasks that are not at work from being started",
+  summary: "keep tasks that are not running from being started",
   args: [tasksArgument],
   options: selectorOptions,
   examples: [
-    ["hold 12", "task 12 stays in line, and is not started until it is released"],
-    ["hold --label project=tea", "every task of the project that is not at work"],
+    ["hold 12", "task 12 stays queued, and is not started until it is released"],
+    ["hold --label project=tea", "every task of the project that is not running"],
   ],
   async run(context, ids, options) {
     const { out } = context;

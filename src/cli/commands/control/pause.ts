@@ -65,7 +65,7 @@ export const pause = command({
             context,
             selection,
             answers,
-            given.at === undefined ? "no task at work matches" : "no open task matches",
+            given.at === undefined ? "no running task matches" : "no open task matches",
           );
         }
         const answers = await answerEach(context, selection.ids.map(reference), {

@@ -19,7 +19,7 @@ const options = {
   ...selectorOptions,
   from: value("--from <checkpoint>", "continue from this checkpoint, not the newest", integer(1)),
   fromStart: flag("--from-start", "begin again, from no checkpoint and no journal"),
-  wait: flag("-w, --wait", "return when they are at work again"),
+  wait: flag("-w, --wait", "return when they are running again"),
   env: values("-e, --env <NAME[=value]>", "a variable for the task (repeatable)", variable),
   refreshEnv: flag("--refresh-env", "the caller's environment replaces the kept one"),
   module: value("--module <file>", "the task module is this file from now on"),
@@ -30,7 +30,7 @@ type Resumed = Extract<Result<"tasks/resume">, { task: unknown }>;
 
 export const resume = command({
   name: "resume",
-  summary: "put suspended tasks in line again, to continue where they were",
+  summary: "queue suspended tasks again, to continue where they were",
   notes:
     "With --all or --queue it releases the queues which that pause held, and resumes what it suspended; tasks that were paused otherwise stay.",
   args: [tasksArgument],
@@ -88,7 +88,7 @@ class Waiting {
     this.#isForOne = isForOne;
   }
 
-  /** This task is in line again, and is waited for. */
+  /** This task is queued again, and is waited for. */
   begin({ id }: TaskJson): void {
     this.#resumed.push(id);
     this.#interrupt ??= new Interrupt((interrupt) => {
@@ -104,8 +104,8 @@ class Waiting {
   #standing(): string {
     const ids = this.#resumed.join(", ");
     return this.#isForOne
-      ? `the resume stands: agentctl show ${ids} tells when it is at work`
-      : `the resume of task ${ids} stands: agentctl list tells what is at work`;
+      ? `the resume stands: agentctl show ${ids} tells when it is running`
+      : `the resume of task ${ids} stands: agentctl list tells what is running`;
   }
 }
 
@@ -113,7 +113,7 @@ function sayState({ id, state, waiting }: TaskJson): string {
   if (waiting?.for === "hold") return `resumed; it is held: agentctl release ${id}`;
   if (waiting?.for === "queue") return `resumed; its queue is held: agentctl queue release ${waiting.on}`;
   if (state === "resumed") return "resumed; it goes on when there is a slot";
-  return state === "working" ? "resumed and at work" : `resumed; it is ${state}`;
+  return state === "working" ? "resumed and running" : `resumed; it is ${state}`;
 }
 
 function paramsOf(context: Context, { from, fromStart, env, refreshEnv, module }: ResumeValues) {

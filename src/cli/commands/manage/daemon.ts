@@ -37,7 +37,7 @@ const start = command({
 
 const stop = command({
   name: "stop",
-  summary: "pause every task at work and end the daemon; the next start resumes them",
+  summary: "pause every running task and end the daemon; the next start resumes them",
   args: [],
   options: {
     grace: value("--grace <duration>", "how long tasks may take to save a checkpoint (60s)", duration),
@@ -94,7 +94,7 @@ const run = command({
     'As the first process of a container (CMD ["agentctl", "daemon", "run"]) it also waits for what its tasks orphan; keep AGENTCTL_HOME on a volume.',
   args: [],
   options: { hold: holdOption },
-  examples: [["daemon run", "until SIGTERM, which pauses every task at work"]],
+  examples: [["daemon run", "until SIGTERM, which pauses every running task"]],
   async run(_context, _args, { hold }) {
     await runDaemonHere(hold);
     return 0;

@@ -39,7 +39,7 @@ export const install = command({
 
 export const uninstall = command({
   name: "uninstall",
-  summary: "take the service away again; its daemon pauses every task at work, and ends",
+  summary: "take the service away again; its daemon pauses every running task, and ends",
   args: [],
   options: {},
   examples: [["daemon uninstall", "the next command that needs a daemon starts one and resumes the tasks"]],

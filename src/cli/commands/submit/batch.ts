@@ -56,7 +56,7 @@ function parsedLine({ text, number }: Line): NewTask {
     throw usage(`line ${number} is not JSON: ${(error as Error).message}`);
   }
   if (typeof task === "object" && task !== null && !Array.isArray(task)) return task as NewTask;
-  throw usage(`line ${number} is no JSON object with the fields of a task`);
+  throw usage(`line ${number} is not a JSON object with the fields of a task`);
 }
 
 /** Paths of a line are meant from where the caller is. */

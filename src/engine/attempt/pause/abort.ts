@@ -3,7 +3,7 @@ import type { Engine } from "../../engine.ts";
 import type { ActiveAttempt } from "../active-attempt.ts";
 import { armTimeout } from "../timeout.ts";
 
-/** A pause is off: the task is as it was, at work or frozen, and whoever asked is told why. */
+/** A pause is off: the task is as it was, running or frozen, and whoever asked is told why. */
 export async function abortPause(engine: Engine, active: ActiveAttempt, error: AgentctlError): Promise<void> {
   const isOurs = active.intent?.kind === "pause";
   const task = await engine.store.get(active.taskId);

@@ -9,7 +9,7 @@
 -- with what each has to come to, are in `tasks.after`; `tasks.blocked_by` is the first that has not ended.
 --
 -- attempts: one row for each process lifetime of a task. `token` authorises it; `pid`, `pid_start` and `boot_id`
--- name its process for ever; `run_key` names the files in which its guard leaves pid and exit status.
+-- name one process and no later one; `run_key` names the files in which its guard leaves pid and exit status.
 --
 -- checkpoints: the bytes that a task saved, checksummed. `position` is the number of steps acknowledged before
 -- it, `base` the checkpoint from which a module that continues from it counts the names of its steps.

@@ -44,7 +44,7 @@ test("help shows usage, options and examples", async () => {
   expect(text).toMatchInlineSnapshot(`
     "Usage: agentctl hold [options] [tasks...]
 
-    Keep tasks that are not at work from being started.
+    Keep tasks that are not running from being started.
 
     Arguments:
       tasks                ids, uuids or names; or --all, --queue, --label, --state
@@ -61,9 +61,9 @@ test("help shows usage, options and examples", async () => {
 
     Examples:
       agentctl hold 12
-          task 12 stays in line, and is not started until it is released
+          task 12 stays queued, and is not started until it is released
       agentctl hold --label project=tea
-          every task of the project that is not at work
+          every task of the project that is not running
     "
   `);
 });

@@ -35,10 +35,10 @@ test("a variable has a value, an empty one, or the caller's", () => {
 });
 
 test.each([
-  [() => duration("5"), '"5" is no duration; such as 500ms, 90s, 15m, 2h, 3d'],
-  [() => time("tomorrow", {}), /"tomorrow" is no time; such as a duration from now/],
-  [() => integer(1)("0"), '"0" is no whole number of at least 1'],
-  [() => integer()("1.5"), '"1.5" is no whole number'],
+  [() => duration("5"), '"5" is not a duration; such as 500ms, 90s, 15m, 2h, 3d'],
+  [() => time("tomorrow", {}), /"tomorrow" is not a time; such as a duration from now/],
+  [() => integer(1)("0"), '"0" is not a whole number of at least 1'],
+  [() => integer()("1.5"), '"1.5" is not a whole number'],
   [() => signal("9"), "no program hears SIGKILL; such as TERM, INT, USR1"],
   [() => signal("SIGNOPE"), '"SIGNOPE" is no signal; such as TERM, INT, USR1'],
   [() => variable("=x"), '"=x" is not of the form NAME=value or NAME'],

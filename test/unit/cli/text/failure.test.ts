@@ -16,7 +16,7 @@ test("a failure says on stderr what happened, and below it what helps", async ()
   expect(await reportFailure(notPausable, out, paths)).toBe(4);
   expect([stdout(), stderr()]).toEqual([
     "",
-    "agentctl: task 12 is submitted: only a task at work can be paused\n  agentctl hold 12 keeps it from being started\n",
+    "agentctl: task 12 is submitted: only a running task can be paused\n  agentctl hold 12 keeps it from being started\n",
   ]);
 });
 
@@ -28,7 +28,7 @@ test("with --json it is an object on stdout", async () => {
       error: {
         name: "TaskNotPausable",
         code: -32016,
-        message: "task 12 is submitted: only a task at work can be paused",
+        message: "task 12 is submitted: only a running task can be paused",
         hint: "agentctl hold 12 keeps it from being started",
         data: { id: 12, state: "submitted", allowed: ["working"] },
       },
