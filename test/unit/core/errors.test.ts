@@ -31,6 +31,7 @@ const own: [code: number, name: ErrorName, exit: number][] = [
   [-32030, "VersionMismatch", 5],
   [-32031, "DaemonUnreachable", 5],
   [-32032, "HomeRefused", 5],
+  [-32038, "ScheduleNotFound", 3],
   [-32033, "ConfigInvalid", 2],
   [-32034, "PauseFailed", 4],
 ];
@@ -44,6 +45,7 @@ const facts = {
   limit: 8,
   attempt: 2,
   queue: "gpu",
+  schedule: "nightly",
   ref: "nightly",
   candidates: [3, 4],
   reason: "the reason",
@@ -57,7 +59,7 @@ const facts = {
   client: "2",
 };
 
-test("the catalogue is the documented one and five of its own", () => {
+test("the catalogue is the documented one and seven of its own", () => {
   const rows = errorRows.map(({ code, name, exit }) => [code, name, exit]);
   expect(rows).toEqual([...documented, ...own]);
 });

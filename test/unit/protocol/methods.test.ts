@@ -9,11 +9,13 @@ const people = {
   checkpoints: "list get",
   artifacts: "list get",
   queues: "list set hold release remove",
+  schedules: "add list get pause resume remove run",
+  hooks: "list test",
   daemon: "status stop",
 };
-const attempt = { attempt: "hello checkpoint step sleep ask progress artifact messages suspended result" };
-/** Beside the documented ones: what the host of a module says of itself. */
-const ofHost = ["attempt/alive"];
+const attempt = { attempt: "hello checkpoint step sleep ask progress artifact messages suspended suspend keep result" };
+/** Beside the documented ones: what the host of a module needs for itself. */
+const ofHost = ["attempt/alive", "attempt/journal"];
 
 /** Beside the documented ones: what the command line needs of its own daemon. */
 const own = ["tasks/batch", "daemon/hello", "daemon/reload"];
@@ -29,7 +31,7 @@ test("people may call what is documented, and three methods of the command line'
   expect(inTable("people").sort()).toEqual([...named(people), ...own].sort());
 });
 
-test("a running task may call what is documented, and one method of a module's host", () => {
+test("a running task may call what is documented, and two methods of a module's host", () => {
   expect(inTable("attempt").sort()).toEqual([...named(attempt), ...ofHost].sort());
 });
 
