@@ -93,15 +93,12 @@ export function readRecords(runDir: string, key: string, processes: Processes): 
   let lines: string[];
   let writtenAt: number;
   try {
-    const stat = statSync(file);
-    // Whatever a program puts in its place has no records, and may have no end.
-    if (!stat.isFile()) return undefined;
     const bytes = readFileSync(file);
     // Where somebody has deleted the file, the guard has made one that holds its records alone.
     const [, length = 0] = /^# (\d{10})\n/.exec(bytes.toString("latin1", 0, HEAD.length)) ?? [];
     // The last one has no newline yet.
     lines = bytes.toString("latin1", Number(length)).split("\n").slice(0, -1);
-    writtenAt = Math.floor(stat.mtimeMs);
+    writtenAt = Math.floor(statSync(file).mtimeMs);
   } catch {
     return undefined;
   }
