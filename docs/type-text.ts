@@ -8,7 +8,6 @@ interface Schema {
   item?: Schema;
   value?: Schema;
   options?: readonly unknown[];
-  items?: readonly unknown[];
   getter?: (input: unknown) => Schema;
 }
 
@@ -45,8 +44,6 @@ function unnamed(schema: Schema, names: Names, column: number): string {
       return `${inner(schema.wrapped as Schema)} | null`;
     case "array":
       return arrayOf(inner(schema.item as Schema));
-    case "tuple":
-      return `[${(schema.items as Schema[]).map(inner).join(", ")}]`;
     case "record":
       return `{ [name]: ${inner(schema.value as Schema)} }`;
     case "picklist":

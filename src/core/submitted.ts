@@ -4,8 +4,6 @@
  * row here and a column in the store's first migration.
  */
 
-import { defaultInherited, type Inherited } from "./inherited.ts";
-
 /** What a task that another one comes after has to come to: to have completed, to have ended, to have failed. */
 export const dependencyConditions = ["completed", "ended", "failed"] as const;
 
@@ -34,7 +32,6 @@ interface Values {
   flag: boolean;
   dependencies: Dependency[];
   choice: string;
-  inherited: Inherited;
 }
 
 /** The type of a submitted field. */
@@ -199,11 +196,6 @@ export const submitted = {
     isOwn: true,
     isShown: true,
     option: ["--hold", "do not start it before agentctl release"],
-  },
-  /** What the process of the submitting command had, and the task gets: umask, nice value and resource limits. */
-  inherited: {
-    type: "inherited",
-    fallback: defaultInherited,
   },
 } as const satisfies Record<string, Field>;
 

@@ -10,7 +10,6 @@ import { baseEnvironment, startDaemon } from "./daemon.ts";
 import { type DoctorOptions, doctor, type Report } from "./doctor/doctor.ts";
 import { faultAt } from "./fault.ts";
 import { prepareHome, refuseForeignTasks } from "./home.ts";
-import { dropInherited } from "./inherited.ts";
 import { takeLock } from "./lock.ts";
 import { createLog, tellStderr } from "./log.ts";
 import { keepPresent } from "./presence.ts";
@@ -28,7 +27,8 @@ export interface RunOptions {
 export async function run({ foreground, hold }: RunOptions): Promise<number> {
   const report = foreground ? () => {} : reportOnce(3);
   const log = createLog();
-  dropInherited();
+  // Programs get the umask of whoever started the daemon; what the daemon makes is nobody else's.
+  const umask = process.umask(0o077);
   try {
     const paths = pathsOf(process.env);
     prepareHome(paths);
@@ -70,6 +70,7 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
       baseEnv,
       fault,
       hold,
+      umask,
       socketPlace: () => placeSocket(paths, process.env),
     });
     const presence = keepPresent({

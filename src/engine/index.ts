@@ -1,4 +1,3 @@
-export { sync } from "../home/durable.ts";
 export type { Link } from "./attempt/active-attempt.ts";
 export {
   acknowledge,
@@ -23,6 +22,7 @@ export { foldersOf, logFile, taskOfFolder } from "./files/environment.ts";
 export { Environments } from "./files/environments.ts";
 export { keepArtifact } from "./files/keep-artifact.ts";
 export { retain } from "./files/retention.ts";
+export { sync } from "./files/sync.ts";
 export { removeTree } from "./files/tree-files.ts";
 export { releaseEnvironments } from "./files/unused-environments.ts";
 export { isMemoryShort, slotsMax } from "./limits.ts";

@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import { readSetting, type SettingValue } from "../core/setting-value.ts";
@@ -10,7 +20,6 @@ import {
   settingNamed,
   settings,
 } from "../core/settings.ts";
-import { writeDurably } from "./durable.ts";
 
 /** What config.json says, setting by setting; what it does not name is absent. */
 export type Configured = Partial<Record<SettingKey, SettingValue>>;
@@ -47,7 +56,11 @@ export function writeConfig(file: string, { key, name }: Setting, value: Setting
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   // A link to a file that the user keeps elsewhere stays a link.
   const target = existsSync(file) ? realpathSync(file) : file;
-  writeDurably(target, `${JSON.stringify(raw, undefined, 2)}\n`);
+  const draft = `${target}.${process.pid}.new`;
+  writeFileSync(draft, `${JSON.stringify(raw, undefined, 2)}\n`, { mode: 0o600 });
+  sync(draft);
+  renameSync(draft, target);
+  sync(dirname(target));
 }
 
 function checked(file: string, raw: Raw): Configured {
@@ -60,6 +73,15 @@ function checked(file: string, raw: Raw): Configured {
     configured[setting.key] = read.value;
   }
   return configured;
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function parsed(file: string): Raw {

@@ -1,6 +1,5 @@
 /** Schemas of a task: what it is submitted with, and how it is shown. */
 import * as v from "valibot";
-import type { Inherited } from "../core/inherited.ts";
 import {
   dependencyConditions,
   type Field,
@@ -19,7 +18,6 @@ import {
   checkpoint,
   durationMs,
   env,
-  inherited,
   integer,
   iso,
   labels,
@@ -63,7 +61,6 @@ const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
   time: () => iso,
   flag: () => v.boolean(),
   dependencies: () => givenDependencies,
-  inherited: () => inherited,
   choice: ({ choices = [] }) => (choices === pauseModes ? pauseMode : v.picklist(choices)),
 };
 
@@ -81,7 +78,6 @@ type WireValues = Record<FieldType, unknown> & {
   time: string;
   flag: boolean;
   dependencies: v.InferOutput<typeof givenDependencies>;
-  inherited: Inherited;
 };
 
 const fieldSchema = (field: Field): v.GenericSchema => {

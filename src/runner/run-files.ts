@@ -1,47 +1,31 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
-import { parseStatus } from "./status.ts";
 import type { Processes } from "./tree/processes.ts";
 import type { Ended, ProcessId } from "./types.ts";
 
 /**
  * The file by which an attempt is found again, `<key>.run`. It begins with what a guard does to start the program; the
  * guard then adds `#born <key> …`, before it becomes the program, and `#ended <key> …`, after the program's end: each
- * one line in one write, so a line without its newline counts as not yet there. `<key>.out` is the pipe of its output.
+ * one line in one write, so a line without its newline counts as not yet there. One file instead of three, because to
+ * make and to delete a file costs as much as all the rest of a short task.
  */
-function runFile(runDir: string, key: string): string {
+export function runFile(runDir: string, key: string): string {
   return join(runDir, `${key}.run`);
 }
 
-/** The pipe into which the program of this key prints; its guard makes it. */
-export function outputPipe(runDir: string, key: string): string {
-  return join(runDir, `${key}.out`);
-}
-
-/** The key that the name of a run file holds; undefined for every other name. */
+/** The key that the name of a run file holds; undefined for every other name, also of a file that is kept for later. */
 export function keyOfRunFile(name: string): string | undefined {
-  return /^(.+)\.(?:run|out)$/.exec(name)?.[1];
+  return /^(?!spare-)(.+)\.run$/.exec(name)?.[1];
 }
 
 /** The first line says how long the part is that was written before it was handed over. */
 const HEAD = "# 0000000000\n";
 
-/** Writes what a guard of this key is to do. Throws where there is no room for that. */
-export function writeRunFile(runDir: string, key: string, script: string): void {
+/** What stands in a run file before its guard adds to it. */
+export function runText(script: string): string {
   const length = HEAD.length + Buffer.byteLength(script);
-  const head = `# ${String(length).padStart(HEAD.length - 3, "0")}\n`;
-  const pipe = outputPipe(runDir, key);
-  writeFileSync(runFile(runDir, key), head + script, { mode: 0o600 });
-  // Where there is no room for the pipe that the guard makes, that is found here.
-  rmSync(pipe, { force: true });
-  writeFileSync(pipe, "");
-  rmSync(pipe);
-}
-
-/** Nothing of `key` is left. */
-export function forgetRunFile(runDir: string, key: string): void {
-  rmSync(runFile(runDir, key), { force: true });
-  rmSync(outputPipe(runDir, key), { force: true });
+  return `# ${String(length).padStart(HEAD.length - 3, "0")}\n${script}`;
 }
 
 /**
@@ -53,7 +37,7 @@ export function childOf(guardPid: number, pid: number, processes: Processes): Pr
   let startTime: number | undefined;
   return {
     pid,
-    // Looked up for whoever asks first: nobody does of a program that has ended by then.
+    // Looked up for whoever asks first: nobody does of a program that is over in a moment.
     get startTime() {
       if (startTime === undefined) {
         const stat = processes.stat(pid);
@@ -65,24 +49,18 @@ export function childOf(guardPid: number, pid: number, processes: Processes): Pr
   };
 }
 
-interface Birth {
-  program: ProcessId;
-  /** The pid that its guard had. */
-  guardPid: number;
-}
-
 /** `<boot id> <pid> <pid of the guard> .`, of which a full disk may have cut something off. */
-function parseBirth(line: string, processes: Processes): Birth | undefined {
-  const [, bootId = "", pid, guard] = /^(\S+) (\d+) (\d+) \.$/.exec(line) ?? [];
+function parseBirth(line: string, processes: Processes): ProcessId | undefined {
+  const [, bootId = "", pid, guardPid] = /^(\S+) (\d+) (\d+) \.$/.exec(line) ?? [];
   if (pid === undefined) return undefined;
-  const guardPid = Number(guard);
-  if (bootId !== processes.bootId) return { program: { pid: Number(pid), startTime: 0, bootId }, guardPid };
-  return { program: childOf(guardPid, Number(pid), processes), guardPid };
+  if (bootId !== processes.bootId) return { pid: Number(pid), startTime: 0, bootId };
+  return childOf(Number(guardPid), Number(pid), processes);
 }
 
 /** What a guard has added to the file of an attempt so far. */
 export interface Records {
-  birth: Birth | undefined;
+  /** The program. */
+  birth: ProcessId | undefined;
   /** The file's time is the end's, unless the guard had to wait for space. */
   ended: Ended | undefined;
 }
@@ -115,6 +93,30 @@ export function readRecords(runDir: string, key: string, processes: Processes): 
 }
 
 function parseEnd(line: string | undefined, writtenAt: number): Ended | undefined {
-  const [status = "", seconds] = line?.split(" ") ?? [];
-  return parseStatus(status, seconds ? Number(seconds) * 1000 : writtenAt);
+  const [status, seconds] = line?.split(" ") ?? [];
+  if (status === undefined || !/^\d{1,3}$/.test(status)) return undefined;
+  const endedAt = seconds ? Number(seconds) * 1000 : writtenAt;
+  return endedWith(Number(status), endedAt);
+}
+
+// The first name wins, so 6 is SIGABRT and not SIGIOT.
+const signalNames = new Map(
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name as NodeJS.Signals]),
+);
+
+/** Reads a status as a shell does: 128 + n is death by signal n. */
+export function endedWith(exitCode: number, endedAt: number): Ended {
+  const number = exitCode - 128;
+  const signal = number >= 1 && number <= 31 ? (signalNames.get(number) ?? null) : null;
+  return { exitCode, signal, endedAt, lost: false };
+}
+
+/** The file of a guard's script begins so; by it `ps` shows what a guard is. */
+export const GUARD_NAME = "agentctl-guard";
+
+/** Whether this argv is that of a guard on this folder, or of a subshell of one that is about to become a program. */
+export function isGuard(argv: string[], runDir: string): boolean {
+  return argv.some((word) => word.startsWith(join(runDir, GUARD_NAME)));
 }

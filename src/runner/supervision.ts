@@ -1,13 +1,13 @@
+import type { Guards } from "./guards.ts";
+import type { RunFolder } from "./run-folder.ts";
 import type { Processes } from "./tree/processes.ts";
 
 /** What launching and adopting share. */
 export interface Supervision {
-  /** Holds the run files. */
-  runDir: string;
+  folder: RunFolder;
   clock: { now(): number };
   processes: Processes;
-  /** Runs guards. */
-  shell: string;
-  /** The descriptor of `lockNamespace`, which every guard holds; undefined where nothing is launched. */
-  namespaceLock?: number | undefined;
+  /** The programs' umask, octal. */
+  umask: string;
+  guards: Guards;
 }

@@ -1,4 +1,3 @@
-import type { Inherited } from "../core/inherited.ts";
 import type { StepReader } from "./step-reader.ts";
 
 /** A process that cannot be mistaken for a later one with the same pid. */
@@ -23,7 +22,6 @@ export interface LaunchSpec {
   env: Record<string, string>;
   /** Receives stdout and stderr; opened for append, mode 0600. */
   logFile: string;
-  inherited: Inherited;
 }
 
 /** How an attempt's program ended. */
@@ -31,10 +29,10 @@ export interface Ended {
   /** 128 + n for signal n; null when lost. */
   exitCode: number | null;
   /**
-   * The name of the signal that ended it; real-time signals as SIGRTMIN+n. Where the kernel does not show how a process
-   * ended (macOS, a program that changed its user), a code from 129 to 159 counts as death by a signal.
+   * The signal's name when the status was 128 + a signal number from 1 to 31: the shell's convention, in which a
+   * program that itself exits with 143 cannot be told from one that SIGTERM ended.
    */
-  signal: string | null;
+  signal: NodeJS.Signals | null;
   /** Milliseconds since 1970. */
   endedAt: number;
   /** The program is gone and nobody was left to say how. */
@@ -146,8 +144,11 @@ export interface Runner {
    * @throws CannotEnd when a process may not be signalled, naming its pid; everything else is gone by then
    */
   terminate(roots: TreeRoots, opts: { graceMs: number; cut?: AbortSignal }): Promise<void>;
-  /** After the program's end: ends what is left of its tree as `terminate` does. Nearly free when nothing is. */
-  sweep(roots: TreeRoots, opts: { graceMs: number }): Promise<void>;
+  /**
+   * After the program's end: ends what is left of its tree as `terminate` does. Nearly free when nothing is. Answers
+   * true where it is known that no process came of the program and lives, also none that has left the tree.
+   */
+  sweep(roots: TreeRoots, opts: { graceMs: number }): Promise<boolean>;
   /** Looks a program up as execvp would, in `cwd` with the PATH of `env`; undefined when it can be started. */
   cannotStart(
     argv: string[],

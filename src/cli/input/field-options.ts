@@ -30,7 +30,6 @@ interface Read extends Record<FieldType, unknown> {
   flag: boolean;
   dependencies: string[];
   choice: string | undefined;
-  inherited: never;
 }
 
 type Make = (flags: string, about: string, field: Field) => OptionSpec<unknown>;
@@ -49,9 +48,6 @@ const optionOfType: { [T in FieldType]: Make } = {
   flag: (flags, about) => flag(flags, about),
   dependencies: (flags, about) => values(flags, about, String),
   choice: (flags, about, { choices = [] }) => choice(flags, about, choices),
-  inherited: () => {
-    throw new Error("what a task inherits has no option");
-  },
 };
 
 type WithOption = {
@@ -80,11 +76,7 @@ export type FieldValues = ValuesOf<typeof fieldOptions>;
 
 /** The fields that were given, as `tasks/create` takes them; paths are meant from where the caller is. */
 export function fieldsOf(given: FieldValues, context: Context): Partial<NewTask> {
-  const withOption = submittedFields.filter(({ option }) => option !== undefined);
-  const fields = withOption.map(({ name, type }) => [
-    name,
-    fieldOf(name as WithOption, type, given, context),
-  ]);
+  const fields = submittedFields.map(({ name, type }) => [name, fieldOf(name, type, given, context)]);
   return Object.fromEntries(fields.filter(([, set]) => set !== undefined));
 }
 

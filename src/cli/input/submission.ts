@@ -7,7 +7,7 @@ import type { Context } from "../command/context.ts";
 import { flag, longName, type ValuesOf, value, values } from "../command/define.ts";
 import { duration, variable } from "../command/option-values.ts";
 import { usage } from "../command/usage.ts";
-import { callerEnvironment, callerInherited, chosenVariables } from "./caller-environment.ts";
+import { callerEnvironment, chosenVariables } from "./caller-environment.ts";
 import { fieldOptions, fieldsOf } from "./field-options.ts";
 import { absolutePath, jsonInput } from "./input.ts";
 
@@ -42,7 +42,6 @@ export async function submissionOf(context: Context, work: Work, given: RunValue
     ...fields,
     ...(given.acceptMissing ? { acceptMissing: true } : {}),
     ...startOf(context, given),
-    inherited: callerInherited(context),
     env: {
       ...(given.noInheritEnv ? {} : callerEnvironment(context)),
       ...chosenVariables(context, given.env),

@@ -38,6 +38,7 @@ export function logHandlers(daemon: Daemon): Pick<Handlers<Caller>, "logs/path">
   return {
     "logs/path": async ({ id, attempt }) => {
       const task = await engine.require(id);
+      engine.emptied.keep(task);
       const attempts = (await engine.store.attempts(task.id)).filter(
         (a) => attempt === undefined || a.n === attempt,
       );

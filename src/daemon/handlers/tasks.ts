@@ -42,8 +42,8 @@ export function taskHandlers(daemon: Daemon): People {
       return { task: await show(daemon, task), created };
     },
 
-    "tasks/batch": async ({ tasks, env, cwd, inherited }, caller) => {
-      const shared = defined({ env, cwd, inherited });
+    "tasks/batch": async ({ tasks, env, cwd }, caller) => {
+      const shared = defined({ env, cwd });
       const own = (task: NewTask) => (task.env && env ? { env: { ...env, ...task.env } } : {});
       const all = tasks.map((task) => submission({ ...shared, ...task, ...own(task) }));
       const made = await submit(engine, all, caller.actor, { isBatch: true });
@@ -137,13 +137,10 @@ export function taskHandlers(daemon: Daemon): People {
       return { task: await show(daemon, task), changed };
     },
 
-    "tasks/rerun": async ({ id, from, env, inherited, acceptMissing, actor }, caller) => ({
+    "tasks/rerun": async ({ id, from, env, acceptMissing, actor }, caller) => ({
       task: await show(
         daemon,
-        await rerun(engine, id, {
-          ...defined({ from, env, inherited, acceptMissing }),
-          actor: actor ?? caller.actor,
-        }),
+        await rerun(engine, id, { ...defined({ from, env, acceptMissing }), actor: actor ?? caller.actor }),
       ),
     }),
 

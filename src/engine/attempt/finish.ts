@@ -50,7 +50,7 @@ export async function finish(
   active.dropTimers();
   engine.fault("finish:before-sweep");
   await awaitLastSave(engine, active);
-  await sweep(engine, active, graceMs);
+  const isAlone = await sweep(engine, active, graceMs);
   const isUnwatched = unwatched || (await isGoingDown(engine, active, ended));
   engine.fault("finish:before-commit");
   try {
@@ -62,6 +62,7 @@ export async function finish(
     engine.fault("finish:after-forget");
     active.learn({ link: null });
     void capEnded(engine, active);
+    if (isAlone) engine.emptied.offer(task);
     settlePause(active, task);
     active.ended.resolve(task);
   } catch (error) {
@@ -85,12 +86,13 @@ function sweepGrace(engine: Engine, active: ActiveAttempt): number {
   return Math.max(0, Math.min(engine.settings.cancelGraceMs, graceDeadline - engine.clock.mono()));
 }
 
-async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Promise<void> {
+/** Answers whether nothing that came of the attempt is known to live, or may. */
+async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Promise<boolean> {
   const roots = active.running ?? { key: active.runKey, token: active.token };
   try {
     // The guard of a frozen tree is stopped with it: without this it would stay forever.
     if (active.frozen && active.running) await engine.runner.terminate(active.running, { graceMs: 0 });
-    else await engine.runner.sweep(roots, { graceMs });
+    else return await engine.runner.sweep(roots, { graceMs });
   } catch (error) {
     active.learn({ unended: endFailed(active, error, "working") });
     engine.log.error(
@@ -98,6 +100,7 @@ async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Pr
       "what an attempt left running could not be ended",
     );
   }
+  return false;
 }
 
 /** An answer, or the pause that froze it, may move the task between the look at it and the write. */

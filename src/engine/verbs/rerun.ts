@@ -1,6 +1,5 @@
 import { v7 as uuid } from "uuid";
 import { AgentctlError } from "../../core/errors.ts";
-import type { Inherited } from "../../core/inherited.ts";
 import { isTerminal, terminalStates } from "../../core/machine.ts";
 import { carriedFields } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
@@ -14,13 +13,7 @@ import { refuseEarly } from "./early-errors.ts";
 export async function rerun(
   engine: Engine,
   ref: string | number,
-  options: {
-    from?: number;
-    env?: Record<string, string>;
-    inherited?: Inherited;
-    acceptMissing?: boolean;
-    actor: string;
-  },
+  options: { from?: number; env?: Record<string, string>; acceptMissing?: boolean; actor: string },
 ): Promise<Task> {
   const old = await engine.require(ref);
   if (!isTerminal(old.state)) {
@@ -34,7 +27,6 @@ export async function rerun(
   try {
     const seed: Seed = {
       ...carriedFields(old),
-      inherited: options.inherited ?? old.inherited,
       uuid: uuid(),
       kind: old.kind,
       argv: old.argv,

@@ -80,12 +80,11 @@ export const taskMethods = {
       tasks: v.pipe(v.array(newTask), v.maxLength(100_000)),
       env: newTask.entries.env,
       cwd: newTask.entries.cwd,
-      inherited: newTask.entries.inherited,
     }),
     result: v.object({ tasks: v.array(v.object({ id: v.number(), created: v.boolean() })) }),
     scope: "people",
     about:
-      "Submits many tasks in one transaction: all or none. `env`, `cwd` and `inherited` are those of every task; a task's own variables are added, its own `cwd` and `inherited` go before.",
+      "Submits many tasks in one transaction: all or none. `env` and `cwd` are those of every task; a task's own variables are added, its own `cwd` goes before.",
   },
   "tasks/get": {
     params: v.strictObject({ ...one, details: v.optional(v.boolean()) }),
@@ -165,14 +164,13 @@ export const taskMethods = {
       ...one,
       from: v.optional(natural),
       env: v.optional(env),
-      inherited: newTask.entries.inherited,
       acceptMissing: v.optional(v.boolean()),
       ...by,
     }),
     result: v.object({ task }),
     scope: "people",
     about:
-      "Submits a new task from an ended one, with `env` for its environment and `inherited` for what that says; `from` starts it at that checkpoint.",
+      "Submits a new task from an ended one, with `env` for its environment; `from` starts it at that checkpoint.",
   },
   "tasks/answer": {
     params: v.strictObject({ ...one, text, ...by }),

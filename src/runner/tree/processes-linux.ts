@@ -40,7 +40,6 @@ function createReader(): (path: string, isWhole?: boolean) => Buffer | undefined
 interface Line extends ProcessStat {
   flags: number;
   threads: number;
-  exitCode: number;
 }
 
 /** One line of /proc/<pid>/stat. The command may hold spaces and parentheses, so it ends at the last one. */
@@ -59,7 +58,6 @@ export function parseStat(line: string): Line | undefined {
     command: line.slice(open + 1, close),
     flags: Number(fields[6]),
     threads: Number(fields[17]),
-    exitCode: Number(fields[49]),
   };
 }
 
@@ -109,17 +107,17 @@ export function createLinuxProcesses(): Processes {
     return other ? `/proc/${pid}/task/${other.pid}` : `/proc/${pid}`;
   };
 
-  const writesTo = (folder: string, output: NonNullable<Signs["output"]>) =>
+  const writesTo = (folder: string, log: NonNullable<Signs["log"]>) =>
     [1, 2].some((fd) => {
       try {
         const stat = statSync(`${folder}/fd/${fd}`, { throwIfNoEntry: false });
-        return stat?.ino === output.ino && stat.dev === output.dev;
+        return stat?.ino === log.ino && stat.dev === log.dev;
       } catch {
         return false;
       }
     });
 
-  const shows = (pid: number, { token, output }: Signs): Shown => {
+  const shows = (pid: number, { token, log }: Signs): Shown => {
     let folder = `/proc/${pid}`;
     let environ = read(`${folder}/environ`);
     if (environ === undefined) return "nothing";
@@ -134,7 +132,7 @@ export function createLinuxProcesses(): Processes {
       }
     }
     const shown = environShows(environ, token);
-    return shown === "nothing" && output !== null && writesTo(folder, output) ? "own" : shown;
+    return shown === "nothing" && log !== null && writesTo(folder, log) ? "own" : shown;
   };
 
   return {
@@ -147,16 +145,8 @@ export function createLinuxProcesses(): Processes {
       }
     },
     stat: statOf,
-    waitStatus({ pid, startTime }) {
-      const stat = statOf(pid);
-      if (stat?.state !== "Z" || stat.startTime !== startTime) return undefined;
-      // Of a process of another user the kernel shows 0.
-      const user = process.geteuid?.();
-      const isShown = user === 0 || statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === user;
-      return isShown ? stat.exitCode : undefined;
-    },
     shows,
-    bears: (pid, token) => shows(pid, { token, output: null }) === "own",
+    bears: (pid, token) => shows(pid, { token, log: null }) === "own",
     pids: () => readdirSync("/proc").filter(isPid).map(Number),
     lastPid() {
       const last = Number(read("/proc/loadavg", true)?.toString("latin1").trim().split(" ")[4]);

@@ -72,7 +72,6 @@ export function createMacProcesses(): Processes {
       for (const row of rows.reverse()) if (row !== undefined) yield row;
     },
     stat: rowOf,
-    waitStatus: () => undefined,
     shows: (pid, { token }) => shows(pid, token),
     bears: (pid, token) => shows(pid, token) === "own",
     pids: () =>

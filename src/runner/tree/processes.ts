@@ -16,8 +16,8 @@ export interface ProcessStat {
 /** By what a process shows that it came of an attempt. */
 export interface Signs {
   readonly token: string;
-  /** The pipe into which the attempt prints: what holds it as stdout or stderr came of the attempt. */
-  output: { dev: number; ino: number } | null;
+  /** The log that the attempt's output goes to. */
+  readonly log: { dev: number; ino: number } | null;
 }
 
 /**
@@ -32,11 +32,6 @@ export interface Processes {
   /** Every process, newest pid first, each read when it is its turn; undefined for one that vanished before. */
   scan(except?: ReadonlySet<number>): Iterable<ProcessStat | undefined>;
   stat(pid: number): ProcessStat | undefined;
-  /**
-   * What wait(2) will give of a process that has ended and that nobody has waited for yet; undefined of every other,
-   * and where this platform does not tell it.
-   */
-  waitStatus(id: { pid: number; startTime: number }): number | undefined;
   /** What this process shows of these signs; `nothing` where its environment may not be read. */
   shows(pid: number, signs: Signs): Shown;
   /** Whether the process was started with `AGENTCTL_TOKEN=token`; false where its environment may not be read. */

@@ -8,8 +8,7 @@ import { Tree } from "./tree.ts";
 const LOOK_MS = 1000;
 
 interface Beginning {
-  /** The pipe into which the program prints, and nobody else. */
-  output: string;
+  logFile?: string | undefined;
   isAdopted: boolean;
   isFrozen?: boolean | undefined;
 }
@@ -33,21 +32,16 @@ export class Trees {
 
   /** The tree of an attempt. Without a key nothing is kept of it. */
   of({ key, token }: TreeRoots): Tree {
-    if (key === "") return new Tree({ token, output: null }, null);
-    return this.#trees.get(key) ?? this.#make(key, { token, output: null }, false);
+    if (key === "") return new Tree({ token, log: null }, null);
+    return this.#trees.get(key) ?? this.#make(key, { token, log: null }, false);
   }
 
   /** From now on it is watched, until its program has ended. */
-  begin(running: Running, { output, isAdopted, isFrozen = false }: Beginning): void {
+  begin(running: Running, { logFile, isAdopted, isFrozen = false }: Beginning): void {
     const { key, token } = running;
-    const tree = this.#make(key, { token, output: fileOf(output) }, !isAdopted);
-    // Its guard has made it by then.
-    running.started.then(
-      () => {
-        tree.signs.output = fileOf(output);
-      },
-      () => undefined,
-    );
+    const stat = logFile === undefined ? undefined : statSync(logFile, { throwIfNoEntry: false });
+    const log = stat ? { dev: stat.dev, ino: stat.ino } : null;
+    const tree = this.#make(key, { token, log }, !isAdopted);
     tree.isAdopted = isAdopted;
     tree.isHeld ||= isFrozen;
     // A program whose guard is gone is still in its session.
@@ -63,7 +57,7 @@ export class Trees {
 
   /** Nothing of the attempt is asked for any more. */
   forget(key: string): void {
-    const tree = this.#trees.get(key) ?? new Tree({ token: "", output: null }, this.#record(key, false));
+    const tree = this.#trees.get(key) ?? new Tree({ token: "", log: null }, this.#record(key, false));
     this.#trees.delete(key);
     this.#live.delete(tree);
     tree.forget();
@@ -125,9 +119,4 @@ export class Trees {
     tree.unmarked.set(stat.pid, stat.startTime);
     return true;
   }
-}
-
-function fileOf(path: string): Signs["output"] {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat ? { dev: stat.dev, ino: stat.ino } : null;
 }

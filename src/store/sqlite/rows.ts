@@ -25,7 +25,6 @@ const codecOfType: Record<FieldType, Codec> = {
   flag: "boolean",
   dependencies: "json",
   choice: "plain",
-  inherited: "json",
 };
 
 /** How each field that the store or the engine gives a task is kept. */

@@ -4,7 +4,7 @@ import type { Context } from "../../command/context.ts";
 import { command } from "../../command/define.ts";
 import { withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
-import { callerEnvironment, callerInherited } from "../../input/caller-environment.ts";
+import { callerEnvironment } from "../../input/caller-environment.ts";
 import { absolutePath, fileOrStdin } from "../../input/input.ts";
 
 export const batch = command({
@@ -33,7 +33,7 @@ export const batch = command({
     const env = callerEnvironment(context);
     const shared = tasks.every(({ cwd }) => cwd !== undefined) ? { env } : { env, cwd: context.cwd };
     const { tasks: made } = await withDaemon(context, (rpc) =>
-      rpc.call("tasks/batch", { tasks, ...shared, inherited: callerInherited(context) }).catch((error) => {
+      rpc.call("tasks/batch", { tasks, ...shared }).catch((error) => {
         throw withLine(error, numbered);
       }),
     );

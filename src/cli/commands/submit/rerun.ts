@@ -2,7 +2,7 @@ import { defined } from "../../../core/defined.ts";
 import { command, value } from "../../command/define.ts";
 import { integer } from "../../command/option-values.ts";
 import { actor, reference, withDaemon } from "../../command/session.ts";
-import { callerEnvironment, callerInherited } from "../../input/caller-environment.ts";
+import { callerEnvironment } from "../../input/caller-environment.ts";
 
 export const rerun = command({
   name: "rerun",
@@ -18,7 +18,6 @@ export const rerun = command({
     const params = {
       id: reference(id),
       env: callerEnvironment(context),
-      inherited: callerInherited(context),
       actor: actor(context),
       ...defined({ from }),
     };

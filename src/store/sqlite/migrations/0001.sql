@@ -65,7 +65,6 @@ create table tasks (
   pause_mode text not null,
   pause_signal text not null,
   on_lost text,
-  inherited text not null,
   attempt integer not null,
   failures integer not null,
   losses integer not null,
