@@ -159,7 +159,7 @@ it("finds a task that names another checkpoint than there is, and a gap in a jou
   sqlite(home, "update tasks set checkpoint = json_set(checkpoint, '$.size', 99) where id = ?", [id]);
   sqlite(home, "update checkpoints set position = 7 where task_id = ? and seq = 1", [id]);
   const steps = [1, 2, 4].map(
-    (position) => `(${id}, ${position}, 'step', 's', ${position}, 0, 0, 1, 1, 0, 0, 1, '1')`,
+    (position) => `(${id}, ${position}, 'step', 's', ${position}, 0, 0, 1, 1, 0, 0, 1, '1', 0)`,
   );
   sqlite(home, "delete from steps");
   sqlite(home, `insert into steps values ${steps.join(", ")}`);

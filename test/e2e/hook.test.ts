@@ -10,7 +10,7 @@ import { type Home, it, until } from "../harness/index.ts";
 async function configure(home: Home, hooks: object[]): Promise<void> {
   const file = join(home.dir, "config.json");
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  await home.cli("queue", "list");
+  await home.cli("daemon", "start");
   writeFileSync(file, JSON.stringify({ hooks }));
   const { code, stderr } = await home.cli("config", "reload");
   expect([code, stderr]).toEqual([0, ""]);
