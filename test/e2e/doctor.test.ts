@@ -159,7 +159,7 @@ it("finds a task that names another checkpoint than there is, and a gap in a jou
   sqlite(home, "update tasks set checkpoint = json_set(checkpoint, '$.size', 99) where id = ?", [id]);
   sqlite(home, "update checkpoints set position = 7 where task_id = ? and seq = 1", [id]);
   const steps = [1, 2, 4].map(
-    (position) => `(${id}, ${position}, 'step', 's', ${position}, 0, 0, 1, 1, 0, 0, 1, '1', 0)`,
+    (position) => `(${id}, ${position}, 'step', 's', ${position}, 0, 0, 1, 1, 0, 0, 1, 0, '1')`,
   );
   sqlite(home, "delete from steps");
   sqlite(home, `insert into steps values ${steps.join(", ")}`);
@@ -263,6 +263,8 @@ it("finds a frozen task that somebody let run, also where its processes come and
   await noted(home, 1, "ticks");
   await home.cli("pause", `${id}`);
   const before = notes(home, "ticks").length;
+  // A daemon would stop it again by itself.
+  await home.killDaemon();
   for (const one of [
     pid,
     ...processes(home.root)
@@ -278,7 +280,7 @@ it("finds a frozen task that somebody let run, also where its processes come and
   expect(await examined(home)).toEqual([wrong("")]);
   expect(await examined(home, "--repair")).toEqual([wrong("mended: ")]);
   expect(await examined(home)).toEqual([]);
-  expect(await home.task(id)).toMatchObject({ state: "suspended", pid });
+  expect(await home.json("show", `${id}`)).toMatchObject({ state: "suspended", pid });
   await home.cli("resume", `${id}`);
   await noted(home, notes(home, "ticks").length + 1, "ticks");
 });

@@ -37,7 +37,7 @@ async function answered(home: Home, bytes: string | Buffer): Promise<{ name: unk
 }
 
 function nested(depth: number): string {
-  return `{"jsonrpc":"2.0","id":1,"method":"tasks/create","params":{"module":"/m.ts","input":${"[".repeat(depth)}${"]".repeat(depth)}}}\n`;
+  return `{"jsonrpc":"2.0","id":1,"method":"tasks/create","params":{"module":"/m.ts","acceptMissing":true,"input":${"[".repeat(depth)}${"]".repeat(depth)}}}\n`;
 }
 
 const create = (params: object) =>

@@ -68,10 +68,10 @@ it("presses a frozen task further with pause --mode checkpoint: thawed, asked, e
   expect((await home.cli("checkpoint", "get", `${id}`)).stdout).toBe("last\n");
   expect(await history(home, id)).toEqual(["submitted", "working", "suspended", "suspended"]);
   const { stdout } = await home.cli("show", `${id}`);
-  const [pauses = ""] = stdout.split("\nPauses\n")[1]?.split("\n\n") ?? [];
-  expect(pauses.split("\n")).toEqual([
-    expect.stringMatching(/pause by .* {2}frozen$/),
-    expect.stringMatching(/pause by .* {2}cooperative$/),
+  const [line = ""] = stdout.split("\nTime line\n")[1]?.split("\n\n") ?? [];
+  expect(line.split("\n").filter((entry) => entry.includes("paused"))).toEqual([
+    expect.stringMatching(/paused by .* {2}frozen$/),
+    expect.stringMatching(/paused by .* {2}cooperative$/),
   ]);
 });
 
