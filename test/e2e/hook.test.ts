@@ -132,7 +132,9 @@ it("does not let a hook that hangs or cannot be started delay another", async ({
   await until(() => linesOf(home, "named").includes(`${last} completed`));
   await until(async () => (await home.json("hook", "list"))[1].lastError !== null);
   const { problems } = await home.json("doctor");
-  expect(problems).toMatchObject([{ check: "hooks", what: expect.stringContaining("could not be started") }]);
+  expect(problems).toContainEqual(
+    expect.objectContaining({ check: "hooks", what: expect.stringContaining("could not be started") }),
+  );
   const [first, second, third] = await home.json("hook", "list");
   expect(first).toMatchObject({ waiting: 2, told: 0 });
   expect(second.lastError).toContain("could not be started");
