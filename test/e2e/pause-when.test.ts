@@ -110,7 +110,7 @@ it("takes a plan for whole queues back with the same selector", async ({ home })
 it("lets the queues go at the time of --until, with work and without", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
-  const { stderr } = await home.cli("pause", "--all", "--until", "2s");
+  const { stderr } = await home.cli("pause", "--all", "--until", "6s");
   expect(stderr).toMatch(/every queue is held until .+ or agentctl resume --all/);
   const waits = await home.run("true");
   expect(await home.task(waits)).toMatchObject({ state: "submitted", waiting: { for: "queue" } });

@@ -110,6 +110,7 @@ it("is what show names while it runs", async ({ home }) => {
       startedAt: expect.any(String),
       endedAt: expect.any(String),
       size: expect.any(Number),
+      unused: false,
     },
   ]);
 });
