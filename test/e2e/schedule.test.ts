@@ -95,7 +95,7 @@ it("shows when a schedule runs next, in its zone, and removes it", async ({ home
 it("refuses a time, a zone, a queue and a program that cannot be, and keeps nothing", async ({ home }) => {
   for (const [words, why] of [
     [["x", "61 * * * *", "true"], "five or six fields"],
-    [["x", "@daily", "--tz", "Mars", "true"], "no time zone"],
+    [["x", "@daily", "--tz", "Mars", "true"], "time zone"],
     [["x", "@daily", "--queue", "none", "true"], "queue set none"],
     [["x", "@daily"], "<program> is missing"],
   ] as const) {
