@@ -92,12 +92,23 @@ function examine(file: string, newest: number): void {
     if (version === 0 && db.prepare("select 1 from sqlite_schema limit 1").get() !== undefined) {
       throw refused(file, `${file} is no store of agentctl`);
     }
+    requireWholePages(file, db.pragma("page_size", { simple: true }) as number);
     if (statSync(file).size > CHECK_BELOW_BYTES) return;
     const [first] = db.pragma("quick_check(1)") as { quick_check: string }[];
     if (first?.quick_check !== "ok") throw refused(file, `${file} is corrupt (${first?.quick_check})`);
   } finally {
     db.close();
   }
+}
+
+/**
+ * SQLite reads the missing end of a last page as zeros, which is what an empty one holds. What a checkpoint that was
+ * cut short had begun is still in the write-ahead log, and is no damage.
+ */
+function requireWholePages(file: string, pageSize: number): void {
+  const wal = `${file}-wal`;
+  if (existsSync(wal) && statSync(wal).size > 0) return;
+  if (statSync(file).size % pageSize !== 0) throw refused(file, `${file} is corrupt (its last page is cut)`);
 }
 
 /** A new store is made only where there was none: never beside the backups and logs of one that is gone. */
