@@ -13,7 +13,9 @@ const people = {
   hooks: "list test",
   daemon: "status stop",
 };
-const attempt = { attempt: "hello checkpoint step sleep ask progress artifact messages suspended suspend keep result" };
+const attempt = {
+  attempt: "hello checkpoint step sleep ask progress artifact messages suspended suspend keep result",
+};
 /** Beside the documented ones: what the host of a module needs for itself. */
 const ofHost = ["attempt/alive", "attempt/journal"];
 
