@@ -44,7 +44,7 @@ function findMarked(token: string, pid: number | undefined, supervision: Supervi
   return { guard: guardOf(program.pid, supervision), program: identify(program.pid, processes) };
 }
 
-/** So long a guard of an earlier runner may take, on a busy machine, from its key to the program's first file. */
+/** The longest time that a guard of an earlier runner may need, on a busy machine, from its key to the program's first file. */
 const TAKE_UP_MS = 5000;
 
 /**

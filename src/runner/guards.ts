@@ -21,7 +21,7 @@ export interface Attempt {
   refused(cause: Error): void;
 }
 
-/** So long a guard waits for another program. */
+/** How long a guard waits for another program. */
 const IDLE_MS = 300;
 
 interface Guard {

@@ -37,7 +37,7 @@ export function childOf(guardPid: number, pid: number, processes: Processes): Pr
   let startTime: number | undefined;
   return {
     pid,
-    // Looked up for whoever asks first: nobody does of a program that is over in a moment.
+    // Looked up for whoever asks first: nobody does for a program that ends within milliseconds.
     get startTime() {
       if (startTime === undefined) {
         const stat = processes.stat(pid);

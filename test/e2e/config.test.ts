@@ -14,7 +14,9 @@ it("takes over an edit by hand at config reload, says what has changed, and refu
     stdout: "checkpoint.maxBytes is 2KiB\n",
   });
   expect(await home.json("config", "reload")).toEqual({ ok: true, applied: true, changed: [] });
-  expect((await home.rpc("daemon/reload")).settings.checkpointMaxBytes).toBe(2048);
+  const id = await home.run("sh", "-c", "head -c 3000 /dev/zero | tr '\\0' x | agentctl checkpoint save");
+  await home.reaches(id, "failed");
+  expect((await home.cli("logs", `${id}`)).stdout).toContain("2048");
   writeFileSync(file, '{"checkpoint.maxbites": 1}');
   const refused = await home.cli("config", "reload");
   expect([refused.code, refused.stderr]).toEqual([

@@ -44,12 +44,12 @@ it("a program that left a process behind keeps its folders, also where that left
   home,
 }) => {
   const server =
-    "env -u AGENTCTL_TOKEN setsid sh -c ': >left; sleep 2; echo late > \"$AGENTCTL_TASK_DIR/late\"; echo late' & until [ -e left ]; do sleep 0.01; done";
+    "agentctl detach -- sh -c ': >left; sleep 2; echo late > \"$AGENTCTL_TASK_DIR/late\"; echo late' & until [ -e left ]; do sleep 0.01; done";
   const quiet = repeated(10, "true");
   const ids = await inLine(home, ...quiet, ["sh", "-c", server], ...quiet);
   const first = ids[10] as number;
   const others = ids.filter((id) => id !== first);
-  await until(() => readFileSync(logOf(home, first), "utf8") === "late\n", {
+  await until(() => /^\d+\nlate\n$/.test(readFileSync(logOf(home, first), "utf8")), {
     message: "what was left behind writes",
   });
   expect(existsSync(`${home.dir}/tasks/${first}/late`)).toBe(true);

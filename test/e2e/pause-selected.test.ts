@@ -123,7 +123,7 @@ it("answers with --json no more than for one: id, ok, changed and the task", asy
 it("says that a selector matches nothing, and succeeds", async ({ home }) => {
   const { code, stdout, stderr } = await home.cli("pause", "--label", "team=red");
   expect([code, stdout]).toEqual([0, ""]);
-  expect(stderr).toMatch(/no task/);
+  expect(stderr).toMatch(/no running task matches/);
   expect(await home.json("pause", "--label", "team=red")).toEqual([]);
 });
 

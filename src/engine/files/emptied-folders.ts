@@ -8,8 +8,8 @@ import { foldersOf, logFile } from "./environment.ts";
 const MOST_OFFERED = 16;
 
 /**
- * A program that was over in a moment, printed nothing, left nothing in its directory and no process behind has no more
- * use for its folders. They become those of a task that is next in line: a new name costs some file systems a tenth
+ * A program that ended within milliseconds, printed nothing, left nothing in its directory and no process behind has no more
+ * use for its folders. They become those of the next queued task: a new name costs some file systems a tenth
  * of what a new folder does.
  */
 export class EmptiedFolders {

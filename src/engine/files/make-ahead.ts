@@ -1,6 +1,6 @@
 /**
  * To make the files of a task that begins costs some file systems more than all the rest of its start. So those of
- * the next in line are made while the programs before them run, and not between the end of one and the start of the next.
+ * the next queued tasks are made while the programs before them run, and not between the end of one and the start of the next.
  */
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import type { Engine } from "../engine.ts";
