@@ -44,6 +44,8 @@ export interface Field {
   fallback: unknown;
   /** It belongs to this task alone: a rerun does not take it over. */
   isOwn?: true;
+  /** When an edit may change it: while it is open, is not working, waits to be started, or was never started. */
+  editable?: "open" | "idle" | "waiting" | "new";
   /** The JSON of a task has it, under its name and as it is. */
   isShown?: true;
   /** The option of `run` that gives it, and what help says of it. */
@@ -58,18 +60,21 @@ export interface Field {
 export const submitted = {
   name: {
     type: "name",
+    editable: "open",
     fallback: null,
     isShown: true,
-    option: ["--name <name>", "a name for people, not all digits"],
+    option: ["--name <name>", "a name for people; none that reads as an id, a range or a pattern"],
   },
   queue: {
     type: "queue",
+    editable: "idle",
     fallback: "default",
     isShown: true,
     option: ["-q, --queue <queue>", "the queue it waits in (default)"],
   },
   slots: {
     type: "integer",
+    editable: "idle",
     least: 1,
     most: 1_000_000,
     fallback: 1,
@@ -78,6 +83,7 @@ export const submitted = {
   },
   priority: {
     type: "integer",
+    editable: "open",
     least: -1_000_000,
     most: 1_000_000,
     fallback: 0,
@@ -86,12 +92,14 @@ export const submitted = {
   },
   labels: {
     type: "labels",
+    editable: "open",
     fallback: {},
     isShown: true,
     option: ["-l, --label <key=value>", "a label (repeatable)"],
   },
   cwd: {
     type: "path",
+    editable: "new",
     fallback: undefined,
     isShown: true,
     option: ["--cwd <directory>", "where it runs (here)"],
@@ -103,6 +111,7 @@ export const submitted = {
   },
   after: {
     type: "dependencies",
+    editable: "waiting",
     fallback: [],
     isOwn: true,
     isShown: true,
@@ -110,12 +119,14 @@ export const submitted = {
   },
   notBefore: {
     type: "time",
+    editable: "waiting",
     fallback: null,
     isOwn: true,
     option: ["--at <time>", "not before then"],
   },
   retries: {
     type: "integer",
+    editable: "open",
     least: 0,
     most: 1_000_000,
     fallback: 0,
@@ -138,6 +149,7 @@ export const submitted = {
   },
   timeoutMs: {
     type: "limit",
+    editable: "open",
     fallback: null,
     isShown: true,
     option: [
@@ -164,6 +176,7 @@ export const submitted = {
   },
   graceMs: {
     type: "duration",
+    editable: "open",
     fallback: null,
     option: ["--grace <duration>", "how long it may take to save a checkpoint when paused (60s)"],
   },
@@ -238,3 +251,8 @@ export function carriedFields(old: Submitted): Submitted {
     submittedFields.map(({ name, isOwn, fallback }) => [name, isOwn ? fallback : old[name]]),
   ) as never;
 }
+
+/** The submitted fields that an edit may change. */
+export type EditableField = {
+  [F in FieldName]: Rows[F] extends { editable: string } ? F : never;
+}[FieldName];

@@ -108,6 +108,8 @@ export interface Task extends Submitted {
   blockedBy: number | null;
   envHash: string;
   attempt: number;
+  /** How often it was edited. */
+  edits: number;
   failures: number;
   losses: number;
   delay: "time" | "backoff" | null;

@@ -30,6 +30,7 @@ import { Backups } from "./backup.ts";
 import { bootId } from "./boot-id.ts";
 import { dispatcher } from "./dispatch.ts";
 import { handlersOf } from "./handlers/index.ts";
+import { withNearNames } from "./handlers/near-names.ts";
 import { lockNamespaceFor } from "./home.ts";
 import { hookMessage } from "./hook-message.ts";
 import { capLog, type DaemonLog } from "./log.ts";
@@ -111,7 +112,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   };
   const daemon = { engine, teller, recurring, paths, version: options.version, startedAt, stop, reload };
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
-  const listener = await listen(options.socketPlace, dispatcher(handlersOf(daemon), bug));
+  const listener = await listen(
+    options.socketPlace,
+    dispatcher(handlersOf(daemon), bug, (error) => withNearNames(engine, error)),
+  );
   const timers = chores(engine, log);
   backups.start(db);
   await teller.configure(hooksOf(settings));

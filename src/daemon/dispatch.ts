@@ -14,11 +14,12 @@ export type Dispatch = (call: Call, caller: Caller) => Promise<unknown>;
 
 /**
  * Holds each call to the method table, which says what its params are and who may call it, and hands it to the method's
- * handler. `bug` is told of what no caller should ever see.
+ * handler. `bug` is told of what no caller should ever see; `explained` adds to an error what helps with it.
  */
 export function dispatcher(
   handlers: Handlers<Caller>,
   bug: (method: string, error: unknown) => void,
+  explained: (error: unknown) => Promise<unknown> = async (error) => error,
 ): Dispatch {
   return async ({ method, params }, caller) => {
     if (caller.refusal) throw caller.refusal;
@@ -32,7 +33,7 @@ export function dispatcher(
       return await handler(parsed, caller);
     } catch (error) {
       if (asAgentctlError(error).name === "InternalError") bug(method, error);
-      throw error;
+      throw await explained(error);
     }
   };
 }

@@ -37,6 +37,7 @@ export function taskJson(task: Task, around: Surroundings): TaskJson {
     argv: task.argv,
     module: task.module,
     attempt: task.attempt || null,
+    edits: task.edits,
     maxAttempts: task.retries + 1,
     slotNumbers: isWorking || task.frozen ? task.slotNumbers : null,
     progress: task.progress,

@@ -38,6 +38,7 @@ export { Teller, type TellerOptions } from "./telling/teller.ts";
 export { answer } from "./verbs/answer.ts";
 export { cancel } from "./verbs/cancel.ts";
 export { remove } from "./verbs/delete.ts";
+export { edit } from "./verbs/edit.ts";
 export { hold } from "./verbs/hold.ts";
 export { pause } from "./verbs/pause.ts";
 export { planPause, planSelected } from "./verbs/plan-pause.ts";

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import {
   dependencyConditions,
+  type EditableField,
   type Field,
   type FieldName,
   type FieldType,
@@ -17,6 +18,7 @@ import {
   absolute,
   checkpoint,
   durationMs,
+  editedLabels,
   env,
   integer,
   iso,
@@ -100,6 +102,21 @@ export const newTask = v.strictObject({
   ...givenFields,
 });
 
+/** What `tasks/edit` may change; a label that is null is taken away. */
+export const editedFields = {
+  ...(Object.fromEntries(
+    submittedFields
+      .filter(({ editable }) => editable)
+      .map((field) => [field.name, v.optional(fieldSchema(field))]),
+  ) as {
+    [F in EditableField]: v.OptionalSchema<v.GenericSchema<OrNull<F, ValueOf<F, WireValues>>>, undefined>;
+  }),
+  labels: v.optional(editedLabels),
+  argv: newTask.entries.argv,
+  env: newTask.entries.env,
+  acceptMissing: newTask.entries.acceptMissing,
+};
+
 /** The submitted fields that a task shows as they are. */
 const shownFields = Object.fromEntries(
   submittedFields
@@ -138,6 +155,8 @@ export const task = v.object({
   module: nullable(v.object({ path: v.string(), sha256: v.string() })),
   ...shownFields,
   attempt: nullable(v.number()),
+  /** How often it was edited. */
+  edits: v.number(),
   maxAttempts: v.number(),
   slotNumbers: nullable(v.array(v.number())),
   progress: nullable(

@@ -2,6 +2,7 @@
 import { constants } from "node:os";
 import * as v from "valibot";
 import { states } from "../core/machine.ts";
+import { isNoName } from "../core/references.ts";
 import { UNHEARD } from "../core/signals.ts";
 import { pauseModes } from "../core/submitted.ts";
 import { record } from "./record.ts";
@@ -55,13 +56,17 @@ export const ref = v.pipe(
 );
 export const taskName = v.pipe(
   plain(128),
-  v.check((name) => !/^\d+$/.test(name), "may not be all digits: that would be an id"),
+  v.check(
+    (name) => !isNoName(name),
+    "may not read as an id, a range or list of ids (3-7, 3,5) or a pattern (*, ?, [ or ])",
+  ),
 );
 export const queueName = v.pipe(plain(64), v.regex(/^[^\s/]+$/, "may not contain spaces or slashes"));
 export const labels = v.pipe(
   record(plain(64), v.pipe(text, v.maxLength(256))),
   v.check((all) => Object.keys(all).length <= 64, "at most 64 labels"),
 );
+export const editedLabels = record(plain(64), v.nullable(v.pipe(text, v.maxLength(256))));
 const envNames = v.pipe(
   noNul,
   v.minLength(1, "the name of a variable may not be empty"),

@@ -25,6 +25,7 @@ import type {
   TaskEvent,
 } from "../core/task.ts";
 import type { Deliveries } from "./deliveries.ts";
+import type { EditChange } from "./edit-change.ts";
 import type { Occupancy, Snapshot, View } from "./queue-view.ts";
 import type { Schedules } from "./schedules.ts";
 
@@ -155,6 +156,8 @@ export interface Store {
   applyAll(changes: Change[]): Promise<Task[]>;
   /** Changes fields without a change of state, where the task is still in one of `states`. */
   update(id: number, patch: Patch, options?: UpdateOptions): Promise<Task>;
+  /** Changes what an open task was submitted with, with its event. */
+  edit(change: EditChange): Promise<Task>;
   /** Records what is about to be done to live attempts and holds queues in the same transaction. */
   intend(intents: { id: number; attempt: number; intent: Intent | null }[], hold?: QueueHold): Promise<void>;
 

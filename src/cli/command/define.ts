@@ -5,6 +5,7 @@
 import type { Environment } from "../../client/environment.ts";
 import type { Clock } from "../../core/time.ts";
 import type { Paths } from "../../home/paths.ts";
+import { didYouMean } from "../../protocol/nearest.ts";
 import type { Output } from "../text/output.ts";
 
 /** One option; `T` is what its command gets for it. */
@@ -52,7 +53,10 @@ export function choice<const T extends string>(
 ): OptionSpec<T | undefined> {
   const parse = (text: string): T => {
     const found = choices.find((each) => each === text);
-    if (found === undefined) throw new Refusal(`${JSON.stringify(text)} is none of ${choices.join(", ")}`);
+    if (found === undefined)
+      throw new Refusal(
+        `${JSON.stringify(text)} is none of ${choices.join(", ")}${didYouMean(text, choices)}`,
+      );
     return found;
   };
   return { flags, about: `${about}: ${choices.join(", ")}`, isMany: false, parse, choices };
@@ -101,6 +105,8 @@ export interface CommandSpec<O extends Specs> {
   reads?: boolean;
   /** Has nothing to do with a home. */
   isHomeless?: boolean;
+  /** A program may follow behind `--`: `args` then has the `--` in front of it. */
+  marks?: true;
   /** Resolves with the exit code. `isMarked` says that `--` stood before the operands. */
   run(context: Context, args: string[], options: ValuesOf<O>, isMarked: boolean): Promise<number>;
 }

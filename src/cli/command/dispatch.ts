@@ -3,12 +3,13 @@ import { AgentctlError } from "../../core/errors.ts";
 import type { Clock } from "../../core/time.ts";
 import { requireHome } from "../../home/own-home.ts";
 import { pathsOf } from "../../home/paths.ts";
+import { didYouMean, nearest } from "../../protocol/nearest.ts";
 import { refuseUndecodable, refuseUndecodableDirectory } from "../input/byte-exact.ts";
 import { reportFailure } from "../text/failure.ts";
 import { Output } from "../text/output.ts";
-import { closest } from "./closest.ts";
 import type { Context } from "./context.ts";
 import type { Command, Group, Table } from "./define.ts";
+import { elsewhereOf, inOurWords } from "./others-verbs.ts";
 import { parse, wantsJson } from "./parse.ts";
 import { usage } from "./usage.ts";
 import { aliases, aliasesOf, verb, verbNames } from "./verbs.ts";
@@ -87,8 +88,8 @@ function split(given: readonly string[], isTerminal: boolean): { leading: string
   return { leading, words };
 }
 
-async function targetOf(words: string[], columns: number): Promise<Target> {
-  const [first = "help", ...rest] = words;
+async function targetOf(given: string[], columns: number): Promise<Target> {
+  const [first = "help", ...rest] = inOurWords(given);
   if (first === "--version" || first === "-V") return { kind: "text", text: __VERSION__ };
   if (first === "help" || first === "--help" || first === "-h") {
     if (rest.length > 0) return await helpFor(rest, columns);
@@ -118,8 +119,10 @@ async function inGroup(group: Group, words: string[], columns: number): Promise<
   return { kind: "command", command, title: `${title} ${name}`, name: `${group.name} ${name}`, words: rest };
 }
 
-async function helpFor(words: string[], columns: number): Promise<Target> {
+async function helpFor(given: string[], columns: number): Promise<Target> {
+  const words = inOurWords([...given, "--help"]);
   const [word = ""] = words;
+  if (elsewhereOf(word) !== undefined) throw unknown(word, "agentctl", []);
   if (!(await verb(word))) {
     const { topic, topics } = await import("./topics.ts");
     const text = topic(word, columns);
@@ -130,20 +133,24 @@ async function helpFor(words: string[], columns: number): Promise<Target> {
 }
 
 function unknownHelp(word: string, names: readonly string[]): Error {
-  const meant = closest(word, names);
-  return usage(
-    `there is no command and no topic ${JSON.stringify(word)}${meant ? `; did you mean ${meant}?` : ""}`,
-    { hint: meant ? `agentctl help ${meant}` : "agentctl help" },
-  );
+  const [meant] = nearest(word, names);
+  return usage(`there is no command and no topic ${JSON.stringify(word)}${didYouMean(word, names)}`, {
+    hint: meant ? `agentctl help ${meant}` : "agentctl help",
+  });
 }
 
 function unknown(word: string, title: string, names: readonly string[]): Error {
+  const ours = title === "agentctl" ? elsewhereOf(word) : undefined;
+  if (ours !== undefined)
+    return usage(`agentctl has no command ${JSON.stringify(word)}; what does that here is below`, {
+      hint: ours,
+    });
   if (word.startsWith("-"))
     return usage(`there is no option ${word} here; options stand behind the verb`, {
       hint: `${title} --help`,
     });
-  const meant = closest(word, names);
-  return usage(`there is no command ${JSON.stringify(word)}${meant ? `; did you mean ${meant}?` : ""}`, {
+  const [meant] = nearest(word, names);
+  return usage(`there is no command ${JSON.stringify(word)}${didYouMean(word, names)}`, {
     hint: meant ? `${title} ${meant} --help` : `${title} --help`,
   });
 }

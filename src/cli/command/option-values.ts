@@ -4,7 +4,7 @@ import type { Environment } from "../../client/environment.ts";
 import { type State, states } from "../../core/machine.ts";
 import { UNHEARD } from "../../core/signals.ts";
 import { DURATION_FORMS, parseDuration, parseTime, systemClock, TIME_FORMS, toIso } from "../../core/time.ts";
-import { closest } from "./closest.ts";
+import { didYouMean } from "../../protocol/nearest.ts";
 import { Refusal } from "./define.ts";
 import { refuseUnknownZone } from "./local-zone.ts";
 
@@ -73,9 +73,7 @@ export function variable(text: string): [string, string | undefined] {
 export function state(text: string): State {
   const found = states.find((each) => each === text);
   if (found) return found;
-  const meant = closest(text, states);
-  const hint = meant ? `; did you mean ${meant}?` : "";
-  throw new Refusal(`${JSON.stringify(text)} is none of ${states.join(", ")}${hint}`);
+  throw new Refusal(`${JSON.stringify(text)} is none of ${states.join(", ")}${didYouMean(text, states)}`);
 }
 
 /** The name of a signal that a program can hear: `SIGUSR1`, `USR1`, `usr1` or its number. */

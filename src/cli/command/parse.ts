@@ -27,6 +27,11 @@ export async function parse(
   words: string[],
   context: Pick<Context, "cwd" | "env">,
 ): Promise<Parsed> {
+  const mark = spec.marks ? words.indexOf("--") : -1;
+  if (mark >= 0) {
+    const front = await parse(spec, title, words.slice(0, mark), context);
+    return front.help ? front : { ...front, args: [...front.args, ...words.slice(mark)] };
+  }
   const plain = plainWords(spec, words, context as Context);
   if (plain && spec.leading === undefined) {
     checkCount(spec, title, plain.args);

@@ -9,6 +9,7 @@ export const sections: readonly { title: string; verbs: Readonly<Record<string, 
     verbs: {
       run: async () => (await import("../commands/submit/run.ts")).run,
       batch: async () => (await import("../commands/submit/batch.ts")).batch,
+      edit: async () => (await import("../commands/submit/edit.ts")).edit,
       rerun: async () => (await import("../commands/submit/rerun.ts")).rerun,
     },
   },

@@ -1,11 +1,10 @@
 /** Several tasks: each is answered by itself, and one that cannot be done keeps no other from it. */
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
-import type { State } from "../../core/machine.ts";
+import { openStates, type State } from "../../core/machine.ts";
 import type { Result, TaskJson } from "../../protocol/methods.ts";
 import type { RpcClient } from "../../protocol/rpc-client.ts";
 import type { Context } from "../command/context.ts";
-import { reference } from "../command/session.ts";
-import { type Selection, selectedTasks } from "../input/selection.ts";
+import { isOne, referencesOf, type Selection, selectedTasks } from "../input/selection.ts";
 import { errorJson, printFailure } from "../text/failure.ts";
 import { oneLine } from "../text/terminal-text.ts";
 
@@ -35,8 +34,9 @@ export async function selectedIds(
   selection: Selection,
   applicable: readonly State[],
   applies: (task: TaskJson) => boolean = () => true,
+  named: readonly State[] = openStates,
 ): Promise<(number | string)[]> {
-  if ("ids" in selection) return selection.ids.map(reference);
+  if ("ids" in selection) return await referencesOf(rpc, selection.ids, named);
   const tasks = await selectedTasks(rpc, selection.select, applicable);
   return tasks.filter(applies).map(({ id }) => id);
 }
@@ -74,11 +74,11 @@ export function conclude(
   answers: readonly Answer[],
   nothing = "no task matches; nothing was to be done",
 ): number {
-  const isOne = "ids" in selection && selection.ids.length === 1;
+  const isAlone = isOne(selection);
   const [first] = answers;
-  if (out.json) out.data(isOne && first ? answerJson(first) : answers.map(answerJson));
+  if (out.json) out.data(isAlone && first ? answerJson(first) : answers.map(answerJson));
   else if (answers.length === 0) out.note(nothing);
-  if (isOne && first) return first.exitCode;
+  if (isAlone && first) return first.exitCode;
   return answers.every(({ ok }) => ok) ? 0 : 1;
 }
 

@@ -11,7 +11,7 @@ import { Notices } from "../text/notices.ts";
 import { hasEnded } from "../text/task-result.ts";
 import { Interrupt } from "./interrupt.ts";
 import type { LogTail } from "./log-tail.ts";
-import { watchTasks } from "./watch-tasks.ts";
+import { type More, watchTasks } from "./watch-tasks.ts";
 
 /** agentctl's own failure while it is with a task; told apart from the task's exit codes, as docker does. */
 export const OWN_FAILURE = 125;
@@ -24,6 +24,10 @@ export interface Attendance {
   ids: readonly number[];
   /** Prints the output of the only task. */
   tail?: LogTail;
+  /** Prints the output of each of several tasks. */
+  tailOf?: (task: TaskJson) => LogTail;
+  /** Tasks that join the others meanwhile. */
+  more?: More;
   exitOnPause?: boolean;
   /** INT, TERM and HUP cancel those of the tasks that have not ended. */
   cancelOnExit?: boolean;
@@ -47,28 +51,30 @@ export interface Attended {
 /** Resolves when enough was seen of all tasks, or something else ends it; a failure of its own is printed here. */
 export async function attend(context: Context, attendance: Attendance): Promise<Attended> {
   const { out } = context;
-  const { ids, tail, isOver = hasEnded } = attendance;
+  const { ids, isOver = hasEnded, more } = attendance;
+  const tails = new Tails(attendance);
   const seen = new Map<number, TaskJson | AgentctlError>();
-  const notices = new Notices(context, ids.length > 1);
+  const notices = new Notices(context, ids.length > 1 || more !== undefined);
   const leaving = new Leaving(context, attendance, seen);
-  const unwatch = tail ? out.watchReader() : () => undefined;
+  const unwatch = tails.isNone ? () => undefined : out.watchReader();
   try {
     await watchTasks(
       context,
       ids,
       async (id, task, rpc) => {
         seen.set(id, task);
-        if (tail && "state" in task) tail.update((await rpc.call("logs/path", { id })).logs);
+        if ("state" in task) await tails.update(task, async () => (await rpc.call("logs/path", { id })).logs);
         const isEnd = !("state" in task) || isOver(task);
         if (isEnd && attendance.isEnough?.(task)) leaving.enough();
         if (isEnd) return true;
-        await notices.see(task, async () => tail?.drained());
+        await notices.see(task, () => tails.drained());
         if (attendance.exitOnPause && isPaused(task)) leaving.now(PAUSED);
         return false;
       },
       leaving.signal,
+      more,
     );
-    if (leaving.exitCode === undefined || leaving.exitCode === PAUSED) await tail?.drained();
+    if (leaving.exitCode === undefined || leaving.exitCode === PAUSED) await tails.drained();
     return { seen, left: leaving.exitCode };
   } catch (error) {
     await reportFailure(error, out, context.paths);
@@ -77,7 +83,38 @@ export async function attend(context: Context, attendance: Attendance): Promise<
     unwatch();
     notices.end();
     leaving.end();
-    tail?.close();
+    tails.close();
+  }
+}
+
+/** The logs that are printed: of the only task, of each, or of none. */
+class Tails {
+  readonly #given: Pick<Attendance, "tail" | "tailOf">;
+  readonly #byTask = new Map<number, LogTail>();
+
+  constructor(given: Pick<Attendance, "tail" | "tailOf">) {
+    this.#given = given;
+  }
+
+  get isNone(): boolean {
+    return !this.#given.tail && !this.#given.tailOf;
+  }
+
+  async update(task: TaskJson, logs: () => Promise<Parameters<LogTail["update"]>[0]>): Promise<void> {
+    const tail = this.#given.tail ?? this.#byTask.get(task.id) ?? this.#given.tailOf?.(task);
+    if (!tail) return;
+    this.#byTask.set(task.id, tail);
+    tail.update(await logs());
+  }
+
+  async drained(): Promise<void> {
+    await this.#given.tail?.drained();
+    await Promise.all([...this.#byTask.values()].map((tail) => tail.drained()));
+  }
+
+  close(): void {
+    this.#given.tail?.close();
+    for (const tail of this.#byTask.values()) tail.close();
   }
 }
 
@@ -138,7 +175,8 @@ class Leaving {
       this.now(exitCode, "detached");
       return;
     }
-    const open = this.#attendance.ids.filter((id) => isOpen(this.#seen.get(id)));
+    const known = new Set([...this.#attendance.ids, ...this.#seen.keys()]);
+    const open = [...known].filter((id) => isOpen(this.#seen.get(id)));
     this.#context.out.note(`canceling task ${open.join(", ")}`);
     const by = actor(this.#context);
     withDaemon(this.#context, (rpc) =>

@@ -7,29 +7,44 @@ import { watchDaemon } from "../command/session.ts";
 /** Called with a task as it is after a change, or with why it cannot be seen; true when enough was seen of it. */
 export type See = (id: number, seen: TaskJson | AgentctlError, rpc: RpcClient) => Promise<boolean>;
 
+/** Answers the tasks that were submitted since it was asked last, or since the watching began. */
+export type More = (rpc: RpcClient) => Promise<number[]>;
+
 /**
  * Shows each of the tasks, and again after every change of it, until enough was seen of all of them or `signal` is
- * aborted. Changes that come faster than they are looked at are shown as one. Goes on when the daemon restarts.
+ * aborted. With `more`, tasks that are submitted meanwhile join them. Changes that come faster than they are looked at are shown as one. Goes on when the daemon restarts.
  */
 export async function watchTasks(
   context: Context,
   ids: readonly number[],
   see: See,
   signal: AbortSignal,
+  more?: More,
 ): Promise<void> {
   const open = new Set(ids);
+  let isMoreDue = false;
   const changed = new Set<number>();
   let wake = (): void => undefined;
   const stop = (): void => wake();
   signal.addEventListener("abort", stop, { once: true });
   const onNotification = (method: string, params: unknown): void => {
     if (method !== "event") return;
-    changed.add((params as EventJson).task);
+    const { task, from, to } = params as EventJson;
+    changed.add(task);
+    if (from === null && to !== null) isMoreDue = true;
     wake();
   };
   const work = async (rpc: RpcClient): Promise<void> => {
-    const scope = ids.length === 1 && ids[0] !== undefined ? { id: ids[0] } : {};
+    const scope = !more && ids.length === 1 && ids[0] !== undefined ? { id: ids[0] } : {};
+    const join = async () => {
+      isMoreDue = false;
+      for (const id of (await more?.(rpc)) ?? []) {
+        open.add(id);
+        changed.add(id);
+      }
+    };
     await rpc.call("tasks/subscribe", { ...scope, snapshot: false });
+    await join();
     for (const id of open) changed.add(id);
     const closed = rpc.closed.then((reason) => {
       throw reason;
@@ -42,6 +57,7 @@ export async function watchTasks(
       const due = [...changed].filter((id) => open.has(id));
       changed.clear();
       await Promise.all(due.map((id) => look(rpc, id, see, open)));
+      if (isMoreDue || open.size === 0) await join();
       if (changed.size === 0 && open.size > 0 && !signal.aborted) await Promise.race([awake, closed]);
     }
   };

@@ -1,16 +1,20 @@
 /** `<tasks>`: ids, or what selects tasks by what they are. */
 import { defined } from "../../core/defined.ts";
-import type { State } from "../../core/machine.ts";
+import { AgentctlError } from "../../core/errors.ts";
+import { isTerminal, openStates, type State } from "../../core/machine.ts";
+import { isPattern, isSeveral, rangesOf } from "../../core/references.ts";
+import { toIso } from "../../core/time.ts";
 import type { Params, Result, Selector, TaskJson } from "../../protocol/methods.ts";
 import type { RpcClient } from "../../protocol/rpc-client.ts";
 import { flag, type ValuesOf, value, values } from "../command/define.ts";
 import { pair, state } from "../command/option-values.ts";
+import { reference } from "../command/session.ts";
 import { usage } from "../command/usage.ts";
 
 /** The operand of commands that take `<tasks>`. */
 export const tasksArgument = [
   "[tasks...]",
-  "ids, uuids or names; or --all, --queue, --label, --state select them",
+  "ids (3, 3-7, 3,5,9), uuids, names or patterns of names (build-*); or --all, --queue, --label, --state",
 ] as const;
 
 /** The options of commands that take `<tasks>`. */
@@ -47,6 +51,50 @@ export function selectorOf({ all, queue, labels, states }: SelectorValues): Sele
   };
 }
 
+/** Whether a selection means one task, whatever there is. */
+export function isOne(selection: Selection): boolean {
+  return "ids" in selection && selection.ids.length === 1 && !isSeveral(selection.ids[0] ?? "");
+}
+
+/**
+ * What words mean, each task once: of a range the tasks that there are, of a pattern those in one of `states` whose
+ * names fit. Throws `TaskNotFound` for a range or a pattern without a task.
+ */
+export async function referencesOf(
+  rpc: RpcClient,
+  words: readonly string[],
+  states: readonly State[] = openStates,
+): Promise<(number | string)[]> {
+  const found: (number | string)[] = [];
+  for (const word of words) {
+    if (!isSeveral(word)) found.push(reference(word));
+    else if (isPattern(word)) found.push(...(await named(rpc, word, states)));
+    else for (const range of rangesOf(word) ?? []) found.push(...(await within(rpc, range)));
+  }
+  return [...new Set(found)];
+}
+
+async function named(rpc: RpcClient, pattern: string, states: readonly State[]): Promise<number[]> {
+  const tasks = await allPages(rpc, { name: pattern, state: [...states] });
+  if (tasks.length > 0) return tasks.map(({ id }) => id);
+  const kind = states.some(isTerminal) ? "" : "open ";
+  const message = `no ${kind}task is named like ${JSON.stringify(pattern)}`;
+  throw new AgentctlError("TaskNotFound", { id: pattern }, { message });
+}
+
+async function within(rpc: RpcClient, { from, to }: { from: number; to: number }): Promise<number[]> {
+  if (from === to) return [from];
+  const found: number[] = [];
+  let cursor: string | null = String(Math.max(0, from - 1));
+  while (cursor !== null && Number(cursor) < to) {
+    const page: Result<"tasks/list"> = await rpc.call("tasks/list", { cursor });
+    found.push(...page.tasks.flatMap(({ id }) => (id <= to ? [id] : [])));
+    cursor = page.next;
+  }
+  if (found.length > 0) return found;
+  throw new AgentctlError("TaskNotFound", { id: `${from}-${to}` });
+}
+
 /** The selected tasks that are in one of the states to which a command applies. */
 export async function selectedTasks(
   rpc: RpcClient,
@@ -75,4 +123,23 @@ export async function allPages(
     found.push(...page.tasks);
   }
   return found;
+}
+
+/** Asks for the tasks of these queues, labels and names that were submitted since then, those of each answer once. */
+export function submittedSince(
+  since: number,
+  { queue, labels, name }: Pick<Params<"tasks/list">, "queue" | "labels" | "name">,
+  known: ReadonlySet<number>,
+): (rpc: RpcClient) => Promise<number[]> {
+  let last = 0;
+  return async (rpc) => {
+    const narrow = {
+      ...(queue === undefined ? {} : { queue }),
+      ...(labels === undefined ? {} : { labels }),
+      ...(name === undefined ? {} : { name }),
+    };
+    const tasks = await allPages(rpc, { ...narrow, since: toIso(since), cursor: String(last) });
+    last = tasks.at(-1)?.id ?? last;
+    return tasks.flatMap(({ id }) => (known.has(id) ? [] : [id]));
+  };
 }

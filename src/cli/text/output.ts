@@ -4,6 +4,7 @@ import { getSystemErrorMap } from "node:util";
 import type { Environment } from "../../client/environment.ts";
 import { type Paint, paintFor, plainPaint } from "./paint.ts";
 import { watchReader } from "./reader.ts";
+import { escapedJson } from "./terminal-text.ts";
 
 export const colorChoices = ["auto", "always", "never"] as const;
 export type ColorChoice = (typeof colorChoices)[number];
@@ -83,9 +84,21 @@ export class Output {
     this.#stderr.write(`${text}\n`);
   }
 
+  /** Rings the bell of the terminal, which is no text. */
+  ring(): void {
+    this.#stderr.write("\u0007");
+  }
+
   /** The result as JSON: one line, or indented for eyes. */
   data(value: unknown): void {
-    this.line(JSON.stringify(value, undefined, this.#stdout.isTTY ? 2 : undefined));
+    const json = JSON.stringify(value, undefined, this.#stdout.isTTY ? 2 : undefined);
+    this.line(this.#stdout.isTTY ? escapedJson(json) : json);
+  }
+
+  /** A line of JSON in a stream of them. */
+  dataLine(value: unknown): void {
+    const json = JSON.stringify(value);
+    this.line(this.#stdout.isTTY ? escapedJson(json) : json);
   }
 
   /** Bytes of the result, as they are; resolves when there is room for more. */

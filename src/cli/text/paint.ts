@@ -5,6 +5,8 @@ type Stroke = (text: string) => string;
 /** Colours by what they mean. */
 export interface Paint {
   state: (state: State, text?: string) => string;
+  /** Names that are told apart by their colour: each number has one. */
+  name: (at: number, text: string) => string;
   strong: Stroke;
   faint: Stroke;
   bad: Stroke;
@@ -17,6 +19,7 @@ const same: Stroke = (text) => text;
 /** No colours. */
 export const plainPaint: Paint = {
   state: (state, text = state) => text,
+  name: (_, text) => text,
   strong: same,
   faint: same,
   bad: same,
@@ -37,8 +40,10 @@ export async function paintFor(): Promise<Paint> {
     failed: chalk.red,
     canceled: chalk.dim,
   };
+  const names = [chalk.cyan, chalk.yellow, chalk.green, chalk.magenta, chalk.blue, chalk.red];
   return {
     state: (state, text = state) => byState[state](text),
+    name: (at, text) => (names[at % names.length] ?? same)(text),
     strong: chalk.bold,
     faint: chalk.dim,
     bad: chalk.red,

@@ -1,4 +1,4 @@
-import { closest } from "../command/closest.ts";
+import { didYouMean } from "../../protocol/nearest.ts";
 import { usage } from "../command/usage.ts";
 import { oneLine } from "./terminal-text.ts";
 
@@ -27,14 +27,10 @@ function fieldOf(value: object, path: string): string {
   const [first = ""] = keys;
   if (!Object.hasOwn(value, first)) {
     const names = Object.keys(value);
-    const near = closest(first, names);
-    throw usage(
-      `--format: there is no field ${JSON.stringify(first)}${near ? `; did you mean ${near}?` : ""}`,
-      {
-        field: "--format",
-        hint: `fields are ${names.join(", ")}`,
-      },
-    );
+    throw usage(`--format: there is no field ${JSON.stringify(first)}${didYouMean(first, names)}`, {
+      field: "--format",
+      hint: `fields are ${names.join(", ")}`,
+    });
   }
   let found: unknown = value;
   for (const key of keys) found = (found as Record<string, unknown> | null | undefined)?.[key];

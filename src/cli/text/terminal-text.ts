@@ -31,3 +31,10 @@ function written(char: string): string {
   const hex = code.toString(16);
   return short[char] ?? (code < 256 ? `\\x${hex.padStart(2, "0")}` : `\\u${hex.padStart(4, "0")}`);
 }
+
+/** JSON with what would steer a terminal written as JSON writes it; line breaks between values stay. */
+export function escapedJson(json: string): string {
+  return json.replace(STEERING, (char) =>
+    char === "\n" ? char : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

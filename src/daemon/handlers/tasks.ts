@@ -4,6 +4,7 @@ import {
   answer,
   canContinue,
   cancel,
+  edit,
   hold,
   pause,
   pauseSelected,
@@ -137,12 +138,22 @@ export function taskHandlers(daemon: Daemon): People {
       return { task: await show(daemon, task), changed };
     },
 
-    "tasks/rerun": async ({ id, from, env, acceptMissing, actor }, caller) => ({
-      task: await show(
-        daemon,
-        await rerun(engine, id, { ...defined({ from, env, acceptMissing }), actor: actor ?? caller.actor }),
-      ),
-    }),
+    "tasks/rerun": async (params, caller) => {
+      const { id, from, env, notBefore, acceptMissing, actor, ...fields } = params;
+      const edits = { ...defined(fields), ...defined({ notBefore: at(notBefore) ?? undefined }) };
+      const options = {
+        ...defined({ from, env, acceptMissing }),
+        edits,
+        actor: actor ?? caller.actor,
+      };
+      return { task: await show(daemon, await rerun(engine, id, options)) };
+    },
+
+    "tasks/edit": async ({ id, notBefore, actor, ...fields }, caller) => {
+      const edits = { ...defined(fields), ...defined({ notBefore: at(notBefore) ?? undefined }) };
+      const { task, changed } = await edit(engine, id, edits, { actor: actor ?? caller.actor });
+      return { task: await show(daemon, task), changed };
+    },
 
     "tasks/answer": async ({ id, text, actor }, caller) => ({
       task: await show(daemon, await answer(engine, id, { text, actor: actor ?? caller.actor })),

@@ -14,6 +14,9 @@ const LATER = "--accept-missing (acceptMissing) submits it all the same, for wha
 /** A delay that was counted before the daemon had to start is not a time in the past. */
 const LATE_MS = 60_000;
 
+/** What of a task says whether it can start. */
+type Submittable = Pick<Seed, "argv" | "module" | "cwd" | "envHash" | "envFile" | "notBefore">;
+
 interface EarlyRefusal {
   field: string;
   reason: string;
@@ -28,7 +31,7 @@ interface EarlyRefusal {
  * module, file of variables, program, time, or the size of what it is given. With `acceptMissing`, what is not there
  * may come later.
  */
-export function refuseEarly(engine: Engine, seed: Seed, acceptMissing: boolean): void {
+export function refuseEarly(engine: Engine, seed: Submittable, acceptMissing: boolean): void {
   for (const check of [timeRefusal, directoryRefusal, envFileRefusal, workRefusal]) {
     const refusal = unlessFull(() => check(engine, seed));
     if (!refusal || (refusal.isMissing && acceptMissing)) continue;
@@ -48,12 +51,12 @@ function unlessFull(check: () => EarlyRefusal | undefined): EarlyRefusal | undef
   }
 }
 
-function timeRefusal({ clock }: Engine, { notBefore }: Seed): EarlyRefusal | undefined {
+function timeRefusal({ clock }: Engine, { notBefore }: Submittable): EarlyRefusal | undefined {
   if (notBefore === null || notBefore >= clock.now() - LATE_MS) return undefined;
   return { field: "notBefore", reason: `${toIso(notBefore)} is in the past`, isMissing: false };
 }
 
-function directoryRefusal(_engine: Engine, { cwd }: Seed): EarlyRefusal | undefined {
+function directoryRefusal(_engine: Engine, { cwd }: Submittable): EarlyRefusal | undefined {
   const refuse = (why: string, isMissing: boolean) => ({ field: "cwd", reason: `${cwd} ${why}`, isMissing });
   try {
     if (!statSync(cwd).isDirectory()) return refuse("is not a directory", false);
@@ -67,7 +70,7 @@ function directoryRefusal(_engine: Engine, { cwd }: Seed): EarlyRefusal | undefi
   }
 }
 
-function envFileRefusal(_engine: Engine, { envFile }: Seed): EarlyRefusal | undefined {
+function envFileRefusal(_engine: Engine, { envFile }: Submittable): EarlyRefusal | undefined {
   try {
     if (envFile !== null) readEnvFile(envFile);
     return undefined;
@@ -77,7 +80,7 @@ function envFileRefusal(_engine: Engine, { envFile }: Seed): EarlyRefusal | unde
   }
 }
 
-function workRefusal(engine: Engine, { argv, module, cwd, ...seed }: Seed): EarlyRefusal | undefined {
+function workRefusal(engine: Engine, { argv, module, cwd, ...seed }: Submittable): EarlyRefusal | undefined {
   if (module) return moduleRefusal(module.path);
   const variables = variablesOf(engine, seed);
   // Without the variables nobody knows where to look; the directory has been looked at.

@@ -5,31 +5,46 @@ import { carriedFields } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
 import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
+import { copyTaskFolder } from "../files/copy-folder.ts";
 import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
+import { cancel } from "./cancel.ts";
 import { refuseEarly } from "./early-errors.ts";
+import { type Edit, labelsOf, notProgram } from "./edit.ts";
+import { dependenciesOf, requireSlots } from "./submit.ts";
+
+export interface RerunOptions {
+  from?: number;
+  env?: Record<string, string>;
+  /** What the new task has in place of what the old one had. */
+  edits?: Omit<Edit, "env" | "acceptMissing">;
+  acceptMissing?: boolean;
+  actor: string;
+}
 
 /** Submits a new task from an ended one; `from` starts it at that checkpoint of the old one. */
-export async function rerun(
-  engine: Engine,
-  ref: string | number,
-  options: { from?: number; env?: Record<string, string>; acceptMissing?: boolean; actor: string },
-): Promise<Task> {
+export async function rerun(engine: Engine, ref: string | number, options: RerunOptions): Promise<Task> {
   const old = await engine.require(ref);
   if (!isTerminal(old.state)) {
     const reason = `task ${old.id} is ${old.state}: only a task that has ended can be run again`;
     const data = { id: old.id, state: old.state, allowed: terminalStates, reason };
     throw new AgentctlError("UnsupportedOperation", { ...data, hint: `agentctl cancel ${old.id}` });
   }
+  const { argv, labels, after, ...plain } = options.edits ?? {};
+  if (argv && old.kind === "module") throw notProgram(old);
+  requireSlots(engine, plain);
   const checkpoint = options.from === undefined ? undefined : await checkpointOf(engine, old, options.from);
   const envHash = engine.environments.put(options.env ?? {});
   let isMade = false;
   try {
     const seed: Seed = {
       ...carriedFields(old),
+      ...plain,
+      ...(labels ? { labels: labelsOf(old, labels) } : {}),
+      ...(after === undefined ? {} : { after: await dependenciesOf(engine, after ?? []) }),
       uuid: uuid(),
       kind: old.kind,
-      argv: old.argv,
+      argv: argv ?? old.argv,
       input: old.input,
       module: old.module && { path: old.module.path, sha256: moduleHash(old.module.path) },
       envHash,
@@ -38,14 +53,33 @@ export async function rerun(
       ...(checkpoint ? { checkpoint } : {}),
     };
     refuseEarly(engine, seed, options.acceptMissing ?? false);
-    const [created] = await engine.store.create([seed]);
+    // What has a folder to be copied first is kept from being started, also by a daemon that comes after this one.
+    const [created] = await engine.store.create([checkpoint ? { ...seed, held: true } : seed]);
     isMade = true;
+    const { task } = created as { task: Task };
+    const made = checkpoint ? await withFolder(engine, task, { old, actor: options.actor }) : task;
     engine.wake();
-    return (created as { task: Task }).task;
+    return made;
   } finally {
     engine.environments.settle(envHash);
     if (!isMade) await dropUnused(engine);
   }
+}
+
+/** Gives the new task a copy of the old one's folder and lets it go; without room for it there is no new task. */
+async function withFolder(
+  engine: Engine,
+  task: Task,
+  { old, actor }: { old: Task; actor: string },
+): Promise<Task> {
+  try {
+    await copyTaskFolder(engine, old.id, task.id);
+  } catch (error) {
+    const reason = `the folder of task ${old.id} cannot be copied`;
+    await cancel(engine, task.id, { graceMs: 0, reason, actor });
+    throw error;
+  }
+  return await engine.store.update(task.id, { held: false });
 }
 
 async function checkpointOf(

@@ -11,7 +11,7 @@ import { refuseEarly } from "./early-errors.ts";
 
 type Ref = string | number;
 /** What a task comes after: one that is to complete, or several, each with what it is to come to. */
-type Given = Ref | (Ref | { id: Ref; when?: Dependency["when"] | undefined })[] | null;
+export type GivenAfter = Ref | (Ref | { id: Ref; when?: Dependency["when"] | undefined })[] | null;
 
 /** A task to submit, as the socket's `tasks/create` describes it; times in ms since 1970. */
 export type Submission = { [F in Exclude<FieldName, "after">]?: Submitted[F] | undefined } & {
@@ -19,7 +19,7 @@ export type Submission = { [F in Exclude<FieldName, "after">]?: Submitted[F] | u
   module?: string;
   input?: unknown;
   env?: Record<string, string>;
-  after?: Given;
+  after?: GivenAfter;
   /** Submits also what cannot be started yet because something is missing. */
   acceptMissing?: boolean;
 };
@@ -106,7 +106,7 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
 }
 
 /** Rejects with `TaskNotFound` for a task that there is not: whatever is submitted later cannot be waited for, so no circle arises. */
-async function dependenciesOf(engine: Engine, given: NonNullable<Given>): Promise<Dependency[]> {
+export async function dependenciesOf(engine: Engine, given: NonNullable<GivenAfter>): Promise<Dependency[]> {
   const found = new Map<number, Dependency>();
   for (const one of Array.isArray(given) ? given : [given]) {
     const { id: ref, when = "completed" } = typeof one === "object" ? one : { id: one };
@@ -122,7 +122,7 @@ async function dependenciesOf(engine: Engine, given: NonNullable<Given>): Promis
 }
 
 /** What takes more slots than all queues together may take would never start. */
-function requireSlots(engine: Engine, { slots = 1 }: Submission): void {
+export function requireSlots(engine: Engine, { slots = 1 }: { slots?: number | undefined }): void {
   const most = slotsMax(engine);
   if (most === null || slots <= Math.max(1, most)) return;
   const reason = `${slots} are more slots than all queues together may take: ${most}`;

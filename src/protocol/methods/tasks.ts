@@ -1,6 +1,6 @@
 /** What people may ask of tasks, and of what a task leaves behind. */
 import * as v from "valibot";
-import { newTask, task } from "../task-values.ts";
+import { editedFields, newTask, task } from "../task-values.ts";
 import {
   actor,
   artifact,
@@ -163,14 +163,20 @@ export const taskMethods = {
     params: v.strictObject({
       ...one,
       from: v.optional(natural),
-      env: v.optional(env),
-      acceptMissing: v.optional(v.boolean()),
+      ...editedFields,
       ...by,
     }),
     result: v.object({ task }),
     scope: "people",
     about:
-      "Submits a new task from an ended one, with `env` for its environment; `from` starts it at that checkpoint.",
+      "Submits a new task from an ended one, with `env` for its environment and other fields in place of the old ones; `from` starts it at that checkpoint, with a copy of the task folder.",
+  },
+  "tasks/edit": {
+    params: v.strictObject({ ...one, ...editedFields, ...by }),
+    result: changed,
+    scope: "people",
+    about:
+      "Changes what an open task was submitted with: `queue` and `slots` while it is not working, `after` and `notBefore` while it waits to be started, `cwd`, `env` and `argv` while it was never started. The event `edit` tells each field before and after.",
   },
   "tasks/answer": {
     params: v.strictObject({ ...one, text, ...by }),

@@ -39,7 +39,7 @@ export function create(ctx: Context, seed: Seed, room: QueueRoom): { task: Task;
 }
 
 /** A task that takes more slots than its queue has would never start. A queue without slots is one that is stopped. */
-function requireSlots(ctx: Context, { queue, slots }: Seed): void {
+export function requireSlots(ctx: Context, { queue, slots }: Pick<Seed, "queue" | "slots">): void {
   const row = ctx.row("select slots from queues where name = ?", queue);
   if (!row) throw new AgentctlError("QueueNotFound", { queue });
   const most = row.slots as number | null;
@@ -49,13 +49,15 @@ function requireSlots(ctx: Context, { queue, slots }: Seed): void {
   throw new AgentctlError("InvalidParams", { field: "slots", reason, queue, slots: most }, { hint });
 }
 
-function standingOf(ctx: Context, after: Seed["after"]): Standing {
+/** How a task stands with those that it comes after, as they are. */
+export function standingOf(ctx: Context, after: Seed["after"]): Standing {
   return standing(after, (id) => ctx.row("select state from tasks where id = ?", id)?.state as Task["state"]);
 }
 
 const untouched = {
   state: "submitted",
   attempt: 0,
+  edits: 0,
   failures: 0,
   losses: 0,
   intent: null,
@@ -90,7 +92,7 @@ export function move(ctx: Context, change: Change): Task {
 }
 
 /** The compare-and-swap, the attempt that begins or ends with it, and its event. */
-function moveOne(ctx: Context, change: Change): Task {
+export function moveOne(ctx: Context, change: Change): Task {
   const before = ctx.task(change.id);
   const { continueFrom, fromQueue } = change;
   if (fromQueue && !(isReady(before) && hasRoom(before, occupancyOf(ctx, before.queue), fromQueue))) {

@@ -1,5 +1,6 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { type State, states } from "../../core/machine.ts";
+import { isPattern } from "../../core/references.ts";
 import type { Task } from "../../core/task.ts";
 import type { Artifact, EndedTask, ListQuery } from "../store.ts";
 import type { Context } from "./context.ts";
@@ -46,7 +47,7 @@ function matching(ctx: Context, query: ListQuery): Task[] {
   const params: Record<string, string | number> = { after: query.afterId ?? 0, limit: query.limit };
   if (query.states) where.push(`state in (${quoted(query.states)})`);
   if (query.queue !== undefined) where.push("queue = @queue");
-  if (query.name !== undefined) where.push("name = @name");
+  if (query.name !== undefined) where.push(isPattern(query.name) ? "name glob @name" : "name = @name");
   if (query.since !== undefined) where.push("created_at >= @since");
   Object.entries(query.labels ?? {}).forEach(([key, value], i) => {
     where.push(`exists (select 1 from json_each(labels) where key = @k${i} and value = @v${i})`);

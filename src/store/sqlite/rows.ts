@@ -39,6 +39,7 @@ const codecs = {
   blockedBy: "plain",
   envHash: "plain",
   attempt: "plain",
+  edits: "plain",
   failures: "plain",
   losses: "plain",
   delay: "plain",

@@ -1,15 +1,7 @@
 import type { Fault, WriteName } from "../../core/faults.ts";
-import type {
-  Attempt,
-  Kept,
-  Message,
-  Question,
-  Step,
-  StepKey,
-  StepName,
-  TaskEvent,
-} from "../../core/task.ts";
+import type * as model from "../../core/task.ts";
 import type { Deliveries } from "../deliveries.ts";
+import type { EditChange } from "../edit-change.ts";
 import type { View } from "../queue-view.ts";
 import type { Schedules } from "../schedules.ts";
 import type {
@@ -30,6 +22,7 @@ import * as attempts from "./attempts.ts";
 import * as checkpoints from "./checkpoints.ts";
 import { Context } from "./context.ts";
 import { deliveriesOver } from "./deliveries.ts";
+import { edit } from "./edit.ts";
 import * as events from "./events.ts";
 import type { Database } from "./file/driver.ts";
 import { GroupCommit, storeError } from "./group-commit.ts";
@@ -49,7 +42,7 @@ export class SqliteStore implements Store {
   readonly #room: QueueRoom;
   readonly deliveries: Deliveries;
   readonly schedules: Schedules;
-  #listeners: ((events: readonly TaskEvent[]) => void)[] = [];
+  #listeners: ((events: readonly model.TaskEvent[]) => void)[] = [];
 
   constructor(
     db: Database,
@@ -82,6 +75,10 @@ export class SqliteStore implements Store {
     return this.#write(changes[0]?.transition ?? "update", () =>
       changes.map((c) => moves.move(this.#ctx, c)),
     );
+  }
+
+  edit(change: EditChange) {
+    return this.#write("update", () => edit(this.#ctx, change, this.#room));
   }
 
   update(id: number, patch: Patch, options: UpdateOptions = {}) {
@@ -147,7 +144,7 @@ export class SqliteStore implements Store {
     return this.#write("note-attempt", () => attempts.note(this.#ctx, id, n, facts));
   }
 
-  saveResult(token: string, result: NonNullable<Attempt["result"]>, unused: StepName[] = []) {
+  saveResult(token: string, result: NonNullable<model.Attempt["result"]>, unused: model.StepName[] = []) {
     return this.#write("result", () => attempts.saveResult(this.#ctx, this.#ctx.live(token), result, unused));
   }
 
@@ -165,15 +162,15 @@ export class SqliteStore implements Store {
     return this.#read(() => checkpoints.data(this.#ctx, id, seq));
   }
 
-  acknowledge(token: string, step: Omit<Step, "position" | "attempt">) {
+  acknowledge(token: string, step: Omit<model.Step, "position" | "attempt">) {
     return this.#write("step", () => journal.acknowledge(this.#ctx, this.#ctx.live(token), step));
   }
 
-  acknowledgeAll(token: string, steps: readonly Omit<Step, "position" | "attempt">[]) {
+  acknowledgeAll(token: string, steps: readonly Omit<model.Step, "position" | "attempt">[]) {
     return this.#write("steps", () => journal.acknowledgeAll(this.#ctx, this.#ctx.live(token), steps));
   }
 
-  keep(token: string, kept: Kept) {
+  keep(token: string, kept: model.Kept) {
     return this.#write("keep", () => journal.keep(this.#ctx, this.#ctx.live(token), kept));
   }
 
@@ -197,15 +194,15 @@ export class SqliteStore implements Store {
     return this.#read(() => journal.stepsOf(this.#ctx, id));
   }
 
-  takeMessages(token: string, key: (StepKey & { call: number; alone: boolean }) | null, at: number) {
+  takeMessages(token: string, key: (model.StepKey & { call: number; alone: boolean }) | null, at: number) {
     return this.#write("messages", () => journal.takeMessages(this.#ctx, this.#ctx.live(token), key, at));
   }
 
-  addMessage(id: number, message: Omit<Message, "id">) {
+  addMessage(id: number, message: Omit<model.Message, "id">) {
     return this.#write("send", () => journal.addMessage(this.#ctx, this.#ctx.task(id), message));
   }
 
-  openQuestion(token: string, question: Question) {
+  openQuestion(token: string, question: model.Question) {
     return this.#write("question", () => journal.openQuestion(this.#ctx, this.#ctx.live(token), question));
   }
 
@@ -229,7 +226,7 @@ export class SqliteStore implements Store {
     return this.#read(() => events.last(this.#ctx));
   }
 
-  onEvents(listener: (events: readonly TaskEvent[]) => void): void {
+  onEvents(listener: (events: readonly model.TaskEvent[]) => void): void {
     this.#listeners.push(listener);
   }
 

@@ -33,6 +33,7 @@ export function aTask(changes: Partial<TaskJson> = {}): TaskJson {
     attemptTimeoutMs: null,
     nice: null,
     attempt: null,
+    edits: 0,
     maxAttempts: 1,
     progress: null,
     pid: null,

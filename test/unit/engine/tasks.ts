@@ -15,6 +15,7 @@ export function task(given: Partial<Task> = {}): Task {
     blockedBy: null,
     envHash: "none",
     attempt: 1,
+    edits: 0,
     failures: 0,
     losses: 0,
     delay: null,

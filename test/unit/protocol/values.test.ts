@@ -13,14 +13,19 @@ function problemOf(schema: v.GenericSchema, value: unknown): string | null {
 
 const control = "may not contain control characters or line breaks";
 
+const noName = "may not read as an id, a range or list of ids (3-7, 3,5) or a pattern (*, ?, [ or ])";
+
 describe("a task's name", () => {
   test.each(["nightly", "7th run", "Größe 世界 🜚", "-", "a/b", "0x10", "1.5"])("%j is one", (name) => {
     expect(problemOf(taskName, name)).toBeNull();
   });
 
   test.each([
-    ["12", "may not be all digits: that would be an id"],
-    ["007", "may not be all digits: that would be an id"],
+    ["12", noName],
+    ["007", noName],
+    ["3-7", noName],
+    ["3,5", noName],
+    ["build-*", noName],
     ["", "may not be empty"],
     ["x".repeat(129), "may have at most 128 characters"],
     ["a\nb", control],
@@ -123,7 +128,7 @@ describe("a new task", () => {
     [{ priority: 0.5 }, "priority: "],
     [{ timeoutMs: Number.MAX_SAFE_INTEGER }, "timeoutMs: "],
     [{ key: "a\nb" }, "key: may not contain control characters"],
-    [{ name: "5" }, "name: may not be all digits"],
+    [{ name: "5" }, "name: may not read as an id"],
     [{ command: "x" }, "command: "],
   ])("%j is refused by its field", (given, message) => {
     expect(problemOf(newTask, given)).toMatch(new RegExp(`^${message}`));

@@ -10,7 +10,7 @@ import { actor, reference, withOpening } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { answerEach, answersOfMany, conclude, type ManyAnswers } from "../../follow/answers.ts";
 import { showPausing } from "../../follow/pausing.ts";
-import { selectionOf, selectorOptions, tasksArgument } from "../../input/selection.ts";
+import { isOne, referencesOf, selectionOf, selectorOptions, tasksArgument } from "../../input/selection.ts";
 import { type Paused, pauseWords } from "../../text/pause-words.ts";
 import { whenText } from "../../text/when.ts";
 
@@ -49,10 +49,11 @@ export const pause = command({
     const say = (result: Paused) => sayPaused(context, result, given);
     const pauseOne = async (rpc: RpcClient, id: number | string) =>
       (await rpc.call("tasks/pause", { id, ...params })) as Paused;
-    const only = "ids" in selection && selection.ids.length === 1 ? selection.ids[0] : undefined;
+    const only = "ids" in selection && isOne(selection) ? selection.ids[0] : undefined;
     const open = (rpc: RpcClient) => (only === undefined ? undefined : pauseOne(rpc, reference(only)));
     return await withOpening(context, open, async (rpc, opening) => {
-      const shown = showPausing(context, rpc, "ids" in selection ? selection.ids.map(reference) : undefined);
+      const named = "ids" in selection ? await referencesOf(rpc, selection.ids) : undefined;
+      const shown = showPausing(context, rpc, named);
       try {
         if ("select" in selection) {
           const many = (await rpc.call("tasks/pause", {
@@ -65,10 +66,10 @@ export const pause = command({
             context,
             selection,
             answers,
-            given.at === undefined ? "no running task matches" : "no open task matches",
+            given.at === undefined ? "no task that matches is running" : "no task that matches is open",
           );
         }
-        const answers = await answerEach(context, selection.ids.map(reference), {
+        const answers = await answerEach(context, named ?? [], {
           act: async (id) => await (opening ?? pauseOne(rpc, id)),
           say,
         });

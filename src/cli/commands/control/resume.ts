@@ -5,13 +5,13 @@ import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import type { Context } from "../../command/context.ts";
 import { command, flag, type ValuesOf, value, values } from "../../command/define.ts";
 import { integer, variable } from "../../command/option-values.ts";
-import { actor, reference, withDaemon } from "../../command/session.ts";
+import { actor, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { answerEach, answersOfMany, conclude, type ManyAnswers } from "../../follow/answers.ts";
 import { Interrupt } from "../../follow/interrupt.ts";
 import { callerEnvironment, chosenVariables } from "../../input/caller-environment.ts";
 import { existingPath } from "../../input/input.ts";
-import { selectionOf, selectorOptions, tasksArgument } from "../../input/selection.ts";
+import { isOne, referencesOf, selectionOf, selectorOptions, tasksArgument } from "../../input/selection.ts";
 import { pauseText } from "../../text/task-text.ts";
 import { oneLine } from "../../text/terminal-text.ts";
 
@@ -48,6 +48,7 @@ export const resume = command({
     const say = ({ task }: { task: TaskJson }) => out.line(`task ${task.id} ${sayState(task)}`);
     return await withDaemon(context, async (rpc) => {
       if ("select" in selection) {
+        const held = await heldQueues(rpc);
         const many = (await rpc.call("tasks/resume", {
           select: selection.select,
           ...params,
@@ -56,13 +57,19 @@ export const resume = command({
         const results = given.wait ? await allAtWork(rpc, many.results, waiting) : many.results;
         const answers = await answersOfMany(context, { ...many, results }, say);
         waiting.end();
+        const stillHeld = new Set(await heldQueues(rpc));
+        const released = held.filter((name) => !stillHeld.has(name));
+        if (released.length > 0)
+          out.note(`released ${released.length === 1 ? "queue" : "queues"} ${released.join(", ")}`);
         const { labels, state } = selection.select;
         const isPause = !labels && !state;
-        const nothing = isPause ? "no task that this pause suspended is left" : "no suspended task matches";
+        const nothing = isPause
+          ? "no task is suspended by a pause of this kind"
+          : "no task that matches is suspended";
         return conclude(context, selection, answers, nothing);
       }
-      const waiting = new Waiting(context, selection.ids.length === 1);
-      const answers = await answerEach(context, selection.ids.map(reference), {
+      const waiting = new Waiting(context, isOne(selection));
+      const answers = await answerEach(context, await referencesOf(rpc, selection.ids), {
         act: async (id) => {
           const resumed = (await rpc.call("tasks/resume", { id, ...params })) as Resumed;
           if (given.wait) waiting.begin(resumed.task);
@@ -75,6 +82,11 @@ export const resume = command({
     });
   },
 });
+
+async function heldQueues(rpc: RpcClient): Promise<string[]> {
+  const { queues } = await rpc.call("queues/list", {});
+  return queues.flatMap(({ name, held }) => (held ? [name] : []));
+}
 
 /** Who interrupts the waiting for resumed tasks is told which resume stands; the signal then does what it always does. */
 class Waiting {

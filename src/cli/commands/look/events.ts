@@ -92,7 +92,7 @@ class EventStream {
   }
 
   #line(value: unknown): void {
-    this.#context.out.line(JSON.stringify(value));
+    this.#context.out.dataLine(value);
   }
 }
 

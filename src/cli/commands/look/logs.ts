@@ -1,56 +1,146 @@
-import { defined } from "../../../core/defined.ts";
-import type { Result } from "../../../protocol/methods.ts";
+import { states } from "../../../core/machine.ts";
+import { isPattern } from "../../../core/references.ts";
+import type { TaskJson } from "../../../protocol/methods.ts";
+import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import type { Context } from "../../command/context.ts";
-import { command, flag, value } from "../../command/define.ts";
-import { integer } from "../../command/option-values.ts";
+import { command, flag, Refusal, value } from "../../command/define.ts";
+import { integer, pastTime } from "../../command/option-values.ts";
 import { reference, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
+import { selectedIds } from "../../follow/answers.ts";
 import { attend } from "../../follow/attend.ts";
+import { LineCutter } from "../../follow/line-cutter.ts";
 import { LogFile, lastLinesOf } from "../../follow/log-file.ts";
 import { type AttemptLog, LogTail } from "../../follow/log-tail.ts";
+import { type Logs, ManyLogs, type Wanted, wantedLogs } from "../../follow/many-logs.ts";
+import {
+  isOne,
+  type Selection,
+  selectionOf,
+  selectorOptions,
+  submittedSince,
+  tasksArgument,
+} from "../../input/selection.ts";
 import { hasEnded } from "../../text/task-result.ts";
-
-type Logs = Result<"logs/path">;
 
 export const logs = command({
   name: "logs",
-  summary: "what a task has printed, byte for byte, of all its attempts in order",
-  args: [["<id>", "a task's id, uuid or name"]],
+  summary: "what tasks have printed, of all their attempts in order",
+  notes:
+    "Of one task byte for byte. Of several each line has the name of its task in front; with -f those follow that the " +
+    "pattern or the options select later, until all have ended.",
+  args: [tasksArgument],
   options: {
     follow: flag("-f, --follow", "go on until the task has ended"),
     lines: value("-n, --lines <n>", "only the last n lines", integer(0)),
     attempt: value("--attempt <n>", "only of this attempt", integer(1)),
+    last: flag("--last", "only of the newest attempt"),
+    since: value(
+      "--since <time>",
+      "only attempts that printed since then: 2h (ago), ISO 8601 or HH:MM",
+      pastTime,
+    ),
+    grep: value("--grep <regex>", "only lines that this regular expression fits", pattern),
+    ...selectorOptions,
   },
   examples: [
     ["logs 12", "everything; headings go to stderr"],
     ["logs -f -n 20 12", "the last twenty lines, and what comes"],
     ["logs 12 --attempt 2 2>/dev/null", "the output of the second attempt and nothing else"],
+    ["logs -f 'build-*'", "of every task of such a name, also of those that come"],
+    ["logs --label project=tea --grep '[Ee]rror'", "lines of several tasks that speak of an error"],
   ],
   reads: true,
-  async run(context, [id = ""], { follow, lines, attempt }) {
-    const params = { id: reference(id), ...defined({ attempt }) };
-    const found = await withDaemon(context, (rpc) => rpc.call("logs/path", params));
+  async run(context, ids, { follow, lines, attempt, last, since, grep, ...selectors }) {
+    const selection = selectionOf(ids, selectors);
+    const wanted: Wanted = {
+      lines,
+      last,
+      attempt,
+      since: since === undefined ? undefined : Date.parse(since),
+      fits: grep,
+    };
+    if (!isOne(selection)) return await logsOfMany(context, selection, wanted, follow);
+    const [id = ""] = ids;
+    const params = { id: reference(id), ...(attempt === undefined ? {} : { attempt }) };
+    const all = await withDaemon(context, (rpc) => rpc.call("logs/path", params));
+    if (attempt !== undefined && all.logs.length === 0 && !context.out.json)
+      throw usage(`task ${id} has no attempt ${attempt}`);
+    const found = { ...all, logs: await wantedLogs(all.logs, wanted) };
     if (context.out.json) return listed(context, found);
-    if (attempt !== undefined && found.logs.length === 0) throw usage(`task ${id} has no attempt ${attempt}`);
-    if (!follow || hasEnded(found.task) || (attempt !== undefined && !found.logs.some(({ live }) => live)))
-      return await printed(context, found, lines);
-    return await followed(context, found, lines);
+    const take = new LineCutter((line) => context.out.bytes(line), "", grep);
+    const print = grep ? (chunk: Buffer) => take.push(chunk) : (chunk: Buffer) => context.out.bytes(chunk);
+    const isStill = hasEnded(found.task) || (attempt !== undefined && !found.logs.some(({ live }) => live));
+    const code = await (follow && !isStill ? followed : printed)(context, found, lines, print);
+    await take.end();
+    return code;
   },
 });
+
+function pattern(text: string): RegExp {
+  try {
+    return new RegExp(text, "u");
+  } catch (error) {
+    throw new Refusal(`${JSON.stringify(text)} is not a regular expression: ${(error as Error).message}`);
+  }
+}
+
+async function logsOfMany(
+  context: Context,
+  selection: Selection,
+  wanted: Wanted,
+  follow: boolean,
+): Promise<number> {
+  const { out, clock } = context;
+  const since = clock.now();
+  const tasks = await withDaemon(context, async (rpc) => {
+    const ids = await selectedIds(rpc, selection, states, undefined, states);
+    return await Promise.all(ids.map(async (id) => (await rpc.call("tasks/get", { id })).task));
+  });
+  if (out.json) {
+    const call = (id: number) => withDaemon(context, (rpc) => rpc.call("logs/path", { id }));
+    out.data(await Promise.all(tasks.map(async ({ id }) => ({ id, logs: (await call(id)).logs }))));
+    return 0;
+  }
+  if (tasks.length === 0 && !follow) out.note("no task matches");
+  const many = new ManyLogs(context, wanted, await out.paint(), tasks);
+  if (!follow) {
+    await many.print(tasks);
+    return 0;
+  }
+  const words = "ids" in selection ? selection.ids.join(" ") : "with the same options";
+  return await many.follow(tasks, laterOf(selection, since, tasks), `agentctl logs -f ${words}`);
+}
+
+/** Only a selector or a pattern may come to mean more tasks. */
+function laterOf(selection: Selection, since: number, tasks: readonly TaskJson[]) {
+  const known = new Set(tasks.map(({ id }) => id));
+  if ("select" in selection) return submittedSince(since, selection.select, known);
+  const patterns = selection.ids.filter(isPattern).map((name) => submittedSince(since, { name }, known));
+  if (patterns.length === 0) return undefined;
+  return async (rpc: RpcClient) => [...new Set((await Promise.all(patterns.map((ask) => ask(rpc)))).flat())];
+}
 
 function listed({ out }: Context, { logs: files }: Logs): number {
   out.data(files);
   return 0;
 }
 
-async function printed({ out }: Context, { logs: files }: Logs, lines: number | undefined): Promise<number> {
+type Print = (chunk: Buffer) => Promise<void>;
+
+async function printed(
+  { out }: Context,
+  { logs: files }: Logs,
+  lines: number | undefined,
+  print: Print,
+): Promise<number> {
   const { first, offset } = await beginning(files, lines);
   for (const log of files.slice(first)) {
     heading(out, log.attempt);
     const file = new LogFile(log.path);
     try {
       if (log === files[first] && offset > 0) await file.skipTo(offset);
-      await file.drain((chunk) => out.bytes(chunk));
+      await file.drain(print);
     } finally {
       file.close();
     }
@@ -63,12 +153,10 @@ async function followed(
   context: Context,
   { logs: files, task }: Logs,
   lines: number | undefined,
+  print: Print,
 ): Promise<number> {
   const { out } = context;
-  const tail = new LogTail(
-    (chunk) => out.bytes(chunk),
-    (attempt) => heading(out, attempt),
-  );
+  const tail = new LogTail(print, (attempt) => heading(out, attempt));
   const { first, offset } = await beginning(files, lines);
   const log = files[first];
   if (log) {

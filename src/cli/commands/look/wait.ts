@@ -9,18 +9,27 @@ import { withDaemon } from "../../command/session.ts";
 import { type Answer, answerEach, conclude, refused, selectedIds } from "../../follow/answers.ts";
 import { type Attended, attend, OWN_FAILURE } from "../../follow/attend.ts";
 import { Interrupt, leaveAtSecond } from "../../follow/interrupt.ts";
-import { type Selection, selectionOf, selectorOptions, tasksArgument } from "../../input/selection.ts";
+import {
+  type Selection,
+  selectionOf,
+  selectorOptions,
+  submittedSince,
+  tasksArgument,
+} from "../../input/selection.ts";
 import { printFailure } from "../../text/failure.ts";
 import { exitCodeOf, hasEnded } from "../../text/task-result.ts";
 import { endLines } from "../../text/task-text.ts";
 
 const options = {
   ...selectorOptions,
+  all: flag("--all", "every open task, also those that are submitted meanwhile"),
   timeout: value(
     "--timeout <duration>",
     "wait no longer than this; exit code 124, the tasks go on",
     duration,
   ),
+  any: flag("--any", "end with the first that has ended, print its id and end with its exit code"),
+  bell: flag("--bell", "ring the terminal's bell at the end"),
   failFast: flag("--fail-fast", "end at the first that did not complete, and print its id"),
   until: values("--until <state>", "until they are in this state (repeatable), or have ended", state),
   cancelOnExit: flag("--cancel-on-exit", "Ctrl-C, TERM and HUP cancel those that have not ended"),
@@ -41,42 +50,58 @@ export const wait = command({
     ["wait --label project=tea --timeout 2h", "the open tasks of a project, for at most two hours"],
     ["wait 12 13 14 --fail-fast", "until all have completed, or one has not"],
     ["wait --all --cancel-on-exit", "in a CI job: what is still open ends with the job"],
+    ["wait 12 13 14 --any", "the first that ends"],
     ["wait 12 --until suspended --until input-required", "until a person is needed"],
   ],
   reads: true,
   async run(context, ids, given) {
     const selection = selectionOf(ids, given);
     const interrupt = given.cancelOnExit ? new Interrupt(leaveAtSecond) : undefined;
+    const since = context.clock.now();
     try {
-      return await waitFor(context, selection, given, interrupt);
+      const answers = await withDaemon(context, (rpc) => found(context, rpc, selection));
+      return await waitFor(context, { selection, given, interrupt, since }, answers);
     } finally {
       interrupt?.end();
+      if (given.bell) context.out.ring();
     }
   },
 });
 
-async function waitFor(
-  context: Context,
-  selection: Selection,
-  given: WaitValues,
-  interrupt: Interrupt | undefined,
-): Promise<number> {
-  const answers = await withDaemon(context, (rpc) => found(context, rpc, selection));
+/** What one call waits for, and when it began. */
+interface Wait {
+  selection: Selection;
+  given: WaitValues;
+  interrupt: Interrupt | undefined;
+  since: number;
+}
+
+async function waitFor(context: Context, wait: Wait, answers: Answer[]): Promise<number> {
+  const { selection, given, interrupt, since } = wait;
   const waited = answers.flatMap((answer) => (answer.task ? [answer.task.id] : []));
   const isLost = given.failFast && waited.length < answers.length;
   if (waited.length === 0 || isLost) return conclude(context, selection, answers);
   const attended = await attend(context, {
     ids: [...new Set(waited)],
-    isOver: (task) => hasEnded(task) || given.until.includes(task.state),
-    isEnough: (task) => given.failFast && !isDone(task, given),
+    isOver: (task) => isOver(task, given),
+    isEnough: (task) => given.any || (given.failFast && !isDone(task, given)),
     exitOnPause: given.exitOnPause,
     cancelOnExit: given.cancelOnExit,
     comeBack: waited.length > 10 ? "agentctl list" : `agentctl wait ${waited.join(" ")}`,
     interrupt,
-    ...(given.timeout === undefined ? {} : { timeoutMs: given.timeout }),
+    ...("select" in selection && given.all && !given.any
+      ? { more: submittedSince(since, selection.select, new Set(waited)) }
+      : {}),
+    ...(given.timeout === undefined
+      ? {}
+      : { timeoutMs: Math.max(0, since + given.timeout - context.clock.now()) }),
   });
   if (attended.left === OWN_FAILURE) return OWN_FAILURE;
-  return await ended(context, selection, answers, attended, given);
+  const known = new Set(waited);
+  const joined = [...attended.seen].flatMap(([id, task]) =>
+    known.has(id) || !("state" in task) ? [] : [{ id, ok: true, changed: false, task, exitCode: 0 }],
+  );
+  return await ended(context, selection, [...answers, ...joined], attended, given);
 }
 
 /** The tasks as they are at the beginning; one that is not there does not keep the others from being waited for. */
@@ -101,10 +126,11 @@ async function ended(
   given: WaitValues,
 ): Promise<number> {
   const { out } = context;
-  const answers = before.map((answer) => {
-    const last = answer.task && seen.get(answer.task.id);
-    return last ? answerFor(last, answer.id, given) : answer;
-  });
+  const all = answersSeen(before, seen, given);
+  const first =
+    given.any && left === undefined ? all.find(({ task }) => task && isOver(task, given)) : undefined;
+  if (first) return endedFirst(context, first);
+  const answers = all;
   // Of one that was not there the beginning has told already.
   const news = answers.filter((answer) => !before.includes(answer));
   if (!out.json) await say(context, news, answers.length > 1);
@@ -112,6 +138,26 @@ async function ended(
   if (given.failFast && firstBad && !out.json) out.line(String(firstBad.id));
   const code = conclude(context, selection, answers);
   return left ?? code;
+}
+
+function answersSeen(before: readonly Answer[], seen: Attended["seen"], given: WaitValues): Answer[] {
+  return before.map((answer) => {
+    const last = answer.task && seen.get(answer.task.id);
+    return last ? answerFor(last, answer.id, given) : answer;
+  });
+}
+
+function isOver(task: TaskJson, { until }: WaitValues): boolean {
+  return hasEnded(task) || until.includes(task.state);
+}
+
+function endedFirst({ out }: Context, { id, ok, changed, task, exitCode }: Answer): number {
+  if (out.json) out.data({ id, ok, changed, task });
+  else {
+    if (task) for (const line of endLines([task])) out.note(line);
+    out.line(String(id));
+  }
+  return exitCode;
 }
 
 function answerFor(last: TaskJson | AgentctlError, id: number | string, given: WaitValues): Answer {

@@ -1,4 +1,4 @@
-import { closest } from "../../command/closest.ts";
+import { didYouMean } from "../../../protocol/nearest.ts";
 import { completionScript, shells } from "../../command/completion.ts";
 import { command } from "../../command/define.ts";
 import { usage } from "../../command/usage.ts";
@@ -18,10 +18,7 @@ export const completion = command({
   async run({ out, table }, [name = ""]) {
     const shell = shells.find((each) => each === name);
     if (!shell) {
-      const meant = closest(name, shells);
-      throw usage(
-        `${JSON.stringify(name)} is none of ${shells.join(", ")}${meant ? `; did you mean ${meant}?` : ""}`,
-      );
+      throw usage(`${JSON.stringify(name)} is none of ${shells.join(", ")}${didYouMean(name, shells)}`);
     }
     out.line((await completionScript(shell, table)).trimEnd());
     return 0;

@@ -3,7 +3,7 @@ import { formatSetting, readSetting, type SettingValue, shownSetting } from "../
 import { type Setting, settingNamed, settings } from "../../../core/settings.ts";
 import { type Configured, readConfig, writeConfig } from "../../../home/config-file.ts";
 import { makeHome } from "../../../home/own-home.ts";
-import { closest } from "../../command/closest.ts";
+import { didYouMean } from "../../../protocol/nearest.ts";
 import type { Context } from "../../command/context.ts";
 import { command, flag, type Group } from "../../command/define.ts";
 import { withDaemon } from "../../command/session.ts";
@@ -121,8 +121,7 @@ function required(name: string): Setting {
   const setting = settingNamed(name);
   if (setting) return setting;
   const names = settings.map((each) => each.name);
-  const meant = closest(name, names);
-  throw usage(`there is no setting ${JSON.stringify(name)}${meant ? `; did you mean ${meant}?` : ""}`, {
+  throw usage(`there is no setting ${JSON.stringify(name)}${didYouMean(name, names)}`, {
     hint: `agentctl config list shows them: ${names.join(", ")}`,
   });
 }

@@ -5,10 +5,11 @@ import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import type { Context } from "../../command/context.ts";
 import { command, flag, value } from "../../command/define.ts";
 import { duration } from "../../command/option-values.ts";
-import { actor, reference, withDaemon } from "../../command/session.ts";
+import { actor, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { answerEach, conclude } from "../../follow/answers.ts";
 import {
+  referencesOf,
   type Selection,
   selectedTasks,
   selectionOf,
@@ -62,7 +63,7 @@ async function chosenIds(
   selection: Selection,
   olderMs: number | undefined,
 ) {
-  if ("ids" in selection) return selection.ids.map(reference);
+  if ("ids" in selection) return await referencesOf(rpc, selection.ids, terminalStates);
   const tasks = await selectedTasks(rpc, selection.select, terminalStates);
   const latest = clock.now() - (olderMs ?? 0);
   const isOld = ({ endedAt }: TaskJson) => olderMs === undefined || Date.parse(endedAt ?? "") < latest;

@@ -1,29 +1,105 @@
-import { defined } from "../../../core/defined.ts";
-import { command, value } from "../../command/define.ts";
+import { terminalStates } from "../../../core/machine.ts";
+import type { Params } from "../../../protocol/methods.ts";
+import type { RpcClient } from "../../../protocol/rpc-client.ts";
+import type { Context } from "../../command/context.ts";
+import { command, flag, value } from "../../command/define.ts";
 import { integer } from "../../command/option-values.ts";
-import { actor, reference, withDaemon } from "../../command/session.ts";
+import { actor, withDaemon } from "../../command/session.ts";
+import { usage } from "../../command/usage.ts";
+import { answerEach, conclude } from "../../follow/answers.ts";
 import { callerEnvironment } from "../../input/caller-environment.ts";
+import { atMark, type Edits, editOptions, editsOf } from "../../input/edit-options.ts";
+import { isOne, referencesOf, type Selection, selectedTasks } from "../../input/selection.ts";
 
 export const rerun = command({
   name: "rerun",
-  summary: "submit a new task from an ended one, with the caller's environment",
-  args: [["<id>", "a task's id, uuid or name"]],
-  options: { from: value("--from <checkpoint>", "start at this checkpoint of the old task", integer(1)) },
+  summary: "submit new tasks from ended ones, with the caller's environment",
+  notes:
+    "Options change what the new task is submitted with. With --from it starts at that checkpoint of the old task, " +
+    "with a copy of its folder.",
+  args: [["[tasks...]", "ids (3, 3-7, 3,5,9), uuids, names or patterns of names; -- before a program"]],
+  marks: true,
+  options: {
+    from: value("--from <checkpoint>", "start at this checkpoint of the old task", integer(1)),
+    failed: flag("--failed", "only those that failed; without tasks every failed one"),
+    all: flag("--all", "every ended task"),
+    ...editOptions,
+  },
   examples: [
     ["rerun 12", "the same again; prints the id of the new task"],
     ["rerun 12 --from 3", "the same, from the third checkpoint on"],
+    ["rerun --failed --queue nightly", "every failed task of a queue"],
+    ["rerun 12 --priority 5 -- make test", "with another priority and program"],
   ],
-  async run(context, [id = ""], { from }) {
+  async run(context, args, { from, failed, all, ...given }) {
     const { out } = context;
-    const params = {
-      id: reference(id),
-      env: callerEnvironment(context),
-      actor: actor(context),
-      ...defined({ from }),
-    };
-    const { task } = await withDaemon(context, (rpc) => rpc.call("tasks/rerun", params));
-    if (out.json) out.data(task);
-    else out.line(String(task.id));
-    return 0;
+    const { ids, argv } = atMark(args);
+    const selection = selectionFor(ids, { failed, all, queue: given.queue, labels: given.labels });
+    const edits = editsOf(context, given, argv);
+    const params = paramsOf(context, edits, from);
+    return await withDaemon(context, async (rpc) => {
+      if (isOne(selection) && !failed) {
+        const [id = 0] = await referencesOf(rpc, ids);
+        const { task } = await rpc.call("tasks/rerun", { id, ...params });
+        if (out.json) out.data(task);
+        else out.line(String(task.id));
+        return 0;
+      }
+      const found = await chosenIds(rpc, selection, failed);
+      const answers = await answerEach(context, found, {
+        act: async (id) => ({ ...(await rpc.call("tasks/rerun", { id, ...params })), changed: true }),
+        say: ({ task }) => out.line(String(task.id)),
+      });
+      const ofOld = answers.map((answer, at) => ({ ...answer, id: found[at] ?? answer.id }));
+      return conclude(
+        context,
+        selection,
+        ofOld,
+        failed ? "no task that matches has failed" : "no task that matches has ended",
+      );
+    });
   },
 });
+
+type Chosen = { failed: boolean; all: boolean; queue: string | undefined; labels: [string, string][] };
+
+/** With tasks named, --queue and --label say what the new ones get; without, they also choose among the ended ones. */
+function selectionFor(ids: string[], { failed, all, queue, labels }: Chosen): Selection {
+  if (ids.length > 0 && all) throw usage("either ids or --all, not both");
+  if (ids.length > 0) return { ids: [...new Set(ids)] };
+  if (!failed && !all) throw usage("which tasks? Name their ids, or --failed, or --all");
+  const wanted = labels.filter(([, text]) => text !== "");
+  return {
+    select: {
+      all: true,
+      ...(queue === undefined ? {} : { queue }),
+      ...(wanted.length > 0 ? { labels: Object.fromEntries(wanted) } : {}),
+    },
+  };
+}
+
+async function chosenIds(
+  rpc: RpcClient,
+  selection: Selection,
+  failed: boolean,
+): Promise<(number | string)[]> {
+  const states = failed ? (["failed"] as const) : terminalStates;
+  if ("select" in selection) return (await selectedTasks(rpc, selection.select, states)).map(({ id }) => id);
+  const named = await referencesOf(rpc, selection.ids, states);
+  if (!failed) return named;
+  const tasks = await Promise.all(named.map((id) => rpc.call("tasks/get", { id })));
+  return tasks.flatMap(({ task }) => (task.state === "failed" ? [task.id] : []));
+}
+
+function paramsOf(
+  context: Context,
+  { env, ...edits }: Edits,
+  from: number | undefined,
+): Omit<Params<"tasks/rerun">, "id"> {
+  return {
+    ...edits,
+    env: { ...callerEnvironment(context), ...env },
+    actor: actor(context),
+    ...(from === undefined ? {} : { from }),
+  };
+}

@@ -44,6 +44,10 @@ export const run = command({
       throw asTyped(error);
     });
     if (!created) out.note(`task ${task.id} has this key already; nothing new was started`);
+    if (created && task.waiting?.for === "queue") {
+      const { on } = task.waiting;
+      out.note(`task ${task.id} waits: queue ${on} is held; agentctl queue release ${on}`);
+    }
     if (interrupt) return await attended(context, task, given, interrupt);
     if (out.json) out.data(task);
     else out.line(String(task.id));

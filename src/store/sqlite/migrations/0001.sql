@@ -66,6 +66,7 @@ create table tasks (
   pause_signal text not null,
   on_lost text,
   attempt integer not null,
+  edits integer not null,
   failures integer not null,
   losses integer not null,
   not_before integer,

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { closest } from "../../../../src/cli/command/closest.ts";
 import { helpOf, helpOfGroup } from "../../../../src/cli/command/commander.ts";
 import { completionScript, shells } from "../../../../src/cli/command/completion.ts";
 import type { Command, Group } from "../../../../src/cli/command/define.ts";
 import { overview } from "../../../../src/cli/command/overview.ts";
 import { commandReference } from "../../../../src/cli/command/reference.ts";
 import { aliasesOf, verb, verbNames } from "../../../../src/cli/command/verbs.ts";
+import { nearest } from "../../../../src/protocol/nearest.ts";
 
 async function commands(): Promise<[string, Command][]> {
   const all: [string, Command][] = [];
@@ -47,8 +47,8 @@ test("help shows usage, options and examples", async () => {
     Keep tasks that are not running from being started.
 
     Arguments:
-      tasks                ids, uuids or names; or --all, --queue, --label, --state
-                           select them
+      tasks                ids (3, 3-7, 3,5,9), uuids, names or patterns of names
+                           (build-*); or --all, --queue, --label, --state
 
     Options:
       --all                every task that the command applies to
@@ -113,11 +113,7 @@ test("there is a script for each shell", async () => {
 });
 
 test("the word that was probably meant", () => {
-  expect(["lst", "puase", "resum", "xyzzy", "can"].map((word) => closest(word, verbNames))).toEqual([
-    "list",
-    "pause",
-    "resume",
-    undefined,
-    "cancel",
-  ]);
+  expect(
+    ["lst", "puase", "resum", "xyzzy", "can", "lsit"].map((word) => nearest(word, verbNames)[0]),
+  ).toEqual(["list", "pause", "resume", undefined, "cancel", "list"]);
 });

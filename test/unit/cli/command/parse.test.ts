@@ -83,7 +83,10 @@ test("an option with --no- in its name is true when it is given", async () => {
 
 test.each([
   [["pause", "12", "--grace", "5min"], '--grace: "5min" is not a duration; such as 500ms, 90s, 15m, 2h, 3d'],
-  [["pause", "12", "--mode", "froze"], '--mode: "froze" is none of auto, checkpoint, freeze'],
+  [
+    ["pause", "12", "--mode", "froze"],
+    '--mode: "froze" is none of auto, checkpoint, freeze; did you mean freeze?',
+  ],
   [["pause", "12", "--gracee", "5m"], "unknown option '--gracee'; did you mean --grace?"],
   [["list", "--state", "wroking"], /"wroking" is none of .*; did you mean working\?/],
   [["run", "--label", "x", "true"], '--label: "x" is not of the form key=value'],

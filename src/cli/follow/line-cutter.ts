@@ -1,0 +1,42 @@
+const NEWLINE = 10;
+/** A line without an end is printed in pieces of this length. */
+const LONGEST_BYTES = 1024 * 1024;
+
+/** Cuts what a task prints into lines, of which those that fit are taken with the name of the task in front. */
+export class LineCutter {
+  readonly #take: (line: Buffer) => Promise<void>;
+  readonly #prefix: Buffer;
+  readonly #fits: RegExp | undefined;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(take: (line: Buffer) => Promise<void>, prefix: string, fits: RegExp | undefined) {
+    this.#take = take;
+    this.#prefix = Buffer.from(prefix);
+    this.#fits = fits;
+  }
+
+  async push(chunk: Buffer): Promise<void> {
+    let rest = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+    const lines: Buffer[] = [];
+    for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
+      lines.push(rest.subarray(0, end + 1));
+      rest = rest.subarray(end + 1);
+    }
+    // The chunk's memory is used again by who read it.
+    this.#rest = Buffer.from(rest);
+    for (const line of lines) await this.#line(line);
+    if (this.#rest.length >= LONGEST_BYTES) await this.end();
+  }
+
+  /** Takes what has no line end, and gives it one. */
+  async end(): Promise<void> {
+    const rest = this.#rest;
+    this.#rest = Buffer.alloc(0);
+    if (rest.length > 0) await this.#line(Buffer.concat([rest, Buffer.from("\n")]));
+  }
+
+  async #line(line: Buffer): Promise<void> {
+    if (this.#fits && !this.#fits.test(line.toString("utf8").replace(/\r?\n$/, ""))) return;
+    await this.#take(this.#prefix.length > 0 ? Buffer.concat([this.#prefix, line]) : line);
+  }
+}

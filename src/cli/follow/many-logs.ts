@@ -1,0 +1,134 @@
+/** The logs of several tasks at once: each line with the name of its task in front. */
+import { stat } from "node:fs/promises";
+import type { Result, TaskJson } from "../../protocol/methods.ts";
+import type { Context } from "../command/context.ts";
+import { withDaemon } from "../command/session.ts";
+import type { Paint } from "../text/paint.ts";
+import { oneLine } from "../text/terminal-text.ts";
+import { attend } from "./attend.ts";
+import { LineCutter } from "./line-cutter.ts";
+import { LogFile, lastLinesOf } from "./log-file.ts";
+import { type AttemptLog, LogTail } from "./log-tail.ts";
+import type { More } from "./watch-tasks.ts";
+
+/** What of the logs is wanted. */
+export interface Wanted {
+  lines: number | undefined;
+  /** Only the newest attempt. */
+  last: boolean;
+  attempt: number | undefined;
+  /** Only attempts that printed something since then, in ms since 1970. */
+  since: number | undefined;
+  fits: RegExp | undefined;
+}
+
+export type Logs = Result<"logs/path">;
+
+/** The attempts of a task that are wanted. */
+export async function wantedLogs<L extends AttemptLog>(logs: readonly L[], wanted: Wanted): Promise<L[]> {
+  const { last, attempt, since } = wanted;
+  const chosen = attempt === undefined ? [...logs] : logs.filter((log) => log.attempt === attempt);
+  const newest = last ? chosen.slice(-1) : chosen;
+  if (since === undefined) return newest;
+  const times = await Promise.all(
+    newest.map(({ path }) =>
+      stat(path).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    ),
+  );
+  return newest.filter((_, at) => (times[at] ?? 0) >= since);
+}
+
+/** Prints what the tasks have printed, one after the other, or with `follow` what they print, as it comes. */
+export class ManyLogs {
+  readonly #context: Context;
+  readonly #wanted: Wanted;
+  readonly #paint: Paint;
+  readonly #width: number;
+  readonly #lines = new Map<number, LineCutter>();
+
+  constructor(context: Context, wanted: Wanted, paint: Paint, tasks: readonly TaskJson[]) {
+    this.#context = context;
+    this.#wanted = wanted;
+    this.#paint = paint;
+    this.#width = Math.max(...tasks.map((task) => nameOf(task).length), 0);
+  }
+
+  async print(tasks: readonly TaskJson[]): Promise<void> {
+    for (const task of tasks) {
+      if (this.#context.out.gone.aborted) return;
+      const { logs } = await withDaemon(this.#context, (rpc) => rpc.call("logs/path", { id: task.id }));
+      const lines = this.#linesOf(task);
+      const wanted = await wantedLogs(logs, this.#wanted);
+      const { lines: count } = this.#wanted;
+      for (const log of count === undefined ? wanted : wanted.slice(-1))
+        await printFile(log, count, (chunk) => lines.push(chunk));
+      await lines.end();
+    }
+  }
+
+  async follow(tasks: readonly TaskJson[], more: More | undefined, comeBack: string): Promise<number> {
+    const ids = tasks.map(({ id }) => id);
+    const tails = new Map<number, LogTail>();
+    for (const task of tasks) tails.set(task.id, await this.#startedTail(task));
+    const { left } = await attend(this.#context, {
+      ids,
+      tailOf: (task) => tails.get(task.id) ?? this.#tailOf(task),
+      comeBack,
+      ...(more ? { more } : {}),
+    });
+    for (const lines of this.#lines.values()) await lines.end();
+    return left ?? 0;
+  }
+
+  /** Begins where the wanted part of the log begins. */
+  async #startedTail(task: TaskJson): Promise<LogTail> {
+    const tail = this.#tailOf(task);
+    const { last, lines } = this.#wanted;
+    if (!last && lines === undefined) return tail;
+    const { logs } = await withDaemon(this.#context, (rpc) => rpc.call("logs/path", { id: task.id }));
+    const newest = logs.at(-1);
+    const offset = newest && lines !== undefined ? (await lastLinesOf(newest.path, lines)).offset : 0;
+    if (newest) await tail.startAt(newest, logs, offset);
+    return tail;
+  }
+
+  #tailOf(task: TaskJson): LogTail {
+    const lines = this.#linesOf(task);
+    return new LogTail(
+      (chunk) => lines.push(chunk),
+      () => undefined,
+    );
+  }
+
+  #linesOf(task: TaskJson): LineCutter {
+    const known = this.#lines.get(task.id);
+    if (known) return known;
+    const name = this.#paint.name(this.#lines.size, nameOf(task).padEnd(this.#width));
+    const lines = new LineCutter((line) => this.#context.out.bytes(line), `${name} | `, this.#wanted.fits);
+    this.#lines.set(task.id, lines);
+    return lines;
+  }
+}
+
+/** A task's name, and its id where others bear the name too or it has none. */
+function nameOf({ id, name }: TaskJson): string {
+  return name === null ? String(id) : oneLine(name);
+}
+
+/** The last lines of a file, or all of it. */
+async function printFile(
+  { path }: AttemptLog,
+  lines: number | undefined,
+  take: (chunk: Buffer) => Promise<void>,
+): Promise<void> {
+  const file = new LogFile(path);
+  try {
+    if (lines !== undefined) await file.skipTo((await lastLinesOf(path, lines)).offset);
+    await file.drain(take);
+  } finally {
+    file.close();
+  }
+}

@@ -1,0 +1,62 @@
+/** The options of `edit`, which `rerun` takes as well. */
+import { toIso } from "../../core/time.ts";
+import type { Params } from "../../protocol/methods.ts";
+import type { Context } from "../command/context.ts";
+import { type ValuesOf, values } from "../command/define.ts";
+import { pair } from "../command/option-values.ts";
+import { usage } from "../command/usage.ts";
+import { chosenVariables } from "./caller-environment.ts";
+import { fieldsOf } from "./field-options.ts";
+import { runOptions } from "./submission.ts";
+
+const { name, queue, slots, priority, after, afterAny, afterFailed, notBefore } = runOptions;
+const { delay, retries, timeoutMs, graceMs, cwd, env, acceptMissing } = runOptions;
+
+export const editOptions = {
+  ...{ name, queue, slots, priority },
+  labels: values("-l, --label <key=value>", "a label; key= takes it away (repeatable)", pair),
+  ...{ after, afterAny, afterFailed, notBefore, delay, retries, timeoutMs, graceMs },
+  ...{ cwd, env, acceptMissing },
+};
+
+export type EditValues = ValuesOf<typeof editOptions>;
+export type Edits = Omit<Params<"tasks/edit">, "id" | "actor">;
+
+/** What is to be changed, as `tasks/edit` takes it; `argv` is the program behind `--`. */
+export function editsOf(context: Context, given: EditValues, argv: string[] | undefined): Edits {
+  const { labels, env: variables, delay: rest, acceptMissing: accepts, ...fields } = given;
+  if (rest !== undefined && given.notBefore !== undefined) throw usage("either --delay or --at, not both");
+  const plain = fieldsOf({ ...unset, ...fields, labels: [] }, context);
+  const changed = Object.fromEntries(labels.map(([key, value]) => [key, value === "" ? null : value]));
+  return {
+    ...(plain as Edits),
+    ...(labels.length > 0 ? { labels: changed } : {}),
+    ...(rest === undefined ? {} : { notBefore: toIso(context.clock.now() + rest) }),
+    ...(variables.length > 0 ? { env: chosenVariables(context, variables) } : {}),
+    ...(argv ? { argv } : {}),
+    ...(accepts ? { acceptMissing: true } : {}),
+  };
+}
+
+/** The other options of a submission, as where they are not given. */
+const unset = {
+  envFile: undefined,
+  backoffMs: undefined,
+  retryOnTimeout: false,
+  attemptTimeoutMs: undefined,
+  nice: undefined,
+  pauseMode: undefined,
+  pauseSignal: undefined,
+  onLost: undefined,
+  key: undefined,
+  held: false,
+};
+
+/** Operands before `--`, and the program behind it. */
+export function atMark(args: string[]): { ids: string[]; argv: string[] | undefined } {
+  const cut = args.indexOf("--");
+  if (cut < 0) return { ids: args, argv: undefined };
+  const argv = args.slice(cut + 1);
+  if (argv.length === 0) throw usage("a program is missing behind --");
+  return { ids: args.slice(0, cut), argv };
+}

@@ -1,0 +1,126 @@
+import { AgentctlError } from "../../core/errors.ts";
+import { isTerminal, openStates } from "../../core/machine.ts";
+import { type EditableField, type Submitted, submitted } from "../../core/submitted.ts";
+import type { Task } from "../../core/task.ts";
+import { armTimeout } from "../attempt/timeout.ts";
+import type { Engine } from "../engine.ts";
+import { dropUnused } from "../files/unused-environments.ts";
+import { onceSettled } from "../look-again.ts";
+import { refuseEarly } from "./early-errors.ts";
+import { dependenciesOf, type GivenAfter, requireSlots } from "./submit.ts";
+
+/** What is to be changed; times in ms since 1970. A label that is null is taken away. */
+export type Edit = { [F in Exclude<EditableField, "after" | "labels">]?: Submitted[F] } & {
+  after?: GivenAfter;
+  labels?: Record<string, string | null>;
+  argv?: string[];
+  /** Variables that are added to those that are kept. */
+  env?: Record<string, string>;
+  acceptMissing?: boolean;
+};
+
+type Patch = Partial<Pick<Task, EditableField | "argv" | "envHash">>;
+
+/**
+ * Changes what an open task was submitted with; its event tells each field as it was and as it is. Rejects with
+ * `TaskImmutable` for a task that has ended, with `UnsupportedOperation` for a field that cannot change any more, and
+ * with what a submission is refused for.
+ */
+export async function edit(
+  engine: Engine,
+  ref: string | number,
+  given: Edit,
+  { actor }: { actor: string },
+): Promise<{ task: Task; changed: boolean }> {
+  return await onceSettled(engine, ref, async (task) => {
+    requireEditable(task, given);
+    requireSlots(engine, given);
+    const { env, labels, after, acceptMissing = false, ...plain } = given;
+    const patch: Patch = {
+      ...plain,
+      ...(labels ? { labels: labelsOf(task, labels) } : {}),
+      ...(after === undefined ? {} : { after: await dependenciesOf(engine, after ?? []) }),
+    };
+    const kept = env && engine.environments.put({ ...engine.environments.get(task.envHash), ...env });
+    if (kept !== undefined) patch.envHash = kept;
+    try {
+      return await carriedOut(engine, task, { patch, env, acceptMissing, actor });
+    } finally {
+      if (kept !== undefined) {
+        engine.environments.settle(kept);
+        await dropUnused(engine);
+      }
+    }
+  });
+}
+
+/** Undefined where the task moved on meanwhile. */
+async function carriedOut(
+  engine: Engine,
+  task: Task,
+  given: { patch: Patch; env: Record<string, string> | undefined; acceptMissing: boolean; actor: string },
+): Promise<{ task: Task; changed: boolean } | undefined> {
+  const { patch, env, acceptMissing, actor } = given;
+  const names = (Object.keys(patch) as (keyof Patch)[]).filter((name) => differs(task[name], patch[name]));
+  if (names.length === 0) return { task, changed: false };
+  if (names.some((name) => ["argv", "cwd", "envHash", "notBefore"].includes(name)))
+    refuseEarly(engine, { ...task, ...patch }, acceptMissing);
+  const at = engine.clock.now();
+  const told = names.filter((name) => name !== "envHash");
+  const shown = (of: Patch) => Object.fromEntries(told.map((name) => [name, of[name] ?? null]));
+  // The values of variables are secrets.
+  const data = { before: shown(task), after: shown(patch), ...(env ? { env: Object.keys(env) } : {}) };
+  try {
+    const { id, state, attempt } = task;
+    const changed = await engine.store.edit({ id, from: { state, attempt }, patch, at, actor, data });
+    const active = engine.active.get(id);
+    if (active && patch.timeoutMs !== undefined) armTimeout(engine, active, changed);
+    engine.wake();
+    return { task: changed, changed: true };
+  } catch (error) {
+    if (error instanceof AgentctlError && error.name === "TaskImmutable") return undefined;
+    throw error;
+  }
+}
+
+const differs = (a: unknown, b: unknown) => JSON.stringify(a) !== JSON.stringify(b);
+
+/** The labels of a task with those that are changed, without those that are null. */
+export function labelsOf(task: Task, labels: Record<string, string | null>): Record<string, string> {
+  const all = Object.entries({ ...task.labels, ...labels });
+  return Object.fromEntries(all.filter((pair): pair is [string, string] => pair[1] !== null));
+}
+
+/** Names the first field that cannot change as the task is. */
+function requireEditable(task: Task, given: Edit): void {
+  const { id, state, kind } = task;
+  if (isTerminal(state)) throw new AgentctlError("TaskImmutable", { id, state, allowed: openStates });
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || name === "acceptMissing") continue;
+    const why = whyFixed(task, name);
+    if (why === undefined) continue;
+    const reason = `${name} of task ${id} cannot change: ${why}`;
+    throw new AgentctlError("UnsupportedOperation", { id, state, field: name, reason });
+  }
+  if (given.argv && kind === "module") throw notProgram(task);
+}
+
+/** A module has no program that could be replaced. */
+export function notProgram({ id }: Task): AgentctlError {
+  return new AgentctlError("InvalidParams", {
+    field: "argv",
+    reason: `task ${id} runs a module, not a program`,
+    id,
+  });
+}
+
+/** Undefined where the field may change. */
+function whyFixed({ state, attempt, frozen }: Task, name: string): string | undefined {
+  const row = submitted[name as EditableField] as { editable?: string } | undefined;
+  const when = name === "argv" || name === "env" ? "new" : row?.editable;
+  if (when === "open") return undefined;
+  if (when === "idle")
+    return state === "working" || frozen ? `it is ${frozen ? "frozen" : state}` : undefined;
+  if (state !== "submitted") return `it is ${state}`;
+  return when === "new" && attempt > 0 ? "it has been started before" : undefined;
+}
