@@ -7,10 +7,8 @@ import { isOwnFolder, type Paths } from "../home/paths.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
 import { dial, type NoAnswer, type OnNotification } from "./dial.ts";
 import type { Environment } from "./environment.ts";
-import { watchSilence } from "./silence.ts";
+import { isSilent, watchSilence } from "./silence.ts";
 
-/** How long a daemon may take to answer a greeting. */
-const GREETING_MS = 8_000;
 /** How long a command waits for a daemon that is starting, stopping or silent. */
 const PATIENCE_MS = 15_000;
 /** Another daemon holds the home but does not answer yet; when it is gone, its place is free this soon. */
@@ -58,7 +56,7 @@ export async function connectWith<T>(
     if (answer instanceof RpcClient) {
       const ask = () => (options.anyVersion ? answer.call("daemon/status", {}) : greet(answer));
       watchSilence(answer, paths, ask);
-      const greeting = options.anyVersion ? true : greeted(answer, paths, deadline);
+      const greeting = options.anyVersion ? true : greeted(answer);
       const opening = open(answer);
       // Where the greeting fails, that is told, and not what becomes of the call behind it.
       if (opening instanceof Promise) opening.catch(() => undefined);
@@ -73,7 +71,7 @@ export async function connectWith<T>(
         const { startDaemon } = await import("./start.ts");
         if ((await startDaemon(paths, options.env, options.hold ?? false)) === "ready") continue;
       }
-    } else if (options.patienceMs === undefined) throw await notRunning(paths);
+    } else if (options.patienceMs === undefined && !(await isHeld(paths))) throw notRunning(paths);
     if (systemClock.mono() > deadline) throw await tooLate(paths, patienceMs);
     await sleep(40, undefined, signal ? { signal } : {});
   }
@@ -84,25 +82,14 @@ function mayStart({ start }: ConnectOptions, answer: NoAnswer): boolean {
 }
 
 /** Whether the daemon took the greeting; false when it closed the connection, as one that is about to end does. */
-async function greeted(rpc: RpcClient, paths: Paths, deadline: number): Promise<boolean> {
-  let isSilent = false;
-  const rest = Math.max(Math.min(deadline - systemClock.mono(), GREETING_MS), 1000);
-  const patience = setTimeout(() => {
-    isSilent = true;
-    rpc.close("it does not answer");
-  }, rest);
+async function greeted(rpc: RpcClient): Promise<boolean> {
   try {
     await greet(rpc);
     return true;
   } catch (error) {
     rpc.close();
-    const closed = (await rpc.closed) === error;
-    if (closed && !isSilent) return false;
-    if (!isSilent) throw error;
-    const { silentDaemon } = await import("./unresponsive-daemon.ts");
-    throw silentDaemon(paths);
-  } finally {
-    clearTimeout(patience);
+    if ((await rpc.closed) === error && !isSilent(error)) return false;
+    throw error;
   }
 }
 
@@ -116,10 +103,13 @@ export async function dialHome(paths: Paths, onNotification?: OnNotification): P
   return isOwnFolder(dirname(socket)) ? await dial(socket, onNotification) : "absent";
 }
 
-async function notRunning(paths: Paths): Promise<AgentctlError> {
-  const { home } = paths;
-  const { holderOf, silentDaemon } = await import("./unresponsive-daemon.ts");
-  if (holderOf(paths) !== null) return silentDaemon(paths);
+/** Whether a process has the home although nobody listens: a daemon that starts takes the lock before its socket. */
+async function isHeld(paths: Paths): Promise<boolean> {
+  const { holderOf } = await import("./unresponsive-daemon.ts");
+  return holderOf(paths) !== null;
+}
+
+function notRunning({ home }: Paths): AgentctlError {
   return new AgentctlError("DaemonUnreachable", { reason: `none is running for ${home}` });
 }
 

@@ -13,6 +13,18 @@ export function silentDaemon(paths: Paths): AgentctlError {
   return new AgentctlError("DaemonUnreachable", { reason, hint, pid, silent: true });
 }
 
+/** The processor time that the home's daemon has used, in ticks of the system; null where none is found or the system does not say. */
+export function processorTime(paths: Paths): number | null {
+  try {
+    const stat = readFileSync(`/proc/${holderOf(paths)}/stat`, "utf8");
+    // Behind the name in parentheses, which may hold anything: utime and stime are fields 14 and 15 of proc(5).
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return Number(fields[11]) + Number(fields[12]);
+  } catch {
+    return null;
+  }
+}
+
 /** The process of the home's daemon, by the lock that it holds or its name; null for none, or where the system does not say. */
 export function holderOf({ lock, home }: Pick<Paths, "lock" | "home">): number | null {
   return lockHolder(lock) ?? daemonOf(home);

@@ -109,3 +109,10 @@ it("keeps everything in its home to its owner", async ({ home }) => {
     "600",
   ]);
 });
+
+it("is started once by many commands at the same time, and each of them succeeds", async ({ home }) => {
+  const starts = Array.from({ length: 6 }, () => home.cli("daemon", "start", "--json"));
+  const answers = await Promise.all(starts);
+  expect(answers.map(({ code, stderr }) => [code, stderr])).toEqual(answers.map(() => [0, ""]));
+  expect(new Set(answers.map(({ stdout }) => JSON.parse(stdout).pid)).size).toBe(1);
+});

@@ -38,7 +38,12 @@ class Terminal {
 
   /** The terminal is closed under it. */
   close(): void {
-    this.#tmux("kill-server");
+    try {
+      this.#tmux("kill-server");
+    } catch (error) {
+      // Its last program has ended, and the server with it.
+      if (!/no server running/.test((error as Error).message)) throw error;
+    }
   }
 
   #tmux(...words: string[]): string {

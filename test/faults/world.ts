@@ -19,13 +19,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isTerminal } from "../../src/core/machine.ts";
 import type { Home } from "../harness/home.ts";
 import { sqlite } from "../harness/sqlite.ts";
-import { until } from "../harness/until.ts";
+import { PATIENCE_MS, until } from "../harness/until.ts";
 import { RpcError, Wire } from "../harness/wire.ts";
 import { check } from "./checker.ts";
 import { notesIn } from "./facts.ts";
 
 const daemonFile = join(import.meta.dirname, "../../dist/daemon.cjs");
-const PATIENCE_MS = 20_000;
 
 // biome-ignore lint/suspicious/noExplicitAny: a task as the wire carries it
 type Task = any;

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
+import { PATIENCE_MS } from "./until.ts";
 
 /** The launcher that a user gets. */
 export const launcher = join(import.meta.dirname, "../../bin/agentctl.js");
@@ -88,7 +89,7 @@ export function startCommand(
 export async function runCommand(
   program: string,
   args: string[],
-  { timeoutMs = 20_000, input = "", ...options }: CommandOptions,
+  { timeoutMs = PATIENCE_MS, input = "", ...options }: CommandOptions,
   started: (command: RunningCommand) => void = () => undefined,
 ): Promise<CommandResult> {
   const command = startCommand(program, args, { input, ...options });

@@ -11,7 +11,7 @@ import {
   startCommand,
 } from "./command.ts";
 import { isAlive, processes, signalTo } from "./processes.ts";
-import { until } from "./until.ts";
+import { PATIENCE_MS, until } from "./until.ts";
 import { Wire } from "./wire.ts";
 
 /**
@@ -92,7 +92,7 @@ export class Home {
 
   /** One request on a connection of its own. */
   // biome-ignore lint/suspicious/noExplicitAny: tests read what the wire carries
-  async rpc(method: string, params: object = {}, deadlineMs = 20_000): Promise<any> {
+  async rpc(method: string, params: object = {}, deadlineMs = PATIENCE_MS): Promise<any> {
     const wire = await Wire.open(this.socket);
     try {
       return await wire.request(method, params, deadlineMs);
@@ -109,7 +109,7 @@ export class Home {
 
   /** Waits until the task is in the state, and gives the task. */
   // biome-ignore lint/suspicious/noExplicitAny: as in `rpc`
-  reaches(id: number | string, state: string, deadlineMs = 20_000): Promise<any> {
+  reaches(id: number | string, state: string, deadlineMs = PATIENCE_MS): Promise<any> {
     let last: { state?: string; error?: unknown } = {};
     const arrived = async () => {
       last = await this.task(id);

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 
+/** How long a test waits for what must come, also on a machine that has ten other things to do. */
+export const PATIENCE_MS = 40_000;
+
 interface UntilOptions {
   deadlineMs?: number;
   everyMs?: number;
@@ -14,7 +17,7 @@ interface UntilOptions {
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { deadlineMs = 20_000, everyMs = 20, message = "the condition" }: UntilOptions = {},
+  { deadlineMs = PATIENCE_MS, everyMs = 20, message = "the condition" }: UntilOptions = {},
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + deadlineMs;
   const caller = new Error();

@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import { until } from "./until.ts";
+import { PATIENCE_MS, until } from "./until.ts";
 
 /** The daemon's answer that is an error. */
 export class RpcError extends Error {
@@ -59,7 +59,7 @@ export class Wire {
   }
 
   /** Takes the next message that fits, whatever else arrived before it. */
-  async read(fits: (message: Message) => boolean = () => true, deadlineMs = 20_000): Promise<Message> {
+  async read(fits: (message: Message) => boolean = () => true, deadlineMs = PATIENCE_MS): Promise<Message> {
     const at = await until(
       () => {
         const index = this.inbox.findIndex(fits);
@@ -75,7 +75,7 @@ export class Wire {
 
   /** One request and its result; throws RpcError when it is refused. */
   // biome-ignore lint/suspicious/noExplicitAny: tests read what the wire carries
-  async request(method: string, params: object = {}, deadlineMs = 20_000): Promise<any> {
+  async request(method: string, params: object = {}, deadlineMs = PATIENCE_MS): Promise<any> {
     this.#id += 1;
     const id = `request ${this.#id}`;
     this.send({ jsonrpc: "2.0", id, method, params });
