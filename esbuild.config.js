@@ -42,6 +42,13 @@ const short = { minifyWhitespace: true, minifySyntax: true, plugins: [lazyChildP
 const bundles = [
   { entry: "src/cli/main.ts", out: "cli.cjs", format: "cjs", options: short, isNamed: true },
   { entry: "src/daemon/main.ts", out: "daemon.cjs", format: "cjs" },
+  { entry: "src/daemon/http/serve.ts", out: "http.cjs", format: "cjs" },
+  {
+    entry: "src/mcp/serve.ts",
+    out: "mcp.cjs",
+    format: "cjs",
+    options: { minifyWhitespace: true, minifySyntax: true },
+  },
   { entry: "src/runner/host/main.ts", out: "host.mjs", format: "esm", external: ["tsx", "tsx/*"] },
   { entry: "src/runner/host/hooks.ts", out: "host-hooks.mjs", format: "esm", external: ["tsx", "tsx/*"] },
   { entry: "src/sdk/index.ts", out: "sdk.mjs", format: "esm" },

@@ -13,6 +13,7 @@ import { methods, notifications } from "../src/protocol/methods.ts";
 import * as taskValues from "../src/protocol/task-values.ts";
 import * as values from "../src/protocol/values.ts";
 import { manual } from "./manual.ts";
+import { openrpc } from "./openrpc.ts";
 import { definitionText, type Names, typeText } from "./type-text.ts";
 
 const folder = import.meta.dirname;
@@ -81,6 +82,7 @@ export async function generatedDocuments(): Promise<Map<string, string>> {
   const documents = new Map([
     ["commands.md", await commandReference()],
     ["../man/agentctl.1", await manual(version)],
+    ["openrpc.json", openrpc(version, Object.fromEntries(objects))],
   ]);
   for (const name of readdirSync(folder).filter((name) => name.endsWith(".md"))) {
     if (documents.has(name)) continue;

@@ -39,14 +39,18 @@ const rooms: Record<string, { may: string[]; because: string }> = {
     may: ["core", "home", "store", "runner"],
     because: "the engine knows neither socket nor command line",
   },
+  mcp: {
+    may: ["core"],
+    because: "to the tools of an agent it is one whether the command line or the daemon calls the methods",
+  },
   daemon: {
-    may: ["core", "engine", "protocol", "home", "store", "runner"],
+    may: ["core", "engine", "protocol", "home", "store", "runner", "mcp"],
     because:
       "the daemon and the command line meet on the socket only; main.ts puts store, runner and engine together",
   },
   client: { may: ["core", "protocol", "home"], because: "the client knows the daemon by its socket" },
   cli: {
-    may: ["core", "client", "protocol", "home"],
+    may: ["core", "client", "protocol", "home", "mcp"],
     because: "the command line and the daemon meet on the socket only",
   },
   sdk: {
@@ -104,6 +108,10 @@ const packages: Record<string, { in: RegExp; because: string }> = {
     because: "one place knows which version this Node can run",
   },
   pino: { in: /^src\/daemon\//, because: "the daemon's log has one writer" },
+  "@modelcontextprotocol": {
+    in: /^src\/mcp\//,
+    because: "the wire of MCP is loaded with its own file alone",
+  },
   valibot: { in: /^src\/protocol\//, because: "what crosses the wire is defined in one place" },
   commander: { in: /^src\/cli\//, because: "arguments are parsed in the command line" },
   chalk: { in: /^src\/cli\//, because: "colour is the command line's" },

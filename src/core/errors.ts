@@ -177,6 +177,26 @@ const catalogue = {
     message: (d) => `${task(d)} cannot be paused${because(d)}`,
     hint: (d) => `it is ${d.state} as before; agentctl show ${d.id}`,
   },
+  Unauthorized: {
+    code: -32050,
+    exit: 4,
+    message: (d) => `the request is not authorised${because(d)}`,
+    hint: () => "send the token of http.token as Authorization: Bearer, or open agentctl ui",
+  },
+  Forbidden: { code: -32051, exit: 4, message: (d) => `the request is refused${because(d)}` },
+  NotFound: {
+    code: -32052,
+    exit: 3,
+    message: (d) => `there is nothing at ${d.path}`,
+    hint: () => "agentctl help http lists the addresses",
+  },
+  MethodNotAllowed: { code: -32055, exit: 2, message: (d) => String(d.reason) },
+  TooLarge: {
+    code: -32053,
+    exit: 2,
+    message: (d) => `the request has more than ${d.limit} bytes, the most that is taken`,
+  },
+  TooMany: { code: -32054, exit: 4, message: (d) => `too much at once${because(d)}` },
 } as const satisfies Record<string, Row>;
 
 /** The name of an expected failure. */
@@ -260,9 +280,14 @@ const REFUSALS: Record<string, string> = {
   EDQUOT: "free disk space of this user (quota); service returns by itself",
 };
 
+/** A file of `dist/` that is loaded on demand has a class of its own for the same error. */
+function isOfAnotherBundle(error: unknown): error is AgentctlError {
+  return error instanceof Error && "toWire" in error && "exitCode" in error;
+}
+
 /** `error` as an expected failure; anything else becomes `InternalError` with its cause kept. */
 export function asAgentctlError(error: unknown): AgentctlError {
-  if (error instanceof AgentctlError) return error;
+  if (error instanceof AgentctlError || isOfAnotherBundle(error)) return error;
   const reason = error instanceof Error ? error.message : String(error);
   const { code } = (error ?? {}) as { code?: unknown };
   const hint = typeof code === "string" ? REFUSALS[code] : undefined;

@@ -124,6 +124,19 @@ const rows = {
     withoutSecrets: hooksWithoutSecrets,
     about: "programs and web addresses that are told what happens to tasks; agentctl hook list shows them",
   },
+  httpListen: {
+    name: "http.listen",
+    unit: "text",
+    fallback: "off",
+    refuse: (text: string) => (addressFrom(text) === undefined ? ADDRESS : undefined),
+    about: "where the daemon answers over HTTP, such as 127.0.0.1:4263; off for nowhere",
+  },
+  httpRemote: {
+    name: "http.remote",
+    unit: "flag",
+    fallback: false,
+    about: "whether http.listen may be an address that other machines reach",
+  },
   notify: {
     name: "notify",
     unit: "text",
@@ -132,6 +145,28 @@ const rows = {
     about: "desktop: notifications of ends, failures and questions of tasks that ran longer than a minute",
   },
 } as const satisfies Record<string, Row>;
+
+const ADDRESS = "neither an address with a port, such as 127.0.0.1:4263, nor off";
+
+/** The host and port that a text means, null for `off`; undefined where it is neither. Port 0 is one that is free. */
+export function addressFrom(text: string): { host: string; port: number } | null | undefined {
+  if (text === "off") return null;
+  const [, host = "", port = ""] = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/.exec(text) ?? [];
+  if (host === "" || Number(port) > 65_535) return undefined;
+  return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
+}
+
+/** Whether only programs of this machine reach the address. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+/** Why these settings do not fit each other; undefined where they do. */
+export function contradiction({ httpListen, httpRemote }: Settings): string | undefined {
+  const address = addressFrom(httpListen);
+  if (!address || httpRemote || isLoopback(address.host)) return undefined;
+  return `http.listen: other machines reach ${httpListen}, and http.remote is false; agentctl config set http.remote true allows it`;
+}
 
 /** The number of slots that a text means, null for `unlimited`; undefined where it is none. */
 export function slotsFrom(text: string): number | null | undefined {

@@ -36,6 +36,7 @@ import { hookMessage } from "./hook-message.ts";
 import { capLog, type DaemonLog } from "./log.ts";
 import { machineMemory } from "./memory.ts";
 import { type Listener, listen } from "./server.ts";
+import { Web } from "./web.ts";
 
 /** How often logs are held to their cap, and how often what ended long ago is deleted. */
 const LOG_CAP_EVERY_MS = 1000;
@@ -102,6 +103,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const reload = async () => {
     const next = settingsOf(paths.config);
     const changed = changedSettings(settings, next);
+    await web.apply(next);
     Object.assign(settings, next);
     backups.arm();
     // A limit may have been raised.
@@ -110,12 +112,13 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     if (changed.includes("hooks")) await teller.configure(hooksOf(settings));
     return { changed };
   };
-  const daemon = { engine, teller, recurring, paths, version: options.version, startedAt, stop, reload };
+  const { version } = options;
+  const web = new Web({ paths, settings, log, version, clock: systemClock });
+  const daemon = { engine, teller, recurring, web, paths, version, startedAt, stop, reload };
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
-  const listener = await listen(
-    options.socketPlace,
-    dispatcher(handlersOf(daemon), bug, (error) => withNearNames(engine, error)),
-  );
+  const dispatch = dispatcher(handlersOf(daemon), bug, (error) => withNearNames(engine, error));
+  const listener = await listen(options.socketPlace, dispatch);
+  await web.start(dispatch);
   const timers = chores(engine, log);
   backups.start(db);
   await teller.configure(hooksOf(settings));
@@ -134,7 +137,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     for (const timer of timers) clearInterval(timer);
     // The answer to whoever asked goes out first.
     setImmediate(async () => {
-      await listener.close();
+      await Promise.all([web.stop(), listener.close()]);
       await backups.stop();
       store.close();
       log.info({}, "stopped");

@@ -13,6 +13,7 @@ import { dirname } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import { readSetting, type SettingValue } from "../core/setting-value.ts";
 import {
+  contradiction,
   defaultSettings,
   type Setting,
   type SettingKey,
@@ -72,6 +73,8 @@ function checked(file: string, raw: Raw): Configured {
     if ("reason" in read) throw invalid(file, `${name}: ${read.reason}`);
     configured[setting.key] = read.value;
   }
+  const reason = contradiction({ ...defaultSettings, ...configured } as Settings);
+  if (reason !== undefined) throw invalid(file, reason);
   return configured;
 }
 

@@ -22,6 +22,8 @@ export const sections: readonly { title: string; verbs: Readonly<Record<string, 
       watch: async () => (await import("../commands/look/watch.ts")).watch,
       wait: async () => (await import("../commands/look/wait.ts")).wait,
       events: async () => (await import("../commands/look/events.ts")).events,
+      mcp: async () => (await import("../commands/look/mcp.ts")).mcp,
+      ui: async () => (await import("../commands/look/ui.ts")).ui,
     },
   },
   {

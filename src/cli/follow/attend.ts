@@ -3,6 +3,7 @@
  * end. Ctrl-C leaves the tasks alone, and says how to come back.
  */
 import { AgentctlError } from "../../core/errors.ts";
+import type { LogTail } from "../../home/log-tail.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import type { Context } from "../command/context.ts";
 import { actor, withDaemon } from "../command/session.ts";
@@ -10,7 +11,6 @@ import { reportFailure } from "../text/failure.ts";
 import { Notices } from "../text/notices.ts";
 import { hasEnded } from "../text/task-result.ts";
 import { Interrupt } from "./interrupt.ts";
-import type { LogTail } from "./log-tail.ts";
 import { type More, watchTasks } from "./watch-tasks.ts";
 
 /** agentctl's own failure while it is with a task; told apart from the task's exit codes, as docker does. */

@@ -1,8 +1,8 @@
 /** The log of a task as lines, all its attempts, read on while it grows. */
 import { stat } from "node:fs/promises";
 import { StringDecoder } from "node:string_decoder";
+import { LogFile, lastLinesOf } from "../../home/log-file.ts";
 import type { RpcClient } from "../../protocol/rpc-client.ts";
-import { LogFile, lastLinesOf } from "./log-file.ts";
 
 /** Of each attempt so much is read at most, from its end. */
 const ATTEMPT_BYTES = 1024 * 1024;

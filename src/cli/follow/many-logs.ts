@@ -7,8 +7,8 @@ import type { Paint } from "../text/paint.ts";
 import { oneLine } from "../text/terminal-text.ts";
 import { attend } from "./attend.ts";
 import { LineCutter } from "./line-cutter.ts";
-import { LogFile, lastLinesOf } from "./log-file.ts";
-import { type AttemptLog, LogTail } from "./log-tail.ts";
+import { LogFile, lastLinesOf } from "../../home/log-file.ts";
+import { type AttemptLog, LogTail } from "../../home/log-tail.ts";
 import type { More } from "./watch-tasks.ts";
 
 /** What of the logs is wanted. */

@@ -12,6 +12,7 @@ export const checks = [
   "checkpoints",
   "journal",
   "hooks",
+  "http",
   "processes",
   "environments",
   "run files",

@@ -3,12 +3,14 @@ import { type Engine, type Recurring, type Teller, whenStarted } from "../../eng
 import type { Paths } from "../../home/paths.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import { surroundings, taskJson } from "../task-json.ts";
+import type { Web } from "../web.ts";
 
 /** What every handler is made with. */
 export interface Daemon {
   engine: Engine;
   teller: Teller;
   recurring: Recurring;
+  web: Web;
   paths: Paths;
   version: string;
   startedAt: number;

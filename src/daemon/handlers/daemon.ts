@@ -9,7 +9,7 @@ import { type Daemon, show } from "./context.ts";
 
 export function daemonHandlers(
   daemon: Daemon,
-): Pick<Handlers<Caller>, "daemon/hello" | "daemon/status" | "daemon/reload" | "daemon/stop"> {
+): Pick<Handlers<Caller>, "daemon/hello" | "daemon/status" | "daemon/reload" | "daemon/ui" | "daemon/stop"> {
   const { engine, paths, version, startedAt } = daemon;
   return {
     "daemon/hello": async (params, caller) => {
@@ -27,8 +27,10 @@ export function daemonHandlers(
       startedAt: toIso(startedAt),
       uptimeMs: Math.max(0, engine.clock.now() - startedAt),
       tasks: await engine.store.counts(),
+      http: daemon.web.status(),
     }),
     "daemon/reload": async () => daemon.reload(),
+    "daemon/ui": async () => ({ url: daemon.web.loginUrl() }),
     "daemon/stop": async ({ keep = false, graceMs }) => await daemon.stop({ keep, ...defined({ graceMs }) }),
   };
 }

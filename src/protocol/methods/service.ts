@@ -73,9 +73,21 @@ export const serviceMethods = {
       startedAt: v.string(),
       uptimeMs: v.number(),
       tasks: v.record(v.string(), v.number()),
+      /** Where it answers over HTTP, or why it does not where it should; null where `http.listen` is off. */
+      http: nullable(
+        v.object({ listen: v.string(), url: nullable(v.string()), error: nullable(v.string()) }),
+      ),
     }),
     scope: "people",
-    about: "The daemon, and a count of tasks for each state.",
+    about:
+      "The daemon, and a count of tasks for each state. `http` is where it answers over HTTP, or why it does not; null where `http.listen` is off.",
+  },
+  "daemon/ui": {
+    params: empty,
+    result: v.object({ url: v.string() }),
+    scope: "people",
+    about:
+      "An address that lets a browser in: good once, for a minute. Fails with UnsupportedOperation where the daemon does not answer over HTTP.",
   },
   "daemon/reload": {
     params: empty,

@@ -1,5 +1,7 @@
 import { states } from "../../../core/machine.ts";
 import { isPattern } from "../../../core/references.ts";
+import { LogFile, lastLinesOf } from "../../../home/log-file.ts";
+import { type AttemptLog, LogTail } from "../../../home/log-tail.ts";
 import type { TaskJson } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import type { Context } from "../../command/context.ts";
@@ -10,8 +12,6 @@ import { usage } from "../../command/usage.ts";
 import { selectedIds } from "../../follow/answers.ts";
 import { attend } from "../../follow/attend.ts";
 import { LineCutter } from "../../follow/line-cutter.ts";
-import { LogFile, lastLinesOf } from "../../follow/log-file.ts";
-import { type AttemptLog, LogTail } from "../../follow/log-tail.ts";
 import { type Logs, ManyLogs, type Wanted, wantedLogs } from "../../follow/many-logs.ts";
 import {
   isOne,

@@ -41,7 +41,7 @@ async function printLastLines(context: Context, id: number): Promise<void> {
   const { logs } = await callDaemon(context, "logs/path", { id });
   const path = logs.at(-1)?.path;
   if (path === undefined) return;
-  const { lastLinesOf } = await import("../../follow/log-file.ts");
+  const { lastLinesOf } = await import("../../../home/log-file.ts");
   const { offset } = await lastLinesOf(path, LAST_LINES);
   const text = readFileSync(path).subarray(offset).toString("utf8").trimEnd();
   if (text === "") return;

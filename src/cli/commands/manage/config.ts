@@ -1,4 +1,5 @@
 import { isAbsent } from "../../../client/silence.ts";
+import { asAgentctlError } from "../../../core/errors.ts";
 import { formatSetting, readSetting, type SettingValue, shownSetting } from "../../../core/setting-value.ts";
 import { type Setting, settingNamed, settings } from "../../../core/settings.ts";
 import { type Configured, readConfig, writeConfig } from "../../../home/config-file.ts";
@@ -52,9 +53,11 @@ const set = command({
     ],
   ],
   options: { default: flag("--default", "back to the default") },
+  notes: "http.listen with an address also starts the daemon where none runs.",
   examples: [
     ["config set log.maxBytes 64MiB", "keep less output of each task"],
     ["config set checkpoint.maxBytes 32MiB", "take larger checkpoints"],
+    ["config set http.listen 127.0.0.1:4263", "answer over HTTP, from now on; off ends it"],
     ["config set pause.grace --default", "as if it had never been set"],
   ],
   async run(context, [name = "", text], { default: toDefault }) {
@@ -62,8 +65,7 @@ const set = command({
     const setting = required(name);
     const value = wantedValue(setting, text, toDefault);
     makeHome(paths);
-    writeConfig(paths.config, setting, value);
-    const applied = (await reloaded(context)) !== undefined;
+    const applied = await applySetting(context, setting, value);
     const found = shown(setting, readConfig(paths.config), paths.config);
     if (out.json) out.data({ ...found, applied });
     else out.line(`${found.name} is ${found.text}${applied ? "" : "; the next daemon takes it over"}`);
@@ -135,10 +137,34 @@ function wantedValue(setting: Setting, text: string | undefined, toDefault: bool
   return read.value;
 }
 
-/** The names of the settings that a running daemon has taken over; undefined when none runs. */
-async function reloaded(context: Context): Promise<string[] | undefined> {
+/**
+ * Writes the setting and has a running daemon take it over; false where none runs. Where the daemon refuses it, because
+ * the address of `http.listen` is taken, the file is as it was before.
+ */
+export async function applySetting(
+  context: Context,
+  setting: Setting,
+  value: SettingValue | null,
+): Promise<boolean> {
+  const { config } = context.paths;
+  const before = readConfig(config)[setting.key] ?? null;
+  writeConfig(config, setting, value);
+  const starts = setting.key === "httpListen" && value !== null && value !== "off";
   try {
-    const choices = { start: "never", anyVersion: true } as const;
+    return (await reloaded(context, starts ? "always" : "never")) !== undefined;
+  } catch (error) {
+    if (asAgentctlError(error).name === "ConfigInvalid") writeConfig(config, setting, before);
+    throw error;
+  }
+}
+
+/** The names of the settings that a running daemon has taken over; undefined when none runs. */
+async function reloaded(
+  context: Context,
+  start: "always" | "never" = "never",
+): Promise<string[] | undefined> {
+  try {
+    const choices = { start, anyVersion: true } as const;
     return (await withDaemon(context, (rpc) => rpc.call("daemon/reload", {}), choices)).changed;
   } catch (error) {
     if (isAbsent(error)) return undefined;

@@ -5,13 +5,13 @@ import { type Stopped, stopDaemon } from "../../../client/stop.ts";
 import { defined } from "../../../core/defined.ts";
 import { formatDuration } from "../../../core/time.ts";
 import { readConfig } from "../../../home/config-file.ts";
+import { LogFile, lastLinesOf } from "../../../home/log-file.ts";
+import { LogTail } from "../../../home/log-tail.ts";
 import type { Result } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
 import { command, flag, type Group, value } from "../../command/define.ts";
 import { duration, integer } from "../../command/option-values.ts";
 import { withDaemon } from "../../command/session.ts";
-import { LogFile, lastLinesOf } from "../../follow/log-file.ts";
-import { LogTail } from "../../follow/log-tail.ts";
 import { restore } from "./restore.ts";
 import { install, uninstall } from "./service.ts";
 
@@ -85,7 +85,7 @@ const status = command({
   },
 });
 
-const NO_DAEMON = { pid: null, version: null, startedAt: null, uptimeMs: null, tasks: null };
+const NO_DAEMON = { pid: null, version: null, startedAt: null, uptimeMs: null, tasks: null, http: null };
 
 const run = command({
   name: "run",
@@ -179,6 +179,9 @@ function statusLines(found: Status): string[] {
     ["home", found.home],
     ["socket", found.socket],
     ["log", found.log],
+    ...(found.http
+      ? [["http", found.http.url ?? `not at ${found.http.listen}: ${found.http.error}`] as [string, string]]
+      : []),
     ["tasks", counts.length === 0 ? "none" : counts.map(([state, count]) => `${count} ${state}`).join(", ")],
   ];
   return rows.map(([key, text]) => `${key.padEnd(8)}${text}`);

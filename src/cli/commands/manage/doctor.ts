@@ -2,6 +2,7 @@ import { connect } from "../../../client/connect.ts";
 import { examineHere, type Report } from "../../../client/local-daemon.ts";
 import { isGone } from "../../../client/persist.ts";
 import { stopDaemon } from "../../../client/stop.ts";
+import type { Result } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
 import { command, flag } from "../../command/define.ts";
 import { withDaemon } from "../../command/session.ts";
@@ -21,7 +22,7 @@ export const doctor = command({
   ],
   reads: true,
   async run(context, _args, { repair }) {
-    const before = await examineHere({ daemonPid: await daemonPid(context), repair: false });
+    const before = await examined(context);
     if (!repair || before.problems.length === 0) return say(context, before, []);
     const after = await mended(context);
     const left = new Set(after.problems.map(({ what }) => what));
@@ -34,7 +35,7 @@ export const doctor = command({
 });
 
 /** Mends with the home for itself; a daemon follows, which recovers attempts that have no process. */
-async function mended(context: Context): Promise<Report> {
+async function mended(context: Context): Promise<Told> {
   await stopDaemon(context.paths, { keep: true });
   await examineHere({ daemonPid: null, repair: true });
   try {
@@ -42,13 +43,26 @@ async function mended(context: Context): Promise<Report> {
   } catch (error) {
     context.out.note(`the daemon does not start: ${(error as Error).message}`);
   }
-  return await examineHere({ daemonPid: await daemonPid(context), repair: false });
+  return await examined(context);
+}
+
+type Told = Report & { http: Result<"daemon/status">["http"] };
+
+/** What is wrong with the home, and with the daemon that runs. */
+async function examined(context: Context): Promise<Told> {
+  const status = await statusOf(context);
+  const report = await examineHere({ daemonPid: status?.pid ?? null, repair: false });
+  const http = status?.http ?? null;
+  if (!http?.error) return { ...report, http };
+  const what = `the daemon does not answer over HTTP at ${http.listen}: ${http.error}`;
+  const mend = "agentctl config set http.listen 127.0.0.1:<another port>";
+  return { ...report, http, problems: [...report.problems, { check: "http", task: null, what, mend }] };
 }
 
 /** A daemon that says nothing for so long is looked at as if there were none. */
 const PATIENCE_MS = 5000;
 
-async function daemonPid({ paths, env, out }: Context): Promise<number | null> {
+async function statusOf({ paths, env, out }: Context): Promise<Result<"daemon/status"> | null> {
   try {
     const rpc = await connect({ paths, env, start: "never", anyVersion: true });
     const silent = setTimeout(() => {
@@ -59,7 +73,7 @@ async function daemonPid({ paths, env, out }: Context): Promise<number | null> {
       clearTimeout(silent);
       rpc.close();
     });
-    return (await status).pid;
+    return await status;
   } catch (error) {
     if (isGone(error)) return null;
     throw error;
@@ -69,14 +83,14 @@ async function daemonPid({ paths, env, out }: Context): Promise<number | null> {
 /** So many problems of one kind are printed; `--json` has all of them. */
 const MOST_SHOWN = 20;
 
-function say({ out }: Context, { looked, problems }: Report, mendedNow: Report["problems"]): number {
+function say({ out }: Context, { looked, problems, http }: Told, mendedNow: Report["problems"]): number {
   const isHealthy = problems.length === 0;
   if (out.json) {
     const all = [
       ...problems.map((problem) => ({ ...problem, mended: false })),
       ...mendedNow.map((problem) => ({ ...problem, mended: true })),
     ];
-    out.data({ healthy: isHealthy, looked, problems: all });
+    out.data({ healthy: isHealthy, looked, http, problems: all });
     return isHealthy ? 0 : 1;
   }
   for (const { what } of mendedNow.slice(0, MOST_SHOWN)) out.line(`mended: ${block(what)}`);
@@ -85,7 +99,7 @@ function say({ out }: Context, { looked, problems }: Report, mendedNow: Report["
     ([name, count]) => `${count} ${count === 1 ? name.replace(/(?<=ss)es$|s$/, "") : name}`,
   );
   if (isHealthy) {
-    out.line(`healthy: ${counts.join(", ")}`);
+    out.line(`healthy: ${counts.join(", ")}${http?.url ? `; answers at ${http.url}` : ""}`);
     return 0;
   }
   out.line(`${problems.length} ${problems.length === 1 ? "problem" : "problems"} in ${counts.join(", ")}`);

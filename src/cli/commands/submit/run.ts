@@ -85,7 +85,7 @@ async function attended(
 
 /** Loaded when something is followed: a command that only submits does without it. */
 async function tailOf(out: Context["out"], heading: (attempt: number) => void) {
-  const { LogTail } = await import("../../follow/log-tail.ts");
+  const { LogTail } = await import("../../../home/log-tail.ts");
   return { tail: new LogTail((chunk) => out.bytes(chunk), heading) };
 }
 

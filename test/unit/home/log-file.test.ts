@@ -2,9 +2,9 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { LogFile, lastLinesOf } from "../../../../src/cli/follow/log-file.ts";
-import { LogTail } from "../../../../src/cli/follow/log-tail.ts";
-import { until } from "../../../harness/until.ts";
+import { LogFile, lastLinesOf } from "../../../src/home/log-file.ts";
+import { LogTail } from "../../../src/home/log-tail.ts";
+import { until } from "../../harness/until.ts";
 
 let directory: string;
 let path: string;

@@ -1,0 +1,74 @@
+import { spawn } from "node:child_process";
+import { createServer } from "node:net";
+import { asAgentctlError } from "../../../core/errors.ts";
+import { settingNamed } from "../../../core/settings.ts";
+import { readConfig } from "../../../home/config-file.ts";
+import { makeHome } from "../../../home/own-home.ts";
+import type { Context } from "../../command/context.ts";
+import { command, flag } from "../../command/define.ts";
+import { callDaemon } from "../../command/session.ts";
+import { applySetting } from "../manage/config.ts";
+
+const ADDRESS = "127.0.0.1:4263";
+
+export const ui = command({
+  name: "ui",
+  summary: "open the dashboard in a browser",
+  notes:
+    "Where http.listen is off, it is set to 127.0.0.1:4263, or to another port where that one is taken. The address that is printed lets one browser in, within a minute.",
+  args: [],
+  options: { print: flag("--print", "print the address and open nothing") },
+  examples: [
+    ["ui", "the dashboard of this home"],
+    ["ui --print", "an address for a browser of your choice, good once"],
+  ],
+  async run(context, _args, { print }) {
+    const { out, paths } = context;
+    makeHome(paths);
+    if ((readConfig(paths.config).httpListen ?? "off") === "off") await listen(context);
+    const { url } = await callDaemon(context, "daemon/ui", {});
+    if (out.json) out.data({ url });
+    else if (print) out.line(url);
+    else if (await isOpened(url, context)) out.note("opened in the browser");
+    else {
+      out.line(url);
+      out.note("no browser could be started: open this address, within a minute");
+    }
+    return 0;
+  },
+});
+
+/** Has the daemon answer over HTTP from now on. */
+async function listen(context: Context): Promise<void> {
+  const setting = settingNamed("http.listen");
+  if (!setting) return;
+  try {
+    await applySetting(context, setting, ADDRESS);
+  } catch (error) {
+    if (asAgentctlError(error).name !== "ConfigInvalid") throw error;
+    // Another home, or another program, has the usual port.
+    await applySetting(context, setting, `127.0.0.1:${await freePort()}`);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => resolve());
+  });
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Whether the system's opener has taken the address. The code in it is seen by others for as long as it takes to use it. */
+async function isOpened(url: string, { env }: Context): Promise<boolean> {
+  const opener = process.platform === "darwin" ? "open" : "xdg-open";
+  return await new Promise((resolve) => {
+    const child = spawn(opener, [url], { env, stdio: "ignore", detached: true });
+    child.once("error", () => resolve(false));
+    child.once("exit", (code) => resolve(code === 0));
+    child.unref();
+  });
+}

@@ -1,0 +1,71 @@
+import type { ServerResponse } from "node:http";
+import { defined } from "../../core/defined.ts";
+import { type AgentctlError, asAgentctlError, type ErrorName } from "../../core/errors.ts";
+
+/** The status of an answer that is an error; whatever is not listed was the caller's mistake. */
+const statusOf: Partial<Record<ErrorName, number>> = {
+  Unauthorized: 401,
+  Forbidden: 403,
+  NotFound: 404,
+  TaskNotFound: 404,
+  QueueNotFound: 404,
+  ScheduleNotFound: 404,
+  CheckpointNotFound: 404,
+  ArtifactNotFound: 404,
+  TaskNotPausable: 409,
+  TaskNotResumable: 409,
+  TaskNotCancelable: 409,
+  TaskImmutable: 409,
+  MethodNotAllowed: 405,
+  TooLarge: 413,
+  QueueFull: 429,
+  TooMany: 503,
+  StoreUnavailable: 503,
+  InternalError: 500,
+};
+
+/** Headers of every answer: it is nobody else's, is not kept, and is what it says it is. */
+const ALWAYS = {
+  "Cache-Control": "no-store",
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  "Cross-Origin-Resource-Policy": "same-origin",
+} as const;
+
+type Headers = Record<string, string | number | string[] | undefined>;
+
+/** Begins an answer with the headers that every answer has. */
+export function begin(response: ServerResponse, status: number, headers: Headers): void {
+  response.writeHead(status, { ...ALWAYS, ...defined(headers) });
+}
+
+/** Answers with JSON. */
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+  headers: Headers = {},
+): void {
+  const body = Buffer.from(JSON.stringify(value));
+  begin(response, status, { "Content-Type": "application/json", "Content-Length": body.length, ...headers });
+  response.end(body);
+}
+
+/** The form in which the command line and the HTTP server give an error. */
+export function errorJson(error: AgentctlError): object {
+  const { name, code, message, hint, data } = error;
+  return { error: { name, code, message, hint, data } };
+}
+
+/** Answers with an error of the catalogue; where the answer has begun, it is cut off. */
+export function sendError(response: ServerResponse, thrown: unknown, headers: Headers = {}): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const error = asAgentctlError(thrown);
+  const status = statusOf[error.name as ErrorName] ?? 400;
+  const asks = status === 401 ? { "WWW-Authenticate": 'Bearer realm="agentctl"' } : {};
+  const later = status === 503 || status === 429 ? { "Retry-After": "1" } : {};
+  sendJson(response, status, errorJson(error), { ...asks, ...later, ...headers });
+}

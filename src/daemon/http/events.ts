@@ -1,0 +1,66 @@
+/** `GET /events`: every committed change as a server-sent event whose id is the number of the change. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { AgentctlError } from "../../core/errors.ts";
+import { begin } from "./answer.ts";
+import { drained, goneSignal, listeningCaller } from "./http-caller.ts";
+import type { Services } from "./services.ts";
+
+const MOST_FOLLOWERS = 256;
+/** A comment now and then: proxies close what says nothing, and only a write tells that a reader is gone. */
+const BEAT_MS = 15_000;
+
+/** Sends events from `?after=<n>` or `Last-Event-ID` on, without a gap; without them those that come. */
+export function eventsOf(services: Services) {
+  let followers = 0;
+  return async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
+    if (followers >= MOST_FOLLOWERS)
+      throw new AgentctlError("TooMany", { reason: `${MOST_FOLLOWERS} follow the events already` });
+    const after = afterOf(request, url);
+    const task = url.searchParams.get("task");
+    const signal = AbortSignal.any([goneSignal(response), services.closing.signal]);
+    const caller = listeningCaller({
+      actor: "user",
+      signal,
+      take: (event) => response.write(`id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`),
+      writable: () => drained(response),
+      end: () => response.destroy(),
+    });
+    const params = {
+      snapshot: false,
+      ...(after === undefined ? {} : { after }),
+      ...(task === null ? {} : { id: refOf(task) }),
+    };
+    followers++;
+    signal.addEventListener("abort", () => {
+      followers--;
+      clearInterval(beat);
+      response.end();
+    });
+    const beat = setInterval(() => response.write(": \n\n"), BEAT_MS).unref();
+    try {
+      await services.dispatch({ method: "tasks/subscribe", params }, caller);
+    } catch (error) {
+      clearInterval(beat);
+      throw error;
+    }
+    begin(response, 200, { "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" });
+    response.write(": \n\n");
+  };
+}
+
+/** A task's id is a number; everything else is a uuid or a name. */
+export function refOf(text: string): number | string {
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : text;
+}
+
+/** A browser that comes back says how far it has read in a header, whatever its address says. */
+function afterOf({ headers }: IncomingMessage, url: URL): number | undefined {
+  const header = headers["last-event-id"];
+  const [field, given] =
+    header === undefined || header === ""
+      ? ["after", url.searchParams.get("after")]
+      : ["Last-Event-ID", String(header)];
+  if (given === null) return undefined;
+  if (/^\d{1,15}$/.test(given)) return Number(given);
+  throw new AgentctlError("InvalidParams", { field, reason: "is the number of an event" });
+}

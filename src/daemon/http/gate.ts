@@ -1,0 +1,97 @@
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
+import { hostname } from "node:os";
+import { AgentctlError } from "../../core/errors.ts";
+import { isLoopback } from "../../core/settings.ts";
+import type { LoginCodes } from "./login.ts";
+import type { Services } from "./services.ts";
+
+/** Who may ask for anything at all: decides by the names in the headers, and by token or cookie. */
+export class Gate {
+  readonly #services: Services;
+  readonly #codes: LoginCodes;
+  readonly #url: () => string;
+  readonly #session: string;
+
+  constructor(services: Services, codes: LoginCodes, url: () => string) {
+    this.#services = services;
+    this.#codes = codes;
+    this.#url = url;
+    // It outlives a restart, and says nothing of the token.
+    this.#session = createHmac("sha256", services.token).update("session").digest("base64url");
+  }
+
+  /** Refuses a request under a name that is not this server's, and one that another web page makes. */
+  requireOwnNames({ headers }: IncomingMessage): void {
+    const host = headers.host ?? "";
+    if (!this.#isOwnHost(nameOf(host)))
+      throw new AgentctlError("Forbidden", { reason: `the host ${JSON.stringify(host)} is not this server` });
+    const { origin } = headers;
+    if (origin !== undefined && hostOf(origin) !== host.toLowerCase()) {
+      throw new AgentctlError("Forbidden", {
+        reason: `it comes from another origin, ${JSON.stringify(origin)}`,
+      });
+    }
+    const site = headers["sec-fetch-site"];
+    const isForeign = site === "cross-site" || site === "same-site";
+    if (isForeign && headers["sec-fetch-mode"] !== "navigate") {
+      throw new AgentctlError("Forbidden", { reason: "it comes from another web page" });
+    }
+  }
+
+  /** Refuses a request with neither the token nor the cookie. */
+  requireToken({ headers }: IncomingMessage): void {
+    const given = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
+    if (given !== undefined && isSame(given, this.#services.token)) return;
+    const cookie = cookieOf(headers.cookie, this.#cookieName());
+    if (given === undefined && cookie !== undefined && isSame(cookie, this.#session)) return;
+    throw new AgentctlError("Unauthorized", {
+      reason: given === undefined ? "it bears no token" : "its token is not that of this home",
+    });
+  }
+
+  /** The cookie for whoever has a code of `agentctl ui`; throws for a code that was used or is too old. */
+  cookieFor(code: string): string {
+    if (!this.#codes.use(code)) {
+      throw new AgentctlError("Unauthorized", {
+        reason: "the address of agentctl ui is good once, for a minute",
+      });
+    }
+    return `${this.#cookieName()}=${this.#session}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000`;
+  }
+
+  /** Browsers keep the cookies of all ports of a machine together. */
+  #cookieName(): string {
+    return `agentctl_${new URL(this.#url()).port || "80"}`;
+  }
+
+  #isOwnHost(name: string): boolean {
+    const { httpRemote } = this.#services.settings;
+    if (isLoopback(name) || name === nameOf(new URL(this.#url()).host)) return true;
+    if (!httpRemote) return false;
+    const own = hostname().toLowerCase();
+    return isIP(name) !== 0 || name === own || name.startsWith(`${own}.`);
+  }
+}
+
+/** The name in a `Host` header, without its port. */
+function nameOf(host: string): string {
+  const [, name = ""] = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/.exec(host.toLowerCase()) ?? [];
+  return name.replace(/^\[|\]$/g, "");
+}
+
+function hostOf(origin: string): string | null {
+  return URL.canParse(origin) ? new URL(origin).host.toLowerCase() : null;
+}
+
+function cookieOf(header: string | undefined, name: string): string | undefined {
+  const pairs = (header ?? "").split(";").map((pair) => pair.trim());
+  return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
+}
+
+/** In a time that tells nothing of where they differ. */
+function isSame(one: string, other: string): boolean {
+  const hash = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(hash(one), hash(other));
+}

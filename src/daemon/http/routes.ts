@@ -1,0 +1,105 @@
+/** Which path is answered by what. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { AgentctlError } from "../../core/errors.ts";
+import { begin, sendError, sendJson } from "./answer.ts";
+import { eventsOf } from "./events.ts";
+import type { Gate } from "./gate.ts";
+import { mcpOf } from "./mcp.ts";
+import { rpcOf } from "./rpc.ts";
+import type { Services } from "./services.ts";
+import { artifactOf, taskLogOf } from "./task-files.ts";
+
+type Answer = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+  parts: string[],
+) => Promise<void> | void;
+
+interface Route {
+  methods: readonly string[];
+  path: RegExp;
+  /** Answered without a token. */
+  isOpen?: true;
+  answer: Answer;
+}
+
+const READ = ["GET", "HEAD"] as const;
+
+/** Answers each request by the route of its path. */
+export function routesOf(
+  services: Services,
+  gate: Gate,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  const routes = tableOf(services, gate);
+  return async (request, response) => {
+    gate.requireOwnNames(request);
+    const url = urlOf(request);
+    const route = routes.find(({ path }) => path.test(url.pathname));
+    if (!route?.isOpen) gate.requireToken(request);
+    if (!route) throw new AgentctlError("NotFound", { path: url.pathname.slice(0, 200) });
+    if (!route.methods.includes(request.method ?? "")) {
+      const reason = `${url.pathname.slice(0, 200)} takes ${route.methods.join(", ")}`;
+      const allow = { Allow: route.methods.join(", ") };
+      sendError(response, new AgentctlError("MethodNotAllowed", { reason }), allow);
+      return;
+    }
+    const parts = (route.path.exec(url.pathname) ?? []).slice(1).map(decoded);
+    await route.answer(request, response, url, parts);
+  };
+}
+
+function tableOf(services: Services, gate: Gate): readonly Route[] {
+  const taskLog = taskLogOf(services);
+  const artifact = artifactOf(services);
+  const { version } = services;
+  return [
+    {
+      methods: READ,
+      path: /^\/healthz$/,
+      isOpen: true,
+      answer: (_, response) => sendJson(response, 200, { ok: true, alive: true, version }),
+    },
+    {
+      methods: ["GET"],
+      path: /^\/login\/([\w-]{1,100})$/,
+      isOpen: true,
+      answer: (_, response, __, [code = ""]) => login(gate, response, code),
+    },
+    { methods: ["POST"], path: /^\/rpc$/, answer: rpcOf(services) },
+    { methods: ["GET", "POST", "DELETE"], path: /^\/mcp$/, answer: mcpOf(services) },
+    { methods: ["GET"], path: /^\/events$/, answer: eventsOf(services) },
+    {
+      methods: READ,
+      path: /^\/tasks\/([^/]+)\/log$/,
+      answer: (request, response, url, [ref = ""]) => taskLog(request, response, url, ref),
+    },
+    {
+      methods: READ,
+      path: /^\/tasks\/([^/]+)\/artifacts\/(.+)$/,
+      answer: (request, response, _, [ref = "", name = ""]) => artifact(request, response, ref, name),
+    },
+  ];
+}
+
+/** Lets a browser in. The address is good once, so nothing of it is kept in a history that anybody could use. */
+function login(gate: Gate, response: ServerResponse, code: string): void {
+  begin(response, 303, { Location: "/", "Set-Cookie": gate.cookieFor(code), "Content-Length": 0 });
+  response.end();
+}
+
+function urlOf({ url = "/" }: IncomingMessage): URL {
+  // A path that begins with two slashes would name a host.
+  const path = url.startsWith("/") ? url : "/";
+  if (!URL.canParse(`http://localhost${path}`))
+    throw new AgentctlError("NotFound", { path: path.slice(0, 200) });
+  return new URL(`http://localhost${path}`);
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new AgentctlError("NotFound", { path: part.slice(0, 200) });
+  }
+}

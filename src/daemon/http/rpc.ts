@@ -1,0 +1,83 @@
+/** `POST /rpc`: the methods that people may call, one JSON-RPC 2.0 request each. */
+import { readFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { join } from "node:path";
+import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
+import { begin, sendJson } from "./answer.ts";
+import { jsonOf } from "./body.ts";
+import { callerOf } from "./http-caller.ts";
+import type { Services } from "./services.ts";
+
+/** What belongs to the socket. */
+const refused: Readonly<Record<string, string>> = {
+  "tasks/subscribe": "GET /events tells events over HTTP",
+  "daemon/stop": "the daemon is not stopped over HTTP; agentctl daemon stop does it",
+  "daemon/ui": "agentctl ui makes an address for a browser",
+  "daemon/hello": "the version is in GET /healthz",
+};
+
+/** Methods with large answers: so many of them are worked on at once, over all callers. */
+const LARGE: ReadonlySet<string> = new Set(["tasks/list", "checkpoints/get"]);
+const MOST_LARGE = 8;
+
+type Id = string | number | null;
+
+/** Answers one request; every failure of a call is a JSON-RPC error with status 200. */
+export function rpcOf(services: Services) {
+  const large = turns(MOST_LARGE);
+  const call = async (method: string, params: unknown, response: ServerResponse) => {
+    if (method === "rpc.discover") return discovery(services);
+    const reason = Object.hasOwn(refused, method) ? refused[method] : undefined;
+    if (reason !== undefined) throw new AgentctlError("UnsupportedOperation", { reason, method });
+    const work = () => services.dispatch({ method, params: params ?? {} }, callerOf(response, "user"));
+    return await (LARGE.has(method) ? large(work) : work());
+  };
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    let id: Id | undefined = null;
+    try {
+      const message = messageOf(await jsonOf(request));
+      id = message.id;
+      const result = await call(message.method, message.params, response);
+      if (id !== undefined) return sendJson(response, 200, { jsonrpc: "2.0", id, result });
+    } catch (thrown) {
+      const error = asAgentctlError(thrown);
+      if (error.name === "TooLarge" || error.name === "TooMany") throw error;
+      if (id !== undefined) return sendJson(response, 200, { jsonrpc: "2.0", id, error: error.toWire() });
+    }
+    // A notification has no answer.
+    begin(response, 204, {});
+    response.end();
+  };
+}
+
+function messageOf(value: unknown): { id: Id | undefined; method: string; params: unknown } {
+  const invalid = (reason: string) => new AgentctlError("InvalidRequest", { reason });
+  if (Array.isArray(value)) throw invalid("batches are not taken");
+  if (typeof value !== "object" || value === null) throw invalid("it is not an object");
+  const { jsonrpc, id, method, params } = value as Record<string, unknown>;
+  if (jsonrpc !== "2.0") throw invalid('`jsonrpc` is not "2.0"');
+  if (typeof method !== "string") throw invalid("`method` is not a text");
+  const isId = id === undefined || id === null || typeof id === "string" || typeof id === "number";
+  if (!isId) throw invalid("`id` is neither a text nor a number");
+  return { id, method, params };
+}
+
+function discovery({ assets }: Services): unknown {
+  return JSON.parse(readFileSync(join(assets, "../docs/openrpc.json"), "utf8"));
+}
+
+/** At most `most` at once; the others wait for their turn. */
+function turns(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (work) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
+    running++;
+    try {
+      return await work();
+    } finally {
+      running--;
+      waiting.shift()?.();
+    }
+  };
+}

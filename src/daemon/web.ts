@@ -1,0 +1,139 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { AgentctlError } from "../core/errors.ts";
+import { addressFrom } from "../core/settings.ts";
+import type { Clock } from "../core/time.ts";
+import type { Settings } from "../engine/index.ts";
+import type { Paths } from "../home/paths.ts";
+import type { Dispatch } from "./dispatch.ts";
+import type { HttpServer } from "./http/services.ts";
+import type { DaemonLog } from "./log.ts";
+
+interface WebOptions {
+  paths: Paths;
+  /** The settings in effect. */
+  settings: Settings;
+  log: DaemonLog;
+  version: string;
+  clock: Clock;
+}
+
+const TOKEN_BYTES = 32;
+
+/** Keeps the HTTP server as `http.listen` says. The server's file is loaded when it is first on. */
+export class Web {
+  readonly #options: WebOptions;
+  #dispatch: Dispatch | null = null;
+  #server: HttpServer | null = null;
+  #listen = "off";
+  #error: string | null = null;
+
+  constructor(options: WebOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to answer where the settings say so. An address that is taken is no reason for a daemon not to start. */
+  async start(dispatch: Dispatch): Promise<void> {
+    this.#dispatch = dispatch;
+    const { httpListen } = this.#options.settings;
+    this.#listen = httpListen;
+    await this.#open(httpListen).catch((error: Error) => {
+      this.#options.log.error({ listen: httpListen }, `no HTTP: ${error.message}`);
+    });
+  }
+
+  /** Follows settings that are about to be in effect. Throws `ConfigInvalid` where the address cannot be had: all is as before. */
+  async apply({ httpListen }: Settings): Promise<void> {
+    const isAsBefore = httpListen === this.#listen && (this.#server !== null || httpListen === "off");
+    if (isAsBefore || !this.#dispatch) return;
+    const before = this.#listen;
+    const isSamePlace = this.#server?.url === `http://${httpListen}/`;
+    this.#listen = httpListen;
+    if (isSamePlace) return;
+    // The answer to whoever asked over HTTP may still be under way.
+    void this.#close();
+    try {
+      await this.#open(httpListen);
+    } catch (error) {
+      this.#listen = before;
+      if (before !== httpListen) await this.#open(before).catch(() => undefined);
+      const reason = `http.listen: ${(error as Error).message}`;
+      throw new AgentctlError("ConfigInvalid", { file: this.#options.paths.config, reason });
+    }
+  }
+
+  /** Where it answers, or why not; null where it is not to. */
+  status(): { listen: string; url: string | null; error: string | null } | null {
+    if (this.#listen === "off") return null;
+    return { listen: this.#listen, url: this.#server?.url ?? null, error: this.#error };
+  }
+
+  /** An address that lets a browser in once. */
+  loginUrl(): string {
+    if (this.#server) return this.#server.loginUrl();
+    const reason = this.#error ?? "http.listen is off";
+    throw new AgentctlError("UnsupportedOperation", {
+      reason,
+      hint: "agentctl config set http.listen 127.0.0.1:4263",
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#dispatch = null;
+    await this.#close();
+  }
+
+  async #open(listen: string): Promise<void> {
+    this.#error = null;
+    const address = addressFrom(listen);
+    if (!address || !this.#dispatch) return;
+    const { paths } = this.#options;
+    try {
+      // Its place is named at run time, so that it is no part of this bundle.
+      const file = join(import.meta.dirname, "http.cjs");
+      const { serve } = (await import(file)) as typeof import("./http/serve.ts");
+      const services = {
+        ...this.#options,
+        dispatch: this.#dispatch,
+        token: tokenOf(paths.httpToken),
+        assets: import.meta.dirname,
+        closing: new AbortController(),
+      };
+      this.#server = await serve(services, address.host, address.port);
+      this.#options.log.info({ url: this.#server.url }, "answers over HTTP");
+    } catch (error) {
+      this.#error = whyNot(error as NodeJS.ErrnoException, listen);
+      throw new Error(this.#error, { cause: error });
+    }
+  }
+
+  async #close(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    await server?.close();
+  }
+}
+
+function whyNot({ code, message }: NodeJS.ErrnoException, listen: string): string {
+  if (code === "EADDRINUSE") return `another program has the address ${listen}`;
+  if (code === "EACCES") return `this user may not listen at ${listen}`;
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return `this machine has no address ${listen}`;
+  return message;
+}
+
+/** The token of the home, made when it is first needed; readable by its owner alone. */
+function tokenOf(file: string): string {
+  try {
+    chmodSync(file, 0o600);
+    const token = readFileSync(file, "utf8").trim();
+    if (token !== "") return token;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  const token = randomBytes(TOKEN_BYTES).toString("base64url");
+  const draft = `${file}.${process.pid}.new`;
+  writeFileSync(draft, token, { mode: 0o600 });
+  renameSync(draft, file);
+  return token;
+}

@@ -1,0 +1,213 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { createConnection, createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { describe, expect } from "vitest";
+import { it, until } from "../harness/index.ts";
+import { eventsAt, Web } from "../harness/web.ts";
+
+describe("the HTTP server", () => {
+  it("is off, and its file unread, until http.listen names an address; off ends it", async ({ home }) => {
+    await home.cli("daemon", "start");
+    expect((await home.json("daemon", "status")).http).toBe(null);
+    expect(existsSync(join(home.dir, "http.token"))).toBe(false);
+    const web = await Web.open(home);
+    expect(await web.json("/healthz", { token: null })).toMatchObject({
+      status: 200,
+      body: { ok: true, version: expect.any(String) },
+    });
+    expect(statSync(join(home.dir, "http.token")).mode & 0o777).toBe(0o600);
+    expect((await home.json("daemon", "status")).http).toMatchObject({ url: `${web.base}/`, error: null });
+    expect((await home.json("doctor")).problems).toEqual([]);
+    await home.cli("config", "set", "http.listen", "off");
+    await expect(fetch(`${web.base}/healthz`)).rejects.toThrow();
+  });
+
+  it("starts the daemon, and refuses an address that is taken or that others reach", async ({ home }) => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", () => resolve()));
+    const { port } = taken.address() as { port: number };
+    const refused = await home.cli("config", "set", "http.listen", `127.0.0.1:${port}`);
+    taken.close();
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining("another program has the address"),
+    ]);
+    expect((await home.json("config", "get", "http.listen")).value).toBe("off");
+    const open = await home.cli("config", "set", "http.listen", "0.0.0.0:0");
+    expect([open.code, open.stderr]).toEqual([2, expect.stringContaining("http.remote")]);
+    await home.cli("config", "set", "http.remote", "true");
+    expect((await home.cli("config", "set", "http.listen", "0.0.0.0:0")).code).toBe(0);
+    expect((await home.cli("config", "set", "http.remote", "false")).code).toBe(2);
+  });
+
+  it("lets in who bears the token, and nobody else", async ({ home }) => {
+    const web = await Web.open(home);
+    const status = async (path: string, headers: Record<string, string>) =>
+      (await web.json(path, { token: null, headers })).status;
+    const good = { authorization: `Bearer ${web.token}` };
+    const all = await Promise.all([
+      status("/rpc", {}),
+      status("/rpc", { authorization: "Bearer wrong" }),
+      status(`/tasks/1/log?token=${web.token}&access_token=${web.token}`, {}),
+      status("/events", { cookie: "agentctl=1" }),
+      status("/nothing", {}),
+      status("/nothing", good),
+      status("/rpc", { ...good, origin: "http://127.0.0.1:1" }),
+      status("/rpc", { ...good, origin: "null" }),
+      status("/events", { ...good, "sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors" }),
+      status("/rpc", good),
+    ]);
+    expect(all).toEqual([401, 401, 401, 401, 401, 404, 403, 403, 403, 405]);
+    expect(await web.raw("POST /rpc HTTP/1.1\r\nHost: evil.example\r\n\r\n")).toMatch(/^HTTP\/1.1 403 /);
+    const { body } = await web.json("/rpc", { token: null });
+    expect(body).toMatchObject({
+      error: { name: "Unauthorized", code: -32050, message: expect.any(String), hint: expect.any(String) },
+    });
+  });
+
+  it("gives a browser a cookie for a code that is good once", async ({ home }) => {
+    const { stdout } = await home.cli("ui", "--print");
+    const url = stdout.trim();
+    const first = await fetch(url, { redirect: "manual" });
+    expect([first.status, first.headers.get("location")]).toEqual([303, "/"]);
+    const cookie = first.headers.get("set-cookie") ?? "";
+    expect(cookie).toMatch(/; HttpOnly; SameSite=Strict; Path=\//);
+    expect((await fetch(url, { redirect: "manual" })).status).toBe(401);
+    const call = { method: "POST", body: '{"jsonrpc":"2.0","id":1,"method":"daemon/status"}' };
+    const { origin } = new URL(url);
+    const headers = { cookie: cookie.split(";")[0] ?? "", origin };
+    expect((await fetch(new URL("/rpc", url), { ...call, headers })).status).toBe(200);
+    expect(url).not.toContain(readFileSync(join(home.dir, "http.token"), "utf8"));
+  });
+});
+
+describe("POST /rpc", () => {
+  it("answers the methods of people with the socket's results and errors", async ({ home }) => {
+    const web = await Web.open(home);
+    const { task } = await web.rpc("tasks/create", { argv: ["sleep", "60"], name: "sleeper" });
+    await home.reaches(task.id, "working");
+    const paused = await web.rpc("tasks/pause", { id: "sleeper", mode: "freeze" });
+    expect(paused.task).toMatchObject({ state: "suspended", pause: { actor: "user", outcome: "frozen" } });
+    const error = async (method: string, params: unknown) =>
+      (await web.call({ jsonrpc: "2.0", id: 7, method, params })).error;
+    expect(await error("tasks/get", { id: 99 })).toEqual({
+      code: -32001,
+      message: 'no task "99"',
+      data: { id: 99, state: null, name: "TaskNotFound", hint: "agentctl list --all" },
+    });
+    expect(await error("tasks/get", {})).toMatchObject({ code: -32602, data: { field: "id" } });
+    expect(await error("attempt/hello", { token: "x" })).toMatchObject({ code: -32601 });
+    expect(await error("tasks/subscribe", {})).toMatchObject({
+      code: -32004,
+      message: expect.stringContaining("/events"),
+    });
+    expect(await error("daemon/stop", {})).toMatchObject({ code: -32004 });
+    expect((await web.call([])).error).toMatchObject({ code: -32600 });
+    expect((await web.call("{")).error).toMatchObject({ code: -32700 });
+    const { methods } = await web.rpc("rpc.discover", {});
+    expect(methods.map(({ name }: { name: string }) => name)).toContain("tasks/pause");
+  });
+
+  it("refuses a body past 16 MiB and one without end, and serves others meanwhile", async ({ home }) => {
+    const web = await Web.open(home);
+    const large = await web.json("/rpc", { method: "POST", body: Buffer.alloc(17 * 1024 * 1024, 32) });
+    expect([large.status, large.body.error.name]).toEqual([413, "TooLarge"]);
+    const slow = await web.hold(
+      `POST /rpc HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${web.token}\r\nContent-Length: 9\r\n\r\n`,
+    );
+    expect((await web.rpc("daemon/status", {})).pid).toBeGreaterThan(0);
+    slow.destroy();
+  });
+});
+
+describe("GET /events", () => {
+  it("continues after a number or Last-Event-ID without a gap, also over a restart of the daemon", async ({
+    home,
+  }) => {
+    const web = await Web.open(home);
+    const live = await eventsAt(web, "/events");
+    await web.rpc("tasks/create", { argv: ["true"] });
+    await until(() => live.events.length >= 3, { message: "three events" });
+    expect(live.events.map(({ id, data }) => [id, data.seq, data.to])).toEqual([
+      [1, 1, "submitted"],
+      [2, 2, "working"],
+      [3, 3, "completed"],
+    ]);
+    live.end();
+    await home.cli("daemon", "restart");
+    const replay = await eventsAt(web, "/events?after=0");
+    const rest = await eventsAt(web, "/events?after=0", { "last-event-id": "2" });
+    await until(() => replay.events.length === 3 && rest.events.length === 1, { message: "what was missed" });
+    expect(rest.events[0]?.id).toBe(3);
+    replay.end();
+    rest.end();
+    expect((await web.json("/events?after=x")).status).toBe(400);
+  });
+});
+
+describe("the bytes of a task", () => {
+  it("gives its log whole, by range and as it grows, and its artifacts", async ({ home }) => {
+    const web = await Web.open(home);
+    const id = await home.run("sh", "-c", "printf 0123456789; printf end >&2; exit 3");
+    const text = async (path: string, headers: Record<string, string> = {}) => {
+      const answer = await web.fetch(path, { headers });
+      return [answer.status, answer.headers.get("content-range"), await answer.text()];
+    };
+    await home.reaches(id, "failed");
+    const log = readFileSync(join(home.dir, "logs", `${id}`, "1.log"));
+    const size = log.length;
+    expect(await text(`/tasks/${id}/log`)).toEqual([200, null, log.toString()]);
+    expect(await text(`/tasks/${id}/log`, { range: "bytes=2-4" })).toEqual([206, `bytes 2-4/${size}`, "234"]);
+    expect(await text(`/tasks/${id}/log`, { range: "bytes=-3" })).toEqual([
+      206,
+      `bytes ${size - 3}-${size - 1}/${size}`,
+      log.subarray(-3).toString(),
+    ]);
+    expect(await text(`/tasks/${id}/log`, { range: `bytes=${size}-` })).toEqual([416, `bytes */${size}`, ""]);
+    expect((await text("/tasks/99/log"))[0]).toBe(404);
+    const module = home.module(`import { defineTask } from "agentctl";
+      export default defineTask(async (task) => { await task.artifact("a b.json", '{"ok":1}'); });`);
+    const other = await home.run("--name", "maker", module);
+    await home.reaches(other, "completed");
+    const artifact = await web.fetch("/tasks/maker/artifacts/a%20b.json", {
+      headers: { range: "bytes=1-4" },
+    });
+    expect([artifact.status, artifact.headers.get("content-disposition"), await artifact.text()]).toEqual([
+      206,
+      "attachment; filename*=UTF-8''a%20b.json",
+      '"ok"',
+    ]);
+    expect((await text("/tasks/maker/artifacts/none"))[0]).toBe(404);
+  });
+
+  it("follows a log until the task has ended", async ({ home }) => {
+    const web = await Web.open(home);
+    const id = await home.run("sh", "-c", "echo one; until [ -e go ]; do sleep 0.05; done; echo two", {
+      cwd: home.work,
+    });
+    const answer = await web.fetch(`/tasks/${id}/log?follow=1`);
+    const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+    const first = await reader.read();
+    expect(Buffer.from(first.value ?? []).toString()).toBe("one\n");
+    await home.sh("touch go");
+    let rest = "";
+    for (let part = await reader.read(); !part.done; part = await reader.read())
+      rest += Buffer.from(part.value);
+    expect(rest).toBe("two\n");
+  });
+});
+
+it("serves others while a thousand connections say nothing", async ({ home }) => {
+  const web = await Web.open(home);
+  const idle: Socket[] = [];
+  for (let n = 0; n < 1000; n++) idle.push(await connected(web));
+  expect((await web.rpc("daemon/status", {})).pid).toBeGreaterThan(0);
+  for (const socket of idle) socket.destroy();
+});
+
+async function connected(web: Web): Promise<Socket> {
+  const socket = createConnection(Number(new URL(web.base).port), "127.0.0.1");
+  socket.on("error", () => {});
+  await new Promise((resolve) => socket.once("connect", resolve));
+  return socket;
+}
