@@ -1,0 +1,36 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { Method, Params } from "../../../protocol/methods.ts";
+import { command, flag, value } from "../../command/define.ts";
+import { callDaemon } from "../../command/session.ts";
+import { callerEnvironment } from "../../input/caller-environment.ts";
+
+export const mcp = command({
+  name: "mcp",
+  summary: "serve tasks as tools to an agent, over the Model Context Protocol on stdin and stdout",
+  notes:
+    "For the MCP configuration of an agent; a person has no use for it. Tasks that the agent starts get the environment and the directory of this command.",
+  args: [],
+  options: {
+    readOnly: flag("--read-only", "only tools that look"),
+    queue: value("--queue <queue>", "only tasks of this queue; what is started goes into it"),
+  },
+  examples: [
+    ["mcp", "all tools"],
+    ["mcp --read-only --queue nightly", "an agent that watches one queue"],
+  ],
+  async run(context, _args, { readOnly, queue }) {
+    // Its place is named at run time, so that it is no part of this bundle.
+    const file = join(import.meta.dirname, "mcp.cjs");
+    const { serveOverStdio } = createRequire(file)(file) as typeof import("../../../mcp/serve.ts");
+    await serveOverStdio({
+      call: (method, params) => callDaemon(context, method as Method, params as Params<Method>),
+      version: __VERSION__,
+      isReadOnly: readOnly,
+      queue: queue ?? null,
+      env: callerEnvironment(context),
+      cwd: context.cwd,
+    });
+    return 0;
+  },
+});

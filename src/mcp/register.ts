@@ -1,0 +1,60 @@
+import { fromJsonSchema, type McpServer } from "@modelcontextprotocol/server";
+import { asAgentctlError } from "../core/errors.ts";
+import type { Access } from "./serve.ts";
+import { type Tool, tools } from "./tools.ts";
+
+type Args = Record<string, unknown>;
+
+/** Registers the tools that this caller may use. */
+export function registerTools(server: McpServer, access: Access): void {
+  for (const tool of tools) if (!access.isReadOnly || tool.effect === "reads") register(server, access, tool);
+}
+
+function register(server: McpServer, access: Access, tool: Tool): void {
+  const { name, title, about, args, required = [], effect } = tool;
+  const schema = {
+    type: "object" as const,
+    properties: args,
+    required: [...required],
+    additionalProperties: false,
+  };
+  const annotations = {
+    title,
+    readOnlyHint: effect === "reads",
+    destructiveHint: effect === "destroys",
+    idempotentHint: effect === "reads",
+    openWorldHint: false,
+  };
+  const config = {
+    title,
+    description: about,
+    inputSchema: fromJsonSchema<Args>(schema as never),
+    annotations,
+  };
+  server.registerTool(name, config, async (given: Args) => {
+    try {
+      if (given.id !== undefined) await requireQueue(access, given.id);
+      const answer = await tool.run(access, given);
+      return { content: [{ type: "text" as const, text: textOf(answer) }], structuredContent: answer };
+    } catch (thrown) {
+      const { name: error, code, message, hint, data } = asAgentctlError(thrown);
+      const told = `${message}${hint === null ? "" : `\n${hint}`}`;
+      const structuredContent = { error: { name: error, code, message, hint, data } };
+      return { content: [{ type: "text" as const, text: told }], structuredContent, isError: true };
+    }
+  });
+}
+
+/** A log reads best as it is; everything else is JSON. */
+function textOf(answer: Args): string {
+  return typeof answer.text === "string" ? answer.text : JSON.stringify(answer, undefined, 1);
+}
+
+/** A caller that is bound to a queue knows no task of another. */
+export async function requireQueue(access: Access, id: unknown): Promise<void> {
+  if (access.queue === null) return;
+  const { task } = (await access.call("tasks/get", { id })) as { task: { queue: string } };
+  if (task.queue === access.queue) return;
+  // The same as for a task that there is not.
+  await access.call("tasks/get", { id: `${access.queue}: ${String(id)}`.slice(0, 200) });
+}

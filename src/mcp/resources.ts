@@ -1,0 +1,83 @@
+import { readFile } from "node:fs/promises";
+import { type McpServer, ResourceTemplate } from "@modelcontextprotocol/server";
+import { logText } from "./log-text.ts";
+import { requireQueue } from "./register.ts";
+import type { Access } from "./serve.ts";
+
+const LISTED = 50;
+const MOST_ARTIFACT_BYTES = 8 * 1024 * 1024;
+
+interface Listed {
+  id: number;
+  name: string | null;
+  state: string;
+}
+
+type Variables = Record<string, string | string[]>;
+
+/** Registers each task, its log and its artifacts as resources. */
+export function registerResources(server: McpServer, access: Access): void {
+  const list = async () => {
+    const queue = access.queue === null ? {} : { queue: access.queue };
+    const { tasks } = (await access.call("tasks/list", { recent: LISTED, ...queue })) as { tasks: Listed[] };
+    const resources = tasks.slice(-LISTED).map(({ id, name, state }) => ({
+      uri: `agentctl://tasks/${id}`,
+      name: name ?? `task ${id}`,
+      description: `task ${id}, ${state}`,
+      mimeType: "application/json",
+    }));
+    return { resources };
+  };
+  const template = (uri: string, listed?: typeof list) => new ResourceTemplate(uri, { list: listed });
+  server.registerResource(
+    "task",
+    template("agentctl://tasks/{id}", list),
+    { title: "Task", description: "A task with its history, as JSON", mimeType: "application/json" },
+    async (uri, variables) => {
+      const id = await idOf(access, variables);
+      const { task } = (await access.call("tasks/get", { id, details: true })) as { task: unknown };
+      return {
+        contents: [{ uri: uri.href, mimeType: "application/json", text: JSON.stringify(task, undefined, 1) }],
+      };
+    },
+  );
+  server.registerResource(
+    "log",
+    template("agentctl://tasks/{id}/log"),
+    { title: "Log of a task", description: "The output of a task, its last 256 KiB", mimeType: "text/plain" },
+    async (uri, variables) => {
+      const id = await idOf(access, variables);
+      const { text } = await logText(access, { id, lines: Number.MAX_SAFE_INTEGER });
+      return { contents: [{ uri: uri.href, mimeType: "text/plain", text: String(text) }] };
+    },
+  );
+  server.registerResource(
+    "artifact",
+    template("agentctl://tasks/{id}/artifacts/{+name}"),
+    { title: "Artifact of a task", description: "A file that a task left behind" },
+    async (uri, variables) => await artifact(access, uri, variables),
+  );
+}
+
+async function artifact(access: Access, uri: URL, variables: Variables) {
+  const id = await idOf(access, variables);
+  const name = decodeURIComponent(String(variables.name));
+  const found = (await access.call("artifacts/get", { id, name })) as {
+    artifact: { path: string; size: number };
+  };
+  const { path, size } = found.artifact;
+  if (size > MOST_ARTIFACT_BYTES) throw new Error(`the artifact has ${size} bytes; read the file: ${path}`);
+  const bytes = await readFile(path);
+  const isText = /\.(txt|md|csv|log|json|ts|js|py|diff|patch|xml|html|ya?ml)$/i.test(name);
+  const body = isText
+    ? { mimeType: name.endsWith(".json") ? "application/json" : "text/plain", text: bytes.toString("utf8") }
+    : { mimeType: "application/octet-stream", blob: bytes.toString("base64") };
+  return { contents: [{ uri: uri.href, ...body }] };
+}
+
+async function idOf(access: Access, { id }: Variables): Promise<number | string> {
+  const text = decodeURIComponent(String(id));
+  const ref = /^[1-9]\d{0,14}$/.test(text) ? Number(text) : text;
+  await requireQueue(access, ref);
+  return ref;
+}

@@ -1,0 +1,53 @@
+/**
+ * agentctl over the Model Context Protocol: tasks as tools and resources, for agents. A file of its own in `dist/`, which
+ * `agentctl mcp` loads for stdio and the daemon for `POST /mcp`. Both eras of the protocol are served, the one with a
+ * handshake and the one without.
+ */
+import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
+import { serveStdio } from "@modelcontextprotocol/server/stdio";
+import { registerTools } from "./register.ts";
+import { registerResources } from "./resources.ts";
+
+/** What the tools are given of agentctl. */
+export interface Access {
+  /** Calls a method of the daemon; rejects with an error of the catalogue. */
+  call(method: string, params: object): Promise<unknown>;
+  version: string;
+  /** Only tools that change nothing. */
+  isReadOnly: boolean;
+  /** Only tasks of this queue; null for all. */
+  queue: string | null;
+  /** The environment and directory of tasks that do not say otherwise. */
+  env: Record<string, string> | null;
+  cwd: string | null;
+}
+
+const INSTRUCTIONS =
+  "agentctl runs programs and agents as durable background tasks: they outlive this conversation, can be paused and " +
+  "resumed without losing work, and ask questions. Start one with task_run, look with task_list and task_get, read " +
+  "output with task_logs. A task in state input-required waits for task_answer; a suspended one for task_resume.";
+
+function serverOf(access: Access): McpServer {
+  const server = new McpServer(
+    { name: "agentctl", title: "agentctl", version: access.version },
+    { instructions: INSTRUCTIONS },
+  );
+  registerTools(server, access);
+  registerResources(server, access);
+  return server;
+}
+
+/** Serves on this process's stdin and stdout until stdin ends. */
+export async function serveOverStdio(access: Access): Promise<void> {
+  serveStdio(() => serverOf(access));
+  await new Promise<void>((resolve) => {
+    process.stdin.once("end", resolve);
+    process.stdin.once("close", resolve);
+  });
+}
+
+/** Answers one HTTP request whose body was read already. */
+export function httpHandler(access: Access): (request: Request, body: unknown) => Promise<Response> {
+  const handler = createMcpHandler(() => serverOf(access));
+  return (request, body) => handler.fetch(request, { parsedBody: body });
+}

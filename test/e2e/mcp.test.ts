@@ -1,0 +1,162 @@
+import { Client as NewClient, StreamableHTTPClientTransport as NewHttp } from "@modelcontextprotocol/client";
+import { StdioClientTransport as NewStdio } from "@modelcontextprotocol/client/stdio";
+import { Client as OldClient } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport as OldStdio } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport as OldHttp } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { describe, expect } from "vitest";
+import { launcher } from "../harness/command.ts";
+import { type Home, it } from "../harness/index.ts";
+import { Web } from "../harness/web.ts";
+
+const info = { name: "test", version: "1" };
+const ALL = [
+  "task_run task_list task_get task_logs task_wait task_pause task_resume task_cancel",
+  "task_send task_answer task_artifacts queue_list",
+].flatMap((line) => line.split(" "));
+
+/** The clients of both eras have what is used here in common. */
+interface Speaker {
+  // biome-ignore lint/suspicious/noExplicitAny: tests read what the server answers
+  listTools(): Promise<any>;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  callTool(call: { name: string; arguments: Record<string, unknown> }): Promise<any>;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  readResource(params: { uri: string }): Promise<any>;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  listResources(): Promise<any>;
+  close(): Promise<void>;
+}
+
+const program = (home: Home, ...args: string[]) => ({
+  command: process.execPath,
+  args: [launcher, "mcp", ...args],
+  env: home.env,
+  cwd: home.work,
+});
+
+async function overStdio(home: Home, era: "old" | "new", ...args: string[]): Promise<Speaker> {
+  if (era === "old") {
+    const client = new OldClient(info);
+    await client.connect(new OldStdio(program(home, ...args)));
+    return client;
+  }
+  const client = new NewClient(info, { versionNegotiation: { mode: "auto" } });
+  await client.connect(new NewStdio(program(home, ...args)));
+  return client;
+}
+
+async function overHttp(web: Web, era: "old" | "new"): Promise<Speaker> {
+  const url = new URL(`${web.base}/mcp`);
+  const requestInit = { headers: { authorization: `Bearer ${web.token}` } };
+  if (era === "old") {
+    const client = new OldClient(info);
+    await client.connect(new OldHttp(url, { requestInit }) as never);
+    return client;
+  }
+  const client = new NewClient(info, { versionNegotiation: { mode: "auto" } });
+  await client.connect(new NewHttp(url, { requestInit }));
+  return client;
+}
+
+/** What a tool answers, as data. */
+async function use(client: Speaker, name: string, args: Record<string, unknown> = {}) {
+  const { structuredContent, isError, content } = await client.callTool({ name, arguments: args });
+  return { ...structuredContent, isError: isError ?? false, said: content[0].text };
+}
+
+describe.each(["old", "new"] as const)("a client of the %s era", (era) => {
+  it("runs, pauses, resumes and cancels a task over stdio and over HTTP", async ({ home }) => {
+    const web = await Web.open(home);
+    for (const client of [await overStdio(home, era), await overHttp(web, era)]) {
+      const { tools } = await client.listTools();
+      expect(tools.map(({ name }: { name: string }) => name)).toEqual(ALL);
+      const { task } = await use(client, "task_run", {
+        argv: ["sh", "-c", "echo hello; sleep 60"],
+        cwd: home.work,
+      });
+      await home.reaches(task.id, "working");
+      const paused = await use(client, "task_pause", { id: task.id, reason: "lunch" });
+      expect(paused.task).toMatchObject({ state: "suspended", pause: { actor: "mcp", reason: "lunch" } });
+      expect((await use(client, "task_resume", { id: task.id })).task.state).toMatch(/resumed|working/);
+      expect((await use(client, "task_logs", { id: task.id, lines: 5 })).said).toBe("hello\n");
+      expect((await use(client, "task_wait", { id: task.id, timeoutMs: 10 })).timedOut).toBe(true);
+      expect((await use(client, "task_cancel", { id: task.id })).task.state).toBe("canceled");
+      const again = await use(client, "task_pause", { id: task.id });
+      expect(again).toMatchObject({ isError: true, error: { name: "TaskNotPausable", code: -32016 } });
+      expect(again.said).toContain("only a running task can be paused");
+      const { contents } = await client.readResource({ uri: `agentctl://tasks/${task.id}` });
+      expect(JSON.parse(contents[0].text)).toMatchObject({ id: task.id, state: "canceled" });
+      const log = await client.readResource({ uri: `agentctl://tasks/${task.id}/log` });
+      expect(log.contents[0].text).toBe("hello\n");
+      expect((await client.listResources()).resources.length).toBeGreaterThan(0);
+      await client.close();
+    }
+  });
+});
+
+describe("what an agent is told and may do", () => {
+  it("has a schema, a description and a hint for each tool, and refuses what the schema does not name", async ({
+    home,
+  }) => {
+    await home.cli("daemon", "start");
+    const client = await overStdio(home, "new");
+    const { tools } = await client.listTools();
+    for (const { description, inputSchema, annotations } of tools) {
+      expect(description.length).toBeGreaterThan(30);
+      expect(inputSchema).toMatchObject({ type: "object", properties: expect.any(Object) });
+      expect(annotations).toMatchObject({
+        readOnlyHint: expect.any(Boolean),
+        destructiveHint: expect.any(Boolean),
+      });
+    }
+    await expect(
+      use(client, "task_get", {}).then(({ isError }) => isError || Promise.reject(new Error("taken"))),
+    ).resolves.toBe(true);
+    const module = home.module(`import { defineTask } from "agentctl";
+      export default defineTask(async (task) => {
+        await task.artifact("a.txt", "kept");
+        return await task.ask("Publish?", { choices: ["yes", "no"] }); });`);
+    const { task } = await use(client, "task_run", { module, name: "asker" });
+    const waited = await use(client, "task_wait", { id: "asker" });
+    expect(waited.task).toMatchObject({
+      state: "input-required",
+      question: { prompt: "Publish?", choices: ["yes", "no"] },
+    });
+    await use(client, "task_answer", { id: task.id, text: "yes" });
+    expect((await use(client, "task_wait", { id: task.id })).task).toMatchObject({
+      state: "completed",
+      result: "yes",
+    });
+    expect((await use(client, "task_artifacts", { id: task.id })).artifacts[0]).toMatchObject({
+      name: "a.txt",
+      size: 4,
+    });
+    const { contents } = await client.readResource({ uri: `agentctl://tasks/${task.id}/artifacts/a.txt` });
+    expect(contents[0].text).toBe("kept");
+    await client.close();
+  });
+
+  it("is narrowed by --read-only and --queue", async ({ home }) => {
+    await home.cli("queue", "set", "mine", "--slots", "2");
+    const other = await home.run("sleep", "60");
+    const reader = await overStdio(home, "old", "--read-only");
+    const { tools } = await reader.listTools();
+    expect(
+      tools.every(({ annotations }: { annotations: { readOnlyHint: boolean } }) => annotations.readOnlyHint),
+    ).toBe(true);
+    expect(tools.length).toBe(6);
+    await reader.close();
+    const bound = await overStdio(home, "old", "--queue", "mine");
+    const { task } = await use(bound, "task_run", { argv: ["sleep", "60"], queue: "default" });
+    expect(task.queue).toBe("mine");
+    expect((await use(bound, "task_list")).tasks.map(({ id }: { id: number }) => id)).toEqual([task.id]);
+    expect(await use(bound, "task_cancel", { id: other })).toMatchObject({
+      isError: true,
+      error: { name: "TaskNotFound" },
+    });
+    expect((await use(bound, "queue_list")).queues.map(({ name }: { name: string }) => name)).toEqual([
+      "mine",
+    ]);
+    await bound.close();
+  });
+});
