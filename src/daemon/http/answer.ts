@@ -52,7 +52,7 @@ export function sendJson(
 }
 
 /** The form in which the command line and the HTTP server give an error. */
-export function errorJson(error: AgentctlError): object {
+function errorJson(error: AgentctlError): object {
   const { name, code, message, hint, data } = error;
   return { error: { name, code, message, hint, data } };
 }

@@ -11,7 +11,7 @@ const DRAIN_MS = 1000;
 let waiting = 0;
 
 /** The whole body; throws `TooLarge` past 16 MiB, as the socket refuses a longer line. */
-export async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > MAX_LINE_BYTES) throw tooLarge(request);
   const chunks: Buffer[] = [];

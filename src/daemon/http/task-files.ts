@@ -29,7 +29,7 @@ const types: Readonly<Record<string, string>> = {
 type Logs = Result<"logs/path">;
 
 /** The media type of an artifact, by its name. */
-export function typeOf(name: string): string {
+function typeOf(name: string): string {
   return types[extname(name).toLowerCase()] ?? "application/octet-stream";
 }
 
