@@ -1,5 +1,5 @@
 import { open, stat } from "node:fs/promises";
-import type { Access } from "./serve.ts";
+import type { Access } from "./access.ts";
 
 /** An agent reads a page of output, and not a gigabyte. */
 const MOST_BYTES = 256 * 1024;

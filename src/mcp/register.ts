@@ -1,6 +1,6 @@
 import { fromJsonSchema, type McpServer } from "@modelcontextprotocol/server";
 import { asAgentctlError } from "../core/errors.ts";
-import type { Access } from "./serve.ts";
+import type { Access } from "./access.ts";
 import { type Tool, tools } from "./tools.ts";
 
 type Args = Record<string, unknown>;

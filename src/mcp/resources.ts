@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { type McpServer, ResourceTemplate } from "@modelcontextprotocol/server";
+import type { Access } from "./access.ts";
 import { logText } from "./log-text.ts";
 import { requireQueue } from "./register.ts";
-import type { Access } from "./serve.ts";
 
 const LISTED = 50;
 const MOST_ARTIFACT_BYTES = 8 * 1024 * 1024;

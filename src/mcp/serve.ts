@@ -5,22 +5,9 @@
  */
 import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
+import type { Access } from "./access.ts";
 import { registerTools } from "./register.ts";
 import { registerResources } from "./resources.ts";
-
-/** What the tools are given of agentctl. */
-export interface Access {
-  /** Calls a method of the daemon; rejects with an error of the catalogue. */
-  call(method: string, params: object): Promise<unknown>;
-  version: string;
-  /** Only tools that change nothing. */
-  isReadOnly: boolean;
-  /** Only tasks of this queue; null for all. */
-  queue: string | null;
-  /** The environment and directory of tasks that do not say otherwise. */
-  env: Record<string, string> | null;
-  cwd: string | null;
-}
 
 const INSTRUCTIONS =
   "agentctl runs programs and agents as durable background tasks: they outlive this conversation, can be paused and " +

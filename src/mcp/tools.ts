@@ -1,7 +1,7 @@
 /** The tools, as data: what an agent reads to choose one, what it gives, and which call of the daemon answers it. */
 
+import type { Access } from "./access.ts";
 import { logText } from "./log-text.ts";
-import type { Access } from "./serve.ts";
 
 type JsonSchema = Record<string, unknown>;
 type Args = Record<string, unknown>;

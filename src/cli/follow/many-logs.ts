@@ -1,5 +1,7 @@
 /** The logs of several tasks at once: each line with the name of its task in front. */
 import { stat } from "node:fs/promises";
+import { LogFile, lastLinesOf } from "../../home/log-file.ts";
+import { type AttemptLog, LogTail } from "../../home/log-tail.ts";
 import type { Result, TaskJson } from "../../protocol/methods.ts";
 import type { Context } from "../command/context.ts";
 import { withDaemon } from "../command/session.ts";
@@ -7,8 +9,6 @@ import type { Paint } from "../text/paint.ts";
 import { oneLine } from "../text/terminal-text.ts";
 import { attend } from "./attend.ts";
 import { LineCutter } from "./line-cutter.ts";
-import { LogFile, lastLinesOf } from "../../home/log-file.ts";
-import { type AttemptLog, LogTail } from "../../home/log-tail.ts";
 import type { More } from "./watch-tasks.ts";
 
 /** What of the logs is wanted. */
