@@ -6,6 +6,7 @@ interface Schema {
   entries?: Record<string, Schema>;
   wrapped?: Schema;
   item?: Schema;
+  literal?: unknown;
   value?: Schema;
   options?: readonly unknown[];
   getter?: (input: unknown) => Schema;
@@ -46,6 +47,8 @@ function unnamed(schema: Schema, names: Names, column: number): string {
       return arrayOf(inner(schema.item as Schema));
     case "record":
       return `{ [name]: ${inner(schema.value as Schema)} }`;
+    case "literal":
+      return JSON.stringify(schema.literal);
     case "picklist":
       return (schema.options ?? []).map((option) => JSON.stringify(option)).join(" | ");
     case "union":

@@ -32,6 +32,8 @@ interface Values {
   flag: boolean;
   dependencies: Dependency[];
   choice: string;
+  /** `pipe`, `-` for what was kept at the submission, or the path of a file. */
+  stdin: string;
 }
 
 /** The type of a submitted field. */
@@ -108,6 +110,15 @@ export const submitted = {
     type: "path",
     fallback: null,
     option: ["--env-file <file>", "K=V lines, without quotes, read at every attempt"],
+  },
+  stdin: {
+    type: "stdin",
+    fallback: null,
+    isShown: true,
+    option: [
+      "--stdin <file|-|pipe>",
+      "what the program reads: a file, what is piped in here (-), or what agentctl send writes (pipe); else nothing",
+    ],
   },
   after: {
     type: "dependencies",

@@ -257,4 +257,6 @@ export interface Message {
   text: string;
   at: number;
   actor: string;
+  /** Nothing follows: the pipe that is the program's stdin ends here. */
+  eof?: boolean;
 }

@@ -13,6 +13,16 @@ import { EmptiedFolders } from "./files/emptied-folders.ts";
 import { Hosts } from "./hosts/hosts.ts";
 import type { Log, Places, Ports } from "./ports.ts";
 
+/** The pipe that is the stdin of a task's programs; see `attempt/stdin-pipe.ts`. */
+export interface TaskPipe {
+  /** An attempt begins. */
+  open(): void;
+  /** Something was sent, or an attempt has its process. */
+  look(): void;
+  /** The program of an attempt has ended. Throws where nothing holds the pipe open. */
+  endAttempt(): void;
+}
+
 /**
  * What the verbs share: the store, the runner, and the attempts that have a process. The verbs are functions in
  * files of their own name that take the engine first; this is the only room in which a task changes state.
@@ -35,6 +45,8 @@ export class Engine implements Ports {
   readonly active = new Map<number, ActiveAttempt>();
   /** The same, by token. */
   readonly tokens = new Map<string, ActiveAttempt>();
+  /** The pipes that are the stdin of open tasks, by task. */
+  readonly pipes = new Map<number, TaskPipe>();
   /** Module hosts that wait for a task. */
   readonly hosts: Hosts<ActiveAttempt>;
   /** Tasks that are being started. */

@@ -46,6 +46,11 @@ const givenDependencies = v.nullable(
     "is a task's id, uuid or name, or a list of these or of {id, when}",
   ),
 );
+/** A file that is opened at every attempt, a pipe, or a file whose content is kept now for every attempt. */
+const givenStdin = v.union(
+  [v.literal("pipe"), absolute, v.strictObject({ copy: absolute })],
+  "is pipe, an absolute path, or {copy: <an absolute path>}",
+);
 const shownDependencies = v.array(v.object({ id: v.number(), when }));
 
 /** The schema of each type of a submitted field. */
@@ -63,6 +68,7 @@ const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
   time: () => iso,
   flag: () => v.boolean(),
   dependencies: () => givenDependencies,
+  stdin: () => givenStdin,
   choice: ({ choices = [] }) => (choices === pauseModes ? pauseMode : v.picklist(choices)),
 };
 
@@ -80,6 +86,7 @@ type WireValues = Record<FieldType, unknown> & {
   time: string;
   flag: boolean;
   dependencies: v.InferOutput<typeof givenDependencies>;
+  stdin: v.InferOutput<typeof givenStdin>;
 };
 
 const fieldSchema = (field: Field): v.GenericSchema => {
@@ -117,11 +124,17 @@ export const editedFields = {
   acceptMissing: newTask.entries.acceptMissing,
 };
 
+/** Where a field is shown in another way than it is given. */
+const shownSchemas: Partial<Record<FieldType, v.GenericSchema>> = {
+  dependencies: shownDependencies,
+  stdin: nullable(v.string()),
+};
+
 /** The submitted fields that a task shows as they are. */
 const shownFields = Object.fromEntries(
   submittedFields
     .filter(({ isShown }) => isShown)
-    .map((field) => [field.name, field.type === "dependencies" ? shownDependencies : fieldSchema(field)]),
+    .map((field) => [field.name, shownSchemas[field.type] ?? fieldSchema(field)]),
 ) as { [F in ShownField]: v.GenericSchema<Submitted[F]> };
 
 const waiting = v.object({

@@ -2,6 +2,7 @@ import { adopt } from "./adopt.ts";
 import { cannotStart } from "./cannot-start.ts";
 import { Guards } from "./guards.ts";
 import { installGuard, launch } from "./launch.ts";
+import { makePipes } from "./pipes.ts";
 import { isGuard as isGuardArgv, readRecords } from "./run-files.ts";
 import { RunFolder } from "./run-folder.ts";
 import { StepReader, stepFile } from "./step-reader.ts";
@@ -105,6 +106,7 @@ export function createRunner(options: RunnerOptions): Runner {
         isForeign: ({ pid, ppid }) => guards !== undefined && (guards.has(pid) || guards.has(ppid)),
       }),
     cannotStart,
+    makePipes,
     marked: (home) =>
       processes.marked(home).flatMap(({ pid, token }) => {
         const stat = processes.stat(pid);

@@ -28,7 +28,7 @@ const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
  * What a guard's subshell does to become the program: its files, directory, umask, exactly its environment, and its
  * words. For a file of mode 0600, because arguments of a guard can be read by everyone.
  */
-export function startScript({ env, argv, cwd, logFile }: LaunchSpec, umask: string): string {
+export function startScript({ env, argv, cwd, logFile, stdin }: LaunchSpec, umask: string): string {
   const exported: string[] = [];
   const others: string[] = [];
   for (const [name, value] of Object.entries(env)) {
@@ -38,12 +38,13 @@ export function startScript({ env, argv, cwd, logFile }: LaunchSpec, umask: stri
   }
   const byEnv = others.length === 0 ? [] : ["/usr/bin/env", ...others];
   const lines = [
-    `exec </dev/null >>${quoted(logFile)} 2>&1`,
+    `exec ${openedStdin(stdin)} >>${quoted(logFile)} 2>&1`,
     `cd ${quoted(cwd)} || exit 126`,
     `umask ${umask}`,
     // A shell has set and exported these by itself, the last one where it is bash.
     "unset PWD OLDPWD SHLVL",
     ...exported,
+    ...(stdin?.endPath === undefined ? [] : [holdStdin(stdin.endPath)]),
     `set -- ${[...byEnv, ...argv].map(quoted).join(" ")}`,
     // Some shells take a leading dash for an option of exec, others take -- for the program.
     'case $1 in -*) if (exec -- /bin/sh -c :) 2>/dev/null; then set -- -- "$@"; fi ;; esac',
@@ -51,4 +52,17 @@ export function startScript({ env, argv, cwd, logFile }: LaunchSpec, umask: stri
     'exec "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-',
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** To open a FIFO both ways waits for nobody. Descriptor 6 is for who holds it open; the program does not get it. */
+function openedStdin(stdin: LaunchSpec["stdin"]): string {
+  if (!stdin) return "</dev/null";
+  const path = quoted(stdin.path);
+  return stdin.endPath === undefined ? `<${path}` : `7<>${path} <${path} 6>${path} 7<&-`;
+}
+
+/** Holds descriptor 6 open until a line comes; no child of the program, which may wait for those that it has. */
+function holdStdin(endPath: string): string {
+  const hold = `/bin/sh -c 'read -r line <>"$0"' ${quoted(endPath)}`;
+  return `(cd /; ${hold} </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 7>&- 8>&- 9>&- &)`;
 }

@@ -22,6 +22,11 @@ export interface LaunchSpec {
   env: Record<string, string>;
   /** Receives stdout and stderr; opened for append, mode 0600. */
   logFile: string;
+  /**
+   * What it reads; nothing without it. With `endPath` both are FIFOs, and the first has no end before a line is written to
+   * the second, or the tree ends.
+   */
+  stdin?: { path: string; endPath?: string } | undefined;
 }
 
 /** How an attempt's program ended. */
@@ -110,6 +115,8 @@ export interface StartRefusal {
 export interface Runner {
   /** Starts at once and waits for nothing; what goes wrong is told by `started`. */
   launch(spec: LaunchSpec): Running;
+  /** Makes FIFOs, mode 0600, where there are none. */
+  makePipes(paths: readonly string[]): Promise<void>;
   /**
    * Finds what an earlier runner launched: a live one by its run files, pid, start time and boot id, else by the
    * token in the environment of any process; or how it ended. `lost` in `ended` means that it is known to have been

@@ -15,7 +15,6 @@ import type {
   CheckpointInfo,
   Intent,
   Kept,
-  Message,
   Question,
   Queue,
   Step,
@@ -26,6 +25,7 @@ import type {
 } from "../core/task.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { EditChange } from "./edit-change.ts";
+import type { Inbox } from "./inbox.ts";
 import type { Occupancy, Snapshot, View } from "./queue-view.ts";
 import type { Schedules } from "./schedules.ts";
 
@@ -34,6 +34,8 @@ export type Seed = Submitted &
   Pick<Task, "uuid" | "kind" | "argv" | "module" | "input" | "envHash"> & {
     at: number;
     actor: string;
+    /** What every attempt reads from its stdin. */
+    stdinData?: Buffer;
     /** A checkpoint of another task that the new one starts from. */
     checkpoint?: { data: Buffer; info: CheckpointInfo; steps: Step[] };
   };
@@ -218,7 +220,6 @@ export interface Store {
     key: (StepKey & { call: number; alone: boolean }) | null,
     at: number,
   ): Promise<string[]>;
-  addMessage(id: number, message: Omit<Message, "id">): Promise<number>;
   /** Opens a question of the live attempt. Answers the journaled answer where there is one. */
   openQuestion(token: string, question: Question): Promise<string | null>;
   /** Journals the answer of the open question; a task that is `input-required` goes back into the queue. */
@@ -238,6 +239,7 @@ export interface Store {
   /** What hooks are still to be told. */
   readonly deliveries: Deliveries;
   readonly schedules: Schedules;
+  readonly inbox: Inbox;
 
   /** With how many tasks work and wait in each, and how many slots are taken. */
   queues(): Promise<(Queue & { working: number; used: number; waiting: number })[]>;

@@ -139,7 +139,7 @@ export class World {
   }
 
   send(id: number, text: string): Promise<number> {
-    return this.store.addMessage(id, { text, at: this.now++, actor: "ada" });
+    return this.store.inbox.add(id, { text, at: this.now++, actor: "ada" });
   }
 
   async get(id: number): Promise<Task> {

@@ -30,6 +30,7 @@ interface Read extends Record<FieldType, unknown> {
   flag: boolean;
   dependencies: string[];
   choice: string | undefined;
+  stdin: string | undefined;
 }
 
 type Make = (flags: string, about: string, field: Field) => OptionSpec<unknown>;
@@ -47,6 +48,7 @@ const optionOfType: { [T in FieldType]: Make } = {
   time: (flags, about) => value(flags, about, time),
   flag: (flags, about) => flag(flags, about),
   dependencies: (flags, about) => values(flags, about, String),
+  stdin: (flags, about) => value(flags, about),
   choice: (flags, about, { choices = [] }) => choice(flags, about, choices),
 };
 
@@ -84,6 +86,7 @@ function fieldOf(name: WithOption, type: FieldType, given: FieldValues, context:
   const read = given[name];
   if (read === undefined) return undefined;
   if (type === "path") return absolutePath(context, read as Read["path"] & string);
+  if (type === "stdin") return stdinOf(read as string, context);
   if (type === "flag") return read || undefined;
   if (type === "labels") {
     const labels = read as Read["labels"];
@@ -91,6 +94,12 @@ function fieldOf(name: WithOption, type: FieldType, given: FieldValues, context:
   }
   if (type === "dependencies") return dependenciesOf(given);
   return read;
+}
+
+/** What is piped in is read by the command that takes it. */
+function stdinOf(given: string, context: Context): string | undefined {
+  if (given === "-") return undefined;
+  return given === "pipe" ? given : absolutePath(context, given);
 }
 
 function dependenciesOf({ after, afterAny, afterFailed }: FieldValues): NewTask["after"] | undefined {

@@ -25,7 +25,7 @@ export function scheduleHandlers(daemon: Daemon): Schedules {
   };
   return {
     "schedules/add": async ({ task, tz, overlap = "skip", missed = "run", jitterMs = 0, ...given }) => {
-      const { env = {}, key: _, after: __, notBefore: ___, ...fields } = submission(refuseOwn(task));
+      const { env = {}, key: _, after: __, notBefore: ___, stdin, ...fields } = submission(refuseOwn(task));
       const zone = tz ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
       const schedule = await addSchedule(engine, {
         ...given,
@@ -33,7 +33,7 @@ export function scheduleHandlers(daemon: Daemon): Schedules {
         missed,
         jitterMs,
         tz: zone,
-        task: fields,
+        task: { ...fields, ...(typeof stdin === "string" ? { stdin } : {}) },
         env,
       });
       return changed({ schedule });
@@ -55,6 +55,10 @@ function refuseOwn(task: NewTask): NewTask {
     if (task[field] === undefined || task[field] === null) continue;
     const reason = "a schedule decides itself when its runs start, and gives each a key of its own";
     throw new AgentctlError("InvalidParams", { field, reason });
+  }
+  if (typeof task.stdin === "object" && task.stdin !== null) {
+    const reason = "what is piped in belongs to one task: name a file, which each run opens";
+    throw new AgentctlError("InvalidParams", { field: "stdin", reason });
   }
   return task;
 }

@@ -160,8 +160,8 @@ export function taskHandlers(daemon: Daemon): People {
       changed: true,
     }),
 
-    "tasks/send": async ({ id, text, actor }, caller) => ({
-      message: await send(engine, id, { text, actor: actor ?? caller.actor }),
+    "tasks/send": async ({ id, text, newline, eof, actor }, caller) => ({
+      message: await send(engine, id, { ...defined({ text, newline, eof }), actor: actor ?? caller.actor }),
     }),
 
     "tasks/delete": async ({ id, actor }, caller) => ({

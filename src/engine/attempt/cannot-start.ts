@@ -17,6 +17,8 @@ export interface Refusal extends Failure {
 export function prepareStart(engine: Engine, task: Task): { env: Given } | { refusal: Refusal } {
   try {
     const env = givenEnvironment(engine, task);
+    // To open a FIFO or a device may wait: only whether it is there is looked at.
+    if (isFile(task.stdin)) accessSync(task.stdin, constants.R_OK);
     const refusal = task.module
       ? cannotRun(task.module.path, task.cwd)
       : refusalFor(engine.runner.cannotStart(task.argv as string[], task.cwd, env, engine.places.path));
@@ -26,6 +28,11 @@ export function prepareStart(engine: Engine, task: Task): { env: Given } | { ref
     const what = task.module?.path ?? task.argv?.[0];
     return { refusal: refusalOf(126, `cannot start ${what}: ${(error as Error).message}`) };
   }
+}
+
+/** Whether the field names a file of the caller's. */
+function isFile(stdin: Task["stdin"]): stdin is string {
+  return stdin !== null && stdin !== "pipe" && stdin !== "-";
 }
 
 function refusalFor(refusal: StartRefusal | undefined): Refusal | null {

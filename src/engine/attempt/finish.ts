@@ -13,6 +13,7 @@ import { loseFrozen } from "./lose-frozen.ts";
 import { awaitLastSave } from "./pause/last-save.ts";
 import { endFailed, runsOn } from "./pause/refused-signals.ts";
 import { retryWhileFull } from "./retry-while-full.ts";
+import { endStdin } from "./stdin.ts";
 
 /** So often a task may move while its end is read. */
 const TRIES = 5;
@@ -50,6 +51,7 @@ export async function finish(
   active.dropTimers();
   engine.fault("finish:before-sweep");
   await awaitLastSave(engine, active);
+  endStdin(engine, active.taskId);
   const isAlone = await sweep(engine, active, graceMs);
   const isUnwatched = unwatched || (await isGoingDown(engine, active, ended));
   engine.fault("finish:before-commit");

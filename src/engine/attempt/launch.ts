@@ -3,7 +3,7 @@ import { setPriority } from "node:os";
 import { dirname } from "node:path";
 import { type AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
-import type { Running } from "../../runner/index.ts";
+import type { LaunchSpec, Running } from "../../runner/index.ts";
 import type { Change } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { environmentOf, foldersOf, type Given, logFile } from "../files/environment.ts";
@@ -14,6 +14,7 @@ import type { ActiveAttempt } from "./active-attempt.ts";
 import { daemonPause } from "./conclude.ts";
 import { settlePause, watchEnd } from "./finish.ts";
 import { retryWhileFull } from "./retry-while-full.ts";
+import { feedStdin, prepareStdin } from "./stdin.ts";
 import { armTimeout } from "./timeout.ts";
 
 interface Means {
@@ -43,8 +44,11 @@ async function launching(
     makeFolders(engine, task.id);
     // Where there is no room for its log, nothing has been started yet.
     if (!engine.ahead.delete(task.id) && !host) makeLog(engine, task.id, active.attempt);
+    const stdin = await prepareStdin(engine, task);
     engine.fault("start:before-spawn");
-    active.hasProcess(host ? takeOver(engine, active, host) : launchOwn(engine, task, active, given));
+    active.hasProcess(
+      host ? takeOver(engine, active, host) : launchOwn(engine, task, active, { given, stdin }),
+    );
   } catch (error) {
     active.ends(engine.clock.mono());
     // Whoever waits for its process need not wait until that is recorded.
@@ -53,6 +57,7 @@ async function launching(
   }
   engine.fault("start:after-launch");
   if (!host) noteProcess(engine, active);
+  feedStdin(engine, task);
   if (task.nice !== null) beNice(engine, active, task.nice);
   armTimeout(engine, active, task);
   watchEnd(engine, active);
@@ -64,7 +69,12 @@ async function launching(
   if (active.isModule) engine.hosts.refill();
 }
 
-function launchOwn(engine: Engine, task: Task, active: ActiveAttempt, given: Given): Running {
+function launchOwn(
+  engine: Engine,
+  task: Task,
+  active: ActiveAttempt,
+  { given, stdin }: { given: Given; stdin: LaunchSpec["stdin"] },
+): Running {
   return engine.runner.launch({
     key: active.runKey,
     token: active.token,
@@ -75,6 +85,7 @@ function launchOwn(engine: Engine, task: Task, active: ActiveAttempt, given: Giv
       ...(task.kind === "module" ? HOST_ENVIRONMENT : {}),
     },
     logFile: logFile(engine, task.id, active.attempt),
+    stdin,
   });
 }
 

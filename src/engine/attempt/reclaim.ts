@@ -19,6 +19,7 @@ import { launch } from "./launch.ts";
 import { recordContradiction } from "./lose-frozen.ts";
 import { carryOut } from "./pause/carry-out.ts";
 import { beginNow, phaseBegan, workedUnwatched } from "./phase-clock.ts";
+import { feedStdin } from "./stdin.ts";
 import { armTimeout } from "./timeout.ts";
 
 export interface Reclaimed {
@@ -72,6 +73,7 @@ export async function reclaim(engine: Engine, task: Task, wanted: Intent | null 
       engine.track(active);
       keepHostLog(engine, active);
       watchEnd(engine, active);
+      feedStdin(engine, task);
       return { verdict, runKey, ...(await goOn(engine, task, active, verdict)) };
   }
 }

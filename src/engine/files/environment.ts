@@ -25,6 +25,9 @@ function foldersIn(places: Places, id: number) {
     kept,
     artifacts: join(kept, "artifacts"),
     checkpoint: join(kept, "checkpoint"),
+    /** What was piped in, or the pipe that is its stdin, and what ends that. */
+    stdin: join(kept, "stdin"),
+    stdinEnd: join(kept, "stdin-end"),
     logs: join(places.logs, String(id)),
   };
 }

@@ -1,5 +1,5 @@
 /** What can be known at submission is refused at submission, with nothing stored. */
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import type { Seed } from "../../store/store.ts";
@@ -15,7 +15,7 @@ const LATER = "--accept-missing (acceptMissing) submits it all the same, for wha
 const LATE_MS = 60_000;
 
 /** What of a task says whether it can start. */
-type Submittable = Pick<Seed, "argv" | "module" | "cwd" | "envHash" | "envFile" | "notBefore">;
+type Submittable = Pick<Seed, "argv" | "module" | "cwd" | "envHash" | "envFile" | "stdin" | "notBefore">;
 
 interface EarlyRefusal {
   field: string;
@@ -32,7 +32,7 @@ interface EarlyRefusal {
  * may come later.
  */
 export function refuseEarly(engine: Engine, seed: Submittable, acceptMissing: boolean): void {
-  for (const check of [timeRefusal, directoryRefusal, envFileRefusal, workRefusal]) {
+  for (const check of [timeRefusal, directoryRefusal, envFileRefusal, stdinRefusal, workRefusal]) {
     const refusal = unlessFull(() => check(engine, seed));
     if (!refusal || (refusal.isMissing && acceptMissing)) continue;
     const { field, reason, isMissing, exitCode } = refusal;
@@ -80,6 +80,11 @@ function envFileRefusal(_engine: Engine, { envFile }: Submittable): EarlyRefusal
   }
 }
 
+function stdinRefusal(_engine: Engine, { stdin }: Submittable): EarlyRefusal | undefined {
+  if (stdin === null || stdin === "pipe" || stdin === "-") return undefined;
+  return unreadable("stdin", stdin, (stat) => !stat.isDirectory());
+}
+
 function workRefusal(engine: Engine, { argv, module, cwd, ...seed }: Submittable): EarlyRefusal | undefined {
   if (module) return moduleRefusal(module.path);
   const variables = variablesOf(engine, seed);
@@ -101,13 +106,17 @@ function variablesOf(engine: Engine, { envHash, envFile }: Pick<Seed, "envHash" 
 }
 
 function moduleRefusal(path: string): EarlyRefusal | undefined {
-  const refuse = (why: string, isMissing: boolean) => ({
-    field: "module",
-    reason: `${path} ${why}`,
-    isMissing,
-  });
+  return unreadable("module", path, (stat) => stat.isFile());
+}
+
+function unreadable(
+  field: string,
+  path: string,
+  isRight: (stat: Stats) => boolean,
+): EarlyRefusal | undefined {
+  const refuse = (why: string, isMissing: boolean) => ({ field, reason: `${path} ${why}`, isMissing });
   try {
-    if (!statSync(path).isFile()) return refuse("is not a file", false);
+    if (!isRight(statSync(path))) return refuse("is not a file", false);
     accessSync(path, constants.R_OK);
     return undefined;
   } catch (error) {

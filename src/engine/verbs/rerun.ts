@@ -51,6 +51,7 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
       at: engine.clock.now(),
       actor: options.actor,
       ...(checkpoint ? { checkpoint } : {}),
+      ...(old.stdin === "-" ? { stdinData: await engine.store.inbox.stdin(old.id) } : {}),
     };
     refuseEarly(engine, seed, options.acceptMissing ?? false);
     // What has a folder to be copied first is kept from being started, also by a daemon that comes after this one.

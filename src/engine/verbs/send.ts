@@ -1,11 +1,50 @@
+import { AgentctlError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
 
-/** Keeps a message for a task, which reads it when it asks; answers the message's number once it is durable. */
-export async function send(
+/** What is sent: a text, the end of what the task's pipe is sent, or both. */
+export interface Sent {
+  text?: string;
+  /** A pipe gets a newline behind the text, unless this is false. */
+  newline?: boolean;
+  eof?: boolean;
+  actor: string;
+}
+
+/**
+ * Keeps a message for a task: one with a pipe for stdin gets it there, any other reads it when it asks. Answers the
+ * message's number once it is durable. Rejects with `UnsupportedOperation` where nobody would ever read it.
+ */
+export async function send(engine: Engine, ref: string | number, sent: Sent): Promise<number> {
+  const { text, newline = true, eof = false, actor } = sent;
+  const task = await engine.require(ref);
+  if (text === undefined && !eof) {
+    throw new AgentctlError("InvalidParams", { field: "text", reason: "give a text, or eof", id: task.id });
+  }
+  const isPiped = task.stdin === "pipe";
+  if (!isPiped) await requireReader(engine, task, eof);
+  const { inbox } = engine.store;
+  const by = { at: engine.clock.now(), actor };
+  const line = isPiped && newline ? `${text}\n` : text;
+  let message = 0;
+  if (text !== undefined && line !== "") message = await inbox.add(task.id, { ...by, text: line ?? "" });
+  if (eof) message = await inbox.add(task.id, { ...by, text: "", eof });
+  engine.pipes.get(task.id)?.look();
+  return message;
+}
+
+/** A module asks for messages, and so may a program that has said hello. */
+async function requireReader(
   engine: Engine,
-  ref: string | number,
-  { text, actor }: { text: string; actor: string },
-): Promise<number> {
-  const { id } = await engine.require(ref);
-  return await engine.store.addMessage(id, { text, at: engine.clock.now(), actor });
+  { id, kind, state, endedAt }: Task,
+  eof: boolean,
+): Promise<void> {
+  // That it has ended is said first.
+  if (endedAt !== null) return;
+  const attempts = kind === "program" ? await engine.store.attempts(id) : [];
+  const isReader = kind !== "program" || attempts.some(({ saidHello }) => saidHello);
+  if (isReader && !eof) return;
+  const reason = `task ${id} has no pipe for its stdin${isReader ? "" : ", and has not said hello: it would never read a message"}`;
+  const hint = "agentctl run --stdin pipe <program> gives the program a pipe that agentctl send writes to";
+  throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint });
 }

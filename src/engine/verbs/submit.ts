@@ -1,4 +1,5 @@
 import { v7 as uuid } from "uuid";
+import { defined } from "../../core/defined.ts";
 import { AgentctlError, type ErrorName } from "../../core/errors.ts";
 import { type Dependency, type FieldName, type Submitted, withFallbacks } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
@@ -8,13 +9,15 @@ import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { slotsMax } from "../limits.ts";
 import { refuseEarly } from "./early-errors.ts";
+import { type GivenStdin, takenStdin } from "./given-stdin.ts";
 
 type Ref = string | number;
 /** What a task comes after: one that is to complete, or several, each with what it is to come to. */
 export type GivenAfter = Ref | (Ref | { id: Ref; when?: Dependency["when"] | undefined })[] | null;
 
 /** A task to submit, as the socket's `tasks/create` describes it; times in ms since 1970. */
-export type Submission = { [F in Exclude<FieldName, "after">]?: Submitted[F] | undefined } & {
+export type Submission = { [F in Exclude<FieldName, "after" | "stdin">]?: Submitted[F] | undefined } & {
+  stdin?: GivenStdin | undefined;
   argv?: string[];
   module?: string;
   input?: unknown;
@@ -87,9 +90,10 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
   }
   const after = await dependenciesOf(engine, given.after ?? []);
   requireSlots(engine, given);
+  const { stdin, stdinData } = takenStdin(given);
   const { argv = null, module, input } = given;
   const seed: Seed = {
-    ...withFallbacks({ ...given, after, cwd: given.cwd ?? given.env?.HOME ?? engine.baseEnv.HOME }),
+    ...withFallbacks({ ...given, after, stdin, cwd: given.cwd ?? given.env?.HOME ?? engine.baseEnv.HOME }),
     uuid: uuid(),
     kind: module === undefined ? "program" : "module",
     argv,
@@ -98,6 +102,7 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
     envHash,
     at: engine.clock.now(),
     actor,
+    ...defined({ stdinData }),
   };
   // What bears a key that exists starts nothing, whatever has become of its files and times.
   const isKnown = seed.key !== null && (await engine.store.has({ key: seed.key }));

@@ -73,7 +73,7 @@ export const taskMethods = {
     result: v.object({ task, created: v.boolean() }),
     scope: "people",
     about:
-      "Submits a task. With a `key` that exists, the task that bears it is answered and nothing is started. A task that could never start (a directory, module, file of variables or program that is not there, a time in the past) is refused; with `acceptMissing`, what is not there may come later.",
+      "Submits a task. With a `key` that exists, the task that bears it is answered and nothing is started. A task that could never start (a directory, module, file of variables or program that is not there, a time in the past) is refused; with `acceptMissing`, what is not there may come later. `stdin` is a file that is opened at every attempt, `pipe` for what `tasks/send` writes, or `{copy}`: a file of at most 64 MiB whose content is kept for every attempt.",
   },
   "tasks/batch": {
     params: v.strictObject({
@@ -185,10 +185,17 @@ export const taskMethods = {
     about: "Answers the open question of a task.",
   },
   "tasks/send": {
-    params: v.strictObject({ ...one, text, ...by }),
+    params: v.strictObject({
+      ...one,
+      text: v.optional(text),
+      newline: v.optional(v.boolean()),
+      eof: v.optional(v.boolean()),
+      ...by,
+    }),
     result: v.object({ message: v.number() }),
     scope: "people",
-    about: "Sends a message to an open task: delivered once, in order, also across a pause.",
+    about:
+      "Sends a message to an open task: delivered once, in order, also across a pause. A program with a pipe for stdin reads the text and a newline (`newline: false`: the text alone), and `eof` ends its stdin. Any other task asks for messages; a program that has not said hello is refused with `UnsupportedOperation`.",
   },
   "tasks/delete": {
     params: v.strictObject({ ...one, ...by }),

@@ -1,6 +1,5 @@
 import { AgentctlError } from "../../core/errors.ts";
-import { openStates } from "../../core/machine.ts";
-import type { Kept, Message, Question, Step, StepKey, StepName, Task } from "../../core/task.ts";
+import type { Kept, Question, Step, StepKey, StepName, Task } from "../../core/task.ts";
 import type { JournalPart } from "../store.ts";
 import type { ActiveAttempt, Context } from "./context.ts";
 import { type Row, toStep } from "./rows.ts";
@@ -193,10 +192,14 @@ export function takeMessages(
 ): string[] {
   const known = key ? journaled(ctx, live.taskId, key) : null;
   if (known !== null) return JSON.parse(known) as string[];
-  const waiting = ctx.rows(
-    "select id, text from messages where task_id = ? and position is null order by id",
-    live.taskId,
-  );
+  // What is sent to a pipe is not asked for.
+  const waiting =
+    ctx.task(live.taskId).stdin === "pipe"
+      ? []
+      : ctx.rows(
+          "select id, text from messages where task_id = ? and position is null order by id",
+          live.taskId,
+        );
   const texts = waiting.map((row) => row.text as string);
   let position = -1;
   if (key) {
@@ -247,12 +250,4 @@ export function journalAnswer(ctx: Context, task: Task, question: Question, text
     result,
   });
   return ctx.write(task, { ...task, question: null, losses: 0, updatedAt: at });
-}
-
-/** Keeps a message until the task takes it; answers its number. Throws `TaskImmutable` for one that has ended. */
-export function addMessage(ctx: Context, task: Task, { text, at, actor }: Omit<Message, "id">): number {
-  const { id, state, endedAt } = task;
-  if (endedAt !== null) throw new AgentctlError("TaskImmutable", { id, state, allowed: openStates });
-  const sql = "insert into messages (task_id, text, at, actor) values (?, ?, ?, ?)";
-  return Number(ctx.sql(sql).run(id, text, at, actor).lastInsertRowid);
 }

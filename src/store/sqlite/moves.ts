@@ -9,6 +9,7 @@ import { type Change, IllegalMove, type Patch, type Seed, type UpdateOptions } f
 import { chosenCheckpoint, forgetAfter, takeOver } from "./checkpoints.ts";
 import type { Context } from "./context.ts";
 import * as events from "./events.ts";
+import { keepStdin } from "./inbox.ts";
 import type { QueueRoom } from "./queue-room.ts";
 import { occupancyOf } from "./queues.ts";
 
@@ -16,7 +17,7 @@ import { occupancyOf } from "./queues.ts";
 export function create(ctx: Context, seed: Seed, room: QueueRoom): { task: Task; created: boolean } {
   const existing = seed.key === null ? undefined : ctx.row("select id from tasks where key = ?", seed.key);
   if (existing) return { task: ctx.task(existing.id as number), created: false };
-  const { at, actor, checkpoint, ...given } = seed;
+  const { at, actor, checkpoint, stdinData, ...given } = seed;
   requireSlots(ctx, seed);
   room.admit(ctx, seed.queue, at);
   for (const { id } of seed.after) ctx.task(id);
@@ -30,6 +31,7 @@ export function create(ctx: Context, seed: Seed, room: QueueRoom): { task: Task;
     updatedAt: at,
     phaseAt: at,
   });
+  if (stdinData) keepStdin(ctx, task.id, stdinData);
   for (const on of open)
     ctx.run("insert or ignore into dependencies (on_id, task_id) values (?, ?)", on, task.id);
   const first = { cause: "run", attempt: null, from: null, to: "submitted", data: null } as const;

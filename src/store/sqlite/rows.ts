@@ -25,6 +25,7 @@ const codecOfType: Record<FieldType, Codec> = {
   flag: "boolean",
   dependencies: "json",
   choice: "plain",
+  stdin: "plain",
 };
 
 /** How each field that the store or the engine gives a task is kept. */

@@ -2,6 +2,7 @@ import type { Fault, WriteName } from "../../core/faults.ts";
 import type * as model from "../../core/task.ts";
 import type { Deliveries } from "../deliveries.ts";
 import type { EditChange } from "../edit-change.ts";
+import type { Inbox } from "../inbox.ts";
 import type { View } from "../queue-view.ts";
 import type { Schedules } from "../schedules.ts";
 import type {
@@ -26,6 +27,7 @@ import { edit } from "./edit.ts";
 import * as events from "./events.ts";
 import type { Database } from "./file/driver.ts";
 import { GroupCommit, storeError } from "./group-commit.ts";
+import { inboxOver } from "./inbox.ts";
 import * as journal from "./journal.ts";
 import * as moves from "./moves.ts";
 import { QueueRoom } from "./queue-room.ts";
@@ -42,6 +44,7 @@ export class SqliteStore implements Store {
   readonly #room: QueueRoom;
   readonly deliveries: Deliveries;
   readonly schedules: Schedules;
+  readonly inbox: Inbox;
   #listeners: ((events: readonly model.TaskEvent[]) => void)[] = [];
 
   constructor(
@@ -54,6 +57,7 @@ export class SqliteStore implements Store {
     const access: Access = { read: (run) => this.#read(run), write: (name, run) => this.#write(name, run) };
     this.deliveries = deliveriesOver(this.#ctx, access);
     this.schedules = schedulesOver(this.#ctx, access);
+    this.inbox = inboxOver(this.#ctx, access);
     this.#commits = new GroupCommit(db, {
       fault: options.fault,
       committed: () => this.#publish(),
@@ -196,10 +200,6 @@ export class SqliteStore implements Store {
 
   takeMessages(token: string, key: (model.StepKey & { call: number; alone: boolean }) | null, at: number) {
     return this.#write("messages", () => journal.takeMessages(this.#ctx, this.#ctx.live(token), key, at));
-  }
-
-  addMessage(id: number, message: Omit<model.Message, "id">) {
-    return this.#write("send", () => journal.addMessage(this.#ctx, this.#ctx.task(id), message));
   }
 
   openQuestion(token: string, question: model.Question) {

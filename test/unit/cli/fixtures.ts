@@ -34,6 +34,7 @@ export function aTask(changes: Partial<TaskJson> = {}): TaskJson {
     nice: null,
     attempt: null,
     edits: 0,
+    stdin: null,
     maxAttempts: 1,
     progress: null,
     pid: null,

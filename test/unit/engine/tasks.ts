@@ -16,6 +16,7 @@ export function task(given: Partial<Task> = {}): Task {
     envHash: "none",
     attempt: 1,
     edits: 0,
+    stdin: null,
     failures: 0,
     losses: 0,
     delay: null,

@@ -1,25 +1,41 @@
-import { command } from "../../command/define.ts";
+import { defined } from "../../../core/defined.ts";
+import { command, flag } from "../../command/define.ts";
 import { actor, reference, withDaemon } from "../../command/session.ts";
+import { usage } from "../../command/usage.ts";
 import { textOrStdin } from "../../input/input.ts";
 
 export const send = command({
   name: "send",
   summary: "send a message to a task: delivered once, in order, also across a pause",
+  notes:
+    "A program that was submitted with --stdin pipe reads the text and a newline from its stdin. A task module, and a program that speaks to the daemon, asks for its messages.",
   args: [
     ["<id>", "a task's id, uuid or name"],
-    ["<text>", "the message; - reads it from stdin"],
+    ["[text]", "the message; - reads it from stdin; only --eof goes without"],
   ],
-  options: {},
+  options: {
+    noNewline: flag("--no-newline", "write the text to the program's stdin without a newline behind it"),
+    eof: flag("--eof", "end the program's stdin, behind the text if there is one"),
+  },
   examples: [
     ["send 12 'look at the second page, too'", "the task gets it when it next asks for messages"],
     ["send 12 - < notes.md", "the content of a file"],
+    ["send 12 --eof", "the program meets the end of its stdin"],
   ],
-  async run(context, [id = "", given = ""]) {
+  async run(context, [id = "", given], { noNewline, eof }) {
     const { out } = context;
-    const text = await textOrStdin(context, given);
-    const params = { id: reference(id), text, actor: actor(context) };
+    if (given === undefined && !eof) throw usage("what is to be sent? Give a text, - for stdin, or --eof");
+    const text = given === undefined ? undefined : await textOrStdin(context, given);
+    const params = {
+      id: reference(id),
+      ...defined({ text }),
+      ...(noNewline ? { newline: false } : {}),
+      ...(eof ? { eof } : {}),
+      actor: actor(context),
+    };
     const { message } = await withDaemon(context, (rpc) => rpc.call("tasks/send", params));
     if (out.json) out.data({ id: params.id, ok: true, changed: true, message });
+    else if (text === undefined) out.line(`end of stdin sent to task ${id}`);
     else out.line(`message ${message} sent to task ${id}`);
     return 0;
   },

@@ -4,6 +4,7 @@ import type { Context } from "../../command/context.ts";
 import { choice, command, type Group, value } from "../../command/define.ts";
 import { duration } from "../../command/option-values.ts";
 import { actor, callDaemon } from "../../command/session.ts";
+import { usage } from "../../command/usage.ts";
 import { isModule, runOptions, submissionOf } from "../../input/submission.ts";
 import { tableLines } from "../../text/table.ts";
 import { oneLine, shellLine } from "../../text/terminal-text.ts";
@@ -59,6 +60,8 @@ const add = command({
     { tz, overlap, missed, jitter, ...given },
     isMarked,
   ) {
+    if (given.stdin === "-")
+      throw usage("--stdin -: what is piped in belongs to one task; name a file, which each run opens");
     const unset = { key: undefined, delay: undefined, notBefore: undefined };
     const task = await submissionOf(context, { operands, isMarked }, { ...given, ...none, ...unset });
     const zone = tz ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -1,11 +1,12 @@
 import type { AgentctlError } from "../../../core/errors.ts";
-import type { TaskJson } from "../../../protocol/methods.ts";
+import type { NewTask, TaskJson } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
 import { command } from "../../command/define.ts";
 import { callDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { attend, OWN_FAILURE } from "../../follow/attend.ts";
 import { Interrupt, leaveAtSecond } from "../../follow/interrupt.ts";
+import { hasUnreadStdin, pipedFile } from "../../input/piped.ts";
 import { asTyped, isModule, type RunValues, runOptions, submissionOf } from "../../input/submission.ts";
 import { reportFailure } from "../../text/failure.ts";
 import { exitCodeOf } from "../../text/task-result.ts";
@@ -39,10 +40,12 @@ export const run = command({
       throw usage("--follow prints the task's output, --json the task: use --wait --json");
     const params = await submissionOf(context, { operands, isMarked }, given);
     const interrupt = given.follow || given.wait ? new Interrupt(leaveAtSecond) : undefined;
-    const { task, created } = await callDaemon(context, "tasks/create", params).catch((error) => {
+    const isUnused = given.stdin === undefined && given.input !== "-" ? hasUnreadStdin() : false;
+    const { task, created } = await submitted(context, params, given).catch((error) => {
       interrupt?.end();
       throw asTyped(error);
     });
+    if (await isUnused) out.note(UNUSED_STDIN);
     if (!created) out.note(`task ${task.id} has this key already; nothing new was started`);
     if (created && task.waiting?.for === "queue") {
       const { on } = task.waiting;
@@ -54,6 +57,20 @@ export const run = command({
     return 0;
   },
 });
+
+const UNUSED_STDIN =
+  "what is piped in here was not used: a task's stdin is empty without --stdin; agentctl run --stdin - keeps it for the task";
+
+/** Submits it; what is piped in goes along where it was asked for. */
+async function submitted(context: Context, params: NewTask, { stdin }: RunValues) {
+  if (stdin !== "-") return await callDaemon(context, "tasks/create", params);
+  const piped = await pipedFile(context);
+  try {
+    return await callDaemon(context, "tasks/create", { ...params, stdin: { copy: piped.path } });
+  } finally {
+    piped.remove();
+  }
+}
 
 async function attended(
   context: Context,

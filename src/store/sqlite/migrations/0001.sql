@@ -20,7 +20,11 @@
 --
 -- kept: what a step that has not ended keeps for the attempt that runs it again; `checkpoint` is the newest one then.
 --
--- messages: what was sent to a task; `position` is the journal's place at which it was delivered.
+-- messages: what was sent to a task; `position` is the journal's place at which it was delivered, -1 without a journal.
+-- `written` counts the bytes of one for a task with a pipe for stdin that are in the pipe or about to be; `eof` marks the
+-- end of what is sent, which every attempt meets and which so is never delivered.
+--
+-- stdin: what was piped in at a submission, for every attempt.
 --
 -- events: one row for each committed change of a task, numbered over all tasks, never edited.
 --
@@ -53,6 +57,7 @@ create table tasks (
   cwd text not null,
   env_hash text not null,
   env_file text,
+  stdin text,
   key text unique,
   retries integer not null,
   backoff_ms integer not null,
@@ -184,9 +189,16 @@ create table messages (
   text text not null,
   at integer not null,
   actor text not null,
-  position integer
+  position integer,
+  written integer not null default 0,
+  eof integer not null default 0
 ) strict;
 create index messages_waiting on messages (task_id, id) where position is null;
+
+create table stdin (
+  task_id integer primary key references tasks (id) on delete cascade,
+  data blob not null
+) strict;
 
 create table artifacts (
   task_id integer not null references tasks (id) on delete cascade,

@@ -1,0 +1,161 @@
+/**
+ * The pipe that is the stdin of a program (`run --stdin pipe`): a FIFO beside the task's folder, into which the daemon
+ * writes what is sent to the task, in order.
+ *
+ * A FIFO ends for its reader when nobody has it open for writing any more. So a small process that begins with the
+ * program holds it open, also while there is no daemon. It ends when it gets a line from a second FIFO, which is how
+ * `send --eof` is carried out, or with the rest of the attempt's tree. The daemon has the FIFO open as well, for as long as
+ * the task is open: what one attempt has not read is there for the next.
+ *
+ * Each piece of a message is noted in the store before it is written, and before that the FIFO gets a time of its own,
+ * which the kernel changes with the write. So a daemon that comes after a crash can tell whether the last piece was
+ * written, and each reaches the program once.
+ */
+import { closeSync, constants, openSync, statSync, utimesSync, writeSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { isTerminal } from "../../core/machine.ts";
+import type { PipedMessage } from "../../store/inbox.ts";
+import type { Engine, TaskPipe } from "../engine.ts";
+import { foldersOf } from "../files/environment.ts";
+
+/** A write of at most so many bytes is done whole or not at all (PIPE_BUF of Linux, in pipe(7)). */
+const PIECE_BYTES = 4096;
+/** How soon a pipe that is full, or whose program has not opened it yet, is tried again; with each try later, up to a second. */
+const AGAIN_MS = 20;
+const LONGEST_AGAIN_MS = 1000;
+
+export class StdinPipe implements TaskPipe {
+  readonly #engine: Engine;
+  readonly #taskId: number;
+  readonly #path: string;
+  readonly #endPath: string;
+  readonly #closed = new AbortController();
+  #fd: number | null = null;
+  #running: Promise<void> | null = null;
+  #isAgain = false;
+  #isChecked = false;
+
+  /** The FIFOs are there. */
+  constructor(engine: Engine, taskId: number) {
+    const { stdin, stdinEnd } = foldersOf(engine, taskId);
+    this.#engine = engine;
+    this.#taskId = taskId;
+    this.#path = stdin;
+    this.#endPath = stdinEnd;
+    const unlisten = engine.onEvents((events) => {
+      if (!events.some(({ task, to }) => task === taskId && (to === null || isTerminal(to)))) return;
+      unlisten();
+      this.#close();
+    });
+  }
+
+  /** Opens the FIFO for an attempt that begins: what is in it stays, whoever reads it. */
+  open(): void {
+    this.#fd ??= openSync(this.#path, constants.O_RDWR | constants.O_NONBLOCK);
+  }
+
+  /** Something was sent, or an attempt has begun. */
+  look(): void {
+    this.#isAgain = true;
+    this.#running ??= this.#write()
+      .catch((error: unknown) => {
+        if (!this.#closed.signal.aborted)
+          this.#engine.log.error({ task: this.#taskId, error: String(error) }, "stdin could not be written");
+      })
+      .finally(() => {
+        this.#running = null;
+      });
+  }
+
+  async #write(): Promise<void> {
+    if (!this.#isChecked) await this.#finishLast();
+    this.#isChecked = true;
+    while (this.#isAgain && !this.#closed.signal.aborted) {
+      this.#isAgain = false;
+      const message = await this.#engine.store.inbox.waiting(this.#taskId);
+      if (message?.eof) await this.#end(message);
+      else if (message) {
+        await this.#writePiece(message);
+        this.#isAgain = true;
+      }
+    }
+  }
+
+  /** Writes the piece that an earlier daemon noted and did not come to write. */
+  async #finishLast(): Promise<void> {
+    const last = await this.#engine.store.inbox.last(this.#taskId);
+    if (!last || Math.round(statSync(this.#path).mtimeMs) !== timeOf(last.id, last.written)) return;
+    const start = last.written - 1 - ((last.written - 1) % PIECE_BYTES);
+    await this.#put(Buffer.from(last.text).subarray(start, last.written));
+  }
+
+  async #writePiece({ id, text, written }: PipedMessage): Promise<void> {
+    const bytes = Buffer.from(text);
+    const end = Math.min(bytes.length, written + PIECE_BYTES);
+    const time = timeOf(id, end) / 1000;
+    utimesSync(this.#path, time, time);
+    await this.#engine.store.inbox.note(id, end, end === bytes.length);
+    await this.#put(bytes.subarray(written, end));
+  }
+
+  /** Waits until there is room. */
+  async #put(bytes: Buffer): Promise<void> {
+    this.open();
+    let rest = bytes;
+    await this.#retry("EAGAIN", () => {
+      while (rest.length > 0) rest = rest.subarray(writeSync(this.#fd as number, rest));
+    });
+  }
+
+  /** The program meets the end of its stdin, once it has opened it and read what is before. */
+  async #end({ id, written }: PipedMessage): Promise<void> {
+    const attempt = this.#engine.active.get(this.#taskId)?.attempt;
+    // `written` is the attempt that has met it: the next one meets it as well.
+    if (attempt === undefined || attempt === written) return;
+    const isOver = () => this.#engine.active.get(this.#taskId)?.attempt !== attempt;
+    await this.#retry("ENXIO", () => !isOver() && this.endAttempt());
+    if (isOver()) return;
+    // With an end for reading, what an attempt leaves stays for the next one.
+    const reading = openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
+    this.#drop();
+    this.#fd = reading;
+    await this.#engine.store.inbox.note(id, attempt, false);
+  }
+
+  /** Ends the process that holds the FIFO open. Throws `ENXIO` where there is none. */
+  endAttempt(): void {
+    const fd = openSync(this.#endPath, constants.O_WRONLY | constants.O_NONBLOCK);
+    try {
+      writeSync(fd, "\n");
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  async #retry(code: string, act: () => void): Promise<void> {
+    for (let ms = AGAIN_MS; ; ms = Math.min(2 * ms, LONGEST_AGAIN_MS)) {
+      try {
+        return act();
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== code) throw error;
+        await delay(ms, undefined, { ref: false, signal: this.#closed.signal });
+      }
+    }
+  }
+
+  #drop(): void {
+    if (this.#fd !== null) closeSync(this.#fd);
+    this.#fd = null;
+  }
+
+  #close(): void {
+    this.#closed.abort();
+    this.#drop();
+    if (this.#engine.pipes.get(this.#taskId) === this) this.#engine.pipes.delete(this.#taskId);
+  }
+}
+
+/** A time in ms that no write leaves behind, one for each piece of each message. */
+function timeOf(id: number, end: number): number {
+  return id * 1000 + (Math.ceil(end / PIECE_BYTES) % 1000);
+}

@@ -1,0 +1,41 @@
+import { readFileSync, statSync } from "node:fs";
+import { AgentctlError } from "../../core/errors.ts";
+
+/** A file that is opened at every attempt, `pipe`, or a file whose content is kept now. */
+export type GivenStdin = string | { copy: string } | null;
+
+/** So much of what is piped in is kept for a task. */
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/** The field as the task has it, and the bytes that are kept of a copy. Throws `InvalidParams`. */
+export function takenStdin(given: { stdin?: GivenStdin | undefined; module?: string | undefined }): {
+  stdin: string | null;
+  stdinData?: Buffer;
+} {
+  const { stdin = null, module } = given;
+  if (stdin === null) return { stdin };
+  if (module !== undefined) throw refused("a task module has no stdin: it takes an input, and messages");
+  if (typeof stdin === "string") return { stdin };
+  return { stdin: "-", stdinData: contentOf(stdin.copy) };
+}
+
+function contentOf(path: string): Buffer {
+  let data: Buffer;
+  try {
+    const stat = statSync(path);
+    if (!stat.isFile()) throw refused(`${path} is not a file`);
+    if (stat.size > MOST_BYTES) throw tooLarge();
+    data = readFileSync(path);
+  } catch (error) {
+    if (error instanceof AgentctlError) throw error;
+    throw refused(`${path} cannot be read: ${(error as Error).message}`);
+  }
+  if (data.length > MOST_BYTES) throw tooLarge();
+  return data;
+}
+
+const tooLarge = () => refused("more than 64 MiB cannot be kept: name a file");
+
+function refused(reason: string): AgentctlError {
+  return new AgentctlError("InvalidParams", { field: "stdin", reason });
+}

@@ -1,0 +1,66 @@
+import { AgentctlError } from "../../core/errors.ts";
+import { openStates } from "../../core/machine.ts";
+import type { Message } from "../../core/task.ts";
+import type { Inbox, PipedMessage } from "../inbox.ts";
+import type { Access } from "./access.ts";
+import type { Context } from "./context.ts";
+
+export function inboxOver(ctx: Context, { read, write }: Access): Inbox {
+  return {
+    add: (id, message) => write("send", () => add(ctx, id, message)),
+    stdin: (id) => read(() => stdinOf(ctx, id)),
+    waiting: (id) => read(() => first(ctx, "position is null order by id", id)),
+    last: (id) => read(() => first(ctx, "written > 0 order by id desc", id)),
+    note: (id, written, isWhole) => write("messages", () => note(ctx, id, written, isWhole)),
+  };
+}
+
+/** Keeps what every attempt of a new task reads from its stdin. */
+export function keepStdin(ctx: Context, id: number, data: Buffer): void {
+  ctx.run("insert into stdin (task_id, data) values (?, ?)", id, data);
+}
+
+function stdinOf(ctx: Context, id: number): Buffer {
+  const data = ctx.row("select data from stdin where task_id = ?", id)?.data;
+  return (data as Buffer | undefined) ?? Buffer.alloc(0);
+}
+
+function add(ctx: Context, id: number, { text, at, actor, eof = false }: Omit<Message, "id">): number {
+  const { state, endedAt } = ctx.task(id);
+  if (endedAt !== null) throw new AgentctlError("TaskImmutable", { id, state, allowed: openStates });
+  const end = ctx.row("select id from messages where task_id = ? and eof = 1", id);
+  // Asking for what already holds is no error.
+  if (end && eof) return end.id as number;
+  if (end) {
+    const reason = `the stdin of task ${id} was ended with agentctl send --eof: nothing more can be sent to it`;
+    throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint: `agentctl rerun ${id}` });
+  }
+  const sql = "insert into messages (task_id, text, at, actor, eof) values (?, ?, ?, ?, ?)";
+  return Number(ctx.sql(sql).run(id, text, at, actor, eof ? 1 : 0).lastInsertRowid);
+}
+
+function first(ctx: Context, which: string, id: number): PipedMessage | undefined {
+  const row = ctx.row(
+    `select id, text, written, eof from messages where task_id = ? and ${which} limit 1`,
+    id,
+  );
+  if (!row) return undefined;
+  return {
+    id: row.id as number,
+    text: row.text as string,
+    written: row.written as number,
+    eof: row.eof === 1,
+  };
+}
+
+/** The place in the journal of what was delivered without one. */
+const NO_PLACE = -1;
+
+function note(ctx: Context, id: number, written: number, isWhole: boolean): void {
+  ctx.run(
+    "update messages set written = ?, position = ? where id = ?",
+    written,
+    isWhole ? NO_PLACE : null,
+    id,
+  );
+}
