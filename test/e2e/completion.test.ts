@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter } from "node:path";
 import { beforeEach, describe, expect } from "vitest";
 import { launcher } from "../harness/command.ts";
@@ -21,18 +21,14 @@ function shell(home: Home, argv: [string, ...string[]]): string {
 /** What each shell offers behind `agentctl` and these words, sorted. */
 const shells: Record<string, (home: Home, words: string[]) => string[]> = {
   zsh(home, words) {
-    // As zsh's own bashcompinit calls it.
-    const script = `compdef() { :; }
-eval "$(agentctl completion zsh)"
-offered() {
-  emulate -L sh; setopt kshglob noshglob braceexpand
-  COMP_WORDS=(agentctl "$@"); COMP_CWORD=$#; _agentctl; printf '%s\\n' "\${COMPREPLY[@]}"
-}
-offered "$@"`;
+    const script = 'eval "$(agentctl completion zsh)"; _agentctl_candidates "$@"';
     const lines = shell(home, ["zsh", "-f", "-c", script, "zsh", ...words]).split("\n");
-    // It takes from these what begins as the word does.
-    const fitting = lines.filter((line) => line.startsWith(words.at(-1) ?? ""));
-    return fitting.flatMap((line) => line.replace(/^--\w+=/, "").trim() || []).sort();
+    // zsh itself takes from these what begins as the word does.
+    const typed = words.at(-1)?.replace(/^--\w+=/, "") ?? "";
+    return lines
+      .flatMap((line) => line.split("\t")[0] || [])
+      .filter((word) => word.startsWith(typed))
+      .sort();
   },
   bash(home, words) {
     const typed = words.flatMap((word) => word.split(/(?<==)|(?==)/));
@@ -57,6 +53,11 @@ describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
 
   it("commands, options, and what may stand in each place", async ({ home }) => {
     const held = await home.run("--hold", "true");
+    const working = await home.run("--name", "build-a", "sleep", "60");
+    await home.reaches(working, "working");
+    const ended = await home.run("true");
+    await home.reaches(ended, "completed");
+    await home.cli("schedule", "add", "backup", "@daily", "true");
     await home.cli("queue", "set", "nightly", "--slots", "1");
     const offered = (...words: string[]) => complete(home, words);
     expect(offered("pa")).toEqual(["pause"]);
@@ -64,17 +65,22 @@ describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
     expect(offered("queue", "set", "x", "--sl")).toEqual(["--slots"]);
     expect(offered("queue", "set", "")).toEqual(["default", "nightly"]);
     expect(offered("run", "--queue", "ni")).toEqual(["nightly"]);
-    expect(offered("run", "--after", "")).toEqual([`${held}`]);
+    expect(offered("run", "--after", "")).toEqual([`${held}`, `${working}`, `${ended}`, "build-a"]);
     expect(offered("pause", "--mode", "")).toEqual(["auto", "checkpoint", "freeze"]);
     expect(offered("pause", "--color", "n")).toEqual(["never"]);
-    expect(offered("pause", "")).toEqual([`${held}`]);
+    expect(offered("pause", "")).toEqual([`${working}`, "build-a"]);
+    expect(offered("pause", "--grace", "5s", "bu")).toEqual(["build-a"]);
+    expect(offered("release", "")).toEqual([`${held}`]);
+    expect(offered("rerun", "")).toEqual([`${ended}`]);
+    expect(offered("schedule", "pause", "")).toEqual(["backup"]);
+    expect(offered("help", "paus")).toEqual(["pause", "pausing"]);
     expect(offered("list", "--state", "su")).toEqual(["submitted", "suspended"]);
     expect(offered("config", "get", "pause")).toEqual(["pause.grace"]);
     if (name !== "fish") {
       expect(offered("run", "--queue=ni")).toEqual(["nightly"]);
       expect(offered("run", "--name", "")).toEqual([]);
       expect(offered("queue", "set", "default", "")).toEqual([]);
-      expect(offered("pause", `${held}`, "")).toEqual([`${held}`]);
+      expect(offered("cancel", `${held}`, "--grace", "1s", "")).toEqual([`${held}`, `${working}`, "build-a"]);
       expect(offered("send", `${held}`, "")).toEqual([]);
       expect(offered("completion", "")).toEqual(["bash", "fish", "zsh"]);
     }
@@ -83,4 +89,20 @@ describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
     expect(offered("pause", "").filter((word) => word !== "bin/")).toEqual([]);
     expect(await home.daemonPid()).toBeNull();
   });
+});
+
+it("zsh completes at the first Tab, when it finds the script in fpath", async ({ home, skip }) => {
+  needs(skip, "zsh");
+  writeFileSync(home.file("_agentctl"), (await home.cli("completion", "zsh")).stdout);
+  const script = `zmodload zsh/zpty || { echo no zpty; exit }
+zpty inner zsh -f -i
+zpty -w inner 'fpath=($PWD $fpath); autoload -U compinit; compinit -D -u; echo rea""dy'
+zpty -r inner seen '*ready*'
+zpty -w -n inner $'agentctl pau\t'
+zpty -r inner seen '*pause *'
+zpty -d inner
+print -r -- "$seen"`;
+  const seen = shell(home, ["zsh", "-f", "-c", script]);
+  if (seen === "no zpty\n") skip("this zsh has no module for terminals");
+  expect(seen).toContain("pause ");
 });

@@ -1,0 +1,210 @@
+/**
+ * The scripts for bash and zsh. Both find what may stand in a place by the same functions, written in what the two shells
+ * have in common: `_agentctl_candidates` prints a line for each candidate, with a tab and what it is behind it.
+ */
+import type { Entry, Offer, OptionEntry } from "./completion-entry.ts";
+import { awkTasks, listTasks, statesOf } from "./completion-tasks.ts";
+
+/** What ends in a function of bash: each candidate that begins as the word does. */
+export function bash(entries: readonly Entry[]): string {
+  return `${candidates(entries)}_agentctl() {
+  local word prefix= line at=1
+  local -a typed
+  # bash takes --queue=nightly for three words, where = breaks words.
+  while [ "$at" -le "$COMP_CWORD" ]; do
+    word=\${COMP_WORDS[at]}
+    if [ "$word" = = ] && [ "\${#typed[@]}" -gt 0 ]; then
+      typed[\${#typed[@]}-1]+==
+      if [ "$at" -lt "$COMP_CWORD" ]; then at=$((at + 1)); typed[\${#typed[@]}-1]+=\${COMP_WORDS[at]}; fi
+    else
+      typed+=("$word")
+    fi
+    at=$((at + 1))
+  done
+  word=\${COMP_WORDS[COMP_CWORD]}
+  case $word in
+    =) word= ;;
+    --*=*) prefix=\${word%%=*}= word=\${word#*=} ;;
+  esac
+  COMPREPLY=()
+  if line=$(_agentctl_candidates "\${typed[@]}"); then
+    while IFS= read -r line; do
+      line=\${line%%$'\\t'*}
+      [[ -n $line && $line == "$word"* ]] && COMPREPLY+=("$prefix$line")
+    done <<<"$line"
+  else
+    compopt -o default 2>/dev/null
+  fi
+}
+complete -F _agentctl agentctl
+`;
+}
+
+/** Found in fpath, the whole script is the body of the function at the first Tab, which has to complete as well. */
+export function zsh(entries: readonly Entry[]): string {
+  return `#compdef agentctl
+${candidates(entries)}_agentctl() {
+  local found line
+  local -a values described
+  if ! found=$(_agentctl_candidates "\${(@)words[2,CURRENT]}"); then
+    _files
+    return
+  fi
+  [[ \${words[CURRENT]} == --*=* ]] && compset -P '*='
+  for line in "\${(@f)found}"; do
+    [[ -n $line ]] || continue
+    values+=("\${line%%$'\\t'*}")
+    described+=("\${line/$'\\t'/  -- }")
+  done
+  (( $#values )) && compadd -l -d described -a values
+}
+if [ "\${funcstack[1]}" = _agentctl ]; then
+  _agentctl "$@"
+elif (( \${+functions[compdef]} )); then
+  compdef _agentctl agentctl
+fi
+`;
+}
+
+function candidates(entries: readonly Entry[]): string {
+  const groups = entries.filter(({ isGroup }) => isGroup);
+  const top = entries.filter(({ path }) => !path.includes(" "));
+  const commands = (of: readonly Entry[]) =>
+    of.map(({ path, summary }) => [path.split(" ").at(-1) ?? "", summary]);
+  const subcommands = groups.map(({ path }) => {
+    const own = entries.filter((each) => each.path.startsWith(`${path} `));
+    return `    ${path}) ${printed(commands(own))} ;;`;
+  });
+  const options = entries
+    .filter((each) => each.options.length > 0)
+    .map(
+      (each) =>
+        `    "${each.path}") ${printed(each.options.map(({ long, about }) => [`--${long}`, about]))} ;;`,
+    );
+  return `_agentctl_subcommands() {
+  case $1 in
+${subcommands.join("\n")}
+    *) return 1 ;;
+  esac
+}
+_agentctl_options() {
+  case $1 in
+${options.join("\n")}
+  esac
+}
+# Whether an option has a value.
+_agentctl_takes() {
+  case $1 in
+    ${patterns(entries).join("|")}) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+_agentctl_ask() {
+  [ -S "\${AGENTCTL_HOME:-$HOME/.agentctl}/agentctl.sock" ] || return 0
+  agentctl "$@" --color never 2>/dev/null </dev/null
+}
+# $1 is held or any; what follows selects by state.
+_agentctl_tasks() {
+  local which=$1
+  shift
+  _agentctl_ask ${listTasks} "$@" | ${awkTasks('"$which"')}
+}
+_agentctl_listed() { _agentctl_ask "$@" | awk 'NR > 1 { print $1 }'; }
+# What may stand in a place; $2 is the first operand. Fails where files may.
+_agentctl_offer() {
+  case $1 in
+${offerCases(entries).join("\n")}
+    *) return 1 ;;
+  esac
+}
+_agentctl_candidates() {
+  local verb=$1 before= task= place=0 word
+  if [ $# -le 1 ]; then
+    ${printed(commands(top))}
+    return
+  fi
+  shift
+  if _agentctl_subcommands "$verb" >/dev/null; then
+    if [ $# -le 1 ]; then
+      _agentctl_subcommands "$verb"
+      return
+    fi
+    verb="$verb $1"
+    shift
+  fi
+  while [ $# -gt 1 ]; do
+    word=$1
+    shift
+    if [ -n "$before" ]; then
+      before=
+      continue
+    fi
+    case $word in
+      --*=*) ;;
+      -?*) _agentctl_takes "$verb $word" && before=$word ;;
+      *)
+        place=$((place + 1))
+        [ -n "$task" ] || task=$word
+        ;;
+    esac
+  done
+  word=$1
+  case $word in
+    --*=*) [ -n "$before" ] || before=\${word%%=*} ;;
+  esac
+  if [ -n "$before" ]; then
+    _agentctl_offer "$verb $before" "$task"
+    return
+  fi
+  case $word in
+    -*) _agentctl_options "$verb" ;;
+    *) _agentctl_offer "$verb $place" "$task" ;;
+  esac
+}
+`;
+}
+
+function printed(lines: readonly (readonly string[])[]): string {
+  if (lines.length === 0) return ":";
+  return `printf '%s\\n' ${lines.map((line) => quoted(line.filter(Boolean).join("\t"))).join(" ")}`;
+}
+
+const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+
+const namesOf = ({ long, short }: OptionEntry) => [`--${long}`, ...(short ? [`-${short}`] : [])];
+
+/** Where the value of an option stands. */
+function patterns(entries: readonly Entry[]): string[] {
+  return entries.flatMap(({ path, options }) =>
+    options.flatMap((option) => (option.offer ? namesOf(option).map((name) => `"${path} ${name}"`) : [])),
+  );
+}
+
+/** By what can stand there: `pause 0` its first operand, `pause --mode` its value; then the operands that follow. */
+function offerCases(entries: readonly Entry[]): string[] {
+  const places = new Map<string, string[]>();
+  const others = new Map<string, string[]>();
+  const put = (to: typeof places, offer: Offer, place: string) => {
+    const command = finding(offer);
+    to.set(command, [...(to.get(command) ?? []), place]);
+  };
+  for (const { path, options, operands, isMany, isGroup } of entries) {
+    if (isGroup) continue;
+    for (const [at, offer] of operands.entries()) put(places, offer, `"${path} ${at}"`);
+    const last = operands.at(-1);
+    put(others, isMany && last ? last : { words: [] }, `"${path} "[0-9]*`);
+    for (const option of options)
+      for (const name of namesOf(option)) if (option.offer) put(places, option.offer, `"${path} ${name}"`);
+  }
+  return [...places, ...others].map(([command, all]) => `    ${all.join("|")}) ${command} ;;`);
+}
+
+function finding(offer: Offer): string {
+  if (offer === "files") return "return 1";
+  if ("words" in offer) return printed(offer.words.map((word) => [word]));
+  if ("listed" in offer)
+    return offer.ofTask
+      ? `[ -z "$2" ] || _agentctl_listed ${offer.listed} "$2"`
+      : `_agentctl_listed ${offer.listed}`;
+  return `_agentctl_tasks ${offer.isHeld ? "held" : "any"} ${statesOf(offer.tasks)}`.trimEnd();
+}

@@ -1,0 +1,34 @@
+/** What the completion scripts are made from. */
+import type { State } from "../../core/machine.ts";
+
+/**
+ * What may stand in a place: words, tasks in some states, or what a command lists (its first column), where `ofTask` says
+ * that it lists what belongs to the first operand. `files` are left to the shell.
+ */
+export type Offer =
+  | { words: readonly string[] }
+  | { tasks: readonly State[]; isHeld?: boolean }
+  | { listed: string; ofTask?: true }
+  | "files";
+
+export interface OptionEntry {
+  long: string;
+  short: string | undefined;
+  about: string;
+  /** Null for an option without a value. */
+  offer: Offer | null;
+}
+
+/** One thing that can be typed: `queue set`, its options, and what may follow. */
+export interface Entry {
+  /** `pause` or `queue set`. */
+  path: string;
+  summary: string;
+  /** It has commands of its own, and neither options nor operands. */
+  isGroup: boolean;
+  options: OptionEntry[];
+  /** What each of its operands may be. */
+  operands: Offer[];
+  /** Whether any number of operands like the last one may follow. */
+  isMany: boolean;
+}
