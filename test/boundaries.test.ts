@@ -332,14 +332,11 @@ function circles(sources: Source[]): string[] {
 
 const MOST_FILES = 20;
 
-/** Folders that are still to be given rooms, and how many files they may have until then. */
-const crowded: Record<string, number> = { "src/sdk": 24 };
-
 function fullFolders(sources: Source[]): string[] {
   const counts = new Map<string, number>();
   for (const { path } of sources) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
   return [...counts]
-    .filter(([folder, count]) => count > (crowded[folder] ?? MOST_FILES))
+    .filter(([, count]) => count > MOST_FILES)
     .map(([folder, count]) => `${folder}: ${count} files beside each other; give some of them a room`);
 }
 
