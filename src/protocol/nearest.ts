@@ -2,7 +2,7 @@ import leven from "leven";
 
 /** The names that were probably meant, the nearest first: those that begin so, and those a slip or two away. */
 export function nearest(typed: string, names: Iterable<string>): string[] {
-  const most = typed.length <= 3 ? 1 : Math.max(2, Math.floor(typed.length / 3));
+  const most = typed.length <= 4 ? 1 : Math.max(2, Math.floor(typed.length / 3));
   const word = typed.toLowerCase();
   return [...new Set(names)]
     .map((name) => ({ name, distance: distanceOf(word, name.toLowerCase(), most) }))

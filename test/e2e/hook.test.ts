@@ -153,7 +153,7 @@ it("sends an example for hook test, and says what came back", async ({ home }) =
   expect(JSON.parse(readFileSync(home.file("example"), "utf8"))).toMatchObject({ type: "task.failed" });
   expect(await home.json("hook", "test", "2")).toMatchObject({ ok: false, said: "no" });
   expect((await home.cli("hook", "test", "2")).code).toBe(1);
-  expect((await home.cli("hook", "test", "3")).stderr).toContain("there are 2 hooks");
+  expect((await home.cli("hook", "test", "3")).stderr).toContain("there is no hook 3: the last one is 2");
 });
 
 it("refuses a hook that cannot be meant, and keeps those before", async ({ home }) => {

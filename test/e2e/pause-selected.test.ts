@@ -123,8 +123,18 @@ it("answers with --json no more than for one: id, ok, changed and the task", asy
 it("says that a selector matches nothing, and succeeds", async ({ home }) => {
   const { code, stdout, stderr } = await home.cli("pause", "--label", "team=red");
   expect([code, stdout]).toEqual([0, ""]);
-  expect(stderr).toMatch(/no running task matches/);
+  expect(stderr).toMatch(/no task that matches is running/);
   expect(await home.json("pause", "--label", "team=red")).toEqual([]);
+  await home.run("--hold", "--label", "team=red", "true");
+  expect((await home.cli("cancel", "--label", "team=rde")).stderr).toMatch(
+    /no task matches.*did you mean team=red\?/,
+  );
+  await home.cli("queue", "hold", "default");
+  const resumed = await home.cli("resume", "--all");
+  expect([resumed.code, resumed.stderr]).toEqual([
+    0,
+    "queue default is still held; agentctl queue release default\nno task is suspended by pause --all\n",
+  ]);
 });
 
 it("resume --all --wait returns when all are running, each in its turn for the slots", async ({ home }) => {

@@ -41,8 +41,8 @@ class Terminal {
     try {
       this.#tmux("kill-server");
     } catch (error) {
-      // Its last program has ended, and the server with it.
-      if (!/no server running/.test((error as Error).message)) throw error;
+      // Its last program has ended, and the server with it, maybe while this asked it to.
+      if (!/no server running|server exited|lost server/.test((error as Error).message)) throw error;
     }
   }
 
@@ -129,7 +129,8 @@ describe("in a terminal", () => {
         end(terminal);
         await terminal.shows(new RegExp(`left ${at} with ${code}`));
         expect(terminal.isAsBefore()).toBe(true);
-        terminal.press("Enter");
+        // After the last one the terminal would end by itself, at whatever moment.
+        if (at < ends.length - 1) terminal.press("Enter");
       }
     } finally {
       terminal.close();

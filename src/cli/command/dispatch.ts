@@ -97,7 +97,7 @@ async function targetOf(given: string[], columns: number): Promise<Target> {
     return { kind: "text", text: await overview(columns) };
   }
   const found = await verb(first);
-  if (!found) throw unknown(first, "agentctl", [...verbNames, ...Object.keys(aliases), "help"]);
+  if (!found) throw await unknownVerb(first);
   if ("commands" in found) return await inGroup(found, rest, columns);
   return { kind: "command", command: found, title: `agentctl ${found.name}`, name: found.name, words: rest };
 }
@@ -139,12 +139,23 @@ function unknownHelp(word: string, names: readonly string[]): Error {
   });
 }
 
+/** A word that a group has a command of is no slip of another. */
+async function unknownVerb(word: string): Promise<Error> {
+  const groups = await Promise.all(verbNames.map(async (name) => await verb(name)));
+  const ours = groups.flatMap((group) =>
+    group && "commands" in group && group.commands.some(({ name }) => name === word)
+      ? `agentctl ${group.name} ${word}`
+      : [],
+  );
+  if (ours.length === 0 || elsewhereOf(word) !== undefined)
+    return unknown(word, "agentctl", [...verbNames, ...Object.keys(aliases), "help"]);
+  return usage(`there is no command ${JSON.stringify(word)}`, { hint: ours.join(", or ") });
+}
+
 function unknown(word: string, title: string, names: readonly string[]): Error {
   const ours = title === "agentctl" ? elsewhereOf(word) : undefined;
   if (ours !== undefined)
-    return usage(`agentctl has no command ${JSON.stringify(word)}; what does that here is below`, {
-      hint: ours,
-    });
+    return usage(`agentctl has no command ${JSON.stringify(word)}; this does the same here:`, { hint: ours });
   if (word.startsWith("-"))
     return usage(`there is no option ${word} here; options stand behind the verb`, {
       hint: `${title} --help`,

@@ -4,6 +4,7 @@ import { openStates, type State } from "../../core/machine.ts";
 import type { Result, TaskJson } from "../../protocol/methods.ts";
 import type { RpcClient } from "../../protocol/rpc-client.ts";
 import type { Context } from "../command/context.ts";
+import { nearLabels } from "../input/near-labels.ts";
 import { isOne, referencesOf, type Selection, selectedTasks } from "../input/selection.ts";
 import { errorJson, printFailure } from "../text/failure.ts";
 import { oneLine } from "../text/terminal-text.ts";
@@ -68,16 +69,20 @@ export async function answerEach<R extends { task: TaskJson; changed: boolean }>
 }
 
 /** Prints the JSON of the answers, and resolves with the exit code. One id is answered by one object. */
-export function conclude(
-  { out }: Context,
+export async function conclude(
+  context: Context,
   selection: Selection,
   answers: readonly Answer[],
   nothing = "no task matches; nothing was to be done",
-): number {
+): Promise<number> {
+  const { out } = context;
   const isAlone = isOne(selection);
   const [first] = answers;
   if (out.json) out.data(isAlone && first ? answerJson(first) : answers.map(answerJson));
-  else if (answers.length === 0) out.note(nothing);
+  else if (answers.length === 0) {
+    const { labels } = "select" in selection ? selection.select : {};
+    out.note(`${nothing}${await nearLabels(context, labels)}`);
+  }
   if (isAlone && first) return first.exitCode;
   return answers.every(({ ok }) => ok) ? 0 : 1;
 }

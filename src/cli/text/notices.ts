@@ -78,42 +78,52 @@ export class Notices {
     for (const all of this.#news.values()) {
       const [first, ...others] = all;
       if (!first) continue;
-      const text = others.length === 0 ? ofOne(first) : ofMany(all.map(({ task }) => task));
-      this.#context.out.note(text);
+      const { why, todo } = others.length === 0 ? ofOne(first) : ofMany(all.map(({ task }) => task));
+      this.#context.out.note(why, todo ?? undefined);
     }
     this.#news.clear();
   }
 }
 
-function ofOne({ task, standstill }: News): string {
-  if (!standstill) return `task ${task.id} goes on`;
-  const { why, todo } = standstill;
-  return todo === null ? `task ${task.id} ${why}` : `task ${task.id} ${why}; ${todo}`;
+function ofOne({ task, standstill }: News): Standstill {
+  if (!standstill) return { why: `task ${task.id} goes on`, todo: null };
+  return { ...standstill, why: `task ${task.id} ${standstill.why}` };
 }
 
 /** Tasks that wait for the same, and the command that changes it for all of them. */
-function ofMany(tasks: readonly TaskJson[]): string {
+function ofMany(tasks: readonly TaskJson[]): Standstill {
   const ids = tasks.map(({ id }) => id);
   const who = `${ids.length} tasks`;
   const { state, waiting, queue } = tasks[0] as TaskJson;
   const named = `${who} (${idsText(ids)})`;
   switch (state === "suspended" ? state : waiting?.for) {
     case "slot":
-      return `${who} wait for a slot in queue ${queue}; agentctl queue set ${queue} --slots <n>`;
+      return {
+        why: `${who} wait for a slot in queue ${queue}`,
+        todo: `agentctl queue set ${queue} --slots <n>`,
+      };
     case "queue":
-      return `${who} wait: queue ${queue} is held; agentctl queue release ${queue}`;
+      return { why: `${who} wait: queue ${queue} is held`, todo: `agentctl queue release ${queue}` };
     case "hold":
-      return `${named} are held; agentctl release <tasks>`;
+      return { why: `${named} are held`, todo: "agentctl release <tasks>" };
     case "answer":
-      return `${named} ask; agentctl list --state input-required shows what, agentctl answer <id> <text> answers`;
+      return {
+        why: `${named} ask`,
+        todo: "agentctl list --state input-required shows what, agentctl answer <id> <text> answers",
+      };
     case "suspended":
-      return `${named} are suspended; agentctl list --state suspended shows why, agentctl resume <tasks> goes on`;
+      return {
+        why: `${named} are suspended`,
+        todo: "agentctl list --state suspended shows why, agentctl resume <tasks> goes on",
+      };
     case "time":
     case "backoff":
-      return `${named} wait for their time; agentctl list`;
+      return { why: `${named} wait for their time`, todo: "agentctl list" };
     case "task":
-      return `${named} wait for other tasks; agentctl list`;
+      return { why: `${named} wait for other tasks`, todo: "agentctl list" };
     default:
-      return waiting ? `${named} wait; agentctl list` : `${named} go on`;
+      return waiting
+        ? { why: `${named} wait`, todo: "agentctl list" }
+        : { why: `${named} go on`, todo: null };
   }
 }

@@ -5,6 +5,7 @@ import type { Environment } from "../../client/environment.ts";
 import { type Paint, paintFor, plainPaint } from "./paint.ts";
 import { watchReader } from "./reader.ts";
 import { escapedJson } from "./terminal-text.ts";
+import { wrapBlock } from "./wrap.ts";
 
 export const colorChoices = ["auto", "always", "never"] as const;
 export type ColorChoice = (typeof colorChoices)[number];
@@ -79,9 +80,17 @@ export class Output {
     if (!this.gone.aborted) this.#stdout.write(`${text}\n`);
   }
 
-  /** A line beside the result. */
-  note(text: string): void {
-    this.#stderr.write(`${text}\n`);
+  /**
+   * A line beside the result, and what one can type then. A terminal gets that on a line of its own, and no word is broken
+   * where the lines are longer than it is wide.
+   */
+  note(text: string, todo?: string): void {
+    if (!this.#stderr.isTTY) {
+      this.#stderr.write(todo === undefined ? `${text}\n` : `${text}; ${todo}\n`);
+      return;
+    }
+    const lines = todo === undefined ? text : `${text}\n  ${todo}`;
+    this.#stderr.write(`${wrapBlock(lines, (this.#stderr as WriteStream).columns || 80)}\n`);
   }
 
   /** Rings the bell of the terminal, which is no text. */

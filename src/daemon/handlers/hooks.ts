@@ -27,9 +27,10 @@ export function hookHandlers({ engine, teller }: Daemon): Hooks {
       const reports = await teller.report();
       const hook = reports[n - 1]?.hook;
       if (!hook) {
-        const reason =
-          reports.length === 0 ? "config.json lists no hooks" : `there are ${reports.length} hooks`;
-        throw new AgentctlError("InvalidParams", { field: "n", reason });
+        const most = reports.length === 0 ? "config.json lists none" : `the last one is ${reports.length}`;
+        const reason = `there is no hook ${n}: ${most}`;
+        const hint = "agentctl hook list";
+        throw new AgentctlError("InvalidParams", { field: "n", reason }, { message: reason, hint });
       }
       const [task] = await engine.store.list({ limit: 1, recent: 1 });
       const example = task ? taskJson(task, await surroundings(engine)) : null;

@@ -26,9 +26,10 @@ export async function withNearNames(engine: Engine, error: unknown): Promise<unk
       String(data.queue),
       queues.map((queue) => queue.name),
     );
+    const hint = "agentctl queue list";
     return near.length === 0
       ? error
-      : new AgentctlError(name, { ...data, near }, { message: meant(message, near) });
+      : new AgentctlError(name, { ...data, near }, { message: meant(message, near), hint });
   }
   return error;
 }

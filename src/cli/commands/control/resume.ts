@@ -1,6 +1,6 @@
 import { defined } from "../../../core/defined.ts";
 import { AgentctlError, asAgentctlError } from "../../../core/errors.ts";
-import type { Result, TaskJson } from "../../../protocol/methods.ts";
+import type { Result, Selector, TaskJson } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import type { Context } from "../../command/context.ts";
 import { command, flag, type ValuesOf, value, values } from "../../command/define.ts";
@@ -61,12 +61,8 @@ export const resume = command({
         const released = held.filter((name) => !stillHeld.has(name));
         if (released.length > 0)
           out.note(`released ${released.length === 1 ? "queue" : "queues"} ${released.join(", ")}`);
-        const { labels, state } = selection.select;
-        const isPause = !labels && !state;
-        const nothing = isPause
-          ? "no task is suspended by a pause of this kind"
-          : "no task that matches is suspended";
-        return conclude(context, selection, answers, nothing);
+        noteHeld(context, selection.select, [...stillHeld]);
+        return conclude(context, selection, answers, nothingResumed(selection.select));
       }
       const waiting = new Waiting(context, isOne(selection));
       const answers = await answerEach(context, await referencesOf(rpc, selection.ids), {
@@ -82,6 +78,17 @@ export const resume = command({
     });
   },
 });
+
+/** A queue that was held by itself stays so, which one may not expect. */
+function noteHeld({ out }: Context, { all, queue }: Selector, held: readonly string[]): void {
+  for (const name of held)
+    if (all || queue === name) out.note(`queue ${name} is still held`, `agentctl queue release ${name}`);
+}
+
+function nothingResumed({ queue, labels, state }: Selector): string {
+  if (labels || state) return "no task that matches is suspended";
+  return `no task is suspended by pause ${queue === undefined ? "--all" : `--queue ${queue}`}`;
+}
 
 async function heldQueues(rpc: RpcClient): Promise<string[]> {
   const { queues } = await rpc.call("queues/list", {});

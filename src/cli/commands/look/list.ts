@@ -4,7 +4,8 @@ import { didYouMean } from "../../../protocol/nearest.ts";
 import type { Context } from "../../command/context.ts";
 import { command, Refusal, value } from "../../command/define.ts";
 import { integer, pastTime } from "../../command/option-values.ts";
-import { callDaemon, withOpening } from "../../command/session.ts";
+import { withOpening } from "../../command/session.ts";
+import { nearLabels } from "../../input/near-labels.ts";
 import { allPages, selectorOf, selectorOptions } from "../../input/selection.ts";
 import { columnNames, sorted, type TaskColumnName } from "../../text/columns.ts";
 import { taskTable } from "../../text/task-table.ts";
@@ -62,8 +63,8 @@ export const list = command({
     if (out.json) out.data(tasks);
     else if (line) for (const task of tasks) out.line(line(task));
     else if (tasks.length > 0) await print(context, tasks, columns);
-    else if (select.labels) out.note(`no task matches${await nearLabels(context, select.labels)}`);
-    else out.note(isFiltered ? "no task matches" : "no tasks here; agentctl run <program> submits one");
+    else if (isFiltered) out.note(`no task matches${await nearLabels(context, select.labels)}`);
+    else out.note("no tasks here", "agentctl run <program> submits one");
     return 0;
   },
 });
@@ -93,14 +94,4 @@ function columnNamed(text: string): TaskColumnName {
   throw new Refusal(
     `there is no column ${JSON.stringify(text)}${didYouMean(text, columnNames)}; there are ${columnNames.join(", ")}`,
   );
-}
-
-/** Which labels there are that were probably meant. */
-async function nearLabels(context: Context, labels: Record<string, string>): Promise<string> {
-  const { tasks } = await callDaemon(context, "tasks/list", { recent: RECENT });
-  const known = tasks.flatMap((task) => Object.entries(task.labels).map((pair) => pair.join("=")));
-  const unknown = Object.entries(labels).flatMap((pair) =>
-    known.includes(pair.join("=")) ? [] : pair.join("="),
-  );
-  return unknown[0] === undefined ? "" : didYouMean(unknown[0], known);
 }

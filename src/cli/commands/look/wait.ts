@@ -136,7 +136,7 @@ async function ended(
   if (!out.json) await say(context, news, answers.length > 1);
   const firstBad = answers.find(({ ok, task }) => !ok && (!task || hasEnded(task)));
   if (given.failFast && firstBad && !out.json) out.line(String(firstBad.id));
-  const code = conclude(context, selection, answers);
+  const code = await conclude(context, selection, answers);
   return left ?? code;
 }
 

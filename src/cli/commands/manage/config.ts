@@ -124,7 +124,7 @@ function required(name: string): Setting {
   if (setting) return setting;
   const names = settings.map((each) => each.name);
   throw usage(`there is no setting ${JSON.stringify(name)}${didYouMean(name, names)}`, {
-    hint: `agentctl config list shows them: ${names.join(", ")}`,
+    hint: "agentctl config list shows all",
   });
 }
 

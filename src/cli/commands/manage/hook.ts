@@ -18,7 +18,7 @@ const list = command({
     const { hooks } = await callDaemon(context, "hooks/list", {});
     if (out.json) out.data(hooks);
     else if (hooks.length === 0)
-      out.note(`${paths.config} lists no hooks; agentctl help hooks shows how to write one`);
+      out.note(`${paths.config} lists no hooks`, "agentctl help hooks shows how to write one");
     else for (const line of hookTable(hooks, clock.now(), out.columns)) out.line(line);
     return 0;
   },

@@ -83,7 +83,7 @@ const list = command({
     const { schedules } = await callDaemon(context, "schedules/list", {});
     if (out.json) out.data(schedules);
     else if (schedules.length === 0)
-      out.note("there are no schedules; agentctl schedule add --help shows how to make one");
+      out.note("there are no schedules", "agentctl schedule add --help shows how to make one");
     else for (const line of scheduleTable(schedules, clock.now(), out.columns)) out.line(line);
     return 0;
   },

@@ -45,11 +45,11 @@ export const run = command({
       interrupt?.end();
       throw asTyped(error);
     });
-    if (await isUnused) out.note(UNUSED_STDIN);
+    if (await isUnused) out.note(UNUSED_STDIN, "agentctl run --stdin - keeps it for the task");
     if (!created) out.note(`task ${task.id} has this key already; nothing new was started`);
     if (created && task.waiting?.for === "queue") {
       const { on } = task.waiting;
-      out.note(`task ${task.id} waits: queue ${on} is held; agentctl queue release ${on}`);
+      out.note(`task ${task.id} waits: queue ${on} is held`, `agentctl queue release ${on}`);
     }
     if (interrupt) return await attended(context, task, given, interrupt);
     if (out.json) out.data(task);
@@ -58,8 +58,7 @@ export const run = command({
   },
 });
 
-const UNUSED_STDIN =
-  "what is piped in here was not used: a task's stdin is empty without --stdin; agentctl run --stdin - keeps it for the task";
+const UNUSED_STDIN = "what is piped in here was not used: a task's stdin is empty without --stdin";
 
 /** Submits it; what is piped in goes along where it was asked for. */
 async function submitted(context: Context, params: NewTask, { stdin }: RunValues) {

@@ -1,0 +1,20 @@
+import { didYouMean } from "../../protocol/nearest.ts";
+import type { Context } from "../command/context.ts";
+import { callDaemon } from "../command/session.ts";
+
+/** So many tasks that ended last are looked at, beside the open ones. */
+const RECENT = 200;
+
+/** Which labels there are that were probably meant, as the end of a sentence; nothing where each is known or none is near. */
+export async function nearLabels(
+  context: Context,
+  labels: Record<string, string> | undefined,
+): Promise<string> {
+  if (!labels) return "";
+  const { tasks } = await callDaemon(context, "tasks/list", { recent: RECENT });
+  const known = tasks.flatMap((task) => Object.entries(task.labels).map((pair) => pair.join("=")));
+  const unknown = Object.entries(labels)
+    .map((pair) => pair.join("="))
+    .find((pair) => !known.includes(pair));
+  return unknown === undefined ? "" : didYouMean(unknown, known);
+}
