@@ -53,6 +53,11 @@ const rooms: Record<string, { may: string[]; because: string }> = {
     may: ["core", "client", "protocol", "home", "mcp"],
     because: "the command line and the daemon meet on the socket only",
   },
+  agents: {
+    may: ["core", "sdk"],
+    because:
+      "coding agents are driven by a module on the SDK, which knows of the rest only what every module knows",
+  },
   sdk: {
     may: ["core", "protocol", "home", "client"],
     because: "a task module carries nothing of the daemon",

@@ -4,6 +4,7 @@
  * bug and becomes `InternalError`.
  */
 
+import { agentErrors } from "./agent-errors.ts";
 import { corruptHint, type ErrorData, pauseHint, resumeHint } from "./error-hints.ts";
 
 interface Row {
@@ -197,6 +198,7 @@ const catalogue = {
     message: (d) => `the request has more than ${d.limit} bytes, the most that is taken`,
   },
   TooMany: { code: -32054, exit: 4, message: (d) => `too much at once${because(d)}` },
+  ...agentErrors,
 } as const satisfies Record<string, Row>;
 
 /** The name of an expected failure. */

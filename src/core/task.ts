@@ -1,8 +1,9 @@
+import type { AgentReport } from "./agents.ts";
 import type { State } from "./machine.ts";
 import type { pauseModes, Submitted } from "./submitted.ts";
 
-/** What a task runs: a program with arguments, or a task module. */
-type Kind = "program" | "module";
+/** What a task runs: a program with arguments, a task module, or a coding agent, which is driven by a module of agentctl's own. */
+type Kind = "program" | "module" | "agent";
 export type PauseMode = (typeof pauseModes)[number];
 type PauseOutcome = "cooperative" | "forced" | "frozen";
 export const pauseCauses = [
@@ -134,6 +135,10 @@ export interface Task extends Submitted {
   /** The module called a step at least once, so its journal says where it was. */
   journaled: boolean;
   question: Question | null;
+  /** What the host of an agent said last. */
+  agentReport: AgentReport | null;
+  /** Agent and session; no two open tasks have the same. */
+  sessionKey: string | null;
   progress: { done: number; total: number | null; message: string | null } | null;
   pid: number | null;
   createdAt: number;

@@ -183,6 +183,7 @@ function createEngine(options: DaemonOptions, store: SqliteStore): Engine {
       run: paths.run,
       node: process.execPath,
       host: join(import.meta.dirname, "host.mjs"),
+      agents: join(import.meta.dirname, "agent-task.mjs"),
       path: join(import.meta.dirname, "path"),
     },
   });

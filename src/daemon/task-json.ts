@@ -1,3 +1,4 @@
+import { NOTHING_USED } from "../core/agents.ts";
 import { type ShownField, submittedFields } from "../core/submitted.ts";
 import type { CheckpointInfo, Task, TaskEvent } from "../core/task.ts";
 import { toIso } from "../core/time.ts";
@@ -35,7 +36,7 @@ export function taskJson(task: Task, around: Surroundings): TaskJson {
     state: task.state,
     waiting: waitingOf(task, around),
     argv: task.argv,
-    module: task.module,
+    module: task.kind === "agent" ? null : task.module,
     attempt: task.attempt || null,
     edits: task.edits,
     maxAttempts: task.retries + 1,
@@ -62,12 +63,32 @@ export function taskJson(task: Task, around: Surroundings): TaskJson {
       prompt: task.question.prompt,
       at: toIso(task.question.at),
       choices: task.question.choices,
+      kind: task.agentReport?.asking?.kind ?? "question",
+      tool: task.agentReport?.asking?.tool ?? null,
     },
+    ...agentOf(task),
     exitCode: task.exitCode,
     signal: task.signal,
     result: task.result,
     error: task.error,
   };
+}
+
+/** What a coding agent adds to its task. */
+function agentOf({
+  agent,
+  model,
+  session,
+  permissions,
+  agentReport,
+}: Task): Pick<TaskJson, "agent" | "usage"> {
+  if (agent === null) return { agent: null, usage: null };
+  if (agentReport === null) {
+    const none = { version: null, turn: 0, tool: null, cut: null, limit: null, boundary: null };
+    return { agent: { name: agent, session, model, permissions, ...none }, usage: NOTHING_USED };
+  }
+  const { usage, asking: _asking, ...said } = agentReport;
+  return { agent: { name: agent, permissions, ...said, model: said.model ?? model }, usage };
 }
 
 const shown = submittedFields.filter(({ isShown }) => isShown).map(({ name }) => name as ShownField);

@@ -20,6 +20,8 @@ export interface Places {
   node: string;
   /** The script of a module host. */
   host: string;
+  /** The module that drives coding agents. */
+  agents: string;
   /** A folder with `agentctl` in it, put at the front of a task's PATH. */
   path: string;
 }

@@ -33,6 +33,7 @@ import {
   signal,
   state,
   taskName,
+  text,
 } from "./values.ts";
 
 const when = v.picklist(dependencyConditions);
@@ -69,6 +70,9 @@ const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
   flag: () => v.boolean(),
   dependencies: () => givenDependencies,
   stdin: () => givenStdin,
+  text: () => v.pipe(text, v.minLength(1), v.maxLength(1_000_000)),
+  texts: () => v.pipe(v.array(noNul), v.maxLength(1000)),
+  amount: () => v.pipe(v.number(), v.minValue(0)),
   choice: ({ choices = [] }) => (choices === pauseModes ? pauseMode : v.picklist(choices)),
 };
 
@@ -87,6 +91,9 @@ type WireValues = Record<FieldType, unknown> & {
   flag: boolean;
   dependencies: v.InferOutput<typeof givenDependencies>;
   stdin: v.InferOutput<typeof givenStdin>;
+  text: string;
+  texts: string[];
+  amount: number;
 };
 
 const fieldSchema = (field: Field): v.GenericSchema => {
@@ -157,11 +164,35 @@ const failure = v.object({
   message: v.string(),
   data: nullable(v.record(v.string(), v.unknown())),
 });
+const tool = v.object({ name: v.string(), input: v.unknown() });
+/** What a coding agent has used, over all attempts. */
+const usage = v.object({
+  inputTokens: v.number(),
+  outputTokens: v.number(),
+  cachedTokens: v.number(),
+  costUsd: nullable(v.number()),
+  turns: v.number(),
+  toolCalls: v.number(),
+});
+/** A coding agent. `cut` is the call that the last interruption cut off. */
+const agent = v.object({
+  name: v.string(),
+  version: nullable(v.string()),
+  session: nullable(v.string()),
+  model: nullable(v.string()),
+  permissions: v.string(),
+  turn: v.number(),
+  tool: nullable(tool),
+  cut: nullable(v.object({ tool: v.string(), input: v.unknown(), afterMs: v.number() })),
+  limit: nullable(v.object({ kind: v.string(), resetsAt: nullable(v.string()), guessed: v.boolean() })),
+  /** Whether a pause finds a place between two tool calls; null before the first call. */
+  boundary: nullable(v.boolean()),
+});
 /** A task as CLI and socket show it. A key that does not apply is null. */
 export const task = v.object({
   id: v.number(),
   uuid: v.string(),
-  kind: v.picklist(["program", "module"]),
+  kind: v.picklist(["program", "module", "agent"]),
   state,
   waiting: nullable(waiting),
   argv: nullable(v.array(v.string())),
@@ -185,10 +216,27 @@ export const task = v.object({
   pause: nullable(pause),
   checkpoint: nullable(checkpoint),
   question: nullable(
-    v.object({ prompt: v.string(), at: v.string(), choices: nullable(v.array(v.string())) }),
+    v.object({
+      prompt: v.string(),
+      at: v.string(),
+      choices: nullable(v.array(v.string())),
+      /** `question`, or of an agent: `permission`, or `message` for what is to be its next turn. */
+      kind: v.string(),
+      tool: nullable(tool),
+    }),
   ),
+  agent: nullable(agent),
+  usage: nullable(usage),
   exitCode: nullable(v.number()),
   signal: nullable(v.string()),
   result: v.unknown(),
   error: nullable(failure),
+});
+
+const { name: _name, permissions: _permissions, ...reported } = agent.entries;
+/** What the host of an agent says of it. */
+export const agentReport = v.object({
+  ...reported,
+  usage,
+  asking: nullable(v.object({ kind: v.string(), tool: nullable(tool) })),
 });

@@ -61,6 +61,8 @@ export class Session {
   readonly kept: ReadonlyMap<string, string>;
   /** The one question that waits, by its text. */
   question: string | undefined;
+  /** Told when a message was sent to the task. */
+  onMessage: (() => void) | undefined;
   onAnswer: ((answer: NotificationParams<"attempt/answer">) => void) | undefined;
   /** Settles when the save that decides where the next calls are counted from is acknowledged. */
   moving: Promise<void> | undefined;
@@ -203,6 +205,7 @@ export class Session {
       this.link.tell("attempt/alive", {});
       this.#abort("The task was canceled", true);
     }
+    if (method === "attempt/message") this.onMessage?.();
     if (method === "attempt/answer") this.onAnswer?.(params);
     if (method !== "attempt/pause") return;
     this.calls.pause();
@@ -227,6 +230,7 @@ export class Session {
     if (hello.pausing) this.calls.pause();
     else this.calls.goOn();
     for (const tellAgain of this.running) tellAgain();
+    this.onMessage?.();
   }
 }
 

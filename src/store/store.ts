@@ -26,12 +26,15 @@ import type {
 import type { Deliveries } from "./deliveries.ts";
 import type { EditChange } from "./edit-change.ts";
 import type { Inbox } from "./inbox.ts";
+import type { Patch } from "./patch.ts";
 import type { Occupancy, Snapshot, View } from "./queue-view.ts";
 import type { Schedules } from "./schedules.ts";
 
+export type { Patch } from "./patch.ts";
+
 /** What a new task is made of; the store gives it id, state and times. */
 export type Seed = Submitted &
-  Pick<Task, "uuid" | "kind" | "argv" | "module" | "input" | "envHash"> & {
+  Pick<Task, "uuid" | "kind" | "argv" | "module" | "input" | "envHash" | "sessionKey"> & {
     at: number;
     actor: string;
     /** What every attempt reads from its stdin. */
@@ -39,33 +42,6 @@ export type Seed = Submitted &
     /** A checkpoint of another task that the new one starts from. */
     checkpoint?: { data: Buffer; info: CheckpointInfo; steps: Step[] };
   };
-
-/** The fields of a task that change without a change of state. */
-export type Patch = Partial<
-  Pick<
-    Task,
-    | "held"
-    | "pid"
-    | "progress"
-    | "pauseAt"
-    | "question"
-    | "journaled"
-    | "envHash"
-    | "module"
-    | "losses"
-    | "failures"
-    | "notBefore"
-    | "delay"
-    | "pause"
-    | "frozen"
-    | "resumesWith"
-    | "exitCode"
-    | "signal"
-    | "result"
-    | "error"
-    | "timeoutMs"
-  >
->;
 
 /** One move of one task, with everything that is to be true at the same moment. */
 export interface Change {

@@ -55,6 +55,7 @@ export class World {
       kind: "program",
       argv: ["true"],
       module: null,
+      sessionKey: null,
       input: null,
       envHash: "none",
       at: this.now++,

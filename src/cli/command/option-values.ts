@@ -55,6 +55,13 @@ export function integer(least = Number.MIN_SAFE_INTEGER): (text: string) => numb
   };
 }
 
+/** A sum of at least 0 that need not be whole. */
+export function amount(text: string): number {
+  const number = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isFinite(number)) return number;
+  throw new Refusal(`${JSON.stringify(text)} is not a sum; such as 2 or 0.50`);
+}
+
 /** `key=value`. */
 export function pair(text: string): [string, string] {
   const at = text.indexOf("=");

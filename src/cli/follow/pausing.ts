@@ -3,6 +3,7 @@ import { isTerminal } from "../../core/machine.ts";
 import type { Result } from "../../protocol/methods.ts";
 import type { RpcClient } from "../../protocol/rpc-client.ts";
 import type { Context } from "../command/context.ts";
+import { toolText } from "../text/agent-text.ts";
 import { oneLine } from "../text/terminal-text.ts";
 import { untilText } from "../text/when.ts";
 import { Interrupt } from "./interrupt.ts";
@@ -65,9 +66,16 @@ async function waitedFor(rpc: RpcClient, ids: readonly (number | string)[] | und
   return task ? waitedForBy(task, now) : { what: "pausing", left: "" };
 }
 
-function waitedForBy({ id, activity }: Result<"tasks/get">["task"], now: number) {
+function agentWork(agent: Result<"tasks/get">["task"]["agent"]): string {
+  if (!agent) return "it to save a checkpoint and end";
+  if (!agent.tool) return `${agent.name} to come to its next tool call`;
+  return `${toolText({ tool: agent.tool.name, input: agent.tool.input })} to end`;
+}
+
+function waitedForBy({ id, activity, agent }: Result<"tasks/get">["task"], now: number) {
   const steps = (activity?.running ?? []).map(({ name }) => JSON.stringify(oneLine(name)));
-  const what = steps.length > 0 ? `step ${steps.join(", ")} to end` : "it to save a checkpoint and end";
-  const left = activity?.deadline ? `killed ${untilText(activity.deadline, now)}` : "";
+  const what = steps.length > 0 ? `step ${steps.join(", ")} to end` : agentWork(agent);
+  const end = agent ? "interrupted" : "killed";
+  const left = activity?.deadline ? `${end} ${untilText(activity.deadline, now)}` : "";
   return { what: `pausing task ${id}: waiting for ${what}`, left };
 }

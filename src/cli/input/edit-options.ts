@@ -51,6 +51,17 @@ const unset = {
   onLost: undefined,
   key: undefined,
   held: false,
+  agent: undefined,
+  model: undefined,
+  permissions: undefined,
+  maxCost: undefined,
+  maxTokens: undefined,
+  maxTurns: undefined,
+  idleTimeoutMs: undefined,
+  onLimit: undefined,
+  session: undefined,
+  agentArgs: [],
+  interactive: false,
 };
 
 /** Operands before `--`, and the program behind it. */

@@ -10,7 +10,7 @@ import {
 import type { NewTask } from "../../protocol/methods.ts";
 import type { Context } from "../command/context.ts";
 import { choice, flag, type OptionSpec, type ValuesOf, value, values } from "../command/define.ts";
-import { duration, integer, pair, signal, time } from "../command/option-values.ts";
+import { amount, duration, integer, pair, signal, time } from "../command/option-values.ts";
 import { reference } from "../command/session.ts";
 import { absolutePath } from "./input.ts";
 
@@ -31,6 +31,9 @@ interface Read extends Record<FieldType, unknown> {
   dependencies: string[];
   choice: string | undefined;
   stdin: string | undefined;
+  text: string | undefined;
+  texts: string[];
+  amount: number | undefined;
 }
 
 type Make = (flags: string, about: string, field: Field) => OptionSpec<unknown>;
@@ -49,6 +52,9 @@ const optionOfType: { [T in FieldType]: Make } = {
   flag: (flags, about) => flag(flags, about),
   dependencies: (flags, about) => values(flags, about, String),
   stdin: (flags, about) => value(flags, about),
+  text: (flags, about) => value(flags, about),
+  texts: (flags, about) => values(flags, about, String),
+  amount: (flags, about) => value(flags, about, amount),
   choice: (flags, about, { choices = [] }) => choice(flags, about, choices),
 };
 
@@ -78,7 +84,9 @@ export type FieldValues = ValuesOf<typeof fieldOptions>;
 
 /** The fields that were given, as `tasks/create` takes them; paths are meant from where the caller is. */
 export function fieldsOf(given: FieldValues, context: Context): Partial<NewTask> {
-  const fields = submittedFields.map(({ name, type }) => [name, fieldOf(name, type, given, context)]);
+  const fields = submittedFields
+    .filter(({ option }) => option)
+    .map(({ name, type }) => [name, fieldOf(name as WithOption, type, given, context)]);
   return Object.fromEntries(fields.filter(([, set]) => set !== undefined));
 }
 
@@ -92,6 +100,7 @@ function fieldOf(name: WithOption, type: FieldType, given: FieldValues, context:
     const labels = read as Read["labels"];
     return labels.length > 0 ? Object.fromEntries(labels) : undefined;
   }
+  if (type === "texts") return (read as Read["texts"]).length > 0 ? read : undefined;
   if (type === "dependencies") return dependenciesOf(given);
   return read;
 }

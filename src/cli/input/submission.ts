@@ -9,7 +9,7 @@ import { duration, variable } from "../command/option-values.ts";
 import { usage } from "../command/usage.ts";
 import { callerEnvironment, chosenVariables } from "./caller-environment.ts";
 import { fieldOptions, fieldsOf } from "./field-options.ts";
-import { absolutePath, jsonInput } from "./input.ts";
+import { absolutePath, fileOrStdin, jsonInput, textOrStdin } from "./input.ts";
 
 /** The options of `run`. */
 export const runOptions = {
@@ -37,7 +37,9 @@ export interface Work {
 export async function submissionOf(context: Context, work: Work, given: RunValues): Promise<NewTask> {
   const fields = fieldsOf(given, context);
   return {
-    ...(await workOf(context, work, given)),
+    ...(given.agent === undefined
+      ? await workOf(context, work, given)
+      : { prompt: await promptOf(context, work, given) }),
     cwd: fields.cwd ?? context.cwd,
     ...fields,
     ...(given.acceptMissing ? { acceptMissing: true } : {}),
@@ -75,6 +77,19 @@ async function workOf(
   }
   const module = absolutePath(context, first);
   return input === undefined ? { module } : { module, input: await jsonInput(context, input) };
+}
+
+/** What an agent is told: the one operand, `@file`, or `-` for stdin. */
+async function promptOf(context: Context, { operands }: Work, { input }: RunValues): Promise<string> {
+  const [first = "", ...rest] = operands;
+  if (input !== undefined)
+    throw usage("--input is for task modules; an agent takes its prompt as the operand");
+  if (rest.length > 0) throw usage("the prompt of an agent is one argument: put it in quotes");
+  const text = first.startsWith("@")
+    ? (await fileOrStdin(context, first.slice(1))).toString("utf8")
+    : await textOrStdin(context, first);
+  if (text.trim() === "") throw usage("the prompt of the agent is empty");
+  return text;
 }
 
 function startOf({ clock }: Context, { delay, notBefore }: RunValues): Pick<NewTask, "notBefore"> {

@@ -1,6 +1,7 @@
 /** The columns of a table of tasks: what each shows, and by what it sorts. */
 import { formatDuration } from "../../core/time.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
+import { usageText } from "./agent-text.ts";
 import type { Paint } from "./paint.ts";
 import type { Cell, Column } from "./table.ts";
 import { endText, progressText, standstillOf, titleOf, workOf } from "./task-text.ts";
@@ -73,6 +74,23 @@ const taskColumns = {
     isRight: true,
     cell: ({ exitCode }) => number(exitCode),
     key: ({ exitCode }) => exitCode,
+  },
+  agent: {
+    title: "AGENT",
+    cell: ({ agent }) => orDash(agent?.name),
+    key: ({ agent }) => agent?.name ?? null,
+  },
+  tokens: {
+    title: "TOKENS",
+    isRight: true,
+    cell: ({ usage }) => number(usage && usage.inputTokens + usage.outputTokens),
+    key: ({ usage }) => usage && usage.inputTokens + usage.outputTokens,
+  },
+  cost: {
+    title: "COST",
+    isRight: true,
+    cell: ({ usage }) => (usage?.costUsd == null ? "-" : `$${usage.costUsd.toFixed(2)}`),
+    key: ({ usage }) => usage?.costUsd ?? null,
   },
   progress: {
     title: "PROGRESS",
@@ -158,6 +176,7 @@ function progressOf({ progress }: TaskJson): number | null {
 
 function detailsOf(task: TaskJson, { now, isPipe }: Scene): string {
   const standstill = standstillOf(task, now);
-  const parts = [standstill?.why ?? "", endText(task), progressText(task, isPipe)];
+  const used = task.usage && task.usage.turns > 0 ? usageText(task.usage) : "";
+  const parts = [standstill?.why ?? "", endText(task), progressText(task, isPipe), used];
   return parts.filter((part) => part !== "").join("; ");
 }

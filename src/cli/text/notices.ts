@@ -1,7 +1,6 @@
 import type { TaskJson } from "../../protocol/methods.ts";
 import type { Context } from "../command/context.ts";
-import { idsText } from "./ids-text.ts";
-import { type Standstill, standstillOf } from "./task-text.ts";
+import { idsText, type Standstill, standstillOf } from "./task-text.ts";
 
 /** A task that waits for a slot no longer than this is not worth a word. */
 const SOON_MS = 1000;

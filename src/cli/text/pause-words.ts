@@ -1,4 +1,5 @@
 import type { Result } from "../../protocol/methods.ts";
+import { toolText } from "./agent-text.ts";
 import { sizeText, whenText } from "./when.ts";
 
 /** What the daemon answers to the pause of one task. */
@@ -30,7 +31,7 @@ export function pauseWords(
     return { line: null, notes: [`task ${id} is suspended already${stands}`] };
   }
   if (pause?.outcome === "frozen")
-    return { line: `task ${id} paused (frozen)`, notes: memoryNotes(id, memory) };
+    return { line: `task ${id} paused (frozen)`, notes: [...memoryNotes(id, memory), ...clockNotes(task)] };
   const facts = [pause?.outcome ?? "", checkpoint ? `checkpoint ${checkpoint.seq}` : ""].filter(
     (fact) => fact !== "",
   );
@@ -50,6 +51,15 @@ function only(line: string): Words {
   return { line, notes: [] };
 }
 
+/** A freeze stops no clock of an agent, nor its provider's. */
+function clockNotes({ id, agent }: Paused["task"]): string[] {
+  if (!agent) return [];
+  const what = `a command of ${agent.name} that outlasts its time limit is ended, or run again, when it goes on`;
+  return [
+    `  the clocks of the agent and its provider run on: ${what}; agentctl pause ${id} --mode checkpoint`,
+  ];
+}
+
 function memoryNotes(id: number, { memoryBytes, processes }: Omit<Paused, "task" | "changed">): string[] {
   if (memoryBytes === undefined) return [];
   const who =
@@ -57,11 +67,14 @@ function memoryNotes(id: number, { memoryBytes, processes }: Omit<Paused, "task"
   return [`  ${who} ${sizeText(memoryBytes)} of memory; agentctl pause ${id} --mode checkpoint frees it`];
 }
 
-function standing({ id, kind, checkpoint }: Paused["task"], continues: boolean, now: number): string {
+function standing(task: Paused["task"], continues: boolean, now: number): string {
+  const { id, kind, agent, checkpoint } = task;
+  if (agent?.cut) return `${agent.name} was interrupted, and this was cut off: ${toolText(agent.cut)}`;
+  if (agent) return `${agent.name} was interrupted; its session goes on with agentctl resume ${id}`;
   if (checkpoint)
     return `it was killed; checkpoint ${checkpoint.seq} of ${whenText(checkpoint.createdAt, now)} stands`;
   if (continues)
-    return kind === "module"
+    return kind !== "program"
       ? "it was killed; the steps that it has finished stand"
       : "it was killed; resume starts it again";
   return `it was killed and has saved no checkpoint: agentctl resume ${id} --from-start begins again`;

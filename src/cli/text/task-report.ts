@@ -1,5 +1,6 @@
 import { formatDuration } from "../../core/time.ts";
 import type { Result } from "../../protocol/methods.ts";
+import { agentFacts } from "./agent-text.ts";
 import type { Paint } from "./paint.ts";
 import { tableLines } from "./table.ts";
 import {
@@ -100,6 +101,7 @@ function facts(task: Detailed, now: number): [string, string][] {
     ["limits", limitsText(task)],
     ["input", task.input === null || task.input === undefined ? "" : block(task.input)],
     ["options", optionsText(task)],
+    ...agentFacts(task),
     ["progress", progressText(task)],
     ["submitted", at(task.createdAt)],
     ["started", at(task.startedAt)],

@@ -5,7 +5,7 @@ import type { TaskJson } from "../../protocol/methods.ts";
 export function exitCodeOf(task: TaskJson): number {
   if (task.state === "completed") return 0;
   if (task.state === "canceled") return 130;
-  if (task.kind === "module" && task.error?.name !== "CannotStart") return 1;
+  if (task.kind !== "program" && task.error?.name !== "CannotStart") return 1;
   return task.exitCode || 1;
 }
 

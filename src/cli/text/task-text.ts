@@ -2,7 +2,6 @@
 import { basename } from "node:path";
 import { formatDuration } from "../../core/time.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
-import { idsText } from "./ids-text.ts";
 import { block, oneLine, shellLine } from "./terminal-text.ts";
 import { untilText, whenText } from "./when.ts";
 
@@ -12,14 +11,19 @@ export interface Standstill {
   todo: string | null;
 }
 
-/** The command line or module of a task. */
-export function workOf({ argv, module }: TaskJson): string {
+/** How much of a prompt stands in a line. */
+const PROMPT_CHARS = 200;
+
+/** The command line, module or prompt of a task. */
+export function workOf({ argv, module, agent, prompt }: TaskJson): string {
+  if (agent) return oneLine(`${agent.name} ${prompt?.slice(0, PROMPT_CHARS) ?? ""}`);
   return argv ? shellLine(argv) : oneLine(module?.path ?? "");
 }
 
 /** The name of a task, else what it runs; a module by its file's name. */
 export function titleOf(task: TaskJson): string {
   if (task.name !== null) return oneLine(task.name);
+  if (task.agent) return workOf(task);
   if (task.module) return oneLine(basename(task.module.path));
   const [program = "", ...args] = task.argv ?? [];
   return shellLine([basename(program) || program, ...args]);
@@ -129,7 +133,7 @@ function resumeCommand({ id, kind, checkpoint, pause, error }: TaskJson): string
       : `agentctl resume ${id} --from-start`;
   }
   const isStopped = pause?.outcome === "frozen" && pause.cause !== "lost";
-  const canContinue = checkpoint !== null || kind === "module" || isStopped;
+  const canContinue = checkpoint !== null || kind !== "program" || isStopped;
   return canContinue ? `agentctl resume ${id}` : `agentctl resume ${id} --from-start`;
 }
 
@@ -202,4 +206,12 @@ export function endLines(tasks: readonly TaskJson[]): string[] {
     ...others.slice(0, EACH).map(endLine),
     ...(more.length > 0 ? [`${more.length} more did not complete: ${idsText(more)}`] : []),
   ];
+}
+
+const IDS_SHOWN = 10;
+
+/** The first ids, and how many more there are. */
+export function idsText(ids: readonly number[]): string {
+  const more = ids.length - IDS_SHOWN;
+  return more <= 0 ? ids.join(", ") : `${ids.slice(0, IDS_SHOWN).join(", ")} and ${more} more`;
 }

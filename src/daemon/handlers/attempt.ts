@@ -12,6 +12,7 @@ import {
   type Link,
   openQuestion,
   type Place,
+  reportAgent,
   saveCheckpoint,
   saveResult,
   sleepUntil,
@@ -139,6 +140,12 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
       return { messages: await take() };
     },
 
+    "attempt/agent": async ({ report, session, progressed, ...params }, caller) => {
+      const mine = await active(params, caller);
+      await reportAgent(engine, mine, report, defined({ session, progressed }));
+      return {};
+    },
+
     "attempt/alive": async (params, caller) => {
       (await active(params, caller)).learn({ isHearing: true });
       return {};
@@ -172,6 +179,7 @@ function linkTo({ listener }: Caller): Link {
   return {
     pause: (params) => listener.notify("attempt/pause", params),
     cancel: (params) => listener.notify("attempt/cancel", params),
+    message: () => listener.notify("attempt/message", {}),
     answer: (params) => listener.notify("attempt/answer", params),
   };
 }

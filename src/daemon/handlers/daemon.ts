@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { defined } from "../../core/defined.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
-import { logFile } from "../../engine/index.ts";
+import { logFile, rawLogFile } from "../../engine/index.ts";
 import type { Handlers } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import { type Daemon, show } from "./context.ts";
@@ -38,7 +38,7 @@ export function daemonHandlers(
 export function logHandlers(daemon: Daemon): Pick<Handlers<Caller>, "logs/path"> {
   const { engine } = daemon;
   return {
-    "logs/path": async ({ id, attempt }) => {
+    "logs/path": async ({ id, attempt, raw = false }) => {
       const task = await engine.require(id);
       engine.emptied.keep(task);
       const attempts = (await engine.store.attempts(task.id)).filter(
@@ -53,8 +53,9 @@ export function logHandlers(daemon: Daemon): Pick<Handlers<Caller>, "logs/path">
           state: task.state,
         });
       }
+      const pathOf = (n: number) => (raw ? rawLogFile : logFile)(engine, task.id, n);
       const logs = attempts
-        .map(({ n, endedAt }) => ({ attempt: n, path: logFile(engine, task.id, n), live: endedAt === null }))
+        .map(({ n, endedAt }) => ({ attempt: n, path: pathOf(n), live: endedAt === null }))
         .filter(({ path }) => existsSync(path));
       return { logs, task: await show(daemon, task) };
     },

@@ -107,9 +107,9 @@ export function taskHandlers(daemon: Daemon): People {
     },
 
     "tasks/resume": async (params, caller) => {
-      const { from, fromStart, env, replaceEnv, module } = params;
+      const { from, fromStart, env, replaceEnv, module, message, addCost, addTokens, addTurns } = params;
       const options = {
-        ...defined({ from, fromStart, env, replaceEnv, module }),
+        ...defined({ from, fromStart, env, replaceEnv, module, message, addCost, addTokens, addTurns }),
         actor: params.actor ?? caller.actor,
       };
       if ("select" in params) {

@@ -6,6 +6,7 @@ import type { StepIntake } from "./steps/step-intake.ts";
 
 /** The daemon's end of a connection on which an attempt said hello: what it can be told unasked. */
 export interface Link {
+  message(): void;
   /** It is to save a checkpoint and end; `over` says that the grace time has passed and the kill is near. */
   pause(params: { graceMs: number; over: boolean }): void;
   cancel(params: { graceMs: number }): void;
@@ -86,6 +87,8 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
   readonly token: string;
   readonly runKey: string;
   readonly isModule: boolean;
+  /** Its module is agentctl's own, which drives a coding agent. */
+  readonly isAgent: boolean;
   /** The program or module, for messages. */
   readonly what: string;
   readonly phase: Phase;
@@ -122,7 +125,8 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
     this.attempt = attempt.n;
     this.token = attempt.token;
     this.runKey = attempt.runKey;
-    this.isModule = task.kind === "module";
+    this.isModule = task.kind !== "program";
+    this.isAgent = task.kind === "agent";
     this.what = task.module?.path ?? task.argv?.[0] ?? "";
     this.phase = task.frozen ? "frozen" : "launching";
     this.#isStopped = task.frozen;

@@ -4,6 +4,7 @@
  */
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { State } from "../../core/machine.ts";
+import { agentFieldsOf } from "../../core/submitted-agent.ts";
 import type { Failure, Kept, Question, StepKey, StepName, Task } from "../../core/task.ts";
 import type { JournalPart, NewCheckpoint } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
@@ -38,6 +39,7 @@ export interface Welcome {
   checkpoint: { seq: number; base: number; data: Buffer } | null;
   module: {
     path: string;
+    isAgent: boolean;
     input: unknown;
     cwd: string;
     env: Record<string, string>;
@@ -71,8 +73,9 @@ export async function hello(engine: Engine, active: ActiveAttempt, link: Link): 
       data: await engine.store.checkpointData(task.id, task.checkpoint.seq),
     },
     module: task.module && {
-      path: task.module.path,
-      input: task.input,
+      path: task.kind === "agent" ? engine.places.agents : task.module.path,
+      isAgent: task.kind === "agent",
+      input: task.kind === "agent" ? agentFieldsOf(task) : task.input,
       cwd: task.cwd,
       env: environmentOf(
         engine,

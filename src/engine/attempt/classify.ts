@@ -61,5 +61,5 @@ function isUnassigned(
   { task, isFromPool, hasSteps }: Facts,
   { saidHello }: NonNullable<Facts["attempt"]>,
 ): boolean {
-  return task.kind === "module" && isFromPool && !saidHello && task.intent === null && !hasSteps;
+  return task.kind !== "program" && isFromPool && !saidHello && task.intent === null && !hasSteps;
 }

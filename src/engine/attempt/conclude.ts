@@ -51,6 +51,9 @@ const EXIT_TEMPFAIL = 75;
 /** The label of a checkpoint that a pause has stored. */
 export const PAUSE_LABEL = "pause";
 
+/** The error of an agent whose process ended in the middle of its work. */
+const INTERRUPTED = "AgentInterrupted";
+
 /** After so many losses without progress between them a task is not started again by itself. */
 const LOSSES_TO_STAY = 3;
 
@@ -65,6 +68,7 @@ export function conclude(end: End): Conclusion {
   if (result && "value" in result) return completed(result.value);
   if (intent?.kind === "pause" && intent.mode === "checkpoint") return afterPause(end, intent);
   if (end.startFailure) return notStarted(end, end.startFailure);
+  if (end.task.kind === "agent" && isInterrupted(end)) return concludeLost(end);
   if (result) return failed(end, result.error);
   if (isLost(end)) return concludeLost(end);
   if (end.exitCode === 0 && end.task.kind === "program") return completed(null);
@@ -73,6 +77,12 @@ export function conclude(end: End): Conclusion {
 
 function isLost({ lost, unwatched, signal }: End): boolean {
   return lost || (unwatched && signal !== null && GOING_DOWN.includes(signal));
+}
+
+/** An agent that ended without its last word, by itself or with its host, has left its session to go on from. */
+function isInterrupted({ result, signal, lost }: End): boolean {
+  if (!result) return lost || signal !== null;
+  return "error" in result && result.error.name === INTERRUPTED;
 }
 
 function completed(result: unknown): Conclusion {
@@ -118,7 +128,7 @@ function timedOut(end: End, isOfAttempt: boolean): Conclusion {
 /** What a process that was asked to pause says by its end (contract, section 3). */
 function afterPause(end: End, intent: PauseIntent): Conclusion {
   const saved = (end.task.checkpoint?.seq ?? 0) > intent.checkpointSeq;
-  const continues = saved || end.task.pauseMode === "checkpoint" || end.task.kind === "module";
+  const continues = saved || end.task.pauseMode === "checkpoint" || end.task.kind !== "program";
   if (end.exitCode === 0 && !continues) return completed(null);
   const isOurs = intent.forced || end.lost;
   const outcome = isOurs || !isAnswer(end, saved) ? "forced" : "cooperative";
@@ -141,7 +151,7 @@ function afterPause(end: End, intent: PauseIntent): Conclusion {
  * that asked it.
  */
 function isAnswer({ task, signal }: End, saved: boolean): boolean {
-  if (task.kind === "module") return saved && task.checkpoint?.label === PAUSE_LABEL;
+  if (task.kind !== "program") return saved && task.checkpoint?.label === PAUSE_LABEL;
   return saved || signal === null || signal === task.pauseSignal;
 }
 
@@ -168,9 +178,7 @@ export function concludeLost(end: End): Conclusion {
   // A pause that was asked for and could not be finished is still what the user wants.
   const byItself = end.intent?.kind === "pause" && end.intent.cause === "user" ? "suspend" : null;
   const policy = byItself ?? task.onLost ?? (canContinue(task) ? "resume" : "suspend");
-  const message = end.lost
-    ? "the process is gone without a trace: the machine went down, or it was killed with its supervisor"
-    : `the process was ended by ${end.signal} while the daemon was away`;
+  const message = lossMessage(end);
   const error = { name: "ProcessLost", code: null, message, data: { losses } };
   const ended = { exitCode: end.exitCode, signal: end.signal };
   if (policy === "fail") {
@@ -180,6 +188,13 @@ export function concludeLost(end: End): Conclusion {
   const until = policy === "resume" && losses < LOSSES_TO_STAY ? end.at : null;
   const set: Patch = { losses, error, pause: { ...daemonPause("lost", message, end.at), until } };
   return { transition: "suspend", cause: "lost", actor: "daemon", outcome: "lost", set };
+}
+
+function lossMessage(end: End): string {
+  if (end.result && "error" in end.result) return end.result.error.message;
+  return end.lost
+    ? "the process is gone without a trace: the machine went down, or it was killed with its supervisor"
+    : `the process was ended by ${end.signal}${end.unwatched ? " while the daemon was away" : ""}`;
 }
 
 function notStarted(end: End, error: Failure): Conclusion {
@@ -212,16 +227,20 @@ function backoff(firstMs: number, failures: number, jitter: number): number {
 
 function failureOf({ task, exitCode, signal }: End): Failure {
   const data = { exitCode, signal };
-  const what = task.kind === "module" ? "the module's process" : (task.argv?.[0] ?? "the program");
+  const what =
+    task.kind !== "program"
+      ? `the ${task.kind === "agent" ? "agent's host" : "module's process"}`
+      : (task.argv?.[0] ?? "the program");
   if (signal) return { name: "KilledBySignal", code: null, message: `${what} was ended by ${signal}`, data };
-  const ended = task.kind === "module" ? `${what} ended without a result` : what;
+  const ended = task.kind !== "program" ? `${what} ended without a result` : what;
   return { name: "ExitedWithError", code: null, message: `${ended} (exit code ${exitCode})`, data };
 }
 
 /** Whether there is something from which a later attempt goes on: never the beginning, silently. */
 export function canContinue(task: Task): boolean {
-  if (task.checkpoint) return true;
-  return task.kind === "module" ? task.journaled : task.pauseMode === "checkpoint";
+  // An agent whose session is not known has not been told anything.
+  if (task.checkpoint || task.kind === "agent") return true;
+  return task.kind !== "program" ? task.journaled : task.pauseMode === "checkpoint";
 }
 
 /** A pause that nobody asked for. */

@@ -79,10 +79,10 @@ function launchOwn(
     key: active.runKey,
     token: active.token,
     argv: task.argv ?? [engine.places.node, engine.places.host],
-    cwd: task.kind === "module" ? engine.places.home : task.cwd,
+    cwd: task.kind !== "program" ? engine.places.home : task.cwd,
     env: {
       ...environmentOf(engine, task, { n: active.attempt, token: active.token }, given),
-      ...(task.kind === "module" ? HOST_ENVIRONMENT : {}),
+      ...(task.kind !== "program" ? HOST_ENVIRONMENT : {}),
     },
     logFile: logFile(engine, task.id, active.attempt),
     stdin,

@@ -1,5 +1,6 @@
 /** What can be known at submission is refused at submission, with nothing stored. */
 import { accessSync, constants, type Stats, statSync } from "node:fs";
+import { type AgentFacts, agentNamed } from "../../core/agents.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import type { Seed } from "../../store/store.ts";
@@ -15,7 +16,10 @@ const LATER = "--accept-missing (acceptMissing) submits it all the same, for wha
 const LATE_MS = 60_000;
 
 /** What of a task says whether it can start. */
-type Submittable = Pick<Seed, "argv" | "module" | "cwd" | "envHash" | "envFile" | "stdin" | "notBefore">;
+type Submittable = Pick<
+  Seed,
+  "argv" | "module" | "agent" | "cwd" | "envHash" | "envFile" | "stdin" | "notBefore"
+>;
 
 interface EarlyRefusal {
   field: string;
@@ -85,7 +89,12 @@ function stdinRefusal(_engine: Engine, { stdin }: Submittable): EarlyRefusal | u
   return unreadable("stdin", stdin, (stat) => !stat.isDirectory());
 }
 
-function workRefusal(engine: Engine, { argv, module, cwd, ...seed }: Submittable): EarlyRefusal | undefined {
+function workRefusal(
+  engine: Engine,
+  { argv, module, agent, cwd, ...seed }: Submittable,
+): EarlyRefusal | undefined {
+  const facts = agent === null ? undefined : agentNamed(agent);
+  if (facts) return agentRefusal(engine, facts, cwd, variablesOf(engine, seed));
   if (module) return moduleRefusal(module.path);
   const variables = variablesOf(engine, seed);
   // Without the variables nobody knows where to look; the directory has been looked at.
@@ -94,6 +103,18 @@ function workRefusal(engine: Engine, { argv, module, cwd, ...seed }: Submittable
   const isMissing = refusal.cause === "program";
   const { message: reason, exitCode } = refusal;
   return { field: "argv", reason, isMissing, ...(isMissing ? { exitCode } : {}) };
+}
+
+function agentRefusal(
+  engine: Engine,
+  { name, argv, install }: AgentFacts,
+  cwd: string,
+  variables: Record<string, string> | undefined,
+): EarlyRefusal | undefined {
+  const refusal = variables && engine.runner.cannotStart([...argv], cwd, variables, engine.places.path);
+  if (refusal?.cause !== "program") return undefined;
+  const reason = `${name}: ${refusal.message}; ${install} installs it`;
+  return { field: "agent", reason, isMissing: true, exitCode: refusal.exitCode };
 }
 
 /** Undefined where its file of variables cannot be read. */

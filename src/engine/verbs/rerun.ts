@@ -45,6 +45,7 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
       uuid: uuid(),
       kind: old.kind,
       argv: argv ?? old.argv,
+      sessionKey: null,
       input: old.input,
       module: old.module && { path: old.module.path, sha256: moduleHash(old.module.path) },
       envHash,

@@ -10,8 +10,10 @@ import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { onceSettled } from "../look-again.ts";
 import { hasMoved, notResumable } from "../refusals.ts";
+import { type More, moreBudget } from "./agents/more-budget.ts";
+import { send } from "./send.ts";
 
-export interface ResumeOptions {
+export interface ResumeOptions extends More {
   /** Continue from this checkpoint instead of the newest. */
   from?: number;
   /** Start again from the beginning. */
@@ -59,6 +61,8 @@ async function resumeAsIs(engine: Engine, task: Task, options: ResumeOptions): P
   const continueFrom = await chooseCheckpoint(engine, task, options);
   if (task.frozen) await endFrozen(engine, task);
   try {
+    if (options.message !== undefined)
+      await send(engine, task.id, { text: options.message, actor: options.actor });
     const resumed = await put(engine, task, options, {
       set,
       ...defined({ continueFrom }),
@@ -149,12 +153,13 @@ async function changesOf(engine: Engine, task: Task, options: ResumeOptions, not
     set.envHash = engine.environments.put({ ...kept, ...options.env });
     hashes.push(set.envHash);
   }
+  Object.assign(set, moreBudget(task, options));
   if (options.module && task.kind !== "module") {
-    const reason = `task ${task.id} runs a program, not a module`;
+    const reason = `task ${task.id} runs ${task.kind === "agent" ? "an agent" : "a program"}, not a module`;
     throw new AgentctlError("UnsupportedOperation", { id: task.id, state: task.state, reason });
   }
   const path = options.module ?? task.module?.path;
-  if (path && task.module) {
+  if (path && task.module && task.kind === "module") {
     const sha256 = moduleHash(path);
     if (sha256 !== task.module.sha256 && sha256 !== "") {
       notes.push(

@@ -1,6 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
+import { answer } from "./answer.ts";
 
 /** What is sent: a text, the end of what the task's pipe is sent, or both. */
 export interface Sent {
@@ -18,6 +19,10 @@ export interface Sent {
 export async function send(engine: Engine, ref: string | number, sent: Sent): Promise<number> {
   const { text, newline = true, eof = false, actor } = sent;
   const task = await engine.require(ref);
+  if (text !== undefined && waitsForMessage(task)) {
+    await answer(engine, task.id, { text, actor });
+    return 0;
+  }
   if (text === undefined && !eof) {
     throw new AgentctlError("InvalidParams", { field: "text", reason: "give a text, or eof", id: task.id });
   }
@@ -30,6 +35,7 @@ export async function send(engine: Engine, ref: string | number, sent: Sent): Pr
   if (text !== undefined && line !== "") message = await inbox.add(task.id, { ...by, text: line ?? "" });
   if (eof) message = await inbox.add(task.id, { ...by, text: "", eof });
   engine.pipes.get(task.id)?.look();
+  engine.active.get(task.id)?.link?.message();
   return message;
 }
 
@@ -47,4 +53,9 @@ async function requireReader(
   const reason = `task ${id} has no pipe for its stdin${isReader ? "" : ", and has not said hello: it would never read a message"}`;
   const hint = "agentctl run --stdin pipe <program> gives the program a pipe that agentctl send writes to";
   throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint });
+}
+
+/** An agent that waits for the message of its next turn is answered with it. */
+function waitsForMessage({ kind, state, agentReport }: Task): boolean {
+  return kind === "agent" && state === "input-required" && agentReport?.asking?.kind === "message";
 }

@@ -1,4 +1,5 @@
 import { v7 as uuid } from "uuid";
+import { sessionKeyOf } from "../../core/agents.ts";
 import { defined } from "../../core/defined.ts";
 import { AgentctlError, type ErrorName } from "../../core/errors.ts";
 import { type Dependency, type FieldName, type Submitted, withFallbacks } from "../../core/submitted.ts";
@@ -8,6 +9,7 @@ import type { Engine } from "../engine.ts";
 import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { slotsMax } from "../limits.ts";
+import { refuseAgent } from "./agents/refuse-agent.ts";
 import { refuseEarly } from "./early-errors.ts";
 import { type GivenStdin, takenStdin } from "./given-stdin.ts";
 
@@ -79,9 +81,8 @@ function refuseAt(at: number, error: unknown): never {
 }
 
 async function seedOf(engine: Engine, given: Submission, envHash: string, actor: string): Promise<Seed> {
-  if ((given.argv === undefined) === (given.module === undefined)) {
-    throw new AgentctlError("InvalidParams", { field: "argv", reason: "a task has either argv or module" });
-  }
+  const kind = kindOf(given);
+  if (kind === "agent") refuseAgent(given);
   if (given.argv?.[0] === "") {
     throw new AgentctlError("InvalidParams", { field: "argv", reason: "the program's name is empty" });
   }
@@ -91,11 +92,13 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
   const after = await dependenciesOf(engine, given.after ?? []);
   requireSlots(engine, given);
   const { stdin, stdinData } = takenStdin(given);
-  const { argv = null, module, input } = given;
+  const { argv = null, input } = given;
+  const module = kind === "agent" ? engine.places.agents : given.module;
   const seed: Seed = {
     ...withFallbacks({ ...given, after, stdin, cwd: given.cwd ?? given.env?.HOME ?? engine.baseEnv.HOME }),
     uuid: uuid(),
-    kind: module === undefined ? "program" : "module",
+    kind,
+    sessionKey: sessionKey(given),
     argv,
     module: module === undefined ? null : { path: module, sha256: moduleHash(module) },
     input,
@@ -108,6 +111,20 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
   const isKnown = seed.key !== null && (await engine.store.has({ key: seed.key }));
   if (!isKnown) refuseEarly(engine, seed, given.acceptMissing ?? false);
   return seed;
+}
+
+function kindOf({ argv, module, agent }: Submission): Task["kind"] {
+  const given = [argv, module, agent ?? undefined].filter((each) => each !== undefined);
+  if (given.length !== 1) {
+    const reason = "a task has one of argv, module and agent";
+    throw new AgentctlError("InvalidParams", { field: "argv", reason });
+  }
+  if (argv !== undefined) return "program";
+  return module === undefined ? "agent" : "module";
+}
+
+function sessionKey({ agent, session }: Submission): string | null {
+  return agent && session ? sessionKeyOf(agent, session) : null;
 }
 
 /** Rejects with `TaskNotFound` for a task that there is not: whatever is submitted later cannot be waited for, so no circle arises. */

@@ -1,6 +1,7 @@
 /** What a running task may ask for, authorised by its token, and what it is told unasked. */
 import * as v from "valibot";
 import { suspendCauses } from "../../core/task.ts";
+import { agentReport } from "../task-values.ts";
 import { artifact, durationMs, env, iso, natural, reason, text, token } from "../values.ts";
 
 const done = v.object({});
@@ -45,6 +46,8 @@ export const attemptMethods = {
       module: v.nullable(
         v.object({
           path: v.string(),
+          /** It drives a coding agent. */
+          isAgent: v.optional(v.boolean()),
           /** Absent where the task was submitted without one. */
           input: v.optional(v.unknown()),
           cwd: v.string(),
@@ -175,6 +178,19 @@ export const attemptMethods = {
     scope: "attempt",
     about: "The messages that arrived since the last call; journaled when `n` is given.",
   },
+  "attempt/agent": {
+    params: v.strictObject({
+      ...own,
+      report: agentReport,
+      /** It has come further: what was lost before does not count any more. */
+      progressed: v.optional(v.boolean()),
+      session: v.optional(v.pipe(text, v.maxLength(500))),
+    }),
+    result: done,
+    scope: "attempt",
+    about:
+      "What the host of a coding agent says of it, for `show`; `session` claims that session for this task, and is refused with `SessionInUse` where another open task has it.",
+  },
   "attempt/alive": {
     params: v.strictObject(own),
     result: done,
@@ -217,6 +233,7 @@ export const attemptNotifications = {
       "The attempt is to save a checkpoint and end; `over` says that the grace time has passed and the kill is near.",
   },
   "attempt/cancel": { params: v.object({ graceMs: v.number() }), about: "The task was canceled." },
+  "attempt/message": { params: v.object({}), about: "A message was sent to the task." },
   "attempt/answer": {
     params: v.object({ n: v.number(), base: v.number(), answer: v.string() }),
     about: "The open question was answered.",

@@ -64,6 +64,11 @@ const resumeOptions = {
   env: v.optional(env),
   replaceEnv: v.optional(v.boolean()),
   module: v.optional(v.string()),
+  /** For a coding agent: what it is told as it goes on, and how much more it may use. */
+  message: v.optional(v.pipe(text, v.minLength(1))),
+  addCost: v.optional(v.pipe(v.number(), v.minValue(0))),
+  addTokens: v.optional(natural),
+  addTurns: v.optional(natural),
   ...by,
 };
 
@@ -221,13 +226,14 @@ export const taskMethods = {
       "From now on this connection gets every event as a notification `event`. The result holds the open tasks (a snapshot as of event `seq`), and with `after` the events since that number follow first. Where they are too many for one line, `next` is the cursor with which `tasks/list` goes on.",
   },
   "logs/path": {
-    params: v.strictObject({ ...one, attempt: v.optional(natural) }),
+    params: v.strictObject({ ...one, attempt: v.optional(natural), raw: v.optional(v.boolean()) }),
     result: v.object({
       logs: v.array(v.object({ attempt: v.number(), path: v.string(), live: v.boolean() })),
       task,
     }),
     scope: "people",
-    about: "Where the logs of a task are, one file an attempt, in order.",
+    about:
+      "Where the logs of a task are, one file an attempt, in order; with `raw` the lines that a coding agent has written.",
   },
   "checkpoints/list": {
     params: v.strictObject(one),

@@ -6,6 +6,7 @@
  *   75     the daemon said that it would end the process, and did not
  *   1      the attempt was superseded, or no daemon came for a host without a task
  */
+import { createAgentTask } from "../../sdk/agent-task.ts";
 import { type Hello, Link } from "../../sdk/link.ts";
 import { type Outcome, Session } from "../../sdk/session.ts";
 import { toJson } from "../../sdk/strict-json.ts";
@@ -68,12 +69,13 @@ class Attempt {
     process.on("SIGTERM", () => void this.#terminated());
   }
 
-  async run({ path, input, cwd, env }: Assignment): Promise<void> {
+  async run({ path, input, cwd, env, isAgent = false }: Assignment): Promise<void> {
     try {
       process.chdir(cwd);
       takeEnvironment(env);
       const { run } = await loadTask(path);
-      const value = await run(createTask(this.#session, print), input);
+      const task = createTask(this.#session, print);
+      const value = await run(isAgent ? createAgentTask(this.#session, task, env) : task, input);
       const text = toJson(value, "result") ?? "null";
       this.#session.refuseLarge(text, "the result");
       const unused = this.#session.journal.unclaimed.map(({ name, n, base }) => ({ name, n, base }));

@@ -36,7 +36,9 @@ export function save(ctx: Context, live: ActiveAttempt, given: NewCheckpoint, ke
   markUnused(ctx, live, given.unused ?? []);
   if (given.base === "own") moveKept(ctx, live, seq, given.kept ?? []);
   const task = ctx.task(live.taskId);
-  ctx.write(task, { ...task, checkpoint: info, losses: 0, updatedAt: given.at });
+  // The host of an agent saves whenever something changes, and says by itself what is progress.
+  const losses = task.kind === "agent" ? task.losses : 0;
+  ctx.write(task, { ...task, checkpoint: info, losses, updatedAt: given.at });
   return info;
 }
 

@@ -45,7 +45,7 @@ export function acknowledgeAll(
 
 function progressed(ctx: Context, { taskId }: ActiveAttempt): void {
   ctx.run(
-    "update tasks set losses = 0, journaled = 1 where id = ? and (losses > 0 or journaled = 0)",
+    "update tasks set losses = iif(kind = 'agent', losses, 0), journaled = 1 where id = ? and (losses > 0 or journaled = 0)",
     taskId,
   );
 }

@@ -19,6 +19,7 @@ export function create(ctx: Context, seed: Seed, room: QueueRoom): { task: Task;
   if (existing) return { task: ctx.task(existing.id as number), created: false };
   const { at, actor, checkpoint, stdinData, ...given } = seed;
   requireSlots(ctx, seed);
+  requireSession(ctx, seed.sessionKey);
   room.admit(ctx, seed.queue, at);
   for (const { id } of seed.after) ctx.task(id);
   const { blockedBy, open, broken } = standingOf(ctx, seed.after);
@@ -51,6 +52,20 @@ export function requireSlots(ctx: Context, { queue, slots }: Pick<Seed, "queue" 
   throw new AgentctlError("InvalidParams", { field: "slots", reason, queue, slots: most }, { hint });
 }
 
+/** A session has one writer: two processes on it would both run its tools. */
+function requireSession(ctx: Context, sessionKey: string | null, own = 0): void {
+  if (sessionKey === null) return;
+  const holder = ctx.row(
+    "select id, state from tasks where session_key = ? and ended_at is null and id <> ?",
+    sessionKey,
+    own,
+  );
+  if (!holder) return;
+  const { id, state } = holder;
+  const [agent = "", ...session] = sessionKey.split(" ");
+  throw new AgentctlError("SessionInUse", { id, state, agent, session: session.join(" ") });
+}
+
 /** How a task stands with those that it comes after, as they are. */
 export function standingOf(ctx: Context, after: Seed["after"]): Standing {
   return standing(after, (id) => ctx.row("select state from tasks where id = ?", id)?.state as Task["state"]);
@@ -70,6 +85,7 @@ const untouched = {
   slotNumbers: null,
   journaled: false,
   question: null,
+  agentReport: null,
   progress: null,
   pid: null,
   startedAt: null,
@@ -166,6 +182,7 @@ export function update(
   if (states && !states.includes(before.state)) {
     throw new AgentctlError("TaskImmutable", { id, state: before.state, allowed: states });
   }
+  if (patch.sessionKey) requireSession(ctx, patch.sessionKey, id);
   const after = ctx.write(before, { ...before, ...patch, updatedAt: told?.at ?? before.updatedAt });
   if (end) endAttempt(ctx, id, before.attempt, end);
   if (told) {

@@ -26,6 +26,9 @@ const codecOfType: Record<FieldType, Codec> = {
   dependencies: "json",
   choice: "plain",
   stdin: "plain",
+  text: "plain",
+  texts: "json",
+  amount: "plain",
 };
 
 /** How each field that the store or the engine gives a task is kept. */
@@ -52,6 +55,8 @@ const codecs = {
   slotNumbers: "json",
   journaled: "boolean",
   question: "json",
+  agentReport: "json",
+  sessionKey: "plain",
   progress: "json",
   pid: "plain",
   createdAt: "plain",

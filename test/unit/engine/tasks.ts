@@ -28,6 +28,8 @@ export function task(given: Partial<Task> = {}): Task {
     slotNumbers: null,
     journaled: false,
     question: null,
+    agentReport: null,
+    sessionKey: null,
     progress: null,
     pid: 100,
     createdAt: 0,

@@ -73,6 +73,7 @@ class Bench {
         tasks: place("tasks"),
         run,
         node: "",
+        agents: "",
         host: "",
         path: "",
       },

@@ -4,7 +4,7 @@ import type { Result, Selector, TaskJson } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import type { Context } from "../../command/context.ts";
 import { command, flag, type ValuesOf, value, values } from "../../command/define.ts";
-import { integer, variable } from "../../command/option-values.ts";
+import { amount, integer, variable } from "../../command/option-values.ts";
 import { actor, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { answerEach, answersOfMany, conclude, type ManyAnswers } from "../../follow/answers.ts";
@@ -22,6 +22,10 @@ const options = {
   wait: flag("-w, --wait", "return when they are running again"),
   env: values("-e, --env <NAME[=value]>", "a variable for the task (repeatable)", variable),
   refreshEnv: flag("--refresh-env", "the caller's environment replaces the kept one"),
+  message: value("--message <text>", "what a coding agent is told as it goes on"),
+  addCost: value("--add-cost <usd>", "so much more a coding agent may cost", amount),
+  addTokens: value("--add-tokens <n>", "so many more tokens a coding agent may use", integer(1)),
+  addTurns: value("--add-turns <n>", "so many more turns of a coding agent", integer(1)),
   module: value("--module <file>", "the task module is this file from now on"),
 };
 
@@ -135,12 +139,15 @@ function sayState({ id, state, waiting }: TaskJson): string {
   return state === "working" ? "resumed and running" : `resumed; it is ${state}`;
 }
 
-function paramsOf(context: Context, { from, fromStart, env, refreshEnv, module }: ResumeValues) {
+function paramsOf(
+  context: Context,
+  { from, fromStart, env, refreshEnv, module, message, addCost, addTokens, addTurns }: ResumeValues,
+) {
   if (from !== undefined && fromStart) throw usage("either --from or --from-start, not both");
   const chosen = { ...(refreshEnv ? callerEnvironment(context) : {}), ...chosenVariables(context, env) };
   return {
     actor: actor(context),
-    ...defined({ from }),
+    ...defined({ from, message, addCost, addTokens, addTurns }),
     ...(fromStart ? { fromStart } : {}),
     ...(env.length > 0 || refreshEnv ? { env: chosen } : {}),
     ...(refreshEnv ? { replaceEnv: true } : {}),

@@ -33,6 +33,7 @@ export const logs = command({
   options: {
     follow: flag("-f, --follow", "go on until the task has ended"),
     lines: value("-n, --lines <n>", "only the last n lines", integer(0)),
+    raw: flag("--raw", "the lines that a coding agent has written, as they came"),
     attempt: value("--attempt <n>", "only of this attempt", integer(1)),
     last: flag("--last", "only of the newest attempt"),
     since: value(
@@ -51,7 +52,7 @@ export const logs = command({
     ["logs --label project=tea --grep '[Ee]rror'", "lines of several tasks that speak of an error"],
   ],
   reads: true,
-  async run(context, ids, { follow, lines, attempt, last, since, grep, ...selectors }) {
+  async run(context, ids, { follow, lines, raw, attempt, last, since, grep, ...selectors }) {
     const selection = selectionOf(ids, selectors);
     const wanted: Wanted = {
       lines,
@@ -62,7 +63,12 @@ export const logs = command({
     };
     if (!isOne(selection)) return await logsOfMany(context, selection, wanted, follow);
     const [id = ""] = ids;
-    const params = { id: reference(id), ...(attempt === undefined ? {} : { attempt }) };
+    const params = {
+      id: reference(id),
+      ...(attempt === undefined ? {} : { attempt }),
+      ...(raw ? { raw } : {}),
+    };
+    if (raw && follow) throw usage("--raw prints what there is: it does not follow");
     const all = await withDaemon(context, (rpc) => rpc.call("logs/path", params));
     if (attempt !== undefined && all.logs.length === 0 && !context.out.json)
       throw usage(`task ${id} has no attempt ${attempt}`);

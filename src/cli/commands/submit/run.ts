@@ -14,13 +14,13 @@ import { endLine } from "../../text/task-text.ts";
 
 export const run = command({
   name: "run",
-  summary: "submit a program or a task module; prints its id",
+  summary: "submit a program, a task module or a coding agent; prints its id",
   notes: [
     "Options stand before the program: what follows it reaches it byte for byte, without a shell.",
     "A first operand that is a file ending in .ts, .mts, .js or .mjs is a task module, and options may follow it; after -- it is always a program.",
   ].join("\n"),
   args: [
-    ["<program>", "a program on the PATH or a path, or a task module"],
+    ["<program>", "a program on the PATH or a path, or a task module; with --agent its prompt, @file or -"],
     ["[args...]", "its arguments"],
   ],
   options: runOptions,
@@ -31,6 +31,7 @@ export const run = command({
       "options of run, then the program's own",
     ],
     ["run -f sh -c 'echo $HOME; sleep 5'", "print its output and end with its exit code"],
+    ['run --agent claude "make the tests pass"', "a coding agent with its prompt"],
     ['run research.ts --input \'{"topic":"tea"}\'', "a task module with its input"],
   ],
   mayFollow: ([first], isMarked, context) => !isMarked && isModule(first, context),
@@ -46,6 +47,9 @@ export const run = command({
       throw asTyped(error);
     });
     if (await isUnused) out.note(UNUSED_STDIN, "agentctl run --stdin - keeps it for the task");
+    if (created && task.agent?.permissions === "all") {
+      out.note(`${task.agent.name} may run every command and change every file that you may, without asking`);
+    }
     if (!created) out.note(`task ${task.id} has this key already; nothing new was started`);
     if (created && task.waiting?.for === "queue") {
       const { on } = task.waiting;

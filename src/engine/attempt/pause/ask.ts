@@ -50,9 +50,27 @@ async function graceIsOver(
   const { intent } = active;
   if (active.isEnding || intent?.kind !== "pause") return;
   active.link?.pause({ graceMs: 0, over: true });
+  if (active.link && active.isAgent) return await interrupt(engine, active, intent, deadline);
   if (!active.link || graceMs === 0) return await force(engine, active, intent);
   const kill = () => orLog(engine, active, force(engine, active, intent));
   active.setGrace(setTimeout(kill, COURTESY_MS), deadline);
+}
+
+/** So long an agent may take to stop its turn, and its host to note what was cut. */
+const INTERRUPT_MS = 6000;
+
+/** The host of an agent interrupts it and says what was cut, which is a forced pause however it ends. */
+async function interrupt(
+  engine: Engine,
+  active: ActiveAttempt,
+  intent: PauseIntent,
+  deadline: number,
+): Promise<void> {
+  intent.forced = true;
+  await engine.store.intend([{ id: active.taskId, attempt: active.attempt, intent }]);
+  if (active.isEnding || active.intent !== intent) return;
+  const kill = () => orLog(engine, active, force(engine, active, intent));
+  active.setGrace(setTimeout(kill, INTERRUPT_MS), deadline);
 }
 
 /** Kills the tree; the last saved checkpoint stands. */

@@ -84,6 +84,20 @@ create table tasks (
   slot_numbers text,
   journaled integer not null,
   question text,
+  agent text,
+  prompt text,
+  model text,
+  permissions text not null,
+  max_cost real,
+  max_tokens integer,
+  max_turns integer,
+  idle_timeout_ms integer,
+  on_limit text not null,
+  session text,
+  agent_args text not null,
+  interactive integer not null,
+  agent_report text,
+  session_key text,
   progress text,
   pid integer,
   created_at integer not null,
@@ -111,6 +125,7 @@ create index tasks_open on tasks (id) where ended_at is null;
 create index tasks_ended on tasks (ended_at) where ended_at is not null;
 create index tasks_name on tasks (name) where name is not null;
 create index tasks_wake on tasks (wake_at) where wake_at is not null;
+create unique index tasks_session on tasks (session_key) where session_key is not null and ended_at is null;
 create index tasks_env on tasks (env_hash) where ended_at is null;
 
 create table dependencies (

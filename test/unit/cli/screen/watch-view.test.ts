@@ -43,12 +43,15 @@ const lines = (state: State, at = size) => viewLines(state, at, NOW, plainPaint)
 const shownIds = (all: string[]) =>
   all.flatMap((line) => /^[> ][! ] *(\d+) {2}/.exec(line)?.[1] ?? []).map(Number);
 
+/** A question of a module. */
+const plain = { kind: "question", tool: null };
+
 describe("the screen", () => {
   test("has as many lines as rows, none of them wider than it", () => {
     const asking = aTask({
       state: "input-required",
       name: "日本語のタスク",
-      question: { prompt: "日本 ".repeat(80), at: NOW_ISO, choices: ["yes".repeat(30), "no"] },
+      question: { prompt: "日本 ".repeat(80), at: NOW_ISO, choices: ["yes".repeat(30), "no"], ...plain },
     });
     for (const rows of [3, 10, 24, 50]) {
       for (const columns of [20, 60, 80, 200]) {
@@ -174,7 +177,7 @@ describe("keys", () => {
 
   test("answer a question with one of its choices, or with what is typed", () => {
     const ask = (choices: string[] | null) => [
-      aTask({ state: "input-required", question: { prompt: "which?", at: NOW_ISO, choices } }),
+      aTask({ state: "input-required", question: { prompt: "which?", at: NOW_ISO, choices, ...plain } }),
     ];
     const choices = ask(["yes", "no", "later"]);
     expect(lines(stateAfter(["a"], choices)).slice(-3)[1]).toBe("[1 yes]  2 no   3 later ");

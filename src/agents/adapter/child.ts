@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { appendFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Exit } from "./types.ts";
+
+/** So much of the end of stderr is kept for what is said of a failure. */
+const STDERR_CHARS = 2000;
+/** So long the pipes of an ended process are read: a tool that outlives it may hold them. */
+const DRAIN_MS = 500;
+
+interface Start {
+  argv: readonly string[];
+  cwd: string;
+  env: Record<string, string>;
+  /** Where the file with its stderr is. */
+  dir: string;
+  line(text: string): void;
+}
+
+/** The process of an agent with its pipes. */
+export class Child {
+  readonly exited: Promise<Exit>;
+  readonly #process: ChildProcess;
+  #stderr = "";
+  #lineAt = performance.now();
+
+  constructor({ argv, cwd, env, dir, line }: Start) {
+    const [program = "", ...args] = argv;
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const child = spawn(program, args, { cwd, env, stdio: ["pipe", "pipe", "pipe"] });
+    this.#process = child;
+    child.stdin.on("error", () => {});
+    const lines = createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY });
+    lines.on("line", (text) => {
+      this.#lineAt = performance.now();
+      if (text !== "") line(text);
+    });
+    child.stderr.on("data", (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk).slice(-STDERR_CHARS);
+      appendFileSync(join(dir, "stderr.log"), chunk, { mode: 0o600 });
+    });
+    this.exited = new Promise((resolve) => {
+      const ended = (code: number | null, signal: string | null) =>
+        resolve({ code, signal, stderr: this.#stderr.trim() });
+      child.once("error", (error) => {
+        this.#stderr = error.message;
+        ended(127, null);
+      });
+      child.once("close", ended);
+      child.once("exit", (code, signal) => setTimeout(() => ended(code, signal), DRAIN_MS));
+    });
+  }
+
+  get isGone(): boolean {
+    return (
+      this.#process.exitCode !== null || this.#process.signalCode !== null || this.#process.pid === undefined
+    );
+  }
+
+  write(text: string): void {
+    if (this.#process.stdin?.writable) this.#process.stdin.write(text);
+  }
+
+  end(): void {
+    this.#process.stdin?.end();
+  }
+
+  /** To the agent alone, not to its tools. */
+  kill(signal: NodeJS.Signals): void {
+    if (!this.isGone) this.#process.kill(signal);
+  }
+
+  /** Closes its stdin; TERM when it has said nothing for `quietMs`, KILL two seconds later. */
+  async close(quietMs: number): Promise<Exit> {
+    this.end();
+    for (;;) {
+      const left = this.#lineAt + quietMs - performance.now();
+      const exit = await within(this.exited, Math.max(left, 0));
+      if (exit) return exit;
+      if (performance.now() - this.#lineAt >= quietMs) break;
+    }
+    this.kill("SIGTERM");
+    const exit = await within(this.exited, 2000);
+    if (exit) return exit;
+    this.kill("SIGKILL");
+    return await this.exited;
+  }
+
+  /** What `close` counts its quiet time from. */
+  touch(): void {
+    this.#lineAt = performance.now();
+  }
+}
+
+/** What `promise` gives, or undefined after `ms`. */
+export async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,53 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { objectOf } from "./json.ts";
+import type { Json } from "./types.ts";
+
+/** The longest path of a socket on macOS, with its zero; Linux allows a few more. */
+const PATH_BYTES = 103;
+
+/** What the hook of an agent speaks to: each question is a line of JSON, and its answer what the hook prints. */
+export interface Gate {
+  path: string;
+  close(): void;
+}
+
+/** Opens a socket in `dir`, or where that path is too long in a private folder of its own. */
+export async function openGate(dir: string, answer: (question: Json) => Promise<string>): Promise<Gate> {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const near = join(dir, "hook.sock");
+  const isLong = Buffer.byteLength(near) > PATH_BYTES;
+  const folder = isLong ? mkdtempSync(join(tmpdir(), "agentctl-hook-")) : dir;
+  const path = join(folder, "hook.sock");
+  rmSync(path, { force: true });
+  const server = serve(answer);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  });
+  return {
+    path,
+    close() {
+      server.close();
+      rmSync(isLong ? folder : path, { recursive: true, force: true });
+    },
+  };
+}
+
+function serve(answer: (question: Json) => Promise<string>): Server {
+  return createServer({ allowHalfOpen: true }, (socket) => {
+    let asked = "";
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      asked += chunk;
+    });
+    socket.on("end", () => {
+      answer(objectOf(asked) ?? {}).then(
+        (text) => socket.end(text),
+        () => socket.end(),
+      );
+    });
+  });
+}

@@ -1,0 +1,57 @@
+/** Reading what somebody else wrote: nothing is taken for granted, and nothing throws. */
+import type { Json } from "./types.ts";
+
+/** The object that a line holds; undefined for a line that is text. */
+export function objectOf(line: string): Json | undefined {
+  if (!line.trimStart().startsWith("{")) return undefined;
+  try {
+    return asObject(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
+}
+
+export function asObject(value: unknown): Json | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
+}
+
+/** A member that is an object; an empty one where it is not. */
+export function member(value: unknown, name: string): Json {
+  return asObject(asObject(value)?.[name]) ?? {};
+}
+
+export function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+export function numberOf(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isFinite(value) ? value : undefined;
+}
+
+export function listOf(value: unknown): Json[] {
+  if (!Array.isArray(value)) return [];
+  return value.map(asObject).filter((each) => each !== undefined);
+}
+
+/** The text of a tool's result: a text, or blocks of text. */
+export function outputOf(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  const texts = listOf(value).flatMap((block) => textOf(block.text) ?? []);
+  return texts.length > 0 ? texts.join("\n") : undefined;
+}
+
+/** What a person reads of a tool's call. */
+export function titleOf(name: string, input: unknown): string {
+  const given = asObject(input) ?? {};
+  const first = [
+    given.command,
+    given.cmd,
+    given.file_path,
+    given.filePath,
+    given.path,
+    given.url,
+    given.pattern,
+  ];
+  const shown = first.find((each) => typeof each === "string");
+  return typeof shown === "string" ? shown : name;
+}

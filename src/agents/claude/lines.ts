@@ -1,0 +1,178 @@
+import { listOf, member, numberOf, outputOf, textOf, titleOf } from "../adapter/json.ts";
+import type { Fact, Json, ToolCall } from "../adapter/types.ts";
+
+/** What of earlier lines a later one is read with. */
+export interface ClaudeMemory {
+  version: string | undefined;
+  /** The message that the main agent is streaming, or streamed last. */
+  message: { id: string; tools: number; isWhole: boolean } | undefined;
+  /** Answers of the model that were counted. */
+  counted: Set<string>;
+  /** What ended answers of this process have used, until the result says it exactly. */
+  input: number;
+  output: number;
+  cached: number;
+  isLimited: boolean;
+}
+
+export function claudeMemory(): ClaudeMemory {
+  return {
+    version: undefined,
+    message: undefined,
+    counted: new Set(),
+    input: 0,
+    output: 0,
+    cached: 0,
+    isLimited: false,
+  };
+}
+
+/** What a line of `--output-format stream-json` says. */
+export function claudeFacts(line: Json, memory: ClaudeMemory): Fact[] {
+  switch (line.type) {
+    case "system":
+      return systemFacts(line, memory);
+    case "stream_event":
+      return streamFacts(line, memory);
+    case "assistant":
+      return assistantFacts(line, memory);
+    case "user":
+      return userFacts(line);
+    case "rate_limit_event":
+      return limitFacts(line, memory);
+    case "result":
+      return resultFacts(line, memory);
+    default:
+      // Claude Code 2.1.332 has lines without a type whose other members are those of a result.
+      return "terminal_reason" in line ? resultFacts(line, memory) : [];
+  }
+}
+
+function systemFacts(line: Json, memory: ClaudeMemory): Fact[] {
+  if (line.subtype === "init") {
+    const id = textOf(line.session_id);
+    const model = textOf(line.model);
+    const version = textOf(line.claude_code_version);
+    memory.version = version;
+    return [{ is: "session", ...(id && { id }), ...(model && { model }), ...(version && { version }) }];
+  }
+  if (line.subtype === "api_retry" && line.error_status === 429) {
+    const retryMs = numberOf(line.retry_delay_ms) ?? 0;
+    return [{ is: "limit", kind: textOf(line.error) ?? "rate_limit", resetsAt: null, retryMs }];
+  }
+  return [];
+}
+
+/** The main agent's message while it comes: how many tools it calls, and whether that is all of it. */
+function streamFacts(line: Json, memory: ClaudeMemory): Fact[] {
+  const event = member(line, "event");
+  if (line.parent_tool_use_id) return [];
+  const message = memory.message;
+  if (event.type === "message_start") {
+    const id = textOf(member(event, "message").id) ?? "";
+    memory.message = { id, tools: 0, isWhole: false };
+  }
+  if (event.type === "content_block_start" && message && member(event, "content_block").type === "tool_use")
+    message.tools++;
+  if (event.type === "message_stop" && message) message.isWhole = true;
+  if (event.type !== "message_delta") return [];
+  const usage = member(event, "usage");
+  memory.input += numberOf(usage.input_tokens) ?? 0;
+  memory.output += numberOf(usage.output_tokens) ?? 0;
+  memory.cached += numberOf(usage.cache_read_input_tokens) ?? 0;
+  return [usageFact(memory.input, memory.output, memory.cached)];
+}
+
+function usageFact(inputTokens: number, outputTokens: number, cachedTokens: number): Fact {
+  return { is: "usage", used: { of: "process", inputTokens, outputTokens, cachedTokens } };
+}
+
+function assistantFacts(line: Json, { counted }: ClaudeMemory): Fact[] {
+  const message = member(line, "message");
+  const agent = textOf(line.parent_tool_use_id);
+  const facts: Fact[] = [];
+  const id = textOf(message.id) ?? "";
+  if (message.model !== "<synthetic>" && !counted.has(id)) {
+    counted.add(id);
+    facts.push({ is: "turn" });
+  }
+  for (const block of listOf(message.content)) {
+    if (block.type === "text" && !agent)
+      facts.push({ is: "text", text: textOf(block.text) ?? "", piece: false });
+    if (block.type === "tool_use") facts.push({ is: "tool", call: callOf(block), ...(agent && { agent }) });
+  }
+  return facts;
+}
+
+function callOf({ id, name, input }: Json): ToolCall {
+  const tool = textOf(name) ?? "tool";
+  return { id: textOf(id) ?? "", name: tool, input: input ?? null, title: titleOf(tool, input) };
+}
+
+function userFacts(line: Json): Fact[] {
+  return listOf(member(line, "message").content).flatMap((block): Fact[] => {
+    if (block.type !== "tool_result") return [];
+    const output = outputOf(block.content);
+    const id = textOf(block.tool_use_id) ?? "";
+    return [{ is: "tool-end", id, ok: block.is_error !== true, ...(output !== undefined && { output }) }];
+  });
+}
+
+function limitFacts(line: Json, memory: ClaudeMemory): Fact[] {
+  const info = member(line, "rate_limit_info");
+  const seconds = numberOf(info.resetsAt);
+  const kind = textOf(info.rateLimitType) ?? "rate_limit";
+  if (info.status !== "rejected") return [];
+  memory.isLimited = true;
+  return [{ is: "limit", kind, resetsAt: seconds === undefined ? null : seconds * 1000 }];
+}
+
+function resultFacts(line: Json, memory: ClaudeMemory): Fact[] {
+  const usage = member(line, "usage");
+  const facts: Fact[] = [];
+  const [input, output] = [numberOf(usage.input_tokens), numberOf(usage.output_tokens)];
+  if (input !== undefined && output !== undefined)
+    facts.push(usageFact(input, output, numberOf(usage.cache_read_input_tokens) ?? 0));
+  const usd = numberOf(line.total_cost_usd);
+  if (usd !== undefined) facts.push({ is: "cost", of: costOf(memory.version), usd });
+  if (line.api_error_status === 429 && !memory.isLimited)
+    facts.push({ is: "limit", kind: "rate_limit", resetsAt: null });
+  facts.push(endOf(line));
+  return facts;
+}
+
+/** From the version on that was seen to do so, the cost is that of the whole session. */
+function costOf(version = "0"): "process" | "session" {
+  return isAtLeast(version, WHOLE_SESSION) ? "session" : "process";
+}
+
+const WHOLE_SESSION = "2.1.332";
+
+/** Whether a version is not older than another. */
+export function isAtLeast(version: string, least: string): boolean {
+  const [have, want] = [version, least].map((text) =>
+    text.split(".").map((part) => Number.parseInt(part, 10) || 0),
+  );
+  for (const [at, wanted] of (want ?? []).entries()) {
+    const part = have?.[at] ?? 0;
+    if (part !== wanted) return part > wanted;
+  }
+  return true;
+}
+
+function endOf(line: Json): Fact {
+  const deferred = member(line, "deferred_tool_use");
+  const text = textOf(line.result);
+  const errors = Array.isArray(line.errors) ? line.errors.filter((each) => typeof each === "string") : [];
+  if (line.stop_reason === "tool_deferred" && deferred.id)
+    return { is: "end", how: "deferred", deferred: callOf(deferred) };
+  const reason = textOf(line.terminal_reason);
+  if (reason?.startsWith("aborted")) return { is: "end", how: "stopped" };
+  if (errors.some((each) => /^No conversation found/.test(each)))
+    return { is: "end", how: "gone", message: String(errors[0]) };
+  const isGood =
+    line.subtype === "success" && line.is_error === false && (reason ?? "completed") === "completed";
+  if (isGood) return { is: "end", how: "done", text: text ?? "" };
+  const message = text || errors.join("; ") || textOf(line.subtype) || "the agent ended with an error";
+  return { is: "end", how: "failed", message };
+}

@@ -1,0 +1,162 @@
+import { Child, within } from "../adapter/child.ts";
+import { type Gate, openGate } from "../adapter/gate.ts";
+import { asObject, objectOf, textOf, titleOf } from "../adapter/json.ts";
+import type { AgentRun, Conversation, Exit, Json, ToolCall } from "../adapter/types.ts";
+import { claudeFacts, claudeMemory, isAtLeast } from "./lines.ts";
+
+/** From this version on a message in a turn reaches the model with its next request. */
+const STEERS = "2.1.332";
+/** So long a message is waited for of which no part has been seen, where the agent sends no parts. */
+const WHOLE_MS = 2000;
+/** So long an agent whose turn is over may be silent before it is ended: it may still have sub-agents in the background. */
+const BACKGROUND_MS = 60_000;
+const CLOSE_MS = 5000;
+const HOOK_SECONDS = 86_400;
+
+const quiet = { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1", DISABLE_AUTOUPDATER: "1" };
+
+/** Claude Code, `claude -p` with streams both ways. A pause defers the next call, which the next process runs. */
+export async function openClaude(run: AgentRun): Promise<Conversation> {
+  const claude = new Claude(run);
+  await claude.open();
+  return claude;
+}
+
+class Claude implements Conversation {
+  readonly #run: AgentRun;
+  readonly #memory = claudeMemory();
+  readonly #asked = new Set<string>();
+  #child!: Child;
+  #gate!: Gate;
+  #requests = 0;
+  #isDone = false;
+  #onWhole: (() => void)[] = [];
+  exited!: Promise<Exit>;
+
+  constructor(run: AgentRun) {
+    this.#run = run;
+  }
+
+  async open(): Promise<void> {
+    const { dir, cwd, env, facts } = this.#run;
+    this.#gate = await openGate(dir, (question) => this.#beforeTool(question));
+    this.#child = new Child({
+      argv: [...facts.argv, ...this.#args()],
+      cwd,
+      env: { ...quiet, ...env },
+      dir,
+      line: (text) => this.#line(text),
+    });
+    this.exited = this.#child.exited.finally(() => this.#gate.close());
+  }
+
+  async say(text: string, how: "turn" | "steer"): Promise<"taken" | "later"> {
+    if (how === "steer" && !isAtLeast(this.#memory.version ?? "0", STEERS)) return "later";
+    this.#isDone = false;
+    this.#send({ type: "user", message: { role: "user", content: text } });
+    return "taken";
+  }
+
+  async interrupt(): Promise<void> {
+    const request_id = `agentctl-${++this.#requests}`;
+    this.#send({ type: "control_request", request_id, request: { subtype: "interrupt" } });
+  }
+
+  async close(): Promise<Exit> {
+    this.#child.touch();
+    return await this.#child.close(this.#isDone ? BACKGROUND_MS : CLOSE_MS);
+  }
+
+  #args(): string[] {
+    const { session, isNew, model, permissions, args, programs } = this.#run;
+    const command = [programs.node, programs.hook, this.#gate.path].map(quoted).join(" ");
+    const hook = { type: "command", command, timeout: HOOK_SECONDS };
+    const settings = { hooks: { PreToolUse: [{ matcher: "*", hooks: [hook] }] } };
+    const mode = { own: undefined, all: undefined, edits: "acceptEdits", plan: "plan" }[permissions];
+    return [
+      ...["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"],
+      ...["--include-partial-messages", "--permission-prompt-tool", "stdio"],
+      ...["--settings", JSON.stringify(settings)],
+      ...[isNew ? "--session-id" : "--resume", session ?? ""],
+      ...(model === null ? [] : ["--model", model]),
+      ...(mode ? ["--permission-mode", mode] : []),
+      ...args,
+    ];
+  }
+
+  #send(line: Json): void {
+    this.#child.write(`${JSON.stringify(line)}\n`);
+  }
+
+  #line(text: string): void {
+    const { line, fact } = this.#run;
+    line(text);
+    const json = objectOf(text);
+    if (!json) return;
+    if (json.type === "control_request") this.#controlled(json);
+    for (const each of claudeFacts(json, this.#memory)) {
+      if (each.is === "end") this.#isDone = each.how === "done";
+      // What runs although nobody asked the hook cannot be stopped before it runs.
+      if (each.is === "tool-end" && !this.#asked.has(each.id)) this.#run.boundary(false);
+      fact(each);
+    }
+    if (this.#memory.message?.isWhole) for (const go of this.#onWhole.splice(0)) go();
+  }
+
+  /** What the agent's own rules would ask a person. */
+  #controlled({ request_id, request }: Json): void {
+    const { tool_name, tool_use_id, input, subtype } = asObject(request) ?? {};
+    if (subtype !== "can_use_tool") return;
+    const name = textOf(tool_name) ?? "tool";
+    const call = { id: textOf(tool_use_id) ?? "", name, input, title: titleOf(name, input) };
+    const verdict = this.#run.permit(call);
+    // The host interrupts the turn: the question goes unanswered.
+    if (verdict === "stop") return;
+    const response =
+      verdict === "run"
+        ? { behavior: "allow", updatedInput: input ?? {} }
+        : { behavior: "deny", message: verdict.deny };
+    this.#send({ type: "control_response", response: { subtype: "success", request_id, response } });
+  }
+
+  /** What the hook prints before a call: nothing where there is nothing to decide, so that the user's rules hold. */
+  async #beforeTool(question: Json): Promise<string> {
+    const name = textOf(question.tool_name) ?? "tool";
+    const input = question.tool_input;
+    const call = { id: textOf(question.tool_use_id) ?? "", name, input, title: titleOf(name, input) };
+    this.#asked.add(call.id);
+    // A call that is deferred in a sub-agent ends that agent, and the main one goes on without its work.
+    if (textOf(question.agent_id)) return "";
+    this.#run.boundary(true);
+    const verdict = this.#run.mayRun(call);
+    if (verdict === "stop" && (await this.#isAlone(call))) return decision("defer");
+    if (typeof verdict === "object") return decision("deny", verdict.deny);
+    const decided = this.#run.decided(call);
+    if (decided === "run") return decision("allow");
+    return decided ? decision("deny", decided.deny) : "";
+  }
+
+  /** Of several calls in one message only the last deferred one survives, so all of them run and the next message stops. */
+  async #isAlone({ id }: ToolCall): Promise<boolean> {
+    if (id === this.#run.deferred?.id && !this.#memory.message) return true;
+    if (!this.#memory.message?.isWhole) {
+      const whole = new Promise<void>((resolve) => this.#onWhole.push(resolve));
+      await (this.#memory.message ? whole : within(whole, WHOLE_MS));
+    }
+    return (this.#memory.message?.tools ?? 1) <= 1;
+  }
+}
+
+function decision(permissionDecision: string, reason?: string): string {
+  const hookSpecificOutput = {
+    hookEventName: "PreToolUse",
+    permissionDecision,
+    ...(reason !== undefined && { permissionDecisionReason: reason }),
+  };
+  return JSON.stringify({ hookSpecificOutput });
+}
+
+/** A word of a shell's line. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}

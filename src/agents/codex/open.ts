@@ -1,0 +1,171 @@
+import { Child } from "../adapter/child.ts";
+import { member, objectOf, textOf } from "../adapter/json.ts";
+import { AgentRefused, Rpc } from "../adapter/rpc.ts";
+import type { AgentRun, Conversation, Exit, Json, ToolCall, Verdict } from "../adapter/types.ts";
+import { callOf, codexFacts, codexMemory } from "./lines.ts";
+
+const CLOSE_MS = 5000;
+
+/** What Codex asks before it does it, with the policy under which it asks for every call that it does not hold harmless. */
+const APPROVALS = ["item/commandExecution/requestApproval", "item/fileChange/requestApproval"];
+const ASK_ALL = "untrusted";
+
+const sandboxes = { own: undefined, edits: "workspace-write", all: "danger-full-access", plan: "read-only" };
+
+/** Codex, `codex app-server`. A pause cancels the turn at the next call that asks; the thread goes on in another turn. */
+export async function openCodex(run: AgentRun): Promise<Conversation> {
+  const codex = new Codex(run);
+  try {
+    await codex.open();
+    return codex;
+  } catch (error) {
+    await codex.close();
+    throw error;
+  }
+}
+
+class Codex implements Conversation {
+  readonly exited: Promise<Exit>;
+  readonly #run: AgentRun;
+  readonly #memory = codexMemory();
+  readonly #child: Child;
+  readonly #rpc: Rpc;
+  readonly #calls = new Map<string, ToolCall>();
+  #thread = "";
+  #turn: string | undefined;
+  #isProbing = false;
+  /** Under which of its policies the user's own settings let it ask a person. */
+  #policy: string | undefined;
+
+  constructor(run: AgentRun) {
+    this.#run = run;
+    const { facts, args, cwd, env, dir } = run;
+    this.#child = new Child({
+      argv: [...facts.argv, ...args, "app-server"],
+      cwd,
+      env,
+      dir,
+      line: (text) => this.#line(text),
+    });
+    this.#rpc = new Rpc((text) => this.#child.write(text));
+    this.exited = this.#child.exited.finally(() => this.#rpc.close());
+    // Whoever waits for the conversation hears of its end; nobody else need.
+    this.exited.catch(() => {});
+  }
+
+  async open(): Promise<void> {
+    const { session, cwd, model, permissions } = this.#run;
+    await this.#rpc.call("initialize", { clientInfo: { name: "agentctl", version: __VERSION__ } });
+    this.#rpc.tell("initialized", {});
+    if (permissions === "own") this.#policy = await this.#ownPolicy();
+    const sandbox = sandboxes[permissions];
+    const given = {
+      cwd,
+      approvalPolicy: ASK_ALL,
+      ...(sandbox && { sandbox }),
+      ...(model !== null && { model }),
+    };
+    const { thread } =
+      session === null
+        ? await this.#rpc.call("thread/start", given)
+        : await this.#resume(session, { threadId: session, excludeTurns: true, ...given });
+    this.#thread = textOf(member({ thread }, "thread").id) ?? session ?? "";
+  }
+
+  async say(text: string, how: "turn" | "steer"): Promise<"taken" | "later"> {
+    const input = [{ type: "text", text, text_elements: [] }];
+    if (how === "turn") {
+      const { turn } = await this.#rpc.call("turn/start", { threadId: this.#thread, input });
+      this.#turn = textOf(member({ turn }, "turn").id);
+      return "taken";
+    }
+    if (this.#turn === undefined) return "later";
+    const steer = { threadId: this.#thread, input, expectedTurnId: this.#turn };
+    return await this.#rpc.call("turn/steer", steer).then(
+      () => "taken",
+      () => "later",
+    );
+  }
+
+  async interrupt(): Promise<void> {
+    if (this.#turn === undefined) return;
+    await this.#rpc.call("turn/interrupt", { threadId: this.#thread, turnId: this.#turn }).catch(() => {});
+  }
+
+  async close(): Promise<Exit> {
+    this.#child.touch();
+    return await this.#child.close(CLOSE_MS);
+  }
+
+  /** What a thread would be begun with if nobody chose a policy; it is never written down. */
+  async #ownPolicy(): Promise<string | undefined> {
+    const probe = { cwd: this.#run.cwd, ephemeral: true };
+    this.#isProbing = true;
+    const { approvalPolicy } = await this.#rpc.call("thread/start", probe).catch((): Json => ({}));
+    this.#isProbing = false;
+    return textOf(approvalPolicy);
+  }
+
+  async #resume(session: string, params: Json): Promise<Json> {
+    try {
+      return await this.#rpc.call("thread/resume", params);
+    } catch (error) {
+      if (!(error instanceof AgentRefused)) throw error;
+      this.#run.fact({
+        is: "end",
+        how: "gone",
+        message: `codex has no session ${session}: ${error.message}`,
+      });
+      throw error;
+    }
+  }
+
+  #line(text: string): void {
+    this.#run.line(text);
+    const json = objectOf(text);
+    if (!json) return;
+    // What is told of a probe is no session of the task.
+    for (const fact of this.#isProbing ? [] : codexFacts(json, this.#memory)) {
+      if (fact.is === "tool") this.#calls.set(fact.call.id, fact.call);
+      if (fact.is === "end") this.#turn = undefined;
+      this.#run.fact(fact);
+    }
+    if (this.#rpc.take(json)) return;
+    if (json.id !== undefined && typeof json.method === "string") this.#asks(json.method, json);
+  }
+
+  #asks(method: string, { id, params }: Json): void {
+    if (!APPROVALS.includes(method)) {
+      this.#rpc.refuse(id, `agentctl does not answer ${method}`);
+      return;
+    }
+    const call = this.#callOf(method, member({ params }, "params"));
+    this.#run.boundary(true);
+    const verdict = this.#verdict(call, member({ params }, "params"));
+    const refused = verdict === "stop" ? "cancel" : "decline";
+    this.#rpc.answer(id, { decision: verdict === "run" ? "accept" : refused });
+  }
+
+  #callOf(method: string, params: Json): ToolCall {
+    const id = textOf(params.itemId) ?? "";
+    const type = method.includes("fileChange") ? "fileChange" : "commandExecution";
+    const asked = callOf({ ...params, id, type }) as ToolCall;
+    const known = this.#calls.get(id);
+    return known && type === "fileChange" ? known : asked;
+  }
+
+  /** Where the user's own policy would not ask, neither does the host. */
+  #verdict(call: ToolCall, { reason }: Json): Verdict {
+    const verdict = this.#run.mayRun(call);
+    if (verdict !== "run") return verdict;
+    const decided = this.#run.decided(call);
+    if (decided) return decided;
+    if (this.#run.permissions === "own" && !this.#wouldAsk(reason)) return "run";
+    return this.#run.permit(call);
+  }
+
+  #wouldAsk(reason: unknown): boolean {
+    if (this.#policy === "never" || this.#policy === "on-failure") return false;
+    return this.#policy !== "on-request" || typeof reason === "string";
+  }
+}

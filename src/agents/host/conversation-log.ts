@@ -1,0 +1,79 @@
+/** The conversation as a person reads it, line by line. */
+import { appendFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Fact, ToolCall } from "../adapter/types.ts";
+
+/** So many lines of what a tool has printed are shown; the rest is counted. */
+const OUTPUT_LINES = 8;
+const LINE_CHARS = 2000;
+
+export class ConversationLog {
+  readonly #print: (text: string) => void;
+  readonly #file: string;
+  readonly #calls = new Map<string, ToolCall>();
+  #piece = "";
+
+  /** `print` writes to the task's log; the agent's own lines go to a file in `dir`. */
+  constructor(print: (text: string) => void, dir: string, attempt: number) {
+    this.#print = print;
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    this.#file = join(dir, `${attempt}.jsonl`);
+  }
+
+  line(text: string): void {
+    appendFileSync(this.#file, `${text}\n`, { mode: 0o600 });
+  }
+
+  said(text: string): void {
+    this.#flush();
+    this.#print(indented("> ", text));
+  }
+
+  note(text: string): void {
+    this.#flush();
+    this.#print(`· ${text}`);
+  }
+
+  fact(fact: Fact): void {
+    if (fact.is === "text" && fact.piece) {
+      this.#piece += fact.text;
+      return;
+    }
+    this.#flush();
+    if (fact.is === "text" && fact.text.trim() !== "") this.#print(fact.text.trimEnd());
+    if (fact.is === "tool") this.#called(fact.call, fact.agent);
+    if (fact.is === "tool-end") this.#ended(fact);
+    if (fact.is === "limit" && (fact.used ?? 1) >= 1) this.#print(`· usage limit: ${fact.kind}`);
+    if (fact.is === "end" && fact.how === "failed") this.#print(`· failed: ${fact.message ?? ""}`);
+  }
+
+  /** Text that came in pieces is a line when something else comes. */
+  #flush(): void {
+    if (this.#piece.trim() !== "") this.#print(this.#piece.trimEnd());
+    this.#piece = "";
+  }
+
+  #called(call: ToolCall, agent?: string): void {
+    this.#calls.set(call.id, call);
+    const where = agent === undefined ? "" : " (sub-agent)";
+    const shown = call.title === call.name ? call.name : `${call.name}: ${call.title}`;
+    this.#print(indented("$ ", `${shown}${where}`));
+  }
+
+  #ended({ id, ok, exit, output = "" }: Extract<Fact, { is: "tool-end" }>): void {
+    const lines = output.trimEnd().split("\n");
+    const shown = lines.slice(0, OUTPUT_LINES).map((line) => `  ${line.slice(0, LINE_CHARS)}`);
+    if (lines.length > OUTPUT_LINES) shown.push(`  … ${lines.length - OUTPUT_LINES} more lines`);
+    if (output.trim() !== "") this.#print(shown.join("\n"));
+    if (!ok || (exit ?? 0) !== 0) this.#print(`  ${exit === undefined ? "failed" : `exit ${exit}`}`);
+    this.#calls.delete(id);
+  }
+}
+
+function indented(mark: string, text: string): string {
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line, at) => `${at === 0 ? mark : "  "}${line}`)
+    .join("\n");
+}

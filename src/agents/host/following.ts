@@ -1,0 +1,112 @@
+/** What follows the end of an agent's process. Pure, but for the notes that it takes in the task's state. */
+import { systemClock } from "../../core/time.ts";
+import type { SuspendOptions } from "../../sdk/api.ts";
+import type { Driven, Means } from "./drive.ts";
+import type { AgentState } from "./state.ts";
+
+/** The agent has failed by its own word. */
+export class AgentFailed extends Error {
+  override readonly name = "AgentFailed";
+}
+
+/** The agent's process ended in the middle of its work. */
+class AgentInterrupted extends Error {
+  override readonly name = "AgentInterrupted";
+}
+
+/** A result, an error, a pause of the task's own, or another round. */
+export type Following = { result: string } | { error: Error } | { suspend: SuspendOptions } | { again: true };
+
+/** So often a task goes on by itself after limits without progress between them. */
+const LIMITS = 10;
+/** Back-off from a limit without a time, doubling. */
+const FIRST_GUESS_MS = 300_000;
+const LONGEST_GUESS_MS = 3_600_000;
+
+export function following({ task, spec, state }: Means, driven: Driven): Following {
+  const { stop, end, reason } = driven;
+  if (end?.how === "gone") return { suspend: gone(task.id, spec.agent, state, end.message ?? "") };
+  if (stop === "refused") return { error: new AgentFailed(reason ?? "the agent was refused") };
+  if (end?.how === "done" && stop !== "ask") return done(state, spec.interactive, end.text ?? "");
+  if (stop === "ask") return question(state);
+  if (stop === "cut") return { error: new AgentInterrupted("the agent was interrupted") };
+  if (stop === "stall") return stalled(state);
+  if (state.limit && (stop === "limit" || end?.how === "failed")) return limited(state, spec.onLimit);
+  if (end?.how === "failed") return { error: new AgentFailed(end.message || "the agent failed") };
+  if (end && stop === "budget")
+    return { suspend: { cause: "budget", reason: reason ?? "its budget is used up" } };
+  if (end) return { again: true };
+  return { error: lost(spec.agent, state, driven) };
+}
+
+function done(state: AgentState, isInteractive: boolean, text: string): Following {
+  state.limits = 0;
+  state.stalls = 0;
+  if (!isInteractive) return { result: text };
+  state.asking = {
+    kind: "message",
+    prompt: text.trim().slice(0, 10_000) || "What is next?",
+    choices: null,
+    call: null,
+  };
+  return { again: true };
+}
+
+/** The call that waits for an answer has not begun. */
+function question(state: AgentState): Following {
+  state.open = [];
+  return { again: true };
+}
+
+function gone(id: number, agent: string, state: AgentState, said: string): SuspendOptions {
+  const reason = `${agent} has no session ${state.session}${said === "" ? "" : `: ${said}`}`;
+  const message = `${reason}; agentctl resume ${id} --from-start begins a new one`;
+  return { cause: "mismatch", reason, error: { name: "SessionNotFound", message } };
+}
+
+function stalled(state: AgentState): Following {
+  state.stalls++;
+  const reason = "the agent said nothing for its idle time-out";
+  if (state.stalls > 1) return { suspend: { cause: "stalled", reason } };
+  return {
+    suspend: { cause: "stalled", reason: `${reason}; it is continued once`, until: systemClock.now() },
+  };
+}
+
+function limited(state: AgentState, onLimit: "wait" | "suspend" | "fail"): Following {
+  const now = systemClock.now();
+  const { kind, resetsAt } = state.limit as NonNullable<AgentState["limit"]>;
+  state.limits++;
+  const guess = now + Math.min(FIRST_GUESS_MS * 2 ** (state.limits - 1), LONGEST_GUESS_MS);
+  const at = resetsAt === null ? guess : Math.max(Date.parse(resetsAt), now + SOON_MS);
+  const announced = resetsAt ?? new Date(guess).toISOString();
+  state.limit = { kind, resetsAt: announced, guessed: resetsAt === null };
+  const reason = `usage limit of the provider (${kind})`;
+  if (onLimit === "fail") return { error: new AgentFailed(`${reason}, until ${announced}`) };
+  const isOver = state.limits > LIMITS;
+  if (onLimit === "suspend" || isOver) return { suspend: { cause: "limit", reason } };
+  return {
+    suspend: {
+      cause: "limit",
+      reason: resetsAt === null ? `${reason}; the time is a guess` : reason,
+      until: at,
+    },
+  };
+}
+
+/** A reset that is announced for now or before is waited for so long. */
+const SOON_MS = 1000;
+
+function lost(agent: string, state: AgentState, { exit }: Driven): AgentInterrupted {
+  noteWhatRan(state, systemClock.now());
+  const how = exit.signal ? `was ended by ${exit.signal}` : `ended with exit code ${exit.code}`;
+  const said = exit.stderr === "" ? "" : `: ${exit.stderr.split("\n").at(-1)}`;
+  return new AgentInterrupted(`${agent} ${how} before its last word${said}`);
+}
+
+/** What ran when nobody could say how it ended has been cut off. */
+export function noteWhatRan(state: AgentState, now: number | null): void {
+  const [running] = state.open;
+  if (running) state.cut ??= { call: running.call, afterMs: now === null ? 0 : now - running.at };
+  state.open = [];
+}

@@ -1,0 +1,57 @@
+/** Counts what an agent uses over all its processes, of which each tells it in its own way. */
+import type { Fact, Used } from "../adapter/types.ts";
+import type { AgentSpec, AgentState } from "./state.ts";
+
+const counts = ["inputTokens", "outputTokens", "cachedTokens"] as const;
+
+export class Ledger {
+  readonly #state: AgentState;
+  /** What had been used before this process. */
+  readonly #before: AgentState["usage"];
+
+  constructor(state: AgentState) {
+    this.#state = state;
+    this.#before = { ...state.usage };
+  }
+
+  take(fact: Fact): void {
+    const { usage } = this.#state;
+    if (fact.is === "turn") usage.turns++;
+    if (fact.is === "tool") usage.toolCalls++;
+    if (fact.is === "usage") this.#used(fact.used);
+    if (fact.is === "cost") this.#cost(fact.of, fact.usd);
+  }
+
+  #used(used: Used): void {
+    const { usage, seen } = this.#state;
+    for (const name of counts) {
+      if (used.of === "process") usage[name] = this.#before[name] + used[name];
+      else {
+        usage[name] += Math.max(0, used[name] - seen[name]);
+        seen[name] = used[name];
+      }
+    }
+  }
+
+  #cost(of: "process" | "session", usd: number): void {
+    const { usage, seen } = this.#state;
+    if (of === "process") {
+      usage.costUsd = (this.#before.costUsd ?? 0) + usd;
+      return;
+    }
+    usage.costUsd = (usage.costUsd ?? 0) + Math.max(0, usd - seen.costUsd);
+    seen.costUsd = usd;
+  }
+}
+
+/** Which budget is used up, in words; undefined while none is. */
+export function overBudget({ usage }: AgentState, spec: AgentSpec): string | undefined {
+  const tokens = usage.inputTokens + usage.outputTokens;
+  const { maxCost, maxTokens, maxTurns } = spec;
+  if (maxCost !== null && (usage.costUsd ?? 0) >= maxCost)
+    return `it has cost $${(usage.costUsd ?? 0).toFixed(2)} of $${maxCost}`;
+  if (maxTokens !== null && tokens >= maxTokens) return `it has used ${tokens} of ${maxTokens} tokens`;
+  if (maxTurns !== null && usage.turns >= maxTurns)
+    return `its model has answered ${usage.turns} of ${maxTurns} times`;
+  return undefined;
+}

@@ -1,0 +1,76 @@
+/**
+ * The module of a task with a coding agent: processes of the agent one after the other, until it has said its last word.
+ * Between them it asks people, waits for a limit, or is paused; its checkpoint holds all that a later attempt needs.
+ */
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { agentNamed } from "../core/agents.ts";
+import type { AgentTask } from "../sdk/agent-task.ts";
+import { defineTask } from "../sdk/define-task.ts";
+import { adapterOf } from "./adapters.ts";
+import { Drive, type Driven, type Means } from "./host/drive.ts";
+import { AgentFailed, following, noteWhatRan } from "./host/following.ts";
+import { settle } from "./host/permits.ts";
+import { type AgentSpec, type AgentState, freshState, reportOf } from "./host/state.ts";
+
+// biome-ignore lint/style/noDefaultExport: a task module exports its task so
+export default defineTask<AgentSpec, string | null, AgentState>(async (given, spec) => {
+  const task = given as AgentTask<AgentState>;
+  const facts = agentNamed(spec.agent);
+  const open = adapterOf(spec.agent);
+  if (!facts || !open) throw new AgentFailed(`there is no agent ${spec.agent}`);
+  const chosen = facts.session === "chosen" ? randomUUID() : null;
+  const left = task.checkpoint;
+  // A session that was given is continued once: what begins again begins another.
+  const state =
+    left ?? freshState(task.attempt === 1 ? spec : { ...spec, session: null }, process.cwd(), chosen);
+  // What was answered since the checkpoint stands behind it, so it is not saved again before that is taken.
+  if (left) noteWhatRan(state, null);
+  else await task.save(state);
+  await task.report(reportOf(state), state.session === null ? {} : { session: state.session });
+  const programs = { node: process.execPath, hook: join(import.meta.dirname, "agent-hook.cjs") };
+  const run = { facts, env: task.env, dir: join(task.dir, "agent"), programs };
+  for (;;) {
+    const result = await once({ task, spec, state, open, run });
+    if (result !== undefined) return result;
+  }
+});
+
+/** One process of the agent with what comes before and after it; what the task gives when it is done. */
+async function once(means: Means): Promise<string | undefined> {
+  const { task, state } = means;
+  await asked(means);
+  state.inbox.push(...(await task.messages()));
+  await task.save(state);
+  const leave = task.busy();
+  let driven: Driven;
+  try {
+    driven = await new Drive(means).run();
+  } catch (error) {
+    leave();
+    throw error;
+  }
+  const then = following(means, driven);
+  if ("result" in then) {
+    leave();
+    return then.result;
+  }
+  // Begun before the task may be left, so that what is left behind is this state.
+  const saved = task.save(state);
+  await task.report(reportOf(state));
+  leave();
+  await saved;
+  if ("error" in then) throw then.error;
+  if ("suspend" in then) await task.suspend(then.suspend);
+  return undefined;
+}
+
+/** A question that is open is put first; its answer is part of what follows. */
+async function asked({ task, state }: Means): Promise<void> {
+  if (!state.asking) return;
+  const { prompt, choices } = state.asking;
+  await task.report(reportOf(state));
+  settle(state, await task.ask(prompt, choices ? { choices } : {}));
+  await task.report(reportOf(state));
+  await task.save(state);
+}

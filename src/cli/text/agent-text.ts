@@ -1,0 +1,50 @@
+import type { TaskJson } from "../../protocol/methods.ts";
+import { oneLine } from "./terminal-text.ts";
+
+/** The rows of `show` about a coding agent. */
+export function agentFacts({ agent, usage }: TaskJson): [string, string][] {
+  if (!agent) return [];
+  const { name, version, model, session, permissions, tool, cut, limit, boundary } = agent;
+  const known = [name, version ?? "", model ?? "", `permissions ${permissions}`].filter(
+    (fact) => fact !== "",
+  );
+  const rows: [string, string][] = [
+    ["agent", oneLine(known.join(", "))],
+    ["session", oneLine(session ?? "")],
+    ["usage", usage ? usageText(usage) : ""],
+    ["tool", tool ? toolText({ tool: tool.name, input: tool.input }) : ""],
+    [
+      "cut off",
+      cut ? `${toolText(cut)}${cut.afterMs > 0 ? `, after ${Math.round(cut.afterMs / 1000)}s` : ""}` : "",
+    ],
+    ["limit", limit ? `${limit.kind}, ${limitText(limit)}` : ""],
+    ["boundary", boundary === false ? "none: its settings keep the hook off, so a pause interrupts it" : ""],
+  ];
+  return rows.filter(([, text]) => text !== "");
+}
+
+function limitText({ resetsAt, guessed }: { resetsAt: string | null; guessed: boolean }): string {
+  if (resetsAt === null) return "no time is known";
+  return `until ${resetsAt}${guessed ? ", a guess" : ""}`;
+}
+
+/** What an agent has used, in a line. */
+export function usageText({
+  inputTokens,
+  outputTokens,
+  costUsd,
+  turns,
+  toolCalls,
+}: NonNullable<TaskJson["usage"]>): string {
+  const cost = costUsd === null ? "" : `, $${costUsd.toFixed(2)}`;
+  return `${inputTokens} tokens in, ${outputTokens} out${cost}, ${turns} turns, ${toolCalls} tool calls`;
+}
+
+const INPUT_CHARS = 200;
+
+/** A call of an agent's tool in a line: its command, else its name and input. */
+export function toolText({ tool, input }: { tool: string; input: unknown }): string {
+  const { command } = (input ?? {}) as { command?: unknown };
+  const what = typeof command === "string" ? command : (JSON.stringify(input) ?? "");
+  return oneLine(`${tool} ${what.slice(0, INPUT_CHARS)}`);
+}

@@ -1,0 +1,122 @@
+/** The coding agents that agentctl knows, as data: what the command line, the daemon and the adapters all need. */
+
+/** What is known of an agent before it is started. */
+export interface AgentFacts {
+  name: string;
+  /** The program and the arguments before those of the adapter. */
+  argv: readonly string[];
+  /** The command that installs it; shown where it is not on the PATH. */
+  install: string;
+  /** The oldest and the newest version that were tried; null where none was. */
+  tested: readonly [from: string, to: string] | null;
+  /** Whether agentctl chooses the session's id, or the agent tells it. */
+  session: "chosen" | "told";
+  /** It reports what a session costs. */
+  cost: boolean;
+  /** At a limit of its provider it says nothing and waits. */
+  silentAtLimit: boolean;
+}
+
+const builtIn = {
+  claude: {
+    argv: ["claude"],
+    install: "npm install -g @anthropic-ai/claude-code",
+    tested: ["2.1.197", "2.1.332"],
+    session: "chosen",
+    cost: true,
+    silentAtLimit: false,
+  },
+  codex: {
+    argv: ["codex"],
+    install: "npm install -g @openai/codex",
+    tested: ["0.171.0", "0.171.0"],
+    session: "told",
+    cost: false,
+    silentAtLimit: false,
+  },
+  opencode: {
+    argv: ["opencode"],
+    install: "npm install -g opencode-ai",
+    tested: ["1.18.33", "1.18.33"],
+    session: "told",
+    cost: true,
+    silentAtLimit: false,
+  },
+  gemini: {
+    argv: ["gemini"],
+    install: "npm install -g @google/gemini-cli",
+    tested: ["0.61.0", "0.61.0"],
+    session: "chosen",
+    cost: false,
+    silentAtLimit: false,
+  },
+} as const satisfies Record<string, Omit<AgentFacts, "name">>;
+
+export type BuiltInAgent = keyof typeof builtIn;
+
+export const builtInAgents = Object.keys(builtIn) as BuiltInAgent[];
+
+const ACP = "acp:";
+
+/** The facts of a built-in agent or of `acp:<command>`; undefined for another name. */
+export function agentNamed(name: string): AgentFacts | undefined {
+  if (Object.hasOwn(builtIn, name)) return { name, ...builtIn[name as BuiltInAgent] };
+  if (!name.startsWith(ACP)) return undefined;
+  const argv = name.slice(ACP.length).split(/\s+/).filter(Boolean);
+  if (argv.length === 0) return undefined;
+  const install = `put ${argv[0]} on the PATH`;
+  return { name, argv, install, tested: null, session: "told", cost: false, silentAtLimit: true };
+}
+
+/** What an agent may do without asking. */
+export const permissionChoices = ["own", "edits", "all", "plan"] as const;
+export type Permissions = (typeof permissionChoices)[number];
+/** What happens at a limit of the provider. */
+export const onLimitChoices = ["wait", "suspend", "fail"] as const;
+
+/** What an agent has used, over all attempts. */
+export interface Usage {
+  inputTokens: number;
+  outputTokens: number;
+  cachedTokens: number;
+  /** Null where the agent reports none. */
+  costUsd: number | null;
+  turns: number;
+  toolCalls: number;
+}
+
+/** A tool that an agent calls, as it is shown. */
+interface ShownTool {
+  name: string;
+  input: unknown;
+}
+
+/** What the host of an agent says of it, as `show` has it. */
+export interface AgentReport {
+  version: string | null;
+  session: string | null;
+  model: string | null;
+  turn: number;
+  tool: ShownTool | null;
+  cut: { tool: string; input: unknown; afterMs: number } | null;
+  limit: { kind: string; resetsAt: string | null; guessed: boolean } | null;
+  /** Whether a pause finds a place between two tool calls; null before the first. */
+  boundary: boolean | null;
+  usage: Usage;
+  /** What of the open question is not in the question. */
+  asking: { kind: string; tool: ShownTool | null } | null;
+}
+
+export const NOTHING_USED: Usage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cachedTokens: 0,
+  costUsd: null,
+  turns: 0,
+  toolCalls: 0,
+};
+
+/** Names a session of an agent among those of all. */
+export function sessionKeyOf(agent: string, session: string): string {
+  return `${agent} ${session}`;
+}

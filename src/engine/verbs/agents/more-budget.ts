@@ -1,0 +1,43 @@
+import { AgentctlError } from "../../../core/errors.ts";
+import type { Task } from "../../../core/task.ts";
+import type { Patch } from "../../../store/store.ts";
+
+/** For a coding agent: what it is told as it goes on, and how much more it may use. */
+export interface More {
+  message?: string;
+  addCost?: number;
+  addTokens?: number;
+  addTurns?: number;
+}
+
+const budgets = [
+  ["addCost", "maxCost"],
+  ["addTokens", "maxTokens"],
+  ["addTurns", "maxTurns"],
+] as const;
+
+/** The limits of a coding agent that a resume raises; throws for a task that has no such limit, or is no agent. */
+export function moreBudget(task: Task, options: More): Patch {
+  const { id, state, kind } = task;
+  const asked = [...budgets.map(([add]) => add), "message" as const].find(
+    (name) => options[name] !== undefined,
+  );
+  if (asked === undefined) return {};
+  if (kind !== "agent") {
+    const reason = `task ${id} runs a ${kind}: ${optionOf(asked)} is for coding agents`;
+    throw new AgentctlError("UnsupportedOperation", { id, state, reason });
+  }
+  const raised = budgets.flatMap(([add, max]): [keyof Patch, number][] => {
+    const more = options[add];
+    if (more === undefined) return [];
+    const limit = task[max];
+    if (limit !== null) return [[max, limit + more]];
+    const reason = `task ${id} has no limit that ${optionOf(add)} could raise`;
+    throw new AgentctlError("UnsupportedOperation", { id, state, reason });
+  });
+  return Object.fromEntries(raised);
+}
+
+function optionOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}

@@ -1,0 +1,96 @@
+import { agentNamed, builtInAgents } from "../../../core/agents.ts";
+import { AgentctlError } from "../../../core/errors.ts";
+import type { Submitted } from "../../../core/submitted.ts";
+
+type Given = { [F in "agent" | "prompt" | "maxCost" | "agentArgs"]?: Submitted[F] | undefined };
+
+/** Throws where a coding agent could never do what it is submitted with. */
+export function refuseAgent({ agent, prompt, maxCost, agentArgs }: Given): void {
+  const name = agent as string;
+  const facts = agentNamed(name);
+  if (!facts) {
+    const known = [...builtInAgents, "acp:<command>"].join(", ");
+    const reason = `there is no agent ${JSON.stringify(name)}; accepted are ${known}`;
+    throw new AgentctlError("InvalidParams", { field: "agent", reason }, { hint: "agentctl agent list" });
+  }
+  if (!prompt)
+    throw new AgentctlError("InvalidParams", { field: "prompt", reason: "an agent needs a prompt" });
+  if (maxCost !== undefined && maxCost !== null && !facts.cost) {
+    const reason = `--max-cost: ${name} does not report what it costs`;
+    const hint = "--max-tokens <n> limits the tokens that it uses";
+    throw new AgentctlError("UnsupportedOperation", { reason, hint, agent: name });
+  }
+  refuseArgs(name, agentArgs ?? []);
+}
+
+/** What an adapter gives its agent by itself: the session, the formats, and what keeps a pause between two calls. */
+const OWNED: Record<string, readonly string[]> = {
+  claude: [
+    "-p",
+    "--print",
+    "-c",
+    "--continue",
+    "-r",
+    "--resume",
+    "--session-id",
+    "--fork-session",
+    "--input-format",
+    "--output-format",
+    "--settings",
+    "--model",
+    "--permission-mode",
+    "--permission-prompt-tool",
+    "--include-partial-messages",
+  ],
+  codex: [
+    "app-server",
+    "exec",
+    "resume",
+    "--json",
+    "--model",
+    "-m",
+    "--sandbox",
+    "-s",
+    "--ask-for-approval",
+    "-a",
+  ],
+  opencode: [
+    "serve",
+    "run",
+    "acp",
+    "--port",
+    "--hostname",
+    "--session",
+    "-s",
+    "--continue",
+    "-c",
+    "--format",
+  ],
+  gemini: [
+    "-p",
+    "--prompt",
+    "-i",
+    "--prompt-interactive",
+    "-r",
+    "--resume",
+    "--session-id",
+    "-o",
+    "--output-format",
+    "--acp",
+    "--experimental-acp",
+    "-m",
+    "--model",
+    "--yolo",
+    "-y",
+    "--approval-mode",
+  ],
+};
+
+function refuseArgs(agent: string, args: readonly string[]): void {
+  const owned = OWNED[agent] ?? [];
+  const refused = args.find((arg) => owned.includes(arg.split("=")[0] ?? ""));
+  if (refused === undefined) return;
+  const reason = `${JSON.stringify(refused)} is what agentctl gives ${agent} by itself`;
+  const hint = "--model, --permissions and --session choose these";
+  throw new AgentctlError("InvalidParams", { field: "agentArgs", reason }, { hint });
+}

@@ -1,0 +1,17 @@
+import type { AgentReport } from "../../../core/agents.ts";
+import { sessionKeyOf } from "../../../core/agents.ts";
+import type { ActiveAttempt } from "../../attempt/active-attempt.ts";
+import type { Engine } from "../../engine.ts";
+
+/** Keeps what the host of an agent says of it, and claims its session; rejects with `SessionInUse`. */
+export async function reportAgent(
+  engine: Engine,
+  active: ActiveAttempt,
+  report: AgentReport,
+  { session, progressed = false }: { session?: string; progressed?: boolean },
+): Promise<void> {
+  const { agent } = await engine.require(active.taskId);
+  const claim = session !== undefined && agent !== null ? { sessionKey: sessionKeyOf(agent, session) } : {};
+  const set = { agentReport: report, ...claim, ...(progressed && { losses: 0 }) };
+  await engine.store.update(active.taskId, set, { token: active.token });
+}

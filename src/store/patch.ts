@@ -1,0 +1,33 @@
+import type { Task } from "../core/task.ts";
+
+/** The fields of a task that change without a change of state. */
+export type Patch = Partial<
+  Pick<
+    Task,
+    | "held"
+    | "pid"
+    | "progress"
+    | "pauseAt"
+    | "question"
+    | "journaled"
+    | "envHash"
+    | "module"
+    | "losses"
+    | "failures"
+    | "notBefore"
+    | "delay"
+    | "pause"
+    | "frozen"
+    | "resumesWith"
+    | "exitCode"
+    | "signal"
+    | "result"
+    | "error"
+    | "timeoutMs"
+    | "agentReport"
+    | "sessionKey"
+    | "maxCost"
+    | "maxTokens"
+    | "maxTurns"
+  >
+>;

@@ -1,0 +1,50 @@
+/** A home with coding agents on its PATH: one program that acts as each of them, and a script of what it does. */
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import type { Home } from "../harness/index.ts";
+import { notes } from "./story.ts";
+
+const program = join(import.meta.dirname, "../fake-agent/agent.mjs");
+export const agents = ["claude", "codex"] as const;
+
+type Step = Record<string, unknown>;
+
+/** A command that waits for a file `go-<n>` where it is gated, and leaves a line in `progress.log`. */
+export function step(n: number, options: { gated?: boolean } & Step = {}): Step {
+  const { gated = false, ...more } = options;
+  const wait = gated ? `echo begun-${n} >> begun.log; while [ ! -e go-${n} ]; do sleep 0.05; done; ` : "";
+  return { tool: true, cmd: `${wait}echo step-${n} >> progress.log; echo done-${n}`, ...more };
+}
+
+/** The options with which a task runs as an agent that does these steps, and with which its environment is given. */
+export function agentOptions(
+  home: Home,
+  name: string,
+  steps: Step[],
+  env: Record<string, string> = {},
+): string[] {
+  const bin = home.file("bin");
+  mkdirSync(bin, { recursive: true });
+  mkdirSync(home.file("agent-home"), { recursive: true });
+  for (const agent of ["claude", "codex", "opencode", "gemini"]) {
+    try {
+      symlinkSync(program, join(bin, agent));
+    } catch {
+      // It is there from an earlier task.
+    }
+  }
+  const script = home.file(`script-${name}-${Math.random()}.json`);
+  writeFileSync(script, JSON.stringify(steps));
+  const given = {
+    PATH: `${bin}${delimiter}${process.env.PATH}`,
+    HOME: home.file("agent-home"),
+    FAKE_SCRIPT: script,
+    ...env,
+  };
+  return ["--agent", name, ...Object.entries(given).flatMap(([key, text]) => ["--env", `${key}=${text}`])];
+}
+
+/** What the tools have left, as a list of steps. */
+export function progress(home: Home): string[] {
+  return notes(home, "progress.log");
+}

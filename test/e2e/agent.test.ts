@@ -1,0 +1,140 @@
+/** Coding agents as tasks, with a program that speaks the protocol of each and has its habits. */
+import { rmSync } from "node:fs";
+import { describe, expect } from "vitest";
+import { it, processes, until } from "../harness/index.ts";
+import { agentOptions, agents, progress, step } from "./agent-story.ts";
+import { noted, open } from "./story.ts";
+
+const three = [{ say: "Hello" }, step(1), step(2, { gated: true }), step(3)];
+const all = ["step-1", "step-2", "step-3"];
+
+describe.each(agents)("%s", (agent) => {
+  it("is paused between two calls, and runs each of them once", async ({ home }) => {
+    const id = await home.run(...agentOptions(home, agent, three), "do it");
+    await noted(home, 1, "begun.log");
+    const pausing = home.cli("pause", `${id}`);
+    await until(async () => (await home.json("show", `${id}`)).activity.doing === "pause");
+    open(home, "go-2");
+    expect((await pausing).code).toBe(0);
+    const paused = await home.task(id);
+    expect(paused).toMatchObject({ state: "suspended", pid: null, kind: "agent", module: null });
+    expect(paused.pause).toMatchObject({ mode: "checkpoint", outcome: "cooperative", cause: "user" });
+    expect(paused.agent).toMatchObject({ name: agent, tool: null, cut: null, boundary: true });
+    expect(processes(home.root).filter(({ command }) => command.includes(agent))).toEqual([]);
+    expect(progress(home)).toEqual(all.slice(0, 2));
+    await home.killDaemon();
+    await home.cli("resume", `${id}`);
+    const done = await home.reaches(id, "completed");
+    expect(done.agent.session).toBe(paused.agent.session);
+    expect(done.usage).toMatchObject({ costUsd: agent === "claude" ? expect.any(Number) : null });
+    expect(progress(home)).toEqual(all);
+    const logs = await home.cli("logs", `${id}`);
+    expect(logs.stdout).toContain("> do it\nHello\n$ ");
+    const raw = (await home.cli("logs", "--raw", `${id}`)).stdout.trim().split("\n");
+    expect(raw.map((line) => JSON.parse(line)).length).toBeGreaterThan(5);
+  });
+
+  it("is interrupted past the grace time, and told what was cut off", async ({ home }) => {
+    const id = await home.run(...agentOptions(home, agent, three), "do it");
+    await noted(home, 1, "begun.log");
+    await until(async () => (await home.task(id)).agent.tool !== null);
+    const { code, stderr, stdout } = await home.cli("pause", `${id}`, "--grace", "0s");
+    expect(code).toBe(0);
+    expect(stdout + stderr).toContain("this was cut off");
+    const paused = await home.task(id);
+    expect(paused.pause.outcome).toBe("forced");
+    expect(paused.agent.cut).toMatchObject({ afterMs: expect.any(Number) });
+    open(home, "go-2");
+    expect(progress(home)).toEqual(["step-1"]);
+    await home.cli("resume", `${id}`, "--message", "and be quick");
+    expect(await home.reaches(id, "completed")).toMatchObject({ agent: { cut: null } });
+    expect(progress(home)).toEqual(all);
+    const { stdout: log } = await home.cli("logs", `${id}`);
+    expect(log).toMatch(/was cut off after \d+ s and may have run in part\. Look before you run it again\./);
+    expect(log).toContain("and be quick");
+  });
+
+  it("waits for the reset of a limit, and goes on by itself once", async ({ home }) => {
+    const steps = [step(1), { limit: { resetsIn: 2500 } }, step(2)];
+    const id = await home.run(...agentOptions(home, agent, steps), "do it");
+    const limited = await home.reaches(id, "suspended");
+    expect(limited.pause).toMatchObject({
+      cause: "limit",
+      until: limited.agent.limit.resetsAt,
+      actor: "task",
+    });
+    expect(limited.agent.limit).toMatchObject({ guessed: false });
+    const done = await home.reaches(id, "completed");
+    expect(done).toMatchObject({ attempt: 2, result: "done after 2 prompts" });
+    expect(progress(home)).toEqual(["step-1", "step-2"]);
+  });
+
+  it("asks a person what its rules ask, and exactly that call runs", async ({ home }) => {
+    const steps = [step(1, { ask: true }), step(2, { ask: true }), step(3)];
+    const id = await home.run(...agentOptions(home, agent, steps), "do it");
+    const asking = await home.reaches(id, "input-required");
+    expect(asking.question).toMatchObject({ kind: "permission", choices: ["allow", "allow-always", "deny"] });
+    expect(asking.question.tool.input.command).toContain("step-1");
+    expect(progress(home)).toEqual([]);
+    await home.cli("answer", `${id}`, "allow");
+    await until(async () => (await home.task(id)).question?.tool?.input.command.includes("step-2"));
+    await home.reaches(id, "input-required");
+    await home.cli("answer", `${id}`, "deny");
+    await home.reaches(id, "completed");
+    expect(progress(home)).toEqual(["step-1", "step-3"]);
+  });
+});
+
+it("has one writer for each session, and none that is gone", async ({ home }) => {
+  const run = (...more: string[]) => ["run", ...agentOptions(home, "claude", three), ...more, "do it"];
+  const id = await home.run(...run().slice(1));
+  await noted(home, 1, "begun.log");
+  const session = (await home.task(id)).agent.session;
+  const second = await home.cli("--json", ...run("--session", session));
+  expect(second.code).toBe(4);
+  expect(JSON.parse(second.stdout).error).toMatchObject({ name: "SessionInUse", code: -32035, data: { id } });
+  open(home, "go-2");
+  await home.reaches(id, "completed");
+  const third = await home.run(...run("--session", session).slice(1));
+  expect((await home.reaches(third, "completed")).agent.session).toBe(session);
+  rmSync(home.file("agent-home/.fake"), { recursive: true });
+  const gone = await home.run(...run("--session", session).slice(1));
+  const lost = await home.reaches(gone, "suspended");
+  expect(lost).toMatchObject({
+    pause: { cause: "mismatch" },
+    error: { name: "SessionNotFound", code: -32036 },
+  });
+  expect(lost.error.message).toContain("--from-start");
+  await home.cli("resume", `${gone}`, "--from-start");
+  expect((await home.reaches(gone, "completed")).agent.session).not.toBe(session);
+});
+
+it("fails by the agent's last word, and goes on where there was none", async ({ home }) => {
+  const failing = await home.run(
+    ...agentOptions(home, "claude", [step(1), { fail: "too many turns" }]),
+    "do it",
+  );
+  expect((await home.reaches(failing, "failed")).error).toMatchObject({
+    name: "AgentFailed",
+    code: -32037,
+    message: "too many turns",
+  });
+  const crashing = await home.run(...agentOptions(home, "codex", [{ crash: true }]), "do it");
+  const lost = await until(async () => {
+    const task = await home.task(crashing);
+    return task.state === "suspended" && task.attempt === 3 && task;
+  });
+  expect(lost).toMatchObject({ pause: { cause: "lost", until: null } });
+});
+
+it("is refused where it could never run", async ({ home }) => {
+  const refused = async (...args: string[]) => (await home.cli("run", ...args)).stderr;
+  const options = (name: string) => agentOptions(home, name, []);
+  expect(await refused("--agent", "clod", "do it")).toContain("there is no agent");
+  expect(await refused(...options("codex"), "--max-cost", "2", "do it")).toContain("--max-tokens");
+  expect(await refused(...options("claude"), "--agent-arg=--resume", "do it")).toContain("--resume");
+  expect(await refused(...options("claude"), "do", "it")).toContain("quotes");
+  const missing = await home.cli("run", "--agent", "claude", "--env", "PATH=/nowhere", "do it");
+  expect(missing.code).toBe(127);
+  expect(missing.stderr).toContain("npm install -g @anthropic-ai/claude-code");
+});

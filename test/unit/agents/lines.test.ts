@@ -1,0 +1,97 @@
+/** What the lines of real agents say: each recording, read line by line, gives these facts. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { objectOf } from "../../../src/agents/adapter/json.ts";
+import type { Fact, Json } from "../../../src/agents/adapter/types.ts";
+import { claudeFacts, claudeMemory } from "../../../src/agents/claude/lines.ts";
+import { codexFacts, codexMemory } from "../../../src/agents/codex/lines.ts";
+
+const recordings = join(import.meta.dirname, "../../agent-events");
+type Read = (line: Json) => Fact[];
+
+/** The facts of a recording, each in a word or two; what was sent to the agent is left out. */
+function told(agent: string, name: string, reader: () => Read): string[] {
+  let read = reader();
+  const text = readFileSync(join(recordings, agent, `${name}.jsonl`), "utf8");
+  return text.split("\n").flatMap((line) => {
+    const json = objectOf(line);
+    // A process begins with nothing remembered.
+    if (json && "--" in json) read = reader();
+    if (!json || "-->" in json || "<--" in json || "--" in json) return [];
+    return read(json).flatMap(words);
+  });
+}
+
+function words(fact: Fact): string[] {
+  if (fact.is === "tool")
+    return [
+      `${fact.agent ? "sub " : ""}tool ${/step-\d+|extra-\d+/.exec(fact.call.title)?.[0] ?? fact.call.name}`,
+    ];
+  if (fact.is === "tool-end") return [fact.ok ? "ok" : "failed"];
+  if (fact.is === "end")
+    return [`end ${fact.how}${fact.deferred ? ` ${/step-\d+/.exec(fact.deferred.title)}` : ""}`];
+  if (fact.is === "limit")
+    return [`limit ${fact.kind} ${fact.resetsAt ? "until" : (fact.retryMs ?? "unknown")}`];
+  return [];
+}
+
+const claude = (): Read => {
+  const memory = claudeMemory();
+  return (line) => claudeFacts(line, memory);
+};
+const codex = (): Read => {
+  const memory = codexMemory();
+  return (line) => codexFacts(line, memory);
+};
+
+describe.each(["claude-2.1.197", "claude-2.1.332"])("%s", (agent) => {
+  test.each([
+    [
+      "defer-then-resume",
+      "tool step-1, ok, tool step-2, ok, tool step-3, end deferred step-3, ok, tool step-4, ok, end done",
+    ],
+    ["unknown-session", "end gone"],
+    ["limit-subscription", "tool step-1, ok, limit five_hour until, end failed"],
+    [
+      "approval-stdio-and-interrupt",
+      "tool step-1, ok, tool step-2, failed, end stopped, tool step-2, ok, tool step-3, ok, end done",
+    ],
+  ])("%s", (name, facts) => {
+    expect(told(agent, name, claude).join(", ")).toBe(facts);
+  });
+
+  test("of the calls of a sub-agent it is said so", () => {
+    expect(told(agent, "defer-in-subagent", claude).filter((word) => word.startsWith("sub "))).not.toEqual(
+      [],
+    );
+  });
+});
+
+test("Claude with an API key announces when it tries again", () => {
+  expect(told("claude-2.1.197", "limit-api-key", claude)).toContain("limit rate_limit 11000");
+});
+
+describe("codex-app-server-0.171.0", () => {
+  test.each([
+    [
+      "boundary-pause",
+      "tool step-1, ok, tool step-2, ok, tool step-3, failed, end stopped, tool step-3, ok, end done",
+    ],
+    ["decline", "tool step-1, failed, tool step-1, ok, tool step-2, ok, tool step-3, ok, end done"],
+    [
+      "limit",
+      "tool step-1, ok, limit primary until, limit usageLimitExceeded unknown, end failed, tool step-2, ok, end done",
+    ],
+  ])("%s", (name, facts) => {
+    expect(told("codex-app-server-0.171.0", name, codex).join(", ")).toBe(facts);
+  });
+});
+
+test("no line of any recording makes a reader throw", () => {
+  for (const agent of readdirSync(recordings)) {
+    for (const file of readdirSync(join(recordings, agent))) {
+      for (const reader of [claude, codex]) told(agent, file.replace(".jsonl", ""), reader);
+    }
+  }
+});
