@@ -122,3 +122,9 @@ export async function speaker(home: Home): Promise<{ id: number; token: string }
   await noted(home, 1);
   return { id, token: notes(home)[0] as string };
 }
+
+/** A task of a mebibyte on the wire: sixteen of them fill a line. The kernel takes no argument of 128 KiB or more. */
+export const oneMebibyte = {
+  argv: ["true", ...Array.from({ length: 8 }, () => "ü".repeat(62_500))],
+  held: true,
+};
