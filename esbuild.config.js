@@ -44,6 +44,12 @@ const bundles = [
   { entry: "src/daemon/main.ts", out: "daemon.cjs", format: "cjs" },
   { entry: "src/daemon/http/serve.ts", out: "http.cjs", format: "cjs" },
   {
+    entry: "src/daemon/http/a2a/serve.ts",
+    out: "a2a.cjs",
+    format: "cjs",
+    options: { minifyWhitespace: true, minifySyntax: true },
+  },
+  {
     entry: "src/mcp/serve.ts",
     out: "mcp.cjs",
     format: "cjs",

@@ -113,6 +113,11 @@ const packages: Record<string, { in: RegExp; because: string }> = {
     because: "one place knows which version this Node can run",
   },
   pino: { in: /^src\/daemon\//, because: "the daemon's log has one writer" },
+  "@a2a-js": {
+    in: /^src\/daemon\/http\/a2a\//,
+    because: "the wire of A2A is loaded with its own file alone",
+  },
+  express: { in: /^src\/daemon\/http\/a2a\//, because: "only the wire of A2A wants it" },
   "@modelcontextprotocol": {
     in: /^src\/mcp\//,
     because: "the wire of MCP is loaded with its own file alone",

@@ -3,6 +3,7 @@
  * `config.json` holds those that differ from their
  * defaults.
  */
+import { type A2aSettings, refuseA2a } from "./a2a.ts";
 import { hooksWithoutSecrets, readHooks } from "./hooks.ts";
 import { type Row, sizeFrom } from "./setting-value.ts";
 
@@ -136,6 +137,14 @@ const rows = {
     unit: "flag",
     fallback: false,
     about: "whether http.listen may be an address that other machines reach",
+  },
+  a2a: {
+    name: "a2a",
+    unit: "json",
+    fallback: {} as A2aSettings & Readonly<Record<string, unknown>>,
+    refuse: refuseA2a,
+    about:
+      "how A2A clients see this home, and what a message starts; agentctl help a2a shows how to write it",
   },
   notify: {
     name: "notify",

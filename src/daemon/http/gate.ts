@@ -67,7 +67,8 @@ export class Gate {
   }
 
   #isOwnHost(name: string): boolean {
-    const { httpRemote } = this.#services.settings;
+    const { httpRemote, a2a } = this.#services.settings;
+    if (a2a.url !== undefined && nameOf(new URL(a2a.url).host) === name) return true;
     if (isLoopback(name) || name === nameOf(new URL(this.#url()).host)) return true;
     if (!httpRemote) return false;
     const own = hostname().toLowerCase();

@@ -1,6 +1,7 @@
 /** Which path is answered by what. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AgentctlError } from "../../core/errors.ts";
+import { a2aOf } from "./a2a.ts";
 import { begin, sendError, sendJson } from "./answer.ts";
 import { eventsOf } from "./events.ts";
 import type { Gate } from "./gate.ts";
@@ -19,8 +20,8 @@ type Answer = (
 interface Route {
   methods: readonly string[];
   path: RegExp;
-  /** Answered without a token. */
-  isOpen?: true;
+  /** Answered without a token; of some routes only what reads. */
+  isOpen?: true | "GET";
   answer: Answer;
 }
 
@@ -30,13 +31,15 @@ const READ = ["GET", "HEAD"] as const;
 export function routesOf(
   services: Services,
   gate: Gate,
+  base: () => string,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const routes = tableOf(services, gate);
+  const routes = tableOf(services, gate, base);
   return async (request, response) => {
     gate.requireOwnNames(request);
     const url = urlOf(request);
     const route = routes.find(({ path }) => path.test(url.pathname));
-    if (!route?.isOpen) gate.requireToken(request);
+    const isOpen = route?.isOpen === true || (route?.isOpen === "GET" && request.method === "GET");
+    if (!isOpen) gate.requireToken(request);
     if (!route) throw new AgentctlError("NotFound", { path: url.pathname.slice(0, 200) });
     if (!route.methods.includes(request.method ?? "")) {
       const reason = `${url.pathname.slice(0, 200)} takes ${route.methods.join(", ")}`;
@@ -49,7 +52,8 @@ export function routesOf(
   };
 }
 
-function tableOf(services: Services, gate: Gate): readonly Route[] {
+function tableOf(services: Services, gate: Gate, base: () => string): readonly Route[] {
+  const a2a = a2aOf(services, base);
   const taskLog = taskLogOf(services);
   const artifact = artifactOf(services);
   const { version } = services;
@@ -68,6 +72,14 @@ function tableOf(services: Services, gate: Gate): readonly Route[] {
     },
     { methods: ["POST"], path: /^\/rpc$/, answer: rpcOf(services) },
     { methods: ["GET", "POST", "DELETE"], path: /^\/mcp$/, answer: mcpOf(services) },
+    {
+      methods: ["GET"],
+      path: /^(?:\/a2a)?\/\.well-known\/agent-card\.json$/,
+      isOpen: true,
+      answer: a2a.card,
+    },
+    { methods: ["GET", "POST"], path: /^\/a2a\/?$/, isOpen: "GET", answer: a2a.root },
+    { methods: ["GET", "POST", "DELETE"], path: /^\/a2a(?:\/.*)?$/, answer: a2a.answer },
     { methods: ["GET"], path: /^\/events$/, answer: eventsOf(services) },
     {
       methods: READ,

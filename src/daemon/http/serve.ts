@@ -27,7 +27,7 @@ const END_MS = 500;
 export async function serve(services: Services, host: string, port: number): Promise<HttpServer> {
   const codes = new LoginCodes(services.clock);
   const gate = new Gate(services, codes, () => urlOf(server, host));
-  const routes = routesOf(services, gate);
+  const routes = routesOf(services, gate, () => services.settings.a2a.url ?? urlOf(server, host));
   const server = createServer(
     {
       headersTimeout: HEADERS_MS,

@@ -1,7 +1,6 @@
 /** `GET /tasks/<id>/log` and `GET /tasks/<id>/artifacts/<name>`: bytes as they were written. */
 import { existsSync, statSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { extname } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal } from "../../core/machine.ts";
 import { LogTail } from "../../home/log-tail.ts";
@@ -9,29 +8,12 @@ import type { Result } from "../../protocol/methods.ts";
 import { begin } from "./answer.ts";
 import { refOf } from "./events.ts";
 import { callerOf, drained, goneSignal, listeningCaller } from "./http-caller.ts";
+import { typeOf } from "./media-type.ts";
 import { sendFiles } from "./range.ts";
 import type { Services } from "./services.ts";
 
 const PLAIN = "text/plain; charset=utf-8";
-/** What a browser may show by itself; anything else it saves. */
-const types: Readonly<Record<string, string>> = {
-  ".txt": PLAIN,
-  ".log": PLAIN,
-  ".md": "text/markdown; charset=utf-8",
-  ".csv": "text/csv; charset=utf-8",
-  ".json": "application/json",
-  ".png": "image/png",
-  ".jpg": "image/jpeg",
-  ".jpeg": "image/jpeg",
-  ".pdf": "application/pdf",
-};
-
 type Logs = Result<"logs/path">;
-
-/** The media type of an artifact, by its name. */
-function typeOf(name: string): string {
-  return types[extname(name).toLowerCase()] ?? "application/octet-stream";
-}
 
 /** Answers the log of all attempts, or of `?attempt=<n>`; with `?follow=1` it goes on until the task has ended. */
 export function taskLogOf(services: Services) {

@@ -1,0 +1,40 @@
+/**
+ * What the A2A test kit (a2aproject/a2a-tck) wants of the system under test: the id of a message says what its task does.
+ * Any other message begins a conversation, which goes on until it is canceled.
+ *
+ *     agentctl config set a2a '{"run": {"module": "/path/to/examples/tck.ts"}}'
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { defineTask } from "agentctl";
+
+interface Input {
+  message: { messageId: string };
+  text: string;
+}
+
+/** Twice the kit's time-out for streams, and a little more. */
+const RESUBSCRIBE_MS = 6000;
+
+const GREETING = "Hello from TCK";
+
+export default defineTask<Input, unknown>(async (task, { message: { messageId } }) => {
+  const is = (prefix: string) => messageId.startsWith(prefix);
+  if (is("tck-complete-task")) return GREETING;
+  if (is("tck-reject-task")) throw new Error("rejected");
+  if (is("tck-artifact-data")) return { key: "value", count: 42 };
+  if (is("test-resubscribe-message-id")) {
+    task.progress(0, 1, "waiting");
+    await pause(RESUBSCRIBE_MS);
+    return GREETING;
+  }
+  if (is("tck-artifact") || is("tck-stream")) {
+    task.progress(1, 2, "writing");
+    const isFile = messageId.includes("-file");
+    await task.artifact(
+      isFile ? "output.txt" : "text",
+      isFile ? "Generated file content" : "Generated text content",
+    );
+    return null;
+  }
+  for (let turn = 1; ; turn++) await task.ask(turn === 1 ? GREETING : `and then? (${turn})`);
+});

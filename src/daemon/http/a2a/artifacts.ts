@@ -1,0 +1,75 @@
+/** What a task gives out, as artifacts of A2A: its log, its result and the files that it left behind. */
+import { open, readFile, stat } from "node:fs/promises";
+import type { Artifact, Part } from "@a2a-js/sdk";
+import type { ArtifactJson, TaskJson } from "../../../protocol/methods.ts";
+import { typeOf } from "../media-type.ts";
+import type { Agent } from "./agent.ts";
+import { textPart } from "./task-view.ts";
+
+/** A longer text is a file by its address. */
+const MOST_TEXT_BYTES = 1024 * 1024;
+/** So much of the end of a log is in a task that is asked for; streams have all of it. */
+const LOG_BYTES = 64 * 1024;
+
+export const LOG = "log";
+
+export function artifactOf(artifactId: string, name: string, parts: Part[]): Artifact {
+  return { artifactId, name, description: "", parts, metadata: undefined, extensions: [] };
+}
+
+/** All artifacts of a task, its log first. */
+export async function artifactsOf(agent: Agent, base: string, task: TaskJson): Promise<Artifact[]> {
+  const log = await logEnd(agent, task);
+  const files = await filesOf(agent, base, task);
+  return [...(log === "" ? [] : [artifactOf(LOG, LOG, [textPart(log)])]), ...files, ...resultOf(task)];
+}
+
+/** The result of a task that has ended with one. */
+export function resultOf({ result, state }: TaskJson): Artifact[] {
+  if (state !== "completed" || result === null || result === undefined) return [];
+  const part =
+    typeof result === "string" ? textPart(result) : textPart(JSON.stringify(result), "application/json");
+  return [artifactOf("result", "result", [part])];
+}
+
+export async function filesOf(agent: Agent, base: string, task: TaskJson): Promise<Artifact[]> {
+  const { artifacts } = await agent.call("artifacts/list", { id: task.id });
+  return await Promise.all(
+    artifacts.map(async (file) =>
+      artifactOf(`file-${file.name}`, file.name, [await filePart(base, task, file)]),
+    ),
+  );
+}
+
+async function filePart(base: string, { uuid }: TaskJson, { name, size, path }: ArtifactJson): Promise<Part> {
+  const mediaType = typeOf(name).split(";")[0] as string;
+  const isText = mediaType.startsWith("text/") || mediaType === "application/json";
+  if (isText && size <= MOST_TEXT_BYTES) return textPart(await readFile(path, "utf8"), mediaType, name);
+  const place = name.split("/").map(encodeURIComponent).join("/");
+  const value = new URL(`tasks/${uuid}/artifacts/${place}`, base).href;
+  return { content: { $case: "url", value }, metadata: undefined, filename: name, mediaType };
+}
+
+async function logEnd(agent: Agent, { id }: TaskJson): Promise<string> {
+  const { logs } = await agent.call("logs/path", { id });
+  let text = "";
+  for (const { path } of logs.slice().reverse()) {
+    const left = LOG_BYTES - text.length;
+    if (left <= 0) break;
+    text = (await lastBytes(path, left)) + text;
+  }
+  return text;
+}
+
+async function lastBytes(path: string, most: number): Promise<string> {
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+  const length = Math.min(size, most);
+  if (length === 0) return "";
+  const handle = await open(path);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.subarray(0, bytesRead).toString("utf8");
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,154 @@
+/** The methods of A2A over the store and the event log. */
+import type {
+  AgentCard,
+  CancelTaskRequest,
+  DeleteTaskPushNotificationConfigRequest,
+  GetTaskPushNotificationConfigRequest,
+  GetTaskRequest,
+  ListTaskPushNotificationConfigsRequest,
+  ListTaskPushNotificationConfigsResponse,
+  ListTasksRequest,
+  ListTasksResponse,
+  Message,
+  SendMessageRequest,
+  StreamResponse,
+  SubscribeToTaskRequest,
+  Task,
+  TaskPushNotificationConfig,
+} from "@a2a-js/sdk";
+import { RequestMalformedError, UnsupportedOperationError } from "@a2a-js/sdk/errors";
+import type { A2ARequestHandler } from "@a2a-js/sdk/server";
+import { isTerminal } from "../../../core/machine.ts";
+import type { TaskJson } from "../../../protocol/methods.ts";
+import type { Agent } from "./agent.ts";
+import { artifactsOf } from "./artifacts.ts";
+import { cardOf } from "./card.ts";
+import type { KeptFiles } from "./kept.ts";
+import { listTasks } from "./list.ts";
+import { PushConfigs } from "./push.ts";
+import { deliver } from "./send.ts";
+import { follow } from "./stream.ts";
+import { isSettled, taskView } from "./task-view.ts";
+
+export class Handler implements A2ARequestHandler {
+  readonly #agent: Agent;
+  readonly #kept: KeptFiles;
+  readonly #push: PushConfigs;
+  readonly #base: () => string;
+
+  constructor(agent: Agent, kept: KeptFiles, base: () => string) {
+    this.#agent = agent;
+    this.#kept = kept;
+    this.#push = new PushConfigs(agent, kept);
+    this.#base = base;
+  }
+
+  async getAgentCard(): Promise<AgentCard> {
+    return cardOf(this.#agent.services, this.#base());
+  }
+
+  async getAuthenticatedExtendedAgentCard(): Promise<AgentCard> {
+    return await this.getAgentCard();
+  }
+
+  /** Answers when the task has ended or somebody has to act, or at once where the client asks for that. */
+  async sendMessage(params: SendMessageRequest): Promise<Message | Task> {
+    const { configuration } = params;
+    const limit = lengthOf(configuration?.historyLength);
+    const sent = await this.#deliver(params);
+    const task = configuration?.returnImmediately ? sent : await this.#settled(sent);
+    return await this.#view(task, limit);
+  }
+
+  async *sendMessageStream(params: SendMessageRequest): AsyncGenerator<StreamResponse, void, undefined> {
+    const task = await this.#deliver(params);
+    yield* this.#follow(task, true);
+  }
+
+  async *resubscribe({ id }: SubscribeToTaskRequest): AsyncGenerator<StreamResponse, void, undefined> {
+    const task = await this.#agent.task(id);
+    if (isTerminal(task.state)) {
+      throw new UnsupportedOperationError({
+        message: `task ${task.uuid} is ${task.state}: nothing more happens to it`,
+      });
+    }
+    yield* this.#follow(task, false);
+  }
+
+  async getTask({ id, historyLength }: GetTaskRequest): Promise<Task> {
+    const limit = lengthOf(historyLength);
+    return await this.#view(await this.#agent.task(id), limit);
+  }
+
+  async listTasks(params: ListTasksRequest): Promise<ListTasksResponse> {
+    const limit = lengthOf(params.historyLength) ?? 0;
+    const { tasks, ...page } = await listTasks(this.#agent, params);
+    const views = tasks.map((task) => this.#view(task, limit, params.includeArtifacts === true));
+    return { tasks: await Promise.all(views), ...page };
+  }
+
+  async cancelTask({ id }: CancelTaskRequest): Promise<Task> {
+    const { id: found } = await this.#agent.task(id);
+    const { task } = await this.#agent.call("tasks/cancel", { id: found });
+    return await this.#view(task);
+  }
+
+  async createTaskPushNotificationConfig(
+    config: TaskPushNotificationConfig,
+  ): Promise<TaskPushNotificationConfig> {
+    return await this.#push.set(config);
+  }
+
+  async getTaskPushNotificationConfig(
+    params: GetTaskPushNotificationConfigRequest,
+  ): Promise<TaskPushNotificationConfig> {
+    return await this.#push.get(params);
+  }
+
+  async listTaskPushNotificationConfigs(
+    params: ListTaskPushNotificationConfigsRequest,
+  ): Promise<ListTaskPushNotificationConfigsResponse> {
+    return await this.#push.list(params);
+  }
+
+  async deleteTaskPushNotificationConfig(params: DeleteTaskPushNotificationConfigRequest): Promise<void> {
+    await this.#push.remove(params);
+  }
+
+  async #deliver(params: SendMessageRequest): Promise<TaskJson> {
+    const task = await deliver(this.#agent, this.#kept, params);
+    const config = params.configuration?.taskPushNotificationConfig;
+    if (config) await this.#push.set({ ...config, taskId: task.uuid });
+    return task;
+  }
+
+  async #settled(sent: TaskJson): Promise<TaskJson> {
+    let task = sent;
+    // A task that was resumed or answered is no longer settled by what it waited for.
+    while (!isSettled(task) && !this.#agent.signal().aborted) {
+      const isPassing = task.state === "suspended";
+      const until = (
+        isPassing ? ["resumed", "working"] : ["input-required", "suspended"]
+      ) as TaskJson["state"][];
+      task = (await this.#agent.call("tasks/wait", { id: task.id, until, timeoutMs: 60_000 })).task;
+    }
+    return task;
+  }
+
+  #follow(task: TaskJson, endsSettled: boolean): AsyncGenerator<StreamResponse> {
+    return this.#agent.paced(
+      follow({ agent: this.#agent, kept: this.#kept, base: this.#base(), endsSettled }, task),
+    );
+  }
+
+  async #view(task: TaskJson, limit?: number, withArtifacts = true): Promise<Task> {
+    const { history } = limit === 0 ? { history: [] } : await this.#kept.of(task.id);
+    const artifacts = withArtifacts ? await artifactsOf(this.#agent, this.#base(), task) : [];
+    return taskView(task, limit === undefined ? history : history.slice(-limit || history.length), artifacts);
+  }
+}
+
+function lengthOf(given: number | undefined): number | undefined {
+  if (given === undefined || given >= 0) return given;
+  throw new RequestMalformedError({ message: "historyLength may not be negative" });
+}

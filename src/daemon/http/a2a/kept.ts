@@ -1,0 +1,66 @@
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Message, TaskPushNotificationConfig } from "@a2a-js/sdk";
+import type { Paths } from "../../../home/paths.ts";
+
+/** What A2A knows of a task beside the task: what its client said, and where it wants to be told. */
+export interface Kept {
+  history: Message[];
+  push: TaskPushNotificationConfig[];
+}
+
+/** Files beside the artifacts of a task, which go when the task is deleted. */
+export class KeptFiles {
+  readonly #paths: Paths;
+  /** One after the other, so that none is lost. */
+  readonly #writing = new Map<number, Promise<unknown>>();
+
+  constructor(paths: Paths) {
+    this.#paths = paths;
+  }
+
+  async of(task: number): Promise<Kept> {
+    const text = await readFile(this.#file(task), "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return null;
+      throw error;
+    });
+    if (text === null) return { history: [], push: [] };
+    const { history, push } = JSON.parse(text) as { history: never[]; push: never[] };
+    return {
+      history: history.map((each) => Message.fromJSON(each)),
+      push: push.map((each) => TaskPushNotificationConfig.fromJSON(each)),
+    };
+  }
+
+  /** Changes what is kept; resolves when it is on disk. */
+  async change<T>(task: number, change: (kept: Kept) => T): Promise<T> {
+    const before = this.#writing.get(task) ?? Promise.resolve();
+    const done = before
+      .catch(() => undefined)
+      .then(async () => {
+        const kept = await this.of(task);
+        const result = change(kept);
+        await this.#write(task, kept);
+        return result;
+      });
+    this.#writing.set(task, done);
+    try {
+      return await done;
+    } finally {
+      if (this.#writing.get(task) === done) this.#writing.delete(task);
+    }
+  }
+
+  async #write(task: number, { history, push }: Kept): Promise<void> {
+    const file = this.#file(task);
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    const draft = `${file}.new`;
+    const json = { history: history.map(Message.toJSON), push: push.map(TaskPushNotificationConfig.toJSON) };
+    await writeFile(draft, JSON.stringify(json), { mode: 0o600, flush: true });
+    await rename(draft, file);
+  }
+
+  #file(task: number): string {
+    return join(this.#paths.tasks, `${task}.kept`, "a2a.json");
+  }
+}

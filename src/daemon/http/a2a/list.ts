@@ -1,0 +1,73 @@
+import { type ListTasksRequest, TaskState } from "@a2a-js/sdk";
+import { RequestMalformedError } from "@a2a-js/sdk/errors";
+import type { TaskJson } from "../../../protocol/methods.ts";
+import { type Agent, CONTEXT } from "./agent.ts";
+import { stateOf } from "./task-view.ts";
+
+const PAGE = 50;
+const MOST = 100;
+
+interface Page {
+  tasks: TaskJson[];
+  nextPageToken: string;
+  pageSize: number;
+  totalSize: number;
+}
+
+/** One page of the tasks that the request means, those first that changed last. */
+export async function listTasks(agent: Agent, params: ListTasksRequest): Promise<Page> {
+  const { contextId, status, pageToken, statusTimestampAfter } = params;
+  const pageSize = params.pageSize ?? PAGE;
+  if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MOST) {
+    throw new RequestMalformedError({ message: `pageSize is a number from 1 to ${MOST}` });
+  }
+  const since = statusTimestampAfter === undefined ? null : timeOf(statusTimestampAfter);
+  const all = await everyTask(agent, contextId);
+  const meant = all
+    .filter((task) => status === TaskState.TASK_STATE_UNSPECIFIED || stateOf(task) === status)
+    .filter((task) => since === null || Date.parse(task.updatedAt) >= since)
+    .sort((a, b) => b.updatedAt.localeCompare(a.updatedAt) || b.id - a.id);
+  const from = pageToken === "" ? 0 : placeOf(meant, pageToken);
+  const tasks = meant.slice(from, from + pageSize);
+  const last = tasks.at(-1);
+  const isMore = from + pageSize < meant.length && last !== undefined;
+  return { tasks, nextPageToken: isMore ? tokenOf(last) : "", pageSize, totalSize: meant.length };
+}
+
+async function everyTask(agent: Agent, contextId: string): Promise<TaskJson[]> {
+  const labels = contextId === "" ? {} : { labels: { [CONTEXT]: contextId } };
+  const tasks: TaskJson[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: { tasks: TaskJson[]; next: string | null } = await agent.call("tasks/list", {
+      ...labels,
+      limit: 10_000,
+      ...(cursor === null ? {} : { cursor }),
+    });
+    tasks.push(...page.tasks);
+    cursor = page.next;
+  } while (cursor !== null);
+  return tasks;
+}
+
+function tokenOf({ updatedAt, id }: TaskJson): string {
+  return Buffer.from(`${updatedAt} ${id}`).toString("base64url");
+}
+
+/** The place behind the task that the token names, also where that task has changed since. */
+function placeOf(tasks: readonly TaskJson[], token: string): number {
+  const [updatedAt = "", id = ""] = Buffer.from(token, "base64url").toString("utf8").split(" ");
+  if (Number.isNaN(Date.parse(updatedAt)) || !/^\d+$/.test(id)) {
+    throw new RequestMalformedError({ message: "pageToken is not one of an earlier page" });
+  }
+  const isBehind = (task: TaskJson) =>
+    task.updatedAt < updatedAt || (task.updatedAt === updatedAt && task.id < Number(id));
+  const place = tasks.findIndex(isBehind);
+  return place === -1 ? tasks.length : place;
+}
+
+function timeOf(text: string): number {
+  const time = Date.parse(text);
+  if (!Number.isNaN(time)) return time;
+  throw new RequestMalformedError({ message: "statusTimestampAfter is a time in ISO 8601" });
+}

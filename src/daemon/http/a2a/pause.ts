@@ -1,0 +1,53 @@
+/** The extension with which a client pauses and resumes a task; docs/a2a-pause.md says what it is. */
+import type { Task } from "@a2a-js/sdk";
+import { RequestMalformedError } from "@a2a-js/sdk/errors";
+import { parseDuration } from "../../../core/time.ts";
+import type { Agent } from "./agent.ts";
+import type { Handler } from "./handler.ts";
+
+/** The verb of each method's name. */
+const verbs: Readonly<Record<string, "pause" | "resume">> = {
+  "tasks/pause": "pause",
+  "tasks/resume": "resume",
+  PauseTask: "pause",
+  ResumeTask: "resume",
+};
+
+/** The verb that a method of the extension means; undefined for any other method. */
+export function pauseVerb(method: unknown): "pause" | "resume" | undefined {
+  return typeof method === "string" && Object.hasOwn(verbs, method) ? verbs[method] : undefined;
+}
+
+/** Pauses or resumes; a pause answers when nothing of the task runs. */
+export async function pauseOrResume(
+  agent: Agent,
+  handler: Handler,
+  verb: "pause" | "resume",
+  given: unknown,
+): Promise<Task> {
+  const params = (typeof given === "object" && given !== null ? given : {}) as Record<string, unknown>;
+  const ref = params.id ?? params.taskId ?? params.task_id;
+  if (typeof ref !== "string" || ref === "") throw new RequestMalformedError({ message: "id is required" });
+  const { id } = await agent.task(ref);
+  if (verb === "pause") {
+    const { mode, reason } = params as { mode?: "auto"; reason?: string };
+    const graceMs = graceOf(params.grace);
+    await agent.call("tasks/pause", {
+      id,
+      ...(mode === undefined ? {} : { mode }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(graceMs === undefined ? {} : { graceMs }),
+    });
+  } else await agent.call("tasks/resume", { id });
+  return await handler.getTask({ id: ref, tenant: "" });
+}
+
+/** A duration such as `30s`, or milliseconds. */
+function graceOf(given: unknown): number | undefined {
+  if (given === undefined || given === null) return undefined;
+  const ms = typeof given === "string" ? parseDuration(given) : given;
+  if (typeof ms === "number" && Number.isSafeInteger(ms) && ms >= 0) return ms;
+  throw new RequestMalformedError({
+    message: "grace is a duration such as 30s, or a number of milliseconds",
+  });
+}

@@ -1,0 +1,56 @@
+import { randomUUID } from "node:crypto";
+import type {
+  DeleteTaskPushNotificationConfigRequest,
+  GetTaskPushNotificationConfigRequest,
+  ListTaskPushNotificationConfigsRequest,
+  ListTaskPushNotificationConfigsResponse,
+  TaskPushNotificationConfig,
+} from "@a2a-js/sdk";
+import { RequestMalformedError, TaskNotFoundError } from "@a2a-js/sdk/errors";
+import type { Agent } from "./agent.ts";
+import type { KeptFiles } from "./kept.ts";
+
+/** Where the clients of tasks want to be told. */
+export class PushConfigs {
+  readonly #agent: Agent;
+  readonly #kept: KeptFiles;
+
+  constructor(agent: Agent, kept: KeptFiles) {
+    this.#agent = agent;
+    this.#kept = kept;
+  }
+
+  /** Registers an address, or replaces the one of the same id. */
+  async set(given: TaskPushNotificationConfig): Promise<TaskPushNotificationConfig> {
+    if (!/^https?:\/\/[^/]/.test(given.url) || !URL.canParse(given.url)) {
+      throw new RequestMalformedError({ message: "url must be an http or https address" });
+    }
+    const { id, uuid } = await this.#agent.task(given.taskId);
+    const config = { ...given, taskId: uuid, id: given.id === "" ? randomUUID() : given.id };
+    await this.#kept.change(id, (kept) => {
+      kept.push = [...kept.push.filter((each) => each.id !== config.id), config];
+    });
+    return config;
+  }
+
+  async get({ taskId, id }: GetTaskPushNotificationConfigRequest): Promise<TaskPushNotificationConfig> {
+    const { push } = await this.#kept.of((await this.#agent.task(taskId)).id);
+    const config = id === "" ? push.at(0) : push.find((each) => each.id === id);
+    if (config) return config;
+    throw new TaskNotFoundError({ message: `task ${taskId} has no push notification config ${id}` });
+  }
+
+  async list({
+    taskId,
+  }: ListTaskPushNotificationConfigsRequest): Promise<ListTaskPushNotificationConfigsResponse> {
+    const { push } = await this.#kept.of((await this.#agent.task(taskId)).id);
+    return { configs: push, nextPageToken: "" };
+  }
+
+  async remove({ taskId, id }: DeleteTaskPushNotificationConfigRequest): Promise<void> {
+    const task = await this.#agent.task(taskId);
+    await this.#kept.change(task.id, (kept) => {
+      kept.push = kept.push.filter((each) => each.id !== id);
+    });
+  }
+}

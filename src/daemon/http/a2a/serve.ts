@@ -1,0 +1,194 @@
+/**
+ * A2A 1.0 and 0.3: JSON-RPC on `POST /a2a`, REST below it, the agent card. The wire is the SDK's, whose handlers are
+ * Express's; what is asked is answered by `handler.ts`. The pause extension's methods are not known to the SDK and are
+ * answered before it. A file of its own in `dist/`, loaded at the first request.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { AgentCard, Task } from "@a2a-js/sdk";
+import { LegacyJsonRpcTransportHandler } from "@a2a-js/sdk/compat/v0_3/server";
+import {
+  ContentTypeNotSupportedError,
+  restStatusFor,
+  toJsonRpcError,
+  toRestErrorBody,
+} from "@a2a-js/sdk/errors";
+import { ServerCallContext } from "@a2a-js/sdk/server";
+import { jsonRpcHandler, restHandler, UserBuilder } from "@a2a-js/sdk/server/express";
+import express from "express";
+import { AgentctlError } from "../../../core/errors.ts";
+import { sendJson } from "../answer.ts";
+import { jsonOf } from "../body.ts";
+import { goneSignal } from "../http-caller.ts";
+import type { Services } from "../services.ts";
+import { Agent } from "./agent.ts";
+import { asA2aError } from "./errors.ts";
+import { Handler } from "./handler.ts";
+import { KeptFiles } from "./kept.ts";
+import { pauseOrResume, pauseVerb } from "./pause.ts";
+
+interface Asked {
+  request: IncomingMessage & { body?: unknown };
+  response: ServerResponse;
+  path: string;
+}
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+const OLD_CARD = "agent/getAuthenticatedExtendedCard";
+
+/** Answers what is asked below `/a2a`, and for the card. */
+export function a2aServer(services: Services, base: () => string): { answer: Answer; card: Answer } {
+  const agent = new Agent(services);
+  const handler = new Handler(agent, new KeptFiles(services.paths), base);
+  const app = appOf(handler);
+  const answer: Answer = async (request, response) => {
+    const asked = { request, response, path: (request.url ?? "/").split("?")[0] as string };
+    await agent.request.run({ response, gone: goneSignal(response) }, async () => {
+      if (!(await readBody(asked))) return;
+      if (await answerPause(agent, handler, asked)) return;
+      await new Promise<void>((resolve) => {
+        response.once("close", resolve);
+        app(request as never, response as never);
+      });
+    });
+  };
+  // The SDK would write a card of 1.0 in its own form, and not in the protocol's.
+  const card: Answer = async (request, response) => {
+    const now = AgentCard.toJSON(await handler.getAgentCard()) as Record<string, object>;
+    const found = isOldForm(request) ? cardInBothForms(await oldForm(handler, OLD_CARD, {}), now) : now;
+    sendJson(response, 200, found, { Vary: "A2A-Version" });
+  };
+  return { answer, card };
+}
+
+function appOf(handler: Handler): express.Express {
+  const app = express();
+  app.disable("x-powered-by");
+  const options = {
+    requestHandler: handler,
+    userBuilder: UserBuilder.noAuthentication,
+    legacyCompat: { enabled: true },
+  };
+  app.use((_, response, next) => {
+    // The protocol registers a type of its own, and its clients look for JSON.
+    const set = response.setHeader.bind(response);
+    response.setHeader = (name, value) =>
+      set(name, String(value).startsWith("application/a2a+json") ? "application/json" : value);
+    next();
+  });
+  const rpc = jsonRpcHandler(options);
+  // A router for `/a2a` would also take what is below it.
+  app.use("/a2a", (request, response, next) =>
+    request.path === "/" ? rpc(request, response, next) : next(),
+  );
+  app.use("/a2a", restHandler(options));
+  app.use((request, response) => {
+    response.status(404).json({
+      error: {
+        code: 404,
+        status: "NOT_FOUND",
+        message: `there is nothing at ${request.path}`,
+        details: [],
+      },
+    });
+  });
+  return app;
+}
+
+/** Reads a body of JSON; false where it is none, which is answered. What says that it is something else is left to the SDK. */
+async function readBody({ request, response, path }: Asked): Promise<boolean> {
+  if (request.method !== "POST") return true;
+  const type = request.headers["content-type"] ?? "application/json";
+  if (!/^application\/(?:a2a\+)?json\b/i.test(type)) {
+    if (isRpc(path)) return true;
+    const error = new ContentTypeNotSupportedError({
+      message: `the content type ${type} is not taken, JSON is`,
+    });
+    sendJson(response, 415, toRestErrorBody(error, 415));
+    return false;
+  }
+  try {
+    const isEmpty = request.headers["content-length"] === "0";
+    request.body = isEmpty ? {} : await jsonOf(request);
+    return true;
+  } catch (error) {
+    if (!(error instanceof AgentctlError) || error.name !== "ParseError") throw error;
+    const { code, message } = error;
+    if (isRpc(path)) sendJson(response, 200, { jsonrpc: "2.0", id: null, error: { code, message } });
+    else sendJson(response, 400, { error: { code: 400, status: "INVALID_ARGUMENT", message, details: [] } });
+    return false;
+  }
+}
+
+function isRpc(path: string): boolean {
+  return path === "/a2a" || path === "/a2a/";
+}
+
+/** Answers a method of the pause extension; false for any other. */
+async function answerPause(agent: Agent, handler: Handler, asked: Asked): Promise<boolean> {
+  const { request, path } = asked;
+  if (request.method !== "POST") return false;
+  const [, id, verb] = /^\/a2a(?:\/v1)?\/tasks\/([^/:]+):(pause|resume)$/.exec(path) ?? [];
+  if (id !== undefined) {
+    const params = { ...(request.body as object), id: decodeURIComponent(id) };
+    await answerRest(asked, () => pauseOrResume(agent, handler, verb as "pause", params));
+    return true;
+  }
+  const { method, id: call = null, params } = (request.body ?? {}) as Record<string, unknown>;
+  if (isRpc(path) && typeof method === "object" && method !== null) {
+    // No method has such a name, says the test kit of 0.3; to the SDK it is no request at all.
+    const error = { code: -32601, message: "there is no such method" };
+    sendJson(asked.response, 200, { jsonrpc: "2.0", id: call, error });
+    return true;
+  }
+  const meant = isRpc(path) ? pauseVerb(method) : undefined;
+  if (meant === undefined) return false;
+  await answerRpc(asked, handler, call, () => pauseOrResume(agent, handler, meant, params));
+  return true;
+}
+
+async function answerRest({ response }: Asked, work: () => Promise<Task>): Promise<void> {
+  try {
+    sendJson(response, 200, Task.toJSON(await work()));
+  } catch (thrown) {
+    const error = asA2aError(thrown);
+    const status = restStatusFor(error);
+    sendJson(response, status, toRestErrorBody(error, status));
+  }
+}
+
+async function answerRpc(
+  { request, response }: Asked,
+  handler: Handler,
+  id: unknown,
+  work: () => Promise<Task>,
+): Promise<void> {
+  try {
+    const task = await work();
+    const result = isOldForm(request)
+      ? await oldForm(handler, "tasks/get", { id: task.id })
+      : Task.toJSON(task);
+    sendJson(response, 200, { jsonrpc: "2.0", id, result });
+  } catch (thrown) {
+    sendJson(response, 200, { jsonrpc: "2.0", id, error: toJsonRpcError(asA2aError(thrown)) });
+  }
+}
+
+/** A request that names no version means 0.3. */
+function isOldForm({ headers }: IncomingMessage): boolean {
+  return String(headers["a2a-version"] ?? "0.3").startsWith("0.");
+}
+
+/** A card of 0.3 that a client of 1.0 understands too. */
+function cardInBothForms(old: unknown, now: Record<string, object>): object {
+  const { capabilities, ...rest } = old as Record<string, object>;
+  const { supportedInterfaces, capabilities: all } = now;
+  return { ...rest, capabilities: { ...all, ...capabilities }, supportedInterfaces };
+}
+
+/** What a method answers as 0.3 has it. */
+async function oldForm(handler: Handler, method: string, params: object): Promise<unknown> {
+  const call = { jsonrpc: "2.0", id: 1, method, params };
+  const answer = await new LegacyJsonRpcTransportHandler(handler).handle(call, new ServerCallContext());
+  return (answer as { result: unknown }).result;
+}

@@ -1,0 +1,196 @@
+/**
+ * What happens to a task, as a client that follows it is told: first the task as it is, then each change of its state
+ * from the event log, and beside these its progress, its log as it grows, and what it gives out. Because the changes come
+ * from the log, a stream that begins again after a restart of the daemon misses none that the task itself does not show.
+ */
+import { statSync } from "node:fs";
+import type { Artifact, StreamResponse } from "@a2a-js/sdk";
+import { isTerminal } from "../../../core/machine.ts";
+import { LogTail } from "../../../home/log-tail.ts";
+import type { EventJson, TaskJson } from "../../../protocol/methods.ts";
+import type { Agent } from "./agent.ts";
+import { artifactOf, artifactsOf, filesOf, LOG, resultOf } from "./artifacts.ts";
+import type { KeptFiles } from "./kept.ts";
+import { contextOf, isSettled, pauseOf, statusOf, taskView, textPart } from "./task-view.ts";
+
+/** Progress and new artifacts are no events: so often they are looked for while a task works. */
+const LOOK_MS = 250;
+
+export interface StreamOptions {
+  agent: Agent;
+  kept: KeptFiles;
+  /** The base address of artifacts. */
+  base: string;
+  /** Ends also where somebody has to act, and not only with the task. */
+  endsSettled: boolean;
+}
+
+/** Follows the task until it has ended. */
+export async function* follow(options: StreamOptions, first: TaskJson): AsyncGenerator<StreamResponse> {
+  const { agent, base, kept, endsSettled } = options;
+  const { seq } = await agent.call("tasks/get", { id: first.id, details: true }).then(({ task }) => {
+    return { seq: task.events?.at(-1)?.seq ?? 0 };
+  });
+  const now = await agent.task(first.uuid);
+  const { history } = await kept.of(now.id);
+  const told = new Told(now, await artifactsOf(agent, base, now));
+  yield { payload: { $case: "task", value: taskView(now, history, [...told.artifacts.values()]) } };
+  if (isTerminal(now.state) || (endsSettled && isSettled(now))) return;
+  const news = new News(agent, now, seq);
+  await news.start();
+  try {
+    for await (const event of news) {
+      const task = await agent.task(first.uuid);
+      yield* changes(options, told, task, event, news);
+      const isOver = isTerminal(task.state) || (endsSettled && isSettled(task) && event !== null);
+      if (isOver) return;
+    }
+  } finally {
+    news.stop();
+  }
+}
+
+/** What of the task was told already. */
+class Told {
+  readonly artifacts: Map<string, Artifact>;
+  progress: string;
+  state: string;
+
+  constructor(task: TaskJson, artifacts: Artifact[]) {
+    this.artifacts = new Map(artifacts.map((each) => [each.artifactId, each]));
+    this.progress = JSON.stringify(task.progress);
+    this.state = task.state;
+  }
+}
+
+async function* changes(
+  { agent, base }: StreamOptions,
+  told: Told,
+  task: TaskJson,
+  event: EventJson | null,
+  news: News,
+): AsyncGenerator<StreamResponse> {
+  const ended = isTerminal(task.state);
+  if (ended) await news.drained();
+  const log = news.log();
+  if (log !== "") yield artifactUpdate(task, artifactOf(LOG, LOG, [textPart(log)]), told.artifacts.has(LOG));
+  if (log !== "") told.artifacts.set(LOG, artifactOf(LOG, LOG, []));
+  for (const artifact of [...(await filesOf(agent, base, task)), ...resultOf(task)]) {
+    const before = told.artifacts.get(artifact.artifactId);
+    told.artifacts.set(artifact.artifactId, artifact);
+    if (JSON.stringify(before) !== JSON.stringify(artifact)) yield artifactUpdate(task, artifact, false);
+  }
+  const progress = JSON.stringify(task.progress);
+  const isNews = told.progress !== progress;
+  told.progress = progress;
+  // Of an event that is already past, the state is told, and what the task says now is not.
+  if (event?.to && event.to !== task.state) {
+    yield statusUpdate(
+      { ...task, state: event.to as TaskJson["state"], question: null, error: null },
+      event.at,
+    );
+  } else if (event?.to || isNews) {
+    yield statusUpdate(task, event?.at ?? task.updatedAt);
+  }
+}
+
+function statusUpdate(task: TaskJson, at: string): StreamResponse {
+  const value = {
+    taskId: task.uuid,
+    contextId: contextOf(task),
+    status: statusOf(task, at),
+    metadata: pauseOf(task),
+  };
+  return { payload: { $case: "statusUpdate", value } };
+}
+
+function artifactUpdate(task: TaskJson, artifact: Artifact, append: boolean): StreamResponse {
+  const place = { taskId: task.uuid, contextId: contextOf(task), metadata: undefined };
+  return { payload: { $case: "artifactUpdate", value: { ...place, artifact, append, lastChunk: !append } } };
+}
+
+/** Yields each event of a task, and null now and then so that what is no event is looked for. */
+class News implements AsyncIterable<EventJson | null> {
+  readonly #agent: Agent;
+  readonly #task: TaskJson;
+  readonly #after: number;
+  readonly #tail: LogTail;
+  readonly #decoder = new TextDecoder();
+  #log = "";
+
+  constructor(agent: Agent, task: TaskJson, after: number) {
+    this.#agent = agent;
+    this.#task = task;
+    this.#after = after;
+    this.#tail = new LogTail(
+      async (chunk) => {
+        this.#log += this.#decoder.decode(chunk, { stream: true });
+      },
+      () => undefined,
+    );
+  }
+
+  /** From here on the log is followed; what it holds already was told with the task. */
+  async start(): Promise<void> {
+    const { logs } = await this.#agent.call("logs/path", { id: this.#task.id });
+    const last = logs.at(-1);
+    if (last) await this.#tail.startAt(last, logs, sizeOf(last.path));
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<EventJson | null> {
+    const events = this.#agent.events(this.#task.id, this.#after);
+    let next = events.next();
+    while (!this.#agent.signal().aborted) {
+      const timer = new Look(LOOK_MS);
+      const found = await Promise.race([next, timer.passed]);
+      timer.stop();
+      await this.#update();
+      if (!found) yield null;
+      else if (found.done) return;
+      else {
+        next = events.next();
+        yield found.value;
+      }
+    }
+  }
+
+  /** What has been printed since the last call. */
+  log(): string {
+    const log = this.#log;
+    this.#log = "";
+    return log;
+  }
+
+  async drained(): Promise<void> {
+    await this.#update();
+    await this.#tail.drained();
+  }
+
+  stop(): void {
+    this.#tail.close();
+  }
+
+  async #update(): Promise<void> {
+    const { logs } = await this.#agent.call("logs/path", { id: this.#task.id });
+    this.#tail.update(logs);
+  }
+}
+
+class Look {
+  readonly passed: Promise<null>;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(ms: number) {
+    this.passed = new Promise((resolve) => {
+      this.#timer = setTimeout(() => resolve(null), ms);
+    });
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

@@ -1,0 +1,194 @@
+import { randomUUID } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { describe, expect } from "vitest";
+import { type Home, it, until } from "../harness/index.ts";
+import { eventsAt, Web } from "../harness/web.ts";
+
+/** Says what it was given, then does what the text asks for. */
+const MODULE = `import { existsSync } from "node:fs";
+import { defineTask } from "agentctl";
+export default defineTask<{ message: unknown; text: string; contextId: string }, unknown>(async (task, { text, contextId }) => {
+  task.log(\`\${contextId} says \${text}\`);
+  if (text === "ask") return \`answered \${await task.ask("Which?", { choices: ["a", "b"] })}\`;
+  if (text === "loop") {
+    for (let n = 1; n <= 200; n++) {
+      await task.step("turn", async () => { await new Promise((done) => setTimeout(done, 20)); return n; });
+      task.progress(n, 200, \`turn \${n}\`);
+      if (existsSync("go")) break;
+    }
+    await task.artifact("found.json", '{"a":1}');
+    return { turns: "done" };
+  }
+  return \`done: \${text}\`;
+});`;
+
+class Client {
+  readonly web: Web;
+  readonly version: "1.0" | "0.3";
+
+  constructor(web: Web, version: "1.0" | "0.3") {
+    this.web = web;
+    this.version = version;
+  }
+
+  headers(): Record<string, string> {
+    const named: Record<string, string> = this.version === "1.0" ? { "a2a-version": "1.0" } : {};
+    return { "content-type": "application/json", ...named };
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: tests read what the server answers
+  async call(method: string, params: unknown): Promise<any> {
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+    return (await this.web.json("/a2a", { method: "POST", headers: this.headers(), body })).body;
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  async result(method: string, params: unknown): Promise<any> {
+    const { result, error } = await this.call(method, params);
+    if (error) throw new Error(`${method}: ${JSON.stringify(error)}`);
+    return result;
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  async rest(method: string, path: string, body?: object): Promise<{ status: number; body: any }> {
+    const given = body ? { body: JSON.stringify(body) } : {};
+    return await this.web.json(`/a2a${path}`, { method, headers: this.headers(), ...given });
+  }
+}
+
+function message(text: string, rest: object = {}): object {
+  return { role: "ROLE_USER", messageId: randomUUID(), parts: [{ text }], ...rest };
+}
+
+async function opened(home: Home, version: "1.0" | "0.3" = "1.0"): Promise<Client> {
+  const run = { module: home.module(MODULE), cwd: home.work };
+  await home.cli("config", "set", "a2a", JSON.stringify({ name: "tester", run }));
+  return new Client(await Web.open(home), version);
+}
+
+describe("the agent card", () => {
+  it("is open, in both versions, and declares the pause extension", async ({ home }) => {
+    const { web } = await opened(home);
+    const card = async (headers: Record<string, string>) =>
+      (await web.json("/.well-known/agent-card.json", { token: null, headers })).body;
+    const now = await card({ "a2a-version": "1.0" });
+    expect(now).toMatchObject({ name: "tester", capabilities: { streaming: true, pushNotifications: true } });
+    expect(now.securitySchemes).toEqual({
+      bearer: { httpAuthSecurityScheme: { description: expect.any(String), scheme: "bearer" } },
+    });
+    const [{ uri }] = now.capabilities.extensions;
+    expect(uri).toContain("docs/a2a-pause.md");
+    expect(await card({})).toMatchObject({
+      protocolVersion: "0.3",
+      url: `${web.base}/a2a`,
+      preferredTransport: "JSONRPC",
+    });
+    expect((await web.json("/a2a", { method: "POST", token: null, body: "{}" })).status).toBe(401);
+  });
+});
+
+describe("a message", () => {
+  it("begins a task, answers its question, and is refused once it has ended", async ({ home }) => {
+    const client = await opened(home);
+    const { task } = await client.result("SendMessage", { message: message("ask", { contextId: "talk" }) });
+    expect(task).toMatchObject({ contextId: "talk", status: { state: "TASK_STATE_INPUT_REQUIRED" } });
+    expect(task.status.message.parts[0].text).toBe("Which?");
+    expect(task.artifacts[0].parts[0].text).toContain("talk says ask");
+    const answer = message("b", { taskId: task.id });
+    const ended = (await client.result("SendMessage", { message: answer })).task;
+    expect(ended).toMatchObject({ id: task.id, status: { state: "TASK_STATE_COMPLETED" } });
+    expect(ended.history.map(({ parts }: { parts: { text: string }[] }) => parts[0]?.text)).toEqual([
+      "ask",
+      "b",
+    ]);
+    expect(ended.artifacts.at(-1)).toMatchObject({ artifactId: "result", parts: [{ text: "answered b" }] });
+    expect((await client.call("SendMessage", { message: answer })).error.code).toBe(-32004);
+    expect((await client.call("GetTask", { id: randomUUID() })).error.code).toBe(-32001);
+    expect((await client.call("CancelTask", { id: task.id })).error.code).toBe(-32002);
+    expect((await home.rpc("tasks/list", { labels: { context: "talk" } })).tasks).toHaveLength(1);
+    const listed = await client.rest("GET", "/tasks?contextId=talk&pageSize=1");
+    expect(listed.body).toMatchObject({ totalSize: 1, tasks: [{ id: task.id }] });
+    const parse = await client.web.json("/a2a", { method: "POST", headers: client.headers(), body: "{" });
+    expect(parse.body.error.code).toBe(-32700);
+  });
+
+  it("is understood in the form of 0.3 where no version is named", async ({ home }) => {
+    const client = await opened(home, "0.3");
+    const said = { kind: "message", role: "user", messageId: "m", parts: [{ kind: "text", text: "hello" }] };
+    const task = await client.result("message/send", { message: said });
+    expect(task).toMatchObject({ kind: "task", status: { state: "completed" } });
+    expect(await client.result("tasks/get", { id: task.id })).toMatchObject({ id: task.id });
+    expect((await client.call("tasks/pause", { id: task.id })).error).toMatchObject({
+      code: -32004,
+      data: [{ reason: "TASK_NOT_PAUSABLE" }],
+    });
+  });
+});
+
+describe("tasks/pause and tasks/resume", () => {
+  it("pause a working task and continue it, while a subscription tells of it, also through a restart", async ({
+    home,
+  }) => {
+    const client = await opened(home);
+    const begun = { message: message("loop"), configuration: { returnImmediately: true } };
+    const { task } = await client.result("SendMessage", begun);
+    await until(async () => (await home.task(task.id)).progress?.done > 2, { message: "progress" });
+    const headers = { ...client.headers() };
+    const stream = await eventsAt(client.web, `/a2a/tasks/${task.id}:subscribe`, headers);
+    const paused = await client.result("tasks/pause", { taskId: task.id, reason: "lunch" });
+    expect(paused).toMatchObject({ id: task.id, status: { state: "TASK_STATE_INPUT_REQUIRED" } });
+    const [pause] = Object.values(paused.metadata).filter((each) => (each as { cause?: string }).cause);
+    expect(pause).toMatchObject({
+      state: "suspended",
+      cause: "user",
+      reason: "lunch",
+      until: null,
+      checkpoint: { seq: 1 },
+    });
+    expect(await home.task(task.id)).toMatchObject({
+      state: "suspended",
+      pid: null,
+      pause: { actor: "a2a" },
+    });
+    const updates = () =>
+      stream.events.flatMap(({ data }) => (data.statusUpdate ? [data.statusUpdate.status.state] : []));
+    await until(() => updates().includes("TASK_STATE_INPUT_REQUIRED"), {
+      message: "the pause in the stream",
+    });
+    expect(stream.events[0]?.data.task.id).toBe(task.id);
+    await home.cli("daemon", "restart");
+    const again = await eventsAt(client.web, `/a2a/tasks/${task.id}:subscribe`, headers);
+    const steps = (await home.json("show", task.id)).steps.length;
+    const resumed = await client.rest("POST", `/tasks/${task.id}:resume`, {});
+    expect([resumed.status, resumed.body.status.state]).toEqual([200, "TASK_STATE_WORKING"]);
+    writeFileSync(home.file("go"), "");
+    const ended = await home.reaches(task.id, "completed");
+    expect(ended).toMatchObject({ attempt: 2, result: { turns: "done" } });
+    expect((await home.json("show", task.id)).steps.length).toBeGreaterThan(steps - 1);
+    await until(
+      () => again.events.some(({ data }) => data.statusUpdate?.status.state === "TASK_STATE_COMPLETED"),
+      { message: "the end" },
+    );
+    const given = again.events.flatMap(({ data }) =>
+      data.artifactUpdate ? [data.artifactUpdate.artifact] : [],
+    );
+    expect(given.map(({ name }) => name)).toEqual(expect.arrayContaining(["found.json", "result"]));
+    stream.end();
+    again.end();
+  });
+});
+
+it("starts programs and keeps where clients want to be told", async ({ home }) => {
+  const client = await opened(home);
+  const { task } = await client.result("SendMessage", { message: message("ask") });
+  const config = { taskId: task.id, url: "http://127.0.0.1:9/hook", token: "t" };
+  const made = await client.result("CreateTaskPushNotificationConfig", config);
+  expect(made).toMatchObject(config);
+  const { configs } = await client.result("ListTaskPushNotificationConfigs", { taskId: task.id });
+  expect(configs).toEqual([made]);
+  await client.result("DeleteTaskPushNotificationConfig", { taskId: task.id, id: made.id });
+  expect(
+    (await client.call("GetTaskPushNotificationConfig", { taskId: task.id, id: made.id })).error.code,
+  ).toBe(-32001);
+  expect((await client.result("CancelTask", { id: task.id })).status.state).toBe("TASK_STATE_CANCELED");
+});
