@@ -1,7 +1,7 @@
 /** The setting `a2a`: how this home presents itself to A2A clients, and what a message to it starts. */
 
 /** What a message without a task starts: one of `module`, `agent` and `argv`, with other fields of `tasks/create`. */
-export type A2aRun = Readonly<Record<string, unknown>>;
+type A2aRun = Readonly<Record<string, unknown>>;
 
 export interface A2aSettings {
   name?: string;
