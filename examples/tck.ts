@@ -29,11 +29,10 @@ export default defineTask<Input, unknown>(async (task, { message: { messageId } 
   }
   if (is("tck-artifact") || is("tck-stream")) {
     task.progress(1, 2, "writing");
-    const isFile = messageId.includes("-file");
-    await task.artifact(
-      isFile ? "output.txt" : "text",
-      isFile ? "Generated file content" : "Generated text content",
-    );
+    // A text of more than a mebibyte is given out as a file by its address.
+    if (messageId.includes("-file"))
+      await task.artifact("output.txt", "Generated file content\n".repeat(50_000));
+    else await task.artifact("generated.txt", "Generated text content");
     return null;
   }
   for (let turn = 1; ; turn++) await task.ask(turn === 1 ? GREETING : `and then? (${turn})`);

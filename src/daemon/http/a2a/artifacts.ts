@@ -27,9 +27,17 @@ export async function artifactsOf(agent: Agent, base: string, task: TaskJson): P
 /** The result of a task that has ended with one. */
 export function resultOf({ result, state }: TaskJson): Artifact[] {
   if (state !== "completed" || result === null || result === undefined) return [];
-  const part =
-    typeof result === "string" ? textPart(result) : textPart(JSON.stringify(result), "application/json");
-  return [artifactOf("result", "result", [part])];
+  if (typeof result === "string") return [artifactOf("result", "result", [textPart(result)])];
+  const text = textPart(JSON.stringify(result), "application/json");
+  if (typeof result !== "object") return [artifactOf("result", "result", [text])];
+  // Clients look for one or the other.
+  const data: Part = {
+    content: { $case: "data", value: result },
+    metadata: undefined,
+    filename: "",
+    mediaType: "",
+  };
+  return [artifactOf("result", "result", [data, text])];
 }
 
 export async function filesOf(agent: Agent, base: string, task: TaskJson): Promise<Artifact[]> {
