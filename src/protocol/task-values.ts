@@ -63,7 +63,7 @@ const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
   signal: () => signal,
   labels: () => labels,
   integer: ({ least = Number.MIN_SAFE_INTEGER, most = Number.MAX_SAFE_INTEGER }) =>
-    v.pipe(integer, v.minValue(least), v.maxValue(most)),
+    v.pipe(integer, v.minValue(least, `is at least ${least}`), v.maxValue(most, `is at most ${most}`)),
   duration: () => durationMs,
   limit: () => limitMs,
   time: () => iso,

@@ -45,13 +45,13 @@ function timeFrom(text: string, now: number, { TZ }: Environment): number {
   return at;
 }
 
-/** A whole number of at least `least`. */
-export function integer(least = Number.MIN_SAFE_INTEGER): (text: string) => number {
+/** A whole number from `least` to `most`. */
+export function integer(least?: number, most?: number): (text: string) => number {
   return (text) => {
     const number = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (Number.isSafeInteger(number) && number >= least) return number;
-    const from = least === Number.MIN_SAFE_INTEGER ? "" : ` of at least ${least}`;
-    throw new Refusal(`${JSON.stringify(text)} is not a whole number${from}`);
+    const isWithin = number >= (least ?? number) && number <= (most ?? number);
+    if (Number.isSafeInteger(number) && isWithin) return number;
+    throw new Refusal(`${JSON.stringify(text)} is not a whole number${rangeText(least, most)}`);
   };
 }
 
@@ -60,6 +60,12 @@ export function amount(text: string): number {
   const number = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isFinite(number)) return number;
   throw new Refusal(`${JSON.stringify(text)} is not a sum; such as 2 or 0.50`);
+}
+
+function rangeText(least: number | undefined, most: number | undefined): string {
+  if (least !== undefined && most !== undefined) return ` from ${least} to ${most}`;
+  if (least !== undefined) return ` of at least ${least}`;
+  return most === undefined ? "" : ` of at most ${most}`;
 }
 
 /** `key=value`. */
