@@ -16,7 +16,7 @@ export interface Row {
   what: string;
   against: string;
   /** The bound, and on which side of it the median must be. */
-  target: { is: "at most" | "at least"; value: number; unit: "×" | "MB" | "processes" | "s" };
+  target: { is: "at most" | "at least"; value: number; unit: "×" | "MB" | "processes" | "s" | "ms" | "%" };
   measure(effort: Effort): Promise<Outcome>;
 }
 

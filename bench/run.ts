@@ -10,6 +10,7 @@ import { drawCharts } from "./charts.ts";
 import type { Effort, Outcome, Row } from "./row.ts";
 import { commandLine } from "./rows/command-line.ts";
 import { control } from "./rows/control.ts";
+import { daily } from "./rows/daily.ts";
 import { history } from "./rows/history.ts";
 import { memory } from "./rows/memory.ts";
 import { peers } from "./rows/peers.ts";
@@ -17,7 +18,16 @@ import { steps } from "./rows/steps.ts";
 import { throughput } from "./rows/throughput.ts";
 import { lineOf, tableLines } from "./table.ts";
 
-const rows: Row[] = [...commandLine, ...throughput, ...steps, ...peers, ...control, ...history, ...memory];
+const rows: Row[] = [
+  ...commandLine,
+  ...throughput,
+  ...steps,
+  ...peers,
+  ...control,
+  ...history,
+  ...daily,
+  ...memory,
+];
 
 async function main(words: string[]): Promise<void> {
   const isQuick = words.includes("--quick");
