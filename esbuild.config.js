@@ -55,6 +55,18 @@ const bundles = [
     format: "cjs",
     options: { minifyWhitespace: true, minifySyntax: true },
   },
+  {
+    entry: "src/dashboard/main.tsx",
+    out: "dashboard/app.js",
+    format: "esm",
+    options: {
+      platform: "browser",
+      target: "es2022",
+      minify: true,
+      jsx: "automatic",
+      jsxImportSource: "preact",
+    },
+  },
   { entry: "src/runner/host/main.ts", out: "host.mjs", format: "esm", external: ["tsx", "tsx/*"] },
   { entry: "src/runner/host/hooks.ts", out: "host-hooks.mjs", format: "esm", external: ["tsx", "tsx/*"] },
   { entry: "src/agents/task.ts", out: "agent-task.mjs", format: "esm" },
@@ -121,6 +133,9 @@ const startedAt = performance.now();
 try {
   await Promise.all(bundles.map(bundle));
   put(join(dist, "path/agentctl"), pathShim, 0o755);
+  for (const name of ["index.html", "style.css"]) {
+    put(join(dist, "dashboard", name), readFileSync(join(root, "src/dashboard", name)));
+  }
   if (!process.argv.includes("--no-types")) declarations();
   console.log(`built ${relative(process.cwd(), dist)} in ${Math.round(performance.now() - startedAt)} ms`);
 } catch (error) {

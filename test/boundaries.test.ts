@@ -43,6 +43,10 @@ const rooms: Record<string, { may: string[]; because: string }> = {
     may: ["core"],
     because: "to the tools of an agent it is one whether the command line or the daemon calls the methods",
   },
+  dashboard: {
+    may: ["protocol"],
+    because: "the page is a client like any other, and takes the types of the methods alone",
+  },
   daemon: {
     may: ["core", "engine", "protocol", "home", "store", "runner", "mcp"],
     because:
@@ -113,6 +117,7 @@ const packages: Record<string, { in: RegExp; because: string }> = {
     because: "one place knows which version this Node can run",
   },
   pino: { in: /^src\/daemon\//, because: "the daemon's log has one writer" },
+  preact: { in: /^src\/dashboard\//, because: "the page is the only thing that is drawn in a browser" },
   "@a2a-js": {
     in: /^src\/daemon\/http\/a2a\//,
     because: "the wire of A2A is loaded with its own file alone",

@@ -40,6 +40,15 @@ export class Gate {
     }
   }
 
+  isLetIn(request: IncomingMessage): boolean {
+    try {
+      this.requireToken(request);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** Refuses a request with neither the token nor the cookie. */
   requireToken({ headers }: IncomingMessage): void {
     const given = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];

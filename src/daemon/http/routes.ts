@@ -6,6 +6,7 @@ import { begin, sendError, sendJson } from "./answer.ts";
 import { eventsOf } from "./events.ts";
 import type { Gate } from "./gate.ts";
 import { mcpOf } from "./mcp.ts";
+import { pageOf, sendSignIn } from "./page.ts";
 import { rpcOf } from "./rpc.ts";
 import type { Services } from "./services.ts";
 import { artifactOf, taskLogOf } from "./task-files.ts";
@@ -39,6 +40,8 @@ export function routesOf(
     const url = urlOf(request);
     const route = routes.find(({ path }) => path.test(url.pathname));
     const isOpen = route?.isOpen === true || (route?.isOpen === "GET" && request.method === "GET");
+    if (!isOpen && url.pathname === "/" && !gate.isLetIn(request) && isBrowser(request))
+      return sendSignIn(response);
     if (!isOpen) gate.requireToken(request);
     if (!route) throw new AgentctlError("NotFound", { path: url.pathname.slice(0, 200) });
     if (!route.methods.includes(request.method ?? "")) {
@@ -53,6 +56,7 @@ export function routesOf(
 }
 
 function tableOf(services: Services, gate: Gate, base: () => string): readonly Route[] {
+  const page = (name: string): Answer => pageOf(services, name);
   const a2a = a2aOf(services, base);
   const taskLog = taskLogOf(services);
   const artifact = artifactOf(services);
@@ -70,6 +74,9 @@ function tableOf(services: Services, gate: Gate, base: () => string): readonly R
       isOpen: true,
       answer: (_, response, __, [code = ""]) => login(gate, response, code),
     },
+    { methods: READ, path: /^\/$/, answer: page("index.html") },
+    { methods: READ, path: /^\/dashboard\/app\.js$/, answer: page("app.js") },
+    { methods: READ, path: /^\/dashboard\/style\.css$/, answer: page("style.css") },
     { methods: ["POST"], path: /^\/rpc$/, answer: rpcOf(services) },
     { methods: ["GET", "POST", "DELETE"], path: /^\/mcp$/, answer: mcpOf(services) },
     {
@@ -98,6 +105,11 @@ function tableOf(services: Services, gate: Gate, base: () => string): readonly R
 function login(gate: Gate, response: ServerResponse, code: string): void {
   begin(response, 303, { Location: "/", "Set-Cookie": gate.cookieFor(code), "Content-Length": 0 });
   response.end();
+}
+
+/** Whether a person looks at the answer. */
+function isBrowser({ headers }: IncomingMessage): boolean {
+  return /\btext\/html\b/.test(headers.accept ?? "");
 }
 
 function urlOf({ url = "/" }: IncomingMessage): URL {

@@ -1,0 +1,113 @@
+import { useState } from "preact/hooks";
+import type { TaskDetailsJson } from "../protocol/methods.ts";
+import { Failure, rpc } from "./api.ts";
+import { plain } from "./words.ts";
+
+const QUEUED = ["submitted", "resumed"];
+
+/** What can be done with a task now: buttons, its question, and a message. */
+export function Actions({ task, done }: { task: TaskDetailsJson; done: () => Promise<void> }) {
+  const [said, setSaid] = useState<{ text: string; isBad: boolean } | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const { id, state, held, question, endedAt } = task;
+  const act = (work: () => Promise<unknown>, told: string) => async () => {
+    setBusy(true);
+    try {
+      await work();
+      setSaid({ text: told, isBad: false });
+    } catch (error) {
+      const hint = error instanceof Failure && error.hint ? ` (${error.hint})` : "";
+      setSaid({ text: `${(error as Error).message}${hint}`, isBad: true });
+    }
+    setBusy(false);
+    await done();
+  };
+  const button = (title: string, work: () => Promise<unknown>, isMeant: boolean, told = `${title}: done`) =>
+    isMeant ? (
+      <button type="button" disabled={isBusy} onClick={act(work, told)}>
+        {title}
+      </button>
+    ) : null;
+  const isOpen = endedAt === null;
+  return (
+    <div class="actions">
+      {button("Pause", () => rpc("tasks/pause", { id }), state === "working" || state === "resumed")}
+      {button("Resume", () => rpc("tasks/resume", { id }), state === "suspended")}
+      {button(
+        "Resume from the start",
+        () => rpc("tasks/resume", { id, fromStart: true }),
+        state === "suspended",
+      )}
+      {button("Hold", () => rpc("tasks/hold", { id }), QUEUED.includes(state) && !held)}
+      {button("Release", () => rpc("tasks/release", { id }), held && isOpen)}
+      {button("Cancel", () => rpc("tasks/cancel", { id }), isOpen)}
+      {button("Run again", () => rerun(id), !isOpen)}
+      {state === "input-required" && question ? (
+        <Ask
+          prompt={question.prompt}
+          choices={question.choices}
+          answer={(text) => act(() => rpc("tasks/answer", { id, text }), "answered")()}
+        />
+      ) : null}
+      {isOpen ? (
+        <Line
+          title="Message"
+          word="Send"
+          send={(text) => act(() => rpc("tasks/send", { id, text }), "sent")()}
+        />
+      ) : null}
+      {said ? (
+        <p class={said.isBad ? "failure" : "told"} role={said.isBad ? "alert" : "status"}>
+          {plain(said.text)}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
+async function rerun(id: number): Promise<void> {
+  const answer = await rpc("tasks/rerun", { id });
+  if ("task" in answer && answer.task) location.hash = `#/task/${answer.task.id}`;
+}
+
+interface Question {
+  prompt: string;
+  choices: readonly string[] | null;
+  answer: (text: string) => Promise<void>;
+}
+
+function Ask({ prompt, choices, answer }: Question) {
+  return (
+    <section class="question">
+      <h2>Question</h2>
+      <p>{plain(prompt)}</p>
+      {choices ? (
+        choices.map((choice) => (
+          <button type="button" key={choice} onClick={() => answer(choice)}>
+            {plain(choice)}
+          </button>
+        ))
+      ) : (
+        <Line title="Answer" word="Answer" send={answer} />
+      )}
+    </section>
+  );
+}
+
+function Line({ title, word, send }: { title: string; word: string; send: (text: string) => Promise<void> }) {
+  const [text, setText] = useState("");
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    if (text === "") return;
+    await send(text);
+    setText("");
+  };
+  return (
+    <form class="line-form" onSubmit={submit}>
+      <label>
+        {title} <input value={text} onInput={(event) => setText(event.currentTarget.value)} />
+      </label>
+      <button type="submit">{word}</button>
+    </form>
+  );
+}

@@ -1,0 +1,44 @@
+/** A piece of text with the classes of its colours. */
+export interface Piece {
+  text: string;
+  classes: string;
+}
+
+const COLOURS = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
+const ESCAPE = "\\u001b";
+/** Colours; then titles, other control sequences, and escapes of two characters, which are left out. */
+const SEQUENCE = new RegExp(
+  [
+    `${ESCAPE}\\[([0-9;]*)m`,
+    `${ESCAPE}\\][^\\u0007\\u001b]*(?:\\u0007|${ESCAPE}\\\\)`,
+    `${ESCAPE}\\[[0-?]*[ -/]*[@-~]`,
+    `${ESCAPE}.`,
+  ].join("|"),
+  "g",
+);
+
+/** A log with its colours (SGR 0-107); other escape sequences are left out, as a terminal would act on them. */
+export function pieces(text: string): Piece[] {
+  const found: Piece[] = [];
+  let colour = "";
+  let isBold = false;
+  let from = 0;
+  const push = (part: string) => {
+    if (part !== "")
+      found.push({ text: part, classes: [colour, isBold ? "bold" : ""].filter(Boolean).join(" ") });
+  };
+  for (const match of text.matchAll(SEQUENCE)) {
+    push(text.slice(from, match.index));
+    from = match.index + match[0].length;
+    if (match[1] === undefined) continue;
+    for (const code of match[1].split(";").map(Number)) {
+      if (code === 0) [colour, isBold] = ["", false];
+      else if (code === 1) isBold = true;
+      else if (code === 22) isBold = false;
+      else if (code === 39) colour = "";
+      else if ((code >= 30 && code <= 37) || (code >= 90 && code <= 97)) colour = `c-${COLOURS[code % 10]}`;
+    }
+  }
+  push(text.slice(from));
+  return found;
+}

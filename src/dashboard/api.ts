@@ -1,0 +1,56 @@
+import type { EventJson, Method, Params, Result } from "../protocol/methods.ts";
+
+/** An error of a method, or of the way to it. */
+export class Failure extends Error {
+  readonly hint: string | null;
+  /** The browser has no cookie, or an old one. */
+  readonly isSignedOut: boolean;
+
+  constructor(message: string, hint: string | null = null, isSignedOut = false) {
+    super(message);
+    this.hint = hint;
+    this.isSignedOut = isSignedOut;
+  }
+}
+
+/** Calls a method of the daemon. */
+export async function rpc<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
+  const response = await fetch("/rpc", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+  });
+  if (response.status === 401) throw new Failure("this browser is not let in", "agentctl ui", true);
+  const answer = (await response.json()) as { result?: Result<M>; error?: WireError };
+  if (answer.error)
+    throw new Failure(answer.error.message, answer.error.data?.hint ?? answer.error.hint ?? null);
+  return answer.result as Result<M>;
+}
+
+interface WireError {
+  message: string;
+  hint?: string | null;
+  data?: { hint?: string | null };
+}
+
+/** Calls `onEvent` for each event from now on, and again after the daemon was gone; gives what ends it. */
+export function follow(onEvent: (event: EventJson) => void, onLink: (isUp: boolean) => void): () => void {
+  const source = new EventSource("/events");
+  let again: ReturnType<typeof setTimeout> | undefined;
+  let end = () => source.close();
+  source.onopen = () => onLink(true);
+  source.onmessage = ({ data }) => onEvent(JSON.parse(data as string) as EventJson);
+  source.onerror = () => {
+    onLink(false);
+    // A browser gives up where the daemon is gone for long; this does not.
+    if (source.readyState !== EventSource.CLOSED || again) return;
+    again = setTimeout(() => {
+      end = follow(onEvent, onLink);
+    }, 2000);
+  };
+  return () => {
+    if (again) clearTimeout(again);
+    source.close();
+    end();
+  };
+}

@@ -1,0 +1,64 @@
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { pieces } from "./ansi.ts";
+import { plain } from "./words.ts";
+
+/** A page holds no gigabyte: of a longer log the end is shown. */
+const MOST_CHARS = 400_000;
+
+/** The log of a task as it grows, with its colours, and a search. */
+export function Log({ id, isLive, attempt }: { id: number; isLive: boolean; attempt: number | null }) {
+  const [text, setText] = useState("");
+  const [search, setSearch] = useState("");
+  const box = useRef<HTMLPreElement>(null);
+  useEffect(() => {
+    const gone = new AbortController();
+    setText("");
+    void read(`/tasks/${id}/log${isLive ? "?follow=1" : ""}`, gone.signal, (part) =>
+      setText((before) => `${before}${part}`.slice(-MOST_CHARS)),
+    ).catch(() => undefined);
+    return () => gone.abort();
+  }, [id, isLive, attempt === null]);
+  const shown = useMemo(() => {
+    if (search === "") return text;
+    return text
+      .split("\n")
+      .filter((line) => line.toLowerCase().includes(search.toLowerCase()))
+      .join("\n");
+  }, [text, search]);
+  useEffect(() => {
+    const pre = box.current;
+    if (pre && isLive && search === "") pre.scrollTop = pre.scrollHeight;
+  }, [shown]);
+  return (
+    <section>
+      <h2>Log</h2>
+      <form class="filters" onSubmit={(event) => event.preventDefault()}>
+        <label>
+          Search{" "}
+          <input type="search" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
+        </label>
+        <a download={`task-${id}.log`} href={`/tasks/${id}/log`}>
+          Download
+        </a>
+      </form>
+      <pre
+        ref={box}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard
+        tabIndex={0}
+      >
+        {pieces(shown).map(({ text: part, classes }, at) => (
+          <span key={at} class={classes}>
+            {plain(part)}
+          </span>
+        ))}
+      </pre>
+    </section>
+  );
+}
+
+async function read(url: string, signal: AbortSignal, take: (part: string) => void): Promise<void> {
+  const response = await fetch(url, { signal });
+  if (!response.ok || !response.body) return;
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) take(part.value);
+}

@@ -1,0 +1,100 @@
+import type { TaskJson } from "../protocol/methods.ts";
+import { Failure, follow, rpc } from "./api.ts";
+
+/** What the page knows, and who is told when it changes. */
+export interface Model {
+  tasks: Map<number, TaskJson>;
+  isLoaded: boolean;
+  isUp: boolean;
+  isSignedOut: boolean;
+  /** Counts changes, so that a page of one task knows when to look again. */
+  changes: number;
+}
+
+const FIRST = 200;
+const SETTLE_MS = 150;
+/** More changes at once are cheaper to read as a list. */
+const MANY = 25;
+
+/** Keeps all tasks as they are, from the list and the events after it. */
+export class Live {
+  readonly model: Model = { tasks: new Map(), isLoaded: false, isUp: true, isSignedOut: false, changes: 0 };
+  readonly #tell: () => void;
+  readonly #changed = new Set<number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #wasDown = false;
+
+  constructor(tell: () => void) {
+    this.#tell = tell;
+  }
+
+  start(): () => void {
+    void this.#load();
+    return follow(
+      ({ task }) => this.#note(task),
+      (isUp) => {
+        this.model.isUp = isUp;
+        if (isUp && this.#wasDown) void this.#load();
+        this.#wasDown = !isUp;
+        this.#tell();
+      },
+    );
+  }
+
+  async #load(): Promise<void> {
+    await this.#guarded(async () => {
+      const { tasks } = await rpc("tasks/list", { recent: FIRST, limit: FIRST * 2 });
+      this.#take(tasks);
+      await this.#loadAll();
+    });
+  }
+
+  async #loadAll(): Promise<void> {
+    const found = new Map<number, TaskJson>();
+    let cursor: string | null = null;
+    do {
+      const page: { tasks: TaskJson[]; next: string | null } = await rpc("tasks/list", {
+        limit: 5000,
+        ...(cursor === null ? {} : { cursor }),
+      });
+      for (const task of page.tasks) found.set(task.id, task);
+      cursor = page.next;
+    } while (cursor !== null);
+    this.model.tasks = found;
+    this.model.isLoaded = true;
+    this.model.changes++;
+    this.#tell();
+  }
+
+  #take(tasks: readonly TaskJson[]): void {
+    for (const task of tasks) this.model.tasks.set(task.id, task);
+    this.model.changes++;
+    this.#tell();
+  }
+
+  #note(task: number): void {
+    this.#changed.add(task);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const ids = [...this.#changed];
+      this.#changed.clear();
+      void this.#guarded(() => (ids.length > MANY ? this.#loadAll() : this.#look(ids)));
+    }, SETTLE_MS);
+  }
+
+  async #look(ids: readonly number[]): Promise<void> {
+    const found = await Promise.all(ids.map((id) => rpc("tasks/get", { id }).catch(() => null)));
+    for (const [at, id] of ids.entries()) if (found[at] === null) this.model.tasks.delete(id);
+    this.#take(found.flatMap((each) => (each ? [each.task] : [])));
+  }
+
+  async #guarded(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof Failure && error.isSignedOut) this.model.isSignedOut = true;
+      else this.model.isUp = false;
+      this.#tell();
+    }
+  }
+}

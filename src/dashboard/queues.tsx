@@ -1,0 +1,99 @@
+import { useEffect, useState } from "preact/hooks";
+import type { QueueJson, ScheduleJson } from "../protocol/methods.ts";
+import { rpc } from "./api.ts";
+import { plain } from "./words.ts";
+
+export function QueuesPage({ changes }: { changes: number }) {
+  const [queues, setQueues] = useState<readonly QueueJson[]>([]);
+  const look = async () => setQueues((await rpc("queues/list", {})).queues);
+  useEffect(() => void look().catch(() => undefined), [changes]);
+  const act = (queue: QueueJson) => async () => {
+    await rpc(queue.held ? "queues/release" : "queues/hold", { name: queue.name }).catch(() => undefined);
+    await look();
+  };
+  return (
+    <>
+      <h1>Queues</h1>
+      <div class="wide">
+        <table>
+          <thead>
+            <tr>
+              <th>Name</th>
+              <th>Slots</th>
+              <th>Working</th>
+              <th>Waiting</th>
+              <th>Held</th>
+              <th>Change</th>
+            </tr>
+          </thead>
+          <tbody>
+            {queues.map((queue) => (
+              <tr key={queue.name}>
+                <td>{plain(queue.name)}</td>
+                <td>
+                  {queue.used} of {queue.slots ?? "any number"}
+                </td>
+                <td>{queue.working}</td>
+                <td>{queue.waiting}</td>
+                <td>{queue.held ? plain(queue.heldBy ?? "yes") : "no"}</td>
+                <td>
+                  <button type="button" onClick={act(queue)}>
+                    {queue.held ? "Release" : "Hold"}
+                  </button>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
+  );
+}
+
+export function SchedulesPage({ changes }: { changes: number }) {
+  const [schedules, setSchedules] = useState<readonly ScheduleJson[]>([]);
+  useEffect(() => {
+    rpc("schedules/list", {}).then(
+      ({ schedules: found }) => setSchedules(found),
+      () => undefined,
+    );
+  }, [changes]);
+  const at = (iso: string | null) => (iso === null ? "–" : iso.slice(0, 16).replace("T", " "));
+  return (
+    <>
+      <h1>Schedules</h1>
+      {schedules.length === 0 ? (
+        <p class="empty">There are no schedules.</p>
+      ) : (
+        <div class="wide">
+          <table>
+            <thead>
+              <tr>
+                <th>Name</th>
+                <th>When</th>
+                <th>Zone</th>
+                <th>Next run</th>
+                <th>Last run</th>
+                <th>Last task</th>
+              </tr>
+            </thead>
+            <tbody>
+              {schedules.map(({ name, cron, tz, paused, nextAt, lastAt, lastTask }) => (
+                <tr key={name}>
+                  <td>{plain(name)}</td>
+                  <td>
+                    <code>{plain(cron)}</code>
+                  </td>
+                  <td>{plain(tz ?? "")}</td>
+                  <td>{paused ? "paused" : at(nextAt)}</td>
+                  <td>{at(lastAt)}</td>
+                  <td>{lastTask === null ? "–" : <a href={`#/task/${lastTask}`}>{lastTask}</a>}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </>
+  );
+}

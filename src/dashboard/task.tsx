@@ -1,0 +1,196 @@
+import { useEffect, useState } from "preact/hooks";
+import type { ArtifactJson, TaskDetailsJson } from "../protocol/methods.ts";
+import { Actions } from "./actions.tsx";
+import { Failure, rpc } from "./api.ts";
+import { Log } from "./log.tsx";
+import { detailOf, plain, span, titleOf } from "./words.ts";
+
+interface Shown {
+  task: TaskDetailsJson;
+  artifacts: readonly ArtifactJson[];
+}
+
+/** Everything about one task. */
+export function TaskPage({ id, changes }: { id: number; changes: number }) {
+  const [shown, setShown] = useState<Shown | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  const look = async () => {
+    try {
+      const [{ task }, { artifacts }] = await Promise.all([
+        rpc("tasks/get", { id, details: true }),
+        rpc("artifacts/list", { id }),
+      ]);
+      setShown({ task: task as TaskDetailsJson, artifacts });
+      setFailure(null);
+    } catch (error) {
+      setFailure(error instanceof Failure ? error.message : "the daemon does not answer");
+    }
+  };
+  useEffect(() => void look(), [id, changes]);
+  if (failure !== null && !shown)
+    return (
+      <p class="failure" role="alert">
+        {failure}
+      </p>
+    );
+  if (!shown || shown.task.id !== id) return <p class="empty">…</p>;
+  const { task, artifacts } = shown;
+  return (
+    <article>
+      <h1>
+        <span class={`state s-${task.state}`}>{task.state}</span> {titleOf(task)} <small>{id}</small>
+      </h1>
+      <p class="says">{detailOf(task)}</p>
+      <Actions task={task} done={look} />
+      <Facts task={task} />
+      <TimeLine task={task} />
+      <Steps task={task} />
+      <Checkpoints task={task} done={look} />
+      <Artifacts task={task} artifacts={artifacts} />
+      <Log id={id} isLive={task.endedAt === null} attempt={task.attempt} />
+    </article>
+  );
+}
+
+function Facts({ task }: { task: TaskDetailsJson }) {
+  const {
+    queue,
+    priority,
+    labels,
+    cwd,
+    argv,
+    module,
+    attempt,
+    maxAttempts,
+    runMs,
+    pausedMs,
+    exitCode,
+    error,
+    result,
+    input,
+  } = task;
+  const rows: [string, string | null][] = [
+    ["Command", argv?.join(" ") ?? module?.path ?? null],
+    ["Directory", cwd],
+    ["Queue", `${queue}, priority ${priority}`],
+    [
+      "Labels",
+      Object.entries(labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(", ") || null,
+    ],
+    ["Attempts", attempt === null ? null : `${attempt} of ${Math.max(attempt, maxAttempts)}`],
+    ["Run time", `${span(runMs)}${pausedMs > 0 ? `, paused ${span(pausedMs)}` : ""}`],
+    ["Input", input],
+    ["Exit code", exitCode === null ? null : String(exitCode)],
+    ["Error", error && `${error.name}: ${error.message}`],
+    ["Result", result === null || result === undefined ? null : JSON.stringify(result)],
+  ];
+  return (
+    <dl>
+      {rows.map(([name, value]) =>
+        value === null ? null : (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{plain(value)}</dd>
+          </div>
+        ),
+      )}
+    </dl>
+  );
+}
+
+function TimeLine({ task }: { task: TaskDetailsJson }) {
+  return (
+    <section>
+      <h2>Time line</h2>
+      <ol class="line">
+        {task.events.map(({ seq, at, to, cause, actor, attempt }) => (
+          <li key={seq}>
+            <time dateTime={at}>{at.slice(0, 19).replace("T", " ")}</time>
+            <span class={to === null ? "state" : `state s-${to}`}>{to ?? cause}</span>
+            <span>{plain(`${cause} by ${actor}${attempt === null ? "" : `, attempt ${attempt}`}`)}</span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function Steps({ task: { steps } }: { task: TaskDetailsJson }) {
+  if (steps.length === 0) return null;
+  return (
+    <section>
+      <h2>Steps</h2>
+      <ol class="line">
+        {steps.map(({ name, n, startedAt, endedAt, unused }) => (
+          <li key={`${name} ${n}`}>
+            <span>
+              {plain(name)}
+              {n > 1 ? ` (${n})` : ""}
+            </span>
+            <span>
+              {span(Date.parse(endedAt) - Date.parse(startedAt))}
+              {unused ? ", not used" : ""}
+            </span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function Checkpoints({ task, done }: { task: TaskDetailsJson; done: () => Promise<void> }) {
+  if (task.checkpoints.length === 0) return null;
+  return (
+    <section>
+      <h2>Checkpoints</h2>
+      <ul class="line">
+        {task.checkpoints.map(({ seq, createdAt, size, label, superseded }) => (
+          <li key={seq}>
+            <span>
+              {seq}
+              {label === null ? "" : ` ${plain(label)}`}
+              {superseded ? ", superseded" : ""}
+            </span>
+            <time dateTime={createdAt}>{createdAt.slice(0, 19).replace("T", " ")}</time>
+            <span>{size} bytes</span>
+            {task.state === "suspended" ? (
+              <button
+                type="button"
+                onClick={async () => {
+                  await rpc("tasks/resume", { id: task.id, from: seq }).catch(() => undefined);
+                  await done();
+                }}
+              >
+                Resume from {seq}
+              </button>
+            ) : null}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Artifacts({ task, artifacts }: { task: TaskDetailsJson; artifacts: readonly ArtifactJson[] }) {
+  if (artifacts.length === 0) return null;
+  return (
+    <section>
+      <h2>Artifacts</h2>
+      <ul class="line">
+        {artifacts.map(({ name, size }) => (
+          <li key={name}>
+            <a
+              download
+              href={`/tasks/${task.id}/artifacts/${name.split("/").map(encodeURIComponent).join("/")}`}
+            >
+              {plain(name)}
+            </a>
+            <span>{size} bytes</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,38 @@
+import type { TaskJson } from "../protocol/methods.ts";
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters and marks of direction are what is taken out
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Text of a task as it may be shown: without what would steer a reader. */
+export function plain(text: string): string {
+  return text.replace(UNSEEN, "\ufffd");
+}
+
+/** What a task is called. */
+export function titleOf({ name, argv, module, id }: TaskJson): string {
+  return plain(name ?? argv?.join(" ") ?? module?.path ?? `task ${id}`);
+}
+
+/** How long, roughly. */
+export function span(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+export function ago(iso: string | null, now: number): string {
+  return iso === null ? "–" : `${span(now - Date.parse(iso))} ago`;
+}
+
+/** What a task waits for, says or ended with. */
+export function detailOf(task: TaskJson): string {
+  const { state, question, waiting, pause, error, progress } = task;
+  if (question && state === "input-required") return plain(question.prompt);
+  if (state === "suspended" && pause) return plain(`paused: ${pause.reason ?? pause.cause}`);
+  if (waiting) return plain(`waits for ${waiting.for}${waiting.on === null ? "" : ` ${waiting.on}`}`);
+  if (error) return plain(error.message);
+  if (progress?.message) return plain(progress.message);
+  return "";
+}

@@ -1,0 +1,140 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, describe, expect, type TestContext } from "vitest";
+import { type Home, isOnPath, it } from "../harness/index.ts";
+
+const BROWSERS = ["chromium", "chromium-browser", "google-chrome"];
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let browser: Browser | null = null;
+afterAll(async () => await browser?.close());
+
+/** A page that is let in; the test is skipped where there is no browser. Console errors are kept in `errors`. */
+async function opened(home: Home, skip: TestContext["skip"]): Promise<{ page: Page; errors: string[] }> {
+  const name = BROWSERS.find(isOnPath);
+  skip(name === undefined, `needs one of ${BROWSERS.join(", ")}`);
+  const executablePath = (process.env.PATH ?? "")
+    .split(":")
+    .map((folder) => `${folder}/${name}`)
+    .find(isFile);
+  browser ??= await chromium.launch({
+    executablePath: executablePath as string,
+    args: ["--no-sandbox", "--disable-gpu"],
+  });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  page.setDefaultTimeout(30_000);
+  const errors: string[] = [];
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.goto((await home.cli("ui", "--print")).stdout.trim());
+  return { page, errors };
+}
+
+function isFile(path: string): boolean {
+  try {
+    readFileSync(path, { flag: "r" }).subarray(0, 1);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function serious(page: Page): Promise<string[]> {
+  // The policy of the page lets no script in; the test's own comes by the debugger.
+  const { violations } = (await page.evaluate(`${axe}; axe.run()`)) as {
+    violations: { id: string; impact: string; nodes: { html: string }[] }[];
+  };
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+}
+
+/** Where screenshots go, for whoever wants to look at them. */
+async function shot(page: Page, name: string): Promise<void> {
+  const folder = process.env.DASHBOARD_SHOTS;
+  if (folder) await page.screenshot({ path: `${folder}/${name}.png` });
+}
+
+describe("the dashboard", () => {
+  it("shows tasks live, pauses, resumes, answers, and reads the log, without a script from elsewhere", async ({
+    home,
+    skip,
+  }) => {
+    const { page, errors } = await opened(home, skip);
+    await page.getByText("There are no tasks yet.").waitFor();
+    await shot(page, "empty");
+    const print = "printf '\\033[31mred\\033[0m <i>x</i>\\n'; sleep 300";
+    const id = await home.run("--name", "<b>bold</b>", "sh", "-c", print);
+    await page.getByRole("link", { name: "<b>bold</b>" }).click();
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByRole("button", { name: "Resume", exact: true }).waitFor();
+    expect((await home.task(id)).state).toBe("suspended");
+    await page.getByRole("button", { name: "Resume", exact: true }).click();
+    await page.getByRole("button", { name: "Pause" }).waitFor();
+    await page.locator("pre .c-red", { hasText: "red" }).waitFor();
+    expect(await page.locator("pre").textContent()).toContain("<i>x</i>");
+    expect(await serious(page)).toEqual([]);
+    await shot(page, "task");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Run again" }).waitFor();
+    const module = home.module(`import { defineTask } from "agentctl";
+      export default defineTask(async (task) => {
+        await task.artifact("a.txt", "kept");
+        return await task.ask("Publish?", { choices: ["yes", "no"] }); });`);
+    const other = await home.run("--name", "asker", module);
+    await home.reaches(other, "input-required");
+    await page.goto(`${page.url().split("#")[0]}#/task/${other}`);
+    await page.getByRole("button", { name: "yes" }).click();
+    await page.getByText('"yes"').waitFor();
+    expect(await page.getByRole("link", { name: "a.txt" }).getAttribute("href")).toBe(
+      `/tasks/${other}/artifacts/a.txt`,
+    );
+    await page.getByRole("link", { name: "Queues" }).click();
+    await page.getByRole("cell", { name: "default" }).waitFor();
+    expect(await serious(page)).toEqual([]);
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+
+  it("holds 10,000 tasks, fits small and large screens, and comes back with the daemon", async ({
+    home,
+    skip,
+  }) => {
+    await home.cli("daemon", "start");
+    const tasks = Array.from({ length: 10_000 }, (_, n) => ({
+      argv: ["true"],
+      name: `n-${n}`,
+      held: true,
+      cwd: home.work,
+    }));
+    for (let at = 0; at < tasks.length; at += 5000)
+      await home.rpc("tasks/batch", { tasks: tasks.slice(at, at + 5000) });
+    const { page } = await opened(home, skip);
+    await page.getByText("10000 of 10000").waitFor();
+    expect(await page.locator(".rows li").count()).toBeLessThan(100);
+    await page.getByLabel("Text").fill("n-777");
+    await page.getByText("11 of 10000").waitFor();
+    for (const [width, scheme] of [
+      [360, "light"],
+      [1280, "dark"],
+      [2560, "light"],
+    ] as const) {
+      await page.setViewportSize({ width, height: 800 });
+      await page.emulateMedia({ colorScheme: scheme });
+      const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+      expect(await page.evaluate(overflow)).toBe(0);
+      expect(await serious(page)).toEqual([]);
+      await shot(page, `tasks-${width}-${scheme}`);
+    }
+    const pid = await home.killDaemon();
+    await page.getByText("reconnecting").waitFor();
+    await home.cli("daemon", "start");
+    await page.getByText("live", { exact: true }).waitFor();
+    const id = await home.run("--name", "after-return", "true");
+    await page.getByLabel("Text").fill("after-return");
+    await page.getByText("1 of 10001").waitFor();
+    expect([id > 10_000, pid > 0]).toEqual([true, true]);
+    await page.close();
+  });
+});
