@@ -4,6 +4,9 @@ import { dispatch } from "./command/dispatch.ts";
 dispatch(process.argv.slice(2), {
   env: process.env,
   directory: () => process.cwd(),
+  useHome: (home) => {
+    process.env.AGENTCTL_HOME = home;
+  },
   clock: systemClock,
   stdin: () => process.stdin,
   stdout: process.stdout,

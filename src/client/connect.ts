@@ -2,11 +2,13 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentctlError } from "../core/errors.ts";
 import { systemClock } from "../core/time.ts";
+import { homeId } from "../home/identity.ts";
 import { isHome } from "../home/own-home.ts";
 import { isOwnFolder, type Paths } from "../home/paths.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
 import { dial, type NoAnswer, type OnNotification } from "./dial.ts";
 import type { Environment } from "./environment.ts";
+import type { Host } from "./host.ts";
 import { isSilent, watchSilence } from "./silence.ts";
 
 /** How long a command waits for a daemon that is starting, stopping or silent. */
@@ -18,6 +20,8 @@ const START_AGAIN_MS = 500;
 export interface ConnectOptions {
   paths: Paths;
   env: Environment;
+  /** The machine or socket of the daemon, in place of the home of `paths`. */
+  host?: Host | null;
   /** Whether to start one: never, where a killed one left its socket, or always. */
   start: "never" | "if-dead" | "always";
   /** The daemon that is started starts no task. */
@@ -48,6 +52,7 @@ export async function connectWith<T>(
   options: ConnectOptions,
   open: (rpc: RpcClient) => T,
 ): Promise<{ rpc: RpcClient; opening: T }> {
+  if (options.host) return await connectHost(options, options.host, open);
   const { paths, patienceMs = PATIENCE_MS, signal } = options;
   const deadline = systemClock.mono() + patienceMs;
   let startedAt = Number.NEGATIVE_INFINITY;
@@ -77,6 +82,36 @@ export async function connectWith<T>(
   }
 }
 
+/** How soon a host that cannot be reached is tried again, by who waits for it to come back. */
+const HOST_AGAIN_MS = 500;
+
+async function connectHost<T>(
+  options: ConnectOptions,
+  host: Host,
+  open: (rpc: RpcClient) => T,
+): Promise<{ rpc: RpcClient; opening: T }> {
+  const { env, patienceMs = 0, onNotification, signal } = options;
+  const deadline = systemClock.mono() + patienceMs;
+  const { dialHost, explained } = await import("./host.ts");
+  for (;;) {
+    try {
+      const rpc = await dialHost(host, env, onNotification);
+      const ask = () => (options.anyVersion ? rpc.call("daemon/status", {}) : greet(rpc));
+      watchSilence(rpc, null, ask);
+      const greeting = options.anyVersion ? Promise.resolve() : greet(rpc);
+      greeting.catch(() => rpc.close());
+      const opening = open(rpc);
+      if (opening instanceof Promise) opening.catch(() => undefined);
+      await greeting;
+      return { rpc, opening };
+    } catch (error) {
+      const isAway = error instanceof AgentctlError && error.name === "DaemonUnreachable";
+      if (!isAway || systemClock.mono() > deadline) throw explained(host, error);
+    }
+    await sleep(HOST_AGAIN_MS, undefined, signal ? { signal } : {});
+  }
+}
+
 function mayStart({ start }: ConnectOptions, answer: NoAnswer): boolean {
   return start === "always" || (start === "if-dead" && answer === "dead");
 }
@@ -93,8 +128,14 @@ async function greeted(rpc: RpcClient): Promise<boolean> {
   }
 }
 
-function greet(rpc: RpcClient): Promise<unknown> {
-  return rpc.call("daemon/hello", { version: __VERSION__ });
+async function greet(rpc: RpcClient): Promise<void> {
+  const { home } = await rpc.call("daemon/hello", { version: __VERSION__ });
+  rpc.home = home;
+}
+
+/** Whether what answers is the daemon of this home, so that the files that it names are there to be read. */
+export function isHomeOf(rpc: RpcClient, paths: Paths): boolean {
+  return rpc.home === undefined || rpc.home === homeId(paths);
 }
 
 /** The connection to a home's daemon; a socket in a folder in which others could have put it is none. */

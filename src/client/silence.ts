@@ -11,9 +11,10 @@ const SILENT_LOOKS_BUSY = 60;
 /**
  * Gives every call on this connection a deadline, however long what it asks for may take: while one is pending the daemon
  * is asked for a sign of life, and where none comes the connection is closed, with an error that names the process. A
- * daemon that uses the processor, as one that takes ten thousand tasks from a file does, has two minutes to answer.
+ * daemon that uses the processor, as one that takes ten thousand tasks from a file does, has two minutes to answer; and so
+ * has that of another machine, for which there are no paths.
  */
-export function watchSilence(rpc: RpcClient, paths: Paths, ask: () => Promise<unknown>): void {
+export function watchSilence(rpc: RpcClient, paths: Paths | null, ask: () => Promise<unknown>): void {
   let looks = 0;
   let used: number | null = null;
   const hear = () => {
@@ -25,6 +26,11 @@ export function watchSilence(rpc: RpcClient, paths: Paths, ask: () => Promise<un
     // A refusal is an answer, too.
     if (looks === 1) ask().then(hear, hear);
     if (looks < SILENT_LOOKS) return;
+    if (!paths) {
+      if (looks < SILENT_LOOKS_BUSY) return;
+      const reason = "it does not answer";
+      return rpc.close(new AgentctlError("DaemonUnreachable", { reason, silent: true }));
+    }
     void import("./unresponsive-daemon.ts").then(({ processorTime, silentDaemon }) => {
       const before = used;
       used = processorTime(paths);

@@ -7,6 +7,14 @@ import { terminalStates } from "./machine.ts";
  */
 export type ErrorData = Record<string, unknown>;
 
+/** One expected failure. */
+export interface Row {
+  code: number;
+  exit: number;
+  message: (data: ErrorData) => string;
+  hint?: (data: ErrorData) => string | undefined;
+}
+
 const hasEnded = ({ state }: ErrorData) => terminalStates.some((each) => each === state);
 
 /** Where a pause is refused. */

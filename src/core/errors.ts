@@ -5,14 +5,8 @@
  */
 
 import { agentErrors } from "./agent-errors.ts";
-import { corruptHint, type ErrorData, pauseHint, resumeHint } from "./error-hints.ts";
-
-interface Row {
-  code: number;
-  exit: number;
-  message: (data: ErrorData) => string;
-  hint?: (data: ErrorData) => string | undefined;
-}
+import { elsewhereRows } from "./elsewhere-errors.ts";
+import { corruptHint, type ErrorData, pauseHint, type Row, resumeHint } from "./error-hints.ts";
 
 const because = (data: ErrorData) => (data.reason ? `: ${data.reason}` : "");
 const task = (data: ErrorData) => `task ${data.id}`;
@@ -142,6 +136,7 @@ const catalogue = {
     message: (d) => String(d.reason),
     hint: (d) => d.hint as string | undefined,
   },
+  ...elsewhereRows,
   VersionMismatch: {
     code: -32030,
     exit: 5,

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { defined } from "../core/defined.ts";
@@ -23,6 +24,7 @@ import {
 } from "../engine/index.ts";
 import { account, ownUid } from "../home/account.ts";
 import { changedSettings, settingsOf } from "../home/config-file.ts";
+import { ensureHomeId } from "../home/identity.ts";
 import type { Paths } from "../home/paths.ts";
 import { createRunner } from "../runner/index.ts";
 import { openDatabase, SqliteStore } from "../store/sqlite/index.ts";
@@ -114,7 +116,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   };
   const { version } = options;
   const web = new Web({ paths, settings, log, version, clock: systemClock });
-  const daemon = { engine, teller, recurring, web, paths, version, startedAt, stop, reload };
+  const home = ensureHomeId(paths, randomUUID);
+  const daemon = { engine, teller, recurring, web, paths, home, version, startedAt, stop, reload };
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
   const dispatch = dispatcher(handlersOf(daemon), bug, (error) => withNearNames(engine, error));
   const listener = await listen(options.socketPlace, dispatch);

@@ -6,6 +6,17 @@ const MARKER = /^\[agentctl: (\d+) bytes of older output dropped\] *\n/;
 const MARKER_START = "[agentctl: ";
 const LONGEST_MARKER_BYTES = 16 * 1024;
 
+/** A file that can be read in places, wherever it is. */
+export interface LogBytes {
+  size(): Promise<number>;
+  /** At most so many bytes; fewer at the end, and none behind it. */
+  read(offset: number, length: number): Promise<Buffer>;
+  close(): void;
+}
+
+/** Where a log is: the path of a file, or what opens it elsewhere; that answers undefined where it is not there yet. */
+export type LogPlace = string | (() => Promise<LogBytes | undefined>);
+
 /** The front of a log as it is now: how many bytes of output are gone, and how long the line is that says so. */
 interface Front {
   dropped: number;
@@ -17,13 +28,13 @@ interface Front {
  * is taken once. A file that is not there is empty.
  */
 export class LogFile {
-  readonly #path: string;
-  #handle: FileHandle | undefined;
+  readonly #place: LogPlace;
+  #bytes: LogBytes | undefined;
   #front: Front | undefined;
   #offset = 0;
 
-  constructor(path: string) {
-    this.#path = path;
+  constructor(place: LogPlace) {
+    this.#place = place;
   }
 
   /** Goes on from there. */
@@ -33,42 +44,32 @@ export class LogFile {
 
   /** Takes everything up to the present end. */
   async drain(take: (chunk: Buffer) => Promise<void>): Promise<void> {
-    const handle = await this.#opened();
-    if (!handle || !(await this.#followFront(handle))) return;
+    const bytes = await this.#opened();
+    if (!bytes || !(await this.#followFront(bytes))) return;
     for (;;) {
-      const { buffer, bytesRead } = await handle.read(
-        Buffer.allocUnsafe(CHUNK_BYTES),
-        0,
-        CHUNK_BYTES,
-        this.#offset,
-      );
-      if (bytesRead === 0) return;
-      this.#offset += bytesRead;
-      await take(buffer.subarray(0, bytesRead));
+      const chunk = await bytes.read(this.#offset, CHUNK_BYTES);
+      if (chunk.length === 0) return;
+      this.#offset += chunk.length;
+      await take(chunk);
     }
   }
 
   close(): void {
-    this.#handle?.close().catch(() => undefined);
-    this.#handle = undefined;
+    this.#bytes?.close();
+    this.#bytes = undefined;
   }
 
-  async #opened(): Promise<FileHandle | undefined> {
-    if (this.#handle) return this.#handle;
-    try {
-      this.#handle = await open(this.#path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      return undefined;
-    }
-    this.#front = await frontOf(this.#handle);
-    return this.#handle;
+  async #opened(): Promise<LogBytes | undefined> {
+    if (this.#bytes) return this.#bytes;
+    this.#bytes = await opened(this.#place);
+    if (this.#bytes) this.#front = await frontOf(this.#bytes);
+    return this.#bytes;
   }
 
   /** Moves the place of reading along with a front that was cut off; false while that is under way. */
-  async #followFront(handle: FileHandle): Promise<boolean> {
-    const { size } = await handle.stat();
-    const front = await frontOf(handle);
+  async #followFront(bytes: LogBytes): Promise<boolean> {
+    const size = await bytes.size();
+    const front = await frontOf(bytes);
     const before = this.#front ?? front;
     if (front.dropped === before.dropped) return size >= this.#offset;
     const taken = before.dropped + this.#offset - before.length;
@@ -79,32 +80,52 @@ export class LogFile {
   }
 }
 
-async function frontOf(handle: FileHandle): Promise<Front> {
-  const start = await textAt(handle, MARKER_START.length);
+/** Undefined where there is no file. */
+async function opened(place: LogPlace): Promise<LogBytes | undefined> {
+  if (typeof place !== "string") return await place();
+  const handle = await open(place).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    return undefined;
+  });
+  return handle && bytesOf(handle);
+}
+
+function bytesOf(handle: FileHandle): LogBytes {
+  return {
+    size: async () => (await handle.stat()).size,
+    read: async (offset, length) => {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, offset);
+      return buffer.subarray(0, bytesRead);
+    },
+    close: () => void handle.close().catch(() => undefined),
+  };
+}
+
+async function frontOf(bytes: LogBytes): Promise<Front> {
+  const start = (await bytes.read(0, MARKER_START.length)).toString("latin1");
   if (start !== MARKER_START) return { dropped: 0, length: 0 };
-  const [line = "", dropped = "0"] = MARKER.exec(await textAt(handle, LONGEST_MARKER_BYTES)) ?? [];
+  const text = (await bytes.read(0, LONGEST_MARKER_BYTES)).toString("latin1");
+  const [line = "", dropped = "0"] = MARKER.exec(text) ?? [];
   return { dropped: Number(dropped), length: line.length };
 }
 
-async function textAt(handle: FileHandle, length: number): Promise<string> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, 0);
-  return buffer.toString("latin1", 0, bytesRead);
-}
-
-/** Where the last `lines` lines of a file begin, and how many of them it does not have. */
-export async function lastLinesOf(path: string, lines: number): Promise<{ offset: number; missing: number }> {
-  const handle = await open(path).catch(() => undefined);
-  if (!handle) return { offset: 0, missing: lines };
+/** Where the last `lines` lines of a log begin, and how many of them it does not have. */
+export async function lastLinesOf(
+  place: LogPlace,
+  lines: number,
+): Promise<{ offset: number; missing: number }> {
+  const bytes = await opened(place);
+  if (!bytes) return { offset: 0, missing: lines };
   try {
-    const { size } = await handle.stat();
+    const size = await bytes.size();
     if (lines === 0) return { offset: size, missing: 0 };
     let found = 0;
     for (let end = size; end > 0; ) {
       const start = Math.max(0, end - CHUNK_BYTES);
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(end - start), 0, end - start, start);
-      for (let at = bytesRead - 1; at >= 0; at--) {
+      const chunk = await bytes.read(start, end - start);
+      for (let at = chunk.length - 1; at >= 0; at--) {
         // The line break at the very end begins no line.
-        if (buffer[at] !== 10 || start + at === size - 1) continue;
+        if (chunk[at] !== 10 || start + at === size - 1) continue;
         found += 1;
         if (found === lines) return { offset: start + at + 1, missing: 0 };
       }
@@ -112,6 +133,6 @@ export async function lastLinesOf(path: string, lines: number): Promise<{ offset
     }
     return { offset: 0, missing: size === 0 ? lines : lines - found - 1 };
   } finally {
-    await handle.close();
+    bytes.close();
   }
 }

@@ -1,9 +1,16 @@
 import { type FSWatcher, watch } from "node:fs";
-import { LogFile } from "./log-file.ts";
+import { LogFile, type LogPlace } from "./log-file.ts";
 
 export interface AttemptLog {
   attempt: number;
   path: string;
+  /** Opens it where its path is one of another machine. */
+  open?: Exclude<LogPlace, string>;
+}
+
+/** Where to read the log. */
+export function placeOf({ path, open }: AttemptLog): LogPlace {
+  return open ?? path;
 }
 
 /** How soon output is seen where the file system tells nothing of a write. */
@@ -81,10 +88,13 @@ export class LogTail {
     }
   }
 
-  #open({ path }: AttemptLog): void {
+  #open(log: AttemptLog): void {
+    const { path, open } = log;
     this.#watcher?.close();
+    this.#watcher = undefined;
     this.#file?.close();
-    this.#file = new LogFile(path);
+    this.#file = new LogFile(placeOf(log));
+    if (open) return;
     try {
       this.#watcher = watch(path, { persistent: false }, () => void this.#pump());
       this.#watcher.on("error", () => undefined);

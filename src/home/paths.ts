@@ -15,6 +15,8 @@ export interface Paths {
   /** What Node itself prints as a daemon crashes; the next one takes it into the log. */
   stderr: string;
   config: string;
+  /** Which home this is. */
+  machine: string;
   /** What a request over HTTP has to bear. */
   httpToken: string;
   logs: string;
@@ -50,6 +52,7 @@ export function pathsOf(env: Environment): Paths {
     log: join(home, "daemon.log"),
     stderr: join(home, "daemon.log.stderr"),
     config: join(home, "config.json"),
+    machine: join(home, "machine.json"),
     httpToken: join(home, "http.token"),
     logs: join(home, "logs"),
     tasks: join(home, "tasks"),

@@ -1,12 +1,17 @@
-import { open, stat } from "node:fs/promises";
 import type { Access } from "./access.ts";
 
 /** An agent reads a page of output, and not a gigabyte. */
 const MOST_BYTES = 256 * 1024;
 
 interface Part {
-  path: string;
+  attempt: number;
   start: number;
+  size: number;
+}
+
+/** What `logs/read` answers. */
+interface Piece {
+  data: string;
   size: number;
 }
 
@@ -17,42 +22,44 @@ export async function logText(
 ): Promise<Record<string, unknown>> {
   const { id, lines = 100, since } = args as { id: unknown; lines?: number; since?: number };
   const { logs, task } = (await access.call("logs/path", { id })) as {
-    logs: { path: string }[];
+    logs: { attempt: number }[];
     task: { id: number; state: string };
   };
-  const { parts, size } = await sizes(logs);
+  const { parts, size } = await sizes(access, task.id, logs);
   const from = Math.max(since ?? 0, size - MOST_BYTES, 0);
-  const whole = (await bytesFrom(parts, from)).toString("utf8");
+  const whole = (await bytesFrom(access, task.id, parts, from)).toString("utf8");
   const text = since === undefined ? lastLines(whole, lines) : whole;
   return { id: task.id, state: task.state, text, next: size, truncated: since !== undefined && from > since };
 }
 
-async function sizes(logs: readonly { path: string }[]): Promise<{ parts: Part[]; size: number }> {
-  const parts: Part[] = [];
-  let size = 0;
-  for (const { path } of logs) {
-    const found = await stat(path).catch(() => undefined);
-    if (!found) continue;
-    parts.push({ path, start: size, size: found.size });
-    size += found.size;
-  }
-  return { parts, size };
+async function read(access: Access, params: object): Promise<Piece> {
+  return (await access.call("logs/read", params)) as Piece;
 }
 
-async function bytesFrom(parts: readonly Part[], from: number): Promise<Buffer> {
-  const read: Buffer[] = [];
-  for (const { path, start, size } of parts) {
+async function sizes(
+  access: Access,
+  id: number,
+  logs: readonly { attempt: number }[],
+): Promise<{ parts: Part[]; size: number }> {
+  const parts: Part[] = [];
+  let start = 0;
+  for (const { attempt } of logs) {
+    const { size } = await read(access, { id, attempt, length: 0 });
+    parts.push({ attempt, start, size });
+    start += size;
+  }
+  return { parts, size: start };
+}
+
+async function bytesFrom(access: Access, id: number, parts: readonly Part[], from: number): Promise<Buffer> {
+  const found: Buffer[] = [];
+  for (const { attempt, start, size } of parts) {
     const offset = Math.max(0, from - start);
     if (offset >= size) continue;
-    const handle = await open(path);
-    try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - offset), 0, size - offset, offset);
-      read.push(buffer.subarray(0, bytesRead));
-    } finally {
-      await handle.close();
-    }
+    const { data } = await read(access, { id, attempt, offset, length: size - offset });
+    found.push(Buffer.from(data, "base64"));
   }
-  return Buffer.concat(read);
+  return Buffer.concat(found);
 }
 
 function lastLines(text: string, lines: number): string {

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { type McpServer, ResourceTemplate } from "@modelcontextprotocol/server";
 import type { Access } from "./access.ts";
 import { logText } from "./log-text.ts";
@@ -67,12 +66,24 @@ async function artifact(access: Access, uri: URL, variables: Variables) {
   };
   const { path, size } = found.artifact;
   if (size > MOST_ARTIFACT_BYTES) throw new Error(`the artifact has ${size} bytes; read the file: ${path}`);
-  const bytes = await readFile(path);
+  const bytes = await artifactBytes(access, { id, name }, size);
   const isText = /\.(txt|md|csv|log|json|ts|js|py|diff|patch|xml|html|ya?ml)$/i.test(name);
   const body = isText
     ? { mimeType: name.endsWith(".json") ? "application/json" : "text/plain", text: bytes.toString("utf8") }
     : { mimeType: "application/octet-stream", blob: bytes.toString("base64") };
   return { contents: [{ uri: uri.href, ...body }] };
+}
+
+async function artifactBytes(access: Access, which: object, size: number): Promise<Buffer> {
+  const found: Buffer[] = [];
+  for (let offset = 0; offset < size; ) {
+    const { data } = (await access.call("artifacts/read", { ...which, offset })) as { data: string };
+    const bytes = Buffer.from(data, "base64");
+    if (bytes.length === 0) break;
+    offset += bytes.length;
+    found.push(bytes);
+  }
+  return Buffer.concat(found);
 }
 
 async function idOf(access: Access, { id }: Variables): Promise<number | string> {

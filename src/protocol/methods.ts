@@ -7,6 +7,7 @@
  */
 import type * as v from "valibot";
 import { attemptMethods, attemptNotifications, type journalEntry } from "./methods/attempt.ts";
+import { fileMethods } from "./methods/files.ts";
 import { type schedule, scheduleMethods } from "./methods/schedules.ts";
 import { serviceMethods } from "./methods/service.ts";
 import { taskMethods } from "./methods/tasks.ts";
@@ -22,7 +23,13 @@ import {
   type select,
 } from "./values.ts";
 
-export const methods = { ...taskMethods, ...scheduleMethods, ...serviceMethods, ...attemptMethods } as const;
+export const methods = {
+  ...taskMethods,
+  ...fileMethods,
+  ...scheduleMethods,
+  ...serviceMethods,
+  ...attemptMethods,
+} as const;
 
 /** What the daemon tells a connection unasked. */
 export const notifications = {

@@ -15,6 +15,8 @@ interface Pending {
 export class RpcClient {
   /** Settles with the reason when the connection is gone. */
   readonly closed: Promise<AgentctlError>;
+  /** The id of the home that answers; undefined before the greeting is answered. */
+  home: string | undefined;
   readonly #socket: Socket;
   readonly #pending = new Map<number, Pending>();
   readonly #onNotification: (method: Notification, params: unknown) => void;

@@ -6,6 +6,8 @@ import type { Command, Group, OptionSpec } from "./define.ts";
 export const commonOptions: readonly { flags: string; about: string }[] = [
   { flags: "--json", about: "print JSON" },
   { flags: "--color <when>", about: `colours: ${colorChoices.join(", ")}` },
+  { flags: "--host <host>", about: "another machine: ssh://[user@]box, or unix:///socket" },
+  { flags: "--context <name>", about: "a name that agentctl context add has given" },
   { flags: "-h, --help", about: "print this help" },
 ];
 

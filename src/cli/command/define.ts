@@ -3,6 +3,7 @@
  * documented is what is accepted.
  */
 import type { Environment } from "../../client/environment.ts";
+import type { Host } from "../../client/host.ts";
 import type { Clock } from "../../core/time.ts";
 import type { Paths } from "../../home/paths.ts";
 import { didYouMean } from "../../protocol/nearest.ts";
@@ -67,6 +68,8 @@ export interface Context {
   env: Environment;
   /** The directory of the caller; reading it throws a usage error where there is none that can be named. */
   readonly cwd: string;
+  /** The machine or socket of the daemon; null for a home of this machine. Its paths are those of another machine. */
+  host: Host | null;
   stdin: () => NodeJS.ReadStream;
   paths: Paths;
   clock: Clock;
@@ -105,6 +108,10 @@ export interface CommandSpec<O extends Specs> {
   reads?: boolean;
   /** Has nothing to do with a home. */
   isHomeless?: boolean;
+  /** It works on the files or processes of a home: refused for the daemon of another machine. */
+  isLocal?: boolean;
+  /** It is what others reach a home of this machine by: whatever chooses another one is ignored. */
+  isHere?: boolean;
   /** A program may follow behind `--`: `args` then has the `--` in front of it. */
   marks?: true;
   /** Resolves with the exit code. `isMarked` says that `--` stood before the operands. */

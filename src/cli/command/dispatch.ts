@@ -1,12 +1,13 @@
 import type { Environment } from "../../client/environment.ts";
+import { sshWords } from "../../client/host.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Clock } from "../../core/time.ts";
 import { requireHome } from "../../home/own-home.ts";
-import { pathsOf } from "../../home/paths.ts";
 import { didYouMean, nearest } from "../../protocol/nearest.ts";
 import { refuseUndecodable, refuseUndecodableDirectory } from "../input/byte-exact.ts";
 import { reportFailure } from "../text/failure.ts";
 import { Output } from "../text/output.ts";
+import { type Chosen, chooseHome, here } from "./choose-home.ts";
 import type { Context } from "./context.ts";
 import type { Command, Group, Table } from "./define.ts";
 import { elsewhereOf, inOurWords } from "./others-verbs.ts";
@@ -20,6 +21,8 @@ const table: Table = { verbNames, verb, aliasesOf };
 export interface Edge {
   env: Environment;
   directory: () => string;
+  /** Has this process take that directory for the home, as if AGENTCTL_HOME named it. */
+  useHome: (home: string) => void;
   clock: Clock;
   stdin: () => NodeJS.ReadStream;
   stdout: NodeJS.WriteStream;
@@ -40,7 +43,7 @@ export async function dispatch(given: readonly string[], edge: Edge): Promise<nu
 async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: Output; code: number }> {
   let out: Output | undefined;
   const { stdout, stderr, env } = edge;
-  const paths = pathsOf(env);
+  let chosen = here(env);
   try {
     refuseUndecodable(given);
     const { leading, words } = split(given, stdout.isTTY);
@@ -65,24 +68,44 @@ async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: 
       return { out, code: 0 };
     }
     out = new Output({ stdout, stderr, env, json: parsed.json, color: parsed.color });
-    if (!command.isHomeless) requireHome(paths);
+    if (!command.isHomeless && !command.isHere) chosen = chooseHome(env, parsed);
+    prepare(chosen, command, title, edge);
+    const { host, paths } = chosen;
     const reads = command.reads ?? false;
     const { stdin, clock } = edge;
-    const context: Context = Object.assign(place, { reads, stdin, paths, clock, table, out });
+    const context: Context = Object.assign(place, { host, reads, stdin, paths, clock, table, out });
     return { out, code: await command.run(context, parsed.args, parsed.options as never, parsed.isMarked) };
   } catch (error) {
     out ??= new Output({ stdout, stderr, env, json: wantsJson(given), color: "auto" });
-    return { out, code: await reportFailure(error, out, paths) };
+    return { out, code: await reportFailure(error, out, chosen) };
   }
 }
 
-/** `--json` and `--color` may stand before the verb; without a verb a terminal gets the list, others the overview. */
+/** Refuses what cannot be done with the home that was chosen. */
+function prepare(
+  { host, paths, home }: Chosen,
+  { isHomeless, isLocal }: Command,
+  title: string,
+  edge: Edge,
+): void {
+  if (host && isLocal) {
+    const words = sshWords(host, title.split(" ").slice(1));
+    const reason = `${title} works on the files of a home, and that of ${host.text} is not here`;
+    const hint = words ? `ssh ${words.join(" ")}` : `${title}, with AGENTCTL_HOME, where that home is`;
+    throw new AgentctlError("UnsupportedOperation", { reason, hint, host: host.text });
+  }
+  if (host || isHomeless) return;
+  requireHome(paths);
+  if (home !== null) edge.useHome(home);
+}
+
+/** `--json`, `--color`, `--host` and `--context` may stand before the verb; without a verb a terminal gets the list, others the overview. */
 function split(given: readonly string[], isTerminal: boolean): { leading: string[]; words: string[] } {
   const leading: string[] = [];
   const words = [...given];
   for (let word = words[0]; word !== undefined; word = words[0]) {
-    if (word !== "--json" && word !== "--color" && !word.startsWith("--color=")) break;
-    leading.push(...words.splice(0, word === "--color" ? 2 : 1));
+    if (word !== "--json" && !/^--(color|host|context)(=|$)/.test(word)) break;
+    leading.push(...words.splice(0, word === "--json" || word.includes("=") ? 1 : 2));
   }
   if (words.length === 0) words.push(isTerminal || leading.length > 0 ? "list" : "help");
   return { leading, words };

@@ -17,6 +17,7 @@ export async function overview(columns: number): Promise<string> {
     parts.push("");
   }
   parts.push("Every command takes --json, --color <auto|always|never> and --help, with examples.");
+  parts.push("--host <ssh://box> and --context <name>: by the daemon of another machine.");
   parts.push("<tasks> is one or more ids, uuids or names, or --all, --queue, --label, --state.");
   const pages = topics();
   if (pages.length > 0)

@@ -1,5 +1,6 @@
 import type { Command as Commander, CommanderError } from "commander";
 import type { Environment } from "../../client/environment.ts";
+import { defined } from "../../core/defined.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import { type ColorChoice, colorChoices } from "../text/output.ts";
 import type { buildCommander } from "./commander.ts";
@@ -18,6 +19,9 @@ export type Parsed =
       options: Record<string, unknown>;
       json: boolean;
       color: ColorChoice;
+      /** Which daemon is meant, where the words say so. */
+      host?: string;
+      context?: string;
     };
 
 /** Reads the words after the verb. Throws a usage error that says what is accepted. */
@@ -64,6 +68,7 @@ export async function parse(
     options: chosenValues(spec, given, context.env),
     json: given.json === true,
     color: colorOf(given.color),
+    ...defined({ host: given.host as string | undefined, context: given.context as string | undefined }),
   };
 }
 

@@ -11,7 +11,14 @@ const folder = join(
 );
 
 /** In the order in which one reads them; other pages follow. */
-const FIRST = ["quick-start", "pausing", "writing-a-task", "any-language", "queues-and-schedules"];
+const FIRST = [
+  "quick-start",
+  "pausing",
+  "writing-a-task",
+  "any-language",
+  "queues-and-schedules",
+  "other-machines",
+];
 
 /** The names of all topics; none where the pages were not installed. */
 export function topics(): string[] {

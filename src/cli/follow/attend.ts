@@ -11,6 +11,7 @@ import { reportFailure } from "../text/failure.ts";
 import { Notices } from "../text/notices.ts";
 import { hasEnded } from "../text/task-result.ts";
 import { Interrupt } from "./interrupt.ts";
+import { logsOf } from "./task-files.ts";
 import { type More, watchTasks } from "./watch-tasks.ts";
 
 /** agentctl's own failure while it is with a task; told apart from the task's exit codes, as docker does. */
@@ -63,7 +64,7 @@ export async function attend(context: Context, attendance: Attendance): Promise<
       ids,
       async (id, task, rpc) => {
         seen.set(id, task);
-        if ("state" in task) await tails.update(task, async () => (await rpc.call("logs/path", { id })).logs);
+        if ("state" in task) await tails.update(task, async () => (await logsOf(context, rpc, { id })).logs);
         const isEnd = !("state" in task) || isOver(task);
         if (isEnd && attendance.isEnough?.(task)) leaving.enough();
         if (isEnd) return true;
@@ -77,7 +78,7 @@ export async function attend(context: Context, attendance: Attendance): Promise<
     if (leaving.exitCode === undefined || leaving.exitCode === PAUSED) await tails.drained();
     return { seen, left: leaving.exitCode };
   } catch (error) {
-    await reportFailure(error, out, context.paths);
+    await reportFailure(error, out, context);
     return { seen, left: OWN_FAILURE };
   } finally {
     unwatch();
@@ -182,7 +183,7 @@ class Leaving {
     withDaemon(this.#context, (rpc) =>
       Promise.all(open.map((id) => rpc.call("tasks/cancel", { id, actor: by }).catch(unlessEnded))),
     ).catch(async (error: unknown) => {
-      await reportFailure(error, this.#context.out, this.#context.paths);
+      await reportFailure(error, this.#context.out, this.#context);
       this.now(OWN_FAILURE);
     });
   }

@@ -1,8 +1,10 @@
 /** The log of a task as lines, all its attempts, read on while it grows. */
-import { stat } from "node:fs/promises";
 import { StringDecoder } from "node:string_decoder";
 import { LogFile, lastLinesOf } from "../../home/log-file.ts";
+import { type AttemptLog, placeOf } from "../../home/log-tail.ts";
 import type { RpcClient } from "../../protocol/rpc-client.ts";
+import type { Context } from "../command/context.ts";
+import { logsOf } from "./task-files.ts";
 
 /** Of each attempt so much is read at most, from its end. */
 const ATTEMPT_BYTES = 1024 * 1024;
@@ -18,13 +20,15 @@ interface Part {
 
 /** Reads the logs of one task. Each line goes through `clean` once. */
 export class LogLines {
+  readonly #context: Context;
   readonly #id: number;
   readonly #clean: (line: string) => string;
   readonly #parts = new Map<number, Part>();
   #lines: string[] = [];
   #rest = "";
 
-  constructor(id: number, clean: (line: string) => string) {
+  constructor(context: Context, id: number, clean: (line: string) => string) {
+    this.#context = context;
     this.#id = id;
     this.#clean = clean;
   }
@@ -36,14 +40,15 @@ export class LogLines {
 
   /** Asks which attempts there are, and reads those that are new; answers whether lines came. */
   async update(rpc: RpcClient): Promise<boolean> {
-    const { logs } = await rpc.call("logs/path", { id: this.#id });
+    const { logs } = await logsOf(this.#context, rpc, { id: this.#id });
     let isMore = await this.read();
-    for (const { attempt, path } of logs) {
+    for (const log of logs) {
+      const { attempt } = log;
       if (this.#parts.has(attempt)) continue;
       // Nothing is added to an attempt that another came after.
       for (const part of this.#parts.values()) this.#end(part);
       if (logs.length > 1) this.#lines.push(`-- attempt ${attempt} --`);
-      this.#parts.set(attempt, await this.#begin(path));
+      this.#parts.set(attempt, await this.#begin(log));
       await this.read();
       isMore = true;
     }
@@ -67,10 +72,11 @@ export class LogLines {
     for (const part of this.#parts.values()) this.#end(part);
   }
 
-  async #begin(path: string): Promise<Part> {
-    const file = new LogFile(path);
-    const { offset } = await lastLinesOf(path, ATTEMPT_LINES);
-    const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+  async #begin(log: AttemptLog): Promise<Part> {
+    const place = placeOf(log);
+    const file = new LogFile(place);
+    const { offset } = await lastLinesOf(place, ATTEMPT_LINES);
+    const { offset: size } = await lastLinesOf(place, 0);
     const start = Math.max(offset, size - ATTEMPT_BYTES);
     if (start > 0) {
       this.#lines.push(`-- older output: agentctl logs ${this.#id} --`);

@@ -1,14 +1,14 @@
 /** The logs of several tasks at once: each line with the name of its task in front. */
-import { stat } from "node:fs/promises";
 import { LogFile, lastLinesOf } from "../../home/log-file.ts";
-import { type AttemptLog, LogTail } from "../../home/log-tail.ts";
-import type { Result, TaskJson } from "../../protocol/methods.ts";
+import { type AttemptLog, LogTail, placeOf } from "../../home/log-tail.ts";
+import type { TaskJson } from "../../protocol/methods.ts";
 import type { Context } from "../command/context.ts";
 import { withDaemon } from "../command/session.ts";
 import type { Paint } from "../text/paint.ts";
 import { oneLine } from "../text/terminal-text.ts";
 import { attend } from "./attend.ts";
 import { LineCutter } from "./line-cutter.ts";
+import { type Logs, logsOf, requireLogs } from "./task-files.ts";
 import type { More } from "./watch-tasks.ts";
 
 /** What of the logs is wanted. */
@@ -22,23 +22,12 @@ export interface Wanted {
   fits: RegExp | undefined;
 }
 
-export type Logs = Result<"logs/path">;
-
 /** The attempts of a task that are wanted. */
-export async function wantedLogs<L extends AttemptLog>(logs: readonly L[], wanted: Wanted): Promise<L[]> {
+export function wantedLogs(logs: Logs["logs"], wanted: Wanted): Logs["logs"] {
   const { last, attempt, since } = wanted;
   const chosen = attempt === undefined ? [...logs] : logs.filter((log) => log.attempt === attempt);
   const newest = last ? chosen.slice(-1) : chosen;
-  if (since === undefined) return newest;
-  const times = await Promise.all(
-    newest.map(({ path }) =>
-      stat(path).then(
-        ({ mtimeMs }) => mtimeMs,
-        () => 0,
-      ),
-    ),
-  );
-  return newest.filter((_, at) => (times[at] ?? 0) >= since);
+  return since === undefined ? newest : newest.filter(({ updatedAt }) => Date.parse(updatedAt) >= since);
 }
 
 /** Prints what the tasks have printed, one after the other, or with `follow` what they print, as it comes. */
@@ -59,13 +48,14 @@ export class ManyLogs {
   async print(tasks: readonly TaskJson[]): Promise<void> {
     for (const task of tasks) {
       if (this.#context.out.gone.aborted) return;
-      const { logs } = await withDaemon(this.#context, (rpc) => rpc.call("logs/path", { id: task.id }));
+      const found = await this.#logsOf(task);
       const lines = this.#linesOf(task);
-      const wanted = await wantedLogs(logs, this.#wanted);
+      const wanted = wantedLogs(found.logs, this.#wanted);
       const { lines: count } = this.#wanted;
       for (const log of count === undefined ? wanted : wanted.slice(-1))
         await printFile(log, count, (chunk) => lines.push(chunk));
       await lines.end();
+      requireLogs(found, this.#wanted.attempt);
     }
   }
 
@@ -88,11 +78,15 @@ export class ManyLogs {
     const tail = this.#tailOf(task);
     const { last, lines } = this.#wanted;
     if (!last && lines === undefined) return tail;
-    const { logs } = await withDaemon(this.#context, (rpc) => rpc.call("logs/path", { id: task.id }));
+    const { logs } = await this.#logsOf(task);
     const newest = logs.at(-1);
-    const offset = newest && lines !== undefined ? (await lastLinesOf(newest.path, lines)).offset : 0;
+    const offset = newest && lines !== undefined ? (await lastLinesOf(placeOf(newest), lines)).offset : 0;
     if (newest) await tail.startAt(newest, logs, offset);
     return tail;
+  }
+
+  #logsOf({ id }: TaskJson): Promise<Logs> {
+    return withDaemon(this.#context, (rpc) => logsOf(this.#context, rpc, { id }));
   }
 
   #tailOf(task: TaskJson): LogTail {
@@ -120,13 +114,14 @@ function nameOf({ id, name }: TaskJson): string {
 
 /** The last lines of a file, or all of it. */
 async function printFile(
-  { path }: AttemptLog,
+  log: AttemptLog,
   lines: number | undefined,
   take: (chunk: Buffer) => Promise<void>,
 ): Promise<void> {
-  const file = new LogFile(path);
+  const place = placeOf(log);
+  const file = new LogFile(place);
   try {
-    if (lines !== undefined) await file.skipTo((await lastLinesOf(path, lines)).offset);
+    if (lines !== undefined) await file.skipTo((await lastLinesOf(place, lines)).offset);
     await file.drain(take);
   } finally {
     file.close();

@@ -1,11 +1,18 @@
 import type { Context } from "../command/context.ts";
 import { undecodableVariables } from "./byte-exact.ts";
 
+/** Where a task runs that does not say it: where the caller is, and on another machine in the home directory there. */
+export function callerDirectory(context: Context, given: string | undefined): { cwd?: string } {
+  if (given !== undefined) return { cwd: given };
+  return context.host ? {} : { cwd: context.cwd };
+}
+
 /**
  * The caller's whole environment, as a task inherits it: without what agentctl gives to tasks, so that a task
- * that is submitted from inside a task is not taken for it.
+ * that is submitted from inside a task is not taken for it. A task of another machine inherits nothing.
  */
-export function callerEnvironment({ env, paths, out }: Context): Record<string, string> {
+export function callerEnvironment({ env, paths, out, host }: Context): Record<string, string> {
+  if (host) return {};
   const dropped = undecodableVariables(env);
   if (dropped.length > 0) out.note(`left out, not valid UTF-8: ${dropped.join(", ")}`);
   const kept = Object.entries(env).filter(

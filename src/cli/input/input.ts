@@ -3,9 +3,15 @@ import { isAbsolute, resolve } from "node:path";
 import type { Context } from "../command/context.ts";
 import { usage } from "../command/usage.ts";
 
-/** The path from where the caller is; an absolute one holds wherever that is. */
-export function absolutePath(context: Pick<Context, "cwd">, path: string): string {
-  return isAbsolute(path) ? resolve(path) : resolve(context.cwd, path);
+/**
+ * The path from where the caller is; an absolute one holds wherever that is. Throws a usage error for a relative one on
+ * another machine.
+ */
+export function absolutePath(context: Pick<Context, "cwd" | "host">, path: string): string {
+  if (isAbsolute(path)) return resolve(path);
+  if (!context.host) return resolve(context.cwd, path);
+  const hint = `name the path that it has on ${context.host.text}, from its root on`;
+  throw usage(`${path} is relative to a directory of this machine, and is meant on another`, { hint });
 }
 
 /** All bytes of stdin. */
@@ -25,17 +31,17 @@ export async function textOrStdin(context: Context, text: string): Promise<strin
 export async function fileOrStdin(context: Context, name: string | undefined): Promise<Buffer> {
   if (name === undefined || name === "-") return await stdinBytes(context);
   try {
-    return readFileSync(absolutePath(context, name));
+    return readFileSync(resolve(context.cwd, name));
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
     throw usage(`${name} cannot be read: ${isMissing ? "there is no such file" : (error as Error).message}`);
   }
 }
 
-/** An absolute path; throws a usage error when nothing is there. */
+/** An absolute path; throws a usage error when nothing is there. What is on another machine is looked for there. */
 export function existingPath(context: Context, name: string): string {
   const path = absolutePath(context, name);
-  if (existsSync(path)) return path;
+  if (context.host || existsSync(path)) return path;
   throw usage(`there is no file ${path}`);
 }
 

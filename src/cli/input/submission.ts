@@ -7,7 +7,7 @@ import type { Context } from "../command/context.ts";
 import { flag, longName, type ValuesOf, value, values } from "../command/define.ts";
 import { duration, variable } from "../command/option-values.ts";
 import { usage } from "../command/usage.ts";
-import { callerEnvironment, chosenVariables } from "./caller-environment.ts";
+import { callerDirectory, callerEnvironment, chosenVariables } from "./caller-environment.ts";
 import { fieldOptions, fieldsOf } from "./field-options.ts";
 import { absolutePath, fileOrStdin, jsonInput, textOrStdin } from "./input.ts";
 
@@ -40,7 +40,7 @@ export async function submissionOf(context: Context, work: Work, given: RunValue
     ...(given.agent === undefined
       ? await workOf(context, work, given)
       : { prompt: await promptOf(context, work, given) }),
-    cwd: fields.cwd ?? context.cwd,
+    ...callerDirectory(context, fields.cwd),
     ...fields,
     ...(given.acceptMissing ? { acceptMissing: true } : {}),
     ...startOf(context, given),
@@ -52,10 +52,11 @@ export async function submissionOf(context: Context, work: Work, given: RunValue
 }
 
 /** Whether an operand is a task module: a file of that name, or where it would be. */
-export function isModule(operand: string | undefined, context: Pick<Context, "cwd">): boolean {
+export function isModule(operand: string | undefined, context: Pick<Context, "cwd" | "host">): boolean {
   if (operand === undefined || !/\.(ts|mts|js|mjs)$/.test(operand)) return false;
   // No program is named like a TypeScript file; one may be named like a JavaScript file.
-  return /ts$/.test(operand) || operand.includes("/") || existsSync(absolutePath(context, operand));
+  if (/ts$/.test(operand) || operand.includes("/")) return true;
+  return !context.host && existsSync(absolutePath(context, operand));
 }
 
 async function workOf(

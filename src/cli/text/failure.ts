@@ -21,13 +21,17 @@ export function errorJson({ name, code, message, hint, data }: AgentctlError): E
 const NO_DAEMON = 5;
 
 /** Prints why a command failed and what helps; resolves with its exit code. */
-export async function reportFailure(error: unknown, out: Output, paths: Paths): Promise<number> {
-  const known = withLog(asAgentctlError(error), paths);
+export async function reportFailure(
+  error: unknown,
+  out: Output,
+  { host, paths }: { host: unknown; paths: Paths },
+): Promise<number> {
+  const known = host ? asAgentctlError(error) : withLog(asAgentctlError(error), paths);
   if (out.json) out.data({ error: errorJson(known) });
   else {
     await printFailure(known, out);
     const isTold = `${known.message}${known.hint}`.includes(paths.log);
-    if (known.exitCode === NO_DAEMON && !isTold) out.note(`  the daemon's log: ${paths.log}`);
+    if (known.exitCode === NO_DAEMON && !isTold && !host) out.note(`  the daemon's log: ${paths.log}`);
   }
   return known.exitCode;
 }

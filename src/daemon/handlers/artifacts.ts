@@ -5,6 +5,7 @@ import { foldersOf } from "../../engine/index.ts";
 import type { ArtifactJson, Handlers } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import type { Daemon } from "./context.ts";
+import { PIECE_BYTES, piece } from "./piece.ts";
 
 export function artifactJson(artifact: {
   name: string;
@@ -19,22 +20,32 @@ export function artifactJson(artifact: {
 
 export function artifactHandlers({
   engine,
-}: Daemon): Pick<Handlers<Caller>, "artifacts/list" | "artifacts/get"> {
+}: Daemon): Pick<Handlers<Caller>, "artifacts/list" | "artifacts/get" | "artifacts/read"> {
   const list = async (ref: string | number) => {
     const task = await engine.require(ref);
     const folder = foldersOf(engine, task.id).artifacts;
     const kept = await engine.store.artifacts(task.id);
     return { task, artifacts: kept.map((one) => artifactJson({ ...one, path: join(folder, one.name) })) };
   };
+  const get = async (ref: string | number, name: string) => {
+    const { task, artifacts } = await list(ref);
+    const artifact = artifacts.find((one) => one.name === name);
+    if (artifact) return { task, artifact };
+    const reason = `task ${task.id} has no artifact ${JSON.stringify(name)}`;
+    const hint = `agentctl artifact list ${task.id}`;
+    throw new AgentctlError("ArtifactNotFound", { id: task.id, state: task.state, reason, hint });
+  };
   return {
     "artifacts/list": async ({ id }) => ({ artifacts: (await list(id)).artifacts }),
-    "artifacts/get": async ({ id, name }) => {
-      const { task, artifacts } = await list(id);
-      const artifact = artifacts.find((one) => one.name === name);
-      if (artifact) return { artifact };
-      const reason = `task ${task.id} has no artifact ${JSON.stringify(name)}`;
-      const hint = `agentctl artifact list ${task.id}`;
-      throw new AgentctlError("ArtifactNotFound", { id: task.id, state: task.state, reason, hint });
+    "artifacts/get": async ({ id, name }) => ({ artifact: (await get(id, name)).artifact }),
+    "artifacts/read": async ({ id, name, offset, length = PIECE_BYTES }) => {
+      const { task, artifact } = await get(id, name);
+      const { path, sha256 } = artifact;
+      const found = await piece(path, { offset, length });
+      if (found)
+        return { data: found.data.toString("base64"), offset: found.offset, size: found.size, sha256 };
+      const reason = `the file of artifact ${JSON.stringify(name)} of task ${task.id} is not there any more: ${path}`;
+      throw new AgentctlError("ArtifactNotFound", { id: task.id, state: task.state, reason });
     },
   };
 }

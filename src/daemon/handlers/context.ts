@@ -12,6 +12,8 @@ export interface Daemon {
   recurring: Recurring;
   web: Web;
   paths: Paths;
+  /** The id of the home. */
+  home: string;
   version: string;
   startedAt: number;
   /** Reads config.json again; answers the settings and which of them changed. Throws `ConfigInvalid`, changing nothing. */

@@ -1,11 +1,9 @@
-import { existsSync } from "node:fs";
 import { defined } from "../../core/defined.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
-import { logFile, rawLogFile } from "../../engine/index.ts";
 import type { Handlers } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
-import { type Daemon, show } from "./context.ts";
+import type { Daemon } from "./context.ts";
 
 export function daemonHandlers(
   daemon: Daemon,
@@ -13,7 +11,7 @@ export function daemonHandlers(
   const { engine, paths, version, startedAt } = daemon;
   return {
     "daemon/hello": async (params, caller) => {
-      if (params.version === version) return { version, pid: process.pid };
+      if (params.version === version) return { version, pid: process.pid, home: daemon.home };
       const versions = { daemon: version, client: params.version };
       caller.refusal = new AgentctlError("VersionMismatch", { ...versions, log: paths.log });
       throw caller.refusal;
@@ -32,32 +30,5 @@ export function daemonHandlers(
     "daemon/reload": async () => daemon.reload(),
     "daemon/ui": async () => ({ url: daemon.web.loginUrl() }),
     "daemon/stop": async ({ keep = false, graceMs }) => await daemon.stop({ keep, ...defined({ graceMs }) }),
-  };
-}
-
-export function logHandlers(daemon: Daemon): Pick<Handlers<Caller>, "logs/path"> {
-  const { engine } = daemon;
-  return {
-    "logs/path": async ({ id, attempt, raw = false }) => {
-      const task = await engine.require(id);
-      engine.emptied.keep(task);
-      const attempts = (await engine.store.attempts(task.id)).filter(
-        (a) => attempt === undefined || a.n === attempt,
-      );
-      if (attempt !== undefined && attempts.length === 0) {
-        const reason = `task ${task.id} has no attempt ${attempt}`;
-        throw new AgentctlError("InvalidParams", {
-          field: "attempt",
-          reason,
-          id: task.id,
-          state: task.state,
-        });
-      }
-      const pathOf = (n: number) => (raw ? rawLogFile : logFile)(engine, task.id, n);
-      const logs = attempts
-        .map(({ n, endedAt }) => ({ attempt: n, path: pathOf(n), live: endedAt === null }))
-        .filter(({ path }) => existsSync(path));
-      return { logs, task: await show(daemon, task) };
-    },
   };
 }

@@ -57,10 +57,10 @@ export const serviceMethods = {
   },
   "daemon/hello": {
     params: v.strictObject({ version: v.string() }),
-    result: v.object({ version: v.string(), pid: v.number() }),
+    result: v.object({ version: v.string(), pid: v.number(), home: v.string() }),
     scope: "people",
     about:
-      "Fails with VersionMismatch when the daemon is not of the caller's version, and so does everything after it on that connection. What is sent behind it is begun when it is answered.",
+      "Answers the id of the home in `home`: whoever finds it in `machine.json` of his own can read its files. Fails with VersionMismatch when the daemon is not of the caller's version, and so does everything after it on that connection. What is sent behind it is begun when it is answered.",
   },
   "daemon/status": {
     params: empty,

@@ -3,15 +3,12 @@ import * as v from "valibot";
 import { editedFields, newTask, task } from "../task-values.ts";
 import {
   actor,
-  artifact,
-  checkpoint,
   cursor,
   details,
   durationMs,
   env,
   iso,
   labels,
-  listedCheckpoint,
   natural,
   pauseMode,
   queueName,
@@ -224,39 +221,5 @@ export const taskMethods = {
     scope: "people",
     about:
       "From now on this connection gets every event as a notification `event`. The result holds the open tasks (a snapshot as of event `seq`), and with `after` the events since that number follow first. Where they are too many for one line, `next` is the cursor with which `tasks/list` goes on.",
-  },
-  "logs/path": {
-    params: v.strictObject({ ...one, attempt: v.optional(natural), raw: v.optional(v.boolean()) }),
-    result: v.object({
-      logs: v.array(v.object({ attempt: v.number(), path: v.string(), live: v.boolean() })),
-      task,
-    }),
-    scope: "people",
-    about:
-      "Where the logs of a task are, one file an attempt, in order; with `raw` the lines that a coding agent has written.",
-  },
-  "checkpoints/list": {
-    params: v.strictObject(one),
-    result: v.object({ checkpoints: v.array(listedCheckpoint) }),
-    scope: "people",
-    about: "The kept checkpoints of a task, oldest first.",
-  },
-  "checkpoints/get": {
-    params: v.strictObject({ ...one, seq: v.optional(natural) }),
-    result: v.object({ checkpoint, data: v.string() }),
-    scope: "people",
-    about: "The bytes of a checkpoint in base64, the newest usable one unless `seq` names another.",
-  },
-  "artifacts/list": {
-    params: v.strictObject(one),
-    result: v.object({ artifacts: v.array(artifact) }),
-    scope: "people",
-    about: "What a task left behind.",
-  },
-  "artifacts/get": {
-    params: v.strictObject({ ...one, name: v.string() }),
-    result: v.object({ artifact }),
-    scope: "people",
-    about: "One artifact; its `path` is the file that holds it.",
   },
 } as const;

@@ -83,6 +83,7 @@ export function aContext(env: Record<string, string> = {}, cwd = "/work"): Conte
     stdin: () => {
       throw new Error("nothing is on stdin");
     },
+    host: null,
     reads: false,
     paths: pathsOf({ HOME: "/home/me", ...env }),
     clock: { now: () => NOW, mono: () => 0 },

@@ -5,13 +5,13 @@ import { type Method, methods, notifications } from "../../../src/protocol/metho
 /** The documented methods, by what they are about. */
 const people = {
   tasks: "create get list pause resume cancel hold release rerun edit answer send delete wait subscribe",
-  logs: "path",
+  logs: "path read",
   checkpoints: "list get",
-  artifacts: "list get",
+  artifacts: "list get read",
   queues: "list set hold release remove",
   schedules: "add list get pause resume remove run",
   hooks: "list test",
-  daemon: "status stop",
+  daemon: "status stop ui",
 };
 const attempt = {
   attempt: "hello checkpoint step sleep ask progress artifact messages suspended suspend keep result",

@@ -144,6 +144,10 @@ function paramsOf(
   { from, fromStart, env, refreshEnv, module, message, addCost, addTokens, addTurns }: ResumeValues,
 ) {
   if (from !== undefined && fromStart) throw usage("either --from or --from-start, not both");
+  if (refreshEnv && context.host)
+    throw usage(
+      `--refresh-env takes the environment of this machine, and the task is on ${context.host.text}`,
+    );
   const chosen = { ...(refreshEnv ? callerEnvironment(context) : {}), ...chosenVariables(context, env) };
   return {
     actor: actor(context),

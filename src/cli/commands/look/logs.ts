@@ -1,7 +1,7 @@
 import { states } from "../../../core/machine.ts";
 import { isPattern } from "../../../core/references.ts";
 import { LogFile, lastLinesOf } from "../../../home/log-file.ts";
-import { type AttemptLog, LogTail } from "../../../home/log-tail.ts";
+import { type AttemptLog, LogTail, placeOf } from "../../../home/log-tail.ts";
 import type { TaskJson } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import type { Context } from "../../command/context.ts";
@@ -12,7 +12,8 @@ import { usage } from "../../command/usage.ts";
 import { selectedIds } from "../../follow/answers.ts";
 import { attend } from "../../follow/attend.ts";
 import { LineCutter } from "../../follow/line-cutter.ts";
-import { type Logs, ManyLogs, type Wanted, wantedLogs } from "../../follow/many-logs.ts";
+import { ManyLogs, type Wanted, wantedLogs } from "../../follow/many-logs.ts";
+import { type Logs, logsOf, requireLogs } from "../../follow/task-files.ts";
 import {
   isOne,
   type Selection,
@@ -69,16 +70,17 @@ export const logs = command({
       ...(raw ? { raw } : {}),
     };
     if (raw && follow) throw usage("--raw prints what there is: it does not follow");
-    const all = await withDaemon(context, (rpc) => rpc.call("logs/path", params));
-    if (attempt !== undefined && all.logs.length === 0 && !context.out.json)
+    const all = await withDaemon(context, (rpc) => logsOf(context, rpc, params));
+    if (attempt !== undefined && all.logs.length + all.missing.length === 0 && !context.out.json)
       throw usage(`task ${id} has no attempt ${attempt}`);
-    const found = { ...all, logs: await wantedLogs(all.logs, wanted) };
+    const found = { ...all, logs: wantedLogs(all.logs, wanted) };
     if (context.out.json) return listed(context, found);
     const take = new LineCutter((line) => context.out.bytes(line), "", grep);
     const print = grep ? (chunk: Buffer) => take.push(chunk) : (chunk: Buffer) => context.out.bytes(chunk);
     const isStill = hasEnded(found.task) || (attempt !== undefined && !found.logs.some(({ live }) => live));
     const code = await (follow && !isStill ? followed : printed)(context, found, lines, print);
     await take.end();
+    if (since === undefined) requireLogs(all, attempt);
     return code;
   },
 });
@@ -143,7 +145,7 @@ async function printed(
   const { first, offset } = await beginning(files, lines);
   for (const log of files.slice(first)) {
     heading(out, log.attempt);
-    const file = new LogFile(log.path);
+    const file = new LogFile(placeOf(log));
     try {
       if (log === files[first] && offset > 0) await file.skipTo(offset);
       await file.drain(print);
@@ -182,7 +184,7 @@ async function beginning(files: readonly AttemptLog[], lines: number | undefined
   if (lines === undefined) return { first: 0, offset: 0 };
   let rest = lines;
   for (let first = files.length - 1; first >= 0; first--) {
-    const { offset, missing } = await lastLinesOf(files[first]?.path ?? "", rest);
+    const { offset, missing } = await lastLinesOf(placeOf(files[first] as AttemptLog), rest);
     if (missing <= 0 || first === 0) return { first, offset };
     rest = missing;
   }

@@ -28,8 +28,8 @@ export const mcp = command({
       version: __VERSION__,
       isReadOnly: readOnly,
       queue: queue ?? null,
-      env: callerEnvironment(context),
-      cwd: context.cwd,
+      env: context.host ? null : callerEnvironment(context),
+      cwd: context.host ? null : context.cwd,
     });
     return 0;
   },

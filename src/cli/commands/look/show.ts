@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { placeOf } from "../../../home/log-tail.ts";
 import type { Context } from "../../command/context.ts";
 import { command, value } from "../../command/define.ts";
-import { callDaemon, reference } from "../../command/session.ts";
+import { callDaemon, reference, withDaemon } from "../../command/session.ts";
+import { logsOf } from "../../follow/task-files.ts";
 import { taskReport } from "../../text/task-report.ts";
 import { templateOf } from "../../text/template.ts";
 import { oneLine } from "../../text/terminal-text.ts";
@@ -38,12 +39,16 @@ export const show = command({
 /** The end of the newest log, which mostly says why the task failed. */
 async function printLastLines(context: Context, id: number): Promise<void> {
   const { out } = context;
-  const { logs } = await callDaemon(context, "logs/path", { id });
-  const path = logs.at(-1)?.path;
-  if (path === undefined) return;
-  const { lastLinesOf } = await import("../../../home/log-file.ts");
-  const { offset } = await lastLinesOf(path, LAST_LINES);
-  const text = readFileSync(path).subarray(offset).toString("utf8").trimEnd();
+  const { logs } = await withDaemon(context, (rpc) => logsOf(context, rpc, { id }));
+  const log = logs.at(-1);
+  if (!log) return;
+  const { LogFile, lastLinesOf } = await import("../../../home/log-file.ts");
+  const file = new LogFile(placeOf(log));
+  await file.skipTo((await lastLinesOf(placeOf(log), LAST_LINES)).offset);
+  const chunks: Buffer[] = [];
+  await file.drain(async (chunk) => void chunks.push(chunk));
+  file.close();
+  const text = Buffer.concat(chunks).toString("utf8").trimEnd();
   if (text === "") return;
   out.line(`\n${(await out.paint()).strong("Last lines of its log")}`);
   for (const line of text.split("\n")) out.line(`  ${oneLine(line)}`);

@@ -22,6 +22,7 @@ export const ui = command({
     ["ui", "the dashboard of this home"],
     ["ui --print", "an address for a browser of your choice, good once"],
   ],
+  isLocal: true,
   async run(context, _args, { print }) {
     const { out, paths } = context;
     makeHome(paths);

@@ -220,7 +220,7 @@ class Watch {
   #showLog(id: number | undefined): void {
     this.#log?.close();
     this.#logOf = id;
-    this.#log = id === undefined ? undefined : new LogLines(id, logLine);
+    this.#log = id === undefined ? undefined : new LogLines(this.#context, id, logLine);
     void this.#readLog(true);
   }
 

@@ -1,7 +1,9 @@
-import { open } from "node:fs/promises";
+import type { ArtifactJson } from "../../../protocol/methods.ts";
+import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import { command, type Group } from "../../command/define.ts";
 import { reference, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
+import { readArtifact } from "../../follow/task-files.ts";
 import { tableLines } from "../../text/table.ts";
 import { oneLine } from "../../text/terminal-text.ts";
 import { sizeText, whenText } from "../../text/when.ts";
@@ -49,27 +51,23 @@ const get = command({
   reads: true,
   async run(context, [id = "", name]) {
     const { out } = context;
-    const artifact = await withDaemon(context, async (rpc) => {
-      if (name !== undefined) return (await rpc.call("artifacts/get", { id: reference(id), name })).artifact;
-      const { artifacts } = await rpc.call("artifacts/list", { id: reference(id) });
-      const [only, ...others] = artifacts;
-      if (only && others.length === 0) return only;
-      const names = artifacts.map((each) => oneLine(each.name)).join(", ");
-      throw usage(only ? `which one? ${names}` : `task ${id} left no artifacts`);
+    return await withDaemon(context, async (rpc) => {
+      const found = await chosen(rpc, id, name);
+      if (out.json) out.data(found);
+      else
+        await readArtifact(context, rpc, { id: reference(id), artifact: found }, (chunk) => out.bytes(chunk));
+      return 0;
     });
-    if (out.json) out.data(artifact);
-    else await copy(artifact.path, (chunk) => out.bytes(chunk));
-    return 0;
   },
 });
 
-async function copy(path: string, take: (chunk: Buffer) => Promise<void>): Promise<void> {
-  const file = await open(path);
-  try {
-    for await (const chunk of file.createReadStream({ autoClose: false })) await take(chunk as Buffer);
-  } finally {
-    await file.close();
-  }
+async function chosen(rpc: RpcClient, id: string, name: string | undefined): Promise<ArtifactJson> {
+  if (name !== undefined) return (await rpc.call("artifacts/get", { id: reference(id), name })).artifact;
+  const { artifacts } = await rpc.call("artifacts/list", { id: reference(id) });
+  const [only, ...others] = artifacts;
+  if (only && others.length === 0) return only;
+  const names = artifacts.map((each) => oneLine(each.name)).join(", ");
+  throw usage(only ? `which one? ${names}` : `task ${id} left no artifacts`);
 }
 
 export const artifact: Group = {

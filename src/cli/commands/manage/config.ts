@@ -19,6 +19,7 @@ const list = command({
   args: [],
   options: {},
   examples: [["config list", "what holds, and what else could be set"]],
+  isLocal: true,
   async run({ out, paths }) {
     const configured = readConfig(paths.config);
     const found = settings.map((setting) => shown(setting, configured, paths.config));
@@ -34,6 +35,7 @@ const get = command({
   args: [nameArgument],
   options: {},
   examples: [["config get log.maxBytes", "how much output of a task is kept"]],
+  isLocal: true,
   async run({ out, paths }, [name = ""]) {
     const found = shown(required(name), readConfig(paths.config), paths.config);
     if (out.json) out.data(found);
@@ -60,6 +62,7 @@ const set = command({
     ["config set http.listen 127.0.0.1:4263", "answer over HTTP, from now on; off ends it"],
     ["config set pause.grace --default", "as if it had never been set"],
   ],
+  isLocal: true,
   async run(context, [name = "", text], { default: toDefault }) {
     const { out, paths } = context;
     const setting = required(name);

@@ -14,6 +14,7 @@ import { duration, integer } from "../../command/option-values.ts";
 import { withDaemon } from "../../command/session.ts";
 import { restore } from "./restore.ts";
 import { install, uninstall } from "./service.ts";
+import { stdio } from "./stdio.ts";
 
 type Status = Result<"daemon/status">;
 
@@ -28,6 +29,7 @@ const start = command({
     ["daemon start", "tasks that were paused by a stop are resumed"],
     ["daemon start --hold", "answer questions, but start no task"],
   ],
+  isLocal: true,
   async run(context, _args, { hold }) {
     const running = await statusOf(context);
     if (running && hold) context.out.note("it was running already: --hold changes nothing");
@@ -43,6 +45,7 @@ const stop = command({
     grace: value("--grace <duration>", "how long tasks may take to save a checkpoint (60s)", duration),
   },
   examples: [["daemon stop", "returns when the daemon has ended, and names the tasks that it froze"]],
+  isLocal: true,
   async run(context, _args, { grace }) {
     const { out, paths } = context;
     const stopped = await stopDaemon(paths, defined({ graceMs: grace }));
@@ -61,6 +64,7 @@ const restart = command({
   args: [],
   options: { hold: holdOption },
   examples: [["daemon restart", "after an update of agentctl"]],
+  isLocal: true,
   async run(context, _args, { hold }) {
     // What the next one could not start with is no reason to end this one.
     readConfig(context.paths.config);
@@ -95,6 +99,7 @@ const run = command({
   args: [],
   options: { hold: holdOption },
   examples: [["daemon run", "until SIGTERM, which pauses every running task"]],
+  isLocal: true,
   async run(_context, _args, { hold }) {
     await runDaemonHere(hold);
     return 0;
@@ -110,6 +115,7 @@ const logs = command({
     lines: value("-n, --lines <n>", "only the last n lines", integer(0)),
   },
   examples: [["daemon logs -n 50 -f", "the last fifty lines, and what comes"]],
+  isLocal: true,
   async run({ out, paths }, _args, { follow, lines }) {
     const offset = lines === undefined ? 0 : (await lastLinesOf(paths.log, lines)).offset;
     if (!follow) {
@@ -134,16 +140,16 @@ const logs = command({
 export const daemon: Group = {
   name: "daemon",
   summary: "the process that runs the tasks",
-  commands: [start, stop, restart, status, run, logs, restore, install, uninstall],
+  commands: [start, stop, restart, status, run, stdio, logs, restore, install, uninstall],
 };
 
 /** The running daemon, of whatever version; undefined when there is none. */
-async function statusOf({ paths, env }: Context): Promise<Status | undefined> {
+async function statusOf({ paths, env, host }: Context): Promise<Status | undefined> {
   try {
-    const rpc = await connect({ paths, env, start: "never", anyVersion: true });
+    const rpc = await connect({ paths, env, host, start: "never", anyVersion: true });
     return await rpc.call("daemon/status", {}).finally(() => rpc.close());
   } catch (error) {
-    if (isAbsent(error)) return undefined;
+    if (!host && isAbsent(error)) return undefined;
     throw error;
   }
 }

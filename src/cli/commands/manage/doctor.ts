@@ -21,6 +21,7 @@ export const doctor = command({
     ["doctor --repair", "mend it, and say what is left"],
   ],
   reads: true,
+  isLocal: true,
   async run(context, _args, { repair }) {
     const before = await examined(context);
     if (!repair || before.problems.length === 0) return say(context, before, []);

@@ -15,6 +15,7 @@ export const restore = command({
   examples: [
     ["daemon restore ~/.agentctl/backups/2026-05-01T18-30-00-000Z-automatic.db", "as it was at that time"],
   ],
+  isLocal: true,
   async run(context, [backup = ""]) {
     const { out } = context;
     const file = backup.includes("/") ? absolutePath(context, backup) : backup;

@@ -21,6 +21,7 @@ export const install = command({
     ["daemon install", "the daemon runs from now on, and again after a crash or a reboot"],
     ["daemon install --print", "what the service manager would be told"],
   ],
+  isLocal: true,
   async run(context, _args, { print }) {
     const service = serviceOf(context);
     const { out } = context;
@@ -43,6 +44,7 @@ export const uninstall = command({
   args: [],
   options: {},
   examples: [["daemon uninstall", "the next command that needs a daemon starts one and resumes the tasks"]],
+  isLocal: true,
   async run(context) {
     const { out, paths } = context;
     const service = serviceOf(context);

@@ -114,6 +114,6 @@ async function unseen(
   error: AgentctlError | undefined,
   left: number | undefined,
 ): Promise<number> {
-  if (error) await reportFailure(error, context.out, context.paths);
+  if (error) await reportFailure(error, context.out, context);
   return error ? OWN_FAILURE : (left ?? OWN_FAILURE);
 }

@@ -57,6 +57,8 @@ test("help shows usage, options and examples", async () => {
       --state <state>      tasks in this state (repeatable: any of them)
       --json               print JSON
       --color <when>       colours: auto, always, never
+      --host <host>        another machine: ssh://[user@]box, or unix:///socket
+      --context <name>     a name that agentctl context add has given
       -h, --help           print this help
 
     Examples:

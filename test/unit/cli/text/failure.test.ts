@@ -13,7 +13,7 @@ const notPausable = new AgentctlError("TaskNotPausable", {
 
 test("a failure says on stderr what happened, and below it what helps", async () => {
   const { out, stdout, stderr } = printed();
-  expect(await reportFailure(notPausable, out, paths)).toBe(4);
+  expect(await reportFailure(notPausable, out, { host: null, paths })).toBe(4);
   expect([stdout(), stderr()]).toEqual([
     "",
     "agentctl: task 12 is submitted: only a running task can be paused\n  agentctl hold 12 keeps it from being started\n",
@@ -22,7 +22,7 @@ test("a failure says on stderr what happened, and below it what helps", async ()
 
 test("with --json it is an object on stdout", async () => {
   const { out, stdout, stderr } = printed({ json: true });
-  await reportFailure(notPausable, out, paths);
+  await reportFailure(notPausable, out, { host: null, paths });
   expect([JSON.parse(stdout()), stderr()]).toEqual([
     {
       error: {
@@ -39,7 +39,7 @@ test("with --json it is an object on stdout", async () => {
 
 test("a bug ends with 70 and names the log", async () => {
   const { out, stderr } = printed();
-  expect(await reportFailure(new TypeError("x is not a function"), out, paths)).toBe(70);
+  expect(await reportFailure(new TypeError("x is not a function"), out, { host: null, paths })).toBe(70);
   expect(stderr()).toBe(
     "agentctl: a bug in agentctl: x is not a function\n  the log says more: /h/daemon.log\n",
   );
@@ -48,7 +48,7 @@ test("a bug ends with 70 and names the log", async () => {
 test("where the daemon cannot be reached, its log is named", async () => {
   const { out, stderr } = printed();
   const error = new AgentctlError("VersionMismatch", { daemon: "1.0.0", client: "2.0.0" });
-  expect(await reportFailure(error, out, paths)).toBe(5);
+  expect(await reportFailure(error, out, { host: null, paths })).toBe(5);
   expect(stderr()).toBe(
     [
       "agentctl: the daemon is version 1.0.0, this command is version 2.0.0",
@@ -63,7 +63,7 @@ test("what steers a terminal is written out", async () => {
   await reportFailure(
     new AgentctlError("TaskNotFound", { id: "x" }, { message: "no \u001b[31mred\u202e" }),
     out,
-    paths,
+    { host: null, paths },
   );
   expect(stderr()).toContain("no \\x1b[31mred\\u202e\n");
 });
@@ -76,6 +76,6 @@ test.each([
   ["auto", {}, false],
 ] as const)("colours with --color %s and %j: %s", async (color, env, isColored) => {
   const { out, stderr } = printed({ color, env: { ...env } });
-  await reportFailure(notPausable, out, paths);
+  await reportFailure(notPausable, out, { host: null, paths });
   expect(stderr().includes("\u001b[31magentctl:")).toBe(isColored);
 });

@@ -1,0 +1,82 @@
+/** Contexts: names for hosts and homes, in `contexts.json` of the user's configuration. */
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { AgentctlError } from "../core/errors.ts";
+import { account } from "../home/account.ts";
+import type { Environment } from "./environment.ts";
+
+/** A host, or the directory of a home on this machine. */
+export type Place = { host: string; home: null } | { host: null; home: string };
+
+export interface Contexts {
+  /** The one that holds where nothing else is said; null for the default home. */
+  current: string | null;
+  places: Record<string, Place>;
+}
+
+/** The name under which the default home is chosen again; no context bears it. */
+export const DEFAULT_CONTEXT = "default";
+
+/** Where contexts are kept. */
+function contextsFile(env: Environment): string {
+  const config = env.XDG_CONFIG_HOME || join(env.HOME || account().home, ".config");
+  return join(resolve(config), "agentctl", "contexts.json");
+}
+
+/** The contexts; none where there is no file. Throws `ConfigInvalid` where it cannot be used. */
+export function readContexts(env: Environment): Contexts {
+  const file = contextsFile(env);
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return { current: null, places: {} };
+    throw invalid(file, message);
+  }
+  try {
+    const { current = null, contexts = {} } = JSON.parse(text) as {
+      current?: unknown;
+      contexts?: Record<string, { host?: unknown; home?: unknown }>;
+    };
+    const places = Object.entries(contexts).map(([name, place]) => [name, placeOf(name, place)] as const);
+    if (current !== null && typeof current !== "string") throw new Error("current is the name of a context");
+    return { current, places: Object.fromEntries(places) };
+  } catch (error) {
+    throw invalid(file, (error as Error).message);
+  }
+}
+
+function placeOf(name: string, { host, home }: { host?: unknown; home?: unknown }): Place {
+  if (typeof host === "string") return { host, home: null };
+  if (typeof home === "string") return { host: null, home };
+  throw new Error(`${name} has neither host nor home`);
+}
+
+/** Keeps the contexts, with mode 0600. */
+export function writeContexts(env: Environment, { current, places }: Contexts): void {
+  const file = contextsFile(env);
+  const draft = `${file}.${process.pid}.new`;
+  const contexts = Object.fromEntries(
+    Object.entries(places).map(([name, { host, home }]) => [name, host === null ? { home } : { host }]),
+  );
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    writeFileSync(draft, `${JSON.stringify({ current, contexts }, undefined, 2)}\n`, { mode: 0o600 });
+    renameSync(draft, file);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw invalid(file, (error as Error).message);
+  }
+}
+
+/** The place that bears the name; throws `ContextNotFound`. */
+export function requireContext({ places }: Contexts, name: string): Place {
+  const place = Object.hasOwn(places, name) ? places[name] : undefined;
+  if (place) return place;
+  throw new AgentctlError("ContextNotFound", { context: name });
+}
+
+function invalid(file: string, reason: string): AgentctlError {
+  return new AgentctlError("ConfigInvalid", { file, reason });
+}

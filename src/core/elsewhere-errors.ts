@@ -1,0 +1,18 @@
+import type { Row } from "./error-hints.ts";
+
+/** The rows of the catalogue for what is in another home, or is to be read from there. */
+export const elsewhereRows = {
+  LogNotFound: {
+    code: -32041,
+    exit: 3,
+    message: (d) =>
+      `the log of task ${d.id}, attempt ${d.attempt}, cannot be read${d.reason ? `: ${d.reason}` : ""}`,
+    hint: (d) => `agentctl show ${d.id} has what else is known of it`,
+  },
+  ContextNotFound: {
+    code: -32042,
+    exit: 3,
+    message: (d) => `there is no context ${JSON.stringify(String(d.context))}`,
+    hint: () => "agentctl context list",
+  },
+} as const satisfies Record<string, Row>;

@@ -1,0 +1,32 @@
+import { open } from "node:fs/promises";
+
+/** So many bytes of a file one answer has at most. */
+export const PIECE_BYTES = 256 * 1024;
+
+export interface Wanted {
+  offset: number | undefined;
+  /** So many bytes before the end, in place of an offset. */
+  fromEnd?: number | undefined;
+  length: number;
+}
+
+/** Bytes of a file, with their place in it; undefined where there is no file. */
+export async function piece(
+  path: string,
+  { offset = 0, fromEnd, length }: Wanted,
+): Promise<{ data: Buffer; offset: number; size: number } | undefined> {
+  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    return undefined;
+  });
+  if (!file) return undefined;
+  try {
+    const { size } = await file.stat();
+    const from = fromEnd === undefined ? offset : Math.max(0, size - fromEnd);
+    const most = Math.max(0, Math.min(length, PIECE_BYTES, size - from));
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(most), 0, most, from);
+    return { data: buffer.subarray(0, bytesRead), offset: from, size };
+  } finally {
+    await file.close();
+  }
+}

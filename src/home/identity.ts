@@ -1,0 +1,42 @@
+/**
+ * The identity of a home: a random id in `machine.json`, with the inode and the birth time of the folder that it was made
+ * for. Where these differ the home is a copy, and its id means the one that it was copied from.
+ */
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { ownUid } from "./account.ts";
+import type { Paths } from "./paths.ts";
+
+interface Identity {
+  id: string;
+  ino: number;
+  birthtimeMs: number;
+}
+
+/** The id of the home; undefined where it has none yet, or has that of another home. */
+export function homeId({ home, machine }: Pick<Paths, "home" | "machine">): string | undefined {
+  try {
+    const { id, ino, birthtimeMs } = JSON.parse(readFileSync(machine, "utf8")) as Partial<Identity>;
+    const stat = statSync(home);
+    const isOwn = ino === stat.ino && birthtimeMs === stat.birthtimeMs && stat.uid === ownUid();
+    return isOwn && typeof id === "string" && id !== "" ? id : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The id of the home, made where it has none. The caller holds the lock of the home. */
+export function ensureHomeId(paths: Pick<Paths, "home" | "machine">, newId: () => string): string {
+  const known = homeId(paths);
+  if (known !== undefined) return known;
+  const { ino, birthtimeMs } = statSync(paths.home);
+  const made: Identity = { id: newId(), ino, birthtimeMs };
+  const draft = `${paths.machine}.${process.pid}.new`;
+  try {
+    writeFileSync(draft, `${JSON.stringify(made)}\n`, { mode: 0o600 });
+    renameSync(draft, paths.machine);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
+  return made.id;
+}

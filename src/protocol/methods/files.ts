@@ -1,0 +1,82 @@
+/** What people may ask of what a task leaves behind: logs, checkpoints, artifacts. */
+import * as v from "valibot";
+import { task } from "../task-values.ts";
+import { artifact, checkpoint, durationMs, listedCheckpoint, natural, ref } from "../values.ts";
+
+/** So many bytes of a file one answer has at most. */
+const PIECE_BYTES = 256 * 1024;
+
+const one = { id: ref };
+
+export const fileMethods = {
+  "logs/path": {
+    params: v.strictObject({ ...one, attempt: v.optional(natural), raw: v.optional(v.boolean()) }),
+    result: v.object({
+      logs: v.array(
+        v.object({ attempt: v.number(), path: v.string(), live: v.boolean(), updatedAt: v.string() }),
+      ),
+      missing: v.array(v.number()),
+      task,
+    }),
+    scope: "people",
+    about:
+      "Where the logs of a task are, one file an attempt, in order; with `raw` the lines that a coding agent has written. `updatedAt` is when it was last written to. `missing` are attempts that printed to a log which is not there any more.",
+  },
+  "logs/read": {
+    params: v.strictObject({
+      ...one,
+      attempt: v.optional(natural),
+      offset: v.optional(natural),
+      fromEnd: v.optional(natural),
+      length: v.optional(v.pipe(natural, v.maxValue(PIECE_BYTES))),
+      waitMs: v.optional(durationMs),
+      raw: v.optional(v.boolean()),
+    }),
+    result: v.object({
+      data: v.string(),
+      offset: v.number(),
+      size: v.number(),
+      live: v.boolean(),
+      missing: v.nullable(v.object({ machine: v.string(), lastSeenAt: v.string() })),
+    }),
+    scope: "people",
+    about:
+      "Bytes of the log of an attempt (the newest unless `attempt` names one) in base64, at most 256 KiB: from `offset`, or so many from the end with `fromEnd`. With `waitMs`, where there are none yet, it answers when more is there, when the attempt has ended, or after that time. Fails with LogNotFound where the log is not there.",
+  },
+  "checkpoints/list": {
+    params: v.strictObject(one),
+    result: v.object({ checkpoints: v.array(listedCheckpoint) }),
+    scope: "people",
+    about: "The kept checkpoints of a task, oldest first.",
+  },
+  "checkpoints/get": {
+    params: v.strictObject({ ...one, seq: v.optional(natural) }),
+    result: v.object({ checkpoint, data: v.string() }),
+    scope: "people",
+    about: "The bytes of a checkpoint in base64, the newest usable one unless `seq` names another.",
+  },
+  "artifacts/list": {
+    params: v.strictObject(one),
+    result: v.object({ artifacts: v.array(artifact) }),
+    scope: "people",
+    about: "What a task left behind.",
+  },
+  "artifacts/get": {
+    params: v.strictObject({ ...one, name: v.string() }),
+    result: v.object({ artifact }),
+    scope: "people",
+    about: "One artifact; its `path` is the file that holds it.",
+  },
+  "artifacts/read": {
+    params: v.strictObject({
+      ...one,
+      name: v.string(),
+      offset: v.optional(natural),
+      length: v.optional(v.pipe(natural, v.maxValue(PIECE_BYTES))),
+    }),
+    result: v.object({ data: v.string(), offset: v.number(), size: v.number(), sha256: v.string() }),
+    scope: "people",
+    about:
+      "Bytes of an artifact in base64, at most 256 KiB from `offset`; `size` and `sha256` are those of the whole.",
+  },
+} as const;

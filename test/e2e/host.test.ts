@@ -1,0 +1,194 @@
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished } from "vitest";
+import { closeHome, Home, isOnPath, it, needsRoot, until } from "../harness/index.ts";
+import { notes, open, taskModule } from "./story.ts";
+
+const launcher = realpathSync(join(import.meta.dirname, "../../bin/agentctl.js"));
+
+/** What the machine of `box` has on its PATH, and as the environment of a login. */
+function login(box: Home): string {
+  const bin = join(box.root, "bin");
+  mkdirSync(bin, { recursive: true });
+  const agentctl = join(bin, "agentctl");
+  writeFileSync(agentctl, `#!/bin/sh\nexec "${process.execPath}" -- "${launcher}" "$@"\n`);
+  chmodSync(agentctl, 0o755);
+  return `export HOME="${box.work}" AGENTCTL_HOME="${box.dir}" PATH="${bin}:$PATH"`;
+}
+
+/** A program in the place of ssh that runs the line here, as the machine of `box` would, and notes its words. */
+function insteadOfSsh(box: Home): string {
+  return box.script(
+    `echo "$*" >> "${box.file("ssh-words")}"
+     while [ "$1" = -p ]; do shift 2; done
+     [ "$1" != away ] || { echo "ssh: connect to host away port 22: No route to host" >&2; exit 255; }
+     shift
+     ${login(box)}
+     cd "$HOME" && exec sh -c "$*"`,
+    "ssh",
+  );
+}
+
+/** Another user's machine: without a daemon, and with nothing of the box's home. */
+function laptop(ssh: string): Home {
+  const near = new Home();
+  delete near.env.AGENTCTL_HOME;
+  near.env.AGENTCTL_SSH = ssh;
+  onTestFinished(async () => {
+    await near.disconnect();
+    expect(existsSync(join(near.work, ".agentctl"))).toBe(false);
+    expect(await closeHome(near)).toEqual([]);
+  });
+  return near;
+}
+
+it("does every verb on another machine, as if it were typed there", async ({ home }) => {
+  const near = laptop(insteadOfSsh(home));
+  const on = (...words: string[]) => near.cli("--host", "ssh://ada@box", ...words);
+  const ran = await on("run", "-f", "sh", "-c", 'echo "$PWD|$COLOUR|$GIVEN"; exit 7', "");
+  expect(ran).toMatchObject({ code: 7, stdout: `${home.work}||\n` });
+  expect(notes(home, "ssh-words")[0]).toBe("ada@box agentctl daemon stdio");
+  const given = await near.cli(
+    "run",
+    "--host=ssh://box",
+    "--env",
+    "GIVEN",
+    "-w",
+    "sh",
+    "-c",
+    'echo "$GIVEN"',
+    {
+      env: { COLOUR: "red", GIVEN: "yes" },
+    },
+  );
+  expect(given).toMatchObject({ code: 0, stdout: "2\n" });
+  expect((await on("logs", "2")).stdout).toBe("yes\n");
+  const asking = home.module(taskModule('return (await task.ask("which?")) + input;'));
+  const id = Number((await on("run", asking, "--input", "7")).stdout);
+  expect(id).toBe(3);
+  await home.reaches(id, "input-required");
+  expect(await on("answer", `${id}`, "tea")).toMatchObject({ code: 0 });
+  expect(await near.cli("wait", `${id}`, "--host", "ssh://box")).toMatchObject({ code: 0 });
+  const long = Number(
+    (await on("run", "sh", "-c", "until [ -e go ]; do sleep 0.02; done; echo end; exit 5")).stdout,
+  );
+  const following = near.spawn("logs", "-f", `${long}`, "--host", "ssh://box");
+  expect(await on("pause", `${long}`)).toMatchObject({ code: 0 });
+  expect(await near.json("list", "--host", "ssh://box")).toMatchObject([{}, {}, {}, { state: "suspended" }]);
+  expect(await on("resume", `${long}`)).toMatchObject({ code: 0 });
+  open(home);
+  expect(await following.ended).toMatchObject({ code: 0, stdout: "end\n" });
+  expect(await on("wait", `${long}`)).toMatchObject({ code: 5 });
+  expect(await on("cancel", `${long}`)).toEqual(await home.cli("cancel", `${long}`));
+  expect(await on("show", "99")).toMatchObject({ code: 3 });
+  expect(await on("daemon", "status")).toMatchObject({ code: 0 });
+});
+
+it("refuses what is meant for this machine, and says what helps", async ({ home }) => {
+  const near = laptop(insteadOfSsh(home));
+  const on = (...words: string[]) => near.cli("--host", "ssh://box:2222", ...words);
+  const doctor = await on("doctor");
+  expect(doctor.code).toBe(4);
+  expect(doctor.stderr).toContain("ssh -p 2222 box agentctl doctor");
+  const relative = await on("run", "task.ts");
+  expect(relative.code).toBe(2);
+  expect(relative.stderr).toContain("task.ts is relative");
+  for (const host of ["ssh://-oProxyCommand=x", "ssh://-l@box", "box", "unix://relative", "ssh://"])
+    expect((await near.cli("list", "--host", host)).code).toBe(2);
+  const away = await near.cli("list", "--host", "ssh://away");
+  expect(away.code).toBe(5);
+  expect(away.stderr).toContain("No route to host");
+  expect(away.stderr).toContain("ssh away agentctl daemon status");
+  const socket = await near.cli("list", "--host", `unix://${home.socket}.none`);
+  expect(socket).toMatchObject({ code: 5 });
+});
+
+it("knows contexts, and takes the nearest word for which one", async ({ home }) => {
+  const near = laptop(insteadOfSsh(home));
+  const other = join(near.root, "other");
+  await home.run("--name", "theirs", "true");
+  expect((await near.cli("context", "add", "box", `ssh://box${home.dir}`)).code).toBe(0);
+  expect((await near.cli("context", "add", "socket", `unix://${home.socket}`)).code).toBe(0);
+  expect((await near.cli("context", "add", "other", other)).code).toBe(0);
+  expect((await near.cli("context", "add", "-x", "ssh://box")).code).toBe(2);
+  expect((await near.cli("context", "use", "nothing")).code).toBe(3);
+  const names = async (env: Record<string, string> = {}, ...words: string[]) => {
+    const { stdout } = await near.cli("list", "--all", "--json", ...words, { env });
+    return JSON.parse(stdout).map(({ name }: { name: string }) => name);
+  };
+  expect(await names({}, "--context", "box")).toEqual(["theirs"]);
+  expect(await names({ AGENTCTL_CONTEXT: "socket" })).toEqual(["theirs"]);
+  expect(await names({ AGENTCTL_HOST: "ssh://away" }, "--context", "socket")).toEqual(["theirs"]);
+  expect(await names({ AGENTCTL_CONTEXT: "socket", AGENTCTL_HOME: other })).toEqual(["theirs"]);
+  expect(await names({ AGENTCTL_HOST: "ssh://away" }, "--host", `unix://${home.socket}`)).toEqual(["theirs"]);
+  expect((await near.cli("context", "use", "socket")).code).toBe(0);
+  expect(await names()).toEqual(["theirs"]);
+  expect(await names({ AGENTCTL_HOME: other })).toEqual([]);
+  expect(await near.json("context", "list")).toEqual([
+    { name: "box", host: `ssh://box${home.dir}`, home: null, current: false },
+    { name: "socket", host: `unix://${home.socket}`, home: null, current: true },
+    { name: "other", host: null, home: other, current: false },
+  ]);
+  expect((await near.cli("context", "remove", "socket")).code).toBe(0);
+  expect((await near.json("context", "list")).some(({ current }: { current: boolean }) => current)).toBe(
+    false,
+  );
+});
+
+it("reaches a machine over a real sshd", async ({ home, skip }) => {
+  needsRoot(skip);
+  const sshd = ["/usr/sbin/sshd", "/usr/local/sbin/sshd"].find((path) => existsSync(path));
+  skip(!sshd || !isOnPath("ssh") || !isOnPath("ssh-keygen"), "needs openssh-server and ssh");
+  const port = await freePort();
+  const [hostKey, userKey] = [home.file("host-key"), home.file("user-key")];
+  const made = await home.sh(
+    `for key in ${hostKey} ${userKey}; do ssh-keygen -qt ed25519 -N '' -f $key || exit; done`,
+  );
+  expect(made.code).toBe(0);
+  const config = home.file("sshd_config");
+  const setEnv = `AGENTCTL_HOME=${home.dir}`;
+  login(home);
+  writeFileSync(
+    config,
+    `Port ${port}\nListenAddress 127.0.0.1\nHostKey ${hostKey}\nPidFile none\nUsePAM no\nStrictModes no\n` +
+      `AuthorizedKeysFile ${userKey}.pub\nPermitRootLogin prohibit-password\nSetEnv ${setEnv} PATH=${join(home.root, "bin")}:/usr/bin:/bin\n`,
+  );
+  mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
+  const server = spawn(sshd as string, ["-D", "-e", "-f", config], { stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  server.stderr.on("data", (chunk) => {
+    said += chunk;
+  });
+  const ended = new Promise((resolve) => server.once("exit", resolve));
+  try {
+    await until(() => said.includes("Server listening"), { message: "sshd" });
+    await overSsh(home, port, userKey);
+  } finally {
+    server.kill();
+    await ended;
+  }
+});
+
+async function overSsh(home: Home, port: number, userKey: string): Promise<void> {
+  const near = laptop("");
+  const ssh = near.script(
+    `exec ssh -F none -i "${userKey}" -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "$@"`,
+    "ssh",
+  );
+  near.env.AGENTCTL_SSH = ssh;
+  const host = `ssh://${userInfo().username}@127.0.0.1:${port}`;
+  const ran = await near.cli("run", "--host", host, "-f", "sh", "-c", "echo over ssh; exit 9");
+  expect(ran).toMatchObject({ code: 9, stdout: "over ssh\n" });
+  expect(readFileSync(join(home.dir, "logs", "1", "1.log"), "utf8")).toBe("over ssh\n");
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
