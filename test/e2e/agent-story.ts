@@ -5,7 +5,7 @@ import type { Home } from "../harness/index.ts";
 import { notes } from "./story.ts";
 
 const program = join(import.meta.dirname, "../fake-agent/agent.mjs");
-export const agents = ["claude", "codex"] as const;
+export const agents = ["claude", "codex", "opencode", "gemini"] as const;
 
 type Step = Record<string, unknown>;
 
@@ -35,13 +35,20 @@ export function agentOptions(
   }
   const script = home.file(`script-${name}-${Math.random()}.json`);
   writeFileSync(script, JSON.stringify(steps));
+  // Its rules ask for each command: what is tested here is something else.
+  const more = name === "gemini" ? ["--permissions", "all"] : [];
   const given = {
     PATH: `${bin}${delimiter}${process.env.PATH}`,
     HOME: home.file("agent-home"),
     FAKE_SCRIPT: script,
     ...env,
   };
-  return ["--agent", name, ...Object.entries(given).flatMap(([key, text]) => ["--env", `${key}=${text}`])];
+  return [
+    "--agent",
+    name,
+    ...more,
+    ...Object.entries(given).flatMap(([key, text]) => ["--env", `${key}=${text}`]),
+  ];
 }
 
 /** What the tools have left, as a list of steps. */

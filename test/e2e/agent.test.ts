@@ -8,6 +8,9 @@ import { noted, open } from "./story.ts";
 const three = [{ say: "Hello" }, step(1), step(2, { gated: true }), step(3)];
 const all = ["step-1", "step-2", "step-3"];
 
+/** Those that tell when a limit is over, and ask by themselves: the others are like one of them. */
+const telling = agents.slice(0, 2);
+
 describe.each(agents)("%s", (agent) => {
   it("is paused between two calls, and runs each of them once", async ({ home }) => {
     const id = await home.run(...agentOptions(home, agent, three), "do it");
@@ -26,12 +29,13 @@ describe.each(agents)("%s", (agent) => {
     await home.cli("resume", `${id}`);
     const done = await home.reaches(id, "completed");
     expect(done.agent.session).toBe(paused.agent.session);
-    expect(done.usage).toMatchObject({ costUsd: agent === "claude" ? expect.any(Number) : null });
+    const hasCost = agent === "claude" || agent === "opencode";
+    expect(done.usage).toMatchObject({ costUsd: hasCost ? expect.any(Number) : null });
     expect(progress(home)).toEqual(all);
     const logs = await home.cli("logs", `${id}`);
     expect(logs.stdout).toContain("> do it\nHello\n$ ");
     const raw = (await home.cli("logs", "--raw", `${id}`)).stdout.trim().split("\n");
-    expect(raw.map((line) => JSON.parse(line)).length).toBeGreaterThan(5);
+    expect(raw.length).toBeGreaterThan(5);
   });
 
   it("is interrupted past the grace time, and told what was cut off", async ({ home }) => {
@@ -53,7 +57,9 @@ describe.each(agents)("%s", (agent) => {
     expect(log).toMatch(/was cut off after \d+ s and may have run in part\. Look before you run it again\./);
     expect(log).toContain("and be quick");
   });
+});
 
+describe.each(telling)("%s at a limit and a question", (agent) => {
   it("waits for the reset of a limit, and goes on by itself once", async ({ home }) => {
     const steps = [step(1), { limit: { resetsIn: 2500 } }, step(2)];
     const id = await home.run(...agentOptions(home, agent, steps), "do it");
@@ -137,4 +143,43 @@ it("is refused where it could never run", async ({ home }) => {
   const missing = await home.cli("run", "--agent", "claude", "--env", "PATH=/nowhere", "do it");
   expect(missing.code).toBe(127);
   expect(missing.stderr).toContain("npm install -g @anthropic-ai/claude-code");
+});
+
+it("stops at a budget, and goes on with more of it", async ({ home }) => {
+  const options = agentOptions(home, "claude", [step(1), step(2), step(3)]);
+  const id = await home.run(...options, "--max-turns", "2", "do it");
+  expect((await home.reaches(id, "suspended")).pause).toMatchObject({ cause: "budget", until: null });
+  expect(progress(home)).toEqual(["step-1"]);
+  const refused = await home.cli("resume", `${id}`, "--add-tokens", "5");
+  expect(refused.stderr).toContain("--add-tokens");
+  await home.cli("resume", `${id}`, "--add-turns", "5");
+  await home.reaches(id, "completed");
+  expect(progress(home)).toEqual(all);
+});
+
+it("continues an agent that says nothing once, then leaves it to a person", async ({ home }) => {
+  const options = agentOptions(home, "codex", [{ hang: true }]);
+  const id = await home.run(...options, "--idle-timeout", "1s", "do it");
+  const stalled = await until(async () => {
+    const task = await home.task(id);
+    return task.state === "suspended" && task.attempt === 2 && task;
+  });
+  expect(stalled.pause).toMatchObject({ cause: "stalled", until: null });
+});
+
+it("takes what is sent into the turn or as the next one, and asks for more where it is interactive", async ({
+  home,
+}) => {
+  const options = agentOptions(home, "codex", [step(1, { gated: true })]);
+  const id = await home.run(...options, "--interactive", "do it");
+  await noted(home, 1, "begun.log");
+  await home.cli("send", `${id}`, "be brief");
+  await until(async () => (await home.cli("logs", `${id}`)).stdout.includes("> be brief"));
+  open(home, "go-1");
+  const asking = await home.reaches(id, "input-required");
+  expect(asking.question).toMatchObject({ kind: "message", choices: null, tool: null });
+  expect((await home.cli("send", `${id}`, "and now?")).code).toBe(0);
+  await until(async () => (await home.cli("logs", `${id}`)).stdout.includes("> and now?"));
+  expect((await home.reaches(id, "input-required")).question.prompt).toBe("done after 3 prompts");
+  expect(progress(home)).toEqual(["step-1"]);
 });

@@ -30,8 +30,10 @@ export type Fact =
   | { is: "tool-end"; id: string; ok: boolean; exit?: number; output?: string }
   | { is: "usage"; used: Used }
   | { is: "cost"; of: "process" | "session"; usd: number }
-  /** `retryMs`: the agent tries again by itself after so long. `used` below 1 is a warning. */
-  | { is: "limit"; kind: string; resetsAt: number | null; retryMs?: number; used?: number }
+  /**
+   * `retryMs`: the agent tries again by itself after so long; `isRetry`: at `resetsAt`. `used` below 1 is a warning.
+   */
+  | { is: "limit"; kind: string; resetsAt: number | null; retryMs?: number; isRetry?: true; used?: number }
   | { is: "end"; how: EndHow; text?: string; message?: string; deferred?: ToolCall };
 
 /** How a turn ended, by the agent's own word. `gone`: there is no such session. */

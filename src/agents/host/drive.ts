@@ -8,7 +8,7 @@ import type { AgentRun, Conversation, Exit, Fact, OpenAgent, ToolCall, Verdict }
 import { ConversationLog } from "./conversation-log.ts";
 import { overBudget } from "./ledger.ts";
 import { Permits } from "./permits.ts";
-import { isLimit, Record } from "./record.ts";
+import { isLimit, isRetry, Record } from "./record.ts";
 import { type AgentSpec, type AgentState, openingOf } from "./state.ts";
 
 /** So long an interrupted agent may take to say that its turn is over. */
@@ -168,7 +168,7 @@ export class Drive {
       this.#reason = error.message;
       this.#halt("refused");
     });
-    if (fact.is === "limit" && fact.retryMs !== undefined && isLimit(fact)) this.#halt("limit");
+    if (fact.is === "limit" && isRetry(fact) && isLimit(fact)) this.#halt("limit");
     if (fact.is === "end") {
       this.#end = fact;
       this.#wake();

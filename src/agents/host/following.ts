@@ -29,7 +29,7 @@ export function following({ task, spec, state }: Means, driven: Driven): Followi
   if (stop === "refused") return { error: new AgentFailed(reason ?? "the agent was refused") };
   if (end?.how === "done" && stop !== "ask") return done(state, spec.interactive, end.text ?? "");
   if (stop === "ask") return question(state);
-  if (stop === "cut") return { error: new AgentInterrupted("the agent was interrupted") };
+  if (stop === "cut") return cutOff(state);
   if (stop === "stall") return stalled(state);
   if (state.limit && (stop === "limit" || end?.how === "failed")) return limited(state, spec.onLimit);
   if (end?.how === "failed") return { error: new AgentFailed(end.message || "the agent failed") };
@@ -50,6 +50,12 @@ function done(state: AgentState, isInteractive: boolean, text: string): Followin
     call: null,
   };
   return { again: true };
+}
+
+/** What was cut is noted; nothing runs any more. */
+function cutOff(state: AgentState): Following {
+  state.open = [];
+  return { error: new AgentInterrupted("the agent was interrupted") };
 }
 
 /** The call that waits for an answer has not begun. */

@@ -105,8 +105,18 @@ export class Record {
 }
 
 /** Whether it keeps the agent from working: no warning, and nothing that the agent waits out by itself. */
-export function isLimit({ used = 1, retryMs }: Extract<Fact, { is: "limit" }>): boolean {
-  return used >= 1 && (retryMs === undefined || retryMs > RETRY_MS);
+export function isLimit(fact: Extract<Fact, { is: "limit" }>): boolean {
+  const { used = 1 } = fact;
+  return used >= 1 && (!isRetry(fact) || waitOf(fact) > RETRY_MS);
+}
+
+/** The agent waits, and tries again by itself. */
+export function isRetry({ retryMs, isRetry }: Extract<Fact, { is: "limit" }>): boolean {
+  return retryMs !== undefined || isRetry === true;
+}
+
+function waitOf({ retryMs, resetsAt }: Extract<Fact, { is: "limit" }>): number {
+  return retryMs ?? (resetsAt === null ? 0 : resetsAt - systemClock.now());
 }
 
 /** An input may be a whole file; its beginning names the call. */

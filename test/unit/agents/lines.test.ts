@@ -6,6 +6,8 @@ import { objectOf } from "../../../src/agents/adapter/json.ts";
 import type { Fact, Json } from "../../../src/agents/adapter/types.ts";
 import { claudeFacts, claudeMemory } from "../../../src/agents/claude/lines.ts";
 import { codexFacts, codexMemory } from "../../../src/agents/codex/lines.ts";
+import { geminiFacts, geminiMemory } from "../../../src/agents/gemini/lines.ts";
+import { opencodeFacts, opencodeMemory } from "../../../src/agents/opencode/lines.ts";
 
 const recordings = join(import.meta.dirname, "../../agent-events");
 type Read = (line: Json) => Fact[];
@@ -72,6 +74,34 @@ test("Claude with an API key announces when it tries again", () => {
   expect(told("claude-2.1.197", "limit-api-key", claude)).toContain("limit rate_limit 11000");
 });
 
+const gemini = (): Read => {
+  const memory = geminiMemory();
+  return (line) => geminiFacts(line, memory);
+};
+const opencode = (): Read => {
+  const memory = opencodeMemory("");
+  return (line) => opencodeFacts(line, memory);
+};
+
+test.each([
+  [
+    "hook-stop-then-resume",
+    "tool step-1, ok, tool step-2, ok, tool step-3, failed, end stopped, tool step-3, ok, end done",
+  ],
+  ["limit", "tool step-1, ok, limit quota unknown, end failed"],
+  ["terminated-then-resume", "tool step-1, ok, tool step-2, tool step-2, ok, tool step-3, ok, end done"],
+])("gemini-0.61.0 %s", (name, facts) => {
+  expect(told("gemini-0.61.0", name, gemini).join(", ")).toBe(facts);
+});
+
+test.each([
+  ["ask", "tool step-1, ok, tool step-2, ok, tool step-3, ok, end done"],
+  ["boundary-pause", "tool step-1, ok, tool step-2, end stopped, tool step-2, ok, tool step-3, ok, end done"],
+  ["limit", "tool step-1, ok, limit retry until, tool step-2, ok, end done"],
+])("opencode-serve-1.18.33 %s", (name, facts) => {
+  expect(told("opencode-serve-1.18.33", name, opencode).join(", ")).toBe(facts);
+});
+
 describe("codex-app-server-0.171.0", () => {
   test.each([
     [
@@ -91,7 +121,7 @@ describe("codex-app-server-0.171.0", () => {
 test("no line of any recording makes a reader throw", () => {
   for (const agent of readdirSync(recordings)) {
     for (const file of readdirSync(join(recordings, agent))) {
-      for (const reader of [claude, codex]) told(agent, file.replace(".jsonl", ""), reader);
+      for (const reader of [claude, codex, gemini, opencode]) told(agent, file.replace(".jsonl", ""), reader);
     }
   }
 });

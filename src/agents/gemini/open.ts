@@ -1,0 +1,130 @@
+import { Child } from "../adapter/child.ts";
+import { type Gate, openGate } from "../adapter/gate.ts";
+import { objectOf, textOf, titleOf } from "../adapter/json.ts";
+import type { AgentRun, Conversation, Exit, Json, Verdict } from "../adapter/types.ts";
+import { geminiHome } from "./home.ts";
+import { geminiFacts, geminiMemory } from "./lines.ts";
+
+const CLOSE_MS = 5000;
+const NOTHING = "{}";
+/** Exit codes for a session that is not there, or was begun in another directory. */
+const GONE = [42];
+
+/**
+ * Gemini CLI, one process for each turn. A hook before each call stops the turn there for a pause; the next turn asks the
+ * model again. It asks nobody by itself: what its rules would ask, the hook asks.
+ */
+export async function openGemini(run: AgentRun): Promise<Conversation> {
+  const gemini = new Gemini(run);
+  await gemini.open();
+  return gemini;
+}
+
+class Gemini implements Conversation {
+  readonly exited: Promise<Exit>;
+  readonly #run: AgentRun;
+  readonly #memory = geminiMemory();
+  readonly #asked = new Set<string>();
+  #gate!: Gate;
+  #home = "";
+  #child: Child | undefined;
+  #hasEnded = false;
+  #settle!: (exit: Exit) => void;
+
+  constructor(run: AgentRun) {
+    this.#run = run;
+    this.exited = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  async open(): Promise<void> {
+    const { dir, env, programs } = this.#run;
+    this.#gate = await openGate(dir, async (question) => this.#beforeTool(question));
+    const command = [programs.node, programs.hook, this.#gate.path, NOTHING]
+      .map((word) => `'${word}'`)
+      .join(" ");
+    this.#home = geminiHome(dir, env, command);
+  }
+
+  /** Nothing is taken while a turn runs. */
+  async say(text: string, how: "turn" | "steer"): Promise<"taken" | "later"> {
+    if (how === "steer" || this.#child) return "later";
+    const { facts, cwd, env, dir } = this.#run;
+    const child = new Child({
+      argv: [...facts.argv, ...this.#args(text)],
+      cwd,
+      env: { ...env, GEMINI_CLI_NO_RELAUNCH: "true", GEMINI_CLI_HOME: this.#home },
+      dir,
+      line: (line) => this.#line(line),
+    });
+    this.#child = child;
+    child.end();
+    void child.exited.then((exit) => this.#exited(exit));
+    return "taken";
+  }
+
+  async interrupt(): Promise<void> {
+    this.#child?.kill("SIGTERM");
+  }
+
+  async close(): Promise<Exit> {
+    this.#child?.touch();
+    if (this.#child) return await this.#child.close(CLOSE_MS);
+    this.#gate.close();
+    return { code: 0, signal: null, stderr: "" };
+  }
+
+  #args(text: string): string[] {
+    const { session, isNew, model, args } = this.#run;
+    return [
+      ...["-p", text, isNew ? "--session-id" : "-r", session ?? ""],
+      ...["-o", "stream-json", "--skip-trust", "--yolo"],
+      ...(model === null ? [] : ["--model", model]),
+      ...args,
+    ];
+  }
+
+  #exited(exit: Exit): void {
+    this.#gate.close();
+    const isGone = !this.#hasEnded && exit.code !== null && GONE.includes(exit.code);
+    if (isGone) this.#run.fact({ is: "end", how: "gone", message: exit.stderr.split("\n").at(-1) ?? "" });
+    this.#settle(exit);
+  }
+
+  #line(text: string): void {
+    this.#run.line(text);
+    const json = objectOf(text);
+    if (!json) return;
+    for (const fact of geminiFacts(json, this.#memory)) {
+      if (fact.is === "end") this.#hasEnded = true;
+      if (fact.is === "tool-end" && this.#asked.size === 0) this.#run.boundary(false);
+      this.#run.fact(fact);
+    }
+  }
+
+  #beforeTool(question: Json): string {
+    const name = textOf(question.tool_name) ?? "tool";
+    const input = question.tool_input ?? null;
+    // The hook is not told the id of the call.
+    const id = textOf(question.tool_id) ?? `${name} ${JSON.stringify(input)}`;
+    const call = { id, name, input, title: titleOf(name, input) };
+    this.#asked.add(id);
+    this.#run.boundary(true);
+    const verdict = this.#run.mayRun(call);
+    return said(verdict === "run" && this.#asks(name) ? this.#run.permit(call) : verdict);
+  }
+
+  /** Its own rules let it read; whatever changes something they would ask. */
+  #asks(name: string): boolean {
+    return this.#run.permissions !== "all" && CHANGING.includes(name);
+  }
+}
+
+const CHANGING = ["run_shell_command", "write_file", "replace"];
+
+function said(verdict: Verdict): string {
+  if (verdict === "run") return NOTHING;
+  if (verdict === "stop") return JSON.stringify({ continue: false, stopReason: "paused by agentctl" });
+  return JSON.stringify({ decision: "deny", reason: verdict.deny });
+}

@@ -1,0 +1,129 @@
+import { member, numberOf, textOf, titleOf } from "../adapter/json.ts";
+import type { Fact, Json } from "../adapter/types.ts";
+
+/** What of earlier events a later one is read with. */
+export interface OpencodeMemory {
+  session: string;
+  /** Messages of the user, whose text is not the agent's. */
+  users: Set<string>;
+  /** Parts that were told, by what of them was told. */
+  told: Set<string>;
+  texts: Map<string, string>;
+  text: string;
+  error: string | undefined;
+  isStopped: boolean;
+  isBusy: boolean;
+}
+
+export function opencodeMemory(session: string): OpencodeMemory {
+  const [users, told, texts] = [new Set<string>(), new Set<string>(), new Map<string, string>()];
+  return { session, users, told, texts, text: "", error: undefined, isStopped: false, isBusy: false };
+}
+
+/** What an event of `opencode serve` says of the session. */
+export function opencodeFacts(event: Json, memory: OpencodeMemory): Fact[] {
+  const properties = member(event, "properties");
+  const of = textOf(properties.sessionID) ?? textOf(member(properties, "info").sessionID);
+  if (of !== undefined && memory.session !== "" && of !== memory.session) return [];
+  switch (event.type) {
+    case "message.updated":
+      return messageFacts(member(properties, "info"), memory);
+    case "message.part.updated":
+      return partFacts(member(properties, "part"), memory);
+    case "session.status":
+      return statusFacts(member(properties, "status"), memory);
+    case "session.error":
+      return errorFacts(member(properties, "error"), memory);
+    case "session.idle":
+      return idleFacts(memory);
+    default:
+      return [];
+  }
+}
+
+function messageFacts(info: Json, memory: OpencodeMemory): Fact[] {
+  const id = textOf(info.id) ?? "";
+  if (info.role === "user") memory.users.add(id);
+  if (info.role !== "assistant") return [];
+  memory.isBusy = true;
+  const model = textOf(info.modelID);
+  const facts: Fact[] = model && once(memory, "model") ? [{ is: "session", model }] : [];
+  return once(memory, `turn ${id}`) ? [...facts, { is: "turn" }] : facts;
+}
+
+function once({ told }: OpencodeMemory, what: string): boolean {
+  if (told.has(what)) return false;
+  told.add(what);
+  return true;
+}
+
+function partFacts(part: Json, memory: OpencodeMemory): Fact[] {
+  if (memory.users.has(textOf(part.messageID) ?? "")) return [];
+  if (part.type === "text") return textFacts(part, memory);
+  return part.type === "tool" ? toolFacts(part, memory) : [];
+}
+
+/** A text is whole when its time has an end; before, it comes again and again as it grows. */
+function textFacts(part: Json, memory: OpencodeMemory): Fact[] {
+  const text = textOf(part.text) ?? "";
+  if (text === "" || member(part, "time").end === undefined || !once(memory, `text ${part.id}`)) return [];
+  memory.text = text;
+  return [{ is: "text", text, piece: false }];
+}
+
+function toolFacts(part: Json, memory: OpencodeMemory): Fact[] {
+  const id = textOf(part.callID) ?? "";
+  const state = member(part, "state");
+  const name = textOf(part.tool) ?? "tool";
+  const facts: Fact[] = [];
+  const isBegun = state.status !== "pending" && once(memory, `tool ${id}`);
+  const call = { id, name, input: state.input ?? null, title: titleOf(name, state.input) };
+  if (isBegun) facts.push({ is: "tool", call });
+  const isOver = state.status === "completed" || state.status === "error";
+  if (!isOver || !once(memory, `over ${id}`)) return facts;
+  const exit = numberOf(member(state, "metadata").exit);
+  const output = textOf(state.output) ?? textOf(state.error);
+  const ok = state.status === "completed" && (exit ?? 0) === 0;
+  return [
+    ...facts,
+    { is: "tool-end", id, ok, ...(exit !== undefined && { exit }), ...(output !== undefined && { output }) },
+  ];
+}
+
+/** What the session has used and cost, from the server's answer about it. */
+export function usedOf(session: Json): Fact[] {
+  const tokens = member(session, "tokens");
+  const inputTokens = numberOf(tokens.input) ?? 0;
+  const outputTokens = (numberOf(tokens.output) ?? 0) + (numberOf(tokens.reasoning) ?? 0);
+  const cachedTokens = numberOf(member(tokens, "cache").read) ?? 0;
+  const usd = numberOf(session.cost);
+  return [
+    { is: "usage", used: { of: "session", inputTokens, outputTokens, cachedTokens } },
+    ...(usd === undefined ? [] : [{ is: "cost", of: "session", usd } as const]),
+  ];
+}
+
+function statusFacts(status: Json, memory: OpencodeMemory): Fact[] {
+  if (status.type === "busy") memory.isBusy = true;
+  if (status.type !== "retry") return [];
+  const resetsAt = numberOf(status.next) ?? null;
+  return [{ is: "limit", kind: "retry", resetsAt, isRetry: true }];
+}
+
+function errorFacts(error: Json, memory: OpencodeMemory): Fact[] {
+  if (error.name === "MessageAbortedError") memory.isStopped = true;
+  else memory.error = textOf(member(error, "data").message) ?? textOf(error.name) ?? "the agent failed";
+  return [];
+}
+
+/** An aborted call of a tool is followed by a second one, which says nothing. */
+function idleFacts(memory: OpencodeMemory): Fact[] {
+  const { isBusy, isStopped, error, text } = memory;
+  memory.isBusy = false;
+  memory.isStopped = false;
+  memory.error = undefined;
+  if (!isBusy) return [];
+  if (isStopped) return [{ is: "end", how: "stopped" }];
+  if (error !== undefined) return [{ is: "end", how: "failed", message: error }];
+  return [{ is: "end", how: "done", text }];
+}
