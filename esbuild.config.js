@@ -70,6 +70,7 @@ const bundles = [
   { entry: "src/runner/host/main.ts", out: "host.mjs", format: "esm", external: ["tsx", "tsx/*"] },
   { entry: "src/runner/host/hooks.ts", out: "host-hooks.mjs", format: "esm", external: ["tsx", "tsx/*"] },
   { entry: "src/agents/task.ts", out: "agent-task.mjs", format: "esm" },
+  { entry: "src/agents/index.ts", out: "agents.mjs", format: "esm" },
   { entry: "src/agents/hook.ts", out: "agent-hook.cjs", format: "cjs" },
   { entry: "src/sdk/index.ts", out: "sdk.mjs", format: "esm" },
 ];

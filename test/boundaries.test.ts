@@ -135,7 +135,7 @@ const packages: Record<string, { in: RegExp; because: string }> = {
 };
 
 /** The edges of a process, where its environment is read and its end is decided. */
-const edges = /^src\/((daemon|cli)\/main\.ts|runner\/host\/)/;
+const edges = /^src\/((daemon|cli)\/main\.ts|runner\/host\/|agents\/run-agent\.ts)/;
 
 interface Import {
   from: string;

@@ -18,7 +18,7 @@ export default defineTask<AgentSpec, string | null, AgentState>(async (given, sp
   const task = given as AgentTask<AgentState>;
   const facts = agentNamed(spec.agent);
   const open = adapterOf(spec.agent);
-  if (!facts || !open) throw new AgentFailed(`there is no agent ${spec.agent}`);
+  if (!facts) throw new AgentFailed(`there is no agent ${spec.agent}`);
   const chosen = facts.session === "chosen" ? randomUUID() : null;
   const left = task.checkpoint;
   // A session that was given is continued once: what begins again begins another.

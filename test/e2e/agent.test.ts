@@ -37,7 +37,9 @@ describe.each(agents)("%s", (agent) => {
     const raw = (await home.cli("logs", "--raw", `${id}`)).stdout.trim().split("\n");
     expect(raw.length).toBeGreaterThan(5);
   });
+});
 
+describe.each(["claude", "opencode"] as const)("%s", (agent) => {
   it("is interrupted past the grace time, and told what was cut off", async ({ home }) => {
     const id = await home.run(...agentOptions(home, agent, three), "do it");
     await noted(home, 1, "begun.log");
@@ -182,4 +184,45 @@ it("takes what is sent into the turn or as the next one, and asks for more where
   await until(async () => (await home.cli("logs", `${id}`)).stdout.includes("> and now?"));
   expect((await home.reaches(id, "input-required")).question.prompt).toBe("done after 3 prompts");
   expect(progress(home)).toEqual(["step-1"]);
+});
+
+it("runs in a task module as a step, paused in its middle, with what it asks asked by the task", async ({
+  home,
+}) => {
+  const module = home.module(`
+import { defineTask } from "agentctl";
+import { runAgent } from "agentctl/agents";
+export default defineTask(async (task) => await runAgent(task, { agent: "claude", prompt: "do it" }));
+`);
+  const steps = [step(1), step(2, { gated: true }), step(3, { ask: true })];
+  const [, , ...env] = agentOptions(home, "claude", steps);
+  const id = await home.run(...env, module);
+  await noted(home, 1, "begun.log");
+  const pausing = home.cli("pause", `${id}`);
+  await until(async () => (await home.json("show", `${id}`)).activity.doing === "pause");
+  open(home, "go-2");
+  expect((await pausing).code).toBe(0);
+  expect(await home.task(id)).toMatchObject({ state: "suspended", pause: { outcome: "cooperative" } });
+  await home.cli("resume", `${id}`);
+  expect((await home.reaches(id, "input-required")).question.choices).toContain("allow-always");
+  await home.cli("answer", `${id}`, "allow");
+  expect((await home.reaches(id, "completed")).result).toMatch(/^done after/);
+  expect(progress(home)).toEqual(all);
+});
+
+it("is listed, checked and summed up", async ({ home }) => {
+  const bin = agentOptions(home, "codex", [{ say: "ready" }]);
+  const env = Object.fromEntries(
+    bin
+      .filter((word) => word.includes("="))
+      .map((word) => word.split(/=(.*)/s).slice(0, 2) as [string, string]),
+  );
+  const listed = JSON.parse((await home.cli("agent", "list", "--json", { env })).stdout);
+  expect(listed.map(({ name }: { name: string }) => name)).toEqual(["claude", "codex", "opencode", "gemini"]);
+  expect(listed[1]).toMatchObject({ installed: true, version: "1.0.0", known: false });
+  const checked = await home.cli("agent", "check", "codex", { env });
+  expect(checked).toMatchObject({ code: 0 });
+  expect(checked.stdout).toContain("answer     done after 1 prompts");
+  const used = await home.json("usage", "--by", "agent");
+  expect(used).toEqual([expect.objectContaining({ agent: "codex", tasks: 1, costUsd: null })]);
 });

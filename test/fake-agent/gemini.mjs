@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Session, say, tool } from "./session.mjs";
 
 export async function run(args) {
+  if (args.includes("--acp")) return (await import("./acp.mjs")).run(args, "gemini-acp");
   const option = (flag) => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
   const id = option("--session-id") ?? option("-r");
   const session = new Session("gemini", id);

@@ -44,7 +44,7 @@ export function claudeFacts(line: Json, memory: ClaudeMemory): Fact[] {
       return resultFacts(line, memory);
     default:
       // Claude Code 2.1.332 has lines without a type whose other members are those of a result.
-      return "terminal_reason" in line ? resultFacts(line, memory) : [];
+      return Object.hasOwn(line, "terminal_reason") ? resultFacts(line, memory) : [];
   }
 }
 

@@ -6,9 +6,9 @@ import { claudeFacts, claudeMemory, isAtLeast } from "./lines.ts";
 
 /** From this version on a message in a turn reaches the model with its next request. */
 const STEERS = "2.1.332";
-/** So long a message is waited for of which no part has been seen, where the agent sends no parts. */
+/** How long a message is awaited where the agent sends no parts of it. */
 const WHOLE_MS = 2000;
-/** So long an agent whose turn is over may be silent before it is ended: it may still have sub-agents in the background. */
+/** How long an agent whose turn is over may be silent before it is ended: sub-agents may still work in the background. */
 const BACKGROUND_MS = 60_000;
 const CLOSE_MS = 5000;
 const HOOK_SECONDS = 86_400;

@@ -1,3 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "../../core/time.ts";
+import { openAcp } from "../acp/open.ts";
 import { Child } from "../adapter/child.ts";
 import { type Gate, openGate } from "../adapter/gate.ts";
 import { objectOf, textOf, titleOf } from "../adapter/json.ts";
@@ -12,12 +15,29 @@ const GONE = [42];
 
 /**
  * Gemini CLI, one process for each turn. A hook before each call stops the turn there for a pause; the next turn asks the
- * model again. It asks nobody by itself: what its rules would ask, the hook asks.
+ * model again. So it asks nobody: where its rules are to hold, it is spoken to in another way.
  */
 export async function openGemini(run: AgentRun): Promise<Conversation> {
+  if (run.permissions !== "all") return await openAsking(run);
   const gemini = new Gemini(run);
   await gemini.open();
   return gemini;
+}
+
+const MINUTE_MS = 60_000;
+
+/**
+ * Over the Agent Client Protocol it asks what its rules would ask. A session that is loaded within the minute in which it
+ * was begun overwrites its own file, so that minute is waited out.
+ */
+async function openAsking(run: AgentRun): Promise<Conversation> {
+  const now = systemClock.now();
+  const isSameMinute =
+    run.begunAt !== null && Math.floor(run.begunAt / MINUTE_MS) === Math.floor(now / MINUTE_MS);
+  if (!run.isNew && isSameMinute) await sleep(MINUTE_MS - (now % MINUTE_MS) + 100);
+  const model = run.model === null ? [] : ["--model", run.model];
+  const argv = [...run.facts.argv, "--acp", ...model];
+  return await openAcp(run, { argv, env: { GEMINI_CLI_NO_RELAUNCH: "true" } });
 }
 
 class Gemini implements Conversation {
@@ -112,16 +132,9 @@ class Gemini implements Conversation {
     this.#asked.add(id);
     this.#run.boundary(true);
     const verdict = this.#run.mayRun(call);
-    return said(verdict === "run" && this.#asks(name) ? this.#run.permit(call) : verdict);
-  }
-
-  /** Its own rules let it read; whatever changes something they would ask. */
-  #asks(name: string): boolean {
-    return this.#run.permissions !== "all" && CHANGING.includes(name);
+    return said(verdict);
   }
 }
-
-const CHANGING = ["run_shell_command", "write_file", "replace"];
 
 function said(verdict: Verdict): string {
   if (verdict === "run") return NOTHING;

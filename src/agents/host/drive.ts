@@ -2,6 +2,7 @@
  * One process of an agent, from its start to its end: says what is to be said, and stops it where a pause, a budget, a
  * question, a limit or silence wants it stopped.
  */
+import { systemClock } from "../../core/time.ts";
 import type { AgentTask } from "../../sdk/agent-task.ts";
 import { within } from "../adapter/child.ts";
 import type { AgentRun, Conversation, Exit, Fact, OpenAgent, ToolCall, Verdict } from "../adapter/types.ts";
@@ -11,7 +12,7 @@ import { Permits } from "./permits.ts";
 import { isLimit, isRetry, Record } from "./record.ts";
 import { type AgentSpec, type AgentState, openingOf } from "./state.ts";
 
-/** So long an interrupted agent may take to say that its turn is over. */
+/** How long an interrupted agent may take to say that its turn is over. */
 const INTERRUPT_MS = 5000;
 const IDLE_MS = 900_000;
 /** For an agent that may say nothing because it waits at a limit. */
@@ -106,13 +107,15 @@ export class Drive {
 
   async #open(): Promise<Conversation> {
     const { open, run } = this.#means;
-    const { session, isBegun, deferred, cwd } = this.#state;
+    const { session, isBegun, begunAt, deferred, cwd } = this.#state;
+    this.#state.begunAt ??= isBegun ? null : systemClock.now();
     const { model, permissions, agentArgs } = this.#spec;
     return await open({
       ...run,
       cwd,
       session,
       isNew: !isBegun,
+      begunAt,
       deferred,
       model,
       permissions,

@@ -14,7 +14,7 @@ const EDITS = [
   "replace",
 ];
 /** Tools that run commands, which a plan does without. */
-const COMMANDS = ["Bash", "bash", "commandExecution", "run_shell_command"];
+const COMMANDS = ["Bash", "bash", "commandExecution", "run_shell_command", "execute"];
 
 /** The answers to a question about a call. */
 const ALLOW = "allow";

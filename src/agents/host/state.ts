@@ -44,6 +44,7 @@ export interface AgentState {
   model: string | null;
   /** The session has been begun: it can only be continued. */
   isBegun: boolean;
+  begunAt: number | null;
   /** What is still to be said to the agent. */
   inbox: string[];
   deferred: ToolCall | null;
@@ -74,6 +75,7 @@ export function freshState(spec: AgentSpec, cwd: string, session: string | null)
     cwd,
     model: spec.model,
     isBegun: spec.session !== null,
+    begunAt: null,
     inbox: [spec.prompt],
     deferred: null,
     cut: null,

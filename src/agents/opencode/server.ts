@@ -4,7 +4,7 @@ import { Child, within } from "../adapter/child.ts";
 import { asObject, objectOf } from "../adapter/json.ts";
 import type { AgentRun, Exit, Json } from "../adapter/types.ts";
 
-/** So long a server may take to listen. */
+/** How long the start of a server may take. */
 const START_MS = 60_000;
 const STOP_MS = 5000;
 

@@ -40,6 +40,13 @@ export const sections: readonly { title: string; verbs: Readonly<Record<string, 
     },
   },
   {
+    title: "Coding agents",
+    verbs: {
+      agent: async () => (await import("../commands/agents/agent.ts")).agent,
+      usage: async () => (await import("../commands/agents/usage.ts")).usage,
+    },
+  },
+  {
     title: "Keep and tidy",
     verbs: {
       checkpoint: async () => (await import("../commands/manage/checkpoint.ts")).checkpoint,

@@ -1,7 +1,7 @@
 /** The resolve hook for Node before 22.15, which runs it in a thread of its own, from a file of its own. */
 import type { InitializeHook, LoadHook, ResolveFnOutput, ResolveHook } from "node:module";
 import { loadedDespiteQuestionMark, resolvedDespiteBackslash } from "./odd-path.ts";
-import { OWN_NAME, ownPackage, withFormat } from "./resolution.ts";
+import { ownPackage, withFormat } from "./resolution.ts";
 
 const place = { sdkUrl: "" };
 
@@ -10,7 +10,8 @@ export const initialize: InitializeHook<{ sdkUrl: string }> = ({ sdkUrl }) => {
 };
 
 export const resolve: ResolveHook = async (specifier, context, next) => {
-  if (specifier === OWN_NAME) return ownPackage(place.sdkUrl) as ResolveFnOutput;
+  const own = ownPackage(specifier, place.sdkUrl);
+  if (own) return own as ResolveFnOutput;
   const found = resolvedDespiteBackslash(specifier, context.parentURL);
   return withFormat((found as ResolveFnOutput | undefined) ?? (await next(specifier, context)));
 };

@@ -38,7 +38,8 @@ export async function prepareLoader(sdkUrl: string): Promise<void> {
   if (internals.registerHooks) {
     internals.registerHooks({
       resolve(specifier, context, next) {
-        if (specifier === OWN_NAME) return ownPackage(sdkUrl);
+        const own = ownPackage(specifier, sdkUrl);
+        if (own) return own;
         const isRequired = context.conditions.includes("require");
         const found = isRequired ? undefined : resolvedDespiteBackslash(specifier, context.parentURL);
         const resolved = found ?? next(specifier, context);

@@ -16,9 +16,14 @@ export interface Resolved {
 /** The package whose import means this installation, wherever the module is. */
 export const OWN_NAME = "agentctl";
 
-/** `agentctl` as the one instance of `sdkUrl`. */
-export function ownPackage(sdkUrl: string): Resolved {
-  return { url: sdkUrl, format: "module", shortCircuit: true };
+/** The part of the package that runs coding agents; it lies beside the SDK. */
+const AGENTS = `${OWN_NAME}/agents`;
+
+/** `agentctl` as the one instance of `sdkUrl`, and what lies beside it; undefined for every other import. */
+export function ownPackage(specifier: string, sdkUrl: string): Resolved | undefined {
+  const own = { format: "module", shortCircuit: true };
+  if (specifier === OWN_NAME) return { url: sdkUrl, ...own };
+  return specifier === AGENTS ? { url: new URL("./agents.mjs", sdkUrl).href, ...own } : undefined;
 }
 
 /**

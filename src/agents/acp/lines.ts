@@ -1,0 +1,108 @@
+import { asObject, listOf, member, numberOf, outputOf, textOf } from "../adapter/json.ts";
+import type { Fact, Json, ToolCall } from "../adapter/types.ts";
+
+/** What of earlier lines a later one is read with. */
+export interface AcpMemory {
+  calls: Map<string, ToolCall>;
+  begun: Set<string>;
+  text: string;
+  isAnswering: boolean;
+}
+
+export function acpMemory(): AcpMemory {
+  return { calls: new Map(), begun: new Set(), text: "", isAnswering: false };
+}
+
+/** What a notification `session/update` says. */
+export function updateFacts(line: Json, memory: AcpMemory): Fact[] {
+  const update = member(member(line, "params"), "update");
+  switch (update.sessionUpdate) {
+    case "agent_message_chunk":
+      return textFacts(textOf(member(update, "content").text) ?? "", memory);
+    case "tool_call":
+    case "tool_call_update":
+      return toolFacts(update, memory);
+    case "usage_update": {
+      const usd = numberOf(member(update, "cost").amount);
+      return usd === undefined ? [] : [{ is: "cost", of: "session", usd }];
+    }
+    default:
+      return [];
+  }
+}
+
+function textFacts(text: string, memory: AcpMemory): Fact[] {
+  const begun: Fact[] = memory.isAnswering ? [] : [{ is: "turn" }];
+  if (!memory.isAnswering) memory.text = "";
+  memory.isAnswering = true;
+  memory.text += text;
+  return text === "" ? begun : [...begun, { is: "text", text, piece: true }];
+}
+
+/** A call as it is known from all that was said of it: agents tell its input bit by bit. */
+export function callOf(told: Json, memory: AcpMemory): ToolCall {
+  const id = textOf(told.toolCallId) ?? "";
+  const known = memory.calls.get(id);
+  const name =
+    textOf(member(member(told, "_meta"), "claudeCode").toolName) ??
+    textOf(told.kind) ??
+    known?.name ??
+    "tool";
+  const input = hasInput(told) ? told.rawInput : (known?.input ?? null);
+  const command = textOf(asObject(input)?.command);
+  const title = command ?? textOf(told.title) ?? known?.title ?? name;
+  const call = { id, name, input: input ?? { title }, title };
+  memory.calls.set(id, call);
+  return call;
+}
+
+function hasInput({ rawInput }: Json): boolean {
+  return Object.keys(asObject(rawInput) ?? {}).length > 0;
+}
+
+/** The call is told once, as soon as it is known what it does. */
+export function began(call: ToolCall, memory: AcpMemory): Fact[] {
+  if (memory.begun.has(call.id)) return [];
+  memory.begun.add(call.id);
+  memory.isAnswering = false;
+  return [{ is: "tool", call }];
+}
+
+function toolFacts(update: Json, memory: AcpMemory): Fact[] {
+  const call = callOf(update, memory);
+  const { status } = update;
+  const isOver = status === "completed" || status === "failed";
+  const isKnown = hasInput(update) || status === "in_progress" || isOver;
+  const facts = isKnown ? began(call, memory) : [];
+  if (!isOver) return facts;
+  const shown = listOf(update.content).map((each) => outputOf(member(each, "content").text));
+  const output = outputOf(update.rawOutput) ?? shown.find((text) => text !== undefined);
+  return [
+    ...facts,
+    { is: "tool-end", id: call.id, ok: status === "completed", ...(output !== undefined && { output }) },
+  ];
+}
+
+/** How a prompt was answered. */
+export function answerFacts(result: Json, memory: AcpMemory): Fact[] {
+  const { stopReason } = result;
+  const count = member(member(member(result, "_meta"), "quota"), "token_count");
+  const [inputTokens, outputTokens] = [numberOf(count.input_tokens), numberOf(count.output_tokens)];
+  const used: Fact[] =
+    inputTokens === undefined || outputTokens === undefined
+      ? []
+      : [{ is: "usage", used: { of: "process", inputTokens, outputTokens, cachedTokens: 0 } }];
+  if (stopReason === "end_turn") return [...used, { is: "end", how: "done", text: memory.text }];
+  if (stopReason === "cancelled") return [...used, { is: "end", how: "stopped" }];
+  return [...used, { is: "end", how: "failed", message: `the agent stopped: ${String(stopReason)}` }];
+}
+
+/** How a prompt was refused; a limit never says when it is over. */
+export function refusalFacts(error: Json): Fact[] {
+  const data = member(error, "data");
+  const isLimit =
+    error.code === 429 || data.errorKind === "rate_limit" || data.codexErrorInfo === "usageLimitExceeded";
+  const message = textOf(data.message) ?? textOf(error.message) ?? "the agent failed";
+  const limit: Fact[] = isLimit ? [{ is: "limit", kind: "rate_limit", resetsAt: null }] : [];
+  return [...limit, { is: "end", how: "failed", message }];
+}

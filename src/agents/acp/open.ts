@@ -1,0 +1,142 @@
+import { Child } from "../adapter/child.ts";
+import { listOf, member, objectOf, textOf } from "../adapter/json.ts";
+import { AgentRefused, Rpc } from "../adapter/rpc.ts";
+import type { AgentRun, Conversation, Exit, Json, Verdict } from "../adapter/types.ts";
+import { acpMemory, answerFacts, began, callOf, refusalFacts, updateFacts } from "./lines.ts";
+
+const CLOSE_MS = 5000;
+
+/** How an agent with this protocol is started. */
+export interface AcpStart {
+  argv: readonly string[];
+  env?: Record<string, string>;
+}
+
+/** An agent that speaks the Agent Client Protocol. A pause cancels the prompt at the next permission that is asked. */
+export async function openAcp(
+  run: AgentRun,
+  start: AcpStart = { argv: run.facts.argv },
+): Promise<Conversation> {
+  const acp = new Acp(run, start);
+  try {
+    await acp.open();
+    return acp;
+  } catch (error) {
+    await acp.close();
+    throw error;
+  }
+}
+
+class Acp implements Conversation {
+  readonly exited: Promise<Exit>;
+  readonly #run: AgentRun;
+  readonly #child: Child;
+  readonly #rpc: Rpc;
+  readonly #memory = acpMemory();
+  #session = "";
+  /** What comes before is the history of a session that is loaded. */
+  #isOpen = false;
+  #isPrompting = false;
+
+  constructor(run: AgentRun, { argv, env = {} }: AcpStart) {
+    this.#run = run;
+    this.#child = new Child({
+      argv: [...argv, ...run.args],
+      cwd: run.cwd,
+      env: { ...run.env, ...env },
+      dir: run.dir,
+      line: (text) => this.#line(text),
+    });
+    this.#rpc = new Rpc((text) => this.#child.write(text), { jsonrpc: "2.0" });
+    this.exited = this.#child.exited.finally(() => this.#rpc.close());
+  }
+
+  async open(): Promise<void> {
+    const fs = { readTextFile: false, writeTextFile: false };
+    const { agentCapabilities, agentInfo } = await this.#rpc.call("initialize", {
+      protocolVersion: 1,
+      clientCapabilities: { fs, terminal: false },
+      clientInfo: { name: "agentctl", version: __VERSION__ },
+    });
+    const { session, isNew, cwd } = this.#run;
+    const version = textOf(member({ agentInfo }, "agentInfo").version);
+    const place = { cwd, mcpServers: [] };
+    if (session === null || isNew) {
+      const { sessionId } = await this.#rpc.call("session/new", place);
+      this.#session = textOf(sessionId) ?? "";
+    } else {
+      await this.#continue(session, place, member({ agentCapabilities }, "agentCapabilities"));
+      this.#session = session;
+    }
+    this.#isOpen = true;
+    this.#run.fact({ is: "session", id: this.#session, ...(version && { version }) });
+  }
+
+  async say(text: string, how: "turn" | "steer"): Promise<"taken" | "later"> {
+    if (how === "steer" || this.#isPrompting) return "later";
+    this.#isPrompting = true;
+    const prompt = [{ type: "text", text }];
+    this.#rpc
+      .call("session/prompt", { sessionId: this.#session, prompt })
+      .then(
+        (result) => answerFacts(result, this.#memory),
+        (error) => (error instanceof AgentRefused ? refusalFacts(error.data) : []),
+      )
+      .then((facts) => {
+        this.#isPrompting = false;
+        for (const fact of facts) this.#run.fact(fact);
+      })
+      .catch(() => {});
+    return "taken";
+  }
+
+  async interrupt(): Promise<void> {
+    this.#rpc.tell("session/cancel", { sessionId: this.#session });
+  }
+
+  async close(): Promise<Exit> {
+    this.#child.touch();
+    return await this.#child.close(CLOSE_MS);
+  }
+
+  async #continue(sessionId: string, place: Json, capabilities: Json): Promise<void> {
+    const canResume = member(capabilities, "sessionCapabilities").resume !== undefined;
+    try {
+      await this.#rpc.call(canResume ? "session/resume" : "session/load", { sessionId, ...place });
+    } catch (error) {
+      if (!(error instanceof AgentRefused)) throw error;
+      this.#run.fact({ is: "end", how: "gone", message: error.message });
+      throw error;
+    }
+  }
+
+  #line(text: string): void {
+    this.#run.line(text);
+    const json = objectOf(text);
+    if (!json || this.#rpc.take(json)) return;
+    if (json.method === "session/update" && this.#isOpen)
+      for (const fact of updateFacts(json, this.#memory)) this.#run.fact(fact);
+    if (json.method === "session/request_permission") this.#asked(json);
+    else if (json.id !== undefined && typeof json.method === "string")
+      this.#rpc.refuse(json.id, `agentctl does not answer ${json.method}`);
+  }
+
+  #asked({ id, params }: Json): void {
+    const { toolCall, options } = {
+      toolCall: member(params, "toolCall"),
+      options: listOf(member({ params }, "params").options),
+    };
+    const call = callOf(toolCall, this.#memory);
+    for (const fact of began(call, this.#memory)) this.#run.fact(fact);
+    this.#run.boundary(true);
+    const mayRun = this.#run.mayRun(call);
+    const verdict: Verdict = mayRun === "run" ? (this.#run.decided(call) ?? this.#run.permit(call)) : mayRun;
+    const option = options.find(({ kind }) => kind === (verdict === "run" ? "allow_once" : "reject_once"));
+    if (verdict === "stop") this.#rpc.tell("session/cancel", { sessionId: this.#session });
+    const outcome =
+      verdict === "stop" || !option
+        ? { outcome: "cancelled" }
+        : { outcome: "selected", optionId: option.optionId };
+    this.#rpc.answer(id, { outcome });
+  }
+}

@@ -1,0 +1,1 @@
+export { type AgentOptions, runAgent } from "./run-agent.ts";

@@ -1,0 +1,105 @@
+/** An agent inside a task module: each of its processes is a step, whose session survives a pause in its middle. */
+import { randomUUID } from "node:crypto";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { agentNamed, type Permissions } from "../core/agents.ts";
+import type { AgentTask } from "../sdk/agent-task.ts";
+import type { StepContext, Task } from "../sdk/api.ts";
+import { adapterOf } from "./adapters.ts";
+import { Drive } from "./host/drive.ts";
+import { AgentFailed, following, noteWhatRan } from "./host/following.ts";
+import { settle } from "./host/permits.ts";
+import { type AgentSpec, type AgentState, freshState } from "./host/state.ts";
+
+/** What an agent is run with. */
+export interface AgentOptions {
+  /** `claude`, `codex`, `opencode`, `gemini` or `acp:<command>`. */
+  agent: string;
+  prompt: string;
+  model?: string;
+  /** `own` unless given: the agent's own rules, and what they would ask is asked by the task. */
+  permissions?: Permissions;
+  maxCost?: number;
+  maxTokens?: number;
+  maxTurns?: number;
+  idleTimeoutMs?: number;
+  onLimit?: "wait" | "suspend" | "fail";
+  /** A session to continue. */
+  session?: string;
+  args?: string[];
+}
+
+interface Turn {
+  state: AgentState;
+  result?: string;
+}
+
+/**
+ * Runs an agent until it has said its last word, and gives that. Rejects with an error named `AgentFailed` where the agent
+ * fails; limits and budgets suspend the task.
+ */
+export async function runAgent(task: Task, options: AgentOptions): Promise<string> {
+  const spec = specOf(options);
+  const facts = agentNamed(spec.agent);
+  if (!facts) throw new AgentFailed(`there is no agent ${JSON.stringify(spec.agent)}`);
+  const name = `agent ${spec.agent}`;
+  const begin = () => freshState(spec, process.cwd(), facts.session === "chosen" ? randomUUID() : null);
+  let state = await task.step(`${name}: session`, begin);
+  for (;;) {
+    const from = state;
+    const turn: Turn = await task.step(name, (step) => oneProcess(task, step, spec, from));
+    if (turn.result !== undefined) return turn.result;
+    state = turn.state;
+    if (!state.asking) continue;
+    const { prompt, choices } = state.asking;
+    settle(state, await task.ask(prompt, choices ? { choices } : {}));
+  }
+}
+
+function specOf({
+  agent,
+  prompt,
+  permissions = "own",
+  onLimit = "wait",
+  args = [],
+  ...more
+}: AgentOptions): AgentSpec {
+  const { model = null, maxCost = null, maxTokens = null, maxTurns = null, idleTimeoutMs = null } = more;
+  const limits = { maxCost, maxTokens, maxTurns, idleTimeoutMs, onLimit };
+  const { session = null } = more;
+  return { agent, prompt, model, permissions, ...limits, session, agentArgs: args, interactive: false };
+}
+
+async function oneProcess(task: Task, step: StepContext, spec: AgentSpec, from: AgentState): Promise<Turn> {
+  const state = structuredClone((step.kept as AgentState | undefined) ?? from);
+  if (step.kept) noteWhatRan(state, null);
+  const facts = agentNamed(spec.agent);
+  if (!facts) throw new AgentFailed(`there is no agent ${spec.agent}`);
+  const programs = {
+    node: process.execPath,
+    hook: join(dirname(fileURLToPath(import.meta.url)), "agent-hook.cjs"),
+  };
+  const inside = insideStep(task, step);
+  const run = { facts, env: inside.env, dir: join(task.dir, "agent"), programs };
+  const means = { task: inside, spec, state, open: adapterOf(spec.agent), run };
+  const then = following(means, await new Drive(means).run());
+  await step.keep(state);
+  if ("result" in then) return { state, result: then.result };
+  await step.safePoint();
+  if ("error" in then) throw then.error;
+  if ("suspend" in then) await step.suspend(then.suspend);
+  return { state };
+}
+
+/** The task as the driver of an agent needs it, where what it saves is kept by the step. */
+function insideStep(task: Task, step: StepContext): AgentTask<AgentState> {
+  const own = {
+    env: { ...process.env } as Record<string, string>,
+    busy: () => () => {},
+    report: async () => {},
+    onMessage: () => {},
+    messages: async () => [],
+    save: (state: AgentState) => step.keep(state),
+  };
+  return Object.create(task, Object.getOwnPropertyDescriptors(own)) as AgentTask<AgentState>;
+}

@@ -1,0 +1,143 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { type AgentFacts, agentNamed, builtInAgents } from "../../../core/agents.ts";
+import { AgentctlError } from "../../../core/errors.ts";
+import type { TaskJson } from "../../../protocol/methods.ts";
+import type { Context } from "../../command/context.ts";
+import { command, type Group } from "../../command/define.ts";
+import { callDaemon, withDaemon } from "../../command/session.ts";
+import { callerEnvironment } from "../../input/caller-environment.ts";
+import { usageText } from "../../text/agent-text.ts";
+import { tableLines } from "../../text/table.ts";
+import { oneLine } from "../../text/terminal-text.ts";
+
+/** So long an agent may take to say its version. */
+const VERSION_MS = 20_000;
+const ENDS = ["completed", "failed", "canceled", "suspended", "input-required"] as const;
+
+/** What is known of an agent on this machine. */
+interface Found {
+  name: string;
+  installed: boolean;
+  version: string | null;
+  /** The version is one of those that were tried; null where that is not known. */
+  known: boolean | null;
+  tested: readonly [string, string] | null;
+  install: string;
+}
+
+const list = command({
+  name: "list",
+  summary: "the coding agents: which are installed, their versions, and whether agentctl knows these",
+  args: [],
+  options: {},
+  examples: [["agent list", "which agents run --agent takes here"]],
+  reads: true,
+  async run(context) {
+    const { out } = context;
+    const facts = builtInAgents.map((name) => agentNamed(name) as AgentFacts);
+    const found = await Promise.all(facts.map((each) => lookUp(context, each)));
+    if (out.json) out.data(found);
+    else for (const line of agentTable(found, out.columns)) out.line(line);
+    return 0;
+  },
+});
+
+const check = command({
+  name: "check",
+  summary: "run one turn of a coding agent, and say what works",
+  args: [["<name>", "claude, codex, opencode, gemini or acp:<command>"]],
+  options: {},
+  examples: [["agent check claude", "whether Claude Code is installed, logged in and answers"]],
+  async run(context, [name = ""]) {
+    const { out } = context;
+    const facts = agentNamed(name);
+    if (!facts) throw unknown(name);
+    const found = await lookUp(context, facts);
+    if (!found.installed) {
+      if (out.json) out.data({ ...found, works: false, task: null });
+      else out.note(`${name} is not on the PATH`, facts.install);
+      return 1;
+    }
+    const task = await oneTurn(context, name);
+    const works = task.state === "completed";
+    if (out.json) out.data({ ...found, works, task });
+    else report(context, found, task);
+    return works ? 0 : 1;
+  },
+});
+
+export const agent: Group = {
+  name: "agent",
+  summary: "coding agents: which there are, and whether one works",
+  commands: [list, check],
+};
+
+async function lookUp({ env }: Context, { name, argv, install, tested }: AgentFacts): Promise<Found> {
+  const [program = "", ...args] = argv;
+  const about = { name, tested, install };
+  try {
+    const said = await promisify(execFile)(program, [...args, "--version"], { env, timeout: VERSION_MS });
+    const version = /\d+\.\d+[\w.-]*/.exec(said.stdout)?.[0] ?? null;
+    const known = version && tested ? isBetween(version, tested) : null;
+    return { ...about, installed: true, version, known };
+  } catch (error) {
+    const installed = (error as NodeJS.ErrnoException).code !== "ENOENT";
+    return { ...about, installed, version: null, known: null };
+  }
+}
+
+function isBetween(version: string, [from, to]: readonly [string, string]): boolean {
+  const compare = (a: string, b: string) => a.localeCompare(b, "en", { numeric: true });
+  return compare(version, from) >= 0 && compare(version, to) <= 0;
+}
+
+function agentTable(found: readonly Found[], columns: number | undefined): string[] {
+  const heads = [{ title: "AGENT" }, { title: "VERSION" }, { title: "TRIED" }, { title: "NOTE", least: 12 }];
+  const rows = found.map(({ name, installed, version, known, tested, install }) => [
+    name,
+    version ?? "-",
+    tested ? [...new Set(tested)].join(" to ") : "-",
+    noteOf({ installed, known, install }),
+  ]);
+  return tableLines(heads, rows, columns);
+}
+
+function noteOf({ installed, known, install }: Pick<Found, "installed" | "known" | "install">): string {
+  if (!installed) return `not installed: ${install}`;
+  return known === false ? "another version than those that were tried" : "installed";
+}
+
+function unknown(name: string): AgentctlError {
+  const accepted = [...builtInAgents, "acp:<command>"].join(", ");
+  const reason = `there is no agent ${JSON.stringify(name)}; accepted are ${accepted}`;
+  return new AgentctlError("InvalidParams", { field: "name", reason }, { message: reason });
+}
+
+/** A task of its own, which may read and change nothing. */
+async function oneTurn(context: Context, name: string): Promise<TaskJson> {
+  const { task } = await callDaemon(context, "tasks/create", {
+    agent: name,
+    prompt: "Answer with the one word: ready. Use no tool.",
+    permissions: "plan",
+    onLimit: "suspend",
+    name: `agent check ${name}`,
+    cwd: context.cwd,
+    env: callerEnvironment(context),
+  });
+  return await withDaemon(context, async (rpc) => {
+    const ended = await rpc.call("tasks/wait", { id: task.id, until: [...ENDS] });
+    return ended.task;
+  });
+}
+
+function report({ out }: Context, found: Found, task: TaskJson): void {
+  const { name, version } = found;
+  out.line(`${name} ${version ?? ""}: ${noteOf(found)}`);
+  out.line(`session    ${task.agent?.session ?? "none"}`);
+  out.line(
+    `answer     ${oneLine(String(task.result ?? task.error?.message ?? task.pause?.reason ?? task.state))}`,
+  );
+  if (task.usage) out.line(`usage      ${usageText(task.usage)}`);
+  if (task.state !== "completed") out.note(`${name} did not finish its turn`, `agentctl show ${task.id}`);
+}
