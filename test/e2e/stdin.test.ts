@@ -97,3 +97,17 @@ it("refuses a message that no program would read, and names --stdin pipe", async
   expect((await home.cli("send", `${id}`, "--eof")).code).toBe(4);
   expect((await home.cli("send", `${id}`)).code).toBe(2);
 });
+
+it.for([
+  ["before-commit", "and is not noted, so the next daemon does both"],
+  ["after-commit", "and is noted, so the next daemon writes it"],
+])("a piece that a daemon dies over is written once: it dies %s %s", async ([moment], { home }) => {
+  await home.cli("daemon", "start", { env: { AGENTCTL_FAULT: `messages:${moment}` } });
+  const id = await home.run("--stdin", "pipe", "sh", "-c", reader);
+  await home.reaches(id, "working");
+  await home.cli("send", `${id}`, "one");
+  await until(async () => (await home.daemonPid()) === null);
+  await home.cli("send", `${id}`, "two", "--eof");
+  await home.reaches(id, "completed");
+  expect((await home.cli("logs", `${id}`)).stdout).toBe("got one\ngot two\nend\n");
+});

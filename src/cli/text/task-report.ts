@@ -68,9 +68,12 @@ function headline(task: Detailed, now: number, paint: Paint): string[] {
 }
 
 /** What helps with a failure: one that never began has printed nothing. */
-function afterFailure({ id, error }: Detailed): string {
+function afterFailure({ id, kind, error }: Detailed): string {
   if (error?.name === "DependencyFailed") return `agentctl show ${error.data?.on}`;
-  return error?.name === "CannotStart" ? `agentctl rerun ${id}` : `agentctl logs ${id}`;
+  if (error?.name !== "CannotStart") return `agentctl logs ${id}`;
+  const again = `agentctl rerun ${id}`;
+  // The same again would fail in the same way.
+  return kind === "program" ? `agentctl rerun ${id} -- <program>, or when it can start: ${again}` : again;
 }
 
 function row(key: string, text: string, paint: Paint): string {

@@ -50,7 +50,8 @@ async function attemptsOf(daemon: Daemon, task: Task, n: number | undefined): Pr
   const attempts = n === undefined ? all : all.filter((attempt) => attempt.n === n);
   if (n === undefined || attempts.length > 0) return attempts;
   const reason = `task ${task.id} has no attempt ${n}`;
-  throw new AgentctlError("InvalidParams", { field: "attempt", reason, id: task.id, state: task.state });
+  const data = { field: "attempt", reason, id: task.id, state: task.state };
+  throw new AgentctlError("InvalidParams", data, { message: reason, hint: `agentctl show ${task.id}` });
 }
 
 /**

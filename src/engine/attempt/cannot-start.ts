@@ -17,8 +17,7 @@ export interface Refusal extends Failure {
 export function prepareStart(engine: Engine, task: Task): { env: Given } | { refusal: Refusal } {
   try {
     const env = givenEnvironment(engine, task);
-    // To open a FIFO or a device may wait: only whether it is there is looked at.
-    if (isFile(task.stdin)) accessSync(task.stdin, constants.R_OK);
+    if (isFile(task.stdin)) requireReadable(task.stdin);
     const refusal = task.module
       ? cannotRun(task.module.path, task.cwd)
       : refusalFor(engine.runner.cannotStart(task.argv as string[], task.cwd, env, engine.places.path));
@@ -33,6 +32,19 @@ export function prepareStart(engine: Engine, task: Task): { env: Given } | { ref
 /** Whether the field names a file of the caller's. */
 function isFile(stdin: Task["stdin"]): stdin is string {
   return stdin !== null && stdin !== "pipe" && stdin !== "-";
+}
+
+/** To open a FIFO or a device may wait: only whether it is there is looked at. */
+function requireReadable(stdin: string): void {
+  try {
+    accessSync(stdin, constants.R_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (isNoRoom(code)) throw error;
+    throw new Error(
+      `its stdin ${stdin} ${code === "ENOENT" ? "does not exist" : `cannot be read (${code})`}`,
+    );
+  }
 }
 
 function refusalFor(refusal: StartRefusal | undefined): Refusal | null {

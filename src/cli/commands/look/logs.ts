@@ -72,7 +72,7 @@ export const logs = command({
     if (raw && follow) throw usage("--raw prints what there is: it does not follow");
     const all = await withDaemon(context, (rpc) => logsOf(context, rpc, params));
     if (attempt !== undefined && all.logs.length + all.missing.length === 0 && !context.out.json)
-      throw usage(`task ${id} has no attempt ${attempt}`);
+      throw usage(`task ${id} has no attempt ${attempt}`, { hint: `agentctl show ${id}` });
     const found = { ...all, logs: wantedLogs(all.logs, wanted) };
     if (context.out.json) return listed(context, found);
     const take = new LineCutter((line) => context.out.bytes(line), "", grep);
