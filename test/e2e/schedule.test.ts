@@ -85,6 +85,7 @@ it("shows when a schedule runs next, in its zone, and removes it", async ({ home
     4,
     expect.stringContaining("agentctl schedule remove nightly"),
   ]);
+  expect((await home.cli("schedule", "show", "nigthly")).stderr).toContain("did you mean nightly?");
   expect((await home.cli("schedule", "remove", "nightly")).code).toBe(0);
   expect(await home.json("schedule", "show", "nightly")).toMatchObject({
     error: { name: "ScheduleNotFound" },

@@ -1,4 +1,4 @@
-import { AgentctlError } from "../../core/errors.ts";
+import { AgentctlError, type ErrorName } from "../../core/errors.ts";
 import type { Engine } from "../../engine/index.ts";
 import { nearest } from "../../protocol/nearest.ts";
 
@@ -6,34 +6,35 @@ import { nearest } from "../../protocol/nearest.ts";
 const RECENT = 200;
 const MOST = 10_000;
 
-/** The error for a task or queue that there is not, with the names that were probably meant. */
+/** The error for a task, queue or schedule that there is not, with the names that were probably meant. */
 export async function withNearNames(engine: Engine, error: unknown): Promise<unknown> {
   if (!(error instanceof AgentctlError)) return error;
   const { name, data, message } = error;
-  if (name === "TaskNotFound" && typeof data.id === "string" && !/^[\d,-]+$/.test(data.id)) {
-    const tasks = await engine.store.list({ recent: RECENT, limit: MOST });
-    const near = nearest(
-      data.id,
-      tasks.flatMap((task) => task.name ?? []),
-    );
-    return near.length === 0
-      ? error
-      : new AgentctlError(name, { ...data, near }, { message: meant(message, near) });
-  }
-  if (name === "QueueNotFound") {
-    const queues = await engine.store.queues();
-    const near = nearest(
-      String(data.queue),
-      queues.map((queue) => queue.name),
-    );
-    const hint = "agentctl queue list";
-    return near.length === 0
-      ? error
-      : new AgentctlError(name, { ...data, near }, { message: meant(message, near), hint });
-  }
-  return error;
+  const sought = await soughtBy(engine, error);
+  const near = sought ? nearest(sought.typed, sought.names) : [];
+  if (near.length === 0) return error;
+  const words = `${message}; did you mean ${near.join(" or ")}?`;
+  // What would make a thing of the misspelt name is no help.
+  const options = name === "QueueNotFound" ? { hint: "agentctl queue list" } : {};
+  return new AgentctlError(name as ErrorName, { ...data, near }, { message: words, ...options });
 }
 
-function meant(message: string, near: readonly string[]): string {
-  return `${message}; did you mean ${near.join(" or ")}?`;
+/** What was not found, and the names that there are; undefined where nothing was named. */
+async function soughtBy(
+  { store }: Engine,
+  { name, data }: AgentctlError,
+): Promise<{ typed: string; names: string[] } | undefined> {
+  if (name === "TaskNotFound" && typeof data.id === "string" && !/^[\d,-]+$/.test(data.id)) {
+    const tasks = await store.list({ recent: RECENT, limit: MOST });
+    return { typed: data.id, names: tasks.flatMap((task) => task.name ?? []) };
+  }
+  if (name === "QueueNotFound") {
+    const queues = await store.queues();
+    return { typed: String(data.queue), names: queues.map((queue) => queue.name) };
+  }
+  if (name === "ScheduleNotFound") {
+    const schedules = await store.schedules.list();
+    return { typed: String(data.schedule), names: schedules.map((schedule) => schedule.name) };
+  }
+  return undefined;
 }
