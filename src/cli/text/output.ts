@@ -93,7 +93,7 @@ export class Output {
     this.#stderr.write(`${wrapBlock(lines, (this.#stderr as WriteStream).columns || 80)}\n`);
   }
 
-  /** Rings the bell of the terminal, which is no text. */
+  /** Rings the bell of the terminal, also where no text is wanted. */
   ring(): void {
     this.#stderr.write("\u0007");
   }

@@ -28,12 +28,23 @@ const documented: [code: number, name: ErrorName, exit: number][] = [
 /** Beside the documented ones: what a command meets before or beside the socket. */
 const own: [code: number, name: ErrorName, exit: number][] = [
   [-32029, "ArtifactNotFound", 3],
+  [-32041, "LogNotFound", 3],
+  [-32042, "ContextNotFound", 3],
   [-32030, "VersionMismatch", 5],
   [-32031, "DaemonUnreachable", 5],
   [-32032, "HomeRefused", 5],
   [-32038, "ScheduleNotFound", 3],
   [-32033, "ConfigInvalid", 2],
   [-32034, "PauseFailed", 4],
+  [-32050, "Unauthorized", 4],
+  [-32051, "Forbidden", 4],
+  [-32052, "NotFound", 3],
+  [-32055, "MethodNotAllowed", 2],
+  [-32053, "TooLarge", 2],
+  [-32054, "TooMany", 4],
+  [-32035, "SessionInUse", 4],
+  [-32036, "SessionNotFound", 3],
+  [-32037, "AgentFailed", 1],
 ];
 
 const facts = {
@@ -57,9 +68,13 @@ const facts = {
   file: "/h/config.json",
   daemon: "1",
   client: "2",
+  path: "/gone",
+  agent: "claude",
+  session: "7f3a",
+  context: "box",
 };
 
-test("the catalogue is the documented one and seven of its own", () => {
+test("the catalogue is the documented one and what commands, machines, agents and HTTP add", () => {
   const rows = errorRows.map(({ code, name, exit }) => [code, name, exit]);
   expect(rows).toEqual([...documented, ...own]);
 });

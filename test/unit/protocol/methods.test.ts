@@ -16,8 +16,8 @@ const people = {
 const attempt = {
   attempt: "hello checkpoint step sleep ask progress artifact messages suspended suspend keep result",
 };
-/** Beside the documented ones: what the host of a module needs for itself. */
-const ofHost = ["attempt/alive", "attempt/journal"];
+/** Beside the documented ones: what the host of a module or an agent needs for itself. */
+const ofHost = ["attempt/agent", "attempt/alive", "attempt/journal"];
 
 /** Beside the documented ones: what the command line needs of its own daemon. */
 const own = ["tasks/batch", "daemon/hello", "daemon/reload"];
@@ -33,14 +33,15 @@ test("people may call what is documented, and three methods of the command line'
   expect(inTable("people").sort()).toEqual([...named(people), ...own].sort());
 });
 
-test("a running task may call what is documented, and two methods of a module's host", () => {
+test("a running task may call what is documented, and three methods of its host", () => {
   expect(inTable("attempt").sort()).toEqual([...named(attempt), ...ofHost].sort());
 });
 
-test("a running task is told of a pause, a cancel and an answer, a subscriber of events", () => {
+test("a running task is told of a pause, a cancel, a message and an answer, a subscriber of events", () => {
   expect(Object.keys(notifications).sort()).toEqual([
     "attempt/answer",
     "attempt/cancel",
+    "attempt/message",
     "attempt/pause",
     "event",
   ]);

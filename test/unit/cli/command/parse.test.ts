@@ -91,7 +91,7 @@ test.each([
   [["list", "--state", "wroking"], /"wroking" is none of .*; did you mean working\?/],
   [["run", "--label", "x", "true"], '--label: "x" is not of the form key=value'],
   [["run", "--name"], "option '--name <name>' argument missing"],
-  [["run"], "<program> is missing: a program on the PATH or a path, or a task module"],
+  [["run"], /^<program> is missing: a program on the PATH or a path, or a task module; /],
   [["show", "1", "2"], 'there is one argument too many: "2"'],
   [["list", "--color", "blue"], '--color: "blue" is none of auto, always, never'],
 ] as const)("%j is refused as usage", async (line, message) => {
