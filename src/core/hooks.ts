@@ -12,6 +12,14 @@ export interface Hook {
   where: { queue?: string; labels?: Record<string, string>; name?: string };
   /** A program with its arguments, or the address that is sent a POST. */
   target: { run: string[] } | { url: string; secret: string | null };
+  /** Of one that an A2A client registered: its one task, and how it is told. */
+  push?: {
+    task: number;
+    id: string;
+    headers: Record<string, string>;
+    form: "1.0" | "0.3";
+    after: number | null;
+  };
 }
 
 /** Causes of events that a hook may name beside the states; `docs/states.md` says when each is written. */
@@ -112,7 +120,8 @@ export function isNamed({ on }: Hook, { to, cause }: TaskEvent): boolean {
 }
 
 /** Whether `hook` means this task; null, where the task has been deleted, is meant by a hook for all tasks alone. */
-export function isWhere({ where: { queue, labels, name } }: Hook, task: Task | null): boolean {
+export function isWhere({ where: { queue, labels, name }, push }: Hook, task: Task | null): boolean {
+  if (push) return task?.id === push.task;
   if (!task) return queue === undefined && labels === undefined && name === undefined;
   if (queue !== undefined && task.queue !== queue) return false;
   if (name !== undefined && !(task.name !== null && glob(name).test(task.name))) return false;

@@ -34,10 +34,12 @@ import { dispatcher } from "./dispatch.ts";
 import { handlersOf } from "./handlers/index.ts";
 import { withNearNames } from "./handlers/near-names.ts";
 import { lockNamespaceFor } from "./home.ts";
-import { hookMessage } from "./hook-message.ts";
 import { capLog, type DaemonLog } from "./log.ts";
 import { machineMemory } from "./memory.ts";
 import { type Listener, listen } from "./server.ts";
+import { hookMessage } from "./telling/hook-message.ts";
+import { PushHooks } from "./telling/push-hooks.ts";
+import { pushMessage } from "./telling/push-message.ts";
 import { Web } from "./web.ts";
 
 /** How often logs are held to their cap, and how often what ended long ago is deleted. */
@@ -111,11 +113,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     // A limit may have been raised.
     engine.wake();
     if (changed.length > 0) log.info({ changed }, "settings changed");
-    if (changed.includes("hooks")) await teller.configure(hooksOf(settings));
+    if (changed.includes("hooks")) await tell();
     return { changed };
   };
   const { version } = options;
-  const web = new Web({ paths, settings, log, version, clock: systemClock });
+  const isThere = async (id: number) => (await store.get(id)) !== undefined;
+  const push = new PushHooks({ file: paths.a2aPush, isThere, apply: () => tell() });
+  const tell = () => teller.configure([...hooksOf(settings), ...push.hooks()]);
+  const web = new Web({ paths, settings, log, version, clock: systemClock, push });
   const home = ensureHomeId(paths, randomUUID);
   const daemon = { engine, teller, recurring, web, paths, home, version, startedAt, stop, reload };
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
@@ -124,7 +129,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   await web.start(dispatch);
   const timers = chores(engine, log);
   backups.start(db);
-  await teller.configure(hooksOf(settings));
+  await tell();
   scheduler.wake();
   recurring.look();
 
@@ -213,7 +218,8 @@ function createTeller({ paths, log, settings, baseEnv }: DaemonOptions, engine: 
     uid: ownUid(),
     isOn: () => settings.notify === "desktop",
   });
-  const describe: TellerOptions["describe"] = (event, task) => hookMessage(engine, event, task);
+  const describe: TellerOptions["describe"] = async (event, task, push) =>
+    push ? pushMessage(push.form, event, task) : await hookMessage(engine, event, task);
   return new Teller({ store, clock, log, describe, send: sender({ env, cwd, clock }) });
 }
 

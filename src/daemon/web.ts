@@ -9,6 +9,7 @@ import type { Paths } from "../home/paths.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { HttpServer } from "./http/services.ts";
 import type { DaemonLog } from "./log.ts";
+import type { PushHooks } from "./telling/push-hooks.ts";
 
 interface WebOptions {
   paths: Paths;
@@ -17,6 +18,7 @@ interface WebOptions {
   log: DaemonLog;
   version: string;
   clock: Clock;
+  push: PushHooks;
 }
 
 const TOKEN_BYTES = 32;

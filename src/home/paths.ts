@@ -19,6 +19,8 @@ export interface Paths {
   machine: string;
   /** What a request over HTTP has to bear. */
   httpToken: string;
+  /** Where clients of A2A want to be told; there only where some do. */
+  a2aPush: string;
   logs: string;
   tasks: string;
   backups: string;
@@ -54,6 +56,7 @@ export function pathsOf(env: Environment): Paths {
     config: join(home, "config.json"),
     machine: join(home, "machine.json"),
     httpToken: join(home, "http.token"),
+    a2aPush: join(home, "a2a-push.json"),
     logs: join(home, "logs"),
     tasks: join(home, "tasks"),
     backups: join(home, "backups"),

@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, expect } from "vitest";
 import { type Home, it, until } from "../harness/index.ts";
 import { eventsAt, Web } from "../harness/web.ts";
@@ -178,17 +180,41 @@ describe("tasks/pause and tasks/resume", () => {
   });
 });
 
-it("starts programs and keeps where clients want to be told", async ({ home }) => {
+it("tells clients where they registered, with their token, also after a restart of the daemon", async ({
+  home,
+}) => {
   const client = await opened(home);
-  const { task } = await client.result("SendMessage", { message: message("ask") });
-  const config = { taskId: task.id, url: "http://127.0.0.1:9/hook", token: "t" };
-  const made = await client.result("CreateTaskPushNotificationConfig", config);
-  expect(made).toMatchObject(config);
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  const heard: { token: unknown; authorization: unknown; body: any }[] = [];
+  const receiver = createServer(async (request, response) => {
+    const body = JSON.parse(Buffer.concat(await request.toArray()).toString());
+    const { authorization, "x-a2a-notification-token": token } = request.headers;
+    heard.push({ token, authorization, body });
+    response.end();
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", () => resolve()));
+  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+  const given = { url, token: "mine", authentication: { scheme: "Bearer", credentials: "secret" } };
+  const configuration = { taskPushNotificationConfig: given };
+  const { task } = await client.result("SendMessage", { message: message("ask"), configuration });
+  const states = () => heard.map(({ body }) => body.statusUpdate?.status.state);
+  const begun = ["TASK_STATE_SUBMITTED", "TASK_STATE_WORKING", "TASK_STATE_INPUT_REQUIRED"];
+  await until(() => states().length >= 3, { message: "the question at the receiver" });
+  expect(states()).toEqual(begun);
+  expect(heard[2]).toMatchObject({
+    token: "mine",
+    authorization: "Bearer secret",
+    body: { statusUpdate: { taskId: task.id, status: { message: { parts: [{ text: "Which?" }] } } } },
+  });
   const { configs } = await client.result("ListTaskPushNotificationConfigs", { taskId: task.id });
-  expect(configs).toEqual([made]);
-  await client.result("DeleteTaskPushNotificationConfig", { taskId: task.id, id: made.id });
+  expect(configs).toMatchObject([{ url, taskId: task.id }]);
+  expect(await home.json("hook", "list")).toEqual([]);
+  await home.cli("daemon", "restart");
+  await client.result("CancelTask", { id: task.id });
+  await until(() => states().at(-1) === "TASK_STATE_CANCELED", { message: "the end at the receiver" });
+  await client.result("DeleteTaskPushNotificationConfig", { taskId: task.id, id: configs[0].id });
   expect(
-    (await client.call("GetTaskPushNotificationConfig", { taskId: task.id, id: made.id })).error.code,
+    (await client.call("GetTaskPushNotificationConfig", { taskId: task.id, id: configs[0].id })).error.code,
   ).toBe(-32001);
-  expect((await client.result("CancelTask", { id: task.id })).status.state).toBe("TASK_STATE_CANCELED");
+  receiver.close();
 });

@@ -1,8 +1,8 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import type { Handlers } from "../../protocol/methods.ts";
-import { exampleMessage } from "../hook-message.ts";
 import { surroundings, taskJson } from "../task-json.ts";
+import { exampleMessage } from "../telling/hook-message.ts";
 import type { Daemon } from "./context.ts";
 
 type Hooks = Pick<Handlers<unknown>, Extract<keyof Handlers<unknown>, `hooks/${string}`>>;
@@ -10,7 +10,7 @@ type Hooks = Pick<Handlers<unknown>, Extract<keyof Handlers<unknown>, `hooks/${s
 export function hookHandlers({ engine, teller }: Daemon): Hooks {
   return {
     "hooks/list": async () => {
-      const reports = await teller.report();
+      const reports = (await teller.report()).filter(({ hook }) => !hook.push);
       const hooks = reports.map(({ hook: { on, where, target }, lastAt, ...rest }, at) => ({
         n: at + 1,
         on,
@@ -24,7 +24,7 @@ export function hookHandlers({ engine, teller }: Daemon): Hooks {
       return { hooks };
     },
     "hooks/test": async ({ n }) => {
-      const reports = await teller.report();
+      const reports = (await teller.report()).filter(({ hook }) => !hook.push);
       const hook = reports[n - 1]?.hook;
       if (!hook) {
         const most = reports.length === 0 ? "config.json lists none" : `the last one is ${reports.length}`;

@@ -3,6 +3,7 @@ import type { Clock } from "../../core/time.ts";
 import type { Log } from "../../engine/index.ts";
 import type { Paths } from "../../home/paths.ts";
 import type { Dispatch } from "../dispatch.ts";
+import type { PushHooks } from "../telling/push-hooks.ts";
 
 /** What the server is given of the daemon. It knows nothing else of it. */
 export interface Services {
@@ -14,6 +15,8 @@ export interface Services {
   /** The settings in effect; read again at each use. */
   settings: Settings;
   token: string;
+  /** Where clients of A2A want to be told. */
+  push: Pick<PushHooks, "put" | "drop">;
   /** Where the files of the package are that are served as they are. */
   assets: string;
   /** Aborted when the server ends. */

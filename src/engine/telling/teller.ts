@@ -32,7 +32,7 @@ export interface TellerOptions {
   clock: Clock;
   log: Log;
   /** The event with its task, as it is sent. */
-  describe(event: TaskEvent, task: Task | null): Promise<object>;
+  describe(event: TaskEvent, task: Task | null, push?: Hook["push"]): Promise<object>;
   send: Send;
 }
 
@@ -72,16 +72,23 @@ export class Teller {
     const keyed = new Map(hooks.map((hook) => [keyOf(hook), hook]));
     const { store } = this.#options;
     const known = await store.deliveries.states();
+    const before = new Set(known.map((state) => state.key));
     if (keyed.size > 0 || known.length > 0) await store.deliveries.keep([...keyed.keys()]);
     const after = new Map((await store.deliveries.states()).map((state) => [state.key, state.after]));
     this.#hooks = new Map(
       [...keyed].map(([key, hook]) => [
         key,
-        { hook, after: Math.max(after.get(key) ?? 0, this.#hooks.get(key)?.after ?? 0) },
+        { hook, after: this.#beginOf(key, hook, before, after.get(key) ?? 0) },
       ]),
     );
     this.#wake();
     await this.#tell();
+  }
+
+  /** After which event a hook begins: one that is new after the newest, unless it says from when it is to be told. */
+  #beginOf(key: string, { push }: Hook, before: ReadonlySet<string>, after: number): number {
+    if (!before.has(key) && push && push.after !== null) return push.after;
+    return Math.max(after, this.#hooks.get(key)?.after ?? 0);
   }
 
   /** The hooks with what became of what they were told. */
@@ -162,13 +169,18 @@ export class Teller {
       const hooks = named.filter(([, { hook }]) => isWhere(hook, task));
       if (hooks.length === 0) continue;
       const body = JSON.stringify(await describe(event, task));
-      for (const [hook] of hooks) {
+      for (const [
+        hook,
+        {
+          hook: { push },
+        },
+      ] of hooks) {
         deliveries.push({
           hook,
           seq: event.seq,
           task: event.task,
           message: `msg_${newToken()}`,
-          body,
+          body: push ? JSON.stringify(await describe(event, task, push)) : body,
           at: clock.now(),
         });
       }
@@ -243,10 +255,10 @@ export function nextTry({ tries, firstAt }: Pick<Delivery, "tries" | "firstAt">,
 }
 
 /** A hook is known by what it says: one that was changed is another. */
-function keyOf({ on, where, target }: Hook): string {
+function keyOf({ on, where, target, push }: Hook): string {
   const { secret: _, ...named } = { secret: null, ...target };
   return createHash("sha256")
-    .update(JSON.stringify([on, where, named]))
+    .update(JSON.stringify([on, where, named, ...(push ? [push.task, push.id, push.form] : [])]))
     .digest("hex")
     .slice(0, 32);
 }

@@ -5,12 +5,20 @@ import { type Answer, HOOK_LIMIT_MS, type Message, SAID_CHARS } from "./answer.t
 /** "Gone": the receiver wants no more, says the Standard Webhooks specification. */
 const GONE = 410;
 
+interface Address {
+  url: string;
+  secret: string | null;
+  clock: Clock;
+  /** What the receiver wants to be told it by, beside the usual headers. */
+  headers?: Record<string, string>;
+}
+
 /**
  * Posts a message with the headers of the Standard Webhooks specification (`webhook-id`, `webhook-timestamp`, and
  * where there is a secret `webhook-signature`). A status of 200 to 299 is success; a redirect is not followed.
  */
 export async function postWebhook(
-  { url, secret, clock }: { url: string; secret: string | null; clock: Clock },
+  { url, secret, clock, headers = {} }: Address,
   { message, body }: Message,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -25,6 +33,7 @@ export async function postWebhook(
         "content-type": "application/json",
         "user-agent": `agentctl/${__VERSION__}`,
         ...signed(secret, message, body, clock),
+        ...headers,
       },
       signal: AbortSignal.any([signal, AbortSignal.timeout(HOOK_LIMIT_MS)]),
     });

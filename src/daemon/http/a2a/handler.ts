@@ -17,7 +17,7 @@ import type {
   TaskPushNotificationConfig,
 } from "@a2a-js/sdk";
 import { RequestMalformedError, UnsupportedOperationError } from "@a2a-js/sdk/errors";
-import type { A2ARequestHandler } from "@a2a-js/sdk/server";
+import type { A2ARequestHandler, ServerCallContext } from "@a2a-js/sdk/server";
 import { isTerminal } from "../../../core/machine.ts";
 import type { TaskJson } from "../../../protocol/methods.ts";
 import type { Agent } from "./agent.ts";
@@ -52,16 +52,19 @@ export class Handler implements A2ARequestHandler {
   }
 
   /** Answers when the task has ended or somebody has to act, or at once where the client asks for that. */
-  async sendMessage(params: SendMessageRequest): Promise<Message | Task> {
+  async sendMessage(params: SendMessageRequest, context: ServerCallContext): Promise<Message | Task> {
     const { configuration } = params;
     const limit = lengthOf(configuration?.historyLength);
-    const sent = await this.#deliver(params);
+    const sent = await this.#deliver(params, context);
     const task = configuration?.returnImmediately ? sent : await this.#settled(sent);
     return await this.#view(task, limit);
   }
 
-  async *sendMessageStream(params: SendMessageRequest): AsyncGenerator<StreamResponse, void, undefined> {
-    const task = await this.#deliver(params);
+  async *sendMessageStream(
+    params: SendMessageRequest,
+    context: ServerCallContext,
+  ): AsyncGenerator<StreamResponse, void, undefined> {
+    const task = await this.#deliver(params, context);
     yield* this.#follow(task, true);
   }
 
@@ -95,8 +98,9 @@ export class Handler implements A2ARequestHandler {
 
   async createTaskPushNotificationConfig(
     config: TaskPushNotificationConfig,
+    context: ServerCallContext,
   ): Promise<TaskPushNotificationConfig> {
-    return await this.#push.set(config);
+    return await this.#push.set(config, { form: formOf(context), isWhole: false });
   }
 
   async getTaskPushNotificationConfig(
@@ -115,10 +119,14 @@ export class Handler implements A2ARequestHandler {
     await this.#push.remove(params);
   }
 
-  async #deliver(params: SendMessageRequest): Promise<TaskJson> {
+  async #deliver(params: SendMessageRequest, context: ServerCallContext): Promise<TaskJson> {
     const task = await deliver(this.#agent, this.#kept, params);
     const config = params.configuration?.taskPushNotificationConfig;
-    if (config) await this.#push.set({ ...config, taskId: task.uuid });
+    if (config)
+      await this.#push.set(
+        { ...config, taskId: task.uuid },
+        { form: formOf(context), isWhole: params.message?.taskId === "" },
+      );
     return task;
   }
 
@@ -146,6 +154,10 @@ export class Handler implements A2ARequestHandler {
     const artifacts = withArtifacts ? await artifactsOf(this.#agent, this.#base(), task) : [];
     return taskView(task, limit === undefined ? history : history.slice(-limit || history.length), artifacts);
   }
+}
+
+function formOf({ requestedVersion }: ServerCallContext): "1.0" | "0.3" {
+  return requestedVersion.startsWith("1") ? "1.0" : "0.3";
 }
 
 function lengthOf(given: number | undefined): number | undefined {

@@ -10,6 +10,13 @@ import { RequestMalformedError, TaskNotFoundError } from "@a2a-js/sdk/errors";
 import type { Agent } from "./agent.ts";
 import type { KeptFiles } from "./kept.ts";
 
+/** How a client is told. */
+interface Told {
+  form: "1.0" | "0.3";
+  /** Also of what has happened to the task before. */
+  isWhole: boolean;
+}
+
 /** Where the clients of tasks want to be told. */
 export class PushConfigs {
   readonly #agent: Agent;
@@ -21,7 +28,7 @@ export class PushConfigs {
   }
 
   /** Registers an address, or replaces the one of the same id. */
-  async set(given: TaskPushNotificationConfig): Promise<TaskPushNotificationConfig> {
+  async set(given: TaskPushNotificationConfig, told: Told): Promise<TaskPushNotificationConfig> {
     if (!/^https?:\/\/[^/]/.test(given.url) || !URL.canParse(given.url)) {
       throw new RequestMalformedError({ message: "url must be an http or https address" });
     }
@@ -30,6 +37,16 @@ export class PushConfigs {
     await this.#kept.change(id, (kept) => {
       kept.push = [...kept.push.filter((each) => each.id !== config.id), config];
     });
+    const after = told.isWhole ? await firstEvent(this.#agent, id) : null;
+    const entry = {
+      task: id,
+      id: config.id,
+      url: config.url,
+      headers: headersOf(config),
+      form: told.form,
+      after,
+    };
+    await this.#agent.services.push.put(entry);
     return config;
   }
 
@@ -52,5 +69,19 @@ export class PushConfigs {
     await this.#kept.change(task.id, (kept) => {
       kept.push = kept.push.filter((each) => each.id !== id);
     });
+    await this.#agent.services.push.drop({ task: task.id, id });
   }
+}
+
+/** The event before the first of the task. */
+async function firstEvent(agent: Agent, id: number): Promise<number> {
+  const { task } = await agent.call("tasks/get", { id, details: true });
+  return (task.events?.[0]?.seq ?? 1) - 1;
+}
+
+/** What the client registered to know its own by. */
+function headersOf({ token, authentication }: TaskPushNotificationConfig): Record<string, string> {
+  const named: Record<string, string> = token === "" ? {} : { "x-a2a-notification-token": token };
+  if (!authentication || authentication.credentials === "") return named;
+  return { ...named, authorization: `${authentication.scheme || "Bearer"} ${authentication.credentials}` };
 }
