@@ -120,7 +120,15 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const isThere = async (id: number) => (await store.get(id)) !== undefined;
   const push = new PushHooks({ file: paths.a2aPush, isThere, apply: () => tell() });
   const tell = () => teller.configure([...hooksOf(settings), ...push.hooks()]);
-  const web = new Web({ paths, settings, log, version, clock: systemClock, push });
+  const web = new Web({
+    paths,
+    settings,
+    log,
+    version,
+    clock: systemClock,
+    push,
+    onCommit: (listener) => engine.onEvents(listener),
+  });
   const home = ensureHomeId(paths, randomUUID);
   const daemon = { engine, teller, recurring, web, paths, home, version, startedAt, stop, reload };
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");

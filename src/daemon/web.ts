@@ -19,6 +19,7 @@ interface WebOptions {
   version: string;
   clock: Clock;
   push: PushHooks;
+  onCommit: (listener: () => void) => () => void;
 }
 
 const TOKEN_BYTES = 32;

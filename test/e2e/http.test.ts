@@ -120,6 +120,48 @@ describe("POST /rpc", () => {
   });
 });
 
+it("tells Prometheus of tasks, slots, attempts and pauses", async ({ home }) => {
+  const web = await Web.open(home);
+  const { task } = await web.rpc("tasks/create", { argv: ["sleep", "60"] });
+  await home.reaches(task.id, "working");
+  await web.rpc("tasks/pause", { id: task.id, mode: "freeze" });
+  await web.rpc("tasks/resume", { id: task.id });
+  await home.reaches(task.id, "working");
+  const read = async () => {
+    const answer = await web.fetch("/metrics");
+    expect(answer.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
+    return parsed(await answer.text());
+  };
+  await until(
+    async () => (await read()).get('agentctl_pause_duration_seconds_count{outcome="frozen"}') === 1,
+  );
+  const found = await read();
+  const values = (...names: string[]) => names.map((name) => found.get(name));
+  expect(
+    values('agentctl_tasks{state="working"}', 'agentctl_queue_tasks{queue="default",state="working"}'),
+  ).toEqual([1, 1]);
+  expect(values('agentctl_attempts_total{cause="start"}', 'agentctl_pauses_total{outcome="frozen"}')).toEqual(
+    [1, 1],
+  );
+  expect(found.get('agentctl_queue_slots_used{queue="default"}')).toBe(1);
+  expect(found.get("agentctl_store_commits_total")).toBeGreaterThan(3);
+});
+
+/** The samples of Prometheus' text format; throws for a line that is none, and for a sample before its type. */
+function parsed(text: string): Map<string, number> {
+  const samples = new Map<string, number>();
+  let name = "";
+  for (const line of text.trimEnd().split("\n")) {
+    const type = /^# TYPE (\w+) (?:counter|gauge|summary)$/.exec(line)?.[1];
+    if (type !== undefined) name = type;
+    if (line.startsWith("#")) continue;
+    const [, series = "", value = ""] = /^([a-z_]+(?:\{[^}]*\})?) (\S+)$/.exec(line) ?? [];
+    if (!series.startsWith(name) || series === "") throw new Error(`no sample: ${line}`);
+    samples.set(series, value === "+Inf" ? Number.POSITIVE_INFINITY : Number(value));
+  }
+  return samples;
+}
+
 describe("GET /events", () => {
   it("continues after a number or Last-Event-ID without a gap, also over a restart of the daemon", async ({
     home,

@@ -6,6 +6,7 @@ import { begin, sendError, sendJson } from "./answer.ts";
 import { eventsOf } from "./events.ts";
 import type { Gate } from "./gate.ts";
 import { mcpOf } from "./mcp.ts";
+import { Metrics } from "./metrics.ts";
 import { pageOf, sendSignIn } from "./page.ts";
 import { rpcOf } from "./rpc.ts";
 import type { Services } from "./services.ts";
@@ -57,6 +58,7 @@ export function routesOf(
 
 function tableOf(services: Services, gate: Gate, base: () => string): readonly Route[] {
   const page = (name: string): Answer => pageOf(services, name);
+  const metrics = new Metrics(services);
   const a2a = a2aOf(services, base);
   const taskLog = taskLogOf(services);
   const artifact = artifactOf(services);
@@ -77,6 +79,7 @@ function tableOf(services: Services, gate: Gate, base: () => string): readonly R
     { methods: READ, path: /^\/$/, answer: page("index.html") },
     { methods: READ, path: /^\/dashboard\/app\.js$/, answer: page("app.js") },
     { methods: READ, path: /^\/dashboard\/style\.css$/, answer: page("style.css") },
+    { methods: ["GET"], path: /^\/metrics$/, answer: (_, response) => metrics.answer(response) },
     { methods: ["POST"], path: /^\/rpc$/, answer: rpcOf(services) },
     { methods: ["GET", "POST", "DELETE"], path: /^\/mcp$/, answer: mcpOf(services) },
     {

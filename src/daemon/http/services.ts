@@ -15,6 +15,8 @@ export interface Services {
   /** The settings in effect; read again at each use. */
   settings: Settings;
   token: string;
+  /** Calls the listener after each commit that changed a task; gives what ends that. */
+  onCommit: (listener: () => void) => () => void;
   /** Where clients of A2A want to be told. */
   push: Pick<PushHooks, "put" | "drop">;
   /** Where the files of the package are that are served as they are. */
