@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { agentNamed } from "../core/agents.ts";
+import type { AgentFacts } from "../core/agents.ts";
 import type { AgentTask } from "../sdk/agent-task.ts";
 import { defineTask } from "../sdk/define-task.ts";
 import { adapterOf } from "./adapters.ts";
@@ -14,27 +14,28 @@ import { settle } from "./host/permits.ts";
 import { type AgentSpec, type AgentState, freshState, reportOf } from "./host/state.ts";
 
 // biome-ignore lint/style/noDefaultExport: a task module exports its task so
-export default defineTask<AgentSpec, string | null, AgentState>(async (given, spec) => {
-  const task = given as AgentTask<AgentState>;
-  const facts = agentNamed(spec.agent);
-  const open = adapterOf(spec.agent);
-  if (!facts) throw new AgentFailed(`there is no agent ${spec.agent}`);
-  const chosen = facts.session === "chosen" ? randomUUID() : null;
-  const left = task.checkpoint;
-  // A session that was given is continued once: what begins again begins another.
-  const state =
-    left ?? freshState(task.attempt === 1 ? spec : { ...spec, session: null }, process.cwd(), chosen);
-  // What was answered since the checkpoint stands behind it, so it is not saved again before that is taken.
-  if (left) noteWhatRan(state, null);
-  else await task.save(state);
-  await task.report(reportOf(state), state.session === null ? {} : { session: state.session });
-  const programs = { node: process.execPath, hook: join(import.meta.dirname, "agent-hook.cjs") };
-  const run = { facts, env: task.env, dir: join(task.dir, "agent"), programs };
-  for (;;) {
-    const result = await once({ task, spec, state, open, run });
-    if (result !== undefined) return result;
-  }
-});
+export default defineTask<AgentSpec & { facts: AgentFacts | null }, string | null, AgentState>(
+  async (given, { facts, ...spec }) => {
+    const task = given as AgentTask<AgentState>;
+    const open = adapterOf(spec.agent);
+    if (!facts) throw new AgentFailed(`there is no agent ${spec.agent}`);
+    const chosen = facts.session === "chosen" ? randomUUID() : null;
+    const left = task.checkpoint;
+    // A session that was given is continued once: what begins again begins another.
+    const state =
+      left ?? freshState(task.attempt === 1 ? spec : { ...spec, session: null }, process.cwd(), chosen);
+    // What was answered since the checkpoint stands behind it, so it is not saved again before that is taken.
+    if (left) noteWhatRan(state, null);
+    else await task.save(state);
+    await task.report(reportOf(state), state.session === null ? {} : { session: state.session });
+    const programs = { node: process.execPath, hook: join(import.meta.dirname, "agent-hook.cjs") };
+    const run = { facts, env: task.env, dir: join(task.dir, "agent"), programs };
+    for (;;) {
+      const result = await once({ task, spec, state, open, run });
+      if (result !== undefined) return result;
+    }
+  },
+);
 
 /** One process of the agent with what comes before and after it; what the task gives when it is done. */
 async function once(means: Means): Promise<string | undefined> {

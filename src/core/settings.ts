@@ -4,6 +4,7 @@
  * defaults.
  */
 import { type A2aSettings, refuseA2a } from "./a2a.ts";
+import { builtInAgents, type OwnAgents, refuseOwnAgents } from "./agents.ts";
 import { hooksWithoutSecrets, readHooks } from "./hooks.ts";
 import { type Row, sizeFrom } from "./setting-value.ts";
 
@@ -145,6 +146,13 @@ const rows = {
     refuse: refuseA2a,
     about:
       "how A2A clients see this home, and what a message starts; agentctl help a2a shows how to write it",
+  },
+  agents: {
+    name: "agents",
+    unit: "json",
+    fallback: {} as OwnAgents & Readonly<Record<string, unknown>>,
+    refuse: (value) => refuseOwnAgents(value, builtInAgents),
+    about: 'coding agents of your own for run --agent, such as {"mine": {"acp": ["my-agent", "--acp"]}}',
   },
   notify: {
     name: "notify",

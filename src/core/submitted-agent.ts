@@ -74,6 +74,6 @@ export const submittedAgent = {
 const names = Object.keys(submittedAgent) as (keyof typeof submittedAgent)[];
 
 /** These fields of a task, as its host is given them. */
-export function agentFieldsOf(task: Record<keyof typeof submittedAgent, unknown>): unknown {
+export function agentFieldsOf(task: Record<keyof typeof submittedAgent, unknown>): Record<string, unknown> {
   return Object.fromEntries(names.map((name) => [name, task[name]]));
 }

@@ -139,6 +139,11 @@ it("is refused where it could never run", async ({ home }) => {
   const refused = async (...args: string[]) => (await home.cli("run", ...args)).stderr;
   const options = (name: string) => agentOptions(home, name, []);
   expect(await refused("--agent", "clod", "do it")).toContain("there is no agent");
+  const badly = await home.cli("config", "set", "agents", '{"mine": {"acp": []}}');
+  expect(badly.stderr).toContain("mine: `acp` must be a list");
+  expect((await home.cli("config", "set", "agents", '{"mine": {"acp": ["acp"]}}')).code).toBe(0);
+  const own = await home.run(...options("mine"), "do it");
+  expect((await home.reaches(own, "completed")).agent).toMatchObject({ name: "mine", version: "1.0.0" });
   expect(await refused(...options("codex"), "--max-cost", "2", "do it")).toContain("--max-tokens");
   expect(await refused(...options("claude"), "--agent-arg=--resume", "do it")).toContain("--resume");
   expect(await refused(...options("claude"), "do", "it")).toContain("quotes");

@@ -87,7 +87,7 @@ async function promptOf(context: Context, { operands }: Work, { input }: RunValu
     throw usage("--input is for task modules; an agent takes its prompt as the operand");
   if (rest.length > 0) throw usage("the prompt of an agent is one argument: put it in quotes");
   const text = first.startsWith("@")
-    ? (await fileOrStdin(context, first.slice(1))).toString("utf8")
+    ? (await fileOrStdin(context, first.slice(1))).toString("utf8").replace(/\r?\n$/, "")
     : await textOrStdin(context, first);
   if (text.trim() === "") throw usage("the prompt of the agent is empty");
   return text;

@@ -4,7 +4,6 @@
  */
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { State } from "../../core/machine.ts";
-import { agentFieldsOf } from "../../core/submitted-agent.ts";
 import type { Failure, Kept, Question, StepKey, StepName, Task } from "../../core/task.ts";
 import type { JournalPart, NewCheckpoint } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
@@ -12,6 +11,7 @@ import { environmentOf, foldersOf, givenEnvironment } from "../files/environment
 import type { ActiveAttempt, Link } from "./active-attempt.ts";
 import { PAUSE_LABEL } from "./conclude.ts";
 import { abortPause } from "./pause/abort.ts";
+import { agentInput } from "./steps/agent-input.ts";
 import { journalPart } from "./steps/journal-part.ts";
 
 /** A journaled call's place. */
@@ -75,7 +75,7 @@ export async function hello(engine: Engine, active: ActiveAttempt, link: Link): 
     module: task.module && {
       path: task.kind === "agent" ? engine.places.agents : task.module.path,
       isAgent: task.kind === "agent",
-      input: task.kind === "agent" ? agentFieldsOf(task) : task.input,
+      input: task.kind === "agent" ? agentInput(engine, task) : task.input,
       cwd: task.cwd,
       env: environmentOf(
         engine,

@@ -93,7 +93,7 @@ function workRefusal(
   engine: Engine,
   { argv, module, agent, cwd, ...seed }: Submittable,
 ): EarlyRefusal | undefined {
-  const facts = agent === null ? undefined : agentNamed(agent);
+  const facts = agent === null ? undefined : agentNamed(agent, engine.settings.agents);
   if (facts) return agentRefusal(engine, facts, cwd, variablesOf(engine, seed));
   if (module) return moduleRefusal(module.path);
   const variables = variablesOf(engine, seed);

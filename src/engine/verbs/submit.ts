@@ -82,7 +82,7 @@ function refuseAt(at: number, error: unknown): never {
 
 async function seedOf(engine: Engine, given: Submission, envHash: string, actor: string): Promise<Seed> {
   const kind = kindOf(given);
-  if (kind === "agent") refuseAgent(given);
+  if (kind === "agent") refuseAgent(given, engine.settings.agents);
   if (given.argv?.[0] === "") {
     throw new AgentctlError("InvalidParams", { field: "argv", reason: "the program's name is empty" });
   }

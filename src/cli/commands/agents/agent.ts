@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { type AgentFacts, agentNamed, builtInAgents } from "../../../core/agents.ts";
+import { type AgentFacts, agentNamed, builtInAgents, type OwnAgents } from "../../../core/agents.ts";
 import { AgentctlError } from "../../../core/errors.ts";
+import { settingsOf } from "../../../home/config-file.ts";
 import type { TaskJson } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
 import { command, type Group } from "../../command/define.ts";
@@ -35,7 +36,8 @@ const list = command({
   reads: true,
   async run(context) {
     const { out } = context;
-    const facts = builtInAgents.map((name) => agentNamed(name) as AgentFacts);
+    const own = ownAgents(context);
+    const facts = [...builtInAgents, ...Object.keys(own)].flatMap((name) => agentNamed(name, own) ?? []);
     const found = await Promise.all(facts.map((each) => lookUp(context, each)));
     if (out.json) out.data(found);
     else for (const line of agentTable(found, out.columns)) out.line(line);
@@ -51,7 +53,7 @@ const check = command({
   examples: [["agent check claude", "whether Claude Code is installed, logged in and answers"]],
   async run(context, [name = ""]) {
     const { out } = context;
-    const facts = agentNamed(name);
+    const facts = agentNamed(name, ownAgents(context));
     if (!facts) throw unknown(name);
     const found = await lookUp(context, facts);
     if (!found.installed) {
@@ -72,6 +74,11 @@ export const agent: Group = {
   summary: "coding agents: which there are, and whether one works",
   commands: [list, check],
 };
+
+/** Those of config.json. */
+function ownAgents({ paths }: Context): OwnAgents {
+  return settingsOf(paths.config).agents;
+}
 
 async function lookUp({ env }: Context, { name, argv, install, tested }: AgentFacts): Promise<Found> {
   const [program = "", ...args] = argv;

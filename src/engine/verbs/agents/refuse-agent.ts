@@ -1,15 +1,15 @@
-import { agentNamed, builtInAgents } from "../../../core/agents.ts";
+import { agentNamed, builtInAgents, type OwnAgents } from "../../../core/agents.ts";
 import { AgentctlError } from "../../../core/errors.ts";
 import type { Submitted } from "../../../core/submitted.ts";
 
 type Given = { [F in "agent" | "prompt" | "maxCost" | "agentArgs"]?: Submitted[F] | undefined };
 
 /** Throws where a coding agent could never do what it is submitted with. */
-export function refuseAgent({ agent, prompt, maxCost, agentArgs }: Given): void {
+export function refuseAgent({ agent, prompt, maxCost, agentArgs }: Given, own: OwnAgents): void {
   const name = agent as string;
-  const facts = agentNamed(name);
+  const facts = agentNamed(name, own);
   if (!facts) {
-    const known = [...builtInAgents, "acp:<command>"].join(", ");
+    const known = [...builtInAgents, ...Object.keys(own), "acp:<command>"].join(", ");
     const reason = `there is no agent ${JSON.stringify(name)}; accepted are ${known}`;
     throw new AgentctlError("InvalidParams", { field: "agent", reason }, { hint: "agentctl agent list" });
   }
