@@ -7,7 +7,15 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
 
@@ -119,9 +127,29 @@ async function bundle({ entry, out, format, external = [], options = {}, isNamed
     logLevel: "warning",
     logOverride: { "empty-import-meta": "error" },
     legalComments: "none",
+    metafile: true,
     ...options,
   });
+  for (const input of Object.keys(result.metafile.inputs)) {
+    const [name] = /(?<=^|\/)node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? [];
+    if (name) bundled.add(name);
+  }
   for (const { path, contents } of result.outputFiles) put(path, isNamed ? named(contents) : contents);
+}
+
+/** Packages of which something is in the bundles, by their folders. */
+const bundled = new Set();
+
+/** The licences of what is in the bundles, which ask to be passed on with it. */
+function licences() {
+  const texts = [...bundled].sort().map((folder) => {
+    const place = join(root, folder);
+    const { name, version, license } = JSON.parse(readFileSync(join(place, "package.json"), "utf8"));
+    const file = readdirSync(place).find((each) => /^licen[cs]e/i.test(each));
+    const text = file ? readFileSync(join(place, file), "utf8").trim() : "";
+    return `${name} ${version} (${license})\n\n${text}\n`;
+  });
+  return texts.join(`\n${"-".repeat(80)}\n\n`);
 }
 
 function declarations() {
@@ -134,6 +162,7 @@ const startedAt = performance.now();
 try {
   await Promise.all(bundles.map(bundle));
   put(join(dist, "path/agentctl"), pathShim, 0o755);
+  put(join(dist, "LICENSES.txt"), licences());
   for (const name of ["index.html", "style.css"]) {
     put(join(dist, "dashboard", name), readFileSync(join(root, "src/dashboard", name)));
   }
