@@ -85,6 +85,10 @@ const innerRooms: Record<string, { may: string[]; because: string }> = {
     may: ["files", "hosts", "attempt"],
     because: "a verb is asked for from outside, and asks attempts",
   },
+  "engine/moving": {
+    may: ["files", "attempt", "verbs"],
+    because: "a task that arrives is submitted and resumed by the verbs that a person would use",
+  },
   "engine/schedule": {
     may: ["files", "hosts", "attempt", "verbs"],
     because: "what is due is done by the verb that a person would use",

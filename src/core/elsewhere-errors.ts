@@ -9,6 +9,18 @@ export const elsewhereRows = {
       `the log of task ${d.id}, attempt ${d.attempt}, cannot be read${d.reason ? `: ${d.reason}` : ""}`,
     hint: (d) => `agentctl show ${d.id} has what else is known of it`,
   },
+  Moved: {
+    code: -32040,
+    exit: 4,
+    message: (d) => `task ${d.id} was moved to ${d.to}, where it is task ${d.as}`,
+    hint: (d) => `agentctl show ${d.as}, with --host or --context for ${d.to}`,
+  },
+  BundleRefused: {
+    code: -32043,
+    exit: 4,
+    message: (d) => `the bundle is refused${d.reason ? `: ${d.reason}` : ""}`,
+    hint: (d) => (d.hint as string | undefined) ?? "agentctl task export makes another one",
+  },
   ContextNotFound: {
     code: -32042,
     exit: 3,

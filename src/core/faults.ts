@@ -7,6 +7,7 @@
 /** What the store writes in one transaction; each has a point `:before-commit` and a point `:after-commit`. */
 const writes = {
   create: "tasks are submitted",
+  import: "a task of another home arrives",
   start: "a task gets its slot and its attempt",
   suspend: "a task is suspended",
   unresume: "a resume is taken back",
@@ -89,6 +90,14 @@ const actions = {
   "recover:before-finish": "the end of an attempt that ended meanwhile is about to be read",
   "recover:before-clean": "all attempts are found, what is left of others is there",
   "recover:after-clean": "run files and environments without a task are gone",
+  "move:before-hold": "a task is about to be marked as on its way to another home",
+  "move:after-hold": "it is on its way, and was not sent",
+  "move:before-tombstone": "it is in the other home, and about to end here",
+  "move:after-tombstone": "it has ended here, and does not go on there yet",
+  "import:before-files": "a task of another home is in the store, its files are not in their place",
+  "import:after-files": "its files are in their place",
+  "import:before-release": "a task that was moved here is about to go on",
+  "import:after-release": "a task that was moved here may go on",
   "stop:before-pause": "a stop is asked for, nothing is paused",
   "stop:after-pause": "all is paused for a stop, the daemon has not ended",
   "backup:before": "a backup is about to be made",

@@ -43,6 +43,7 @@ export const transitions = {
     to: "canceled",
     when: "cancel",
   },
+  import: { from: [], to: "suspended", when: "a task that was paused in another home arrives" },
 } as const;
 
 /** The name of a move. */

@@ -32,6 +32,13 @@ const rows = {
     least: 1,
     about: "how many checkpoints of a task are kept",
   },
+  moveMaxBytes: {
+    name: "move.maxBytes",
+    unit: "bytes",
+    fallback: 64 * MIB,
+    least: 1024,
+    about: "how much a task may take along to another home: its folder, artifacts, checkpoint and journal",
+  },
   logMaxBytes: {
     name: "log.maxBytes",
     unit: "bytes",

@@ -95,6 +95,17 @@ export interface StepKey {
   base: number;
 }
 
+/** A task on its way to another home: nothing else may become of it until it is there, or taken back. */
+export interface Moving {
+  /** Names the move, in both homes. */
+  move: string;
+  /** The host or context. */
+  to: string;
+  at: number;
+  /** It was not a user's pause: it goes on there. */
+  goesOn: boolean;
+}
+
 /** A task as the store keeps it. Times are ms since 1970, durations ms. */
 export interface Task extends Submitted {
   id: number;
@@ -108,6 +119,9 @@ export interface Task extends Submitted {
   /** The first of `after` that has not ended. */
   blockedBy: number | null;
   envHash: string;
+  /** The variables that were given to it by name, beside those that it took over. */
+  envNames: string[];
+  moving: Moving | null;
   attempt: number;
   /** How often it was edited. */
   edits: number;

@@ -7,6 +7,7 @@ import { type Hook, readHooks } from "../core/hooks.ts";
 import { systemClock } from "../core/time.ts";
 import {
   capLogs,
+  dropOldBundles,
   Engine,
   Environments,
   notifyDesktop,
@@ -17,6 +18,7 @@ import {
   Scheduler,
   type Settings,
   sender,
+  settleImports,
   shutdown,
   startsAreOver,
   Teller,
@@ -93,6 +95,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const scheduler = new Scheduler(engine);
   const recurring = new Recurring(engine, startedAt);
   const found = await recover(engine);
+  await settleImports(engine);
+  dropOldBundles(engine);
   engine.isRecovering = false;
   log.info(found, "recovered");
   let settle = () => {};
@@ -197,6 +201,7 @@ function createEngine(options: DaemonOptions, store: SqliteStore): Engine {
       logs: paths.logs,
       tasks: paths.tasks,
       run: paths.run,
+      bundles: paths.bundles,
       node: process.execPath,
       host: join(import.meta.dirname, "host.mjs"),
       agents: join(import.meta.dirname, "agent-task.mjs"),

@@ -41,6 +41,7 @@ export function taskJson(task: Task, around: Surroundings): TaskJson {
     edits: task.edits,
     maxAttempts: task.retries + 1,
     slotNumbers: isWorking || task.frozen ? task.slotNumbers : null,
+    moving: task.moving && { ...task.moving, at: toIso(task.moving.at) },
     progress: task.progress,
     pid: isWorking || task.frozen ? (active?.running?.program?.pid ?? task.pid) : null,
     createdAt: toIso(task.createdAt),

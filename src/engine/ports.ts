@@ -16,6 +16,7 @@ export interface Places {
   logs: string;
   tasks: string;
   run: string;
+  bundles: string;
   /** The Node program that runs module hosts. */
   node: string;
   /** The script of a module host. */

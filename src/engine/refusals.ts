@@ -10,7 +10,13 @@ export function notPausable(task: Task, reason?: string): AgentctlError {
 
 /** A task that is not suspended cannot be resumed. */
 export function notResumable(task: Task, reason?: string): AgentctlError {
+  if (task.error?.name === "Moved") return movedAway(task);
   return refusal("TaskNotResumable", task, transitions.resume.from, reason);
+}
+
+/** A task that is in another home now. */
+export function movedAway({ id, state, error }: Task): AgentctlError {
+  return new AgentctlError("Moved", { ...error?.data, id, state });
 }
 
 /** A task that has ended cannot be canceled. */

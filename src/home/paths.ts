@@ -26,6 +26,8 @@ export interface Paths {
   backups: string;
   env: string;
   run: string;
+  /** Tasks on their way from or to another home. */
+  bundles: string;
 }
 
 /** `sockaddr_un.sun_path` holds 108 bytes on Linux and 104 on macOS, with the closing NUL. */
@@ -62,6 +64,7 @@ export function pathsOf(env: Environment): Paths {
     backups: join(home, "backups"),
     env: join(home, "env"),
     run: join(home, "run"),
+    bundles: join(home, "bundles"),
   };
 }
 

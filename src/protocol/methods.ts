@@ -8,6 +8,7 @@
 import type * as v from "valibot";
 import { attemptMethods, attemptNotifications, type journalEntry } from "./methods/attempt.ts";
 import { fileMethods } from "./methods/files.ts";
+import { movingMethods } from "./methods/moving.ts";
 import { type schedule, scheduleMethods } from "./methods/schedules.ts";
 import { serviceMethods } from "./methods/service.ts";
 import { taskMethods } from "./methods/tasks.ts";
@@ -26,6 +27,7 @@ import {
 export const methods = {
   ...taskMethods,
   ...fileMethods,
+  ...movingMethods,
   ...scheduleMethods,
   ...serviceMethods,
   ...attemptMethods,

@@ -112,6 +112,8 @@ export const newTask = v.strictObject({
   module: v.optional(v.union([absolute, v.strictObject({ path: absolute })])),
   input: v.optional(v.unknown()),
   env: v.optional(env),
+  /** The variables of `env` that were given by name: they travel when the task moves to another home. */
+  envNames: v.optional(v.array(v.string())),
   acceptMissing: v.optional(v.boolean()),
   ...givenFields,
 });
@@ -203,6 +205,8 @@ export const task = v.object({
   edits: v.number(),
   maxAttempts: v.number(),
   slotNumbers: nullable(v.array(v.number())),
+  /** It is on its way to another home. */
+  moving: nullable(v.object({ move: v.string(), to: v.string(), at: v.string(), goesOn: v.boolean() })),
   progress: nullable(
     v.object({ done: v.number(), total: nullable(v.number()), message: nullable(v.string()) }),
   ),

@@ -14,6 +14,8 @@ export interface PipedMessage {
 export interface Inbox {
   /** Keeps a message and answers its number; `TaskImmutable` for a task that has ended, `UnsupportedOperation` behind an `eof`. */
   add(id: number, message: Omit<Message, "id">): Promise<number>;
+  /** What was not delivered yet. */
+  undelivered(id: number): Promise<Omit<Message, "id">[]>;
   /** What was piped in when the task was submitted; empty where nothing was. */
   stdin(id: number): Promise<Buffer>;
   /** The first message that is not whole in the task's pipe. */

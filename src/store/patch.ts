@@ -24,6 +24,8 @@ export type Patch = Partial<
     | "result"
     | "error"
     | "timeoutMs"
+    | "envNames"
+    | "moving"
     | "agentReport"
     | "sessionKey"
     | "maxCost"

@@ -15,6 +15,7 @@ import type {
   CheckpointInfo,
   Intent,
   Kept,
+  Message,
   Question,
   Queue,
   Step,
@@ -39,9 +40,21 @@ export type Seed = Submitted &
     actor: string;
     /** What every attempt reads from its stdin. */
     stdinData?: Buffer;
-    /** A checkpoint of another task that the new one starts from. */
-    checkpoint?: { data: Buffer; info: CheckpointInfo; steps: Step[] };
+    envNames?: string[];
+    /** What the new task has of another one. */
+    carried?: Carried;
+    /** It was paused in another home, and arrives as it was. */
+    paused?: Pick<Task, "pause" | "progress" | "startedAt" | "runMs" | "pausedMs">;
   };
+
+/** What a task has of another one, from which it goes on: of this home, or of another one. */
+export interface Carried {
+  checkpoint: { data: Buffer; info: CheckpointInfo } | null;
+  steps: Step[];
+  kept?: Kept[];
+  messages?: Omit<Message, "id">[];
+  artifacts?: Omit<Artifact, "taskId">[];
+}
 
 /** One move of one task, with everything that is to be true at the same moment. */
 export interface Change {
@@ -139,7 +152,8 @@ export interface Store {
   /** Records what is about to be done to live attempts and holds queues in the same transaction. */
   intend(intents: { id: number; attempt: number; intent: Intent | null }[], hold?: QueueHold): Promise<void>;
 
-  find(ref: string | number): Promise<Task | undefined>;
+  /** By id, uuid or name, or by its idempotency key. */
+  find(ref: string | number | { key: string }): Promise<Task | undefined>;
   get(id: number): Promise<Task | undefined>;
   list(query: ListQuery): Promise<Task[]>;
   /** Tasks after this id that a daemon which starts has to look at: those with a process, and those that a stop paused. */

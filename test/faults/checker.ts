@@ -87,7 +87,7 @@ const moves = new Set(
 );
 
 /** Causes of events that are no moves: they lead from a state to itself. */
-const NO_MOVE = new Set(["pause", "hold", "release", "delete", "lost", "corrupt", "cannot-resume"]);
+const NO_MOVE = new Set(["pause", "moving", "hold", "release", "delete", "lost", "corrupt", "cannot-resume"]);
 
 function eventsAreOneChain({ tasks, events }: Facts): string[] {
   const wrong: string[] = [];

@@ -43,6 +43,11 @@ export function here(env: Environment): Chosen {
   return { host: null, paths: pathsOf(env), home: null };
 }
 
+/** Where `move --to` leads: a host, or a context. */
+export function placeOf(env: Environment, text: string): Chosen {
+  return /^\w+:\/\//.test(text) ? onHost(env, text, "--to") : inContext(env, readContexts(env), text);
+}
+
 function inContext(env: Environment, contexts: Contexts, name: string): Chosen {
   if (name === DEFAULT_CONTEXT) return here(env);
   return atPlace(env, requireContext(contexts, name), `context ${name}`);

@@ -44,6 +44,7 @@ export async function submissionOf(context: Context, work: Work, given: RunValue
     ...fields,
     ...(given.acceptMissing ? { acceptMissing: true } : {}),
     ...startOf(context, given),
+    ...(given.env.length > 0 ? { envNames: given.env.map(([name]) => name) } : {}),
     env: {
       ...(given.noInheritEnv ? {} : callerEnvironment(context)),
       ...chosenVariables(context, given.env),

@@ -7,6 +7,7 @@ import type { Daemon } from "./context.ts";
 import { daemonHandlers } from "./daemon.ts";
 import { hookHandlers } from "./hooks.ts";
 import { logHandlers } from "./logs.ts";
+import { movingHandlers } from "./moving.ts";
 import { queueHandlers } from "./queues.ts";
 import { scheduleHandlers } from "./schedules.ts";
 import { taskHandlers } from "./tasks.ts";
@@ -22,6 +23,7 @@ export function handlersOf(daemon: Daemon): Handlers<Caller> {
     ...checkpointHandlers(daemon),
     ...artifactHandlers(daemon),
     ...logHandlers(daemon),
+    ...movingHandlers(daemon),
     ...daemonHandlers(daemon),
   };
 }

@@ -32,7 +32,8 @@ const PAGE = 1000;
 /** What is open and recent is one page, short of a moment in which the daemon does nothing else. */
 const RECENT_PAGE = 10_000;
 
-type People = Pick<Handlers<Caller>, Extract<keyof Handlers<Caller>, `tasks/${string}`>>;
+type Elsewhere = "tasks/export" | "tasks/import" | "tasks/moving" | "tasks/moved";
+type People = Omit<Pick<Handlers<Caller>, Extract<keyof Handlers<Caller>, `tasks/${string}`>>, Elsewhere>;
 
 export function taskHandlers(daemon: Daemon): People {
   const { engine } = daemon;

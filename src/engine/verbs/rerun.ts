@@ -51,7 +51,7 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
       envHash,
       at: engine.clock.now(),
       actor: options.actor,
-      ...(checkpoint ? { checkpoint } : {}),
+      ...(checkpoint ? { carried: checkpoint } : {}),
       ...(old.stdin === "-" ? { stdinData: await engine.store.inbox.stdin(old.id) } : {}),
     };
     refuseEarly(engine, seed, options.acceptMissing ?? false);
@@ -84,14 +84,10 @@ async function withFolder(
   return await engine.store.update(task.id, { held: false });
 }
 
-async function checkpointOf(
-  engine: Engine,
-  old: Task,
-  seq: number,
-): Promise<NonNullable<Seed["checkpoint"]>> {
+async function checkpointOf(engine: Engine, old: Task, seq: number): Promise<NonNullable<Seed["carried"]>> {
   const data = await engine.store.checkpointData(old.id, seq);
   const info = (await engine.store.checkpoints(old.id)).find((known) => known.seq === seq);
   if (!info) throw new AgentctlError("CheckpointNotFound", { id: old.id, state: old.state, seq });
   const steps = (await engine.store.journal(old.id)).filter((step) => step.position <= info.position);
-  return { data, info: { ...info, superseded: false }, steps };
+  return { checkpoint: { data, info: { ...info, superseded: false } }, steps };
 }

@@ -151,6 +151,7 @@ async function changesOf(engine: Engine, task: Task, options: ResumeOptions, not
   if (options.env) {
     const kept = options.replaceEnv ? {} : engine.environments.get(task.envHash);
     set.envHash = engine.environments.put({ ...kept, ...options.env });
+    if (!options.replaceEnv) set.envNames = [...new Set([...task.envNames, ...Object.keys(options.env)])];
     hashes.push(set.envHash);
   }
   Object.assign(set, moreBudget(task, options));

@@ -24,6 +24,8 @@ export type Submission = { [F in Exclude<FieldName, "after" | "stdin">]?: Submit
   module?: string;
   input?: unknown;
   env?: Record<string, string>;
+  /** Those of `env` that were given by name. */
+  envNames?: string[];
   after?: GivenAfter;
   /** Submits also what cannot be started yet because something is missing. */
   acceptMissing?: boolean;
@@ -102,6 +104,7 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
     argv,
     module: module === undefined ? null : { path: module, sha256: moduleHash(module) },
     input,
+    envNames: given.envNames ?? [],
     envHash,
     at: engine.clock.now(),
     actor,

@@ -14,6 +14,17 @@ export interface Moved {
   event: Omit<TaskEvent, "seq">;
 }
 
+/** The cause of the end of a task that is in another home now. */
+const MOVED = "moved";
+
+/** Nothing becomes of a task that is on its way to another home: what it is there was read already. */
+export function refuseMoving({ id, state, moving }: Task): void {
+  if (!moving) return;
+  const reason = `task ${id} is on its way to ${moving.to}`;
+  const hint = `agentctl move ${id} --to ${moving.to} finishes that, agentctl move ${id} --abort takes it back`;
+  throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint, moving: moving.move });
+}
+
 /** So far the two clocks may differ without anything having happened. */
 const CLOCK_NOISE_MS = 1000;
 
@@ -25,6 +36,7 @@ export function moved(before: Task, change: Change, chosen?: CheckpointInfo | nu
   if (change.attempt !== undefined && change.attempt !== before.attempt) {
     throw new AgentctlError("StaleAttempt", { id: before.id, state: before.state, attempt: change.attempt });
   }
+  if (change.cause !== MOVED) refuseMoving(before);
   const to = next(before.state, change.transition);
   const isAnswered = change.question !== undefined && change.question !== before.question?.at;
   if (to === undefined || isAnswered) throw new IllegalMove(before, change.transition);

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { AgentctlError } from "../../core/errors.ts";
 import type { CheckpointInfo, Task } from "../../core/task.ts";
-import type { NewCheckpoint, Seed } from "../store.ts";
+import type { Carried, NewCheckpoint } from "../store.ts";
+import { addArtifact } from "./attempts.ts";
 import type { ActiveAttempt, Context } from "./context.ts";
+import { add as addMessage } from "./inbox.ts";
 import { insertStep, keep as keepForStep, markUnused, place } from "./journal.ts";
 import { toCheckpoint } from "./rows.ts";
 
@@ -42,12 +44,16 @@ export function save(ctx: Context, live: ActiveAttempt, given: NewCheckpoint, ke
   return info;
 }
 
-/** A new task begins at a checkpoint of another one, with the journal up to it. */
-export function takeOver(ctx: Context, task: Task, from: NonNullable<Seed["checkpoint"]>): Task {
-  const { data, info, steps } = from;
+/** A new task begins where another one was, with its journal. */
+export function takeOver(ctx: Context, task: Task, carried: Carried): Task {
+  const { checkpoint, steps, kept = [], messages = [], artifacts = [] } = carried;
   for (const step of steps) insertStep(ctx, task.id, step);
-  insert(ctx, task.id, info, data, null);
-  return ctx.write(task, { ...task, checkpoint: info, journaled: steps.length > 0 });
+  if (checkpoint) insert(ctx, task.id, checkpoint.info, checkpoint.data, null);
+  for (const one of kept) keepForStep(ctx, { taskId: task.id, n: 0 }, one);
+  for (const message of messages) addMessage(ctx, task.id, message);
+  for (const artifact of artifacts) addArtifact(ctx, { taskId: task.id, n: 0 }, artifact);
+  const journaled = steps.length + kept.length > 0;
+  return ctx.write(task, { ...task, checkpoint: checkpoint?.info ?? null, journaled });
 }
 
 /** Writes one row of `checkpoints`. */

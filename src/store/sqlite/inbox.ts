@@ -2,12 +2,14 @@ import { AgentctlError } from "../../core/errors.ts";
 import { openStates } from "../../core/machine.ts";
 import type { Message } from "../../core/task.ts";
 import type { Inbox, PipedMessage } from "../inbox.ts";
+import { refuseMoving } from "../rules/move.ts";
 import type { Access } from "./access.ts";
 import type { Context } from "./context.ts";
 
 export function inboxOver(ctx: Context, { read, write }: Access): Inbox {
   return {
     add: (id, message) => write("send", () => add(ctx, id, message)),
+    undelivered: (id) => read(() => undelivered(ctx, id)),
     stdin: (id) => read(() => stdinOf(ctx, id)),
     waiting: (id) => read(() => first(ctx, "position is null order by id", id)),
     last: (id) => read(() => first(ctx, "written > 0 order by id desc", id)),
@@ -25,8 +27,22 @@ function stdinOf(ctx: Context, id: number): Buffer {
   return (data as Buffer | undefined) ?? Buffer.alloc(0);
 }
 
-function add(ctx: Context, id: number, { text, at, actor, eof = false }: Omit<Message, "id">): number {
-  const { state, endedAt } = ctx.task(id);
+function undelivered(ctx: Context, id: number): Omit<Message, "id">[] {
+  const sql =
+    "select text, at, actor, eof from messages where task_id = ? and position is null and written = 0 order by id";
+  return ctx.rows(sql, id).map(({ text, at, actor, eof }) => ({
+    text: text as string,
+    at: at as number,
+    actor: actor as string,
+    eof: eof === 1,
+  }));
+}
+
+/** Keeps a message until the task takes it. */
+export function add(ctx: Context, id: number, { text, at, actor, eof = false }: Omit<Message, "id">): number {
+  const task = ctx.task(id);
+  refuseMoving(task);
+  const { state, endedAt } = task;
   if (endedAt !== null) throw new AgentctlError("TaskImmutable", { id, state, allowed: openStates });
   const end = ctx.row("select id from messages where task_id = ? and eof = 1", id);
   // Asking for what already holds is no error.

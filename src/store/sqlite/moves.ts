@@ -17,7 +17,7 @@ import { occupancyOf } from "./queues.ts";
 export function create(ctx: Context, seed: Seed, room: QueueRoom): { task: Task; created: boolean } {
   const existing = seed.key === null ? undefined : ctx.row("select id from tasks where key = ?", seed.key);
   if (existing) return { task: ctx.task(existing.id as number), created: false };
-  const { at, actor, checkpoint, stdinData, ...given } = seed;
+  const { at, actor, carried, paused, stdinData, envNames = [], ...given } = seed;
   requireSlots(ctx, seed);
   requireSession(ctx, seed.sessionKey);
   room.admit(ctx, seed.queue, at);
@@ -26,6 +26,8 @@ export function create(ctx: Context, seed: Seed, room: QueueRoom): { task: Task;
   const task = ctx.insert({
     ...given,
     ...untouched,
+    envNames,
+    ...(paused ? { ...paused, state: "suspended" } : {}),
     blockedBy,
     delay: seed.notBefore === null ? null : "time",
     createdAt: at,
@@ -35,9 +37,10 @@ export function create(ctx: Context, seed: Seed, room: QueueRoom): { task: Task;
   if (stdinData) keepStdin(ctx, task.id, stdinData);
   for (const on of open)
     ctx.run("insert or ignore into dependencies (on_id, task_id) values (?, ?)", on, task.id);
-  const first = { cause: "run", attempt: null, from: null, to: "submitted", data: null } as const;
+  const cause = paused ? "import" : "run";
+  const first = { cause, attempt: null, from: null, to: task.state, data: null } as const;
   events.append(ctx, { ...first, at, actor, task: task.id });
-  const begun = checkpoint ? takeOver(ctx, task, checkpoint) : task;
+  const begun = carried ? takeOver(ctx, task, carried) : task;
   return { task: broken ? moveOne(ctx, endOfDependent(begun, broken, at)) : begun, created: true };
 }
 
@@ -86,6 +89,7 @@ const untouched = {
   journaled: false,
   question: null,
   agentReport: null,
+  moving: null,
   progress: null,
   pid: null,
   startedAt: null,

@@ -10,7 +10,8 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 export const quoted = (names: readonly string[]) => names.map((name) => `'${name}'`).join(", ");
 
 /** The task that an id, a uuid or a name means: of a name the open task that bears it, else the one that ended last. */
-export function find(ctx: Context, ref: string | number): Task | undefined {
+export function find(ctx: Context, ref: string | number | { key: string }): Task | undefined {
+  if (typeof ref === "object") return ctx.firstTask("tasks where key = ?", ref.key);
   if (typeof ref === "number" || /^\d+$/.test(ref)) {
     const id = Number(ref);
     return Number.isSafeInteger(id) ? ctx.firstTask("tasks where id = ?", id) : undefined;

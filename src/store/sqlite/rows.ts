@@ -42,6 +42,8 @@ const codecs = {
   input: "value",
   blockedBy: "plain",
   envHash: "plain",
+  envNames: "json",
+  moving: "json",
   attempt: "plain",
   edits: "plain",
   failures: "plain",

@@ -68,7 +68,8 @@ export class SqliteStore implements Store {
   }
 
   create(seeds: Seed[]) {
-    return this.#write("create", () => seeds.map((seed) => moves.create(this.#ctx, seed, this.#room)));
+    const name = seeds.some(({ paused }) => paused) ? "import" : "create";
+    return this.#write(name, () => seeds.map((seed) => moves.create(this.#ctx, seed, this.#room)));
   }
 
   apply(change: Change) {
@@ -96,7 +97,7 @@ export class SqliteStore implements Store {
     });
   }
 
-  find(ref: string | number) {
+  find(ref: string | number | { key: string }) {
     return this.#read(() => reading.find(this.#ctx, ref));
   }
 

@@ -1,3 +1,4 @@
+import { movingScenarios } from "./moving.ts";
 import { pauseScenarios } from "./pause.ts";
 import { recoveryScenarios } from "./recovery.ts";
 import type { Scenario } from "./scenario.ts";
@@ -13,4 +14,5 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   ...waitingScenarios,
   ...serviceScenarios,
   ...recoveryScenarios,
+  ...movingScenarios,
 };

@@ -218,7 +218,7 @@ export function submitting(it: StoreTest): void {
     await world.end(old.id, "fail");
     const data = await world.store.checkpointData(old.id, info.seq);
     const steps = await world.store.journal(old.id);
-    const task = await world.submit({ kind: "module", checkpoint: { data, info, steps } });
+    const task = await world.submit({ kind: "module", carried: { checkpoint: { data, info }, steps } });
     expect(task).toMatchObject({ checkpoint: info, journaled: true, state: "submitted" });
     expect(`${await world.store.checkpointData(task.id, info.seq)}`).toBe("half");
     expect(await world.store.journal(task.id)).toEqual(steps);

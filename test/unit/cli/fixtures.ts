@@ -39,6 +39,7 @@ export function aTask(changes: Partial<TaskJson> = {}): TaskJson {
     edits: 0,
     stdin: null,
     maxAttempts: 1,
+    moving: null,
     progress: null,
     pid: null,
     createdAt: "2026-05-01T12:25:00.000Z",

@@ -14,6 +14,8 @@ export function task(given: Partial<Task> = {}): Task {
     input: null,
     blockedBy: null,
     envHash: "none",
+    envNames: [],
+    moving: null,
     attempt: 1,
     edits: 0,
     stdin: null,

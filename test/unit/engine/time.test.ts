@@ -72,6 +72,7 @@ class Bench {
         logs: place("logs"),
         tasks: place("tasks"),
         run,
+        bundles: place("bundles"),
         node: "",
         agents: "",
         host: "",

@@ -4,7 +4,9 @@ import { type Method, methods, notifications } from "../../../src/protocol/metho
 
 /** The documented methods, by what they are about. */
 const people = {
-  tasks: "create get list pause resume cancel hold release rerun edit answer send delete wait subscribe",
+  tasks:
+    "create get list pause resume cancel hold release rerun edit answer send delete wait subscribe export import moving moved",
+  bundles: "read write",
   logs: "path read",
   checkpoints: "list get",
   artifacts: "list get read",

@@ -5,6 +5,9 @@
 -- (a delay, the end of a pause, a pause to come, a question's deadline). `resumes_with` is set while a suspended task
 -- is queued to be resumed by itself, with a slot or with memory. Structured values are JSON.
 --
+-- `env_names` are the variables that were given by name, and travel with the task; `moving` is set while it is on its way to
+-- another home.
+--
 -- dependencies: for each task that waits for others one row for each of these that has not ended yet. All of them,
 -- with what each has to come to, are in `tasks.after`; `tasks.blocked_by` is the first that has not ended.
 --
@@ -56,6 +59,8 @@ create table tasks (
   blocked_by integer,
   cwd text not null,
   env_hash text not null,
+  env_names text not null,
+  moving text,
   env_file text,
   stdin text,
   key text unique,

@@ -1,0 +1,42 @@
+/** The passphrase to which variables in a file are sealed. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { Writable } from "node:stream";
+import type { Context } from "../../command/context.ts";
+import { usage } from "../../command/usage.ts";
+
+/** From the file, AGENTCTL_PASSPHRASE or, where it `mayAsk`, the terminal; undefined where none is given. */
+export async function passphraseFrom(
+  context: Context,
+  file: string | undefined,
+  mayAsk: boolean,
+): Promise<string | undefined> {
+  const given = file === undefined ? context.env.AGENTCTL_PASSPHRASE : fromFile(context, file);
+  if (given !== undefined && given !== "") return given;
+  if (file !== undefined) throw usage(`${file} holds no passphrase`, { field: "--passphrase-file" });
+  return mayAsk && context.stdin().isTTY && context.out.noteTerminal ? await asked(context) : undefined;
+}
+
+function fromFile({ cwd }: Context, file: string): string {
+  try {
+    return readFileSync(resolve(cwd, file), "utf8").replace(/\r?\n$/, "");
+  } catch (error) {
+    throw usage(`${file} cannot be read: ${(error as Error).message}`, { field: "--passphrase-file" });
+  }
+}
+
+/** Nothing of what is typed is shown. */
+async function asked({ stdin, out }: Context): Promise<string | undefined> {
+  out.note("passphrase for the variables that travel:");
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: stdin(), output: silent, terminal: true });
+  try {
+    return await new Promise<string | undefined>((done) => {
+      lines.once("line", (line) => done(line === "" ? undefined : line));
+      lines.once("close", () => done(undefined));
+    });
+  } finally {
+    lines.close();
+  }
+}

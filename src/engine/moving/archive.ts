@@ -1,0 +1,158 @@
+/** A folder as one file, by the tar of the system, and back. */
+import { spawn } from "node:child_process";
+import { lstat, mkdir, open, readdir, readlink } from "node:fs/promises";
+import { isAbsolute, join, normalize, relative } from "node:path";
+import { AgentctlError } from "../../core/errors.ts";
+import { refused } from "./bundle-file.ts";
+
+const BLOCK = 512;
+
+/** Writes all that is in the folder to a file. */
+export async function pack(folder: string, to: string): Promise<void> {
+  const file = await open(to, "w", 0o600);
+  try {
+    await tar(["-C", folder, "-cf", "-", "."], file.fd);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Fills a new folder from an archive, nothing of which may come to lie outside of it. Throws `BundleRefused`. */
+export async function unpack(archive: string, folder: string): Promise<void> {
+  await requireInside(archive);
+  await mkdir(folder, { mode: 0o700 });
+  await tar(["-xpof", archive, "-C", folder], "ignore");
+}
+
+async function tar(args: string[], stdout: number | "ignore"): Promise<void> {
+  const child = spawn("tar", args, { stdio: ["ignore", stdout, "pipe"] });
+  let said = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    said = `${said}${text}`.slice(-2000);
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  if (code !== 0)
+    throw new AgentctlError("StoreUnavailable", { reason: `tar ended with ${code}: ${said.trim()}` });
+}
+
+/** The first link below the folder that leads out of it, which would mean something else in another home. */
+export async function linkOutOf(folder: string): Promise<{ path: string; target: string } | undefined> {
+  const folders = [folder];
+  for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
+    for (const name of await readdir(at)) {
+      const path = join(at, name);
+      const stat = await lstat(path);
+      if (stat.isDirectory()) folders.push(path);
+      if (!stat.isSymbolicLink()) continue;
+      const target = await readlink(path);
+      if (leadsOut(relative(folder, at), target)) return { path: relative(folder, path), target };
+    }
+  }
+  return undefined;
+}
+
+/** Whether a link in this folder leads out of the root of all. A step back behind a name may be one from another link's end. */
+function leadsOut(folder: string, target: string): boolean {
+  const steps = target.split("/").filter((step) => step !== "" && step !== ".");
+  const names = steps.findIndex((step) => step !== "..");
+  const isWinding = names >= 0 && steps.slice(names).includes("..");
+  return isAbsolute(target) || isWinding || /^\.\.(\/|$)/.test(normalize(join(folder, target)));
+}
+
+/** One entry of an archive. */
+interface Entry {
+  type: string;
+  name: string;
+  link: string;
+}
+
+async function requireInside(archive: string): Promise<void> {
+  const links = new Set<string>();
+  for await (const { type, name, link } of entriesOf(archive)) {
+    const folder = join(name, "..");
+    const above = pathsAbove(name);
+    if (leadsOut(".", name) || above.some((path) => links.has(path)))
+      throw refused(`it has a file outside of the task's folder: ${name}`);
+    const isOut = type === "2" ? leadsOut(folder, link) : type === "1" && leadsOut(".", link);
+    if (isOut) throw refused(`its link ${name} leads out of the task's folder, to ${link}`);
+    if (type === "2") links.add(normalize(name));
+    if (!"012567\0".includes(type)) throw refused(`${name} is no file, folder or link`);
+  }
+}
+
+/** `a` and `a/b` of `a/b/c`. */
+function pathsAbove(name: string): string[] {
+  const steps = normalize(name).split("/");
+  return steps.slice(1).map((_, at) => steps.slice(0, at + 1).join("/"));
+}
+
+/** The entries by their headers (POSIX ustar and pax, and the long names of GNU). */
+async function* entriesOf(archive: string): AsyncGenerator<Entry> {
+  const file = await open(archive);
+  try {
+    const { size } = await file.stat();
+    let next: { name?: string; link?: string } = {};
+    for (let at = 0; at + BLOCK <= size; ) {
+      const { buffer: header } = await file.read(Buffer.alloc(BLOCK), 0, BLOCK, at);
+      at += BLOCK;
+      if (header.every((byte) => byte === 0)) continue;
+      const length = sizeIn(header);
+      const type = header.toString("latin1", 156, 157);
+      const read = async () => (await file.read(Buffer.alloc(length), 0, length, at)).buffer;
+      if (type === "x") next = { ...next, ...pax(await read()) };
+      else if (type === "L") next.name = text(await read());
+      else if (type === "K") next.link = text(await read());
+      else if (type === "g") pax(await read());
+      else {
+        yield { type, name: next.name ?? nameIn(header), link: next.link ?? text(header.subarray(157, 257)) };
+        next = {};
+      }
+      at += Math.ceil(length / BLOCK) * BLOCK;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function text(bytes: Buffer): string {
+  const end = bytes.indexOf(0);
+  return bytes.toString("utf8", 0, end < 0 ? undefined : end);
+}
+
+function nameIn(header: Buffer): string {
+  const isUstar = header.toString("latin1", 257, 263) === "ustar\0";
+  const prefix = isUstar ? text(header.subarray(345, 500)) : "";
+  const name = text(header.subarray(0, 100));
+  return prefix === "" ? name : `${prefix}/${name}`;
+}
+
+/** Octal digits, or with the first bit set a number in base 256. */
+function sizeIn(header: Buffer): number {
+  const field = header.subarray(124, 136);
+  const size =
+    (field[0] ?? 0) & 0x80 ? Number(field.readBigUInt64BE(4)) : Number.parseInt(text(field).trim() || "0", 8);
+  if (!Number.isSafeInteger(size) || size < 0) throw refused("its archive cannot be read");
+  return size;
+}
+
+/** `<length> <key>=<value>\n`, again and again. A size of its own would move all that follows. */
+function pax(bytes: Buffer): { name?: string; link?: string } {
+  const found: { name?: string; link?: string } = {};
+  for (let at = 0; at < bytes.length; ) {
+    const space = bytes.indexOf(32, at);
+    const length = Number(bytes.toString("latin1", at, space));
+    if (space < 0 || !Number.isSafeInteger(length) || length <= 0)
+      throw refused("its archive cannot be read");
+    const [, key, value = ""] =
+      /^([^=]*)=([\s\S]*)\n$/.exec(bytes.toString("utf8", space + 1, at + length)) ?? [];
+    if (key === "path") found.name = value;
+    if (key === "linkpath") found.link = value;
+    if (key === "size" || key?.startsWith("GNU.sparse"))
+      throw refused("its archive has a form that is not known here");
+    at += length;
+  }
+  return found;
+}

@@ -1,0 +1,202 @@
+/**
+ * The form of a bundle: a line of JSON, the sections that it lists one after the other, and the SHA-256 of all before in
+ * hexadecimal with a line break. Each section is listed with its length and its SHA-256.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { AgentctlError } from "../../core/errors.ts";
+
+/** Names the form; one that this version does not know is refused. */
+const FORMAT = "agentctl-bundle-1";
+const SEAL_BYTES = 65;
+const LONGEST_HEADER = 32 * 1024 * 1024;
+
+/** What a section is made of. */
+export interface Source {
+  name: string;
+  from: Buffer | { file: string };
+}
+
+interface Section {
+  name: string;
+  length: number;
+  sha256: string;
+}
+
+interface Header<T> {
+  format: string;
+  facts: T;
+  sections: Section[];
+}
+
+/** A bundle whose every byte is as it was written. */
+export interface Bundle<T> {
+  facts: T;
+  /** Whether there is such a section. */
+  has(name: string): boolean;
+  names: string[];
+  bytes(name: string): Promise<Buffer>;
+  /** Copies a section to a file of mode 0600. */
+  copy(name: string, to: string): Promise<void>;
+}
+
+/** Writes a bundle; it has its name when it is whole and on disk. Answers its size and SHA-256, seal included. */
+export async function writeBundle(
+  path: string,
+  facts: object,
+  sources: readonly Source[],
+): Promise<{ size: number; sha256: string }> {
+  const sections: Section[] = [];
+  for (const { name, from } of sources) sections.push({ name, ...(await measured(from)) });
+  const header: Header<object> = { format: FORMAT, facts, sections };
+  const draft = `${path}.part`;
+  const file = await open(draft, "w", 0o600);
+  try {
+    const seal = createHash("sha256");
+    const whole = createHash("sha256");
+    let size = 0;
+    const write = async (bytes: Buffer, isSeal = false) => {
+      if (!isSeal) seal.update(bytes);
+      whole.update(bytes);
+      size += bytes.length;
+      await file.writeFile(bytes);
+    };
+    await write(Buffer.from(`${JSON.stringify(header)}\n`));
+    for (const { from } of sources) for await (const chunk of chunksOf(from)) await write(chunk);
+    await write(Buffer.from(`${seal.digest("hex")}\n`), true);
+    await file.sync();
+    await rename(draft, path);
+    return { size, sha256: whole.digest("hex") };
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+async function measured(from: Source["from"]): Promise<{ length: number; sha256: string }> {
+  const hash = createHash("sha256");
+  let length = 0;
+  for await (const chunk of chunksOf(from)) {
+    hash.update(chunk);
+    length += chunk.length;
+  }
+  return { length, sha256: hash.digest("hex") };
+}
+
+async function* chunksOf(from: Source["from"]): AsyncGenerator<Buffer> {
+  if (Buffer.isBuffer(from)) yield from;
+  else for await (const chunk of createReadStream(from.file)) yield chunk as Buffer;
+}
+
+/** Reads a bundle, every byte of it, and holds it to its checksums. Throws `BundleRefused`. */
+export async function readBundle<T>(path: string): Promise<Bundle<T>> {
+  const { size } = await stat(path).catch(() => {
+    throw refused("it is not there any more");
+  });
+  const file = await open(path);
+  try {
+    const { header, start } = await headerOf<T>(file);
+    const places = new Map<string, { at: number; length: number }>();
+    let at = start;
+    for (const { name, length } of header.sections) {
+      places.set(name, { at, length });
+      at += length;
+    }
+    if (at + SEAL_BYTES !== size)
+      throw refused(`it has ${size} bytes and should have ${at + SEAL_BYTES}: it was cut`);
+    await requireWhole(file, header.sections, { start, end: at });
+    return bundleOf(path, header.facts, places);
+  } finally {
+    await file.close();
+  }
+}
+
+async function headerOf<T>(file: FileHandle): Promise<{ header: Header<T>; start: number }> {
+  let bytes = Buffer.alloc(0);
+  for (let cut = -1; cut < 0; cut = bytes.indexOf(10)) {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(64 * 1024), 0, 64 * 1024, bytes.length);
+    bytes = Buffer.concat([bytes, buffer.subarray(0, bytesRead)]);
+    if (bytesRead === 0 || bytes.length > LONGEST_HEADER) throw refused("it is no bundle, or was cut");
+  }
+  const start = bytes.indexOf(10) + 1;
+  const header = parsed<T>(bytes.subarray(0, start - 1).toString("utf8"));
+  if (header.format !== FORMAT)
+    throw refused(`its form is ${JSON.stringify(header.format)}, and ${FORMAT} is known here`);
+  return { header, start };
+}
+
+function parsed<T>(text: string): Header<T> {
+  try {
+    const header = JSON.parse(text) as Header<T>;
+    const isSection = ({ name, length }: Section) =>
+      typeof name === "string" && Number.isSafeInteger(length) && length >= 0;
+    if (header.facts && Array.isArray(header.sections) && header.sections.every(isSection)) return header;
+  } catch {
+    // It is refused below.
+  }
+  throw refused("it is no bundle, or was changed");
+}
+
+async function requireWhole(
+  file: FileHandle,
+  sections: readonly Section[],
+  { start, end }: { start: number; end: number },
+): Promise<void> {
+  const seal = createHash("sha256");
+  await hashed(file, 0, start, [seal]);
+  let at = start;
+  for (const { name, length, sha256 } of sections) {
+    const own = createHash("sha256");
+    await hashed(file, at, length, [seal, own]);
+    at += length;
+    if (own.digest("hex") !== sha256) throw refused(`its part ${name} was changed`);
+  }
+  const { buffer } = await file.read(Buffer.alloc(SEAL_BYTES), 0, SEAL_BYTES, end);
+  if (buffer.toString("latin1") !== `${seal.digest("hex")}\n`) throw refused("it was changed");
+}
+
+async function hashed(file: FileHandle, from: number, length: number, hashes: Hash[]): Promise<void> {
+  const piece = Buffer.alloc(256 * 1024);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(piece, 0, Math.min(piece.length, length - done), from + done);
+    if (bytesRead === 0) throw refused("it was cut");
+    for (const hash of hashes) hash.update(piece.subarray(0, bytesRead));
+    done += bytesRead;
+  }
+}
+
+function bundleOf<T>(path: string, facts: T, places: Map<string, { at: number; length: number }>): Bundle<T> {
+  const chunks = async function* (name: string): AsyncGenerator<Buffer> {
+    const { at, length } = places.get(name) ?? { at: 0, length: 0 };
+    if (length === 0) return;
+    for await (const chunk of createReadStream(path, { start: at, end: at + length - 1 }))
+      yield chunk as Buffer;
+  };
+  return {
+    facts,
+    names: [...places.keys()],
+    has: (name) => places.has(name),
+    bytes: async (name) => {
+      const found: Buffer[] = [];
+      for await (const chunk of chunks(name)) found.push(chunk);
+      return Buffer.concat(found);
+    },
+    copy: async (name, to) => {
+      const file = await open(to, "wx", 0o600);
+      try {
+        for await (const chunk of chunks(name)) await file.writeFile(chunk);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    },
+  };
+}
+
+/** A bundle that is not taken. */
+export function refused(reason: string, hint?: string): AgentctlError {
+  return new AgentctlError("BundleRefused", hint === undefined ? { reason } : { reason, hint });
+}

@@ -1,0 +1,245 @@
+/** A task in one file, with all that it needs to go on in another home. */
+import { randomUUID } from "node:crypto";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { AgentctlError } from "../../core/errors.ts";
+import { isTerminal } from "../../core/machine.ts";
+import { carriedFields } from "../../core/submitted.ts";
+import type { CheckpointInfo, Kept, Message, Moving, Step, Task } from "../../core/task.ts";
+import type { Artifact } from "../../store/store.ts";
+import { canContinue } from "../attempt/conclude.ts";
+import type { Engine } from "../engine.ts";
+import { foldersOf } from "../files/environment.ts";
+import { sizeOf } from "../files/size-of.ts";
+import { allocatedBytes } from "../files/tree-files.ts";
+import { movedAway } from "../refusals.ts";
+import { linkOutOf, pack } from "./archive.ts";
+import { type Source, writeBundle } from "./bundle-file.ts";
+import { seal } from "./seal.ts";
+import { bundlePath } from "./upload.ts";
+
+/** What stands in the first line of a bundle. */
+export interface Facts {
+  /** Names this bundle: what is imported twice is one task. */
+  id: string;
+  move: string | null;
+  /** The number that the task had. */
+  from: number;
+  task: Pick<Task, (typeof PLAIN)[number]> & ReturnType<typeof carriedFields>;
+  checkpoint: CheckpointInfo | null;
+  artifacts: Omit<Artifact, "taskId">[];
+  /** How the variables that travel are kept. */
+  env: "none" | "plain" | "sealed";
+}
+
+/** The journal section. */
+export interface Journal {
+  steps: Step[];
+  kept: Kept[];
+  messages: Omit<Message, "id">[];
+}
+
+const PLAIN = [
+  "kind",
+  "argv",
+  "module",
+  "input",
+  "pause",
+  "progress",
+  "startedAt",
+  "runMs",
+  "pausedMs",
+] as const;
+
+export interface ExportOptions {
+  move?: { id: string; to: string; goesOn: boolean };
+  /** Whether all variables travel, or none; by default those that were given by name. */
+  withEnv?: boolean;
+  passphrase?: string;
+  actor: string;
+}
+
+export interface Exported {
+  bundle: string;
+  size: number;
+  sha256: string;
+  contents: { what: string; bytes: number }[];
+}
+
+/**
+ * Writes a bundle of a task that is paused at a checkpoint, and with `move` marks the task as on its way. Rejects with
+ * `UnsupportedOperation` for a task in any other state, or one that takes more along than `move.maxBytes`.
+ */
+export async function exportTask(
+  engine: Engine,
+  ref: string | number,
+  options: ExportOptions,
+): Promise<Exported> {
+  const found = await engine.require(ref);
+  requireStill(engine, found);
+  const env = variablesOf(engine, found, options.withEnv);
+  if (!options.move && !options.passphrase && Object.keys(env).length > 0) throw needsPassphrase(found, env);
+  await requireRoom(engine, found);
+  const task = options.move ? await onItsWay(engine, found, options.move, options.actor) : found;
+  const id = randomUUID();
+  const path = bundlePath(engine, id);
+  const archive = `${path}.tar.part`;
+  try {
+    const facts: Facts = {
+      ...factsOf(task, id),
+      env: sealing(env, options),
+      ...(await listed(engine, task)),
+    };
+    const sources = await sourcesOf(engine, task, { env, archive, facts, passphrase: options.passphrase });
+    const written = await writeBundle(path, facts, sources);
+    return { bundle: id, ...written, contents: contentsOf(sources, archive, facts) };
+  } finally {
+    rmSync(archive, { force: true });
+  }
+}
+
+/** Only what no process changes meanwhile, and what can go on elsewhere. */
+function requireStill(engine: Engine, task: Task): void {
+  const { id, state } = task;
+  if (task.error?.name === "Moved") throw movedAway(task);
+  const refuse = (reason: string, hint: string) => {
+    throw new AgentctlError("UnsupportedOperation", { id, state, reason: `task ${id} ${reason}`, hint });
+  };
+  if (task.kind === "agent")
+    refuse("is a coding agent: its session stays on this machine", `agentctl resume ${id}`);
+  if (task.frozen) refuse("is frozen: its process cannot travel", `agentctl pause ${id} --mode checkpoint`);
+  if (state === "working" || state === "resumed")
+    refuse(`is ${state}: it has to be paused first`, `agentctl task export ${id} --pause`);
+  if (isTerminal(state)) refuse(`is ${state}: there is nothing to go on with`, `agentctl rerun ${id}`);
+  if (state === "input-required") refuse("waits for its answer", `agentctl answer ${id} <text>`);
+  if (state !== "suspended")
+    refuse(
+      `is ${state}: only one that is paused at a checkpoint can travel`,
+      `agentctl run does it in the other home`,
+    );
+  if (!canContinue(task) || engine.active.has(id))
+    refuse(
+      "has nothing to go on from elsewhere",
+      `agentctl resume ${id}, and pause it when it has saved a checkpoint`,
+    );
+}
+
+function variablesOf(engine: Engine, task: Task, withEnv: boolean | undefined): Record<string, string> {
+  if (withEnv === false) return {};
+  const kept = engine.environments.get(task.envHash);
+  const names = withEnv ? Object.keys(kept) : task.envNames;
+  return Object.fromEntries(names.flatMap((name) => (kept[name] === undefined ? [] : [[name, kept[name]]])));
+}
+
+function needsPassphrase({ id, state }: Task, env: Record<string, string>): AgentctlError {
+  const reason = `task ${id} takes variables along (${Object.keys(env).join(", ")}), which are sealed to a passphrase`;
+  const hint = "--passphrase-file <file> or AGENTCTL_PASSPHRASE; or --without-env leaves them here";
+  return new AgentctlError("InvalidParams", { field: "passphrase", reason, id, state }, { hint });
+}
+
+function sealing(env: Record<string, string>, { passphrase }: ExportOptions): Facts["env"] {
+  if (Object.keys(env).length === 0) return "none";
+  return passphrase === undefined ? "plain" : "sealed";
+}
+
+async function requireRoom(engine: Engine, { id, state, checkpoint }: Task): Promise<void> {
+  const { folder, artifacts } = foldersOf(engine, id);
+  const steps = await engine.store.stepsOf(id);
+  const journal = steps.reduce((sum, { size }) => sum + size, 0);
+  const bytes = (await allocatedBytes([folder, artifacts])) + (checkpoint?.size ?? 0) + journal;
+  const limit = engine.settings.moveMaxBytes;
+  if (bytes > limit) {
+    const reason = `task ${id} would take ${bytes} bytes along, and the most is ${limit} (move.maxBytes)`;
+    const hint = `agentctl config set move.maxBytes ${bytes * 2}, in both homes; or empty its folder: ${folder}`;
+    throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint, size: bytes, limit });
+  }
+  const link = existsSync(folder) ? await linkOutOf(folder) : undefined;
+  if (!link) return;
+  const reason = `the link ${join(folder, link.path)} leads out of the folder of task ${id}, to ${link.target}`;
+  const hint = "remove it, or have the task make it again when it begins";
+  throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint });
+}
+
+async function onItsWay(
+  engine: Engine,
+  task: Task,
+  { id: move, to, goesOn }: NonNullable<ExportOptions["move"]>,
+  actor: string,
+): Promise<Task> {
+  if (task.moving) {
+    if (task.moving.move === move) return task;
+    const reason = `task ${task.id} is on its way to ${task.moving.to} already`;
+    const hint = `agentctl move ${task.id} --to ${task.moving.to} finishes that, --abort takes it back`;
+    throw new AgentctlError("UnsupportedOperation", { id: task.id, state: task.state, reason, hint });
+  }
+  const at = engine.clock.now();
+  const moving: Moving = { move, to, at, goesOn };
+  engine.fault("move:before-hold");
+  const event = { cause: "moving", actor, at };
+  const held = await engine.store.update(task.id, { moving }, { states: ["suspended"], event });
+  engine.fault("move:after-hold");
+  return held;
+}
+
+function factsOf(task: Task, id: string): Pick<Facts, "id" | "move" | "from" | "task"> {
+  const plain = Object.fromEntries(PLAIN.map((name) => [name, task[name]])) as Pick<
+    Task,
+    (typeof PLAIN)[number]
+  >;
+  return { id, move: task.moving?.move ?? null, from: task.id, task: { ...carriedFields(task), ...plain } };
+}
+
+async function listed(
+  engine: Engine,
+  { id, checkpoint }: Task,
+): Promise<Pick<Facts, "checkpoint" | "artifacts">> {
+  const artifacts = await engine.store.artifacts(id);
+  return {
+    checkpoint,
+    artifacts: artifacts.map(({ name, size, sha256, createdAt }) => ({ name, size, sha256, createdAt })),
+  };
+}
+
+async function sourcesOf(
+  engine: Engine,
+  { id, checkpoint }: Task,
+  given: { env: Record<string, string>; archive: string; facts: Facts; passphrase: string | undefined },
+): Promise<Source[]> {
+  const { store } = engine;
+  const { folder, artifacts } = foldersOf(engine, id);
+  await store.requireJournal(id);
+  const journal: Journal = {
+    steps: await store.journal(id),
+    kept: await store.kept(id),
+    messages: await store.inbox.undelivered(id),
+  };
+  const sources: Source[] = [{ name: "journal", from: Buffer.from(JSON.stringify(journal)) }];
+  const stdin = await store.inbox.stdin(id);
+  if (stdin.length > 0) sources.push({ name: "stdin", from: stdin });
+  if (checkpoint) sources.push({ name: "checkpoint", from: await store.checkpointData(id, checkpoint.seq) });
+  if (given.facts.env !== "none") {
+    const env = Buffer.from(JSON.stringify(given.env));
+    sources.push({
+      name: "env",
+      from: given.passphrase === undefined ? env : await seal(env, given.passphrase),
+    });
+  }
+  for (const { name } of given.facts.artifacts)
+    sources.push({ name: `artifact:${name}`, from: { file: join(artifacts, name) } });
+  if (existsSync(folder) && readdirSync(folder).length > 0) {
+    await pack(folder, given.archive);
+    sources.push({ name: "folder", from: { file: given.archive } });
+  }
+  return sources;
+}
+
+function contentsOf(sources: readonly Source[], archive: string, { checkpoint, artifacts }: Facts) {
+  const size = ({ name, from }: Source): number => {
+    if (Buffer.isBuffer(from)) return from.length;
+    if (from.file === archive) return sizeOf(archive);
+    return artifacts.find((one) => `artifact:${one.name}` === name)?.size ?? 0;
+  };
+  const named = (name: string) =>
+    name === "checkpoint" ? `checkpoint ${checkpoint?.seq}` : name.replace(":", " ");
+  return sources.map((source) => ({ what: named(source.name), bytes: size(source) }));
+}

@@ -1,0 +1,62 @@
+/** The home that a task leaves: its end here once it is in the other home, or the end of the move. */
+import { AgentctlError, codeOf } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
+import type { Engine } from "../engine.ts";
+import { movedAway } from "../refusals.ts";
+
+export interface Left {
+  move: string;
+  /** Where it is now; null takes the move back. */
+  there: { to: string; as: number } | null;
+  actor: string;
+}
+
+/** Ends a task that is elsewhere now, or takes its move back. Repeated, it answers what there is. */
+export async function leave(
+  engine: Engine,
+  ref: string | number,
+  { move, there, actor }: Left,
+): Promise<Task> {
+  const task = await engine.require(ref);
+  if (task.error?.name === "Moved") {
+    if (task.error.data?.move === move) return task;
+    throw movedAway(task);
+  }
+  const { id, state } = task;
+  if (task.moving?.move !== move) {
+    if (!task.moving && !there) return task;
+    const reason = `task ${id} is not on its way by this move`;
+    throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint: `agentctl show ${id}` });
+  }
+  const at = engine.clock.now();
+  if (!there)
+    return await engine.store.update(id, { moving: null }, { event: { cause: "moving", actor, at } });
+  engine.fault("move:before-tombstone");
+  const ended = await engine.store.apply({
+    id,
+    transition: "cancel",
+    attempt: task.attempt,
+    at,
+    cause: "moved",
+    actor,
+    data: { to: there.to, as: there.as },
+    set: { moving: null, error: tombstone(task, there, move) },
+  });
+  engine.fault("move:after-tombstone");
+  engine.wake();
+  return ended;
+}
+
+function tombstone(
+  { id, moving }: Task,
+  { to, as }: { to: string; as: number },
+  move: string,
+): Task["error"] {
+  const message = `moved to ${to}, where it is task ${as}`;
+  return {
+    name: "Moved",
+    code: codeOf("Moved"),
+    message,
+    data: { id, to, as, move, goesOn: moving?.goesOn ?? false },
+  };
+}

@@ -1,0 +1,83 @@
+/** Bundles cross the socket in pieces. Until they are taken they lie in the home, for its owner alone. */
+import { randomUUID } from "node:crypto";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { AgentctlError } from "../../core/errors.ts";
+import type { Engine } from "../engine.ts";
+import type { Ports } from "../ports.ts";
+
+/** So many bytes one piece has at most. */
+const PIECE_BYTES = 4 * 1024 * 1024;
+/** What a bundle has beside what `move.maxBytes` counts: headers of its archive and of its journal. */
+const ROOM = 2;
+/** A bundle that nobody has read or imported for so long is deleted. */
+const KEPT_MS = 24 * 3_600_000;
+
+/** Where a bundle is; throws for what cannot be the name of one. */
+export function bundlePath({ places }: Pick<Ports, "places">, bundle: string): string {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(bundle))
+    return join(places.bundles, `${bundle}.bundle`);
+  throw notFound(bundle);
+}
+
+function notFound(bundle: string): AgentctlError {
+  const reason = `there is no bundle ${bundle.slice(0, 64)}`;
+  return new AgentctlError("InvalidParams", { field: "bundle", reason });
+}
+
+/** A piece of a bundle, and the offset of the next; that of the last is null, and then the bundle is deleted. */
+export async function readPiece(
+  engine: Engine,
+  { bundle, offset, length }: { bundle: string; offset: number; length: number },
+): Promise<{ data: Buffer; next: number | null }> {
+  const path = bundlePath(engine, bundle);
+  if (!existsSync(path)) throw notFound(bundle);
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const most = Math.max(0, Math.min(length, PIECE_BYTES, size - offset));
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(most), 0, most, offset);
+    const next = offset + bytesRead;
+    if (next >= size) rmSync(path, { force: true });
+    return { data: buffer.subarray(0, bytesRead), next: next >= size ? null : next };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Adds a piece to a bundle, at its end; without a name to a new one. */
+export async function writePiece(
+  engine: Engine,
+  { bundle = randomUUID(), offset, data }: { bundle?: string | undefined; offset: number; data: Buffer },
+): Promise<string> {
+  const path = bundlePath(engine, bundle);
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (offset !== size) {
+    const reason = `the bundle has ${size} bytes, and this piece begins at ${offset}`;
+    throw new AgentctlError("InvalidParams", { field: "offset", reason });
+  }
+  const limit = engine.settings.moveMaxBytes * ROOM;
+  if (size + data.length > limit) {
+    rmSync(path, { force: true });
+    const reason = `the bundle has more than ${limit} bytes, and move.maxBytes is ${engine.settings.moveMaxBytes} here`;
+    const hint = "agentctl config set move.maxBytes <n>, in this home";
+    throw new AgentctlError("BundleRefused", { reason, hint });
+  }
+  const file = await open(path, "a", 0o600);
+  try {
+    await file.writeFile(data);
+  } finally {
+    await file.close();
+  }
+  return bundle;
+}
+
+/** Deletes what was left by those who gave up. */
+export function dropOldBundles({ places, clock }: Pick<Ports, "places" | "clock">): void {
+  for (const name of readdirSync(places.bundles)) {
+    const path = join(places.bundles, name);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat?.isFile() && stat.mtimeMs < clock.now() - KEPT_MS) rmSync(path, { force: true });
+  }
+}

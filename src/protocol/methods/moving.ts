@@ -1,0 +1,80 @@
+/** What people may ask of tasks that travel between homes. */
+import * as v from "valibot";
+import { task } from "../task-values.ts";
+import { absolute, actor, env, natural, ref } from "../values.ts";
+
+/** So many bytes of a bundle one piece has at most. */
+const PIECE_BYTES = 4 * 1024 * 1024;
+
+const by = { actor: v.optional(actor) };
+const bundle = v.string();
+const move = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
+const passphrase = v.optional(v.string());
+
+export const movingMethods = {
+  "tasks/export": {
+    params: v.strictObject({
+      id: ref,
+      move: v.optional(v.strictObject({ id: move, to: v.string(), goesOn: v.optional(v.boolean()) })),
+      withEnv: v.optional(v.boolean()),
+      passphrase,
+      ...by,
+    }),
+    result: v.object({
+      bundle,
+      size: v.number(),
+      sha256: v.string(),
+      contents: v.array(v.object({ what: v.string(), bytes: v.number() })),
+    }),
+    scope: "people",
+    about:
+      "Writes a bundle of a task that is paused at a checkpoint: fields, journal, checkpoint, messages, artifacts, folder, and the variables that were given by name (`withEnv`: all, or none), sealed to the passphrase. With `move` the task is on its way from now: it is not resumed, canceled or deleted.",
+  },
+  "bundles/read": {
+    params: v.strictObject({ bundle, offset: natural, length: v.pipe(natural, v.maxValue(PIECE_BYTES)) }),
+    result: v.object({ data: v.string(), next: v.nullable(v.number()) }),
+    scope: "people",
+    about:
+      "A piece of a bundle in base64, and the offset of the next; with the last, whose `next` is null, it is deleted.",
+  },
+  "bundles/write": {
+    params: v.strictObject({ bundle: v.optional(bundle), offset: natural, data: v.string() }),
+    result: v.object({ bundle }),
+    scope: "people",
+    about: "Adds a piece in base64, of at most 4 MiB, to a bundle, or begins one.",
+  },
+  "tasks/import": {
+    params: v.strictObject({
+      bundle,
+      cwd: v.optional(absolute),
+      module: v.optional(absolute),
+      env: v.optional(env),
+      passphrase,
+      ...by,
+    }),
+    result: v.object({ task, created: v.boolean() }),
+    scope: "people",
+    about:
+      "Makes a task of a bundle, suspended as it was; one that is moved is held until it arrives. What is imported twice is one task. A bundle that was cut or changed is refused and leaves nothing.",
+  },
+  "tasks/moving": {
+    params: v.strictObject({ move, arrive: v.optional(v.strictObject({ goesOn: v.boolean() })), ...by }),
+    result: v.object({ task: v.nullable(task) }),
+    scope: "people",
+    about:
+      "The task that a move brought here, or null. With `arrive`, when it has ended where it came from, it is let go, and resumed where it goes on.",
+  },
+  "tasks/moved": {
+    params: v.strictObject({
+      id: ref,
+      move,
+      to: v.optional(v.string()),
+      as: v.optional(natural),
+      ...by,
+    }),
+    result: v.object({ task }),
+    scope: "people",
+    about:
+      "Ends a task that is in another home now, with the error Moved, which names the place and the id there. Without `to` its move is taken back.",
+  },
+} as const;
