@@ -1,5 +1,5 @@
 import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import type { StartRefusal } from "./types.ts";
 
 /** Where a shell looks when there is no PATH. */
@@ -24,8 +24,14 @@ function inspect(file: string): Finding {
   }
 }
 
+interface Interpreter {
+  path: string;
+  /** The line ends as in DOS, and a carriage return is part of its last word. */
+  isDos: boolean;
+}
+
 /** The interpreter that the first line of a script names. */
-function interpreterOf(file: string): string | undefined {
+function interpreterOf(file: string): Interpreter | undefined {
   const head = Buffer.alloc(256);
   let length = 0;
   try {
@@ -39,7 +45,8 @@ function interpreterOf(file: string): string | undefined {
     // A program may be executable and not readable.
     return undefined;
   }
-  return /^#![ \t]*([^ \t\r\n]+)/.exec(head.toString("latin1", 0, length))?.[1];
+  const [, path, rest = ""] = /^#![ \t]*([^ \t\n]+)([^\n]*)/.exec(head.toString("latin1", 0, length)) ?? [];
+  return path === undefined ? undefined : { path, isDos: path.endsWith("\r") || rest.endsWith("\r") };
 }
 
 function refuseDirectory(program: string, cwd: string): StartRefusal | undefined {
@@ -118,6 +125,20 @@ function refuseLength(
   );
 }
 
+/** Why a script cannot be started; env(1) looks for the name behind it, with whatever that ends in. */
+function refuseInterpreter(
+  { path, isDos }: Interpreter,
+  program: string,
+  cwd: string,
+): StartRefusal | undefined {
+  const isAbsent = inspect(resolve(cwd, path)) === "absent";
+  if (!isAbsent && !(isDos && basename(path) === "env")) return undefined;
+  const name = path.replace(/\r$/, "\\r");
+  const why = `its lines end as in DOS, so that a carriage return is part of the interpreter's name; sed -i 's/\\r$//' ${program} mends it`;
+  const message = `cannot start ${program}: ${isDos ? why : `its interpreter ${name} was not found`}`;
+  return { exitCode: 127, cause: isDos ? "script" : "program", message };
+}
+
 /** A program that could be started, no script, and what it was found by. */
 interface Found {
   program: string;
@@ -178,8 +199,7 @@ export function cannotStart(
     if (finding === "startable") {
       const interpreter = interpreterOf(file);
       if (interpreter === undefined) last = { program, cwd, env, file, stamp: stampOf(file, cwd) };
-      if (interpreter === undefined || inspect(resolve(cwd, interpreter)) !== "absent") return undefined;
-      return refuse(127, `its interpreter ${interpreter} was not found`);
+      return interpreter && refuseInterpreter(interpreter, program, cwd);
     }
     // As execvp does, go on looking, and remember that there was something.
     if (finding !== "absent") found = finding;

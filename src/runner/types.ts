@@ -106,8 +106,8 @@ export interface AdoptRecord {
 /** Why a program cannot be started, as a shell would say it. */
 export interface StartRefusal {
   exitCode: 126 | 127;
-  /** What is wrong: the directory, the size of what is passed on, or the program. */
-  cause: "cwd" | "size" | "program";
+  /** What is wrong: the directory, the size of what is passed on, the text of a script, or the program. */
+  cause: "cwd" | "size" | "script" | "program";
   message: string;
 }
 

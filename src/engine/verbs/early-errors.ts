@@ -99,7 +99,8 @@ function workRefusal(
   const variables = variablesOf(engine, seed);
   // Without the variables nobody knows where to look; the directory has been looked at.
   const refusal = variables && engine.runner.cannotStart(argv ?? [], cwd, variables, engine.places.path);
-  if (!refusal || refusal.cause === "cwd") return undefined;
+  // The text of a script may change until it is started.
+  if (!refusal || refusal.cause === "cwd" || refusal.cause === "script") return undefined;
   const isMissing = refusal.cause === "program";
   const { message: reason, exitCode } = refusal;
   return { field: "argv", reason, isMissing, ...(isMissing ? { exitCode } : {}) };

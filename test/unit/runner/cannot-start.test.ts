@@ -43,6 +43,21 @@ describe("a program is looked up as execvp does", () => {
     expect(refusal ? [126, 127] : [0]).toContain(ended.exitCode);
   });
 
+  it("a script with DOS line ends is told by them", ({ room }) => {
+    const refusalOf = (text: string) => {
+      writeFileSync(room.path("dos"), text, { mode: 0o755 });
+      return cannotStart(["./dos"], room.dir, { PATH: "/bin" });
+    };
+    const refusal = {
+      exitCode: 127,
+      cause: "script",
+      message: expect.stringMatching(/^cannot start \.\/dos: its lines end as in DOS/),
+    };
+    expect(refusalOf("#!/bin/sh\r\nexit 0\r\n")).toEqual(refusal);
+    expect(refusalOf("#!/usr/bin/env bash\r\nexit 0\r\n")).toEqual(refusal);
+    expect(refusalOf("#!/bin/sh -e\nexit 0\n")).toBeUndefined();
+  });
+
   it("a program without a name is 127", ({ room }) => {
     const refusal = { exitCode: 127, cause: "program", message: "cannot start a program without a name" };
     expect(cannotStart([""], room.dir, { PATH: "/bin" })).toEqual(refusal);
