@@ -22,6 +22,16 @@ function exportLine(name: string, value: string): string | undefined {
   return line;
 }
 
+/**
+ * The words that become the program. `env` takes every word with = for a variable, also a program's name, which `nice`
+ * does not look at.
+ */
+function wordsOf(argv: string[], odd: string[]): string[] {
+  if (odd.length === 0) return argv;
+  const byNice = argv[0]?.includes("=") ? ["nice", "-n", "0", "--"] : [];
+  return ["/usr/bin/env", "--", ...odd, ...byNice, ...argv];
+}
+
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
@@ -36,7 +46,6 @@ export function startScript({ env, argv, cwd, logFile, stdin }: LaunchSpec, umas
     if (line === undefined) others.push(`${name}=${value}`);
     else exported.push(line);
   }
-  const byEnv = others.length === 0 ? [] : ["/usr/bin/env", ...others];
   const lines = [
     `exec ${openedStdin(stdin)} >>${quoted(logFile)} 2>&1`,
     `cd ${quoted(cwd)} || exit 126`,
@@ -45,7 +54,7 @@ export function startScript({ env, argv, cwd, logFile, stdin }: LaunchSpec, umas
     "unset PWD OLDPWD SHLVL",
     ...exported,
     ...(stdin?.endPath === undefined ? [] : [holdStdin(stdin.endPath)]),
-    `set -- ${[...byEnv, ...argv].map(quoted).join(" ")}`,
+    `set -- ${wordsOf(argv, others).map(quoted).join(" ")}`,
     // Some shells take a leading dash for an option of exec, others take -- for the program.
     'case $1 in -*) if (exec -- /bin/sh -c :) 2>/dev/null; then set -- -- "$@"; fi ;; esac',
     // exec, so that no builtin of this shell is meant and the program has this pid.

@@ -145,6 +145,18 @@ describe("a program gets", () => {
   });
 });
 
+describe("a program whose name has an = in it", () => {
+  it("gets variables that no shell can set", async ({ room }) => {
+    writeFileSync(room.path("a=b"), '#!/bin/sh\ntr "\\0" "\\n" </proc/$$/environ; echo "$@"\n');
+    chmodSync(room.path("a=b"), 0o755);
+    const { ended, output } = await room.run(["./a=b", "-u", "x=y"], { "X.Y": "1", "-x": "2" });
+    expect([ended.exitCode, output.split("\n").filter((line) => /^(X\.Y|-x|-u)/.test(line))]).toEqual([
+      0,
+      expect.arrayContaining(["X.Y=1", "-x=2", "-u x=y"]),
+    ]);
+  });
+});
+
 describe("secrets", () => {
   it("are in no argument, and every file is private", async ({ room }) => {
     const spec = room.spec(["sh", "-c", ": > ready; exec sleep 60"], { "A.B": "hidden-value" });
