@@ -84,11 +84,12 @@ const bundles = [
 ];
 
 const pathShim = `#!/bin/sh
-# What a task finds as \`agentctl\` on its PATH: this very installation, run by the Node that runs the daemon. Certificates
-# are kept from Node as bin/agentctl.js does it.
+# What a task finds as \`agentctl\` on its PATH: this very installation, run by the Node that runs the daemon, or where that
+# was removed by the one on the PATH. Certificates are kept from Node as bin/agentctl.js does it.
 [ -z "\${NODE_EXTRA_CA_CERTS+set}" ] || export AGENTCTL_CA_CERTS="$NODE_EXTRA_CA_CERTS"
 unset NODE_EXTRA_CA_CERTS
-exec "\${AGENTCTL_NODE:-node}" -- "\${0%/*}/../../bin/agentctl.js" "$@"
+[ -x "$AGENTCTL_NODE" ] || AGENTCTL_NODE=node
+exec "$AGENTCTL_NODE" -- "\${0%/*}/../../bin/agentctl.js" "$@"
 `;
 
 /** Writes a file that a reader sees whole or not at all. */
