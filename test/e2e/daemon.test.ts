@@ -1,5 +1,8 @@
-import { statSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { describe, expect } from "vitest";
+import { launcher } from "../harness/command.ts";
 import { isAlive, it, processes, until } from "../harness/index.ts";
 import { history, meanwhile, noted, notes, open, pidOf, ticking, twelveSteps, upTo } from "./story.ts";
 
@@ -109,6 +112,22 @@ it("keeps everything in its home to its owner", async ({ home }) => {
     "600",
   ]);
 });
+
+it.skipIf(process.platform !== "linux")(
+  "holds no file that whoever started it had open",
+  async ({ home }) => {
+    const held = `${home.work}/held`;
+    // sh takes descriptors of one digit, which Node closes by itself.
+    const stdio = [...new Array(40).fill("ignore"), openSync(held, "w")];
+    const caller = spawn(process.execPath, [launcher, "daemon", "start"], { env: home.env, stdio });
+    await once(caller, "exit");
+    closeSync(stdio[40]);
+    const { pid } = await home.json("daemon", "status");
+    const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+    expect(open).toContain("/dev/null");
+    expect(open).not.toContain(held);
+  },
+);
 
 it("is started once by many commands at the same time, and each of them succeeds", async ({ home }) => {
   const starts = Array.from({ length: 6 }, () => home.cli("daemon", "start", "--json"));
