@@ -68,6 +68,7 @@ export function taskJson(task: Task, around: Surroundings): TaskJson {
       tool: task.agentReport?.asking?.tool ?? null,
     },
     ...agentOf(task),
+    worktree: null,
     exitCode: task.exitCode,
     signal: task.signal,
     result: task.result,

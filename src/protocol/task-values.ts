@@ -231,6 +231,8 @@ export const task = v.object({
   ),
   agent: nullable(agent),
   usage: nullable(usage),
+  /** Of an agent that works in a git worktree of its own. */
+  worktree: nullable(v.object({ path: v.string(), branch: v.string(), base: v.string() })),
   exitCode: nullable(v.number()),
   signal: nullable(v.string()),
   result: v.unknown(),

@@ -87,14 +87,15 @@ function usageFact(inputTokens: number, outputTokens: number, cachedTokens: numb
   return { is: "usage", used: { of: "process", inputTokens, outputTokens, cachedTokens } };
 }
 
-function assistantFacts(line: Json, { counted }: ClaudeMemory): Fact[] {
+function assistantFacts(line: Json, memory: ClaudeMemory): Fact[] {
+  const { counted } = memory;
   const message = member(line, "message");
   const agent = textOf(line.parent_tool_use_id);
   const facts: Fact[] = [];
   const id = textOf(message.id) ?? "";
   if (message.model !== "<synthetic>" && !counted.has(id)) {
     counted.add(id);
-    facts.push({ is: "turn" });
+    facts.push({ is: "turn" }, ...usedBy(message, memory));
   }
   for (const block of listOf(message.content)) {
     if (block.type === "text" && !agent)
@@ -102,6 +103,16 @@ function assistantFacts(line: Json, { counted }: ClaudeMemory): Fact[] {
     if (block.type === "tool_use") facts.push({ is: "tool", call: callOf(block), ...(agent && { agent }) });
   }
   return facts;
+}
+
+/** Where the agent streams its messages, their parts say more exactly what they use. */
+function usedBy(message: Json, memory: ClaudeMemory): Fact[] {
+  const usage = member(message, "usage");
+  if (memory.message !== undefined || usage.input_tokens === undefined) return [];
+  memory.input += numberOf(usage.input_tokens) ?? 0;
+  memory.output += numberOf(usage.output_tokens) ?? 0;
+  memory.cached += numberOf(usage.cache_read_input_tokens) ?? 0;
+  return [usageFact(memory.input, memory.output, memory.cached)];
 }
 
 function callOf({ id, name, input }: Json): ToolCall {

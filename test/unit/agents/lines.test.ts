@@ -125,3 +125,14 @@ test("no line of any recording makes a reader throw", () => {
     }
   }
 });
+
+test("what Claude has used is known while its turn runs, with parts of messages or without", () => {
+  const used = (name: string) => {
+    const read = claude();
+    const text = readFileSync(join(recordings, "claude-2.1.197", `${name}.jsonl`), "utf8");
+    const facts = text.split("\n").flatMap((line) => read(objectOf(line) ?? {}));
+    return facts.flatMap((fact) => (fact.is === "usage" ? [fact.used.inputTokens] : []));
+  };
+  expect(used("limit-subscription").slice(0, 2)).toEqual([1717, 1717]);
+  expect(used("partial-messages-two-calls")).toEqual([1656, 3481, 3481]);
+});

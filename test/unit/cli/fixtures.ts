@@ -26,6 +26,7 @@ export function aTask(changes: Partial<TaskJson> = {}): TaskJson {
     prompt: null,
     agent: null,
     usage: null,
+    worktree: null,
     cwd: "/work",
     after: [],
     slots: 1,
