@@ -68,8 +68,8 @@ export class SqliteStore implements Store {
   }
 
   create(seeds: Seed[]) {
-    const name = seeds.some(({ paused }) => paused) ? "import" : "create";
-    return this.#write(name, () => seeds.map((seed) => moves.create(this.#ctx, seed, this.#room)));
+    const make = () => seeds.map((seed) => moves.create(this.#ctx, seed, this.#room));
+    return seeds.some(({ paused }) => paused) ? this.#write("import", make) : this.#write("create", make);
   }
 
   apply(change: Change) {
