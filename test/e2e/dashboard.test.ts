@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, describe, expect, type TestContext } from "vitest";
 import { type Home, isOnPath, it } from "../harness/index.ts";
+import { Web } from "../harness/web.ts";
 
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome"];
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -27,6 +28,7 @@ async function opened(home: Home, skip: TestContext["skip"]): Promise<{ page: Pa
   const errors: string[] = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(String(error)));
+  await Web.open(home);
   await page.goto((await home.cli("ui", "--print")).stdout.trim());
   return { page, errors };
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { createConnection, type Socket } from "node:net";
+import { type AddressInfo, createConnection, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Home } from "./home.ts";
 
@@ -23,8 +23,9 @@ export class Web {
 
   /** Has the daemon answer at a free port, which it is started for. */
   static async open(home: Home): Promise<Web> {
-    const { code, stderr } = await home.cli("ui", "--print");
-    if (code !== 0) throw new Error(`ui: ${stderr}`);
+    // Each home has a port of its own, so that none takes another's while that one's daemon restarts.
+    const { code, stderr } = await home.cli("config", "set", "http.listen", await freeAddress());
+    if (code !== 0) throw new Error(`http.listen: ${stderr}`);
     const { http } = await home.json("daemon", "status");
     const token = readFileSync(join(home.dir, "http.token"), "utf8");
     return new Web(http.url.replace(/\/$/, ""), token);
@@ -80,6 +81,14 @@ export class Web {
     socket.destroy();
     return answer.toString();
   }
+}
+
+async function freeAddress(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return `127.0.0.1:${port}`;
 }
 
 interface ServerSent {
