@@ -29,6 +29,8 @@ const documented: [code: number, name: ErrorName, exit: number][] = [
 const own: [code: number, name: ErrorName, exit: number][] = [
   [-32029, "ArtifactNotFound", 3],
   [-32041, "LogNotFound", 3],
+  [-32040, "Moved", 4],
+  [-32043, "BundleRefused", 4],
   [-32042, "ContextNotFound", 3],
   [-32030, "VersionMismatch", 5],
   [-32031, "DaemonUnreachable", 5],
@@ -72,6 +74,8 @@ const facts = {
   agent: "claude",
   session: "7f3a",
   context: "box",
+  to: "ssh://box",
+  as: 4,
 };
 
 test("the catalogue is the documented one and what commands, machines, agents and HTTP add", () => {

@@ -18,6 +18,7 @@ const terminal: State[] = ["completed", "failed", "canceled"];
 /** The documented table, written out once more, by pairs of states. */
 const documented: [from: State | "–", to: State][] = [
   ["–", "submitted"],
+  ["–", "suspended"],
   ["submitted", "working"],
   ["resumed", "working"],
   ["working", "suspended"],
