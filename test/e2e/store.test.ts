@@ -37,7 +37,7 @@ it("refuses every writer with 6 on a full disk, answers readers, and serves agai
   home,
 }) => {
   await onSmallDisk(home, async (disk) => {
-    const working = await home.run("sleep", "60");
+    const working = await home.run("--stdin", "pipe", "sleep", "60");
     const held = await home.run("--hold", "true");
     await pidOf(home, working);
     const kept = await untilFull(home, disk);
