@@ -85,9 +85,10 @@ const bundles = [
 
 const pathShim = `#!/bin/sh
 # What a task finds as \`agentctl\` on its PATH: this very installation, run by the Node that runs the daemon, or where that
-# was removed by the one on the PATH. Certificates are kept from Node as bin/agentctl.js does it.
+# was removed by the one on the PATH. Certificates and limits are treated as bin/agentctl.js does it.
 [ -z "\${NODE_EXTRA_CA_CERTS+set}" ] || export AGENTCTL_CA_CERTS="$NODE_EXTRA_CA_CERTS"
 unset NODE_EXTRA_CA_CERTS
+export AGENTCTL_OPEN_FILES="$(ulimit -S -n)"
 [ -x "$AGENTCTL_NODE" ] || AGENTCTL_NODE=node
 exec "$AGENTCTL_NODE" -- "\${0%/*}/../../bin/agentctl.js" "$@"
 `;

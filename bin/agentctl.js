@@ -1,9 +1,9 @@
 #!/bin/sh
-":" //; [ -z "${NODE_EXTRA_CA_CERTS+set}" ] || export AGENTCTL_CA_CERTS="$NODE_EXTRA_CA_CERTS"; unset NODE_EXTRA_CA_CERTS; [ $$ -ne 1 ] || exec /bin/sh "$(dirname "$(readlink -f "$0")")/as-init.sh" "$0" "$@"; exec node -- "$0" "$@"
+":" //; [ -z "${NODE_EXTRA_CA_CERTS+set}" ] || export AGENTCTL_CA_CERTS="$NODE_EXTRA_CA_CERTS"; unset NODE_EXTRA_CA_CERTS; export AGENTCTL_OPEN_FILES="$(ulimit -S -n)"; [ $$ -ne 1 ] || exec /bin/sh "$(dirname "$(readlink -f "$0")")/as-init.sh" "$0" "$@"; exec node -- "$0" "$@"
 // To Node the line above is a string and a comment; to sh it starts Node with --, without which Node 20 takes an --env-file
 // for its own wherever it stands, also among the arguments of the program to run. Certificates, which Node reads at its
-// start for longer than all the rest takes, are for tasks: the command line speaks no TLS. The first process of a container
-// has to be one that waits for every orphan.
+// start for longer than all the rest takes, are for tasks: the command line speaks no TLS. Node raises its limit of open
+// files, and tasks are to have the caller's. The first process of a container has to be one that waits for every orphan.
 // CommonJS by the package.json beside it: that starts faster than an ES module does.
 const { readFileSync, renameSync, writeFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");

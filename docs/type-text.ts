@@ -9,6 +9,7 @@ interface Schema {
   literal?: unknown;
   value?: Schema;
   options?: readonly unknown[];
+  items?: readonly unknown[];
   getter?: (input: unknown) => Schema;
 }
 
@@ -45,6 +46,8 @@ function unnamed(schema: Schema, names: Names, column: number): string {
       return `${inner(schema.wrapped as Schema)} | null`;
     case "array":
       return arrayOf(inner(schema.item as Schema));
+    case "tuple":
+      return `[${(schema.items as Schema[]).map(inner).join(", ")}]`;
     case "record":
       return `{ [name]: ${inner(schema.value as Schema)} }`;
     case "literal":

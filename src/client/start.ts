@@ -28,6 +28,16 @@ const KEPT = [
 /** The daemon's program, beside the bundle that this file is in. */
 export const daemonFile: string = join(import.meta.dirname, "daemon.cjs");
 
+/**
+ * The shell leaves at once, and its child is adopted by init. A daemon has the limits that the system allows it, whoever
+ * starts it, but for those of stack and core, which are no amount of work.
+ */
+const LAUNCH = `for limit in t f d v m n; do
+  ulimit -H -$limit unlimited
+  ulimit -S -$limit "$(ulimit -H -$limit)"
+done 2>/dev/null
+"$@" &`;
+
 /** A daemon that adopts a hundred thousand tasks takes seconds; one that takes so long is stuck. */
 const LONGEST_START_MS = 60_000;
 
@@ -41,8 +51,7 @@ export async function startDaemon(paths: Paths, env: Environment, hold: boolean)
   const errors = openLog(paths, paths.stderr);
   const args = [process.execPath, daemonFile, ...(hold ? ["--hold"] : [])];
   try {
-    // The shell leaves at once, and its child is adopted by init.
-    const child = spawn("/bin/sh", ["-c", '"$@" &', "sh", ...args], {
+    const child = spawn("/bin/sh", ["-c", LAUNCH, "sh", ...args], {
       cwd: paths.home,
       detached: true,
       env: daemonEnvironment(paths, env),

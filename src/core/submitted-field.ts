@@ -1,4 +1,5 @@
 /** What a row of the table of submitted fields is made of. */
+import type { Inherited } from "./inherited.ts";
 
 /** What a task that another one comes after has to come to: to have completed, to have ended, to have failed. */
 export const dependencyConditions = ["completed", "ended", "failed"] as const;
@@ -31,6 +32,7 @@ export interface Values {
   texts: string[];
   /** A sum that need not be whole. */
   amount: number;
+  inherited: Inherited;
 }
 
 /** The type of a submitted field. */

@@ -4,6 +4,7 @@
  * row here and a column in the store's first migration.
  */
 
+import { defaultInherited } from "./inherited.ts";
 import { submittedAgent } from "./submitted-agent.ts";
 import type { Field, FieldType, Values } from "./submitted-field.ts";
 
@@ -175,6 +176,11 @@ export const submitted = {
     option: ["--hold", "do not start it before agentctl release"],
   },
   ...submittedAgent,
+  /** What the process of the submitting command had, and the task gets: umask, nice value and resource limits. */
+  inherited: {
+    type: "inherited",
+    fallback: defaultInherited,
+  },
 } as const satisfies Record<string, Field>;
 
 type Rows = typeof submitted;

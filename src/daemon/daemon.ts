@@ -62,8 +62,6 @@ export interface DaemonOptions {
   hold: boolean;
   /** Where to listen; asked again when the socket was removed. */
   socketPlace: () => string;
-  /** The file mode mask of programs. */
-  umask: number;
 }
 
 /** A daemon that answers on its socket; `ended` resolves when it is to leave the process. */
@@ -189,7 +187,6 @@ function createEngine(options: DaemonOptions, store: SqliteStore): Engine {
     runner: createRunner({
       runDir: paths.run,
       clock: systemClock,
-      umask: options.umask,
       namespaceLock: lockNamespaceFor(paths, log),
     }),
     environments: new Environments(paths.env, fault),

@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, writeSync } from "node:fs";
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
 import { settingsOf } from "../home/config-file.ts";
-import { closeInherited } from "../home/drop-inherited.ts";
+import { dropInherited } from "../home/drop-inherited.ts";
 import { pathsOf } from "../home/paths.ts";
 import { baseEnvironment, startDaemon } from "./daemon.ts";
 import { type DoctorOptions, doctor, type Report } from "./doctor/doctor.ts";
@@ -28,9 +28,7 @@ export interface RunOptions {
 export async function run({ foreground, hold }: RunOptions): Promise<number> {
   const report = foreground ? () => {} : reportOnce(3);
   const log = createLog();
-  // Programs get the umask of whoever started the daemon; what the daemon makes is nobody else's.
-  const umask = process.umask(0o077);
-  closeInherited();
+  dropInherited();
   try {
     const paths = pathsOf(process.env);
     prepareHome(paths);
@@ -72,7 +70,6 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
       baseEnv,
       fault,
       hold,
-      umask,
       socketPlace: () => placeSocket(paths, process.env),
     });
     const presence = keepPresent({

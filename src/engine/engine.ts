@@ -9,7 +9,6 @@ import type { Store } from "../store/store.ts";
 import type { ActiveAttempt } from "./attempt/active-attempt.ts";
 import { withBriefSteps } from "./attempt/steps/step-door.ts";
 import { StepIntake } from "./attempt/steps/step-intake.ts";
-import { EmptiedFolders } from "./files/emptied-folders.ts";
 import { Hosts } from "./hosts/hosts.ts";
 import type { Log, Places, Ports } from "./ports.ts";
 
@@ -55,10 +54,6 @@ export class Engine implements Ports {
   readonly repairs = new Map<number, Promise<void>>();
   /** Tasks whose slots become free with the next commit: what takes them is started in the same one. */
   readonly leaving = new Set<number>();
-  /** Tasks whose files were made before they begin. */
-  readonly ahead = new Set<number>();
-  /** Folders that ended tasks have left empty. */
-  readonly emptied: EmptiedFolders;
   /** No task is started any more (`daemon stop`), or not yet (`daemon start --hold`). */
   isHolding = false;
   /** What an earlier daemon left is being looked at: nothing else is begun. */
@@ -86,7 +81,6 @@ export class Engine implements Ports {
     this.baseEnv = options.baseEnv;
     this.memory = options.memory;
     this.hosts = new Hosts(this);
-    this.emptied = new EmptiedFolders(this);
     this.store.onEvents((events) => {
       for (const waiter of [...this.#waiters]) waiter(events);
     });

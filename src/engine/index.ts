@@ -1,3 +1,4 @@
+export { sync } from "../home/durable.ts";
 export type { Link } from "./attempt/active-attempt.ts";
 export {
   acknowledge,
@@ -22,7 +23,6 @@ export { foldersOf, logFile, rawLogFile, taskOfFolder } from "./files/environmen
 export { Environments } from "./files/environments.ts";
 export { keepArtifact } from "./files/keep-artifact.ts";
 export { retain } from "./files/retention.ts";
-export { sync } from "./files/sync.ts";
 export { removeTree } from "./files/tree-files.ts";
 export { releaseEnvironments } from "./files/unused-environments.ts";
 export { isMemoryShort, slotsMax } from "./limits.ts";

@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import { readSetting, type SettingValue } from "../core/setting-value.ts";
@@ -21,6 +11,7 @@ import {
   settingNamed,
   settings,
 } from "../core/settings.ts";
+import { writeDurably } from "./durable.ts";
 
 /** What config.json says, setting by setting; what it does not name is absent. */
 export type Configured = Partial<Record<SettingKey, SettingValue>>;
@@ -57,11 +48,7 @@ export function writeConfig(file: string, { key, name }: Setting, value: Setting
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   // A link to a file that the user keeps elsewhere stays a link.
   const target = existsSync(file) ? realpathSync(file) : file;
-  const draft = `${target}.${process.pid}.new`;
-  writeFileSync(draft, `${JSON.stringify(raw, undefined, 2)}\n`, { mode: 0o600 });
-  sync(draft);
-  renameSync(draft, target);
-  sync(dirname(target));
+  writeDurably(target, `${JSON.stringify(raw, undefined, 2)}\n`);
 }
 
 function checked(file: string, raw: Raw): Configured {
@@ -76,15 +63,6 @@ function checked(file: string, raw: Raw): Configured {
   const reason = contradiction({ ...defaultSettings, ...configured } as Settings);
   if (reason !== undefined) throw invalid(file, reason);
   return configured;
-}
-
-function sync(path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function parsed(file: string): Raw {

@@ -1,4 +1,16 @@
 import { closeSync, readdirSync, readFileSync } from "node:fs";
+import { setPriority } from "node:os";
+
+/** Gives this process what a daemon has, whoever started it: umask, priority, and no open file of somebody else. */
+export function dropInherited(): void {
+  process.umask(0o077);
+  try {
+    setPriority(0);
+  } catch {
+    // To raise a priority takes a privilege.
+  }
+  closeInherited();
+}
 
 const CLOSE_ON_EXEC = 0o2000000;
 
@@ -7,7 +19,7 @@ const CLOSE_ON_EXEC = 0o2000000;
  * would stay open through one, so what would is not its own. Where the system has no /proc, macOS, Node starts processes
  * without any of it.
  */
-export function closeInherited(): void {
+function closeInherited(): void {
   let names: string[];
   try {
     names = readdirSync("/proc/self/fdinfo");

@@ -8,7 +8,7 @@ const names = {
   tasks: /^\d+(?:\.kept)?(?:\.before-restore)?$/,
   backups: new RegExp(`^${STAMP}-[a-z0-9-]+\\.db(?:\\.part)?(?:-wal|-shm|-journal)?$`),
   env: /^[0-9a-f]{64}(?:\.\d+\.new)?$/,
-  run: new RegExp(`^(?:${KEY}\\.[a-z]+|spare-\\d+\\.run|agentctl-guard.*|guards-.*)$`),
+  run: new RegExp(`^(?:${KEY}\\.[a-z]+|agentctl-guard.*|guards-.*)$`),
 } as const;
 
 /** Whether agentctl gave this name to a file in this folder of a home. */

@@ -1,5 +1,6 @@
 /** Schemas of a task: what it is submitted with, and how it is shown. */
 import * as v from "valibot";
+import type { Inherited } from "../core/inherited.ts";
 import {
   dependencyConditions,
   type EditableField,
@@ -20,6 +21,7 @@ import {
   durationMs,
   editedLabels,
   env,
+  inherited,
   integer,
   iso,
   labels,
@@ -73,6 +75,7 @@ const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
   text: () => v.pipe(text, v.minLength(1), v.maxLength(1_000_000)),
   texts: () => v.pipe(v.array(noNul), v.maxLength(1000)),
   amount: () => v.pipe(v.number(), v.minValue(0)),
+  inherited: () => inherited,
   choice: ({ choices = [] }) => (choices === pauseModes ? pauseMode : v.picklist(choices)),
 };
 
@@ -94,6 +97,7 @@ type WireValues = Record<FieldType, unknown> & {
   text: string;
   texts: string[];
   amount: number;
+  inherited: Inherited;
 };
 
 const fieldSchema = (field: Field): v.GenericSchema => {

@@ -1,6 +1,7 @@
 /** Schemas of the values that methods take and give; the method table and the generated reference use them. */
 import { constants } from "node:os";
 import * as v from "valibot";
+import { type Limits, limitNames } from "../core/inherited.ts";
 import { states } from "../core/machine.ts";
 import { isNoName } from "../core/references.ts";
 import { UNHEARD } from "../core/signals.ts";
@@ -96,6 +97,13 @@ export const cursor = v.pipe(v.string(), v.regex(/^\d{1,15}$/, "is the `next` of
 export const state = v.picklist(states as [string, ...string[]]) as unknown as v.GenericSchema<
   (typeof states)[number]
 >;
+const limit = v.tuple([v.nullable(natural), v.nullable(natural)]);
+/** Umask, nice value, and resource limits by the names of prlimit(1) as [soft, hard]; null is unlimited. */
+export const inherited = v.strictObject({
+  umask: v.pipe(natural, v.maxValue(0o777)),
+  nice: v.pipe(integer, v.minValue(-20), v.maxValue(19)),
+  limits: record(v.picklist(limitNames), limit) as unknown as v.GenericSchema<Limits>,
+});
 export const pauseMode = v.picklist(pauseModes);
 export const reason = v.pipe(v.string(), v.maxLength(1000));
 export const actor = plain(128);

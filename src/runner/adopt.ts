@@ -1,9 +1,9 @@
+import { isGuard } from "./guard-file.ts";
 import { createHandle } from "./handle.ts";
-import { isGuard, readRecords } from "./run-files.ts";
+import { readRecords } from "./run-files.ts";
 import type { Supervision } from "./supervision.ts";
-import type { Processes } from "./tree/processes.ts";
+import type { Processes, ProcessStat } from "./tree/processes.ts";
 import { isAlive } from "./tree/scan.ts";
-import { delay } from "./tree/signals.ts";
 import type { AdoptRecord, Ended, ProcessId, Running } from "./types.ts";
 import { watch } from "./watch.ts";
 
@@ -18,50 +18,49 @@ function identify(pid: number, processes: Processes): ProcessId | null {
   return { pid, startTime: stat.startTime, bootId: processes.bootId };
 }
 
-function guardOf(program: number, { processes, folder }: Supervision): ProcessId | null {
-  const parent = processes.stat(program)?.ppid ?? 0;
-  return isGuard(processes.argv(parent), folder.path) ? identify(parent, processes) : null;
+/** The guard of an attempt, by the pid that it wrote down, or where it wrote nothing yet by its arguments. */
+function findGuard(
+  key: string,
+  pid: number | undefined,
+  { processes, runDir }: Supervision,
+): ProcessId | null {
+  const isIt = (each: number) => isGuard(processes.argv(each), runDir, key);
+  if (pid !== undefined) return isIt(pid) ? identify(pid, processes) : null;
+  const found = [...processes.scan()].flatMap((stat) =>
+    stat && stat.state !== "Z" && stat.pid !== process.pid && isIt(stat.pid) ? [stat] : [],
+  );
+  // Its subshells have the same arguments, and are younger.
+  const [first] = found.sort((a, b) => a.startTime - b.startTime || a.pid - b.pid);
+  return first ? identify(first.pid, processes) : null;
 }
 
-/** The program by what was written down of it, and the guard as its parent. */
-function findWritten(program: ProcessId, supervision: Supervision): Survivors | undefined {
-  if (!isAlive(supervision.processes, program)) return undefined;
-  return { program, guard: guardOf(program.pid, supervision) };
-}
-
-/** The program by the marker, which it bears from its first moment, and by its pid where that was written down. */
-function findMarked(token: string, pid: number | undefined, supervision: Supervision): Survivors | undefined {
-  const { processes } = supervision;
+/** What bears the marker: the program by its pid where that was written down, or as a child of its guard, else the oldest. */
+function findMarked(token: string, isProgram: (one: ProcessStat) => boolean, { processes }: Supervision) {
   const bearers = [...processes.scan()].flatMap((stat) =>
     stat && stat.state !== "Z" && stat.pid !== process.pid && processes.bears(stat.pid, token) ? [stat] : [],
   );
   const oldestFirst = bearers.sort((a, b) => a.startTime - b.startTime || a.pid - b.pid);
-  const program =
-    oldestFirst.find((bearer) => bearer.pid === pid) ??
-    oldestFirst.find((bearer) => guardOf(bearer.pid, supervision)) ??
-    oldestFirst[0];
-  if (!program) return undefined;
-  return { guard: guardOf(program.pid, supervision), program: identify(program.pid, processes) };
+  return { program: oldestFirst.find(isProgram), oldest: oldestFirst[0] };
 }
 
-/** The longest time that a guard of an earlier runner may need, on a busy machine, from its key to the program's first file. */
-const TAKE_UP_MS = 5000;
-
-/**
- * Waits while a guard of an earlier runner may be about to start something: one that has neither a program nor, as
- * when its runner is gone, a reason to stay.
- */
-async function guardsAtRest({ processes, folder }: Supervision): Promise<void> {
-  const deadline = performance.now() + TAKE_UP_MS;
-  const isAbout = () => {
-    const all = [...processes.scan()].flatMap((stat) => (stat && stat.state !== "Z" ? [stat] : []));
-    const guards = new Set(
-      all.filter(({ pid }) => isGuard(processes.argv(pid), folder.path)).map(({ pid }) => pid),
-    );
-    const busy = new Set(all.filter(({ pid }) => !guards.has(pid)).map(({ ppid }) => ppid));
-    return all.some(({ pid, ppid }) => guards.has(pid) && ppid !== process.pid && !busy.has(pid));
-  };
-  while (isAbout() && performance.now() < deadline) await delay(5);
+/** Who of the attempt still lives: while its guard does, nothing is lost. */
+function survivors(
+  { key, token, program: noted }: AdoptRecord,
+  supervision: Supervision,
+): Survivors | undefined {
+  const { processes, runDir } = supervision;
+  const birth = readRecords(runDir, key, processes)?.birth;
+  const guard = findGuard(key, birth?.guardPid, supervision);
+  // When it began was noted a moment after its birth, and holds also where its guard is gone.
+  const written = (noted?.pid === birth?.program.pid ? noted : undefined) ?? birth?.program ?? noted;
+  const isIt = ({ pid, ppid }: ProcessStat) => (written ? pid === written.pid : ppid === guard?.pid);
+  if (guard && written) return { guard, program: written };
+  if (written && isAlive(processes, written)) return { guard: null, program: written };
+  const marked = findMarked(token, isIt, supervision);
+  // Where the program is gone, what else bears the marker is a rest of its tree, and no program.
+  const program = marked.program ?? (written || guard ? undefined : marked.oldest);
+  const id = program ? identify(program.pid, processes) : null;
+  return guard || id ? { guard, program: id } : undefined;
 }
 
 /** Finds what an earlier runner launched. See `Runner.adopt`. */
@@ -69,29 +68,19 @@ export async function adopt(
   record: AdoptRecord,
   supervision: Supervision,
 ): Promise<{ running: Running } | { ended: Ended } | undefined> {
-  const { folder, clock, processes } = supervision;
-  const look = () => readRecords(folder.path, record.key, processes);
+  const { runDir, clock, processes } = supervision;
+  const look = () => readRecords(runDir, record.key, processes);
   const first = look();
   if (first?.ended) return { ended: first.ended };
-
-  // A key that was handed to a guard, of which nothing is seen yet.
-  if (first && !first.birth) await guardsAtRest(supervision);
-  const birth = look()?.birth;
-  // When it began was noted a moment after its birth, and holds also where its guard is gone.
-  const written =
-    (record.program?.pid === birth?.pid ? record.program : undefined) ?? birth ?? record.program;
-  const survivors =
-    (written && findWritten(written, supervision)) ?? findMarked(record.token, written?.pid, supervision);
-  // Where the program is gone, what else bears the marker is a rest of its tree, and no program.
-  const isLive = survivors && (survivors.guard || !written || survivors.program?.pid === written.pid);
-  if (isLive) {
-    const handle = createHandle(record, survivors.guard, survivors.program);
+  const found = survivors(record, supervision);
+  if (found) {
+    const handle = createHandle(record, found.guard, found.program);
     watch(handle, supervision);
     return { running: handle.running };
   }
   // It may have ended while we looked.
-  const endedMeanwhile = look()?.ended;
-  if (endedMeanwhile) return { ended: endedMeanwhile };
-  if (!written) return undefined;
+  const last = look();
+  if (last?.ended) return { ended: last.ended };
+  if (!last?.birth && !record.program) return undefined;
   return { ended: { exitCode: null, signal: null, endedAt: clock.now(), lost: true } };
 }

@@ -1,152 +1,83 @@
 /**
- * Guards, which run one program after the other: starting a process out of this one costs more than all the rest of a
- * short task, and a guard that is there already does without. One that had nothing to do for a moment ends.
+ * Starts guards: one shell for each program, which outlives it and this process. See guard.sh for what one does, and
+ * what it says on its descriptor 3.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import { childOf } from "./run-files.ts";
+import { setPriority } from "node:os";
+import { DETACHED_VARIABLE, treeMarker } from "../home/tree-marker.ts";
 import type { Processes } from "./tree/processes.ts";
-import { deliverTo } from "./tree/signals.ts";
 import type { ProcessId } from "./types.ts";
 
-/** What a guard tells of the attempt that it was given. */
-export interface Attempt {
+interface GuardOptions {
+  shell: string;
+  script: string;
+  runDir: string;
   key: string;
-  born(program: ProcessId): void;
-  /** The guard has no more to do with it. */
-  ended(status: number): void;
-  /** The guard is gone before it told of an end; `isBegun` false where it never took up the attempt. */
-  guardGone(isBegun: boolean): void;
-  /** There is no guard, and none could be started. */
+  token: string;
+  /** The log, opened for append. */
+  log: number;
+  /** Inherited, so that the lock lives as long as the guard. */
+  namespaceLock: number | undefined;
+  /** The nice value of the guard and with it of the program, as far as the system allows it. */
+  nice: number;
+}
+
+/** What a guard tells while it runs. */
+interface GuardListener {
+  born(pid: number): void;
+  /** How the program ended, as {@link parseStatus} reads it. */
+  ended(status: string): void;
+  /** The guard is gone, whatever it has told; `wasKilled` by a signal. */
+  gone(wasKilled: boolean): void;
+  /** There is no guard: no process could be made. */
   refused(cause: Error): void;
 }
 
-/** How long a guard waits for another program. */
-const IDLE_MS = 300;
-
-interface Guard {
-  id: ProcessId;
-  child: ChildProcess;
-  attempt: Attempt | null;
-  hasBorn: boolean;
-  /** Its tree was stopped or ended: what began that may still have the guard in mind, so it runs nothing else. */
-  isRetired: boolean;
-  idle: NodeJS.Timeout | null;
+/** Starts a guard on the run file of `key`, which is written; null where no process could be made. */
+export function startGuard(
+  { shell, script, runDir, key, token, log, namespaceLock, nice }: GuardOptions,
+  processes: Processes,
+  listener: GuardListener,
+): ProcessId | null {
+  const child = spawn(shell, [script, runDir, processes.bootId, key], {
+    cwd: "/",
+    // Its own environment holds nothing that could leak into a program, and takes it and its keeper out of the tree of that.
+    // Node hands on the first one unless it is named.
+    env: { NODE_V8_COVERAGE: undefined, [DETACHED_VARIABLE]: treeMarker(token) },
+    detached: true,
+    stdio: ["ignore", "ignore", "ignore", "pipe", namespaceLock ?? "ignore", log],
+  });
+  const { pid } = child;
+  if (pid === undefined) {
+    child.once("error", (error) => listener.refused(error));
+    return null;
+  }
+  renice(pid, nice);
+  child.on("error", () => undefined);
+  const pipe = child.stdio[3] as Socket;
+  listen(pipe, (line) => {
+    if (line.startsWith("+")) listener.born(Number(line.slice(1)));
+    else if (line.startsWith("=")) listener.ended(line.slice(1));
+  });
+  child.once("exit", (code) => {
+    const settle = () => listener.gone(code === null);
+    // What the guard said may still be on its way.
+    if (pipe.readableEnded || pipe.destroyed) settle();
+    else pipe.once("close", settle);
+  });
+  child.unref();
+  // Our own child is at least a zombie until its exit was handled, so it can still be read.
+  const startTime = processes.stat(pid)?.startTime ?? 0;
+  return { pid, startTime, bootId: processes.bootId };
 }
 
-export class Guards {
-  readonly #idle: Guard[] = [];
-  readonly #alive = new Map<number, Guard>();
-  readonly #argv: string[];
-  readonly #processes: Processes;
-  readonly #namespaceLock: number | undefined;
-
-  constructor(script: string, runDir: string, processes: Processes, namespaceLock: number | undefined) {
-    this.#argv = [script, runDir, processes.bootId];
-    this.#processes = processes;
-    this.#namespaceLock = namespaceLock;
-  }
-
-  /** Has a guard run the attempt whose start file is written; null where none could be started. */
-  run(attempt: Attempt): ProcessId | null {
-    const guard = this.#take() ?? this.#start(attempt);
-    if (!guard) return null;
-    guard.attempt = attempt;
-    guard.hasBorn = false;
-    guard.child.ref();
-    guard.child.stdin?.write(`${attempt.key}\n`);
-    return guard.id;
-  }
-
-  /** Whether this is the pid of a guard that was started here and lives. */
-  has(pid: number): boolean {
-    return this.#alive.has(pid);
-  }
-
-  /** The guard of a tree that is about to be stopped or ended runs no further program. */
-  retire(id: ProcessId | null | undefined): void {
-    const guard = id && this.#alive.get(id.pid);
-    if (guard && guard.id.startTime === id.startTime) guard.isRetired = true;
-  }
-
-  #take(): Guard | undefined {
-    for (let guard = this.#idle.pop(); guard; guard = this.#idle.pop()) {
-      if (guard.idle) clearTimeout(guard.idle);
-      const { exitCode, signalCode } = guard.child;
-      if (exitCode === null && signalCode === null) return guard;
-    }
-    return undefined;
-  }
-
-  #start(attempt: Attempt): Guard | null {
-    const child = spawn("/bin/sh", this.#argv, {
-      cwd: "/",
-      // Its own environment is empty, so that nothing leaks into a program. Node hands this one on unless it is named.
-      env: { NODE_V8_COVERAGE: undefined },
-      detached: true,
-      stdio: ["pipe", "ignore", "ignore", "pipe", this.#namespaceLock ?? "ignore"],
-    });
-    const { pid } = child;
-    if (pid === undefined) {
-      child.once("error", (error) => attempt.refused(error));
-      return null;
-    }
-    // Our own child is at least a zombie until its exit was handled, so it can still be read.
-    const startTime = this.#processes.stat(pid)?.startTime ?? 0;
-    const id = { pid, startTime, bootId: this.#processes.bootId };
-    const guard: Guard = { id, child, attempt: null, hasBorn: false, isRetired: false, idle: null };
-    this.#alive.set(pid, guard);
-    (child.stdin as Socket).on("error", () => undefined).unref();
-    child.on("error", () => undefined);
-    const pipe = child.stdio[3] as Socket;
-    listen(pipe, (line) => this.#heard(guard, line));
-    child.once("exit", (code) => {
-      const settle = () => this.#gone(guard, code);
-      // What the guard said may still be on its way.
-      if (pipe.readableEnded || pipe.destroyed) return settle();
-      pipe.ref();
-      pipe.once("close", settle);
-    });
-    return guard;
-  }
-
-  #heard(guard: Guard, line: string): void {
-    const { attempt } = guard;
-    if (line === "-") this.#rest(guard);
-    else if (line.startsWith("+")) {
-      guard.hasBorn = true;
-      attempt?.born(childOf(guard.id.pid, Number(line.slice(1)), this.#processes));
-    } else {
-      guard.attempt = null;
-      attempt?.ended(Number(line));
-    }
-  }
-
-  #rest(guard: Guard): void {
-    guard.child.unref();
-    if (guard.isRetired) {
-      // Who froze the tree as its program ended has stopped the guard with it.
-      deliverTo(this.#processes, guard.id, "SIGCONT");
-      guard.child.stdin?.end();
-      return;
-    }
-    guard.idle = setTimeout(() => this.#dismiss(guard), IDLE_MS).unref();
-    this.#idle.push(guard);
-  }
-
-  #dismiss(guard: Guard): void {
-    const at = this.#idle.indexOf(guard);
-    if (at < 0) return;
-    this.#idle.splice(at, 1);
-    guard.child.stdin?.end();
-  }
-
-  #gone(guard: Guard, code: number | null): void {
-    const { attempt } = guard;
-    this.#alive.delete(guard.id.pid);
-    guard.attempt = null;
-    // One that was killed may have left a subshell that is about to become the program.
-    attempt?.guardGone(guard.hasBorn || code === null);
+/** To raise a priority takes a privilege. */
+function renice(pid: number, nice: number): void {
+  try {
+    setPriority(pid, nice);
+  } catch {
+    // It stays that of this process.
   }
 }
 

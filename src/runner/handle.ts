@@ -3,6 +3,8 @@ import type { Ended, ProcessId, Running } from "./types.ts";
 /** A {@link Running} with the ends by which the runner fills it in. */
 export interface Handle {
   readonly running: Running;
+  /** The end is known. */
+  readonly isOver: boolean;
   born(program: ProcessId): void;
   failedToStart(cause: Error): void;
   /** The guard that runs it now; null when it has none any more. */
@@ -30,6 +32,7 @@ export function createHandle(
 ): Handle {
   let currentGuard = guard;
   let program = firstKnown;
+  let isOver = false;
   const started = deferred<ProcessId>();
   const ended = deferred<Ended>();
   // Whoever does not ask need not handle that it never came up.
@@ -50,6 +53,9 @@ export function createHandle(
       started: started.promise,
       ended: ended.promise,
     },
+    get isOver() {
+      return isOver;
+    },
     born(id) {
       program ??= id;
       started.resolve(id);
@@ -59,6 +65,7 @@ export function createHandle(
       currentGuard = id;
     },
     end(how) {
+      isOver = true;
       if (!program) started.reject(new Error("the program ended before its process was known"));
       ended.resolve(how);
     },

@@ -1,84 +1,73 @@
-import { createHash } from "node:crypto";
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from "node:fs";
-import { join } from "node:path";
-import guardScript from "./guard.sh";
+import { accessSync, closeSync, constants, openSync } from "node:fs";
+import { installGuard } from "./guard-file.ts";
+import { startGuard } from "./guards.ts";
 import { createHandle, type Handle } from "./handle.ts";
-import { endedWith, GUARD_NAME, readRecords, runText } from "./run-files.ts";
+import { childOf, readRecords, writeRunFile } from "./run-files.ts";
 import { startScript } from "./start-script.ts";
+import { endedWith, parseStatus } from "./status.ts";
 import type { Supervision } from "./supervision.ts";
 import type { LaunchSpec, Running } from "./types.ts";
 import { watch } from "./watch.ts";
 
-/**
- * Puts the guard's script where guards read it, and gives its path. The name follows from its content: an upgrade
- * never changes the script under a guard that is still reading it.
- */
-export function installGuard(runDir: string): string {
-  const hash = createHash("sha256").update(guardScript).digest("hex").slice(0, 8);
-  const file = join(runDir, `${GUARD_NAME}-${hash}.sh`);
-  // A power failure may have left the name without the content.
-  if (existsSync(file) && readFileSync(file, "utf8") === guardScript) return file;
-  writeFileSync(`${file}.new`, guardScript, { mode: 0o600, flush: true });
-  renameSync(`${file}.new`, file);
-  return file;
-}
-
 const CANNOT_START = 126;
+
+/** So many guards are started for an attempt whose first ones end without having begun anything. */
+const MOST_GUARDS = 3;
 
 /** Starts a program under a guard. See `Runner.launch`. */
 export function launch(spec: LaunchSpec, supervision: Supervision): Running {
-  const { clock, folder, umask } = supervision;
   const handle = createHandle(spec, null, null, performance.now());
   try {
     accessSync(spec.cwd, constants.X_OK);
-    closeSync(openSync(spec.logFile, "a", 0o600));
-    folder.put(spec.key, runText(startScript(spec, umask)));
-    hand(handle, spec, supervision);
+    writeRunFile(supervision.runDir, spec.key, startScript(spec));
+    begin(handle, spec, supervision, 1);
+    watch(handle, supervision);
   } catch (error) {
-    handle.failedToStart(error as Error);
-    handle.end(endedWith(CANNOT_START, clock.now()));
+    fail(handle, supervision, error as Error);
   }
   return handle.running;
 }
 
-/** Hands the attempt to a guard. */
-function hand(handle: Handle, spec: LaunchSpec, supervision: Supervision): void {
-  const { processes, clock, folder, guards } = supervision;
-  let isOver = false;
-  const id = guards.run({
-    key: spec.key,
-    born(program) {
-      handle.born(program);
-      // While its guard lives, by which it is known; one whose end was told with its birth is spared the look.
-      setImmediate(() => isOver || program.startTime);
-    },
+function fail(handle: Handle, { clock }: Supervision, cause: Error): void {
+  handle.failedToStart(cause);
+  handle.end(endedWith(CANNOT_START, clock.now()));
+}
+
+/** Starts the `n`th guard of the attempt. */
+function begin(handle: Handle, spec: LaunchSpec, supervision: Supervision, n: number): void {
+  const { processes, clock, runDir, shell, namespaceLock } = supervision;
+  const { key, token, inherited } = spec;
+  const script = installGuard(runDir);
+  const log = openSync(spec.logFile, "a", 0o600);
+  const options = { shell, script, runDir, key, token, log, namespaceLock, nice: inherited.nice };
+  const guard = startGuard(options, processes, {
+    born: (pid) => handle.born(childOf(guard?.pid ?? 0, pid, processes)),
     ended(status) {
-      isOver = true;
-      // From here on what the guard runs is of another attempt.
       handle.guardIs(null);
-      handle.end(endedWith(status, clock.now()));
+      const ended = parseStatus(status, clock.now());
+      if (ended) handle.end(ended);
     },
-    guardGone(isBegun) {
+    gone(wasKilled) {
       handle.guardIs(null);
-      const records = readRecords(folder.path, spec.key, processes);
-      if (!records?.birth && !isBegun) return hand(handle, spec, supervision);
-      if (records?.birth) handle.born(records.birth);
+      const records = readRecords(runDir, key, processes);
+      if (records?.birth) handle.born(records.birth.program);
       if (records?.ended) return handle.end(records.ended);
-      watch(handle, supervision);
+      // One that was killed may have left a subshell that is about to become the program.
+      if (handle.running.program || wasKilled) return;
+      if (n < MOST_GUARDS) return retry(handle, spec, supervision, n + 1);
+      const cause = `its guard ended ${n} times before it began; agentctl doctor looks for the cause`;
+      fail(handle, supervision, new Error(cause));
     },
-    refused(cause) {
-      handle.failedToStart(cause);
-      handle.end(endedWith(CANNOT_START, clock.now()));
-    },
+    refused: (cause) => fail(handle, supervision, cause),
   });
-  if (id) handle.guardIs(id);
+  closeSync(log);
+  if (guard) handle.guardIs(guard);
+}
+
+function retry(handle: Handle, spec: LaunchSpec, supervision: Supervision, n: number): void {
+  try {
+    begin(handle, spec, supervision, n);
+  } catch (error) {
+    fail(handle, supervision, error as Error);
+  }
 }

@@ -1,10 +1,9 @@
 import { adopt } from "./adopt.ts";
 import { cannotStart } from "./cannot-start.ts";
-import { Guards } from "./guards.ts";
-import { installGuard, launch } from "./launch.ts";
+import { isGuard as isGuardArgv } from "./guard-file.ts";
+import { launch } from "./launch.ts";
 import { makePipes } from "./pipes.ts";
-import { isGuard as isGuardArgv, readRecords } from "./run-files.ts";
-import { RunFolder } from "./run-folder.ts";
+import { forgetRunFile, readRecords } from "./run-files.ts";
 import { StepReader, stepFile } from "./step-reader.ts";
 import type { Supervision } from "./supervision.ts";
 import { freezeTree, thawTree } from "./tree/freeze.ts";
@@ -21,42 +20,30 @@ export interface RunnerOptions {
   /** Holds the run files; must exist, on a local disk, and be nobody else's. */
   runDir: string;
   clock: { now(): number };
-  /** The umask of programs; by default that of this process when the runner is created. */
-  umask?: number;
+  /** Runs guards: any POSIX shell. */
+  shell?: string;
   /** The descriptor of `lockNamespace`, for a runner that launches. */
   namespaceLock?: number | undefined;
 }
 
 /** A runner whose attempts live on when it, or its process, is gone; another one on the same directory adopts them. */
 export function createRunner(options: RunnerOptions): Runner {
-  const { runDir, clock, umask = process.umask() } = options;
+  const { runDir, clock, shell = "/bin/sh", namespaceLock } = options;
   const processes = createProcesses();
-  const folder = new RunFolder(runDir);
-  let guards: Guards | undefined;
   const trees = new Trees(processes, runDir);
-  const supervision: Supervision = {
-    folder,
-    clock,
-    processes,
-    umask: umask.toString(8).padStart(4, "0"),
-    // Made when the first is needed: who only looks, as the doctor does, leaves nothing in the folder.
-    get guards() {
-      guards ??= new Guards(installGuard(runDir), runDir, processes, options.namespaceLock);
-      return guards;
-    },
-  };
-
+  const supervision: Supervision = { runDir, clock, processes, shell, namespaceLock };
   const ages: Ages = { startTimes: new Map(), until: 0 };
 
   return {
     launch(spec) {
       const running = launch(spec, supervision);
-      trees.begin(running, { logFile: spec.logFile, isAdopted: false });
+      trees.begin(running, { isAdopted: false });
       return running;
     },
     async adopt(record) {
       const state = await adopt(record, supervision);
-      if (state && "running" in state) trees.begin(state.running, { ...record, isAdopted: true });
+      if (state && "running" in state)
+        trees.begin(state.running, { isFrozen: record.isFrozen, isAdopted: true });
       return state;
     },
     releaseOrphans: () => releaseOrphans(processes, runDir),
@@ -73,7 +60,6 @@ export function createRunner(options: RunnerOptions): Runner {
       })),
     async freeze(roots) {
       const { guard } = roots;
-      guards?.retire(guard);
       try {
         return await freezeTree(processes, roots, trees.of(roots));
       } finally {
@@ -94,16 +80,15 @@ export function createRunner(options: RunnerOptions): Runner {
     cpuMs: ({ program }) => (program && isAlive(processes, program) ? processes.cpuMs(program.pid) : 0),
     signal: ({ program }, signal) =>
       program !== null && program !== undefined && deliverTo(processes, program, signal) === "sent",
-    terminate(roots, opts) {
-      guards?.retire(roots.guard);
-      return terminateTree(processes, roots, trees.of(roots), opts);
+    async terminate(roots, opts) {
+      // A guard that loses what it begins with would be started again.
+      await roots.started?.catch(() => undefined);
+      await terminateTree(processes, roots, trees.of(roots), opts);
     },
     sweep: (roots, { graceMs }) =>
       sweepTree(processes, roots, trees.of(roots), {
         grace: { graceMs },
         ages,
-        // Guards, and what they have started for others.
-        isForeign: ({ pid, ppid }) => guards !== undefined && (guards.has(pid) || guards.has(ppid)),
       }),
     cannotStart,
     makePipes,
@@ -116,11 +101,11 @@ export function createRunner(options: RunnerOptions): Runner {
         const ppid = isProgram ? (processes.stat(stat.ppid)?.ppid ?? 0) : stat.ppid;
         return [{ pid, token, ppid, state: stat.state, argv, isProgram }];
       }),
-    programOf: (key) => readRecords(runDir, key, processes)?.birth,
+    programOf: (key) => readRecords(runDir, key, processes)?.birth?.program,
     stepFile: (key) => stepFile(runDir, key),
     steps: (key) => new StepReader(runDir, key),
     forget(key) {
-      folder.forget(key);
+      forgetRunFile(runDir, key);
       trees.forget(key);
     },
   };

@@ -1,3 +1,5 @@
+import { DETACHED_VARIABLE } from "../home/tree-marker.ts";
+import { limitScript } from "./limit-script.ts";
 import type { LaunchSpec } from "./types.ts";
 
 /**
@@ -7,20 +9,7 @@ import type { LaunchSpec } from "./types.ts";
 const NOT_BY_SHELL =
   /^(?![A-Za-z_][A-Za-z0-9_]*$)|^(IFS|OPTIND|PPID|LINENO|UID|EUID|GROUPS|SHELLOPTS|BASH.*)$/;
 
-/** The lines by which variables were exported last, by name: most programs have the same. */
-const exportLines = new Map<string, { value: string; line: string | undefined }>();
-const MOST_LINES = 1000;
-const LONGEST_KEPT = 1000;
-
-/** Undefined where a shell would not take it. */
-function exportLine(name: string, value: string): string | undefined {
-  const known = exportLines.get(name);
-  if (known?.value === value) return known.line;
-  if (exportLines.size >= MOST_LINES) exportLines.clear();
-  const line = NOT_BY_SHELL.test(name) ? undefined : `export ${name}=${quoted(value)}`;
-  if (value.length <= LONGEST_KEPT) exportLines.set(name, { value, line });
-  return line;
-}
+const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
  * The words that become the program. `env` takes every word with = for a variable, also a program's name, which `nice`
@@ -32,29 +21,24 @@ function wordsOf(argv: string[], odd: string[]): string[] {
   return ["/usr/bin/env", "--", ...odd, ...byNice, ...argv];
 }
 
-const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-
 /**
- * What a guard's subshell does to become the program: its files, directory, umask, exactly its environment, and its
- * words. For a file of mode 0600, because arguments of a guard can be read by everyone.
+ * What a guard's subshell does to become the program: its stdin, directory, umask, limits, exactly its environment, and
+ * its words. For a file of mode 0600, because arguments of a guard can be read by everyone.
  */
-export function startScript({ env, argv, cwd, logFile, stdin }: LaunchSpec, umask: string): string {
-  const exported: string[] = [];
-  const others: string[] = [];
-  for (const [name, value] of Object.entries(env)) {
-    const line = exportLine(name, value);
-    if (line === undefined) others.push(`${name}=${value}`);
-    else exported.push(line);
-  }
+export function startScript({ env, argv, cwd, inherited, stdin }: LaunchSpec): string {
+  const all = Object.entries(env);
+  const odd = all.filter(([name]) => NOT_BY_SHELL.test(name)).map(([name, value]) => `${name}=${value}`);
+  const exported = all.filter(([name]) => !NOT_BY_SHELL.test(name));
   const lines = [
-    `exec ${openedStdin(stdin)} >>${quoted(logFile)} 2>&1`,
+    `exec ${openedStdin(stdin)}`,
     `cd ${quoted(cwd)} || exit 126`,
-    `umask ${umask}`,
-    // A shell has set and exported these by itself, the last one where it is bash.
-    "unset PWD OLDPWD SHLVL",
-    ...exported,
+    ...limitScript(inherited.limits),
+    `umask ${inherited.umask.toString(8).padStart(4, "0")}`,
+    // A shell has set and exported these by itself, the third one where it is bash; the others are the guard's.
+    `unset PWD OLDPWD SHLVL PATH ${DETACHED_VARIABLE}`,
+    ...exported.map(([name, value]) => `export ${name}=${quoted(value)}`),
     ...(stdin?.endPath === undefined ? [] : [holdStdin(stdin.endPath)]),
-    `set -- ${wordsOf(argv, others).map(quoted).join(" ")}`,
+    `set -- ${wordsOf(argv, odd).map(quoted).join(" ")}`,
     // Some shells take a leading dash for an option of exec, others take -- for the program.
     'case $1 in -*) if (exec -- /bin/sh -c :) 2>/dev/null; then set -- -- "$@"; fi ;; esac',
     // exec, so that no builtin of this shell is meant and the program has this pid.

@@ -1,13 +1,13 @@
-import type { Guards } from "./guards.ts";
-import type { RunFolder } from "./run-folder.ts";
 import type { Processes } from "./tree/processes.ts";
 
 /** What launching and adopting share. */
 export interface Supervision {
-  folder: RunFolder;
+  /** Holds the run files. */
+  runDir: string;
   clock: { now(): number };
   processes: Processes;
-  /** The programs' umask, octal. */
-  umask: string;
-  guards: Guards;
+  /** Runs guards. */
+  shell: string;
+  /** The descriptor of `lockNamespace`, for a runner that launches. */
+  namespaceLock: number | undefined;
 }

@@ -1,3 +1,4 @@
+import type { Inherited } from "../core/inherited.ts";
 import type { StepReader } from "./step-reader.ts";
 
 /** A process that cannot be mistaken for a later one with the same pid. */
@@ -22,6 +23,7 @@ export interface LaunchSpec {
   env: Record<string, string>;
   /** Receives stdout and stderr; opened for append, mode 0600. */
   logFile: string;
+  inherited: Inherited;
   /**
    * What it reads; nothing without it. With `endPath` both are FIFOs, and the first has no end before a line is written to
    * the second, or the tree ends.
@@ -34,10 +36,10 @@ export interface Ended {
   /** 128 + n for signal n; null when lost. */
   exitCode: number | null;
   /**
-   * The signal's name when the status was 128 + a signal number from 1 to 31: the shell's convention, in which a
-   * program that itself exits with 143 cannot be told from one that SIGTERM ended.
+   * The name of the signal that ended it; real-time signals as SIGRTMIN+n. Where the kernel does not show how a process
+   * ended (macOS, a program that changed its user), a code from 129 to 159 counts as death by a signal.
    */
-  signal: NodeJS.Signals | null;
+  signal: string | null;
   /** Milliseconds since 1970. */
   endedAt: number;
   /** The program is gone and nobody was left to say how. */
@@ -63,6 +65,8 @@ export interface TreeRoots {
   readonly token: string;
   readonly guard?: ProcessId | null;
   readonly program?: ProcessId | null;
+  /** Of a launched attempt: settles when its program is known or did not come up. */
+  readonly started?: Promise<unknown>;
   /** By the clock that does not jump, in ms: no process of the tree is older. Null where that is not known. */
   readonly launchedAt?: number | null;
 }
@@ -151,11 +155,8 @@ export interface Runner {
    * @throws CannotEnd when a process may not be signalled, naming its pid; everything else is gone by then
    */
   terminate(roots: TreeRoots, opts: { graceMs: number; cut?: AbortSignal }): Promise<void>;
-  /**
-   * After the program's end: ends what is left of its tree as `terminate` does. Nearly free when nothing is. Answers
-   * true where it is known that no process came of the program and lives, also none that has left the tree.
-   */
-  sweep(roots: TreeRoots, opts: { graceMs: number }): Promise<boolean>;
+  /** After the program's end: ends what is left of its tree as `terminate` does. Nearly free when nothing is. */
+  sweep(roots: TreeRoots, opts: { graceMs: number }): Promise<void>;
   /** Looks a program up as execvp would, in `cwd` with the PATH of `env`; undefined when it can be started. */
   cannotStart(
     argv: string[],

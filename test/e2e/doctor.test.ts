@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -236,8 +238,11 @@ it("finds an attempt without its process, one that runs twice, and a frozen one 
   for (const pid of [goneGuard, gonePid]) signalTo(pid, "SIGKILL");
   const [shell = "", script = ""] = readFileSync(`/proc/${twiceGuard}/cmdline`, "utf8").split("\0");
   copyFileSync(join(home.dir, "run", `${twice}.1.run`), join(home.work, `${twice}.1.run`));
-  const again = spawn(shell, [script, home.work, "boot"], { stdio: ["pipe", "ignore", "ignore", "ignore"] });
-  again.stdin?.end(`${twice}.1\n`);
+  const [name = "", value] = readFileSync(`/proc/${twiceGuard}/environ`, "utf8").split(/[=\0]/);
+  const nowhere = openSync("/dev/null", "r+");
+  const stdio = new Array(6).fill(nowhere);
+  spawn(shell, [script, home.work, "boot", `${twice}.1`], { stdio, env: { [name]: value } });
+  closeSync(nowhere);
   signalTo(thawedPid, "SIGCONT");
   await until(() => processes(home.root).filter(({ command }) => command === "sleep 60").length === 3);
   const wrong = [

@@ -1,3 +1,6 @@
+import { getPriority } from "node:os";
+import type { Inherited } from "../../core/inherited.ts";
+import { ownLimits } from "../../home/limits.ts";
 import type { Context } from "../command/context.ts";
 import { undecodableVariables } from "./byte-exact.ts";
 
@@ -21,6 +24,15 @@ export function callerEnvironment({ env, paths, out, host }: Context): Record<st
   );
   if (env.AGENTCTL_HOME !== undefined) kept.push(["AGENTCTL_HOME", paths.home]);
   return Object.fromEntries(kept);
+}
+
+/** What else a task takes over from the process of this command. */
+export function callerInherited({ env }: Context): Inherited {
+  const limits = ownLimits();
+  // Node has raised its own to the hard one; the launcher has noted what it was.
+  const openFiles = env.AGENTCTL_OPEN_FILES ?? "";
+  if (limits.nofile && /^\d+$/.test(openFiles)) limits.nofile[0] = Number(openFiles);
+  return { umask: process.umask(), nice: getPriority(), limits };
 }
 
 /** What `--env` asks for: given values, and the caller's where only a name is given. */

@@ -34,6 +34,7 @@ interface Read extends Record<FieldType, unknown> {
   text: string | undefined;
   texts: string[];
   amount: number | undefined;
+  inherited: never;
 }
 
 type Make = (flags: string, about: string, field: Field) => OptionSpec<unknown>;
@@ -56,6 +57,9 @@ const optionOfType: { [T in FieldType]: Make } = {
   texts: (flags, about) => values(flags, about, String),
   amount: (flags, about) => value(flags, about, amount),
   choice: (flags, about, { choices = [] }) => choice(flags, about, choices),
+  inherited: () => {
+    throw new Error("what a task inherits has no option");
+  },
 };
 
 type WithOption = {

@@ -7,7 +7,12 @@ import type { Context } from "../command/context.ts";
 import { flag, longName, type ValuesOf, value, values } from "../command/define.ts";
 import { duration, variable } from "../command/option-values.ts";
 import { usage } from "../command/usage.ts";
-import { callerDirectory, callerEnvironment, chosenVariables } from "./caller-environment.ts";
+import {
+  callerDirectory,
+  callerEnvironment,
+  callerInherited,
+  chosenVariables,
+} from "./caller-environment.ts";
 import { fieldOptions, fieldsOf } from "./field-options.ts";
 import { absolutePath, fileOrStdin, jsonInput, textOrStdin } from "./input.ts";
 
@@ -45,6 +50,7 @@ export async function submissionOf(context: Context, work: Work, given: RunValue
     ...(given.acceptMissing ? { acceptMissing: true } : {}),
     ...startOf(context, given),
     ...(given.env.length > 0 ? { envNames: given.env.map(([name]) => name) } : {}),
+    inherited: callerInherited(context),
     env: {
       ...(given.noInheritEnv ? {} : callerEnvironment(context)),
       ...chosenVariables(context, given.env),

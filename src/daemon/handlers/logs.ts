@@ -19,7 +19,6 @@ export function logHandlers(daemon: Daemon): Pick<Handlers<Caller>, "logs/path" 
   return {
     "logs/path": async ({ id, attempt, raw = false }) => {
       const task = await engine.require(id);
-      engine.emptied.keep(task);
       const attempts = await attemptsOf(daemon, task, attempt);
       const places = attempts.map(({ n, endedAt }) => ({
         attempt: n,
@@ -79,7 +78,6 @@ async function read(
   const until = engine.clock.mono() + Math.min(waitMs, LONGEST_WAIT_MS);
   for (;;) {
     const task = await engine.require(id);
-    engine.emptied.keep(task);
     const n = attempt ?? task.attempt;
     const [one] = n === 0 && attempt === undefined ? [] : await attemptsOf(daemon, task, n);
     // One that has not begun yet is still to come.

@@ -44,8 +44,8 @@ export function taskHandlers(daemon: Daemon): People {
       return { task: await show(daemon, task), created };
     },
 
-    "tasks/batch": async ({ tasks, env, cwd }, caller) => {
-      const shared = defined({ env, cwd });
+    "tasks/batch": async ({ tasks, env, cwd, inherited }, caller) => {
+      const shared = defined({ env, cwd, inherited });
       const own = (task: NewTask) => (task.env && env ? { env: { ...env, ...task.env } } : {});
       const all = tasks.map((task) => submission({ ...shared, ...task, ...own(task) }));
       const made = await submit(engine, all, caller.actor, { isBatch: true });
@@ -140,10 +140,10 @@ export function taskHandlers(daemon: Daemon): People {
     },
 
     "tasks/rerun": async (params, caller) => {
-      const { id, from, env, notBefore, acceptMissing, actor, ...fields } = params;
+      const { id, from, env, inherited, notBefore, acceptMissing, actor, ...fields } = params;
       const edits = { ...defined(fields), ...defined({ notBefore: at(notBefore) ?? undefined }) };
       const options = {
-        ...defined({ from, env, acceptMissing }),
+        ...defined({ from, env, inherited, acceptMissing }),
         edits,
         actor: actor ?? caller.actor,
       };

@@ -52,7 +52,7 @@ export async function finish(
   engine.fault("finish:before-sweep");
   await awaitLastSave(engine, active);
   endStdin(engine, active.taskId);
-  const isAlone = await sweep(engine, active, graceMs);
+  await sweep(engine, active, graceMs);
   const isUnwatched = unwatched || (await isGoingDown(engine, active, ended));
   engine.fault("finish:before-commit");
   try {
@@ -64,7 +64,6 @@ export async function finish(
     engine.fault("finish:after-forget");
     active.learn({ link: null });
     void capEnded(engine, active);
-    if (isAlone) engine.emptied.offer(task);
     settlePause(active, task);
     active.ended.resolve(task);
   } catch (error) {
@@ -88,13 +87,12 @@ function sweepGrace(engine: Engine, active: ActiveAttempt): number {
   return Math.max(0, Math.min(engine.settings.cancelGraceMs, graceDeadline - engine.clock.mono()));
 }
 
-/** Answers whether nothing that came of the attempt is known to live, or may. */
-async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Promise<boolean> {
+async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Promise<void> {
   const roots = active.running ?? { key: active.runKey, token: active.token };
   try {
     // The guard of a frozen tree is stopped with it: without this it would stay forever.
     if (active.frozen && active.running) await engine.runner.terminate(active.running, { graceMs: 0 });
-    else return await engine.runner.sweep(roots, { graceMs });
+    else await engine.runner.sweep(roots, { graceMs });
   } catch (error) {
     active.learn({ unended: endFailed(active, error, "working") });
     engine.log.error(
@@ -102,7 +100,6 @@ async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Pr
       "what an attempt left running could not be ended",
     );
   }
-  return false;
 }
 
 /** An answer, or the pause that froze it, may move the task between the look at it and the write. */

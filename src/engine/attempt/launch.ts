@@ -1,13 +1,12 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { setPriority } from "node:os";
+import { closeSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type AgentctlError, asAgentctlError } from "../../core/errors.ts";
+import type { Inherited } from "../../core/inherited.ts";
 import type { Task } from "../../core/task.ts";
 import type { LaunchSpec, Running } from "../../runner/index.ts";
 import type { Change } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { environmentOf, foldersOf, type Given, logFile } from "../files/environment.ts";
-import { makeFolders, makeLog } from "../files/make-ahead.ts";
 import { HOST_ENVIRONMENT, type WaitingHost } from "../hosts/hosts.ts";
 import { isNoRoom, noRoomError, requeued } from "../no-room.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
@@ -43,7 +42,7 @@ async function launching(
     if (task.checkpoint) await writeCheckpoint(engine, task, task.checkpoint.seq);
     makeFolders(engine, task.id);
     // Where there is no room for its log, nothing has been started yet.
-    if (!engine.ahead.delete(task.id) && !host) makeLog(engine, task.id, active.attempt);
+    if (!host) makeLog(engine, task.id, active.attempt);
     const stdin = await prepareStdin(engine, task);
     engine.fault("start:before-spawn");
     active.hasProcess(
@@ -58,7 +57,6 @@ async function launching(
   engine.fault("start:after-launch");
   if (!host) noteProcess(engine, active);
   feedStdin(engine, task);
-  if (task.nice !== null) beNice(engine, active, task.nice);
   armTimeout(engine, active, task);
   watchEnd(engine, active);
   if (host) {
@@ -67,6 +65,11 @@ async function launching(
     engine.fault("start:after-assign");
   }
   if (active.isModule) engine.hosts.refill();
+}
+
+/** What its process has from its start: the submitting command's, but for what was asked for. */
+export function inheritedBy({ inherited, nice }: Task): Inherited {
+  return { ...inherited, nice: nice ?? inherited.nice };
 }
 
 function launchOwn(
@@ -86,6 +89,7 @@ function launchOwn(
     },
     logFile: logFile(engine, task.id, active.attempt),
     stdin,
+    inherited: inheritedBy(task),
   });
 }
 
@@ -122,21 +126,15 @@ function noteProcess(engine: Engine, active: ActiveAttempt): void {
   );
 }
 
-/** Sets the scheduling priority of a program as soon as it is there; only root may set it below the daemon's own. */
-function beNice(engine: Engine, active: ActiveAttempt, nice: number): void {
-  active.running?.started.then(
-    ({ pid }) => {
-      try {
-        setPriority(pid, nice);
-      } catch (error) {
-        engine.log.warn(
-          { task: active.taskId, error: String(error) },
-          "a scheduling priority could not be set",
-        );
-      }
-    },
-    () => {},
-  );
+/** The folders of a task, as it needs them to begin. Throws where there is no room for them. */
+function makeFolders(engine: Engine, id: number): void {
+  const { folder, logs } = foldersOf(engine, id);
+  for (const path of [folder, logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
+}
+
+/** The log of an attempt that is about to begin. Throws where there is no room for it. */
+function makeLog(engine: Engine, id: number, attempt: number): void {
+  closeSync(openSync(logFile(engine, id, attempt), "a", 0o600));
 }
 
 /** Puts the newest checkpoint where AGENTCTL_CHECKPOINT points. Throws when it is corrupt. */

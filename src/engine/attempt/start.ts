@@ -6,7 +6,7 @@ import { slotsMax } from "../limits.ts";
 import { newToken } from "../token.ts";
 import { ActiveAttempt } from "./active-attempt.ts";
 import { prepareStart, refuse } from "./cannot-start.ts";
-import { launch } from "./launch.ts";
+import { inheritedBy, launch } from "./launch.ts";
 import { thaw } from "./pause/thaw.ts";
 import { startedNow } from "./phase-clock.ts";
 
@@ -35,7 +35,7 @@ export async function start(engine: Engine, { id, slotNumbers }: Slots): Promise
 async function begin(engine: Engine, task: Task, slotNumbers: number[] | null): Promise<void> {
   const prepared = prepareStart(engine, task);
   if ("refusal" in prepared) return await refuse(engine, task, prepared.refusal);
-  const host = task.kind !== "program" ? engine.hosts.take(prepared.env) : undefined;
+  const host = task.kind !== "program" ? engine.hosts.take(prepared.env, inheritedBy(task)) : undefined;
   const token = host?.token ?? newToken();
   const runKey = host?.runKey ?? `${task.id}.${task.attempt + 1}`;
   const process = host?.program ? { pid: host.program.pid, pidStart: host.program.startTime } : {};

@@ -1,22 +1,10 @@
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Fault } from "../../core/faults.ts";
+import { writeDurably } from "../../home/durable.ts";
 import { isOwnName } from "../../home/own-names.ts";
-import { sync } from "./sync.ts";
 
 /**
  * The environments of open tasks: one file of mode 0600 for each content, named by its hash, so that a thousand
@@ -45,7 +33,7 @@ export class Environments {
     const file = join(this.#folder, hash);
     if (!existsSync(file)) {
       this.#fault("environment:before-write");
-      writeDurably(file, text);
+      keep(file, text);
       this.#fault("environment:after-write");
     }
     // Only what is there waits for its task: one that could not be written would keep a later one from being removed.
@@ -86,20 +74,10 @@ export class Environments {
   }
 }
 
-function writeDurably(file: string, text: string): void {
-  const draft = `${file}.${process.pid}.new`;
+function keep(file: string, text: string): void {
   try {
-    const fd = openSync(draft, "w", 0o600);
-    try {
-      writeSync(fd, text);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(draft, file);
-    sync(dirname(file));
+    writeDurably(file, text);
   } catch (error) {
-    rmSync(draft, { force: true });
     const reason = `the environment could not be kept (${(error as Error).message})`;
     throw new AgentctlError("StoreUnavailable", { reason }, { cause: error });
   }

@@ -17,11 +17,11 @@ import { copyFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Attempt, Task } from "../../core/task.ts";
+import { sync } from "../../home/durable.ts";
 import type { Artifact } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { foldersOf } from "./environment.ts";
 import { sha256OfFile } from "./hash-file.ts";
-import { sync } from "./sync.ts";
 
 const LONGEST_NAME_BYTES = 255;
 type Writer = Pick<Attempt, "taskId" | "runKey" | "token">;

@@ -3,11 +3,13 @@
  * Node's. A waiting host bears from its start the token that becomes the attempt's; the assignment, with the
  * host's pid, is durable before `attempt/hello` is answered with it. As many wait as modules ran at the same time lately,
  * up to the setting; none before the first module has been run, and none when nothing has run for a while. They bear what
- * the last module had of variables that a process reads at its start, because a task that has others cannot use them.
+ * the last module had of variables that a process reads at its start, and its umask, nice value and limits, because a task
+ * that has others cannot use them.
  */
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { defaultInherited, type Inherited } from "../../core/inherited.ts";
 import { TOKEN_VARIABLE, TREE_VARIABLE, treeMarker } from "../../home/tree-marker.ts";
 import type { ProcessId, Running } from "../../runner/index.ts";
 import { type Deferred, deferred } from "../deferred.ts";
@@ -73,17 +75,21 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
   #isStopped = false;
   /** What the module that was begun last had of variables that are read at the start of a process, as the next may have. */
   #readAtStart: Record<string, string>;
+  #inherited = defaultInherited;
 
   constructor(engine: HostUser<A>) {
     this.#engine = engine;
     this.#readAtStart = readAtStart(engine.baseEnv);
   }
 
-  /** A ready host for a task with this environment; undefined where one must be started for it. */
-  take(env: Record<string, string>): WaitingHost<A> | undefined {
+  /** A ready host for a task that has this; undefined where one must be started for it. */
+  take(env: Record<string, string>, inherited: Inherited): WaitingHost<A> | undefined {
     const wanted = readAtStart(env);
-    if (mayWait(wanted)) this.#readAtStart = wanted;
-    const kind = kindOf(wanted);
+    if (mayWait(wanted)) {
+      this.#readAtStart = wanted;
+      this.#inherited = inherited;
+    }
+    const kind = kindOf(wanted, inherited);
     for (const host of this.#waiting.values()) {
       if (host.kind !== kind || !host.isReady || host.isTaken || !host.program) continue;
       if (this.#engine.runner.isGone(host.running)) continue;
@@ -146,7 +152,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
   }
 
   get #isMissing(): boolean {
-    const kind = kindOf(this.#readAtStart);
+    const kind = kindOf(this.#readAtStart, this.#inherited);
     return [...this.#waiting.values()].filter((host) => host.kind === kind).length < this.#most;
   }
 
@@ -195,7 +201,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
 
   #startOne(): WaitingHost<A> {
     const { places, baseEnv, runner } = this.#engine;
-    const kind = kindOf(this.#readAtStart);
+    const kind = kindOf(this.#readAtStart, this.#inherited);
     this.#makeRoom(kind);
     const token = newToken();
     const runKey = `${HOST_KEY}${randomBytes(6).toString("hex")}`;
@@ -216,6 +222,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
         ...HOST_ENVIRONMENT,
       },
       logFile,
+      inherited: this.#inherited,
     });
     const host: WaitingHost<A> = {
       kind,

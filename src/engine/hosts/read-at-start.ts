@@ -10,6 +10,8 @@ const READ_AT_START =
 const BORNE_IN_WAITING =
   /^(NODE_(ENV|EXTRA_CA_CERTS|ICU_DATA|NO_WARNINGS|PATH|TLS_REJECT_UNAUTHORIZED)|LD_LIBRARY_PATH|MALLOC_.*|GLIBC_.*|UV_.*|ICU_.*|OPENSSL_CONF|SSL_CERT_(DIR|FILE)|TZ|LANG|LANGUAGE|LC_.*)$/;
 
+import type { Inherited } from "../../core/inherited.ts";
+
 type Variables = Record<string, string>;
 
 /** These variables of an environment. A process serves a task where both have the same. */
@@ -27,10 +29,12 @@ export function mayWait(variables: Variables): boolean {
   return Object.keys(variables).every((name) => BORNE_IN_WAITING.test(name));
 }
 
-/** The same text for the same variables. */
-export function kindOf(variables: Variables): string {
-  return JSON.stringify(Object.entries(variables).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** The same text for what is the same. */
+export function kindOf(variables: Variables, { umask, nice, limits }: Inherited): string {
+  return JSON.stringify([sorted(variables), umask, nice, sorted(limits)]);
 }
+
+const sorted = (record: object) => Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
 
 function chosen(env: Variables, isMeant: (name: string) => boolean): Variables {
   return Object.fromEntries(Object.entries(env).filter(([name]) => isMeant(name)));

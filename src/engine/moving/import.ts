@@ -10,7 +10,7 @@ import type { Carried, Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { foldersOf } from "../files/environment.ts";
 import { sha256OfFile } from "../files/hash-file.ts";
-import { sync } from "../files/sync.ts";
+import { sync } from "../../home/durable.ts";
 import { removeTree } from "../files/tree-files.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { refuseEarly } from "../verbs/early-errors.ts";

@@ -33,17 +33,12 @@ export type Action =
 
 export interface Plan {
   actions: Action[];
-  /** Tasks that come next and were never started. */
-  next: number[];
 }
 
 /** The queues with what their working tasks allow. */
 export interface View extends Omit<Snapshot, "queues"> {
   queues: (Omit<QueueView, "working"> & { working: Candidate[] })[];
 }
-
-/** So many of each queue are told that come next. */
-const AHEAD = 2;
 
 /** After a pause or a resume for memory, how long the machine has to show what came of it. */
 const MEMORY_SETTLES_MS = 3000;
@@ -53,7 +48,7 @@ const MEMORY_MARGIN = 1.05;
 export function plan(view: View, limits: Limits, now: number): Plan {
   const { memory } = limits;
   const isShort = memory !== null && memory.available < memory.reserve;
-  if (isShort) return { actions: relief(view, memory.lastActionAt, now), next: [] };
+  if (isShort) return { actions: relief(view, memory.lastActionAt, now) };
   const lines = view.queues.map((queue) => new Line(queue));
   const all = { free: (limits.slotsMax ?? Number.POSITIVE_INFINITY) - view.used, soon: 0 };
   for (const line of lines) all.soon += line.soon;
@@ -78,7 +73,7 @@ export function plan(view: View, limits: Limits, now: number): Plan {
       else line.isBlocked = true;
     }
   }
-  return { actions, next: lines.flatMap((line) => line.next()) };
+  return { actions };
 }
 
 /** The youngest task that can be paused, one at a time. */
@@ -182,11 +177,6 @@ class Line {
     this.#free -= head.slots - fromSoon;
     all.free -= head.slots - fromSoon;
     return victims.map(({ id }) => ({ kind: "preempt", id, for: head.id }));
-  }
-
-  next(): number[] {
-    const behind = this.#queue.waiting.slice(this.#at, this.#at + AHEAD);
-    return behind.filter(({ attempt }) => attempt === 0).map(({ id }) => id);
   }
 
   #lowest(count: number): number[] {

@@ -6,7 +6,6 @@ import { stayFrozen } from "../attempt/pause/stay-frozen.ts";
 import { reportGone } from "../attempt/pause/thaw.ts";
 import { start } from "../attempt/start.ts";
 import type { Engine } from "../engine.ts";
-import { makeAhead } from "../files/make-ahead.ts";
 import { isNoRoom } from "../no-room.ts";
 import { answer } from "../verbs/answer.ts";
 import { pauseAsPlanned } from "../verbs/plan-pause.ts";
@@ -153,9 +152,8 @@ export async function tick(engine: Engine, now = engine.clock.now()): Promise<nu
     leaving: engine.leaving,
     withWorking,
   });
-  const { actions, next } = plan(viewOf(engine, snapshot), limits, now);
+  const { actions } = plan(viewOf(engine, snapshot), limits, now);
   await Promise.all(actions.map((action) => actOrLog(engine, action)));
-  makeAhead(engine, next);
   return actions.length;
 }
 

@@ -1,5 +1,6 @@
 import { v7 as uuid } from "uuid";
 import { AgentctlError } from "../../core/errors.ts";
+import type { Inherited } from "../../core/inherited.ts";
 import { isTerminal, terminalStates } from "../../core/machine.ts";
 import { carriedFields } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
@@ -18,6 +19,7 @@ export interface RerunOptions {
   env?: Record<string, string>;
   /** What the new task has in place of what the old one had. */
   edits?: Omit<Edit, "env" | "acceptMissing">;
+  inherited?: Inherited;
   acceptMissing?: boolean;
   actor: string;
 }
@@ -39,6 +41,7 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
   try {
     const seed: Seed = {
       ...carriedFields(old),
+      inherited: options.inherited ?? old.inherited,
       ...plain,
       ...(labels ? { labels: labelsOf(old, labels) } : {}),
       ...(after === undefined ? {} : { after: await dependenciesOf(engine, after ?? []) }),

@@ -82,11 +82,12 @@ export const taskMethods = {
       tasks: v.pipe(v.array(newTask), v.maxLength(100_000)),
       env: newTask.entries.env,
       cwd: newTask.entries.cwd,
+      inherited: newTask.entries.inherited,
     }),
     result: v.object({ tasks: v.array(v.object({ id: v.number(), created: v.boolean() })) }),
     scope: "people",
     about:
-      "Submits many tasks in one transaction: all or none. `env` and `cwd` are those of every task; a task's own variables are added, its own `cwd` goes before.",
+      "Submits many tasks in one transaction: all or none. `env`, `cwd` and `inherited` are those of every task; a task's own variables are added, its own `cwd` and `inherited` go before.",
   },
   "tasks/get": {
     params: v.strictObject({ ...one, details: v.optional(v.boolean()) }),
@@ -166,12 +167,13 @@ export const taskMethods = {
       ...one,
       from: v.optional(natural),
       ...editedFields,
+      inherited: newTask.entries.inherited,
       ...by,
     }),
     result: v.object({ task }),
     scope: "people",
     about:
-      "Submits a new task from an ended one, with `env` for its environment and other fields in place of the old ones; `from` starts it at that checkpoint, with a copy of the task folder.",
+      "Submits a new task from an ended one, with `env` for its environment, `inherited` for what that says, and other fields in place of the old ones; `from` starts it at that checkpoint, with a copy of the task folder.",
   },
   "tasks/edit": {
     params: v.strictObject({ ...one, ...editedFields, ...by }),

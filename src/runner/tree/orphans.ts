@@ -1,4 +1,4 @@
-import { isGuard } from "../run-files.ts";
+import { isGuard } from "../guard-file.ts";
 import type { Processes, ProcessStat } from "./processes.ts";
 import { delay, deliver } from "./signals.ts";
 import { isStopped } from "./stop.ts";

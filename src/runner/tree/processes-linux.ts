@@ -107,17 +107,17 @@ export function createLinuxProcesses(): Processes {
     return other ? `/proc/${pid}/task/${other.pid}` : `/proc/${pid}`;
   };
 
-  const writesTo = (folder: string, log: NonNullable<Signs["log"]>) =>
+  const writesTo = (folder: string, output: NonNullable<Signs["output"]>) =>
     [1, 2].some((fd) => {
       try {
         const stat = statSync(`${folder}/fd/${fd}`, { throwIfNoEntry: false });
-        return stat?.ino === log.ino && stat.dev === log.dev;
+        return stat?.ino === output.ino && stat.dev === output.dev;
       } catch {
         return false;
       }
     });
 
-  const shows = (pid: number, { token, log }: Signs): Shown => {
+  const shows = (pid: number, { token, output }: Signs): Shown => {
     let folder = `/proc/${pid}`;
     let environ = read(`${folder}/environ`);
     if (environ === undefined) return "nothing";
@@ -132,7 +132,7 @@ export function createLinuxProcesses(): Processes {
       }
     }
     const shown = environShows(environ, token);
-    return shown === "nothing" && log !== null && writesTo(folder, log) ? "own" : shown;
+    return shown === "nothing" && output !== null && writesTo(folder, output) ? "own" : shown;
   };
 
   return {
@@ -145,8 +145,9 @@ export function createLinuxProcesses(): Processes {
       }
     },
     stat: statOf,
+    hasStatus: true,
     shows,
-    bears: (pid, token) => shows(pid, { token, log: null }) === "own",
+    bears: (pid, token) => shows(pid, { token, output: null }) === "own",
     pids: () => readdirSync("/proc").filter(isPid).map(Number),
     lastPid() {
       const last = Number(read("/proc/loadavg", true)?.toString("latin1").trim().split(" ")[4]);

@@ -72,6 +72,7 @@ export function createMacProcesses(): Processes {
       for (const row of rows.reverse()) if (row !== undefined) yield row;
     },
     stat: rowOf,
+    hasStatus: false,
     shows: (pid, { token }) => shows(pid, token),
     bears: (pid, token) => shows(pid, token) === "own",
     pids: () =>

@@ -16,8 +16,8 @@ export interface ProcessStat {
 /** By what a process shows that it came of an attempt. */
 export interface Signs {
   readonly token: string;
-  /** The log that the attempt's output goes to. */
-  readonly log: { dev: number; ino: number } | null;
+  /** The pipe into which the attempt prints: what holds it as stdout or stderr came of the attempt. */
+  output: { dev: number; ino: number } | null;
 }
 
 /**
@@ -32,6 +32,8 @@ export interface Processes {
   /** Every process, newest pid first, each read when it is its turn; undefined for one that vanished before. */
   scan(except?: ReadonlySet<number>): Iterable<ProcessStat | undefined>;
   stat(pid: number): ProcessStat | undefined;
+  /** Whether a process shows how it ended until its parent has waited for it. */
+  readonly hasStatus: boolean;
   /** What this process shows of these signs; `nothing` where its environment may not be read. */
   shows(pid: number, signs: Signs): Shown;
   /** Whether the process was started with `AGENTCTL_TOKEN=token`; false where its environment may not be read. */

@@ -73,7 +73,10 @@ function isOfSession(stat: ProcessStat, { spare }: ScanRoots, tree: Tree): boole
 /** Tells of each process what it is to the tree by what it shows, by its session, and by what was seen before. */
 export function createMembership(processes: Processes, roots: ScanRoots, tree: Tree, passes: Passes) {
   const since = oldest(roots, processes);
+  const guard = roots.guard && isAlive(processes, roots.guard) ? roots.guard.pid : undefined;
   return (stat: ProcessStat): Membership => {
+    // Before its exec the program shows what its guard does, which is of no tree.
+    if (guard !== undefined && stat.ppid === guard) return "member";
     const isKnown = holds(tree.known, stat);
     if (isKnown && passes.checked.has(stat.pid)) return "member";
     if (!isKnown && stat.startTime < since) {

@@ -10,8 +10,8 @@ import { type Standstill, stopTree } from "./stop.ts";
 import { holds, type Known, type Tree } from "./tree.ts";
 import { CannotEnd, named, ofAnother } from "./untouchable.ts";
 
-/** How long a guard has to write down the status of a program that was killed. */
-const GUARD_MS = 1000;
+/** How long a guard has to write down the status of a program that was killed, also on a busy machine. */
+const GUARD_MS = 3000;
 const LONGEST_WAIT_MS = 100;
 /** What does not stop for so long is ended as it is. */
 const STOP_LIMIT_MS = 1000;

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import type { Running, TreeRoots } from "../types.ts";
+import type { ProcessId, Running, TreeRoots } from "../types.ts";
 import type { Processes, ProcessStat, Signs } from "./processes.ts";
 import { Record } from "./record.ts";
 import { Tree } from "./tree.ts";
@@ -8,7 +8,6 @@ import { Tree } from "./tree.ts";
 const LOOK_MS = 1000;
 
 interface Beginning {
-  logFile?: string | undefined;
   isAdopted: boolean;
   isFrozen?: boolean | undefined;
 }
@@ -32,16 +31,21 @@ export class Trees {
 
   /** The tree of an attempt. Without a key nothing is kept of it. */
   of({ key, token }: TreeRoots): Tree {
-    if (key === "") return new Tree({ token, log: null }, null);
-    return this.#trees.get(key) ?? this.#make(key, { token, log: null }, false);
+    if (key === "") return new Tree({ token, output: null }, null);
+    return this.#trees.get(key) ?? this.#make(key, { token, output: null }, false);
   }
 
   /** From now on it is watched, until its program has ended. */
-  begin(running: Running, { logFile, isAdopted, isFrozen = false }: Beginning): void {
+  begin(running: Running, { isAdopted, isFrozen = false }: Beginning): void {
     const { key, token } = running;
-    const stat = logFile === undefined ? undefined : statSync(logFile, { throwIfNoEntry: false });
-    const log = stat ? { dev: stat.dev, ino: stat.ino } : null;
-    const tree = this.#make(key, { token, log }, !isAdopted);
+    const tree = this.#make(key, { token, output: null }, !isAdopted);
+    // Its guard has made it by then.
+    running.started.then(
+      () => {
+        tree.signs.output = outputOf(running.guard);
+      },
+      () => undefined,
+    );
     tree.isAdopted = isAdopted;
     tree.isHeld ||= isFrozen;
     // A program whose guard is gone is still in its session.
@@ -57,7 +61,7 @@ export class Trees {
 
   /** Nothing of the attempt is asked for any more. */
   forget(key: string): void {
-    const tree = this.#trees.get(key) ?? new Tree({ token: "", log: null }, this.#record(key, false));
+    const tree = this.#trees.get(key) ?? new Tree({ token: "", output: null }, this.#record(key, false));
     this.#trees.delete(key);
     this.#live.delete(tree);
     tree.forget();
@@ -118,5 +122,15 @@ export class Trees {
     if (shown === "own" || shown === "unclear") return false;
     tree.unmarked.set(stat.pid, stat.startTime);
     return true;
+  }
+}
+
+/** The pipe into which the program prints, and nobody else; its guard holds the other end. */
+function outputOf(guard: ProcessId | null): Signs["output"] {
+  try {
+    const stat = guard ? statSync(`/proc/${guard.pid}/fd/6`, { throwIfNoEntry: false }) : undefined;
+    return stat?.isFIFO() ? { dev: stat.dev, ino: stat.ino } : null;
+  } catch {
+    return null;
   }
 }

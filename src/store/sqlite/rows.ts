@@ -29,6 +29,7 @@ const codecOfType: Record<FieldType, Codec> = {
   text: "plain",
   texts: "json",
   amount: "plain",
+  inherited: "json",
 };
 
 /** How each field that the store or the engine gives a task is kept. */

@@ -39,7 +39,9 @@ export const recoveryScenarios: Record<string, Scenario> = {
     ],
     first: [undefined],
     async play(world) {
-      const id = await world.submit(shellTask(world.home, "(setsid sleep 300 &); gate; exit 4"));
+      // What holds the output would keep its guard, and with it the attempt, alive until the next daemon asks.
+      const left = "(setsid sleep 300 >/dev/null 2>&1 &)";
+      const id = await world.submit(shellTask(world.home, `${left}; gate; exit 4`));
       await world.began(id);
       const { pid } = await world.reach(id, ({ pid }) => pid);
       await world.kill();

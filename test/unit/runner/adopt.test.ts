@@ -67,6 +67,24 @@ describe("after the launcher was killed", () => {
   });
 });
 
+describe("while its guard lives", () => {
+  it("a program that has ended is not lost, and its status is waited for", async ({ room }) => {
+    const spec = room.spec(["sh", "-c", ": > ready; while ! [ -e go ]; do sleep 0.02; done; exit 137"]);
+    const first = room.runner.launch(spec);
+    await room.appears("ready");
+    const { pid } = await first.started;
+    const guard = first.guard?.pid ?? 0;
+    signalTo(guard, "SIGSTOP");
+    writeFileSync(room.path("go"), "");
+    await until(() => !isAlive(pid));
+    const running = await adopted(room, spec);
+    const early = await Promise.race([running.ended, new Promise((resolve) => setTimeout(resolve, 300))]);
+    expect(early).toBeUndefined();
+    signalTo(guard, "SIGCONT");
+    expect(await running.ended).toEqual({ exitCode: 137, signal: null, endedAt, lost: false });
+  });
+});
+
 describe("a record that a full disk has cut short", () => {
   const head = "# 0000000013\n";
 

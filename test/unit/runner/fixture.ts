@@ -22,8 +22,8 @@ export class Room {
   #count = 0;
 
   /** A second runner on the same directory, as after a restart of the daemon. */
-  another(): Runner {
-    return createRunner({ runDir: this.dir, clock });
+  another(shell = "/bin/sh"): Runner {
+    return createRunner({ runDir: this.dir, clock, shell });
   }
 
   path(name: string): string {
@@ -34,6 +34,7 @@ export class Room {
     const key = `task-${++this.#count}`;
     const token = `secret-${this.dir.slice(-6)}-${this.#count}`;
     const path = process.env.PATH ?? "";
+    const inherited = { umask: process.umask(), nice: 0, limits: {} };
     const complete = {
       PATH: path,
       ROOM: this.dir,
@@ -41,7 +42,7 @@ export class Room {
       AGENTCTL_TREE: treeMarker(token),
       ...env,
     };
-    return { key, token, argv, cwd: this.dir, env: complete, logFile: this.path(`${key}.log`) };
+    return { key, token, argv, cwd: this.dir, env: complete, logFile: this.path(`${key}.log`), inherited };
   }
 
   launch(argv: string[], env: Record<string, string> = {}): Running {
@@ -75,8 +76,10 @@ export class Room {
       .map(({ command }) => command);
   }
 
+  /** The states of these. */
   states(): string[] {
-    return [...new Set(processes(this.dir).map(({ state }) => state))];
+    const own = processes(this.dir).filter(({ command }) => !command.includes("agentctl-guard"));
+    return [...new Set(own.map(({ state }) => state))];
   }
 
   /** Ends and names what is left. What ends by itself in a moment is not left. */

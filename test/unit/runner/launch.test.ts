@@ -5,14 +5,25 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { isAlive, processes, signalTo } from "../../harness/processes.ts";
 import { until } from "../../harness/until.ts";
 import { it } from "./fixture.ts";
 
 const endedAt = expect.any(Number);
+
+/** A shell of this name, if this machine has it. */
+function shellNamed(name: string, dir: string): string | undefined {
+  const file = ["/bin", "/usr/bin"].map((place) => join(place, name)).find((path) => existsSync(path));
+  if (name !== "busybox" || !file) return file;
+  const link = join(dir, "ash");
+  symlinkSync(file, link);
+  return link;
+}
 
 describe("the end of a program", () => {
   it.for([
@@ -30,19 +41,37 @@ describe("the end of a program", () => {
     expect(ended).toEqual({ exitCode, signal, endedAt, lost: false });
   });
 
-  it("is not that of an earlier one whose file it has", async ({ room }) => {
-    const { key, ...first } = room.spec(["sh", "-c", "exit 3"], { LONG: "x".repeat(3000) });
-    await room.runner.launch({ key, ...first }).ended;
-    room.runner.forget(key);
-    expect(readdirSync(room.dir).filter((name) => /^spare-.*\.run$/.test(name))).toHaveLength(1);
-    expect(await room.another().adopt({ key, ...first })).toBeUndefined();
-    const next = room.spec(["sh", "-c", ": > ready; exec sleep 60"]);
-    const running = room.runner.launch(next);
-    await room.appears("ready");
-    expect(readdirSync(room.dir).filter((name) => /^spare-.*\.run$/.test(name))).toEqual([]);
-    expect(readFileSync(room.path(`${next.key}.run`), "utf8")).not.toContain("xxx");
-    expect(await room.another().adopt(next)).toMatchObject({ running: { program: await running.started } });
-    await room.runner.terminate(running, { graceMs: 1000 });
+  it("is what the kernel says, and not what a shell makes of it", async ({ room }) => {
+    const codes = Array.from({ length: 159 - 129 + 1 }, (_, at) => 129 + at);
+    const ends = await Promise.all(codes.map((code) => room.launch(["sh", "-c", `exit ${code}`]).ended));
+    expect(ends).toEqual(codes.map((exitCode) => ({ exitCode, signal: null, endedAt, lost: false })));
+  });
+
+  it.for(["sh", "dash", "bash", "busybox"])(
+    "is known under %s as the shell of guards",
+    async (name, { room, skip }) => {
+      const shell = shellNamed(name, room.dir);
+      if (!shell) return skip(`there is no ${name} here`);
+      const runner = room.another(shell);
+      const end = async (script: string) => {
+        const { exitCode, signal } = await runner.launch(room.spec(["sh", "-c", script])).ended;
+        return [exitCode, signal];
+      };
+      expect(await end("exit 130")).toEqual([130, null]);
+      expect(await end("exit 141")).toEqual([141, null]);
+      expect(await end("kill -INT $$")).toEqual([130, "SIGINT"]);
+      expect(await end("kill -PIPE $$")).toEqual([141, "SIGPIPE"]);
+      expect(await end("kill -KILL $$")).toEqual([137, "SIGKILL"]);
+      expect(await end("exec >/dev/null 2>&1; sleep 0.3; exit 143")).toEqual([143, null]);
+      if (process.platform === "linux") expect(await end("kill -36 $$")).toEqual([164, "SIGRTMIN+2"]);
+      expect(await end("trap 'kill 0' EXIT; exit 3")).toEqual([143, "SIGTERM"]);
+    },
+  );
+
+  it("is known while something that it left behind still prints", async ({ room }) => {
+    const running = room.launch(["sh", "-c", "sleep 60 & exit 137"]);
+    expect(await running.ended).toEqual({ exitCode: 137, signal: null, endedAt, lost: false });
+    await room.runner.sweep(running, { graceMs: 1000 });
   });
 
   it("is known also when many end at once", async ({ room }) => {
@@ -69,10 +98,28 @@ describe("the end of a program", () => {
     await room.runner.sweep(running, { graceMs: 0 });
     expect(processes(room.dir).some(({ command }) => command.includes("agentctl-guard"))).toBe(true);
     renameSync(room.path("kept"), file);
-    await until(() => /\n#ended task-1 9 \d+\n$/.test(readFileSync(file, "utf8")));
+    await until(() => /\n#ended task-1 9\/2304 \d+\n$/.test(readFileSync(file, "utf8")));
     expect(await room.another().adopt(spec)).toEqual({
       ended: { exitCode: 9, signal: null, endedAt, lost: false },
     });
+  });
+});
+
+describe("what a program prints", () => {
+  it("is in its log, also through /dev/stderr and /dev/stdout", async ({ room }) => {
+    const script =
+      "echo one; echo two | tee /dev/stderr >/dev/null; echo three >/dev/stderr; echo four >/dev/stdout; echo five";
+    expect((await room.run(["sh", "-c", script])).output).toBe("one\ntwo\nthree\nfour\nfive\n");
+  });
+
+  it("is in its log as a whole when its end is told, though something that it left behind prints on", async ({
+    room,
+  }) => {
+    const spec = room.spec(["sh", "-c", "sleep 60 & seq 200000"]);
+    const running = room.runner.launch(spec);
+    expect((await running.ended).exitCode).toBe(0);
+    expect(readFileSync(spec.logFile, "utf8").endsWith("\n200000\n")).toBe(true);
+    await room.runner.sweep(running, { graceMs: 1000 });
   });
 });
 
@@ -177,6 +224,19 @@ describe("secrets", () => {
 });
 
 describe("the guard", () => {
+  it("is written again where a power failure has emptied its script", async ({ room }) => {
+    await room.run(["true"]);
+    const script = readdirSync(room.dir).find((name) => name.startsWith("agentctl-guard")) ?? "";
+    writeFileSync(room.path(script), "");
+    expect((await room.run(["sh", "-c", "exit 3"])).ended.exitCode).toBe(3);
+  });
+
+  it("that ends at once is not started again without a bound", async ({ room }) => {
+    const running = room.another("/bin/false").launch(room.spec(["true"]));
+    await expect(running.started).rejects.toThrow("agentctl doctor");
+    expect(await running.ended).toMatchObject({ exitCode: 126, lost: false });
+  });
+
   it("survives the signals that it can and reports the program's end", async ({ room }) => {
     const running = await room.ready(": > ready; exec sleep 60");
     const guard = running.guard?.pid ?? 0;

@@ -4,7 +4,7 @@ import type { Context } from "../../command/context.ts";
 import { command } from "../../command/define.ts";
 import { withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
-import { callerDirectory, callerEnvironment } from "../../input/caller-environment.ts";
+import { callerDirectory, callerEnvironment, callerInherited } from "../../input/caller-environment.ts";
 import { absolutePath, fileOrStdin } from "../../input/input.ts";
 
 export const batch = command({
@@ -34,7 +34,7 @@ export const batch = command({
     const isPlaced = tasks.every(({ cwd }) => cwd !== undefined);
     const shared = { env, ...(isPlaced ? {} : callerDirectory(context, undefined)) };
     const { tasks: made } = await withDaemon(context, (rpc) =>
-      rpc.call("tasks/batch", { tasks, ...shared }).catch((error) => {
+      rpc.call("tasks/batch", { tasks, ...shared, inherited: callerInherited(context) }).catch((error) => {
         throw withLine(error, numbered);
       }),
     );

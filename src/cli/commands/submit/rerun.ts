@@ -7,7 +7,7 @@ import { integer } from "../../command/option-values.ts";
 import { actor, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { answerEach, conclude } from "../../follow/answers.ts";
-import { callerEnvironment } from "../../input/caller-environment.ts";
+import { callerEnvironment, callerInherited } from "../../input/caller-environment.ts";
 import { atMark, type Edits, editOptions, editsOf } from "../../input/edit-options.ts";
 import { isOne, referencesOf, type Selection, selectedTasks } from "../../input/selection.ts";
 
@@ -99,6 +99,7 @@ function paramsOf(
   return {
     ...edits,
     env: { ...callerEnvironment(context), ...env },
+    inherited: callerInherited(context),
     actor: actor(context),
     ...(from === undefined ? {} : { from }),
   };

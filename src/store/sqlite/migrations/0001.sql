@@ -75,6 +75,7 @@ create table tasks (
   pause_mode text not null,
   pause_signal text not null,
   on_lost text,
+  inherited text not null,
   attempt integer not null,
   edits integer not null,
   failures integer not null,

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { defaultInherited } from "../../../../src/core/inherited.ts";
 import { kindOf, mayWait, readAtStart, readLater } from "../../../../src/engine/hosts/read-at-start.ts";
 
 const env = { PATH: "/bin", LC_ALL: "C", NODE_ENV: "test", NODE_AUTH_TOKEN: "secret", MY_NODE_ENV: "x" };
@@ -8,9 +9,11 @@ test("what a process reads at its start is told from the rest, and is no secret 
   expect(readLater(env)).toEqual({ PATH: "/bin", NODE_AUTH_TOKEN: "secret", MY_NODE_ENV: "x" });
 });
 
-test("a kind does not depend on the order of the variables", () => {
-  expect(kindOf({ A: "1", B: "2" })).toBe(kindOf({ B: "2", A: "1" }));
-  expect(kindOf({ A: "1", B: "2" })).not.toBe(kindOf({ A: "1" }));
+test("a kind does not depend on the order of the variables, but on all that a process begins with", () => {
+  const own = defaultInherited;
+  expect(kindOf({ A: "1", B: "2" }, own)).toBe(kindOf({ B: "2", A: "1" }, own));
+  expect(kindOf({ A: "1", B: "2" }, own)).not.toBe(kindOf({ A: "1" }, own));
+  expect(kindOf({ A: "1" }, own)).not.toBe(kindOf({ A: "1" }, { ...own, nice: 7 }));
 });
 
 test.each([

@@ -69,11 +69,6 @@ describe("a queue", () => {
     const full = queueOf(1, { used: 1, waiting: [waits(1, { priority: 9 })] });
     expect(planned(viewOf(full, queueOf(1, { queue: "b", waiting: [waits(2)] })))).toEqual(["start 2"]);
   });
-
-  test("tells which come next and were never started", () => {
-    const waiting = [waits(1), waits(2, { attempt: 1 }), waits(3), waits(4)];
-    expect(plan(viewOf(queueOf(1, { waiting })), free, NOW).next).toEqual([3]);
-  });
 });
 
 describe("a numbered queue", () => {

@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs";
+import type { Limit, LimitName, Limits } from "../core/inherited.ts";
+
+/** How /proc/<pid>/limits names them. */
+const titles: Record<string, LimitName> = {
+  "Max address space": "as",
+  "Max core file size": "core",
+  "Max cpu time": "cpu",
+  "Max data size": "data",
+  "Max file size": "fsize",
+  "Max file locks": "locks",
+  "Max locked memory": "memlock",
+  "Max msgqueue size": "msgqueue",
+  "Max nice priority": "nice",
+  "Max open files": "nofile",
+  "Max processes": "nproc",
+  "Max resident set": "rss",
+  "Max realtime priority": "rtprio",
+  "Max realtime timeout": "rttime",
+  "Max pending signals": "sigpending",
+  "Max stack size": "stack",
+};
+
+/** The resource limits of this process; empty where the system has no /proc. */
+export function ownLimits(): Limits {
+  try {
+    return parseLimits(readFileSync("/proc/self/limits", "latin1"));
+  } catch {
+    return {};
+  }
+}
+
+/** What stands in /proc/<pid>/limits. */
+function parseLimits(text: string): Limits {
+  const found: Limits = {};
+  for (const line of text.split("\n")) {
+    const [, title = "", soft = "", hard = ""] = /^(Max .*?) {2,}(\S+) +(\S+)/.exec(line) ?? [];
+    const name = titles[title];
+    if (name) found[name] = [amountOf(soft), amountOf(hard)] satisfies Limit;
+  }
+  return found;
+}
+
+/** What is more than a number can hold exactly limits nothing. */
+function amountOf(text: string): number | null {
+  return /^\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : null;
+}

@@ -1,0 +1,20 @@
+import { isGuard } from "./guard-file.ts";
+import type { Supervision } from "./supervision.ts";
+import { deliver } from "./tree/signals.ts";
+import type { ProcessId } from "./types.ts";
+
+/**
+ * Asks the keeper of the output of an attempt to tell how its program ended, though something else may still print. One
+ * that is gone has told.
+ */
+export function askKeeper(guard: ProcessId, key: string, { processes, runDir }: Supervision): void {
+  for (const stat of processes.scan()) {
+    // A subshell of the guard has its arguments; the other one is the program before its exec.
+    const isOther = stat === undefined || stat.pid === guard.pid || stat.ppid === guard.pid;
+    if (isOther || stat.session !== guard.pid || stat.state === "Z") continue;
+    if (isGuard(processes.argv(stat.pid), runDir, key)) {
+      deliver(stat.pid, "SIGUSR1");
+      return;
+    }
+  }
+}
