@@ -2,8 +2,9 @@
  * The life of the daemon's process: take the home and its lock, serve, end. Whoever started it learns on file
  * descriptor 3, in one line of JSON, that it answers, that another daemon has the home, or why it refuses.
  */
-import { closeSync, fstatSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, rmSync, writeSync } from "node:fs";
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
+import { noteCeiling } from "../home/ceiling.ts";
 import { settingsOf } from "../home/config-file.ts";
 import { dropInherited } from "../home/drop-inherited.ts";
 import { pathsOf } from "../home/paths.ts";
@@ -44,6 +45,7 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
       });
     }
     await refuseForeignTasks(paths);
+    tellCeiling(paths.ceiling, foreground);
     // A limit of file sizes is an error of the write, as a full disk is, and no end.
     process.on("SIGXFSZ", () => {});
     // Without a listener Node opens its debugger, a port for everybody on this machine.
@@ -108,6 +110,17 @@ export async function restoreBackup(backup: string, env: Record<string, string>)
 export async function examine(options: DoctorOptions): Promise<Report> {
   process.umask(0o077);
   return await doctor(pathsOf(process.env), options);
+}
+
+/** A daemon in the foreground tells none, so no command replaces it by one in the background. */
+function tellCeiling(file: string, foreground: boolean): void {
+  rmSync(file, { force: true });
+  if (foreground) return;
+  try {
+    noteCeiling(file);
+  } catch {
+    // The disk is full: tasks get what limits this daemon has.
+  }
 }
 
 /** Writes the first report to `fd`, closes it, and says nothing more. */

@@ -15,6 +15,8 @@ export interface Paths {
   /** What Node itself prints as a daemon crashes; the next one takes it into the log. */
   stderr: string;
   config: string;
+  /** What limits the daemon can give to tasks; there only where a command started it. */
+  ceiling: string;
   /** Which home this is. */
   machine: string;
   /** What a request over HTTP has to bear. */
@@ -56,6 +58,7 @@ export function pathsOf(env: Environment): Paths {
     log: join(home, "daemon.log"),
     stderr: join(home, "daemon.log.stderr"),
     config: join(home, "config.json"),
+    ceiling: join(home, "daemon.ceiling"),
     machine: join(home, "machine.json"),
     httpToken: join(home, "http.token"),
     a2aPush: join(home, "a2a-push.json"),

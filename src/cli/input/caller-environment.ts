@@ -1,4 +1,5 @@
 import { getPriority } from "node:os";
+import { handOver } from "../../client/hand-over.ts";
 import type { Inherited } from "../../core/inherited.ts";
 import { ownLimits } from "../../home/limits.ts";
 import type { Context } from "../command/context.ts";
@@ -24,6 +25,11 @@ export function callerEnvironment({ env, paths, out, host }: Context): Record<st
   );
   if (env.AGENTCTL_HOME !== undefined) kept.push(["AGENTCTL_HOME", paths.home]);
   return Object.fromEntries(kept);
+}
+
+/** Makes sure that the daemon can give a task what {@link callerInherited} asks for, where this caller can. */
+export async function madeRoom({ paths, host }: Context): Promise<void> {
+  if (!host) await handOver(paths);
 }
 
 /** What else a task takes over from the process of this command. */

@@ -6,11 +6,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { dirname, join } from "node:path";
 import { v7 as uuid } from "uuid";
 import type { Task } from "../../core/task.ts";
+import { sync } from "../../home/durable.ts";
 import type { Carried, Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { foldersOf } from "../files/environment.ts";
 import { sha256OfFile } from "../files/hash-file.ts";
-import { sync } from "../../home/durable.ts";
 import { removeTree } from "../files/tree-files.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { refuseEarly } from "../verbs/early-errors.ts";

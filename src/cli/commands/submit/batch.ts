@@ -4,7 +4,12 @@ import type { Context } from "../../command/context.ts";
 import { command } from "../../command/define.ts";
 import { withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
-import { callerDirectory, callerEnvironment, callerInherited } from "../../input/caller-environment.ts";
+import {
+  callerDirectory,
+  callerEnvironment,
+  callerInherited,
+  madeRoom,
+} from "../../input/caller-environment.ts";
 import { absolutePath, fileOrStdin } from "../../input/input.ts";
 
 export const batch = command({
@@ -33,6 +38,7 @@ export const batch = command({
     const env = callerEnvironment(context);
     const isPlaced = tasks.every(({ cwd }) => cwd !== undefined);
     const shared = { env, ...(isPlaced ? {} : callerDirectory(context, undefined)) };
+    await madeRoom(context);
     const { tasks: made } = await withDaemon(context, (rpc) =>
       rpc.call("tasks/batch", { tasks, ...shared, inherited: callerInherited(context) }).catch((error) => {
         throw withLine(error, numbered);

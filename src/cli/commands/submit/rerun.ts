@@ -7,7 +7,7 @@ import { integer } from "../../command/option-values.ts";
 import { actor, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { answerEach, conclude } from "../../follow/answers.ts";
-import { callerEnvironment, callerInherited } from "../../input/caller-environment.ts";
+import { callerEnvironment, callerInherited, madeRoom } from "../../input/caller-environment.ts";
 import { atMark, type Edits, editOptions, editsOf } from "../../input/edit-options.ts";
 import { isOne, referencesOf, type Selection, selectedTasks } from "../../input/selection.ts";
 
@@ -37,6 +37,7 @@ export const rerun = command({
     const selection = selectionFor(ids, { failed, all, queue: given.queue, labels: given.labels });
     const edits = editsOf(context, given, argv);
     const params = paramsOf(context, edits, from);
+    await madeRoom(context);
     return await withDaemon(context, async (rpc) => {
       if (isOne(selection) && !failed) {
         const [id = 0] = await referencesOf(rpc, ids);

@@ -6,6 +6,7 @@ import { callDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { attend, OWN_FAILURE } from "../../follow/attend.ts";
 import { Interrupt, leaveAtSecond } from "../../follow/interrupt.ts";
+import { madeRoom } from "../../input/caller-environment.ts";
 import { hasUnreadStdin, pipedFile } from "../../input/piped.ts";
 import { asTyped, isModule, type RunValues, runOptions, submissionOf } from "../../input/submission.ts";
 import { reportFailure } from "../../text/failure.ts";
@@ -66,6 +67,7 @@ const UNUSED_STDIN = "what is piped in here was not used: a task's stdin is empt
 
 /** Submits it; what is piped in goes along where it was asked for. */
 async function submitted(context: Context, params: NewTask, { stdin }: RunValues) {
+  await madeRoom(context);
   if (stdin !== "-") return await callDaemon(context, "tasks/create", params);
   const piped = await pipedFile(context);
   try {

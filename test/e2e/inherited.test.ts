@@ -1,0 +1,38 @@
+import { spawnSync } from "node:child_process";
+import { expect } from "vitest";
+import { launcher } from "../harness/command.ts";
+import { type Home, isAlive, it } from "../harness/index.ts";
+import { needsLinux } from "../harness/needs.ts";
+import { pidOf } from "./story.ts";
+
+const under = (home: Home, what: string, ...words: string[]) => {
+  const script = `${what}; exec ${launcher} "$@"`;
+  const { status, stdout } = spawnSync("sh", ["-c", script, "sh", ...words], {
+    cwd: home.work,
+    env: home.env,
+    encoding: "utf8",
+  });
+  expect(status).toBe(0);
+  return stdout.trim();
+};
+
+it("gives a task the umask, limits and nice value of its caller, whoever started the daemon", async ({
+  home,
+  skip,
+}) => {
+  needsLinux(skip);
+  const first = under(home, "umask 077; ulimit -n 300", "run", "sleep", "60");
+  const pid = await pidOf(home, Number(first));
+  const daemon = await home.daemonPid();
+  const script = "umask; ulimit -n; nice";
+  const lower = under(home, "umask 027; ulimit -n 200", "run", "sh", "-c", script);
+  await home.reaches(lower, "completed");
+  expect((await home.cli("logs", lower)).stdout).toMatch(/^0027\n200\n/);
+  expect(await home.daemonPid()).toBe(daemon);
+  // More than that daemon can give: another one takes its place, and the first task goes on.
+  const higher = under(home, "umask 022; ulimit -S -n 400", "run", "sh", "-c", script);
+  await home.reaches(higher, "completed");
+  expect((await home.cli("logs", higher)).stdout).toMatch(/^0022\n400\n/);
+  expect(await home.daemonPid()).not.toBe(daemon);
+  expect([isAlive(pid), (await home.task(first)).attempt]).toEqual([true, 1]);
+});
