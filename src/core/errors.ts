@@ -4,9 +4,9 @@
  * bug and becomes `InternalError`.
  */
 
-import { agentErrors } from "./agent-errors.ts";
-import { elsewhereRows } from "./elsewhere-errors.ts";
-import { corruptHint, type ErrorData, pauseHint, type Row, resumeHint } from "./error-hints.ts";
+import { corruptHint, type ErrorData, pauseHint, type Row, resumeHint } from "./catalogue/hints.ts";
+import { agentErrors } from "./catalogue/of-agents.ts";
+import { elsewhereRows } from "./catalogue/of-other-homes.ts";
 
 const because = (data: ErrorData) => (data.reason ? `: ${data.reason}` : "");
 const task = (data: ErrorData) => `task ${data.id}`;

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Command } from "../../../../src/cli/command/define.ts";
@@ -35,6 +35,7 @@ test("a program runs where the caller is, with the caller's environment and noth
     argv: ["make", "test"],
     cwd,
     env: { PATH: "/bin", TOKEN: "secret", AGENTCTL_HOME: "/h" },
+    inherited: { umask: process.umask(), nice: getPriority(), limits: expect.any(Object) },
   });
 });
 
@@ -50,12 +51,11 @@ test("every option has its field", async () => {
     "--backoff 2s --timeout 1h --grace 5s --pause-mode freeze --pause-signal usr1 --on-lost fail --key k --hold";
   const rest =
     "--after-any build --after-failed 9 --slots 2 --attempt-timeout 1m --retry-on-timeout --nice 5";
-  const { env: _env, ...task } = await submitted(
-    ...words.split(" "),
-    ...more.split(" "),
-    ...rest.split(" "),
-    "true",
-  );
+  const {
+    env: _env,
+    inherited: _inherited,
+    ...task
+  } = await submitted(...words.split(" "), ...more.split(" "), ...rest.split(" "), "true");
   expect(task).toEqual({
     argv: ["true"],
     cwd: join(cwd, "sub"),

@@ -1,4 +1,4 @@
-import type { Row } from "./error-hints.ts";
+import type { Row } from "./hints.ts";
 
 /** The rows of the catalogue for what is in another home, or is to be read from there. */
 export const elsewhereRows = {

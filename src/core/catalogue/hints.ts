@@ -1,5 +1,5 @@
 /** The commands that help with a task in a state that does not allow what was asked. */
-import { terminalStates } from "./machine.ts";
+import { terminalStates } from "../machine.ts";
 
 /**
  * Facts of a failure; `id`, `state` and `allowed` are there for every error about a task. On the wire `name` and `hint`

@@ -1,5 +1,5 @@
 /** The rows of the catalogue of expected failures that are about coding agents. */
-import type { ErrorData } from "./error-hints.ts";
+import type { ErrorData } from "./hints.ts";
 
 export const agentErrors = {
   SessionInUse: {
