@@ -123,9 +123,10 @@ it("ends what the backup does not know, so that nothing runs twice", async ({ ho
   expect(isAlive(pid)).toBe(false);
   await home.cli("queue", "release", "one");
   const again = await pidOf(home, id);
-  expect(processes(home.root).filter(({ command }) => command === "sleep 60")).toEqual([
-    expect.objectContaining({ pid: again }),
-  ]);
+  const sleeping = () => processes(home.root).filter(({ command }) => command === "sleep 60");
+  // The shell becomes it a moment after its pid is known.
+  await until(() => sleeping().length > 0);
+  expect(sleeping()).toEqual([expect.objectContaining({ pid: again })]);
   expect((await home.task(id)).attempt).toBe(1);
 });
 
