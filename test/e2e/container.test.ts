@@ -38,7 +38,7 @@ it("as the first process of a container waits for orphans, and ends with the dae
     await until(() => home.rpc("daemon/status"));
     // The task ends when they have begun. They are out of its tree, as `agentctl detach` takes programs out.
     const orphan =
-      "env -u AGENTCTL_TOKEN -u AGENTCTL_TREE AGENTCTL_DETACHED=$AGENTCTL_TREE setsid sh -c '>began$0; until [ -e go ]; do sleep 0.02; done'";
+      "env -u AGENTCTL_TOKEN -u AGENTCTL_TREE AGENTCTL_DETACHED=$AGENTCTL_TREE setsid sh -c '>began$0; until [ -e go ]; do sleep 0.02; done' >out 2>&1";
     const orphans = `for n in 1 2 3; do ${orphan} $n & done; until [ -e began1 -a -e began2 -a -e began3 ]; do sleep 0.02; done`;
     const { task } = await home.rpc("tasks/create", { argv: ["sh", "-c", orphans], cwd: home.work });
     await home.reaches(task.id, "completed");

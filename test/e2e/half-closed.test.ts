@@ -18,7 +18,7 @@ it("answers also what takes a while", async ({ home }) => {
 });
 
 it("waits until the task has ended", async ({ home }) => {
-  const id = await home.run("sh", "-c", "while [ ! -e go ]; do sleep 0.02; done");
+  const id = await home.run("--stdin", "pipe", "sh", "-c", "while [ ! -e go ]; do sleep 0.02; done");
   await home.reaches(id, "working");
   const wire = await home.connect();
   wire.socket.end(lines({ method: "tasks/wait", params: { id } }));
