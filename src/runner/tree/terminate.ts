@@ -17,6 +17,8 @@ const LONGEST_WAIT_MS = 100;
 const STOP_LIMIT_MS = 1000;
 /** So long SIGKILL may take: a process that waits in the kernel for a disk dies when it comes back. */
 const KILL_LIMIT_MS = 10_000;
+/** How long process 1 may take to collect orphans that have died: some look once a second, and some never. */
+const COLLECT_LIMIT_MS = 1500;
 /** So often all that is left is killed; each time nothing is left but what was started without being seen. */
 const MOST_ROUNDS = 100;
 
@@ -43,6 +45,8 @@ class Ending {
   readonly #processes: Processes;
   readonly #roots: ScanRoots;
   readonly #tree: Tree;
+  /** All that were signalled. */
+  readonly #signalled: Known = new Map();
 
   constructor(processes: Processes, roots: ScanRoots, tree: Tree) {
     this.#processes = processes;
@@ -63,6 +67,7 @@ class Ending {
     for (const member of all) {
       if (holds(asked, member)) continue;
       asked.set(member.pid, member.startTime);
+      this.#signalled.set(member.pid, member.startTime);
       deliver(member.pid, "SIGTERM");
     }
     for (const { pid } of all) deliver(pid, "SIGCONT");
@@ -108,6 +113,7 @@ class Ending {
       for (const { pid, startTime } of stopped.obedient) {
         deliver(pid, "SIGKILL");
         killed.set(pid, startTime);
+        this.#signalled.set(pid, startTime);
       }
       for (let round = 0; this.#anyAlive(killed) && performance.now() < deadline; round++) await nap(round);
       if (performance.now() < deadline && rounds < MOST_ROUNDS) continue;
@@ -115,6 +121,15 @@ class Ending {
       const what = left.length > 0 ? named(left) : "a tree that starts processes without a pause";
       throw new CannotEnd(`${what} cannot be ended: SIGKILL has no effect`, left);
     }
+  }
+
+  /** Zombies are dead, but `kill -0` does not say so: a script that looks after the end shall find none. */
+  async collected(): Promise<void> {
+    const deadline = performance.now() + COLLECT_LIMIT_MS;
+    const isThere = ([pid, startTime]: [number, number]) =>
+      this.#processes.stat(pid)?.startTime === startTime;
+    for (let round = 0; [...this.#signalled].some(isThere) && performance.now() < deadline; round++)
+      await nap(round);
   }
 
   /** A guard writes the status; one that cannot is killed. */
@@ -149,4 +164,5 @@ export async function terminateTree(
     tree.release();
     await ending.endGuard();
   }
+  await ending.collected();
 }
