@@ -44,8 +44,8 @@ const rooms: Record<string, { may: string[]; because: string }> = {
     because: "to the tools of an agent it is one whether the command line or the daemon calls the methods",
   },
   dashboard: {
-    may: ["protocol"],
-    because: "the page is a client like any other, and takes the types of the methods alone",
+    may: ["core", "protocol"],
+    because: "the page is a client like any other: it takes the types of the methods and what is pure",
   },
   daemon: {
     may: ["core", "engine", "protocol", "home", "store", "runner", "mcp"],

@@ -1,18 +1,9 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { states } from "../core/machine.ts";
 import type { TaskJson } from "../protocol/methods.ts";
 import type { Model } from "./model.ts";
 import { ago, detailOf, titleOf } from "./words.ts";
 
-const STATES = [
-  "submitted",
-  "working",
-  "input-required",
-  "suspended",
-  "resumed",
-  "completed",
-  "failed",
-  "canceled",
-];
 const ROW_PX = 44;
 /** Rows that are drawn above and below what is seen. */
 const SPARE = 12;
@@ -41,7 +32,7 @@ export function TasksPage({ model }: { model: Model }) {
           <select value={wanted.state} onChange={set("state")}>
             <option value="">all</option>
             <option value="open">open</option>
-            {STATES.map((state) => (
+            {states.map((state) => (
               <option key={state} value={state}>
                 {state}
               </option>

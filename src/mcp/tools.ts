@@ -1,5 +1,6 @@
 /** The tools, as data: what an agent reads to choose one, what it gives, and which call of the daemon answers it. */
 
+import { states as everyState } from "../core/machine.ts";
 import type { Access } from "./access.ts";
 import { logText } from "./log-text.ts";
 
@@ -29,16 +30,7 @@ const states = {
   type: "array",
   items: {
     type: "string",
-    enum: [
-      "submitted",
-      "working",
-      "input-required",
-      "suspended",
-      "resumed",
-      "completed",
-      "failed",
-      "canceled",
-    ],
+    enum: everyState,
   },
   description: "only tasks in these states",
 };

@@ -30,7 +30,7 @@ function driver(): typeof Driver {
       "StoreUnavailable",
       {
         reason: `${driverName} is not installed, or was not compiled for Node ${process.version} (${cause})`,
-        hint: "install agentctl again with this Node, and without --omit=optional",
+        hint: "delete node_modules and install agentctl again with this Node, a C++ compiler and Python, and without --omit=optional",
       },
       { cause: error },
     );
