@@ -26,18 +26,36 @@ const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 /** CommonJS has no import.meta; these two mean the same there. `import.meta.url` does not, and fails the build. */
 const metaOfCommonJs = { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" };
 
-/** commander asks for it at once and needs it only for commands that are programs of their own, of which there are none. */
-const lazyChildProcess = {
-  name: "lazy-child-process",
+/** What many commands name and few use. Each of these functions loads its module when it is called. */
+const onDemand = [
+  {
+    module: "node:child_process",
+    names: ["spawn"],
+    by: /\/(node_modules\/commander\/.*|client\/host\.ts|input\/piped\.ts)$/,
+  },
+  { module: "node:fs/promises", names: ["open"], by: /\/home\/log-file\.ts$/ },
+  // Its segmenter alone takes as long as all the rest of a command; only text beside ASCII needs it.
+  { module: "string-width", names: ["default"], by: /\/text\/table\.ts$/ },
+];
+
+const loadOnDemand = {
+  name: "load-on-demand",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
-      importer.includes("/node_modules/commander/")
-        ? { path: "child_process", namespace: "lazy-child-process" }
-        : undefined,
-    );
-    onLoad({ filter: /.*/, namespace: "lazy-child-process" }, () => ({
-      contents: 'exports.spawn = (...args) => require("node:child_process").spawn(...args);',
-    }));
+    for (const { module, names, by } of onDemand) {
+      const namespace = `on-demand-${module}`;
+      onResolve({ filter: new RegExp(`^${module}$`) }, ({ importer }) =>
+        by.test(importer) ? { path: module, namespace } : undefined,
+      );
+      onLoad({ filter: /.*/, namespace }, () => ({
+        contents: names
+          .map(
+            (name) =>
+              `export { call_${name} as ${name} }; const call_${name} = (...args) => require("${module}").${name}(...args);`,
+          )
+          .join("\n"),
+        resolveDir: root,
+      }));
+    }
   },
 };
 
@@ -45,7 +63,7 @@ const lazyChildProcess = {
  * The command line is compiled at every call, so it is written short, and its first line names its content: the
  * launcher keeps compiled code by that name.
  */
-const short = { minifyWhitespace: true, minifySyntax: true, plugins: [lazyChildProcess] };
+const short = { minifyWhitespace: true, minifySyntax: true, plugins: [loadOnDemand] };
 
 const bundles = [
   { entry: "src/cli/main.ts", out: "cli.cjs", format: "cjs", options: short, isNamed: true },

@@ -71,6 +71,7 @@ function fittedWidths(
 /** Text of at most so many cells of a terminal, with an ellipsis where something is missing. */
 export function fitted(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
+  if (isNarrow(text)) return `${text.slice(0, Math.max(0, width - 1)).trimEnd()}…`;
   let cut = "";
   for (const { segment } of new Intl.Segmenter().segment(text)) {
     if (textWidth(cut + segment) > width - 1) break;
@@ -81,6 +82,16 @@ export function fitted(text: string, width: number): string {
 
 /** The cells of a terminal that a text takes. */
 export function textWidth(text: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: printable ASCII is told from the rest
-  return /^[\x00-\x7f]*$/.test(text) ? text.length : stringWidth(text);
+  return isNarrow(text) ? text.length : stringWidth(text);
+}
+
+/**
+ * Whether each character takes one cell: ASCII, letters of Europe, punctuation, arrows, lines and blocks. To ask
+ * string-width takes longer than everything else that a command does, and these are what we print ourselves.
+ */
+function isNarrow(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is told from the rest
+  return /^[\x00-\x7f\xa0-\xac\xae-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e\u2190-\u22ff\u2500-\u25fc]*$/.test(
+    text,
+  );
 }

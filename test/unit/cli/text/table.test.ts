@@ -1,6 +1,7 @@
+import stringWidth from "string-width";
 import { expect, test } from "vitest";
 import { plainPaint } from "../../../../src/cli/text/paint.ts";
-import { tableLines } from "../../../../src/cli/text/table.ts";
+import { tableLines, textWidth } from "../../../../src/cli/text/table.ts";
 import { taskTable } from "../../../../src/cli/text/task-table.ts";
 import { aTask, NOW } from "../fixtures.ts";
 
@@ -70,4 +71,10 @@ test("a thousand rows are one table", async () => {
   const rows = Array.from({ length: 1000 }, (_, at) => [String(at), "x"]);
   const lines = tableLines([{ title: "ID", isRight: true }, { title: "B" }], rows, undefined);
   expect([lines.length, lines[1], lines[1000]]).toEqual([1001, "  0  x", "999  x"]);
+});
+
+test("the width of a character is told without string-width only where both agree", () => {
+  const characters = Array.from({ length: 0x3000 - 0xa0 }, (_, at) => String.fromCharCode(0xa0 + at));
+  expect(characters.filter((each) => textWidth(each) !== stringWidth(each))).toEqual([]);
+  expect(textWidth("é → ─ … 日本 👩‍👩‍👧")).toBe(stringWidth("é → ─ … 日本 👩‍👩‍👧"));
 });
