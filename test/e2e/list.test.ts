@@ -94,7 +94,7 @@ it("shows the chosen columns, in the chosen order, or a line from a template", a
   await home.reaches(quick, "completed");
   const table = await home.cli("list", "--columns", "name,exit", "--sort", "name:desc");
   expect(table.stdout).toBe("NAME   EXIT\nslow      -\nquick     0\n");
-  const lines = await home.cli("list", "--format", "{id}\\t{waiting.for}\\t{name}", "--sort", "id");
+  const lines = await home.cli("list", "--format", "{id}\\t{waiting.for}\\t{name}\\n", "--sort", "id");
   expect(lines.stdout).toBe(`${slow}\thold\tslow\n${quick}\t\tquick\n`);
   expect((await home.cli("show", "quick", "--format", "{exitCode}")).stdout).toBe("0\n");
   const unknown = await home.cli("list", "--columns", "nam");

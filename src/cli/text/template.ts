@@ -5,11 +5,12 @@ import { oneLine } from "./terminal-text.ts";
 /**
  * A template such as `{id}\t{pause.reason}` as a function from a task's JSON to one line: a field in braces is
  * replaced by its value, `\t`, `\n` and `\\` are what they are elsewhere, `{{` is a brace. A value that is null is
- * empty, an object is JSON. Throws a usage error for a brace that is not closed; the function throws one for a field
+ * empty, an object is JSON. A `\n` at the end is the one that ends each line anyway. Throws a usage error for a brace that is not closed; the function throws one for a field
  * that there is not.
  */
 export function templateOf(template: string): (value: object) => string {
   const parts = [...template.matchAll(/\\[tn\\]|\{\{|\{([^{}]*)\}|[^\\{]+|[\\{]/gu)].map(partOf);
+  if (parts.at(-1) === "\n") parts.pop();
   return (value) =>
     parts.map((part) => (typeof part === "string" ? part : fieldOf(value, part.path))).join("");
 }

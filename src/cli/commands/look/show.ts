@@ -3,7 +3,7 @@ import type { Context } from "../../command/context.ts";
 import { command, value } from "../../command/define.ts";
 import { callDaemon, reference, withDaemon } from "../../command/session.ts";
 import { logsOf } from "../../follow/task-files.ts";
-import { taskReport } from "../../text/task-report.ts";
+import { taskReport } from "../../text/report/task-report.ts";
 import { templateOf } from "../../text/template.ts";
 import { oneLine } from "../../text/terminal-text.ts";
 

@@ -1,4 +1,5 @@
 import { missedChoices, overlapChoices } from "../../../core/recurring.ts";
+import { formatDuration } from "../../../core/time.ts";
 import type { ScheduleJson } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
 import { choice, command, type Group, value } from "../../command/define.ts";
@@ -6,6 +7,7 @@ import { duration } from "../../command/option-values.ts";
 import { actor, callDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { isModule, runOptions, submissionOf } from "../../input/submission.ts";
+import { givenOptions } from "../../text/report/given-options.ts";
 import { tableLines } from "../../text/table.ts";
 import { oneLine, shellLine } from "../../text/terminal-text.ts";
 import { untilText, whenText } from "../../text/when.ts";
@@ -224,11 +226,8 @@ function scheduleReport(each: ScheduleJson, now: number): string[] {
     ["last", oneLine(lastText(each, now)) || "none so far"],
     ["overlap", each.overlap],
     ["missed", each.missed],
-    ...(each.jitterMs > 0 ? [["jitter", `${each.jitterMs} ms`] as [string, string]] : []),
-    ...Object.entries(fields).map(([key, value]): [string, string] => [
-      key,
-      oneLine(typeof value === "string" ? value : JSON.stringify(value)),
-    ]),
+    ...(each.jitterMs > 0 ? [["jitter", formatDuration(each.jitterMs)] as [string, string]] : []),
+    ...givenOptions(fields, now),
   ];
   const width = Math.max(...rows.map(([key]) => key.length)) + 2;
   return [

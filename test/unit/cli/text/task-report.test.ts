@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { plainPaint } from "../../../../src/cli/text/paint.ts";
-import { taskReport } from "../../../../src/cli/text/task-report.ts";
+import { taskReport } from "../../../../src/cli/text/report/task-report.ts";
 import { taskTable } from "../../../../src/cli/text/task-table.ts";
 import { aTask, NOW } from "../fixtures.ts";
 
@@ -62,4 +62,17 @@ test("the entries of a list stand under each other, and the newest are shown", (
     "  100  TIME  submitted            hold, ada, attempt 1",
     "  101  TIME  submitted → working  hold, ada, attempt 1",
   ]);
+});
+
+test("options are what a person gave, as people write them, and not what every shell has", () => {
+  const inherited = { umask: 0o022, nice: 0, limits: { nofile: [1024, null] } };
+  const notBefore = Date.parse("2026-05-01T12:40:00.000Z");
+  const optionsOf = (options: Record<string, unknown>) =>
+    taskReport({ ...aTask(), options }, NOW, plainPaint)
+      .find((line) => line.startsWith("options"))
+      ?.replace(/\d\d:\d\d:\d\d/, "TIME");
+  expect(optionsOf({ inherited })).toBeUndefined();
+  expect(optionsOf({ notBefore, graceMs: 90_000, inherited: { ...inherited, umask: 0o077 } })).toBe(
+    "options     at=TIME grace=1m 30s umask=077",
+  );
 });

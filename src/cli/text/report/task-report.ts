@@ -1,8 +1,8 @@
-import { formatDuration } from "../../core/time.ts";
-import type { Result } from "../../protocol/methods.ts";
-import { agentFacts } from "./agent-text.ts";
-import type { Paint } from "./paint.ts";
-import { tableLines } from "./table.ts";
+import { formatDuration } from "../../../core/time.ts";
+import type { Result } from "../../../protocol/methods.ts";
+import { agentFacts } from "../agent-text.ts";
+import type { Paint } from "../paint.ts";
+import { tableLines } from "../table.ts";
 import {
   endText,
   isReasonOfPause,
@@ -11,10 +11,11 @@ import {
   standstillOf,
   titleOf,
   workOf,
-} from "./task-text.ts";
-import { block, oneLine } from "./terminal-text.ts";
+} from "../task-text.ts";
+import { block, oneLine } from "../terminal-text.ts";
+import { sizeText, untilText, whenText } from "../when.ts";
+import { givenOptions } from "./given-options.ts";
 import { timeLine } from "./time-line.ts";
-import { sizeText, untilText, whenText } from "./when.ts";
 
 type Detailed = Result<"tasks/get">["task"];
 
@@ -103,7 +104,7 @@ function facts(task: Detailed, now: number): [string, string][] {
     ],
     ["limits", limitsText(task)],
     ["input", task.input === null || task.input === undefined ? "" : block(task.input)],
-    ["options", optionsText(task)],
+    ["options", optionsText(task, now)],
     ...agentFacts(task),
     ["progress", progressText(task)],
     ["submitted", at(task.createdAt)],
@@ -152,15 +153,10 @@ function limitsText({ retries, backoffMs, timeoutMs, attemptTimeoutMs, nice }: D
 }
 
 /** What was given at submission beyond the usual. */
-function optionsText({ options = {} }: Detailed): string {
-  const shown = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
-  return Object.entries(options)
-    .map(
-      ([name, value]) =>
-        `${name}=${oneLine(/Ms$/.test(name) ? formatDuration(Number(value)) : shown(value))}`,
-    )
-    .join(" ")
-    .replace(/(\w)Ms=/g, "$1=");
+function optionsText({ options = {} }: Detailed, now: number): string {
+  return givenOptions(options, now)
+    .map(([name, text]) => `${name}=${text}`)
+    .join(" ");
 }
 
 /** What its processes use now. */

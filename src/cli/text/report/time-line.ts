@@ -1,8 +1,8 @@
 /** When a task ran and when it was paused, in the order of time. */
-import { formatDuration } from "../../core/time.ts";
-import type { Result } from "../../protocol/methods.ts";
-import { oneLine } from "./terminal-text.ts";
-import { whenText } from "./when.ts";
+import { formatDuration } from "../../../core/time.ts";
+import type { Result } from "../../../protocol/methods.ts";
+import { oneLine } from "../terminal-text.ts";
+import { whenText } from "../when.ts";
 
 type Detailed = Result<"tasks/get">["task"];
 

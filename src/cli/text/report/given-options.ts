@@ -1,0 +1,29 @@
+import type { Inherited } from "../../../core/inherited.ts";
+import { formatDuration } from "../../../core/time.ts";
+import { oneLine } from "../terminal-text.ts";
+import { whenText } from "../when.ts";
+
+/** The umask that almost every shell has. */
+const USUAL_UMASK = 0o022;
+
+/**
+ * Fields of a submission as names and texts for a person: a duration and a time as people write them, an object as JSON.
+ * What the caller's shell had without being asked is left out where it is the usual; JSON has all of it.
+ */
+export function givenOptions(fields: Record<string, unknown>, now: number): [string, string][] {
+  return Object.entries(fields).flatMap(([name, value]) => rowsOf(name, value, now));
+}
+
+function rowsOf(name: string, value: unknown, now: number): [string, string][] {
+  if (name === "inherited") return inheritedRows(value as Inherited);
+  if (/Ms$/.test(name)) return [[name.slice(0, -2), formatDuration(Number(value))]];
+  if (name === "notBefore") return [["at", whenText(new Date(Number(value)).toISOString(), now)]];
+  return [[name, oneLine(typeof value === "string" ? value : JSON.stringify(value))]];
+}
+
+function inheritedRows({ umask, nice }: Inherited): [string, string][] {
+  const rows: [string, string][] = [];
+  if (umask !== USUAL_UMASK) rows.push(["umask", umask.toString(8).padStart(3, "0")]);
+  if (nice !== 0) rows.push(["nice", `${nice}`]);
+  return rows;
+}
