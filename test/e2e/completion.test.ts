@@ -59,6 +59,7 @@ describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
     await home.reaches(ended, "completed");
     await home.cli("schedule", "add", "backup", "@daily", "true");
     await home.cli("queue", "set", "nightly", "--slots", "1");
+    await home.cli("config", "set", "hooks", '[{"on": ["failed"], "run": ["true"]}]');
     const offered = (...words: string[]) => complete(home, words);
     expect(offered("pa")).toEqual(["pause"]);
     expect(offered("queue", "re")).toEqual(["release", "remove"]);
@@ -73,6 +74,7 @@ describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
     expect(offered("release", "")).toEqual([`${held}`]);
     expect(offered("rerun", "")).toEqual([`${ended}`]);
     expect(offered("schedule", "pause", "")).toEqual(["backup"]);
+    expect(offered("hook", "test", "")).toEqual(["1"]);
     expect(offered("help", "paus")).toEqual(["pause", "pausing"]);
     expect(offered("list", "--state", "su")).toEqual(["submitted", "suspended"]);
     expect(offered("config", "get", "pause")).toEqual(["pause.grace"]);
@@ -84,6 +86,14 @@ describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
       expect(offered("send", `${held}`, "")).toEqual([]);
       expect(offered("completion", "")).toEqual(["bash", "fish", "zsh"]);
     }
+    const left =
+      "import { defineTask } from 'agentctl';" +
+      "export default defineTask(async (task) => { await task.save(1); await task.artifact('report', 'text'); })";
+    const module = await home.run(home.module(left));
+    await home.reaches(module, "completed");
+    expect(offered("artifact", "get", `${module}`, "")).toEqual(["report"]);
+    expect(offered("checkpoint", "get", `${module}`, "--seq", "")).toEqual(["1"]);
+    expect(offered("rerun", `${module}`, "--from", "")).toEqual(["1"]);
     await home.cli("daemon", "stop");
     // Without a daemon nobody is asked, and none is started.
     expect(offered("pause", "").filter((word) => word !== "bin/")).toEqual([]);

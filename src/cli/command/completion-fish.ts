@@ -18,11 +18,34 @@ export function fish(entries: readonly Entry[]): string {
     "function __agentctl_listed",
     "  __agentctl_ask $argv | awk 'NR > 1 { print $1 }'",
     "end",
-    "# The first operand of a command of two words.",
+    "# The options of a command that take a value.",
+    "function __agentctl_valued",
+    '  switch "$argv"',
+    ...entries.flatMap(valuedLines),
+    "  end",
+    "end",
+    "# The operands of a command so far.",
+    "function __agentctl_operands",
+    "  set -l words (commandline -opc)",
+    "  set -l valued (__agentctl_valued $argv)",
+    "  set -l before",
+    "  for word in $words[(math 2 + (count $argv))..-1]",
+    "    if not string match -q -- '-*' $word; and not contains -- \"$before\" $valued",
+    "      echo $word",
+    "    end",
+    "    set before $word",
+    "  end",
+    "end",
+    "# Whether the operand of this number is typed (-eq), or this one or a later one (-ge).",
+    "function __agentctl_place",
+    "  test (math 1 + (count (__agentctl_operands $argv[3..-1]))) $argv[1] $argv[2]",
+    "end",
+    "# The first operand of a command of one or two words.",
     "function __agentctl_of_task",
     "  set -l words (commandline -opc)",
-    "  set -l operands (string match -v -- '-*' $words[3..-1])",
-    "  string match -qr '^(artifact|checkpoint)$' -- $words[2]; and set operands $operands[2..-1]",
+    "  set -l last 2",
+    "  string match -qr '^(artifact|checkpoint)$' -- $words[2]; and set last 3",
+    "  set -l operands (__agentctl_operands $words[2..$last])",
     '  test -n "$operands[1]"; and __agentctl_listed $argv $operands[1]',
     "end",
     "function __agentctl_tasks",
@@ -33,7 +56,14 @@ export function fish(entries: readonly Entry[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-function linesOf({ path, summary, options, operands }: Entry): string[] {
+function valuedLines({ path, options }: Entry): string[] {
+  const names = options.flatMap(({ long, short, offer }) =>
+    offer === null ? [] : [`--${long}`, ...(short ? [`-${short}`] : [])],
+  );
+  return names.length === 0 ? [] : [`    case '${path}'`, `      printf '%s\\n' ${names.join(" ")}`];
+}
+
+function linesOf({ path, summary, options, operands, isMany }: Entry): string[] {
   const [first = "", second] = path.split(" ");
   const place = second
     ? `__agentctl_at ${first}; and test (count (commandline -opc)) -eq 2`
@@ -46,12 +76,15 @@ function linesOf({ path, summary, options, operands }: Entry): string[] {
       `complete -c agentctl -n '${isHere}' -l ${long}${letter}${valuePlace(offer)} -d ${quoted(about)}`,
     );
   }
-  const candidates = [...new Set(operands.map(candidatesOf))].filter(
-    (each) => each !== null && each !== "''",
-  );
   const isPlain = operands.every((offer) => offer !== "files");
   if (isPlain) lines.push(`complete -c agentctl -f -n '${isHere}'`);
-  for (const each of candidates) lines.push(`complete -c agentctl -f -n '${isHere}' -a ${each}`);
+  operands.forEach((offer, index) => {
+    const candidates = candidatesOf(offer);
+    if (candidates === null || candidates === "''") return;
+    const compare = isMany && index === operands.length - 1 ? "-ge" : "-eq";
+    const place = `${isHere}; and __agentctl_place ${compare} ${index + 1} ${path}`;
+    lines.push(`complete -c agentctl -f -n '${place}' -a ${candidates}`);
+  });
   return lines;
 }
 
