@@ -67,7 +67,7 @@ const short = { minifyWhitespace: true, minifySyntax: true, plugins: [loadOnDema
 
 const bundles = [
   { entry: "src/cli/main.ts", out: "cli.cjs", format: "cjs", options: short, isNamed: true },
-  { entry: "src/daemon/main.ts", out: "daemon.cjs", format: "cjs" },
+  { entry: "src/daemon/main.ts", out: "daemon.cjs", format: "cjs", isNamed: true },
   { entry: "src/daemon/http/serve.ts", out: "http.cjs", format: "cjs" },
   {
     entry: "src/daemon/http/a2a/serve.ts",

@@ -25,8 +25,9 @@ const KEPT = [
   "AGENTCTL_FAULT",
 ];
 
-/** The daemon's program, beside the bundle that this file is in. */
+/** The daemon's bundle, beside the one that this file is in, and what runs it in the background. */
 export const daemonFile: string = join(import.meta.dirname, "daemon.cjs");
+const launcher = join(import.meta.dirname, "../bin/daemon.cjs");
 
 /**
  * The shell leaves at once, and its child is adopted by init. A daemon has the limits that the system allows it, whoever
@@ -49,7 +50,7 @@ const LONGEST_START_MS = 60_000;
 export async function startDaemon(paths: Paths, env: Environment, hold: boolean): Promise<"ready" | "busy"> {
   const log = openLog(paths, paths.log);
   const errors = openLog(paths, paths.stderr);
-  const args = [process.execPath, daemonFile, ...(hold ? ["--hold"] : [])];
+  const args = [process.execPath, launcher, ...(hold ? ["--hold"] : [])];
   try {
     const child = spawn("/bin/sh", ["-c", LAUNCH, "sh", ...args], {
       cwd: paths.home,

@@ -23,10 +23,12 @@ export interface RunOptions {
   foreground: boolean;
   /** Start no task. */
   hold: boolean;
+  /** Called when the daemon answers, and whoever waits for that knows it. */
+  onReady?: () => void;
 }
 
 /** Runs a daemon until it is stopped; resolves with its exit code. Rejects where it refuses to start. */
-export async function run({ foreground, hold }: RunOptions): Promise<number> {
+export async function run({ foreground, hold, onReady }: RunOptions): Promise<number> {
   const report = foreground ? () => {} : reportOnce(3);
   const log = createLog();
   dropInherited();
@@ -86,6 +88,7 @@ export async function run({ foreground, hold }: RunOptions): Promise<number> {
     }
     log.info({ socket: paths.socket }, "ready");
     report({ ready: true, pid: process.pid });
+    if (onReady) setImmediate(onReady);
     await daemon.ended;
     presence.stop();
     lock.release();
@@ -151,8 +154,9 @@ function leave(log: ReturnType<typeof createLog>, message: string): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-if (process.argv[1]?.endsWith("daemon.cjs")) {
-  run({ foreground: false, hold: process.argv.includes("--hold") }).then(
+/** The whole life of a process that is a daemon in the background; `onReady` is called once, when it answers. */
+export function runInBackground(onReady: () => void): void {
+  run({ foreground: false, hold: process.argv.includes("--hold"), onReady }).then(
     (code) => {
       process.exit(code);
     },
@@ -161,3 +165,5 @@ if (process.argv[1]?.endsWith("daemon.cjs")) {
     },
   );
 }
+
+if (process.argv[1]?.endsWith("/dist/daemon.cjs")) runInBackground(() => {});

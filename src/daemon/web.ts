@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import { addressFrom } from "../core/settings.ts";
@@ -95,7 +96,7 @@ export class Web {
     try {
       // Its place is named at run time, so that it is no part of this bundle.
       const file = join(import.meta.dirname, "http.cjs");
-      const { serve } = (await import(file)) as typeof import("./http/serve.ts");
+      const { serve } = createRequire(file)(file) as typeof import("./http/serve.ts");
       const services = {
         ...this.#options,
         dispatch: this.#dispatch,

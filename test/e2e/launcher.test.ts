@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { it } from "../harness/index.ts";
+import { it, until } from "../harness/index.ts";
 
 const launcher = join(import.meta.dirname, "../../bin/agentctl.js");
 
@@ -46,4 +46,13 @@ it("keeps the compiled code of a verb once that verb has done its work", async (
     writeFileSync(cache, bytes);
     expect(call("completion", "bash")).toBe(compiled);
   }
+});
+
+it("keeps the compiled code of a daemon that has started", async ({ home }) => {
+  await home.cli("daemon", "start");
+  const dist = join(import.meta.dirname, "../../dist");
+  const cache = `daemon.cjs.${process.version}.daemon.cache`;
+  await until(() => readdirSync(dist).includes(cache), { message: "the compiled code" });
+  const [bundle] = readFileSync(join(dist, "daemon.cjs"), "latin1").split("\n");
+  await until(() => `//${readFileSync(join(dist, cache), "latin1").slice(-16)}` === bundle);
 });

@@ -1,0 +1,6 @@
+// What a daemon in the background is started with: its bundle, from compiled code. By the name of this file it is found among the processes.
+const { join } = require("node:path");
+const { load } = require("./compiled.js");
+
+const { exports: daemon, keep } = load(join(__dirname, "../dist/daemon.cjs"), "daemon");
+daemon.runInBackground(keep);
