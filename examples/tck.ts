@@ -1,6 +1,6 @@
 /**
  * What the A2A test kit (a2aproject/a2a-tck) wants of the system under test: the id of a message says what its task does.
- * Any other message begins a conversation, which goes on until it is canceled.
+ * Any other message begins a conversation, which goes on until it is canceled or the kit says its last words.
  *
  *     agentctl config set a2a '{"run": {"module": "/path/to/examples/tck.ts"}}'
  */
@@ -16,6 +16,9 @@ interface Input {
 const RESUBSCRIBE_MS = 6000;
 
 const GREETING = "Hello from TCK";
+
+/** An answer has no message id; with these texts the kit wants a conversation to end. */
+const LAST_WORDS = ["Complete", "TCK follow-up for history", "TCK complete after history"];
 
 export default defineTask<Input, unknown>(async (task, { message: { messageId } }) => {
   const is = (prefix: string) => messageId.startsWith(prefix);
@@ -35,5 +38,8 @@ export default defineTask<Input, unknown>(async (task, { message: { messageId } 
     else await task.artifact("generated.txt", "Generated text content");
     return null;
   }
-  for (let turn = 1; ; turn++) await task.ask(turn === 1 ? GREETING : `and then? (${turn})`);
+  for (let turn = 1; ; turn++) {
+    const said = await task.ask(turn === 1 ? GREETING : `and then? (${turn})`);
+    if (LAST_WORDS.includes(said)) return GREETING;
+  }
 });

@@ -3,6 +3,7 @@
  * Express's; what is asked is answered by `handler.ts`. The pause extension's methods are not known to the SDK and are
  * answered before it. A file of its own in `dist/`, loaded at the first request.
  */
+import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AgentCard, Task } from "@a2a-js/sdk";
 import { LegacyJsonRpcTransportHandler } from "@a2a-js/sdk/compat/v0_3/server";
@@ -34,6 +35,9 @@ interface Asked {
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
+/** Clients keep the card so long before they ask again. */
+const CARD_CACHE = "public, max-age=60";
+
 const OLD_CARD = "agent/getAuthenticatedExtendedCard";
 
 /** Answers what is asked below `/a2a`, and for the card. */
@@ -56,7 +60,8 @@ export function a2aServer(services: Services, base: () => string): { answer: Ans
   const card: Answer = async (request, response) => {
     const now = AgentCard.toJSON(await handler.getAgentCard()) as Record<string, object>;
     const found = isOldForm(request) ? cardInBothForms(await oldForm(handler, OLD_CARD, {}), now) : now;
-    sendJson(response, 200, found, { Vary: "A2A-Version" });
+    const etag = `"${createHash("sha256").update(JSON.stringify(found)).digest("base64url")}"`;
+    sendJson(response, 200, found, { Vary: "A2A-Version", ETag: etag, "Cache-Control": CARD_CACHE });
   };
   return { answer, card };
 }
