@@ -15,8 +15,11 @@ export interface Surroundings {
   engine: Engine;
 }
 
-export async function surroundings(engine: Engine): Promise<Surroundings> {
-  const queues = await engine.store.occupancy();
+const NO_QUEUES: Surroundings["queues"] = new Map();
+
+/** What is around tasks; of queues nothing is read where none of the `tasks` that are shown waits in one. */
+export async function surroundings(engine: Engine, tasks?: readonly Task[]): Promise<Surroundings> {
+  const queues = tasks?.some(isQueued) === false ? NO_QUEUES : await engine.store.occupancy();
   return { engine, queues, slotsMax: slotsMax(engine), isMemoryShort: isMemoryShort(engine) };
 }
 
@@ -129,6 +132,10 @@ export function inOneLine(tasks: TaskJson[]): TaskJson[] {
 /** What holds a task back where neither it nor its queue is held: `daemon start --hold`. */
 const DAEMON = "daemon";
 
+function isQueued({ state, resumesWith }: Task): boolean {
+  return state === "submitted" || state === "resumed" || resumesWith !== null;
+}
+
 /** What an open task that has no slot waits for; null for one that waits for nothing but a person's resume. */
 function waitingOf(task: Task, around: Surroundings): TaskJson["waiting"] {
   const until = toIso(task.notBefore);
@@ -136,8 +143,7 @@ function waitingOf(task: Task, around: Surroundings): TaskJson["waiting"] {
     return { for: "answer", on: null, until: toIso(task.question?.deadline ?? null) };
   if (task.state === "suspended" && task.pause?.until)
     return { for: "time", on: null, until: toIso(task.pause.until) };
-  const isQueued = task.state === "submitted" || task.state === "resumed" || task.resumesWith !== null;
-  if (!isQueued) return null;
+  if (!isQueued(task)) return null;
   if (task.held) return { for: "hold", on: null, until };
   if (task.blockedBy !== null) return { for: "task", on: task.blockedBy, until };
   if (task.delay !== null && task.notBefore !== null) return { for: task.delay, on: null, until };

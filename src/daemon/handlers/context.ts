@@ -25,7 +25,7 @@ export interface Daemon {
 /** A task as the socket shows it. */
 export async function show({ engine }: Daemon, task: Task): Promise<TaskJson> {
   await whenStarted(engine, [task]);
-  return taskJson(task, await surroundings(engine));
+  return taskJson(task, await surroundings(engine, [task]));
 }
 
 /** Milliseconds since 1970 of a time on the wire. */

@@ -46,8 +46,10 @@ export function sendJson(
   value: unknown,
   headers: Headers = {},
 ): void {
-  const body = Buffer.from(JSON.stringify(value));
-  begin(response, status, { "Content-Type": "application/json", "Content-Length": body.length, ...headers });
+  // A text goes out with its headers in one write, bytes would make two.
+  const body = JSON.stringify(value);
+  const length = Buffer.byteLength(body);
+  begin(response, status, { "Content-Type": "application/json", "Content-Length": length, ...headers });
   response.end(body);
 }
 

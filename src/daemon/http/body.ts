@@ -7,6 +7,7 @@ import { isTooDeep, MAX_DEPTH, MAX_LINE_BYTES } from "../../protocol/framing.ts"
 const MOST_WAITING_BYTES = 128 * 1024 * 1024;
 /** What is sent after a refusal is read and dropped for so long, so that the refusal arrives. */
 const DRAIN_MS = 1000;
+const TOO_MANY = "too many bytes wait for the end of their requests";
 
 let waiting = 0;
 
@@ -16,19 +17,28 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   if (announced > MAX_LINE_BYTES) throw tooLarge(request);
   const chunks: Buffer[] = [];
   let size = 0;
-  try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  // Listeners cost half of what iterating costs, and most bodies are one chunk.
+  const whole = new Promise<void>((resolve, reject) => {
+    const cut = () => {
+      if (!request.complete)
+        reject(new AgentctlError("InvalidRequest", { reason: "its body was cut short" }));
+    };
+    request.once("end", resolve).once("close", cut).once("error", cut);
+    request.on("data", (chunk: Buffer) => {
       size += chunk.length;
       waiting += chunk.length;
-      if (size > MAX_LINE_BYTES) throw tooLarge(request);
-      if (waiting > MOST_WAITING_BYTES)
-        throw new AgentctlError("TooMany", { reason: "too many bytes wait for the end of their requests" });
-      chunks.push(chunk);
-    }
+      if (size > MAX_LINE_BYTES) reject(tooLarge(request));
+      else if (waiting > MOST_WAITING_BYTES) reject(new AgentctlError("TooMany", { reason: TOO_MANY }));
+      else chunks.push(chunk);
+    });
+  });
+  try {
+    await whole;
   } finally {
+    request.removeAllListeners("data");
     waiting -= size;
   }
-  return Buffer.concat(chunks, size);
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
 }
 
 /** The body as JSON; throws `ParseError`. */

@@ -4,12 +4,17 @@ import type { Caller } from "../caller.ts";
 
 /** Whoever made one request: one of the people of this home, gone when the connection is. */
 export function callerOf(response: ServerResponse, actor: string): Caller {
+  let signal: AbortSignal | undefined;
   return {
     scopes: ["people"],
     actor,
     token: null,
     refusal: null,
-    signal: goneSignal(response),
+    // Most methods answer at once and never ask, and a signal costs more than a look into the store.
+    get signal() {
+      signal ??= goneSignal(response);
+      return signal;
+    },
     listener: null,
   };
 }
@@ -17,6 +22,7 @@ export function callerOf(response: ServerResponse, actor: string): Caller {
 /** Aborted when nobody reads the answer any more. */
 export function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
+  if (response.destroyed) gone.abort();
   response.once("close", () => gone.abort());
   return gone.signal;
 }

@@ -118,9 +118,11 @@ function isBrowser({ headers }: IncomingMessage): boolean {
 function urlOf({ url = "/" }: IncomingMessage): URL {
   // A path that begins with two slashes would name a host.
   const path = url.startsWith("/") ? url : "/";
-  if (!URL.canParse(`http://localhost${path}`))
+  try {
+    return new URL(`http://localhost${path}`);
+  } catch {
     throw new AgentctlError("NotFound", { path: path.slice(0, 200) });
-  return new URL(`http://localhost${path}`);
+  }
 }
 
 function decoded(part: string): string {
