@@ -41,13 +41,13 @@ export class Home {
     return ended(spawn(program, words, { env: this.env, cwd: this.path, stdio: "ignore" }));
   }
 
-  async connect(): Promise<RpcClient> {
+  async connect(onNotification?: () => void): Promise<RpcClient> {
     const socket = connect(join(this.path, "agentctl.sock"));
     await new Promise((resolve, reject) => {
       socket.once("connect", resolve);
       socket.once("error", reject);
     });
-    const rpc = new RpcClient(socket);
+    const rpc = new RpcClient(socket, onNotification);
     this.#peers.push(rpc);
     return rpc;
   }

@@ -12,6 +12,7 @@ import { commandLine } from "./rows/command-line.ts";
 import { control } from "./rows/control.ts";
 import { daily } from "./rows/daily.ts";
 import { history } from "./rows/history.ts";
+import { http } from "./rows/http.ts";
 import { memory } from "./rows/memory.ts";
 import { peers } from "./rows/peers.ts";
 import { steps } from "./rows/steps.ts";
@@ -27,6 +28,7 @@ const rows: Row[] = [
   ...history,
   ...daily,
   ...memory,
+  ...http,
 ];
 
 async function main(words: string[]): Promise<void> {

@@ -1,0 +1,12 @@
+// What a server costs that does nothing: reads the body and answers so many bytes, which its argument says.
+const { createServer } = require("node:http");
+
+const answer = Buffer.alloc(Number(process.argv[2]), "a");
+const server = createServer((request, response) => {
+  request.resume();
+  request.on("end", () => {
+    response.writeHead(200, { "Content-Type": "application/json", "Content-Length": answer.length });
+    response.end(answer);
+  });
+});
+server.listen(0, "127.0.0.1", () => process.send(server.address().port));
