@@ -59,6 +59,14 @@ export const submittedAgent = {
     isOwn: true,
     option: ["--session <id>", "continue this session of the agent"],
   },
+  worktree: {
+    type: "branch",
+    fallback: null,
+    option: [
+      "--worktree [branch]",
+      "work in a git worktree of its own, on this branch or a new one (agentctl/<id>-<words>)",
+    ],
+  },
   agentArgs: {
     type: "texts",
     fallback: [],

@@ -32,6 +32,8 @@ export interface Values {
   texts: string[];
   /** A sum that need not be whole. */
   amount: number;
+  /** A branch by its name, or true for one that is named after the task. */
+  branch: string | true;
   inherited: Inherited;
 }
 

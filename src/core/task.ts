@@ -1,4 +1,5 @@
 import type { AgentReport } from "./agents.ts";
+import type { Checkout } from "./checkout.ts";
 import type { State } from "./machine.ts";
 import type { pauseModes, Submitted } from "./submitted.ts";
 
@@ -151,6 +152,8 @@ export interface Task extends Submitted {
   question: Question | null;
   /** What the host of an agent said last. */
   agentReport: AgentReport | null;
+  /** The git worktree in which it works. */
+  checkout: Checkout | null;
   /** Agent and session; no two open tasks have the same. */
   sessionKey: string | null;
   progress: { done: number; total: number | null; message: string | null } | null;

@@ -199,6 +199,7 @@ function createEngine(options: DaemonOptions, store: SqliteStore): Engine {
       tasks: paths.tasks,
       run: paths.run,
       bundles: paths.bundles,
+      worktrees: paths.worktrees,
       node: process.execPath,
       host: join(import.meta.dirname, "host.mjs"),
       agents: join(import.meta.dirname, "agent-task.mjs"),

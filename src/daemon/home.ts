@@ -23,7 +23,15 @@ export function prepareHome(paths: Paths): void {
     throw homeRefused(home, "it is on a network file system, where locks and commits cannot be trusted");
   }
   chmodSync(home, 0o700);
-  for (const folder of [paths.logs, paths.tasks, paths.backups, paths.env, paths.run, paths.bundles]) {
+  for (const folder of [
+    paths.logs,
+    paths.tasks,
+    paths.backups,
+    paths.env,
+    paths.run,
+    paths.bundles,
+    paths.worktrees,
+  ]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700);
   }

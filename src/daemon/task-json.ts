@@ -1,4 +1,5 @@
 import { NOTHING_USED } from "../core/agents.ts";
+import type { Checkout } from "../core/checkout.ts";
 import { type ShownField, submittedFields } from "../core/submitted.ts";
 import type { CheckpointInfo, Task, TaskEvent } from "../core/task.ts";
 import { toIso } from "../core/time.ts";
@@ -71,12 +72,16 @@ export function taskJson(task: Task, around: Surroundings): TaskJson {
       tool: task.agentReport?.asking?.tool ?? null,
     },
     ...agentOf(task),
-    worktree: null,
+    worktree: task.checkout && worktreeOf(task.checkout),
     exitCode: task.exitCode,
     signal: task.signal,
     result: task.result,
     error: task.error,
   };
+}
+
+function worktreeOf({ path, branch, base }: Checkout): TaskJson["worktree"] {
+  return { path, branch, base };
 }
 
 /** What a coding agent adds to its task. */

@@ -63,3 +63,4 @@ export { type Answers, pauseSelected, resumeSelected } from "./verbs/select.ts";
 export { send } from "./verbs/send.ts";
 export { type Submission, submit } from "./verbs/submit.ts";
 export { suspendItself } from "./verbs/suspend-itself.ts";
+export { diffWorktree, dropWorktree, merge, type WorktreeFacts, worktreeFacts } from "./verbs/worktrees.ts";

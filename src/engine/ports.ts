@@ -17,6 +17,7 @@ export interface Places {
   tasks: string;
   run: string;
   bundles: string;
+  worktrees: string;
   /** The Node program that runs module hosts. */
   node: string;
   /** The script of a module host. */

@@ -28,6 +28,8 @@ export interface Paths {
   backups: string;
   env: string;
   run: string;
+  /** Git worktrees of tasks. */
+  worktrees: string;
   /** Tasks on their way from or to another home. */
   bundles: string;
 }
@@ -67,6 +69,7 @@ export function pathsOf(env: Environment): Paths {
     backups: join(home, "backups"),
     env: join(home, "env"),
     run: join(home, "run"),
+    worktrees: join(home, "worktrees"),
     bundles: join(home, "bundles"),
   };
 }

@@ -12,6 +12,7 @@ import { movingMethods } from "./methods/moving.ts";
 import { type schedule, scheduleMethods } from "./methods/schedules.ts";
 import { serviceMethods } from "./methods/service.ts";
 import { taskMethods } from "./methods/tasks.ts";
+import { worktreeMethods } from "./methods/worktrees.ts";
 import type { newTask, task } from "./task-values.ts";
 import {
   type artifact,
@@ -27,6 +28,7 @@ import {
 export const methods = {
   ...taskMethods,
   ...fileMethods,
+  ...worktreeMethods,
   ...movingMethods,
   ...scheduleMethods,
   ...serviceMethods,

@@ -54,6 +54,11 @@ const givenStdin = v.union(
   [v.literal("pipe"), absolute, v.strictObject({ copy: absolute })],
   "is pipe, an absolute path, or {copy: <an absolute path>}",
 );
+/** A branch, or one that is named after the task. */
+const givenBranch = v.union(
+  [v.literal(true), plain(200)],
+  "is a branch, or true for one named after the task",
+);
 const shownDependencies = v.array(v.object({ id: v.number(), when }));
 
 /** The schema of each type of a submitted field. */
@@ -76,6 +81,7 @@ const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
   texts: () => v.pipe(v.array(noNul), v.maxLength(1000)),
   amount: () => v.pipe(v.number(), v.minValue(0)),
   inherited: () => inherited,
+  branch: () => givenBranch,
   choice: ({ choices = [] }) => (choices === pauseModes ? pauseMode : v.picklist(choices)),
 };
 
@@ -97,6 +103,7 @@ type WireValues = Record<FieldType, unknown> & {
   text: string;
   texts: string[];
   amount: number;
+  branch: string | true;
   inherited: Inherited;
 };
 

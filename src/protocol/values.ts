@@ -140,6 +140,15 @@ export const event = v.object({
 });
 
 /** What `show` adds to a task. */
+/** What is new in a git worktree: against its base, not committed, and in commits that are on no other branch. */
+export const changedWork = v.object({
+  files: v.number(),
+  additions: v.number(),
+  deletions: v.number(),
+  uncommitted: v.number(),
+  untracked: v.number(),
+  unmerged: v.number(),
+});
 export const details = v.object({
   attempts: v.array(
     v.object({
@@ -171,7 +180,8 @@ export const details = v.object({
     doing: nullable(v.string()),
     deadline: nullable(v.string()),
   }),
-  /** A pause that is planned for a time to come. */
+  /** What is new in its worktree; null where it has none. */
+  changes: nullable(changedWork),
   /** The beginning of its input as JSON; null where it has none. */
   input: nullable(v.string()),
   /** What was given at submission and differs from what holds without it. */

@@ -28,6 +28,7 @@ export type Patch = Partial<
     | "moving"
     | "agentReport"
     | "sessionKey"
+    | "checkout"
     | "maxCost"
     | "maxTokens"
     | "maxTurns"

@@ -41,6 +41,8 @@ export type Seed = Submitted &
     /** What every attempt reads from its stdin. */
     stdinData?: Buffer;
     envNames?: string[];
+    /** What follows from the id that the task gets: where it works. */
+    placed?: (id: number) => Pick<Task, "cwd" | "checkout">;
     /** What the new task has of another one. */
     carried?: Carried;
     /** It was paused in another home, and arrives as it was. */

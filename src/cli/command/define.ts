@@ -41,6 +41,11 @@ export function value(flags: string, about: string, parse?: Read<unknown>): Opti
   return { flags, about, isMany: false, parse: parse ?? String, choices: [] };
 }
 
+/** An option whose value may be left out, and is true then; a word behind it that is missing as an operand is none. */
+export function optionalValue(flags: string, about: string): OptionSpec<string | true | undefined> {
+  return { flags, about, isMany: false, parse: String, choices: [] };
+}
+
 /** An option that may be given several times. */
 export function values<T>(flags: string, about: string, parse: Read<T>): OptionSpec<T[]> {
   return { flags, about, isMany: true, parse, choices: [] };

@@ -59,7 +59,7 @@ export async function parse(
   if (spec.mayFollow?.(parser.args, isMarked, context as Context)) parser = read(rest, false);
   const given = { ...front.given, ...parser.opts() };
   if (given.help) return { help: true };
-  const args = [...front.operands, ...parser.args];
+  const args = [...front.operands, ...operandsOf(spec, words, given, parser.args)];
   checkCount(spec, title, args);
   return {
     help: false,
@@ -70,6 +70,25 @@ export async function parse(
     color: colorOf(given.color),
     ...defined({ host: given.host as string | undefined, context: given.context as string | undefined }),
   };
+}
+
+/** The operands, with a word that an option took which need not have one, where an operand is missing. */
+function operandsOf(
+  spec: Command,
+  words: string[],
+  given: Record<string, unknown>,
+  args: string[],
+): string[] {
+  const required = spec.args.filter(([name]) => name.startsWith("<"));
+  if (args.length >= required.length) return args;
+  for (const option of Object.values(spec.options)) {
+    const attribute = attributeOf(longName(option));
+    const text = given[attribute];
+    if (!option.flags.endsWith("]") || typeof text !== "string" || !words.includes(text)) continue;
+    given[attribute] = true;
+    return [text, ...args];
+  }
+  return args;
 }
 
 interface Front {
@@ -146,7 +165,7 @@ function chosenValue(option: OptionSpec<unknown>, given: Record<string, unknown>
   const raw = given[attributeOf(longName(option))];
   if (option.parse === null) return longName(option).startsWith("no-") ? raw === false : raw === true;
   if (option.isMany) return ((raw as string[] | undefined) ?? []).map((text) => read(option, text, env));
-  return raw === undefined ? undefined : read(option, raw as string, env);
+  return raw === undefined || raw === true ? raw : read(option, raw as string, env);
 }
 
 /** Where commander puts an option: `--no-wait` is `wait`, `--from-start` is `fromStart`. */

@@ -43,6 +43,8 @@ export const sections: readonly { title: string; verbs: Readonly<Record<string, 
     title: "Coding agents",
     verbs: {
       agent: async () => (await import("../commands/agents/agent.ts")).agent,
+      diff: async () => (await import("../commands/agents/diff.ts")).diff,
+      worktree: async () => (await import("../commands/agents/worktree.ts")).worktree,
       usage: async () => (await import("../commands/agents/usage.ts")).usage,
     },
   },

@@ -41,6 +41,7 @@ export function editsOf(context: Context, given: EditValues, argv: string[] | un
 /** The other options of a submission, as where they are not given. */
 const unset = {
   envFile: undefined,
+  worktree: undefined,
   stdin: undefined,
   backoffMs: undefined,
   retryOnTimeout: false,

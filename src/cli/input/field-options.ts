@@ -9,7 +9,15 @@ import {
 } from "../../core/submitted.ts";
 import type { NewTask } from "../../protocol/methods.ts";
 import type { Context } from "../command/context.ts";
-import { choice, flag, type OptionSpec, type ValuesOf, value, values } from "../command/define.ts";
+import {
+  choice,
+  flag,
+  type OptionSpec,
+  optionalValue,
+  type ValuesOf,
+  value,
+  values,
+} from "../command/define.ts";
 import { amount, duration, integer, pair, signal, time } from "../command/option-values.ts";
 import { reference } from "../command/session.ts";
 import { absolutePath } from "./input.ts";
@@ -34,6 +42,7 @@ interface Read extends Record<FieldType, unknown> {
   text: string | undefined;
   texts: string[];
   amount: number | undefined;
+  branch: string | true | undefined;
   inherited: never;
 }
 
@@ -56,6 +65,7 @@ const optionOfType: { [T in FieldType]: Make } = {
   text: (flags, about) => value(flags, about),
   texts: (flags, about) => values(flags, about, String),
   amount: (flags, about) => value(flags, about, amount),
+  branch: (flags, about) => optionalValue(flags, about),
   choice: (flags, about, { choices = [] }) => choice(flags, about, choices),
   inherited: () => {
     throw new Error("what a task inherits has no option");

@@ -1,5 +1,31 @@
-import type { TaskJson } from "../../protocol/methods.ts";
+import type { TaskDetailsJson, TaskJson } from "../../protocol/methods.ts";
 import { oneLine } from "./terminal-text.ts";
+
+/** The rows of `show` about a git worktree. */
+export function worktreeFacts({
+  worktree,
+  changes,
+}: TaskJson & Partial<TaskDetailsJson>): [string, string][] {
+  if (!worktree) return [];
+  const rows: [string, string][] = [
+    ["worktree", oneLine(worktree.path)],
+    ["branch", `${oneLine(worktree.branch)}, from ${worktree.base.slice(0, 12)}`],
+    ["changes", changes ? changesText(changes) : ""],
+  ];
+  return rows.filter(([, text]) => text !== "");
+}
+
+/** What is new in a worktree, in a line. */
+export function changesText(changes: NonNullable<TaskDetailsJson["changes"]>): string {
+  const { files, additions, deletions, uncommitted, untracked, unmerged } = changes;
+  if (files + uncommitted + untracked + unmerged === 0) return "none";
+  const more = [
+    [uncommitted + untracked, "not committed"],
+    [unmerged, "commits not merged"],
+  ] as const;
+  const texts = more.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`);
+  return [`${files} files, +${additions} -${deletions}`, ...texts].join(", ");
+}
 
 /** The rows of `show` about a coding agent. */
 export function agentFacts({ agent, usage }: TaskJson): [string, string][] {

@@ -121,6 +121,11 @@ export class Output {
     return this.#isColored(this.#stdout) ? await paintFor() : plainPaint;
   }
 
+  /** Whether stdout gets colours. */
+  isColored(): boolean {
+    return this.#isColored(this.#stdout);
+  }
+
   /** Colours for stderr. */
   async notePaint(): Promise<Paint> {
     return this.#isColored(this.#stderr) ? await paintFor() : plainPaint;

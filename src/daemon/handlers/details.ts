@@ -1,9 +1,11 @@
 import { submittedFields } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
 import { toIso } from "../../core/time.ts";
+import { worktreeFacts } from "../../engine/index.ts";
 import type { TaskDetailsJson } from "../../protocol/methods.ts";
 import { eventJson, listedCheckpointJson } from "../task-json.ts";
 import type { Daemon } from "./context.ts";
+import { changesJson } from "./worktrees.ts";
 
 type Details = Omit<TaskDetailsJson, keyof import("../../protocol/methods.ts").TaskJson>;
 
@@ -47,6 +49,7 @@ export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details
     input: task.input === undefined ? null : JSON.stringify(task.input).slice(0, INPUT_CHARS),
     options: optionsOf(task),
     tree: treeOf(engine, task),
+    changes: changesJson(await worktreeFacts(engine, task)),
   };
 }
 

@@ -11,6 +11,7 @@ import { movingHandlers } from "./moving.ts";
 import { queueHandlers } from "./queues.ts";
 import { scheduleHandlers } from "./schedules.ts";
 import { taskHandlers } from "./tasks.ts";
+import { worktreeHandlers } from "./worktrees.ts";
 
 /** One handler for each method of the protocol; one that is missing does not compile. */
 export function handlersOf(daemon: Daemon): Handlers<Caller> {
@@ -24,6 +25,7 @@ export function handlersOf(daemon: Daemon): Handlers<Caller> {
     ...artifactHandlers(daemon),
     ...logHandlers(daemon),
     ...movingHandlers(daemon),
+    ...worktreeHandlers(daemon),
     ...daemonHandlers(daemon),
   };
 }

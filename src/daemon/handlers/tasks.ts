@@ -165,8 +165,8 @@ export function taskHandlers(daemon: Daemon): People {
       message: await send(engine, id, { ...defined({ text, newline, eof }), actor: actor ?? caller.actor }),
     }),
 
-    "tasks/delete": async ({ id, actor }, caller) => ({
-      task: await show(daemon, await remove(engine, id, { actor: actor ?? caller.actor })),
+    "tasks/delete": async ({ id, force = false, actor }, caller) => ({
+      task: await show(daemon, await remove(engine, id, { force, actor: actor ?? caller.actor })),
     }),
 
     "tasks/wait": async ({ id, until, timeoutMs }, caller) => {

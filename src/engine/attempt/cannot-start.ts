@@ -74,6 +74,11 @@ function refusalOf(exitCode: number, message: string): Refusal {
   return { name: "CannotStart", code: null, message, data: { exitCode }, exitCode };
 }
 
+/** What a shell would say of a program that cannot be run. */
+export function cannotStart(reason: string): Refusal {
+  return refusalOf(126, reason);
+}
+
 /** A submitted task fails; a resumed one stays suspended, so that what it saved is not lost. */
 export async function refuse(engine: Engine, task: Task, { exitCode, ...error }: Refusal): Promise<void> {
   const at = engine.clock.now();

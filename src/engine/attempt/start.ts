@@ -2,10 +2,11 @@ import { asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import { IllegalMove } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
+import { makeWorktree } from "../files/worktree/make.ts";
 import { slotsMax } from "../limits.ts";
 import { newToken } from "../token.ts";
 import { ActiveAttempt } from "./active-attempt.ts";
-import { prepareStart, refuse } from "./cannot-start.ts";
+import { cannotStart, prepareStart, refuse } from "./cannot-start.ts";
 import { inheritedBy, launch } from "./launch.ts";
 import { thaw } from "./pause/thaw.ts";
 import { startedNow } from "./phase-clock.ts";
@@ -19,16 +20,35 @@ interface Slots {
 /** Starts a task that has a slot: a frozen one where it stands, any other in an attempt of its own. */
 export async function start(engine: Engine, { id, slotNumbers }: Slots): Promise<void> {
   engine.starting.add(id);
+  let isBeingMade = false;
   try {
     const task = await engine.require(id);
-    if (task.frozen) await thaw(engine, task);
+    isBeingMade = task.checkout?.isMade === false;
+    if (isBeingMade) void makeItsWorktree(engine, task);
+    else if (task.frozen) await thaw(engine, task);
     else await begin(engine, task, slotNumbers);
   } catch (error) {
     // Somebody was quicker (a cancel, a hold): what they did stands.
     if (error instanceof IllegalMove || asAgentctlError(error).name === "TaskNotFound") return;
     throw error;
   } finally {
+    if (!isBeingMade) engine.starting.delete(id);
+  }
+}
+
+/** Others need not wait for it: the task keeps its slot meanwhile, and starts with the next look. */
+async function makeItsWorktree(engine: Engine, task: Task): Promise<void> {
+  const { id, checkout } = task;
+  if (!checkout) return;
+  try {
+    await makeWorktree(engine, checkout);
+    await engine.store.update(id, { checkout: { ...checkout, isMade: true } });
+  } catch (error) {
+    const reason = `cannot make the worktree ${checkout.path} on branch ${checkout.branch}: ${(error as Error).message}`;
+    await refuse(engine, task, cannotStart(reason)).catch(() => undefined);
+  } finally {
     engine.starting.delete(id);
+    engine.wake();
   }
 }
 

@@ -1,25 +1,29 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
+import { isTerminal } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import type { EndedTask } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { foldersOf, taskOfFolder } from "./environment.ts";
 import { allocatedBytes, removeTree } from "./tree-files.ts";
+import { removeWorktree } from "./worktree/work-left.ts";
 
 /** Why retention deletes a task, as its event tells. */
 type Reason = "retention.age" | "retention.maxBytes";
 
 /**
- * Deletes an ended task with its files; the row goes first, so that no task is left that points to nothing. Throws
- * `UnsupportedOperation` where the system keeps files from being deleted.
+ * Deletes an ended task with its files; the row goes first, so that no task is left that points to nothing, but for a
+ * worktree, which is removed before. Throws `UnsupportedOperation` where the system keeps files from being deleted, and
+ * unless by `force` where the worktree has what is nowhere else.
  */
 export async function deleteTask(
   engine: Engine,
   id: number,
-  actor: string,
-  reason: Reason | null = null,
+  { actor, reason = null, force = false }: { actor: string; reason?: Reason | null; force?: boolean },
 ): Promise<Task> {
+  const found = await engine.require(id);
+  if (found.checkout && isTerminal(found.state)) await removeWorktree(engine, found, { force });
   const task = await engine.store.delete(id, { at: engine.clock.now(), actor, reason });
   const { folder, kept, logs } = foldersOf(engine, id);
   engine.fault("delete:before-files");
@@ -68,7 +72,7 @@ export async function retain(engine: Engine): Promise<number> {
 /** False where it could not be deleted: the others are, all the same. */
 async function retired(engine: Engine, task: number, reason: Reason): Promise<boolean> {
   try {
-    await deleteTask(engine, task, "daemon", reason);
+    await deleteTask(engine, task, { actor: "daemon", reason });
     engine.log.info({ task, reason }, "an ended task was deleted");
     return true;
   } catch (error) {

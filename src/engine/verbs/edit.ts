@@ -95,6 +95,10 @@ export function labelsOf(task: Task, labels: Record<string, string | null>): Rec
 function requireEditable(task: Task, given: Edit): void {
   const { id, state, kind } = task;
   if (isTerminal(state)) throw new AgentctlError("TaskImmutable", { id, state, allowed: openStates });
+  if (given.cwd !== undefined && task.checkout) {
+    const reason = `cwd of task ${id} cannot change: it works in a worktree of its own`;
+    throw new AgentctlError("UnsupportedOperation", { id, state, field: "cwd", reason });
+  }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || name === "acceptMissing") continue;
     const why = whyFixed(task, name);

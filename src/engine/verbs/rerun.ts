@@ -12,7 +12,7 @@ import { dropUnused } from "../files/unused-environments.ts";
 import { cancel } from "./cancel.ts";
 import { refuseEarly } from "./early-errors.ts";
 import { type Edit, labelsOf, notProgram } from "./edit.ts";
-import { dependenciesOf, requireSlots } from "./submit.ts";
+import { dependenciesOf, requireSlots, withWorktree } from "./submit.ts";
 
 export interface RerunOptions {
   from?: number;
@@ -41,6 +41,8 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
   try {
     const seed: Seed = {
       ...carriedFields(old),
+      // A branch that was named is the old task's: the new one begins another.
+      ...(old.checkout ? { cwd: old.checkout.cwd, worktree: true as const } : {}),
       inherited: options.inherited ?? old.inherited,
       ...plain,
       ...(labels ? { labels: labelsOf(old, labels) } : {}),
@@ -59,7 +61,9 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
     };
     refuseEarly(engine, seed, options.acceptMissing ?? false);
     // What has a folder to be copied first is kept from being started, also by a daemon that comes after this one.
-    const [created] = await engine.store.create([checkpoint ? { ...seed, held: true } : seed]);
+    const [created] = await engine.store.create([
+      await withWorktree(engine, checkpoint ? { ...seed, held: true } : seed),
+    ]);
     isMade = true;
     const { task } = created as { task: Task };
     const made = checkpoint ? await withFolder(engine, task, { old, actor: options.actor }) : task;

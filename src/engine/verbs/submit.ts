@@ -8,6 +8,7 @@ import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
+import { placeWorktree } from "../files/worktree/place.ts";
 import { slotsMax } from "../limits.ts";
 import { refuseAgent } from "./agents/refuse-agent.ts";
 import { refuseEarly } from "./early-errors.ts";
@@ -112,8 +113,20 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
   };
   // What bears a key that exists starts nothing, whatever has become of its files and times.
   const isKnown = seed.key !== null && (await engine.store.has({ key: seed.key }));
-  if (!isKnown) refuseEarly(engine, seed, given.acceptMissing ?? false);
-  return seed;
+  if (isKnown) return seed;
+  refuseEarly(engine, seed, given.acceptMissing ?? false);
+  return await withWorktree(engine, seed);
+}
+
+/** With the place of its worktree, where it is to have one. Throws `InvalidParams`, field `worktree`. */
+export async function withWorktree(engine: Engine, seed: Seed): Promise<Seed> {
+  const { cwd, worktree: branch, name, prompt } = seed;
+  if (branch === null) return seed;
+  if (seed.kind !== "agent") {
+    const reason = "a worktree is for coding agents (--agent): its branch could be taken for the program";
+    throw new AgentctlError("InvalidParams", { field: "worktree", reason });
+  }
+  return { ...seed, placed: await placeWorktree(engine, { cwd, branch, title: name ?? prompt ?? "" }) };
 }
 
 function kindOf({ argv, module, agent }: Submission): Task["kind"] {

@@ -202,10 +202,11 @@ export const taskMethods = {
       "Sends a message to an open task: delivered once, in order, also across a pause. A program with a pipe for stdin reads the text and a newline (`newline: false`: the text alone), and `eof` ends its stdin. Any other task asks for messages; a program that has not said hello is refused with `UnsupportedOperation`.",
   },
   "tasks/delete": {
-    params: v.strictObject({ ...one, ...by }),
+    params: v.strictObject({ ...one, force: v.optional(v.boolean()), ...by }),
     result: v.object({ task }),
     scope: "people",
-    about: "Deletes an ended task with its logs, checkpoints and artifacts; answers the task as it was.",
+    about:
+      "Deletes an ended task with its logs, checkpoints, artifacts and git worktree; answers the task as it was. Refused without `force` while the worktree has what is nowhere else.",
   },
   "tasks/wait": {
     params: v.strictObject({ ...one, until: v.optional(v.array(state)), timeoutMs: v.optional(durationMs) }),

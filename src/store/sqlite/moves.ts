@@ -17,13 +17,13 @@ import { occupancyOf } from "./queues.ts";
 export function create(ctx: Context, seed: Seed, room: QueueRoom): { task: Task; created: boolean } {
   const existing = seed.key === null ? undefined : ctx.row("select id from tasks where key = ?", seed.key);
   if (existing) return { task: ctx.task(existing.id as number), created: false };
-  const { at, actor, carried, paused, stdinData, envNames = [], ...given } = seed;
+  const { at, actor, carried, paused, placed, stdinData, envNames = [], ...given } = seed;
   requireSlots(ctx, seed);
   requireSession(ctx, seed.sessionKey);
   room.admit(ctx, seed.queue, at);
   for (const { id } of seed.after) ctx.task(id);
   const { blockedBy, open, broken } = standingOf(ctx, seed.after);
-  const task = ctx.insert({
+  const inserted = ctx.insert({
     ...given,
     ...untouched,
     envNames,
@@ -34,6 +34,7 @@ export function create(ctx: Context, seed: Seed, room: QueueRoom): { task: Task;
     updatedAt: at,
     phaseAt: at,
   });
+  const task = placed ? ctx.write(inserted, { ...inserted, ...placed(inserted.id) }) : inserted;
   if (stdinData) keepStdin(ctx, task.id, stdinData);
   for (const on of open)
     ctx.run("insert or ignore into dependencies (on_id, task_id) values (?, ?)", on, task.id);
@@ -89,6 +90,7 @@ const untouched = {
   journaled: false,
   question: null,
   agentReport: null,
+  checkout: null,
   moving: null,
   progress: null,
   pid: null,

@@ -29,6 +29,7 @@ const codecOfType: Record<FieldType, Codec> = {
   text: "plain",
   texts: "json",
   amount: "plain",
+  branch: "json",
   inherited: "json",
 };
 
@@ -60,6 +61,7 @@ const codecs = {
   question: "json",
   agentReport: "json",
   sessionKey: "plain",
+  checkout: "json",
   progress: "json",
   pid: "plain",
   createdAt: "plain",

@@ -32,6 +32,7 @@ export function task(given: Partial<Task> = {}): Task {
     question: null,
     agentReport: null,
     sessionKey: null,
+    checkout: null,
     progress: null,
     pid: 100,
     createdAt: 0,

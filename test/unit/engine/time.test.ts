@@ -73,6 +73,7 @@ class Bench {
         tasks: place("tasks"),
         run,
         bundles: place("bundles"),
+        worktrees: place("worktrees"),
         node: "",
         agents: "",
         host: "",

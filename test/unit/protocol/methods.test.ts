@@ -10,6 +10,7 @@ const people = {
   logs: "path read",
   checkpoints: "list get",
   artifacts: "list get read",
+  worktrees: "list diff merge remove",
   queues: "list set hold release remove",
   schedules: "add list get pause resume remove run",
   hooks: "list test",

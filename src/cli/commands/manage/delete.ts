@@ -26,6 +26,7 @@ export const remove = command({
   options: {
     ...selectorOptions,
     older: value("--older <duration>", "tasks that ended longer ago than this", duration),
+    force: flag("--force", "also with a git worktree that has what is nowhere else"),
     dryRun: flag("--dry-run", "only say what would be deleted"),
   },
   examples: [
@@ -33,7 +34,7 @@ export const remove = command({
     ["delete --older 7d --dry-run", "what ended more than a week ago"],
     ["delete --all", "every ended task"],
   ],
-  async run(context, ids, { older, dryRun, ...selectors }) {
+  async run(context, ids, { older, dryRun, force, ...selectors }) {
     const { out } = context;
     if (older !== undefined && ids.length > 0) throw usage("either ids, or --older, not both");
     const isOld = older !== undefined && Object.values(selectors).every((given) => !given || isEmpty(given));
@@ -43,7 +44,7 @@ export const remove = command({
       const answers = await answerEach(context, chosen, {
         act: async (id) => {
           if (dryRun) return { task: await endedTask(rpc, id), changed: false };
-          return { ...(await rpc.call("tasks/delete", { id, actor: actor(context) })), changed: true };
+          return { ...(await rpc.call("tasks/delete", { id, force, actor: actor(context) })), changed: true };
         },
         say: ({ task, changed }) =>
           out.line(`task ${task.id} ${changed ? "deleted" : "would be deleted"}: ${titleOf(task)}`),

@@ -1,6 +1,6 @@
 import { formatDuration } from "../../../core/time.ts";
 import type { Result } from "../../../protocol/methods.ts";
-import { agentFacts } from "../agent-text.ts";
+import { agentFacts, worktreeFacts } from "../agent-text.ts";
 import type { Paint } from "../paint.ts";
 import { tableLines } from "../table.ts";
 import {
@@ -106,6 +106,7 @@ function facts(task: Detailed, now: number): [string, string][] {
     ["input", task.input === null || task.input === undefined ? "" : block(task.input)],
     ["options", optionsText(task, now)],
     ...agentFacts(task),
+    ...worktreeFacts(task),
     ["progress", progressText(task)],
     ["submitted", at(task.createdAt)],
     ["started", at(task.startedAt)],

@@ -6,7 +6,7 @@
 -- is queued to be resumed by itself, with a slot or with memory. Structured values are JSON.
 --
 -- `env_names` are the variables that were given by name, and travel with the task; `moving` is set while it is on its way to
--- another home.
+-- another home. `checkout` is the git worktree of a task that was submitted with `worktree`.
 --
 -- dependencies: for each task that waits for others one row for each of these that has not ended yet. All of them,
 -- with what each has to come to, are in `tasks.after`; `tasks.blocked_by` is the first that has not ended.
@@ -104,6 +104,8 @@ create table tasks (
   interactive integer not null,
   agent_report text,
   session_key text,
+  worktree text,
+  checkout text,
   progress text,
   pid integer,
   created_at integer not null,

@@ -1,0 +1,81 @@
+/** What a worktree has that its base has not: committed, uncommitted and untracked. */
+import { randomUUID } from "node:crypto";
+import { copyFileSync, existsSync, rmSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
+import type { Checkout } from "../../../core/checkout.ts";
+import type { Ports } from "../../ports.ts";
+import { type Git, gitOf, unlessItFails } from "./git.ts";
+
+/** A file that differs; the counts of lines are null for a binary file. */
+export interface ChangedFile {
+  path: string;
+  status: "added" | "modified" | "deleted";
+  additions: number | null;
+  deletions: number | null;
+}
+
+const PLAIN = ["--no-ext-diff", "--no-textconv"];
+const words = { A: "added", D: "deleted" } as const;
+
+/** The files that differ from the base. Rejects with `GitFailed`. */
+export async function changedFiles(
+  ports: Pick<Ports, "baseEnv">,
+  checkout: Checkout,
+): Promise<ChangedFile[]> {
+  return await withEverything(ports, checkout, async (diff) => {
+    const counts = (await diff([...PLAIN, "--numstat", "--no-renames", "-z"])).split("\0").filter(Boolean);
+    const states = (await diff([...PLAIN, "--name-status", "--no-renames", "-z"])).split("\0");
+    const statusOf = new Map(
+      states.flatMap((one, at) => (at % 2 === 0 ? [[states[at + 1] ?? "", one]] : [])),
+    );
+    return counts.map((line) => {
+      const [more = "", less = "", ...path] = line.split("\t");
+      const letter = statusOf.get(path.join("\t")) as keyof typeof words;
+      const number = (text: string) => (text === "-" ? null : Number(text));
+      const status = words[letter] ?? "modified";
+      return { path: path.join("\t"), status, additions: number(more), deletions: number(less) };
+    });
+  });
+}
+
+export type DiffForm = "patch" | "stat" | "names";
+const forms = { patch: [], stat: ["--stat"], names: ["--name-only"] } as const;
+
+/** The difference as git prints it. Rejects with `GitFailed`, also where it is larger than an answer may be. */
+export async function diffText(
+  ports: Pick<Ports, "baseEnv">,
+  checkout: Checkout,
+  { form, color }: { form: DiffForm; color: boolean },
+): Promise<string> {
+  const how = [...PLAIN, ...forms[form], `--color=${color ? "always" : "never"}`];
+  return await withEverything(ports, checkout, (diff) => diff(how));
+}
+
+type Diff = (options: readonly string[]) => Promise<string>;
+
+/** With an index beside the worktree's own that knows untracked files too. Where the worktree is gone, its branch stands for it. */
+async function withEverything<T>(
+  ports: Pick<Ports, "baseEnv">,
+  { path, base, branch, git: repository }: Checkout,
+  work: (diff: Diff) => Promise<T>,
+): Promise<T> {
+  const git = gitOf(ports);
+  if (!existsSync(path))
+    return await work((options) => git(repository, ["diff", ...options, base, branch, "--"]));
+  const index = join(dirname(path), `index-${randomUUID()}`);
+  try {
+    const env = { GIT_INDEX_FILE: index };
+    copyFileSync(await indexOf(git, path), index);
+    // A file that is gone when its turn comes is no reason to show nothing.
+    await unlessItFails(git(path, ["add", "--intent-to-add", "--ignore-errors", "--", "."], env));
+    return await work((options) => git(path, ["diff", ...options, base, "--"], env));
+  } finally {
+    rmSync(index, { force: true });
+    rmSync(`${index}.lock`, { force: true });
+  }
+}
+
+async function indexOf(git: Git, path: string): Promise<string> {
+  const index = (await git(path, ["rev-parse", "--git-path", "index"])).trim();
+  return isAbsolute(index) ? index : join(path, index);
+}

@@ -1,0 +1,33 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Checkout } from "../../../core/checkout.ts";
+import type { Ports } from "../../ports.ts";
+import { removeTree } from "../tree-files.ts";
+import { type Git, gitOf, unlessItFails } from "./git.ts";
+
+/**
+ * Makes the worktree of a task that has never been started. What an earlier try left behind, which was cut short, is
+ * replaced. Rejects with what git says: the branch was made or checked out by somebody else meanwhile, or there is no room.
+ */
+export async function makeWorktree(
+  ports: Pick<Ports, "baseEnv">,
+  { path, branch, base, isOwn, git: repository }: Checkout,
+): Promise<void> {
+  const git = gitOf(ports);
+  if (existsSync(path)) {
+    await unlessItFails(git(repository, ["worktree", "remove", "--force", "--force", path]));
+    await removeTree(path);
+  }
+  await git(repository, ["worktree", "prune"]);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const isNew = isOwn && (await tipOf(git, repository, branch)) !== base;
+  await git(repository, ["worktree", "add", ...(isNew ? ["-b", branch, path, base] : [path, branch])]);
+}
+
+/** The commit of a branch; undefined where there is no such branch. */
+export async function tipOf(git: Git, directory: string, branch: string): Promise<string | undefined> {
+  const found = await unlessItFails(
+    git(directory, ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}^{commit}`]),
+  );
+  return found?.trim();
+}

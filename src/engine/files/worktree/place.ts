@@ -1,0 +1,115 @@
+/** Where a task that was submitted with `worktree` works. */
+import { basename, join } from "node:path";
+import type { Checkout } from "../../../core/checkout.ts";
+import { AgentctlError } from "../../../core/errors.ts";
+import type { Task } from "../../../core/task.ts";
+import type { Ports } from "../../ports.ts";
+import { type Git, GitFailed, gitOf, unlessItFails } from "./git.ts";
+
+interface Wanted {
+  cwd: string;
+  /** true: one that is named after the task. */
+  branch: string | true;
+  /** What the task is called, for the name of its branch. */
+  title: string;
+}
+
+type Placed = (id: number) => Pick<Task, "cwd" | "checkout">;
+
+/**
+ * From the id of a task to its worktree, which is not made yet. Throws `InvalidParams`, field `worktree`, outside a git
+ * repository, in one without a commit, and for a branch that is none or is checked out elsewhere.
+ */
+export async function placeWorktree(
+  ports: Pick<Ports, "baseEnv" | "places">,
+  wanted: Wanted,
+): Promise<Placed> {
+  const git = gitOf(ports);
+  const { cwd, branch } = wanted;
+  const repository = await repositoryOf(git, cwd);
+  const given = branch === true ? null : await branchOf(git, cwd, branch);
+  const base = given?.commit ?? repository.head;
+  return (id) => {
+    const name = branch === true ? `agentctl/${[id, ...wordsOf(wanted.title)].join("-")}` : branch;
+    const path = join(ports.places.worktrees, String(id), basename(repository.root));
+    const checkout: Checkout = {
+      path,
+      branch: name,
+      base,
+      repository: repository.root,
+      git: repository.git,
+      from: repository.branch,
+      isOwn: given?.commit === undefined,
+      isMade: false,
+      cwd,
+    };
+    return { cwd: join(path, repository.below), checkout };
+  };
+}
+
+async function repositoryOf(git: Git, cwd: string) {
+  const found = await git(cwd, ["rev-parse", "--show-toplevel", "--show-prefix", "--git-common-dir"]).catch(
+    (error: unknown) => {
+      const said = error instanceof GitFailed ? error.message : String(error);
+      throw refused(`${cwd} is in no git working tree: ${said.split("\n")[0]}`, "git init");
+    },
+  );
+  const [root = "", below = "", common = ""] = found.split("\n");
+  const head = (await unlessItFails(git(cwd, ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])))?.trim();
+  if (!head)
+    throw refused(
+      `the repository ${root} has no commit yet, from which a worktree could begin`,
+      "git commit",
+    );
+  const branch =
+    (await unlessItFails(git(cwd, ["symbolic-ref", "--quiet", "--short", "HEAD"])))?.trim() ?? null;
+  const path = join(common.startsWith("/") ? "" : cwd, common);
+  return { root, below: below.replace(/\/$/, ""), git: path, head, branch };
+}
+
+/** A branch that was named; its commit where there is one already. */
+async function branchOf(git: Git, cwd: string, branch: string): Promise<{ commit: string | undefined }> {
+  const isName = !branch.startsWith("-") && (await isBranchName(git, cwd, branch));
+  if (!isName) throw refused(`${JSON.stringify(branch)} is no name of a branch`);
+  const commit = (
+    await unlessItFails(git(cwd, ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}^{commit}`]))
+  )?.trim();
+  const place = commit === undefined ? undefined : await whereCheckedOut(git, cwd, branch);
+  if (place !== undefined) {
+    const hint = "another name makes a branch of its own; git worktree list shows which are checked out";
+    throw refused(`branch ${branch} is checked out in ${place}`, hint);
+  }
+  return { commit };
+}
+
+async function isBranchName(git: Git, cwd: string, branch: string): Promise<boolean> {
+  const said = await unlessItFails(git(cwd, ["check-ref-format", "--branch", branch]));
+  return said?.trim() === branch;
+}
+
+/** The working tree in which a branch is checked out. */
+export async function whereCheckedOut(
+  git: Git,
+  directory: string,
+  branch: string,
+): Promise<string | undefined> {
+  const entries = (await git(directory, ["worktree", "list", "--porcelain"])).split("\n\n");
+  const entry = entries.find((each) => each.split("\n").includes(`branch refs/heads/${branch}`));
+  return entry && /^worktree (.*)$/m.exec(entry)?.[1];
+}
+
+const SLUG_CHARS = 40;
+
+/** The first words of a title, as they may stand in the name of a branch. */
+function wordsOf(title: string): string[] {
+  const slug = title
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, SLUG_CHARS)
+    .replace(/^-+|-+$/g, "");
+  return slug === "" ? [] : [slug];
+}
+
+function refused(reason: string, hint?: string): AgentctlError {
+  return new AgentctlError("InvalidParams", { field: "worktree", reason }, hint ? { hint } : {});
+}

@@ -1,0 +1,61 @@
+/** What people may ask of the git worktrees of tasks. */
+import * as v from "valibot";
+import { task } from "../task-values.ts";
+import { changedWork, plain, ref, state } from "../values.ts";
+
+const one = { id: ref };
+const worktree = v.object({ path: v.string(), branch: v.string(), base: v.string() });
+const files = v.array(
+  v.object({
+    path: v.string(),
+    status: v.picklist(["added", "modified", "deleted"]),
+    additions: v.nullable(v.number()),
+    deletions: v.nullable(v.number()),
+  }),
+);
+
+export const worktreeMethods = {
+  "worktrees/list": {
+    params: v.strictObject({}),
+    result: v.object({
+      worktrees: v.array(
+        v.object({
+          id: v.number(),
+          state,
+          ...worktree.entries,
+          /** The branch into which a merge goes; null where none was checked out. */
+          from: v.nullable(v.string()),
+          /** Null where there is no worktree yet or any more, or git cannot tell. */
+          changes: v.nullable(changedWork),
+        }),
+      ),
+    }),
+    scope: "people",
+    about: "The git worktrees of tasks, oldest first.",
+  },
+  "worktrees/diff": {
+    params: v.strictObject({
+      ...one,
+      form: v.optional(v.picklist(["patch", "stat", "names"])),
+      color: v.optional(v.boolean()),
+    }),
+    result: v.object({ id: v.number(), worktree, files, diff: v.string() }),
+    scope: "people",
+    about:
+      "What differs between a task's worktree and the commit from which it began: committed, uncommitted and untracked. `diff` is what git prints, at most 4 MiB; where the worktree is gone, its branch stands for it.",
+  },
+  "worktrees/merge": {
+    params: v.strictObject({ ...one, commit: v.optional(plain(1000)) }),
+    result: v.object({ task, into: v.string(), commit: v.string(), changed: v.boolean() }),
+    scope: "people",
+    about:
+      "Merges a task's branch into the one from which its worktree was made, where that is checked out. With `commit`, what is not committed is committed first under this message. Refused, with nothing changed, on a conflict, in a target with changes, and while the task works.",
+  },
+  "worktrees/remove": {
+    params: v.strictObject({ ...one, force: v.optional(v.boolean()) }),
+    result: v.object({ task, branch: v.picklist(["kept", "deleted"]), tip: v.nullable(v.string()) }),
+    scope: "people",
+    about:
+      "Removes the worktree of an ended task, and its branch where that was made for it and its commits are elsewhere too. Refused without `force` while it has what is nowhere else. `tip` is the commit at which the branch was.",
+  },
+} as const;
