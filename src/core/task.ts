@@ -128,7 +128,7 @@ export interface Task extends Submitted {
   edits: number;
   failures: number;
   losses: number;
-  delay: "time" | "backoff" | null;
+  delay: "time" | "backoff" | "limit" | null;
   intent: Intent | null;
   pauseAt: {
     at: number;
@@ -152,6 +152,8 @@ export interface Task extends Submitted {
   question: Question | null;
   /** What the host of an agent said last. */
   agentReport: AgentReport | null;
+  /** Names whose limit of a provider an agent uses up, by a hash. */
+  account: string | null;
   /** The git worktree in which it works. */
   checkout: Checkout | null;
   /** Agent and session; no two open tasks have the same. */

@@ -151,7 +151,8 @@ function waitingOf(task: Task, around: Surroundings): TaskJson["waiting"] {
   if (!isQueued(task)) return null;
   if (task.held) return { for: "hold", on: null, until };
   if (task.blockedBy !== null) return { for: "task", on: task.blockedBy, until };
-  if (task.delay !== null && task.notBefore !== null) return { for: task.delay, on: null, until };
+  if (task.delay !== null && task.notBefore !== null)
+    return { for: task.delay, on: task.delay === "limit" ? task.agent : null, until };
   if (around.queues.get(task.queue)?.held) return { for: "queue", on: task.queue, until: null };
   // It answers, and starts nothing.
   if (around.engine.isHolding) return { for: "hold", on: DAEMON, until: null };

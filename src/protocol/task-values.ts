@@ -158,7 +158,7 @@ const shownFields = Object.fromEntries(
 ) as { [F in ShownField]: v.GenericSchema<Submitted[F]> };
 
 const waiting = v.object({
-  for: v.picklist(["slot", "slots", "memory", "queue", "hold", "time", "task", "backoff", "answer"]),
+  for: v.picklist(["slot", "slots", "memory", "queue", "hold", "time", "task", "backoff", "limit", "answer"]),
   on: nullable(v.union([v.string(), v.number()])),
   until: nullable(v.string()),
 });

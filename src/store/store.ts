@@ -41,6 +41,9 @@ export type Seed = Submitted &
     /** What every attempt reads from its stdin. */
     stdinData?: Buffer;
     envNames?: string[];
+    account?: string | null;
+    /** Why `notBefore` holds it back, where the time is not one that was given. */
+    delay?: "limit";
     /** What follows from the id that the task gets: where it works. */
     placed?: (id: number) => Pick<Task, "cwd" | "checkout">;
     /** What the new task has of another one. */
@@ -118,6 +121,8 @@ export interface ListQuery {
   queue?: string;
   labels?: Record<string, string>;
   name?: string;
+  /** Of open tasks. */
+  account?: string;
   since?: number;
   /** Open tasks and so many that ended last. */
   recent?: number;

@@ -93,6 +93,27 @@ describe.each(telling)("%s at a limit and a question", (agent) => {
   });
 });
 
+it("waits with another task of its account that met a limit, unless it is told not to", async ({ home }) => {
+  const options = (steps: Record<string, unknown>[], key: string) =>
+    agentOptions(home, "claude", steps, { ANTHROPIC_API_KEY: key });
+  const early = await home.run(...options([step(2)], "secret-1"), "--hold", "do it");
+  const first = await home.run(...options([{ limit: { resetsIn: 15_000 } }, step(1)], "secret-1"), "do it");
+  const until = (await home.reaches(first, "suspended")).pause.until;
+  await home.cli("release", `${early}`);
+  const late = await home.run(...options([step(3)], "secret-1"), "do it");
+  for (const id of [early, late])
+    expect((await home.task(id)).waiting).toEqual({ for: "limit", on: "claude", until });
+  expect((await home.cli("show", `${late}`)).stdout).toContain("at a usage limit of claude until");
+  // Another account, and one that is to be told at once, do not wait.
+  const other = await home.run(...options([step(4)], "secret-2"), "do it");
+  const told = await home.run(...options([step(5)], "secret-1"), "--on-limit", "fail", "do it");
+  await home.reaches(other, "completed");
+  await home.reaches(told, "completed");
+  for (const id of [first, early, late]) await home.reaches(id, "completed");
+  expect(progress(home).sort()).toEqual(["step-1", "step-2", "step-3", "step-4", "step-5"]);
+  expect((await home.task(late)).attempt).toBe(1);
+});
+
 it("has one writer for each session, and none that is gone", async ({ home }) => {
   const run = (...more: string[]) => ["run", ...agentOptions(home, "claude", three), ...more, "do it"];
   const id = await home.run(...run().slice(1));

@@ -117,6 +117,7 @@ function ofMany(tasks: readonly TaskJson[]): Standstill {
       };
     case "time":
     case "backoff":
+    case "limit":
       return { why: `${named} wait for their time`, todo: "agentctl list" };
     case "task":
       return { why: `${named} wait for other tasks`, todo: "agentctl list" };

@@ -76,6 +76,8 @@ function waitingText(task: TaskJson, { for: cause, on, until }: Waiting, now: nu
         why: `failed and is tried again${at.replace(" until ", " at ")}`,
         todo: `agentctl logs ${id}`,
       };
+    case "limit":
+      return { why: `waits with others at a usage limit of ${on}${at}`, todo: null };
     case "answer":
       return { why: `asks: ${questionText(question)}`, todo: `agentctl answer ${id} <text>` };
   }

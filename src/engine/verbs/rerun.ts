@@ -12,7 +12,7 @@ import { dropUnused } from "../files/unused-environments.ts";
 import { cancel } from "./cancel.ts";
 import { refuseEarly } from "./early-errors.ts";
 import { type Edit, labelsOf, notProgram } from "./edit.ts";
-import { dependenciesOf, requireSlots, withWorktree } from "./submit.ts";
+import { dependenciesOf, requireSlots, withAccount, withWorktree } from "./submit.ts";
 
 export interface RerunOptions {
   from?: number;
@@ -62,7 +62,7 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
     refuseEarly(engine, seed, options.acceptMissing ?? false);
     // What has a folder to be copied first is kept from being started, also by a daemon that comes after this one.
     const [created] = await engine.store.create([
-      await withWorktree(engine, checkpoint ? { ...seed, held: true } : seed),
+      await withWorktree(engine, await withAccount(engine, checkpoint ? { ...seed, held: true } : seed)),
     ]);
     isMade = true;
     const { task } = created as { task: Task };

@@ -17,7 +17,8 @@ import { occupancyOf } from "./queues.ts";
 export function create(ctx: Context, seed: Seed, room: QueueRoom): { task: Task; created: boolean } {
   const existing = seed.key === null ? undefined : ctx.row("select id from tasks where key = ?", seed.key);
   if (existing) return { task: ctx.task(existing.id as number), created: false };
-  const { at, actor, carried, paused, placed, stdinData, envNames = [], ...given } = seed;
+  const { at, actor, carried, paused, placed, stdinData, envNames = [], account = null, ...rest } = seed;
+  const { delay = seed.notBefore === null ? null : ("time" as const), ...given } = rest;
   requireSlots(ctx, seed);
   requireSession(ctx, seed.sessionKey);
   room.admit(ctx, seed.queue, at);
@@ -29,7 +30,8 @@ export function create(ctx: Context, seed: Seed, room: QueueRoom): { task: Task;
     envNames,
     ...(paused ? { ...paused, state: "suspended" } : {}),
     blockedBy,
-    delay: seed.notBefore === null ? null : "time",
+    delay,
+    account,
     createdAt: at,
     updatedAt: at,
     phaseAt: at,

@@ -49,6 +49,7 @@ function matching(ctx: Context, query: ListQuery): Task[] {
   if (query.states) where.push(`state in (${quoted(query.states)})`);
   if (query.queue !== undefined) where.push("queue = @queue");
   if (query.name !== undefined) where.push(isPattern(query.name) ? "name glob @name" : "name = @name");
+  if (query.account !== undefined) where.push("account = @account and ended_at is null");
   if (query.since !== undefined) where.push("created_at >= @since");
   Object.entries(query.labels ?? {}).forEach(([key, value], i) => {
     where.push(`exists (select 1 from json_each(labels) where key = @k${i} and value = @v${i})`);
@@ -57,6 +58,7 @@ function matching(ctx: Context, query: ListQuery): Task[] {
   });
   if (query.queue !== undefined) params.queue = query.queue;
   if (query.name !== undefined) params.name = query.name;
+  if (query.account !== undefined) params.account = query.account;
   if (query.since !== undefined) params.since = query.since;
   const filter = where.join(" and ");
   if (query.recent === undefined) {

@@ -62,6 +62,7 @@ const codecs = {
   agentReport: "json",
   sessionKey: "plain",
   checkout: "json",
+  account: "plain",
   progress: "json",
   pid: "plain",
   createdAt: "plain",

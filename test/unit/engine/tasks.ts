@@ -33,6 +33,7 @@ export function task(given: Partial<Task> = {}): Task {
     agentReport: null,
     sessionKey: null,
     checkout: null,
+    account: null,
     progress: null,
     pid: 100,
     createdAt: 0,

@@ -2,6 +2,7 @@ import type { AgentReport } from "../../../core/agents.ts";
 import { sessionKeyOf } from "../../../core/agents.ts";
 import type { ActiveAttempt } from "../../attempt/active-attempt.ts";
 import type { Engine } from "../../engine.ts";
+import { shareLimit } from "./account.ts";
 
 /** Keeps what the host of an agent says of it, and claims its session; rejects with `SessionInUse`. */
 export async function reportAgent(
@@ -10,8 +11,10 @@ export async function reportAgent(
   report: AgentReport,
   { session, progressed = false }: { session?: string; progressed?: boolean },
 ): Promise<void> {
-  const { agent } = await engine.require(active.taskId);
+  const before = await engine.require(active.taskId);
+  const { agent } = before;
   const claim = session !== undefined && agent !== null ? { sessionKey: sessionKeyOf(agent, session) } : {};
   const set = { agentReport: report, ...claim, ...(progressed && { losses: 0 }) };
-  await engine.store.update(active.taskId, set, { token: active.token });
+  const after = await engine.store.update(active.taskId, set, { token: active.token });
+  await shareLimit(engine, before, after);
 }

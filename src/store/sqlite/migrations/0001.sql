@@ -6,7 +6,8 @@
 -- is queued to be resumed by itself, with a slot or with memory. Structured values are JSON.
 --
 -- `env_names` are the variables that were given by name, and travel with the task; `moving` is set while it is on its way to
--- another home. `checkout` is the git worktree of a task that was submitted with `worktree`.
+-- another home. `checkout` is the git worktree of a task that was submitted with `worktree`, `account` a hash of what says
+-- whose limits an agent uses up.
 --
 -- dependencies: for each task that waits for others one row for each of these that has not ended yet. All of them,
 -- with what each has to come to, are in `tasks.after`; `tasks.blocked_by` is the first that has not ended.
@@ -106,6 +107,7 @@ create table tasks (
   session_key text,
   worktree text,
   checkout text,
+  account text,
   progress text,
   pid integer,
   created_at integer not null,
@@ -134,6 +136,7 @@ create index tasks_ended on tasks (ended_at) where ended_at is not null;
 create index tasks_name on tasks (name) where name is not null;
 create index tasks_wake on tasks (wake_at) where wake_at is not null;
 create unique index tasks_session on tasks (session_key) where session_key is not null and ended_at is null;
+create index tasks_account on tasks (account) where account is not null and ended_at is null;
 create index tasks_env on tasks (env_hash) where ended_at is null;
 
 create table dependencies (

@@ -1,0 +1,64 @@
+/** Which tasks of coding agents use up the same limit of a provider. */
+import { createHash } from "node:crypto";
+import { openStates } from "../../../core/machine.ts";
+import type { Submitted } from "../../../core/submitted.ts";
+import type { Task } from "../../../core/task.ts";
+import type { Engine } from "../../engine.ts";
+
+/** Variables that say who pays: keys and tokens of providers, and where an agent keeps its login. */
+const WHO_PAYS =
+  /^(HOME|XDG_CONFIG_HOME|XDG_DATA_HOME|AWS_PROFILE)$|^(ANTHROPIC|CLAUDE|OPENAI|CODEX|OPENCODE|GEMINI|GOOGLE|AZURE|OPENROUTER|MISTRAL|GROQ|DEEPSEEK|XAI)_.*(KEY|TOKEN|HOME|DIR|BASE_URL|CONFIG|PROJECT|PROFILE)$/;
+
+/** Names the account of an agent by a hash, so that no key is kept; null for a task without an agent. */
+export function accountOf(
+  { agent, model }: Pick<Submitted, "agent" | "model">,
+  env: Readonly<Record<string, string>>,
+): string | null {
+  if (agent === null) return null;
+  const known = Object.entries(env).filter(([name, text]) => WHO_PAYS.test(name) && text !== "");
+  // An agent with many providers names the provider before its model.
+  const provider = model?.includes("/") ? model.split("/")[0] : "";
+  const facts = JSON.stringify([agent, provider, known.sort()]);
+  return createHash("sha256").update(facts).digest("hex").slice(0, 32);
+}
+
+/** Until when an account is at a limit whose end was announced, in ms since 1970; null where none is known. */
+export async function limitOfAccount(engine: Engine, account: string | null): Promise<number | null> {
+  if (account === null) return null;
+  const tasks = await openTasksOf(engine, account);
+  const ends = tasks.map(({ agentReport }) => announced(agentReport)).filter((at) => at !== null);
+  const last = Math.max(0, ...ends);
+  return last > engine.clock.now() ? last : null;
+}
+
+/** Has the others of an account wait with a task that met a limit, and go on where it has gone on. */
+export async function shareLimit(engine: Engine, before: Task, after: Task): Promise<void> {
+  const { id, account } = after;
+  const until = announced(after.agentReport);
+  if (account === null || announced(before.agentReport) === until) return;
+  const others = (await openTasksOf(engine, account)).filter((task) => task.id !== id && waits(task));
+  if (until === null) {
+    for (const { id, delay } of others) if (delay === "limit") await delayed(engine, id, null);
+    engine.wake();
+  } else if (until > engine.clock.now()) {
+    for (const { id, notBefore } of others) if ((notBefore ?? 0) < until) await delayed(engine, id, until);
+  }
+}
+
+const waits = ({ state, onLimit }: Task) => state === "submitted" && onLimit === "wait";
+
+async function delayed(engine: Engine, id: number, until: number | null): Promise<void> {
+  const patch = { notBefore: until, delay: until === null ? null : ("limit" as const) };
+  // Whatever has become of it meanwhile stands.
+  await engine.store.update(id, patch, { states: ["submitted"] }).catch(() => undefined);
+}
+
+async function openTasksOf(engine: Engine, account: string): Promise<Task[]> {
+  return await engine.store.list({ account, states: openStates, limit: 100_000 });
+}
+
+/** A time that is a guess is the task's own. */
+function announced(report: Task["agentReport"]): number | null {
+  const { resetsAt = null, guessed = true } = report?.limit ?? {};
+  return resetsAt === null || guessed ? null : Date.parse(resetsAt);
+}
