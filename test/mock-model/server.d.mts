@@ -1,0 +1,4 @@
+export function startModel(
+  log?: (line: string) => void,
+  port?: number,
+): Promise<{ url: string; close(): void }>;
