@@ -67,6 +67,23 @@ export function agentNamed(name: string, own: OwnAgents = {}): AgentFacts | unde
   return { name, argv, install, tested: null, session: "told", cost: false, silentAtLimit: true };
 }
 
+/** Whether the version is one of those that were tried, or between them; null where that is not known. */
+export function isTried(
+  { tested }: Pick<AgentFacts, "tested">,
+  version: string | null | undefined,
+): boolean | null {
+  if (!version || !tested) return null;
+  const compare = (a: string, b: string) => a.localeCompare(b, "en", { numeric: true });
+  return compare(version, tested[0]) >= 0 && compare(version, tested[1]) <= 0;
+}
+
+/** A warning about a version that was not tried; undefined where there is none to give. */
+export function untriedOf(facts: AgentFacts, version: string | null | undefined): string | undefined {
+  if (isTried(facts, version) !== false) return undefined;
+  const tried = [...new Set(facts.tested)].join(" to ");
+  return `${facts.name} ${version} was not tried with agentctl; tried: ${tried}`;
+}
+
 /** What an agent may do without asking. */
 export const permissionChoices = ["own", "edits", "all", "plan"] as const;
 export type Permissions = (typeof permissionChoices)[number];

@@ -127,6 +127,9 @@ it("has one writer for each session, and none that is gone", async ({ home }) =>
   const third = await home.run(...run("--session", session).slice(1));
   expect((await home.reaches(third, "completed")).agent.session).toBe(session);
   rmSync(home.file("agent-home/.fake"), { recursive: true });
+  const other = agentOptions(home, "codex", three);
+  const lostToo = await home.run(...other, "--session", "nowhere", "do it");
+  expect((await home.reaches(lostToo, "suspended")).error).toMatchObject({ name: "SessionNotFound" });
   const gone = await home.run(...run("--session", session).slice(1));
   const lost = await home.reaches(gone, "suspended");
   expect(lost).toMatchObject({

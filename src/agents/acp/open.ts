@@ -1,4 +1,4 @@
-import { Child } from "../adapter/child.ts";
+import { Child, notBegun } from "../adapter/child.ts";
 import { listOf, member, objectOf, textOf } from "../adapter/json.ts";
 import { AgentRefused, Rpc } from "../adapter/rpc.ts";
 import type { AgentRun, Conversation, Exit, Json, Verdict } from "../adapter/types.ts";
@@ -22,8 +22,7 @@ export async function openAcp(
     await acp.open();
     return acp;
   } catch (error) {
-    await acp.close();
-    throw error;
+    throw notBegun(error, await acp.close());
   }
 }
 

@@ -93,6 +93,19 @@ export class Child {
   }
 }
 
+/** What the end of a stderr complains of: its last error, else its last line; empty where it says nothing. */
+export function complaintOf(stderr: string): string {
+  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
+  return (lines.findLast((line) => /^(error|fatal)\b/i.test(line)) ?? lines.at(-1) ?? "").trim();
+}
+
+/** The error of an agent that did not begin, with what its stderr says. */
+export function notBegun(error: unknown, { stderr }: Exit): Error {
+  const complaint = complaintOf(stderr);
+  const message = error instanceof Error ? error.message : String(error);
+  return new Error(complaint === "" ? message : `${message}: ${complaint}`, { cause: error });
+}
+
 /** What `promise` gives, or undefined after `ms`. */
 export async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;

@@ -8,7 +8,7 @@ import type { Json } from "./types.ts";
 /** The longest path of a socket on macOS, with its zero; Linux allows a few more. */
 const PATH_BYTES = 103;
 
-/** What the hook of an agent speaks to: each question is a line of JSON, and its answer what the hook prints. */
+/** What the hook of an agent speaks to: each question is a line of JSON, and its answer a line that the hook prints. */
 export interface Gate {
   path: string;
   close(): void;
@@ -45,8 +45,8 @@ function serve(answer: (question: Json) => Promise<string>): Server {
     });
     socket.on("end", () => {
       answer(objectOf(asked) ?? {}).then(
-        (text) => socket.end(text),
-        () => socket.end(),
+        (text) => socket.end(`${text}\n`),
+        () => socket.end("\n"),
       );
     });
   });

@@ -52,7 +52,7 @@ export interface AgentRun {
   /** The session to continue, or to begin where `isNew`; null where the agent chooses it. */
   session: string | null;
   isNew: boolean;
-  /** When the session was begun, in ms since 1970. */
+  /** When the last process of the session was started, in ms since 1970. */
   begunAt: number | null;
   /** The call that was deferred, and is run as this process begins. */
   deferred: ToolCall | null;

@@ -1,4 +1,4 @@
-import { Child } from "../adapter/child.ts";
+import { Child, notBegun } from "../adapter/child.ts";
 import { member, objectOf, textOf } from "../adapter/json.ts";
 import { AgentRefused, Rpc } from "../adapter/rpc.ts";
 import type { AgentRun, Conversation, Exit, Json, ToolCall, Verdict } from "../adapter/types.ts";
@@ -19,8 +19,7 @@ export async function openCodex(run: AgentRun): Promise<Conversation> {
     await codex.open();
     return codex;
   } catch (error) {
-    await codex.close();
-    throw error;
+    throw notBegun(error, await codex.close());
   }
 }
 

@@ -28,7 +28,7 @@ const MINUTE_MS = 60_000;
 
 /**
  * Over the Agent Client Protocol it asks what its rules would ask. A session that is loaded within the minute in which it
- * was begun overwrites its own file, so that minute is waited out.
+ * was begun or loaded overwrites its own file, so that minute is waited out.
  */
 async function openAsking(run: AgentRun): Promise<Conversation> {
   const now = systemClock.now();
@@ -61,9 +61,7 @@ class Gemini implements Conversation {
   async open(): Promise<void> {
     const { dir, env, programs } = this.#run;
     this.#gate = await openGate(dir, async (question) => this.#beforeTool(question));
-    const command = [programs.node, programs.hook, this.#gate.path, NOTHING]
-      .map((word) => `'${word}'`)
-      .join(" ");
+    const command = [programs.node, programs.hook, this.#gate.path].map((word) => `'${word}'`).join(" ");
     this.#home = geminiHome(dir, env, command);
   }
 

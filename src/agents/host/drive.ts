@@ -2,6 +2,7 @@
  * One process of an agent, from its start to its end: says what is to be said, and stops it where a pause, a budget, a
  * question, a limit or silence wants it stopped.
  */
+import { untriedOf } from "../../core/agents.ts";
 import { systemClock } from "../../core/time.ts";
 import type { AgentTask } from "../../sdk/agent-task.ts";
 import { within } from "../adapter/child.ts";
@@ -90,7 +91,10 @@ export class Drive {
 
   async #converse(): Promise<Driven> {
     const opening = openingOf(this.#state);
-    const conversation = await this.#open();
+    const conversation = await this.#open().catch((error) => {
+      if (this.#end?.how !== "gone") throw error;
+    });
+    if (!conversation) return { stop: null, end: this.#end, exit: { code: null, signal: null, stderr: "" } };
     this.#conversation = conversation;
     void conversation.exited.then(() => {
       this.#isGone = true;
@@ -108,9 +112,9 @@ export class Drive {
   async #open(): Promise<Conversation> {
     const { open, run } = this.#means;
     const { session, isBegun, begunAt, deferred, cwd } = this.#state;
-    this.#state.begunAt ??= isBegun ? null : systemClock.now();
+    this.#state.begunAt = systemClock.now();
     const { model, permissions, agentArgs } = this.#spec;
-    return await open({
+    const conversation = await open({
       ...run,
       cwd,
       session,
@@ -130,6 +134,9 @@ export class Drive {
       decided: (call) => this.#permits.decided(call),
       boundary: (has) => this.#boundary(has),
     });
+    // Some wait before they begin.
+    this.#state.begunAt = systemClock.now();
+    return conversation;
   }
 
   /** What was said is said: it is not said again by a later process. */
@@ -167,6 +174,7 @@ export class Drive {
 
   #fact(fact: Fact): void {
     this.#log.fact(fact);
+    if (fact.is === "session") this.#noteVersion(fact.version);
     this.#record.take(fact).catch((error: Error) => {
       this.#reason = error.message;
       this.#halt("refused");
@@ -177,6 +185,12 @@ export class Drive {
       this.#wake();
     }
     this.#listen();
+  }
+
+  /** Once for each version, before it is recorded. */
+  #noteVersion(version = this.#state.version): void {
+    const untried = untriedOf(this.#means.run.facts, version);
+    if (untried !== undefined && version !== this.#state.version) this.#log.note(untried);
   }
 
   #mayRun(call: ToolCall): Verdict {

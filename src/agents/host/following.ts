@@ -1,6 +1,7 @@
 /** What follows the end of an agent's process. Pure, but for the notes that it takes in the task's state. */
 import { systemClock } from "../../core/time.ts";
 import type { SuspendOptions } from "../../sdk/api.ts";
+import { complaintOf } from "../adapter/child.ts";
 import type { Driven, Means } from "./drive.ts";
 import type { AgentState } from "./state.ts";
 
@@ -106,7 +107,7 @@ const SOON_MS = 1000;
 function lost(agent: string, state: AgentState, { exit }: Driven): AgentInterrupted {
   noteWhatRan(state, systemClock.now());
   const how = exit.signal ? `was ended by ${exit.signal}` : `ended with exit code ${exit.code}`;
-  const said = exit.stderr === "" ? "" : `: ${exit.stderr.split("\n").at(-1)}`;
+  const said = exit.stderr === "" ? "" : `: ${complaintOf(exit.stderr)}`;
   return new AgentInterrupted(`${agent} ${how} before its last word${said}`);
 }
 

@@ -40,7 +40,7 @@ export class Permits {
 
   /** What a person has decided for this very call. It counts once. */
   decided(call: ToolCall): "run" | { deny: string } | undefined {
-    if (this.#state.allowed.includes(call.name)) return "run";
+    if (this.#state.allowed.includes(subjectOf(call))) return "run";
     const { decision } = this.#state;
     if (decision?.name !== call.name || decision.input !== inputText(call.input)) return undefined;
     if (decision.id !== null && decision.id !== call.id) return undefined;
@@ -65,6 +65,12 @@ export class Permits {
   }
 }
 
+/** What `allow-always` counts for: a command or a file, whatever else the input says; else the very input. */
+function subjectOf({ name, input, title }: ToolCall): string {
+  const isKnown = EDITS.includes(name) || COMMANDS.includes(name);
+  return `${name} ${isKnown ? title : inputText(input)}`;
+}
+
 /** What an answer changes; the agent hears of it as it goes on. */
 export function settle(state: AgentState, answer: string): void {
   const { asking } = state;
@@ -74,7 +80,7 @@ export function settle(state: AgentState, answer: string): void {
     return;
   }
   const { name, input, title } = asking.call;
-  if (answer === ALLOW_ALWAYS) state.allowed.push(name);
+  if (answer === ALLOW_ALWAYS) state.allowed.push(subjectOf(asking.call));
   const isDenied = answer === DENY;
   state.decision = { name, input: inputText(input), deny: isDenied, id: null };
   const word = isDenied ? "Do not do that; it was denied" : "That is allowed; do it now";

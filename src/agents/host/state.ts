@@ -57,7 +57,7 @@ export interface AgentState {
   asking: Asking | null;
   /** What a person has decided for one call, which counts once; `id` is the call for which it counted. */
   decision: { name: string; input: string; deny: boolean; id: string | null } | null;
-  /** Tools that a person has allowed for the whole task. */
+  /** What a person has allowed for the whole task: a tool with its command, its file or its input. */
   allowed: string[];
   limit: AgentReport["limit"];
   /** Limits and stalls since the last progress. */

@@ -1,3 +1,4 @@
+import { agentNamed, untriedOf } from "../../core/agents.ts";
 import type { TaskDetailsJson, TaskJson } from "../../protocol/methods.ts";
 import { oneLine } from "./terminal-text.ts";
 
@@ -34,8 +35,11 @@ export function agentFacts({ agent, usage }: TaskJson): [string, string][] {
   const known = [name, version ?? "", model ?? "", `permissions ${permissions}`].filter(
     (fact) => fact !== "",
   );
+  const facts = agentNamed(name);
+  const untried = facts && untriedOf(facts, version);
   const rows: [string, string][] = [
     ["agent", oneLine(known.join(", "))],
+    ["warning", untried === undefined ? "" : oneLine(untried)],
     ["session", oneLine(session ?? "")],
     ["usage", usage ? usageText(usage) : ""],
     ["tool", tool ? toolText({ tool: tool.name, input: tool.input }) : ""],

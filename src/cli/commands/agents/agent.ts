@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { type AgentFacts, agentNamed, builtInAgents, type OwnAgents } from "../../../core/agents.ts";
+import { type AgentFacts, agentNamed, builtInAgents, isTried, type OwnAgents } from "../../../core/agents.ts";
 import { AgentctlError } from "../../../core/errors.ts";
 import { settingsOf } from "../../../home/config-file.ts";
 import type { TaskJson } from "../../../protocol/methods.ts";
@@ -86,17 +86,12 @@ async function lookUp({ env }: Context, { name, argv, install, tested }: AgentFa
   try {
     const said = await promisify(execFile)(program, [...args, "--version"], { env, timeout: VERSION_MS });
     const version = /\d+\.\d+[\w.-]*/.exec(said.stdout)?.[0] ?? null;
-    const known = version && tested ? isBetween(version, tested) : null;
+    const known = isTried({ tested }, version);
     return { ...about, installed: true, version, known };
   } catch (error) {
     const installed = (error as NodeJS.ErrnoException).code !== "ENOENT";
     return { ...about, installed, version: null, known: null };
   }
-}
-
-function isBetween(version: string, [from, to]: readonly [string, string]): boolean {
-  const compare = (a: string, b: string) => a.localeCompare(b, "en", { numeric: true });
-  return compare(version, from) >= 0 && compare(version, to) <= 0;
 }
 
 function agentTable(found: readonly Found[], columns: number | undefined): string[] {
