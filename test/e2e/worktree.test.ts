@@ -68,7 +68,7 @@ it("works in a worktree of its own, whose work is shown, merged and never lost",
   const changes = { files: 3, additions: 3, deletions: 0, uncommitted: 1, untracked: 1, unmerged: 1 };
   expect((await home.json("show", `${id}`)).changes).toEqual(changes);
   expect((await home.cli("show", `${id}`)).stdout).toContain(
-    "3 files, +3 -0, 2 not committed, 1 commits not merged",
+    "3 files, +3 -0, 2 not committed, 1 commit not merged",
   );
   expect(await home.json("worktree", "list")).toMatchObject([
     { id, branch: worktree.branch, from: "main", changes },

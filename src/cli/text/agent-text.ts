@@ -1,5 +1,6 @@
 import { agentNamed, untriedOf } from "../../core/agents.ts";
 import type { TaskDetailsJson, TaskJson } from "../../protocol/methods.ts";
+import { counted } from "./counted.ts";
 import { oneLine } from "./terminal-text.ts";
 
 /** The rows of `show` about a git worktree. */
@@ -20,12 +21,13 @@ export function worktreeFacts({
 export function changesText(changes: NonNullable<TaskDetailsJson["changes"]>): string {
   const { files, additions, deletions, uncommitted, untracked, unmerged } = changes;
   if (files + uncommitted + untracked + unmerged === 0) return "none";
-  const more = [
-    [uncommitted + untracked, "not committed"],
-    [unmerged, "commits not merged"],
-  ] as const;
-  const texts = more.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`);
-  return [`${files} files, +${additions} -${deletions}`, ...texts].join(", ");
+  const open = uncommitted + untracked;
+  const texts = [
+    `${counted(files, "file")}, +${additions} -${deletions}`,
+    open > 0 ? `${open} not committed` : "",
+    unmerged > 0 ? `${counted(unmerged, "commit")} not merged` : "",
+  ];
+  return texts.filter((text) => text !== "").join(", ");
 }
 
 /** The rows of `show` about a coding agent. */
@@ -67,7 +69,7 @@ export function usageText({
   toolCalls,
 }: NonNullable<TaskJson["usage"]>): string {
   const cost = costUsd === null ? "" : `, $${costUsd.toFixed(2)}`;
-  return `${inputTokens} tokens in, ${outputTokens} out${cost}, ${turns} turns, ${toolCalls} tool calls`;
+  return `${inputTokens} tokens in, ${outputTokens} out${cost}, ${counted(turns, "turn")}, ${counted(toolCalls, "tool call")}`;
 }
 
 const INPUT_CHARS = 200;

@@ -6,6 +6,7 @@ import type { Result } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
 import { command, flag } from "../../command/define.ts";
 import { withDaemon } from "../../command/session.ts";
+import { counted } from "../../text/counted.ts";
 import { block } from "../../text/terminal-text.ts";
 
 export const doctor = command({
@@ -103,7 +104,7 @@ function say({ out }: Context, { looked, problems, http }: Told, mendedNow: Repo
     out.line(`healthy: ${counts.join(", ")}${http?.url ? `; answers at ${http.url}` : ""}`);
     return 0;
   }
-  out.line(`${problems.length} ${problems.length === 1 ? "problem" : "problems"} in ${counts.join(", ")}`);
+  out.line(`${counted(problems.length, "problem")} in ${counts.join(", ")}`);
   for (const { check, what, mend } of problems.slice(0, MOST_SHOWN)) {
     out.line(`  ${check}: ${block(what)}`);
     out.line(`    ${block(mend)}`);

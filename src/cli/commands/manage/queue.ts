@@ -4,6 +4,7 @@ import { choice, command, type Group, value } from "../../command/define.ts";
 import { integer } from "../../command/option-values.ts";
 import { withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
+import { counted } from "../../text/counted.ts";
 import { queueTable } from "../../text/queue-table.ts";
 
 const nameArgument = ["<queue>", "a queue's name"] as const;
@@ -77,7 +78,7 @@ const set = command({
 
 function queueText({ slots, numbered, preempt }: QueueJson): string {
   const none = slots === 0 ? ", so nothing of it is started" : "";
-  const count = slots === null ? "unlimited slots" : `${slots} slot${slots === 1 ? "" : "s"}${none}`;
+  const count = slots === null ? "unlimited slots" : `${counted(slots, "slot")}${none}`;
   return [count, ...(numbered ? ["numbered"] : []), ...(preempt ? ["preempting"] : [])].join(", ");
 }
 

@@ -1,6 +1,7 @@
 import { formatDuration } from "../../../core/time.ts";
 import type { Result } from "../../../protocol/methods.ts";
 import { agentFacts, worktreeFacts } from "../agent-text.ts";
+import { counted } from "../counted.ts";
 import type { Paint } from "../paint.ts";
 import { tableLines } from "../table.ts";
 import {
@@ -145,7 +146,7 @@ function limitsText({ retries, backoffMs, timeoutMs, attemptTimeoutMs, nice }: D
   const facts = [
     retries === 0
       ? ""
-      : `${retries} ${retries === 1 ? "retry" : "retries"}, back-off from ${formatDuration(backoffMs)}`,
+      : `${counted(retries, "retry", "retries")}, back-off from ${formatDuration(backoffMs)}`,
     timeoutMs === null ? "" : `${formatDuration(timeoutMs)} in all`,
     attemptTimeoutMs === null ? "" : `${formatDuration(attemptTimeoutMs)} an attempt`,
     nice === null ? "" : `nice ${nice}`,
@@ -164,7 +165,7 @@ function optionsText({ options = {} }: Detailed, now: number): string {
 function usageText({ tree }: Detailed): string {
   if (!tree) return "";
   const { processes, cpuMs, memoryBytes } = tree;
-  const count = processes === 1 ? "1 process" : `${processes} processes`;
+  const count = counted(processes, "process", "processes");
   return `${sizeText(memoryBytes)} of memory in ${count}, ${formatDuration(Math.round(cpuMs / 100) * 100)} of CPU time`;
 }
 
