@@ -1,5 +1,5 @@
 /** Coding agents as tasks, with a program that speaks the protocol of each and has its habits. */
-import { rmSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { it, processes, until } from "../harness/index.ts";
 import { agentOptions, agents, progress, step } from "./agent-story.ts";
@@ -174,6 +174,31 @@ it("is refused where it could never run", async ({ home }) => {
   const missing = await home.cli("run", "--agent", "claude", "--env", "PATH=/nowhere", "do it");
   expect(missing.code).toBe(127);
   expect(missing.stderr).toContain("npm install -g @anthropic-ai/claude-code");
+});
+
+it("takes several prompts at once, into a queue of its own", async ({ home }) => {
+  const options = agentOptions(home, "codex", [step(1)]);
+  await home.cli("queue", "set", "codex", "--slots", "1");
+  const each = ["run", ...options, "-q", "codex", "--each"];
+  const made = await home.cli(...each, { input: "first prompt\n\n  second\n" });
+  const ids = made.stdout.trim().split("\n").map(Number);
+  expect(ids).toHaveLength(2);
+  expect((await home.task(ids[1] as number)).prompt).toBe("  second");
+  writeFileSync(home.file("prompts"), "a\nb\n");
+  const more = JSON.parse((await home.cli("--json", ...each, "@prompts")).stdout);
+  expect(more).toHaveLength(2);
+  const line = JSON.stringify({ agent: "codex", prompt: "from a batch", queue: "codex" });
+  const env = Object.fromEntries(
+    options
+      .filter((word) => word.includes("="))
+      .map((word) => word.split(/=(.*)/s).slice(0, 2) as [string, string]),
+  );
+  const batch = Number((await home.cli("batch", { input: `${line}\n`, env })).stdout);
+  expect(await home.reaches(batch, "completed")).toMatchObject({ kind: "agent", prompt: "from a batch" });
+  expect(progress(home)).toHaveLength(5);
+  for (const refused of [["run", "--each", "true"], [...each, "--wait", "x"], each]) {
+    expect((await home.cli(...refused, { input: "" })).code).toBe(2);
+  }
 });
 
 it("stops at a budget, and goes on with more of it", async ({ home }) => {

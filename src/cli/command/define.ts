@@ -109,6 +109,8 @@ export interface CommandSpec<O extends Specs> {
    * operands nevertheless. `isMarked` says that `--` stood before them.
    */
   mayFollow?: (operands: string[], isMarked: boolean, context: Context) => boolean;
+  /** The operand that is meant where none is given with these options. */
+  meant?: (given: Readonly<Record<string, unknown>>) => string | undefined;
   /** Only reads: where there is no home it is answered as an empty one would, and neither home nor daemon is made. */
   reads?: boolean;
   /** Has nothing to do with a home. */

@@ -81,6 +81,8 @@ function operandsOf(
 ): string[] {
   const required = spec.args.filter(([name]) => name.startsWith("<"));
   if (args.length >= required.length) return args;
+  const meant = args.length === 0 ? spec.meant?.(given) : undefined;
+  if (meant !== undefined) return [meant];
   for (const option of Object.values(spec.options)) {
     const attribute = attributeOf(longName(option));
     const text = given[attribute];

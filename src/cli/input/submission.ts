@@ -24,6 +24,7 @@ export const runOptions = {
   input: value("--input <json|@file|->", "the input of a task module"),
   delay: value("--delay <duration>", "not before so much time has passed", duration),
   acceptMissing: flag("--accept-missing", "submit it also where its program or a file is still missing"),
+  each: flag("--each", "with --agent: a task for each line of the prompt, of stdin where none is given"),
   follow: flag("-f, --follow", "print its output, and end with its exit code"),
   wait: flag("-w, --wait", "wait until it has ended, and end with its exit code"),
   cancelOnExit: flag("--cancel-on-exit", "with --follow or --wait: Ctrl-C, TERM and HUP cancel it"),

@@ -12,6 +12,7 @@ import { asTyped, isModule, type RunValues, runOptions, submissionOf } from "../
 import { reportFailure } from "../../text/failure.ts";
 import { exitCodeOf } from "../../text/task-result.ts";
 import { endLine } from "../../text/task-text.ts";
+import { submitEach } from "./each.ts";
 
 export const run = command({
   name: "run",
@@ -33,13 +34,16 @@ export const run = command({
     ],
     ["run -f sh -c 'echo $HOME; sleep 5'", "print its output and end with its exit code"],
     ['run --agent claude "make the tests pass"', "a coding agent with its prompt"],
+    ["run --agent codex --worktree --each < prompts.txt", "one task for each line"],
     ['run research.ts --input \'{"topic":"tea"}\'', "a task module with its input"],
   ],
+  meant: ({ each }) => (each === true ? "-" : undefined),
   mayFollow: ([first], isMarked, context) => !isMarked && isModule(first, context),
   async run(context, operands, given, isMarked) {
     const { out } = context;
     if (given.follow && out.json)
       throw usage("--follow prints the task's output, --json the task: use --wait --json");
+    if (given.each) return await submitEach(context, { operands, isMarked }, given);
     const params = await submissionOf(context, { operands, isMarked }, given);
     const interrupt = given.follow || given.wait ? new Interrupt(leaveAtSecond) : undefined;
     const isUnused = given.stdin === undefined && given.input !== "-" ? hasUnreadStdin() : false;
