@@ -5,8 +5,16 @@ import { plain } from "./words.ts";
 /** A page holds no gigabyte: of a longer log the end is shown. */
 const MOST_CHARS = 400_000;
 
+interface Shown {
+  id: number;
+  /** What an agent says and does is its log. */
+  title: "Log" | "Conversation";
+  isLive: boolean;
+  attempt: number | null;
+}
+
 /** The log of a task as it grows, with its colours, and a search. */
-export function Log({ id, isLive, attempt }: { id: number; isLive: boolean; attempt: number | null }) {
+export function Log({ id, title, isLive, attempt }: Shown) {
   const [text, setText] = useState("");
   const [search, setSearch] = useState("");
   const box = useRef<HTMLPreElement>(null);
@@ -31,7 +39,7 @@ export function Log({ id, isLive, attempt }: { id: number; isLive: boolean; atte
   }, [shown]);
   return (
     <section>
-      <h2>Log</h2>
+      <h2>{title}</h2>
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
         <label>
           Search{" "}

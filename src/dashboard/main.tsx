@@ -1,6 +1,7 @@
 /** The dashboard: one page, which talks to `/rpc`, `/events` and the bytes of tasks, and to nothing else. */
 import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { Keys } from "./keys.tsx";
 import { Live } from "./model.ts";
 import { QueuesPage, SchedulesPage } from "./queues.tsx";
 import { SubmitPage } from "./submit.tsx";
@@ -47,6 +48,7 @@ function App() {
         <span class={model.isUp ? "link up" : "link down"} role="status">
           {model.isUp ? "live" : "reconnecting"}
         </span>
+        <Keys />
       </header>
       <main>
         {model.isSignedOut ? <SignedOut /> : null}

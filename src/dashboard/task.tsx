@@ -47,7 +47,12 @@ export function TaskPage({ id, changes }: { id: number; changes: number }) {
       <Steps task={task} />
       <Checkpoints task={task} done={look} />
       <Artifacts task={task} artifacts={artifacts} />
-      <Log id={id} isLive={task.endedAt === null} attempt={task.attempt} />
+      <Log
+        id={id}
+        title={task.kind === "agent" ? "Conversation" : "Log"}
+        isLive={task.endedAt === null}
+        attempt={task.attempt}
+      />
     </article>
   );
 }
@@ -68,6 +73,8 @@ function Facts({ task }: { task: TaskDetailsJson }) {
     error,
     result,
     input,
+    agent,
+    usage,
   } = task;
   const rows: [string, string | null][] = [
     ["Command", argv?.join(" ") ?? module?.path ?? null],
@@ -82,6 +89,9 @@ function Facts({ task }: { task: TaskDetailsJson }) {
     ["Attempts", attempt === null ? null : `${attempt} of ${Math.max(attempt, maxAttempts)}`],
     ["Run time", `${span(runMs)}${pausedMs > 0 ? `, paused ${span(pausedMs)}` : ""}`],
     ["Input", input],
+    ["Agent", agent && [agent.name, agent.version, agent.model].filter(Boolean).join(" ")],
+    ["Session", agent?.session ?? null],
+    ["Usage", usage && `${usage.inputTokens} tokens in, ${usage.outputTokens} out, ${usage.turns} turns`],
     ["Exit code", exitCode === null ? null : String(exitCode)],
     ["Error", error && `${error.name}: ${error.message}`],
     ["Result", result === null || result === undefined ? null : JSON.stringify(result)],

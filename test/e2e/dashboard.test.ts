@@ -94,6 +94,16 @@ describe("the dashboard", () => {
     );
     await page.getByRole("link", { name: "Queues" }).click();
     await page.getByRole("cell", { name: "default" }).waitFor();
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+    expect(await serious(page)).toEqual([]);
+    await shot(page, "keys");
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    await page.keyboard.press("t");
+    await page.getByRole("link", { name: "asker" }).waitFor();
+    for (const key of ["j", "j", "Enter"]) await page.keyboard.press(key);
+    await page.getByRole("heading", { name: "Time line" }).waitFor();
     expect(await serious(page)).toEqual([]);
     expect(errors).toEqual([]);
     await page.close();
