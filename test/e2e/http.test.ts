@@ -108,6 +108,52 @@ describe("POST /rpc", () => {
     expect(methods.map(({ name }: { name: string }) => name)).toContain("tasks/pause");
   });
 
+  it("serves others beside 10,000 idle connections, and keeps no secret in its log", async ({ home }) => {
+    const web = await Web.open(home);
+    const port = Number(new URL(web.base).port);
+    const open = new Set<Socket>();
+    const idle = () =>
+      new Promise<void>((resolve) => {
+        const socket = createConnection({ host: "127.0.0.1", port }, resolve);
+        open.add(socket);
+        socket.on("error", () => resolve()).once("close", () => open.delete(socket));
+      });
+    for (let n = 0; n < 10_000; n += 250) await Promise.all(Array.from({ length: 250 }, idle));
+    expect((await web.json("/healthz", { token: null })).status).toBe(200);
+    await until(() => open.size <= 512);
+    for (const socket of open) socket.destroy();
+    const { stdout } = await home.cli("ui", "--print");
+    const code = new URL(stdout.trim()).pathname.split("/").at(-1) as string;
+    await web.fetch(`/login/${code}`, { token: null });
+    await web.fetch("/rpc", { token: "a-wrong-token", method: "POST", body: "{" });
+    await web.fetch(`/tasks/1/log?token=${web.token}`, { token: null });
+    const log = readFileSync(join(home.dir, "daemon.log"), "utf8");
+    expect([web.token, code, "a-wrong-token"].filter((secret) => log.includes(secret))).toEqual([]);
+  });
+
+  it("waits for a slow reader of a log and keeps nothing of it in memory", async ({ home, skip }) => {
+    skip(process.platform !== "linux", "reads /proc");
+    const web = await Web.open(home);
+    const id = await home.run("--wait", "head", "-c", "150000000", "/dev/zero");
+    const { pid } = await home.json("daemon", "status");
+    const mb = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+    const before = mb();
+    const port = Number(new URL(web.base).port);
+    const readers = Array.from({ length: 8 }, (_, n) => {
+      const socket = createConnection({ host: "127.0.0.1", port });
+      const path = n % 2 === 0 ? `/tasks/${id}/log` : "/events?after=0";
+      socket.on("error", () => undefined).pause();
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${web.token}\r\n\r\n`);
+      return socket;
+    });
+    const tasks = Array.from({ length: 300 }, () => ({ argv: ["true"], held: true }));
+    await home.rpc("tasks/batch", { tasks });
+    expect((await web.json("/healthz", { token: null })).status).toBe(200);
+    // Half a gigabyte waits to be read.
+    expect(mb() - before).toBeLessThan(200);
+    for (const socket of readers) socket.destroy();
+  });
+
   it("refuses a body past 16 MiB and one without end, and serves others meanwhile", async ({ home }) => {
     const web = await Web.open(home);
     const large = await web.json("/rpc", { method: "POST", body: Buffer.alloc(17 * 1024 * 1024, 32) });
@@ -238,18 +284,3 @@ describe("the bytes of a task", () => {
     expect(rest).toBe("two\n");
   });
 });
-
-it("serves others while a thousand connections say nothing", async ({ home }) => {
-  const web = await Web.open(home);
-  const idle: Socket[] = [];
-  for (let n = 0; n < 1000; n++) idle.push(await connected(web));
-  expect((await web.rpc("daemon/status", {})).pid).toBeGreaterThan(0);
-  for (const socket of idle) socket.destroy();
-});
-
-async function connected(web: Web): Promise<Socket> {
-  const socket = createConnection(Number(new URL(web.base).port), "127.0.0.1");
-  socket.on("error", () => {});
-  await new Promise((resolve) => socket.once("connect", resolve));
-  return socket;
-}
