@@ -76,6 +76,12 @@ const bundles = [
     options: { minifyWhitespace: true, minifySyntax: true },
   },
   {
+    entry: "src/daemon/telling/traces.ts",
+    out: "traces.cjs",
+    format: "cjs",
+    options: { minifyWhitespace: true, minifySyntax: true },
+  },
+  {
     entry: "src/mcp/serve.ts",
     out: "mcp.cjs",
     format: "cjs",

@@ -82,7 +82,8 @@ function openLog(paths: Paths, file: string): number {
 }
 
 function daemonEnvironment(paths: Paths, env: Environment): Record<string, string> {
-  const kept = KEPT.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]));
+  const isKept = (name: string) => KEPT.includes(name) || name.startsWith("OTEL_");
+  const kept = Object.entries(env).filter(([name, value]) => isKept(name) && value !== undefined);
   // Started by a task, it is of no tree: it outlives the task.
   return { ...Object.fromEntries(kept), ...detachedBy(env), AGENTCTL_HOME: paths.home };
 }

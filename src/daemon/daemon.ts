@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { defined } from "../core/defined.ts";
@@ -42,6 +43,7 @@ import { type Listener, listen } from "./server.ts";
 import { hookMessage } from "./telling/hook-message.ts";
 import { PushHooks } from "./telling/push-hooks.ts";
 import { pushMessage } from "./telling/push-message.ts";
+import type { Traces } from "./telling/traces.ts";
 import { Web } from "./web.ts";
 
 /** How often logs are held to their cap, and how often what ended long ago is deleted. */
@@ -60,6 +62,8 @@ export interface DaemonOptions {
   fault: Fault;
   /** Start no task until told otherwise. */
   hold: boolean;
+  /** Whether a collector of traces was named. */
+  isTraced: boolean;
   /** Where to listen; asked again when the socket was removed. */
   socketPlace: () => string;
 }
@@ -92,6 +96,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const teller = createTeller(options, engine);
   const scheduler = new Scheduler(engine);
   const recurring = new Recurring(engine, startedAt);
+  const { version } = options;
+  const home = ensureHomeId(paths, randomUUID);
+  const traces = options.isTraced ? tracesOf(engine, { version, home }) : null;
   const found = await recover(engine);
   await settleImports(engine);
   dropOldBundles(engine);
@@ -118,7 +125,6 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     if (changed.includes("hooks")) await tell();
     return { changed };
   };
-  const { version } = options;
   const isThere = async (id: number) => (await store.get(id)) !== undefined;
   const push = new PushHooks({ file: paths.a2aPush, isThere, apply: () => tell() });
   const tell = () => teller.configure([...hooksOf(settings), ...push.hooks()]);
@@ -131,7 +137,6 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     push,
     onCommit: (listener) => engine.onEvents(listener),
   });
-  const home = ensureHomeId(paths, randomUUID);
   const daemon = { engine, teller, recurring, web, paths, home, version, startedAt, stop, reload };
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
   const dispatch = dispatcher(handlersOf(daemon), bug, (error) => withNearNames(engine, error));
@@ -156,7 +161,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     // The answer to whoever asked goes out first.
     setImmediate(async () => {
       await Promise.all([web.stop(), listener.close()]);
-      await backups.stop();
+      await Promise.all([backups.stop(), traces?.stop()]);
       store.close();
       log.info({}, "stopped");
       settle();
@@ -173,6 +178,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   }
 
   return { stop, ended, listener };
+}
+
+/** Its place is named at run time, so that it is no part of this bundle. */
+function tracesOf(engine: Engine, about: { version: string; home: string }): Traces {
+  const file = join(import.meta.dirname, "traces.cjs");
+  const { startTraces } = createRequire(file)(file) as typeof import("./telling/traces.ts");
+  engine.log.info({}, "sends traces");
+  return startTraces(engine, about);
 }
 
 function createEngine(options: DaemonOptions, store: SqliteStore): Engine {

@@ -74,6 +74,7 @@ export async function run({ foreground, hold, onReady }: RunOptions): Promise<nu
       baseEnv,
       fault,
       hold,
+      isTraced: isTraced(process.env),
       socketPlace: () => placeSocket(paths, process.env),
     });
     const presence = keepPresent({
@@ -101,6 +102,12 @@ export async function run({ foreground, hold, onReady }: RunOptions): Promise<nu
     report({ error: told.toWire() });
     throw told;
   }
+}
+
+/** By the variables that the specification of OpenTelemetry names; a collector that is not named gets nothing. */
+function isTraced(env: NodeJS.ProcessEnv): boolean {
+  if (env.OTEL_SDK_DISABLED === "true") return false;
+  return Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT);
 }
 
 /** `daemon restore`, in a process of its own: see {@link restore}. */
