@@ -72,8 +72,8 @@ export async function sweepTree(
 ): Promise<void> {
   const leader = roots.guard?.pid ?? tree.session;
   const spare = leader !== null && processes.stat(leader) ? leader : undefined;
-  const { key, token, program = null } = roots;
-  const rest: ScanRoots = { key, token, program, spare };
+  const { key, token, program = null, launchedAt = null } = roots;
+  const rest: ScanRoots = { key, token, program, launchedAt, spare };
   const pids = allPids(processes, oldest(rest, processes), ages);
   // What was seen of it before may be older than what is looked at.
   const isLeft = await isLeftOf(processes, rest, tree, [...pids, ...tree.known.keys()]);

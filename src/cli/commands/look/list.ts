@@ -12,6 +12,8 @@ import { taskTable } from "../../text/task-table.ts";
 import { templateOf } from "../../text/template.ts";
 
 const RECENT = 20;
+/** Of many open tasks so many at a time: a longer answer costs the daemon more, and everybody waits for it. */
+const PAGE = 1000;
 
 export const list = command({
   name: "list",
@@ -50,7 +52,7 @@ export const list = command({
     const params: Params<"tasks/list"> = {
       ...select,
       ...defined({ name, since }),
-      ...(isWide ? {} : { recent: RECENT }),
+      ...(isWide ? {} : { recent: RECENT, limit: PAGE }),
     };
     const found = await withOpening(
       context,
