@@ -25,8 +25,8 @@ socket.on("end", () => {
 /** Until the agent is gone too. */
 function holdBack(): void {
   socket.destroy();
-  setInterval(() => {
-    if (process.ppid !== agent) process.exitCode = 1;
-    if (process.ppid !== agent) process.kill(process.pid, "SIGKILL");
+  process.stdin.destroy();
+  const timer = setInterval(() => {
+    if (process.ppid !== agent) clearInterval(timer);
   }, LOOK_MS);
 }
