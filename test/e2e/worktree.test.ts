@@ -1,10 +1,13 @@
 /** Coding agents in git worktrees of their own. */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect } from "vitest";
 import { type Home, it, until } from "../harness/index.ts";
 import { agentOptions } from "./agent-story.ts";
+
+const root = join(import.meta.dirname, "../..");
 
 /** git in the repository of the story, or in another directory. */
 function git(home: Home, args: string[], directory = home.file("repo")): string {
@@ -189,4 +192,25 @@ it("makes its worktree when it starts, and again after a daemon that died meanwh
   expect(failed.error.message).toContain("cannot make the worktree");
   await until(async () => (await home.cli("delete", `${taken}`)).code === 0);
   expect(git(home, ["log", "--format=%s", "-1", "mine"])).toBe("second");
+});
+
+it("runs the night of examples/night.sh, and tells in the morning what became of it", async ({ home }) => {
+  repository(home);
+  const options = agentOptions(home, "claude", [tool("echo new > new.txt")]);
+  symlinkSync(join(root, "bin/agentctl.js"), home.file("bin/agentctl"));
+  writeFileSync(home.file("prompts.txt"), "first prompt\n\nsecond prompt\n");
+  const env = { ...home.env, PATH: `${home.file("bin")}:${process.env.PATH}` };
+  const night = async (...args: string[]) => {
+    const given = { cwd: home.file("repo"), env: env as NodeJS.ProcessEnv };
+    return (await promisify(execFile)(join(root, "examples/night.sh"), args, given)).stdout;
+  };
+  const ids = (await night("start", home.file("prompts.txt"), ...options, "--max-turns", "20"))
+    .trim()
+    .split("\n");
+  expect(ids).toHaveLength(2);
+  for (const id of ids) await home.reaches(Number(id), "completed");
+  const report = await night("report");
+  expect(report).toMatch(/## \d+ completed: first prompt\n new.txt \| 1 \+/);
+  expect(report).toContain("second prompt");
+  expect(report).toMatch(/claude +2 /);
 });
