@@ -28,7 +28,7 @@ const MINUTE_MS = 60_000;
 
 /**
  * Over the Agent Client Protocol it asks what its rules would ask. A session that is loaded within the minute in which it
- * was begun or loaded overwrites its own file, so that minute is waited out.
+ * was begun overwrites its own file, so that minute is waited out; to be safe, also the one in which it was loaded.
  */
 async function openAsking(run: AgentRun): Promise<Conversation> {
   const now = systemClock.now();
