@@ -12,9 +12,15 @@ export interface Schedules {
   /** When the next is due; null where none is. */
   nextAt(): Promise<number | null>;
   /** Changes these fields; false where there is no such schedule. */
-  update(
-    name: string,
-    patch: Partial<Pick<Schedule, "paused" | "nextAt" | "fireAt" | "lastAt" | "lastTask" | "lastError">>,
+  update(name: string, patch: Partial<Pick<Schedule, "paused" | "nextAt" | "fireAt">>): Promise<boolean>;
+  /**
+   * Notes what became of a planned run, and when the next one is. One that was paused meanwhile gets no next time, and
+   * another one that was added under its name meanwhile is left alone.
+   */
+  moveOn(
+    schedule: Pick<Schedule, "name" | "createdAt">,
+    next: Pick<Schedule, "nextAt" | "fireAt">,
+    last?: Partial<Pick<Schedule, "lastAt" | "lastTask" | "lastError">>,
   ): Promise<boolean>;
   remove(name: string): Promise<boolean>;
 }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { expect } from "vitest";
 import { type Home, it, sqlite, until } from "../harness/index.ts";
 
@@ -142,4 +143,18 @@ it("makes no run beside an open one, queues behind it, or replaces it", async ({
   expect(await states("skip")).toHaveLength(1);
   expect((await states("queue"))[1]).toBe("submitted");
   for (const { id } of await home.json("list")) await home.cli("cancel", `${id}`, "--grace", "0s");
+});
+
+it("makes no run once it is paused, also where one was being made", async ({ home }) => {
+  await home.cli("config", "set", "cancel.grace", "2s");
+  const stubborn = "trap 'echo asked >> asked' TERM; while :; do sleep 0.05; done";
+  await addSchedule(home, "swap", "* * * * * *", "--overlap", "replace", "sh", "-c", stubborn);
+  // The next run waits for the end of this one.
+  await until(() => existsSync(home.file("asked")));
+  await home.cli("schedule", "pause", "swap");
+  const [{ id }] = await runsOf(home, "swap");
+  await home.reaches(id, "canceled");
+  await home.cli("run", "--wait", "sleep", "1.5");
+  expect(await runsOf(home, "swap")).toHaveLength(1);
+  expect(await home.json("schedule", "show", "swap")).toMatchObject({ paused: true, nextAt: null });
 });

@@ -93,19 +93,29 @@ async function makeRun(engine: Engine, schedule: Schedule, upSince: number): Pro
   const next = nextTimes(schedule, now);
   if ("pass" in verdict) {
     log.info({ schedule: name, planned: toIso(planned), why: verdict.pass }, "a planned run was passed over");
-    await store.schedules.update(name, next);
+    await store.schedules.moveOn(schedule, next);
     return;
   }
-  if (verdict.replaces !== null) await replace(engine, verdict.replaces, name);
+  if (verdict.replaces !== null) {
+    await replace(engine, verdict.replaces, name);
+    // That may have taken its grace time.
+    if (await isOff(engine, schedule)) return;
+  }
   const after = verdict.after === null ? {} : { after: [{ id: verdict.after, when: "ended" as const }] };
   const key = `schedule ${name} ${toIso(planned)}`;
   const run = await submitRun(engine, schedule, { actor: "daemon", key, ...after }).catch(refusal);
   if ("refused" in run) {
     log.warn({ schedule: name, error: run.refused }, "a planned run was refused");
-    await store.schedules.update(name, { ...next, lastError: run.refused });
+    await store.schedules.moveOn(schedule, next, { lastError: run.refused });
     return;
   }
-  await store.schedules.update(name, { ...next, lastAt: planned, lastTask: run.id, lastError: null });
+  await store.schedules.moveOn(schedule, next, { lastAt: planned, lastTask: run.id, lastError: null });
+}
+
+/** Whether it was paused or removed meanwhile. */
+async function isOff({ store }: Engine, { name, createdAt }: Schedule): Promise<boolean> {
+  const now = await store.schedules.get(name);
+  return !now || now.paused || now.createdAt !== createdAt;
 }
 
 /** The planned time that a run is for. Of several that were missed, the latest: they are made up once. */

@@ -31,6 +31,16 @@ export function schedulesOver(ctx: Context, { read, write }: Access): Schedules 
     nextAt: () =>
       read(() => (ctx.row("select min(fire_at) as at from schedules")?.at as number | null) ?? null),
     update: (name, patch) => write("schedule", () => update(ctx, name, patch)),
+    moveOn: ({ name, createdAt }, next, last = {}) =>
+      write("schedule", () => {
+        const isHere = ctx.row(
+          "select paused from schedules where name = ? and created_at = ?",
+          name,
+          createdAt,
+        );
+        if (!isHere) return false;
+        return update(ctx, name, isHere.paused === 1 ? last : { ...next, ...last });
+      }),
     remove: (name) => write("schedule", () => ctx.run("delete from schedules where name = ?", name) > 0),
   };
 }
@@ -44,6 +54,7 @@ function add(ctx: Context, schedule: Schedule): boolean {
 
 function update(ctx: Context, name: string, patch: Partial<Schedule>): boolean {
   const cells = toCells(patch);
+  if (Object.keys(cells).length === 0) return true;
   const set = Object.keys(cells).map((column) => `${column} = ?`);
   return ctx.run(`update schedules set ${set.join(", ")} where name = ?`, ...Object.values(cells), name) > 0;
 }
