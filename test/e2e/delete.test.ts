@@ -32,3 +32,12 @@ it("only says what it would do with --dry-run, and leaves younger tasks with --o
   await home.cli("delete", "--all");
   expect(await home.json("list", "--all")).toEqual([]);
 });
+
+it("says of several tasks in the order in which they were named", async ({ home }) => {
+  const lines = Array.from({ length: 40 }, () => '{"argv": ["true"], "held": true}').join("\n");
+  await home.cli("batch", { input: `${lines}\n` });
+  await home.cli("cancel", "--all");
+  const { stdout } = await home.cli("delete", "21-40", "1-20");
+  const ids = [...stdout.matchAll(/^task (\d+) deleted/gm)].map(([, id]) => Number(id));
+  expect(ids).toEqual(Array.from({ length: 40 }, (_, n) => ((n + 20) % 40) + 1));
+});

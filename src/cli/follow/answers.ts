@@ -27,6 +27,8 @@ export interface Verb<R extends { task: TaskJson; changed: boolean }> {
   act: (id: number | string) => Promise<R>;
   /** Says it to a person. */
   say: (result: R) => void;
+  /** Nothing is said of a task before all is said of those named before it; else of each as soon as it is done. */
+  inOrder?: boolean;
 }
 
 /** The ids that a selection means, those of tasks to which the verb applies. */
@@ -46,9 +48,14 @@ export async function selectedIds(
 export async function answerEach<R extends { task: TaskJson; changed: boolean }>(
   context: Context,
   ids: readonly (number | string)[],
-  { act, say }: Verb<R>,
+  { act, say, inOrder = false }: Verb<R>,
 ): Promise<Answer[]> {
+  const { out } = context;
   const answers: Answer[] = [];
+  const inTurn = new InTurn();
+  const tell = async (at: number, words: Words) => {
+    if (!out.json) await (inOrder ? inTurn.say(at, words) : words());
+  };
   let next = 0;
   const worker = async () => {
     for (let at = next++; at < ids.length; at = next++) {
@@ -56,16 +63,38 @@ export async function answerEach<R extends { task: TaskJson; changed: boolean }>
       try {
         const result = await act(id);
         answers[at] = done(result);
-        if (!context.out.json) say(result);
+        await tell(at, () => say(result));
       } catch (error) {
         const known = asAgentctlError(error);
         answers[at] = refused((known.data.id as number | undefined) ?? id, known);
-        if (!context.out.json) await printFailure(known, context.out);
+        await tell(at, () => printFailure(known, out));
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, ids.length) }, worker));
   return answers;
+}
+
+type Words = () => void | Promise<void>;
+
+/** Says what comes in any order in the order of its numbers, which begin with 0. */
+class InTurn {
+  readonly #waiting = new Map<number, Words>();
+  #next = 0;
+
+  async say(at: number, words: Words): Promise<void> {
+    this.#waiting.set(at, words);
+    for (let due = this.#due(); due; due = this.#due()) {
+      await due();
+      this.#next += 1;
+    }
+  }
+
+  #due(): Words | undefined {
+    const words = this.#waiting.get(this.#next);
+    this.#waiting.delete(this.#next);
+    return words;
+  }
 }
 
 /** Prints the JSON of the answers, and resolves with the exit code. One id is answered by one object. */

@@ -22,6 +22,7 @@ export const hold = command({
     return await withDaemon(context, async (rpc) => {
       const held = await selectedIds(rpc, selection, holdable, ({ held }) => !held);
       const answers = await answerEach(context, held, {
+        inOrder: true,
         act: (id) => rpc.call("tasks/hold", { id, actor: by }),
         say: ({ task, changed }) =>
           changed ? out.line(`task ${task.id} held`) : out.note(`task ${task.id} is held already`),

@@ -20,6 +20,7 @@ export const release = command({
     return await withDaemon(context, async (rpc) => {
       const held = await selectedIds(rpc, selection, openStates, ({ held }) => held);
       const answers = await answerEach(context, held, {
+        inOrder: true,
         act: (id) => rpc.call("tasks/release", { id, actor: by }),
         say: ({ task, changed }) =>
           changed ? out.line(`task ${task.id} released`) : out.note(`task ${task.id} is not held`),

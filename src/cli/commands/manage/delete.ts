@@ -42,6 +42,7 @@ export const remove = command({
     return await withDaemon(context, async (rpc) => {
       const chosen = await chosenIds(context, rpc, selection, older);
       const answers = await answerEach(context, chosen, {
+        inOrder: true,
         act: async (id) => {
           if (dryRun) return { task: await endedTask(rpc, id), changed: false };
           return { ...(await rpc.call("tasks/delete", { id, force, actor: actor(context) })), changed: true };

@@ -35,6 +35,7 @@ export const edit = command({
     return await withDaemon(context, async (rpc) => {
       const found = await selectedIds(rpc, selection, openStates);
       const answers = await answerEach(context, found, {
+        inOrder: true,
         act: (id) => rpc.call("tasks/edit", { id, ...params }),
         say: ({ task, changed }) =>
           changed ? out.line(`task ${task.id} edited`) : out.note(`task ${task.id} is like that already`),

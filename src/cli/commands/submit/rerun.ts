@@ -48,6 +48,7 @@ export const rerun = command({
       }
       const found = await chosenIds(rpc, selection, failed);
       const answers = await answerEach(context, found, {
+        inOrder: true,
         act: async (id) => ({ ...(await rpc.call("tasks/rerun", { id, ...params })), changed: true }),
         say: ({ task }) => out.line(String(task.id)),
       });
