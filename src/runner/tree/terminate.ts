@@ -17,8 +17,8 @@ const LONGEST_WAIT_MS = 100;
 const STOP_LIMIT_MS = 1000;
 /** So long SIGKILL may take: a process that waits in the kernel for a disk dies when it comes back. */
 const KILL_LIMIT_MS = 10_000;
-/** How long process 1 may take to collect orphans that have died: some look once a second, and some never. */
-const COLLECT_LIMIT_MS = 1500;
+/** How long process 1 may take to collect orphans that have died: some look every other second, and some never. */
+const COLLECT_LIMIT_MS = 3000;
 /** So often all that is left is killed; each time nothing is left but what was started without being seen. */
 const MOST_ROUNDS = 100;
 
