@@ -2,8 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { agentNamed, type Permissions } from "../core/agents.ts";
-import type { AgentTask } from "../sdk/agent-task.ts";
+import { type AgentFacts, agentNamed, type Permissions } from "../core/agents.ts";
+import { type AgentTask, ownAgents } from "../sdk/agent-task.ts";
 import type { StepContext, Task } from "../sdk/api.ts";
 import { adapterOf } from "./adapters.ts";
 import { Drive } from "./host/drive.ts";
@@ -13,7 +13,7 @@ import { type AgentSpec, type AgentState, freshState } from "./host/state.ts";
 
 /** What an agent is run with. */
 export interface AgentOptions {
-  /** `claude`, `codex`, `opencode`, `gemini` or `acp:<command>`. */
+  /** `claude`, `codex`, `opencode`, `gemini`, `acp:<command>` or one of the setting `agents`. */
   agent: string;
   prompt: string;
   model?: string;
@@ -40,14 +40,13 @@ interface Turn {
  */
 export async function runAgent(task: Task, options: AgentOptions): Promise<string> {
   const spec = specOf(options);
-  const facts = agentNamed(spec.agent);
-  if (!facts) throw new AgentFailed(`there is no agent ${JSON.stringify(spec.agent)}`);
+  const facts = factsOf(spec);
   const name = `agent ${spec.agent}`;
   const begin = () => freshState(spec, process.cwd(), facts.session === "chosen" ? randomUUID() : null);
   let state = await task.step(`${name}: session`, begin);
   for (;;) {
     const from = state;
-    const turn: Turn = await task.step(name, (step) => oneProcess(task, step, spec, from));
+    const turn: Turn = await task.step(name, (step) => oneProcess(task, step, { spec, facts }, from));
     if (turn.result !== undefined) return turn.result;
     state = turn.state;
     if (!state.asking) continue;
@@ -70,18 +69,27 @@ function specOf({
   return { agent, prompt, model, permissions, ...limits, session, agentArgs: args, interactive: false };
 }
 
-async function oneProcess(task: Task, step: StepContext, spec: AgentSpec, from: AgentState): Promise<Turn> {
+function factsOf({ agent }: AgentSpec): AgentFacts {
+  const facts = agentNamed(agent, ownAgents(process.env));
+  if (!facts) throw new AgentFailed(`there is no agent ${JSON.stringify(agent)}`);
+  return facts;
+}
+
+async function oneProcess(
+  task: Task,
+  step: StepContext,
+  { spec, facts }: { spec: AgentSpec; facts: AgentFacts },
+  from: AgentState,
+): Promise<Turn> {
   const state = structuredClone((step.kept as AgentState | undefined) ?? from);
   if (step.kept) noteWhatRan(state, null);
-  const facts = agentNamed(spec.agent);
-  if (!facts) throw new AgentFailed(`there is no agent ${spec.agent}`);
   const programs = {
     node: process.execPath,
     hook: join(dirname(fileURLToPath(import.meta.url)), "agent-hook.cjs"),
   };
   const inside = insideStep(task, step);
   const run = { facts, env: inside.env, dir: join(task.dir, "agent"), programs };
-  const means = { task: inside, spec, state, open: adapterOf(spec.agent), run };
+  const means = { task: inside, spec, state, open: adapterOf(facts), run };
   const then = following(means, await new Drive(means).run());
   await step.keep(state);
   if ("result" in then) return { state, result: then.result };

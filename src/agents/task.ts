@@ -17,8 +17,8 @@ import { type AgentSpec, type AgentState, freshState, reportOf } from "./host/st
 export default defineTask<AgentSpec & { facts: AgentFacts | null }, string | null, AgentState>(
   async (given, { facts, ...spec }) => {
     const task = given as AgentTask<AgentState>;
-    const open = adapterOf(spec.agent);
     if (!facts) throw new AgentFailed(`there is no agent ${spec.agent}`);
+    const open = adapterOf(facts);
     const chosen = facts.session === "chosen" ? randomUUID() : null;
     const left = task.checkpoint;
     // A session that was given is continued once: what begins again begins another.

@@ -1,4 +1,6 @@
 /** The coding agents that agentctl knows, as data: what the command line, the daemon and the adapters all need. */
+import type { OwnAgents, OwnCommands } from "./own-agents.ts";
+
 /** What is known of an agent before it is started. */
 export interface AgentFacts {
   name: string;
@@ -14,6 +16,8 @@ export interface AgentFacts {
   cost: boolean;
   /** At a limit of its provider it says nothing and waits. */
   silentAtLimit: boolean;
+  /** For an agent of the user's own that is driven by its lines. It is stopped nowhere between two calls. */
+  commands?: OwnCommands;
 }
 
 const builtIn = {
@@ -60,11 +64,25 @@ const ACP = "acp:";
 /** The facts of a built-in agent, of one of the user's own or of `acp:<command>`; undefined for another name. */
 export function agentNamed(name: string, own: OwnAgents = {}): AgentFacts | undefined {
   if (Object.hasOwn(builtIn, name)) return { name, ...builtIn[name as BuiltInAgent] };
+  const mine = Object.hasOwn(own, name) ? own[name] : undefined;
+  if (mine && "start" in mine) return commandFacts(name, mine);
   const command = name.startsWith(ACP) ? name.slice(ACP.length).split(/\s+/).filter(Boolean) : [];
-  const argv = Object.hasOwn(own, name) ? (own[name]?.acp ?? []) : command;
+  const argv = mine?.acp ?? command;
   if (argv.length === 0) return undefined;
+  return { ...factsOf(name, argv), silentAtLimit: true };
+}
+
+function commandFacts(name: string, commands: OwnCommands): AgentFacts {
+  const { start, chooses } = commands;
+  // What follows is said to the agent; what comes before says which program it is.
+  const options = start.findIndex((word, at) => at > 0 && /^-|[{]/.test(word));
+  const argv = options < 0 ? start.slice(0, 1) : start.slice(0, options);
+  return { ...factsOf(name, argv), session: chooses === "agentctl" ? "chosen" : "told", commands };
+}
+
+function factsOf(name: string, argv: readonly string[]): AgentFacts {
   const install = `put ${argv[0]} on the PATH`;
-  return { name, argv, install, tested: null, session: "told", cost: false, silentAtLimit: true };
+  return { name, argv, install, tested: null, session: "told", cost: false, silentAtLimit: false };
 }
 
 /** Whether the version is one of those that were tried, or between them; null where that is not known. */
@@ -135,34 +153,4 @@ export const NOTHING_USED: Usage = {
 /** Names a session of an agent among those of all. */
 export function sessionKeyOf(agent: string, session: string): string {
   return `${agent} ${session}`;
-}
-
-/** The setting `agents`: coding agents of the user's own, which speak the Agent Client Protocol. */
-export type OwnAgents = Readonly<Record<string, { readonly acp: readonly string[] }>>;
-
-const NAME = /^[a-z][a-z0-9._-]{0,63}$/i;
-
-/** Why a value cannot be the setting; undefined where it can. `taken` are names that mean something already. */
-export function refuseOwnAgents(given: unknown, taken: readonly string[]): string | undefined {
-  for (const [name, agent] of Object.entries(given as object)) {
-    if (!NAME.test(name))
-      return `${JSON.stringify(name)} is no name of an agent: letters, digits, dots and dashes`;
-    if (taken.includes(name)) return `${name} is built in; give yours another name`;
-    const refusal = refusalOf(agent);
-    if (refusal !== undefined) return `${name}: ${refusal}`;
-  }
-  return undefined;
-}
-
-function refusalOf(agent: unknown): string | undefined {
-  if (typeof agent !== "object" || agent === null || Array.isArray(agent))
-    return 'must be an object, such as {"acp": ["my-agent", "--acp"]}';
-  const unknown = Object.keys(agent).find((field) => field !== "acp");
-  if (unknown !== undefined) return `there is no field ${JSON.stringify(unknown)}; it has acp`;
-  const { acp } = agent as { acp?: unknown };
-  const isArgv =
-    Array.isArray(acp) && acp.length > 0 && acp.every((each) => typeof each === "string" && each !== "");
-  return isArgv
-    ? undefined
-    : "`acp` must be a list: the program that speaks the Agent Client Protocol and its arguments";
 }

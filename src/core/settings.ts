@@ -4,8 +4,9 @@
  * defaults.
  */
 import { type A2aSettings, refuseA2a } from "./a2a.ts";
-import { builtInAgents, type OwnAgents, refuseOwnAgents } from "./agents.ts";
+import { builtInAgents } from "./agents.ts";
 import { hooksWithoutSecrets, readHooks } from "./hooks.ts";
+import { type OwnAgents, refuseOwnAgents } from "./own-agents.ts";
 import { type Row, sizeFrom } from "./setting-value.ts";
 
 const MIB = 1024 * 1024;
@@ -159,7 +160,8 @@ const rows = {
     unit: "json",
     fallback: {} as OwnAgents & Readonly<Record<string, unknown>>,
     refuse: (value) => refuseOwnAgents(value, builtInAgents),
-    about: 'coding agents of your own for run --agent, such as {"mine": {"acp": ["my-agent", "--acp"]}}',
+    about:
+      'coding agents of your own for run --agent, such as {"mine": {"acp": ["my-agent", "--acp"]}}, or with start, resume, session and events',
   },
   notify: {
     name: "notify",

@@ -1,4 +1,7 @@
 import type { AgentReport } from "../core/agents.ts";
+import type { OwnAgents } from "../core/own-agents.ts";
+import { settingsOf } from "../home/config-file.ts";
+import { pathsOf } from "../home/paths.ts";
 import type { Task } from "./api.ts";
 import type { Session } from "./session.ts";
 
@@ -32,4 +35,9 @@ export function createAgentTask(session: Session, task: Task, env: Record<string
     },
   };
   return Object.create(task, Object.getOwnPropertyDescriptors(own)) as AgentTask;
+}
+
+/** The coding agents of the user's own, in the home of a task with this environment. */
+export function ownAgents(env: Readonly<Record<string, string | undefined>>): OwnAgents {
+  return settingsOf(pathsOf(env).config).agents;
 }

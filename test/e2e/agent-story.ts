@@ -26,7 +26,7 @@ export function agentOptions(
   const bin = home.file("bin");
   mkdirSync(bin, { recursive: true });
   mkdirSync(home.file("agent-home"), { recursive: true });
-  for (const agent of ["claude", "codex", "opencode", "gemini", "acp"]) {
+  for (const agent of ["claude", "codex", "opencode", "gemini", "acp", "own"]) {
     try {
       symlinkSync(program, join(bin, agent));
     } catch {

@@ -86,6 +86,8 @@ export interface Exit {
 export interface Conversation {
   /** Settles when the process is gone. */
   readonly exited: Promise<Exit>;
+  /** The process ends with its turn: the next turn needs another one. */
+  readonly isOneTurn?: true;
   /** Says `text` as a turn of its own, or into the running turn; `later` where the agent takes it only as the next turn. */
   say(text: string, how: "turn" | "steer"): Promise<"taken" | "later">;
   /** Stops the running turn in the gentlest way that the agent knows. */

@@ -42,6 +42,7 @@ async function openAsking(run: AgentRun): Promise<Conversation> {
 
 class Gemini implements Conversation {
   readonly exited: Promise<Exit>;
+  readonly isOneTurn = true;
   readonly #run: AgentRun;
   readonly #memory = geminiMemory();
   readonly #asked = new Set<string>();

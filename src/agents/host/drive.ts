@@ -161,7 +161,7 @@ export class Drive {
       const isOver = this.#isGone || this.#stop || this.#end?.how !== "done" || this.#task.pausing.aborted;
       if (isOver) return;
       await this.#takeMessages();
-      if (this.#state.inbox.length === 0) return;
+      if (this.#state.inbox.length === 0 || this.#conversation?.isOneTurn) return;
       await this.#say(this.#state.inbox.join("\n\n"));
     }
   }

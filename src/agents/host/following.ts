@@ -43,6 +43,8 @@ export function following({ task, spec, state }: Means, driven: Driven): Followi
 function done(state: AgentState, isInteractive: boolean, text: string): Following {
   state.limits = 0;
   state.stalls = 0;
+  // What was sent meanwhile is the next turn.
+  if (state.inbox.length > 0) return { again: true };
   if (!isInteractive) return { result: text };
   state.asking = {
     kind: "message",

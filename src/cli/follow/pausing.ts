@@ -68,6 +68,7 @@ async function waitedFor(rpc: RpcClient, ids: readonly (number | string)[] | und
 
 function agentWork(agent: Result<"tasks/get">["task"]["agent"]): string {
   if (!agent) return "it to save a checkpoint and end";
+  if (agent.boundary === false) return `${agent.name} to be interrupted`;
   if (!agent.tool) return `${agent.name} to come to its next tool call`;
   return `${toolText({ tool: agent.tool.name, input: agent.tool.input })} to end`;
 }

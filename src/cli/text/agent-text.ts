@@ -50,7 +50,10 @@ export function agentFacts({ agent, usage }: TaskJson): [string, string][] {
       cut ? `${toolText(cut)}${cut.afterMs > 0 ? `, after ${Math.round(cut.afterMs / 1000)}s` : ""}` : "",
     ],
     ["limit", limit ? `${limit.kind}, ${limitText(limit)}` : ""],
-    ["boundary", boundary === false ? "none: its settings keep the hook off, so a pause interrupts it" : ""],
+    [
+      "boundary",
+      boundary === false ? "none: it has no hook, or its settings keep it off, so a pause interrupts it" : "",
+    ],
   ];
   return rows.filter(([, text]) => text !== "");
 }

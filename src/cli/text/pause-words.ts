@@ -41,8 +41,8 @@ export function pauseWords(
 
 /** What a task that has no process any more goes on from, where that is not plain from its checkpoint. */
 function endNotes(task: Paused["task"], continues: boolean, now: number): string[] {
-  const { id, pause } = task;
-  if (pause?.outcome === "forced") return [`  ${standing(task, continues, now)}`];
+  const { id, pause, agent } = task;
+  if (pause?.outcome === "forced" || agent?.cut) return [`  ${standing(task, continues, now)}`];
   if (continues) return [];
   return [`  it has saved no checkpoint: agentctl resume ${id} --from-start begins again`];
 }

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { type AgentFacts, agentNamed, builtInAgents, isTried, type OwnAgents } from "../../../core/agents.ts";
+import { type AgentFacts, agentNamed, builtInAgents, isTried } from "../../../core/agents.ts";
 import { AgentctlError } from "../../../core/errors.ts";
+import type { OwnAgents } from "../../../core/own-agents.ts";
 import { settingsOf } from "../../../home/config-file.ts";
 import type { TaskJson } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
@@ -48,20 +49,20 @@ const list = command({
 const check = command({
   name: "check",
   summary: "run one turn of a coding agent, and say what works",
-  args: [["<name>", "claude, codex, opencode, gemini or acp:<command>"]],
+  args: [["<name>", "claude, codex, opencode, gemini, acp:<command> or one of the setting agents"]],
   options: {},
   examples: [["agent check claude", "whether Claude Code is installed, logged in and answers"]],
   async run(context, [name = ""]) {
     const { out } = context;
     const facts = agentNamed(name, ownAgents(context));
-    if (!facts) throw unknown(name);
+    if (!facts) throw unknown(name, Object.keys(ownAgents(context)));
     const found = await lookUp(context, facts);
     if (!found.installed) {
       if (out.json) out.data({ ...found, works: false, task: null });
       else out.note(`${name} is not on the PATH`, facts.install);
       return 1;
     }
-    const task = await oneTurn(context, name);
+    const task = await oneTurn(context, facts);
     const works = task.state === "completed";
     if (out.json) out.data({ ...found, works, task });
     else report(context, found, task);
@@ -110,18 +111,18 @@ function noteOf({ installed, known, install }: Pick<Found, "installed" | "known"
   return known === false ? "another version than those that were tried" : "installed";
 }
 
-function unknown(name: string): AgentctlError {
-  const accepted = [...builtInAgents, "acp:<command>"].join(", ");
+function unknown(name: string, own: readonly string[]): AgentctlError {
+  const accepted = [...builtInAgents, ...own, "acp:<command>"].join(", ");
   const reason = `there is no agent ${JSON.stringify(name)}; accepted are ${accepted}`;
   return new AgentctlError("InvalidParams", { field: "name", reason }, { message: reason });
 }
 
-/** A task of its own, which may read and change nothing. */
-async function oneTurn(context: Context, name: string): Promise<TaskJson> {
+/** A task of its own, which may read and change nothing where agentctl can see to that. */
+async function oneTurn(context: Context, { name, commands }: AgentFacts): Promise<TaskJson> {
   const { task } = await callDaemon(context, "tasks/create", {
     agent: name,
     prompt: "Answer with the one word: ready. Use no tool.",
-    permissions: "plan",
+    permissions: commands ? "own" : "plan",
     onLimit: "suspend",
     name: `agent check ${name}`,
     cwd: context.cwd,

@@ -1,11 +1,17 @@
-import { agentNamed, builtInAgents, type OwnAgents } from "../../../core/agents.ts";
+import { agentNamed, builtInAgents } from "../../../core/agents.ts";
 import { AgentctlError } from "../../../core/errors.ts";
+import type { OwnAgents } from "../../../core/own-agents.ts";
 import type { Submitted } from "../../../core/submitted.ts";
 
-type Given = { [F in "agent" | "prompt" | "maxCost" | "agentArgs"]?: Submitted[F] | undefined };
+type Given = {
+  [F in "agent" | "prompt" | "model" | "permissions" | "maxCost" | "maxTokens" | "maxTurns" | "agentArgs"]?:
+    | Submitted[F]
+    | undefined;
+};
 
 /** Throws where a coding agent could never do what it is submitted with. */
-export function refuseAgent({ agent, prompt, maxCost, agentArgs }: Given, own: OwnAgents): void {
+export function refuseAgent(given: Given, own: OwnAgents): void {
+  const { agent, prompt, maxCost, agentArgs } = given;
   const name = agent as string;
   const facts = agentNamed(name, own);
   if (!facts) {
@@ -15,12 +21,32 @@ export function refuseAgent({ agent, prompt, maxCost, agentArgs }: Given, own: O
   }
   if (!prompt)
     throw new AgentctlError("InvalidParams", { field: "prompt", reason: "an agent needs a prompt" });
+  if (given.model && !builtInAgents.includes(name as never)) {
+    const reason = `--model: agentctl cannot tell ${name} which model to take`;
+    const hint = "--agent-arg <arg> gives its program an argument";
+    throw new AgentctlError("UnsupportedOperation", { reason, hint, agent: name });
+  }
+  if (facts.commands) refuseUnkept(name, given);
   if (maxCost !== undefined && maxCost !== null && !facts.cost) {
     const reason = `--max-cost: ${name} does not report what it costs`;
     const hint = "--max-tokens <n> limits the tokens that it uses";
     throw new AgentctlError("UnsupportedOperation", { reason, hint, agent: name });
   }
   refuseArgs(name, agentArgs ?? []);
+}
+
+/** What nobody could keep for an agent that is driven by its lines: it does not ask, nor tell what it uses. */
+function refuseUnkept(agent: string, { permissions, maxCost, maxTokens, maxTurns }: Given): void {
+  const isAsked = (value: unknown) => value !== undefined && value !== null;
+  const refuse = (option: string, why: string, hint: string) => {
+    throw new AgentctlError("UnsupportedOperation", { reason: `${option}: ${why}`, hint, agent });
+  };
+  if (permissions === "edits" || permissions === "plan")
+    refuse(`--permissions ${permissions}`, `${agent} does not ask what it may do`, "its own rules hold");
+  const limits = { "--max-cost": maxCost, "--max-tokens": maxTokens, "--max-turns": maxTurns };
+  const [limit] = Object.entries(limits).find(([, value]) => isAsked(value)) ?? [];
+  if (limit)
+    refuse(limit, `${agent} does not tell what it uses`, "--timeout <duration> limits how long it runs");
 }
 
 /** What an adapter gives its agent by itself: the session, the formats, and what keeps a pause between two calls. */

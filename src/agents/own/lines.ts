@@ -1,0 +1,82 @@
+/** The lines of an agent of the user's own, read by the rules that its setting has. */
+import type { OwnCommands, OwnEvent } from "../../core/own-agents.ts";
+import { asObject, outputOf } from "../adapter/json.ts";
+import type { Fact, Json } from "../adapter/types.ts";
+
+/** What of earlier lines a later one is read with. */
+export interface OwnMemory {
+  session: string | null;
+  /** What was said last. */
+  text: string;
+  /** Calls of tools that run, the oldest first: the lines need not name them. */
+  calls: string[];
+  called: number;
+}
+
+export function ownMemory(session: string | null): OwnMemory {
+  return { session, text: "", calls: [], called: 0 };
+}
+
+/** What a line says; nothing where no rule fits it. */
+export function ownFacts(line: Json, { session, events }: OwnCommands, memory: OwnMemory): Fact[] {
+  const id = session === undefined ? undefined : at(line, session);
+  const told: Fact[] = [];
+  if (typeof id === "string" && id !== "" && memory.session === null) {
+    memory.session = id;
+    told.push({ is: "session", id });
+  }
+  const rule = events.find(({ when }) =>
+    Object.entries(when).every(([path, value]) => at(line, path) === value),
+  );
+  return rule ? [...told, ...factsOf(rule, line, memory)] : told;
+}
+
+/** The value at a path of names with dots between them; the entries of a list are numbered from 0. */
+function at(line: Json, path: string): unknown {
+  const below = (value: unknown, name: string) =>
+    Array.isArray(value) ? value[Number(name)] : asObject(value)?.[name];
+  return path.split(".").reduce<unknown>(below, line);
+}
+
+function factsOf({ is, text: path }: OwnEvent, line: Json, memory: OwnMemory): Fact[] {
+  const value = path === undefined ? undefined : at(line, path);
+  const text = outputOf(value) ?? (value === undefined || value === null ? "" : JSON.stringify(value));
+  switch (is) {
+    case "text":
+      memory.text = text;
+      return [{ is: "text", text, piece: false }];
+    case "tool":
+      return [toolBegan(text, memory)];
+    case "tool-end": {
+      const id = memory.calls.shift();
+      return id === undefined ? [] : [{ is: "tool-end", id, ok: true, ...(text !== "" && { output: text }) }];
+    }
+    case "limit":
+      // Whether the agent would wait or end: agentctl waits, with no process.
+      return [
+        { is: "limit", kind: "usage", resetsAt: timeOf(value) },
+        { is: "end", how: "failed", message: "usage limit" },
+      ];
+    case "done":
+      return [{ is: "end", how: "done", text: text === "" ? memory.text : text }];
+    default:
+      return [{ is: "end", how: is, message: text }];
+  }
+}
+
+function toolBegan(title: string, memory: OwnMemory): Fact {
+  const id = `call-${++memory.called}`;
+  memory.calls.push(id);
+  const name = "tool";
+  return { is: "tool", call: { id, name, input: { command: title }, title: title === "" ? name : title } };
+}
+
+/** Seconds since 1970 are less than this in any year to come; milliseconds are more. */
+const SECONDS_BELOW = 1e11;
+
+/** In ms since 1970: a number of seconds or milliseconds, or a date as text; null for anything else. */
+function timeOf(value: unknown): number | null {
+  if (typeof value === "number") return value < SECONDS_BELOW ? value * 1000 : value;
+  const ms = typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(ms) ? null : ms;
+}
