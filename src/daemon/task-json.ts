@@ -104,7 +104,9 @@ function agentOf({
 const shown = submittedFields.filter(({ isShown }) => isShown).map(({ name }) => name as ShownField);
 
 function shownFieldsOf(task: Task): Pick<Task, ShownField> {
-  return Object.fromEntries(shown.map((name) => [name, task[name]])) as never;
+  const fields: Record<string, unknown> = {};
+  for (const name of shown) fields[name] = task[name];
+  return fields as never;
 }
 
 /** So many bytes of results stand in one answer about many tasks; `show` has what is left out of it. */

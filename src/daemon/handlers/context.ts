@@ -24,7 +24,7 @@ export interface Daemon {
 
 /** A task as the socket shows it. */
 export async function show({ engine }: Daemon, task: Task): Promise<TaskJson> {
-  await whenStarted(engine, [task]);
+  if (task.state === "working") await whenStarted(engine, [task]);
   return taskJson(task, await surroundings(engine, [task]));
 }
 

@@ -1,5 +1,4 @@
 import type { ServerResponse } from "node:http";
-import { defined } from "../../core/defined.ts";
 import { type AgentctlError, asAgentctlError, type ErrorName } from "../../core/errors.ts";
 
 /** The status of an answer that is an error; whatever is not listed was the caller's mistake. */
@@ -25,18 +24,25 @@ const statusOf: Partial<Record<ErrorName, number>> = {
 };
 
 /** Headers of every answer: it is nobody else's, is not kept, and is what it says it is. */
-const ALWAYS = {
-  "Cache-Control": "no-store",
-  "X-Content-Type-Options": "nosniff",
-  "Referrer-Policy": "no-referrer",
-  "Cross-Origin-Resource-Policy": "same-origin",
-} as const;
+const ALWAYS: readonly (readonly [string, string])[] = [
+  ["Cache-Control", "no-store"],
+  ["X-Content-Type-Options", "nosniff"],
+  ["Referrer-Policy", "no-referrer"],
+  ["Cross-Origin-Resource-Policy", "same-origin"],
+];
 
 type Headers = Record<string, string | number | string[] | undefined>;
 
-/** Begins an answer with the headers that every answer has. */
+/** Begins an answer with the headers that every answer has; those that are given under the same names replace them. */
 export function begin(response: ServerResponse, status: number, headers: Headers): void {
-  response.writeHead(status, { ...ALWAYS, ...defined(headers) });
+  // Names and values in turns are what Node sends as they stand.
+  const lines: (string | number | string[])[] = [];
+  for (const [name, value] of ALWAYS) if (headers[name] === undefined) lines.push(name, value);
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) lines.push(name, value);
+  }
+  response.writeHead(status, lines as string[]);
 }
 
 /** Answers with JSON. */

@@ -11,34 +11,42 @@ const TOO_MANY = "too many bytes wait for the end of their requests";
 
 let waiting = 0;
 
-/** The whole body; throws `TooLarge` past 16 MiB, as the socket refuses a longer line. */
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+/** The whole body; rejects with `TooLarge` past 16 MiB, as the socket refuses a longer line. */
+function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const announced = Number(request.headers["content-length"] ?? 0);
-  if (announced > MAX_LINE_BYTES) throw tooLarge(request);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // Listeners cost half of what iterating costs, and most bodies are one chunk.
-  const whole = new Promise<void>((resolve, reject) => {
-    const cut = () => {
-      if (!request.complete)
-        reject(new AgentctlError("InvalidRequest", { reason: "its body was cut short" }));
+  if (announced > MAX_LINE_BYTES) return Promise.reject(tooLarge(request));
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const forget = () => {
+      waiting -= size;
+      size = Number.NaN;
     };
-    request.once("end", resolve).once("close", cut).once("error", cut);
+    const refuse = (error: AgentctlError) => {
+      forget();
+      chunks.length = 0;
+      reject(error);
+    };
     request.on("data", (chunk: Buffer) => {
+      // Refused: what still comes is dropped.
+      if (Number.isNaN(size)) return;
       size += chunk.length;
       waiting += chunk.length;
-      if (size > MAX_LINE_BYTES) reject(tooLarge(request));
-      else if (waiting > MOST_WAITING_BYTES) reject(new AgentctlError("TooMany", { reason: TOO_MANY }));
-      else chunks.push(chunk);
+      chunks.push(chunk);
+      if (size > MAX_LINE_BYTES) refuse(tooLarge(request));
+      else if (waiting > MOST_WAITING_BYTES) refuse(new AgentctlError("TooMany", { reason: TOO_MANY }));
+    });
+    request.on("end", () => {
+      if (Number.isNaN(size)) return;
+      forget();
+      // Most are one chunk.
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+    });
+    request.on("close", () => {
+      if (!Number.isNaN(size))
+        refuse(new AgentctlError("InvalidRequest", { reason: "its body was cut short" }));
     });
   });
-  try {
-    await whole;
-  } finally {
-    request.removeAllListeners("data");
-    waiting -= size;
-  }
-  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
 }
 
 /** The body as JSON; throws `ParseError`. */

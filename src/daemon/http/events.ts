@@ -12,11 +12,15 @@ const BEAT_MS = 15_000;
 /** Sends events from `?after=<n>` or `Last-Event-ID` on, without a gap; without them those that come. */
 export function eventsOf(services: Services) {
   let followers = 0;
-  return async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
+  return async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    query: URLSearchParams,
+  ): Promise<void> => {
     if (followers >= MOST_FOLLOWERS)
       throw new AgentctlError("TooMany", { reason: `${MOST_FOLLOWERS} follow the events already` });
-    const after = afterOf(request, url);
-    const task = url.searchParams.get("task");
+    const after = afterOf(request, query);
+    const task = query.get("task");
     const signal = AbortSignal.any([goneSignal(response), services.closing.signal]);
     const caller = listeningCaller({
       actor: "user",
@@ -54,12 +58,10 @@ export function refOf(text: string): number | string {
 }
 
 /** A browser that comes back says how far it has read in a header, whatever its address says. */
-function afterOf({ headers }: IncomingMessage, url: URL): number | undefined {
+function afterOf({ headers }: IncomingMessage, query: URLSearchParams): number | undefined {
   const header = headers["last-event-id"];
   const [field, given] =
-    header === undefined || header === ""
-      ? ["after", url.searchParams.get("after")]
-      : ["Last-Event-ID", String(header)];
+    header === undefined || header === "" ? ["after", query.get("after")] : ["Last-Event-ID", String(header)];
   if (given === null) return undefined;
   if (/^\d{1,15}$/.test(given)) return Number(given);
   throw new AgentctlError("InvalidParams", { field, reason: "is the number of an event" });

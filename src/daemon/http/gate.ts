@@ -12,14 +12,17 @@ export class Gate {
   readonly #services: Services;
   readonly #codes: LoginCodes;
   readonly #url: () => string;
-  readonly #session: string;
+  readonly #token: Buffer;
+  readonly #session: Buffer;
 
   constructor(services: Services, codes: LoginCodes, url: () => string) {
     this.#services = services;
     this.#codes = codes;
     this.#url = url;
     // It outlives a restart, and says nothing of the token.
-    this.#session = createHmac("sha256", services.token).update("session").digest("base64url");
+    const session = createHmac("sha256", services.token).update("session").digest("base64url");
+    this.#session = Buffer.from(session);
+    this.#token = Buffer.from(services.token);
   }
 
   /** Refuses a request under a name that is not this server's, and one that another web page makes. */
@@ -52,9 +55,8 @@ export class Gate {
   /** Refuses a request with neither the token nor the cookie. */
   requireToken({ headers }: IncomingMessage): void {
     const given = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
-    if (given !== undefined && isSame(given, this.#services.token)) return;
-    const cookie = cookieOf(headers.cookie, this.#cookieName());
-    if (given === undefined && cookie !== undefined && isSame(cookie, this.#session)) return;
+    if (given !== undefined && isSame(given, this.#token)) return;
+    if (given === undefined && isSame(cookieOf(headers.cookie, this.#cookieName()), this.#session)) return;
     throw new AgentctlError("Unauthorized", {
       reason: given === undefined ? "it bears no token" : "its token is not that of this home",
     });
@@ -95,13 +97,13 @@ function hostOf(origin: string): string | null {
   return URL.canParse(origin) ? new URL(origin).host.toLowerCase() : null;
 }
 
-function cookieOf(header: string | undefined, name: string): string | undefined {
-  const pairs = (header ?? "").split(";").map((pair) => pair.trim());
-  return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
+function cookieOf(header = "", name: string): string {
+  const pairs = header.split(";").map((pair) => pair.trim());
+  return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
 }
 
 /** In a time that tells nothing of where they differ. */
-function isSame(given: string, secret: string): boolean {
-  const [one, other] = [Buffer.from(given), Buffer.from(secret)];
-  return one.length === other.length && timingSafeEqual(one, other);
+function isSame(given: string, secret: Buffer): boolean {
+  const bytes = Buffer.from(given);
+  return bytes.length === secret.length && timingSafeEqual(bytes, secret);
 }

@@ -4,19 +4,30 @@ import type { Caller } from "../caller.ts";
 
 /** Whoever made one request: one of the people of this home, gone when the connection is. */
 export function callerOf(response: ServerResponse, actor: string): Caller {
-  let signal: AbortSignal | undefined;
-  return {
-    scopes: ["people"],
-    actor,
-    token: null,
-    refusal: null,
-    // Most methods answer at once and never ask, and a signal costs more than a look into the store.
-    get signal() {
-      signal ??= goneSignal(response);
-      return signal;
-    },
-    listener: null,
-  };
+  return new RequestCaller(response, actor);
+}
+
+const PEOPLE = ["people"] as const;
+
+class RequestCaller implements Caller {
+  readonly scopes = PEOPLE;
+  readonly actor: string;
+  readonly listener = null;
+  readonly refusal = null;
+  token: string | null = null;
+  readonly #response: ServerResponse;
+  #signal: AbortSignal | undefined;
+
+  constructor(response: ServerResponse, actor: string) {
+    this.actor = actor;
+    this.#response = response;
+  }
+
+  /** Most methods answer at once and never ask, and a signal costs more than a look into the store. */
+  get signal(): AbortSignal {
+    this.#signal ??= goneSignal(this.#response);
+    return this.#signal;
+  }
 }
 
 /** Aborted when nobody reads the answer any more. */

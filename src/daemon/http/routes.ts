@@ -15,19 +15,20 @@ import { artifactOf, taskLogOf } from "./task-files.ts";
 type Answer = (
   request: IncomingMessage,
   response: ServerResponse,
-  url: URL,
+  query: URLSearchParams,
   parts: string[],
 ) => Promise<void> | void;
 
 interface Route {
   methods: readonly string[];
-  path: RegExp;
+  path: string | RegExp;
   /** Answered without a token; of some routes only what reads. */
   isOpen?: true | "GET";
   answer: Answer;
 }
 
 const READ = ["GET", "HEAD"] as const;
+const NO_QUERY = new URLSearchParams();
 
 /** Answers each request by the route of its path. */
 export function routesOf(
@@ -35,25 +36,36 @@ export function routesOf(
   gate: Gate,
   base: () => string,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const routes = tableOf(services, gate, base);
+  const table = tableOf(services, gate, base);
+  const exact = new Map(table.map((route) => [route.path, route]));
   return async (request, response) => {
     gate.requireOwnNames(request);
-    const url = urlOf(request);
-    const route = routes.find(({ path }) => path.test(url.pathname));
+    const { url = "/" } = request;
+    // Most ask for a path that stands in the table, and to take an address apart costs more than to look there.
+    const { pathname, searchParams } = exact.has(url)
+      ? { pathname: url, searchParams: NO_QUERY }
+      : urlOf(url);
+    const route =
+      exact.get(pathname) ?? table.find(({ path }) => path instanceof RegExp && path.test(pathname));
     const isOpen = route?.isOpen === true || (route?.isOpen === "GET" && request.method === "GET");
-    if (!isOpen && url.pathname === "/" && !gate.isLetIn(request) && isBrowser(request))
+    if (!isOpen && pathname === "/" && !gate.isLetIn(request) && isBrowser(request))
       return sendSignIn(response);
     if (!isOpen) gate.requireToken(request);
-    if (!route) throw new AgentctlError("NotFound", { path: url.pathname.slice(0, 200) });
+    if (!route) throw new AgentctlError("NotFound", { path: pathname.slice(0, 200) });
     if (!route.methods.includes(request.method ?? "")) {
-      const reason = `${url.pathname.slice(0, 200)} takes ${route.methods.join(", ")}`;
+      const reason = `${pathname.slice(0, 200)} takes ${route.methods.join(", ")}`;
       const allow = { Allow: route.methods.join(", ") };
       sendError(response, new AgentctlError("MethodNotAllowed", { reason }), allow);
       return;
     }
-    const parts = (route.path.exec(url.pathname) ?? []).slice(1).map(decoded);
-    await route.answer(request, response, url, parts);
+    const parts = route.path instanceof RegExp ? partsOf(route.path, pathname) : [];
+    await route.answer(request, response, searchParams, parts);
   };
+}
+
+/** What the groups of a path's pattern stand for. */
+function partsOf(pattern: RegExp, pathname: string): string[] {
+  return (pattern.exec(pathname) ?? []).slice(1).map(decoded);
 }
 
 function tableOf(services: Services, gate: Gate, base: () => string): readonly Route[] {
@@ -66,7 +78,7 @@ function tableOf(services: Services, gate: Gate, base: () => string): readonly R
   return [
     {
       methods: READ,
-      path: /^\/healthz$/,
+      path: "/healthz",
       isOpen: true,
       answer: (_, response) => sendJson(response, 200, { ok: true, alive: true, version }),
     },
@@ -76,12 +88,12 @@ function tableOf(services: Services, gate: Gate, base: () => string): readonly R
       isOpen: true,
       answer: (_, response, __, [code = ""]) => login(gate, response, code),
     },
-    { methods: READ, path: /^\/$/, answer: page("index.html") },
-    { methods: READ, path: /^\/dashboard\/app\.js$/, answer: page("app.js") },
-    { methods: READ, path: /^\/dashboard\/style\.css$/, answer: page("style.css") },
-    { methods: ["GET"], path: /^\/metrics$/, answer: (_, response) => metrics.answer(response) },
-    { methods: ["POST"], path: /^\/rpc$/, answer: rpcOf(services) },
-    { methods: ["GET", "POST", "DELETE"], path: /^\/mcp$/, answer: mcpOf(services) },
+    { methods: READ, path: "/", answer: page("index.html") },
+    { methods: READ, path: "/dashboard/app.js", answer: page("app.js") },
+    { methods: READ, path: "/dashboard/style.css", answer: page("style.css") },
+    { methods: ["GET"], path: "/metrics", answer: (_, response) => metrics.answer(response) },
+    { methods: ["POST"], path: "/rpc", answer: rpcOf(services) },
+    { methods: ["GET", "POST", "DELETE"], path: "/mcp", answer: mcpOf(services) },
     {
       methods: ["GET"],
       path: /^(?:\/a2a)?\/\.well-known\/agent-card\.json$/,
@@ -90,11 +102,11 @@ function tableOf(services: Services, gate: Gate, base: () => string): readonly R
     },
     { methods: ["GET", "POST"], path: /^\/a2a\/?$/, isOpen: "GET", answer: a2a.root },
     { methods: ["GET", "POST", "DELETE"], path: /^\/a2a(?:\/.*)?$/, answer: a2a.answer },
-    { methods: ["GET"], path: /^\/events$/, answer: eventsOf(services) },
+    { methods: ["GET"], path: "/events", answer: eventsOf(services) },
     {
       methods: READ,
       path: /^\/tasks\/([^/]+)\/log$/,
-      answer: (request, response, url, [ref = ""]) => taskLog(request, response, url, ref),
+      answer: (request, response, query, [ref = ""]) => taskLog(request, response, query, ref),
     },
     {
       methods: READ,
@@ -115,7 +127,7 @@ function isBrowser({ headers }: IncomingMessage): boolean {
   return /\btext\/html\b/.test(headers.accept ?? "");
 }
 
-function urlOf({ url = "/" }: IncomingMessage): URL {
+function urlOf(url: string): URL {
   // A path that begins with two slashes would name a host.
   const path = url.startsWith("/") ? url : "/";
   try {

@@ -17,15 +17,20 @@ type Logs = Result<"logs/path">;
 
 /** Answers the log of all attempts, or of `?attempt=<n>`; with `?follow=1` it goes on until the task has ended. */
 export function taskLogOf(services: Services) {
-  return async (request: IncomingMessage, response: ServerResponse, url: URL, ref: string): Promise<void> => {
-    const attempt = attemptOf(url);
+  return async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    query: URLSearchParams,
+    ref: string,
+  ): Promise<void> => {
+    const attempt = attemptOf(query);
     const logsOf = async (): Promise<Logs> => {
       const params = { id: refOf(ref), ...(attempt === undefined ? {} : { attempt }) };
       return (await services.dispatch({ method: "logs/path", params }, callerOf(response, "user"))) as Logs;
     };
     const found = await logsOf();
     const headers = { "Content-Type": PLAIN, "Content-Security-Policy": "sandbox" };
-    if (!["1", "true"].includes(url.searchParams.get("follow") ?? "")) {
+    if (!["1", "true"].includes(query.get("follow") ?? "")) {
       await sendFiles(request, response, sized(found.logs), headers);
       return;
     }
@@ -84,8 +89,8 @@ async function follow(
   }
 }
 
-function attemptOf(url: URL): number | undefined {
-  const given = url.searchParams.get("attempt");
+function attemptOf(query: URLSearchParams): number | undefined {
+  const given = query.get("attempt");
   if (given === null) return undefined;
   if (/^\d{1,9}$/.test(given)) return Number(given);
   throw new AgentctlError("InvalidParams", { field: "attempt", reason: "is the number of an attempt" });

@@ -19,6 +19,8 @@ export class Context {
   readonly db: Database;
   /** The events of the transaction under way. */
   news: TaskEvent[] = [];
+  /** The task that was read last, until the next commit. */
+  last: Task | undefined;
   readonly #statements = new Map<string, Statement>();
   readonly #selections = new Map<string, Statement>();
 

@@ -10,7 +10,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 export const quoted = (names: readonly string[]) => names.map((name) => `'${name}'`).join(", ");
 
 /** The task that an id, a uuid or a name means: of a name the open task that bears it, else the one that ended last. */
-export function find(ctx: Context, ref: string | number | { key: string }): Task | undefined {
+function find(ctx: Context, ref: string | number | { key: string }): Task | undefined {
   if (typeof ref === "object") return ctx.firstTask("tasks where key = ?", ref.key);
   if (typeof ref === "number" || /^\d+$/.test(ref)) {
     const id = Number(ref);
@@ -29,6 +29,12 @@ export function find(ctx: Context, ref: string | number | { key: string }): Task
     });
   }
   return open[0] ?? ctx.firstTask("tasks where name = ? order by ended_at desc, id desc limit 1", ref);
+}
+
+/** The same, outside a transaction: whoever watches a task asks for it again and again, mostly with no commit in between. */
+export function findAgain(ctx: Context, ref: string | number | { key: string }): Task | undefined {
+  if (ctx.last === undefined || ctx.last.id !== ref) ctx.last = find(ctx, ref);
+  return ctx.last;
 }
 
 /** Tasks by id, oldest first. Throws `QueueNotFound` for a queue that neither exists nor ever had a task that is kept. */

@@ -96,7 +96,10 @@ const blank = Object.fromEntries(fields.map(({ field }) => [field, null]));
 /** A task from what stands in {@link taskColumns}. */
 export function toTask(cells: readonly Cell[]): Task {
   const task: Record<string, unknown> = { ...blank };
-  for (const [at, { field, codec }] of fields.entries()) task[field] = decode(cells[at] as Cell, codec);
+  for (let at = 0; at < fields.length; at++) {
+    const { field, codec } = fields[at] as (typeof fields)[number];
+    task[field] = decode(cells[at] as Cell, codec);
+  }
   return task as unknown as Task;
 }
 

@@ -98,7 +98,7 @@ export class SqliteStore implements Store {
   }
 
   find(ref: string | number | { key: string }) {
-    return this.#read(() => reading.find(this.#ctx, ref));
+    return this.#read(() => reading.findAgain(this.#ctx, ref));
   }
 
   get(id: number) {
@@ -290,6 +290,7 @@ export class SqliteStore implements Store {
   }
 
   #publish(): void {
+    this.#ctx.last = undefined;
     const written = this.#ctx.news;
     if (written.length === 0) return;
     this.#ctx.news = [];
