@@ -120,6 +120,9 @@ agentctl_line=$(
   [ -z "$BASH_VERSION" ] || ! [ -r /proc/self/stat ] || kill -STOP $$
   # Puts the program's files, environment and words in place, and ends in its exec; what follows that is not read.
   . "$1/$3.run"
+  # Whoever emptied the file has taken the program out of it.
+  echo "agentctl: $1/$3.run has lost what starts this program; it did not run" >&2
+  exit 126
 )
 agentctl_line=$?${agentctl_line:+/$agentctl_line}
 if echo "

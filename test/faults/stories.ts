@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Home } from "../harness/home.ts";
-import { processes, signalTo } from "../harness/processes.ts";
+import { isAnyBetween, processes, signalTo } from "../harness/processes.ts";
 import { sqlite } from "../harness/sqlite.ts";
 import { until } from "../harness/until.ts";
 import { notesIn } from "./facts.ts";
@@ -59,7 +59,7 @@ async function killTasks(home: Home): Promise<void> {
   const all = () => [...processes(home.root).filter(isGuard), ...bearers(home)];
   await until(() => {
     for (const { pid } of all()) signalTo(pid, "SIGKILL");
-    return all().length === 0;
+    return !isAnyBetween() && all().length === 0;
   });
 }
 

@@ -20,7 +20,14 @@ export { Home } from "./home.ts";
 export { closeHome } from "./leaks.ts";
 export { canMount, isOnPath, needs, needsLinux, needsMounts, needsRoot, needsSuccessOf } from "./needs.ts";
 export { OtherUser } from "./other-user.ts";
-export { isAlive, type LiveProcess, processes, residentBytes, signalTo } from "./processes.ts";
+export {
+  isAlive,
+  isAnyBetween,
+  type LiveProcess,
+  processes,
+  residentBytes,
+  signalTo,
+} from "./processes.ts";
 export { isLocked, sqlite } from "./sqlite.ts";
 export { until } from "./until.ts";
 export { type Message, RpcError, Wire } from "./wire.ts";

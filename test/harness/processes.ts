@@ -28,6 +28,24 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/**
+ * Whether some process is between its exec and its first instruction, where it shows neither words nor variables, so that
+ * {@link processes} misses it. Such a moment is over soon.
+ */
+export function isAnyBetween(): boolean {
+  if (process.platform !== "linux") return false;
+  return readdirSync("/proc").some((name) => {
+    if (!/^\d+$/.test(name) || read(`/proc/${name}/environ`) !== "" || read(`/proc/${name}/cmdline`) !== "")
+      return false;
+    const [state = "Z", , , , , , flags] =
+      read(`/proc/${name}/stat`)
+        ?.replace(/^.*\) /s, "")
+        .split(" ") ?? [];
+    // PF_KTHREAD: a thread of the kernel never shows any.
+    return !/[ZX]/.test(state) && (Number(flags) & 0x0020_0000) === 0;
+  });
+}
+
 /** Memory of the process that is in RAM, in bytes. */
 export function residentBytes(pid: number): number {
   const status = process.platform === "linux" ? readFileSync(`/proc/${pid}/status`, "utf8") : undefined;

@@ -231,6 +231,14 @@ describe("the guard", () => {
     expect((await room.run(["sh", "-c", "exit 3"])).ended.exitCode).toBe(3);
   });
 
+  it("runs no program whose run file was emptied, and does not call that a success", async ({ room }) => {
+    const shell = room.path("emptying");
+    writeFileSync(shell, '#!/bin/sh\n: >"$2/$4.run"\nexec /bin/sh "$@"\n', { mode: 0o755 });
+    const spec = room.spec(["true"]);
+    expect((await room.another(shell).launch(spec).ended).exitCode).toBe(126);
+    expect(readFileSync(spec.logFile, "utf8")).toContain("it did not run");
+  });
+
   it("that ends at once is not started again without a bound", async ({ room }) => {
     const running = room.another("/bin/false").launch(room.spec(["true"]));
     await expect(running.started).rejects.toThrow("agentctl doctor");
