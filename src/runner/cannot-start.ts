@@ -190,21 +190,43 @@ export function cannotStart(
   const refusal = refuseDirectory(program, cwd) ?? refuseLength(program, argv, env);
   if (refusal) return refusal;
 
+  const found = lookUp(program, cwd, env, before);
+  if (found.finding === "startable") {
+    const { file } = found;
+    const interpreter = interpreterOf(file);
+    if (interpreter === undefined) last = { program, cwd, env, file, stamp: stampOf(file, cwd) };
+    return interpreter && refuseInterpreter(interpreter, program, cwd);
+  }
+  if (found.finding === "directory") return refuse(126, "it is a directory");
+  if (found.finding === "not executable") return refuse(126, "it is not executable");
+  return refuse(127, `it was not found${program.includes("/") ? "" : " on the PATH"}`);
+}
+
+/** The file that execvp would start, in `cwd` with the PATH of `env`; undefined where there is none. */
+export function findProgram(
+  program: string,
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+): string | undefined {
+  const { file, finding } = lookUp(program, cwd, env);
+  return finding === "startable" ? file : undefined;
+}
+
+function lookUp(
+  program: string,
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+  before?: string,
+): { file: string; finding: Finding } {
   const onPath = [...(before === undefined ? [] : [before]), ...(env.PATH ?? DEFAULT_PATH).split(":")];
   const places = program.includes("/") ? [""] : onPath;
-  let found: Finding = "absent";
+  let best: { file: string; finding: Finding } = { file: program, finding: "absent" };
   for (const place of places) {
     const file = resolve(cwd, place, program);
     const finding = inspect(file);
-    if (finding === "startable") {
-      const interpreter = interpreterOf(file);
-      if (interpreter === undefined) last = { program, cwd, env, file, stamp: stampOf(file, cwd) };
-      return interpreter && refuseInterpreter(interpreter, program, cwd);
-    }
+    if (finding === "startable") return { file, finding };
     // As execvp does, go on looking, and remember that there was something.
-    if (finding !== "absent") found = finding;
+    if (finding !== "absent") best = { file, finding };
   }
-  if (found === "directory") return refuse(126, "it is a directory");
-  if (found === "not executable") return refuse(126, "it is not executable");
-  return refuse(127, `it was not found${program.includes("/") ? "" : " on the PATH"}`);
+  return best;
 }

@@ -2,10 +2,10 @@
  * Starts guards: one shell for each program, which outlives it and this process. See guard.sh for what one does, and
  * what it says on its descriptor 3.
  */
-import { spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { setPriority } from "node:os";
 import { DETACHED_VARIABLE, treeMarker } from "../home/tree-marker.ts";
+import { startProcess } from "./process/start-process.ts";
 import type { Processes } from "./tree/processes.ts";
 import type { ProcessId } from "./types.ts";
 
@@ -40,13 +40,11 @@ export function startGuard(
   processes: Processes,
   listener: GuardListener,
 ): ProcessId | null {
-  const child = spawn(shell, [script, runDir, processes.bootId, key], {
+  const child = startProcess(shell, [script, runDir, processes.bootId, key], {
     cwd: "/",
     // Its own environment holds nothing that could leak into a program, and takes it and its keeper out of the tree of that.
-    // Node hands on the first one unless it is named.
-    env: { NODE_V8_COVERAGE: undefined, [DETACHED_VARIABLE]: treeMarker(token) },
-    detached: true,
-    stdio: ["ignore", "ignore", "ignore", "pipe", namespaceLock ?? "ignore", log],
+    env: { [DETACHED_VARIABLE]: treeMarker(token) },
+    descriptors: ["ignore", "ignore", "ignore", "written", namespaceLock ?? "ignore", log],
   });
   const { pid } = child;
   if (pid === undefined) {
@@ -54,7 +52,6 @@ export function startGuard(
     return null;
   }
   renice(pid, nice);
-  child.on("error", () => undefined);
   const pipe = child.stdio[3] as Socket;
   listen(pipe, (line) => {
     if (line.startsWith("+")) listener.born(Number(line.slice(1)));
@@ -66,7 +63,6 @@ export function startGuard(
     if (pipe.readableEnded || pipe.destroyed) settle();
     else pipe.once("close", settle);
   });
-  child.unref();
   // Our own child is at least a zombie until its exit was handled, so it can still be read.
   const startTime = processes.stat(pid)?.startTime ?? 0;
   return { pid, startTime, bootId: processes.bootId };

@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
 import type { Clock } from "../../core/time.ts";
+import { findProgram } from "../../runner/cannot-start.ts";
+import { type Started, startProcess } from "../../runner/process/start-process.ts";
 import { type Answer, HOOK_LIMIT_MS, type Message, SAID_CHARS } from "./answer.ts";
 
 export interface ProgramOptions {
@@ -22,11 +23,17 @@ export async function runProgram(
   const [file = "", ...args] = argv;
   const startedAt = clock.mono();
   const env = message.body === "" ? options.env : { ...options.env, ...eventVariables(message.body) };
-  const child = spawn(file, args, { cwd: options.cwd, env, detached: true, stdio: "pipe" });
-  const said = collect(child.stdout, child.stderr);
+  const { cwd } = options;
+  const child = startProcess(findProgram(file, cwd, env) ?? file, args, {
+    cwd,
+    env,
+    descriptors: ["read", "written", "written"],
+  });
+  const [stdin, ...outputs] = child.stdio;
+  const said = collect(outputs);
   // A program need not read what it is told.
-  child.stdin.on("error", () => {});
-  child.stdin.end(message.body === "" ? "" : `${message.body}\n`);
+  stdin?.on("error", () => {});
+  stdin?.end(message.body === "" ? "" : `${message.body}\n`);
   const kill = () => child.pid !== undefined && killGroup(child.pid);
   let isLate = false;
   const limit = setTimeout(() => {
@@ -35,14 +42,13 @@ export async function runProgram(
   }, HOOK_LIMIT_MS);
   signal.addEventListener("abort", kill);
   const failure = await new Promise<string | null>((resolve) => {
-    child.on("error", (error) => resolve(`${file} could not be started: ${error.message}`));
+    child.once("error", (error) => resolve(`${file} could not be started: ${error.message}`));
     // Not "close": what the program leaves running may keep its pipes open.
-    child.on("exit", (code, killedBy) => resolve(code === 0 ? null : endText(file, code, killedBy)));
+    child.once("exit", (code, killedBy) => resolve(code === 0 ? null : endText(file, code, killedBy)));
   });
   clearTimeout(limit);
   signal.removeEventListener("abort", kill);
-  child.stdout.destroy();
-  child.stderr.destroy();
+  for (const output of outputs) output?.destroy();
   const ms = Math.round(clock.mono() - startedAt);
   if (failure === null) return { ok: true, said: said(), ms };
   const reason = isLate ? `${file} was killed: it had not ended after ${HOOK_LIMIT_MS / 1000} s` : failure;
@@ -61,11 +67,11 @@ function killGroup(pid: number): void {
   }
 }
 
-/** The last characters that the streams carried. */
-function collect(...streams: NodeJS.ReadableStream[]): () => string {
+/** The last characters that the pipes carried. */
+function collect(outputs: Started["stdio"]): () => string {
   let text = "";
-  for (const stream of streams) {
-    stream.on("data", (data: Buffer) => {
+  for (const output of outputs) {
+    output?.on("data", (data: Buffer) => {
       text = `${text}${data.toString("utf8")}`.slice(-SAID_CHARS);
     });
   }

@@ -298,3 +298,4 @@ create table deliveries (
 ) strict;
 create unique index deliveries_order on deliveries (hook, task_id, seq);
 create index deliveries_next on deliveries (next_at);
+create index deliveries_in_order on deliveries (hook, seq);

@@ -1,0 +1,108 @@
+/**
+ * What of the C library Node does not offer, called through koffi: to start a process without a copy of this one, and to
+ * collect it. Numbers are those of Linux, the same in glibc and musl: spawn.h, fcntl.h, bits/signum.h.
+ */
+import { createRequire } from "node:module";
+import { constants } from "node:os";
+import type Koffi from "koffi";
+
+const O_CLOEXEC = 0o2000000;
+const F_DUPFD_CLOEXEC = 1030;
+const WNOHANG = 1;
+const SETSIGDEF = 0x04;
+const SETSIGMASK = 0x08;
+const SETSID = 0x80;
+/** More than the largest of spawn.h's structures, and than a set of signals. */
+const STRUCTURE_BYTES = 1024;
+
+/** A process to be. */
+interface Image {
+  file: string;
+  argv: string[];
+  /** `NAME=value`. */
+  env: string[];
+  cwd: string;
+  /** What it has as its descriptors: `[of this process, of the child]`. */
+  duplicates: readonly (readonly [number, number])[];
+}
+
+export interface Libc {
+  /** Starts a process in a session of its own, with all signals at their defaults. Gives its pid, or minus an errno. */
+  spawn(image: Image): number;
+  /** The wait status of a child that has ended, which is collected by it; undefined of one that lives. */
+  waitFor(pid: number): number | undefined;
+  /** Both ends of a pipe, which no child inherits. Throws where there are no descriptors left. */
+  pipe(): { read: number; write: number };
+  /** The same open file under a number of at least `least`. Throws where there is none left. */
+  duplicate(fd: number, least: number): number;
+}
+
+/** Throws where koffi is not there for this platform, or the C library lacks something. */
+export function loadLibc(): Libc {
+  const koffi = createRequire(import.meta.filename)("koffi") as typeof Koffi;
+  const library = koffi.load(null);
+  const call = (declaration: string) => library.func(declaration);
+  const posixSpawn = call("int posix_spawn(_Out_ int *, str, void *, void *, const char **, const char **)");
+  const initActions = call("int posix_spawn_file_actions_init(void *)");
+  const destroyActions = call("int posix_spawn_file_actions_destroy(void *)");
+  const addDup = call("int posix_spawn_file_actions_adddup2(void *, int, int)");
+  const addChdir = call("int posix_spawn_file_actions_addchdir_np(void *, str)");
+  const waitpid = call("int waitpid(int, _Out_ int *, int)");
+  const pipe2 = call("int pipe2(_Out_ int *, int)");
+  const fcntl = call("int fcntl(int, int, ...)");
+  const attributes = attributesOf(call);
+  const actions = Buffer.alloc(STRUCTURE_BYTES);
+
+  const fail = (what: string) => {
+    throw Object.assign(new Error(`${what} failed`), { errno: -koffi.errno() });
+  };
+  return {
+    spawn({ file, argv, env, cwd, duplicates }) {
+      initActions(actions);
+      try {
+        addChdir(actions, cwd);
+        for (const [from, to] of duplicates) addDup(actions, from, to);
+        const pid = [0];
+        const start = (path: string, words: string[]): number =>
+          posixSpawn(pid, path, actions, attributes, [...words, null], [...env, null]);
+        let errno = start(file, argv);
+        // As execvp does with a script that does not say who reads it.
+        if (errno === constants.errno.ENOEXEC) errno = start("/bin/sh", ["/bin/sh", file, ...argv.slice(1)]);
+        return errno === 0 ? (pid[0] as number) : -errno;
+      } finally {
+        destroyActions(actions);
+      }
+    },
+    waitFor(pid) {
+      const status = [0];
+      return waitpid(pid, status, WNOHANG) === pid ? (status[0] as number) : undefined;
+    },
+    pipe() {
+      const ends = new Int32Array(2);
+      if (pipe2(ends, O_CLOEXEC) !== 0) fail("pipe2");
+      return { read: ends[0] as number, write: ends[1] as number };
+    },
+    duplicate(fd, least) {
+      const copy = fcntl(fd, F_DUPFD_CLOEXEC, "int", least) as number;
+      if (copy < 0) fail("fcntl");
+      return copy;
+    },
+  };
+}
+
+/** A session of its own, no signal blocked or ignored: what this process does with signals is its own affair. */
+function attributesOf(call: (declaration: string) => (...args: unknown[]) => unknown): Buffer {
+  const attributes = Buffer.alloc(STRUCTURE_BYTES);
+  const none = Buffer.alloc(STRUCTURE_BYTES);
+  const all = Buffer.alloc(STRUCTURE_BYTES);
+  call("int sigfillset(void *)")(all);
+  call("int posix_spawnattr_init(void *)")(attributes);
+  call("int posix_spawnattr_setsigdefault(void *, void *)")(attributes, all);
+  call("int posix_spawnattr_setsigmask(void *, void *)")(attributes, none);
+  const refused = call("int posix_spawnattr_setflags(void *, short)")(
+    attributes,
+    SETSID | SETSIGDEF | SETSIGMASK,
+  );
+  if (refused !== 0) throw new Error(`posix_spawn knows no sessions here (${refused})`);
+  return attributes;
+}

@@ -1,0 +1,149 @@
+/**
+ * Starts processes. Node forks for that, which copies the page tables of this process and holds up everything else
+ * meanwhile: several milliseconds where much memory is in use. On Linux posix_spawn(3) does it in a tenth of the time,
+ * whatever the size, where koffi is there to call it.
+ */
+import { type SpawnOptions, spawn } from "node:child_process";
+import { EventEmitter } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { Socket } from "node:net";
+import { constants } from "node:os";
+import { getSystemErrorName } from "node:util";
+import { type Libc, loadLibc } from "./libc.ts";
+
+/** A descriptor of the child: nothing, a pipe that the child reads or writes, or an open file of this process. */
+type Descriptor = "ignore" | "read" | "written" | number;
+
+export interface ProcessOptions {
+  cwd: string;
+  /** The whole environment. */
+  env: Readonly<Record<string, string>>;
+  /** The first is its stdin. */
+  descriptors: readonly Descriptor[];
+}
+
+/** A process that was started. */
+export interface Started {
+  /** Undefined where no process could be made, which is told as `error`. */
+  readonly pid?: number | undefined;
+  /** By descriptor, this process's ends of the pipes. */
+  readonly stdio: readonly (Socket | null)[];
+  once(event: "exit", listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown;
+  once(event: "error", listener: (cause: NodeJS.ErrnoException) => void): unknown;
+}
+
+/**
+ * Starts the program in `file`, which is a path, in a session of its own. It inherits no signal that is ignored or
+ * blocked here, no variable and no descriptor beside those that are named, and does not hold this process open.
+ */
+export function startProcess(file: string, args: readonly string[], options: ProcessOptions): Started {
+  libc = libc === undefined ? findLibc() : libc;
+  // Where a word ends early Node says so.
+  const isWhole = ![file, options.cwd, ...args, ...Object.entries(options.env).flat()]
+    .join("")
+    .includes("\0");
+  return libc !== null && isWhole ? new Spawned(libc, file, args, options) : forked(file, args, options);
+}
+
+/** Null where Node has to do it; undefined before the first process. */
+let libc: Libc | null | undefined;
+
+function findLibc(): Libc | null {
+  try {
+    return process.platform === "linux" ? loadLibc() : null;
+  } catch {
+    return null;
+  }
+}
+
+function forked(file: string, args: readonly string[], { cwd, env, descriptors }: ProcessOptions): Started {
+  const stdio = descriptors.map((each) => (each === "read" || each === "written" ? "pipe" : each));
+  // Node hands on the first one unless it is named.
+  const all = { NODE_V8_COVERAGE: undefined, ...env };
+  const child = spawn(file, args, { cwd, env: all, detached: true, stdio } as SpawnOptions);
+  child.on("error", () => undefined);
+  child.unref();
+  return child as unknown as Started;
+}
+
+/** No file of this process that a child gets has a number below this one, so that none takes the place of another. */
+const FIRST_FREE = 64;
+
+/** Those that live, or whose end was not yet seen. */
+const living = new Map<number, Spawned>();
+
+class Spawned extends EventEmitter implements Started {
+  readonly pid?: number;
+  readonly stdio: (Socket | null)[];
+
+  constructor(libc: Libc, file: string, args: readonly string[], { cwd, env, descriptors }: ProcessOptions) {
+    super();
+    this.on("error", () => undefined);
+    if (living.size === 0) process.on("SIGCHLD", collect);
+    const opened: number[] = [];
+    const ends: (number | null)[] = [];
+    let pid: number;
+    try {
+      const duplicates = descriptors.map((each, to) => {
+        const { from, end } = place(libc, each, opened);
+        ends.push(end);
+        return [from, to] as const;
+      });
+      const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+      pid = libc.spawn({ file, argv: [file, ...args], env: variables, cwd, duplicates });
+    } catch (error) {
+      pid = (error as { errno?: number }).errno ?? -constants.errno.EINVAL;
+    }
+    for (const fd of opened) closeSync(fd);
+    if (pid > 0) {
+      this.pid = pid;
+      living.set(pid, this);
+      this.stdio = ends.map((fd, to) => (fd === null ? null : socketOn(fd, descriptors[to] === "read")));
+      return;
+    }
+    for (const fd of ends) if (fd !== null) closeSync(fd);
+    this.stdio = descriptors.map(() => null);
+    if (living.size === 0) process.off("SIGCHLD", collect);
+    const code = getSystemErrorName(pid);
+    const cause = Object.assign(new Error(`spawn ${file} ${code}`), { code, errno: pid });
+    process.nextTick(() => this.emit("error", cause));
+  }
+}
+
+/** What the child gets as one of its descriptors, and what stays here of it. What is closed after the start is `opened`. */
+function place(libc: Libc, descriptor: Descriptor, opened: number[]): { from: number; end: number | null } {
+  const high = (fd: number) => {
+    if (fd >= FIRST_FREE) return fd;
+    opened.push(libc.duplicate(fd, FIRST_FREE));
+    return opened.at(-1) as number;
+  };
+  const closing = (fd: number) => {
+    opened.push(fd);
+    return fd;
+  };
+  if (typeof descriptor === "number") return { from: high(descriptor), end: null };
+  if (descriptor === "ignore") return { from: high(closing(openSync("/dev/null", "r+"))), end: null };
+  const pipe = libc.pipe();
+  const [mine, its] = descriptor === "read" ? [pipe.write, pipe.read] : [pipe.read, pipe.write];
+  return { from: high(closing(its)), end: mine };
+}
+
+function socketOn(fd: number, isWritten: boolean): Socket {
+  const socket = new Socket({ fd, readable: !isWritten, writable: isWritten });
+  socket.unref();
+  return socket;
+}
+
+const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+
+/** Tells the ends of those that have ended. Several ends may come as one signal. */
+function collect(): void {
+  for (const [pid, child] of living) {
+    const status = libc?.waitFor(pid);
+    if (status === undefined) continue;
+    living.delete(pid);
+    const signal = status & 0x7f;
+    child.emit("exit", signal === 0 ? (status >> 8) & 0xff : null, signalNames.get(signal) ?? null);
+  }
+  if (living.size === 0) process.off("SIGCHLD", collect);
+}
