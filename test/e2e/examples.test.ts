@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished } from "vitest";
 import { type Home, it, until } from "../harness/index.ts";
+import { agentOptions, progress, step } from "./agent-story.ts";
 
 const root = join(import.meta.dirname, "../..");
 const here = { cwd: root };
@@ -107,6 +108,31 @@ describe("duplicates.py", () => {
       code: 0,
       last: ["the same: tree/a tree/c", "3 files, 1 groups with the same content"],
     });
+  });
+});
+
+describe("review.ts", () => {
+  it("has one agent write, another review, and a person decide in between, each once", async ({ home }) => {
+    const [, , ...options] = agentOptions(home, "claude", [{ say: "Well." }, step(1)]);
+    const input = JSON.stringify({ goal: "Do it." });
+    const id = await home.run(...options, join(root, "examples/review.ts"), "--input", input);
+    const asked = async (rounds: number) => {
+      await until(async () => (await home.task(id)).progress?.done === rounds);
+      return (await home.reaches(id, "input-required")).question;
+    };
+    expect(await asked(1)).toMatchObject({
+      prompt: expect.stringMatching(/^codex says:\ndone after 1 prompts/),
+    });
+    await home.killDaemon();
+    await home.cli("answer", `${id}`, "Be brief.");
+    await asked(2);
+    await home.cli("answer", `${id}`, "accept");
+    const done = await home.reaches(id, "completed");
+    expect(done.result).toMatchObject({ decision: "accept", rounds: 2, review: "done after 1 prompts" });
+    // The reviewer may run nothing.
+    expect(progress(home)).toEqual(["step-1", "step-1"]);
+    const { stdout } = await home.cli("logs", `${id}`);
+    expect(stdout).toContain("It was decided: Be brief.");
   });
 });
 

@@ -45,9 +45,9 @@ function environment(agent: string, url: string): Record<string, string> {
   };
 }
 
-function settings(home: Home, agent: string, url: string): void {
+function settings(user: string, agent: string, url: string): void {
   if (agent === "codex") {
-    mkdirSync(home.file(".codex"), { recursive: true });
+    mkdirSync(join(user, ".codex"), { recursive: true });
     const lines = [
       'model = "gpt-5-codex"',
       'model_provider = "mock"',
@@ -57,16 +57,16 @@ function settings(home: Home, agent: string, url: string): void {
       'wire_api = "responses"',
       'env_key = "MOCK_KEY"',
     ];
-    writeFileSync(home.file(".codex/config.toml"), lines.join("\n"));
+    writeFileSync(join(user, ".codex/config.toml"), lines.join("\n"));
   }
   if (agent === "gemini") {
-    mkdirSync(home.file(".gemini"), { recursive: true });
+    mkdirSync(join(user, ".gemini"), { recursive: true });
     const given = {
       privacy: { usageStatisticsEnabled: false },
       general: { enableAutoUpdate: false },
       security: { auth: { selectedType: "gemini-api-key" } },
     };
-    writeFileSync(home.file(".gemini/settings.json"), JSON.stringify(given));
+    writeFileSync(join(user, ".gemini/settings.json"), JSON.stringify(given));
   }
 }
 
@@ -87,7 +87,11 @@ export async function realAgent(home: Home, agent: string): Promise<RealAgent> {
   const requests: string[] = [];
   const { url, close } = await startModel((line: string) => requests.push(line));
   execFileSync("git", ["init", "-q"], { cwd: home.work });
-  settings(home, agent, url);
+  // Not the directory of the task: opencode takes a snapshot of that at each step.
+  const user = join(home.root, "user");
+  home.env.HOME = user;
+  mkdirSync(user);
+  settings(user, agent, url);
   return { env: environment(agent, url), requests, close };
 }
 
