@@ -9,8 +9,8 @@ import { notes } from "./story.ts";
 const TIMES = Number(process.env.AGENTCTL_REAL_TIMES ?? 1);
 const chosen = (process.env.AGENTCTL_REAL_ONLY ?? "claude,codex,opencode,gemini").split(",");
 /** Some of them take a minute to begin where nothing but loopback is there. */
-const slow = { deadlineMs: 150_000 };
-const timeout = 400_000;
+const slow = { deadlineMs: 240_000 };
+const timeout = 600_000;
 
 /** Runs the story with a model, which is closed after it. */
 async function withModel(

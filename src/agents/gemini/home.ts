@@ -14,16 +14,14 @@ import type { Json } from "../adapter/types.ts";
 const SETTINGS = "settings.json";
 const HOOK_MS = 86_400_000;
 
+type Environment = Record<string, string | undefined>;
+
 /**
- * A home for Gemini CLI in a folder of the task: the user's settings with one more hook, and links to everything else of
- * the user's, so that sessions stay in the user's list. Its system settings would serve only root.
+ * A home for Gemini CLI in a folder of the task: the user's settings with what agentctl needs, and links to everything
+ * else of the user's, so that sessions stay in the user's list. Its system settings would serve only root.
  */
-export function geminiHome(
-  dir: string,
-  { HOME, GEMINI_CLI_HOME }: Record<string, string | undefined>,
-  hook: string,
-): string {
-  const users = join(GEMINI_CLI_HOME ?? HOME ?? "/", ".gemini");
+export function geminiHome(dir: string, env: Environment, hook: string | null): string {
+  const users = usersFolder(env);
   const home = join(dir, "gemini-home");
   const own = join(home, ".gemini");
   mkdirSync(users, { recursive: true, mode: 0o700 });
@@ -34,8 +32,36 @@ export function geminiHome(
     rmSync(join(own, name), { force: true });
     symlinkSync(join(users, name), join(own, name));
   }
-  writeFileSync(join(own, SETTINGS), JSON.stringify(withHook(settingsIn(users), hook)), { mode: 0o600 });
+  writeFileSync(join(own, SETTINGS), JSON.stringify(changed(settingsIn(users), hook)), { mode: 0o600 });
   return home;
+}
+
+/**
+ * Removes what the load of a session leaves behind: a second file of the session, without a message. As it starts, Gemini
+ * CLI deletes all files of a session of which one is such.
+ */
+export function dropEmptyFiles(env: Environment, session: string): void {
+  const projects = join(usersFolder(env), "tmp");
+  const end = `-${session.slice(0, 8)}.jsonl`;
+  for (const project of namesIn(projects)) {
+    const chats = join(projects, project, "chats");
+    const files = namesIn(chats).filter((name) => name.startsWith("session-") && name.endsWith(end));
+    const empty = files.map((name) => join(chats, name)).filter((file) => isEmpty(file, session));
+    if (empty.length < files.length) for (const file of empty) rmSync(file, { force: true });
+  }
+}
+
+function isEmpty(file: string, session: string): boolean {
+  const lines = readFileSync(file, "utf8").split("\n").map(objectOf);
+  return lines[0]?.sessionId === session && lines.every((line) => line?.type === undefined);
+}
+
+function namesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+function usersFolder({ HOME, GEMINI_CLI_HOME }: Environment): string {
+  return join(GEMINI_CLI_HOME ?? HOME ?? "/", ".gemini");
 }
 
 function settingsIn(folder: string): Json {
@@ -43,10 +69,16 @@ function settingsIn(folder: string): Json {
   return existsSync(file) ? (objectOf(readFileSync(file, "utf8")) ?? {}) : {};
 }
 
+/** Nothing is updated in the middle of a task, and no session is deleted that another process has just begun. */
+function changed(settings: Json, hook: string | null): Json {
+  const quiet = { enableAutoUpdate: false, sessionRetention: { enabled: false } };
+  const given = { ...settings, general: { ...member(settings, "general"), ...quiet } };
+  return hook === null ? given : withHook(given, hook);
+}
+
 function withHook(settings: Json, command: string): Json {
   const hooks = asObject(settings.hooks) ?? {};
   const before = Array.isArray(hooks.BeforeTool) ? hooks.BeforeTool : [];
   const ours = { matcher: ".*", hooks: [{ name: "agentctl", type: "command", command, timeout: HOOK_MS }] };
-  const general = { ...member(settings, "general"), enableAutoUpdate: false };
-  return { ...settings, general, hooks: { ...hooks, BeforeTool: [...before, ours] } };
+  return { ...settings, hooks: { ...hooks, BeforeTool: [...before, ours] } };
 }

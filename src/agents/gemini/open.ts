@@ -5,7 +5,7 @@ import { Child } from "../adapter/child.ts";
 import { type Gate, openGate } from "../adapter/gate.ts";
 import { objectOf, textOf, titleOf } from "../adapter/json.ts";
 import type { AgentRun, Conversation, Exit, Json, Verdict } from "../adapter/types.ts";
-import { geminiHome } from "./home.ts";
+import { dropEmptyFiles, geminiHome } from "./home.ts";
 import { geminiFacts, geminiMemory } from "./lines.ts";
 
 const CLOSE_MS = 5000;
@@ -37,7 +37,11 @@ async function openAsking(run: AgentRun): Promise<Conversation> {
   if (!run.isNew && isSameMinute) await sleep(MINUTE_MS - (now % MINUTE_MS) + 100);
   const model = run.model === null ? [] : ["--model", run.model];
   const argv = [...run.facts.argv, "--acp", ...model];
-  return await openAcp(run, { argv, env: { GEMINI_CLI_NO_RELAUNCH: "true" } });
+  const env = { GEMINI_CLI_NO_RELAUNCH: "true", GEMINI_CLI_HOME: geminiHome(run.dir, run.env, null) };
+  const conversation = await openAcp(run, { argv, env });
+  const { session } = run;
+  if (session !== null) void conversation.exited.then(() => dropEmptyFiles(run.env, session)).catch(() => {});
+  return conversation;
 }
 
 class Gemini implements Conversation {
