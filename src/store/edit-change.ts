@@ -5,7 +5,7 @@ import type { Task } from "../core/task.ts";
 export interface EditChange {
   id: number;
   from: Pick<Task, "state" | "attempt">;
-  patch: Partial<Pick<Task, EditableField | "argv" | "envHash">>;
+  patch: Partial<Pick<Task, EditableField | "argv" | "envHash" | "account" | "delay">>;
   at: number;
   actor: string;
   /** Each changed field as it was and as it is. */

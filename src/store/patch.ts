@@ -28,6 +28,7 @@ export type Patch = Partial<
     | "moving"
     | "agentReport"
     | "sessionKey"
+    | "account"
     | "checkout"
     | "maxCost"
     | "maxTokens"

@@ -123,6 +123,8 @@ export interface ListQuery {
   name?: string;
   /** Of open tasks. */
   account?: string;
+  /** Tasks of agents that are at a usage limit. */
+  limited?: true;
   since?: number;
   /** Open tasks and so many that ended last. */
   recent?: number;

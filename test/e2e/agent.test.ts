@@ -114,6 +114,31 @@ it("waits with another task of its account that met a limit, unless it is told n
   expect((await home.task(late)).attempt).toBe(1);
 });
 
+it("has another account with another key, by edit and by resume", async ({ home }) => {
+  const options = (steps: Record<string, unknown>[], key: string) =>
+    agentOptions(home, "codex", steps, { OPENAI_API_KEY: key });
+  const key = (n: number) => ["--env", `OPENAI_API_KEY=secret-${n}`];
+  const first = await home.run(...options([{ limit: { resetsIn: 600_000 } }], "secret-1"), "do it");
+  await home.reaches(first, "suspended");
+  const second = await home.run(...options([step(2)], "secret-1"), "do it");
+  expect((await home.task(second)).waiting).toMatchObject({ for: "limit" });
+  expect((await home.cli("edit", `${second}`, ...key(2))).code).toBe(0);
+  await home.reaches(second, "completed");
+  const third = await home.run(...options([step(3)], "secret-3"), "--hold", "do it");
+  await home.cli("edit", `${third}`, ...key(1));
+  await home.cli("release", `${third}`);
+  expect((await home.task(third)).waiting).toMatchObject({ for: "limit", on: "codex" });
+  await home.cli("resume", `${first}`, ...key(4));
+  await until(async () => {
+    const { attempt, state } = await home.task(first);
+    return attempt === 2 && state === "suspended";
+  });
+  const free = await home.run(...options([step(4)], "secret-1"), "do it");
+  const bound = await home.run(...options([step(5)], "secret-4"), "do it");
+  await home.reaches(free, "completed");
+  expect((await home.task(bound)).waiting).toMatchObject({ for: "limit" });
+});
+
 it("has one writer for each session, and none that is gone", async ({ home }) => {
   const run = (...more: string[]) => ["run", ...agentOptions(home, "claude", three), ...more, "do it"];
   const id = await home.run(...run().slice(1));

@@ -13,6 +13,7 @@ import { foldersOf } from "../files/environment.ts";
 import { sha256OfFile } from "../files/hash-file.ts";
 import { removeTree } from "../files/tree-files.ts";
 import { dropUnused } from "../files/unused-environments.ts";
+import { accountOf } from "../verbs/agents/account.ts";
 import { refuseEarly } from "../verbs/early-errors.ts";
 import { resume } from "../verbs/resume.ts";
 import { requireSlots } from "../verbs/submit.ts";
@@ -107,6 +108,7 @@ async function create(
       envHash,
       envNames: Object.keys(env),
       sessionKey: null,
+      account: accountOf(engine, { ...fields, envHash }),
       at: engine.clock.now(),
       actor: options.actor,
       carried: await carriedOf(bundle),

@@ -2,10 +2,12 @@ import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, openStates } from "../../core/machine.ts";
 import { type EditableField, type Submitted, submitted } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
+import type { EditChange } from "../../store/edit-change.ts";
 import { armTimeout } from "../attempt/timeout.ts";
 import type { Engine } from "../engine.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { onceSettled } from "../look-again.ts";
+import { accountIn } from "./agents/account.ts";
 import { refuseEarly } from "./early-errors.ts";
 import { dependenciesOf, type GivenAfter, requireSlots } from "./submit.ts";
 
@@ -72,7 +74,8 @@ async function carriedOut(
   const data = { before: shown(task), after: shown(patch), ...(env ? { env: Object.keys(env) } : {}) };
   try {
     const { id, state, attempt } = task;
-    const changed = await engine.store.edit({ id, from: { state, attempt }, patch, at, actor, data });
+    const whole = await withAccountOf(engine, task, patch);
+    const changed = await engine.store.edit({ id, from: { state, attempt }, patch: whole, at, actor, data });
     const active = engine.active.get(id);
     if (active && patch.timeoutMs !== undefined) armTimeout(engine, active, changed);
     engine.wake();
@@ -81,6 +84,13 @@ async function carriedOut(
     if (error instanceof AgentctlError && error.name === "TaskImmutable") return undefined;
     throw error;
   }
+}
+
+/** Another environment may be another account; a time that was given counts whatever its limit is. */
+async function withAccountOf(engine: Engine, task: Task, patch: Patch): Promise<EditChange["patch"]> {
+  if (patch.envHash === undefined) return patch;
+  const { account = task.account, ...start } = await accountIn(engine, task, patch.envHash);
+  return { account, ...(patch.notBefore === undefined && start), ...patch };
 }
 
 const differs = (a: unknown, b: unknown) => JSON.stringify(a) !== JSON.stringify(b);

@@ -9,10 +9,11 @@ import type { Engine } from "../engine.ts";
 import { copyTaskFolder } from "../files/copy-folder.ts";
 import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
+import { withAccount } from "./agents/account.ts";
 import { cancel } from "./cancel.ts";
 import { refuseEarly } from "./early-errors.ts";
 import { type Edit, labelsOf, notProgram } from "./edit.ts";
-import { dependenciesOf, requireSlots, withAccount, withWorktree } from "./submit.ts";
+import { dependenciesOf, requireSlots, withWorktree } from "./submit.ts";
 
 export interface RerunOptions {
   from?: number;

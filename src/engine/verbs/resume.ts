@@ -10,6 +10,7 @@ import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { onceSettled } from "../look-again.ts";
 import { hasMoved, notResumable } from "../refusals.ts";
+import { accountIn } from "./agents/account.ts";
 import { type More, moreBudget } from "./agents/more-budget.ts";
 import { send } from "./send.ts";
 
@@ -153,6 +154,7 @@ async function changesOf(engine: Engine, task: Task, options: ResumeOptions, not
     set.envHash = engine.environments.put({ ...kept, ...options.env });
     if (!options.replaceEnv) set.envNames = [...new Set([...task.envNames, ...Object.keys(options.env)])];
     hashes.push(set.envHash);
+    Object.assign(set, await accountIn(engine, task, set.envHash));
   }
   Object.assign(set, moreBudget(task, options));
   if (options.module && task.kind !== "module") {

@@ -6,12 +6,11 @@ import { type Dependency, type FieldName, type Submitted, withFallbacks } from "
 import type { Task } from "../../core/task.ts";
 import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
-import { givenEnvironment } from "../files/environment.ts";
 import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { placeWorktree } from "../files/worktree/place.ts";
 import { slotsMax } from "../limits.ts";
-import { accountOf, limitOfAccount } from "./agents/account.ts";
+import { withAccount } from "./agents/account.ts";
 import { refuseAgent } from "./agents/refuse-agent.ts";
 import { refuseEarly } from "./early-errors.ts";
 import { type GivenStdin, takenStdin } from "./given-stdin.ts";
@@ -118,15 +117,6 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
   if (isKnown) return seed;
   refuseEarly(engine, seed, given.acceptMissing ?? false);
   return await withWorktree(engine, await withAccount(engine, seed));
-}
-
-/** With the account of its agent; it waits where that is at a limit. */
-export async function withAccount(engine: Engine, seed: Seed): Promise<Seed> {
-  if (seed.kind !== "agent") return seed;
-  const account = accountOf(seed, givenEnvironment(engine, { envHash: seed.envHash, envFile: null }));
-  const until = seed.onLimit === "wait" ? await limitOfAccount(engine, account) : null;
-  if (until === null || until <= (seed.notBefore ?? 0)) return { ...seed, account };
-  return { ...seed, account, notBefore: until, delay: "limit" };
 }
 
 /** With the place of its worktree, where it is to have one. Throws `InvalidParams`, field `worktree`. */

@@ -25,7 +25,7 @@ export function edit(ctx: Context, { id, from, patch, at, actor, data }: EditCha
     ? comeAfter(ctx, id, patch.after)
     : { broken: null, blockedBy: before.blockedBy };
   const timed = patch.notBefore === null ? null : "time";
-  const delay = patch.notBefore === undefined ? before.delay : timed;
+  const delay = patch.delay ?? (patch.notBefore === undefined ? before.delay : timed);
   const edits = before.edits + 1;
   const after = ctx.write(before, { ...changed, blockedBy, delay, edits, updatedAt: at });
   const { state } = before;

@@ -49,6 +49,9 @@ function requireKnown(ctx: Context, queue: string): void {
   if (!ctx.row(sql, queue, queue)) throw new AgentctlError("QueueNotFound", { queue });
 }
 
+/** As the index `tasks_limited` has it. */
+const LIMITED = "agent_report ->> '$.limit.resetsAt' is not null";
+
 function matching(ctx: Context, query: ListQuery): Task[] {
   const where = ["true"];
   const params: Record<string, string | number> = { after: query.afterId ?? 0, limit: query.limit };
@@ -56,6 +59,7 @@ function matching(ctx: Context, query: ListQuery): Task[] {
   if (query.queue !== undefined) where.push("queue = @queue");
   if (query.name !== undefined) where.push(isPattern(query.name) ? "name glob @name" : "name = @name");
   if (query.account !== undefined) where.push("account = @account and ended_at is null");
+  if (query.limited) where.push(LIMITED);
   if (query.since !== undefined) where.push("created_at >= @since");
   Object.entries(query.labels ?? {}).forEach(([key, value], i) => {
     where.push(`exists (select 1 from json_each(labels) where key = @k${i} and value = @v${i})`);

@@ -1,20 +1,24 @@
 /** Which tasks of coding agents use up the same limit of a provider. */
 import { createHash } from "node:crypto";
-import { openStates } from "../../../core/machine.ts";
-import type { Submitted } from "../../../core/submitted.ts";
 import type { Task } from "../../../core/task.ts";
+import type { Seed } from "../../../store/store.ts";
 import type { Engine } from "../../engine.ts";
+import { givenEnvironment } from "../../files/environment.ts";
 
 /** Variables that say who pays: keys and tokens of providers, and where an agent keeps its login. */
 const WHO_PAYS =
   /^(HOME|XDG_CONFIG_HOME|XDG_DATA_HOME|AWS_PROFILE)$|^(ANTHROPIC|CLAUDE|OPENAI|CODEX|OPENCODE|GEMINI|GOOGLE|AZURE|OPENROUTER|MISTRAL|GROQ|DEEPSEEK|XAI)_.*(KEY|TOKEN|HOME|DIR|BASE_URL|CONFIG|PROJECT|PROFILE)$/;
 
-/** Names the account of an agent by a hash, so that no key is kept; null for a task without an agent. */
+/**
+ * Names the account of an agent with the environment of that hash by another hash, so that no key is kept; null for a task
+ * without an agent.
+ */
 export function accountOf(
-  { agent, model }: Pick<Submitted, "agent" | "model">,
-  env: Readonly<Record<string, string>>,
+  engine: Engine,
+  { agent, model, envHash }: Pick<Seed, "agent" | "model" | "envHash">,
 ): string | null {
   if (agent === null) return null;
+  const env = givenEnvironment(engine, { envHash, envFile: null });
   const known = Object.entries(env).filter(([name, text]) => WHO_PAYS.test(name) && text !== "");
   // An agent with many providers names the provider before its model.
   const provider = model?.includes("/") ? model.split("/")[0] : "";
@@ -22,10 +26,36 @@ export function accountOf(
   return createHash("sha256").update(facts).digest("hex").slice(0, 32);
 }
 
+/** With the account of its agent; it waits where that is at a limit. */
+export async function withAccount(engine: Engine, seed: Seed): Promise<Seed> {
+  const account = accountOf(engine, seed);
+  const until = seed.onLimit === "wait" ? await limitOfAccount(engine, account) : null;
+  if (until === null || until <= (seed.notBefore ?? 0)) return { ...seed, account };
+  return { ...seed, account, notBefore: until, delay: "limit" };
+}
+
+/** What another environment changes of a task: its account, and where it waits for a limit, until when. */
+export async function accountIn(
+  engine: Engine,
+  task: Task,
+  envHash: string,
+): Promise<Partial<Pick<Task, "account" | "notBefore" | "delay">>> {
+  const account = accountOf(engine, { ...task, envHash });
+  if (account === task.account) return {};
+  if (!waits(task)) return { account };
+  const until = await limitOfAccount(engine, account);
+  if (until !== null && until > (task.notBefore ?? 0)) return { account, notBefore: until, delay: "limit" };
+  if (task.delay !== "limit") return { account };
+  return { account, notBefore: until, delay: until === null ? null : "limit" };
+}
+
+/** More than a queue holds. */
+const MANY = 1_000_000;
+
 /** Until when an account is at a limit whose end was announced, in ms since 1970; null where none is known. */
-export async function limitOfAccount(engine: Engine, account: string | null): Promise<number | null> {
+async function limitOfAccount(engine: Engine, account: string | null): Promise<number | null> {
   if (account === null) return null;
-  const tasks = await openTasksOf(engine, account);
+  const tasks = await engine.store.list({ account, limited: true, limit: MANY });
   const ends = tasks.map(({ agentReport }) => announced(agentReport)).filter((at) => at !== null);
   const last = Math.max(0, ...ends);
   return last > engine.clock.now() ? last : null;
@@ -54,7 +84,7 @@ async function delayed(engine: Engine, id: number, until: number | null): Promis
 }
 
 async function openTasksOf(engine: Engine, account: string): Promise<Task[]> {
-  return await engine.store.list({ account, states: openStates, limit: 100_000 });
+  return await engine.store.list({ account, limit: MANY });
 }
 
 /** A time that is a guess is the task's own. */

@@ -137,6 +137,8 @@ create index tasks_name on tasks (name) where name is not null;
 create index tasks_wake on tasks (wake_at) where wake_at is not null;
 create unique index tasks_session on tasks (session_key) where session_key is not null and ended_at is null;
 create index tasks_account on tasks (account) where account is not null and ended_at is null;
+create index tasks_limited on tasks (account)
+  where account is not null and ended_at is null and agent_report ->> '$.limit.resetsAt' is not null;
 create index tasks_env on tasks (env_hash) where ended_at is null;
 
 create table dependencies (
