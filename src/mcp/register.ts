@@ -10,14 +10,25 @@ export function registerTools(server: McpServer, access: Access): void {
   for (const tool of tools) if (!access.isReadOnly || tool.effect === "reads") register(server, access, tool);
 }
 
-function register(server: McpServer, access: Access, tool: Tool): void {
-  const { name, title, about, args, required = [], effect } = tool;
-  const schema = {
+type Schema = ReturnType<typeof fromJsonSchema<Args>>;
+
+const schemas = new Map<string, Schema>();
+
+/** Compiled once: over HTTP each request has a server of its own, and the compiler keeps all that it ever compiled. */
+function schemaOf({ name, args, required = [] }: Tool): Schema {
+  const form = {
     type: "object" as const,
     properties: args,
     required: [...required],
     additionalProperties: false,
   };
+  const schema = schemas.get(name) ?? fromJsonSchema<Args>(form as never);
+  schemas.set(name, schema);
+  return schema;
+}
+
+function register(server: McpServer, access: Access, tool: Tool): void {
+  const { name, title, about, effect } = tool;
   const annotations = {
     title,
     readOnlyHint: effect === "reads",
@@ -28,7 +39,7 @@ function register(server: McpServer, access: Access, tool: Tool): void {
   const config = {
     title,
     description: about,
-    inputSchema: fromJsonSchema<Args>(schema as never),
+    inputSchema: schemaOf(tool),
     annotations,
   };
   server.registerTool(name, config, async (given: Args) => {

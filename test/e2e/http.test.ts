@@ -154,6 +154,26 @@ describe("POST /rpc", () => {
     for (const socket of readers) socket.destroy();
   });
 
+  it("bounds what answers nobody reads may hold, and serves small ones meanwhile", async ({ home }) => {
+    const web = await Web.open(home);
+    const module = home.module(`import { defineTask } from "agentctl";
+      export default defineTask(async () => "y".repeat(8_000_000));`);
+    const id = await home.run("--wait", module);
+    const call = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tasks/get", params: { id } });
+    const head = `Host: localhost\r\nAuthorization: Bearer ${web.token}\r\nContent-Length: ${call.length}`;
+    const readers = await Promise.all(
+      Array.from({ length: 20 }, () => web.hold(`POST /rpc HTTP/1.1\r\n${head}\r\n\r\n${call}`)),
+    );
+    for (const reader of readers) reader.pause();
+    const ask = async () => await web.json("/rpc", { method: "POST", body: call });
+    const refusal = { deadlineMs: 60_000, message: "a refusal" };
+    await until(async () => (await ask()).status === 503, refusal);
+    expect((await ask()).body.error.message).toContain("slow readers");
+    expect((await web.rpc("tasks/list", { state: ["working"] })).tasks).toEqual([]);
+    for (const reader of readers) reader.destroy();
+    await until(async () => (await ask()).status === 200, { deadlineMs: 60_000, message: "room again" });
+  });
+
   it("refuses a body past 16 MiB and one without end, and serves others meanwhile", async ({ home }) => {
     const web = await Web.open(home);
     const large = await web.json("/rpc", { method: "POST", body: Buffer.alloc(17 * 1024 * 1024, 32) });

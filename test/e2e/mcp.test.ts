@@ -5,7 +5,7 @@ import { StdioClientTransport as OldStdio } from "@modelcontextprotocol/sdk/clie
 import { StreamableHTTPClientTransport as OldHttp } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { describe, expect } from "vitest";
 import { launcher } from "../harness/command.ts";
-import { type Home, it } from "../harness/index.ts";
+import { type Home, it, until } from "../harness/index.ts";
 import { Web } from "../harness/web.ts";
 
 const info = { name: "test", version: "1" };
@@ -74,11 +74,12 @@ describe.each(["old", "new"] as const)("a client of the %s era", (era) => {
         argv: ["sh", "-c", "echo hello; sleep 60"],
         cwd: home.work,
       });
-      await home.reaches(task.id, "working");
+      const log = async () => (await use(client, "task_logs", { id: task.id, lines: 5 })).said;
+      await until(async () => (await log()) === "hello\n", { message: "its output" });
       const paused = await use(client, "task_pause", { id: task.id, reason: "lunch" });
       expect(paused.task).toMatchObject({ state: "suspended", pause: { actor: "mcp", reason: "lunch" } });
       expect((await use(client, "task_resume", { id: task.id })).task.state).toMatch(/resumed|working/);
-      expect((await use(client, "task_logs", { id: task.id, lines: 5 })).said).toBe("hello\n");
+      expect(await log()).toBe("hello\n");
       expect((await use(client, "task_wait", { id: task.id, timeoutMs: 10 })).timedOut).toBe(true);
       expect((await use(client, "task_cancel", { id: task.id })).task.state).toBe("canceled");
       const again = await use(client, "task_pause", { id: task.id });
@@ -86,12 +87,33 @@ describe.each(["old", "new"] as const)("a client of the %s era", (era) => {
       expect(again.said).toContain("only a running task can be paused");
       const { contents } = await client.readResource({ uri: `agentctl://tasks/${task.id}` });
       expect(JSON.parse(contents[0].text)).toMatchObject({ id: task.id, state: "canceled" });
-      const log = await client.readResource({ uri: `agentctl://tasks/${task.id}/log` });
-      expect(log.contents[0].text).toBe("hello\n");
+      const output = await client.readResource({ uri: `agentctl://tasks/${task.id}/log` });
+      expect(output.contents[0].text).toBe("hello\n");
       expect((await client.listResources()).resources.length).toBeGreaterThan(0);
       await client.close();
     }
   });
+});
+
+it("takes one message at a time over HTTP, keeps no session, and leaves nothing in caches", async ({
+  home,
+}) => {
+  const web = await Web.open(home);
+  const headers = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+  const list = { jsonrpc: "2.0", id: 1, method: "tools/list" };
+  const answer = await web.fetch("/mcp", { method: "POST", headers, body: JSON.stringify(list) });
+  expect([answer.status, answer.headers.get("cache-control"), answer.headers.get("mcp-session-id")]).toEqual([
+    200,
+    "no-store",
+    null,
+  ]);
+  expect(await answer.text()).toContain("task_run");
+  const batch = await web.json("/mcp", { method: "POST", headers, body: JSON.stringify([list, list]) });
+  expect(batch).toMatchObject({ status: 400, body: { error: { code: -32600 } } });
+  for (const method of ["GET", "DELETE", "PUT"]) {
+    const refused = await web.fetch("/mcp", { method, headers });
+    expect([refused.status, refused.headers.get("allow")]).toEqual([405, "POST"]);
+  }
 });
 
 describe("what an agent is told and may do", () => {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { type AgentctlError, asAgentctlError, type ErrorName } from "../../core/errors.ts";
+import { countUnsent } from "./bounds.ts";
 
 /** The status of an answer that is an error; whatever is not listed was the caller's mistake. */
 const statusOf: Partial<Record<ErrorName, number>> = {
@@ -45,7 +46,7 @@ export function begin(response: ServerResponse, status: number, headers: Headers
   response.writeHead(status, lines as string[]);
 }
 
-/** Answers with JSON. */
+/** Answers with JSON. Throws `TooMany` where too much waits to be read already. */
 export function sendJson(
   response: ServerResponse,
   status: number,
@@ -55,6 +56,7 @@ export function sendJson(
   // A text goes out with its headers in one write, bytes would make two.
   const body = JSON.stringify(value);
   const length = Buffer.byteLength(body);
+  countUnsent(response, length);
   begin(response, status, { "Content-Type": "application/json", "Content-Length": length, ...headers });
   response.end(body);
 }

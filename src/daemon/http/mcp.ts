@@ -2,12 +2,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
-import { begin } from "./answer.ts";
+import { begin, sendJson } from "./answer.ts";
 import { jsonOf } from "./body.ts";
+import { countUnsent, inTurn, requireReader } from "./bounds.ts";
 import { callerOf, drained } from "./http-caller.ts";
 import type { Services } from "./services.ts";
 
 const PARSE_ERROR = { code: -32700, message: "the body is not JSON" };
+const BATCH_ERROR = { code: -32600, message: "batches are not taken" };
+
+/** What may answer with much; no tool that waits is among them. */
+const LARGE: ReadonlySet<unknown> = new Set(["resources/read", "task_list", "task_get", "task_logs"]);
 
 /** Answers by the protocol's own library, which is loaded at the first request. */
 export function mcpOf(services: Services) {
@@ -16,20 +21,32 @@ export function mcpOf(services: Services) {
     const file = join(services.assets, "mcp.cjs");
     loading ??= import(file);
     const { httpHandler } = await loading;
-    const call = (method: string, params: object) =>
-      services.dispatch({ method, params }, callerOf(response, "mcp"));
+    const call = (method: string, params: object) => {
+      requireReader(response);
+      return services.dispatch({ method, params }, callerOf(response, "mcp"));
+    };
     const { version } = services;
     const handle = httpHandler({ call, version, isReadOnly: false, queue: null, env: null, cwd: null });
     try {
-      const body = request.method === "POST" ? await jsonOf(request) : undefined;
-      await send(await handle(webRequest(request, response), body), response);
+      const body = await jsonOf(request);
+      // The protocol had them once, and one could ask for any number of large answers.
+      if (Array.isArray(body)) return refuse(response, BATCH_ERROR);
+      const work = () => handle(webRequest(request, response), body);
+      await send(await (isLarge(body) ? inTurn(response, work) : work()), response);
     } catch (error) {
       if (!(error instanceof AgentctlError) || error.name !== "ParseError") throw error;
-      const answer = JSON.stringify({ jsonrpc: "2.0", id: null, error: PARSE_ERROR });
-      begin(response, 400, { "Content-Type": "application/json" });
-      response.end(answer);
+      refuse(response, PARSE_ERROR);
     }
   };
+}
+
+function isLarge(body: unknown): boolean {
+  const { method, params } = (body ?? {}) as { method?: unknown; params?: { name?: unknown } };
+  return LARGE.has(method) || LARGE.has(params?.name);
+}
+
+function refuse(response: ServerResponse, error: typeof PARSE_ERROR): void {
+  sendJson(response, 400, { jsonrpc: "2.0", id: null, error });
 }
 
 /** A request in the form of the web's standard, without its body. */
@@ -44,8 +61,11 @@ function webRequest(request: IncomingMessage, response: ServerResponse): Request
 }
 
 async function send(answer: Response, response: ServerResponse): Promise<void> {
-  begin(response, answer.status, Object.fromEntries(answer.headers));
+  // How long the connection lasts and what is kept of an answer is for this server to say.
+  const { connection: _, "cache-control": __, ...headers } = Object.fromEntries(answer.headers);
+  begin(response, answer.status, headers);
   for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
+    countUnsent(response, chunk.length);
     response.write(chunk);
     await drained(response);
   }

@@ -93,7 +93,7 @@ function tableOf(services: Services, gate: Gate, base: () => string): readonly R
     { methods: READ, path: "/dashboard/style.css", answer: page("style.css") },
     { methods: ["GET"], path: "/metrics", answer: (_, response) => metrics.answer(response) },
     { methods: ["POST"], path: "/rpc", answer: rpcOf(services) },
-    { methods: ["GET", "POST", "DELETE"], path: "/mcp", answer: mcpOf(services) },
+    { methods: ["POST"], path: "/mcp", answer: mcpOf(services) },
     {
       methods: ["GET"],
       path: /^(?:\/a2a)?\/\.well-known\/agent-card\.json$/,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import { begin, sendJson } from "./answer.ts";
 import { jsonOf } from "./body.ts";
+import { inTurn } from "./bounds.ts";
 import { callerOf } from "./http-caller.ts";
 import type { Services } from "./services.ts";
 
@@ -16,21 +17,18 @@ const refused: Readonly<Record<string, string>> = {
   "daemon/hello": "the version is in GET /healthz",
 };
 
-/** Methods with large answers: so many of them are worked on at once, over all callers. */
 const LARGE: ReadonlySet<string> = new Set(["tasks/list", "checkpoints/get"]);
-const MOST_LARGE = 8;
 
 type Id = string | number | null;
 
 /** Answers one request; every failure of a call is a JSON-RPC error with status 200. */
 export function rpcOf(services: Services) {
-  const large = turns(MOST_LARGE);
   const call = async (method: string, params: unknown, response: ServerResponse) => {
     if (method === "rpc.discover") return discovery(services);
     const reason = Object.hasOwn(refused, method) ? refused[method] : undefined;
     if (reason !== undefined) throw new AgentctlError("UnsupportedOperation", { reason, method });
     const work = () => services.dispatch({ method, params: params ?? {} }, callerOf(response, "user"));
-    return await (LARGE.has(method) ? large(work) : work());
+    return await (LARGE.has(method) ? inTurn(response, work) : work());
   };
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     let id: Id | undefined = null;
@@ -64,20 +62,4 @@ function messageOf(value: unknown): { id: Id | undefined; method: string; params
 
 function discovery({ assets }: Services): unknown {
   return JSON.parse(readFileSync(join(assets, "../docs/openrpc.json"), "utf8"));
-}
-
-/** At most `most` at once; the others wait for their turn. */
-function turns(most: number): <T>(work: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return async (work) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
-    running++;
-    try {
-      return await work();
-    } finally {
-      running--;
-      waiting.shift()?.();
-    }
-  };
 }
