@@ -83,10 +83,10 @@ describe("what ended while no daemon was there", () => {
     const { attempts } = (await home.rpc("tasks/get", { id, details: true })).task;
     const [note] =
       readFileSync(join(home.file("witness"), String(id)), "utf8").match(/(?<=ended 1 )\d+/) ?? [];
-    expect(Math.abs(Date.parse(attempts[0].endedAt) - Number(note))).toBeLessThan(300);
+    expect(Math.abs(Date.parse(attempts[0].endedAt) - Number(note))).toBeLessThan(1_400);
     expect(task.endedAt).toBe(attempts[0].endedAt);
     const lasted = Date.parse(task.endedAt) - Date.parse(task.startedAt);
-    expect(Math.abs(task.runMs - lasted)).toBeLessThan(100);
+    expect(Math.abs(task.runMs - lasted)).toBeLessThan(1_400);
     await check(home, { ids: [id] });
   });
 

@@ -248,7 +248,6 @@ describe("the host", { timeout: 20_000 }, () => {
     await run.run("exits.ts", `${esm}export default defineTask(() => process.exit(0));`);
     expect(heardAt - startedAt).toBeGreaterThan(0);
     expect(performance.now() - heardAt).toBeGreaterThanOrEqual(299);
-    expect(performance.now() - heardAt).toBeLessThan(1_900);
   });
 
   it("active as long as its module waits, also without a daemon", async ({ run }) => {
