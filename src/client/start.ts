@@ -22,6 +22,7 @@ const KEPT = [
   "TZ",
   "TMPDIR",
   "XDG_RUNTIME_DIR",
+  "DBUS_SESSION_BUS_ADDRESS",
   "AGENTCTL_FAULT",
 ];
 

@@ -25,7 +25,7 @@ import {
   Teller,
   type TellerOptions,
 } from "../engine/index.ts";
-import { account, ownUid } from "../home/account.ts";
+import { account } from "../home/account.ts";
 import { changedSettings, settingsOf } from "../home/config-file.ts";
 import { ensureHomeId } from "../home/identity.ts";
 import type { Paths } from "../home/paths.ts";
@@ -59,6 +59,8 @@ export interface DaemonOptions {
   version: string;
   /** The variables that tasks get from the daemon: PATH, HOME, USER, SHELL, LANG. */
   baseEnv: Record<string, string>;
+  /** The address of the bus on which the user's desktop shows notifications. */
+  sessionBus: string;
   fault: Fault;
   /** Start no task until told otherwise. */
   hold: boolean;
@@ -222,7 +224,7 @@ function createEngine(options: DaemonOptions, store: SqliteStore): Engine {
 }
 
 /** Tells hooks and the desktop; their programs get the variables of every task and find `agentctl` on their PATH. */
-function createTeller({ paths, log, settings, baseEnv }: DaemonOptions, engine: Engine): Teller {
+function createTeller({ paths, log, settings, baseEnv, sessionBus }: DaemonOptions, engine: Engine): Teller {
   const { store, places } = engine;
   const clock = systemClock;
   const cwd = baseEnv.HOME ?? "/";
@@ -239,7 +241,7 @@ function createTeller({ paths, log, settings, baseEnv }: DaemonOptions, engine: 
     env,
     cwd,
     platform: process.platform,
-    uid: ownUid(),
+    bus: sessionBus,
     isOn: () => settings.notify === "desktop",
   });
   const describe: TellerOptions["describe"] = async (event, task, push) =>

@@ -4,6 +4,7 @@
  */
 import { closeSync, fstatSync, rmSync, writeSync } from "node:fs";
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
+import { ownUid } from "../home/account.ts";
 import { noteCeiling } from "../home/ceiling.ts";
 import { settingsOf } from "../home/config-file.ts";
 import { dropInherited } from "../home/drop-inherited.ts";
@@ -72,6 +73,7 @@ export async function run({ foreground, hold, onReady }: RunOptions): Promise<nu
       log,
       version: __VERSION__,
       baseEnv,
+      sessionBus: process.env.DBUS_SESSION_BUS_ADDRESS ?? `unix:path=/run/user/${ownUid()}/bus`,
       fault,
       hold,
       isTraced: isTraced(process.env),

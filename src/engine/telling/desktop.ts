@@ -21,8 +21,8 @@ export interface DesktopOptions {
   env: Record<string, string>;
   cwd: string;
   platform: NodeJS.Platform;
-  /** The numeric id of the user, by which the session bus is found where no variable names it. */
-  uid: number;
+  /** The address of the user's session bus. */
+  bus: string;
   /** Whether the user wants notifications now. */
   isOn(): boolean;
 }
@@ -50,15 +50,16 @@ async function show(options: DesktopOptions, event: TaskEvent): Promise<string |
   if (!what) return null;
   const task = await options.store.get(event.task).catch(() => undefined);
   if (!task || task.runMs < LONG_MS) return null;
-  const { clock, cwd, platform } = options;
+  const { bus, clock, cwd, platform } = options;
   const argv = notification(platform, `agentctl: ${task.name ?? `task ${task.id}`} ${what}`, detail(task));
-  const env = { DBUS_SESSION_BUS_ADDRESS: `unix:path=/run/user/${options.uid}/bus`, ...options.env };
+  const env = { ...options.env, DBUS_SESSION_BUS_ADDRESS: bus };
   const answer = await runProgram(
     { argv, env, cwd, clock },
     { message: "", body: "" },
     new AbortController().signal,
   );
-  return answer.ok ? null : answer.reason;
+  if (answer.ok) return null;
+  return answer.said === "" ? answer.reason : `${answer.reason}: ${answer.said}`;
 }
 
 function detail({ id, question, error, argv, module }: Task): string {
