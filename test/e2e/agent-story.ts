@@ -16,13 +16,8 @@ export function step(n: number, options: { gated?: boolean } & Step = {}): Step 
   return { tool: true, cmd: `${wait}echo step-${n} >> progress.log; echo done-${n}`, ...more };
 }
 
-/** The options with which a task runs as an agent that does these steps, and with which its environment is given. */
-export function agentOptions(
-  home: Home,
-  name: string,
-  steps: Step[],
-  env: Record<string, string> = {},
-): string[] {
+/** What a task is submitted with so that it runs as an agent that does these steps. */
+export function agentTask(home: Home, name: string, steps: Step[], env: Record<string, string> = {}) {
   const bin = home.file("bin");
   mkdirSync(bin, { recursive: true });
   mkdirSync(home.file("agent-home"), { recursive: true });
@@ -35,20 +30,27 @@ export function agentOptions(
   }
   const script = home.file(`script-${name}-${Math.random()}.json`);
   writeFileSync(script, JSON.stringify(steps));
-  // Its rules ask for each command: what is tested here is something else.
-  const more = name === "gemini" ? ["--permissions", "all"] : [];
   const given = {
     PATH: `${bin}${delimiter}${process.env.PATH}`,
     HOME: home.file("agent-home"),
     FAKE_SCRIPT: script,
     ...env,
   };
-  return [
-    "--agent",
-    name,
-    ...more,
-    ...Object.entries(given).flatMap(([key, text]) => ["--env", `${key}=${text}`]),
-  ];
+  return { agent: name, prompt: "do it", env: given };
+}
+
+/** The same as options of `run`. */
+export function agentOptions(
+  home: Home,
+  name: string,
+  steps: Step[],
+  env: Record<string, string> = {},
+): string[] {
+  const given = agentTask(home, name, steps, env).env;
+  // Its rules ask for each command: what is tested here is something else.
+  const more = name === "gemini" ? ["--permissions", "all"] : [];
+  const variables = Object.entries(given).flatMap(([key, text]) => ["--env", `${key}=${text}`]);
+  return ["--agent", name, ...more, ...variables];
 }
 
 /** What the tools have left, as a list of steps. */

@@ -1,7 +1,7 @@
 /** A conversation on disk, keyed by agent and id, bound to a directory; appended to as it goes on. */
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 const steps = JSON.parse(readFileSync(process.env.FAKE_SCRIPT, "utf8"));
@@ -21,12 +21,15 @@ export class Session {
 
   save() {
     mkdirSync(dirname(this.file), { recursive: true });
-    writeFileSync(this.file, JSON.stringify(this.data));
+    // A kill in the middle leaves the conversation as it was.
+    writeFileSync(`${this.file}.new`, JSON.stringify(this.data));
+    renameSync(`${this.file}.new`, this.file);
   }
 
   said(text) {
     this.data.prompts.push(text);
     this.save();
+    note("prompt", this.data.prompts.length);
   }
 
   /** The next step that has no result in the history, with its number; undefined when all are done. */
@@ -51,6 +54,7 @@ export class Session {
     this.data.results[n] = result;
     this.data.tokens += 100;
     this.save();
+    note("told", `step${n}`);
   }
 
   again(n) {
@@ -61,12 +65,19 @@ export class Session {
   resetOf(step) {
     this.data.resets[step.n] ??= Date.now() + step.limit.resetsIn;
     this.save();
+    note("limited", `step${step.n}`);
     return Math.ceil(this.data.resets[step.n] / 1000);
   }
 
   summary() {
     return `done after ${this.data.prompts.length} prompts`;
   }
+}
+
+/** For whoever checks afterwards what was in the conversation when: a line in the file of the task. */
+function note(what, text) {
+  const { FAKE_WITNESS: folder, AGENTCTL_TASK_ID: id, AGENTCTL_ATTEMPT: attempt } = process.env;
+  if (folder) appendFileSync(join(folder, id), `${what} ${attempt} ${text}\n`);
 }
 
 /** A command in a session of its own, without the variables whose names sound secret. */

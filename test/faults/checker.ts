@@ -9,16 +9,19 @@
  *   ran <attempt> <step>      the function of a step was entered
  *   acked <attempt> <step>    the step's call returned
  *   saved <attempt> <n>       a checkpoint with the content n was acknowledged
+ *   tool <attempt> <step>     a tool of a coding agent began
+ *   told <attempt> <step>     what it gave is in the agent's conversation
  */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isTerminal, type State, states, transitions } from "../../src/core/machine.ts";
+import { treeMarker } from "../../src/home/tree-marker.ts";
 import type { Home } from "../harness/home.ts";
 import { until } from "../harness/until.ts";
 import { type Acknowledged, type Facts, factsOf } from "./facts.ts";
 import { guards } from "./processes-of-tasks.ts";
-import { checkpointsFit, stepsFit } from "./witness-rules.ts";
+import { checkpointsFit, stepsFit, toolsFit } from "./witness-rules.ts";
 
 /** Waits for the home to settle and throws with everything that is wrong when it does not. */
 export async function check(home: Home, known: Acknowledged, deadlineMs = 20_000): Promise<void> {
@@ -52,6 +55,7 @@ const rules: ((facts: Facts) => string[])[] = [
   artifactsFit,
   stepsFit,
   checkpointsFit,
+  toolsFit,
 ];
 
 function storeIsWhole({ integrity }: Facts): string[] {
@@ -139,10 +143,10 @@ function attemptsFit({ tasks, attempts, events }: Facts): string[] {
 
 function processesFit({ tasks, attempts, bearers }: Facts): string[] {
   const wrong: string[] = [];
-  const byToken = new Map(attempts.map((attempt) => [attempt.token, attempt]));
+  const bears = (each: string, token: string) => each === token || each === treeMarker(token);
   for (const task of tasks) {
     const live = attempts.find(({ task_id, n }) => task_id === task.id && n === task.attempt);
-    const own = live ? bearers.filter(({ token }) => token === live.token) : [];
+    const own = live ? bearers.filter(({ token }) => bears(token, live.token)) : [];
     const what = `task ${task.id} is ${task.state}`;
     if (task.state === "working") {
       if (own.length === 0) wrong.push(`${what} and has no process`);
@@ -159,7 +163,7 @@ function processesFit({ tasks, attempts, bearers }: Facts): string[] {
     }
   }
   for (const { token, pid, command } of bearers) {
-    const attempt = byToken.get(token);
+    const attempt = attempts.find((each) => bears(token, each.token));
     if (!attempt || attempt.ended_at === null) continue;
     wrong.push(
       `attempt ${attempt.n} of task ${attempt.task_id} has ended, and left process ${pid}: ${command}`,

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { agentTask } from "../e2e/agent-story.ts";
 import type { Home } from "../harness/home.ts";
 
 /** What a module of these tests does, in order; see `does.ts`. */
@@ -36,4 +37,18 @@ export function shellTask(home: Home, script: string) {
     "note began $$",
   ];
   return { argv: ["sh", "-c", `${prelude.join("\n")}\n${script}`] };
+}
+
+/** What a coding agent does: a limit that is over after so many ms, or a tool that takes as long. */
+export type Acts = (["limit", number] | ["tool", number])[];
+
+/** A task of a coding agent that notes its tools, and what of them is in its conversation. */
+export function agentActs(home: Home, agent: "claude" | "codex", acts: Acts) {
+  const witness = home.file("witness");
+  const steps = acts.map(([what, ms], n) => {
+    if (what === "limit") return { limit: { resetsIn: ms } };
+    const note = `echo "tool $AGENTCTL_ATTEMPT step${n}" >>"${witness}/$AGENTCTL_TASK_ID"`;
+    return { tool: true, cmd: `${note}; sleep ${ms / 1000}` };
+  });
+  return agentTask(home, agent, steps, { FAKE_WITNESS: witness });
 }

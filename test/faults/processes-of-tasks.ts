@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
+import { TOKEN_VARIABLE, TREE_VARIABLE } from "../../src/home/tree-marker.ts";
 import { type LiveProcess, processes } from "../harness/processes.ts";
 
-/** A live process that bears the token of an attempt. */
+/** A live process that bears the token of an attempt, or only the marker of its tree. */
 export interface Bearer extends LiveProcess {
   token: string;
 }
@@ -27,10 +28,13 @@ export function isGuard({ command }: LiveProcess): boolean {
 
 /** Where there is no /proc, the harness shows the environment behind the command. */
 function tokenOf({ pid, command }: LiveProcess): string | undefined {
-  if (process.platform !== "linux") return /AGENTCTL_TOKEN=(\S+)/.exec(command)?.[1];
+  if (process.platform !== "linux") return /AGENTCTL_(?:TOKEN|TREE)=(\S+)/.exec(command)?.[1];
   try {
     const entries = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-    return entries.find((entry) => entry.startsWith("AGENTCTL_TOKEN="))?.slice("AGENTCTL_TOKEN=".length);
+    const value = (name: string) =>
+      entries.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
+    // An agent takes what looks like a secret from its tools.
+    return value(TOKEN_VARIABLE) ?? value(TREE_VARIABLE);
   } catch {
     return undefined;
   }

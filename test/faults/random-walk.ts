@@ -8,7 +8,7 @@ import { openStates, terminalStates } from "../../src/core/machine.ts";
 import { signalTo } from "../harness/processes.ts";
 import { RpcError } from "../harness/wire.ts";
 import type { Chance } from "./chance.ts";
-import { type Does, moduleTask, shellTask } from "./fixtures.ts";
+import { type Acts, agentActs, type Does, moduleTask, shellTask } from "./fixtures.ts";
 import type { PowerDisk } from "./power.ts";
 import { type Bearer, bearers, guards } from "./processes-of-tasks.ts";
 import type { World } from "./world.ts";
@@ -28,7 +28,17 @@ interface Fate {
   exits: number | undefined;
 }
 
-const KINDS = { steps: 5, hurries: 4, asks: 2, plain: 4, saves: 1, retries: 2, forks: 2, continues: 2 };
+const KINDS = {
+  steps: 5,
+  hurries: 4,
+  asks: 2,
+  plain: 4,
+  saves: 1,
+  retries: 2,
+  forks: 2,
+  continues: 2,
+  agent: 1,
+};
 
 const VERBS = {
   create: 12,
@@ -61,6 +71,9 @@ const KILLS = {
 
 /** For how long the next daemon works before the power fails again, at most. */
 const POWERED_MS = 1_200;
+
+/** What it would go on from is not there; of an agent that was killed before it kept its first word, the session. */
+const hasNothing = ({ error }: Task) => ["CheckpointNotFound", "SessionNotFound"].includes(error?.name);
 
 export class RandomWalk {
   readonly done: Record<string, number> = {};
@@ -147,8 +160,7 @@ export class RandomWalk {
       await world.call("tasks/pause", { id, mode, ...pausing, ...planned });
     }
     if (verb === "resume") {
-      const fromStart =
-        chance.next() < 0.1 || (task.error?.name === "CheckpointNotFound" && chance.next() < 0.5);
+      const fromStart = chance.next() < 0.1 || (hasNothing(task) && chance.next() < 0.5);
       await world.call("tasks/resume", { id, ...(fromStart && { fromStart }) });
     }
     if (verb === "cancel") {
@@ -195,6 +207,7 @@ export class RandomWalk {
       plain: exits,
       forks: exits,
       continues: exits,
+      agent: undefined,
     };
     this.#fates.set(id, { kind, exits: code[kind] });
   }
@@ -218,6 +231,16 @@ export class RandomWalk {
       const script = `n=$(cat "$AGENTCTL_CHECKPOINT" 2>/dev/null || echo 0)
         while [ $n -lt 3 ]; do n=$((n + 1)); echo $n | agentctl checkpoint save && note saved $n; sleep 0.1; done; exit ${exits}`;
       return shellTask(home, script);
+    }
+    if (kind === "agent") {
+      const tools = () => Array.from({ length: chance.within(1, 3) }, tool);
+      const tool = (): Acts[number] => ["tool", chance.within(0, 300)];
+      const limit: Acts[number] = ["limit", chance.within(100, 1_000)];
+      return agentActs(home, chance.oneOf(["claude", "codex"] as const) ?? "claude", [
+        ...tools(),
+        limit,
+        ...tools(),
+      ]);
     }
     const step = (): Does[number] => ["step", chance.within(0, 150)];
     const steps: Does = Array.from({ length: chance.within(2, 8) }, step);
@@ -288,12 +311,14 @@ export class RandomWalk {
       await attempt("queues/set", { name: "default", slots: 6 });
       const { tasks } = await world.ask("tasks/list", { state: openStates, limit: 1000 });
       if (tasks.length === 0) break;
-      for (const { id, state, held, question } of tasks as Task[]) {
+      for (const task of tasks as Task[]) {
+        const { id, state, held, question } = task;
         if (held) await attempt("tasks/release", { id });
         if (question) await attempt("tasks/answer", { id, text: "yes" });
         if (state === "suspended") {
           // Without anything to go on from it is begun again, as a person would.
-          (await attempt("tasks/resume", { id })) || (await attempt("tasks/resume", { id, fromStart: true }));
+          (!hasNothing(task) && (await attempt("tasks/resume", { id }))) ||
+            (await attempt("tasks/resume", { id, fromStart: true }));
         }
       }
       if (performance.now() > deadline) {

@@ -58,6 +58,19 @@ function ranTwice(id: number, notes: Note[]): string[] {
   return wrong;
 }
 
+/** No tool of a coding agent whose result is in its conversation runs again. */
+export function toolsFit({ events, witness }: Facts): string[] {
+  return [...witness].flatMap(([id, notes]) => {
+    const told = new Set<string>();
+    return notes.flatMap(({ what, attempt, text }) => {
+      const call = `${eraOf(events, id, attempt)} ${text}`;
+      if (what === "told") told.add(call);
+      const isAgain = what === "tool" && told.has(call);
+      return isAgain ? [`task ${id}: the tool of ${text} had run and ran again in attempt ${attempt}`] : [];
+    });
+  });
+}
+
 /** No acknowledged checkpoint is missing. */
 export function checkpointsFit({ tasks, events, checkpoints, witness }: Facts): string[] {
   return [...witness].flatMap(([id, notes]) => {

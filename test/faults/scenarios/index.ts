@@ -1,3 +1,4 @@
+import { agentScenarios } from "./agents.ts";
 import { movingScenarios } from "./moving.ts";
 import { pauseScenarios } from "./pause.ts";
 import { recoveryScenarios } from "./recovery.ts";
@@ -15,4 +16,5 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   ...serviceScenarios,
   ...recoveryScenarios,
   ...movingScenarios,
+  ...agentScenarios,
 };
