@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { it, processes, until } from "../harness/index.ts";
 import { agentOptions, agents, progress, step } from "./agent-story.ts";
+import { unrecorded } from "./recorded-lines.ts";
 import { noted, open } from "./story.ts";
 
 const three = [{ say: "Hello" }, step(1), step(2, { gated: true }), step(3)];
@@ -36,6 +37,7 @@ describe.each(agents)("%s", (agent) => {
     expect(logs.stdout).toContain("> do it\nHello\n$ ");
     const raw = (await home.cli("logs", "--raw", `${id}`)).stdout.trim().split("\n");
     expect(raw.length).toBeGreaterThan(5);
+    expect(unrecorded(agent, raw)).toEqual([]);
   });
 });
 

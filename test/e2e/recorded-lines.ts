@@ -1,6 +1,7 @@
 /** Whether lines of the fake agent say nothing that the lines of the real one, as they were recorded, do not say too. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { objectOf } from "../../src/agents/adapter/json.ts";
 
 const recordings = join(import.meta.dirname, "../agent-events");
 const folders = {
@@ -18,7 +19,9 @@ export function unrecorded(agent: keyof typeof folders, lines: readonly string[]
   const known = new Set(
     folders[agent].flatMap((folder) =>
       readdirSync(join(recordings, folder)).flatMap((name) =>
-        readFileSync(join(recordings, folder, name), "utf8").split("\n").flatMap(placesOf),
+        readFileSync(join(recordings, folder, name), "utf8")
+          .split("\n")
+          .flatMap(placesOf),
       ),
     ),
   );
@@ -26,8 +29,9 @@ export function unrecorded(agent: keyof typeof folders, lines: readonly string[]
 }
 
 function placesOf(line: string): string[] {
-  if (!line.startsWith("{")) return [];
-  const json = JSON.parse(line);
+  // What stands between the lines, or was cut off, is none.
+  const json = objectOf(line);
+  if (!json) return [];
   const kind = json.type ?? json.method ?? "answer";
   return pathsOf(json).map((path) => `${kind} ${path}`);
 }

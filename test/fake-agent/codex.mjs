@@ -131,7 +131,7 @@ class Codex {
 
   asked({ id, command, commandActions }, { ask }) {
     const request = this.asks++;
-    const params = { itemId: id, command, commandActions, reason: ask ? "needs the network" : null };
+    const params = { itemId: id, command, commandActions, ...(ask && { reason: "needs the network" }) };
     const answer = new Promise((resolve) => this.answers.set(request, resolve));
     say({ method: "item/commandExecution/requestApproval", id: request, params });
     return answer;
