@@ -24,7 +24,7 @@ it("is interrupted by a pause, told what was cut off, waits for a limit, and is 
   home,
 }) => {
   expect((await home.cli("config", "set", "agents", JSON.stringify({ mine }))).code).toBe(0);
-  const steps = [{ say: "Hello" }, step(1), step(2, { gated: true }), { limit: { resetsIn: 5000 } }, step(3)];
+  const steps = [{ say: "Hello" }, step(1), step(2, { gated: true }), { limit: { resetsIn: 8000 } }, step(3)];
   const id = await home.run(...agentOptions(home, "mine", steps), "do it");
   await noted(home, 1, "begun.log");
   await until(async () => (await home.task(id)).agent.tool !== null);
