@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { expect } from "vitest";
-import { type Home, it, until } from "../harness/index.ts";
+import { type Home, it, sqlite, until } from "../harness/index.ts";
 
 /** Writes the hooks of a home, which a daemon that runs takes over. */
 async function configure(home: Home, hooks: object[]): Promise<void> {
@@ -171,4 +171,28 @@ it("refuses a hook that cannot be meant, and keeps those before", async ({ home 
     expect(stderr).toContain("hook 1");
   }
   expect((await home.rpc("hooks/list")).hooks).toHaveLength(1);
+});
+
+it("shows on the desktop what ended after more than a minute, on the bus that the caller named", async ({
+  home,
+  skip,
+}) => {
+  skip(process.platform === "darwin", "osascript shows it there");
+  const shown = home.file("shown");
+  const program = home.script(
+    `printf '%s\\n' "$DBUS_SESSION_BUS_ADDRESS" "$@" > ${shown}.new; mv ${shown}.new ${shown}`,
+    "notify-send",
+  );
+  home.env.PATH = `${dirname(program)}:${home.env.PATH}`;
+  home.env.DBUS_SESSION_BUS_ADDRESS = "unix:path=/named";
+  await home.cli("config", "set", "notify", "desktop");
+  const brief = await home.run("true");
+  const long = await home.run("--hold", "--name", "deploy", "sh", "-c", "exit 3");
+  sqlite(home, "update tasks set run_ms = 61000 where id = ?", [long]);
+  await home.reaches(brief, "completed");
+  await home.cli("release", `${long}`);
+  await until(() => existsSync(shown));
+  expect(readFileSync(shown, "utf8").split("\n")).toEqual(
+    expect.arrayContaining(["unix:path=/named", "agentctl: deploy has failed"]),
+  );
 });
