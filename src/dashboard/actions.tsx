@@ -5,23 +5,38 @@ import { plain } from "./words.ts";
 
 const QUEUED = ["submitted", "resumed"];
 
-/** What can be done with a task now: buttons, its question, and a message. */
-export function Actions({ task, done }: { task: TaskDetailsJson; done: () => Promise<void> }) {
+/** What a failure says to a person. */
+export function reasonOf(error: unknown): string {
+  return `${(error as Error).message}${error instanceof Failure && error.hint ? ` (${error.hint})` : ""}`;
+}
+
+/** Does what buttons ask for, tells what came of it in `told`, and calls `done` after it. */
+export function useActs(done: () => Promise<void>) {
   const [said, setSaid] = useState<{ text: string; isBad: boolean } | null>(null);
   const [isBusy, setBusy] = useState(false);
-  const { id, state, held, question, endedAt } = task;
   const act = (work: () => Promise<unknown>, told: string) => async () => {
     setBusy(true);
     try {
       await work();
       setSaid({ text: told, isBad: false });
     } catch (error) {
-      const hint = error instanceof Failure && error.hint ? ` (${error.hint})` : "";
-      setSaid({ text: `${(error as Error).message}${hint}`, isBad: true });
+      setSaid({ text: reasonOf(error), isBad: true });
     }
     setBusy(false);
-    await done();
+    await done().catch(() => undefined);
   };
+  const told = said ? (
+    <p class={said.isBad ? "failure" : "told"} role={said.isBad ? "alert" : "status"}>
+      {plain(said.text)}
+    </p>
+  ) : null;
+  return { act, isBusy, told };
+}
+
+/** What can be done with a task now: buttons, its question, and a message. */
+export function Actions({ task, done }: { task: TaskDetailsJson; done: () => Promise<void> }) {
+  const { act, isBusy, told: answer } = useActs(done);
+  const { id, state, held, question, endedAt } = task;
   const button = (title: string, work: () => Promise<unknown>, isMeant: boolean, told = `${title}: done`) =>
     isMeant ? (
       <button type="button" disabled={isBusy} onClick={act(work, told)}>
@@ -56,11 +71,7 @@ export function Actions({ task, done }: { task: TaskDetailsJson; done: () => Pro
           send={(text) => act(() => rpc("tasks/send", { id, text }), "sent")()}
         />
       ) : null}
-      {said ? (
-        <p class={said.isBad ? "failure" : "told"} role={said.isBad ? "alert" : "status"}>
-          {plain(said.text)}
-        </p>
-      ) : null}
+      {answer}
     </div>
   );
 }

@@ -11,10 +11,12 @@ interface Shown {
   title: "Log" | "Conversation";
   isLive: boolean;
   attempt: number | null;
+  /** How often the daemon came back: with it a log that was followed ended. */
+  returns: number;
 }
 
 /** The log of a task as it grows, with its colours, and a search. */
-export function Log({ id, title, isLive, attempt }: Shown) {
+export function Log({ id, title, isLive, attempt, returns }: Shown) {
   const [text, setText] = useState("");
   const [search, setSearch] = useState("");
   const box = useRef<HTMLPreElement>(null);
@@ -25,7 +27,7 @@ export function Log({ id, title, isLive, attempt }: Shown) {
       setText((before) => `${before}${part}`.slice(-MOST_CHARS)),
     ).catch(() => undefined);
     return () => gone.abort();
-  }, [id, isLive, attempt === null]);
+  }, [id, isLive, attempt === null, returns]);
   const shown = useMemo(() => {
     if (search === "") return text;
     return text

@@ -52,7 +52,9 @@ function App() {
       </header>
       <main>
         {model.isSignedOut ? <SignedOut /> : null}
-        {task !== undefined ? <TaskPage id={Number(task)} changes={model.changes} /> : null}
+        {task !== undefined ? (
+          <TaskPage id={Number(task)} changes={model.changes} returns={model.returns} />
+        ) : null}
         {route === "#/" || route.startsWith("#/?") ? <TasksPage model={model} /> : null}
         {route === "#/queues" ? <QueuesPage changes={model.changes} /> : null}
         {route === "#/schedules" ? <SchedulesPage changes={model.changes} /> : null}

@@ -9,6 +9,8 @@ export interface Model {
   isSignedOut: boolean;
   /** Counts changes, so that a page of one task knows when to look again. */
   changes: number;
+  /** Counts how often the daemon came back. */
+  returns: number;
 }
 
 const FIRST = 200;
@@ -18,7 +20,14 @@ const MANY = 25;
 
 /** Keeps all tasks as they are, from the list and the events after it. */
 export class Live {
-  readonly model: Model = { tasks: new Map(), isLoaded: false, isUp: true, isSignedOut: false, changes: 0 };
+  readonly model: Model = {
+    tasks: new Map(),
+    isLoaded: false,
+    isUp: true,
+    isSignedOut: false,
+    changes: 0,
+    returns: 0,
+  };
   readonly #tell: () => void;
   readonly #changed = new Set<number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -34,7 +43,10 @@ export class Live {
       ({ task }) => this.#note(task),
       (isUp) => {
         this.model.isUp = isUp;
-        if (isUp && this.#wasDown) void this.#load();
+        if (isUp && this.#wasDown) {
+          this.model.returns++;
+          void this.#load();
+        }
         this.#wasDown = !isUp;
         this.#tell();
       },

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { QueueJson, ScheduleJson } from "../protocol/methods.ts";
+import { useActs } from "./actions.tsx";
 import { rpc } from "./api.ts";
 import { plain } from "./words.ts";
 
@@ -7,20 +8,22 @@ export function QueuesPage({ changes }: { changes: number }) {
   const [queues, setQueues] = useState<readonly QueueJson[]>([]);
   const look = async () => setQueues((await rpc("queues/list", {})).queues);
   useEffect(() => void look().catch(() => undefined), [changes]);
-  const act = (queue: QueueJson) => async () => {
-    await rpc(queue.held ? "queues/release" : "queues/hold", { name: queue.name }).catch(() => undefined);
-    await look();
-  };
+  const { act, isBusy, told } = useActs(look);
+  const change = ({ name, held }: QueueJson) =>
+    held
+      ? act(() => rpc("queues/release", { name }), `${name} is released`)
+      : act(() => rpc("queues/hold", { name }), `${name} is held: nothing of it starts`);
   return (
     <>
       <h1>Queues</h1>
+      {told}
       <div class="wide">
         <table>
           <thead>
             <tr>
               <th>Name</th>
               <th>Slots</th>
-              <th>Working</th>
+              <th class="spare">Working</th>
               <th>Waiting</th>
               <th>Held</th>
               <th>Change</th>
@@ -33,11 +36,11 @@ export function QueuesPage({ changes }: { changes: number }) {
                 <td>
                   {queue.used} of {queue.slots ?? "any number"}
                 </td>
-                <td>{queue.working}</td>
+                <td class="spare">{queue.working}</td>
                 <td>{queue.waiting}</td>
                 <td>{queue.held ? plain(queue.heldBy ?? "yes") : "no"}</td>
                 <td>
-                  <button type="button" onClick={act(queue)}>
+                  <button type="button" disabled={isBusy} onClick={change(queue)}>
                     {queue.held ? "Release" : "Hold"}
                   </button>
                 </td>

@@ -1,8 +1,11 @@
 import { useState } from "preact/hooks";
-import { Failure, rpc } from "./api.ts";
+import { reasonOf } from "./actions.tsx";
+import { rpc } from "./api.ts";
 import { plain } from "./words.ts";
 
-/** Submits a program, one argument a line, or a module with its input. */
+const AGENTS = ["claude", "codex", "opencode", "gemini"] as const;
+
+/** Submits a program, one argument a line, a module with its input, or a coding agent with its prompt. */
 export function SubmitPage() {
   const [failure, setFailure] = useState<string | null>(null);
   const submit = async (event: Event) => {
@@ -10,18 +13,14 @@ export function SubmitPage() {
     const fields = new FormData(event.currentTarget as HTMLFormElement);
     const text = (name: string) => String(fields.get(name) ?? "").trim();
     try {
-      const argv = text("argv")
-        .split("\n")
-        .filter((line) => line !== "");
-      const work = text("module") === "" ? { argv } : { module: text("module"), ...inputOf(text("input")) };
+      const work = workOf(text);
       const named = Object.fromEntries(
         ["name", "queue", "cwd"].flatMap((name) => (text(name) === "" ? [] : [[name, text(name)]])),
       );
       const { task } = await rpc("tasks/create", { ...work, ...named });
       location.hash = `#/task/${task.id}`;
     } catch (error) {
-      const hint = error instanceof Failure && error.hint ? ` (${error.hint})` : "";
-      setFailure(`${(error as Error).message}${hint}`);
+      setFailure(reasonOf(error));
     }
   };
   return (
@@ -36,6 +35,18 @@ export function SubmitPage() {
         </label>
         <label>
           Its input, as JSON <textarea name="input" rows={2} />
+        </label>
+        <label>
+          Or a coding agent{" "}
+          <select name="agent">
+            <option value="">none</option>
+            {AGENTS.map((agent) => (
+              <option key={agent}>{agent}</option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Its prompt <textarea name="prompt" rows={3} />
         </label>
         <label>
           Directory <input name="cwd" placeholder="/home/me/project" />
@@ -57,6 +68,21 @@ export function SubmitPage() {
   );
 }
 
+/** What is to run; throws where two things are given, or none. */
+function workOf(text: (name: string) => string) {
+  const [argv, module, agent] = [text("argv"), text("module"), text("agent")];
+  const given = [argv, module, agent].filter((each) => each !== "").length;
+  if (given !== 1) throw new Error("Give one of a program, a task module or a coding agent.");
+  if (module !== "") return { module, ...inputOf(text("input")) };
+  if (agent !== "") return { agent, prompt: text("prompt") };
+  return { argv: argv.split("\n").filter((line) => line !== "") };
+}
+
 function inputOf(text: string): { input?: unknown } {
-  return text === "" ? {} : { input: JSON.parse(text) as unknown };
+  if (text === "") return {};
+  try {
+    return { input: JSON.parse(text) as unknown };
+  } catch (error) {
+    throw new Error(`The input is not JSON: ${(error as Error).message}`);
+  }
 }

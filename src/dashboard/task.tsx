@@ -1,17 +1,17 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ArtifactJson, TaskDetailsJson } from "../protocol/methods.ts";
-import { Actions } from "./actions.tsx";
-import { Failure, rpc } from "./api.ts";
+import { Actions, reasonOf, useActs } from "./actions.tsx";
+import { rpc } from "./api.ts";
 import { Log } from "./log.tsx";
-import { detailOf, plain, span, titleOf } from "./words.ts";
+import { detailOf, plain, span, titleOf, usageOf } from "./words.ts";
 
 interface Shown {
   task: TaskDetailsJson;
   artifacts: readonly ArtifactJson[];
 }
 
-/** Everything about one task. */
-export function TaskPage({ id, changes }: { id: number; changes: number }) {
+/** Everything about one task. `changes` and `returns` count what has changed and how often the daemon came back. */
+export function TaskPage({ id, changes, returns }: { id: number; changes: number; returns: number }) {
   const [shown, setShown] = useState<Shown | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   const look = async () => {
@@ -23,16 +23,17 @@ export function TaskPage({ id, changes }: { id: number; changes: number }) {
       setShown({ task: task as TaskDetailsJson, artifacts });
       setFailure(null);
     } catch (error) {
-      setFailure(error instanceof Failure ? error.message : "the daemon does not answer");
+      setFailure(error instanceof TypeError ? "the daemon does not answer" : reasonOf(error));
     }
   };
   useEffect(() => void look(), [id, changes]);
-  if (failure !== null && !shown)
-    return (
+  const alert =
+    failure === null ? null : (
       <p class="failure" role="alert">
-        {failure}
+        {plain(failure)}
       </p>
     );
+  if (failure !== null && shown?.task.id !== id) return alert;
   if (!shown || shown.task.id !== id) return <p class="empty">…</p>;
   const { task, artifacts } = shown;
   return (
@@ -41,6 +42,7 @@ export function TaskPage({ id, changes }: { id: number; changes: number }) {
         <span class={`state s-${task.state}`}>{task.state}</span> {titleOf(task)} <small>{id}</small>
       </h1>
       <p class="says">{detailOf(task)}</p>
+      {alert}
       <Actions task={task} done={look} />
       <Facts task={task} />
       <TimeLine task={task} />
@@ -52,6 +54,7 @@ export function TaskPage({ id, changes }: { id: number; changes: number }) {
         title={task.kind === "agent" ? "Conversation" : "Log"}
         isLive={task.endedAt === null}
         attempt={task.attempt}
+        returns={returns}
       />
     </article>
   );
@@ -91,7 +94,7 @@ function Facts({ task }: { task: TaskDetailsJson }) {
     ["Input", input],
     ["Agent", agent && [agent.name, agent.version, agent.model].filter(Boolean).join(" ")],
     ["Session", agent?.session ?? null],
-    ["Usage", usage && `${usage.inputTokens} tokens in, ${usage.outputTokens} out, ${usage.turns} turns`],
+    ["Usage", usage && usageOf(usage)],
     ["Exit code", exitCode === null ? null : String(exitCode)],
     ["Error", error && `${error.name}: ${error.message}`],
     ["Result", result === null || result === undefined ? null : JSON.stringify(result)],
@@ -151,6 +154,7 @@ function Steps({ task: { steps } }: { task: TaskDetailsJson }) {
 }
 
 function Checkpoints({ task, done }: { task: TaskDetailsJson; done: () => Promise<void> }) {
+  const { act, isBusy, told } = useActs(done);
   if (task.checkpoints.length === 0) return null;
   return (
     <section>
@@ -168,10 +172,11 @@ function Checkpoints({ task, done }: { task: TaskDetailsJson; done: () => Promis
             {task.state === "suspended" ? (
               <button
                 type="button"
-                onClick={async () => {
-                  await rpc("tasks/resume", { id: task.id, from: seq }).catch(() => undefined);
-                  await done();
-                }}
+                disabled={isBusy}
+                onClick={act(
+                  () => rpc("tasks/resume", { id: task.id, from: seq }),
+                  `Resume from ${seq}: done`,
+                )}
               >
                 Resume from {seq}
               </button>
@@ -179,6 +184,7 @@ function Checkpoints({ task, done }: { task: TaskDetailsJson; done: () => Promis
           </li>
         ))}
       </ul>
+      {told}
     </section>
   );
 }

@@ -5,6 +5,7 @@ import type { Model } from "./model.ts";
 import { ago, detailOf, titleOf } from "./words.ts";
 
 const ROW_PX = 44;
+const NONE = "There are no tasks yet. Submit one here, or with agentctl run.";
 /** Rows that are drawn above and below what is seen. */
 const SPARE = 12;
 
@@ -62,12 +63,17 @@ export function TasksPage({ model }: { model: Model }) {
         </output>
       </form>
       {tasks.length === 0 ? (
-        <p class="empty">{all.length === 0 ? "There are no tasks yet." : "No task is meant."}</p>
+        <p class="empty">{emptyWord(all.length, model.isLoaded)}</p>
       ) : (
         <Rows tasks={tasks} />
       )}
     </>
   );
+}
+
+function emptyWord(known: number, isLoaded: boolean): string {
+  if (known > 0) return "No task matches these filters.";
+  return isLoaded ? NONE : "…";
 }
 
 function Rows({ tasks }: { tasks: readonly TaskJson[] }) {
@@ -112,9 +118,11 @@ function Row({ task, now }: { task: TaskJson; now: number }) {
         <span class={`state s-${state}`}>{state}</span>
         <span class="title">{titleOf(task)}</span>
         <span class="detail">{detailOf(task)}</span>
-        {progress && progress.total !== null ? (
-          <progress value={progress.done} max={progress.total} aria-label={`progress of task ${id}`} />
-        ) : null}
+        <span class="done">
+          {progress && progress.total !== null ? (
+            <progress value={progress.done} max={progress.total} aria-label={`progress of task ${id}`} />
+          ) : null}
+        </span>
         <span class="queue">{queue}</span>
         <span class="age">{ago(updatedAt, now)}</span>
       </a>

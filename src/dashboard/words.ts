@@ -28,11 +28,34 @@ export function ago(iso: string | null, now: number): string {
 
 /** What a task waits for, says or ended with. */
 export function detailOf(task: TaskJson): string {
-  const { state, question, waiting, pause, error, progress } = task;
+  const { state, question, waiting, pause, error, progress, usage } = task;
   if (question && state === "input-required") return plain(question.prompt);
-  if (state === "suspended" && pause) return plain(`paused: ${pause.reason ?? pause.cause}`);
-  if (waiting) return plain(`waits for ${waiting.for}${waiting.on === null ? "" : ` ${waiting.on}`}`);
+  if (state === "suspended" && pause) return plain(pausedBy(pause));
+  if (waiting) return plain(waitsFor(waiting));
   if (error) return plain(error.message);
   if (progress?.message) return plain(progress.message);
+  if (usage && state === "working") return plain(usageOf(usage));
   return "";
+}
+
+/** What an agent has used. */
+export function usageOf({ inputTokens, outputTokens, turns }: NonNullable<TaskJson["usage"]>): string {
+  return `${inputTokens} tokens in, ${outputTokens} out, ${turns} turns`;
+}
+
+function pausedBy({ reason, cause, until }: NonNullable<TaskJson["pause"]>): string {
+  const why = reason === null ? `paused by ${cause}` : `paused: ${reason}`;
+  return until === null ? why : `${why}, until ${timeOf(until)}`;
+}
+
+function waitsFor({ for: what, on, until }: NonNullable<TaskJson["waiting"]>): string {
+  if (what === "hold") return on === null ? "is held" : `is held: ${on}`;
+  if (what === "time" && until !== null) return `waits until ${timeOf(until)}`;
+  return `waits for ${what}${on === null ? "" : ` ${on}`}`;
+}
+
+/** A time of this browser's zone. */
+function timeOf(iso: string): string {
+  const form = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" } as const;
+  return new Date(iso).toLocaleString(undefined, form);
 }

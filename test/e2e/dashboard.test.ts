@@ -2,8 +2,10 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, describe, expect, type TestContext } from "vitest";
-import { type Home, isOnPath, it } from "../harness/index.ts";
+import { type Home, isOnPath, it, until } from "../harness/index.ts";
 import { Web } from "../harness/web.ts";
+import { agentOptions, step } from "./agent-story.ts";
+import { noted, open } from "./story.ts";
 
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome"];
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -56,6 +58,25 @@ async function serious(page: Page): Promise<string[]> {
 async function shot(page: Page, name: string): Promise<void> {
   const folder = process.env.DASHBOARD_SHOTS;
   if (folder) await page.screenshot({ path: `${folder}/${name}.png` });
+}
+
+/** The texts of a row that lie over the one before them. */
+const OVERLAPS = `[...document.querySelectorAll(".rows li:first-child a")].flatMap((row) => {
+  const parts = [...row.children].filter((part) => part.offsetWidth > 0).map((part) => [part, part.getBoundingClientRect()]);
+  const lies = ([, a], [, b]) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return parts.filter((one, at) => parts.some((other, n) => n < at && lies(one, other))).map(([part]) => part.textContent);
+})`;
+
+const patient = { deadlineMs: 60_000, message: "the conversation" };
+
+/** Presses Tab until what bears this name has the focus. */
+async function tabTo(page: Page, name: string): Promise<void> {
+  const focused = `(document.activeElement?.labels?.[0] ?? document.activeElement)?.textContent.trim()`;
+  for (let n = 0; n < 60; n++) {
+    await page.keyboard.press("Tab");
+    if ((await page.evaluate(focused)) === name) return;
+  }
+  throw new Error(`${name} is not reached by keyboard`);
 }
 
 describe("the dashboard", () => {
@@ -136,6 +157,7 @@ describe("the dashboard", () => {
       await page.emulateMedia({ colorScheme: scheme });
       const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
       expect(await page.evaluate(overflow)).toBe(0);
+      expect(await page.evaluate(OVERLAPS)).toEqual([]);
       expect(await serious(page)).toEqual([]);
       await shot(page, `tasks-${width}-${scheme}`);
     }
@@ -147,6 +169,66 @@ describe("the dashboard", () => {
     await page.getByLabel("Text").fill("after-return");
     await page.getByText("1 of 10001").waitFor();
     expect([id > 10_000, pid > 0]).toEqual([true, true]);
+    await page.close();
+  });
+
+  it("shows the conversation of an agent, goes on with it after the daemon was gone, and works by keyboard alone", async ({
+    home,
+    skip,
+  }) => {
+    const { page, errors } = await opened(home, skip);
+    const steps = [{ say: "Hello" }, step(1, { gated: true }), step(2, { gated: true })];
+    const id = await home.run("--name", "talk", ...agentOptions(home, "claude", steps), "do it");
+    const talk = page.locator("pre");
+    await page.getByRole("link", { name: "talk" }).waitFor();
+    for (const key of ["t", "j", "Enter"]) await page.keyboard.press(key);
+    await page.getByRole("heading", { name: "Conversation" }).waitFor();
+    await noted(home, 1, "begun.log");
+    await until(async () => (await talk.textContent())?.includes("> do it\nHello\n$ ") ?? false, patient);
+    await home.killDaemon();
+    await page.getByText("reconnecting").waitFor();
+    await home.cli("daemon", "start");
+    await page.getByText("live", { exact: true }).waitFor();
+    open(home, "go-1");
+    await until(async () => (await talk.textContent())?.includes("done-1") ?? false, patient);
+    await tabTo(page, "Message");
+    await page.keyboard.type("be quick");
+    await page.keyboard.press("Enter");
+    await page.getByText("sent", { exact: true }).waitFor();
+    await page.keyboard.press("Escape");
+    await shot(page, "agent");
+    await page.keyboard.press("t");
+    for (const key of ["j", "Enter"]) await page.keyboard.press(key);
+    await tabTo(page, "Pause");
+    await page.keyboard.press("Enter");
+    open(home, "go-2");
+    await page.getByRole("button", { name: "Resume", exact: true }).waitFor();
+    expect((await home.task(id)).state).toBe("suspended");
+    await tabTo(page, "Cancel");
+    await page.keyboard.press("Space");
+    await page.getByRole("button", { name: "Run again" }).waitFor();
+    expect(await serious(page)).toEqual([]);
+    expect(errors.filter((text) => !/ERR_|Failed to load resource/.test(text))).toEqual([]);
+    await page.close();
+  });
+
+  it("tells why what a button asked for was refused", async ({ home, skip }) => {
+    const { page } = await opened(home, skip);
+    await page.getByText("There are no tasks yet.").waitFor();
+    await page.keyboard.press("n");
+    await page.getByLabel("Program, one argument a line").fill("true");
+    await page.getByLabel("Or a coding agent").selectOption("claude");
+    await page.getByRole("button", { name: "Submit" }).click();
+    await page.getByRole("alert").getByText("Give one of a program").waitFor();
+    await page.getByLabel("Or a coding agent").selectOption("");
+    await page.getByLabel("Directory").fill("relative");
+    await page.getByRole("button", { name: "Submit" }).click();
+    await page.getByRole("alert").getByText("cwd").waitFor();
+    expect(await serious(page)).toEqual([]);
+    await shot(page, "submit");
+    await page.getByLabel("Directory").fill(home.work);
+    await page.getByRole("button", { name: "Submit" }).click();
+    await page.getByRole("button", { name: "Run again" }).waitFor();
     await page.close();
   });
 });
