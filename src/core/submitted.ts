@@ -162,6 +162,14 @@ export const submitted = {
     fallback: null,
     option: ["--on-lost <what>", "when its process vanishes with the machine"],
   },
+  on: {
+    type: "texts",
+    fallback: null,
+    option: [
+      "--on <machine|key=value>",
+      "in a cluster: on this machine, or on one with this label (repeatable)",
+    ],
+  },
   key: {
     type: "key",
     fallback: null,

@@ -160,6 +160,8 @@ export interface Task extends Submitted {
   sessionKey: string | null;
   progress: { done: number; total: number | null; message: string | null } | null;
   pid: number | null;
+  /** The name of the machine of a cluster on which its process is; null without one, and outside a cluster. */
+  machine: string | null;
   createdAt: number;
   startedAt: number | null;
   updatedAt: number;
@@ -197,6 +199,8 @@ export interface Attempt {
   /** Names the run files and is shown by `ps`; no secret. */
   runKey: string;
   bootId: string;
+  /** The machine of a cluster on which it ran; null outside of one. */
+  machine: string | null;
   pid: number | null;
   /** Clock ticks since boot at which the process began: with pid and boot id it names one process and no later one. */
   pidStart: number | null;

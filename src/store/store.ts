@@ -255,7 +255,7 @@ export interface Store {
   unusedEnvironments(ids: readonly number[]): Promise<Set<string>>;
   /** Environments that an open task still uses. */
   usedEnvironments(): Promise<Set<string>>;
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 /** What is due by the clock. */

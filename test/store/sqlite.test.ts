@@ -38,7 +38,7 @@ async function open(fault: (point: string) => void = () => {}): Promise<SqliteBa
     ...opened(),
     file,
     async reopen() {
-      backend.store.close();
+      await backend.store.close();
       Object.assign(backend, opened());
       return backend.store;
     },
@@ -46,8 +46,8 @@ async function open(fault: (point: string) => void = () => {}): Promise<SqliteBa
       backend.db.prepare(damages[how]).run(id, seq);
     },
     fillDisk: () => limitPages(backend.db),
-    dispose: () => {
-      backend.store.close();
+    dispose: async () => {
+      await backend.store.close();
       rmSync(folder, { recursive: true });
     },
   };
@@ -117,7 +117,7 @@ describe("an answer follows the commit", () => {
       ["create:after-commit", 1],
     ]);
     other.close();
-    backend.dispose();
+    await backend.dispose();
   });
 });
 

@@ -10,10 +10,10 @@ export interface Backend {
   store: Store;
   /** Closes the store and opens it over the same data, as the next daemon does. */
   reopen(): Promise<Store>;
-  damage(id: number, seq: number, how: "flipped" | "truncated" | "emptied" | "missing"): void;
+  damage(id: number, seq: number, how: "flipped" | "truncated" | "emptied" | "missing"): void | Promise<void>;
   /** From now on nothing more fits on the disk; the answer makes room again. */
-  fillDisk(): () => void;
-  dispose(): void;
+  fillDisk(): (() => void) | Promise<() => Promise<void>>;
+  dispose(): void | Promise<void>;
 }
 
 export type Open = () => Promise<Backend>;
@@ -166,7 +166,7 @@ export function storeTest(open: Open) {
       try {
         await use(new World(backend));
       } finally {
-        backend.dispose();
+        await backend.dispose();
       }
     },
   });

@@ -50,6 +50,7 @@ const unset = {
   pauseMode: undefined,
   pauseSignal: undefined,
   onLost: undefined,
+  on: [],
   key: undefined,
   held: false,
   agent: undefined,

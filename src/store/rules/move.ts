@@ -30,9 +30,14 @@ const CLOCK_NOISE_MS = 1000;
 
 /**
  * The task after `change`, and its event. `chosen` is the checkpoint from which it continues, where the change names
- * one; null for the beginning. Throws {@link IllegalMove} and `StaleAttempt`.
+ * one; null for the beginning; `here` is the machine of an attempt that begins. Throws {@link IllegalMove} and `StaleAttempt`.
  */
-export function moved(before: Task, change: Change, chosen?: CheckpointInfo | null): Moved {
+export function moved(
+  before: Task,
+  change: Change,
+  chosen?: CheckpointInfo | null,
+  here: string | null = null,
+): Moved {
   if (change.attempt !== undefined && change.attempt !== before.attempt) {
     throw new AgentctlError("StaleAttempt", { id: before.id, state: before.state, attempt: change.attempt });
   }
@@ -41,11 +46,17 @@ export function moved(before: Task, change: Change, chosen?: CheckpointInfo | nu
   const isAnswered = change.question !== undefined && change.question !== before.question?.at;
   if (to === undefined || isAnswered) throw new IllegalMove(before, change.transition);
   const from = chosen === undefined ? before : continuedFrom(before, chosen);
-  const task = settled({ ...from, state: to }, before, change);
+  const after = settled({ ...from, state: to }, before, change);
+  const task = { ...after, machine: placeOf(after, change.begin ? here : before.machine) };
   const { at, actor, cause } = change;
   const attempt = task.attempt || null;
   const data = change.data ?? pauseData(before, task);
   return { task, event: { at, actor, cause, task: task.id, attempt, from: before.state, to, data } };
+}
+
+/** The machine of a task: that of its process, where it has one. */
+export function placeOf({ state, frozen }: Task, machine: string | null): string | null {
+  return state === "working" || frozen ? machine : null;
 }
 
 /** A task that goes on from a checkpoint knows nothing of what came after it: neither steps nor a question. */

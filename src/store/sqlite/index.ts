@@ -1,3 +1,4 @@
+export { taskOfRow, toAttempt, toCheckpoint } from "../sql/rows.ts";
 export { newestBackup, RESTORING, sealBackup } from "./file/backups.ts";
 export { openDatabase, SCHEMA_VERSION } from "./file/open.ts";
 export {
@@ -8,5 +9,4 @@ export {
   prepareRestore,
   type RestoredStore,
 } from "./file/restored.ts";
-export { taskOfRow, toAttempt, toCheckpoint } from "./rows.ts";
 export { SqliteStore } from "./sqlite-store.ts";

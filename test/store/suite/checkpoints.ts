@@ -87,20 +87,20 @@ export function checkpoints(it: StoreTest): void {
   describe("one that is not whole is refused by name, and the newest good one is named", () => {
     it.for(["flipped", "truncated", "emptied"] as const)("%s", async (how, { world }) => {
       const { id } = await world.suspended({}, ["good", "bad", "worse"]);
-      world.backend.damage(id, 3, how);
+      await world.backend.damage(id, 3, how);
       await expect(world.store.checkpointData(id, 3)).rejects.toMatchObject({
         name: "CheckpointCorrupt",
         data: { id, state: "suspended", seq: 3, good: 2 },
       });
-      world.backend.damage(id, 2, how);
+      await world.backend.damage(id, 2, how);
       await expect(world.store.checkpointData(id, 3)).rejects.toMatchObject({ data: { good: 1 } });
-      world.backend.damage(id, 1, how);
+      await world.backend.damage(id, 1, how);
       await expect(world.store.checkpointData(id, 3)).rejects.toMatchObject({ data: { good: null } });
     });
 
     it("a missing one is CheckpointNotFound", async ({ world }) => {
       const { id } = await world.suspended({}, ["a"]);
-      world.backend.damage(id, 1, "missing");
+      await world.backend.damage(id, 1, "missing");
       await expect(world.store.checkpointData(id, 1)).rejects.toMatchObject({
         name: "CheckpointNotFound",
         data: { id, state: "suspended", seq: 1 },
@@ -130,7 +130,7 @@ export function checkpoints(it: StoreTest): void {
     it("superseded ones are never named as the newest good one, and go first", async ({ world }) => {
       const { id } = await world.suspended({}, ["a", "b", "c"]);
       const { token } = await world.again(id, { continueFrom: 1 });
-      world.backend.damage(id, 1, "flipped");
+      await world.backend.damage(id, 1, "flipped");
       await expect(world.store.checkpointData(id, 1)).rejects.toMatchObject({ data: { good: null } });
       expect((await world.save(token, "d")).seq).toBe(4);
       await world.save(token, "e");

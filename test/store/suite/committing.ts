@@ -66,7 +66,7 @@ export function committing(it: StoreTest): void {
         await world.events(),
         await world.store.checkpoints(id),
       ];
-      world.backend.fillDisk();
+      await world.backend.fillDisk();
       const turn = [world.submit(), world.save(token, big), world.submit()];
       expect(await outcomes(turn)).toEqual({ held: 0, refused: Array(3).fill("StoreUnavailable") });
       await world.backend.reopen();
@@ -78,18 +78,18 @@ export function committing(it: StoreTest): void {
 
     it("says so, and serves again as soon as there is space", async ({ world }) => {
       const { id, token } = await world.working();
-      const makeRoom = world.backend.fillDisk();
+      const makeRoom = await world.backend.fillDisk();
       await expect(world.save(token, big)).rejects.toMatchObject(full);
       await expect(world.save(token, big)).rejects.toMatchObject(full);
       expect((await world.get(id)).checkpoint).toBeNull();
-      makeRoom();
+      await makeRoom();
       expect((await world.save(token, big)).seq).toBe(1);
       expect((await world.store.checkpointData(id, 1)).length).toBe(big.length);
     });
 
     it("leaves reading alone", async ({ world }) => {
       const { id, token } = await world.working();
-      world.backend.fillDisk();
+      await world.backend.fillDisk();
       await world.save(token, big).catch(() => {});
       expect([(await world.get(id)).state, (await world.events(id)).length]).toEqual(["working", 2]);
     });
@@ -97,11 +97,11 @@ export function committing(it: StoreTest): void {
     it("tells nobody of an event that was not written", async ({ world }) => {
       const told: TaskEvent[] = [];
       world.store.onEvents((events) => told.push(...events));
-      const makeRoom = world.backend.fillDisk();
+      const makeRoom = await world.backend.fillDisk();
       const turn = [world.submit(), world.submit({ labels: { x: big } })];
       expect((await outcomes(turn)).held).toBe(0);
       expect(told).toEqual([]);
-      makeRoom();
+      await makeRoom();
       await world.submit();
       expect(told.map(({ seq }) => seq)).toEqual([1]);
     });

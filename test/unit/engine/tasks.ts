@@ -36,6 +36,7 @@ export function task(given: Partial<Task> = {}): Task {
     account: null,
     progress: null,
     pid: 100,
+    machine: null,
     createdAt: 0,
     startedAt: 0,
     updatedAt: 0,

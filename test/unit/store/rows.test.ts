@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Task } from "../../../src/core/task.ts";
 import { wakeAt } from "../../../src/store/rules/attention.ts";
-import { changedCells, taskCells, taskColumns, toTask } from "../../../src/store/sqlite/rows.ts";
+import { changedCells, taskCells, taskColumns, toTask } from "../../../src/store/sql/rows.ts";
 import { checkpoint, pauseIntent, task } from "../engine/tasks.ts";
 
 const pause = {

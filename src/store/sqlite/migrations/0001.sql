@@ -9,6 +9,9 @@
 -- another home. `checkout` is the git worktree of a task that was submitted with `worktree`, `account` a hash of what says
 -- whose limits an agent uses up.
 --
+-- `machine` is where the process is, of those that share a store, and `on_machine` where it may be; without others they are
+-- null.
+--
 -- dependencies: for each task that waits for others one row for each of these that has not ended yet. All of them,
 -- with what each has to come to, are in `tasks.after`; `tasks.blocked_by` is the first that has not ended.
 --
@@ -76,6 +79,7 @@ create table tasks (
   pause_mode text not null,
   pause_signal text not null,
   on_lost text,
+  on_machine text,
   inherited text not null,
   attempt integer not null,
   edits integer not null,
@@ -110,6 +114,7 @@ create table tasks (
   account text,
   progress text,
   pid integer,
+  machine text,
   created_at integer not null,
   started_at integer,
   updated_at integer not null,
@@ -138,7 +143,7 @@ create index tasks_wake on tasks (wake_at) where wake_at is not null;
 create unique index tasks_session on tasks (session_key) where session_key is not null and ended_at is null;
 create index tasks_account on tasks (account) where account is not null and ended_at is null;
 create index tasks_limited on tasks (account)
-  where account is not null and ended_at is null and agent_report ->> '$.limit.resetsAt' is not null;
+  where account is not null and ended_at is null and json_extract(agent_report, '$.limit.resetsAt') is not null;
 create index tasks_env on tasks (env_hash) where ended_at is null;
 
 create table dependencies (
@@ -154,6 +159,7 @@ create table attempts (
   token text not null unique,
   run_key text not null,
   boot_id text not null,
+  machine text,
   pid integer,
   pid_start integer,
   said_hello integer not null,

@@ -2,8 +2,8 @@ import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import type { EditChange } from "../edit-change.ts";
-import { endOfDependent } from "../rules/dependencies.ts";
-import type { Context } from "./context.ts";
+import { endOfDependent, type Standing } from "../rules/dependencies.ts";
+import type { Context, Op } from "./context.ts";
 import * as events from "./events.ts";
 import { moveOne, requireSlots, standingOf } from "./moves.ts";
 import type { QueueRoom } from "./queue-room.ts";
@@ -13,38 +13,42 @@ import type { QueueRoom } from "./queue-room.ts";
  * not any more as it was read, `QueueNotFound`, `QueueFull`, and `InvalidParams` for what its queue or a circle of
  * dependencies does not allow.
  */
-export function edit(ctx: Context, { id, from, patch, at, actor, data }: EditChange, room: QueueRoom): Task {
-  const before = ctx.task(id);
+export function* edit(
+  ctx: Context,
+  { id, from, patch, at, actor, data }: EditChange,
+  room: QueueRoom,
+): Op<Task> {
+  const before = yield* ctx.task(id);
   if (before.state !== from.state || before.attempt !== from.attempt) {
     throw new AgentctlError("TaskImmutable", { id, state: before.state, allowed: [from.state] });
   }
   const changed = { ...before, ...patch };
-  if (changed.queue !== before.queue) room.admit(ctx, changed.queue, at);
-  if (changed.queue !== before.queue || changed.slots !== before.slots) requireSlots(ctx, changed);
+  if (changed.queue !== before.queue) yield* room.admit(ctx, changed.queue, at);
+  if (changed.queue !== before.queue || changed.slots !== before.slots) yield* requireSlots(ctx, changed);
   const { broken, blockedBy } = patch.after
-    ? comeAfter(ctx, id, patch.after)
+    ? yield* comeAfter(ctx, id, patch.after)
     : { broken: null, blockedBy: before.blockedBy };
   const timed = patch.notBefore === null ? null : "time";
   const delay = patch.delay ?? (patch.notBefore === undefined ? before.delay : timed);
   const edits = before.edits + 1;
-  const after = ctx.write(before, { ...changed, blockedBy, delay, edits, updatedAt: at });
+  const after = yield* ctx.write(before, { ...changed, blockedBy, delay, edits, updatedAt: at });
   const { state } = before;
   const attempt = before.attempt || null;
-  events.append(ctx, { at, actor, cause: "edit", task: id, attempt, from: state, to: state, data });
-  return broken ? moveOne(ctx, endOfDependent(after, broken, at)) : after;
+  yield* events.append(ctx, { at, actor, cause: "edit", task: id, attempt, from: state, to: state, data });
+  return broken ? yield* moveOne(ctx, endOfDependent(after, broken, at)) : after;
 }
 
-function comeAfter(ctx: Context, id: number, after: Task["after"]) {
-  requireNoCircle(ctx, id, after);
-  const found = standingOf(ctx, after);
-  ctx.run("delete from dependencies where task_id = ?", id);
+function* comeAfter(ctx: Context, id: number, after: Task["after"]): Op<Standing> {
+  yield* requireNoCircle(ctx, id, after);
+  const found = yield* standingOf(ctx, after);
+  yield* ctx.run("delete from dependencies where task_id = ?", id);
   for (const on of found.open)
-    ctx.run("insert or ignore into dependencies (on_id, task_id) values (?, ?)", on, id);
+    yield* ctx.run("insert into dependencies (on_id, task_id) values (?, ?) on conflict do nothing", on, id);
   return found;
 }
 
 /** A task that comes after one which comes after it would never start, and neither would the other. */
-function requireNoCircle(ctx: Context, id: number, after: Task["after"]): void {
+function* requireNoCircle(ctx: Context, id: number, after: Task["after"]): Op<void> {
   const seen = new Set<number>();
   const rest = after.map((dependency) => dependency.id);
   for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
@@ -54,7 +58,7 @@ function requireNoCircle(ctx: Context, id: number, after: Task["after"]): void {
     }
     if (seen.has(next)) continue;
     seen.add(next);
-    const task = ctx.task(next);
+    const task = yield* ctx.task(next);
     if (!isTerminal(task.state)) rest.push(...task.after.map((dependency) => dependency.id));
   }
 }

@@ -1,58 +1,58 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Kept, Question, Step, StepKey, StepName, Task } from "../../core/task.ts";
 import type { JournalPart } from "../store.ts";
-import type { ActiveAttempt, Context } from "./context.ts";
-import { type Row, toStep } from "./rows.ts";
+import type { ActiveAttempt, Context, Op } from "./context.ts";
+import { toStep } from "./rows.ts";
 
 const STEP = "kind, name, n, base, position, call, alone, attempt, started_at, ended_at, size, unused";
 
 /** How many steps of a task are acknowledged: the place in the journal that a checkpoint marks. */
-export function place(ctx: Context, id: number): number {
-  const row = ctx.row("select coalesce(max(position), 0) as place from steps where task_id = ?", id);
+export function* place(ctx: Context, id: number): Op<number> {
+  const row = yield* ctx.row("select coalesce(max(position), 0) as place from steps where task_id = ?", id);
   return row?.place as number;
 }
 
 /** Acknowledges a call, unless its key is journaled already. */
-export function acknowledge(
+export function* acknowledge(
   ctx: Context,
   live: ActiveAttempt,
   step: Omit<Step, "position" | "attempt">,
-): { result: string; added: boolean } {
-  const known = journaled(ctx, live.taskId, step);
+): Op<{ result: string; added: boolean }> {
+  const known = yield* journaled(ctx, live.taskId, step);
   if (known !== null) return { result: known, added: false };
-  const position = place(ctx, live.taskId) + 1;
-  insertStep(ctx, live.taskId, { ...step, position, attempt: live.n });
-  forgetKept(ctx, live.taskId, [step]);
-  progressed(ctx, live);
+  const position = (yield* place(ctx, live.taskId)) + 1;
+  yield* insertStep(ctx, live.taskId, { ...step, position, attempt: live.n });
+  yield* forgetKept(ctx, live.taskId, [step]);
+  yield* progressed(ctx, live);
   return { result: step.result, added: true };
 }
 
 const LEAVE_KNOWN = "on conflict (task_id, base, kind, name, n) do nothing";
 
 /** Acknowledges calls in their order, but for those whose keys are journaled already. */
-export function acknowledgeAll(
+export function* acknowledgeAll(
   ctx: Context,
   live: ActiveAttempt,
   steps: readonly Omit<Step, "position" | "attempt">[],
-): void {
-  let position = place(ctx, live.taskId) + 1;
+): Op<void> {
+  let position = (yield* place(ctx, live.taskId)) + 1;
   for (const step of steps) {
-    if (insertStep(ctx, live.taskId, { ...step, position, attempt: live.n }, LEAVE_KNOWN)) position++;
+    if (yield* insertStep(ctx, live.taskId, { ...step, position, attempt: live.n }, LEAVE_KNOWN)) position++;
   }
-  forgetKept(ctx, live.taskId, steps);
-  progressed(ctx, live);
+  yield* forgetKept(ctx, live.taskId, steps);
+  yield* progressed(ctx, live);
 }
 
-function progressed(ctx: Context, { taskId }: ActiveAttempt): void {
-  ctx.run(
-    "update tasks set losses = iif(kind = 'agent', losses, 0), journaled = 1 where id = ? and (losses > 0 or journaled = 0)",
+function* progressed(ctx: Context, { taskId }: ActiveAttempt): Op<void> {
+  yield* ctx.run(
+    "update tasks set losses = case when kind = 'agent' then losses else 0 end, journaled = 1 where id = ? and (losses > 0 or journaled = 0)",
     taskId,
   );
 }
 
 /** Writes one row of `steps`; answers whether it did. */
-export function insertStep(ctx: Context, id: number, step: Step, whereKnown = ""): boolean {
-  const written = ctx.run(
+export function* insertStep(ctx: Context, id: number, step: Step, whereKnown = ""): Op<boolean> {
+  const written = yield* ctx.run(
     `insert into steps (task_id, ${STEP}, result) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ${whereKnown}`,
     id,
     step.kind,
@@ -73,18 +73,20 @@ export function insertStep(ctx: Context, id: number, step: Step, whereKnown = ""
 }
 
 /** What steps kept is of no more use once they have their results. */
-function forgetKept(ctx: Context, id: number, steps: readonly StepKey[]): void {
-  if (!ctx.row("select 1 from kept where task_id = ?", id)) return;
+function* forgetKept(ctx: Context, id: number, steps: readonly StepKey[]): Op<void> {
+  if (!(yield* ctx.row("select 1 from kept where task_id = ?", id))) return;
   const sql = "delete from kept where task_id = ? and base = ? and name = ? and n = ?";
-  for (const { kind, base, name, n } of steps) if (kind === "step") ctx.run(sql, id, base, name, n);
+  for (const { kind, base, name, n } of steps) if (kind === "step") yield* ctx.run(sql, id, base, name, n);
 }
 
 /** Keeps a value for a step that has not ended; one that has an acknowledged result keeps nothing more. */
-export function keep(ctx: Context, { taskId }: ActiveAttempt, { base, name, n, value }: Kept): void {
-  if (journaled(ctx, taskId, { kind: "step", base, name, n }) !== null) return;
-  ctx.run(
-    `insert or replace into kept (task_id, base, name, n, value, checkpoint)
-     values (?, ?, ?, ?, ?, (select coalesce(max(seq), 0) from checkpoints where task_id = ?))`,
+export function* keep(ctx: Context, { taskId }: ActiveAttempt, { base, name, n, value }: Kept): Op<void> {
+  if ((yield* journaled(ctx, taskId, { kind: "step", base, name, n })) !== null) return;
+  yield* ctx.run(
+    `insert into kept (task_id, base, name, n, value, checkpoint)
+     values (?, ?, ?, ?, ?, (select coalesce(max(seq), 0) from checkpoints where task_id = ?))
+     on conflict (task_id, base, name, n) do update
+     set value = excluded.value, checkpoint = excluded.checkpoint`,
     taskId,
     base,
     name,
@@ -92,22 +94,25 @@ export function keep(ctx: Context, { taskId }: ActiveAttempt, { base, name, n, v
     value,
     taskId,
   );
-  ctx.run("update tasks set journaled = 1 where id = ? and journaled = 0", taskId);
+  yield* ctx.run("update tasks set journaled = 1 where id = ? and journaled = 0", taskId);
 }
 
-export function kept(ctx: Context, id: number): Kept[] {
-  return ctx.rows("select base, name, n, value from kept where task_id = ?", id) as unknown as Kept[];
+export function* kept(ctx: Context, id: number): Op<Kept[]> {
+  return (yield* ctx.rows(
+    "select base, name, n, value from kept where task_id = ?",
+    id,
+  )) as unknown as Kept[];
 }
 
 /** Notes of journaled steps that the module has gone on without asking for them. */
-export function markUnused(ctx: Context, { taskId }: ActiveAttempt, steps: readonly StepName[]): void {
+export function* markUnused(ctx: Context, { taskId }: ActiveAttempt, steps: readonly StepName[]): Op<void> {
   const sql =
     "update steps set unused = 1 where task_id = ? and kind = 'step' and base = ? and name = ? and n = ?";
-  for (const { base, name, n } of steps) ctx.run(sql, taskId, base, name, n);
+  for (const { base, name, n } of steps) yield* ctx.run(sql, taskId, base, name, n);
 }
 
-function journaled(ctx: Context, id: number, key: StepKey): string | null {
-  const row = ctx.row(
+function* journaled(ctx: Context, id: number, key: StepKey): Op<string | null> {
+  const row = yield* ctx.row(
     "select result from steps where task_id = ? and base = ? and kind = ? and name = ? and n = ?",
     id,
     key.base,
@@ -118,59 +123,73 @@ function journaled(ctx: Context, id: number, key: StepKey): string | null {
   return (row?.result as string | undefined) ?? null;
 }
 
-export function journal(ctx: Context, id: number): Step[] {
-  return ctx.rows(`select ${STEP}, result from steps where task_id = ? order by position`, id).map(toStep);
+export function* journal(ctx: Context, id: number): Op<Step[]> {
+  return (yield* ctx.rows(`select ${STEP}, result from steps where task_id = ? order by position`, id)).map(
+    toStep,
+  );
 }
 
 /** The calls that a module may ask for: those since its top, and those since the checkpoint from which it continues. */
 const ASKED_FOR = "task_id = ? and base in (0, ?)";
 
-export function journalPart(
+export function* journalPart(
   ctx: Context,
   id: number,
   { base, after, maxBytes }: { base: number; after: number; maxBytes: number },
-): JournalPart {
-  const totalBytes = ctx.row(`select coalesce(sum(size), 0) as bytes from steps where ${ASKED_FOR}`, id, base)
-    ?.bytes as number;
-  const sql = `select ${STEP}, result from steps where ${ASKED_FOR} and position > ? order by position`;
-  const steps: Step[] = [];
+): Op<JournalPart> {
+  const totalBytes = (yield* ctx.row(
+    `select coalesce(sum(size), 0) as bytes from steps where ${ASKED_FOR}`,
+    id,
+    base,
+  ))?.bytes as number;
+  // All of them together may be more than the memory holds.
+  const sizes = yield* ctx.rows(
+    `select position, size from steps where ${ASKED_FOR} and position > ? order by position`,
+    id,
+    base,
+    after,
+  );
   let bytes = 0;
-  // One at a time: together they may be more than the memory holds.
-  for (const row of ctx.sql(sql).iterate(id, base, after) as IterableIterator<Row>) {
-    const step = toStep(row);
-    bytes += step.size;
-    if (steps.length > 0 && bytes > maxBytes) {
-      return { steps, next: (steps.at(-1) as Step).position, totalBytes };
-    }
-    steps.push(step);
-  }
-  return { steps, next: null, totalBytes };
+  const first = sizes.findIndex((row, at) => {
+    bytes += row.size as number;
+    return at > 0 && bytes > maxBytes;
+  });
+  const last = sizes.at(first === -1 ? -1 : first - 1)?.position ?? after;
+  const rows = yield* ctx.rows(
+    `select ${STEP}, result from steps where ${ASKED_FOR} and position > ? and position <= ? order by position`,
+    id,
+    base,
+    after,
+    last,
+  );
+  return { steps: rows.map(toStep), next: first === -1 ? null : (last as number), totalBytes };
 }
 
-export function stepsOf(ctx: Context, id: number): Step[] {
-  return ctx.rows(`select ${STEP} from steps where task_id = ? order by position`, id).map(toStep);
+export function* stepsOf(ctx: Context, id: number): Op<Step[]> {
+  return (yield* ctx.rows(`select ${STEP} from steps where task_id = ? order by position`, id)).map(toStep);
 }
 
 /**
  * Holds a journal to what was acknowledged, up to a place in it: no call is missing, and every result can be read.
  * `CheckpointCorrupt`, without `seq`, with `step` where it is known and `good`, the newest checkpoint before the fault.
  */
-export function requireWhole(ctx: Context, id: number, upTo = Number.MAX_SAFE_INTEGER): void {
-  const unread = ctx.row(
+export function* requireWhole(ctx: Context, id: number, upTo = Number.MAX_SAFE_INTEGER): Op<void> {
+  const unread = yield* ctx.row(
     "select position, name from steps where task_id = ? and position <= ? and result <> '' and not json_valid(result) order by position limit 1",
     id,
     upTo,
   );
-  const missing = ctx.row(
+  const missing = yield* ctx.row(
     `select min(place) as position from
        (select position, row_number() over (order by position) as place from steps where task_id = ? and position <= ?)
+       as numbered
      where position <> place`,
     id,
     upTo,
   );
   const [step, at] = [unread?.name as string | undefined, unread?.position ?? missing?.position ?? null];
   if (at === null) return;
-  const good = ctx.row(
+  const good = yield* ctx.row(
     "select max(seq) as seq from checkpoints where task_id = ? and superseded = 0 and position < ?",
     id,
     at as number,
@@ -180,23 +199,23 @@ export function requireWhole(ctx: Context, id: number, upTo = Number.MAX_SAFE_IN
       ? `its call ${at} is missing`
       : `the result of step ${JSON.stringify(step)} cannot be read`;
   const facts = { step: step ?? null, good: good?.seq ?? null, reason };
-  throw new AgentctlError("CheckpointCorrupt", { id, state: ctx.task(id).state, ...facts });
+  throw new AgentctlError("CheckpointCorrupt", { id, state: (yield* ctx.task(id)).state, ...facts });
 }
 
 /** Delivers what was sent and not delivered yet; under a key that is journaled, what was delivered then. */
-export function takeMessages(
+export function* takeMessages(
   ctx: Context,
   live: ActiveAttempt,
   key: (StepKey & { call: number; alone: boolean }) | null,
   at: number,
-): string[] {
-  const known = key ? journaled(ctx, live.taskId, key) : null;
+): Op<string[]> {
+  const known = key ? yield* journaled(ctx, live.taskId, key) : null;
   if (known !== null) return JSON.parse(known) as string[];
   // What is sent to a pipe is not asked for.
   const waiting =
-    ctx.task(live.taskId).stdin === "pipe"
+    (yield* ctx.task(live.taskId)).stdin === "pipe"
       ? []
-      : ctx.rows(
+      : yield* ctx.rows(
           "select id, text from messages where task_id = ? and position is null order by id",
           live.taskId,
         );
@@ -205,28 +224,32 @@ export function takeMessages(
   if (key) {
     const result = JSON.stringify(texts);
     const times = { startedAt: at, endedAt: at, size: Buffer.byteLength(result) };
-    acknowledge(ctx, live, { ...key, ...times, result });
-    position = place(ctx, live.taskId);
+    yield* acknowledge(ctx, live, { ...key, ...times, result });
+    position = yield* place(ctx, live.taskId);
   }
-  for (const row of waiting) ctx.run("update messages set position = ? where id = ?", position, row.id);
+  for (const row of waiting)
+    yield* ctx.run("update messages set position = ? where id = ?", position, row.id);
   return texts;
 }
 
 /** Opens a question, or answers it from the journal. A second one while one is open is refused. */
-export function openQuestion(ctx: Context, live: ActiveAttempt, question: Question): string | null {
-  const known = journaled(ctx, live.taskId, question.key);
+export function* openQuestion(ctx: Context, live: ActiveAttempt, question: Question): Op<string | null> {
+  const known = yield* journaled(ctx, live.taskId, question.key);
   if (known !== null) return JSON.parse(known) as string;
-  const task = ctx.task(live.taskId);
+  const task = yield* ctx.task(live.taskId);
   if (task.question) {
     if (JSON.stringify(task.question.key) === JSON.stringify(question.key)) return null;
     if (isMoved(task.question, question)) {
-      ctx.write(task, { ...task, question: { ...task.question, key: question.key, call: question.call } });
+      yield* ctx.write(task, {
+        ...task,
+        question: { ...task.question, key: question.key, call: question.call },
+      });
       return null;
     }
     const reason = `task ${task.id} has a question open: ${JSON.stringify(task.question.prompt)}`;
     throw new AgentctlError("UnsupportedOperation", { id: task.id, state: task.state, reason });
   }
-  ctx.write(task, { ...task, question, journaled: true, updatedAt: question.at });
+  yield* ctx.write(task, { ...task, question, journaled: true, updatedAt: question.at });
   return null;
 }
 
@@ -236,11 +259,17 @@ function isMoved(open: Question, again: Question): boolean {
 }
 
 /** Journals the answer of the open question of `task`; answers the task without its question. */
-export function journalAnswer(ctx: Context, task: Task, question: Question, text: string, at: number): Task {
+export function* journalAnswer(
+  ctx: Context,
+  task: Task,
+  question: Question,
+  text: string,
+  at: number,
+): Op<Task> {
   const result = JSON.stringify(text);
-  insertStep(ctx, task.id, {
+  yield* insertStep(ctx, task.id, {
     ...question.key,
-    position: place(ctx, task.id) + 1,
+    position: (yield* place(ctx, task.id)) + 1,
     call: question.call,
     alone: question.alone,
     attempt: task.attempt,
@@ -249,5 +278,5 @@ export function journalAnswer(ctx: Context, task: Task, question: Question, text
     size: Buffer.byteLength(result),
     result,
   });
-  return ctx.write(task, { ...task, question: null, losses: 0, updatedAt: at });
+  return yield* ctx.write(task, { ...task, question: null, losses: 0, updatedAt: at });
 }

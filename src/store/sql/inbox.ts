@@ -4,33 +4,33 @@ import type { Message } from "../../core/task.ts";
 import type { Inbox, PipedMessage } from "../inbox.ts";
 import { refuseMoving } from "../rules/move.ts";
 import type { Access } from "./access.ts";
-import type { Context } from "./context.ts";
+import type { Context, Op } from "./context.ts";
 
-export function inboxOver(ctx: Context, { read, write }: Access): Inbox {
+export function inboxOver({ read, write }: Access): Inbox {
   return {
-    add: (id, message) => write("send", () => add(ctx, id, message)),
-    undelivered: (id) => read(() => undelivered(ctx, id)),
-    stdin: (id) => read(() => stdinOf(ctx, id)),
-    waiting: (id) => read(() => first(ctx, "position is null order by id", id)),
-    last: (id) => read(() => first(ctx, "written > 0 order by id desc", id)),
-    note: (id, written, isWhole) => write("messages", () => note(ctx, id, written, isWhole)),
+    add: (id, message) => write("send", (ctx) => add(ctx, id, message)),
+    undelivered: (id) => read((ctx) => undelivered(ctx, id)),
+    stdin: (id) => read((ctx) => stdinOf(ctx, id)),
+    waiting: (id) => read((ctx) => first(ctx, "position is null order by id", id)),
+    last: (id) => read((ctx) => first(ctx, "written > 0 order by id desc", id)),
+    note: (id, written, isWhole) => write("messages", (ctx) => note(ctx, id, written, isWhole)),
   };
 }
 
 /** Keeps what every attempt of a new task reads from its stdin. */
-export function keepStdin(ctx: Context, id: number, data: Buffer): void {
-  ctx.run("insert into stdin (task_id, data) values (?, ?)", id, data);
+export function* keepStdin(ctx: Context, id: number, data: Buffer): Op<void> {
+  yield* ctx.run("insert into stdin (task_id, data) values (?, ?)", id, data);
 }
 
-function stdinOf(ctx: Context, id: number): Buffer {
-  const data = ctx.row("select data from stdin where task_id = ?", id)?.data;
+function* stdinOf(ctx: Context, id: number): Op<Buffer> {
+  const data = (yield* ctx.row("select data from stdin where task_id = ?", id))?.data;
   return (data as Buffer | undefined) ?? Buffer.alloc(0);
 }
 
-function undelivered(ctx: Context, id: number): Omit<Message, "id">[] {
+function* undelivered(ctx: Context, id: number): Op<Omit<Message, "id">[]> {
   const sql =
     "select text, at, actor, eof from messages where task_id = ? and position is null and written = 0 order by id";
-  return ctx.rows(sql, id).map(({ text, at, actor, eof }) => ({
+  return (yield* ctx.rows(sql, id)).map(({ text, at, actor, eof }) => ({
     text: text as string,
     at: at as number,
     actor: actor as string,
@@ -39,12 +39,16 @@ function undelivered(ctx: Context, id: number): Omit<Message, "id">[] {
 }
 
 /** Keeps a message until the task takes it. */
-export function add(ctx: Context, id: number, { text, at, actor, eof = false }: Omit<Message, "id">): number {
-  const task = ctx.task(id);
+export function* add(
+  ctx: Context,
+  id: number,
+  { text, at, actor, eof = false }: Omit<Message, "id">,
+): Op<number> {
+  const task = yield* ctx.task(id);
   refuseMoving(task);
   const { state, endedAt } = task;
   if (endedAt !== null) throw new AgentctlError("TaskImmutable", { id, state, allowed: openStates });
-  const end = ctx.row("select id from messages where task_id = ? and eof = 1", id);
+  const end = yield* ctx.row("select id from messages where task_id = ? and eof = 1", id);
   // Asking for what already holds is no error.
   if (end && eof) return end.id as number;
   if (end) {
@@ -52,11 +56,11 @@ export function add(ctx: Context, id: number, { text, at, actor, eof = false }: 
     throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint: `agentctl rerun ${id}` });
   }
   const sql = "insert into messages (task_id, text, at, actor, eof) values (?, ?, ?, ?, ?)";
-  return Number(ctx.sql(sql).run(id, text, at, actor, eof ? 1 : 0).lastInsertRowid);
+  return yield* ctx.insertRow(sql, id, text, at, actor, eof ? 1 : 0);
 }
 
-function first(ctx: Context, which: string, id: number): PipedMessage | undefined {
-  const row = ctx.row(
+function* first(ctx: Context, which: string, id: number): Op<PipedMessage | undefined> {
+  const row = yield* ctx.row(
     `select id, text, written, eof from messages where task_id = ? and ${which} limit 1`,
     id,
   );
@@ -72,8 +76,8 @@ function first(ctx: Context, which: string, id: number): PipedMessage | undefine
 /** The place in the journal of what was delivered without one. */
 const NO_PLACE = -1;
 
-function note(ctx: Context, id: number, written: number, isWhole: boolean): void {
-  ctx.run(
+function* note(ctx: Context, id: number, written: number, isWhole: boolean): Op<void> {
+  yield* ctx.run(
     "update messages set written = ?, position = ? where id = ?",
     written,
     isWhole ? NO_PLACE : null,

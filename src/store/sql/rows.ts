@@ -8,7 +8,9 @@ export type Row = Record<string, Cell>;
 
 /** `value` tells JSON's null from no value at all, which is undefined. */
 type Codec = "plain" | "boolean" | "json" | "value";
-const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const snake = (name: string) =>
+  // `on` is a word of SQL.
+  name === "on" ? "on_machine" : name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** How a value of each type of a submitted field is kept. */
 const codecOfType: Record<FieldType, Codec> = {
@@ -65,6 +67,7 @@ const codecs = {
   account: "plain",
   progress: "json",
   pid: "plain",
+  machine: "plain",
   createdAt: "plain",
   startedAt: "plain",
   updatedAt: "plain",
@@ -129,6 +132,7 @@ export function toAttempt(row: Row): Attempt {
     token: row.token as string,
     runKey: row.run_key as string,
     bootId: row.boot_id as string,
+    machine: row.machine as string | null,
     pid: row.pid as number | null,
     pidStart: row.pid_start as number | null,
     saidHello: row.said_hello === 1,

@@ -3,13 +3,13 @@ import { waitingStates } from "../../core/machine.ts";
 import type { Queue } from "../../core/task.ts";
 import type { Occupancy } from "../queue-view.ts";
 import type { QueueChange, QueueHold } from "../store.ts";
-import type { Context } from "./context.ts";
+import type { Context, Op } from "./context.ts";
 import { quoted } from "./reading.ts";
 import { toQueue } from "./rows.ts";
 
 /** The queues with how many tasks work and wait in each. */
-export function queues(ctx: Context) {
-  const rows = ctx.rows(
+export function* queues(ctx: Context) {
+  const rows = yield* ctx.rows(
     `select *,
        (select count(*) from tasks where queue = queues.name and state = 'working') as working,
        (select coalesce(sum(slots), 0) from tasks where queue = queues.name and state = 'working') as used,
@@ -27,58 +27,68 @@ export function queues(ctx: Context) {
 const USED = "select queue, sum(slots) as used from tasks where state = 'working' group by queue";
 
 /** The slots that working tasks take, by queue. */
-export function usedSlots(ctx: Context): Map<string, number> {
-  return new Map(ctx.rows(USED).map((row) => [row.queue as string, row.used as number]));
+export function* usedSlots(ctx: Context): Op<Map<string, number>> {
+  return new Map((yield* ctx.rows(USED)).map((row) => [row.queue as string, row.used as number]));
+}
+
+/** The slots that tasks take which work on this machine, of those that work anywhere. */
+export function* usedHere(ctx: Context, used: ReadonlyMap<string, number>): Op<number> {
+  if (ctx.machine === null) return [...used.values()].reduce((sum, taken) => sum + taken, 0);
+  const sql = "select coalesce(sum(slots), 0) as used from tasks where state = 'working' and machine = ?";
+  return (yield* ctx.row(sql, ctx.machine))?.used as number;
 }
 
 /** The numbers of slots that are taken in a queue, but for those of `leaving`. */
-export function takenNumbers(
+export function* takenNumbers(
   ctx: Context,
   queue: string,
   leaving: ReadonlySet<number> = new Set(),
-): number[] {
+): Op<number[]> {
   const sql =
     "select id, slot_numbers from tasks where queue = ? and state = 'working' and slot_numbers is not null";
-  const rows = ctx.rows(sql, queue).filter(({ id }) => !leaving.has(id as number));
+  const rows = (yield* ctx.rows(sql, queue)).filter(({ id }) => !leaving.has(id as number));
   return rows.flatMap(({ slot_numbers }) => JSON.parse(slot_numbers as string) as number[]);
 }
 
 /** How full each queue is. */
-export function occupancy(ctx: Context): ReadonlyMap<string, Occupancy> {
-  const used = usedSlots(ctx);
-  const queues = ctx.rows("select * from queues").map(toQueue);
-  return new Map(queues.map((queue) => [queue.name, occupancyIn(ctx, queue, used)]));
+export function* occupancy(ctx: Context): Op<ReadonlyMap<string, Occupancy>> {
+  const used = yield* usedSlots(ctx);
+  const queues = (yield* ctx.rows("select * from queues")).map(toQueue);
+  const found = new Map<string, Occupancy>();
+  for (const queue of queues) found.set(queue.name, yield* occupancyIn(ctx, queue, used));
+  return found;
 }
 
 /** How full one queue is; undefined for one that there is not. */
-export function occupancyOf(ctx: Context, name: string): Occupancy | undefined {
-  const row = ctx.row("select * from queues where name = ?", name);
-  return row && occupancyIn(ctx, toQueue(row), usedSlots(ctx));
+export function* occupancyOf(ctx: Context, name: string): Op<Occupancy | undefined> {
+  const row = yield* ctx.row("select * from queues where name = ?", name);
+  return row && (yield* occupancyIn(ctx, toQueue(row), yield* usedSlots(ctx)));
 }
 
-function occupancyIn(
+function* occupancyIn(
   ctx: Context,
   { name, slots, heldBy, numbered }: Queue,
   used: ReadonlyMap<string, number>,
-): Occupancy {
-  const usedInAll = [...used.values()].reduce((sum, taken) => sum + taken, 0);
-  const numbers = numbered ? takenNumbers(ctx, name) : [];
+): Op<Occupancy> {
+  const usedInAll = yield* usedHere(ctx, used);
+  const numbers = numbered ? yield* takenNumbers(ctx, name) : [];
   return { slots, used: used.get(name) ?? 0, usedInAll, held: heldBy !== null, numbered, numbers };
 }
 
 /** Makes a queue, or changes what is given. One that is made while a pause holds all is held by that pause too. */
-export function set(ctx: Context, name: string, change: QueueChange): { created: boolean } {
-  const known = ctx.row("select * from queues where name = ?", name);
+export function* set(ctx: Context, name: string, change: QueueChange): Op<{ created: boolean }> {
+  const known = yield* ctx.row("select * from queues where name = ?", name);
   const before = known ? toQueue(known) : { numbered: false, preempt: false };
   const { slots, numbered, preempt } = { ...before, ...change };
   if (slots === undefined) throw new AgentctlError("QueueNotFound", { queue: name });
   const own = [slots, numbered ? 1 : 0, preempt ? 1 : 0];
-  if (known) ctx.run("update queues set slots = ?, numbered = ?, preempt = ? where name = ?", ...own, name);
+  if (known)
+    yield* ctx.run("update queues set slots = ?, numbered = ?, preempt = ? where name = ?", ...own, name);
   else {
     const sql =
       "insert into queues (slots, numbered, preempt, name, held_by, held_until) values (?, ?, ?, ?, ?, ?)";
-    const hold = ctx.row("select held_by, held_until from queues where held_by = 'all' limit 1");
-    ctx.run(sql, ...own, name, hold?.held_by ?? null, hold?.held_until ?? null);
+    const hold = yield* ctx.row("select held_by, held_until from queues where held_by = 'all' limit 1");
+    yield* ctx.run(sql, ...own, name, hold?.held_by ?? null, hold?.held_until ?? null);
   }
   return { created: !known };
 }
@@ -87,49 +97,51 @@ export function set(ctx: Context, name: string, change: QueueChange): { created:
 export const NEXT_END = "select min(held_until) from queues";
 
 /** The pauses whose holds are over at `now`. */
-export function endedHolds(ctx: Context, now: number): string[] {
-  const rows = ctx.rows("select distinct held_by from queues where held_until <= ?", now);
+export function* endedHolds(ctx: Context, now: number): Op<string[]> {
+  const rows = yield* ctx.rows("select distinct held_by from queues where held_until <= ?", now);
   return rows.map((row) => row.held_by as string);
 }
 
 /** Holds a queue or, with null, releases it. A user's hold goes before that of a pause. `QueueNotFound`. */
-export function hold(ctx: Context, name: string, by: string | null): boolean {
-  required(ctx, name);
+export function* hold(ctx: Context, name: string, by: string | null): Op<boolean> {
+  yield* required(ctx, name);
   const isFree =
     by === null ? "held_by is not null" : "(held_by is null or (? = 'user' and held_by <> 'user'))";
   const sql = `update queues set held_by = ?, held_until = null where name = ? and ${isFree}`;
-  return ctx.run(sql, by, name, ...(by === null ? [] : [by])) > 0;
+  return (yield* ctx.run(sql, by, name, ...(by === null ? [] : [by]))) > 0;
 }
 
 /** Holds several queues, or all of them, for a pause; what the same pause holds already is held until its new end. */
-export function holdFor(ctx: Context, { queues: names, by, until }: QueueHold): void {
-  const all = () => ctx.rows("select name from queues").map((row) => row.name as string);
+export function* holdFor(ctx: Context, { queues: names, by, until }: QueueHold): Op<void> {
+  const given =
+    names === "all" ? (yield* ctx.rows("select name from queues")).map(({ name }) => name as string) : names;
   const sql =
     "update queues set held_by = ?, held_until = ? where name = ? and (held_by is null or held_by = ?)";
-  for (const name of names === "all" ? all() : names) {
-    required(ctx, name);
-    ctx.run(sql, by, until, name, by);
+  for (const name of given) {
+    yield* required(ctx, name);
+    yield* ctx.run(sql, by, until, name, by);
   }
 }
 
 /** Releases every queue that the pause `by` holds. */
-export function releaseHeldBy(ctx: Context, by: string): void {
-  ctx.run("update queues set held_by = null, held_until = null where held_by = ?", by);
+export function* releaseHeldBy(ctx: Context, by: string): Op<void> {
+  yield* ctx.run("update queues set held_by = null, held_until = null where held_by = ?", by);
 }
 
 /** Removes a queue in which no open task stands; the default one stays. */
-export function remove(ctx: Context, name: string): void {
-  required(ctx, name);
-  const open = ctx.row("select count(*) as n from tasks where queue = ? and ended_at is null", name)?.n;
+export function* remove(ctx: Context, name: string): Op<void> {
+  yield* required(ctx, name);
+  const open = (yield* ctx.row("select count(*) as n from tasks where queue = ? and ended_at is null", name))
+    ?.n;
   const reason = name === "default" ? "the default queue stays" : `queue ${name} has ${open} open tasks`;
   if (name === "default" || (open as number) > 0) {
     throw new AgentctlError("UnsupportedOperation", { queue: name, reason });
   }
-  ctx.run("delete from queues where name = ?", name);
+  yield* ctx.run("delete from queues where name = ?", name);
 }
 
-function required(ctx: Context, name: string): void {
-  if (!ctx.row("select 1 from queues where name = ?", name)) {
+function* required(ctx: Context, name: string): Op<void> {
+  if (!(yield* ctx.row("select 1 from queues where name = ?", name))) {
     throw new AgentctlError("QueueNotFound", { queue: name });
   }
 }

@@ -1,5 +1,5 @@
 import { AgentctlError } from "../../core/errors.ts";
-import type { Context } from "./context.ts";
+import type { Context, Op } from "./context.ts";
 
 /** A full queue is counted again after a millisecond for so many tasks: to count takes less than a tenth of that. */
 const COUNTED_IN_MS = 100;
@@ -26,11 +26,11 @@ export class QueueRoom {
   }
 
   /** Makes room for one more open task in a queue. Throws `QueueFull`. */
-  admit(ctx: Context, queue: string, at: number): void {
+  *admit(ctx: Context, queue: string, at: number): Op<void> {
     const limit = this.#limit();
     const known = this.#counted.get(queue);
     const isKnown = known?.limit === limit && (known.left > 0 || (known.isFull && isFresh(known, at)));
-    const counted = isKnown ? known : count(ctx, queue, limit, at);
+    const counted = isKnown ? known : yield* count(ctx, queue, limit, at);
     this.#counted.set(queue, counted);
     if (counted.isFull) throw new AgentctlError("QueueFull", { queue, limit });
     counted.left--;
@@ -41,8 +41,9 @@ function isFresh({ limit, at }: Counted, now: number): boolean {
   return Math.abs(now - at) < limit / COUNTED_IN_MS;
 }
 
-function count(ctx: Context, queue: string, limit: number, at: number): Counted {
-  const open = ctx.row("select count(*) as n from tasks where queue = ? and ended_at is null", queue)?.n;
+function* count(ctx: Context, queue: string, limit: number, at: number): Op<Counted> {
+  const open = (yield* ctx.row("select count(*) as n from tasks where queue = ? and ended_at is null", queue))
+    ?.n;
   const left = limit - (open as number);
   return { limit, left, isFull: left <= 0, at };
 }

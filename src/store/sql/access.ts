@@ -1,7 +1,8 @@
 import type { WriteName } from "../../core/faults.ts";
+import type { Context, Op } from "./context.ts";
 
 /** How a part of the store reads, and writes in a transaction that others may share. */
 export interface Access {
-  read<T>(run: () => T): Promise<T>;
-  write<T>(name: WriteName, run: () => T): Promise<T>;
+  read<T>(run: (ctx: Context) => Op<T>): Promise<T>;
+  write<T>(name: WriteName, run: (ctx: Context) => Op<T>): Promise<T>;
 }

@@ -1,0 +1,82 @@
+import { AgentctlError } from "../../core/errors.ts";
+import type { Attempt, Intent, StepName } from "../../core/task.ts";
+import type { Artifact, QueueHold } from "../store.ts";
+import type { ActiveAttempt, Context, Op } from "./context.ts";
+import { markUnused } from "./journal.ts";
+import { holdFor } from "./queues.ts";
+import { toAttempt } from "./rows.ts";
+
+/** What is learned of an attempt after it began. */
+export type Facts = Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello" | "startedAt">>;
+
+/** The attempts of a task, first to last. */
+export function* ofTask(ctx: Context, id: number): Op<Attempt[]> {
+  return (yield* ctx.rows("select * from attempts where task_id = ? order by n", id)).map(toAttempt);
+}
+
+export function* byToken(ctx: Context, token: string): Op<Attempt | undefined> {
+  const row = yield* ctx.row("select * from attempts where token = ?", token);
+  return row && toAttempt(row);
+}
+
+export function* note(ctx: Context, id: number, n: number, facts: Facts): Op<void> {
+  yield* ctx.run(
+    `update attempts set pid = coalesce(?, pid), pid_start = coalesce(?, pid_start),
+       said_hello = case when ? = 1 then 1 else said_hello end, started_at = coalesce(?, started_at)
+     where task_id = ? and n = ?`,
+    facts.pid ?? null,
+    facts.pidStart ?? null,
+    facts.saidHello ? 1 : 0,
+    facts.startedAt ?? null,
+    id,
+    n,
+  );
+  if (facts.pid === undefined) return;
+  const sql = "update tasks set pid = ? where id = ? and attempt = ? and state = 'working'";
+  yield* ctx.run(sql, facts.pid, id, n);
+}
+
+/** Records what is about to be done to live attempts, and holds queues with it; throws `StaleAttempt` for any other. */
+export function* intendAll(
+  ctx: Context,
+  intents: readonly { id: number; attempt: number; intent: Intent | null }[],
+  hold?: QueueHold,
+): Op<void> {
+  for (const each of intents) yield* intend(ctx, each);
+  if (hold) yield* holdFor(ctx, hold);
+}
+
+function* intend(
+  ctx: Context,
+  { id, attempt, intent }: { id: number; attempt: number; intent: Intent | null },
+): Op<void> {
+  const task = yield* ctx.task(id);
+  if ((task.state !== "working" && !task.frozen) || task.attempt !== attempt) {
+    throw new AgentctlError("StaleAttempt", { id, state: task.state, attempt });
+  }
+  yield* ctx.write(task, { ...task, intent });
+}
+
+/** Keeps what the module of an attempt returned or threw. */
+export function* saveResult(
+  ctx: Context,
+  live: ActiveAttempt,
+  result: NonNullable<Attempt["result"]>,
+  unused: readonly StepName[],
+): Op<void> {
+  const sql = "update attempts set result = ? where task_id = ? and n = ?";
+  yield* ctx.run(sql, JSON.stringify(result), live.taskId, live.n);
+  yield* markUnused(ctx, live, unused);
+}
+
+/** Records an artifact that an attempt leaves, in place of one of the same name. */
+export function* addArtifact(
+  ctx: Context,
+  { taskId }: ActiveAttempt,
+  artifact: Omit<Artifact, "taskId">,
+): Op<void> {
+  const sql = `insert into artifacts (task_id, name, size, sha256, created_at) values (?, ?, ?, ?, ?)
+    on conflict (task_id, name) do update
+    set size = excluded.size, sha256 = excluded.sha256, created_at = excluded.created_at`;
+  yield* ctx.run(sql, taskId, artifact.name, artifact.size, artifact.sha256, artifact.createdAt);
+}

@@ -1,0 +1,113 @@
+import { AgentctlError } from "../../core/errors.ts";
+import type { Task, TaskEvent } from "../../core/task.ts";
+import { type Cell, changedCells, type Row, taskCells, taskColumns, toTask } from "./rows.ts";
+
+/**
+ * Work on the database, written once for all of them. SQLite does it without a pause; where a server is asked, each
+ * `yield` hands out the promise of its answer, and goes on with that.
+ */
+export type Op<T> = Generator<Promise<unknown>, T, unknown>;
+
+/** The columns of a new task: its id is the next number. */
+const NEW = taskColumns.filter((column) => column !== "id");
+const INSERT = `insert into tasks (${NEW.join(", ")}) values (${NEW.map(() => "?").join(", ")})`;
+
+/** The live attempt that a token authorises. */
+export interface ActiveAttempt {
+  taskId: number;
+  n: number;
+}
+
+/**
+ * What the parts of a store share: statements, and the reading and writing of one task inside a transaction. Statements
+ * are of the SQL that SQLite and PostgreSQL have in common, with `?` for each parameter.
+ */
+export abstract class Context {
+  /** The events of the transaction under way. */
+  news: TaskEvent[] = [];
+  /** The name of this machine among those that share the store; null where none does. */
+  readonly machine: string | null = null;
+
+  abstract row(sql: string, ...params: unknown[]): Op<Row | undefined>;
+  abstract rows(sql: string, ...params: unknown[]): Op<Row[]>;
+  /** Answers how many rows it changed. */
+  abstract run(sql: string, ...params: unknown[]): Op<number>;
+  /** Inserts one row; answers the number that it got. */
+  abstract insertRow(sql: string, ...params: unknown[]): Op<number>;
+  /** Its rows are arrays of cells: to name each cell of each row costs more than to read it. */
+  abstract cells(sql: string, params: readonly Cell[]): Op<Cell[][]>;
+  /** Inserts one row of `events` from its cells behind `seq`; answers its number, which is the next of all tasks. */
+  abstract insertEvent(cells: readonly Cell[]): Op<number>;
+
+  /** The tasks that `source` holds: a table with its clauses. */
+  *tasks(source: string, params: readonly Cell[]): Op<Task[]> {
+    return (yield* this.cells(selection(source), params)).map(toTask);
+  }
+
+  /** The first of the tasks that `source` holds. */
+  *firstTask(source: string, ...params: Cell[]): Op<Task | undefined> {
+    const [cells] = yield* this.cells(selection(source), params);
+    return cells && toTask(cells);
+  }
+
+  /** The task; throws `TaskNotFound`. */
+  *task(id: number): Op<Task> {
+    const task = yield* this.firstTask("tasks where id = ?", id);
+    if (!task) throw new AgentctlError("TaskNotFound", { id, state: null });
+    return task;
+  }
+
+  /**
+   * Writes the fields in which `after` differs from `before`, where the task is still in the state and the attempt of
+   * `before`, and answers `after`. Throws `StaleAttempt` where it is not.
+   */
+  *write(before: Task, after: Task): Op<Task> {
+    const cells = changedCells(before, after);
+    const columns = Object.keys(cells);
+    if (columns.length === 0) return after;
+    const { id, state, attempt } = before;
+    const sql = `update tasks set ${columns.map((column) => `${column} = ?`).join(", ")}
+      where id = ? and state = ? and attempt = ?`;
+    const changes = yield* this.run(sql, ...Object.values(cells), id, state, attempt);
+    if (changes === 0) throw new AgentctlError("StaleAttempt", { id, state, attempt });
+    return after;
+  }
+
+  /** Inserts a task without its id, and answers it with the id that it got. */
+  *insert(task: Omit<Task, "id">): Op<Task> {
+    const [, ...cells] = taskCells({ ...task, id: 0 });
+    return { ...task, id: yield* this.insertRow(INSERT, ...cells) };
+  }
+
+  /**
+   * The attempt that `token` authorises to write; throws `StaleAttempt` unless it is the live one of its task. A
+   * frozen attempt is live: what it sent before it was stopped counts, and it goes on with the same token.
+   */
+  *live(token: string): Op<ActiveAttempt> {
+    const row = yield* this.row(
+      `select a.task_id, a.n, a.ended_at, t.state, t.attempt, t.frozen from attempts a
+       join tasks t on t.id = a.task_id where a.token = ?`,
+      token,
+    );
+    const isLive = row?.state === "working" || row?.frozen === 1;
+    if (row && isLive && row.attempt === row.n && row.ended_at === null) {
+      return { taskId: row.task_id as number, n: row.n as number };
+    }
+    throw new AgentctlError("StaleAttempt", {
+      id: row?.task_id ?? null,
+      state: row?.state ?? null,
+      attempt: row?.n ?? null,
+    });
+  }
+}
+
+const selections = new Map<string, string>();
+
+function selection(source: string): string {
+  let sql = selections.get(source);
+  if (sql === undefined) {
+    sql = `select ${taskColumns.join(", ")} from ${source}`;
+    selections.set(source, sql);
+  }
+  return sql;
+}

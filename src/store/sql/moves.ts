@@ -1,0 +1,277 @@
+import { AgentctlError } from "../../core/errors.ts";
+import { isTerminal, terminalStates } from "../../core/machine.ts";
+import type { Task } from "../../core/task.ts";
+import { isReady } from "../rules/attention.ts";
+import { endOfDependent, type Standing, standing } from "../rules/dependencies.ts";
+import { moved, pauseData, placeOf } from "../rules/move.ts";
+import { hasRoom } from "../rules/room.ts";
+import { type Change, IllegalMove, type Patch, type Seed, type UpdateOptions } from "../store.ts";
+import { chosenCheckpoint, forgetAfter, takeOver } from "./checkpoints.ts";
+import type { Context, Op } from "./context.ts";
+import * as events from "./events.ts";
+import { keepStdin } from "./inbox.ts";
+import type { QueueRoom } from "./queue-room.ts";
+import { occupancyOf } from "./queues.ts";
+
+/** Inserts the tasks of `seeds` with their first events; a seed whose key exists is answered with its task. */
+export function* createAll(
+  ctx: Context,
+  seeds: readonly Seed[],
+  room: QueueRoom,
+): Op<{ task: Task; created: boolean }[]> {
+  const made: { task: Task; created: boolean }[] = [];
+  for (const seed of seeds) made.push(yield* create(ctx, seed, room));
+  return made;
+}
+
+function* create(ctx: Context, seed: Seed, room: QueueRoom): Op<{ task: Task; created: boolean }> {
+  const existing =
+    seed.key === null ? undefined : yield* ctx.row("select id from tasks where key = ?", seed.key);
+  if (existing) return { task: yield* ctx.task(existing.id as number), created: false };
+  const { at, actor, carried, paused, placed, stdinData, envNames = [], account = null, ...rest } = seed;
+  const { delay = seed.notBefore === null ? null : ("time" as const), ...given } = rest;
+  yield* requireSlots(ctx, seed);
+  yield* requireSession(ctx, seed.sessionKey);
+  yield* room.admit(ctx, seed.queue, at);
+  for (const { id } of seed.after) yield* ctx.task(id);
+  const { blockedBy, open, broken } = yield* standingOf(ctx, seed.after);
+  const inserted = yield* ctx.insert({
+    ...given,
+    ...untouched,
+    envNames,
+    ...(paused ? { ...paused, state: "suspended" } : {}),
+    blockedBy,
+    delay,
+    account,
+    createdAt: at,
+    updatedAt: at,
+    phaseAt: at,
+  });
+  const task = placed ? yield* ctx.write(inserted, { ...inserted, ...placed(inserted.id) }) : inserted;
+  if (stdinData) yield* keepStdin(ctx, task.id, stdinData);
+  for (const on of open)
+    yield* ctx.run(
+      "insert into dependencies (on_id, task_id) values (?, ?) on conflict do nothing",
+      on,
+      task.id,
+    );
+  const cause = paused ? "import" : "run";
+  const first = { cause, attempt: null, from: null, to: task.state, data: null } as const;
+  yield* events.append(ctx, { ...first, at, actor, task: task.id });
+  const begun = carried ? yield* takeOver(ctx, task, carried) : task;
+  return { task: broken ? yield* moveOne(ctx, endOfDependent(begun, broken, at)) : begun, created: true };
+}
+
+/** A task that takes more slots than its queue has would never start. A queue without slots is one that is stopped. */
+export function* requireSlots(ctx: Context, { queue, slots }: Pick<Seed, "queue" | "slots">): Op<void> {
+  const row = yield* ctx.row("select slots from queues where name = ?", queue);
+  if (!row) throw new AgentctlError("QueueNotFound", { queue });
+  const most = row.slots as number | null;
+  if (most === null || slots <= Math.max(1, most)) return;
+  const reason = `${slots} are more slots than queue ${queue} has: ${most}`;
+  const hint = `agentctl queue set ${queue} --slots ${slots}`;
+  throw new AgentctlError("InvalidParams", { field: "slots", reason, queue, slots: most }, { hint });
+}
+
+/** A session has one writer: two processes on it would both run its tools. */
+function* requireSession(ctx: Context, sessionKey: string | null, own = 0): Op<void> {
+  if (sessionKey === null) return;
+  const holder = yield* ctx.row(
+    "select id, state from tasks where session_key = ? and ended_at is null and id <> ?",
+    sessionKey,
+    own,
+  );
+  if (!holder) return;
+  const { id, state } = holder;
+  const [agent = "", ...session] = sessionKey.split(" ");
+  throw new AgentctlError("SessionInUse", { id, state, agent, session: session.join(" ") });
+}
+
+/** How a task stands with those that it comes after, as they are. */
+export function* standingOf(ctx: Context, after: Seed["after"]): Op<Standing> {
+  const states = new Map<number, Task["state"]>();
+  for (const { id } of after) {
+    const row = yield* ctx.row("select state from tasks where id = ?", id);
+    if (row) states.set(id, row.state as Task["state"]);
+  }
+  return standing(after, (id) => states.get(id));
+}
+
+const untouched = {
+  state: "submitted",
+  attempt: 0,
+  edits: 0,
+  failures: 0,
+  losses: 0,
+  intent: null,
+  pauseAt: null,
+  pause: null,
+  frozen: false,
+  resumesWith: null,
+  slotNumbers: null,
+  journaled: false,
+  question: null,
+  agentReport: null,
+  checkout: null,
+  moving: null,
+  progress: null,
+  pid: null,
+  machine: null,
+  startedAt: null,
+  endedAt: null,
+  runMs: 0,
+  attemptRunMs: 0,
+  pausedMs: 0,
+  exitCode: null,
+  signal: null,
+  result: null,
+  error: null,
+  checkpoint: null,
+} as const;
+
+/** Several moves, in their order. */
+export function* moveAll(ctx: Context, changes: readonly Change[]): Op<Task[]> {
+  const tasks: Task[] = [];
+  for (const change of changes) tasks.push(yield* move(ctx, change));
+  return tasks;
+}
+
+/** One move with its event, and what follows for the tasks that come after it. */
+export function* move(ctx: Context, change: Change): Op<Task> {
+  const after = yield* moveOne(ctx, change);
+  const ended: Task[] = isTerminal(after.state) ? [after] : [];
+  // What fails with it ends as well: the list grows while it is walked.
+  for (const one of ended) ended.push(...(yield* settleDependents(ctx, one, change.at)));
+  return after;
+}
+
+/** The compare-and-swap, the attempt that begins or ends with it, and its event. */
+export function* moveOne(ctx: Context, change: Change): Op<Task> {
+  const before = yield* ctx.task(change.id);
+  const { continueFrom, fromQueue } = change;
+  if (fromQueue && !(isReady(before) && hasRoom(before, yield* occupancyOf(ctx, before.queue), fromQueue))) {
+    throw new IllegalMove(before, change.transition);
+  }
+  const chosen = continueFrom === undefined ? undefined : yield* chosenCheckpoint(ctx, before, continueFrom);
+  const { task, event } = moved(before, change, chosen, ctx.machine);
+  yield* ctx.write(before, task);
+  if (continueFrom !== undefined) yield* forgetAfter(ctx, before.id, chosen ?? null);
+  if (change.end) yield* endAttempt(ctx, before.id, before.attempt, change.end);
+  if (change.begin) yield* beginAttempt(ctx, task, change.begin, change.at);
+  yield* events.append(ctx, event);
+  return task;
+}
+
+function* beginAttempt(ctx: Context, task: Task, begin: NonNullable<Change["begin"]>, at: number): Op<void> {
+  yield* ctx.run(
+    `insert into attempts (task_id, n, token, run_key, boot_id, machine, pid, pid_start, said_hello, started_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
+    task.id,
+    task.attempt,
+    begin.token,
+    begin.runKey,
+    begin.bootId,
+    task.machine,
+    begin.pid ?? null,
+    begin.pidStart ?? null,
+    at,
+  );
+}
+
+function* endAttempt(ctx: Context, id: number, n: number, end: NonNullable<Change["end"]>): Op<void> {
+  yield* ctx.run(
+    `update attempts set ended_at = ?, outcome = ?, exit_code = ?, signal = ?, pid = coalesce(pid, ?)
+     where task_id = ? and n = ?`,
+    end.endedAt,
+    end.outcome,
+    end.exitCode,
+    end.signal,
+    end.pid ?? null,
+    id,
+    n,
+  );
+}
+
+/** Frees what waited for `ended`, or ends it; answers what was ended. */
+function* settleDependents(ctx: Context, ended: Task, at: number): Op<Task[]> {
+  const waiting = yield* ctx.rows("select task_id from dependencies where on_id = ?", ended.id);
+  if (waiting.length === 0) return [];
+  yield* ctx.run("delete from dependencies where on_id = ?", ended.id);
+  const ends: Task[] = [];
+  for (const { task_id } of waiting) {
+    const task = yield* ctx.task(task_id as number);
+    if (isTerminal(task.state)) continue;
+    const { blockedBy, broken } = yield* standingOf(ctx, task.after);
+    if (broken) ends.push(yield* moveOne(ctx, endOfDependent(task, broken, at)));
+    else yield* ctx.write(task, { ...task, blockedBy, updatedAt: at });
+  }
+  return ends;
+}
+
+/** Changes fields of a task without a move; an `event` makes it known. */
+export function* update(
+  ctx: Context,
+  id: number,
+  patch: Patch,
+  { states, event: told, end, token }: UpdateOptions,
+): Op<Task> {
+  if (token !== undefined) yield* ctx.live(token);
+  const before = yield* ctx.task(id);
+  if (states && !states.includes(before.state)) {
+    throw new AgentctlError("TaskImmutable", { id, state: before.state, allowed: states });
+  }
+  if (patch.sessionKey) yield* requireSession(ctx, patch.sessionKey, id);
+  const machine = placeOf({ ...before, ...patch }, before.machine);
+  const after = yield* ctx.write(before, {
+    ...before,
+    ...patch,
+    machine,
+    updatedAt: told?.at ?? before.updatedAt,
+  });
+  if (end) yield* endAttempt(ctx, id, before.attempt, end);
+  if (told) {
+    const { cause, actor, at } = told;
+    const attempt = before.attempt || null;
+    yield* events.append(ctx, {
+      at,
+      actor,
+      cause,
+      task: id,
+      attempt,
+      from: before.state,
+      to: before.state,
+      data: pauseData(before, after),
+    });
+  }
+  return after;
+}
+
+/** Deletes an ended task with all that hangs on it; one event tells that it is gone. */
+export function* remove(
+  ctx: Context,
+  id: number,
+  { reason = null, ...by }: { at: number; actor: string; reason?: string | null },
+): Op<Task> {
+  const task = yield* ctx.task(id);
+  if (!isTerminal(task.state)) {
+    throw new AgentctlError("UnsupportedOperation", {
+      id,
+      state: task.state,
+      allowed: terminalStates,
+      reason: `task ${id} is ${task.state}: only a task that has ended can be deleted`,
+      hint: `agentctl cancel ${id}`,
+    });
+  }
+  yield* ctx.run("delete from tasks where id = ?", id);
+  yield* ctx.run("delete from events where task_id = ?", id);
+  yield* events.append(ctx, {
+    ...by,
+    cause: "delete",
+    task: id,
+    attempt: null,
+    from: task.state,
+    to: null,
+    data: reason === null ? null : { reason },
+  });
+  return task;
+}
