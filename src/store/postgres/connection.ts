@@ -1,0 +1,204 @@
+import { createHash } from "node:crypto";
+import { createRequire } from "node:module";
+import { setTimeout as delay } from "node:timers/promises";
+import type Driver from "pg";
+import { AgentctlError } from "../../core/errors.ts";
+import { systemClock } from "../../core/time.ts";
+import type { Row } from "../sql/rows.ts";
+
+/** The answer to one statement. */
+export interface Answer<R = Row> {
+  rows: R[];
+  changed: number;
+}
+
+/** How often a database that cannot be reached is tried again. */
+const AGAIN_MS = 100;
+/** How long one try may take. */
+const CONNECT_MS = 5000;
+
+const load = createRequire(import.meta.filename);
+
+function driver(): typeof Driver {
+  try {
+    return load("pg") as typeof Driver;
+  } catch (cause) {
+    const reason = "the package pg is not installed";
+    const hint = "npm install -g pg, or install agentctl again without --omit=optional";
+    throw new AgentctlError("StoreUnavailable", { reason, hint }, { cause });
+  }
+}
+
+/** Numbers of PostgreSQL that fit in a number of JavaScript: int8, numeric. */
+const NUMBERS = [20, 1700];
+
+/** That the database or the way to it has gone, and not that a statement is wrong. */
+export class Disconnected extends Error {
+  constructor(cause: unknown) {
+    super(`the database cannot be reached: ${(cause as Error).message}`, { cause });
+    this.name = "Disconnected";
+  }
+}
+
+/** One connection to the database, which is made when it is needed, and made again when it was lost. */
+export class Connection {
+  readonly #url: string;
+  readonly #name: string;
+  #client: Promise<Driver.Client> | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+  #onListen: string | null = null;
+  #onNotify: ((payload: string) => void) | null = null;
+  #onLost: () => void = () => {};
+
+  /** `name` is what `pg_stat_activity` shows. */
+  constructor(url: string, name: string) {
+    this.#url = url;
+    this.#name = name;
+  }
+
+  /** Hears what others notify; also after the connection was lost and made again. */
+  async listen(channel: string, onNotify: (payload: string) => void): Promise<void> {
+    this.#onNotify = onNotify;
+    this.#onListen = `listen ${channel}`;
+    await this.query(this.#onListen, []);
+  }
+  /** Called each time that the connection was lost. */
+  onLost(listener: () => void): void {
+    this.#onLost = listener;
+  }
+
+  /** Rejects with {@link Disconnected} where the database is away. */
+  async query<R = Row>(
+    sql: string,
+    params: readonly unknown[],
+    options: { rowMode?: "array" } = {},
+  ): Promise<Answer<R>> {
+    const values = params.map((value) => (value === undefined ? null : value));
+    const named = params.length > 0 ? { name: nameOf(sql) } : {};
+    const result = await this.#inTurn({ text: sql, values, ...named, ...options } as Driver.QueryConfig);
+    return { rows: result.rows as R[], changed: result.rowCount ?? 0 };
+  }
+
+  /** The same for statements without parameters, which are sent as one. */
+  async script(sql: string): Promise<void> {
+    await this.#inTurn(sql);
+  }
+
+  /** One statement after the other: the driver takes no second one meanwhile. */
+  #inTurn(query: string | Driver.QueryConfig): Promise<Driver.QueryResult> {
+    const turn = this.#turn.then(() => this.#send(query));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #send(query: string | Driver.QueryConfig): Promise<Driver.QueryResult> {
+    const client = await this.#connected();
+    try {
+      return await client.query(query as Driver.QueryConfig);
+    } catch (error) {
+      throw this.#told(client, error);
+    }
+  }
+
+  /** Tries to connect until `forMs` have passed. */
+  async reconnect(forMs: number): Promise<void> {
+    const until = systemClock.mono() + forMs;
+    for (;;) {
+      try {
+        await this.#connected();
+        return;
+      } catch (error) {
+        if (this.#isClosed || !(error instanceof Disconnected) || systemClock.mono() >= until) throw error;
+        await delay(AGAIN_MS);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#turn;
+    this.#isClosed = true;
+    const client = await this.#client?.catch(() => undefined);
+    await client?.end().catch(() => {});
+  }
+
+  #connected(): Promise<Driver.Client> {
+    this.#client ??= this.#connect().catch((error) => {
+      this.#client = null;
+      throw error;
+    });
+    return this.#client;
+  }
+
+  async #connect(): Promise<Driver.Client> {
+    if (this.#isClosed) throw new Disconnected(new Error("the store is closed"));
+    const { Client, types } = driver();
+    const client = new Client({
+      connectionString: this.#url,
+      application_name: this.#name,
+      connectionTimeoutMillis: CONNECT_MS,
+      keepAlive: true,
+      // What stops inside a transaction holds everybody up.
+      options:
+        "-c search_path=agentctl,pg_catalog -c idle_in_transaction_session_timeout=1000 -c synchronous_commit=on",
+      types: {
+        getTypeParser: ((oid: number, format?: "text" | "binary") =>
+          NUMBERS.includes(oid) ? Number : types.getTypeParser(oid, format as "text")) as never,
+      },
+    });
+    client.on("error", () => this.#lost(client));
+    client.on("end", () => this.#lost(client));
+    client.on("notification", ({ payload }) => this.#onNotify?.(payload ?? ""));
+    try {
+      await client.connect();
+      if (this.#onListen) await client.query(this.#onListen);
+    } catch (error) {
+      void client.end().catch(() => {});
+      throw isRefusal(error) ? refused(error as Error) : new Disconnected(error);
+    }
+    return client;
+  }
+
+  #lost(client: Driver.Client): void {
+    const before = this.#client;
+    void before?.then(
+      (current) => {
+        if (current !== client || this.#client !== before) return;
+        this.#client = null;
+        this.#onLost();
+      },
+      () => {},
+    );
+  }
+
+  #told(client: Driver.Client, error: unknown): unknown {
+    const { code } = error as { code?: string };
+    // 08: connection; 57P: the server goes; 25P03: a transaction that stood still was ended. No code: the socket broke.
+    const isAway = code === undefined || /^(08|57P|25P03|E[A-Z]+$)/.test(code);
+    if (!isAway) return error;
+    this.#client = null;
+    void client.end().catch(() => {});
+    return new Disconnected(error);
+  }
+}
+
+/** The server answers, and lets nobody in: 28 is a wrong password, 3D no such database. */
+function isRefusal(error: unknown): boolean {
+  return /^(28|3D)/.test((error as { code?: string }).code ?? "");
+}
+
+function refused({ message }: Error): AgentctlError {
+  return new AgentctlError("StoreUnavailable", { reason: `the database refuses: ${message}` });
+}
+
+const names = new Map<string, string>();
+
+/** Statements of one text are prepared once in each connection, by this name. */
+function nameOf(sql: string): string {
+  let name = names.get(sql);
+  if (name === undefined) {
+    name = createHash("sha256").update(sql).digest("hex").slice(0, 40);
+    names.set(sql, name);
+  }
+  return name;
+}

@@ -1,0 +1,91 @@
+import { AgentctlError } from "../../core/errors.ts";
+import { Context, type Op } from "../sql/context.ts";
+import type { Cell, Row } from "../sql/rows.ts";
+import type { Answer, Connection } from "./connection.ts";
+
+/** All of a row of `events` from its cells; the counter's row is locked by whoever writes. */
+const EVENT = `with counted as (update event_counter set seq = seq + 1 returning seq)
+  insert into events (seq, at, task_id, attempt, from_state, to_state, cause, actor, data)
+  select seq, ?, ?, ?, ?, ?, ?, ?, ? from counted returning seq`;
+
+/** Statements over one connection to PostgreSQL. */
+export class PostgresContext extends Context {
+  override readonly machine: string;
+  readonly #connection: Connection;
+
+  constructor(connection: Connection, machine: string) {
+    super();
+    this.#connection = connection;
+    this.machine = machine;
+  }
+
+  *row(sql: string, ...params: unknown[]): Op<Row | undefined> {
+    return (yield* this.#ask(sql, params)).rows[0];
+  }
+
+  *rows(sql: string, ...params: unknown[]): Op<Row[]> {
+    return (yield* this.#ask(sql, params)).rows;
+  }
+
+  *run(sql: string, ...params: unknown[]): Op<number> {
+    return (yield* this.#ask(sql, params)).changed;
+  }
+
+  *insertRow(sql: string, ...params: unknown[]): Op<number> {
+    return (yield* this.#ask(`${sql} returning id`, params)).rows[0]?.id as number;
+  }
+
+  *insertEvent(cells: readonly Cell[]): Op<number> {
+    return (yield* this.#ask(EVENT, cells)).rows[0]?.seq as number;
+  }
+
+  *cells(sql: string, params: readonly Cell[]): Op<Cell[][]> {
+    const asked = this.#connection.query<Cell[]>(numbered(sql), checked(params), { rowMode: "array" });
+    return ((yield asked) as Answer<Cell[]>).rows;
+  }
+
+  *#ask(sql: string, params: readonly unknown[]): Op<Answer> {
+    return (yield this.#connection.query(numbered(sql), checked(params))) as Answer;
+  }
+}
+
+const translations = new Map<string, string>();
+
+/** `?` for each parameter becomes `$1`, `$2`, … */
+function numbered(sql: string): string {
+  let translated = translations.get(sql);
+  if (translated === undefined) {
+    let n = 0;
+    translated = sql.replace(/\?/g, () => `$${++n}`);
+    translations.set(sql, translated);
+  }
+  return translated;
+}
+
+/** PostgreSQL keeps no text with a NUL in it. */
+function checked(params: readonly unknown[]): readonly unknown[] {
+  for (const param of params) {
+    if (typeof param !== "string" || !param.includes("\0")) continue;
+    throw new AgentctlError("InvalidParams", {
+      field: "text",
+      reason: "a cluster keeps no text with a NUL in it",
+    });
+  }
+  return params;
+}
+
+/** Does work that waits for a server, one answer after the other. */
+export async function doInTurn<T>(op: Op<T>): Promise<T> {
+  let step = op.next();
+  while (!step.done) {
+    let answer: unknown;
+    try {
+      answer = await step.value;
+    } catch (error) {
+      step = op.throw(error);
+      continue;
+    }
+    step = op.next(answer);
+  }
+  return step.value;
+}

@@ -1,0 +1,160 @@
+import type { Fault, WriteName } from "../../core/faults.ts";
+import type { TaskEvent } from "../../core/task.ts";
+import type { Op } from "../sql/context.ts";
+import * as events from "../sql/events.ts";
+import { SqlStore, type StoreOptions } from "../sql/sql-store.ts";
+import { Connection, Disconnected } from "./connection.ts";
+import { doInTurn, PostgresContext } from "./context.ts";
+import { GroupCommit, SCHEMA_CHANNEL, storeError } from "./group-commit.ts";
+
+/** Nobody else need look at what these write. */
+const QUIET: ReadonlySet<WriteName> = new Set([
+  "note-attempt",
+  "result",
+  "checkpoint",
+  "step",
+  "steps",
+  "keep",
+  "messages",
+  "artifact",
+  "deliveries",
+  "delivered",
+  "hooks",
+]);
+
+/** A notification may be lost with its connection: what others wrote is looked for at least this often. */
+const LOOK_MS = 1000;
+/** How many events are read at once. */
+const PAGE = 1000;
+/** How long a read waits for a database that is away. */
+const AWAY_MS = 10_000;
+
+/** {@link Store} over a PostgreSQL database that several machines share. */
+export class PostgresStore extends SqlStore {
+  /** For renewals too: no write delays them. */
+  readonly listener: Connection;
+  readonly #writer: Connection;
+  readonly #reader: Connection;
+  readonly #readerContext: PostgresContext;
+  readonly #listenerContext: PostgresContext;
+  readonly #commits: GroupCommit;
+  #cursor = 0;
+  #polling: Promise<void> | null = null;
+  #pollAgain = false;
+  #timer: NodeJS.Timeout | null = null;
+  #onChange: () => void = () => {};
+
+  private constructor(url: string, machine: string, options: StoreOptions & { fault: Fault }) {
+    const connection = (role: string) => new Connection(url, `agentctl ${machine} ${role}`);
+    const [writer, reader, listener] = [connection("writer"), connection("reader"), connection("listener")];
+    const ctx = new PostgresContext(writer, machine);
+    super(
+      { read: (run) => this.#read(run), write: (name, run) => this.#commits.write(name, () => run(ctx)) },
+      options,
+    );
+    this.#writer = writer;
+    this.#reader = reader;
+    this.listener = listener;
+    this.#readerContext = new PostgresContext(reader, machine);
+    this.#listenerContext = new PostgresContext(listener, machine);
+    this.#commits = new GroupCommit(writer, ctx, {
+      fault: options.fault,
+      committed: (news) => this.#publish(news),
+      notices: (names) => (names.every((name) => QUIET.has(name)) ? null : machine),
+    });
+  }
+
+  /** Opens the store of a cluster. Rejects with `StoreUnavailable` where its database cannot be reached. */
+  static async open(
+    url: string,
+    machine: string,
+    options: StoreOptions & { fault: Fault },
+  ): Promise<PostgresStore> {
+    const store = new PostgresStore(url, machine, options);
+    try {
+      await store.#begin(machine);
+    } catch (error) {
+      await store.close();
+      throw storeError(error);
+    }
+    return store;
+  }
+
+  async #begin(machine: string): Promise<void> {
+    await this.listener.listen(SCHEMA_CHANNEL, (from) => {
+      this.look();
+      if (from !== machine) this.#onChange();
+    });
+    this.#cursor = await doInTurn(events.last(this.#listenerContext));
+    this.#timer = setInterval(() => {
+      this.look();
+      this.#onChange();
+    }, LOOK_MS);
+  }
+
+  /** Called when another machine may have changed something, and once a second. */
+  onChange(listener: () => void): void {
+    this.#onChange = listener;
+  }
+
+  async close(): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer);
+    await this.#commits.drained();
+    await this.#polling;
+    await Promise.all([this.#writer, this.#reader, this.listener].map((each) => each.close()));
+  }
+
+  async #read<T>(run: (ctx: PostgresContext) => Op<T>): Promise<T> {
+    try {
+      return await doInTurn(run(this.#readerContext));
+    } catch (error) {
+      if (!(error instanceof Disconnected)) throw storeError(error);
+      try {
+        await this.#reader.reconnect(AWAY_MS);
+        return await doInTurn(run(this.#readerContext));
+      } catch (again) {
+        throw storeError(again);
+      }
+    }
+  }
+
+  /** Tells what this machine wrote, unless events of others come before it. */
+  #publish(news: readonly TaskEvent[]): void {
+    const [first] = news;
+    if (!first) return;
+    if (first.seq !== this.#cursor + 1) {
+      this.look();
+      return;
+    }
+    this.#cursor = (news.at(-1) as TaskEvent).seq;
+    this.tell(news);
+  }
+
+  /** Reads and tells the events that are new, in their order. */
+  look(): void {
+    this.#pollAgain = true;
+    this.#polling ??= this.#poll().finally(() => {
+      this.#polling = null;
+      if (this.#pollAgain) this.look();
+    });
+  }
+
+  async #poll(): Promise<void> {
+    while (this.#pollAgain) {
+      this.#pollAgain = false;
+      try {
+        const query = { after: this.#cursor, limit: PAGE };
+        const found = await doInTurn(events.after(this.#listenerContext, query));
+        // What this machine wrote meanwhile was told already.
+        const news = found.filter(({ seq }) => seq > this.#cursor);
+        const last = news.at(-1);
+        if (last) this.#cursor = last.seq;
+        if (found.length === PAGE) this.#pollAgain = true;
+        this.tell(news);
+      } catch {
+        // The database is away: the next look is within a second.
+        this.#pollAgain = false;
+      }
+    }
+  }
+}

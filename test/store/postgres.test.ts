@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { Connection, makeSchema, PostgresStore } from "../../src/store/postgres/index.ts";
+import { type Postgres, postgresPrograms, startPostgres } from "../harness/postgres.ts";
+import { storeSuite } from "./suite.ts";
+import { type Backend, KEPT } from "./world.ts";
+
+const damages = {
+  flipped:
+    "update checkpoints set data = decode(repeat('00', length(data)), 'hex') where task_id = $1 and seq = $2",
+  truncated:
+    "update checkpoints set data = substr(data, 1, length(data) - 1) where task_id = $1 and seq = $2",
+  emptied: "update checkpoints set data = '' where task_id = $1 and seq = $2",
+  missing: "delete from checkpoints where task_id = $1 and seq = $2",
+};
+
+let server: Postgres;
+
+/** What a server does whose disk is full, as far as it can be made to. */
+const FULL = `create function is_full() returns trigger language plpgsql as
+  $$ begin raise exception 'could not extend file' using errcode = '53100'; end $$;
+  create trigger is_full before insert on tasks for each row execute function is_full();
+  create trigger is_full before insert on checkpoints for each row execute function is_full()`;
+
+async function open(): Promise<Backend> {
+  const url = server.url("postgres");
+  const connection = new Connection(url, "test");
+  await connection.script("drop schema if exists agentctl cascade");
+  await makeSchema(connection, { leaseMs: 15_000, keyCheck: "" });
+  const opened = () => PostgresStore.open(url, "here", { fault: () => {}, keepCheckpoints: () => KEPT });
+  const backend: Backend & { store: PostgresStore } = {
+    store: await opened(),
+    async reopen() {
+      await backend.store.close();
+      backend.store = await opened();
+      return backend.store;
+    },
+    damage: async (id, seq, how) => {
+      await connection.query(damages[how], [id, seq]);
+    },
+    fillDisk: async () => {
+      await connection.script(FULL);
+      return () => connection.script("drop function is_full() cascade");
+    },
+    dispose: async () => {
+      await backend.store.close();
+      await connection.close();
+    },
+  };
+  await backend.store.setQueue("default", { slots: 2 });
+  return backend;
+}
+
+if (postgresPrograms()) {
+  beforeAll(() => {
+    server = startPostgres();
+  });
+  afterAll(() => server.dispose());
+  storeSuite("postgres", open);
+} else {
+  describe("postgres", () => {
+    test("every store does this", ({ skip }) => skip(true, "needs PostgreSQL 15 or later"));
+  });
+}
