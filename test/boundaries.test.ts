@@ -120,6 +120,10 @@ const packages: Record<string, { in: RegExp; because: string }> = {
     in: /^src\/store\/sqlite\/file\/driver\.ts$/,
     because: "one place knows which version this Node can run",
   },
+  pg: {
+    in: /^src\/store\/postgres\/connection\.ts$/,
+    because: "one place knows how the database is reached",
+  },
   pino: { in: /^src\/daemon\//, because: "the daemon's log has one writer" },
   preact: { in: /^src\/dashboard\//, because: "the page is the only thing that is drawn in a browser" },
   "@a2a-js": {

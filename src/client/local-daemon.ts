@@ -28,7 +28,7 @@ interface DoctorOptions {
 }
 
 /** What the daemon's bundle exports. */
-interface DaemonBundle {
+export interface DaemonBundle {
   run: (options: { foreground: boolean; hold: boolean }) => Promise<unknown>;
   restoreBackup: (backup: string, env: Record<string, string>) => Promise<Restored>;
   examine: (options: DoctorOptions) => Promise<Report>;
@@ -49,7 +49,8 @@ export async function examineHere(options: DoctorOptions): Promise<Report> {
   return await here((daemon) => daemon.examine(options));
 }
 
-async function here<T>(work: (daemon: DaemonBundle) => Promise<T>): Promise<T> {
+/** Does what the daemon's bundle can, in this process. */
+export async function here<T>(work: (daemon: DaemonBundle) => Promise<T>): Promise<T> {
   // Not an import: the daemon's bundle stays a file of its own.
   const daemon = createRequire(daemonFile)(daemonFile) as DaemonBundle;
   try {

@@ -74,6 +74,8 @@ export type Intent =
       resumesWith?: ResumesWith | null;
       graceMs: number;
       requestedAt: number;
+      /** The machine of a cluster that asks. */
+      from?: string;
       /** The number of the newest checkpoint when the pause was asked for. */
       checkpointSeq: number;
       /** The process was killed because the grace time was over. */

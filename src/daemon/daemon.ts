@@ -26,11 +26,11 @@ import {
   type TellerOptions,
 } from "../engine/index.ts";
 import { account } from "../home/account.ts";
+import { readClusterFile } from "../home/cluster-file.ts";
 import { changedSettings, settingsOf } from "../home/config-file.ts";
 import { ensureHomeId } from "../home/identity.ts";
 import type { Paths } from "../home/paths.ts";
 import { createRunner } from "../runner/index.ts";
-import { openDatabase, SqliteStore } from "../store/sqlite/index.ts";
 import { Backups } from "./backup.ts";
 import { bootId } from "./boot-id.ts";
 import { dispatcher } from "./dispatch.ts";
@@ -39,6 +39,7 @@ import { withNearNames } from "./handlers/near-names.ts";
 import { lockNamespaceFor } from "./home.ts";
 import { capLog, type DaemonLog } from "./log.ts";
 import { machineMemory } from "./memory.ts";
+import { openStore } from "./open-store.ts";
 import { type Listener, listen } from "./server.ts";
 import { hookMessage } from "./telling/hook-message.ts";
 import { PushHooks } from "./telling/push-hooks.ts";
@@ -84,13 +85,11 @@ export interface RunningDaemon {
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
   const { paths, log, settings, fault } = options;
   const backups = new Backups({ paths, settings, log, fault });
-  const db = openDatabase(paths.database, (from) => backups.beforeMigration(from), fault);
-  const store = new SqliteStore(db, {
-    fault,
-    keepCheckpoints: () => settings.checkpointKeep,
-    maxOpen: () => settings.queueMaxOpen,
-  });
-  const engine = createEngine(options, store);
+  const home = ensureHomeId(paths, randomUUID);
+  const environments = new Environments(paths.env, fault, readClusterFile(paths)?.key);
+  const { store, db, member } = await openStore(options, { backups, home, environments });
+  const engine = createEngine(options, { store, environments, cluster: member });
+  await member?.register(options.version, () => endMarked(engine));
   const startedAt = systemClock.now();
   await ensureDefaultQueue(engine);
   engine.isHolding = options.hold;
@@ -99,7 +98,6 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const scheduler = new Scheduler(engine);
   const recurring = new Recurring(engine, startedAt);
   const { version } = options;
-  const home = ensureHomeId(paths, randomUUID);
   const traces = options.isTraced ? tracesOf(engine, { version, home }) : null;
   const found = await recover(engine);
   await settleImports(engine);
@@ -145,7 +143,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const listener = await listen(options.socketPlace, dispatch);
   await web.start(dispatch);
   const timers = chores(engine, log);
-  backups.start(db);
+  if (db) backups.start(db);
+  member?.start(engine);
   await tell();
   scheduler.wake();
   recurring.look();
@@ -154,6 +153,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     log.info({ keep }, "stopping");
     fault("stop:before-pause");
     const paused = keep ? await leave() : await shutdown(engine, defined({ graceMs }));
+    await (keep ? member?.rest() : member?.leave(paused.suspended, paused.frozen));
     fault("stop:after-pause");
     scheduler.stop();
     await recurring.stop();
@@ -164,7 +164,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     setImmediate(async () => {
       await Promise.all([web.stop(), listener.close()]);
       await Promise.all([backups.stop(), traces?.stop()]);
-      store.close();
+      await store.close();
       log.info({}, "stopped");
       settle();
     });
@@ -190,7 +190,21 @@ function tracesOf(engine: Engine, about: { version: string; home: string }): Tra
   return startTraces(engine, about);
 }
 
-function createEngine(options: DaemonOptions, store: SqliteStore): Engine {
+/** Ends every process of a task of this home: others have taken these tasks. */
+async function endMarked({ runner, places }: Engine): Promise<void> {
+  for (const { pid } of runner.marked(places.home)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  }
+}
+
+function createEngine(
+  options: DaemonOptions,
+  { store, environments, cluster }: Pick<Engine, "store" | "environments" | "cluster">,
+): Engine {
   const { paths, settings, log, fault, baseEnv } = options;
   return new Engine({
     store,
@@ -204,7 +218,8 @@ function createEngine(options: DaemonOptions, store: SqliteStore): Engine {
       clock: systemClock,
       namespaceLock: lockNamespaceFor(paths, log),
     }),
-    environments: new Environments(paths.env, fault),
+    environments,
+    cluster,
     bootId: bootId(),
     memory: machineMemory,
     places: {
@@ -255,10 +270,14 @@ function hooksOf({ hooks }: Settings): Hook[] {
   return "value" in read ? read.value : [];
 }
 
-async function ensureDefaultQueue({ store }: Engine): Promise<void> {
+/** What limits a cluster are the slots of its machines. */
+const CLUSTER_SLOTS = 1000;
+
+async function ensureDefaultQueue({ store, cluster }: Engine): Promise<void> {
   const queues = await store.queues();
   if (!queues.some((queue) => queue.name === "default")) {
-    await store.setQueue("default", { slots: Math.max(2, availableParallelism()) });
+    const slots = cluster ? CLUSTER_SLOTS : Math.max(2, availableParallelism());
+    await store.setQueue("default", { slots });
   }
 }
 

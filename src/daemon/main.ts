@@ -9,6 +9,14 @@ import { noteCeiling } from "../home/ceiling.ts";
 import { settingsOf } from "../home/config-file.ts";
 import { dropInherited } from "../home/drop-inherited.ts";
 import { pathsOf } from "../home/paths.ts";
+import {
+  changeMachine,
+  clusterStatus,
+  dropMachine,
+  initCluster,
+  joinCluster,
+  leaveCluster,
+} from "./cluster/membership.ts";
 import { baseEnvironment, startDaemon } from "./daemon.ts";
 import { type DoctorOptions, doctor, type Report } from "./doctor/doctor.ts";
 import { faultAt } from "./fault.ts";
@@ -111,6 +119,8 @@ function isTraced(env: NodeJS.ProcessEnv): boolean {
   if (env.OTEL_SDK_DISABLED === "true") return false;
   return Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT);
 }
+
+export { changeMachine, clusterStatus, dropMachine, initCluster, joinCluster, leaveCluster };
 
 /** `daemon restore`, in a process of its own: see {@link restore}. */
 export async function restoreBackup(backup: string, env: Record<string, string>): Promise<Restored> {

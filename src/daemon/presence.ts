@@ -2,7 +2,7 @@
  * Looks whether the files that make a daemon the one of its home are still there: its store, its lock and its socket.
  * People and cleaners of /tmp remove them.
  */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import type { Paths } from "../home/paths.ts";
 import { isFile, type Lock, takeLock } from "./lock.ts";
 import type { DaemonLog } from "./log.ts";
@@ -22,11 +22,13 @@ interface Presence {
 
 /** Keeps the daemon reachable; calls `onLost` where its store is gone or the home has another daemon. */
 export function keepPresent({ paths, lock, listener, log, onLost }: Presence): { stop(): void } {
-  const store = statSync(paths.database);
+  // What says where the store is: its file, or the cluster of which the home is a machine.
+  const place = existsSync(paths.cluster) ? paths.cluster : paths.database;
+  const store = statSync(place);
   let held = lock;
   let isListening = false;
   const look = async () => {
-    if (!isFile(paths.database, store)) return onLost("its store was removed or replaced");
+    if (!isFile(place, store)) return onLost("its store was removed or replaced");
     if (!held.isInPlace()) {
       const next = takeLock(paths.lock);
       if (!next) return onLost("its lock was removed, and another daemon has the home");

@@ -4,6 +4,7 @@
  * do not become those of later attempts. They are kept beside the store that is replaced. The order is such that a crash
  * leaves either the old store, or none and a draft, beside which no daemon makes a new one.
  */
+
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
@@ -20,6 +21,7 @@ import {
   RESTORING,
   type RestoredStore,
 } from "../store/sqlite/index.ts";
+import { inCluster } from "./cluster/in-cluster.ts";
 import { prepareHome, refuseForeignTasks } from "./home.ts";
 import { takeLock } from "./lock.ts";
 
@@ -54,6 +56,7 @@ const GRACE_MS = 5000;
  * whose environment went with their end get that of the caller, and are held.
  */
 export async function restore(paths: Paths, backup: string, caller: Caller): Promise<Restored> {
+  if (existsSync(paths.cluster)) throw inCluster("a backup is the store of one home");
   prepareHome(paths);
   const lock = takeLock(paths.lock);
   if (!lock) {

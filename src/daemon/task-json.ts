@@ -48,6 +48,7 @@ export function taskJson(task: Task, around: Surroundings): TaskJson {
     moving: task.moving && { ...task.moving, at: toIso(task.moving.at) },
     progress: task.progress,
     pid: isWorking || task.frozen ? (active?.running?.program?.pid ?? task.pid) : null,
+    machine: isWorking || task.frozen ? task.machine : null,
     createdAt: toIso(task.createdAt),
     startedAt: toIso(task.startedAt),
     updatedAt: toIso(task.updatedAt),

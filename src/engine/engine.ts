@@ -38,6 +38,7 @@ export class Engine implements Ports {
   readonly bootId: string;
   readonly baseEnv: Record<string, string>;
   readonly memory: Ports["memory"];
+  readonly cluster: Ports["cluster"];
   /** When a task was last paused or resumed for memory. */
   memoryActionAt = 0;
   /** The attempts that have a process, by task. */
@@ -80,6 +81,7 @@ export class Engine implements Ports {
     this.bootId = options.bootId;
     this.baseEnv = options.baseEnv;
     this.memory = options.memory;
+    this.cluster = options.cluster;
     this.hosts = new Hosts(this);
     this.store.onEvents((events) => {
       for (const waiter of [...this.#waiters]) waiter(events);

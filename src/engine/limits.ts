@@ -3,8 +3,10 @@ import { reserveFrom, slotsFrom } from "../core/settings.ts";
 import type { Ports } from "./ports.ts";
 
 /** How many slots the working tasks of all queues may take together; null for no limit. */
-export function slotsMax({ settings }: Pick<Ports, "settings">): number | null {
-  return slotsFrom(settings.slotsMax) ?? null;
+export function slotsMax({ settings, cluster }: Pick<Ports, "settings" | "cluster">): number | null {
+  const most = slotsFrom(settings.slotsMax) ?? null;
+  if (cluster === null) return most;
+  return most === null ? cluster.slots : Math.min(most, cluster.slots);
 }
 
 /** How much memory is to stay available and how much is, in bytes; null where none is reserved. */

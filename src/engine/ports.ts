@@ -35,7 +35,26 @@ export interface Log {
   error(facts: object, message: string): void;
 }
 
+/** The machines that share the store, as far as the engine asks them. */
+export interface Cluster {
+  /** The name of this one. */
+  readonly machine: string;
+  /** How many slots tasks may take here. */
+  readonly slots: number;
+  /** Keeps the variables of this name for every machine. */
+  keepEnvironment(hash: string): Promise<void>;
+  /** Brings the variables of this name here, where another machine kept them. */
+  fetchEnvironment(hash: string): Promise<void>;
+  /** Keeps the folder of a task for the machine that goes on with it. */
+  keepFolder(id: number): Promise<void>;
+  fetchFolder(id: number): Promise<void>;
+  /** Rejects with `MachineNotFound` where no machine is what each of these says. */
+  requireMachine(on: readonly string[]): Promise<void>;
+}
+
 export interface Ports {
+  /** Null where the home stands alone. */
+  readonly cluster: Cluster | null;
   readonly store: Store;
   readonly runner: Runner;
   readonly clock: Clock;

@@ -19,6 +19,9 @@ export interface Paths {
   ceiling: string;
   /** Which home this is. */
   machine: string;
+  /** Which cluster this home is a machine of, and the key to its variables; there only where it is. */
+  cluster: string;
+  clusterKey: string;
   /** What a request over HTTP has to bear. */
   httpToken: string;
   /** Where clients of A2A want to be told; there only where some do. */
@@ -62,6 +65,8 @@ export function pathsOf(env: Environment): Paths {
     config: join(home, "config.json"),
     ceiling: join(home, "daemon.ceiling"),
     machine: join(home, "machine.json"),
+    cluster: join(home, "cluster.json"),
+    clusterKey: join(home, "cluster.key"),
     httpToken: join(home, "http.token"),
     a2aPush: join(home, "a2a-push.json"),
     logs: join(home, "logs"),

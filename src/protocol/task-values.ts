@@ -222,6 +222,8 @@ export const task = v.object({
     v.object({ done: v.number(), total: nullable(v.number()), message: nullable(v.string()) }),
   ),
   pid: nullable(v.number()),
+  /** The machine of a cluster on which its process is. */
+  machine: nullable(v.string()),
   createdAt: v.string(),
   startedAt: nullable(v.string()),
   updatedAt: v.string(),

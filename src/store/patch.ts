@@ -6,6 +6,7 @@ export type Patch = Partial<
     Task,
     | "held"
     | "pid"
+    | "on"
     | "progress"
     | "pauseAt"
     | "question"

@@ -24,7 +24,7 @@ export function postgresPrograms(): string | undefined {
 }
 
 /** Starts a server. PostgreSQL refuses to run as root: there it runs as the user that its package made. */
-export function startPostgres(): Postgres {
+export function startPostgres({ fsync = false }: { fsync?: boolean } = {}): Postgres {
   const bin = postgresPrograms();
   if (!bin) throw new Error("PostgreSQL is not installed");
   const folder = mkdtempSync(join(tmpdir(), "agentctl-pg-"));
@@ -52,7 +52,7 @@ export function startPostgres(): Postgres {
       "-l",
       join(folder, "log"),
       "-o",
-      `-k ${folder} -c listen_addresses= -c fsync=off`,
+      `-k ${folder} -c listen_addresses= -c fsync=${fsync ? "on" : "off"}`,
       "start",
     );
   const stop = (mode: string) => run("pg_ctl", "-D", data, "-w", "-m", mode, "stop");

@@ -130,7 +130,7 @@ it("the file is for its owner alone, and says its version", ({ world }) => {
 it("a closed store leaves one file, with everything in it", async ({ world }) => {
   const { id } = await world.submit({ name: "kept" });
   const { file, store } = world.backend as SqliteBackend;
-  store.close();
+  await store.close();
   expect([existsSync(`${file}-wal`), existsSync(`${file}-shm`)]).toEqual([false, false]);
   expect(readFileSync(file).includes("kept")).toBe(true);
   await world.backend.reopen();

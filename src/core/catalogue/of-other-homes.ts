@@ -27,4 +27,17 @@ export const elsewhereRows = {
     message: (d) => `there is no context ${JSON.stringify(String(d.context))}`,
     hint: () => "agentctl context list",
   },
+  MachineNotFound: {
+    code: -32044,
+    exit: 3,
+    message: (d) =>
+      `there is no machine ${JSON.stringify(String(d.machine))}${d.reason ? `: ${d.reason}` : ""}`,
+    hint: (d) => (d.hint as string | undefined) ?? "agentctl machine list",
+  },
+  MachineTaken: {
+    code: -32045,
+    exit: 6,
+    message: (d) => `another home is machine ${JSON.stringify(String(d.machine))} of the cluster`,
+    hint: () => "agentctl cluster join with another --name",
+  },
 } as const satisfies Record<string, Row>;

@@ -3,6 +3,7 @@
  * own, so it works beside a daemon, without one, and over a store that no daemon opens. What it finds beside a running
  * daemon it looks at again, because tasks move meanwhile. Mending wants the home for itself.
  */
+
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,6 +15,7 @@ import type { Paths } from "../../home/paths.ts";
 import { createRunner } from "../../runner/index.ts";
 import { type Database, openFile } from "../../store/sqlite/file/driver.ts";
 import { newestBackup, SCHEMA_VERSION } from "../../store/sqlite/index.ts";
+import { inCluster } from "../cluster/in-cluster.ts";
 import { refuseForeignTasks } from "../home.ts";
 import { takeLock } from "../lock.ts";
 import { checkEnvironments, checkFolders, checkModes, checkRunFiles } from "./files.ts";
@@ -93,6 +95,7 @@ function toolsFor(paths: Paths, daemonPid: number | null, db: Database): Tools {
 
 function look(paths: Paths, daemonPid: number | null): { looked: Report["looked"]; problems: Problem[] } {
   const looked = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
+  if (existsSync(paths.cluster)) throw inCluster("doctor looks into the store of one home");
   const modes = [...checkSettings(paths), ...checkModes(paths)];
   if (!existsSync(paths.database)) {
     const { processes, problems } = withoutStore(paths, daemonPid);

@@ -47,10 +47,20 @@ function placeOf(engine: Daemon["engine"], id: number, n: number, raw: boolean):
 async function attemptsOf(daemon: Daemon, task: Task, n: number | undefined): Promise<Attempt[]> {
   const all = await daemon.engine.store.attempts(task.id);
   const attempts = n === undefined ? all : all.filter((attempt) => attempt.n === n);
-  if (n === undefined || attempts.length > 0) return attempts;
+  const here = attempts.filter(({ machine }) => machine === (daemon.engine.cluster?.machine ?? null));
+  if (here.length === 0 || here.at(-1) !== attempts.at(-1)) refuseElsewhere(task, attempts.at(-1));
+  if (n === undefined || here.length > 0) return here;
   const reason = `task ${task.id} has no attempt ${n}`;
   const data = { field: "attempt", reason, id: task.id, state: task.state };
   throw new AgentctlError("InvalidParams", data, { message: reason, hint: `agentctl show ${task.id}` });
+}
+
+/** A log stays on the machine that wrote it. Throws `LogNotFound`, which names the machine of the newest one. */
+function refuseElsewhere({ id, state }: Task, newest: Attempt | undefined): void {
+  if (!newest) return;
+  const { n, machine } = newest;
+  const reason = `it is on machine ${machine}: agentctl logs ${id} there`;
+  throw new AgentctlError("LogNotFound", { id, state, attempt: n, machine, reason });
 }
 
 /**

@@ -108,9 +108,9 @@ export function taskHandlers(daemon: Daemon): People {
     },
 
     "tasks/resume": async (params, caller) => {
-      const { from, fromStart, env, replaceEnv, module, message, addCost, addTokens, addTurns } = params;
+      const { from, fromStart, env, replaceEnv, module, message, addCost, addTokens, addTurns, on } = params;
       const options = {
-        ...defined({ from, fromStart, env, replaceEnv, module, message, addCost, addTokens, addTurns }),
+        ...defined({ from, fromStart, env, replaceEnv, module, message, addCost, addTokens, addTurns, on }),
         actor: params.actor ?? caller.actor,
       };
       if ("select" in params) {

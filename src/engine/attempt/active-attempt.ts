@@ -40,6 +40,8 @@ interface Facts {
   launched: Promise<void>;
   link: Link | null;
   saidHello: boolean;
+  /** The question that it waits with. */
+  asked: StepKey | null;
   /** A module's host has said that it heard of the cancel. */
   isHearing: boolean;
   /** It saved a checkpoint in this attempt. */
@@ -98,6 +100,7 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
   readonly launched: Promise<void> = Promise.resolve();
   readonly link: Link | null = null;
   readonly saidHello: boolean;
+  readonly asked: StepKey | null = null;
   readonly isHearing: boolean = false;
   readonly saved: boolean;
   readonly workingSince: number;

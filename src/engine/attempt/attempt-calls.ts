@@ -46,7 +46,7 @@ export interface Welcome {
     journal: JournalPart;
     journalMaxBytes: number;
     kept: Kept[];
-    steps: { path: string; key: string };
+    steps?: { path: string; key: string };
   } | null;
 }
 
@@ -86,7 +86,10 @@ export async function hello(engine: Engine, active: ActiveAttempt, link: Link): 
       journal: await journalPart(engine, task, 0),
       journalMaxBytes: engine.settings.journalMaxBytes,
       kept: await engine.store.kept(task.id),
-      steps: { path: engine.runner.stepFile(active.runKey), key: active.runKey },
+      // What lies in a file of this machine is lost with it.
+      ...(engine.cluster
+        ? {}
+        : { steps: { path: engine.runner.stepFile(active.runKey), key: active.runKey } }),
     },
   };
 }
@@ -196,6 +199,7 @@ export async function openQuestion(
     call,
     alone,
   };
+  active.learn({ asked: key });
   const answered = await engine.store.openQuestion(active.token, question);
   engine.wake();
   return answered;

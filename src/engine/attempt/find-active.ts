@@ -2,6 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Intent, Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
+import { isElsewhere } from "./elsewhere.ts";
 import { repair } from "./repair.ts";
 
 /** A start that takes longer than this is not waited for. */
@@ -16,6 +17,7 @@ export async function findActive(
   task: Task,
   wanted: Intent | null = null,
 ): Promise<ActiveAttempt | undefined> {
+  if (isElsewhere(engine, task)) return undefined;
   const until = engine.clock.mono() + LONGEST_START_MS;
   const isMissing = () => (task.state === "working" || task.frozen) && !engine.active.has(task.id);
   // Its start is committed, and what follows that has its turn.

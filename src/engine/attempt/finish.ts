@@ -53,6 +53,7 @@ export async function finish(
   await awaitLastSave(engine, active);
   endStdin(engine, active.taskId);
   await sweep(engine, active, graceMs);
+  await keepFolder(engine, active);
   const isUnwatched = unwatched || (await isGoingDown(engine, active, ended));
   engine.fault("finish:before-commit");
   try {
@@ -78,6 +79,14 @@ export async function finish(
   }
   engine.wake();
   if (active.isModule) engine.hosts.refill(true);
+}
+
+/** What an attempt here leaves in its folder is there for the next one, wherever that is. */
+async function keepFolder(engine: Engine, { taskId, running }: ActiveAttempt): Promise<void> {
+  if (!engine.cluster || !running) return;
+  await engine.cluster.keepFolder(taskId).catch((error) => {
+    engine.log.error({ task: taskId, error: String(error) }, "the folder of a task stays on this machine");
+  });
 }
 
 /** After a pause the leftovers have what is left of its grace time, else that of a cancel. */

@@ -1,5 +1,6 @@
 import type { Intent } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
+import { isElsewhere } from "./elsewhere.ts";
 import { reclaim } from "./reclaim.ts";
 
 /**
@@ -19,6 +20,7 @@ async function repairOnce(engine: Engine, id: number, wanted: Intent | null): Pr
   const task = await engine.store.get(id);
   if (!task || engine.active.has(id) || engine.starting.has(id) || engine.isRecovering) return;
   if (task.state !== "working" && !task.frozen) return;
+  if (isElsewhere(engine, task)) return;
   const { verdict, finished } = await reclaim(engine, task, wanted);
   engine.log.warn({ task: id, verdict }, "a task that was working in the store was not known here: repaired");
   // A pause that was under way goes on by itself.

@@ -4,6 +4,7 @@ import { IllegalMove } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { makeWorktree } from "../files/worktree/make.ts";
 import { slotsMax } from "../limits.ts";
+import type { Cluster } from "../ports.ts";
 import { newToken } from "../token.ts";
 import { ActiveAttempt } from "./active-attempt.ts";
 import { cannotStart, prepareStart, refuse } from "./cannot-start.ts";
@@ -52,7 +53,16 @@ async function makeItsWorktree(engine: Engine, task: Task): Promise<void> {
   }
 }
 
+/** Brings here what other machines kept of a task. */
+async function bring({ store }: Engine, cluster: Cluster, task: Task): Promise<void> {
+  await cluster.fetchEnvironment(task.envHash);
+  if (task.attempt === 0) return;
+  const last = (await store.attempts(task.id)).at(-1);
+  if (last && last.machine !== cluster.machine) await cluster.fetchFolder(task.id);
+}
+
 async function begin(engine: Engine, task: Task, slotNumbers: number[] | null): Promise<void> {
+  if (engine.cluster) await bring(engine, engine.cluster, task);
   const prepared = prepareStart(engine, task);
   if ("refusal" in prepared) return await refuse(engine, task, prepared.refusal);
   const host = task.kind !== "program" ? engine.hosts.take(prepared.env, inheritedBy(task)) : undefined;

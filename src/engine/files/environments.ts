@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
@@ -14,12 +14,15 @@ import { isOwnName } from "../../home/own-names.ts";
 export class Environments {
   readonly #folder: string;
   readonly #fault: Fault;
+  /** Where names are seen by others, they say nothing of what they name. */
+  readonly #key: Buffer | null;
   /** Written by a submission whose task is not committed yet; must not be swept. */
   readonly #pending = new Map<string, number>();
   /** What was read last: most tasks that begin one after the other have the same. */
   #last: { hash: string; stamp: string; env: Readonly<Record<string, string>> } | undefined;
 
-  constructor(folder: string, fault: Fault) {
+  constructor(folder: string, fault: Fault, key: Buffer | null = null) {
+    this.#key = key;
     this.#folder = folder;
     this.#fault = fault;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -29,7 +32,9 @@ export class Environments {
   put(env: Record<string, string>): string {
     const sorted = Object.fromEntries(Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1)));
     const text = JSON.stringify(sorted);
-    const hash = createHash("sha256").update(text).digest("hex");
+    const hash = (this.#key ? createHmac("sha256", this.#key) : createHash("sha256"))
+      .update(text)
+      .digest("hex");
     const file = join(this.#folder, hash);
     if (!existsSync(file)) {
       this.#fault("environment:before-write");

@@ -1,6 +1,7 @@
 import { isTerminal } from "../../core/machine.ts";
 import type { Intent, Task } from "../../core/task.ts";
 import type { ActiveAttempt } from "../attempt/active-attempt.ts";
+import { cancelElsewhere, isElsewhere } from "../attempt/elsewhere.ts";
 import { endTree } from "../attempt/end-tree.ts";
 import { findActive } from "../attempt/find-active.ts";
 import type { Engine } from "../engine.ts";
@@ -27,6 +28,10 @@ export async function cancel(
   return await onceSettled(engine, ref, async (task) => {
     if (task.state === "canceled") return { task, changed: false };
     if (isTerminal(task.state)) throw notCancelable(task);
+    if (isElsewhere(engine, task)) {
+      const graceMs = options.graceMs ?? task.graceMs ?? engine.settings.cancelGraceMs;
+      return await cancelElsewhere(engine, task, { ...options, graceMs, wait: options.wait ?? true });
+    }
     const active = await findActive(engine, task);
     if (active) return await cancelActive(engine, active, task, options);
     if (task.state === "working" || task.frozen) return undefined;

@@ -6,6 +6,7 @@
  */
 import type { Task } from "../../core/task.ts";
 import type { ActiveAttempt } from "../attempt/active-attempt.ts";
+import { isElsewhere, pauseElsewhere, refuseElsewhere } from "../attempt/elsewhere.ts";
 import { findActive } from "../attempt/find-active.ts";
 import { carryOut, join } from "../attempt/pause/carry-out.ts";
 import {
@@ -34,6 +35,7 @@ export async function pause(engine: Engine, ref: string | number, options: Pause
     }
     if (task.state === "resumed") return { task: await unresume(engine, task, options), changed: true };
     if (task.state !== "working") throw notPausable(task);
+    if (isElsewhere(engine, task)) return await pauseElsewhere(engine, task, options);
     const active = await findActive(engine, task, intentFor(engine, task, options));
     if (active) return await pauseActive(engine, active, task, options);
     isRepaired = true;
@@ -42,6 +44,8 @@ export async function pause(engine: Engine, ref: string | number, options: Pause
 }
 
 async function pauseSuspended(engine: Engine, task: Task, options: PauseOptions): Promise<Paused> {
+  if (options.mode === "checkpoint")
+    refuseElsewhere(engine, task, "only its daemon can press it for a checkpoint,");
   const active = engine.active.get(task.id);
   if (active?.pausing) return await join(engine, active, options);
   if (task.resumesWith !== null && options.cause === "user") return await keepPaused(engine, task, options);

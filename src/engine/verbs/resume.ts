@@ -3,12 +3,14 @@ import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import type { Change } from "../../store/store.ts";
 import { canContinue } from "../attempt/conclude.ts";
+import { isElsewhere, refuseElsewhere } from "../attempt/elsewhere.ts";
 import { findActive } from "../attempt/find-active.ts";
 import { reportGone } from "../attempt/pause/thaw.ts";
 import type { Engine } from "../engine.ts";
 import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { onceSettled } from "../look-again.ts";
+import { requireMachines } from "../machines.ts";
 import { hasMoved, notResumable } from "../refusals.ts";
 import { accountIn } from "./agents/account.ts";
 import { type More, moreBudget } from "./agents/more-budget.ts";
@@ -23,6 +25,8 @@ export interface ResumeOptions extends More {
   env?: Record<string, string>;
   replaceEnv?: boolean;
   module?: string;
+  /** In a cluster, the machines on which it may go on. */
+  on?: string[];
   actor: string;
   /** What asks: a user, or what ended a pause that was not a user's. */
   cause?: "resume" | "until" | "shutdown" | "lost" | "preempted" | "limit";
@@ -43,6 +47,10 @@ export interface Resumed {
 export async function resume(engine: Engine, ref: string | number, options: ResumeOptions): Promise<Resumed> {
   return await onceSettled(engine, ref, async (task) => {
     if (task.state !== "suspended") throw notResumable(task);
+    if (isElsewhere(engine, task)) {
+      if (startsAnew(options)) refuseElsewhere(engine, task, "it can be continued from another place only");
+      return await resumeAsIs(engine, task, options);
+    }
     const active = await findActive(engine, task);
     if (active?.pausing) throw notResumable(task, "it is being pressed for its checkpoint");
     if (active?.intent) throw notResumable(task, "it is being canceled");
@@ -80,6 +88,7 @@ function startsAnew({ from, fromStart }: ResumeOptions): boolean {
 }
 
 async function resumeFrozen(engine: Engine, task: Task, options: ResumeOptions): Promise<Resumed> {
+  if (options.on) refuseMoveOfFrozen(task);
   if (options.env || options.module) {
     const reason = `task ${task.id} is frozen: its process goes on with the environment and the module that it has`;
     const hint = `agentctl pause ${task.id} --mode checkpoint ends it at a checkpoint first`;
@@ -87,6 +96,12 @@ async function resumeFrozen(engine: Engine, task: Task, options: ResumeOptions):
   }
   const resumed = await put(engine, task, options, { set: { pid: task.pid } });
   return { task: resumed, changed: true, notes: [] };
+}
+
+function refuseMoveOfFrozen({ id, state, machine }: Task): never {
+  const reason = `task ${id} is frozen on machine ${machine}: its process cannot go elsewhere`;
+  const hint = `agentctl pause ${id} --mode checkpoint, on that machine, ends it at a checkpoint first`;
+  throw new AgentctlError("UnsupportedOperation", { id, state, machine, reason, hint });
 }
 
 /** The stopped process of a task that is to begin elsewhere is ended first. */
@@ -150,13 +165,19 @@ async function changesOf(engine: Engine, task: Task, options: ResumeOptions, not
   const set: Change["set"] = {};
   const hashes: string[] = [];
   if (options.env) {
+    if (!options.replaceEnv) await engine.cluster?.fetchEnvironment(task.envHash);
     const kept = options.replaceEnv ? {} : engine.environments.get(task.envHash);
     set.envHash = engine.environments.put({ ...kept, ...options.env });
     if (!options.replaceEnv) set.envNames = [...new Set([...task.envNames, ...Object.keys(options.env)])];
     hashes.push(set.envHash);
+    await engine.cluster?.keepEnvironment(set.envHash);
     Object.assign(set, await accountIn(engine, task, set.envHash));
   }
   Object.assign(set, moreBudget(task, options));
+  if (options.on) {
+    await requireMachines(engine, options.on);
+    set.on = options.on;
+  }
   if (options.module && task.kind !== "module") {
     const reason = `task ${task.id} runs ${task.kind === "agent" ? "an agent" : "a program"}, not a module`;
     throw new AgentctlError("UnsupportedOperation", { id: task.id, state: task.state, reason });

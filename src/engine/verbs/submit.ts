@@ -10,6 +10,7 @@ import { moduleHash } from "../files/hash-file.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { placeWorktree } from "../files/worktree/place.ts";
 import { slotsMax } from "../limits.ts";
+import { requireMachines } from "../machines.ts";
 import { withAccount } from "./agents/account.ts";
 import { refuseAgent } from "./agents/refuse-agent.ts";
 import { refuseEarly } from "./early-errors.ts";
@@ -50,7 +51,8 @@ export async function submit(
     // The tasks of a batch mostly share one environment object, which is then written and hashed once.
     const known = new Map<object | undefined, string>();
     for (const [at, submission] of submissions.entries()) {
-      const envHash = known.get(submission.env) ?? engine.environments.put(submission.env ?? {});
+      if (submission.on) await requireMachines(engine, submission.on);
+      const envHash = known.get(submission.env) ?? (await keptEnvironment(engine, submission));
       if (!known.has(submission.env)) hashes.push(envHash);
       known.set(submission.env, envHash);
       const seed = seedOf(engine, submission, envHash, actor);
@@ -64,6 +66,15 @@ export async function submit(
     for (const hash of hashes) engine.environments.settle(hash);
     if (!isAllNew) await dropUnused(engine);
   }
+}
+
+/** In a cluster only what was given by name is kept: the rest is the submitting machine's own. */
+async function keptEnvironment(engine: Engine, { env = {}, envNames = [] }: Submission): Promise<string> {
+  if (!engine.cluster) return engine.environments.put(env);
+  const given = Object.entries(env).filter(([name]) => envNames.includes(name));
+  const hash = engine.environments.put(Object.fromEntries(given));
+  await engine.cluster.keepEnvironment(hash);
+  return hash;
 }
 
 /** Throws what `submit` would throw for this submission, and keeps nothing. */

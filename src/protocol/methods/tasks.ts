@@ -10,6 +10,7 @@ import {
   iso,
   labels,
   natural,
+  noNul,
   pauseMode,
   queueName,
   reason,
@@ -66,6 +67,8 @@ const resumeOptions = {
   addCost: v.optional(v.pipe(v.number(), v.minValue(0))),
   addTokens: v.optional(natural),
   addTurns: v.optional(natural),
+  /** In a cluster: machines, or labels of machines, on which it may go on. */
+  on: v.optional(v.array(noNul)),
   ...by,
 };
 

@@ -82,9 +82,11 @@ function* matching(ctx: Context, query: ListQuery): Op<Task[]> {
 }
 
 export function* unfinished(ctx: Context, afterId: number, limit: number): Op<Task[]> {
-  const source = `tasks where id > ? and (state = 'working' or (state in ('suspended', 'resumed') and
+  const here = ctx.machine === null ? "" : "and (machine is null or machine = ?)";
+  const own = ctx.machine === null ? [] : [ctx.machine];
+  const source = `tasks where id > ? ${here} and (state = 'working' or (state in ('suspended', 'resumed') and
     (frozen = 1 or (state = 'suspended' and json_extract(pause, '$.cause') = 'shutdown')))) order by id limit ?`;
-  return yield* ctx.tasks(source, [afterId, limit]);
+  return yield* ctx.tasks(source, [afterId, ...own, limit]);
 }
 
 export function* ended(ctx: Context, after: EndedTask | null, limit: number): Op<EndedTask[]> {

@@ -43,6 +43,7 @@ export function aTask(changes: Partial<TaskJson> = {}): TaskJson {
     moving: null,
     progress: null,
     pid: null,
+    machine: null,
     createdAt: "2026-05-01T12:25:00.000Z",
     startedAt: null,
     updatedAt: "2026-05-01T12:25:00.000Z",

@@ -64,6 +64,7 @@ class Bench {
       log: { info: () => {}, warn: () => {}, error: () => {} },
       fault: () => {},
       bootId: "boot",
+      cluster: null,
       memory: () => ({ available: 1, total: 1 }),
       baseEnv: { PATH: process.env.PATH ?? "", HOME: this.dir },
       places: {
@@ -111,7 +112,7 @@ class Bench {
       limit: 100,
     });
     for (const { id } of open) await cancel(this.engine, id, { actor: "user", graceMs: 0 });
-    this.engine.store.close();
+    await this.engine.store.close();
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

@@ -25,6 +25,11 @@ const options = {
   message: value("--message <text>", "what a coding agent is told as it goes on"),
   addCost: value("--add-cost <usd>", "so much more a coding agent may cost", amount),
   addTokens: value("--add-tokens <n>", "so many more tokens a coding agent may use", integer(1)),
+  on: values(
+    "--on <machine|key=value>",
+    "in a cluster: on this machine, or one with this label (repeatable)",
+    String,
+  ),
   addTurns: value("--add-turns <n>", "so many more turns of a coding agent", integer(1)),
   module: value("--module <file>", "the task module is this file from now on"),
 };
@@ -141,7 +146,7 @@ function sayState({ id, state, waiting }: TaskJson): string {
 
 function paramsOf(
   context: Context,
-  { from, fromStart, env, refreshEnv, module, message, addCost, addTokens, addTurns }: ResumeValues,
+  { from, fromStart, env, refreshEnv, module, message, addCost, addTokens, addTurns, on }: ResumeValues,
 ) {
   if (from !== undefined && fromStart) throw usage("either --from or --from-start, not both");
   if (refreshEnv && context.host)
@@ -152,6 +157,7 @@ function paramsOf(
   return {
     actor: actor(context),
     ...defined({ from, message, addCost, addTokens, addTurns }),
+    ...(on.length > 0 ? { on } : {}),
     ...(fromStart ? { fromStart } : {}),
     ...(env.length > 0 || refreshEnv ? { env: chosen } : {}),
     ...(refreshEnv ? { replaceEnv: true } : {}),

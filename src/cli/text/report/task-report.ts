@@ -51,8 +51,11 @@ export function taskReport(task: Detailed, now: number, paint: Paint): string[] 
 }
 
 function headline(task: Detailed, now: number, paint: Paint): string[] {
-  const { id, state, attempt, pid, activity } = task;
-  const live = state === "working" && pid !== null ? `, attempt ${attempt}, pid ${pid}` : "";
+  const { id, state, attempt, pid, machine, activity } = task;
+  const live =
+    state === "working" && pid !== null
+      ? `, attempt ${attempt}, pid ${pid}${machine ? ` on ${machine}` : ""}`
+      : "";
   const lines = [`${paint.strong(`task ${id}`)} ${titleOf(task)}: ${paint.state(state)}${live}`];
   const standstill = standstillOf(task, now);
   if (standstill) {

@@ -61,6 +61,7 @@ export function intentFor(
     resumesWith: options.resumesWith ?? null,
     graceMs: options.graceMs ?? task.graceMs ?? engine.settings.pauseGraceMs,
     requestedAt: engine.clock.now(),
+    ...(engine.cluster ? { from: engine.cluster.machine } : {}),
     checkpointSeq: task.checkpoint?.seq ?? 0,
   };
 }

@@ -9,7 +9,7 @@
 --
 -- environments: variables of open tasks, sealed with the key of the cluster, which is not in the database.
 --
--- blobs: files of tasks, in pieces: a task's folder as it was when its last attempt ended, the end of an attempt's log.
+-- blobs: files of tasks: a task's folder as it was when its last attempt ended.
 
 create table event_counter (seq bigint not null, task bigint not null);
 insert into event_counter values (0, 0);
@@ -44,15 +44,15 @@ create table cluster (
 
 create table environments (
   name text primary key,
-  sealed bytea not null
+  sealed bytea not null,
+  kept_at timestamptz not null
 );
 
 create table blobs (
   task_id bigint not null references tasks (id) on delete cascade,
   name text not null,
-  part bigint not null,
   data bytea not null,
-  primary key (task_id, name, part)
+  primary key (task_id, name)
 );
 
 -- Whether a machine is one of those that a task may run on: each of the texts is its name, or one of its labels.

@@ -1,0 +1,127 @@
+import { clusterHere, initClusterHere, joinClusterHere, leaveClusterHere } from "../../../client/cluster.ts";
+import { stopDaemon } from "../../../client/stop.ts";
+import { defined } from "../../../core/defined.ts";
+import type { Context } from "../../command/context.ts";
+import { command, type Group, value, values } from "../../command/define.ts";
+import { duration, integer, pair } from "../../command/option-values.ts";
+import { usage } from "../../command/usage.ts";
+import { absolutePath } from "../../input/input.ts";
+import { machineTable } from "../../text/machine-table.ts";
+
+const own = {
+  name: value("--name <name>", "what this machine is called (the host's name)"),
+  slots: value("--slots <n>", "how many slots tasks may take on this machine (its CPUs)", integer(1)),
+  labels: values("-l, --label <key=value>", "a label of this machine, for run --on (repeatable)", pair),
+};
+
+const LEAST_LEASE_MS = 3000;
+const LEASE_MS = 15_000;
+
+const init = command({
+  name: "init",
+  summary: "make a cluster in a PostgreSQL database, and this home its first machine",
+  args: [["<url>", "such as postgres://user@host/database"]],
+  notes:
+    "Whoever may write to the database runs programs on every machine. The daemon of this home is stopped; the next " +
+    "command starts it as one of the cluster.",
+  options: {
+    ...own,
+    lease: value(
+      "--lease <duration>",
+      "how long a machine keeps its tasks without a sign of life (15s)",
+      duration,
+    ),
+  },
+  examples: [
+    ["cluster init postgres://ada@localhost/work", "cluster.key in this home is for the other machines"],
+  ],
+  isLocal: true,
+  async run(context, [url = ""], { name, slots, labels, lease: leaseMs = LEASE_MS }) {
+    if (leaseMs < LEAST_LEASE_MS) throw usage("--lease: at least 3s");
+    await stopDaemon(context.paths, {});
+    const made = await initClusterHere(context.paths, {
+      url,
+      leaseMs,
+      labels: Object.fromEntries(labels),
+      ...defined({ name, slots }),
+    });
+    return joined(context, made);
+  },
+});
+
+const join = command({
+  name: "join",
+  summary: "make this home a machine of a cluster",
+  args: [["<url>", "the database of the cluster"]],
+  notes:
+    "A home with open tasks of its own is refused. Its daemon is stopped; the next command starts it as one of the cluster.",
+  options: { keyFile: value("--key-file <file>", "cluster.key of a home in the cluster"), ...own },
+  examples: [
+    ["cluster join postgres://ada@db/work --key-file cluster.key", "with the key of the first machine"],
+  ],
+  isLocal: true,
+  async run(context, [url = ""], { keyFile, name, slots, labels }) {
+    if (keyFile === undefined) throw usage("--key-file is missing: cluster.key of a home in the cluster");
+    await stopDaemon(context.paths, {});
+    const made = await joinClusterHere(context.paths, {
+      url,
+      keyFile: absolutePath(context, keyFile),
+      labels: Object.fromEntries(labels),
+      ...defined({ name, slots }),
+    });
+    return joined(context, made);
+  },
+});
+
+function joined({ out }: Context, made: { name: string; keyFile: string }): number {
+  if (out.json) out.data({ ok: true, changed: true, ...made });
+  else {
+    out.line(`this home is machine ${made.name}`);
+    out.note(`agentctl cluster join … --key-file ${made.keyFile} adds another one`);
+  }
+  return 0;
+}
+
+const leave = command({
+  name: "leave",
+  summary: "hand this machine's tasks over, and let the home stand alone again",
+  args: [],
+  notes:
+    "The daemon is stopped, and what it runs goes on elsewhere. A frozen task keeps the machine in the cluster.",
+  options: {},
+  examples: [["cluster leave", "the home's own store is back"]],
+  isLocal: true,
+  async run(context) {
+    await stopDaemon(context.paths, {});
+    const left = await leaveClusterHere(context.paths);
+    if (context.out.json) context.out.data({ ok: true, changed: true, ...left });
+    else context.out.line(`machine ${left.name} has left the cluster`);
+    return 0;
+  },
+});
+
+const status = command({
+  name: "status",
+  summary: "the database of the cluster, and its machines",
+  args: [],
+  options: {},
+  examples: [["cluster status", "which machines are up"]],
+  isLocal: true,
+  async run({ paths, out, clock }) {
+    const found = await clusterHere(paths);
+    if (out.json) out.data(found);
+    else {
+      out.line(`this machine  ${found.name}`);
+      out.line(`database      ${found.database}`);
+      out.line(`lease         ${found.leaseMs / 1000}s`);
+      for (const line of machineTable(found.machines, clock.now(), out.columns)) out.line(line);
+    }
+    return 0;
+  },
+});
+
+export const cluster: Group = {
+  name: "cluster",
+  summary: "machines that share one store",
+  commands: [init, join, leave, status],
+};

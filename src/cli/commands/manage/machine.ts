@@ -1,0 +1,89 @@
+import {
+  changeMachineHere,
+  clusterHere,
+  dropMachineHere,
+  type MachineInfo,
+} from "../../../client/cluster.ts";
+import { defined } from "../../../core/defined.ts";
+import type { Context } from "../../command/context.ts";
+import { command, type Group, value, values } from "../../command/define.ts";
+import { integer, pair } from "../../command/option-values.ts";
+import { usage } from "../../command/usage.ts";
+import { machineTable } from "../../text/machine-table.ts";
+
+const list = command({
+  name: "list",
+  summary: "the machines of the cluster, and what each does",
+  args: [],
+  options: {},
+  examples: [["machine list", "state, slots, labels and tasks of each"]],
+  isLocal: true,
+  async run({ paths, out, clock }) {
+    const { machines } = await clusterHere(paths);
+    if (out.json) out.data(machines);
+    else for (const line of machineTable(machines, clock.now(), out.columns)) out.line(line);
+    return 0;
+  },
+});
+
+const set = command({
+  name: "set",
+  summary: "change the slots and labels of a machine",
+  args: [["<machine>", "its name"]],
+  notes: "A label with nothing behind the = is removed.",
+  options: {
+    slots: value("--slots <n>", "how many slots tasks may take there", integer(1)),
+    labels: values("-l, --label <key=value>", "a label, for run --on (repeatable)", pair),
+  },
+  examples: [["machine set box2 --slots 4 --label gpu=h100", "four at once, and a name for what it has"]],
+  isLocal: true,
+  async run(context, [name = ""], { slots, labels }) {
+    if (slots === undefined && labels.length === 0) throw usage("nothing to change: --slots or --label");
+    const change = {
+      ...defined({ slots }),
+      ...(labels.length > 0 ? { labels: Object.fromEntries(labels) } : {}),
+    };
+    return changed(context, await changeMachineHere(context.paths, name, change));
+  },
+});
+
+const drain = command({
+  name: "drain",
+  summary: "start nothing on a machine any more, and hand its tasks over",
+  args: [["<machine>", "its name"]],
+  notes:
+    "What can save a checkpoint goes on elsewhere; what cannot is frozen where it is. A restart of its daemon ends this.",
+  options: {},
+  examples: [["machine drain box2", "before it is switched off"]],
+  isLocal: true,
+  async run(context, [name = ""]) {
+    return changed(context, await changeMachineHere(context.paths, name, { isDraining: true }));
+  },
+});
+
+function changed({ out }: Context, machine: MachineInfo): number {
+  if (out.json) out.data({ ok: true, changed: true, machine });
+  else out.line(`machine ${machine.name}: ${machine.state}, ${machine.slots} slots`);
+  return 0;
+}
+
+const forget = command({
+  name: "forget",
+  summary: "take a machine that is gone out of the cluster",
+  args: [["<machine>", "its name"]],
+  options: {},
+  examples: [["machine forget box2", "it does not come back"]],
+  isLocal: true,
+  async run({ paths, out }, [name = ""]) {
+    const gone = await dropMachineHere(paths, name);
+    if (out.json) out.data({ ok: true, changed: true, ...gone });
+    else out.line(`machine ${gone.name} is forgotten`);
+    return 0;
+  },
+});
+
+export const machine: Group = {
+  name: "machine",
+  summary: "the machines of a cluster",
+  commands: [list, set, drain, forget],
+};

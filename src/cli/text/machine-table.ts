@@ -1,0 +1,26 @@
+import type { MachineInfo } from "../../client/cluster.ts";
+import { tableLines } from "./table.ts";
+import { oneLine } from "./terminal-text.ts";
+
+/** Machines as a table: a line each. */
+export function machineTable(
+  machines: readonly MachineInfo[],
+  now: number,
+  columns: number | undefined,
+): string[] {
+  const titles = ["NAME", "STATE", "SLOTS", "LABELS", "VERSION", "SEEN", "TASKS"].map((title) => ({ title }));
+  const rows = machines.map(({ name, state, slots, labels, version, seenAt, tasks }) => [
+    name,
+    state,
+    String(slots),
+    oneLine(
+      Object.entries(labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(" "),
+    ),
+    version,
+    `${Math.max(0, Math.round((now - seenAt) / 1000))}s ago`,
+    String(tasks),
+  ]);
+  return tableLines(titles, rows, columns);
+}

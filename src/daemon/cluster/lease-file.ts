@@ -1,0 +1,57 @@
+/** The lease of this machine as its fuse reads it, by the clock since boot. */
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import fuse from "./fuse.sh";
+
+/** Seconds since boot, time asleep included. */
+export function uptime(): number {
+  return Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);
+}
+
+/** Keeps the file, and the small process that watches it for the case that this daemon dies. */
+export class LeaseFile {
+  readonly #file: string;
+  readonly #home: string;
+  readonly #fuse = randomUUID();
+  #until = 0;
+
+  constructor(home: string) {
+    this.#home = home;
+    this.#file = join(home, "lease");
+  }
+
+  /** The lease holds until then, in seconds since boot. */
+  renew(until: number): void {
+    this.#until = until;
+    this.#write("");
+  }
+
+  /** The trees are stopped: the fuse need not end them. */
+  still(): void {
+    this.#write(" still");
+  }
+
+  light(): void {
+    const child = spawn("sh", ["-c", fuse, "agentctl-fuse", this.#file, this.#home, this.#fuse], {
+      detached: true,
+      stdio: "ignore",
+      cwd: "/",
+      env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+    });
+    child.on("error", () => {});
+    child.unref();
+  }
+
+  /** Nothing runs here any more: the fuse ends. */
+  remove(): void {
+    rmSync(this.#file, { force: true });
+  }
+
+  #write(state: string): void {
+    const draft = `${this.#file}.new`;
+    writeFileSync(draft, `${Math.round(this.#until * 100)} ${this.#fuse}${state}\n`, { mode: 0o600 });
+    renameSync(draft, this.#file);
+  }
+}

@@ -1,0 +1,246 @@
+/** `agentctl cluster` and `machine`: what is done to a cluster in its database, without a daemon. */
+import { randomBytes, randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { availableParallelism, hostname } from "node:os";
+import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
+import {
+  type ClusterFile,
+  readClusterFile,
+  readKey,
+  removeClusterFile,
+  writeClusterFile,
+} from "../../home/cluster-file.ts";
+import { ensureHomeId } from "../../home/identity.ts";
+import type { Paths } from "../../home/paths.ts";
+import {
+  addMachine,
+  Connection,
+  forgetMachine,
+  listMachines,
+  type MachineInfo,
+  makeSchema,
+  readCluster,
+  setMachine,
+} from "../../store/postgres/index.ts";
+import { openDatabase, SqliteStore } from "../../store/sqlite/index.ts";
+import { prepareHome } from "../home.ts";
+import { takeLock } from "../lock.ts";
+import { keyCheck, wrongKey } from "./seal.ts";
+
+export interface Joining {
+  url: string;
+  name?: string;
+  slots?: number;
+  labels: Record<string, string>;
+}
+
+export interface ClusterStatus {
+  name: string;
+  /** Without a password. */
+  database: string;
+  leaseMs: number;
+  machines: MachineInfo[];
+}
+
+/** Makes a cluster in a database, and this home its first machine. Answers the machine's name. */
+export async function initCluster(
+  paths: Paths,
+  given: Joining & { leaseMs: number },
+): Promise<{ name: string; keyFile: string }> {
+  return await joining(paths, given, async (connection) => {
+    const key = randomBytes(32);
+    await makeSchema(connection, { leaseMs: given.leaseMs, keyCheck: keyCheck(key) });
+    return key;
+  });
+}
+
+/** Makes this home a machine of a cluster that there is. */
+export async function joinCluster(
+  paths: Paths,
+  given: Joining & { keyFile: string },
+): Promise<{ name: string; keyFile: string }> {
+  return await joining(paths, given, async (connection) => {
+    const key = readKey(given.keyFile);
+    const { keyCheck: known } = await readCluster(connection);
+    if (known !== keyCheck(key)) throw wrongKey();
+    return key;
+  });
+}
+
+async function joining(
+  paths: Paths,
+  { url, name, slots, labels }: Joining,
+  keyOf: (connection: Connection) => Promise<Buffer>,
+): Promise<{ name: string; keyFile: string }> {
+  if (process.platform !== "linux") throw unsupported("a machine of a cluster runs Linux");
+  prepareHome(paths);
+  const known = readClusterFile(paths);
+  if (known)
+    throw unsupported(`this home is machine ${known.name} of a cluster already`, "agentctl cluster leave");
+  const lock = lockHome(paths);
+  try {
+    await refuseOpenTasks(paths);
+    return await connected(url, async (connection) => {
+      await requireServer(connection);
+      const key = await keyOf(connection);
+      const machine = { id: ensureHomeId(paths, randomUUID), slots: slots ?? availableParallelism(), labels };
+      const chosen = await add(connection, machine, name);
+      writeClusterFile(paths, { url, name: chosen, key });
+      return { name: chosen, keyFile: paths.clusterKey };
+    });
+  } finally {
+    lock.release();
+  }
+}
+
+/** The given name, or that of the host, with a number where another machine has it. */
+async function add(
+  connection: Connection,
+  machine: Omit<Parameters<typeof addMachine>[1], "name">,
+  name?: string,
+) {
+  const base =
+    name ??
+    (hostname()
+      .replace(/[^\w.-]|_/g, "-")
+      .replace(/^[^a-z0-9]+/i, "")
+      .slice(0, 50) ||
+      "machine");
+  for (let n = 1; ; n++) {
+    const tried = n === 1 ? base : `${base}-${n}`;
+    try {
+      await addMachine(connection, { ...machine, name: tried });
+      return tried;
+    } catch (error) {
+      if (name !== undefined || asAgentctlError(error).name !== "MachineTaken" || n === 100) throw error;
+    }
+  }
+}
+
+/** Makes this home stand alone again. Its machine has no task any more. */
+export async function leaveCluster(paths: Paths): Promise<{ name: string }> {
+  const { url, name } = required(paths);
+  const lock = lockHome(paths);
+  try {
+    await connected(url, async (connection) => {
+      const machine = (await listMachines(connection)).find((each) => each.name === name);
+      if (machine) await forgetMachine(connection, name);
+    });
+    removeClusterFile(paths);
+    return { name };
+  } finally {
+    lock.release();
+  }
+}
+
+export async function clusterStatus(paths: Paths): Promise<ClusterStatus> {
+  const { url, name } = required(paths);
+  return await connected(url, async (connection) => {
+    const { leaseMs } = await readCluster(connection);
+    return { name, database: withoutPassword(url), leaseMs, machines: await listMachines(connection) };
+  });
+}
+
+export async function changeMachine(
+  paths: Paths,
+  name: string,
+  change: { slots?: number; labels?: Record<string, string>; isDraining?: boolean },
+): Promise<MachineInfo> {
+  return await connected(required(paths).url, async (connection) => {
+    const before = (await listMachines(connection)).find((each) => each.name === name);
+    const labels = change.labels && { ...before?.labels, ...change.labels };
+    await setMachine(connection, name, { ...change, ...(labels ? { labels: withoutEmpty(labels) } : {}) });
+    return (await listMachines(connection)).find((each) => each.name === name) as MachineInfo;
+  });
+}
+
+export async function dropMachine(paths: Paths, name: string): Promise<{ name: string }> {
+  const file = required(paths);
+  if (file.name === name) throw unsupported(`${name} is this machine`, "agentctl cluster leave");
+  await connected(file.url, (connection) => forgetMachine(connection, name));
+  return { name };
+}
+
+function withoutEmpty(labels: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ""));
+}
+
+function required(paths: Paths): ClusterFile {
+  const file = readClusterFile(paths);
+  if (file) return file;
+  throw unsupported("this home is no machine of a cluster", "agentctl cluster init");
+}
+
+function unsupported(reason: string, hint?: string): AgentctlError {
+  return new AgentctlError("UnsupportedOperation", { reason, hint });
+}
+
+function lockHome(paths: Paths) {
+  const lock = takeLock(paths.lock);
+  if (lock) return lock;
+  throw unsupported("the daemon of this home is running", "agentctl daemon stop");
+}
+
+/** Its own tasks would be out of sight. */
+async function refuseOpenTasks(paths: Paths): Promise<void> {
+  if (!existsSync(paths.database)) return;
+  const db = openDatabase(paths.database, () => {});
+  const store = new SqliteStore(db, { fault: () => {}, keepCheckpoints: () => 1 });
+  try {
+    const { completed, failed, canceled, ...open } = await store.counts();
+    const count = Object.values(open).reduce((sum, n) => sum + n, 0);
+    if (count > 0) throw unsupported(`this home has ${count} open tasks of its own`, "agentctl list");
+  } finally {
+    store.close();
+  }
+}
+
+/** 15 or later, and what it acknowledges is on disk. */
+async function requireServer(connection: Connection): Promise<void> {
+  const sql = `select current_setting('server_version_num')::bigint as version, current_setting('fsync') as fsync,
+    pg_is_in_recovery()::int as standby`;
+  const [row] = (await connection.query(sql, [])).rows;
+  if (Number(row?.version) < 150_000) throw unsupported("a cluster needs PostgreSQL 15 or later");
+  if (row?.standby === 1) throw unsupported("the server is a standby: it takes no writes");
+  if (row?.fsync !== "on") {
+    throw unsupported("the server runs with fsync off: what it acknowledges may be lost");
+  }
+}
+
+async function connected<T>(url: string, work: (connection: Connection) => Promise<T>): Promise<T> {
+  refusePlain(url);
+  const connection = new Connection(url, "agentctl");
+  try {
+    return await work(connection);
+  } catch (error) {
+    throw (error as Error).name === "Disconnected"
+      ? new AgentctlError("StoreUnavailable", { reason: (error as Error).message }, { cause: error })
+      : error;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Tasks and their inputs cross no network in the clear. */
+function refusePlain(url: string): void {
+  let parsed: URL;
+  try {
+    parsed = new URL(url.replace(/@\//, "@localhost/"));
+  } catch {
+    throw new AgentctlError("InvalidParams", {
+      field: "url",
+      reason: "it is no address such as postgres://user@host/database",
+    });
+  }
+  if (!/^postgres(ql)?:$/.test(parsed.protocol)) {
+    throw new AgentctlError("InvalidParams", { field: "url", reason: "it does not begin with postgres://" });
+  }
+  const host = parsed.searchParams.get("host") ?? decodeURIComponent(parsed.hostname);
+  const isHere = host.startsWith("/") || ["", "localhost", "127.0.0.1", "[::1]"].includes(host);
+  if (isHere || parsed.searchParams.get("sslmode") === "verify-full") return;
+  throw unsupported(`${host} would be reached without TLS`, "add ?sslmode=verify-full to the address");
+}
+
+function withoutPassword(url: string): string {
+  return url.replace(/^(\w+:\/\/[^:@/]*):[^@]*@/, "$1@");
+}

@@ -1,0 +1,37 @@
+/** Variables of tasks on their way through the database: sealed with the key of the cluster, which is never there. */
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
+import { AgentctlError } from "../../core/errors.ts";
+
+const NONCE = 12;
+const TAG = 16;
+
+/** By AES-256-GCM. */
+export function seal(key: Buffer, bytes: Buffer): Buffer {
+  const nonce = randomBytes(NONCE);
+  const cipher = createCipheriv("aes-256-gcm", key, nonce);
+  const text = Buffer.concat([cipher.update(bytes), cipher.final()]);
+  return Buffer.concat([nonce, cipher.getAuthTag(), text]);
+}
+
+/** Throws `StoreUnavailable` where the key is another one. */
+export function unseal(key: Buffer, sealed: Buffer): Buffer {
+  const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, NONCE));
+  decipher.setAuthTag(sealed.subarray(NONCE, NONCE + TAG));
+  try {
+    return Buffer.concat([decipher.update(sealed.subarray(NONCE + TAG)), decipher.final()]);
+  } catch (cause) {
+    throw wrongKey(cause);
+  }
+}
+
+/** What the database keeps of a key, to tell another one from it. */
+export function keyCheck(key: Buffer): string {
+  return createHmac("sha256", key).update("agentctl cluster").digest("hex");
+}
+
+/** The key is not that of the cluster. */
+export function wrongKey(cause?: unknown): AgentctlError {
+  const reason = "the key is not that of this cluster";
+  const hint = "cluster.key is in the home of the machine that made the cluster";
+  return new AgentctlError("StoreUnavailable", { reason, hint }, { cause });
+}

@@ -1,0 +1,44 @@
+import type { Environments } from "../engine/index.ts";
+import { readClusterFile } from "../home/cluster-file.ts";
+import { PostgresStore, readCluster } from "../store/postgres/index.ts";
+import type { Database } from "../store/sqlite/file/driver.ts";
+import { openDatabase, SqliteStore } from "../store/sqlite/index.ts";
+import type { Store } from "../store/store.ts";
+import type { Backups } from "./backup.ts";
+import { Member } from "./cluster/member.ts";
+import { keyCheck, wrongKey } from "./cluster/seal.ts";
+import type { DaemonOptions } from "./daemon.ts";
+
+interface Opened {
+  store: Store;
+  /** Null in a cluster, whose database others back up. */
+  db: Database | null;
+  member: Member | null;
+}
+
+/** Opens the store of a home: its own file, or that of the cluster of which it is a machine. */
+export async function openStore(
+  { paths, fault, settings, log }: DaemonOptions,
+  { backups, home, environments }: { backups: Backups; home: string; environments: Environments },
+): Promise<Opened> {
+  const options = {
+    fault,
+    keepCheckpoints: () => settings.checkpointKeep,
+    maxOpen: () => settings.queueMaxOpen,
+  };
+  const file = readClusterFile(paths);
+  if (!file) {
+    const db = openDatabase(paths.database, (from) => backups.beforeMigration(from), fault);
+    return { db, store: new SqliteStore(db, options), member: null };
+  }
+  const store = await PostgresStore.open(file.url, file.name, options);
+  try {
+    const facts = await readCluster(store.listener);
+    if (facts.keyCheck !== keyCheck(file.key)) throw wrongKey();
+    const { leaseMs } = facts;
+    return { store, db: null, member: new Member({ store, file, home, paths, log, leaseMs, environments }) };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

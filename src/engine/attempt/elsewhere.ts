@@ -1,0 +1,88 @@
+/** A task whose process is on another machine of the cluster: what is asked of it goes by way of the store. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { AgentctlError } from "../../core/errors.ts";
+import type { Intent, Task } from "../../core/task.ts";
+import type { Engine } from "../engine.ts";
+import { notPausable } from "../refusals.ts";
+import { intentFor, type Paused, type PauseOptions } from "./pause/request.ts";
+
+/** Notifications tell when to look; one that was lost costs no more than this. */
+const LOOK_MS = 100;
+
+/** Whether the process of a task is on another machine. */
+export function isElsewhere({ cluster }: Engine, { machine, state, frozen }: Task): boolean {
+  return (
+    cluster !== null && machine !== null && machine !== cluster.machine && (state === "working" || frozen)
+  );
+}
+
+/** Throws `UnsupportedOperation` for what only the machine can do on which the process is. */
+export function refuseElsewhere(engine: Engine, task: Task, what: string): void {
+  if (!isElsewhere(engine, task)) return;
+  const { id, state, machine } = task;
+  const reason = `task ${id} is on machine ${machine}: ${what} there`;
+  throw new AgentctlError("UnsupportedOperation", { id, state, machine, reason });
+}
+
+/** Pauses a working task by way of its machine. Answers as a pause here does; undefined where it has moved on. */
+export async function pauseElsewhere(
+  engine: Engine,
+  task: Task,
+  options: PauseOptions,
+): Promise<Paused | undefined> {
+  if (task.intent === null) {
+    const attempt = (await engine.store.attempts(task.id)).at(-1);
+    const saved = task.checkpoint?.attempt === task.attempt;
+    const auto = task.kind !== "program" || attempt?.saidHello || saved ? "checkpoint" : "freeze";
+    await record(engine, task, intentFor(engine, task, options, auto));
+  } else if (task.intent.kind !== "pause") throw notPausable(task, "it is being ended");
+  if (options.wait === false) return { task: await engine.require(task.id), changed: true };
+  const after = await whenOver(engine, task);
+  if (after.state === "suspended") return { task: after, changed: true };
+  if (after.state === "working" && after.attempt === task.attempt) {
+    const reason = `machine ${task.machine} could not pause it; its daemon's log says why`;
+    throw new AgentctlError("PauseFailed", { id: task.id, state: after.state, reason });
+  }
+  throw notPausable(after);
+}
+
+/** Ends a task by way of its machine; undefined where it is to be looked at again. */
+export async function cancelElsewhere(
+  engine: Engine,
+  task: Task,
+  {
+    graceMs,
+    reason = null,
+    actor,
+    wait,
+  }: { graceMs: number; reason?: string | null; actor: string; wait: boolean },
+): Promise<{ task: Task; changed: boolean } | undefined> {
+  if (task.intent?.kind !== "cancel") await record(engine, task, { kind: "cancel", actor, reason, graceMs });
+  if (!wait) return { task: await engine.require(task.id), changed: true };
+  const after = await whenOver(engine, task);
+  return after.state === "canceled" ? { task: after, changed: true } : undefined;
+}
+
+async function record(engine: Engine, { id, attempt }: Task, intent: Intent): Promise<void> {
+  await engine.store.intend([{ id, attempt, intent }]);
+}
+
+/** The task when nothing is asked of its attempt any more: that has ended or stands still, or the request came to nothing. */
+async function whenOver(engine: Engine, { id, attempt, state }: Task): Promise<Task> {
+  let look = () => {};
+  const stop = engine.onEvents((events) => {
+    if (events.some(({ task }) => task === id)) look();
+  });
+  try {
+    for (;;) {
+      const heard = new Promise<void>((resolve) => {
+        look = resolve;
+      });
+      const task = await engine.require(id);
+      if (task.attempt !== attempt || task.state !== state || task.intent === null) return task;
+      await Promise.race([heard, sleep(LOOK_MS)]);
+    }
+  } finally {
+    stop();
+  }
+}

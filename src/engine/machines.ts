@@ -1,0 +1,12 @@
+import { AgentctlError } from "../core/errors.ts";
+import type { Ports } from "./ports.ts";
+
+/** Rejects with `MachineNotFound` where no machine is what is asked for, which is so in every home that stands alone. */
+export async function requireMachines(
+  { cluster }: Pick<Ports, "cluster">,
+  on: readonly string[],
+): Promise<void> {
+  if (cluster) return await cluster.requireMachine(on);
+  const reason = "this home is no machine of a cluster";
+  throw new AgentctlError("MachineNotFound", { machine: on[0] ?? "", reason, hint: "agentctl cluster init" });
+}

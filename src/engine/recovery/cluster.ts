@@ -1,0 +1,96 @@
+/** What a daemon does for its cluster: what others ask of the tasks here, and what becomes of those of a machine that is lost. */
+import { asAgentctlError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
+import { ActiveAttempt } from "../attempt/active-attempt.ts";
+import { endTree } from "../attempt/end-tree.ts";
+import { finish } from "../attempt/finish.ts";
+import { carryOut } from "../attempt/pause/carry-out.ts";
+import type { Engine } from "../engine.ts";
+import { resumeByItself } from "../verbs/resume.ts";
+
+/** Requests that were taken up already: the store names them until they are over. */
+const taken = new WeakMap<ActiveAttempt, string>();
+
+/** Takes up what other machines have asked of the tasks here, and looks at the queues. */
+export async function lookAtRequests(engine: Engine): Promise<void> {
+  if (engine.isRecovering || engine.isStopping) return;
+  engine.wake();
+  if (engine.active.size === 0) return;
+  for (const task of await engine.store.unfinished(0, 10_000)) {
+    const active = engine.active.get(task.id);
+    if (!active || active.attempt !== task.attempt || active.isEnding) continue;
+    engine.pipes.get(task.id)?.look();
+    active.link?.message();
+    if (task.question === null && active.asked) await tellAnswer(engine, active, active.asked);
+    if (task.intent) takeUp(engine, active, task);
+  }
+}
+
+function takeUp(engine: Engine, active: ActiveAttempt, task: Task): void {
+  const { intent } = task;
+  const known = JSON.stringify(intent);
+  if (intent === null || taken.get(active) === known || !active.mayRequest(intent.kind)) return;
+  // What this daemon asked for itself is under way, or was just over as the store was read.
+  if (intent.kind === "pause" && intent.from === engine.cluster?.machine) return;
+  if (intent.kind !== "pause" && intent.kind !== "cancel") return;
+  taken.set(active, known);
+  active.request(intent);
+  const wrong = (error: unknown) =>
+    engine.log.error({ task: task.id, error: String(error) }, "what another machine asked could not be done");
+  if (intent.kind === "pause") carryOut(engine, { active, task, intent }, { wait: false }).catch(wrong);
+  else active.learn({ canceling: endTree(engine, active, intent.graceMs) });
+}
+
+/** An answer that another machine took is in the journal. */
+async function tellAnswer(
+  engine: Engine,
+  active: ActiveAttempt,
+  asked: NonNullable<ActiveAttempt["asked"]>,
+): Promise<void> {
+  const steps = await engine.store.journal(active.taskId);
+  const step = steps.find(
+    ({ kind, name, n, base }) =>
+      kind === "ask" && name === asked.name && n === asked.n && base === asked.base,
+  );
+  if (!step) return;
+  active.learn({ asked: null });
+  active.link?.answer({ n: asked.n, base: asked.base, answer: JSON.parse(step.result) as string });
+}
+
+/** Concludes the attempt of a task whose machine is lost: `--on-lost` says what becomes of it. */
+export async function loseElsewhere(engine: Engine, id: number): Promise<void> {
+  const task = await engine.require(id);
+  const attempt = (await engine.store.attempts(id)).at(-1);
+  if (!attempt || engine.active.has(id) || task.machine === engine.cluster?.machine) return;
+  if (task.state !== "working" && !task.frozen) return;
+  const active = new ActiveAttempt(attempt, task, engine.clock.mono());
+  active.learn({ worked: task.frozen ? 0 : Math.max(0, engine.clock.now() - task.phaseAt) });
+  active.inherits(task.intent);
+  active.pausing?.promise.catch(() => {});
+  active.ended.promise.catch(() => {});
+  engine.track(active);
+  engine.log.warn({ task: id, machine: task.machine }, "the machine of a task is lost");
+  await finish(
+    engine,
+    active,
+    { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true },
+    true,
+  );
+}
+
+/** Queues what a stop has just paused by checkpoint, so that other machines go on with it. */
+export async function handOver(engine: Engine, ids: readonly number[]): Promise<void> {
+  for (const id of ids) {
+    await resumeByItself(engine, id, "shutdown").catch((error) =>
+      engine.log.warn({ task: id, error: asAgentctlError(error).message }, "a task could not be handed over"),
+    );
+  }
+}
+
+/** Others may begin the tasks here at any moment: everything of them ends, and records nothing. */
+export async function endAll(engine: Engine): Promise<void> {
+  const ends = [...engine.active.values()].map(async (active) => {
+    if (active.running) await engine.runner.terminate(active.running, { graceMs: 0 });
+  });
+  await Promise.allSettled(ends);
+}

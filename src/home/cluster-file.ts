@@ -1,0 +1,59 @@
+/** Which cluster a home is a machine of: `cluster.json`, for its owner alone, because the address may hold a password. */
+import { readFileSync, rmSync } from "node:fs";
+import { AgentctlError } from "../core/errors.ts";
+import { writeDurably } from "./durable.ts";
+import type { Paths } from "./paths.ts";
+
+type ClusterPaths = Pick<Paths, "cluster" | "clusterKey">;
+
+export interface ClusterFile {
+  /** The database. */
+  url: string;
+  /** This machine's name. */
+  name: string;
+  /** The key that seals variables, which the database never sees. */
+  key: Buffer;
+}
+
+const KEY_BYTES = 32;
+
+/** Null where the home stands alone. Throws `StoreUnavailable` where what it says cannot be read. */
+export function readClusterFile(paths: ClusterPaths): ClusterFile | null {
+  let text: string;
+  try {
+    text = readFileSync(paths.cluster, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw unreadable(paths.cluster, error);
+  }
+  try {
+    const { url, name } = JSON.parse(text) as { url: string; name: string };
+    return { url, name, key: readKey(paths.clusterKey) };
+  } catch (error) {
+    throw unreadable(paths.cluster, error);
+  }
+}
+
+/** The key in a file. Throws where it holds none. */
+export function readKey(file: string): Buffer {
+  const key = Buffer.from(readFileSync(file, "utf8").trim(), "base64");
+  if (key.length !== KEY_BYTES) throw unreadable(file, new Error("it holds no key of a cluster"));
+  return key;
+}
+
+/** The key first: a home whose `cluster.json` is there is a machine. */
+export function writeClusterFile(paths: ClusterPaths, { url, name, key }: ClusterFile): void {
+  writeDurably(paths.clusterKey, `${key.toString("base64")}\n`);
+  writeDurably(paths.cluster, `${JSON.stringify({ url, name })}\n`);
+}
+
+/** The home stands alone again. */
+export function removeClusterFile(paths: ClusterPaths): void {
+  rmSync(paths.cluster, { force: true });
+  rmSync(paths.clusterKey, { force: true });
+}
+
+function unreadable(file: string, cause: unknown): AgentctlError {
+  const reason = `${file} cannot be used: ${(cause as Error).message}`;
+  return new AgentctlError("StoreUnavailable", { reason, hint: "agentctl cluster leave" }, { cause });
+}

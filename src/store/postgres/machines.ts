@@ -1,0 +1,208 @@
+/** The machines that share a store, and what each may do: a lease by the database's clock. */
+import { AgentctlError } from "../../core/errors.ts";
+import type { Row } from "../sql/rows.ts";
+import type { Connection } from "./connection.ts";
+
+/** A machine as its cluster knows it. */
+export interface MachineInfo {
+  name: string;
+  state: "up" | "draining" | "stopped" | "away" | "lost";
+  slots: number;
+  labels: Record<string, string>;
+  version: string;
+  /** Milliseconds since 1970. */
+  seenAt: number;
+  /** How many tasks have a process there. */
+  tasks: number;
+}
+
+/** What a machine is told at each renewal of its lease. */
+export interface Lease {
+  slots: number;
+  isDraining: boolean;
+  /** The database's clock, in ms since 1970. */
+  now: number;
+}
+
+const NOW = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
+const LEASE = "clock_timestamp() + (select lease_ms from cluster) * interval '1 ms'";
+const NAME = /^[a-z0-9][a-z0-9.-]{0,62}$/i;
+
+/** Adds a machine. Throws `MachineTaken` where another home has the name, `InvalidParams` for what can be no name. */
+export async function addMachine(
+  connection: Connection,
+  { name, id, slots, labels }: { name: string; id: string; slots: number; labels: Record<string, string> },
+): Promise<void> {
+  if (!NAME.test(name)) {
+    const reason = `${JSON.stringify(name)} can be no machine's name: letters, digits, dots and dashes`;
+    throw new AgentctlError("InvalidParams", { field: "name", reason });
+  }
+  const sql = `insert into machines
+      (name, id, epoch, slots, labels, version, is_draining, is_stopped, is_lost, lease_until, seen_at, joined_at)
+    values ($1, $2, 0, $3, $4, '', 0, 1, 0, clock_timestamp(), clock_timestamp(), clock_timestamp())
+    on conflict do nothing`;
+  const { changed } = await connection.query(sql, [name, id, slots, JSON.stringify(labels)]);
+  if (changed === 0) throw taken(name);
+}
+
+function taken(machine: string): AgentctlError {
+  return new AgentctlError("MachineTaken", { machine });
+}
+
+/** All machines, by name. */
+export async function listMachines(connection: Connection): Promise<MachineInfo[]> {
+  const sql = `select m.*, (extract(epoch from seen_at) * 1000)::bigint as seen,
+      case when lease_until < clock_timestamp() then 1 else 0 end as is_over,
+      (select count(*) from tasks t where t.machine = m.name) as tasks
+    from machines m order by name`;
+  return (await connection.query(sql, [])).rows.map((row) => ({
+    name: row.name as string,
+    state: stateOf(row),
+    slots: row.slots as number,
+    labels: JSON.parse(row.labels as string) as Record<string, string>,
+    version: row.version as string,
+    seenAt: row.seen as number,
+    tasks: row.tasks as number,
+  }));
+}
+
+function stateOf({ is_lost, is_stopped, is_over, is_draining }: Row): MachineInfo["state"] {
+  if (is_lost === 1) return "lost";
+  if (is_stopped === 1) return "stopped";
+  if (is_over === 1) return "away";
+  return is_draining === 1 ? "draining" : "up";
+}
+
+/** Changes what is given. Throws `MachineNotFound`. */
+export async function setMachine(
+  connection: Connection,
+  name: string,
+  { slots, labels, isDraining }: { slots?: number; labels?: Record<string, string>; isDraining?: boolean },
+): Promise<void> {
+  const sql = `update machines set slots = coalesce($2::bigint, slots), labels = coalesce($3::text, labels),
+      is_draining = coalesce($4::bigint, is_draining) where name = $1`;
+  const given = [
+    slots ?? null,
+    labels ? JSON.stringify(labels) : null,
+    isDraining === undefined ? null : Number(isDraining),
+  ];
+  const { changed } = await connection.query(sql, [name, ...given]);
+  if (changed === 0) throw new AgentctlError("MachineNotFound", { machine: name });
+}
+
+/** Forgets a machine on which nothing is. Throws `MachineNotFound`, and `UnsupportedOperation` where it is up or has tasks. */
+export async function forgetMachine(connection: Connection, name: string): Promise<void> {
+  const machine = (await listMachines(connection)).find((each) => each.name === name);
+  if (!machine) throw new AgentctlError("MachineNotFound", { machine: name });
+  const { state, tasks } = machine;
+  if (tasks > 0 || state === "up" || state === "draining") {
+    const reason = tasks > 0 ? `machine ${name} has ${tasks} tasks` : `machine ${name} is ${state}`;
+    throw new AgentctlError("UnsupportedOperation", {
+      reason,
+      machine: name,
+      hint: `agentctl machine drain ${name}`,
+    });
+  }
+  await connection.query("delete from machines where name = $1", [name]);
+}
+
+/** This machine, whose daemon renews its lease. */
+export class Machine {
+  readonly #connection: Connection;
+  readonly #name: string;
+  readonly #id: string;
+  #epoch = 0;
+
+  constructor(connection: Connection, { name, id }: { name: string; id: string }) {
+    this.#connection = connection;
+    this.#name = name;
+    this.#id = id;
+  }
+
+  /** Whether others have taken its tasks, or may do so at any moment. Throws `MachineNotFound`, `MachineTaken`. */
+  async isLost(): Promise<boolean> {
+    const sql = `select id, is_lost, case when lease_until < clock_timestamp() then 1 else 0 end as is_over, is_stopped
+      from machines where name = $1`;
+    const row = (await this.#connection.query(sql, [this.#name])).rows[0];
+    if (!row) throw new AgentctlError("MachineNotFound", { machine: this.#name });
+    if (row.id !== this.#id) throw taken(this.#name);
+    return row.is_lost === 1 || (row.is_over === 1 && row.is_stopped === 0);
+  }
+
+  /** Begins a lease of its own, after which an earlier daemon of this machine renews none. */
+  async register(version: string): Promise<Lease> {
+    const sql = `update machines set epoch = epoch + 1, is_lost = 0, is_stopped = 0, is_draining = 0, version = $3,
+        lease_until = ${LEASE}, seen_at = clock_timestamp()
+      where name = $1 and id = $2 returning epoch, slots, is_draining, ${NOW} as now`;
+    const row = (await this.#connection.query(sql, [this.#name, this.#id, version])).rows[0];
+    if (!row) throw taken(this.#name);
+    this.#epoch = row.epoch as number;
+    return leaseOf(row);
+  }
+
+  /** Null where the lease is lost. */
+  async renew(): Promise<Lease | null> {
+    const sql = `update machines set lease_until = ${LEASE}, seen_at = clock_timestamp()
+      where name = $1 and epoch = $2 and is_lost = 0 returning slots, is_draining, ${NOW} as now`;
+    const row = (await this.#connection.query(sql, [this.#name, this.#epoch])).rows[0];
+    return row ? leaseOf(row) : null;
+  }
+
+  /** Marks machines whose lease is over; answers the tasks of lost machines whose attempts nobody has concluded. */
+  async lost(): Promise<number[]> {
+    const mark = `update machines set is_lost = 1
+      where is_lost = 0 and is_stopped = 0 and lease_until < clock_timestamp() and name <> $1`;
+    await this.#connection.query(mark, [this.#name]);
+    const sql = `select t.id from tasks t join machines m on m.name = t.machine
+      where m.is_lost = 1 and (t.state = 'working' or t.frozen = 1) order by t.id limit 100`;
+    return (await this.#connection.query(sql, [])).rows.map(({ id }) => id as number);
+  }
+
+  /** It is stopped on purpose: what is frozen here waits for it. */
+  async leave(): Promise<void> {
+    const sql = "update machines set is_stopped = 1 where name = $1 and epoch = $2";
+    await this.#connection.query(sql, [this.#name, this.#epoch]);
+  }
+}
+
+function leaseOf(row: Row): Lease {
+  return { slots: row.slots as number, isDraining: row.is_draining === 1, now: row.now as number };
+}
+
+/** Keeps variables of tasks, sealed. */
+export async function keepEnvironment(connection: Connection, name: string, sealed: Buffer): Promise<void> {
+  const sql = `insert into environments (name, sealed, kept_at) values ($1, $2, clock_timestamp())
+    on conflict (name) do update set kept_at = clock_timestamp()`;
+  await connection.query(sql, [name, sealed]);
+}
+
+/** What was kept under that name. */
+export async function environment(connection: Connection, name: string): Promise<Buffer | undefined> {
+  const { rows } = await connection.query("select sealed from environments where name = $1", [name]);
+  return rows[0]?.sealed as Buffer | undefined;
+}
+
+/** Drops the variables that no open task and no schedule uses; those of a submission under way are young. */
+export async function dropEnvironments(connection: Connection): Promise<void> {
+  const sql = `delete from environments e where kept_at < clock_timestamp() - interval '10 min'
+    and not exists (select 1 from tasks t where t.env_hash = e.name and t.ended_at is null)
+    and not exists (select 1 from schedules s where s.env_hash = e.name)`;
+  await connection.query(sql, []);
+}
+
+/** Keeps a file of a task, in place of an earlier one of the name. */
+export async function keepBlob(
+  connection: Connection,
+  task: number,
+  name: string,
+  data: Buffer,
+): Promise<void> {
+  const sql = `insert into blobs (task_id, name, data) values ($1, $2, $3)
+    on conflict (task_id, name) do update set data = excluded.data`;
+  await connection.query(sql, [task, name, data]);
+}
+
+export async function blob(connection: Connection, task: number, name: string): Promise<Buffer | undefined> {
+  const sql = "select data from blobs where task_id = $1 and name = $2";
+  return (await connection.query(sql, [task, name])).rows[0]?.data as Buffer | undefined;
+}
