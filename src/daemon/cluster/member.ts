@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
 import {
@@ -143,7 +143,6 @@ export class Member implements Cluster {
     if (!data) return;
     const folder = join(this.#paths.tasks, String(id));
     await this.#withArchive(async (archive) => {
-      const { writeFileSync } = await import("node:fs");
       writeFileSync(archive, data, { mode: 0o600 });
       rmSync(folder, { recursive: true, force: true });
       await unpackFolder(archive, folder);
