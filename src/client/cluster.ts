@@ -15,7 +15,7 @@ export interface MachineInfo {
 }
 
 /** A cluster, as this machine sees it. */
-export interface ClusterStatus {
+interface ClusterStatus {
   name: string;
   database: string;
   leaseMs: number;
@@ -36,7 +36,7 @@ interface Change {
 }
 
 /** What the daemon's bundle exports for it. */
-export interface ClusterBundle {
+interface ClusterBundle {
   initCluster: (
     paths: Paths,
     given: Joining & { leaseMs: number },

@@ -4,10 +4,10 @@ import type { Connection } from "./connection.ts";
 import own from "./migrations/0001.sql";
 
 /** Where the tables of a cluster are, beside whatever else the database holds. */
-export const SCHEMA = "agentctl";
+const SCHEMA = "agentctl";
 
 /** Statements of SQLite's that make tables, as PostgreSQL takes them. Names are compared byte by byte, as SQLite does. */
-export function forPostgres(sql: string): string {
+function forPostgres(sql: string): string {
   return sql
     .replace(
       /^ {2}(\w+) integer primary key autoincrement/gm,
