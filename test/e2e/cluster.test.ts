@@ -9,7 +9,7 @@ let databases = 0;
 
 beforeAll(() => {
   if (process.platform === "linux" && postgresPrograms()) server = startPostgres({ fsync: true });
-});
+}, 60_000);
 afterAll(() => server?.dispose());
 
 interface Two {

@@ -61,7 +61,7 @@ async function open(): Promise<Backend> {
 if (postgresPrograms()) {
   beforeAll(() => {
     server = startPostgres();
-  });
+  }, 60_000);
   afterAll(() => server.dispose());
   storeSuite("postgres", open);
 } else {
