@@ -33,6 +33,7 @@ import type { Paths } from "../home/paths.ts";
 import { createRunner } from "../runner/index.ts";
 import { Backups } from "./backup.ts";
 import { bootId } from "./boot-id.ts";
+import { endMarked } from "./cluster/end-marked.ts";
 import { dispatcher } from "./dispatch.ts";
 import { handlersOf } from "./handlers/index.ts";
 import { withNearNames } from "./handlers/near-names.ts";
@@ -188,17 +189,6 @@ function tracesOf(engine: Engine, about: { version: string; home: string }): Tra
   const { startTraces } = createRequire(file)(file) as typeof import("./telling/traces.ts");
   engine.log.info({}, "sends traces");
   return startTraces(engine, about);
-}
-
-/** Ends every process of a task of this home: others have taken these tasks. */
-async function endMarked({ runner, places }: Engine): Promise<void> {
-  for (const { pid } of runner.marked(places.home)) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // It has ended.
-    }
-  }
 }
 
 function createEngine(
