@@ -1,6 +1,11 @@
 /** Clusters and machines: done in this process by the daemon's bundle, which knows the database. */
+import { openStates } from "../core/machine.ts";
+import { hasOwnTasks, isMachine } from "../home/cluster-file.ts";
 import type { Paths } from "../home/paths.ts";
+import { RpcClient } from "../protocol/rpc-client.ts";
+import { dialHome } from "./connect.ts";
 import { type DaemonBundle, here } from "./local-daemon.ts";
+import { stopDaemon } from "./stop.ts";
 
 /** A machine of a cluster. */
 export interface MachineInfo {
@@ -53,12 +58,35 @@ interface ClusterBundle {
 
 const bundle = (daemon: DaemonBundle) => daemon as unknown as ClusterBundle;
 
-export const initClusterHere: ClusterBundle["initCluster"] = (paths, given) =>
-  here((daemon) => bundle(daemon).initCluster(paths, given));
-export const joinClusterHere: ClusterBundle["joinCluster"] = (paths, given) =>
-  here((daemon) => bundle(daemon).joinCluster(paths, given));
-export const leaveClusterHere: ClusterBundle["leaveCluster"] = (paths) =>
-  here((daemon) => bundle(daemon).leaveCluster(paths));
+export const initClusterHere: ClusterBundle["initCluster"] = async (paths, given) => {
+  await stopToJoin(paths);
+  return await here((daemon) => bundle(daemon).initCluster(paths, given));
+};
+export const joinClusterHere: ClusterBundle["joinCluster"] = async (paths, given) => {
+  await stopToJoin(paths);
+  return await here((daemon) => bundle(daemon).joinCluster(paths, given));
+};
+export const leaveClusterHere: ClusterBundle["leaveCluster"] = async (paths) => {
+  if (isMachine(paths)) await stopDaemon(paths, {});
+  return await here((daemon) => bundle(daemon).leaveCluster(paths));
+};
+
+/** The daemon of a home that is refused goes on with its tasks. */
+async function stopToJoin(paths: Paths): Promise<void> {
+  if (isMachine(paths)) return;
+  const rpc = await dialHome(paths);
+  if (rpc instanceof RpcClient) {
+    try {
+      const { tasks } = await rpc.call("daemon/status", {});
+      const open = openStates.reduce((sum, state) => sum + (tasks[state] ?? 0), 0);
+      if (open > 0) throw hasOwnTasks(open);
+    } finally {
+      rpc.close();
+    }
+  }
+  await stopDaemon(paths, {});
+}
+
 export const clusterHere: ClusterBundle["clusterStatus"] = (paths) =>
   here((daemon) => bundle(daemon).clusterStatus(paths));
 export const changeMachineHere: ClusterBundle["changeMachine"] = (paths, name, change) =>

@@ -1,5 +1,5 @@
 /** Which cluster a home is a machine of: `cluster.json`, for its owner alone, because the address may hold a password. */
-import { readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { AgentctlError } from "../core/errors.ts";
 import { writeDurably } from "./durable.ts";
 import type { Paths } from "./paths.ts";
@@ -16,6 +16,17 @@ export interface ClusterFile {
 }
 
 const KEY_BYTES = 32;
+
+/** Whether the home is a machine of a cluster. */
+export function isMachine({ cluster }: Pick<ClusterPaths, "cluster">): boolean {
+  return existsSync(cluster);
+}
+
+/** What a home is told that is to become a machine: its own tasks would be out of sight. */
+export function hasOwnTasks(count: number): AgentctlError {
+  const reason = `this home has ${count} open task${count === 1 ? "" : "s"} of its own`;
+  return new AgentctlError("UnsupportedOperation", { reason, hint: "agentctl list" });
+}
 
 /** Null where the home stands alone. Throws `StoreUnavailable` where what it says cannot be read. */
 export function readClusterFile(paths: ClusterPaths): ClusterFile | null {

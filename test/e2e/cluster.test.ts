@@ -7,151 +7,164 @@ import { type Postgres, postgresPrograms, startPostgres } from "../harness/postg
 let server: Postgres | undefined;
 let databases = 0;
 
-beforeAll(() => {
-  if (process.platform === "linux" && postgresPrograms()) server = startPostgres({ fsync: true });
-}, 60_000);
+beforeAll(async () => {
+  if (postgresPrograms()) server = await startPostgres({ fsync: true });
+}, 120_000);
 afterAll(() => server?.dispose());
+
+const PATIENT = { deadlineMs: 60_000, everyMs: 50 };
 
 interface Two {
   one: Home;
   two: Home;
   url: string;
+  /** What `cluster join` is given. */
+  key: string;
 }
 
-/** Two homes with one store, a lease of 3 s and two slots each. */
+/** Two homes with one store, a lease of 5 s and two slots each. */
 const it = test.extend<{ cluster: Two }>({
   cluster: async ({ skip }, use) => {
     skip(server === undefined, "needs PostgreSQL 15 or later, on Linux");
+    const { sql, url: of } = server as Postgres;
     const database = `c${++databases}`;
-    server?.sql("postgres", `create database ${database}`);
-    const url = (server as Postgres).url(database);
-    const [one, two] = [new Home(), new Home()];
-    const init = await one.cli("cluster", "init", url, "--name", "one", "--slots", "2", "--lease", "3s");
-    expect(init).toMatchObject({ code: 0, stdout: "this home is machine one\n" });
+    sql("postgres", `create database ${database}`);
+    const [one, two, url] = [new Home(), new Home(), of(database)];
     const key = join(one.dir, "cluster.key");
-    const join2 = ["cluster", "join", url, "--key-file", key, "--name", "two", "--slots", "2"] as const;
-    expect(await two.cli(...join2)).toMatchObject({ code: 0 });
-    for (const home of [one, two]) expect(await home.cli("daemon", "start")).toMatchObject({ code: 0 });
-    await use({ one, two, url });
-    expect([await closeHome(one), await closeHome(two)]).toEqual([[], []]);
+    try {
+      const first = await one.cli("cluster", "init", url, "--name", "one", "--slots", "2", "--lease", "5s");
+      expect(first).toMatchObject({ code: 0, stdout: "this home is machine one\n" });
+      const given = ["--key-file", key, "--name", "two", "--slots", "2"] as const;
+      expect(await two.cli("cluster", "join", url, ...given)).toMatchObject({ code: 0 });
+      for (const home of [one, two]) expect(await home.cli("daemon", "start")).toMatchObject({ code: 0 });
+      await use({ one, two, url, key });
+    } finally {
+      expect([await closeHome(one), await closeHome(two)]).toEqual([[], []]);
+    }
   },
 });
 
-/** Each step is a line in the task's folder, with the machine's home and a variable. */
-const counting = (steps: number) => `
-  import { appendFileSync, readFileSync } from "node:fs";
+/** Steps without an end until the file `enough` is there; each is a line in the task's folder: its number, home and variables. */
+const counting = `
+  import { appendFileSync, existsSync, readFileSync } from "node:fs";
   import { setTimeout as delay } from "node:timers/promises";
   import { defineTask } from "agentctl";
-  export default defineTask(async (task) => {
-    const file = process.env.AGENTCTL_TASK_DIR + "/lines";
-    for (let n = 1; n <= ${steps}; n++)
+  const { AGENTCTL_HOME, AGENTCTL_TASK_DIR, TOKEN = "-", SHELL_ONLY = "-" } = process.env;
+  const file = AGENTCTL_TASK_DIR + "/lines";
+  export default defineTask(async (task, enough) => {
+    for (let n = 1; !existsSync(enough); n++)
       await task.step("step " + n, async () => {
-        await delay(20);
-        appendFileSync(file, [n, process.env.AGENTCTL_HOME, process.env.TOKEN, process.env.SHELL_ONLY ?? "-"].join(" ") + "\\n");
+        await delay(50);
+        appendFileSync(file, [n, AGENTCTL_HOME, TOKEN, SHELL_ONLY].join(" ") + "\\n");
       });
     return readFileSync(file, "utf8").trim().split("\\n").map((line) => line.split(" "));
   });`;
 
-const hasSteps = (home: Home, id: number, least: number) =>
-  until(
-    () => {
-      const file = join(home.dir, "tasks", `${id}`, "lines");
-      return existsSync(file) && readFileSync(file, "utf8").split("\n").length > least;
-    },
-    { message: `${least} steps of task ${id}` },
-  );
+type Line = [n: string, home: string, token: string, shell: string];
 
-/** The machine as a whole dies. */
-function kill(home: Home): void {
-  for (const { pid } of processes(home.root)) signalTo(pid, "SIGKILL");
+/** The steps that were done, each once, and their homes in the order in which they were there. */
+function expectEachOnce(lines: Line[], homes: Home[]): void {
+  expect(lines.map(([n]) => Number(n))).toEqual(lines.map((_, at) => at + 1));
+  expect([...new Set(lines.map(([, home]) => home))]).toEqual(homes.map(({ dir }) => dir));
 }
 
-it("pauses a task of another machine, and goes on with it here", async ({ cluster: { one, two } }) => {
-  const module = one.module(counting(60));
-  const id = await one.run("--on", "one", "--env", "TOKEN=secret", module, { env: { SHELL_ONLY: "mine" } });
-  await hasSteps(one, id, 5);
-  const [listed] = await two.json("list");
-  expect(listed).toMatchObject({ id, state: "working", machine: "one" });
+async function stepsOn(home: Home, id: number): Promise<void> {
+  const file = join(home.dir, "tasks", `${id}`, "lines");
+  const isDone = () =>
+    existsSync(file) && readFileSync(file, "utf8").trimEnd().split("\n").at(-1)?.includes(home.dir);
+  await until(isDone, { ...PATIENT, message: `a step of task ${id} in ${home.dir}` });
+}
+
+/** Where a task works. */
+async function machineOf(home: Home, id: number, besides?: string): Promise<string> {
+  const found = async () => {
+    const { state, machine } = await home.task(id);
+    return state === "working" && machine !== besides && machine;
+  };
+  return await until(found, { ...PATIENT, message: `task ${id} at work elsewhere than on ${besides}` });
+}
+
+it("pauses, resumes, freezes and cancels from any machine, and hands over at a stop", async ({ cluster }) => {
+  const { one, two } = cluster;
+  const enough = one.file("enough");
+  const module = one.module(counting);
+  const given = ["--env", "TOKEN=secret", "--input", JSON.stringify(enough), module] as const;
+  const id = await one.run("--on", "one", ...given, { env: { SHELL_ONLY: "mine" } });
+  await stepsOn(one, id);
+  expect((await two.json("list"))[0]).toMatchObject({ id, state: "working", machine: "one" });
   expect((await two.cli("logs", `${id}`)).stderr).toContain("machine one");
-  const paused = await two.json("pause", `${id}`);
-  expect(paused.task).toMatchObject({ state: "suspended", machine: null, pause: { outcome: "cooperative" } });
+  const { task } = await two.json("pause", `${id}`);
+  expect(task).toMatchObject({ state: "suspended", machine: null, pause: { outcome: "cooperative" } });
   expect(await two.cli("resume", `${id}`, "--on", "nowhere")).toMatchObject({ code: 3 });
   expect(await two.cli("resume", `${id}`, "--on", "two")).toMatchObject({ code: 0 });
-  const { result } = await one.reaches(id, "completed");
-  expect(result.map(([n]: string[]) => Number(n))).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
-  expect(new Set(result.map(([, home]: string[]) => home))).toEqual(new Set([one.dir, two.dir]));
-  expect(new Set(result.map(([, , token, shell]: string[]) => `${token} ${shell}`))).toEqual(
-    new Set(["secret -"]),
+  await stepsOn(two, id);
+
+  const sleeper = await two.run("--on", "one", "sleep", "600");
+  await one.reaches(sleeper, "working", PATIENT.deadlineMs);
+  expect((await two.json("pause", `${sleeper}`)).task).toMatchObject({ state: "suspended", machine: "one" });
+  expect(await two.cli("resume", `${sleeper}`)).toMatchObject({ code: 0 });
+  expect(await machineOf(two, sleeper)).toBe("one");
+  expect(await two.cli("cancel", `${sleeper}`)).toMatchObject({ code: 0 });
+  expect((await one.task(sleeper)).state).toBe("canceled");
+  await until(() => !processes(one.root).some(({ command }) => command.includes("sleep 600")), PATIENT);
+
+  const free = await one.run(...given);
+  const before = await machineOf(one, free);
+  const [stopped, other] = before === "one" ? [one, two] : [two, one];
+  await stepsOn(stopped, free);
+  expect(await stopped.cli("daemon", "stop")).toMatchObject({ code: 0 });
+  await machineOf(other, free, before);
+  await stepsOn(other, free);
+  const attempts = (await other.json("show", `${free}`)).attempts.map(
+    ({ outcome }: { outcome: string }) => outcome,
   );
-  expect(await one.cli("run", "--on", "nowhere", "true")).toMatchObject({ code: 3 });
-});
+  expect(attempts).not.toContain("lost");
 
-it("freezes and cancels what works on another machine", async ({ cluster: { one, two } }) => {
-  const id = await one.run("--on", "one", "sleep", "600");
-  await one.reaches(id, "working");
-  expect((await two.json("pause", `${id}`)).task).toMatchObject({ state: "suspended", machine: "one" });
-  expect(await two.cli("resume", `${id}`)).toMatchObject({ code: 0 });
-  await two.reaches(id, "working");
-  expect((await two.task(id)).machine).toBe("one");
-  expect(await two.cli("cancel", `${id}`)).toMatchObject({ code: 0 });
-  expect((await one.task(id)).state).toBe("canceled");
-  await until(() => !processes(one.root).some(({ command }) => command.includes("sleep 600")));
-});
+  writeFileSync(enough, "");
+  expect(await stopped.cli("daemon", "start")).toMatchObject({ code: 0 });
+  for (const [each, homes] of [
+    [id, [one, two]],
+    [free, [stopped, other]],
+  ] as const) {
+    const { result } = await one.reaches(each, "completed", PATIENT.deadlineMs);
+    expectEachOnce(result, [...homes]);
+    const variables = result.map(([, , token, shell]: Line) => `${token} ${shell}`);
+    expect(new Set(variables)).toEqual(new Set(["secret -"]));
+  }
+}, 240_000);
 
-it("goes on elsewhere when a machine dies, once its lease is over", async ({ cluster: { one, two } }) => {
-  const module = two.module(counting(100));
-  const id = await two.run("--on", "two", module);
-  await hasSteps(two, id, 5);
-  // It may go anywhere from now on.
-  await two.cli("pause", `${id}`);
-  await two.cli("resume", `${id}`, "--on", "two");
-  const anywhere = await two.run(module);
-  await until(async () => (await one.task(anywhere)).state === "working");
-  const { machine } = await one.task(anywhere);
-  const [dead, alive] = machine === "one" ? [one, two] : [two, one];
-  // A reaper first has a whole lease of its own.
-  await until(async () => (await alive.task(anywhere)).runMs > 0);
-  kill(dead);
-  const done = await alive.reaches(anywhere, "completed", 60_000);
-  expect(done.result.map(([n]: string[]) => Number(n)).at(-1)).toBe(100);
-  const states = await alive.json("machine", "list");
-  expect(states.find(({ name }: { name: string }) => name === machine).state).toBe("lost");
-});
+it("goes on elsewhere when a machine dies, and keeps out who may not join", async ({ cluster }) => {
+  const { one, two, url, key } = cluster;
+  const enough = one.file("enough");
+  const id = await one.run("--input", JSON.stringify(enough), one.module(counting));
+  const dead = await machineOf(one, id);
+  const [gone, alive] = dead === "one" ? [one, two] : [two, one];
+  await stepsOn(gone, id);
+  const first = (await gone.task(id)).attempt;
+  for (const { pid } of processes(gone.root)) signalTo(pid, "SIGKILL");
 
-it("hands over at a stop, and keeps others out", async ({ cluster: { one, two, url } }) => {
-  const id = await one.run("--on", "one", one.module(counting(200)));
-  await hasSteps(one, id, 3);
-  await one.cli("pause", `${id}`);
   const stranger = new Home();
   writeFileSync(stranger.file("key"), `${Buffer.alloc(32).toString("base64")}\n`);
-  const joining = ["cluster", "join", url, "--key-file", stranger.file("key")] as const;
-  expect(await stranger.cli(...joining)).toMatchObject({ code: 6 });
-  const taken = await two.cli(
-    "cluster",
-    "join",
-    url,
-    "--key-file",
-    join(one.dir, "cluster.key"),
-    "--name",
-    "one",
-  );
-  expect(taken.code).toBe(4);
-  const third = await stranger.cli(
-    "cluster",
-    "join",
-    url,
-    "--key-file",
-    join(one.dir, "cluster.key"),
-    "--name",
-    "one",
-  );
-  expect(third).toMatchObject({ code: 6 });
-  const free = await one.run(one.module(counting(200)));
-  await until(async () => (await two.task(free)).state === "working");
-  const { machine } = await two.task(free);
-  const [stopped, other] = machine === "one" ? [one, two] : [two, one];
-  expect(await stopped.cli("daemon", "stop")).toMatchObject({ code: 0 });
-  await until(async () => (await other.task(free)).state === "working");
-  expect((await other.task(free)).machine).not.toBe(machine);
+  const join = (home: Home, file: string) =>
+    home.cli("cluster", "join", url, "--key-file", file, "--name", "one");
+  expect(await join(stranger, stranger.file("key"))).toMatchObject({ code: 6 });
+  expect(await join(stranger, key)).toMatchObject({ code: 6 });
+  expect(await join(alive, key)).toMatchObject({ code: 4 });
   await closeHome(stranger);
-});
+  expect(await alive.cli("run", "--on", "nowhere", "true")).toMatchObject({ code: 3 });
+
+  await machineOf(alive, id, dead);
+  await stepsOn(alive, id);
+  const states = async () => {
+    const machines: { name: string; state: string }[] = await alive.json("machine", "list");
+    return machines.find(({ name }) => name === dead)?.state;
+  };
+  expect(await states()).toBe("lost");
+  writeFileSync(enough, "");
+  const { result, attempt } = await alive.reaches(id, "completed", PATIENT.deadlineMs);
+  expect(attempt).toBe(first + 1);
+  // Its folder was there when the machine died, and its journal is here.
+  expect(Number(result[0][0])).toBeGreaterThan(1);
+  expect(await gone.cli("daemon", "start")).toMatchObject({ code: 0 });
+  expect(await states()).toBe("up");
+}, 240_000);

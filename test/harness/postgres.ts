@@ -1,70 +1,92 @@
 /** A PostgreSQL server for the tests of one file: its own data, on a Unix socket in a temporary folder. */
-import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "./until.ts";
 
 export interface Postgres {
   /** Of one database of the server. */
   url(database: string): string;
   sql(database: string, sql: string): void;
-  stop(mode: "fast" | "immediate"): void;
-  start(): void;
-  dispose(): void;
+  /** Ends the server, as a crash does where it is not told to end in order. */
+  stop(how?: "fast" | "immediate"): Promise<void>;
+  start(): Promise<void>;
+  dispose(): Promise<void>;
 }
 
 /** Where the programs of PostgreSQL 15 or later are; undefined where they are not. */
 export function postgresPrograms(): string | undefined {
   const versions = "/usr/lib/postgresql";
-  if (!existsSync(versions)) return undefined;
+  if (process.platform !== "linux" || !existsSync(versions)) return undefined;
   return readdirSync(versions)
     .filter((version) => Number(version) >= 15)
     .map((version) => join(versions, version, "bin"))
     .find((folder) => existsSync(join(folder, "initdb")));
 }
 
-/** Starts a server. PostgreSQL refuses to run as root: there it runs as the user that its package made. */
-export function startPostgres({ fsync = false }: { fsync?: boolean } = {}): Postgres {
+/** How long a server may take to start or end on a machine that has ten other things to do. */
+const PATIENCE = { deadlineMs: 50_000, everyMs: 100 };
+
+/**
+ * Starts a server, which ends with this process, however that ends. PostgreSQL refuses to run as root: there it runs as
+ * the user that its package made.
+ */
+export async function startPostgres({ fsync = false }: { fsync?: boolean } = {}): Promise<Postgres> {
   const bin = postgresPrograms();
   if (!bin) throw new Error("PostgreSQL is not installed");
   const folder = mkdtempSync(join(tmpdir(), "agentctl-pg-"));
-  chmodSync(folder, 0o755);
   const isRoot = process.getuid?.() === 0;
-  if (isRoot) spawnSync("chown", ["postgres", folder]);
+  const user = isRoot ? ["--reuid=postgres", "--regid=postgres", "--clear-groups"] : [];
+  const data = join(folder, "data");
+  let server: ChildProcess | undefined;
+
   const run = (program: string, ...words: string[]) => {
-    const asOther = isRoot ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : [];
-    const [first = "", ...rest] = [...asOther, join(bin, program), ...words];
-    const { status, stderr } = spawnSync(first, rest, {
+    const { status, stderr } = spawnSync("setpriv", [...user, join(bin, program), ...words], {
       cwd: folder,
       encoding: "utf8",
       stdio: ["ignore", "ignore", "pipe"],
     });
     if (status !== 0) throw new Error(`${program} ended with ${status}: ${stderr}`);
   };
-  const data = join(folder, "data");
-  run("initdb", "-D", data, "-U", "agentctl", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
-  const start = () =>
-    run(
-      "pg_ctl",
-      "-D",
-      data,
-      "-w",
-      "-l",
-      join(folder, "log"),
-      "-o",
-      `-k ${folder} -c listen_addresses= -c fsync=${fsync ? "on" : "off"}`,
-      "start",
-    );
-  const stop = (mode: string) => run("pg_ctl", "-D", data, "-w", "-m", mode, "stop");
-  start();
+  const isReady = () => {
+    if (server?.exitCode !== null) throw new Error("the server has ended");
+    run("pg_isready", "-q", "-h", folder, "-d", "postgres");
+    return true;
+  };
+  const start = async () => {
+    const settings = ["-k", folder, "-c", "listen_addresses=", "-c", `fsync=${fsync ? "on" : "off"}`];
+    const words = ["--pdeathsig=QUIT", ...user, join(bin, "postgres"), "-D", data, ...settings];
+    server = spawn("setpriv", words, { cwd: folder, stdio: "ignore" });
+    server.on("error", () => {});
+    await until(isReady, { ...PATIENCE, message: "the start of PostgreSQL" });
+  };
+  const stop = async (how: "fast" | "immediate" = "fast") => {
+    server?.kill(how === "fast" ? "SIGINT" : "SIGQUIT");
+    const hasEnded = () => !server || server.exitCode !== null || server.signalCode !== null;
+    await until(hasEnded, { ...PATIENCE, message: "the end of PostgreSQL" });
+  };
+  const dispose = async () => {
+    try {
+      await stop("immediate");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
+
+  try {
+    if (isRoot) spawnSync("chown", ["postgres", folder]);
+    run("initdb", "-D", data, "-U", "agentctl", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
+    await start();
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
   return {
     url: (database) => `postgres://agentctl@/${database}?host=${folder}`,
     sql: (database, sql) => run("psql", "-h", folder, "-U", "agentctl", "-d", database, "-q", "-c", sql),
     stop,
     start,
-    dispose: () => {
-      stop("immediate");
-      rmSync(folder, { recursive: true, force: true });
-    },
+    dispose,
   };
 }

@@ -14,6 +14,8 @@ export interface Backend {
   /** From now on nothing more fits on the disk; the answer makes room again. */
   fillDisk(): (() => void) | Promise<() => Promise<void>>;
   dispose(): void | Promise<void>;
+  /** How much of what asks for many is enough, where each write goes to a server: 1 where none does. */
+  share?: number;
 }
 
 export type Open = () => Promise<Backend>;
@@ -42,6 +44,11 @@ export class World {
 
   constructor(backend: Backend) {
     this.backend = backend;
+  }
+
+  /** So many, or as many fewer as its backend is slower. */
+  many(count: number): number {
+    return Math.ceil(count * (this.backend.share ?? 1));
   }
 
   get store(): Store {

@@ -5,6 +5,7 @@ import { availableParallelism, hostname } from "node:os";
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import {
   type ClusterFile,
+  hasOwnTasks,
   readClusterFile,
   readKey,
   removeClusterFile,
@@ -189,7 +190,7 @@ async function refuseOpenTasks(paths: Paths): Promise<void> {
   try {
     const { completed, failed, canceled, ...open } = await store.counts();
     const count = Object.values(open).reduce((sum, n) => sum + n, 0);
-    if (count > 0) throw unsupported(`this home has ${count} open tasks of its own`, "agentctl list");
+    if (count > 0) throw hasOwnTasks(count);
   } finally {
     store.close();
   }

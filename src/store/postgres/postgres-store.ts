@@ -119,7 +119,9 @@ export class PostgresStore extends SqlStore {
   }
 
   /** Tells what this machine wrote, unless events of others come before it. */
-  #publish(news: readonly TaskEvent[]): void {
+  #publish(written: readonly TaskEvent[]): void {
+    // A look under way may have found the first of them.
+    const news = written.filter(({ seq }) => seq > this.#cursor);
     const [first] = news;
     if (!first) return;
     if (first.seq !== this.#cursor + 1) {

@@ -43,9 +43,10 @@ export function committing(it: StoreTest): void {
     });
 
     it("a thousand are all there for the next daemon", async ({ world }) => {
-      await Promise.all(Array.from({ length: 1000 }, () => world.submit()));
+      const many = world.many(1000);
+      await Promise.all(Array.from({ length: many }, () => world.submit()));
       await world.backend.reopen();
-      expect((await world.store.counts()).submitted).toBe(1000);
+      expect((await world.store.counts()).submitted).toBe(many);
     });
 
     it("what waits when the store is closed is written first", async ({ world }) => {
@@ -121,8 +122,9 @@ export function committing(it: StoreTest): void {
       world.store.onEvents((events) => {
         told += events.length;
       });
-      await world.store.create(Array.from({ length: 3000 }, () => world.seed()));
-      expect(told).toBe(3000);
+      const many = world.many(12_000);
+      await world.store.create(Array.from({ length: many }, () => world.seed()));
+      expect(told).toBe(many);
     });
 
     it("hears nothing of what was before it", async ({ world }) => {

@@ -179,7 +179,7 @@ export function walking(it: StoreTest): void {
     const seed = first + nth;
     const walk = new Walk(world, new Random(seed));
     try {
-      for (let turn = 0; turn < 500; turn++) await walk.turn();
+      for (let turn = 0; turn < world.many(500); turn++) await walk.turn();
       await walk.check();
     } catch (error) {
       (error as Error).message += `\nthe same walk again: AGENTCTL_SEED=${seed}`;

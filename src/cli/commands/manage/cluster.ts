@@ -1,5 +1,4 @@
 import { clusterHere, initClusterHere, joinClusterHere, leaveClusterHere } from "../../../client/cluster.ts";
-import { stopDaemon } from "../../../client/stop.ts";
 import { defined } from "../../../core/defined.ts";
 import type { Context } from "../../command/context.ts";
 import { command, type Group, value, values } from "../../command/define.ts";
@@ -38,7 +37,6 @@ const init = command({
   isLocal: true,
   async run(context, [url = ""], { name, slots, labels, lease: leaseMs = LEASE_MS }) {
     if (leaseMs < LEAST_LEASE_MS) throw usage("--lease: at least 3s");
-    await stopDaemon(context.paths, {});
     const made = await initClusterHere(context.paths, {
       url,
       leaseMs,
@@ -62,7 +60,6 @@ const join = command({
   isLocal: true,
   async run(context, [url = ""], { keyFile, name, slots, labels }) {
     if (keyFile === undefined) throw usage("--key-file is missing: cluster.key of a home in the cluster");
-    await stopDaemon(context.paths, {});
     const made = await joinClusterHere(context.paths, {
       url,
       keyFile: absolutePath(context, keyFile),
@@ -92,7 +89,6 @@ const leave = command({
   examples: [["cluster leave", "the home's own store is back"]],
   isLocal: true,
   async run(context) {
-    await stopDaemon(context.paths, {});
     const left = await leaveClusterHere(context.paths);
     if (context.out.json) context.out.data({ ok: true, changed: true, ...left });
     else context.out.line(`machine ${left.name} has left the cluster`);
