@@ -4,11 +4,13 @@
 while read -r until fuse state <"$1" && [ "$fuse" = "$3" ]; do
   read -r up rest </proc/uptime
   if [ "$state" != still ] && [ "${up%.*}${up#*.}" -gt "$until" ]; then
-    for file in /proc/[0-9]*/environ; do
-      pid=${file#/proc/}
-      grep -zqxF "AGENTCTL_HOME=$2" "$file" 2>/dev/null && grep -zq '^AGENTCTL_TOKEN=' "$file" 2>/dev/null &&
-        kill -9 "${pid%/environ}" 2>/dev/null
+    left=
+    for file in $(grep -lzxF "AGENTCTL_HOME=$2" /proc/[0-9]*/environ); do
+      grep -zq '^AGENTCTL_TOKEN=' "$file" || continue
+      left=1 pid=${file#/proc/}
+      kill -9 "${pid%/environ}"
     done
+    [ "$left" ] || exit 0
   fi
   sleep 0.5
 done 2>/dev/null

@@ -171,7 +171,7 @@ export class Member implements Cluster {
   }
 
   #held({ slots, isDraining }: Lease): void {
-    this.slots = slots;
+    this.slots = isDraining ? 0 : slots;
     this.#renewedAt = this.#sentAt;
     this.#leaseFile.renew(this.#renewedAt + (this.#leaseMs / 1000) * FUSE_AT);
     if (isDraining && !this.#isDraining) this.#guarded(this.#drain());

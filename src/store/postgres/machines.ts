@@ -124,7 +124,14 @@ export class Machine {
     const sql = `select id, is_lost, case when lease_until < clock_timestamp() then 1 else 0 end as is_over, is_stopped
       from machines where name = $1`;
     const row = (await this.#connection.query(sql, [this.#name])).rows[0];
-    if (!row) throw new AgentctlError("MachineNotFound", { machine: this.#name });
+    if (!row) {
+      const reason = "it was taken out of the cluster";
+      throw new AgentctlError("MachineNotFound", {
+        machine: this.#name,
+        reason,
+        hint: "agentctl cluster leave, then agentctl cluster join",
+      });
+    }
     if (row.id !== this.#id) throw taken(this.#name);
     return row.is_lost === 1 || (row.is_over === 1 && row.is_stopped === 0);
   }
