@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { createRequire } from "node:module";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { defined } from "../core/defined.ts";
 import type { Fault } from "../core/faults.ts";
@@ -40,7 +39,7 @@ import { withNearNames } from "./handlers/near-names.ts";
 import { lockNamespaceFor } from "./home.ts";
 import { capLog, type DaemonLog } from "./log.ts";
 import { machineMemory } from "./memory.ts";
-import { openStore } from "./open-store.ts";
+import { ensureDefaultQueue, openStore } from "./open-store.ts";
 import { type Listener, listen } from "./server.ts";
 import { hookMessage } from "./telling/hook-message.ts";
 import { PushHooks } from "./telling/push-hooks.ts";
@@ -258,17 +257,6 @@ function createTeller({ paths, log, settings, baseEnv, sessionBus }: DaemonOptio
 function hooksOf({ hooks }: Settings): Hook[] {
   const read = readHooks(hooks);
   return "value" in read ? read.value : [];
-}
-
-/** What limits a cluster are the slots of its machines. */
-const CLUSTER_SLOTS = 1000;
-
-async function ensureDefaultQueue({ store, cluster }: Engine): Promise<void> {
-  const queues = await store.queues();
-  if (!queues.some((queue) => queue.name === "default")) {
-    const slots = cluster ? CLUSTER_SLOTS : Math.max(2, availableParallelism());
-    await store.setQueue("default", { slots });
-  }
 }
 
 function chores(engine: Engine, log: DaemonLog): NodeJS.Timeout[] {

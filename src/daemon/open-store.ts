@@ -1,5 +1,9 @@
-import type { Environments } from "../engine/index.ts";
+import { availableParallelism } from "node:os";
+import type { Fault } from "../core/faults.ts";
+import type { Settings } from "../core/settings.ts";
+import type { Engine, Environments } from "../engine/index.ts";
 import { readClusterFile } from "../home/cluster-file.ts";
+import type { Paths } from "../home/paths.ts";
 import { PostgresStore, readCluster } from "../store/postgres/index.ts";
 import type { Database } from "../store/sqlite/file/driver.ts";
 import { openDatabase, SqliteStore } from "../store/sqlite/index.ts";
@@ -7,7 +11,14 @@ import type { Store } from "../store/store.ts";
 import type { Backups } from "./backup.ts";
 import { Member } from "./cluster/member.ts";
 import { keyCheck, wrongKey } from "./cluster/seal.ts";
-import type { DaemonOptions } from "./daemon.ts";
+import type { DaemonLog } from "./log.ts";
+
+interface StoreOptions {
+  paths: Paths;
+  fault: Fault;
+  settings: Settings;
+  log: DaemonLog;
+}
 
 interface Opened {
   store: Store;
@@ -18,7 +29,7 @@ interface Opened {
 
 /** Opens the store of a home: its own file, or that of the cluster of which it is a machine. */
 export async function openStore(
-  { paths, fault, settings, log }: DaemonOptions,
+  { paths, fault, settings, log }: StoreOptions,
   { backups, home, environments }: { backups: Backups; home: string; environments: Environments },
 ): Promise<Opened> {
   const options = {
@@ -40,5 +51,20 @@ export async function openStore(
   } catch (error) {
     await store.close();
     throw error;
+  }
+}
+
+/** What limits a cluster are the slots of its machines. */
+const CLUSTER_SLOTS = 1000;
+
+/** Every store has that queue. */
+export async function ensureDefaultQueue({
+  store,
+  cluster,
+}: Pick<Engine, "store" | "cluster">): Promise<void> {
+  const queues = await store.queues();
+  if (!queues.some((queue) => queue.name === "default")) {
+    const slots = cluster ? CLUSTER_SLOTS : Math.max(2, availableParallelism());
+    await store.setQueue("default", { slots });
   }
 }

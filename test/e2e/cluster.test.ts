@@ -82,7 +82,7 @@ async function machineOf(home: Home, id: number, besides?: string): Promise<stri
     const { state, machine } = await home.task(id);
     return state === "working" && machine !== besides && machine;
   };
-  return await until(found, { ...PATIENT, message: `task ${id} at work elsewhere than on ${besides}` });
+  return await until(found, { ...PATIENT, message: `task ${id} working, not on ${besides}` });
 }
 
 it("pauses, resumes, freezes and cancels from any machine, and hands over at a stop", async ({ cluster }) => {

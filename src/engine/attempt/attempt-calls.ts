@@ -86,10 +86,7 @@ export async function hello(engine: Engine, active: ActiveAttempt, link: Link): 
       journal: await journalPart(engine, task, 0),
       journalMaxBytes: engine.settings.journalMaxBytes,
       kept: await engine.store.kept(task.id),
-      // What lies in a file of this machine is lost with it.
-      ...(engine.cluster
-        ? {}
-        : { steps: { path: engine.runner.stepFile(active.runKey), key: active.runKey } }),
+      ...(!engine.cluster && { steps: { path: engine.runner.stepFile(active.runKey), key: active.runKey } }),
     },
   };
 }

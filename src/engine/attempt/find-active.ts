@@ -2,7 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Intent, Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
-import { isElsewhere } from "./elsewhere.ts";
+import { isElsewhere } from "./pause/elsewhere.ts";
 import { repair } from "./repair.ts";
 
 /** A start that takes longer than this is not waited for. */

@@ -1,6 +1,6 @@
 import type { Intent } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
-import { isElsewhere } from "./elsewhere.ts";
+import { isElsewhere } from "./pause/elsewhere.ts";
 import { reclaim } from "./reclaim.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { isTerminal } from "../../core/machine.ts";
 import type { Intent, Task } from "../../core/task.ts";
 import type { ActiveAttempt } from "../attempt/active-attempt.ts";
-import { cancelElsewhere, isElsewhere } from "../attempt/elsewhere.ts";
 import { endTree } from "../attempt/end-tree.ts";
 import { findActive } from "../attempt/find-active.ts";
+import { cancelElsewhere, isElsewhere } from "../attempt/pause/elsewhere.ts";
 import type { Engine } from "../engine.ts";
 import { onceSettled } from "../look-again.ts";
 import { notCancelable, notPausable } from "../refusals.ts";

@@ -6,9 +6,9 @@
  */
 import type { Task } from "../../core/task.ts";
 import type { ActiveAttempt } from "../attempt/active-attempt.ts";
-import { isElsewhere, pauseElsewhere, refuseElsewhere } from "../attempt/elsewhere.ts";
 import { findActive } from "../attempt/find-active.ts";
 import { carryOut, join } from "../attempt/pause/carry-out.ts";
+import { isElsewhere, pauseElsewhere, refuseElsewhere } from "../attempt/pause/elsewhere.ts";
 import {
   afterEnd,
   intentFor,

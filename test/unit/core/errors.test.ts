@@ -32,6 +32,8 @@ const own: [code: number, name: ErrorName, exit: number][] = [
   [-32040, "Moved", 4],
   [-32043, "BundleRefused", 4],
   [-32042, "ContextNotFound", 3],
+  [-32044, "MachineNotFound", 3],
+  [-32045, "MachineTaken", 6],
   [-32030, "VersionMismatch", 5],
   [-32031, "DaemonUnreachable", 5],
   [-32032, "HomeRefused", 5],
@@ -74,6 +76,7 @@ const facts = {
   agent: "claude",
   session: "7f3a",
   context: "box",
+  machine: "box2",
   to: "ssh://box",
   as: 4,
 };

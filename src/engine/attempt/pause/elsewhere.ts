@@ -1,10 +1,10 @@
 /** A task whose process is on another machine of the cluster: what is asked of it goes by way of the store. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { AgentctlError } from "../../core/errors.ts";
-import type { Intent, Task } from "../../core/task.ts";
-import type { Engine } from "../engine.ts";
-import { notPausable } from "../refusals.ts";
-import { intentFor, type Paused, type PauseOptions } from "./pause/request.ts";
+import { AgentctlError } from "../../../core/errors.ts";
+import type { Intent, Task } from "../../../core/task.ts";
+import type { Engine } from "../../engine.ts";
+import { notPausable } from "../../refusals.ts";
+import { intentFor, type Paused, type PauseOptions } from "./request.ts";
 
 /** Notifications tell when to look; one that was lost costs no more than this. */
 const LOOK_MS = 100;
