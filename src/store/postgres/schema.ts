@@ -2,6 +2,7 @@ import { AgentctlError } from "../../core/errors.ts";
 import tables from "../sqlite/migrations/0001.sql";
 import type { Connection } from "./connection.ts";
 import own from "./migrations/0001.sql";
+import functions from "./migrations/0001-functions.sql";
 
 /** Where the tables of a cluster are, beside whatever else the database holds. */
 const SCHEMA = "agentctl";
@@ -21,7 +22,7 @@ function forPostgres(sql: string): string {
 }
 
 /** The migrations in order; the version of the schema is how many have run. */
-const migrations: readonly string[] = [`${forPostgres(tables)}\n${own}`];
+const migrations: readonly string[] = [`${functions}\n${forPostgres(tables)}\n${own}`];
 
 /** Makes the tables of a cluster that is new. Throws `UnsupportedOperation` where the database holds one. */
 export async function makeSchema(

@@ -36,8 +36,7 @@ export class SqliteStore extends SqlStore {
   }
 
   *#findAgain(ref: string | number | { key: string }): Op<Task | undefined> {
-    if (this.#last === undefined || this.#last.id !== ref)
-      this.#last = yield* reading.find(this.#ctx, ref);
+    if (this.#last === undefined || this.#last.id !== ref) this.#last = yield* reading.find(this.#ctx, ref);
     return this.#last;
   }
 

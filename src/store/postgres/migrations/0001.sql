@@ -68,10 +68,6 @@ create function json_each(doc text) returns table (key text, value text) languag
   select each.key, each.value from pg_catalog.json_each_text(doc::json) as each
 $$;
 
-create function json_extract(doc text, path text) returns text language sql immutable as $$
-  select doc::json ->> substr(path, 3)
-$$;
-
 create function json_valid(doc text) returns boolean language plpgsql immutable as $$
 begin
   perform doc::json;
