@@ -29,14 +29,14 @@ interface DoctorOptions {
 
 /** What the daemon's bundle exports. */
 export interface DaemonBundle {
-  run: (options: { foreground: boolean; hold: boolean }) => Promise<unknown>;
+  run: (options: { foreground: boolean; hold: boolean; untilIdle: boolean }) => Promise<unknown>;
   restoreBackup: (backup: string, env: Record<string, string>) => Promise<Restored>;
   examine: (options: DoctorOptions) => Promise<Report>;
 }
 
 /** Runs the daemon in this very process, in the foreground, until it ends; throws why it cannot start. */
-export async function runDaemonHere(hold: boolean): Promise<void> {
-  await here((daemon) => daemon.run({ foreground: true, hold }));
+export async function runDaemonHere(options: { hold: boolean; untilIdle: boolean }): Promise<void> {
+  await here((daemon) => daemon.run({ foreground: true, ...options }));
 }
 
 /** Puts a backup in the store's place, in this process, because no daemon may be running. */

@@ -10,6 +10,7 @@ import {
   dropOldBundles,
   Engine,
   Environments,
+  isIdle,
   notifyDesktop,
   Recurring,
   recover,
@@ -76,6 +77,8 @@ export interface RunningDaemon {
   stop(options: { keep: boolean; graceMs?: number }): Promise<{ suspended: number[]; frozen: number[] }>;
   ended: Promise<void>;
   listener: Listener;
+  /** Whether nothing works and nothing will by itself. */
+  isIdle(): Promise<boolean>;
 }
 
 /**
@@ -179,7 +182,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     return { suspended: [], frozen: [] };
   }
 
-  return { stop, ended, listener };
+  return { stop, ended, listener, isIdle: () => isIdle(engine) };
 }
 
 /** Its place is named at run time, so that it is no part of this bundle. */

@@ -17,7 +17,7 @@ import {
   joinCluster,
   leaveCluster,
 } from "./cluster/membership.ts";
-import { baseEnvironment, startDaemon } from "./daemon.ts";
+import { baseEnvironment, type RunningDaemon, startDaemon } from "./daemon.ts";
 import { type DoctorOptions, doctor, type Report } from "./doctor/doctor.ts";
 import { faultAt } from "./fault.ts";
 import { prepareHome, refuseForeignTasks } from "./home.ts";
@@ -32,12 +32,14 @@ export interface RunOptions {
   foreground: boolean;
   /** Start no task. */
   hold: boolean;
+  /** End when nothing works any more and nothing will by itself. */
+  untilIdle?: boolean;
   /** Called when the daemon answers, and whoever waits for that knows it. */
   onReady?: () => void;
 }
 
 /** Runs a daemon until it is stopped; resolves with its exit code. Rejects where it refuses to start. */
-export async function run({ foreground, hold, onReady }: RunOptions): Promise<number> {
+export async function run({ foreground, hold, untilIdle = false, onReady }: RunOptions): Promise<number> {
   const report = foreground ? () => {} : reportOnce(3);
   const log = createLog();
   dropInherited();
@@ -100,7 +102,9 @@ export async function run({ foreground, hold, onReady }: RunOptions): Promise<nu
     log.info({ socket: paths.socket }, "ready");
     report({ ready: true, pid: process.pid });
     if (onReady) setImmediate(onReady);
+    const idle = untilIdle ? endWhenIdle(daemon, log) : undefined;
     await daemon.ended;
+    clearInterval(idle);
     presence.stop();
     lock.release();
     // Tasks that go on, frozen ones too, are this process's children, and would keep it.
@@ -162,6 +166,21 @@ function reportOnce(fd: number): (report: object) => void {
 }
 
 /** A bug: the processes of the tasks go on, and the next daemon adopts them. */
+/** How often it is asked whether there is nothing left to do; what is submitted in between is done. */
+const IDLE_MS = 1000;
+
+/** Stops the daemon when it was idle at two looks, one after the other. */
+function endWhenIdle(daemon: RunningDaemon, log: ReturnType<typeof createLog>): NodeJS.Timeout {
+  let looks = 0;
+  const look = async () => {
+    looks = (await daemon.isIdle()) ? looks + 1 : 0;
+    if (looks < 2) return;
+    log.info({}, "nothing is left to do");
+    await daemon.stop({ keep: false });
+  };
+  return setInterval(() => void look().catch(() => undefined), IDLE_MS);
+}
+
 function die(log: ReturnType<typeof createLog>, error: unknown): void {
   log.fatal({ err: error }, "uncaught: a bug in agentctl");
   process.kill(process.pid, "SIGKILL");

@@ -33,6 +33,7 @@ export { leave } from "./moving/moved.ts";
 export { dropOldBundles, readPiece, writePiece } from "./moving/upload.ts";
 export type { Cluster, Log } from "./ports.ts";
 export { endAll, handOver, lookAtRequests, loseElsewhere } from "./recovery/cluster.ts";
+export { isIdle } from "./recovery/idle.ts";
 export { recover } from "./recovery/recover.ts";
 export { shutdown, startsAreOver } from "./recovery/shutdown.ts";
 export { Recurring } from "./schedule/recurring.ts";

@@ -135,3 +135,18 @@ it("is started once by many commands at the same time, and each of them succeeds
   expect(answers.map(({ code, stderr }) => [code, stderr])).toEqual(answers.map(() => [0, ""]));
   expect(new Set(answers.map(({ stdout }) => JSON.parse(stdout).pid)).size).toBe(1);
 });
+
+it("run --until-idle works off what waits, and leaves what waits for a person", async ({ home }) => {
+  const held = await home.run("--hold", "true");
+  const first = await home.run("sh", "-c", "sleep 1");
+  const next = await home.run("--after", `${first}`, "true");
+  await home.cli("daemon", "stop");
+  expect(await home.cli("daemon", "run", "--until-idle")).toMatchObject({ code: 0 });
+  expect(await home.daemonPid()).toBeNull();
+  const tasks: { id: number; state: string }[] = await home.json("list", "--all");
+  expect(Object.fromEntries(tasks.map(({ id, state }) => [id, state]))).toEqual({
+    [held]: "submitted",
+    [first]: "completed",
+    [next]: "completed",
+  });
+});

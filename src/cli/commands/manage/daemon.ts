@@ -12,6 +12,7 @@ import type { Context } from "../../command/context.ts";
 import { command, flag, type Group, value } from "../../command/define.ts";
 import { duration, integer } from "../../command/option-values.ts";
 import { withDaemon } from "../../command/session.ts";
+import { usage } from "../../command/usage.ts";
 import { restore } from "./restore.ts";
 import { install, uninstall } from "./service.ts";
 import { stdio } from "./stdio.ts";
@@ -97,11 +98,18 @@ const run = command({
   notes:
     'As the first process of a container (CMD ["agentctl", "daemon", "run"]) it also waits for what its tasks orphan; keep AGENTCTL_HOME on a volume.',
   args: [],
-  options: { hold: holdOption },
-  examples: [["daemon run", "until SIGTERM, which pauses every running task"]],
+  options: {
+    hold: holdOption,
+    untilIdle: flag("--until-idle", "end when no task works and none will start or go on by itself"),
+  },
+  examples: [
+    ["daemon run", "until SIGTERM, which pauses every running task"],
+    ["daemon run --until-idle", "as a job of Slurm, Kubernetes or CI: until its tasks are done"],
+  ],
   isLocal: true,
-  async run(_context, _args, { hold }) {
-    await runDaemonHere(hold);
+  async run(_context, _args, { hold, untilIdle }) {
+    if (hold && untilIdle) throw usage("either --hold or --until-idle, not both");
+    await runDaemonHere({ hold, untilIdle });
     return 0;
   },
 });

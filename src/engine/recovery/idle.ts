@@ -1,0 +1,30 @@
+import type { Task } from "../../core/task.ts";
+import type { Engine } from "../engine.ts";
+
+const PAGE = 1000;
+
+/**
+ * Whether nothing works here and nothing will by itself. A task that waits for its time, for a slot or to be tried again
+ * will; one that is held, asks or was paused waits for a person, and one that comes after another is begun by its end.
+ */
+export async function isIdle(engine: Engine): Promise<boolean> {
+  const queues = await engine.store.queues();
+  const held = new Set(queues.filter(({ heldBy }) => heldBy !== null).map(({ name }) => name));
+  for (let afterId = 0; ; ) {
+    const states = ["working", "submitted", "resumed", "suspended"] as const;
+    const tasks = await engine.store.list({ states: [...states], afterId, limit: PAGE });
+    if (tasks.some((task) => goesOn(engine, task, held))) return false;
+    if (tasks.length < PAGE) return true;
+    afterId = tasks.at(-1)?.id ?? 0;
+  }
+}
+
+function goesOn({ cluster }: Engine, task: Task, heldQueues: ReadonlySet<string>): boolean {
+  const { state, held, blockedBy, queue, resumesWith, pause, on, machine } = task;
+  const here = cluster?.machine ?? null;
+  if (state === "working") return machine === here;
+  if (pause !== null && state === "suspended" && pause.until !== null) return true;
+  if (state === "suspended" && resumesWith === null) return false;
+  const mayBeHere = here === null || on === null || on.includes(here);
+  return !held && blockedBy === null && !heldQueues.has(queue) && mayBeHere;
+}
