@@ -40,6 +40,8 @@ export type ScheduledTask = {
   argv?: string[];
   module?: string;
   input?: unknown;
+  /** The variables that were given by name. */
+  envNames?: string[];
 };
 
 /** A planned time that passed longer ago than this, or before the daemon started, was missed. */

@@ -11,6 +11,7 @@ import type { Carried, Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { foldersOf } from "../files/environment.ts";
 import { sha256OfFile } from "../files/hash-file.ts";
+import { keepEnvironment } from "../files/kept-environment.ts";
 import { removeTree } from "../files/tree-files.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { accountOf } from "../verbs/agents/account.ts";
@@ -92,7 +93,7 @@ async function create(
   const { kind, argv, module, input, pause, progress, startedAt, runMs, pausedMs, ...fields } = facts.task;
   const env = { ...(await variablesOf(bundle, options.passphrase)), ...options.env };
   const stdinData = bundle.has("stdin") ? await bundle.bytes("stdin") : undefined;
-  const envHash = engine.environments.put(env);
+  const envHash = await keepEnvironment(engine, env);
   let isMade = false;
   try {
     const seed: Seed = {

@@ -5,6 +5,7 @@ import type { Task } from "../../core/task.ts";
 import type { EditChange } from "../../store/edit-change.ts";
 import { armTimeout } from "../attempt/timeout.ts";
 import type { Engine } from "../engine.ts";
+import { keepEnvironment, keptEnvironment } from "../files/kept-environment.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { onceSettled } from "../look-again.ts";
 import { accountIn } from "./agents/account.ts";
@@ -43,7 +44,8 @@ export async function edit(
       ...(labels ? { labels: labelsOf(task, labels) } : {}),
       ...(after === undefined ? {} : { after: await dependenciesOf(engine, after ?? []) }),
     };
-    const kept = env && engine.environments.put({ ...engine.environments.get(task.envHash), ...env });
+    const kept =
+      env && (await keepEnvironment(engine, { ...(await keptEnvironment(engine, task.envHash)), ...env }));
     if (kept !== undefined) patch.envHash = kept;
     try {
       return await carriedOut(engine, task, { patch, env, acceptMissing, actor });

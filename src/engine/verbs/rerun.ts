@@ -8,6 +8,7 @@ import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { copyTaskFolder } from "../files/copy-folder.ts";
 import { moduleHash } from "../files/hash-file.ts";
+import { keepEnvironment } from "../files/kept-environment.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { withAccount } from "./agents/account.ts";
 import { cancel } from "./cancel.ts";
@@ -37,7 +38,7 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
   if (argv && old.kind === "module") throw notProgram(old);
   requireSlots(engine, plain);
   const checkpoint = options.from === undefined ? undefined : await checkpointOf(engine, old, options.from);
-  const envHash = engine.environments.put(options.env ?? {});
+  const envHash = await keepEnvironment(engine, options.env ?? {}, old.envNames);
   let isMade = false;
   try {
     const seed: Seed = {

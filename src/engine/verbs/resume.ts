@@ -8,6 +8,7 @@ import { isElsewhere, refuseElsewhere } from "../attempt/pause/elsewhere.ts";
 import { reportGone } from "../attempt/pause/thaw.ts";
 import type { Engine } from "../engine.ts";
 import { moduleHash } from "../files/hash-file.ts";
+import { keepEnvironment, keptEnvironment } from "../files/kept-environment.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { onceSettled } from "../look-again.ts";
 import { requireMachines } from "../machines.ts";
@@ -165,12 +166,10 @@ async function changesOf(engine: Engine, task: Task, options: ResumeOptions, not
   const set: Change["set"] = {};
   const hashes: string[] = [];
   if (options.env) {
-    if (!options.replaceEnv) await engine.cluster?.fetchEnvironment(task.envHash);
-    const kept = options.replaceEnv ? {} : engine.environments.get(task.envHash);
-    set.envHash = engine.environments.put({ ...kept, ...options.env });
+    const kept = options.replaceEnv ? {} : await keptEnvironment(engine, task.envHash);
+    set.envHash = await keepEnvironment(engine, { ...kept, ...options.env });
     if (!options.replaceEnv) set.envNames = [...new Set([...task.envNames, ...Object.keys(options.env)])];
     hashes.push(set.envHash);
-    await engine.cluster?.keepEnvironment(set.envHash);
     Object.assign(set, await accountIn(engine, task, set.envHash));
   }
   Object.assign(set, moreBudget(task, options));

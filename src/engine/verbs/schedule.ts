@@ -3,6 +3,7 @@ import type { Schedule, ScheduledTask } from "../../core/recurring.ts";
 import type { Task } from "../../core/task.ts";
 import { cronTimes } from "../cron.ts";
 import type { Engine } from "../engine.ts";
+import { keepEnvironment, keptEnvironment } from "../files/kept-environment.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { checkSubmission, type Submission, submit } from "./submit.ts";
 
@@ -20,7 +21,7 @@ export async function addSchedule(engine: Engine, given: NewSchedule): Promise<S
   const { env, ...fields } = given;
   const now = engine.clock.now();
   await checkSubmission(engine, { ...given.task, env });
-  const envHash = engine.environments.put(env);
+  const envHash = await keepEnvironment(engine, env, given.task.envNames ?? []);
   let isMade = false;
   try {
     const schedule: Schedule = {
@@ -94,7 +95,7 @@ export async function submitRun(
 ): Promise<Task> {
   const { task, name, envHash } = schedule;
   const labels = { ...task.labels, schedule: name };
-  const env = { ...engine.environments.get(envHash) };
+  const env = { ...(await keptEnvironment(engine, envHash)) };
   const [made] = await submit(engine, [{ ...task, ...more, labels, env }], actor);
   return (made as { task: Task }).task;
 }

@@ -7,6 +7,7 @@ import type { Task } from "../../core/task.ts";
 import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { moduleHash } from "../files/hash-file.ts";
+import { keepEnvironment } from "../files/kept-environment.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { placeWorktree } from "../files/worktree/place.ts";
 import { slotsMax } from "../limits.ts";
@@ -52,7 +53,9 @@ export async function submit(
     const known = new Map<object | undefined, string>();
     for (const [at, submission] of submissions.entries()) {
       if (submission.on) await requireMachines(engine, submission.on);
-      const envHash = known.get(submission.env) ?? (await keptEnvironment(engine, submission));
+      const envHash =
+        known.get(submission.env) ??
+        (await keepEnvironment(engine, submission.env ?? {}, submission.envNames ?? []));
       if (!known.has(submission.env)) hashes.push(envHash);
       known.set(submission.env, envHash);
       const seed = seedOf(engine, submission, envHash, actor);
@@ -66,15 +69,6 @@ export async function submit(
     for (const hash of hashes) engine.environments.settle(hash);
     if (!isAllNew) await dropUnused(engine);
   }
-}
-
-/** In a cluster only what was given by name is kept: the rest is the submitting machine's own. */
-async function keptEnvironment(engine: Engine, { env = {}, envNames = [] }: Submission): Promise<string> {
-  if (!engine.cluster) return engine.environments.put(env);
-  const given = Object.entries(env).filter(([name]) => envNames.includes(name));
-  const hash = engine.environments.put(Object.fromEntries(given));
-  await engine.cluster.keepEnvironment(hash);
-  return hash;
 }
 
 /** Throws what `submit` would throw for this submission, and keeps nothing. */
