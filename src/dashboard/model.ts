@@ -15,6 +15,9 @@ export interface Model {
 
 const FIRST = 200;
 const SETTLE_MS = 150;
+/** Steps, checkpoints and progress of what works are no events: they are looked at now and then. */
+const LOOK_MS = 2000;
+const MOST_LOOKED_AT = 200;
 /** More changes at once are cheaper to read as a list. */
 const MANY = 25;
 
@@ -39,7 +42,8 @@ export class Live {
 
   start(): () => void {
     void this.#load();
-    return follow(
+    const timer = setInterval(() => this.#lookAtWork(), LOOK_MS);
+    const end = follow(
       ({ task }) => this.#note(task),
       (isUp) => {
         this.model.isUp = isUp;
@@ -50,6 +54,18 @@ export class Live {
         this.#wasDown = !isUp;
         this.#tell();
       },
+    );
+    return () => {
+      clearInterval(timer);
+      end();
+    };
+  }
+
+  #lookAtWork(): void {
+    const { tasks, isUp } = this.model;
+    if (document.hidden || !isUp || ![...tasks.values()].some(({ state }) => state === "working")) return;
+    void this.#guarded(async () =>
+      this.#take((await rpc("tasks/list", { state: ["working"], limit: MOST_LOOKED_AT })).tasks),
     );
   }
 
@@ -79,7 +95,11 @@ export class Live {
   }
 
   #take(tasks: readonly TaskJson[]): void {
-    for (const task of tasks) this.model.tasks.set(task.id, task);
+    for (const task of tasks) {
+      const known = this.model.tasks.get(task.id);
+      // Answers may overtake each other.
+      if (!known || known.updatedAt <= task.updatedAt) this.model.tasks.set(task.id, task);
+    }
     this.model.changes++;
     this.#tell();
   }

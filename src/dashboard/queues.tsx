@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { QueueJson, ScheduleJson } from "../protocol/methods.ts";
 import { useActs } from "./actions.tsx";
 import { rpc } from "./api.ts";
-import { plain } from "./words.ts";
+import { plain, timeOf } from "./words.ts";
 
 export function QueuesPage({ changes }: { changes: number }) {
   const [queues, setQueues] = useState<readonly QueueJson[]>([]);
@@ -61,7 +61,7 @@ export function SchedulesPage({ changes }: { changes: number }) {
       () => undefined,
     );
   }, [changes]);
-  const at = (iso: string | null) => (iso === null ? "–" : iso.slice(0, 16).replace("T", " "));
+  const at = (iso: string | null) => (iso === null ? "–" : timeOf(iso));
   return (
     <>
       <h1>Schedules</h1>

@@ -3,7 +3,7 @@ import type { ArtifactJson, TaskDetailsJson } from "../protocol/methods.ts";
 import { Actions, reasonOf, useActs } from "./actions.tsx";
 import { rpc } from "./api.ts";
 import { Log } from "./log.tsx";
-import { detailOf, plain, span, titleOf, usageOf } from "./words.ts";
+import { detailOf, plain, span, timeOf, titleOf, usageOf } from "./words.ts";
 
 interface Shown {
   task: TaskDetailsJson;
@@ -120,7 +120,7 @@ function TimeLine({ task }: { task: TaskDetailsJson }) {
       <ol class="line">
         {task.events.map(({ seq, at, to, cause, actor, attempt }) => (
           <li key={seq}>
-            <time dateTime={at}>{at.slice(0, 19).replace("T", " ")}</time>
+            <time dateTime={at}>{timeOf(at)}</time>
             <span class={to === null ? "state" : `state s-${to}`}>{to ?? cause}</span>
             <span>{plain(`${cause} by ${actor}${attempt === null ? "" : `, attempt ${attempt}`}`)}</span>
           </li>
@@ -167,7 +167,7 @@ function Checkpoints({ task, done }: { task: TaskDetailsJson; done: () => Promis
               {label === null ? "" : ` ${plain(label)}`}
               {superseded ? ", superseded" : ""}
             </span>
-            <time dateTime={createdAt}>{createdAt.slice(0, 19).replace("T", " ")}</time>
+            <time dateTime={createdAt}>{timeOf(createdAt)}</time>
             <span>{size} bytes</span>
             {task.state === "suspended" ? (
               <button

@@ -54,8 +54,8 @@ function waitsFor({ for: what, on, until }: NonNullable<TaskJson["waiting"]>): s
   return `waits for ${what}${on === null ? "" : ` ${on}`}`;
 }
 
-/** A time of this browser's zone. */
-function timeOf(iso: string): string {
-  const form = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" } as const;
-  return new Date(iso).toLocaleString(undefined, form);
+/** A time in this browser's zone, as 2026-05-01 18:30:00. */
+export function timeOf(iso: string): string {
+  // What is written this way in Sweden.
+  return new Date(iso).toLocaleString("sv-SE");
 }

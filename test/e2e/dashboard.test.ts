@@ -190,7 +190,7 @@ describe("the dashboard", () => {
     await home.cli("daemon", "start");
     await page.getByText("live", { exact: true }).waitFor();
     open(home, "go-1");
-    await until(async () => (await talk.textContent())?.includes("done-1") ?? false, patient);
+    await until(async () => (await talk.textContent())?.includes("\n  done-1") ?? false, patient);
     await tabTo(page, "Message");
     await page.keyboard.type("be quick");
     await page.keyboard.press("Enter");
@@ -229,6 +229,56 @@ describe("the dashboard", () => {
     await page.getByLabel("Directory").fill(home.work);
     await page.getByRole("button", { name: "Submit" }).click();
     await page.getByRole("button", { name: "Run again" }).waitFor();
+    await page.close();
+  });
+
+  it("holds and releases, resumes from a checkpoint, searches the log, and shows queues and schedules", async ({
+    home,
+    skip,
+  }) => {
+    const { page, errors } = await opened(home, skip);
+    const base = page.url().split("#")[0];
+    const button = (name: string | RegExp) => page.getByRole("button", { name });
+    const held = await home.run("--hold", "--label", "team=web", "true");
+    await page.goto(`${base}#/task/${held}`);
+    await page.getByText("is held").waitFor();
+    await button("Release").click();
+    await button("Run again").waitFor();
+    const module = home.module(`import { defineTask } from "agentctl";
+      export default defineTask(async (task) => {
+        for (const n of [1, 2]) { await task.step("step " + n, async () => console.log("line " + n)); await task.save({ n }); }
+        for (;;) await task.sleep("300ms"); });`);
+    const id = await home.run("--name", "saver", module);
+    await page.goto(`${base}#/task/${id}`);
+    await page.locator("li", { hasText: "step 2" }).waitFor();
+    await page.locator("pre", { hasText: "line 2" }).waitFor();
+    await page.getByLabel("Search").fill("LINE 1");
+    await page.locator("pre", { hasText: /^line 1$/ }).waitFor();
+    await page.getByLabel("Search").fill("");
+    await button("Pause").click();
+    await button("Resume from 1").click();
+    await page.getByText("2 of 2").waitFor();
+    await button("Cancel").click();
+    await button("Run again").click();
+    await page.waitForURL(`${base}#/task/${id + 1}`);
+    await button("Cancel").click();
+    await button("Run again").waitFor();
+    await home.cli("schedule", "add", "nightly", "0 3 * * *", "--", "true");
+    await page.goto(`${base}#/schedules`);
+    await page.getByRole("cell", { name: "nightly" }).waitFor();
+    await page.getByRole("cell", { name: /^\d{4}-\d\d-\d\d \d\d:\d\d:00$/ }).waitFor();
+    await page.goto(`${base}#/queues`);
+    await button("Hold").click();
+    await page.getByText("default is held").waitFor();
+    await button("Release").click();
+    await page.getByText("default is released").waitFor();
+    await page.goto(`${base}#/`);
+    await page.getByLabel("State").selectOption("canceled");
+    await page.getByText("2 of 3").waitFor();
+    await page.getByLabel("State").selectOption("");
+    await page.getByLabel("Label").fill("team=web");
+    await page.getByText("1 of 3").waitFor();
+    expect(errors).toEqual([]);
     await page.close();
   });
 });

@@ -1,5 +1,5 @@
 import { isAbsent } from "../../../client/silence.ts";
-import { asAgentctlError } from "../../../core/errors.ts";
+import { AgentctlError, asAgentctlError } from "../../../core/errors.ts";
 import { formatSetting, readSetting, type SettingValue, shownSetting } from "../../../core/setting-value.ts";
 import { type Setting, settingNamed, settings } from "../../../core/settings.ts";
 import { type Configured, readConfig, writeConfig } from "../../../home/config-file.ts";
@@ -151,14 +151,24 @@ export async function applySetting(
 ): Promise<boolean> {
   const { config } = context.paths;
   const before = readConfig(config)[setting.key] ?? null;
-  writeConfig(config, setting, value);
   const starts = setting.key === "httpListen" && value !== null && value !== "off";
+  let isWritten = false;
   try {
+    writeConfig(config, setting, value);
+    isWritten = true;
     return (await reloaded(context, starts ? "always" : "never")) !== undefined;
-  } catch (error) {
-    if (asAgentctlError(error).name === "ConfigInvalid") writeConfig(config, setting, before);
-    throw error;
+  } catch (thrown) {
+    const error = asAgentctlError(thrown);
+    if (error.name !== "ConfigInvalid") throw error;
+    if (isWritten) writeConfig(config, setting, before);
+    throw refusedValue(error);
   }
+}
+
+/** The file could be read, so it is the new value that is refused, and not the file. */
+function refusedValue({ data, message }: AgentctlError): AgentctlError {
+  const told = { message: String(data.reason ?? message), hint: "nothing was changed" };
+  return new AgentctlError("ConfigInvalid", data, told);
 }
 
 /** The names of the settings that a running daemon has taken over; undefined when none runs. */
