@@ -158,7 +158,19 @@ const shownFields = Object.fromEntries(
 ) as { [F in ShownField]: v.GenericSchema<Submitted[F]> };
 
 const waiting = v.object({
-  for: v.picklist(["slot", "slots", "memory", "queue", "hold", "time", "task", "backoff", "limit", "answer"]),
+  for: v.picklist([
+    "slot",
+    "slots",
+    "memory",
+    "queue",
+    "hold",
+    "time",
+    "task",
+    "backoff",
+    "limit",
+    "machine",
+    "answer",
+  ]),
   on: nullable(v.union([v.string(), v.number()])),
   until: nullable(v.string()),
 });

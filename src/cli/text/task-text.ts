@@ -78,6 +78,8 @@ function waitingText(task: TaskJson, { for: cause, on, until }: Waiting, now: nu
       };
     case "limit":
       return { why: `waits with others at a usage limit of ${on}${at}`, todo: null };
+    case "machine":
+      return { why: `waits for a machine: ${on}`, todo: "agentctl machine list" };
     case "answer":
       return { why: `asks: ${questionText(question)}`, todo: `agentctl answer ${id} <text>` };
   }

@@ -237,6 +237,8 @@ export class Member implements Cluster {
     const { suspended } = await shutdown(engine, {});
     engine.isStopping = false;
     engine.isGoingDown = false;
+    // Without slots nothing starts here.
+    engine.isHolding = false;
     await handOver(engine, suspended);
     this.#log.info({ tasks: suspended.length }, "this machine is drained");
   }
