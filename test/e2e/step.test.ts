@@ -13,7 +13,7 @@ it("runs each step once although they end out of order, and matches them by thei
       note("end " + name);
       return name;
     });
-    return Promise.all([read("1", 0), read("11", 60), read("2", 20), read("2", 40)]);`);
+    return Promise.all([read("1", 0), read("11", 900), read("2", 300), read("2", 600)]);`);
   const id = await home.run(home.module(source));
   await noted(home, 7);
   expect(notes(home).slice(4)).toEqual(["end 2", "end 2", "end 11"]);
