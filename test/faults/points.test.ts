@@ -13,8 +13,8 @@ const sources = readdirSync(root, { recursive: true, encoding: "utf8" })
 /** The points that the sources pass: those of the engine by name, those of the store two for each write. */
 function passed(text: string): Set<string> {
   const named = [...text.matchAll(/fault\(\s*"([^"]+)"/g)].map(([, point]) => point as string);
-  const writes = [...text.matchAll(/\bwrite\(\s*"([a-z-]+)"/g)].map(([, name]) => name as string);
-  const moves = /#write\(change\.transition,/.test(text) ? transitionsIn() : [];
+  const writes = [...text.matchAll(/\b(?:write|asLive)\(\s*"([a-z-]+)"/g)].map(([, name]) => name as string);
+  const moves = /\bwrite\(change\.transition,/.test(text) ? transitionsIn() : [];
   return new Set([
     ...named,
     ...[...writes, ...moves].flatMap((name) => [`${name}:before-commit`, `${name}:after-commit`]),

@@ -53,9 +53,6 @@ export function loadLibc(): Libc {
   const attributes = attributesOf(call);
   const actions = Buffer.alloc(STRUCTURE_BYTES);
 
-  const fail = (what: string) => {
-    throw Object.assign(new Error(`${what} failed`), { errno: -koffi.errno() });
-  };
   return {
     spawn({ file, argv, env, cwd, duplicates }) {
       initActions(actions);
@@ -79,12 +76,15 @@ export function loadLibc(): Libc {
     },
     pipe() {
       const ends = new Int32Array(2);
-      if (pipe2(ends, O_CLOEXEC) !== 0) fail("pipe2");
+      if (pipe2(ends, O_CLOEXEC) !== 0) {
+        throw Object.assign(new Error("pipe2 failed"), { errno: -koffi.errno() });
+      }
       return { read: ends[0] as number, write: ends[1] as number };
     },
     duplicate(fd, least) {
       const copy = fcntl(fd, F_DUPFD_CLOEXEC, "int", least) as number;
-      if (copy < 0) fail("fcntl");
+      // EINVAL too says that no number is left: the limit is below `least`.
+      if (copy < 0) throw Object.assign(new Error("fcntl failed"), { errno: -constants.errno.EMFILE });
       return copy;
     },
   };

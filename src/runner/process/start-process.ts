@@ -67,7 +67,7 @@ function forked(file: string, args: readonly string[], { cwd, env, descriptors }
 }
 
 /** No file of this process that a child gets has a number below this one, so that none takes the place of another. */
-const FIRST_FREE = 64;
+const FIRST_FREE = 10;
 
 /** Those that live, or whose end was not yet seen. */
 const living = new Map<number, Spawned>();
@@ -80,28 +80,23 @@ class Spawned extends EventEmitter implements Started {
     super();
     this.on("error", () => undefined);
     if (living.size === 0) process.on("SIGCHLD", collect);
-    const opened: number[] = [];
-    const ends: (number | null)[] = [];
+    const files = new Files(libc);
     let pid: number;
     try {
-      const duplicates = descriptors.map((each, to) => {
-        const { from, end } = place(libc, each, opened);
-        ends.push(end);
-        return [from, to] as const;
-      });
+      const duplicates = descriptors.map((each, to) => [files.forChild(each, to), to] as const);
       const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
       pid = libc.spawn({ file, argv: [file, ...args], env: variables, cwd, duplicates });
     } catch (error) {
       pid = (error as { errno?: number }).errno ?? -constants.errno.EINVAL;
     }
-    for (const fd of opened) closeSync(fd);
+    files.close();
     if (pid > 0) {
       this.pid = pid;
       living.set(pid, this);
-      this.stdio = ends.map((fd, to) => (fd === null ? null : socketOn(fd, descriptors[to] === "read")));
+      this.stdio = descriptors.map((each, to) => socketOn(files.ends.get(to), each === "read"));
       return;
     }
-    for (const fd of ends) if (fd !== null) closeSync(fd);
+    for (const fd of files.ends.values()) closeSync(fd);
     this.stdio = descriptors.map(() => null);
     if (living.size === 0) process.off("SIGCHLD", collect);
     const code = getSystemErrorName(pid);
@@ -110,25 +105,48 @@ class Spawned extends EventEmitter implements Started {
   }
 }
 
-/** What the child gets as one of its descriptors, and what stays here of it. What is closed after the start is `opened`. */
-function place(libc: Libc, descriptor: Descriptor, opened: number[]): { from: number; end: number | null } {
-  const high = (fd: number) => {
-    if (fd >= FIRST_FREE) return fd;
-    opened.push(libc.duplicate(fd, FIRST_FREE));
-    return opened.at(-1) as number;
-  };
-  const closing = (fd: number) => {
-    opened.push(fd);
+/** What is opened for one start. */
+class Files {
+  /** By descriptor of the child, the end of its pipe that stays here. */
+  readonly ends = new Map<number, number>();
+  readonly #libc: Libc;
+  readonly #opened: number[] = [];
+  #nothing: number | undefined;
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+  }
+
+  /** The file of this process that the child gets as its descriptor `to`. Throws with an `errno` where none is left. */
+  forChild(descriptor: Descriptor, to: number): number {
+    if (typeof descriptor === "number") return this.#high(descriptor);
+    if (descriptor === "ignore") {
+      this.#nothing ??= this.#high(this.#closing(openSync("/dev/null", "r+")));
+      return this.#nothing;
+    }
+    const pipe = this.#libc.pipe();
+    const [mine, its] = descriptor === "read" ? [pipe.write, pipe.read] : [pipe.read, pipe.write];
+    this.ends.set(to, mine);
+    return this.#high(this.#closing(its));
+  }
+
+  /** Closes what the child alone has. */
+  close(): void {
+    for (const fd of this.#opened) closeSync(fd);
+  }
+
+  #closing(fd: number): number {
+    this.#opened.push(fd);
     return fd;
-  };
-  if (typeof descriptor === "number") return { from: high(descriptor), end: null };
-  if (descriptor === "ignore") return { from: high(closing(openSync("/dev/null", "r+"))), end: null };
-  const pipe = libc.pipe();
-  const [mine, its] = descriptor === "read" ? [pipe.write, pipe.read] : [pipe.read, pipe.write];
-  return { from: high(closing(its)), end: mine };
+  }
+
+  #high(fd: number): number {
+    return fd >= FIRST_FREE ? fd : this.#closing(this.#libc.duplicate(fd, FIRST_FREE));
+  }
 }
 
-function socketOn(fd: number, isWritten: boolean): Socket {
+function socketOn(fd: number | undefined, isWritten: boolean): Socket | null {
+  if (fd === undefined) return null;
   const socket = new Socket({ fd, readable: !isWritten, writable: isWritten });
   socket.unref();
   return socket;

@@ -1,7 +1,5 @@
 import type { Fault, WriteName } from "../../core/faults.ts";
-import type { Task } from "../../core/task.ts";
 import type { Op } from "../sql/context.ts";
-import * as reading from "../sql/reading.ts";
 import { SqlStore, type StoreOptions } from "../sql/sql-store.ts";
 import { doNow, SqliteContext } from "./context.ts";
 import type { Database } from "./file/driver.ts";
@@ -11,8 +9,6 @@ import { GroupCommit, storeError } from "./group-commit.ts";
 export class SqliteStore extends SqlStore {
   readonly #ctx: SqliteContext;
   readonly #commits: GroupCommit;
-  /** The task that was read last, until the next commit. */
-  #last: Task | undefined;
 
   constructor(db: Database, options: StoreOptions & { fault: Fault }) {
     const ctx = new SqliteContext(db);
@@ -28,16 +24,6 @@ export class SqliteStore extends SqlStore {
         ctx.news = [];
       },
     });
-  }
-
-  /** Whoever watches a task asks for it again and again, mostly with no commit in between. */
-  override find(ref: string | number | { key: string }) {
-    return read(() => this.#findAgain(ref));
-  }
-
-  *#findAgain(ref: string | number | { key: string }): Op<Task | undefined> {
-    if (this.#last === undefined || this.#last.id !== ref) this.#last = yield* reading.find(this.#ctx, ref);
-    return this.#last;
   }
 
   close(): void {
@@ -59,7 +45,6 @@ export class SqliteStore extends SqlStore {
   }
 
   #publish(): void {
-    this.#last = undefined;
     const written = this.#ctx.news;
     this.#ctx.news = [];
     this.tell(written);
