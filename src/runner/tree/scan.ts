@@ -97,13 +97,22 @@ export function createMembership(processes: Processes, roots: ScanRoots, tree: T
  * One pass over all processes: those that descend from the roots, were seen in the tree before, began in one of its
  * sessions, or show its signs; and their descendants. Not what was detached from it. Never this process, nor what descends
  * from it alone: a daemon may have been started from inside a task. `onMember` is called as soon as one is recognised,
- * newest first, while what forks without end still has the pid that was read. Adds to what the tree knows.
+ * newest first, while what forks without end still has the pid that was read, and `onLeftOut` of what was detached. Adds to what the
+ * tree knows.
  */
 export function scanTree(
   processes: Processes,
   roots: ScanRoots,
   tree: Tree,
-  { passes = newPasses(), onMember }: { passes?: Passes; onMember?: (member: ProcessStat) => void } = {},
+  {
+    passes = newPasses(),
+    onMember,
+    onLeftOut,
+  }: {
+    passes?: Passes;
+    onMember?: (member: ProcessStat) => void;
+    onLeftOut?: (stranger: ProcessStat) => void;
+  } = {},
 ): TreeScan {
   const membership = createMembership(processes, roots, tree, passes);
   const members: ProcessStat[] = [];
@@ -129,6 +138,7 @@ export function scanTree(
   const leaveOut = (stat: ProcessStat) => {
     taken.add(stat.pid);
     tree.drop(stat);
+    onLeftOut?.(stat);
   };
 
   const takeDescendant = (stat: ProcessStat) => {

@@ -81,7 +81,11 @@ class Stopping {
 
   #pass(pass: number) {
     this.#calm.before();
-    const options = { passes: this.#passes, onMember: (member: ProcessStat) => this.#stop(member) };
+    const options = {
+      passes: this.#passes,
+      onMember: (member: ProcessStat) => this.#stop(member),
+      onLeftOut: (stranger: ProcessStat) => this.#letGo(stranger),
+    };
     const scan = scanTree(this.#processes, this.#roots, this.#tree, options);
     const members = this.#options.withGuard
       ? scan.members
@@ -98,7 +102,7 @@ class Stopping {
       (member) => !isStopped(member) && !held.includes(member) && !this.#forbidden.has(member.pid),
     );
     const isDone = moving.length === 0 && !isLetOn;
-    const isCalm = this.#calm.after({ ...scan, isDone }, (pid) => deliver(pid, "SIGSTOP"));
+    const isCalm = this.#calm.after({ ...scan, isDone }, (pid) => this.#stopLate(pid));
     return { members, moving, isCalm, held: isLetOn ? held.length : 0 };
   }
 
@@ -112,6 +116,18 @@ class Stopping {
     }
     if (deliver(member.pid, "SIGSTOP") === "forbidden") this.#forbidden.set(member.pid, member);
     else this.#tree.stopped.set(member.pid, member.startTime);
+  }
+
+  #stopLate(pid: number): void {
+    const stat = this.#processes.stat(pid);
+    if (stat) this.#stop(stat);
+  }
+
+  /** What was stopped between its exec and its first instruction, and shows only now that it is of no tree, goes on. */
+  #letGo(stranger: ProcessStat): void {
+    if (!holds(this.#tree.stopped, stranger)) return;
+    this.#tree.stopped.delete(stranger.pid);
+    deliver(stranger.pid, "SIGCONT");
   }
 
   async #wait(pass: number, isHeld: boolean): Promise<void> {

@@ -1,7 +1,14 @@
+import { spawn } from "node:child_process";
 import { describe, expect, test } from "vitest";
+import { DETACHED_VARIABLE, treeMarker } from "../../../src/home/tree-marker.ts";
 import { createCalm, type Pass } from "../../../src/runner/tree/calm.ts";
+import { createProcesses } from "../../../src/runner/tree/platform.ts";
 import type { ProcessStat } from "../../../src/runner/tree/processes.ts";
 import { parseStat } from "../../../src/runner/tree/processes-linux.ts";
+import { stopTree } from "../../../src/runner/tree/stop.ts";
+import { Tree } from "../../../src/runner/tree/tree.ts";
+import { signalTo } from "../../harness/processes.ts";
+import { until } from "../../harness/until.ts";
 
 const pass = (isDone: boolean, vanished = 0): Pass => ({
   isDone,
@@ -12,6 +19,28 @@ const pass = (isDone: boolean, vanished = 0): Pass => ({
 const clean = pass(true);
 const busy = pass(false);
 const hazy = pass(true, 1);
+
+test("what was stopped before it showed that it was detached goes on with the next pass", async () => {
+  const token = "of the tree";
+  const env = { PATH: process.env.PATH, [DETACHED_VARIABLE]: treeMarker(token) };
+  const child = spawn("sleep", ["60"], { env, stdio: "ignore" });
+  try {
+    const pid = child.pid as number;
+    const processes = createProcesses();
+    const tree = new Tree({ token, output: null }, null);
+    await until(() => processes.shows(pid, tree.signs) === "detached");
+    signalTo(pid, "SIGSTOP");
+    await until(() => processes.stat(pid)?.state === "T");
+    const stat = processes.stat(pid) as ProcessStat;
+    tree.add(stat);
+    tree.stopped.set(pid, stat.startTime);
+    await stopTree(processes, { key: "1", token }, tree, { limitMs: 5000, withGuard: true });
+    await until(() => processes.stat(pid)?.state !== "T");
+    expect(tree.stopped.size).toBe(0);
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
 
 describe("where the kernel does not tell which pid was last, a tree is at rest", () => {
   test.each([
