@@ -1,4 +1,5 @@
 /** Clusters and machines: done in this process by the daemon's bundle, which knows the database. */
+import type { ClusterStatus, Joining, MachineChange, MachineInfo } from "../core/cluster/machines.ts";
 import { openStates } from "../core/machine.ts";
 import { hasOwnTasks, isMachine } from "../home/cluster-file.ts";
 import type { Paths } from "../home/paths.ts";
@@ -6,39 +7,6 @@ import { RpcClient } from "../protocol/rpc-client.ts";
 import { dialHome } from "./connect.ts";
 import { type DaemonBundle, here } from "./local-daemon.ts";
 import { stopDaemon } from "./stop.ts";
-
-/** A machine of a cluster. */
-export interface MachineInfo {
-  name: string;
-  state: "up" | "draining" | "stopped" | "away" | "lost";
-  slots: number;
-  labels: Record<string, string>;
-  version: string;
-  /** Milliseconds since 1970. */
-  seenAt: number;
-  tasks: number;
-}
-
-/** A cluster, as this machine sees it. */
-interface ClusterStatus {
-  name: string;
-  database: string;
-  leaseMs: number;
-  machines: MachineInfo[];
-}
-
-interface Joining {
-  url: string;
-  name?: string;
-  slots?: number;
-  labels: Record<string, string>;
-}
-
-interface Change {
-  slots?: number;
-  labels?: Record<string, string>;
-  isDraining?: boolean;
-}
 
 /** What the daemon's bundle exports for it. */
 interface ClusterBundle {
@@ -52,7 +20,7 @@ interface ClusterBundle {
   ) => Promise<{ name: string; keyFile: string }>;
   leaveCluster: (paths: Paths) => Promise<{ name: string }>;
   clusterStatus: (paths: Paths) => Promise<ClusterStatus>;
-  changeMachine: (paths: Paths, name: string, change: Change) => Promise<MachineInfo>;
+  changeMachine: (paths: Paths, name: string, change: MachineChange) => Promise<MachineInfo>;
   dropMachine: (paths: Paths, name: string) => Promise<{ name: string }>;
 }
 

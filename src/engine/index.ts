@@ -26,6 +26,7 @@ export { retain } from "./files/retention.ts";
 export { removeTree } from "./files/tree-files.ts";
 export { releaseEnvironments } from "./files/unused-environments.ts";
 export { isMemoryShort, slotsMax } from "./limits.ts";
+export { requireMachines } from "./machines.ts";
 export { pack as packFolder, unpack as unpackFolder } from "./moving/archive.ts";
 export { exportTask } from "./moving/export.ts";
 export { arrive, importTask, moveKey, settleImports } from "./moving/import.ts";

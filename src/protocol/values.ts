@@ -159,6 +159,8 @@ export const details = v.object({
       outcome: nullable(v.string()),
       exitCode: nullable(v.number()),
       signal: nullable(v.string()),
+      /** The machine of a cluster on which it ran. */
+      machine: nullable(v.string()),
     }),
   ),
   checkpoints: v.array(listedCheckpoint),

@@ -121,6 +121,8 @@ export interface ListQuery {
   queue?: string;
   labels?: Record<string, string>;
   name?: string;
+  /** In a cluster: with a process on this machine, or on one with this label. */
+  on?: string;
   /** Of open tasks. */
   account?: string;
   /** Tasks of agents that are at a usage limit. */

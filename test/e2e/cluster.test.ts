@@ -93,6 +93,12 @@ it("pauses, resumes, freezes and cancels from any machine, and hands over at a s
   const id = await one.run("--on", "one", ...given, { env: { SHELL_ONLY: "mine" } });
   await stepsOn(one, id);
   expect((await two.json("list"))[0]).toMatchObject({ id, state: "working", machine: "one" });
+  expect((await two.cli("list")).stdout).toMatch(/MACHINE.*\n.* one /);
+  const listed = async (...words: string[]) =>
+    (await two.json("list", ...words)).map((task: { id: number }) => task.id);
+  expect([await listed("--on", "one"), await listed("--on", "two")]).toEqual([[id], []]);
+  expect(await two.cli("list", "--on", "nowhere")).toMatchObject({ code: 3 });
+  expect((await two.cli("show", `${id}`)).stdout).toMatch(/machine +one.*attempt 1[^\n]* on one/s);
   expect((await two.cli("logs", `${id}`)).stderr).toContain("machine one");
   const { task } = await two.json("pause", `${id}`);
   expect(task).toMatchObject({ state: "suspended", machine: null, pause: { outcome: "cooperative" } });

@@ -68,6 +68,7 @@ const taskColumns = {
     key: ({ attempt }) => attempt,
   },
   pid: { title: "PID", isRight: true, cell: ({ pid }) => number(pid), key: ({ pid }) => pid },
+  machine: { title: "MACHINE", cell: ({ machine }) => orDash(machine), key: ({ machine }) => machine },
   cwd: { title: "CWD", least: 8, cell: ({ cwd }) => oneLine(cwd), key: ({ cwd }) => cwd },
   exit: {
     title: "EXIT",

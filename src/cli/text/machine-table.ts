@@ -1,4 +1,4 @@
-import type { MachineInfo } from "../../client/cluster.ts";
+import type { MachineInfo } from "../../core/cluster/machines.ts";
 import { tableLines } from "./table.ts";
 import { oneLine } from "./terminal-text.ts";
 

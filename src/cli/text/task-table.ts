@@ -6,13 +6,14 @@ import { tableLines } from "./table.ts";
 /**
  * Tasks as a table: a line each. In a terminal it fits, and the queue is shown only where there is more than
  * `default`; in a pipe (`columns` undefined) every column is there and nothing is cut. `chosen` names other columns.
+ * Machines are shown in a cluster.
  */
 export function taskTable(
   tasks: readonly TaskJson[],
   now: number,
   columns: number | undefined,
   paint: Paint,
-  chosen?: readonly TaskColumnName[],
+  { chosen, isCluster = false }: { chosen?: readonly TaskColumnName[] | undefined; isCluster?: boolean } = {},
 ): string[] {
   const isPipe = columns === undefined;
   const showsQueue = isPipe || tasks.some(({ queue }) => queue !== "default");
@@ -21,6 +22,7 @@ export function taskTable(
     "state",
     "task",
     ...(showsQueue ? ["queue" as const] : []),
+    ...(isCluster ? ["machine" as const] : []),
     "age",
     "ran",
     "details",

@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
+import type { ClusterStatus, Joining, MachineChange, MachineInfo } from "../../core/cluster/machines.ts";
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import {
   type ClusterFile,
@@ -18,7 +19,6 @@ import {
   Connection,
   forgetMachine,
   listMachines,
-  type MachineInfo,
   makeSchema,
   readCluster,
   setMachine,
@@ -27,21 +27,6 @@ import { openDatabase, SqliteStore } from "../../store/sqlite/index.ts";
 import { prepareHome } from "../home.ts";
 import { takeLock } from "../lock.ts";
 import { keyCheck, wrongKey } from "./seal.ts";
-
-export interface Joining {
-  url: string;
-  name?: string;
-  slots?: number;
-  labels: Record<string, string>;
-}
-
-export interface ClusterStatus {
-  name: string;
-  /** Without a password. */
-  database: string;
-  leaseMs: number;
-  machines: MachineInfo[];
-}
 
 /** Makes a cluster in a database, and this home its first machine. Answers the machine's name. */
 export async function initCluster(
@@ -142,11 +127,7 @@ export async function clusterStatus(paths: Paths): Promise<ClusterStatus> {
   });
 }
 
-export async function changeMachine(
-  paths: Paths,
-  name: string,
-  change: { slots?: number; labels?: Record<string, string>; isDraining?: boolean },
-): Promise<MachineInfo> {
+export async function changeMachine(paths: Paths, name: string, change: MachineChange): Promise<MachineInfo> {
   return await connected(required(paths).url, async (connection) => {
     const before = (await listMachines(connection)).find((each) => each.name === name);
     const labels = change.labels && { ...before?.labels, ...change.labels };

@@ -19,7 +19,7 @@ export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details
     store.events({ after: 0, task: task.id, limit: 100_000 }),
   ]);
   return {
-    attempts: attempts.map(({ n, pid, startedAt, endedAt, outcome, exitCode, signal }) => ({
+    attempts: attempts.map(({ n, pid, startedAt, endedAt, outcome, exitCode, signal, machine }) => ({
       n,
       pid:
         pid ??
@@ -31,6 +31,7 @@ export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details
       outcome,
       exitCode,
       signal,
+      machine,
     })),
     checkpoints: checkpoints.map(listedCheckpointJson),
     steps: steps

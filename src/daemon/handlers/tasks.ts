@@ -12,6 +12,7 @@ import {
   planSelected,
   release,
   remove,
+  requireMachines,
   rerun,
   resume,
   resumeSelected,
@@ -60,12 +61,14 @@ export function taskHandlers(daemon: Daemon): People {
 
     "tasks/list": async (params) => {
       const limit = params.limit ?? (params.recent === undefined ? PAGE : RECENT_PAGE);
+      if (params.on !== undefined) await requireMachines(engine, [params.on]);
       const found = await engine.store.list({
         ...defined({
           states: params.state,
           queue: params.queue,
           labels: params.labels,
           name: params.name,
+          on: params.on,
           recent: params.recent,
           since: params.since === undefined ? undefined : at(params.since),
         }),

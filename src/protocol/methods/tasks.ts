@@ -104,6 +104,8 @@ export const taskMethods = {
       queue: v.optional(queueName),
       labels: v.optional(labels),
       name: v.optional(v.string()),
+      /** In a cluster: tasks whose process is on this machine, or on one with this label. */
+      on: v.optional(v.string()),
       since: v.optional(iso),
       /** Open tasks and this many that ended last; without it all tasks, by id. */
       recent: v.optional(natural),

@@ -10,7 +10,6 @@ export {
   type Lease,
   listMachines,
   Machine,
-  type MachineInfo,
   setMachine,
 } from "./machines.ts";
 export { PostgresStore } from "./postgres-store.ts";

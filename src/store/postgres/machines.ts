@@ -1,20 +1,8 @@
 /** The machines that share a store, and what each may do: a lease by the database's clock. */
+import type { MachineChange, MachineInfo } from "../../core/cluster/machines.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Row } from "../sql/rows.ts";
 import type { Connection } from "./connection.ts";
-
-/** A machine as its cluster knows it. */
-export interface MachineInfo {
-  name: string;
-  state: "up" | "draining" | "stopped" | "away" | "lost";
-  slots: number;
-  labels: Record<string, string>;
-  version: string;
-  /** Milliseconds since 1970. */
-  seenAt: number;
-  /** How many tasks have a process there. */
-  tasks: number;
-}
 
 /** What a machine is told at each renewal of its lease. */
 export interface Lease {
@@ -77,7 +65,7 @@ function stateOf({ is_lost, is_stopped, is_over, is_draining }: Row): MachineInf
 export async function setMachine(
   connection: Connection,
   name: string,
-  { slots, labels, isDraining }: { slots?: number; labels?: Record<string, string>; isDraining?: boolean },
+  { slots, labels, isDraining }: MachineChange,
 ): Promise<void> {
   const sql = `update machines set slots = coalesce($2::bigint, slots), labels = coalesce($3::text, labels),
       is_draining = coalesce($4::bigint, is_draining) where name = $1`;

@@ -58,6 +58,7 @@ function* matching(ctx: Context, query: ListQuery): Op<Task[]> {
   if (query.states) require(`state in (${quoted(query.states)})`);
   if (query.queue !== undefined) require("queue = ?", query.queue);
   if (query.name !== undefined) require(isPattern(query.name) ? "glob(?, name)" : "name = ?", query.name);
+  if (query.on !== undefined) require("machine is not null and fits(?, machine)", JSON.stringify([query.on]));
   if (query.account !== undefined) require("account = ? and ended_at is null", query.account);
   if (query.limited) require(LIMITED);
   if (query.since !== undefined) require("created_at >= ?", query.since);

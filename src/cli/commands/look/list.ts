@@ -1,4 +1,5 @@
 import { defined } from "../../../core/defined.ts";
+import { isMachine } from "../../../home/cluster-file.ts";
 import type { Params, TaskJson } from "../../../protocol/methods.ts";
 import { didYouMean } from "../../../protocol/nearest.ts";
 import type { Context } from "../../command/context.ts";
@@ -23,6 +24,10 @@ export const list = command({
   options: {
     ...selectorOptions,
     name: value("--name <name>", "tasks of this name"),
+    on: value(
+      "--on <machine|key=value>",
+      "in a cluster: tasks whose process is on this machine, or on one with this label",
+    ),
     since: value("--since <time>", "tasks submitted since then: 2h (ago), ISO 8601 or HH:MM", pastTime),
     limit: value("-n, --limit <n>", "at most the newest n", integer(1)),
     columns: value(
@@ -41,17 +46,18 @@ export const list = command({
       "tasks of a project from the last two hours, for a script",
     ],
     ["list --columns id,name,ran,exit --sort ran:desc", "the longest first"],
+    ["list --on box2", "what runs on one machine of a cluster"],
     ["list --all --format '{id}\\t{name}\\t{pause.reason}'", "chosen fields, a line a task"],
   ],
   reads: true,
-  async run(context, _args, { all, name, since, limit, columns, sort, format, ...selector }) {
+  async run(context, _args, { all, name, on, since, limit, columns, sort, format, ...selector }) {
     const { out } = context;
     const line = format === undefined ? undefined : templateOf(format);
     const { all: _every, ...select } = selectorOf({ all, ...selector });
-    const isWide = all || name !== undefined || since !== undefined || selector.states.length > 0;
+    const isWide = all || [name, on, since].some((each) => each !== undefined) || selector.states.length > 0;
     const params: Params<"tasks/list"> = {
       ...select,
-      ...defined({ name, since }),
+      ...defined({ name, since, on }),
       ...(isWide ? {} : { recent: RECENT, limit: PAGE }),
     };
     const found = await withOpening(
@@ -61,7 +67,7 @@ export const list = command({
     );
     const newest = limit === undefined ? found : found.slice(-limit);
     const tasks = sort ? sorted(newest, sort) : newest;
-    const isFiltered = Object.keys(select).length > 0 || name !== undefined || since !== undefined;
+    const isFiltered = [name, on, since, ...Object.values(select)].some((each) => each !== undefined);
     if (out.json) out.data(tasks);
     else if (line) for (const task of tasks) out.line(line(task));
     else if (tasks.length > 0) await print(context, tasks, columns);
@@ -72,11 +78,13 @@ export const list = command({
 });
 
 async function print(
-  { out, clock }: Context,
+  { out, clock, paths, host }: Context,
   tasks: readonly TaskJson[],
-  columns: readonly TaskColumnName[] | undefined,
+  chosen: readonly TaskColumnName[] | undefined,
 ): Promise<void> {
-  out.line(taskTable(tasks, clock.now(), out.columns, await out.paint(), columns).join("\n"));
+  const isCluster = (host === null && isMachine(paths)) || tasks.some(({ machine }) => machine !== null);
+  const lines = taskTable(tasks, clock.now(), out.columns, await out.paint(), { chosen, isCluster });
+  out.line(lines.join("\n"));
 }
 
 function columnList(text: string): TaskColumnName[] {

@@ -1,9 +1,5 @@
-import {
-  changeMachineHere,
-  clusterHere,
-  dropMachineHere,
-  type MachineInfo,
-} from "../../../client/cluster.ts";
+import { changeMachineHere, clusterHere, dropMachineHere } from "../../../client/cluster.ts";
+import type { MachineInfo } from "../../../core/cluster/machines.ts";
 import { defined } from "../../../core/defined.ts";
 import type { Context } from "../../command/context.ts";
 import { command, type Group, value, values } from "../../command/define.ts";

@@ -96,6 +96,7 @@ function facts(task: Detailed, now: number): [string, string][] {
     ["name", task.name ?? ""],
     ["in", oneLine(task.cwd)],
     ["queue", queueText(task)],
+    ["machine", task.machine ?? ""],
     [
       "labels",
       Object.entries(labels)

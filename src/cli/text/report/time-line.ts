@@ -28,11 +28,12 @@ function lasted(at: string, until: string | null, now: number): string {
 }
 
 function attemptsOf({ attempts = [] }: Detailed): Entry[] {
-  return attempts.map(({ n, pid, startedAt, endedAt, outcome, exitCode, signal }) => {
+  return attempts.map(({ n, pid, machine, startedAt, endedAt, outcome, exitCode, signal }) => {
     const how = [outcome, signal ?? (exitCode === null ? null : `exit ${exitCode}`)]
       .filter(Boolean)
       .join(", ");
-    return { at: startedAt, until: endedAt, what: `attempt ${n}${pid === null ? "" : `, pid ${pid}`}`, how };
+    const where = `${pid === null ? "" : `, pid ${pid}`}${machine == null ? "" : ` on ${machine}`}`;
+    return { at: startedAt, until: endedAt, what: `attempt ${n}${where}`, how };
   });
 }
 
