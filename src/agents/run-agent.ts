@@ -6,6 +6,7 @@ import { type AgentFacts, agentNamed, type Permissions } from "../core/agents.ts
 import { type AgentTask, ownAgents } from "../sdk/agent-task.ts";
 import type { StepContext, Task } from "../sdk/api.ts";
 import { adapterOf } from "./adapters.ts";
+import { takeUp } from "./host/beginning.ts";
 import { Drive } from "./host/drive.ts";
 import { AgentFailed, following, noteWhatRan } from "./host/following.ts";
 import { settle } from "./host/permits.ts";
@@ -82,13 +83,15 @@ async function oneProcess(
   from: AgentState,
 ): Promise<Turn> {
   const state = structuredClone((step.kept as AgentState | undefined) ?? from);
+  const dir = join(task.dir, "agent");
   if (step.kept) noteWhatRan(state, null);
+  takeUp(state, dir, facts, false);
   const programs = {
     node: process.execPath,
     hook: join(dirname(fileURLToPath(import.meta.url)), "agent-hook.cjs"),
   };
   const inside = insideStep(task, step);
-  const run = { facts, env: inside.env, dir: join(task.dir, "agent"), programs };
+  const run = { facts, env: inside.env, dir, programs };
   const means = { task: inside, spec, state, open: adapterOf(facts), run };
   const then = following(means, await new Drive(means).run());
   await step.keep(state);

@@ -5,9 +5,11 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { AgentFacts } from "../core/agents.ts";
+import { systemClock } from "../core/time.ts";
 import type { AgentTask } from "../sdk/agent-task.ts";
 import { defineTask } from "../sdk/define-task.ts";
 import { adapterOf } from "./adapters.ts";
+import { forgetCalls, takeUp } from "./host/beginning.ts";
 import { Drive, type Driven, type Means } from "./host/drive.ts";
 import { AgentFailed, following, noteWhatRan } from "./host/following.ts";
 import { settle } from "./host/permits.ts";
@@ -25,11 +27,17 @@ export default defineTask<AgentSpec & { facts: AgentFacts | null }, string | nul
     const state =
       left ?? freshState(task.attempt === 1 ? spec : { ...spec, session: null }, process.cwd(), chosen);
     // What was answered since the checkpoint stands behind it, so it is not saved again before that is taken.
-    if (left) noteWhatRan(state, null);
-    else await task.save(state);
-    await task.report(reportOf(state), state.session === null ? {} : { session: state.session });
+    const dir = join(task.dir, "agent");
+    if (left) {
+      noteWhatRan(state, null);
+      takeUp(state, dir, facts, true);
+    } else {
+      forgetCalls(dir);
+      await task.save(state);
+    }
+    await claim(task, state);
     const programs = { node: process.execPath, hook: join(import.meta.dirname, "agent-hook.cjs") };
-    const run = { facts, env: task.env, dir: join(task.dir, "agent"), programs };
+    const run = { facts, env: task.env, dir, programs };
     for (;;) {
       const result = await once({ task, spec, state, open, run });
       if (result !== undefined) return result;
@@ -42,6 +50,7 @@ async function once(means: Means): Promise<string | undefined> {
   const { task, state } = means;
   await asked(means);
   state.inbox.push(...(await task.messages()));
+  state.begunAt ??= systemClock.now();
   await task.save(state);
   const leave = task.busy();
   let driven: Driven;
@@ -58,12 +67,17 @@ async function once(means: Means): Promise<string | undefined> {
   }
   // Begun before the task may be left, so that what is left behind is this state.
   const saved = task.save(state);
-  await task.report(reportOf(state));
+  await claim(task, state);
   leave();
   await saved;
   if ("error" in then) throw then.error;
   if ("suspend" in then) await task.suspend(then.suspend);
   return undefined;
+}
+
+/** Tells of the task, and that the session is its own. */
+async function claim(task: AgentTask<AgentState>, state: AgentState): Promise<void> {
+  await task.report(reportOf(state), state.session === null ? {} : { session: state.session });
 }
 
 /** A question that is open is put first; its answer is part of what follows. */

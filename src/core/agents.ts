@@ -12,6 +12,8 @@ export interface AgentFacts {
   tested: readonly [from: string, to: string] | null;
   /** Whether agentctl chooses the session's id, or the agent tells it. */
   session: "chosen" | "told";
+  /** It asks the host before each call of a tool that may change something. */
+  asksFirst: boolean;
   /** It reports what a session costs. */
   cost: boolean;
   /** At a limit of its provider it says nothing and waits. */
@@ -26,6 +28,7 @@ const builtIn = {
     install: "npm install -g @anthropic-ai/claude-code",
     tested: ["2.1.197", "2.1.332"],
     session: "chosen",
+    asksFirst: true,
     cost: true,
     silentAtLimit: false,
   },
@@ -34,6 +37,7 @@ const builtIn = {
     install: "npm install -g @openai/codex",
     tested: ["0.171.0", "0.171.0"],
     session: "told",
+    asksFirst: true,
     cost: false,
     silentAtLimit: false,
   },
@@ -42,6 +46,7 @@ const builtIn = {
     install: "npm install -g opencode-ai",
     tested: ["1.18.33", "1.18.33"],
     session: "told",
+    asksFirst: true,
     cost: true,
     silentAtLimit: false,
   },
@@ -50,6 +55,7 @@ const builtIn = {
     install: "npm install -g @google/gemini-cli",
     tested: ["0.61.0", "0.61.0"],
     session: "chosen",
+    asksFirst: true,
     cost: false,
     silentAtLimit: false,
   },
@@ -82,7 +88,16 @@ function commandFacts(name: string, commands: OwnCommands): AgentFacts {
 
 function factsOf(name: string, argv: readonly string[]): AgentFacts {
   const install = `put ${argv[0]} on the PATH`;
-  return { name, argv, install, tested: null, session: "told", cost: false, silentAtLimit: false };
+  return {
+    name,
+    argv,
+    install,
+    tested: null,
+    session: "told",
+    asksFirst: false,
+    cost: false,
+    silentAtLimit: false,
+  };
 }
 
 /** Whether the version is one of those that were tried, or between them; null where that is not known. */

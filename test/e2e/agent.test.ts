@@ -41,6 +41,27 @@ describe.each(agents)("%s", (agent) => {
   });
 });
 
+describe.each(agents)("%s", (agent) => {
+  it("is begun again where it was killed before it had kept what it was told", async ({ home }) => {
+    const options = agentOptions(home, agent, [step(1)], { FAKE_DEAF: home.file("deaf") });
+    const id = await home.run(...options, "do it");
+    expect(await home.reaches(id, "completed")).toMatchObject({ attempt: 2, result: "done after 1 prompts" });
+    expect(progress(home)).toEqual(["step-1"]);
+    const { stdout } = await home.cli("logs", `${id}`);
+    expect([...new Set(stdout.match(/^> .*$/gm))]).toEqual(["> do it"]);
+  });
+});
+
+it("is not begun again where a tool was called", async ({ home }) => {
+  const id = await home.run(...agentOptions(home, "claude", [step(1), { forget: true }]), "do it");
+  const lost = await until(async () => {
+    const task = await home.task(id);
+    return task.pause?.cause === "mismatch" && task;
+  });
+  expect(lost.error).toMatchObject({ name: "SessionNotFound" });
+  expect(progress(home)).toEqual(["step-1"]);
+});
+
 describe.each(["claude", "opencode"] as const)("%s", (agent) => {
   it("is interrupted past the grace time, and told what was cut off", async ({ home }) => {
     const id = await home.run(...agentOptions(home, agent, three), "do it");

@@ -88,6 +88,7 @@ class Claude {
   async step(step) {
     if (step.limit) return this.limited(step);
     if (step.hang) return new Promise(() => {});
+    if (step.forget) this.session.forget();
     if (step.crash) process.exit(step.crash === true ? 0 : step.crash);
     if (step.fail) {
       this.result({ subtype: "error_max_turns", is_error: true, errors: [step.fail] });

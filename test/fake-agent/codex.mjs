@@ -76,6 +76,7 @@ class Codex {
     for (let step = this.session.next(); step; step = this.session.next()) {
       if (step.limit) return this.limited(step);
       if (step.hang) return;
+      if (step.forget) this.session.forget();
       if (step.crash) process.exit(0);
       if (step.fail) return this.over("failed", { message: step.fail });
       if (step.say) {

@@ -37,6 +37,7 @@ export async function run(args) {
       return;
     }
     if (step.hang) return void setInterval(() => {}, 1000);
+    if (step.forget) session.forget();
     if (step.crash) process.exit(0);
     if (step.fail) return result({ status: "error", error: { type: "unknown", message: step.fail } });
     if (step.say) {

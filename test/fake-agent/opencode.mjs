@@ -110,6 +110,7 @@ class Opencode {
         continue;
       }
       if (step.hang) return;
+      if (step.forget) this.session.forget();
       if (step.crash) process.exit(0);
       if (step.fail) {
         this.tell("session.error", { error: { name: "APIError", data: { message: step.fail } } });

@@ -1,7 +1,15 @@
 /** A conversation on disk, keyed by agent and id, bound to a directory; appended to as it goes on. */
 
 import { spawn } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 const steps = JSON.parse(readFileSync(process.env.FAKE_SCRIPT, "utf8"));
@@ -27,6 +35,12 @@ export class Session {
   }
 
   said(text) {
+    // Killed before it has written down what it was told, the first time.
+    const { FAKE_DEAF: deaf } = process.env;
+    if (deaf && !existsSync(deaf)) {
+      writeFileSync(deaf, "");
+      process.exit(137);
+    }
     this.data.prompts.push(text);
     this.save();
     note("prompt", this.data.prompts.length);
@@ -55,6 +69,12 @@ export class Session {
     this.data.tokens += 100;
     this.save();
     note("told", `step${n}`);
+  }
+
+  /** It is gone, and what it had written with it. */
+  forget() {
+    rmSync(this.file, { force: true });
+    process.exit(137);
   }
 
   again(n) {

@@ -25,6 +25,8 @@ const LONGEST_MS = 2 ** 31 - 1;
 type Stop = "pause" | "cut" | "budget" | "ask" | "limit" | "stall" | "refused" | null;
 
 /** The agent ends its turn by itself at the call that it may not make. */
+const NO_EXIT: Exit = { code: null, signal: null, stderr: "" };
+
 const SOFT: readonly Stop[] = [null, "pause", "budget"];
 
 /** What has become of the process. */
@@ -33,6 +35,8 @@ export interface Driven {
   /** The agent's last word; undefined where there was none. */
   end: Extract<Fact, { is: "end" }> | undefined;
   exit: Exit;
+  /** The process was to begin its session. */
+  isNew: boolean;
   reason?: string;
 }
 
@@ -53,6 +57,7 @@ export class Drive {
   readonly #record: Record;
   readonly #log: ConversationLog;
   readonly #permits: Permits;
+  readonly #isNew: boolean;
   #stop: Stop = null;
   #reason: string | undefined;
   #end: Extract<Fact, { is: "end" }> | undefined;
@@ -67,8 +72,9 @@ export class Drive {
     this.#spec = spec;
     this.#state = state;
     this.#means = means;
-    this.#record = new Record(task, state);
+    this.#record = new Record(task, state, run.dir);
     this.#log = new ConversationLog((text) => task.log(text), run.dir, task.attempt);
+    this.#isNew = !state.isBegun;
     this.#permits = new Permits(state, spec);
   }
 
@@ -94,7 +100,8 @@ export class Drive {
     const conversation = await this.#open().catch((error) => {
       if (this.#end?.how !== "gone") throw error;
     });
-    if (!conversation) return { stop: null, end: this.#end, exit: { code: null, signal: null, stderr: "" } };
+    const isNew = this.#isNew;
+    if (!conversation) return { stop: null, end: this.#end, exit: NO_EXIT, isNew };
     this.#conversation = conversation;
     void conversation.exited.then(() => {
       this.#isGone = true;
@@ -106,19 +113,19 @@ export class Drive {
     await this.#untilStopped();
     const exit = await conversation.close();
     const reason = this.#reason;
-    return { stop: this.#stop, end: this.#end, exit, ...(reason !== undefined && { reason }) };
+    return { stop: this.#stop, end: this.#end, exit, isNew, ...(reason !== undefined && { reason }) };
   }
 
   async #open(): Promise<Conversation> {
     const { open, run } = this.#means;
-    const { session, isBegun, begunAt, deferred, cwd } = this.#state;
+    const { session, begunAt, deferred, cwd } = this.#state;
     this.#state.begunAt = systemClock.now();
     const { model, permissions, agentArgs } = this.#spec;
     const conversation = await open({
       ...run,
       cwd,
       session,
-      isNew: !isBegun,
+      isNew: this.#isNew,
       begunAt,
       deferred,
       model,
@@ -141,9 +148,10 @@ export class Drive {
 
   /** What was said is said: it is not said again by a later process. */
   async #say(text: string): Promise<void> {
-    this.#state.inbox = [];
+    this.#wasSaid();
     this.#state.cut = null;
     this.#state.isBegun = true;
+    if (!this.#means.run.facts.asksFirst) this.#record.mayBeCalled();
     this.#log.said(text);
     this.#end = undefined;
     this.#record.save();
@@ -201,6 +209,7 @@ export class Drive {
     }
     if (this.#task.pausing.aborted) this.#halt("pause");
     if (this.#stop) return "stop";
+    this.#record.mayBeCalled();
     // As a process begins, this call runs without being told of.
     if (this.#state.deferred?.id === call.id) this.#record.toolBegan(call);
     return this.#permits.forbidden(call) ?? "run";
@@ -254,8 +263,12 @@ export class Drive {
     if (text === "" || this.#end) return;
     if ((await this.#conversation.say(text, "steer")) === "later") return;
     this.#log.said(text);
-    this.#state.inbox = [];
+    this.#wasSaid();
     this.#record.save();
+  }
+
+  #wasSaid(): void {
+    this.#state.said.push(...this.#state.inbox.splice(0));
   }
 
   /** A pause that is asked for meanwhile keeps what was sent for the next attempt. */

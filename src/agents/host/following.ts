@@ -1,7 +1,8 @@
-/** What follows the end of an agent's process. Pure, but for the notes that it takes in the task's state. */
+/** What follows the end of an agent's process. Pure, but for the notes that it takes in the task's state and log. */
 import { systemClock } from "../../core/time.ts";
 import type { SuspendOptions } from "../../sdk/api.ts";
 import { complaintOf } from "../adapter/child.ts";
+import { beginsAgain } from "./beginning.ts";
 import type { Driven, Means } from "./drive.ts";
 import type { AgentState } from "./state.ts";
 
@@ -24,8 +25,12 @@ const LIMITS = 10;
 const FIRST_GUESS_MS = 300_000;
 const LONGEST_GUESS_MS = 3_600_000;
 
-export function following({ task, spec, state }: Means, driven: Driven): Following {
+export function following({ task, spec, state, run }: Means, driven: Driven): Following {
   const { stop, end, reason } = driven;
+  if (end?.how === "gone" && !driven.isNew && beginsAgain(state, run.facts)) {
+    task.log(`· ${spec.agent} has not kept its session, in which no tool was called: it is begun again`);
+    return { again: true };
+  }
   if (end?.how === "gone") return { suspend: gone(task.id, spec.agent, state, end.message ?? "") };
   if (stop === "refused") return { error: new AgentFailed(reason ?? "the agent was refused") };
   if (end?.how === "done" && stop !== "ask") return done(state, spec.interactive, end.text ?? "");

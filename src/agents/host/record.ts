@@ -1,6 +1,7 @@
 import { systemClock } from "../../core/time.ts";
 import type { AgentTask } from "../../sdk/agent-task.ts";
 import type { Fact, ToolCall } from "../adapter/types.ts";
+import { noteCall } from "./beginning.ts";
 import { Ledger } from "./ledger.ts";
 import { type AgentState, reportOf } from "./state.ts";
 
@@ -12,11 +13,13 @@ export class Record {
   readonly #task: AgentTask<AgentState>;
   readonly #state: AgentState;
   readonly #ledger: Ledger;
+  readonly #dir: string;
   #isReporting = false;
   #isStale = false;
   #hasProgressed = false;
 
-  constructor(task: AgentTask<AgentState>, state: AgentState) {
+  constructor(task: AgentTask<AgentState>, state: AgentState, dir: string) {
+    this.#dir = dir;
     this.#task = task;
     this.#state = state;
     this.#ledger = new Ledger(state);
@@ -28,18 +31,27 @@ export class Record {
     this.#ledger.take(fact);
     let claim: Promise<void> | undefined;
     if (fact.is === "session") claim = this.#session(fact);
+    if (fact.is === "turn" || (fact.is === "end" && fact.how !== "gone")) this.#heard();
     if (fact.is === "tool") this.toolBegan(fact.call);
     if (fact.is === "tool-end") this.#toolEnded(fact.id);
     if (fact.is === "limit") this.#limited(fact);
     if (fact.is === "end") {
       state.deferred = fact.deferred ?? null;
       state.open = [];
+      if (fact.how === "done") this.mayBeCalled();
     }
     void this.report();
     await claim;
   }
 
+  /** Asked for before a call that may change something runs. */
+  mayBeCalled(): void {
+    noteCall(this.#state, this.#dir);
+    this.#state.said = [];
+  }
+
   toolBegan(call: ToolCall): void {
+    this.mayBeCalled();
     this.#state.open.push({ call: shortened(call), at: systemClock.now() });
     if (this.#state.deferred?.id === call.id) this.#state.deferred = null;
     this.save();
@@ -56,6 +68,12 @@ export class Record {
   /** Durable soon; nothing waits for it. */
   save(): void {
     this.#task.save(structuredClone(this.#state)).catch(() => {});
+  }
+
+  #heard(): void {
+    if (this.#state.isHeard) return;
+    this.#state.isHeard = true;
+    this.save();
   }
 
   /** Of what changes while it is told, only the last is told again. */

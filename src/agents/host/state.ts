@@ -45,6 +45,12 @@ export interface AgentState {
   /** The session has been begun: it can only be continued. */
   isBegun: boolean;
   begunAt: number | null;
+  /** The agent has given a sign that it has what was said to it. */
+  isHeard: boolean;
+  /** A tool may have been called in the session. */
+  isCalled: boolean;
+  /** What was said in the session, as long as it may be begun again. */
+  said: string[];
   /** What is still to be said to the agent. */
   inbox: string[];
   deferred: ToolCall | null;
@@ -76,6 +82,10 @@ export function freshState(spec: AgentSpec, cwd: string, session: string | null)
     model: spec.model,
     isBegun: spec.session !== null,
     begunAt: null,
+    isHeard: spec.session !== null,
+    // What a session that was given holds is not agentctl's to begin again.
+    isCalled: spec.session !== null,
+    said: [],
     inbox: [spec.prompt],
     deferred: null,
     cut: null,
