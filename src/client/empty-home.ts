@@ -22,8 +22,9 @@ export class EmptyHome extends RpcClient {
   }
 
   override async call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
-    const { id } = params as { id?: number | string };
+    const { id, name: schedule } = params as { id?: number | string; name?: string };
     if (id !== undefined) throw new AgentctlError("TaskNotFound", { id, state: null });
+    if (method === "schedules/get") throw new AgentctlError("ScheduleNotFound", { schedule });
     return answer(method) as Result<M>;
   }
 }

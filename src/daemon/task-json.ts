@@ -42,6 +42,7 @@ export function taskJson(task: Task, around: Surroundings): TaskJson {
     argv: task.argv,
     module: task.kind === "agent" ? null : task.module,
     attempt: task.attempt || null,
+    schedule: task.labels.schedule ?? null,
     edits: task.edits,
     maxAttempts: task.retries + 1,
     slotNumbers: isWorking || task.frozen ? task.slotNumbers : null,

@@ -224,6 +224,8 @@ export const task = v.object({
   module: nullable(v.object({ path: v.string(), sha256: v.string() })),
   ...shownFields,
   attempt: nullable(v.number()),
+  /** The schedule whose run it is, by its label. */
+  schedule: nullable(v.string()),
   /** How often it was edited. */
   edits: v.number(),
   maxAttempts: v.number(),

@@ -55,9 +55,10 @@ it("refuses by name what cannot change as the task is, and changes nothing", asy
   const one = await home.run("--hold", "true");
   const two = await home.run("--hold", "--after", `${one}`, "true");
   const refused: [string[], number, RegExp][] = [
-    [[`${working}`, "--cwd", "/"], 4, /cwd of task 1 cannot change: it is working/],
-    [[`${working}`, "--", "true"], 4, /argv of task 1 cannot change/],
-    [[`${working}`, "--slots", "2"], 4, /slots of task 1 cannot change/],
+    [[`${working}`, "--cwd", "/"], 4, /--cwd of task 1 cannot change: it has been started before/],
+    [[`${working}`, "--", "true"], 4, /the program \(argv\) of task 1 cannot change/],
+    [[`${working}`, "--slots", "2"], 4, /--slots of task 1 cannot change: it is working/],
+    [[`${working}`, "--delay", "1h"], 4, /--delay or --at of task 1 cannot change/],
     [[`${one}`, "--queue", "nowhere"], 3, /no queue "nowhere"/],
     [[`${one}`, "--after", `${two}`], 2, /after itself/],
     [[`${one}`, "--cwd", "/no/such"], 2, /does not exist/],

@@ -72,6 +72,8 @@ describe("where no home exists", () => {
     expect((await home.cli("events")).stdout).toBe('{"snapshot":{"seq":0,"tasks":[]}}\n');
     for (const verb of ["show", "logs", "wait"])
       expect((await home.json(verb, "7")).error.name).toBe("TaskNotFound");
+    expect(await home.json("schedule", "list")).toEqual([]);
+    expect((await home.json("schedule", "show", "x")).error.name).toBe("ScheduleNotFound");
     for (const noun of ["checkpoint", "artifact"]) expect((await home.cli(noun, "list", "7")).code).toBe(3);
     expect((await home.cli("config", "get", "hosts")).code).toBe(0);
     expect((await home.cli("daemon", "status")).code).toBe(5);
@@ -85,6 +87,7 @@ describe("where no home exists", () => {
 
   it("follows the events of a home that is made later", async ({ home }) => {
     const events = home.spawn("events", "-f");
+    await expect.poll(() => events.stdout, { timeout: 60_000 }).toContain("snapshot");
     const id = await home.run("true");
     await home.reaches(id, "completed");
     await expect.poll(() => events.stdout, { timeout: 20_000 }).toContain('"to":"completed"');

@@ -42,7 +42,7 @@ it("submits a task with label and key at each planned time, with the caller's va
     const tasks = await runsOf(home, "tick");
     return tasks.filter(({ state }: { state: string }) => state === "completed").length >= 2 && tasks;
   });
-  expect(runs[0].labels).toEqual({ a: "b", schedule: "tick" });
+  expect(runs[0]).toMatchObject({ labels: { a: "b", schedule: "tick" }, schedule: "tick" });
   expect((await home.cli("logs", `${runs[0].id}`)).stdout).toBe("y z --tz\n");
   await home.cli("schedule", "pause", "tick");
   const paused = await home.json("schedule", "show", "tick");
@@ -100,6 +100,8 @@ it("refuses a time, a zone, a queue and a program that cannot be, and keeps noth
     [["x", "@daily", "--tz", "Mars", "true"], "time zone"],
     [["x", "@daily", "--queue", "none", "true"], "queue set none"],
     [["x", "@daily"], "<program> is missing"],
+    [["x", "@daily", "no-such-program"], "cannot start no-such-program"],
+    [["x", "@daily", "--cwd", "/no/such", "true"], "--cwd: /no/such does not exist"],
   ] as const) {
     const { code, stderr } = await home.cli("schedule", "add", ...words);
     expect(code).toBeGreaterThan(1);

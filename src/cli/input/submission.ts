@@ -109,12 +109,25 @@ function startOf({ clock }: Context, { delay, notBefore }: RunValues): Pick<NewT
 
 /** A refusal of the daemon, which names a field of the task, in the words of what was typed. */
 export function asTyped(error: unknown): unknown {
-  if (!(error instanceof AgentctlError) || error.name !== "InvalidParams") return error;
+  if (!(error instanceof AgentctlError)) return error;
   const { field, reason } = error.data;
+  if (error.name === "UnsupportedOperation" && typeof field === "string") return asTypedToEdit(error, field);
+  if (error.name !== "InvalidParams") return error;
   const option = optionOf(String(field));
   const place = option === undefined ? "" : `${option}: `;
   const options = { message: `${place}${reason}`, ...(error.hint ? { hint: error.hint } : {}) };
   return new AgentctlError("InvalidParams", { ...error.data, field: option ?? field }, options);
+}
+
+/** A refusal that begins with the field that cannot change. */
+function asTypedToEdit(error: AgentctlError, field: string): AgentctlError {
+  if (!error.message.startsWith(`${field} of task`)) return error;
+  const name = field === "notBefore" ? "--delay or --at" : (optionOf(field) ?? "the program (argv)");
+  const message = `${name}${error.message.slice(field.length)}`;
+  return new AgentctlError("UnsupportedOperation", error.data, {
+    message,
+    ...(error.hint ? { hint: error.hint } : {}),
+  });
 }
 
 /** Undefined where the field is no option but the program or the module itself. */

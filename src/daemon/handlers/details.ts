@@ -60,7 +60,9 @@ const INPUT_CHARS = 500;
 function optionsOf(task: Task): Details["options"] {
   // The JSON of every task has the others.
   const differs = ({ name, fallback, isShown }: (typeof submittedFields)[number]) =>
-    !isShown && JSON.stringify(task[name]) !== JSON.stringify(fallback);
+    !isShown && JSON.stringify(task[name]) !== JSON.stringify(fallback) && !isOfItself(name);
+  // The daemon's own: a back-off, a limit.
+  const isOfItself = (name: string) => name === "notBefore" && (task.delay ?? "time") !== "time";
   return Object.fromEntries(submittedFields.filter(differs).map(({ name }) => [name, task[name]]));
 }
 

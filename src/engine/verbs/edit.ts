@@ -137,6 +137,6 @@ function whyFixed({ state, attempt, frozen }: Task, name: string): string | unde
   if (when === "open") return undefined;
   if (when === "idle")
     return state === "working" || frozen ? `it is ${frozen ? "frozen" : state}` : undefined;
-  if (state !== "submitted") return `it is ${state}`;
-  return when === "new" && attempt > 0 ? "it has been started before" : undefined;
+  if (when === "new" && attempt > 0) return "it has been started before";
+  return state === "submitted" ? undefined : `it is ${state}`;
 }

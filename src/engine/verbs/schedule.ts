@@ -20,10 +20,10 @@ export type NewSchedule = Pick<Schedule, "name" | "cron" | "tz" | "overlap" | "m
 export async function addSchedule(engine: Engine, given: NewSchedule): Promise<Schedule> {
   const { env, ...fields } = given;
   const now = engine.clock.now();
-  await checkSubmission(engine, { ...given.task, env });
   const envHash = await keepEnvironment(engine, env, given.task.envNames ?? []);
   let isMade = false;
   try {
+    await checkSubmission(engine, { ...given.task, env }, envHash);
     const schedule: Schedule = {
       ...fields,
       paused: false,

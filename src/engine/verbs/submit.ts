@@ -71,9 +71,13 @@ export async function submit(
   }
 }
 
-/** Throws what `submit` would throw for this submission, and keeps nothing. */
-export async function checkSubmission(engine: Engine, submission: Submission): Promise<void> {
-  const { queue } = await seedOf(engine, submission, "", "");
+/** Throws what `submit` would throw for this submission, whose environment is kept already, and keeps nothing. */
+export async function checkSubmission(
+  engine: Engine,
+  submission: Submission,
+  envHash: string,
+): Promise<void> {
+  const { queue } = await seedOf(engine, submission, envHash, "");
   if (!(await engine.store.queues()).some(({ name }) => name === queue)) {
     throw new AgentctlError("QueueNotFound", { queue });
   }

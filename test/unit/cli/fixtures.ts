@@ -37,6 +37,7 @@ export function aTask(changes: Partial<TaskJson> = {}): TaskJson {
     attemptTimeoutMs: null,
     nice: null,
     attempt: null,
+    schedule: null,
     edits: 0,
     stdin: null,
     maxAttempts: 1,

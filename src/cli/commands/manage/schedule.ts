@@ -6,7 +6,7 @@ import { choice, command, type Group, value } from "../../command/define.ts";
 import { duration } from "../../command/option-values.ts";
 import { actor, callDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
-import { isModule, runOptions, submissionOf } from "../../input/submission.ts";
+import { asTyped, isModule, runOptions, submissionOf } from "../../input/submission.ts";
 import { givenOptions } from "../../text/report/given-options.ts";
 import { tableLines } from "../../text/table.ts";
 import { oneLine, shellLine } from "../../text/terminal-text.ts";
@@ -15,8 +15,12 @@ import { untilText, whenText } from "../../text/when.ts";
 const nameArgument = ["<name>", "a schedule's name"] as const;
 
 /** What belongs to one task, or to waiting for it, and to no schedule. */
-const { follow, wait, cancelOnExit, exitOnPause, key, delay, notBefore, after, ...taskOptions } = runOptions;
-const none = { follow: false, wait: false, cancelOnExit: false, exitOnPause: false, after: [] };
+const { follow, wait, cancelOnExit, exitOnPause, key, delay, notBefore, ...others } = runOptions;
+const { after, afterAny, afterFailed, each, ...taskOptions } = others;
+const none = {
+  ...{ follow: false, wait: false, cancelOnExit: false, exitOnPause: false, each: false },
+  ...{ after: [], afterAny: [], afterFailed: [] },
+};
 
 const add = command({
   name: "add",
@@ -68,7 +72,11 @@ const add = command({
     const task = await submissionOf(context, { operands, isMarked }, { ...given, ...none, ...unset });
     const zone = tz ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
     const when = { overlap, missed, jitterMs: jitter };
-    const { schedule } = await callDaemon(context, "schedules/add", { name, cron, tz: zone, ...when, task });
+    const { schedule } = await callDaemon(context, "schedules/add", {
+      ...{ name, cron, tz: zone, ...when, task },
+    }).catch((error: unknown) => {
+      throw asTyped(error);
+    });
     say(context, schedule, `schedule ${name} added; next run ${nextText(schedule, context.clock.now())}`);
     return 0;
   },
@@ -79,6 +87,7 @@ const list = command({
   summary: "the schedules, with their next and their last run",
   args: [],
   options: {},
+  reads: true,
   examples: [["schedule list", "all schedules"]],
   async run(context) {
     const { out, clock } = context;
@@ -96,6 +105,7 @@ const show = command({
   summary: "one schedule, and what its runs are submitted with",
   args: [nameArgument],
   options: {},
+  reads: true,
   examples: [["schedule show backup", "when it runs next, and what"]],
   async run(context, [name = ""]) {
     const { out, clock } = context;

@@ -6,6 +6,7 @@ import { usage } from "../../command/usage.ts";
 import { answerEach, conclude, selectedIds } from "../../follow/answers.ts";
 import { atMark, editOptions, editsOf } from "../../input/edit-options.ts";
 import { selectionOf } from "../../input/selection.ts";
+import { asTyped } from "../../input/submission.ts";
 
 export const edit = command({
   name: "edit",
@@ -36,7 +37,10 @@ export const edit = command({
       const found = await selectedIds(rpc, selection, openStates);
       const answers = await answerEach(context, found, {
         inOrder: true,
-        act: (id) => rpc.call("tasks/edit", { id, ...params }),
+        act: (id) =>
+          rpc.call("tasks/edit", { id, ...params }).catch((error: unknown) => {
+            throw asTyped(error);
+          }),
         say: ({ task, changed }) =>
           changed ? out.line(`task ${task.id} edited`) : out.note(`task ${task.id} is like that already`),
       });

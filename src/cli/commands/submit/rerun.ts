@@ -1,5 +1,5 @@
 import { terminalStates } from "../../../core/machine.ts";
-import type { Params } from "../../../protocol/methods.ts";
+import type { Params, Result } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import type { Context } from "../../command/context.ts";
 import { command, flag, value } from "../../command/define.ts";
@@ -10,6 +10,7 @@ import { answerEach, conclude } from "../../follow/answers.ts";
 import { callerEnvironment, callerInherited, madeRoom } from "../../input/caller-environment.ts";
 import { atMark, type Edits, editOptions, editsOf } from "../../input/edit-options.ts";
 import { isOne, referencesOf, type Selection, selectedTasks } from "../../input/selection.ts";
+import { asTyped } from "../../input/submission.ts";
 
 export const rerun = command({
   name: "rerun",
@@ -41,7 +42,7 @@ export const rerun = command({
     return await withDaemon(context, async (rpc) => {
       if (isOne(selection) && !failed) {
         const [id = 0] = await referencesOf(rpc, ids);
-        const { task } = await rpc.call("tasks/rerun", { id, ...params });
+        const { task } = await again(rpc, id, params);
         if (out.json) out.data(task);
         else out.line(String(task.id));
         return 0;
@@ -49,7 +50,7 @@ export const rerun = command({
       const found = await chosenIds(rpc, selection, failed);
       const answers = await answerEach(context, found, {
         inOrder: true,
-        act: async (id) => ({ ...(await rpc.call("tasks/rerun", { id, ...params })), changed: true }),
+        act: async (id) => ({ ...(await again(rpc, id, params)), changed: true }),
         say: ({ task }) => out.line(String(task.id)),
       });
       const ofOld = answers.map((answer, at) => ({ ...answer, id: found[at] ?? answer.id }));
@@ -62,6 +63,16 @@ export const rerun = command({
     });
   },
 });
+
+type Rerun = Omit<Params<"tasks/rerun">, "id">;
+
+async function again(rpc: RpcClient, id: number | string, params: Rerun): Promise<Result<"tasks/rerun">> {
+  try {
+    return await rpc.call("tasks/rerun", { id, ...params });
+  } catch (error) {
+    throw asTyped(error);
+  }
+}
 
 type Chosen = { failed: boolean; all: boolean; queue: string | undefined; labels: [string, string][] };
 
@@ -93,11 +104,7 @@ async function chosenIds(
   return tasks.flatMap(({ task }) => (task.state === "failed" ? [task.id] : []));
 }
 
-function paramsOf(
-  context: Context,
-  { env, ...edits }: Edits,
-  from: number | undefined,
-): Omit<Params<"tasks/rerun">, "id"> {
+function paramsOf(context: Context, { env, ...edits }: Edits, from: number | undefined): Rerun {
   return {
     ...edits,
     env: { ...callerEnvironment(context), ...env },
