@@ -33,7 +33,6 @@ import type { Paths } from "../home/paths.ts";
 import { createRunner } from "../runner/index.ts";
 import { Backups } from "./backup.ts";
 import { bootId } from "./boot-id.ts";
-import { endMarked } from "./cluster/end-marked.ts";
 import { dispatcher } from "./dispatch.ts";
 import { handlersOf } from "./handlers/index.ts";
 import { withNearNames } from "./handlers/near-names.ts";
@@ -92,7 +91,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const environments = new Environments(paths.env, fault, readClusterFile(paths)?.key);
   const { store, db, member } = await openStore(options, { backups, home, environments });
   const engine = createEngine(options, { store, environments, cluster: member });
-  await member?.register(options.version, () => endMarked(engine));
+  await member?.register();
   const startedAt = systemClock.now();
   await ensureDefaultQueue(engine);
   engine.isHolding = options.hold;

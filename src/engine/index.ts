@@ -1,5 +1,5 @@
 export { sync } from "../home/durable.ts";
-export type { Link } from "./attempt/active-attempt.ts";
+export type { ActiveAttempt, Link } from "./attempt/active-attempt.ts";
 export {
   acknowledge,
   activeByToken,
@@ -33,7 +33,7 @@ export { arrive, importTask, moveKey, settleImports } from "./moving/import.ts";
 export { leave } from "./moving/moved.ts";
 export { dropOldBundles, readPiece, writePiece } from "./moving/upload.ts";
 export type { Cluster, Log } from "./ports.ts";
-export { endAll, handOver, lookAtRequests, loseElsewhere } from "./recovery/cluster.ts";
+export { endAll, handOver, lookAtRequests, loseElsewhere, stopOrEnd } from "./recovery/cluster.ts";
 export { isIdle } from "./recovery/idle.ts";
 export { recover } from "./recovery/recover.ts";
 export { shutdown, startsAreOver } from "./recovery/shutdown.ts";

@@ -41,6 +41,11 @@ export interface Cluster {
   readonly machine: string;
   /** How many slots tasks may take here. */
   readonly slots: number;
+  /**
+   * Whether the machine may have ended processes of tasks by a signal, because it could not renew its lease: an end by
+   * one says nothing of the task then.
+   */
+  readonly mayHaveEnded: boolean;
   /** Keeps the variables of this name for every machine. */
   keepEnvironment(hash: string): Promise<void>;
   /** Brings the variables of this name here, where another machine kept them. */

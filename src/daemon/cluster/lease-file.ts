@@ -1,5 +1,5 @@
 /** The lease of this machine as its fuse reads it, by the clock since boot. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -34,6 +34,18 @@ export class LeaseFile {
   }
 
   light(): void {
+    this.#fuseProcess().unref();
+  }
+
+  /** Ends every process of a task of this home, as the fuse does; resolves when none is left. */
+  async burn(): Promise<void> {
+    this.#until = 0;
+    this.#write("");
+    const child = this.#fuseProcess();
+    await new Promise((resolve) => child.on("close", resolve).on("error", resolve));
+  }
+
+  #fuseProcess(): ChildProcess {
     const child = spawn("sh", ["-c", fuse, "agentctl-fuse", this.#file, this.#home, this.#fuse], {
       detached: true,
       stdio: "ignore",
@@ -41,7 +53,7 @@ export class LeaseFile {
       env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
     });
     child.on("error", () => {});
-    child.unref();
+    return child;
   }
 
   /** Nothing runs here any more: the fuse ends. */

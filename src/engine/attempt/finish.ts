@@ -54,7 +54,7 @@ export async function finish(
   endStdin(engine, active.taskId);
   await sweep(engine, active, graceMs);
   await keepFolder(engine, active);
-  const isUnwatched = unwatched || (await isGoingDown(engine, active, ended));
+  const isUnwatched = unwatched || engine.cluster?.mayHaveEnded || (await isGoingDown(engine, active, ended));
   engine.fault("finish:before-commit");
   try {
     const task = await commit(engine, active, ended, isUnwatched);
@@ -68,10 +68,18 @@ export async function finish(
     settlePause(active, task);
     active.ended.resolve(task);
   } catch (error) {
-    engine.log.error(
-      { task: active.taskId, error: String(error) },
-      "the end of an attempt could not be recorded: agentctl doctor finds what is left of it",
-    );
+    if (wasTaken(engine, error)) {
+      engine.log.info(
+        { task: active.taskId, attempt: active.attempt },
+        "another machine has the task by now",
+      );
+      engine.runner.forget(active.runKey);
+    } else {
+      engine.log.error(
+        { task: active.taskId, error: String(error) },
+        "the end of an attempt could not be recorded: agentctl doctor finds what is left of it",
+      );
+    }
     engine.forget(active);
     active.steps?.close();
     active.pausing?.reject(asAgentctlError(error));
@@ -79,6 +87,12 @@ export async function finish(
   }
   engine.wake();
   if (active.isModule) engine.hosts.refill(true);
+}
+
+/** Somebody else has concluded the attempt. */
+function wasTaken({ cluster }: Engine, error: unknown): boolean {
+  if (cluster === null) return false;
+  return error instanceof IllegalMove || asAgentctlError(error).name === "StaleAttempt";
 }
 
 /** What an attempt here leaves in its folder is there for the next one, wherever that is. */

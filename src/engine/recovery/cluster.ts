@@ -16,7 +16,11 @@ export async function lookAtRequests(engine: Engine): Promise<void> {
   if (engine.isRecovering || engine.isStopping) return;
   engine.wake();
   if (engine.active.size === 0) return;
-  for (const task of await engine.store.unfinished(0, 10_000)) {
+  const known = [...engine.active.values()];
+  const tasks = await engine.store.unfinished(0, 10_000);
+  for (const active of known)
+    if (!tasks.some(({ id }) => id === active.taskId)) void endIfTaken(engine, active);
+  for (const task of tasks) {
     const active = engine.active.get(task.id);
     if (!active || active.attempt !== task.attempt || active.isEnding) continue;
     engine.pipes.get(task.id)?.look();
@@ -57,11 +61,39 @@ async function tellAnswer(
   active.link?.answer({ n: asked.n, base: asked.base, answer: JSON.parse(step.result) as string });
 }
 
+/** What others have concluded has no business here any more. */
+async function endIfTaken(engine: Engine, active: ActiveAttempt): Promise<void> {
+  const task = await engine.store.get(active.taskId);
+  if (!active.running || active.isEnding) return;
+  const isLive = task && task.attempt <= active.attempt && (task.state === "working" || task.frozen);
+  // An older look than its start.
+  if (isLive || (task && task.attempt < active.attempt)) return;
+  engine.log.warn(
+    { task: active.taskId, attempt: active.attempt },
+    "others have taken a task: it is ended here",
+  );
+  await engine.runner.terminate(active.running, { graceMs: 0 });
+}
+
+/** Stops the tree of an attempt where it stands; ends it where it cannot be stopped. */
+export async function stopOrEnd(engine: Engine, { running }: ActiveAttempt): Promise<void> {
+  if (!running) return;
+  try {
+    await engine.runner.freeze(running);
+  } catch {
+    await engine.runner.terminate(running, { graceMs: 0 });
+  }
+}
+
 /** Concludes the attempt of a task whose machine is lost: `--on-lost` says what becomes of it. */
 export async function loseElsewhere(engine: Engine, id: number): Promise<void> {
   const task = await engine.require(id);
   const attempt = (await engine.store.attempts(id)).at(-1);
   if (!attempt || engine.active.has(id) || task.machine === engine.cluster?.machine) return;
+  if (task.state === "suspended" && task.pause?.cause === "shutdown" && !task.frozen) {
+    await resumeByItself(engine, id, "shutdown");
+    return;
+  }
   if (task.state !== "working" && !task.frozen) return;
   const active = new ActiveAttempt(attempt, task, engine.clock.mono());
   active.learn({ worked: task.frozen ? 0 : Math.max(0, engine.clock.now() - task.phaseAt) });
@@ -90,6 +122,7 @@ export async function handOver(engine: Engine, ids: readonly number[]): Promise<
 /** Others may begin the tasks here at any moment: everything of them ends, and records nothing. */
 export async function endAll(engine: Engine): Promise<void> {
   const ends = [...engine.active.values()].map(async (active) => {
+    await active.launched;
     if (active.running) await engine.runner.terminate(active.running, { graceMs: 0 });
   });
   await Promise.allSettled(ends);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
+import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type Driver from "pg";
 import { AgentctlError } from "../../core/errors.ts";
@@ -14,8 +15,8 @@ export interface Answer<R = Row> {
 
 /** How often a database that cannot be reached is tried again. */
 const AGAIN_MS = 100;
-/** How long one try may take. */
-const CONNECT_MS = 5000;
+/** How long one try may take: a server that is there answers sooner, and one that comes back is tried again. */
+const CONNECT_MS = 3000;
 
 const load = createRequire(import.meta.filename);
 
@@ -50,6 +51,13 @@ export class Connection {
   #onListen: string | null = null;
   #onNotify: ((payload: string) => void) | null = null;
   #onLost: () => void = () => {};
+  /** Since when the statement that is under way has no answer, by the steady clock. */
+  #askedAt: number | null = null;
+  /**
+   * A transaction is under way, which ends with its connection: what follows of it is refused with {@link Disconnected}
+   * and not done on another one, outside of it.
+   */
+  isPinned = false;
 
   /** `name` is what `pg_stat_activity` shows. */
   constructor(url: string, name: string) {
@@ -94,11 +102,25 @@ export class Connection {
 
   async #send(query: string | Driver.QueryConfig): Promise<Driver.QueryResult> {
     const client = await this.#connected();
+    this.#askedAt = systemClock.mono();
     try {
       return await client.query(query as Driver.QueryConfig);
     } catch (error) {
       throw this.#told(client, error);
+    } finally {
+      this.#askedAt = null;
     }
+  }
+
+  /**
+   * Breaks off where a statement has had no answer for so long: the other end may be gone without a word. It rejects with
+   * {@link Disconnected}, and the next one connects again.
+   */
+  async breakOff(afterMs: number): Promise<void> {
+    const isSilent = this.#askedAt !== null && systemClock.mono() - this.#askedAt >= afterMs;
+    const client = isSilent ? await this.#client?.catch(() => undefined) : undefined;
+    // The driver has no other way to end a connection that does not answer.
+    (client as { connection?: { stream: Socket } } | undefined)?.connection?.stream.destroy();
   }
 
   /** Tries to connect until `forMs` have passed. */
@@ -123,6 +145,8 @@ export class Connection {
   }
 
   #connected(): Promise<Driver.Client> {
+    if (this.isPinned && !this.#client)
+      return Promise.reject(new Disconnected(new Error("the connection broke within a transaction")));
     this.#client ??= this.#connect().catch((error) => {
       this.#client = null;
       throw error;

@@ -14,6 +14,8 @@ export interface Lease {
 
 const NOW = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
 const LEASE = "clock_timestamp() + (select lease_ms from cluster) * interval '1 ms'";
+/** The row that every write locks, of whatever machine. */
+const WRITERS = "(select 1 from event_counter for update) as writers";
 const NAME = /^[a-z0-9][a-z0-9.-]{0,62}$/i;
 
 /** Adds a machine. Throws `MachineTaken` where another home has the name, `InvalidParams` for what can be no name. */
@@ -107,10 +109,30 @@ export class Machine {
     this.#id = id;
   }
 
-  /** Whether others have taken its tasks, or may do so at any moment. Throws `MachineNotFound`, `MachineTaken`. */
-  async isLost(): Promise<boolean> {
-    const sql = `select id, is_lost, case when lease_until < clock_timestamp() then 1 else 0 end as is_over, is_stopped
-      from machines where name = $1`;
+  /** Names the lease in every write of this machine: after another one began, none is done. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /**
+   * Begins a lease of its own, after which an earlier daemon of this machine renews none. Null where the last one is over,
+   * so that others may have taken its tasks: then it begins only where nothing of them runs here (`isEmpty`). Throws
+   * `MachineNotFound`, `MachineTaken`.
+   */
+  async register(version: string, { isEmpty }: { isEmpty: boolean }): Promise<Lease | null> {
+    await this.#requireOwn();
+    const isHeld = "is_lost = 0 and (is_stopped = 1 or lease_until >= clock_timestamp())";
+    const sql = `update machines set epoch = epoch + 1, is_lost = 0, is_stopped = 0, is_draining = 0, version = $3,
+        lease_until = ${LEASE}, seen_at = clock_timestamp() from ${WRITERS}
+      where name = $1 and id = $2 and ${isEmpty ? "true" : isHeld} returning epoch, slots, is_draining, ${NOW} as now`;
+    const row = (await this.#connection.query(sql, [this.#name, this.#id, version])).rows[0];
+    if (!row) return null;
+    this.#epoch = row.epoch as number;
+    return leaseOf(row);
+  }
+
+  async #requireOwn(): Promise<void> {
+    const sql = "select id from machines where name = $1";
     const row = (await this.#connection.query(sql, [this.#name])).rows[0];
     if (!row) {
       const reason = "it was taken out of the cluster";
@@ -121,18 +143,6 @@ export class Machine {
       });
     }
     if (row.id !== this.#id) throw taken(this.#name);
-    return row.is_lost === 1 || (row.is_over === 1 && row.is_stopped === 0);
-  }
-
-  /** Begins a lease of its own, after which an earlier daemon of this machine renews none. */
-  async register(version: string): Promise<Lease> {
-    const sql = `update machines set epoch = epoch + 1, is_lost = 0, is_stopped = 0, is_draining = 0, version = $3,
-        lease_until = ${LEASE}, seen_at = clock_timestamp()
-      where name = $1 and id = $2 returning epoch, slots, is_draining, ${NOW} as now`;
-    const row = (await this.#connection.query(sql, [this.#name, this.#id, version])).rows[0];
-    if (!row) throw taken(this.#name);
-    this.#epoch = row.epoch as number;
-    return leaseOf(row);
   }
 
   /** Null where the lease is lost. */
@@ -143,13 +153,26 @@ export class Machine {
     return row ? leaseOf(row) : null;
   }
 
-  /** Marks machines whose lease is over; answers the tasks of lost machines whose attempts nobody has concluded. */
+  /**
+   * Marks machines whose lease is over; answers the tasks of lost machines whose attempts nobody has concluded, and those
+   * that such a machine paused as it was stopped and did not hand over.
+   */
   async lost(): Promise<number[]> {
-    const mark = `update machines set is_lost = 1
-      where is_lost = 0 and is_stopped = 0 and lease_until < clock_timestamp() and name <> $1`;
-    await this.#connection.query(mark, [this.#name]);
+    const isOver = "is_lost = 0 and is_stopped = 0 and lease_until < clock_timestamp() and name <> $1";
+    const over = await this.#connection.query(`select 1 from machines where ${isOver}`, [this.#name]);
+    if (over.rows.length > 0) {
+      // Between two writes: one of that machine that was under way is seen by whoever concludes its attempts.
+      await this.#connection.query(`update machines set is_lost = 1 from ${WRITERS} where ${isOver}`, [
+        this.#name,
+      ]);
+    }
     const sql = `select t.id from tasks t join machines m on m.name = t.machine
-      where m.is_lost = 1 and (t.state = 'working' or t.frozen = 1) order by t.id limit 100`;
+        where m.is_lost = 1 and (t.state = 'working' or t.frozen = 1)
+      union select t.id from tasks t join attempts a on a.task_id = t.id and a.n = t.attempt
+        join machines m on m.name = a.machine
+        where m.is_lost = 1 and t.state = 'suspended' and t.frozen = 0
+          and json_extract(t.pause, '$.cause') = 'shutdown'
+      order by id limit 100`;
     return (await this.#connection.query(sql, [])).rows.map(({ id }) => id as number);
   }
 

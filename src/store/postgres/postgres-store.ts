@@ -5,7 +5,9 @@ import * as events from "../sql/events.ts";
 import { SqlStore, type StoreOptions } from "../sql/sql-store.ts";
 import { Connection, Disconnected } from "./connection.ts";
 import { doInTurn, PostgresContext } from "./context.ts";
-import { GroupCommit, SCHEMA_CHANNEL, storeError } from "./group-commit.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { storeError } from "./store-error.ts";
+import { SCHEMA_CHANNEL } from "./transaction.ts";
 
 /** Nobody else need look at what these write. */
 const QUIET: ReadonlySet<WriteName> = new Set([
@@ -24,6 +26,8 @@ const QUIET: ReadonlySet<WriteName> = new Set([
 
 /** A notification may be lost with its connection: what others wrote is looked for at least this often. */
 const LOOK_MS = 1000;
+/** After so long without an answer a connection may be dead. */
+const SILENT_MS = 1000;
 /** How many events are read at once. */
 const PAGE = 1000;
 /** How long a read waits for a database that is away. */
@@ -97,7 +101,18 @@ export class PostgresStore extends SqlStore {
     this.#onChange = listener;
   }
 
+  /** From now on this machine writes under that lease alone. */
+  writesUnder(epoch: number): void {
+    this.#commits.epoch = epoch;
+  }
+
+  /** The database was away for a while: what waits for an answer on a connection that is dead is asked again. */
+  async revive(): Promise<void> {
+    await Promise.all([this.#writer, this.#reader].map((each) => each.breakOff(SILENT_MS)));
+  }
+
   async close(): Promise<void> {
+    this.#commits.isClosing = true;
     if (this.#timer) clearInterval(this.#timer);
     await this.#commits.drained();
     await this.#polling;

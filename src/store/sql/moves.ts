@@ -154,6 +154,7 @@ export function* moveOne(ctx: Context, change: Change): Op<Task> {
   }
   const chosen = continueFrom === undefined ? undefined : yield* chosenCheckpoint(ctx, before, continueFrom);
   const { task, event } = moved(before, change, chosen, ctx.machine);
+  if (change.end) yield* requireOwn(ctx, before);
   yield* ctx.write(before, task);
   if (continueFrom !== undefined) yield* forgetAfter(ctx, before.id, chosen ?? null);
   if (change.end) yield* endAttempt(ctx, before.id, before.attempt, change.end);
@@ -192,6 +193,13 @@ function* endAttempt(ctx: Context, id: number, n: number, end: NonNullable<Chang
   );
 }
 
+/** Among several machines an attempt is ended by its own, or by another one once that is lost. */
+function* requireOwn(ctx: Context, { id, state, attempt, machine }: Task): Op<void> {
+  if (ctx.machine === null || machine === ctx.machine) return;
+  const row = yield* ctx.row("select is_lost from machines where name = ?", machine);
+  if (row?.is_lost !== 1) throw new AgentctlError("StaleAttempt", { id, state, attempt });
+}
+
 /** Frees what waited for `ended`, or ends it; answers what was ended. */
 function* settleDependents(ctx: Context, ended: Task, at: number): Op<Task[]> {
   const waiting = yield* ctx.rows("select task_id from dependencies where on_id = ?", ended.id);
@@ -221,6 +229,7 @@ export function* update(
     throw new AgentctlError("TaskImmutable", { id, state: before.state, allowed: states });
   }
   if (patch.sessionKey) yield* requireSession(ctx, patch.sessionKey, id);
+  if (end) yield* requireOwn(ctx, before);
   const machine = placeOf({ ...before, ...patch }, before.machine);
   const after = yield* ctx.write(before, {
     ...before,

@@ -1,0 +1,187 @@
+import { type ActiveAttempt, type Engine, endAll, loseElsewhere, stopOrEnd } from "../../engine/index.ts";
+import {
+  dropEnvironments,
+  type Lease,
+  type Machine,
+  type PostgresStore,
+} from "../../store/postgres/index.ts";
+import type { DaemonLog } from "../log.ts";
+import { LeaseFile, uptime } from "./lease-file.ts";
+
+/** A lease is renewed so many times while it lasts; its silence is looked at more often. */
+const RENEWALS = 6;
+const LOOKS = 30;
+/**
+ * Without an answer for this part of the lease the trees are stopped; after the second part the fuse ends them, which may
+ * take it half a second: a lease lasts 3 s at least.
+ */
+const STILL_AT = 0.45;
+const FUSE_AT = 0.7;
+/** An answer that takes longer may never come: the connection is made again. */
+const SILENT_MS = 1000;
+/** So long after an outage an end by a signal may still be one by the fuse, in s. */
+const FUSED_S = 5;
+
+interface Options {
+  store: PostgresStore;
+  machine: Machine;
+  home: string;
+  leaseMs: number;
+  log: DaemonLog;
+  /** Called with each renewal. */
+  onLease: (lease: Lease) => void;
+}
+
+/**
+ * The lease of this machine: renewed while the database answers. While it does not, the tasks here stand still, and where
+ * others have taken them they are ended. It reaps what machines have left that are lost.
+ */
+export class HeldLease {
+  readonly #store: PostgresStore;
+  readonly #machine: Machine;
+  readonly #log: DaemonLog;
+  readonly #onLease: (lease: Lease) => void;
+  readonly #file: LeaseFile;
+  readonly #leaseS: number;
+  #timer: NodeJS.Timeout | null = null;
+  #renewing: Promise<void> | null = null;
+  /** In s since boot: when a renewal was sent last, when the one that succeeded last, and since when none was missing. */
+  #sentAt = 0;
+  #renewedAt = 0;
+  #heldSince = 0;
+  #fusedUntil = 0;
+  /** Others have taken the tasks here, and what is left of them is being ended. */
+  #isLosing = false;
+  /** The trees that are stopped because the database does not answer; null while it does. */
+  #stopped: Set<ActiveAttempt> | null = null;
+
+  constructor({ store, machine, home, leaseMs, log, onLease }: Options) {
+    this.#store = store;
+    this.#machine = machine;
+    this.#log = log;
+    this.#onLease = onLease;
+    this.#file = new LeaseFile(home);
+    this.#leaseS = leaseMs / 1000;
+  }
+
+  /** Begins the lease of this daemon; what others may have taken over already is ended first. */
+  async register(): Promise<void> {
+    const lease = await this.#registered(false);
+    if (!lease) await this.#file.burn();
+    this.#held(lease ?? ((await this.#registered(true)) as Lease));
+    this.#heldSince = this.#renewedAt;
+    this.#file.light();
+  }
+
+  async #registered(isEmpty: boolean): Promise<Lease | null> {
+    this.#sentAt = uptime();
+    const lease = await this.#machine.register(__VERSION__, { isEmpty });
+    if (lease) this.#store.writesUnder(this.#machine.epoch);
+    return lease;
+  }
+
+  /** The fuse, or this daemon before others begin them, may have ended what works here. */
+  get mayHaveEnded(): boolean {
+    const now = uptime();
+    return this.#isLosing || now - this.#renewedAt > this.#leaseS * FUSE_AT || now < this.#fusedUntil;
+  }
+
+  /** Renews it from now on. */
+  keep(engine: Engine): void {
+    this.#timer = setInterval(() => this.#beat(engine), (this.#leaseS * 1000) / LOOKS);
+  }
+
+  /** Renews it no more. */
+  async rest(): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer);
+    await this.#renewing;
+  }
+
+  /** Gives it back; what is stopped here stays so. */
+  async leave(isFrozen: boolean): Promise<void> {
+    await this.#machine.leave();
+    if (isFrozen) this.#file.still();
+    else this.#file.remove();
+  }
+
+  #held(lease: Lease): void {
+    this.#renewedAt = this.#sentAt;
+    this.#file.renew(this.#renewedAt + this.#leaseS * FUSE_AT);
+    this.#onLease(lease);
+  }
+
+  #beat(engine: Engine): void {
+    const now = uptime();
+    const isSilent = now - this.#renewedAt > this.#leaseS * STILL_AT;
+    if (isSilent && !this.#isLosing) this.#guarded(this.#standStill(engine));
+    const every = this.#leaseS / RENEWALS;
+    if (this.#renewing !== null) {
+      if (now - this.#sentAt > Math.max(every, SILENT_MS / 1000))
+        this.#guarded(this.#store.listener.breakOff(SILENT_MS));
+    } else if (now - this.#sentAt >= every) {
+      this.#renewing = this.#renew(engine)
+        .catch((error) =>
+          this.#log.warn({ error: String(error) }, "the lease of this machine could not be renewed"),
+        )
+        .finally(() => {
+          this.#renewing = null;
+        });
+    }
+  }
+
+  async #renew(engine: Engine): Promise<void> {
+    this.#sentAt = uptime();
+    const lease = await this.#machine.renew();
+    if (lease === null) return await this.#lose(engine);
+    const silent = uptime() - this.#renewedAt;
+    if (silent > this.#leaseS * STILL_AT) this.#heldSince = this.#sentAt;
+    if (silent > this.#leaseS * FUSE_AT) this.#fusedUntil = uptime() + FUSED_S;
+    this.#held(lease);
+    if (this.#stopped) await this.#goOn(engine, this.#stopped);
+    // After an outage everybody's lease is over: nobody takes from others before they had time to renew theirs.
+    if (this.#sentAt - this.#heldSince < this.#leaseS) return;
+    for (const id of await this.#machine.lost()) this.#guarded(loseElsewhere(engine, id));
+    await dropEnvironments(this.#store.listener);
+  }
+
+  /** Others may take over soon: nothing here runs meanwhile. What just starts is stopped at the next look. */
+  async #standStill(engine: Engine): Promise<void> {
+    if (!this.#stopped) this.#log.warn({}, "the database does not answer: the tasks here stand still");
+    this.#stopped ??= new Set();
+    const stopped = this.#stopped;
+    const moving = [...engine.active.values()].filter(
+      (active) => active.running && !active.frozen && !active.isEnding && !stopped.has(active),
+    );
+    for (const active of moving) stopped.add(active);
+    await Promise.all(moving.map((active) => stopOrEnd(engine, active)));
+    if (this.#stopped === stopped) this.#file.still();
+  }
+
+  async #goOn(engine: Engine, stopped: Set<ActiveAttempt>): Promise<void> {
+    this.#stopped = null;
+    for (const { running, frozen } of stopped) if (running && !frozen) engine.runner.thaw(running);
+    this.#log.info({ tasks: stopped.size }, "the database answers: the tasks here go on");
+    await this.#store.revive();
+  }
+
+  /** Writes of this machine wait until the next lease has begun, before which everything here has ended. */
+  async #lose(engine: Engine): Promise<void> {
+    this.#log.error({}, "others have taken the tasks of this machine: what is left of them here is ended");
+    this.#isLosing = true;
+    this.#stopped = null;
+    await this.#store.revive();
+    await endAll(engine);
+    await this.#file.burn();
+    this.#held((await this.#registered(true)) as Lease);
+    this.#heldSince = this.#renewedAt;
+    this.#fusedUntil = uptime() + FUSED_S;
+    this.#isLosing = false;
+    engine.wake();
+  }
+
+  #guarded(work: Promise<unknown>): void {
+    work.catch((error) =>
+      this.#log.warn({ error: String(error) }, "something for the cluster could not be done"),
+    );
+  }
+}

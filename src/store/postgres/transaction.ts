@@ -1,0 +1,100 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { TaskEvent } from "../../core/task.ts";
+import type { Op } from "../sql/context.ts";
+import { type Connection, Disconnected } from "./connection.ts";
+import { doInTurn, type PostgresContext } from "./context.ts";
+
+/** How soon it is asked again what became of a transaction. */
+const LOOK_MS = 50;
+
+/** A deadlock, or a transaction that another one was quicker than: it is done again. */
+const AGAIN = /^40/;
+
+/** Where machines tell each other that something has changed. */
+export const SCHEMA_CHANNEL = "agentctl";
+
+/** The lease of this machine is over: others may have taken what it would write about. */
+export class Superseded extends Error {
+  override readonly name = "Superseded";
+  constructor() {
+    super("the lease of this machine is over, and the next one has not begun");
+  }
+}
+
+/** What stands in the way of a transaction, and is over in a while. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof Superseded || error instanceof Disconnected || isAgain(error);
+}
+
+function isAgain(error: unknown): boolean {
+  return AGAIN.test((error as { code?: string }).code ?? "");
+}
+
+export type Result = { value: unknown } | { error: unknown };
+
+/** One transaction, and what became of each write in it. */
+export class Transaction {
+  readonly results: Result[] = [];
+  readonly news: TaskEvent[] = [];
+  readonly #connection: Connection;
+  readonly #ctx: PostgresContext;
+  readonly #epoch: number | null;
+  #id: string | null = null;
+  /** Its commit was sent: where no answer came, it may be on disk. */
+  isSent = false;
+
+  constructor(connection: Connection, ctx: PostgresContext, epoch: number | null) {
+    this.#connection = connection;
+    this.#ctx = ctx;
+    this.#epoch = epoch;
+  }
+
+  async begin(): Promise<void> {
+    await this.#connection.script("begin; select 1 from event_counter for update");
+    this.#connection.isPinned = true;
+    const sql = `select pg_current_xact_id()::text as id, ($1::bigint is null or exists
+      (select 1 from machines where name = $2 and epoch = $1 and is_lost = 0))::int as holds`;
+    const { rows } = await this.#connection.query(sql, [this.#epoch, this.#ctx.machine]);
+    this.#id = rows[0]?.id as string;
+    if (rows[0]?.holds !== 1) throw new Superseded();
+  }
+
+  /** Does one write, which is undone alone where it throws. */
+  async add(run: () => Op<unknown>): Promise<void> {
+    this.#ctx.news = [];
+    await this.#connection.script("savepoint one");
+    try {
+      this.results.push({ value: await doInTurn(run()) });
+      this.news.push(...this.#ctx.news);
+      await this.#connection.script("release one");
+    } catch (error) {
+      if (error instanceof Disconnected || isAgain(error)) throw error;
+      await this.#connection.script("rollback to one; release one");
+      this.results.push({ error });
+    }
+  }
+
+  async commit(notice: string | null): Promise<void> {
+    const notify = notice === null ? "" : `select pg_notify('${SCHEMA_CHANNEL}', '${notice}'); `;
+    this.isSent = true;
+    await this.#connection.script(`${notify}commit`);
+    this.#connection.isPinned = false;
+  }
+
+  /** To be called where it was not committed: `error` says why. */
+  async rollBack(error: unknown): Promise<void> {
+    if (!(error instanceof Disconnected)) await this.#connection.script("rollback").catch(() => {});
+    this.#connection.isPinned = false;
+  }
+
+  /** Whether a transaction was committed whose end nobody heard. One that is still under way there is waited for. */
+  async wasCommitted(): Promise<boolean> {
+    if (this.#id === null) return false;
+    const sql = "select pg_xact_status($1::text::xid8) as status";
+    for (;;) {
+      const { rows } = await this.#connection.query(sql, [this.#id]);
+      if (rows[0]?.status !== "in progress") return rows[0]?.status === "committed";
+      await delay(LOOK_MS);
+    }
+  }
+}
