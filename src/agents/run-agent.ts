@@ -67,7 +67,17 @@ function specOf({
   const { model = null, maxCost = null, maxTokens = null, maxTurns = null, idleTimeoutMs = null } = more;
   const limits = { maxCost, maxTokens, maxTurns, idleTimeoutMs, onLimit };
   const { session = null } = more;
-  return { agent, prompt, model, permissions, ...limits, session, agentArgs: args, interactive: false };
+  return {
+    agent,
+    prompt,
+    model,
+    permissions,
+    ...limits,
+    session,
+    agentArgs: args,
+    interactive: false,
+    account: null,
+  };
 }
 
 function factsOf({ agent }: AgentSpec): AgentFacts {

@@ -31,6 +31,8 @@ export default defineTask<AgentSpec & { facts: AgentFacts | null }, string | nul
     if (left) {
       noteWhatRan(state, null);
       takeUp(state, dir, facts, true);
+      if (state.account !== spec.account)
+        Object.assign(state, { account: spec.account, limit: null, limits: 0 });
     } else {
       forgetCalls(dir);
       await task.save(state);

@@ -152,6 +152,8 @@ it("has another account with another key, by edit and by resume", async ({ home 
   await home.cli("release", `${third}`);
   expect((await home.task(third)).waiting).toMatchObject({ for: "limit", on: "codex" });
   await home.cli("resume", `${first}`, ...key(4));
+  // Whoever waited with it at its old account does so no more.
+  await home.reaches(third, "completed");
   await until(async () => {
     const { attempt, state } = await home.task(first);
     return attempt === 2 && state === "suspended";

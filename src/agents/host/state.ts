@@ -19,6 +19,8 @@ export interface AgentSpec {
   session: string | null;
   agentArgs: string[];
   interactive: boolean;
+  /** Names who pays, without telling a secret. */
+  account: string | null;
 }
 
 /** A call that was running when its agent was interrupted. */
@@ -69,6 +71,8 @@ export interface AgentState {
   /** Limits and stalls since the last progress. */
   limits: number;
   stalls: number;
+  /** Whose limit that is. */
+  account: string | null;
   boundary: boolean | null;
 }
 
@@ -98,6 +102,7 @@ export function freshState(spec: AgentSpec, cwd: string, session: string | null)
     limit: null,
     limits: 0,
     stalls: 0,
+    account: spec.account,
     boundary: null,
   };
 }

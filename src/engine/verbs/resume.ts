@@ -13,7 +13,7 @@ import { dropUnused } from "../files/unused-environments.ts";
 import { onceSettled } from "../look-again.ts";
 import { requireMachines } from "../machines.ts";
 import { hasMoved, notResumable } from "../refusals.ts";
-import { accountIn } from "./agents/account.ts";
+import { accountIn, leaveAccount, withoutLimit } from "./agents/account.ts";
 import { type More, moreBudget } from "./agents/more-budget.ts";
 import { send } from "./send.ts";
 
@@ -77,6 +77,7 @@ async function resumeAsIs(engine: Engine, task: Task, options: ResumeOptions): P
       set,
       ...defined({ continueFrom }),
     });
+    await leaveAccount(engine, task, resumed);
     return { task: resumed, changed: true, notes };
   } finally {
     for (const hash of hashes) engine.environments.settle(hash);
@@ -171,6 +172,7 @@ async function changesOf(engine: Engine, task: Task, options: ResumeOptions, not
     if (!options.replaceEnv) set.envNames = [...new Set([...task.envNames, ...Object.keys(options.env)])];
     hashes.push(set.envHash);
     Object.assign(set, await accountIn(engine, task, set.envHash));
+    if (set.account !== undefined) set.agentReport = withoutLimit(task.agentReport);
   }
   Object.assign(set, moreBudget(task, options));
   if (options.on) {

@@ -6,5 +6,5 @@ import type { Engine } from "../../engine.ts";
 /** What the module that drives an agent is given: the agent as it is known now, and what the task was submitted with. */
 export function agentInput({ settings }: Engine, task: Task): unknown {
   const facts = agentNamed(task.agent ?? "", settings.agents) ?? null;
-  return { ...agentFieldsOf(task), facts };
+  return { ...agentFieldsOf(task), account: task.account, facts };
 }

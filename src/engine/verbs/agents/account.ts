@@ -66,13 +66,31 @@ export async function shareLimit(engine: Engine, before: Task, after: Task): Pro
   const { id, account } = after;
   const until = announced(after.agentReport);
   if (account === null || announced(before.agentReport) === until) return;
+  if (until === null) return await looseLimit(engine, account);
+  if (until <= engine.clock.now()) return;
   const others = (await openTasksOf(engine, account)).filter((task) => task.id !== id && waits(task));
-  if (until === null) {
-    for (const { id, delay } of others) if (delay === "limit") await delayed(engine, id, null);
-    engine.wake();
-  } else if (until > engine.clock.now()) {
-    for (const { id, notBefore } of others) if ((notBefore ?? 0) < until) await delayed(engine, id, until);
-  }
+  for (const { id, notBefore } of others) if ((notBefore ?? 0) < until) await delayed(engine, id, until);
+}
+
+/** Has those that wait for a limit of the account wait as long as another of its tasks knows of one, and no longer. */
+async function looseLimit(engine: Engine, account: string): Promise<void> {
+  const until = await limitOfAccount(engine, account);
+  const waiting = (await openTasksOf(engine, account)).filter(
+    (task) => waits(task) && task.delay === "limit",
+  );
+  for (const { id, notBefore } of waiting) if (notBefore !== until) await delayed(engine, id, until);
+  engine.wake();
+}
+
+/** A task that has another account has met no limit there; those that it leaves behind do not wait with it any more. */
+export async function leaveAccount(engine: Engine, before: Task, after: Task): Promise<void> {
+  if (before.account === null || before.account === after.account) return;
+  if (announced(before.agentReport) !== null) await looseLimit(engine, before.account);
+}
+
+/** What is told of an agent, without a limit that it met with another account. */
+export function withoutLimit(report: Task["agentReport"]): Task["agentReport"] {
+  return report && { ...report, limit: null };
 }
 
 const waits = ({ state, onLimit }: Task) => state === "submitted" && onLimit === "wait";
