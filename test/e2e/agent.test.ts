@@ -221,6 +221,7 @@ it("is refused where it could never run", async ({ home }) => {
   expect(await refused(...options("codex"), "--max-cost", "2", "do it")).toContain("--max-tokens");
   expect(await refused(...options("claude"), "--agent-arg=--resume", "do it")).toContain("--resume");
   expect(await refused(...options("claude"), "do", "it")).toContain("quotes");
+  expect(await refused("--max-turns", "3", "true")).toContain("--agent");
   const missing = await home.cli("run", "--agent", "claude", "--env", "PATH=/nowhere", "do it");
   expect(missing.code).toBe(127);
   expect(missing.stderr).toContain("npm install -g @anthropic-ai/claude-code");

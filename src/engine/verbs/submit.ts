@@ -13,7 +13,7 @@ import { placeWorktree } from "../files/worktree/place.ts";
 import { slotsMax } from "../limits.ts";
 import { requireMachines } from "../machines.ts";
 import { withAccount } from "./agents/account.ts";
-import { refuseAgent } from "./agents/refuse-agent.ts";
+import { refuseAgent, refuseForOthers } from "./agents/refuse-agent.ts";
 import { refuseEarly } from "./early-errors.ts";
 import { type GivenStdin, takenStdin } from "./given-stdin.ts";
 
@@ -96,6 +96,7 @@ function refuseAt(at: number, error: unknown): never {
 async function seedOf(engine: Engine, given: Submission, envHash: string, actor: string): Promise<Seed> {
   const kind = kindOf(given);
   if (kind === "agent") refuseAgent(given, engine.settings.agents);
+  else refuseForOthers(given);
   if (given.argv?.[0] === "") {
     throw new AgentctlError("InvalidParams", { field: "argv", reason: "the program's name is empty" });
   }

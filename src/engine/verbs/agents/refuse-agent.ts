@@ -2,6 +2,7 @@ import { agentNamed, builtInAgents } from "../../../core/agents.ts";
 import { AgentctlError } from "../../../core/errors.ts";
 import type { OwnAgents } from "../../../core/own-agents.ts";
 import type { Submitted } from "../../../core/submitted.ts";
+import { submittedAgent } from "../../../core/submitted-agent.ts";
 
 type Given = {
   [F in "agent" | "prompt" | "model" | "permissions" | "maxCost" | "maxTokens" | "maxTurns" | "agentArgs"]?:
@@ -33,6 +34,17 @@ export function refuseAgent(given: Given, own: OwnAgents): void {
     throw new AgentctlError("UnsupportedOperation", { reason, hint, agent: name });
   }
   refuseArgs(name, agentArgs ?? []);
+}
+
+/** Throws where a task without an agent is given what would do nothing for it; a worktree is refused with its own reason. */
+export function refuseForOthers(given: Partial<Record<keyof typeof submittedAgent, unknown>>): void {
+  for (const [name, { fallback }] of Object.entries(submittedAgent)) {
+    const value = given[name as keyof typeof submittedAgent] ?? fallback;
+    const isGiven = JSON.stringify(value) !== JSON.stringify(fallback);
+    if (!isGiven || name === "worktree") continue;
+    const reason = "this is for coding agents, and the task has none";
+    throw new AgentctlError("InvalidParams", { field: name, reason }, { hint: "--agent <name> runs one" });
+  }
 }
 
 /** What nobody could keep for an agent that is driven by its lines: it does not ask, nor tell what it uses. */
