@@ -23,6 +23,15 @@ export type LimitName = (typeof limitNames)[number];
 export type Limit = [soft: number | null, hard: number | null];
 export type Limits = Partial<Record<LimitName, Limit>>;
 
+/** Where a shell looks when there is no PATH. */
+export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/**
+ * In a kept environment: it is all that its caller had, and the daemon adds none of its own variables. No task gets it,
+ * as it gets no other `AGENTCTL_` variable of its caller.
+ */
+export const WHOLE_VARIABLE = "AGENTCTL_WHOLE_ENVIRONMENT";
+
 /** What a process takes over from whoever starts it, beside its environment and directory. */
 export interface Inherited {
   umask: number;

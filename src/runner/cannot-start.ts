@@ -1,9 +1,7 @@
 import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
+import { DEFAULT_PATH } from "../core/inherited.ts";
 import type { StartRefusal } from "./types.ts";
-
-/** Where a shell looks when there is no PATH. */
-const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 type Finding = "startable" | "absent" | "directory" | "not executable";
 

@@ -36,3 +36,21 @@ it("gives a task the umask, limits and nice value of its caller, whoever started
   expect(await home.daemonPid()).not.toBe(daemon);
   expect([isAlive(pid), (await home.task(first)).attempt]).toEqual([true, 1]);
 });
+
+it("gives a task the variables of its caller and none of whoever started the daemon", async ({ home }) => {
+  await home.cli("daemon", "start");
+  const { AGENTCTL_HOME = "", PATH = "" } = home.env;
+  const bare = { AGENTCTL_HOME, PATH, "odd.name": "x\ny", "a b": "=" };
+  const words = ["run", "-f", "--", "/usr/bin/env", "-0"];
+  const { status, stdout } = spawnSync(launcher, words, { cwd: home.work, env: bare, encoding: "utf8" });
+  expect(status).toBe(0);
+  const given = stdout.split("\0").filter((text) => text !== "" && !text.startsWith("AGENTCTL_"));
+  const path = given.find((text) => text.startsWith("PATH="));
+  expect(path?.endsWith(`:${PATH}`)).toBe(true);
+  const others = given.filter((text) => text !== path && !/^(PWD|_|OLDPWD|SHLVL)=/.test(text));
+  expect(others.sort()).toEqual(["PYTHONUNBUFFERED=1", "a b==", "odd.name=x\ny"]);
+  // Who gives only some variables, or none, gets the usual ones.
+  const id = await home.run("--no-inherit-env", "sh", "-c", "echo $HOME");
+  await home.reaches(id, "completed");
+  expect((await home.cli("logs", `${id}`)).stdout.trim()).not.toBe("");
+});

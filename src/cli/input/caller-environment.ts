@@ -1,6 +1,6 @@
 import { getPriority } from "node:os";
 import { handOver } from "../../client/hand-over.ts";
-import type { Inherited } from "../../core/inherited.ts";
+import { type Inherited, WHOLE_VARIABLE } from "../../core/inherited.ts";
 import { ownLimits } from "../../home/limits.ts";
 import type { Context } from "../command/context.ts";
 import { undecodableVariables } from "./byte-exact.ts";
@@ -24,6 +24,7 @@ export function callerEnvironment({ env, paths, out, host }: Context): Record<st
       variable[1] !== undefined && !variable[0].startsWith("AGENTCTL_") && !dropped.includes(variable[0]),
   );
   if (env.AGENTCTL_HOME !== undefined) kept.push(["AGENTCTL_HOME", paths.home]);
+  kept.push([WHOLE_VARIABLE, "1"]);
   return Object.fromEntries(kept);
 }
 

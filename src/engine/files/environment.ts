@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { DEFAULT_PATH, WHOLE_VARIABLE } from "../../core/inherited.ts";
 import type { Task } from "../../core/task.ts";
 import { TOKEN_VARIABLE, TREE_VARIABLE, treeMarker } from "../../home/tree-marker.ts";
 import type { Places, Ports } from "../ports.ts";
@@ -43,18 +44,20 @@ export function logFile(ports: Pick<Ports, "places">, id: number, attempt: numbe
 }
 
 /**
- * What a task's environment is made of, without what agentctl says: the five variables that every task has, what was
- * kept from the shell that submitted it, and its file of variables as that is now. Throws when a file cannot be read.
+ * What a task's environment is made of, without what agentctl says: what was kept from the shell that submitted it, or
+ * the five variables that a task of no shell has and what was given to it, and its file of variables as that is now.
+ * Throws when a file cannot be read.
  */
 export function givenEnvironment(
   ports: Pick<Ports, "environments" | "baseEnv">,
   { envHash, envFile }: EnvironmentOf,
 ): Given {
   const kept = ports.environments.get(envHash);
-  if (envFile) return givenOf({ ...ports.baseEnv, ...kept, ...variablesOf(envFile) });
+  const base = kept[WHOLE_VARIABLE] === undefined ? ports.baseEnv : {};
+  if (envFile) return givenOf({ ...base, ...kept, ...variablesOf(envFile) });
   const known = givenBy.get(kept);
   if (known) return known;
-  const given = givenOf({ ...ports.baseEnv, ...kept });
+  const given = givenOf({ ...base, ...kept });
   givenBy.set(kept, given);
   return given;
 }
@@ -92,7 +95,7 @@ export function environmentOf(
   return {
     PYTHONUNBUFFERED: "1",
     ...given,
-    PATH: `${places.path}:${given.PATH ?? ""}`,
+    PATH: `${places.path}:${given.PATH ?? DEFAULT_PATH}`,
     AGENTCTL_HOME: places.home,
     AGENTCTL_SOCKET: places.socket,
     AGENTCTL_NODE: places.node,
