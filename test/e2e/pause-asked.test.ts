@@ -163,6 +163,6 @@ describe("an end after the request", () => {
     expect((await home.cli("resume", `${id}`)).code).toBe(0);
     expect((await home.cli("wait", `${id}`)).code).toBe(7);
     expect(notes(home)).toEqual(["1", "2"]);
-    expect(await pidOf(home, id).catch(() => null)).not.toBe(pid);
+    expect((await home.task(id)).pid).not.toBe(pid);
   });
 });

@@ -78,12 +78,12 @@ it("pauses whole queues later as at once: all that is running then, and the queu
   const ids = [await home.run("sleep", "60"), await home.run("sleep", "60")];
   for (const id of ids) await home.reaches(id, "working");
   const waits = await home.run("sleep", "60");
-  const { stdout, stderr } = await home.cli("pause", "--all", "--at", "4s", "--reason", "night");
+  const { stdout, stderr } = await home.cli("pause", "--all", "--at", "8s", "--reason", "night");
   expect(stdout.match(/will be paused at/g)).toHaveLength(3);
   expect(stderr).toMatch(/every queue is held from .+ until agentctl resume --all/);
   const after = await home.run("sleep", "60");
   for (const id of ids) expect((await home.task(id)).state).toBe("working");
-  await home.cli("cancel", `${ids[0]}`, "--grace", "0s");
+  await home.rpc("tasks/cancel", { id: ids[0], graceMs: 0 });
   const paused = await home.reaches(ids[1] as number, "suspended");
   expect(paused.pause).toMatchObject({ cause: "user", reason: "night" });
   await home.reaches(waits, "suspended");
