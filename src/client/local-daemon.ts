@@ -1,31 +1,7 @@
 import { createRequire } from "node:module";
 import { AgentctlError, type WireError } from "../core/errors.ts";
+import type { DoctorOptions, Report, Restored } from "../home/upkeep.ts";
 import { daemonFile } from "./start.ts";
-
-/** What a restore did; `replaced` is where the store is that was in the place before. */
-export interface Restored {
-  backup: string;
-  madeAt: string;
-  replaced: string | null;
-  tasks: number;
-  open: number;
-  endedAttempts: number;
-  /** Tasks that the backup does not know, whose files are kept under other names. */
-  setAside: number[];
-  /** Open tasks whose environment was gone: they have `env`, and are held. */
-  withoutEnvironment: number[];
-}
-
-/** What the doctor looked at, and what is wrong. */
-export interface Report {
-  looked: Record<"tasks" | "attempts" | "checkpoints" | "events" | "processes", number>;
-  problems: { check: string; task: number | null; what: string; mend: string }[];
-}
-
-interface DoctorOptions {
-  daemonPid: number | null;
-  repair: boolean;
-}
 
 /** What the daemon's bundle exports. */
 export interface DaemonBundle {

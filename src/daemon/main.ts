@@ -9,6 +9,7 @@ import { noteCeiling } from "../home/ceiling.ts";
 import { settingsOf } from "../home/config-file.ts";
 import { dropInherited } from "../home/drop-inherited.ts";
 import { pathsOf } from "../home/paths.ts";
+import type { DoctorOptions, Report, Restored } from "../home/upkeep.ts";
 import {
   changeMachine,
   clusterStatus,
@@ -18,13 +19,13 @@ import {
   leaveCluster,
 } from "./cluster/membership.ts";
 import { baseEnvironment, type RunningDaemon, startDaemon } from "./daemon.ts";
-import { type DoctorOptions, doctor, type Report } from "./doctor/doctor.ts";
+import { doctor } from "./doctor/doctor.ts";
 import { faultAt } from "./fault.ts";
 import { prepareHome, refuseForeignTasks } from "./home.ts";
 import { takeLock } from "./lock.ts";
 import { createLog, tellStderr } from "./log.ts";
 import { keepPresent } from "./presence.ts";
-import { type Restored, restore } from "./restore.ts";
+import { restore } from "./restore.ts";
 import { placeSocket } from "./socket-place.ts";
 
 export interface RunOptions {

@@ -11,6 +11,7 @@ import { AgentctlError } from "../core/errors.ts";
 import { systemClock, toIso } from "../core/time.ts";
 import { Environments, sync } from "../engine/index.ts";
 import type { Paths } from "../home/paths.ts";
+import type { Restored } from "../home/upkeep.ts";
 import { createRunner, keyOfRunFile, keyOfStepFile } from "../runner/index.ts";
 import {
   dropStore,
@@ -24,23 +25,6 @@ import {
 import { inCluster } from "./cluster/in-cluster.ts";
 import { prepareHome, refuseForeignTasks } from "./home.ts";
 import { takeLock } from "./lock.ts";
-
-/** What a restore did. */
-export interface Restored {
-  backup: string;
-  /** When the backup was made. */
-  madeAt: string;
-  /** Where the store is that was replaced; null when there was none. */
-  replaced: string | null;
-  tasks: number;
-  open: number;
-  /** Attempts that the backup does not know and whose processes were ended. */
-  endedAttempts: number;
-  /** Tasks that the backup does not know, whose files are kept under other names for the store that was replaced. */
-  setAside: number[];
-  /** Open tasks whose environment was gone: they have the caller's, and are held. */
-  withoutEnvironment: number[];
-}
 
 /** Who restores: the environment to run tasks in, and the token where it is an attempt. */
 export interface Caller {

@@ -1,6 +1,5 @@
 /** Schemas of a task: what it is submitted with, and how it is shown. */
 import * as v from "valibot";
-import type { Inherited } from "../core/inherited.ts";
 import {
   dependencyConditions,
   type EditableField,
@@ -14,6 +13,7 @@ import {
   submittedFields,
   type ValueOf,
 } from "../core/submitted.ts";
+import type { Values } from "../core/submitted-field.ts";
 import { pauseCauses } from "../core/task.ts";
 import {
   absolute,
@@ -86,25 +86,11 @@ const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
 };
 
 /** What a value is on the wire, where that differs from what it is inside. */
-type WireValues = Record<FieldType, unknown> & {
-  name: string;
-  queue: string;
-  key: string;
-  path: string;
-  signal: string;
-  labels: Record<string, string>;
-  integer: number;
-  duration: number;
-  limit: number;
+type WireValues = Omit<Values, "time" | "dependencies" | "stdin" | "choice"> & {
   time: string;
-  flag: boolean;
   dependencies: v.InferOutput<typeof givenDependencies>;
   stdin: v.InferOutput<typeof givenStdin>;
-  text: string;
-  texts: string[];
-  amount: number;
-  branch: string | true;
-  inherited: Inherited;
+  choice: unknown;
 };
 
 const fieldSchema = (field: Field): v.GenericSchema => {

@@ -12,6 +12,7 @@ import { systemClock, toIso } from "../../core/time.ts";
 import { readConfig } from "../../home/config-file.ts";
 import { isHome, requireHome } from "../../home/own-home.ts";
 import type { Paths } from "../../home/paths.ts";
+import type { DoctorOptions, Report } from "../../home/upkeep.ts";
 import { createRunner } from "../../runner/index.ts";
 import { type Database, openFile } from "../../store/sqlite/file/driver.ts";
 import { newestBackup, SCHEMA_VERSION } from "../../store/sqlite/index.ts";
@@ -25,19 +26,6 @@ import { checks, type Problem, type Tools } from "./problem.ts";
 import { checkProcesses } from "./processes.ts";
 import { checkStore, checkTasks } from "./rows.ts";
 import { checkCheckpoints, checkJournals } from "./saved.ts";
-
-/** What was looked at, and what is wrong. */
-export interface Report {
-  looked: Record<"tasks" | "attempts" | "checkpoints" | "events" | "processes", number>;
-  problems: Omit<Problem, "repair" | "key">[];
-}
-
-export interface DoctorOptions {
-  /** The daemon that runs, if one does. */
-  daemonPid: number | null;
-  /** Mend what can be mended; no daemon may run. */
-  repair: boolean;
-}
 
 /** What is read beside the store's snapshot, and may have changed since. */
 const passing: ReadonlySet<Problem["check"]> = new Set([

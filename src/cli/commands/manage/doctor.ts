@@ -1,7 +1,8 @@
 import { connect } from "../../../client/connect.ts";
-import { examineHere, type Report } from "../../../client/local-daemon.ts";
+import { examineHere } from "../../../client/local-daemon.ts";
 import { isGone } from "../../../client/persist.ts";
 import { stopDaemon } from "../../../client/stop.ts";
+import type { Report } from "../../../home/upkeep.ts";
 import type { Result } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
 import { command, flag } from "../../command/define.ts";
