@@ -139,7 +139,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     push,
     onCommit: (listener) => engine.onEvents(listener),
   });
-  const daemon = { engine, teller, recurring, web, paths, home, version, startedAt, stop, reload };
+  const files = member?.files ?? null;
+  const daemon = { engine, teller, recurring, web, paths, files, home, version, startedAt, stop, reload };
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
   const dispatch = dispatcher(handlersOf(daemon), bug, (error) => withNearNames(engine, error));
   const listener = await listen(options.socketPlace, dispatch);

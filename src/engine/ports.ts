@@ -50,11 +50,20 @@ export interface Cluster {
   keepEnvironment(hash: string): Promise<void>;
   /** Brings the variables of this name here, where another machine kept them. */
   fetchEnvironment(hash: string): Promise<void>;
+  readonly files: ClusterFiles;
+  /** Rejects with `MachineNotFound` where no machine is what each of these says. */
+  requireMachine(on: readonly string[]): Promise<void>;
+}
+
+/** Files of tasks that are to be had on every machine, also when the one that wrote them is gone. */
+export interface ClusterFiles {
   /** Keeps the folder of a task for the machine that goes on with it. */
   keepFolder(id: number): Promise<void>;
   fetchFolder(id: number): Promise<void>;
-  /** Rejects with `MachineNotFound` where no machine is what each of these says. */
-  requireMachine(on: readonly string[]): Promise<void>;
+  /** Keeps an artifact, where it is not too large to. */
+  keepArtifact(id: number, sha256: string, path: string): Promise<void>;
+  /** Keeps the end of a log that has ended, soon. */
+  keepLog(id: number, name: string, path: string): void;
 }
 
 export interface Ports {

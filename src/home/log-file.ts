@@ -45,8 +45,8 @@ export class LogFile {
   /** Takes everything up to the present end. */
   async drain(take: (chunk: Buffer) => Promise<void>): Promise<void> {
     const bytes = await this.#opened();
-    if (!bytes || !(await this.#followFront(bytes))) return;
-    for (;;) {
+    const end = bytes ? await this.#followFront(bytes) : 0;
+    while (bytes && this.#offset < end) {
       const chunk = await bytes.read(this.#offset, CHUNK_BYTES);
       if (chunk.length === 0) return;
       this.#offset += chunk.length;
@@ -66,17 +66,17 @@ export class LogFile {
     return this.#bytes;
   }
 
-  /** Moves the place of reading along with a front that was cut off; false while that is under way. */
-  async #followFront(bytes: LogBytes): Promise<boolean> {
+  /** Moves the place of reading along with a front that was cut off; answers where the log ends. */
+  async #followFront(bytes: LogBytes): Promise<number> {
     const size = await bytes.size();
     const front = await frontOf(bytes);
     const before = this.#front ?? front;
-    if (front.dropped === before.dropped) return size >= this.#offset;
+    if (front.dropped === before.dropped) return size;
     const taken = before.dropped + this.#offset - before.length;
     this.#front = front;
     // Who missed some of what is gone gets to read the line that says so.
     this.#offset = taken < front.dropped ? 0 : taken - front.dropped + front.length;
-    return true;
+    return size;
   }
 }
 

@@ -245,6 +245,8 @@ export const artifact = v.object({
   sha256: v.string(),
   createdAt: v.string(),
   path: v.string(),
+  /** The other machine of a cluster that has the file; null where it is here. */
+  machine: nullable(v.string()),
 });
 
 /** The tasks that a selector means; the fields narrow each other, `all` alone means every task. */

@@ -24,6 +24,7 @@ import type {
   Task,
   TaskEvent,
 } from "../core/task.ts";
+import type { Artifact, NewArtifact } from "./artifact.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { EditChange } from "./edit-change.ts";
 import type { Inbox } from "./inbox.ts";
@@ -31,6 +32,7 @@ import type { Patch } from "./patch.ts";
 import type { Occupancy, Snapshot, View } from "./queue-view.ts";
 import type { Schedules } from "./schedules.ts";
 
+export type { Artifact, NewArtifact } from "./artifact.ts";
 export type { Patch } from "./patch.ts";
 
 /** What a new task is made of; the store gives it id, state and times. */
@@ -58,7 +60,7 @@ export interface Carried {
   steps: Step[];
   kept?: Kept[];
   messages?: Omit<Message, "id">[];
-  artifacts?: Omit<Artifact, "taskId">[];
+  artifacts?: NewArtifact[];
 }
 
 /** One move of one task, with everything that is to be true at the same moment. */
@@ -229,7 +231,7 @@ export interface Store {
     answer: { text: string; at: number; actor: string },
   ): Promise<{ task: Task; question: Question }>;
 
-  addArtifact(token: string, artifact: Omit<Artifact, "taskId">): Promise<void>;
+  addArtifact(token: string, artifact: NewArtifact): Promise<void>;
   artifacts(id: number): Promise<Artifact[]>;
 
   events(query: { after: number; task?: number; limit: number }): Promise<TaskEvent[]>;
@@ -279,14 +281,6 @@ export interface QueueHold {
 export interface EndedTask {
   id: number;
   endedAt: number;
-}
-
-export interface Artifact {
-  taskId: number;
-  name: string;
-  size: number;
-  sha256: string;
-  createdAt: number;
 }
 
 /** A move was refused because the task is elsewhere by now; `task` is how it is. */

@@ -55,7 +55,7 @@ export class ManyLogs {
       for (const log of count === undefined ? wanted : wanted.slice(-1))
         await printFile(log, count, (chunk) => lines.push(chunk));
       await lines.end();
-      requireLogs(found, this.#wanted.attempt);
+      requireLogs(this.#context, found, this.#wanted.attempt);
     }
   }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
 import {
@@ -6,17 +6,14 @@ import {
   type Engine,
   type Environments,
   handOver,
+  keepLogs,
   lookAtRequests,
-  packFolder,
   shutdown,
-  unpackFolder,
 } from "../../engine/index.ts";
 import type { ClusterFile } from "../../home/cluster-file.ts";
 import type { Paths } from "../../home/paths.ts";
 import {
-  blob,
   environment,
-  keepBlob,
   keepEnvironment,
   type Lease,
   listMachines,
@@ -26,14 +23,13 @@ import {
 import type { DaemonLog } from "../log.ts";
 import { HeldLease } from "./held-lease.ts";
 import { seal, unseal } from "./seal.ts";
-
-/** A larger folder stays with its machine. */
-const MOST_BYTES = 64 * 1024 * 1024;
+import { SharedFiles } from "./shared-files.ts";
 
 /** This home as a machine of its cluster. */
 export class Member implements Cluster {
   readonly machine: string;
   slots = 1;
+  readonly files: SharedFiles;
   readonly #store: PostgresStore;
   readonly #lease: HeldLease;
   readonly #file: ClusterFile;
@@ -59,6 +55,7 @@ export class Member implements Cluster {
     this.#paths = paths;
     this.#log = log;
     this.#environments = environments;
+    this.files = new SharedFiles({ store, machine: file.name, paths, log });
     const machine = new Machine(store.listener, { name: file.name, id: home });
     const onLease = (lease: Lease) => this.#told(lease);
     this.#lease = new HeldLease({ store, machine, home: paths.home, leaseMs, log, onLease });
@@ -83,7 +80,12 @@ export class Member implements Cluster {
   /** Gives the lease back. */
   async leave(suspended: readonly number[], frozen: readonly number[]): Promise<void> {
     await this.#lease.rest();
-    if (this.#engine) await handOver(this.#engine, suspended);
+    if (this.#engine) {
+      for (const { taskId, attempt, frozen: isFrozen } of this.#engine.active.values())
+        if (isFrozen) keepLogs(this.#engine, { taskId, attempt });
+      await handOver(this.#engine, suspended);
+    }
+    await this.files.settled();
     await this.#lease.leave(frozen.length > 0);
   }
 
@@ -105,29 +107,6 @@ export class Member implements Cluster {
     this.#environments.settle(this.#environments.put(env));
   }
 
-  async keepFolder(id: number): Promise<void> {
-    const folder = join(this.#paths.tasks, String(id));
-    if (!existsSync(folder) || readdirSync(folder).length === 0) return;
-    await this.#withArchive(async (archive) => {
-      await packFolder(folder, archive);
-      const data = readFileSync(archive);
-      if (data.length > MOST_BYTES)
-        throw new Error(`it has ${data.length} bytes, of which at most ${MOST_BYTES} travel`);
-      await keepBlob(this.#store.listener, id, "folder", data);
-    });
-  }
-
-  async fetchFolder(id: number): Promise<void> {
-    const data = await blob(this.#store.listener, id, "folder");
-    if (!data) return;
-    const folder = join(this.#paths.tasks, String(id));
-    await this.#withArchive(async (archive) => {
-      writeFileSync(archive, data, { mode: 0o600 });
-      rmSync(folder, { recursive: true, force: true });
-      await unpackFolder(archive, folder);
-    });
-  }
-
   async requireMachine(on: readonly string[]): Promise<void> {
     const machines = await listMachines(this.#store.listener);
     const unknown = on.find(
@@ -138,15 +117,6 @@ export class Member implements Cluster {
         ),
     );
     if (unknown !== undefined) throw new AgentctlError("MachineNotFound", { machine: unknown });
-  }
-
-  async #withArchive(work: (archive: string) => Promise<void>): Promise<void> {
-    const draft = mkdtempSync(join(this.#paths.bundles, "folder-"));
-    try {
-      await work(join(draft, "folder.tar"));
-    } finally {
-      rmSync(draft, { recursive: true, force: true });
-    }
   }
 
   #told({ slots, isDraining }: Lease): void {

@@ -69,7 +69,8 @@ async function joining(
     return await connected(url, async (connection) => {
       await requireServer(connection);
       const key = await keyOf(connection);
-      const machine = { id: ensureHomeId(paths, randomUUID), slots: slots ?? availableParallelism(), labels };
+      const id = ensureHomeId(paths, randomUUID);
+      const machine = { id, home: paths.home, slots: slots ?? availableParallelism(), labels };
       const chosen = await add(connection, machine, name);
       writeClusterFile(paths, { url, name: chosen, key });
       return { name: chosen, keyFile: paths.clusterKey };

@@ -5,6 +5,7 @@ import { foldersOf } from "../../engine/index.ts";
 import type { ArtifactJson, Handlers } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import type { Daemon } from "./context.ts";
+import { isHere, readArtifactElsewhere } from "./elsewhere.ts";
 import { PIECE_BYTES, piece } from "./piece.ts";
 
 export function artifactJson(artifact: {
@@ -13,19 +14,28 @@ export function artifactJson(artifact: {
   sha256: string;
   createdAt: number;
   path: string;
+  machine?: string | null;
 }): ArtifactJson {
-  const { name, size, sha256, createdAt, path } = artifact;
-  return { name, size, sha256, createdAt: toIso(createdAt), path };
+  const { name, size, sha256, createdAt, path, machine = null } = artifact;
+  return { name, size, sha256, createdAt: toIso(createdAt), path, machine };
 }
 
-export function artifactHandlers({
-  engine,
-}: Daemon): Pick<Handlers<Caller>, "artifacts/list" | "artifacts/get" | "artifacts/read"> {
+export function artifactHandlers(
+  daemon: Daemon,
+): Pick<Handlers<Caller>, "artifacts/list" | "artifacts/get" | "artifacts/read"> {
+  const { engine, files } = daemon;
   const list = async (ref: string | number) => {
     const task = await engine.require(ref);
     const folder = foldersOf(engine, task.id).artifacts;
-    const kept = await engine.store.artifacts(task.id);
-    return { task, artifacts: kept.map((one) => artifactJson({ ...one, path: join(folder, one.name) })) };
+    const artifacts = await Promise.all(
+      (await engine.store.artifacts(task.id)).map(async (kept) => {
+        const path = join(folder, kept.name);
+        if (isHere(daemon, kept.machine)) return artifactJson({ ...kept, path, machine: null });
+        const there = await files?.whereabouts(kept.machine as string, path);
+        return artifactJson({ ...kept, path: there?.path ?? path });
+      }),
+    );
+    return { task, artifacts };
   };
   const get = async (ref: string | number, name: string) => {
     const { task, artifacts } = await list(ref);
@@ -40,7 +50,9 @@ export function artifactHandlers({
     "artifacts/get": async ({ id, name }) => ({ artifact: (await get(id, name)).artifact }),
     "artifacts/read": async ({ id, name, offset, length = PIECE_BYTES }) => {
       const { task, artifact } = await get(id, name);
-      const { path, sha256 } = artifact;
+      const { path, sha256, machine } = artifact;
+      if (machine !== null)
+        return await readArtifactElsewhere(daemon, task, { name, sha256, machine }, { offset, length });
       const found = await piece(path, { offset, length });
       if (found)
         return { data: found.data.toString("base64"), offset: found.offset, size: found.size, sha256 };

@@ -2,6 +2,7 @@ import type { Task } from "../../core/task.ts";
 import { type Engine, type Recurring, type Teller, whenStarted } from "../../engine/index.ts";
 import type { Paths } from "../../home/paths.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
+import type { SharedFiles } from "../cluster/shared-files.ts";
 import { surroundings, taskJson } from "../task-json.ts";
 import type { Web } from "../web.ts";
 
@@ -12,6 +13,8 @@ export interface Daemon {
   recurring: Recurring;
   web: Web;
   paths: Paths;
+  /** Files of the other machines; null in a home that stands alone. */
+  files: SharedFiles | null;
   /** The id of the home. */
   home: string;
   version: string;

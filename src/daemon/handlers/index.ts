@@ -5,6 +5,7 @@ import { attemptHandlers } from "./attempt.ts";
 import { checkpointHandlers } from "./checkpoints.ts";
 import type { Daemon } from "./context.ts";
 import { daemonHandlers } from "./daemon.ts";
+import { answerMachines } from "./elsewhere.ts";
 import { hookHandlers } from "./hooks.ts";
 import { logHandlers } from "./logs.ts";
 import { movingHandlers } from "./moving.ts";
@@ -13,9 +14,9 @@ import { scheduleHandlers } from "./schedules.ts";
 import { taskHandlers } from "./tasks.ts";
 import { worktreeHandlers } from "./worktrees.ts";
 
-/** One handler for each method of the protocol; one that is missing does not compile. */
+/** One handler for each method of the protocol; one that is missing does not compile. Other machines are answered by them, too. */
 export function handlersOf(daemon: Daemon): Handlers<Caller> {
-  return {
+  const handlers: Handlers<Caller> = {
     ...taskHandlers(daemon),
     ...attemptHandlers(daemon),
     ...queueHandlers(daemon),
@@ -28,4 +29,6 @@ export function handlersOf(daemon: Daemon): Handlers<Caller> {
     ...worktreeHandlers(daemon),
     ...daemonHandlers(daemon),
   };
+  daemon.files?.onAsked(answerMachines(daemon, handlers));
+  return handlers;
 }

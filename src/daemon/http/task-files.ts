@@ -3,17 +3,19 @@ import { existsSync, statSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal } from "../../core/machine.ts";
-import { LogTail } from "../../home/log-tail.ts";
+import { LogFile } from "../../home/log-file.ts";
+import { LogTail, placeOf } from "../../home/log-tail.ts";
 import type { Result } from "../../protocol/methods.ts";
 import { begin } from "./answer.ts";
 import { refOf } from "./events.ts";
 import { callerOf, drained, goneSignal, listeningCaller } from "./http-caller.ts";
 import { typeOf } from "./media-type.ts";
+import { placedLogs } from "./placed-logs.ts";
 import { sendFiles } from "./range.ts";
 import type { Services } from "./services.ts";
 
 const PLAIN = "text/plain; charset=utf-8";
-type Logs = Result<"logs/path">;
+type Logs = { task: Result<"logs/path">["task"]; logs: ReturnType<typeof placedLogs> };
 
 /** Answers the log of all attempts, or of `?attempt=<n>`; with `?follow=1` it goes on until the task has ended. */
 export function taskLogOf(services: Services) {
@@ -24,21 +26,42 @@ export function taskLogOf(services: Services) {
     ref: string,
   ): Promise<void> => {
     const attempt = attemptOf(query);
+    const caller = callerOf(response, "user");
     const logsOf = async (): Promise<Logs> => {
       const params = { id: refOf(ref), ...(attempt === undefined ? {} : { attempt }) };
-      return (await services.dispatch({ method: "logs/path", params }, callerOf(response, "user"))) as Logs;
+      const found = (await services.dispatch({ method: "logs/path", params }, caller)) as Result<"logs/path">;
+      const read = async (params: object) =>
+        (await services.dispatch({ method: "logs/read", params }, caller)) as Result<"logs/read">;
+      return { task: found.task, logs: placedLogs(found, read) };
     };
     const found = await logsOf();
     const headers = { "Content-Type": PLAIN, "Content-Security-Policy": "sandbox" };
     if (!["1", "true"].includes(query.get("follow") ?? "")) {
-      await sendFiles(request, response, sized(found.logs), headers);
-      return;
+      if (found.logs.every(({ open }) => !open)) {
+        await sendFiles(request, response, sized(found.logs), headers);
+        return;
+      }
+      begin(response, 200, headers);
+      if (request.method !== "HEAD") await sendAll(response, found.logs);
+      return void response.end();
     }
     begin(response, 200, headers);
     response.flushHeaders();
     if (request.method === "HEAD") return void response.end();
     await follow(services, response, found, logsOf);
   };
+}
+
+/** Logs of which another machine has some. */
+async function sendAll(response: ServerResponse, logs: Logs["logs"]): Promise<void> {
+  for (const log of logs) {
+    const file = new LogFile(placeOf(log));
+    await file.drain(async (chunk) => {
+      response.write(chunk);
+      await drained(response);
+    });
+    file.close();
+  }
 }
 
 async function follow(
@@ -102,6 +125,33 @@ function sized(files: readonly { path: string }[]): { path: string; size: number
     .map(({ path }) => ({ path, size: statSync(path).size }));
 }
 
+/** A file that another machine has. */
+async function sendPieces(
+  request: IncomingMessage,
+  response: ServerResponse,
+  {
+    size,
+    headers,
+    read,
+  }: {
+    size: number;
+    headers: Record<string, string>;
+    read: (offset: number) => Promise<Result<"artifacts/read">>;
+  },
+): Promise<void> {
+  const first = await read(0);
+  begin(response, 200, { ...headers, "Content-Length": size });
+  if (request.method === "HEAD") return void response.end();
+  let bytes = Buffer.from(first.data, "base64");
+  for (let offset = 0; bytes.length > 0 && !response.destroyed; ) {
+    response.write(bytes);
+    await drained(response);
+    offset += bytes.length;
+    bytes = offset < size ? Buffer.from((await read(offset)).data, "base64") : Buffer.alloc(0);
+  }
+  response.end();
+}
+
 /** Answers the bytes of an artifact, for a browser to save. */
 export function artifactOf(services: Services) {
   return async (
@@ -110,16 +160,22 @@ export function artifactOf(services: Services) {
     ref: string,
     name: string,
   ): Promise<void> => {
-    const call = { method: "artifacts/get", params: { id: refOf(ref), name } };
-    const { artifact } = (await services.dispatch(
-      call,
-      callerOf(response, "user"),
-    )) as Result<"artifacts/get">;
-    await sendFiles(request, response, sized([artifact]), {
+    const caller = callerOf(response, "user");
+    const id = refOf(ref);
+    const call = { method: "artifacts/get", params: { id, name } };
+    const { artifact } = (await services.dispatch(call, caller)) as Result<"artifacts/get">;
+    const headers = {
       "Content-Type": typeOf(name),
       "Content-Disposition": `attachment; filename*=UTF-8''${encodeURIComponent(name.split("/").at(-1) ?? name)}`,
       "Content-Security-Policy": "sandbox",
       ETag: `"${artifact.sha256}"`,
-    });
+    };
+    if (artifact.machine === null) return await sendFiles(request, response, sized([artifact]), headers);
+    const read = async (offset: number) =>
+      (await services.dispatch(
+        { method: "artifacts/read", params: { id, name, offset } },
+        caller,
+      )) as Result<"artifacts/read">;
+    await sendPieces(request, response, { size: artifact.size, headers, read });
   };
 }

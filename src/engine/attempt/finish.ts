@@ -5,6 +5,7 @@ import type { Task } from "../../core/task.ts";
 import type { Ended } from "../../runner/index.ts";
 import { type Change, IllegalMove } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
+import { keepLogs } from "../files/keep-logs.ts";
 import { notPausable } from "../refusals.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import { type Conclusion, conclude, concludeLost, GOING_DOWN } from "./conclude.ts";
@@ -65,6 +66,7 @@ export async function finish(
     engine.fault("finish:after-forget");
     active.learn({ link: null });
     void capEnded(engine, active);
+    keepLogs(engine, active);
     settlePause(active, task);
     active.ended.resolve(task);
   } catch (error) {
@@ -98,7 +100,7 @@ function wasTaken({ cluster }: Engine, error: unknown): boolean {
 /** What an attempt here leaves in its folder is there for the next one, wherever that is. */
 async function keepFolder(engine: Engine, { taskId, running }: ActiveAttempt): Promise<void> {
   if (!engine.cluster || !running) return;
-  await engine.cluster.keepFolder(taskId).catch((error) => {
+  await engine.cluster.files.keepFolder(taskId).catch((error) => {
     engine.log.error({ task: taskId, error: String(error) }, "the folder of a task stays on this machine");
   });
 }

@@ -58,7 +58,7 @@ async function bring({ store }: Engine, cluster: Cluster, task: Task): Promise<v
   await cluster.fetchEnvironment(task.envHash);
   if (task.attempt === 0) return;
   const last = (await store.attempts(task.id)).at(-1);
-  if (last && last.machine !== cluster.machine) await cluster.fetchFolder(task.id);
+  if (last && last.machine !== cluster.machine) await cluster.files.fetchFolder(task.id);
 }
 
 async function begin(engine: Engine, task: Task, slotNumbers: number[] | null): Promise<void> {

@@ -18,7 +18,7 @@ import { dirname, join, resolve } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Attempt, Task } from "../../core/task.ts";
 import { sync } from "../../home/durable.ts";
-import type { Artifact } from "../../store/store.ts";
+import type { Artifact, NewArtifact } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { foldersOf } from "./environment.ts";
 import { sha256OfFile } from "./hash-file.ts";
@@ -33,7 +33,7 @@ export async function keepArtifact(
   engine: Engine,
   active: Writer,
   { name, path }: { name: string; path: string },
-): Promise<Artifact & { path: string }> {
+): Promise<NewArtifact & { path: string }> {
   const task = await engine.require(active.taskId);
   requireName(task, name);
   const { artifacts } = foldersOf(engine, active.taskId);
@@ -47,7 +47,8 @@ export async function keepArtifact(
   renameSync(draft, file);
   sync(artifacts);
   engine.fault("artifact:after-rename");
-  return { taskId: active.taskId, ...artifact, path: file };
+  await engine.cluster?.files.keepArtifact(active.taskId, artifact.sha256, file);
+  return { ...artifact, path: file };
 }
 
 /** The start of the task did not wait for what leads there to be on disk. */
@@ -60,7 +61,7 @@ async function recorded(
   engine: Engine,
   active: Writer,
   { task, name, path, draft }: { task: Task; name: string; path: string; draft: string },
-): Promise<Omit<Artifact, "taskId">> {
+): Promise<NewArtifact> {
   try {
     const artifact = { name, ...(await copied(task, path, draft)), createdAt: engine.clock.now() };
     sync(dirname(draft));

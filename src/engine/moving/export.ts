@@ -6,7 +6,7 @@ import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal } from "../../core/machine.ts";
 import { carriedFields } from "../../core/submitted.ts";
 import type { CheckpointInfo, Kept, Message, Moving, Step, Task } from "../../core/task.ts";
-import type { Artifact } from "../../store/store.ts";
+import type { NewArtifact } from "../../store/store.ts";
 import { canContinue } from "../attempt/conclude.ts";
 import type { Engine } from "../engine.ts";
 import { foldersOf } from "../files/environment.ts";
@@ -27,7 +27,7 @@ export interface Facts {
   from: number;
   task: Pick<Task, (typeof PLAIN)[number]> & ReturnType<typeof carriedFields>;
   checkpoint: CheckpointInfo | null;
-  artifacts: Omit<Artifact, "taskId">[];
+  artifacts: NewArtifact[];
   /** How the variables that travel are kept. */
   env: "none" | "plain" | "sealed";
 }

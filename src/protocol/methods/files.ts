@@ -13,14 +13,22 @@ export const fileMethods = {
     params: v.strictObject({ ...one, attempt: v.optional(natural), raw: v.optional(v.boolean()) }),
     result: v.object({
       logs: v.array(
-        v.object({ attempt: v.number(), path: v.string(), live: v.boolean(), updatedAt: v.string() }),
+        v.object({
+          attempt: v.number(),
+          path: v.string(),
+          live: v.boolean(),
+          updatedAt: v.string(),
+          machine: v.nullable(v.string()),
+          start: v.number(),
+        }),
       ),
       missing: v.array(v.number()),
+      away: v.array(v.object({ attempt: v.number(), machine: v.string(), lastSeenAt: v.string() })),
       task,
     }),
     scope: "people",
     about:
-      "Where the logs of a task are, one file an attempt, in order; with `raw` the lines that a coding agent has written. `updatedAt` is when it was last written to. `missing` are attempts that printed to a log which is not there any more.",
+      "Where the logs of a task are, one file an attempt, in order; with `raw` the lines that a coding agent has written. `updatedAt` is when it was last written to. `missing` are attempts that printed to a log which is not there any more. In a cluster `machine` is the other machine that has the file, whose bytes logs/read gives, from `start` on; `away` are attempts of whose log the rest, or all, is on a machine that does not answer.",
   },
   "logs/read": {
     params: v.strictObject({
@@ -41,7 +49,7 @@ export const fileMethods = {
     }),
     scope: "people",
     about:
-      "Bytes of the log of an attempt (the newest unless `attempt` names one) in base64, at most 256 KiB: from `offset`, or so many from the end with `fromEnd`. With `waitMs`, where there are none yet, it answers when more is there, when the attempt has ended, or after that time. Fails with LogNotFound where the log is not there.",
+      "Bytes of the log of an attempt (the newest unless `attempt` names one) in base64, at most 256 KiB: from `offset`, or so many from the end with `fromEnd`. With `waitMs`, where there are none yet, it answers when more is there, when the attempt has ended, or after that time. `missing` names the machine of a cluster that does not answer and has bytes that were asked for. Fails with LogNotFound where the log is not there.",
   },
   "checkpoints/list": {
     params: v.strictObject(one),

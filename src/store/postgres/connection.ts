@@ -48,8 +48,7 @@ export class Connection {
   #client: Promise<Driver.Client> | null = null;
   #turn: Promise<unknown> = Promise.resolve();
   #isClosed = false;
-  #onListen: string | null = null;
-  #onNotify: ((payload: string) => void) | null = null;
+  readonly #channels = new Map<string, (payload: string) => void>();
   #onLost: () => void = () => {};
   /** Since when the statement that is under way has no answer, by the steady clock. */
   #askedAt: number | null = null;
@@ -67,9 +66,8 @@ export class Connection {
 
   /** Hears what others notify; also after the connection was lost and made again. */
   async listen(channel: string, onNotify: (payload: string) => void): Promise<void> {
-    this.#onNotify = onNotify;
-    this.#onListen = `listen ${channel}`;
-    await this.query(this.#onListen, []);
+    this.#channels.set(channel, onNotify);
+    await this.query(`listen ${channel}`, []);
   }
   /** Called each time that the connection was lost. */
   onLost(listener: () => void): void {
@@ -172,10 +170,10 @@ export class Connection {
     });
     client.on("error", () => this.#lost(client));
     client.on("end", () => this.#lost(client));
-    client.on("notification", ({ payload }) => this.#onNotify?.(payload ?? ""));
+    client.on("notification", ({ channel, payload }) => this.#channels.get(channel)?.(payload ?? ""));
     try {
       await client.connect();
-      if (this.#onListen) await client.query(this.#onListen);
+      for (const channel of this.#channels.keys()) await client.query(`listen ${channel}`);
     } catch (error) {
       void client.end().catch(() => {});
       throw isRefusal(error) ? refused(error as Error) : new Disconnected(error);

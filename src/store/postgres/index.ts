@@ -1,16 +1,22 @@
 export { Connection } from "./connection.ts";
 export {
-  addMachine,
   blob,
+  blobPiece,
   dropEnvironments,
+  dropOldArtifacts,
   environment,
-  forgetMachine,
+  type KeptPiece,
   keepBlob,
   keepEnvironment,
+} from "./kept.ts";
+export {
+  addMachine,
+  forgetMachine,
   type Lease,
   listMachines,
   Machine,
   setMachine,
+  whereabouts,
 } from "./machines.ts";
 export { PostgresStore } from "./postgres-store.ts";
 export { makeSchema, readCluster } from "./schema.ts";

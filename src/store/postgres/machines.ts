@@ -21,17 +21,23 @@ const NAME = /^[a-z0-9][a-z0-9.-]{0,62}$/i;
 /** Adds a machine. Throws `MachineTaken` where another home has the name, `InvalidParams` for what can be no name. */
 export async function addMachine(
   connection: Connection,
-  { name, id, slots, labels }: { name: string; id: string; slots: number; labels: Record<string, string> },
+  {
+    name,
+    id,
+    home,
+    slots,
+    labels,
+  }: { name: string; id: string; home: string; slots: number; labels: Record<string, string> },
 ): Promise<void> {
   if (!NAME.test(name)) {
     const reason = `${JSON.stringify(name)} can be no machine's name: letters, digits, dots and dashes`;
     throw new AgentctlError("InvalidParams", { field: "name", reason });
   }
   const sql = `insert into machines
-      (name, id, epoch, slots, labels, version, is_draining, is_stopped, is_lost, lease_until, seen_at, joined_at)
-    values ($1, $2, 0, $3, $4, '', 0, 1, 0, clock_timestamp(), clock_timestamp(), clock_timestamp())
+      (name, id, home, epoch, slots, labels, version, is_draining, is_stopped, is_lost, lease_until, seen_at, joined_at)
+    values ($1, $2, $3, 0, $4, $5, '', 0, 1, 0, clock_timestamp(), clock_timestamp(), clock_timestamp())
     on conflict do nothing`;
-  const { changed } = await connection.query(sql, [name, id, slots, JSON.stringify(labels)]);
+  const { changed } = await connection.query(sql, [name, id, home, slots, JSON.stringify(labels)]);
   if (changed === 0) throw taken(name);
 }
 
@@ -61,6 +67,18 @@ function stateOf({ is_lost, is_stopped, is_over, is_draining }: Row): MachineInf
   if (is_stopped === 1) return "stopped";
   if (is_over === 1) return "away";
   return is_draining === 1 ? "draining" : "up";
+}
+
+/** Where a machine is, and whether its daemon is there to be asked; undefined for one that was forgotten. */
+export async function whereabouts(
+  connection: Connection,
+  name: string,
+): Promise<{ home: string; seenAt: number; isUp: boolean } | undefined> {
+  const sql = `select home, (extract(epoch from seen_at) * 1000)::bigint as seen,
+      is_lost = 0 and is_stopped = 0 and lease_until >= clock_timestamp() as is_up
+    from machines where name = $1`;
+  const row = (await connection.query(sql, [name])).rows[0];
+  return row && { home: row.home as string, seenAt: row.seen as number, isUp: Boolean(row.is_up) };
 }
 
 /** Changes what is given. Throws `MachineNotFound`. */
@@ -185,42 +203,4 @@ export class Machine {
 
 function leaseOf(row: Row): Lease {
   return { slots: row.slots as number, isDraining: row.is_draining === 1, now: row.now as number };
-}
-
-/** Keeps variables of tasks, sealed. */
-export async function keepEnvironment(connection: Connection, name: string, sealed: Buffer): Promise<void> {
-  const sql = `insert into environments (name, sealed, kept_at) values ($1, $2, clock_timestamp())
-    on conflict (name) do update set kept_at = clock_timestamp()`;
-  await connection.query(sql, [name, sealed]);
-}
-
-/** What was kept under that name. */
-export async function environment(connection: Connection, name: string): Promise<Buffer | undefined> {
-  const { rows } = await connection.query("select sealed from environments where name = $1", [name]);
-  return rows[0]?.sealed as Buffer | undefined;
-}
-
-/** Drops the variables that no open task and no schedule uses; those of a submission under way are young. */
-export async function dropEnvironments(connection: Connection): Promise<void> {
-  const sql = `delete from environments e where kept_at < clock_timestamp() - interval '10 min'
-    and not exists (select 1 from tasks t where t.env_hash = e.name and t.ended_at is null)
-    and not exists (select 1 from schedules s where s.env_hash = e.name)`;
-  await connection.query(sql, []);
-}
-
-/** Keeps a file of a task, in place of an earlier one of the name. */
-export async function keepBlob(
-  connection: Connection,
-  task: number,
-  name: string,
-  data: Buffer,
-): Promise<void> {
-  const sql = `insert into blobs (task_id, name, data) values ($1, $2, $3)
-    on conflict (task_id, name) do update set data = excluded.data`;
-  await connection.query(sql, [task, name, data]);
-}
-
-export async function blob(connection: Connection, task: number, name: string): Promise<Buffer | undefined> {
-  const sql = "select data from blobs where task_id = $1 and name = $2";
-  return (await connection.query(sql, [task, name])).rows[0]?.data as Buffer | undefined;
 }

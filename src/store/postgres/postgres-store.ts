@@ -6,6 +6,7 @@ import { SqlStore, type StoreOptions } from "../sql/sql-store.ts";
 import { Connection, Disconnected } from "./connection.ts";
 import { doInTurn, PostgresContext } from "./context.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { Relay } from "./relay.ts";
 import { storeError } from "./store-error.ts";
 import { SCHEMA_CHANNEL } from "./transaction.ts";
 
@@ -37,6 +38,10 @@ const AWAY_MS = 10_000;
 export class PostgresStore extends SqlStore {
   /** For renewals too: no write delays them. */
   readonly listener: Connection;
+  /** For files, which may be large. */
+  readonly files: Connection;
+  readonly relay: Relay;
+  readonly #relaying: Connection;
   readonly #writer: Connection;
   readonly #reader: Connection;
   readonly #readerContext: PostgresContext;
@@ -59,6 +64,9 @@ export class PostgresStore extends SqlStore {
     this.#writer = writer;
     this.#reader = reader;
     this.listener = listener;
+    this.files = connection("files");
+    this.#relaying = connection("relay");
+    this.relay = new Relay(this.#relaying, machine);
     this.#readerContext = new PostgresContext(reader, machine);
     this.#listenerContext = new PostgresContext(listener, machine);
     this.#commits = new GroupCommit(writer, ctx, {
@@ -89,6 +97,7 @@ export class PostgresStore extends SqlStore {
       this.look();
       if (from !== machine) this.#onChange();
     });
+    await this.relay.listen(this.listener);
     this.#cursor = await doInTurn(events.last(this.#listenerContext));
     this.#timer = setInterval(() => {
       this.look();
@@ -116,7 +125,9 @@ export class PostgresStore extends SqlStore {
     if (this.#timer) clearInterval(this.#timer);
     await this.#commits.drained();
     await this.#polling;
-    await Promise.all([this.#writer, this.#reader, this.listener].map((each) => each.close()));
+    this.relay.stop();
+    const all = [this.#writer, this.#reader, this.listener, this.files, this.#relaying];
+    await Promise.all(all.map((each) => each.close()));
   }
 
   async #read<T>(run: (ctx: PostgresContext) => Op<T>): Promise<T> {

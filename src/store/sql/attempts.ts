@@ -1,6 +1,6 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Attempt, Intent, StepName } from "../../core/task.ts";
-import type { Artifact, QueueHold } from "../store.ts";
+import type { NewArtifact, QueueHold } from "../store.ts";
 import type { ActiveAttempt, Context, Op } from "./context.ts";
 import { markUnused } from "./journal.ts";
 import { holdFor } from "./queues.ts";
@@ -70,13 +70,10 @@ export function* saveResult(
 }
 
 /** Records an artifact that an attempt leaves, in place of one of the same name. */
-export function* addArtifact(
-  ctx: Context,
-  { taskId }: ActiveAttempt,
-  artifact: Omit<Artifact, "taskId">,
-): Op<void> {
-  const sql = `insert into artifacts (task_id, name, size, sha256, created_at) values (?, ?, ?, ?, ?)
+export function* addArtifact(ctx: Context, { taskId }: ActiveAttempt, artifact: NewArtifact): Op<void> {
+  const sql = `insert into artifacts (task_id, name, size, sha256, created_at, machine) values (?, ?, ?, ?, ?, ?)
     on conflict (task_id, name) do update
-    set size = excluded.size, sha256 = excluded.sha256, created_at = excluded.created_at`;
-  yield* ctx.run(sql, taskId, artifact.name, artifact.size, artifact.sha256, artifact.createdAt);
+    set size = excluded.size, sha256 = excluded.sha256, created_at = excluded.created_at, machine = excluded.machine`;
+  const { name, size, sha256, createdAt } = artifact;
+  yield* ctx.run(sql, taskId, name, size, sha256, createdAt, ctx.machine);
 }

@@ -115,6 +115,7 @@ export function* artifacts(ctx: Context, id: number): Op<Artifact[]> {
       size: row.size as number,
       sha256: row.sha256 as string,
       createdAt: row.created_at as number,
+      machine: row.machine as string | null,
     }),
   );
 }

@@ -6,10 +6,10 @@ import type { Inbox } from "../inbox.ts";
 import type { View } from "../queue-view.ts";
 import type { Schedules } from "../schedules.ts";
 import type {
-  Artifact,
   Change,
   EndedTask,
   ListQuery,
+  NewArtifact,
   NewCheckpoint,
   Patch,
   QueueChange,
@@ -202,7 +202,7 @@ export abstract class SqlStore implements Store {
     return this.#access.write("answer", (ctx) => answer(ctx, id, given));
   }
 
-  addArtifact(token: string, artifact: Omit<Artifact, "taskId">) {
+  addArtifact(token: string, artifact: NewArtifact) {
     return this.#asLive("artifact", token, (ctx, live) => attempts.addArtifact(ctx, live, artifact));
   }
 

@@ -301,7 +301,7 @@ export function journal(it: StoreTest): void {
     await world.store.addArtifact(token, report);
     await world.store.addArtifact(token, { ...report, name: "plot.png", createdAt: 2 });
     await world.store.addArtifact(token, { ...report, size: 2, sha256: "b", createdAt: 3 });
-    expect(await world.store.artifacts(id)).toEqual([
+    expect(await world.store.artifacts(id)).toMatchObject([
       { taskId: id, name: "plot.png", size: 1, sha256: "a", createdAt: 2 },
       { taskId: id, name: "report.md", size: 2, sha256: "b", createdAt: 3 },
     ]);

@@ -71,7 +71,11 @@ export const logs = command({
     };
     if (raw && follow) throw usage("--raw prints what there is: it does not follow");
     const all = await withDaemon(context, (rpc) => logsOf(context, rpc, params));
-    if (attempt !== undefined && all.logs.length + all.missing.length === 0 && !context.out.json)
+    if (
+      attempt !== undefined &&
+      all.logs.length + all.missing.length + all.away.length === 0 &&
+      !context.out.json
+    )
       throw usage(`task ${id} has no attempt ${attempt}`, { hint: `agentctl show ${id}` });
     const found = { ...all, logs: wantedLogs(all.logs, wanted) };
     if (context.out.json) return listed(context, found);
@@ -80,7 +84,7 @@ export const logs = command({
     const isStill = hasEnded(found.task) || (attempt !== undefined && !found.logs.some(({ live }) => live));
     const code = await (follow && !isStill ? followed : printed)(context, found, lines, print);
     await take.end();
-    if (since === undefined) requireLogs(all, attempt);
+    if (since === undefined) requireLogs(context, all, attempt);
     return code;
   },
 });

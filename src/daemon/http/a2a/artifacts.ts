@@ -1,5 +1,5 @@
 /** What a task gives out, as artifacts of A2A: its log, its result and the files that it left behind. */
-import { open, readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import type { Artifact, Part } from "@a2a-js/sdk";
 import type { ArtifactJson, TaskJson } from "../../../protocol/methods.ts";
 import { typeOf } from "../media-type.ts";
@@ -44,40 +44,50 @@ export async function filesOf(agent: Agent, base: string, task: TaskJson): Promi
   const { artifacts } = await agent.call("artifacts/list", { id: task.id });
   return await Promise.all(
     artifacts.map(async (file) =>
-      artifactOf(`file-${file.name}`, file.name, [await filePart(base, task, file)]),
+      artifactOf(`file-${file.name}`, file.name, [await filePart(agent, base, task, file)]),
     ),
   );
 }
 
-async function filePart(base: string, { uuid }: TaskJson, { name, size, path }: ArtifactJson): Promise<Part> {
+async function filePart(
+  agent: Agent,
+  base: string,
+  { id, uuid }: TaskJson,
+  file: ArtifactJson,
+): Promise<Part> {
+  const { name, size } = file;
   const mediaType = typeOf(name).split(";")[0] as string;
   const isText = mediaType.startsWith("text/") || mediaType === "application/json";
-  if (isText && size <= MOST_TEXT_BYTES) return textPart(await readFile(path, "utf8"), mediaType, name);
+  if (isText && size <= MOST_TEXT_BYTES) return textPart(await textOf(agent, id, file), mediaType, name);
   const place = name.split("/").map(encodeURIComponent).join("/");
   const value = new URL(`tasks/${uuid}/artifacts/${place}`, base).href;
   return { content: { $case: "url", value }, metadata: undefined, filename: name, mediaType };
 }
 
+async function textOf(
+  agent: Agent,
+  id: number,
+  { name, path, size, machine }: ArtifactJson,
+): Promise<string> {
+  if (machine === null) return await readFile(path, "utf8");
+  const found: Buffer[] = [];
+  for (let offset = 0; offset < size; ) {
+    const bytes = Buffer.from((await agent.call("artifacts/read", { id, name, offset })).data, "base64");
+    if (bytes.length === 0) break;
+    found.push(bytes);
+    offset += bytes.length;
+  }
+  return Buffer.concat(found).toString("utf8");
+}
+
 async function logEnd(agent: Agent, { id }: TaskJson): Promise<string> {
   const { logs } = await agent.call("logs/path", { id });
   let text = "";
-  for (const { path } of logs.slice().reverse()) {
-    const left = LOG_BYTES - text.length;
-    if (left <= 0) break;
-    text = (await lastBytes(path, left)) + text;
+  for (const { attempt } of logs.slice().reverse()) {
+    const fromEnd = LOG_BYTES - text.length;
+    if (fromEnd <= 0) break;
+    const { data } = await agent.call("logs/read", { id, attempt, fromEnd });
+    text = Buffer.from(data, "base64").toString("utf8") + text;
   }
   return text;
-}
-
-async function lastBytes(path: string, most: number): Promise<string> {
-  const size = (await stat(path).catch(() => undefined))?.size ?? 0;
-  const length = Math.min(size, most);
-  if (length === 0) return "";
-  const handle = await open(path);
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length);
-    return buffer.subarray(0, bytesRead).toString("utf8");
-  } finally {
-    await handle.close();
-  }
 }

@@ -3,11 +3,12 @@
  * from the event log, and beside these its progress, its log as it grows, and what it gives out. Because the changes come
  * from the log, a stream that begins again after a restart of the daemon misses none that the task itself does not show.
  */
-import { statSync } from "node:fs";
 import type { Artifact, StreamResponse } from "@a2a-js/sdk";
 import { isTerminal } from "../../../core/machine.ts";
-import { LogTail } from "../../../home/log-tail.ts";
+import { lastLinesOf } from "../../../home/log-file.ts";
+import { LogTail, placeOf } from "../../../home/log-tail.ts";
 import type { EventJson, TaskJson } from "../../../protocol/methods.ts";
+import { placedLogs } from "../placed-logs.ts";
 import type { Agent } from "./agent.ts";
 import { artifactOf, artifactsOf, filesOf, LOG, resultOf } from "./artifacts.ts";
 import type { KeptFiles } from "./kept.ts";
@@ -132,9 +133,9 @@ class News implements AsyncIterable<EventJson | null> {
 
   /** From here on the log is followed; what it holds already was told with the task. */
   async start(): Promise<void> {
-    const { logs } = await this.#agent.call("logs/path", { id: this.#task.id });
+    const logs = await this.#logs();
     const last = logs.at(-1);
-    if (last) await this.#tail.startAt(last, logs, sizeOf(last.path));
+    if (last) await this.#tail.startAt(last, logs, (await lastLinesOf(placeOf(last), 0)).offset);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<EventJson | null> {
@@ -171,8 +172,12 @@ class News implements AsyncIterable<EventJson | null> {
   }
 
   async #update(): Promise<void> {
-    const { logs } = await this.#agent.call("logs/path", { id: this.#task.id });
-    this.#tail.update(logs);
+    this.#tail.update(await this.#logs());
+  }
+
+  async #logs() {
+    const found = await this.#agent.call("logs/path", { id: this.#task.id });
+    return placedLogs(found, (params) => this.#agent.call("logs/read", params));
   }
 }
 
@@ -189,8 +194,4 @@ class Look {
   stop(): void {
     clearTimeout(this.#timer);
   }
-}
-
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -9,7 +9,10 @@
 --
 -- environments: variables of open tasks, sealed with the key of the cluster, which is not in the database.
 --
--- blobs: files of tasks: a task's folder as it was when its last attempt ended.
+-- blobs: files of tasks: a task's folder as it was when its last attempt ended, the ends of its logs, its artifacts.
+-- `size` is that of the whole file, of which `data` is the end.
+--
+-- asks: what one machine asks of another of the files that are there, with the answer; gone as soon as that is read.
 
 create table event_counter (seq bigint not null, task bigint not null);
 insert into event_counter values (0, 0);
@@ -24,6 +27,7 @@ alter table tasks alter id set default next_task();
 create table machines (
   name text primary key,
   id text not null unique,
+  home text not null,
   epoch bigint not null,
   slots bigint not null,
   labels text not null,
@@ -52,7 +56,19 @@ create table blobs (
   task_id bigint not null references tasks (id) on delete cascade,
   name text not null,
   data bytea not null,
+  size bigint not null,
+  kept_at timestamptz not null,
   primary key (task_id, name)
+);
+-- Read in pieces, which is slow where it is compressed.
+alter table blobs alter data set storage external;
+
+create unlogged table asks (
+  id bigint generated always as identity primary key,
+  machine text not null,
+  question text not null,
+  answer text,
+  asked_at timestamptz not null
 );
 
 -- Whether a machine is one of those that a task may run on: each of the texts is its name, or one of its labels.

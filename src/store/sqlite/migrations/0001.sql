@@ -240,6 +240,7 @@ create table artifacts (
   size integer not null,
   sha256 text not null,
   created_at integer not null,
+  machine text,
   primary key (task_id, name)
 ) strict;
 

@@ -1,0 +1,161 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type ClusterFiles, packFolder, unpackFolder } from "../../engine/index.ts";
+import type { Paths } from "../../home/paths.ts";
+import {
+  blob,
+  blobPiece,
+  dropOldArtifacts,
+  type KeptPiece,
+  keepBlob,
+  type PostgresStore,
+  whereabouts,
+} from "../../store/postgres/index.ts";
+import { piece } from "../handlers/piece.ts";
+import type { DaemonLog } from "../log.ts";
+
+/** A larger folder, a larger artifact stays with its machine. */
+const FOLDER_BYTES = 64 * 1024 * 1024;
+const ARTIFACT_BYTES = 16 * 1024 * 1024;
+/** So much of the end of a log outlasts its machine. */
+const LOG_BYTES = 1024 * 1024;
+/** How long a machine that is up may take to answer. */
+const ANSWER_MS = 5000;
+
+/** A method that is asked of another machine, for files that are there. */
+export interface Question {
+  method: string;
+  params: object;
+}
+
+/** The files of tasks that the machines of a cluster have for each other. */
+export class SharedFiles implements ClusterFiles {
+  readonly #store: PostgresStore;
+  readonly #machine: string;
+  readonly #paths: Paths;
+  readonly #log: DaemonLog;
+  readonly #keeping = new Set<Promise<void>>();
+
+  constructor({
+    store,
+    machine,
+    paths,
+    log,
+  }: { store: PostgresStore; machine: string; paths: Paths; log: DaemonLog }) {
+    this.#store = store;
+    this.#machine = machine;
+    this.#paths = paths;
+    this.#log = log;
+  }
+
+  async keepFolder(id: number): Promise<void> {
+    const folder = this.#folder(id);
+    if (!existsSync(folder) || readdirSync(folder).length === 0) return;
+    await this.#withArchive(async (archive) => {
+      await packFolder(folder, archive);
+      const data = readFileSync(archive);
+      if (data.length > FOLDER_BYTES)
+        throw new Error(`it has ${data.length} bytes, of which at most ${FOLDER_BYTES} travel`);
+      await keepBlob(this.#store.files, { task: id, name: "folder", data, machine: this.#machine });
+    });
+  }
+
+  async fetchFolder(id: number): Promise<void> {
+    const data = await blob(this.#store.files, id, "folder");
+    if (!data) return;
+    await this.#withArchive(async (archive) => {
+      writeFileSync(archive, data, { mode: 0o600 });
+      rmSync(this.#folder(id), { recursive: true, force: true });
+      await unpackFolder(archive, this.#folder(id));
+    });
+  }
+
+  async keepArtifact(id: number, sha256: string, path: string): Promise<void> {
+    try {
+      const { size } = statSync(path);
+      if (size > ARTIFACT_BYTES)
+        throw new Error(`it has ${size} bytes, of which at most ${ARTIFACT_BYTES} travel`);
+      await keepBlob(this.#store.files, { task: id, name: artifactName(sha256), data: readFileSync(path) });
+      await dropOldArtifacts(this.#store.files, id);
+    } catch (error) {
+      this.#log.warn({ task: id, path, error: String(error) }, "an artifact stays on this machine");
+    }
+  }
+
+  keepLog(id: number, name: string, path: string): void {
+    const kept = this.#keepEnd(id, name, path)
+      .catch((error) =>
+        this.#log.warn({ task: id, error: String(error) }, "the end of a log stays on this machine"),
+      )
+      .finally(() => this.#keeping.delete(kept));
+    this.#keeping.add(kept);
+  }
+
+  /** Resolves when everything is kept that is to be. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#keeping);
+  }
+
+  /** Bytes of what was kept under a name; undefined where nothing was. */
+  async kept(
+    task: number,
+    name: string,
+    wanted: { offset?: number; fromEnd?: number; length: number },
+  ): Promise<KeptPiece | undefined> {
+    return await blobPiece(this.#store.files, { task, name }, wanted);
+  }
+
+  /** What another machine answers; undefined where it does not. Rejects with what it rejects with. */
+  async ask(machine: string, question: Question, waitMs = 0): Promise<unknown | undefined> {
+    const there = await whereabouts(this.#store.listener, machine);
+    if (!there?.isUp) return undefined;
+    return await this.#store.relay.ask(machine, question, ANSWER_MS + waitMs);
+  }
+
+  /** When that machine was last seen, in ms since 1970, and where a file is there that has this path here. */
+  async whereabouts(machine: string, path: string): Promise<{ seenAt: number | null; path: string }> {
+    const there = await whereabouts(this.#store.listener, machine);
+    return { seenAt: there?.seenAt ?? null, path: path.replace(this.#paths.home, there?.home ?? "") };
+  }
+
+  /** Answers what other machines ask. */
+  onAsked(answer: (question: Question) => Promise<unknown>): void {
+    this.#store.relay.onAsked((question) => answer(question as Question));
+  }
+
+  #folder(id: number): string {
+    return join(this.#paths.tasks, String(id));
+  }
+
+  async #keepEnd(id: number, name: string, path: string): Promise<void> {
+    const parts: Buffer[] = [];
+    let size = 0;
+    for (let at: number | undefined; ; ) {
+      const found = await piece(path, {
+        offset: at,
+        fromEnd: at === undefined ? LOG_BYTES : undefined,
+        length: LOG_BYTES,
+      });
+      if (!found) return;
+      size = found.size;
+      parts.push(found.data);
+      at = found.offset + found.data.length;
+      if (found.data.length === 0 || at >= size) break;
+    }
+    await keepBlob(this.#store.files, { task: id, name, data: Buffer.concat(parts), size });
+  }
+
+  async #withArchive(work: (archive: string) => Promise<void>): Promise<void> {
+    const draft = mkdtempSync(join(this.#paths.bundles, "folder-"));
+    try {
+      await work(join(draft, "folder.tar"));
+    } finally {
+      rmSync(draft, { recursive: true, force: true });
+    }
+  }
+}
+
+/** The name under which an artifact of this content is kept. */
+export function artifactName(sha256: string): string {
+  return `artifact/${sha256}`;
+}

@@ -1,0 +1,144 @@
+/** Files that another machine of the cluster has: asked of it, or what was kept of them where it does not answer. */
+import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
+import type { Attempt, Task } from "../../core/task.ts";
+import { toIso } from "../../core/time.ts";
+import { logName } from "../../engine/index.ts";
+import type { Handlers, Params, Result } from "../../protocol/methods.ts";
+import type { Caller } from "../caller.ts";
+import type { Question } from "../cluster/shared-files.ts";
+import { artifactName, type SharedFiles } from "../cluster/shared-files.ts";
+import type { Daemon } from "./context.ts";
+import { type Found, logsHere, placeOf } from "./logs-here.ts";
+import type { Wanted } from "./piece.ts";
+
+type Bytes = Omit<Result<"logs/read">, "live">;
+type Away = Result<"logs/path">["away"];
+
+/** Whether a file is here that an attempt on this machine wrote; always so outside of a cluster. */
+export function isHere({ engine }: Pick<Daemon, "engine">, machine: string | null): boolean {
+  return engine.cluster === null || machine === null || machine === engine.cluster.machine;
+}
+
+/** The logs of attempts that ran on other machines; `away` are those of which a machine has more and does not answer. */
+export async function logsElsewhere(
+  daemon: Daemon,
+  task: Task,
+  attempts: readonly Attempt[],
+  raw: boolean,
+): Promise<Found & { away: Away }> {
+  const all: Found & { away: Away } = { logs: [], missing: [], away: [] };
+  if (!daemon.files) return all;
+  for (const machine of new Set(attempts.map((attempt) => attempt.machine as string))) {
+    const there = attempts.filter((attempt) => attempt.machine === machine);
+    const params = { id: task.id, attempts: there.map(({ n }) => n), raw };
+    const answer = (await daemon.files.ask(machine, { method: "logs/path", params })) as Found | undefined;
+    all.logs.push(...(answer?.logs ?? []).map((log) => ({ ...log, machine })));
+    const unknown = there.filter(({ n }) => !answer?.logs.some(({ attempt }) => attempt === n));
+    const kept = await Promise.all(
+      unknown.map((attempt) => keptLog(daemon, daemon.files as SharedFiles, attempt, raw)),
+    );
+    const isKept = (n: number) => kept.some((log) => log?.attempt === n);
+    all.logs.push(...kept.filter((log) => log !== undefined));
+    all.missing.push(...(answer?.missing ?? []).filter((n) => !isKept(n)));
+    if (answer || raw) continue;
+    const cut = unknown.filter(({ n }) => kept.find((log) => log?.attempt === n)?.start !== 0);
+    const { lastSeenAt } = await absent(daemon.files, machine, cut[0]);
+    all.away.push(...cut.map(({ n }) => ({ attempt: n, machine, lastSeenAt })));
+  }
+  return all;
+}
+
+async function keptLog({ engine }: Daemon, files: SharedFiles, attempt: Attempt, raw: boolean) {
+  const { taskId: id, n, machine, endedAt } = attempt;
+  const found = await files.kept(id, logName(n, raw), { length: 0 });
+  if (!found) return undefined;
+  const { path } = await files.whereabouts(machine as string, placeOf(engine, id, n, raw));
+  const updatedAt = toIso(found.keptAt);
+  return { attempt: n, path, live: endedAt === null, machine, start: found.start, updatedAt };
+}
+
+async function absent(files: SharedFiles, machine: string, attempt: Attempt | undefined) {
+  const { seenAt } = await files.whereabouts(machine, "");
+  return { machine, lastSeenAt: toIso(seenAt ?? attempt?.endedAt ?? attempt?.startedAt ?? 0) };
+}
+
+/** Bytes of the log of an attempt that ran on another machine; `missing` says which one has what cannot be had. */
+export async function readElsewhere(
+  { files }: Daemon,
+  attempt: Attempt,
+  { raw, waitMs, ...wanted }: Wanted & { raw: boolean; waitMs: number },
+): Promise<Bytes> {
+  const { taskId: id, n } = attempt;
+  const machine = attempt.machine as string;
+  const params = { id, attempt: n, raw, waitMs, ...wanted };
+  let refusal: AgentctlError | undefined;
+  const answer = await files?.ask(machine, { method: "logs/read", params }, waitMs).catch((error) => {
+    refusal = asAgentctlError(error);
+    if (refusal.name !== "LogNotFound") throw refusal;
+  });
+  if (answer) return answer as Bytes;
+  const { offset = 0 } = wanted;
+  const kept = await files?.kept(id, logName(n, raw), wanted);
+  if (kept) {
+    const { data, size, start } = kept;
+    const isCut = wanted.fromEnd === undefined ? offset < start : size - wanted.fromEnd < start && start > 0;
+    const missing = isCut ? await absent(files as SharedFiles, machine, attempt) : null;
+    return { data: data.toString("base64"), offset: kept.offset, size, missing };
+  }
+  if (refusal) throw refusal;
+  return { data: "", offset, size: 0, missing: await absent(files as SharedFiles, machine, attempt) };
+}
+
+/** Bytes of an artifact that another machine keeps: what was kept of it, else asked of that machine. */
+export async function readArtifactElsewhere(
+  { files }: Daemon,
+  task: Task,
+  { name, sha256, machine }: { name: string; sha256: string; machine: string },
+  wanted: { offset?: number; length: number },
+): Promise<Result<"artifacts/read">> {
+  const kept = await files?.kept(task.id, artifactName(sha256), wanted);
+  if (kept) {
+    const { data, offset, size } = kept;
+    return { data: data.toString("base64"), offset, size, sha256 };
+  }
+  const params = { id: task.id, name, ...wanted };
+  const answer = await files?.ask(machine, { method: "artifacts/read", params });
+  if (answer) return answer as Result<"artifacts/read">;
+  const { lastSeenAt } = await absent(files as SharedFiles, machine, undefined);
+  const reason = `artifact ${JSON.stringify(name)} of task ${task.id} is on machine ${machine} alone, which was last seen at ${lastSeenAt}`;
+  throw new AgentctlError("ArtifactNotFound", {
+    id: task.id,
+    state: task.state,
+    reason,
+    machine,
+    lastSeenAt,
+  });
+}
+
+/** What other machines may ask of this one: what its handlers answer of files that are here. */
+export function answerMachines(
+  daemon: Daemon,
+  handlers: Pick<Handlers<Caller>, "logs/read" | "artifacts/read">,
+): (question: Question) => Promise<unknown> {
+  const caller: Caller = {
+    scopes: ["people"],
+    actor: "daemon",
+    token: null,
+    refusal: null,
+    listener: null,
+    signal: new AbortController().signal,
+  };
+  return async ({ method, params }) => {
+    if (method === "logs/path") {
+      const { id, attempts, raw } = params as { id: number; attempts: number[]; raw: boolean };
+      const here = (await daemon.engine.store.attempts(id)).filter(
+        ({ n, machine }) => attempts.includes(n) && isHere(daemon, machine),
+      );
+      return logsHere(daemon, await daemon.engine.require(id), here, raw);
+    }
+    if (method === "logs/read") return await handlers[method](params as Params<"logs/read">, caller);
+    if (method === "artifacts/read")
+      return await handlers[method](params as Params<"artifacts/read">, caller);
+    throw new AgentctlError("UnsupportedOperation", { reason: `no machine answers ${method}` });
+  };
+}

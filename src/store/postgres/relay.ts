@@ -1,0 +1,112 @@
+/**
+ * What one machine asks of another by way of the database, so that no machine needs a port: a row with the question, a
+ * notification to whom it is for, the answer in the same row, a notification back. Questions are about files that are
+ * there; what changes a task goes by way of the task.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { AgentctlError, asAgentctlError, type WireError } from "../../core/errors.ts";
+import { systemClock } from "../../core/time.ts";
+import type { Connection } from "./connection.ts";
+
+const ASKS = "agentctl_asks";
+const ANSWERS = "agentctl_answers";
+
+/** A notification may be lost with its connection: it is looked at least this often. */
+const LOOK_MS = 1000;
+
+type Answer = { result: unknown } | { error: WireError };
+
+export class Relay {
+  readonly #connection: Connection;
+  readonly #machine: string;
+  readonly #answering = new Set<number>();
+  readonly #waiting = new Map<number, () => void>();
+  #answer: ((question: unknown) => Promise<unknown>) | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  /** On `connection` questions are asked and answered; others are heard on a connection that listens. */
+  constructor(connection: Connection, machine: string) {
+    this.#connection = connection;
+    this.#machine = machine;
+  }
+
+  async listen(listener: Connection): Promise<void> {
+    await listener.listen(ASKS, (machine) => {
+      if (machine === this.#machine) void this.#look();
+    });
+    await listener.listen(ANSWERS, (id) => this.#waiting.get(Number(id))?.());
+  }
+
+  /** Answers what others ask from now on. */
+  onAsked(answer: (question: unknown) => Promise<unknown>): void {
+    this.#answer = answer;
+    this.#timer = setInterval(() => void this.#look(), LOOK_MS);
+    void this.#look();
+  }
+
+  stop(): void {
+    if (this.#timer) clearInterval(this.#timer);
+    this.#answer = null;
+  }
+
+  /** What that machine answers; undefined where it does not within `timeoutMs`. Rejects with what it rejects with. */
+  async ask(machine: string, question: unknown, timeoutMs: number): Promise<unknown | undefined> {
+    const sql = `with old as (delete from asks where asked_at < clock_timestamp() - interval '1 min'),
+        new as (insert into asks (machine, question, asked_at) values ($1, $2, clock_timestamp()) returning id)
+      select id, pg_notify('${ASKS}', $1) from new`;
+    const { rows } = await this.#connection.query(sql, [machine, JSON.stringify(question)]);
+    const id = rows[0]?.id as number;
+    const until = systemClock.mono() + timeoutMs;
+    try {
+      for (;;) {
+        const heard = new Promise<void>((resolve) => this.#waiting.set(id, resolve));
+        const answer = await this.#taken(id);
+        if (answer) return resultOf(answer);
+        const left = until - systemClock.mono();
+        if (left <= 0) return undefined;
+        const stop = new AbortController();
+        await Promise.race([heard, sleep(Math.min(left, LOOK_MS), undefined, stop).catch(() => undefined)]);
+        stop.abort();
+      }
+    } finally {
+      this.#waiting.delete(id);
+    }
+  }
+
+  async #taken(id: number): Promise<Answer | undefined> {
+    const sql = "delete from asks where id = $1 and answer is not null returning answer";
+    const { rows } = await this.#connection.query(sql, [id]);
+    return rows[0] && (JSON.parse(rows[0].answer as string) as Answer);
+  }
+
+  /** The database may be away: whoever asked asks again. */
+  async #look(): Promise<void> {
+    if (!this.#answer) return;
+    const sql = "select id, question from asks where machine = $1 and answer is null order by id";
+    const { rows } = await this.#connection.query(sql, [this.#machine]).catch(() => ({ rows: [] }));
+    for (const { id, question } of rows) void this.#reply(id as number, question as string);
+  }
+
+  async #reply(id: number, question: string): Promise<void> {
+    if (!this.#answer || this.#answering.has(id)) return;
+    this.#answering.add(id);
+    try {
+      const answer: Answer = await this.#answer(JSON.parse(question)).then(
+        (result) => ({ result }),
+        (error) => ({ error: asAgentctlError(error).toWire() }),
+      );
+      const sql = `with one as (update asks set answer = $2 where id = $1 returning id)
+        select pg_notify('${ANSWERS}', id::text) from one`;
+      await this.#connection.query(sql, [id, JSON.stringify(answer)]);
+    } catch {
+      // As above.
+    } finally {
+      this.#answering.delete(id);
+    }
+  }
+}
+
+function resultOf(answer: Answer): unknown {
+  if ("error" in answer) throw AgentctlError.fromWire(answer.error);
+  return answer.result;
+}
