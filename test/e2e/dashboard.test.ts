@@ -267,11 +267,13 @@ describe("the dashboard", () => {
     await page.goto(`${base}#/schedules`);
     await page.getByRole("cell", { name: "nightly" }).waitFor();
     await page.getByRole("cell", { name: /^\d{4}-\d\d-\d\d \d\d:\d\d:00$/ }).waitFor();
+    expect(await serious(page)).toEqual([]);
     await page.goto(`${base}#/queues`);
     await button("Hold").click();
     await page.getByText("default is held").waitFor();
     await button("Release").click();
     await page.getByText("default is released").waitFor();
+    expect(await serious(page)).toEqual([]);
     await page.goto(`${base}#/`);
     await page.getByLabel("State").selectOption("canceled");
     await page.getByText("2 of 3").waitFor();

@@ -105,7 +105,8 @@ it("works in a worktree of its own, whose work is shown, merged and never lost",
   expect(readFileSync(home.file("repo/sub/n w.txt"), "utf8")).toBe("new\n");
   expect((await home.cli("worktree", "merge", `${id}`)).stderr).toContain("already");
 
-  expect((await home.cli("delete", `${id}`)).code).toBe(0);
+  const deleted = await home.cli("delete", `${id}`);
+  expect(deleted.code, deleted.stderr).toBe(0);
   expect(existsSync(join(home.root, "home/worktrees", `${id}`))).toBe(false);
   expect(git(home, ["branch", "--list", "agentctl/*"])).toBe("");
 });

@@ -235,8 +235,13 @@ describe("the guard", () => {
     const shell = room.path("emptying");
     writeFileSync(shell, '#!/bin/sh\n: >"$2/$4.run"\nexec /bin/sh "$@"\n', { mode: 0o755 });
     const spec = room.spec(["true"]);
-    expect((await room.another(shell).launch(spec).ended).exitCode).toBe(126);
-    expect(readFileSync(spec.logFile, "utf8")).toContain("it did not run");
+    const ended = await room.another(shell).launch(spec).ended;
+    const log = readFileSync(spec.logFile, "utf8");
+    expect({ ...ended, log }).toMatchObject({
+      exitCode: 126,
+      lost: false,
+      log: expect.stringContaining("it did not run"),
+    });
   });
 
   it("that ends at once is not started again without a bound", async ({ room }) => {
