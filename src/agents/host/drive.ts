@@ -24,9 +24,10 @@ const LONGEST_MS = 2 ** 31 - 1;
 /** Why the process was stopped; null where it ended by itself. */
 type Stop = "pause" | "cut" | "budget" | "ask" | "limit" | "stall" | "refused" | null;
 
-/** The agent ends its turn by itself at the call that it may not make. */
+/** Of a process that did not begin. */
 const NO_EXIT: Exit = { code: null, signal: null, stderr: "" };
 
+/** The agent ends its turn by itself at the call that it may not make. */
 const SOFT: readonly Stop[] = [null, "pause", "budget"];
 
 /** What has become of the process. */
