@@ -4,8 +4,13 @@ import { inspect } from "node:util";
 /** How long a test waits for what must come, also on a machine that has ten other things to do. */
 export const PATIENCE_MS = 40_000;
 
+/** What is not there at once is asked for less often: each question costs the machine time that the answer needs. */
+const FIRST_MS = 10;
+const LONGEST_MS = 50;
+
 interface UntilOptions {
   deadlineMs?: number;
+  /** The time between two questions; without it, it grows from 10 ms to 50 ms. */
   everyMs?: number;
   message?: string;
 }
@@ -17,19 +22,19 @@ interface UntilOptions {
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { deadlineMs = PATIENCE_MS, everyMs = 20, message = "the condition" }: UntilOptions = {},
+  { deadlineMs = PATIENCE_MS, everyMs, message = "the condition" }: UntilOptions = {},
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + deadlineMs;
   const caller = new Error();
   Error.captureStackTrace(caller, until);
   let last: Seen = { text: "nothing: it did not answer" };
-  for (;;) {
+  for (let pauseMs = FIRST_MS; ; pauseMs = Math.min(pauseMs * 1.2, LONGEST_MS)) {
     const value = await answered(condition, deadline, (seen) => {
       last = seen;
     });
     if (value) return value;
     if (isAssertion(last.error) || performance.now() >= deadline) break;
-    await sleep(everyMs);
+    await sleep(everyMs ?? pauseMs);
   }
   caller.cause = last.error;
   caller.message = isAssertion(last.error)
