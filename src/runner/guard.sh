@@ -46,12 +46,15 @@ agentctl_tell() {
 }
 
 # The daemon asks with USR1 for the status of a program that has ended while something else holds its output. What the
-# program printed is in the log when cat sleeps; one that never sleeps carries the output of something that prints on.
+# program printed is in the log when cat waits for more. While it is running (R), or waits for a disk (D), which it also
+# does before its first instruction, it may not be; one that never waits carries the output of something that prints on.
 agentctl_answer() {
   agentctl_asked=
   agentctl_asks=$((agentctl_asks + 1))
   agentctl_read "/proc/$!/stat"
-  [ "${agentctl_line%% *}" != R ] || [ $agentctl_asks -gt 3 ] || return
+  case $agentctl_line in
+    R* | D*) [ $agentctl_asks -gt 20 ] || return ;;
+  esac
   agentctl_tell "$1"
 }
 
