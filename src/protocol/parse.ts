@@ -15,13 +15,18 @@ export function parseParams(method: Method, params: unknown): unknown {
   const parsed = v.safeParse(methods[method].params as v.GenericSchema, params, { abortEarly: true });
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  const isUnknown = issue.type === "strict_object" && issue.expected === "never";
   // The path of a field such as `labels.team`; what is wrong with the whole has none.
   const field = v.getDotPath(issue) ?? "params";
   throw new AgentctlError("InvalidParams", {
     field,
-    reason: isUnknown ? "there is no such field" : shortened(issue.message),
+    reason: reasonOf(issue),
   });
+}
+
+function reasonOf({ type, expected, received, message }: v.BaseIssue<unknown>): string {
+  if (type === "strict_object" && expected === "never") return "there is no such field";
+  if (type === "strict_object" && received === "undefined") return "is missing";
+  return shortened(message);
 }
 
 /** A message repeats what was received, which may be long. */

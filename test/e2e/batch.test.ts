@@ -6,7 +6,8 @@ const echo = (word: string) => ({ argv: ["sh", "-c", `echo "${word} $COLOUR" >> 
 const lines = (tasks: object[]) => `${tasks.map((task) => JSON.stringify(task)).join("\n")}\n`;
 
 it("submits a task a line with the caller's environment, and prints the ids in order", async ({ home }) => {
-  const input = lines([echo("a"), { ...echo("b"), priority: 1 }, echo("c")]);
+  // Some editors begin a file with a byte order mark.
+  const input = `\ufeff${lines([echo("a"), { ...echo("b"), priority: 1 }, echo("c")])}`;
   expect(await home.cli("batch", { input, env: { COLOUR: "red" } })).toMatchObject({
     code: 0,
     stdout: "1\n2\n3\n",

@@ -153,6 +153,7 @@ it("sends an example for hook test, and says what came back", async ({ home }) =
   expect(JSON.parse(readFileSync(home.file("example"), "utf8"))).toMatchObject({ type: "task.failed" });
   expect(await home.json("hook", "test", "2")).toMatchObject({ ok: false, said: "no" });
   expect((await home.cli("hook", "test", "2")).code).toBe(1);
+  for (const n of ["0", "x"]) expect((await home.cli("hook", "test", n)).code).toBe(2);
   expect((await home.cli("hook", "test", "3")).stderr).toContain("there is no hook 3: the last one is 2");
 });
 

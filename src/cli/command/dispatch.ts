@@ -9,7 +9,7 @@ import { reportFailure } from "../text/failure.ts";
 import { Output } from "../text/output.ts";
 import { type Chosen, chooseHome, here } from "./choose-home.ts";
 import type { Context } from "./context.ts";
-import type { Command, Group, Table } from "./define.ts";
+import { type Command, type Group, Refusal, type Table } from "./define.ts";
 import { elsewhereOf, inOurWords } from "./others-verbs.ts";
 import { parse, wantsJson } from "./parse.ts";
 import { usage } from "./usage.ts";
@@ -77,7 +77,9 @@ async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: 
     return { out, code: await command.run(context, parsed.args, parsed.options as never, parsed.isMarked) };
   } catch (error) {
     out ??= new Output({ stdout, stderr, env, json: wantsJson(given), color: "auto" });
-    return { out, code: await reportFailure(error, out, chosen) };
+    // An argument is read as an option is, and refused as one.
+    const refusal = error instanceof Refusal ? usage(error.message) : error;
+    return { out, code: await reportFailure(refusal, out, chosen) };
   }
 }
 

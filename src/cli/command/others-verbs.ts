@@ -29,6 +29,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   attach: "agentctl logs --follow <id>",
   exec: "agentctl run <program> [args...]",
   top: "agentctl watch",
+  version: "agentctl --version",
   completions: "agentctl completion <shell>",
 };
 

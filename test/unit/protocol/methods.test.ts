@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { type Method, methods, notifications } from "../../../src/protocol/methods.ts";
+import { parseParams } from "../../../src/protocol/parse.ts";
 
 /** The documented methods, by what they are about. */
 const people = {
@@ -48,6 +49,11 @@ test("a running task is told of a pause, a cancel, a message and an answer, a su
     "attempt/pause",
     "event",
   ]);
+});
+
+test("a field that is missing is said to be missing, and one that there is not is named", () => {
+  expect(() => parseParams("tasks/get", {})).toThrow("id: is missing");
+  expect(() => parseParams("tasks/get", { id: 1, ids: 2 })).toThrow("ids: there is no such field");
 });
 
 test("each says in a sentence what it does", () => {

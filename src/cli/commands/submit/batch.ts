@@ -25,7 +25,10 @@ export const batch = command({
   ],
   async run(context, [file]) {
     const { out } = context;
-    const lines = (await fileOrStdin(context, file)).toString("utf8").split("\n");
+    const lines = (await fileOrStdin(context, file))
+      .toString("utf8")
+      .replace(/^\ufeff/, "")
+      .split("\n");
     const numbered = lines
       .map((text, at) => ({ text, number: at + 1 }))
       .filter(({ text }) => text.trim() !== "");
@@ -68,12 +71,14 @@ function parsedLine({ text, number }: Line): NewTask {
 
 /** Paths of a line are meant from where the caller is. */
 function placed(context: Context, task: NewTask): NewTask {
-  const { module } = task;
+  const { module, stdin } = task;
+  const isFile = typeof stdin === "string" && stdin !== "pipe" && stdin !== "-";
   const at = (path: unknown) => (typeof path === "string" ? absolutePath(context, path) : path) as string;
   return {
     ...task,
     ...(task.cwd === undefined ? {} : { cwd: at(task.cwd) }),
     ...(task.envFile === undefined ? {} : { envFile: at(task.envFile) }),
+    ...(isFile ? { stdin: at(stdin) } : {}),
     ...(typeof module === "string" ? { module: at(module) } : {}),
   };
 }
