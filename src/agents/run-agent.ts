@@ -5,10 +5,11 @@ import { fileURLToPath } from "node:url";
 import { type AgentFacts, agentNamed, type Permissions } from "../core/agents.ts";
 import { type AgentTask, ownAgents } from "../sdk/agent-task.ts";
 import type { StepContext, Task } from "../sdk/api.ts";
+import { AgentFailed } from "./adapter/failed.ts";
 import { adapterOf } from "./adapters.ts";
 import { takeUp } from "./host/beginning.ts";
 import { Drive } from "./host/drive.ts";
-import { AgentFailed, following, noteWhatRan } from "./host/following.ts";
+import { following, noteWhatRan } from "./host/following.ts";
 import { settle } from "./host/permits.ts";
 import { type AgentSpec, type AgentState, freshState } from "./host/state.ts";
 

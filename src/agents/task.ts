@@ -8,10 +8,11 @@ import type { AgentFacts } from "../core/agents.ts";
 import { systemClock } from "../core/time.ts";
 import type { AgentTask } from "../sdk/agent-task.ts";
 import { defineTask } from "../sdk/define-task.ts";
+import { AgentFailed } from "./adapter/failed.ts";
 import { adapterOf } from "./adapters.ts";
 import { forgetCalls, takeUp } from "./host/beginning.ts";
 import { Drive, type Driven, type Means } from "./host/drive.ts";
-import { AgentFailed, following, noteWhatRan } from "./host/following.ts";
+import { following, noteWhatRan } from "./host/following.ts";
 import { settle } from "./host/permits.ts";
 import { type AgentSpec, type AgentState, freshState, reportOf } from "./host/state.ts";
 

@@ -201,6 +201,7 @@ it("fails by the agent's last word, and goes on where there was none", async ({ 
     code: -32037,
     message: "too many turns",
   });
+  expect((await home.cli("logs", `${failing}`)).stdout).not.toContain("agent-task.mjs");
   const crashing = await home.run(...agentOptions(home, "codex", [{ crash: true }]), "do it");
   const lost = await until(async () => {
     const task = await home.task(crashing);

@@ -1,4 +1,5 @@
 import { asObject, listOf, member, numberOf, outputOf, textOf } from "../adapter/json.ts";
+import { saidOf } from "../adapter/rpc.ts";
 import type { Fact, Json, ToolCall } from "../adapter/types.ts";
 
 /** What of earlier lines a later one is read with. */
@@ -102,7 +103,7 @@ export function refusalFacts(error: Json): Fact[] {
   const data = member(error, "data");
   const isLimit =
     error.code === 429 || data.errorKind === "rate_limit" || data.codexErrorInfo === "usageLimitExceeded";
-  const message = textOf(data.message) ?? textOf(error.message) ?? "the agent failed";
+  const message = saidOf(error) ?? "the agent failed";
   const limit: Fact[] = isLimit ? [{ is: "limit", kind: "rate_limit", resetsAt: null }] : [];
   return [...limit, { is: "end", how: "failed", message }];
 }

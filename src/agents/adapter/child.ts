@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { AgentFailed } from "./failed.ts";
 import type { Exit } from "./types.ts";
 
 /** So much of the end of stderr is kept for what is said of a failure. */
@@ -103,7 +104,7 @@ export function complaintOf(stderr: string): string {
 export function notBegun(error: unknown, { stderr }: Exit): Error {
   const complaint = complaintOf(stderr);
   const message = error instanceof Error ? error.message : String(error);
-  return new Error(complaint === "" ? message : `${message}: ${complaint}`, { cause: error });
+  return new AgentFailed(complaint === "" ? message : `${message}: ${complaint}`);
 }
 
 /** What `promise` gives, or undefined after `ms`. */

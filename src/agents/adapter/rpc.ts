@@ -7,9 +7,18 @@ export class AgentRefused extends Error {
   readonly data: Json;
 
   constructor(method: string, error: Json) {
-    super(textOf(error.message) ?? `${method} was refused`);
+    super(saidOf(error) ?? `${method} was refused`);
     this.data = error;
   }
+}
+
+/** What an error says, with its details: the message of many is no more than "Internal error". */
+export function saidOf({ message, data }: Json): string | undefined {
+  const told = asObject(data);
+  const details = textOf(told?.details) ?? textOf(told?.message) ?? textOf(data);
+  const said = textOf(message);
+  if (details === undefined || said === undefined || said.includes(details)) return said ?? details;
+  return details.includes(said) ? details : `${said}: ${details}`;
 }
 
 /** Requests and answers as lines of JSON-RPC on the pipes of an agent. */

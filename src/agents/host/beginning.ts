@@ -51,8 +51,11 @@ export function takeUp(state: AgentState, dir: string, about: About, isAlone: bo
   const called = calledSessions(dir);
   const session = state.session ?? (isAlone ? called.at(-1) : undefined);
   if (session !== undefined && called.includes(session)) {
-    // Who has called a tool has heard what was to be said at the beginning.
-    if (about.asksFirst && !state.isHeard) Object.assign(state, { isHeard: true, inbox: [] });
+    // Who has called a tool has heard what was said; where nothing had been said, that is what was still to be.
+    if (about.asksFirst && !state.isHeard) {
+      if (state.said.length === 0) state.inbox = [];
+      Object.assign(state, { isHeard: true, said: [] });
+    }
     Object.assign(state, { session, isBegun: true, isCalled: true });
   }
   // An agent that was killed as it began may have taken the id; none takes one twice.

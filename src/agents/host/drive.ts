@@ -210,7 +210,7 @@ export class Drive {
     }
     if (this.#task.pausing.aborted) this.#halt("pause");
     if (this.#stop) return "stop";
-    this.#record.mayBeCalled();
+    this.#record.calls();
     // As a process begins, this call runs without being told of.
     if (this.#state.deferred?.id === call.id) this.#record.toolBegan(call);
     return this.#permits.forbidden(call) ?? "run";

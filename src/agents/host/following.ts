@@ -2,14 +2,10 @@
 import { systemClock } from "../../core/time.ts";
 import type { SuspendOptions } from "../../sdk/api.ts";
 import { complaintOf } from "../adapter/child.ts";
+import { AgentFailed } from "../adapter/failed.ts";
 import { beginsAgain } from "./beginning.ts";
 import type { Driven, Means } from "./drive.ts";
 import type { AgentState } from "./state.ts";
-
-/** The agent has failed by its own word. */
-export class AgentFailed extends Error {
-  override readonly name = "AgentFailed";
-}
 
 /** The agent's process ended in the middle of its work. */
 class AgentInterrupted extends Error {

@@ -38,20 +38,26 @@ export class Record {
     if (fact.is === "end") {
       state.deferred = fact.deferred ?? null;
       state.open = [];
-      if (fact.how === "done") this.mayBeCalled();
+      if (fact.how === "done") this.calls();
     }
     void this.report();
     await claim;
   }
 
-  /** Asked for before a call that may change something runs. */
+  /** From here on a tool may be called without a word to the host. */
   mayBeCalled(): void {
     noteCall(this.#state, this.#dir);
     this.#state.said = [];
   }
 
-  toolBegan(call: ToolCall): void {
+  /** The agent is about to call a tool: it has heard what was said to it. */
+  calls(): void {
     this.mayBeCalled();
+    this.#state.isHeard = true;
+  }
+
+  toolBegan(call: ToolCall): void {
+    this.calls();
     this.#state.open.push({ call: shortened(call), at: systemClock.now() });
     if (this.#state.deferred?.id === call.id) this.#state.deferred = null;
     this.save();

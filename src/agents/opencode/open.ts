@@ -1,3 +1,4 @@
+import { AgentFailed } from "../adapter/failed.ts";
 import { member, objectOf, textOf } from "../adapter/json.ts";
 import type { AgentRun, Conversation, Exit, Json, ToolCall, Verdict } from "../adapter/types.ts";
 import { opencodeFacts, opencodeMemory, usedOf } from "./lines.ts";
@@ -55,9 +56,10 @@ class Opencode implements Conversation {
         ? await this.#server.ask("POST", "/session", {})
         : await this.#server.ask("GET", `/session/${session}`);
     if (found.status >= 400) {
-      const message = `opencode has no session ${session} (HTTP ${found.status})`;
+      const what = session === null ? "began no session" : `has no session ${session}`;
+      const message = `opencode ${what} (HTTP ${found.status})`;
       if (session !== null) this.#run.fact({ is: "end", how: "gone", message });
-      throw new Error(message);
+      throw new AgentFailed(message);
     }
     const id = textOf(found.body.id) ?? session ?? "";
     const version = textOf(found.body.version);
@@ -69,7 +71,7 @@ class Opencode implements Conversation {
     const parts = [{ type: "text", text }];
     const { status, body } = await this.#post("prompt_async", { parts });
     if (status >= 400)
-      throw new Error(`opencode refused the prompt (HTTP ${status}): ${JSON.stringify(body)}`);
+      throw new AgentFailed(`opencode refused the prompt (HTTP ${status}): ${JSON.stringify(body)}`);
     return "taken";
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 import { Child, within } from "../adapter/child.ts";
+import { AgentFailed } from "../adapter/failed.ts";
 import { asObject, objectOf } from "../adapter/json.ts";
 import type { AgentRun, Exit, Json } from "../adapter/types.ts";
 
@@ -54,13 +55,13 @@ export class Server {
     });
     const server = new Server(child, password);
     const gone = child.exited.then(({ stderr }) =>
-      Promise.reject(new Error(`opencode did not listen: ${stderr}`)),
+      Promise.reject(new AgentFailed(`opencode did not listen: ${stderr}`)),
     );
     gone.catch(() => {});
     const address = await within(Promise.race([listening, gone]), START_MS);
     if (address === undefined) {
       await server.stop();
-      throw new Error("opencode did not listen in time");
+      throw new AgentFailed("opencode did not listen in time");
     }
     server.#address = address;
     return server;

@@ -4,7 +4,7 @@ const LONGEST_MESSAGE = 64 * 1024;
 
 /** Lines of a stack that are not the user's: Node's own, this host's, the loader's. */
 const foreignFrame =
-  /^\s+at (?:.*\()?(?:node:|internal\/|.*\/node_modules\/(?:tsx|esbuild)\/|.*\/dist\/(?:host|host-hooks|sdk)\.mjs)/;
+  /^\s+at (?:.*\()?(?:node:|internal\/|.*\/node_modules\/(?:tsx|esbuild)\/|.*\/dist\/(?:host|host-hooks|sdk|agent-task)\.mjs)/;
 
 /** What the daemon is told of an error. */
 export interface Failure {

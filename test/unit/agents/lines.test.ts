@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { objectOf } from "../../../src/agents/adapter/json.ts";
+import { saidOf } from "../../../src/agents/adapter/rpc.ts";
 import type { Fact, Json } from "../../../src/agents/adapter/types.ts";
 import { claudeFacts, claudeMemory } from "../../../src/agents/claude/lines.ts";
 import { codexFacts, codexMemory } from "../../../src/agents/codex/lines.ts";
@@ -100,6 +101,19 @@ test.each([
   ["limit", "tool step-1, ok, limit retry until, tool step-2, ok, end done"],
 ])("opencode-serve-1.18.33 %s", (name, facts) => {
   expect(told("opencode-serve-1.18.33", name, opencode).join(", ")).toBe(facts);
+});
+
+test("an error is told with its details, once", () => {
+  const message = "Internal error";
+  expect(saidOf({ message, data: { details: "exited with code 1" } })).toBe(
+    "Internal error: exited with code 1",
+  );
+  expect(saidOf({ message, data: { message: "Internal error of the model" } })).toBe(
+    "Internal error of the model",
+  );
+  expect(saidOf({ message, data: { errorKind: "other" } })).toBe(message);
+  expect(saidOf({ data: "no such session" })).toBe("no such session");
+  expect(saidOf({})).toBeUndefined();
 });
 
 describe("codex-app-server-0.171.0", () => {

@@ -1,0 +1,53 @@
+/** A session that may have to be begun again, taken up by a later process of the host. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { beginsAgain, noteCall, takeUp } from "../../../src/agents/host/beginning.ts";
+import { type AgentState, freshState } from "../../../src/agents/host/state.ts";
+
+const asking = { session: "chosen", asksFirst: true } as const;
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "ac-"));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+/** As it is saved before anything is said, with the session `s`. */
+function state(change: Partial<AgentState> = {}): AgentState {
+  const spec = { agent: "claude", prompt: "do it", model: null, permissions: "own", session: null } as const;
+  return { ...freshState(spec as never, "/", "s"), begunAt: 1, ...change };
+}
+
+test("what was said and not heard is said again, with what came since", () => {
+  const saved = state({ isBegun: true, said: ["do it"], inbox: ["be quick"] });
+  takeUp(saved, dir, asking, true);
+  expect(saved).toMatchObject({ session: "s", inbox: ["do it", "be quick"], said: [] });
+  expect(beginsAgain(saved, asking)).toBe(true);
+  expect(saved).toMatchObject({ isBegun: false, inbox: ["do it", "be quick"] });
+  expect(saved.session).not.toBe("s");
+});
+
+test("a call that was noted after the state was saved keeps the session, and what was not said", () => {
+  noteCall(state(), dir);
+  const before = state();
+  takeUp(before, dir, asking, true);
+  expect(before).toMatchObject({ session: "s", isBegun: true, isHeard: true, inbox: [] });
+  expect(beginsAgain(before, asking)).toBe(false);
+  const after = state({ isBegun: true, said: ["do it"], inbox: ["be quick"] });
+  takeUp(after, dir, asking, true);
+  expect(after).toMatchObject({ isHeard: true, inbox: ["be quick"], said: [] });
+  const untold = state({ session: null });
+  takeUp(untold, dir, { ...asking, session: "told" }, true);
+  expect(untold).toMatchObject({ session: "s", isBegun: true });
+});
+
+test("an agent that may have taken the id gets another, unless it was never started", () => {
+  const started = state();
+  takeUp(started, dir, asking, true);
+  expect(started).toMatchObject({ isBegun: false, inbox: ["do it"] });
+  expect(started.session).not.toBe("s");
+  const never = state({ begunAt: null });
+  takeUp(never, dir, asking, true);
+  expect(never.session).toBe("s");
+});
