@@ -37,7 +37,11 @@ it("gives a task the umask, limits and nice value of its caller, whoever started
   expect([isAlive(pid), (await home.task(first)).attempt]).toEqual([true, 1]);
 });
 
-it("gives a task the variables of its caller and none of whoever started the daemon", async ({ home }) => {
+it("gives a task the variables of its caller and none of whoever started the daemon", async ({
+  home,
+  skip,
+}) => {
+  needsLinux(skip);
   await home.cli("daemon", "start");
   const { AGENTCTL_HOME = "", PATH = "" } = home.env;
   const bare = { AGENTCTL_HOME, PATH, "odd.name": "x\ny", "a b": "=" };

@@ -133,7 +133,8 @@ export function* remove(ctx: Context, name: string): Op<void> {
   yield* required(ctx, name);
   const open = (yield* ctx.row("select count(*) as n from tasks where queue = ? and ended_at is null", name))
     ?.n;
-  const reason = name === "default" ? "the default queue stays" : `queue ${name} has ${open} open tasks`;
+  const tasks = open === 1 ? "1 open task" : `${open} open tasks`;
+  const reason = name === "default" ? "the default queue stays" : `queue ${name} has ${tasks}`;
   if (name === "default" || (open as number) > 0) {
     throw new AgentctlError("UnsupportedOperation", { queue: name, reason });
   }
