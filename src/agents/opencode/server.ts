@@ -5,8 +5,8 @@ import { AgentFailed } from "../adapter/failed.ts";
 import { asObject, objectOf } from "../adapter/json.ts";
 import type { AgentRun, Exit, Json } from "../adapter/types.ts";
 
-/** How long the start of a server may take. */
-const START_MS = 60_000;
+/** How long the start of a server may take: more than a minute was seen on a machine with far too much to do. */
+const START_MS = 300_000;
 const STOP_MS = 5000;
 
 const quiet = Object.fromEntries(
