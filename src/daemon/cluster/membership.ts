@@ -27,6 +27,7 @@ import { openDatabase, SqliteStore } from "../../store/sqlite/index.ts";
 import { prepareHome } from "../home.ts";
 import { takeLock } from "../lock.ts";
 import { keyCheck, wrongKey } from "./seal.ts";
+import { setOwnAside, takeOwnBack } from "./set-aside.ts";
 
 /** Makes a cluster in a database, and this home its first machine. Answers the machine's name. */
 export async function initCluster(
@@ -72,6 +73,7 @@ async function joining(
       const id = ensureHomeId(paths, randomUUID);
       const machine = { id, home: paths.home, slots: slots ?? availableParallelism(), labels };
       const chosen = await add(connection, machine, name);
+      setOwnAside(paths);
       writeClusterFile(paths, { url, name: chosen, key });
       return { name: chosen, keyFile: paths.clusterKey };
     });
@@ -113,6 +115,7 @@ export async function leaveCluster(paths: Paths): Promise<{ name: string }> {
       const machine = (await listMachines(connection)).find((each) => each.name === name);
       if (machine) await forgetMachine(connection, name);
     });
+    takeOwnBack(paths);
     removeClusterFile(paths);
     return { name };
   } finally {
