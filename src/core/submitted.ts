@@ -164,6 +164,7 @@ export const submitted = {
   },
   on: {
     type: "texts",
+    editable: "idle",
     fallback: null,
     option: [
       "--on <machine|key=value>",

@@ -10,13 +10,13 @@ import { fieldsOf } from "./field-options.ts";
 import { runOptions } from "./submission.ts";
 
 const { name, queue, slots, priority, after, afterAny, afterFailed, notBefore } = runOptions;
-const { delay, retries, timeoutMs, graceMs, cwd, env, acceptMissing } = runOptions;
+const { delay, retries, timeoutMs, graceMs, cwd, env, acceptMissing, on } = runOptions;
 
 export const editOptions = {
   ...{ name, queue, slots, priority },
   labels: values("-l, --label <key=value>", "a label; key= takes it away (repeatable)", pair),
   ...{ after, afterAny, afterFailed, notBefore, delay, retries, timeoutMs, graceMs },
-  ...{ cwd, env, acceptMissing },
+  ...{ on, cwd, env, acceptMissing },
 };
 
 export type EditValues = ValuesOf<typeof editOptions>;

@@ -8,6 +8,7 @@ import type { Engine } from "../engine.ts";
 import { keepEnvironment, keptEnvironment } from "../files/kept-environment.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { onceSettled } from "../look-again.ts";
+import { requireMachines } from "../machines.ts";
 import { accountIn } from "./agents/account.ts";
 import { refuseEarly } from "./early-errors.ts";
 import { dependenciesOf, type GivenAfter, requireSlots } from "./submit.ts";
@@ -38,6 +39,7 @@ export async function edit(
   return await onceSettled(engine, ref, async (task) => {
     requireEditable(task, given);
     requireSlots(engine, given);
+    if (given.on) await requireMachines(engine, given.on);
     const { env, labels, after, acceptMissing = false, ...plain } = given;
     const patch: Patch = {
       ...plain,

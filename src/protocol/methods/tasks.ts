@@ -185,7 +185,7 @@ export const taskMethods = {
     result: changed,
     scope: "people",
     about:
-      "Changes what an open task was submitted with: `queue` and `slots` while it is not working, `after` and `notBefore` while it waits to be started, `cwd`, `env` and `argv` while it was never started. The event `edit` tells each field before and after.",
+      "Changes what an open task was submitted with: `queue`, `slots` and `on` while it is not working, `after` and `notBefore` while it waits to be started, `cwd`, `env` and `argv` while it was never started. The event `edit` tells each field before and after.",
   },
   "tasks/answer": {
     params: v.strictObject({ ...one, text, ...by }),

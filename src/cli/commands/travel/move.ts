@@ -9,17 +9,22 @@ import { actor, reference, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { absolutePath } from "../../input/input.ts";
 import { download, uploader } from "./bundles.ts";
+import { isMachineHere, moveInCluster, pausedFor, reasonOf } from "./move-in-cluster.ts";
 import { envOptions, travelling } from "./task.ts";
 
 export const move = command({
   name: "move",
-  summary: "take a task to another home, where it goes on; it ends here",
+  summary:
+    "take a task to another home, where it goes on and here it ends; or to another machine of the cluster",
   notes:
     "A running task is paused at a checkpoint first, and goes on there; one that you had paused stays suspended, without --resume. " +
     "Repeated, the command finishes a move that was cut anywhere: the task is never in both homes, and never in none.",
   args: [["<id>", "a task's id, uuid or name"]],
   options: {
-    to: value("--to <place>", "ssh://[user@]box[:port][/path/of/home], unix:///a/socket, or a context"),
+    to: value(
+      "--to <place>",
+      "ssh://[user@]box[:port][/path/of/home], unix:///a/socket, a context, or a machine of the cluster",
+    ),
     resume: flag("--resume", "have it go on there, also where you had paused it"),
     abort: flag(
       "--abort",
@@ -31,6 +36,7 @@ export const move = command({
   },
   examples: [
     ["move 12 --to ssh://box", "its steps so far are not run again"],
+    ["move 12 --to box3", "in a cluster: it is paused, and goes on there"],
     ["move 12 --abort", "the task stays here"],
   ],
   async run(context, [id = ""], given) {
@@ -40,6 +46,13 @@ export const move = command({
       const to = given.to ?? known?.to;
       if (to === undefined) throw usage("--to is missing: the place to which it is moved", { field: "--to" });
       if (known && given.to !== undefined && given.to !== known.to) throw elsewhere(task, known.to);
+      if (await isMachineHere(context, to)) {
+        if (given.abort || given.withEnv || given.withoutEnv || given.cwd || given.module)
+          throw usage(
+            "to a machine of the cluster a task goes as it is: of the options only --resume has a meaning",
+          );
+        return await moveInCluster(context, here, { task, to, resumes: given.resume });
+      }
       if (given.abort && !known) throw usage(`task ${task.id} is not on its way`);
       const { host, paths } = placeOf(context.env, to);
       const target = { ...context, host, paths } as Context;
@@ -137,17 +150,11 @@ class Journey {
 
   /** Pauses a task that runs; answers whether it is to go on there. */
   async #paused(): Promise<boolean> {
-    const { id, state, pause } = this.#task;
-    const reason = `moving to ${this.#to}`;
+    const { state, pause } = this.#task;
+    const reason = reasonOf(this.#to);
     if (state !== "working" && state !== "resumed")
       return state === "suspended" && (pause?.cause !== "user" || pause.reason === reason);
-    const answer = await this.#here.call("tasks/pause", { id, reason, ...this.#by });
-    if ("task" in answer && answer.task.pause?.outcome === "frozen") {
-      await this.#here.call("tasks/resume", { id, ...this.#by });
-      const why = `task ${id} took no part in the pause: its process would be frozen, and cannot travel`;
-      const hint = `agentctl pause ${id} --mode checkpoint, then agentctl move ${id} --to ${this.#to} --resume`;
-      throw new AgentctlError("UnsupportedOperation", { id, state, reason: why, hint });
-    }
+    await pausedFor(this.#here, this.#task, this.#to, this.#by);
     return true;
   }
 

@@ -1,0 +1,66 @@
+import { clusterHere } from "../../../client/cluster.ts";
+import { AgentctlError } from "../../../core/errors.ts";
+import { isTerminal } from "../../../core/machine.ts";
+import { isMachine } from "../../../home/cluster-file.ts";
+import type { TaskJson } from "../../../protocol/methods.ts";
+import type { RpcClient } from "../../../protocol/rpc-client.ts";
+import type { Context } from "../../command/context.ts";
+import { actor } from "../../command/session.ts";
+
+/** Whether that is the name of a machine in the cluster of the home that is spoken to. */
+export async function isMachineHere({ host, paths }: Context, to: string): Promise<boolean> {
+  if (host !== null || !isMachine(paths) || /^\w+:\/\//.test(to)) return false;
+  return (await clusterHere(paths)).machines.some(({ name }) => name === to);
+}
+
+/** Has a task go on at another machine of the cluster. One that its user had paused stays so, without `resumes`. */
+export async function moveInCluster(
+  context: Context,
+  rpc: RpcClient,
+  { task, to, resumes }: { task: TaskJson; to: string; resumes: boolean },
+): Promise<number> {
+  const { out } = context;
+  const { id } = task;
+  const by = { actor: actor(context) };
+  const isThere = task.state === "working" && task.machine === to;
+  const moved = isThere ? task : await move();
+  if (out.json) out.data(moved);
+  else out.line(saidOf(moved, to, isThere));
+  return 0;
+
+  async function move(): Promise<TaskJson> {
+    const paused = task.state === "working" ? await pausedFor(rpc, task, to, by) : task;
+    const isOwnPause = paused !== task || paused.pause?.reason === reasonOf(to);
+    const goesOn = paused.state === "suspended" && (resumes || isOwnPause || paused.pause?.cause !== "user");
+    if (!goesOn) return (await rpc.call("tasks/edit", { id, on: [to], ...by })).task;
+    return ((await rpc.call("tasks/resume", { id, on: [to], ...by })) as { task: TaskJson }).task;
+  }
+}
+
+/** Rejects where its process takes no part in a pause, and lets it go on then. */
+export async function pausedFor(
+  rpc: RpcClient,
+  { id, state }: TaskJson,
+  to: string,
+  by: { actor: string },
+): Promise<TaskJson> {
+  const answer = await rpc.call("tasks/pause", { id, reason: reasonOf(to), ...by });
+  const { task } = answer as { task: TaskJson };
+  if (task.pause?.outcome !== "frozen") return task;
+  await rpc.call("tasks/resume", { id, ...by });
+  const why = `task ${id} took no part in the pause: its process would be frozen, and cannot travel`;
+  const hint = `agentctl pause ${id} --mode checkpoint, then agentctl move ${id} --to ${to} --resume`;
+  throw new AgentctlError("UnsupportedOperation", { id, state, reason: why, hint });
+}
+
+/** By it a move that was cut knows its own pause. */
+export function reasonOf(to: string): string {
+  return `moving to ${to}`;
+}
+
+function saidOf({ id, state }: TaskJson, to: string, isThere: boolean): string {
+  if (isThere) return `task ${id} is on machine ${to} already`;
+  if (state === "suspended")
+    return `task ${id} is suspended, as it was; when it is resumed it goes on on machine ${to}`;
+  return isTerminal(state) ? `task ${id} has ended meanwhile` : `task ${id} goes on on machine ${to}`;
+}
