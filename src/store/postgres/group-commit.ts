@@ -17,7 +17,7 @@ interface Write {
 
 /** How long writes wait for a database that is away, before they are refused. */
 const AWAY_MS = 10_000;
-/** For so long a database that is away is tried at once. */
+/** A database that is away is tried at once during this time. */
 const AGAIN_MS = 1000;
 /** How soon it is looked again whether a lease has begun. */
 const LOOK_MS = 50;
