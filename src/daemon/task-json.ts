@@ -13,15 +13,21 @@ export interface Surroundings {
   queues: ReadonlyMap<string, Occupancy>;
   slotsMax: number | null;
   isMemoryShort: boolean;
+  /** Tasks that no machine of the cluster takes. */
+  untaken: ReadonlySet<number>;
   engine: Engine;
 }
 
 const NO_QUEUES: Surroundings["queues"] = new Map();
+const NO_TASKS: Surroundings["untaken"] = new Set();
 
 /** What is around tasks; of queues nothing is read where none of the `tasks` that are shown waits in one. */
 export async function surroundings(engine: Engine, tasks?: readonly Task[]): Promise<Surroundings> {
-  const queues = tasks?.some(isQueued) === false ? NO_QUEUES : await engine.store.occupancy();
-  return { engine, queues, slotsMax: slotsMax(engine), isMemoryShort: isMemoryShort(engine) };
+  const queued = tasks?.filter(isQueued);
+  const queues = queued?.length === 0 ? NO_QUEUES : await engine.store.occupancy();
+  const ids = queued?.map(({ id }) => id) ?? [];
+  const untaken = ids.length > 0 && engine.cluster ? await engine.cluster.untaken(ids) : NO_TASKS;
+  return { engine, queues, untaken, slotsMax: slotsMax(engine), isMemoryShort: isMemoryShort(engine) };
 }
 
 /** A task as CLI and socket show it: times in ISO 8601 UTC, what does not apply null, nothing secret. */
@@ -165,7 +171,8 @@ function waitingOf(task: Task, around: Surroundings): TaskJson["waiting"] {
   }
   const machine = around.engine.cluster?.machine;
   // One without slots is drained.
-  const isFit = around.slotsMax !== 0 && (task.on?.includes(machine ?? "") ?? true);
+  const isFit =
+    around.slotsMax !== 0 && !around.untaken.has(task.id) && (task.on?.includes(machine ?? "") ?? true);
   if (machine !== undefined && !isFit)
     return { for: "machine", on: task.on?.join(" ") ?? machine, until: null };
   return { ...waitingForSlots(task, around), until: null };

@@ -51,6 +51,8 @@ export interface Cluster {
   /** Brings the variables of this name here, where another machine kept them. */
   fetchEnvironment(hash: string): Promise<void>;
   readonly files: ClusterFiles;
+  /** Of these tasks those that no machine which is up takes. */
+  untaken(ids: readonly number[]): Promise<ReadonlySet<number>>;
   /** Rejects with `MachineNotFound` where no machine is what each of these says. */
   requireMachine(on: readonly string[]): Promise<void>;
 }

@@ -1,11 +1,18 @@
 /** The machines that share a store, as people see and change them. */
 
+export const takeovers = ["auto", "never"] as const;
+export type Takeover = (typeof takeovers)[number];
+
 /** A machine as its cluster knows it. */
 export interface MachineInfo {
   name: string;
   state: "up" | "draining" | "stopped" | "away" | "lost";
   slots: number;
   labels: Record<string, string>;
+  /** Whether others go on with its tasks when its lease is over. */
+  takeover: Takeover;
+  /** The database roles whose tasks it takes; null for all. */
+  accept: string[] | null;
   version: string;
   /** Milliseconds since 1970. */
   seenAt: number;
@@ -18,6 +25,8 @@ export interface MachineChange {
   slots?: number;
   /** An empty value takes the label away; those that are not named stay. */
   labels?: Record<string, string>;
+  takeover?: Takeover;
+  accept?: string[] | null;
   isDraining?: boolean;
 }
 

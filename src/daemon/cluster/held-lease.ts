@@ -19,6 +19,8 @@ const STILL_AT = 0.45;
 const FUSE_AT = 0.7;
 /** An answer that takes longer may never come: the connection is made again. */
 const SILENT_MS = 1000;
+/** Where nobody takes over, the fuse has so much time. */
+const NEVER_S = 100 * 365 * 86_400;
 /** So long after an outage an end by a signal may still be one by the fuse, in s. */
 const FUSED_S = 5;
 
@@ -52,6 +54,8 @@ export class HeldLease {
   #fusedUntil = 0;
   /** Others have taken the tasks here, and what is left of them is being ended. */
   #isLosing = false;
+  /** Others take over its tasks when the lease is over; else nothing here need stop for them. */
+  #isTakenOver = true;
   /** The trees that are stopped because the database does not answer; null while it does. */
   #stopped: Set<ActiveAttempt> | null = null;
 
@@ -83,7 +87,8 @@ export class HeldLease {
   /** The fuse, or this daemon before others begin them, may have ended what works here. */
   get mayHaveEnded(): boolean {
     const now = uptime();
-    return this.#isLosing || now - this.#renewedAt > this.#leaseS * FUSE_AT || now < this.#fusedUntil;
+    const isFused = this.#isTakenOver && now - this.#renewedAt > this.#leaseS * FUSE_AT;
+    return this.#isLosing || isFused || now < this.#fusedUntil;
   }
 
   /** Renews it from now on. */
@@ -106,13 +111,14 @@ export class HeldLease {
 
   #held(lease: Lease): void {
     this.#renewedAt = this.#sentAt;
-    this.#file.renew(this.#renewedAt + this.#leaseS * FUSE_AT);
+    this.#isTakenOver = lease.takeover === "auto";
+    this.#file.renew(this.#renewedAt + (this.#isTakenOver ? this.#leaseS * FUSE_AT : NEVER_S));
     this.#onLease(lease);
   }
 
   #beat(engine: Engine): void {
     const now = uptime();
-    const isSilent = now - this.#renewedAt > this.#leaseS * STILL_AT;
+    const isSilent = this.#isTakenOver && now - this.#renewedAt > this.#leaseS * STILL_AT;
     if (isSilent && !this.#isLosing) this.#guarded(this.#standStill(engine));
     const every = this.#leaseS / RENEWALS;
     if (this.#renewing !== null) {
@@ -135,7 +141,7 @@ export class HeldLease {
     if (lease === null) return await this.#lose(engine);
     const silent = uptime() - this.#renewedAt;
     if (silent > this.#leaseS * STILL_AT) this.#heldSince = this.#sentAt;
-    if (silent > this.#leaseS * FUSE_AT) this.#fusedUntil = uptime() + FUSED_S;
+    if (this.#isTakenOver && silent > this.#leaseS * FUSE_AT) this.#fusedUntil = uptime() + FUSED_S;
     this.#held(lease);
     if (this.#stopped) await this.#goOn(engine, this.#stopped);
     // After an outage everybody's lease is over: nobody takes from others before they had time to renew theirs.

@@ -19,6 +19,7 @@ import {
   listMachines,
   Machine,
   type PostgresStore,
+  untaken,
 } from "../../store/postgres/index.ts";
 import type { DaemonLog } from "../log.ts";
 import { HeldLease } from "./held-lease.ts";
@@ -105,6 +106,10 @@ export class Member implements Cluster {
     if (!sealed) return;
     const env = JSON.parse(unseal(this.#file.key, sealed).toString()) as Record<string, string>;
     this.#environments.settle(this.#environments.put(env));
+  }
+
+  async untaken(ids: readonly number[]): Promise<ReadonlySet<number>> {
+    return await untaken(this.#store.listener, ids);
   }
 
   async requireMachine(on: readonly string[]): Promise<void> {

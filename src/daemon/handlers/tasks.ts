@@ -76,7 +76,7 @@ export function taskHandlers(daemon: Daemon): People {
         afterId: Number(params.cursor ?? 0),
       });
       await whenStarted(engine, found);
-      const around = await surroundings(engine);
+      const around = await surroundings(engine, found);
       const tasks = inOneLine(taskJsons(found.slice(0, limit), around));
       return { tasks, next: found.length > tasks.length ? String(tasks.at(-1)?.id) : null };
     },

@@ -16,6 +16,7 @@ export {
   listMachines,
   Machine,
   setMachine,
+  untaken,
   whereabouts,
 } from "./machines.ts";
 export { PostgresStore } from "./postgres-store.ts";

@@ -1,5 +1,5 @@
 /** The machines that share a store, and what each may do: a lease by the database's clock. */
-import type { MachineChange, MachineInfo } from "../../core/cluster/machines.ts";
+import type { MachineChange, MachineInfo, Takeover } from "../../core/cluster/machines.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Row } from "../sql/rows.ts";
 import type { Connection } from "./connection.ts";
@@ -8,6 +8,7 @@ import type { Connection } from "./connection.ts";
 export interface Lease {
   slots: number;
   isDraining: boolean;
+  takeover: Takeover;
   /** The database's clock, in ms since 1970. */
   now: number;
 }
@@ -56,6 +57,8 @@ export async function listMachines(connection: Connection): Promise<MachineInfo[
     state: stateOf(row),
     slots: row.slots as number,
     labels: JSON.parse(row.labels as string) as Record<string, string>,
+    takeover: row.takeover as Takeover,
+    accept: row.accept === null ? null : (JSON.parse(row.accept as string) as string[]),
     version: row.version as string,
     seenAt: row.seen as number,
     tasks: row.tasks as number,
@@ -81,18 +84,30 @@ export async function whereabouts(
   return row && { home: row.home as string, seenAt: row.seen as number, isUp: Boolean(row.is_up) };
 }
 
+/** Of these tasks those that no machine which is up takes. */
+export async function untaken(connection: Connection, ids: readonly number[]): Promise<Set<number>> {
+  const sql = `select t.id from tasks t where t.id = any ($1) and not exists (select 1 from machines m
+    where m.is_lost = 0 and m.is_stopped = 0 and m.is_draining = 0 and m.lease_until >= clock_timestamp()
+      and fits(t.on_machine, m.name) and accepts(m.name, t.submitted_by))`;
+  return new Set((await connection.query(sql, [ids])).rows.map(({ id }) => id as number));
+}
+
 /** Changes what is given. Throws `MachineNotFound`. */
 export async function setMachine(
   connection: Connection,
   name: string,
-  { slots, labels, isDraining }: MachineChange,
+  { slots, labels, takeover, accept, isDraining }: MachineChange,
 ): Promise<void> {
   const sql = `update machines set slots = coalesce($2::bigint, slots), labels = coalesce($3::text, labels),
-      is_draining = coalesce($4::bigint, is_draining) where name = $1`;
+      is_draining = coalesce($4::bigint, is_draining), takeover = coalesce($5::text, takeover),
+      accept = case when $6::bigint = 1 then $7::text else accept end where name = $1`;
   const given = [
     slots ?? null,
     labels ? JSON.stringify(labels) : null,
     isDraining === undefined ? null : Number(isDraining),
+    takeover ?? null,
+    accept === undefined ? 0 : 1,
+    accept ? JSON.stringify(accept) : null,
   ];
   const { changed } = await connection.query(sql, [name, ...given]);
   if (changed === 0) throw new AgentctlError("MachineNotFound", { machine: name });
@@ -139,10 +154,11 @@ export class Machine {
    */
   async register(version: string, { isEmpty }: { isEmpty: boolean }): Promise<Lease | null> {
     await this.#requireOwn();
-    const isHeld = "is_lost = 0 and (is_stopped = 1 or lease_until >= clock_timestamp())";
+    const isHeld =
+      "is_lost = 0 and (is_stopped = 1 or takeover = 'never' or lease_until >= clock_timestamp())";
     const sql = `update machines set epoch = epoch + 1, is_lost = 0, is_stopped = 0, is_draining = 0, version = $3,
         lease_until = ${LEASE}, seen_at = clock_timestamp() from ${WRITERS}
-      where name = $1 and id = $2 and ${isEmpty ? "true" : isHeld} returning epoch, slots, is_draining, ${NOW} as now`;
+      where name = $1 and id = $2 and ${isEmpty ? "true" : isHeld} returning epoch, slots, is_draining, takeover, ${NOW} as now`;
     const row = (await this.#connection.query(sql, [this.#name, this.#id, version])).rows[0];
     if (!row) return null;
     this.#epoch = row.epoch as number;
@@ -166,7 +182,7 @@ export class Machine {
   /** Null where the lease is lost. */
   async renew(): Promise<Lease | null> {
     const sql = `update machines set lease_until = ${LEASE}, seen_at = clock_timestamp()
-      where name = $1 and epoch = $2 and is_lost = 0 returning slots, is_draining, ${NOW} as now`;
+      where name = $1 and epoch = $2 and is_lost = 0 returning slots, is_draining, takeover, ${NOW} as now`;
     const row = (await this.#connection.query(sql, [this.#name, this.#epoch])).rows[0];
     return row ? leaseOf(row) : null;
   }
@@ -176,7 +192,8 @@ export class Machine {
    * that such a machine paused as it was stopped and did not hand over.
    */
   async lost(): Promise<number[]> {
-    const isOver = "is_lost = 0 and is_stopped = 0 and lease_until < clock_timestamp() and name <> $1";
+    const isOver =
+      "is_lost = 0 and is_stopped = 0 and takeover = 'auto' and lease_until < clock_timestamp() and name <> $1";
     const over = await this.#connection.query(`select 1 from machines where ${isOver}`, [this.#name]);
     if (over.rows.length > 0) {
       // Between two writes: one of that machine that was under way is seen by whoever concludes its attempts.
@@ -202,5 +219,10 @@ export class Machine {
 }
 
 function leaseOf(row: Row): Lease {
-  return { slots: row.slots as number, isDraining: row.is_draining === 1, now: row.now as number };
+  return {
+    slots: row.slots as number,
+    isDraining: row.is_draining === 1,
+    takeover: row.takeover as Takeover,
+    now: row.now as number,
+  };
 }

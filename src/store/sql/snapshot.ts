@@ -57,8 +57,8 @@ function* waitingOf(ctx: Context, queue: string, most: number, limit: number): O
     ctx.machine === null
       ? ["", []]
       : [
-          "and (case when frozen = 1 then machine = ? else fits(on_machine, ?) end)",
-          [ctx.machine, ctx.machine],
+          "and (case when frozen = 1 then machine = ? else fits(on_machine, ?) and accepts(?, submitted_by) end)",
+          [ctx.machine, ctx.machine, ctx.machine],
         ];
   // SQLite plans a query with a limit that is bound again for each value.
   const sql = `select id, state, attempt, priority, slots, slot_numbers, frozen, resumes_with from tasks

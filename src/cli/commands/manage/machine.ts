@@ -1,8 +1,8 @@
 import { changeMachineHere, clusterHere, dropMachineHere } from "../../../client/cluster.ts";
-import type { MachineInfo } from "../../../core/cluster/machines.ts";
+import { type MachineInfo, type Takeover, takeovers } from "../../../core/cluster/machines.ts";
 import { defined } from "../../../core/defined.ts";
 import type { Context } from "../../command/context.ts";
-import { command, type Group, value, values } from "../../command/define.ts";
+import { command, type Group, Refusal, value, values } from "../../command/define.ts";
 import { integer, pair } from "../../command/option-values.ts";
 import { usage } from "../../command/usage.ts";
 import { machineTable } from "../../text/machine-table.ts";
@@ -24,24 +24,55 @@ const list = command({
 
 const set = command({
   name: "set",
-  summary: "change the slots and labels of a machine",
+  summary: "change the slots and labels of a machine, and what it takes",
   args: [["<machine>", "its name"]],
-  notes: "A label with nothing behind the = is removed.",
+  notes:
+    "A label with nothing behind the = is removed. With --takeover never nobody goes on with its tasks while it is away, and they need " +
+    "not stand still meanwhile; set it back to auto for a machine that is away only when nothing runs there any more.",
   options: {
     slots: value("--slots <n>", "how many slots tasks may take there", integer(1)),
     labels: values("-l, --label <key=value>", "a label, for run --on (repeatable)", pair),
+    accept: value(
+      "--accept <roles>",
+      "take the tasks of these database roles alone, such as ada,ci, or of all",
+      roles,
+    ),
+    takeover: value(
+      "--takeover <when>",
+      "whether others go on with its tasks when its lease is over",
+      takeoverOf,
+    ),
   },
-  examples: [["machine set box2 --slots 4 --label gpu=h100", "four at once, and a name for what it has"]],
+  examples: [
+    ["machine set box2 --slots 4 --label gpu=h100", "four at once, and a name for what it has"],
+    ["machine set laptop --takeover never", "its tasks wait for it when it sleeps"],
+  ],
   isLocal: true,
-  async run(context, [name = ""], { slots, labels }) {
-    if (slots === undefined && labels.length === 0) throw usage("nothing to change: --slots or --label");
+  async run(context, [name = ""], { slots, labels, accept, takeover }) {
     const change = {
-      ...defined({ slots }),
+      ...defined({ slots, takeover, accept: accept === "all" ? null : accept }),
       ...(labels.length > 0 ? { labels: Object.fromEntries(labels) } : {}),
     };
+    if (Object.keys(change).length === 0)
+      throw usage("nothing to change: --slots, --label, --accept or --takeover");
     return changed(context, await changeMachineHere(context.paths, name, change));
   },
 });
+
+/** Names of roles, or all. */
+function roles(text: string): string[] | "all" {
+  if (text === "all") return text;
+  const names = text.split(",").map((role) => role.trim());
+  if (names.includes(""))
+    throw new Refusal(`${JSON.stringify(text)} is no list of roles; such as ada,ci, or all`);
+  return names;
+}
+
+function takeoverOf(text: string): Takeover {
+  const found = takeovers.find((each) => each === text);
+  if (found) return found;
+  throw new Refusal(`${JSON.stringify(text)} is none of ${takeovers.join(", ")}`);
+}
 
 const drain = command({
   name: "drain",

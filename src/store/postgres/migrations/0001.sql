@@ -4,7 +4,10 @@
 -- event_counter: one row. Whoever writes locks it first, so that writers come one after the other, as with SQLite, and
 -- the numbers of events have neither gaps nor an order other than that of their commits.
 --
--- machines: one row for each home that shares the store. A daemon renews `lease_until` with the `epoch` that it
+-- tasks: `submitted_by` is the role that submitted one.
+--
+-- machines: one row for each home that shares the store. `accept` are the roles whose tasks it takes, null for all;
+-- `takeover` is `never` where nobody goes on with its tasks when it is away. A daemon renews `lease_until` with the `epoch` that it
 -- registered with; one whose lease is over may not write, and its attempts are concluded by others.
 --
 -- environments: variables of open tasks, sealed with the key of the cluster, which is not in the database.
@@ -31,6 +34,8 @@ create table machines (
   epoch bigint not null,
   slots bigint not null,
   labels text not null,
+  takeover text not null default 'auto',
+  accept text,
   version text not null,
   is_draining bigint not null,
   is_stopped bigint not null,
@@ -39,6 +44,16 @@ create table machines (
   seen_at timestamptz not null,
   joined_at timestamptz not null
 );
+
+-- Whose tasks these are: whoever submits one does not choose.
+alter table tasks add column submitted_by text not null default session_user;
+create function keep_submitter() returns trigger language plpgsql as $$
+begin
+  new.submitted_by = case when tg_op = 'INSERT' then session_user::text else old.submitted_by end;
+  return new;
+end
+$$;
+create trigger submitted before insert or update of submitted_by on tasks for each row execute function keep_submitter();
 
 create table cluster (
   schema_version bigint not null,
@@ -70,6 +85,11 @@ create unlogged table asks (
   answer text,
   asked_at timestamptz not null
 );
+
+-- Whether a machine takes the tasks of a role.
+create function accepts(machine text, role text) returns boolean language sql stable as $$
+  select accept is null or role in (select * from json_array_elements_text(accept::json)) from machines where name = machine
+$$;
 
 -- Whether a machine is one of those that a task may run on: each of the texts is its name, or one of its labels.
 create function fits(wanted text, machine text) returns boolean language sql stable as $$
