@@ -88,7 +88,9 @@ create unlogged table asks (
 
 -- Whether a machine takes the tasks of a role.
 create function accepts(machine text, role text) returns boolean language sql stable as $$
-  select accept is null or role in (select * from json_array_elements_text(accept::json)) from machines where name = machine
+  select not exists (
+    select 1 from machines m where m.name = machine and m.accept is not null
+      and role not in (select * from json_array_elements_text(m.accept::json)))
 $$;
 
 -- Whether a machine is one of those that a task may run on: each of the texts is its name, or one of its labels.
