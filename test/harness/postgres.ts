@@ -1,11 +1,16 @@
 /** A PostgreSQL server for the tests of one file: its own data, on a Unix socket in a temporary folder. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "./until.ts";
 
 export interface Postgres {
+  /** Where its Unix socket is. */
+  folder: string;
+  /** On the loopback, where it has a certificate; else 0. */
+  port: number;
   /** Of one database of the server. */
   url(database: string): string;
   sql(database: string, sql: string): void;
@@ -25,6 +30,8 @@ export function postgresPrograms(): string | undefined {
     .find((folder) => existsSync(join(folder, "initdb")));
 }
 
+const USUAL = 5432;
+
 /** How long a server may take to start or end on a machine that has ten other things to do. */
 const PATIENCE = { deadlineMs: 50_000, everyMs: 100 };
 
@@ -32,7 +39,13 @@ const PATIENCE = { deadlineMs: 50_000, everyMs: 100 };
  * Starts a server, which ends with this process, however that ends. PostgreSQL refuses to run as root: there it runs as
  * the user that its package made.
  */
-export async function startPostgres({ fsync = false }: { fsync?: boolean } = {}): Promise<Postgres> {
+export async function startPostgres({
+  fsync = false,
+  tls,
+}: {
+  fsync?: boolean;
+  tls?: { key: string; certificate: string };
+} = {}): Promise<Postgres> {
   const bin = postgresPrograms();
   if (!bin) throw new Error("PostgreSQL is not installed");
   const folder = mkdtempSync(join(tmpdir(), "agentctl-pg-"));
@@ -51,11 +64,13 @@ export async function startPostgres({ fsync = false }: { fsync?: boolean } = {})
   };
   const isReady = () => {
     if (server?.exitCode !== null) throw new Error("the server has ended");
-    run("pg_isready", "-q", "-h", folder, "-d", "postgres");
+    run("pg_isready", "-q", "-h", folder, "-p", `${port || USUAL}`, "-d", "postgres");
     return true;
   };
+  const port = tls ? await freePort() : 0;
   const start = async () => {
-    const settings = ["-k", folder, "-c", "listen_addresses=", "-c", `fsync=${fsync ? "on" : "off"}`];
+    const settings = ["-k", folder, "-c", `fsync=${fsync ? "on" : "off"}`];
+    settings.push(...(tls ? secured(port, folder) : ["-c", "listen_addresses="]));
     const words = ["--pdeathsig=QUIT", ...user, join(bin, "postgres"), "-D", data, ...settings];
     server = spawn("setpriv", words, { cwd: folder, stdio: "ignore" });
     server.on("error", () => {});
@@ -77,16 +92,50 @@ export async function startPostgres({ fsync = false }: { fsync?: boolean } = {})
   try {
     if (isRoot) spawnSync("chown", ["postgres", folder]);
     run("initdb", "-D", data, "-U", "agentctl", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
+    if (tls) {
+      for (const [file, name] of [
+        [tls.key, "server.key"],
+        [tls.certificate, "server.crt"],
+      ] as const) {
+        copyFileSync(file, join(data, name));
+        chmodSync(join(data, name), 0o600);
+        if (isRoot) spawnSync("chown", ["postgres", join(data, name)]);
+      }
+    }
     await start();
   } catch (error) {
     await dispose();
     throw error;
   }
   return {
-    url: (database) => `postgres://agentctl@/${database}?host=${folder}`,
-    sql: (database, sql) => run("psql", "-h", folder, "-U", "agentctl", "-d", database, "-q", "-c", sql),
+    folder,
+    port,
+    url: (database) => `postgres://agentctl@/${database}?host=${folder}${port ? `&port=${port}` : ""}`,
+    sql: (database, sql) =>
+      run("psql", "-h", folder, "-p", `${port || USUAL}`, "-U", "agentctl", "-d", database, "-q", "-c", sql),
     stop,
     start,
     dispose,
   };
+}
+
+/** By TLS on the loopback alone. */
+function secured(port: number, folder: string): string[] {
+  const settings = [
+    "listen_addresses=localhost",
+    `port=${port}`,
+    "ssl=on",
+    `unix_socket_directories=${folder}`,
+  ];
+  return settings.flatMap((setting) => ["-c", setting]);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }

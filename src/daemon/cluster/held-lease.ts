@@ -58,6 +58,7 @@ export class HeldLease {
   #isTakenOver = true;
   /** The trees that are stopped because the database does not answer; null while it does. */
   #stopped: Set<ActiveAttempt> | null = null;
+  #stopping: Promise<unknown> = Promise.resolve();
 
   constructor({ store, machine, home, leaseMs, log, onLease }: Options) {
     this.#store = store;
@@ -118,8 +119,10 @@ export class HeldLease {
 
   #beat(engine: Engine): void {
     const now = uptime();
-    const isSilent = this.#isTakenOver && now - this.#renewedAt > this.#leaseS * STILL_AT;
-    if (isSilent && !this.#isLosing) this.#guarded(this.#standStill(engine));
+    const isSilent = () =>
+      this.#isTakenOver && !this.#isLosing && now - this.#renewedAt > this.#leaseS * STILL_AT;
+    // Where this process had to wait, the answer may be there and not be read yet.
+    if (isSilent()) setImmediate(() => isSilent() && this.#guarded(this.#standStill(engine)));
     const every = this.#leaseS / RENEWALS;
     if (this.#renewing !== null) {
       if (now - this.#sentAt > Math.max(every, SILENT_MS / 1000))
@@ -159,12 +162,16 @@ export class HeldLease {
       (active) => active.running && !active.frozen && !active.isEnding && !stopped.has(active),
     );
     for (const active of moving) stopped.add(active);
-    await Promise.all(moving.map((active) => stopOrEnd(engine, active)));
+    const stops = Promise.all([this.#stopping, ...moving.map((active) => stopOrEnd(engine, active))]);
+    this.#stopping = stops;
+    await stops;
     if (this.#stopped === stopped) this.#file.still();
   }
 
   async #goOn(engine: Engine, stopped: Set<ActiveAttempt>): Promise<void> {
     this.#stopped = null;
+    // What is being stopped at this moment would stay so.
+    await this.#stopping;
     for (const { running, frozen } of stopped) if (running && !frozen) engine.runner.thaw(running);
     this.#log.info({ tasks: stopped.size }, "the database answers: the tasks here go on");
     await this.#store.revive();

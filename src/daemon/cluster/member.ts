@@ -19,6 +19,7 @@ import {
   listMachines,
   Machine,
   type PostgresStore,
+  setMachine,
   untaken,
 } from "../../store/postgres/index.ts";
 import type { DaemonLog } from "../log.ts";
@@ -124,7 +125,14 @@ export class Member implements Cluster {
     if (unknown !== undefined) throw new AgentctlError("MachineNotFound", { machine: unknown });
   }
 
-  #told({ slots, isDraining }: Lease): void {
+  #told({ slots, isDraining, isOutdated }: Lease): void {
+    if (isOutdated && !isDraining) {
+      this.#log.warn(
+        {},
+        "the cluster needs a newer agentctl: this machine hands over its tasks and starts none",
+      );
+      this.#guarded(setMachine(this.#store.listener, this.machine, { isDraining: true }));
+    }
     this.slots = isDraining ? 0 : slots;
     if (isDraining && !this.#isDraining) this.#guarded(this.#drain());
     this.#isDraining = isDraining;

@@ -198,10 +198,6 @@ async function connected<T>(url: string, work: (connection: Connection) => Promi
   const connection = new Connection(url, "agentctl");
   try {
     return await work(connection);
-  } catch (error) {
-    throw (error as Error).name === "Disconnected"
-      ? new AgentctlError("StoreUnavailable", { reason: (error as Error).message }, { cause: error })
-      : error;
   } finally {
     await connection.close();
   }

@@ -34,10 +34,11 @@ function driver(): typeof Driver {
 const NUMBERS = [20, 1700];
 
 /** That the database or the way to it has gone, and not that a statement is wrong. */
-export class Disconnected extends Error {
+export class Disconnected extends AgentctlError {
   constructor(cause: unknown) {
-    super(`the database cannot be reached: ${(cause as Error).message}`, { cause });
-    this.name = "Disconnected";
+    const reason = `the database cannot be reached: ${(cause as Error).message}`;
+    const hint = "agentctl cluster status; service returns with the database";
+    super("StoreUnavailable", { reason, hint }, { cause });
   }
 }
 
@@ -204,13 +205,25 @@ export class Connection {
   }
 }
 
-/** The server answers, and lets nobody in: 28 is a wrong password, 3D no such database. */
+/** The server answers, and lets nobody in: 28 is a wrong password, 3D no such database. Or it is not who it should be. */
 function isRefusal(error: unknown): boolean {
-  return /^(28|3D)/.test((error as { code?: string }).code ?? "");
+  return /^(28|3D)/.test((error as { code?: string }).code ?? "") || isOfTls(error);
 }
 
-function refused({ message }: Error): AgentctlError {
-  return new AgentctlError("StoreUnavailable", { reason: `the database refuses: ${message}` });
+function isOfTls(error: unknown): boolean {
+  const { code = "", message } = error as { code?: string; message: string };
+  return /CERT|SIGNATURE|^ERR_(TLS|SSL)/.test(code) || message.includes("does not support SSL");
+}
+
+function refused(error: Error): AgentctlError {
+  if (!isOfTls(error))
+    return new AgentctlError("StoreUnavailable", {
+      reason: `the database refuses: ${error.message}`,
+      hint: "agentctl cluster status; the address is in cluster.json",
+    });
+  const reason = `the database cannot be trusted: ${error.message}`;
+  const hint = "&sslrootcert=<file> in its address names who signed its certificate";
+  return new AgentctlError("StoreUnavailable", { reason, hint });
 }
 
 const names = new Map<string, string>();

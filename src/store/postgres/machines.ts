@@ -3,17 +3,21 @@ import type { MachineChange, MachineInfo, Takeover } from "../../core/cluster/ma
 import { AgentctlError } from "../../core/errors.ts";
 import type { Row } from "../sql/rows.ts";
 import type { Connection } from "./connection.ts";
+import { SCHEMA_VERSION } from "./schema.ts";
 
 /** What a machine is told at each renewal of its lease. */
 export interface Lease {
   slots: number;
   isDraining: boolean;
   takeover: Takeover;
+  /** The cluster needs a newer agentctl. */
+  isOutdated: boolean;
   /** The database's clock, in ms since 1970. */
   now: number;
 }
 
 const NOW = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
+const TOLD = `slots, is_draining, takeover, (select min_version from cluster) as min_version, ${NOW} as now`;
 const LEASE = "clock_timestamp() + (select lease_ms from cluster) * interval '1 ms'";
 /** The row that every write locks, of whatever machine. */
 const WRITERS = "(select 1 from event_counter for update) as writers";
@@ -158,7 +162,7 @@ export class Machine {
       "is_lost = 0 and (is_stopped = 1 or takeover = 'never' or lease_until >= clock_timestamp())";
     const sql = `update machines set epoch = epoch + 1, is_lost = 0, is_stopped = 0, is_draining = 0, version = $3,
         lease_until = ${LEASE}, seen_at = clock_timestamp() from ${WRITERS}
-      where name = $1 and id = $2 and ${isEmpty ? "true" : isHeld} returning epoch, slots, is_draining, takeover, ${NOW} as now`;
+      where name = $1 and id = $2 and ${isEmpty ? "true" : isHeld} returning epoch, ${TOLD}`;
     const row = (await this.#connection.query(sql, [this.#name, this.#id, version])).rows[0];
     if (!row) return null;
     this.#epoch = row.epoch as number;
@@ -182,7 +186,7 @@ export class Machine {
   /** Null where the lease is lost. */
   async renew(): Promise<Lease | null> {
     const sql = `update machines set lease_until = ${LEASE}, seen_at = clock_timestamp()
-      where name = $1 and epoch = $2 and is_lost = 0 returning slots, is_draining, takeover, ${NOW} as now`;
+      where name = $1 and epoch = $2 and is_lost = 0 returning ${TOLD}`;
     const row = (await this.#connection.query(sql, [this.#name, this.#epoch])).rows[0];
     return row ? leaseOf(row) : null;
   }
@@ -223,6 +227,7 @@ function leaseOf(row: Row): Lease {
     slots: row.slots as number,
     isDraining: row.is_draining === 1,
     takeover: row.takeover as Takeover,
+    isOutdated: (row.min_version as number) > SCHEMA_VERSION,
     now: row.now as number,
   };
 }

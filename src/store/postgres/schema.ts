@@ -21,8 +21,13 @@ function forPostgres(sql: string): string {
     .replace(/^\) strict(, without rowid)?;/gm, ");");
 }
 
-/** The migrations in order; the version of the schema is how many have run. */
+/** The migrations in order; the version of the schema is how many have run. Each only adds to what is there. */
 const migrations: readonly string[] = [`${functions}\n${forPostgres(tables)}\n${own}`];
+
+/** How many migrations this agentctl knows. */
+export const SCHEMA_VERSION = migrations.length;
+/** A daemon that knows fewer of them could not work with what these have made. */
+const MIN_VERSION = 1;
 
 /** Makes the tables of a cluster that is new. Throws `UnsupportedOperation` where the database holds one. */
 export async function makeSchema(
@@ -38,8 +43,9 @@ export async function makeSchema(
   // Statements without parameters go as one, and one transaction.
   await connection.script(`create schema ${SCHEMA}; ${migrations.join("\n")}`);
   await query(
-    "insert into cluster (schema_version, lease_ms, key_check) values ($1, $2, $3)",
-    migrations.length,
+    "insert into cluster (schema_version, min_version, lease_ms, key_check) values ($1, $2, $3, $4)",
+    SCHEMA_VERSION,
+    MIN_VERSION,
     leaseMs,
     keyCheck,
   );
@@ -51,7 +57,7 @@ export interface ClusterFacts {
   keyCheck: string;
 }
 
-/** Throws `StoreUnavailable` where the database holds no cluster, or one of a newer agentctl. */
+/** Throws `StoreUnavailable` where the database holds no cluster, or one that needs a newer agentctl. */
 export async function readCluster(connection: Connection): Promise<ClusterFacts> {
   const found = await connection.query("select to_regclass($1) as found", [`${SCHEMA}.cluster`]);
   if (found.rows[0]?.found === null) {
@@ -61,9 +67,9 @@ export async function readCluster(connection: Connection): Promise<ClusterFacts>
     });
   }
   const { rows } = await connection.query("select * from cluster", []);
-  const row = rows[0] as { schema_version: number; lease_ms: number; key_check: string };
-  if (row.schema_version > migrations.length) {
-    const reason = `the cluster was made by a newer agentctl (schema ${row.schema_version}, this one knows ${migrations.length})`;
+  const row = rows[0] as { min_version: number; lease_ms: number; key_check: string };
+  if (row.min_version > SCHEMA_VERSION) {
+    const reason = `the cluster needs a newer agentctl (schema ${row.min_version}, this one knows ${SCHEMA_VERSION})`;
     throw new AgentctlError("StoreUnavailable", { reason, hint: "install that version on this machine" });
   }
   return { leaseMs: row.lease_ms, keyCheck: row.key_check };

@@ -1,16 +1,8 @@
 import { AgentctlError } from "../../core/errors.ts";
-import { Disconnected } from "./connection.ts";
-import { Superseded } from "./transaction.ts";
 
 /** What is told of an error that a database gives. */
 export function storeError(error: unknown): unknown {
   if (error instanceof AgentctlError || !(error instanceof Error)) return error;
-  if (error instanceof Superseded)
-    return new AgentctlError("StoreUnavailable", { reason: error.message, hint: "agentctl machine list" });
-  if (error instanceof Disconnected) {
-    const hint = "agentctl cluster status; service returns with the database";
-    return new AgentctlError("StoreUnavailable", { reason: error.message, hint }, { cause: error });
-  }
   const { code } = error as { code?: unknown };
   if (code === "53100")
     return new AgentctlError("StoreUnavailable", { reason: "the disk is full" }, { cause: error });

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { AgentctlError } from "../../core/errors.ts";
 import type { TaskEvent } from "../../core/task.ts";
 import type { Op } from "../sql/context.ts";
 import { type Connection, Disconnected } from "./connection.ts";
@@ -14,10 +15,10 @@ const AGAIN = /^40/;
 export const SCHEMA_CHANNEL = "agentctl";
 
 /** The lease of this machine is over: others may have taken what it would write about. */
-export class Superseded extends Error {
-  override readonly name = "Superseded";
+export class Superseded extends AgentctlError {
   constructor() {
-    super("the lease of this machine is over, and the next one has not begun");
+    const reason = "the lease of this machine is over, and the next one has not begun";
+    super("StoreUnavailable", { reason, hint: "agentctl machine list" });
   }
 }
 

@@ -10,6 +10,9 @@
 -- `takeover` is `never` where nobody goes on with its tasks when it is away. A daemon renews `lease_until` with the `epoch` that it
 -- registered with; one whose lease is over may not write, and its attempts are concluded by others.
 --
+-- cluster: one row. Whoever knows fewer migrations than `min_version` may not write here; whoever knows as many may, also
+-- where the schema is newer.
+--
 -- environments: variables of open tasks, sealed with the key of the cluster, which is not in the database.
 --
 -- blobs: files of tasks: a task's folder as it was when its last attempt ended, the ends of its logs, its artifacts.
@@ -57,6 +60,7 @@ create trigger submitted before insert or update of submitted_by on tasks for ea
 
 create table cluster (
   schema_version bigint not null,
+  min_version bigint not null,
   lease_ms bigint not null,
   key_check text not null
 );

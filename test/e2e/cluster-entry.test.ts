@@ -1,0 +1,92 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { closeHome, Home, isOnPath, until } from "../harness/index.ts";
+import { type Postgres, postgresPrograms, startPostgres } from "../harness/postgres.ts";
+
+let server: Postgres | undefined;
+const own = new Home();
+const certificate = own.file("server.crt");
+
+beforeAll(async () => {
+  if (!postgresPrograms() || !isOnPath("openssl")) return;
+  mkdirSync(own.work, { recursive: true });
+  const key = own.file("server.key");
+  const words = ["req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2", "-subj", "/CN=localhost"];
+  const names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate];
+  expect(spawnSync("openssl", [...words, ...names]).status).toBe(0);
+  server = await startPostgres({ fsync: true, tls: { key, certificate } });
+}, 120_000);
+afterAll(async () => {
+  await server?.dispose();
+  own.remove();
+});
+
+const it = test.extend<{ database: Postgres; home: Home }>({
+  database: async ({ skip }, use) => {
+    skip(server === undefined, "needs PostgreSQL 15 or later, on Linux, and openssl");
+    await use(server as Postgres);
+  },
+  home: async ({ database: _ }, use) => {
+    const home = new Home();
+    await use(home);
+    expect(await closeHome(home)).toEqual([]);
+  },
+});
+
+it("reaches a database by TLS that it can trust, and no other", async ({ database, home }) => {
+  database.sql("postgres", "create database tls");
+  const url = (query: string, host = "localhost") =>
+    `postgres://agentctl@${host}:${database.port}/tls?${query}`;
+  const init = (address: string) => home.cli("cluster", "init", address, "--name", "one");
+  const trusted = `sslmode=verify-full&sslrootcert=${certificate}`;
+  expect(await init(url("sslmode=verify-full"))).toMatchObject({
+    code: 6,
+    stderr: expect.stringMatching(/cannot be trusted: self-signed certificate\n.*sslrootcert/),
+  });
+  // The certificate is that of another name.
+  expect(await init(url(trusted, "127.0.0.1"))).toMatchObject({
+    code: 6,
+    stderr: expect.stringContaining("trusted"),
+  });
+  expect(await init(url("sslmode=require", "db.example"))).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining("sslmode=verify-full"),
+  });
+  expect(await init(url(trusted))).toMatchObject({ code: 0 });
+  const id = await home.run("true");
+  await home.reaches(id, "completed");
+  const { database: shown } = await home.json("cluster", "status");
+  expect(shown).toContain("sslmode=verify-full");
+});
+
+it("hands over and starts nothing once the cluster needs a newer version", async ({ database, home }) => {
+  database.sql("postgres", "create database upgraded");
+  const given = ["--name", "old", "--lease", "60s"] as const;
+  expect(await home.cli("cluster", "init", database.url("upgraded"), ...given)).toMatchObject({ code: 0 });
+  const module = home.module(`
+    import { setTimeout as delay } from "node:timers/promises";
+    import { defineTask } from "agentctl";
+    export default defineTask(async (task) => {
+      for (let n = 0; ; n++) await task.step("step " + n, () => delay(50));
+    });`);
+  const id = await home.run(module);
+  await home.reaches(id, "working");
+  // A newer schema that still serves this version changes nothing.
+  database.sql("upgraded", "update agentctl.cluster set schema_version = 99");
+  expect(await home.cli("daemon", "restart")).toMatchObject({ code: 0 });
+  expect(await home.task(id)).toMatchObject({ state: "working", attempt: 1 });
+  database.sql("upgraded", "update agentctl.cluster set min_version = 99");
+  const waits = async () => {
+    const { state, waiting } = await home.task(id);
+    return state === "resumed" && waiting;
+  };
+  await until(waits, { deadlineMs: 80_000, message: "the task handed over" });
+  expect(await home.json("machine", "list")).toMatchObject([{ name: "old", state: "draining" }]);
+  expect(await home.cli("daemon", "stop")).toMatchObject({ code: 0 });
+  expect(await home.cli("daemon", "start")).toMatchObject({
+    code: 6,
+    stderr: expect.stringContaining("the cluster needs a newer agentctl"),
+  });
+  database.sql("upgraded", "update agentctl.cluster set min_version = 1");
+});
