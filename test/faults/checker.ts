@@ -41,21 +41,26 @@ function violations(home: Home, known: Acknowledged): string[] {
   return rules.flatMap((rule) => rule(facts));
 }
 
-const rules: ((facts: Facts) => string[])[] = [
-  storeIsWhole,
+/** What must hold of rows and notes, wherever the processes are. */
+export const rulesOfRows: ((facts: Facts) => string[])[] = [
   noTaskIsLost,
   endsStand,
   eventsAreOneChain,
   numbersHaveNoGap,
   attemptsFit,
-  processesFit,
   oneProcessForOneTask,
-  runFilesFit,
-  environmentsFit,
-  artifactsFit,
   stepsFit,
   checkpointsFit,
   toolsFit,
+];
+
+const rules: ((facts: Facts) => string[])[] = [
+  ...rulesOfRows,
+  storeIsWhole,
+  processesFit,
+  runFilesFit,
+  environmentsFit,
+  artifactsFit,
 ];
 
 function storeIsWhole({ integrity }: Facts): string[] {

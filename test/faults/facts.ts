@@ -62,7 +62,7 @@ export function factsOf(home: Home, known: Acknowledged): Facts {
   }
 }
 
-function witnessOf(home: Home): Map<number, Note[]> {
+export function witnessOf(home: Home): Map<number, Note[]> {
   const folder = home.file("witness");
   const names = existsSync(folder) ? readdirSync(folder) : [];
   return new Map(names.map((name) => [Number(name), notesIn(join(folder, name))]));

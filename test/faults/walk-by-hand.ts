@@ -1,4 +1,4 @@
-/** `npm run walk -- --seconds 3600 --seed 7`: the random walk for as long as wanted; --power: with power failures; --kills 100: the kills under load. */
+/** `npm run walk -- --seconds 3600 --seed 7`: the random walk for as long as wanted; --power: with power failures; --kills 100: the kills under load; --cluster: over three machines. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -9,17 +9,18 @@ const { values } = parseArgs({
     seed: { type: "string" },
     kills: { type: "string" },
     power: { type: "boolean" },
+    cluster: { type: "boolean" },
   },
 });
 const root = join(import.meta.dirname, "../..");
-const walk = values.power ? "walk-power" : "random";
+const walk = values.cluster ? "cluster-walk" : values.power ? "walk-power" : "random";
 const file = values.kills ? "load" : walk;
 const args = [join(root, "node_modules/vitest/vitest.mjs"), "run", "--root", root, "--project", "faults"];
 const { status } = spawnSync(process.execPath, [...args, `test/faults/${file}.test.ts`], {
   stdio: "inherit",
   env: {
     ...process.env,
-    AGENTCTL_WALK_SECONDS: values.seconds ?? "60",
+    [values.cluster ? "AGENTCTL_CLUSTER_SECONDS" : "AGENTCTL_WALK_SECONDS"]: values.seconds ?? "60",
     ...(values.seed && { AGENTCTL_SEED: values.seed }),
     ...(values.kills && { AGENTCTL_KILLS: values.kills }),
   },

@@ -61,7 +61,7 @@ export class World {
     this.home = home;
     this.#faults = faults;
     mkdirSync(home.dir, { mode: 0o700, recursive: true });
-    mkdirSync(home.file("witness"));
+    mkdirSync(home.file("witness"), { recursive: true });
     // The mark of a home, without which one that holds a file is refused.
     writeFileSync(join(home.dir, "daemon.lock"), "", { mode: 0o600 });
     writeFileSync(join(home.dir, "config.json"), JSON.stringify({ hosts: 0, ...settings }), { mode: 0o600 });

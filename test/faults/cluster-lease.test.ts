@@ -1,0 +1,134 @@
+/** What becomes of the tasks of a machine that cannot renew its lease, and of those whose daemon alone dies. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Home, until } from "../harness/index.ts";
+import { type Postgres, postgresPrograms } from "../harness/postgres.ts";
+import { type Machine, Machines, startServer } from "./cluster/machines.ts";
+import { violationsOf } from "./cluster/rules.ts";
+import { notesIn } from "./facts.ts";
+import { type Does, moduleTask } from "./fixtures.ts";
+import { bearers } from "./processes-of-tasks.ts";
+
+const PATIENT = { deadlineMs: 60_000, everyMs: 50 };
+const LIMITS = { queues: { default: 1000 }, machine: 2 };
+
+let server: Postgres | undefined;
+beforeAll(async () => {
+  if (postgresPrograms()) server = await startServer();
+}, 120_000);
+afterAll(() => server?.dispose());
+
+interface Pair {
+  machines: Machines;
+  one: Machine;
+  two: Machine;
+}
+
+/** Two machines with a lease that a busy host can keep; no daemon runs yet. */
+const it = test.extend<{ pair: Pair }>({
+  pair: async ({ skip }, use) => {
+    skip(server === undefined, "needs PostgreSQL 15 or later, on Linux");
+    const machines = await Machines.make(server as Postgres, { count: 2, lease: "6s", slots: 2 });
+    const [one, two] = machines.all as [Machine, Machine];
+    try {
+      await use({ machines, one, two });
+    } finally {
+      expect(await machines.close()).toEqual([]);
+    }
+  },
+});
+
+async function start({ home }: Machine): Promise<void> {
+  expect(await home.cli("daemon", "start")).toMatchObject({ code: 0 });
+}
+
+const does: Does = Array.from({ length: 2000 }, () => ["step", 50]);
+
+/** A module with more steps than anybody waits for; its notes lie with the first machine, wherever it runs. */
+async function submit({ home }: Machine): Promise<number> {
+  return (await home.rpc("tasks/create", { cwd: home.work, env: {}, ...moduleTask(home, does) })).task.id;
+}
+
+const notes = ({ home }: Machine, id: number) => notesIn(`${home.file("witness")}/${id}`);
+
+/** Waits until an attempt has noted so many things more than it had. */
+async function goesOn(one: Machine, id: number, attempt: number): Promise<void> {
+  const count = () => notes(one, id).filter((note) => note.attempt === attempt).length;
+  const before = count();
+  await until(() => count() >= before + 4, { ...PATIENT, message: `attempt ${attempt} going on` });
+}
+
+/** The processes of tasks of that home, guards aside, that could run. */
+const running = (home: Home) =>
+  bearers(home).filter(({ state, command }) => state !== "T" && !/guard/.test(command));
+
+it("stands still without its lease, goes on with it, and ends what others took", async ({ pair }) => {
+  const { machines, one, two } = pair;
+  await start(one);
+  const id = await submit(one);
+  await goesOn(one, id, 1);
+  const token = bearers(one.home).find(({ command }) => command.includes("host.mjs"))?.token;
+
+  // Nobody else is there to take it.
+  one.way.hold();
+  await until(() => running(one.home).length === 0, { ...PATIENT, message: "the tree stopped" });
+  one.way.heal();
+  await goesOn(one, id, 1);
+
+  await start(two);
+  one.way.hold();
+  await goesOn(one, id, 2);
+  expect(running(one.home)).toEqual([]);
+  expect(await two.home.task(id)).toMatchObject({ state: "working", attempt: 2, machine: "m2" });
+  one.way.heal();
+  await until(() => bearers(one.home).length === 0, { ...PATIENT, message: "the end of what others took" });
+  const states = async () =>
+    (await machines.rows("select is_lost from machines order by name")).map((m) => m.is_lost);
+  await until(async () => `${await states()}` === "0,0", { ...PATIENT, message: "a new lease" });
+  const hello = one.home.rpc("attempt/hello", { token, sdk: "test" });
+  await expect(hello).rejects.toMatchObject({ data: { name: "StaleAttempt" } });
+  await goesOn(one, id, 2);
+  expect(await violationsOf(machines, { ids: [id] }, LIMITS)).toEqual([]);
+}, 240_000);
+
+it("ends by its fuse what a daemon leaves that dies, before others begin it", async ({ pair }) => {
+  const { machines, one, two } = pair;
+  await start(one);
+  const id = await submit(one);
+  await goesOn(one, id, 1);
+  await start(two);
+  await one.home.killDaemon();
+  const hasBegun = () => notes(one, id).some(({ attempt }) => attempt === 2);
+  await until(hasBegun, { ...PATIENT, message: "attempt 2" });
+  expect(running(one.home)).toEqual([]);
+  await goesOn(one, id, 2);
+  const outcomes = await machines.rows("select outcome from attempts order by n");
+  expect(outcomes.map(({ outcome }) => outcome)).toEqual(["lost", null]);
+  expect(await violationsOf(machines, { ids: [id] }, LIMITS)).toEqual([]);
+}, 240_000);
+
+it("keeps every attempt while the database is away for longer than a lease", async ({ pair }) => {
+  const { machines, one, two } = pair;
+  const { stop, start: startDatabase } = server as Postgres;
+  await stop();
+  try {
+    const stderr = expect.stringContaining("the database cannot be reached");
+    expect(await one.home.cli("daemon", "start")).toMatchObject({ code: 6, stderr });
+  } finally {
+    await startDatabase();
+  }
+  for (const each of [one, two]) await start(each);
+  const ids = [await submit(one), await submit(one), await submit(one), await submit(one)];
+  for (const id of ids) await goesOn(one, id, 1);
+  await stop("immediate");
+  try {
+    const areStill = () => [one, two].every(({ home }) => running(home).length === 0);
+    await until(areStill, { ...PATIENT, message: "the trees stopped" });
+    // More than the rest of the lease.
+    await sleep(6000);
+  } finally {
+    await startDatabase();
+  }
+  for (const id of ids) await goesOn(one, id, 1);
+  expect(await violationsOf(machines, { ids }, LIMITS)).toEqual([]);
+}, 240_000);

@@ -1,0 +1,61 @@
+import { cpSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { postgresPrograms } from "../harness/postgres.ts";
+import { Chance, seedOf } from "./chance.ts";
+import { Machines, startServer } from "./cluster/machines.ts";
+import { violationsOf } from "./cluster/rules.ts";
+import { ClusterWalk, LIMITS } from "./cluster/walk.ts";
+
+/** By hand: `npm run walk -- --cluster --seconds 3600`. The leases are so short that a busy machine breaks them. */
+const SECONDS = Number(process.env.AGENTCTL_CLUSTER_SECONDS ?? 0);
+/** A walk is made of legs, each with machines of its own. */
+const LEG_SECONDS = 60;
+
+const legs = Math.max(1, Math.round(SECONDS / LEG_SECONDS));
+
+test(`a random walk over three machines, ${SECONDS} s`, {
+  timeout: legs * 600_000,
+  retry: 0,
+}, async ({ skip }) => {
+  skip(SECONDS === 0, "by hand: npm run walk -- --cluster");
+  skip(postgresPrograms() === undefined, "needs PostgreSQL 15 or later, on Linux");
+  const seed = seedOf("cluster walk");
+  const server = await startServer();
+  const total: Record<string, number> = {};
+  try {
+    for (let leg = 0; leg < legs; leg++) {
+      const machines = await Machines.make(server, { count: 3, lease: "3s", slots: LIMITS.machine });
+      const walk = new ClusterWalk(machines, new Chance(seed + leg));
+      let wrong: string[] = ["it broke off"];
+      try {
+        await walk.walk(Math.min(SECONDS, LEG_SECONDS));
+        wrong = [...(await violationsOf(machines, walk, LIMITS)), ...(await walk.ends())];
+        expect(wrong).toEqual([]);
+      } finally {
+        if (wrong.length > 0) await keep(machines, seed + leg);
+        walk.close();
+        const left = await machines.close();
+        if (wrong.length === 0) expect(left).toEqual([]);
+      }
+      for (const [what, count] of Object.entries(walk.done)) total[what] = (total[what] ?? 0) + count;
+      total.tasks = (total.tasks ?? 0) + walk.ids.size;
+      process.stderr.write(`leg ${leg + 1} of ${legs} (seed ${seed + leg}): ${JSON.stringify(total)}\n`);
+    }
+  } finally {
+    await server.dispose();
+  }
+});
+
+/** What whoever looks for the cause needs. */
+async function keep(machines: Machines, seed: number): Promise<void> {
+  for (const { name, home } of machines.all) {
+    const kept = `${home.root}-failed`;
+    cpSync(home.root, kept, { recursive: true, filter: (path) => !path.endsWith(".sock") });
+    process.stderr.write(`AGENTCTL_SEED=${seed}: home ${name} is kept in ${kept}\n`);
+    for (const table of ["tasks", "attempts", "events", "machines"]) {
+      const rows = await machines.rows(`select * from ${table}`).catch(() => []);
+      writeFileSync(join(kept, `${table}.json`), rows.map((row) => JSON.stringify(row)).join("\n"));
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+
+/** The way to a database, which a test can break: a Unix socket in `folder` that leads to the server's in `to`. */
+export class Way {
+  readonly folder: string;
+  readonly #to: string;
+  readonly #server: Server;
+  readonly #pairs = new Set<[Socket, Socket]>();
+  #is: "open" | "held" | "cut" = "open";
+
+  constructor(folder: string, to: string) {
+    this.folder = folder;
+    this.#to = to;
+    this.#server = createServer({ allowHalfOpen: false }, (socket) => this.#take(socket));
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#server.listen(join(this.folder, ".s.PGSQL.5432"), resolve);
+    });
+  }
+
+  url(database: string): string {
+    return `postgres://agentctl@/${database}?host=${this.folder}`;
+  }
+
+  /** Nothing passes any more, and nobody is told. */
+  hold(): void {
+    this.#is = "held";
+    for (const pair of this.#pairs) for (const each of pair) each.pause();
+  }
+
+  /** Every connection breaks, and new ones break at once. */
+  cut(): void {
+    this.#is = "cut";
+    for (const pair of this.#pairs) for (const each of pair) each.destroy();
+  }
+
+  heal(): void {
+    this.#is = "open";
+    for (const pair of this.#pairs) for (const each of pair) each.resume();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #take(near: Socket): void {
+    near.on("error", () => {});
+    if (this.#is === "cut") {
+      near.destroy();
+      return;
+    }
+    const far = connect(join(this.#to, ".s.PGSQL.5432"));
+    far.on("error", () => {});
+    const pair: [Socket, Socket] = [near, far];
+    this.#pairs.add(pair);
+    for (const [from, to] of [pair, [far, near]] as const) {
+      from.on("data", (bytes) => to.write(bytes));
+      from.on("close", () => {
+        this.#pairs.delete(pair);
+        to.destroy();
+      });
+      if (this.#is === "held") from.pause();
+    }
+  }
+}
