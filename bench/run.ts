@@ -8,6 +8,7 @@
  */
 import { drawCharts } from "./charts.ts";
 import type { Effort, Outcome, Row } from "./row.ts";
+import { cluster } from "./rows/cluster.ts";
 import { commandLine } from "./rows/command-line.ts";
 import { control } from "./rows/control.ts";
 import { daily } from "./rows/daily.ts";
@@ -29,6 +30,7 @@ const rows: Row[] = [
   ...daily,
   ...memory,
   ...http,
+  ...cluster,
 ];
 
 async function main(words: string[]): Promise<void> {

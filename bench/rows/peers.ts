@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withHome } from "../home.ts";
 import { inPairs, timed } from "../pairs.ts";
-import { startPostgres } from "../postgres.ts";
+import { type Postgres, startPostgres } from "../postgres.ts";
 import type { Effort, Outcome, Row } from "../row.ts";
 import { stepMs } from "./steps.ts";
 
@@ -30,10 +30,24 @@ interface Peer {
 }
 
 async function dbos(): Promise<Peer | string> {
-  const found = await installed("@dbos-inc/dbos-sdk");
-  if (!found) return "@dbos-inc/dbos-sdk is not installed (npm install in bench/)";
   const postgres = startPostgres();
   if (!postgres) return "Postgres is not installed";
+  const peer = await dbosOn(postgres);
+  if (typeof peer === "string") {
+    postgres.stop();
+    return peer;
+  }
+  const close = async () => {
+    await peer.close();
+    postgres.stop();
+  };
+  return { ...peer, close };
+}
+
+/** DBOS on a server that others use too. */
+export async function dbosOn(postgres: Postgres): Promise<Peer | string> {
+  const found = await installed("@dbos-inc/dbos-sdk");
+  if (!found) return "@dbos-inc/dbos-sdk is not installed (npm install in bench/)";
   // biome-ignore lint/suspicious/noExplicitAny: its types are there only where it is installed
   const DBOS = found.DBOS as any;
   DBOS.setConfig({
@@ -51,10 +65,7 @@ async function dbos(): Promise<Peer | string> {
   await DBOS.launch();
   return {
     once: () => workflow(),
-    close: async () => {
-      await DBOS.shutdown();
-      postgres.stop();
-    },
+    close: () => DBOS.shutdown(),
   };
 }
 

@@ -13,8 +13,9 @@ const { values } = parseArgs({
   },
 });
 const root = join(import.meta.dirname, "../..");
-const walk = values.cluster ? "cluster-walk" : values.power ? "walk-power" : "random";
-const file = values.kills ? "load" : walk;
+const walk = values.power ? "walk-power" : "random";
+const alone = values.kills ? "load" : walk;
+const file = values.cluster ? "cluster-walk" : alone;
 const args = [join(root, "node_modules/vitest/vitest.mjs"), "run", "--root", root, "--project", "faults"];
 const { status } = spawnSync(process.execPath, [...args, `test/faults/${file}.test.ts`], {
   stdio: "inherit",
