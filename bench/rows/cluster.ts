@@ -51,7 +51,7 @@ async function beganIn(home: Home, id: number, attempt: number): Promise<number>
   }
 }
 
-/** A module with short steps, at work on machine one. */
+/** A module with short steps, which runs on machine one. */
 async function atWork(one: Home, rpc: RpcClient): Promise<number> {
   one.run("machine", "set", "two", "--slots", "0");
   await sleep(1000);

@@ -5,7 +5,7 @@ import type { ProcessId } from "./types.ts";
 
 /**
  * Asks the keeper of the output of an attempt to tell how its program ended, though something else may still print. One
- * that is gone has told.
+ * that was killed tells nothing more: its guard, which stands still until then under bash, goes on and tells itself.
  */
 export function askKeeper(guard: ProcessId, key: string, { processes, runDir }: Supervision): void {
   for (const stat of processes.scan()) {
@@ -17,4 +17,5 @@ export function askKeeper(guard: ProcessId, key: string, { processes, runDir }: 
       return;
     }
   }
+  deliver(guard.pid, "SIGCONT");
 }

@@ -260,6 +260,26 @@ describe("the guard", () => {
     expect(await running.ended).toMatchObject({ exitCode: 138, signal: "SIGUSR1" });
   });
 
+  it.for(["dash", "bash"])(
+    "under %s ends also when the keeper of its output was killed",
+    async (name, { room, skip }) => {
+      const shell = shellNamed(name, room.dir);
+      if (!shell) return skip(`there is no ${name} here`);
+      const spec = room.spec(["sh", "-c", "until [ -e go ]; do sleep 0.05; done; exit 9"]);
+      const running = room.another(shell).launch(spec);
+      const program = await running.started;
+      const others = [running.guard?.pid, program.pid];
+      const keepers = () =>
+        processes(room.dir).filter(
+          ({ pid, command }) => command.includes("agentctl-guard") && !others.includes(pid),
+        );
+      await until(() => keepers().length > 0, { message: "the keeper" });
+      for (const { pid } of keepers()) signalTo(pid, "SIGKILL");
+      writeFileSync(room.path("go"), "");
+      expect((await running.ended).exitCode).toBe(9);
+    },
+  );
+
   it("when killed leaves a program that is supervised on", async ({ room }) => {
     const running = await room.ready(": > ready; exec sleep 60");
     signalTo(running.guard?.pid ?? 0, "SIGKILL");

@@ -6,6 +6,7 @@ import type { Command } from "../../../../src/cli/command/define.ts";
 import { parse } from "../../../../src/cli/command/parse.ts";
 import { verb } from "../../../../src/cli/command/verbs.ts";
 import { isModule, type RunValues, submissionOf } from "../../../../src/cli/input/submission.ts";
+import { WHOLE_VARIABLE } from "../../../../src/core/inherited.ts";
 import { aContext } from "../fixtures.ts";
 
 let cwd: string;
@@ -34,7 +35,7 @@ test("a program runs where the caller is, with the caller's environment and noth
   expect(await submitted("make", "test")).toEqual({
     argv: ["make", "test"],
     cwd,
-    env: { PATH: "/bin", TOKEN: "secret", AGENTCTL_HOME: "/h" },
+    env: { PATH: "/bin", TOKEN: "secret", AGENTCTL_HOME: "/h", [WHOLE_VARIABLE]: "1" },
     inherited: { umask: process.umask(), nice: getPriority(), limits: expect.any(Object) },
   });
 });
