@@ -61,7 +61,6 @@ agentctl_answer() {
 # The keeper of the output of the program $4. Carries it into the log until nobody is left who could print, and then
 # tells the status.
 agentctl_keep() {
-  trap '' HUP INT QUIT ABRT ALRM PIPE TERM USR2 XCPU XFSZ VTALRM PROF
   trap agentctl_asked=1 USR1
   agentctl_asks=0
   agentctl_told=
@@ -113,9 +112,10 @@ agentctl_line=$(
 #born $3 $2 $agentctl_line $$ ." >>"$1/$3.run"
   echo "+$agentctl_line" >&3
   exec 7>"$agentctl_pipe"
-  # A grandchild, so that the program has no child that it did not make; a signal may come before it has its own trap.
+  # A grandchild, so that the program has no child that it did not make. It ignores signals from its first moment, in
+  # which the program may kill its group.
   (
-    trap '' USR1
+    trap '' HUP INT QUIT ABRT ALRM PIPE TERM USR1 USR2 XCPU XFSZ VTALRM PROF
     agentctl_keep "$@" "$agentctl_line" &
   )
   exec >&7 2>&1 6<&- 7>&-
