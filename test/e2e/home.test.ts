@@ -230,7 +230,7 @@ it("serves a user who is a number and nothing else", async ({ home, skip }) => {
   chownSync(cwd, NUMBER, NUMBER);
   const env = { AGENTCTL_HOME: join(cwd, "home") };
   const as = (...words: string[]) => user.spawn(process.execPath, [user.launcher, ...words], { cwd, env });
-  const ran = as("run", "--wait", "sh", "-c", 'echo "$USER $HOME $SHELL"');
+  const ran = as("run", "--wait", "--no-inherit-env", "sh", "-c", 'echo "$USER $HOME $SHELL"');
   expect(ran).toMatchObject({ status: 0, stdout: "1\n", stderr: "" });
   expect(as("logs", "1").stdout).toBe(`${NUMBER} / /bin/sh\n`);
   expect(as("daemon", "stop").status).toBe(0);
