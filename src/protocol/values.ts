@@ -159,8 +159,8 @@ export const details = v.object({
       outcome: nullable(v.string()),
       exitCode: nullable(v.number()),
       signal: nullable(v.string()),
-      /** The machine of a cluster on which it ran. */
-      machine: nullable(v.string()),
+      /** The machine on which it ran, in a cluster. */
+      machine: v.optional(v.string()),
     }),
   ),
   checkpoints: v.array(listedCheckpoint),
@@ -245,8 +245,8 @@ export const artifact = v.object({
   sha256: v.string(),
   createdAt: v.string(),
   path: v.string(),
-  /** The other machine of a cluster that has the file; null where it is here. */
-  machine: nullable(v.string()),
+  /** The other machine of a cluster that has the file, where it is not here. */
+  machine: v.optional(v.string()),
 });
 
 /** The tasks that a selector means; the fields narrow each other, `all` alone means every task. */

@@ -1,7 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { processes, signalTo, until } from "../harness/index.ts";
-import { it, PATIENT } from "./cluster-story.ts";
+import { it, PATIENT, withServer } from "./cluster-story.ts";
+
+withServer();
 
 /** Prints a line, then some 2 MB when the file `go` is there. */
 const printing = (go: string) => `echo begins; while [ ! -e '${go}' ]; do sleep 0.05; done; seq 1 300000`;

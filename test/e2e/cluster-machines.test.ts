@@ -2,7 +2,9 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { type Home, until } from "../harness/index.ts";
-import { counting, it, PATIENT } from "./cluster-story.ts";
+import { counting, it, PATIENT, withServer } from "./cluster-story.ts";
+
+withServer();
 
 async function machineNamed(home: Home, name: string) {
   const machines: { name: string; state: string }[] = await home.json("machine", "list");

@@ -7,10 +7,16 @@ import { type Postgres, postgresPrograms, startPostgres } from "../harness/postg
 let server: Postgres | undefined;
 let databases = 0;
 
-beforeAll(async () => {
-  if (postgresPrograms()) server = await startPostgres({ fsync: true });
-}, 120_000);
-afterAll(() => server?.dispose());
+/** To be called by each file: the server lives as long as its tests. */
+export function withServer(): void {
+  beforeAll(async () => {
+    if (postgresPrograms()) server = await startPostgres({ fsync: true });
+  }, 120_000);
+  afterAll(async () => {
+    await server?.dispose();
+    server = undefined;
+  });
+}
 
 export const PATIENT = { deadlineMs: 60_000, everyMs: 50 };
 

@@ -2,7 +2,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { closeHome, Home, processes, signalTo, until } from "../harness/index.ts";
-import { counting, it, PATIENT } from "./cluster-story.ts";
+import { counting, it, PATIENT, withServer } from "./cluster-story.ts";
+
+withServer();
 
 type Line = [n: string, home: string, token: string, shell: string];
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { defined } from "../../core/defined.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import { foldersOf } from "../../engine/index.ts";
@@ -16,8 +17,15 @@ export function artifactJson(artifact: {
   path: string;
   machine?: string | null;
 }): ArtifactJson {
-  const { name, size, sha256, createdAt, path, machine = null } = artifact;
-  return { name, size, sha256, createdAt: toIso(createdAt), path, machine };
+  const { name, size, sha256, createdAt, path, machine } = artifact;
+  return {
+    name,
+    size,
+    sha256,
+    createdAt: toIso(createdAt),
+    path,
+    ...defined({ machine: machine ?? undefined }),
+  };
 }
 
 export function artifactHandlers(
@@ -51,7 +59,7 @@ export function artifactHandlers(
     "artifacts/read": async ({ id, name, offset, length = PIECE_BYTES }) => {
       const { task, artifact } = await get(id, name);
       const { path, sha256, machine } = artifact;
-      if (machine !== null)
+      if (machine !== undefined)
         return await readArtifactElsewhere(daemon, task, { name, sha256, machine }, { offset, length });
       const found = await piece(path, { offset, length });
       if (found)

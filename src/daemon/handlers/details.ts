@@ -1,3 +1,4 @@
+import { defined } from "../../core/defined.ts";
 import { submittedFields } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
 import { toIso } from "../../core/time.ts";
@@ -31,7 +32,7 @@ export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details
       outcome,
       exitCode,
       signal,
-      machine,
+      ...defined({ machine: machine ?? undefined }),
     })),
     checkpoints: checkpoints.map(listedCheckpointJson),
     steps: steps

@@ -170,7 +170,7 @@ export function artifactOf(services: Services) {
       "Content-Security-Policy": "sandbox",
       ETag: `"${artifact.sha256}"`,
     };
-    if (artifact.machine === null) return await sendFiles(request, response, sized([artifact]), headers);
+    if (artifact.machine === undefined) return await sendFiles(request, response, sized([artifact]), headers);
     const read = async (offset: number) =>
       (await services.dispatch(
         { method: "artifacts/read", params: { id, name, offset } },
