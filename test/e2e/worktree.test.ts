@@ -87,7 +87,7 @@ it("works in a worktree of its own, whose work is shown, merged and never lost",
   await home.cli("daemon", "restart");
   expect((await home.task(id)).state).toBe("completed");
   expect(existsSync(join(worktree.path, "sub/n w.txt"))).toBe(true);
-  await home.cli("config", "unset", "retention.age");
+  expect((await home.cli("config", "set", "retention.age", "--default")).code).toBe(0);
 
   const uncommitted = await home.cli("worktree", "merge", `${id}`);
   expect(uncommitted.code).toBe(4);
