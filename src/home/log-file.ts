@@ -1,10 +1,16 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 
 const CHUNK_BYTES = 64 * 1024;
 /** The first line of a log of which the oldest bytes are gone. */
 const MARKER = /^\[agentctl: (\d+) bytes of older output dropped\] *\n/;
 const MARKER_START = "[agentctl: ";
+/** By so many bytes the front of a log is known again. */
+const HEAD_BYTES = 256;
 const LONGEST_MARKER_BYTES = 16 * 1024;
+/** The line is written a moment after the cut. */
+const CUT_LOOK_MS = 10;
+const CUT_LOOKS = 300;
 
 /** A file that can be read in places, wherever it is. */
 export interface LogBytes {
@@ -17,10 +23,11 @@ export interface LogBytes {
 /** Where a log is: the path of a file, or what opens it elsewhere; that answers undefined where it is not there yet. */
 export type LogPlace = string | (() => Promise<LogBytes | undefined>);
 
-/** The front of a log as it is now: how many bytes of output are gone, and how long the line is that says so. */
+/** The front of a log: how many bytes of output are gone, how long the line is that says so, and its first bytes. */
 interface Front {
   dropped: number;
   length: number;
+  head: Buffer;
 }
 
 /**
@@ -68,16 +75,30 @@ export class LogFile {
 
   /** Moves the place of reading along with a front that was cut off; answers where the log ends. */
   async #followFront(bytes: LogBytes): Promise<number> {
-    const size = await bytes.size();
-    const front = await frontOf(bytes);
+    let front = await frontOf(bytes);
     const before = this.#front ?? front;
-    if (front.dropped === before.dropped) return size;
+    for (let look = 0; look < CUT_LOOKS && isBeingCut(before, front); look++) {
+      await sleep(CUT_LOOK_MS);
+      front = await frontOf(bytes);
+    }
+    const size = await bytes.size();
+    if (front.dropped === before.dropped) {
+      if (front.head.length > before.head.length) this.#front = front;
+      return size;
+    }
     const taken = before.dropped + this.#offset - before.length;
     this.#front = front;
     // Who missed some of what is gone gets to read the line that says so.
     this.#offset = taken < front.dropped ? 0 : taken - front.dropped + front.length;
     return size;
   }
+}
+
+/** Bytes are gone, and the line that counts them is not there yet. */
+function isBeingCut(before: Front, { dropped, head }: Front): boolean {
+  return (
+    dropped < before.dropped || (dropped === 0 && !head.subarray(0, before.head.length).equals(before.head))
+  );
 }
 
 /** Undefined where there is no file. */
@@ -102,11 +123,12 @@ function bytesOf(handle: FileHandle): LogBytes {
 }
 
 async function frontOf(bytes: LogBytes): Promise<Front> {
-  const start = (await bytes.read(0, MARKER_START.length)).toString("latin1");
-  if (start !== MARKER_START) return { dropped: 0, length: 0 };
+  const head = await bytes.read(0, HEAD_BYTES);
+  if (head.toString("latin1", 0, MARKER_START.length) !== MARKER_START)
+    return { dropped: 0, length: 0, head };
   const text = (await bytes.read(0, LONGEST_MARKER_BYTES)).toString("latin1");
   const [line = "", dropped = "0"] = MARKER.exec(text) ?? [];
-  return { dropped: Number(dropped), length: line.length };
+  return { dropped: Number(dropped), length: line.length, head };
 }
 
 /** Where the last `lines` lines of a log begin, and how many of them it does not have. */

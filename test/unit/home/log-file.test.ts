@@ -63,6 +63,19 @@ test("a file that is being cut is left until its first line says how much is gon
   file.close();
 });
 
+test("what was written while a file was being cut is taken when its first line is there", async () => {
+  const [head, tail] = ["x".repeat(200), "0123456789\n"];
+  writeFileSync(path, head + tail);
+  const file = new LogFile(path);
+  await drained(file);
+  writeFileSync(path, `${tail}${"next\n".repeat(100)}`);
+  const text = drained(file);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  writeFileSync(path, `${marker(200)}${tail}${"next\n".repeat(100)}`);
+  expect(await text).toBe("next\n".repeat(100));
+  file.close();
+});
+
 test.each([
   [0, { offset: 12, missing: 0 }],
   [1, { offset: 8, missing: 0 }],
