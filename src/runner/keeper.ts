@@ -1,3 +1,5 @@
+import { readlinkSync } from "node:fs";
+import { basename } from "node:path";
 import { isGuard } from "./guard-file.ts";
 import type { Supervision } from "./supervision.ts";
 import { deliver } from "./tree/signals.ts";
@@ -17,5 +19,13 @@ export function askKeeper(guard: ProcessId, key: string, { processes, runDir }: 
       return;
     }
   }
-  deliver(guard.pid, "SIGCONT");
+  if (isBash(guard.pid)) deliver(guard.pid, "SIGCONT");
+}
+
+function isBash(pid: number): boolean {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`)) === "bash";
+  } catch {
+    return false;
+  }
 }
