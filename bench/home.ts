@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskJson } from "../src/protocol/methods.ts";
 import { RpcClient } from "../src/protocol/rpc-client.ts";
 
@@ -126,4 +127,20 @@ export function residentMb(pid: number): number {
 export function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** On the wall clock, in ms. */
+export const now = () => performance.timeOrigin + performance.now();
+
+/** When an attempt of `bench/tasks/endless.mjs` ran its first line in that home, on the wall clock in ms. */
+export async function beganAt(home: Home, id: number, attempt: number): Promise<number> {
+  for (;;) {
+    try {
+      const text = readFileSync(join(home.path, "tasks", String(id), `began-${attempt}`), "utf8");
+      if (text !== "") return Number(text);
+    } catch {
+      // Not there yet.
+    }
+    await sleep(2);
+  }
 }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RpcClient } from "../../src/protocol/rpc-client.ts";
-import { Home, until } from "../home.ts";
+import { beganAt, Home, now, until } from "../home.ts";
 import { inPairs, spreadOf, timed } from "../pairs.ts";
 import { type Postgres, startPostgres } from "../postgres.ts";
 import type { Effort, Outcome, Row } from "../row.ts";
@@ -36,27 +36,12 @@ async function withPair(work: (pair: Pair) => Promise<Outcome>): Promise<Outcome
   }
 }
 
-const now = () => performance.timeOrigin + performance.now();
-
-/** When an attempt of the task ran its first line in that home, on the wall clock in ms. */
-async function beganIn(home: Home, id: number, attempt: number): Promise<number> {
-  for (;;) {
-    try {
-      const text = readFileSync(join(home.path, "tasks", String(id), `began-${attempt}`), "utf8");
-      if (text !== "") return Number(text);
-    } catch {
-      // Not there yet.
-    }
-    await sleep(2);
-  }
-}
-
 /** A module with short steps, which runs on machine one. */
 async function atWork(one: Home, rpc: RpcClient): Promise<number> {
   one.run("machine", "set", "two", "--slots", "0");
   await sleep(1000);
   const id = Number(one.run("run", module));
-  await beganIn(one, id, 1);
+  await beganAt(one, id, 1);
   await until(rpc, id, ["working"]);
   one.run("machine", "set", "two", "--slots", "16");
   return id;
@@ -99,11 +84,25 @@ async function movesTo(effort: Effort, times: number, end: (one: Home) => void):
       await sleep(LEASE_S * 1000);
       const start = now();
       end(one);
-      taken.push(((await beganIn(two, id, 2)) - start) / 1000);
+      taken.push(((await beganAt(two, id, 2)) - start) / 1000);
       await rpc.call("tasks/cancel", { id });
       one.run("daemon", "start");
     }
     return { ...spreadOf(taken), note: `longest ${Math.max(...taken).toFixed(2)} s` };
+  });
+}
+
+/** What each turn with one task takes, asked from machine two; the task runs on machine one at first. */
+async function inTurns(
+  effort: Effort,
+  turn: (scene: Omit<Pair, "postgres"> & { rpc: RpcClient; id: number }, n: number) => Promise<number>,
+): Promise<Outcome> {
+  return await withPair(async ({ one, two }) => {
+    const rpc = await two.connect();
+    const id = await atWork(one, rpc);
+    const taken: number[] = [];
+    for (let n = 1; n <= effort.pairs(20); n++) taken.push(await turn({ one, two, rpc, id }, n));
+    return spreadOf(taken);
   });
 }
 
@@ -116,17 +115,12 @@ export const cluster: Row[] = [
     against,
     target: { is: "at most", value: 150, unit: "ms" },
     measure: (effort) =>
-      withPair(async ({ one, two }) => {
-        const rpc = await two.connect();
-        const taken: number[] = [];
-        const id = await atWork(one, rpc);
-        for (let n = 1; n <= effort.pairs(20); n++) {
-          await sleep(300);
-          taken.push(await timed(() => rpc.call("tasks/pause", { id, mode: "checkpoint" })));
-          await rpc.call("tasks/resume", { id, on: ["one"] });
-          await beganIn(one, id, n + 1);
-        }
-        return spreadOf(taken);
+      inTurns(effort, async ({ one, rpc, id }, n) => {
+        await sleep(300);
+        const ms = await timed(() => rpc.call("tasks/pause", { id, mode: "checkpoint" }));
+        await rpc.call("tasks/resume", { id, on: ["one"] });
+        await beganAt(one, id, n + 1);
+        return ms;
       }),
   },
   {
@@ -135,19 +129,13 @@ export const cluster: Row[] = [
     against,
     target: { is: "at most", value: 150, unit: "ms" },
     measure: (effort) =>
-      withPair(async ({ one, two }) => {
-        const rpc = await two.connect();
-        const taken: number[] = [];
-        const id = await atWork(one, rpc);
-        for (let n = 1; n <= effort.pairs(20); n++) {
-          await rpc.call("tasks/pause", { id, mode: "checkpoint" });
-          await sleep(500);
-          const [name, home] = n % 2 === 1 ? (["two", two] as const) : (["one", one] as const);
-          const start = now();
-          await rpc.call("tasks/resume", { id, on: [name] });
-          taken.push((await beganIn(home, id, n + 1)) - start);
-        }
-        return spreadOf(taken);
+      inTurns(effort, async ({ one, two, rpc, id }, n) => {
+        await rpc.call("tasks/pause", { id, mode: "checkpoint" });
+        await sleep(500);
+        const [name, home] = n % 2 === 1 ? (["two", two] as const) : (["one", one] as const);
+        const start = now();
+        await rpc.call("tasks/resume", { id, on: [name] });
+        return (await beganAt(home, id, n + 1)) - start;
       }),
   },
   {

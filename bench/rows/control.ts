@@ -1,9 +1,8 @@
 /** Pause, resume and freeze from the call to the answer, against a Node that does nothing. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RpcClient } from "../../src/protocol/rpc-client.ts";
-import { emptyNode, type Home, until, withHome } from "../home.ts";
+import { beganAt, emptyNode, type Home, now, until, withHome } from "../home.ts";
 import { inPairs, timed } from "../pairs.ts";
 import type { Row } from "../row.ts";
 
@@ -20,18 +19,8 @@ async function endless(home: Home, rpc: RpcClient): Promise<number> {
 /** When the present attempt of the module ran its first line, on the wall clock in ms. */
 async function began(home: Home, rpc: RpcClient, id: number): Promise<number> {
   const { attempt } = await until(rpc, id, ["working"]);
-  for (;;) {
-    try {
-      const text = readFileSync(join(home.path, "tasks", String(id), `began-${attempt}`), "utf8");
-      if (text !== "") return Number(text);
-    } catch {
-      // Not there yet.
-    }
-    await sleep(2);
-  }
+  return await beganAt(home, id, attempt as number);
 }
-
-const now = () => performance.timeOrigin + performance.now();
 
 /** Until a host waits again, as it does a moment after a start. */
 const HOST_READY_MS = 400;

@@ -5,8 +5,8 @@ const CHUNK_BYTES = 64 * 1024;
 /** The first line of a log of which the oldest bytes are gone. */
 const MARKER = /^\[agentctl: (\d+) bytes of older output dropped\] *\n/;
 const MARKER_START = "[agentctl: ";
-/** By so many bytes the front of a log is known again. */
-const HEAD_BYTES = 256;
+/** By so many bytes the front of a log is known again; they are read with each look at its size. */
+export const HEAD_BYTES = 64;
 const LONGEST_MARKER_BYTES = 16 * 1024;
 /** The line is written a moment after the cut. */
 const CUT_LOOK_MS = 10;
@@ -75,13 +75,16 @@ export class LogFile {
 
   /** Moves the place of reading along with a front that was cut off; answers where the log ends. */
   async #followFront(bytes: LogBytes): Promise<number> {
+    let size = await bytes.size();
     let front = await frontOf(bytes);
     const before = this.#front ?? front;
+    // It was emptied, or its front cannot be had now.
+    if (front.head.length < before.head.length && front.dropped <= before.dropped) return size;
     for (let look = 0; look < CUT_LOOKS && isBeingCut(before, front); look++) {
       await sleep(CUT_LOOK_MS);
+      size = await bytes.size();
       front = await frontOf(bytes);
     }
-    const size = await bytes.size();
     if (front.dropped === before.dropped) {
       if (front.head.length > before.head.length) this.#front = front;
       return size;

@@ -1,4 +1,4 @@
-import type { LogBytes } from "./log-file.ts";
+import { HEAD_BYTES, type LogBytes } from "./log-file.ts";
 
 /** Bytes of a log, from a place of it; `offset` is where they are. */
 interface Piece {
@@ -6,9 +6,6 @@ interface Piece {
   offset: number;
   size: number;
 }
-
-/** So much of the front is read with each look at the size: it says whether the front was cut off. */
-const HEAD_BYTES = 64;
 
 /**
  * A log whose bytes somebody gives out in pieces. Of one of which only the end is there, `start` is the first byte; places

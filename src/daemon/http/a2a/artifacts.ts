@@ -69,7 +69,7 @@ async function textOf(
   id: number,
   { name, path, size, machine }: ArtifactJson,
 ): Promise<string> {
-  if (machine === null) return await readFile(path, "utf8");
+  if (machine === undefined) return await readFile(path, "utf8");
   const found: Buffer[] = [];
   for (let offset = 0; offset < size; ) {
     const bytes = Buffer.from((await agent.call("artifacts/read", { id, name, offset })).data, "base64");
