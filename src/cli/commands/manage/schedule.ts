@@ -71,10 +71,8 @@ const add = command({
     const unset = { key: undefined, delay: undefined, notBefore: undefined };
     const task = await submissionOf(context, { operands, isMarked }, { ...given, ...none, ...unset });
     const zone = tz ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
-    const when = { overlap, missed, jitterMs: jitter };
-    const { schedule } = await callDaemon(context, "schedules/add", {
-      ...{ name, cron, tz: zone, ...when, task },
-    }).catch((error: unknown) => {
+    const params = { name, cron, tz: zone, overlap, missed, jitterMs: jitter, task };
+    const { schedule } = await callDaemon(context, "schedules/add", params).catch((error: unknown) => {
       throw asTyped(error);
     });
     say(context, schedule, `schedule ${name} added; next run ${nextText(schedule, context.clock.now())}`);
