@@ -35,6 +35,7 @@ export function startPostgres(): Postgres | undefined {
   const port = 20_000 + (process.pid % 20_000);
   const options = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`;
   run("pg_ctl", "-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start");
+  run("createdb", "-h", folder, "-p", `${port}`, "-U", "bench", "bench");
   return {
     url: `postgresql://bench@127.0.0.1:${port}/bench`,
     stop: () => {

@@ -37,10 +37,12 @@ async function main(words: string[]): Promise<void> {
   const isQuick = words.includes("--quick");
   const effort: Effort = { isQuick, pairs: (full) => (isQuick ? Math.max(1, Math.round(full / 5)) : full) };
   if (words.includes("--charts")) return await drawCharts(effort);
-  const names = words.filter((word) => !word.startsWith("--"));
+  const names = words.filter((word) => word !== "--quick");
   const unknown = names.find((name) => !rows.some((row) => row.name === name));
   if (unknown !== undefined) {
-    throw new Error(`there is no row ${unknown}; there are ${rows.map(({ name }) => name).join(", ")}`);
+    throw new Error(
+      `there is no row ${unknown}; there are ${rows.map(({ name }) => name).join(", ")}, and the options --quick and --charts`,
+    );
   }
   const results: { row: Row; outcome: Outcome }[] = [];
   for (const row of rows.filter(({ name }) => names.length === 0 || names.includes(name))) {
