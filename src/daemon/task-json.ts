@@ -170,9 +170,7 @@ function waitingOf(task: Task, around: Surroundings): TaskJson["waiting"] {
     return { for: "memory", on: "memory.reserve", until: null };
   }
   const machine = around.engine.cluster?.machine;
-  // One without slots is drained.
-  const isFit =
-    around.slotsMax !== 0 && !around.untaken.has(task.id) && (task.on?.includes(machine ?? "") ?? true);
+  const isFit = !around.untaken.has(task.id) && (task.on?.includes(machine ?? "") ?? true);
   if (machine !== undefined && !isFit)
     return { for: "machine", on: task.on?.join(" ") ?? machine, until: null };
   return { ...waitingForSlots(task, around), until: null };

@@ -55,6 +55,12 @@ it("moves, drains, keeps off and lets go machines", async ({ cluster }) => {
     labels: {},
   });
   await one.reaches(kept, "completed", PATIENT.deadlineMs);
+  const closed = { code: 0, stdout: "machine two: up, 0 slots, so nothing is started there\n" };
+  expect(await one.cli("machine", "set", "two", "--slots", "0")).toMatchObject(closed);
+  const unwanted = await one.run("--on", "two", "true");
+  await until(async () => (await one.task(unwanted)).waiting?.for === "machine", PATIENT);
+  expect(await one.cli("machine", "set", "two", "--slots", "1")).toMatchObject({ code: 0 });
+  await one.reaches(unwanted, "completed", PATIENT.deadlineMs);
   expect(await one.cli("machine", "set", "nowhere", "--slots", "1")).toMatchObject({ code: 3 });
   expect(await one.cli("machine", "set", "two", "--takeover", "perhaps")).toMatchObject({ code: 2 });
 

@@ -92,7 +92,7 @@ export async function whereabouts(
 export async function untaken(connection: Connection, ids: readonly number[]): Promise<Set<number>> {
   const sql = `select t.id from tasks t where t.id = any ($1) and not exists (select 1 from machines m
     where m.is_lost = 0 and m.is_stopped = 0 and m.is_draining = 0 and m.lease_until >= clock_timestamp()
-      and fits(t.on_machine, m.name) and accepts(m.name, t.submitted_by))`;
+      and m.slots >= t.slots and fits(t.on_machine, m.name) and accepts(m.name, t.submitted_by))`;
   return new Set((await connection.query(sql, [ids])).rows.map(({ id }) => id as number));
 }
 

@@ -9,7 +9,11 @@ import { machineTable } from "../../text/machine-table.ts";
 
 const own = {
   name: value("--name <name>", "what this machine is called (the host's name)"),
-  slots: value("--slots <n>", "how many slots tasks may take on this machine (its CPUs)", integer(1)),
+  slots: value(
+    "--slots <n>",
+    "how many slots tasks may take on this machine (its CPUs); 0 starts nothing",
+    integer(0),
+  ),
   labels: values("-l, --label <key=value>", "a label of this machine, for run --on (repeatable)", pair),
 };
 

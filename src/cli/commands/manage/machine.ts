@@ -30,7 +30,7 @@ const set = command({
     "A label with nothing behind the = is removed. With --takeover never nobody goes on with its tasks while it is away, and they need " +
     "not stand still meanwhile; set it back to auto for a machine that is away only when nothing runs there any more.",
   options: {
-    slots: value("--slots <n>", "how many slots tasks may take there", integer(1)),
+    slots: value("--slots <n>", "how many slots tasks may take there; 0 starts nothing", integer(0)),
     labels: values("-l, --label <key=value>", "a label, for run --on (repeatable)", pair),
     accept: value(
       "--accept <roles>",
@@ -90,7 +90,10 @@ const drain = command({
 
 function changed({ out }: Context, machine: MachineInfo): number {
   if (out.json) out.data({ ok: true, changed: true, machine });
-  else out.line(`machine ${machine.name}: ${machine.state}, ${machine.slots} slots`);
+  else {
+    const none = machine.slots === 0 ? ", so nothing is started there" : "";
+    out.line(`machine ${machine.name}: ${machine.state}, ${machine.slots} slots${none}`);
+  }
   return 0;
 }
 
