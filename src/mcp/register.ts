@@ -1,5 +1,5 @@
 import { fromJsonSchema, type McpServer } from "@modelcontextprotocol/server";
-import { asAgentctlError } from "../core/errors.ts";
+import { AgentctlError, asAgentctlError } from "../core/errors.ts";
 import type { Access } from "./access.ts";
 import { type Tool, tools } from "./tools.ts";
 
@@ -67,5 +67,5 @@ export async function requireQueue(access: Access, id: unknown): Promise<void> {
   const { task } = (await access.call("tasks/get", { id })) as { task: { queue: string } };
   if (task.queue === access.queue) return;
   // The same as for a task that there is not.
-  await access.call("tasks/get", { id: `${access.queue}: ${String(id)}`.slice(0, 200) });
+  throw new AgentctlError("TaskNotFound", { id, state: null });
 }

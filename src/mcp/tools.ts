@@ -1,5 +1,6 @@
 /** The tools, as data: what an agent reads to choose one, what it gives, and which call of the daemon answers it. */
 
+import { AgentctlError } from "../core/errors.ts";
 import { states as everyState } from "../core/machine.ts";
 import type { Access } from "./access.ts";
 import { logText } from "./log-text.ts";
@@ -73,7 +74,13 @@ export const tools: readonly Tool[] = [
     run: async (access, given) => {
       const queue = access.queue === null ? {} : { queue: access.queue };
       const own = { ...(access.cwd ? { cwd: access.cwd } : {}), ...(access.env ? { env: access.env } : {}) };
-      return (await access.call("tasks/create", { ...own, ...given, ...queue })) as Args;
+      const made = (await access.call("tasks/create", { ...own, ...given, ...queue })) as Args;
+      // A key may be that of a task that this caller knows nothing of.
+      if (access.queue === null || (made.task as { queue: string }).queue === access.queue) return made;
+      throw new AgentctlError("InvalidParams", {
+        field: "key",
+        reason: "is that of a task in another queue",
+      });
     },
   },
   {

@@ -160,7 +160,7 @@ describe("what an agent is told and may do", () => {
 
   it("is narrowed by --read-only and --queue", async ({ home }) => {
     await home.cli("queue", "set", "mine", "--slots", "2");
-    const other = await home.run("sleep", "60");
+    const other = await home.run("--key", "night", "--name", "theirs", "sleep", "60");
     const reader = await overStdio(home, "old", "--read-only");
     const { tools } = await reader.listTools();
     expect(
@@ -172,9 +172,16 @@ describe("what an agent is told and may do", () => {
     const { task } = await use(bound, "task_run", { argv: ["sleep", "60"], queue: "default" });
     expect(task.queue).toBe("mine");
     expect((await use(bound, "task_list")).tasks.map(({ id }: { id: number }) => id)).toEqual([task.id]);
-    expect(await use(bound, "task_cancel", { id: other })).toMatchObject({
+    for (const id of [other, "theirs", 99])
+      expect(await use(bound, "task_cancel", { id })).toMatchObject({
+        isError: true,
+        said: `no task "${id}"\nagentctl list --all`,
+        error: { name: "TaskNotFound", data: { id } },
+      });
+    // A key would tell of a task of another queue.
+    expect(await use(bound, "task_run", { argv: ["true"], key: "night" })).toMatchObject({
       isError: true,
-      error: { name: "TaskNotFound" },
+      error: { name: "InvalidParams", data: { field: "key" } },
     });
     expect((await use(bound, "queue_list")).queues.map(({ name }: { name: string }) => name)).toEqual([
       "mine",
