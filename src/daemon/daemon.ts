@@ -252,7 +252,7 @@ function createTeller({ paths, log, settings, baseEnv, sessionBus }: DaemonOptio
     isOn: () => settings.notify === "desktop",
   });
   const describe: TellerOptions["describe"] = async (event, task, push) =>
-    push ? pushMessage(push.form, event, task) : await hookMessage(engine, event, task);
+    push ? await pushMessage(engine, push.form, event, task) : await hookMessage(engine, event, task);
   return new Teller({ store, clock, log, describe, send: sender({ env, cwd, clock }) });
 }
 

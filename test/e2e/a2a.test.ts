@@ -12,6 +12,7 @@ import { defineTask } from "agentctl";
 export default defineTask<{ message: unknown; text: string; contextId: string }, unknown>(async (task, { text, contextId }) => {
   task.log(\`\${contextId} says \${text}\`);
   if (text === "ask") return \`answered \${await task.ask("Which?", { choices: ["a", "b"] })}\`;
+  if (text === "limit") await task.suspend({ cause: "limit", reason: "quota" });
   if (text === "loop") {
     for (let n = 1; n <= 200; n++) {
       await task.step("turn", async () => { await new Promise((done) => setTimeout(done, 20)); return n; });
@@ -19,6 +20,7 @@ export default defineTask<{ message: unknown; text: string; contextId: string },
       if (existsSync("go")) break;
     }
     await task.artifact("found.json", '{"a":1}');
+    await task.artifact("page.html", "<b>");
     return { turns: "done" };
   }
   return \`done: \${text}\`;
@@ -137,7 +139,7 @@ describe("tasks/pause and tasks/resume", () => {
     await until(async () => (await home.task(task.id)).progress?.done > 2, { message: "progress" });
     const headers = { ...client.headers() };
     const stream = await eventsAt(client.web, `/a2a/tasks/${task.id}:subscribe`, headers);
-    const paused = await client.result("tasks/pause", { taskId: task.id, reason: "lunch" });
+    const paused = await client.result("tasks/pause", { taskId: task.id, reason: "lunch", mode: null });
     expect(paused).toMatchObject({ id: task.id, status: { state: "TASK_STATE_INPUT_REQUIRED" } });
     const [pause] = Object.values(paused.metadata).filter((each) => (each as { cause?: string }).cause);
     expect(pause).toMatchObject({
@@ -175,6 +177,7 @@ describe("tasks/pause and tasks/resume", () => {
       data.artifactUpdate ? [data.artifactUpdate.artifact] : [],
     );
     expect(given.map(({ name }) => name)).toEqual(expect.arrayContaining(["found.json", "result"]));
+    expect(given.find(({ name }) => name === "page.html").parts).toMatchObject([{ text: "<b>" }]);
     stream.end();
     again.end();
   });
@@ -216,5 +219,15 @@ it("tells clients where they registered, with their token, also after a restart 
   expect(
     (await client.call("GetTaskPushNotificationConfig", { taskId: task.id, id: configs[0].id })).error.code,
   ).toBe(-32001);
+  // A limit without a time: somebody has to act, so a client that waits is answered.
+  const limited = await client.result("SendMessage", { message: message("limit"), configuration });
+  expect(limited.task.status.state).toBe("TASK_STATE_INPUT_REQUIRED");
+  await until(() => states().at(-1) === "TASK_STATE_INPUT_REQUIRED", {
+    message: "the pause at the receiver",
+  });
+  const { status, metadata } = heard.at(-1)?.body.statusUpdate ?? {};
+  expect(status.message.parts).toEqual([{ text: "paused: quota" }]);
+  const told = { state: "suspended", cause: "limit", reason: "quota", until: null, checkpoint: { seq: 1 } };
+  expect(Object.values(metadata)).toMatchObject([told]);
   receiver.close();
 });

@@ -1,11 +1,22 @@
 import { extname } from "node:path";
 
 const PLAIN = "text/plain; charset=utf-8";
-/** What a browser may show by itself; anything else it saves. */
+/** Sources and settings, whose types of their own are of no use to those that read them. */
+const texts =
+  "txt text log diff patch py rb go rs c h java sh sql ts tsx jsx toml ini yaml yml jsonl ndjson".split(" ");
 const types: Readonly<Record<string, string>> = {
-  ".txt": PLAIN,
-  ".log": PLAIN,
-  ".diff": PLAIN,
+  ...Object.fromEntries(texts.map((ending) => [`.${ending}`, PLAIN])),
+  ".html": "text/html; charset=utf-8",
+  ".htm": "text/html; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".mjs": "text/javascript; charset=utf-8",
+  ".cjs": "text/javascript; charset=utf-8",
+  ".xml": "text/xml; charset=utf-8",
+  ".tsv": "text/tab-separated-values; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".gif": "image/gif",
+  ".webp": "image/webp",
   ".md": "text/markdown; charset=utf-8",
   ".csv": "text/csv; charset=utf-8",
   ".json": "application/json",
@@ -15,7 +26,7 @@ const types: Readonly<Record<string, string>> = {
   ".pdf": "application/pdf",
 };
 
-/** The media type of an artifact, by its name. */
+/** The media type of an artifact, by its name. Who answers with one has the browser save it and run nothing of it. */
 export function typeOf(name: string): string {
   return types[extname(name).toLowerCase()] ?? "application/octet-stream";
 }

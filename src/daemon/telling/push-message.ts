@@ -1,32 +1,50 @@
 /** What an A2A client is told of a change, without the SDK: in 1.0 a status update, in 0.3 the task. */
 import type { Task, TaskEvent } from "../../core/task.ts";
 import { toIso } from "../../core/time.ts";
+import type { Engine } from "../../engine/index.ts";
+import type { TaskJson } from "../../protocol/methods.ts";
+import { surroundings, taskJson } from "../task-json.ts";
+import { endsByItself, pauseOf, saidOf } from "./a2a-words.ts";
 
-/** Pauses that end by themselves, beside those with a time. */
-const PASSING = ["preempted", "shutdown", "limit"];
-
-export function pushMessage(form: "1.0" | "0.3", event: TaskEvent, task: Task | null): object {
+export async function pushMessage(
+  engine: Engine,
+  form: "1.0" | "0.3",
+  event: TaskEvent,
+  task: Task | null,
+): Promise<object> {
   if (!task) return {};
-  const { uuid, labels, question, error } = task;
+  const json = taskJson(task, await surroundings(engine, [task]));
+  // Of an event that is already past, the state is told, and what the task says now is not.
+  const told = event.to === json.state ? json : null;
+  return message(form, event, json, { text: told && saidOf(told), metadata: told && pauseOf(told) });
+}
+
+function message(
+  form: "1.0" | "0.3",
+  event: TaskEvent,
+  task: TaskJson,
+  told: { text: string | null; metadata: object | null | undefined },
+): object {
+  const { uuid, labels } = task;
   const contextId = labels.context ?? uuid;
   const state = stateOf(event, task);
   const timestamp = toIso(event.at);
-  const text = event.to !== task.state ? null : (question?.prompt ?? error?.message ?? null);
+  const metadata = told.metadata ? { metadata: told.metadata } : {};
   const said = (parts: object[], role: string, rest: object) =>
-    text === null
+    told.text === null
       ? {}
       : { message: { ...rest, messageId: `${uuid}-${event.seq}`, role, parts, taskId: uuid, contextId } };
   if (form === "0.3") {
-    const message = said([{ kind: "text", text }], "agent", { kind: "message" });
-    return { kind: "task", id: uuid, contextId, status: { state, timestamp, ...message } };
+    const from = said([{ kind: "text", text: told.text }], "agent", { kind: "message" });
+    return { kind: "task", id: uuid, contextId, status: { state, timestamp, ...from }, ...metadata };
   }
   const name = `TASK_STATE_${state.toUpperCase().replaceAll("-", "_")}`;
-  const status = { state: name, timestamp, ...said([{ text }], "ROLE_AGENT", {}) };
-  return { statusUpdate: { taskId: uuid, contextId, status } };
+  const status = { state: name, timestamp, ...said([{ text: told.text }], "ROLE_AGENT", {}) };
+  return { statusUpdate: { taskId: uuid, contextId, status, ...metadata } };
 }
 
-function stateOf({ to }: TaskEvent, { pause }: Task): string {
+function stateOf({ to }: TaskEvent, task: TaskJson): string {
   if (to === "resumed") return "working";
   if (to !== "suspended") return to ?? "working";
-  return pause?.until != null || PASSING.includes(pause?.cause ?? "") ? "working" : "input-required";
+  return endsByItself(task) ? "working" : "input-required";
 }

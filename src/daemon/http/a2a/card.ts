@@ -1,6 +1,6 @@
 import type { AgentCard, AgentSkill } from "@a2a-js/sdk";
+import { PAUSE_URI } from "../../telling/a2a-words.ts";
 import type { Services } from "../services.ts";
-import { PAUSE_URI } from "./task-view.ts";
 
 const MODES = ["text/plain", "application/json"];
 const VERSIONS = ["1.0", "0.3"];

@@ -1,6 +1,7 @@
 /** The extension with which a client pauses and resumes a task; docs/a2a-pause.md says what it is. */
 import type { Task } from "@a2a-js/sdk";
 import { RequestMalformedError } from "@a2a-js/sdk/errors";
+import { defined } from "../../../core/defined.ts";
 import { parseDuration } from "../../../core/time.ts";
 import type { Agent } from "./agent.ts";
 import type { Handler } from "./handler.ts";
@@ -30,13 +31,11 @@ export async function pauseOrResume(
   if (typeof ref !== "string" || ref === "") throw new RequestMalformedError({ message: "id is required" });
   const { id } = await agent.task(ref);
   if (verb === "pause") {
-    const { mode, reason } = params as { mode?: "auto"; reason?: string };
+    const { mode, reason } = params as { mode?: "auto" | null; reason?: string | null };
     const graceMs = graceOf(params.grace);
     await agent.call("tasks/pause", {
       id,
-      ...(mode === undefined ? {} : { mode }),
-      ...(reason === undefined ? {} : { reason }),
-      ...(graceMs === undefined ? {} : { graceMs }),
+      ...defined({ mode: mode ?? undefined, reason: reason ?? undefined, graceMs }),
     });
   } else await agent.call("tasks/resume", { id });
   return await handler.getTask({ id: ref, tenant: "" });

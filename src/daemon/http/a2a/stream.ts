@@ -8,11 +8,12 @@ import { isTerminal } from "../../../core/machine.ts";
 import { lastLinesOf } from "../../../home/log-file.ts";
 import { LogTail, placeOf } from "../../../home/log-tail.ts";
 import type { EventJson, TaskJson } from "../../../protocol/methods.ts";
+import { pauseOf } from "../../telling/a2a-words.ts";
 import { placedLogs } from "../placed-logs.ts";
 import type { Agent } from "./agent.ts";
 import { artifactOf, artifactsOf, filesOf, LOG, resultOf } from "./artifacts.ts";
 import type { KeptFiles } from "./kept.ts";
-import { contextOf, isSettled, pauseOf, statusOf, taskView, textPart } from "./task-view.ts";
+import { contextOf, isSettled, statusOf, taskView, textPart } from "./task-view.ts";
 
 /** Progress and new artifacts are no events: so often they are looked for while a task works. */
 const LOOK_MS = 250;

@@ -9,13 +9,8 @@ import {
   type TaskStatus,
 } from "@a2a-js/sdk";
 import type { TaskJson } from "../../../protocol/methods.ts";
+import { endsByItself, pauseOf, saidOf } from "../../telling/a2a-words.ts";
 import { CONTEXT } from "./agent.ts";
-
-/** The extension with which a task can be paused; its path names its version. */
-export const PAUSE_URI = "https://github.com/agentctl/agentctl/blob/main/docs/a2a-pause.md?v=1";
-
-/** Pauses that end by themselves, beside those with a time. */
-const PASSING = ["preempted", "shutdown", "limit"];
 
 type State = TaskJson["state"];
 
@@ -29,15 +24,10 @@ const plain: Record<Exclude<State, "suspended">, TaskState> = {
   canceled: TaskState.TASK_STATE_CANCELED,
 };
 
-/** Whether a suspended task waits for somebody, and not for a time or a slot. */
-function needsSomebody({ pause }: TaskJson): boolean {
-  return !pause || (pause.until === null && !PASSING.includes(pause.cause));
-}
-
 /** The state as A2A knows it: a paused task waits for input where somebody has to act, else it is working. */
 export function stateOf(task: TaskJson, state: State = task.state): TaskState {
   if (state !== "suspended") return plain[state];
-  return needsSomebody(task) ? TaskState.TASK_STATE_INPUT_REQUIRED : TaskState.TASK_STATE_WORKING;
+  return endsByItself(task) ? TaskState.TASK_STATE_WORKING : TaskState.TASK_STATE_INPUT_REQUIRED;
 }
 
 /** Whether a client that waits is answered now: the task has ended, or somebody has to act. */
@@ -57,25 +47,9 @@ export function statusOf(task: TaskJson, at = task.updatedAt): TaskStatus {
   return { state: stateOf(task), message, timestamp: at };
 }
 
-/** What the extension says of a paused task. */
-export function pauseOf({ state, pause, checkpoint }: TaskJson): Record<string, unknown> | undefined {
-  if (state !== "suspended" || !pause) return undefined;
-  const { cause, reason, until } = pause;
-  return { [PAUSE_URI]: { state, cause, reason, until, checkpoint } };
-}
-
 export function taskView(task: TaskJson, history: Message[], artifacts: Artifact[]): Task {
   const metadata = { ...pauseOf(task), agentctl: { id: task.id, state: task.state, attempt: task.attempt } };
   return { id: task.uuid, contextId: contextOf(task), status: statusOf(task), artifacts, history, metadata };
-}
-
-function saidOf({ state, question, error, progress, pause }: TaskJson): string | null {
-  if (state === "input-required") return question?.prompt ?? null;
-  if (state === "failed") return error?.message ?? null;
-  if (state === "suspended") return `paused${pause?.reason ? `: ${pause.reason}` : ""}`;
-  if (state !== "working" || !progress) return null;
-  const { done, total, message } = progress;
-  return message ?? (total === null ? String(done) : `${done} of ${total}`);
 }
 
 /** What the task itself says. Its id is the same whenever it is asked for. */
