@@ -2,7 +2,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { it, processes, until } from "../harness/index.ts";
-import { agentOptions, agents, progress, step } from "./agent-story.ts";
+import { agentOptions, agents, agentTask, progress, step } from "./agent-story.ts";
 import { unrecorded } from "./recorded-lines.ts";
 import { noted, open } from "./story.ts";
 
@@ -162,6 +162,9 @@ it("has another account with another key, by edit and by resume", async ({ home 
   const bound = await home.run(...options([step(5)], "secret-4"), "do it");
   await home.reaches(free, "completed");
   expect((await home.task(bound)).waiting).toMatchObject({ for: "limit" });
+  // Nobody else has met the limit: who waited finds out for itself.
+  await home.cli("cancel", `${first}`);
+  await home.reaches(bound, "completed");
 });
 
 it("has one writer for each session, and none that is gone", async ({ home }) => {
@@ -331,4 +334,12 @@ it("is listed, checked and summed up", async ({ home }) => {
   expect(checked.stdout).toContain("answer     done after 1 prompts");
   const used = await home.json("usage", "--by", "agent");
   expect(used).toEqual([expect.objectContaining({ agent: "codex", tasks: 1, costUsd: null })]);
+  // A turn that asks is not done, and leaves nothing that waits.
+  const asking = agentTask(home, "claude", [step(1, { ask: true })]).env;
+  const refused = await home.cli("agent", "check", "claude", { env: asking });
+  expect([refused.code, refused.stdout]).toEqual([1, expect.stringContaining("asks: May claude use Bash?")]);
+  expect((await home.json("list")).map(({ state }: { state: string }) => state)).toEqual([
+    "completed",
+    "canceled",
+  ]);
 });

@@ -3,6 +3,7 @@ import { AgentctlError, codeOf } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
 import { movedAway } from "../refusals.ts";
+import { forgetLimit } from "../verbs/agents/account.ts";
 
 export interface Left {
   move: string;
@@ -43,6 +44,7 @@ export async function leave(
     set: { moving: null, error: tombstone(task, there, move) },
   });
   engine.fault("move:after-tombstone");
+  await forgetLimit(engine, ended);
   engine.wake();
   return ended;
 }

@@ -7,6 +7,7 @@ import { cancelElsewhere, isElsewhere } from "../attempt/pause/elsewhere.ts";
 import type { Engine } from "../engine.ts";
 import { onceSettled } from "../look-again.ts";
 import { notCancelable, notPausable } from "../refusals.ts";
+import { forgetLimit } from "./agents/account.ts";
 
 export interface CancelOptions {
   graceMs?: number;
@@ -49,6 +50,7 @@ async function cancelIdle(engine: Engine, task: Task, options: CancelOptions): P
     actor: options.actor,
     set: { error: { name: "Canceled", code: null, message: because(options), data: null } },
   });
+  await forgetLimit(engine, canceled);
   engine.wake();
   return canceled;
 }

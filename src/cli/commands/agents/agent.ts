@@ -117,7 +117,7 @@ function unknown(name: string, own: readonly string[]): AgentctlError {
   return new AgentctlError("InvalidParams", { field: "name", reason }, { message: reason });
 }
 
-/** A task of its own, which may read and change nothing where agentctl can see to that. */
+/** A task of its own, which may read and change nothing where agentctl can see to that. It is ended whatever became of it. */
 async function oneTurn(context: Context, { name, commands }: AgentFacts): Promise<TaskJson> {
   const { task } = await callDaemon(context, "tasks/create", {
     agent: name,
@@ -130,17 +130,27 @@ async function oneTurn(context: Context, { name, commands }: AgentFacts): Promis
   });
   return await withDaemon(context, async (rpc) => {
     const ended = await rpc.call("tasks/wait", { id: task.id, until: [...ENDS] });
+    if (isOpen(ended.task))
+      await rpc.call("tasks/cancel", { id: task.id, reason: "agent check is over", graceMs: 0 });
     return ended.task;
   });
+}
+
+function isOpen({ state }: TaskJson): boolean {
+  return state === "input-required" || state === "suspended";
+}
+
+/** What the agent said last, or why it said nothing. */
+function lastWordOf({ state, result, question, error, pause }: TaskJson): string {
+  if (state === "input-required") return `asks: ${question?.prompt}`;
+  return String(result ?? error?.message ?? pause?.reason ?? state);
 }
 
 function report({ out }: Context, found: Found, task: TaskJson): void {
   const { name, version } = found;
   out.line(`${name} ${version ?? ""}: ${noteOf(found)}`);
   out.line(`session    ${task.agent?.session ?? "none"}`);
-  out.line(
-    `answer     ${oneLine(String(task.result ?? task.error?.message ?? task.pause?.reason ?? task.state))}`,
-  );
+  out.line(`answer     ${oneLine(lastWordOf(task))}`);
   if (task.usage) out.line(`usage      ${usageText(task.usage)}`);
   if (task.state !== "completed") out.note(`${name} did not finish its turn`, `agentctl show ${task.id}`);
 }

@@ -88,6 +88,11 @@ export async function leaveAccount(engine: Engine, before: Task, after: Task): P
   if (announced(before.agentReport) !== null) await looseLimit(engine, before.account);
 }
 
+/** A task that is canceled at a limit takes with it what it knows: those that waited with it find out for themselves. */
+export async function forgetLimit(engine: Engine, { account, agentReport }: Task): Promise<void> {
+  if (account !== null && announced(agentReport) !== null) await looseLimit(engine, account);
+}
+
 /** What is told of an agent, without a limit that it met with another account. */
 export function withoutLimit(report: Task["agentReport"]): Task["agentReport"] {
   return report && { ...report, limit: null };
