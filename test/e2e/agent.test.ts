@@ -226,6 +226,10 @@ it("is refused where it could never run", async ({ home }) => {
   expect(await refused(...options("claude"), "--agent-arg=--resume", "do it")).toContain("--resume");
   expect(await refused(...options("claude"), "do", "it")).toContain("quotes");
   expect(await refused("--max-turns", "3", "true")).toContain("--agent");
+  expect(await refused(...options("claude"), "--stdin", "pipe", "do it")).toContain("it takes a prompt");
+  const held = await home.run(...options("claude"), "--hold", "do it");
+  const edited = await home.cli("edit", `${held}`, "--", "true");
+  expect([edited.code, edited.stderr]).toEqual([2, expect.stringContaining("runs an agent, not a program")]);
   const missing = await home.cli("run", "--agent", "claude", "--env", "PATH=/nowhere", "do it");
   expect(missing.code).toBe(127);
   expect(missing.stderr).toContain("npm install -g @anthropic-ai/claude-code");

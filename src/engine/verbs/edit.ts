@@ -120,14 +120,14 @@ function requireEditable(task: Task, given: Edit): void {
     const reason = `${name} of task ${id} cannot change: ${why}`;
     throw new AgentctlError("UnsupportedOperation", { id, state, field: name, reason });
   }
-  if (given.argv && kind === "module") throw notProgram(task);
+  if (given.argv && kind !== "program") throw notProgram(task);
 }
 
-/** A module has no program that could be replaced. */
-export function notProgram({ id }: Task): AgentctlError {
+/** A module and an agent have no program that could be replaced. */
+export function notProgram({ id, kind }: Task): AgentctlError {
   return new AgentctlError("InvalidParams", {
     field: "argv",
-    reason: `task ${id} runs a module, not a program`,
+    reason: `task ${id} runs ${kind === "agent" ? "an agent" : "a module"}, not a program`,
     id,
   });
 }

@@ -8,13 +8,18 @@ export type GivenStdin = string | { copy: string } | null;
 const MOST_BYTES = 64 * 1024 * 1024;
 
 /** The field as the task has it, and the bytes that are kept of a copy. Throws `InvalidParams`. */
-export function takenStdin(given: { stdin?: GivenStdin | undefined; module?: string | undefined }): {
+export function takenStdin(given: {
+  stdin?: GivenStdin | undefined;
+  module?: string | undefined;
+  agent?: string | null | undefined;
+}): {
   stdin: string | null;
   stdinData?: Buffer;
 } {
-  const { stdin = null, module } = given;
+  const { stdin = null, module, agent } = given;
   if (stdin === null) return { stdin };
   if (module !== undefined) throw refused("a task module has no stdin: it takes an input, and messages");
+  if (agent) throw refused("a coding agent has no stdin: it takes a prompt, and messages");
   if (typeof stdin === "string") return { stdin };
   return { stdin: "-", stdinData: contentOf(stdin.copy) };
 }

@@ -35,7 +35,7 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
     throw new AgentctlError("UnsupportedOperation", { ...data, hint: `agentctl cancel ${old.id}` });
   }
   const { argv, labels, after, ...plain } = options.edits ?? {};
-  if (argv && old.kind === "module") throw notProgram(old);
+  if (argv && old.kind !== "program") throw notProgram(old);
   requireSlots(engine, plain);
   const checkpoint = options.from === undefined ? undefined : await checkpointOf(engine, old, options.from);
   const envHash = await keepEnvironment(engine, options.env ?? {}, old.envNames);
