@@ -177,10 +177,13 @@ function waitingOf(task: Task, around: Surroundings): TaskJson["waiting"] {
 }
 
 /** Several slots at once, or any over all queues, are something else to wait for than one of the queue. */
-function waitingForSlots({ queue, slots }: Task, { queues, slotsMax }: Surroundings) {
+function waitingForSlots({ queue, slots }: Task, { queues, slotsMax, engine: { cluster } }: Surroundings) {
   const { slots: most, used, usedInAll } = queues.get(queue) ?? { slots: null, used: 0, usedInAll: 0 };
   const hasRoomInQueue = most === null || used + slots <= most;
   const hasRoomInAll = slotsMax === null || usedInAll + slots <= slotsMax;
+  // No setting gives a machine more slots, and another one may be free first.
+  if (hasRoomInQueue && !hasRoomInAll && cluster && slotsMax === cluster.slots)
+    return { for: "machine" as const, on: cluster.machine };
   if (hasRoomInQueue && !hasRoomInAll) return { for: "slots" as const, on: "slots.max" };
   return { for: slots > 1 ? ("slots" as const) : ("slot" as const), on: queue };
 }

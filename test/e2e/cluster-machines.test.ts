@@ -59,7 +59,11 @@ it("moves, drains, keeps off and lets go machines", async ({ cluster }) => {
   expect(await one.cli("machine", "set", "two", "--slots", "0")).toMatchObject(closed);
   const unwanted = await one.run("--on", "two", "true");
   await until(async () => (await one.task(unwanted)).waiting?.for === "machine", PATIENT);
-  expect(await one.cli("machine", "set", "two", "--slots", "1")).toMatchObject({ code: 0 });
+  const wide = await one.run("--slots", "2", "--priority", "-1", "true");
+  await until(async () => (await one.task(wide)).waiting?.for === "machine", PATIENT);
+  expect((await one.task(wide)).waiting.on).toBe("one");
+  expect(await one.cli("machine", "set", "two", "--slots", "2")).toMatchObject({ code: 0 });
+  await one.reaches(wide, "completed", PATIENT.deadlineMs);
   await one.reaches(unwanted, "completed", PATIENT.deadlineMs);
   expect(await one.cli("machine", "set", "nowhere", "--slots", "1")).toMatchObject({ code: 3 });
   expect(await one.cli("machine", "set", "two", "--takeover", "perhaps")).toMatchObject({ code: 2 });
