@@ -1,9 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { startSharedStore } from "./harness/shared-store.ts";
 
 /** Tests that drive the shipped files drive the ones of the source at hand. */
-export function setup(): void {
+export async function setup(): Promise<(() => Promise<void>) | undefined> {
   execFileSync(process.execPath, [join(import.meta.dirname, "../esbuild.config.js"), "--no-types"], {
     stdio: ["ignore", "ignore", "inherit"],
   });
+  const server = await startSharedStore();
+  return server && (() => server.dispose());
 }

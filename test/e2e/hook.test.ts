@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { expect } from "vitest";
-import { type Home, it, sqlite, until } from "../harness/index.ts";
+import { type Home, it, needsOwnStore, sqlite, until } from "../harness/index.ts";
 
 /** Writes the hooks of a home, which a daemon that runs takes over. */
 async function configure(home: Home, hooks: object[]): Promise<void> {
@@ -121,6 +121,7 @@ it("posts to an address with the headers of Standard Webhooks, which their libra
 });
 
 it("does not let a hook that hangs or cannot be started delay another", async ({ home }) => {
+  needsOwnStore(home, "doctor is refused in a cluster");
   const hangs = home.script("sleep 300", "hangs");
   await configure(home, [
     { on: "completed", run: [hangs] },

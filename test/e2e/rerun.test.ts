@@ -1,8 +1,9 @@
 import { expect } from "vitest";
-import { it } from "../harness/index.ts";
+import { it, needsOwnStore } from "../harness/index.ts";
 import { notes, taskModule } from "./story.ts";
 
 it("submits the same again, with the caller's environment and an id of its own", async ({ home }) => {
+  needsOwnStore(home, "the shell that submits gives nothing in a cluster");
   const id = await home.run("--label", "team=red", "sh", "-c", 'echo "$COLOUR" >> notes; exit 3', {
     env: { COLOUR: "red" },
   });

@@ -1,6 +1,6 @@
 import { appendFileSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
-import { it, sqlite, until } from "../harness/index.ts";
+import { it, needsOwnStore, sqlite, until } from "../harness/index.ts";
 import { noted, notes, oneSlot, open, pausedSaver, pidOf, taskModule, twelveSteps, upTo } from "./story.ts";
 
 it("goes on after five of twelve steps and not from the beginning", async ({ home }) => {
@@ -185,6 +185,7 @@ describe("what may have changed meanwhile", () => {
   });
 
   it("keeps the environment of run, or takes the caller's with --refresh-env", async ({ home }) => {
+    needsOwnStore(home, "the shell that submits gives nothing in a cluster");
     const print = ["sh", "-c", 'echo "$COLOUR" >> notes; while [ ! -e go ]; do sleep 0.02; done'];
     const id = await home.run("--pause-mode", "checkpoint", ...print, { env: { COLOUR: "red" } });
     for (const [lines, args] of [

@@ -1,6 +1,6 @@
 import { mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
-import { it, needsLinux, signalTo, until } from "../harness/index.ts";
+import { it, needsLinux, needsOwnStore, signalTo, until } from "../harness/index.ts";
 import { history, noted, notes, oneSlot, open, running, ticking, waitsForAnswer } from "./story.ts";
 
 it("starts one daemon for twenty first commands at once, and gives twenty ids", async ({ home }) => {
@@ -145,6 +145,7 @@ describe("what a task sees", () => {
   it("is the caller's environment and directory, with its own variables, and nothing of the daemon's", async ({
     home,
   }) => {
+    needsOwnStore(home, "the shell that submits gives nothing in a cluster");
     await home.cli("daemon", "start", { env: { OF_THE_DAEMON: "1" } });
     mkdirSync(home.file("sub"));
     const script =

@@ -28,6 +28,10 @@ export class Home {
   readonly env: Record<string, string> = cleanEnvironment(this.dir, this.work);
   /** Lines of daemon.log that a test brings about on purpose. */
   readonly allowedInLog: RegExp[] = [];
+  /** Ends the test that has this home as skipped, where the home cannot do what it asks for. */
+  skip: (reason: string) => void = (reason) => {
+    throw new Error(reason);
+  };
   readonly #commands: RunningCommand[] = [];
   readonly #wires: Wire[] = [];
 

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { test } from "vitest";
 import { Home } from "./home.ts";
 import { closeHome } from "./leaks.ts";
+import { joinSharedStore } from "./shared-store.ts";
 
 export type { CommandResult, RunningCommand } from "./command.ts";
 export { Home } from "./home.ts";
@@ -28,17 +29,21 @@ export {
   residentBytes,
   signalTo,
 } from "./processes.ts";
+export { needsOwnStore } from "./shared-store.ts";
 export { isLocked, sqlite } from "./sqlite.ts";
 export { until } from "./until.ts";
 export { type Message, RpcError, Wire } from "./wire.ts";
 
 /** `test` with a fresh `home` for each test that asks for one. */
 export const it = test.extend<{ home: Home }>({
-  home: async ({ task }, use) => {
+  home: async ({ task, skip }, use) => {
     const home = new Home();
+    home.skip = skip;
+    const dropStore = await joinSharedStore(home);
     await use(home);
     if (task.result?.state === "fail") process.stderr.write(tailOfLog(home, task.name));
     const problems = await closeHome(home);
+    await dropStore();
     if (problems.length > 0) throw new Error(`left over after the test:\n  ${problems.join("\n  ")}`);
   },
 });

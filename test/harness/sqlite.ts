@@ -1,8 +1,11 @@
 import { openFile } from "../../src/store/sqlite/file/driver.ts";
+import type { Home } from "./home.ts";
+import { needsOwnStore } from "./shared-store.ts";
 
 /** Runs one statement on the home's store, beside the daemon if it runs; rows of a reader, else what changed. */
 // biome-ignore lint/suspicious/noExplicitAny: rows are what the statement says
-export function sqlite(home: { dir: string }, sql: string, params: unknown[] = []): any {
+export function sqlite(home: Pick<Home, "dir" | "skip">, sql: string, params: unknown[] = []): any {
+  needsOwnStore(home, "looks at SQLite itself");
   const db = openFile(`${home.dir}/agentctl.db`, { fileMustExist: true, timeout: 5_000 });
   try {
     const statement = db.prepare(sql);
