@@ -16,6 +16,8 @@ export interface AgentFacts {
   asksFirst: boolean;
   /** It reports what a session costs. */
   cost: boolean;
+  /** It does so as its process ends, and not while it works. */
+  costsAtEnd?: true;
   /** At a limit of its provider it says nothing and waits. */
   silentAtLimit: boolean;
   /** For an agent of the user's own that is driven by its lines. It is stopped nowhere between two calls. */
@@ -30,6 +32,7 @@ const builtIn = {
     session: "chosen",
     asksFirst: true,
     cost: true,
+    costsAtEnd: true,
     silentAtLimit: false,
   },
   codex: {

@@ -4,7 +4,7 @@ import { describe, expect } from "vitest";
 import { it, processes, until } from "../harness/index.ts";
 import { agentOptions, agents, agentTask, progress, step } from "./agent-story.ts";
 import { unrecorded } from "./recorded-lines.ts";
-import { noted, open } from "./story.ts";
+import { noted, notes, open } from "./story.ts";
 
 const three = [{ say: "Hello" }, step(1), step(2, { gated: true }), step(3)];
 const all = ["step-1", "step-2", "step-3"];
@@ -270,6 +270,17 @@ it("stops at a budget, and goes on with more of it", async ({ home }) => {
   await home.cli("resume", `${id}`, "--add-turns", "5");
   await home.reaches(id, "completed");
   expect(progress(home)).toEqual(all);
+  // This agent tells what its session has cost only as its process ends, so it is ended to tell it.
+  const newer = agentOptions(home, "claude", [step(1), step(2), step(3)], { FAKE_VERSION: "2.1.332" });
+  const dear = await home.run(...newer, "--max-cost", "0.015", "--cwd", home.file("agent-home"), "do it");
+  expect(await home.reaches(dear, "suspended")).toMatchObject({
+    pause: { cause: "budget", reason: "it has cost $0.02 of $0.015" },
+    usage: { costUsd: 0.02 },
+  });
+  expect(notes(home, "agent-home/progress.log")).toEqual(["step-1"]);
+  await home.cli("resume", `${dear}`, "--add-cost", "1");
+  await home.reaches(dear, "completed");
+  expect(notes(home, "agent-home/progress.log")).toEqual(all);
 });
 
 it("continues an agent that says nothing once, then leaves it to a person", async ({ home }) => {

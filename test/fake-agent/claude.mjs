@@ -200,6 +200,8 @@ class Claude {
       });
     }
     this.used += 100;
+    this.session.data.spent = (this.session.data.spent ?? 0) + 100;
+    this.session.save();
     event({ type: "message_delta", usage: { input_tokens: 90, output_tokens: 10 } });
     event({ type: "message_stop" });
   }
@@ -215,6 +217,7 @@ class Claude {
       output_tokens: this.used * 0.1,
       cache_read_input_tokens: 0,
     };
-    say({ type: "result", ...result, usage, total_cost_usd: this.used / 10_000, ...this.common });
+    const spent = version === "2.1.332" ? this.session.data.spent : this.used;
+    say({ type: "result", ...result, usage, total_cost_usd: spent / 10_000, ...this.common });
   }
 }

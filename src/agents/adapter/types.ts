@@ -52,6 +52,8 @@ export interface AgentRun {
   /** The session to continue, or to begin where `isNew`; null where the agent chooses it. */
   session: string | null;
   isNew: boolean;
+  /** The agent's, as an earlier process of the session told it; lines come before this one tells its own. */
+  version: string | null;
   /** When the last process of the session was started, in ms since 1970. */
   begunAt: number | null;
   /** The call that was deferred, and is run as this process begins. */

@@ -15,9 +15,10 @@ export interface ClaudeMemory {
   isLimited: boolean;
 }
 
-export function claudeMemory(): ClaudeMemory {
+/** `version` is what is known of it before a line tells it. */
+export function claudeMemory(version?: string): ClaudeMemory {
   return {
-    version: undefined,
+    version,
     message: undefined,
     counted: new Set(),
     input: 0,

@@ -2,7 +2,7 @@ import { Child, within } from "../adapter/child.ts";
 import { type Gate, openGate } from "../adapter/gate.ts";
 import { asObject, objectOf, textOf, titleOf } from "../adapter/json.ts";
 import type { AgentRun, Conversation, Exit, Json, ToolCall } from "../adapter/types.ts";
-import { claudeFacts, claudeMemory, isAtLeast } from "./lines.ts";
+import { type ClaudeMemory, claudeFacts, claudeMemory, isAtLeast } from "./lines.ts";
 
 /** From this version on a message in a turn reaches the model with its next request. */
 const STEERS = "2.1.332";
@@ -24,7 +24,7 @@ export async function openClaude(run: AgentRun): Promise<Conversation> {
 
 class Claude implements Conversation {
   readonly #run: AgentRun;
-  readonly #memory = claudeMemory();
+  readonly #memory: ClaudeMemory;
   readonly #asked = new Set<string>();
   #child!: Child;
   #gate!: Gate;
@@ -35,6 +35,7 @@ class Claude implements Conversation {
 
   constructor(run: AgentRun) {
     this.#run = run;
+    this.#memory = claudeMemory(run.version ?? undefined);
   }
 
   async open(): Promise<void> {

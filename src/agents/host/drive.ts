@@ -8,7 +8,7 @@ import type { AgentTask } from "../../sdk/agent-task.ts";
 import { within } from "../adapter/child.ts";
 import type { AgentRun, Conversation, Exit, Fact, OpenAgent, ToolCall, Verdict } from "../adapter/types.ts";
 import { ConversationLog } from "./conversation-log.ts";
-import { overBudget } from "./ledger.ts";
+import { isCostDue, overBudget } from "./ledger.ts";
 import { Permits } from "./permits.ts";
 import { isLimit, isRetry, Record } from "./record.ts";
 import { type AgentSpec, type AgentState, openingOf } from "./state.ts";
@@ -22,13 +22,13 @@ const SILENT_MS = 120_000;
 const LONGEST_MS = 2 ** 31 - 1;
 
 /** Why the process was stopped; null where it ended by itself. */
-type Stop = "pause" | "cut" | "budget" | "ask" | "limit" | "stall" | "refused" | null;
+type Stop = "pause" | "cut" | "budget" | "cost" | "ask" | "limit" | "stall" | "refused" | null;
 
 /** Of a process that did not begin. */
 const NO_EXIT: Exit = { code: null, signal: null, stderr: "" };
 
 /** The agent ends its turn by itself at the call that it may not make. */
-const SOFT: readonly Stop[] = [null, "pause", "budget"];
+const SOFT: readonly Stop[] = [null, "pause", "budget", "cost"];
 
 /** What has become of the process. */
 export interface Driven {
@@ -119,7 +119,7 @@ export class Drive {
 
   async #open(): Promise<Conversation> {
     const { open, run } = this.#means;
-    const { session, begunAt, deferred, cwd } = this.#state;
+    const { session, version, begunAt, deferred, cwd } = this.#state;
     this.#state.begunAt = systemClock.now();
     const { model, permissions, agentArgs } = this.#spec;
     const conversation = await open({
@@ -127,6 +127,7 @@ export class Drive {
       cwd,
       session,
       isNew: this.#isNew,
+      version,
       begunAt,
       deferred,
       model,
@@ -209,6 +210,8 @@ export class Drive {
       this.#halt("budget");
     }
     if (this.#task.pausing.aborted) this.#halt("pause");
+    // The call is deferred, and run by the next process: nothing is asked of the model for it.
+    if (this.#means.run.facts.costsAtEnd && isCostDue(this.#state, this.#spec)) this.#halt("cost");
     if (this.#stop) return "stop";
     this.#record.calls();
     // As a process begins, this call runs without being told of.

@@ -20,6 +20,7 @@ export class Ledger {
     if (fact.is === "tool") usage.toolCalls++;
     if (fact.is === "usage") this.#used(fact.used);
     if (fact.is === "cost") this.#cost(fact.of, fact.usd);
+    if (fact.is === "cost") this.#state.priced = { weight: weightOf(usage), usd: usage.costUsd ?? 0 };
   }
 
   #used(used: Used): void {
@@ -42,6 +43,25 @@ export class Ledger {
     usage.costUsd = (usage.costUsd ?? 0) + Math.max(0, usd - seen.costUsd);
     seen.costUsd = usd;
   }
+}
+
+/** Tokens by what they usually cost beside each other: an answer several times as much as what is read, a cache little. */
+function weightOf({ inputTokens, outputTokens, cachedTokens }: AgentState["usage"]): number {
+  return inputTokens + 5 * outputTokens + cachedTokens / 10;
+}
+
+/** An estimate holds until so many times as much has been used. */
+const TRUSTED = 4;
+
+/**
+ * Whether an agent that tells its cost only as its process ends is to tell it now: its budget may be used up, by what the
+ * tokens before have cost.
+ */
+export function isCostDue({ usage, priced }: AgentState, { maxCost }: AgentSpec): boolean {
+  const weight = weightOf(usage);
+  if (maxCost === null || weight <= (priced?.weight ?? 0)) return false;
+  if (!priced || weight >= TRUSTED * priced.weight) return true;
+  return (priced.usd * weight) / priced.weight >= maxCost;
 }
 
 /** Which budget is used up, in words; undefined while none is. */

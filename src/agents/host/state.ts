@@ -62,6 +62,8 @@ export interface AgentState {
   usage: Usage;
   /** What the whole session had used and cost when that was told last. */
   seen: { inputTokens: number; outputTokens: number; cachedTokens: number; costUsd: number };
+  /** What had been used when the cost was told last, as {@link weightOf} has it. */
+  priced: { weight: number; usd: number } | null;
   asking: Asking | null;
   /** What a person has decided for one call, which counts once; `id` is the call for which it counted. */
   decision: { name: string; input: string; deny: boolean; id: string | null } | null;
@@ -96,6 +98,7 @@ export function freshState(spec: AgentSpec, cwd: string, session: string | null)
     open: [],
     usage: { inputTokens: 0, outputTokens: 0, cachedTokens: 0, costUsd: null, turns: 0, toolCalls: 0 },
     seen: { inputTokens: 0, outputTokens: 0, cachedTokens: 0, costUsd: 0 },
+    priced: null,
     asking: null,
     decision: null,
     allowed: [],
