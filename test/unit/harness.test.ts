@@ -58,7 +58,7 @@ describe("after a test", () => {
     const home = new Home();
     const pid = await planted(`${idle} // ${home.dir}`, "");
     expect(await closeHome(home)).toEqual([expect.stringContaining(`process ${pid} (`)]);
-    expect(isAlive(pid)).toBe(false);
+    await until(() => !isAlive(pid));
   });
 
   test("a lock that is still held is found", async () => {
