@@ -5,7 +5,8 @@ import { history, noted, notes, oneSlot, open, running, ticking, waitsForAnswer 
 
 it("starts one daemon for twenty first commands at once, and gives twenty ids", async ({ home }) => {
   const runs = await Promise.all(
-    Array.from({ length: 20 }, () => home.cli("run", "sh", "-c", "echo $$ >> notes")),
+    // Together they are a load of their own, so each has longer than a command has elsewhere.
+    Array.from({ length: 20 }, () => home.cli("run", "sh", "-c", "echo $$ >> notes", { timeoutMs: 80_000 })),
   );
   const ids = runs.map(({ stdout }) => Number(stdout)).sort((a, b) => a - b);
   expect(ids).toEqual(Array.from({ length: 20 }, (_, at) => at + 1));
