@@ -83,7 +83,8 @@ it("keeps of the pause what a press does not name: its end, its reason, and the 
   const [alone, one, other] = [await run(), await run(), await run()];
   await home.cli("queue", "set", "default", "--slots", "3");
   for (const id of [alone, one, other]) await home.reaches(id, "working");
-  await home.cli("pause", `${alone}`, "--mode", "freeze", "--until", "1h", "--reason", "lunch");
+  const lunch = await home.cli("pause", `${alone}`, "--mode", "freeze", "--until", "1h", "--reason", "lunch");
+  expect(lunch.stderr).toMatch(/^ {2}it resumes at .+, in (1h|59m.*)$/m);
   const { until: end } = (await home.task(alone)).pause;
   await home.cli("pause", "--all", "--mode", "freeze", "--reason", "night");
   await home.cli("pause", `${one}`, "--mode", "checkpoint");

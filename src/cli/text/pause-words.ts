@@ -1,6 +1,6 @@
 import type { Result } from "../../protocol/methods.ts";
 import { toolText } from "./agent-text.ts";
-import { sizeText, whenText } from "./when.ts";
+import { sizeText, untilText, whenText } from "./when.ts";
 
 /** What the daemon answers to the pause of one task. */
 export type Paused = Extract<Result<"tasks/pause">, { task: unknown }>;
@@ -30,13 +30,18 @@ export function pauseWords(
     const stands = isMore ? ", and its pause stands as it was made" : "";
     return { line: null, notes: [`task ${id} is suspended already${stands}`] };
   }
-  if (pause?.outcome === "frozen")
-    return { line: `task ${id} paused (frozen)`, notes: [...memoryNotes(id, memory), ...clockNotes(task)] };
+  const later = pause?.until
+    ? [`  it resumes at ${whenText(pause.until, now)}, ${untilText(pause.until, now)}`]
+    : [];
+  if (pause?.outcome === "frozen") {
+    const notes = [...later, ...memoryNotes(task, memory), ...clockNotes(task)];
+    return { line: `task ${id} paused (frozen)`, notes };
+  }
   const facts = [pause?.outcome ?? "", checkpoint ? `checkpoint ${checkpoint.seq}` : ""].filter(
     (fact) => fact !== "",
   );
   const line = `task ${id} paused${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`;
-  return { line, notes: endNotes(task, continues ?? true, now) };
+  return { line, notes: [...later, ...endNotes(task, continues ?? true, now)] };
 }
 
 /** What a task that has no process any more goes on from, where that is not plain from its checkpoint. */
@@ -60,11 +65,19 @@ function clockNotes({ id, agent }: Paused["task"]): string[] {
   ];
 }
 
-function memoryNotes(id: number, { memoryBytes, processes }: Omit<Paused, "task" | "changed">): string[] {
+/** To free the memory ends the process, which costs a program without a checkpoint all that it has done. */
+function memoryNotes(
+  { id, kind, checkpoint }: Paused["task"],
+  { memoryBytes, processes }: Omit<Paused, "task" | "changed">,
+): string[] {
   if (memoryBytes === undefined) return [];
   const who =
     processes === 1 ? "its process keeps" : `its ${processes ?? ""} processes keep`.replace("  ", " ");
-  return [`  ${who} ${sizeText(memoryBytes)} of memory; agentctl pause ${id} --mode checkpoint frees it`];
+  const price =
+    kind === "program" && checkpoint === null ? ", and a program that saves no checkpoint begins again" : "";
+  return [
+    `  ${who} ${sizeText(memoryBytes)} of memory; agentctl pause ${id} --mode checkpoint frees it${price}`,
+  ];
 }
 
 function standing(task: Paused["task"], continues: boolean, now: number): string {
