@@ -1,17 +1,52 @@
 import { Cron } from "croner";
 import { AgentctlError } from "../core/errors.ts";
+import { Zone } from "./zone.ts";
 
 const accepted = `five or six fields such as "30 2 * * MON-FRI", or @hourly, @daily, @weekly, @monthly, @yearly`;
 
+/** The times that an expression names, as ms since 1970. */
+interface Times {
+  /** The first after a moment. */
+  after(at: number): number | null;
+  /** The last until a moment. */
+  latest(at: number): number | null;
+}
+
 /**
  * The times that a cron expression names in a zone. A wall-clock time that does not exist on a day is the next one that
- * does; one that exists twice counts once. Throws `InvalidParams` for an expression or a zone that is refused.
+ * does; one that exists twice counts once. What names every hour is meant by the hour: that runs in each that passes.
+ * Throws `InvalidParams` for an expression or a zone that is refused.
  */
-export function cronTimes(
-  cron: string,
-  tz: string,
-): { after(at: number): number | null; latest(at: number): number | null } {
-  const times = parsed(cron, requireZone(tz));
+export function cronTimes(cron: string, tz: string): Times {
+  const zone = requireZone(tz);
+  const times = parsed(cron, zone);
+  return namesHours(cron) ? onWallClock(parsed(cron, "UTC"), new Zone(zone)) : byTheHour(times);
+}
+
+function namesHours(cron: string): boolean {
+  const fields = cron.trim().split(/\s+/);
+  return fields.length === 1
+    ? !/^@(hourly|secondly|minutely)$/i.test(cron.trim())
+    : !/^[*?]/.test(fields.at(-4) ?? "");
+}
+
+/** The library passes over times that do not exist, and takes those twice that exist twice, where several are named. */
+function onWallClock(wall: Cron, zone: Zone): Times {
+  return {
+    after: (at) => {
+      let next = wall.nextRun(new Date(at + zone.offset(at) - 1));
+      while (next && zone.momentOf(next.getTime()) <= at) next = wall.nextRun(next);
+      return next && zone.momentOf(next.getTime());
+    },
+    latest: (at) => {
+      let [last] = wall.previousRuns(1, new Date(zone.latestShown(at) + 1));
+      while (last && zone.momentOf(last.getTime()) > at) [last] = wall.previousRuns(1, last);
+      return last ? zone.momentOf(last.getTime()) : null;
+    },
+  };
+}
+
+function byTheHour(times: Cron): Times {
   return {
     after: (at) => times.nextRun(new Date(at))?.getTime() ?? null,
     // The library gives times before its reference.

@@ -28,6 +28,36 @@ test("a wall-clock time that exists twice on a day counts once", () => {
   ]);
 });
 
+test("several times of an hour that does not exist are one, at the end of the gap", () => {
+  const day = ["2026-03-29T01:00", "2026-03-30T00:00"];
+  for (const cron of ["*/20 2 * * *", "0 2,3 * * *", "0 0,20,40 2-3/9 * * *"])
+    expect(timesAfter(cron, "Europe/Berlin", "2026-03-28T12:00:00Z", 2)).toEqual(day);
+  // The clock is set forward by half an hour there.
+  expect(timesAfter("*/20 2 * * *", "Australia/Lord_Howe", "2026-10-03T12:00:00Z", 2)).toEqual([
+    "2026-10-03T15:30",
+    "2026-10-03T15:40",
+  ]);
+});
+
+test("several times of an hour that exists twice count once each, and what names every hour runs in both", () => {
+  expect(timesAfter("*/30 2,3 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 4)).toEqual([
+    "2026-10-25T00:00",
+    "2026-10-25T00:30",
+    "2026-10-25T02:00",
+    "2026-10-25T02:30",
+  ]);
+  const { after, latest } = cronTimes("*/30 2 * * *", "Europe/Berlin");
+  // In the second of the two hours, after one of them and before the next day's.
+  const second = Date.parse("2026-10-25T01:10:00Z");
+  expect(latest(second)).toBe(Date.parse("2026-10-25T00:30:00Z"));
+  expect(after(second)).toBe(Date.parse("2026-10-26T01:00:00Z"));
+  expect(timesAfter("0 */1 * * *", "Europe/Berlin", "2026-10-24T23:30:00Z", 3)).toEqual([
+    "2026-10-25T00:00",
+    "2026-10-25T01:00",
+    "2026-10-25T02:00",
+  ]);
+});
+
 test("the latest of many passed times is found, also the one of this moment", () => {
   const { latest } = cronTimes("* * * * * *", "UTC");
   expect(latest(Date.parse("2026-01-01T00:00:00.400Z"))).toBe(Date.parse("2026-01-01T00:00:00Z"));

@@ -1,0 +1,53 @@
+/** The wall clock of a time zone, as ms since 1970 that UTC would show so. */
+
+const DAY_MS = 86_400_000;
+
+export class Zone {
+  readonly #format: Intl.DateTimeFormat;
+
+  constructor(timeZone: string) {
+    this.#format = new Intl.DateTimeFormat("en-US", {
+      timeZone,
+      hourCycle: "h23",
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+      hour: "numeric",
+      minute: "numeric",
+      second: "numeric",
+    });
+  }
+
+  /** How far the wall clock is ahead of UTC at a moment, in ms. */
+  offset(at: number): number {
+    const parts = this.#format.formatToParts(at).map(({ type, value }) => [type, Number(value)]);
+    const { year, month, day, hour, minute, second } = Object.fromEntries(parts);
+    const whole = Math.floor(at / 1000) * 1000;
+    return Date.UTC(year, month - 1, day, hour, minute, second) - whole;
+  }
+
+  /** The moment when the clock shows this first; where it never does, the moment that it is set past it. */
+  momentOf(wall: number): number {
+    const before = this.offset(wall - DAY_MS);
+    const after = this.offset(wall + DAY_MS);
+    const shown = [wall - before, wall - after].filter((at) => at + this.offset(at) === wall);
+    return shown.length > 0 ? Math.min(...shown) : this.#change(wall - after, wall - before);
+  }
+
+  /** The latest that the clock may have shown by a moment, also where it was set back since. */
+  latestShown(at: number): number {
+    return at + Math.max(this.offset(at - DAY_MS), this.offset(at));
+  }
+
+  /** When the clock is changed between two moments. */
+  #change(from: number, to: number): number {
+    const old = this.offset(from);
+    let [low, high] = [from, to];
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.offset(middle) === old) low = middle;
+      else high = middle;
+    }
+    return high;
+  }
+}
