@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import type { Context } from "../command/context.ts";
 import { usage } from "../command/usage.ts";
+import { fromStdin } from "./piped.ts";
 
 /**
  * The path from where the caller is; an absolute one holds wherever that is. Throws a usage error for a relative one on
@@ -15,9 +16,9 @@ export function absolutePath(context: Pick<Context, "cwd" | "host">, path: strin
 }
 
 /** All bytes of stdin. */
-async function stdinBytes({ stdin }: Context): Promise<Buffer> {
+async function stdinBytes(context: Context): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of stdin()) chunks.push(chunk as Buffer);
+  for await (const chunk of fromStdin(context)) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }
 

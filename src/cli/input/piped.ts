@@ -9,11 +9,18 @@ import { usage } from "../command/usage.ts";
 /** So much is kept for a task. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
+/** Standard input; on a terminal, whoever sits there is told that it is read. */
+export function fromStdin({ stdin, out }: Pick<Context, "stdin" | "out">): NodeJS.ReadStream {
+  const stream = stdin();
+  if (stream.isTTY) out.note("this reads what you type until Ctrl-D; Ctrl-C leaves it");
+  return stream;
+}
+
 /** A file with all that is piped in, for the daemon to copy; `remove` it then. Throws a usage error for too much. */
-export async function pipedFile({ stdin }: Context): Promise<{ path: string; remove: () => void }> {
+export async function pipedFile(context: Context): Promise<{ path: string; remove: () => void }> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of stdin()) {
+  for await (const chunk of fromStdin(context)) {
     chunks.push(chunk as Buffer);
     size += (chunk as Buffer).length;
     if (size > MOST_BYTES) {
