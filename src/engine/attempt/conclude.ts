@@ -232,8 +232,9 @@ function failureOf({ task, exitCode, signal }: End): Failure {
       ? `the ${task.kind === "agent" ? "agent's host" : "module's process"}`
       : (task.argv?.[0] ?? "the program");
   if (signal) return { name: "KilledBySignal", code: null, message: `${what} was ended by ${signal}`, data };
-  const ended = task.kind !== "program" ? `${what} ended without a result` : what;
-  return { name: "ExitedWithError", code: null, message: `${ended} (exit code ${exitCode})`, data };
+  const how =
+    task.kind === "program" ? `with exit code ${exitCode}` : `without a result (exit code ${exitCode})`;
+  return { name: "ExitedWithError", code: null, message: `${what} ended ${how}`, data };
 }
 
 /** Whether there is something from which a later attempt goes on: never the beginning, silently. */

@@ -64,7 +64,7 @@ describe("without anything under way", () => {
     expect(set.error).toEqual({
       name: "ExitedWithError",
       code: null,
-      message: `train.sh (exit code ${code})`,
+      message: `train.sh ended with exit code ${code}`,
       data: { exitCode: code, signal: null },
     });
   });
