@@ -43,6 +43,11 @@ it("changes open tasks, counts the edits, and tells each before and after", asyn
   });
   expect(JSON.stringify(task.events)).not.toContain("secret");
   expect(await home.json("edit", `${id}`, "--priority", "7")).toMatchObject({ ok: true, changed: false });
+  await home.cli("edit", `${id}`, "--at", "2031-01-01T00:00:00Z");
+  const { events } = await home.json("show", `${id}`);
+  const at = { before: { notBefore: null }, after: { notBefore: "2031-01-01T00:00:00.000Z" } };
+  expect(events.at(-1).data).toEqual(at);
+  await home.cli("edit", `${id}`, "--delay", "0s");
   await home.cli("release", `${id}`);
   await home.reaches(id, "completed");
   expect((await home.cli("logs", `${id}`)).stdout).toBe("secret\n");

@@ -2,6 +2,7 @@ import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, openStates } from "../../core/machine.ts";
 import { type EditableField, type Submitted, submitted } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
+import { toIso } from "../../core/time.ts";
 import type { EditChange } from "../../store/edit-change.ts";
 import { armTimeout } from "../attempt/timeout.ts";
 import type { Engine } from "../engine.ts";
@@ -73,7 +74,7 @@ async function carriedOut(
     refuseEarly(engine, { ...task, ...patch }, acceptMissing);
   const at = engine.clock.now();
   const told = names.filter((name) => name !== "envHash");
-  const shown = (of: Patch) => Object.fromEntries(told.map((name) => [name, of[name] ?? null]));
+  const shown = (of: Patch) => Object.fromEntries(told.map((name) => [name, shownValue(name, of[name])]));
   // The values of variables are secrets.
   const data = { before: shown(task), after: shown(patch), ...(env ? { env: Object.keys(env) } : {}) };
   try {
@@ -88,6 +89,11 @@ async function carriedOut(
     if (error instanceof AgentctlError && error.name === "TaskImmutable") return undefined;
     throw error;
   }
+}
+
+/** As the JSON of a task has it. */
+function shownValue(name: keyof Patch, value: unknown): unknown {
+  return name === "notBefore" ? toIso((value ?? null) as number | null) : (value ?? null);
 }
 
 /** Another environment may be another account; a time that was given counts whatever its limit is. */
