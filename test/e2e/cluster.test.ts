@@ -60,6 +60,18 @@ it("pauses, resumes, freezes and cancels from any machine, and hands over at a s
   expect((await one.task(sleeper)).state).toBe("canceled");
   await until(() => !processes(one.root).some(({ command }) => command.includes("sleep 600")), PATIENT);
 
+  const pressed = await one.run(
+    "--on",
+    "one",
+    "sh",
+    "-c",
+    "trap 'exit 0' TERM; touch on; while :; do sleep 0.05; done",
+  );
+  await until(() => existsSync(one.file("on")), PATIENT);
+  expect(await one.cli("pause", `${pressed}`)).toMatchObject({ code: 0 });
+  expect(await one.cli("pause", `${pressed}`, "--mode", "checkpoint")).toMatchObject({ code: 4 });
+  expect((await two.task(pressed)).state).toBe("completed");
+
   const free = await one.run(...given);
   const before = await machineOf(one, free);
   const [stopped, other] = before === "one" ? [one, two] : [two, one];

@@ -237,8 +237,9 @@ async function endFrozen(
   if (active.intent?.kind === "pause" && (conclusion.transition === "complete" || active.result)) {
     const common = { id: task.id, at: change.at, cause: "pause", actor: change.actor };
     const steps: Change[] = [
-      { ...common, transition: "resume", set: gone },
-      { ...common, transition: "start" },
+      // With a process at each of them, or it would be on no machine.
+      { ...common, transition: "resume", set: { pid: null } },
+      { ...common, transition: "start", set: gone },
       { ...change, ranMs: 0 },
     ];
     return (await engine.store.applyAll(steps)).at(-1) as Task;
