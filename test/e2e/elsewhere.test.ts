@@ -3,7 +3,7 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished } from "vitest";
-import { Home, it, until } from "../harness/index.ts";
+import { Home, it, needsOwnStore, until } from "../harness/index.ts";
 import { open } from "./story.ts";
 
 /** A home whose socket leads to the daemon of another one, and in which none of that one's files can be read. */
@@ -101,6 +101,7 @@ it("says that a log is gone, and never prints it as an empty one", async ({ home
 });
 
 it("gives a copied home another id", async ({ home }) => {
+  needsOwnStore(home, "a copy of a machine is refused");
   const hello = async () =>
     (await home.rpc("daemon/hello", { version: (await home.rpc("daemon/status")).version })).home;
   await home.cli("daemon", "start");

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect } from "vitest";
-import { type Home, it, needsMounts, needsRoot, OtherUser, until } from "../harness/index.ts";
+import { type Home, it, needsMounts, needsOwnStore, needsRoot, OtherUser, until } from "../harness/index.ts";
 import { noted, open, pidOf, taskModule } from "./story.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -31,6 +31,7 @@ async function stopped(home: Home, ...dirs: string[]): Promise<void> {
 }
 
 it("refuses a home that belongs to someone else", async ({ home }) => {
+  needsOwnStore(home, "the home is a machine already");
   mkdirSync(home.dir);
   if (isRoot) chownSync(home.dir, NOBODY, NOBODY);
   const dir = isRoot ? home.dir : "/usr";
@@ -40,6 +41,7 @@ it("refuses a home that belongs to someone else", async ({ home }) => {
 });
 
 it("refuses a home that others may write to, says how to mend it, and changes nothing", async ({ home }) => {
+  needsOwnStore(home, "the home is a machine already");
   mkdirSync(home.dir);
   chmodSync(home.dir, 0o777);
   expect(await started(home, home.dir)).toEqual([5, expect.stringContaining(`chmod 700 ${home.dir}`)]);
@@ -82,6 +84,7 @@ it("refuses a home where the kernel makes no folder, and tries it once", async (
 });
 
 it("follows a symlink of yours to a folder of yours, by either name the same daemon", async ({ home }) => {
+  needsOwnStore(home, "the home is a machine already");
   mkdirSync(home.dir, { mode: 0o700 });
   const link = home.file("link");
   symlinkSync(home.dir, link);
@@ -92,6 +95,7 @@ it("follows a symlink of yours to a folder of yours, by either name the same dae
 });
 
 it("refuses a symlink of someone else, wherever it leads", async ({ home, skip }) => {
+  needsOwnStore(home, "the home is a machine already");
   needsRoot(skip);
   mkdirSync(home.dir, { mode: 0o700 });
   symlinkSync(home.dir, home.file("link"));
@@ -198,6 +202,7 @@ async function livelySession(home: Home): Promise<void> {
 it("keeps everything in it at 0600 and 0700 through a lively session, whatever the umask", async ({
   home,
 }) => {
+  needsOwnStore(home, "a cluster makes no backups of its own");
   mkdirSync(home.work, { recursive: true });
   const started = spawnSync(
     "sh",
@@ -237,6 +242,7 @@ it("serves a user who is a number and nothing else", async ({ home, skip }) => {
 });
 
 it("lets another user reach neither socket nor files", async ({ home, skip }) => {
+  needsOwnStore(home, "a cluster makes no backups of its own");
   const user = new OtherUser(home, NOBODY, skip);
   await livelySession(home);
   expect(user.sh(`test -d ${home.root}`)).toBe(0);

@@ -2,11 +2,12 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { createConnection, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
-import { it, until } from "../harness/index.ts";
+import { it, needsOwnStore, until } from "../harness/index.ts";
 import { eventsAt, Web } from "../harness/web.ts";
 
 describe("the HTTP server", () => {
   it("is off, and its file unread, until http.listen names an address; off ends it", async ({ home }) => {
+    needsOwnStore(home, "doctor is refused in a cluster");
     await home.cli("daemon", "start");
     expect((await home.json("daemon", "status")).http).toBe(null);
     expect(existsSync(join(home.dir, "http.token"))).toBe(false);

@@ -65,6 +65,8 @@ async function answered<T>(condition: () => T | Promise<T>, deadline: number, se
     };
     return await Promise.race([observed(), late]);
   } catch (error) {
+    // The condition has skipped the test.
+    if ((error as { code?: string }).code === "VITEST_PENDING") throw error;
     see({ text: error instanceof Error ? `${error.name}: ${error.message}` : inspect(error), error });
     return undefined;
   } finally {
