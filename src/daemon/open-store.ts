@@ -11,6 +11,7 @@ import type { Store } from "../store/store.ts";
 import type { Backups } from "./backup.ts";
 import { Member } from "./cluster/member.ts";
 import { keyCheck, wrongKey } from "./cluster/seal.ts";
+import { takeOwnBack } from "./cluster/set-aside.ts";
 import type { DaemonLog } from "./log.ts";
 
 interface StoreOptions {
@@ -39,6 +40,7 @@ export async function openStore(
   };
   const file = readClusterFile(paths);
   if (!file) {
+    takeOwnBack(paths);
     const db = openDatabase(paths.database, (from) => backups.beforeMigration(from), fault);
     return { db, store: new SqliteStore(db, options), member: null };
   }

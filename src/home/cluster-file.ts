@@ -52,6 +52,12 @@ export function readKey(file: string): Buffer {
   return key;
 }
 
+/** The key that a cluster of this home has or will have: on disk before the database knows of it. */
+export function ensureKey(paths: ClusterPaths, made: () => Buffer): Buffer {
+  if (!existsSync(paths.clusterKey)) writeDurably(paths.clusterKey, `${made().toString("base64")}\n`);
+  return readKey(paths.clusterKey);
+}
+
 /** The key first: a home whose `cluster.json` is there is a machine. */
 export function writeClusterFile(paths: ClusterPaths, { url, name, key }: ClusterFile): void {
   writeDurably(paths.clusterKey, `${key.toString("base64")}\n`);

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { closeHome, Home, isOnPath, until } from "../harness/index.ts";
 import { type Postgres, postgresPrograms, startPostgres } from "../harness/postgres.ts";
@@ -58,6 +59,29 @@ it("reaches a database by TLS that it can trust, and no other", async ({ databas
   await home.reaches(id, "completed");
   const { database: shown } = await home.json("cluster", "status");
   expect(shown).toContain("sslmode=verify-full");
+});
+
+it("finishes a join and a leave that were cut off", async ({ database, home }) => {
+  database.sql("postgres", "create database cut");
+  const init = () => home.cli("cluster", "init", database.url("cut"), "--name", "one");
+  const says = async (text: string) => {
+    const id = await home.run("echo", text);
+    await home.reaches(id, "completed");
+  };
+  const said = async () => (await home.cli("logs", "1")).stdout;
+  await says("own");
+  expect(await init()).toMatchObject({ code: 0 });
+  // As a kill leaves it before the file is written, or once it is removed.
+  rmSync(join(home.dir, "cluster.json"));
+  expect(await said()).toBe("own\n");
+  expect(await init()).toMatchObject({ code: 0, stdout: "this home is machine one\n" });
+  await says("of the cluster");
+  expect(await said()).toBe("of the cluster\n");
+  expect(await home.cli("daemon", "stop")).toMatchObject({ code: 0 });
+  rmSync(join(home.dir, "cluster.json"));
+  expect(await said()).toBe("own\n");
+  expect(readdirSync(join(home.dir, "left", "1"))).toContain("logs");
+  expect(existsSync(join(home.dir, "alone"))).toBe(false);
 });
 
 it("hands over and starts nothing once the cluster needs a newer version", async ({ database, home }) => {

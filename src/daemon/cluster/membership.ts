@@ -6,19 +6,21 @@ import type { ClusterStatus, Joining, MachineChange, MachineInfo } from "../../c
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import {
   type ClusterFile,
+  ensureKey,
   hasOwnTasks,
   readClusterFile,
   readKey,
   removeClusterFile,
   writeClusterFile,
 } from "../../home/cluster-file.ts";
-import { ensureHomeId } from "../../home/identity.ts";
+import { ensureHomeId, homeId } from "../../home/identity.ts";
 import type { Paths } from "../../home/paths.ts";
 import {
   addMachine,
   Connection,
   forgetMachine,
   listMachines,
+  machineId,
   makeSchema,
   readCluster,
   setMachine,
@@ -35,7 +37,7 @@ export async function initCluster(
   given: Joining & { leaseMs: number },
 ): Promise<{ name: string; keyFile: string }> {
   return await joining(paths, given, async (connection) => {
-    const key = randomBytes(32);
+    const key = ensureKey(paths, () => randomBytes(32));
     await makeSchema(connection, { leaseMs: given.leaseMs, keyCheck: keyCheck(key) });
     return key;
   });
@@ -66,6 +68,7 @@ async function joining(
     throw unsupported(`this home is machine ${known.name} of a cluster already`, "agentctl cluster leave");
   const lock = lockHome(paths);
   try {
+    takeOwnBack(paths);
     await refuseOpenTasks(paths);
     return await connected(url, async (connection) => {
       await requireServer(connection);
@@ -112,11 +115,11 @@ export async function leaveCluster(paths: Paths): Promise<{ name: string }> {
   const lock = lockHome(paths);
   try {
     await connected(url, async (connection) => {
-      const machine = (await listMachines(connection)).find((each) => each.name === name);
-      if (machine) await forgetMachine(connection, name);
+      // A copy of the home leaves without a word: the machine is that of the other one.
+      if ((await machineId(connection, name)) === homeId(paths)) await forgetMachine(connection, name);
     });
-    takeOwnBack(paths);
     removeClusterFile(paths);
+    takeOwnBack(paths);
     return { name };
   } finally {
     lock.release();

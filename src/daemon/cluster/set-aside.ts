@@ -1,4 +1,8 @@
-/** An id means one task in the store of a home and another in that of a cluster: the files of their tasks lie apart. */
+/**
+ * An id means one task in the store of a home and another in that of a cluster: the files of their tasks lie apart. What
+ * is in `alone` belongs to the home itself; a home that is no machine takes it back, also where a join or a leave was cut
+ * off on its way.
+ */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Paths } from "../../home/paths.ts";
@@ -9,27 +13,38 @@ const LEFT = "left";
 
 /** Before the home is a machine: what its own tasks have left waits for its return. */
 export function setOwnAside(paths: Paths): void {
-  moveAll(paths, (name) => join(paths.home, ALONE, name));
+  const alone = join(paths.home, ALONE);
+  mkdirSync(alone, { recursive: true, mode: 0o700 });
+  for (const name of FOLDERS) {
+    // A folder that is there has something to take back: each is there, whatever the home had.
+    if (existsSync(paths[name])) renameSync(paths[name], join(alone, name));
+    else mkdirSync(join(alone, name), { mode: 0o700 });
+  }
 }
 
-/** Before the home stands alone again: what tasks of the cluster have left here is kept, and its own files are back. */
+/**
+ * Once the home is no machine any more: what tasks of the cluster have left here is kept in `left`, and its own files are
+ * back. It may be cut off anywhere, and goes on when it is called again; without anything to take back it does nothing.
+ */
 export function takeOwnBack(paths: Paths): void {
-  let n = 1;
-  while (existsSync(join(paths.home, LEFT, `${n}`))) n++;
-  moveAll(paths, (name) => join(paths.home, LEFT, `${n}`, name));
+  const alone = join(paths.home, ALONE);
+  if (!existsSync(alone)) return;
   for (const name of FOLDERS) {
-    const own = join(paths.home, ALONE, name);
+    const own = join(alone, name);
     if (!existsSync(own)) continue;
-    if (existsSync(paths[name])) rmdirSync(paths[name]);
+    if (existsSync(paths[name])) keepLeft(paths, name);
     renameSync(own, paths[name]);
   }
-  if (existsSync(join(paths.home, ALONE))) rmdirSync(join(paths.home, ALONE));
+  rmdirSync(alone);
 }
 
-function moveAll(paths: Paths, placeOf: (name: (typeof FOLDERS)[number]) => string): void {
-  for (const name of FOLDERS) {
-    if (!existsSync(paths[name]) || readdirSync(paths[name]).length === 0) continue;
-    mkdirSync(join(placeOf(name), ".."), { recursive: true, mode: 0o700 });
-    renameSync(paths[name], placeOf(name));
+function keepLeft(paths: Paths, name: (typeof FOLDERS)[number]): void {
+  if (readdirSync(paths[name]).length === 0) {
+    rmdirSync(paths[name]);
+    return;
   }
+  let n = 1;
+  while (existsSync(join(paths.home, LEFT, `${n}`, name))) n++;
+  mkdirSync(join(paths.home, LEFT, `${n}`), { recursive: true, mode: 0o700 });
+  renameSync(paths[name], join(paths.home, LEFT, `${n}`, name));
 }

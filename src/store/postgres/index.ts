@@ -15,6 +15,7 @@ export {
   type Lease,
   listMachines,
   Machine,
+  machineId,
   setMachine,
   untaken,
   whereabouts,

@@ -23,7 +23,7 @@ const LEASE = "clock_timestamp() + (select lease_ms from cluster) * interval '1 
 const WRITERS = "(select 1 from event_counter for update) as writers";
 const NAME = /^[a-z0-9][a-z0-9.-]{0,62}$/i;
 
-/** Adds a machine. Throws `MachineTaken` where another home has the name, `InvalidParams` for what can be no name. */
+/** Adds a machine, or finds it as a join that was cut off has left it. Throws `MachineTaken` where another home has the name, `InvalidParams` for what can be no name. */
 export async function addMachine(
   connection: Connection,
   {
@@ -38,6 +38,7 @@ export async function addMachine(
     const reason = `${JSON.stringify(name)} can be no machine's name: letters, digits, dots and dashes`;
     throw new AgentctlError("InvalidParams", { field: "name", reason });
   }
+  await connection.query("delete from machines where id = $1 and epoch = 0", [id]);
   const sql = `insert into machines
       (name, id, home, epoch, slots, labels, version, is_draining, is_stopped, is_lost, lease_until, seen_at, joined_at)
     values ($1, $2, $3, 0, $4, $5, '', 0, 1, 0, clock_timestamp(), clock_timestamp(), clock_timestamp())
@@ -48,6 +49,12 @@ export async function addMachine(
 
 function taken(machine: string): AgentctlError {
   return new AgentctlError("MachineTaken", { machine });
+}
+
+/** Of which home a machine is; undefined where there is none of the name. */
+export async function machineId(connection: Connection, name: string): Promise<string | undefined> {
+  const { rows } = await connection.query("select id from machines where name = $1", [name]);
+  return rows[0]?.id as string | undefined;
 }
 
 /** All machines, by name. */
@@ -170,9 +177,8 @@ export class Machine {
   }
 
   async #requireOwn(): Promise<void> {
-    const sql = "select id from machines where name = $1";
-    const row = (await this.#connection.query(sql, [this.#name])).rows[0];
-    if (!row) {
+    const id = await machineId(this.#connection, this.#name);
+    if (id === undefined) {
       const reason = "it was taken out of the cluster";
       throw new AgentctlError("MachineNotFound", {
         machine: this.#name,
@@ -180,7 +186,7 @@ export class Machine {
         hint: "agentctl cluster leave, then agentctl cluster join",
       });
     }
-    if (row.id !== this.#id) throw taken(this.#name);
+    if (id !== this.#id) throw taken(this.#name);
   }
 
   /** Null where the lease is lost. */

@@ -29,7 +29,10 @@ export const SCHEMA_VERSION = migrations.length;
 /** A daemon that knows fewer of them could not work with what these have made. */
 const MIN_VERSION = 1;
 
-/** Makes the tables of a cluster that is new. Throws `UnsupportedOperation` where the database holds one. */
+/**
+ * Makes the tables of a cluster that is new, all or nothing. Throws `UnsupportedOperation` where the database holds one,
+ * unless that was made with the same key and has no machine: whoever made it was cut off.
+ */
 export async function makeSchema(
   connection: Connection,
   { leaseMs, keyCheck }: { leaseMs: number; keyCheck: string },
@@ -37,18 +40,17 @@ export async function makeSchema(
   const query = (sql: string, ...params: unknown[]) => connection.query(sql, params);
   const { rows } = await query("select 1 from information_schema.schemata where schema_name = $1", SCHEMA);
   if (rows.length > 0) {
+    const begun =
+      "select 1 from cluster where key_check = $1 and not exists (select 1 from machines where epoch > 0)";
+    const own = await query(begun, keyCheck).catch(() => ({ rows: [] }));
+    if (own.rows.length > 0) return;
     const reason = "the database holds a cluster already";
     throw new AgentctlError("UnsupportedOperation", { reason, hint: "agentctl cluster join" });
   }
   // Statements without parameters go as one, and one transaction.
-  await connection.script(`create schema ${SCHEMA}; ${migrations.join("\n")}`);
-  await query(
-    "insert into cluster (schema_version, min_version, lease_ms, key_check) values ($1, $2, $3, $4)",
-    SCHEMA_VERSION,
-    MIN_VERSION,
-    leaseMs,
-    keyCheck,
-  );
+  const facts = `insert into cluster (schema_version, min_version, lease_ms, key_check)
+    values (${SCHEMA_VERSION}, ${MIN_VERSION}, ${leaseMs}, '${keyCheck}')`;
+  await connection.script(`create schema ${SCHEMA}; ${migrations.join("\n")}\n${facts}`);
 }
 
 /** What a cluster is, as its database says. */
