@@ -5,6 +5,7 @@ import { IllegalMove } from "../store/store.ts";
 
 /** A task that is not running cannot be paused. */
 export function notPausable(task: Task, reason?: string): AgentctlError {
+  if (task.error?.name === "Moved") return movedAway(task);
   return refusal("TaskNotPausable", task, pausableStates, reason);
 }
 

@@ -68,9 +68,10 @@ it("moves a running task, which goes on there and never here", async ({ home }) 
     moving: null,
     error: { name: "Moved", code: -32040, data: { to, as: task.id } },
   });
-  const resumed = await home.cli("resume", `${id}`);
-  expect(resumed).toMatchObject({ code: 4 });
-  expect(resumed.stderr).toContain(to);
+  for (const verb of ["resume", "pause"]) {
+    const refused = await home.cli(verb, `${id}`);
+    expect([refused.code, refused.stderr]).toEqual([4, expect.stringContaining(to)]);
+  }
   // Once more says the same and changes nothing.
   expect(await home.cli("move", `${id}`, "--to", to)).toMatchObject({ code: 0 });
   expect(await there.json("list", "--all")).toHaveLength(1);
