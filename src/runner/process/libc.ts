@@ -94,8 +94,8 @@ export function loadLibc(): Libc {
 function attributesOf(call: (declaration: string) => (...args: unknown[]) => unknown): Buffer {
   const attributes = Buffer.alloc(STRUCTURE_BYTES);
   const none = Buffer.alloc(STRUCTURE_BYTES);
-  const all = Buffer.alloc(STRUCTURE_BYTES);
-  call("int sigfillset(void *)")(all);
+  // Not by sigfillset, which leaves out two signals that glibc keeps for itself: the child would ignore those.
+  const all = Buffer.alloc(STRUCTURE_BYTES, 0xff);
   call("int posix_spawnattr_init(void *)")(attributes);
   call("int posix_spawnattr_setsigdefault(void *, void *)")(attributes, all);
   call("int posix_spawnattr_setsigmask(void *, void *)")(attributes, none);
