@@ -1,5 +1,11 @@
 /** Clusters and machines: done in this process by the daemon's bundle, which knows the database. */
-import type { ClusterStatus, Joining, MachineChange, MachineInfo } from "../core/cluster/machines.ts";
+import type {
+  ClusterStatus,
+  Founding,
+  Joining,
+  MachineChange,
+  MachineInfo,
+} from "../core/cluster/machines.ts";
 import { openStates } from "../core/machine.ts";
 import { hasOwnTasks, isMachine } from "../home/cluster-file.ts";
 import type { Paths } from "../home/paths.ts";
@@ -10,10 +16,7 @@ import { stopDaemon } from "./stop.ts";
 
 /** What the daemon's bundle exports for it. */
 interface ClusterBundle {
-  initCluster: (
-    paths: Paths,
-    given: Joining & { leaseMs: number },
-  ) => Promise<{ name: string; keyFile: string }>;
+  initCluster: (paths: Paths, given: Founding) => Promise<{ name: string; keyFile: string }>;
   joinCluster: (
     paths: Paths,
     given: Joining & { keyFile: string },

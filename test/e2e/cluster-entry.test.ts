@@ -61,6 +61,46 @@ it("reaches a database by TLS that it can trust, and no other", async ({ databas
   expect(shown).toContain("sslmode=verify-full");
 });
 
+it("lets a role join that owns nothing, and keeps tasks of other roles off its machine", async ({
+  database,
+  home,
+}) => {
+  database.sql("postgres", "create role box login; create role stranger login");
+  database.sql("postgres", "create database shared");
+  const as = (role: string) => database.url("shared").replace("agentctl@", `${role}@`);
+  const first = ["--name", "one", "--slots", "0"] as const;
+  expect(
+    await home.cli("cluster", "init", as("agentctl"), ...first, "--machine-role", "nobody-here"),
+  ).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("nobody-here"),
+  });
+  expect(await home.cli("cluster", "init", as("agentctl"), ...first, "--machine-role", "box")).toMatchObject({
+    code: 0,
+  });
+  const mayMake = "select 1 / (not has_schema_privilege('box', 'agentctl', 'create'))::int";
+  database.sql("shared", mayMake);
+  const box = new Home();
+  try {
+    const key = ["--key-file", join(home.dir, "cluster.key")] as const;
+    expect(await box.cli("cluster", "join", as("stranger"), ...key)).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining("permission denied"),
+    });
+    const given = [...key, "--name", "two", "--slots", "2"] as const;
+    expect(await box.cli("cluster", "join", as("box"), ...given)).toMatchObject({ code: 0 });
+    expect(await box.cli("machine", "set", "two", "--accept", "box")).toMatchObject({ code: 0 });
+    const foreign = await home.run("true");
+    const own = await box.run("true");
+    await box.reaches(own, "completed");
+    expect((await home.task(foreign)).waiting?.for).toBe("machine");
+    expect(await box.cli("machine", "set", "two", "--accept", "all")).toMatchObject({ code: 0 });
+    await box.reaches(foreign, "completed", 60_000);
+  } finally {
+    expect(await closeHome(box)).toEqual([]);
+  }
+});
+
 it("finishes a join and a leave that were cut off", async ({ database, home }) => {
   database.sql("postgres", "create database cut");
   const init = () => home.cli("cluster", "init", database.url("cut"), "--name", "one");

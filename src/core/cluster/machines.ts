@@ -38,6 +38,13 @@ export interface Joining {
   labels: Record<string, string>;
 }
 
+/** What is chosen for a cluster as it is made. */
+export interface Founding extends Joining {
+  leaseMs: number;
+  /** Database roles with which machines may join beside the one that owns the tables. */
+  machineRoles: readonly string[];
+}
+
 /** A cluster, as the machine `name` sees it. */
 export interface ClusterStatus {
   name: string;

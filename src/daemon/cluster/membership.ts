@@ -2,7 +2,13 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
-import type { ClusterStatus, Joining, MachineChange, MachineInfo } from "../../core/cluster/machines.ts";
+import type {
+  ClusterStatus,
+  Founding,
+  Joining,
+  MachineChange,
+  MachineInfo,
+} from "../../core/cluster/machines.ts";
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import {
   type ClusterFile,
@@ -32,13 +38,11 @@ import { keyCheck, wrongKey } from "./seal.ts";
 import { setOwnAside, takeOwnBack } from "./set-aside.ts";
 
 /** Makes a cluster in a database, and this home its first machine. Answers the machine's name. */
-export async function initCluster(
-  paths: Paths,
-  given: Joining & { leaseMs: number },
-): Promise<{ name: string; keyFile: string }> {
+export async function initCluster(paths: Paths, given: Founding): Promise<{ name: string; keyFile: string }> {
   return await joining(paths, given, async (connection) => {
     const key = ensureKey(paths, () => randomBytes(32));
-    await makeSchema(connection, { leaseMs: given.leaseMs, keyCheck: keyCheck(key) });
+    const { leaseMs, machineRoles } = given;
+    await makeSchema(connection, { leaseMs, machineRoles, keyCheck: keyCheck(key) });
     return key;
   });
 }

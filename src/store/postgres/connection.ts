@@ -197,6 +197,7 @@ export class Connection {
   #told(client: Driver.Client, error: unknown): unknown {
     const { code } = error as { code?: string };
     // 08: connection; 57P: the server goes; 25P03: a transaction that stood still was ended. No code: the socket broke.
+    if (code === "42501") return forbidden(error as Error);
     const isAway = code === undefined || /^(08|57P|25P03|E[A-Z]+$)/.test(code);
     if (!isAway) return error;
     this.#client = null;
@@ -224,6 +225,13 @@ function refused(error: Error): AgentctlError {
   const reason = `the database cannot be trusted: ${error.message}`;
   const hint = "&sslrootcert=<file> in its address names who signed its certificate";
   return new AgentctlError("StoreUnavailable", { reason, hint });
+}
+
+/** The role lacks a right that a machine needs. */
+function forbidden(cause: Error): AgentctlError {
+  const reason = `the database refuses: ${cause.message}`;
+  const hint = "the owner grants it: docs/cluster.md, or agentctl cluster init --machine-role <role>";
+  return new AgentctlError("StoreUnavailable", { reason, hint }, { cause });
 }
 
 const names = new Map<string, string>();

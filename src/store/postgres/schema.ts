@@ -35,7 +35,11 @@ const MIN_VERSION = 1;
  */
 export async function makeSchema(
   connection: Connection,
-  { leaseMs, keyCheck }: { leaseMs: number; keyCheck: string },
+  {
+    leaseMs,
+    keyCheck,
+    machineRoles = [],
+  }: { leaseMs: number; keyCheck: string; machineRoles?: readonly string[] },
 ): Promise<void> {
   const query = (sql: string, ...params: unknown[]) => connection.query(sql, params);
   const { rows } = await query("select 1 from information_schema.schemata where schema_name = $1", SCHEMA);
@@ -50,7 +54,22 @@ export async function makeSchema(
   // Statements without parameters go as one, and one transaction.
   const facts = `insert into cluster (schema_version, min_version, lease_ms, key_check)
     values (${SCHEMA_VERSION}, ${MIN_VERSION}, ${leaseMs}, '${keyCheck}')`;
-  await connection.script(`create schema ${SCHEMA}; ${migrations.join("\n")}\n${facts}`);
+  const grants = machineRoles.map(grantsTo).join("\n");
+  try {
+    await connection.script(`create schema ${SCHEMA}; ${migrations.join("\n")}\n${facts};\n${grants}`);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "42704") throw error;
+    throw new AgentctlError("InvalidParams", { field: "machine-role", reason: (error as Error).message });
+  }
+}
+
+/** What a machine needs whose role does not own the tables: it reads and writes rows, and changes no table. */
+function grantsTo(role: string): string {
+  const to = `to "${role.replaceAll('"', '""')}"`;
+  return `grant usage on schema ${SCHEMA} ${to};
+    grant select, insert, update, delete on all tables in schema ${SCHEMA} ${to};
+    grant usage on all sequences in schema ${SCHEMA} ${to};
+    revoke insert, update, delete on cluster from "${role.replaceAll('"', '""')}";`;
 }
 
 /** What a cluster is, as its database says. */

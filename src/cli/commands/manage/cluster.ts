@@ -34,16 +34,22 @@ const init = command({
       "how long a machine keeps its tasks without a sign of life (15s)",
       duration,
     ),
+    machineRoles: values(
+      "--machine-role <role>",
+      "a database role with which machines may join, that owns nothing there (repeatable)",
+      String,
+    ),
   },
   examples: [
     ["cluster init postgres://ada@localhost/work", "cluster.key in this home is for the other machines"],
   ],
   isLocal: true,
-  async run(context, [url = ""], { name, slots, labels, lease: leaseMs = LEASE_MS }) {
+  async run(context, [url = ""], { name, slots, labels, machineRoles, lease: leaseMs = LEASE_MS }) {
     if (leaseMs < LEAST_LEASE_MS) throw usage("--lease: at least 3s");
     const made = await initClusterHere(context.paths, {
       url,
       leaseMs,
+      machineRoles,
       labels: Object.fromEntries(labels),
       ...defined({ name, slots }),
     });
