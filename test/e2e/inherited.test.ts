@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { expect } from "vitest";
 import { launcher } from "../harness/command.ts";
-import { type Home, isAlive, it } from "../harness/index.ts";
+import { type Home, isAlive, it, needsOwnStore } from "../harness/index.ts";
 import { needsLinux } from "../harness/needs.ts";
 import { pidOf } from "./story.ts";
 
@@ -41,6 +41,7 @@ it("gives a task the variables of its caller and none of whoever started the dae
   home,
   skip,
 }) => {
+  needsOwnStore(home, "the shell that submits gives nothing in a cluster");
   needsLinux(skip);
   await home.cli("daemon", "start");
   const { AGENTCTL_HOME = "", PATH = "" } = home.env;
