@@ -101,7 +101,7 @@ it("says of each what the pause of one says: the memory in use, and what resume 
   const { stdout, stderr } = await home.cli("pause", "--all");
   expect(stdout).toBe(ids.map((id) => `task ${id} paused (frozen)\n`).join(""));
   for (const id of ids) {
-    const line = `  its process keeps [\\d.]+ [KMG]iB of memory; agentctl pause ${id} --mode checkpoint frees it, and a program that saves no checkpoint begins again\n`;
+    const line = `  its process keeps [\\d.]+ [KMG]iB of memory; agentctl pause ${id} --mode checkpoint frees it\n  a program that saves no checkpoint begins again then\n`;
     expect(stderr).toMatch(new RegExp(line));
   }
   await home.cli("resume", "--all");

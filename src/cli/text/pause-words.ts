@@ -73,11 +73,9 @@ function memoryNotes(
   if (memoryBytes === undefined) return [];
   const who =
     processes === 1 ? "its process keeps" : `its ${processes ?? ""} processes keep`.replace("  ", " ");
-  const price =
-    kind === "program" && checkpoint === null ? ", and a program that saves no checkpoint begins again" : "";
-  return [
-    `  ${who} ${sizeText(memoryBytes)} of memory; agentctl pause ${id} --mode checkpoint frees it${price}`,
-  ];
+  const line = `  ${who} ${sizeText(memoryBytes)} of memory; agentctl pause ${id} --mode checkpoint frees it`;
+  const losesAll = kind === "program" && checkpoint === null;
+  return losesAll ? [line, "  a program that saves no checkpoint begins again then"] : [line];
 }
 
 function standing(task: Paused["task"], continues: boolean, now: number): string {
