@@ -198,7 +198,9 @@ describe("the dashboard", () => {
     await page.keyboard.press("Escape");
     await shot(page, "agent");
     await page.keyboard.press("t");
+    await page.getByRole("link", { name: "talk" }).waitFor();
     for (const key of ["j", "Enter"]) await page.keyboard.press(key);
+    await page.getByRole("button", { name: "Pause", exact: true }).waitFor();
     await tabTo(page, "Pause");
     await page.keyboard.press("Enter");
     open(home, "go-2");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { isAlive, it, until } from "../harness/index.ts";
 import { isLocked } from "../harness/sqlite.ts";
-import { pidOf, waitsForAnswer } from "./story.ts";
+import { noted, pidOf, waitsForAnswer } from "./story.ts";
 
 it("listens again when its socket was removed or replaced, with tasks and connections as they were", async ({
   home,
@@ -61,7 +61,9 @@ it("ends when its store is gone, leaves the processes, and doctor finds them", a
 it("names the process that has the home and does not answer, and says of none that it stopped", async ({
   home,
 }) => {
-  const id = await home.run("sleep", "60");
+  // One that ends when it is asked might be paused before the daemon stands still.
+  const id = await home.run("sh", "-c", "trap '' TERM; echo ready >> notes; sleep 60");
+  await noted(home, 1);
   const pausing = home.spawn("pause", `${id}`, "--mode", "checkpoint", "--grace", "60s");
   await until(() => waitsForAnswer(pausing.pid));
   const pid = (await home.daemonPid()) as number;

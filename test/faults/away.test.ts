@@ -9,8 +9,8 @@ import { shellTask } from "./fixtures.ts";
 import { atWork, daemons, noted, open, reboot, submit, wake } from "./stories.ts";
 
 const HOUR_MS = 3_600_000;
-const AWAY_MS = 4000;
-const limits = { timeoutMs: 3000 };
+const AWAY_MS = 8000;
+const limits = { timeoutMs: 7000 };
 
 /** Submits to a daemon that dies once the start is durable, before there is a process. */
 async function submitUnlaunched(home: Home, task: object): Promise<number> {
