@@ -159,6 +159,16 @@ export interface AgentReport {
   asking: { kind: string; tool: ShownTool | null } | null;
 }
 
+/**
+ * What changes in the report where the host of an agent ended without a last word, as after the death of a daemon: the tool
+ * that ran was cut off. For how long it ran, the next host finds out.
+ */
+export function cutOff({ agentReport }: { agentReport: AgentReport | null }): { agentReport?: AgentReport } {
+  if (!agentReport?.tool) return {};
+  const { name: tool, input } = agentReport.tool;
+  return { agentReport: { ...agentReport, tool: null, cut: agentReport.cut ?? { tool, input, afterMs: 0 } } };
+}
+
 export const NOTHING_USED: Usage = {
   inputTokens: 0,
   outputTokens: 0,

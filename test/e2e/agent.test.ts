@@ -67,19 +67,23 @@ describe.each(["claude", "opencode"] as const)("%s", (agent) => {
     const id = await home.run(...agentOptions(home, agent, three), "do it");
     await noted(home, 1, "begun.log");
     await until(async () => (await home.task(id)).agent.tool !== null);
+    // The host that is ended before it has found the next daemon says nothing more.
+    if (agent === "opencode") await home.killDaemon();
     const { code, stderr, stdout } = await home.cli("pause", `${id}`, "--grace", "0s");
     expect(code).toBe(0);
     expect(stdout + stderr).toContain("this was cut off");
     const paused = await home.task(id);
     expect(paused.pause.outcome).toBe("forced");
-    expect(paused.agent.cut).toMatchObject({ afterMs: expect.any(Number) });
+    expect(paused.agent).toMatchObject({ tool: null, cut: { afterMs: expect.any(Number) } });
     open(home, "go-2");
     expect(progress(home)).toEqual(["step-1"]);
     await home.cli("resume", `${id}`, "--message", "and be quick");
     expect(await home.reaches(id, "completed")).toMatchObject({ agent: { cut: null } });
     expect(progress(home)).toEqual(all);
     const { stdout: log } = await home.cli("logs", `${id}`);
-    expect(log).toMatch(/was cut off after \d+ s and may have run in part\. Look before you run it again\./);
+    expect(log).toMatch(
+      /was cut off( after \d+ s)? and may have run in part\. Look before you run it again\./,
+    );
     expect(log).toContain("and be quick");
   });
 });

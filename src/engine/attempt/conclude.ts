@@ -9,6 +9,7 @@
  * 5. a process that is gone without a trace, or was ended by a signal that also takes the session down, is lost;
  * 6. exit 0 completes; anything else fails, with retries while there are any.
  */
+import { cutOff } from "../../core/agents.ts";
 import type { Transition } from "../../core/machine.ts";
 import type { Attempt, AttemptOutcome, Failure, Intent, Pause, PauseIntent, Task } from "../../core/task.ts";
 import { formatDuration } from "../../core/time.ts";
@@ -141,7 +142,8 @@ function afterPause(end: End, intent: PauseIntent): Conclusion {
   const error = failure ?? intent.error ?? (agreed ? null : failureOf(end));
   const { resumesWith = null } = intent;
   const pause = pauseOf(intent, outcome, end.at);
-  const set: Patch = { pause, resumesWith, error, exitCode: null, signal: null };
+  const cut = outcome === "forced" ? cutOff(end.task) : {};
+  const set: Patch = { pause, resumesWith, error, exitCode: null, signal: null, ...cut };
   return { transition: "suspend", cause: causeOf(intent), actor: intent.actor, outcome, set };
 }
 
@@ -180,13 +182,14 @@ export function concludeLost(end: End): Conclusion {
   const policy = byItself ?? task.onLost ?? (canContinue(task) ? "resume" : "suspend");
   const message = lossMessage(end);
   const error = { name: "ProcessLost", code: null, message, data: { losses } };
-  const ended = { exitCode: end.exitCode, signal: end.signal };
+  const ended = { exitCode: end.exitCode, signal: end.signal, ...cutOff(task) };
   if (policy === "fail") {
     return { transition: "fail", cause: "lost", actor: "daemon", outcome: "lost", set: { ...ended, error } };
   }
   // It resumes by itself at once, and a daemon that dies meanwhile leaves that to the next.
   const until = policy === "resume" && losses < LOSSES_TO_STAY ? end.at : null;
-  const set: Patch = { losses, error, pause: { ...daemonPause("lost", message, end.at), until } };
+  const pause = { ...daemonPause("lost", message, end.at), until };
+  const set: Patch = { losses, error, pause, ...cutOff(task) };
   return { transition: "suspend", cause: "lost", actor: "daemon", outcome: "lost", set };
 }
 
