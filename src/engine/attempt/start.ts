@@ -65,7 +65,10 @@ async function begin(engine: Engine, task: Task, slotNumbers: number[] | null): 
   if (engine.cluster) await bring(engine, engine.cluster, task);
   const prepared = prepareStart(engine, task);
   if ("refusal" in prepared) return await refuse(engine, task, prepared.refusal);
-  const host = task.kind !== "program" ? engine.hosts.take(prepared.env, inheritedBy(task)) : undefined;
+  const host =
+    task.kind !== "program"
+      ? engine.hosts.take(prepared.env, inheritedBy(task), task.module?.path)
+      : undefined;
   const token = host?.token ?? newToken();
   const runKey = host?.runKey ?? `${task.id}.${task.attempt + 1}`;
   const process = host?.program ? { pid: host.program.pid, pidStart: host.program.startTime } : {};

@@ -40,6 +40,9 @@ export interface WaitingHost<A> {
  */
 export const HOST_ENVIRONMENT = { TSX_DISABLE_CACHE: "1" };
 
+/** For a host that waits: the next module is probably TypeScript, as the last one was. */
+const NEXT_IS_TYPESCRIPT = { AGENTCTL_NEXT_MODULE: "typescript" };
+
 /** Where the output of a host goes while it waits. */
 export function hostLog({ run }: Ports["places"], runKey: string): string {
   return join(run, `${runKey}.log`);
@@ -76,15 +79,17 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
   /** What the module that was begun last had of variables that are read at the start of a process, as the next may have. */
   #readAtStart: Record<string, string>;
   #inherited = defaultInherited;
+  #isTypeScript = false;
 
   constructor(engine: HostUser<A>) {
     this.#engine = engine;
     this.#readAtStart = readAtStart(engine.baseEnv);
   }
 
-  /** A ready host for a task that has this; undefined where one must be started for it. */
-  take(env: Record<string, string>, inherited: Inherited): WaitingHost<A> | undefined {
+  /** A ready host for a task that has this, and runs the module at `path`; undefined where one must be started for it. */
+  take(env: Record<string, string>, inherited: Inherited, path = ""): WaitingHost<A> | undefined {
     const wanted = readAtStart(env);
+    this.#isTypeScript = /\.[cm]?tsx?$/.test(path);
     if (mayWait(wanted)) {
       this.#readAtStart = wanted;
       this.#inherited = inherited;
@@ -220,6 +225,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
         [TOKEN_VARIABLE]: token,
         [TREE_VARIABLE]: treeMarker(token),
         ...HOST_ENVIRONMENT,
+        ...(this.#isTypeScript && NEXT_IS_TYPESCRIPT),
       },
       logFile,
       inherited: this.#inherited,

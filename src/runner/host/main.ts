@@ -28,7 +28,8 @@ async function main(): Promise<void> {
   process.on("SIGUSR1", () => {});
   const { AGENTCTL_SOCKET: socket, AGENTCTL_TOKEN: token } = process.env;
   if (!socket || !token) throw new Error("the host of a module is started by the daemon");
-  await prepareLoader(new URL("./sdk.mjs", import.meta.url).href);
+  const isTypeScript = process.env.AGENTCTL_NEXT_MODULE === "typescript";
+  await prepareLoader({ sdkUrl: new URL("./sdk.mjs", import.meta.url).href, isTypeScript });
   const link = new Link({
     socket,
     token,
