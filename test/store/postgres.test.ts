@@ -59,7 +59,7 @@ async function open(): Promise<Backend> {
     },
     fillDisk: async () => {
       await connection.script(FULL);
-      return () => connection.script("drop function is_full() cascade");
+      return async () => void (await connection.script("drop function is_full() cascade"));
     },
     dispose: async () => {
       await backend.store.close();

@@ -87,9 +87,10 @@ export class Connection {
     return { rows: result.rows as R[], changed: result.rowCount ?? 0 };
   }
 
-  /** The same for statements without parameters, which are sent as one. */
-  async script(sql: string): Promise<void> {
-    await this.#inTurn(sql);
+  /** The same for statements without parameters, which are sent as one: the rows of each. */
+  async script(sql: string): Promise<Row[][]> {
+    const answers: unknown = await this.#inTurn(sql);
+    return (Array.isArray(answers) ? answers : [answers]).map(({ rows }) => rows);
   }
 
   /** One statement after the other: the driver takes no second one meanwhile. */

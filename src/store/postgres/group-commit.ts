@@ -94,7 +94,10 @@ export class GroupCommit {
   async #commit(batch: readonly Write[]): Promise<() => void> {
     const until = systemClock.mono() + AWAY_MS;
     for (;;) {
-      const transaction = new Transaction(this.#connection, this.#ctx, this.epoch);
+      const transaction = new Transaction(this.#connection, this.#ctx, {
+        epoch: this.epoch,
+        isShared: batch.length > 1,
+      });
       try {
         return await this.#attempt(transaction, batch);
       } catch (error) {

@@ -33,52 +33,67 @@ function isAgain(error: unknown): boolean {
 
 export type Result = { value: unknown } | { error: unknown };
 
-/** One transaction, and what became of each write in it. */
+/**
+ * One transaction, and what became of each write in it. Every question to the database takes the way there and back, so
+ * what can be asked together is.
+ */
 export class Transaction {
   readonly results: Result[] = [];
   readonly news: TaskEvent[] = [];
   readonly #connection: Connection;
   readonly #ctx: PostgresContext;
   readonly #epoch: number | null;
+  /** Several writes share it: each has a savepoint. */
+  readonly #isShared: boolean;
   #id: string | null = null;
   /** Its commit was sent: where no answer came, it may be on disk. */
   isSent = false;
 
-  constructor(connection: Connection, ctx: PostgresContext, epoch: number | null) {
+  constructor(
+    connection: Connection,
+    ctx: PostgresContext,
+    { epoch, isShared }: { epoch: number | null; isShared: boolean },
+  ) {
     this.#connection = connection;
     this.#ctx = ctx;
     this.#epoch = epoch;
+    this.#isShared = isShared;
   }
 
   async begin(): Promise<void> {
-    await this.#connection.script("begin; select 1 from event_counter for update");
+    const holds =
+      this.#epoch === null
+        ? "1"
+        : `(select count(*) from machines
+            where name = '${this.#ctx.machine}' and epoch = ${this.#epoch} and is_lost = 0)`;
+    const [, , told] = await this.#connection.script(
+      `begin; select 1 from event_counter for update; select pg_current_xact_id()::text as id, ${holds} as holds` +
+        (this.#isShared ? "; savepoint one" : ""),
+    );
     this.#connection.isPinned = true;
-    const sql = `select pg_current_xact_id()::text as id, ($1::bigint is null or exists
-      (select 1 from machines where name = $2 and epoch = $1 and is_lost = 0))::int as holds`;
-    const { rows } = await this.#connection.query(sql, [this.#epoch, this.#ctx.machine]);
-    this.#id = rows[0]?.id as string;
-    if (rows[0]?.holds !== 1) throw new Superseded();
+    this.#id = told?.[0]?.id as string;
+    if (told?.[0]?.holds !== 1) throw new Superseded();
   }
 
   /** Does one write, which is undone alone where it throws. */
   async add(run: () => Op<unknown>): Promise<void> {
     this.#ctx.news = [];
-    await this.#connection.script("savepoint one");
+    if (this.results.length > 0) await this.#connection.script("release one; savepoint one");
     try {
       this.results.push({ value: await doInTurn(run()) });
       this.news.push(...this.#ctx.news);
-      await this.#connection.script("release one");
     } catch (error) {
       if (error instanceof Disconnected || isAgain(error)) throw error;
-      await this.#connection.script("rollback to one; release one");
+      if (this.#isShared) await this.#connection.script("rollback to one");
       this.results.push({ error });
     }
   }
 
   async commit(notice: string | null): Promise<void> {
+    const isUndone = !this.#isShared && this.results.some((result) => "error" in result);
     const notify = notice === null ? "" : `select pg_notify('${SCHEMA_CHANNEL}', '${notice}'); `;
-    this.isSent = true;
-    await this.#connection.script(`${notify}commit`);
+    this.isSent = !isUndone;
+    await this.#connection.script(isUndone ? "rollback" : `${notify}commit`);
     this.#connection.isPinned = false;
   }
 
