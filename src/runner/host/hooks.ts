@@ -41,17 +41,20 @@ export const resolve: ResolveHook = async (specifier, context, next) => {
   }
   const own = ownPackage(specifier, sdkUrl);
   if (own) return own as ResolveFnOutput;
-  const plain = tsx ? undefined : await resolvedAsPlain(specifier, context, next);
+  const plain = tsx !== null ? undefined : await resolvedAsPlain(specifier, context, next);
   if (plain) return plain;
   const found = resolvedDespiteBackslash(specifier, context.parentURL) as ResolveFnOutput | undefined;
-  return withFormat(found ?? (await (await withTsx()).resolve(specifier, context, next)));
+  if (found) return withFormat(found);
+  // What tsx takes for CommonJS gets an address of its own, so the format is known before.
+  const formatted: typeof next = async (...question) => withFormat(await next(...question));
+  return (await withTsx()).resolve(specifier, context, formatted);
 };
 
 export const load: LoadHook = async (url, context, next) => {
   if (ownFiles.has(url)) return next(url, context);
   const odd = loadedDespiteQuestionMark(url, context.format);
   if (odd) return odd;
-  if (tsx) return (await tsx).load(url, context, next);
+  if (tsx !== null) return (await tsx).load(url, context, next);
   const loaded = await next(url, context);
   if (!importsLater(loaded)) return loaded;
   return (await withTsx()).load(url, context, async () => loaded);
