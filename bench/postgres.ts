@@ -3,9 +3,12 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Postgres {
   url: string;
+  /** Away for so long, as after a crash; resolves when it serves again. Undefined where it belongs to somebody else. */
+  goAway?(forMs: number): Promise<void>;
   stop(): void;
 }
 
@@ -34,12 +37,19 @@ export function startPostgres(): Postgres | undefined {
   run("initdb", "-D", data, "-U", "bench", "-A", "trust");
   const port = 20_000 + (process.pid % 20_000);
   const options = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`;
-  run("pg_ctl", "-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start");
+  const start = () => run("pg_ctl", "-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start");
+  const stop = () => run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop");
+  start();
   run("createdb", "-h", folder, "-p", `${port}`, "-U", "bench", "bench");
   return {
     url: `postgresql://bench@127.0.0.1:${port}/bench`,
+    goAway: async (forMs) => {
+      stop();
+      await sleep(forMs);
+      start();
+    },
     stop: () => {
-      run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop");
+      stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

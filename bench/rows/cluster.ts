@@ -11,7 +11,8 @@ import { dbosOn } from "./peers.ts";
 import { stepMs } from "./steps.ts";
 
 const LEASE_S = 3;
-const module = join(import.meta.dirname, "../tasks/endless.mjs");
+const moduleOf = (name: string) => join(import.meta.dirname, `../tasks/${name}.mjs`);
+const module = moduleOf("endless");
 
 interface Pair {
   postgres: Postgres;
@@ -106,6 +107,34 @@ async function inTurns(
   });
 }
 
+/** When the last step of a task was durable, by the clock of {@link now}. */
+function lastOf(home: Home, id: number): number {
+  return Number(readFileSync(join(home.path, "tasks", String(id), "last"), "utf8"));
+}
+
+/** From the moment at which a database serves again to the next durable step, after each of these outages. */
+async function afterOutages(effort: Effort, leases: readonly number[]): Promise<Outcome> {
+  return await withPair(async ({ postgres, one }) => {
+    if (!postgres.goAway) return { skipped: "it needs a Postgres of its own" };
+    const rpc = await one.connect();
+    const id = Number(one.run("run", "--on", "one", moduleOf("steady")));
+    await until(rpc, id, ["working"]);
+    const taken: number[] = [];
+    for (let n = 0; n < effort.pairs(5); n++) {
+      for (const each of leases) {
+        await sleep(LEASE_S * 1000);
+        await postgres.goAway(each * LEASE_S * 1000);
+        const back = now();
+        while (lastOf(one, id) < back) await sleep(5);
+        taken.push(lastOf(one, id) - back);
+      }
+    }
+    const { task } = await rpc.call("tasks/get", { id });
+    if (task.attempt !== 1) throw new Error(`the task is in attempt ${task.attempt}`);
+    return { ...spreadOf(taken), note: `longest ${Math.max(...taken).toFixed(0)} ms` };
+  });
+}
+
 const against = "–";
 
 export const cluster: Row[] = [
@@ -151,6 +180,13 @@ export const cluster: Row[] = [
     against,
     target: { is: "at most", value: 2, unit: "s" },
     measure: (effort) => movesTo(effort, 10, (one) => process.kill(one.pid, "SIGTERM")),
+  },
+  {
+    name: "cluster-outage",
+    what: "database away for 0.2, 1 and 5 leases: from its return to the next step of the same attempt",
+    against,
+    target: { is: "at most", value: 1000, unit: "ms" },
+    measure: (effort) => afterOutages(effort, [0.2, 1, 5]),
   },
   {
     name: "cluster-steps",

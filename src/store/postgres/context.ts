@@ -63,7 +63,7 @@ function numbered(sql: string): string {
 }
 
 /** PostgreSQL keeps no text with a NUL in it. */
-function checked(params: readonly unknown[]): readonly unknown[] {
+export function checked(params: readonly unknown[]): readonly unknown[] {
   for (const param of params) {
     if (typeof param !== "string" || !param.includes("\0")) continue;
     throw new AgentctlError("InvalidParams", {

@@ -11,6 +11,7 @@ import { mayPass, type Result, Superseded, Transaction } from "./transaction.ts"
 interface Write {
   name: WriteName;
   run: () => Op<unknown>;
+  atOnce?: (() => Promise<unknown>) | undefined;
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
 }
@@ -62,10 +63,14 @@ export class GroupCommit {
     this.#notices = hooks.notices;
   }
 
-  /** Does `run` in the next transaction; settles when that is on disk. `name` names its fault points. */
-  write<T>(name: WriteName, run: () => Op<T>): Promise<T> {
+  /**
+   * Does `run` in the next transaction; settles when that is on disk. `name` names its fault points. `atOnce` does the
+   * same in one statement, for a write that shares its transaction with none; undefined or an error there means that
+   * `run` is to do it, which finds what was committed nevertheless.
+   */
+  write<T>(name: WriteName, run: () => Op<T>, atOnce?: () => Promise<T | undefined>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ name, run, resolve: resolve as (value: never) => void, reject });
+      this.#queue.push({ name, run, atOnce, resolve: resolve as (value: never) => void, reject });
       this.#running ??= new Promise<void>((begin) => setImmediate(begin)).then(() => this.#loop());
     });
   }
@@ -79,7 +84,7 @@ export class GroupCommit {
     while (this.#queue.length > 0) {
       const batch = this.#queue.splice(0, MOST);
       try {
-        const settle = await this.#commit(batch);
+        const settle = (await this.#atOnce(batch)) ?? (await this.#commit(batch));
         // What waits for the answers goes on after the listeners either way.
         settle();
       } catch (error) {
@@ -88,6 +93,15 @@ export class GroupCommit {
       }
     }
     this.#running = null;
+  }
+
+  async #atOnce([write, ...others]: readonly Write[]): Promise<(() => void) | undefined> {
+    if (!write?.atOnce || others.length > 0) return undefined;
+    this.#fault(`${write.name}:before-commit`);
+    const value = await write.atOnce().catch(() => undefined);
+    if (value === undefined) return undefined;
+    this.#fault(`${write.name}:after-commit`);
+    return () => write.resolve(value as never);
   }
 
   /** Commits a batch, however often the database goes away meanwhile; answers how its writes are settled. */

@@ -1,8 +1,10 @@
 import type { Fault, WriteName } from "../../core/faults.ts";
-import type { TaskEvent } from "../../core/task.ts";
+import type { Step, TaskEvent } from "../../core/task.ts";
 import type { Op } from "../sql/context.ts";
 import * as events from "../sql/events.ts";
+import * as journal from "../sql/journal.ts";
 import { SqlStore, type StoreOptions } from "../sql/sql-store.ts";
+import { acknowledgeAtOnce } from "./acknowledge.ts";
 import { Connection, Disconnected } from "./connection.ts";
 import { doInTurn, PostgresContext } from "./context.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -46,6 +48,7 @@ export class PostgresStore extends SqlStore {
   readonly #reader: Connection;
   readonly #readerContext: PostgresContext;
   readonly #listenerContext: PostgresContext;
+  readonly #writerContext: PostgresContext;
   readonly #commits: GroupCommit;
   #cursor = 0;
   #polling: Promise<void> | null = null;
@@ -62,6 +65,7 @@ export class PostgresStore extends SqlStore {
       options,
     );
     this.#writer = writer;
+    this.#writerContext = ctx;
     this.#reader = reader;
     this.listener = listener;
     this.files = connection("files");
@@ -128,6 +132,18 @@ export class PostgresStore extends SqlStore {
     this.relay.stop();
     const all = [this.#writer, this.#reader, this.listener, this.files, this.#relaying];
     await Promise.all(all.map((each) => each.close()));
+  }
+
+  override acknowledge(token: string, step: Omit<Step, "position" | "attempt">) {
+    const [commits, ctx] = [this.#commits, this.#writerContext];
+    const by = () => ({ token, machine: ctx.machine, epoch: commits.epoch });
+    return commits.write(
+      "step",
+      function* () {
+        return yield* journal.acknowledge(ctx, yield* ctx.live(token), step);
+      },
+      () => acknowledgeAtOnce(this.#writer, by(), step),
+    );
   }
 
   async #read<T>(run: (ctx: PostgresContext) => Op<T>): Promise<T> {
