@@ -5,14 +5,23 @@ import { IllegalMove } from "../store/store.ts";
 
 /** A task that is not running cannot be paused. */
 export function notPausable(task: Task, reason?: string): AgentctlError {
-  if (task.error?.name === "Moved") return movedAway(task);
+  if (isMoved(task)) return movedAway(task);
   return refusal("TaskNotPausable", task, pausableStates, reason);
 }
 
 /** A task that is not suspended cannot be resumed. */
 export function notResumable(task: Task, reason?: string): AgentctlError {
-  if (task.error?.name === "Moved") return movedAway(task);
+  if (isMoved(task)) return movedAway(task);
   return refusal("TaskNotResumable", task, transitions.resume.from, reason);
+}
+
+function isMoved({ error }: Task): boolean {
+  return error?.name === "Moved";
+}
+
+/** Throws `Moved` for a task that is in another home now: nothing is done to it here, as it has ended here alone. */
+export function refuseMoved(task: Task): void {
+  if (isMoved(task)) throw movedAway(task);
 }
 
 /** A task that is in another home now. */

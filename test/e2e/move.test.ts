@@ -68,9 +68,19 @@ it("moves a running task, which goes on there and never here", async ({ home }) 
     moving: null,
     error: { name: "Moved", code: -32040, data: { to, as: task.id } },
   });
-  for (const verb of ["resume", "pause"]) {
-    const refused = await home.cli(verb, `${id}`);
-    expect([refused.code, refused.stderr]).toEqual([4, expect.stringContaining(to)]);
+  for (const verb of [
+    "resume",
+    "pause",
+    "cancel",
+    "hold",
+    "release",
+    "send x",
+    "answer x",
+    "edit --name x",
+  ]) {
+    const [name = "", ...words] = verb.split(" ");
+    const refused = await home.cli(name, `${id}`, ...words);
+    expect([verb, refused.code, refused.stderr]).toEqual([verb, 4, expect.stringContaining(to)]);
   }
   // Once more says the same and changes nothing.
   expect(await home.cli("move", `${id}`, "--to", to)).toMatchObject({ code: 0 });

@@ -1,6 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
+import { refuseMoved } from "../refusals.ts";
 
 /** Answers the open question of a task: one that waits goes back into the queue, a running one is told. */
 export async function answer(
@@ -9,6 +10,7 @@ export async function answer(
   { text, actor, isFallback = false }: { text: string; actor: string; isFallback?: boolean },
 ): Promise<Task> {
   const asked = await engine.require(ref);
+  refuseMoved(asked);
   const choices = asked.question?.choices;
   if (choices && !isFallback && !choices.includes(text)) {
     const reason = `${JSON.stringify(text)} is none of the choices: ${choices.join(", ")}`;

@@ -6,7 +6,7 @@ import { findActive } from "../attempt/find-active.ts";
 import { cancelElsewhere, isElsewhere } from "../attempt/pause/elsewhere.ts";
 import type { Engine } from "../engine.ts";
 import { onceSettled } from "../look-again.ts";
-import { notCancelable, notPausable } from "../refusals.ts";
+import { notCancelable, notPausable, refuseMoved } from "../refusals.ts";
 import { forgetLimit } from "./agents/account.ts";
 
 export interface CancelOptions {
@@ -27,6 +27,7 @@ export async function cancel(
   options: CancelOptions,
 ): Promise<{ task: Task; changed: boolean }> {
   return await onceSettled(engine, ref, async (task) => {
+    refuseMoved(task);
     if (task.state === "canceled") return { task, changed: false };
     if (isTerminal(task.state)) throw notCancelable(task);
     if (isElsewhere(engine, task)) {

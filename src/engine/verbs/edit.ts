@@ -10,6 +10,7 @@ import { keepEnvironment, keptEnvironment } from "../files/kept-environment.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { onceSettled } from "../look-again.ts";
 import { requireMachines } from "../machines.ts";
+import { refuseMoved } from "../refusals.ts";
 import { accountIn } from "./agents/account.ts";
 import { refuseEarly } from "./early-errors.ts";
 import { dependenciesOf, type GivenAfter, requireSlots } from "./submit.ts";
@@ -114,6 +115,7 @@ export function labelsOf(task: Task, labels: Record<string, string | null>): Rec
 /** Names the first field that cannot change as the task is. */
 function requireEditable(task: Task, given: Edit): void {
   const { id, state, kind } = task;
+  refuseMoved(task);
   if (isTerminal(state)) throw new AgentctlError("TaskImmutable", { id, state, allowed: openStates });
   if (given.cwd !== undefined && task.checkout) {
     const reason = `cwd of task ${id} cannot change: it works in a worktree of its own`;

@@ -3,6 +3,7 @@ import { isTerminal, openStates } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
 import { onceSettled } from "../look-again.ts";
+import { refuseMoved } from "../refusals.ts";
 
 /** What may be kept back: every open task that is not working. */
 const holdable = openStates.filter((state) => state !== "working");
@@ -32,6 +33,7 @@ export async function setHeld(
   { held, actor }: { held: boolean; actor: string },
 ): Promise<{ task: Task; changed: boolean } | undefined> {
   const { id, state } = task;
+  refuseMoved(task);
   if (isTerminal(state)) throw new AgentctlError("TaskImmutable", { id, state, allowed: openStates });
   if (task.held === held) return { task, changed: false };
   const event = { cause: held ? "hold" : "release", actor, at: engine.clock.now() };

@@ -1,6 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
+import { refuseMoved } from "../refusals.ts";
 import { answer } from "./answer.ts";
 
 /** What is sent: a text, the end of what the task's pipe is sent, or both. */
@@ -19,6 +20,7 @@ export interface Sent {
 export async function send(engine: Engine, ref: string | number, sent: Sent): Promise<number> {
   const { text, newline = true, eof = false, actor } = sent;
   const task = await engine.require(ref);
+  refuseMoved(task);
   if (text !== undefined && waitsForMessage(task)) {
     await answer(engine, task.id, { text, actor });
     return 0;
