@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentctlError } from "../../core/errors.ts";
 import { systemClock, toIso } from "../../core/time.ts";
+import { isMachine } from "../../home/cluster-file.ts";
 import { readConfig } from "../../home/config-file.ts";
 import { isHome, requireHome } from "../../home/own-home.ts";
 import type { Paths } from "../../home/paths.ts";
@@ -16,13 +17,13 @@ import type { DoctorOptions, Report } from "../../home/upkeep.ts";
 import { createRunner } from "../../runner/index.ts";
 import { type Database, openFile } from "../../store/sqlite/file/driver.ts";
 import { newestBackup, SCHEMA_VERSION } from "../../store/sqlite/index.ts";
-import { inCluster } from "../cluster/in-cluster.ts";
 import { refuseForeignTasks } from "../home.ts";
 import { takeLock } from "../lock.ts";
 import { checkEnvironments, checkFolders, checkModes, checkRunFiles } from "./files.ts";
 import { checkAttempts, checkEvents } from "./history.ts";
 import { checkHooks } from "./hooks.ts";
-import { checks, type Problem, type Tools } from "./problem.ts";
+import { lookAtMachine } from "./machine.ts";
+import { checks, type Look, type Problem, type Tools } from "./problem.ts";
 import { checkProcesses } from "./processes.ts";
 import { checkStore, checkTasks } from "./rows.ts";
 import { checkCheckpoints, checkJournals } from "./saved.ts";
@@ -46,14 +47,15 @@ export async function doctor(paths: Paths, { daemonPid, repair }: DoctorOptions)
   await refuseForeignTasks(paths);
   const lock = repair && isHome(paths) ? lockOf(paths) : null;
   try {
-    const first = look(paths, daemonPid);
+    const first = await look(paths, daemonPid);
     let { problems } = first;
     const deadline = systemClock.mono() + SETTLE_MS;
     const mayPass = () => daemonPid !== null && problems.some(({ check }) => passing.has(check));
     while (mayPass() && systemClock.mono() < deadline) {
       await sleep(LOOK_AGAIN_MS);
       const before = new Set(problems.map(identity));
-      problems = look(paths, daemonPid).problems.filter((problem) => before.has(identity(problem)));
+      const again = await look(paths, daemonPid);
+      problems = again.problems.filter((problem) => before.has(identity(problem)));
     }
     if (repair) await mend(paths);
     const order = problems.sort((a, b) => checks.indexOf(a.check) - checks.indexOf(b.check));
@@ -81,10 +83,15 @@ function toolsFor(paths: Paths, daemonPid: number | null, db: Database): Tools {
   return { db, paths, runner, daemonPid, now: systemClock.now() };
 }
 
-function look(paths: Paths, daemonPid: number | null): { looked: Report["looked"]; problems: Problem[] } {
-  const looked = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
-  if (existsSync(paths.cluster)) throw inCluster("doctor looks into the store of one home");
+async function look(paths: Paths, daemonPid: number | null): Promise<Look> {
   const modes = [...checkSettings(paths), ...checkModes(paths)];
+  if (!isMachine(paths)) return lookAtHome(paths, daemonPid, modes);
+  const { looked, problems } = await lookAtMachine(toolsFor(paths, daemonPid, openFile(":memory:")));
+  return { looked, problems: [...modes, ...problems] };
+}
+
+function lookAtHome(paths: Paths, daemonPid: number | null, modes: Problem[]): Look {
+  const looked = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
   if (!existsSync(paths.database)) {
     const { processes, problems } = withoutStore(paths, daemonPid);
     return { looked: { ...looked, processes }, problems: [...modes, ...missingStore(paths), ...problems] };
@@ -117,7 +124,7 @@ function checkSettings({ config }: Paths): Problem[] {
   }
 }
 
-function lookInside(tools: Tools, before: Problem[]): { looked: Report["looked"]; problems: Problem[] } {
+function lookInside(tools: Tools, before: Problem[]): Look {
   const { db, paths, runner } = tools;
   const count = (table: string) => db.prepare(`select count(*) from ${table}`).pluck().get() as number;
   const { tasks, problems } = checkTasks(tools);
@@ -166,14 +173,17 @@ function unreadable(paths: Paths, { message }: Error): Problem {
 
 /** Mends after a backup, one kind of problem after the other: what is mended first may be all that was wrong. */
 async function mend(paths: Paths): Promise<void> {
-  const db = openSound(paths.database);
+  const db = openSound(paths);
   try {
     const stamp = toIso(systemClock.now()).replace(/[:.]/g, "-");
     await db?.backup(join(paths.backups, `${stamp}-before-repair.db`)).catch(() => undefined);
+    let { problems } = await look(paths, null);
     for (const check of checks) {
-      const problems = look(paths, null).problems.filter((problem) => problem.check === check);
+      const ofKind = problems.filter((problem) => problem.check === check);
+      if (ofKind.length === 0) continue;
       const tools = toolsFor(paths, null, db ?? openFile(":memory:"));
-      for (const { repair } of problems) await repair?.(tools);
+      for (const { repair } of ofKind) await repair?.(tools);
+      ({ problems } = await look(paths, null));
     }
   } finally {
     db?.close();
@@ -181,8 +191,8 @@ async function mend(paths: Paths): Promise<void> {
 }
 
 /** The store to mend, or null where it is no store: that is left untouched. */
-function openSound(file: string): Database | null {
-  if (!existsSync(file)) return null;
+function openSound({ database: file, cluster }: Paths): Database | null {
+  if (!existsSync(file) || existsSync(cluster)) return null;
   const db = openFile(file, { fileMustExist: true });
   try {
     db.pragma("synchronous = full");

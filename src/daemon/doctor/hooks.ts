@@ -2,12 +2,20 @@ import type { Problem, Tools } from "./problem.ts";
 
 /** Hooks whose last try failed, with what waits for them. */
 export function checkHooks({ db }: Tools): Problem[] {
-  const rows = db
-    .prepare(
-      `select last_error as error, given_up as lost, (select count(*) from deliveries where hook = hooks.key) as waiting
-       from hooks where last_error is not null`,
-    )
-    .all() as { error: string; lost: number; waiting: number }[];
+  return hookProblems(db.prepare(HOOKS_THAT_FAIL).all() as FailingHook[]);
+}
+
+interface FailingHook {
+  error: string;
+  lost: number;
+  waiting: number;
+}
+
+export const HOOKS_THAT_FAIL = `select last_error as error, given_up as lost,
+    (select count(*) from deliveries where hook = hooks.key) as waiting
+  from hooks where last_error is not null`;
+
+export function hookProblems(rows: readonly FailingHook[]): Problem[] {
   return rows.map(({ error, lost, waiting }) => ({
     check: "hooks",
     task: null,

@@ -1,4 +1,5 @@
 import type { Paths } from "../../home/paths.ts";
+import type { Report } from "../../home/upkeep.ts";
 import type { MarkedProcess, Runner } from "../../runner/index.ts";
 import type { Database } from "../../store/sqlite/file/driver.ts";
 
@@ -33,6 +34,12 @@ export interface Problem {
   mend: string;
   /** Mends it, while nobody else changes the home; null where a person has to choose. */
   repair: ((tools: Tools) => void | Promise<void>) | null;
+}
+
+/** What was looked at, and what is wrong with it. */
+export interface Look {
+  looked: Report["looked"];
+  problems: Problem[];
 }
 
 /** What looking and mending need. */

@@ -1,0 +1,165 @@
+/**
+ * A machine of a cluster: its lease, its processes and its files against what the database says of the tasks, and what
+ * open tasks have saved there. The rows are PostgreSQL's to keep.
+ */
+import { asAgentctlError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
+import { type ClusterFile, readClusterFile } from "../../home/cluster-file.ts";
+import { homeId } from "../../home/identity.ts";
+import type { Paths } from "../../home/paths.ts";
+import {
+  Connection,
+  listMachines,
+  machineId,
+  PostgresStore,
+  readCluster,
+} from "../../store/postgres/index.ts";
+import { keyCheck } from "../cluster/seal.ts";
+import { checkRunFiles } from "./files.ts";
+import { HOOKS_THAT_FAIL, hookProblems } from "./hooks.ts";
+import type { KnownAttempt, Look, Problem, Tools } from "./problem.ts";
+import { checkProcesses } from "./processes.ts";
+
+const MANY = 1_000_000;
+const CHECKPOINTS_KEPT = 100;
+const nothing = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
+
+/** Looks at this home as a machine; where the database cannot be reached, that is what is wrong. */
+export async function lookAtMachine(tools: Tools): Promise<Look> {
+  const { paths } = tools;
+  let connection: Connection | undefined;
+  let store: PostgresStore | undefined;
+  try {
+    const file = readClusterFile(paths) as ClusterFile;
+    connection = new Connection(file.url, `agentctl ${file.name} doctor`);
+    const { keyCheck: known } = await readCluster(connection);
+    store = await PostgresStore.open(file.url, file.name, {
+      fault: () => {},
+      keepCheckpoints: () => CHECKPOINTS_KEPT,
+    });
+    const ofStore = [
+      ...(known === keyCheck(file.key) ? [] : [wrongKey(paths)]),
+      ...(await checkLease(connection, file.name, tools)),
+      ...(await checkStandby(connection)),
+    ];
+    return await lookInside(tools, file.name, { connection, store }, ofStore);
+  } catch (error) {
+    const { message, data } = asAgentctlError(error);
+    const mend = (data?.hint as string | undefined) ?? "agentctl cluster status";
+    return { looked: nothing, problems: [ofTheStore(message, mend)] };
+  } finally {
+    await store?.close();
+    await connection?.close();
+  }
+}
+
+async function lookInside(
+  tools: Tools,
+  machine: string,
+  { connection, store }: { connection: Connection; store: PostgresStore },
+  before: Problem[],
+): Promise<Look> {
+  const open = await store.list({ limit: MANY });
+  const processes = tools.runner.marked(tools.paths.home);
+  const attempts = [
+    ...(await liveAttempts(store, machine, open)),
+    ...(await endedAttempts(
+      connection,
+      processes.map(({ token }) => token),
+    )),
+  ];
+  const scene = { tools, attempts, processes };
+  const counted = await connection.query(
+    `select ${["tasks", "attempts", "checkpoints", "events"].map((table) => `(select count(*) from ${table}) as ${table}`).join(", ")}`,
+    [],
+  );
+  const hooks = await connection.query(HOOKS_THAT_FAIL, []);
+  return {
+    looked: { ...(counted.rows[0] as Omit<Look["looked"], "processes">), processes: processes.length },
+    problems: [
+      ...before,
+      ...(await checkSaved(store, open)),
+      ...hookProblems(hooks.rows as never),
+      ...checkProcesses(scene),
+      ...checkRunFiles(scene),
+    ],
+  };
+}
+
+function ofTheStore(what: string, mend: string): Problem {
+  return { check: "store", task: null, what, mend, repair: null };
+}
+
+function wrongKey({ clusterKey }: Paths): Problem {
+  const what = `${clusterKey} is not the key of this cluster: what was given with --env cannot be read here`;
+  return ofTheStore(what, "copy cluster.key from another machine of the cluster");
+}
+
+/** A machine whose daemon runs renews its lease, and no other home has its name. */
+async function checkLease(
+  connection: Connection,
+  name: string,
+  { paths, daemonPid }: Tools,
+): Promise<Problem[]> {
+  const id = await machineId(connection, name);
+  if (id === undefined || id !== homeId(paths)) {
+    const what = `machine ${name} is ${id === undefined ? "not in the cluster any more" : "another home"}`;
+    return [ofTheStore(what, "agentctl cluster leave, then agentctl cluster join")];
+  }
+  const state = (await listMachines(connection)).find((machine) => machine.name === name)?.state;
+  if (daemonPid === null || (state !== "away" && state !== "lost")) return [];
+  const what = `the daemon runs, and machine ${name} is ${state}: its lease was not renewed in time`;
+  return [{ ...ofTheStore(what, `${paths.log} says why; agentctl daemon restart`), key: "lease" }];
+}
+
+/** A standby that is not waited for lacks what was committed last, and all that was acknowledged is to be kept. */
+async function checkStandby(connection: Connection): Promise<Problem[]> {
+  const { rows } = await connection.query(
+    `select (select count(*) from pg_stat_replication) as standbys,
+       current_setting('synchronous_standby_names') as waited_for`,
+    [],
+  );
+  if (rows[0]?.standbys === 0 || rows[0]?.waited_for !== "") return [];
+  const what =
+    "the database has a standby that no commit waits for: where it takes over, the newest steps are lost";
+  return [ofTheStore(what, "set synchronous_standby_names in postgresql.conf")];
+}
+
+/** The attempts that have a process here. */
+async function liveAttempts(
+  store: PostgresStore,
+  machine: string,
+  open: readonly Task[],
+): Promise<KnownAttempt[]> {
+  const here = open.filter((task) => task.machine === machine && (task.state === "working" || task.frozen));
+  const known = here.map(async ({ id, frozen }) => {
+    const attempt = (await store.attempts(id)).at(-1);
+    if (!attempt || attempt.endedAt !== null) return [];
+    const { n, token, runKey, pid } = attempt;
+    return [{ task: id, n, token, runKey, pid, isLive: true, isFrozen: frozen }];
+  });
+  return (await Promise.all(known)).flat();
+}
+
+/** Those that processes here bear the marker of, and that are over. */
+async function endedAttempts(connection: Connection, tokens: readonly string[]): Promise<KnownAttempt[]> {
+  const sql = `select task_id as task, n, token, run_key as "runKey", pid from attempts
+    where ended_at is not null and token = any ($1)`;
+  const { rows } = await connection.query(sql, [tokens]);
+  return (rows as unknown as KnownAttempt[]).map((row) => ({ ...row, isLive: false, isFrozen: false }));
+}
+
+/** What open tasks would continue from can be read. */
+async function checkSaved(store: PostgresStore, open: readonly Task[]): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  const refused = (check: Problem["check"], id: number) => (error: unknown) => {
+    const { message, data } = asAgentctlError(error);
+    const mend = (data?.hint as string | undefined) ?? `agentctl show ${id}`;
+    problems.push({ check, task: id, what: message, mend, repair: null });
+  };
+  for (const { id, checkpoint, journaled } of open) {
+    if (journaled) await store.requireJournal(id).catch(refused("journal", id));
+    if (checkpoint) await store.checkpointData(id, checkpoint.seq).catch(refused("checkpoints", id));
+  }
+  return problems;
+}
