@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { expect } from "vitest";
-import { type Home, it, processes, residentBytes, until } from "../harness/index.ts";
+import { type Home, it, needsOwnStore, processes, residentBytes, until } from "../harness/index.ts";
 import { notes, open, pidOf, taskModule } from "./story.ts";
 
 const MIB = 1024 * 1024;
@@ -203,6 +203,7 @@ it("takes values at the edge of what is allowed, and shows them without steering
 });
 
 it("refuses a task whose arguments or environment are too long for the kernel, by name", async ({ home }) => {
+  needsOwnStore(home, "a cluster keeps no variables of the caller");
   await home.cli("daemon", "start");
   const long = [
     { argv: ["echo", "x".repeat(3 * MIB)] },

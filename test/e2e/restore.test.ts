@@ -2,11 +2,21 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, writeF
 import { join } from "node:path";
 import { expect } from "vitest";
 import { openFile } from "../../src/store/sqlite/file/driver.ts";
-import { type Home, isAlive, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
+import {
+  type Home,
+  isAlive,
+  it,
+  needsOwnStore,
+  processes,
+  signalTo,
+  sqlite,
+  until,
+} from "../harness/index.ts";
 import { noted, notes, open, pidOf, taskModule } from "./story.ts";
 
 /** A backup of the store as it is now: as soon as there is one that is newer than those before. */
 async function backup(home: Home): Promise<string> {
+  needsOwnStore(home, "a cluster is kept by pg_dump");
   const folder = join(home.dir, "backups");
   const names = () => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".db")) : []);
   const before = names();

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { type Home, it, processes, until } from "../harness/index.ts";
+import { type Home, it, needsOwnStore, processes, until } from "../harness/index.ts";
 import { noted, open, pidOf, taskModule } from "./story.ts";
 
 const SECRET = "sk-live-0123456789abcdef";
@@ -23,6 +23,7 @@ function elsewhere(home: Home, files: string[]): string[] {
 it("keeps a captured environment out of every output, of the store, its backups and the logs", async ({
   home,
 }) => {
+  needsOwnStore(home, "a cluster keeps no variables of the caller");
   await home.cli("config", "set", "backup.every", "50ms");
   const id = await home.run("--name", "secretive", "sh", "-c", 'test -n "$API_KEY"; sleep 60', { env });
   const failing = await home.run("--env", `OTHER=${SECRET}`, "false", { env });
@@ -59,6 +60,7 @@ it("keeps a captured environment out of every output, of the store, its backups 
 });
 
 it("takes it off the disk as soon as the last task that uses it has ended", async ({ home }) => {
+  needsOwnStore(home, "a cluster keeps no variables of the caller");
   const ids = [];
   await home.cli("queue", "set", "default", "--slots", "4");
   for (let n = 0; n < 3; n++)
@@ -80,6 +82,7 @@ it("keeps nothing of a submission that is refused, or known already by its key",
 });
 
 it("takes off what a refreshed environment replaced", async ({ home }) => {
+  needsOwnStore(home, "a cluster keeps no variables of the caller");
   const id = await home.run("--pause-mode", "checkpoint", "sh", "-c", "echo $API_KEY >> seen; sleep 60", {
     env,
   });

@@ -1,7 +1,7 @@
 /** Brief steps are made durable by their host, without a wait for the daemon; whoever dies, none is lost and none runs again. */
 import { readdirSync } from "node:fs";
 import { expect } from "vitest";
-import { type Home, isAlive, it, signalTo, sqlite, until } from "../harness/index.ts";
+import { type Home, isAlive, it, needsOwnStore, signalTo, sqlite, until } from "../harness/index.ts";
 import { meanwhile, noted, notes, open, pidOf, running, taskModule, upTo } from "./story.ts";
 
 const COUNT = 1500;
@@ -38,6 +38,7 @@ it("all are there when the task has ended, in their order, and their file is gon
 });
 
 it("a module that waits has all of them in the store, and show says so", async ({ home }) => {
+  needsOwnStore(home, "a step of a cluster is in its database at once");
   const id = await run(home, 700);
   await noted(home, 700, "acknowledged");
   expect(stepFiles(home)).toHaveLength(1);

@@ -2,11 +2,12 @@ import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from
 import { join } from "node:path";
 import { expect } from "vitest";
 import { openFile } from "../../src/store/sqlite/file/driver.ts";
-import { type Home, isAlive, it, sqlite, until } from "../harness/index.ts";
+import { type Home, isAlive, it, needsOwnStore, sqlite, until } from "../harness/index.ts";
 import { type SmallDisk, smallDisk } from "./small-disk.ts";
 import { noted, notes, open, pidOf, taskModule } from "./story.ts";
 
 async function onSmallDisk(home: Home, story: (disk: SmallDisk) => Promise<void>): Promise<void> {
+  needsOwnStore(home, "the disk is the server's");
   const disk = smallDisk(home);
   try {
     await home.cli("daemon", "start");
@@ -134,6 +135,7 @@ it("resumes what a stop paused as soon as the next daemon has room to record it"
 
 /** A home with one ended task, its backup, and its daemon stopped. */
 async function stopped(home: Home): Promise<{ database: string; backup: string }> {
+  needsOwnStore(home, "a cluster is kept by pg_dump");
   await home.cli("config", "set", "backup.every", "50ms");
   await home.cli("run", "--wait", "true");
   const folder = join(home.dir, "backups");
@@ -186,6 +188,7 @@ for (const [what, damage] of damages) {
 }
 
 it("backs up by itself after a change, only then, and keeps the last few", async ({ home }) => {
+  needsOwnStore(home, "a cluster is kept by pg_dump");
   const folder = join(home.dir, "backups");
   const count = () => readdirSync(folder).filter((name) => name.endsWith(".db")).length;
   await home.cli("config", "set", "backup.keep", "3");
