@@ -45,7 +45,8 @@ function messageFacts(info: Json, memory: OpencodeMemory): Fact[] {
   const id = textOf(info.id) ?? "";
   if (info.role === "user") memory.users.add(id);
   if (info.role !== "assistant") return [];
-  memory.isBusy = true;
+  // The last word on a message that was aborted comes behind the end.
+  if (info.error === undefined && member(info, "time").completed === undefined) memory.isBusy = true;
   const model = textOf(info.modelID);
   const facts: Fact[] = model && once(memory, "model") ? [{ is: "session", model }] : [];
   return once(memory, `turn ${id}`) ? [...facts, { is: "turn" }] : facts;

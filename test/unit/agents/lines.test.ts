@@ -150,3 +150,16 @@ test("what Claude has used is known while its turn runs, with parts of messages 
   expect(used("limit-subscription").slice(0, 2)).toEqual([1717, 1717]);
   expect(used("partial-messages-two-calls")).toEqual([1656, 3481, 3481]);
 });
+
+test("opencode: what is told of a message behind the end of an aborted turn is no other turn", () => {
+  const memory = opencodeMemory("s");
+  const read = (type: string, properties: Json) => opencodeFacts({ type, properties }, memory).flatMap(words);
+  const assistant = (info: Json) =>
+    read("message.updated", { info: { id: "m", sessionID: "s", role: "assistant", ...info } });
+  const aborted = { name: "MessageAbortedError", data: {} };
+  assistant({ time: { created: 1 } });
+  read("session.error", { sessionID: "s", error: aborted });
+  expect(read("session.idle", { sessionID: "s" })).toEqual(["end stopped"]);
+  assistant({ time: { created: 1, completed: 2 }, error: aborted });
+  expect(read("session.idle", { sessionID: "s" })).toEqual([]);
+});
