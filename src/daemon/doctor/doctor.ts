@@ -23,7 +23,7 @@ import { checkEnvironments, checkFolders, checkModes, checkRunFiles } from "./fi
 import { checkAttempts, checkEvents } from "./history.ts";
 import { checkHooks } from "./hooks.ts";
 import { lookAtMachine } from "./machine.ts";
-import { checks, type Look, type Problem, type Tools } from "./problem.ts";
+import { checks, type Look, NOTHING_LOOKED_AT, type Problem, type Tools } from "./problem.ts";
 import { checkProcesses } from "./processes.ts";
 import { checkStore, checkTasks } from "./rows.ts";
 import { checkCheckpoints, checkJournals } from "./saved.ts";
@@ -91,7 +91,7 @@ async function look(paths: Paths, daemonPid: number | null): Promise<Look> {
 }
 
 function lookAtHome(paths: Paths, daemonPid: number | null, modes: Problem[]): Look {
-  const looked = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
+  const looked = NOTHING_LOOKED_AT;
   if (!existsSync(paths.database)) {
     const { processes, problems } = withoutStore(paths, daemonPid);
     return { looked: { ...looked, processes }, problems: [...modes, ...missingStore(paths), ...problems] };
@@ -191,8 +191,9 @@ async function mend(paths: Paths): Promise<void> {
 }
 
 /** The store to mend, or null where it is no store: that is left untouched. */
-function openSound({ database: file, cluster }: Paths): Database | null {
-  if (!existsSync(file) || existsSync(cluster)) return null;
+function openSound(paths: Paths): Database | null {
+  const file = paths.database;
+  if (!existsSync(file) || isMachine(paths)) return null;
   const db = openFile(file, { fileMustExist: true });
   try {
     db.pragma("synchronous = full");

@@ -17,12 +17,11 @@ import {
 import { keyCheck } from "../cluster/seal.ts";
 import { checkRunFiles } from "./files.ts";
 import { HOOKS_THAT_FAIL, hookProblems } from "./hooks.ts";
-import type { KnownAttempt, Look, Problem, Tools } from "./problem.ts";
+import { type KnownAttempt, type Look, NOTHING_LOOKED_AT, type Problem, type Tools } from "./problem.ts";
 import { checkProcesses } from "./processes.ts";
 
 const MANY = 1_000_000;
 const CHECKPOINTS_KEPT = 100;
-const nothing = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
 
 /** Looks at this home as a machine; where the database cannot be reached, that is what is wrong. */
 export async function lookAtMachine(tools: Tools): Promise<Look> {
@@ -46,7 +45,7 @@ export async function lookAtMachine(tools: Tools): Promise<Look> {
   } catch (error) {
     const { message, data } = asAgentctlError(error);
     const mend = (data?.hint as string | undefined) ?? "agentctl cluster status";
-    return { looked: nothing, problems: [ofTheStore(message, mend)] };
+    return { looked: NOTHING_LOOKED_AT, problems: [ofTheStore(message, mend)] };
   } finally {
     await store?.close();
     await connection?.close();

@@ -42,6 +42,9 @@ export interface Look {
   problems: Problem[];
 }
 
+/** What is counted where nothing could be looked at. */
+export const NOTHING_LOOKED_AT = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
+
 /** What looking and mending need. */
 export interface Tools {
   db: Database;
