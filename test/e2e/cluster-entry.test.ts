@@ -151,4 +151,11 @@ it("hands over and starts nothing once the cluster needs a newer version", async
   expect(await home.cli("daemon", "stop")).toMatchObject({ code: 0 });
   expect(await home.cli("daemon", "start")).toMatchObject(tooOld);
   database.sql("upgraded", "update agentctl.cluster set min_version = 1");
+  database.sql("upgraded", "alter table agentctl.tasks rename env_names to variables");
+  const otherBuild = {
+    code: 6,
+    stderr: expect.stringMatching(/another build of agentctl made the cluster: .* tasks.env_names/),
+  };
+  expect(await home.cli("daemon", "start")).toMatchObject(otherBuild);
+  database.sql("upgraded", "alter table agentctl.tasks rename variables to env_names");
 });

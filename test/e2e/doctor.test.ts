@@ -299,6 +299,12 @@ it("says of a store that no daemon opens what is wrong with it and what mends it
   writeFileSync(join(home.dir, "agentctl.db"), before);
   sqlite(home, "pragma user_version = 99");
   expect(await examined(home)).toEqual(["the store is of schema 99, this agentctl has 1"]);
+  sqlite(home, "pragma user_version = 1");
+  sqlite(home, "alter table tasks drop column env_names");
+  const other =
+    'another build of agentctl wrote the store, and its schema differs: its table tasks has no column "env_names text not null"';
+  expect(await examined(home)).toEqual([other]);
+  expect(await examined(home, "--repair")).toEqual([other]);
 });
 
 it("says which daemon does not answer, and what helps, instead of waiting for it", async ({ home }) => {

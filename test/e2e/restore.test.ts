@@ -97,7 +97,9 @@ it("goes on from a backup where the store is corrupt, with ids beyond the logs o
   expect(sqlite(home, "select max(seq) as seq from events")[0].seq).toBeGreaterThan(1_000_000);
 });
 
-it("refuses while a daemon runs, a file that is no backup, and one of a newer schema", async ({ home }) => {
+it("refuses while a daemon runs, a file that is no backup, and one of a newer or another schema", async ({
+  home,
+}) => {
   await home.cli("run", "--wait", "true");
   const file = await backup(home);
   const running = await home.cli("daemon", "restore", file);
@@ -116,6 +118,12 @@ it("refuses while a daemon runs, a file that is no backup, and one of a newer sc
   newer.close();
   const refused = await home.cli("daemon", "restore", cut);
   expect([refused.code, refused.stderr]).toEqual([6, expect.stringContaining("schema 99")]);
+  copyFileSync(file, cut);
+  const other = openFile(cut);
+  other.exec("alter table tasks drop column env_names");
+  other.close();
+  const { code, stderr } = await home.cli("daemon", "restore", cut);
+  expect([code, stderr]).toEqual([6, expect.stringContaining("another build of agentctl wrote it")]);
   expect(readFileSync(join(home.dir, "agentctl.db"))).toEqual(before);
   expect(readdirSync(home.dir).filter((name) => name.includes("restoring"))).toEqual([]);
   expect((await home.json("list")).length).toBe(1);

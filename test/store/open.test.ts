@@ -140,6 +140,29 @@ describe("a store that cannot be read is refused and left as it is", () => {
     expect(folder.refusal().message).toContain(`schema 99, this one knows ${SCHEMA_VERSION}`);
   });
 
+  test.for([
+    [
+      "a column less",
+      "alter table tasks drop column env_names",
+      'its table tasks has no column "env_names text not null"',
+    ],
+    [
+      "a column more",
+      "alter table queues add column colour text",
+      'its table queues has a column "colour text"',
+    ],
+    ["a table less", "drop table stdin", "it has no table stdin"],
+  ] as const)("one of another build, with %s", async ([, change, told], { folder }) => {
+    await folder.filled();
+    const db = openFile(folder.file);
+    db.exec(change);
+    db.close();
+    folder.backup("old.db", 5);
+    const { message, hint } = folder.refusal();
+    expect(message).toContain(`was written by another build of agentctl: ${told}`);
+    expect(hint).toContain("AGENTCTL_HOME=<folder>");
+  });
+
   test("one of another program", async ({ folder }) => {
     const db = openFile(folder.file);
     db.exec("create table notes (text)");

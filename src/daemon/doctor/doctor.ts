@@ -16,7 +16,7 @@ import type { Paths } from "../../home/paths.ts";
 import type { DoctorOptions, Report } from "../../home/upkeep.ts";
 import { createRunner } from "../../runner/index.ts";
 import { type Database, openFile } from "../../store/sqlite/file/driver.ts";
-import { newestBackup, SCHEMA_VERSION } from "../../store/sqlite/index.ts";
+import { foreignTables, MIGRATIONS, newestBackup, SCHEMA_VERSION } from "../../store/sqlite/index.ts";
 import { refuseForeignTasks } from "../home.ts";
 import { takeLock } from "../lock.ts";
 import { checkEnvironments, checkFolders, checkModes, checkRunFiles } from "./files.ts";
@@ -103,7 +103,7 @@ function lookAtHome(paths: Paths, daemonPid: number | null, modes: Problem[]): L
     db.exec("begin");
     const tools = toolsFor(paths, daemonPid, db);
     const store = checkStore(tools);
-    const isBroken = store.some(({ repair, what }) => repair === null && /SQLite|schema/.test(what));
+    const isBroken = store.some(({ repair }) => repair === null);
     if (isBroken) return { looked, problems: [...store, ...modes] };
     return lookInside(tools, [...store, ...modes]);
   } catch (error) {
@@ -197,7 +197,8 @@ function openSound(paths: Paths): Database | null {
   const db = openFile(file, { fileMustExist: true });
   try {
     db.pragma("synchronous = full");
-    if (db.pragma("user_version", { simple: true }) === SCHEMA_VERSION) return db;
+    const isCurrent = db.pragma("user_version", { simple: true }) === SCHEMA_VERSION;
+    if (isCurrent && foreignTables(db, SCHEMA_VERSION, MIGRATIONS) === null) return db;
   } catch {
     // What is wrong with it was told by the look.
   }

@@ -2,14 +2,22 @@ import { isTerminal, states } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import { standing } from "../../store/rules/dependencies.ts";
 import type { Database } from "../../store/sqlite/file/driver.ts";
-import { newestBackup, SCHEMA_VERSION, taskOfRow } from "../../store/sqlite/index.ts";
+import {
+  foreignTables,
+  MIGRATIONS,
+  newestBackup,
+  SCHEMA_VERSION,
+  taskOfRow,
+} from "../../store/sqlite/index.ts";
 import type { Problem, Tools } from "./problem.ts";
 
 type Rows = Record<string, never>[];
 
 /** The file as a whole: its pages, its schema, its references, its numbering. */
 export function checkStore({ db, paths }: Tools): Problem[] {
-  return [...checkPages(db, paths.backups), ...checkSchema(db), ...checkReferences(db), ...checkNumbers(db)];
+  const ofFile = [...checkPages(db, paths.backups), ...checkSchema(db)];
+  if (ofFile.some(({ repair }) => repair === null)) return ofFile;
+  return [...ofFile, ...checkReferences(db), ...checkNumbers(db)];
 }
 
 function checkPages(db: Database, backups: string): Problem[] {
@@ -35,6 +43,11 @@ function checkPages(db: Database, backups: string): Problem[] {
 
 function checkSchema(db: Database): Problem[] {
   const version = db.pragma("user_version", { simple: true }) as number;
+  const foreign = version <= SCHEMA_VERSION ? foreignTables(db, version, MIGRATIONS) : null;
+  if (foreign) {
+    const what = `another build of agentctl wrote the store, and its schema differs: ${foreign}`;
+    return [{ check: "store", task: null, what, mend: "use the build that wrote it", repair: null }];
+  }
   if (version === SCHEMA_VERSION) return [];
   const what = `the store is of schema ${version}, this agentctl has ${SCHEMA_VERSION}`;
   const mend = version > SCHEMA_VERSION ? "use the newer agentctl" : "agentctl daemon restart migrates it";

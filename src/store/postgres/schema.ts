@@ -78,20 +78,47 @@ export interface ClusterFacts {
   keyCheck: string;
 }
 
-/** Throws `StoreUnavailable` where the database holds no cluster, or one that needs a newer agentctl. */
+/** Throws `StoreUnavailable` where the database holds no cluster, or one that needs a newer agentctl or another build. */
 export async function readCluster(connection: Connection): Promise<ClusterFacts> {
-  const found = await connection.query("select to_regclass($1) as found", [`${SCHEMA}.cluster`]);
-  if (found.rows[0]?.found === null) {
+  const table = await connection.query("select to_regclass($1) as found", [`${SCHEMA}.cluster`]);
+  if (table.rows[0]?.found === null) {
     throw new AgentctlError("StoreUnavailable", {
       reason: "the database holds no cluster",
       hint: "agentctl cluster init",
     });
   }
-  const { rows } = await connection.query("select * from cluster", []);
-  const row = rows[0] as { min_version: number; lease_ms: number; key_check: string };
+  const { rows } = await connection.query(`select *, ${COLUMNS} as columns from cluster`, [SCHEMA]);
+  const row = rows[0] as { min_version: number; lease_ms: number; key_check: string; columns: string };
   if (row.min_version > SCHEMA_VERSION) {
     const reason = `the cluster needs a newer agentctl (schema ${row.min_version}, this one knows ${SCHEMA_VERSION})`;
     throw new AgentctlError("StoreUnavailable", { reason, hint: "install that version on this machine" });
   }
+  const found = new Set(row.columns.split(" "));
+  const missing = expectedColumns().find((column) => !found.has(column));
+  if (missing) {
+    throw new AgentctlError("StoreUnavailable", {
+      reason: `another build of agentctl made the cluster: there is no column ${missing}`,
+      hint: "use the same build on all machines, or make a new cluster in another database: agentctl cluster init",
+    });
+  }
   return { leaseMs: row.lease_ms, keyCheck: row.key_check };
+}
+
+/** The columns of the schema `$1` as one text of words, each `table.column`. */
+const COLUMNS = `(select string_agg(c.relname || '.' || a.attname, ' ')
+  from pg_attribute a join pg_class c on c.oid = a.attrelid
+  where c.relnamespace = to_regnamespace($1) and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped)`;
+
+const TABLE = /^create (?:unlogged )?table (\w+) \(\n([\s\S]*?)^\);/gm;
+const COLUMN = /^ {2}(?!(?:primary|foreign|check|unique)\b)(\w+) /gm;
+const ADDED = /^alter table (\w+) add column (\w+)/gm;
+
+/** The columns that the migrations make. A newer schema has more of them, and serves this version as well. */
+function expectedColumns(): string[] {
+  const sql = migrations.join("\n");
+  const columns = [...sql.matchAll(ADDED)].map(([, table, column]) => `${table}.${column}`);
+  for (const [, table, body = ""] of sql.matchAll(TABLE)) {
+    for (const [, column] of body.matchAll(COLUMN)) columns.push(`${table}.${column}`);
+  }
+  return columns;
 }

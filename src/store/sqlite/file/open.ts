@@ -2,15 +2,10 @@ import { chmodSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AgentctlError } from "../../../core/errors.ts";
 import type { Fault } from "../../../core/faults.ts";
-import initial from "../migrations/0001.sql";
 import { newestBackup, RESTORING } from "./backups.ts";
 import { type Database, openFile } from "./driver.ts";
-
-/** The migrations in order; the schema's version is how many have run. Never edited after a release. */
-const released: readonly string[] = [initial];
-
-/** The newest schema that this program knows. */
-export const SCHEMA_VERSION = released.length;
+import { MIGRATIONS } from "./migrations.ts";
+import { foreignTables } from "./tables.ts";
 
 /** What SQLite keeps in memory of the file; the kernel keeps the rest. */
 const CACHE_KIB = 4096;
@@ -20,15 +15,15 @@ const CHECK_BELOW_BYTES = 64 * 1024 * 1024;
 
 /**
  * Opens the database at `file`, making or migrating it. Throws `StoreUnavailable`, and leaves the file as it is,
- * when it is corrupt or from a newer version; `backup` is called before a migration.
+ * when it is corrupt, from a newer version or from another build; `backup` is called before a migration.
  */
 export function openDatabase(
   file: string,
   backup: (from: number) => void,
   fault: Fault = () => {},
-  migrations: readonly string[] = released,
+  migrations: readonly string[] = MIGRATIONS,
 ): Database {
-  if (existsSync(file) && statSync(file).size > 0) inspect(file, migrations.length);
+  if (existsSync(file) && statSync(file).size > 0) inspect(file, migrations);
   else requireNoTraces(file);
   const db = guarded(file, () => openFile(file));
   return guarded(file, () => {
@@ -46,10 +41,10 @@ export function openDatabase(
 }
 
 /** Looks at the file through a connection that writes nothing, so that what is refused stays untouched. */
-function inspect(file: string, newest: number): void {
+function inspect(file: string, migrations: readonly string[]): void {
   const absent = [`${file}-wal`, `${file}-shm`].filter((beside) => !existsSync(beside));
   try {
-    look(file, newest);
+    look(file, migrations);
   } catch (error) {
     // A reader makes these beside the file and cannot remove them.
     for (const beside of absent) rmSync(beside, { force: true });
@@ -57,14 +52,14 @@ function inspect(file: string, newest: number): void {
   }
 }
 
-function look(file: string, newest: number): void {
+function look(file: string, migrations: readonly string[]): void {
   guarded(file, () => {
     try {
-      examine(file, newest);
+      examine(file, migrations);
     } catch (error) {
       if (!String((error as { code?: unknown }).code).startsWith("SQLITE_READONLY")) throw error;
       rollBack(file);
-      examine(file, newest);
+      examine(file, migrations);
     }
   });
 }
@@ -79,7 +74,8 @@ function rollBack(file: string): void {
   }
 }
 
-function examine(file: string, newest: number): void {
+function examine(file: string, migrations: readonly string[]): void {
+  const newest = migrations.length;
   const db = openFile(file, { readonly: true });
   try {
     const version = db.pragma("user_version", { simple: true }) as number;
@@ -93,12 +89,26 @@ function examine(file: string, newest: number): void {
       throw refused(file, `${file} is no store of agentctl`);
     }
     requireWholePages(file, db.pragma("page_size", { simple: true }) as number);
-    if (statSync(file).size > CHECK_BELOW_BYTES) return;
-    const [first] = db.pragma("quick_check(1)") as { quick_check: string }[];
-    if (first?.quick_check !== "ok") throw refused(file, `${file} is corrupt (${first?.quick_check})`);
+    if (statSync(file).size <= CHECK_BELOW_BYTES) requireSound(file, db);
+    const foreign = foreignTables(db, version, migrations);
+    if (foreign) throw fromAnotherBuild(file, foreign);
   } finally {
     db.close();
   }
+}
+
+function requireSound(file: string, db: Database): void {
+  const [first] = db.pragma("quick_check(1)") as { quick_check: string }[];
+  if (first?.quick_check !== "ok") throw refused(file, `${file} is corrupt (${first?.quick_check})`);
+}
+
+/** A backup would not help: it is of the same build. */
+function fromAnotherBuild(file: string, foreign: string): AgentctlError {
+  return new AgentctlError("StoreUnavailable", {
+    reason: `${file} was written by another build of agentctl: ${foreign}`,
+    file,
+    hint: "the file was left untouched; go on with the build that wrote it, or give this one a home of its own: AGENTCTL_HOME=<folder>",
+  });
 }
 
 /**

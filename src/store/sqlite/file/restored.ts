@@ -1,7 +1,8 @@
 import { copyFileSync, existsSync, rmSync } from "node:fs";
 import { AgentctlError } from "../../../core/errors.ts";
 import { type Database, openFile } from "./driver.ts";
-import { SCHEMA_VERSION } from "./open.ts";
+import { MIGRATIONS, SCHEMA_VERSION } from "./migrations.ts";
+import { foreignTables } from "./tables.ts";
 
 /** What never goes back: the numbers of ids and events, which others may have seen. */
 export interface Numbers {
@@ -110,6 +111,8 @@ function requireSound(db: Database, backup: string): void {
   if (version < 1 || version > SCHEMA_VERSION) {
     throw unfit(backup, `it is of schema ${version}, and this agentctl knows 1 to ${SCHEMA_VERSION}`);
   }
+  const foreign = foreignTables(db, version, MIGRATIONS);
+  if (foreign) throw unfit(backup, `another build of agentctl wrote it: ${foreign}`);
 }
 
 function unfit(backup: string, reason: string): AgentctlError {

@@ -1,0 +1,48 @@
+import { type Database, openFile } from "./driver.ts";
+
+/**
+ * Says in what the tables of `db` are not those that the first `version` of the migrations make: a build that was never
+ * released may number another schema alike. Null where all columns are the same; tables beside them do no harm.
+ */
+export function foreignTables(db: Database, version: number, migrations: readonly string[]): string | null {
+  const expected = columns(migrations.slice(0, version));
+  const found = columnsOf(db);
+  for (const [table, wanted] of expected) {
+    const own = found.get(table);
+    if (own === undefined) return `it has no table ${table}`;
+    const missing = [...wanted].find((column) => !own.has(column));
+    if (missing) return `its table ${table} has no column "${missing}"`;
+    const other = [...own].find((column) => !wanted.has(column));
+    if (other) return `its table ${table} has a column "${other}"`;
+  }
+  return null;
+}
+
+type Columns = Map<string, Set<string>>;
+
+function columns(migrations: readonly string[]): Columns {
+  const db = openFile(":memory:");
+  try {
+    for (const sql of migrations) db.exec(sql);
+    return columnsOf(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** The columns of each table with their types, as `name type`. */
+function columnsOf(db: Database): Columns {
+  const rows = db
+    .prepare(
+      `select t.name as "table", lower(c.name || ' ' || c.type) || iif(c."notnull", ' not null', '') as "column"
+      from sqlite_schema t join pragma_table_xinfo(t.name) c where t.type = 'table'`,
+    )
+    .all() as { table: string; column: string }[];
+  const tables: Columns = new Map();
+  for (const { table, column } of rows) {
+    const own = tables.get(table);
+    if (own) own.add(column);
+    else tables.set(table, new Set([column]));
+  }
+  return tables;
+}
