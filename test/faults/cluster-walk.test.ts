@@ -5,31 +5,44 @@ import { postgresPrograms } from "../harness/postgres.ts";
 import { Chance, seedOf } from "./chance.ts";
 import { Machines, startServer } from "./cluster/machines.ts";
 import { violationsOf } from "./cluster/rules.ts";
-import { ClusterWalk, LIMITS } from "./cluster/walk.ts";
+import { ALL_KINDS, ClusterWalk, LIMITS, MACHINES_ONLY } from "./cluster/walk.ts";
 
-/** By hand: `npm run walk -- --cluster --seconds 3600`. The leases are so short that a busy machine breaks them. */
+/**
+ * By hand: `npm run walk -- --cluster --seconds 3600`, or `--kills 1000` for as long as it takes to kill so many machines.
+ * The leases are so short that a busy machine breaks them.
+ */
 const SECONDS = Number(process.env.AGENTCTL_CLUSTER_SECONDS ?? 0);
+const MACHINES_KILLED = Number(process.env.AGENTCTL_CLUSTER_KILLS ?? 0);
 /** A walk is made of legs, each with machines of its own. */
 const LEG_SECONDS = 60;
 
-const legs = Math.max(1, Math.round(SECONDS / LEG_SECONDS));
+const MOST_LEGS = 1000;
 
-test(`a random walk over three machines, ${SECONDS} s`, {
+const legs = MACHINES_KILLED > 0 ? MOST_LEGS : Math.max(1, Math.round(SECONDS / LEG_SECONDS));
+const seconds = MACHINES_KILLED > 0 ? LEG_SECONDS : Math.min(SECONDS, LEG_SECONDS);
+const length = MACHINES_KILLED > 0 ? `${MACHINES_KILLED} machines killed` : `${SECONDS} s`;
+
+test(`a random walk over three machines, ${length}`, {
   timeout: legs * 600_000,
   retry: 0,
 }, async ({ skip }) => {
-  skip(SECONDS === 0, "by hand: npm run walk -- --cluster");
+  skip(seconds === 0, "by hand: npm run walk -- --cluster");
   skip(postgresPrograms() === undefined, "needs PostgreSQL 15 or later, on Linux");
   const seed = seedOf("cluster walk");
   const server = await startServer();
   const total: Record<string, number> = {};
   try {
-    for (let leg = 0; leg < legs; leg++) {
+    const isDone = () => MACHINES_KILLED > 0 && (total["kill machine"] ?? 0) >= MACHINES_KILLED;
+    for (let leg = 0; leg < legs && !isDone(); leg++) {
       const machines = await Machines.make(server, { count: 3, lease: "3s", slots: LIMITS.machine });
-      const walk = new ClusterWalk(machines, new Chance(seed + leg));
+      const walk = new ClusterWalk(
+        machines,
+        new Chance(seed + leg),
+        MACHINES_KILLED > 0 ? MACHINES_ONLY : ALL_KINDS,
+      );
       let wrong: string[] = ["it broke off"];
       try {
-        await walk.walk(Math.min(SECONDS, LEG_SECONDS));
+        await walk.walk(seconds);
         wrong = [...(await violationsOf(machines, walk, LIMITS)), ...(await walk.ends())];
         expect(wrong).toEqual([]);
       } finally {

@@ -1,4 +1,4 @@
-/** `npm run walk -- --seconds 3600 --seed 7`: the random walk for as long as wanted; --power: with power failures; --kills 100: the kills under load; --cluster: over three machines, with --programs 1000 that many short ones and no kills. */
+/** `npm run walk -- --seconds 3600 --seed 7`: the random walk for as long as wanted; --power: with power failures; --kills 100: the kills under load; --cluster: over three machines, with --kills 1000 until so many were killed, with --programs 1000 that many short ones and no kills. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -25,7 +25,7 @@ const { status } = spawnSync(process.execPath, [...args, `test/faults/${file}.te
     ...process.env,
     [values.cluster ? "AGENTCTL_CLUSTER_SECONDS" : "AGENTCTL_WALK_SECONDS"]: values.seconds ?? "60",
     ...(values.seed && { AGENTCTL_SEED: values.seed }),
-    ...(values.kills && { AGENTCTL_KILLS: values.kills }),
+    ...(values.kills && { [values.cluster ? "AGENTCTL_CLUSTER_KILLS" : "AGENTCTL_KILLS"]: values.kills }),
     ...(values.programs && { AGENTCTL_CLUSTER_PROGRAMS: values.programs }),
   },
 });

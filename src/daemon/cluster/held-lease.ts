@@ -2,6 +2,7 @@ import { type ActiveAttempt, type Engine, endAll, loseElsewhere, stopOrEnd } fro
 import {
   dropEnvironments,
   type Lease,
+  MACHINE_CHANNEL,
   type Machine,
   type PostgresStore,
 } from "../../store/postgres/index.ts";
@@ -47,6 +48,8 @@ export class HeldLease {
   readonly #leaseS: number;
   #timer: NodeJS.Timeout | null = null;
   #renewing: Promise<void> | null = null;
+  /** What is being renewed may have been read before a change that this machine was told of. */
+  #renewsAgain = false;
   /** In s since boot: when a renewal was sent last, when the one that succeeded last, and since when none was missing. */
   #sentAt = 0;
   #renewedAt = 0;
@@ -92,14 +95,17 @@ export class HeldLease {
     return this.#isLosing || isFused || now < this.#fusedUntil;
   }
 
-  /** Renews it from now on. */
+  /** Renews it from now on, and at once when this machine is told that it was changed. */
   keep(engine: Engine): void {
+    const onChange = (name: string) => name === this.#machine.name && this.#renewSoon(engine);
+    this.#guarded(this.#store.listener.listen(MACHINE_CHANNEL, onChange));
     this.#timer = setInterval(() => this.#beat(engine), (this.#leaseS * 1000) / LOOKS);
   }
 
   /** Renews it no more. */
   async rest(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);
+    this.#timer = null;
     await this.#renewing;
   }
 
@@ -127,15 +133,23 @@ export class HeldLease {
     if (this.#renewing !== null) {
       if (now - this.#sentAt > Math.max(every, SILENT_MS / 1000))
         this.#guarded(this.#store.listener.breakOff(SILENT_MS));
-    } else if (now - this.#sentAt >= every) {
-      this.#renewing = this.#renew(engine)
-        .catch((error) =>
-          this.#log.warn({ error: String(error) }, "the lease of this machine could not be renewed"),
-        )
-        .finally(() => {
-          this.#renewing = null;
-        });
+    } else if (now - this.#sentAt >= every) this.#renewSoon(engine);
+  }
+
+  #renewSoon(engine: Engine): void {
+    if (this.#renewing !== null) {
+      this.#renewsAgain = true;
+      return;
     }
+    this.#renewsAgain = false;
+    this.#renewing = this.#renew(engine)
+      .catch((error) =>
+        this.#log.warn({ error: String(error) }, "the lease of this machine could not be renewed"),
+      )
+      .finally(() => {
+        this.#renewing = null;
+        if (this.#renewsAgain && this.#timer) this.#renewSoon(engine);
+      });
   }
 
   async #renew(engine: Engine): Promise<void> {

@@ -133,7 +133,9 @@ export class Member implements Cluster {
       );
       this.#guarded(setMachine(this.#store.listener, this.machine, { isDraining: true }));
     }
+    const before = this.slots;
     this.slots = isDraining ? 0 : slots;
+    if (this.slots > before) this.#engine?.wake();
     if (isDraining && !this.#isDraining) this.#guarded(this.#drain());
     this.#isDraining = isDraining;
   }

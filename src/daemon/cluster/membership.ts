@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import type {
   ClusterStatus,
   Founding,
@@ -10,6 +11,7 @@ import type {
   MachineInfo,
 } from "../../core/cluster/machines.ts";
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
+import { systemClock } from "../../core/time.ts";
 import {
   type ClusterFile,
   ensureKey,
@@ -25,6 +27,7 @@ import {
   addMachine,
   Connection,
   forgetMachine,
+  hasHeard,
   listMachines,
   machineId,
   makeSchema,
@@ -36,6 +39,10 @@ import { prepareHome } from "../home.ts";
 import { takeLock } from "../lock.ts";
 import { keyCheck, wrongKey } from "./seal.ts";
 import { setOwnAside, takeOwnBack } from "./set-aside.ts";
+
+/** A machine that is up hears of a change at once; what is asked for longer than this it hears with its next renewal. */
+const HEARD_MS = 2000;
+const LOOK_MS = 10;
 
 /** Makes a cluster in a database, and this home its first machine. Answers the machine's name. */
 export async function initCluster(paths: Paths, given: Founding): Promise<{ name: string; keyFile: string }> {
@@ -138,11 +145,17 @@ export async function clusterStatus(paths: Paths): Promise<ClusterStatus> {
   });
 }
 
+/** Answers when the machine has heard of it, or is not there: no task that is submitted after that starts against it. */
 export async function changeMachine(paths: Paths, name: string, change: MachineChange): Promise<MachineInfo> {
   return await connected(required(paths).url, async (connection) => {
     const before = (await listMachines(connection)).find((each) => each.name === name);
     const labels = change.labels && { ...before?.labels, ...change.labels };
-    await setMachine(connection, name, { ...change, ...(labels ? { labels: withoutEmpty(labels) } : {}) });
+    const at = await setMachine(connection, name, {
+      ...change,
+      ...(labels ? { labels: withoutEmpty(labels) } : {}),
+    });
+    const deadline = systemClock.mono() + HEARD_MS;
+    while (!(await hasHeard(connection, name, at)) && systemClock.mono() < deadline) await sleep(LOOK_MS);
     return (await listMachines(connection)).find((each) => each.name === name) as MachineInfo;
   });
 }

@@ -12,8 +12,10 @@ export {
 export {
   addMachine,
   forgetMachine,
+  hasHeard,
   type Lease,
   listMachines,
+  MACHINE_CHANNEL,
   Machine,
   machineId,
   setMachine,

@@ -103,15 +103,19 @@ export async function untaken(connection: Connection, ids: readonly number[]): P
   return new Set((await connection.query(sql, [ids])).rows.map(({ id }) => id as number));
 }
 
-/** Changes what is given. Throws `MachineNotFound`. */
+/** Tells a machine, by its name, that it was changed. */
+export const MACHINE_CHANNEL = "agentctl_machine";
+
+/** Changes what is given, and tells the machine; answers when that was, for {@link hasHeard}. Throws `MachineNotFound`. */
 export async function setMachine(
   connection: Connection,
   name: string,
   { slots, labels, takeover, accept, isDraining }: MachineChange,
-): Promise<void> {
-  const sql = `update machines set slots = coalesce($2::bigint, slots), labels = coalesce($3::text, labels),
+): Promise<string> {
+  const sql = `with changed as (update machines set slots = coalesce($2::bigint, slots), labels = coalesce($3::text, labels),
       is_draining = coalesce($4::bigint, is_draining), takeover = coalesce($5::text, takeover),
-      accept = case when $6::bigint = 1 then $7::text else accept end where name = $1`;
+      accept = case when $6::bigint = 1 then $7::text else accept end where name = $1 returning name)
+    select clock_timestamp()::text as at, pg_notify('${MACHINE_CHANNEL}', name) from changed`;
   const given = [
     slots ?? null,
     labels ? JSON.stringify(labels) : null,
@@ -120,8 +124,16 @@ export async function setMachine(
     accept === undefined ? 0 : 1,
     accept ? JSON.stringify(accept) : null,
   ];
-  const { changed } = await connection.query(sql, [name, ...given]);
-  if (changed === 0) throw new AgentctlError("MachineNotFound", { machine: name });
+  const row = (await connection.query(sql, [name, ...given])).rows[0];
+  if (!row) throw new AgentctlError("MachineNotFound", { machine: name });
+  return row.at as string;
+}
+
+/** Whether the daemon of a machine has renewed its lease since then, or is not there to do so. */
+export async function hasHeard(connection: Connection, name: string, since: string): Promise<boolean> {
+  const sql = `select 1 from machines where name = $1 and seen_at < $2::timestamptz
+    and is_lost = 0 and is_stopped = 0 and lease_until >= clock_timestamp()`;
+  return (await connection.query(sql, [name, since])).rows.length === 0;
 }
 
 /** Forgets a machine on which nothing is. Throws `MachineNotFound`, and `UnsupportedOperation` where it is up or has tasks. */
@@ -151,6 +163,10 @@ export class Machine {
     this.#connection = connection;
     this.#name = name;
     this.#id = id;
+  }
+
+  get name(): string {
+    return this.#name;
   }
 
   /** Names the lease in every write of this machine: after another one began, none is done. */

@@ -20,7 +20,10 @@ export const LIMITS: Limits = { queues: { default: 6, narrow: 1 }, machine: 3 };
 
 const KINDS = { steps: 6, saves: 2, continues: 3, plain: 2 };
 const VERBS = { create: 14, pause: 10, resume: 12, cancel: 2, hold: 2, release: 3, list: 2 };
-const KILLS = { machine: 5, daemon: 5, stop: 2, restart: 1, hold: 2, cut: 2 };
+/** What happens to machines, and how often against the rest. */
+type Harms = Readonly<Record<"machine" | "daemon" | "stop" | "restart" | "hold" | "cut", number>>;
+export const ALL_KINDS: Harms = { machine: 5, daemon: 5, stop: 2, restart: 1, hold: 2, cut: 2 };
+export const MACHINES_ONLY: Harms = { machine: 1, daemon: 0, stop: 0, restart: 0, hold: 0, cut: 0 };
 /** A machine is away for up to twice the lease of 3 s. */
 const AWAY_MS = 6000;
 
@@ -43,9 +46,12 @@ export class ClusterWalk {
   readonly #canceled = new Set<number>();
   readonly #exits = new Map<number, number>();
 
-  constructor(machines: Machines, chance: Chance) {
+  readonly #harms: Harms;
+
+  constructor(machines: Machines, chance: Chance, harms: Harms) {
     this.#machines = machines;
     this.#chance = chance;
+    this.#harms = harms;
     this.#places = machines.all.map((machine) => ({
       machine,
       world: new World(machine.home),
@@ -157,7 +163,7 @@ export class ClusterWalk {
 
   async #kill(place: Place, chance: Chance): Promise<void> {
     const { world, machine } = place;
-    const what = chance.weighted(KILLS);
+    const what = chance.weighted(this.#harms);
     const awayMs = chance.within(0, AWAY_MS);
     this.#count(`kill ${what}`);
     if (what === "hold" || what === "cut") {
