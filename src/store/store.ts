@@ -143,6 +143,8 @@ export type QueueChange = Partial<Pick<Queue, "slots" | "numbered" | "preempt">>
 export interface UpdateOptions {
   /** Refused with `TaskImmutable` where the task is in none of these. */
   states?: readonly State[];
+  /** Refused with `TaskImmutable` where its pause ends at another time: another machine was faster. */
+  pausedUntil?: number | null;
   /** Makes the change known. */
   event?: { cause: string; actor: string; at: number };
   /** The newest attempt ended without a move of the task. */

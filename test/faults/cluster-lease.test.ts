@@ -3,13 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Home, until } from "../harness/index.ts";
 import { type Postgres, postgresPrograms } from "../harness/postgres.ts";
-import { type Machine, Machines, startServer } from "./cluster/machines.ts";
+import { killAll, type Machine, Machines, startServer } from "./cluster/machines.ts";
 import { violationsOf } from "./cluster/rules.ts";
 import { notesIn } from "./facts.ts";
-import { type Does, moduleTask } from "./fixtures.ts";
+import { type Does, moduleTask, shellTask } from "./fixtures.ts";
 import { bearers } from "./processes-of-tasks.ts";
 
 const PATIENT = { deadlineMs: 60_000, everyMs: 50 };
+const LEASE_MS = 6000;
 const LIMITS = { queues: { default: 1000 }, machine: 2 };
 
 let server: Postgres | undefined;
@@ -28,7 +29,7 @@ interface Pair {
 const it = test.extend<{ pair: Pair }>({
   pair: async ({ skip }, use) => {
     skip(server === undefined, "needs PostgreSQL 15 or later, on Linux");
-    const machines = await Machines.make(server as Postgres, { count: 2, lease: "6s", slots: 2 });
+    const machines = await Machines.make(server as Postgres, { count: 2, lease: `${LEASE_MS}ms`, slots: 2 });
     const [one, two] = machines.all as [Machine, Machine];
     try {
       await use({ machines, one, two });
@@ -125,10 +126,48 @@ it("keeps every attempt while the database is away for longer than a lease", asy
     const areStill = () => [one, two].every(({ home }) => running(home).length === 0);
     await until(areStill, { ...PATIENT, message: "the trees stopped" });
     // More than the rest of the lease.
-    await sleep(6000);
+    await sleep(LEASE_MS);
   } finally {
     await startDatabase();
   }
   for (const id of ids) await goesOn(one, id, 1);
   expect(await violationsOf(machines, { ids }, LIMITS)).toEqual([]);
+}, 240_000);
+
+it("lets the tasks of a machine with --takeover never run on, and leaves them to it", async ({ pair }) => {
+  const { machines, one, two } = pair;
+  await start(one);
+  expect(await one.home.cli("machine", "set", "m1", "--takeover", "never")).toMatchObject({ code: 0 });
+  const script = "while :; do note tick; sleep 0.05; done";
+  const task = { cwd: one.home.work, env: {}, onLost: "resume", ...shellTask(one.home, script) };
+  const { id } = (await one.home.rpc("tasks/create", task)).task;
+  await goesOn(one, id, 1);
+  await start(two);
+
+  // Nothing stands still without the database, however long it is away.
+  one.way.hold();
+  const end = performance.now() + 2.5 * LEASE_MS;
+  while (performance.now() < end) {
+    await goesOn(one, id, 1);
+    await sleep(100);
+  }
+  expect(await two.home.task(id)).toMatchObject({ state: "working", attempt: 1, machine: "m1" });
+  one.way.heal();
+  await until(async () => (await one.home.task(id)).state === "working", PATIENT);
+  await goesOn(one, id, 1);
+
+  // Nobody takes them while it is off.
+  await killAll(one);
+  const stateOfOne = async () => (await two.home.json("machine", "list"))[0].state;
+  await until(async () => (await stateOfOne()) === "away", { ...PATIENT, message: "the end of its lease" });
+  await sleep(LEASE_MS);
+  expect(await two.home.task(id)).toMatchObject({ state: "working", attempt: 1, machine: "m1" });
+  expect(bearers(two.home)).toEqual([]);
+  await start(one);
+  // It has nothing to go on from, so that it waits for somebody to say what is right.
+  await until(async () => (await one.home.task(id)).error?.name === "CheckpointNotFound", PATIENT);
+  await sleep(1000);
+  const told = await machines.rows("select cause from events where task_id = $1 order by seq", [id]);
+  expect(told.map(({ cause }) => cause)).toEqual(["run", "start", "lost", "cannot-resume"]);
+  expect(await violationsOf(machines, { ids: [id] }, LIMITS)).toEqual([]);
 }, 240_000);

@@ -196,7 +196,8 @@ async function attend(engine: Engine, task: Task, now: number): Promise<void> {
     await engine.store.update(task.id, { notBefore: null, delay: null });
   }
   if (task.state === "suspended" && task.pause && isDue(task.pause.until)) {
-    await resumeByItself(engine, task.id, task.pause.cause === "lost" ? "lost" : "until");
+    const { cause, until } = task.pause;
+    await resumeByItself(engine, task.id, cause === "lost" ? "lost" : "until", until);
   }
   if (task.pauseAt && isDue(task.pauseAt.at)) await pauseAsPlanned(engine, task, task.pauseAt);
   if (task.question && isDue(task.question.deadline)) {

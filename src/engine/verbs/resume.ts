@@ -198,12 +198,14 @@ async function changesOf(engine: Engine, task: Task, options: ResumeOptions, not
 
 /**
  * Resumes without a user; where that cannot be, the task stays suspended and says why. Answers false where the store
- * could not record it: nothing is wrong with the task, and it is to be tried again.
+ * could not record it: nothing is wrong with the task, and it is to be tried again. With `pausedUntil` it says so only
+ * where the pause still ends then: several machines may find it due.
  */
 export async function resumeByItself(
   engine: Engine,
   id: number,
   cause: NonNullable<ResumeOptions["cause"]>,
+  pausedUntil?: number,
 ): Promise<boolean> {
   try {
     await resume(engine, id, { actor: "daemon", cause });
@@ -221,8 +223,9 @@ export async function resumeByItself(
     };
     const told = { name: error.name, code: error.code, message: error.message, data: error.data };
     const event = { cause: corrupt ? "corrupt" : "cannot-resume", actor: "daemon", at: engine.clock.now() };
+    const still = { states: ["suspended"] as const, ...defined({ pausedUntil }) };
     await engine.store
-      .update(id, { pause, error: told, resumesWith: null }, { states: ["suspended"], event })
+      .update(id, { pause, error: told, resumesWith: null }, { ...still, event })
       .catch(() => {});
   }
   return true;

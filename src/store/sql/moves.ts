@@ -221,11 +221,12 @@ export function* update(
   ctx: Context,
   id: number,
   patch: Patch,
-  { states, event: told, end, token }: UpdateOptions,
+  { states, pausedUntil, event: told, end, token }: UpdateOptions,
 ): Op<Task> {
   if (token !== undefined) yield* ctx.live(token);
   const before = yield* ctx.task(id);
-  if (states && !states.includes(before.state)) {
+  const isOther = pausedUntil !== undefined && (before.pause?.until ?? null) !== pausedUntil;
+  if (isOther || (states && !states.includes(before.state))) {
     throw new AgentctlError("TaskImmutable", { id, state: before.state, allowed: states });
   }
   if (patch.sessionKey) yield* requireSession(ctx, patch.sessionKey, id);

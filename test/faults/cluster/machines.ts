@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type Driver from "pg";
-import { closeHome, Home } from "../../harness/index.ts";
+import { closeHome, Home, processes, signalTo, until } from "../../harness/index.ts";
 import { type Postgres, startPostgres } from "../../harness/postgres.ts";
 import type { Row } from "../facts.ts";
 import { Way } from "./way.ts";
@@ -97,4 +97,16 @@ export class Machines {
 /** A server whose writes are on disk when they are answered, as a cluster asks for. */
 export async function startServer(): Promise<Postgres> {
   return await startPostgres({ fsync: true });
+}
+
+/** The machine loses its power: everything of it is gone when this resolves. */
+export async function killAll({ home }: Machine): Promise<void> {
+  await until(
+    () => {
+      const left = processes(home.root);
+      for (const { pid } of left) signalTo(pid, "SIGKILL");
+      return left.length === 0;
+    },
+    { everyMs: 1, message: "the end of a machine" },
+  );
 }

@@ -4,12 +4,11 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { openStates } from "../../../src/core/machine.ts";
-import { processes, signalTo, until } from "../../harness/index.ts";
 import { RpcError } from "../../harness/wire.ts";
 import type { Chance } from "../chance.ts";
 import { type Does, moduleTask, shellTask } from "../fixtures.ts";
 import { World } from "../world.ts";
-import type { Machine, Machines } from "./machines.ts";
+import { killAll, type Machine, type Machines } from "./machines.ts";
 import type { Limits } from "./rules.ts";
 
 const CLIENTS = 4;
@@ -221,16 +220,4 @@ export class ClusterWalk {
         : [`task ${id} ended as ${state} with ${exit_code}, not with ${exits ?? "its result"}`];
     });
   }
-}
-
-/** The machine loses its power: everything of it is gone when this resolves. */
-async function killAll({ home }: Machine): Promise<void> {
-  await until(
-    () => {
-      const left = processes(home.root);
-      for (const { pid } of left) signalTo(pid, "SIGKILL");
-      return left.length === 0;
-    },
-    { everyMs: 1, message: "the end of a machine" },
-  );
 }
