@@ -41,6 +41,8 @@ export interface Facts {
 export function factsOf(home: Home, known: Acknowledged): Facts {
   // Processes first: what has begun since is then known to the store, and not the other way round.
   const found = bearers(home);
+  // Notes too: what was acknowledged by then is in the rows.
+  const witness = witnessOf(home);
   const db = openFile(join(home.dir, "agentctl.db"), { readonly: true, timeout: 5_000 });
   try {
     const all = (sql: string) => db.prepare(sql).all();
@@ -55,7 +57,7 @@ export function factsOf(home: Home, known: Acknowledged): Facts {
       checkpoints: all("select * from checkpoints order by task_id, seq"),
       artifacts: all("select * from artifacts order by task_id, name"),
       bearers: found,
-      witness: witnessOf(home),
+      witness,
     }))();
   } finally {
     db.close();

@@ -19,6 +19,8 @@ export async function violationsOf(
   const first = machines.all[0];
   if (!first) return [];
   const all = (sql: string) => machines.rows(sql);
+  // Notes first: what was acknowledged by then is in the rows that are read after them, also where tasks run on.
+  const witness = witnessOf(first.home);
   const facts: Facts = {
     home: first.home,
     known,
@@ -30,7 +32,7 @@ export async function violationsOf(
     checkpoints: await all("select * from checkpoints order by task_id, seq"),
     artifacts: [],
     bearers: [],
-    witness: witnessOf(first.home),
+    witness,
   };
   return [...rulesOfRows.flatMap((rule) => rule(facts)), ...overruns(facts, limits)];
 }
