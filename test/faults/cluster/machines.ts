@@ -99,14 +99,25 @@ export async function startServer(): Promise<Postgres> {
   return await startPostgres({ fsync: true });
 }
 
-/** The machine loses its power: everything of it is gone when this resolves. */
+/**
+ * The machine loses its power: everything of it is gone when this resolves. All of it is stopped before any is killed, so
+ * that no guard lives to note the death of its program.
+ */
 export async function killAll({ home }: Machine): Promise<void> {
-  await until(
-    () => {
-      const left = processes(home.root);
-      for (const { pid } of left) signalTo(pid, "SIGKILL");
-      return left.length === 0;
-    },
-    { everyMs: 1, message: "the end of a machine" },
-  );
+  const stopped = new Set<number>();
+  const isStill = () => {
+    const moving = processes(home.root).filter(({ pid }) => !stopped.has(pid));
+    for (const { pid } of moving) {
+      signalTo(pid, "SIGSTOP");
+      stopped.add(pid);
+    }
+    return moving.length === 0;
+  };
+  await until(isStill, { everyMs: 1, message: "a machine that stands still" });
+  const isGone = () => {
+    const left = processes(home.root);
+    for (const { pid } of left) signalTo(pid, "SIGKILL");
+    return left.length === 0;
+  };
+  await until(isGone, { everyMs: 1, message: "the end of a machine" });
 }
