@@ -104,9 +104,11 @@ export async function startServer(): Promise<Postgres> {
  * that no guard lives to note the death of its program.
  */
 export async function killAll({ home }: Machine): Promise<void> {
+  // What runs on others may name the folder of this one, where it notes what it does.
+  const own = () => processes(home.dir);
   const stopped = new Set<number>();
   const isStill = () => {
-    const moving = processes(home.root).filter(({ pid }) => !stopped.has(pid));
+    const moving = own().filter(({ pid }) => !stopped.has(pid));
     for (const { pid } of moving) {
       signalTo(pid, "SIGSTOP");
       stopped.add(pid);
@@ -115,7 +117,7 @@ export async function killAll({ home }: Machine): Promise<void> {
   };
   await until(isStill, { everyMs: 1, message: "a machine that stands still" });
   const isGone = () => {
-    const left = processes(home.root);
+    const left = own();
     for (const { pid } of left) signalTo(pid, "SIGKILL");
     return left.length === 0;
   };
