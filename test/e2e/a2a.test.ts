@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { describe, expect } from "vitest";
 import { type Home, it, until } from "../harness/index.ts";
 import { eventsAt, Web } from "../harness/web.ts";
@@ -64,6 +64,17 @@ function message(text: string, rest: object = {}): object {
   return { role: "ROLE_USER", messageId: randomUUID(), parts: [{ text }], ...rest };
 }
 
+/** A POST without a body and without a word about it, as `curl -X POST` sends it. */
+async function postNothing({ base, token }: Web, path: string): Promise<string> {
+  const { hostname, port } = new URL(base);
+  const socket = connect(Number(port), hostname);
+  const headers = [`host: ${hostname}:${port}`, `authorization: Bearer ${token}`, "a2a-version: 1.0"];
+  socket.write([`POST ${path} HTTP/1.1`, ...headers, "connection: close", "", ""].join("\r\n"));
+  let answer = "";
+  for await (const chunk of socket.setEncoding("utf8")) answer += chunk;
+  return answer;
+}
+
 async function opened(home: Home, version: "1.0" | "0.3" = "1.0"): Promise<Client> {
   const run = { module: home.module(MODULE), cwd: home.work };
   await home.cli("config", "set", "a2a", JSON.stringify({ name: "tester", run }));
@@ -114,6 +125,24 @@ describe("a message", () => {
     expect(listed.body).toMatchObject({ totalSize: 1, tasks: [{ id: task.id }] });
     const parse = await client.web.json("/a2a", { method: "POST", headers: client.headers(), body: "{" });
     expect(parse.body.error.code).toBe(-32700);
+    // JSON-RPC lets them be left out.
+    const without = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "NoSuch" });
+    const unknown = await client.web.json("/a2a", {
+      method: "POST",
+      headers: client.headers(),
+      body: without,
+    });
+    expect(unknown.body.error.code).toBe(-32601);
+  });
+
+  it("has its text parts as text, and its data where it has none", async ({ home }) => {
+    const client = await opened(home);
+    const data = { data: { q: 1 } };
+    const said = async (parts: object[]) =>
+      (await client.result("SendMessage", { message: message("", { parts }) })).task.artifacts.at(-1).parts[0]
+        .text;
+    expect(await said([{ text: "one" }, data, { text: "two" }])).toBe("done: one\ntwo");
+    expect(await said([data])).toBe('done: {"q":1}');
   });
 
   it("is understood in the form of 0.3 where no version is named", async ({ home }) => {
@@ -163,8 +192,8 @@ describe("tasks/pause and tasks/resume", () => {
     await home.cli("daemon", "restart");
     const again = await eventsAt(client.web, `/a2a/tasks/${task.id}:subscribe`, headers);
     const steps = (await home.json("show", task.id)).steps.length;
-    const resumed = await client.rest("POST", `/tasks/${task.id}:resume`, {});
-    expect([resumed.status, resumed.body.status.state]).toEqual([200, "TASK_STATE_WORKING"]);
+    const resumed = await postNothing(client.web, `/a2a/tasks/${task.id}:resume`);
+    expect(resumed).toMatch(/^HTTP\/1.1 200 .*"TASK_STATE_WORKING"/s);
     writeFileSync(home.file("go"), "");
     const ended = await home.reaches(task.id, "completed");
     expect(ended).toMatchObject({ attempt: 2, result: { turns: "done" } });

@@ -1,7 +1,7 @@
 /** Coding agents as tasks, with a program that speaks the protocol of each and has its habits. */
 import { rmSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
-import { it, processes, until } from "../harness/index.ts";
+import { it, needsOwnStore, processes, until } from "../harness/index.ts";
 import { agentOptions, agents, agentTask, progress, step } from "./agent-story.ts";
 import { unrecorded } from "./recorded-lines.ts";
 import { noted, notes, open } from "./story.ts";
@@ -194,6 +194,10 @@ it("has one writer for each session, and none that is gone", async ({ home }) =>
     error: { name: "SessionNotFound", code: -32036 },
   });
   expect(lost.error.message).toContain("--from-start");
+  const said = `${(await home.cli("list")).stdout}${(await home.cli("show", `${gone}`)).stdout}`;
+  expect(said).toContain("its session is gone");
+  expect(said).toContain(`agentctl resume ${gone} --from-start`);
+  expect(said).not.toContain("module");
   await home.cli("resume", `${gone}`, "--from-start");
   expect((await home.reaches(gone, "completed")).agent.session).not.toBe(session);
 });
@@ -240,6 +244,7 @@ it("is refused where it could never run", async ({ home }) => {
 });
 
 it("takes several prompts at once, into a queue of its own", async ({ home }) => {
+  needsOwnStore(home, "the agent is on the caller's PATH");
   const options = agentOptions(home, "codex", [step(1)]);
   await home.cli("queue", "set", "codex", "--slots", "1");
   const each = ["run", ...options, "-q", "codex", "--each"];
@@ -269,6 +274,7 @@ it("stops at a budget, and goes on with more of it", async ({ home }) => {
   const id = await home.run(...options, "--max-turns", "2", "do it");
   expect((await home.reaches(id, "suspended")).pause).toMatchObject({ cause: "budget", until: null });
   expect(progress(home)).toEqual(["step-1"]);
+  expect((await home.cli("show", `${id}`)).stdout).toContain(`agentctl resume ${id} --add-turns <n>`);
   const refused = await home.cli("resume", `${id}`, "--add-tokens", "5");
   expect(refused.stderr).toContain("--add-tokens");
   await home.cli("resume", `${id}`, "--add-turns", "5");
@@ -281,6 +287,7 @@ it("stops at a budget, and goes on with more of it", async ({ home }) => {
     pause: { cause: "budget", reason: "it has cost $0.02 of $0.015" },
     usage: { costUsd: 0.02 },
   });
+  expect((await home.cli("show", `${dear}`)).stdout).toContain(`agentctl resume ${dear} --add-cost <usd>`);
   expect(notes(home, "agent-home/progress.log")).toEqual(["step-1"]);
   await home.cli("resume", `${dear}`, "--add-cost", "1");
   await home.reaches(dear, "completed");
@@ -339,6 +346,7 @@ export default defineTask(async (task) => await runAgent(task, { agent: "claude"
 });
 
 it("is listed, checked and summed up", async ({ home }) => {
+  needsOwnStore(home, "the agent is on the caller's PATH");
   const bin = agentOptions(home, "codex", [{ say: "ready" }]);
   const env = Object.fromEntries(
     bin

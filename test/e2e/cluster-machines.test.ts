@@ -67,6 +67,8 @@ it("moves, drains, keeps off and lets go machines", async ({ cluster }) => {
   await one.reaches(wide, "completed", PATIENT.deadlineMs);
   await one.reaches(unwanted, "completed", PATIENT.deadlineMs);
   expect(await one.cli("machine", "set", "nowhere", "--slots", "1")).toMatchObject({ code: 3 });
+  const nowhere = await one.json("move", `${unwanted}`, "--to", "nowhere");
+  expect(nowhere.error).toMatchObject({ name: "MachineNotFound", data: { machine: "nowhere" } });
   expect(await one.cli("machine", "set", "two", "--takeover", "perhaps")).toMatchObject({ code: 2 });
 
   const free = await one.run(...given);

@@ -13,7 +13,16 @@ import {
 import { join } from "node:path";
 import { expect } from "vitest";
 import { openFile } from "../../src/store/sqlite/file/driver.ts";
-import { type Home, isAlive, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
+import {
+  type Home,
+  isAlive,
+  it,
+  needsOwnStore,
+  processes,
+  signalTo,
+  sqlite,
+  until,
+} from "../harness/index.ts";
 import { noted, notes, open, pidOf, taskModule } from "./story.ts";
 
 interface Found {
@@ -177,6 +186,7 @@ it("finds a task that names another checkpoint than there is, and a gap in a jou
 });
 
 it("finds and mends files without an owner, modes, and a missing environment", async ({ home }) => {
+  needsOwnStore(home, "it looks at the store's file and the caller's variables");
   const [one, two] = await three(home);
   const held = await home.run("--hold", "--env", "A=b", "true");
   const env = (await until(() => readdirSync(join(home.dir, "env"))))[0] as string;
@@ -291,6 +301,7 @@ it("finds a frozen task that somebody let run, also where its processes come and
 });
 
 it("says of a store that no daemon opens what is wrong with it and what mends it", async ({ home }) => {
+  needsOwnStore(home, "it looks at the store's file and the caller's variables");
   await three(home);
   const before = readFileSync(join(home.dir, "agentctl.db"));
   writeFileSync(join(home.dir, "agentctl.db"), Buffer.concat([Buffer.from("garbage"), before.subarray(7)]));
@@ -308,6 +319,7 @@ it("says of a store that no daemon opens what is wrong with it and what mends it
 });
 
 it("says which daemon does not answer, and what helps, instead of waiting for it", async ({ home }) => {
+  needsOwnStore(home, "it looks at the store's file and the caller's variables");
   await home.run("--hold", "true");
   writeFileSync(join(home.dir, "env", UNUSED), "{}", { mode: 0o600 });
   const pid = (await home.daemonPid()) as number;

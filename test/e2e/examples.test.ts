@@ -139,10 +139,10 @@ describe("review.ts", () => {
 describe("agent.ts", () => {
   it("asks the model once for each turn, also when it is paused in the middle of one", async ({ home }) => {
     const model = await startModel();
-    home.env.OPENAI_BASE_URL = `${model.url}/v1`;
-    home.env.OPENAI_API_KEY = "a key";
+    // Given by name they are there in a cluster too, where the caller's variables are not.
+    const variables = ["--env", `OPENAI_BASE_URL=${model.url}/v1`, "--env", "OPENAI_API_KEY=a key"];
     const input = JSON.stringify({ goal: "Which library parses arguments?", model: "small", root });
-    const id = await home.run("examples/agent.ts", "--input", input, here);
+    const id = await home.run(...variables, "examples/agent.ts", "--input", input, here);
     await until(() => model.requests.length === 2, { message: "the second question" });
     const pausing = home.cli("pause", `${id}`);
     await until(async () => (await details(home, id)).activity.doing, { message: "the request to pause" });

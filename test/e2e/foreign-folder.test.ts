@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
-import { type Home, it } from "../harness/index.ts";
+import { type Home, it, needsOwnStore } from "../harness/index.ts";
 
 /** A project with folders of names that a home has, too. */
 function project(home: Home): string {
@@ -66,6 +66,7 @@ it("refuses the root of the file system and the user's own directory, an empty o
 
 describe("where no home exists", () => {
   it("answers what only reads as an empty home would, and makes nothing", async ({ home }) => {
+    needsOwnStore(home, "a machine of a cluster has a home");
     expect(await home.json("list")).toEqual([]);
     expect((await home.json("queue", "list")).map(({ name }: { name: string }) => name)).toEqual(["default"]);
     expect((await home.cli("wait", "--all")).code).toBe(0);
@@ -86,6 +87,7 @@ describe("where no home exists", () => {
   });
 
   it("follows the events of a home that is made later", async ({ home }) => {
+    needsOwnStore(home, "a machine of a cluster has a home");
     const events = home.spawn("events", "-f");
     await expect.poll(() => events.stdout, { timeout: 60_000 }).toContain("snapshot");
     const id = await home.run("true");

@@ -85,6 +85,8 @@ it("moves a running task, which goes on there and never here", async ({ home }) 
   // Once more says the same and changes nothing.
   expect(await home.cli("move", `${id}`, "--to", to)).toMatchObject({ code: 0 });
   expect(await there.json("list", "--all")).toHaveLength(1);
+  const further = await home.json("move", `${id}`, "--to", "unix:///nowhere.sock");
+  expect(further.error).toMatchObject({ name: "Moved", data: { to, as: task.id } });
 });
 
 it("leaves one that its user paused suspended, and brings it back", async ({ home }) => {

@@ -1,6 +1,6 @@
 /** An agent of the user's own, which is driven by its lines as the setting `agents` describes them. */
 import { expect } from "vitest";
-import { it, until } from "../harness/index.ts";
+import { it, needsOwnStore, until } from "../harness/index.ts";
 import { agentOptions, progress, step } from "./agent-story.ts";
 import { noted, open } from "./story.ts";
 
@@ -59,6 +59,7 @@ it("is interrupted by a pause, told what was cut off, waits for a limit, and is 
 });
 
 it("is checked, runs in a task module, and is refused what nobody could keep", async ({ home }) => {
+  needsOwnStore(home, "the agent is on the caller's PATH");
   await home.cli("config", "set", "agents", JSON.stringify({ mine }));
   const options = agentOptions(home, "mine", [step(1)]);
   const words = options.filter((word) => word.includes("="));

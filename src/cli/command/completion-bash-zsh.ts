@@ -71,6 +71,13 @@ function candidates(entries: readonly Entry[]): string {
   const top = entries.filter(({ path }) => !path.includes(" "));
   const commands = (of: readonly Entry[]) =>
     of.map(({ path, summary }) => [path.split(" ").at(-1) ?? "", summary]);
+  const firstWords = top.flatMap(({ path, aliases, summary }) =>
+    [path, ...aliases].map((word) => [word, summary] as const),
+  );
+  const otherWords = top
+    .map(({ path, aliases, shortcuts }) => ({ path, words: [...aliases, ...shortcuts] }))
+    .filter(({ words }) => words.length > 0)
+    .map(({ path, words }) => `    ${words.join("|")}) verb=${path} ;;`);
   const subcommands = groups.map(({ path }) => {
     const own = entries.filter((each) => each.path.startsWith(`${path} `));
     return `    ${path}) ${printed(commands(own))} ;;`;
@@ -120,10 +127,13 @@ ${offerCases(entries).join("\n")}
 _agentctl_candidates() {
   local verb=$1 before= task= place=0 word
   if [ $# -le 1 ]; then
-    ${printed(commands(top))}
+    ${printed(firstWords)}
     return
   fi
   shift
+  case $verb in
+${otherWords.join("\n")}
+  esac
   if _agentctl_subcommands "$verb" >/dev/null; then
     if [ $# -le 1 ]; then
       _agentctl_subcommands "$verb"

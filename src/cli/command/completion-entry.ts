@@ -23,6 +23,10 @@ export interface OptionEntry {
 export interface Entry {
   /** `pause` or `queue set`. */
   path: string;
+  /** Other words for it, which are offered as it is. */
+  aliases: readonly string[];
+  /** Words of other programs for it: what follows them is completed, and they are not offered. */
+  shortcuts: readonly string[];
   summary: string;
   /** It has commands of its own, and neither options nor operands. */
   isGroup: boolean;

@@ -4,9 +4,17 @@ import { awkTasks, listTasks, statesOf } from "./completion-tasks.ts";
 
 export function fish(entries: readonly Entry[]): string {
   const lines = [
+    "# The words so far, with our verb in place of another word for it.",
+    "function __agentctl_words",
+    "  set -l words (commandline -opc)",
+    '  switch "$words[2]"',
+    ...entries.flatMap(otherWords),
+    "  end",
+    "  printf '%s\\n' $words",
+    "end",
     "# Whether these are the first words.",
     "function __agentctl_at",
-    "  set -l words (commandline -opc)",
+    "  set -l words (__agentctl_words)",
     "  set -l last (math 1 + (count $argv))",
     '  test "$words[2..$last]" = "$argv"',
     "end",
@@ -26,7 +34,7 @@ export function fish(entries: readonly Entry[]): string {
     "end",
     "# The operands of a command so far.",
     "function __agentctl_operands",
-    "  set -l words (commandline -opc)",
+    "  set -l words (__agentctl_words)",
     "  set -l valued (__agentctl_valued $argv)",
     "  set -l before",
     "  for word in $words[(math 2 + (count $argv))..-1]",
@@ -42,7 +50,7 @@ export function fish(entries: readonly Entry[]): string {
     "end",
     "# The first operand of a command of one or two words.",
     "function __agentctl_of_task",
-    "  set -l words (commandline -opc)",
+    "  set -l words (__agentctl_words)",
     "  set -l last 2",
     "  string match -qr '^(artifact|checkpoint)$' -- $words[2]; and set last 3",
     "  set -l operands (__agentctl_operands $words[2..$last])",
@@ -56,6 +64,11 @@ export function fish(entries: readonly Entry[]): string {
   return `${lines.join("\n")}\n`;
 }
 
+function otherWords({ path, aliases, shortcuts }: Entry): string[] {
+  const words = [...aliases, ...shortcuts];
+  return words.length === 0 ? [] : [`    case ${words.join(" ")}`, `      set words[2] ${path}`];
+}
+
 function valuedLines({ path, options }: Entry): string[] {
   const names = options.flatMap(({ long, short, offer }) =>
     offer === null ? [] : [`--${long}`, ...(short ? [`-${short}`] : [])],
@@ -63,13 +76,15 @@ function valuedLines({ path, options }: Entry): string[] {
   return names.length === 0 ? [] : [`    case '${path}'`, `      printf '%s\\n' ${names.join(" ")}`];
 }
 
-function linesOf({ path, summary, options, operands, isMany }: Entry): string[] {
+function linesOf({ path, aliases, summary, options, operands, isMany }: Entry): string[] {
   const [first = "", second] = path.split(" ");
   const place = second
     ? `__agentctl_at ${first}; and test (count (commandline -opc)) -eq 2`
     : "__fish_use_subcommand";
   const isHere = `__agentctl_at ${path}`;
-  const lines = [`complete -c agentctl -f -n '${place}' -a ${second ?? first} -d ${quoted(summary)}`];
+  const lines = [second ?? first, ...aliases].map(
+    (word) => `complete -c agentctl -f -n '${place}' -a ${word} -d ${quoted(summary)}`,
+  );
   for (const { long, short, about, offer } of options) {
     const letter = short ? ` -s ${short}` : "";
     lines.push(

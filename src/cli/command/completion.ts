@@ -17,6 +17,7 @@ import { bash, zsh } from "./completion-bash-zsh.ts";
 import type { Entry, Offer } from "./completion-entry.ts";
 import { fish } from "./completion-fish.ts";
 import { type Command, letter, longName, type Table } from "./define.ts";
+import { shortcutsOf } from "./others-verbs.ts";
 
 export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
@@ -33,18 +34,24 @@ async function allEntries({ verbNames, verb, aliasesOf }: Table): Promise<Entry[
     const found = await verb(name);
     if (!found) continue;
     if ("commands" in found) {
-      const none = { options: [], operands: [], isMany: false };
+      const none = { options: [], operands: [], isMany: false, ...noOtherWords };
       entries.push({ path: name, summary: found.summary, isGroup: true, ...none });
-      for (const each of found.commands) entries.push(entryOf(`${name} ${each.name}`, name, each));
-    } else for (const word of [name, ...aliasesOf(name)]) entries.push(entryOf(word, name, found));
+      for (const each of found.commands)
+        entries.push({ ...entryOf(`${name} ${each.name}`, name, each), ...noOtherWords });
+    } else {
+      const words = { aliases: aliasesOf(name), shortcuts: shortcutsOf(name) };
+      entries.push({ ...entryOf(name, name, found), ...words });
+    }
   }
   const { topics } = await import("./topics.ts");
   const words = [...verbNames, ...topics()];
   const help = { summary: "help for a command or a topic", isGroup: false, options: [], isMany: false };
-  return [...entries, { path: "help", ...help, operands: [{ words }] }];
+  return [...entries, { path: "help", ...help, ...noOtherWords, operands: [{ words }] }];
 }
 
-function entryOf(path: string, verb: string, spec: Command): Entry {
+const noOtherWords = { aliases: [], shortcuts: [] };
+
+function entryOf(path: string, verb: string, spec: Command): Omit<Entry, keyof typeof noOtherWords> {
   const options = [
     ...Object.values(spec.options),
     ...commonOptions.map((each) => ({ ...each, choices: [] })),

@@ -41,6 +41,11 @@ export function inOurWords(words: readonly string[]): string[] {
   return Object.hasOwn(shortcuts, first) ? [...(shortcuts[first] ?? []), ...rest] : [...words];
 }
 
+/** The words of other programs that are short for one of our verbs. */
+export function shortcutsOf(verb: string): string[] {
+  return Object.keys(shortcuts).filter((word) => shortcuts[word]?.[0] === verb);
+}
+
 /** The command to use in place of a verb that we do not have. */
 export function elsewhereOf(word: string): string | undefined {
   return Object.hasOwn(elsewhere, word) ? elsewhere[word] : undefined;

@@ -12,7 +12,7 @@ export type More = (rpc: RpcClient) => Promise<number[]>;
 
 /**
  * Shows each of the tasks, and again after every change of it, until enough was seen of all of them or `signal` is
- * aborted. With `more`, tasks that are submitted meanwhile join them. Changes that come faster than they are looked at are shown as one. Goes on when the daemon restarts.
+ * aborted. With `more`, tasks that are submitted meanwhile join them; where there is none yet, it waits for the first. Changes that come faster than they are looked at are shown as one. Goes on when the daemon restarts.
  */
 export async function watchTasks(
   context: Context,
@@ -23,6 +23,7 @@ export async function watchTasks(
 ): Promise<void> {
   const open = new Set(ids);
   let isMoreDue = false;
+  let isFirstAwaited = more !== undefined && ids.length === 0;
   const changed = new Set<number>();
   let wake = (): void => undefined;
   const stop = (): void => wake();
@@ -41,6 +42,7 @@ export async function watchTasks(
       for (const id of (await more?.(rpc)) ?? []) {
         open.add(id);
         changed.add(id);
+        isFirstAwaited = false;
       }
     };
     await rpc.call("tasks/subscribe", { ...scope, snapshot: false });
@@ -50,7 +52,8 @@ export async function watchTasks(
       throw reason;
     });
     closed.catch(() => undefined);
-    while (open.size > 0 && !signal.aborted) {
+    const isOn = () => (open.size > 0 || isFirstAwaited) && !signal.aborted;
+    while (isOn()) {
       const awake = new Promise<void>((resolve) => {
         wake = resolve;
       });
@@ -58,7 +61,7 @@ export async function watchTasks(
       changed.clear();
       await Promise.all(due.map((id) => look(rpc, id, see, open)));
       if (isMoreDue || open.size === 0) await join();
-      if (changed.size === 0 && open.size > 0 && !signal.aborted) await Promise.race([awake, closed]);
+      if (changed.size === 0 && isOn()) await Promise.race([awake, closed]);
     }
   };
   try {

@@ -101,7 +101,7 @@ function questionText(question: TaskJson["question"]): string {
 }
 
 /** Who paused it, how, and what stands. */
-export function pauseText({ state, pause, checkpoint }: TaskJson, now: number): string {
+export function pauseText({ state, pause, checkpoint, error }: TaskJson, now: number): string {
   if (!pause) return "paused";
   // Of a pause that is over, the checkpoint of today and the time that was planned say nothing.
   const isPaused = state === "suspended";
@@ -115,7 +115,7 @@ export function pauseText({ state, pause, checkpoint }: TaskJson, now: number): 
     stalled: "nothing came of it any more",
     lost: "its process was lost",
     corrupt: "its checkpoint cannot be used",
-    mismatch: "its journal does not fit the module",
+    mismatch: isSessionGone(error) ? "its session is gone" : "its journal does not fit the module",
   };
   const facts = [
     pause.outcome ?? "",
@@ -127,7 +127,11 @@ export function pauseText({ state, pause, checkpoint }: TaskJson, now: number): 
   return facts.length === 0 ? cause : `${cause} (${facts.join(", ")})`;
 }
 
+const isSessionGone = (error: TaskJson["error"]) => error?.name === "SessionNotFound";
+
 function resumeCommand({ id, kind, checkpoint, pause, error }: TaskJson): string {
+  if (isSessionGone(error)) return `agentctl resume ${id} --from-start`;
+  if (pause?.cause === "budget") return `agentctl resume ${id} ${moreOf(pause.reason)}`;
   if (pause?.cause === "mismatch")
     return `put the module back as it was, or agentctl resume ${id} --module <file>, or --from-start`;
   if (pause?.cause === "corrupt") {
@@ -139,6 +143,12 @@ function resumeCommand({ id, kind, checkpoint, pause, error }: TaskJson): string
   const isStopped = pause?.outcome === "frozen" && pause.cause !== "lost";
   const canContinue = checkpoint !== null || kind !== "program" || isStopped;
   return canContinue ? `agentctl resume ${id}` : `agentctl resume ${id} --from-start`;
+}
+
+/** What raises the limit that is reached, which the reason of the pause tells. */
+function moreOf(reason: string | null): string {
+  if (reason?.includes("tokens")) return "--add-tokens <n>";
+  return reason?.includes("times") ? "--add-turns <n>" : "--add-cost <usd>";
 }
 
 /** How far a task is, in its own words; on a terminal with a bar. */

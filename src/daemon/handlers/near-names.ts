@@ -14,9 +14,7 @@ export async function withNearNames(engine: Engine, error: unknown): Promise<unk
   const near = sought ? nearest(sought.typed, sought.names) : [];
   if (near.length === 0) return error;
   const words = `${message}; did you mean ${near.join(" or ")}?`;
-  // What would make a thing of the misspelt name is no help.
-  const options = name === "QueueNotFound" ? { hint: "agentctl queue list" } : {};
-  return new AgentctlError(name as ErrorName, { ...data, near }, { message: words, ...options });
+  return new AgentctlError(name as ErrorName, { ...data, near }, { message: words });
 }
 
 /** What was not found, and the names that there are; undefined where nothing was named. */

@@ -143,11 +143,9 @@ export async function forgetMachine(connection: Connection, name: string): Promi
   const { state, tasks } = machine;
   if (tasks > 0 || state === "up" || state === "draining") {
     const reason = tasks > 0 ? `machine ${name} has ${tasks} tasks` : `machine ${name} is ${state}`;
-    throw new AgentctlError("UnsupportedOperation", {
-      reason,
-      machine: name,
-      hint: `agentctl machine drain ${name}`,
-    });
+    const then = `agentctl machine forget ${name} once it is stopped or left, and has no tasks`;
+    const hint = state === "draining" ? then : `agentctl machine drain ${name}`;
+    throw new AgentctlError("UnsupportedOperation", { reason, machine: name, hint });
   }
   await connection.query("delete from machines where name = $1", [name]);
 }

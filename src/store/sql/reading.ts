@@ -11,6 +11,8 @@ export const quoted = (names: readonly string[]) => names.map((name) => `'${name
 
 /** The task that an id, a uuid or a name means: of a name the open task that bears it, else the one that ended last. */
 export function* find(ctx: Context, ref: string | number | { key: string }): Op<Task | undefined> {
+  // PostgreSQL takes no such text, and nothing bears it.
+  if (String(typeof ref === "object" ? ref.key : ref).includes("\0")) return undefined;
   if (typeof ref === "object") return yield* ctx.firstTask("tasks where key = ?", ref.key);
   if (typeof ref === "number" || /^\d+$/.test(ref)) {
     const id = Number(ref);

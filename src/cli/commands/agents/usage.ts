@@ -38,6 +38,8 @@ export const usage = command({
     );
     const lines = linesOf(tasks, by);
     if (out.json) out.data(lines.map(({ key, ...used }) => ({ [by]: key, ...used })));
+    else if (lines.length === 0 && tasks.some(({ agent }) => agent !== null))
+      out.note("no task of a coding agent has a label", "agentctl run --label <key=value>");
     else if (lines.length === 0)
       out.note("no coding agent has run", 'agentctl run --agent claude "<prompt>"');
     else for (const line of usageTable(lines, by, out.columns)) out.line(line);

@@ -29,7 +29,7 @@ export const logs = command({
   summary: "what tasks have printed, of all their attempts in order",
   notes:
     "Of one task byte for byte. Of several each line has the name of its task in front; with -f those follow that the " +
-    "pattern or the options select later, until all have ended.",
+    "pattern or the options select later, until all have ended; where none is selected yet, it waits for the first.",
   args: [tasksArgument],
   options: {
     follow: flag("-f, --follow", "go on until the task has ended"),
@@ -114,14 +114,16 @@ async function logsOfMany(
     out.data(await Promise.all(tasks.map(async ({ id }) => ({ id, logs: (await call(id)).logs }))));
     return 0;
   }
-  if (tasks.length === 0 && !follow) out.note("no task matches");
+  const later = laterOf(selection, since, tasks);
+  if (tasks.length === 0)
+    out.note(follow && later ? "no task matches yet: waiting for the first" : "no task matches");
   const many = new ManyLogs(context, wanted, await out.paint(), tasks);
   if (!follow) {
     await many.print(tasks);
     return 0;
   }
   const words = "ids" in selection ? selection.ids.join(" ") : "with the same options";
-  return await many.follow(tasks, laterOf(selection, since, tasks), `agentctl logs -f ${words}`);
+  return await many.follow(tasks, later, `agentctl logs -f ${words}`);
 }
 
 /** Only a selector or a pattern may come to mean more tasks. */

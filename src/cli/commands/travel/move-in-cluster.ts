@@ -1,9 +1,10 @@
 import { clusterHere } from "../../../client/cluster.ts";
-import { AgentctlError } from "../../../core/errors.ts";
+import { AgentctlError, asAgentctlError } from "../../../core/errors.ts";
 import { isTerminal } from "../../../core/machine.ts";
 import { isMachine } from "../../../home/cluster-file.ts";
 import type { TaskJson } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
+import { placeOf } from "../../command/choose-home.ts";
 import type { Context } from "../../command/context.ts";
 import { actor } from "../../command/session.ts";
 
@@ -11,6 +12,18 @@ import { actor } from "../../command/session.ts";
 export async function isMachineHere({ host, paths }: Context, to: string): Promise<boolean> {
   if (host !== null || !isMachine(paths) || /^\w+:\/\//.test(to)) return false;
   return (await clusterHere(paths)).machines.some(({ name }) => name === to);
+}
+
+/** Where another home is; throws `MachineNotFound` in a cluster, where the name may have been meant for a machine. */
+export function placeBeyond({ env, host, paths }: Context, to: string): ReturnType<typeof placeOf> {
+  try {
+    return placeOf(env, to);
+  } catch (error) {
+    const isMeantHere = host === null && isMachine(paths);
+    if (!isMeantHere || asAgentctlError(error).name !== "ContextNotFound") throw error;
+    const hint = "agentctl machine list, agentctl context list";
+    throw new AgentctlError("MachineNotFound", { machine: to, reason: "nor a context of that name", hint });
+  }
 }
 
 /** Has a task go on at another machine of the cluster. One that its user had paused stays so, without `resumes`. */

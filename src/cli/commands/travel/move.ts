@@ -9,7 +9,7 @@ import { actor, reference, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { absolutePath } from "../../input/input.ts";
 import { download, uploader } from "./bundles.ts";
-import { isMachineHere, moveInCluster, pausedFor, reasonOf } from "./move-in-cluster.ts";
+import { isMachineHere, moveInCluster, pausedFor, placeBeyond, reasonOf } from "./move-in-cluster.ts";
 import { envOptions, travelling } from "./task.ts";
 
 export const move = command({
@@ -45,7 +45,7 @@ export const move = command({
       const known = underWay(task);
       const to = given.to ?? known?.to;
       if (to === undefined) throw usage("--to is missing: the place to which it is moved", { field: "--to" });
-      if (known && given.to !== undefined && given.to !== known.to) throw elsewhere(task, known.to);
+      if (known && given.to !== undefined && given.to !== known.to) throw elsewhere(task, known);
       if (await isMachineHere(context, to)) {
         if (given.abort || given.withEnv || given.withoutEnv || given.cwd || given.module)
           throw usage(
@@ -54,7 +54,7 @@ export const move = command({
         return await moveInCluster(context, here, { task, to, resumes: given.resume });
       }
       if (given.abort && !known) throw usage(`task ${task.id} is not on its way`);
-      const { host, paths } = placeOf(context.env, to);
+      const { host, paths } = placeBeyond(context, to);
       const target = { ...context, host, paths } as Context;
       return await withDaemon(target, async (there) => {
         const journey = new Journey(context, { here, there, task, to, given });
@@ -80,7 +80,8 @@ function underWay({ moving, error }: TaskJson): Known | undefined {
   return { move, to, goesOn, isGone: true };
 }
 
-function elsewhere({ id, state }: TaskJson, to: string): AgentctlError {
+function elsewhere({ id, state, error }: TaskJson, { to, isGone }: Known): AgentctlError {
+  if (isGone) return new AgentctlError("Moved", { ...error?.data, id, state });
   const reason = `task ${id} is on its way to ${to}`;
   const hint = `agentctl move ${id} --to ${to} finishes that, agentctl move ${id} --abort takes it back`;
   return new AgentctlError("UnsupportedOperation", { id, state, reason, hint });

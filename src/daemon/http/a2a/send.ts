@@ -78,11 +78,12 @@ async function goOn(agent: Agent, message: Message): Promise<TaskJson> {
   return task;
 }
 
-/** The text parts, joined. */
+/** The text parts, joined; of a message that has none its data as JSON, for who reads nothing else. */
 function textOf({ parts }: Message): string {
-  const texts = parts.map(({ content }) => {
-    if (content?.$case === "text") return content.value;
-    return content?.$case === "data" ? JSON.stringify(content.value) : "";
-  });
-  return texts.filter((text) => text !== "").join("\n");
+  const contents = parts.map(({ content }) => content);
+  const texts = contents.flatMap((content) => (content?.$case === "text" ? [content.value] : []));
+  const data = contents.flatMap((content) =>
+    content?.$case === "data" ? [JSON.stringify(content.value)] : [],
+  );
+  return (texts.length > 0 ? texts : data).filter((text) => text !== "").join("\n");
 }

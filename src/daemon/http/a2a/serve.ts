@@ -113,8 +113,10 @@ async function readBody({ request, response, path }: Asked): Promise<boolean> {
     return false;
   }
   try {
-    const isEmpty = request.headers["content-length"] === "0";
-    request.body = isEmpty ? {} : await jsonOf(request);
+    const { "content-length": length, "transfer-encoding": encoding } = request.headers;
+    const isEmpty = length === "0" || (length === undefined && encoding === undefined);
+    // A method of REST may go without parameters, a call of JSON-RPC is never empty.
+    request.body = isEmpty && !isRpc(path) ? {} : withParams(await jsonOf(request));
     return true;
   } catch (error) {
     if (!(error instanceof AgentctlError) || error.name !== "ParseError") throw error;
@@ -123,6 +125,12 @@ async function readBody({ request, response, path }: Asked): Promise<boolean> {
     else sendJson(response, 400, { error: { code: 400, status: "INVALID_ARGUMENT", message, details: [] } });
     return false;
   }
+}
+
+/** JSON-RPC lets `params` be left out; to the SDK that is a wrong one, whatever the method. */
+function withParams(body: unknown): unknown {
+  const isCall = typeof body === "object" && body !== null && "method" in body;
+  return isCall && !("params" in body) ? { ...body, params: {} } : body;
 }
 
 function isRpc(path: string): boolean {
