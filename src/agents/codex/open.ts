@@ -10,6 +10,12 @@ const CLOSE_MS = 5000;
 const APPROVALS = ["item/commandExecution/requestApproval", "item/fileChange/requestApproval"];
 const ASK_ALL = "untrusted";
 
+/**
+ * Codex keeps the exported variables of the shell in a file while it runs, keys among them, and a Codex that is killed
+ * leaves it. `--agent-arg` may turn that on again.
+ */
+const NO_SNAPSHOT = ["-c", "features.shell_snapshot=false"];
+
 const sandboxes = { own: undefined, edits: "workspace-write", all: "danger-full-access", plan: "read-only" };
 
 /** Codex, `codex app-server`. A pause cancels the turn at the next call that asks; the thread goes on in another turn. */
@@ -40,7 +46,7 @@ class Codex implements Conversation {
     this.#run = run;
     const { facts, args, cwd, env, dir } = run;
     this.#child = new Child({
-      argv: [...facts.argv, ...args, "app-server"],
+      argv: [...facts.argv, ...NO_SNAPSHOT, ...args, "app-server"],
       cwd,
       env,
       dir,
