@@ -1,10 +1,10 @@
 #!/bin/sh
-":" //; [ -z "${NODE_EXTRA_CA_CERTS+set}" ] || export AGENTCTL_CA_CERTS="$NODE_EXTRA_CA_CERTS"; unset NODE_EXTRA_CA_CERTS; export AGENTCTL_OPEN_FILES="$(ulimit -S -n)"; case "$*" in *run*|*batch*|*add*|*enqueue*|*resume*|*restore*|*mcp*|*check*) odd='^(IFS|PPID|OPTIND|[0-9][^=]*|[^=]*[^A-Za-z0-9_=][^=]*)='; if LC_ALL=C grep -qzE "$odd" /proc/$$/environ 2>/dev/null; then AGENTCTL_ODD_VARIABLES="$(LC_ALL=C grep -zE "$odd" /proc/$$/environ | base64)"; [ ${#AGENTCTL_ODD_VARIABLES} -gt 100000 ] || export AGENTCTL_ODD_VARIABLES; fi ;; esac; [ $$ -ne 1 ] || exec /bin/sh "$(dirname "$(readlink -f "$0")")/as-init.sh" "$0" "$@"; exec node -- "$0" "$@"
+":" //; [ -z "${NODE_EXTRA_CA_CERTS+set}" ] || export AGENTCTL_CA_CERTS="$NODE_EXTRA_CA_CERTS"; unset NODE_EXTRA_CA_CERTS; export AGENTCTL_OPEN_FILES="$(ulimit -S -n)"; case "$*" in *run*|*batch*|*add*|*enqueue*|*resume*|*restore*|*mcp*|*check*) odd='^(PWD|IFS|PPID|OPTIND|[0-9][^=]*|[^=]*[^A-Za-z0-9_=][^=]*)='; if [ -r /proc/$$/environ ] && { [ "$(LC_ALL=C grep -zE "$odd" /proc/$$/environ)" != "PWD=$PWD" ]; } 2>/dev/null; then AGENTCTL_ODD_VARIABLES="$(LC_ALL=C grep -zE "$odd" /proc/$$/environ | base64)"; [ ${#AGENTCTL_ODD_VARIABLES} -gt 100000 ] || export AGENTCTL_ODD_VARIABLES; fi ;; esac; [ $$ -ne 1 ] || exec /bin/sh "$(dirname "$(readlink -f "$0")")/as-init.sh" "$0" "$@"; exec node -- "$0" "$@"
 // To Node the line above is a string and a comment; to sh it starts Node with --, without which Node 20 takes an --env-file
 // for its own wherever it stands, also among the arguments of the program to run. Certificates, which Node reads at its
 // start for longer than all the rest takes, are for tasks: the command line speaks no TLS. Node raises its limit of open
 // files, and tasks are to have the caller's. Some shells, dash among them, drop variables whose names they could not set
-// and change a few of their own: for verbs that hand the environment on, they are kept aside. The first process of a container has to be one that waits for every orphan.
+// and change a few of their own, such as a PWD that is not the directory: for verbs that hand the environment on, they are kept aside. The first process of a container has to be one that waits for every orphan.
 // CommonJS by the package.json beside it: that starts faster than an ES module does.
 const { join } = require("node:path");
 const { load } = require("./compiled.js");
@@ -16,6 +16,7 @@ if (certificates !== undefined) {
 }
 if (odd !== undefined) {
   delete process.env.AGENTCTL_ODD_VARIABLES;
+  delete process.env.PWD;
   for (const entry of Buffer.from(odd, "base64").toString("utf8").split("\0")) {
     const [name = "", ...value] = entry.split("=");
     // What is not valid UTF-8 would not arrive as it is.

@@ -47,13 +47,19 @@ it("gives a task the variables of its caller and none of whoever started the dae
   const { AGENTCTL_HOME = "", PATH = "" } = home.env;
   const bare = { AGENTCTL_HOME, PATH, "odd.name": "x\ny", "a b": "=" };
   const words = ["run", "-f", "--", "/usr/bin/env", "-0"];
-  const { status, stdout } = spawnSync(launcher, words, { cwd: home.work, env: bare, encoding: "utf8" });
-  expect(status).toBe(0);
-  const given = stdout.split("\0").filter((text) => text !== "" && !text.startsWith("AGENTCTL_"));
+  const givenBy = (env: NodeJS.ProcessEnv) => {
+    const { status, stdout } = spawnSync(launcher, words, { cwd: home.work, env, encoding: "utf8" });
+    expect(status).toBe(0);
+    return stdout.split("\0").filter((text) => text !== "" && !text.startsWith("AGENTCTL_"));
+  };
+  const given = givenBy(bare);
   const path = given.find((text) => text.startsWith("PATH="));
   expect(path?.endsWith(`:${PATH}`)).toBe(true);
-  const others = given.filter((text) => text !== path && !/^(PWD|_|OLDPWD|SHLVL)=/.test(text));
+  const others = given.filter((text) => text !== path && !/^(_|OLDPWD|SHLVL)=/.test(text));
   expect(others.sort()).toEqual(["PYTHONUNBUFFERED=1", "a b==", "odd.name=x\ny"]);
+  // A shell makes its own of one that is not where it stands.
+  for (const PWD of [home.work, "/elsewhere"])
+    expect(givenBy({ ...bare, PWD }).filter((text) => text.startsWith("PWD="))).toEqual([`PWD=${PWD}`]);
   // Who gives only some variables, or none, gets the usual ones.
   const id = await home.run("--no-inherit-env", "sh", "-c", "echo $HOME");
   await home.reaches(id, "completed");
