@@ -34,12 +34,15 @@ it("names a process of another user in the tree: a pause fails and changes nothi
   const pid = Number(readFileSync(join(cwd, "pid"), "utf8"));
   try {
     await until(() => /^Uid:\s+0\s+0/m.test(readFileSync(`/proc/${pid}/status`, "utf8")));
-    const paused = as("pause", "1", "--json");
-    expect(paused.status).not.toBe(0);
-    expect(JSON.parse(paused.stdout)).toMatchObject({
-      ok: false,
-      error: { name: "PauseFailed", message: expect.stringContaining(`process ${pid} (sleep)`) },
-    });
+    for (const mode of ["auto", "freeze"]) {
+      const paused = as("pause", "1", "--mode", mode, "--json");
+      expect(paused.status).not.toBe(0);
+      const message = expect.stringContaining(`process ${pid} (sleep)`);
+      expect(JSON.parse(paused.stdout)).toMatchObject({
+        ok: false,
+        error: { name: "PauseFailed", message, data: { pids: [pid] } },
+      });
+    }
     const before = ticks();
     await until(() => ticks() > before);
     expect(JSON.parse(as("show", "1", "--json").stdout)).toMatchObject({ state: "working", pause: null });

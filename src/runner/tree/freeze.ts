@@ -42,7 +42,7 @@ export async function freezeTree(
       continueStopped(processes, tree);
       if (guard) deliverTo(processes, guard, "SIGCONT");
     }
-    throw new CannotStop(whyNot(forbidden, stuck));
+    throw new CannotStop(whyNot(forbidden, stuck), forbidden.length > 0 ? forbidden : stuck.slice(0, 1));
   }
   // The guard is ours: what is told is what the task holds.
   const own = members.filter((member) => !isGuard(member, { ...roots, guard: guard ?? null }, processes));

@@ -8,8 +8,7 @@ import type { ActiveAttempt } from "../active-attempt.ts";
 /** Why a pause failed, with the processes that could not be stopped. */
 export function pauseFailed(active: ActiveAttempt, error: unknown, state = "working"): AgentctlError {
   if (!(error instanceof CannotStop || error instanceof CannotEnd)) return asAgentctlError(error);
-  const { message: reason } = error;
-  const pids = error instanceof CannotEnd ? error.pids : [];
+  const { message: reason, pids } = error;
   return new AgentctlError("PauseFailed", { id: active.taskId, state, reason, pids }, { cause: error });
 }
 
