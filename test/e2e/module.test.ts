@@ -134,6 +134,12 @@ describe("what a module shows and leaves", () => {
     const id = await home.run(home.module(source));
     await home.reaches(id, "completed");
     expect((await home.cli("artifact", "get", `${id}`, "report.md")).stdout).toBe("# Tea\n");
+    const none = await home.run("--wait", "true");
+    const refused = await home.cli("artifact", "get", `${none}`, "--json");
+    expect([refused.code, JSON.parse(refused.stdout).error]).toMatchObject([
+      3,
+      { name: "ArtifactNotFound", data: { id: none, state: "completed" } },
+    ]);
     expect((await home.cli("artifact", "get", `${id}`, "copy.txt")).stdout).toBe("own");
     const listed = await home.json("artifact", "list", `${id}`);
     expect(listed.map(({ name, size }: { name: string; size: number }) => [name, size])).toEqual([

@@ -1,3 +1,4 @@
+import { AgentctlError } from "../../../core/errors.ts";
 import type { ArtifactJson } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import { command, type Group } from "../../command/define.ts";
@@ -66,8 +67,10 @@ async function chosen(rpc: RpcClient, id: string, name: string | undefined): Pro
   const { artifacts } = await rpc.call("artifacts/list", { id: reference(id) });
   const [only, ...others] = artifacts;
   if (only && others.length === 0) return only;
-  const names = artifacts.map((each) => oneLine(each.name)).join(", ");
-  throw usage(only ? `which one? ${names}` : `task ${id} left no artifacts`);
+  if (only) throw usage(`which one? ${artifacts.map((each) => oneLine(each.name)).join(", ")}`);
+  const { task } = await rpc.call("tasks/get", { id: reference(id) });
+  const reason = `task ${task.id} left no artifacts`;
+  throw new AgentctlError("ArtifactNotFound", { id: task.id, state: task.state, reason });
 }
 
 export const artifact: Group = {
