@@ -4,7 +4,8 @@
 // for its own wherever it stands, also among the arguments of the program to run. Certificates, which Node reads at its
 // start for longer than all the rest takes, are for tasks: the command line speaks no TLS. Node raises its limit of open
 // files, and tasks are to have the caller's. Some shells, dash among them, drop variables whose names they could not set
-// and change a few of their own, such as a PWD that is not the directory: for verbs that hand the environment on, they are kept aside. The first process of a container has to be one that waits for every orphan.
+// and change a few of their own, such as a PWD that is not the directory: for verbs that hand the environment on, they are
+// kept aside. The first process of a container has to be one that waits for every orphan.
 // CommonJS by the package.json beside it: that starts faster than an ES module does.
 const { join } = require("node:path");
 const { load } = require("./compiled.js");

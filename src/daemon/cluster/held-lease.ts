@@ -136,7 +136,9 @@ export class HeldLease {
     } else if (now - this.#sentAt >= every) this.#renewSoon(engine);
   }
 
+  /** At once, or after the renewal under way; not any more once it rests. */
   #renewSoon(engine: Engine): void {
+    if (this.#timer === null) return;
     if (this.#renewing !== null) {
       this.#renewsAgain = true;
       return;
@@ -148,7 +150,7 @@ export class HeldLease {
       )
       .finally(() => {
         this.#renewing = null;
-        if (this.#renewsAgain && this.#timer) this.#renewSoon(engine);
+        if (this.#renewsAgain) this.#renewSoon(engine);
       });
   }
 

@@ -116,7 +116,8 @@ async function readBody({ request, response, path }: Asked): Promise<boolean> {
     const { "content-length": length, "transfer-encoding": encoding } = request.headers;
     const isEmpty = length === "0" || (length === undefined && encoding === undefined);
     // A method of REST may go without parameters, a call of JSON-RPC is never empty.
-    request.body = isEmpty && !isRpc(path) ? {} : withParams(await jsonOf(request));
+    if (isRpc(path)) request.body = withParams(await jsonOf(request));
+    else request.body = isEmpty ? {} : await jsonOf(request);
     return true;
   } catch (error) {
     if (!(error instanceof AgentctlError) || error.name !== "ParseError") throw error;
