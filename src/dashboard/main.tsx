@@ -53,7 +53,7 @@ function App() {
       <main>
         {model.isSignedOut ? <SignedOut /> : null}
         {task !== undefined ? (
-          <TaskPage id={Number(task)} changes={model.changes} returns={model.returns} />
+          <TaskPage key={task} id={Number(task)} changes={model.changes} returns={model.returns} />
         ) : null}
         {route === "#/" || route.startsWith("#/?") ? <TasksPage model={model} /> : null}
         {route === "#/queues" ? <QueuesPage changes={model.changes} /> : null}

@@ -33,6 +33,10 @@ export class Live {
   };
   readonly #tell: () => void;
   readonly #changed = new Set<number>();
+  /** Counts questions; with each task, when what is known of it was asked. An answer that is overtaken is old. */
+  #asked = 0;
+  readonly #askedAt = new Map<number, number>();
+  #listAskedAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wasDown = false;
 
@@ -64,20 +68,23 @@ export class Live {
   #lookAtWork(): void {
     const { tasks, isUp } = this.model;
     if (document.hidden || !isUp || ![...tasks.values()].some(({ state }) => state === "working")) return;
+    const asked = ++this.#asked;
     void this.#guarded(async () =>
-      this.#take((await rpc("tasks/list", { state: ["working"], limit: MOST_LOOKED_AT })).tasks),
+      this.#take(asked, (await rpc("tasks/list", { state: ["working"], limit: MOST_LOOKED_AT })).tasks),
     );
   }
 
   async #load(): Promise<void> {
     await this.#guarded(async () => {
+      const asked = ++this.#asked;
       const { tasks } = await rpc("tasks/list", { recent: FIRST, limit: FIRST * 2 });
-      this.#take(tasks);
+      this.#take(asked, tasks);
       await this.#loadAll();
     });
   }
 
   async #loadAll(): Promise<void> {
+    const asked = ++this.#asked;
     const found = new Map<number, TaskJson>();
     let cursor: string | null = null;
     do {
@@ -88,18 +95,25 @@ export class Live {
       for (const task of page.tasks) found.set(task.id, task);
       cursor = page.next;
     } while (cursor !== null);
+    if (asked < this.#listAskedAt) return;
+    this.#listAskedAt = asked;
+    for (const [id, at] of this.#askedAt) {
+      const known = this.model.tasks.get(id);
+      if (at < asked) this.#askedAt.delete(id);
+      else if (known) found.set(id, known);
+      else found.delete(id);
+    }
     this.model.tasks = found;
     this.model.isLoaded = true;
     this.model.changes++;
     this.#tell();
   }
 
-  #take(tasks: readonly TaskJson[]): void {
-    for (const task of tasks) {
-      const known = this.model.tasks.get(task.id);
-      // Answers may overtake each other.
-      if (!known || known.updatedAt <= task.updatedAt) this.model.tasks.set(task.id, task);
-    }
+  /** Takes what was answered to question `asked`; a task of `gone` is no more. */
+  #take(asked: number, tasks: readonly TaskJson[], gone: readonly number[] = []): void {
+    const isNews = (id: number) => (this.#askedAt.get(id) ?? 0) <= asked && this.#askedAt.set(id, asked);
+    for (const task of tasks) if (isNews(task.id)) this.model.tasks.set(task.id, task);
+    for (const id of gone) if (isNews(id)) this.model.tasks.delete(id);
     this.model.changes++;
     this.#tell();
   }
@@ -115,9 +129,13 @@ export class Live {
   }
 
   async #look(ids: readonly number[]): Promise<void> {
+    const asked = ++this.#asked;
     const found = await Promise.all(ids.map((id) => rpc("tasks/get", { id }).catch(() => null)));
-    for (const [at, id] of ids.entries()) if (found[at] === null) this.model.tasks.delete(id);
-    this.#take(found.flatMap((each) => (each ? [each.task] : [])));
+    this.#take(
+      asked,
+      found.flatMap((each) => (each ? [each.task] : [])),
+      ids.filter((_, at) => found[at] === null),
+    );
   }
 
   async #guarded(work: () => Promise<void>): Promise<void> {

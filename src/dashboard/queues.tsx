@@ -2,11 +2,17 @@ import { useEffect, useState } from "preact/hooks";
 import type { QueueJson, ScheduleJson } from "../protocol/methods.ts";
 import { useActs } from "./actions.tsx";
 import { rpc } from "./api.ts";
+import { useLatest } from "./latest.ts";
 import { plain, timeOf } from "./words.ts";
 
 export function QueuesPage({ changes }: { changes: number }) {
   const [queues, setQueues] = useState<readonly QueueJson[]>([]);
-  const look = async () => setQueues((await rpc("queues/list", {})).queues);
+  const latest = useLatest();
+  const look = async () => {
+    const isLatest = latest.ask();
+    const { queues: found } = await rpc("queues/list", {});
+    if (isLatest()) setQueues(found);
+  };
   useEffect(() => void look().catch(() => undefined), [changes]);
   const { act, isBusy, told } = useActs(look);
   const change = ({ name, held }: QueueJson) =>
@@ -55,9 +61,11 @@ export function QueuesPage({ changes }: { changes: number }) {
 
 export function SchedulesPage({ changes }: { changes: number }) {
   const [schedules, setSchedules] = useState<readonly ScheduleJson[]>([]);
+  const latest = useLatest();
   useEffect(() => {
+    const isLatest = latest.ask();
     rpc("schedules/list", {}).then(
-      ({ schedules: found }) => setSchedules(found),
+      ({ schedules: found }) => isLatest() && setSchedules(found),
       () => undefined,
     );
   }, [changes]);

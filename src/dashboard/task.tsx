@@ -2,6 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { ArtifactJson, TaskDetailsJson } from "../protocol/methods.ts";
 import { Actions, reasonOf, useActs } from "./actions.tsx";
 import { rpc } from "./api.ts";
+import { useLatest } from "./latest.ts";
 import { Log } from "./log.tsx";
 import { detailOf, plain, span, timeOf, titleOf, usageOf } from "./words.ts";
 
@@ -10,19 +11,23 @@ interface Shown {
   artifacts: readonly ArtifactJson[];
 }
 
-/** Everything about one task. `changes` and `returns` count what has changed and how often the daemon came back. */
+/** Everything about one task; another task is another page, with its own `key`. `changes` and `returns` count what has changed and how often the daemon came back. */
 export function TaskPage({ id, changes, returns }: { id: number; changes: number; returns: number }) {
   const [shown, setShown] = useState<Shown | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
+  const latest = useLatest();
   const look = async () => {
+    const isLatest = latest.ask();
     try {
       const [{ task }, { artifacts }] = await Promise.all([
         rpc("tasks/get", { id, details: true }),
         rpc("artifacts/list", { id }),
       ]);
+      if (!isLatest()) return;
       setShown({ task: task as TaskDetailsJson, artifacts });
       setFailure(null);
     } catch (error) {
+      if (!isLatest()) return;
       setFailure(error instanceof TypeError ? "the daemon does not answer" : reasonOf(error));
     }
   };
@@ -33,8 +38,7 @@ export function TaskPage({ id, changes, returns }: { id: number; changes: number
         {plain(failure)}
       </p>
     );
-  if (failure !== null && shown?.task.id !== id) return alert;
-  if (!shown || shown.task.id !== id) return <p class="empty">…</p>;
+  if (!shown) return alert ?? <p class="empty">…</p>;
   const { task, artifacts } = shown;
   return (
     <article>

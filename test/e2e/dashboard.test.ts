@@ -79,6 +79,13 @@ async function tabTo(page: Page, name: string): Promise<void> {
   throw new Error(`${name} is not reached by keyboard`);
 }
 
+/** Resolves when the page has shown what had arrived. */
+async function allShown(page: Page): Promise<void> {
+  await page.evaluate(
+    `fetch("/").then((answer) => answer.text()).then(() => new Promise(requestAnimationFrame))`,
+  );
+}
+
 describe("the dashboard", () => {
   it("shows tasks live, pauses, resumes, answers, and reads the log, without a script from elsewhere", async ({
     home,
@@ -211,6 +218,67 @@ describe("the dashboard", () => {
     await page.getByRole("button", { name: "Run again" }).waitFor();
     expect(await serious(page)).toEqual([]);
     expect(errors.filter((text) => !/ERR_|Failed to load resource/.test(text))).toEqual([]);
+    await page.close();
+  });
+
+  it("shows how a task ended where an older answer arrives after that", async ({ home, skip }) => {
+    const { page } = await opened(home, skip);
+    const id = await home.run("--name", "late", "sleep", "300");
+    await page.getByRole("link", { name: "late" }).waitFor();
+    const arrived: string[] = [];
+    let letIn = () => {};
+    const isOver = new Promise<void>((resolve) => (letIn = resolve));
+    await page.route("**/rpc", async (route) => {
+      const answer = await route.fetch();
+      const { result } = (await answer.json()) as { result?: { task?: { state: string } } };
+      const state = result?.task?.state ?? "other";
+      if (state === "working") await isOver;
+      await route.fulfill({ response: answer });
+      arrived.push(state);
+    });
+    await page.goto(`${page.url().split("#")[0]}#/task/${id}`);
+    await page.getByRole("link", { name: "late" }).waitFor({ state: "hidden" });
+    await home.cli("cancel", String(id));
+    await page.getByRole("button", { name: "Run again" }).waitFor();
+    letIn();
+    await until(() => arrived.includes("working"));
+    await allShown(page);
+    expect(await page.getByRole("button", { name: "Run again" }).count()).toBe(1);
+    await page.unrouteAll({ behavior: "wait" });
+    await page.close();
+  });
+
+  it("stays at the task that one went to while a button of the task before was answered", async ({
+    home,
+    skip,
+  }) => {
+    const { page } = await opened(home, skip);
+    const base = page.url().split("#")[0];
+    const [first, second] = [await home.run("sleep", "300"), await home.run("--name", "second", "true")];
+    let letIn = () => {};
+    const isOver = new Promise<void>((resolve) => (letIn = resolve));
+    const asked: string[] = [];
+    await page.route("**/rpc", async (route) => {
+      const { method, params } = route.request().postDataJSON() as {
+        method: string;
+        params: { id?: number };
+      };
+      const response = await route.fetch();
+      if (method === "tasks/cancel") await isOver;
+      await route.fulfill({ response });
+      if (params.id === first) asked.push(method);
+    });
+    await page.goto(`${base}#/task/${first}`);
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.goto(`${base}#/task/${second}`);
+    await page.getByRole("heading", { name: "second" }).waitFor();
+    await until(() => asked.includes("tasks/get"));
+    asked.length = 0;
+    letIn();
+    await until(() => asked.includes("tasks/get"));
+    await allShown(page);
+    expect(await page.getByRole("heading", { name: "second" }).count()).toBe(1);
+    await page.unrouteAll({ behavior: "wait" });
     await page.close();
   });
 

@@ -52,7 +52,8 @@ it("sends each attempt as a span, linked to the one that it continues", async ({
   await home.reaches(id, "working");
   await home.cli("pause", String(id), "--mode", "checkpoint");
   writeFileSync(home.file("go"), "");
-  await home.cli("resume", String(id), "--wait");
+  await home.cli("resume", String(id));
+  await home.reaches(id, "completed");
   const bad = await home.run("sh", "-c", "exit 3");
   await home.reaches(bad, "failed");
   const { uuid } = await home.task(id);
