@@ -11,6 +11,7 @@ import {
   Engine,
   Environments,
   isIdle,
+  noteSeen,
   notifyDesktop,
   Recurring,
   recover,
@@ -25,7 +26,6 @@ import {
   Teller,
   type TellerOptions,
 } from "../engine/index.ts";
-import { account } from "../home/account.ts";
 import { readClusterFile } from "../home/cluster-file.ts";
 import { changedSettings, settingsOf } from "../home/config-file.ts";
 import { ensureHomeId } from "../home/identity.ts";
@@ -50,6 +50,8 @@ import { Web } from "./web.ts";
 /** How often logs are held to their cap, and how often what ended long ago is deleted. */
 const LOG_CAP_EVERY_MS = 1000;
 const OWN_LOG_EVERY_MS = 5000;
+/** How exactly it is known how long something had worked when the machine went down. */
+const SEEN_EVERY_MS = 5000;
 const FIRST_RETAIN_MS = 5000;
 const RETAIN_EVERY_MS = 3_600_000;
 
@@ -272,26 +274,14 @@ function chores(engine: Engine, log: DaemonLog): NodeJS.Timeout[] {
     capping = capLogs(engine);
     await capping;
   });
+  const { home } = engine.places;
   const clean = guarded("deleting what ended long ago", () => retain(engine));
-  const capOwn = guarded("capping the daemon's log", async () =>
-    capLog(join(engine.places.home, "daemon.log")),
-  );
+  const capOwn = guarded("capping the daemon's log", async () => capLog(join(home, "daemon.log")));
   return [
     setInterval(capOwn, OWN_LOG_EVERY_MS),
+    setInterval(() => engine.active.size > 0 && noteSeen(home, engine.clock), SEEN_EVERY_MS),
     setTimeout(clean, FIRST_RETAIN_MS),
     setInterval(cap, LOG_CAP_EVERY_MS),
     setInterval(clean, RETAIN_EVERY_MS),
   ];
-}
-
-/** What every task gets, from the daemon's own environment or from the user's entry. */
-export function baseEnvironment(env: Record<string, string | undefined>): Record<string, string> {
-  const user = account();
-  return {
-    PATH: env.PATH || "/usr/local/bin:/usr/bin:/bin",
-    HOME: env.HOME || user.home,
-    USER: env.USER || user.name,
-    SHELL: env.SHELL || user.shell,
-    LANG: env.LANG || "C.UTF-8",
-  };
 }

@@ -4,7 +4,7 @@
  */
 import { closeSync, fstatSync, rmSync, writeSync } from "node:fs";
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
-import { ownUid } from "../home/account.ts";
+import { baseEnvironment, ownUid } from "../home/account.ts";
 import { noteCeiling } from "../home/ceiling.ts";
 import { settingsOf } from "../home/config-file.ts";
 import { dropInherited } from "../home/drop-inherited.ts";
@@ -18,7 +18,7 @@ import {
   joinCluster,
   leaveCluster,
 } from "./cluster/membership.ts";
-import { baseEnvironment, type RunningDaemon, startDaemon } from "./daemon.ts";
+import { type RunningDaemon, startDaemon } from "./daemon.ts";
 import { doctor } from "./doctor/doctor.ts";
 import { faultAt } from "./fault.ts";
 import { prepareHome, refuseForeignTasks } from "./home.ts";

@@ -11,6 +11,7 @@ import { withBriefSteps } from "./attempt/steps/step-door.ts";
 import { StepIntake } from "./attempt/steps/step-intake.ts";
 import { Hosts } from "./hosts/hosts.ts";
 import type { Log, Places, Ports } from "./ports.ts";
+import { lastSeen } from "./recovery/last-seen.ts";
 
 /** The pipe that is the stdin of a task's programs; see `attempt/stdin-pipe.ts`. */
 export interface TaskPipe {
@@ -61,6 +62,8 @@ export class Engine implements Ports {
   isRecovering = true;
   /** The session or the machine may be going down with the daemon: an end by a signal may be no end of its own. */
   isGoingDown = false;
+  /** When the daemon before this one last said that something worked, by the wall clock; 0 where none did. */
+  readonly lastSeen: number;
   /** The daemon is on its way out. */
   isStopping = false;
   #wake: () => void = () => {};
@@ -82,6 +85,7 @@ export class Engine implements Ports {
     this.baseEnv = options.baseEnv;
     this.memory = options.memory;
     this.cluster = options.cluster;
+    this.lastSeen = lastSeen(options.places.home);
     this.hosts = new Hosts(this);
     this.store.onEvents((events) => {
       for (const waiter of [...this.#waiters]) waiter(events);

@@ -21,3 +21,15 @@ export function account(): Account {
     return { name: String(ownUid()), home: "/", shell: "/bin/sh" };
   }
 }
+
+/** What every task gets, from the daemon's own environment or from the user's entry. */
+export function baseEnvironment(env: Record<string, string | undefined>): Record<string, string> {
+  const user = account();
+  return {
+    PATH: env.PATH || "/usr/local/bin:/usr/bin:/bin",
+    HOME: env.HOME || user.home,
+    USER: env.USER || user.name,
+    SHELL: env.SHELL || user.shell,
+    LANG: env.LANG || "C.UTF-8",
+  };
+}

@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { type Home, it, processes, signalTo, sqlite, until } from "../harness/index.ts";
@@ -31,6 +31,20 @@ const counts = `
   done; exit 9`;
 
 describe.each(Object.entries(deaths))("when %s", (_, die) => {
+  it("a program that said nothing has worked for as long as it was seen", async ({ home }) => {
+    const id = await submit(home, shellTask(home, "exec sleep 300"));
+    const began = Date.parse((await atWork(home, id)).startedAt);
+    const worked = await until(() => {
+      const seen = statSync(join(home.dir, "daemon.seen"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+      return Math.max(0, Math.floor(seen - began));
+    });
+    await die(home);
+    await wake(home);
+    const { runMs } = await home.reaches(id, "suspended");
+    expect(runMs).toBeGreaterThanOrEqual(worked);
+    await check(home, { ids: [id] });
+  });
+
   it("a module goes on by itself behind its last step", async ({ home }) => {
     const id = await submit(home, moduleTask(home, stepsAroundGate));
     await noted(home, id, "ran", "gate1");

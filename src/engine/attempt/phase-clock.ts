@@ -50,12 +50,14 @@ export async function phaseBegan(engine: Engine, task: Task, attempt: Attempt): 
 
 /**
  * How long an attempt worked that was over before this daemon looked: until the end that its guard wrote down, and where
- * nobody did, until it last printed or saved something. All are wall clock times, so never longer than the steady clock says.
+ * nobody did, until it last printed or saved something, or the daemon before this one was last seen beside it. All are
+ * wall clock times, so never longer than the steady clock says.
  */
 export function workedUnwatched(engine: Engine, task: Task, began: Beginning, ended: Ended): number {
   const longest = Math.max(0, engine.clock.mono() - began.steady);
   const printed = lastWritten(logFile(engine, task.id, task.attempt));
-  const until = ended.lost ? Math.max(printed, task.checkpoint?.createdAt ?? 0) : ended.endedAt;
+  const lastSign = Math.max(printed, task.checkpoint?.createdAt ?? 0, engine.lastSeen);
+  const until = ended.lost ? lastSign : ended.endedAt;
   return Math.min(Math.max(0, until - began.wall), longest);
 }
 
