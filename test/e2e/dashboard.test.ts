@@ -210,6 +210,7 @@ describe("the dashboard", () => {
     await page.getByRole("button", { name: "Pause", exact: true }).waitFor();
     await tabTo(page, "Pause");
     await page.keyboard.press("Enter");
+    await until(async () => (await home.json("show", `${id}`)).activity.doing === "pause", patient);
     open(home, "go-2");
     await page.getByRole("button", { name: "Resume", exact: true }).waitFor();
     expect((await home.task(id)).state).toBe("suspended");
