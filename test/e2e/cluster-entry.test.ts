@@ -89,6 +89,11 @@ it("lets a role join that owns nothing, and keeps tasks of other roles off its m
     });
     const given = [...key, "--name", "two", "--slots", "2"] as const;
     expect(await box.cli("cluster", "join", as("box"), ...given)).toMatchObject({ code: 0 });
+    const waits = await home.cli("run", "--on", "two", "true");
+    expect(waits.stderr).toBe(
+      `task ${waits.stdout.trim()} waits: machine two is stopped; agentctl daemon start, on that machine\n`,
+    );
+    await home.cli("cancel", waits.stdout.trim());
     expect(await box.cli("machine", "set", "two", "--accept", "box")).toMatchObject({ code: 0 });
     const foreign = await home.run("true");
     const own = await box.run("true");

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { launcher, runCommand } from "../harness/command.ts";
 import { type Home, isOnPath, it, needs } from "../harness/index.ts";
 import { type Block, blocksOf, isAsShown, shownIn } from "../harness/markdown.ts";
+import { type Postgres, postgresPrograms, startPostgres } from "../harness/postgres.ts";
 
 const root = join(import.meta.dirname, "../..");
 const BLOCK_MS = 60_000;
@@ -43,6 +44,25 @@ async function inTerminal(home: Home, script: string, line: number): Promise<str
   const args = ["-qec", `sh ${file}`, "/dev/null"];
   const { stdout } = await runCommand("script", args, { cwd: home.work, env: home.env, timeoutMs: BLOCK_MS });
   return stdout.replaceAll("\r", "");
+}
+
+const POSTGRES = "PostgreSQL";
+
+/**
+ * The server that a page on clusters has: with the database `work` and a role of the reader's name, whose home is the
+ * usual one. Its socket is elsewhere than Debian's, which another server may have.
+ */
+async function server(home: Home): Promise<Postgres | undefined> {
+  if (!postgresPrograms()) return undefined;
+  home.env.AGENTCTL_HOME = home.file(".agentctl");
+  const postgres = await startPostgres({ fsync: true });
+  postgres.sql("postgres", `create role "${home.env.USER}" login`);
+  postgres.sql("postgres", `create database work owner "${home.env.USER}"`);
+  return postgres;
+}
+
+function placed(block: Block, postgres: Postgres | undefined): Block {
+  return postgres ? { ...block, text: block.text.replaceAll("/var/run/postgresql", postgres.folder) } : block;
 }
 
 const END = "\u0001";
@@ -100,10 +120,17 @@ describe.for(pages)("%s", (page) => {
     expect(unclear.map(({ line, language }) => `line ${line}: ${language}`)).toEqual([]);
   });
 
-  it.runIf(run.length > 0)("does what it says", { timeout: 180_000 }, async ({ home }) => {
+  it("does what it says", { timeout: 180_000 }, async ({ home, skip }) => {
+    skip(run.length === 0, "nothing on the page can be run here, and it says why");
     furnish(home);
-    const lacks = ({ marks }: Block) => marks.needs?.split(/, */).some((program) => !isOnPath(program));
-    for (const block of run) if (!lacks(block)) await play(home, block);
+    const needed = (block: Block) => block.marks.needs?.split(/, */) ?? [];
+    const postgres = run.some((block) => needed(block).includes(POSTGRES)) ? await server(home) : undefined;
+    const has = (program: string) => (program === POSTGRES ? postgres !== undefined : isOnPath(program));
+    try {
+      for (const block of run) if (needed(block).every(has)) await play(home, placed(block, postgres));
+    } finally {
+      await postgres?.dispose();
+    }
   });
 });
 

@@ -2,7 +2,7 @@
  * The code blocks of a Markdown page, as a test runs them. A comment right before a block says what to do with it:
  *
  *   <!-- file: task.ts -->       write it to this file
- *   <!-- needs: python3 -->      run it only where this program is
+ *   <!-- needs: python3 -->      run it only where this program is; `PostgreSQL` is a server of the test's own
  *   <!-- not run: <reason> -->   do not run it
  *
  * and a comment between blocks runs what the page does not show: <!-- run: agentctl wait 1 -->.

@@ -1,8 +1,9 @@
 import { clusterHere, initClusterHere, joinClusterHere, leaveClusterHere } from "../../../client/cluster.ts";
 import { defined } from "../../../core/defined.ts";
 import type { Context } from "../../command/context.ts";
-import { command, type Group, value, values } from "../../command/define.ts";
+import { command, flag, type Group, value, values } from "../../command/define.ts";
 import { duration, integer, pair } from "../../command/option-values.ts";
+import { withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { absolutePath } from "../../input/input.ts";
 import { machineTable } from "../../text/machine-table.ts";
@@ -15,6 +16,7 @@ const own = {
     integer(0),
   ),
   labels: values("-l, --label <key=value>", "a label of this machine, for run --on (repeatable)", pair),
+  start: flag("--start", "start its daemon as well: from then on it takes tasks"),
 };
 
 const LEAST_LEASE_MS = 3000;
@@ -26,7 +28,7 @@ const init = command({
   args: [["<url>", "such as postgres://user@host/database"]],
   notes:
     "Whoever may write to the database runs programs on every machine. The daemon of this home is stopped; the next " +
-    "command starts it as one of the cluster.",
+    "command, or --start, starts it as one of the cluster.",
   options: {
     ...own,
     lease: value(
@@ -44,7 +46,7 @@ const init = command({
     ["cluster init postgres://ada@localhost/work", "cluster.key in this home is for the other machines"],
   ],
   isLocal: true,
-  async run(context, [url = ""], { name, slots, labels, machineRoles, lease: leaseMs = LEASE_MS }) {
+  async run(context, [url = ""], { name, slots, labels, start, machineRoles, lease: leaseMs = LEASE_MS }) {
     if (leaseMs < LEAST_LEASE_MS) throw usage("--lease: at least 3s");
     const made = await initClusterHere(context.paths, {
       url,
@@ -53,7 +55,7 @@ const init = command({
       labels: Object.fromEntries(labels),
       ...defined({ name, slots }),
     });
-    return joined(context, made);
+    return await joined(context, made, start);
   },
 });
 
@@ -62,13 +64,13 @@ const join = command({
   summary: "make this home a machine of a cluster",
   args: [["<url>", "the database of the cluster"]],
   notes:
-    "A home with open tasks of its own is refused. Its daemon is stopped; the next command starts it as one of the cluster.",
+    "A home with open tasks of its own is refused. Its daemon is stopped; the next command, or --start, starts it as one of the cluster.",
   options: { keyFile: value("--key-file <file>", "cluster.key of a home in the cluster"), ...own },
   examples: [
     ["cluster join postgres://ada@db/work --key-file cluster.key", "with the key of the first machine"],
   ],
   isLocal: true,
-  async run(context, [url = ""], { keyFile, name, slots, labels }) {
+  async run(context, [url = ""], { keyFile, name, slots, labels, start }) {
     if (keyFile === undefined) throw usage("--key-file is missing: cluster.key of a home in the cluster");
     const made = await joinClusterHere(context.paths, {
       url,
@@ -76,14 +78,21 @@ const join = command({
       labels: Object.fromEntries(labels),
       ...defined({ name, slots }),
     });
-    return joined(context, made);
+    return await joined(context, made, start);
   },
 });
 
-function joined({ out }: Context, made: { name: string; keyFile: string }): number {
+async function joined(
+  context: Context,
+  made: { name: string; keyFile: string },
+  start: boolean,
+): Promise<number> {
+  const { out } = context;
+  if (start) await withDaemon(context, (rpc) => rpc.call("daemon/status", {}));
   if (out.json) out.data({ ok: true, changed: true, ...made });
   else {
-    out.line(`this home is machine ${made.name}`);
+    out.line(`this home is machine ${made.name}${start ? ", and takes tasks" : ""}`);
+    if (!start) out.note("agentctl daemon start has it take tasks, and so has the next command here");
     out.note(`agentctl cluster join … --key-file ${made.keyFile} adds another one`);
   }
   return 0;

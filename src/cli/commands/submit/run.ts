@@ -1,3 +1,4 @@
+import { clusterHere } from "../../../client/cluster.ts";
 import type { AgentctlError } from "../../../core/errors.ts";
 import type { NewTask, TaskJson } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
@@ -60,12 +61,26 @@ export const run = command({
       const { on } = task.waiting;
       out.note(`task ${task.id} waits: queue ${on} is held`, `agentctl queue release ${on}`);
     }
+    const isElsewhere = created && task.waiting?.for === "machine" && context.host === null;
+    if (isElsewhere && given.on.length > 0) await sayWhoIsAway(context, task.id, given.on);
     if (interrupt) return await attended(context, task, given, interrupt);
     if (out.json) out.data(task);
     else out.line(String(task.id));
     return 0;
   },
 });
+
+/** A machine whose daemon does not run looks like one that is busy: says where none of the wanted machines is up. */
+async function sayWhoIsAway({ paths, out }: Context, id: number, on: readonly string[]): Promise<void> {
+  const { machines } = await clusterHere(paths);
+  const wanted = machines.filter(({ name, labels }) =>
+    on.every((word) => word === name || Object.entries(labels).some(([k, v]) => `${k}=${v}` === word)),
+  );
+  if (wanted.some(({ state }) => state === "up")) return;
+  const states = wanted.map(({ name, state }) => `machine ${name} is ${state}`);
+  const who = states.join(", ") || `no machine is ${on.join(" and ")}`;
+  out.note(`task ${id} waits: ${who}`, "agentctl daemon start, on that machine");
+}
 
 const UNUSED_STDIN = "what is piped in here was not used: a task's stdin is empty without --stdin";
 
