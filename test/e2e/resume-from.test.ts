@@ -56,6 +56,8 @@ describe("from a chosen place", () => {
     await home.cli("resume", `${id}`, "--from-start");
     await noted(home, 2);
     expect(new Set(notes(home)).size).toBe(2);
+    const { attempts } = await home.json("show", `${id}`);
+    expect(attempts[0]).toMatchObject({ outcome: "forced", exitCode: null, signal: null });
     expect(await history(home, id)).toEqual(["submitted", "working", "suspended", "resumed", "working"]);
   });
 

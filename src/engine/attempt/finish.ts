@@ -244,7 +244,11 @@ async function endFrozen(
     ];
     return (await engine.store.applyAll(steps)).at(-1) as Task;
   }
-  if (active.isDone) return await engine.store.update(task.id, gone, { end });
+  if (active.isDone && end) {
+    // Ended here, for another attempt to begin elsewhere: it did not fail.
+    const outcome = end.outcome === "failed" ? "forced" : end.outcome;
+    return await engine.store.update(task.id, gone, { end: { ...end, outcome } });
+  }
   return await loseFrozen(engine, task, change, lost);
 }
 
