@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { type Home, it } from "../harness/index.ts";
 
@@ -116,8 +116,32 @@ it("takes a time for the local one only where it knows the zone", async ({ home 
   };
   const noon = "2031-01-15T12:00";
   expect(await at("EST5EDT,M3.2.0,M11.1.0", noon)).toEqual([2, true]);
-  expect(await at("<+05>-5", noon)).toEqual([2, true]);
+  expect(await at("<+05>-5", noon)).toBe("2031-01-15T07:00:00.000Z");
   expect(await at("EST5EDT,M3.2.0,M11.1.0", `${noon}-05:00`)).toBe("2031-01-15T17:00:00.000Z");
   expect(await at("America/New_York", noon)).toBe("2031-01-15T17:00:00.000Z");
   expect(await at("JST-9", noon)).toBe("2031-01-15T03:00:00.000Z");
+});
+
+it("computes with the zone whose file TZ names, and refuses a schedule in one that it does not know", async ({
+  home,
+  skip,
+}) => {
+  const file = "/usr/share/zoneinfo/America/New_York";
+  skip(!existsSync(file), "there are no files of zones here");
+  symlinkSync(file, home.file("localtime"));
+  const late = await home.json("run", "--at", "2031-01-15T12:00", "true", {
+    env: { TZ: `:${home.file("localtime")}` },
+  });
+  expect(late.waiting.until).toBe("2031-01-15T17:00:00.000Z");
+  const zones = [`:${file}`, ":Europe/Berlin", "JST-9", "UTC0", ""];
+  const added: string[] = [];
+  for (const [n, TZ] of zones.entries())
+    added.push((await home.json("schedule", "add", `s${n}`, "@daily", "--", "true", { env: { TZ } })).tz);
+  expect(added.slice(0, 4)).toEqual(["America/New_York", "Europe/Berlin", "Etc/GMT-9", "UTC"]);
+  expect(await home.cli("schedule", "add", "no", "@daily", "true", { env: { TZ: "Foo/Bar" } })).toMatchObject(
+    {
+      code: 2,
+      stderr: expect.stringContaining("TZ=Foo/Bar is none that agentctl can compute with; give --tz"),
+    },
+  );
 });

@@ -4,9 +4,9 @@ import type { Environment } from "../../client/environment.ts";
 import { type State, states } from "../../core/machine.ts";
 import { UNHEARD } from "../../core/signals.ts";
 import { DURATION_FORMS, parseDuration, parseTime, systemClock, TIME_FORMS, toIso } from "../../core/time.ts";
+import { inLocalZone, ZONE_HINT } from "../../home/local-zone.ts";
 import { didYouMean } from "../../protocol/nearest.ts";
 import { Refusal } from "./define.ts";
-import { refuseUnknownZone } from "./local-zone.ts";
 
 /** A duration in milliseconds. */
 export function duration(text: string): number {
@@ -39,10 +39,15 @@ export function pastTime(text: string, env: Environment): string {
 
 function timeFrom(text: string, now: number, { TZ }: Environment): number {
   const at = parseTime(text, now);
-  const isLocal = parseDuration(text) === undefined && !/(Z|[+-]\d{2}:?\d{2})$/.test(text.trim().slice(10));
-  if (at !== undefined && isLocal) refuseUnknownZone(text, TZ);
   if (at === undefined) throw new Refusal(`${JSON.stringify(text)} is not a time; such as ${TIME_FORMS}`);
-  return at;
+  const isLocal = parseDuration(text) === undefined && !/(Z|[+-]\d{2}:?\d{2})$/.test(text.trim().slice(10));
+  if (!isLocal) return at;
+  const local = inLocalZone(TZ, () => parseTime(text, now));
+  if (local !== undefined) return local;
+  throw new Refusal(
+    `the zone of ${JSON.stringify(text)} is not known: TZ=${TZ} is none that agentctl can compute with; ` +
+      `write the time with its zone (2031-01-15T12:00-05:00), or ${ZONE_HINT}`,
+  );
 }
 
 /** A whole number from `least` to `most`. */

@@ -9,6 +9,7 @@ import {
   resumeSchedule,
   runSchedule,
 } from "../../engine/index.ts";
+import { localZone, ZONE_HINT } from "../../home/local-zone.ts";
 import type { Handlers, NewTask, ScheduleJson } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import { submission } from "../submission.ts";
@@ -26,7 +27,11 @@ export function scheduleHandlers(daemon: Daemon): Schedules {
   return {
     "schedules/add": async ({ task, tz, overlap = "skip", missed = "run", jitterMs = 0, ...given }) => {
       const { env = {}, key: _, after: __, notBefore: ___, stdin, ...fields } = submission(refuseOwn(task));
-      const zone = tz ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
+      const zone = tz ?? localZone(process.env.TZ);
+      if (zone === undefined) {
+        const reason = "the daemon's own zone is not known";
+        throw new AgentctlError("InvalidParams", { field: "tz", reason, hint: `give tz, or ${ZONE_HINT}` });
+      }
       const schedule = await addSchedule(engine, {
         ...given,
         overlap,

@@ -1,5 +1,6 @@
 import { missedChoices, overlapChoices } from "../../../core/recurring.ts";
 import { formatDuration } from "../../../core/time.ts";
+import { localZone, ZONE_HINT } from "../../../home/local-zone.ts";
 import type { ScheduleJson } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
 import { choice, command, type Group, value } from "../../command/define.ts";
@@ -70,7 +71,12 @@ const add = command({
       throw usage("--stdin -: what is piped in belongs to one task; name a file, which each run opens");
     const unset = { key: undefined, delay: undefined, notBefore: undefined };
     const task = await submissionOf(context, { operands, isMarked }, { ...given, ...none, ...unset });
-    const zone = tz ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const zone = tz ?? localZone(context.env.TZ);
+    if (zone === undefined)
+      throw usage(
+        `the zone of the schedule is not known: TZ=${context.env.TZ} is none that agentctl can compute with; ` +
+          `give --tz <zone>, or ${ZONE_HINT}`,
+      );
     const params = { name, cron, tz: zone, overlap, missed, jitterMs: jitter, task };
     const { schedule } = await callDaemon(context, "schedules/add", params).catch((error: unknown) => {
       throw asTyped(error);
