@@ -15,17 +15,21 @@ export function localZone(TZ: string | undefined): string | undefined {
   return named(text) ?? fixed(text);
 }
 
-/** Runs `compute` with the local zone that `TZ` says; undefined where Node has another one. */
-export function inLocalZone<T>(TZ: string | undefined, compute: () => T): T | undefined {
+/**
+ * Runs `compute` with the local zone that `env.TZ` says, `env` being the variables of this process; undefined where Node
+ * has another one.
+ */
+export function inLocalZone<T>(env: Record<string, string | undefined>, compute: () => T): T | undefined {
+  const { TZ } = env;
   const text = (TZ ?? "").replace(/^:/, "");
   if (text === "" || named(text) || isFixedAsComputed(text)) return compute();
   const zone = localZone(TZ);
   if (zone === undefined) return undefined;
-  process.env.TZ = zone;
+  env.TZ = zone;
   try {
     return compute();
   } finally {
-    process.env.TZ = TZ;
+    env.TZ = TZ;
   }
 }
 

@@ -37,15 +37,15 @@ export function pastTime(text: string, env: Environment): string {
   return toIso(/^\d{1,2}:\d{2}$/.test(text.trim()) ? at - 86_400_000 : at);
 }
 
-function timeFrom(text: string, now: number, { TZ }: Environment): number {
+function timeFrom(text: string, now: number, env: Environment): number {
   const at = parseTime(text, now);
   if (at === undefined) throw new Refusal(`${JSON.stringify(text)} is not a time; such as ${TIME_FORMS}`);
   const isLocal = parseDuration(text) === undefined && !/(Z|[+-]\d{2}:?\d{2})$/.test(text.trim().slice(10));
   if (!isLocal) return at;
-  const local = inLocalZone(TZ, () => parseTime(text, now));
+  const local = inLocalZone(env, () => parseTime(text, now));
   if (local !== undefined) return local;
   throw new Refusal(
-    `the zone of ${JSON.stringify(text)} is not known: TZ=${TZ} is none that agentctl can compute with; ` +
+    `the zone of ${JSON.stringify(text)} is not known: TZ=${env.TZ} is none that agentctl can compute with; ` +
       `write the time with its zone (2031-01-15T12:00-05:00), or ${ZONE_HINT}`,
   );
 }

@@ -9,7 +9,6 @@ import {
   resumeSchedule,
   runSchedule,
 } from "../../engine/index.ts";
-import { localZone, ZONE_HINT } from "../../home/local-zone.ts";
 import type { Handlers, NewTask, ScheduleJson } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import { submission } from "../submission.ts";
@@ -27,10 +26,15 @@ export function scheduleHandlers(daemon: Daemon): Schedules {
   return {
     "schedules/add": async ({ task, tz, overlap = "skip", missed = "run", jitterMs = 0, ...given }) => {
       const { env = {}, key: _, after: __, notBefore: ___, stdin, ...fields } = submission(refuseOwn(task));
-      const zone = tz ?? localZone(process.env.TZ);
+      // TZ may be what Node has no name for.
+      const zone: string | undefined = tz ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
       if (zone === undefined) {
         const reason = "the daemon's own zone is not known";
-        throw new AgentctlError("InvalidParams", { field: "tz", reason, hint: `give tz, or ${ZONE_HINT}` });
+        throw new AgentctlError("InvalidParams", {
+          field: "tz",
+          reason,
+          hint: "give tz, such as Europe/Berlin",
+        });
       }
       const schedule = await addSchedule(engine, {
         ...given,
