@@ -68,7 +68,7 @@ export function startGuard(
   return { pid, startTime, bootId: processes.bootId };
 }
 
-/** To raise a priority takes a privilege. */
+/** Where the system has no `renice`, by which the subshell does it. To raise a priority takes a privilege. */
 function renice(pid: number, nice: number): void {
   try {
     setPriority(pid, nice);

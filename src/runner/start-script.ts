@@ -1,3 +1,4 @@
+import { getPriority } from "node:os";
 import { DETACHED_VARIABLE } from "../home/tree-marker.ts";
 import { limitScript } from "./limit-script.ts";
 import type { LaunchSpec } from "./types.ts";
@@ -32,6 +33,7 @@ export function startScript({ env, argv, cwd, inherited, stdin }: LaunchSpec): s
   const lines = [
     `exec ${openedStdin(stdin)}`,
     `cd ${quoted(cwd)} || exit 126`,
+    ...niceScript(inherited.nice),
     ...limitScript(inherited.limits),
     `umask ${inherited.umask.toString(8).padStart(4, "0")}`,
     // A shell has set and exported these by itself, the third one where it is bash; the others are the guard's.
@@ -45,6 +47,12 @@ export function startScript({ env, argv, cwd, inherited, stdin }: LaunchSpec): s
     'exec "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-',
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** A guard may have got here before the daemon comes to set its nice value, so the subshell sets its own. */
+function niceScript(nice: number): string[] {
+  if (nice === getPriority()) return [];
+  return [`PATH=/usr/bin:/bin renice ${nice} -p "$agentctl_line" >/dev/null 2>&1`];
 }
 
 /** To open a FIFO both ways waits for nobody. Descriptor 6 is for who holds it open; the program does not get it. */
