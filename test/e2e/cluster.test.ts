@@ -132,3 +132,24 @@ it("goes on elsewhere when a machine dies, and keeps out who may not join", asyn
   expect(await gone.cli("daemon", "start")).toMatchObject({ code: 0 });
   expect(await states()).toBe("up");
 }, 240_000);
+
+it("answers pauses that come while a freeze is being recorded", async ({ cluster: { one } }) => {
+  const id = await one.run(
+    "--on",
+    "one",
+    "--input",
+    JSON.stringify(one.file("enough")),
+    one.module(counting),
+  );
+  for (let round = 0; round < 30; round++) {
+    await one.reaches(id, "working", PATIENT.deadlineMs);
+    const calls = Array.from({ length: 40 }, async (_, at) => {
+      await new Promise((resolve) => setTimeout(resolve, at));
+      const { task } = await one.rpc("tasks/pause", { id, ...(at === 0 ? { mode: "freeze" } : {}) }, 30_000);
+      return [task.state, task.pause.outcome];
+    });
+    // One that came after the freeze was on record, and had read the task before that, asked a process that stood still.
+    expect(await Promise.all(calls)).toEqual(calls.map(() => ["suspended", "frozen"]));
+    await one.rpc("tasks/resume", { id });
+  }
+});

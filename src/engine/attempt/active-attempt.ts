@@ -192,6 +192,14 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
     return true;
   }
 
+  /**
+   * Whether it is where the store said when `task` was read: it may have been stopped, or been let go on, before that
+   * answer was here. What would be asked of a running attempt is asked of no stopped one, which could not hear it.
+   */
+  isAsInStore({ attempt, frozen }: Pick<Task, "attempt" | "frozen">): boolean {
+    return this.phase === "ending" || attempt !== this.attempt || frozen === this.#isStopped;
+  }
+
   /** Whether a request of this kind may be made now. */
   mayRequest(kind: Kind): boolean {
     const { in: phases, over } = requests[kind];

@@ -36,6 +36,8 @@ function takeUp(engine: Engine, active: ActiveAttempt, task: Task): void {
   if (intent === null || taken.get(active) === known || !active.mayRequest(intent.kind)) return;
   // What this daemon asked for itself is under way, or was just over as the store was read.
   if (intent.kind === "pause" && intent.from === engine.cluster?.machine) return;
+  // Asked just before it was stopped here: that is the pause.
+  if (intent.kind === "pause" && !active.isAsInStore(task)) return;
   if (intent.kind !== "pause" && intent.kind !== "cancel") return;
   taken.set(active, known);
   active.request(intent);

@@ -110,8 +110,9 @@ async function pauseActive(
   active: ActiveAttempt,
   task: Task,
   options: PauseOptions,
-): Promise<Paused> {
+): Promise<Paused | undefined> {
   if (active.pausing) return await join(engine, active, options);
+  if (!active.isAsInStore(task)) return undefined;
   if (!active.mayRequest("pause")) {
     return options.wait === false ? { task, changed: false } : await afterEnd(active);
   }

@@ -86,8 +86,8 @@ async function toPause(engine: Engine, selector: Selector, { mode }: PauseOption
 
 function requestFor(engine: Engine, task: Task, options: PauseOptions): Request[] {
   const active = engine.active.get(task.id);
-  const isFree = active && task.state === "working" && active.mayRequest("pause");
-  return isFree ? [prepare(engine, active, task, options)] : [];
+  if (!active || task.state !== "working" || !active.isAsInStore(task)) return [];
+  return active.mayRequest("pause") ? [prepare(engine, active, task, options)] : [];
 }
 
 async function pauseOne(
