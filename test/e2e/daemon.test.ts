@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { closeSync, openSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { launcher } from "../harness/command.ts";
-import { isAlive, it, processes, until } from "../harness/index.ts";
+import { isAlive, it, needsOwnStore, processes, until } from "../harness/index.ts";
 import { history, meanwhile, noted, notes, open, pidOf, ticking, twelveSteps, upTo } from "./story.ts";
 
 describe("stop", () => {
@@ -101,6 +101,7 @@ describe("status", () => {
 });
 
 it("keeps everything in its home to its owner", async ({ home }) => {
+  needsOwnStore(home, "looks at the store's file");
   await home.cli("run", "-w", "true");
   const mode = (name: string) => (statSync(`${home.dir}/${name}`).mode & 0o777).toString(8);
   expect(["", "agentctl.db", "agentctl.sock", "daemon.log", "logs/1", "logs/1/1.log"].map(mode)).toEqual([

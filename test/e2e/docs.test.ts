@@ -3,7 +3,7 @@ import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, w
 import { delimiter, dirname, join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { launcher, runCommand } from "../harness/command.ts";
-import { type Home, isOnPath, it, needs } from "../harness/index.ts";
+import { type Home, isOnPath, it, needs, needsOwnStore } from "../harness/index.ts";
 import { type Block, blocksOf, isAsShown, shownIn } from "../harness/markdown.ts";
 import { type Postgres, postgresPrograms, startPostgres } from "../harness/postgres.ts";
 
@@ -122,6 +122,7 @@ describe.for(pages)("%s", (page) => {
 
   it("does what it says", { timeout: 180_000 }, async ({ home, skip }) => {
     skip(run.length === 0, "nothing on the page can be run here, and it says why");
+    if (page === "docs/quick-start.md") needsOwnStore(home, "lists of a cluster name the machine");
     furnish(home);
     const needed = (block: Block) => block.marks.needs?.split(/, */) ?? [];
     const postgres = run.some((block) => needed(block).includes(POSTGRES)) ? await server(home) : undefined;

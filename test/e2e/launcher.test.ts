@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { it, until } from "../harness/index.ts";
+import { it, needsOwnStore, until } from "../harness/index.ts";
 
 const launcher = join(import.meta.dirname, "../../bin/agentctl.js");
 
@@ -13,6 +13,7 @@ it("hands on an --env-file that is the program's own, which Node would take for 
 });
 
 it("keeps certificates from its own Node, and from none of a task", async ({ home }) => {
+  needsOwnStore(home, "a cluster keeps no variables of the caller");
   // Node 20 and 22 say at their start that they cannot read the file.
   const env = { ...home.env, NODE_EXTRA_CA_CERTS: "/not/there" };
   const script = "agentctl run --wait true 2>&1; env | grep CA_CERTS";

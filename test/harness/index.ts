@@ -29,7 +29,7 @@ export {
   residentBytes,
   signalTo,
 } from "./processes.ts";
-export { needsOwnStore } from "./shared-store.ts";
+export { isShared, needsOwnStore } from "./shared-store.ts";
 export { isLocked, sqlite } from "./sqlite.ts";
 export { until } from "./until.ts";
 export { type Message, RpcError, Wire } from "./wire.ts";

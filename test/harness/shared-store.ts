@@ -67,6 +67,6 @@ export function needsOwnStore(home: { dir: string; skip: (reason: string) => voi
 }
 
 /** Whether this home's store is in PostgreSQL. */
-function isShared({ dir }: { dir: string }): boolean {
+export function isShared({ dir }: { dir: string }): boolean {
   return existsSync(join(dir, "cluster.json"));
 }
