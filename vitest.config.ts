@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { defineConfig, type Plugin } from "vitest/config";
 
@@ -23,7 +24,8 @@ export default defineConfig({
   test: {
     reporters: ["default", "./test/harness/plain-summary-reporter.ts"],
     pool: "forks",
-    maxWorkers: 3,
+    // Much of each test is waiting for a process.
+    maxWorkers: availableParallelism() + 1,
     // No test changes a module that another reads; to load all of them again for each file takes a second of CPU.
     isolate: false,
     // Real processes on a machine that others use too. What passes at the second try is named at the end.
