@@ -1,4 +1,5 @@
 import { closeSync, copyFileSync, openSync, readSync, statSync, truncateSync } from "node:fs";
+import { format } from "node:util";
 import pino from "pino";
 import type { Log } from "../engine/index.ts";
 
@@ -11,6 +12,12 @@ export function createLog(): DaemonLog {
   // A log that cannot be written, on a full disk, is no reason to end.
   destination.on("error", () => {});
   return pino(options, destination);
+}
+
+/** What a library prints goes to the log: on stderr is only what Node itself says of a crash. */
+export function takeConsole(log: DaemonLog): void {
+  const printed = (...words: unknown[]) => log.warn({ printed: format(...words) }, "a library printed this");
+  Object.assign(console, { debug: printed, error: printed, info: printed, log: printed, warn: printed });
 }
 
 /** So large the log may get; the part before it is kept in `daemon.log.1`. */

@@ -23,7 +23,7 @@ import { doctor } from "./doctor/doctor.ts";
 import { faultAt } from "./fault.ts";
 import { prepareHome, refuseForeignTasks } from "./home.ts";
 import { takeLock } from "./lock.ts";
-import { createLog, tellStderr } from "./log.ts";
+import { createLog, takeConsole, tellStderr } from "./log.ts";
 import { keepPresent } from "./presence.ts";
 import { restore } from "./restore.ts";
 import { placeSocket } from "./socket-place.ts";
@@ -43,6 +43,7 @@ export interface RunOptions {
 export async function run({ foreground, hold, untilIdle = false, onReady }: RunOptions): Promise<number> {
   const report = foreground ? () => {} : reportOnce(3);
   const log = createLog();
+  takeConsole(log);
   dropInherited();
   try {
     const paths = pathsOf(process.env);

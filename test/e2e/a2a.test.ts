@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { describe, expect } from "vitest";
@@ -210,6 +210,34 @@ describe("tasks/pause and tasks/resume", () => {
     stream.end();
     again.end();
   });
+});
+
+it("answers pause, resume and what is not there over REST of 0.3 in its own form, and keeps stderr clean", async ({
+  home,
+}) => {
+  const client = await opened(home, "0.3");
+  const content = [{ text: "loop" }];
+  const given = {
+    message: { messageId: "m1", role: "ROLE_USER", content },
+    configuration: { blocking: false },
+  };
+  const { task } = (await client.rest("POST", "/v1/message:send", given)).body;
+  await home.reaches(task.id, "working");
+  const paused = await client.rest("POST", `/v1/tasks/${task.id}:pause`, {});
+  expect((await home.task(task.id)).state).toBe("suspended");
+  expect(paused).toEqual({ ...(await client.rest("GET", `/v1/tasks/${task.id}`)), status: 200 });
+  expect(paused.body.status.message.content).toEqual([{ text: "paused" }]);
+  expect((await client.rest("POST", `/v1/tasks/${task.id}:resume`)).body.history[0].content).toEqual(content);
+  expect(await client.rest("POST", "/v1/tasks/none:pause", {})).toMatchObject({
+    status: 404,
+    body: { code: -32001, message: expect.any(String) },
+  });
+  expect((await client.rest("GET", "/v1/tasks")).status).toBe(404);
+  home.allowedInLog.push(/a library printed this/);
+  const wrong = { jsonrpc: "2.0", id: 1, method: "SendMessage", params: {} };
+  const headers = { "content-type": "application/json", "a2a-version": "99.0" };
+  await client.web.json("/a2a", { method: "POST", headers, body: JSON.stringify(wrong) });
+  expect(readFileSync(`${home.dir}/daemon.log.stderr`, "utf8")).toBe("");
 });
 
 it("tells clients where they registered, with their token, also after a restart of the daemon", async ({

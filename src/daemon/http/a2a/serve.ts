@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AgentCard, Task } from "@a2a-js/sdk";
-import { LegacyJsonRpcTransportHandler } from "@a2a-js/sdk/compat/v0_3/server";
+import { LegacyJsonRpcTransportHandler, toLegacyHTTPError } from "@a2a-js/sdk/compat/v0_3/server";
 import {
   ContentTypeNotSupportedError,
   restStatusFor,
@@ -33,6 +33,9 @@ interface Asked {
   path: string;
 }
 
+/** Has the SDK answer a request. */
+type ToSdk = (asked: Asked) => Promise<void>;
+
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /** Clients keep the card so long before they ask again. */
@@ -45,15 +48,16 @@ export function a2aServer(services: Services, base: () => string): { answer: Ans
   const agent = new Agent(services);
   const handler = new Handler(agent, new KeptFiles(services.paths), base);
   const app = appOf(handler);
+  const toSdk: ToSdk = ({ request, response }) =>
+    new Promise<void>((resolve) => {
+      response.once("close", resolve);
+      app(request as never, response as never);
+    });
   const answer: Answer = async (request, response) => {
     const asked = { request, response, path: (request.url ?? "/").split("?")[0] as string };
     await agent.request.run({ response, gone: goneSignal(response) }, async () => {
       if (!(await readBody(asked))) return;
-      if (await answerPause(agent, handler, asked)) return;
-      await new Promise<void>((resolve) => {
-        response.once("close", resolve);
-        app(request as never, response as never);
-      });
+      if (!(await answerPause(agent, handler, asked, toSdk))) await toSdk(asked);
     });
   };
   // The SDK would write a card of 1.0 in its own form, and not in the protocol's.
@@ -86,18 +90,16 @@ function appOf(handler: Handler): express.Express {
   app.use("/a2a", (request, response, next) =>
     request.path === "/" ? rpc(request, response, next) : next(),
   );
+  // 0.3 lists no tasks over REST; 1.0 would take `v1` for a tenant.
+  app.get("/a2a/v1/tasks", nothingThere);
   app.use("/a2a", restHandler(options));
-  app.use((request, response) => {
-    response.status(404).json({
-      error: {
-        code: 404,
-        status: "NOT_FOUND",
-        message: `there is nothing at ${request.path}`,
-        details: [],
-      },
-    });
-  });
+  app.use(nothingThere);
   return app;
+}
+
+function nothingThere({ path }: express.Request, response: express.Response): void {
+  const message = `there is nothing at ${path}`;
+  response.status(404).json({ error: { code: 404, status: "NOT_FOUND", message, details: [] } });
 }
 
 /** Reads a body of JSON; false where it is none, which is answered. What says that it is something else is left to the SDK. */
@@ -139,13 +141,14 @@ function isRpc(path: string): boolean {
 }
 
 /** Answers a method of the pause extension; false for any other. */
-async function answerPause(agent: Agent, handler: Handler, asked: Asked): Promise<boolean> {
+async function answerPause(agent: Agent, handler: Handler, asked: Asked, toSdk: ToSdk): Promise<boolean> {
   const { request, path } = asked;
   if (request.method !== "POST") return false;
-  const [, id, verb] = /^\/a2a(?:\/v1)?\/tasks\/([^/:]+):(pause|resume)$/.exec(path) ?? [];
+  const [, old, id, verb] = /^\/a2a(\/v1)?\/tasks\/([^/:]+):(pause|resume)$/.exec(path) ?? [];
   if (id !== undefined) {
     const params = { ...(request.body as object), id: decodeURIComponent(id) };
-    await answerRest(asked, () => pauseOrResume(agent, handler, verb as "pause", params));
+    const work = () => pauseOrResume(agent, handler, verb as "pause", params);
+    await (old === undefined ? answerRest(asked, work) : answerOldRest(asked, work, toSdk));
     return true;
   }
   const { method, id: call = null, params } = (request.body ?? {}) as Record<string, unknown>;
@@ -169,6 +172,20 @@ async function answerRest({ response }: Asked, work: () => Promise<Task>): Promi
     const status = restStatusFor(error);
     sendJson(response, status, toRestErrorBody(error, status));
   }
+}
+
+/** The task in the form of 0.3 is what its `GET` there answers. */
+async function answerOldRest(asked: Asked, work: () => Promise<Task>, toSdk: ToSdk): Promise<void> {
+  const { request, response, path } = asked;
+  try {
+    await work();
+  } catch (thrown) {
+    const error = asA2aError(thrown);
+    return sendJson(response, restStatusFor(error), toLegacyHTTPError(error));
+  }
+  request.method = "GET";
+  request.url = path.replace(/:[a-z]+$/, "");
+  await toSdk(asked);
 }
 
 async function answerRpc(
