@@ -107,19 +107,18 @@ const bundles = [
   { entry: "src/sdk/index.ts", out: "sdk.mjs", format: "esm" },
 ];
 
+/** What the launcher has sh do before it starts Node, in its second line: a string to Node, behind `":" //;`. */
+function beforeNode() {
+  const [, line = ""] = readFileSync(join(root, "bin/agentctl.js"), "utf8").split("\n");
+  const [, work] = /^":" \/\/; (.+; fi ;; esac); \[ \$\$ -ne 1 \] /.exec(line) ?? [];
+  if (work === undefined) throw new Error("the second line of bin/agentctl.js is not as expected");
+  return work;
+}
+
 const pathShim = `#!/bin/sh
 # What a task finds as \`agentctl\` on its PATH: this very installation, run by the Node that runs the daemon, or where that
-# was removed by the one on the PATH. Certificates and limits are treated as bin/agentctl.js does it.
-[ -z "\${NODE_EXTRA_CA_CERTS+set}" ] || export AGENTCTL_CA_CERTS="$NODE_EXTRA_CA_CERTS"
-unset NODE_EXTRA_CA_CERTS
-export AGENTCTL_OPEN_FILES="$(ulimit -S -n)"
-case "$*" in *run*|*batch*|*add*|*enqueue*|*resume*|*restore*|*mcp*|*check*)
-  odd='^(IFS|PPID|OPTIND|[0-9][^=]*|[^=]*[^A-Za-z0-9_=][^=]*)='
-  if LC_ALL=C grep -qzE "$odd" /proc/$$/environ 2>/dev/null; then
-    AGENTCTL_ODD_VARIABLES="$(LC_ALL=C grep -zE "$odd" /proc/$$/environ | base64)"
-    [ \${#AGENTCTL_ODD_VARIABLES} -gt 100000 ] || export AGENTCTL_ODD_VARIABLES
-  fi ;;
-esac
+# was removed by the one on the PATH. What comes before that is what bin/agentctl.js does.
+${beforeNode()}
 [ -x "$AGENTCTL_NODE" ] || AGENTCTL_NODE=node
 exec "$AGENTCTL_NODE" -- "\${0%/*}/../../bin/agentctl.js" "$@"
 `;

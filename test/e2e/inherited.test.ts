@@ -60,6 +60,13 @@ it("gives a task the variables of its caller and none of whoever started the dae
   // A shell makes its own of one that is not where it stands.
   for (const PWD of [home.work, "/elsewhere"])
     expect(givenBy({ ...bare, PWD }).filter((text) => text.startsWith("PWD="))).toEqual([`PWD=${PWD}`]);
+  // Nor from inside of a task, where it is another file that starts agentctl.
+  const inner = "env PWD=/elsewhere agentctl run env";
+  const outer = await home.run("sh", "-c", inner);
+  await home.reaches(outer, "completed");
+  const nested = (await home.cli("logs", `${outer}`)).stdout.trim();
+  await home.reaches(nested, "completed");
+  expect((await home.cli("logs", nested)).stdout).toContain("\nPWD=/elsewhere\n");
   // Who gives only some variables, or none, gets the usual ones.
   const id = await home.run("--no-inherit-env", "sh", "-c", "echo $HOME");
   await home.reaches(id, "completed");
