@@ -9,7 +9,7 @@ import { AgentFailed } from "./adapter/failed.ts";
 import { adapterOf } from "./adapters.ts";
 import { takeUp } from "./host/beginning.ts";
 import { Drive } from "./host/drive.ts";
-import { following, noteWhatRan } from "./host/following.ts";
+import { following, noteWhatRanLast } from "./host/following.ts";
 import { settle } from "./host/permits.ts";
 import { type AgentSpec, type AgentState, freshState } from "./host/state.ts";
 
@@ -95,7 +95,7 @@ async function oneProcess(
 ): Promise<Turn> {
   const state = structuredClone((step.kept as AgentState | undefined) ?? from);
   const dir = join(task.dir, "agent");
-  if (step.kept) noteWhatRan(state, null);
+  if (step.kept) noteWhatRanLast(state, dir);
   takeUp(state, dir, facts, false);
   const programs = {
     node: process.execPath,

@@ -12,7 +12,7 @@ import { AgentFailed } from "./adapter/failed.ts";
 import { adapterOf } from "./adapters.ts";
 import { forgetCalls, takeUp } from "./host/beginning.ts";
 import { Drive, type Driven, type Means } from "./host/drive.ts";
-import { following, noteWhatRan } from "./host/following.ts";
+import { following, noteWhatRanLast } from "./host/following.ts";
 import { settle } from "./host/permits.ts";
 import { type AgentSpec, type AgentState, freshState, reportOf } from "./host/state.ts";
 
@@ -30,7 +30,7 @@ export default defineTask<AgentSpec & { facts: AgentFacts | null }, string | nul
     // What was answered since the checkpoint stands behind it, so it is not saved again before that is taken.
     const dir = join(task.dir, "agent");
     if (left) {
-      noteWhatRan(state, null);
+      noteWhatRanLast(state, dir);
       takeUp(state, dir, facts, true);
       if (state.account !== spec.account)
         Object.assign(state, { account: spec.account, limit: null, limits: 0 });

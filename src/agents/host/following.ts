@@ -5,6 +5,7 @@ import { complaintOf } from "../adapter/child.ts";
 import { AgentFailed } from "../adapter/failed.ts";
 import { beginsAgain } from "./beginning.ts";
 import type { Driven, Means } from "./drive.ts";
+import { runningCall } from "./running-call.ts";
 import type { AgentState } from "./state.ts";
 
 /** The agent's process ended in the middle of its work. */
@@ -114,8 +115,15 @@ function lost(agent: string, state: AgentState, { exit }: Driven): AgentInterrup
   return new AgentInterrupted(`${agent} ${how} before its last word${said}`);
 }
 
+/** What ran when its host was killed has been cut off, also where that is noted in `dir` alone. */
+export function noteWhatRanLast(state: AgentState, dir: string): void {
+  noteWhatRan(state, null);
+  const call = runningCall(dir, state.session);
+  if (call) state.cut ??= { call, afterMs: 0 };
+}
+
 /** What ran when nobody could say how it ended has been cut off. */
-export function noteWhatRan(state: AgentState, now: number | null): void {
+function noteWhatRan(state: AgentState, now: number | null): void {
   const [running] = state.open;
   if (running) state.cut ??= { call: running.call, afterMs: now === null ? 0 : now - running.at };
   state.open = [];

@@ -3,6 +3,7 @@ import type { AgentTask } from "../../sdk/agent-task.ts";
 import type { Fact, ToolCall } from "../adapter/types.ts";
 import { noteCall } from "./beginning.ts";
 import { Ledger } from "./ledger.ts";
+import { noteRunning } from "./running-call.ts";
 import { type AgentState, reportOf } from "./state.ts";
 
 /** A retry that the agent announces for later than this counts as a limit. */
@@ -17,6 +18,8 @@ export class Record {
   #isReporting = false;
   #isStale = false;
   #hasProgressed = false;
+  /** The call that is noted as running; undefined as long as nothing was. */
+  #noted: string | null | undefined;
 
   constructor(task: AgentTask<AgentState>, state: AgentState, dir: string) {
     this.#dir = dir;
@@ -39,6 +42,7 @@ export class Record {
       state.deferred = fact.deferred ?? null;
       state.open = [];
       if (fact.how === "done") this.calls();
+      this.#noteRunning();
     }
     void this.report();
     await claim;
@@ -73,7 +77,17 @@ export class Record {
 
   /** Durable soon; nothing waits for it. */
   save(): void {
+    this.#noteRunning();
     this.#task.save(structuredClone(this.#state)).catch(() => {});
+  }
+
+  #noteRunning(): void {
+    const { session, open } = this.#state;
+    const call = open[0]?.call ?? null;
+    const id = call?.id ?? null;
+    if (id === this.#noted) return;
+    this.#noted = id;
+    noteRunning(this.#dir, session, call);
   }
 
   #heard(): void {
