@@ -85,7 +85,8 @@ export class Record {
     const { session, open } = this.#state;
     const call = open[0]?.call ?? null;
     const id = call?.id ?? null;
-    if (id === this.#noted) return;
+    // A call may be told before its session is.
+    if (session === null || id === this.#noted) return;
     this.#noted = id;
     noteRunning(this.#dir, session, call);
   }

@@ -13,8 +13,7 @@ function fileOf(dir: string, session: string): string {
 }
 
 /** From here on the session runs this call, or with null none. */
-export function noteRunning(dir: string, session: string | null, call: ToolCall | null): void {
-  if (session === null) return;
+export function noteRunning(dir: string, session: string, call: ToolCall | null): void {
   const file = fileOf(dir, session);
   try {
     if (!call) {
