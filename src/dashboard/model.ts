@@ -111,7 +111,8 @@ export class Live {
 
   /** Takes what was answered to question `asked`; a task of `gone` is no more. */
   #take(asked: number, tasks: readonly TaskJson[], gone: readonly number[] = []): void {
-    const isNews = (id: number) => (this.#askedAt.get(id) ?? 0) <= asked && this.#askedAt.set(id, asked);
+    const isNews = (id: number) =>
+      (this.#askedAt.get(id) ?? this.#listAskedAt) <= asked && this.#askedAt.set(id, asked);
     for (const task of tasks) if (isNews(task.id)) this.model.tasks.set(task.id, task);
     for (const id of gone) if (isNews(id)) this.model.tasks.delete(id);
     this.model.changes++;

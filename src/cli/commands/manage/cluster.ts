@@ -88,10 +88,11 @@ async function joined(
   start: boolean,
 ): Promise<number> {
   const { out } = context;
+  // It has joined, also where its daemon cannot start.
+  if (!out.json) out.line(`this home is machine ${made.name}`);
   if (start) await withDaemon(context, (rpc) => rpc.call("daemon/status", {}));
   if (out.json) out.data({ ok: true, changed: true, ...made });
   else {
-    out.line(`this home is machine ${made.name}${start ? ", and takes tasks" : ""}`);
     if (!start) out.note("agentctl daemon start has it take tasks, and so has the next command here");
     out.note(`agentctl cluster join … --key-file ${made.keyFile} adds another one`);
   }

@@ -62,7 +62,9 @@ export const run = command({
       out.note(`task ${task.id} waits: queue ${on} is held`, `agentctl queue release ${on}`);
     }
     const isElsewhere = created && task.waiting?.for === "machine" && context.host === null;
-    if (isElsewhere && given.on.length > 0) await sayWhoIsAway(context, task.id, given.on);
+    // The task is submitted, whether or not this can be said.
+    if (isElsewhere && given.on.length > 0)
+      await sayWhoIsAway(context, task.id, given.on).catch(() => undefined);
     if (interrupt) return await attended(context, task, given, interrupt);
     if (out.json) out.data(task);
     else out.line(String(task.id));
