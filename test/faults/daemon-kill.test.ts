@@ -115,6 +115,21 @@ describe("what ended while no daemon was there", () => {
     },
   );
 
+  it("was lost, when a signal ended it and what it left holds its output", async ({ home }) => {
+    // Its guard tells the end once somebody asks, so there is none on record when the daemon comes.
+    const id = await submit(home, shellTask(home, "setsid sleep 300 & exec sleep 300"));
+    const { pid } = await atWork(home, id);
+    await until(() => bearers(home).length > 1);
+    await home.killDaemon();
+    signalTo(pid, "SIGTERM");
+    await until(() => !isAlive(pid));
+    await wake(home);
+    const { pause, error } = await home.reaches(id, "suspended");
+    expect(pause.cause).toBe("lost");
+    expect(error.message).toBe("the process was ended by SIGTERM while the daemon was away");
+    await check(home, { ids: [id] });
+  });
+
   it("completes a module whose result was durable", async ({ home }) => {
     home.env.AGENTCTL_FAULT = "complete:before-commit";
     const id = await submit(home, moduleTask(home, [["step"]]));

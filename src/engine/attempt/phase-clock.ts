@@ -12,7 +12,7 @@ import { logFile } from "../files/environment.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 
 /** When a phase of work began, by both clocks. */
-interface Beginning {
+export interface Beginning {
   steady: number;
   wall: number;
 }

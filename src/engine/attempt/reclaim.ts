@@ -18,7 +18,7 @@ import { finish, watchEnd } from "./finish.ts";
 import { launch } from "./launch.ts";
 import { recordContradiction } from "./lose-frozen.ts";
 import { carryOut } from "./pause/carry-out.ts";
-import { beginNow, phaseBegan, workedUnwatched } from "./phase-clock.ts";
+import { type Beginning, beginNow, phaseBegan, workedUnwatched } from "./phase-clock.ts";
 import { feedStdin } from "./stdin.ts";
 import { armTimeout } from "./timeout.ts";
 
@@ -64,17 +64,26 @@ export async function reclaim(engine: Engine, task: Task, wanted: Intent | null 
     case "lost": {
       const lost = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
       const ended = state && "ended" in state ? state.ended : lost;
-      active.learn({ worked: workedUnwatched(engine, task, began, ended) });
-      active.inherits(wanted);
-      return { verdict, runKey, finished: recordEnd(engine, active, ended) };
-    }
-    default:
-      if (state && "running" in state) active.hasProcess(state.running);
       engine.track(active);
       keepHostLog(engine, active);
+      active.inherits(wanted);
+      return { verdict, runKey, finished: recordEnd(engine, { task, active, began, ended }) };
+    }
+    default: {
+      const running = state && "running" in state ? state.running : null;
+      if (running) active.hasProcess(running);
+      engine.track(active);
+      keepHostLog(engine, active);
+      if (running && !task.frozen && engine.runner.isGone(running)) {
+        // It ended while nobody looked, and its guard has yet to tell how.
+        active.inherits(wanted);
+        const finished = running.ended.then((ended) => recordEnd(engine, { task, active, began, ended }));
+        return { verdict: "ended", runKey, finished };
+      }
       watchEnd(engine, active);
       feedStdin(engine, task);
       return { verdict, runKey, ...(await goOn(engine, task, active, verdict)) };
+    }
   }
 }
 
@@ -92,9 +101,15 @@ async function lookFor(engine: Engine, task: Task, attempt: Attempt) {
   return await engine.runner.adopt({ key, token, program, logFile: log, isFrozen: task.frozen });
 }
 
-function recordEnd(engine: Engine, active: ActiveAttempt, ended: Ended): Promise<void> {
-  engine.track(active);
-  keepHostLog(engine, active);
+interface Unwatched {
+  task: Task;
+  active: ActiveAttempt;
+  began: Beginning;
+  ended: Ended;
+}
+
+function recordEnd(engine: Engine, { task, active, began, ended }: Unwatched): Promise<void> {
+  active.learn({ worked: workedUnwatched(engine, task, began, ended) });
   engine.fault("recover:before-finish");
   return finish(engine, active, ended, true);
 }
