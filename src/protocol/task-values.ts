@@ -252,6 +252,9 @@ export const task = v.object({
   error: nullable(failure),
 });
 
+/** The names of all fields of a task. */
+export const taskFields = Object.keys(task.entries) as (keyof v.InferOutput<typeof task>)[];
+
 const { name: _name, permissions: _permissions, ...reported } = agent.entries;
 /** What the host of an agent says of it. */
 export const agentReport = v.object({

@@ -135,6 +135,8 @@ export interface ListQuery {
   limit: number;
   /** Ids above this one. */
   afterId?: number;
+  /** Only these fields are read; every other one of the answered tasks is null. */
+  fields?: readonly (keyof Task)[];
 }
 
 /** What is changed of a queue; a queue that is made needs slots. */

@@ -57,3 +57,20 @@ it("keeps the compiled code of a daemon that has started", async ({ home }) => {
   const [bundle] = readFileSync(join(dist, "daemon.cjs"), "latin1").split("\n");
   await until(() => `//${readFileSync(join(dist, cache), "latin1").slice(-16)}` === bundle);
 });
+
+it("loads no more of Node for daily commands than talking to the daemon takes", async ({ home }) => {
+  await home.run("--hold", "true");
+  const note = join(home.work, "note.cjs");
+  const source =
+    "process.on('exit', () => require('fs').writeFileSync('loaded', process.moduleLoadList.join('\\n')))";
+  writeFileSync(note, source);
+  for (const words of [["list"], ["show", "1"], ["run", "--hold", "true"], ["hold", "1"], ["cancel", "1"]]) {
+    const args = ["--require", note, "--", launcher, ...words];
+    execFileSync(process.execPath, args, { env: home.env, cwd: home.work, stdio: "ignore" });
+    const loaded = readFileSync(join(home.work, "loaded"), "utf8").split("\n");
+    // Each of them takes as long as all of the command's own code.
+    expect(loaded, words.join(" ")).not.toContain("NativeModule crypto");
+    expect(loaded, words.join(" ")).not.toContain("NativeModule child_process");
+    expect(loaded, words.join(" ")).toContain("NativeModule net");
+  }
+});

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { type Home, it } from "../harness/index.ts";
+import { type Home, it, until } from "../harness/index.ts";
 import { oneMebibyte } from "./story.ts";
 
 async function ids(home: Home, ...args: string[]): Promise<number[]> {
@@ -17,6 +17,44 @@ it("shows open tasks and the last 20 that ended, newest last, and all with --all
   expect(shown).toEqual(shown.toSorted((a, b) => a - b));
   expect(await ids(home, "--all")).toHaveLength(23);
   expect((await ids(home, "--limit", "2")).length).toBe(2);
+});
+
+it("answers chosen fields of tasks as whole tasks have them, over the socket", async ({ home }) => {
+  await home.run(
+    "--hold",
+    "--name",
+    "waits",
+    "--label",
+    "team=red",
+    "--priority",
+    "3",
+    "--retries",
+    "2",
+    "true",
+  );
+  const paused = await home.run("sleep", "60");
+  await home.cli("pause", `${paused}`, "--reason", "lunch");
+  const working = await home.run(
+    "sh",
+    "-c",
+    "echo 1 | agentctl checkpoint save --label first; exec sleep 60",
+  );
+  const failed = await home.run("sh", "-c", "exit 3");
+  await home.reaches(failed, "failed");
+  await until(async () => (await home.task(working)).checkpoint);
+  const { tasks } = await home.rpc("tasks/list");
+  expect(tasks).toHaveLength(4);
+  for (const field of Object.keys(tasks[0])) {
+    const some = await home.rpc("tasks/list", { fields: [field, "id"] });
+    // These two go on with the clock.
+    const isClock = field === "runMs" || field === "pausedMs";
+    const value = (task: Record<string, unknown>) => (isClock ? typeof task[field] : task[field]);
+    expect(some.tasks.map(value), field).toEqual(tasks.map(value));
+    expect(Object.keys(some.tasks[0])).toEqual(field === "id" ? ["id"] : [field, "id"]);
+  }
+  const pages = await home.rpc("tasks/list", { fields: ["name"], limit: 3 });
+  expect(pages).toEqual({ tasks: [{ name: "waits" }, { name: null }, { name: null }], next: `${working}` });
+  await expect(home.rpc("tasks/list", { fields: ["env"] })).rejects.toThrow("fields");
 });
 
 it("selects by queue, label, state and name", async ({ home }) => {

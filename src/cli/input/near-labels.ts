@@ -11,7 +11,7 @@ export async function nearLabels(
   labels: Record<string, string> | undefined,
 ): Promise<string> {
   if (!labels) return "";
-  const { tasks } = await callDaemon(context, "tasks/list", { recent: RECENT });
+  const { tasks } = await callDaemon(context, "tasks/list", { recent: RECENT, fields: ["labels"] });
   const known = tasks.flatMap((task) => Object.entries(task.labels).map((pair) => pair.join("=")));
   const unknown = Object.entries(labels)
     .map((pair) => pair.join("="))

@@ -75,7 +75,7 @@ export async function referencesOf(
 }
 
 async function named(rpc: RpcClient, pattern: string, states: readonly State[]): Promise<number[]> {
-  const tasks = await allPages(rpc, { name: pattern, state: [...states] });
+  const tasks = await allPages(rpc, { name: pattern, state: [...states], fields: ["id"] });
   if (tasks.length > 0) return tasks.map(({ id }) => id);
   const kind = states.some(isTerminal) ? "" : "open ";
   const message = `no ${kind}task is named like ${JSON.stringify(pattern)}`;
@@ -87,7 +87,7 @@ async function within(rpc: RpcClient, { from, to }: { from: number; to: number }
   const found: number[] = [];
   let cursor: string | null = String(Math.max(0, from - 1));
   while (cursor !== null && Number(cursor) < to) {
-    const page: Result<"tasks/list"> = await rpc.call("tasks/list", { cursor });
+    const page: Result<"tasks/list"> = await rpc.call("tasks/list", { cursor, fields: ["id"] });
     found.push(...page.tasks.flatMap(({ id }) => (id <= to ? [id] : [])));
     cursor = page.next;
   }
@@ -116,13 +116,23 @@ export async function allPages(
   first = rpc.call("tasks/list", params),
 ): Promise<TaskJson[]> {
   const found: TaskJson[] = [];
-  let page: Result<"tasks/list"> = await first;
-  found.push(...page.tasks);
-  while (page.next !== null) {
-    page = await rpc.call("tasks/list", { ...params, cursor: page.next });
-    found.push(...page.tasks);
-  }
+  for await (const page of pagesOf(rpc, params, first)) found.push(...page);
   return found;
+}
+
+/** Each page of `tasks/list`, the first of which was asked for already; the daemon makes the next one meanwhile. */
+export async function* pagesOf(
+  rpc: RpcClient,
+  params: Params<"tasks/list">,
+  first: Promise<Result<"tasks/list">>,
+): AsyncGenerator<TaskJson[]> {
+  for (let next: typeof first | null = first; next !== null; ) {
+    const page: Result<"tasks/list"> = await next;
+    next = page.next === null ? null : rpc.call("tasks/list", { ...params, cursor: page.next });
+    // Whoever stops at this page never hears of it.
+    next?.catch(() => undefined);
+    yield page.tasks;
+  }
 }
 
 /** Asks for the tasks of these queues, labels and names that were submitted since then, those of each answer once. */

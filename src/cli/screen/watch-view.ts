@@ -78,8 +78,12 @@ function taskLines(state: State, size: Size, now: number, paint: Paint): string[
     ];
   }
   const rows = shown.slice(task.top, task.top + pageRows(state, size));
-  const [header = "", ...lines] = taskTable(rows, now, size.columns - MARGIN, paint, {
+  const [header = "", ...lines] = taskTable(rows, {
+    now,
+    columns: size.columns - MARGIN,
+    paint,
     chosen: columnsFor(size),
+    isCluster: false,
   });
   const marks = rows.map((row) => ({ isMarked: row.id === task.marked, isNeedy: needsPerson(row) }));
   return withMarks(header, lines, marks, paint);

@@ -1,10 +1,9 @@
 /** The columns of a table of tasks: what each shows, and by what it sorts. */
 import { formatDuration } from "../../core/time.ts";
-import type { TaskJson } from "../../protocol/methods.ts";
 import { usageText } from "./agent-text.ts";
 import type { Paint } from "./paint.ts";
 import type { Cell, Column } from "./table.ts";
-import { endText, progressText, standstillOf, titleOf, workOf } from "./task-text.ts";
+import { endText, type ListedTask, progressText, standstillOf, titleOf, workOf } from "./task-text.ts";
 import { oneLine } from "./terminal-text.ts";
 import { ageText, whenText } from "./when.ts";
 
@@ -16,9 +15,9 @@ interface Scene {
 }
 
 interface TaskColumn extends Column {
-  cell: (task: TaskJson, scene: Scene) => Cell;
+  cell: (task: ListedTask, scene: Scene) => Cell;
   /** By what it sorts; null comes last. */
-  key: (task: TaskJson) => number | string | null;
+  key: (task: ListedTask) => number | string | null;
 }
 
 const time = (iso: string | null) => (iso === null ? null : Date.parse(iso));
@@ -136,10 +135,10 @@ export function columnOf(name: TaskColumnName): TaskColumn {
 }
 
 /** The tasks in the order of a column; those of which it says nothing come last. */
-export function sorted(
-  tasks: readonly TaskJson[],
+export function sorted<T extends ListedTask>(
+  tasks: readonly T[],
   { column, isDown }: { column: TaskColumnName; isDown: boolean },
-): TaskJson[] {
+): T[] {
   const { key } = columnOf(column);
   const keyed = tasks.map((task) => ({ task, by: key(task) }));
   const compare = (a: number | string, b: number | string) => {
@@ -154,7 +153,7 @@ export function sorted(
     .map(({ task }) => task);
 }
 
-function whenColumn(title: string, at: (task: TaskJson) => string | null): TaskColumn {
+function whenColumn(title: string, at: (task: ListedTask) => string | null): TaskColumn {
   return {
     title,
     isRight: true,
@@ -163,7 +162,7 @@ function whenColumn(title: string, at: (task: TaskJson) => string | null): TaskC
   };
 }
 
-function labelsText(labels: TaskJson["labels"]): string {
+function labelsText(labels: ListedTask["labels"]): string {
   return orDash(
     Object.entries(labels)
       .map(([key, text]) => `${oneLine(key)}=${oneLine(text)}`)
@@ -171,11 +170,11 @@ function labelsText(labels: TaskJson["labels"]): string {
   );
 }
 
-function progressOf({ progress }: TaskJson): number | null {
+function progressOf({ progress }: ListedTask): number | null {
   return progress?.total ? progress.done / progress.total : (progress?.done ?? null);
 }
 
-function detailsOf(task: TaskJson, { now, isPipe }: Scene): string {
+function detailsOf(task: ListedTask, { now, isPipe }: Scene): string {
   const standstill = standstillOf(task, now);
   const used = task.usage && task.usage.turns > 0 ? usageText(task.usage) : "";
   const parts = [standstill?.why ?? "", endText(task), progressText(task, isPipe), used];

@@ -1,33 +1,72 @@
-import type { TaskJson } from "../../protocol/methods.ts";
 import { columnOf, type TaskColumnName } from "./columns.ts";
 import type { Paint } from "./paint.ts";
-import { tableLines } from "./table.ts";
+import { type Cell, tableLines } from "./table.ts";
+import type { ListedTask } from "./task-text.ts";
+
+/** Where a table of tasks is shown, and which columns it has. */
+export interface TableOptions {
+  now: number;
+  /** How wide the terminal is; undefined in a pipe, where every column is there and nothing is cut. */
+  columns: number | undefined;
+  paint: Paint;
+  /** Other columns than the usual ones. */
+  chosen?: readonly TaskColumnName[] | undefined;
+  /** Whether machines are shown; undefined where some task is on one. */
+  isCluster?: boolean | undefined;
+}
+
+const usual = ["id", "state", "task", "queue", "machine", "age", "ran", "details"] as const;
 
 /**
- * Tasks as a table: a line each. In a terminal it fits, and the queue is shown only where there is more than
- * `default`; in a pipe (`columns` undefined) every column is there and nothing is cut. `chosen` names other columns.
- * Machines are shown in a cluster.
+ * Tasks as a table, a line each, whose rows are made as the tasks come in. In a terminal it fits, and the queue is shown
+ * only where there is more than `default`.
  */
-export function taskTable(
-  tasks: readonly TaskJson[],
-  now: number,
-  columns: number | undefined,
-  paint: Paint,
-  { chosen, isCluster = false }: { chosen?: readonly TaskColumnName[] | undefined; isCluster?: boolean } = {},
-): string[] {
-  const isPipe = columns === undefined;
-  const showsQueue = isPipe || tasks.some(({ queue }) => queue !== "default");
-  const usual = [
-    "id",
-    "state",
-    "task",
-    ...(showsQueue ? ["queue" as const] : []),
-    ...(isCluster ? ["machine" as const] : []),
-    "age",
-    "ran",
-    "details",
-  ] as const;
-  const shown = (chosen ?? usual).map(columnOf);
-  const rows = tasks.map((task) => shown.map(({ cell }) => cell(task, { now, paint, isPipe })));
-  return tableLines(shown, rows, columns);
+export class TaskTable {
+  readonly #options: TableOptions;
+  readonly #names: readonly TaskColumnName[];
+  readonly #rows: Cell[][] = [];
+  #hasQueues: boolean;
+  #hasMachines: boolean;
+
+  constructor(options: TableOptions) {
+    this.#options = options;
+    this.#names = options.chosen ?? usual;
+    this.#hasQueues = options.columns === undefined;
+    this.#hasMachines = options.isCluster === true;
+  }
+
+  add(tasks: readonly ListedTask[]): void {
+    const { now, paint, columns, isCluster } = this.#options;
+    const scene = { now, paint, isPipe: columns === undefined };
+    const shown = this.#names.map(columnOf);
+    for (const task of tasks) {
+      this.#hasQueues ||= task.queue !== "default";
+      this.#hasMachines ||= isCluster === undefined && task.machine !== null;
+      this.#rows.push(shown.map(({ cell }) => cell(task, scene)));
+    }
+  }
+
+  lines(): string[] {
+    const { chosen, columns } = this.#options;
+    const isShown = (name: TaskColumnName) =>
+      chosen !== undefined ||
+      ((name !== "queue" || this.#hasQueues) && (name !== "machine" || this.#hasMachines));
+    const shown = this.#names.flatMap((name, at) => (isShown(name) ? [{ column: columnOf(name), at }] : []));
+    const rows =
+      shown.length === this.#names.length
+        ? this.#rows
+        : this.#rows.map((row) => shown.map(({ at }) => row[at] ?? ""));
+    return tableLines(
+      shown.map(({ column }) => column),
+      rows,
+      columns,
+    );
+  }
+}
+
+/** These tasks as a table. */
+export function taskTable(tasks: readonly ListedTask[], options: TableOptions): string[] {
+  const table = new TaskTable(options);
+  table.add(tasks);
+  return table.lines();
 }

@@ -5,6 +5,43 @@ import type { TaskJson } from "../../protocol/methods.ts";
 import { block, oneLine, shellLine } from "./terminal-text.ts";
 import { untilText, whenText } from "./when.ts";
 
+/** What the words about a task, and the columns of a table, read of it. */
+export const listedFields = [
+  "id",
+  "kind",
+  "name",
+  "state",
+  "waiting",
+  "argv",
+  "module",
+  "agent",
+  "prompt",
+  "queue",
+  "slots",
+  "priority",
+  "labels",
+  "attempt",
+  "progress",
+  "pid",
+  "machine",
+  "cwd",
+  "createdAt",
+  "startedAt",
+  "updatedAt",
+  "endedAt",
+  "runMs",
+  "pause",
+  "checkpoint",
+  "question",
+  "usage",
+  "exitCode",
+  "signal",
+  "error",
+] as const satisfies readonly (keyof TaskJson)[];
+
+/** A task of which no more is known than what a table shows. */
+export type ListedTask = Pick<TaskJson, (typeof listedFields)[number]>;
+
 /** Why a task does not move, and the command that changes it. */
 export interface Standstill {
   why: string;
@@ -15,13 +52,13 @@ export interface Standstill {
 const PROMPT_CHARS = 200;
 
 /** The command line, module or prompt of a task. */
-export function workOf({ argv, module, agent, prompt }: TaskJson): string {
+export function workOf({ argv, module, agent, prompt }: ListedTask): string {
   if (agent) return oneLine(`${agent.name} ${prompt?.slice(0, PROMPT_CHARS) ?? ""}`);
   return argv ? shellLine(argv) : oneLine(module?.path ?? "");
 }
 
 /** The name of a task, else what it runs; a module by its file's name. */
-export function titleOf(task: TaskJson): string {
+export function titleOf(task: ListedTask): string {
   if (task.name !== null) return oneLine(task.name);
   if (task.agent) return workOf(task);
   if (task.module) return oneLine(basename(task.module.path));
@@ -30,7 +67,7 @@ export function titleOf(task: TaskJson): string {
 }
 
 /** Why a task that is open does not move, or null when it does. */
-export function standstillOf(task: TaskJson, now: number): Standstill | null {
+export function standstillOf(task: ListedTask, now: number): Standstill | null {
   const { id, waiting, state, pause } = task;
   if (state !== "suspended" && waiting) return waitingText(task, waiting, now);
   if (state === "suspended") {
@@ -44,7 +81,7 @@ export function standstillOf(task: TaskJson, now: number): Standstill | null {
 
 type Waiting = NonNullable<TaskJson["waiting"]>;
 
-function waitingText(task: TaskJson, { for: cause, on, until }: Waiting, now: number): Standstill {
+function waitingText(task: ListedTask, { for: cause, on, until }: Waiting, now: number): Standstill {
   const { id, queue, question } = task;
   const at = until === null ? "" : ` until ${whenText(until, now)} (${untilText(until, now)})`;
   switch (cause) {
@@ -85,7 +122,7 @@ function waitingText(task: TaskJson, { for: cause, on, until }: Waiting, now: nu
   }
 }
 
-function slotsText({ queue, slots }: TaskJson, on: Waiting["on"]): Standstill {
+function slotsText({ queue, slots }: ListedTask, on: Waiting["on"]): Standstill {
   if (on === "slots.max") {
     const why = `waits for ${slots === 1 ? "a slot" : `${slots} slots`} of all queues together`;
     return { why, todo: "agentctl config set slots.max <n>" };
@@ -101,7 +138,7 @@ function questionText(question: TaskJson["question"]): string {
 }
 
 /** Who paused it, how, and what stands. */
-export function pauseText({ state, pause, checkpoint, error }: TaskJson, now: number): string {
+export function pauseText({ state, pause, checkpoint, error }: ListedTask, now: number): string {
   if (!pause) return "paused";
   // Of a pause that is over, the checkpoint of today and the time that was planned say nothing.
   const isPaused = state === "suspended";
@@ -129,7 +166,7 @@ export function pauseText({ state, pause, checkpoint, error }: TaskJson, now: nu
 
 const isSessionGone = (error: TaskJson["error"]) => error?.name === "SessionNotFound";
 
-function resumeCommand({ id, kind, checkpoint, pause, error }: TaskJson): string {
+function resumeCommand({ id, kind, checkpoint, pause, error }: ListedTask): string {
   if (isSessionGone(error)) return `agentctl resume ${id} --from-start`;
   if (pause?.cause === "budget") return `agentctl resume ${id} ${moreOf(pause.reason)}`;
   if (pause?.cause === "mismatch")
@@ -152,7 +189,7 @@ function moreOf(reason: string | null): string {
 }
 
 /** How far a task is, in its own words; on a terminal with a bar. */
-export function progressText(task: TaskJson, isPipe = false): string {
+export function progressText(task: ListedTask, isPipe = false): string {
   const { progress } = task;
   if (!progress) return "";
   const { done, total, message } = progress;
@@ -176,7 +213,7 @@ function bar(done: number, total: number): string {
 }
 
 /** How long the rest will take if it goes on like the part that is done; null where that cannot be told. */
-function leftMs({ state, progress, runMs }: TaskJson): number | null {
+function leftMs({ state, progress, runMs }: ListedTask): number | null {
   if (state !== "working" || !progress?.total || progress.done <= 0 || progress.done >= progress.total)
     return null;
   const left = (runMs / progress.done) * (progress.total - progress.done);
@@ -186,12 +223,12 @@ function leftMs({ state, progress, runMs }: TaskJson): number | null {
 }
 
 /** Whether the reason of its pause is what its error says too. */
-export function isReasonOfPause({ pause, error }: TaskJson): boolean {
+export function isReasonOfPause({ pause, error }: ListedTask): boolean {
   return error !== null && error.message === pause?.reason;
 }
 
 /** How a task ended, beyond its state; empty for one that completed, and where the pause that it is in says it. */
-export function endText(task: TaskJson): string {
+export function endText(task: ListedTask): string {
   const { state, exitCode, signal, error } = task;
   if (state === "completed" || error?.message === state) return "";
   if (state === "suspended" && isReasonOfPause(task)) return "";
@@ -201,7 +238,7 @@ export function endText(task: TaskJson): string {
 }
 
 /** A task that has ended, in a line. */
-export function endLine(task: TaskJson): string {
+export function endLine(task: ListedTask): string {
   const end = endText(task);
   return `task ${task.id} ${task.state}${end === "" ? "" : `: ${end}`}`;
 }

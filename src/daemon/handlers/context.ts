@@ -3,7 +3,8 @@ import { type Engine, type Recurring, type Teller, whenStarted } from "../../eng
 import type { Paths } from "../../home/paths.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import type { SharedFiles } from "../cluster/shared-files.ts";
-import { surroundings, taskJson } from "../task-json.ts";
+import { surroundings } from "../shown/surroundings.ts";
+import { taskJson } from "../shown/task-json.ts";
 import type { Web } from "../web.ts";
 
 /** What every handler is made with. */

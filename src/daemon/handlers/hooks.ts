@@ -1,7 +1,8 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import type { Handlers } from "../../protocol/methods.ts";
-import { surroundings, taskJson } from "../task-json.ts";
+import { surroundings } from "../shown/surroundings.ts";
+import { taskJson } from "../shown/task-json.ts";
 import { exampleMessage } from "../telling/hook-message.ts";
 import type { Daemon } from "./context.ts";
 

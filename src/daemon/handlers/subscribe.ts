@@ -2,7 +2,9 @@ import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, openStates } from "../../core/machine.ts";
 import type { Params, Result } from "../../protocol/methods.ts";
 import type { Caller, Listener } from "../caller.ts";
-import { eventJson, inOneLine, surroundings, taskJsons } from "../task-json.ts";
+import { inOneLine, taskJsons } from "../shown/pages.ts";
+import { surroundings } from "../shown/surroundings.ts";
+import { eventJson } from "../shown/task-json.ts";
 import type { Daemon } from "./context.ts";
 
 /** Events read from the store at a time. */

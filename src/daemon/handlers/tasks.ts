@@ -22,8 +22,10 @@ import {
 } from "../../engine/index.ts";
 import type { Handlers, NewTask } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
+import { inOneLine, taskJsons } from "../shown/pages.ts";
+import { surroundings } from "../shown/surroundings.ts";
+import { readFor } from "../shown/task-json.ts";
 import { submission } from "../submission.ts";
-import { inOneLine, surroundings, taskJsons } from "../task-json.ts";
 import { at, type Daemon, show } from "./context.ts";
 import { detailsOf } from "./details.ts";
 import { manyJson } from "./many.ts";
@@ -74,11 +76,12 @@ export function taskHandlers(daemon: Daemon): People {
         }),
         limit: limit + 1,
         afterId: Number(params.cursor ?? 0),
+        ...defined({ fields: params.fields && readFor(params.fields) }),
       });
       await whenStarted(engine, found);
       const around = await surroundings(engine, found);
-      const tasks = inOneLine(taskJsons(found.slice(0, limit), around));
-      return { tasks, next: found.length > tasks.length ? String(tasks.at(-1)?.id) : null };
+      const tasks = inOneLine(taskJsons(found.slice(0, limit), around, params.fields));
+      return { tasks, next: found.length > tasks.length ? String(found[tasks.length - 1]?.id) : null };
     },
 
     "tasks/pause": async (params, caller) => {

@@ -3,7 +3,8 @@ import type { Task, TaskEvent } from "../../core/task.ts";
 import { toIso } from "../../core/time.ts";
 import type { Engine } from "../../engine/index.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
-import { surroundings, taskJson } from "../task-json.ts";
+import { surroundings } from "../shown/surroundings.ts";
+import { taskJson } from "../shown/task-json.ts";
 import { endsByItself, pauseOf, saidOf } from "./a2a-words.ts";
 
 export async function pushMessage(

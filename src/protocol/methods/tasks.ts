@@ -1,6 +1,6 @@
 /** What people may ask of tasks, and of what a task leaves behind. */
 import * as v from "valibot";
-import { editedFields, newTask, task } from "../task-values.ts";
+import { editedFields, newTask, task, taskFields } from "../task-values.ts";
 import {
   actor,
   cursor,
@@ -111,11 +111,13 @@ export const taskMethods = {
       recent: v.optional(natural),
       limit: v.optional(v.pipe(natural, v.minValue(1), v.maxValue(10_000))),
       cursor: v.optional(v.nullable(cursor)),
+      /** Only these fields of each task: a shorter answer, and less to read. */
+      fields: v.optional(v.pipe(v.array(v.picklist(taskFields)), v.minLength(1))),
     }),
     result: v.object({ tasks: v.array(task), next: v.nullable(v.string()) }),
     scope: "people",
     about:
-      "Tasks by id, oldest first, in pages of `limit` (1000, with `recent` 10000), or of fewer where they fill half of the longest line; `next` is the cursor of the next page.",
+      "Tasks by id, oldest first, in pages of `limit` (1000, with `recent` 10000), or of fewer where they fill half of the longest line; `next` is the cursor of the next page. With `fields` a task has only those: for many tasks the answer comes several times as fast.",
   },
   "tasks/pause": {
     params: oneOrMany(

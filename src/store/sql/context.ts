@@ -1,6 +1,6 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Task, TaskEvent } from "../../core/task.ts";
-import { type Cell, changedCells, type Row, taskCells, taskColumns, toTask } from "./rows.ts";
+import { type Cell, changedCells, type Reading, type Row, taskCells, taskColumns, toTask } from "./rows.ts";
 
 /**
  * Work on the database, written once for all of them. SQLite does it without a pause; where a server is asked, each
@@ -11,6 +11,8 @@ export type Op<T> = Generator<Promise<unknown>, T, unknown>;
 /** The columns of a new task: its id is the next number. */
 const NEW = taskColumns.filter((column) => column !== "id");
 const INSERT = `insert into tasks (${NEW.join(", ")}) values (${NEW.map(() => "?").join(", ")})`;
+
+const whole: Reading = { columns: taskColumns, toTask };
 
 /** The live attempt that a token authorises. */
 export interface ActiveAttempt {
@@ -40,8 +42,8 @@ export abstract class Context {
   abstract insertEvent(cells: readonly Cell[]): Op<number>;
 
   /** The tasks that `source` holds: a table with its clauses. */
-  *tasks(source: string, params: readonly Cell[]): Op<Task[]> {
-    return (yield* this.cells(selection(source), params)).map(toTask);
+  *tasks(source: string, params: readonly Cell[], reading: Reading = whole): Op<Task[]> {
+    return (yield* this.cells(selection(source, reading), params)).map(reading.toTask);
   }
 
   /** The first of the tasks that `source` holds. */
@@ -103,10 +105,11 @@ export abstract class Context {
 
 const selections = new Map<string, string>();
 
-function selection(source: string): string {
+function selection(source: string, { columns } = whole): string {
+  if (columns !== taskColumns) return `select ${columns.join(", ")} from ${source}`;
   let sql = selections.get(source);
   if (sql === undefined) {
-    sql = `select ${taskColumns.join(", ")} from ${source}`;
+    sql = `select ${columns.join(", ")} from ${source}`;
     selections.set(source, sql);
   }
   return sql;

@@ -4,6 +4,7 @@ import { isPattern } from "../../core/references.ts";
 import type { Task } from "../../core/task.ts";
 import type { Artifact, EndedTask, ListQuery } from "../store.ts";
 import type { Context, Op } from "./context.ts";
+import { readingOf } from "./rows.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** Names as a list of SQL literals; they are words of ours, never input. */
@@ -69,19 +70,17 @@ function* matching(ctx: Context, query: ListQuery): Op<Task[]> {
   }
   const filter = where.join(" and ");
   const { afterId: after = 0, limit } = query;
+  const reading = query.fields && readingOf(query.fields);
   if (query.recent === undefined) {
-    return yield* ctx.tasks(`tasks where id > ? and ${filter} order by id limit ?`, [
-      after,
-      ...params,
-      limit,
-    ]);
+    const source = `tasks where id > ? and ${filter} order by id limit ?`;
+    return yield* ctx.tasks(source, [after, ...params, limit], reading);
   }
   // Which ended last is asked before the page is, or each page would have as many of its own.
   const source = `(select * from tasks where ended_at is null and id > ? and ${filter}
     union all select * from (select * from tasks where ended_at is not null and ${filter}
       order by ended_at desc, id desc limit ?) as latest) as found
     where id > ? order by id limit ?`;
-  return yield* ctx.tasks(source, [after, ...params, ...params, query.recent, after, limit]);
+  return yield* ctx.tasks(source, [after, ...params, ...params, query.recent, after, limit], reading);
 }
 
 export function* unfinished(ctx: Context, afterId: number, limit: number): Op<Task[]> {

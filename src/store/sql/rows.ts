@@ -93,14 +93,28 @@ const columnOf = new Map(fields.map(({ field, column }) => [field, column]));
 /** The columns of `tasks` that hold a task, in the order of {@link taskCells}; `wake_at` is derived. */
 export const taskColumns = [...fields.map(({ column }) => column), "wake_at"];
 
+/** A choice of fields: how a task of which only these are read comes out of its cells. */
+export interface Reading {
+  columns: readonly string[];
+  toTask: (cells: readonly Cell[]) => Task;
+}
+
+/** For a task of which only `names` are read; the other fields are null, whatever they are. */
+export function readingOf(names: readonly (keyof Task)[]): Reading {
+  const some = fields.filter(({ field }) => names.includes(field));
+  return { columns: some.map(({ column }) => column), toTask: (cells) => filled(some, cells) };
+}
+
 /** Copied for each task: to fill an object costs the engine less than to build it field by field. */
 const blank = Object.fromEntries(fields.map(({ field }) => [field, null]));
 
 /** A task from what stands in {@link taskColumns}. */
-export function toTask(cells: readonly Cell[]): Task {
+export const toTask = (cells: readonly Cell[]): Task => filled(fields, cells);
+
+function filled(some: typeof fields, cells: readonly Cell[]): Task {
   const task: Record<string, unknown> = { ...blank };
-  for (let at = 0; at < fields.length; at++) {
-    const { field, codec } = fields[at] as (typeof fields)[number];
+  for (let at = 0; at < some.length; at++) {
+    const { field, codec } = some[at] as (typeof fields)[number];
     task[field] = decode(cells[at] as Cell, codec);
   }
   return task as unknown as Task;

@@ -3,6 +3,9 @@ import { EVENT } from "../sql/events.ts";
 import type { Cell, Row } from "../sql/rows.ts";
 import type { Database, Statement } from "./file/driver.ts";
 
+/** So many are kept: which fields of tasks are read is for the caller to choose. */
+const MOST_SELECTIONS = 200;
+
 /** Prepared statements on one file of SQLite, none of which ever waits. */
 export class SqliteContext extends Context {
   readonly db: Database;
@@ -37,6 +40,7 @@ export class SqliteContext extends Context {
   cells(sql: string, params: readonly Cell[]): Op<Cell[][]> {
     let statement = this.#selections.get(sql);
     if (!statement) {
+      if (this.#selections.size >= MOST_SELECTIONS) this.#selections.clear();
       statement = this.db.prepare(sql).raw();
       this.#selections.set(sql, statement);
     }

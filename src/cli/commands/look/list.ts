@@ -7,9 +7,10 @@ import { command, Refusal, value } from "../../command/define.ts";
 import { integer, pastTime } from "../../command/option-values.ts";
 import { withOpening } from "../../command/session.ts";
 import { nearLabels } from "../../input/near-labels.ts";
-import { allPages, selectorOf, selectorOptions } from "../../input/selection.ts";
+import { pagesOf, selectorOf, selectorOptions } from "../../input/selection.ts";
 import { columnNames, sorted, type TaskColumnName } from "../../text/columns.ts";
-import { taskTable } from "../../text/task-table.ts";
+import { TaskTable } from "../../text/task-table.ts";
+import { listedFields } from "../../text/task-text.ts";
 import { templateOf } from "../../text/template.ts";
 
 const RECENT = 20;
@@ -55,36 +56,54 @@ export const list = command({
     const line = format === undefined ? undefined : templateOf(format);
     const { all: _every, ...select } = selectorOf({ all, ...selector });
     const isWide = all || [name, on, since].some((each) => each !== undefined) || selector.states.length > 0;
+    const isTable = !out.json && line === undefined;
     const params: Params<"tasks/list"> = {
       ...select,
       ...defined({ name, since, on }),
       ...(isWide ? {} : { recent: RECENT, limit: PAGE }),
+      ...(isTable ? { fields: [...listedFields] } : {}),
     };
+    const table = await tableFor(context, columns);
+    // What is neither sorted nor counted off becomes rows while the daemon makes the next page.
+    const isAsItComes = isTable && sort === undefined && limit === undefined;
     const found = await withOpening(
       context,
       (rpc) => rpc.call("tasks/list", params),
-      (rpc, first) => allPages(rpc, params, first),
+      async (rpc, first) => {
+        const all: TaskJson[] = [];
+        for await (const page of pagesOf(rpc, params, first)) {
+          all.push(...page);
+          if (isAsItComes) table.add(page);
+        }
+        return all;
+      },
     );
     const newest = limit === undefined ? found : found.slice(-limit);
     const tasks = sort ? sorted(newest, sort) : newest;
+    if (isTable && !isAsItComes) table.add(tasks);
     const isFiltered = [name, on, since, ...Object.values(select)].some((each) => each !== undefined);
     if (out.json) out.data(tasks);
     else if (line) for (const task of tasks) out.line(line(task));
-    else if (tasks.length > 0) await print(context, tasks, columns);
+    else if (tasks.length > 0) out.line(table.lines().join("\n"));
     else if (isFiltered) out.note(`no task matches${await nearLabels(context, select.labels)}`);
     else out.note("no tasks here", "agentctl run <program> submits one");
     return 0;
   },
 });
 
-async function print(
+async function tableFor(
   { out, clock, paths, host }: Context,
-  tasks: readonly TaskJson[],
   chosen: readonly TaskColumnName[] | undefined,
-): Promise<void> {
-  const isCluster = (host === null && isMachine(paths)) || tasks.some(({ machine }) => machine !== null);
-  const lines = taskTable(tasks, clock.now(), out.columns, await out.paint(), { chosen, isCluster });
-  out.line(lines.join("\n"));
+): Promise<TaskTable> {
+  // Of a daemon elsewhere its tasks tell.
+  const isCluster = host === null && isMachine(paths) ? true : undefined;
+  return new TaskTable({
+    now: clock.now(),
+    columns: out.columns,
+    paint: await out.paint(),
+    chosen,
+    isCluster,
+  });
 }
 
 function columnList(text: string): TaskColumnName[] {

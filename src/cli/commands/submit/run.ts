@@ -1,4 +1,3 @@
-import { clusterHere } from "../../../client/cluster.ts";
 import type { AgentctlError } from "../../../core/errors.ts";
 import type { NewTask, TaskJson } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
@@ -74,6 +73,7 @@ export const run = command({
 
 /** A machine whose daemon does not run looks like one that is busy: says where none of the wanted machines is up. */
 async function sayWhoIsAway({ paths, out }: Context, id: number, on: readonly string[]): Promise<void> {
+  const { clusterHere } = await import("../../../client/cluster.ts");
   const { machines } = await clusterHere(paths);
   const wanted = machines.filter(({ name, labels }) =>
     on.every((word) => word === name || Object.entries(labels).some(([k, v]) => `${k}=${v}` === word)),

@@ -12,13 +12,13 @@ const tasks = [
 ];
 
 test("every column has a cell for every task", () => {
-  const lines = taskTable(tasks, NOW, undefined, plainPaint, { chosen: columnNames });
+  const lines = taskTable(tasks, { now: NOW, columns: undefined, paint: plainPaint, chosen: columnNames });
   expect(lines).toHaveLength(4);
 });
 
 test("only the chosen columns are shown, in their order", () => {
   expect(
-    `\n${taskTable(tasks, NOW, 80, plainPaint, { chosen: ["name", "id", "exit", "ran"] }).join("\n")}\n`,
+    `\n${taskTable(tasks, { now: NOW, columns: 80, paint: plainPaint, chosen: ["name", "id", "exit", "ran"] }).join("\n")}\n`,
   ).toMatchInlineSnapshot(`
     "
     NAME  ID  EXIT     RAN
@@ -31,7 +31,8 @@ test("only the chosen columns are shown, in their order", () => {
 
 test("a table of a cluster names machines, any other has no room for them", () => {
   const [there] = [aTask({ id: 1, machine: "two" })];
-  const shown = (isCluster: boolean) => taskTable([there], NOW, 80, plainPaint, { isCluster })[1];
+  const shown = (isCluster: boolean) =>
+    taskTable([there], { now: NOW, columns: 80, paint: plainPaint, isCluster })[1];
   expect(shown(true)).toContain(" two ");
   expect(shown(false)).not.toContain("two");
 });
@@ -52,10 +53,15 @@ test("details give way last, and wide characters take two cells", () => {
     held: true,
     waiting: { for: "hold", on: null, until: null },
   });
-  const [, line = ""] = taskTable([long], NOW, 60, plainPaint);
+  const [, line = ""] = taskTable([long], { now: NOW, columns: 60, paint: plainPaint });
   expect(line).toContain("is held");
   const family = aTask({ id: 1, name: "👨‍👩‍👧 日本" });
-  const [head = "", row = ""] = taskTable([family], NOW, undefined, plainPaint, { chosen: ["name", "id"] });
+  const [head = "", row = ""] = taskTable([family], {
+    now: NOW,
+    columns: undefined,
+    paint: plainPaint,
+    chosen: ["name", "id"],
+  });
   // Seven cells of text, made of more code units than that.
   expect(head.indexOf("ID")).toBe(9);
   expect(row.startsWith("👨‍👩‍👧 日本   1")).toBe(true);

@@ -27,7 +27,7 @@ const tasks = [
 ];
 
 test("a table of tasks fits 80 columns", async () => {
-  const lines = await taskTable(tasks, NOW, 80, plainPaint);
+  const lines = await taskTable(tasks, { now: NOW, columns: 80, paint: plainPaint });
   expect(lines.every((line) => line.length <= 80)).toBe(true);
   expect(`\n${lines.join("\n")}\n`).toMatchInlineSnapshot(`
     "
@@ -40,13 +40,13 @@ test("a table of tasks fits 80 columns", async () => {
 });
 
 test("a table of tasks fits 200 columns with nothing cut", async () => {
-  const lines = await taskTable(tasks, NOW, 200, plainPaint);
+  const lines = await taskTable(tasks, { now: NOW, columns: 200, paint: plainPaint });
   expect(lines.every((line) => line.length <= 200)).toBe(true);
   expect(lines.join("\n")).not.toContain("…");
 });
 
 test("in a pipe every column is there and nothing is cut", async () => {
-  const lines = await taskTable(tasks, NOW, undefined, plainPaint);
+  const lines = await taskTable(tasks, { now: NOW, columns: undefined, paint: plainPaint });
   expect(`\n${lines.join("\n")}\n`).toMatchInlineSnapshot(`
     "
       ID  STATE      TASK                                                                       QUEUE    AGE  RAN  DETAILS

@@ -20,7 +20,7 @@ const lost = aTask({
 });
 
 test("why a task is suspended is said once where one line says it", () => {
-  const [, line] = taskTable([lost], NOW, undefined, plainPaint);
+  const [, line] = taskTable([lost], { now: NOW, columns: undefined, paint: plainPaint });
   expect(line?.split(gone).length).toBe(2);
   const report = taskReport(lost, NOW, plainPaint);
   expect(report.filter((each) => each.includes(gone))).toEqual([

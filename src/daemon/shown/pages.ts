@@ -1,0 +1,40 @@
+/** Many tasks in one answer, which may not grow without bound. */
+import type { Task } from "../../core/task.ts";
+import { MAX_LINE_BYTES } from "../../protocol/framing.ts";
+import type { TaskJson } from "../../protocol/methods.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { shownAs } from "./task-json.ts";
+
+/** So many bytes of results stand in one answer about many tasks; `show` has what is left out of it. */
+const RESULT_BYTES = 4 * 1024 * 1024;
+
+/** Tasks as they are shown, or these fields of them; results beyond the first so many bytes are left out. */
+export function taskJsons(
+  tasks: readonly Task[],
+  around: Surroundings,
+  fields?: readonly (keyof TaskJson)[],
+): TaskJson[] {
+  const show = shownAs(fields);
+  let left = RESULT_BYTES;
+  return tasks.map((task) => {
+    const json = show(task, around);
+    if (json.result === null || json.result === undefined) return json;
+    left -= JSON.stringify(json.result).length;
+    return left >= 0 ? json : { ...json, result: null };
+  });
+}
+
+/** So many bytes of tasks stand in one page: half of the longest line. */
+const PAGE_BYTES = MAX_LINE_BYTES / 2;
+
+/** As many of the first tasks as one line has room for, and at least one. */
+export function inOneLine(tasks: TaskJson[]): TaskJson[] {
+  // At most three bytes for each unit of a text.
+  if (JSON.stringify(tasks).length * 3 <= PAGE_BYTES) return tasks;
+  let left = PAGE_BYTES;
+  const end = tasks.findIndex((task) => {
+    left -= Buffer.byteLength(JSON.stringify(task)) + 1;
+    return left < 0;
+  });
+  return end === -1 ? tasks : tasks.slice(0, Math.max(1, end));
+}

@@ -1,0 +1,33 @@
+import type { Task } from "../../core/task.ts";
+import { type Engine, isMemoryShort, slotsMax } from "../../engine/index.ts";
+import type { Occupancy } from "../../store/queue-view.ts";
+
+/** What of the world beside the task decides how it is shown: how full the queues are, what limits them, and the time. */
+export interface Surroundings {
+  queues: ReadonlyMap<string, Occupancy>;
+  slotsMax: number | null;
+  isMemoryShort: boolean;
+  /** Tasks that no machine of the cluster takes. */
+  untaken: ReadonlySet<number>;
+  engine: Engine;
+}
+
+const NO_QUEUES: Surroundings["queues"] = new Map();
+const NO_TASKS: Surroundings["untaken"] = new Set();
+
+/** What is around tasks; of queues nothing is read where none of the `tasks` that are shown waits in one. */
+export async function surroundings(
+  engine: Engine,
+  tasks?: readonly Pick<Task, "id" | "state" | "resumesWith">[],
+): Promise<Surroundings> {
+  const queued = tasks?.filter(isQueued);
+  const queues = queued?.length === 0 ? NO_QUEUES : await engine.store.occupancy();
+  const ids = queued?.map(({ id }) => id) ?? [];
+  const untaken = ids.length > 0 && engine.cluster ? await engine.cluster.untaken(ids) : NO_TASKS;
+  return { engine, queues, untaken, slotsMax: slotsMax(engine), isMemoryShort: isMemoryShort(engine) };
+}
+
+/** Whether it waits to be started, or started again. */
+export function isQueued({ state, resumesWith }: Pick<Task, "state" | "resumesWith">): boolean {
+  return state === "submitted" || state === "resumed" || resumesWith !== null;
+}

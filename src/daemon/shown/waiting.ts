@@ -1,0 +1,67 @@
+import type { Task } from "../../core/task.ts";
+import { toIso } from "../../core/time.ts";
+import type { TaskJson } from "../../protocol/methods.ts";
+import { isQueued, type Surroundings } from "./surroundings.ts";
+
+/** What decides what a task waits for. */
+export const WAITING = [
+  "id",
+  "state",
+  "notBefore",
+  "question",
+  "pause",
+  "resumesWith",
+  "held",
+  "blockedBy",
+  "delay",
+  "agent",
+  "queue",
+  "slots",
+  "on",
+] as const satisfies readonly (keyof Task)[];
+
+/** What holds a task back where neither it nor its queue is held: `daemon start --hold`. */
+const DAEMON = "daemon";
+
+/** What an open task that has no slot waits for; null for one that waits for nothing but a person's resume. */
+export function waitingOf(
+  task: Pick<Task, (typeof WAITING)[number]>,
+  around: Surroundings,
+): TaskJson["waiting"] {
+  const until = toIso(task.notBefore);
+  if (task.state === "input-required")
+    return { for: "answer", on: null, until: toIso(task.question?.deadline ?? null) };
+  if (task.state === "suspended" && task.pause?.until)
+    return { for: "time", on: null, until: toIso(task.pause.until) };
+  if (!isQueued(task)) return null;
+  if (task.held) return { for: "hold", on: null, until };
+  if (task.blockedBy !== null) return { for: "task", on: task.blockedBy, until };
+  if (task.delay !== null && task.notBefore !== null)
+    return { for: task.delay, on: task.delay === "limit" ? task.agent : null, until };
+  if (around.queues.get(task.queue)?.held) return { for: "queue", on: task.queue, until: null };
+  // It answers, and starts nothing.
+  if (around.engine.isHolding) return { for: "hold", on: DAEMON, until: null };
+  if (around.isMemoryShort || task.resumesWith === "memory") {
+    return { for: "memory", on: "memory.reserve", until: null };
+  }
+  const machine = around.engine.cluster?.machine;
+  const isFit = !around.untaken.has(task.id) && (task.on?.includes(machine ?? "") ?? true);
+  if (machine !== undefined && !isFit)
+    return { for: "machine", on: task.on?.join(" ") ?? machine, until: null };
+  return { ...waitingForSlots(task, around), until: null };
+}
+
+/** Several slots at once, or any over all queues, are something else to wait for than one of the queue. */
+function waitingForSlots(
+  { queue, slots }: Pick<Task, "queue" | "slots">,
+  { queues, slotsMax, engine: { cluster } }: Surroundings,
+) {
+  const { slots: most, used, usedInAll } = queues.get(queue) ?? { slots: null, used: 0, usedInAll: 0 };
+  const hasRoomInQueue = most === null || used + slots <= most;
+  const hasRoomInAll = slotsMax === null || usedInAll + slots <= slotsMax;
+  // No setting gives a machine more slots, and another one may be free first.
+  if (hasRoomInQueue && !hasRoomInAll && cluster && slotsMax === cluster.slots)
+    return { for: "machine" as const, on: cluster.machine };
+  if (hasRoomInQueue && !hasRoomInAll) return { for: "slots" as const, on: "slots.max" };
+  return { for: slots > 1 ? ("slots" as const) : ("slot" as const), on: queue };
+}
