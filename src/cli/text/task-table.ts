@@ -46,6 +46,11 @@ export class TaskTable {
     }
   }
 
+  /** How many tasks it has. */
+  get size(): number {
+    return this.#rows.length;
+  }
+
   lines(): string[] {
     const { chosen, columns } = this.#options;
     const isShown = (name: TaskColumnName) =>

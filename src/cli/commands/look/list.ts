@@ -63,28 +63,28 @@ export const list = command({
       ...(isWide ? {} : { recent: RECENT, limit: PAGE }),
       ...(isTable ? { fields: [...listedFields] } : {}),
     };
-    const table = await tableFor(context, columns);
     // What is neither sorted nor counted off becomes rows while the daemon makes the next page.
     const isAsItComes = isTable && sort === undefined && limit === undefined;
-    const found = await withOpening(
+    const { table, found } = await withOpening(
       context,
       (rpc) => rpc.call("tasks/list", params),
       async (rpc, first) => {
-        const all: TaskJson[] = [];
+        const table = await tableFor(context, columns);
+        const found: TaskJson[] = [];
         for await (const page of pagesOf(rpc, params, first)) {
-          all.push(...page);
           if (isAsItComes) table.add(page);
+          else found.push(...page);
         }
-        return all;
+        return { table, found };
       },
     );
     const newest = limit === undefined ? found : found.slice(-limit);
     const tasks = sort ? sorted(newest, sort) : newest;
-    if (isTable && !isAsItComes) table.add(tasks);
+    if (isTable) table.add(tasks);
     const isFiltered = [name, on, since, ...Object.values(select)].some((each) => each !== undefined);
     if (out.json) out.data(tasks);
     else if (line) for (const task of tasks) out.line(line(task));
-    else if (tasks.length > 0) out.line(table.lines().join("\n"));
+    else if (table.size > 0) out.line(table.lines().join("\n"));
     else if (isFiltered) out.note(`no task matches${await nearLabels(context, select.labels)}`);
     else out.note("no tasks here", "agentctl run <program> submits one");
     return 0;
