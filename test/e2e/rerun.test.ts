@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { it, needsOwnStore } from "../harness/index.ts";
 import { notes, taskModule } from "./story.ts";
@@ -31,4 +32,37 @@ it("starts at a checkpoint of the old task with --from", async ({ home }) => {
 it("is refused for a task that has not ended", async ({ home }) => {
   const id = await home.run("--hold", "true");
   expect((await home.cli("rerun", `${id}`)).code).toBe(4);
+});
+
+it("keeps what comes after what: after the new task where that is run again too, else as it was", async ({
+  home,
+}) => {
+  const gate = 'until [ -s go ]; do sleep 0.02; done; [ "$(cat go)" = good ]';
+  const build = await home.run("--name", "build", "sh", "-c", gate);
+  const deploy = await home.run("--name", "deploy", "--after", "build", "true");
+  const last = await home.run("--after-any", "deploy", "--after", "build", "true");
+  writeFileSync(home.file("go"), "bad");
+  await home.reaches(last, "failed");
+  const after = (id: number) => home.task(id).then((task) => task.after);
+
+  const alone = Number((await home.cli("rerun", "deploy")).stdout);
+  expect(await after(alone)).toEqual([{ id: build, when: "completed" }]);
+  await home.reaches(alone, "failed");
+
+  rmSync(home.file("go"));
+  // Named in the wrong order.
+  const { stdout, code } = await home.cli("rerun", `${last}`, `${deploy}`, `${build}`);
+  const [newBuild = 0, newDeploy = 0, newLast = 0] = stdout.trim().split("\n").map(Number);
+  expect(code).toBe(0);
+  expect(await after(newDeploy)).toEqual([{ id: newBuild, when: "completed" }]);
+  expect(await after(newLast)).toEqual([
+    { id: newBuild, when: "completed" },
+    { id: newDeploy, when: "ended" },
+  ]);
+  writeFileSync(home.file("go"), "good");
+  await home.reaches(newLast, "completed");
+
+  // One that ran had come to its turn.
+  const again = Number((await home.cli("rerun", `${newDeploy}`)).stdout);
+  expect(await after(again)).toEqual([]);
 });

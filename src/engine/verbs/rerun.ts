@@ -2,7 +2,7 @@ import { v7 as uuid } from "uuid";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Inherited } from "../../core/inherited.ts";
 import { isTerminal, terminalStates } from "../../core/machine.ts";
-import { carriedFields } from "../../core/submitted.ts";
+import { carriedFields, type Dependency } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
 import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
@@ -48,7 +48,10 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
       inherited: options.inherited ?? old.inherited,
       ...plain,
       ...(labels ? { labels: labelsOf(old, labels) } : {}),
-      ...(after === undefined ? {} : { after: await dependenciesOf(engine, after ?? []) }),
+      after:
+        after === undefined
+          ? await dependenciesAgain(engine, old)
+          : await dependenciesOf(engine, after ?? []),
       uuid: uuid(),
       kind: old.kind,
       argv: argv ?? old.argv,
@@ -75,6 +78,13 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
     engine.environments.settle(envHash);
     if (!isMade) await dropUnused(engine);
   }
+}
+
+/** What the old task still waited for when it ended the new one waits for too; one that ran had come to its turn. */
+async function dependenciesAgain(engine: Engine, { startedAt, after }: Task): Promise<Dependency[]> {
+  if (startedAt !== null) return [];
+  const known = await Promise.all(after.map(({ id }) => engine.store.has(id)));
+  return after.filter((_, at) => known[at]);
 }
 
 /** Gives the new task a copy of the old one's folder and lets it go; without room for it there is no new task. */

@@ -1,5 +1,5 @@
 import { terminalStates } from "../../../core/machine.ts";
-import type { Params, Result } from "../../../protocol/methods.ts";
+import type { Params, Result, TaskJson } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import type { Context } from "../../command/context.ts";
 import { command, flag, value } from "../../command/define.ts";
@@ -16,8 +16,10 @@ export const rerun = command({
   name: "rerun",
   summary: "submit new tasks from ended ones, with the caller's environment",
   notes:
-    "Options change what the new task is submitted with. With --from it starts at that checkpoint of the old task, " +
-    "with a copy of its folder.",
+    "Options change what the new task is submitted with; with --failed or --all, and no tasks named, --queue and --label " +
+    "choose the old ones. With --from it starts at that checkpoint of the old task, " +
+    "with a copy of its folder. Of several, one that came after another comes after the new task of that; one that " +
+    "never started waits for what the old one waited for.",
   args: [["[tasks...]", "ids (3, 3-7, 3,5,9), uuids, names or patterns of names; -- before a program"]],
   marks: true,
   options: {
@@ -47,10 +49,17 @@ export const rerun = command({
         else out.line(String(task.id));
         return 0;
       }
-      const found = await chosenIds(rpc, selection, failed);
+      const olds = await inOrderOf(rpc, await chosenIds(rpc, selection, failed));
+      const found = [...olds.keys()];
+      const made = new Map<number | string, Promise<Result<"tasks/rerun">>>();
       const answers = await answerEach(context, found, {
         inOrder: true,
-        act: async (id) => ({ ...(await again(rpc, id, params)), changed: true }),
+        act: async (ref) => {
+          const old = olds.get(ref);
+          const answer = afterThose(old, params, made).then((given) => again(rpc, ref, given));
+          made.set(old?.id ?? ref, answer);
+          return { ...(await answer), changed: true };
+        },
         say: ({ task }) => out.line(String(task.id)),
       });
       const ofOld = answers.map((answer, at) => ({ ...answer, id: found[at] ?? answer.id }));
@@ -72,6 +81,34 @@ async function again(rpc: RpcClient, id: number | string, params: Rerun): Promis
   } catch (error) {
     throw asTyped(error);
   }
+}
+
+/** The old tasks by what named them, those that others come after first. One that is not there is told when its turn comes. */
+async function inOrderOf(
+  rpc: RpcClient,
+  refs: readonly (number | string)[],
+): Promise<Map<number | string, TaskJson | undefined>> {
+  const looks = await Promise.allSettled(refs.map((id) => rpc.call("tasks/get", { id })));
+  const olds = looks.map((look) => (look.status === "fulfilled" ? look.value.task : undefined));
+  const named = refs.map((ref, at) => [ref, olds[at]] as const);
+  const again = new Set(olds.map((old) => old?.id));
+  const isChain = olds.some((old) => old?.after.some(({ id }) => again.has(id)));
+  return new Map(isChain ? named.sort(([, a], [, b]) => (a?.id ?? 0) - (b?.id ?? 0)) : named);
+}
+
+/** With what it is run again: after the new task of each that it came after, where that is run again too. */
+async function afterThose(
+  old: TaskJson | undefined,
+  params: Rerun,
+  made: ReadonlyMap<number | string, Promise<Result<"tasks/rerun">>>,
+): Promise<Rerun> {
+  if (params.after !== undefined || !old?.after.some(({ id }) => made.has(id))) return params;
+  const isWaitedFor = ({ id }: { id: number }) => made.has(id) || old.startedAt === null;
+  const after = old.after.filter(isWaitedFor).map(async ({ id, when }) => {
+    const first = await made.get(id);
+    return { id: first?.task.id ?? id, when };
+  });
+  return { ...params, after: await Promise.all(after) };
 }
 
 type Chosen = { failed: boolean; all: boolean; queue: string | undefined; labels: [string, string][] };
