@@ -9,7 +9,7 @@ import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import { systemClock, toIso } from "../core/time.ts";
-import { Environments, sync } from "../engine/index.ts";
+import { Environments, forgetSeen, sync } from "../engine/index.ts";
 import type { Paths } from "../home/paths.ts";
 import type { Restored } from "../home/upkeep.ts";
 import { createRunner, keyOfRunFile, keyOfStepFile } from "../runner/index.ts";
@@ -60,6 +60,7 @@ export async function restore(paths: Paths, backup: string, caller: Caller): Pro
     dropStrangeRunFiles(paths, store.attempts);
     const setAside = setAsideStrangeFiles(paths, store);
     const madeAt = toIso(Math.round(statSync(file).mtimeMs));
+    forgetSeen(paths.home);
     const replaced = replaceStore(paths, draft);
     const { ids, open } = store;
     return {

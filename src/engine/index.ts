@@ -36,7 +36,7 @@ export { dropOldBundles, readPiece, writePiece } from "./moving/upload.ts";
 export type { Cluster, ClusterFiles, Log } from "./ports.ts";
 export { endAll, handOver, lookAtRequests, loseElsewhere, stopOrEnd } from "./recovery/cluster.ts";
 export { isIdle } from "./recovery/idle.ts";
-export { noteSeen } from "./recovery/last-seen.ts";
+export { forgetSeen, noteSeen } from "./recovery/last-seen.ts";
 export { recover } from "./recovery/recover.ts";
 export { shutdown, startsAreOver } from "./recovery/shutdown.ts";
 export { Recurring } from "./schedule/recurring.ts";

@@ -161,6 +161,24 @@ it("treats a working row whose process is gone by the rules of recovery", async 
   expect(await home.reaches(saved, "working")).toMatchObject({ attempt: 2 });
 });
 
+it("counts no time for an attempt that ended after the backup, however long a daemon worked then", async ({
+  home,
+}) => {
+  const id = await home.run("--on-lost", "suspend", "sleep", "60");
+  await pidOf(home, id);
+  const file = await backup(home);
+  await home.cli("cancel", `${id}`, "--grace", "0s");
+  const { startedAt } = await home.task(id);
+  await home.cli("daemon", "stop");
+  await until(() => Date.now() - Date.parse(startedAt) > 3000, { message: "three seconds" });
+  // As a daemon leaves it beside which something else still works.
+  writeFileSync(join(home.dir, "daemon.seen"), "");
+  await home.cli("daemon", "restore", file);
+  await home.cli("daemon", "start");
+  const { runMs } = await home.reaches(id, "suspended");
+  expect(runMs).toBeLessThan(2000);
+});
+
 it("forgets what a module made durable since, as it forgets its checkpoints", async ({ home }) => {
   const source = taskModule(`
     for (let n = task.checkpoint ?? 0; n < 60; n++) {

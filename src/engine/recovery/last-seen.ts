@@ -2,7 +2,7 @@
  * When a daemon last said that it was there while something worked: the time of a file. Where a machine goes down with
  * everything on it, that is all the next daemon has to tell work from absence.
  */
-import { statSync, utimesSync, writeFileSync } from "node:fs";
+import { rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../core/time.ts";
 
@@ -28,4 +28,9 @@ export function noteSeen(home: string, clock: Clock): void {
       writeFileSync(file, "", { mode: 0o600 });
     } catch {}
   }
+}
+
+/** What was seen was work of another store. */
+export function forgetSeen(home: string): void {
+  rmSync(join(home, FILE), { force: true });
 }
