@@ -85,9 +85,17 @@ export const logs = command({
     const code = await (follow && !isStill ? followed : printed)(context, found, lines, print);
     await take.end();
     if (since === undefined) requireLogs(context, all, attempt);
+    if (!follow) sayUnstarted(context, all.task);
     return code;
   },
 });
+
+/** No output looks like that of a quiet program. */
+function sayUnstarted({ out }: Context, { id, startedAt, endedAt }: TaskJson): void {
+  if (startedAt !== null) return;
+  const why = endedAt === null ? "has not started yet" : "ended before it was started";
+  out.note(`task ${id} ${why}: it has printed nothing`, `agentctl show ${id}`);
+}
 
 function pattern(text: string): RegExp {
   try {
