@@ -31,9 +31,14 @@ class Terminal {
     this.#tmux("send-keys", ...keys);
   }
 
-  shows(what: RegExp): Promise<string> {
+  /** Waits until the screen has it, and nothing of the other. */
+  shows(what: RegExp, not?: RegExp): Promise<string> {
     const screen = () => this.#tmux("capture-pane", "-p");
-    return until(() => (what.test(screen()) ? screen() : undefined), { message: `${what} on the screen` });
+    const look = () => {
+      const now = screen();
+      return what.test(now) && !not?.test(now) ? now : undefined;
+    };
+    return until(look, { message: `${what} on the screen${not ? `, and not ${not}` : ""}` });
   }
 
   /** The terminal is closed under it. */
@@ -182,8 +187,9 @@ describe("in a terminal", () => {
     try {
       await terminal.shows(/1 +working/);
       await home.killDaemon();
+      await terminal.shows(/the daemon went away/);
       await home.run("--name", "after", "sleep", "61");
-      await terminal.shows(/2 +working +after/);
+      await terminal.shows(/2 +working +after/, /the daemon went away/);
     } finally {
       terminal.close();
     }

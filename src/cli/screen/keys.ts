@@ -2,7 +2,7 @@
 import { isTerminal } from "../../core/machine.ts";
 import { answeringAfter, answeringOf, typed } from "./answering.ts";
 import type { Key } from "./full-screen.ts";
-import { orderNames } from "./task-order.ts";
+import { OF_QUEUE, orderNames } from "./task-order.ts";
 import { logPage, mostBelow, pageRows } from "./watch-layout.ts";
 import {
   arranged,
@@ -140,7 +140,8 @@ function onQueue(state: State, key: Key): Pressed {
   const { name, held } = queue;
   if (key.name === "h") return { state, wish: { act: held ? "release queue" : "hold queue", name } };
   // Its tasks, by way of the filter.
-  if (key.name === "return") return { state: arranged({ ...state, pane: "tasks", filter: name }) };
+  if (key.name === "return")
+    return { state: arranged({ ...state, pane: "tasks", filter: `${OF_QUEUE}${name}` }) };
   return { state };
 }
 

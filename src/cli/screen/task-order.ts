@@ -61,6 +61,9 @@ export type OrderName = keyof typeof orders;
 
 export const orderNames = Object.keys(orders) as OrderName[];
 
+/** A word of the filter that begins so names a queue, whole. */
+export const OF_QUEUE = "queue=";
+
 /** The tasks of which the filter's words all stand somewhere in what is known of them, in this order. */
 export function shownTasks(tasks: readonly TaskJson[], filter: string, order: OrderName): TaskJson[] {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
@@ -73,5 +76,8 @@ function hasAll(task: TaskJson, words: readonly string[]): boolean {
   const text = [task.id, task.state, titleOf(task), workOf(task), task.queue, ...labels]
     .join("\n")
     .toLowerCase();
-  return words.every((word) => text.includes(word));
+  const queue = task.queue.toLowerCase();
+  const has = (word: string) =>
+    word.startsWith(OF_QUEUE) ? queue === word.slice(OF_QUEUE.length) : text.includes(word);
+  return words.every(has);
 }

@@ -11,7 +11,7 @@ import { block } from "../text/terminal-text.ts";
 import { needsPerson } from "./task-order.ts";
 import { helpLines } from "./watch-help.ts";
 import { bottomLines, logPage, pageRows, wrapped } from "./watch-layout.ts";
-import type { Log, Size, State } from "./watch-state.ts";
+import { chosenTask, type Log, type Size, type State } from "./watch-state.ts";
 
 const MARGIN = 2;
 
@@ -120,8 +120,14 @@ function withMarks(
 function logLines(state: State, size: Size, paint: Paint): string[] {
   const { log } = state;
   if (!log) return ["", "no task is marked"];
-  if (log.lines.length === 0) return ["", paint.faint("there is no output yet")];
+  if (log.lines.length === 0) return ["", paint.faint(nothingOf(state))];
   return logRows(log, logPage(state, size), size.columns);
+}
+
+function nothingOf(state: State): string {
+  const task = chosenTask(state);
+  if (!task || !isTerminal(task.state)) return "there is no output yet";
+  return task.startedAt === null ? "it ended before it was started" : "it printed nothing";
 }
 
 /** What is on the screen of a log: up to its end, or up to where it was scrolled to. */

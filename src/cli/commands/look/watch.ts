@@ -31,6 +31,7 @@ const TICK_MS = 1000;
 /** Every so many ticks it is asked what the waiting tasks wait for: a queue that is held tells nobody. */
 const SLOW_TICKS = 5;
 const LOG_MS = 250;
+const GONE = "the daemon went away; waiting for the next one";
 /** Looking takes at most this part of the time, however many tasks change. */
 const SHARE = 10;
 
@@ -113,6 +114,7 @@ class Watch {
     await rpc.call("tasks/subscribe", { snapshot: false });
     this.#board.noteGap();
     await this.#learn(rpc);
+    if (this.#state.message === GONE) this.#state = { ...this.#state, message: "" };
     this.#open();
     const { signal } = this.#stop;
     const left = new Promise<void>((resolve) => {
@@ -122,7 +124,7 @@ class Watch {
     const reason = await Promise.race([rpc.closed, left]);
     this.#rpc = undefined;
     if (!reason) return;
-    this.#say("the daemon went away; waiting for the next one");
+    this.#say(GONE);
     throw reason;
   }
 

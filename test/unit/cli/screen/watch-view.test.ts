@@ -137,6 +137,15 @@ describe("keys", () => {
     expect(pressed(kept, keyOf("escape"), size).state.shown).toHaveLength(3);
   });
 
+  test("Enter on a queue shows the tasks of that queue alone", () => {
+    const tasks = [
+      aTask({ id: 1, queue: "gpu" }),
+      aTask({ id: 2, queue: "gpu2" }),
+      aTask({ id: 3, name: "gpu report", labels: { queue: "gpu" } }),
+    ];
+    expect(stateAfter(["tab", "return"], tasks).shown.map(({ id }) => id)).toEqual([1]);
+  });
+
   test("sort, and the mark stays on its task", () => {
     const tasks = [
       aTask({ id: 1, state: "completed" }),
