@@ -31,7 +31,7 @@ export async function stopDaemon(paths: Paths, params: Params<"daemon/stop">): P
     const { pid } = await within(ANSWER_MS, paths, rpc.call("daemon/status", {}));
     const stopping = rpc.call("daemon/stop", params).catch((error: unknown) => {
       // It ended before its answer was through.
-      if (isGone(error)) return { frozen: [], suspended: [] };
+      if (isGone(error)) return { frozen: [], suspended: [], running: [] };
       throw error;
     });
     const done = await (params.keep ? within(END_MS, paths, stopping) : stopping);

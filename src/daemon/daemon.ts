@@ -11,8 +11,10 @@ import {
   Engine,
   Environments,
   isIdle,
+  keepReserve,
   noteSeen,
   notifyDesktop,
+  type Paused,
   Recurring,
   recover,
   releaseEnvironments,
@@ -52,6 +54,7 @@ const LOG_CAP_EVERY_MS = 1000;
 const OWN_LOG_EVERY_MS = 5000;
 /** How exactly it is known how long something had worked when the machine went down. */
 const SEEN_EVERY_MS = 5000;
+const RESERVE_EVERY_MS = 60_000;
 const FIRST_RETAIN_MS = 5000;
 const RETAIN_EVERY_MS = 3_600_000;
 
@@ -75,7 +78,7 @@ export interface DaemonOptions {
 
 /** A daemon that answers on its socket; `ended` resolves when it is to leave the process. */
 export interface RunningDaemon {
-  stop(options: { keep: boolean; graceMs?: number }): Promise<{ suspended: number[]; frozen: number[] }>;
+  stop(options: { keep: boolean; graceMs?: number }): Promise<Paused>;
   ended: Promise<void>;
   listener: Listener;
   /** Whether nothing works and nothing will by itself. */
@@ -112,7 +115,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const ended = new Promise<void>((resolve) => {
     settle = resolve;
   });
-  let stopping: Promise<{ suspended: number[]; frozen: number[] }> | null = null;
+  let stopping: Promise<Paused> | null = null;
   const stop: RunningDaemon["stop"] = (how) => {
     stopping ??= halt(how);
     return stopping;
@@ -181,7 +184,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     engine.isStopping = true;
     // What is just being started is there for the next daemon to adopt.
     await startsAreOver(engine);
-    return { suspended: [], frozen: [] };
+    return { suspended: [], frozen: [], running: [] };
   }
 
   return { stop, ended, listener, isIdle: () => isIdle(engine) };
@@ -275,12 +278,14 @@ function chores(engine: Engine, log: DaemonLog): NodeJS.Timeout[] {
     await capping;
   });
   const { home } = engine.places;
+  keepReserve(home);
   const clean = guarded("deleting what ended long ago", () => retain(engine));
   const capOwn = guarded("capping the daemon's log", async () => capLog(join(home, "daemon.log")));
   return [
     setInterval(capOwn, OWN_LOG_EVERY_MS),
     setInterval(() => engine.active.size > 0 && noteSeen(home, engine.clock), SEEN_EVERY_MS),
     setTimeout(clean, FIRST_RETAIN_MS),
+    setInterval(() => keepReserve(home), RESERVE_EVERY_MS),
     setInterval(cap, LOG_CAP_EVERY_MS),
     setInterval(clean, RETAIN_EVERY_MS),
   ];

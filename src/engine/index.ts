@@ -23,6 +23,7 @@ export { foldersOf, logFile, rawLogFile, taskOfFolder } from "./files/environmen
 export { Environments } from "./files/environments.ts";
 export { keepArtifact } from "./files/keep-artifact.ts";
 export { keepLogs, logName } from "./files/keep-logs.ts";
+export { keepReserve } from "./files/reserve.ts";
 export { retain } from "./files/retention.ts";
 export { removeTree } from "./files/tree-files.ts";
 export { releaseEnvironments } from "./files/unused-environments.ts";
@@ -38,7 +39,7 @@ export { endAll, handOver, lookAtRequests, loseElsewhere, stopOrEnd } from "./re
 export { isIdle } from "./recovery/idle.ts";
 export { forgetSeen, noteSeen } from "./recovery/last-seen.ts";
 export { recover } from "./recovery/recover.ts";
-export { shutdown, startsAreOver } from "./recovery/shutdown.ts";
+export { type Paused, shutdown, startsAreOver } from "./recovery/shutdown.ts";
 export { Recurring } from "./schedule/recurring.ts";
 export { Scheduler } from "./schedule/schedule.ts";
 export { defaultSettings, type Settings } from "./settings.ts";

@@ -3,7 +3,7 @@ const STAMP = String.raw`\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z`;
 const KEY = String.raw`(?:\d+\.\d+|host\.[0-9a-f]+)`;
 
 const names = {
-  home: /^(?:agentctl\.(?:db|sock)(?:[.-].*)?|daemon\.(?:lock|log)(?:[.-].*)?|daemon\.seen|config\.json(?:\.\d+\.new)?|http\.token(?:\.\d+\.new)?|machine\.json(?:\.\d+\.new)?|a2a-push\.json(?:\.\d+\.new)?|cluster\.(?:json|key)(?:\.\d+\.new)?|machine\.env|lease(?:\.new)?|daemon\.ceiling(?:\.\d+\.new)?|logs|tasks|backups|bundles|env|run)$/,
+  home: /^(?:agentctl\.(?:db|sock)(?:[.-].*)?|daemon\.(?:lock|log)(?:[.-].*)?|daemon\.(?:seen|reserve)|config\.json(?:\.\d+\.new)?|http\.token(?:\.\d+\.new)?|machine\.json(?:\.\d+\.new)?|a2a-push\.json(?:\.\d+\.new)?|cluster\.(?:json|key)(?:\.\d+\.new)?|machine\.env|lease(?:\.new)?|daemon\.ceiling(?:\.\d+\.new)?|logs|tasks|backups|bundles|env|run)$/,
   logs: /^\d+(?:\.before-restore)?$/,
   tasks: /^\d+(?:\.kept)?(?:\.before-restore)?$/,
   backups: new RegExp(`^${STAMP}-[a-z0-9-]+\\.db(?:\\.part)?(?:-wal|-shm|-journal)?$`),

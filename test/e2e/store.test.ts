@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from
 import { join } from "node:path";
 import { expect } from "vitest";
 import { openFile } from "../../src/store/sqlite/file/driver.ts";
-import { type Home, isAlive, it, needsOwnStore, sqlite, until } from "../harness/index.ts";
+import { type Home, isAlive, it, needsMounts, needsOwnStore, sqlite, until } from "../harness/index.ts";
 import { type SmallDisk, smallDisk } from "./small-disk.ts";
 import { noted, notes, open, pidOf, taskModule } from "./story.ts";
 
@@ -57,6 +57,39 @@ it("refuses every writer with 6 on a full disk, answers readers, and serves agai
     expect((await home.cli("run", "--wait", "true")).code).toBe(0);
     expect((await home.cli("pause", `${working}`)).code).toBe(0);
     expect((await home.json("list", "--all")).length).toBe(kept.length + 3);
+  });
+});
+
+it("cancels the task that fills the disk, and names what a stop leaves running there", async ({
+  home,
+  skip,
+}) => {
+  needsMounts(skip);
+  await onSmallDisk(home, async (disk) => {
+    await home.cli("queue", "set", "default", "--slots", "2");
+    const quiet = await home.run("sleep", "60");
+    const pid = await pidOf(home, quiet);
+    const filler = await home.run("sh", "-c", "yes | head -c 20000000; exec sleep 60");
+    const submits = () => home.cli("run", "--hold", "true");
+    await until(async () => (await submits()).code === 6, { message: "a full disk" });
+    const { code, stdout } = await home.cli("doctor");
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/the disk that holds .* is full/)]);
+
+    expect(await home.cli("cancel", `${filler}`)).toMatchObject({
+      code: 0,
+      stdout: `task ${filler} canceled\n`,
+    });
+    expect(await home.task(filler)).toMatchObject({ state: "canceled" });
+
+    await untilFull(home, disk);
+    const stopped = await home.cli("daemon", "stop");
+    expect(stopped.code).toBe(1);
+    expect(stopped.stderr).toContain(
+      `task ${quiet} runs on, as it could not be paused: the store cannot be used`,
+    );
+    expect(isAlive(pid)).toBe(true);
+    await disk.free();
+    expect(await home.json("show", `${quiet}`)).toMatchObject({ state: "working", pid });
   });
 });
 

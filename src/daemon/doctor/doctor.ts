@@ -19,7 +19,7 @@ import { type Database, openFile } from "../../store/sqlite/file/driver.ts";
 import { foreignTables, MIGRATIONS, newestBackup, SCHEMA_VERSION } from "../../store/sqlite/index.ts";
 import { refuseForeignTasks } from "../home.ts";
 import { takeLock } from "../lock.ts";
-import { checkEnvironments, checkFolders, checkModes, checkRunFiles } from "./files.ts";
+import { checkEnvironments, checkFolders, checkModes, checkRoom, checkRunFiles } from "./files.ts";
 import { checkAttempts, checkEvents } from "./history.ts";
 import { checkHooks } from "./hooks.ts";
 import { lookAtMachine } from "./machine.ts";
@@ -84,7 +84,7 @@ function toolsFor(paths: Paths, daemonPid: number | null, db: Database): Tools {
 }
 
 async function look(paths: Paths, daemonPid: number | null): Promise<Look> {
-  const modes = [...checkSettings(paths), ...checkModes(paths)];
+  const modes = [...checkSettings(paths), ...checkRoom(paths), ...checkModes(paths)];
   if (!isMachine(paths)) return lookAtHome(paths, daemonPid, modes);
   const { looked, problems } = await lookAtMachine(toolsFor(paths, daemonPid, openFile(":memory:")));
   return { looked, problems: [...modes, ...problems] };

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, lstatSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, readdirSync, statfsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { isTerminal } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
@@ -8,6 +8,21 @@ import { isOwnName } from "../../home/own-names.ts";
 import type { Paths } from "../../home/paths.ts";
 import { keyOfRunFile, keyOfStepFile } from "../../runner/index.ts";
 import type { Problem, Scene } from "./problem.ts";
+
+/** With less than this a store cannot grow by a checkpoint. */
+const LEAST_BYTES = 1024 * 1024;
+
+/** Whether the disk has room for what is to be recorded. */
+export function checkRoom({ home }: Paths): Problem[] {
+  if (!existsSync(home)) return [];
+  const { bavail, bfree, bsize } = statfsSync(home);
+  // Some of it may be for root alone.
+  const free = (process.getuid?.() === 0 ? bfree : bavail) * bsize;
+  if (free >= LEAST_BYTES) return [];
+  const what = `the disk that holds ${home} is full: ${free} bytes are free, so that little or nothing can be recorded`;
+  const mend = "free disk space; agentctl delete <tasks> deletes ended tasks with their logs";
+  return [{ check: "disk", task: null, what, mend, repair: null }];
+}
 
 /** The environments that open tasks need, and those that nobody needs. */
 export function checkEnvironments({ env }: Paths, tasks: Map<number, Task>): Problem[] {

@@ -6,6 +6,7 @@ import type { Database } from "../../store/sqlite/file/driver.ts";
 /** What the doctor looks at, in the order in which it reports. */
 export const checks = [
   "settings",
+  "disk",
   "store",
   "rows",
   "attempts",

@@ -1,5 +1,5 @@
 import type { Task } from "../../core/task.ts";
-import { type Engine, type Recurring, type Teller, whenStarted } from "../../engine/index.ts";
+import { type Engine, type Paused, type Recurring, type Teller, whenStarted } from "../../engine/index.ts";
 import type { Paths } from "../../home/paths.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import type { SharedFiles } from "../cluster/shared-files.ts";
@@ -23,7 +23,7 @@ export interface Daemon {
   /** Reads config.json again; answers the settings and which of them changed. Throws `ConfigInvalid`, changing nothing. */
   reload(): Promise<{ changed: string[] }>;
   /** Ends the daemon once the answer is out. */
-  stop(options: { keep: boolean; graceMs?: number }): Promise<{ suspended: number[]; frozen: number[] }>;
+  stop(options: { keep: boolean; graceMs?: number }): Promise<Paused>;
 }
 
 /** A task as the socket shows it. */

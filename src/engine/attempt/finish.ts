@@ -149,7 +149,7 @@ async function commitOnce(
   ended: Ended,
   unwatched: boolean,
 ): Promise<Task> {
-  return await retryWhileFull(async () => {
+  return await retryWhileFull(engine.places.home, async () => {
     await takeLastSteps(active);
     const task = await engine.require(active.taskId);
     const end = {

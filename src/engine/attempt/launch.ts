@@ -187,7 +187,7 @@ async function recordUnstarted(
   const error = hasNoRoom ? noRoomError(cause, engine.places.home) : asAgentctlError(cause);
   engine.log.warn({ task: task.id, error: error.message }, "a task could not be started");
   const told = { name: error.name, code: error.code, message: error.message, data: error.data };
-  return await retryWhileFull(() => {
+  return await retryWhileFull(engine.places.home, () => {
     const at = engine.clock.now();
     const change = hasNoRoom ? requeued(at) : notUsable(error, at);
     return engine.store.apply({

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { defined } from "../../core/defined.ts";
+import { asAgentctlError } from "../../core/errors.ts";
 import type { Engine } from "../engine.ts";
 import { pause } from "../verbs/pause.ts";
 
@@ -14,20 +15,25 @@ export async function startsAreOver(engine: Engine): Promise<void> {
   engine.log.warn({ tasks: [...engine.starting] }, "starts that hang are left to the next daemon");
 }
 
+/** What became of the running tasks: suspended with a checkpoint, frozen, or running on, and why. */
+export interface Paused {
+  suspended: number[];
+  frozen: number[];
+  running: { id: number; reason: string }[];
+}
+
 /**
- * Pauses every running task, by checkpoint where it can and else by freezing, for the next daemon to resume. Answers
- * which are suspended with a checkpoint and which are frozen. What fails to pause goes on and is adopted.
+ * Pauses every running task, by checkpoint where it can and else by freezing, for the next daemon to resume. What
+ * cannot be paused runs on and is adopted.
  */
-export async function shutdown(
-  engine: Engine,
-  { graceMs }: { graceMs?: number },
-): Promise<{ suspended: number[]; frozen: number[] }> {
+export async function shutdown(engine: Engine, { graceMs }: { graceMs?: number }): Promise<Paused> {
   engine.isHolding = true;
   engine.isGoingDown = true;
   // What is just being started is paused as well.
   await startsAreOver(engine);
   const suspended: number[] = [];
   const frozen: number[] = [];
+  const running: Paused["running"] = [];
   const reason = "the daemon was stopped";
   const options = {
     cause: "shutdown" as const,
@@ -43,9 +49,16 @@ export async function shutdown(
         (task.frozen ? frozen : suspended).push(taskId);
       } catch (error) {
         engine.log.info({ task: taskId, error: String(error) }, "a task was not paused at the stop");
+        // One that ended meanwhile needs no pause.
+        const isThere = engine.active.get(taskId)?.isEnding === false;
+        if (isThere) running.push({ id: taskId, reason: asAgentctlError(error).message });
       }
     }),
   );
   engine.isStopping = true;
-  return { suspended: suspended.sort((a, b) => a - b), frozen: frozen.sort((a, b) => a - b) };
+  return {
+    suspended: suspended.sort((a, b) => a - b),
+    frozen: frozen.sort((a, b) => a - b),
+    running: running.sort((a, b) => a.id - b.id),
+  };
 }

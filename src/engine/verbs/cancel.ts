@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import { isTerminal } from "../../core/machine.ts";
 import type { Intent, Task } from "../../core/task.ts";
 import type { ActiveAttempt } from "../attempt/active-attempt.ts";
@@ -8,6 +10,9 @@ import type { Engine } from "../engine.ts";
 import { onceSettled } from "../look-again.ts";
 import { notCancelable, notPausable, refuseMoved } from "../refusals.ts";
 import { forgetLimit } from "./agents/account.ts";
+
+/** How long the end of a canceled task may look for room on a full disk before whoever waits is told. */
+const ROOM_MS = 3000;
 
 export interface CancelOptions {
   graceMs?: number;
@@ -68,9 +73,10 @@ async function cancelActive(
   options: CancelOptions,
 ): Promise<{ task: Task; changed: boolean } | undefined> {
   const graceMs = options.graceMs ?? task.graceMs ?? engine.settings.cancelGraceMs;
+  let full: AgentctlError | null = null;
   if (!active.isEnding && active.intent?.kind !== "cancel") {
     const intent: Intent = { kind: "cancel", actor: options.actor, reason: options.reason ?? null, graceMs };
-    await engine.store.intend([{ id: task.id, attempt: active.attempt, intent }]);
+    full = await recorded(engine, active, intent);
     engine.fault("cancel:after-request");
     if (active.pausing) active.failPause(notPausable(task, "it is being canceled"));
     active.request(intent);
@@ -79,13 +85,56 @@ async function cancelActive(
     // A second cancel with a shorter grace time presses harder.
     active.learn({ canceling: endTree(engine, active, graceMs) });
   }
-  if (options.wait === false) return { task: await engine.require(task.id), changed: true };
-  const ended = await Promise.race([active.ended.promise, failureOf(active)]);
+  if (options.wait === false && full === null) return { task: await engine.require(task.id), changed: true };
+  const ended = await Promise.race([
+    active.ended.promise,
+    failureOf(active),
+    ...(full ? [isNotRecorded(active, full)] : []),
+  ]);
   const failure = (await active.canceling) ?? active.unended;
   if (failure) throw failure;
   if (ended.state === "canceled") return { task: ended, changed: true };
   if (isTerminal(ended.state)) throw notCancelable(ended);
   return undefined;
+}
+
+/**
+ * Makes the request durable, or answers why it cannot: what fills the disk is ended all the same, and its end is recorded
+ * when there is room. In a cluster another machine may have the task by then.
+ */
+async function recorded(
+  engine: Engine,
+  { taskId, attempt }: ActiveAttempt,
+  intent: Intent,
+): Promise<AgentctlError | null> {
+  try {
+    await engine.store.intend([{ id: taskId, attempt, intent }]);
+    return null;
+  } catch (error) {
+    const cause = asAgentctlError(error);
+    if (cause.name !== "StoreUnavailable" || engine.cluster) throw error;
+    engine.log.warn(
+      { task: taskId, error: cause.message },
+      "a cancel is carried out that cannot be recorded",
+    );
+    return cause;
+  }
+}
+
+/** Rejects when the end of the attempt finds no room in the store; else it never settles. */
+async function isNotRecorded(
+  { taskId, canceling, ended }: ActiveAttempt,
+  cause: AgentctlError,
+): Promise<never> {
+  const failure = await canceling;
+  const isOver = ended.promise.then(
+    () => true,
+    () => true,
+  );
+  if (failure || (await Promise.race([isOver, sleep(ROOM_MS, false, { ref: false })])))
+    return await new Promise<never>(() => {});
+  const reason = `nothing of task ${taskId} runs any more, and its end is recorded when there is room: ${cause.data.reason}`;
+  throw new AgentctlError("StoreUnavailable", { ...cause.data, id: taskId, reason });
 }
 
 /** Rejects when the tree cannot be ended; else it never settles. */

@@ -98,9 +98,14 @@ export const serviceMethods = {
   },
   "daemon/stop": {
     params: v.strictObject({ keep: v.optional(v.boolean()), graceMs: v.optional(durationMs) }),
-    result: v.object({ frozen: v.array(v.number()), suspended: v.array(v.number()) }),
+    result: v.object({
+      frozen: v.array(v.number()),
+      suspended: v.array(v.number()),
+      /** Those that could not be paused. */
+      running: v.array(v.object({ id: v.number(), reason: v.string() })),
+    }),
     scope: "people",
     about:
-      "Pauses every running task and ends the daemon; the next start resumes them. With `keep` the processes go on and the next daemon adopts them.",
+      "Pauses every running task and ends the daemon; the next start resumes them. One that cannot be paused runs on, and the next daemon adopts it. With `keep` the processes go on and the next daemon adopts them.",
   },
 } as const;

@@ -41,6 +41,8 @@ const start = command({
 const stop = command({
   name: "stop",
   summary: "pause every running task and end the daemon; the next start resumes them",
+  notes:
+    "A task that cannot be paused runs on, is named, and makes the exit code 1; the next daemon adopts it.",
   args: [],
   options: {
     grace: value("--grace <duration>", "how long tasks may take to save a checkpoint (60s)", duration),
@@ -50,14 +52,15 @@ const stop = command({
   async run(context, _args, { grace }) {
     const { out, paths } = context;
     const stopped = await stopDaemon(paths, defined({ graceMs: grace }));
-    if (out.json) out.data({ ok: true, changed: stopped !== undefined, ...(stopped ?? NOTHING_STOPPED) });
+    const isPaused = stopped === undefined || stopped.running.length === 0;
+    if (out.json) out.data({ ok: isPaused, changed: stopped !== undefined, ...(stopped ?? NOTHING_STOPPED) });
     else if (stopped) sayStopped(context, stopped);
     else out.note(`no daemon is running for ${paths.home}`);
-    return 0;
+    return isPaused ? 0 : 1;
   },
 });
 
-const NOTHING_STOPPED = { pid: null, suspended: [], frozen: [] };
+const NOTHING_STOPPED = { pid: null, suspended: [], frozen: [], running: [] };
 
 const restart = command({
   name: "restart",
@@ -179,10 +182,16 @@ function otherVersion({ version }: Status): string {
     : `, version ${version}: agentctl daemon restart replaces it by ${__VERSION__}`;
 }
 
-function sayStopped({ out }: Context, { pid, suspended, frozen }: Stopped): void {
+function sayStopped({ out }: Context, { pid, suspended, frozen, running }: Stopped): void {
   out.line(`daemon stopped, pid ${pid}`);
   if (suspended.length > 0) out.line(`paused at a checkpoint: ${suspended.join(", ")}`);
   if (frozen.length > 0) out.line(`frozen, their processes stay in memory: ${frozen.join(", ")}`);
+  for (const { id, reason } of running) {
+    out.note(
+      `task ${id} runs on, as it could not be paused: ${reason}`,
+      "the next daemon adopts it: agentctl daemon start",
+    );
+  }
 }
 
 function statusLines(found: Status): string[] {
