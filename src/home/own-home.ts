@@ -40,7 +40,8 @@ export function requireHome(paths: Paths): void {
   const uid = ownUid();
   const owner = [stat.uid, lstatSync(home).uid].find((each) => each !== uid);
   if (owner !== undefined) throw homeRefused(home, `it belongs to user ${owner}, and you are ${uid}`);
-  if (!isHome(paths) && namesIn(home).length > 0)
+  // In this order: another command may be making it, the mark before anything else.
+  if (namesIn(home).length > 0 && !isHome(paths))
     throw notForHome(
       home,
       "it holds other files and neither agentctl.db nor daemon.lock, so it is not a home of agentctl",
@@ -85,9 +86,10 @@ function statOf(home: string): Stats | undefined {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code !== "ENOENT") throw homeRefused(home, message, { cause: error });
-    if (lstatSync(home, { throwIfNoEntry: false }))
-      throw homeRefused(home, "it is a link that leads nowhere");
-    return undefined;
+    const found = lstatSync(home, { throwIfNoEntry: false });
+    if (found?.isSymbolicLink()) throw homeRefused(home, "it is a link that leads nowhere");
+    // Another command has made it meanwhile.
+    return found;
   }
 }
 
