@@ -90,6 +90,41 @@ describe("what can be known at submission is refused with nothing stored", () =>
   });
 });
 
+describe("a line of a shell in one word", () => {
+  const line = "make test && echo 'ok'";
+  const quoted = "sh -c 'make test && echo '\\''ok'\\'''";
+
+  it("is answered with the command that has a shell read it", async ({ home }) => {
+    const id = await home.run("--hold", "true");
+    const ended = await home.run("true");
+    await home.reaches(ended, "completed");
+    const commands: [words: string[], helps: string][] = [
+      [["run", line], `agentctl run ${quoted}`],
+      [["edit", `${id}`, "--", line], `agentctl edit ${id} -- ${quoted}`],
+      [["rerun", `${ended}`, "--", line], `agentctl rerun ${ended} -- ${quoted}`],
+      [["schedule", "add", "s", "@daily", line], `agentctl schedule add s @daily ${quoted}`],
+    ];
+    for (const [words, helps] of commands) {
+      const { code, stderr } = await home.cli(...words);
+      expect([words, code !== 0]).toEqual([words, true]);
+      expect(stderr).toContain(`\n  ${helps} has a shell read it\n`);
+    }
+    const input = `${JSON.stringify({ argv: [line] })}\n`;
+    const { stderr } = await home.cli("batch", { input });
+    expect(stderr).toContain(`\n  "argv":${JSON.stringify(["sh", "-c", line])} has a shell read it\n`);
+  });
+
+  it("is not what a missing program is: the option helps, and in a line of batch the field", async ({
+    home,
+  }) => {
+    const later = "submits it all the same, for what exists only later";
+    const { stderr } = await home.cli("run", "no-such-program");
+    expect(stderr).toContain(`\n  --accept-missing ${later}\n`);
+    const batch = await home.cli("batch", { input: '{"argv":["no-such-program"]}\n' });
+    expect(batch.stderr).toContain(`\n  acceptMissing ${later}\n`);
+  });
+});
+
 it("from a directory that was deleted, only what needs the directory is refused", async ({ home }) => {
   const id = await home.run("sleep", "60");
   const lines = `mkdir gone; cd gone; rmdir ../gone

@@ -7,6 +7,7 @@ import type { Context } from "../command/context.ts";
 import { flag, longName, type ValuesOf, value, values } from "../command/define.ts";
 import { duration, variable } from "../command/option-values.ts";
 import { usage } from "../command/usage.ts";
+import { shellLine, throughShell } from "../text/terminal-text.ts";
 import {
   callerDirectory,
   callerEnvironment,
@@ -107,22 +108,44 @@ function startOf({ clock }: Context, { delay, notBefore }: RunValues): Pick<NewT
   return { notBefore: toIso(clock.now() + delay) };
 }
 
+/** A program as it was typed, and the words of the command line before it. */
+export interface TypedProgram {
+  before: readonly string[];
+  argv: readonly string[] | undefined;
+}
+
 /** A refusal of the daemon, which names a field of the task, in the words of what was typed. */
-export function asTyped(error: unknown): unknown {
+export function asTyped(error: unknown, program?: TypedProgram): unknown {
   if (!(error instanceof AgentctlError)) return error;
   const { field, reason } = error.data;
   if (error.name === "UnsupportedOperation" && typeof field === "string") return asTypedToEdit(error, field);
   if (error.name !== "InvalidParams") return error;
   const option = optionOf(String(field));
   const place = option === undefined ? "" : `${option}: `;
-  const options = { message: `${place}${reason}`, ...(error.hint ? { hint: error.hint } : {}) };
+  const hint = shellHint(error, program) ?? (error.hint && inOptions(error.hint));
+  const options = { message: `${place}${reason}`, ...(hint ? { hint } : {}) };
   return new AgentctlError("InvalidParams", { ...error.data, field: option ?? field }, options);
+}
+
+/** Whether a refusal says that the program was not found. */
+export function isNotFound({ exitCode }: AgentctlError["data"]): boolean {
+  return exitCode === 127;
+}
+
+function shellHint({ data }: AgentctlError, program: TypedProgram | undefined): string | undefined {
+  const line = isNotFound(data) ? throughShell(program?.argv ?? []) : undefined;
+  return line && `agentctl ${shellLine([...(program?.before ?? []), ...line])} has a shell read it`;
+}
+
+/** The fields that a hint of the daemon names, as the options that give them. */
+function inOptions(hint: string): string {
+  return hint.replace(/\b[a-z]+[A-Z]\w*\b/g, (word) => optionOf(word) ?? word);
 }
 
 /** A refusal that begins with the field that cannot change. */
 function asTypedToEdit(error: AgentctlError, field: string): AgentctlError {
   if (!error.message.startsWith(`${field} of task`)) return error;
-  const name = field === "notBefore" ? "--delay or --at" : (optionOf(field) ?? "the program (argv)");
+  const name = field === "notBefore" ? "--delay or --at" : (optionOf(field) ?? "the program");
   const message = `${name}${error.message.slice(field.length)}`;
   return new AgentctlError("UnsupportedOperation", error.data, {
     message,

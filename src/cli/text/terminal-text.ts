@@ -19,6 +19,15 @@ export function shellLine(argv: readonly string[]): string {
   return argv.map(quoted).join(" ");
 }
 
+/** What a shell reads in a word that a program is started with as it is. */
+const SHELL_SYNTAX = /[\s|&;<>()$`"'*?[\]{}~#=!\\]/;
+
+/** A command line in which a shell reads the words, where they are one word that only a shell can take apart. */
+export function throughShell(argv: readonly string[]): string[] | undefined {
+  const [line = "", ...rest] = argv;
+  return rest.length === 0 && SHELL_SYNTAX.test(line) ? ["sh", "-c", line] : undefined;
+}
+
 function quoted(argument: string): string {
   if (/^[\w@%+=:,./-]+$/.test(argument)) return argument;
   if (argument.search(STEERING) < 0) return `'${argument.replaceAll("'", "'\\''")}'`;

@@ -10,7 +10,7 @@ import { givenEnvironment } from "../files/environment.ts";
 import { isNoRoom } from "../no-room.ts";
 
 /** What is said about a file that may be there when the task starts. */
-const LATER = "--accept-missing (acceptMissing) submits it all the same, for what exists only later";
+const LATER = "acceptMissing submits it all the same, for what exists only later";
 
 /** A delay that was counted before the daemon had to start is not a time in the past. */
 const LATE_MS = 60_000;

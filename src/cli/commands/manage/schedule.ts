@@ -79,7 +79,7 @@ const add = command({
       );
     const params = { name, cron, tz: zone, overlap, missed, jitterMs: jitter, task };
     const { schedule } = await callDaemon(context, "schedules/add", params).catch((error: unknown) => {
-      throw asTyped(error);
+      throw asTyped(error, { before: ["schedule", "add", name, cron], argv: task.argv });
     });
     say(context, schedule, `schedule ${name} added; next run ${nextText(schedule, context.clock.now())}`);
     return 0;

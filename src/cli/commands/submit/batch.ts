@@ -11,6 +11,8 @@ import {
   madeRoom,
 } from "../../input/caller-environment.ts";
 import { absolutePath, fileOrStdin } from "../../input/input.ts";
+import { isNotFound } from "../../input/submission.ts";
+import { throughShell } from "../../text/terminal-text.ts";
 
 export const batch = command({
   name: "batch",
@@ -44,7 +46,7 @@ export const batch = command({
     await madeRoom(context);
     const { tasks: made } = await withDaemon(context, (rpc) =>
       rpc.call("tasks/batch", { tasks, ...shared, inherited: callerInherited(context) }).catch((error) => {
-        throw withLine(error, numbered);
+        throw withLine(error, numbered, tasks);
       }),
     );
     if (out.json) out.data(made);
@@ -84,14 +86,20 @@ function placed(context: Context, task: NewTask): NewTask {
 }
 
 /** The daemon names a task by its place in the call; a person counts lines. */
-function withLine(error: unknown, lines: readonly Line[]): unknown {
+function withLine(error: unknown, lines: readonly Line[], tasks: readonly NewTask[]): unknown {
   if (!(error instanceof AgentctlError)) return error;
   const { name, data, message, hint } = error;
   const [, at = data.at, field = ""] = /^tasks\.(\d+)\.?(.*)$/.exec(String(data.field)) ?? [];
   const line = at === undefined ? undefined : lines[Number(at)];
   if (!line) return error;
   const place = field === "" ? `line ${line.number}` : `line ${line.number}, ${field}`;
-  const options = hint ? { hint } : {};
+  const better = shellHint(data, tasks[Number(at)]?.argv) ?? hint;
+  const options = better ? { hint: better } : {};
   if (name === "InvalidParams") return new AgentctlError(name, { ...data, field: place }, options);
   return new AgentctlError(name as ErrorName, data, { ...options, message: `${place}: ${message}` });
+}
+
+function shellHint(data: AgentctlError["data"], argv: readonly string[] | undefined): string | undefined {
+  const line = isNotFound(data) ? throughShell(argv ?? []) : undefined;
+  return line && `"argv":${JSON.stringify(line)} has a shell read it`;
 }

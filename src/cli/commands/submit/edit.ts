@@ -39,7 +39,7 @@ export const edit = command({
         inOrder: true,
         act: (id) =>
           rpc.call("tasks/edit", { id, ...params }).catch((error: unknown) => {
-            throw asTyped(error);
+            throw asTyped(error, { before: ["edit", String(id), "--"], argv });
           }),
         say: ({ task, changed }) =>
           changed ? out.line(`task ${task.id} edited`) : out.note(`task ${task.id} is like that already`),

@@ -79,7 +79,7 @@ async function again(rpc: RpcClient, id: number | string, params: Rerun): Promis
   try {
     return await rpc.call("tasks/rerun", { id, ...params });
   } catch (error) {
-    throw asTyped(error);
+    throw asTyped(error, { before: ["rerun", String(id), "--"], argv: params.argv });
   }
 }
 

@@ -49,7 +49,7 @@ export const run = command({
     const isUnused = given.stdin === undefined && given.input !== "-" ? hasUnreadStdin() : false;
     const { task, created } = await submitted(context, params, given).catch((error) => {
       interrupt?.end();
-      throw asTyped(error);
+      throw asTyped(error, { before: ["run"], argv: params.argv });
     });
     if (await isUnused) out.note(UNUSED_STDIN, "agentctl run --stdin - keeps it for the task");
     if (created && task.agent?.permissions === "all") {
