@@ -180,3 +180,23 @@ it("computes with the zone whose file TZ names, and refuses a schedule in one th
     },
   );
 });
+
+it("names what was typed, and no parameter of the daemon, in what the daemon refuses", async ({ home }) => {
+  const id = await home.run("sleep", "60");
+  const long = "x".repeat(5000);
+  const commands: [words: string[], names: string][] = [
+    [["pause", `${id}`, "--reason", long], "--reason"],
+    [["cancel", `${id}`, "--reason", long], "--reason"],
+    [["queue", "set", "a b", "--slots", "1"], "<queue>"],
+    [["queue", "set", "a", "--slots", "9999999999"], "--slots"],
+    [["schedule", "add", "a b", "@daily", "true"], "<name>"],
+    [["schedule", "add", "a", "61 * * * *", "true"], "<cron>"],
+    [["schedule", "add", "a", "@daily", "--tz", "No/Zone", "true"], "--tz"],
+    [["schedule", "add", "a", "@daily", "--name", "3", "true"], "--name"],
+    [["schedule", "add", "a", "@daily", "--cwd", "/no/such", "true"], "--cwd"],
+  ];
+  for (const [words, names] of commands) {
+    const { code, stderr } = await home.cli(...words);
+    expect([words, code, stderr]).toEqual([words, 2, expect.stringMatching(`^agentctl: ${names}: `)]);
+  }
+});

@@ -61,7 +61,7 @@ it("refuses by name what cannot change as the task is, and changes nothing", asy
   const two = await home.run("--hold", "--after", `${one}`, "true");
   const refused: [string[], number, RegExp][] = [
     [[`${working}`, "--cwd", "/"], 4, /--cwd of task 1 cannot change: it has been started before/],
-    [[`${working}`, "--", "true"], 4, /the program \(argv\) of task 1 cannot change/],
+    [[`${working}`, "--", "true"], 4, /the program of task 1 cannot change/],
     [[`${working}`, "--slots", "2"], 4, /--slots of task 1 cannot change: it is working/],
     [[`${working}`, "--delay", "1h"], 4, /--delay or --at of task 1 cannot change/],
     [[`${one}`, "--queue", "nowhere"], 3, /no queue "nowhere"/],

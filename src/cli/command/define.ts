@@ -80,6 +80,8 @@ export interface Context {
   clock: Clock;
   /** Whether the command only reads; see `CommandSpec.reads`. */
   reads: boolean;
+  /** The command that runs: what the daemon refuses is told in its words. */
+  command: Command;
   /** Every command there is, for those who speak of all of them. */
   table: Table;
   out: Output;
@@ -155,4 +157,9 @@ export function longName({ flags }: { flags: string }): string {
 /** The letter of an option, if it has one. */
 export function letter({ flags }: { flags: string }): string | undefined {
   return /^-(\w),/.exec(flags)?.[1];
+}
+
+/** Where commander puts an option: `--no-wait` is `wait`, `--from-start` is `fromStart`. */
+export function attributeOf(long: string): string {
+  return long.replace(/^no-/, "").replace(/-(\w)/g, (_, first: string) => first.toUpperCase());
 }

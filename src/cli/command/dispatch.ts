@@ -1,6 +1,6 @@
 import type { Environment } from "../../client/environment.ts";
 import { sshWords } from "../../client/host.ts";
-import { AgentctlError } from "../../core/errors.ts";
+import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { Clock } from "../../core/time.ts";
 import { requireHome } from "../../home/own-home.ts";
 import { didYouMean, nearest } from "../../protocol/nearest.ts";
@@ -12,7 +12,7 @@ import type { Context } from "./context.ts";
 import { type Command, type Group, Refusal, type Table } from "./define.ts";
 import { elsewhereOf, inOurWords } from "./others-verbs.ts";
 import { parse, wantsJson } from "./parse.ts";
-import { usage } from "./usage.ts";
+import { inWordsOf, usage } from "./usage.ts";
 import { aliases, aliasesOf, verb, verbNames } from "./verbs.ts";
 
 const table: Table = { verbNames, verb, aliasesOf };
@@ -44,6 +44,7 @@ async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: 
   let out: Output | undefined;
   const { stdout, stderr, env } = edge;
   let chosen = here(env);
+  let called: Command | undefined;
   try {
     refuseUndecodable(given);
     const { leading, words } = split(given, stdout.isTTY);
@@ -54,6 +55,7 @@ async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: 
       return { out, code: 0 };
     }
     const { command, title } = target;
+    called = command;
     const place = {
       env,
       get cwd() {
@@ -73,12 +75,13 @@ async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: 
     const { host, paths } = chosen;
     const reads = command.reads ?? false;
     const { stdin, clock } = edge;
-    const context: Context = Object.assign(place, { host, reads, stdin, paths, clock, table, out });
+    const context: Context = Object.assign(place, { host, reads, stdin, paths, clock, command, table, out });
     return { out, code: await command.run(context, parsed.args, parsed.options as never, parsed.isMarked) };
   } catch (error) {
     out ??= new Output({ stdout, stderr, env, json: wantsJson(given), color: "auto" });
     // An argument is read as an option is, and refused as one.
-    const refusal = error instanceof Refusal ? usage(error.message) : error;
+    const known = error instanceof Refusal ? usage(error.message) : asAgentctlError(error);
+    const refusal = called ? inWordsOf(called, known) : known;
     return { out, code: await reportFailure(refusal, out, chosen) };
   }
 }

@@ -5,7 +5,7 @@ import { AgentctlError } from "../../core/errors.ts";
 import { type ColorChoice, colorChoices } from "../text/output.ts";
 import type { buildCommander } from "./commander.ts";
 import type { Context } from "./context.ts";
-import { type Command, longName, type OptionSpec, Refusal } from "./define.ts";
+import { attributeOf, type Command, longName, type OptionSpec, Refusal } from "./define.ts";
 import { usage } from "./usage.ts";
 
 /** What was typed after the verb: a call of its command, or a wish for its help. */
@@ -168,11 +168,6 @@ function chosenValue(option: OptionSpec<unknown>, given: Record<string, unknown>
   if (option.parse === null) return longName(option).startsWith("no-") ? raw === false : raw === true;
   if (option.isMany) return ((raw as string[] | undefined) ?? []).map((text) => read(option, text, env));
   return raw === undefined || raw === true ? raw : read(option, raw as string, env);
-}
-
-/** Where commander puts an option: `--no-wait` is `wait`, `--from-start` is `fromStart`. */
-function attributeOf(long: string): string {
-  return long.replace(/^no-/, "").replace(/-(\w)/g, (_, first: string) => first.toUpperCase());
 }
 
 function read(option: OptionSpec<unknown>, text: string, env: Environment): unknown {

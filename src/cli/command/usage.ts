@@ -1,5 +1,6 @@
 import { defined } from "../../core/defined.ts";
 import { AgentctlError } from "../../core/errors.ts";
+import { attributeOf, type Command, longName } from "./define.ts";
 
 /** What was typed cannot be meant: exit code 2. `field` is the option or argument that is wrong. */
 export function usage(
@@ -8,4 +9,22 @@ export function usage(
 ): AgentctlError {
   const options = { message, ...defined({ hint }) };
   return new AgentctlError("InvalidParams", { field: field ?? null, reason: message }, options);
+}
+
+/** A refusal of the daemon, which names a parameter of its method, in the words of the command that called it. */
+export function inWordsOf({ args, options }: Command, error: AgentctlError): AgentctlError {
+  const { field, reason } = error.data;
+  if (typeof field !== "string" || error.message !== `${field}: ${reason}`) return error;
+  const [, ofTask, name = ""] = /^(task\.)?([a-z]\w*)/i.exec(field) ?? [];
+  const operand = ofTask ? undefined : args.find(([each]) => each === `<${name}>`);
+  const option = Object.entries(options).find(([key, spec]) => {
+    const long = attributeOf(longName(spec));
+    return [key, long, `${long}Ms`].includes(name);
+  })?.[1];
+  // Whatever has a name of its own is named by the first operand.
+  const named = name === "name" && !ofTask ? args[0] : undefined;
+  const place = operand?.[0] ?? (option ? `--${longName(option)}` : named?.[0]);
+  if (place === undefined) return error;
+  const told = { message: `${place}: ${reason}`, ...(error.hint ? { hint: error.hint } : {}) };
+  return new AgentctlError("InvalidParams", { ...error.data, field: place }, told);
 }

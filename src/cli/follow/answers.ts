@@ -4,6 +4,7 @@ import { openStates, type State } from "../../core/machine.ts";
 import type { Result, TaskJson } from "../../protocol/methods.ts";
 import type { RpcClient } from "../../protocol/rpc-client.ts";
 import type { Context } from "../command/context.ts";
+import { inWordsOf } from "../command/usage.ts";
 import { nearLabels } from "../input/near-labels.ts";
 import { isOne, referencesOf, type Selection, selectedTasks } from "../input/selection.ts";
 import { errorJson, printFailure } from "../text/failure.ts";
@@ -65,7 +66,7 @@ export async function answerEach<R extends { task: TaskJson; changed: boolean }>
         answers[at] = done(result);
         await tell(at, () => say(result));
       } catch (error) {
-        const known = asAgentctlError(error);
+        const known = inWordsOf(context.command, asAgentctlError(error));
         answers[at] = refused((known.data.id as number | undefined) ?? id, known);
         await tell(at, () => printFailure(known, out));
       }

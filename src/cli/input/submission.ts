@@ -120,10 +120,12 @@ export function asTyped(error: unknown, program?: TypedProgram): unknown {
   const { field, reason } = error.data;
   if (error.name === "UnsupportedOperation" && typeof field === "string") return asTypedToEdit(error, field);
   if (error.name !== "InvalidParams") return error;
-  const option = optionOf(String(field));
+  const isSaid = typeof field !== "string" || /^[-<]/.test(field);
+  const option = isSaid ? undefined : optionOf(field);
   const place = option === undefined ? "" : `${option}: `;
+  const message = isSaid ? error.message : `${place}${reason}`;
   const hint = shellHint(error, program) ?? (error.hint && inOptions(error.hint));
-  const options = { message: `${place}${reason}`, ...(hint ? { hint } : {}) };
+  const options = { message, ...(hint ? { hint } : {}) };
   return new AgentctlError("InvalidParams", { ...error.data, field: option ?? field }, options);
 }
 

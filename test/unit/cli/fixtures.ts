@@ -91,6 +91,7 @@ export function aContext(env: Record<string, string> = {}, cwd = "/work"): Conte
     reads: false,
     paths: pathsOf({ HOME: "/home/me", ...env }),
     clock: { now: () => NOW, mono: () => 0 },
+    command: { name: "", summary: "", args: [], options: {}, examples: [], run: async () => 0 },
     table: { verb, verbNames, aliasesOf },
     out: printed({ env }).out,
   };

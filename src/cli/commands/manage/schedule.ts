@@ -1,3 +1,4 @@
+import { asAgentctlError } from "../../../core/errors.ts";
 import { missedChoices, overlapChoices } from "../../../core/recurring.ts";
 import { formatDuration } from "../../../core/time.ts";
 import { localZone, ZONE_HINT } from "../../../home/local-zone.ts";
@@ -6,7 +7,7 @@ import type { Context } from "../../command/context.ts";
 import { choice, command, type Group, value } from "../../command/define.ts";
 import { duration } from "../../command/option-values.ts";
 import { actor, callDaemon } from "../../command/session.ts";
-import { usage } from "../../command/usage.ts";
+import { inWordsOf, usage } from "../../command/usage.ts";
 import { asTyped, isModule, runOptions, submissionOf } from "../../input/submission.ts";
 import { givenOptions } from "../../text/report/given-options.ts";
 import { tableLines } from "../../text/table.ts";
@@ -79,7 +80,10 @@ const add = command({
       );
     const params = { name, cron, tz: zone, overlap, missed, jitterMs: jitter, task };
     const { schedule } = await callDaemon(context, "schedules/add", params).catch((error: unknown) => {
-      throw asTyped(error, { before: ["schedule", "add", name, cron], argv: task.argv });
+      throw asTyped(inWordsOf(context.command, asAgentctlError(error)), {
+        before: ["schedule", "add", name, cron],
+        argv: task.argv,
+      });
     });
     say(context, schedule, `schedule ${name} added; next run ${nextText(schedule, context.clock.now())}`);
     return 0;
