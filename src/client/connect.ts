@@ -92,10 +92,11 @@ async function connectHost<T>(
 ): Promise<{ rpc: RpcClient; opening: T }> {
   const { env, patienceMs = 0, onNotification, signal } = options;
   const deadline = systemClock.mono() + patienceMs;
-  const { dialHost, explained } = await import("./host.ts");
+  const { dialHost, explained, placed } = await import("./host.ts");
   for (;;) {
     try {
       const rpc = await dialHost(host, env, onNotification);
+      rpc.told = (error) => placed(host, error);
       const ask = () => (options.anyVersion ? rpc.call("daemon/status", {}) : greet(rpc));
       watchSilence(rpc, null, ask);
       const greeting = options.anyVersion ? Promise.resolve() : greet(rpc);

@@ -87,15 +87,28 @@ function unreachable(host: Host, reason: string): AgentctlError {
   const line = sshWords(host, ["daemon", "status"]);
   const hint = line
     ? `ssh ${line.join(" ")} shows whether it can be reached`
-    : "agentctl daemon start, in that home";
+    : "agentctl daemon status, in its home, shows whether it runs and where its socket is";
   return new AgentctlError("DaemonUnreachable", { reason: `${host.text}: ${reason}`, hint, host: host.text });
+}
+
+/** A failure of the host's daemon, which is not that of this home: it says where it happened. */
+export function placed(host: Host, error: AgentctlError): AgentctlError {
+  const { data } = error;
+  if (data.host !== undefined) return error;
+  if (error.name === "DaemonUnreachable" && data.hint === undefined) {
+    const away = unreachable(host, String(data.reason));
+    return new AgentctlError("DaemonUnreachable", { ...data, ...away.data });
+  }
+  data.host = host.text;
+  return error;
 }
 
 /** A failure with the command that helps on the host's machine. */
 export function explained(host: Host, error: unknown): unknown {
   const line = sshWords(host, ["daemon", "restart"]);
-  if (!line || !(error instanceof AgentctlError) || error.name !== "VersionMismatch") return error;
-  const hint = `install one version on both, then ssh ${line.join(" ")}`;
+  if (!(error instanceof AgentctlError) || error.name !== "VersionMismatch") return error;
+  const restart = line ? `ssh ${line.join(" ")}` : "agentctl daemon restart, in its home";
+  const hint = `install one version on both, then ${restart}`;
   return new AgentctlError("VersionMismatch", error.data, { message: error.message, hint });
 }
 

@@ -17,6 +17,8 @@ export class RpcClient {
   readonly closed: Promise<AgentctlError>;
   /** The id of the home that answers; undefined before the greeting is answered. */
   home: string | undefined;
+  /** How its failures are told; those of a daemon elsewhere say where it is. */
+  told: (error: AgentctlError) => AgentctlError = (error) => error;
   readonly #socket: Socket;
   readonly #pending = new Map<number, Pending>();
   readonly #onNotification: (method: Notification, params: unknown) => void;
@@ -71,7 +73,7 @@ export class RpcClient {
   /** Ends the connection; every pending call is rejected with `reason`. */
   close(reason: string | AgentctlError = "the connection was closed"): void {
     if (this.#reason) return;
-    this.#reason = typeof reason === "string" ? this.#closedBecause(reason) : reason;
+    this.#reason = this.told(typeof reason === "string" ? this.#closedBecause(reason) : reason);
     this.#socket.destroy();
     for (const { reject } of this.#pending.values()) reject(this.#reason);
     this.#pending.clear();
@@ -119,7 +121,7 @@ export class RpcClient {
     const pending = this.#pending.get(message.id as number);
     if (!pending) return;
     this.#pending.delete(message.id as number);
-    if (message.error) pending.reject(AgentctlError.fromWire(message.error));
+    if (message.error) pending.reject(this.told(AgentctlError.fromWire(message.error)));
     else pending.resolve(message.result as never);
   }
 }

@@ -216,3 +216,28 @@ it("refuses what cannot travel, and names what helps", async ({ home }) => {
   expect(large.stderr).toContain("agentctl config set move.maxBytes");
   expect((await home.cli("move", `${saver}`, "--to", "nowhere")).code).toBe(3);
 });
+
+it("names no log of this home where the other one cannot be reached, and says what to check there", async ({
+  home,
+}) => {
+  const id = await home.run("sleep", "60");
+  home.env.AGENTCTL_SSH = home.script('echo "ssh: no route to $1" >&2; exit 255', "ssh");
+  const places: [to: string, why: string, check: string][] = [
+    [
+      "unix:///nope.sock",
+      "there is no socket /nope.sock",
+      "agentctl daemon status, in its home, shows whether it runs and where its socket is",
+    ],
+    [
+      "ssh://away",
+      "ssh: no route to away",
+      "ssh away agentctl daemon status shows whether it can be reached",
+    ],
+  ];
+  for (const [to, why, check] of places) {
+    const stderr = `agentctl: the daemon cannot be reached: ${to}: ${why}\n  ${check}\n`;
+    const move = await home.cli("move", `${id}`, "--to", to);
+    expect(move).toEqual({ code: 5, stdout: "", stderr });
+    expect(await home.cli("list", "--host", to)).toEqual({ code: 5, stdout: "", stderr });
+  }
+});

@@ -24,14 +24,17 @@ const NO_DAEMON = 5;
 export async function reportFailure(
   error: unknown,
   out: Output,
-  { host, paths }: { host: unknown; paths: Paths },
+  { host, paths }: { host: object | null; paths: Paths },
 ): Promise<number> {
-  const known = host ? asAgentctlError(error) : withLog(asAgentctlError(error), paths);
+  const plain = asAgentctlError(error);
+  // A command may speak to a daemon elsewhere beside that of its own home, of whose log it is no matter.
+  const isElsewhere = host !== null || plain.data.host !== undefined;
+  const known = isElsewhere ? plain : withLog(plain, paths);
   if (out.json) out.data({ error: errorJson(known) });
   else {
     await printFailure(known, out);
     const isTold = `${known.message}${known.hint}`.includes(paths.log);
-    if (known.exitCode === NO_DAEMON && !isTold && !host) out.note(`  the daemon's log: ${paths.log}`);
+    if (known.exitCode === NO_DAEMON && !isTold && !isElsewhere) out.note(`  the daemon's log: ${paths.log}`);
   }
   return known.exitCode;
 }

@@ -79,3 +79,14 @@ test.each([
   await reportFailure(notPausable, out, { host: null, paths });
   expect(stderr().includes("\u001b[31magentctl:")).toBe(isColored);
 });
+
+test.each([
+  ["DaemonUnreachable", 5],
+  ["VersionMismatch", 5],
+  ["InternalError", 70],
+] as const)("%s of a daemon elsewhere names no log of this home", async (name, code) => {
+  const { out, stderr } = printed();
+  const error = new AgentctlError(name, { reason: "away", host: "unix:///nope.sock" });
+  expect(await reportFailure(error, out, { host: null, paths })).toBe(code);
+  expect(stderr()).not.toContain("/h/");
+});
