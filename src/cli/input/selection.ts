@@ -19,9 +19,9 @@ export const tasksArgument = [
 
 /** The options of commands that take `<tasks>`. */
 export const selectorOptions = {
-  all: flag("--all", "every task that the command applies to"),
-  queue: value("--queue <queue>", "tasks of this queue"),
-  labels: values("--label <key=value>", "tasks with this label (repeatable: all of them)", pair),
+  all: flag("-a, --all", "every task that the command applies to"),
+  queue: value("-q, --queue <queue>", "tasks of this queue"),
+  labels: values("-l, --label <key=value>", "tasks with this label (repeatable: all of them)", pair),
   states: values("--state <state>", "tasks in this state (repeatable: any of them)", state),
 };
 

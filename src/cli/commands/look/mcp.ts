@@ -13,7 +13,7 @@ export const mcp = command({
   args: [],
   options: {
     readOnly: flag("--read-only", "only tools that look"),
-    queue: value("--queue <queue>", "only tasks of this queue; what is started goes into it"),
+    queue: value("-q, --queue <queue>", "only tasks of this queue; what is started goes into it"),
   },
   examples: [
     ["mcp", "all tools"],

@@ -22,7 +22,7 @@ import { endLines } from "../../text/task-text.ts";
 
 const options = {
   ...selectorOptions,
-  all: flag("--all", "every open task, also those that are submitted meanwhile"),
+  all: flag("-a, --all", "every open task, also those that are submitted meanwhile"),
   timeout: value(
     "--timeout <duration>",
     "wait no longer than this; exit code 124, the tasks go on",

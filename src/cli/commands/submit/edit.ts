@@ -18,7 +18,7 @@ export const edit = command({
   marks: true,
   options: {
     ...editOptions,
-    all: flag("--all", "every open task"),
+    all: flag("-a, --all", "every open task"),
     states: values("--state <state>", "open tasks in this state (repeatable: any of them)", state),
   },
   examples: [

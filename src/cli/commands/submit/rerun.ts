@@ -25,7 +25,7 @@ export const rerun = command({
   options: {
     from: value("--from <checkpoint>", "start at this checkpoint of the old task", integer(1)),
     failed: flag("--failed", "only those that failed; without tasks every failed one"),
-    all: flag("--all", "every ended task"),
+    all: flag("-a, --all", "every ended task"),
     ...editOptions,
   },
   examples: [

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { helpOf, helpOfGroup } from "../../../../src/cli/command/commander.ts";
 import { completionScript, shells } from "../../../../src/cli/command/completion.ts";
-import type { Command, Group } from "../../../../src/cli/command/define.ts";
+import { type Command, type Group, letter, longName } from "../../../../src/cli/command/define.ts";
 import { overview } from "../../../../src/cli/command/overview.ts";
 import { commandReference } from "../../../../src/cli/command/reference.ts";
 import { aliasesOf, verb, verbNames } from "../../../../src/cli/command/verbs.ts";
@@ -39,6 +39,26 @@ test("the help of every command is readable at 80 columns, its examples aside", 
   }
 });
 
+test("every option --all, --queue and --label of tasks has the letter that it has in run", async () => {
+  const letters: Record<string, string> = { all: "a", queue: "q", label: "l" };
+  const without = (await commands()).flatMap(([path, { options }]) =>
+    Object.values(options)
+      .filter((option) => {
+        const wanted = letters[longName(option)];
+        return wanted !== undefined && letter(option) !== wanted;
+      })
+      .map(({ flags }) => `${path} ${flags}`),
+  );
+  expect(without).toEqual(["checkpoint save --label <text>"]);
+});
+
+test("no two options of a command have the same letter", async () => {
+  for (const [path, { options }] of await commands()) {
+    const taken = Object.values(options).flatMap((option) => letter(option) ?? []);
+    expect([path, taken.length]).toEqual([path, new Set(taken).size]);
+  }
+});
+
 test("help shows usage, options and examples", async () => {
   const text = helpOf((await verb("hold")) as Command, "agentctl hold", aliasesOf("hold"), 80);
   expect(text).toMatchInlineSnapshot(`
@@ -47,19 +67,19 @@ test("help shows usage, options and examples", async () => {
     Keep tasks that are not running from being started.
 
     Arguments:
-      tasks                ids (3, 3-7, 3,5,9), uuids, names or patterns of names
-                           (build-*); or --all, --queue, --label, --state
+      tasks                    ids (3, 3-7, 3,5,9), uuids, names or patterns of
+                               names (build-*); or --all, --queue, --label, --state
 
     Options:
-      --all                every task that the command applies to
-      --queue <queue>      tasks of this queue
-      --label <key=value>  tasks with this label (repeatable: all of them)
-      --state <state>      tasks in this state (repeatable: any of them)
-      --json               print JSON
-      --color <when>       colours: auto, always, never
-      --host <host>        another machine: ssh://[user@]box, or unix:///socket
-      --context <name>     a name that agentctl context add has given
-      -h, --help           print this help
+      -a, --all                every task that the command applies to
+      -q, --queue <queue>      tasks of this queue
+      -l, --label <key=value>  tasks with this label (repeatable: all of them)
+      --state <state>          tasks in this state (repeatable: any of them)
+      --json                   print JSON
+      --color <when>           colours: auto, always, never
+      --host <host>            another machine: ssh://[user@]box, or unix:///socket
+      --context <name>         a name that agentctl context add has given
+      -h, --help               print this help
 
     Examples:
       agentctl hold 12
