@@ -1,25 +1,31 @@
 import leven from "leven";
 
-/** The names that were probably meant, the nearest first: those that begin so, and those a slip or two away. */
+/** The names that were probably meant, the nearest first: those that begin so, and those a few slips away. */
 export function nearest(typed: string, names: Iterable<string>): string[] {
-  const most = typed.length <= 4 ? 1 : Math.max(2, Math.floor(typed.length / 3));
   const word = typed.toLowerCase();
   return [...new Set(names)]
-    .map((name) => ({ name, distance: distanceOf(word, name.toLowerCase(), most) }))
-    .filter(({ distance }) => distance <= most)
+    .map((name) => ({ name, distance: distanceOf(word, name.toLowerCase()) }))
+    .filter(({ name, distance }) => distance <= mostSlips(word, name.toLowerCase()))
     .sort((a, b) => a.distance - b.distance)
     .slice(0, MOST_NAMES)
     .map(({ name }) => name);
 }
 
+/** One slip in four letters, and two in five or more where the beginning is right: prune is not meant as pause. */
+function mostSlips(word: string, name: string): number {
+  const { length } = word.replace(/^-+/, "");
+  const isBegunSo = length >= 5 && name.startsWith(word.slice(0, word.length - length + 2));
+  return Math.max(isBegunSo ? 2 : 1, Math.floor(length / 4));
+}
+
 const MOST_NAMES = 3;
 
-function distanceOf(word: string, name: string, most: number): number {
+function distanceOf(word: string, name: string): number {
   if (name === word) return 0;
   if (word.length > 0 && name.startsWith(word)) return 0.5;
   // Two letters that changed places are one slip.
   if (lettersOf(word) === lettersOf(name)) return 1;
-  return leven(word, name, { maxDistance: most + 1 });
+  return leven(word, name);
 }
 
 const lettersOf = (word: string) => [...word].sort().join("");

@@ -47,12 +47,21 @@ export function helpOf(spec: Command, title: string, aliases: readonly string[],
 const MOST_OF_GROUP = 6;
 
 /** The help of commands under one name, with the first example of each. */
-export function helpOfGroup(group: Group, title: string, columns: number): string {
+export function helpOfGroup(
+  group: Group,
+  title: string,
+  aliasesOf: (path: string) => readonly string[],
+  columns: number,
+): string {
+  const terms = new Map<string, string>();
   const parser = new Commander(title).description(sentence(group.summary)).helpOption(false);
-  parser.configureHelp({ helpWidth: columns }).helpCommand(false);
+  const subcommandTerm = (each: Commander) => terms.get(each.name()) ?? each.name();
+  parser.configureHelp({ helpWidth: columns, subcommandTerm }).helpCommand(false);
   for (const each of group.commands) {
     const operands = each.args.map(([name]) => name).join(" ");
-    parser.command(`${each.name} ${operands}`).summary(each.summary).helpOption(false);
+    const names = [each.name, ...aliasesOf(`${group.name} ${each.name}`)].join(", ");
+    terms.set(each.name, `${names} ${operands}`.trimEnd());
+    parser.command(each.name).summary(each.summary).helpOption(false);
   }
   const examples = group.commands.flatMap((each) => each.examples.slice(0, 1)).slice(0, MOST_OF_GROUP);
   return `${parser.helpInformation().trimEnd()}\n${exampleLines(examples)}\n${title} <command> --help says more about one.\n`;

@@ -125,7 +125,7 @@ async function targetOf(given: string[], columns: number): Promise<Target> {
     return { kind: "text", text: await overview(columns) };
   }
   const found = await verb(first);
-  if (!found) throw await unknownVerb(first);
+  if (!found) throw await unknownVerb(first, rest);
   if ("commands" in found) return await inGroup(found, rest, columns);
   return { kind: "command", command: found, title: `agentctl ${found.name}`, name: found.name, words: rest };
 }
@@ -135,22 +135,23 @@ async function inGroup(group: Group, words: string[], columns: number): Promise<
   const [name, ...rest] = words;
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     const { helpOfGroup } = await import("./commander.ts");
-    return { kind: "text", text: helpOfGroup(group, title, columns) };
+    return { kind: "text", text: helpOfGroup(group, title, aliasesOf, columns) };
   }
-  const command = group.commands.find((each) => each.name === name);
-  if (!command)
-    throw unknown(
-      name,
-      title,
-      group.commands.map((each) => each.name),
-    );
-  return { kind: "command", command, title: `${title} ${name}`, name: `${group.name} ${name}`, words: rest };
+  const command =
+    group.commands.find((each) => each.name === name) ??
+    group.commands.find((each) => aliasesOf(`${group.name} ${each.name}`).includes(name));
+  if (!command) {
+    const names = group.commands.map((each) => each.name);
+    throw unknown(name, title, names, elsewhereOf(`${group.name} ${name}`));
+  }
+  const path = `${group.name} ${command.name}`;
+  return { kind: "command", command, title: `agentctl ${path}`, name: path, words: rest };
 }
 
 async function helpFor(given: string[], columns: number): Promise<Target> {
   const words = inOurWords([...given, "--help"]);
   const [word = ""] = words;
-  if (elsewhereOf(word) !== undefined) throw unknown(word, "agentctl", []);
+  if (elsewhereOf(word) !== undefined) throw unknown(word, "agentctl", [], elsewhereOf(word));
   if (!(await verb(word))) {
     const { topic, topics } = await import("./topics.ts");
     const text = topic(word, columns);
@@ -168,22 +169,22 @@ function unknownHelp(word: string, names: readonly string[]): Error {
 }
 
 /** A word that a group has a command of is no slip of another. */
-async function unknownVerb(word: string): Promise<Error> {
+async function unknownVerb(word: string, rest: readonly string[]): Promise<Error> {
   const groups = await Promise.all(verbNames.map(async (name) => await verb(name)));
   const ours = groups.flatMap((group) =>
     group && "commands" in group && group.commands.some(({ name }) => name === word)
       ? `agentctl ${group.name} ${word}`
       : [],
   );
-  if (ours.length === 0 || elsewhereOf(word) !== undefined)
-    return unknown(word, "agentctl", [...verbNames, ...Object.keys(aliases), "help"]);
+  const other = elsewhereOf(word, rest);
+  if (ours.length === 0 || other !== undefined)
+    return unknown(word, "agentctl", [...verbNames, ...Object.keys(aliases), "help"], other);
   return usage(`there is no command ${JSON.stringify(word)}`, { hint: ours.join(", or ") });
 }
 
-function unknown(word: string, title: string, names: readonly string[]): Error {
-  const ours = title === "agentctl" ? elsewhereOf(word) : undefined;
+function unknown(word: string, title: string, names: readonly string[], ours?: string): Error {
   if (ours !== undefined)
-    return usage(`agentctl has no command ${JSON.stringify(word)}; this does the same here:`, { hint: ours });
+    return usage(`${title} has no command ${JSON.stringify(word)}; this does the same here:`, { hint: ours });
   if (word.startsWith("-"))
     return usage(`there is no option ${word} here; options stand behind the verb`, {
       hint: `${title} --help`,

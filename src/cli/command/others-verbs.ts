@@ -1,6 +1,8 @@
 /**
- * Verbs of pueue, task-spooler, docker and pm2: where ours means the same they work, else they say which of ours to use.
+ * Words of pueue, task-spooler, docker, gh, systemctl and pm2: where ours means the same they work, else they say which
+ * of ours to use.
  */
+import { shellLine, throughShell } from "../text/terminal-text.ts";
 
 /** What each is short for. */
 const shortcuts: Readonly<Record<string, readonly string[]>> = {
@@ -14,10 +16,17 @@ const shortcuts: Readonly<Record<string, readonly string[]>> = {
   stop: ["cancel"],
   remove: ["delete"],
   inspect: ["show", "--json"],
+  unpause: ["resume"],
+  thaw: ["resume"],
 };
+
+const TAIL = "agentctl logs -f <tasks>, agentctl logs -n <n> <tasks>";
+const SCHEDULES = "agentctl schedule resume <name>, agentctl schedule pause <name>";
+const HOOKS = "agentctl config set hooks '<json>'; agentctl help hooks shows how to write one";
 
 /** Which command does something like it, where it is not the same. */
 const elsewhere: Readonly<Record<string, string>> = {
+  // pueue
   add: "agentctl run <program> [args...], or agentctl run sh -c '<line>' for a line of a shell",
   start:
     "agentctl resume <tasks> for paused ones, agentctl release <tasks> for held ones, agentctl daemon start",
@@ -26,11 +35,90 @@ const elsewhere: Readonly<Record<string, string>> = {
   switch: "agentctl edit <id> --priority <n>",
   reset: "agentctl cancel --all, then agentctl delete --all",
   shutdown: "agentctl daemon stop",
+  completions: "agentctl completion <shell>",
+  env: "agentctl edit <id> --env <NAME=value>, agentctl resume <id> --env <NAME=value>",
+  "format-status": "agentctl list --json, or agentctl list --format '{id}\\t{state}' for chosen fields",
+  // docker, and what docker has in common with others
   attach: "agentctl logs --follow <id>",
   exec: "agentctl run <program> [args...]",
   top: "agentctl watch",
+  stats: "agentctl watch",
   version: "agentctl --version",
-  completions: "agentctl completion <shell>",
+  prune: "agentctl delete --all, agentctl delete --older <duration>",
+  rename: "agentctl edit <id> --name <name>",
+  update: "agentctl edit <tasks>",
+  create: "agentctl run --hold <program> [args...]",
+  cp: "agentctl artifact get <id> <name>",
+  info: "agentctl daemon status, or agentctl show <id> for a task",
+  history: "agentctl list --all, agentctl events",
+  // gh
+  retry: "agentctl rerun <tasks>, agentctl rerun --failed",
+  view: "agentctl show <id>, agentctl logs <tasks>",
+  download: "agentctl artifact get <id> <name>",
+  workflow: "agentctl schedule list",
+  enable: `${SCHEDULES}, agentctl daemon install`,
+  disable: `${SCHEDULES}, agentctl daemon uninstall`,
+  // systemctl and journalctl
+  freeze: "agentctl pause <tasks> --mode freeze",
+  "is-active": "agentctl show <id> --format '{state}'",
+  "is-failed": "agentctl show <id> --format '{state}'",
+  "list-units": "agentctl list",
+  "list-jobs": "agentctl list",
+  "list-timers": "agentctl schedule list",
+  "reset-failed": "agentctl delete --state failed",
+  "daemon-reload": "agentctl config reload",
+  reload: "agentctl config reload",
+  // pm2 and words that are near
+  describe: "agentctl show <id>",
+  monit: "agentctl watch",
+  startup: "agentctl daemon install",
+  tail: TAIL,
+  submit: "agentctl run <program> [args...]",
+  suspend: "agentctl pause <tasks>",
+  continue: "agentctl resume <tasks>",
+  backup: "the daemon makes copies in backups/ of its home; agentctl daemon restore <backup> takes one back",
+  // task-spooler, whose words are options
+  "-l": "agentctl list",
+  "-S": "agentctl queue set default --slots <n>",
+  "-c": "agentctl logs <id>",
+  "-t": TAIL,
+  "-o": "agentctl logs <id>",
+  "-w": "agentctl wait <id>",
+  "-k": "agentctl cancel <id>",
+  "-r": "agentctl delete <id>",
+  "-C": "agentctl delete --all",
+  "-K": "agentctl daemon stop",
+  "-u": "agentctl edit <id> --priority <n>",
+  "-U": "agentctl edit <id> --priority <n>",
+  "-s": "agentctl show <id>",
+  "-i": "agentctl show <id>",
+  "-p": "agentctl show <id>",
+  "-f": "agentctl run -f <program> [args...]",
+  "-d": "agentctl run --after <id> <program> [args...]",
+  "-D": "agentctl run --after <id> <program> [args...]",
+  "-L": "agentctl run --name <name> <program> [args...]",
+  "-n": "agentctl run <program> [args...]",
+  // words behind the name of a group
+  "queue pause": "agentctl queue hold <queue>, or agentctl pause --queue <queue> for what runs as well",
+  "queue resume": "agentctl queue release <queue>, or agentctl resume --queue <queue> for what is paused",
+  "queue parallel": "agentctl queue set <queue> --slots <n>",
+  "queue show": "agentctl queue list, agentctl list --queue <queue>",
+  "schedule set": "agentctl schedule remove <name>, then agentctl schedule add <name> '<cron>' <program>",
+  "schedule edit": "agentctl schedule remove <name>, then agentctl schedule add <name> '<cron>' <program>",
+  "schedule enable": "agentctl schedule resume <name>",
+  "schedule disable": "agentctl schedule pause <name>",
+  "hook add": HOOKS,
+  "hook set": HOOKS,
+  "hook remove": HOOKS,
+  "hook rm": HOOKS,
+  "hook delete": HOOKS,
+  "worktree add": 'agentctl run --agent <name> --worktree "<prompt>"',
+  "artifact remove": "agentctl delete <tasks> deletes a task with what it left",
+  "checkpoint remove": "agentctl delete <tasks> deletes a task with its checkpoints",
+  "machine add": "agentctl cluster join, on that machine",
+  "config edit": "agentctl config set <setting> <value>",
+  "daemon reload": "agentctl config reload",
+  "context switch": "agentctl context use <name>",
 };
 
 /** The words with ours in place of another program's verb. pueue's status without a task is our list. */
@@ -46,7 +134,10 @@ export function shortcutsOf(verb: string): string[] {
   return Object.keys(shortcuts).filter((word) => shortcuts[word]?.[0] === verb);
 }
 
-/** The command to use in place of a verb that we do not have. */
-export function elsewhereOf(word: string): string | undefined {
+/** The command to use in place of a verb that we do not have, or of a group and a word behind it. */
+export function elsewhereOf(word: string, rest: readonly string[] = []): string | undefined {
+  const program = rest[0] === "--" ? rest.slice(1) : rest;
+  if (word === "add" && program[0] !== undefined && !program[0].startsWith("-"))
+    return `agentctl run ${shellLine(throughShell(program) ?? program)}`;
   return Object.hasOwn(elsewhere, word) ? elsewhere[word] : undefined;
 }

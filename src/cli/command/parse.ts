@@ -6,6 +6,7 @@ import { type ColorChoice, colorChoices } from "../text/output.ts";
 import type { buildCommander } from "./commander.ts";
 import type { Context } from "./context.ts";
 import { attributeOf, type Command, longName, type OptionSpec, Refusal } from "./define.ts";
+import { unknownOption } from "./others-options.ts";
 import { usage } from "./usage.ts";
 
 /** What was typed after the verb: a call of its command, or a wish for its help. */
@@ -50,7 +51,7 @@ export async function parse(
   const { buildCommander } = await import("./commander.ts");
   const read = (given: string[], passThrough: boolean): Commander => {
     const parser = buildCommander(spec, title).passThroughOptions(passThrough);
-    return parsed(parser, title, given);
+    return parsed(parser, spec, title, given);
   };
   const front = leadingOf(spec, title, words, buildCommander);
   const rest = front.rest;
@@ -60,6 +61,7 @@ export async function parse(
   const given = { ...front.given, ...parser.opts() };
   if (given.help) return { help: true };
   const args = [...front.operands, ...operandsOf(spec, words, given, parser.args)];
+  refuseSigned(spec, title, words, args);
   checkCount(spec, title, args);
   return {
     help: false,
@@ -104,7 +106,7 @@ function leadingOf(spec: Command, title: string, words: string[], build: typeof 
   let front: Front = { operands: [], given: {}, rest: words };
   while (front.operands.length < (spec.leading ?? 0)) {
     const { rest } = front;
-    const parser = parsed(build(spec, title).passThroughOptions(true), title, rest);
+    const parser = parsed(build(spec, title).passThroughOptions(true), spec, title, rest);
     const [operand, ...more] = parser.args;
     if (operand === undefined) break;
     front = {
@@ -131,15 +133,28 @@ function plainWords(
   return undefined;
 }
 
-function parsed(parser: Commander, title: string, words: string[]): Commander {
+function parsed(parser: Commander, spec: Command, title: string, words: string[]): Commander {
   try {
     return parser.parse(words, { from: "user" });
   } catch (error) {
     const { code, message } = error as CommanderError;
     if (!code?.startsWith("commander.")) throw error;
-    const text = message.replace(/^error: /, "").replace(/\n\(Did you mean (.*)\?\)$/, "; did you mean $1?");
+    const [, option] = /^error: unknown option '(.*?)'(\n|$)/s.exec(message) ?? [];
+    if (option !== undefined) throw unknownOption(spec, title, option);
+    const text = message.replace(/^error: /, "");
     throw usage(text, { hint: `${title} --help` });
   }
+}
+
+/** A number with a dash in the place of a task is an option of another program, as in `kill -9`. */
+function refuseSigned(spec: Command, title: string, words: string[], args: string[]): void {
+  const end = words.indexOf("--");
+  const front = end < 0 ? words : words.slice(0, end);
+  args.forEach((arg, at) => {
+    const [place = ""] = spec.args[Math.min(at, spec.args.length - 1)] ?? [];
+    if (/^-\d/.test(arg) && /^[<[](tasks|id)\b/.test(place) && front.includes(arg))
+      throw unknownOption(spec, title, arg);
+  });
 }
 
 function checkCount(spec: Command, title: string, args: string[]): void {

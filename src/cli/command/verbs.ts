@@ -78,6 +78,19 @@ export const aliases: Readonly<Record<string, string>> = {
   rm: "delete",
 };
 
+/** Other names of the commands of a group, wherever it has no command of that name. */
+const inGroups: Readonly<Record<string, readonly string[]>> = {
+  list: ["ls"],
+  remove: ["rm", "delete"],
+};
+
+/** Other names of one command of a group, which do the same there. */
+const ofCommands: Readonly<Record<string, readonly string[]>> = {
+  "queue set": ["add"],
+  "context add": ["set"],
+  "machine forget": ["remove", "rm", "delete"],
+};
+
 const table: Readonly<Record<string, Load>> = Object.assign({}, ...sections.map(({ verbs }) => verbs));
 
 /** The names of all verbs, without their aliases. */
@@ -89,7 +102,9 @@ export async function verb(word: string): Promise<Command | Group | undefined> {
   return name !== undefined && Object.hasOwn(table, name) ? table[name]?.() : undefined;
 }
 
-/** The other names of a verb. */
+/** The other names of a verb, or of a command of a group: `queue list`. */
 export function aliasesOf(name: string): string[] {
+  const [, command] = name.split(" ");
+  if (command !== undefined) return [...(inGroups[command] ?? []), ...(ofCommands[name] ?? [])];
   return Object.keys(aliases).filter((alias) => aliases[alias] === name);
 }

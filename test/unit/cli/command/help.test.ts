@@ -91,17 +91,18 @@ test("help shows usage, options and examples", async () => {
 });
 
 test("the help of a group shows the first example of each of its commands, at most six", async () => {
-  const help = async (name: string) => helpOfGroup((await verb(name)) as Group, `agentctl ${name}`, 80);
+  const help = async (name: string) =>
+    helpOfGroup((await verb(name)) as Group, `agentctl ${name}`, aliasesOf, 80);
   expect(await help("checkpoint")).toMatchInlineSnapshot(`
     "Usage: agentctl checkpoint [command]
 
     Save, read and list the progress of tasks.
 
     Commands:
-      save [file]  save a checkpoint of the task that calls this; durable when it
-                   returns
-      get [id]     print the bytes of a checkpoint
-      list <id>    the kept checkpoints of a task
+      save [file]    save a checkpoint of the task that calls this; durable when it
+                     returns
+      get [id]       print the bytes of a checkpoint
+      list, ls <id>  the kept checkpoints of a task
 
     Examples:
       agentctl checkpoint save state.json
