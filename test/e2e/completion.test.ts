@@ -48,6 +48,39 @@ COMP_WORDS=(agentctl "$@"); COMP_CWORD=$#; _agentctl; printf '%s\\n' "\${COMPREP
   },
 };
 
+function hasTerminals(home: Home): boolean {
+  return shell(home, ["zsh", "-f", "-c", "zmodload zsh/zpty 2>/dev/null && echo yes || echo no"]) === "yes\n";
+}
+
+/** What each shell offers where programs and files may stand: what it completes by itself included. */
+const programs: Record<string, (home: Home, words: string[]) => string[]> = {
+  bash(home, words) {
+    const script = `eval "$(agentctl completion bash)"
+compopt() { case "$*" in *default*) asked=1 ;; esac; }
+COMP_WORDS=(agentctl "$@"); COMP_CWORD=$#; _agentctl
+[ -z "$asked" ] || COMPREPLY=($(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}"))
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+    return shell(home, ["bash", "-c", script, "bash", ...words])
+      .split("\n")
+      .filter(Boolean)
+      .sort();
+  },
+  zsh(home, words) {
+    const script = `zmodload zsh/zpty
+zpty inner zsh -f -i
+zpty -w inner 'PS1=rea""dy; unsetopt list_ambiguous; autoload -U compinit; compinit -D -u; eval "$(agentctl completion zsh)"'
+zpty -r inner seen '*ready*'
+zpty -w -n inner "agentctl $*"$'\t'
+zpty -w inner $'\x15echo en""ded'
+zpty -r inner seen '*ended*'
+zpty -d inner
+print -r -- "$seen"`;
+    const seen = shell(home, ["zsh", "-f", "-c", script, "zsh", ...words]);
+    return [...new Set(seen.match(/\bown-(program|file|folder)\b/g) ?? [])].sort();
+  },
+  fish: (home, words) => shells.fish?.(home, words) ?? [],
+};
+
 describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
   beforeEach(({ skip }) => needs(skip, name));
 
@@ -98,6 +131,41 @@ describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
     // Without a daemon nobody is asked, and none is started.
     expect(offered("pause", "").filter((word) => word !== "bin/")).toEqual([]);
     expect(await home.daemonPid()).toBeNull();
+  });
+});
+
+describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
+  beforeEach(({ skip }) => needs(skip, name));
+
+  it("columns, also behind a comma, and what stands behind another word of a group", async ({ home }) => {
+    await home.cli("queue", "set", "nightly", "--slots", "1");
+    const offered = (...words: string[]) => complete(home, words);
+    expect(offered("list", "--sort", "st")).toEqual(["started", "state"]);
+    expect(offered("list", "--columns", "st")).toEqual(["started", "state"]);
+    expect(offered("list", "--columns", "id,name,st")).toEqual(["id,name,started", "id,name,state"]);
+    if (name !== "fish") expect(offered("list", "--columns=id,pr").length).toBe(2);
+    expect(offered("queue", "rm", "ni")).toEqual(["nightly"]);
+    expect(offered("queue", "l")).toEqual(["list"]);
+  });
+
+  it("programs and files behind run, and files behind a program", ({ home, skip }) => {
+    if (name === "zsh") skip(!hasTerminals(home), "this zsh has no module for terminals");
+    expect(complete(home, ["pa"])).toEqual(["pause"]);
+    home.script("true", "bin/own-program");
+    mkdirSync(home.file("own-folder"));
+    writeFileSync(home.file("own-file"), "");
+    const behind = (...words: string[]) =>
+      programs[name]?.(home, words).map((word) => word.replace(/\/$/, ""));
+    const files = ["own-file", "own-folder"];
+    for (const words of [["run"], ["run", "-q", "a", "--"], ["edit", "3", "--"], ["rerun", "3", "--"]])
+      expect([words, behind(...words, "own-")]).toEqual([words, [...files, "own-program"]]);
+    expect(behind("schedule", "add", "x", "@daily", "own-")).toEqual([...files, "own-program"]);
+    for (const words of [
+      ["run", "make"],
+      ["edit", "3", "--", "make"],
+    ])
+      expect([words, behind(...words, "own-")]).toEqual([words, files]);
+    expect(behind("pause", "own-")).toEqual([]);
   });
 });
 

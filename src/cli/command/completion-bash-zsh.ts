@@ -27,14 +27,22 @@ export function bash(entries: readonly Entry[]): string {
     --*=*) prefix=\${word%%=*}= word=\${word#*=} ;;
   esac
   COMPREPLY=()
-  if line=$(_agentctl_candidates "\${typed[@]}"); then
-    while IFS= read -r line; do
-      line=\${line%%$'\\t'*}
-      [[ -n $line && $line == "$word"* ]] && COMPREPLY+=("$prefix$line")
-    done <<<"$line"
-  else
-    compopt -o default 2>/dev/null
-  fi
+  line=$(_agentctl_candidates "\${typed[@]}")
+  case $? in
+    0)
+      while IFS= read -r line; do
+        line=\${line%%$'\\t'*}
+        [[ -n $line && $line == "$word"* ]] && COMPREPLY+=("$prefix$line")
+      done <<<"$line"
+      ;;
+    2)
+      compopt -o filenames 2>/dev/null
+      while IFS= read -r line; do
+        [ -z "$line" ] || COMPREPLY+=("$line")
+      done <<<"$(compgen -c -- "$word" | sort -u; compgen -f -- "$word")"
+      ;;
+    *) compopt -o default 2>/dev/null ;;
+  esac
 }
 complete -F _agentctl agentctl
 `;
@@ -46,10 +54,12 @@ export function zsh(entries: readonly Entry[]): string {
 ${candidates(entries)}_agentctl() {
   local found line
   local -a values described
-  if ! found=$(_agentctl_candidates "\${(@)words[2,CURRENT]}"); then
-    _files
-    return
-  fi
+  found=$(_agentctl_candidates "\${(@)words[2,CURRENT]}")
+  case $? in
+    0) ;;
+    2) _alternative 'commands:program:_command_names -e' 'files:file:_files'; return ;;
+    *) _files; return ;;
+  esac
   [[ \${words[CURRENT]} == --*=* ]] && compset -P '*='
   for line in "\${(@f)found}"; do
     [[ -n $line ]] || continue
@@ -78,6 +88,12 @@ function candidates(entries: readonly Entry[]): string {
     .map(({ path, aliases, shortcuts }) => ({ path, words: [...aliases, ...shortcuts] }))
     .filter(({ words }) => words.length > 0)
     .map(({ path, words }) => `    ${words.join("|")}) verb=${path} ;;`);
+  const otherPaths = entries
+    .filter(({ path, shortcuts }) => path.includes(" ") && shortcuts.length > 0)
+    .map(({ path, shortcuts }) => {
+      const [group = ""] = path.split(" ");
+      return `    ${shortcuts.map((word) => `"${group} ${word}"`).join("|")}) verb="${path}" ;;`;
+    });
   const subcommands = groups.map(({ path }) => {
     const own = entries.filter((each) => each.path.startsWith(`${path} `));
     return `    ${path}) ${printed(commands(own))} ;;`;
@@ -117,7 +133,24 @@ _agentctl_tasks() {
   _agentctl_ask ${listTasks} "$@" | ${awkTasks('"$which"')}
 }
 _agentctl_listed() { _agentctl_ask "$@" | awk 'NR > 1 { print $1 }'; }
-# What may stand in a place; $2 is the first operand. Fails where files may.
+# Words behind those that are typed, with commas between them.
+_agentctl_list() {
+  local typed=$1 each
+  shift
+  case $typed in
+    *,*) typed=\${typed%,*}, ;;
+    *) typed= ;;
+  esac
+  for each in "$@"; do printf '%s\\n' "$typed$each"; done
+}
+# Whether a program stands in a place, or behind the mark.
+_agentctl_program() {
+  case $1 in
+    ${programPlaces(entries).join("|")}) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+# What may stand in a place; $2 is the first operand, $3 what is typed. Fails with 1 where files may, with 2 where programs may.
 _agentctl_offer() {
   case $1 in
 ${offerCases(entries).join("\n")}
@@ -141,10 +174,17 @@ ${otherWords.join("\n")}
     fi
     verb="$verb $1"
     shift
+    case $verb in
+${otherPaths.join("\n")}
+    esac
   fi
   while [ $# -gt 1 ]; do
     word=$1
     shift
+    if [ "$word" = -- ] && _agentctl_program "$verb --"; then
+      [ $# -gt 1 ] && return 1
+      return 2
+    fi
     if [ -n "$before" ]; then
       before=
       continue
@@ -155,6 +195,11 @@ ${otherWords.join("\n")}
       *)
         place=$((place + 1))
         [ -n "$task" ] || task=$word
+        # What follows a program is its own; a task module takes options.
+        case $word in
+          *.ts | *.mts | *.js | *.mjs) ;;
+          *) _agentctl_program "$verb $place" && return 1 ;;
+        esac
         ;;
     esac
   done
@@ -163,7 +208,10 @@ ${otherWords.join("\n")}
     --*=*) [ -n "$before" ] || before=\${word%%=*} ;;
   esac
   if [ -n "$before" ]; then
-    _agentctl_offer "$verb $before" "$task"
+    case $word in
+      --*=*) word=\${word#*=} ;;
+    esac
+    _agentctl_offer "$verb $before" "$task" "$word"
     return
   fi
   case $word in
@@ -190,6 +238,14 @@ function patterns(entries: readonly Entry[]): string[] {
   );
 }
 
+/** The places of programs: `run 1`, the first operand, and `edit --`, the one behind the mark. */
+function programPlaces(entries: readonly Entry[]): string[] {
+  return entries.flatMap(({ path, program, marks }) => [
+    ...(program === undefined ? [] : [`"${path} ${program + 1}"`]),
+    ...(marks ? [`"${path} --"`] : []),
+  ]);
+}
+
 /** By what can stand there: `pause 0` its first operand, `pause --mode` its value; then the operands that follow. */
 function offerCases(entries: readonly Entry[]): string[] {
   const places = new Map<string, string[]>();
@@ -211,6 +267,8 @@ function offerCases(entries: readonly Entry[]): string[] {
 
 function finding(offer: Offer): string {
   if (offer === "files") return "return 1";
+  if (offer === "programs") return "return 2";
+  if ("words" in offer && offer.isList) return `_agentctl_list "$3" ${offer.words.join(" ")}`;
   if ("words" in offer) return printed(offer.words.map((word) => [word]));
   if ("listed" in offer)
     return offer.ofTask

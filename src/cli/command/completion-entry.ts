@@ -3,13 +3,15 @@ import type { State } from "../../core/machine.ts";
 
 /**
  * What may stand in a place: words, tasks in some states, or what a command lists (its first column), where `ofTask` says
- * that it lists what belongs to the first operand. `files` are left to the shell.
+ * that it lists what belongs to the first operand. `isList`: several of the words, with commas between them. `files` are
+ * left to the shell, and so are `programs`: what is on the PATH, or a file.
  */
 export type Offer =
-  | { words: readonly string[] }
+  | { words: readonly string[]; isList?: true }
   | { tasks: readonly State[]; isHeld?: boolean }
   | { listed: string; ofTask?: true }
-  | "files";
+  | "files"
+  | "programs";
 
 export interface OptionEntry {
   long: string;
@@ -33,6 +35,10 @@ export interface Entry {
   options: OptionEntry[];
   /** What each of its operands may be. */
   operands: Offer[];
+  /** A program stands behind `--`, and what follows it. */
+  marks: boolean;
+  /** Which of the operands is another program; the words behind it are its own. Undefined where none is. */
+  program: number | undefined;
   /** Whether any number of operands like the last one may follow. */
   isMany: boolean;
 }

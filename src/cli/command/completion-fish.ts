@@ -10,6 +10,9 @@ export function fish(entries: readonly Entry[]): string {
     '  switch "$words[2]"',
     ...entries.flatMap(otherWords),
     "  end",
+    '  switch "$words[2..3]"',
+    ...entries.flatMap(otherPaths),
+    "  end",
     "  printf '%s\\n' $words",
     "end",
     "# Whether these are the first words.",
@@ -48,6 +51,19 @@ export function fish(entries: readonly Entry[]): string {
     "function __agentctl_place",
     "  test (math 1 + (count (__agentctl_operands $argv[3..-1]))) $argv[1] $argv[2]",
     "end",
+    "# Words behind those that are typed, with commas between them.",
+    "function __agentctl_list",
+    "  set -l typed (string replace -r '^--[^=]*=' '' -- (commandline -ct))",
+    "  set typed (string match -r '.*,' -- $typed)",
+    "  for word in $argv",
+    '    echo "$typed$word"',
+    "  end",
+    "end",
+    "# Whether a program is typed behind the mark of a command.",
+    "function __agentctl_marked",
+    "  set -l words (__agentctl_words)",
+    '  test "$words[-1]" = --',
+    "end",
     "# The first operand of a command of one or two words.",
     "function __agentctl_of_task",
     "  set -l words (__agentctl_words)",
@@ -64,8 +80,15 @@ export function fish(entries: readonly Entry[]): string {
   return `${lines.join("\n")}\n`;
 }
 
+function otherPaths({ path, shortcuts }: Entry): string[] {
+  const [group, command] = path.split(" ");
+  if (command === undefined || shortcuts.length === 0) return [];
+  const words = shortcuts.map((word) => `'${group} ${word}'`);
+  return [`    case ${words.join(" ")}`, `      set words[3] ${command}`];
+}
+
 function otherWords({ path, aliases, shortcuts }: Entry): string[] {
-  const words = [...aliases, ...shortcuts];
+  const words = path.includes(" ") ? [] : [...aliases, ...shortcuts];
   return words.length === 0 ? [] : [`    case ${words.join(" ")}`, `      set words[2] ${path}`];
 }
 
@@ -76,7 +99,7 @@ function valuedLines({ path, options }: Entry): string[] {
   return names.length === 0 ? [] : [`    case '${path}'`, `      printf '%s\\n' ${names.join(" ")}`];
 }
 
-function linesOf({ path, aliases, summary, options, operands, isMany }: Entry): string[] {
+function linesOf({ path, aliases, summary, options, operands, isMany, marks, isGroup }: Entry): string[] {
   const [first = "", second] = path.split(" ");
   const place = second
     ? `__agentctl_at ${first}; and test (count (commandline -opc)) -eq 2`
@@ -91,14 +114,20 @@ function linesOf({ path, aliases, summary, options, operands, isMany }: Entry): 
       `complete -c agentctl -n '${isHere}' -l ${long}${letter}${valuePlace(offer)} -d ${quoted(about)}`,
     );
   }
-  const isPlain = operands.every((offer) => offer !== "files");
+  const isPlain = operands.every((offer) => offer !== "files" && offer !== "programs") && !marks && !isGroup;
+  if (marks) {
+    lines.push(`complete -c agentctl -f -n '${isHere}; and not contains -- -- (commandline -opc)'`);
+    lines.push(`complete -c agentctl -n '${isHere}; and __agentctl_marked' -a ${PROGRAMS}`);
+  }
   if (isPlain) lines.push(`complete -c agentctl -f -n '${isHere}'`);
   operands.forEach((offer, index) => {
     const candidates = candidatesOf(offer);
     if (candidates === null || candidates === "''") return;
     const compare = isMany && index === operands.length - 1 ? "-ge" : "-eq";
-    const place = `${isHere}; and __agentctl_place ${compare} ${index + 1} ${path}`;
-    lines.push(`complete -c agentctl -f -n '${place}' -a ${candidates}`);
+    const unmarked = marks ? "; and not contains -- -- (commandline -opc)" : "";
+    const place = `${isHere}${unmarked}; and __agentctl_place ${compare} ${index + 1} ${path}`;
+    const files = offer === "programs" ? "" : " -f";
+    lines.push(`complete -c agentctl${files} -n '${place}' -a ${candidates}`);
   });
   return lines;
 }
@@ -109,9 +138,14 @@ function valuePlace(offer: Offer | null): string {
   return candidates === null ? " -r" : ` -x -a ${candidates}`;
 }
 
+/** Programs of the PATH; fish offers files beside them. */
+const PROGRAMS = "'(__fish_complete_command)'";
+
 /** Null where files may stand. */
 function candidatesOf(offer: Offer): string | null {
   if (offer === "files") return null;
+  if (offer === "programs") return PROGRAMS;
+  if ("words" in offer && offer.isList) return `'(__agentctl_list ${offer.words.join(" ")})'`;
   if ("words" in offer) return quoted(offer.words.join(" "));
   if ("listed" in offer)
     return `'(${offer.ofTask ? "__agentctl_of_task" : "__agentctl_listed"} ${offer.listed})'`;

@@ -34,10 +34,10 @@ async function allEntries({ verbNames, verb, aliasesOf }: Table): Promise<Entry[
     const found = await verb(name);
     if (!found) continue;
     if ("commands" in found) {
-      const none = { options: [], operands: [], isMany: false, ...noOtherWords };
+      const none = { options: [], operands: [], isMany: false, ...noProgram, ...noOtherWords };
       entries.push({ path: name, summary: found.summary, isGroup: true, ...none });
       for (const each of found.commands)
-        entries.push({ ...entryOf(`${name} ${each.name}`, name, each), ...noOtherWords });
+        entries.push(groupEntry(`${name} ${each.name}`, name, each, aliasesOf));
     } else {
       const words = { aliases: aliasesOf(name), shortcuts: shortcutsOf(name) };
       entries.push({ ...entryOf(name, name, found), ...words });
@@ -45,10 +45,22 @@ async function allEntries({ verbNames, verb, aliasesOf }: Table): Promise<Entry[
   }
   const { topics } = await import("./topics.ts");
   const words = [...verbNames, ...topics()];
-  const help = { summary: "help for a command or a topic", isGroup: false, options: [], isMany: false };
+  const help = {
+    summary: "help for a command or a topic",
+    isGroup: false,
+    options: [],
+    isMany: false,
+    ...noProgram,
+  };
   return [...entries, { path: "help", ...help, ...noOtherWords, operands: [{ words }] }];
 }
 
+/** The other words of a command of a group are completed, and not offered. */
+function groupEntry(path: string, verb: string, spec: Command, aliasesOf: Table["aliasesOf"]): Entry {
+  return { ...entryOf(path, verb, spec), aliases: [], shortcuts: aliasesOf(path) };
+}
+
+const noProgram = { marks: false, program: undefined };
 const noOtherWords = { aliases: [], shortcuts: [] };
 
 function entryOf(path: string, verb: string, spec: Command): Omit<Entry, keyof typeof noOtherWords> {
@@ -64,11 +76,17 @@ function entryOf(path: string, verb: string, spec: Command): Omit<Entry, keyof t
       long: longName({ flags }),
       short: letter({ flags }),
       about,
-      offer: choices.length > 0 ? { words: choices } : valuePlace(flags, path),
+      offer: choices.length > 0 ? choicesOf(flags, choices) : valuePlace(flags, path),
     })),
     operands: spec.args.map(([operand]) => offerOf(placeOf(operand) ?? "", verb, path)),
+    marks: spec.marks ?? false,
+    program: spec.mayFollow ? spec.args.findIndex(([operand]) => operand === "<program>") : undefined,
     isMany: spec.args.at(-1)?.[0].includes("...") ?? false,
   };
+}
+
+function choicesOf(flags: string, words: readonly string[]): Offer {
+  return placeOf(flags) === "list" ? { words, isList: true } : { words };
 }
 
 /** The word in the brackets: `queue` of `--queue <queue>`. */
@@ -105,7 +123,7 @@ const offers: Readonly<Record<string, Offer>> = {
   when: { words: colorChoices },
   on: { words: ["on", "off"] },
   file: "files",
-  program: "files",
+  program: "programs",
   args: "files",
   backup: "files",
   directory: "files",

@@ -51,6 +51,11 @@ export function values<T>(flags: string, about: string, parse: Read<T>): OptionS
   return { flags, about, isMany: true, parse, choices: [] };
 }
 
+/** An option whose value is made of these words, or begins with one of them. */
+export function offering<T>(option: OptionSpec<T>, choices: readonly string[]): OptionSpec<T> {
+  return { ...option, choices };
+}
+
 /** An option with a fixed set of values. */
 export function choice<const T extends string>(
   flags: string,

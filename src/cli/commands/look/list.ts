@@ -3,7 +3,7 @@ import { isMachine } from "../../../home/cluster-file.ts";
 import type { Params, TaskJson } from "../../../protocol/methods.ts";
 import { didYouMean } from "../../../protocol/nearest.ts";
 import type { Context } from "../../command/context.ts";
-import { command, Refusal, value } from "../../command/define.ts";
+import { command, offering, Refusal, value } from "../../command/define.ts";
 import { integer, pastTime } from "../../command/option-values.ts";
 import { withOpening } from "../../command/session.ts";
 import { nearLabels } from "../../input/near-labels.ts";
@@ -31,12 +31,18 @@ export const list = command({
     ),
     since: value("--since <time>", "tasks submitted since then: 2h (ago), ISO 8601 or HH:MM", pastTime),
     limit: value("-n, --limit <n>", "at most the newest n", integer(1)),
-    columns: value(
-      "--columns <list>",
-      `which columns, such as id,state,name: ${columnNames.join(", ")}`,
-      columnList,
+    columns: offering(
+      value(
+        "--columns <list>",
+        `which columns, such as id,state,name: ${columnNames.join(", ")}`,
+        columnList,
+      ),
+      columnNames,
     ),
-    sort: value("--sort <column[:desc]>", "the order of the tasks, such as ran:desc", sortOrder),
+    sort: offering(
+      value("--sort <column[:desc]>", "the order of the tasks, such as ran:desc", sortOrder),
+      columnNames,
+    ),
     format: value("--format <template>", "a line a task from its JSON, such as '{id}\\t{pause.reason}'"),
   },
   examples: [
