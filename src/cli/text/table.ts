@@ -8,12 +8,18 @@ export interface Column {
   isRight?: boolean;
   /** Every other column gives way before this one. */
   isCutLast?: boolean;
+  /** Where not even the least widths fit a terminal, columns with a number are left out, the highest first. */
+  leaves?: number;
 }
 
 /** A cell is text, or text with the colour that is laid on after it was fitted. */
 export type Cell = string | { text: string; paint: (text: string) => string };
 
+type Row = readonly Cell[];
+
 const GAP = 2;
+/** Without a limit, cells longer than this do not widen their column: each runs over in its own row. */
+const WIDEST = 60;
 
 /**
  * Rows as lines that fit into so many columns; without a limit nothing is cut. Every row has as many cells as
@@ -21,24 +27,32 @@ const GAP = 2;
  */
 export function tableLines(
   columns: readonly Column[],
-  rows: readonly (readonly Cell[])[],
+  rows: readonly Row[],
   limit: number | undefined,
 ): string[] {
   const all = [columns.map(({ title }) => title), ...rows];
-  const widths = fittedWidths(columns, all, limit);
+  const found = widthsOf(columns, all);
+  const kept = limit === undefined ? columns.map((_, at) => at) : keptColumns(columns, found, limit);
+  const shown = kept.map((at) => columns[at] as Column);
+  const natural = kept.map((at) => found[at] as Widths);
+  const widths =
+    limit === undefined ? natural.map(({ usual }) => usual) : fittedWidths(shown, natural, limit);
   return all.map((row) =>
-    row
-      .map((cell, at) => padded(cell, widths[at] ?? 0, columns[at]))
+    kept
+      .map((from, at) => {
+        const width = widths[at] ?? 0;
+        const text = textOf(row[from] ?? "");
+        return padded(row[from] ?? "", limit === undefined ? text : fitted(text, width), width, shown[at]);
+      })
       .join("")
       .trimEnd(),
   );
 }
 
-/** A cell at its column's width, and the gap to the next. */
-function padded(cell: Cell, width: number, column: Column | undefined): string {
-  const cut = fitted(textOf(cell), width);
-  const space = " ".repeat(width - textWidth(cut));
-  const shown = typeof cell === "string" ? cut : cell.paint(cut);
+/** What is shown of a cell, filled up to its column's width, and the gap to the next. */
+function padded(cell: Cell, text: string, width: number, column: Column | undefined): string {
+  const space = " ".repeat(Math.max(0, width - textWidth(text)));
+  const shown = typeof cell === "string" ? text : cell.paint(text);
   return `${column?.isRight ? space + shown : shown + space}${" ".repeat(GAP)}`;
 }
 
@@ -46,18 +60,43 @@ function textOf(cell: Cell): string {
   return typeof cell === "string" ? cell : cell.text;
 }
 
-/** The natural widths; where they are too wide, the widest of the columns that may shrink gives way, those that are cut last at the end. */
-function fittedWidths(
-  columns: readonly Column[],
-  rows: readonly (readonly Cell[])[],
-  limit: number | undefined,
-): number[] {
-  const widths = columns.map((_, at) =>
-    rows.reduce((most, row) => Math.max(most, textWidth(textOf(row[at] ?? ""))), 1),
+/** How wide a column is by its widest cell, and by its widest usual one. */
+interface Widths {
+  most: number;
+  usual: number;
+}
+
+function widthsOf(columns: readonly Column[], rows: readonly Row[]): Widths[] {
+  return columns.map((_, at) => {
+    let [most, usual] = [1, 1];
+    for (const row of rows) {
+      const width = textWidth(textOf(row[at] ?? ""));
+      most = Math.max(most, width);
+      if (width <= WIDEST) usual = Math.max(usual, width);
+    }
+    return { most, usual };
+  });
+}
+
+/** The columns that there is room for at their least widths. */
+function keptColumns(columns: readonly Column[], widths: readonly Widths[], limit: number): number[] {
+  const least = columns.map(({ least = Number.POSITIVE_INFINITY }, at) =>
+    Math.min(least, widths[at]?.most ?? 0),
   );
-  if (limit === undefined) return widths;
-  let excess = widths.reduce((sum, width) => sum + width + GAP, -GAP) - limit;
-  for (; excess > 0; excess--) {
+  let kept = columns.map((_, at) => at);
+  const rankOf = (at: number) => columns[at]?.leaves ?? 0;
+  while (total(kept.map((at) => least[at] ?? 0)) > limit) {
+    const last = kept.toSorted((a, b) => rankOf(b) - rankOf(a))[0];
+    if (last === undefined || rankOf(last) === 0) break;
+    kept = kept.filter((at) => at !== last);
+  }
+  return kept;
+}
+
+/** The natural widths; where they are too wide, the widest of the columns that may shrink gives way, those that are cut last at the end. */
+function fittedWidths(columns: readonly Column[], natural: readonly Widths[], limit: number): number[] {
+  const widths = natural.map(({ most }) => most);
+  for (let excess = total(widths) - limit; excess > 0; excess--) {
     const [first] = columns
       .map(({ least = Number.POSITIVE_INFINITY, isCutLast = false }, at) => ({ at, least, isCutLast }))
       .filter(({ at, least }) => (widths[at] ?? 0) > least)
@@ -66,6 +105,11 @@ function fittedWidths(
     widths[first.at] = (widths[first.at] ?? 1) - 1;
   }
   return widths;
+}
+
+/** How wide a line of cells of these widths is. */
+function total(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width + GAP, -GAP);
 }
 
 /** Text of at most so many cells of a terminal, with an ellipsis where something is missing. */

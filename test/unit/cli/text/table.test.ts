@@ -45,13 +45,48 @@ test("a table of tasks fits 200 columns with nothing cut", async () => {
   expect(lines.join("\n")).not.toContain("…");
 });
 
+test("in a pipe no cell is cut, and a very long one moves only its own row", () => {
+  const long = "x".repeat(2000);
+  const lines = tableLines(
+    [
+      { title: "TASK", least: 4 },
+      { title: "AGE", isRight: true },
+    ],
+    [
+      ["make test", "5m"],
+      [long, "12m"],
+      ["sleep", { text: "1h", paint: (text) => `<${text}>` }],
+    ],
+    undefined,
+  );
+  expect(lines).toEqual(["TASK       AGE", "make test   5m", `${long}  12m`, "sleep       <1h>"]);
+});
+
+test("a column is left out where not even the least widths fit, the highest number first", () => {
+  const columns = [
+    { title: "NAME" },
+    { title: "UNIT", leaves: 3 },
+    { title: "ABOUT", least: 6, leaves: 1 },
+    { title: "NEXT" },
+  ];
+  const rows = [["retention", "duration", "a long description", "12:00"]];
+  const at = (limit: number) => tableLines(columns, rows, limit)[1];
+  expect([at(80), at(36), at(26), at(20), at(5)]).toEqual([
+    "retention  duration  a long description  12:00",
+    "retention  duration  a long…   12:00",
+    "retention  a long…   12:00",
+    "retention  12:00",
+    "retention  12:00",
+  ]);
+});
+
 test("in a pipe every column is there and nothing is cut", async () => {
   const lines = await taskTable(tasks, { now: NOW, columns: undefined, paint: plainPaint });
   expect(`\n${lines.join("\n")}\n`).toMatchInlineSnapshot(`
     "
-      ID  STATE      TASK                                                                       QUEUE    AGE  RAN  DETAILS
-       7  working    nightly                                                                    default   5m   4m  3/12 ~12m left reading the second source of many
-      12  submitted  make test                                                                  default   5m    -  is held
+      ID  STATE      TASK       QUEUE    AGE  RAN  DETAILS
+       7  working    nightly    default   5m   4m  3/12 ~12m left reading the second source of many
+      12  submitted  make test  default   5m    -  is held
     1234  failed     sh -c 'echo a long command line that does not fit into a narrow terminal'  default   5m   0s  sh (exit code 3)
     "
   `);
