@@ -1,12 +1,12 @@
 import { fitted } from "../text/table.ts";
-import type { Size } from "./watch-state.ts";
+import { wrap } from "../text/wrap.ts";
 
 /** Every key. */
 const keyHelp: readonly (readonly [keys: string, does: string])[] = [
   ["Up Down", "the row before or after; in a log, a line"],
   ["PgUp PgDn", "a page"],
   ["Home End", "the first or the last; End follows a log again"],
-  ["Enter", "the log of the task, all attempts; in queues, the tasks of the queue"],
+  ["Enter", "the log of the task, all attempts; in queues, its tasks"],
   ["Tab", "the next pane: tasks, queues, log"],
   ["p", "pause the task"],
   ["r", "resume the task"],
@@ -22,11 +22,20 @@ const keyHelp: readonly (readonly [keys: string, does: string])[] = [
 
 const WIDTH = Math.max(...keyHelp.map(([keys]) => keys.length)) + 2;
 
-/** The help in the place of the panes. */
-export function helpLines({ columns }: Size): string[] {
-  return [
-    ...keyHelp.map(([keys, does]) => `  ${keys.padEnd(WIDTH)}${does}`),
+const INDENT = 2 + WIDTH;
+const MARK = "! marks a task that waits for a person";
+
+/** The help in the place of the panes; a key's words are wrapped where the screen has lines for all, else cut. */
+export function helpLines(columns: number, rows: number): string[] {
+  const whole = [
+    ...keyHelp.flatMap(([keys, does]) => {
+      const [first = "", ...rest] = wrap(does, columns - INDENT);
+      return [`  ${keys.padEnd(WIDTH)}${first}`, ...rest.map((line) => `${" ".repeat(INDENT)}${line}`)];
+    }),
     "",
-    "  ! marks a task that waits for a person",
-  ].map((line) => fitted(line, columns));
+    ...wrap(MARK, columns - 2).map((line) => `  ${line}`),
+  ];
+  if (whole.length <= rows) return whole.map((line) => fitted(line, columns));
+  const cut = keyHelp.map(([keys, does]) => `  ${keys.padEnd(WIDTH)}${does}`);
+  return [...cut, "", `  ${MARK}`].map((line) => fitted(line, columns));
 }

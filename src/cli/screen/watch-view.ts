@@ -2,7 +2,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { isTerminal, type State as TaskState } from "../../core/machine.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
-import type { TaskColumnName } from "../text/columns.ts";
 import type { Paint } from "../text/paint.ts";
 import { queueTable } from "../text/queue-table.ts";
 import { fitted, textWidth } from "../text/table.ts";
@@ -27,7 +26,7 @@ export function viewLines(state: State, size: Size, now: number, paint: Paint): 
 }
 
 function bodyLines(state: State, size: Size, now: number, paint: Paint): string[] {
-  if (state.mode === "help") return helpLines(size);
+  if (state.mode === "help") return helpLines(size.columns, logPage(state, size));
   if (state.pane === "log") return logLines(state, size, paint);
   if (state.pane === "queues") return queueLines(state, size, now, paint);
   return taskLines(state, size, now, paint);
@@ -82,17 +81,10 @@ function taskLines(state: State, size: Size, now: number, paint: Paint): string[
     now,
     columns: size.columns - MARGIN,
     paint,
-    chosen: columnsFor(size),
     isCluster: false,
   });
   const marks = rows.map((row) => ({ isMarked: row.id === task.marked, isNeedy: needsPerson(row) }));
   return withMarks(header, lines, marks, paint);
-}
-
-/** On a narrow screen what a task is and does, rather than a little of everything. */
-function columnsFor({ columns }: Size): readonly TaskColumnName[] | undefined {
-  if (columns < 50) return ["id", "state", "task"];
-  return columns < 70 ? ["id", "state", "task", "details"] : undefined;
 }
 
 function queueLines(state: State, size: Size, now: number, paint: Paint): string[] {

@@ -47,7 +47,7 @@ const taskColumns = {
   },
   work: { title: "WORK", least: 12, cell: workOf, key: workOf },
   kind: { title: "KIND", cell: ({ kind }) => kind, key: ({ kind }) => kind },
-  queue: { title: "QUEUE", least: 5, cell: ({ queue }) => queue, key: ({ queue }) => queue },
+  queue: { title: "QUEUE", least: 5, leaves: 3, cell: ({ queue }) => queue, key: ({ queue }) => queue },
   priority: {
     title: "PRIORITY",
     isRight: true,
@@ -67,7 +67,12 @@ const taskColumns = {
     key: ({ attempt }) => attempt,
   },
   pid: { title: "PID", isRight: true, cell: ({ pid }) => number(pid), key: ({ pid }) => pid },
-  machine: { title: "MACHINE", cell: ({ machine }) => orDash(machine), key: ({ machine }) => machine },
+  machine: {
+    title: "MACHINE",
+    leaves: 2,
+    cell: ({ machine }) => orDash(machine),
+    key: ({ machine }) => machine,
+  },
   cwd: { title: "CWD", least: 8, cell: ({ cwd }) => oneLine(cwd), key: ({ cwd }) => cwd },
   exit: {
     title: "EXIT",
@@ -101,6 +106,7 @@ const taskColumns = {
   age: {
     title: "AGE",
     isRight: true,
+    leaves: 4,
     cell: ({ createdAt }, { now }) => ageText(createdAt, now),
     // The older, the greater.
     key: ({ createdAt }) => -Date.parse(createdAt),
@@ -108,6 +114,7 @@ const taskColumns = {
   ran: {
     title: "RAN",
     isRight: true,
+    leaves: 5,
     cell: ({ startedAt, runMs }) =>
       startedAt === null ? "-" : formatDuration(runMs - (runMs % 1000)).replace(/^0ms$/, "0s"),
     key: ({ startedAt, runMs }) => (startedAt === null ? null : runMs),
@@ -120,6 +127,7 @@ const taskColumns = {
     title: "DETAILS",
     least: 10,
     isCutLast: true,
+    leaves: 1,
     cell: detailsOf,
     key: ({ updatedAt }) => time(updatedAt),
   },

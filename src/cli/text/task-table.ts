@@ -15,11 +15,17 @@ export interface TableOptions {
   isCluster?: boolean | undefined;
 }
 
-const usual = ["id", "state", "task", "queue", "machine", "age", "ran", "details"] as const;
+const usual: readonly TaskColumnName[] = ["id", "state", "task", "queue", "machine", "age", "ran", "details"];
+
+/** On a narrow screen what a task is and does, rather than a little of everything. */
+function columnsFor(columns: number | undefined): readonly TaskColumnName[] {
+  if (columns === undefined || columns >= 68) return usual;
+  return columns < 48 ? ["id", "state", "task"] : ["id", "state", "task", "details"];
+}
 
 /**
  * Tasks as a table, a line each, whose rows are made as the tasks come in. In a terminal it fits, and the queue is shown
- * only where there is more than `default`.
+ * only where there is more than `default`, and on a narrow one only what a task is and does.
  */
 export class TaskTable {
   readonly #options: TableOptions;
@@ -30,7 +36,7 @@ export class TaskTable {
 
   constructor(options: TableOptions) {
     this.#options = options;
-    this.#names = options.chosen ?? usual;
+    this.#names = options.chosen ?? columnsFor(options.columns);
     this.#hasQueues = options.columns === undefined;
     this.#hasMachines = options.isCluster === true;
   }
@@ -61,8 +67,9 @@ export class TaskTable {
       shown.length === this.#names.length
         ? this.#rows
         : this.#rows.map((row) => shown.map(({ at }) => row[at] ?? ""));
+    // What was asked for stays, also where it does not fit.
     return tableLines(
-      shown.map(({ column }) => column),
+      shown.map(({ column }) => (chosen === undefined ? column : { ...column, leaves: 0 })),
       rows,
       columns,
     );

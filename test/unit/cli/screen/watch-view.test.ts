@@ -115,6 +115,17 @@ describe("the screen", () => {
     expect(footer(working({}), 30)).toBe("q quit  ? help  p pause");
   });
 
+  test("has a help of which 80 columns cut nothing, and 40 nothing where there are rows for it", () => {
+    const help = (rows: number, columns: number) =>
+      lines(stateAfter(["?"], many), { rows, columns }).join("\n");
+    expect(help(24, 80)).toContain("the log of the task, all attempts; in queues, its tasks");
+    expect(help(24, 80)).not.toContain("…");
+    expect(help(50, 40)).not.toContain("…");
+    expect(help(50, 40)).toContain("\n  /          filter: words in id, name,\n             program, queue");
+    // Every key is there, rather than all words of some.
+    expect(help(20, 40)).toMatch(/ {2}\/ +filter: .*…\n[\s\S]*q Ctrl-C/);
+  });
+
   test("says so where there is nothing", () => {
     expect(lines(stateAfter([], []))[0]).toMatch(/^agentctl: no open task /);
     expect(lines(stateAfter([], [])).join("\n")).toContain("agentctl run <program>");

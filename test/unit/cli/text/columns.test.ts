@@ -29,6 +29,20 @@ test("only the chosen columns are shown, in their order", () => {
   `);
 });
 
+test("a narrow terminal gets what a task is and does, each in one line", () => {
+  const ran = { argv: ["x".repeat(99)], runMs: 4_000_000, startedAt: started };
+  const many = [
+    aTask({ ...ran, state: "input-required", id: 1234, queue: "nightly-builds", machine: "box-of-ada" }),
+  ];
+  const lines = (columns: number) => taskTable(many, { now: NOW, columns, paint: plainPaint });
+  for (const columns of [40, 45, 48, 50, 60, 68, 80, 100])
+    expect(lines(columns).filter(({ length }) => length > columns)).toEqual([]);
+  expect(lines(40)[0]?.split(/ +/).filter(Boolean)).toEqual(["ID", "STATE", "TASK"]);
+  expect(lines(60)[0]?.split(/ +/).filter(Boolean)).toEqual(["ID", "STATE", "TASK", "DETAILS"]);
+  const asked = taskTable(many, { now: NOW, columns: 30, paint: plainPaint, chosen: ["id", "age", "ran"] });
+  expect(asked[0]).toMatch(/ID +AGE +RAN/);
+});
+
 test("a table of a cluster names machines, any other has no room for them", () => {
   const [there] = [aTask({ id: 1, machine: "two" })];
   const shown = (isCluster: boolean) =>
