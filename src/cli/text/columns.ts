@@ -3,7 +3,15 @@ import { formatDuration } from "../../core/time.ts";
 import { usageText } from "./agent-text.ts";
 import type { Paint } from "./paint.ts";
 import type { Cell, Column } from "./table.ts";
-import { endText, type ListedTask, progressText, standstillOf, titleOf, workOf } from "./task-text.ts";
+import {
+  endText,
+  type ListedTask,
+  progressText,
+  shortWorkOf,
+  standstillOf,
+  titleOf,
+  workOf,
+} from "./task-text.ts";
 import { oneLine } from "./terminal-text.ts";
 import { ageText, whenText } from "./when.ts";
 
@@ -36,7 +44,7 @@ const taskColumns = {
     title: "TASK",
     least: 16,
     cell: (task, { isPipe }) =>
-      task.name === null || isPipe ? titleOf(task) : `${titleOf(task)}: ${workOf(task)}`,
+      task.name === null || isPipe ? titleOf(task) : `${titleOf(task)}: ${shortWorkOf(task)}`,
     key: titleOf,
   },
   name: {
@@ -45,7 +53,12 @@ const taskColumns = {
     cell: ({ name }) => orDash(name && oneLine(name)),
     key: ({ name }) => name,
   },
-  work: { title: "WORK", least: 12, cell: workOf, key: workOf },
+  work: {
+    title: "WORK",
+    least: 12,
+    cell: (task, { isPipe }) => (isPipe ? workOf(task) : shortWorkOf(task)),
+    key: workOf,
+  },
   kind: { title: "KIND", cell: ({ kind }) => kind, key: ({ kind }) => kind },
   queue: { title: "QUEUE", least: 5, leaves: 3, cell: ({ queue }) => queue, key: ({ queue }) => queue },
   priority: {

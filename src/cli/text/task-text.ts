@@ -57,9 +57,13 @@ export function workOf({ argv, module, agent, prompt }: ListedTask): string {
   return argv ? shellLine(argv) : oneLine(module?.path ?? "");
 }
 
-/** The name of a task, else what it runs; a module by its file's name. */
+/** The name of a task, else what it runs. */
 export function titleOf(task: ListedTask): string {
-  if (task.name !== null) return oneLine(task.name);
+  return task.name === null ? shortWorkOf(task) : oneLine(task.name);
+}
+
+/** What a task runs; a module and a program by the name of their file. */
+export function shortWorkOf(task: ListedTask): string {
   if (task.agent) return workOf(task);
   if (task.module) return oneLine(basename(task.module.path));
   const [program = "", ...args] = task.argv ?? [];

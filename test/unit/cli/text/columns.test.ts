@@ -43,6 +43,17 @@ test("a narrow terminal gets what a task is and does, each in one line", () => {
   expect(asked[0]).toMatch(/ID +AGE +RAN/);
 });
 
+test("a task with a name shows the name of its module's file, and the whole path only in a pipe's WORK", () => {
+  const path = "/home/ada/research/of/tea/leaves/survey.ts";
+  const named = aTask({ name: "m1", kind: "module", argv: null, module: { path, sha256: "0" } });
+  const program = aTask({ name: "p1", argv: ["/opt/tools/of/ada/bin/render", "/data/a.png"] });
+  const rows = (chosen: "task" | "work", columns: number | undefined) =>
+    taskTable([named, program], { now: NOW, columns, paint: plainPaint, chosen: [chosen] }).slice(1);
+  expect(rows("task", 80)).toEqual(["m1: survey.ts", "p1: render /data/a.png"]);
+  expect(rows("work", 80)).toEqual(["survey.ts", "render /data/a.png"]);
+  expect(rows("work", undefined)).toEqual([path, "/opt/tools/of/ada/bin/render /data/a.png"]);
+});
+
 test("a table of a cluster names machines, any other has no room for them", () => {
   const [there] = [aTask({ id: 1, machine: "two" })];
   const shown = (isCluster: boolean) =>
