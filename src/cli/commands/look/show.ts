@@ -29,7 +29,7 @@ export const show = command({
     if (out.json) out.data(task);
     else if (format !== undefined) out.line(templateOf(format)(task));
     else {
-      for (const line of taskReport(task, clock.now(), await out.paint())) out.line(line);
+      for (const line of taskReport(task, clock.now(), await out.paint(), out.columns)) out.line(line);
       if (task.state === "failed") await printLastLines(context, task.id);
     }
     return 0;

@@ -3,7 +3,7 @@ import type { Result } from "../../../protocol/methods.ts";
 import { agentFacts, worktreeFacts } from "../agent-text.ts";
 import { counted } from "../counted.ts";
 import type { Paint } from "../paint.ts";
-import { tableLines } from "../table.ts";
+import { fitted, tableLines, textWidth } from "../table.ts";
 import {
   endText,
   isReasonOfPause,
@@ -23,10 +23,16 @@ type Detailed = Result<"tasks/get">["task"];
 /** Events, steps and checkpoints are the longest lists; the newest of them are shown. */
 const SHOWN = 20;
 
-/** All that is known of a task, the most important first: its state, why it waits, and what to do. */
-export function taskReport(task: Detailed, now: number, paint: Paint): string[] {
+/** How much of a title stands in the heading of a pipe, and the least of it on a narrow terminal. */
+const TITLE = { inPipe: 60, least: 12 };
+
+/**
+ * All that is known of a task, the most important first: its state, why it waits, and what to do. Without columns it is
+ * for a pipe.
+ */
+export function taskReport(task: Detailed, now: number, paint: Paint, columns?: number): string[] {
   const lines = [
-    ...headline(task, now, paint),
+    ...headline(task, now, paint, columns),
     "",
     ...facts(task, now).map(([key, text]) => row(key, text, paint)),
   ];
@@ -50,13 +56,9 @@ export function taskReport(task: Detailed, now: number, paint: Paint): string[] 
   return lines;
 }
 
-function headline(task: Detailed, now: number, paint: Paint): string[] {
-  const { id, state, attempt, pid, machine, activity } = task;
-  const live =
-    state === "working" && pid !== null
-      ? `, attempt ${attempt}, pid ${pid}${machine ? ` on ${machine}` : ""}`
-      : "";
-  const lines = [`${paint.strong(`task ${id}`)} ${titleOf(task)}: ${paint.state(state)}${live}`];
+function headline(task: Detailed, now: number, paint: Paint, columns: number | undefined): string[] {
+  const { state, activity } = task;
+  const lines = heading(task, paint, columns);
   const standstill = standstillOf(task, now);
   if (standstill) {
     lines.push(`  ${standstill.why}`);
@@ -70,6 +72,23 @@ function headline(task: Detailed, now: number, paint: Paint): string[] {
   }
   if (state === "failed") lines.push(`  ${endText(task)}`, `  ${paint.command(afterFailure(task))}`);
   return lines;
+}
+
+/** A short title, with the state always in the first line; what it runs is whole in the rows below. */
+function heading(task: Detailed, paint: Paint, columns: number | undefined): string[] {
+  const { id, state, attempt, pid, machine } = task;
+  const isLive = state === "working" && pid !== null;
+  const live = isLive ? `attempt ${attempt}, pid ${pid}${machine ? ` on ${machine}` : ""}` : "";
+  const line = (title: string, behind: string) =>
+    `${paint.strong(`task ${id}`)} ${title}: ${paint.state(state)}${behind}`;
+  const roomBeside = (text: string) =>
+    columns === undefined ? TITLE.inPipe : columns - textWidth(`task ${id} : ${state}${text}`);
+  const behind = live === "" ? "" : `, ${live}`;
+  const title = titleOf(task);
+  const isRoom = roomBeside(behind) >= Math.min(TITLE.least, textWidth(title));
+  if (isRoom) return [line(fitted(title, roomBeside(behind)), behind)];
+  const short = fitted(title, Math.max(TITLE.least, roomBeside("")));
+  return [line(short, ""), ...(live === "" ? [] : [`  ${live}`])];
 }
 
 /** What helps with a failure: one that never began has printed nothing. */

@@ -38,6 +38,21 @@ test("the command that helps is one that works: nothing is left to go on of a fr
   );
 });
 
+test("the heading is short and has the state, and the command stands whole once", () => {
+  const argv = ["sh", "-c", "x".repeat(3000)];
+  const working = aTask({ argv, state: "working", attempt: 1, pid: 4711 });
+  const heads = (columns?: number, changes = {}) =>
+    taskReport({ ...working, ...changes }, NOW, plainPaint, columns).slice(0, 2);
+  expect(heads()).toEqual([`task 12 sh -c ${"x".repeat(53)}…: working, attempt 1, pid 4711`, ""]);
+  expect(heads(80)[0]).toMatch(/^task 12 sh -c x+…: working, attempt 1, pid 4711$/);
+  expect(heads(80)[0]).toHaveLength(80);
+  expect(heads(40)).toEqual([`task 12 sh -c ${"x".repeat(16)}…: working`, "  attempt 1, pid 4711"]);
+  expect(heads(40, { name: "short" })[0]).toBe("task 12 short: working");
+  expect(heads(80, { name: "short" })[0]).toBe("task 12 short: working, attempt 1, pid 4711");
+  const whole = taskReport(working, NOW, plainPaint, 80).filter((line) => line.includes("x".repeat(3000)));
+  expect(whole).toEqual([`runs        sh -c ${"x".repeat(3000)}`]);
+});
+
 test("the entries of a list stand under each other, and the newest are shown", () => {
   const events = Array.from({ length: 22 }, (_, index) => ({
     seq: index + 80,
