@@ -60,7 +60,7 @@ const taskColumns = {
     key: workOf,
   },
   kind: { title: "KIND", cell: ({ kind }) => kind, key: ({ kind }) => kind },
-  queue: { title: "QUEUE", least: 5, leaves: 3, cell: ({ queue }) => queue, key: ({ queue }) => queue },
+  queue: { title: "QUEUE", least: 7, leaves: 3, cell: ({ queue }) => queue, key: ({ queue }) => queue },
   priority: {
     title: "PRIORITY",
     isRight: true,

@@ -8,7 +8,15 @@ export function machineTable(
   now: number,
   columns: number | undefined,
 ): string[] {
-  const titles = ["NAME", "STATE", "SLOTS", "LABELS", "VERSION", "SEEN", "TASKS"].map((title) => ({ title }));
+  const titles = [
+    { title: "NAME" },
+    { title: "STATE" },
+    { title: "SLOTS", leaves: 1 },
+    { title: "LABELS", least: 8, leaves: 2 },
+    { title: "VERSION", leaves: 3 },
+    { title: "SEEN" },
+    { title: "TASKS" },
+  ];
   const rows = machines.map(({ name, state, slots, labels, version, seenAt, tasks }) => [
     name,
     state,

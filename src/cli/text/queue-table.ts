@@ -3,13 +3,13 @@ import { tableLines } from "./table.ts";
 import { whenText } from "./when.ts";
 
 const header = [
-  { title: "NAME", least: 8 },
+  { title: "NAME", least: 20, isCutLast: true },
   { title: "SLOTS", isRight: true },
-  { title: "USED", isRight: true },
-  { title: "WORKING", isRight: true },
-  { title: "WAITING", isRight: true },
-  { title: "WITH", least: 4 },
-  { title: "HELD", least: 4 },
+  { title: "USED", isRight: true, leaves: 3 },
+  { title: "WORKING", isRight: true, leaves: 1 },
+  { title: "WAITING", isRight: true, leaves: 1 },
+  { title: "WITH", least: 7, leaves: 4 },
+  { title: "HELD" },
 ];
 
 /** Queues as a table, a line each; it fits into so many columns, and without them nothing is cut. */

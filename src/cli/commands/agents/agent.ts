@@ -96,7 +96,12 @@ async function lookUp({ env }: Context, { name, argv, install, tested }: AgentFa
 }
 
 function agentTable(found: readonly Found[], columns: number | undefined): string[] {
-  const heads = [{ title: "AGENT" }, { title: "VERSION" }, { title: "TRIED" }, { title: "NOTE", least: 12 }];
+  const heads = [
+    { title: "AGENT" },
+    { title: "VERSION", leaves: 1 },
+    { title: "TRIED", leaves: 2 },
+    { title: "NOTE", least: 24 },
+  ];
   const rows = found.map(({ name, installed, version, known, tested, install }) => [
     name,
     version ?? "-",

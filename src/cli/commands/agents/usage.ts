@@ -73,8 +73,16 @@ function add(lines: Map<string, Line>, key: string, { usage }: TaskJson): void {
 }
 
 function usageTable(lines: readonly Line[], by: Way, columns: number | undefined): string[] {
-  const titles = ["TASKS", "IN", "OUT", "CACHED", "COST", "TURNS", "TOOLS"];
-  const heads = [{ title: by.toUpperCase(), least: 8 }, ...titles.map((title) => ({ title, isRight: true }))];
+  const heads = [
+    { title: by.toUpperCase(), least: 8, isCutLast: true },
+    { title: "TASKS", isRight: true },
+    { title: "IN", isRight: true },
+    { title: "OUT", isRight: true },
+    { title: "CACHED", isRight: true, leaves: 1 },
+    { title: "COST", isRight: true },
+    { title: "TURNS", isRight: true, leaves: 2 },
+    { title: "TOOLS", isRight: true, leaves: 3 },
+  ];
   const rows = lines.map(
     ({ key, tasks, inputTokens, outputTokens, cachedTokens, costUsd, turns, toolCalls }) => [
       oneLine(key),

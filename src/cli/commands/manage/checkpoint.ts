@@ -80,7 +80,13 @@ const list = command({
     if (out.json) out.data(checkpoints);
     else if (checkpoints.length === 0) out.note(`task ${id} has no checkpoints`);
     else {
-      const titles = ["SEQ", "SAVED", "SIZE", "ATTEMPT", "LABEL"];
+      const columns = [
+        { title: "SEQ" },
+        { title: "SAVED" },
+        { title: "SIZE", leaves: 2 },
+        { title: "ATTEMPT", leaves: 3 },
+        { title: "LABEL", least: 8, leaves: 1 },
+      ];
       const rows = checkpoints.map(({ seq, createdAt, size, attempt, label, superseded }) => [
         String(seq),
         whenText(createdAt, clock.now()),
@@ -88,7 +94,6 @@ const list = command({
         String(attempt),
         [label === null ? "" : oneLine(label), superseded ? "superseded" : ""].filter(Boolean).join(", "),
       ]);
-      const columns = titles.map((title) => ({ title }));
       for (const line of tableLines(columns, rows, out.columns)) out.line(line);
     }
     return 0;

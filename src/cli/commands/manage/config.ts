@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { isAbsent } from "../../../client/silence.ts";
 import { AgentctlError, asAgentctlError } from "../../../core/errors.ts";
 import { formatSetting, readSetting, type SettingValue, shownSetting } from "../../../core/setting-value.ts";
@@ -187,19 +188,19 @@ async function reloaded(
 
 function settingsTable(found: readonly Shown[], columns: number | undefined): string[] {
   const heads = [
-    { title: "NAME", least: 12 },
-    { title: "VALUE", isRight: true },
-    { title: "UNIT" },
-    { title: "DEFAULT", isRight: true },
-    { title: "ORIGIN", least: 7 },
-    { title: "WHAT IT IS", least: 20 },
+    { title: "NAME" },
+    { title: "VALUE", isRight: true, least: 12 },
+    { title: "UNIT", leaves: 4 },
+    { title: "DEFAULT", isRight: true, leaves: 3 },
+    { title: "ORIGIN", leaves: 2 },
+    { title: "WHAT IT IS", least: 20, leaves: 1, isCutLast: true },
   ];
   const rows = found.map((each) => [
     each.name,
     each.text,
     each.unit,
     formatSetting(each, each.default),
-    each.origin,
+    columns === undefined ? each.origin : basename(each.origin),
     each.about,
   ]);
   return tableLines(heads, rows, columns);

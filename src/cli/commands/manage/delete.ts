@@ -16,6 +16,7 @@ import {
   selectorOptions,
   tasksArgument,
 } from "../../input/selection.ts";
+import { fitted } from "../../text/table.ts";
 import { titleOf } from "../../text/task-text.ts";
 
 /** `delete`; the word itself is reserved. */
@@ -47,8 +48,10 @@ export const remove = command({
           if (dryRun) return { task: await endedTask(rpc, id), changed: false };
           return { ...(await rpc.call("tasks/delete", { id, force, actor: actor(context) })), changed: true };
         },
-        say: ({ task, changed }) =>
-          out.line(`task ${task.id} ${changed ? "deleted" : "would be deleted"}: ${titleOf(task)}`),
+        say: ({ task, changed }) => {
+          const line = `task ${task.id} ${changed ? "deleted" : "would be deleted"}: ${titleOf(task)}`;
+          out.line(fitted(line, out.columns ?? Number.POSITIVE_INFINITY));
+        },
       });
       return conclude(context, selection, answers);
     });

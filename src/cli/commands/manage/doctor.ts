@@ -9,6 +9,7 @@ import { command, flag } from "../../command/define.ts";
 import { withDaemon } from "../../command/session.ts";
 import { counted } from "../../text/counted.ts";
 import { block } from "../../text/terminal-text.ts";
+import { wrapBlock } from "../../text/wrap.ts";
 
 export const doctor = command({
   name: "doctor",
@@ -96,21 +97,23 @@ function say({ out }: Context, { looked, problems, http }: Told, mendedNow: Repo
     out.data({ healthy: isHealthy, looked, http, problems: all });
     return isHealthy ? 0 : 1;
   }
-  for (const { what } of mendedNow.slice(0, MOST_SHOWN)) out.line(`mended: ${block(what)}`);
-  if (mendedNow.length > MOST_SHOWN) out.line(`mended: ${mendedNow.length - MOST_SHOWN} more`);
+  const { columns } = out;
+  const line = (text: string) => out.line(columns === undefined ? text : wrapBlock(text, columns));
+  for (const { what } of mendedNow.slice(0, MOST_SHOWN)) line(`mended: ${block(what)}`);
+  if (mendedNow.length > MOST_SHOWN) line(`mended: ${mendedNow.length - MOST_SHOWN} more`);
   const counts = Object.entries(looked).map(
     ([name, count]) => `${count} ${count === 1 ? name.replace(/(?<=ss)es$|s$/, "") : name}`,
   );
   if (isHealthy) {
-    out.line(`healthy: ${counts.join(", ")}${http?.url ? `; answers at ${http.url}` : ""}`);
+    line(`healthy: ${counts.join(", ")}${http?.url ? `; answers at ${http.url}` : ""}`);
     return 0;
   }
-  out.line(`${counted(problems.length, "problem")} in ${counts.join(", ")}`);
+  line(`${counted(problems.length, "problem")} in ${counts.join(", ")}`);
   for (const { check, what, mend } of problems.slice(0, MOST_SHOWN)) {
-    out.line(`  ${check}: ${block(what)}`);
-    out.line(`    ${block(mend)}`);
+    line(`  ${check}: ${block(what)}`);
+    line(`    ${block(mend)}`);
   }
   if (problems.length > MOST_SHOWN)
-    out.line(`  and ${problems.length - MOST_SHOWN} more: agentctl doctor --json`);
+    line(`  and ${problems.length - MOST_SHOWN} more: agentctl doctor --json`);
   return 1;
 }

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { HookJson } from "../../../protocol/methods.ts";
 import { command, type Group } from "../../command/define.ts";
 import { integer } from "../../command/option-values.ts";
@@ -54,21 +55,22 @@ export const hook: Group = {
 function hookTable(hooks: readonly HookJson[], now: number, columns: number | undefined): string[] {
   const heads = [
     { title: "N", isRight: true },
-    { title: "ON", least: 8 },
-    { title: "WHERE", least: 6 },
-    { title: "TARGET", least: 12 },
-    { title: "TOLD", isRight: true },
-    { title: "WAITING", isRight: true },
-    { title: "LAST", least: 12 },
+    { title: "ON", least: 9, leaves: 2 },
+    { title: "WHERE", least: 10, leaves: 5 },
+    { title: "TARGET", least: 14, leaves: 1 },
+    { title: "TOLD", isRight: true, leaves: 3 },
+    { title: "WAITING", isRight: true, leaves: 4 },
+    { title: "LAST", least: 34, isCutLast: true },
   ];
+  const isPipe = columns === undefined;
   const rows = hooks.map((hook) => [
     String(hook.n),
     hook.on.join(","),
     whereText(hook),
-    oneLine(hook.run ? shellLine(hook.run) : (hook.url ?? "")),
+    targetText(hook, isPipe),
     String(hook.told),
     String(hook.waiting),
-    lastText(hook, now),
+    lastText(hook, now, isPipe),
   ]);
   return tableLines(heads, rows, columns);
 }
@@ -83,8 +85,20 @@ function whereText({ where }: HookJson): string {
   return oneLine(parts.join(" "));
 }
 
-function lastText({ lastAt, lastError, givenUp }: HookJson, now: number): string {
+/** On a terminal a program by the name of its file. */
+function targetText({ run, url }: HookJson, isPipe: boolean): string {
+  if (!run) return oneLine(url ?? "");
+  const [program = "", ...args] = run;
+  return oneLine(shellLine([isPipe ? program : basename(program) || program, ...args]));
+}
+
+/** On a terminal without the program or address with which an error begins: it stands in the same row. */
+function lastText(hook: HookJson, now: number, isPipe: boolean): string {
+  const { lastAt, givenUp, run, url } = hook;
   if (lastAt === null) return "";
+  const target = `${run?.[0] ?? url} `;
+  const isNamed = !isPipe && hook.lastError?.startsWith(target);
+  const lastError = isNamed ? (hook.lastError?.slice(target.length) ?? null) : hook.lastError;
   const lost = givenUp > 0 ? `; ${givenUp} given up` : "";
   return oneLine(`${ageText(lastAt, now)} ago${lastError === null ? "" : `: ${lastError}`}${lost}`);
 }

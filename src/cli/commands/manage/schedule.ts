@@ -12,7 +12,7 @@ import { asTyped, isModule, runOptions, submissionOf } from "../../input/submiss
 import { givenOptions } from "../../text/report/given-options.ts";
 import { tableLines } from "../../text/table.ts";
 import { oneLine, shellLine } from "../../text/terminal-text.ts";
-import { untilText, whenText } from "../../text/when.ts";
+import { ageText, untilText, whenText } from "../../text/when.ts";
 
 const nameArgument = ["<name>", "a schedule's name"] as const;
 
@@ -205,25 +205,32 @@ function lastText({ lastAt, lastTask, lastError }: ScheduleJson, now: number): s
   return lastAt === null ? "" : `${whenText(lastAt, now)}, task ${lastTask}`;
 }
 
+/** The same with an age in the place of a time, which leaves room for what it runs. */
+function shortLastText(each: ScheduleJson, now: number): string {
+  const { lastAt, lastTask, lastError } = each;
+  if (lastAt === null || lastError !== null) return lastText(each, now);
+  return `${ageText(lastAt, now)} ago, task ${lastTask}`;
+}
+
 function scheduleTable(
   schedules: readonly ScheduleJson[],
   now: number,
   columns: number | undefined,
 ): string[] {
   const heads = [
-    { title: "NAME", least: 8 },
-    { title: "WHEN", least: 9 },
-    { title: "ZONE", least: 3 },
-    { title: "NEXT", least: 8 },
-    { title: "LAST", least: 8 },
-    { title: "RUNS", least: 10 },
+    { title: "NAME", least: 20, isCutLast: true },
+    { title: "WHEN", least: 16, isCutLast: true, leaves: 1 },
+    { title: "ZONE", leaves: 4 },
+    { title: "NEXT" },
+    { title: "LAST", least: 20, leaves: 2 },
+    { title: "RUNS", least: 10, leaves: 3 },
   ];
   const rows = schedules.map((each) => [
     oneLine(each.name),
     oneLine(each.cron),
     each.tz,
     nextCell(each, now),
-    oneLine(lastText(each, now)),
+    oneLine(columns === undefined ? lastText(each, now) : shortLastText(each, now)),
     workText(each),
   ]);
   return tableLines(heads, rows, columns);
