@@ -1,5 +1,6 @@
-import { Argument, Command as Commander, Option } from "commander";
+import { Argument, Command as Commander, type Help, Option } from "commander";
 import { colorChoices } from "../text/output.ts";
+import { foldCode, wrap } from "../text/wrap.ts";
 import type { Command, Group, OptionSpec } from "./define.ts";
 
 /** The options that every command takes. */
@@ -36,11 +37,12 @@ export function helpOf(spec: Command, title: string, aliases: readonly string[],
   const parser = buildCommander(spec, title);
   for (const [name, about] of spec.args) parser.addArgument(new Argument(name, about));
   for (const alias of aliases) parser.alias(alias);
+  const usage = [title, "[options]", ...spec.args.map(([name]) => name)].join(" ");
   parser.configureHelp({
-    helpWidth: columns,
-    commandUsage: () => [title, "[options]", ...spec.args.map(([name]) => name)].join(" "),
+    ...layoutOf(columns),
+    commandUsage: () => wrap(usage, columns - "Usage: ".length).join(`\n${" ".repeat("Usage: ".length)}`),
   });
-  return `${parser.helpInformation().trimEnd()}\n${aliasLines(aliases)}${exampleLines(spec.examples)}`;
+  return `${parser.helpInformation().trimEnd()}\n${aliasLines(aliases)}${exampleLines(spec.examples, columns)}`;
 }
 
 /** So many examples tell what the commands of a group are for; each command's own help has more. */
@@ -56,7 +58,7 @@ export function helpOfGroup(
   const terms = new Map<string, string>();
   const parser = new Commander(title).description(sentence(group.summary)).helpOption(false);
   const subcommandTerm = (each: Commander) => terms.get(each.name()) ?? each.name();
-  parser.configureHelp({ helpWidth: columns, subcommandTerm }).helpCommand(false);
+  parser.configureHelp({ ...layoutOf(columns), subcommandTerm }).helpCommand(false);
   for (const each of group.commands) {
     const operands = each.args.map(([name]) => name).join(" ");
     const names = [each.name, ...aliasesOf(`${group.name} ${each.name}`)].join(", ");
@@ -64,7 +66,45 @@ export function helpOfGroup(
     parser.command(each.name).summary(each.summary).helpOption(false);
   }
   const examples = group.commands.flatMap((each) => each.examples.slice(0, 1)).slice(0, MOST_OF_GROUP);
-  return `${parser.helpInformation().trimEnd()}\n${exampleLines(examples)}\n${title} <command> --help says more about one.\n`;
+  const more = wrap(`${title} <command> --help says more about one.`, columns).join("\n");
+  return `${parser.helpInformation().trimEnd()}\n${exampleLines(examples, columns)}\n${more}\n`;
+}
+
+const INDENT = 2;
+const GAP = 2;
+/** How wide the texts beside the terms are at least, on a terminal of 80 columns. */
+const LEAST_TEXT = 40;
+
+/**
+ * No word is broken, and no line is longer than the terminal is wide. A text stands below its term where there is no room beside
+ * it.
+ */
+function layoutOf(columns: number): Partial<Help> {
+  const most = Math.max(columns - LEAST_TEXT, Math.floor(columns / 2)) - INDENT - GAP;
+  return {
+    helpWidth: columns,
+    minWidthToWrap: 1,
+    padWidth: (command, helper) => {
+      const terms = [
+        ...helper.visibleCommands(command).map((each) => helper.subcommandTerm(each)),
+        ...helper.visibleOptions(command).map((each) => helper.optionTerm(each)),
+        ...helper.visibleArguments(command).map((each) => helper.argumentTerm(each)),
+      ];
+      return Math.max(0, ...terms.map(({ length }) => length).filter((length) => length <= most));
+    },
+    formatItem: (term, termWidth, text) => {
+      const room = columns - INDENT - termWidth - GAP;
+      const isRoom = text.split(" ").every((word) => word.length <= room);
+      const beside = " ".repeat(isRoom ? INDENT + termWidth + GAP : 3 * INDENT);
+      const isBeside = isRoom && term.length <= termWidth;
+      const lines = wrap(text, columns - beside.length).map((line, at) =>
+        at === 0 && isBeside
+          ? `${" ".repeat(INDENT)}${term.padEnd(termWidth + GAP)}${line}`
+          : `${beside}${line}`,
+      );
+      return [...(isBeside ? [] : [`${" ".repeat(INDENT)}${term}`]), ...lines].join("\n");
+    },
+  };
 }
 
 function sentence(summary: string): string {
@@ -75,7 +115,10 @@ function aliasLines(aliases: readonly string[]): string {
   return aliases.length === 0 ? "" : `\nAlso: ${aliases.join(", ")}\n`;
 }
 
-function exampleLines(examples: Command["examples"]): string {
-  const lines = examples.map(([line, does]) => `  agentctl ${line}\n      ${does}\n`);
-  return `\nExamples:\n${lines.join("")}`;
+function exampleLines(examples: Command["examples"], columns: number): string {
+  const lines = examples.flatMap(([line, does]) => [
+    ...foldCode(`  agentctl ${line}`, columns, true),
+    ...wrap(does, columns - 6).map((each) => `      ${each}`),
+  ]);
+  return `\nExamples:\n${lines.map((line) => `${line}\n`).join("")}`;
 }

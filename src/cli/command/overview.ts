@@ -1,4 +1,4 @@
-import { wrap } from "../text/wrap.ts";
+import { wrap, wrapBlock } from "../text/wrap.ts";
 import { topics } from "./topics.ts";
 import { aliasesOf, sections, verb } from "./verbs.ts";
 
@@ -16,9 +16,7 @@ export async function overview(columns: number): Promise<string> {
     }
     parts.push("");
   }
-  parts.push("Every command takes --json, --color <auto|always|never> and --help, with examples.");
-  parts.push("--host <ssh://box> and --context <name>: by the daemon of another machine.");
-  parts.push("<tasks> is one or more ids, uuids or names, or --all, --queue, --label, --state.");
+  parts.push(...COMMON.map((line) => wrapBlock(line, columns)));
   const pages = topics();
   if (pages.length > 0)
     parts.push("", ...wrap(`Topics, with agentctl help <topic>: ${pages.join(", ")}.`, columns));
@@ -26,5 +24,10 @@ export async function overview(columns: number): Promise<string> {
 }
 
 const INDENT = 16;
+const COMMON = [
+  "Every command takes --json, --color <auto|always|never> and --help, with examples.",
+  "--host <ssh://box> and --context <name>: by the daemon of another machine.",
+  "<tasks> is one or more ids, uuids or names, or --all, --queue, --label, --state.",
+];
 const INTRODUCTION =
   "Runs long tasks of AI agents: pause really pauses, resume continues, and no crash loses what was acknowledged.";

@@ -21,7 +21,7 @@ echo "as it is"   # however long this line may become in the end
 \`\`\`
 `;
 
-test("a page is plain text that fits the terminal, and code stays as it is", () => {
+test("a page is plain text that fits the terminal, and code can still be pasted", () => {
   expect(terminalText(page, 40)).toBe(`TITLE
 
 Some bold words and code, a link, and
@@ -35,7 +35,9 @@ enough of them for two lines.
   bc  two words that need more than one
       line
 
-    echo "as it is"   # however long this line may become in the end
+    echo "as it is"
+      # however long this line may
+      # become in the end
 `);
 });
 
