@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect } from "vitest";
 import { launcher } from "../harness/command.ts";
 import { type Home, it, needs, until } from "../harness/index.ts";
+import { taskModule } from "./story.ts";
 
 /** What a command prints on a terminal of so many columns, line by line as the terminal shows it. */
 async function screenOf(home: Home, columns: number, command: string): Promise<string[]> {
@@ -84,6 +85,33 @@ describe("on a narrow terminal", () => {
       const lines = await screenOf(home, columns, "list");
       expect(lines).toHaveLength(2);
       expect(lines[1]).toMatch(/^ ?1 +submitted +m1: sh -c/);
+    }
+  });
+
+  it("artifact list and queue list show whole names, also where that costs other columns", async ({
+    home,
+  }) => {
+    const name = "report-of-the-second-quarter.md";
+    const file = home.file("left.ts");
+    writeFileSync(file, taskModule(`await task.artifact(${JSON.stringify(name)}, "x");`));
+    await home.reaches(await home.run(file), "completed");
+    await home.cli(
+      "queue",
+      "set",
+      "builds-of-the-night",
+      "--slots",
+      "2",
+      "--numbered",
+      "on",
+      "--preempt",
+      "on",
+    );
+    for (const columns of [40, 60, 80]) {
+      expect((await screenOf(home, columns, "artifact list 1")).slice(1)).toEqual([
+        expect.stringMatching(new RegExp(`^${name} `)),
+      ]);
+      const queues = await screenOf(home, columns + 1, "queue list");
+      expect(queues.slice(1).map((line) => line.split(" ")[0])).toEqual(["builds-of-the-night", "default"]);
     }
   });
 });

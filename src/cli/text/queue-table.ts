@@ -4,11 +4,11 @@ import { whenText } from "./when.ts";
 
 const header = [
   { title: "NAME", least: 20, isCutLast: true },
-  { title: "SLOTS", isRight: true },
-  { title: "USED", isRight: true, leaves: 3 },
-  { title: "WORKING", isRight: true, leaves: 1 },
-  { title: "WAITING", isRight: true, leaves: 1 },
-  { title: "WITH", least: 7, leaves: 4 },
+  { title: "SLOTS", isRight: true, leaves: 1 },
+  { title: "USED", isRight: true, leaves: 4 },
+  { title: "WORKING", isRight: true, leaves: 3 },
+  { title: "WAITING", isRight: true, leaves: 2 },
+  { title: "WITH", least: 7, leaves: 5 },
   { title: "HELD" },
 ];
 

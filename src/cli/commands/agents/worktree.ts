@@ -23,9 +23,9 @@ const list = command({
       const heads = [
         { title: "ID", isRight: true },
         { title: "STATE" },
-        { title: "BRANCH", least: 12, isCutLast: true },
-        { title: "CHANGES", least: 12, leaves: 1 },
-        { title: "PATH", least: 24, leaves: 2 },
+        { title: "BRANCH", least: 20, isCutLast: true },
+        { title: "CHANGES", least: 12, isCutLast: true, leaves: 1 },
+        { title: "PATH", least: 36, leaves: 2 },
       ];
       const rows = worktrees.map(({ id, state, branch, changes, path }) => [
         String(id),
