@@ -14,7 +14,7 @@ async function helps(columns: number): Promise<[string, string][]> {
     const title = `agentctl ${name}`;
     if (!("commands" in found)) all.push([name, helpOf(found, title, aliasesOf(name), columns)]);
     else {
-      all.push([name, helpOfGroup(found, title, columns)]);
+      all.push([name, helpOfGroup(found, title, aliasesOf, columns)]);
       for (const each of found.commands) {
         const path = `${name} ${each.name}`;
         all.push([path, helpOf(each, `agentctl ${path}`, aliasesOf(path), columns)]);
