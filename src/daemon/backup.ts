@@ -1,5 +1,6 @@
 import { chmodSync, copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { AgentctlError } from "../core/errors.ts";
 import type { Fault } from "../core/faults.ts";
 import type { Settings } from "../core/settings.ts";
 import { systemClock } from "../core/time.ts";
@@ -87,22 +88,35 @@ export class Backups {
     this.#timer.unref();
   }
 
+  /** Makes one now, at `file`, else beside the automatic ones, with which it counts; answers where it is. */
+  async byHand(file = this.#name("by-hand")): Promise<string> {
+    await this.#running.catch(() => {});
+    const db = this.#db;
+    if (!db)
+      throw new AgentctlError("UnsupportedOperation", { reason: "the daemon is starting or stopping" });
+    if (existsSync(file)) {
+      throw new AgentctlError("InvalidParams", { field: "file", reason: `${file} is there already` });
+    }
+    const copying = copied(db, file);
+    this.#running = copying.then(
+      () => {},
+      () => {},
+    );
+    await copying.catch((cause: Error) => {
+      const reason = `${file} cannot be written: ${cause.message}`;
+      throw new AgentctlError("InvalidParams", { field: "file", reason }, { cause });
+    });
+    if (dirname(file) === this.#paths.backups) this.#rotate();
+    return file;
+  }
+
   async #backup(): Promise<void> {
     const db = this.#db;
     if (!db) return;
     const changes = changesOf(db);
     if (changes === this.#copied) return;
-    const file = this.#name("automatic");
     this.#fault("backup:before");
-    try {
-      await db.backup(file + DRAFT);
-      chmodSync(file + DRAFT, 0o600);
-      sealBackup(file + DRAFT);
-      renameSync(file + DRAFT, file);
-    } catch (error) {
-      for (const suffix of ["", "-journal"]) rmSync(file + DRAFT + suffix, { force: true });
-      throw error;
-    }
+    await copied(db, this.#name("automatic"));
     this.#copied = changes;
     this.#fault("backup:after");
     this.#rotate();
@@ -127,6 +141,19 @@ export class Backups {
   #name(why: string): string {
     const stamp = new Date(systemClock.now()).toISOString().replace(/[:.]/g, "-");
     return join(this.#paths.backups, `${stamp}-${why}.db`);
+  }
+}
+
+/** A sound copy under this name, or none. */
+async function copied(db: Database, file: string): Promise<void> {
+  try {
+    await db.backup(file + DRAFT);
+    chmodSync(file + DRAFT, 0o600);
+    sealBackup(file + DRAFT);
+    renameSync(file + DRAFT, file);
+  } catch (error) {
+    for (const suffix of ["", "-journal"]) rmSync(file + DRAFT + suffix, { force: true });
+    throw error;
   }
 }
 

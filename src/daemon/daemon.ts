@@ -35,6 +35,7 @@ import type { Paths } from "../home/paths.ts";
 import { createRunner } from "../runner/index.ts";
 import { Backups } from "./backup.ts";
 import { bootId } from "./boot-id.ts";
+import { inCluster } from "./cluster/in-cluster.ts";
 import { dispatcher } from "./dispatch.ts";
 import { handlersOf } from "./handlers/index.ts";
 import { withNearNames } from "./handlers/near-names.ts";
@@ -144,8 +145,25 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     push,
     onCommit: (listener) => engine.onEvents(listener),
   });
+  const backup = async (file?: string) => {
+    if (!db) throw inCluster("its store is kept by the server: pg_dump makes a copy");
+    return await backups.byHand(file);
+  };
   const files = member?.files ?? null;
-  const daemon = { engine, teller, recurring, web, paths, files, home, version, startedAt, stop, reload };
+  const daemon = {
+    engine,
+    teller,
+    recurring,
+    web,
+    paths,
+    files,
+    home,
+    version,
+    startedAt,
+    stop,
+    reload,
+    backup,
+  };
   const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
   const dispatch = dispatcher(handlersOf(daemon), bug, (error) => withNearNames(engine, error));
   const listener = await listen(options.socketPlace, dispatch);

@@ -1,5 +1,5 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { expect } from "vitest";
 import { openFile } from "../../src/store/sqlite/file/driver.ts";
 import {
@@ -51,6 +51,32 @@ it("brings back what a backup holds, keeps the old file, and never gives an id t
   expect((await home.cli("logs", `${next}`)).stdout).toBe("next\n");
   const { events } = await home.json("show", `${next}`);
   expect(events[0].seq).toBeGreaterThan(event);
+});
+
+it("takes back what daemon backup has copied, in the home or elsewhere, and copies over nothing", async ({
+  home,
+}) => {
+  needsOwnStore(home, "a cluster is kept by pg_dump");
+  const kept = await home.run("--hold", "--name", "kept", "true");
+  const made = await home.cli("daemon", "backup");
+  expect(made).toMatchObject({ code: 0, stderr: "" });
+  const [file = ""] = made.stdout.split("\n");
+  expect(file).toMatch(/\/backups\/[0-9TZ-]+-by-hand\.db$/);
+  await home.run("--hold", "true");
+  const copy = home.file("copy.db");
+  expect(await home.json("daemon", "backup", "copy.db")).toEqual({ ok: true, changed: true, file: copy });
+  expect(await home.cli("daemon", "backup", "copy.db")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("copy.db is there already"),
+  });
+  expect(await home.cli("daemon", "backup", "/not/there.db")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("/not/there.db cannot be written"),
+  });
+  await home.cli("daemon", "stop");
+  expect(await home.json("daemon", "restore", copy)).toMatchObject({ tasks: 2 });
+  expect(await home.json("daemon", "restore", basename(file))).toMatchObject({ tasks: 1 });
+  expect((await home.json("list")).map(({ id }: { id: number }) => id)).toEqual([kept]);
 });
 
 it("keeps the files of what the backup does not know, and gives them back to the store that knows them", async ({

@@ -76,7 +76,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   submit: "agentctl run <program> [args...]",
   suspend: "agentctl pause <tasks>",
   continue: "agentctl resume <tasks>",
-  backup: "the daemon makes copies in backups/ of its home; agentctl daemon restore <backup> takes one back",
+  backup:
+    "agentctl daemon backup makes one, beside those that the daemon makes by itself; agentctl daemon restore <backup> takes one back",
   // task-spooler, whose words are options
   "-l": "agentctl list",
   "-S": "agentctl queue set default --slots <n>",

@@ -22,6 +22,8 @@ export interface Daemon {
   startedAt: number;
   /** Reads config.json again; answers the settings and which of them changed. Throws `ConfigInvalid`, changing nothing. */
   reload(): Promise<{ changed: string[] }>;
+  /** Copies the store now, to this file or into `backups/`; answers where the copy is. */
+  backup(file?: string): Promise<string>;
   /** Ends the daemon once the answer is out. */
   stop(options: { keep: boolean; graceMs?: number }): Promise<Paused>;
 }

@@ -7,7 +7,7 @@ import type { Daemon } from "./context.ts";
 
 export function daemonHandlers(
   daemon: Daemon,
-): Pick<Handlers<Caller>, "daemon/hello" | "daemon/status" | "daemon/reload" | "daemon/ui" | "daemon/stop"> {
+): Pick<Handlers<Caller>, `daemon/${"hello" | "status" | "reload" | "ui" | "backup" | "stop"}`> {
   const { engine, paths, version, startedAt } = daemon;
   return {
     "daemon/hello": async (params, caller) => {
@@ -29,6 +29,7 @@ export function daemonHandlers(
     }),
     "daemon/reload": async () => daemon.reload(),
     "daemon/ui": async () => ({ url: daemon.web.loginUrl() }),
+    "daemon/backup": async ({ file }) => ({ file: await daemon.backup(file) }),
     "daemon/stop": async ({ keep = false, graceMs }) => await daemon.stop({ keep, ...defined({ graceMs }) }),
   };
 }

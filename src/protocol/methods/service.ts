@@ -1,6 +1,6 @@
 /** What people may ask of queues and of the daemon. */
 import * as v from "valibot";
-import { durationMs, hook, natural, nullable, queue, queueName } from "../values.ts";
+import { absolute, durationMs, hook, natural, nullable, queue, queueName } from "../values.ts";
 
 const empty = v.strictObject({});
 
@@ -95,6 +95,13 @@ export const serviceMethods = {
     scope: "people",
     about:
       "Reads config.json again; its settings hold from now, and `changed` names those that differ from before. Fails, changing nothing, when it cannot be used.",
+  },
+  "daemon/backup": {
+    params: v.strictObject({ file: v.optional(absolute) }),
+    result: v.object({ file: v.string() }),
+    scope: "people",
+    about:
+      "Copies the store while it is in use, to a file that is not there yet, else into `backups/` of the home, where it counts with the automatic ones; answers when the copy is whole and sound.",
   },
   "daemon/stop": {
     params: v.strictObject({ keep: v.optional(v.boolean()), graceMs: v.optional(durationMs) }),

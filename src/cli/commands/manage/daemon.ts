@@ -13,6 +13,7 @@ import { command, flag, type Group, value } from "../../command/define.ts";
 import { duration, integer } from "../../command/option-values.ts";
 import { withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
+import { backup } from "./backup.ts";
 import { restore } from "./restore.ts";
 import { install, uninstall } from "./service.ts";
 import { stdio } from "./stdio.ts";
@@ -151,7 +152,7 @@ const logs = command({
 export const daemon: Group = {
   name: "daemon",
   summary: "the process that runs the tasks",
-  commands: [start, stop, restart, status, run, stdio, logs, restore, install, uninstall],
+  commands: [start, stop, restart, status, run, stdio, logs, backup, restore, install, uninstall],
 };
 
 /** The running daemon, of whatever version; undefined when there is none. */
