@@ -6,19 +6,15 @@ import type { Fault } from "../core/faults.ts";
 import { type Hook, readHooks } from "../core/hooks.ts";
 import { systemClock } from "../core/time.ts";
 import {
-  capLogs,
   dropOldBundles,
   Engine,
   Environments,
   isIdle,
-  keepReserve,
-  noteSeen,
   notifyDesktop,
   type Paused,
   Recurring,
   recover,
   releaseEnvironments,
-  retain,
   Scheduler,
   type Settings,
   sender,
@@ -35,12 +31,13 @@ import type { Paths } from "../home/paths.ts";
 import { createRunner } from "../runner/index.ts";
 import { Backups } from "./backup.ts";
 import { bootId } from "./boot-id.ts";
+import { chores } from "./chores.ts";
 import { inCluster } from "./cluster/in-cluster.ts";
 import { dispatcher } from "./dispatch.ts";
 import { handlersOf } from "./handlers/index.ts";
 import { withNearNames } from "./handlers/near-names.ts";
 import { lockNamespaceFor } from "./home.ts";
-import { capLog, type DaemonLog } from "./log.ts";
+import type { DaemonLog } from "./log.ts";
 import { machineMemory } from "./memory.ts";
 import { ensureDefaultQueue, openStore } from "./open-store.ts";
 import { type Listener, listen } from "./server.ts";
@@ -49,15 +46,6 @@ import { PushHooks } from "./telling/push-hooks.ts";
 import { pushMessage } from "./telling/push-message.ts";
 import type { Traces } from "./telling/traces.ts";
 import { Web } from "./web.ts";
-
-/** How often logs are held to their cap, and how often what ended long ago is deleted. */
-const LOG_CAP_EVERY_MS = 1000;
-const OWN_LOG_EVERY_MS = 5000;
-/** How exactly it is known how long something had worked when the machine went down. */
-const SEEN_EVERY_MS = 5000;
-const RESERVE_EVERY_MS = 60_000;
-const FIRST_RETAIN_MS = 5000;
-const RETAIN_EVERY_MS = 3_600_000;
 
 export interface DaemonOptions {
   paths: Paths;
@@ -283,28 +271,4 @@ function createTeller({ paths, log, settings, baseEnv, sessionBus }: DaemonOptio
 function hooksOf({ hooks }: Settings): Hook[] {
   const read = readHooks(hooks);
   return "value" in read ? read.value : [];
-}
-
-function chores(engine: Engine, log: DaemonLog): NodeJS.Timeout[] {
-  const guarded = (what: string, run: () => Promise<unknown>) => () => {
-    run().catch((error) => log.warn({ error: String(error) }, `${what} failed`));
-  };
-  let capping = Promise.resolve();
-  const cap = guarded("capping logs", async () => {
-    await capping;
-    capping = capLogs(engine);
-    await capping;
-  });
-  const { home } = engine.places;
-  keepReserve(home);
-  const clean = guarded("deleting what ended long ago", () => retain(engine));
-  const capOwn = guarded("capping the daemon's log", async () => capLog(join(home, "daemon.log")));
-  return [
-    setInterval(capOwn, OWN_LOG_EVERY_MS),
-    setInterval(() => engine.active.size > 0 && noteSeen(home, engine.clock), SEEN_EVERY_MS),
-    setTimeout(clean, FIRST_RETAIN_MS),
-    setInterval(() => keepReserve(home), RESERVE_EVERY_MS),
-    setInterval(cap, LOG_CAP_EVERY_MS),
-    setInterval(clean, RETAIN_EVERY_MS),
-  ];
 }
