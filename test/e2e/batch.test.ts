@@ -34,3 +34,30 @@ it("submits all or none, and names the line that is wrong", async ({ home }) => 
   expect(stderr).toMatch(/line 2|1\.argv|\[1\]/);
   expect(await home.json("list", "--all")).toEqual([]);
 });
+
+it("lets a line come after earlier lines, which it names, and not after later ones", async ({ home }) => {
+  const other = await home.run("--hold", "--name", "first", "true");
+  const lines = [
+    { name: "first", argv: ["true"], held: true },
+    { name: "second", argv: ["true"], after: ["first"] },
+    { argv: ["true"], after: [{ id: "second", when: "ended" }, other] },
+  ];
+  const input = lines.map((line) => JSON.stringify(line)).join("\n");
+  const { stdout } = await home.cli("batch", { input });
+  const [first = 0, second = 0, third = 0] = stdout.trim().split("\n").map(Number);
+  expect((await home.task(second)).after).toEqual([{ id: first, when: "completed" }]);
+  expect((await home.task(third)).after).toEqual([
+    { id: second, when: "ended" },
+    { id: other, when: "completed" },
+  ]);
+  await home.cli("release", `${first}`, `${other}`);
+  expect(await home.reaches(third, "completed")).toMatchObject({ exitCode: 0 });
+
+  const late = [
+    { argv: ["true"], after: ["later"] },
+    { name: "later", argv: ["true"] },
+  ];
+  const refused = await home.cli("batch", { input: late.map((line) => JSON.stringify(line)).join("\n") });
+  expect(refused.code).not.toBe(0);
+  expect(refused.stderr).toContain("line 1");
+});

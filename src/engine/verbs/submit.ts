@@ -51,6 +51,7 @@ export async function submit(
     const seeds: Seed[] = [];
     // The tasks of a batch mostly share one environment object, which is then written and hashed once.
     const known = new Map<object | undefined, string>();
+    const earlier = new Map<string, number>();
     for (const [at, submission] of submissions.entries()) {
       if (submission.on) await requireMachines(engine, submission.on);
       const envHash =
@@ -58,7 +59,8 @@ export async function submit(
         (await keepEnvironment(engine, submission.env ?? {}, submission.envNames ?? []));
       if (!known.has(submission.env)) hashes.push(envHash);
       known.set(submission.env, envHash);
-      const seed = seedOf(engine, submission, envHash, actor);
+      const seed = seedOf(engine, submission, { envHash, actor, earlier });
+      if (submission.name) earlier.set(submission.name, placeInBatch(at));
       seeds.push(await (isBatch ? seed.catch((error: unknown) => refuseAt(at, error)) : seed));
     }
     const made = await engine.store.create(seeds);
@@ -77,7 +79,7 @@ export async function checkSubmission(
   submission: Submission,
   envHash: string,
 ): Promise<void> {
-  const { queue } = await seedOf(engine, submission, envHash, "");
+  const { queue } = await seedOf(engine, submission, { envHash, actor: "", earlier: new Map() });
   if (!(await engine.store.queues()).some(({ name }) => name === queue)) {
     throw new AgentctlError("QueueNotFound", { queue });
   }
@@ -93,7 +95,23 @@ function refuseAt(at: number, error: unknown): never {
   throw new AgentctlError("InvalidParams", { ...data, field }, hint ? { hint } : {});
 }
 
-async function seedOf(engine: Engine, given: Submission, envHash: string, actor: string): Promise<Seed> {
+/** The id by which a task of a batch comes after one that stands before it there, and has no id yet. */
+function placeInBatch(at: number): number {
+  return -(at + 1);
+}
+
+interface Surroundings {
+  envHash: string;
+  actor: string;
+  /** The names of those that stand before it in its batch, with their places. */
+  earlier: ReadonlyMap<string, number>;
+}
+
+async function seedOf(
+  engine: Engine,
+  given: Submission,
+  { envHash, actor, earlier }: Surroundings,
+): Promise<Seed> {
   const kind = kindOf(given);
   if (kind === "agent") refuseAgent(given, engine.settings.agents);
   else refuseForOthers(given);
@@ -103,7 +121,7 @@ async function seedOf(engine: Engine, given: Submission, envHash: string, actor:
   if (given.input !== undefined && given.module === undefined) {
     throw new AgentctlError("InvalidParams", { field: "input", reason: "only a task module takes an input" });
   }
-  const after = await dependenciesOf(engine, given.after ?? []);
+  const after = await dependenciesOf(engine, given.after ?? [], earlier);
   requireSlots(engine, given);
   const { stdin, stdinData } = takenStdin(given);
   const { argv = null, input } = given;
@@ -155,11 +173,15 @@ function sessionKey({ agent, session }: Submission): string | null {
 }
 
 /** Rejects with `TaskNotFound` for a task that there is not: whatever is submitted later cannot be waited for, so no circle arises. */
-export async function dependenciesOf(engine: Engine, given: NonNullable<GivenAfter>): Promise<Dependency[]> {
+export async function dependenciesOf(
+  engine: Engine,
+  given: NonNullable<GivenAfter>,
+  earlier: ReadonlyMap<unknown, number> = new Map(),
+): Promise<Dependency[]> {
   const found = new Map<number, Dependency>();
   for (const one of Array.isArray(given) ? given : [given]) {
     const { id: ref, when = "completed" } = typeof one === "object" ? one : { id: one };
-    const { id } = await engine.require(ref);
+    const id = earlier.get(ref) ?? (await engine.require(ref)).id;
     const known = found.get(id);
     if (known && known.when !== when) {
       const reason = `task ${id} cannot come to both: ${known.when} and ${when}`;

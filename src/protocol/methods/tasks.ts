@@ -90,7 +90,7 @@ export const taskMethods = {
     result: v.object({ tasks: v.array(v.object({ id: v.number(), created: v.boolean() })) }),
     scope: "people",
     about:
-      "Submits many tasks in one transaction: all or none. `env`, `cwd` and `inherited` are those of every task; a task's own variables are added, its own `cwd` and `inherited` go before.",
+      "Submits many tasks in one transaction: all or none. `env`, `cwd` and `inherited` are those of every task; a task's own variables are added, its own `cwd` and `inherited` go before. `after` may name a task that stands before it in the batch.",
   },
   "tasks/get": {
     params: v.strictObject({ ...one, details: v.optional(v.boolean()) }),

@@ -20,8 +20,16 @@ export function* createAll(
   room: QueueRoom,
 ): Op<{ task: Task; created: boolean }[]> {
   const made: { task: Task; created: boolean }[] = [];
-  for (const seed of seeds) made.push(yield* create(ctx, seed, room));
+  for (const seed of seeds) {
+    const after = seed.after.map((one) => ({ ...one, id: madeBefore(one.id, made) ?? one.id }));
+    made.push(yield* create(ctx, { ...seed, after }, room));
+  }
   return made;
+}
+
+/** The id of what was made at that place of the same batch, which an id below zero means: see `placeInBatch`. */
+function madeBefore(id: number, made: readonly { task: Task }[]): number | undefined {
+  return id < 0 ? made[-id - 1]?.task.id : undefined;
 }
 
 function* create(ctx: Context, seed: Seed, room: QueueRoom): Op<{ task: Task; created: boolean }> {

@@ -18,12 +18,16 @@ export const batch = command({
   name: "batch",
   summary: "submit many tasks, all or none; prints their ids in order",
   notes:
-    "A line is one task as JSON, with the fields of tasks/create. Tasks get the caller's directory and environment; env adds to it.",
+    "A line is one task as JSON, with the fields of tasks/create. Tasks get the caller's directory and environment; env adds to it. " +
+    "A line may come after an earlier one by its name.",
   args: [["[file]", "lines of JSON; - and none read stdin"]],
   options: {},
   examples: [
     ["batch tasks.jsonl", 'lines such as {"argv":["convert","a.png"],"queue":"images"}'],
-    ["batch < tasks.jsonl", "the same from stdin"],
+    [
+      "batch < tasks.jsonl",
+      'the same from stdin; {"after":["build"],"argv":["deploy"]} comes after the line with "name":"build"',
+    ],
   ],
   async run(context, [file]) {
     const { out } = context;
