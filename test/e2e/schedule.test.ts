@@ -94,6 +94,34 @@ it("shows when a schedule runs next, in its zone, and removes it", async ({ home
   expect((await home.cli("schedule", "pause", "nightly")).code).toBe(3);
 });
 
+it("replaces a schedule where that is asked for, which keeps its last run and stays paused", async ({
+  home,
+}) => {
+  await home.cli("schedule", "add", "--replace", "tick", "0 5 * * *", "--tz", "UTC", "echo", "one");
+  const ran = Number((await home.cli("schedule", "run", "tick")).stdout);
+  await home.reaches(ran, "completed");
+  await home.cli("schedule", "pause", "tick");
+  const taken = await home.cli("schedule", "add", "tick", "0 6 * * *", "true");
+  expect([taken.code, taken.stderr]).toEqual([
+    4,
+    expect.stringContaining("with --replace this one takes its place"),
+  ]);
+
+  const before = await home.json("schedule", "show", "tick");
+  await home.cli("schedule", "add", "--replace", "tick", "0 6 * * *", "--tz", "UTC", "echo", "two");
+  const schedule = await home.json("schedule", "show", "tick");
+  expect(schedule).toMatchObject({
+    cron: "0 6 * * *",
+    paused: true,
+    nextAt: null,
+    task: { argv: ["echo", "two"] },
+  });
+  expect(schedule.lastTask).toBe(before.lastTask);
+  await home.cli("schedule", "resume", "tick");
+  expect((await home.json("schedule", "show", "tick")).nextAt).toMatch(/T06:00:00.000Z$/);
+  expect(await home.json("schedule", "list")).toHaveLength(1);
+});
+
 it("refuses a time, a zone, a queue and a program that cannot be, and keeps nothing", async ({ home }) => {
   for (const [words, why] of [
     [["x", "61 * * * *", "true"], "five or six fields"],

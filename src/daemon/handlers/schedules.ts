@@ -24,7 +24,15 @@ export function scheduleHandlers(daemon: Daemon): Schedules {
     return { ...answer, schedule: scheduleJson(answer.schedule) };
   };
   return {
-    "schedules/add": async ({ task, tz, overlap = "skip", missed = "run", jitterMs = 0, ...given }) => {
+    "schedules/add": async ({
+      task,
+      tz,
+      overlap = "skip",
+      missed = "run",
+      jitterMs = 0,
+      replace = false,
+      ...given
+    }) => {
       const { env = {}, key: _, after: __, notBefore: ___, stdin, ...fields } = submission(refuseOwn(task));
       // TZ may be what Node has no name for.
       const zone: string | undefined = tz ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -36,15 +44,12 @@ export function scheduleHandlers(daemon: Daemon): Schedules {
           hint: "give tz, such as Europe/Berlin",
         });
       }
-      const schedule = await addSchedule(engine, {
-        ...given,
-        overlap,
-        missed,
-        jitterMs,
-        tz: zone,
-        task: { ...fields, ...(typeof stdin === "string" ? { stdin } : {}) },
-        env,
-      });
+      const wanted = { ...given, overlap, missed, jitterMs, tz: zone, env };
+      const schedule = await addSchedule(
+        engine,
+        { ...wanted, task: { ...fields, ...(typeof stdin === "string" ? { stdin } : {}) } },
+        { replace },
+      );
       return changed({ schedule });
     },
     "schedules/list": async () => ({ schedules: (await engine.store.schedules.list()).map(scheduleJson) }),

@@ -14,28 +14,36 @@ export type NewSchedule = Pick<Schedule, "name" | "cron" | "tz" | "overlap" | "m
 };
 
 /**
- * Adds a schedule; answers when it is durable. Throws `InvalidParams` for an expression, a zone or a task that is
+ * Adds a schedule, with `replace` in the place of the one of that name, which then goes on as this one: its last run stays
+ * known, and it stays paused. Answers when it is durable. Throws `InvalidParams` for an expression, a zone or a task that is
  * refused, and `UnsupportedOperation` where the name is taken.
  */
-export async function addSchedule(engine: Engine, given: NewSchedule): Promise<Schedule> {
+export async function addSchedule(
+  engine: Engine,
+  given: NewSchedule,
+  { replace = false }: { replace?: boolean } = {},
+): Promise<Schedule> {
   const { env, ...fields } = given;
   const now = engine.clock.now();
   const envHash = await keepEnvironment(engine, env, given.task.envNames ?? []);
   let isMade = false;
   try {
     await checkSubmission(engine, { ...given.task, env }, envHash);
+    const { schedules } = engine.store;
+    const old = replace ? await schedules.get(given.name) : undefined;
     const schedule: Schedule = {
       ...fields,
-      paused: false,
+      paused: old?.paused ?? false,
       envHash,
       createdAt: now,
-      ...nextTimes(fields, now),
-      lastAt: null,
-      lastTask: null,
+      ...(old?.paused ? { nextAt: null, fireAt: null } : nextTimes(fields, now)),
+      lastAt: old?.lastAt ?? null,
+      lastTask: old?.lastTask ?? null,
       lastError: null,
     };
-    isMade = await engine.store.schedules.add(schedule);
+    isMade = (old && (await schedules.update(given.name, schedule))) || (await schedules.add(schedule));
     if (!isMade) throw nameTaken(given.name);
+    if (old) await dropUnused(engine);
     return schedule;
   } finally {
     engine.environments.settle(envHash);
@@ -116,5 +124,8 @@ async function patched(engine: Engine, schedule: Schedule, patch: Partial<Schedu
 
 function nameTaken(name: string): AgentctlError {
   const reason = `there is a schedule ${name} already`;
-  return new AgentctlError("UnsupportedOperation", { reason, hint: `agentctl schedule remove ${name}` });
+  return new AgentctlError("UnsupportedOperation", {
+    reason,
+    hint: `with --replace this one takes its place; agentctl schedule remove ${name}`,
+  });
 }

@@ -38,12 +38,14 @@ export const scheduleMethods = {
       overlap: v.optional(v.picklist(overlapChoices)),
       missed: v.optional(v.picklist(missedChoices)),
       jitterMs: v.optional(durationMs),
+      /** In the place of the one of that name, if there is one. */
+      replace: v.optional(v.boolean()),
       task: newTask,
     }),
     result: v.object({ schedule }),
     scope: "people",
     about:
-      "Adds a schedule: at each time that `cron` names in the zone `tz` (by default the daemon's), the task is submitted with the label `schedule=<name>`. A planned run is made at most once.",
+      "Adds a schedule: at each time that `cron` names in the zone `tz` (by default the daemon's), the task is submitted with the label `schedule=<name>`. A planned run is made at most once. With `replace` it takes the place of one of that name, whose last run stays known, and which stays paused if it was.",
   },
   "schedules/list": {
     params: v.strictObject({}),

@@ -4,7 +4,7 @@ import { formatDuration } from "../../../core/time.ts";
 import { localZone, ZONE_HINT } from "../../../home/local-zone.ts";
 import type { ScheduleJson } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
-import { choice, command, type Group, value } from "../../command/define.ts";
+import { choice, command, flag, type Group, value } from "../../command/define.ts";
 import { duration } from "../../command/option-values.ts";
 import { actor, callDaemon } from "../../command/session.ts";
 import { inWordsOf, usage } from "../../command/usage.ts";
@@ -51,6 +51,7 @@ const add = command({
       missedChoices,
     ),
     jitter: value("--jitter <duration>", "delay each run by a random time up to this", duration),
+    replace: flag("--replace", "in the place of the schedule of that name, if there is one"),
     ...taskOptions,
   },
   examples: [
@@ -60,12 +61,13 @@ const add = command({
       "schedule add poll '*/5 * * * *' --overlap skip --jitter 30s -- ./poll.sh",
       "not while the last one is open",
     ],
+    ["schedule add --replace backup '0 4 * * *' -- ./backup.sh --full", "from now on at four"],
   ],
   mayFollow: ([first], isMarked, context) => !isMarked && isModule(first, context),
   async run(
     context,
     [name = "", cron = "", ...operands],
-    { tz, overlap, missed, jitter, ...given },
+    { tz, overlap, missed, jitter, replace, ...given },
     isMarked,
   ) {
     if (given.stdin === "-")
@@ -78,14 +80,27 @@ const add = command({
         `the zone of the schedule is not known: TZ=${context.env.TZ} is none that agentctl can compute with; ` +
           `give --tz <zone>, or ${ZONE_HINT}`,
       );
-    const params = { name, cron, tz: zone, overlap, missed, jitterMs: jitter, task };
+    const params = {
+      name,
+      cron,
+      tz: zone,
+      overlap,
+      missed,
+      jitterMs: jitter,
+      task,
+      ...(replace ? { replace } : {}),
+    };
     const { schedule } = await callDaemon(context, "schedules/add", params).catch((error: unknown) => {
       throw asTyped(inWordsOf(context.command, asAgentctlError(error)), {
         before: ["schedule", "add", name, cron],
         argv: task.argv,
       });
     });
-    say(context, schedule, `schedule ${name} added; next run ${nextText(schedule, context.clock.now())}`);
+    say(
+      context,
+      schedule,
+      `schedule ${name} ${replace ? "set" : "added"}; next run ${nextText(schedule, context.clock.now())}`,
+    );
     return 0;
   },
 });
