@@ -15,7 +15,7 @@ const people = {
   queues: "list set hold release remove",
   schedules: "add list get pause resume remove run",
   hooks: "list test",
-  daemon: "status stop ui",
+  daemon: "status stop ui backup",
 };
 const attempt = {
   attempt: "hello checkpoint step sleep ask progress artifact messages suspended suspend keep result",
