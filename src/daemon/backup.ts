@@ -1,5 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { chmodSync, copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import type { Fault } from "../core/faults.ts";
 import type { Settings } from "../core/settings.ts";
@@ -74,7 +75,7 @@ export class Backups {
   }
 
   #run(): void {
-    this.#running = this.#backup()
+    void this.#inTurn(() => this.#backup())
       .then(() => this.arm())
       .catch((error) => {
         this.#log.warn({ error: String(error) }, "a backup failed");
@@ -89,25 +90,34 @@ export class Backups {
   }
 
   /** Makes one now, at `file`, else beside the automatic ones, with which it counts; answers where it is. */
-  async byHand(file = this.#name("by-hand")): Promise<string> {
-    await this.#running.catch(() => {});
-    const db = this.#db;
-    if (!db)
-      throw new AgentctlError("UnsupportedOperation", { reason: "the daemon is starting or stopping" });
-    if (existsSync(file)) {
-      throw new AgentctlError("InvalidParams", { field: "file", reason: `${file} is there already` });
-    }
-    const copying = copied(db, file);
-    this.#running = copying.then(
+  async byHand(given?: string): Promise<string> {
+    return await this.#inTurn(async () => {
+      const db = this.#db;
+      if (!db)
+        throw new AgentctlError("UnsupportedOperation", { reason: "the daemon is starting or stopping" });
+      const file = given ?? this.#name("by-hand");
+      if (existsSync(file)) {
+        throw new AgentctlError("InvalidParams", { field: "file", reason: `${file} is there already` });
+      }
+      // Beside a file of the user's nothing may have the name of the draft.
+      const draft = given === undefined ? file + DRAFT : `${file}.${randomUUID()}`;
+      await copied(db, file, draft).catch((cause: Error) => {
+        const reason = `${file} cannot be written: ${cause.message}`;
+        throw new AgentctlError("InvalidParams", { field: "file", reason }, { cause });
+      });
+      if (given === undefined) this.#rotate();
+      return file;
+    });
+  }
+
+  /** One copy after the other. */
+  #inTurn<T>(copy: () => Promise<T>): Promise<T> {
+    const made = this.#running.then(copy);
+    this.#running = made.then(
       () => {},
       () => {},
     );
-    await copying.catch((cause: Error) => {
-      const reason = `${file} cannot be written: ${cause.message}`;
-      throw new AgentctlError("InvalidParams", { field: "file", reason }, { cause });
-    });
-    if (dirname(file) === this.#paths.backups) this.#rotate();
-    return file;
+    return made;
   }
 
   async #backup(): Promise<void> {
@@ -116,7 +126,8 @@ export class Backups {
     const changes = changesOf(db);
     if (changes === this.#copied) return;
     this.#fault("backup:before");
-    await copied(db, this.#name("automatic"));
+    const file = this.#name("automatic");
+    await copied(db, file, file + DRAFT);
     this.#copied = changes;
     this.#fault("backup:after");
     this.#rotate();
@@ -139,20 +150,23 @@ export class Backups {
   }
 
   #name(why: string): string {
-    const stamp = new Date(systemClock.now()).toISOString().replace(/[:.]/g, "-");
-    return join(this.#paths.backups, `${stamp}-${why}.db`);
+    for (let at = systemClock.now(); ; at++) {
+      const stamp = new Date(at).toISOString().replace(/[:.]/g, "-");
+      const file = join(this.#paths.backups, `${stamp}-${why}.db`);
+      if (!existsSync(file)) return file;
+    }
   }
 }
 
 /** A sound copy under this name, or none. */
-async function copied(db: Database, file: string): Promise<void> {
+async function copied(db: Database, file: string, draft: string): Promise<void> {
   try {
-    await db.backup(file + DRAFT);
-    chmodSync(file + DRAFT, 0o600);
-    sealBackup(file + DRAFT);
-    renameSync(file + DRAFT, file);
+    await db.backup(draft);
+    chmodSync(draft, 0o600);
+    sealBackup(draft);
+    renameSync(draft, file);
   } catch (error) {
-    for (const suffix of ["", "-journal"]) rmSync(file + DRAFT + suffix, { force: true });
+    for (const suffix of ["", "-journal"]) rmSync(draft + suffix, { force: true });
     throw error;
   }
 }

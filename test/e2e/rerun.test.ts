@@ -66,3 +66,22 @@ it("keeps what comes after what: after the new task where that is run again too,
   const again = Number((await home.cli("rerun", `${newDeploy}`)).stdout);
   expect(await after(again)).toEqual([]);
 });
+
+it("finds the order of several by what comes after what, and waits for nothing that was deleted", async ({
+  home,
+}) => {
+  const first = await home.run("--hold", "--name", "first", "true");
+  const second = await home.run("--hold", "--name", "second", "false");
+  const gone = await home.run("false");
+  await home.reaches(gone, "failed");
+  // It was submitted first and comes after the other one.
+  await home.cli("edit", `${first}`, "--after", `${second}`, "--after-failed", `${gone}`);
+  await home.cli("release", `${first}`, `${second}`);
+  await home.reaches(first, "failed");
+  await home.cli("delete", `${gone}`);
+  const { stdout, code } = await home.cli("rerun", "first", "second");
+  expect(code).toBe(0);
+  const [newSecond = 0, newFirst = 0] = stdout.trim().split("\n").map(Number);
+  expect((await home.task(newFirst)).after).toEqual([{ id: newSecond, when: "completed" }]);
+  expect((await home.task(newSecond)).after).toEqual([]);
+});

@@ -61,6 +61,7 @@ it("takes back what daemon backup has copied, in the home or elsewhere, and copi
   const made = await home.cli("daemon", "backup");
   expect(made).toMatchObject({ code: 0, stderr: "" });
   const [file = ""] = made.stdout.split("\n");
+  await home.cli("config", "set", "backup.keep", "20");
   expect(file).toMatch(/\/backups\/[0-9TZ-]+-by-hand\.db$/);
   await home.run("--hold", "true");
   const copy = home.file("copy.db");
@@ -69,6 +70,12 @@ it("takes back what daemon backup has copied, in the home or elsewhere, and copi
     code: 2,
     stderr: expect.stringContaining("copy.db is there already"),
   });
+  writeFileSync(home.file("other.db.part"), "precious");
+  const many = await Promise.all(Array.from({ length: 4 }, () => home.cli("daemon", "backup")));
+  expect(new Set(many.map(({ stdout }) => stdout)).size).toBe(4);
+  expect(many.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+  expect((await home.cli("daemon", "backup", "other.db")).code).toBe(0);
+  expect(readFileSync(home.file("other.db.part"), "utf8")).toBe("precious");
   expect(await home.cli("daemon", "backup", "/not/there.db")).toMatchObject({
     code: 2,
     stderr: expect.stringContaining("/not/there.db cannot be written"),

@@ -120,6 +120,14 @@ it("replaces a schedule where that is asked for, which keeps its last run and st
   await home.cli("schedule", "resume", "tick");
   expect((await home.json("schedule", "show", "tick")).nextAt).toMatch(/T06:00:00.000Z$/);
   expect(await home.json("schedule", "list")).toHaveLength(1);
+
+  // With the same times what is planned stands, though another delay would be drawn.
+  const late = ["schedule", "add", "--replace", "tick", "0 6 * * *", "--tz", "UTC", "--jitter", "1h", "echo"];
+  await home.cli(...late, "three");
+  const fireAt = () => sqlite(home, "select fire_at from schedules")[0].fire_at;
+  const planned = fireAt();
+  await home.cli(...late, "four");
+  expect(fireAt()).toBe(planned);
 });
 
 it("refuses a time, a zone, a queue and a program that cannot be, and keeps nothing", async ({ home }) => {

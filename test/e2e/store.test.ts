@@ -84,9 +84,7 @@ it("cancels the task that fills the disk, and names what a stop leaves running t
     await untilFull(home, disk);
     const stopped = await home.cli("daemon", "stop");
     expect(stopped.code).toBe(1);
-    expect(stopped.stderr).toContain(
-      `task ${quiet} runs on, as it could not be paused: the store cannot be used`,
-    );
+    expect(stopped.stderr).toContain(`task ${quiet} could not be paused: the store cannot be used`);
     expect(isAlive(pid)).toBe(true);
     await disk.free();
     expect(await home.json("show", `${quiet}`)).toMatchObject({ state: "working", pid });

@@ -70,10 +70,12 @@ export class PowerDisk {
     this.sync();
   }
 
-  /** A process that was killed keeps its files for a moment. */
+  /** A process that was killed keeps its files for a moment. What keeps them longer can write nothing any more. */
   async #unmount(): Promise<void> {
     const unmounted = () => spawnSync("umount", [this.#home.dir]).status === 0;
-    await until(unmounted, { message: `umount ${this.#home.dir}` });
+    await until(unmounted, { deadlineMs: 10_000 }).catch(() =>
+      execFileSync("umount", ["-l", this.#home.dir]),
+    );
   }
 
   /** Ends what runs on it; for good. */

@@ -36,6 +36,9 @@ async function wordOf(report: NodeJS.ReadableStream): Promise<string> {
   return said;
 }
 
+/** What a daemon says whose disk has gone, before it goes too. */
+const isOfDisk = ({ message }: RpcError) => /EIO|i\/o error|disk I\/O/i.test(message);
+
 export interface WorldOptions {
   /** AGENTCTL_FAULT of the first daemon, the second, …; none for those after. */
   faults?: (string | undefined)[];
@@ -167,7 +170,7 @@ export class World {
       this.#wire ??= await this.#dial();
       return await this.#wire.request(method, params, PATIENCE_MS);
     } catch (error) {
-      if (error instanceof RpcError) throw error;
+      if (error instanceof RpcError && !(this.#outage && isOfDisk(error))) throw error;
       // A connection that breaks is that of a daemon that is dying.
       const isGone = () => this.#daemon !== daemon || !this.#isRunning();
       await until(isGone, {

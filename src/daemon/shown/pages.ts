@@ -29,8 +29,6 @@ const PAGE_BYTES = MAX_LINE_BYTES / 2;
 
 /** As many of the first tasks as one line has room for, and at least one. */
 export function inOneLine(tasks: TaskJson[]): TaskJson[] {
-  // At most three bytes for each unit of a text.
-  if (JSON.stringify(tasks).length * 3 <= PAGE_BYTES) return tasks;
   let left = PAGE_BYTES;
   const end = tasks.findIndex((task) => {
     left -= Buffer.byteLength(JSON.stringify(task)) + 1;

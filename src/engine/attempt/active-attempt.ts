@@ -67,6 +67,8 @@ interface Facts {
   canceling: Promise<AgentctlError | null>;
   /** Why not all that it left running could be ended. */
   unended: AgentctlError | null;
+  /** Why its cancel, which is carried out, is not on record. */
+  unrecorded: AgentctlError | null;
 }
 
 /** What only the moves and requests below change. */
@@ -114,6 +116,7 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
   readonly trimming: Promise<void> | null = null;
   readonly canceling: Promise<AgentctlError | null> = Promise.resolve(null);
   readonly unended: AgentctlError | null = null;
+  readonly unrecorded: AgentctlError | null = null;
   /** Calls that have begun and not ended, by what names them. */
   readonly inFlight = new Map<string, { name: string; startedAt: number }>();
   /** Resolved with the task as the end of this attempt left it. */

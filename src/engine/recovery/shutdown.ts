@@ -15,7 +15,7 @@ export async function startsAreOver(engine: Engine): Promise<void> {
   engine.log.warn({ tasks: [...engine.starting] }, "starts that hang are left to the next daemon");
 }
 
-/** What became of the running tasks: suspended with a checkpoint, frozen, or running on, and why. */
+/** What became of the running tasks: suspended with a checkpoint, frozen, or neither, and why. */
 export interface Paused {
   suspended: number[];
   frozen: number[];
@@ -51,10 +51,15 @@ export async function shutdown(engine: Engine, { graceMs }: { graceMs?: number }
         engine.log.info({ task: taskId, error: String(error) }, "a task was not paused at the stop");
         // One that ended meanwhile needs no pause.
         const isThere = engine.active.get(taskId)?.isEnding === false;
-        if (isThere) running.push({ id: taskId, reason: asAgentctlError(error).message });
+        if (isThere)
+          running.push({ id: taskId, reason: `could not be paused: ${asAgentctlError(error).message}` });
       }
     }),
   );
+  for (const { taskId: id, unrecorded } of engine.active.values()) {
+    if (unrecorded)
+      running.push({ id, reason: `was canceled, which could not be recorded: ${unrecorded.message}` });
+  }
   engine.isStopping = true;
   return {
     suspended: suspended.sort((a, b) => a - b),

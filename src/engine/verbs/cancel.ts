@@ -7,6 +7,7 @@ import { endTree } from "../attempt/end-tree.ts";
 import { findActive } from "../attempt/find-active.ts";
 import { cancelElsewhere, isElsewhere } from "../attempt/pause/elsewhere.ts";
 import type { Engine } from "../engine.ts";
+import { giveReserve } from "../files/reserve.ts";
 import { onceSettled } from "../look-again.ts";
 import { notCancelable, notPausable, refuseMoved } from "../refusals.ts";
 import { forgetLimit } from "./agents/account.ts";
@@ -73,10 +74,9 @@ async function cancelActive(
   options: CancelOptions,
 ): Promise<{ task: Task; changed: boolean } | undefined> {
   const graceMs = options.graceMs ?? task.graceMs ?? engine.settings.cancelGraceMs;
-  let full: AgentctlError | null = null;
   if (!active.isEnding && active.intent?.kind !== "cancel") {
     const intent: Intent = { kind: "cancel", actor: options.actor, reason: options.reason ?? null, graceMs };
-    full = await recorded(engine, active, intent);
+    active.learn({ unrecorded: await recorded(engine, active, intent) });
     engine.fault("cancel:after-request");
     if (active.pausing) active.failPause(notPausable(task, "it is being canceled"));
     active.request(intent);
@@ -85,11 +85,13 @@ async function cancelActive(
     // A second cancel with a shorter grace time presses harder.
     active.learn({ canceling: endTree(engine, active, graceMs) });
   }
-  if (options.wait === false && full === null) return { task: await engine.require(task.id), changed: true };
+  const { unrecorded } = active;
+  if (options.wait === false && unrecorded === null)
+    return { task: await engine.require(task.id), changed: true };
   const ended = await Promise.race([
     active.ended.promise,
     failureOf(active),
-    ...(full ? [isNotRecorded(active, full)] : []),
+    ...(unrecorded ? [isNotRecorded(active, unrecorded)] : []),
   ]);
   const failure = (await active.canceling) ?? active.unended;
   if (failure) throw failure;
@@ -107,12 +109,18 @@ async function recorded(
   { taskId, attempt }: ActiveAttempt,
   intent: Intent,
 ): Promise<AgentctlError | null> {
+  const record = () => engine.store.intend([{ id: taskId, attempt, intent }]);
+  const isFull = (error: unknown) => asAgentctlError(error).name === "StoreUnavailable" && !engine.cluster;
   try {
-    await engine.store.intend([{ id: taskId, attempt, intent }]);
+    await record().catch(async (error) => {
+      if (!isFull(error)) throw error;
+      giveReserve(engine.places.home);
+      await record();
+    });
     return null;
   } catch (error) {
+    if (!isFull(error)) throw error;
     const cause = asAgentctlError(error);
-    if (cause.name !== "StoreUnavailable" || engine.cluster) throw error;
     engine.log.warn(
       { task: taskId, error: cause.message },
       "a cancel is carried out that cannot be recorded",
@@ -133,7 +141,7 @@ async function isNotRecorded(
   );
   if (failure || (await Promise.race([isOver, sleep(ROOM_MS, false, { ref: false })])))
     return await new Promise<never>(() => {});
-  const reason = `nothing of task ${taskId} runs any more, and its end is recorded when there is room: ${cause.data.reason}`;
+  const reason = `nothing of task ${taskId} runs any more, and its end is recorded when there is room; a daemon that ends before forgets the cancel: ${cause.data.reason}`;
   throw new AgentctlError("StoreUnavailable", { ...cause.data, id: taskId, reason });
 }
 

@@ -35,8 +35,7 @@ export async function addSchedule(
       ...fields,
       paused: old?.paused ?? false,
       envHash,
-      createdAt: now,
-      ...(old?.paused ? { nextAt: null, fireAt: null } : nextTimes(fields, now)),
+      ...timesOf(fields, old, now),
       lastAt: old?.lastAt ?? null,
       lastTask: old?.lastTask ?? null,
       lastError: null,
@@ -49,6 +48,20 @@ export async function addSchedule(
     engine.environments.settle(envHash);
     if (!isMade) await dropUnused(engine);
   }
+}
+
+/** Where its times stay the same, what is planned or being made stands. */
+function timesOf(
+  fields: Pick<Schedule, "cron" | "tz" | "jitterMs">,
+  old: Schedule | undefined,
+  now: number,
+): Pick<Schedule, "createdAt" | "nextAt" | "fireAt"> {
+  const { cron, tz, jitterMs } = fields;
+  if (old && old.cron === cron && old.tz === tz && old.jitterMs === jitterMs) {
+    const { createdAt, nextAt, fireAt } = old;
+    return { createdAt, nextAt, fireAt };
+  }
+  return { createdAt: now, ...(old?.paused ? { nextAt: null, fireAt: null } : nextTimes(fields, now)) };
 }
 
 /** The schedule of that name; throws `ScheduleNotFound`. */

@@ -184,7 +184,7 @@ export async function dependenciesOf(
     const id = earlier.get(ref) ?? (await engine.require(ref)).id;
     const known = found.get(id);
     if (known && known.when !== when) {
-      const reason = `task ${id} cannot come to both: ${known.when} and ${when}`;
+      const reason = `task ${id < 0 ? ref : id} cannot come to both: ${known.when} and ${when}`;
       throw new AgentctlError("InvalidParams", { field: "after", reason });
     }
     found.set(id, { id, when });

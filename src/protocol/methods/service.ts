@@ -108,7 +108,7 @@ export const serviceMethods = {
     result: v.object({
       frozen: v.array(v.number()),
       suspended: v.array(v.number()),
-      /** Those that could not be paused. */
+      /** Those that could not be paused and run on, or were canceled and could not be recorded. */
       running: v.array(v.object({ id: v.number(), reason: v.string() })),
     }),
     scope: "people",

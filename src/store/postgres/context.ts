@@ -49,6 +49,8 @@ export class PostgresContext extends Context {
   }
 }
 
+/** Which fields of tasks are read is for the caller to choose. */
+const MOST_TRANSLATIONS = 1000;
 const translations = new Map<string, string>();
 
 /** `?` for each parameter becomes `$1`, `$2`, … */
@@ -57,6 +59,7 @@ function numbered(sql: string): string {
   if (translated === undefined) {
     let n = 0;
     translated = sql.replace(/\?/g, () => `$${++n}`);
+    if (translations.size >= MOST_TRANSLATIONS) translations.clear();
     translations.set(sql, translated);
   }
   return translated;

@@ -21,7 +21,9 @@ export function* createAll(
 ): Op<{ task: Task; created: boolean }[]> {
   const made: { task: Task; created: boolean }[] = [];
   for (const seed of seeds) {
-    const after = seed.after.map((one) => ({ ...one, id: madeBefore(one.id, made) ?? one.id }));
+    const placed = seed.after.map((one) => ({ ...one, id: madeBefore(one.id, made) ?? one.id }));
+    // An earlier line whose key exists may be a task that is named by its id, too.
+    const after = placed.filter(({ id }, at) => placed.findIndex((one) => one.id === id) === at);
     made.push(yield* create(ctx, { ...seed, after }, room));
   }
   return made;

@@ -60,7 +60,8 @@ export class Room {
   async ready(script: string): Promise<Running> {
     const running = this.launch(["sh", "-c", script]);
     await this.appears("ready");
-    await running.started;
+    // When it began is looked up by whoever asks first, and can be told while its guard lives.
+    void (await running.started).startTime;
     return running;
   }
 

@@ -53,7 +53,7 @@ const stop = command({
   async run(context, _args, { grace }) {
     const { out, paths } = context;
     const stopped = await stopDaemon(paths, defined({ graceMs: grace }));
-    const isPaused = stopped === undefined || stopped.running.length === 0;
+    const isPaused = (stopped?.running ?? []).length === 0;
     if (out.json) out.data({ ok: isPaused, changed: stopped !== undefined, ...(stopped ?? NOTHING_STOPPED) });
     else if (stopped) sayStopped(context, stopped);
     else out.note(`no daemon is running for ${paths.home}`);
@@ -183,15 +183,12 @@ function otherVersion({ version }: Status): string {
     : `, version ${version}: agentctl daemon restart replaces it by ${__VERSION__}`;
 }
 
-function sayStopped({ out }: Context, { pid, suspended, frozen, running }: Stopped): void {
+function sayStopped({ out }: Context, { pid, suspended, frozen, running = [] }: Stopped): void {
   out.line(`daemon stopped, pid ${pid}`);
   if (suspended.length > 0) out.line(`paused at a checkpoint: ${suspended.join(", ")}`);
   if (frozen.length > 0) out.line(`frozen, their processes stay in memory: ${frozen.join(", ")}`);
   for (const { id, reason } of running) {
-    out.note(
-      `task ${id} runs on, as it could not be paused: ${reason}`,
-      "the next daemon adopts it: agentctl daemon start",
-    );
+    out.note(`task ${id} ${reason}`, "the next daemon finds what became of it: agentctl daemon start");
   }
 }
 

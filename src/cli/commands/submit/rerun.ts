@@ -56,7 +56,7 @@ export const rerun = command({
         inOrder: true,
         act: async (ref) => {
           const old = olds.get(ref);
-          const answer = afterThose(old, params, made).then((given) => again(rpc, ref, given));
+          const answer = afterThose(rpc, old, params, made).then((given) => again(rpc, ref, given));
           made.set(old?.id ?? ref, answer);
           return { ...(await answer), changed: true };
         },
@@ -90,25 +90,45 @@ async function inOrderOf(
 ): Promise<Map<number | string, TaskJson | undefined>> {
   const looks = await Promise.allSettled(refs.map((id) => rpc.call("tasks/get", { id })));
   const olds = looks.map((look) => (look.status === "fulfilled" ? look.value.task : undefined));
-  const named = refs.map((ref, at) => [ref, olds[at]] as const);
-  const again = new Set(olds.map((old) => old?.id));
-  const isChain = olds.some((old) => old?.after.some(({ id }) => again.has(id)));
-  return new Map(isChain ? named.sort(([, a], [, b]) => (a?.id ?? 0) - (b?.id ?? 0)) : named);
+  const byId = new Map(olds.flatMap((old, at) => (old ? [[old.id, refs[at] ?? old.id] as const] : [])));
+  const named = new Map(refs.map((ref, at) => [ref, olds[at]]));
+  const ordered: typeof named = new Map();
+  const place = (ref: number | string) => {
+    if (ordered.has(ref)) return;
+    const old = named.get(ref);
+    for (const { id } of old?.after ?? []) {
+      const first = byId.get(id);
+      if (first !== undefined) place(first);
+    }
+    ordered.set(ref, old);
+  };
+  for (const ref of refs) place(ref);
+  return ordered;
 }
 
 /** With what it is run again: after the new task of each that it came after, where that is run again too. */
 async function afterThose(
+  rpc: RpcClient,
   old: TaskJson | undefined,
   params: Rerun,
   made: ReadonlyMap<number | string, Promise<Result<"tasks/rerun">>>,
 ): Promise<Rerun> {
   if (params.after !== undefined || !old?.after.some(({ id }) => made.has(id))) return params;
-  const isWaitedFor = ({ id }: { id: number }) => made.has(id) || old.startedAt === null;
-  const after = old.after.filter(isWaitedFor).map(async ({ id, when }) => {
+  const after = old.after.map(async ({ id, when }) => {
     const first = await made.get(id);
-    return { id: first?.task.id ?? id, when };
+    if (first) return [{ id: first.task.id, when }];
+    // One that ran had come to its turn, and what is deleted is waited for by nobody.
+    const isThere = old.startedAt === null && (await isKnown(rpc, id));
+    return isThere ? [{ id, when }] : [];
   });
-  return { ...params, after: await Promise.all(after) };
+  return { ...params, after: (await Promise.all(after)).flat() };
+}
+
+async function isKnown(rpc: RpcClient, id: number): Promise<boolean> {
+  return await rpc.call("tasks/get", { id }).then(
+    () => true,
+    () => false,
+  );
 }
 
 type Chosen = { failed: boolean; all: boolean; queue: string | undefined; labels: [string, string][] };
