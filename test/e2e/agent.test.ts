@@ -111,10 +111,10 @@ describe.each(telling)("%s at a limit and a question", (agent) => {
     expect(asking.question).toMatchObject({ kind: "permission", choices: ["allow", "allow-always", "deny"] });
     expect(asking.question.tool.input.command).toContain("step-1");
     expect(progress(home)).toEqual([]);
-    await home.cli("answer", `${id}`, "allow");
+    expect(await home.cli("answer", `${id}`, "allow")).toMatchObject({ code: 0, stderr: "" });
     await until(async () => (await home.task(id)).question?.tool?.input.command.includes("step-2"));
     await home.reaches(id, "input-required");
-    await home.cli("answer", `${id}`, "deny");
+    expect(await home.cli("answer", `${id}`, "deny")).toMatchObject({ code: 0, stderr: "" });
     await home.reaches(id, "completed");
     expect(progress(home)).toEqual(["step-1", "step-3"]);
   });
