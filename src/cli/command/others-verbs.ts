@@ -105,7 +105,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "queue parallel": "agentctl queue set <queue> --slots <n>",
   "queue show": "agentctl queue list, agentctl list --queue <queue>",
   "schedule set": "agentctl schedule add --replace <name> '<cron>' <program>",
-  "schedule edit": "agentctl schedule remove <name>, then agentctl schedule add <name> '<cron>' <program>",
+  "schedule edit": "agentctl schedule add --replace <name> '<cron>' <program>",
   "schedule enable": "agentctl schedule resume <name>",
   "schedule disable": "agentctl schedule pause <name>",
   "hook add": HOOKS,
