@@ -92,8 +92,7 @@ describe("on a narrow terminal", () => {
     home,
   }) => {
     const name = "report-of-the-second-quarter.md";
-    const file = home.file("left.ts");
-    writeFileSync(file, taskModule(`await task.artifact(${JSON.stringify(name)}, "x");`));
+    const file = home.module(taskModule(`await task.artifact(${JSON.stringify(name)}, "x");`), "left.mjs");
     await home.reaches(await home.run(file), "completed");
     await home.cli(
       "queue",

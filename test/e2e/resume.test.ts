@@ -1,4 +1,4 @@
-import { appendFileSync, writeFileSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { it, needsOwnStore, sqlite, until } from "../harness/index.ts";
 import { noted, notes, oneSlot, open, pausedSaver, pidOf, taskModule, twelveSteps, upTo } from "./story.ts";
@@ -65,7 +65,7 @@ it("stands when --wait is interrupted, which says so", async ({ home }) => {
   };
   const [one, two, three] = [await start(1), await start(2), await start(3)];
   await home.run("--queue", queue, "sleep", "60");
-  appendFileSync(home.file("task.ts"), "// It is told of this, and then waits.");
+  appendFileSync(home.file("task.mjs"), "// It is told of this, and then waits.");
   const interrupted = async (...ids: string[]) => {
     const resuming = home.spawn("resume", ...ids, "--wait");
     await until(() => resuming.stderr.match(/has changed since/g)?.length === ids.length);
@@ -140,7 +140,7 @@ describe("what may have changed meanwhile", () => {
     await home.cli("pause", `${id}`, "--no-wait");
     open(home);
     await home.reaches(id, "suspended");
-    writeFileSync(path, `${twelveSteps}// A last line.\n`);
+    appendFileSync(path, "// A last line.\n");
     const { stderr } = await home.cli("resume", `${id}`);
     const after = (await home.task(id)).module.sha256;
     expect(after).not.toBe(before);
@@ -158,12 +158,12 @@ describe("what may have changed meanwhile", () => {
     await home.cli("pause", `${id}`, "--no-wait");
     open(home);
     await home.reaches(id, "suspended");
-    writeFileSync(path, twelveSteps.replace('"step " + n', '"stage " + n'));
+    home.module(twelveSteps.replace('"step " + n', '"stage " + n'));
     await home.cli("resume", `${id}`);
     await until(async () => (await home.task(id)).pause.cause === "mismatch");
     expect(await home.task(id)).toMatchObject({ state: "suspended", error: { name: "JournalMismatch" } });
     expect((await home.task(id)).error.message).toContain('"step 1"');
-    writeFileSync(path, twelveSteps);
+    home.module(twelveSteps);
     await home.cli("resume", `${id}`);
     await home.reaches(id, "completed");
     expect(notes(home)).toEqual(upTo(12));

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { agentTask } from "../e2e/agent-story.ts";
-import type { Home } from "../harness/home.ts";
+import { type Home, withoutTypes } from "../harness/home.ts";
 
 /** What a module of these tests does, in order; see `does.ts`. */
 export type Does = (
@@ -16,11 +16,11 @@ export type Does = (
   | ["throw"]
 )[];
 
-const source = readFileSync(join(import.meta.dirname, "../fixtures/does.ts"), "utf8");
+const source = withoutTypes(readFileSync(join(import.meta.dirname, "../fixtures/does.ts"), "utf8"));
 
 /** A module task that does this and notes it. */
 export function moduleTask(home: Home, does: Does) {
-  const module = home.file("does.ts");
+  const module = home.file("does.mjs");
   // Another task may be about to load it.
   if (!existsSync(module)) {
     writeFileSync(`${module}.new`, source);

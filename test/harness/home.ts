@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { transformSync } from "esbuild";
 import {
   type CommandArgs,
   type CommandResult,
@@ -144,11 +145,14 @@ export class Home {
     return join(this.work, name);
   }
 
-  /** Writes a task module outside of any package, and gives its path. */
-  module(source: string, name = "task.ts"): string {
+  /**
+   * Writes a task module outside of any package, and gives its path. It is written without its types unless its name ends
+   * with `.ts`: the host of such a module takes half the time to come up.
+   */
+  module(source: string, name = "task.mjs"): string {
     const path = this.file(name);
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, source);
+    writeFileSync(path, name.endsWith(".mjs") ? withoutTypes(source) : source);
     return path;
   }
 
@@ -177,6 +181,11 @@ export class Home {
 }
 
 /** A login shell's environment and no more, so that nothing of the one who runs the tests leaks into them. */
+/** A TypeScript module as JavaScript. */
+export function withoutTypes(source: string): string {
+  return transformSync(source, { loader: "ts" }).code;
+}
+
 function cleanEnvironment(home: string, work: string): Record<string, string> {
   const path = (process.env.PATH ?? "").split(delimiter).filter((entry) => !entry.includes("node_modules"));
   return {
