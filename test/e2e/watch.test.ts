@@ -166,6 +166,12 @@ describe("in a terminal", () => {
       await terminal.shows(/NAME +SLOTS[\s\S]*> +default/);
       terminal.press("Tab");
       await terminal.shows(/-- attempt 1 --\s+attempt 1[\s\S]*-- attempt 2 --\s+attempt 2/);
+      terminal.press("/", ..."ATTEMPT", "Space", "2", "x");
+      await terminal.shows(/\/ATTEMPT 2x_ +no line here has "ATTEMPT 2x"[\s\S]*Enter keep/);
+      terminal.press("BSpace", "Enter", "n");
+      await terminal.shows(/match 1 of 2 for "ATTEMPT 2"[\s\S]*Esc end the search/);
+      terminal.press("Escape");
+      await terminal.shows(/Esc tasks/);
       terminal.press("?");
       await terminal.shows(/PgUp PgDn +a page/);
       terminal.press("Escape");

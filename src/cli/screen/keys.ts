@@ -2,11 +2,13 @@
 import { isTerminal } from "../../core/machine.ts";
 import { answeringAfter, answeringOf, typed } from "./answering.ts";
 import type { Key } from "./full-screen.ts";
+import { matchText, nextMatch, searchedFor, searchFrom } from "./log-search.ts";
 import { OF_QUEUE, orderNames } from "./task-order.ts";
 import { logPage, mostBelow, pageRows } from "./watch-layout.ts";
 import {
   arranged,
   chosenTask,
+  type Log,
   markedQueue,
   type Pane,
   panes,
@@ -44,6 +46,7 @@ export function settled(state: State, size: Size): State {
 function byMode(before: State, state: State, key: Key, size: Size): Pressed {
   if (state.mode === "help") return inHelp(state, key);
   if (state.mode === "filter") return inFilter(state, key, size);
+  if (state.mode === "search") return inSearch(state, key, size);
   if (state.mode === "answer") return inAnswer(state, key);
   if (key.name === "q") return { state, wish: { act: "quit" } };
   if (key.name === "escape") return { state: left(state) };
@@ -51,6 +54,10 @@ function byMode(before: State, state: State, key: Key, size: Size): Pressed {
   if (key.name === "tab") return { state: turned(state, key.isShifted ? -1 : 1) };
   const moved = move(state, key, size);
   if (moved) return { state: moved };
+  if (state.pane === "log" && state.log) {
+    const looked = onLog(state, state.log, key, size);
+    if (looked) return { state: looked };
+  }
   if (key.text === "/") return { state: { ...state, pane: "tasks", mode: "filter" } };
   if (state.pane === "queues") return onQueue(state, key);
   if (key.name === "s" && state.pane === "tasks") return { state: reordered(state) };
@@ -71,6 +78,34 @@ function inFilter(state: State, key: Key, size: Size): Pressed {
   return { state: move(state, key, size) ?? arranged({ ...state, filter: typed(state.filter, key) }) };
 }
 
+/** Each letter shows the newest line that has what is typed. */
+function inSearch(state: State, key: Key, size: Size): Pressed {
+  const { log } = state;
+  const done: State = { ...state, mode: "keys" };
+  if (!log) return { state: done };
+  const text = log.search?.text ?? "";
+  const isLeft = key.name === "escape" || (key.name === "return" && text === "");
+  if (isLeft) return { state: { ...done, log: { ...log, search: undefined } } };
+  if (key.name === "return") return { state: searching(done, log) };
+  const moved = move(state, key, size);
+  return { state: moved ?? searching(state, searchedFor(log, typed(text, key), pageOf(state, size))) };
+}
+
+function onLog(state: State, log: Log, { text }: Key, size: Size): State | undefined {
+  if (text === "/") return searching({ ...state, mode: "search" }, searchFrom(log));
+  if (text !== "n" && text !== "N") return undefined;
+  if (!log.search) return { ...state, message: "press / to search" };
+  return searching(state, nextMatch(log, text === "N" ? 1 : -1, pageOf(state, size)));
+}
+
+function searching(state: State, log: Log): State {
+  return { ...state, log, message: matchText(log) };
+}
+
+function pageOf(state: State, size: Size) {
+  return { rows: logPage(state, size), columns: size.columns };
+}
+
 function inAnswer(state: State, key: Key): Pressed {
   const { answering } = state;
   const done: State = { ...state, mode: "keys", answering: undefined };
@@ -81,6 +116,7 @@ function inAnswer(state: State, key: Key): Pressed {
 
 /** Esc goes back to all tasks, one step at a time. */
 function left(state: State): State {
+  if (state.log?.search) return { ...state, log: { ...state.log, search: undefined } };
   if (state.pane !== "tasks") return opened(state, "tasks");
   return arranged({ ...state, filter: "" });
 }

@@ -14,9 +14,10 @@ const keyHelp: readonly (readonly [keys: string, does: string])[] = [
   ["h", "hold or release the task, in queues the queue"],
   ["a", "answer the question of the task"],
   ["/", "filter: words in id, name, program, queue, state, label"],
+  ["/ n N", "in a log: search; the older match, the newer one"],
   ["s", "sort: by urgency, id, newest, task, queue, time it ran"],
   ["?", "this help"],
-  ["Esc", "leave help, filter, answer and log"],
+  ["Esc", "leave help, filter, search, answer and log"],
   ["q Ctrl-C", "quit; the tasks continue"],
 ];
 

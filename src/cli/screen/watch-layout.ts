@@ -57,18 +57,10 @@ function standing(state: State, now: number): string {
 export function bottomLines(state: State, size: Size, now: number, paint: Paint): string[] {
   const { columns } = size;
   if (state.mode === "answer") return answerLines(state, size, paint);
-  if (state.mode === "filter") {
-    return [
-      fittedEnd(`/${state.filter}_`, columns),
-      keysLine(
-        [
-          ["Enter", "keep"],
-          ["Esc", "all tasks"],
-        ],
-        columns,
-        paint,
-      ),
-    ];
+  if (state.mode === "filter") return typedLines(`/${state.filter}_`, "all tasks", size, paint);
+  if (state.mode === "search") {
+    const typed = `/${state.log?.search?.text ?? ""}_`;
+    return typedLines(state.message ? `${typed}  ${state.message}` : typed, "end the search", size, paint);
   }
   if (state.mode === "help")
     return [
@@ -86,6 +78,15 @@ export function bottomLines(state: State, size: Size, now: number, paint: Paint)
     fitted(oneLine(state.message || standing(state, now)), columns),
     keysLine(keysOf(state), columns, paint),
   ];
+}
+
+/** What is typed behind a `/`. */
+function typedLines(line: string, onEscape: string, { columns }: Size, paint: Paint): string[] {
+  const keys: Keys = [
+    ["Enter", "keep"],
+    ["Esc", onEscape],
+  ];
+  return [fittedEnd(line, columns), keysLine(keys, columns, paint)];
 }
 
 function answerLines({ answering }: State, { columns }: Size, paint: Paint): string[] {
@@ -152,7 +153,17 @@ function keysOf(state: State): Keys {
   }
   const filter = ["/", "filter"] as const;
   const sort = ["s", "sort"] as const;
-  if (pane === "log") return [...always, ["Esc", "tasks"], ...taskKeys(state), ["End", "follow"], tab];
+  if (pane === "log") {
+    const isSearching = state.log?.search !== undefined;
+    const search: Keys = isSearching
+      ? [
+          ["n", "older"],
+          ["N", "newer"],
+        ]
+      : [["/", "search"]];
+    const leave = ["Esc", isSearching ? "end the search" : "tasks"] as const;
+    return [...always, leave, ...taskKeys(state), ...search, ["End", "follow"], tab];
+  }
   return [...always, ...taskKeys(state), ["Enter", "log"], filter, tab, sort];
 }
 

@@ -16,6 +16,8 @@ export interface Log {
   id: number;
   lines: readonly string[];
   below: number;
+  /** What is looked for, from which line on, and the line of the match that is shown. */
+  search?: { text: string; from: number; at: number | undefined } | undefined;
 }
 
 /** Which of some rows is marked, and which is the first on the screen. */
@@ -36,7 +38,7 @@ export interface State {
   order: OrderName;
   filter: string;
   /** What takes the keys in the place of the panes. */
-  mode: "keys" | "filter" | "answer" | "help";
+  mode: "keys" | "filter" | "search" | "answer" | "help";
   answering: Answering | undefined;
   log: Log | undefined;
   /** What came of the last key, or why nothing is seen. */

@@ -7,6 +7,7 @@ import { queueTable } from "../text/queue-table.ts";
 import { fitted, textWidth } from "../text/table.ts";
 import { taskTable } from "../text/task-table.ts";
 import { block } from "../text/terminal-text.ts";
+import { withFound } from "./log-search.ts";
 import { needsPerson } from "./task-order.ts";
 import { helpLines } from "./watch-help.ts";
 import { bottomLines, logPage, pageRows, wrapped } from "./watch-layout.ts";
@@ -113,7 +114,8 @@ function logLines(state: State, size: Size, paint: Paint): string[] {
   const { log } = state;
   if (!log) return ["", "no task is marked"];
   if (log.lines.length === 0) return ["", paint.faint(nothingOf(state))];
-  return logRows(log, logPage(state, size), size.columns);
+  const { text = "" } = log.search ?? {};
+  return logRows(log, logPage(state, size), size.columns).map((row) => withFound(row, text, paint.found));
 }
 
 function nothingOf(state: State): string {

@@ -12,6 +12,8 @@ export interface Paint {
   bad: Stroke;
   /** Something to type. */
   command: Stroke;
+  /** What was searched for. */
+  found: Stroke;
 }
 
 const same: Stroke = (text) => text;
@@ -24,6 +26,7 @@ export const plainPaint: Paint = {
   faint: same,
   bad: same,
   command: same,
+  found: same,
 };
 
 /** Sixteen colours, which every terminal's theme makes readable; loads chalk. */
@@ -48,5 +51,6 @@ export async function paintFor(): Promise<Paint> {
     faint: chalk.dim,
     bad: chalk.red,
     command: chalk.cyan,
+    found: chalk.inverse,
   };
 }
