@@ -223,7 +223,9 @@ function refused(error: Error): AgentctlError {
       reason: `the database refuses: ${error.message}`,
       hint: "agentctl cluster status; the address is in cluster.json",
     });
-  const reason = `the database cannot be trusted: ${error.message}`;
+  // Newer versions of Node advise an option of their own, which agentctl does not take.
+  const [why] = error.message.split("; if the root CA");
+  const reason = `the database cannot be trusted: ${why}`;
   const hint = "&sslrootcert=<file> in its address names who signed its certificate";
   return new AgentctlError("StoreUnavailable", { reason, hint });
 }
