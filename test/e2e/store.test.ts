@@ -69,13 +69,14 @@ it("cancels the task that fills the disk, and names what a stop leaves running t
     await home.cli("queue", "set", "default", "--slots", "2");
     const quiet = await home.run("sleep", "60");
     const pid = await pidOf(home, quiet);
-    const filler = await home.run("sh", "-c", "yes | head -c 20000000; exec sleep 60");
+    // It fills what room it finds until it is killed.
+    const filler = await home.run("sh", "-c", "trap '' TERM; while :; do yes | head -c 100000; done");
     const submits = () => home.cli("run", "--hold", "true");
     await until(async () => (await submits()).code === 6, { message: "a full disk" });
     const { code, stdout } = await home.cli("doctor");
     expect([code, stdout]).toEqual([1, expect.stringMatching(/the disk that holds .* is full/)]);
 
-    expect(await home.cli("cancel", `${filler}`)).toMatchObject({
+    expect(await home.cli("cancel", `${filler}`, "--grace", "2s")).toMatchObject({
       code: 0,
       stdout: `task ${filler} canceled\n`,
     });

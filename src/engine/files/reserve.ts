@@ -8,8 +8,8 @@ import { join } from "node:path";
 
 const FILE = "daemon.reserve";
 
-/** Enough for the ends of some hundred tasks. */
-const BYTES = 256 * 1024;
+/** Enough for the ends of some hundred tasks, and for the 192 KiB at most of output that was on its way to a log. */
+const BYTES = 1024 * 1024;
 
 /** Takes the room where there is some. */
 export function keepReserve(home: string): void {

@@ -7,7 +7,6 @@ import { endTree } from "../attempt/end-tree.ts";
 import { findActive } from "../attempt/find-active.ts";
 import { cancelElsewhere, isElsewhere } from "../attempt/pause/elsewhere.ts";
 import type { Engine } from "../engine.ts";
-import { giveReserve } from "../files/reserve.ts";
 import { onceSettled } from "../look-again.ts";
 import { notCancelable, notPausable, refuseMoved } from "../refusals.ts";
 import { forgetLimit } from "./agents/account.ts";
@@ -102,25 +101,20 @@ async function cancelActive(
 
 /**
  * Makes the request durable, or answers why it cannot: what fills the disk is ended all the same, and its end is recorded
- * when there is room. In a cluster another machine may have the task by then.
+ * when there is room. The room that is kept for this is not given up before: the task would fill it. In a cluster another
+ * machine may have the task by then.
  */
 async function recorded(
   engine: Engine,
   { taskId, attempt }: ActiveAttempt,
   intent: Intent,
 ): Promise<AgentctlError | null> {
-  const record = () => engine.store.intend([{ id: taskId, attempt, intent }]);
-  const isFull = (error: unknown) => asAgentctlError(error).name === "StoreUnavailable" && !engine.cluster;
   try {
-    await record().catch(async (error) => {
-      if (!isFull(error)) throw error;
-      giveReserve(engine.places.home);
-      await record();
-    });
+    await engine.store.intend([{ id: taskId, attempt, intent }]);
     return null;
   } catch (error) {
-    if (!isFull(error)) throw error;
     const cause = asAgentctlError(error);
+    if (cause.name !== "StoreUnavailable" || engine.cluster) throw error;
     engine.log.warn(
       { task: taskId, error: cause.message },
       "a cancel is carried out that cannot be recorded",
