@@ -195,6 +195,22 @@ it("makes its worktree when it starts, and again after a daemon that died meanwh
   expect(git(home, ["log", "--format=%s", "-1", "mine"])).toBe("second");
 });
 
+it("prepares its worktree by git's own hook, and says what that printed where it fails", async ({ home }) => {
+  repository(home);
+  writeFileSync(home.file("repo/private.tmp"), "key\n");
+  const hook = home.file("repo/.git/hooks/post-checkout");
+  mkdirSync(join(hook, ".."), { recursive: true });
+  const copies = 'cp "$(git rev-parse --path-format=absolute --git-common-dir)/../private.tmp" .';
+  writeFileSync(hook, `#!/bin/sh\n${copies}\n`, { mode: 0o755 });
+  const { worktree } = await worked(home, ["cat private.tmp >> seen.tmp"], "--worktree", "use the key");
+  expect(readFileSync(join(worktree.path, "seen.tmp"), "utf8")).toBe("key\n");
+  rmSync(home.file("repo/private.tmp"));
+  const options = agentOptions(home, "claude", [tool("true")]);
+  const id = await home.run(...options, "--cwd", home.file("repo"), "--worktree", "use what is gone");
+  const { error } = await home.reaches(id, "failed");
+  expect(error.message).toMatch(/cannot make the worktree .*private\.tmp/s);
+});
+
 it("runs the night of examples/night.sh, and tells in the morning what became of it", async ({ home }) => {
   repository(home);
   const options = agentOptions(home, "claude", [tool("echo new > new.txt")]);
