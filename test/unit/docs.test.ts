@@ -55,9 +55,10 @@ describe("what is generated", () => {
 
   test("has a manual that is installed, without errors in it", ({ skip }) => {
     const { man, files } = JSON.parse(read("package.json"));
-    expect([man, files.includes("man")]).toEqual(["./man/agentctl.1", true]);
+    // npm links manuals that are in a list, and no other.
+    expect([man, files.includes("man")]).toEqual([["./man/agentctl.1"], true]);
     needs(skip, "groff");
-    const { status, stderr } = spawnSync("groff", ["-man", "-Tutf8", "-ww", join(root, man)], {
+    const { status, stderr } = spawnSync("groff", ["-man", "-Tutf8", "-ww", join(root, man[0])], {
       encoding: "utf8",
     });
     expect([status, stderr]).toEqual([0, ""]);
