@@ -15,13 +15,14 @@ import {
 
 it("asks a module that is only just starting, before its first step", async ({ home }) => {
   await home.cli("daemon", "start");
-  const id = await home.run(home.module(twelveSteps));
-  const pause = async () => (await home.json("pause", `${id}`)).task;
-  const task = await until(pause, { message: "a pause" });
-  expect(task).toMatchObject({ state: "suspended", pause: { outcome: "cooperative" } });
-  const before = notes(home);
+  // It is not loaded before the pause is on record, however late that comes.
+  const loading = `${twelveSteps}\nawait gate("loaded");`;
+  const id = await home.run(home.module(loading));
+  await home.cli("pause", `${id}`, "--no-wait");
+  open(home, "loaded");
+  expect((await home.reaches(id, "suspended")).pause).toMatchObject({ outcome: "cooperative" });
   await meanwhile(home);
-  expect(notes(home)).toEqual(before);
+  expect(notes(home)).toEqual([]);
   await home.cli("resume", `${id}`);
   await home.reaches(id, "completed");
   expect(notes(home)).toEqual(upTo(12));
