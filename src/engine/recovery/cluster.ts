@@ -59,7 +59,8 @@ async function tellAnswer(
       kind === "ask" && name === asked.name && n === asked.n && base === asked.base,
   );
   if (!step) return;
-  active.learn({ asked: null });
+  // It may have asked the next one meanwhile.
+  if (active.asked === asked) active.learn({ asked: null });
   active.link?.answer({ n: asked.n, base: asked.base, answer: JSON.parse(step.result) as string });
 }
 
