@@ -46,6 +46,7 @@ export class Disconnected extends AgentctlError {
 export class Connection {
   readonly #url: string;
   readonly #name: string;
+  readonly #awayMs: number;
   #client: Promise<Driver.Client> | null = null;
   #turn: Promise<unknown> = Promise.resolve();
   #isClosed = false;
@@ -59,10 +60,11 @@ export class Connection {
    */
   isPinned = false;
 
-  /** `name` is what `pg_stat_activity` shows. */
-  constructor(url: string, name: string) {
+  /** `name` is what `pg_stat_activity` shows. For `awayMs`, {@link repeated} waits for a database that is away. */
+  constructor(url: string, name: string, { awayMs = 0 }: { awayMs?: number } = {}) {
     this.#url = url;
     this.#name = name;
+    this.#awayMs = awayMs;
   }
 
   /** Hears what others notify; also after the connection was lost and made again. */
@@ -85,6 +87,25 @@ export class Connection {
     const named = params.length > 0 ? { name: nameOf(sql) } : {};
     const result = await this.#inTurn({ text: sql, values, ...named, ...options } as Driver.QueryConfig);
     return { rows: result.rows as R[], changed: result.rowCount ?? 0 };
+  }
+
+  /** The same for what may be done twice, see {@link repeated}. */
+  async repeat<R = Row>(sql: string, params: readonly unknown[]): Promise<Answer<R>> {
+    return await this.repeated(() => this.query<R>(sql, params));
+  }
+
+  /** Does `work`, and does it again as often as the connection is lost meanwhile. */
+  async repeated<T>(work: () => Promise<T>): Promise<T> {
+    const until = systemClock.mono() + this.#awayMs;
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        const left = until - systemClock.mono();
+        if (!(error instanceof Disconnected) || left <= 0) throw error;
+        await this.reconnect(left);
+      }
+    }
   }
 
   /** The same for statements without parameters, which are sent as one: the rows of each. */

@@ -5,12 +5,12 @@ import type { Connection } from "./connection.ts";
 export async function keepEnvironment(connection: Connection, name: string, sealed: Buffer): Promise<void> {
   const sql = `insert into environments (name, sealed, kept_at) values ($1, $2, clock_timestamp())
     on conflict (name) do update set kept_at = clock_timestamp()`;
-  await connection.query(sql, [name, sealed]);
+  await connection.repeat(sql, [name, sealed]);
 }
 
 /** What was kept under that name. */
 export async function environment(connection: Connection, name: string): Promise<Buffer | undefined> {
-  const { rows } = await connection.query("select sealed from environments where name = $1", [name]);
+  const { rows } = await connection.repeat("select sealed from environments where name = $1", [name]);
   return rows[0]?.sealed as Buffer | undefined;
 }
 
@@ -41,19 +41,19 @@ export async function keepBlob(
     select $1, $2, $3, $4, clock_timestamp() where exists
       (select 1 from tasks where id = $1 and ($5::text is null or machine = $5))
     on conflict (task_id, name) do update set data = excluded.data, size = excluded.size, kept_at = excluded.kept_at`;
-  await connection.query(sql, [task, name, data, size, machine]);
+  await connection.repeat(sql, [task, name, data, size, machine]);
 }
 
 export async function blob(connection: Connection, task: number, name: string): Promise<Buffer | undefined> {
   const sql = "select data from blobs where task_id = $1 and name = $2";
-  return (await connection.query(sql, [task, name])).rows[0]?.data as Buffer | undefined;
+  return (await connection.repeat(sql, [task, name])).rows[0]?.data as Buffer | undefined;
 }
 
 /** Drops the artifacts of a task that others of their names have replaced. */
 export async function dropOldArtifacts(connection: Connection, task: number): Promise<void> {
   const sql = `delete from blobs where task_id = $1 and name like 'artifact/%'
     and name not in (select 'artifact/' || sha256 from artifacts where task_id = $1)`;
-  await connection.query(sql, [task]);
+  await connection.repeat(sql, [task]);
 }
 
 /** Bytes of a file that was kept. */
@@ -79,7 +79,7 @@ export async function blobPiece(
         (extract(epoch from kept_at) * 1000)::bigint as kept_at from blobs where task_id = $1 and name = $2),
       placed as (select *, greatest(start, coalesce(size - $4::bigint, $3::bigint)) as at from found)
     select size, start, kept_at, at, substring(data from (at - start + 1)::int for $5::int) as data from placed`;
-  const row = (await connection.query(sql, [task, name, offset, fromEnd ?? null, length])).rows[0];
+  const row = (await connection.repeat(sql, [task, name, offset, fromEnd ?? null, length])).rows[0];
   if (!row) return undefined;
   const {
     data,

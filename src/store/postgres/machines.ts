@@ -53,7 +53,7 @@ function taken(machine: string): AgentctlError {
 
 /** Of which home a machine is; undefined where there is none of the name. */
 export async function machineId(connection: Connection, name: string): Promise<string | undefined> {
-  const { rows } = await connection.query("select id from machines where name = $1", [name]);
+  const { rows } = await connection.repeat("select id from machines where name = $1", [name]);
   return rows[0]?.id as string | undefined;
 }
 
@@ -63,7 +63,7 @@ export async function listMachines(connection: Connection): Promise<MachineInfo[
       case when lease_until < clock_timestamp() then 1 else 0 end as is_over,
       (select count(*) from tasks t where t.machine = m.name) as tasks
     from machines m order by name`;
-  return (await connection.query(sql, [])).rows.map((row) => ({
+  return (await connection.repeat(sql, [])).rows.map((row) => ({
     name: row.name as string,
     state: stateOf(row),
     slots: row.slots as number,
@@ -91,7 +91,7 @@ export async function whereabouts(
   const sql = `select home, (extract(epoch from seen_at) * 1000)::bigint as seen,
       is_lost = 0 and is_stopped = 0 and lease_until >= clock_timestamp() as is_up
     from machines where name = $1`;
-  const row = (await connection.query(sql, [name])).rows[0];
+  const row = (await connection.repeat(sql, [name])).rows[0];
   return row && { home: row.home as string, seenAt: row.seen as number, isUp: Boolean(row.is_up) };
 }
 
@@ -100,7 +100,7 @@ export async function untaken(connection: Connection, ids: readonly number[]): P
   const sql = `select t.id from tasks t where t.id = any ($1) and not exists (select 1 from machines m
     where m.is_lost = 0 and m.is_stopped = 0 and m.is_draining = 0 and m.lease_until >= clock_timestamp()
       and m.slots >= t.slots and fits(t.on_machine, m.name) and accepts(m.name, t.submitted_by))`;
-  return new Set((await connection.query(sql, [ids])).rows.map(({ id }) => id as number));
+  return new Set((await connection.repeat(sql, [ids])).rows.map(({ id }) => id as number));
 }
 
 /** Tells a machine, by its name, that it was changed. */
@@ -124,7 +124,7 @@ export async function setMachine(
     accept === undefined ? 0 : 1,
     accept ? JSON.stringify(accept) : null,
   ];
-  const row = (await connection.query(sql, [name, ...given])).rows[0];
+  const row = (await connection.repeat(sql, [name, ...given])).rows[0];
   if (!row) throw new AgentctlError("MachineNotFound", { machine: name });
   return row.at as string;
 }
@@ -133,7 +133,7 @@ export async function setMachine(
 export async function hasHeard(connection: Connection, name: string, since: string): Promise<boolean> {
   const sql = `select 1 from machines where name = $1 and seen_at < $2::timestamptz
     and is_lost = 0 and is_stopped = 0 and lease_until >= clock_timestamp()`;
-  return (await connection.query(sql, [name, since])).rows.length === 0;
+  return (await connection.repeat(sql, [name, since])).rows.length === 0;
 }
 
 /** Forgets a machine on which nothing is. Throws `MachineNotFound`, and `UnsupportedOperation` where it is up or has tasks. */

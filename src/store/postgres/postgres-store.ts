@@ -5,7 +5,7 @@ import * as events from "../sql/events.ts";
 import * as journal from "../sql/journal.ts";
 import { SqlStore, type StoreOptions } from "../sql/sql-store.ts";
 import { acknowledgeAtOnce } from "./acknowledge.ts";
-import { Connection, Disconnected } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { doInTurn, PostgresContext } from "./context.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Relay } from "./relay.ts";
@@ -33,7 +33,7 @@ const LOOK_MS = 1000;
 const SILENT_MS = 1000;
 /** How many events are read at once. */
 const PAGE = 1000;
-/** How long a read waits for a database that is away. */
+/** How long a read, or what else may be done twice, waits for a database that is away. */
 const AWAY_MS = 10_000;
 
 /** {@link Store} over a PostgreSQL database that several machines share. */
@@ -57,7 +57,8 @@ export class PostgresStore extends SqlStore {
   #onChange: () => void = () => {};
 
   private constructor(url: string, machine: string, options: StoreOptions & { fault: Fault }) {
-    const connection = (role: string) => new Connection(url, `agentctl ${machine} ${role}`);
+    const connection = (role: string) =>
+      new Connection(url, `agentctl ${machine} ${role}`, { awayMs: AWAY_MS });
     const [writer, reader, listener] = [connection("writer"), connection("reader"), connection("listener")];
     const ctx = new PostgresContext(writer, machine);
     super(
@@ -148,15 +149,9 @@ export class PostgresStore extends SqlStore {
 
   async #read<T>(run: (ctx: PostgresContext) => Op<T>): Promise<T> {
     try {
-      return await doInTurn(run(this.#readerContext));
+      return await this.#reader.repeated(() => doInTurn(run(this.#readerContext)));
     } catch (error) {
-      if (!(error instanceof Disconnected)) throw storeError(error);
-      try {
-        await this.#reader.reconnect(AWAY_MS);
-        return await doInTurn(run(this.#readerContext));
-      } catch (again) {
-        throw storeError(again);
-      }
+      throw storeError(error);
     }
   }
 
