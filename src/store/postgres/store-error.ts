@@ -6,7 +6,12 @@ export function storeError(error: unknown): unknown {
   const { code } = error as { code?: unknown };
   if (code === "53100")
     return new AgentctlError("StoreUnavailable", { reason: "the disk is full" }, { cause: error });
-  // 53: out of disk, memory or connections; 58: its files cannot be read; 25006: a standby.
-  if (typeof code !== "string" || !/^(53|58|25006|XX)/.test(code)) return error;
+  if (code === "42P01" || code === "3F000") {
+    const reason = `the database holds no cluster any more: ${error.message}`;
+    const hint = "put a dump of it back, or give each home its own store again: agentctl cluster leave";
+    return new AgentctlError("StoreUnavailable", { reason, hint }, { cause: error });
+  }
+  // 53: out of disk, memory or connections; 57: the statement was canceled; 58: its files cannot be read; 25006: a standby.
+  if (typeof code !== "string" || !/^(53|57|58|25006|XX)/.test(code)) return error;
   return new AgentctlError("StoreUnavailable", { reason: `${error.message} (${code})` }, { cause: error });
 }

@@ -8,8 +8,8 @@ import { doInTurn, type PostgresContext } from "./context.ts";
 /** How soon it is asked again what became of a transaction. */
 const LOOK_MS = 50;
 
-/** A deadlock, or a transaction that another one was quicker than: it is done again. */
-const AGAIN = /^40/;
+/** A deadlock, a transaction that another one was quicker than, or a statement that somebody canceled: it is done again. */
+const AGAIN = /^(40|57014)/;
 
 /** Where machines tell each other that something has changed. */
 export const SCHEMA_CHANNEL = "agentctl";
@@ -28,7 +28,8 @@ export function mayPass(error: unknown): boolean {
 }
 
 function isAgain(error: unknown): boolean {
-  return AGAIN.test((error as { code?: string }).code ?? "");
+  const { code } = ((error as Error).cause ?? error) as { code?: unknown };
+  return typeof code === "string" && AGAIN.test(code);
 }
 
 export type Result = { value: unknown } | { error: unknown };

@@ -1,0 +1,63 @@
+/**
+ * What holds in each connection to the database, whatever its role, its database, the server or the environment say. It is
+ * asked for as the connection is made, and looked at then: a pooler between may have left it out, and one that gives each
+ * transaction another connection serves neither `listen` nor prepared statements.
+ */
+import { AgentctlError } from "../../core/errors.ts";
+
+const SETTINGS = {
+  search_path: "agentctl, pg_catalog",
+  synchronous_commit: "on",
+  // What stops inside a transaction holds everybody up.
+  idle_in_transaction_session_timeout: "1s",
+  statement_timeout: "0",
+  lock_timeout: "0",
+  idle_session_timeout: "0",
+  // A statement that has waited for a lock sees what was committed meanwhile.
+  default_transaction_isolation: "read committed",
+  // Times and patterns are written and read as text.
+  datestyle: "ISO, MDY",
+  standard_conforming_strings: "on",
+} as const;
+
+/** What the driver is given to connect to `url`: its own `options` come before ours, which win. */
+export function connectionOf(url: string): { connectionString: string; options: string } {
+  const given = new URLSearchParams(url.split("?")[1]).get("options") ?? "";
+  const ours = Object.entries(SETTINGS).map(([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`);
+  return {
+    connectionString: url.replace(/([?&])options=[^&#]*&?/g, "$1"),
+    options: [given, ...ours].join(" ").trim(),
+  };
+}
+
+/**
+ * Throws `UnsupportedOperation` where tasks and their inputs would cross a network in the clear. The host is the one that
+ * is dialed: where the address names none, the driver takes that of the environment.
+ */
+export function refusePlain(host: string, url: string): void {
+  const isHere = host.startsWith("/") || ["localhost", "127.0.0.1", "::1"].includes(host);
+  if (isHere || new URLSearchParams(url.split("?")[1]).get("sslmode") === "verify-full") return;
+  const reason = `${host} would be reached without TLS`;
+  const hint = "add ?sslmode=verify-full to the address";
+  throw new AgentctlError("UnsupportedOperation", { reason, hint });
+}
+
+const NAMES = Object.keys(SETTINGS) as (keyof typeof SETTINGS)[];
+
+/** Asks for what {@link requireSettings} looks at. */
+export const SETTINGS_SQL = `select ${NAMES.map((name) => `current_setting('${name}') as ${name}`).join(", ")}`;
+
+/** Throws `StoreUnavailable` where one of them does not hold. */
+export function requireSettings(row: Record<string, string> = {}): void {
+  const wrong = NAMES.find((name) => row[name] !== SETTINGS[name]);
+  if (wrong)
+    throw pooled(`${wrong} is ${JSON.stringify(row[wrong])} and not ${JSON.stringify(SETTINGS[wrong])}`);
+}
+
+/** Something between us and the server does not let settings through. */
+export function pooled(what: string): AgentctlError {
+  const reason = `the database does not take the settings of a connection: ${what}`;
+  const hint =
+    "give the address of the server itself, not of a pooler such as PgBouncer, and without these settings";
+  return new AgentctlError("StoreUnavailable", { reason, hint });
+}
