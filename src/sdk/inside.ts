@@ -5,20 +5,22 @@ export interface Running {
   readonly name: string;
   isOver: boolean;
   /** Its code is known also behind its awaits. */
-  isFollowed: boolean;
+  isFollowed?: boolean;
 }
 
 /**
  * Tells whether code runs inside a step, so that a call in a step can be refused. To know that behind an `await` costs
- * every promise of the process some calls of Node's hooks, which is more than all the rest of a brief step.
- * So such a step is known only until its function returns, or first awaits; its first call, like that
- * of every step that lasts, is followed to its end.
+ * every promise of the process some calls of Node's hooks. A function that gives no promise has no `await` to look behind,
+ * and hooks would cost more than all the rest of its step: where the last one of a name gave none, the next one is known
+ * only until it returns.
  */
 export class Inside {
   readonly #storage = new AsyncLocalStorage<Running>();
   /** The one whose function is being called. */
   #called: Running | undefined;
   #followed = 0;
+  /** Names of steps whose last function gave no promise. */
+  readonly #atOnce = new Set<string>();
 
   /** The name of the step in which the caller stands. */
   get step(): string | undefined {
@@ -28,7 +30,14 @@ export class Inside {
 
   /** Calls the function of a step; `over` is called when the try has ended. */
   call(running: Running, fn: () => unknown): unknown {
-    if (running.isFollowed || this.#followed > 0) {
+    const given = this.#call(running, fn);
+    if (isThenable(given)) this.#atOnce.delete(running.name);
+    else this.#atOnce.add(running.name);
+    return given;
+  }
+
+  #call(running: Running, fn: () => unknown): unknown {
+    if (this.#followed > 0 || !this.#atOnce.has(running.name)) {
       running.isFollowed = true;
       this.#followed++;
       return this.#storage.run(running, fn);
@@ -46,4 +55,8 @@ export class Inside {
     running.isOver = true;
     if (running.isFollowed && --this.#followed === 0) this.#storage.disable();
   }
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }

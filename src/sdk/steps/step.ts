@@ -68,7 +68,7 @@ async function runStep(session: Session, run: Run): Promise<unknown> {
     }
     // Whatever the daemon does, the function begins when the caller has its promise.
     await undefined;
-    const value = await tryAll(session, run, notice.isBrief);
+    const value = await tryAll(session, run);
     notice.over();
     const text = toJson(value, "result");
     const what = `the result of step ${JSON.stringify(place.name)}`;
@@ -129,14 +129,10 @@ async function tellDaemon({ link, steps }: Session, { place, startedAt, text }: 
   return "value" in answer ? answer.value : value;
 }
 
-async function tryAll(
-  session: Session,
-  { fn, flight, place, tries }: Run,
-  isBrief: boolean,
-): Promise<unknown> {
+async function tryAll(session: Session, { fn, flight, place, tries }: Run): Promise<unknown> {
   for (let count = 1; ; count++) {
     try {
-      return await tryOnce(session, { place, flight, fn, isBrief, timeoutMs: tries.timeoutMs, count });
+      return await tryOnce(session, { place, flight, fn, timeoutMs: tries.timeoutMs, count });
     } catch (error) {
       if (count > tries.retries || session.stopper.signal.aborted) throw error;
       flight.is("retrying");
@@ -152,17 +148,12 @@ interface Try {
   place: Place;
   flight: PendingCall;
   fn: StepFunction;
-  /** It is expected to be brief. */
-  isBrief: boolean;
   timeoutMs: number | undefined;
   count: number;
 }
 
-async function tryOnce(
-  session: Session,
-  { place, flight, fn, isBrief, timeoutMs, count }: Try,
-): Promise<unknown> {
-  const running = { name: place.name, isOver: false, isFollowed: !isBrief };
+async function tryOnce(session: Session, { place, flight, fn, timeoutMs, count }: Try): Promise<unknown> {
+  const running = { name: place.name, isOver: false };
   const signal = new StepSignal(session);
   const context = new StepTry(session, { place, flight, signal, count });
   const work = () => session.inside.call(running, () => fn(context));

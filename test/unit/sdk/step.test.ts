@@ -166,7 +166,7 @@ describe("a step", () => {
     expect(attempts.daemon.journal).toEqual([]);
   });
 
-  it("inside one that is expected to be brief is refused until that first awaits, and in its first call also behind it", async ({
+  it("inside one that gives a promise is refused behind its awaits, however brief those before it were", async ({
     attempts,
   }) => {
     const { task } = await attempts.next();
@@ -175,10 +175,12 @@ describe("a step", () => {
       await new Promise((resolve) => setTimeout(resolve, 1));
       await inner();
     };
-    await expect(task.step("first", behind)).rejects.toThrow('inside the step "first"');
-    for (let i = 0; i < 20; i++) await task.step("brief", () => i);
-    await expect(task.step("brief", inner)).rejects.toThrow('inside the step "brief"');
-    await expect(task.step("brief", async () => await inner())).rejects.toThrow('inside the step "brief"');
+    for (let i = 0; i < 20; i++) await task.step(`brief ${i}`, () => i);
+    await expect(task.step("new", behind)).rejects.toThrow('inside the step "new"');
+    for (let i = 0; i < 20; i++) await task.step("again", async () => i);
+    await expect(task.step("again", behind)).rejects.toThrow('inside the step "again"');
+    for (let i = 0; i < 20; i++) await task.step("at once", () => i);
+    await expect(task.step("at once", inner)).rejects.toThrow('inside the step "at once"');
     // Nobody is in a step any more.
     expect(await inner()).toBe(1);
   });
