@@ -65,6 +65,9 @@ const loadOnDemand = {
  */
 const short = { minifyWhitespace: true, minifySyntax: true, plugins: [loadOnDemand] };
 
+/** What runs beside a module of the user's. */
+const besideModules = { inject: ["src/runner/host/own-globals.ts"] };
+
 const bundles = [
   { entry: "src/cli/main.ts", out: "cli.cjs", format: "cjs", options: short, isNamed: true },
   { entry: "src/daemon/main.ts", out: "daemon.cjs", format: "cjs", isNamed: true },
@@ -99,10 +102,16 @@ const bundles = [
       jsxImportSource: "preact",
     },
   },
-  { entry: "src/runner/host/main.ts", out: "host.mjs", format: "esm", external: ["tsx", "tsx/*"] },
+  {
+    entry: "src/runner/host/main.ts",
+    out: "host.mjs",
+    format: "esm",
+    external: ["tsx", "tsx/*"],
+    options: besideModules,
+  },
   { entry: "src/runner/host/hooks.ts", out: "host-hooks.mjs", format: "esm", external: ["tsx", "tsx/*"] },
-  { entry: "src/agents/task.ts", out: "agent-task.mjs", format: "esm" },
-  { entry: "src/agents/index.ts", out: "agents.mjs", format: "esm" },
+  { entry: "src/agents/task.ts", out: "agent-task.mjs", format: "esm", options: besideModules },
+  { entry: "src/agents/index.ts", out: "agents.mjs", format: "esm", options: besideModules },
   { entry: "src/agents/hook.ts", out: "agent-hook.cjs", format: "cjs" },
   { entry: "src/sdk/index.ts", out: "sdk.mjs", format: "esm" },
 ];

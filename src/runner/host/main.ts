@@ -21,6 +21,9 @@ const LAST_WORDS_MS = 2_000;
 /** How much later than its signal the word of a cancel may be heard. */
 const WORD_MS = 20;
 
+// As it is now: a module may put a function of its own in its place.
+const exit: (code: number) => never = process.exit.bind(process);
+
 type Assignment = NonNullable<Hello["module"]>;
 
 async function main(): Promise<void> {
@@ -64,6 +67,8 @@ class Attempt {
       left: () => void setTimeout(() => endSilently(75), LEFT_ALONE_AFTER_MS),
       end: (outcome) => this.#stopped(outcome),
     });
+    // What cannot be printed ends no task, and could not be told there either.
+    for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
     process.on("uncaughtException", (error) => this.#failed(error));
     process.on("unhandledRejection", (reason) => this.#failed(reason));
     process.on("exit", (code) => this.#exited(code));
@@ -102,11 +107,15 @@ class Attempt {
     this.#isOver = true;
     this.#session.stop();
     await this.#session.progress.flush();
-    await this.#link.call("attempt/result", outcome).catch((error: unknown) => {
-      process.stderr.write(`the result was refused: ${stackOf(error)}\n`);
-      process.exit(1);
-    });
-    process.exit(code);
+    await this.#link.call("attempt/result", outcome).catch((error: unknown) => this.#refused(error));
+    exit(code);
+  }
+
+  /** The daemon takes no such outcome, and is told so. */
+  async #refused(error: unknown): Promise<void> {
+    process.stderr.write(`the result was refused: ${stackOf(error)}\n`);
+    await this.#link.call("attempt/result", { error: failureOf(error) }).catch(() => {});
+    exit(1);
   }
 
   /**
@@ -136,7 +145,7 @@ class Attempt {
 /** Without a word to the daemon, and without what the module wanted to do at its end: its attempt is over. */
 function endSilently(code: number): never {
   process.removeAllListeners("exit");
-  process.exit(code);
+  exit(code);
 }
 
 /** The environment of the task takes the place of the host's, whole. */

@@ -1,7 +1,5 @@
 import { close, closeSync, fdatasyncSync, fsync, open, rmSync, write, writeSync } from "node:fs";
 import { dirname } from "node:path";
-// Taken now: a module may put timers of its own in the place of the global ones.
-import { setImmediate } from "node:timers";
 import { promisify } from "node:util";
 import { systemClock } from "../../core/time.ts";
 import { type StepRecord, stepLine } from "../../home/step-record.ts";

@@ -26,6 +26,7 @@ export class BuiltHost {
       target: "node20.19",
       format: "esm",
       external: ["tsx", "tsx/*"],
+      inject: ["src/runner/host/own-globals.ts"],
       define: { __VERSION__: JSON.stringify(__VERSION__) },
       logLevel: "warning",
     });

@@ -1,66 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { AgentctlError } from "../../../src/core/errors.ts";
-import { isAlive } from "../../harness/processes.ts";
 import { until } from "../../harness/until.ts";
-import { BuiltHost } from "./built-host.ts";
-import { PeerDaemon } from "./peer-daemon.ts";
-
-const host = new BuiltHost();
-
-/** The shipped host, run on a module of a directory of its own. */
-class Host {
-  readonly daemon = new PeerDaemon();
-  process: ChildProcess | undefined;
-  log = "";
-  code: number | null = null;
-
-  start(
-    path: string,
-    { input = null, env = {} }: { input?: unknown; env?: Record<string, string> } = {},
-  ): void {
-    this.daemon.module = { path, input, env: { ...env, AGENTCTL_TOKEN: "birth" } };
-    const { PATH = "" } = process.env;
-    const child = spawn(process.execPath, [host.path], {
-      env: { PATH, AGENTCTL_SOCKET: this.daemon.socket, AGENTCTL_TOKEN: "birth", LEAKED: "1" },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    this.process = child;
-    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => (this.log += text));
-    child.on("close", (code) => {
-      this.code = code;
-    });
-  }
-
-  /** Runs a module of this source to its end. */
-  async run(name: string, source: string, options: Parameters<Host["start"]>[1] = {}) {
-    this.start(this.daemon.file(name, source), options);
-    await until(() => this.code !== null, { deadlineMs: 15_000, message: "the end of the host" });
-    return { result: this.daemon.result, code: this.code };
-  }
-
-  async remove(): Promise<void> {
-    this.process?.kill("SIGKILL");
-    await until(() => !this.process?.pid || !isAlive(this.process.pid));
-    await this.daemon.remove();
-  }
-}
-
-const it = test.extend<{ run: Host }>({
-  // biome-ignore lint/correctness/noEmptyPattern: vitest wants the pattern
-  run: async ({}, use) => {
-    const each = new Host();
-    await each.daemon.start();
-    await use(each);
-    await each.remove();
-  },
-});
-
-beforeAll(() => host.build(), 60_000);
-afterAll(() => host.remove());
-
-const esm = 'import { defineTask } from "agentctl";\n';
+import { esm, host, it } from "./host-process.ts";
 
 describe("a module in every dress", { timeout: 20_000 }, () => {
   const sources: [string, string][] = [
