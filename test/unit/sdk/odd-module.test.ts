@@ -3,6 +3,67 @@ import { esm, it } from "./host-process.ts";
 
 const task = (body: string) => `${esm}export default defineTask(async (task) => {\n${body}\n});`;
 
+describe("a module that throws what is hard to tell", { timeout: 20_000 }, () => {
+  const hidden = (key: string) =>
+    task(`
+    const error = new Error("what went wrong");
+    Object.defineProperty(error, "${key}", { get() { throw error; } });
+    throw error;`);
+  const thrown: [what: string, source: string, name: string, message: string][] = [
+    ["an error whose name throws", hidden("name"), "Error", "what went wrong"],
+    ["an error whose stack throws", hidden("stack"), "Error", "what went wrong"],
+    [
+      "an error whose message throws",
+      hidden("message"),
+      "Error",
+      "an error of the kind Error without a message",
+    ],
+    [
+      "an error with a name and a message that are no texts",
+      task("throw Object.assign(new Error(), { name: 42, message: { a: 1 } });"),
+      "42",
+      "{ a: 1 }",
+    ],
+    [
+      "an error with twenty megabytes of data",
+      task('throw Object.assign(new Error("big"), { data: { body: "x".repeat(20_000_000) } });'),
+      "Error",
+      "big",
+    ],
+    [
+      "an error with data nested deeper than a message may be",
+      task(`
+        const data = {};
+        for (let at = data, n = 0; n < 3000; n++) at = at.next = {};
+        throw Object.assign(new Error("deep"), { data });`),
+      "Error",
+      "deep",
+    ],
+    [
+      "several errors without a message for all",
+      task('throw new AggregateError([new Error("one"), new Error("two")]);'),
+      "AggregateError",
+      "one; two",
+    ],
+    [
+      "an error of another realm",
+      task(`(await import("node:vm")).runInNewContext('throw new TypeError("over there")');`),
+      "TypeError",
+      "over there",
+    ],
+    [
+      "what throws when it is shown",
+      task(`throw { [Symbol.for("nodejs.util.inspect.custom")]() { throw new Error("no"); } };`),
+      "Error",
+      "the module threw what cannot be shown",
+    ],
+  ];
+  for (const [what, source, name, message] of thrown)
+    it(`as ${what}, fails with what can be told`, async ({ run }) => {
+      expect(await run.run("throws.mjs", source)).toEqual({ result: { error: { name, message } }, code: 1 });
+    });
+});
+
 describe("a module that takes away what its host needs", { timeout: 20_000 }, () => {
   const taken: [what: string, source: string][] = [
     ["its outputs", "process.stdout.end(); process.stderr.end(); task.log(1); console.error(2);"],
