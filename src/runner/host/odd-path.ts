@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
-import { createRequire } from "node:module";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compiler } from "./compiler.ts";
 import type { Resolved } from "./resolution.ts";
 
 /**
@@ -26,10 +26,7 @@ export function loadedDespiteQuestionMark(
   if (!url.startsWith("file:") || !/%3f/i.test(url) || format?.startsWith("commonjs")) return undefined;
   const path = fileURLToPath(url);
   if (!TYPESCRIPT.test(path)) return undefined;
-  // The compiler that tsx brings, so that both compile alike.
-  const fromTsx = createRequire(createRequire(import.meta.url).resolve("tsx/package.json"));
-  const { transformSync }: typeof import("esbuild") = fromTsx("esbuild");
-  const { code } = transformSync(readFileSync(path, "utf8"), {
+  const { code } = compiler().transformSync(readFileSync(path, "utf8"), {
     loader: extname(path) === ".tsx" ? "tsx" : "ts",
     format: "esm",
     target: `node${process.versions.node}`,

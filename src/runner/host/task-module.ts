@@ -1,12 +1,28 @@
 import { pathToFileURL } from "node:url";
 import { asDefinition, type TaskDefinition } from "../../sdk/define-task.ts";
+import { withPlace } from "./syntax.ts";
 
 /** Loads the module and gives the task that it exports; throws what its loading throws. */
 export async function loadTask(path: string): Promise<TaskDefinition> {
-  const loaded: { default?: unknown } = await import(pathToFileURL(path).href);
+  const loaded = await imported(path);
   // CommonJS, and what was compiled to it, has its exports one level down.
   const inner = (loaded.default as { default?: unknown } | null | undefined)?.default;
   const definition = asDefinition(loaded.default) ?? asDefinition(inner);
   if (definition) return definition;
-  throw new Error(`${path} does not export a task: export default defineTask(async (task, input) => …)`);
+  const isProgram = isEmpty(loaded) || isEmpty(loaded.default);
+  throw new Error(
+    `${path} does not export a task: export default defineTask(async (task, input) => …)${isProgram ? "; to run it as a program, call agentctl run node <file>" : ""}`,
+  );
+}
+
+async function imported(path: string): Promise<{ default?: unknown }> {
+  try {
+    return await import(pathToFileURL(path).href);
+  } catch (error) {
+    throw withPlace(error, path);
+  }
+}
+
+function isEmpty(exports: unknown): boolean {
+  return typeof exports === "object" && exports !== null && Object.keys(exports).length === 0;
 }

@@ -64,6 +64,30 @@ describe("a module that throws what is hard to tell", { timeout: 20_000 }, () =>
     });
 });
 
+describe("a module that cannot be loaded", { timeout: 20_000 }, () => {
+  it("for a syntax error in JavaScript, names the place", async ({ run }) => {
+    const { result } = await run.run("syntax.mjs", "const a = 1;\nconst b = = 2;");
+    const message = expect.stringMatching(/\/syntax\.mjs:2:\d+: Unexpected "="$/);
+    expect(result).toEqual({ error: { name: "SyntaxError", message } });
+  });
+
+  it("for a syntax error in what it imports, names the place there", async ({ run }) => {
+    run.daemon.file("inner.mjs", "export const a = (;");
+    const { result } = await run.run("outer.mjs", `${esm}import "./inner.mjs";`);
+    const message = expect.stringMatching(/\/inner\.mjs:1:\d+: Unexpected ";"$/);
+    expect(result).toEqual({ error: { name: "SyntaxError", message } });
+  });
+
+  it("because it is a program, names the command for one", async ({ run }) => {
+    const { result } = await run.run("program.js", 'console.log("done");');
+    const message = expect.stringMatching(
+      /does not export a task: .*; to run it as a program, call agentctl run node <file>$/,
+    );
+    expect(result).toEqual({ error: { name: "Error", message } });
+    expect(run.log).toContain("done");
+  });
+});
+
 describe("a module that takes away what its host needs", { timeout: 20_000 }, () => {
   const taken: [what: string, source: string][] = [
     ["its outputs", "process.stdout.end(); process.stderr.end(); task.log(1); console.error(2);"],
