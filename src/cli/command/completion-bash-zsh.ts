@@ -197,7 +197,7 @@ ${otherPaths.join("\n")}
         [ -n "$task" ] || task=$word
         # What follows a program is its own; a task module takes options.
         case $word in
-          *.ts | *.mts | *.js | *.mjs) ;;
+          *.[jt]s | *.[cm][jt]s | *.[jt]sx) ;;
           *) _agentctl_program "$verb $place" && return 1 ;;
         esac
         ;;

@@ -62,9 +62,9 @@ export async function submissionOf(context: Context, work: Work, given: RunValue
 
 /** Whether an operand is a task module: a file of that name, or where it would be. */
 export function isModule(operand: string | undefined, context: Pick<Context, "cwd" | "host">): boolean {
-  if (operand === undefined || !/\.(ts|mts|js|mjs)$/.test(operand)) return false;
+  if (operand === undefined || !/\.(?:[cm]?[jt]s|[jt]sx)$/.test(operand)) return false;
   // No program is named like a TypeScript file; one may be named like a JavaScript file.
-  if (/ts$/.test(operand) || operand.includes("/")) return true;
+  if (/tsx?$/.test(operand) || operand.includes("/")) return true;
   return !context.host && existsSync(absolutePath(context, operand));
 }
 

@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { asDefinition, type TaskDefinition } from "../../sdk/define-task.ts";
 import { withPlace } from "./syntax.ts";
@@ -17,6 +18,8 @@ export async function loadTask(path: string): Promise<TaskDefinition> {
 
 async function imported(path: string): Promise<{ default?: unknown }> {
   try {
+    // Imported as the first file, it would be given a `require` that finds no ES module, and so not agentctl.
+    if (path.endsWith(".cts")) return { default: createRequire(path)(path) };
     return await import(pathToFileURL(path).href);
   } catch (error) {
     throw withPlace(error, path);

@@ -32,6 +32,11 @@ describe("a module in every dress", { timeout: 20_000 }, () => {
       `${esm}export default defineTask((_, { k }: any) => [k * 2, 5, "red", __dirname && 2].join());`,
     ],
     [
+      "task.cts",
+      `import agentctl = require("agentctl"); const k: number = 2; import { twice } from "./twice";
+       export = agentctl.defineTask((_, input: any) => [twice(input.k), 5, "red", k].join());`,
+    ],
+    [
       "task.cjs",
       `exports.default = require("agentctl").defineTask((_, { k }) => [k * 2, 5, "red", 2].join());`,
     ],

@@ -19,7 +19,7 @@ export const run = command({
   summary: "submit a program, a task module or a coding agent; prints its id",
   notes: [
     "Options stand before the program: what follows it reaches it byte for byte, without a shell.",
-    "A first operand that is a file ending in .ts, .mts, .js or .mjs is a task module, and options may follow it; after -- it is always a program.",
+    "A first operand that is a file ending in .ts, .mts, .cts, .tsx, .js, .mjs, .cjs or .jsx is a task module, and options may follow it; after -- it is always a program.",
   ].join("\n"),
   args: [
     ["<program>", "a program on the PATH or a path, or a task module; with --agent its prompt, @file or -"],

@@ -99,12 +99,23 @@ test("a module gets its input as JSON, also from a file", async () => {
 
 test("a module is a file of that name, or what is named like one that is not there", () => {
   writeFileSync(join(cwd, "there.mjs"), "");
-  const operands = ["there.mjs", "missing.ts", "missing.js", "./missing.js", "/x/y.mts", "make", "a.txt"];
+  const named = ["./a.cjs", "a.cts", "a.tsx", "./a.jsx"];
+  const operands = [
+    "there.mjs",
+    "missing.ts",
+    "missing.js",
+    "./missing.js",
+    "/x/y.mts",
+    ...named,
+    "make",
+    "a.txt",
+  ];
   expect(operands.filter((operand) => isModule(operand, { cwd, host: null }))).toEqual([
     "there.mjs",
     "missing.ts",
     "./missing.js",
     "/x/y.mts",
+    ...named,
   ]);
 });
 
