@@ -1,4 +1,4 @@
-import { appendFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { it, needsOwnStore, sqlite, until } from "../harness/index.ts";
 import { noted, notes, oneSlot, open, pausedSaver, pidOf, taskModule, twelveSteps, upTo } from "./story.ts";
@@ -163,6 +163,32 @@ describe("what may have changed meanwhile", () => {
     await until(async () => (await home.task(id)).pause.cause === "mismatch");
     expect(await home.task(id)).toMatchObject({ state: "suspended", error: { name: "JournalMismatch" } });
     expect((await home.task(id)).error.message).toContain('"step 1"');
+    home.module(twelveSteps);
+    await home.cli("resume", `${id}`);
+    await home.reaches(id, "completed");
+    expect(notes(home)).toEqual(upTo(12));
+  });
+
+  it("keeps what a module has done that cannot be loaded after an edit, until it is mended", async ({
+    home,
+  }) => {
+    const path = home.module(twelveSteps);
+    const id = await home.run(path, "--input", "3");
+    await noted(home, 3);
+    await home.cli("pause", `${id}`, "--no-wait");
+    open(home);
+    await home.reaches(id, "suspended");
+    const slips: [slip: string, told: RegExp][] = [
+      ["const a = ;\n", /cannot be loaded: SyntaxError: .*:1:11: Unexpected ";"$/],
+      ['import { a } from "./gone.ts"; a();\n', /cannot be loaded: .*gone\.ts/],
+      ["// nothing\n", /cannot be loaded: .*does not export a task/],
+    ];
+    for (const [slip, told] of slips) {
+      writeFileSync(path, slip);
+      await home.cli("resume", `${id}`);
+      await until(async () => told.test((await home.task(id)).error?.message));
+      expect(await home.task(id)).toMatchObject({ state: "suspended", pause: { cause: "mismatch" } });
+    }
     home.module(twelveSteps);
     await home.cli("resume", `${id}`);
     await home.reaches(id, "completed");

@@ -7,13 +7,14 @@
  *   1      the attempt was superseded, or no daemon came for a host without a task
  */
 import { createAgentTask } from "../../sdk/agent-task.ts";
+import type { TaskDefinition } from "../../sdk/define-task.ts";
 import { type Hello, Link } from "../../sdk/link.ts";
 import { type Outcome, Session } from "../../sdk/session.ts";
 import { toJson } from "../../sdk/strict-json.ts";
 import { createTask } from "../../sdk/task.ts";
 import { failureOf, stackOf } from "./failure.ts";
 import { prepareLoader } from "./loader.ts";
-import { loadTask } from "./task-module.ts";
+import { isWrittenWrong, loadTask } from "./task-module.ts";
 
 const ABANDONED_AFTER_MS = 30_000;
 const LEFT_ALONE_AFTER_MS = 5_000;
@@ -79,15 +80,30 @@ class Attempt {
     try {
       process.chdir(cwd);
       takeEnvironment(env);
-      const { run } = await loadTask(path);
+      const loaded = await this.#load(path);
+      if (!loaded) return;
       const task = createTask(this.#session, print);
-      const value = await run(isAgent ? createAgentTask(this.#session, task, env) : task, input);
+      const value = await loaded.run(isAgent ? createAgentTask(this.#session, task, env) : task, input);
       const text = toJson(value, "result") ?? "null";
       this.#session.refuseLarge(text, "the result");
       const unused = this.#session.journal.unclaimed.map(({ name, n, base }) => ({ name, n, base }));
       await this.#finish({ value: JSON.parse(text), ...(unused.length > 0 && { unused }) }, 0);
     } catch (error) {
       this.#failed(error);
+    }
+  }
+
+  /** Undefined where the attempt has ended: a slip in the code, made while the task was away, costs nothing it has done. */
+  async #load(path: string): Promise<TaskDefinition | undefined> {
+    try {
+      return await loadTask(path);
+    } catch (error) {
+      const { checkpoint, module } = this.#session.hello;
+      if ((checkpoint === null && module?.journal.length === 0) || !isWrittenWrong(error)) throw error;
+      const { name, message } = failureOf(error);
+      const unfit = `the module cannot be loaded: ${name}: ${message}`;
+      this.#stopped({ error: { name: "JournalMismatch", message: unfit } });
+      return undefined;
     }
   }
 

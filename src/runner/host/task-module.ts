@@ -3,6 +3,21 @@ import { pathToFileURL } from "node:url";
 import { asDefinition, type TaskDefinition } from "../../sdk/define-task.ts";
 import { withPlace } from "./syntax.ts";
 
+/** The module has no task. */
+class NoTask extends Error {}
+
+/** Whether loading failed for what stands in the files, and would again, and not for what they did. */
+export function isWrittenWrong(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false;
+  const { code } = thrown as NodeJS.ErrnoException;
+  return (
+    thrown instanceof NoTask ||
+    thrown instanceof SyntaxError ||
+    thrown.name === "TransformError" ||
+    /^ERR_(?:MODULE|PACKAGE|UNKNOWN_FILE|UNSUPPORTED_DIR)/.test(String(code))
+  );
+}
+
 /** Loads the module and gives the task that it exports; throws what its loading throws. */
 export async function loadTask(path: string): Promise<TaskDefinition> {
   const loaded = await imported(path);
@@ -11,7 +26,7 @@ export async function loadTask(path: string): Promise<TaskDefinition> {
   const definition = asDefinition(loaded.default) ?? asDefinition(inner);
   if (definition) return definition;
   const isProgram = isEmpty(loaded) || isEmpty(loaded.default);
-  throw new Error(
+  throw new NoTask(
     `${path} does not export a task: export default defineTask(async (task, input) => …)${isProgram ? "; to run it as a program, call agentctl run node <file>" : ""}`,
   );
 }
