@@ -1,6 +1,6 @@
 import type { AskOptions } from "./api.ts";
-import { toMs } from "./duration.ts";
 import type { Place } from "./journal.ts";
+import { checkedOptions, toMs } from "./options.ts";
 import type { PendingCall } from "./pending-calls.ts";
 import type { Session } from "./session.ts";
 import { refuseCutText } from "./whole-text.ts";
@@ -33,9 +33,11 @@ export async function ask(session: Session, prompt: string, options?: AskOptions
   }
 }
 
-function checked(prompt: unknown, { choices, timeout, default: fallback }: AskOptions = {}): Question {
+function checked(prompt: unknown, options?: AskOptions): Question {
   if (typeof prompt !== "string" || prompt === "" || prompt.length > 10_000)
     throw new TypeError("task.ask(prompt): a prompt is a text of 1 to 10000 characters");
+  const known = ["choices", "timeout", "default"] as const;
+  const { choices, timeout, default: fallback } = checkedOptions(options, known, "task.ask()");
   if (choices !== undefined && !isTexts(choices))
     throw new TypeError("task.ask(): choices is a list of at least one text");
   for (const text of [prompt, ...(choices ?? []), fallback ?? ""])

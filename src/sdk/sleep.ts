@@ -1,7 +1,7 @@
 import { systemClock } from "../core/time.ts";
 import type { Duration } from "./api.ts";
-import { toMs } from "./duration.ts";
 import type { Place } from "./journal.ts";
+import { toMs } from "./options.ts";
 import type { PendingCall } from "./pending-calls.ts";
 import type { Session } from "./session.ts";
 

@@ -1,5 +1,6 @@
 import { suspendCauses } from "../core/task.ts";
 import type { SuspendOptions } from "./api.ts";
+import { checkedOptions } from "./options.ts";
 import type { PendingCall } from "./pending-calls.ts";
 import type { Session } from "./session.ts";
 
@@ -28,8 +29,10 @@ export async function suspendAt(
   throw new Error("the task could not be suspended, and goes on: its checkpoint could not be stored");
 }
 
-function checked({ cause, reason, until, error }: SuspendOptions) {
-  if (!suspendCauses.includes(cause))
+function checked(options: SuspendOptions) {
+  const known = ["cause", "reason", "until", "error"] as const;
+  const { cause, reason, until, error } = checkedOptions(options, known, "suspend()");
+  if (cause === undefined || !suspendCauses.includes(cause))
     throw new TypeError(`suspend(): cause is ${JSON.stringify(cause)}; it takes ${suspendCauses.join(", ")}`);
   if (reason !== undefined && typeof reason !== "string") throw new TypeError("suspend(): reason is a text");
   return {

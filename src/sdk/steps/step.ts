@@ -1,7 +1,7 @@
 import { systemClock, toIso } from "../../core/time.ts";
 import type { StepContext, StepOptions } from "../api.ts";
-import { toMs } from "../duration.ts";
 import type { Place } from "../journal.ts";
+import { checkedOptions, toMs } from "../options.ts";
 import type { PendingCall } from "../pending-calls.ts";
 import { keptName, type Session } from "../session.ts";
 import { fromJson, toJson } from "../strict-json.ts";
@@ -37,12 +37,13 @@ export async function step(session: Session, name: string, fn: StepFunction, opt
   });
 }
 
-function checked(name: unknown, fn: unknown, { retries = 0, timeout }: StepOptions = {}): Tries {
+function checked(name: unknown, fn: unknown, options?: StepOptions): Tries {
   if (typeof name !== "string" || name === "" || name.length > 1000)
     throw new TypeError("a step's name is a text of 1 to 1000 characters: task.step(name, fn)");
   refuseCutText(name, "a step's name");
   const which = `step ${JSON.stringify(name)}`;
   if (typeof fn !== "function") throw new TypeError(`${which}: the second argument is its function`);
+  const { retries = 0, timeout } = checkedOptions(options, ["retries", "timeout"], which);
   if (!(Number.isSafeInteger(retries) && retries >= 0))
     throw new TypeError(`${which}: retries is ${retries}; it takes a whole number from 0`);
   return { retries, timeoutMs: timeout === undefined ? undefined : toMs(timeout, `${which}: timeout`) };

@@ -208,6 +208,15 @@ describe("a step", () => {
     await expect(task.step("", () => 1)).rejects.toThrow("a step's name is a text");
     await expect(task.step("a", 5 as never)).rejects.toThrow("the second argument is its function");
     await expect(task.step("a", () => 1, { retries: -1 })).rejects.toThrow("retries is -1");
+    await expect(task.step("a", () => 1, { retry: 3 } as never)).rejects.toThrow(
+      'step "a": "retry" is not an option; it takes retries, timeout',
+    );
+    await expect(task.step("a", () => 1, "3" as never)).rejects.toThrow(
+      'step "a": its options are an object',
+    );
+    expect(await task.step("none", () => 1, null as never)).toBe(1);
+    await expect(task.ask("?", { choice: ["yes"] } as never)).rejects.toThrow('"choice" is not an option');
+    await expect(task.suspend(undefined as never)).rejects.toThrow("suspend(): cause is undefined; it takes");
     await expect(task.step("a", () => 1, { timeout: "soon" })).rejects.toThrow(
       'timeout is "soon"; it takes 500ms',
     );
