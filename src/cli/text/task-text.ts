@@ -162,6 +162,7 @@ export function pauseText({ state, pause, checkpoint, error }: ListedTask, now: 
     pause.outcome ?? "",
     isPaused && pause.outcome !== "frozen" && checkpoint ? `checkpoint ${checkpoint.seq}` : "",
     pause.reason && pause.cause !== "shutdown" ? oneLine(pause.reason) : "",
+    isPaused && error?.name === "CannotStart" ? oneLine(error.message) : "",
     isPaused && pause.until ? `resumes ${untilText(pause.until, now)}` : "",
   ].filter((fact) => fact !== "");
   const cause = causes[pause.cause] ?? pause.cause;

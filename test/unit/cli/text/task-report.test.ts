@@ -29,6 +29,21 @@ test("why a task is suspended is said once where one line says it", () => {
   ]);
 });
 
+test("a task that could not be started at its resume says so where it says that it is paused", () => {
+  const message = "cannot start /m.ts: there is no such file";
+  const pause = {
+    ...lost.pause,
+    mode: "checkpoint",
+    outcome: "cooperative",
+    cause: "user",
+    actor: "ada",
+    reason: null,
+  };
+  const error = { name: "CannotStart", code: null, message, data: null };
+  const [, line] = taskReport({ ...lost, pause, error } as typeof lost, NOW, plainPaint);
+  expect(line).toBe(`  paused by ada (cooperative, ${message})`);
+});
+
 test("the command that helps is one that works: nothing is left to go on of a frozen process that is gone", () => {
   const frozen = { ...lost, pause: { ...lost.pause, outcome: "frozen" as const, cause: "user" as const } };
   const says = (task: typeof lost) => taskReport(task, NOW, plainPaint)[2];
