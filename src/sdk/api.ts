@@ -115,8 +115,9 @@ export interface Task<Checkpoint = unknown> {
   ask(prompt: string, options?: AskOptions): Promise<string>;
   /**
    * Suspends this task from inside, as a pause by checkpoint does: what is in flight ends first, and this does not return
-   * in this attempt. With `until` the task resumes by itself at that time. Rejects where its checkpoint cannot be stored;
-   * refused inside a step, which has `suspend` of its own.
+   * in this attempt. With `until` the task resumes by itself at that time. It is not journaled: the next attempt comes to
+   * this call again, so ask first whether its cause still holds. Rejects where its checkpoint cannot be stored; refused
+   * inside a step, which has `suspend` of its own.
    */
   suspend(options: SuspendOptions): Promise<never>;
   /** The messages sent since the last call, in order, each delivered once. */
