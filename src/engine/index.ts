@@ -35,7 +35,14 @@ export { arrive, importTask, moveKey, settleImports } from "./moving/import.ts";
 export { leave } from "./moving/moved.ts";
 export { dropOldBundles, readPiece, writePiece } from "./moving/upload.ts";
 export type { Cluster, ClusterFiles, Log } from "./ports.ts";
-export { endAll, handOver, lookAtRequests, loseElsewhere, stopOrEnd } from "./recovery/cluster.ts";
+export {
+  endAll,
+  handOver,
+  lookAtRequests,
+  loseElsewhere,
+  settleWithStore,
+  stopOrEnd,
+} from "./recovery/cluster.ts";
 export { isIdle } from "./recovery/idle.ts";
 export { forgetSeen, noteSeen } from "./recovery/last-seen.ts";
 export { recover } from "./recovery/recover.ts";

@@ -1,6 +1,9 @@
 /** Databases, roles and addresses that are set up otherwise than ours. */
+import { spawnSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { closeHome, Home } from "../harness/index.ts";
+import { closeHome, Home, processes, until } from "../harness/index.ts";
 import { type Postgres, postgresPrograms, startPostgres } from "../harness/postgres.ts";
 
 let server: Postgres | undefined;
@@ -71,4 +74,41 @@ it("refuses by name a database that cannot serve", async ({ database, home }) =>
   expect(await refusal("postgres://agentctl@/work", { PGHOST: "192.0.2.1" })).toMatch(
     /^4 .*192\.0\.2\.1 would be reached without TLS\n/,
   );
+}, 120_000);
+
+it("goes on from what is there when an older dump is put back", async ({ database, home }) => {
+  database.sql("postgres", "create database back");
+  const url = database.url("back");
+  const ends = (program: string, ...words: string[]) =>
+    spawnSync(join(postgresPrograms() as string, program), ["-d", url, ...words]).status;
+  const isThere = (rows: string) =>
+    until(() => database.sql("back", `select 1 / count(*) from agentctl.${rows}`) === undefined, {
+      everyMs: 200,
+    });
+  const init = await home.cli("cluster", "init", url, "--name", "one", "--slots", "4", "--start");
+  expect(init).toMatchObject({ code: 0 });
+  home.allowedInLog.push(/./);
+  const [enough, dump] = [home.file("enough"), home.file("dump.sql")];
+  const waits = ["sh", "-c", `echo begun; until test -e ${enough}; do sleep 0.05; done`];
+  const known = await home.run("--", ...waits);
+  // Without its process on record it would count as not started.
+  await isThere("attempts where pid is not null");
+  expect(ends("pg_dump", "-n", "agentctl", "-f", dump)).toBe(0);
+  writeFileSync(enough, "");
+  await home.reaches(known, "completed");
+  rmSync(enough);
+  const unknown = await home.run("--", ...waits);
+  await home.reaches(unknown, "working");
+  // Between what the daemon writes: a deadlock is tried again.
+  const strict = ["-q", "-1", "-v", "ON_ERROR_STOP=1"];
+  await until(() => ends("psql", ...strict, "-c", "drop schema agentctl cascade", "-f", dump) === 0);
+  // What ended is running in the store, and nowhere else; what runs is not in the store. Nobody looks but the daemon.
+  await isThere("tasks where state = 'suspended'");
+  await until(() => !processes(home.root).some(({ command }) => command.startsWith("sh -c echo")));
+  expect(await home.cli("resume", `${known}`, "--from-start")).toMatchObject({ code: 0, stderr: "" });
+  writeFileSync(enough, "");
+  await home.reaches(known, "completed");
+  const next = await home.run("true");
+  expect(next).toBe(unknown);
+  expect(await home.cli("wait", `${next}`)).toMatchObject({ code: 0 });
 }, 120_000);

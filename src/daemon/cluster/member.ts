@@ -8,6 +8,7 @@ import {
   handOver,
   keepLogs,
   lookAtRequests,
+  settleWithStore,
   shutdown,
 } from "../../engine/index.ts";
 import type { ClusterFile } from "../../home/cluster-file.ts";
@@ -76,7 +77,19 @@ export class Member implements Cluster {
   start(engine: Engine): void {
     this.#engine = engine;
     this.#store.onChange(() => this.#guarded(lookAtRequests(engine)));
+    this.#store.onWentBack(() => this.#settle(engine));
     this.#lease.keep(engine);
+  }
+
+  async #settle(engine: Engine): Promise<void> {
+    const what = "the database went back to an earlier state: a dump was put back, or a standby took over";
+    try {
+      await settleWithStore(engine);
+      this.#log.error({}, what);
+    } catch (error) {
+      this.#log.error({ error: String(error) }, what);
+      throw error;
+    }
   }
 
   /** Gives the lease back. */

@@ -5,6 +5,7 @@ import { ActiveAttempt } from "../attempt/active-attempt.ts";
 import { endTree } from "../attempt/end-tree.ts";
 import { finish } from "../attempt/finish.ts";
 import { carryOut } from "../attempt/pause/carry-out.ts";
+import { repair } from "../attempt/repair.ts";
 import type { Engine } from "../engine.ts";
 import { resumeByItself } from "../verbs/resume.ts";
 
@@ -28,6 +29,25 @@ export async function lookAtRequests(engine: Engine): Promise<void> {
     if (task.question === null && active.asked) await tellAnswer(engine, active, active.asked);
     if (task.intent) takeUp(engine, active, task);
   }
+}
+
+/**
+ * The database has lost what it had acknowledged. Of the attempts here it does not know any more nothing goes on, and what
+ * it says is running here is found again, or begins again as `--on-lost` says.
+ */
+export async function settleWithStore(engine: Engine): Promise<void> {
+  for (const active of [...engine.active.values()]) {
+    const attempt = await engine.store.attemptOf(active.token);
+    const isKnown = attempt !== undefined && attempt.endedAt === null;
+    if (isKnown || !active.running || active.isEnding) continue;
+    engine.log.warn(
+      { task: active.taskId, attempt: active.attempt },
+      "the store lost an attempt: it is ended here",
+    );
+    await engine.runner.terminate(active.running, { graceMs: 0 });
+    await active.ended.promise.catch(() => {});
+  }
+  for (const { id } of await engine.store.unfinished(0, 10_000)) await repair(engine, id);
 }
 
 function takeUp(engine: Engine, active: ActiveAttempt, task: Task): void {

@@ -55,6 +55,8 @@ export class PostgresStore extends SqlStore {
   #pollAgain = false;
   #timer: NodeJS.Timeout | null = null;
   #onChange: () => void = () => {};
+  #onWentBack: () => Promise<void> = async () => {};
+  #isLookingBack = false;
 
   private constructor(url: string, machine: string, options: StoreOptions & { fault: Fault }) {
     const connection = (role: string) =>
@@ -106,6 +108,7 @@ export class PostgresStore extends SqlStore {
     this.#cursor = await doInTurn(events.last(this.#listenerContext));
     this.#timer = setInterval(() => {
       this.look();
+      void this.#lookBack();
       this.#onChange();
     }, LOOK_MS);
   }
@@ -113,6 +116,11 @@ export class PostgresStore extends SqlStore {
   /** Called when another machine may have changed something, and once a second. */
   onChange(listener: () => void): void {
     this.#onChange = listener;
+  }
+
+  /** Called when the database is seen without what it had acknowledged, and again where that rejects. */
+  onWentBack(listener: () => Promise<void>): void {
+    this.#onWentBack = listener;
   }
 
   /** From now on this machine writes under that lease alone. */
@@ -194,6 +202,26 @@ export class PostgresStore extends SqlStore {
         // The database is away: the next look is within a second.
         this.#pollAgain = false;
       }
+    }
+  }
+
+  /**
+   * After a dump was put back, or a standby that lacks the last commits took over, numbers of events come again. They are
+   * read from there once what runs here is settled with that; where it cannot be, the next look finds the same.
+   */
+  async #lookBack(): Promise<void> {
+    if (this.#isLookingBack) return;
+    this.#isLookingBack = true;
+    try {
+      const before = this.#cursor;
+      const seq = (await this.listener.query("select seq from event_counter", [])).rows[0]?.seq as number;
+      if (seq >= before) return;
+      await this.#onWentBack();
+      this.#cursor = seq;
+    } catch {
+      // The database is away: as above.
+    } finally {
+      this.#isLookingBack = false;
     }
   }
 }
