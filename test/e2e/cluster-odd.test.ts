@@ -112,3 +112,12 @@ it("goes on from what is there when an older dump is put back", async ({ databas
   expect(next).toBe(unknown);
   expect(await home.cli("wait", `${next}`)).toMatchObject({ code: 0 });
 }, 120_000);
+
+it("leaves a cluster whose tables are gone", async ({ database, home }) => {
+  database.sql("postgres", "create database gone");
+  const url = database.url("gone");
+  expect(await home.cli("cluster", "init", url, "--name", "one")).toMatchObject({ code: 0 });
+  database.sql("gone", "drop schema agentctl cascade");
+  expect(await home.cli("cluster", "leave")).toMatchObject({ code: 0, stderr: "" });
+  expect(await home.cli("cluster", "init", url, "--name", "one")).toMatchObject({ code: 0 });
+}, 120_000);

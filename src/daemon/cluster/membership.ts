@@ -27,6 +27,7 @@ import {
   addMachine,
   Connection,
   forgetMachine,
+  hasCluster,
   hasHeard,
   listMachines,
   machineId,
@@ -127,6 +128,7 @@ export async function leaveCluster(paths: Paths): Promise<{ name: string }> {
   const lock = lockHome(paths);
   try {
     await connected(url, async (connection) => {
+      if (!(await hasCluster(connection))) return;
       // A copy of the home leaves without a word: the machine is that of the other one.
       if ((await machineId(connection, name)) === homeId(paths)) await forgetMachine(connection, name);
     });

@@ -23,4 +23,4 @@ export {
   whereabouts,
 } from "./machines.ts";
 export { PostgresStore } from "./postgres-store.ts";
-export { makeSchema, readCluster } from "./schema.ts";
+export { hasCluster, makeSchema, readCluster } from "./schema.ts";

@@ -78,10 +78,15 @@ export interface ClusterFacts {
   keyCheck: string;
 }
 
+/** Whether the database holds a cluster: one that was emptied holds none. */
+export async function hasCluster(connection: Connection): Promise<boolean> {
+  const { rows } = await connection.query("select to_regclass($1) as found", [`${SCHEMA}.cluster`]);
+  return rows[0]?.found !== null;
+}
+
 /** Throws `StoreUnavailable` where the database holds no cluster, or one that needs a newer agentctl or another build. */
 export async function readCluster(connection: Connection): Promise<ClusterFacts> {
-  const table = await connection.query("select to_regclass($1) as found", [`${SCHEMA}.cluster`]);
-  if (table.rows[0]?.found === null) {
+  if (!(await hasCluster(connection))) {
     throw new AgentctlError("StoreUnavailable", {
       reason: "the database holds no cluster",
       hint: "agentctl cluster init",

@@ -8,7 +8,8 @@ export function storeError(error: unknown): unknown {
     return new AgentctlError("StoreUnavailable", { reason: "the disk is full" }, { cause: error });
   if (code === "42P01" || code === "3F000") {
     const reason = `the database holds no cluster any more: ${error.message}`;
-    const hint = "put a dump of it back, or give each home its own store again: agentctl cluster leave";
+    const hint =
+      "put a dump of it back; or end the daemon with kill and its pid, then: agentctl cluster leave";
     return new AgentctlError("StoreUnavailable", { reason, hint }, { cause: error });
   }
   // 53: out of disk, memory or connections; 57: the statement was canceled; 58: its files cannot be read; 25006: a standby.
