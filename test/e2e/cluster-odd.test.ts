@@ -121,3 +121,26 @@ it("leaves a cluster whose tables are gone", async ({ database, home }) => {
   expect(await home.cli("cluster", "leave")).toMatchObject({ code: 0, stderr: "" });
   expect(await home.cli("cluster", "init", url, "--name", "one")).toMatchObject({ code: 0 });
 }, 120_000);
+
+it("queues a task again that cannot be started while its role may not read", async ({ database, home }) => {
+  for (const sql of ["create role box login", "create database rights"]) database.sql("postgres", sql);
+  const url = database.url("rights");
+  const init = ["cluster", "init", url, "--name", "one", "--machine-role", "box"] as const;
+  expect(await home.cli(...init)).toMatchObject({ code: 0 });
+  const second = new Home();
+  second.allowedInLog.push(/./);
+  try {
+    const join = ["cluster", "join", url.replace("agentctl@", "box@"), "--name", "two"] as const;
+    expect(await second.cli(...join, "--key-file", `${home.dir}/cluster.key`)).toMatchObject({ code: 0 });
+    const id = await second.run("--hold", "--", "true");
+    database.sql("rights", "update agentctl.tasks set journaled = 1");
+    database.sql("rights", "revoke select on agentctl.steps from box");
+    expect(await second.cli("release", `${id}`)).toMatchObject({ code: 0 });
+    const isAgain = "select 1 / count(*) from agentctl.events where cause = 'no-room'";
+    await until(() => database.sql("rights", isAgain) === undefined, { everyMs: 200 });
+    database.sql("rights", "grant select on agentctl.steps to box");
+    expect((await second.reaches(id, "completed")).attempt).toBeGreaterThan(1);
+  } finally {
+    expect(await closeHome(second)).toEqual([]);
+  }
+}, 120_000);

@@ -148,7 +148,7 @@ async function writeCheckpoint(engine: Engine, task: Task, seq: number): Promise
 
 /**
  * Nothing was started: the checkpoint or the journal cannot be used, or a file cannot be written. Where only room is
- * missing, the task goes back into the queue for a while; else it is suspended. The attempt has begun, so this can only be
+ * missing, or the database of a cluster is away, the task goes back into the queue for a while; else it is suspended. The attempt has begun, so this can only be
  * recorded, and a full disk is waited out.
  */
 async function suspendUnstarted(
@@ -185,11 +185,12 @@ async function recordUnstarted(
 ): Promise<Task> {
   const hasNoRoom = isNoRoom((cause as NodeJS.ErrnoException).code);
   const error = hasNoRoom ? noRoomError(cause, engine.places.home) : asAgentctlError(cause);
+  const mayPass = error.name === "StoreUnavailable";
   engine.log.warn({ task: task.id, error: error.message }, "a task could not be started");
   const told = { name: error.name, code: error.code, message: error.message, data: error.data };
   return await retryWhileFull(engine.places.home, () => {
     const at = engine.clock.now();
-    const change = hasNoRoom ? requeued(at) : notUsable(error, at);
+    const change = mayPass ? requeued(at) : notUsable(error, at);
     return engine.store.apply({
       ...change,
       id: task.id,
