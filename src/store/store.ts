@@ -175,6 +175,8 @@ export interface Store {
   list(query: ListQuery): Promise<Task[]>;
   /** Tasks after this id that a daemon which starts has to look at: those with a process, and those that a stop paused. */
   unfinished(afterId: number, limit: number): Promise<Task[]>;
+  /** Tasks with messages that nobody has taken, and the number of the newest of each. */
+  waitingMessages(): Promise<Map<number, number>>;
   /** Ended tasks, those that ended last first, after the one given; only what it takes to find their files. */
   ended(after: EndedTask | null, limit: number): Promise<EndedTask[]>;
   /** Whether there is a task of this id, or one that bears this idempotency key. */

@@ -42,6 +42,8 @@ interface Facts {
   saidHello: boolean;
   /** The question that it waits with. */
   asked: StepKey | null;
+  /** The newest message of which it was told that another machine may have taken it. */
+  toldMessage: number;
   /** A module's host has said that it heard of the cancel. */
   isHearing: boolean;
   /** It saved a checkpoint in this attempt. */
@@ -103,6 +105,7 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
   readonly link: Link | null = null;
   readonly saidHello: boolean;
   readonly asked: StepKey | null = null;
+  readonly toldMessage: number = 0;
   readonly isHearing: boolean = false;
   readonly saved: boolean;
   readonly workingSince: number;

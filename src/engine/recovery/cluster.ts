@@ -19,16 +19,24 @@ export async function lookAtRequests(engine: Engine): Promise<void> {
   if (engine.active.size === 0) return;
   const known = [...engine.active.values()];
   const tasks = await engine.store.unfinished(0, 10_000);
+  const messages = await engine.store.waitingMessages();
   for (const active of known)
     if (!tasks.some(({ id }) => id === active.taskId)) void endIfTaken(engine, active);
   for (const task of tasks) {
     const active = engine.active.get(task.id);
     if (!active || active.attempt !== task.attempt || active.isEnding) continue;
     engine.pipes.get(task.id)?.look();
-    active.link?.message();
+    tellMessage(active, messages.get(task.id));
     if (task.question === null && active.asked) await tellAnswer(engine, active, active.asked);
     if (task.intent) takeUp(engine, active, task);
   }
+}
+
+/** Once for each: whoever is told takes messages, which is a write. */
+function tellMessage(active: ActiveAttempt, newest: number | undefined): void {
+  if (!active.link || newest === undefined || newest <= active.toldMessage) return;
+  active.learn({ toldMessage: newest });
+  active.link.message();
 }
 
 /**

@@ -91,6 +91,11 @@ export function* unfinished(ctx: Context, afterId: number, limit: number): Op<Ta
   return yield* ctx.tasks(source, [afterId, ...own, limit]);
 }
 
+export function* waitingMessages(ctx: Context): Op<Map<number, number>> {
+  const sql = "select task_id, max(id) as newest from messages where position is null group by task_id";
+  return new Map((yield* ctx.rows(sql)).map((row) => [row.task_id as number, row.newest as number]));
+}
+
 export function* ended(ctx: Context, after: EndedTask | null, limit: number): Op<EndedTask[]> {
   const sql = `select id, ended_at as "endedAt" from tasks
     where ended_at is not null and (ended_at, id) < (?, ?) order by ended_at desc, id desc limit ?`;

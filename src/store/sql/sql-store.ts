@@ -104,6 +104,10 @@ export abstract class SqlStore implements Store {
     return this.#access.read((ctx) => reading.unfinished(ctx, afterId, limit));
   }
 
+  waitingMessages() {
+    return this.#access.read((ctx) => reading.waitingMessages(ctx));
+  }
+
   ended(after: EndedTask | null, limit: number) {
     return this.#access.read((ctx) => reading.ended(ctx, after, limit));
   }
