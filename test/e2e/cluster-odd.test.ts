@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { closeHome, Home, processes, until } from "../harness/index.ts";
 import { type Postgres, postgresPrograms, startPostgres } from "../harness/postgres.ts";
+import { running } from "./story.ts";
 
 let server: Postgres | undefined;
 
@@ -117,8 +118,12 @@ it("leaves a cluster whose tables are gone", async ({ database, home }) => {
   database.sql("postgres", "create database gone");
   const url = database.url("gone");
   expect(await home.cli("cluster", "init", url, "--name", "one")).toMatchObject({ code: 0 });
+  await home.reaches(await home.run("sleep", "100"), "working");
   database.sql("gone", "drop schema agentctl cascade");
+  await home.killDaemon();
+  expect(running(home, "sleep 100")).not.toEqual([]);
   expect(await home.cli("cluster", "leave")).toMatchObject({ code: 0, stderr: "" });
+  expect(running(home, "sleep 100")).toEqual([]);
   expect(await home.cli("cluster", "init", url, "--name", "one")).toMatchObject({ code: 0 });
 }, 120_000);
 

@@ -67,3 +67,10 @@ export class LeaseFile {
     renameSync(draft, this.#file);
   }
 }
+
+/** Ends every process of a task of this home, of which no store knows any more. */
+export async function burnAndRemove(home: string): Promise<void> {
+  const file = new LeaseFile(home);
+  await file.burn();
+  file.remove();
+}

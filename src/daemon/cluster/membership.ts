@@ -38,6 +38,7 @@ import {
 import { openDatabase, SqliteStore } from "../../store/sqlite/index.ts";
 import { prepareHome } from "../home.ts";
 import { takeLock } from "../lock.ts";
+import { burnAndRemove } from "./lease-file.ts";
 import { keyCheck, wrongKey } from "./seal.ts";
 import { setOwnAside, takeOwnBack } from "./set-aside.ts";
 
@@ -127,11 +128,14 @@ export async function leaveCluster(paths: Paths): Promise<{ name: string }> {
   const { url, name } = required(paths);
   const lock = lockHome(paths);
   try {
-    await connected(url, async (connection) => {
-      if (!(await hasCluster(connection))) return;
+    const isThere = await connected(url, async (connection) => {
+      if (!(await hasCluster(connection))) return false;
       // A copy of the home leaves without a word: the machine is that of the other one.
       if ((await machineId(connection, name)) === homeId(paths)) await forgetMachine(connection, name);
+      return true;
     });
+    // What its tasks have left running here is known to nobody any more.
+    if (!isThere) await burnAndRemove(paths.home);
     removeClusterFile(paths);
     takeOwnBack(paths);
     return { name };
