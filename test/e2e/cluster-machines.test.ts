@@ -27,6 +27,7 @@ it("moves, drains, keeps off and lets go machines", async ({ cluster }) => {
   const id = await one.run("--on", "one", ...given);
   await worksOn(two, id, "one");
   await until(() => existsSync(join(one.dir, "tasks", `${id}`, "lines")), PATIENT);
+  expect((await two.task(id)).runMs).toBeGreaterThan(0);
 
   expect(await two.cli("move", `${id}`, "--to", "two")).toMatchObject({ code: 0 });
   await worksOn(one, id, "two");

@@ -66,10 +66,15 @@ const shown: { [F in keyof TaskJson]: Shown<F> } = {
   startedAt: timeOf("startedAt"),
   updatedAt: timeOf("updatedAt"),
   endedAt: timeOf("endedAt"),
-  runMs: from(["state", "runMs"], ({ state, runMs }, { active, around: { engine } }) => {
-    const isWorking = state === "working" && active !== undefined;
-    return runMs + (isWorking ? Math.round(engine.clock.mono() - active.workingSince) : 0);
-  }),
+  runMs: from(
+    ["state", "runMs", "phaseAt"],
+    ({ state, runMs, phaseAt }, { now, active, around: { engine } }) => {
+      if (state !== "working") return runMs;
+      if (active) return runMs + Math.round(engine.clock.mono() - active.workingSince);
+      // On another machine it works since then, by the wall clock.
+      return runMs + (engine.cluster ? Math.max(0, now - phaseAt) : 0);
+    },
+  ),
   pausedMs: from(
     ["state", "pausedMs", "phaseAt"],
     ({ state, pausedMs, phaseAt }, { now }) =>
