@@ -1,14 +1,21 @@
 import { appendFileSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
-import { it, needsOwnStore, sqlite, until } from "../harness/index.ts";
+import { type Home, it, needsOwnStore, sqlite, until } from "../harness/index.ts";
 import { noted, notes, oneSlot, open, pausedSaver, pidOf, taskModule, twelveSteps, upTo } from "./story.ts";
 
-it("goes on after five of twelve steps and not from the beginning", async ({ home }) => {
-  const id = await home.run(home.module(twelveSteps), "--input", "5");
-  await noted(home, 5);
+/** A task of twelve steps that was paused after so many of them, and its module. */
+async function pausedAfter(home: Home, steps: number): Promise<{ id: number; path: string }> {
+  const path = home.module(twelveSteps);
+  const id = await home.run(path, "--input", `${steps}`);
+  await noted(home, steps);
   await home.cli("pause", `${id}`, "--no-wait");
   open(home);
   await home.reaches(id, "suspended");
+  return { id, path };
+}
+
+it("goes on after five of twelve steps and not from the beginning", async ({ home }) => {
+  const { id } = await pausedAfter(home, 5);
   expect(notes(home)).toEqual(upTo(5));
   await home.cli("resume", `${id}`);
   expect((await home.reaches(id, "completed")).result).toBe("done");
@@ -16,11 +23,7 @@ it("goes on after five of twelve steps and not from the beginning", async ({ hom
 });
 
 it("lets one of fifty concurrent resumes win, and tells forty-nine", async ({ home }) => {
-  const id = await home.run(home.module(twelveSteps), "--input", "3");
-  await noted(home, 3);
-  await home.cli("pause", `${id}`, "--no-wait");
-  open(home);
-  await home.reaches(id, "suspended");
+  const { id } = await pausedAfter(home, 3);
   const answers = await Promise.all(
     Array.from({ length: 50 }, () => home.rpc("tasks/resume", { id }).catch(({ code }) => code)),
   );
@@ -152,12 +155,7 @@ describe("what may have changed meanwhile", () => {
   it("stops a module whose journal no longer fits: suspended, cause mismatch, until it is put back", async ({
     home,
   }) => {
-    const path = home.module(twelveSteps);
-    const id = await home.run(path, "--input", "3");
-    await noted(home, 3);
-    await home.cli("pause", `${id}`, "--no-wait");
-    open(home);
-    await home.reaches(id, "suspended");
+    const { id } = await pausedAfter(home, 3);
     home.module(twelveSteps.replace('"step " + n', '"stage " + n'));
     await home.cli("resume", `${id}`);
     await until(async () => (await home.task(id)).pause.cause === "mismatch");
@@ -172,12 +170,7 @@ describe("what may have changed meanwhile", () => {
   it("keeps what a module has done that cannot be loaded after an edit, until it is mended", async ({
     home,
   }) => {
-    const path = home.module(twelveSteps);
-    const id = await home.run(path, "--input", "3");
-    await noted(home, 3);
-    await home.cli("pause", `${id}`, "--no-wait");
-    open(home);
-    await home.reaches(id, "suspended");
+    const { path, id } = await pausedAfter(home, 3);
     const slips: [slip: string, told: RegExp][] = [
       ["const a = ;\n", /cannot be loaded: SyntaxError: .*:1:11: Unexpected ";"$/],
       ['import { a } from "./gone.ts"; a();\n', /cannot be loaded: .*gone\.ts/],

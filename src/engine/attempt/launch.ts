@@ -148,8 +148,8 @@ async function writeCheckpoint(engine: Engine, task: Task, seq: number): Promise
 
 /**
  * Nothing was started: the checkpoint or the journal cannot be used, or a file cannot be written. Where only room is
- * missing, or the database of a cluster is away, the task goes back into the queue for a while; else it is suspended. The attempt has begun, so this can only be
- * recorded, and a full disk is waited out.
+ * missing, or the database of a cluster is away, the task goes back into the queue for a while; else it is suspended. The
+ * attempt has begun, so this can only be recorded, and a full disk is waited out.
  */
 async function suspendUnstarted(
   engine: Engine,
