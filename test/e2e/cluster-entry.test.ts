@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { closeHome, Home, isOnPath, until } from "../harness/index.ts";
 import { type Postgres, postgresPrograms, startPostgres } from "../harness/postgres.ts";
+import { onServer } from "./cluster-story.ts";
 
 let server: Postgres | undefined;
 const own = new Home();
@@ -23,17 +24,7 @@ afterAll(async () => {
   own.remove();
 });
 
-const it = test.extend<{ database: Postgres; home: Home }>({
-  database: async ({ skip }, use) => {
-    skip(server === undefined, "needs PostgreSQL 15 or later, on Linux, and openssl");
-    await use(server as Postgres);
-  },
-  home: async ({ database: _ }, use) => {
-    const home = new Home();
-    await use(home);
-    expect(await closeHome(home)).toEqual([]);
-  },
-});
+const it = onServer(() => server, "needs PostgreSQL 15 or later, on Linux, and openssl");
 
 it("reaches a database by TLS that it can trust, and no other", async ({ database, home }) => {
   database.sql("postgres", "create database tls");

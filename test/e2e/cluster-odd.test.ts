@@ -2,9 +2,10 @@
 import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { closeHome, Home, processes, until } from "../harness/index.ts";
 import { type Postgres, postgresPrograms, startPostgres } from "../harness/postgres.ts";
+import { onServer } from "./cluster-story.ts";
 import { running } from "./story.ts";
 
 let server: Postgres | undefined;
@@ -14,17 +15,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => server?.dispose());
 
-const it = test.extend<{ database: Postgres; home: Home }>({
-  database: async ({ skip }, use) => {
-    skip(server === undefined, "needs PostgreSQL 15 or later, on Linux");
-    await use(server as Postgres);
-  },
-  home: async ({ database: _ }, use) => {
-    const home = new Home();
-    await use(home);
-    expect(await closeHome(home)).toEqual([]);
-  },
-});
+const it = onServer(() => server, "needs PostgreSQL 15 or later, on Linux");
 
 it("works as it does elsewhere, whatever settings a role and an address have", async ({ database, home }) => {
   const settings = {

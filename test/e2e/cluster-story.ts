@@ -65,3 +65,19 @@ export const counting = `
       });
     return readFileSync(file, "utf8").trim().split("\\n").map((line) => line.split(" "));
   });`;
+
+/** Tests with a database server, and a home that is no machine yet; skipped with that reason where there is no server. */
+export function onServer(serverOf: () => Postgres | undefined, reason: string) {
+  return test.extend<{ database: Postgres; home: Home }>({
+    database: async ({ skip }, use) => {
+      const server = serverOf();
+      skip(server === undefined, reason);
+      await use(server as Postgres);
+    },
+    home: async ({ database: _ }, use) => {
+      const home = new Home();
+      await use(home);
+      expect(await closeHome(home)).toEqual([]);
+    },
+  });
+}
