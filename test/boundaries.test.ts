@@ -289,6 +289,16 @@ const guards: Guard[] = [
     planted: { path: "src/engine/engine.ts", text: "x\n".repeat(301) },
   },
   {
+    rule: "what tests share registers no hooks when it is loaded",
+    in: ["test", ".ts"],
+    check: matches(
+      /^(before|after)(All|Each)\(/,
+      "the files of a worker load it once, so only the first has the hook; make it a fixture",
+      /\.test\.ts$/,
+    ),
+    planted: { path: "test/unit/sdk/host-process.ts", text: "afterAll(() => host.remove());" },
+  },
+  {
     rule: "test names are unique within a file",
     in: ["test", ".test.ts"],
     check: repeatedNames,

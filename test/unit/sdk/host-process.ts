@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { afterAll, beforeAll, test } from "vitest";
+import { test } from "vitest";
 import { isAlive } from "../../harness/processes.ts";
 import { until } from "../../harness/until.ts";
 import { BuiltHost } from "./built-host.ts";
@@ -8,14 +8,17 @@ import { PeerDaemon } from "./peer-daemon.ts";
 /** What a module of JavaScript begins with. */
 export const esm = 'import { defineTask } from "agentctl";\n';
 
-export const host = new BuiltHost();
-
 /** The shipped host, run on a module of a directory of its own. */
 class Host {
   readonly daemon = new PeerDaemon();
   process: ChildProcess | undefined;
   log = "";
   code: number | null = null;
+  readonly #built: BuiltHost;
+
+  constructor(built: BuiltHost) {
+    this.#built = built;
+  }
 
   start(
     path: string,
@@ -23,7 +26,7 @@ class Host {
   ): void {
     this.daemon.module = { path, input, env: { ...env, AGENTCTL_TOKEN: "birth" } };
     const { PATH = "" } = process.env;
-    const child = spawn(process.execPath, [host.path], {
+    const child = spawn(process.execPath, [this.#built.path], {
       env: { PATH, AGENTCTL_SOCKET: this.daemon.socket, AGENTCTL_TOKEN: "birth", LEAKED: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -49,15 +52,21 @@ class Host {
 }
 
 /** Each test has a host of its own; those of a file share what was built. */
-export const it = test.extend<{ run: Host }>({
-  // biome-ignore lint/correctness/noEmptyPattern: vitest wants the pattern
-  run: async ({}, use) => {
-    const each = new Host();
+export const it = test.extend<{ $file: { built: BuiltHost }; $test: { run: Host } }>({
+  built: [
+    // biome-ignore lint/correctness/noEmptyPattern: vitest wants the pattern
+    async ({}, use) => {
+      const built = new BuiltHost();
+      await built.build();
+      await use(built);
+      built.remove();
+    },
+    { scope: "file" },
+  ],
+  run: async ({ built }, use) => {
+    const each = new Host(built);
     await each.daemon.start();
     await use(each);
     await each.remove();
   },
 });
-
-beforeAll(() => host.build(), 60_000);
-afterAll(() => host.remove());

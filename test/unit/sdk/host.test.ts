@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { AgentctlError } from "../../../src/core/errors.ts";
 import { until } from "../../harness/until.ts";
-import { esm, host, it } from "./host-process.ts";
+import { esm, it } from "./host-process.ts";
 
 describe("a module in every dress", { timeout: 20_000 }, () => {
   const sources: [string, string][] = [
@@ -284,6 +284,6 @@ describe("the host", { timeout: 20_000 }, () => {
   });
 });
 
-test("the bundle leaves no trace of this machine", () => {
-  expect(readFileSync(host.path, "utf8")).not.toContain(import.meta.dirname);
+it("as it is built, leaves no trace of this machine", ({ built }) => {
+  expect(readFileSync(built.path, "utf8")).not.toContain(import.meta.dirname);
 });
