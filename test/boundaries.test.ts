@@ -281,6 +281,12 @@ const guards: Guard[] = [
     planted: { path: "src/store/utils/rows.ts", text: "" },
   },
   {
+    rule: "a docstring stands before what it describes",
+    check: ({ path, text }) =>
+      /\*\/\n *\/\*\*/.test(text) ? [`${path}: one docstring follows another; what is the first of?`] : [],
+    planted: { path: "src/core/a.ts", text: "/** The log. */\n/** The file. */\nexport const file = 1;" },
+  },
+  {
     rule: "a file has at most 300 lines",
     check: ({ path, text }) => {
       const lines = text.trimEnd().split("\n").length;

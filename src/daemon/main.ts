@@ -167,7 +167,6 @@ function reportOnce(fd: number): (report: object) => void {
   };
 }
 
-/** A bug: the processes of the tasks go on, and the next daemon adopts them. */
 /** How often it is asked whether there is nothing left to do; what is submitted in between is done. */
 const IDLE_MS = 1000;
 
@@ -183,6 +182,7 @@ function endWhenIdle(daemon: RunningDaemon, log: ReturnType<typeof createLog>): 
   return setInterval(() => void look().catch(() => undefined), IDLE_MS);
 }
 
+/** A bug: the processes of the tasks go on, and the next daemon adopts them. */
 function die(log: ReturnType<typeof createLog>, error: unknown): void {
   log.fatal({ err: error }, "uncaught: a bug in agentctl");
   process.kill(process.pid, "SIGKILL");

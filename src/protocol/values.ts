@@ -139,7 +139,6 @@ export const event = v.object({
   data: nullable(v.record(v.string(), v.unknown())),
 });
 
-/** What `show` adds to a task. */
 /** What is new in a git worktree: against its base, not committed, and in commits that are on no other branch. */
 export const changedWork = v.object({
   files: v.number(),
@@ -149,6 +148,8 @@ export const changedWork = v.object({
   untracked: v.number(),
   unmerged: v.number(),
 });
+
+/** What `show` adds to a task. */
 export const details = v.object({
   attempts: v.array(
     v.object({

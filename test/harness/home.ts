@@ -180,12 +180,12 @@ export class Home {
   }
 }
 
-/** A login shell's environment and no more, so that nothing of the one who runs the tests leaks into them. */
 /** A TypeScript module as JavaScript. */
 export function withoutTypes(source: string): string {
   return transformSync(source, { loader: "ts" }).code;
 }
 
+/** A login shell's environment and no more, so that nothing of the one who runs the tests leaks into them. */
 function cleanEnvironment(home: string, work: string): Record<string, string> {
   const path = (process.env.PATH ?? "").split(delimiter).filter((entry) => !entry.includes("node_modules"));
   return {

@@ -33,12 +33,12 @@ function foldersIn(places: Places, id: number) {
   };
 }
 
-/** The log of one attempt. */
 /** What a coding agent has written in an attempt, line by line. */
 export function rawLogFile(ports: Pick<Ports, "places">, id: number, attempt: number): string {
   return join(ports.places.tasks, String(id), "agent", `${attempt}.jsonl`);
 }
 
+/** The log of one attempt. */
 export function logFile(ports: Pick<Ports, "places">, id: number, attempt: number): string {
   return join(ports.places.logs, String(id), `${attempt}.log`);
 }
