@@ -4,3 +4,5 @@ const { load } = require("./compiled.js");
 
 const { exports: daemon, keep } = load(join(__dirname, "../dist/daemon.cjs"), "daemon");
 daemon.runInBackground(keep);
+// By then it has also compiled what tasks need.
+process.once("exit", (code) => code === 0 && keep());

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { it, needsOwnStore, until } from "../harness/index.ts";
@@ -49,13 +49,29 @@ it("keeps the compiled code of a verb once that verb has done its work", async (
   }
 });
 
-it("keeps the compiled code of a daemon that has started", async ({ home }) => {
-  await home.cli("daemon", "start");
-  const dist = join(import.meta.dirname, "../../dist");
-  const cache = `daemon.cjs.${process.version}.daemon.cache`;
-  await until(() => readdirSync(dist).includes(cache), { message: "the compiled code" });
+it("keeps the compiled code of a daemon that has started, and more when that one has worked", async ({
+  home,
+}) => {
+  const root = join(import.meta.dirname, "../..");
+  const dist = join(home.work, "dist");
+  cpSync(join(root, "bin"), join(home.work, "bin"), { recursive: true });
+  for (const bundle of ["cli.cjs", "daemon.cjs"]) cpSync(join(root, "dist", bundle), join(dist, bundle));
+  symlinkSync(join(root, "node_modules"), join(home.work, "node_modules"));
+  const call = (...words: string[]) =>
+    execFileSync(join(home.work, "bin/agentctl.js"), words, {
+      env: home.env,
+      cwd: home.work,
+      stdio: "ignore",
+    });
+  call("daemon", "start");
+  const cache = join(dist, `daemon.cjs.${process.version}.daemon.cache`);
+  await until(() => existsSync(cache), { message: "the compiled code" });
   const [bundle] = readFileSync(join(dist, "daemon.cjs"), "latin1").split("\n");
-  await until(() => `//${readFileSync(join(dist, cache), "latin1").slice(-16)}` === bundle);
+  expect(`//${readFileSync(cache, "latin1").slice(-16)}`).toBe(bundle);
+  const { size } = statSync(cache);
+  call("run", "--wait", "true");
+  call("daemon", "stop");
+  await until(() => statSync(cache).size > size + 20_000, { message: "more compiled code" });
 });
 
 it("loads no more of Node for daily commands than talking to the daemon takes", async ({ home }) => {
