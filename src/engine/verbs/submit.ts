@@ -107,6 +107,21 @@ interface Surroundings {
   earlier: ReadonlyMap<string, number>;
 }
 
+/** All that a seed has: to set fields costs the engine a tenth of adding them to so large an object. */
+const blankSeed: Seed = {
+  ...withFallbacks({}),
+  uuid: "",
+  kind: "program",
+  sessionKey: null,
+  argv: null,
+  module: null,
+  input: undefined,
+  envNames: [],
+  envHash: "",
+  at: 0,
+  actor: "",
+};
+
 async function seedOf(
   engine: Engine,
   given: Submission,
@@ -127,6 +142,7 @@ async function seedOf(
   const { argv = null, input } = given;
   const module = kind === "agent" ? engine.places.agents : given.module;
   const seed: Seed = {
+    ...blankSeed,
     ...withFallbacks({ ...given, after, stdin, cwd: given.cwd ?? given.env?.HOME ?? engine.baseEnv.HOME }),
     uuid: uuid(),
     kind,

@@ -75,9 +75,9 @@ export abstract class Context {
     return after;
   }
 
-  /** Inserts a task without its id, and answers it with the id that it got. */
-  *insert(task: Omit<Task, "id">): Op<Task> {
-    const [, ...cells] = taskCells({ ...task, id: 0 });
+  /** Inserts a task, whatever its id, and answers it with the id that it got. */
+  *insert(task: Task): Op<Task> {
+    const [, ...cells] = taskCells(task);
     return { ...task, id: yield* this.insertRow(INSERT, ...cells) };
   }
 

@@ -4,8 +4,9 @@ import type { Task } from "../../core/task.ts";
 import type { EditChange } from "../edit-change.ts";
 import { endOfDependent, type Standing } from "../rules/dependencies.ts";
 import type { Context, Op } from "./context.ts";
+import { requireSlots } from "./create.ts";
 import * as events from "./events.ts";
-import { moveOne, requireSlots, standingOf } from "./moves.ts";
+import { moveOne, standingOf } from "./moves.ts";
 import type { QueueRoom } from "./queue-room.ts";
 
 /**

@@ -108,6 +108,19 @@ export function readingOf(names: readonly (keyof Task)[]): Reading {
 /** Copied for each task: to fill an object costs the engine less than to build it field by field. */
 const blank = Object.fromEntries(fields.map(({ field }) => [field, null]));
 
+/**
+ * A copy of `base` with the fields of a task that `given` has, which may have others too. To add fields to an object as
+ * large as a task costs the engine fifty times as much as to set those that it has.
+ */
+export function taskWith(base: Task, given: Partial<Task>): Task {
+  const task: Record<string, unknown> = { ...base };
+  for (const { field } of fields) if (given[field] !== undefined) task[field] = given[field];
+  return task as unknown as Task;
+}
+
+/** A task of which nothing is said. */
+export const blankTask = blank as unknown as Task;
+
 /** A task from what stands in {@link taskColumns}. */
 export const toTask = (cells: readonly Cell[]): Task => filled(fields, cells);
 

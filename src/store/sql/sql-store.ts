@@ -22,6 +22,7 @@ import { answer } from "./answer.ts";
 import * as attempts from "./attempts.ts";
 import * as checkpoints from "./checkpoints.ts";
 import type { ActiveAttempt, Context, Op } from "./context.ts";
+import { createAll } from "./create.ts";
 import { deliveriesOver } from "./deliveries.ts";
 import { edit } from "./edit.ts";
 import * as events from "./events.ts";
@@ -62,7 +63,7 @@ export abstract class SqlStore implements Store {
   abstract close(): void | Promise<void>;
 
   create(seeds: Seed[]) {
-    const make = (ctx: Context) => moves.createAll(ctx, seeds, this.#room);
+    const make = (ctx: Context) => createAll(ctx, seeds, this.#room);
     return seeds.some(({ paused }) => paused)
       ? this.#access.write("import", make)
       : this.#access.write("create", make);

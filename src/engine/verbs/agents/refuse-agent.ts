@@ -40,8 +40,8 @@ export function refuseAgent(given: Given, own: OwnAgents): void {
 export function refuseForOthers(given: Partial<Record<keyof typeof submittedAgent, unknown>>): void {
   for (const [name, { fallback }] of Object.entries(submittedAgent)) {
     const value = given[name as keyof typeof submittedAgent] ?? fallback;
-    const isGiven = JSON.stringify(value) !== JSON.stringify(fallback);
-    if (!isGiven || name === "worktree") continue;
+    if (value === fallback || name === "worktree") continue;
+    if (JSON.stringify(value) === JSON.stringify(fallback)) continue;
     const reason = "this is for coding agents, and the task has none";
     throw new AgentctlError("InvalidParams", { field: name, reason }, { hint: "--agent <name> runs one" });
   }
