@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { v7 as uuid } from "uuid";
 import { sessionKeyOf } from "../../core/agents.ts";
 import { defined } from "../../core/defined.ts";
@@ -16,6 +17,9 @@ import { withAccount } from "./agents/account.ts";
 import { refuseAgent, refuseForOthers } from "./agents/refuse-agent.ts";
 import { refuseEarly } from "./early-errors.ts";
 import { type GivenStdin, takenStdin } from "./given-stdin.ts";
+
+/** A long batch gives way to everybody else after so many tasks, which take some 30 ms. */
+const AT_A_TURN = 500;
 
 type Ref = string | number;
 /** What a task comes after: one that is to complete, or several, each with what it is to come to. */
@@ -53,6 +57,7 @@ export async function submit(
     const known = new Map<object | undefined, string>();
     const earlier = new Map<string, number>();
     for (const [at, submission] of submissions.entries()) {
+      if (at > 0 && at % AT_A_TURN === 0) await turn();
       if (submission.on) await requireMachines(engine, submission.on);
       const envHash =
         known.get(submission.env) ??
