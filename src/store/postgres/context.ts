@@ -1,12 +1,27 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { Context, type Op } from "../sql/context.ts";
-import type { Cell, Row } from "../sql/rows.ts";
+import { type Cell, newEventColumns, newTaskColumns, type Row } from "../sql/rows.ts";
 import type { Answer, Connection } from "./connection.ts";
+
+const TASK = `insert into tasks (${newTaskColumns.join(", ")}) values (${marks(newTaskColumns)})`;
 
 /** All of a row of `events` from its cells; the counter's row is locked by whoever writes. */
 const EVENT = `with counted as (update event_counter set seq = seq + 1 returning seq)
-  insert into events (seq, at, task_id, attempt, from_state, to_state, cause, actor, data)
-  select seq, ?, ?, ?, ?, ?, ?, ?, ? from counted returning seq`;
+  insert into events (seq, ${newEventColumns.join(", ")})
+  select seq, ${marks(newEventColumns)} from counted returning seq`;
+
+/** Rows are inserted so many at a time: each number is a statement of its own, prepared once. */
+const TOGETHER = [100, 10, 1];
+
+type Rows = readonly (readonly Cell[])[];
+
+/** A table whose key is the next number of a counter. */
+interface Numbered {
+  table: string;
+  key: string;
+  columns: readonly string[];
+  counter: "task" | "seq";
+}
 
 /** Statements over one connection to PostgreSQL. */
 export class PostgresContext extends Context {
@@ -35,8 +50,40 @@ export class PostgresContext extends Context {
     return (yield* this.#ask(`${sql} returning id`, params)).rows[0]?.id as number;
   }
 
-  *insertEvent(cells: readonly Cell[]): Op<number> {
-    return (yield* this.#ask(EVENT, cells)).rows[0]?.seq as number;
+  *insertTasks(rows: Rows): Op<number[]> {
+    const [only, ...more] = rows;
+    if (only && more.length === 0) return [yield* this.insertRow(TASK, ...only)];
+    return yield* this.#insertAll(
+      { table: "tasks", key: "id", columns: newTaskColumns, counter: "task" },
+      rows,
+    );
+  }
+
+  *insertEvents(rows: Rows): Op<number[]> {
+    const [only, ...more] = rows;
+    if (only && more.length === 0) return [(yield* this.row(EVENT, ...only))?.seq as number];
+    return yield* this.#insertAll(
+      { table: "events", key: "seq", columns: newEventColumns, counter: "seq" },
+      rows,
+    );
+  }
+
+  /** Inserts rows with the next numbers of `counter`; the counter's row is locked by whoever writes. */
+  *#insertAll({ table, key, columns, counter }: Numbered, rows: Rows): Op<number[]> {
+    const { length } = rows;
+    const count = `update event_counter set ${counter} = ${counter} + ? returning ${counter} - ? as last`;
+    const last = (yield* this.row(count, length, length))?.last as number;
+    const numbers = rows.map((_, at) => last + at + 1);
+    let done = 0;
+    for (const size of TOGETHER) {
+      const values = Array(size).fill(`(?, ${marks(columns)})`);
+      const sql = `insert into ${table} (${key}, ${columns.join(", ")}) values ${values.join(", ")}`;
+      for (; done + size <= length; done += size) {
+        const part = rows.slice(done, done + size);
+        yield* this.run(sql, ...part.flatMap((cells, at) => [numbers[done + at], ...cells]));
+      }
+    }
+    return numbers;
   }
 
   *cells(sql: string, params: readonly Cell[]): Op<Cell[][]> {
@@ -47,6 +94,10 @@ export class PostgresContext extends Context {
   *#ask(sql: string, params: readonly unknown[]): Op<Answer> {
     return (yield this.#connection.query(numbered(sql), checked(params))) as Answer;
   }
+}
+
+function marks(columns: readonly string[]): string {
+  return columns.map(() => "?").join(", ");
 }
 
 /** Which fields of tasks are read is for the caller to choose. */

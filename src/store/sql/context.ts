@@ -8,10 +8,6 @@ import { type Cell, changedCells, type Reading, type Row, taskCells, taskColumns
  */
 export type Op<T> = Generator<Promise<unknown>, T, unknown>;
 
-/** The columns of a new task: its id is the next number. */
-const NEW = taskColumns.filter((column) => column !== "id");
-const INSERT = `insert into tasks (${NEW.join(", ")}) values (${NEW.map(() => "?").join(", ")})`;
-
 const whole: Reading = { columns: taskColumns, toTask };
 
 /** The live attempt that a token authorises. */
@@ -38,8 +34,10 @@ export abstract class Context {
   abstract insertRow(sql: string, ...params: unknown[]): Op<number>;
   /** Its rows are arrays of cells: to name each cell of each row costs more than to read it. */
   abstract cells(sql: string, params: readonly Cell[]): Op<Cell[][]>;
-  /** Inserts one row of `events` from its cells behind `seq`; answers its number, which is the next of all tasks. */
-  abstract insertEvent(cells: readonly Cell[]): Op<number>;
+  /** Inserts rows of `tasks` from their cells behind `id`; answers their ids, which are the next numbers. */
+  abstract insertTasks(rows: readonly (readonly Cell[])[]): Op<number[]>;
+  /** Inserts rows of `events` from their cells behind `seq`; answers their numbers, which are the next of all tasks. */
+  abstract insertEvents(rows: readonly (readonly Cell[])[]): Op<number[]>;
 
   /** The tasks that `source` holds: a table with its clauses. */
   *tasks(source: string, params: readonly Cell[], reading: Reading = whole): Op<Task[]> {
@@ -75,10 +73,10 @@ export abstract class Context {
     return after;
   }
 
-  /** Inserts a task, whatever its id, and answers it with the id that it got. */
-  *insert(task: Task): Op<Task> {
-    const [, ...cells] = taskCells(task);
-    return { ...task, id: yield* this.insertRow(INSERT, ...cells) };
+  /** Inserts tasks, whatever their ids, and answers them with the ids that they got. */
+  *insert(tasks: readonly Task[]): Op<Task[]> {
+    const ids = yield* this.insertTasks(tasks.map((task) => taskCells(task).slice(1)));
+    return tasks.map((task, at) => ({ ...task, id: ids[at] as number }));
   }
 
   /**

@@ -1,6 +1,6 @@
 /** New tasks: what a task is that was just submitted, and what else of it is kept with it. */
 import { AgentctlError } from "../../core/errors.ts";
-import type { Task } from "../../core/task.ts";
+import type { Task, TaskEvent } from "../../core/task.ts";
 import { endOfDependent } from "../rules/dependencies.ts";
 import type { Seed } from "../store.ts";
 import { takeOver } from "./checkpoints.ts";
@@ -11,55 +11,63 @@ import { moveOne, requireSession, standingOf } from "./moves.ts";
 import type { QueueRoom } from "./queue-room.ts";
 import { blankTask, taskWith } from "./rows.ts";
 
+interface Made {
+  task: Task;
+  created: boolean;
+}
+
 /** Inserts the tasks of `seeds` with their first events; a seed whose key exists is answered with its task. */
-export function* createAll(
-  ctx: Context,
-  seeds: readonly Seed[],
-  room: QueueRoom,
-): Op<{ task: Task; created: boolean }[]> {
-  const made: { task: Task; created: boolean }[] = [];
+export function* createAll(ctx: Context, seeds: readonly Seed[], room: QueueRoom): Op<Made[]> {
+  const made: Made[] = [];
+  // What nothing follows from is inserted together, which takes a server two questions instead of two for each.
+  let plain: Seed[] = [];
+  const queues: KnownQueues = new Map();
+  function* insertPlain(): Op<void> {
+    if (plain.length === 0) return;
+    const tasks = yield* ctx.insert(plain.map((seed) => newTask(seed)));
+    yield* events.appendAll(
+      ctx,
+      tasks.map((task, at) => firstEvent(task, plain[at] as Seed)),
+    );
+    made.push(...tasks.map((task) => ({ task, created: true })));
+    plain = [];
+  }
   for (const seed of seeds) {
+    if (isPlain(seed)) {
+      yield* admit(ctx, seed, room, queues);
+      plain.push(seed);
+      continue;
+    }
+    yield* insertPlain();
     const placed = seed.after.map((one) => ({ ...one, id: madeBefore(one.id, made) ?? one.id }));
     // An earlier line whose key exists may be a task that is named by its id, too.
     const after = placed.filter(({ id }, at) => placed.findIndex((one) => one.id === id) === at);
-    made.push(yield* create(ctx, seed, after, room));
+    made.push(yield* create(ctx, { ...seed, after }, room, queues));
   }
+  yield* insertPlain();
   return made;
 }
 
+/** Whether all of a task is its own row and its first event. */
+function isPlain({ key, after, sessionKey, placed, stdinData, carried, paused }: Seed): boolean {
+  if (key !== null || sessionKey !== null || after.length > 0) return false;
+  return !placed && !stdinData && !carried && !paused;
+}
+
 /** The id of what was made at that place of the same batch, which an id below zero means: see `placeInBatch`. */
-function madeBefore(id: number, made: readonly { task: Task }[]): number | undefined {
+function madeBefore(id: number, made: readonly Made[]): number | undefined {
   return id < 0 ? made[-id - 1]?.task.id : undefined;
 }
 
-function* create(
-  ctx: Context,
-  seed: Seed,
-  after: Seed["after"],
-  room: QueueRoom,
-): Op<{ task: Task; created: boolean }> {
+function* create(ctx: Context, seed: Seed, room: QueueRoom, queues: KnownQueues): Op<Made> {
   const existing =
     seed.key === null ? undefined : yield* ctx.row("select id from tasks where key = ?", seed.key);
   if (existing) return { task: yield* ctx.task(existing.id as number), created: false };
-  const { at, actor, carried, paused, placed, stdinData, envNames = [], account = null } = seed;
-  const { delay = seed.notBefore === null ? null : ("time" as const) } = seed;
-  yield* requireSlots(ctx, seed);
-  yield* requireSession(ctx, seed.sessionKey);
-  yield* room.admit(ctx, seed.queue, at);
+  const { at, carried, placed, stdinData, after } = seed;
+  yield* admit(ctx, seed, room, queues);
   for (const { id } of after) yield* ctx.task(id);
   const { blockedBy, open, broken } = yield* standingOf(ctx, after);
-  const inserted = yield* ctx.insert({
-    ...taskWith(untouched, seed),
-    ...(paused ? { ...paused, state: "suspended" } : {}),
-    after,
-    envNames,
-    blockedBy,
-    delay,
-    account,
-    createdAt: at,
-    updatedAt: at,
-    phaseAt: at,
-  });
+  const [inserted] = (yield* ctx.insert([newTask(seed, blockedBy)])) as [Task];
   const task = placed ? yield* ctx.write(inserted, { ...inserted, ...placed(inserted.id) }) : inserted;
   if (stdinData) yield* keepStdin(ctx, task.id, stdinData);
   for (const on of open)
@@ -68,11 +76,37 @@ function* create(
       on,
       task.id,
     );
-  const cause = paused ? "import" : "run";
-  const first = { cause, attempt: null, from: null, to: task.state, data: null } as const;
-  yield* events.append(ctx, { ...first, at, actor, task: task.id });
+  yield* events.append(ctx, firstEvent(task, seed));
   const begun = carried ? yield* takeOver(ctx, task, carried) : task;
   return { task: broken ? yield* moveOne(ctx, endOfDependent(begun, broken, at)) : begun, created: true };
+}
+
+/** Throws where there is no place for the task. */
+function* admit(ctx: Context, seed: Seed, room: QueueRoom, queues: KnownQueues): Op<void> {
+  yield* requireSlots(ctx, seed, queues);
+  yield* requireSession(ctx, seed.sessionKey);
+  yield* room.admit(ctx, seed.queue, seed.at);
+}
+
+function newTask(seed: Seed, blockedBy: Task["blockedBy"] = null): Task {
+  const { at, paused, notBefore, envNames = [], account = null } = seed;
+  const { delay = notBefore === null ? null : "time" } = seed;
+  return {
+    ...taskWith(untouched, seed),
+    ...(paused ? { ...paused, state: "suspended" } : {}),
+    envNames,
+    blockedBy,
+    delay,
+    account,
+    createdAt: at,
+    updatedAt: at,
+    phaseAt: at,
+  };
+}
+
+function firstEvent({ id, state }: Task, { at, actor, paused }: Seed): Omit<TaskEvent, "seq"> {
+  const cause = paused ? "import" : "run";
+  return { at, actor, cause, task: id, attempt: null, from: null, to: state, data: null };
 }
 
 const untouched: Task = {
@@ -109,11 +143,21 @@ const untouched: Task = {
   checkpoint: null,
 };
 
+/** The slots of queues that were read within this transaction already. */
+type KnownQueues = Map<string, number | null>;
+
 /** A task that takes more slots than its queue has would never start. A queue without slots is one that is stopped. */
-export function* requireSlots(ctx: Context, { queue, slots }: Pick<Seed, "queue" | "slots">): Op<void> {
-  const row = yield* ctx.row("select slots from queues where name = ?", queue);
-  if (!row) throw new AgentctlError("QueueNotFound", { queue });
-  const most = row.slots as number | null;
+export function* requireSlots(
+  ctx: Context,
+  { queue, slots }: Pick<Seed, "queue" | "slots">,
+  known: KnownQueues = new Map(),
+): Op<void> {
+  if (!known.has(queue)) {
+    const row = yield* ctx.row("select slots from queues where name = ?", queue);
+    if (!row) throw new AgentctlError("QueueNotFound", { queue });
+    known.set(queue, row.slots as number | null);
+  }
+  const most = known.get(queue) ?? null;
   if (most === null || slots <= Math.max(1, most)) return;
   const reason = `${slots} are more slots than queue ${queue} has: ${most}`;
   const hint = `agentctl queue set ${queue} --slots ${slots}`;

@@ -1,17 +1,22 @@
 import type { TaskEvent } from "../../core/task.ts";
 import type { Context, Op } from "./context.ts";
-import { toEvent } from "./rows.ts";
+import { type Cell, toEvent } from "./rows.ts";
 
-/** Writes one row of `events` where the database numbers it. */
-export const EVENT =
-  "insert into events (at, task_id, attempt, from_state, to_state, cause, actor, data) values (?, ?, ?, ?, ?, ?, ?, ?)";
+type NewEvent = Omit<TaskEvent, "seq">;
 
 /** Writes one row of `events`; its number is the next of all tasks. */
-export function* append(ctx: Context, event: Omit<TaskEvent, "seq">): Op<void> {
-  const { at, task, attempt, from, to, cause, actor } = event;
-  const data = event.data === null ? null : JSON.stringify(event.data);
-  const seq = yield* ctx.insertEvent([at, task, attempt, from, to, cause, actor, data]);
-  ctx.news.push({ ...event, seq });
+export function* append(ctx: Context, event: NewEvent): Op<void> {
+  yield* appendAll(ctx, [event]);
+}
+
+/** Writes rows of `events`, numbered in their order. */
+export function* appendAll(ctx: Context, all: readonly NewEvent[]): Op<void> {
+  const seqs = yield* ctx.insertEvents(all.map(cellsOf));
+  for (const [at, event] of all.entries()) ctx.news.push({ ...event, seq: seqs[at] as number });
+}
+
+function cellsOf({ at, task, attempt, from, to, cause, actor, data }: NewEvent): Cell[] {
+  return [at, task, attempt, from, to, cause, actor, data === null ? null : JSON.stringify(data)];
 }
 
 /** The number of the newest event, 0 before the first. */

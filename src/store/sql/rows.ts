@@ -93,6 +93,21 @@ const columnOf = new Map(fields.map(({ field, column }) => [field, column]));
 /** The columns of `tasks` that hold a task, in the order of {@link taskCells}; `wake_at` is derived. */
 export const taskColumns = [...fields.map(({ column }) => column), "wake_at"];
 
+/** The columns of a new task: its id is the next number. */
+export const newTaskColumns = taskColumns.slice(1);
+
+/** The columns of a new event, in the order of its cells. */
+export const newEventColumns = [
+  "at",
+  "task_id",
+  "attempt",
+  "from_state",
+  "to_state",
+  "cause",
+  "actor",
+  "data",
+];
+
 /** A choice of fields: how a task of which only these are read comes out of its cells. */
 export interface Reading {
   columns: readonly string[];

@@ -1,10 +1,16 @@
 import { Context, type Op } from "../sql/context.ts";
-import { EVENT } from "../sql/events.ts";
-import type { Cell, Row } from "../sql/rows.ts";
+import { type Cell, newEventColumns, newTaskColumns, type Row } from "../sql/rows.ts";
 import type { Database, Statement } from "./file/driver.ts";
 
 /** So many are kept: which fields of tasks are read is for the caller to choose. */
 const MOST_SELECTIONS = 200;
+
+const TASK = insertOf("tasks", newTaskColumns);
+const EVENT = insertOf("events", newEventColumns);
+
+function insertOf(table: string, columns: readonly string[]): string {
+  return `insert into ${table} (${columns.join(", ")}) values (${columns.map(() => "?").join(", ")})`;
+}
 
 /** Prepared statements on one file of SQLite, none of which ever waits. */
 export class SqliteContext extends Context {
@@ -33,8 +39,12 @@ export class SqliteContext extends Context {
     return known(Number(this.#sql(sql).run(...params).lastInsertRowid));
   }
 
-  insertEvent(cells: readonly Cell[]): Op<number> {
-    return known(Number(this.#sql(EVENT).run(...cells).lastInsertRowid));
+  insertTasks(rows: readonly (readonly Cell[])[]): Op<number[]> {
+    return this.#insertAll(TASK, rows);
+  }
+
+  insertEvents(rows: readonly (readonly Cell[])[]): Op<number[]> {
+    return this.#insertAll(EVENT, rows);
   }
 
   cells(sql: string, params: readonly Cell[]): Op<Cell[][]> {
@@ -45,6 +55,11 @@ export class SqliteContext extends Context {
       this.#selections.set(sql, statement);
     }
     return known(statement.all(...params) as Cell[][]);
+  }
+
+  #insertAll(sql: string, rows: readonly (readonly Cell[])[]): Op<number[]> {
+    const statement = this.#sql(sql);
+    return known(rows.map((cells) => Number(statement.run(...cells).lastInsertRowid)));
   }
 
   /** The statement for `sql`, prepared once. */

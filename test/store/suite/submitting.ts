@@ -33,13 +33,22 @@ export function submitting(it: StoreTest): void {
     expect(created?.task).toEqual(await world.get(created?.task.id as number));
   });
 
-  it("many get ids in their order", async ({ world }) => {
-    const created = await world.store.create(
-      Array.from({ length: 100 }, (_, i) => world.seed({ name: `n${i}` })),
-    );
-    const ids = created.map(({ task }) => task.id);
+  it("many get ids and events in their order, also between others", async ({ world }) => {
+    const of = (i: number) => {
+      if (i === 120) return { key: "in-the-middle" };
+      return i === 200 ? { after: onTask(-1) } : {};
+    };
+    const seeds = Array.from({ length: 234 }, (_, i) => world.seed({ name: `n${i}`, ...of(i) }));
+    const tasks = (await world.store.create(seeds)).map(({ task }) => task);
+    const ids = tasks.map(({ id }) => id);
     expect(ids).toEqual(ids.map((_, i) => (ids[0] as number) + i));
-    expect(created.map(({ task }) => task.name)).toEqual(ids.map((_, i) => `n${i}`));
+    expect(tasks.map(({ name }) => name)).toEqual(ids.map((_, i) => `n${i}`));
+    expect(tasks[200]).toMatchObject({ after: onTask(ids[0] as number), blockedBy: ids[0] });
+    expect(await world.store.list({ limit: 300 })).toEqual(tasks);
+    const events = await world.events();
+    expect(events.map(({ task, seq }) => [task, seq])).toEqual(
+      ids.map((id, i) => [id, (events[0]?.seq as number) + i]),
+    );
   });
 
   describe("all or none", () => {
