@@ -65,13 +65,13 @@ export async function referencesOf(
   words: readonly string[],
   states: readonly State[] = openStates,
 ): Promise<(number | string)[]> {
-  const found: (number | string)[] = [];
+  const found = new Set<number | string>();
   for (const word of words) {
-    if (!isSeveral(word)) found.push(reference(word));
-    else if (isPattern(word)) found.push(...(await named(rpc, word, states)));
-    else for (const range of rangesOf(word) ?? []) found.push(...(await within(rpc, range)));
+    if (!isSeveral(word)) found.add(reference(word));
+    else if (isPattern(word)) for (const id of await named(rpc, word, states)) found.add(id);
+    else for (const range of rangesOf(word) ?? []) for (const id of await within(rpc, range)) found.add(id);
   }
-  return [...new Set(found)];
+  return [...found];
 }
 
 async function named(rpc: RpcClient, pattern: string, states: readonly State[]): Promise<number[]> {

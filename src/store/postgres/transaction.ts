@@ -82,7 +82,7 @@ export class Transaction {
     if (this.results.length > 0) await this.#connection.script("release one; savepoint one");
     try {
       this.results.push({ value: await doInTurn(run()) });
-      this.news.push(...this.#ctx.news);
+      for (const event of this.#ctx.news) this.news.push(event);
     } catch (error) {
       if (error instanceof Disconnected || isAgain(error)) throw error;
       if (this.#isShared) await this.#connection.script("rollback to one");

@@ -47,7 +47,7 @@ export function* move(ctx: Context, change: Change): Op<Task> {
   const after = yield* moveOne(ctx, change);
   const ended: Task[] = isTerminal(after.state) ? [after] : [];
   // What fails with it ends as well: the list grows while it is walked.
-  for (const one of ended) ended.push(...(yield* settleDependents(ctx, one, change.at)));
+  for (const one of ended) for (const next of yield* settleDependents(ctx, one, change.at)) ended.push(next);
   return after;
 }
 
