@@ -1,22 +1,12 @@
-import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { userInfo } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
-import { closeHome, Home, isOnPath, it, needsRoot, until } from "../harness/index.ts";
+import { closeHome, Home, installed, it, sshdFor } from "../harness/index.ts";
 import { notes, open, taskModule } from "./story.ts";
 
-const launcher = realpathSync(join(import.meta.dirname, "../../bin/agentctl.js"));
-
-/** What the machine of `box` has on its PATH, and as the environment of a login. */
+/** The environment of a login on the machine of `box`. */
 function login(box: Home): string {
-  const bin = join(box.root, "bin");
-  mkdirSync(bin, { recursive: true });
-  const agentctl = join(bin, "agentctl");
-  writeFileSync(agentctl, `#!/bin/sh\nexec "${process.execPath}" -- "${launcher}" "$@"\n`);
-  chmodSync(agentctl, 0o755);
-  return `export HOME="${box.work}" AGENTCTL_HOME="${box.dir}" PATH="${bin}:$PATH"`;
+  return `export HOME="${box.work}" AGENTCTL_HOME="${box.dir}" PATH="${installed(box)}:$PATH"`;
 }
 
 /** A program in the place of ssh that runs the line here, as the machine of `box` would, and notes its words. */
@@ -139,56 +129,9 @@ it("knows contexts, and takes the nearest word for which one", async ({ home }) 
 });
 
 it("reaches a machine over a real sshd", async ({ home, skip }) => {
-  needsRoot(skip);
-  const sshd = ["/usr/sbin/sshd", "/usr/local/sbin/sshd"].find((path) => existsSync(path));
-  skip(!sshd || !isOnPath("ssh") || !isOnPath("ssh-keygen"), "needs openssh-server and ssh");
-  const port = await freePort();
-  const [hostKey, userKey] = [home.file("host-key"), home.file("user-key")];
-  const made = await home.sh(
-    `for key in ${hostKey} ${userKey}; do ssh-keygen -qt ed25519 -N '' -f $key || exit; done`,
-  );
-  expect(made.code).toBe(0);
-  const config = home.file("sshd_config");
-  const setEnv = `AGENTCTL_HOME=${home.dir}`;
-  login(home);
-  writeFileSync(
-    config,
-    `Port ${port}\nListenAddress 127.0.0.1\nHostKey ${hostKey}\nPidFile none\nUsePAM no\nStrictModes no\n` +
-      `AuthorizedKeysFile ${userKey}.pub\nPermitRootLogin prohibit-password\nSetEnv ${setEnv} PATH=${join(home.root, "bin")}:/usr/bin:/bin\n`,
-  );
-  mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
-  const server = spawn(sshd as string, ["-D", "-e", "-f", config], { stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  server.stderr.on("data", (chunk) => {
-    said += chunk;
-  });
-  const ended = new Promise((resolve) => server.once("exit", resolve));
-  try {
-    await until(() => said.includes("Server listening"), { message: "sshd" });
-    await overSsh(home, port, userKey);
-  } finally {
-    server.kill();
-    await ended;
-  }
-});
-
-async function overSsh(home: Home, port: number, userKey: string): Promise<void> {
   const near = laptop("");
-  const ssh = near.script(
-    `exec ssh -F none -i "${userKey}" -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "$@"`,
-    "ssh",
-  );
-  near.env.AGENTCTL_SSH = ssh;
-  const host = `ssh://${userInfo().username}@127.0.0.1:${port}`;
+  const { host } = await sshdFor(home, near, { skip });
   const ran = await near.cli("run", "--host", host, "-f", "sh", "-c", "echo over ssh; exit 9");
   expect(ran).toMatchObject({ code: 9, stdout: "over ssh\n" });
   expect(readFileSync(join(home.dir, "logs", "1", "1.log"), "utf8")).toBe("over ssh\n");
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+});

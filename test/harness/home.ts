@@ -82,8 +82,13 @@ export class Home {
 
   /** Starts the shipped command line and leaves it running, stdin open; it is killed when the test ends. */
   spawn(...given: CommandArgs): RunningCommand {
+    return this.start(process.execPath, "--", launcher, ...given);
+  }
+
+  /** Starts any program and leaves it running; it is killed when the test ends. */
+  start(program: string, ...given: CommandArgs): RunningCommand {
     const [args, options] = splitArgs(given);
-    const command = startCommand(process.execPath, ["--", launcher, ...args], this.#placed(options));
+    const command = startCommand(program, args, this.#placed(options));
     this.#commands.push(command);
     return command;
   }

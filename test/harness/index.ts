@@ -31,6 +31,7 @@ export {
 } from "./processes.ts";
 export { isShared, needsOwnStore } from "./shared-store.ts";
 export { isLocked, sqlite } from "./sqlite.ts";
+export { installed, sshdFor } from "./sshd.ts";
 export { until } from "./until.ts";
 export { type Message, RpcError, Wire } from "./wire.ts";
 

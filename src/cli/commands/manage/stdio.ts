@@ -20,19 +20,36 @@ export const stdio = command({
   },
 });
 
-/** Resolves when either side has ended. */
+/** How often a caller that sends nothing more is looked for. */
+const LOOK_MS = 1000;
+const LINE_BREAK = 10;
+
+/**
+ * Resolves when the daemon has answered all, or nobody reads the answers. A caller that has gone looks like one that only
+ * closed its side, and the daemon answers that one. Only a write tells them apart, and sshd gives its sessions pipes, to
+ * which an empty write always succeeds. So a space is written, which JSON allows before a line.
+ */
 async function joined({ paths, stdin, out }: Context): Promise<void> {
   const socket = connectSocket({ path: paths.socket, allowHalfOpen: true });
   const input = stdin();
+  let isBetweenLines = true;
+  let looks: NodeJS.Timeout | undefined;
   input.on("error", () => socket.destroy());
+  input.once("end", () => {
+    looks = setInterval(() => isBetweenLines && void out.bytes(Buffer.from(" ")), LOOK_MS);
+  });
   out.gone.addEventListener("abort", () => socket.destroy(), { once: true });
   input.pipe(socket);
   try {
-    for await (const chunk of socket) await out.bytes(chunk as Buffer);
+    for await (const chunk of socket) {
+      isBetweenLines = (chunk as Buffer).at(-1) === LINE_BREAK;
+      await out.bytes(chunk as Buffer);
+    }
   } catch (error) {
     if (out.gone.aborted) return;
     throw new AgentctlError("DaemonUnreachable", { reason: (error as Error).message }, { cause: error });
   } finally {
+    clearInterval(looks);
     input.unpipe(socket);
     input.destroy();
     socket.destroy();

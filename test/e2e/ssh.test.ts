@@ -1,0 +1,40 @@
+/** Another machine over a real sshd: what a login there and a connection do that a socket does not. */
+import { expect, onTestFinished } from "vitest";
+import { closeHome, Home, it, processes, signalTo, sshdFor, until } from "../harness/index.ts";
+
+/** A machine with a home of its own. */
+function laptop(): Home {
+  const near = new Home();
+  onTestFinished(async () => expect(await closeHome(near)).toEqual([]));
+  return near;
+}
+
+const joined = (box: Home) =>
+  processes(box.dir).filter(({ command }) => command.endsWith("agentctl.js daemon stdio"));
+
+it("leaves no process on either machine when a command has ended or was cut", async ({ home, skip }) => {
+  const near = laptop();
+  const { host } = await sshdFor(home, near, { skip });
+  const ssh = () => processes(near.dir).filter(({ command }) => command.startsWith("ssh "));
+  const noneIsLeft = (message: string) =>
+    until(() => joined(home).length === 0 && ssh().length === 0, {
+      message: `the end of ssh for ${message}`,
+    });
+  expect((await near.cli("run", "-f", "--host", host, "true")).code).toBe(0);
+  await noneIsLeft("a command that ended");
+  const id = await home.run("sleep", "60");
+  const isWaiting = () => until(() => joined(home).length === 1, { message: "a command that waits" });
+  const left = near.spawn("wait", `${id}`, "--host", host);
+  await isWaiting();
+  left.kill("SIGKILL");
+  await noneIsLeft("a command that was killed");
+  const cut = near.spawn("wait", `${id}`, "--host", host);
+  await isWaiting();
+  const [first] = joined(home);
+  for (const { pid } of ssh()) signalTo(pid, "SIGKILL");
+  await until(() => joined(home).every(({ pid }) => pid !== first?.pid), {
+    message: "the end of the cut one",
+  });
+  cut.kill("SIGKILL");
+  await noneIsLeft("a command that came back");
+});
