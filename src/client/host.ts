@@ -1,10 +1,9 @@
 /** How the daemon of another machine, or of another home, is reached. */
-import { spawn } from "node:child_process";
-import { Duplex } from "node:stream";
 import { AgentctlError } from "../core/errors.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
 import { dial, type OnNotification } from "./dial.ts";
 import type { Environment } from "./environment.ts";
+import { overSsh } from "./over-ssh.ts";
 
 /** Where the daemon is that a command speaks to; `text` is how a person writes it. */
 export type Host =
@@ -50,37 +49,17 @@ export async function dialHost(
   env: Environment,
   onNotification?: OnNotification,
 ): Promise<RpcClient> {
-  if (host.kind === "ssh") return overSsh(host, env, onNotification);
+  if (host.kind === "ssh") {
+    const words = sshWords(host, ["daemon", "stdio"]) as string[];
+    return overSsh(words, env, {
+      onNotification,
+      failure: (reason) => unreachable(host, reason),
+    });
+  }
   const answer = await dial(host.path, onNotification);
   if (answer instanceof RpcClient) return answer;
   const reason = answer === "absent" ? `there is no socket ${host.path}` : `nobody listens on ${host.path}`;
   throw unreachable(host, reason);
-}
-
-/** What ssh says before it fails is kept up to this. */
-const MOST_SAID = 4000;
-
-function overSsh(host: Host, env: Environment, onNotification?: OnNotification): RpcClient {
-  const program = env.AGENTCTL_SSH || "ssh";
-  // What chooses a host here would have the command there go on to another one.
-  const { AGENTCTL_HOST: _host, AGENTCTL_CONTEXT: _context, ...rest } = env;
-  const words = sshWords(host, ["daemon", "stdio"]) as string[];
-  const child = spawn(program, words, { env: rest as NodeJS.ProcessEnv, stdio: ["pipe", "pipe", "pipe"] });
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said = `${said}${text}`.slice(-MOST_SAID);
-  });
-  const channel = new Channel(child);
-  const rpc = new RpcClient(channel as never, onNotification);
-  child.once("error", ({ message }) => rpc.close(unreachable(host, `${program}: ${message}`)));
-  child.once("close", (code) => rpc.close(unreachable(host, endOf(program, code, said))));
-  return rpc;
-}
-
-function endOf(program: string, code: number | null, said: string): string {
-  const text = said.trim();
-  if (code === 127) return `${text || "agentctl was not found"} (exit code 127)`;
-  return text === "" ? `${program} ended with code ${code}` : text;
 }
 
 function unreachable(host: Host, reason: string): AgentctlError {
@@ -110,46 +89,4 @@ export function explained(host: Host, error: unknown): unknown {
   const restart = line ? `ssh ${line.join(" ")}` : "agentctl daemon restart, in its home";
   const hint = `install one version on both, then ${restart}`;
   return new AgentctlError("VersionMismatch", error.data, { message: error.message, hint });
-}
-
-/** Standard input and output of a process as one stream. Its end is told by the process's. */
-class Channel extends Duplex {
-  readonly #child: ReturnType<typeof spawn>;
-
-  constructor(child: ReturnType<typeof spawn>) {
-    super({ emitClose: false });
-    this.#child = child;
-    child.stdout?.on("data", (chunk: Buffer) => {
-      if (!this.push(chunk)) child.stdout?.pause();
-    });
-    // The process's end tells why; a write to one that has ended is no other failure.
-    child.stdin?.on("error", () => undefined);
-  }
-
-  override _read(): void {
-    this.#child.stdout?.resume();
-  }
-
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    if (this.#child.stdin?.write(chunk) === false) this.#child.stdin.once("drain", done);
-    else done();
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#child.stdin?.end();
-    this.#child.stdout?.destroy();
-    this.#child.stderr?.destroy();
-    this.#child.unref();
-    done(error);
-  }
-
-  ref(): void {
-    this.#child.ref();
-    for (const stream of this.#child.stdio) (stream as { ref?: () => void } | null)?.ref?.();
-  }
-
-  unref(): void {
-    this.#child.unref();
-    for (const stream of this.#child.stdio) (stream as { unref?: () => void } | null)?.unref?.();
-  }
 }

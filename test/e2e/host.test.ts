@@ -13,7 +13,7 @@ function login(box: Home): string {
 function insteadOfSsh(box: Home): string {
   return box.script(
     `echo "$*" >> "${box.file("ssh-words")}"
-     while [ "$1" = -p ]; do shift 2; done
+     while :; do case $1 in -p) shift 2 ;; -*) shift ;; *) break ;; esac; done
      [ "$1" != away ] || { echo "ssh: connect to host away port 22: No route to host" >&2; exit 255; }
      shift
      ${login(box)}
@@ -40,7 +40,9 @@ it("does every verb on another machine, as if it were typed there", async ({ hom
   const on = (...words: string[]) => near.cli("--host", "ssh://ada@box", ...words);
   const ran = await on("run", "-f", "sh", "-c", 'echo "$PWD|$COLOUR|$GIVEN"; exit 7', "");
   expect(ran).toMatchObject({ code: 7, stdout: `${home.work}||\n` });
-  expect(notes(home, "ssh-words")[0]).toBe("ada@box agentctl daemon stdio");
+  expect(notes(home, "ssh-words")[0]).toBe(
+    "-T -oRemoteCommand=none -oClearAllForwardings=yes ada@box agentctl daemon stdio",
+  );
   const given = await near.cli(
     "run",
     "--host=ssh://box",

@@ -221,7 +221,7 @@ it("names no log of this home where the other one cannot be reached, and says wh
   home,
 }) => {
   const id = await home.run("sleep", "60");
-  home.env.AGENTCTL_SSH = home.script('echo "ssh: no route to $1" >&2; exit 255', "ssh");
+  home.env.AGENTCTL_SSH = home.script('shift 3; echo "ssh: no route to $1" >&2; exit 255', "ssh");
   const places: [to: string, why: string, check: string][] = [
     [
       "unix:///nope.sock",

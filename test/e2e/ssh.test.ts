@@ -38,3 +38,37 @@ it("leaves no process on either machine when a command has ended or was cut", as
   cut.kill("SIGKILL");
   await noneIsLeft("a command that came back");
 });
+
+it("passes over what login files there print, and tells it where nothing else comes", async ({
+  home,
+  skip,
+}) => {
+  const near = laptop();
+  const greeting = `printf 'Welcome to {"box"}!\\nhi> '`;
+  const [greets, refuses] = [
+    await sshdFor(home, near, { skip, lines: [`ForceCommand ${greeting}; exec $SSH_ORIGINAL_COMMAND`] }),
+    await sshdFor(home, near, { skip, lines: ["ForceCommand echo This account is not available.; exit 1"] }),
+  ];
+  const ran = await near.cli("run", "--host", greets.host, "-f", "echo", "over it");
+  expect(ran).toMatchObject({ code: 0, stdout: "over it\n" });
+  const refused = await near.cli("list", "--host", refuses.host);
+  expect(refused.code).toBe(5);
+  expect(refused.stderr).toContain(`${refuses.host}: This account is not available.\n`);
+});
+
+it("does without the terminal, the command and the forwardings that the configuration of ssh asks for", async ({
+  home,
+  skip,
+}) => {
+  const near = laptop();
+  const config = [
+    "RequestTTY force",
+    "RemoteCommand tmux attach",
+    "LocalForward /nowhere/at/all 127.0.0.1:1",
+    "ExitOnForwardFailure yes",
+  ];
+  const { host } = await sshdFor(home, near, { skip, config });
+  const long = "x".repeat(10_000);
+  const ran = await near.cli("run", "--host", host, "-f", "sh", "-c", 'printf "%s" "$1" | wc -c', "sh", long);
+  expect(ran).toMatchObject({ code: 0, stdout: "10000\n" });
+});

@@ -37,23 +37,21 @@ export async function sshdFor(
   const sshd = ["/usr/sbin/sshd", "/usr/local/sbin/sshd"].find((path) => existsSync(path));
   skip(!sshd || !isOnPath("ssh") || !isOnPath("ssh-keygen"), "needs openssh-server and ssh");
   const port = await freePort();
-  const [hostKey, userKey] = [box.file("host-key"), box.file("user-key")];
-  const made = await box.sh(
-    `for key in ${hostKey} ${userKey}; do ssh-keygen -qt ed25519 -N '' -f $key || exit; done`,
-  );
+  const key = box.file("ssh-key");
+  const made = await box.sh(`[ -e ${key} ] || ssh-keygen -qt ed25519 -N '' -f ${key}`);
   if (made.code !== 0) throw new Error(made.stderr);
   const path = [installed(box), "/usr/bin", "/bin"].join(delimiter);
-  const server = box.file("sshd_config");
+  const server = box.file(`sshd_config-${port}`);
   writeFileSync(
     server,
     [
       `Port ${port}`,
       "ListenAddress 127.0.0.1",
-      `HostKey ${hostKey}`,
+      `HostKey ${key}`,
       "PidFile none",
       "UsePAM no",
       "StrictModes no",
-      `AuthorizedKeysFile ${userKey}.pub`,
+      `AuthorizedKeysFile ${key}.pub`,
       "PermitRootLogin prohibit-password",
       `SetEnv AGENTCTL_HOME=${box.dir} PATH=${path}`,
       ...lines,
@@ -69,7 +67,7 @@ export async function sshdFor(
     "StrictHostKeyChecking no",
     "UserKnownHostsFile /dev/null",
     "LogLevel ERROR",
-    `IdentityFile ${userKey}`,
+    `IdentityFile ${key}`,
   ];
   writeFileSync(client, `${[...config, ...base].join("\n")}\n`);
   near.env.AGENTCTL_SSH = near.script(`exec ssh -F "${client}" "$@"`, "ssh");
