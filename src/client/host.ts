@@ -3,7 +3,7 @@ import { AgentctlError } from "../core/errors.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
 import { dial, type OnNotification } from "./dial.ts";
 import type { Environment } from "./environment.ts";
-import { overSsh } from "./over-ssh.ts";
+import { type Hint, overSsh } from "./over-ssh.ts";
 
 /** Where the daemon is that a command speaks to; `text` is how a person writes it. */
 export type Host =
@@ -53,7 +53,7 @@ export async function dialHost(
     const words = sshWords(host, ["daemon", "stdio"]) as string[];
     return overSsh(words, env, {
       onNotification,
-      failure: (reason) => unreachable(host, reason),
+      failure: (reason, hint) => unreachable(host, reason, hint),
     });
   }
   const answer = await dial(host.path, onNotification);
@@ -62,12 +62,22 @@ export async function dialHost(
   throw unreachable(host, reason);
 }
 
-function unreachable(host: Host, reason: string): AgentctlError {
+function unreachable(host: Host, reason: string, hint: Hint = "reach"): AgentctlError {
+  return new AgentctlError("DaemonUnreachable", {
+    reason: `${host.text}: ${reason}`,
+    hint: hintOf(host, hint),
+    host: host.text,
+  });
+}
+
+function hintOf(host: Host, hint: Hint): string {
+  if (hint === "list") return `agentctl --host ${quoted(host.text)} list shows how things stand`;
   const line = sshWords(host, ["daemon", "status"]);
-  const hint = line
-    ? `ssh ${line.join(" ")} shows whether it can be reached`
-    : "agentctl daemon status, in its home, shows whether it runs and where its socket is";
-  return new AgentctlError("DaemonUnreachable", { reason: `${host.text}: ${reason}`, hint, host: host.text });
+  if (!line || host.kind === "unix")
+    return "agentctl daemon status, in its home, shows whether it runs and where its socket is";
+  if (hint === "reach") return `ssh ${line.join(" ")} shows whether it can be reached`;
+  const shell = [...(host.port === null ? [] : ["-p", host.port]), host.target].join(" ");
+  return `ssh ${shell} 'echo $PATH' shows where agentctl and node have to be there; a link in /usr/local/bin helps`;
 }
 
 /** A failure of the host's daemon, which is not that of this home: it says where it happened. */

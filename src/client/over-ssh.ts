@@ -15,10 +15,13 @@ const OPTIONS = ["-T", "-oRemoteCommand=none", "-oClearAllForwardings=yes"];
 /** What ssh says before it fails is kept up to this. */
 const MOST_SAID = 4000;
 
+/** What helps: to reach the machine, to have it find agentctl, or to look at what may have been done. */
+export type Hint = "reach" | "path" | "list";
+
 interface Ways {
   onNotification: OnNotification | undefined;
-  /** The error for a connection that ended. */
-  failure: (reason: string) => AgentctlError;
+  /** The error for a connection that ended, and what helps. */
+  failure: (reason: string, hint?: Hint) => AgentctlError;
 }
 
 /** Runs ssh with these words; when it ends, calls are rejected with what it said. */
@@ -38,16 +41,20 @@ export function overSsh(
   const channel = new Channel(child);
   const rpc = new RpcClient(channel as never, onNotification);
   child.once("error", ({ message }) => rpc.close(failure(`${program}: ${message}`)));
-  child.once("close", (code) => {
-    rpc.close(failure(endOf(program, code, `${said}${channel.greeting}`)));
+  child.once("close", (code, signal) => {
+    const reason =
+      `${said}${channel.greeting}`.replaceAll("\r\n", "\n").trim() || endOf(program, code, signal);
+    if (code === 127) rpc.close(failure(`${reason} (exit code 127)`, "path"));
+    else if (rpc.home === undefined || !rpc.isWaiting) rpc.close(failure(reason));
+    else rpc.close(failure(`${reason} before the answer, so what was asked may have been done`, "list"));
   });
   return rpc;
 }
 
-function endOf(program: string, code: number | null, said: string): string {
-  const text = said.trim();
-  if (code === 127) return `${text || "agentctl was not found"} (exit code 127)`;
-  return text === "" ? `${program} ended with code ${code}` : text;
+function endOf(program: string, code: number | null, signal: NodeJS.Signals | null): string {
+  if (code === 127) return "agentctl was not found";
+  if (signal) return `${program} was killed by ${signal}`;
+  return code === 0 ? "the connection was closed there" : `${program} ended with code ${code}`;
 }
 
 /** How a line of the daemon begins. */

@@ -1,6 +1,7 @@
 /** Another machine over a real sshd: what a login there and a connection do that a socket does not. */
 import { expect, onTestFinished } from "vitest";
 import { closeHome, Home, it, processes, signalTo, sshdFor, until } from "../harness/index.ts";
+import { noted, taskModule } from "./story.ts";
 
 /** A machine with a home of its own. */
 function laptop(): Home {
@@ -71,4 +72,28 @@ it("does without the terminal, the command and the forwardings that the configur
   const long = "x".repeat(10_000);
   const ran = await near.cli("run", "--host", host, "-f", "sh", "-c", 'printf "%s" "$1" | wc -c', "sh", long);
   expect(ran).toMatchObject({ code: 0, stdout: "10000\n" });
+});
+
+it("says how ssh ended, and what helps where agentctl is not found", async ({ home, skip }) => {
+  const near = laptop();
+  const nowhere = await sshdFor(home, near, { skip, lines: ["ForceCommand agentctl-is-not-here"] });
+  const missing = await near.cli("list", "--host", nowhere.host);
+  expect(missing.code).toBe(5);
+  expect(missing.stderr).toContain("(exit code 127)\n");
+  const port = nowhere.host.split(":").at(-1);
+  expect(missing.stderr).toContain(`ssh -p ${port} root@127.0.0.1 'echo $PATH'`);
+  const { host } = await sshdFor(home, near, { skip });
+  const asked = 'task.pausing.addEventListener("abort", () => note("asked")); await gate("go");';
+  const id = await home.run(home.module(taskModule(`note("on"); ${asked}`)));
+  await noted(home, 1);
+  const pausing = near.spawn("pause", `${id}`, "--grace", "60s", "--host", host);
+  await noted(home, 2);
+  for (const { pid, command } of processes(near.dir))
+    if (command.startsWith("ssh ")) signalTo(pid, "SIGKILL");
+  const killed = await pausing.ended;
+  expect(killed.code).toBe(5);
+  expect(killed.stderr).toContain(
+    "ssh was killed by SIGKILL before the answer, so what was asked may have been done\n",
+  );
+  expect(killed.stderr).toContain(`agentctl --host ${host} list shows how things stand`);
 });
