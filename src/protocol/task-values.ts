@@ -49,10 +49,10 @@ const givenDependencies = v.nullable(
     "is a task's id, uuid or name, or a list of these or of {id, when}",
   ),
 );
-/** A file that is opened at every attempt, a pipe, or a file whose content is kept now for every attempt. */
+/** A file that is opened at every attempt, a pipe, or what is kept now for every attempt: a file's content, or an upload. */
 const givenStdin = v.union(
-  [v.literal("pipe"), absolute, v.strictObject({ copy: absolute })],
-  "is pipe, an absolute path, or {copy: <an absolute path>}",
+  [v.literal("pipe"), absolute, v.strictObject({ copy: absolute }), v.strictObject({ bundle: v.string() })],
+  "is pipe, an absolute path, {copy: <an absolute path>}, or {bundle: <what bundles/write has named>}",
 );
 /** A branch, or one that is named after the task. */
 const givenBranch = v.union(

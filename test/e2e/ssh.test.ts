@@ -1,6 +1,9 @@
 /** Another machine over a real sshd: what a login there and a connection do that a socket does not. */
+import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
-import { closeHome, Home, it, processes, signalTo, sshdFor, until } from "../harness/index.ts";
+import { closeHome, Home, it, needsMounts, processes, signalTo, sshdFor, until } from "../harness/index.ts";
 import { noted, taskModule } from "./story.ts";
 
 /** A machine with a home of its own. */
@@ -96,4 +99,19 @@ it("says how ssh ended, and what helps where agentctl is not found", async ({ ho
     "ssh was killed by SIGKILL before the answer, so what was asked may have been done\n",
   );
   expect(killed.stderr).toContain(`agentctl --host ${host} list shows how things stand`);
+});
+
+it("takes what is piped in along to a machine that has none of the files of this one", async ({
+  home,
+  skip,
+}) => {
+  needsMounts(skip);
+  const near = laptop();
+  near.env.TMPDIR = near.work;
+  const alone = `ForceCommand unshare -m sh -c 'mount -t tmpfs none ${near.root} && exec $SSH_ORIGINAL_COMMAND'`;
+  const { host } = await sshdFor(home, near, { skip, lines: [alone] });
+  const input = "piped in\n".repeat(1_000_000);
+  const ran = await near.cli("run", "--host", host, "-f", "--stdin", "-", "md5sum", { input });
+  expect(ran).toMatchObject({ code: 0, stdout: `${createHash("md5").update(input).digest("hex")}  -\n` });
+  expect(readdirSync(join(home.dir, "bundles"))).toEqual([]);
 });

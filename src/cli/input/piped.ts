@@ -16,8 +16,8 @@ export function fromStdin({ stdin, out }: Pick<Context, "stdin" | "out">): NodeJ
   return stream;
 }
 
-/** A file with all that is piped in, for the daemon to copy; `remove` it then. Throws a usage error for too much. */
-export async function pipedFile(context: Context): Promise<{ path: string; remove: () => void }> {
+/** All that is piped in. Throws a usage error for too much. */
+export async function pipedBytes(context: Context): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of fromStdin(context)) {
@@ -29,9 +29,15 @@ export async function pipedFile(context: Context): Promise<{ path: string; remov
       });
     }
   }
+  return Buffer.concat(chunks);
+}
+
+/** A file with all that is piped in, for the daemon to copy; `remove` it then. Throws a usage error for too much. */
+export async function pipedFile(context: Context): Promise<{ path: string; remove: () => void }> {
+  const bytes = await pipedBytes(context);
   const folder = mkdtempSync(join(tmpdir(), "agentctl-stdin-"));
   const path = join(folder, "stdin");
-  writeFileSync(path, Buffer.concat(chunks), { mode: 0o600 });
+  writeFileSync(path, bytes, { mode: 0o600 });
   return { path, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 

@@ -9,6 +9,7 @@ import type { CheckpointInfo, Kept, Message, Moving, Step, Task } from "../../co
 import type { NewArtifact } from "../../store/store.ts";
 import { canContinue } from "../attempt/conclude.ts";
 import type { Engine } from "../engine.ts";
+import { bundlePath } from "../files/bundle-path.ts";
 import { foldersOf } from "../files/environment.ts";
 import { sizeOf } from "../files/size-of.ts";
 import { allocatedBytes } from "../files/tree-files.ts";
@@ -16,7 +17,6 @@ import { movedAway } from "../refusals.ts";
 import { linkOutOf, pack } from "./archive.ts";
 import { type Source, writeBundle } from "./bundle-file.ts";
 import { seal } from "./seal.ts";
-import { bundlePath } from "./upload.ts";
 
 /** What stands in the first line of a bundle. */
 export interface Facts {

@@ -9,6 +9,7 @@ import type { Task } from "../../core/task.ts";
 import { sync } from "../../home/durable.ts";
 import type { Carried, Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
+import { bundlePath } from "../files/bundle-path.ts";
 import { foldersOf } from "../files/environment.ts";
 import { sha256OfFile } from "../files/hash-file.ts";
 import { keepEnvironment } from "../files/kept-environment.ts";
@@ -22,7 +23,6 @@ import { unpack } from "./archive.ts";
 import { type Bundle, readBundle, refused } from "./bundle-file.ts";
 import type { Facts, Journal } from "./export.ts";
 import { unseal } from "./seal.ts";
-import { bundlePath } from "./upload.ts";
 
 export interface ImportOptions {
   cwd?: string;

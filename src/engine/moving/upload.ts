@@ -5,6 +5,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Engine } from "../engine.ts";
+import { bundlePath, noBundle } from "../files/bundle-path.ts";
 import type { Ports } from "../ports.ts";
 
 /** So many bytes one piece has at most. */
@@ -14,25 +15,13 @@ const ROOM = 2;
 /** A bundle that nobody has read or imported for so long is deleted. */
 const KEPT_MS = 24 * 3_600_000;
 
-/** Where a bundle is; throws for what cannot be the name of one. */
-export function bundlePath({ places }: Pick<Ports, "places">, bundle: string): string {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(bundle))
-    return join(places.bundles, `${bundle}.bundle`);
-  throw notFound(bundle);
-}
-
-function notFound(bundle: string): AgentctlError {
-  const reason = `there is no bundle ${bundle.slice(0, 64)}`;
-  return new AgentctlError("InvalidParams", { field: "bundle", reason });
-}
-
 /** A piece of a bundle, and the offset of the next; that of the last is null, and then the bundle is deleted. */
 export async function readPiece(
   engine: Engine,
   { bundle, offset, length }: { bundle: string; offset: number; length: number },
 ): Promise<{ data: Buffer; next: number | null }> {
   const path = bundlePath(engine, bundle);
-  if (!existsSync(path)) throw notFound(bundle);
+  if (!existsSync(path)) throw noBundle(bundle);
   const file = await open(path);
   try {
     const { size } = await file.stat();

@@ -1,18 +1,23 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, rmSync, statSync } from "node:fs";
 import { AgentctlError } from "../../core/errors.ts";
+import { bundlePath } from "../files/bundle-path.ts";
+import type { Ports } from "../ports.ts";
 
-/** A file that is opened at every attempt, `pipe`, or a file whose content is kept now. */
-export type GivenStdin = string | { copy: string } | null;
+/** A file that is opened at every attempt, `pipe`, or what is kept now: the content of a file, or what was uploaded. */
+export type GivenStdin = string | { copy: string } | { bundle: string } | null;
 
 /** So much of what is piped in is kept for a task. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
 /** The field as the task has it, and the bytes that are kept of a copy. Throws `InvalidParams`. */
-export function takenStdin(given: {
-  stdin?: GivenStdin | undefined;
-  module?: string | undefined;
-  agent?: string | null | undefined;
-}): {
+export function takenStdin(
+  engine: Pick<Ports, "places">,
+  given: {
+    stdin?: GivenStdin | undefined;
+    module?: string | undefined;
+    agent?: string | null | undefined;
+  },
+): {
   stdin: string | null;
   stdinData?: Buffer;
 } {
@@ -21,7 +26,13 @@ export function takenStdin(given: {
   if (module !== undefined) throw refused("a task module has no stdin: it takes an input, and messages");
   if (agent) throw refused("a coding agent has no stdin: it takes a prompt, and messages");
   if (typeof stdin === "string") return { stdin };
-  return { stdin: "-", stdinData: contentOf(stdin.copy) };
+  if ("copy" in stdin) return { stdin: "-", stdinData: contentOf(stdin.copy) };
+  const path = bundlePath(engine, stdin.bundle);
+  try {
+    return { stdin: "-", stdinData: contentOf(path) };
+  } finally {
+    rmSync(path, { force: true });
+  }
 }
 
 function contentOf(path: string): Buffer {

@@ -143,7 +143,7 @@ async function seedOf(
   }
   const after = await dependenciesOf(engine, given.after ?? [], earlier);
   requireSlots(engine, given);
-  const { stdin, stdinData } = takenStdin(given);
+  const { stdin, stdinData } = takenStdin(engine, given);
   const { argv = null, input } = given;
   const module = kind === "agent" ? engine.places.agents : given.module;
   const seed: Seed = {

@@ -78,7 +78,7 @@ export const taskMethods = {
     result: v.object({ task, created: v.boolean() }),
     scope: "people",
     about:
-      "Submits a task. With a `key` that exists, the task that bears it is answered and nothing is started. A task that could never start (a directory, module, file of variables or program that is not there, a time in the past) is refused; with `acceptMissing`, what is not there may come later. `stdin` is a file that is opened at every attempt, `pipe` for what `tasks/send` writes, or `{copy}`: a file of at most 64 MiB whose content is kept for every attempt.",
+      "Submits a task. With a `key` that exists, the task that bears it is answered and nothing is started. A task that could never start (a directory, module, file of variables or program that is not there, a time in the past) is refused; with `acceptMissing`, what is not there may come later. `stdin` is a file that is opened at every attempt, `pipe` for what `tasks/send` writes, or what is kept for every attempt, of at most 64 MiB: the content of a file (`{copy}`), or what `bundles/write` was given (`{bundle}`).",
   },
   "tasks/batch": {
     params: v.strictObject({

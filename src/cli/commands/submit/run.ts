@@ -2,16 +2,17 @@ import type { AgentctlError } from "../../../core/errors.ts";
 import type { NewTask, TaskJson } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
 import { command } from "../../command/define.ts";
-import { callDaemon } from "../../command/session.ts";
+import { callDaemon, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { attend, OWN_FAILURE } from "../../follow/attend.ts";
 import { Interrupt, leaveAtSecond } from "../../follow/interrupt.ts";
 import { madeRoom } from "../../input/caller-environment.ts";
-import { hasUnreadStdin, pipedFile } from "../../input/piped.ts";
+import { hasUnreadStdin, pipedBytes, pipedFile } from "../../input/piped.ts";
 import { asTyped, isModule, type RunValues, runOptions, submissionOf } from "../../input/submission.ts";
 import { reportFailure } from "../../text/failure.ts";
 import { exitCodeOf } from "../../text/task-result.ts";
 import { endLine } from "../../text/task-text.ts";
+import { uploader } from "../travel/bundles.ts";
 import { submitEach } from "./each.ts";
 
 export const run = command({
@@ -90,12 +91,23 @@ const UNUSED_STDIN = "what is piped in here was not used: a task's stdin is empt
 async function submitted(context: Context, params: NewTask, { stdin }: RunValues) {
   await madeRoom(context);
   if (stdin !== "-") return await callDaemon(context, "tasks/create", params);
+  if (context.host) return await submittedThere(context, params);
   const piped = await pipedFile(context);
   try {
     return await callDaemon(context, "tasks/create", { ...params, stdin: { copy: piped.path } });
   } finally {
     piped.remove();
   }
+}
+
+/** A file of this machine is none of the host's: what is piped in crosses the connection. */
+async function submittedThere(context: Context, params: NewTask) {
+  const bytes = await pipedBytes(context);
+  return await withDaemon(context, async (rpc) => {
+    const up = uploader(rpc);
+    await up.take(bytes);
+    return await rpc.call("tasks/create", { ...params, stdin: { bundle: await up.bundle() } });
+  });
 }
 
 async function attended(
