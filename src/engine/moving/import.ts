@@ -23,6 +23,7 @@ import { unpack } from "./archive.ts";
 import { type Bundle, readBundle, refused } from "./bundle-file.ts";
 import type { Facts, Journal } from "./export.ts";
 import { unseal } from "./seal.ts";
+import { dropBundlesOf } from "./upload.ts";
 
 export interface ImportOptions {
   cwd?: string;
@@ -54,6 +55,7 @@ export async function importTask(
     const made = await create(engine, bundle, key, options);
     isMade = true;
     const task = await place(engine, made.task, staging);
+    if (facts.move !== null) await dropBundlesOf(engine, facts.move);
     return { task, created: made.created };
   } finally {
     rmSync(path, { force: true });

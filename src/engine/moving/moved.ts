@@ -4,6 +4,7 @@ import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
 import { movedAway } from "../refusals.ts";
 import { forgetLimit } from "../verbs/agents/account.ts";
+import { dropBundlesOf } from "./upload.ts";
 
 export interface Left {
   move: string;
@@ -30,6 +31,7 @@ export async function leave(
     throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint: `agentctl show ${id}` });
   }
   const at = engine.clock.now();
+  await dropBundlesOf(engine, move);
   if (!there)
     return await engine.store.update(id, { moving: null }, { event: { cause: "moving", actor, at } });
   engine.fault("move:before-tombstone");

@@ -56,10 +56,38 @@ export async function writePiece(
   const file = await open(path, "a", 0o600);
   try {
     await file.writeFile(data);
+  } catch (error) {
+    // On a full disk, what has come of it would keep the disk full.
+    rmSync(path, { force: true });
+    throw error;
   } finally {
     await file.close();
   }
   return bundle;
+}
+
+/** So much of a bundle's first line names its move. */
+const NAMED_WITHIN = 1024;
+
+/** Deletes what calls that were cut have left of a move that is over. */
+export async function dropBundlesOf({ places }: Pick<Ports, "places">, move: string): Promise<void> {
+  const mark = `"move":${JSON.stringify(move)}`;
+  for (const name of readdirSync(places.bundles)) {
+    if (!name.endsWith(".bundle")) continue;
+    const path = join(places.bundles, name);
+    if ((await beginningOf(path)).includes(mark)) rmSync(path, { force: true });
+  }
+}
+
+async function beginningOf(path: string): Promise<Buffer> {
+  const file = await open(path).catch(() => undefined);
+  if (!file) return Buffer.alloc(0);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(NAMED_WITHIN), 0, NAMED_WITHIN, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Deletes what was left by those who gave up. */
