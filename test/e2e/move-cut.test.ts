@@ -1,9 +1,10 @@
 /** A move that does not come to its end: what is said of it, what is left, and what the same command does then. */
 import { readdirSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
-import { closeHome, Home, it } from "../harness/index.ts";
-import { noted, taskModule } from "./story.ts";
+import { closeHome, Home, it, until } from "../harness/index.ts";
+import { noted, open, taskModule } from "./story.ts";
 
 const waits = taskModule(`
   await task.step("first", async () => {
@@ -20,12 +21,66 @@ async function box(): Promise<{ there: Home; to: string }> {
   return { there, to: `unix://${there.socket}` };
 }
 
+/** A socket that leads to the daemon, and from this method on to nobody. */
+async function silentAt(there: Home, method: string): Promise<string> {
+  const path = there.file("silent.sock");
+  const server = createServer((near) => {
+    const far = connect(there.socket);
+    far.pipe(near);
+    near.on("data", (chunk) => (chunk.includes(method) ? near.pause() : far.write(chunk)));
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const)
+      socket.on("close", () => other.destroy()).on("error", () => undefined);
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  onTestFinished(() => void server.close());
+  return path;
+}
+
 async function paused(home: Home, ...options: string[]): Promise<number> {
   const id = await home.run(...options, home.module(waits));
   await noted(home, 1);
   await home.cli("pause", `${id}`);
   return id;
 }
+
+const waysOut = (id: number) =>
+  `agentctl move ${id} finishes that, agentctl move ${id} --abort takes it back`;
+
+it("says that the task is on its way, and what helps, until it has arrived", async ({ home }) => {
+  const { there, to } = await box();
+  const id = await paused(home);
+  const refused = await home.cli("move", `${id}`, "--to", to, "--cwd", "/not/there");
+  expect(refused).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: [
+      `task ${id} is on its way to ${to}; ${waysOut(id)}`,
+      `agentctl: --cwd: /not/there does not exist (at ${to})`,
+      "  --cwd <directory> names one that is there",
+      "",
+    ].join("\n"),
+  });
+  const shown = (await home.cli("show", `${id}`)).stdout.split("\n").slice(1, 3);
+  expect(shown).toEqual([`  is on its way to ${to}`, `  ${waysOut(id)}`]);
+  expect((await home.cli("list")).stdout).toContain(`on its way to ${to}`);
+  open(home);
+  expect(await home.cli("move", `${id}`)).toMatchObject({ code: 0, stderr: "" });
+  expect(await there.json("list", "--all")).toHaveLength(1);
+});
+
+it("says it too when the command is left with Ctrl-C", async ({ home }) => {
+  const { there } = await box();
+  const id = await paused(home);
+  const silent = await silentAt(there, "bundles/write");
+  const command = home.spawn("move", `${id}`, "--to", `unix://${silent}`);
+  await until(async () => (await home.task(id)).moving !== null, { message: "the move" });
+  command.kill("SIGINT");
+  const left = await command.ended;
+  expect([left.code, left.stderr]).toEqual([130, expect.stringContaining(waysOut(id))]);
+});
 
 it("leaves no bundle in either home once it is finished or taken back", async ({ home }) => {
   const { there, to } = await box();
@@ -45,4 +100,11 @@ it("leaves no bundle in either home once it is finished or taken back", async ({
   await cut("second");
   expect(await home.cli("move", `${id}`)).toMatchObject({ code: 0 });
   expect(bundles()).toEqual([0, 2]);
+});
+
+it("takes nothing back that is not on its way", async ({ home }) => {
+  const id = await paused(home);
+  const abort = await home.cli("move", `${id}`, "--abort");
+  expect(abort).toMatchObject({ code: 2 });
+  expect(abort.stderr).toContain(`task ${id} is not on its way`);
 });

@@ -31,6 +31,7 @@ export const listedFields = [
   "endedAt",
   "runMs",
   "pause",
+  "moving",
   "checkpoint",
   "question",
   "usage",
@@ -72,7 +73,8 @@ export function shortWorkOf(task: ListedTask): string {
 
 /** Why a task that is open does not move, or null when it does. */
 export function standstillOf(task: ListedTask, now: number): Standstill | null {
-  const { id, waiting, state, pause } = task;
+  const { id, waiting, state, pause, moving } = task;
+  if (moving) return { why: `is on its way to ${oneLine(moving.to)}`, todo: waysOutOf(id) };
   if (state !== "suspended" && waiting) return waitingText(task, waiting, now);
   if (state === "suspended") {
     // One that resumes by itself says what it waits for, and who paused it.
@@ -81,6 +83,11 @@ export function standstillOf(task: ListedTask, now: number): Standstill | null {
   }
   if (state === "resumed" && pause) return { why: "waits for a slot to go on", todo: `agentctl pause ${id}` };
   return null;
+}
+
+/** What ends that a task is on its way to another home. */
+export function waysOutOf(id: number): string {
+  return `agentctl move ${id} finishes that, agentctl move ${id} --abort takes it back`;
 }
 
 type Waiting = NonNullable<TaskJson["waiting"]>;

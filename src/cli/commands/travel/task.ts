@@ -15,6 +15,7 @@ import { absolutePath } from "../../input/input.ts";
 import { sizeText } from "../../text/when.ts";
 import { download, uploader } from "./bundles.ts";
 import { passphraseFrom } from "./passphrase.ts";
+import { withPlaces } from "./places.ts";
 
 type Exported = Result<"tasks/export">;
 
@@ -141,6 +142,8 @@ const importTask = command({
       ...(module === undefined ? {} : { module: absolutePath(context, module) }),
     };
     return await withDaemon(context, async (rpc) => {
+      const { told } = rpc;
+      rpc.told = (error) => withPlaces(told(error));
       const by = { actor: actor(context) };
       const { task, created } = await askedFor(context, passphraseFile, async (passphrase) => {
         const bundle = await uploaded(context, rpc, file);
