@@ -102,8 +102,13 @@ it("leaves no bundle in either home once it is finished or taken back", async ({
   expect(bundles()).toEqual([0, 2]);
 });
 
-it("takes nothing back that is not on its way", async ({ home }) => {
+it("changes nothing where the task is in that home already, or not on its way", async ({ home }) => {
   const id = await paused(home);
+  const to = `unix://${home.socket}`;
+  const stderr = `task ${id} is in that home already\n`;
+  expect(await home.cli("move", `${id}`, "--to", to)).toEqual({ code: 0, stdout: "", stderr });
+  expect(await home.json("move", `${id}`, "--to", to)).toMatchObject({ id, state: "suspended" });
+  expect(await home.json("list", "--all")).toHaveLength(1);
   const abort = await home.cli("move", `${id}`, "--abort");
   expect(abort).toMatchObject({ code: 2 });
   expect(abort.stderr).toContain(`task ${id} is not on its way`);

@@ -53,6 +53,7 @@ export const move = command({
       const { host, paths } = placeBeyond(context, to);
       const target = { ...context, host, paths } as Context;
       return await withDaemon(target, async (there) => {
+        if (!known && here.home === there.home) return stays(context, task);
         const journey = new Journey(context, { here, there, task, to, given });
         return given.abort ? await journey.abort() : await journey.go();
       });
@@ -65,4 +66,11 @@ function elsewhere({ id, state, error }: TaskJson, { to, isGone }: Known): Agent
   const reason = `task ${id} is on its way to ${to}`;
   const hint = `agentctl move ${id} --to ${to} finishes that, agentctl move ${id} --abort takes it back`;
   return new AgentctlError("UnsupportedOperation", { id, state, reason, hint });
+}
+
+/** In its own home it would only get another number. */
+function stays({ out }: Context, task: TaskJson): number {
+  if (out.json) out.data(task);
+  out.note(`task ${task.id} is in that home already`);
+  return 0;
 }
