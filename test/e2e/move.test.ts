@@ -188,6 +188,21 @@ it("exports to a file, sealed, and imports it once", async ({ home }) => {
   expect(await home.task(id)).toMatchObject({ state: "suspended" });
 });
 
+it("takes along and deletes files whose names are not UTF-8", async ({ home }) => {
+  const { there, to } = await box();
+  const id = await atSixth(home);
+  await home.cli("pause", `${id}`);
+  const odd = (box: Home, of: number) => join(box.dir, "tasks", `${of}`);
+  await home.sh(
+    `cd "${odd(home, id)}" && d=$(printf 'd\\377') && mkdir "$d" && echo odd > "$d/$(printf '\\376')"`,
+  );
+  expect(await home.cli("move", `${id}`, "--to", to)).toMatchObject({ code: 0, stderr: "" });
+  const [task] = await there.json("list");
+  expect((await there.sh(`cat "${odd(there, task.id)}"/d*/*`)).stdout).toBe("odd\n");
+  expect(await home.cli("delete", `${id}`)).toMatchObject({ code: 0, stderr: "" });
+  expect(existsSync(odd(home, id))).toBe(false);
+});
+
 it("refuses what cannot travel, and names what helps", async ({ home }) => {
   const { to } = await box();
   const id = await home.run("sleep", "60");

@@ -1,10 +1,9 @@
 /**
  * Measures and deletes what a task has left in its folder. It may have left anything: links to itself, files with holes,
- * read-only folders, a hundred thousand files. So no link is followed, and others have their turn between two batches.
+ * read-only folders, a hundred thousand files, names that are not UTF-8. So no link is followed, others have their turn
+ * between two batches, and a path is bytes.
  */
-import type { Dirent } from "node:fs";
 import { chmod, lstat, opendir, rmdir, unlink } from "node:fs/promises";
-import { join } from "node:path";
 
 /** So many files are looked at or deleted at the same time. */
 const BATCH = 32;
@@ -16,18 +15,24 @@ const MOST_MEASURED = 200_000;
 const MOST_ROUNDS = 10;
 const OWNER_MAY_ALL = 0o700;
 
+/** A name is what the system takes: bytes, which need not be UTF-8. */
+type Path = string | Buffer;
+
+interface Entry {
+  path: Buffer;
+  isFolder: boolean;
+}
+
 /** The bytes that the file system has allocated below the paths; what cannot be read counts nothing. */
 export async function allocatedBytes(paths: readonly string[]): Promise<number> {
-  const folders = [...paths];
+  const folders: Path[] = [...paths];
   let bytes = 0;
   let measured = 0;
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     for await (const batch of batchesOf(folder)) {
-      const found = await Promise.all(batch.map((entry) => allocated(join(entry.parentPath, entry.name))));
+      const found = await Promise.all(batch.map(({ path }) => allocated(path)));
       bytes += found.reduce((sum, each) => sum + each, 0);
-      folders.push(
-        ...batch.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name)),
-      );
+      folders.push(...batch.filter(({ isFolder }) => isFolder).map(({ path }) => path));
       measured += batch.length;
       if (measured > MOST_MEASURED) return bytes;
     }
@@ -36,7 +41,7 @@ export async function allocatedBytes(paths: readonly string[]): Promise<number> 
 }
 
 /** Deletes a file or a folder with all below it; folders that are read-only are opened up on the way. */
-export async function removeTree(path: string): Promise<void> {
+export async function removeTree(path: Path): Promise<void> {
   const stat = await lstat(path).catch(unlessGone);
   if (!stat) return;
   if (!stat.isDirectory()) return await unlink(path).catch(unlessGone);
@@ -54,21 +59,28 @@ export async function removeTree(path: string): Promise<void> {
   }
 }
 
-async function empty(folder: string): Promise<void> {
+async function empty(folder: Path): Promise<void> {
   for await (const batch of batchesOf(folder)) {
-    const files = batch.filter((entry) => !entry.isDirectory());
-    await Promise.all(files.map(({ name }) => unlink(join(folder, name)).catch(unlessGone)));
-    for (const entry of batch) if (entry.isDirectory()) await removeTree(join(folder, entry.name));
+    const files = batch.filter(({ isFolder }) => !isFolder);
+    await Promise.all(files.map(({ path }) => unlink(path).catch(unlessGone)));
+    for (const { path, isFolder } of batch) if (isFolder) await removeTree(path);
   }
 }
 
-async function* batchesOf(folder: string): AsyncGenerator<Dirent[]> {
-  const opened = await opendir(folder, { bufferSize: BATCH }).catch(() => undefined);
+/** The path of what is in a folder. */
+export function below(folder: Path, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(folder), Buffer.from("/"), name]);
+}
+
+async function* batchesOf(folder: Path): AsyncGenerator<Entry[]> {
+  const opened = await opendir(folder, { bufferSize: BATCH, encoding: "buffer" as never }).catch(
+    () => undefined,
+  );
   if (!opened) return;
-  let batch: Dirent[] = [];
+  let batch: Entry[] = [];
   for await (const entry of opened) {
-    // Not in the types and entries of the oldest Node that is supported.
-    batch.push(Object.assign(entry, { parentPath: folder }));
+    const name = entry.name as unknown as Buffer;
+    batch.push({ path: below(folder, name), isFolder: entry.isDirectory() });
     if (batch.length < BATCH) continue;
     yield batch;
     batch = [];
@@ -76,7 +88,7 @@ async function* batchesOf(folder: string): AsyncGenerator<Dirent[]> {
   if (batch.length > 0) yield batch;
 }
 
-async function allocated(path: string): Promise<number> {
+async function allocated(path: Path): Promise<number> {
   const stat = await lstat(path).catch(() => undefined);
   return (stat?.blocks ?? 0) * BLOCK_BYTES;
 }

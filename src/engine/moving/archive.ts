@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { lstat, mkdir, open, readdir, readlink } from "node:fs/promises";
 import { isAbsolute, join, normalize, relative } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
+import { below } from "../files/tree-files.ts";
 import { refused } from "./bundle-file.ts";
 
 const BLOCK = 512;
@@ -40,15 +41,15 @@ async function tar(args: string[], stdout: number | "ignore"): Promise<void> {
 
 /** The first link below the folder that leads out of it, which would mean something else in another home. */
 export async function linkOutOf(folder: string): Promise<{ path: string; target: string } | undefined> {
-  const folders = [folder];
+  const folders: Buffer[] = [Buffer.from(folder)];
   for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
-    for (const name of await readdir(at)) {
-      const path = join(at, name);
+    for (const name of await readdir(at, { encoding: "buffer" })) {
+      const path = below(at, name);
       const stat = await lstat(path);
       if (stat.isDirectory()) folders.push(path);
       if (!stat.isSymbolicLink()) continue;
       const target = await readlink(path);
-      if (leadsOut(relative(folder, at), target)) return { path: relative(folder, path), target };
+      if (leadsOut(relative(folder, `${at}`), target)) return { path: relative(folder, `${path}`), target };
     }
   }
   return undefined;
