@@ -104,7 +104,13 @@ it("knows contexts, and takes the nearest word for which one", async ({ home }) 
   await home.run("--name", "theirs", "true");
   expect((await near.cli("context", "add", "box", `ssh://box${home.dir}`)).code).toBe(0);
   expect((await near.cli("context", "add", "socket", `unix://${home.socket}`)).code).toBe(0);
-  expect((await near.cli("context", "add", "other", other)).code).toBe(0);
+  const added = await near.cli("context", "add", "other", "../other");
+  expect([added.code, added.stderr]).toEqual([
+    0,
+    expect.stringContaining(`context other is the home ${other};`),
+  ]);
+  for (const typo of ["ssh:/box", "ssh:box", "unix:/a/socket"])
+    expect((await near.cli("context", "add", "typo", typo)).code).toBe(2);
   expect((await near.cli("context", "add", "-x", "ssh://box")).code).toBe(2);
   expect((await near.cli("context", "use", "nothing")).code).toBe(3);
   const names = async (env: Record<string, string> = {}, ...words: string[]) => {
@@ -124,7 +130,10 @@ it("knows contexts, and takes the nearest word for which one", async ({ home }) 
     { name: "socket", host: `unix://${home.socket}`, home: null, current: true },
     { name: "other", host: null, home: other, current: false },
   ]);
-  expect((await near.cli("context", "remove", "socket")).code).toBe(0);
+  expect(await near.cli("context", "remove", "socket")).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining("it was the current context"),
+  });
   expect((await near.json("context", "list")).some(({ current }: { current: boolean }) => current)).toBe(
     false,
   );

@@ -30,14 +30,18 @@ const add = command({
     const { env, out } = context;
     if (!/^[\w.-]{1,64}$/.test(name) || name.startsWith("-") || name === DEFAULT_CONTEXT)
       throw usage(`${JSON.stringify(name)} cannot be the name of a context: letters, digits, ., _ and -`);
-    const isHost = /^\w+:\/\//.test(given);
+    // A slash that is missing makes no directory of a host.
+    const isHost = /^\w+:\/\/|^(ssh|unix):/.test(given);
     const place: Place = isHost
       ? { host: requireHost(given, "<place>").text, home: null }
       : { host: null, home: absolutePath(context, given) };
     const contexts = readContexts(env);
     writeContexts(env, { ...contexts, places: { ...contexts.places, [name]: place } });
     if (out.json) out.data({ name, ...place });
-    else out.note(`context ${name} added; agentctl context use ${name} makes it the current one`);
+    else
+      out.note(
+        `context ${name} is ${place.host ?? `the home ${place.home}`}; agentctl context use ${name} makes it the current one`,
+      );
     return 0;
   },
 });
@@ -109,6 +113,8 @@ const remove = command({
     const { [name]: place, ...rest } = places;
     writeContexts(env, { current: current === name ? null : current, places: rest });
     if (out.json) out.data({ name, ...place });
+    else if (current === name)
+      out.note("it was the current context: commands go to the home of AGENTCTL_HOME, or ~/.agentctl");
     return 0;
   },
 });
