@@ -82,6 +82,7 @@ it("moves a running task, which goes on there and never here", async ({ home }) 
     const refused = await home.cli(name, `${id}`, ...words);
     expect([verb, refused.code, refused.stderr]).toEqual([verb, 4, expect.stringContaining(to)]);
   }
+  expect((await home.cli("resume", `${id}`)).stderr).toContain(`\n  agentctl show ${task.id} --host ${to}\n`);
   // Once more says the same and changes nothing.
   expect(await home.cli("move", `${id}`, "--to", to)).toMatchObject({ code: 0 });
   expect(await there.json("list", "--all")).toHaveLength(1);

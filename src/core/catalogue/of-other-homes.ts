@@ -1,5 +1,11 @@
 import type { Row } from "./hints.ts";
 
+/** The option that chooses a place as `move --to` takes it, for a shell. */
+function chosen(to: string): string {
+  const word = /^[\w/.,:@%+-]+$/.test(to) ? to : `'${to.replaceAll("'", "'\\''")}'`;
+  return /^\w+:\/\//.test(to) ? `--host ${word}` : `--context ${word}`;
+}
+
 /** The rows of the catalogue for what is in another home, or is to be read from there. */
 export const elsewhereRows = {
   LogNotFound: {
@@ -13,7 +19,7 @@ export const elsewhereRows = {
     code: -32040,
     exit: 4,
     message: (d) => `task ${d.id} was moved to ${d.to}, where it is task ${d.as}`,
-    hint: (d) => `agentctl show ${d.as}, with --host or --context for ${d.to}`,
+    hint: (d) => `agentctl show ${d.as} ${chosen(String(d.to))}`,
   },
   BundleRefused: {
     code: -32043,
