@@ -28,16 +28,21 @@ export function hostOf(text: string): Host | undefined {
   return { kind: "ssh", text, target, port, home: /^\/*$/.test(home) ? null : home };
 }
 
-/** The words of the line that runs `agentctl …` there; null where the host is a socket. */
-export function sshWords(host: Host, words: readonly string[]): string[] | null {
+/** The line of a shell here that runs `agentctl …` there, for messages; null where the host is a socket. */
+export function sshLine(host: Host, words: readonly string[]): string | null {
+  return sshWords(host, words)?.reduce((line, word) => `${line} ${quoted(word)}`, "ssh") ?? null;
+}
+
+/** What ssh is given to run `agentctl …` there; null where the host is a socket. */
+function sshWords(host: Host, words: readonly string[]): string[] | null {
   if (host.kind === "unix") return null;
   const home = host.home === null ? [] : ["env", `AGENTCTL_HOME=${quoted(host.home)}`];
   return [...(host.port === null ? [] : ["-p", host.port]), host.target, ...home, "agentctl", ...words];
 }
 
-/** For the shell there, to which ssh gives its words as one line. */
+/** For a shell: the one here, or the one there, to which ssh gives its words as one line. */
 function quoted(text: string): string {
-  return /^[\w/.,:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  return /^[\w/.,:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /**
@@ -72,11 +77,11 @@ function unreachable(host: Host, reason: string, hint: Hint = "reach"): Agentctl
 
 function hintOf(host: Host, hint: Hint): string {
   if (hint === "list") return `agentctl --host ${quoted(host.text)} list shows how things stand`;
-  const line = sshWords(host, ["daemon", "status"]);
+  const line = sshLine(host, ["daemon", "status"]);
   if (!line || host.kind === "unix")
     return "agentctl daemon status, in its home, shows whether it runs and where its socket is";
-  if (hint === "reach") return `ssh ${line.join(" ")} shows whether it can be reached`;
-  const shell = [...(host.port === null ? [] : ["-p", host.port]), host.target].join(" ");
+  if (hint === "reach") return `${line} shows whether it can be reached`;
+  const shell = [...(host.port === null ? [] : ["-p", host.port]), quoted(host.target)].join(" ");
   return `ssh ${shell} 'echo $PATH' shows where agentctl and node have to be there; a link in /usr/local/bin helps`;
 }
 
@@ -94,9 +99,9 @@ export function placed(host: Host, error: AgentctlError): AgentctlError {
 
 /** A failure with the command that helps on the host's machine. */
 export function explained(host: Host, error: unknown): unknown {
-  const line = sshWords(host, ["daemon", "restart"]);
+  const line = sshLine(host, ["daemon", "restart"]);
   if (!(error instanceof AgentctlError) || error.name !== "VersionMismatch") return error;
-  const restart = line ? `ssh ${line.join(" ")}` : "agentctl daemon restart, in its home";
+  const restart = line ?? "agentctl daemon restart, in its home";
   const hint = `install one version on both, then ${restart}`;
   return new AgentctlError("VersionMismatch", error.data, { message: error.message, hint });
 }

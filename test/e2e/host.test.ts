@@ -85,6 +85,10 @@ it("refuses what is meant for this machine, and says what helps", async ({ home 
   const doctor = await on("doctor");
   expect(doctor.code).toBe(4);
   expect(doctor.stderr).toContain("ssh -p 2222 box agentctl doctor");
+  const odd = await near.cli("--host", "ssh://a;id@box/with a space", "doctor");
+  const line = odd.stderr.split("\n").at(-2)?.replace("  ssh ", "printf '%s\\n' ");
+  const words = (await near.sh(`${line}`)).stdout.split("\n").slice(0, -1);
+  expect(words).toEqual(["a;id@box", "env", "AGENTCTL_HOME='/with a space'", "agentctl", "doctor"]);
   const relative = await on("run", "task.ts");
   expect(relative.code).toBe(2);
   expect(relative.stderr).toContain("task.ts is relative");

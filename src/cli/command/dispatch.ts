@@ -1,5 +1,5 @@
 import type { Environment } from "../../client/environment.ts";
-import { sshWords } from "../../client/host.ts";
+import { sshLine } from "../../client/host.ts";
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { Clock } from "../../core/time.ts";
 import { requireHome } from "../../home/own-home.ts";
@@ -94,9 +94,9 @@ function prepare(
   edge: Edge,
 ): void {
   if (host && isLocal) {
-    const words = sshWords(host, title.split(" ").slice(1));
+    const line = sshLine(host, title.split(" ").slice(1));
     const reason = `${title} works on the files of a home, and that of ${host.text} is not here`;
-    const hint = words ? `ssh ${words.join(" ")}` : `${title}, with AGENTCTL_HOME, where that home is`;
+    const hint = line ?? `${title}, with AGENTCTL_HOME, where that home is`;
     throw new AgentctlError("UnsupportedOperation", { reason, hint, host: host.text });
   }
   if (host || isHomeless) return;
