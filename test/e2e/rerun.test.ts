@@ -29,6 +29,23 @@ it("starts at a checkpoint of the old task with --from", async ({ home }) => {
   expect(notes(home)).toEqual(["a", "b", "c", "c"]);
 });
 
+it("copies the task's folder with --from, whatever is in it", async ({ home }) => {
+  const fill = `[ "$AGENTCTL_TASK_ID" = 1 ] || exit 0
+    cd "$AGENTCTL_TASK_DIR"
+    d=$(printf 'd\\377') && mkdir "$d" && echo odd > "$d/$(printf '\\376')" && chmod 500 "$d"
+    echo tool > tool && chmod 750 tool && touch -t 202001020304 tool
+    ln -s nowhere link && mkfifo pipe
+    echo 1 | agentctl checkpoint save`;
+  const id = await home.run("sh", "-c", fill);
+  await home.reaches(id, "completed");
+  await home.cli("rerun", `${id}`, "--from", "1");
+  await home.reaches(id + 1, "completed");
+  const look = `cd "${home.dir}/tasks/$N" && for f in d* tool link; do ls -ldn "$f"; done | cut -c1-10 && cat d*/* tool && [ tool -ot . ] && readlink link; ls`;
+  const [old, copy] = await Promise.all([id, id + 1].map((n) => home.sh(look, { env: { N: `${n}` } })));
+  expect(old?.stdout).toMatch(/^dr-x-{6}\n-rwxr-x---\nlrwx.*\nodd\ntool\nnowhere\n/);
+  expect(copy?.stdout).toBe(old?.stdout.replace("pipe\n", ""));
+});
+
 it("is refused for a task that has not ended", async ({ home }) => {
   const id = await home.run("--hold", "true");
   expect((await home.cli("rerun", `${id}`)).code).toBe(4);

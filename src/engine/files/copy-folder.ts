@@ -1,6 +1,7 @@
-import { cp, lstat } from "node:fs/promises";
+import { chmod, copyFile, lstat, mkdir, readdir, readlink, symlink, utimes } from "node:fs/promises";
 import type { Ports } from "../ports.ts";
 import { foldersOf } from "./environment.ts";
+import { below } from "./tree-files.ts";
 
 /** Copies a task's own folder to that of another: files, folders and links as they are; a pipe or a socket holds nothing to copy. */
 export async function copyTaskFolder(ports: Pick<Ports, "places">, from: number, to: number): Promise<void> {
@@ -9,14 +10,24 @@ export async function copyTaskFolder(ports: Pick<Ports, "places">, from: number,
     (stat) => stat.isDirectory(),
     () => false,
   );
-  if (!isThere) return;
-  await cp(source, foldersOf(ports, to).folder, {
-    recursive: true,
-    preserveTimestamps: true,
-    verbatimSymlinks: true,
-    filter: async (path) => {
-      const stat = await lstat(path);
-      return stat.isDirectory() || stat.isFile() || stat.isSymbolicLink();
-    },
-  });
+  if (isThere) await copyEntry(Buffer.from(source), Buffer.from(foldersOf(ports, to).folder));
+}
+
+/** A path is bytes, because a name need not be UTF-8. */
+async function copyEntry(from: Buffer, to: Buffer): Promise<void> {
+  const stat = await lstat(from);
+  if (stat.isSymbolicLink()) return await symlink(await readlink(from, { encoding: "buffer" }), to);
+  if (stat.isDirectory()) await copyFolder(from, to, stat.mode);
+  else if (stat.isFile()) await copyFile(from, to);
+  else return;
+  await utimes(to, stat.atime, stat.mtime);
+}
+
+async function copyFolder(from: Buffer, to: Buffer, mode: number): Promise<void> {
+  // One that is read-only is filled first; that of the task itself may be there.
+  await mkdir(to, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(from, { encoding: "buffer" })) {
+    await copyEntry(below(from, name), below(to, name));
+  }
+  await chmod(to, mode & 0o7777);
 }
