@@ -59,7 +59,7 @@ it("refuses by name a database that cannot serve", async ({ database, home }) =>
   };
   expect(await refusal(database.url("ascii"))).toMatch(/^4 .*encoding SQL_ASCII.*\n.*createdb -E UTF8/);
   expect(await refusal(database.url("latin"))).toMatch(/^4 .*encoding LATIN1.*\n.*createdb -E UTF8/);
-  expect(await refusal(database.url("reads"))).toMatch(/^4 .*read_only is on\n.*alter role/);
+  expect(await refusal(database.url("reads"))).toMatch(/^6 .*read_only is on\n.*alter role/);
   expect(await refusal(`${database.url("postgres")}&lock_timeout=5000`)).toMatch(
     /^6 .*lock_timeout is "5s" and not "0"\n.*not of a pooler such as PgBouncer/,
   );

@@ -37,14 +37,16 @@ const PATIENCE = { deadlineMs: 50_000, everyMs: 100 };
 
 /**
  * Starts a server, which ends with this process, however that ends. PostgreSQL refuses to run as root: there it runs as
- * the user that its package made.
+ * the user that its package made. With `standbyOf` it is a standby of that one, until `select pg_promote()`.
  */
 export async function startPostgres({
   fsync = false,
   tls,
+  standbyOf,
 }: {
   fsync?: boolean;
   tls?: { key: string; certificate: string };
+  standbyOf?: Postgres;
 } = {}): Promise<Postgres> {
   const bin = postgresPrograms();
   if (!bin) throw new Error("PostgreSQL is not installed");
@@ -91,7 +93,21 @@ export async function startPostgres({
 
   try {
     if (isRoot) spawnSync("chown", ["postgres", folder]);
-    run("initdb", "-D", data, "-U", "agentctl", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
+    if (standbyOf)
+      run(
+        "pg_basebackup",
+        "-h",
+        standbyOf.folder,
+        "-U",
+        "agentctl",
+        "-D",
+        data,
+        "-R",
+        "-c",
+        "fast",
+        "--no-sync",
+      );
+    else run("initdb", "-D", data, "-U", "agentctl", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
     if (tls) {
       for (const [file, name] of [
         [tls.key, "server.key"],

@@ -211,21 +211,12 @@ async function refuseOpenTasks(paths: Paths): Promise<void> {
 /** 15 or later, and what it acknowledges is on disk. */
 async function requireServer(connection: Connection): Promise<void> {
   const sql = `select current_setting('server_version_num')::bigint as version, current_setting('fsync') as fsync,
-    pg_is_in_recovery()::int as standby, current_setting('default_transaction_read_only') as reads_only,
     current_setting('server_encoding') as encoding, current_database() as name`;
   const [row] = (await connection.query(sql, [])).rows;
   if (Number(row?.version) < 150_000) throw unsupported("a cluster needs PostgreSQL 15 or later");
-  if (row?.standby === 1) throw unsupported("the server is a standby: it takes no writes");
   if (row?.encoding !== "UTF8") {
     const reason = `the database ${row?.name} has the encoding ${row?.encoding}, which cannot hold every text`;
     throw unsupported(reason, "createdb -E UTF8 -T template0 <name> makes one that can");
-  }
-  if (row?.reads_only === "on") {
-    const reason = "the database takes no writes of this role: default_transaction_read_only is on";
-    throw unsupported(
-      reason,
-      "alter role … set default_transaction_read_only = off, or the same of the database",
-    );
   }
   if (row?.fsync !== "on") {
     throw unsupported("the server runs with fsync off: what it acknowledges may be lost");

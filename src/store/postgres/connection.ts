@@ -6,7 +6,8 @@ import type Driver from "pg";
 import { AgentctlError } from "../../core/errors.ts";
 import { systemClock } from "../../core/time.ts";
 import type { Row } from "../sql/rows.ts";
-import { connectionOf, pooled, refusePlain, requireSettings, SETTINGS_SQL } from "./settings.ts";
+import { Disconnected, forbidden, refusalOf, requireWritable, WRITABLE_SQL } from "./refusal.ts";
+import { connectionOf, refusePlain, requireSettings, SETTINGS_SQL } from "./settings.ts";
 import { storeError } from "./store-error.ts";
 
 /** The answer to one statement. */
@@ -34,15 +35,6 @@ function driver(): typeof Driver {
 
 /** Numbers of PostgreSQL that fit in a number of JavaScript: int8, numeric. */
 const NUMBERS = [20, 1700];
-
-/** That the database or the way to it has gone, and not that a statement is wrong. */
-export class Disconnected extends AgentctlError {
-  constructor(cause: unknown) {
-    const reason = `the database cannot be reached: ${(cause as Error).message}`;
-    const hint = "agentctl cluster status; service returns with the database";
-    super("StoreUnavailable", { reason, hint }, { cause });
-  }
-}
 
 /** One connection to the database, which is made when it is needed, and made again when it was lost. */
 export class Connection {
@@ -196,11 +188,13 @@ export class Connection {
     client.on("notification", ({ channel, payload }) => this.#channels.get(channel)?.(payload ?? ""));
     try {
       await client.connect();
-      requireSettings((await client.query<Record<string, string>>(SETTINGS_SQL)).rows[0]);
+      const [facts] = (await client.query<Record<string, string>>(`${SETTINGS_SQL}, ${WRITABLE_SQL}`)).rows;
+      requireSettings(facts);
+      requireWritable(facts);
       for (const channel of this.#channels.keys()) await client.query(`listen ${channel}`);
     } catch (error) {
       void client.end().catch(() => {});
-      throw isRefusal(error) ? refused(error as Error) : new Disconnected(error);
+      throw refusalOf(error) ?? (error instanceof Disconnected ? error : new Disconnected(error));
     }
     return client;
   }
@@ -219,54 +213,15 @@ export class Connection {
 
   #told(client: Driver.Client, error: unknown): unknown {
     const { code } = error as { code?: string };
-    // 08: connection; 57P: the server goes; 25P03, 25P04: a transaction that stood still, or lasted, was ended. No code: the socket broke.
     if (code === "42501") return forbidden(error as Error);
-    const isAway = code === undefined || /^(08|57P|25P0[34]|E[A-Z]+$)/.test(code);
+    // 08: connection; 57P: the server goes; 25P03, 25P04: a transaction that stood still, or lasted, was ended; 25006: it
+    // takes no writes any more, and the next connection tells why. No code: the socket broke.
+    const isAway = code === undefined || /^(08|57P|25P0[34]|25006|E[A-Z]+$)/.test(code);
     if (!isAway) return storeError(error);
     this.#client = null;
     void client.end().catch(() => {});
     return new Disconnected(error);
   }
-}
-
-/**
- * The server answers, and lets nobody in: 28 is a wrong password, 3D no such database. Or it is not who it should be, or a
- * pooler.
- */
-function isRefusal(error: unknown): boolean {
-  const { code = "" } = error as { code?: string };
-  return error instanceof AgentctlError || /^(28|3D)/.test(code) || isOfTls(error) || isOfPooler(error);
-}
-
-function isOfPooler(error: unknown): boolean {
-  return (error as Error).message.includes("unsupported startup parameter");
-}
-
-function isOfTls(error: unknown): boolean {
-  const { code = "", message } = error as { code?: string; message: string };
-  return /CERT|SIGNATURE|^ERR_(TLS|SSL)/.test(code) || message.includes("does not support SSL");
-}
-
-function refused(error: Error): AgentctlError {
-  if (error instanceof AgentctlError) return error;
-  if (isOfPooler(error)) return pooled(error.message);
-  if (!isOfTls(error))
-    return new AgentctlError("StoreUnavailable", {
-      reason: `the database refuses: ${error.message}`,
-      hint: "agentctl cluster status; the address is in cluster.json",
-    });
-  // Newer versions of Node advise an option of their own, which agentctl does not take.
-  const [why] = error.message.split("; if the root CA");
-  const reason = `the database cannot be trusted: ${why}`;
-  const hint = "&sslrootcert=<file> in its address names who signed its certificate";
-  return new AgentctlError("StoreUnavailable", { reason, hint });
-}
-
-/** The role lacks a right that a machine needs. */
-function forbidden(cause: Error): AgentctlError {
-  const reason = `the database refuses: ${cause.message}`;
-  const hint = "the owner grants it: docs/cluster.md, or agentctl cluster init --machine-role <role>";
-  return new AgentctlError("StoreUnavailable", { reason, hint }, { cause });
 }
 
 const names = new Map<string, string>();

@@ -3,8 +3,9 @@ import type { Fault, WriteName } from "../../core/faults.ts";
 import type { TaskEvent } from "../../core/task.ts";
 import { systemClock } from "../../core/time.ts";
 import type { Op } from "../sql/context.ts";
-import { type Connection, Disconnected } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { PostgresContext } from "./context.ts";
+import { Disconnected } from "./refusal.ts";
 import { storeError } from "./store-error.ts";
 import { mayPass, type Result, Superseded, Transaction } from "./transaction.ts";
 

@@ -12,7 +12,7 @@ export function storeError(error: unknown): unknown {
       "put a dump of it back; or end the daemon with kill and its pid, then: agentctl cluster leave";
     return new AgentctlError("StoreUnavailable", { reason, hint }, { cause: error });
   }
-  // 53: out of disk, memory or connections; 57: the statement was canceled; 58: its files cannot be read; 25006: a standby.
-  if (typeof code !== "string" || !/^(53|57|58|25006|XX)/.test(code)) return error;
+  // 53: out of disk, memory or connections; 57: the statement was canceled; 58: its files cannot be read.
+  if (typeof code !== "string" || !/^(53|57|58|XX)/.test(code)) return error;
   return new AgentctlError("StoreUnavailable", { reason: `${error.message} (${code})` }, { cause: error });
 }

@@ -2,8 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AgentctlError } from "../../core/errors.ts";
 import type { TaskEvent } from "../../core/task.ts";
 import type { Op } from "../sql/context.ts";
-import { type Connection, Disconnected } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import { doInTurn, type PostgresContext } from "./context.ts";
+import { Disconnected } from "./refusal.ts";
 
 /** How soon it is asked again what became of a transaction. */
 const LOOK_MS = 50;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 /** The way to a database, which a test can break: a Unix socket in `folder` that leads to the server's in `to`. */
 export class Way {
   readonly folder: string;
-  readonly #to: string;
+  #to: string;
   readonly #server: Server;
   readonly #pairs = new Set<[Socket, Socket]>();
   #is: "open" | "held" | "cut" = "open";
@@ -35,6 +35,11 @@ export class Way {
   cut(): void {
     this.#is = "cut";
     for (const pair of this.#pairs) for (const each of pair) each.destroy();
+  }
+
+  /** The next connections lead to another server. */
+  leadTo({ folder }: { folder: string }): void {
+    this.#to = folder;
   }
 
   heal(): void {

@@ -1,0 +1,76 @@
+/** Why a database is not used: the way to it has gone, it takes no writes, or it lets nobody in. */
+import { AgentctlError } from "../../core/errors.ts";
+import { pooled } from "./settings.ts";
+
+/** That the database or the way to it has gone, and not that a statement is wrong. */
+export class Disconnected extends AgentctlError {
+  constructor(
+    cause: unknown,
+    reason = `the database cannot be reached: ${(cause as Error).message}`,
+    hint = "agentctl cluster status; service returns with the database",
+  ) {
+    super("StoreUnavailable", { reason, hint }, { cause });
+  }
+}
+
+/** Throws {@link Disconnected} where the server takes no writes: it may be promoted soon, or the address leads elsewhere then. */
+export function requireWritable({ standby, reads_only }: Record<string, string> = {}): void {
+  if (standby === "on")
+    throw new Disconnected(
+      undefined,
+      "the database takes no writes: the server is a standby",
+      "promote it, or have the address lead to the primary; service returns by itself",
+    );
+  if (reads_only === "on")
+    throw new Disconnected(
+      undefined,
+      "the database takes no writes of this role: default_transaction_read_only is on",
+      "alter role … set default_transaction_read_only = off, or the same of the database",
+    );
+}
+
+/** Asks for what {@link requireWritable} looks at. */
+export const WRITABLE_SQL =
+  "current_setting('in_hot_standby') as standby, current_setting('default_transaction_read_only') as reads_only";
+
+/**
+ * Where the server answers, and lets nobody in: 28 is a wrong password, 3D no such database. Or it is not who it should be,
+ * or a pooler. Undefined for all else.
+ */
+export function refusalOf(error: unknown): AgentctlError | undefined {
+  const { code = "" } = error as { code?: string };
+  if (error instanceof Disconnected) return undefined;
+  const isRefusal = error instanceof AgentctlError || /^(28|3D)/.test(code);
+  return isRefusal || isOfTls(error) || isOfPooler(error) ? refused(error as Error) : undefined;
+}
+
+function isOfPooler(error: unknown): boolean {
+  return (error as Error).message.includes("unsupported startup parameter");
+}
+
+function isOfTls(error: unknown): boolean {
+  const { code = "", message } = error as { code?: string; message: string };
+  return /CERT|SIGNATURE|^ERR_(TLS|SSL)/.test(code) || message.includes("does not support SSL");
+}
+
+function refused(error: Error): AgentctlError {
+  if (error instanceof AgentctlError) return error;
+  if (isOfPooler(error)) return pooled(error.message);
+  if (!isOfTls(error))
+    return new AgentctlError("StoreUnavailable", {
+      reason: `the database refuses: ${error.message}`,
+      hint: "agentctl cluster status; the address is in cluster.json",
+    });
+  // Newer versions of Node advise an option of their own, which agentctl does not take.
+  const [why] = error.message.split("; if the root CA");
+  const reason = `the database cannot be trusted: ${why}`;
+  const hint = "&sslrootcert=<file> in its address names who signed its certificate";
+  return new AgentctlError("StoreUnavailable", { reason, hint });
+}
+
+/** The role lacks a right that a machine needs. */
+export function forbidden(cause: Error): AgentctlError {
+  const reason = `the database refuses: ${cause.message}`;
+  const hint = "the owner grants it: docs/cluster.md, or agentctl cluster init --machine-role <role>";
+  return new AgentctlError("StoreUnavailable", { reason, hint }, { cause });
+}
