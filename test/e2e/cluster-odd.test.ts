@@ -61,7 +61,7 @@ it("refuses by name a database that cannot serve", async ({ database, home }) =>
   expect(await refusal(database.url("latin"))).toMatch(/^4 .*encoding LATIN1.*\n.*createdb -E UTF8/);
   expect(await refusal(database.url("reads"))).toMatch(/^6 .*read_only is on\n.*alter role/);
   expect(await refusal(`${database.url("postgres")}&lock_timeout=5000`)).toMatch(
-    /^6 .*lock_timeout is "5s" and not "0"\n.*not of a pooler such as PgBouncer/,
+    /^6 .*lock_timeout is "5s" and not "10s"\n.*not of a pooler such as PgBouncer/,
   );
   expect(await refusal("postgres://agentctl@/work", { PGHOST: "192.0.2.1" })).toMatch(
     /^4 .*192\.0\.2\.1 would be reached without TLS\n/,

@@ -6,7 +6,7 @@ import type Driver from "pg";
 import { AgentctlError } from "../../core/errors.ts";
 import { systemClock } from "../../core/time.ts";
 import type { Row } from "../sql/rows.ts";
-import { Disconnected, forbidden, refusalOf, requireWritable, WRITABLE_SQL } from "./refusal.ts";
+import { Disconnected, forbidden, refusalOf, requireWritable, unanswered, WRITABLE_SQL } from "./refusal.ts";
 import { connectionOf, refusePlain, requireSettings, SETTINGS_SQL } from "./settings.ts";
 import { storeError } from "./store-error.ts";
 
@@ -41,6 +41,7 @@ export class Connection {
   readonly #url: string;
   readonly #name: string;
   readonly #awayMs: number;
+  readonly #turnMs: number;
   #client: Promise<Driver.Client> | null = null;
   #turn: Promise<unknown> = Promise.resolve();
   #isClosed = false;
@@ -54,11 +55,19 @@ export class Connection {
    */
   isPinned = false;
 
-  /** `name` is what `pg_stat_activity` shows. For `awayMs`, {@link repeated} waits for a database that is away. */
-  constructor(url: string, name: string, { awayMs = 0 }: { awayMs?: number } = {}) {
+  /**
+   * `name` is what `pg_stat_activity` shows. For `awayMs`, {@link repeated} waits for a database that is away. A statement
+   * that has waited longer than `turnMs` for those before it is refused.
+   */
+  constructor(
+    url: string,
+    name: string,
+    { awayMs = 0, turnMs = Number.POSITIVE_INFINITY }: { awayMs?: number; turnMs?: number } = {},
+  ) {
     this.#url = url;
     this.#name = name;
     this.#awayMs = awayMs;
+    this.#turnMs = turnMs;
   }
 
   /** Hears what others notify; also after the connection was lost and made again. */
@@ -110,7 +119,11 @@ export class Connection {
 
   /** One statement after the other: the driver takes no second one meanwhile. */
   #inTurn(query: string | Driver.QueryConfig): Promise<Driver.QueryResult> {
-    const turn = this.#turn.then(() => this.#send(query));
+    const until = systemClock.mono() + this.#turnMs;
+    const turn = this.#turn.then(() => {
+      if (systemClock.mono() > until) throw unanswered(this.#turnMs);
+      return this.#send(query);
+    });
     this.#turn = turn.catch(() => {});
     return turn;
   }
@@ -191,6 +204,8 @@ export class Connection {
       const [facts] = (await client.query<Record<string, string>>(`${SETTINGS_SQL}, ${WRITABLE_SQL}`)).rows;
       requireSettings(facts);
       requireWritable(facts);
+      // What waits for a lock there ends with its connection. Some systems cannot look at that.
+      await client.query("set client_connection_check_interval = '1s'").catch(() => {});
       for (const channel of this.#channels.keys()) await client.query(`listen ${channel}`);
     } catch (error) {
       void client.end().catch(() => {});

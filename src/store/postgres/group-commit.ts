@@ -5,20 +5,24 @@ import { systemClock } from "../../core/time.ts";
 import type { Op } from "../sql/context.ts";
 import type { Connection } from "./connection.ts";
 import type { PostgresContext } from "./context.ts";
-import { Disconnected } from "./refusal.ts";
+import { Disconnected, unanswered } from "./refusal.ts";
 import { storeError } from "./store-error.ts";
 import { mayPass, type Result, Superseded, Transaction } from "./transaction.ts";
 
 interface Write {
   name: WriteName;
+  /** By the steady clock. */
+  since: number;
   run: () => Op<unknown>;
   atOnce?: (() => Promise<unknown>) | undefined;
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
 }
 
-/** How long writes wait for a database that is away, before they are refused. */
+/** How long writes wait for a database that is away or silent, before they are refused. */
 const AWAY_MS = 10_000;
+/** How often it is looked whether one has waited for so long. */
+const OVERDUE_MS = 1000;
 /** A database that is away is tried at once during this time. */
 const AGAIN_MS = 1000;
 /** How soon it is looked again whether a lease has begun. */
@@ -71,7 +75,8 @@ export class GroupCommit {
    */
   write<T>(name: WriteName, run: () => Op<T>, atOnce?: () => Promise<T | undefined>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ name, run, atOnce, resolve: resolve as (value: never) => void, reject });
+      const since = systemClock.mono();
+      this.#queue.push({ name, since, run, atOnce, resolve: resolve as (value: never) => void, reject });
       this.#running ??= new Promise<void>((begin) => setImmediate(begin)).then(() => this.#loop());
     });
   }
@@ -82,6 +87,7 @@ export class GroupCommit {
   }
 
   async #loop(): Promise<void> {
+    const overdue = setInterval(() => this.#refuseOverdue(), OVERDUE_MS);
     while (this.#queue.length > 0) {
       const batch = this.#queue.splice(0, MOST);
       try {
@@ -93,7 +99,14 @@ export class GroupCommit {
         for (const write of batch) write.reject(told);
       }
     }
+    clearInterval(overdue);
     this.#running = null;
+  }
+
+  /** The commit before them has no answer: nothing of these was sent. */
+  #refuseOverdue(): void {
+    const before = systemClock.mono() - AWAY_MS;
+    while (this.#queue[0] && this.#queue[0].since < before) this.#queue.shift()?.reject(unanswered(AWAY_MS));
   }
 
   async #atOnce([write, ...others]: readonly Write[]): Promise<(() => void) | undefined> {

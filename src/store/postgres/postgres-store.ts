@@ -59,8 +59,9 @@ export class PostgresStore extends SqlStore {
   #isLookingBack = false;
 
   private constructor(url: string, machine: string, options: StoreOptions & { fault: Fault }) {
-    const connection = (role: string) =>
-      new Connection(url, `agentctl ${machine} ${role}`, { awayMs: AWAY_MS });
+    // Files may take long: who waits for his turn with them is not refused.
+    const connection = (role: string, turnMs = AWAY_MS) =>
+      new Connection(url, `agentctl ${machine} ${role}`, { awayMs: AWAY_MS, turnMs });
     const [writer, reader, listener] = [connection("writer"), connection("reader"), connection("listener")];
     const ctx = new PostgresContext(writer, machine);
     super(
@@ -71,7 +72,7 @@ export class PostgresStore extends SqlStore {
     this.#writerContext = ctx;
     this.#reader = reader;
     this.listener = listener;
-    this.files = connection("files");
+    this.files = connection("files", Number.POSITIVE_INFINITY);
     this.#relaying = connection("relay");
     this.relay = new Relay(this.#relaying, machine);
     this.#readerContext = new PostgresContext(reader, machine);

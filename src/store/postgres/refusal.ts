@@ -68,6 +68,15 @@ function refused(error: Error): AgentctlError {
   return new AgentctlError("StoreUnavailable", { reason, hint });
 }
 
+/** A statement, or the turn before it, has waited for so long that its caller is told. */
+export function unanswered(ms: number): AgentctlError {
+  const reason = `the database has not answered for ${ms / 1000} s`;
+  return new AgentctlError("StoreUnavailable", {
+    reason,
+    hint: "agentctl cluster status; it is tried again",
+  });
+}
+
 /** The role lacks a right that a machine needs. */
 export function forbidden(cause: Error): AgentctlError {
   const reason = `the database refuses: ${cause.message}`;

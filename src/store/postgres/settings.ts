@@ -11,7 +11,8 @@ const SETTINGS = {
   // What stops inside a transaction holds everybody up.
   idle_in_transaction_session_timeout: "1s",
   statement_timeout: "0",
-  lock_timeout: "0",
+  // Who locks rows or tables by hand is not waited for without end.
+  lock_timeout: "10s",
   idle_session_timeout: "0",
   // A statement that has waited for a lock sees what was committed meanwhile.
   default_transaction_isolation: "read committed",

@@ -6,6 +6,12 @@ export function storeError(error: unknown): unknown {
   const { code } = error as { code?: unknown };
   if (code === "53100")
     return new AgentctlError("StoreUnavailable", { reason: "the disk is full" }, { cause: error });
+  if (code === "55P03") {
+    const reason = "others have locked its tables for more than 10 s";
+    const hint =
+      'psql -c "select pid, query from pg_stat_activity where pid in (select unnest(pg_blocking_pids(pid)) from pg_stat_activity)"';
+    return new AgentctlError("StoreUnavailable", { reason, hint }, { cause: error });
+  }
   if (code === "42P01" || code === "3F000") {
     const reason = `the database holds no cluster any more: ${error.message}`;
     const hint =

@@ -12,6 +12,9 @@ const LOOK_MS = 50;
 /** A deadlock, a transaction that another one was quicker than, or a statement that somebody canceled: it is done again. */
 const AGAIN = /^(40|57014)/;
 
+/** Others hold a lock: the next write in the transaction would wait for it as long. */
+const LOCKED = /^55P03/;
+
 /** Where machines tell each other that something has changed. */
 export const SCHEMA_CHANNEL = "agentctl";
 
@@ -25,12 +28,12 @@ export class Superseded extends AgentctlError {
 
 /** What stands in the way of a transaction, and is over in a while. */
 export function mayPass(error: unknown): boolean {
-  return error instanceof Superseded || error instanceof Disconnected || isAgain(error);
+  return error instanceof Superseded || error instanceof Disconnected || hasCode(error, AGAIN);
 }
 
-function isAgain(error: unknown): boolean {
+function hasCode(error: unknown, codes: RegExp): boolean {
   const { code } = ((error as Error).cause ?? error) as { code?: unknown };
-  return typeof code === "string" && AGAIN.test(code);
+  return typeof code === "string" && codes.test(code);
 }
 
 export type Result = { value: unknown } | { error: unknown };
@@ -85,7 +88,7 @@ export class Transaction {
       this.results.push({ value: await doInTurn(run()) });
       for (const event of this.#ctx.news) this.news.push(event);
     } catch (error) {
-      if (error instanceof Disconnected || isAgain(error)) throw error;
+      if (error instanceof Disconnected || hasCode(error, AGAIN) || hasCode(error, LOCKED)) throw error;
       if (this.#isShared) await this.#connection.script("rollback to one");
       this.results.push({ error });
     }
