@@ -23,6 +23,7 @@ import {
   startsAreOver,
   Teller,
   type TellerOptions,
+  unpaused,
 } from "../engine/index.ts";
 import { readClusterFile } from "../home/cluster-file.ts";
 import { changedSettings, settingsOf } from "../home/config-file.ts";
@@ -166,7 +167,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   async function halt({ keep, graceMs }: { keep: boolean; graceMs?: number }) {
     log.info({ keep }, "stopping");
     fault("stop:before-pause");
-    const paused = keep ? await leave() : await shutdown(engine, defined({ graceMs }));
+    const pausing = keep ? leave() : shutdown(engine, defined({ graceMs }));
+    const paused = (member ? await member.unlessSilent(pausing) : await pausing) ?? unpaused(engine);
     await (keep ? member?.rest() : member?.leave(paused.suspended, paused.frozen));
     fault("stop:after-pause");
     scheduler.stop();

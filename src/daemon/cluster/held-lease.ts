@@ -102,11 +102,18 @@ export class HeldLease {
     this.#timer = setInterval(() => this.#beat(engine), (this.#leaseS * 1000) / LOOKS);
   }
 
+  /** The database has not answered for so long that what runs here stands still. */
+  get isSilent(): boolean {
+    return uptime() - this.#renewedAt > this.#leaseS * STILL_AT;
+  }
+
   /** Renews it no more. */
   async rest(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);
     this.#timer = null;
+    const late = setInterval(() => this.#guarded(this.#store.listener.breakOff(SILENT_MS)), SILENT_MS);
     await this.#renewing;
+    clearInterval(late);
   }
 
   /** Gives it back; what is stopped here stays so. */

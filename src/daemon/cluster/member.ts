@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { AgentctlError } from "../../core/errors.ts";
+import { systemClock } from "../../core/time.ts";
 import {
   type Cluster,
   type Engine,
@@ -27,6 +29,13 @@ import type { DaemonLog } from "../log.ts";
 import { HeldLease } from "./held-lease.ts";
 import { seal, unseal } from "./seal.ts";
 import { SharedFiles } from "./shared-files.ts";
+
+/** How long a stop waits for a database that does not answer. */
+const AWAY_MS = 10_000;
+/** How often it is looked whether that has passed. */
+const LOOK_MS = 100;
+/** How long it may take to hand over what was paused. */
+const LEAVE_MS = 30_000;
 
 /** This home as a machine of its cluster. */
 export class Member implements Cluster {
@@ -92,9 +101,38 @@ export class Member implements Cluster {
     }
   }
 
-  /** Gives the lease back. */
+  /** What the work of a stop comes to; undefined where the database has not answered meanwhile. */
+  async unlessSilent<T>(work: Promise<T>): Promise<T | undefined> {
+    const until = systemClock.mono() + AWAY_MS;
+    let isOver = false;
+    const silence = async () => {
+      while (!isOver && !(this.#lease.isSilent && systemClock.mono() > until)) await sleep(LOOK_MS);
+      return undefined;
+    };
+    return await Promise.race([work.finally(() => (isOver = true)), silence()]);
+  }
+
+  /** Gives the lease back; where the database does not answer, it ends by itself. */
   async leave(suspended: readonly number[], frozen: readonly number[]): Promise<void> {
     await this.#lease.rest();
+    const late = new AbortController();
+    try {
+      if (this.#lease.isSilent) throw new Error("the database does not answer");
+      const tooLate = sleep(LEAVE_MS, undefined, late).then(() =>
+        Promise.reject(new Error("it takes too long")),
+      );
+      await Promise.race([this.#giveBack(suspended, frozen), tooLate]);
+    } catch (error) {
+      this.#log.warn(
+        { error: String(error) },
+        "the lease of this machine is not given back: it ends by itself",
+      );
+    } finally {
+      late.abort();
+    }
+  }
+
+  async #giveBack(suspended: readonly number[], frozen: readonly number[]): Promise<void> {
     if (this.#engine) {
       for (const { taskId, attempt, frozen: isFrozen } of this.#engine.active.values())
         if (isFrozen) keepLogs(this.#engine, { taskId, attempt });

@@ -1,9 +1,24 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { defined } from "../../core/defined.ts";
-import { AgentctlError } from "../../core/errors.ts";
+import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import type { Handlers } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import type { Daemon } from "./context.ts";
+
+/** Whoever asks after a daemon, or stops it, does not wait longer for the database of a cluster. */
+const COUNT_MS = 2000;
+
+type Counted = { tasks: Record<string, number>; store: string | null };
+
+async function counted({ store, cluster }: Daemon["engine"]): Promise<Counted> {
+  const counting = store.counts().then((tasks): Counted => ({ tasks, store: null }));
+  if (!cluster) return await counting;
+  const unknown = (why: string): Counted => ({ tasks: {}, store: why });
+  const late = sleep(COUNT_MS, undefined, { ref: false }).then(() => unknown("the database does not answer"));
+  const known = counting.catch((error) => unknown(asAgentctlError(error).message));
+  return await Promise.race([known, late]);
+}
 
 export function daemonHandlers(
   daemon: Daemon,
@@ -24,7 +39,7 @@ export function daemonHandlers(
       log: paths.log,
       startedAt: toIso(startedAt),
       uptimeMs: Math.max(0, engine.clock.now() - startedAt),
-      tasks: await engine.store.counts(),
+      ...(await counted(engine)),
       http: daemon.web.status(),
     }),
     "daemon/reload": async () => daemon.reload(),

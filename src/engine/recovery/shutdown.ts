@@ -67,3 +67,11 @@ export async function shutdown(engine: Engine, { graceMs }: { graceMs?: number }
     running: running.sort((a, b) => a.id - b.id),
   };
 }
+
+/** Of a daemon that stops although its store does not answer: nothing could be recorded. */
+export function unpaused(engine: Engine): Paused {
+  engine.isStopping = true;
+  const reason = "could not be paused: the store does not answer";
+  const running = [...engine.active.values()].filter((active) => !active.isEnding && !active.frozen);
+  return { suspended: [], frozen: [], running: running.map(({ taskId: id }) => ({ id, reason })) };
+}

@@ -73,6 +73,8 @@ export const serviceMethods = {
       startedAt: v.string(),
       uptimeMs: v.number(),
       tasks: v.record(v.string(), v.number()),
+      /** Why the database of a cluster cannot be used, where `tasks` is empty for that. */
+      store: v.optional(nullable(v.string())),
       /** Where it answers over HTTP, or why it does not where it should; null where `http.listen` is off. */
       http: nullable(
         v.object({ listen: v.string(), url: nullable(v.string()), error: nullable(v.string()) }),
@@ -80,7 +82,7 @@ export const serviceMethods = {
     }),
     scope: "people",
     about:
-      "The daemon, and a count of tasks for each state. `http` is where it answers over HTTP, or why it does not; null where `http.listen` is off.",
+      "The daemon, and a count of tasks for each state. `store` says why these cannot be counted, where the database of a cluster does not answer. `http` is where it answers over HTTP, or why it does not; null where `http.listen` is off.",
   },
   "daemon/ui": {
     params: empty,

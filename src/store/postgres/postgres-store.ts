@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault, WriteName } from "../../core/faults.ts";
 import type { Step, TaskEvent } from "../../core/task.ts";
 import type { Op } from "../sql/context.ts";
@@ -33,6 +34,8 @@ const LOOK_MS = 1000;
 const SILENT_MS = 1000;
 /** How many events are read at once. */
 const PAGE = 1000;
+/** How long the end of what is under way is waited for as the store is closed. */
+const CLOSE_MS = 5000;
 /** How long a read, or what else may be done twice, waits for a database that is away. */
 const AWAY_MS = 10_000;
 
@@ -134,14 +137,21 @@ export class PostgresStore extends SqlStore {
     await Promise.all([this.#writer, this.#reader].map((each) => each.breakOff(SILENT_MS)));
   }
 
+  /** Waits for what is under way, but not for a database that does not answer. */
   async close(): Promise<void> {
     this.#commits.isClosing = true;
     if (this.#timer) clearInterval(this.#timer);
-    await this.#commits.drained();
-    await this.#polling;
     this.relay.stop();
     const all = [this.#writer, this.#reader, this.listener, this.files, this.#relaying];
-    await Promise.all(all.map((each) => each.close()));
+    const inOrder = async () => {
+      await this.#commits.drained();
+      await this.#polling;
+      await Promise.all(all.map((each) => each.close()));
+    };
+    const late = new AbortController();
+    await Promise.race([inOrder(), sleep(CLOSE_MS, undefined, late).catch(() => undefined)]);
+    late.abort();
+    await Promise.all(all.map((each) => each.breakOff(0)));
   }
 
   override acknowledge(token: string, step: Omit<Step, "position" | "attempt">) {

@@ -94,7 +94,15 @@ const status = command({
   },
 });
 
-const NO_DAEMON = { pid: null, version: null, startedAt: null, uptimeMs: null, tasks: null, http: null };
+const NO_DAEMON = {
+  pid: null,
+  version: null,
+  startedAt: null,
+  uptimeMs: null,
+  tasks: null,
+  store: null,
+  http: null,
+};
 
 const run = command({
   name: "run",
@@ -192,6 +200,10 @@ function sayStopped({ out }: Context, { pid, suspended, frozen, running = [] }: 
   }
 }
 
+function countsText(counts: [state: string, count: number][]): string {
+  return counts.length === 0 ? "none" : counts.map(([state, count]) => `${count} ${state}`).join(", ");
+}
+
 function statusLines(found: Status): string[] {
   const counts = Object.entries(found.tasks).filter(([, count]) => count > 0);
   const rows: [string, string][] = [
@@ -203,7 +215,7 @@ function statusLines(found: Status): string[] {
     ...(found.http
       ? [["http", found.http.url ?? `not at ${found.http.listen}: ${found.http.error}`] as [string, string]]
       : []),
-    ["tasks", counts.length === 0 ? "none" : counts.map(([state, count]) => `${count} ${state}`).join(", ")],
+    ["tasks", found.store ? `not known: ${found.store}` : countsText(counts)],
   ];
   return rows.map(([key, text]) => `${key.padEnd(8)}${text}`);
 }

@@ -1,0 +1,65 @@
+/** A machine whose database does not answer any more is still looked at and stopped. */
+import { afterAll, beforeAll, expect } from "vitest";
+import { type Postgres, postgresPrograms, startPostgres } from "../harness/postgres.ts";
+import { onServer } from "./cluster-story.ts";
+
+let server: Postgres | undefined;
+
+beforeAll(async () => {
+  if (postgresPrograms()) server = await startPostgres({ fsync: true });
+}, 120_000);
+afterAll(() => server?.dispose());
+
+const it = onServer(() => server, "needs PostgreSQL 15 or later, on Linux");
+/** A commit that waits for a standby which is not there never ends. */
+const HANG = ["alter system set synchronous_standby_names = 'gone'", "select pg_reload_conf()"];
+const GO_ON = ["alter system reset synchronous_standby_names", "select pg_reload_conf()"];
+
+it("stops a daemon whose database hangs or has gone, and goes on when it is back", async ({
+  database,
+  home,
+}) => {
+  database.sql("postgres", "create database away");
+  const init = [
+    "cluster",
+    "init",
+    database.url("away"),
+    "--name",
+    "one",
+    "--lease",
+    "3s",
+    "--start",
+  ] as const;
+  expect(await home.cli(...init)).toMatchObject({ code: 0 });
+  home.allowedInLog.push(/./);
+  const id = await home.run("sleep", "600");
+  await home.reaches(id, "working");
+  const all = (lines: readonly string[]) => lines.forEach((sql) => void database.sql("postgres", sql));
+  const away = [
+    { begins: () => all(HANG), ends: () => all(GO_ON), says: /^/ },
+    {
+      begins: () => database.stop("immediate"),
+      ends: () => database.start(),
+      says: /tasks +not known: .*database/,
+    },
+  ];
+  for (const { begins, ends, says } of away) {
+    await begins();
+    try {
+      expect(await home.cli("daemon", "status")).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(says),
+      });
+      const stopped = await home.cli("daemon", "stop");
+      expect(stopped).toMatchObject({ code: 1, stdout: expect.stringContaining("daemon stopped, pid ") });
+      expect(stopped.stderr).toMatch(new RegExp(`^task ${id} could not be paused: `));
+    } finally {
+      await ends();
+    }
+    expect(await home.cli("daemon", "start")).toMatchObject({ code: 0 });
+    // It was not recorded as paused, and has nothing to go on from.
+    await home.reaches(id, "suspended");
+    expect(await home.cli("resume", `${id}`, "--from-start")).toMatchObject({ code: 0 });
+    await home.reaches(id, "working");
+  }
+}, 240_000);
