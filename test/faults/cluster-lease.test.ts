@@ -171,3 +171,14 @@ it("lets the tasks of a machine with --takeover never run on, and leaves them to
   expect(told.map(({ cause }) => cause)).toEqual(["run", "start", "lost", "cannot-resume"]);
   expect(await violationsOf(machines, { ids: [id] }, LIMITS)).toEqual([]);
 }, 240_000);
+
+it("connects again where the way forgets some of its connections", async ({ pair: { one } }) => {
+  await start(one);
+  const id = await submit(one);
+  await goesOn(one, id, 1);
+  for (const name of ["reader", "writer", "relay", "files"]) one.way.forget(`agentctl m1 ${name}`);
+  expect(await one.home.cli("list")).toMatchObject({ code: 0, stdout: expect.stringContaining("working") });
+  const { code, stdout } = await one.home.cli("run", "--wait", "true");
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^2$/m) });
+  await goesOn(one, id, 1);
+}, 120_000);

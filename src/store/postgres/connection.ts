@@ -21,6 +21,9 @@ const AGAIN_MS = 100;
 /** How long one try may take: a server that is there answers sooner, and one that comes back is tried again. */
 const CONNECT_MS = 3000;
 
+/** What lies between and forgets connections that are quiet is told so often of one. */
+const KEEP_ALIVE_MS = 10_000;
+
 const load = createRequire(import.meta.filename);
 
 function driver(): typeof Driver {
@@ -39,7 +42,7 @@ const NUMBERS = [20, 1700];
 /** One connection to the database, which is made when it is needed, and made again when it was lost. */
 export class Connection {
   readonly #url: string;
-  readonly #name: string;
+  readonly name: string;
   readonly #awayMs: number;
   readonly #turnMs: number;
   #client: Promise<Driver.Client> | null = null;
@@ -49,6 +52,11 @@ export class Connection {
   #onLost: () => void = () => {};
   /** Since when the statement that is under way has no answer, by the steady clock. */
   #askedAt: number | null = null;
+  #socket: Socket | null = null;
+  /** Of the process of the server that this connection has. */
+  pid: number | null = null;
+  /** Bytes that had come and that waited to go when that was looked at last, and when that was. */
+  #passed = { bytes: "", at: 0 };
   /**
    * A transaction is under way, which ends with its connection: what follows of it is refused with {@link Disconnected}
    * and not done on another one, outside of it.
@@ -65,7 +73,7 @@ export class Connection {
     { awayMs = 0, turnMs = Number.POSITIVE_INFINITY }: { awayMs?: number; turnMs?: number } = {},
   ) {
     this.#url = url;
-    this.#name = name;
+    this.name = name;
     this.#awayMs = awayMs;
     this.#turnMs = turnMs;
   }
@@ -145,10 +153,17 @@ export class Connection {
    * {@link Disconnected}, and the next one connects again.
    */
   async breakOff(afterMs: number): Promise<void> {
-    const isSilent = this.#askedAt !== null && systemClock.mono() - this.#askedAt >= afterMs;
-    const client = isSilent ? await this.#client?.catch(() => undefined) : undefined;
+    if (this.#askedAt === null || systemClock.mono() - this.#askedAt < afterMs) return;
     // The driver has no other way to end a connection that does not answer.
-    (client as { connection?: { stream: Socket } } | undefined)?.connection?.stream.destroy();
+    if (await this.#client?.catch(() => undefined)) this.#socket?.destroy();
+  }
+
+  /** A statement is under way, and for so long no byte has come or gone. To be asked again and again. */
+  isSilent(forMs: number): boolean {
+    const now = systemClock.mono();
+    const bytes = `${this.#askedAt} ${this.#socket?.bytesRead} ${this.#socket?.writableLength}`;
+    if (bytes !== this.#passed.bytes) this.#passed = { bytes, at: now };
+    return this.#askedAt !== null && this.#client !== null && now - this.#passed.at >= forMs;
   }
 
   /** Tries to connect until `forMs` have passed. */
@@ -187,9 +202,10 @@ export class Connection {
     const { Client, types } = driver();
     const client = new Client({
       ...connectionOf(this.#url),
-      application_name: this.#name,
+      application_name: this.name,
       connectionTimeoutMillis: CONNECT_MS,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       types: {
         getTypeParser: ((oid: number, format?: "text" | "binary") =>
           NUMBERS.includes(oid) ? Number : types.getTypeParser(oid, format as "text")) as never,
@@ -205,6 +221,12 @@ export class Connection {
       requireSettings(facts);
       requireWritable(facts);
       // What waits for a lock there ends with its connection. Some systems cannot look at that.
+      // The driver tells neither.
+      const { connection, processID } = client as unknown as {
+        connection: { stream: Socket };
+        processID: number;
+      };
+      [this.#socket, this.pid] = [connection.stream, processID];
       await client.query("set client_connection_check_interval = '1s'").catch(() => {});
       for (const channel of this.#channels.keys()) await client.query(`listen ${channel}`);
     } catch (error) {

@@ -9,6 +9,7 @@ import { acknowledgeAtOnce } from "./acknowledge.ts";
 import { Connection } from "./connection.ts";
 import { doInTurn, PostgresContext } from "./context.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { breakOffHalfOpen } from "./half-open.ts";
 import { Relay } from "./relay.ts";
 import { storeError } from "./store-error.ts";
 import { SCHEMA_CHANNEL } from "./transaction.ts";
@@ -113,6 +114,9 @@ export class PostgresStore extends SqlStore {
     this.#timer = setInterval(() => {
       this.look();
       void this.#lookBack();
+      // The renewals of the lease look after the listener.
+      const others = [this.#writer, this.#reader, this.files, this.#relaying];
+      breakOffHalfOpen(this.listener, others).catch(() => {});
       this.#onChange();
     }, LOOK_MS);
   }

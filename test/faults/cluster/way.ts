@@ -7,6 +7,8 @@ export class Way {
   #to: string;
   readonly #server: Server;
   readonly #pairs = new Set<[Socket, Socket]>();
+  /** What each connection has sent first, with the name of the application. */
+  readonly #names = new WeakMap<[Socket, Socket], string>();
   #is: "open" | "held" | "cut" = "open";
 
   constructor(folder: string, to: string) {
@@ -29,6 +31,12 @@ export class Way {
   hold(): void {
     this.#is = "held";
     for (const pair of this.#pairs) for (const each of pair) each.pause();
+  }
+
+  /** Nothing passes any more on the connections of that name; new ones of it are let through. */
+  forget(name: string): void {
+    for (const pair of this.#pairs)
+      if (this.#names.get(pair)?.includes(name)) for (const each of pair) each.pause();
   }
 
   /** Every connection breaks, and new ones break at once. */
@@ -62,6 +70,7 @@ export class Way {
     far.on("error", () => {});
     const pair: [Socket, Socket] = [near, far];
     this.#pairs.add(pair);
+    near.once("data", (bytes) => this.#names.set(pair, `${bytes}`));
     for (const [from, to] of [pair, [far, near]] as const) {
       from.on("data", (bytes) => to.write(bytes));
       from.on("close", () => {
