@@ -182,3 +182,27 @@ it("connects again where the way forgets some of its connections", async ({ pair
   expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^2$/m) });
   await goesOn(one, id, 1);
 }, 120_000);
+
+it("takes nothing from a machine that renews its lease when the clock of the database jumps", async ({
+  pair,
+}) => {
+  const { machines, one, two } = pair;
+  await start(one);
+  const id = await submit(one);
+  await goesOn(one, id, 1);
+  await start(two);
+  // From then on it looks for machines that are lost.
+  await sleep(LEASE_MS + 1000);
+  const end = performance.now() + LEASE_MS / 2;
+  while (performance.now() < end) {
+    await machines.rows("update machines set lease_until = lease_until - interval '1 hour'");
+    await sleep(20);
+  }
+  // Neither of them had to begin another lease.
+  expect(await machines.rows("select epoch, is_lost from machines")).toEqual([
+    { epoch: 1, is_lost: 0 },
+    { epoch: 1, is_lost: 0 },
+  ]);
+  await goesOn(one, id, 1);
+  expect(await two.home.task(id)).toMatchObject({ state: "working", attempt: 1, machine: "m1" });
+}, 120_000);

@@ -171,8 +171,10 @@ export class HeldLease {
     this.#held(lease);
     if (this.#stopped) await this.#goOn(engine, this.#stopped);
     // After an outage everybody's lease is over: nobody takes from others before they had time to renew theirs.
-    if (this.#sentAt - this.#heldSince < this.#leaseS) return;
-    for (const id of await this.#machine.lost()) this.#guarded(loseElsewhere(engine, id));
+    const mayTake = this.#sentAt - this.#heldSince >= this.#leaseS;
+    const lost = await this.#machine.lost(this.#leaseS * 1000, mayTake);
+    if (!mayTake) return;
+    for (const id of lost) this.#guarded(loseElsewhere(engine, id));
     await dropEnvironments(this.#store.listener);
   }
 

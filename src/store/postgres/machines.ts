@@ -1,6 +1,7 @@
 /** The machines that share a store, and what each may do: a lease by the database's clock. */
 import type { MachineChange, MachineInfo, Takeover } from "../../core/cluster/machines.ts";
 import { AgentctlError } from "../../core/errors.ts";
+import { systemClock } from "../../core/time.ts";
 import type { Row } from "../sql/rows.ts";
 import type { Connection } from "./connection.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
@@ -19,6 +20,17 @@ export interface Lease {
 const NOW = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
 const TOLD = `slots, is_draining, takeover, (select min_version from cluster) as min_version, ${NOW} as now`;
 const LEASE = "clock_timestamp() + (select lease_ms from cluster) * interval '1 ms'";
+/** For how many ms a machine was not seen: the clock of the database may be another one than ours. */
+const UNSEEN = "greatest(0, extract(epoch from clock_timestamp() - seen_at) * 1000)::bigint";
+/** When a machine renewed its lease last: a number that is another one each time. */
+const RENEWED = "(extract(epoch from seen_at) * 1000000)::bigint";
+
+interface Renewal {
+  name: string;
+  at: number;
+  over: boolean;
+}
+
 /** The row that every write locks, of whatever machine. */
 const WRITERS = "(select 1 from event_counter for update) as writers";
 const NAME = /^[a-z0-9][a-z0-9.-]{0,62}$/i;
@@ -59,7 +71,7 @@ export async function machineId(connection: Connection, name: string): Promise<s
 
 /** All machines, by name. */
 export async function listMachines(connection: Connection): Promise<MachineInfo[]> {
-  const sql = `select m.*, (extract(epoch from seen_at) * 1000)::bigint as seen,
+  const sql = `select m.*, ${UNSEEN} as unseen,
       case when lease_until < clock_timestamp() then 1 else 0 end as is_over,
       (select count(*) from tasks t where t.machine = m.name) as tasks
     from machines m order by name`;
@@ -71,7 +83,7 @@ export async function listMachines(connection: Connection): Promise<MachineInfo[
     takeover: row.takeover as Takeover,
     accept: row.accept === null ? null : (JSON.parse(row.accept as string) as string[]),
     version: row.version as string,
-    seenAt: row.seen as number,
+    seenAt: systemClock.now() - (row.unseen as number),
     tasks: row.tasks as number,
   }));
 }
@@ -88,11 +100,17 @@ export async function whereabouts(
   connection: Connection,
   name: string,
 ): Promise<{ home: string; seenAt: number; isUp: boolean } | undefined> {
-  const sql = `select home, (extract(epoch from seen_at) * 1000)::bigint as seen,
+  const sql = `select home, ${UNSEEN} as unseen,
       is_lost = 0 and is_stopped = 0 and lease_until >= clock_timestamp() as is_up
     from machines where name = $1`;
   const row = (await connection.repeat(sql, [name])).rows[0];
-  return row && { home: row.home as string, seenAt: row.seen as number, isUp: Boolean(row.is_up) };
+  return (
+    row && {
+      home: row.home as string,
+      seenAt: systemClock.now() - (row.unseen as number),
+      isUp: Boolean(row.is_up),
+    }
+  );
 }
 
 /** Of these tasks those that no machine which is up takes. */
@@ -150,12 +168,21 @@ export async function forgetMachine(connection: Connection, name: string): Promi
   await connection.query("delete from machines where name = $1", [name]);
 }
 
+/**
+ * The clock of the database may jump, and with it every lease. One counts as over when its machine was also seen not to
+ * renew it for this part of it by our own clock, or for so many leases whatever the database says.
+ */
+const UNRENEWED = 0.8;
+const LONG_UNRENEWED = 2;
+
 /** This machine, whose daemon renews its lease. */
 export class Machine {
   readonly #connection: Connection;
   readonly #name: string;
   readonly #id: string;
   #epoch = 0;
+  /** When each of the others renewed its lease last, by the database, and since when we know of that, by our clock. */
+  #renewals = new Map<string, { at: number; since: number }>();
 
   constructor(connection: Connection, { name, id }: { name: string; id: string }) {
     this.#connection = connection;
@@ -212,27 +239,39 @@ export class Machine {
   }
 
   /**
-   * Marks machines whose lease is over; answers the tasks of lost machines whose attempts nobody has concluded, and those
-   * that such a machine paused as it was stopped and did not hand over.
+   * Looks which machines renew their leases of `leaseMs`. With `mayMark` it marks those whose lease is over, and answers the
+   * tasks of lost machines whose attempts nobody has concluded, and those that such a machine paused as it was stopped
+   * and did not hand over.
    */
-  async lost(): Promise<number[]> {
-    const isOver =
-      "is_lost = 0 and is_stopped = 0 and takeover = 'auto' and lease_until < clock_timestamp() and name <> $1";
-    const over = await this.#connection.query(`select 1 from machines where ${isOver}`, [this.#name]);
-    if (over.rows.length > 0) {
+  async lost(leaseMs: number, mayMark: boolean): Promise<number[]> {
+    const mayBeLost = "is_lost = 0 and is_stopped = 0 and takeover = 'auto'";
+    const sql = `select name, ${RENEWED} as at, lease_until < clock_timestamp() as over from machines
+      where ${mayBeLost} and name <> $1`;
+    const { rows } = await this.#connection.query<Renewal>(sql, [this.#name]);
+    const now = systemClock.mono();
+    const before = this.#renewals;
+    const since = ({ name, at }: Renewal) => {
+      const known = before.get(name);
+      return known?.at === at ? known.since : now;
+    };
+    this.#renewals = new Map(rows.map((row) => [row.name, { at: row.at, since: since(row) }]));
+    if (!mayMark) return [];
+    const isOver = (row: Renewal) => now - since(row) >= leaseMs * (row.over ? UNRENEWED : LONG_UNRENEWED);
+    const over = rows.filter(isOver);
+    if (over.length > 0) {
       // Between two writes: one of that machine that was under way is seen by whoever concludes its attempts.
-      await this.#connection.query(`update machines set is_lost = 1 from ${WRITERS} where ${isOver}`, [
-        this.#name,
-      ]);
+      const mark = `update machines set is_lost = 1 from ${WRITERS} where ${mayBeLost}
+        and (name, ${RENEWED}) in (select * from unnest($1::text[], $2::bigint[]))`;
+      await this.#connection.query(mark, [over.map(({ name }) => name), over.map(({ at }) => at)]);
     }
-    const sql = `select t.id from tasks t join machines m on m.name = t.machine
+    const left = `select t.id from tasks t join machines m on m.name = t.machine
         where m.is_lost = 1 and (t.state = 'working' or t.frozen = 1)
       union select t.id from tasks t join attempts a on a.task_id = t.id and a.n = t.attempt
         join machines m on m.name = a.machine
         where m.is_lost = 1 and t.state = 'suspended' and t.frozen = 0
           and json_extract(t.pause, '$.cause') = 'shutdown'
       order by id limit 100`;
-    return (await this.#connection.query(sql, [])).rows.map(({ id }) => id as number);
+    return (await this.#connection.query(left, [])).rows.map(({ id }) => id as number);
   }
 
   /** It is stopped on purpose: what is frozen here waits for it. */
