@@ -1,6 +1,6 @@
 /** Databases, roles and addresses that are set up otherwise than ours. */
 import { spawnSync } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { closeHome, Home, processes, until } from "../harness/index.ts";
@@ -63,9 +63,39 @@ it("refuses by name a database that cannot serve", async ({ database, home }) =>
   expect(await refusal(`${database.url("postgres")}&lock_timeout=5000`)).toMatch(
     /^6 .*lock_timeout is "5s" and not "10s"\n.*not of a pooler such as PgBouncer/,
   );
+  for (const several of ["postgres://agentctl@a:5432,b:5432/work", "postgres://agentctl@/work?host=a,b"])
+    expect(await refusal(several)).toMatch(/^2 .*names several hosts: give one/);
   expect(await refusal("postgres://agentctl@/work", { PGHOST: "192.0.2.1" })).toMatch(
     /^4 .*192\.0\.2\.1 would be reached without TLS\n/,
   );
+}, 120_000);
+
+it("takes a password from a file, and names one that is missing and a role that is full", async ({
+  database,
+  home,
+}) => {
+  const hba = join(database.folder, "data", "pg_hba.conf");
+  writeFileSync(hba, `local all secret scram-sha-256\n${readFileSync(hba, "utf8")}`);
+  for (const sql of [
+    "set password_encryption = 'scram-sha-256'; create role secret login password 'p@ss:wörd' connection limit 1",
+    "create database secret owner secret",
+    "select pg_reload_conf()",
+  ])
+    database.sql("postgres", sql);
+  const url = database.url("secret").replace("agentctl@", "secret@");
+  const file = home.file("pgpass");
+  writeFileSync(file, "*:*:*:secret:p@ss\\:wörd\n", { mode: 0o600 });
+  const init = (env: Record<string, string> = {}) =>
+    home.cli("cluster", "init", url, "--name", "one", { env });
+  const missing = { code: 6, stderr: expect.stringMatching(/asks for a password, .*\n.*~\/\.pgpass/) };
+  expect(await init()).toMatchObject(missing);
+  const full = { code: 6, stderr: expect.stringMatching(/too many connections.*\n.*connection limit/) };
+  expect(await init({ PGPASSFILE: file })).toMatchObject(full);
+  database.sql("postgres", "alter role secret connection limit -1");
+  const { code, stderr } = await init({ PGPASSFILE: file });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining("Deprecation") });
+  expect(await home.cli("daemon", "start")).toMatchObject(missing);
+  home.allowedInLog.push(/asks for a password/);
 }, 120_000);
 
 it("goes on from what is there when an older dump is put back", async ({ database, home }) => {

@@ -249,6 +249,11 @@ async function connected<T>(url: string, work: (connection: Connection) => Promi
 }
 
 function requireAddress(url: string): void {
+  const hosts = `${/@([^/?]*)/.exec(url)?.[1]} ${new URLSearchParams(url.split("?")[1]).get("host")}`;
+  if (hosts.includes(",")) {
+    const reason = "it names several hosts: give one name or proxy that leads to the primary";
+    throw new AgentctlError("InvalidParams", { field: "url", reason });
+  }
   let parsed: URL;
   try {
     parsed = new URL(url.replace(/@\//, "@localhost/"));

@@ -27,6 +27,8 @@ const KEEP_ALIVE_MS = 10_000;
 const load = createRequire(import.meta.filename);
 
 function driver(): typeof Driver {
+  // What it says of its own future, such as of ~/.pgpass, is not for whoever uses agentctl.
+  process.noDeprecation = true;
   try {
     return load("pg") as typeof Driver;
   } catch (cause) {

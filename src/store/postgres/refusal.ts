@@ -2,12 +2,19 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { pooled } from "./settings.ts";
 
+/** No connection is left, of the server or for the role. */
+const FULL = "53300";
+const MORE_CONNECTIONS =
+  "raise max_connections, or the connection limit of the role: a machine holds up to five, and a command one or two";
+
 /** That the database or the way to it has gone, and not that a statement is wrong. */
 export class Disconnected extends AgentctlError {
   constructor(
     cause: unknown,
     reason = `the database cannot be reached: ${(cause as Error).message}`,
-    hint = "agentctl cluster status; service returns with the database",
+    hint = (cause as { code?: string } | undefined)?.code === FULL
+      ? MORE_CONNECTIONS
+      : "agentctl cluster status; service returns with the database",
   ) {
     super("StoreUnavailable", { reason, hint }, { cause });
   }
@@ -41,11 +48,18 @@ export function refusalOf(error: unknown): AgentctlError | undefined {
   const { code = "" } = error as { code?: string };
   if (error instanceof Disconnected) return undefined;
   const isRefusal = error instanceof AgentctlError || /^(28|3D)/.test(code);
-  return isRefusal || isOfTls(error) || isOfPooler(error) ? refused(error as Error) : undefined;
+  return isRefusal || isOfTls(error) || isOfPooler(error) || lacksPassword(error)
+    ? refused(error as Error)
+    : undefined;
 }
 
 function isOfPooler(error: unknown): boolean {
   return (error as Error).message.includes("unsupported startup parameter");
+}
+
+/** The driver names no code. */
+function lacksPassword(error: unknown): boolean {
+  return (error as Error).message.includes("password must be a");
 }
 
 function isOfTls(error: unknown): boolean {
@@ -56,10 +70,15 @@ function isOfTls(error: unknown): boolean {
 function refused(error: Error): AgentctlError {
   if (error instanceof AgentctlError) return error;
   if (isOfPooler(error)) return pooled(error.message);
+  if (lacksPassword(error))
+    return new AgentctlError("StoreUnavailable", {
+      reason: "the database asks for a password, and none is known",
+      hint: "write it into the address, ~/.pgpass (mode 0600), or the file that PGPASSFILE names for the daemon too",
+    });
   if (!isOfTls(error))
     return new AgentctlError("StoreUnavailable", {
       reason: `the database refuses: ${error.message}`,
-      hint: "agentctl cluster status; the address is in cluster.json",
+      hint: "agentctl cluster status tries again; the address with its password is in cluster.json, or in ~/.pgpass",
     });
   // Newer versions of Node advise an option of their own, which agentctl does not take.
   const [why] = error.message.split("; if the root CA");

@@ -5,7 +5,11 @@ export function storeError(error: unknown): unknown {
   if (error instanceof AgentctlError || !(error instanceof Error)) return error;
   const { code } = error as { code?: unknown };
   if (code === "53100")
-    return new AgentctlError("StoreUnavailable", { reason: "the disk is full" }, { cause: error });
+    return new AgentctlError(
+      "StoreUnavailable",
+      { reason: "the disk of the database server is full" },
+      { cause: error },
+    );
   if (code === "55P03") {
     const reason = "others have locked its tables for more than 10 s";
     const hint =
