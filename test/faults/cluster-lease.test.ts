@@ -1,6 +1,9 @@
 /** What becomes of the tasks of a machine that cannot renew its lease, and of those whose daemon alone dies. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { uptime } from "../../src/daemon/cluster/lease-file.ts";
 import { type Home, until } from "../harness/index.ts";
 import { type Postgres, postgresPrograms } from "../harness/postgres.ts";
 import { killAll, type Machine, Machines, startServer } from "./cluster/machines.ts";
@@ -205,4 +208,30 @@ it("takes nothing from a machine that renews its lease when the clock of the dat
   ]);
   await goesOn(one, id, 1);
   expect(await two.home.task(id)).toMatchObject({ state: "working", attempt: 1, machine: "m1" });
+}, 120_000);
+
+test("says nothing to its fuse of a renewal that was answered late", async ({ skip }) => {
+  skip(server === undefined, "needs PostgreSQL 15 or later, on Linux");
+  const machines = await Machines.make(server as Postgres, { count: 1, lease: "3s", slots: 2 });
+  onTestFinished(async () => expect(await machines.close()).toEqual([]));
+  const [one] = machines.all as [Machine];
+  await start(one);
+  const id = await submit(one);
+  /** What the fuse would act on: a lease that is over, of trees that do not stand still. */
+  const isBurning = () => {
+    const [until, , state] = readFileSync(join(one.home.dir, "lease"), "utf8").trim().split(" ");
+    return state !== "still" && Number(until) < uptime() * 100;
+  };
+  for (const heldMs of [3600, 4000, 4400]) {
+    await goesOn(one, id, 1);
+    one.way.hold();
+    await sleep(heldMs);
+    one.way.heal();
+    const end = performance.now() + 1000;
+    while (performance.now() < end) {
+      expect(isBurning()).toBe(false);
+      await sleep(2);
+    }
+  }
+  await goesOn(one, id, 1);
 }, 120_000);

@@ -82,10 +82,17 @@ export class HeldLease {
   }
 
   async #registered(isEmpty: boolean): Promise<Lease | null> {
-    this.#sentAt = uptime();
-    const lease = await this.#machine.register(__VERSION__, { isEmpty });
-    if (lease) this.#store.writesUnder(this.#machine.epoch);
-    return lease;
+    for (;;) {
+      this.#sentAt = uptime();
+      const lease = await this.#machine.register(__VERSION__, { isEmpty });
+      if (lease) this.#store.writesUnder(this.#machine.epoch);
+      if (lease?.takeover !== "auto" || !this.#isLate()) return lease;
+    }
+  }
+
+  /** The answer took so long that the fuse would end what is here by what it says: another one is asked for. */
+  #isLate(): boolean {
+    return uptime() - this.#sentAt > this.#leaseS * STILL_AT;
   }
 
   /** The fuse, or this daemon before others begin them, may have ended what works here. */
@@ -165,6 +172,10 @@ export class HeldLease {
     this.#sentAt = uptime();
     const lease = await this.#machine.renew();
     if (lease === null) return await this.#lose(engine);
+    if (this.#isTakenOver && this.#isLate()) {
+      this.#renewsAgain = true;
+      return;
+    }
     const silent = uptime() - this.#renewedAt;
     if (silent > this.#leaseS * STILL_AT) this.#heldSince = this.#sentAt;
     if (this.#isTakenOver && silent > this.#leaseS * FUSE_AT) this.#fusedUntil = uptime() + FUSED_S;
