@@ -31,7 +31,7 @@ const onDemand = [
   {
     module: "node:child_process",
     names: ["spawn"],
-    by: /\/(node_modules\/commander\/.*|client\/host\.ts|input\/piped\.ts)$/,
+    by: /\/(node_modules\/commander\/.*|client\/over-ssh\.ts|input\/piped\.ts)$/,
   },
   { module: "node:fs/promises", names: ["open"], by: /\/home\/log-file\.ts$/ },
   // Its segmenter alone takes as long as all the rest of a command; only text beside ASCII needs it.
