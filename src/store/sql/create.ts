@@ -32,9 +32,15 @@ export function* createAll(ctx: Context, seeds: readonly Seed[], room: QueueRoom
     for (const task of tasks) made.push({ task, created: true });
     plain = [];
   }
+  /** Throws where there is no place for the task. */
+  function* admit(seed: Seed): Op<void> {
+    yield* requireSlots(ctx, seed, queues);
+    yield* requireSession(ctx, seed.sessionKey);
+    yield* room.admit(ctx, seed.queue, seed.at, insertPlain);
+  }
   for (const seed of seeds) {
     if (isPlain(seed)) {
-      yield* admit(ctx, seed, room, queues);
+      yield* admit(seed);
       plain.push(seed);
       continue;
     }
@@ -42,7 +48,7 @@ export function* createAll(ctx: Context, seeds: readonly Seed[], room: QueueRoom
     const placed = seed.after.map((one) => ({ ...one, id: madeBefore(one.id, made) ?? one.id }));
     // An earlier line whose key exists may be a task that is named by its id, too.
     const after = placed.filter(({ id }, at) => placed.findIndex((one) => one.id === id) === at);
-    made.push(yield* create(ctx, { ...seed, after }, room, queues));
+    made.push(yield* create(ctx, { ...seed, after }, admit));
   }
   yield* insertPlain();
   return made;
@@ -59,12 +65,12 @@ function madeBefore(id: number, made: readonly Made[]): number | undefined {
   return id < 0 ? made[-id - 1]?.task.id : undefined;
 }
 
-function* create(ctx: Context, seed: Seed, room: QueueRoom, queues: KnownQueues): Op<Made> {
+function* create(ctx: Context, seed: Seed, admit: (seed: Seed) => Op<void>): Op<Made> {
   const existing =
     seed.key === null ? undefined : yield* ctx.row("select id from tasks where key = ?", seed.key);
   if (existing) return { task: yield* ctx.task(existing.id as number), created: false };
   const { at, carried, placed, stdinData, after } = seed;
-  yield* admit(ctx, seed, room, queues);
+  yield* admit(seed);
   for (const { id } of after) yield* ctx.task(id);
   const { blockedBy, open, broken } = yield* standingOf(ctx, after);
   const [inserted] = (yield* ctx.insert([newTask(seed, blockedBy)])) as [Task];
@@ -79,13 +85,6 @@ function* create(ctx: Context, seed: Seed, room: QueueRoom, queues: KnownQueues)
   yield* events.append(ctx, firstEvent(task, seed));
   const begun = carried ? yield* takeOver(ctx, task, carried) : task;
   return { task: broken ? yield* moveOne(ctx, endOfDependent(begun, broken, at)) : begun, created: true };
-}
-
-/** Throws where there is no place for the task. */
-function* admit(ctx: Context, seed: Seed, room: QueueRoom, queues: KnownQueues): Op<void> {
-  yield* requireSlots(ctx, seed, queues);
-  yield* requireSession(ctx, seed.sessionKey);
-  yield* room.admit(ctx, seed.queue, seed.at);
 }
 
 function newTask(seed: Seed, blockedBy: Task["blockedBy"] = null): Task {

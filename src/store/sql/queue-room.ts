@@ -25,11 +25,12 @@ export class QueueRoom {
     this.#limit = limit;
   }
 
-  /** Makes room for one more open task in a queue. Throws `QueueFull`. */
-  *admit(ctx: Context, queue: string, at: number): Op<void> {
+  /** Makes room for one more open task in a queue; `write` writes those that were let in before. Throws `QueueFull`. */
+  *admit(ctx: Context, queue: string, at: number, write?: () => Op<void>): Op<void> {
     const limit = this.#limit();
     const known = this.#counted.get(queue);
     const isKnown = known?.limit === limit && (known.left > 0 || (known.isFull && isFresh(known, at)));
+    if (!isKnown && write) yield* write();
     const counted = isKnown ? known : yield* count(ctx, queue, limit, at);
     this.#counted.set(queue, counted);
     if (counted.isFull) throw new AgentctlError("QueueFull", { queue, limit });
