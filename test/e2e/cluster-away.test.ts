@@ -1,16 +1,9 @@
 /** A machine whose database does not answer any more is still looked at and stopped. */
-import { afterAll, beforeAll, expect } from "vitest";
-import { type Postgres, postgresPrograms, startPostgres } from "../harness/postgres.ts";
-import { onServer } from "./cluster-story.ts";
+import { expect } from "vitest";
+import { onServer, withServer } from "./cluster-story.ts";
 
-let server: Postgres | undefined;
-
-beforeAll(async () => {
-  if (postgresPrograms()) server = await startPostgres({ fsync: true });
-}, 120_000);
-afterAll(() => server?.dispose());
-
-const it = onServer(() => server, "needs PostgreSQL 15 or later, on Linux");
+withServer();
+const it = onServer();
 /** A commit that waits for a standby which is not there never ends. */
 const HANG = ["alter system set synchronous_standby_names = 'gone'", "select pg_reload_conf()"];
 const GO_ON = ["alter system reset synchronous_standby_names", "select pg_reload_conf()"];

@@ -2,20 +2,14 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect } from "vitest";
+import { expect } from "vitest";
 import { closeHome, Home, processes, until } from "../harness/index.ts";
-import { type Postgres, postgresPrograms, startPostgres } from "../harness/postgres.ts";
-import { onServer } from "./cluster-story.ts";
+import { postgresPrograms } from "../harness/postgres.ts";
+import { onServer, withServer } from "./cluster-story.ts";
 import { running } from "./story.ts";
 
-let server: Postgres | undefined;
-
-beforeAll(async () => {
-  if (postgresPrograms()) server = await startPostgres({ fsync: true });
-}, 120_000);
-afterAll(() => server?.dispose());
-
-const it = onServer(() => server, "needs PostgreSQL 15 or later, on Linux");
+withServer();
+const it = onServer();
 
 it("works as it does elsewhere, whatever settings a role and an address have", async ({ database, home }) => {
   const settings = {

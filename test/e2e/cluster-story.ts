@@ -4,6 +4,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { closeHome, Home } from "../harness/index.ts";
 import { type Postgres, postgresPrograms, startPostgres } from "../harness/postgres.ts";
 
+const NO_SERVER = "needs PostgreSQL 15 or later, on Linux";
+
 let server: Postgres | undefined;
 let databases = 0;
 
@@ -31,7 +33,7 @@ export interface Two {
 /** Two homes with one store, a lease of 5 s and two slots each. */
 export const it = test.extend<{ cluster: Two }>({
   cluster: async ({ skip }, use) => {
-    skip(server === undefined, "needs PostgreSQL 15 or later, on Linux");
+    skip(server === undefined, NO_SERVER);
     const { sql, url: of } = server as Postgres;
     const database = `c${++databases}`;
     sql("postgres", `create database ${database}`);
@@ -66,8 +68,11 @@ export const counting = `
     return readFileSync(file, "utf8").trim().split("\\n").map((line) => line.split(" "));
   });`;
 
-/** Tests with a database server, and a home that is no machine yet; skipped with that reason where there is no server. */
-export function onServer(serverOf: () => Postgres | undefined, reason: string) {
+/**
+ * Tests with a database server, that of {@link withServer} or another one, and a home that is no machine yet; skipped with
+ * that reason where there is no server.
+ */
+export function onServer(serverOf: () => Postgres | undefined = () => server, reason = NO_SERVER) {
   return test.extend<{ database: Postgres; home: Home }>({
     database: async ({ skip }, use) => {
       const server = serverOf();
