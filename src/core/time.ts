@@ -71,20 +71,21 @@ function nextTimeOfDay(hours: number, minutes: number, now: number): number | un
   return at.getTime();
 }
 
-/** A duration for people: the two largest units, such as `2h 5m`, `1m 30s`, `1.5s`, `20ms`. */
-export function formatDuration(ms: number): string {
+const LARGEST_FIRST = [
+  ["d", UNIT_MS.d],
+  ["h", UNIT_MS.h],
+  ["m", UNIT_MS.m],
+  ["s", UNIT_MS.s],
+] as const;
+
+/** A duration for people: the largest units, two where nothing else is said, such as `2h 5m`, `1m 30s`, `1.5s`, `20ms`. */
+export function formatDuration(ms: number, units = 2): string {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))}ms`;
   if (ms < 10_000) return `${Math.floor(ms / 100) / 10}s`;
-  const units = [
-    ["d", UNIT_MS.d],
-    ["h", UNIT_MS.h],
-    ["m", UNIT_MS.m],
-    ["s", UNIT_MS.s],
-  ] as const;
-  const first = units.findIndex(([, size]) => ms >= size);
+  const first = LARGEST_FIRST.findIndex(([, size]) => ms >= size);
   const parts: string[] = [];
   let rest = ms;
-  for (const [name, size] of units.slice(first, first + 2)) {
+  for (const [name, size] of LARGEST_FIRST.slice(first, first + units)) {
     const count = Math.floor(rest / size);
     rest -= count * size;
     if (count > 0) parts.push(`${count}${name}`);

@@ -4,6 +4,7 @@ import { isTooDeep, LineSplitter, MAX_DEPTH } from "../protocol/framing.ts";
 import type { Notification, NotificationParams } from "../protocol/methods.ts";
 import type { Caller, Listener } from "./caller.ts";
 import type { Call, Dispatch } from "./dispatch.ts";
+import { textOf } from "./shown/answer-text.ts";
 
 /** So many bytes may wait for a peer that does not read; then nothing more of its requests is taken. */
 const MOST_UNREAD_BYTES = 1024 * 1024;
@@ -146,7 +147,8 @@ export class Connection implements Caller, Listener {
     if (this.#isBusy()) this.#socket.pause();
     try {
       const result = await this.#dispatch(request, this);
-      if (request.id !== undefined) this.#send({ jsonrpc: "2.0", id: request.id, result });
+      if (request.id !== undefined)
+        this.#write(`{"jsonrpc":"2.0","id":${JSON.stringify(request.id)},"result":${textOf(result)}}`);
     } catch (error) {
       const wire = asAgentctlError(error).toWire();
       if (request.id !== undefined) this.#send({ jsonrpc: "2.0", id: request.id, error: wire });
@@ -194,8 +196,12 @@ export class Connection implements Caller, Listener {
   }
 
   #send(message: object): void {
+    this.#write(JSON.stringify(message));
+  }
+
+  #write(line: string): void {
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
-    this.#socket.write(`${JSON.stringify(message)}\n`);
+    this.#socket.write(`${line}\n`);
     if (this.#isBusy()) this.#socket.pause();
   }
 

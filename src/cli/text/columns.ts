@@ -1,7 +1,7 @@
 /** The columns of a table of tasks: what each shows, and by what it sorts. */
 import { formatDuration } from "../../core/time.ts";
 import { usageText } from "./agent-text.ts";
-import type { Paint } from "./paint.ts";
+import { type Paint, plainPaint } from "./paint.ts";
 import type { Cell, Column } from "./table.ts";
 import {
   endText,
@@ -37,7 +37,8 @@ const taskColumns = {
   id: { title: "ID", isRight: true, cell: ({ id }) => String(id), key: ({ id }) => id },
   state: {
     title: "STATE",
-    cell: ({ state }, { paint }) => ({ text: state, paint: (text) => paint.state(state, text) }),
+    cell: ({ state }, { paint }) =>
+      paint === plainPaint ? state : { text: state, paint: (text) => paint.state(state, text) },
     key: ({ state }) => state,
   },
   task: {

@@ -31,33 +31,55 @@ export function tableLines(
   limit: number | undefined,
 ): string[] {
   const all = [columns.map(({ title }) => title), ...rows];
-  const found = widthsOf(columns, all);
+  const measured = columns.map((_, at) => widthsIn(all, at));
+  const found = measured.map(widest);
   const kept = limit === undefined ? columns.map((_, at) => at) : keptColumns(columns, found, limit);
   const shown = kept.map((at) => columns[at] as Column);
   const natural = kept.map((at) => found[at] as Widths);
   const widths =
     limit === undefined ? natural.map(({ usual }) => usual) : fittedWidths(shown, natural, limit);
-  return all.map((row) =>
-    kept
-      .map((from, at) => {
-        const width = widths[at] ?? 0;
-        const text = textOf(row[from] ?? "");
-        return padded(row[from] ?? "", limit === undefined ? text : fitted(text, width), width, shown[at]);
-      })
-      .join("")
-      .trimEnd(),
-  );
-}
-
-/** What is shown of a cell, filled up to its column's width, and the gap to the next. */
-function padded(cell: Cell, text: string, width: number, column: Column | undefined): string {
-  const space = " ".repeat(Math.max(0, width - textWidth(text)));
-  const shown = typeof cell === "string" ? text : cell.paint(text);
-  return `${column?.isRight ? space + shown : shown + space}${" ".repeat(GAP)}`;
+  return all.map((row, line) => {
+    let text = "";
+    // Spaces that are written once another cell follows them.
+    let gap = 0;
+    for (const [at, from] of kept.entries()) {
+      const width = widths[at] as number;
+      const cell = row[from] ?? "";
+      let part = textOf(cell);
+      let partWidth = measured[from]?.[line] as number;
+      if (limit !== undefined && partWidth > width) {
+        part = fitted(part, width);
+        partWidth = textWidth(part);
+      }
+      const space = Math.max(0, width - partWidth);
+      const isRight = columns[from]?.isRight === true;
+      if (isRight) gap += space;
+      if (part !== "") {
+        text += " ".repeat(gap) + (typeof cell === "string" ? part : cell.paint(part));
+        gap = 0;
+      }
+      gap += isRight ? GAP : space + GAP;
+    }
+    return text.trimEnd();
+  });
 }
 
 function textOf(cell: Cell): string {
   return typeof cell === "string" ? cell : cell.text;
+}
+
+/** How wide the cells of a column are, row by row. Rows are often alike, and to measure a text takes longer than to compare it. */
+function widthsIn(rows: readonly Row[], at: number): Uint32Array {
+  let last = "";
+  let width = 0;
+  return Uint32Array.from(rows, (row) => {
+    const text = textOf(row[at] ?? "");
+    if (text !== last) {
+      last = text;
+      width = textWidth(text);
+    }
+    return width;
+  });
 }
 
 /** How wide a column is by its widest cell, and by its widest usual one. */
@@ -66,16 +88,13 @@ interface Widths {
   usual: number;
 }
 
-function widthsOf(columns: readonly Column[], rows: readonly Row[]): Widths[] {
-  return columns.map((_, at) => {
-    let [most, usual] = [1, 1];
-    for (const row of rows) {
-      const width = textWidth(textOf(row[at] ?? ""));
-      most = Math.max(most, width);
-      if (width <= WIDEST) usual = Math.max(usual, width);
-    }
-    return { most, usual };
-  });
+function widest(widths: Uint32Array): Widths {
+  let [most, usual] = [1, 1];
+  for (const width of widths) {
+    most = Math.max(most, width);
+    if (width <= WIDEST) usual = Math.max(usual, width);
+  }
+  return { most, usual };
 }
 
 /** The columns that there is room for at their least widths. */

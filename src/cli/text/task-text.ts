@@ -5,8 +5,8 @@ import type { TaskJson } from "../../protocol/methods.ts";
 import { block, oneLine, shellLine } from "./terminal-text.ts";
 import { untilText, whenText } from "./when.ts";
 
-/** What the words about a task, and the columns of a table, read of it. */
-export const listedFields = [
+/** What the words about a task read of it, and the columns that a table has where no others are asked for. */
+export const usualFields = [
   "id",
   "kind",
   "name",
@@ -18,17 +18,10 @@ export const listedFields = [
   "prompt",
   "queue",
   "slots",
-  "priority",
-  "labels",
-  "attempt",
   "progress",
-  "pid",
   "machine",
-  "cwd",
   "createdAt",
   "startedAt",
-  "updatedAt",
-  "endedAt",
   "runMs",
   "pause",
   "moving",
@@ -40,7 +33,22 @@ export const listedFields = [
   "error",
 ] as const satisfies readonly (keyof TaskJson)[];
 
-/** A task of which no more is known than what a table shows. */
+/** What all columns read of a task. */
+export const listedFields = [
+  ...usualFields,
+  "priority",
+  "labels",
+  "attempt",
+  "pid",
+  "cwd",
+  "updatedAt",
+  "endedAt",
+] as const satisfies readonly (keyof TaskJson)[];
+
+/** A task of which no more is known than what the usual columns show. */
+export type UsualTask = Pick<TaskJson, (typeof usualFields)[number]>;
+
+/** A task of which no more is known than what a table can show. */
 export type ListedTask = Pick<TaskJson, (typeof listedFields)[number]>;
 
 /** Why a task does not move, and the command that changes it. */
@@ -53,18 +61,18 @@ export interface Standstill {
 const PROMPT_CHARS = 200;
 
 /** The command line, module or prompt of a task. */
-export function workOf({ argv, module, agent, prompt }: ListedTask): string {
+export function workOf({ argv, module, agent, prompt }: UsualTask): string {
   if (agent) return oneLine(`${agent.name} ${prompt?.slice(0, PROMPT_CHARS) ?? ""}`);
   return argv ? shellLine(argv) : oneLine(module?.path ?? "");
 }
 
 /** The name of a task, else what it runs. */
-export function titleOf(task: ListedTask): string {
+export function titleOf(task: UsualTask): string {
   return task.name === null ? shortWorkOf(task) : oneLine(task.name);
 }
 
 /** What a task runs; a module and a program by the name of their file. */
-export function shortWorkOf(task: ListedTask): string {
+export function shortWorkOf(task: UsualTask): string {
   if (task.agent) return workOf(task);
   if (task.module) return oneLine(basename(task.module.path));
   const [program = "", ...args] = task.argv ?? [];
@@ -72,7 +80,7 @@ export function shortWorkOf(task: ListedTask): string {
 }
 
 /** Why a task that is open does not move, or null when it does. */
-export function standstillOf(task: ListedTask, now: number): Standstill | null {
+export function standstillOf(task: UsualTask, now: number): Standstill | null {
   const { id, waiting, state, pause, moving } = task;
   if (moving) return { why: `is on its way to ${oneLine(moving.to)}`, todo: waysOutOf(id) };
   if (state !== "suspended" && waiting) return waitingText(task, waiting, now);
@@ -92,7 +100,7 @@ export function waysOutOf(id: number): string {
 
 type Waiting = NonNullable<TaskJson["waiting"]>;
 
-function waitingText(task: ListedTask, { for: cause, on, until }: Waiting, now: number): Standstill {
+function waitingText(task: UsualTask, { for: cause, on, until }: Waiting, now: number): Standstill {
   const { id, queue, question } = task;
   const at = until === null ? "" : ` until ${whenText(until, now)} (${untilText(until, now)})`;
   switch (cause) {
@@ -133,7 +141,7 @@ function waitingText(task: ListedTask, { for: cause, on, until }: Waiting, now: 
   }
 }
 
-function slotsText({ queue, slots }: ListedTask, on: Waiting["on"]): Standstill {
+function slotsText({ queue, slots }: UsualTask, on: Waiting["on"]): Standstill {
   if (on === "slots.max") {
     const why = `waits for ${slots === 1 ? "a slot" : `${slots} slots`} of all queues together`;
     return { why, todo: "agentctl config set slots.max <n>" };
@@ -149,7 +157,7 @@ function questionText(question: TaskJson["question"]): string {
 }
 
 /** Who paused it, how, and what stands. */
-export function pauseText({ state, pause, checkpoint, error }: ListedTask, now: number): string {
+export function pauseText({ state, pause, checkpoint, error }: UsualTask, now: number): string {
   if (!pause) return "paused";
   // Of a pause that is over, the checkpoint of today and the time that was planned say nothing.
   const isPaused = state === "suspended";
@@ -178,7 +186,7 @@ export function pauseText({ state, pause, checkpoint, error }: ListedTask, now: 
 
 const isSessionGone = (error: TaskJson["error"]) => error?.name === "SessionNotFound";
 
-function resumeCommand({ id, kind, checkpoint, pause, error }: ListedTask): string {
+function resumeCommand({ id, kind, checkpoint, pause, error }: UsualTask): string {
   if (isSessionGone(error)) return `agentctl resume ${id} --from-start`;
   if (pause?.cause === "budget") return `agentctl resume ${id} ${moreOf(pause.reason)}`;
   if (pause?.cause === "mismatch")
@@ -201,7 +209,7 @@ function moreOf(reason: string | null): string {
 }
 
 /** How far a task is, in its own words; on a terminal with a bar. */
-export function progressText(task: ListedTask, isPipe = false): string {
+export function progressText(task: UsualTask, isPipe = false): string {
   const { progress } = task;
   if (!progress) return "";
   const { done, total, message } = progress;
@@ -225,7 +233,7 @@ function bar(done: number, total: number): string {
 }
 
 /** How long the rest will take if it goes on like the part that is done; null where that cannot be told. */
-function leftMs({ state, progress, runMs }: ListedTask): number | null {
+function leftMs({ state, progress, runMs }: UsualTask): number | null {
   if (state !== "working" || !progress?.total || progress.done <= 0 || progress.done >= progress.total)
     return null;
   const left = (runMs / progress.done) * (progress.total - progress.done);
@@ -235,12 +243,12 @@ function leftMs({ state, progress, runMs }: ListedTask): number | null {
 }
 
 /** Whether the reason of its pause is what its error says too. */
-export function isReasonOfPause({ pause, error }: ListedTask): boolean {
+export function isReasonOfPause({ pause, error }: UsualTask): boolean {
   return error !== null && error.message === pause?.reason;
 }
 
 /** How a task ended, beyond its state; empty for one that completed, and where the pause that it is in says it. */
-export function endText(task: ListedTask): string {
+export function endText(task: UsualTask): string {
   const { state, exitCode, signal, error } = task;
   if (state === "completed" || error?.message === state) return "";
   if (state === "suspended" && isReasonOfPause(task)) return "";
@@ -250,7 +258,7 @@ export function endText(task: ListedTask): string {
 }
 
 /** A task that has ended, in a line. */
-export function endLine(task: ListedTask): string {
+export function endLine(task: UsualTask): string {
   const end = endText(task);
   return `task ${task.id} ${task.state}${end === "" ? "" : `: ${end}`}`;
 }

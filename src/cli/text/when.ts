@@ -18,7 +18,7 @@ export function untilText(iso: string, now: number): string {
 /** An age in one unit: `12s`, `5m`, `3h`, `2d`. */
 export function ageText(iso: string, now: number): string {
   const age = Math.max(0, now - Date.parse(iso));
-  return age < 1000 ? "0s" : (formatDuration(age - (age % 1000)).split(" ")[0] ?? "");
+  return age < 1000 ? "0s" : formatDuration(age - (age % 1000), 1);
 }
 
 /** A size in bytes for people. */

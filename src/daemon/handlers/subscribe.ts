@@ -56,7 +56,7 @@ async function openTasks(
     return { tasks: taskJsons(isTerminal(one.state) ? [] : [one], around), next: null };
   }
   const found = await engine.store.list({ states: openStates, limit: SNAPSHOT + 1 });
-  const tasks = inOneLine(taskJsons(found.slice(0, SNAPSHOT), around));
+  const { tasks } = inOneLine(taskJsons(found.slice(0, SNAPSHOT), around));
   return { tasks, next: found.length > tasks.length ? String(tasks.at(-1)?.id) : null };
 }
 

@@ -22,6 +22,7 @@ import {
 } from "../../engine/index.ts";
 import type { Handlers, NewTask } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
+import { withText } from "../shown/answer-text.ts";
 import { inOneLine, taskJsons } from "../shown/pages.ts";
 import { surroundings } from "../shown/surroundings.ts";
 import { readFor } from "../shown/task-json.ts";
@@ -80,8 +81,9 @@ export function taskHandlers(daemon: Daemon): People {
       });
       await whenStarted(engine, found);
       const around = await surroundings(engine, found);
-      const tasks = inOneLine(taskJsons(found.slice(0, limit), around, params.fields));
-      return { tasks, next: found.length > tasks.length ? String(found[tasks.length - 1]?.id) : null };
+      const { tasks, json } = inOneLine(taskJsons(found.slice(0, limit), around, params.fields));
+      const next = found.length > tasks.length ? String(found[tasks.length - 1]?.id) : null;
+      return withText({ tasks, next }, `{"tasks":${json},"next":${JSON.stringify(next)}}`);
     },
 
     "tasks/pause": async (params, caller) => {

@@ -27,12 +27,15 @@ export function taskJsons(
 /** So many bytes of tasks stand in one page: half of the longest line. */
 const PAGE_BYTES = MAX_LINE_BYTES / 2;
 
-/** As many of the first tasks as one line has room for, and at least one. */
-export function inOneLine(tasks: TaskJson[]): TaskJson[] {
+/** As many of the first tasks as one line has room for, and at least one; with their JSON, which was made to see that. */
+export function inOneLine(tasks: TaskJson[]): { tasks: TaskJson[]; json: string } {
+  const texts: string[] = [];
   let left = PAGE_BYTES;
-  const end = tasks.findIndex((task) => {
-    left -= Buffer.byteLength(JSON.stringify(task)) + 1;
-    return left < 0;
-  });
-  return end === -1 ? tasks : tasks.slice(0, Math.max(1, end));
+  for (const task of tasks) {
+    const text = JSON.stringify(task);
+    left -= Buffer.byteLength(text) + 1;
+    if (left < 0 && texts.length > 0) break;
+    texts.push(text);
+  }
+  return { tasks: tasks.slice(0, texts.length), json: `[${texts.join(",")}]` };
 }

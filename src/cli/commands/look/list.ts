@@ -10,7 +10,7 @@ import { nearLabels } from "../../input/near-labels.ts";
 import { pagesOf, selectorOf, selectorOptions } from "../../input/selection.ts";
 import { columnNames, sorted, type TaskColumnName } from "../../text/columns.ts";
 import { TaskTable } from "../../text/task-table.ts";
-import { listedFields } from "../../text/task-text.ts";
+import { listedFields, usualFields } from "../../text/task-text.ts";
 import { templateOf } from "../../text/template.ts";
 
 const RECENT = 20;
@@ -63,11 +63,12 @@ export const list = command({
     const { all: _every, ...select } = selectorOf({ all, ...selector });
     const isWide = all || [name, on, since].some((each) => each !== undefined) || selector.states.length > 0;
     const isTable = !out.json && line === undefined;
+    const read = columns === undefined && sort === undefined ? usualFields : listedFields;
     const params: Params<"tasks/list"> = {
       ...select,
       ...defined({ name, since, on }),
       ...(isWide ? {} : { recent: RECENT, limit: PAGE }),
-      ...(isTable ? { fields: [...listedFields] } : {}),
+      ...(isTable ? { fields: [...read] } : {}),
     };
     // What is neither sorted nor counted off becomes rows while the daemon makes the next page.
     const isAsItComes = isTable && sort === undefined && limit === undefined;

@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { columnNames, sorted } from "../../../../src/cli/text/columns.ts";
 import { plainPaint } from "../../../../src/cli/text/paint.ts";
 import { taskTable } from "../../../../src/cli/text/task-table.ts";
+import { usualFields } from "../../../../src/cli/text/task-text.ts";
+import type { TaskJson } from "../../../../src/protocol/methods.ts";
 import { aTask, NOW } from "../fixtures.ts";
 
 const started = "2026-05-01T12:26:00.000Z";
@@ -90,4 +92,32 @@ test("details give way last, and wide characters take two cells", () => {
   // Seven cells of text, made of more code units than that.
   expect(head.indexOf("ID")).toBe(9);
   expect(row.startsWith("👨‍👩‍👧 日本   1")).toBe(true);
+});
+
+test("the usual columns read no more than list asks the daemon for", () => {
+  const allowed = new Set<string | symbol>(usualFields);
+  const readsOnly = (task: TaskJson) =>
+    new Proxy(task, {
+      get: (from, name) => {
+        if (!allowed.has(name)) throw new Error(`${String(name)} is not asked for`);
+        return from[name as keyof TaskJson];
+      },
+    });
+  const waits = ["slot", "slots", "memory", "queue", "hold", "time", "task", "backoff", "answer"] as const;
+  const pause = {
+    mode: "checkpoint",
+    outcome: "cooperative",
+    cause: "user",
+    actor: "me",
+    reason: null,
+  } as const;
+  const shown = [
+    ...tasks,
+    aTask({ state: "working", progress: { done: 1, total: 4, message: null }, startedAt: started }),
+    aTask({ state: "suspended", pause: { ...pause, at: started, until: null } }),
+    aTask({ state: "failed", exitCode: 3, endedAt: started }),
+    ...waits.map((cause) => aTask({ waiting: { for: cause, on: "x", until: null } })),
+  ].map(readsOnly);
+  for (const columns of [undefined, 200, 60, 30])
+    expect(taskTable(shown, { now: NOW, columns, paint: plainPaint })).toHaveLength(shown.length + 1);
 });
