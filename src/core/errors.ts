@@ -7,6 +7,7 @@
 import { corruptHint, type ErrorData, pauseHint, type Row, resumeHint } from "./catalogue/hints.ts";
 import { agentErrors } from "./catalogue/of-agents.ts";
 import { elsewhereRows } from "./catalogue/of-other-homes.ts";
+import { refusedBySystem } from "./catalogue/of-the-system.ts";
 
 const because = (data: ErrorData) => (data.reason ? `: ${data.reason}` : "");
 const task = (data: ErrorData) => `task ${data.id}`;
@@ -267,16 +268,6 @@ function exitOf({ code, exit }: Row, { exitCode }: ErrorData): number {
   return code === catalogue.InvalidParams.code && typeof exitCode === "number" ? exitCode : exit;
 }
 
-/** What the system refuses for a reason that a user can see and mend is no bug. */
-const REFUSALS: Record<string, string> = {
-  EACCES: "give this user the rights to it",
-  EPERM: "give this user the rights to it",
-  EROFS: "make it writable",
-  ENOENT: "put back what was removed; agentctl doctor says what else is missing",
-  ENOSPC: "free disk space and inodes (df, df -i); service returns by itself",
-  EDQUOT: "free disk space of this user (quota); service returns by itself",
-};
-
 /** A file of `dist/` that is loaded on demand has a class of its own for the same error. */
 function isOfAnotherBundle(error: unknown): error is AgentctlError {
   return error instanceof Error && "toWire" in error && "exitCode" in error;
@@ -287,7 +278,7 @@ export function asAgentctlError(error: unknown): AgentctlError {
   if (error instanceof AgentctlError || isOfAnotherBundle(error)) return error;
   const reason = error instanceof Error ? error.message : String(error);
   const { code } = (error ?? {}) as { code?: unknown };
-  const hint = typeof code === "string" ? REFUSALS[code] : undefined;
+  const hint = typeof code === "string" ? refusedBySystem[code] : undefined;
   if (hint) return new AgentctlError("StoreUnavailable", { reason, hint, refusal: code }, { cause: error });
   return new AgentctlError("InternalError", { reason }, { cause: error });
 }

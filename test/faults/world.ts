@@ -58,6 +58,8 @@ export class World {
   #daemon: ChildProcess | null = null;
   #starting: Promise<void> | null = null;
   #outage: Promise<void> | undefined;
+  /** How many outages have begun. */
+  #outages = 0;
   #wire: Wire | null = null;
 
   constructor(home: Home, { faults = [], settings = {} }: WorldOptions = {}) {
@@ -135,6 +137,7 @@ export class World {
 
   /** Meanwhile every daemon dies, and none is started until it is over. */
   async outage(happens: () => Promise<void>): Promise<void> {
+    this.#outages++;
     this.#outage = happens().finally(() => {
       this.#outage = undefined;
     });
@@ -165,12 +168,15 @@ export class World {
   async call(method: string, params: object = {}): Promise<any> {
     await this.up();
     const daemon = this.#daemon;
+    const outages = this.#outages;
     this.doing = `${method} to daemon ${daemon?.pid}`;
     try {
       this.#wire ??= await this.#dial();
       return await this.#wire.request(method, params, PATIENCE_MS);
     } catch (error) {
-      if (error instanceof RpcError && !(this.#outage && isOfDisk(error))) throw error;
+      // What was answered in an outage can be read after it.
+      const isOfOutage = this.#outage !== undefined || this.#outages > outages;
+      if (error instanceof RpcError && !(isOfOutage && isOfDisk(error))) throw error;
       // A connection that breaks is that of a daemon that is dying.
       const isGone = () => this.#daemon !== daemon || !this.#isRunning();
       await until(isGone, {

@@ -133,6 +133,16 @@ test("an expected failure stays as it is, anything else is a bug with its cause"
   expect(asAgentctlError("text").message).toContain("text");
 });
 
+test.each(["EACCES", "ENOSPC", "EIO", "ESTALE", "ENOTDIR", "EMFILE", "ENOMEM"])(
+  "%s of the system is no bug, and says what helps",
+  (code) => {
+    const error = Object.assign(new Error(`${code}: refused, unlink '/home/me/x'`), { code });
+    const told = asAgentctlError(error);
+    expect(told).toMatchObject({ name: "StoreUnavailable", hint: expect.any(String), cause: error });
+    expect(told.message).toContain("/home/me/x");
+  },
+);
+
 describe("a state that forbids it names the command that helps", () => {
   const hint = (name: ErrorName, state: string) => new AgentctlError(name, { id: 7, state }).hint;
 

@@ -1,0 +1,25 @@
+const BAD_DISK = "the disk or its file system fails: dmesg tells more; agentctl doctor checks the store";
+const TOO_MUCH = "the system has no more to give now: end other programs or raise their limits (ulimit -a)";
+
+/** What the system refuses for a reason that a user can see and mend, which is no bug: what helps, by its code. */
+export const refusedBySystem: Record<string, string> = {
+  EACCES: "give this user the rights to it",
+  EPERM: "give this user the rights to it",
+  EROFS: "make it writable",
+  ENOENT: "put back what was removed; agentctl doctor says what else is missing",
+  ENOSPC: "free disk space and inodes (df, df -i); service returns by itself",
+  EDQUOT: "free disk space of this user (quota); service returns by itself",
+  EIO: BAD_DISK,
+  EUCLEAN: BAD_DISK,
+  ENODEV: BAD_DISK,
+  ENXIO: BAD_DISK,
+  ESTALE: "mount the file system of the home again, then agentctl daemon restart",
+  ENOTCONN: "mount the file system of the home again, then agentctl daemon restart",
+  ENOTDIR: "put back the folder that was there; agentctl doctor says what else is missing",
+  EISDIR: "put back the file that was there; agentctl doctor says what else is missing",
+  EBUSY: "something else is using it: fuser names that program",
+  EMFILE: TOO_MUCH,
+  ENFILE: TOO_MUCH,
+  ENOMEM: TOO_MUCH,
+  EAGAIN: TOO_MUCH,
+};
