@@ -82,6 +82,11 @@ export function isTerminal(state: State): boolean {
   return terminalStates.includes(state);
 }
 
+/** Whether a task of this state ended before its work was done. */
+export function isCutShort(state: State): boolean {
+  return state === "failed" || state === "canceled";
+}
+
 /** The state after `transition`, or undefined when the move is not in the table. */
 export function next(state: State, transition: Transition): State | undefined {
   const { from, to } = transitions[transition];

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
-import type { TaskDetailsJson } from "../protocol/methods.ts";
+import { isCutShort } from "../core/machine.ts";
+import type { Params, TaskDetailsJson } from "../protocol/methods.ts";
 import { Failure, rpc } from "./api.ts";
 import { plain } from "./words.ts";
 
@@ -36,7 +37,7 @@ export function useActs(done: () => Promise<void>) {
 /** What can be done with a task now: buttons, its question, and a message. */
 export function Actions({ task, done }: { task: TaskDetailsJson; done: () => Promise<void> }) {
   const { act, isBusy, told: answer } = useActs(done);
-  const { id, state, held, question, endedAt } = task;
+  const { id, state, held, question, endedAt, checkpoint } = task;
   const button = (title: string, work: () => Promise<unknown>, isMeant: boolean, told = `${title}: done`) =>
     isMeant ? (
       <button type="button" disabled={isBusy} onClick={act(work, told)}>
@@ -44,6 +45,7 @@ export function Actions({ task, done }: { task: TaskDetailsJson; done: () => Pro
       </button>
     ) : null;
   const isOpen = endedAt === null;
+  const goesOn = isCutShort(state) && task.kind !== "agent" && (checkpoint !== null || task.steps.length > 0);
   return (
     <div class="actions">
       {button("Pause", () => rpc("tasks/pause", { id }), state === "working" || state === "resumed")}
@@ -56,7 +58,8 @@ export function Actions({ task, done }: { task: TaskDetailsJson; done: () => Pro
       {button("Hold", () => rpc("tasks/hold", { id }), QUEUED.includes(state) && !held)}
       {button("Release", () => rpc("tasks/release", { id }), held && isOpen)}
       {button("Cancel", () => rpc("tasks/cancel", { id }), isOpen)}
-      {button("Run again", () => rerun(id), !isOpen)}
+      {button("Run again", () => rerun({ id }), !isOpen)}
+      {button("Go on where it stopped", () => rerun({ id, continue: true }), goesOn)}
       {state === "input-required" && question ? (
         <Ask
           prompt={question.prompt}
@@ -76,8 +79,8 @@ export function Actions({ task, done }: { task: TaskDetailsJson; done: () => Pro
   );
 }
 
-async function rerun(id: number): Promise<void> {
-  const answer = await rpc("tasks/rerun", { id });
+async function rerun(params: Params<"tasks/rerun">): Promise<void> {
+  const answer = await rpc("tasks/rerun", params);
   if ("task" in answer && answer.task) location.hash = `#/task/${answer.task.id}`;
 }
 

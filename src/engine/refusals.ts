@@ -1,5 +1,6 @@
+import { defined } from "../core/defined.ts";
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
-import { openStates, pausableStates, transitions } from "../core/machine.ts";
+import { isCutShort, openStates, pausableStates, transitions } from "../core/machine.ts";
 import type { Task } from "../core/task.ts";
 import { IllegalMove } from "../store/store.ts";
 
@@ -12,7 +13,15 @@ export function notPausable(task: Task, reason?: string): AgentctlError {
 /** A task that is not suspended cannot be resumed. */
 export function notResumable(task: Task, reason?: string): AgentctlError {
   if (isMoved(task)) return movedAway(task);
-  return refusal("TaskNotResumable", task, transitions.resume.from, reason);
+  const hint = canBeContinued(task)
+    ? `agentctl rerun ${task.id} --continue goes on where it stopped`
+    : undefined;
+  return refusal("TaskNotResumable", task, transitions.resume.from, reason, hint);
+}
+
+/** Whether another task can go on where this one failed or was canceled. */
+function canBeContinued({ state, kind, checkpoint, journaled }: Task): boolean {
+  return isCutShort(state) && kind !== "agent" && (checkpoint !== null || journaled);
 }
 
 function isMoved({ error }: Task): boolean {
@@ -39,8 +48,9 @@ function refusal(
   { id, state }: Task,
   allowed: readonly string[],
   reason?: string,
+  hint?: string,
 ): AgentctlError {
-  return new AgentctlError(name, { id, state, allowed, ...(reason ? { reason } : {}) });
+  return new AgentctlError(name, { id, state, allowed, ...defined({ reason }) }, defined({ hint }));
 }
 
 /** Whether `error` says that the task has moved on since it was read. */

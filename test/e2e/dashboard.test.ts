@@ -335,8 +335,16 @@ describe("the dashboard", () => {
     await button("Cancel").click();
     await button("Run again").click();
     await page.waitForURL(`${base}#/task/${id + 1}`);
+    await page.locator("li", { hasText: "step 2" }).waitFor();
+    await button("Cancel").click();
+    await button("Go on where it stopped").click();
+    await page.waitForURL(`${base}#/task/${id + 2}`);
     await button("Cancel").click();
     await button("Run again").waitFor();
+    expect((await home.json("show", `${id + 2}`)).steps).toMatchObject([
+      { name: "step 1" },
+      { name: "step 2" },
+    ]);
     await home.cli("schedule", "add", "nightly", "0 3 * * *", "--", "true");
     await page.goto(`${base}#/schedules`);
     await page.getByRole("cell", { name: "nightly" }).waitFor();
@@ -350,10 +358,10 @@ describe("the dashboard", () => {
     expect(await serious(page)).toEqual([]);
     await page.goto(`${base}#/`);
     await page.getByLabel("State").selectOption("canceled");
-    await page.getByText("2 of 3").waitFor();
+    await page.getByText("3 of 4").waitFor();
     await page.getByLabel("State").selectOption("");
     await page.getByLabel("Label").fill("team=web");
-    await page.getByText("1 of 3").waitFor();
+    await page.getByText("1 of 4").waitFor();
     expect(errors).toEqual([]);
     await page.close();
   });

@@ -148,10 +148,20 @@ export function taskHandlers(daemon: Daemon): People {
     },
 
     "tasks/rerun": async (params, caller) => {
-      const { id, from, env, inherited, notBefore, acceptMissing, actor, ...fields } = params;
+      const {
+        id,
+        from,
+        continue: goesOn,
+        env,
+        inherited,
+        notBefore,
+        acceptMissing,
+        actor,
+        ...fields
+      } = params;
       const edits = { ...defined(fields), ...defined({ notBefore: at(notBefore) ?? undefined }) };
       const options = {
-        ...defined({ from, env, inherited, acceptMissing }),
+        ...defined({ from, goesOn, env, inherited, acceptMissing }),
         edits,
         actor: actor ?? caller.actor,
       };

@@ -1,10 +1,11 @@
 import { v7 as uuid } from "uuid";
+import { defined } from "../../core/defined.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import type { Inherited } from "../../core/inherited.ts";
 import { isTerminal, terminalStates } from "../../core/machine.ts";
 import { carriedFields, type Dependency } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
-import type { Seed } from "../../store/store.ts";
+import type { Carried, Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { copyTaskFolder } from "../files/copy-folder.ts";
 import { moduleHash } from "../files/hash-file.ts";
@@ -18,6 +19,8 @@ import { dependenciesOf, requireSlots, withWorktree } from "./submit.ts";
 
 export interface RerunOptions {
   from?: number;
+  /** Go on where the old task stopped. */
+  goesOn?: boolean;
   env?: Record<string, string>;
   /** What the new task has in place of what the old one had. */
   edits?: Omit<Edit, "env" | "acceptMissing">;
@@ -26,7 +29,10 @@ export interface RerunOptions {
   actor: string;
 }
 
-/** Submits a new task from an ended one; `from` starts it at that checkpoint of the old one. */
+/**
+ * Submits a new task from an ended one; `from` starts it at that checkpoint of the old one, and with `goesOn` it has the
+ * last one and the results of all steps.
+ */
 export async function rerun(engine: Engine, ref: string | number, options: RerunOptions): Promise<Task> {
   const old = await engine.require(ref);
   if (!isTerminal(old.state)) {
@@ -37,7 +43,7 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
   const { argv, labels, after, ...plain } = options.edits ?? {};
   if (argv && old.kind !== "program") throw notProgram(old);
   requireSlots(engine, plain);
-  const checkpoint = options.from === undefined ? undefined : await checkpointOf(engine, old, options.from);
+  const carried = await carriedOf(engine, old, options);
   const envHash = await keepEnvironment(engine, options.env ?? {}, old.envNames);
   let isMade = false;
   try {
@@ -61,17 +67,17 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
       envHash,
       at: engine.clock.now(),
       actor: options.actor,
-      ...(checkpoint ? { carried: checkpoint } : {}),
+      ...defined({ carried }),
       ...(old.stdin === "-" ? { stdinData: await engine.store.inbox.stdin(old.id) } : {}),
     };
     refuseEarly(engine, seed, options.acceptMissing ?? false);
     // What has a folder to be copied first is kept from being started, also by a daemon that comes after this one.
     const [created] = await engine.store.create([
-      await withWorktree(engine, await withAccount(engine, checkpoint ? { ...seed, held: true } : seed)),
+      await withWorktree(engine, await withAccount(engine, carried ? { ...seed, held: true } : seed)),
     ]);
     isMade = true;
     const { task } = created as { task: Task };
-    const made = checkpoint ? await withFolder(engine, task, { old, actor: options.actor }) : task;
+    const made = carried ? await withFolder(engine, task, { old, actor: options.actor }) : task;
     engine.wake();
     return made;
   } finally {
@@ -103,7 +109,49 @@ async function withFolder(
   return await engine.store.update(task.id, { held: false });
 }
 
-async function checkpointOf(engine: Engine, old: Task, seq: number): Promise<NonNullable<Seed["carried"]>> {
+/** What the new task has of the old one; undefined where it begins again. */
+async function carriedOf(
+  engine: Engine,
+  old: Task,
+  { from, goesOn = false }: RerunOptions,
+): Promise<Carried | undefined> {
+  if (goesOn && from !== undefined)
+    throw new AgentctlError("InvalidParams", { field: "continue", reason: "give either continue or from" });
+  if (goesOn) return await whereItStopped(engine, old);
+  return from === undefined ? undefined : await checkpointOf(engine, old, from);
+}
+
+/** The last checkpoint, and what all steps left. */
+async function whereItStopped({ store }: Engine, old: Task): Promise<Carried> {
+  const { id, state, kind, checkpoint } = old;
+  if (kind === "agent") throw notAgent(old);
+  await store.requireJournal(id);
+  const info = checkpoint && { ...checkpoint, superseded: false };
+  const carried = {
+    checkpoint: info && { info, data: await store.checkpointData(id, info.seq) },
+    steps: await store.journal(id),
+    kept: await store.kept(id),
+  };
+  if (info || carried.steps.length + carried.kept.length > 0) return carried;
+  const reason = "has no checkpoint and no step to go on from";
+  throw new AgentctlError(
+    "CheckpointNotFound",
+    { id, state, reason },
+    { hint: `agentctl rerun ${id} begins again` },
+  );
+}
+
+/** An agent goes on in its session, with other words than those that it was given first. */
+function notAgent({ id, state, agent, session, agentReport }: Task): AgentctlError {
+  const known = agentReport?.session ?? session;
+  const reason = `task ${id} is one of ${agent}, which goes on in its session`;
+  const hint = known
+    ? `agentctl run --agent ${agent} --session ${known} "<what it is to do now>"`
+    : `agentctl rerun ${id}`;
+  return new AgentctlError("UnsupportedOperation", { id, state, reason, hint });
+}
+
+async function checkpointOf(engine: Engine, old: Task, seq: number): Promise<Carried> {
   const data = await engine.store.checkpointData(old.id, seq);
   const info = (await engine.store.checkpoints(old.id)).find((known) => known.seq === seq);
   if (!info) throw new AgentctlError("CheckpointNotFound", { id: old.id, state: old.state, seq });

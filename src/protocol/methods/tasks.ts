@@ -173,6 +173,7 @@ export const taskMethods = {
     params: v.strictObject({
       ...one,
       from: v.optional(natural),
+      continue: v.optional(v.boolean()),
       ...editedFields,
       inherited: newTask.entries.inherited,
       ...by,
@@ -180,7 +181,7 @@ export const taskMethods = {
     result: v.object({ task }),
     scope: "people",
     about:
-      "Submits a new task from an ended one, with `env` for its environment, `inherited` for what that says, and other fields in place of the old ones; `from` starts it at that checkpoint, with a copy of the task folder.",
+      "Submits a new task from an ended one, with `env` for its environment, `inherited` for what that says, and other fields in place of the old ones; `from` starts it at that checkpoint, `continue` at the last one with the results of all steps, with a copy of the task folder.",
   },
   "tasks/edit": {
     params: v.strictObject({ ...one, ...editedFields, ...by }),

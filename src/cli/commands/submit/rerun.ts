@@ -1,3 +1,4 @@
+import { defined } from "../../../core/defined.ts";
 import { terminalStates } from "../../../core/machine.ts";
 import type { Params, Result, TaskJson } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
@@ -17,13 +18,14 @@ export const rerun = command({
   summary: "submit new tasks from ended ones, with the caller's environment",
   notes:
     "Options change what the new task is submitted with; with --failed or --all, and no tasks named, --queue and --label " +
-    "choose the old ones. With --from it starts at that checkpoint of the old task, " +
-    "with a copy of its folder. Of several, one that came after another comes after the new task of that; one that " +
+    "choose the old ones. With --from it starts at that checkpoint of the old task, with --continue where that one stopped: " +
+    "at its last checkpoint, with the results of its steps. Both copy its folder. Of several, one that came after another comes after the new task of that; one that " +
     "never started waits for what the old one waited for.",
   args: [["[tasks...]", "ids (3, 3-7, 3,5,9), uuids, names or patterns of names; -- before a program"]],
   marks: true,
   options: {
     from: value("--from <checkpoint>", "start at this checkpoint of the old task", integer(1)),
+    continue: flag("--continue", "go on where the old task stopped, with the results of its steps"),
     failed: flag("--failed", "only those that failed; without tasks every failed one"),
     all: flag("-a, --all", "every ended task"),
     ...editOptions,
@@ -31,15 +33,16 @@ export const rerun = command({
   examples: [
     ["rerun 12", "the same again; prints the id of the new task"],
     ["rerun 12 --from 3", "the same, from the third checkpoint on"],
+    ["rerun 12 --continue", "after a failure late in a long task: no step runs again"],
     ["rerun --failed --queue nightly", "every failed task of a queue"],
     ["rerun 12 --priority 5 -- make test", "with another priority and program"],
   ],
-  async run(context, args, { from, failed, all, ...given }) {
+  async run(context, args, { from, continue: goesOn, failed, all, ...given }) {
     const { out } = context;
     const { ids, argv } = atMark(args);
     const selection = selectionFor(ids, { failed, all, queue: given.queue, labels: given.labels });
     const edits = editsOf(context, given, argv);
-    const params = paramsOf(context, edits, from);
+    const params = paramsOf(context, edits, { from, goesOn });
     await madeRoom(context);
     return await withDaemon(context, async (rpc) => {
       if (isOne(selection) && !failed) {
@@ -161,12 +164,17 @@ async function chosenIds(
   return tasks.flatMap(({ task }) => (task.state === "failed" ? [task.id] : []));
 }
 
-function paramsOf(context: Context, { env, ...edits }: Edits, from: number | undefined): Rerun {
+function paramsOf(
+  context: Context,
+  { env, ...edits }: Edits,
+  { from, goesOn }: { from: number | undefined; goesOn: boolean },
+): Rerun {
+  if (goesOn && from !== undefined) throw usage("either --from or --continue, not both");
   return {
     ...edits,
     env: { ...callerEnvironment(context), ...env },
     inherited: callerInherited(context),
     actor: actor(context),
-    ...(from === undefined ? {} : { from }),
+    ...defined({ from, continue: goesOn || undefined }),
   };
 }

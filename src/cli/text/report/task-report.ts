@@ -92,9 +92,11 @@ function heading(task: Detailed, paint: Paint, columns: number | undefined): str
 }
 
 /** What helps with a failure: one that never began has printed nothing. */
-function afterFailure({ id, kind, error }: Detailed): string {
+function afterFailure({ id, kind, error, checkpoint, steps }: Detailed): string {
   if (error?.name === "DependencyFailed") return `agentctl show ${error.data?.on}`;
-  if (error?.name !== "CannotStart") return `agentctl logs ${id}`;
+  const goesOn = kind !== "agent" && (checkpoint !== null || (steps?.length ?? 0) > 0);
+  if (error?.name !== "CannotStart")
+    return goesOn ? `agentctl logs ${id}, agentctl rerun ${id} --continue` : `agentctl logs ${id}`;
   const again = `agentctl rerun ${id}`;
   // The same again would fail in the same way.
   return kind === "program" ? `agentctl rerun ${id} -- <program>, or when it can start: ${again}` : again;
