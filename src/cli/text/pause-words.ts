@@ -83,10 +83,10 @@ function standing(task: Paused["task"], continues: boolean, now: number): string
   if (agent?.cut) return `${agent.name} was interrupted, and this was cut off: ${toolText(agent.cut)}`;
   if (agent) return `${agent.name} was interrupted; its session goes on with agentctl resume ${id}`;
   if (checkpoint)
-    return `it was killed; checkpoint ${checkpoint.seq} of ${whenText(checkpoint.createdAt, now)} stands`;
+    return `it was ended; checkpoint ${checkpoint.seq} of ${whenText(checkpoint.createdAt, now)} stands`;
   if (continues)
     return kind !== "program"
-      ? "it was killed; the steps that it has finished stand"
-      : "it was killed; resume starts it again";
-  return `it was killed and has saved no checkpoint: agentctl resume ${id} --from-start begins again`;
+      ? "it was ended; the steps that it has finished stand"
+      : "it was ended; resume starts it again";
+  return `it was ended and has saved no checkpoint: agentctl resume ${id} --from-start begins again`;
 }
