@@ -15,7 +15,7 @@ export interface A2aSettings {
 const fields = ["name", "description", "url", "skills", "run"];
 const kinds = ["module", "agent", "argv"];
 
-/** Why a value cannot be the setting; undefined where it can. */
+/** Returns why a value cannot be the setting, or undefined if it can. */
 export function refuseA2a(given: unknown): string | undefined {
   const { name, description, url, skills, run } = given as Record<string, unknown>;
   const unknown = Object.keys(given as object).find((key) => !fields.includes(key));

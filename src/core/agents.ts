@@ -1,26 +1,26 @@
 /** The coding agents that agentctl knows, as data: what the command line, the daemon and the adapters all need. */
 import type { OwnAgents, OwnCommands } from "./own-agents.ts";
 
-/** What is known of an agent before it is started. */
+/** What agentctl knows about an agent before it starts it. */
 export interface AgentFacts {
   name: string;
-  /** The program and the arguments before those of the adapter. */
+  /** The program, and the arguments that come before those of the adapter. */
   argv: readonly string[];
-  /** The command that installs it; shown where it is not on the PATH. */
+  /** The command that installs the agent; shown if the program is not on the PATH. */
   install: string;
-  /** The oldest and the newest version that were tried; null where none was. */
+  /** The oldest and the newest version that we tested; null if we tested none. */
   tested: readonly [from: string, to: string] | null;
-  /** Whether agentctl chooses the session's id, or the agent tells it. */
+  /** Whether agentctl chooses the session's id, or the agent reports it. */
   session: "chosen" | "told";
-  /** It asks the host before each call of a tool that may change something. */
+  /** Whether the agent asks the host before each call of a tool that may change something. */
   asksFirst: boolean;
-  /** It reports what a session costs. */
+  /** Whether the agent reports what a session costs. */
   cost: boolean;
-  /** It does so as its process ends, and not while it works. */
+  /** The agent reports the cost only when its process ends, not while it works. */
   costsAtEnd?: true;
-  /** At a limit of its provider it says nothing and waits. */
+  /** At a limit of its provider, the agent waits without reporting it. */
   silentAtLimit: boolean;
-  /** For an agent of the user's own that is driven by its lines. It is stopped nowhere between two calls. */
+  /** The commands of a user's own agent that is driven by its output lines. A pause cannot stop it between calls. */
   commands?: OwnCommands;
 }
 
@@ -70,7 +70,7 @@ export const builtInAgents = Object.keys(builtIn) as BuiltInAgent[];
 
 const ACP = "acp:";
 
-/** The facts of a built-in agent, of one of the user's own or of `acp:<command>`; undefined for another name. */
+/** Returns the facts of a built-in agent, a user's own agent or `acp:<command>`; undefined for any other name. */
 export function agentNamed(name: string, own: OwnAgents = {}): AgentFacts | undefined {
   if (Object.hasOwn(builtIn, name)) return { name, ...builtIn[name as BuiltInAgent] };
   const mine = Object.hasOwn(own, name) ? own[name] : undefined;
@@ -83,7 +83,7 @@ export function agentNamed(name: string, own: OwnAgents = {}): AgentFacts | unde
 
 function commandFacts(name: string, commands: OwnCommands): AgentFacts {
   const { start, chooses } = commands;
-  // What follows is said to the agent; what comes before says which program it is.
+  // Arguments from the first option or placeholder on are for the agent; those before it name the program.
   const options = start.findIndex((word, at) => at > 0 && /^-|[{]/.test(word));
   const argv = options < 0 ? start.slice(0, 1) : start.slice(0, options);
   return { ...factsOf(name, argv), session: chooses === "agentctl" ? "chosen" : "told", commands };
@@ -103,7 +103,7 @@ function factsOf(name: string, argv: readonly string[]): AgentFacts {
   };
 }
 
-/** Whether the version is one of those that were tried, or between them; null where that is not known. */
+/** Returns whether the version is within the range of tested versions; null if the version or the range is unknown. */
 export function isTried(
   { tested }: Pick<AgentFacts, "tested">,
   version: string | null | undefined,
@@ -113,7 +113,7 @@ export function isTried(
   return compare(version, tested[0]) >= 0 && compare(version, tested[1]) <= 0;
 }
 
-/** A warning about a version that was not tried; undefined where there is none to give. */
+/** Returns a warning about a version that was not tested; undefined if there is nothing to warn about. */
 export function untriedOf(facts: AgentFacts, version: string | null | undefined): string | undefined {
   if (isTried(facts, version) !== false) return undefined;
   const tried = [...new Set(facts.tested)].join(" to ");
@@ -123,27 +123,27 @@ export function untriedOf(facts: AgentFacts, version: string | null | undefined)
 /** What an agent may do without asking. */
 export const permissionChoices = ["own", "edits", "all", "plan"] as const;
 export type Permissions = (typeof permissionChoices)[number];
-/** What happens at a limit of the provider. */
+/** What happens when the agent reaches a limit of its provider. */
 export const onLimitChoices = ["wait", "suspend", "fail"] as const;
 
-/** What an agent has used, over all attempts. */
+/** What an agent has used, summed over all attempts. */
 export interface Usage {
   inputTokens: number;
   outputTokens: number;
   cachedTokens: number;
-  /** Null where the agent reports none. */
+  /** Null if the agent does not report its cost. */
   costUsd: number | null;
   turns: number;
   toolCalls: number;
 }
 
-/** A tool that an agent calls, as it is shown. */
+/** A tool call of an agent, as it is shown. */
 interface ShownTool {
   name: string;
   input: unknown;
 }
 
-/** What the host of an agent says of it, as `show` has it. */
+/** What the host of an agent reports about it, as `show` prints it. */
 export interface AgentReport {
   version: string | null;
   session: string | null;
@@ -152,16 +152,16 @@ export interface AgentReport {
   tool: ShownTool | null;
   cut: { tool: string; input: unknown; afterMs: number } | null;
   limit: { kind: string; resetsAt: string | null; guessed: boolean } | null;
-  /** Whether a pause finds a place between two tool calls; null before the first. */
+  /** Whether a pause can stop the agent between two tool calls; null before the first call. */
   boundary: boolean | null;
   usage: Usage;
-  /** What of the open question is not in the question. */
+  /** Details of the open question that the question itself does not contain. */
   asking: { kind: string; tool: ShownTool | null } | null;
 }
 
 /**
- * What changes in the report where the host of an agent ended without a last word, as after the death of a daemon: the tool
- * that ran was cut off. For how long it ran, the next host finds out.
+ * Returns the changes to the report after the host of an agent ended without a final report, such as after the daemon
+ * died: the running tool was cut off. The next host finds out how long the tool had been running.
  */
 export function cutOff({ agentReport }: { agentReport: AgentReport | null }): { agentReport?: AgentReport } {
   if (!agentReport?.tool) return {};
@@ -178,7 +178,7 @@ export const NOTHING_USED: Usage = {
   toolCalls: 0,
 };
 
-/** Names a session of an agent among those of all. */
+/** Returns a key that is unique to this session of this agent. */
 export function sessionKeyOf(agent: string, session: string): string {
   return `${agent} ${session}`;
 }

@@ -1,18 +1,18 @@
-/** A git worktree of a task, which is made when the task is first started. */
+/** A git worktree of a task, made when the task first starts. */
 export interface Checkout {
-  /** Where it is, and the branch that is checked out there. */
+  /** The path of the worktree, and the branch that is checked out there. */
   path: string;
   branch: string;
-  /** The commit from which it began. */
+  /** The commit that the worktree started from. */
   base: string;
-  /** The working tree from which it was made, and the folder that holds the repository. */
+  /** The working tree that it was made from, and the folder that holds the repository. */
   repository: string;
   git: string;
-  /** The branch that was checked out there; null where none was. */
+  /** The branch that was checked out in `repository`; null if there was none. */
   from: string | null;
-  /** The branch was made for this task, and goes with the worktree. */
+  /** Whether the branch was made for this task, and is removed together with the worktree. */
   isOwn: boolean;
   isMade: boolean;
-  /** The directory for which the task was submitted. */
+  /** The working directory that the task was submitted with. */
   cwd: string;
 }

@@ -1,6 +1,6 @@
 /**
- * The catalogue of expected failures: each with its JSON-RPC code, its exit code, what it says and the command
- * that helps. Codes below -32000 that A2A defines keep A2A's meaning. Everything that is not listed here is a
+ * The catalogue of expected failures: each with its JSON-RPC code, its exit code, its message and the command that
+ * helps. Codes below -32000 that A2A defines keep their A2A meaning. Every error that is not in the catalogue is a
  * bug and becomes `InternalError`.
  */
 
@@ -200,24 +200,24 @@ const catalogue = {
 /** The name of an expected failure. */
 export type ErrorName = keyof typeof catalogue;
 
-/** Every row of the catalogue, for the documentation and the test that holds it to this list. */
+/** Every row of the catalogue, for the documentation and for the test that compares it with this list. */
 export const errorRows: readonly { name: ErrorName; code: number; exit: number }[] = Object.entries(
   catalogue,
 ).map(([name, { code, exit }]) => ({ name: name as ErrorName, code, exit }));
 
-/** The code of a failure in the catalogue, or null for the name of any other error. */
+/** Returns the code of an expected failure, or null if the catalogue has no such name. */
 export function codeOf(name: string): number | null {
   return errorRows.find((row) => row.name === name)?.code ?? null;
 }
 
-/** What crosses the socket for a failure, inside a JSON-RPC `error`. */
+/** A failure as it is sent over the socket, inside a JSON-RPC `error`. */
 export interface WireError {
   code: number;
   message: string;
   data: ErrorData & { name: string; hint: string | null };
 }
 
-/** An expected failure; everything a person or a program needs is in its fields. */
+/** An expected failure; its fields hold everything that a person or a program needs. */
 export class AgentctlError extends Error {
   override readonly name: string;
   readonly code: number;
@@ -242,7 +242,7 @@ export class AgentctlError extends Error {
     this.data = data;
   }
 
-  /** The form that crosses the socket. */
+  /** Returns the failure as it is sent over the socket. */
   toWire(): WireError {
     return {
       code: this.code,
@@ -251,7 +251,7 @@ export class AgentctlError extends Error {
     };
   }
 
-  /** The error that {@link AgentctlError.toWire} was made from, or `InternalError` for an unknown one. */
+  /** Rebuilds the error from the result of {@link AgentctlError.toWire}; an unknown one becomes `InternalError`. */
   static fromWire(wire: { code: number; message: string; data?: unknown }): AgentctlError {
     const { name, hint, ...data } = (wire.data ?? {}) as ErrorData;
     const known =
@@ -263,17 +263,17 @@ export class AgentctlError extends Error {
   }
 }
 
-/** A program that cannot be started has the code that a shell gives. */
+/** Returns the exit code. A program that cannot be started has the same exit code as in a shell. */
 function exitOf({ code, exit }: Row, { exitCode }: ErrorData): number {
   return code === catalogue.InvalidParams.code && typeof exitCode === "number" ? exitCode : exit;
 }
 
-/** A file of `dist/` that is loaded on demand has a class of its own for the same error. */
+/** Detects the same error from another bundle: a file of `dist/` loaded on demand has its own copy of the class. */
 function isOfAnotherBundle(error: unknown): error is AgentctlError {
   return error instanceof Error && "toWire" in error && "exitCode" in error;
 }
 
-/** `error` as an expected failure; anything else becomes `InternalError` with its cause kept. */
+/** Returns an expected failure as is; wraps a known system error in `StoreUnavailable`, others in `InternalError`. */
 export function asAgentctlError(error: unknown): AgentctlError {
   if (error instanceof AgentctlError || isOfAnotherBundle(error)) return error;
   const reason = error instanceof Error ? error.message : String(error);

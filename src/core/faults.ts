@@ -1,10 +1,10 @@
 /**
- * Every moment at which a test makes the daemon die, as data: `AGENTCTL_FAULT=<point>` kills it there, `<point>@<n>`
- * at the nth time that it is reached. There is one before and one after each durable write and each thing that is done
- * to a process, so that a walk over all of them shows that no moment is a bad one.
+ * Every moment at which a test can make the daemon die, as data. `AGENTCTL_FAULT=<point>` kills the daemon there;
+ * `<point>@<n>` kills it the nth time that it reaches the point. There is one point before and one after each durable
+ * write and each action on a process. A test that tries all of them shows that the daemon can die at any moment.
  */
 
-/** What the store writes in one transaction; each has a point `:before-commit` and a point `:after-commit`. */
+/** What the store writes in one transaction; each write has the points `:before-commit` and `:after-commit`. */
 const writes = {
   create: "tasks are submitted",
   import: "a task of another home arrives",
@@ -109,16 +109,16 @@ const actions = {
   "migrate:after-commit": "a migration is committed",
 } as const;
 
-/** What the store writes, by name. */
+/** The name of a write to the store. */
 export type WriteName = keyof typeof writes;
 
-/** The name of a moment at which the daemon can be made to die. */
+/** The name of a moment at which a test can make the daemon die. */
 export type FaultPoint = `${WriteName}:${"before" | "after"}-commit` | keyof typeof actions;
 
-/** Called at each of these moments. */
+/** A function that the daemon calls at each of these moments. */
 export type Fault = (point: FaultPoint) => void;
 
-/** Every point with what is true at that moment. */
+/** Every point, with a description of what is true at that moment. */
 export const faultPoints: ReadonlyMap<string, string> = new Map([
   ...Object.entries(writes).flatMap(([name, what]): [string, string][] => [
     [`${name}:before-commit`, `${what}: written, not committed`],

@@ -1,18 +1,18 @@
 /**
- * Hooks: what is told of a task's events, to a program or to a web address. `config.json` holds them as a list; this
- * file says what a hook may be and which events it means.
+ * Hooks: programs or web addresses that are notified of a task's events. `config.json` holds them as a list; this file
+ * defines what a valid hook is and which events it matches.
  */
 import { states } from "./machine.ts";
 import type { Task, TaskEvent } from "./task.ts";
 
 /** One hook of `config.json`. */
 export interface Hook {
-  /** States that a task comes into, or causes of its events; one of them is enough. */
+  /** States that a task can enter, or causes of its events; a match with one of them is enough. */
   on: string[];
   where: { queue?: string; labels?: Record<string, string>; name?: string };
-  /** A program with its arguments, or the address that is sent a POST. */
+  /** A program with its arguments, or the address that receives a POST. */
   target: { run: string[] } | { url: string; secret: string | null };
-  /** Of one that an A2A client registered: its one task, and how it is told. */
+  /** For a hook that an A2A client registered: its only task, and how to notify the client. */
   push?: {
     task: number;
     id: string;
@@ -22,7 +22,7 @@ export interface Hook {
   };
 }
 
-/** Causes of events that a hook may name beside the states; `docs/states.md` says when each is written. */
+/** Causes of events that a hook may name besides the states; `docs/states.md` says when each is written. */
 const hookCauses = [
   "run",
   "start",
@@ -53,7 +53,7 @@ const hookCauses = [
 const fields = ["on", "where", "run", "url", "secret"];
 const whereFields = ["queue", "labels", "name"];
 
-/** The hooks that `config.json` lists, or why they cannot be taken: which hook, which field, what is accepted. */
+/** Returns the hooks that `config.json` lists, or why one is invalid: which hook, which field, what is accepted. */
 export function readHooks(given: unknown): { value: Hook[] } | { reason: string } {
   if (!Array.isArray(given))
     return { reason: "hooks must be a list of objects with `on` and `run` or `url`" };
@@ -114,12 +114,12 @@ function readTarget({ run, url, secret }: Record<string, unknown>): Hook["target
   return isAddress ? { url, secret: secret ?? null } : "`url` must be an http or https address";
 }
 
-/** Whether the state or the cause of this event is one that `hook` names. */
+/** Returns whether `hook` names the state or the cause of this event. */
 export function isNamed({ on }: Hook, { to, cause }: TaskEvent): boolean {
   return on.some((name) => name === to || name === cause);
 }
 
-/** Whether `hook` means this task; null, where the task has been deleted, is meant by a hook for all tasks alone. */
+/** Returns whether `hook` matches this task. Only a hook for all tasks matches null, a task that has been deleted. */
 export function isWhere({ where: { queue, labels, name }, push }: Hook, task: Task | null): boolean {
   if (push) return task?.id === push.task;
   if (!task) return queue === undefined && labels === undefined && name === undefined;
@@ -128,7 +128,7 @@ export function isWhere({ where: { queue, labels, name }, push }: Hook, task: Ta
   return Object.entries(labels ?? {}).every(([key, value]) => task.labels[key] === value);
 }
 
-/** A shell pattern (`*`, `?`, `[a-c]`) as a regular expression over a whole name. */
+/** Converts a shell pattern (`*`, `?`, `[a-c]`) to a regular expression that matches a whole name. */
 function glob(pattern: string): RegExp {
   const source = pattern.replace(/\[!?[^\]]+\]|[\s\S]/gu, (part) => {
     if (part === "*") return "[\\s\\S]*";
@@ -139,7 +139,7 @@ function glob(pattern: string): RegExp {
   return new RegExp(`^${source}$`, "u");
 }
 
-/** Hooks of `config.json` as they may be shown. */
+/** Returns the hooks of `config.json` with their secrets hidden, so that they can be shown. */
 export function hooksWithoutSecrets(value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) return [];
   return value.map((hook) => (isRecord(hook) && "secret" in hook ? { ...hook, secret: "(hidden)" } : hook));

@@ -1,10 +1,10 @@
 /**
- * The life of a task as data. Guards, the documented table and the property test are derived from this one
- * table; nothing else knows which move is legal. State names are those of the A2A protocol, with `suspended`
- * and `resumed` for pausing.
+ * The life of a task as data. The guards, the documented table and the property test are derived from this one table;
+ * no other code decides which transition is legal. State names are those of the A2A protocol, plus `suspended` and
+ * `resumed` for pausing.
  */
 
-/** Each event: the states it may leave, the state it leads to, and when it happens. */
+/** Each transition: the states it may leave, the state it leads to, and when it happens. */
 export const transitions = {
   run: { from: [], to: "submitted", when: "run" },
   start: {
@@ -46,18 +46,18 @@ export const transitions = {
   import: { from: [], to: "suspended", when: "a task that was paused in another home arrives" },
 } as const;
 
-/** The name of a move. */
+/** The name of a transition. */
 export type Transition = keyof typeof transitions;
 
-/** Where a task can be. */
+/** The states of a task. */
 export type State = (typeof transitions)[Transition]["to"];
 
 const rows = Object.values(transitions) as readonly { from: readonly State[]; to: State }[];
 
-/** Every state, in the order in which the table first reaches it. */
+/** Every state, in the order in which it first appears in the table. */
 export const states: readonly State[] = [...new Set(rows.map((row) => row.to))];
 
-/** States from which a task can still move. */
+/** States that a task can still leave. */
 export const openStates: readonly State[] = states.filter((state) =>
   rows.some((row) => row.from.includes(state)),
 );
@@ -65,29 +65,29 @@ export const openStates: readonly State[] = states.filter((state) =>
 /** States that never change again. */
 export const terminalStates: readonly State[] = states.filter((state) => !openStates.includes(state));
 
-/** States in which a task is running or about to run: the ones that `pause` applies to. */
+/** States in which a task is running or about to run: the states that `pause` applies to. */
 export const pausableStates: readonly State[] = [
   ...new Set([...transitions.suspend.from, ...transitions.unresume.from]),
 ];
 
-/** Whether a task that is neither paused nor over has yet to come to work, with which a pause has to wait. */
+/** Returns whether a task is neither paused nor ended and has not started to work yet, so that a pause must wait. */
 export const isBeforeWork = (state: State): boolean =>
   !isTerminal(state) && state !== "suspended" && !pausableStates.includes(state);
 
 /** States in which a task waits for a slot. */
 export const waitingStates: readonly State[] = transitions.start.from;
 
-/** Whether a task in `state` has ended. */
+/** Returns whether a task in `state` has ended. */
 export function isTerminal(state: State): boolean {
   return terminalStates.includes(state);
 }
 
-/** Whether a task of this state ended before its work was done. */
+/** Returns whether a task in this state ended before its work was done. */
 export function isCutShort(state: State): boolean {
   return state === "failed" || state === "canceled";
 }
 
-/** The state after `transition`, or undefined when the move is not in the table. */
+/** Returns the state after `transition`, or undefined if the table does not allow it. */
 export function next(state: State, transition: Transition): State | undefined {
   const { from, to } = transitions[transition];
   return (from as readonly State[]).includes(state) ? to : undefined;

@@ -1,42 +1,42 @@
-/** The setting `agents`: coding agents of the user's own, as data. */
+/** The setting `agents`: the user's own coding agents, as data. */
 
-/** What a line of an agent can be said to mean. */
+/** The meanings that a line of an agent can have. */
 const ownEventKinds = ["text", "tool", "tool-end", "limit", "done", "failed", "gone"] as const;
-/** Signals with which an agent can be asked to stop. */
+/** The signals that can ask an agent to stop. */
 const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const choosers = ["agent", "agentctl"] as const;
 
-/** A line of the agent in which every path of `when` has that value means `is`. The first rule that fits counts. */
+/** A rule: a line of the agent in which every path of `when` has the given value means `is`. The first match counts. */
 export interface OwnEvent {
   readonly when: Readonly<Record<string, string | number | boolean | null>>;
   readonly is: (typeof ownEventKinds)[number];
-  /** The path of what was said, of what a tool does or gave, or of the time at which a limit is over. */
+  /** The path of what was said, of a tool's input or output, or of the time at which a limit ends. */
   readonly text?: string;
 }
 
 /**
- * An agent that runs one process for each turn and tells what it does in lines of JSON. `{prompt}` and `{session}` in its
- * arguments are filled in; where there is no `{prompt}`, the prompt is its stdin.
+ * An agent that runs one process for each turn and reports what it does in lines of JSON. `{prompt}` and `{session}` in
+ * its arguments are replaced. If there is no `{prompt}`, the agent gets the prompt on its stdin.
  */
 export interface OwnCommands {
   readonly start: readonly string[];
   readonly resume: readonly string[];
-  /** The path of the session's id in the agent's lines, for an agent that chooses it. */
+  /** The path of the session's id in the agent's lines, if the agent chooses it. */
   readonly session?: string;
-  /** Who chooses the session's id; the agent unless given. */
+  /** Who chooses the session's id; by default the agent. */
   readonly chooses?: (typeof choosers)[number];
-  /** The signal that interrupts the agent; SIGTERM unless given. */
+  /** The signal that interrupts the agent; by default SIGTERM. */
   readonly stop?: (typeof stopSignals)[number];
   readonly events: readonly OwnEvent[];
 }
 
-/** An agent that speaks the Agent Client Protocol, or one that is driven by its lines. */
+/** An agent that speaks the Agent Client Protocol, or an agent that agentctl drives by its lines. */
 type OwnAgent = { readonly acp: readonly string[] } | OwnCommands;
 export type OwnAgents = Readonly<Record<string, OwnAgent>>;
 
 const NAME = /^[a-z][a-z0-9._-]{0,63}$/i;
 
-/** Why a value cannot be the setting, with the field; undefined where it can. `taken` are names that mean something already. */
+/** Returns why a value cannot be the setting, with the field, or undefined if it can. `taken` are reserved names. */
 export function refuseOwnAgents(given: unknown, taken: readonly string[]): string | undefined {
   for (const [name, agent] of Object.entries(given as object)) {
     if (!NAME.test(name))
@@ -49,7 +49,7 @@ export function refuseOwnAgents(given: unknown, taken: readonly string[]): strin
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-/** Says what is wrong with a value, as "`field` <this>"; undefined where nothing is. */
+/** Returns what is wrong with a value, as "`field` <this>", or undefined if it is valid. */
 type Check = (value: unknown) => string | undefined;
 
 function refusalOf(agent: unknown): string | undefined {
@@ -89,7 +89,7 @@ function eventRefusal(event: unknown): string | undefined {
   return fieldRefusal(event, eventFields, ["when", "is"]);
 }
 
-/** What does not fit together. */
+/** Returns why the fields contradict each other, or undefined if they do not. */
 function misfit({ start, resume, session, chooses = "agent", events }: OwnCommands): string | undefined {
   const names = (words: readonly string[]) => words.some((word) => word.includes("{session}"));
   if (!names(resume)) return "`resume` must have {session} in its arguments";

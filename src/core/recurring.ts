@@ -1,4 +1,4 @@
-/** What a schedule is: a task that is submitted again and again, at the times that a cron expression names. */
+/** A schedule: a task that is submitted repeatedly, at the times of a cron expression. */
 import type { Submitted } from "./submitted.ts";
 
 export const overlapChoices = ["skip", "queue", "replace"] as const;
@@ -9,55 +9,55 @@ export interface Schedule {
   name: string;
   /** Five or six fields, or a name such as `@daily`. */
   cron: string;
-  /** The IANA name of the zone whose wall clock the fields mean. */
+  /** The IANA name of the time zone for the cron fields. */
   tz: string;
-  /** What happens while the previous run is open. */
+  /** What happens if the previous run is still open. */
   overlap: (typeof overlapChoices)[number];
-  /** What happens to runs that were planned for a time without a daemon. */
+  /** What happens to runs that were planned for a time when no daemon was running. */
   missed: (typeof missedChoices)[number];
-  /** A run is delayed by a random time up to this. */
+  /** The longest random delay of a run, in ms. */
   jitterMs: number;
   paused: boolean;
   /** The environment of its tasks, kept as long as the schedule exists. */
   envHash: string;
-  /** What each run is submitted with. */
+  /** The fields that each run is submitted with. */
   task: ScheduledTask;
   createdAt: number;
-  /** The next planned time, and when the run is made: the planned time and its jitter. Null while it is paused. */
+  /** The next planned time, and when the run is made: the planned time plus jitter. Null while the schedule pauses. */
   nextAt: number | null;
   fireAt: number | null;
   /** The planned time of the last run, and its task. */
   lastAt: number | null;
   lastTask: number | null;
-  /** Why the last planned run could not be submitted; null when it was. */
+  /** Why the last planned run could not be submitted; null if it was submitted. */
   lastError: string | null;
 }
 
-/** The submitted fields of every run; its start and its key belong to the schedule. */
+/** The submitted fields of every run, without those that the schedule sets: its start, dependencies and key. */
 export type ScheduledTask = {
   [F in Exclude<keyof Submitted, "after" | "key" | "notBefore">]?: Submitted[F] | undefined;
 } & {
   argv?: string[];
   module?: string;
   input?: unknown;
-  /** The variables that were given by name. */
+  /** The names of variables that were given explicitly. */
   envNames?: string[];
 };
 
-/** A planned time that passed longer ago than this, or before the daemon started, was missed. */
+/** A run was missed if its planned time is longer ago than this, or is before the daemon started. */
 const MISSED_AFTER_MS = 60_000;
 
-/** What a schedule does when its time has come: make the run of this planned time, or let it pass, and why. */
+/** What a schedule does when a planned time has come: make the run, or skip it, and why. */
 export type Verdict =
   | { run: number; replaces: number | null; after: number | null }
   | { pass: "missed" | "overlap" };
 
-/** Whether a run is late: its time came before the daemon started, or the machine slept over it. */
+/** Returns whether a run is late: it was due before the daemon started, or while the machine slept. */
 export function isLate(due: number, { now, upSince }: { now: number; upSince: number }): boolean {
   return due < upSince || now - due > MISSED_AFTER_MS;
 }
 
-/** Decides what becomes of a planned time; `previous` is the last run, if it is open. */
+/** Decides what to do at a planned time; `previous` is the last run, if it is still open. */
 export function verdictOf(
   { overlap, missed }: Pick<Schedule, "overlap" | "missed">,
   { planned, isMissed, previous }: { planned: number; isMissed: boolean; previous: number | null },

@@ -1,4 +1,4 @@
-/** The kinds of values that a setting may have: how each is read from what a person writes, and shown. */
+/** The kinds of values that a setting may have: how each is parsed from user input, and how it is shown. */
 import { parseDuration } from "./time.ts";
 
 const MIB = 1024 * 1024;
@@ -12,11 +12,11 @@ interface NumberRow {
 interface TextRow {
   unit: "text";
   fallback: string;
-  /** What is wrong with a text, as "… is <this>"; undefined where it is taken. */
+  /** Returns what is wrong with a text, as "… is <this>", or undefined if it is valid. */
   refuse?: (text: string) => string | undefined;
-  /** A number is taken too, as whoever edits config.json by hand writes it. */
+  /** A number is accepted too, because users who edit config.json by hand write one. */
   takesNumbers?: true;
-  /** The only texts that are taken, where there are few. */
+  /** The only accepted texts; absent if any text is accepted. */
   choices?: readonly string[];
 }
 
@@ -25,22 +25,22 @@ interface FlagRow {
   fallback: boolean;
 }
 
-/** Several texts; on the command line they are separated by commas. */
+/** A list of texts; on the command line they are separated by commas. */
 interface ListRow {
   unit: "list";
   fallback: readonly string[];
 }
 
-/** A list or an object that a user writes by hand; `refuse` says what is wrong with it. */
+/** A list or an object that a user writes by hand; `refuse` returns what is wrong with it. */
 interface JsonRow {
   unit: "json";
   fallback: readonly unknown[] | Readonly<Record<string, unknown>>;
   refuse?: (value: unknown) => string | undefined;
-  /** The value as it may be shown, where it holds secrets. */
+  /** Returns the value in a form that may be shown, for a setting that holds secrets. */
   withoutSecrets?: (value: SettingValue) => SettingValue;
 }
 
-/** What a setting takes: its unit, its default and what is refused. */
+/** One setting: its unit, its default and which values it refuses. */
 export type Row = { name: string; about: string } & (NumberRow | TextRow | FlagRow | ListRow | JsonRow);
 
 /** A setting's value: durations in ms, sizes in bytes. */
@@ -52,7 +52,7 @@ const NO = ["false", "off", "no"];
 
 type Read = { value: SettingValue } | { reason: string };
 
-/** A value as a person or config.json gives it, or the reason why it is refused. */
+/** Parses a value from a user or from config.json; returns the reason if it is refused. */
 export function readSetting(setting: Row, given: unknown): Read {
   const refused = (why: string) => ({ reason: `${JSON.stringify(given)} is ${why}` });
   switch (setting.unit) {
@@ -123,13 +123,13 @@ function itemsOf(text: string): string[] {
 function numberOf({ unit }: NumberRow, given: unknown): number | undefined {
   if (typeof given !== "string") return undefined;
   const text = given.trim();
-  // A bare number could be of any unit of time.
+  // A number without a unit is not accepted as a duration.
   if (unit === "duration") return parseDuration(text);
   if (unit === "count") return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
   return sizeFrom(text);
 }
 
-/** The bytes of `64KiB`, `8MiB`, `1.5GB` or a bare number; undefined where it is no size. */
+/** Returns the bytes of `64KiB`, `8MiB`, `1.5GB` or a bare number; undefined if the text is not a size. */
 export function sizeFrom(text: string): number | undefined {
   const [, number, suffix = ""] = /^(\d{1,15}(?:\.\d{1,3})?) ?([a-zA-Z]*)$/.exec(text) ?? [];
   const factor = BYTE_UNITS[suffix.toUpperCase() as keyof typeof BYTE_UNITS];
@@ -147,12 +147,12 @@ function numberAccepted(setting: NumberRow): string {
   return forms[setting.unit];
 }
 
-/** A value without what is secret in it. */
+/** Returns a value without its secrets. */
 export function shownSetting(setting: Row, value: SettingValue): SettingValue {
   return setting.unit === "json" && setting.withoutSecrets ? setting.withoutSecrets(value) : value;
 }
 
-/** A value as {@link readSetting} takes it and a person reads it. */
+/** Formats a value for people, in a form that {@link readSetting} can parse. */
 export function formatSetting({ unit }: Pick<Row, "unit">, value: SettingValue): string {
   if (typeof value === "number" && unit !== "text") return formatNumber(unit as NumberRow["unit"], value);
   if (unit === "list") return (value as readonly string[]).join(",");
@@ -175,7 +175,7 @@ const SHOWN_UNITS = {
   count: [],
 } as const satisfies Record<NumberRow["unit"], readonly (readonly [suffix: string, size: number])[]>;
 
-/** In the largest unit of which it is a whole number, so that it reads back as the same value. */
+/** Formats a number in the largest unit that divides it exactly, so that parsing returns the same value. */
 function formatNumber(unit: NumberRow["unit"], value: number): string {
   if (unit === "duration" && value === 0) return "0s";
   const found = SHOWN_UNITS[unit].find(([, size]) => value >= size && value % size === 0);

@@ -1,7 +1,6 @@
 /**
  * What a user may change, as data: the command line, the daemon and the documentation read this one table.
- * `config.json` holds those that differ from their
- * defaults.
+ * `config.json` holds only the settings that a user has set.
  */
 import { type A2aSettings, refuseA2a } from "./a2a.ts";
 import { builtInAgents } from "./agents.ts";
@@ -174,7 +173,7 @@ const rows = {
 
 const ADDRESS = "neither an address with a port, such as 127.0.0.1:4263, nor off";
 
-/** The host and port that a text means, null for `off`; undefined where it is neither. Port 0 is one that is free. */
+/** Returns the host and port in a text, null for `off`, undefined for anything else. Port 0 means any free port. */
 export function addressFrom(text: string): { host: string; port: number } | null | undefined {
   if (text === "off") return null;
   const [, host = "", port = ""] = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/.exec(text) ?? [];
@@ -182,25 +181,25 @@ export function addressFrom(text: string): { host: string; port: number } | null
   return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
 }
 
-/** Whether only programs of this machine reach the address. */
+/** Returns whether only programs on this machine can reach the address. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
-/** Why these settings do not fit each other; undefined where they do. */
+/** Returns why these settings contradict each other, or undefined if they do not. */
 export function contradiction({ httpListen, httpRemote }: Settings): string | undefined {
   const address = addressFrom(httpListen);
   if (!address || httpRemote || isLoopback(address.host)) return undefined;
   return `http.listen: other machines reach ${httpListen}, and http.remote is false; agentctl config set http.remote true allows it`;
 }
 
-/** The number of slots that a text means, null for `unlimited`; undefined where it is none. */
+/** Returns the number of slots in a text, null for `unlimited`, undefined if it is neither. */
 export function slotsFrom(text: string): number | null | undefined {
   if (text === "unlimited") return null;
   return /^\d{1,7}$/.test(text) ? Number(text) : undefined;
 }
 
-/** The bytes that a text means of a machine with so many, null for `off`; undefined where it is neither size nor share. */
+/** Returns the bytes that a text means on a machine with `totalBytes`, null for `off`; undefined if it is invalid. */
 export function reserveFrom(text: string, totalBytes: number): number | null | undefined {
   if (text === "off") return null;
   const share = /^(\d{1,3}(?:\.\d{1,3})?) ?%$/.exec(text)?.[1];
@@ -208,7 +207,7 @@ export function reserveFrom(text: string, totalBytes: number): number | null | u
   return Number(share) <= 100 ? Math.round((totalBytes * Number(share)) / 100) : undefined;
 }
 
-/** A setting by the name that the program gives it. */
+/** The name of a setting in the code. */
 export type SettingKey = keyof typeof rows;
 
 type Widened<T> = T extends number ? number : T extends string ? string : T extends boolean ? boolean : T;
@@ -216,21 +215,21 @@ type Widened<T> = T extends number ? number : T extends string ? string : T exte
 /** The settings that are in effect: durations in ms, sizes in bytes. */
 export type Settings = { [K in SettingKey]: Widened<(typeof rows)[K]["fallback"]> };
 
-/** One setting: its names, its unit, its default and what it takes. */
+/** One setting: its names, its unit, its default and what it accepts. */
 export type Setting = Row & { key: SettingKey };
 
-/** Every setting, in the order in which they are shown. */
+/** Every setting, in display order. */
 export const settings: readonly Setting[] = Object.entries(rows).map(([key, row]) => ({
   key: key as SettingKey,
   ...row,
 }));
 
-/** The settings of a home that configured nothing; the numbers are those of the contract. */
+/** The settings of a home without any configuration; the numbers are part of the documented contract. */
 export const defaultSettings: Settings = Object.fromEntries(
   settings.map(({ key, fallback }) => [key, fallback]),
 ) as Settings;
 
-/** The setting of that name: `log.maxBytes`, or `logMaxBytes`. */
+/** Returns the setting with that name, such as `log.maxBytes` or `logMaxBytes`. */
 export function settingNamed(name: string): Setting | undefined {
   return settings.find((setting) => setting.name === name || setting.key === name);
 }

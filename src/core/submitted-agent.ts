@@ -1,4 +1,4 @@
-/** What a coding agent is submitted with; rows of the table in submitted.ts. */
+/** The fields that a coding agent is submitted with: rows of the table in submitted.ts. */
 import { onLimitChoices, permissionChoices } from "./agents.ts";
 import type { Field } from "./submitted-field.ts";
 
@@ -81,7 +81,7 @@ export const submittedAgent = {
 
 const names = Object.keys(submittedAgent) as (keyof typeof submittedAgent)[];
 
-/** These fields of a task, as its host is given them. */
+/** Returns these fields of a task, in the form that its host gets. */
 export function agentFieldsOf(task: Record<keyof typeof submittedAgent, unknown>): Record<string, unknown> {
   return Object.fromEntries(names.map((name) => [name, task[name]]));
 }

@@ -1,16 +1,16 @@
-/** What a row of the table of submitted fields is made of. */
+/** The types of a row in the table of submitted fields. */
 import type { Inherited } from "./inherited.ts";
 
-/** What a task that another one comes after has to come to: to have completed, to have ended, to have failed. */
+/** What a dependency must have done before the task may start: completed, ended in any way, or failed. */
 export const dependencyConditions = ["completed", "ended", "failed"] as const;
 
-/** Another task, and what it has to come to before a task may start. */
+/** A task that another task waits for, and how it must have ended. */
 export interface Dependency {
   id: number;
   when: (typeof dependencyConditions)[number];
 }
 
-/** What a value of each type is inside the program: times are ms since 1970, durations ms. */
+/** The program's own type for each kind of value: times are ms since 1970, durations are ms. */
 export interface Values {
   name: string;
   queue: string;
@@ -20,19 +20,19 @@ export interface Values {
   labels: Record<string, string>;
   integer: number;
   duration: number;
-  /** A duration of at least a millisecond. */
+  /** A duration of at least 1 ms. */
   limit: number;
   time: number;
   flag: boolean;
   dependencies: Dependency[];
   choice: string;
-  /** `pipe`, `-` for what was kept at the submission, or the path of a file. */
+  /** `pipe`, `-` for the input that was stored at submission, or the path of a file. */
   stdin: string;
   text: string;
   texts: string[];
-  /** A sum that need not be whole. */
+  /** A number that need not be whole. */
   amount: number;
-  /** A branch by its name, or true for one that is named after the task. */
+  /** The name of a branch, or true for a branch that is named after the task. */
   branch: string | true;
   inherited: Inherited;
 }
@@ -43,19 +43,19 @@ export type FieldType = keyof Values;
 /** One row of {@link submitted}. */
 export interface Field {
   type: FieldType;
-  /** What holds where nothing is given. Where it is null, null may be given too; undefined: the engine knows. */
+  /** The default. If it is null, null may be given too. If it is undefined, the engine sets the value. */
   fallback: unknown;
-  /** It belongs to this task alone: a rerun does not take it over. */
+  /** The field belongs to this task only: a rerun does not copy it. */
   isOwn?: true;
-  /** When an edit may change it: while it is open, is not working, waits to be started, or was never started. */
+  /** When an edit may change the field: while the task is open, is not working, waits to start, or never started. */
   editable?: "open" | "idle" | "waiting" | "new";
-  /** The JSON of a task has it, under its name and as it is. */
+  /** The JSON of a task shows the field under this name, unchanged. */
   isShown?: true;
-  /** The option of `run` that gives it, and what help says of it. */
+  /** The option of `run` that sets the field, and its help text. */
   option?: readonly [flags: string, about: string];
   /** The values of a `choice`. */
   choices?: readonly string[];
-  /** The range of an `integer`. */
+  /** The range of an `integer`, both ends included. */
   least?: number;
   most?: number;
 }

@@ -1,7 +1,7 @@
 /**
- * What a task is submitted with, as data. The parameters of `tasks/create`, the options of `run`, the columns of the
- * store, what a rerun takes over and what the JSON of a task shows are derived from this one table: a new field is a
- * row here and a column in the store's first migration.
+ * The fields that a task is submitted with, as data. This one table defines the parameters of `tasks/create`, the
+ * options of `run`, the columns of the store, what a rerun copies and what the JSON of a task shows. A new field needs
+ * a row here and a column in the store's first migration.
  */
 
 import { defaultInherited } from "./inherited.ts";
@@ -185,7 +185,7 @@ export const submitted = {
     option: ["--hold", "do not start it before agentctl release"],
   },
   ...submittedAgent,
-  /** What the process of the submitting command had, and the task gets: umask, nice value and resource limits. */
+  /** What the task gets from the process of the submitting command: umask, nice value and resource limits. */
   inherited: {
     type: "inherited",
     fallback: defaultInherited,
@@ -197,22 +197,22 @@ type Rows = typeof submitted;
 /** The name of a submitted field. */
 export type FieldName = keyof Rows;
 
-/** What a field holds, null aside; `V` says what its type is made of. */
+/** The type of a field's value, without null; `V` maps each field type to a TypeScript type. */
 export type ValueOf<
   F extends FieldName,
   V extends Record<FieldType, unknown> = Values & Record<FieldType, unknown>,
 > = Rows[F] extends { choices: readonly (infer C)[] } ? C : V[Rows[F]["type"]];
 
-/** `T`, or null where the field's fallback is null. */
+/** `T`, or also null if the field's fallback is null. */
 export type OrNull<F extends FieldName, T> = Rows[F]["fallback"] extends null ? T | null : T;
 
 /** Every submitted field with its value. */
 export type Submitted = { [F in FieldName]: OrNull<F, ValueOf<F>> };
 
-/** The fields that the JSON of a task shows as they are. */
+/** The fields that the JSON of a task shows unchanged. */
 export type ShownField = { [F in FieldName]: Rows[F] extends { isShown: true } ? F : never }[FieldName];
 
-/** The rows in their order. */
+/** The rows of the table, in order. */
 export const submittedFields = Object.entries(submitted).map(([name, field]) => ({
   ...(field as Field),
   name: name as FieldName,
@@ -220,15 +220,15 @@ export const submittedFields = Object.entries(submitted).map(([name, field]) => 
 
 const fallbacks = Object.fromEntries(submittedFields.map(({ name, fallback }) => [name, fallback]));
 
-/** The submitted fields of `given`, with fallbacks where it has none. */
+/** Returns the submitted fields of `given`, with fallbacks for those that are missing. */
 export function withFallbacks(given: { [F in FieldName]?: Submitted[F] | null | undefined }): Submitted {
-  // To copy so many fields and set some costs the engine a tenth of building the object field by field.
+  // Copying the fallbacks and then setting some fields costs a tenth of building the object field by field.
   const values: Record<string, unknown> = { ...fallbacks };
   for (const { name } of submittedFields) if (given[name] != null) values[name] = given[name];
   return values as never;
 }
 
-/** What a rerun of a task is submitted with: its own fields, and fallbacks for those that belong to it alone. */
+/** Returns what a rerun of a task is submitted with: the old fields, and fallbacks for those that are not copied. */
 export function carriedFields(old: Submitted): Submitted {
   return Object.fromEntries(
     submittedFields.map(({ name, isOwn, fallback }) => [name, isOwn ? fallback : old[name]]),

@@ -3,7 +3,7 @@ import type { Checkout } from "./checkout.ts";
 import type { State } from "./machine.ts";
 import type { pauseModes, Submitted } from "./submitted.ts";
 
-/** What a task runs: a program with arguments, a task module, or a coding agent, which is driven by a module of agentctl's own. */
+/** What a task runs: a program with arguments, a task module, or a coding agent, which a built-in module drives. */
 type Kind = "program" | "module" | "agent";
 export type PauseMode = (typeof pauseModes)[number];
 type PauseOutcome = "cooperative" | "forced" | "frozen";
@@ -24,10 +24,10 @@ export type PauseCause = (typeof pauseCauses)[number];
 export const suspendCauses = ["limit", "budget", "stalled", "mismatch"] as const satisfies PauseCause[];
 export type SuspendCause = (typeof suspendCauses)[number];
 
-/** What ends a pause by itself: a slot for a preempted task, memory for one that was paused because there was too little. */
+/** What ends a pause automatically: a free slot after a preemption, or free memory after a pause for lack of memory. */
 export type ResumesWith = "slot" | "memory";
 
-/** The last pause of a task; it stays after the resume. */
+/** The last pause of a task; kept after the resume. */
 export interface Pause {
   mode: "checkpoint" | "freeze";
   outcome: PauseOutcome | null;
@@ -52,16 +52,16 @@ export interface Question {
   prompt: string;
   at: number;
   choices: string[] | null;
-  /** When `fallback` is taken for the answer, or null to wait without a limit. */
+  /** When `fallback` becomes the answer, or null to wait without a limit. */
   deadline: number | null;
   fallback: string | null;
-  /** Where the answer goes in the journal. */
+  /** Where the answer is stored in the journal. */
   key: StepKey;
   call: number;
   alone: boolean;
 }
 
-/** What is being done to a live attempt; durable, so that the next daemon can finish it. */
+/** What the daemon is doing to a live attempt; durable, so that the next daemon can finish it. */
 export type Intent =
   | {
       kind: "pause";
@@ -74,13 +74,13 @@ export type Intent =
       resumesWith?: ResumesWith | null;
       graceMs: number;
       requestedAt: number;
-      /** The machine of a cluster that asks. */
+      /** The machine of the cluster that requested the pause. */
       from?: string;
-      /** The number of the newest checkpoint when the pause was asked for. */
+      /** The number of the newest checkpoint when the pause was requested. */
       checkpointSeq: number;
-      /** The process was killed because the grace time was over. */
+      /** Whether the process was killed because the grace time was over. */
       forced?: boolean;
-      /** What a task that suspends itself says is wrong. */
+      /** The error that a task reports when it suspends itself. */
       error?: Failure;
     }
   | { kind: "cancel"; actor: string; reason: string | null; graceMs: number }
@@ -89,23 +89,23 @@ export type Intent =
 
 export type PauseIntent = Extract<Intent, { kind: "pause" }>;
 
-/** Names one journaled call: its kind, its name, how many calls of that name came before, counted from `base`. */
+/** Identifies one journaled call: its kind, its name, and how many calls of that name came before it since `base`. */
 export interface StepKey {
   kind: "step" | "sleep" | "ask" | "messages";
   name: string;
   n: number;
-  /** The checkpoint from which the names are counted, 0 for the module's top. */
+  /** The checkpoint from which the calls are counted; 0 for the start of the module. */
   base: number;
 }
 
-/** A task on its way to another home: nothing else may become of it until it is there, or taken back. */
+/** A task that is moving to another home: nothing else may change it until it has arrived or the move is undone. */
 export interface Moving {
-  /** Names the move, in both homes. */
+  /** The id of the move, in both homes. */
   move: string;
-  /** The host or context. */
+  /** The host or context that the task moves to. */
   to: string;
   at: number;
-  /** It was not a user's pause: it goes on there. */
+  /** Whether the task continues on arrival, because its pause was not requested by a user. */
   goesOn: boolean;
 }
 
@@ -117,16 +117,16 @@ export interface Task extends Submitted {
   state: State;
   argv: string[] | null;
   module: { path: string; sha256: string } | null;
-  /** What a module is given; undefined where the task was submitted without an input. */
+  /** The input of a module; undefined if the task was submitted without one. */
   input: unknown;
-  /** The first of `after` that has not ended. */
+  /** The first task of `after` that has not ended. */
   blockedBy: number | null;
   envHash: string;
-  /** The variables that were given to it by name, beside those that it took over. */
+  /** The names of variables that were given explicitly, not inherited. */
   envNames: string[];
   moving: Moving | null;
   attempt: number;
-  /** How often it was edited. */
+  /** How many times the task was edited. */
   edits: number;
   failures: number;
   losses: number;
@@ -139,41 +139,41 @@ export interface Task extends Submitted {
     until: number | null;
     actor: string;
     reason: string | null;
-    /** The selector of a pause of whole queues, which is carried out for all of them as soon as it is due for one. */
+    /** The selector of a pause of whole queues, which the daemon carries out for all of them when it is due for one. */
     group?: string | null;
   } | null;
   pause: Pause | null;
-  /** The process of a suspended or resumed task still exists, stopped. */
+  /** Whether the process of a suspended or resumed task still exists, stopped. */
   frozen: boolean;
-  /** It is suspended and queued to be resumed by itself: with a slot, or with memory. */
+  /** Set if the suspended task resumes automatically, and what it waits for: a slot or memory. */
   resumesWith: ResumesWith | null;
-  /** The numbers of its slots in a numbered queue, which are those of its attempt. */
+  /** The numbers of the slots that its attempt has in a numbered queue. */
   slotNumbers: number[] | null;
-  /** The module called a step at least once, so its journal says where it was. */
+  /** Whether the module has called a step at least once, so that its journal shows how far it came. */
   journaled: boolean;
   question: Question | null;
-  /** What the host of an agent said last. */
+  /** The newest report of an agent's host. */
   agentReport: AgentReport | null;
-  /** Names whose limit of a provider an agent uses up, by a hash. */
+  /** A hash that identifies the account whose provider limit the agent uses. */
   account: string | null;
-  /** The git worktree in which it works. */
+  /** The git worktree that the task works in. */
   checkout: Checkout | null;
-  /** Agent and session; no two open tasks have the same. */
+  /** Identifies the agent and its session; unique among open tasks. */
   sessionKey: string | null;
   progress: { done: number; total: number | null; message: string | null } | null;
   pid: number | null;
-  /** The name of the machine of a cluster on which its process is; null without one, and outside a cluster. */
+  /** The name of the cluster machine that runs its process; null without a process, and outside a cluster. */
   machine: string | null;
   createdAt: number;
   startedAt: number | null;
   updatedAt: number;
   endedAt: number | null;
-  /** Running time of ended phases; the current one counts from `phaseAt`. */
+  /** Running time of the ended phases, in ms; the current phase counts from `phaseAt`. */
   runMs: number;
-  /** The same of this attempt alone. */
+  /** Running time of the ended phases of this attempt only, in ms. */
   attemptRunMs: number;
   pausedMs: number;
-  /** When the present state began. */
+  /** When the current state began. */
   phaseAt: number;
   exitCode: number | null;
   signal: string | null;
@@ -198,13 +198,13 @@ export interface Attempt {
   taskId: number;
   n: number;
   token: string;
-  /** Names the run files and is shown by `ps`; no secret. */
+  /** Names the run files and is visible in `ps`; not a secret. */
   runKey: string;
   bootId: string;
-  /** The machine of a cluster on which it ran; null outside of one. */
+  /** The machine of the cluster that it ran on; null outside a cluster. */
   machine: string | null;
   pid: number | null;
-  /** Clock ticks since boot at which the process began: with pid and boot id it names one process and no later one. */
+  /** When the process began, in clock ticks since boot. With pid and boot id it identifies exactly one process. */
   pidStart: number | null;
   saidHello: boolean;
   startedAt: number;
@@ -212,7 +212,7 @@ export interface Attempt {
   outcome: AttemptOutcome | null;
   exitCode: number | null;
   signal: string | null;
-  /** What a module returned or threw, durable before its process ends. */
+  /** What a module returned or threw, made durable before its process ends. */
   result: { value: unknown } | { error: Failure } | null;
 }
 
@@ -223,36 +223,36 @@ export interface CheckpointInfo {
   sha256: string;
   createdAt: number;
   label: string | null;
-  /** Steps acknowledged before it: its place in the journal. */
+  /** How many steps were acknowledged before the checkpoint: its place in the journal. */
   position: number;
-  /** The base from which a module that continues from it counts names. */
+  /** The base from which a module that continues from this checkpoint counts names. */
   base: number;
   superseded: boolean;
 }
 
-/** Names a step of a module. */
+/** Identifies a step of a module. */
 export type StepName = Pick<StepKey, "name" | "n" | "base">;
 
-/** What a step that has not ended keeps for the attempt that runs it again, as JSON text. */
+/** What a step that has not ended stores for the attempt that runs it again, as JSON text. */
 export interface Kept extends StepName {
   value: string;
 }
 
 /** One acknowledged call of a module. */
 export interface Step extends StepKey {
-  /** The number of this acknowledgement, counted over the task: the order of the journal. */
+  /** The number of this acknowledgement, counted over the whole task: the order of the journal. */
   position: number;
   /** The number of this call, counted from `base`. */
   call: number;
-  /** Nothing else was in flight from its call to its end. */
+  /** Whether nothing else was in flight from the start of the call to its end. */
   alone: boolean;
   attempt: number;
   startedAt: number;
   endedAt: number;
   size: number;
-  /** JSON text of the result. */
+  /** The result as JSON text. */
   result: string;
-  /** The module has gone on from the checkpoint before it without asking for it again. */
+  /** Whether the module continued from an earlier checkpoint and did not call this step again. */
   unused?: boolean;
 }
 
@@ -272,13 +272,13 @@ export interface Queue {
   name: string;
   /** How many slots its working tasks may take together; null for no limit. */
   slots: number | null;
-  /** Its tasks get numbers for their slots. */
+  /** Whether its tasks get slot numbers. */
   numbered: boolean;
-  /** A waiting task may pause a working one of lower priority. */
+  /** Whether a waiting task may pause a working task of lower priority. */
   preempt: boolean;
-  /** Who holds it: `user`, or the selector of a pause (`all`, `queue:<name>`); null when it is not held. */
+  /** What holds the queue: `user`, or the selector of a pause (`all`, `queue:<name>`); null if it is not held. */
   heldBy: string | null;
-  /** When the hold of a pause ends by itself. */
+  /** When the hold of a pause ends automatically. */
   heldUntil: number | null;
 }
 
@@ -287,6 +287,6 @@ export interface Message {
   text: string;
   at: number;
   actor: string;
-  /** Nothing follows: the pipe that is the program's stdin ends here. */
+  /** This is the last message: the pipe on the program's stdin ends here. */
   eof?: boolean;
 }

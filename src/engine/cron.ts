@@ -4,18 +4,18 @@ import { Zone } from "./zone.ts";
 
 const accepted = `five or six fields such as "30 2 * * MON-FRI", or @hourly, @daily, @weekly, @monthly, @yearly`;
 
-/** The times that an expression names, as ms since 1970. */
+/** The times of an expression, in ms since 1970. */
 interface Times {
-  /** The first after a moment. */
+  /** Returns the first time after `at`. */
   after(at: number): number | null;
-  /** The last until a moment. */
+  /** Returns the last time up to and including `at`. */
   latest(at: number): number | null;
 }
 
 /**
- * The times that a cron expression names in a zone. A wall-clock time that does not exist on a day is the next one that
- * does; one that exists twice counts once. What names every hour is meant by the hour: that runs in each that passes.
- * Throws `InvalidParams` for an expression or a zone that is refused.
+ * Returns the times of a cron expression in a time zone. A wall-clock time that does not exist on a day is replaced by
+ * the next one that does; one that exists twice counts once. An expression without fixed hours also runs in an
+ * hour that occurs twice. Throws `InvalidParams` for an invalid expression or zone.
  */
 export function cronTimes(cron: string, tz: string): Times {
   const zone = requireZone(tz);
@@ -30,7 +30,7 @@ function namesHours(cron: string): boolean {
     : !/^[*?]/.test(fields.at(-4) ?? "");
 }
 
-/** The library passes over times that do not exist, and takes those twice that exist twice, where several are named. */
+/** Computes on the wall clock: in a zone, the library skips missing times, and may return a repeated time twice. */
 function onWallClock(wall: Cron, zone: Zone): Times {
   return {
     after: (at) => {
@@ -49,7 +49,7 @@ function onWallClock(wall: Cron, zone: Zone): Times {
 function byTheHour(times: Cron): Times {
   return {
     after: (at) => times.nextRun(new Date(at))?.getTime() ?? null,
-    // The library gives times before its reference.
+    // The library returns only times before its reference.
     latest: (at) => times.previousRuns(1, new Date(at + 1))[0]?.getTime() ?? null,
   };
 }
@@ -57,7 +57,7 @@ function byTheHour(times: Cron): Times {
 function parsed(cron: string, timezone: string): Cron {
   try {
     const text = cron.trim();
-    // The library also takes a single date.
+    // The library would also accept a single date.
     if (!/^(@[a-z]+|\S+(\s+\S+){4,5})$/i.test(text)) throw new Error("it has neither five nor six fields");
     const times = new Cron(text, { timezone, paused: true, mode: "5-or-6-parts" });
     if (times.nextRun()) return times;

@@ -1,4 +1,4 @@
-/** Something that is settled from elsewhere. */
+/** A promise that other code settles. */
 export interface Deferred<T> {
   promise: Promise<T>;
   resolve: (value: T) => void;
@@ -12,7 +12,7 @@ export function deferred<T>(): Deferred<T> {
     resolve = yes;
     reject = no;
   });
-  // A rejection that nobody waits for is no bug: the client that asked may be gone.
+  // A rejection without a waiting caller is not a bug: the client that asked may be gone.
   promise.catch(() => {});
   return { promise, resolve, reject };
 }

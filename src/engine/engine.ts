@@ -13,19 +13,19 @@ import { Hosts } from "./hosts/hosts.ts";
 import type { Log, Places, Ports } from "./ports.ts";
 import { lastSeen } from "./recovery/last-seen.ts";
 
-/** The pipe that is the stdin of a task's programs; see `attempt/stdin-pipe.ts`. */
+/** The pipe on the stdin of a task's programs; see `attempt/stdin-pipe.ts`. */
 export interface TaskPipe {
-  /** An attempt begins. */
+  /** Called when an attempt begins. */
   open(): void;
-  /** Something was sent, or an attempt has its process. */
+  /** Called when something was sent, or an attempt has its process. */
   look(): void;
-  /** The program of an attempt has ended. Throws where nothing holds the pipe open. */
+  /** Called when the program of an attempt has ended. Throws if nothing holds the pipe open. */
   endAttempt(): void;
 }
 
 /**
- * What the verbs share: the store, the runner, and the attempts that have a process. The verbs are functions in
- * files of their own name that take the engine first; this is the only room in which a task changes state.
+ * What the verbs share: the store, the runner, and the attempts that have a process. Each verb is a function in its own
+ * file and takes the engine as its first argument. Only the code of the engine changes the state of a task.
  */
 export class Engine implements Ports {
   readonly store: Store;
@@ -40,31 +40,31 @@ export class Engine implements Ports {
   readonly baseEnv: Record<string, string>;
   readonly memory: Ports["memory"];
   readonly cluster: Ports["cluster"];
-  /** When a task was last paused or resumed for memory. */
+  /** When a task was last paused or resumed because of memory. */
   memoryActionAt = 0;
   /** The attempts that have a process, by task. */
   readonly active = new Map<number, ActiveAttempt>();
-  /** The same, by token. */
+  /** The same attempts, by token. */
   readonly tokens = new Map<string, ActiveAttempt>();
-  /** The pipes that are the stdin of open tasks, by task. */
+  /** The pipes on the stdin of open tasks, by task. */
   readonly pipes = new Map<number, TaskPipe>();
-  /** Module hosts that wait for a task. */
+  /** The module hosts that wait for a task. */
   readonly hosts: Hosts<ActiveAttempt>;
-  /** Tasks that are being started. */
+  /** Tasks that are starting. */
   readonly starting = new Set<number>();
-  /** Repairs that are under way, by task. */
+  /** Repairs in progress, by task. */
   readonly repairs = new Map<number, Promise<void>>();
-  /** Tasks whose slots become free with the next commit: what takes them is started in the same one. */
+  /** Tasks whose slots become free with the next commit; the same commit starts the tasks that take these slots. */
   readonly leaving = new Set<number>();
-  /** No task is started any more (`daemon stop`), or not yet (`daemon start --hold`). */
+  /** No task may start any more (`daemon stop`), or not yet (`daemon start --hold`). */
   isHolding = false;
-  /** What an earlier daemon left is being looked at: nothing else is begun. */
+  /** The daemon is still recovering what an earlier daemon left, and starts nothing else. */
   isRecovering = true;
-  /** The session or the machine may be going down with the daemon: an end by a signal may be no end of its own. */
+  /** The session or machine may be shutting down too, so a signal that ends a process may come from the system. */
   isGoingDown = false;
-  /** When the daemon before this one last said that something worked, by the wall clock; 0 where none did. */
+  /** When an earlier daemon last recorded that a task was working, by the wall clock; 0 if none did. */
   readonly lastSeen: number;
-  /** The daemon is on its way out. */
+  /** The daemon is stopping. */
   isStopping = false;
   #wake: () => void = () => {};
   readonly #waiters = new Set<(events: readonly TaskEvent[]) => void>();
@@ -92,19 +92,19 @@ export class Engine implements Ports {
     });
   }
 
-  /** The task that `ref` means; rejects with `TaskNotFound` or `AmbiguousName`. */
+  /** Returns the task that `ref` refers to; rejects with `TaskNotFound` or `AmbiguousName`. */
   async require(ref: string | number): Promise<Task> {
     const task = await this.store.find(ref);
     if (!task) throw new AgentctlError("TaskNotFound", { id: ref, state: null });
     return task;
   }
 
-  /** Has the scheduler look at the queues soon: something ended, was submitted, released, or its time has come. */
+  /** Makes the scheduler check the queues soon: something ended, was submitted or released, or became due. */
   wake(): void {
     this.#wake();
   }
 
-  /** Sets what {@link Engine.wake} calls. */
+  /** Sets the function that {@link Engine.wake} calls. */
   onWake(wake: () => void): void {
     this.#wake = wake;
   }
@@ -120,13 +120,13 @@ export class Engine implements Ports {
     this.tokens.delete(active.token);
   }
 
-  /** Calls `listener` after each commit that wrote events; the answer ends that. */
+  /** Calls `listener` after each commit that wrote events; returns a function that stops this. */
   onEvents(listener: (events: readonly TaskEvent[]) => void): () => void {
     this.#waiters.add(listener);
     return () => this.#waiters.delete(listener);
   }
 
-  /** The task as soon as it is in one of `states` (by default: has ended), or as it is when `signal` aborts. */
+  /** Resolves with the task when it is in one of `states` or has ended, or as it is when `signal` aborts. */
   async waitFor(id: number, states: readonly State[] | undefined, signal: AbortSignal): Promise<Task> {
     const isThere = (state: State | null) =>
       state !== null && (states ? states.includes(state) : isTerminal(state));

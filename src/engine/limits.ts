@@ -1,22 +1,22 @@
-/** What limits all queues together, as it is configured. */
+/** The configured limits for all queues together. */
 import { reserveFrom, slotsFrom } from "../core/settings.ts";
 import type { Ports } from "./ports.ts";
 
-/** How many slots the working tasks of all queues may take together; null for no limit. */
+/** Returns how many slots the working tasks of all queues may take together; null for no limit. */
 export function slotsMax({ settings, cluster }: Pick<Ports, "settings" | "cluster">): number | null {
   const most = slotsFrom(settings.slotsMax) ?? null;
   if (cluster === null) return most;
   return most === null ? cluster.slots : Math.min(most, cluster.slots);
 }
 
-/** How much memory is to stay available and how much is, in bytes; null where none is reserved. */
+/** Returns the available memory and the memory to keep free, in bytes; null if no memory is reserved. */
 export function memoryNow({ settings, memory }: Pick<Ports, "settings" | "memory">) {
   if (settings.memoryReserve === "off") return null;
   const { available, total } = memory();
   return { available, reserve: reserveFrom(settings.memoryReserve, total) ?? 0 };
 }
 
-/** Whether less memory is available than is to be. */
+/** Returns whether less memory is available than the reserve. */
 export function isMemoryShort(ports: Pick<Ports, "settings" | "memory">): boolean {
   const now = memoryNow(ports);
   return now !== null && now.available < now.reserve;

@@ -3,12 +3,13 @@ import type { Task } from "../core/task.ts";
 import type { Engine } from "./engine.ts";
 import { hasMoved } from "./refusals.ts";
 
-/** A task that moves more often than this under a request does not move because of what its user or its program does. */
+/** How many tries a request gets. Neither a user nor a program changes a task's state this often in that time. */
 const TRIES = 20;
 
 /**
- * Does `act` with the task as it is. Where it moved on while that was under way (`act` answers undefined, or rejects for
- * that reason), looks at it again. Rejects with `UnsupportedOperation`, which names `agentctl doctor`, when it never holds still.
+ * Calls `act` with the task. If the task has changed state in the meantime (`act` returns undefined, or rejects for
+ * that reason), reads the task and tries again. Rejects with `UnsupportedOperation`, which suggests `agentctl doctor`,
+ * if no try succeeds.
  */
 export async function onceSettled<T>(
   engine: Engine,

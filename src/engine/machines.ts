@@ -1,7 +1,7 @@
 import { AgentctlError } from "../core/errors.ts";
 import type { Ports } from "./ports.ts";
 
-/** Rejects with `MachineNotFound` where no machine is what is asked for, which is so in every home that stands alone. */
+/** Rejects with `MachineNotFound` if no machine matches, and always if the home is not in a cluster. */
 export async function requireMachines(
   { cluster }: Pick<Ports, "cluster">,
   on: readonly string[],

@@ -2,18 +2,18 @@ import { statfsSync } from "node:fs";
 import { AgentctlError } from "../core/errors.ts";
 import type { Change } from "../store/store.ts";
 
-/** What the system says when it has no room for a file or a process: later it may have. */
+/** System error codes for a lack of room for a file or a process; a later try may succeed. */
 const NO_ROOM = new Set(["ENOSPC", "EDQUOT", "ENFILE", "EMFILE", "EAGAIN", "ENOMEM"]);
 
-/** After a start for which there was no room. */
+/** How long to wait after a start for which there was no room, in ms. */
 const ROOM_MS = 5000;
 
-/** Whether a start failed with this code only because there was no room. */
+/** Returns whether the error code means only that there was no room. */
 export function isNoRoom(code: unknown): boolean {
   return NO_ROOM.has(String(code));
 }
 
-/** What to say of a failure for which this folder has no room, which is not a bug. */
+/** Returns the error for a failure because this folder has no room, which is not a bug. */
 export function noRoomError(cause: unknown, folder: string): AgentctlError {
   const { code, message } = cause as NodeJS.ErrnoException;
   return new AgentctlError("StoreUnavailable", toldOf(code, message, folder), { cause });
@@ -39,7 +39,7 @@ function isOutOfInodes(code: unknown, folder: string): boolean {
   }
 }
 
-/** The move of a task for whose start there was no room: nothing of it ran, so it is no failure of its own. */
+/** Returns the transition for a task whose start had no room: nothing of it ran, so it does not count as a failure. */
 export function requeued(at: number): Pick<Change, "cause" | "set"> & { transition: "retry" } {
   return { transition: "retry", cause: "no-room", set: { notBefore: at + ROOM_MS, delay: "backoff" } };
 }

@@ -1,6 +1,6 @@
 /**
- * What the engine needs from outside. The daemon hands these in; a test may hand in its own clock, settings or places.
- * The files of the engine import this one for what they need of the outside, and `engine.ts` for what they share.
+ * What the engine needs from outside. The daemon passes it in; a test may pass its own clock, settings or places. The
+ * files of the engine import this file for outside dependencies, and `engine.ts` for the shared state.
  */
 import type { Fault } from "../core/faults.ts";
 import type { Settings } from "../core/settings.ts";
@@ -9,7 +9,7 @@ import type { Runner } from "../runner/index.ts";
 import type { Store } from "../store/store.ts";
 import type { Environments } from "./files/environments.ts";
 
-/** Where the engine puts files, and what it starts processes with. */
+/** The paths where the engine puts files, and the programs that it starts processes with. */
 export interface Places {
   home: string;
   socket: string;
@@ -24,52 +24,52 @@ export interface Places {
   host: string;
   /** The module that drives coding agents. */
   agents: string;
-  /** A folder with `agentctl` in it, put at the front of a task's PATH. */
+  /** A folder that contains `agentctl`, put at the front of a task's PATH. */
   path: string;
 }
 
-/** The daemon's log, as far as the engine writes to it. */
+/** The part of the daemon's log that the engine uses. */
 export interface Log {
   info(facts: object, message: string): void;
   warn(facts: object, message: string): void;
   error(facts: object, message: string): void;
 }
 
-/** The machines that share the store, as far as the engine asks them. */
+/** The part of the cluster that the engine uses: the machines that share the store. */
 export interface Cluster {
-  /** The name of this one. */
+  /** The name of this machine. */
   readonly machine: string;
-  /** How many slots tasks may take here. */
+  /** How many slots tasks may take on this machine. */
   readonly slots: number;
   /**
-   * Whether the machine may have ended processes of tasks by a signal, because it could not renew its lease: an end by
-   * one says nothing of the task then.
+   * Whether the machine may have ended processes of tasks by a signal because it could not renew its lease. Such an end
+   * then says nothing about the task.
    */
   readonly mayHaveEnded: boolean;
-  /** Keeps the variables of this name for every machine. */
+  /** Stores the variables with this name for every machine. */
   keepEnvironment(hash: string): Promise<void>;
-  /** Brings the variables of this name here, where another machine kept them. */
+  /** Fetches the variables with this name if another machine stored them. */
   fetchEnvironment(hash: string): Promise<void>;
   readonly files: ClusterFiles;
-  /** Of these tasks those that no machine which is up takes. */
+  /** Returns those of the tasks that no running machine accepts. */
   untaken(ids: readonly number[]): Promise<ReadonlySet<number>>;
-  /** Rejects with `MachineNotFound` where no machine is what each of these says. */
+  /** Rejects with `MachineNotFound` if no machine matches one of these. */
   requireMachine(on: readonly string[]): Promise<void>;
 }
 
-/** Files of tasks that are to be had on every machine, also when the one that wrote them is gone. */
+/** Files of tasks that every machine can get, even when the machine that wrote them is gone. */
 export interface ClusterFiles {
-  /** Keeps the folder of a task for the machine that goes on with it. */
+  /** Stores the folder of a task for the machine that continues it. */
   keepFolder(id: number): Promise<void>;
   fetchFolder(id: number): Promise<void>;
-  /** Keeps an artifact, where it is not too large to. */
+  /** Stores an artifact, unless it is too large. */
   keepArtifact(id: number, sha256: string, path: string): Promise<void>;
-  /** Keeps the end of a log that has ended, soon. */
+  /** Starts to store the end of a finished log. */
   keepLog(id: number, name: string, path: string): void;
 }
 
 export interface Ports {
-  /** Null where the home stands alone. */
+  /** Null if the home is not in a cluster. */
   readonly cluster: Cluster | null;
   readonly store: Store;
   readonly runner: Runner;
@@ -78,9 +78,9 @@ export interface Ports {
   readonly places: Places;
   readonly environments: Environments;
   readonly log: Log;
-  /** Called at named moments; a fault test makes it end the process there. */
+  /** Called at named moments; a fault test makes the process end there. */
   readonly fault: Fault;
-  /** The memory of the machine, or of the part of it that is ours, in bytes. */
+  /** Returns the memory of the machine, or of the part of it that we may use, in bytes. */
   readonly memory: () => { available: number; total: number };
   /** Identifies this boot of the machine. */
   readonly bootId: string;

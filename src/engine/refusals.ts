@@ -4,13 +4,13 @@ import { isCutShort, openStates, pausableStates, transitions } from "../core/mac
 import type { Task } from "../core/task.ts";
 import { IllegalMove } from "../store/store.ts";
 
-/** A task that is not running cannot be paused. */
+/** Returns the error for pausing a task that is not running. */
 export function notPausable(task: Task, reason?: string): AgentctlError {
   if (isMoved(task)) return movedAway(task);
   return refusal("TaskNotPausable", task, pausableStates, reason);
 }
 
-/** A task that is not suspended cannot be resumed. */
+/** Returns the error for resuming a task that is not suspended. */
 export function notResumable(task: Task, reason?: string): AgentctlError {
   if (isMoved(task)) return movedAway(task);
   const hint = canBeContinued(task)
@@ -19,7 +19,7 @@ export function notResumable(task: Task, reason?: string): AgentctlError {
   return refusal("TaskNotResumable", task, transitions.resume.from, reason, hint);
 }
 
-/** Whether another task can go on where this one failed or was canceled. */
+/** Returns whether a new task can continue where this one failed or was canceled. */
 function canBeContinued({ state, kind, checkpoint, journaled }: Task): boolean {
   return isCutShort(state) && kind !== "agent" && (checkpoint !== null || journaled);
 }
@@ -28,17 +28,17 @@ function isMoved({ error }: Task): boolean {
   return error?.name === "Moved";
 }
 
-/** Throws `Moved` for a task that is in another home now: nothing is done to it here, as it has ended here alone. */
+/** Throws `Moved` for a task that is in another home now: it has ended only here, and nothing may be done to it. */
 export function refuseMoved(task: Task): void {
   if (isMoved(task)) throw movedAway(task);
 }
 
-/** A task that is in another home now. */
+/** Returns the error for a task that is in another home now. */
 export function movedAway({ id, state, error }: Task): AgentctlError {
   return new AgentctlError("Moved", { ...error?.data, id, state });
 }
 
-/** A task that has ended cannot be canceled. */
+/** Returns the error for canceling a task that has ended. */
 export function notCancelable(task: Task): AgentctlError {
   return refusal("TaskNotCancelable", task, openStates);
 }
@@ -53,7 +53,7 @@ function refusal(
   return new AgentctlError(name, { id, state, allowed, ...defined({ reason }) }, defined({ hint }));
 }
 
-/** Whether `error` says that the task has moved on since it was read. */
+/** Returns whether `error` means that the task has changed state since it was read. */
 export function hasMoved(error: unknown): boolean {
   return error instanceof IllegalMove || asAgentctlError(error).name === "StaleAttempt";
 }

@@ -1,4 +1,4 @@
-/** The wall clock of a time zone, as ms since 1970 that UTC would show so. */
+/** Wall-clock times of a time zone. A wall-clock time is the ms since 1970 at which UTC shows the same time. */
 
 const DAY_MS = 86_400_000;
 
@@ -18,7 +18,7 @@ export class Zone {
     });
   }
 
-  /** How far the wall clock is ahead of UTC at a moment, in ms. */
+  /** Returns how far the wall clock is ahead of UTC at a moment, in ms. */
   offset(at: number): number {
     const parts = this.#format.formatToParts(at).map(({ type, value }) => [type, Number(value)]);
     const { year, month, day, hour, minute, second } = Object.fromEntries(parts);
@@ -26,7 +26,7 @@ export class Zone {
     return Date.UTC(year, month - 1, day, hour, minute, second) - whole;
   }
 
-  /** The moment when the clock shows this first; where it never does, the moment that it is set past it. */
+  /** Returns when the clock first shows this time; if the clock skips it, the moment of the skip. */
   momentOf(wall: number): number {
     const before = this.offset(wall - DAY_MS);
     const after = this.offset(wall + DAY_MS);
@@ -34,12 +34,12 @@ export class Zone {
     return shown.length > 0 ? Math.min(...shown) : this.#change(wall - after, wall - before);
   }
 
-  /** The latest that the clock may have shown by a moment, also where it was set back since. */
+  /** Returns the latest time that the clock may have shown by a moment, even if it was set back since. */
   latestShown(at: number): number {
     return at + Math.max(this.offset(at - DAY_MS), this.offset(at));
   }
 
-  /** When the clock is changed between two moments. */
+  /** Returns when the clock changes between two moments. */
   #change(from: number, to: number): number {
     const old = this.offset(from);
     let [low, high] = [from, to];

@@ -1,18 +1,18 @@
 import { userInfo } from "node:os";
 
-/** The user that this process is of. */
+/** The user that this process runs as. */
 export interface Account {
   name: string;
   home: string;
   shell: string;
 }
 
-/** The user's number, in what the system enforces. */
+/** Returns the effective user id, which the system checks permissions against. */
 export function ownUid(): number {
   return process.geteuid?.() ?? -1;
 }
 
-/** By the list of users; a container is often run as a number that is not in it, and has its root for a home then. */
+/** Returns the user's entry in the user database. A container user often has none: its home is `/` then. */
 export function account(): Account {
   try {
     const { username, homedir, shell } = userInfo();
@@ -22,7 +22,7 @@ export function account(): Account {
   }
 }
 
-/** What every task gets, from the daemon's own environment or from the user's entry. */
+/** Returns the variables that every task gets, from the daemon's own environment or else from the user's entry. */
 export function baseEnvironment(env: Record<string, string | undefined>): Record<string, string> {
   const user = account();
   return {

@@ -1,4 +1,4 @@
-/** Which cluster a home is a machine of: `cluster.json`, for its owner alone, because the address may hold a password. */
+/** The cluster of a home: `cluster.json`, readable only by its owner, because the address may hold a password. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { AgentctlError } from "../core/errors.ts";
 import { writeDurably } from "./durable.ts";
@@ -7,28 +7,28 @@ import type { Paths } from "./paths.ts";
 type ClusterPaths = Pick<Paths, "cluster" | "clusterKey">;
 
 export interface ClusterFile {
-  /** The database. */
+  /** The address of the database. */
   url: string;
   /** This machine's name. */
   name: string;
-  /** The key that seals variables, which the database never sees. */
+  /** The key that encrypts variables; the database never gets it. */
   key: Buffer;
 }
 
 const KEY_BYTES = 32;
 
-/** Whether the home is a machine of a cluster. */
+/** Returns whether the home is a machine of a cluster. */
 export function isMachine({ cluster }: Pick<ClusterPaths, "cluster">): boolean {
   return existsSync(cluster);
 }
 
-/** What a home is told that is to become a machine: its own tasks would be out of sight. */
+/** Returns the error for a home with open tasks that is to become a machine: its tasks would no longer be visible. */
 export function hasOwnTasks(count: number): AgentctlError {
   const reason = `this home has ${count} open task${count === 1 ? "" : "s"} of its own`;
   return new AgentctlError("UnsupportedOperation", { reason, hint: "agentctl list" });
 }
 
-/** Null where the home stands alone. Throws `StoreUnavailable` where what it says cannot be read. */
+/** Returns null if the home is not in a cluster. Throws `StoreUnavailable` if the file cannot be read or parsed. */
 export function readClusterFile(paths: ClusterPaths): ClusterFile | null {
   let text: string;
   try {
@@ -45,26 +45,26 @@ export function readClusterFile(paths: ClusterPaths): ClusterFile | null {
   }
 }
 
-/** The key in a file. Throws where it holds none. */
+/** Reads the key from a file. Throws `StoreUnavailable` if the file holds no key. */
 export function readKey(file: string): Buffer {
   const key = Buffer.from(readFileSync(file, "utf8").trim(), "base64");
   if (key.length !== KEY_BYTES) throw unreadable(file, new Error("it holds no key of a cluster"));
   return key;
 }
 
-/** The key that a cluster of this home has or will have: on disk before the database knows of it. */
+/** Returns the key of this home's cluster, made if there is none: it is on disk before the database knows of it. */
 export function ensureKey(paths: ClusterPaths, made: () => Buffer): Buffer {
   if (!existsSync(paths.clusterKey)) writeDurably(paths.clusterKey, `${made().toString("base64")}\n`);
   return readKey(paths.clusterKey);
 }
 
-/** The key first: a home whose `cluster.json` is there is a machine. */
+/** Writes the key before `cluster.json`, because a home that has `cluster.json` is a machine. */
 export function writeClusterFile(paths: ClusterPaths, { url, name, key }: ClusterFile): void {
   writeDurably(paths.clusterKey, `${key.toString("base64")}\n`);
   writeDurably(paths.cluster, `${JSON.stringify({ url, name })}\n`);
 }
 
-/** The home stands alone again. */
+/** Removes the files, so that the home is not in a cluster any more. */
 export function removeClusterFile(paths: ClusterPaths): void {
   rmSync(paths.cluster, { force: true });
   rmSync(paths.clusterKey, { force: true });

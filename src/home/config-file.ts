@@ -13,40 +13,40 @@ import {
 } from "../core/settings.ts";
 import { writeDurably } from "./durable.ts";
 
-/** What config.json says, setting by setting; what it does not name is absent. */
+/** The settings in config.json; a setting that it does not name is absent. */
 export type Configured = Partial<Record<SettingKey, SettingValue>>;
 
 type Raw = Record<string, unknown>;
 
-/** The settings that `file` names. Throws `ConfigInvalid`, which names the setting, for a value that is refused. */
+/** Returns the settings in `file`. Throws `ConfigInvalid`, which names the setting, if a value is invalid. */
 export function readConfig(file: string): Configured {
   return checked(file, parsed(file));
 }
 
-/** The settings in effect: those of `file` over the defaults. Throws `ConfigInvalid`. */
+/** Returns the settings in effect: those of `file` over the defaults. Throws `ConfigInvalid`. */
 export function settingsOf(file: string): Settings {
   return { ...defaultSettings, ...readConfig(file) } as Settings;
 }
 
-/** The names of the settings that differ. */
+/** Returns the names of the settings that differ. */
 export function changedSettings(before: Settings, after: Settings): string[] {
   const differs = ({ key }: Setting) => JSON.stringify(before[key]) !== JSON.stringify(after[key]);
   return settings.filter(differs).map(({ name }) => name);
 }
 
 /**
- * Writes one setting into `file`, or with null takes it out; readers see the old file or the new one. Everything else in
- * the file stays as it was written, by hand or by an earlier call. Throws `ConfigInvalid` where that is refused.
+ * Writes one setting into `file`, or removes it if `value` is null; a reader sees either the old or the new file.
+ * Everything else in the file stays as it is. Throws `ConfigInvalid` if the new content is invalid.
  */
 export function writeConfig(file: string, { key, name }: Setting, value: SettingValue | null): void {
   const raw = parsed(file);
-  // The same setting under its other name would come back.
+  // Otherwise the same setting would stay under its other name.
   delete raw[key];
   if (value === null) delete raw[name];
   else raw[name] = value;
   checked(file, raw);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  // A link to a file that the user keeps elsewhere stays a link.
+  // If config.json is a symlink to a file that the user keeps elsewhere, it stays a symlink.
   const target = existsSync(file) ? realpathSync(file) : file;
   writeDurably(target, `${JSON.stringify(raw, undefined, 2)}\n`);
 }

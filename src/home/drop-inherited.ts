@@ -1,13 +1,13 @@
 import { closeSync, readdirSync, readFileSync } from "node:fs";
 import { setPriority } from "node:os";
 
-/** Gives this process what a daemon has, whoever started it: umask, priority, and no open file of somebody else. */
+/** Gives this process the umask and priority of a daemon and closes inherited files, whichever process started it. */
 export function dropInherited(): void {
   process.umask(0o077);
   try {
     setPriority(0);
   } catch {
-    // To raise a priority takes a privilege.
+    // Raising the priority requires a privilege.
   }
   closeInherited();
 }
@@ -15,9 +15,9 @@ export function dropInherited(): void {
 const CLOSE_ON_EXEC = 0o2000000;
 
 /**
- * Closes what was open when this process began. Node closes the lowest of these on exec, and opens nothing itself that
- * would stay open through one, so what would is not its own. Where the system has no /proc, macOS, Node starts processes
- * without any of it.
+ * Closes the files that were open when this process began. Node marks the lowest file descriptors close-on-exec, and
+ * every file that Node itself opens too. So a file without that mark was inherited. If the system has no /proc (macOS),
+ * we close nothing: there, Node starts processes without any inherited file.
  */
 function closeInherited(): void {
   let names: string[];
@@ -35,7 +35,7 @@ function staysOpen(fd: number): boolean {
       /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "latin1")) ?? [];
     return (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0;
   } catch {
-    // The folder itself was open while it was read.
+    // The directory's own descriptor was open only while it was read.
     return false;
   }
 }

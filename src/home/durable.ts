@@ -1,8 +1,8 @@
-/** Files that are trusted later: after a power failure they hold what was written, or are as they were before. */
+/** Durable writes: after a power failure, a file holds either its new or its old content. */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** Has a file on disk, or with a folder the names in it: the name of a file is durable when its folder is. */
+/** Flushes a file to disk, or the entries of a folder: a new file name is durable only when its folder is flushed. */
 export function sync(path: string): void {
   const fd = openSync(path, "r");
   try {
@@ -12,7 +12,7 @@ export function sync(path: string): void {
   }
 }
 
-/** Puts `content` in the place of the file, mode 0600 unless `mode` says otherwise; on disk when this returns. */
+/** Replaces the file with `content`, by default with mode 0600; the content is on disk when this returns. */
 export function writeDurably(file: string, content: string | Uint8Array, mode = 0o600): void {
   const draft = `${file}.${process.pid}.new`;
   try {

@@ -1,6 +1,6 @@
 /**
- * The identity of a home: a random id in `machine.json`, with the inode and the birth time of the folder that it was made
- * for. Where these differ the home is a copy, and its id means the one that it was copied from.
+ * The identity of a home: a random id in `machine.json`, with the inode and birth time of the folder that it was made
+ * for. If these differ, the home is a copy, and the id belongs to the original.
  */
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { ownUid } from "./account.ts";
@@ -12,7 +12,7 @@ interface Identity {
   birthtimeMs: number;
 }
 
-/** The id of the home; undefined where it has none yet, or has that of another home. */
+/** Returns the id of the home; undefined if it has none yet, or has the id of another home. */
 export function homeId({ home, machine }: Pick<Paths, "home" | "machine">): string | undefined {
   try {
     const { id, ino, birthtimeMs } = JSON.parse(readFileSync(machine, "utf8")) as Partial<Identity>;
@@ -24,7 +24,7 @@ export function homeId({ home, machine }: Pick<Paths, "home" | "machine">): stri
   }
 }
 
-/** The id of the home, made where it has none. The caller holds the lock of the home. */
+/** Returns the id of the home, and makes one if there is none. The caller holds the lock of the home. */
 export function ensureHomeId(paths: Pick<Paths, "home" | "machine">, newId: () => string): string {
   const known = homeId(paths);
   if (known !== undefined) return known;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Limit, LimitName, Limits } from "../core/inherited.ts";
 
-/** How /proc/<pid>/limits names them. */
+/** The names of the limits in /proc/<pid>/limits. */
 const titles: Record<string, LimitName> = {
   "Max address space": "as",
   "Max core file size": "core",
@@ -21,7 +21,7 @@ const titles: Record<string, LimitName> = {
   "Max stack size": "stack",
 };
 
-/** The resource limits of this process; empty where the system has no /proc. */
+/** Returns the resource limits of this process; empty if the system has no /proc. */
 export function ownLimits(): Limits {
   try {
     return parseLimits(readFileSync("/proc/self/limits", "latin1"));
@@ -30,7 +30,7 @@ export function ownLimits(): Limits {
   }
 }
 
-/** What stands in /proc/<pid>/limits. */
+/** Parses the text of /proc/<pid>/limits. */
 function parseLimits(text: string): Limits {
   const found: Limits = {};
   for (const line of text.split("\n")) {
@@ -41,7 +41,7 @@ function parseLimits(text: string): Limits {
   return found;
 }
 
-/** What is more than a number can hold exactly limits nothing. */
+/** Returns the limit, or null for unlimited. A value too large for an exact number counts as unlimited. */
 function amountOf(text: string): number | null {
   return /^\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : null;
 }

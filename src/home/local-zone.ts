@@ -1,13 +1,13 @@
 /**
- * The local zone, as the system's other programs have it by TZ. Of the values that POSIX allows there, Node knows the names
- * of zones and some fixed offsets, and takes the rest for UTC without a word.
+ * The local time zone, as other programs of the system read it from TZ. POSIX allows more values than Node supports:
+ * Node knows zone names and some fixed offsets, and silently treats every other value as UTC.
  */
 import { realpathSync } from "node:fs";
 
-/** What to do where the zone is not known. */
+/** The hint for an unknown zone. */
 export const ZONE_HINT = "set TZ to a zone's name (TZ=America/New_York)";
 
-/** The name of the zone that `TZ` says, where it has one; undefined where agentctl cannot compute with it. */
+/** Returns the name of the zone that `TZ` means; undefined if agentctl cannot compute with it. */
 export function localZone(TZ: string | undefined): string | undefined {
   const text = (TZ ?? "").replace(/^:/, "");
   if (text === "") return new Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
@@ -16,8 +16,8 @@ export function localZone(TZ: string | undefined): string | undefined {
 }
 
 /**
- * Runs `compute` with the local zone that `env.TZ` says, `env` being the variables of this process; undefined where Node
- * has another one.
+ * Runs `compute` in the local zone that `env.TZ` means; `env` holds the variables of this process. Returns undefined if
+ * agentctl cannot compute with that zone.
  */
 export function inLocalZone<T>(env: Record<string, string | undefined>, compute: () => T): T | undefined {
   const { TZ } = env;
@@ -41,7 +41,7 @@ function named(zone: string): string | undefined {
   }
 }
 
-/** `/etc/localtime`, which leads to the file of a zone. */
+/** Returns the zone of a path such as `/etc/localtime`, a link to a zone file. */
 function zoneOfFile(path: string): string | undefined {
   try {
     const [, zone = ""] = /\/zoneinfo\/(?:posix\/|right\/)?(.+)$/.exec(realpathSync(path)) ?? [];
@@ -53,7 +53,7 @@ function zoneOfFile(path: string): string | undefined {
 
 const FIXED = /^(?:[A-Za-z]{3,}|<[\w+-]{3,}>)([+-]?)(\d{1,2})(?::(\d{2}))?$/;
 
-/** `JST-9`: hours west of Greenwich, as in the names of the zones without a place. */
+/** Parses `JST-9`: the number counts hours west of Greenwich, as in the names of `Etc/GMT` zones. */
 function fixed(zone: string): string | undefined {
   const [, sign, hours, minutes = "0"] = FIXED.exec(zone) ?? [];
   if (hours === undefined || Number(minutes) !== 0) return undefined;

@@ -2,28 +2,28 @@ import { type FileHandle, open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const CHUNK_BYTES = 64 * 1024;
-/** The first line of a log of which the oldest bytes are gone. */
+/** The first line of a log whose oldest bytes were dropped. */
 const MARKER = /^\[agentctl: (\d+) bytes of older output dropped\] *\n/;
 const MARKER_START = "[agentctl: ";
-/** By so many bytes the front of a log is known again; they are read with each look at its size. */
+/** How many bytes identify the front of a log; they are read at each check of its size. */
 export const HEAD_BYTES = 64;
 const LONGEST_MARKER_BYTES = 16 * 1024;
-/** The line is written a moment after the cut. */
+/** The marker line is written shortly after the cut: how often and how many times to check for it. */
 const CUT_LOOK_MS = 10;
 const CUT_LOOKS = 300;
 
-/** A file that can be read in places, wherever it is. */
+/** A file, on this machine or another, that can be read at any offset. */
 export interface LogBytes {
   size(): Promise<number>;
-  /** At most so many bytes; fewer at the end, and none behind it. */
+  /** Returns at most `length` bytes; fewer at the end of the file, and none after it. */
   read(offset: number, length: number): Promise<Buffer>;
   close(): void;
 }
 
-/** Where a log is: the path of a file, or what opens it elsewhere; that answers undefined where it is not there yet. */
+/** Where a log is: a path, or a function that opens it elsewhere and resolves to undefined if it does not exist yet. */
 export type LogPlace = string | (() => Promise<LogBytes | undefined>);
 
-/** The front of a log: how many bytes of output are gone, how long the line is that says so, and its first bytes. */
+/** The front of a log: how many bytes of output were dropped, the length of the marker line, and the first bytes. */
 interface Front {
   dropped: number;
   length: number;
@@ -31,8 +31,8 @@ interface Front {
 }
 
 /**
- * A log file that is read on and on while it grows, and while it is shortened from its front: each byte of output
- * is taken once. A file that is not there is empty.
+ * A log file that is read continuously while it grows and while its front is cut off: each byte of output is read once.
+ * A missing file counts as empty.
  */
 export class LogFile {
   readonly #place: LogPlace;
@@ -44,12 +44,12 @@ export class LogFile {
     this.#place = place;
   }
 
-  /** Goes on from there. */
+  /** Continues at `offset`. */
   async skipTo(offset: number): Promise<void> {
     if (await this.#opened()) this.#offset = offset;
   }
 
-  /** Takes everything up to the present end. */
+  /** Reads everything up to the current end. */
   async drain(take: (chunk: Buffer) => Promise<void>): Promise<void> {
     const bytes = await this.#opened();
     const end = bytes ? await this.#followFront(bytes) : 0;
@@ -73,12 +73,12 @@ export class LogFile {
     return this.#bytes;
   }
 
-  /** Moves the place of reading along with a front that was cut off; answers where the log ends. */
+  /** Adjusts the read offset after the front was cut off; returns the size of the log. */
   async #followFront(bytes: LogBytes): Promise<number> {
     let size = await bytes.size();
     let front = await frontOf(bytes);
     const before = this.#front ?? front;
-    // It was emptied, or its front cannot be had now.
+    // The log was emptied, or its front cannot be read now.
     if (front.head.length < before.head.length && front.dropped <= before.dropped) return size;
     for (let look = 0; look < CUT_LOOKS && isBeingCut(before, front); look++) {
       await sleep(CUT_LOOK_MS);
@@ -91,20 +91,20 @@ export class LogFile {
     }
     const taken = before.dropped + this.#offset - before.length;
     this.#front = front;
-    // Who missed some of what is gone gets to read the line that says so.
+    // A reader that missed some of the dropped bytes gets the marker line.
     this.#offset = taken < front.dropped ? 0 : taken - front.dropped + front.length;
     return size;
   }
 }
 
-/** Bytes are gone, and the line that counts them is not there yet. */
+/** Returns whether bytes were dropped and the marker line that counts them is not there yet. */
 function isBeingCut(before: Front, { dropped, head }: Front): boolean {
   return (
     dropped < before.dropped || (dropped === 0 && !head.subarray(0, before.head.length).equals(before.head))
   );
 }
 
-/** Undefined where there is no file. */
+/** Resolves to undefined if there is no file. */
 async function opened(place: LogPlace): Promise<LogBytes | undefined> {
   if (typeof place !== "string") return await place();
   const handle = await open(place).catch((error: NodeJS.ErrnoException) => {
@@ -134,7 +134,7 @@ async function frontOf(bytes: LogBytes): Promise<Front> {
   return { dropped: Number(dropped), length: line.length, head };
 }
 
-/** Where the last `lines` lines of a log begin, and how many of them it does not have. */
+/** Returns where the last `lines` lines of a log begin, and how many of them the log does not have. */
 export async function lastLinesOf(
   place: LogPlace,
   lines: number,

@@ -1,6 +1,6 @@
 import { HEAD_BYTES, type LogBytes } from "./log-file.ts";
 
-/** Bytes of a log, from a place of it; `offset` is where they are. */
+/** A piece of a log: its bytes, the offset where they begin, and the size of the log. */
 interface Piece {
   data: Buffer;
   offset: number;
@@ -8,8 +8,8 @@ interface Piece {
 }
 
 /**
- * A log whose bytes somebody gives out in pieces. Of one of which only the end is there, `start` is the first byte; places
- * count from it. What cannot be had is as if it was not written yet.
+ * A log that is read in pieces through a callback. If only the end of the log exists, `start` is its first byte and
+ * offsets count from there. Bytes that cannot be read count as not yet written.
  */
 export class LogPieces implements LogBytes {
   readonly #read: (offset: number, length: number) => Promise<Piece>;
@@ -29,7 +29,7 @@ export class LogPieces implements LogBytes {
 
   async read(offset: number, length: number): Promise<Buffer> {
     const head = this.#head;
-    // One call, and not two, for each look at a log that is quiet.
+    // Saves a second call for each check of a log that does not grow.
     if (head && offset === 0 && length <= head.length) return head.subarray(0, length);
     const at = this.#start + offset;
     const found = await this.#read(at, length);

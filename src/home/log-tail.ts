@@ -4,21 +4,21 @@ import { LogFile, type LogPlace } from "./log-file.ts";
 export interface AttemptLog {
   attempt: number;
   path: string;
-  /** Opens it where its path is one of another machine. */
+  /** Opens the log if its path is on another machine. */
   open?: Exclude<LogPlace, string>;
 }
 
-/** Where to read the log. */
+/** Returns where to read the log. */
 export function placeOf({ path, open }: AttemptLog): LogPlace {
   return open ?? path;
 }
 
-/** How soon output is seen where the file system tells nothing of a write. */
+/** How often to check for output, in ms, if the file system does not report writes. */
 const POLL_MS = 100;
 
 /**
- * Follows the logs of a task's attempts, one after the other, reading the files themselves: what a task prints
- * never passes through the daemon, and comes also while there is none.
+ * Follows the logs of a task's attempts, one after the other. It reads the files directly: a task's output never passes
+ * through the daemon, and arrives even while no daemon runs.
  */
 export class LogTail {
   readonly #take: (chunk: Buffer) => Promise<void>;
@@ -31,27 +31,27 @@ export class LogTail {
   #pumping: Promise<void> | undefined;
   #failure: unknown;
 
-  /** `begin` is told of each attempt before the first byte of its log. */
+  /** `begin` is called for each attempt before the first byte of its log. */
   constructor(take: (chunk: Buffer) => Promise<void>, begin: (attempt: number) => void) {
     this.#take = take;
     this.#begin = begin;
     this.#timer = setInterval(() => this.#pump(), POLL_MS);
   }
 
-  /** The attempts that there are now. */
+  /** Sets the current list of attempts. */
   update(logs: readonly AttemptLog[]): void {
     this.#logs = logs;
     void this.#pump();
   }
 
-  /** Resolves when everything that was written before the call was taken. */
+  /** Resolves when everything that was written before the call has been read. */
   async drained(): Promise<void> {
     await this.#pumping;
     await this.#pump();
     if (this.#failure) throw this.#failure;
   }
 
-  /** Starts at this place of this log instead of at the beginning of the first. */
+  /** Starts at this offset of this log instead of at the beginning of the first log. */
   async startAt(log: AttemptLog, logs: readonly AttemptLog[], offset: number): Promise<void> {
     this.#logs = logs;
     this.#at = logs.indexOf(log);
@@ -79,7 +79,7 @@ export class LogTail {
   async #drain(): Promise<void> {
     for (;;) {
       const next = this.#logs[this.#at + 1];
-      // A later attempt is there only when nothing of the earlier one writes any more.
+      // A later attempt exists only when no process of the earlier one writes any more.
       await this.#file?.drain(this.#take);
       if (!next) return;
       this.#at += 1;
@@ -99,7 +99,7 @@ export class LogTail {
       this.#watcher = watch(path, { persistent: false }, () => void this.#pump());
       this.#watcher.on("error", () => undefined);
     } catch {
-      // It is not there yet, or cannot be watched: the timer sees it.
+      // The file does not exist yet, or cannot be watched: the timer covers it.
       this.#watcher = undefined;
     }
   }

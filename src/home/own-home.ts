@@ -1,7 +1,7 @@
 /**
- * Which directory is a home. A home is made where there is nothing or an empty directory, and from then on it bears a
- * mark: `daemon.lock`, made before anything else in it, or `agentctl.db`. Every other directory is refused before anything
- * in it changes: a wrong AGENTCTL_HOME may name a project, or `/`.
+ * Which directory is a home. We make a home where there is nothing or an empty directory. Its mark is `daemon.lock`,
+ * made before any other file, or `agentctl.db`. We refuse every other directory before we change anything in it: a
+ * wrong AGENTCTL_HOME may name a project, or `/`.
  */
 import {
   closeSync,
@@ -20,15 +20,15 @@ import type { Paths } from "./paths.ts";
 
 const OTHERS_MAY_WRITE = 0o022;
 
-/** Whether the directory bears agentctl's mark. */
+/** Returns whether the directory has agentctl's mark. */
 export function isHome({ database, lock }: Pick<Paths, "database" | "lock">): boolean {
   return existsSync(database) || existsSync(lock);
 }
 
 /**
- * Refuses a path that is there and is no home: a file, a directory with other files, one of another user or that others
- * may write to (so that nobody can place a link there for a file of ours to be written through), `/`, or the user's own
- * directory. A symlink is followed when link and directory are both the user's. Changes nothing. Throws `HomeRefused`.
+ * Refuses an existing path that is not a home: a file, a directory with other files, `/`, the user's own directory, a
+ * directory of another user, or one that others may write to (a symlink there could redirect our writes). Follows a
+ * symlink if the user owns both the link and the directory. Changes nothing. Throws `HomeRefused`.
  */
 export function requireHome(paths: Paths): void {
   const { home } = paths;
@@ -40,7 +40,7 @@ export function requireHome(paths: Paths): void {
   const uid = ownUid();
   const owner = [stat.uid, lstatSync(home).uid].find((each) => each !== uid);
   if (owner !== undefined) throw homeRefused(home, `it belongs to user ${owner}, and you are ${uid}`);
-  // In this order: another command may be making it, the mark before anything else.
+  // Read the names before looking for the mark: another command may be making this home, and makes the mark first.
   if (namesIn(home).length > 0 && !isHome(paths))
     throw notForHome(
       home,
@@ -50,13 +50,13 @@ export function requireHome(paths: Paths): void {
     throw homeRefused(home, "others may write to it", { hint: `chmod 700 ${home}` });
 }
 
-/** Makes the home where there is none, and its mark; refuses as {@link requireHome} does. */
+/** Makes the home and its mark if they do not exist; refuses what {@link requireHome} refuses. */
 export function makeHome(paths: Paths): void {
   const { home, lock } = paths;
   requireHome(paths);
   try {
     makeFolder(home);
-    // Never opened where it is there: to close it would release the lock of a daemon in this process.
+    // An existing lock file is never opened: closing it would release the lock of a daemon in this process.
     if (!isHome(paths)) makeMark(lock);
   } catch (error) {
     throw homeRefused(home, (error as Error).message, { cause: error });
@@ -64,7 +64,7 @@ export function makeHome(paths: Paths): void {
   requireHome(paths);
 }
 
-/** A home that cannot be used. */
+/** Returns the error for a home that cannot be used. */
 export function homeRefused(
   home: string,
   reason: string,
@@ -79,7 +79,7 @@ function notForHome(home: string, reason: string): AgentctlError {
   return homeRefused(home, reason, { hint });
 }
 
-/** Undefined where there is nothing. */
+/** Returns undefined if there is nothing at the path. */
 function statOf(home: string): Stats | undefined {
   try {
     return statSync(home);
@@ -88,7 +88,7 @@ function statOf(home: string): Stats | undefined {
     if (code !== "ENOENT") throw homeRefused(home, message, { cause: error });
     const found = lstatSync(home, { throwIfNoEntry: false });
     if (found?.isSymbolicLink()) throw homeRefused(home, "it is a link that leads nowhere");
-    // Another command has made it meanwhile.
+    // Another command has made it in the meantime.
     return found;
   }
 }
@@ -107,8 +107,8 @@ function namesIn(home: string): string[] {
 }
 
 /**
- * Makes a folder and those above it, one by one: the recursive mkdir of Node never ends below a folder in which the
- * kernel makes none and says that it is not there, such as /proc.
+ * Makes a folder and its parents, one by one. Node's recursive mkdir never returns for a path such as /proc, where the
+ * kernel creates no folder and reports that the path does not exist.
  */
 function makeFolder(path: string): void {
   if (existsSync(path)) return;
@@ -116,7 +116,7 @@ function makeFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    // Another command was quicker; a link that leads nowhere is there, too, and no folder.
+    // Another command may have made it first. For a broken symlink, existsSync returns false.
     if (!existsSync(path)) throw error;
   }
 }
@@ -125,7 +125,7 @@ function makeMark(lock: string): void {
   try {
     closeSync(openSync(lock, "ax", 0o600));
   } catch (error) {
-    // Another command was quicker.
+    // Another command made it first.
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }

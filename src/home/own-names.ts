@@ -1,4 +1,4 @@
-/** The names that agentctl gives to files in a home: clean-ups and repairs touch no other file that they find there. */
+/** The names that agentctl gives to files in a home: cleanup and repair touch no other file there. */
 const STAMP = String.raw`\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z`;
 const KEY = String.raw`(?:\d+\.\d+|host\.[0-9a-f]+)`;
 
@@ -11,7 +11,7 @@ const names = {
   run: new RegExp(`^(?:${KEY}\\.[a-z]+|agentctl-guard.*|guards-.*)$`),
 } as const;
 
-/** Whether agentctl gave this name to a file in this folder of a home. */
+/** Returns whether agentctl gives files in this folder of a home such a name. */
 export function isOwnName(folder: keyof typeof names, name: string): boolean {
   return names[folder].test(name);
 }

@@ -2,29 +2,29 @@ import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { account, ownUid } from "./account.ts";
 
-/** The places of one home. */
+/** The paths of one home. */
 export interface Paths {
   home: string;
   /** The user's own directory, which is never a home of agentctl. */
   userHome: string;
   database: string;
   lock: string;
-  /** Where a daemon of this home listens; looked up each time, because the daemon chooses the place for a long path. */
+  /** The socket of the daemon; looked up on each access, because the daemon chooses it if the path is too long. */
   readonly socket: string;
   log: string;
-  /** What Node itself prints as a daemon crashes; the next one takes it into the log. */
+  /** What Node itself prints when a daemon crashes; the next daemon copies it into the log. */
   stderr: string;
   config: string;
-  /** What limits the daemon can give to tasks; there only where a command started it. */
+  /** The limits that the daemon can give to tasks; exists only if a command started the daemon. */
   ceiling: string;
-  /** Which home this is. */
+  /** The identity of this home. */
   machine: string;
-  /** Which cluster this home is a machine of, and the key to its variables; there only where it is. */
+  /** The cluster that this home is a machine of, and the key to its variables; they exist only in a cluster. */
   cluster: string;
   clusterKey: string;
-  /** What a request over HTTP has to bear. */
+  /** The token that every HTTP request must have. */
   httpToken: string;
-  /** Where clients of A2A want to be told; there only where some do. */
+  /** The addresses that A2A clients registered for notifications; exists only if there are any. */
   a2aPush: string;
   logs: string;
   tasks: string;
@@ -37,7 +37,7 @@ export interface Paths {
   bundles: string;
 }
 
-/** `sockaddr_un.sun_path` holds 108 bytes on Linux and 104 on macOS, with the closing NUL. */
+/** `sockaddr_un.sun_path` holds 108 bytes on Linux and 104 on macOS, including the final NUL. */
 const LONGEST_SOCKET_PATH = 103;
 
 const OTHERS_MAY_WRITE = 0o022;
@@ -45,9 +45,9 @@ const OTHERS_MAY_WRITE = 0o022;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The places below `AGENTCTL_HOME` (default `~/.agentctl`). Where the home's path is too long for a socket, the socket is
- * in a folder of the user outside of it, and `agentctl.sock` in the home is a link to it: whoever calls finds it by the
- * home alone.
+ * Returns the paths below `AGENTCTL_HOME` (default `~/.agentctl`). If the home's path is too long for a socket, the
+ * socket is in another folder of the user, and `agentctl.sock` in the home is a symlink to it. So clients need only the
+ * path of the home.
  */
 export function pathsOf(env: Environment): Paths {
   const userHome = resolve(env.HOME || account().home);
@@ -79,12 +79,12 @@ export function pathsOf(env: Environment): Paths {
   };
 }
 
-/** Whether a path can be that of a socket. */
+/** Returns whether a path is short enough for a socket. */
 export function fitsSocket(path: string): boolean {
   return Buffer.byteLength(path) <= LONGEST_SOCKET_PATH;
 }
 
-/** Whether nobody but this user can put something else into the folder. */
+/** Returns whether only this user can change the contents of the folder. */
 export function isOwnFolder(folder: string): boolean {
   const stat = lstatSync(folder, { throwIfNoEntry: false });
   return stat?.isDirectory() === true && stat.uid === ownUid() && (stat.mode & OTHERS_MAY_WRITE) === 0;
@@ -96,7 +96,7 @@ function socketOf(home: string, env: Environment): string {
   return recordedSocket(inHome) ?? (socketPlaces(home, env)[0] as string);
 }
 
-/** Where the link in the home says that the socket is; undefined where there is none, or its folder is not the user's. */
+/** Returns the target of the socket symlink in the home; undefined if there is none or its folder is not the user's. */
 export function recordedSocket(link: string): string | undefined {
   try {
     const place = readlinkSync(link);
@@ -106,7 +106,7 @@ export function recordedSocket(link: string): string | undefined {
   }
 }
 
-/** A home has one socket, by whatever name it is reached. */
+/** Resolves symlinks: a home has one socket, whichever path it is reached by. */
 function real(home: string): string {
   try {
     return realpathSync.native(home);
@@ -115,9 +115,9 @@ function real(home: string): string {
   }
 }
 
-/** Where the socket of a home with a long path may be, the best place first. */
+/** Returns where the socket of a home with a long path may be, the best place first. */
 export function socketPlaces(home: string, env: Environment): string[] {
-  // Loaded here, for it takes longer than all the rest of finding the paths.
+  // Loaded only here, because it takes longer than everything else that finds the paths.
   const { createHash } = process.getBuiltinModule("node:crypto");
   const name = createHash("sha256").update(real(home)).digest("hex").slice(0, 16);
   const file = `agentctl-${name}.sock`;

@@ -1,20 +1,20 @@
 /**
- * The lines of a step file, in which a module host makes brief steps durable by itself: the daemon takes them from there
- * into the store. A line is `<crc> <number> <step as JSON>\t<result as JSON>\n`. Numbers rise by one; when its space is
- * used up, the file is written again from its beginning, so that a line of a lower number ends what is valid. The
- * checksum (CRC-32 over key and line) tells a line that a crash cut short, and one that an earlier attempt left there.
+ * The format of a step file, in which a module host makes short steps durable; the daemon copies them to the store.
+ * A line is `<crc> <number> <step as JSON>\t<result as JSON>\n`. Numbers rise by one. When the file is full, the host
+ * writes it again from the start, so the valid part ends at the first line with a lower number. The checksum (CRC-32
+ * over key and line) detects a line that a crash cut short, or that an earlier attempt wrote.
  */
 import { crc32 } from "node:zlib";
 import type { Step } from "../core/task.ts";
 
-/** A step as the host of its attempt acknowledges it; `result` is "" for a step that gave nothing. */
+/** A step as the host of its attempt acknowledges it; `result` is "" for a step without a result. */
 export type StepRecord = Omit<Step, "position" | "attempt" | "size" | "kind">;
 
 export interface NumberedStep extends StepRecord {
   number: number;
 }
 
-/** While a host writes steps, it says so at least this often (ms) by an `attempt/step` with `started: false`. */
+/** A host reports a written step by `attempt/step` with `started: false`, unless it did so within this time (in ms). */
 export const WORD_EVERY_MS = 10;
 
 const NEWLINE = 10;
@@ -24,7 +24,7 @@ function checksum(key: string, line: string): string {
   return crc32(line, crc32(key)).toString(16).padStart(CHECKSUM_LENGTH, "0");
 }
 
-/** The line of one step. */
+/** Returns the line of one step. */
 export function stepLine(key: string, { number, result, ...step }: NumberedStep): string {
   const line = `${number} ${JSON.stringify(step)}\t${result}`;
   return `${checksum(key, line)} ${line}\n`;
@@ -32,13 +32,13 @@ export function stepLine(key: string, { number, result, ...step }: NumberedStep)
 
 export interface StepLines {
   steps: NumberedStep[];
-  /** How many bytes they take. */
+  /** How many bytes the lines take. */
   length: number;
 }
 
 /**
- * The lines at the beginning of `bytes`, as far as they are whole and rise by one: from `next` on, or where that is
- * undefined from whatever number the first one has.
+ * Parses the lines at the start of `bytes` as long as they are complete and their numbers rise by one. The first number
+ * must be `next`; if `next` is undefined, any first number is accepted.
  */
 export function readStepLines(key: string, bytes: Buffer, next?: number): StepLines {
   const steps: NumberedStep[] = [];

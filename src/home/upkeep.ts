@@ -1,31 +1,31 @@
-/** What the daemon's bundle tells the command line of the upkeep of a home: a restore of its store, and the doctor. */
+/** What the daemon's bundle returns to the command line after a restore of the store or a run of the doctor. */
 
-/** What a restore did. */
+/** The result of a restore. */
 export interface Restored {
   backup: string;
   /** When the backup was made. */
   madeAt: string;
-  /** Where the store is that was replaced; null when there was none. */
+  /** Where the replaced store is now; null if there was none. */
   replaced: string | null;
   tasks: number;
   open: number;
-  /** Attempts that the backup does not know and whose processes were ended. */
+  /** How many attempts were ended because the backup does not know them. */
   endedAttempts: number;
-  /** Tasks that the backup does not know, whose files are kept under other names for the store that was replaced. */
+  /** Tasks that the backup does not know; their files are kept under other names for the replaced store. */
   setAside: number[];
-  /** Open tasks whose environment was gone: they have the caller's, and are held. */
+  /** Open tasks whose environment was lost: they got the caller's environment, and are held. */
   withoutEnvironment: number[];
 }
 
-/** What the doctor looked at, and what is wrong. */
+/** What the doctor checked, and which problems it found. */
 export interface Report {
   looked: Record<"tasks" | "attempts" | "checkpoints" | "events" | "processes", number>;
   problems: { check: string; task: number | null; what: string; mend: string }[];
 }
 
 export interface DoctorOptions {
-  /** The daemon that runs, if one does. */
+  /** The pid of the running daemon, or null. */
   daemonPid: number | null;
-  /** Mend what can be mended; no daemon may run. */
+  /** Whether to repair what can be repaired; no daemon may run meanwhile. */
   repair: boolean;
 }

@@ -1,9 +1,9 @@
-/** The commands that help with a task in a state that does not allow what was asked. */
+/** The commands that help when the state of a task does not allow what was requested. */
 import { terminalStates } from "../machine.ts";
 
 /**
- * Facts of a failure; `id`, `state` and `allowed` are there for every error about a task. On the wire `name` and `hint`
- * are the error's own, so no other fact bears these names.
+ * Facts about a failure; every error about a task has `id`, `state` and `allowed`. The error itself uses `name` and
+ * `hint` on the wire, so no other fact may have these names.
  */
 export type ErrorData = Record<string, unknown>;
 
@@ -17,7 +17,7 @@ export interface Row {
 
 const hasEnded = ({ state }: ErrorData) => terminalStates.some((each) => each === state);
 
-/** Where a pause is refused. */
+/** Returns the hint for a refused pause. */
 export function pauseHint({ id, state }: ErrorData): string | undefined {
   if (state === "submitted") return `agentctl hold ${id} keeps it from being started`;
   if (state === "input-required")
@@ -26,7 +26,7 @@ export function pauseHint({ id, state }: ErrorData): string | undefined {
   return undefined;
 }
 
-/** Where a resume is refused. */
+/** Returns the hint for a refused resume. */
 export function resumeHint({ id, state }: ErrorData): string | undefined {
   if (state === "submitted")
     return `agentctl show ${id} says what it waits for; agentctl release ${id} if it is held`;
@@ -36,7 +36,7 @@ export function resumeHint({ id, state }: ErrorData): string | undefined {
   return undefined;
 }
 
-/** A task that has ended is never resumed: another one goes on from its checkpoint. */
+/** Returns the hint for a corrupt checkpoint. An ended task is never resumed: a rerun continues from its checkpoint. */
 export function corruptHint({ id, state, good }: ErrorData): string {
   if (!good) {
     const again = hasEnded({ state }) ? `agentctl rerun ${id}` : `agentctl resume ${id} --from-start`;

@@ -1,4 +1,4 @@
-/** The rows of the catalogue of expected failures that are about coding agents. */
+/** The catalogue rows for expected failures of coding agents. */
 import type { ErrorData } from "./hints.ts";
 
 export const agentErrors = {

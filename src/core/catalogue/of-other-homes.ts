@@ -1,12 +1,12 @@
 import type { Row } from "./hints.ts";
 
-/** The option that chooses a place as `move --to` takes it, for a shell. */
+/** Returns the shell option that selects the place that `move --to` was given. */
 function chosen(to: string): string {
   const word = /^[\w/.,:@%+-]+$/.test(to) ? to : `'${to.replaceAll("'", "'\\''")}'`;
   return /^\w+:\/\//.test(to) ? `--host ${word}` : `--context ${word}`;
 }
 
-/** The rows of the catalogue for what is in another home, or is to be read from there. */
+/** The catalogue rows for things that are in another home or must be read from there. */
 export const elsewhereRows = {
   LogNotFound: {
     code: -32041,

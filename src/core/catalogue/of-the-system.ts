@@ -1,7 +1,7 @@
 const BAD_DISK = "the disk or its file system fails: dmesg tells more; agentctl doctor checks the store";
 const TOO_MUCH = "the system has no more to give now: end other programs or raise their limits (ulimit -a)";
 
-/** What the system refuses for a reason that a user can see and mend, which is no bug: what helps, by its code. */
+/** Hints by error code, for system errors that a user can see and fix and that are not bugs. */
 export const refusedBySystem: Record<string, string> = {
   EACCES: "give this user the rights to it",
   EPERM: "give this user the rights to it",

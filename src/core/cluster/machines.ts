@@ -1,36 +1,36 @@
-/** The machines that share a store, as people see and change them. */
+/** The machines that share a store, as users see and change them. */
 
 export const takeovers = ["auto", "never"] as const;
 export type Takeover = (typeof takeovers)[number];
 
-/** A machine as its cluster knows it. */
+/** A machine, as its cluster knows it. */
 export interface MachineInfo {
   name: string;
   state: "up" | "draining" | "stopped" | "away" | "lost";
   slots: number;
   labels: Record<string, string>;
-  /** Whether others go on with its tasks when its lease is over. */
+  /** Whether other machines continue its tasks when its lease expires. */
   takeover: Takeover;
-  /** The database roles whose tasks it takes; null for all. */
+  /** The database roles whose tasks it accepts; null for all. */
   accept: string[] | null;
   version: string;
   /** Milliseconds since 1970. */
   seenAt: number;
-  /** How many tasks have a process there. */
+  /** How many tasks have a process on the machine. */
   tasks: number;
 }
 
-/** What is changed of a machine. */
+/** The fields of a machine to change. */
 export interface MachineChange {
   slots?: number;
-  /** An empty value takes the label away; those that are not named stay. */
+  /** An empty value removes the label; labels that are not named stay. */
   labels?: Record<string, string>;
   takeover?: Takeover;
   accept?: string[] | null;
   isDraining?: boolean;
 }
 
-/** A home that becomes a machine of the cluster in this database. */
+/** The options for a home that becomes a machine of the cluster in this database. */
 export interface Joining {
   url: string;
   name?: string;
@@ -38,17 +38,17 @@ export interface Joining {
   labels: Record<string, string>;
 }
 
-/** What is chosen for a cluster as it is made. */
+/** The options for a new cluster. */
 export interface Founding extends Joining {
   leaseMs: number;
-  /** Database roles with which machines may join beside the one that owns the tables. */
+  /** Database roles that machines may join with, besides the role that owns the tables. */
   machineRoles: readonly string[];
 }
 
 /** A cluster, as the machine `name` sees it. */
 export interface ClusterStatus {
   name: string;
-  /** Without a password. */
+  /** The address of the database, without a password. */
   database: string;
   leaseMs: number;
   machines: MachineInfo[];

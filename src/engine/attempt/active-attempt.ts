@@ -4,24 +4,24 @@ import type { Running } from "../../runner/index.ts";
 import { type Deferred, deferred } from "../deferred.ts";
 import type { StepIntake } from "./steps/step-intake.ts";
 
-/** The daemon's end of a connection on which an attempt said hello: what it can be told unasked. */
+/** The daemon's end of a connection on which an attempt said hello: the notifications that the daemon can send. */
 export interface Link {
   message(): void;
-  /** It is to save a checkpoint and end; `over` says that the grace time has passed and the kill is near. */
+  /** Asks it to save a checkpoint and end. `over`: the grace time has passed and the kill is near. */
   pause(params: { graceMs: number; over: boolean }): void;
   cancel(params: { graceMs: number }): void;
-  /** The answer to the question of this place in its journal. */
+  /** Sends the answer to the question at this place in its journal. */
   answer(params: { n: number; base: number; answer: string }): void;
 }
 
-/** Where an attempt is: without a process yet, running, stopped where it stands, or its process is gone. */
+/** The phase of an attempt: it has no process yet, it runs, its process is stopped, or its process is gone. */
 export type Phase = "launching" | "running" | "frozen" | "ending";
 
 type Kind = Intent["kind"];
 
 /**
- * One request at a time: in which phases each may be made, and which request under way it takes the place of. A cancel that
- * is on record, and an attempt's own word that it leaves, still decide what becomes of one that is ending.
+ * An attempt has one request at a time. `in`: the phases in which a request may be made. `over`: the requests under way
+ * that it replaces. A cancel or a leave still decides what becomes of an attempt that is ending.
  */
 const requests: Record<Kind, { in: readonly Phase[]; over: readonly Kind[] }> = {
   pause: { in: ["launching", "running", "frozen"], over: [] },
@@ -30,62 +30,62 @@ const requests: Record<Kind, { in: readonly Phase[]; over: readonly Kind[] }> = 
   leave: { in: ["launching", "running", "frozen", "ending"], over: [] },
 };
 
-/** What an attempt is made of at its beginning. */
+/** The fields of the stored attempt from which an `ActiveAttempt` is made. */
 type Begun = Pick<Attempt, "taskId" | "n" | "token" | "runKey" | "saidHello" | "result">;
 type BegunTask = Pick<Task, "kind" | "argv" | "module" | "intent" | "frozen" | "checkpoint" | "journaled">;
 
-/** What is learned of an attempt, and moves it nowhere. */
+/** Facts about an attempt that do not change its phase. */
 interface Facts {
-  /** Settles when it has been given its process, or could not be. */
+  /** Settles when the attempt has its process, or when the launch has failed. */
   launched: Promise<void>;
   link: Link | null;
   saidHello: boolean;
-  /** The question that it waits with. */
+  /** The key of the question whose answer it waits for. */
   asked: StepKey | null;
-  /** The newest message of which it was told that another machine may have taken it. */
+  /** The id of the newest message that it was told to fetch; another machine may have received that message. */
   toldMessage: number;
-  /** A module's host has said that it heard of the cancel. */
+  /** Whether a module's host has confirmed that it received the cancel. */
   isHearing: boolean;
-  /** It saved a checkpoint in this attempt. */
+  /** Whether it saved a checkpoint in this attempt. */
   saved: boolean;
-  /** By the clock that stands still while the machine sleeps: when the present phase of work began. */
+  /** When it last began to work, in ms, by the clock that stands still while the machine sleeps. */
   workingSince: number;
-  /** How long the present phase of work was, once its process is gone. */
+  /** How long it worked after `workingSince`, in ms; null while its process exists. */
   worked: number | null;
-  /** Takes what a module's host made durable by itself. */
+  /** Copies the steps that a module's host made durable in its step file into the store. */
   steps: StepIntake | null;
-  /** It is durable that the module calls steps, so that its journal says where it was. */
+  /** Whether the store knows that the module calls steps, so that its journal says where it was. */
   isJournaled: boolean;
-  /** When the sleep that was journaled last is over. */
+  /** When the last journaled sleep is over, in ms since 1970. */
   sleepUntil: number | null;
-  /** It said that it may be ended: how its process then dies says nothing. */
+  /** Whether it said that we may end it. Its exit code and signal then mean nothing. */
   isDone: boolean;
   result: Attempt["result"];
-  /** Why it could not be started, where its program never came up. */
+  /** Why its program did not start; null if it did. */
   startFailure: Failure | null;
-  /** Its log is being shortened. */
+  /** Settles when the latest trimming of its log is over. */
   trimming: Promise<void> | null;
-  /** The cancel that is under way; answers why it failed, or null. */
+  /** The cancel that is under way. Resolves with the reason if it failed, else with null. */
   canceling: Promise<AgentctlError | null>;
-  /** Why not all that it left running could be ended. */
+  /** Why some process that it left running could not be ended. */
   unended: AgentctlError | null;
-  /** Why its cancel, which is carried out, is not on record. */
+  /** Why its cancel could not be recorded, although it is carried out. */
   unrecorded: AgentctlError | null;
 }
 
-/** What only the moves and requests below change. */
+/** The fields that only the moves and requests below change. */
 interface Situation {
   phase: Phase;
-  /** What is being done to it. */
+  /** The request under way. */
   intent: Intent | null;
   running: Running | null;
-  /** Settled when the pause that is under way is over: with the task, or the error that ended the pause. */
+  /** Settles when the pause under way is over: with the task, or with the error that ended the pause. */
   pausing: Deferred<Task> | null;
 }
 
 /**
- * What the daemon knows of an attempt that has a process, beside what the store keeps. It is made when the attempt begins
- * or is adopted and dropped when its end is committed; everything in it can be found again.
+ * What the daemon knows about an attempt with a process, in addition to the store. It exists from the start or adoption
+ * of the attempt until its end is committed. A later daemon can find everything in it again.
  */
 export class ActiveAttempt implements Readonly<Facts & Situation> {
   readonly taskId: number;
@@ -93,7 +93,7 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
   readonly token: string;
   readonly runKey: string;
   readonly isModule: boolean;
-  /** Its module is agentctl's own, which drives a coding agent. */
+  /** Whether its module is agentctl's own, which drives a coding agent. */
   readonly isAgent: boolean;
   /** The program or module, for messages. */
   readonly what: string;
@@ -120,11 +120,11 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
   readonly canceling: Promise<AgentctlError | null> = Promise.resolve(null);
   readonly unended: AgentctlError | null = null;
   readonly unrecorded: AgentctlError | null = null;
-  /** Calls that have begun and not ended, by what names them. */
+  /** The calls that have begun and not ended, by the name of their key. */
   readonly inFlight = new Map<string, { name: string; startedAt: number }>();
-  /** Resolved with the task as the end of this attempt left it. */
+  /** Resolves with the task as it is after the end of this attempt. */
   readonly ended: Deferred<Task> = deferred();
-  /** Its tree is stopped; stays true of one that ends so, whose guard is stopped with it. */
+  /** Whether its tree is stopped. Stays true if it ends while stopped, because its guard is stopped too. */
   #isStopped: boolean;
   #grace: { timer: NodeJS.Timeout; deadline: number } | null = null;
   #limit: NodeJS.Timeout | null = null;
@@ -155,7 +155,7 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
     this.#set(facts);
   }
 
-  /** The process has ended; what follows from it is being committed. */
+  /** Whether the process has ended and its end is being committed. */
   get isEnding(): boolean {
     return this.phase === "ending";
   }
@@ -164,7 +164,7 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
     return this.#isStopped;
   }
 
-  /** When the grace time of the pause under way is over, by the clock that does not jump; null without one. */
+  /** When the grace time of the pause under way is over, in ms, by the clock that does not jump; null without one. */
   get graceDeadline(): number | null {
     return this.#grace?.deadline ?? null;
   }
@@ -174,24 +174,24 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
     return this.isModule || this.saidHello || this.saved;
   }
 
-  /** It has its process, which may be stopped. */
+  /** Notes the attempt's process, which may be stopped. */
   hasProcess(running: Running): void {
     this.#set({ running, phase: this.phase === "launching" ? "running" : this.phase });
   }
 
-  /** The tree is stopped. */
+  /** Notes that the tree is stopped. */
   freezes(): void {
     this.#isStopped = true;
     if (this.phase !== "ending") this.#set({ phase: "frozen" });
   }
 
-  /** The tree is about to run again. */
+  /** Notes that the tree is about to run again. */
   thaws(): void {
     this.#isStopped = false;
     if (this.phase === "frozen") this.#set({ phase: this.running ? "running" : "launching" });
   }
 
-  /** Its process is gone, or it gets none. Answers false where that was known: an attempt ends once. */
+  /** Notes that the process is gone, or never comes. Returns false if that was known: an attempt ends once. */
   ends(now: number): boolean {
     if (this.phase === "ending") return false;
     this.#set({ phase: "ending", worked: this.worked ?? now - this.workingSince });
@@ -199,8 +199,8 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
   }
 
   /**
-   * Whether it is where the store said when `task` was read: it may have been stopped, or been let go on, before that
-   * answer was here. What would be asked of a running attempt is asked of no stopped one, which could not hear it.
+   * Whether the store's `task` agrees with this attempt about being stopped, which may have changed during the read.
+   * A request meant for a running attempt must not go to a stopped one, which cannot receive it.
    */
   isAsInStore({ attempt, frozen }: Pick<Task, "attempt" | "frozen">): boolean {
     return this.phase === "ending" || attempt !== this.attempt || frozen === this.#isStopped;
@@ -212,20 +212,20 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
     return phases.includes(this.phase) && (this.intent === null || over.includes(this.intent.kind));
   }
 
-  /** Makes a request; false where another is under way that it does not take the place of, or it comes too late. */
+  /** Makes a request. Returns false if it comes too late, or cannot replace the request under way. */
   request(intent: Intent): boolean {
     if (!this.mayRequest(intent.kind)) return false;
     this.#set({ intent, ...(intent.kind === "pause" ? { pausing: deferred<Task>() } : {}) });
     return true;
   }
 
-  /** The request that an earlier daemon recorded, or that is being made of one that is gone already. */
+  /** Takes over a request that an earlier daemon recorded, or that comes after the process is gone. */
   inherits(intent: Intent | null): void {
     this.#set({ intent: this.intent ?? intent });
     if (this.intent?.kind === "pause") this.#set({ pausing: this.pausing ?? deferred<Task>() });
   }
 
-  /** The request is carried out, or came to nothing. */
+  /** Forgets the request: it is carried out, or it failed. */
   dropRequest(): void {
     this.#set({ intent: null });
   }
@@ -234,23 +234,23 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
   failPause(error: AgentctlError): void {
     this.#dropGrace();
     this.pausing?.reject(error);
-    // A cancel that overtook the pause stands.
+    // Keep a cancel that has replaced the pause.
     this.#set({ pausing: null, intent: this.intent?.kind === "pause" ? null : this.intent });
   }
 
-  /** Ends the pause that is under way: its task is suspended. */
+  /** Resolves the pause under way with its task, which is suspended. */
   finishPause(task: Task): void {
     this.pausing?.resolve(task);
     this.#set({ pausing: null });
   }
 
-  /** The grace time ends at `deadline`, when `timer` goes off; in the place of an earlier one. */
+  /** Sets the grace time, which ends at `deadline`, when `timer` fires. Replaces an earlier one. */
   setGrace(timer: NodeJS.Timeout, deadline: number): void {
     this.#dropGrace();
     this.#grace = { timer, deadline };
   }
 
-  /** The time limit ends when `timer` goes off; null where there is none. */
+  /** Sets the timer of the time limit, or null for no limit. Replaces an earlier one. */
   setLimit(timer: NodeJS.Timeout | null): void {
     if (this.#limit) clearTimeout(this.#limit);
     this.#limit = timer;
@@ -261,7 +261,7 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
     this.#grace = null;
   }
 
-  /** Stops the timers of an attempt that needs no more of them. */
+  /** Stops the timers of the grace time and the time limit. */
   dropTimers(): void {
     this.#dropGrace();
     this.setLimit(null);

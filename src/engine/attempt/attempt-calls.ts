@@ -1,6 +1,6 @@
 /**
- * What a running task may ask for, authorised by its token: its own state, and durable progress. Each call resolves
- * when it is on disk. Writes carry the token down to the store, where a superseded attempt changes nothing.
+ * The calls of a running task, authorised by its token: it reads its own state and saves durable progress. A call
+ * resolves when its write is on disk. Writes pass the token to the store, where a superseded attempt changes nothing.
  */
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { State } from "../../core/machine.ts";
@@ -14,13 +14,13 @@ import { abortPause } from "./pause/abort.ts";
 import { agentInput } from "./steps/agent-input.ts";
 import { journalPart } from "./steps/journal-part.ts";
 
-/** A journaled call's place. */
+/** The place of a call in the journal. */
 export type Place = StepKey & { call: number; alone: boolean };
 
-/** The live attempt of `token`, for a host that waits as soon as it has one; rejects with `StaleAttempt`. */
+/** Returns the live attempt of `token`; for a waiting host, waits until it gets one. Rejects with `StaleAttempt`. */
 export async function activeByToken(engine: Engine, token: string, isSave = false): Promise<ActiveAttempt> {
   const active = engine.tokens.get(token) ?? (await engine.hosts.assignmentOf(token));
-  // A checkpoint that its program has left on the way counts until the end is recorded.
+  // A checkpoint that was still on its way when the program ended counts until the end is recorded.
   if (active && (isSave || !active.isEnding)) return active;
   const attempt = await engine.store.attemptOf(token);
   const task = attempt && (await engine.store.get(attempt.taskId));
@@ -50,14 +50,14 @@ export interface Welcome {
   } | null;
 }
 
-/** From now on the attempt is asked and told on `link`. */
+/** Makes `link` the connection to the attempt, and returns what the attempt needs to begin. */
 export async function hello(engine: Engine, active: ActiveAttempt, link: Link): Promise<Welcome> {
   active.learn({ link });
-  // An attempt that said hello was running: a later daemon has to know that.
+  // A later daemon must know that this attempt has run.
   if (!active.saidHello) {
     await engine.store.noteAttempt(active.taskId, active.attempt, { saidHello: true });
   }
-  // From now on it can be paused by checkpoint: a task of higher priority may have waited for that.
+  // It can be paused by checkpoint from now on. A task of higher priority may be waiting for that.
   if (!active.saidHello) engine.wake();
   active.learn({ saidHello: true });
   active.steps?.written();
@@ -100,7 +100,7 @@ export interface Save {
   unused?: StepName[];
 }
 
-/** Saves a checkpoint; answers its number. Rejects with `CheckpointTooLarge`. */
+/** Saves a checkpoint and returns its number. Rejects with `CheckpointTooLarge`. */
 export async function saveCheckpoint(engine: Engine, active: ActiveAttempt, save: Save): Promise<number> {
   requireSize(engine, active, save.data.length, "the checkpoint");
   const { seq } = await engine.store.saveCheckpoint(active.token, {
@@ -114,7 +114,7 @@ export async function saveCheckpoint(engine: Engine, active: ActiveAttempt, save
   });
   if (!active.saved) engine.wake();
   active.learn({ saved: true });
-  // What is in flight has another place from here on, and is told again.
+  // The calls in flight get new places now, and the host reports them again.
   if (save.base === undefined) active.inFlight.clear();
   return seq;
 }
@@ -125,7 +125,7 @@ function requireSize(engine: Engine, active: ActiveAttempt, size: number, what: 
   throw new AgentctlError("CheckpointTooLarge", { id: active.taskId, state: "working", size, limit, what });
 }
 
-/** Notes that a call has begun, so that `pause` can say what it waits for. */
+/** Notes that a call has begun, so that `pause` can name the calls it waits for. */
 export async function stepBegan(engine: Engine, active: ActiveAttempt, key: StepKey): Promise<void> {
   active.callBegins(key, engine.clock.now());
   if (active.isJournaled) return;
@@ -134,13 +134,13 @@ export async function stepBegan(engine: Engine, active: ActiveAttempt, key: Step
   engine.wake();
 }
 
-/** A call that had begun has failed, or its result stands in the step file. */
+/** Notes that a call has failed, or that its result is in the step file. */
 export function stepEnded(active: ActiveAttempt, key: StepKey): void {
   active.callEnds(key);
   active.steps?.written();
 }
 
-/** Acknowledges a step, exactly once; answers what was journaled before under its key, else null. */
+/** Acknowledges a step, exactly once. Returns the result that is already in the journal under its key, else null. */
 export async function acknowledge(
   engine: Engine,
   active: ActiveAttempt,
@@ -161,7 +161,7 @@ export async function acknowledge(
   return added ? null : result;
 }
 
-/** Journals a sleep; answers when it is over, the same for every attempt. */
+/** Journals a sleep and returns its end, in ms since 1970, which is the same for every attempt. */
 export async function sleepUntil(
   engine: Engine,
   active: ActiveAttempt,
@@ -177,7 +177,7 @@ export async function sleepUntil(
   return sleepUntil;
 }
 
-/** Opens a question; answers null while there is no answer. */
+/** Opens a question and returns its answer, or null while there is none. */
 export async function openQuestion(
   engine: Engine,
   active: ActiveAttempt,
@@ -203,8 +203,8 @@ export async function openQuestion(
 }
 
 /**
- * The attempt is at a safe point with nothing in flight, to be ended for a pause, a sleep or a question. For a pause
- * its checkpoint is stored first; where that fails the pause is off and the attempt goes on.
+ * Ends an attempt that is at a safe point with nothing in flight, for a pause, a sleep or a question. For a pause, it
+ * first stores the checkpoint; if that fails, it aborts the pause, rejects, and the attempt goes on.
  */
 export async function suspended(
   engine: Engine,
@@ -220,7 +220,7 @@ export async function suspended(
   else await leave(engine, active, to, until ?? active.sleepUntil);
   active.learn({ isDone: true });
   engine.fault("suspended:before-end");
-  // The answer is on its way; what the process would do by itself is only to wait for this.
+  // The response is on its way. All that the process still does is wait for this kill.
   setImmediate(() => {
     if (active.running && !active.isEnding) engine.runner.signal(active.running, "SIGKILL");
     engine.fault("suspended:after-end");
@@ -246,7 +246,7 @@ async function storePauseCheckpoint(
   }
 }
 
-/** What every error about a task carries. */
+/** Returns the data that every error about a task carries. */
 async function aboutTask(engine: Engine, { taskId }: ActiveAttempt): Promise<{ id: number; state: State }> {
   const { id, state } = await engine.require(taskId);
   return { id, state };
@@ -284,7 +284,7 @@ async function leave(
   }
 }
 
-/** Keeps what a module returned or threw; its process may end now. */
+/** Saves what a module returned or threw. After that its process may end. */
 export async function saveResult(
   engine: Engine,
   active: ActiveAttempt,

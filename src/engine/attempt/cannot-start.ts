@@ -11,8 +11,8 @@ export interface Refusal extends Failure {
 }
 
 /**
- * The environment of a task that can be started, or why its program or module cannot, as far as can be known before.
- * Throws where the system has no room even to look.
+ * Returns the environment of a task, or the reason why its program or module cannot start, as far as we can know before
+ * the start. Throws if the system lacks the resources even to check.
  */
 export function prepareStart(engine: Engine, task: Task): { env: Given } | { refusal: Refusal } {
   try {
@@ -29,12 +29,12 @@ export function prepareStart(engine: Engine, task: Task): { env: Given } | { ref
   }
 }
 
-/** Whether the field names a file of the caller's. */
+/** Whether the field names one of the caller's files. */
 function isFile(stdin: Task["stdin"]): stdin is string {
   return stdin !== null && stdin !== "pipe" && stdin !== "-";
 }
 
-/** To open a FIFO or a device may wait: only whether it is there is looked at. */
+/** Throws if the file cannot be read. Does not open it, because opening a FIFO or a device may block. */
 function requireReadable(stdin: string): void {
   try {
     accessSync(stdin, constants.R_OK);
@@ -74,19 +74,19 @@ function refusalOf(exitCode: number, message: string): Refusal {
   return { name: "CannotStart", code: null, message, data: { exitCode }, exitCode };
 }
 
-/** What a shell would say of a program that cannot be run. */
+/** Returns the refusal for this reason, with the exit code of a shell for a program that it cannot run. */
 export function cannotStart(reason: string): Refusal {
   return refusalOf(126, reason);
 }
 
-/** A submitted task fails; a resumed one stays suspended, so that what it saved is not lost. */
+/** Fails a submitted task; suspends a resumed one again, so that what it saved is not lost. */
 export async function refuse(engine: Engine, task: Task, { exitCode, ...error }: Refusal): Promise<void> {
   const at = engine.clock.now();
   const common = { id: task.id, attempt: task.attempt, at, cause: "cannot-start", actor: "daemon" };
   if (task.state === "submitted") {
     await engine.store.apply({ ...common, transition: "refuse", set: { error, exitCode } });
   } else {
-    // Whoever planned its resume has had it: it would only be refused again, at exactly once.
+    // Drop the planned time of its resume. Otherwise the task would resume and be refused again.
     const pause = task.pause && { ...task.pause, until: null };
     await engine.store.apply({ ...common, transition: "unresume", set: { error, pause } });
   }

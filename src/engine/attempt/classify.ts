@@ -1,40 +1,40 @@
 /**
- * What a daemon makes of an attempt that it did not start: of one that an earlier daemon left, or that it lost sight of
- * itself. Pure: what the store says and what the processes say, to the one thing to do.
+ * Decides what to do with an attempt that an earlier daemon left, or that this daemon lost track of. Pure: maps what
+ * the store and the processes say to one verdict.
  */
 import type { Attempt, Task } from "../../core/task.ts";
 
-/** What is known of the attempt. */
+/** The facts about the attempt. */
 export interface Facts {
   task: Pick<Task, "kind" | "attempt" | "frozen" | "intent">;
   /** The newest attempt in the store. */
   attempt: Pick<Attempt, "n" | "endedAt" | "bootId" | "pid" | "saidHello"> | undefined;
-  /** What the processes say: it runs (stopped or not), it left its end in a file, or there is no trace of it. */
+  /** What the processes say: it runs (stopped or not), a file says how it ended, or there is no trace of it. */
   process: "running" | "ended" | "gone";
-  /** This boot of the machine. */
+  /** Identifies this boot of the machine. */
   bootId: string;
-  /** Its process is a module host that had waited for a task. */
+  /** Whether its process is a module host that had waited for a task. */
   isFromPool: boolean;
-  /** Its host has made steps durable. */
+  /** Whether its host has made steps durable. */
   hasSteps: boolean;
 }
 
 export type Verdict =
-  /** The store says that it works, and has no attempt under way: a contradiction, recorded as a loss. */
+  /** The store says that the task works, but it has no attempt under way. Recorded as a loss. */
   | "contradiction"
-  /** Its process stands still, as it should. */
+  /** Its process is stopped, as it should be. */
   | "stays-frozen"
-  /** The same, and the request to freeze it is still on record. */
+  /** The same, but the request to freeze it is still recorded. */
   | "frozen-as-asked"
-  /** Its process runs, and nothing was asked of it. */
+  /** Its process runs, and there is no request. */
   | "goes-on"
-  /** Its process runs, and what was being done to it is to be finished. */
+  /** Its process runs, and a request must be finished. */
   | "finish-pause"
   | "finish-end"
   | "finish-leave"
-  /** Its host waited for the task until it gave up, and ran nothing of it: it is started again. */
+  /** Its host gave up waiting for the task and ran none of it: the daemon starts it again. */
   | "unassigned"
-  /** Its start is durable, and no process was made: it is started, which is starting it once. */
+  /** Its start is durable, but it never got a process: the daemon starts it now, for the first time. */
   | "not-started"
   | "ended"
   | "lost";

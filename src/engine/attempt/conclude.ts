@@ -1,13 +1,13 @@
 /**
- * How the end of an attempt is read. Pure: what is known of the task, of what was being done to it and of how its
- * process ended, to the move that follows. The order is that of precedence:
+ * Decides what follows from the end of an attempt. Pure: from the task, the request under way and how the process
+ * ended, it computes the next move. The first rule that applies decides:
  *
- * 1. a cancel or time-out that was under way decides, however the process ended;
- * 2. a module that left for a sleep or a question goes where it said;
- * 3. a module's own word (its result or error) stands, also when its process was killed after it was durable;
- * 4. after a request to pause, see `afterPause`;
- * 5. a process that is gone without a trace, or was ended by a signal that also takes the session down, is lost;
- * 6. exit 0 completes; anything else fails, with retries while there are any.
+ * 1. a cancel or time-out under way decides, however the process ended;
+ * 2. a module whose journal does not match is suspended; one that left for a sleep or a question goes there;
+ * 3. a value that a module returned stands, even if its process was killed once the value was durable;
+ * 4. under a pause by checkpoint, `afterPause` decides; without one, an error that a module threw stands;
+ * 5. a process that is gone without a trace, or was ended by a shutdown signal, is lost; so is an interrupted agent;
+ * 6. exit 0 completes a program; anything else fails, with retries while there are any.
  */
 import { cutOff } from "../../core/agents.ts";
 import type { Transition } from "../../core/machine.ts";
@@ -16,7 +16,7 @@ import { formatDuration } from "../../core/time.ts";
 import type { Patch } from "../../store/store.ts";
 import { isNoRoom, requeued } from "../no-room.ts";
 
-/** What is known when an attempt has ended. */
+/** The facts about an attempt that has ended. */
 export interface End {
   task: Task;
   intent: Intent | null;
@@ -25,25 +25,25 @@ export interface End {
   exitCode: number | null;
   signal: string | null;
   lost: boolean;
-  /** No daemon watched, or the session was going down, when it ended. */
+  /** Whether no daemon watched when it ended, or the session was going down. */
   unwatched: boolean;
   /** A random number from -1 to 1, for the back-off of a retry. */
   jitter: number;
   at: number;
 }
 
-/** What follows: a move, and how the attempt is recorded. */
+/** The move that follows, and how the attempt is recorded. */
 export interface Conclusion {
   transition: Exclude<Transition, "run">;
   cause: string;
   actor: string;
   outcome: AttemptOutcome;
   set: Patch;
-  /** Only while the question of this time is open. */
+  /** The move applies only while the question asked at this time is open. */
   question?: number;
 }
 
-/** The signals by which a machine or a session that goes down ends processes. */
+/** The signals with which a machine or session that goes down ends its processes. */
 export const GOING_DOWN: readonly string[] = ["SIGTERM", "SIGHUP", "SIGKILL"];
 
 /** `EX_TEMPFAIL` of sysexits.h: "try again later". */
@@ -55,7 +55,7 @@ export const PAUSE_LABEL = "pause";
 /** The error of an agent whose process ended in the middle of its work. */
 const INTERRUPTED = "AgentInterrupted";
 
-/** After so many losses without progress between them a task is not started again by itself. */
+/** After this many losses without progress between them, the daemon does not restart a task on its own. */
 const LOSSES_TO_STAY = 3;
 
 export function conclude(end: End): Conclusion {
@@ -80,7 +80,7 @@ function isLost({ lost, unwatched, signal }: End): boolean {
   return lost || (unwatched && signal !== null && GOING_DOWN.includes(signal));
 }
 
-/** An agent that ended without its last word, by itself or with its host, has left its session to go on from. */
+/** Whether an agent ended in the middle of its work, alone or with its host: it can go on from its session. */
 function isInterrupted({ result, signal, lost }: End): boolean {
   if (!result) return lost || signal !== null;
   return "error" in result && result.error.name === INTERRUPTED;
@@ -97,7 +97,7 @@ function left({ task }: End, { to, until }: Extract<Intent, { kind: "leave" }>):
     const question = task.question.at;
     return { transition: "ask", cause: "ask", actor: "task", outcome: "asked", set: {}, question };
   }
-  // The answer came while the process was on its way out: straight back into the queue.
+  // After a question: the answer came while the process was ending, so the task goes straight back into the queue.
   const set: Patch = to === "sleep" ? { notBefore: until, delay: "time" } : {};
   return { transition: "sleep", cause: to, actor: "task", outcome: to === "sleep" ? "sleep" : "asked", set };
 }
@@ -109,7 +109,7 @@ function canceled(end: End, intent: Extract<Intent, { kind: "cancel" }>): Conclu
   return { transition: "cancel", cause: "cancel", actor: intent.actor, outcome: "canceled", set };
 }
 
-/** The time of all attempts is used up with the last; that of one attempt begins again with the next. */
+/** Concludes a time-out. The task's own limit is then used up; the limit of one attempt begins again with the next. */
 function timedOut(end: End, isOfAttempt: boolean): Conclusion {
   const { timeoutMs, attemptTimeoutMs, retryOnTimeout } = end.task;
   const limit = isOfAttempt ? { attemptTimeoutMs } : { timeoutMs };
@@ -126,7 +126,7 @@ function timedOut(end: End, isOfAttempt: boolean): Conclusion {
   return { transition: "fail", cause: "timeout", actor: "daemon", outcome: "failed", set };
 }
 
-/** What a process that was asked to pause says by its end (contract, section 3). */
+/** Interprets the end of a process that was asked to pause (contract, section 3). */
 function afterPause(end: End, intent: PauseIntent): Conclusion {
   const saved = (end.task.checkpoint?.seq ?? 0) > intent.checkpointSeq;
   const continues = saved || end.task.pauseMode === "checkpoint" || end.task.kind !== "program";
@@ -134,7 +134,7 @@ function afterPause(end: End, intent: PauseIntent): Conclusion {
   const isOurs = intent.forced || end.lost;
   const outcome = isOurs || !isAnswer(end, saved) ? "forced" : "cooperative";
   const failure = end.result && "error" in end.result ? end.result.error : null;
-  // 75 and death by the signal are the agreed answers; any other failure is kept for `show`.
+  // Exit 75 and death by the pause signal are the agreed responses. Any other failure is kept for `show`.
   const agreed =
     isOurs ||
     [0, EXIT_TEMPFAIL].includes(end.exitCode ?? 0) ||
@@ -148,22 +148,22 @@ function afterPause(end: End, intent: PauseIntent): Conclusion {
 }
 
 /**
- * Whether the end is an answer to the request, and not a death in its time, such as one by the kernel when memory runs out. A
- * module answers with the checkpoint of its pause and nothing else; a program also by its exit, or by dying of the signal
- * that asked it.
+ * Whether the process ended in response to the request, and did not just die meanwhile, such as when memory runs out
+ * and the kernel kills it. A module responds only with the checkpoint of its pause. A program may also exit, or die of
+ * the pause signal.
  */
 function isAnswer({ task, signal }: End, saved: boolean): boolean {
   if (task.kind !== "program") return saved && task.checkpoint?.label === PAUSE_LABEL;
   return saved || signal === null || signal === task.pauseSignal;
 }
 
-/** The pause that an intent describes, as it is recorded. */
+/** Returns the pause to record for an intent. */
 export function pauseOf(intent: PauseIntent, outcome: Pause["outcome"], at: number): Pause {
   const { mode, cause, actor, reason, until, group } = intent;
   return { mode, outcome, cause, actor, reason, at, until, group };
 }
 
-/** The cause in the event of a pause: `pause` when a person asked for it, else what did. */
+/** Returns the cause for the event of a pause: `pause` if a user asked for it, else the cause of the intent. */
 export function causeOf(intent: PauseIntent): string {
   return intent.cause === "user" ? "pause" : intent.cause;
 }
@@ -173,11 +173,11 @@ function unusable(end: End, cause: "mismatch" | "corrupt", error: Failure): Conc
   return { transition: "suspend", cause, actor: "daemon", outcome: "mismatch", set: { pause, error } };
 }
 
-/** The end of a process of which nobody can say how it ended: as `--on-lost` has it. */
+/** Concludes an attempt whose process ended in an unknown way, as `--on-lost` says. */
 export function concludeLost(end: End): Conclusion {
   const { task } = end;
   const losses = task.losses + 1;
-  // A pause that was asked for and could not be finished is still what the user wants.
+  // The user's pause could not be finished, but the user still wants the task paused.
   const byItself = end.intent?.kind === "pause" && end.intent.cause === "user" ? "suspend" : null;
   const policy = byItself ?? task.onLost ?? (canContinue(task) ? "resume" : "suspend");
   const message = lossMessage(end);
@@ -186,7 +186,7 @@ export function concludeLost(end: End): Conclusion {
   if (policy === "fail") {
     return { transition: "fail", cause: "lost", actor: "daemon", outcome: "lost", set: { ...ended, error } };
   }
-  // It resumes by itself at once, and a daemon that dies meanwhile leaves that to the next.
+  // `until` is now: the task resumes at once, through the next daemon if this one dies first.
   const until = policy === "resume" && losses < LOSSES_TO_STAY ? end.at : null;
   const pause = { ...daemonPause("lost", message, end.at), until };
   const set: Patch = { losses, error, pause, ...cutOff(task) };
@@ -217,12 +217,11 @@ function failed(end: End, error: Failure): Conclusion {
   return { transition: "fail", cause: "end", actor: "task", outcome: "failed", set };
 }
 
-/** The longest back-off. */
 const LONGEST_BACKOFF_MS = 3_600_000;
-/** A back-off is longer or shorter by up to this part of it, so that what failed together is not tried again together. */
+/** At most this part of a back-off is added or removed at random, so that tasks that failed together retry apart. */
 const JITTER = 0.1;
 
-/** Doubling, from the task's own back-off, up to an hour; `jitter` from -1 to 1 says where in its range it is. */
+/** Returns the back-off in ms: `firstMs`, doubled by each failure, at most an hour. `jitter` is from -1 to 1. */
 function backoff(firstMs: number, failures: number, jitter: number): number {
   const whole = Math.min(firstMs * 2 ** Math.min(failures, 30), LONGEST_BACKOFF_MS);
   return Math.min(Math.round(whole * (1 + JITTER * jitter)), LONGEST_BACKOFF_MS);
@@ -240,9 +239,9 @@ function failureOf({ task, exitCode, signal }: End): Failure {
   return { name: "ExitedWithError", code: null, message: `${what} ended ${how}`, data };
 }
 
-/** Whether there is something from which a later attempt goes on: never the beginning, silently. */
+/** Whether a later attempt has something to continue from, so that it does not silently start over. */
 export function canContinue(task: Task): boolean {
-  // An agent whose session is not known has not been told anything.
+  // An agent without a known session has not been sent anything yet.
   if (task.checkpoint || task.kind === "agent") return true;
   return task.kind !== "program" ? task.journaled : task.pauseMode === "checkpoint";
 }

@@ -3,14 +3,14 @@ import type { Engine } from "../engine.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import { endFailed } from "./pause/refused-signals.ts";
 
-/** How long a module's host may take to say that it heard of its cancel; we look again until it has. */
+/** How long, in ms, a module's host may take to confirm its cancel. We check again, at this interval, until it has. */
 const DEAF_MS = 700;
-/** So much of that on the CPU shows that its event loop is blocked, and does not only wait for its turn. */
+/** This much CPU time in that interval, in ms, shows that its event loop is blocked and not waiting for the CPU. */
 const BUSY_MS = 250;
 
 /**
- * Aborts where a module blocks its own event loop: it hears neither of the cancel nor of SIGTERM, the grace time is of no
- * use to it, and whoever cancels it need not wait for that.
+ * Returns a signal that aborts when a module blocks its own event loop. Such a module receives neither the cancel nor
+ * SIGTERM, so there is no use in waiting for its grace time.
  */
 function whenDeaf({ runner }: Engine, active: ActiveAttempt): AbortSignal {
   const deaf = new AbortController();
@@ -29,8 +29,8 @@ function whenDeaf({ runner }: Engine, active: ActiveAttempt): AbortSignal {
 }
 
 /**
- * Tells the attempt and ends its tree; its end is concluded where every end is. Answers why it cannot be ended, such
- * as a process that may not be signalled: where that is the program, the task is running as before.
+ * Notifies the attempt and ends its tree; `finish` then records the end. Returns the reason if the tree cannot be
+ * ended, such as a process that we may not signal, else null. If that process is the program, the task goes on running.
  */
 export async function endTree(
   engine: Engine,
@@ -47,7 +47,7 @@ export async function endTree(
     return null;
   } catch (error) {
     engine.log.error({ task: active.taskId, error: String(error) }, "a tree could not be ended");
-    // The end of the program is recorded all the same, and the rest is told with it.
+    // The program has ended, which is recorded all the same. Report the processes that are left.
     if (active.isEnding) {
       const task = await active.ended.promise.catch(() => null);
       return endFailed(active, error, task?.state ?? "working");

@@ -5,12 +5,12 @@ import type { ActiveAttempt } from "./active-attempt.ts";
 import { isElsewhere } from "./pause/elsewhere.ts";
 import { repair } from "./repair.ts";
 
-/** A start that takes longer than this is not waited for. */
+/** How long, in ms, to wait for a start that is under way. */
 const LONGEST_START_MS = 1000;
 
 /**
- * The attempt of a task that has a process, as soon as that is made; undefined when it has none (any more). A task that
- * should have one, and of which nobody knows it, is repaired first, with `wanted` as what is being asked of it.
+ * Returns the attempt of a task, once its process is made; undefined if the task has no process (any more). If the task
+ * should have one but this daemon does not know it, repairs the task first. `wanted` is the request to be made of it.
  */
 export async function findActive(
   engine: Engine,
@@ -20,7 +20,7 @@ export async function findActive(
   if (isElsewhere(engine, task)) return undefined;
   const until = engine.clock.mono() + LONGEST_START_MS;
   const isMissing = () => (task.state === "working" || task.frozen) && !engine.active.has(task.id);
-  // Its start is committed, and what follows that has its turn.
+  // Its start may just have been committed: let the code that follows the commit run.
   if (isMissing()) await turn();
   while (isMissing() && engine.starting.has(task.id) && engine.clock.mono() < until) await turn();
   if (isMissing()) await repair(engine, task.id, wanted);

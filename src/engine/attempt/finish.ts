@@ -16,7 +16,7 @@ import { endFailed, runsOn } from "./pause/refused-signals.ts";
 import { retryWhileFull } from "./retry-while-full.ts";
 import { endStdin } from "./stdin.ts";
 
-/** So often a task may move while its end is read. */
+/** How many times we try to record an end, if the task keeps moving between our read and our write. */
 const TRIES = 5;
 
 /** Concludes the attempt when its process ends. */
@@ -25,8 +25,8 @@ export function watchEnd(engine: Engine, active: ActiveAttempt): void {
 }
 
 /**
- * A machine or session that goes down ends tasks and daemon at the same moment: so long the end of a task by a signal
- * waits for that of the daemon.
+ * A machine or session that goes down ends tasks and daemon at the same moment. After a task ended by a signal, we wait
+ * this long, in ms, to see whether the daemon is ended too.
  */
 const GOING_DOWN_MS = 150;
 
@@ -38,8 +38,8 @@ async function isGoingDown(engine: Engine, active: ActiveAttempt, { signal }: En
 }
 
 /**
- * The one end of every attempt: what is left of its tree is ended, then the task moves as its end is read. Once the
- * process is gone this can only finish, so a full disk is waited out.
+ * Concludes an attempt, however its process ended: ends the rest of its tree, then moves the task as `conclude` says.
+ * Every attempt ends here. Once the process is gone we must finish, so this waits while the disk is full.
  */
 export async function finish(
   engine: Engine,
@@ -91,13 +91,13 @@ export async function finish(
   if (active.isModule) engine.hosts.refill(true);
 }
 
-/** Somebody else has concluded the attempt. */
+/** Whether another machine has concluded the attempt. */
 function wasTaken({ cluster }: Engine, error: unknown): boolean {
   if (cluster === null) return false;
   return error instanceof IllegalMove || asAgentctlError(error).name === "StaleAttempt";
 }
 
-/** What an attempt here leaves in its folder is there for the next one, wherever that is. */
+/** Shares the task's folder with the cluster, so that the next attempt has it on any machine. */
 async function keepFolder(engine: Engine, { taskId, running }: ActiveAttempt): Promise<void> {
   if (!engine.cluster || !running) return;
   await engine.cluster.files.keepFolder(taskId).catch((error) => {
@@ -105,7 +105,7 @@ async function keepFolder(engine: Engine, { taskId, running }: ActiveAttempt): P
   });
 }
 
-/** After a pause the leftovers have what is left of its grace time, else that of a cancel. */
+/** Returns the grace time, in ms, of the processes left over: that of a cancel, or what is left of a pause's. */
 function sweepGrace(engine: Engine, active: ActiveAttempt): number {
   const { graceDeadline } = active;
   if (graceDeadline === null) return engine.settings.cancelGraceMs;
@@ -115,7 +115,7 @@ function sweepGrace(engine: Engine, active: ActiveAttempt): number {
 async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Promise<void> {
   const roots = active.running ?? { key: active.runKey, token: active.token };
   try {
-    // The guard of a frozen tree is stopped with it: without this it would stay forever.
+    // The guard of a frozen tree is stopped too. Without this, it would stay forever.
     if (active.frozen && active.running) await engine.runner.terminate(active.running, { graceMs: 0 });
     else await engine.runner.sweep(roots, { graceMs });
   } catch (error) {
@@ -127,7 +127,7 @@ async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Pr
   }
 }
 
-/** An answer, or the pause that froze it, may move the task between the look at it and the write. */
+/** Commits the end; tries again if an answer, or the pause that froze the task, moved it between our read and write. */
 async function commit(
   engine: Engine,
   active: ActiveAttempt,
@@ -171,17 +171,17 @@ async function commitOnce(
   });
 }
 
-/** How the end is read depends on them. */
+/** Takes the last steps into the store, because the conclusion depends on them. */
 async function takeLastSteps({ steps }: ActiveAttempt): Promise<void> {
   try {
     await steps?.take();
   } catch (error) {
-    // Whatever has superseded the attempt, its end is still to be recorded.
+    // The attempt is superseded, but we must still record its end.
     if (asAgentctlError(error).name !== "StaleAttempt") throw error;
   }
 }
 
-/** The next of the line begins in the transaction of this end: one wait for the disk for both. */
+/** Runs `end`; the next queued task starts in the same transaction, so both wait for the disk only once. */
 async function leaving<T>(engine: Engine, id: number, end: () => Promise<T>): Promise<T> {
   engine.leaving.add(id);
   try {
@@ -216,7 +216,7 @@ function changeOf(engine: Engine, active: ActiveAttempt, ended: Ended, conclusio
   };
 }
 
-/** The end of a process that was frozen, or had been thawed to be asked for its checkpoint. */
+/** Records the end of a process that was frozen, or that we thawed to ask it for its checkpoint. */
 async function endFrozen(
   engine: Engine,
   active: ActiveAttempt,
@@ -237,7 +237,7 @@ async function endFrozen(
   if (active.intent?.kind === "pause" && (conclusion.transition === "complete" || active.result)) {
     const common = { id: task.id, at: change.at, cause: "pause", actor: change.actor };
     const steps: Change[] = [
-      // With a process at each of them, or it would be on no machine.
+      // The task stays frozen or working at each move; otherwise the store would clear its machine.
       { ...common, transition: "resume", set: { pid: null } },
       { ...common, transition: "start", set: gone },
       { ...change, ranMs: 0 },
@@ -245,14 +245,14 @@ async function endFrozen(
     return (await engine.store.applyAll(steps)).at(-1) as Task;
   }
   if (active.isDone && end) {
-    // Ended here, for another attempt to begin elsewhere: it did not fail.
+    // We ended it so that another attempt can begin elsewhere. It did not fail.
     const outcome = end.outcome === "failed" ? "forced" : end.outcome;
     return await engine.store.update(task.id, gone, { end: { ...end, outcome } });
   }
   return await loseFrozen(engine, task, change, lost);
 }
 
-/** Answers whoever waits for the pause of an attempt that has ended. */
+/** Settles the pause of an attempt that has ended: rejects if the task is not suspended, or some of it still runs. */
 export function settlePause(active: ActiveAttempt, task: Task): void {
   if (task.state !== "suspended") active.pausing?.reject(notPausable(task));
   else if (active.unended) active.pausing?.reject(runsOn(task, active.unended));

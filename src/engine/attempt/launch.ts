@@ -21,7 +21,7 @@ interface Means {
   host?: WaitingHost<ActiveAttempt> | undefined;
 }
 
-/** Gives an attempt that is durable already its process: a host that waited for it, or one of its own. Never rejects. */
+/** Gives an attempt that is already durable its process: the waiting `host`, or a new process. Never rejects. */
 export function launch(engine: Engine, task: Task, active: ActiveAttempt, means: Means): Promise<void> {
   engine.track(active);
   const launched = launching(engine, task, active, means).catch((error) => {
@@ -41,7 +41,7 @@ async function launching(
     if (task.journaled) await engine.store.requireJournal(task.id);
     if (task.checkpoint) await writeCheckpoint(engine, task, task.checkpoint.seq);
     makeFolders(engine, task.id);
-    // Where there is no room for its log, nothing has been started yet.
+    // Do this before the start: if there is no room for the log, nothing has run yet.
     if (!host) makeLog(engine, task.id, active.attempt);
     const stdin = await prepareStdin(engine, task);
     engine.fault("start:before-spawn");
@@ -50,7 +50,7 @@ async function launching(
     );
   } catch (error) {
     active.ends(engine.clock.mono());
-    // Whoever waits for its process need not wait until that is recorded.
+    // Not awaited: those who wait for the process need not wait until this is recorded.
     void suspendUnstarted(engine, task, active, error, host);
     return;
   }
@@ -67,7 +67,7 @@ async function launching(
   if (active.isModule) engine.hosts.refill();
 }
 
-/** What its process has from its start: the submitting command's, but for what was asked for. */
+/** Returns what the process inherits: what the submitting command had, except for a nice value that the user set. */
 export function inheritedBy({ inherited, nice }: Task): Inherited {
   return { ...inherited, nice: nice ?? inherited.nice };
 }
@@ -93,15 +93,15 @@ function launchOwn(
   });
 }
 
-/** What a waiting host writes has gone to a file of its own, which becomes the attempt's log. */
+/** Takes over a waiting host and returns its process. The file with the host's output becomes the attempt's log. */
 function takeOver(engine: Engine, active: ActiveAttempt, host: WaitingHost<ActiveAttempt>): Running {
   renameSync(host.logFile, logFile(engine, active.taskId, active.attempt));
   return host.running;
 }
 
 /**
- * So long after its start a process is noted in the store, for which a short attempt has no use. Until then it is found
- * by its run files, as is what a daemon that dies meanwhile did not note.
+ * How long after its start, in ms, a process is noted in the store. A short attempt ends before that and needs no note.
+ * Until then, and if the daemon dies before the note, the process is found by its run files.
  */
 const NOTE_AFTER_MS = 50;
 
@@ -126,18 +126,18 @@ function noteProcess(engine: Engine, active: ActiveAttempt): void {
   );
 }
 
-/** The folders of a task, as it needs them to begin. Throws where there is no room for them. */
+/** Makes the folders that a task needs to begin. Throws if there is no room for them. */
 function makeFolders(engine: Engine, id: number): void {
   const { folder, logs } = foldersOf(engine, id);
   for (const path of [folder, logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
-/** The log of an attempt that is about to begin. Throws where there is no room for it. */
+/** Makes the log of an attempt that is about to begin. Throws if there is no room for it. */
 function makeLog(engine: Engine, id: number, attempt: number): void {
   closeSync(openSync(logFile(engine, id, attempt), "a", 0o600));
 }
 
-/** Puts the newest checkpoint where AGENTCTL_CHECKPOINT points. Throws when it is corrupt. */
+/** Writes the newest checkpoint to the file that AGENTCTL_CHECKPOINT names. Rejects if it is corrupt. */
 async function writeCheckpoint(engine: Engine, task: Task, seq: number): Promise<void> {
   const { checkpoint } = foldersOf(engine, task.id);
   const data = await engine.store.checkpointData(task.id, seq);
@@ -147,9 +147,9 @@ async function writeCheckpoint(engine: Engine, task: Task, seq: number): Promise
 }
 
 /**
- * Nothing was started: the checkpoint or the journal cannot be used, or a file cannot be written. Where only room is
- * missing, or the database of a cluster is away, the task goes back into the queue for a while; else it is suspended. The
- * attempt has begun, so this can only be recorded, and a full disk is waited out.
+ * Records that nothing was started: the checkpoint or journal cannot be used, or a file cannot be written. If only room
+ * is missing, or a cluster's database is unreachable, the task goes back into the queue with a delay; otherwise it is
+ * suspended. The attempt has begun and must be recorded, so this waits while the disk is full.
  */
 async function suspendUnstarted(
   engine: Engine,

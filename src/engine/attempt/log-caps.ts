@@ -13,7 +13,7 @@ export async function capLogs(engine: Engine): Promise<void> {
     const running = active.running;
     const trimming = cap(engine, active, {
       stop: async () => void (await engine.runner.freeze(running)),
-      // A pause that came meanwhile has stopped the tree for itself.
+      // If a pause began meanwhile, the tree stays stopped for it.
       cont: () => {
         if (!active.frozen && active.intent?.kind !== "pause") engine.runner.thaw(running);
       },
@@ -23,7 +23,7 @@ export async function capLogs(engine: Engine): Promise<void> {
   }
 }
 
-/** Brings the logs of a task whose attempt has ended below their cap: it may have written much since the last look. */
+/** Trims a task's logs to their cap after its attempt has ended: it may have written much since the last check. */
 export async function capEnded(engine: Engine, active: ActiveAttempt): Promise<void> {
   try {
     await active.trimming?.catch(() => {});
@@ -36,7 +36,7 @@ export async function capEnded(engine: Engine, active: ActiveAttempt): Promise<v
   }
 }
 
-/** Earlier attempts go first, then the oldest bytes. */
+/** Deletes the logs of earlier attempts first, then the oldest bytes of this one. */
 async function cap(
   engine: Engine,
   active: ActiveAttempt,
@@ -45,7 +45,7 @@ async function cap(
   const { logMaxBytes } = engine.settings;
   const { logs } = foldersOf(engine, active.taskId);
   const own = logFile(engine, active.taskId, active.attempt);
-  // There is no other before the second attempt.
+  // The first attempt's log is the only one.
   if (sizeOf(active.attempt === 1 ? own : logs) <= logMaxBytes) return;
   for (const name of readdirSync(logs))
     if (join(logs, name) !== own) rmSync(join(logs, name), { force: true });

@@ -1,13 +1,13 @@
 /**
- * What becomes of a task whose stopped process is gone. What a user paused stays so, and only the cause says that it
- * is lost. Any other, as one that `daemon stop` froze or one that is queued to go on, is lost as a running one would be.
+ * Handles a task whose stopped process is gone. A task that the user paused stays paused, and only the cause says that
+ * its process is lost. Any other, such as one frozen by `daemon stop` or queued to resume, is lost like a running task.
  */
 import type { Intent, Task } from "../../core/task.ts";
 import type { Change, Patch } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { type Conclusion, canContinue, concludeLost, daemonPause } from "./conclude.ts";
 
-/** Records the loss; `conclusion` is how it is read of a running task. */
+/** Records the loss and returns the task. `conclusion` is what the loss would mean for a running task. */
 export async function loseFrozen(
   engine: Engine,
   task: Task,
@@ -34,7 +34,7 @@ export async function loseFrozen(
   if (!set.pause?.until || !canContinue(task)) {
     return await engine.store.apply({ ...lost, transition: "unresume", set, end });
   }
-  // It is queued already, to begin again where its stopped process would have gone on.
+  // It stays in the queue: it will begin a new attempt instead of continuing its stopped process.
   const pause = { ...set.pause, until: null };
   return await engine.store.update(task.id, { ...set, pause }, { end, event: lost });
 }
@@ -49,8 +49,8 @@ function pauseOfUser({ pause }: Task, at: number): Patch["pause"] {
 }
 
 /**
- * Records the loss of a task that is working or frozen in the store, and has no attempt under way there. `wanted` is
- * what is being asked of it.
+ * Records the loss of a task that the store says is working or frozen, but that has no attempt under way there.
+ * `wanted` is the request being made of it.
  */
 export async function recordContradiction(engine: Engine, task: Task, wanted: Intent | null): Promise<void> {
   engine.log.error({ task: task.id }, "a task is working in the store and has no attempt: it counts as lost");
@@ -66,11 +66,11 @@ export async function recordContradiction(engine: Engine, task: Task, wanted: In
     jitter: 0,
   };
   const { transition, cause, actor, set } = concludeLost({ ...gone, task, intent: wanted, at });
-  // How long it ran is not known.
+  // We do not know how long it ran.
   await engine.store.apply({ id: task.id, transition, cause, actor, at, set, ranMs: 0 });
 }
 
-/** Nobody knows the process any more that is said to be frozen. */
+/** Records that there is no trace of the process of a frozen task. */
 async function loseTrace(engine: Engine, task: Task): Promise<void> {
   const at = engine.clock.now();
   const pause = daemonPause("lost", "its stopped process is gone", at);

@@ -1,8 +1,8 @@
 /**
- * How long an attempt has worked that another daemon started. The store keeps wall clock times, and that clock may jump
- * while no daemon looks. The start of each phase of work therefore notes the clock that does not, with its event; it
- * counts from the boot of the machine, so it means something to every daemon of that boot. Only the time in which there
- * was a process counts: not that before it was launched, and not that after it was gone.
+ * Computes how long an attempt of an earlier daemon has worked. The store keeps wall clock times, and that clock may
+ * jump while no daemon runs. So the event that starts a phase of work also notes the steady clock, which does not jump.
+ * It counts from the boot of the machine, so every daemon of that boot can use it. Only the time with a process counts:
+ * not the time before its launch, and not the time after its end.
  */
 import { statSync } from "node:fs";
 import type { Attempt, Task } from "../../core/task.ts";
@@ -11,34 +11,34 @@ import type { Engine } from "../engine.ts";
 import { logFile } from "../files/environment.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 
-/** When a phase of work began, by both clocks. */
+/** When a phase of work began, in ms by both clocks. */
 export interface Beginning {
   steady: number;
   wall: number;
 }
 
-/** What the event of a start says of its time, beside the wall clock's. */
+/** Returns the steady clock's time, in ms, which the event of a start notes beside the wall clock's. */
 export function startedNow({ clock }: Engine): { steadyMs: number } {
   return { steadyMs: Math.round(clock.mono()) };
 }
 
 /**
- * An attempt whose start is in the store already gets its process only now. The event of its start stands; that the
- * attempt began later than that is how the next daemon knows.
+ * Notes that an attempt gets its process only now, although the store has the event of its start. That event stays as
+ * it is. The next daemon sees the delay because the attempt's `startedAt` is later than the event.
  */
 export async function beginNow(engine: Engine, active: ActiveAttempt): Promise<void> {
   active.learn({ workingSince: engine.clock.mono() });
   const startedAt = engine.clock.now();
-  // Without room for it the task still runs: a daemon that comes after this one counts too much, no more.
+  // If the disk is full, the task still runs. The only effect is that a later daemon counts too much time.
   await engine.store.noteAttempt(active.taskId, active.attempt, { startedAt }).catch(() => {});
 }
 
-/** When the present phase began; its steady clock is told from the wall clock where it is not known. */
+/** Returns when the present phase began. If its steady time is unknown, computes it from the wall clock. */
 export async function phaseBegan(engine: Engine, task: Task, attempt: Attempt): Promise<Beginning> {
   const now = engine.clock.mono();
   const events = await engine.store.events({ after: 0, task: task.id, limit: 1_000_000 });
   const start = events.findLast(({ to }) => to === "working");
-  // A thaw goes on with a process that is there.
+  // A thaw continues an existing process, so it is never late.
   const late = start?.cause === "start" ? Math.max(0, attempt.startedAt - start.at) : 0;
   const wall = task.phaseAt + late;
   const byWall = now - Math.max(0, engine.clock.now() - wall);
@@ -49,9 +49,9 @@ export async function phaseBegan(engine: Engine, task: Task, attempt: Attempt): 
 }
 
 /**
- * How long an attempt worked that was over before this daemon looked: until the end that its guard wrote down, and where
- * nobody did, until it last printed or saved something, or the daemon before this one was last seen beside it. All are
- * wall clock times, so never longer than the steady clock says.
+ * Returns how long, in ms, an attempt worked that ended before this daemon checked. It worked until the end that its
+ * guard recorded. Without a record, we take its last output, its last checkpoint or the last sign of the earlier
+ * daemon, whichever is latest. These are wall clock times, so the steady clock caps the result.
  */
 export function workedUnwatched(engine: Engine, task: Task, began: Beginning, ended: Ended): number {
   const longest = Math.max(0, engine.clock.mono() - began.steady);
@@ -61,7 +61,7 @@ export function workedUnwatched(engine: Engine, task: Task, began: Beginning, en
   return Math.min(Math.max(0, until - began.wall), longest);
 }
 
-/** When the file was last written to; 0 where there is none. */
+/** Returns when the file was last written, in ms since 1970; 0 if there is no file. */
 function lastWritten(file: string): number {
   try {
     return statSync(file).mtimeMs;

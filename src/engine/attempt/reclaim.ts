@@ -1,6 +1,6 @@
 /**
- * Attempts that this daemon did not start, or lost sight of: what the store believes is found again among the processes,
- * and what was under way with it is finished.
+ * Reclaims attempts that this daemon did not start, or lost track of: finds the process of an attempt that the store
+ * says is working or frozen, and finishes the request that was under way.
  */
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { defined } from "../../core/defined.ts";
@@ -24,13 +24,13 @@ import { armTimeout } from "./timeout.ts";
 
 export interface Reclaimed {
   verdict: Verdict;
-  /** The key of its run files; undefined where there is no attempt. */
+  /** The key of its run files; undefined if there is no attempt. */
   runKey?: string;
-  /** Resolves when what was under way is finished: an end that is being recorded, or a pause. */
+  /** Resolves when the end is recorded, or when the pause under way is over. */
   finished?: Promise<unknown>;
 }
 
-/** Finds the attempt of a task that the store says is working or frozen; `wanted` is what is being asked of it. */
+/** Reclaims the attempt of a task that is working or frozen in the store. `wanted` is the request being made of it. */
 export async function reclaim(engine: Engine, task: Task, wanted: Intent | null = null): Promise<Reclaimed> {
   engine.fault("recover:before-adopt");
   await settleArtifacts(engine, task.id);
@@ -75,7 +75,7 @@ export async function reclaim(engine: Engine, task: Task, wanted: Intent | null 
       engine.track(active);
       keepHostLog(engine, active);
       if (running && !task.frozen && engine.runner.isGone(running)) {
-        // It ended while nobody looked, and its guard has yet to tell how.
+        // It ended while no daemon watched, and its guard has not reported how yet.
         active.inherits(wanted);
         const finished = running.ended.then((ended) => recordEnd(engine, { task, active, began, ended }));
         return { verdict: "ended", runKey, finished };
@@ -95,7 +95,7 @@ function processOf(state: Awaited<ReturnType<typeof lookFor>>): Facts["process"]
 async function lookFor(engine: Engine, task: Task, attempt: Attempt) {
   const { runKey: key, token, pid, pidStart, bootId } = attempt;
   const program = pid !== null && pidStart !== null ? { pid, startTime: pidStart, bootId } : null;
-  // A host that was assigned just now may still write to a file of its own.
+  // The output of a host that was just assigned may still be in the host's own file.
   const own = hostLog(engine.places, key);
   const log = existsSync(own) ? own : logFile(engine, task.id, attempt.n);
   return await engine.runner.adopt({ key, token, program, logFile: log, isFrozen: task.frozen });
@@ -114,7 +114,7 @@ function recordEnd(engine: Engine, { task, active, began, ended }: Unwatched): P
   return finish(engine, active, ended, true);
 }
 
-/** The host was assigned, and the daemon died before its output was made the attempt's log. */
+/** Makes a host's output the attempt's log, if a daemon died between assigning the host and doing so. */
 function keepHostLog(engine: Engine, active: ActiveAttempt): void {
   const own = hostLog(engine.places, active.runKey);
   if (!existsSync(own)) return;
@@ -123,7 +123,7 @@ function keepHostLog(engine: Engine, active: ActiveAttempt): void {
   renameSync(own, logFile(engine, active.taskId, active.attempt));
 }
 
-/** An attempt that is durable and was never started; what forbids it now is the end of the attempt. */
+/** Starts an attempt that is durable but never had a process. If it cannot start now, ends the attempt. */
 async function startAgain(engine: Engine, task: Task, active: ActiveAttempt): Promise<void> {
   await beginNow(engine, active);
   const prepared = prepareStart(engine, task);
@@ -143,7 +143,7 @@ async function goOn(
 ): Promise<Pick<Reclaimed, "finished">> {
   if (verdict === "stays-frozen") return {};
   if (verdict === "frozen-as-asked") {
-    // It stands still, as it was to: what is left of the request is its record.
+    // It is already stopped, as requested. Only the record of the request is left to delete.
     active.dropRequest();
     await engine.store.intend([{ id: task.id, attempt: active.attempt, intent: null }]).catch(() => {});
     return {};

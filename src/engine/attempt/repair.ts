@@ -4,9 +4,9 @@ import { isElsewhere } from "./pause/elsewhere.ts";
 import { reclaim } from "./reclaim.ts";
 
 /**
- * Repairs a task that the store says is working or frozen, and of which this daemon knows no attempt: its process is
- * found again, or its end is recorded. Resolves when that is done; does nothing for any other task. `wanted` is what is
- * being asked of it, and decides what becomes of a task that is lost.
+ * Repairs a task that the store says is working or frozen but of which this daemon knows no attempt: finds its process
+ * again, or records its end. Resolves when that is done; does nothing for any other task. `wanted` is the request being
+ * made of the task, and decides what becomes of it if it is lost.
  */
 export async function repair(engine: Engine, id: number, wanted: Intent | null = null): Promise<void> {
   const running = engine.repairs.get(id);
@@ -23,7 +23,7 @@ async function repairOnce(engine: Engine, id: number, wanted: Intent | null): Pr
   if (isElsewhere(engine, task)) return;
   const { verdict, finished } = await reclaim(engine, task, wanted);
   engine.log.warn({ task: id, verdict }, "a task that was working in the store was not known here: repaired");
-  // A pause that was under way goes on by itself.
+  // A pause that was under way goes on in the background.
   if (verdict !== "finish-pause") await finished;
   engine.wake();
 }

@@ -2,14 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { asAgentctlError } from "../../core/errors.ts";
 import { giveReserve } from "../files/reserve.ts";
 
-/** How often a write that cannot be done because the disk is full is tried again, and for how long: an hour. */
+/** The interval, in ms, and the number of tries of a write while the disk is full: an hour in all. */
 const AGAIN_MS = 500;
 const TRIES = 7200;
 
 /**
- * Writes what can only be recorded, because it has happened: gives up the room that is kept in `home` for this, and waits
- * while the disk is full. After an hour it rejects as the
- * write did; what the store then contradicts is repaired when it is met, and `agentctl doctor` finds it.
+ * Repeats a write while the disk is full, because it records what has already happened. Releases the space reserved in
+ * `home` for this. After an hour, rejects as `write` did. What is then wrong in the store is repaired when the daemon
+ * next meets it, and `agentctl doctor` finds it.
  */
 export async function retryWhileFull<T>(home: string, write: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {

@@ -12,13 +12,13 @@ import { inheritedBy, launch } from "./launch.ts";
 import { thaw } from "./pause/thaw.ts";
 import { startedNow } from "./phase-clock.ts";
 
-/** A task whose turn it is, and the numbers of its slots in a numbered queue. */
+/** The next task to start, and the numbers of its slots in a numbered queue. */
 interface Slots {
   id: number;
   slotNumbers: number[] | null;
 }
 
-/** Starts a task that has a slot: a frozen one where it stands, any other in an attempt of its own. */
+/** Starts a task that has a slot: continues the process of a frozen one, begins a new attempt of any other. */
 export async function start(engine: Engine, { id, slotNumbers }: Slots): Promise<void> {
   engine.starting.add(id);
   let isBeingMade = false;
@@ -29,7 +29,7 @@ export async function start(engine: Engine, { id, slotNumbers }: Slots): Promise
     else if (task.frozen) await thaw(engine, task);
     else await begin(engine, task, slotNumbers);
   } catch (error) {
-    // Somebody was quicker (a cancel, a hold): what they did stands.
+    // Something else, such as a cancel or a hold, moved the task first. That stands.
     if (error instanceof IllegalMove || asAgentctlError(error).name === "TaskNotFound") return;
     throw error;
   } finally {
@@ -37,7 +37,7 @@ export async function start(engine: Engine, { id, slotNumbers }: Slots): Promise
   }
 }
 
-/** Others need not wait for it: the task keeps its slot meanwhile, and starts with the next look. */
+/** Makes the worktree of a task. The task keeps its slot meanwhile, and starts when the queues are next checked. */
 async function makeItsWorktree(engine: Engine, task: Task): Promise<void> {
   const { id, checkout } = task;
   if (!checkout) return;
@@ -53,7 +53,7 @@ async function makeItsWorktree(engine: Engine, task: Task): Promise<void> {
   }
 }
 
-/** Brings here what other machines kept of a task. */
+/** Fetches the environment and the folder of a task that other machines saved. */
 async function bring({ store }: Engine, cluster: Cluster, task: Task): Promise<void> {
   await cluster.fetchEnvironment(task.envHash);
   if (task.attempt === 0) return;
@@ -92,6 +92,6 @@ async function begin(engine: Engine, task: Task, slotNumbers: number[] | null): 
   engine.fault("start:before-launch");
   const attempt = { taskId: task.id, n: working.attempt, token, runKey, saidHello: false, result: null };
   const active = new ActiveAttempt(attempt, working, engine.clock.mono());
-  // The next of the line need not wait for it.
+  // Not awaited: the next queued task need not wait for this launch.
   void launch(engine, working, active, { given: prepared.env, host });
 }

@@ -1,15 +1,15 @@
 /**
- * The pipe that is the stdin of a program (`run --stdin pipe`): a FIFO beside the task's folder, into which the daemon
- * writes what is sent to the task, in order.
+ * The pipe that is the stdin of a program (`run --stdin pipe`): a FIFO beside the task's folder. The daemon writes the
+ * messages sent to the task into it, in order.
  *
- * A FIFO ends for its reader when nobody has it open for writing any more. So a small process that begins with the
- * program holds it open, also while there is no daemon. It ends when it gets a line from a second FIFO, which is how
- * `send --eof` is carried out, or with the rest of the attempt's tree. The daemon has the FIFO open as well, for as long as
- * the task is open: what one attempt has not read is there for the next.
+ * A reader of a FIFO meets its end when no process has it open for writing. So a small process, started with the
+ * program, holds the FIFO open, even while there is no daemon. That process ends when it reads a line from a second
+ * FIFO, which is how `send --eof` works, or with the rest of the attempt's tree. The daemon also keeps the FIFO open
+ * while the task is open, so that the next attempt can read what one attempt left.
  *
- * Each piece of a message is noted in the store before it is written, and before that the FIFO gets a time of its own,
- * which the kernel changes with the write. So a daemon that comes after a crash can tell whether the last piece was
- * written, and each reaches the program once.
+ * Each piece of a message is noted in the store before it is written. Before the note, the daemon sets the FIFO's mtime
+ * to a value that marks the piece; the kernel changes the mtime with the write. So after a crash the next daemon knows
+ * whether the last piece was written, and each piece reaches the program once.
  */
 import { closeSync, constants, openSync, statSync, utimesSync, writeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
@@ -18,9 +18,9 @@ import type { PipedMessage } from "../../store/inbox.ts";
 import type { Engine, TaskPipe } from "../engine.ts";
 import { foldersOf } from "../files/environment.ts";
 
-/** A write of at most so many bytes is done whole or not at all (PIPE_BUF of Linux, in pipe(7)). */
+/** A write of at most this many bytes is atomic: whole or not at all (PIPE_BUF of Linux, in pipe(7)). */
 const PIECE_BYTES = 4096;
-/** How soon a pipe that is full, or whose program has not opened it yet, is tried again; with each try later, up to a second. */
+/** How soon, in ms, we retry a pipe that is full or not open yet. Each try doubles the wait, up to a second. */
 const AGAIN_MS = 20;
 const LONGEST_AGAIN_MS = 1000;
 
@@ -35,7 +35,7 @@ export class StdinPipe implements TaskPipe {
   #isAgain = false;
   #isChecked = false;
 
-  /** The FIFOs are there. */
+  /** The FIFOs must exist already. */
   constructor(engine: Engine, taskId: number) {
     const { stdin, stdinEnd } = foldersOf(engine, taskId);
     this.#engine = engine;
@@ -49,12 +49,12 @@ export class StdinPipe implements TaskPipe {
     });
   }
 
-  /** Opens the FIFO for an attempt that begins: what is in it stays, whoever reads it. */
+  /** Opens the FIFO for an attempt that begins. What is in it stays, even while no program reads it. */
   open(): void {
     this.#fd ??= openSync(this.#path, constants.O_RDWR | constants.O_NONBLOCK);
   }
 
-  /** Something was sent, or an attempt has begun. */
+  /** Writes the waiting messages in the background, after one was sent or an attempt has begun. */
   look(): void {
     this.#isAgain = true;
     this.#running ??= this.#write()
@@ -81,7 +81,7 @@ export class StdinPipe implements TaskPipe {
     }
   }
 
-  /** Writes the piece that an earlier daemon noted and did not come to write. */
+  /** Writes the piece that an earlier daemon noted but did not write. */
   async #finishLast(): Promise<void> {
     const last = await this.#engine.store.inbox.last(this.#taskId);
     if (!last || Math.round(statSync(this.#path).mtimeMs) !== timeOf(last.id, last.written)) return;
@@ -98,7 +98,7 @@ export class StdinPipe implements TaskPipe {
     await this.#put(bytes.subarray(written, end));
   }
 
-  /** Waits until there is room. */
+  /** Writes bytes to the FIFO; waits while it is full. */
   async #put(bytes: Buffer): Promise<void> {
     this.open();
     let rest = bytes;
@@ -107,22 +107,22 @@ export class StdinPipe implements TaskPipe {
     });
   }
 
-  /** The program meets the end of its stdin, once it has opened it and read what is before. */
+  /** Ends the program's stdin: the program meets the end once it has opened the FIFO and read what comes before. */
   async #end({ id, written }: PipedMessage): Promise<void> {
     const attempt = this.#engine.active.get(this.#taskId)?.attempt;
-    // `written` is the attempt that has met it: the next one meets it as well.
+    // Of an EOF, `written` is the last attempt that met it. Each later attempt must meet it too.
     if (attempt === undefined || attempt === written) return;
     const isOver = () => this.#engine.active.get(this.#taskId)?.attempt !== attempt;
     await this.#retry("ENXIO", () => !isOver() && this.endAttempt());
     if (isOver()) return;
-    // With an end for reading, what an attempt leaves stays for the next one.
+    // With a read end open, the FIFO keeps what this attempt leaves unread for the next one.
     const reading = openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
     this.#drop();
     this.#fd = reading;
     await this.#engine.store.inbox.note(id, attempt, false);
   }
 
-  /** Ends the process that holds the FIFO open. Throws `ENXIO` where there is none. */
+  /** Ends the process that holds the FIFO open. Throws `ENXIO` if there is none. */
   endAttempt(): void {
     const fd = openSync(this.#endPath, constants.O_WRONLY | constants.O_NONBLOCK);
     try {
@@ -155,7 +155,7 @@ export class StdinPipe implements TaskPipe {
   }
 }
 
-/** A time in ms that no write leaves behind, one for each piece of each message. */
+/** Returns the mtime, in ms, that marks one piece of one message; no real write leaves such an mtime. */
 function timeOf(id: number, end: number): number {
   return id * 1000 + (Math.ceil(end / PIECE_BYTES) % 1000);
 }

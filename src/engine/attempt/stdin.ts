@@ -1,4 +1,4 @@
-/** What the program of an attempt reads from its stdin. */
+/** Prepares what the program of an attempt reads from its stdin. */
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Task } from "../../core/task.ts";
@@ -7,7 +7,7 @@ import type { Engine, TaskPipe } from "../engine.ts";
 import { foldersOf } from "../files/environment.ts";
 import { StdinPipe } from "./stdin-pipe.ts";
 
-/** Has it ready for an attempt that begins. Rejects where there is no room. */
+/** Makes the stdin of an attempt that begins. Rejects if there is no room. */
 export async function prepareStdin(engine: Engine, task: Task): Promise<LaunchSpec["stdin"]> {
   const { stdin, stdinEnd } = foldersOf(engine, task.id);
   if (task.stdin === null) return undefined;
@@ -22,7 +22,7 @@ export async function prepareStdin(engine: Engine, task: Task): Promise<LaunchSp
   return { path: stdin, endPath: stdinEnd };
 }
 
-/** An attempt has its process, or was found again: what was sent goes on its way. */
+/** Starts to write the messages sent so far, once an attempt has its process or was found again. */
 export function feedStdin(engine: Engine, task: Task): void {
   if (task.stdin === "pipe" && existsSync(foldersOf(engine, task.id).stdin)) pipeOf(engine, task.id).look();
 }
@@ -35,12 +35,12 @@ function pipeOf(engine: Engine, id: number): TaskPipe {
   return pipe;
 }
 
-/** The program of an attempt has ended: nothing holds its pipe open any more. */
+/** Ends the process that holds the pipe open, after the program of an attempt has ended. */
 export function endStdin(engine: Engine, id: number): void {
   try {
     engine.pipes.get(id)?.endAttempt();
   } catch {
-    // It has ended already, or ends with the rest of the tree.
+    // That process has already ended, or ends with the rest of the tree.
   }
 }
 

@@ -3,17 +3,17 @@ import type { Engine } from "../engine.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import { endTree } from "./end-tree.ts";
 
-/** The longest delay that setTimeout takes. */
+/** The longest delay, in ms, that setTimeout takes. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Ends the attempt when it, or the task over all attempts, has run for its time limit; paused time does not count. */
+/** Arms the timer for the time limit of the attempt, or of the task over all attempts. Paused time does not count. */
 export function armTimeout(engine: Engine, active: ActiveAttempt, task: Task): void {
   active.setLimit(null);
   const limits = [
     { of: "attempt" as const, left: (task.attemptTimeoutMs ?? Number.POSITIVE_INFINITY) - task.attemptRunMs },
     { of: undefined, left: (task.timeoutMs ?? Number.POSITIVE_INFINITY) - task.runMs },
   ];
-  // Of two that are reached together that of the task decides.
+  // If both limits are reached together, the limit of the task decides.
   const { of, left: allowed } = limits.reduce((a, b) => (b.left <= a.left ? b : a));
   if (allowed === Number.POSITIVE_INFINITY) return;
   const left = allowed - (engine.clock.mono() - active.workingSince);

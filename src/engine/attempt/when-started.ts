@@ -3,12 +3,12 @@ import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
 import { repair } from "./repair.ts";
 
-/** Longer than this nobody waits; a guard takes a few milliseconds. */
+/** The longest time, in ms, that a caller waits. A guard takes a few milliseconds. */
 const LONGEST_MS = 500;
 
 /**
- * Resolves when the processes of those of these tasks that are running are known, or will not be soon: between the
- * start that is durable and the process lie a few milliseconds, in which nobody should be told of work without a pid.
+ * Resolves when the processes of the running tasks among `tasks` are known, or after `LONGEST_MS`. A process follows
+ * its durable start by a few milliseconds; meanwhile nobody should see a running task without a pid.
  */
 export async function whenStarted(engine: Engine, tasks: readonly Task[]): Promise<void> {
   for (const { id, state } of tasks) if (state === "working" && isUnknown(engine, id)) repairSoon(engine, id);
@@ -27,7 +27,7 @@ function isUnknown({ active, starting }: Engine, id: number): boolean {
   return !active.has(id) && !starting.has(id);
 }
 
-/** Nobody waits for it: whoever looks is told what is in the store. */
+/** Repairs a task in the background: the caller does not wait, and shows what is in the store. */
 function repairSoon(engine: Engine, id: number): void {
   repair(engine, id).catch((error) =>
     engine.log.error(
@@ -47,7 +47,7 @@ async function processOf(engine: Engine, id: number, late: AbortSignal): Promise
     const active = engine.active.get(id);
     await active?.launched;
     if (active?.running) return await active.running.started.then(nothing, nothing);
-    // Its start is durable since a moment, and who makes the process has his turn next.
+    // Its start was just committed. The code that makes the process runs next.
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

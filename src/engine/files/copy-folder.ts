@@ -3,7 +3,7 @@ import type { Ports } from "../ports.ts";
 import { foldersOf } from "./environment.ts";
 import { below } from "./tree-files.ts";
 
-/** Copies a task's own folder to that of another: files, folders and links as they are; a pipe or a socket holds nothing to copy. */
+/** Copies a task's own folder to another task: files, folders and symlinks. Pipes and sockets have no content. */
 export async function copyTaskFolder(ports: Pick<Ports, "places">, from: number, to: number): Promise<void> {
   const source = foldersOf(ports, from).folder;
   const isThere = await lstat(source).then(
@@ -13,7 +13,7 @@ export async function copyTaskFolder(ports: Pick<Ports, "places">, from: number,
   if (isThere) await copyEntry(Buffer.from(source), Buffer.from(foldersOf(ports, to).folder));
 }
 
-/** A path is bytes, because a name need not be UTF-8. */
+/** Copies one entry. A path is bytes, because a name need not be UTF-8. */
 async function copyEntry(from: Buffer, to: Buffer): Promise<void> {
   const stat = await lstat(from);
   if (stat.isSymbolicLink()) return await symlink(await readlink(from, { encoding: "buffer" }), to);
@@ -24,7 +24,7 @@ async function copyEntry(from: Buffer, to: Buffer): Promise<void> {
 }
 
 async function copyFolder(from: Buffer, to: Buffer, mode: number): Promise<void> {
-  // One that is read-only is filled first; that of the task itself may be there.
+  // The mode is set last, because a read-only folder could not be filled. The task's own folder may exist already.
   await mkdir(to, { recursive: true, mode: 0o700 });
   for (const name of await readdir(from, { encoding: "buffer" })) {
     await copyEntry(below(from, name), below(to, name));

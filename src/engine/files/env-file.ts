@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from "node:fs";
 import { isNoRoom } from "../no-room.ts";
 
-/** Why a file of variables cannot be used. Its message holds no value, because values are secrets. */
+/** Thrown if a file of variables cannot be used. Its message has no value, because values are secrets. */
 export class EnvFileRefused extends Error {
-  /** Whether the file is not there, so that it may come later. */
+  /** Whether the file does not exist, so that it may be created later. */
   readonly isMissing: boolean;
   constructor(message: string, isMissing: boolean, options?: ErrorOptions) {
     super(message, options);
@@ -12,8 +12,8 @@ export class EnvFileRefused extends Error {
 }
 
 /**
- * The variables of a file, as docker reads one: `NAME=value` lines without quotes, `#` begins a comment line, a value
- * goes to the end of its line. Throws {@link EnvFileRefused}, which names the first line that is something else.
+ * Reads variables from a file in docker's format: `NAME=value` lines without quotes; a line that starts with `#` is a
+ * comment; a value ends with its line. Throws {@link EnvFileRefused}, which names the first invalid line.
  */
 export function readEnvFile(file: string): Record<string, string> {
   const variables: [string, string][] = [];
@@ -36,7 +36,7 @@ export function readEnvFile(file: string): Record<string, string> {
 
 function bytesOf(file: string): Buffer {
   try {
-    // A pipe would keep the daemon waiting for whoever writes to it.
+    // Reading a pipe would block the daemon until a program writes to it.
     if (statSync(file).isFile()) return readFileSync(file);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
@@ -61,7 +61,7 @@ function linesOf(bytes: Buffer): Buffer[] {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Undefined where the bytes are no UTF-8; a byte order mark before the first line is dropped. */
+/** Decodes a line and drops a byte order mark on the first one; returns undefined if the bytes are not UTF-8. */
 function decoded(line: Buffer, isFirst: boolean): string | undefined {
   try {
     const text = utf8.decode(line);

@@ -5,48 +5,48 @@ import { TOKEN_VARIABLE, TREE_VARIABLE, treeMarker } from "../../home/tree-marke
 import type { Places, Ports } from "../ports.ts";
 import { EnvFileRefused, readEnvFile } from "./env-file.ts";
 
-/** The id of the task to which a folder belongs, its own or the one beside it; undefined for every other name. */
+/** Returns the id of the task that a folder belongs to, its own or `<id>.kept`; undefined for every other name. */
 export function taskOfFolder(name: string): number | undefined {
   const id = /^(\d+)(?:\.kept)?$/.exec(name)?.[1];
   return id === undefined ? undefined : Number(id);
 }
 
-/** The folders of one task. */
+/** Returns the folders of one task. */
 export function foldersOf(ports: Pick<Ports, "places">, id: number) {
   return foldersIn(ports.places, id);
 }
 
 function foldersIn(places: Places, id: number) {
   const folder = join(places.tasks, String(id));
-  // Not in the task's own, which it may empty, or need to be empty.
+  // Not inside the task's own folder: the task may empty that, or need an empty one.
   const kept = `${folder}.kept`;
   return {
-    /** AGENTCTL_TASK_DIR: the task's own, stays through pauses. */
+    /** AGENTCTL_TASK_DIR: the task's own folder, kept through pauses. */
     folder,
     kept,
     artifacts: join(kept, "artifacts"),
     checkpoint: join(kept, "checkpoint"),
-    /** What was piped in, or the pipe that is its stdin, and what ends that. */
+    /** The stored input or the FIFO for the task's stdin. A write to `stdinEnd` ends the holder of that FIFO. */
     stdin: join(kept, "stdin"),
     stdinEnd: join(kept, "stdin-end"),
     logs: join(places.logs, String(id)),
   };
 }
 
-/** What a coding agent has written in an attempt, line by line. */
+/** Returns the file with the lines that a coding agent wrote in an attempt. */
 export function rawLogFile(ports: Pick<Ports, "places">, id: number, attempt: number): string {
   return join(ports.places.tasks, String(id), "agent", `${attempt}.jsonl`);
 }
 
-/** The log of one attempt. */
+/** Returns the log file of one attempt. */
 export function logFile(ports: Pick<Ports, "places">, id: number, attempt: number): string {
   return join(ports.places.logs, String(id), `${attempt}.log`);
 }
 
 /**
- * What a task's environment is made of, without what agentctl says: what was kept from the shell that submitted it, or
- * the five variables that a task of no shell has and what was given to it, and its file of variables as that is now.
- * Throws when a file cannot be read.
+ * Returns a task's environment without agentctl's own variables: the environment of the shell that submitted it, or
+ * else five basic variables and the given ones. The variables in its file, as it is now, are added. Throws if a file
+ * cannot be read.
  */
 export function givenEnvironment(
   ports: Pick<Ports, "environments" | "baseEnv">,
@@ -62,7 +62,7 @@ export function givenEnvironment(
   return given;
 }
 
-/** What of a task says which variables it gets. */
+/** The fields of a task that decide which variables it gets. */
 type EnvironmentOf = Pick<Task, "envHash" | "envFile">;
 
 function variablesOf(file: string): Record<string, string> {
@@ -76,7 +76,7 @@ function variablesOf(file: string): Record<string, string> {
 
 export type Given = Readonly<Record<string, string>>;
 
-/** By what was kept: a thousand tasks of one shell have one. */
+/** A cache by kept environment: a thousand tasks from one shell share one entry. */
 const givenBy = new WeakMap<Given, Given>();
 
 function givenOf(env: Record<string, string>): Given {
@@ -84,7 +84,7 @@ function givenOf(env: Record<string, string>): Given {
   return env;
 }
 
-/** The whole environment of an attempt. */
+/** Returns the whole environment of an attempt. */
 export function environmentOf(
   { places }: Pick<Ports, "places">,
   task: Task,

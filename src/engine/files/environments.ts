@@ -7,18 +7,18 @@ import { writeDurably } from "../../home/durable.ts";
 import { isOwnName } from "../../home/own-names.ts";
 
 /**
- * The environments of open tasks: one file of mode 0600 for each content, named by its hash, so that a thousand
- * tasks of one shell share one file and no copy of the database holds a secret. A file goes when the last open
+ * The environments of open tasks: one file with mode 0600 for each distinct content, named by its hash. A thousand
+ * tasks from one shell share one file, and no copy of the database holds a secret. A file is deleted when the last open
  * task that uses it has ended.
  */
 export class Environments {
   readonly #folder: string;
   readonly #fault: Fault;
-  /** Where names are seen by others, they say nothing of what they name. */
+  /** Set if others can see the names of the files: a keyed hash reveals nothing about the content. */
   readonly #key: Buffer | null;
-  /** Written by a submission whose task is not committed yet; must not be swept. */
+  /** Environments of submissions whose task is not committed yet, with their count; they must not be deleted. */
   readonly #pending = new Map<string, number>();
-  /** What was read last: most tasks that begin one after the other have the same. */
+  /** A cache of the last one read: tasks that start one after the other mostly share an environment. */
   #last: { hash: string; stamp: string; env: Readonly<Record<string, string>> } | undefined;
 
   constructor(folder: string, fault: Fault, key: Buffer | null = null) {
@@ -28,7 +28,7 @@ export class Environments {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 
-  /** Keeps `env` durably and answers its name. The caller calls `settle` when the task that uses it is committed. */
+  /** Stores `env` durably and returns its name. The caller calls `settle` when the task that uses it is committed. */
   put(env: Record<string, string>): string {
     const sorted = Object.fromEntries(Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1)));
     const text = JSON.stringify(sorted);
@@ -41,19 +41,19 @@ export class Environments {
       keep(file, text);
       this.#fault("environment:after-write");
     }
-    // Only what is there waits for its task: one that could not be written would keep a later one from being removed.
+    // Counted only after the write succeeded: a failed write must not keep a later file from being deleted.
     this.#pending.set(hash, (this.#pending.get(hash) ?? 0) + 1);
     return hash;
   }
 
-  /** The submission that called `put` is over, one way or the other. */
+  /** Ends the submission that called `put`, whether it succeeded or failed. */
   settle(hash: string): void {
     const count = (this.#pending.get(hash) ?? 1) - 1;
     if (count > 0) this.#pending.set(hash, count);
     else this.#pending.delete(hash);
   }
 
-  /** The environment of that name; throws when its file is gone. */
+  /** Returns the environment with that name; throws if its file does not exist. */
   get(hash: string): Readonly<Record<string, string>> {
     const file = join(this.#folder, hash);
     const { ino, size, mtimeMs } = statSync(file);
@@ -64,7 +64,7 @@ export class Environments {
     return env;
   }
 
-  /** Deletes the file that no open task uses; one of a submission under way stays. */
+  /** Deletes an environment that no open task uses, unless a submission in progress uses it. */
   remove(hash: string): void {
     if (this.#pending.has(hash)) return;
     this.#fault("environment:before-remove");
@@ -72,7 +72,7 @@ export class Environments {
     this.#fault("environment:after-remove");
   }
 
-  /** Deletes the files that no open task uses. */
+  /** Deletes all files that no open task uses. */
   sweep(used: ReadonlySet<string>): void {
     for (const name of readdirSync(this.#folder))
       if (!used.has(name) && isOwnName("env", name)) this.remove(name);

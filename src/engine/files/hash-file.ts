@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { chmod, open } from "node:fs/promises";
 
-/** SHA-256 of a file, read in pieces, after which the file is on disk and nobody else's. */
+/** Returns the SHA-256 of a file, read in chunks. Also sets its mode to 0600 and flushes it to disk. */
 export async function sha256OfFile(path: string): Promise<string> {
   await chmod(path, 0o600);
   const file = await open(path, "r+");
@@ -16,7 +16,7 @@ export async function sha256OfFile(path: string): Promise<string> {
   }
 }
 
-/** SHA-256 of a module's file; empty where it is no file that can be read, which its start will tell. */
+/** Returns the SHA-256 of a module's file; empty if it cannot be read, because the start of the task reports that. */
 export function moduleHash(path: string): string {
   try {
     if (!statSync(path).isFile()) return "";

@@ -1,7 +1,7 @@
 /**
- * Artifacts. The copy is complete on disk, under another name, before its row is written with the attempt's token, and
- * comes to its place only then: an attempt that was superseded changes neither. A daemon that dies between the two
- * leaves a copy that its row names by its checksum, and the next one puts it in its place.
+ * Artifacts. The copy is first completed on disk under another name, then recorded with the attempt's token, and only
+ * then renamed to its final path. So a superseded attempt changes neither the record nor the file. If the daemon dies
+ * before the rename, the next one finds the copy by its recorded checksum and renames it.
  */
 import {
   constants,
@@ -28,7 +28,7 @@ type Writer = Pick<Attempt, "taskId" | "runKey" | "token">;
 
 const DRAFT = /^artifact\..+\.new$/;
 
-/** Keeps a copy of a file as an artifact of the task; a relative path is meant from the directory of the task. */
+/** Stores a copy of a file as an artifact of the task; a relative path is relative to the directory of the task. */
 export async function keepArtifact(
   engine: Engine,
   active: Writer,
@@ -43,7 +43,7 @@ export async function keepArtifact(
   requirePlace(task, file);
   const artifact = await recorded(engine, active, { task, name, path: resolve(task.cwd, path), draft });
   engine.fault("artifact:before-rename");
-  // At once, so that of two of one name the copy that stays is that of the row that stays.
+  // Synchronous, so that for two artifacts with the same name the last file belongs to the last record.
   renameSync(draft, file);
   sync(artifacts);
   engine.fault("artifact:after-rename");
@@ -51,7 +51,7 @@ export async function keepArtifact(
   return { ...artifact, path: file };
 }
 
-/** The start of the task did not wait for what leads there to be on disk. */
+/** Makes the folder and flushes its parents to disk, because the start of the task did not wait for that. */
 function makeFolder({ places }: Engine, folder: string): void {
   if (mkdirSync(folder, { recursive: true, mode: 0o700 }) === undefined) return;
   for (let at = dirname(folder); at !== places.tasks; at = dirname(at)) sync(dirname(at));
@@ -81,7 +81,7 @@ function requireName({ id, state }: Task, name: string): void {
   throw new AgentctlError("InvalidParams", { field: "name", reason, id, state });
 }
 
-/** What cannot be replaced is found before anything is recorded. */
+/** Throws before anything is recorded if the target cannot be replaced. */
 function requirePlace({ id, state }: Task, file: string): void {
   if (!lstatSync(file, { throwIfNoEntry: false })?.isDirectory()) return;
   throw new AgentctlError("InvalidParams", { field: "name", reason: `${file} is a directory`, id, state });
@@ -93,7 +93,7 @@ async function copied(
   draft: string,
 ): Promise<{ size: number; sha256: string }> {
   try {
-    // Who reads a pipe waits for its writer, and those who can wait are few.
+    // Reading a pipe blocks until a program writes to it, and would occupy one of the few threads for file access.
     if (!statSync(path).isFile()) throw new Error(`${path} is no regular file`);
     await copyFile(path, draft, constants.COPYFILE_FICLONE);
     return { size: statSync(draft).size, sha256: await sha256OfFile(draft) };
@@ -103,7 +103,7 @@ async function copied(
   }
 }
 
-/** Puts what was recorded when an earlier daemon died in its place, and drops copies that were not. */
+/** Renames copies that were recorded before an earlier daemon died, and deletes copies that were not recorded. */
 export async function settleArtifacts(engine: Engine, id: number): Promise<void> {
   const folder = dirname(foldersOf(engine, id).artifacts);
   if (!existsSync(folder)) return;
@@ -125,7 +125,7 @@ async function settle(engine: Engine, id: number, draft: string): Promise<void> 
   sync(artifacts);
 }
 
-/** The artifact of which this is the copy, where what is in its place is not. */
+/** Returns the recorded artifact that this copy belongs to, if the file at its path has other content or is missing. */
 async function recordedAs(engine: Engine, id: number, draft: string): Promise<Artifact | undefined> {
   const { artifacts } = foldersOf(engine, id);
   const alike = (await engine.store.artifacts(id)).filter(({ size }) => size === statSync(draft).size);

@@ -1,7 +1,7 @@
 import type { Engine } from "../engine.ts";
 import { logFile, rawLogFile } from "./environment.ts";
 
-/** In a cluster the end of what an attempt printed here is kept for when this machine is gone. Nobody waits for it. */
+/** In a cluster, starts to store the end of an attempt's output, in case this machine is lost. Does not wait. */
 export function keepLogs(
   engine: Pick<Engine, "cluster" | "places">,
   { taskId, attempt }: { taskId: number; attempt: number },
@@ -10,7 +10,7 @@ export function keepLogs(
   engine.cluster?.files.keepLog(taskId, logName(attempt, true), rawLogFile(engine, taskId, attempt));
 }
 
-/** The name under which the end of a log is kept; of `raw` lines of a coding agent. */
+/** Returns the name that the end of a log is stored under; with `raw`, the log of a coding agent's lines. */
 export function logName(attempt: number, raw: boolean): string {
   return `${raw ? "raw" : "log"}/${attempt}`;
 }

@@ -1,11 +1,11 @@
 import type { Engine } from "../engine.ts";
 
-/** The part of the engine that keeps variables. */
+/** The parts of the engine that store variables. */
 type Keeper = Pick<Engine, "environments" | "cluster">;
 
 /**
- * Keeps variables for the tasks that get them, on whatever machine these will be; answers their name, which the caller
- * settles. In a cluster only those of `names` are kept, where it is given: the rest is the calling machine's own.
+ * Stores variables for tasks, on whichever machine they run, and returns their name, which the caller must settle. In a
+ * cluster only the variables in `names` are stored, if it is given: the others belong to the calling machine.
  */
 export async function keepEnvironment(
   { environments, cluster }: Keeper,
@@ -24,7 +24,7 @@ export async function keepEnvironment(
   return hash;
 }
 
-/** The variables that were kept under that name, here or on another machine. */
+/** Returns the variables that were stored under that name, here or on another machine. */
 export async function keptEnvironment(
   { environments, cluster }: Keeper,
   hash: string,

@@ -9,13 +9,13 @@ import { foldersOf, taskOfFolder } from "./environment.ts";
 import { allocatedBytes, removeTree } from "./tree-files.ts";
 import { removeWorktree } from "./worktree/work-left.ts";
 
-/** Why retention deletes a task, as its event tells. */
+/** Why retention deletes a task, as recorded in its event. */
 type Reason = "retention.age" | "retention.maxBytes";
 
 /**
- * Deletes an ended task with its files; the row goes first, so that no task is left that points to nothing, but for a
- * worktree, which is removed before. Throws `UnsupportedOperation` where the system keeps files from being deleted, and
- * unless by `force` where the worktree has what is nowhere else.
+ * Deletes an ended task with its files. A worktree is removed first, then the row, then the other files, so that no
+ * task points to missing files. Throws `UnsupportedOperation` if the system does not let us delete files, and, without
+ * `force`, if the worktree has work that exists nowhere else.
  */
 export async function deleteTask(
   engine: Engine,
@@ -42,10 +42,10 @@ async function removeFiles(id: number, path: string): Promise<void> {
   }
 }
 
-/** So many tasks are looked at before others have their turn. */
+/** How many tasks are checked before other work gets its turn. */
 const PAGE = 200;
 
-/** Deletes tasks that ended too long ago, then the oldest ended ones while all of them together take too much room. */
+/** Deletes tasks that ended too long ago, then the oldest ended tasks while all of them together use too much space. */
 export async function retain(engine: Engine): Promise<number> {
   const { retentionMs, retentionBytes } = engine.settings;
   const cutoff = engine.clock.now() - retentionMs;
@@ -69,7 +69,7 @@ export async function retain(engine: Engine): Promise<number> {
   return deleted;
 }
 
-/** False where it could not be deleted: the others are, all the same. */
+/** Deletes one task. Returns false if that failed; the other tasks are deleted nevertheless. */
 async function retired(engine: Engine, task: number, reason: Reason): Promise<boolean> {
   try {
     await deleteTask(engine, task, { actor: "daemon", reason });
@@ -81,12 +81,12 @@ async function retired(engine: Engine, task: number, reason: Reason): Promise<bo
   }
 }
 
-/** Lets what waits be done before anything more. */
+/** Lets other pending work run. */
 function others(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Deletes the folders of tasks that were deleted by a daemon that died before it came to their files. */
+/** Deletes folders of deleted tasks that remain because the daemon died before it deleted the files. */
 async function removeOrphans(engine: Engine): Promise<void> {
   const { logs, tasks } = engine.places;
   for (const folder of [logs, tasks]) {

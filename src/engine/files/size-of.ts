@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** Bytes of a log, or of the logs in a folder; 0 where there is nothing. No link is followed. */
+/** Returns the bytes of a log, or of the logs in a folder; 0 if nothing is there. Follows no symlink. */
 export function sizeOf(path: string): number {
   try {
     const stat = lstatSync(path);

@@ -1,21 +1,21 @@
 /**
- * Measures and deletes what a task has left in its folder. It may have left anything: links to itself, files with holes,
- * read-only folders, a hundred thousand files, names that are not UTF-8. So no link is followed, others have their turn
- * between two batches, and a path is bytes.
+ * Measures and deletes what a task has left in its folder. That may be anything: links to itself, sparse files,
+ * read-only folders, a hundred thousand files, names that are not UTF-8. So we follow no link, let other work run
+ * between two batches, and treat a path as bytes.
  */
 import { chmod, lstat, opendir, rmdir, unlink } from "node:fs/promises";
 
-/** So many files are looked at or deleted at the same time. */
+/** How many files are measured or deleted at the same time. */
 const BATCH = 32;
-/** `st_blocks` counts these, whatever the block size of the file system. */
+/** The unit of `st_blocks`, whatever the block size of the file system. */
 const BLOCK_BYTES = 512;
-/** What is below the bound of a walk is not counted: a task that leaves more is measured too small, and nobody waits for it. */
+/** How many files are measured at most; the rest count as 0 bytes, so that a huge folder delays nothing else. */
 const MOST_MEASURED = 200_000;
-/** Something still writes into a folder that does not get empty. */
+/** How many times to empty a folder; if it is still not empty, some process still writes into it. */
 const MOST_ROUNDS = 10;
 const OWNER_MAY_ALL = 0o700;
 
-/** A name is what the system takes: bytes, which need not be UTF-8. */
+/** A path as the system takes it: bytes, which need not be UTF-8. */
 type Path = string | Buffer;
 
 interface Entry {
@@ -23,7 +23,7 @@ interface Entry {
   isFolder: boolean;
 }
 
-/** The bytes that the file system has allocated below the paths; what cannot be read counts nothing. */
+/** Returns the bytes that the file system has allocated below the paths; what cannot be read counts as 0. */
 export async function allocatedBytes(paths: readonly string[]): Promise<number> {
   const folders: Path[] = [...paths];
   let bytes = 0;
@@ -40,7 +40,7 @@ export async function allocatedBytes(paths: readonly string[]): Promise<number> 
   return bytes;
 }
 
-/** Deletes a file or a folder with all below it; folders that are read-only are opened up on the way. */
+/** Deletes a file, or a folder with its content; makes read-only folders writable on the way. */
 export async function removeTree(path: Path): Promise<void> {
   const stat = await lstat(path).catch(unlessGone);
   if (!stat) return;
@@ -53,7 +53,7 @@ export async function removeTree(path: Path): Promise<void> {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === "ENOENT") return;
-      // Some file systems leave entries out that stood behind a deleted one.
+      // Some file systems skip entries after a deleted one, so we read the folder again.
       if (code !== "ENOTEMPTY" || round === MOST_ROUNDS) throw error;
     }
   }
@@ -67,7 +67,7 @@ async function empty(folder: Path): Promise<void> {
   }
 }
 
-/** The path of what is in a folder. */
+/** Returns the path of an entry in a folder. */
 export function below(folder: Path, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(folder), Buffer.from("/"), name]);
 }

@@ -1,7 +1,7 @@
 import { isTerminal } from "../../core/machine.ts";
 import type { Engine } from "../engine.ts";
 
-/** From now on an environment goes with the last open task that uses it. */
+/** From now on, deletes an environment when the last open task that uses it ends. */
 export function releaseEnvironments(engine: Engine): void {
   engine.onEvents((events) => {
     const ended = events.filter(({ to }) => to && isTerminal(to)).map(({ task }) => task);
@@ -18,8 +18,8 @@ async function release(engine: Engine, ids: number[]): Promise<void> {
 }
 
 /**
- * Deletes what no open task uses any more, or never came to use: after a submission that was refused or known already,
- * and after a resume with another environment.
+ * Deletes environments that no open task uses: after a submission that was refused or existed already, and after a
+ * resume with another environment.
  */
 export async function dropUnused(engine: Engine): Promise<void> {
   try {

@@ -1,10 +1,10 @@
 /**
- * Module hosts that are started ahead and wait, SDK and loader loaded, so that a start or a resume does not pay for
- * Node's. A waiting host bears from its start the token that becomes the attempt's; the assignment, with the
- * host's pid, is durable before `attempt/hello` is answered with it. As many wait as modules ran at the same time lately,
- * up to the setting; none before the first module has been run, and none when nothing has run for a while. They bear what
- * the last module had of variables that a process reads at its start, and its umask, nice value and limits, because a task
- * that has others cannot use them.
+ * A pool of module hosts that are started in advance, with SDK and loader loaded, so that a start or a resume need not
+ * wait for Node. A waiting host has its token from its start; it becomes the attempt's token. The assignment, with the
+ * host's pid, is durable before `attempt/hello` gets its response. The pool has as many hosts as modules ran at the
+ * same time lately, up to the setting. It is empty before the first module, and when no module has run for a while. The
+ * hosts have the last module's variables that a process reads at its start, and its umask, nice value and limits,
+ * because a task with other values cannot use them.
  */
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
@@ -19,48 +19,48 @@ import { kindOf, mayWait, readAtStart, readLater } from "./read-at-start.ts";
 
 /** A host that waits for a task. */
 export interface WaitingHost<A> {
-  /** Which tasks it can take; see {@link kindOf}. */
+  /** The tasks that it can take; see {@link kindOf}. */
   kind: string;
   token: string;
   runKey: string;
-  /** Receives its output until a task's log is made of it. */
+  /** Receives its output until the file becomes a task's log. */
   logFile: string;
   running: Running;
   program: ProcessId | null;
-  /** It said hello: all that takes time is behind it. */
+  /** Whether it said hello: its slow start-up is over. */
   isReady: boolean;
-  /** A task is about to be given to it. */
+  /** Whether a task is about to be given to it. */
   isTaken: boolean;
   assigned: Deferred<A>;
 }
 
 /**
- * What a host has beside the environment of its task, which takes its place before the module is loaded: tsx would keep
- * what it compiles in a shared temporary folder, which another user can make first, and read.
+ * The variables of a host before it takes on its task's environment, which it does before it loads the module. Without
+ * this one, tsx would cache compiled code in a shared temporary folder, which another user can create first, and read.
  */
 export const HOST_ENVIRONMENT = { TSX_DISABLE_CACHE: "1" };
 
-/** For a host that waits: the next module is probably TypeScript, as the last one was. */
+/** Tells a waiting host that the next module is probably TypeScript, because the last one was. */
 const NEXT_IS_TYPESCRIPT = { AGENTCTL_NEXT_MODULE: "typescript" };
 
-/** Where the output of a host goes while it waits. */
+/** Returns the file for the output of a host while it waits. */
 export function hostLog({ run }: Ports["places"], runKey: string): string {
   return join(run, `${runKey}.log`);
 }
 
-/** The run keys of hosts that waited begin so. */
+/** The prefix of the run keys of hosts that waited. */
 export const HOST_KEY = "host.";
 
-/** Nothing has run for so long: the waiting hosts give their memory back. */
+/** After this long, in ms, without a module's start or end, the pool shrinks to the number of running modules. */
 const IDLE_MS = 60_000;
 
-/** While tasks begin, one host is started after so long, and so long after it the next; each end makes room for one at once. */
+/** A host starts this long, in ms, after a module does, and the next after it. A module's end starts one at once. */
 const NEXT_MS = 1000;
 
-/** The first one follows so soon: what has just begun has the machine for itself until then. */
+/** How soon, in ms, the first host is started. Until then the module that has just begun has the machine for itself. */
 const FIRST_MS = 250;
 
-/** What the pool reads of the engine, beside what comes from outside; `A` is its active attempt. */
+/** The part of the engine that the pool uses; `A` is the engine's active attempt. */
 interface HostUser<A> extends Pick<Ports, "runner" | "settings" | "places" | "baseEnv"> {
   readonly active: ReadonlyMap<number, A>;
   readonly isHolding: boolean;
@@ -73,10 +73,10 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
   readonly #waiting = new Map<string, WaitingHost<A>>();
   #idle: NodeJS.Timeout | null = null;
   #next: NodeJS.Timeout | null = null;
-  /** The most modules that ran at the same time since all was idle, or for one to two minutes. */
+  /** The most modules that ran at the same time since the pool last shrank. */
   #peak = 1;
   #isStopped = false;
-  /** What the module that was begun last had of variables that are read at the start of a process, as the next may have. */
+  /** The variables, read at the start of a process, of the last module; the next module may have the same. */
   #readAtStart: Record<string, string>;
   #inherited = defaultInherited;
   #isTypeScript = false;
@@ -86,7 +86,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
     this.#readAtStart = readAtStart(engine.baseEnv);
   }
 
-  /** A ready host for a task that has this, and runs the module at `path`; undefined where one must be started for it. */
+  /** Takes a ready host for a task with this environment and module at `path`; undefined if there is none. */
   take(env: Record<string, string>, inherited: Inherited, path = ""): WaitingHost<A> | undefined {
     const wanted = readAtStart(env);
     this.#isTypeScript = /\.[cm]?tsx?$/.test(path);
@@ -104,24 +104,24 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
     return undefined;
   }
 
-  /** The task for which a host was taken did not begin. */
+  /** Returns a host to the pool because its task did not begin. */
   giveBack(host: WaitingHost<A>): void {
     host.isTaken = false;
   }
 
-  /** Ends one that is of no use: its token is of an attempt that is over, or nothing is expected for it. */
+  /** Ends a host that is no longer needed: the attempt with its token is over, or no task is expected for it. */
   async drop(host: WaitingHost<A>): Promise<void> {
     this.#waiting.delete(host.token);
     await this.#end(host);
   }
 
-  /** Tells a host that was taken what it is to run; from here on it is that attempt's process. */
+  /** Gives a taken host its attempt. From then on the host is that attempt's process. */
   assign(host: WaitingHost<A>, active: A): void {
     this.#waiting.delete(host.token);
     host.assigned.resolve(active);
   }
 
-  /** The attempt that the host with this token is assigned to, as soon as it is; undefined for any other token. */
+  /** Returns a promise of the attempt that the host with this token gets; undefined for any other token. */
   assignmentOf(token: string): Promise<A> | undefined {
     const host = this.#waiting.get(token);
     if (!host) return undefined;
@@ -129,7 +129,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
     return host.assigned.promise;
   }
 
-  /** A module has begun, or ended just now: keeps hosts waiting for a while. */
+  /** Fills the pool after a module has begun, or ended, and restarts the idle timer. */
   refill(hasEnded = false): void {
     const { isHolding, isStopping, isRecovering } = this.#engine;
     if (this.#isStopped || isHolding || isStopping || isRecovering) return;
@@ -141,7 +141,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
     this.#idle.unref();
   }
 
-  /** Starts one where one is missing, and then the next; none after one that did not live to see it. */
+  /** Starts a missing host after `inMs`, then one every `NEXT_MS`. Stops if a host died while it waited. */
   #startNext(inMs: number): void {
     if (this.#next || !this.#isMissing) return;
     const started = inMs === 0 ? this.#startOne() : undefined;
@@ -182,7 +182,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
     if (atWork > 0) this.refill();
   }
 
-  /** As many as `kept` go on waiting. */
+  /** Ends the waiting hosts, except for `kept` of them. */
   async #endAllBut(kept: number): Promise<void> {
     if (this.#idle) clearTimeout(this.#idle);
     if (this.#next) clearTimeout(this.#next);
@@ -191,7 +191,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
     await Promise.all(hosts.map((host) => this.drop(host)));
   }
 
-  /** One that waits for tasks of another kind than the last one makes room for one of that kind. */
+  /** Ends a host of another kind than `wanted`, if the pool is full. */
   #makeRoom(wanted: string): void {
     if (this.#waiting.size < this.#most) return;
     const other = [...this.#waiting.values()].find(({ kind, isTaken }) => kind !== wanted && !isTaken);

@@ -1,11 +1,11 @@
-/** The part of an environment that Node, V8, libc or the loader read once, at the start of a process. */
+/** The variables of an environment that Node, V8, libc or the loader read once, at the start of a process. */
 
 const READ_AT_START =
   /^(NODE_(?!AUTH_TOKEN$).*|LD_.*|DYLD_.*|MALLOC_.*|GLIBC_.*|UV_.*|ICU_.*|OPENSSL_.*|SSL_.*|TSX_.*|ESBUILD_.*|TZ|LANG|LANGUAGE|LC_.*)$/;
 
 /**
- * What a process may bear that waits for its task: it does nothing by itself. With others, such as `NODE_OPTIONS` or
- * `LD_PRELOAD`, it could listen for a debugger, write files or fail, in the wrong place and for nobody.
+ * The variables that a process may have while it waits for its task: they have no effect of their own. With others,
+ * such as `NODE_OPTIONS` or `LD_PRELOAD`, it could listen for a debugger, write files or fail before it has a task.
  */
 const BORNE_IN_WAITING =
   /^(NODE_(ENV|EXTRA_CA_CERTS|ICU_DATA|NO_WARNINGS|PATH|TLS_REJECT_UNAUTHORIZED)|LD_LIBRARY_PATH|MALLOC_.*|GLIBC_.*|UV_.*|ICU_.*|OPENSSL_CONF|SSL_CERT_(DIR|FILE)|TZ|LANG|LANGUAGE|LC_.*)$/;
@@ -14,12 +14,12 @@ import type { Inherited } from "../../core/inherited.ts";
 
 type Variables = Record<string, string>;
 
-/** These variables of an environment. A process serves a task where both have the same. */
+/** Returns the variables that are read at the start. A process can serve a task only if both have the same ones. */
 export function readAtStart(env: Variables): Variables {
   return chosen(env, (name) => READ_AT_START.test(name));
 }
 
-/** An environment without them. */
+/** Returns an environment without the variables that are read at the start. */
 export function readLater(env: Variables): Variables {
   return chosen(env, (name) => !READ_AT_START.test(name));
 }
@@ -29,7 +29,7 @@ export function mayWait(variables: Variables): boolean {
   return Object.keys(variables).every((name) => BORNE_IN_WAITING.test(name));
 }
 
-/** The same text for what is the same. */
+/** Returns a text that is equal for equal variables, umask, nice value and limits. */
 export function kindOf(variables: Variables, { umask, nice, limits }: Inherited): string {
   return JSON.stringify([sorted(variables), umask, nice, sorted(limits)]);
 }

@@ -1,4 +1,4 @@
-/** A folder as one file, by the tar of the system, and back. */
+/** Packs a folder into one file with the system's tar, and unpacks it. */
 import { spawn } from "node:child_process";
 import { lstat, mkdir, open, readdir, readlink } from "node:fs/promises";
 import { isAbsolute, join, normalize, relative } from "node:path";
@@ -8,7 +8,7 @@ import { refused } from "./bundle-file.ts";
 
 const BLOCK = 512;
 
-/** Writes all that is in the folder to a file. */
+/** Writes the content of the folder to an archive file. */
 export async function pack(folder: string, to: string): Promise<void> {
   const file = await open(to, "w", 0o600);
   try {
@@ -18,7 +18,7 @@ export async function pack(folder: string, to: string): Promise<void> {
   }
 }
 
-/** Fills a new folder from an archive, nothing of which may come to lie outside of it. Throws `BundleRefused`. */
+/** Unpacks an archive into a new folder. Throws `BundleRefused` if an entry would be outside the folder. */
 export async function unpack(archive: string, folder: string): Promise<void> {
   await requireInside(archive);
   await mkdir(folder, { mode: 0o700 });
@@ -39,7 +39,7 @@ async function tar(args: string[], stdout: number | "ignore"): Promise<void> {
     throw new AgentctlError("StoreUnavailable", { reason: `tar ended with ${code}: ${said.trim()}` });
 }
 
-/** The first link below the folder that leads out of it, which would mean something else in another home. */
+/** Returns the first symlink below the folder that points out of it: it would mean something else in another home. */
 export async function linkOutOf(folder: string): Promise<{ path: string; target: string } | undefined> {
   const folders: Buffer[] = [Buffer.from(folder)];
   for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
@@ -55,7 +55,7 @@ export async function linkOutOf(folder: string): Promise<{ path: string; target:
   return undefined;
 }
 
-/** Whether a link in this folder leads out of the root of all. A step back behind a name may be one from another link's end. */
+/** Returns whether a link points out of the root. A `..` after a name counts too, because the name may be a link. */
 function leadsOut(folder: string, target: string): boolean {
   const steps = target.split("/").filter((step) => step !== "" && step !== ".");
   const names = steps.findIndex((step) => step !== "..");
@@ -84,13 +84,13 @@ async function requireInside(archive: string): Promise<void> {
   }
 }
 
-/** `a` and `a/b` of `a/b/c`. */
+/** Returns the parents of a path: `a` and `a/b` for `a/b/c`. */
 function pathsAbove(name: string): string[] {
   const steps = normalize(name).split("/");
   return steps.slice(1).map((_, at) => steps.slice(0, at + 1).join("/"));
 }
 
-/** The entries by their headers (POSIX ustar and pax, and the long names of GNU). */
+/** Yields the entries by their headers (POSIX ustar and pax, and GNU long names). */
 async function* entriesOf(archive: string): AsyncGenerator<Entry> {
   const file = await open(archive);
   try {
@@ -130,7 +130,7 @@ function nameIn(header: Buffer): string {
   return prefix === "" ? name : `${prefix}/${name}`;
 }
 
-/** Octal digits, or with the first bit set a number in base 256. */
+/** Parses a size: octal digits, or a base-256 number if the first bit is set. */
 function sizeIn(header: Buffer): number {
   const field = header.subarray(124, 136);
   const size =
@@ -139,7 +139,7 @@ function sizeIn(header: Buffer): number {
   return size;
 }
 
-/** `<length> <key>=<value>\n`, again and again. A size of its own would move all that follows. */
+/** Parses pax records, `<length> <key>=<value>\n`. Refuses a size record, which would shift all that follows. */
 function pax(bytes: Buffer): { name?: string; link?: string } {
   const found: { name?: string; link?: string } = {};
   for (let at = 0; at < bytes.length; ) {

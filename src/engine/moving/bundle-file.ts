@@ -1,18 +1,18 @@
 /**
- * The form of a bundle: a line of JSON, the sections that it lists one after the other, and the SHA-256 of all before in
- * hexadecimal with a line break. Each section is listed with its length and its SHA-256.
+ * The format of a bundle: one line of JSON; the sections that it lists, one after the other; the SHA-256 of all bytes
+ * before it, in hexadecimal, and a newline. The JSON lists each section with its length and its SHA-256.
  */
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { AgentctlError } from "../../core/errors.ts";
 
-/** Names the form; one that this version does not know is refused. */
+/** The format and its version; other formats are refused. */
 const FORMAT = "agentctl-bundle-1";
 const SEAL_BYTES = 65;
 const LONGEST_HEADER = 32 * 1024 * 1024;
 
-/** What a section is made of. */
+/** The content of a section. */
 export interface Source {
   name: string;
   from: Buffer | { file: string };
@@ -30,18 +30,18 @@ interface Header<T> {
   sections: Section[];
 }
 
-/** A bundle whose every byte is as it was written. */
+/** A bundle whose checksums have been verified. */
 export interface Bundle<T> {
   facts: T;
-  /** Whether there is such a section. */
+  /** Returns whether there is such a section. */
   has(name: string): boolean;
   names: string[];
   bytes(name: string): Promise<Buffer>;
-  /** Copies a section to a file of mode 0600. */
+  /** Copies a section to a new file with mode 0600. */
   copy(name: string, to: string): Promise<void>;
 }
 
-/** Writes a bundle; it has its name when it is whole and on disk. Answers its size and SHA-256, seal included. */
+/** Writes a bundle; it gets its name when it is complete and on disk. Returns its size and SHA-256, seal included. */
 export async function writeBundle(
   path: string,
   facts: object,
@@ -91,7 +91,7 @@ async function* chunksOf(from: Source["from"]): AsyncGenerator<Buffer> {
   else for await (const chunk of createReadStream(from.file)) yield chunk as Buffer;
 }
 
-/** Reads a bundle, every byte of it, and holds it to its checksums. Throws `BundleRefused`. */
+/** Reads a whole bundle and verifies its checksums. Throws `BundleRefused`. */
 export async function readBundle<T>(path: string): Promise<Bundle<T>> {
   const { size } = await stat(path).catch(() => {
     throw refused("it is not there any more");
@@ -135,7 +135,7 @@ function parsed<T>(text: string): Header<T> {
       typeof name === "string" && Number.isSafeInteger(length) && length >= 0;
     if (header.facts && Array.isArray(header.sections) && header.sections.every(isSection)) return header;
   } catch {
-    // It is refused below.
+    // Refused below.
   }
   throw refused("it is no bundle, or was changed");
 }
@@ -196,7 +196,7 @@ function bundleOf<T>(path: string, facts: T, places: Map<string, { at: number; l
   };
 }
 
-/** A bundle that is not taken. */
+/** Returns the error for a bundle that is refused. */
 export function refused(reason: string, hint?: string): AgentctlError {
   return new AgentctlError("BundleRefused", hint === undefined ? { reason } : { reason, hint });
 }

@@ -1,4 +1,4 @@
-/** A task in one file, with all that it needs to go on in another home. */
+/** Exports a task into one file, with all that it needs to continue in another home. */
 import { randomUUID } from "node:crypto";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -18,17 +18,17 @@ import { linkOutOf, pack } from "./archive.ts";
 import { type Source, writeBundle } from "./bundle-file.ts";
 import { seal } from "./seal.ts";
 
-/** What stands in the first line of a bundle. */
+/** The content of a bundle's first line. */
 export interface Facts {
-  /** Names this bundle: what is imported twice is one task. */
+  /** The id of this bundle: importing it twice makes only one task. */
   id: string;
   move: string | null;
-  /** The number that the task had. */
+  /** The id that the task had in the home that it comes from. */
   from: number;
   task: Pick<Task, (typeof PLAIN)[number]> & ReturnType<typeof carriedFields>;
   checkpoint: CheckpointInfo | null;
   artifacts: NewArtifact[];
-  /** How the variables that travel are kept. */
+  /** How the exported variables are stored in the bundle. */
   env: "none" | "plain" | "sealed";
 }
 
@@ -53,7 +53,7 @@ const PLAIN = [
 
 export interface ExportOptions {
   move?: { id: string; to: string; goesOn: boolean };
-  /** Whether all variables travel, or none; by default those that were given by name. */
+  /** Whether to export all variables, or none; by default only the explicitly given ones. */
   withEnv?: boolean;
   passphrase?: string;
   actor: string;
@@ -67,8 +67,8 @@ export interface Exported {
 }
 
 /**
- * Writes a bundle of a task that is paused at a checkpoint, and with `move` marks the task as on its way. Rejects with
- * `UnsupportedOperation` for a task in any other state, or one that takes more along than `move.maxBytes`.
+ * Writes a bundle of a task that is paused at a checkpoint; with `move`, also marks the task as moving. Rejects with
+ * `UnsupportedOperation` for a task in any other state, or one that would export more than `move.maxBytes`.
  */
 export async function exportTask(
   engine: Engine,
@@ -98,7 +98,7 @@ export async function exportTask(
   }
 }
 
-/** Only what no process changes meanwhile, and what can go on elsewhere. */
+/** Throws unless the task is suspended, no process changes it, and it can continue elsewhere. */
 function requireStill(engine: Engine, task: Task): void {
   const { id, state } = task;
   if (task.error?.name === "Moved") throw movedAway(task);

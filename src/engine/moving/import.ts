@@ -1,6 +1,6 @@
 /**
- * A task of another home. It is in the store, held, before its files come to their place: a daemon that dies between the
- * two leaves them beside it, and the next one puts them there. What is imported twice is one task.
+ * Imports a task of another home. The task is stored, held, before its files are moved to their place. If the daemon
+ * dies in between, the next one moves them. Importing the same bundle twice makes only one task.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -33,10 +33,10 @@ export interface ImportOptions {
   actor: string;
 }
 
-/** The key of the task that a move brings. */
+/** Returns the key of a task that arrives by this move. */
 export const moveKey = (move: string) => `move:${move}`;
 
-/** Takes the task of a bundle, which is deleted then, and where it is refused. Rejects with `BundleRefused`. */
+/** Imports the task of a bundle; deletes the bundle, even if it is refused. Rejects with `BundleRefused`. */
 export async function importTask(
   engine: Engine,
   id: string,
@@ -59,12 +59,12 @@ export async function importTask(
     return { task, created: made.created };
   } finally {
     rmSync(path, { force: true });
-    // Where they could not come to their place they are kept, for the same call again or the next daemon.
+    // If the files could not be moved to their place, they are kept for a repeated call or the next daemon.
     if (!isMade) await removeTree(staging);
   }
 }
 
-/** Lays out the files of a task beside the bundle. */
+/** Unpacks the files of a task into a folder next to the bundle. */
 async function stage(staging: string, bundle: Bundle<Facts>, key: string): Promise<void> {
   await removeTree(staging);
   mkdirSync(join(staging, "artifacts"), { recursive: true, mode: 0o700 });
@@ -144,7 +144,7 @@ async function variablesOf(
   return JSON.parse((await unseal(kept, passphrase)).toString("utf8"));
 }
 
-/** Steps and checkpoint bear attempt 0: they are of no attempt of this home. */
+/** Returns the imported steps and checkpoint, with attempt 0: they belong to no attempt of this home. */
 async function carriedOf(bundle: Bundle<Facts>): Promise<Carried> {
   const { checkpoint, artifacts } = bundle.facts;
   const journal = JSON.parse((await bundle.bytes("journal")).toString("utf8")) as Journal;
@@ -160,7 +160,7 @@ async function carriedOf(bundle: Bundle<Facts>): Promise<Carried> {
   };
 }
 
-/** Brings the files of a task that has not begun here to their place, and lets one that was not moved go. */
+/** Moves the files of a task that has not started here to their place, and releases it unless it arrived by a move. */
 async function place(engine: Engine, task: Task, staging: string): Promise<Task> {
   const { folder, artifacts } = foldersOf(engine, task.id);
   engine.fault("import:before-files");
@@ -196,7 +196,7 @@ function keyIn(staging: string): string | undefined {
   return existsSync(file) ? readFileSync(file, "utf8") : undefined;
 }
 
-/** Finishes what an earlier daemon left: files of tasks that are in the store come to their place, others go. */
+/** Completes what an earlier daemon left: moves the files of stored tasks to their place, and deletes other files. */
 export async function settleImports(engine: Engine): Promise<void> {
   for (const staging of stagings(engine)) {
     const key = keyIn(staging);
@@ -207,8 +207,8 @@ export async function settleImports(engine: Engine): Promise<void> {
 }
 
 /**
- * The last step of a move, in the home to which it led: the task may go on, and does where it was not a user's pause.
- * Done once: what became of the task since is left alone.
+ * Does the last step of a move, in the target home: releases the task, and resumes it with `goesOn`, which is set if
+ * its pause was not requested by a user. Has an effect only once: later changes of the task are left alone.
  */
 export async function arrive(
   engine: Engine,
@@ -218,7 +218,7 @@ export async function arrive(
   const task = await engine.require(ref);
   if (!task.held) return task;
   engine.fault("import:before-release");
-  // Held, it is not started before it is released: a repeated call finds it as far as it has come.
+  // The task is held, so it does not start before the release. A repeated call continues from the state it finds.
   if (goesOn && task.state === "suspended") await resume(engine, task.id, { actor });
   const released = await engine.store.update(task.id, { held: false });
   engine.fault("import:after-release");

@@ -1,4 +1,4 @@
-/** The home that a task leaves: its end here once it is in the other home, or the end of the move. */
+/** The home that a task leaves: ends the task once it is in the other home, or undoes the move. */
 import { AgentctlError, codeOf } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
@@ -8,12 +8,12 @@ import { dropBundlesOf } from "./upload.ts";
 
 export interface Left {
   move: string;
-  /** Where it is now; null takes the move back. */
+  /** Where the task is now; null undoes the move. */
   there: { to: string; as: number } | null;
   actor: string;
 }
 
-/** Ends a task that is elsewhere now, or takes its move back. Repeated, it answers what there is. */
+/** Ends a task that is elsewhere now, or undoes its move. A repeated call returns the task unchanged. */
 export async function leave(
   engine: Engine,
   ref: string | number,

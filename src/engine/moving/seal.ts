@@ -1,9 +1,9 @@
-/** Variables in a file that others may come to hold: sealed to a passphrase by scrypt and AES-256-GCM. */
+/** Encrypts variables with a passphrase (scrypt and AES-256-GCM), for a file that others may get. */
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from "node:crypto";
 import { promisify } from "node:util";
 import { refused } from "./bundle-file.ts";
 
-/** scrypt with 128 MiB: what OWASP recommends (N = 2^17, r = 8, p = 1). */
+/** scrypt with 128 MiB, as OWASP recommends (N = 2^17, r = 8, p = 1). */
 const COST = { N: 2 ** 17, r: 8, p: 1, maxmem: 256 * 1024 * 1024 };
 const SALT = 16;
 const NONCE = 12;
@@ -11,7 +11,7 @@ const TAG = 16;
 
 const keyFrom = promisify<string, Buffer, number, typeof COST, Buffer>(scrypt as never);
 
-/** The bytes, to be read again with the passphrase alone. */
+/** Returns the bytes encrypted, so that only the passphrase can decrypt them. */
 export async function seal(bytes: Buffer, passphrase: string): Promise<Buffer> {
   const [salt, nonce] = [randomBytes(SALT), randomBytes(NONCE)];
   const cipher = createCipheriv("aes-256-gcm", await keyFrom(passphrase, salt, 32, COST), nonce);
@@ -19,7 +19,7 @@ export async function seal(bytes: Buffer, passphrase: string): Promise<Buffer> {
   return Buffer.concat([salt, nonce, cipher.getAuthTag(), text]);
 }
 
-/** What was sealed; throws `BundleRefused` for another passphrase, or where a bit differs. */
+/** Returns the decrypted bytes; throws `BundleRefused` if the passphrase is wrong or a bit has changed. */
 export async function unseal(sealed: Buffer, passphrase: string): Promise<Buffer> {
   const [salt, rest] = [sealed.subarray(0, SALT), sealed.subarray(SALT)];
   const key = await keyFrom(passphrase, salt, 32, COST);

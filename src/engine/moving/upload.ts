@@ -1,4 +1,4 @@
-/** Bundles cross the socket in pieces. Until they are taken they lie in the home, for its owner alone. */
+/** Bundles cross the socket in pieces. Until they are imported or read, they are in the home, for its owner only. */
 import { randomUUID } from "node:crypto";
 import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
@@ -8,14 +8,14 @@ import type { Engine } from "../engine.ts";
 import { bundlePath, noBundle } from "../files/bundle-path.ts";
 import type { Ports } from "../ports.ts";
 
-/** So many bytes one piece has at most. */
+/** The largest size of a piece. */
 const PIECE_BYTES = 4 * 1024 * 1024;
-/** What a bundle has beside what `move.maxBytes` counts: headers of its archive and of its journal. */
+/** Factor for what a bundle has in addition to what `move.maxBytes` counts: the headers of its archive and journal. */
 const ROOM = 2;
-/** A bundle that nobody has read or imported for so long is deleted. */
+/** A bundle that was not read or imported within this time is deleted. */
 const KEPT_MS = 24 * 3_600_000;
 
-/** A piece of a bundle, and the offset of the next; that of the last is null, and then the bundle is deleted. */
+/** Returns a piece of a bundle and the offset of the next. With the last piece it is null and the bundle is deleted. */
 export async function readPiece(
   engine: Engine,
   { bundle, offset, length }: { bundle: string; offset: number; length: number },
@@ -35,7 +35,7 @@ export async function readPiece(
   }
 }
 
-/** Adds a piece to a bundle, at its end; without a name to a new one. */
+/** Appends a piece to a bundle; without a name, to a new bundle. */
 export async function writePiece(
   engine: Engine,
   { bundle = randomUUID(), offset, data }: { bundle?: string | undefined; offset: number; data: Buffer },
@@ -57,7 +57,7 @@ export async function writePiece(
   try {
     await file.writeFile(data);
   } catch (error) {
-    // On a full disk, what has come of it would keep the disk full.
+    // If the disk is full, the incomplete bundle must not use up space.
     rmSync(path, { force: true });
     throw error;
   } finally {
@@ -66,10 +66,10 @@ export async function writePiece(
   return bundle;
 }
 
-/** So much of a bundle's first line names its move. */
+/** How many bytes of a bundle are searched for the id of its move. */
 const NAMED_WITHIN = 1024;
 
-/** Deletes what calls that were cut have left of a move that is over. */
+/** Deletes the bundles that interrupted calls left of a finished move. */
 export async function dropBundlesOf({ places }: Pick<Ports, "places">, move: string): Promise<void> {
   const mark = `"move":${JSON.stringify(move)}`;
   for (const name of readdirSync(places.bundles)) {
@@ -90,7 +90,7 @@ async function beginningOf(path: string): Promise<Buffer> {
   }
 }
 
-/** Deletes what was left by those who gave up. */
+/** Deletes bundles that were abandoned. */
 export function dropOldBundles({ places, clock }: Pick<Ports, "places" | "clock">): void {
   for (const name of readdirSync(places.bundles)) {
     const path = join(places.bundles, name);

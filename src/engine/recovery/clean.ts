@@ -1,10 +1,10 @@
-/** Ends and removes what a daemon that died has left without an owner: run files, hosts that waited, environments. */
+/** Ends and removes what a dead daemon left without an owner: run files, waiting hosts, environments. */
 import { readdirSync, rmSync } from "node:fs";
 import { isOwnName } from "../../home/own-names.ts";
 import type { Engine } from "../engine.ts";
 import { hostLog } from "../hosts/hosts.ts";
 
-/** To be called when every live attempt is known; `live` are the keys of those that were so, even if they have ended by now. */
+/** To be called when every live attempt is known. `active` has the keys of all that were live, even if ended since. */
 export async function clean(engine: Engine, active: ReadonlySet<string>): Promise<void> {
   const inUse = new Set([...active, ...[...engine.active.values()].map(({ runKey }) => runKey)]);
   const found = readdirSync(engine.places.run)
@@ -19,10 +19,10 @@ export async function clean(engine: Engine, active: ReadonlySet<string>): Promis
   engine.environments.sweep(await engine.store.usedEnvironments());
 }
 
-/** A host that waited for a task learns from this daemon that its token is nobody's; this does not rely on it. */
+/** Ends a host that waits for a task. This daemon refuses its token too, but we do not rely on that. */
 async function endHost(engine: Engine, key: string): Promise<void> {
   try {
-    // Its token is not known, and not needed: it has started nothing.
+    // We do not know its token and need none, because the host has started nothing.
     const state = await engine.runner.adopt({ key, token: NO_TOKEN });
     if (state && "running" in state) await engine.runner.terminate(state.running, { graceMs: 0 });
   } catch (error) {

@@ -1,4 +1,4 @@
-/** What a daemon does for its cluster: what others ask of the tasks here, and what becomes of those of a machine that is lost. */
+/** A daemon's duties in its cluster: requests from other machines for tasks here, and tasks of lost machines. */
 import { asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import { ActiveAttempt } from "../attempt/active-attempt.ts";
@@ -9,10 +9,10 @@ import { repair } from "../attempt/repair.ts";
 import type { Engine } from "../engine.ts";
 import { resumeByItself } from "../verbs/resume.ts";
 
-/** Requests that were taken up already: the store names them until they are over. */
+/** Requests that were already taken up: the store lists them until they are done. */
 const taken = new WeakMap<ActiveAttempt, string>();
 
-/** Takes up what other machines have asked of the tasks here, and looks at the queues. */
+/** Takes up requests from other machines for tasks here, and wakes the scheduler. */
 export async function lookAtRequests(engine: Engine): Promise<void> {
   if (engine.isRecovering || engine.isStopping) return;
   engine.wake();
@@ -32,7 +32,7 @@ export async function lookAtRequests(engine: Engine): Promise<void> {
   }
 }
 
-/** Once for each: whoever is told takes messages, which is a write. */
+/** Notifies an attempt only once for each message, because it then takes its messages, which is a write. */
 function tellMessage(active: ActiveAttempt, newest: number | undefined): void {
   if (!active.link || newest === undefined || newest <= active.toldMessage) return;
   active.learn({ toldMessage: newest });
@@ -40,8 +40,8 @@ function tellMessage(active: ActiveAttempt, newest: number | undefined): void {
 }
 
 /**
- * The database has lost what it had acknowledged. Of the attempts here it does not know any more nothing goes on, and what
- * it says is running here is found again, or begins again as `--on-lost` says.
+ * Handles a database that has lost acknowledged writes. Ends the attempts here that the store does not know any more.
+ * Attempts that the store lists as running here are found again, or handled as `--on-lost` says.
  */
 export async function settleWithStore(engine: Engine): Promise<void> {
   for (const active of [...engine.active.values()]) {
@@ -62,9 +62,9 @@ function takeUp(engine: Engine, active: ActiveAttempt, task: Task): void {
   const { intent } = task;
   const known = JSON.stringify(intent);
   if (intent === null || taken.get(active) === known || !active.mayRequest(intent.kind)) return;
-  // What this daemon asked for itself is under way, or was just over as the store was read.
+  // Requests of this daemon itself are already in progress, or finished while we read the store.
   if (intent.kind === "pause" && intent.from === engine.cluster?.machine) return;
-  // Asked just before it was stopped here: that is the pause.
+  // The request was recorded just before the task was stopped here; that stop is the pause.
   if (intent.kind === "pause" && !active.isAsInStore(task)) return;
   if (intent.kind !== "pause" && intent.kind !== "cancel") return;
   taken.set(active, known);
@@ -75,7 +75,7 @@ function takeUp(engine: Engine, active: ActiveAttempt, task: Task): void {
   else active.learn({ canceling: endTree(engine, active, intent.graceMs) });
 }
 
-/** An answer that another machine took is in the journal. */
+/** Notifies an attempt of an answer that another machine took; the answer is in the journal. */
 async function tellAnswer(
   engine: Engine,
   active: ActiveAttempt,
@@ -87,17 +87,17 @@ async function tellAnswer(
       kind === "ask" && name === asked.name && n === asked.n && base === asked.base,
   );
   if (!step) return;
-  // It may have asked the next one meanwhile.
+  // The attempt may have asked its next question in the meantime.
   if (active.asked === asked) active.learn({ asked: null });
   active.link?.answer({ n: asked.n, base: asked.base, answer: JSON.parse(step.result) as string });
 }
 
-/** What others have concluded has no business here any more. */
+/** Ends an attempt here if another machine has concluded it or taken over its task. */
 async function endIfTaken(engine: Engine, active: ActiveAttempt): Promise<void> {
   const task = await engine.store.get(active.taskId);
   if (!active.running || active.isEnding) return;
   const isLive = task && task.attempt <= active.attempt && (task.state === "working" || task.frozen);
-  // An older look than its start.
+  // If the store's attempt is older than ours, the task was read before our attempt started.
   if (isLive || (task && task.attempt < active.attempt)) return;
   engine.log.warn(
     { task: active.taskId, attempt: active.attempt },
@@ -106,7 +106,7 @@ async function endIfTaken(engine: Engine, active: ActiveAttempt): Promise<void> 
   await engine.runner.terminate(active.running, { graceMs: 0 });
 }
 
-/** Stops the tree of an attempt where it stands; ends it where it cannot be stopped. */
+/** Stops the processes of an attempt where they are; ends them if they cannot be stopped. */
 export async function stopOrEnd(engine: Engine, { running }: ActiveAttempt): Promise<void> {
   if (!running) return;
   try {
@@ -116,7 +116,7 @@ export async function stopOrEnd(engine: Engine, { running }: ActiveAttempt): Pro
   }
 }
 
-/** Concludes the attempt of a task whose machine is lost: `--on-lost` says what becomes of it. */
+/** Concludes the attempt of a task whose machine is lost; `--on-lost` decides what happens to the task. */
 export async function loseElsewhere(engine: Engine, id: number): Promise<void> {
   const task = await engine.require(id);
   const attempt = (await engine.store.attempts(id)).at(-1);
@@ -141,7 +141,7 @@ export async function loseElsewhere(engine: Engine, id: number): Promise<void> {
   );
 }
 
-/** Queues what a stop has just paused by checkpoint, so that other machines go on with it. */
+/** Queues tasks that a stop has just paused by checkpoint, so that other machines continue them. */
 export async function handOver(engine: Engine, ids: readonly number[]): Promise<void> {
   for (const id of ids) {
     await resumeByItself(engine, id, "shutdown").catch((error) =>
@@ -150,7 +150,7 @@ export async function handOver(engine: Engine, ids: readonly number[]): Promise<
   }
 }
 
-/** Others may begin the tasks here at any moment: everything of them ends, and records nothing. */
+/** Ends all processes of tasks here and records nothing, because other machines may start these tasks at any moment. */
 export async function endAll(engine: Engine): Promise<void> {
   const ends = [...engine.active.values()].map(async (active) => {
     await active.launched;

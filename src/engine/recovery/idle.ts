@@ -4,8 +4,8 @@ import type { Engine } from "../engine.ts";
 const PAGE = 1000;
 
 /**
- * Whether nothing works here and nothing will by itself. A task that waits for its time, for a slot or to be tried again
- * will; one that is held, asks or was paused waits for a person, and one that comes after another is begun by its end.
+ * Returns whether nothing works here and nothing will start automatically. A task that waits for a time, a slot or a
+ * retry will. A task that is held, asks or was paused waits for a person. A task with a dependency starts after that.
  */
 export async function isIdle(engine: Engine): Promise<boolean> {
   const queues = await engine.store.queues();

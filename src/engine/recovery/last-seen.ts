@@ -1,6 +1,6 @@
 /**
- * When a daemon last said that it was there while something worked: the time of a file. Where a machine goes down with
- * everything on it, that is all the next daemon has to tell work from absence.
+ * The time when a daemon last recorded that tasks were working: the mtime of a file. If the whole machine goes down,
+ * the next daemon has only this to separate working time from downtime.
  */
 import { rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import type { Clock } from "../../core/time.ts";
 
 const FILE = "daemon.seen";
 
-/** By the wall clock; 0 where it was never said. */
+/** Returns the time by the wall clock; 0 if it was never recorded. */
 export function lastSeen(home: string): number {
   try {
     return statSync(join(home, FILE)).mtimeMs;
@@ -17,7 +17,7 @@ export function lastSeen(home: string): number {
   }
 }
 
-/** To be called now and then while something works. Where it cannot be said, a later daemon counts too little, no more. */
+/** Records the current time; called regularly while something works. If that fails, a later daemon counts less time. */
 export function noteSeen(home: string, clock: Clock): void {
   const file = join(home, FILE);
   const now = clock.now() / 1000;
@@ -30,7 +30,7 @@ export function noteSeen(home: string, clock: Clock): void {
   }
 }
 
-/** What was seen was work of another store. */
+/** Deletes the record, because it is about the work of another store. */
 export function forgetSeen(home: string): void {
   rmSync(join(home, FILE), { force: true });
 }

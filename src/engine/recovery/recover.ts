@@ -1,6 +1,6 @@
 /**
- * What a daemon does first. The store says what was going on; the processes say what still is. Each attempt that the
- * store believes live is found again by its run files or its token, and what was under way with it is finished.
+ * The recovery when a daemon starts. The store says which attempts were live; the processes show which still are. We
+ * find each such attempt by its run files or its token, and finish what was in progress.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Task } from "../../core/task.ts";
@@ -31,10 +31,10 @@ const countOf: Record<Verdict, keyof Counts> = {
   lost: "ended",
 };
 
-/** What an ended attempt left running has its grace time; the daemon answers meanwhile. */
+/** How long to wait for processes that ended attempts left and that have a grace time, in ms. */
 const LONGEST_WAIT_MS = 1000;
 
-/** Adopts, concludes or starts again every attempt that was live; answers how many of each. */
+/** Adopts, concludes or restarts every attempt that was live; returns how many of each. */
 export async function recover(engine: Engine): Promise<Counts> {
   const counts: Counts = { adopted: 0, ended: 0, started: 0 };
   const keys = new Set<string>();
@@ -51,7 +51,7 @@ export async function recover(engine: Engine): Promise<Counts> {
         const end = resumeWhenFinished(engine, task.id, reclaimed);
         if (countOf[reclaimed.verdict] === "ended") ends.push(end);
       }
-      // The end of one that is gone says what becomes of it.
+      // If its process is gone, the handling of its end decides what happens to the task.
       const isEnding = engine.active.get(task.id)?.isEnding;
       if (!isEnding && !(await resumeStopped(engine, task.id))) waiting.push(task.id);
     }
@@ -64,13 +64,13 @@ export async function recover(engine: Engine): Promise<Counts> {
   return counts;
 }
 
-/** Where a stop of the earlier daemon had begun what is finished now, that stop is over. */
+/** Waits for the end of a pause that an earlier daemon began, and resumes the task if that pause was for a stop. */
 async function resumeWhenFinished(engine: Engine, id: number, { finished }: Reclaimed): Promise<void> {
   if (!finished) return;
   try {
     await finished;
   } catch {
-    // The pause came to nothing, and whoever waits for it is told.
+    // The pause failed; its callers get the error.
     return;
   }
   await resumeWithRoom(engine, [id]);

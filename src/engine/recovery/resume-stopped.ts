@@ -2,21 +2,21 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Engine } from "../engine.ts";
 import { resumeByItself } from "../verbs/resume.ts";
 
-/** How often what could not be recorded is tried again, and for how long: an hour. */
+/** How often (in ms) and how many times a resume that could not be recorded is repeated: for an hour. */
 const AGAIN_MS = 1000;
 const TRIES = 3600;
 
-/** Resumes what the stop of an earlier daemon paused; false where the store has no room to record that. */
+/** Resumes a task that the stop of an earlier daemon paused; returns false if the store has no room to record that. */
 export async function resumeStopped(engine: Engine, id: number): Promise<boolean> {
   const task = await engine.store.get(id);
-  // Meanwhile somebody may have resumed it, and paused it himself.
+  // A user may have resumed the task and paused it again in the meantime.
   if (task?.state !== "suspended" || task.pause?.cause !== "shutdown") return true;
   return await resumeByItself(engine, id, "shutdown");
 }
 
 /**
- * Resumes those of these that a stop paused, as soon as there is room, unless another stop is under way. One at a time:
- * where it has none for the first, it has none for the others.
+ * Resumes those of the tasks that a stop paused, as soon as there is room, unless another stop begins. One at a time:
+ * if there is no room for the first, there is none for the others.
  */
 export async function resumeWithRoom(engine: Engine, ids: readonly number[]): Promise<void> {
   try {

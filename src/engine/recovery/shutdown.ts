@@ -4,10 +4,10 @@ import { asAgentctlError } from "../../core/errors.ts";
 import type { Engine } from "../engine.ts";
 import { pause } from "../verbs/pause.ts";
 
-/** A start that hangs does not keep a daemon from stopping: the next one finds what became of it. */
+/** How long a stop waits for a start that hangs, in ms; the next daemon finds out what became of it. */
 const LONGEST_START_MS = 5000;
 
-/** Resolves when no task is being started any more, for which `isHolding` is set first. */
+/** Resolves when no task is starting any more; the caller must set `isHolding` first. */
 export async function startsAreOver(engine: Engine): Promise<void> {
   const until = engine.clock.mono() + LONGEST_START_MS;
   while (engine.starting.size > 0 && engine.clock.mono() < until) await delay(1);
@@ -15,7 +15,7 @@ export async function startsAreOver(engine: Engine): Promise<void> {
   engine.log.warn({ tasks: [...engine.starting] }, "starts that hang are left to the next daemon");
 }
 
-/** What became of the running tasks: suspended with a checkpoint, frozen, or neither, and why. */
+/** The result for each running task: suspended with a checkpoint, frozen, or still running, and why. */
 export interface Paused {
   suspended: number[];
   frozen: number[];
@@ -23,13 +23,13 @@ export interface Paused {
 }
 
 /**
- * Pauses every running task, by checkpoint where it can and else by freezing, for the next daemon to resume. What
- * cannot be paused runs on and is adopted.
+ * Pauses every running task so that the next daemon can resume it: by checkpoint if possible, otherwise by freezing. A
+ * task that cannot be paused keeps running, and the next daemon adopts it.
  */
 export async function shutdown(engine: Engine, { graceMs }: { graceMs?: number }): Promise<Paused> {
   engine.isHolding = true;
   engine.isGoingDown = true;
-  // What is just being started is paused as well.
+  // A task that is starting now is paused as well.
   await startsAreOver(engine);
   const suspended: number[] = [];
   const frozen: number[] = [];
@@ -49,7 +49,7 @@ export async function shutdown(engine: Engine, { graceMs }: { graceMs?: number }
         (task.frozen ? frozen : suspended).push(taskId);
       } catch (error) {
         engine.log.info({ task: taskId, error: String(error) }, "a task was not paused at the stop");
-        // One that ended meanwhile needs no pause.
+        // A task that has ended in the meantime needs no pause.
         const isThere = engine.active.get(taskId)?.isEnding === false;
         if (isThere)
           running.push({ id: taskId, reason: `could not be paused: ${asAgentctlError(error).message}` });
@@ -68,7 +68,7 @@ export async function shutdown(engine: Engine, { graceMs }: { graceMs?: number }
   };
 }
 
-/** Of a daemon that stops although its store does not answer: nothing could be recorded. */
+/** Returns the result for a daemon that stops while its store does not respond: nothing could be recorded. */
 export function unpaused(engine: Engine): Paused {
   engine.isStopping = true;
   const reason = "could not be paused: the store does not answer";

@@ -1,10 +1,10 @@
 import type { Clock } from "../../core/time.ts";
 import type { Engine } from "../engine.ts";
 
-/** The wall clock is slewed by less than this between two looks; more is a jump, or a machine that slept. */
+/** A smaller change between two checks is slewing of the wall clock; a larger one is a jump, or the machine slept. */
 const JUMP_MS = 1000;
 
-/** Tells jumps of the wall clock by the clock that never jumps. */
+/** Detects jumps of the wall clock with the clock that never jumps. */
 export class ClockWatch {
   readonly #clock: Clock;
   #offset: number;
@@ -14,7 +14,7 @@ export class ClockWatch {
     this.#offset = clock.now() - clock.mono();
   }
 
-  /** By how much the wall clock has jumped since the last look; 0 where it has not. A machine that slept jumps ahead. */
+  /** Returns how far the wall clock has jumped since the last check, in ms, or 0. A sleep makes it jump ahead. */
   jump(): number {
     const offset = this.#clock.now() - this.#clock.mono();
     const by = offset - this.#offset;
@@ -25,8 +25,8 @@ export class ClockWatch {
 }
 
 /**
- * What follows from a jump. Times that a person named are kept: they mean the clock on the wall. A back-off is a
- * duration, so where the clock was set back, its end moves with it instead of waiting the difference out.
+ * Handles a jump of the clock. Times that a person gave stay as they are: they mean the wall clock. A backoff is a
+ * duration, so if the clock was set back, we move its end back too; otherwise the task would wait longer.
  */
 export async function afterJump(engine: Engine, by: number): Promise<void> {
   engine.log.info({ by }, "the clock has jumped, or the machine slept");

@@ -1,32 +1,32 @@
 /**
- * What is to be done next. Pure: from how the queues are, the limits and the time to actions.
+ * Decides what to do next. Pure: the input is the state of the queues, the limits and the time; the output is actions.
  *
- * Of all queues that have not come to a standstill the next task is the one of highest priority, then of lowest id. It
- * starts where it fits. Where it does not fit, it keeps those behind it in its queue from starting, so that it is not
- * starved; where only the limit over all queues is in its way, it keeps everybody. A queue that preempts then pauses
- * working tasks of lower priority for it. A task that takes more slots than there are is in nobody's way.
+ * The next task is the one with the highest priority, then the lowest id, of all queues that are not blocked. It starts
+ * if it fits. If it does not fit, it blocks the later tasks of its queue, so that it does not starve; if only the limit
+ * over all queues prevents it, it blocks every queue. If its queue preempts, working tasks of lower priority are paused
+ * for it. A task that takes more slots than exist blocks no other task.
  */
 import type { QueueView, Snapshot, Waiting, Working } from "../../store/queue-view.ts";
 
-/** A working task, and what its attempt allows. */
+/** A working task, and what can be done with its attempt. */
 export interface Candidate extends Working {
-  /** It can be paused by checkpoint, and resumed from it. */
+  /** The task can be paused by checkpoint and resumed from it. */
   isPausable: boolean;
-  /** It is being paused or ended: its slots will be free. */
+  /** The task is being paused or ended, so its slots will become free. */
   isLeaving: boolean;
 }
 
-/** What limits all queues together. */
+/** The limits for all queues together. */
 export interface Limits {
   slotsMax: number | null;
-  /** Null where no memory is reserved. */
+  /** Null if no memory is reserved. */
   memory: { available: number; reserve: number; lastActionAt: number } | null;
 }
 
-/** What to do now. */
+/** One thing to do now. */
 export type Action =
   | { kind: "start"; id: number; slotNumbers: number[] | null }
-  /** A task that was paused for others or for memory is queued again. */
+  /** Queue a task again that was paused for another task or for memory. */
   | { kind: "resume"; id: number; with: "slot" | "memory" }
   | { kind: "preempt"; id: number; for: number }
   | { kind: "relieve"; id: number };
@@ -35,14 +35,14 @@ export interface Plan {
   actions: Action[];
 }
 
-/** The queues with what their working tasks allow. */
+/** The queues, and what can be done with their working tasks. */
 export interface View extends Omit<Snapshot, "queues"> {
   queues: (Omit<QueueView, "working"> & { working: Candidate[] })[];
 }
 
-/** After a pause or a resume for memory, how long the machine has to show what came of it. */
+/** How long to wait for the effect of a pause or a resume because of memory, in ms. */
 const MEMORY_SETTLES_MS = 3000;
-/** So much more than the reserve is to be available before something goes on. */
+/** Before a task resumes, the available memory must be this multiple of the reserve. */
 const MEMORY_MARGIN = 1.05;
 
 export function plan(view: View, limits: Limits, now: number): Plan {
@@ -68,7 +68,7 @@ export function plan(view: View, limits: Limits, now: number): Plan {
     } else {
       const victims = line.victimsFor(head, all);
       if (victims) actions.push(...line.preempt(head, victims, all));
-      // The limit over all queues is in its way, and would be taken from it by the others.
+      // Only the limit over all queues prevents this task. Other queues would take its slots, so we stop here.
       else if (line.fits(head)) break;
       else line.isBlocked = true;
     }
@@ -76,7 +76,7 @@ export function plan(view: View, limits: Limits, now: number): Plan {
   return { actions };
 }
 
-/** The youngest task that can be paused, one at a time. */
+/** Returns the action that pauses the youngest task that can be paused; one at a time. */
 function relief({ queues }: View, lastActionAt: number, now: number): Action[] {
   const working = queues.flatMap((queue) => queue.working);
   if (now - lastActionAt < MEMORY_SETTLES_MS || working.some(({ isLeaving }) => isLeaving)) return [];
@@ -88,10 +88,10 @@ function hasRoom({ available, reserve, lastActionAt }: NonNullable<Limits["memor
   return available >= reserve * MEMORY_MARGIN && now - lastActionAt >= MEMORY_SETTLES_MS;
 }
 
-/** Younger first. */
+/** Sorts younger tasks first. */
 const byYouth = (a: Working, b: Working) => b.since - a.since || b.id - a.id;
 
-/** The queue whose next task is the next of all: higher priority first, then lower id. */
+/** Returns the queue with the next task of all: higher priority first, then lower id. */
 function best(lines: readonly Line[]): Line | undefined {
   let found: Line | undefined;
   for (const line of lines)
@@ -104,10 +104,10 @@ function isBefore({ head: a }: Line, { head: b }: Line): boolean {
   return a.priority > b.priority || (a.priority === b.priority && a.id < b.id);
 }
 
-/** One queue while the plan is made. */
+/** The state of one queue while the plan is made. */
 class Line {
   isBlocked = false;
-  /** Slots that become free without the plan. */
+  /** Slots that will become free without any action of the plan. */
   soon: number;
   readonly #queue: View["queues"][number];
   readonly #taken: Set<number>;
@@ -127,7 +127,7 @@ class Line {
       : [];
   }
 
-  /** All its slots. */
+  /** All slots of the queue. */
   get most(): number {
     return this.#queue.slots ?? Number.POSITIVE_INFINITY;
   }
@@ -153,9 +153,9 @@ class Line {
     return { kind: "start", id: head.id, slotNumbers };
   }
 
-  /** The working tasks whose slots it takes until `head` fits; undefined where there are not enough of them. */
+  /** Returns the working tasks to pause so that `head` fits; undefined if even all of them do not free enough slots. */
   victimsFor(head: Waiting, all: { free: number; soon: number }): Candidate[] | undefined {
-    // Numbers that others hold come back with their holders, whichever these are.
+    // Slot numbers that other tasks hold become free only when exactly those tasks leave, so we cannot choose.
     if (!this.#queue.preempt || head.slotNumbers !== null) return undefined;
     const missing = Math.max(head.slots - this.#free - this.soon, head.slots - all.free - all.soon);
     const victims: Candidate[] = [];
@@ -166,7 +166,7 @@ class Line {
     return sum(victims) >= missing ? victims : undefined;
   }
 
-  /** Pauses the victims, and keeps for `head` what they and others are about to leave. */
+  /** Returns the pauses of the victims, and reserves for `head` the slots that they and others will free. */
   preempt(head: Waiting, victims: readonly Candidate[], all: { free: number; soon: number }): Action[] {
     this.#at++;
     this.#candidates = this.#candidates.filter((candidate) => !victims.includes(candidate));

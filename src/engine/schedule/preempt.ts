@@ -1,4 +1,4 @@
-/** What the plan does beside starting tasks: it pauses working ones for others or for memory, and resumes them. */
+/** Actions of the plan other than starts: pausing working tasks for others or for memory, and resuming them. */
 import { asAgentctlError } from "../../core/errors.ts";
 import type { PauseCause, ResumesWith } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
@@ -7,7 +7,7 @@ import { pause } from "../verbs/pause.ts";
 import { resumeByItself } from "../verbs/resume.ts";
 import type { Action } from "./plan.ts";
 
-/** Does what the plan says; answers when that is durable, and a pause then goes on by itself. */
+/** Does one action; resolves when that is durable. A pause then continues in the background. */
 export async function act(engine: Engine, action: Exclude<Action, { kind: "start" }>): Promise<void> {
   if (action.kind === "resume") {
     if (action.with === "memory") engine.memoryActionAt = engine.clock.now();
@@ -32,7 +32,7 @@ async function pauseFor(engine: Engine, id: number, why: Why): Promise<void> {
   try {
     await pause(engine, id, { ...why, mode: "checkpoint", actor: "daemon", wait: false });
   } catch (error) {
-    // It has ended or was paused meanwhile: its slots are free, or will be.
+    // The task has ended or was paused in the meantime: its slots are free, or will be.
     if (hasMoved(error) || ["TaskNotPausable", "TaskNotFound"].includes(asAgentctlError(error).name)) return;
     throw error;
   }

@@ -7,15 +7,15 @@ import type { Engine } from "../engine.ts";
 import { cancel } from "../verbs/cancel.ts";
 import { nextTimes, submitRun } from "../verbs/schedule.ts";
 
-/** The wall clock may jump and the machine may sleep: due schedules are looked for at least this often. */
+/** How long to wait at most between two checks, in ms, because the wall clock may jump and the machine may sleep. */
 const LONGEST_WAIT_MS = 15_000;
 
-/** How soon what is under way, or could not be done, is looked at again. */
+/** How long to wait, in ms, before checking again what is in progress or has failed. */
 const AGAIN_MS = 1000;
 
 /**
- * Makes the runs of schedules when their times come. A run bears a key of schedule and planned time, and the schedule
- * moves on after its run is durable; so a crash in between makes no second run.
+ * Makes the runs of schedules when they are due. Each run has a key made of the schedule and the planned time, and the
+ * schedule advances only after its run is durable. So a crash in between does not make a second run.
  */
 export class Recurring {
   readonly #engine: Engine;
@@ -31,7 +31,7 @@ export class Recurring {
     this.#upSince = upSince;
   }
 
-  /** Looks what is due, and waits for what comes next; to be called at the start and when a schedule has changed. */
+  /** Checks which schedules are due, and sets the next timer; called at the start and when a schedule has changed. */
   look(): void {
     this.#looking = this.#looking.then(() => this.#look());
   }
@@ -59,7 +59,7 @@ export class Recurring {
     if (!this.#isStopped) this.#timer = setTimeout(() => this.look(), wait);
   }
 
-  /** Each on its own: one that replaces a run waits for its end, for as long as the grace time. */
+  /** Makes each run independently: one that replaces another run waits for that run to end, up to its grace time. */
   #begin(schedule: Schedule): void {
     const { name } = schedule;
     if (this.#underWay.has(name)) return;
@@ -81,7 +81,7 @@ export class Recurring {
   }
 }
 
-/** Makes the run that is due, or lets it pass, and moves the schedule on to its next planned time. */
+/** Makes the run that is due, or skips it, and advances the schedule to its next planned time. */
 async function makeRun(engine: Engine, schedule: Schedule, upSince: number): Promise<void> {
   const { store, clock, log } = engine;
   const { name } = schedule;
@@ -98,7 +98,7 @@ async function makeRun(engine: Engine, schedule: Schedule, upSince: number): Pro
   }
   if (verdict.replaces !== null) {
     await replace(engine, verdict.replaces, name);
-    // That may have taken its grace time.
+    // The cancel may have taken its whole grace time.
     if (await isOff(engine, schedule)) return;
   }
   const after = verdict.after === null ? {} : { after: [{ id: verdict.after, when: "ended" as const }] };
@@ -112,13 +112,13 @@ async function makeRun(engine: Engine, schedule: Schedule, upSince: number): Pro
   await store.schedules.moveOn(schedule, next, { lastAt: planned, lastTask: run.id, lastError: null });
 }
 
-/** Whether it was paused or removed meanwhile. */
+/** Returns whether the schedule was paused or removed in the meantime. */
 async function isOff({ store }: Engine, { name, createdAt }: Schedule): Promise<boolean> {
   const now = await store.schedules.get(name);
   return !now || now.paused || now.createdAt !== createdAt;
 }
 
-/** The planned time that a run is for. Of several that were missed, the latest: they are made up once. */
+/** Returns the planned time of the run to make. If several times were missed, only the latest is made up for. */
 function plannedAt(
   { cron, tz, nextAt, fireAt }: Schedule,
   now: number,
@@ -130,7 +130,7 @@ function plannedAt(
   return { planned, isMissed: isLate(planned, { now, upSince }) };
 }
 
-/** A run that is refused is not tried again; one for which the store has no room is. */
+/** Returns why a run was refused; it is not tried again. Rethrows store failures and bugs, which are retried. */
 function refusal(error: unknown): { refused: string } {
   const { name, message } = asAgentctlError(error);
   if (name === "StoreUnavailable" || name === "InternalError") throw error;
@@ -141,7 +141,7 @@ async function replace(engine: Engine, id: number, name: string): Promise<void> 
   try {
     await cancel(engine, id, { actor: "daemon", reason: `replaced by the next run of schedule ${name}` });
   } catch (error) {
-    // It has ended by itself meanwhile.
+    // The task has ended in the meantime.
     if (asAgentctlError(error).name !== "TaskNotCancelable") throw error;
   }
 }

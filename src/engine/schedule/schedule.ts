@@ -16,22 +16,22 @@ import { type Action, plan } from "./plan.ts";
 import { act } from "./preempt.ts";
 import { viewOf } from "./view.ts";
 
-/** So many of one queue are started at once; the next look follows when these are. */
+/** How many tasks of one queue are started at once; the next tick follows when these have started. */
 const BATCH = 64;
 
 /**
- * The wall clock may jump and the machine may sleep, so a wait for a point in time is looked at again at least this
- * often.
+ * How long to wait at most between two checks while waiting for a point in time, in ms, because the wall clock may jump
+ * and the machine may sleep.
  */
 const LONGEST_WAIT_MS = 30_000;
 
-/** How soon what could not be done is tried again. */
+/** How long to wait before a failed action is tried again, in ms. */
 const AGAIN_MS = 1000;
 
-/** How often stopped processes are looked at: their end is not reported by anyone. */
+/** How often to check stopped processes, in ms: nothing reports their end. */
 const FROZEN_CHECK_MS = 1000;
 
-/** Starts what can be started and does what is due, whenever something happened; no timer decides the pace. */
+/** Starts tasks and does what is due as soon as something happens, not at a fixed interval. */
 export class Scheduler {
   readonly #engine: Engine;
   #running: Promise<void> | null = null;
@@ -48,12 +48,12 @@ export class Scheduler {
       void this.#checkFrozen();
       const by = watch.jump();
       if (by !== 0) void this.#jumped(by);
-      // Nothing reports that memory runs short, or is there again.
+      // Nothing reports when memory becomes short or available again.
       if (engine.settings.memoryReserve !== "off") this.wake();
     }, FROZEN_CHECK_MS);
   }
 
-  /** Looks soon; looks that are asked for meanwhile are one. */
+  /** Runs a tick soon; several calls before it runs cause only one tick. */
   wake(): void {
     if (this.#isStopped) return;
     this.#again = true;
@@ -74,7 +74,7 @@ export class Scheduler {
         now = this.#engine.clock.now();
         const started = await tick(this.#engine, now);
         if (started > 0) this.#again = true;
-        // Whatever a look leads to, the rest of the daemon has its turn.
+        // Let other work of the daemon run between two ticks.
         await turn();
       }
       await this.#arm(now);
@@ -87,10 +87,10 @@ export class Scheduler {
     }
   }
 
-  /** `now` is the time of the last look. */
+  /** Sets the timer for the next tick; `now` is the time of the last tick. */
   async #arm(now: number): Promise<void> {
     const { tasks, holds, next } = await this.#engine.store.due(now);
-    // What could not be done is still due.
+    // What is still due has failed and must be tried again.
     const isLeft = tasks.length + holds.length > 0;
     const again = isLeft ? AGAIN_MS : LONGEST_WAIT_MS;
     const wait = next === null ? LONGEST_WAIT_MS : Math.max(1, next - this.#engine.clock.now());
@@ -138,7 +138,7 @@ export class Scheduler {
   }
 }
 
-/** One look: what is due at `now`, then what can be started. Answers how much was begun. */
+/** Does what is due at `now`, then starts what can be started. Returns the number of actions. */
 export async function tick(engine: Engine, now = engine.clock.now()): Promise<number> {
   if (engine.isStopping) return 0;
   await doWhatIsDue(engine, now);
@@ -164,7 +164,7 @@ async function actOrLog(engine: Engine, one: Action): Promise<void> {
   } catch (error) {
     const { name, message } = asAgentctlError(error);
     engine.log.error({ task: one.id, error: message }, "a start failed");
-    // The line stays as it is; without this the next look would spin where there is no room.
+    // The queue has not changed, so without this delay the next tick would repeat the failing start at once.
     const mayPass = name === "StoreUnavailable" || isNoRoom((error as NodeJS.ErrnoException).code);
     if (mayPass) await new Promise((resolve) => setTimeout(resolve, 500));
   }
@@ -189,7 +189,7 @@ async function doWhatIsDue(engine: Engine, now: number): Promise<void> {
   }
 }
 
-/** Does what a task's time has come for. */
+/** Does what is due for a task. */
 async function attend(engine: Engine, task: Task, now: number): Promise<void> {
   const isDue = (at: number | null | undefined): at is number => at !== null && at !== undefined && at <= now;
   if (isDue(task.notBefore) && (task.state === "submitted" || task.state === "resumed")) {

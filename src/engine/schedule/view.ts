@@ -4,8 +4,8 @@ import type { Engine } from "../engine.ts";
 import type { Candidate, View } from "./plan.ts";
 
 /**
- * The snapshot with what the attempts allow. Tasks that are being started keep their slots, and those whose attempt is on
- * its way out theirs: what follows from that comes first.
+ * Returns the snapshot with what can be done with each attempt. A waiting task that is already starting, or whose last
+ * attempt is still ending, keeps its slots and is left out until that has finished.
  */
 export function viewOf(engine: Engine, { queues, ...rest }: Snapshot): View {
   const busy = busyTasks(engine);
@@ -33,7 +33,7 @@ function candidate(task: Working, active: ActiveAttempt | undefined): Candidate 
   return { ...task, isLeaving, isPausable: active !== undefined && isPausable(task, active) };
 }
 
-/** Whether a pause by checkpoint loses nothing: a module has called a step, a program has shown that it takes part. */
+/** Returns whether a pause by checkpoint loses nothing: the module has called a step, or the program supports it. */
 function isPausable({ continues, pauseMode }: Working, active: ActiveAttempt): boolean {
   if (pauseMode === "freeze" || active.pausing || active.running === null) return false;
   if (active.isModule) return continues || active.isJournaled || active.saved;

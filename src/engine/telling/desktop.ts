@@ -5,7 +5,7 @@ import type { Store } from "../../store/store.ts";
 import type { Log } from "../ports.ts";
 import { runProgram } from "./program.ts";
 
-/** Whoever waits this long has turned to something else. */
+/** After this time, in ms, we assume that the user no longer watches the task. */
 const LONG_MS = 60_000;
 
 const told: Partial<Record<State, string>> = {
@@ -23,13 +23,13 @@ export interface DesktopOptions {
   platform: NodeJS.Platform;
   /** The address of the user's session bus. */
   bus: string;
-  /** Whether the user wants notifications now. */
+  /** Returns whether the user wants notifications now. */
   isOn(): boolean;
 }
 
 /**
- * Shows a desktop notification for the end, failure or question of a task that has run for more than a minute, by
- * `notify-send` or `osascript`. A notification is shown once or not at all: nothing is kept for later.
+ * Shows a desktop notification for the end, failure or question of a task that has run for more than a minute, with
+ * `notify-send` or `osascript`. A notification is shown once or not at all; a failed one is not repeated.
  */
 export function notifyDesktop(options: DesktopOptions): void {
   let isFailing = false;
@@ -37,7 +37,7 @@ export function notifyDesktop(options: DesktopOptions): void {
     if (!options.isOn()) return;
     for (const event of events) {
       void show(options, event).then((reason) => {
-        // Where there is no desktop, one line in the log says so, and not one for each task.
+        // Without a desktop, only the first failure is logged, not one for each task.
         if (reason !== null && !isFailing) options.log.warn({ reason }, "a desktop notification failed");
         isFailing = reason !== null;
       });
@@ -67,7 +67,7 @@ function detail({ id, question, error, argv, module }: Task): string {
   return error?.message ?? module?.path ?? argv?.join(" ") ?? "";
 }
 
-/** The command that shows a notification. Texts are arguments of their own, so nothing in them is a command or an option. */
+/** Returns the command for a notification. The texts are separate arguments, so they cannot be commands or options. */
 export function notification(platform: NodeJS.Platform, title: string, body: string): string[] {
   if (platform !== "darwin") return ["notify-send", "--app-name=agentctl", "--", title, body.slice(0, 300)];
   const script = "on run argv\ndisplay notification (item 2 of argv) with title (item 1 of argv)\nend run";

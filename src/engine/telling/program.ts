@@ -11,8 +11,8 @@ export interface ProgramOptions {
 }
 
 /**
- * Runs the program of a hook, without a shell, in a session of its own: the message on stdin, the event's fields in
- * variables. Its exit code 0 is success. After a minute, or when `signal` aborts, its whole process group is killed.
+ * Runs the program of a hook without a shell, in its own session. It gets the message on stdin and the event's fields
+ * in variables. Exit code 0 means success. After a minute, or when `signal` aborts, its whole process group is killed.
  */
 export async function runProgram(
   options: ProgramOptions,
@@ -31,7 +31,7 @@ export async function runProgram(
   });
   const [stdin, ...outputs] = child.stdio;
   const said = collect(outputs);
-  // A program need not read what it is told.
+  // The program need not read its stdin.
   stdin?.on("error", () => {});
   stdin?.end(message.body === "" ? "" : `${message.body}\n`);
   const kill = () => child.pid !== undefined && killGroup(child.pid);
@@ -43,7 +43,7 @@ export async function runProgram(
   signal.addEventListener("abort", kill);
   const failure = await new Promise<string | null>((resolve) => {
     child.once("error", (error) => resolve(`${file} could not be started: ${error.message}`));
-    // Not "close": what the program leaves running may keep its pipes open.
+    // Not "close", because processes that the program leaves running may keep its pipes open.
     child.once("exit", (code, killedBy) => resolve(code === 0 ? null : endText(file, code, killedBy)));
   });
   clearTimeout(limit);
@@ -63,11 +63,11 @@ function killGroup(pid: number): void {
   try {
     process.kill(-pid, "SIGKILL");
   } catch {
-    // It has ended.
+    // The group has ended.
   }
 }
 
-/** The last characters that the pipes carried. */
+/** Collects output; the returned function gives its last characters. */
 function collect(outputs: Started["stdio"]): () => string {
   let text = "";
   for (const output of outputs) {
@@ -78,7 +78,7 @@ function collect(outputs: Started["stdio"]): () => string {
   return () => text.trim();
 }
 
-/** `AGENTCTL_EVENT_SEQ`, `_TASK`, `_TO` and the like, empty where a field is null; and some fields of the task. */
+/** Returns `AGENTCTL_EVENT_SEQ`, `_TASK`, `_TO` and so on, empty if a field is null, and some fields of the task. */
 function eventVariables(body: string): Record<string, string> {
   const { event, task } = JSON.parse(body) as {
     event: Record<string, unknown>;

@@ -1,7 +1,7 @@
 /**
- * Telling hooks. After each commit the teller reads the events it has not seen, and records in one transaction what
- * each hook is to be told and how far it has read; so a crash loses nothing. A second loop tells: each hook on its own,
- * of each task in order, again after a failure. A delivery that was told and not yet recorded is told again: at least once.
+ * Notifies hooks. After each commit, the teller reads the new events. In one transaction it records the messages for
+ * each hook and how far it has read, so a crash loses nothing. A second loop sends them: separately for each hook, in
+ * order for each task, again after a failure. A message whose end was not recorded is sent again: at least once.
  */
 import { createHash } from "node:crypto";
 import { type Hook, isNamed, isWhere } from "../../core/hooks.ts";
@@ -13,30 +13,30 @@ import type { Log } from "../ports.ts";
 import { newToken } from "../token.ts";
 import type { Answer, Send } from "./answer.ts";
 
-/** How many tasks one hook is told of at the same time. A hook that hangs therefore delays only itself. */
+/** For how many tasks one hook gets messages at the same time. A hook that hangs therefore delays only itself. */
 const AT_ONCE = 4;
 
 /** How many events are read at once. */
 const PAGE = 500;
 
-/** An attempt to tell is repeated after 1, 2, 4, … seconds, up to an hour apart, for a day. */
+/** A failed message is retried after 1, 2, 4, … seconds, up to an hour apart, for a day. */
 const FIRST_AGAIN_MS = 1000;
 const LONGEST_AGAIN_MS = 3_600_000;
 const GIVE_UP_AFTER_MS = 86_400_000;
 
-/** A timer may be wrong after the machine slept: due deliveries are looked for at least this often. */
+/** How long to wait at most between two checks, in ms, because a timer may be late after the machine slept. */
 const LONGEST_WAIT_MS = 30_000;
 
 export interface TellerOptions {
   store: Store;
   clock: Clock;
   log: Log;
-  /** The event with its task, as it is sent. */
+  /** Returns the event with its task, in the form that is sent. */
   describe(event: TaskEvent, task: Task | null, push?: Hook["push"]): Promise<object>;
   send: Send;
 }
 
-/** What a hook says about itself, without its secret. */
+/** A hook, and counts and times of its messages. */
 export interface HookReport {
   hook: Hook;
   waiting: number;
@@ -46,7 +46,7 @@ export interface HookReport {
   lastError: string | null;
 }
 
-/** A hook, and the number of the last event that was looked at for it. */
+/** A hook, and the number of the last event that was read for it. */
 interface Known {
   hook: Hook;
   after: number;
@@ -67,7 +67,7 @@ export class Teller {
     options.store.onEvents(() => this.#wake());
   }
 
-  /** From here on these hooks are told, in the order of the configuration; what waits for any other is dropped. */
+  /** Sets the hooks, in the order of the configuration; messages that wait for any other hook are dropped. */
   async configure(hooks: readonly Hook[]): Promise<void> {
     const keyed = new Map(hooks.map((hook) => [keyOf(hook), hook]));
     const { store } = this.#options;
@@ -85,13 +85,13 @@ export class Teller {
     await this.#tell();
   }
 
-  /** After which event a hook begins: one that is new after the newest, unless it says from when it is to be told. */
+  /** Returns the event after which a hook continues. A new hook begins after the newest event, or where it says. */
   #beginOf(key: string, { push }: Hook, before: ReadonlySet<string>, after: number): number {
     if (!before.has(key) && push && push.after !== null) return push.after;
     return Math.max(after, this.#hooks.get(key)?.after ?? 0);
   }
 
-  /** The hooks with what became of what they were told. */
+  /** Returns the hooks with the state of their messages. */
   async report(): Promise<HookReport[]> {
     const states = new Map(
       (await this.#options.store.deliveries.states()).map((state) => [state.key, state]),
@@ -102,7 +102,7 @@ export class Teller {
     });
   }
 
-  /** Sends an example at once, and answers what came back. */
+  /** Sends an example at once and returns the response. */
   async test(hook: Hook, body: object): Promise<Answer> {
     return await this.#options.send(
       hook,
@@ -111,7 +111,7 @@ export class Teller {
     );
   }
 
-  /** Starts nothing more. What is under way is ended, and told again by the next daemon. */
+  /** Stops sending. Messages in progress are aborted, and the next daemon sends them again. */
   async stop(): Promise<void> {
     if (this.#timer) clearTimeout(this.#timer);
     this.#stop.abort();
@@ -142,7 +142,7 @@ export class Teller {
     }
   }
 
-  /** Answers whether there may be more to read. */
+  /** Records one page of events; returns whether there may be more to read. */
   async #recordPage(): Promise<boolean> {
     const { store } = this.#options;
     const after = Math.min(...[...this.#hooks.values()].map((known) => known.after));
@@ -150,7 +150,7 @@ export class Teller {
     const last = events.at(-1);
     if (!last) return false;
     const deliveries = await this.#deliveriesOf(events);
-    // Events that no hook means cost no write of their own, but a page of them does: a start need not read them again.
+    // Events that match no hook are not worth a write, but a full page of them is: a restart need not read it again.
     if (deliveries.length > 0 || events.length === PAGE) await store.deliveries.queue(deliveries, last.seq);
     for (const known of this.#hooks.values()) known.after = Math.max(known.after, last.seq);
     if (deliveries.length > 0) await this.#tell();
@@ -188,7 +188,7 @@ export class Teller {
     return deliveries;
   }
 
-  /** Begins what is due and not under way. */
+  /** Sends the messages that are due and not in progress. */
   async #tell(): Promise<void> {
     const { store, clock } = this.#options;
     const now = clock.now();
@@ -206,7 +206,7 @@ export class Teller {
     if (next !== null) this.#wakeIn(Math.min(LONGEST_WAIT_MS, Math.max(next - clock.now(), this.#idleMs())));
   }
 
-  /** Where everything due is under way already, its end looks again, and no timer needs to. */
+  /** Returns the shortest wait in ms. The end of a message in progress triggers a check, so the timer may wait. */
   #idleMs(): number {
     return [...this.#busy.values()].some(({ size }) => size > 0) ? FIRST_AGAIN_MS : 1;
   }
@@ -224,7 +224,7 @@ export class Teller {
   async #deliver(hook: Hook, delivery: Delivery): Promise<void> {
     const { send, store, clock, log } = this.#options;
     const answer = await send(hook, delivery, this.#stop.signal);
-    // A hook that a stop of the daemon cut short has neither succeeded nor failed.
+    // If a stop of the daemon aborted the message, it has neither succeeded nor failed.
     if (this.#stop.signal.aborted && !answer.ok) return;
     const at = clock.now();
     const error = answer.ok ? null : answer.reason;
@@ -248,13 +248,13 @@ export class Teller {
   }
 }
 
-/** When a delivery that failed at `at` is tried again; null a day after its first try. */
+/** Returns when a message that failed at `at` is tried again; null a day after its first try. */
 export function nextTry({ tries, firstAt }: Pick<Delivery, "tries" | "firstAt">, at: number): number | null {
   const again = at + Math.min(LONGEST_AGAIN_MS, FIRST_AGAIN_MS * 2 ** Math.min(tries, 20));
   return again - firstAt > GIVE_UP_AFTER_MS ? null : again;
 }
 
-/** A hook is known by what it says: one that was changed is another. */
+/** Returns the identity of a hook, computed from its fields: a changed hook is another hook. */
 function keyOf({ on, where, target, push }: Hook): string {
   const { secret: _, ...named } = { secret: null, ...target };
   return createHash("sha256")

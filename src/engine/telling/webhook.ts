@@ -2,20 +2,20 @@ import { Webhook } from "standardwebhooks";
 import type { Clock } from "../../core/time.ts";
 import { type Answer, HOOK_LIMIT_MS, type Message, SAID_CHARS } from "./answer.ts";
 
-/** "Gone": the receiver wants no more, says the Standard Webhooks specification. */
+/** "Gone": by the Standard Webhooks specification, the receiver wants no more messages. */
 const GONE = 410;
 
 interface Address {
   url: string;
   secret: string | null;
   clock: Clock;
-  /** What the receiver wants to be told it by, beside the usual headers. */
+  /** Headers that the receiver asked for, in addition to the usual ones. */
   headers?: Record<string, string>;
 }
 
 /**
- * Posts a message with the headers of the Standard Webhooks specification (`webhook-id`, `webhook-timestamp`, and
- * where there is a secret `webhook-signature`). A status of 200 to 299 is success; a redirect is not followed.
+ * Posts a message with the headers of the Standard Webhooks specification (`webhook-id`, `webhook-timestamp`, and with
+ * a secret also `webhook-signature`). A status from 200 to 299 means success; redirects are not followed.
  */
 export async function postWebhook(
   { url, secret, clock, headers = {} }: Address,
@@ -61,12 +61,12 @@ function signed(secret: string | null, message: string, body: string, clock: Clo
   const at = new Date(clock.now());
   const headers = { "webhook-id": message, "webhook-timestamp": String(Math.floor(at.getTime() / 1000)) };
   if (secret === null) return headers;
-  // A secret of another form than `whsec_` and base64 is taken as it is written.
+  // A secret that is not `whsec_` and base64 is used as raw text.
   const key = secret.startsWith("whsec_") ? new Webhook(secret) : new Webhook(secret, { format: "raw" });
   return { ...headers, "webhook-signature": key.sign(message, at, body) };
 }
 
-/** So much of an answer as is shown; the rest is not read. */
+/** Returns the start of the response body, as much as is shown; the rest is not read. */
 async function beginningOf(response: Response): Promise<string> {
   let text = "";
   const decoder = new TextDecoder();

@@ -3,7 +3,7 @@ import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
 import { refuseMoved } from "../refusals.ts";
 
-/** Answers the open question of a task: one that waits goes back into the queue, a running one is told. */
+/** Answers the open question of a task: a waiting task goes back into the queue, a running task is notified. */
 export async function answer(
   engine: Engine,
   ref: string | number,

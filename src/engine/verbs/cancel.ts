@@ -11,20 +11,21 @@ import { onceSettled } from "../look-again.ts";
 import { notCancelable, notPausable, refuseMoved } from "../refusals.ts";
 import { forgetLimit } from "./agents/account.ts";
 
-/** How long the end of a canceled task may look for room on a full disk before whoever waits is told. */
+/** How long the end of a canceled task may wait for room on a full disk before the caller gets an error, in ms. */
 const ROOM_MS = 3000;
 
 export interface CancelOptions {
   graceMs?: number;
   reason?: string | null;
   actor: string;
-  /** Answer as soon as the request is durable. */
+  /** If false, return as soon as the request is durable. */
   wait?: boolean;
 }
 
 /**
- * Ends a task: TERM, after the grace time KILL, to its whole tree. Answers when the tree is gone and the task is
- * `canceled`; `changed: false` where it was already. Rejects with `TaskNotCancelable` when it ended otherwise.
+ * Ends a task: sends TERM, and KILL after the grace time, to its whole tree. Resolves when the tree is gone and the
+ * task is `canceled`; `changed` is false if it already was. Rejects with `TaskNotCancelable` if the task has ended
+ * otherwise.
  */
 export async function cancel(
   engine: Engine,
@@ -65,7 +66,7 @@ function because({ reason }: CancelOptions): string {
   return reason ? `canceled: ${reason}` : "canceled";
 }
 
-/** Answers undefined where the attempt ended otherwise: the task is looked at again. */
+/** Returns undefined if the attempt ended otherwise; the caller then checks the task again. */
 async function cancelActive(
   engine: Engine,
   active: ActiveAttempt,
@@ -81,7 +82,7 @@ async function cancelActive(
     active.request(intent);
     active.learn({ canceling: endTree(engine, active, graceMs) });
   } else if (options.graceMs !== undefined && !active.isEnding) {
-    // A second cancel with a shorter grace time presses harder.
+    // A second cancel can shorten the grace time.
     active.learn({ canceling: endTree(engine, active, graceMs) });
   }
   const { unrecorded } = active;
@@ -100,9 +101,9 @@ async function cancelActive(
 }
 
 /**
- * Makes the request durable, or answers why it cannot: what fills the disk is ended all the same, and its end is recorded
- * when there is room. The room that is kept for this is not given up before: the task would fill it. In a cluster another
- * machine may have the task by then.
+ * Makes the request durable, or returns why that fails. A task that fills the disk must still be ended; its end is
+ * recorded when there is room. We do not release the reserved disk space before, because the task would fill it. In a
+ * cluster this rejects instead: another machine may have the task by then.
  */
 async function recorded(
   engine: Engine,
@@ -123,7 +124,7 @@ async function recorded(
   }
 }
 
-/** Rejects when the end of the attempt finds no room in the store; else it never settles. */
+/** Rejects if there is no room in the store to record the end of the attempt; otherwise it never settles. */
 async function isNotRecorded(
   { taskId, canceling, ended }: ActiveAttempt,
   cause: AgentctlError,
@@ -139,7 +140,7 @@ async function isNotRecorded(
   throw new AgentctlError("StoreUnavailable", { ...cause.data, id: taskId, reason });
 }
 
-/** Rejects when the tree cannot be ended; else it never settles. */
+/** Rejects if the tree cannot be ended; otherwise it never settles. */
 async function failureOf({ canceling }: ActiveAttempt): Promise<never> {
   const failure = await canceling;
   if (failure) throw failure;

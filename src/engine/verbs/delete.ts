@@ -3,8 +3,8 @@ import type { Engine } from "../engine.ts";
 import { deleteTask } from "../files/retention.ts";
 
 /**
- * Deletes an ended task with its files. Rejects with `UnsupportedOperation` for one that has not ended, and without
- * `force` for one whose worktree has what is nowhere else.
+ * Deletes an ended task with its files. Rejects with `UnsupportedOperation` if the task has not ended, or, without
+ * `force`, if its worktree has work that exists nowhere else.
  */
 export async function remove(
   engine: Engine,

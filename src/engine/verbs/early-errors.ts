@@ -1,4 +1,4 @@
-/** What can be known at submission is refused at submission, with nothing stored. */
+/** Every error that can be known at submission is reported at submission, and nothing is stored. */
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { type AgentFacts, agentNamed } from "../../core/agents.ts";
 import { AgentctlError } from "../../core/errors.ts";
@@ -9,13 +9,13 @@ import { EnvFileRefused, readEnvFile } from "../files/env-file.ts";
 import { givenEnvironment } from "../files/environment.ts";
 import { isNoRoom } from "../no-room.ts";
 
-/** What is said about a file that may be there when the task starts. */
+/** The hint for a file that may exist when the task starts. */
 const LATER = "acceptMissing submits it all the same, for what exists only later";
 
-/** A delay that was counted before the daemon had to start is not a time in the past. */
+/** A delay may have been computed before the daemon had to start, so a time this recent (in ms) is not in the past. */
 const LATE_MS = 60_000;
 
-/** What of a task says whether it can start. */
+/** The fields of a task that determine whether it can start. */
 type Submittable = Pick<
   Seed,
   "argv" | "module" | "agent" | "cwd" | "envHash" | "envFile" | "stdin" | "notBefore"
@@ -24,16 +24,16 @@ type Submittable = Pick<
 interface EarlyRefusal {
   field: string;
   reason: string;
-  /** It may be there when the task starts. */
+  /** The file or program is missing, but may exist when the task starts. */
   isMissing: boolean;
-  /** 126 or 127 for a program; else that of a usage error. */
+  /** 126 or 127 for a program; absent for a usage error. */
   exitCode?: number;
 }
 
 /**
- * Throws `InvalidParams`, which names the field, where the task could never start as it was submitted: its directory,
- * module, file of variables, program, time, or the size of what it is given. With `acceptMissing`, what is not there
- * may come later.
+ * Throws `InvalidParams`, which names the field, if the task could never start as submitted: because of its directory,
+ * module, file of variables, program or time, or the size of its arguments and variables. With `acceptMissing`, missing
+ * files may appear later.
  */
 export function refuseEarly(engine: Engine, seed: Submittable, acceptMissing: boolean): void {
   for (const check of [timeRefusal, directoryRefusal, envFileRefusal, stdinRefusal, workRefusal]) {
@@ -45,7 +45,7 @@ export function refuseEarly(engine: Engine, seed: Submittable, acceptMissing: bo
   }
 }
 
-/** Where the system has no room even to look, the start will tell. */
+/** Skips a check if the system has no room even for the check; the start will report the error then. */
 function unlessFull(check: () => EarlyRefusal | undefined): EarlyRefusal | undefined {
   try {
     return check();
@@ -97,9 +97,9 @@ function workRefusal(
   if (facts) return agentRefusal(engine, facts, cwd, variablesOf(engine, seed));
   if (module) return moduleRefusal(module.path);
   const variables = variablesOf(engine, seed);
-  // Without the variables nobody knows where to look; the directory has been looked at.
+  // Without the variables we do not know where to search. The directory has been checked already.
   const refusal = variables && engine.runner.cannotStart(argv ?? [], cwd, variables, engine.places.path);
-  // The text of a script may change until it is started.
+  // The content of a script may change until it starts.
   if (!refusal || refusal.cause === "cwd" || refusal.cause === "script") return undefined;
   const isMissing = refusal.cause === "program";
   const { message: reason, exitCode } = refusal;
@@ -118,7 +118,7 @@ function agentRefusal(
   return { field: "agent", reason, isMissing: true, exitCode: refusal.exitCode };
 }
 
-/** Undefined where its file of variables cannot be read. */
+/** Returns undefined if its file of variables cannot be read. */
 function variablesOf(engine: Engine, { envHash, envFile }: Pick<Seed, "envHash" | "envFile">) {
   try {
     return givenEnvironment(engine, { envHash, envFile });

@@ -15,12 +15,12 @@ import { accountIn } from "./agents/account.ts";
 import { refuseEarly } from "./early-errors.ts";
 import { dependenciesOf, type GivenAfter, requireSlots } from "./submit.ts";
 
-/** What is to be changed; times in ms since 1970. A label that is null is taken away. */
+/** The fields to change; times in ms since 1970. A label that is null is removed. */
 export type Edit = { [F in Exclude<EditableField, "after" | "labels">]?: Submitted[F] } & {
   after?: GivenAfter;
   labels?: Record<string, string | null>;
   argv?: string[];
-  /** Variables that are added to those that are kept. */
+  /** Variables to add to the stored ones. */
   env?: Record<string, string>;
   acceptMissing?: boolean;
 };
@@ -28,9 +28,9 @@ export type Edit = { [F in Exclude<EditableField, "after" | "labels">]?: Submitt
 type Patch = Partial<Pick<Task, EditableField | "argv" | "envHash">>;
 
 /**
- * Changes what an open task was submitted with; its event tells each field as it was and as it is. Rejects with
- * `TaskImmutable` for a task that has ended, with `UnsupportedOperation` for a field that cannot change any more, and
- * with what a submission is refused for.
+ * Changes the submitted fields of an open task; its event has each field before and after. Rejects with `TaskImmutable`
+ * if the task has ended, with `UnsupportedOperation` if a field cannot change any more, and with the errors of a
+ * submission.
  */
 export async function edit(
   engine: Engine,
@@ -62,7 +62,7 @@ export async function edit(
   });
 }
 
-/** Undefined where the task moved on meanwhile. */
+/** Resolves to undefined if the task has changed state in the meantime. */
 async function carriedOut(
   engine: Engine,
   task: Task,
@@ -76,7 +76,7 @@ async function carriedOut(
   const at = engine.clock.now();
   const told = names.filter((name) => name !== "envHash");
   const shown = (of: Patch) => Object.fromEntries(told.map((name) => [name, shownValue(name, of[name])]));
-  // The values of variables are secrets.
+  // The event has only the names of variables: their values are secrets.
   const data = { before: shown(task), after: shown(patch), ...(env ? { env: Object.keys(env) } : {}) };
   try {
     const { id, state, attempt } = task;
@@ -92,12 +92,12 @@ async function carriedOut(
   }
 }
 
-/** As the JSON of a task has it. */
+/** Returns the value as the JSON of a task shows it. */
 function shownValue(name: keyof Patch, value: unknown): unknown {
   return name === "notBefore" ? toIso((value ?? null) as number | null) : (value ?? null);
 }
 
-/** Another environment may be another account; a time that was given counts whatever its limit is. */
+/** Adds the account of a new environment to the patch; a start time in the patch overrides the limit of the account. */
 async function withAccountOf(engine: Engine, task: Task, patch: Patch): Promise<EditChange["patch"]> {
   if (patch.envHash === undefined) return patch;
   const { account = task.account, ...start } = await accountIn(engine, task, patch.envHash);
@@ -106,13 +106,13 @@ async function withAccountOf(engine: Engine, task: Task, patch: Patch): Promise<
 
 const differs = (a: unknown, b: unknown) => JSON.stringify(a) !== JSON.stringify(b);
 
-/** The labels of a task with those that are changed, without those that are null. */
+/** Returns the labels of a task after the change; labels that are null are removed. */
 export function labelsOf(task: Task, labels: Record<string, string | null>): Record<string, string> {
   const all = Object.entries({ ...task.labels, ...labels });
   return Object.fromEntries(all.filter((pair): pair is [string, string] => pair[1] !== null));
 }
 
-/** Names the first field that cannot change as the task is. */
+/** Throws for the first field that cannot change in the current state of the task. */
 function requireEditable(task: Task, given: Edit): void {
   const { id, state, kind } = task;
   refuseMoved(task);
@@ -131,7 +131,7 @@ function requireEditable(task: Task, given: Edit): void {
   if (given.argv && kind !== "program") throw notProgram(task);
 }
 
-/** A module and an agent have no program that could be replaced. */
+/** Returns the error for a module or an agent, which has no program to replace. */
 export function notProgram({ id, kind }: Task): AgentctlError {
   return new AgentctlError("InvalidParams", {
     field: "argv",
@@ -140,7 +140,7 @@ export function notProgram({ id, kind }: Task): AgentctlError {
   });
 }
 
-/** Undefined where the field may change. */
+/** Returns why the field cannot change; undefined if it can. */
 function whyFixed({ state, attempt, frozen }: Task, name: string): string | undefined {
   const row = submitted[name as EditableField] as { editable?: string } | undefined;
   const when = name === "argv" || name === "env" ? "new" : row?.editable;

@@ -3,13 +3,13 @@ import { AgentctlError } from "../../core/errors.ts";
 import { bundlePath } from "../files/bundle-path.ts";
 import type { Ports } from "../ports.ts";
 
-/** A file that is opened at every attempt, `pipe`, or what is kept now: the content of a file, or what was uploaded. */
+/** The path of a file that every attempt opens, `pipe`, or content to store now: a file to copy, or an upload. */
 export type GivenStdin = string | { copy: string } | { bundle: string } | null;
 
-/** So much of what is piped in is kept for a task. */
+/** The largest input that is stored for a task, in bytes. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
-/** The field as the task has it, and the bytes that are kept of a copy. Throws `InvalidParams`. */
+/** Returns the field as the task stores it, and the content of a copy. Throws `InvalidParams`. */
 export function takenStdin(
   engine: Pick<Ports, "places">,
   given: {

@@ -5,10 +5,10 @@ import type { Engine } from "../engine.ts";
 import { onceSettled } from "../look-again.ts";
 import { refuseMoved } from "../refusals.ts";
 
-/** What may be kept back: every open task that is not working. */
+/** The states in which a task can be held: every open state except working. */
 const holdable = openStates.filter((state) => state !== "working");
 
-/** Keeps a task that is not working from being started. Rejects with `TaskImmutable` or `UnsupportedOperation`. */
+/** Keeps a task that is not working from starting. Rejects with `TaskImmutable` or `UnsupportedOperation`. */
 export async function hold(
   engine: Engine,
   ref: string | number,
@@ -26,7 +26,7 @@ function notHoldable({ id, state }: Task): AgentctlError {
   return new AgentctlError("UnsupportedOperation", { id, state, allowed: holdable, reason, hint });
 }
 
-/** Answers undefined where the task was started or ended meanwhile. */
+/** Resolves to undefined if the task was started or ended in the meantime. */
 export async function setHeld(
   engine: Engine,
   task: Task,

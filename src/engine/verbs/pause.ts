@@ -1,8 +1,8 @@
 /**
- * Pausing. The order is: record the request, ask, stop at a safe point, store the checkpoint, swap the state,
- * release the slot. A failure while the process lives ends the pause with an error and the task is as it was; once
- * the process is gone, the pause can only finish, in `finish.ts`, which reads every end of an attempt. A pause goes
- * on when the client that asked is gone, and the next daemon finishes what this one recorded.
+ * Pausing, in this order: record the request, ask the task, stop it at a safe point, store the checkpoint, change the
+ * state, release the slot. If a step fails while the process lives, the pause ends with an error and the task stays as
+ * it was. Once the process is gone, the pause can only complete, in `finish.ts`, which handles every end of an attempt.
+ * A pause continues when its client is gone, and the next daemon completes a recorded pause.
  */
 import type { Task } from "../../core/task.ts";
 import type { ActiveAttempt } from "../attempt/active-attempt.ts";
@@ -23,8 +23,8 @@ import { onceSettled } from "../look-again.ts";
 import { notPausable } from "../refusals.ts";
 
 /**
- * Pauses a task; answers when it is `suspended` and nothing of its tree runs. Pausing a suspended task changes
- * nothing, but a frozen one is pressed further by `mode: "checkpoint"`. Rejects with `TaskNotPausable`.
+ * Pauses a task; resolves when it is `suspended` and no process of its tree runs. Pausing a suspended task changes
+ * nothing, except that `mode: "checkpoint"` makes a frozen one save a checkpoint. Rejects with `TaskNotPausable`.
  */
 export async function pause(engine: Engine, ref: string | number, options: PauseOptions): Promise<Paused> {
   let isRepaired = false;
@@ -63,7 +63,7 @@ async function pauseSuspended(engine: Engine, task: Task, options: PauseOptions)
   return await carryOut(engine, request, options);
 }
 
-/** A pause that would end by itself becomes the user's, which only the user ends. */
+/** Turns a pause that would end automatically into the user's pause, which only the user ends. */
 async function keepPaused(engine: Engine, task: Task, options: PauseOptions): Promise<Paused> {
   const { cause, actor, reason = null, until = null, group = null } = options;
   const at = engine.clock.now();
@@ -77,7 +77,7 @@ async function keepPaused(engine: Engine, task: Task, options: PauseOptions): Pr
   return { task: kept, changed: true };
 }
 
-/** To press a frozen task further takes back nothing of the user's pause that it is in. */
+/** Returns options that keep the user's current pause of a frozen task, when another pause asks it for a checkpoint. */
 function pressed({ pause }: Task, options: PauseOptions): PauseOptions {
   if (pause?.cause !== "user") return options;
   const { until, reason, group } = pause;

@@ -1,4 +1,4 @@
-/** Pauses at a time to come. The task keeps the plan; the scheduler carries it out, or the end of the task drops it. */
+/** Pauses at a future time. The task stores the plan; the scheduler carries it out, or the end of the task drops it. */
 import { AgentctlError } from "../../core/errors.ts";
 import { isBeforeWork, isTerminal, openStates, pausableStates } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
@@ -14,7 +14,7 @@ import {
   selectorOf,
 } from "./select.ts";
 
-/** Plans a pause of a task, in the place of one that was planned before, or with null none. `TaskNotPausable`. */
+/** Plans a pause of a task and replaces an earlier plan; null removes the plan. Rejects with `TaskNotPausable`. */
 export async function planPause(engine: Engine, task: Task, plan: Task["pauseAt"]): Promise<Task> {
   if (isTerminal(task.state)) {
     throw new AgentctlError("TaskNotPausable", { id: task.id, state: task.state, allowed: pausableStates });
@@ -25,8 +25,8 @@ export async function planPause(engine: Engine, task: Task, plan: Task["pauseAt"
 }
 
 /**
- * The same for each open task that the selector means now. Where it means whole queues, all that runs in them by
- * then is paused with the first of these, and the queues are held.
+ * Plans the pause for each open task that the selector matches now. If the selector means whole queues, every task that
+ * runs in them at the first planned time is paused, and the queues are held.
  */
 export async function planSelected(
   engine: Engine,
@@ -43,13 +43,13 @@ export async function planSelected(
   return { results, left: [] };
 }
 
-/** The plan is dropped when the pause is recorded, so that a daemon that dies between the two leaves it to the next. */
+/** Carries out a plan, and drops it after the pause is recorded: if the daemon dies before, the next one finds it. */
 export async function pauseAsPlanned(
   engine: Engine,
   task: Task,
   plan: NonNullable<Task["pauseAt"]>,
 ): Promise<void> {
-  // That of another task has taken effect for this one too.
+  // The plan of another task of the same group may have been carried out for this task too.
   if ((await engine.require(task.id)).pauseAt?.at !== plan.at) return;
   const { mode, graceMs, until, actor, reason, group } = plan;
   const common = { mode, until, reason, actor, cause: "user" as const, wait: false };
@@ -62,12 +62,12 @@ export async function pauseAsPlanned(
   }
 }
 
-/** What is kept from work by the hold of its queue needs no plan any more. */
+/** Drops a plan that was carried out. A task in a held queue cannot start, so it needs its plan no longer. */
 async function drop(engine: Engine, { id }: Task, plan: NonNullable<Task["pauseAt"]>): Promise<void> {
   const { at, group } = plan;
   const tasks = group ? await selected(engine, selectorOf(group), openStates) : [await engine.require(id)];
   for (const { id: each, pauseAt, state } of tasks) {
-    // One that has gone back into the queue, or asks, is paused when it starts.
+    // A task that has gone back into the queue, or asks a question, keeps its plan and is paused when it starts.
     const isOver = group ? pauseAt?.group === group : !isBeforeWork(state);
     if (pauseAt?.at === at && isOver) await engine.store.update(each, { pauseAt: null });
   }

@@ -2,17 +2,17 @@ import { AgentctlError } from "../../core/errors.ts";
 import type { QueueChange, Store } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 
-/** A queue with how many tasks work and wait in it. */
+/** A queue, and how many tasks work and wait in it. */
 export type QueueState = Awaited<ReturnType<Store["queues"]>>[number];
 
-/** The queue of that name; rejects with `QueueNotFound`. */
+/** Returns the queue with that name; rejects with `QueueNotFound`. */
 async function requireQueue(engine: Engine, name: string): Promise<QueueState> {
   const queue = (await engine.store.queues()).find((known) => known.name === name);
   if (!queue) throw new AgentctlError("QueueNotFound", { queue: name });
   return queue;
 }
 
-/** Makes a queue, or changes what is given of one. Rejects with `QueueNotFound` where a new one has no slots. */
+/** Makes a queue, or changes the given fields of one. Rejects with `QueueNotFound` if a new queue has no slots. */
 export async function setQueue(
   engine: Engine,
   name: string,
@@ -23,7 +23,7 @@ export async function setQueue(
   return { queue: await requireQueue(engine, name), created };
 }
 
-/** Starts nothing of a queue any more. Rejects with `QueueNotFound`. */
+/** Holds a queue, so that it starts no tasks. Rejects with `QueueNotFound`. */
 export async function holdQueue(
   engine: Engine,
   name: string,
@@ -32,7 +32,7 @@ export async function holdQueue(
   return { queue: await requireQueue(engine, name), changed };
 }
 
-/** Lets a queue start tasks again, whoever held it. Rejects with `QueueNotFound`. */
+/** Lets a held queue start tasks again, whatever held it. Rejects with `QueueNotFound`. */
 export async function releaseQueue(
   engine: Engine,
   name: string,
@@ -42,7 +42,7 @@ export async function releaseQueue(
   return { queue: await requireQueue(engine, name), changed };
 }
 
-/** Removes a queue without open tasks; answers what it was. */
+/** Removes a queue without open tasks; returns its last state. */
 export async function removeQueue(engine: Engine, name: string): Promise<QueueState> {
   const queue = await requireQueue(engine, name);
   await engine.store.removeQueue(name);

@@ -3,7 +3,7 @@ import type { Engine } from "../engine.ts";
 import { onceSettled } from "../look-again.ts";
 import { setHeld } from "./hold.ts";
 
-/** Lets a held task start again. Rejects with `TaskImmutable` when it has ended. */
+/** Releases a held task, so that it can start. Rejects with `TaskImmutable` if it has ended. */
 export async function release(
   engine: Engine,
   ref: string | number,

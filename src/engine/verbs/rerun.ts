@@ -19,10 +19,10 @@ import { dependenciesOf, requireSlots, withWorktree } from "./submit.ts";
 
 export interface RerunOptions {
   from?: number;
-  /** Go on where the old task stopped. */
+  /** Continue where the old task stopped. */
   goesOn?: boolean;
   env?: Record<string, string>;
-  /** What the new task has in place of what the old one had. */
+  /** Fields that replace those of the old task. */
   edits?: Omit<Edit, "env" | "acceptMissing">;
   inherited?: Inherited;
   acceptMissing?: boolean;
@@ -30,8 +30,8 @@ export interface RerunOptions {
 }
 
 /**
- * Submits a new task from an ended one; `from` starts it at that checkpoint of the old one, and with `goesOn` it has the
- * last one and the results of all steps.
+ * Submits a new task from an ended one. With `from` it starts at that checkpoint of the old task; with `goesOn` it gets
+ * the last checkpoint and the results of all steps.
  */
 export async function rerun(engine: Engine, ref: string | number, options: RerunOptions): Promise<Task> {
   const old = await engine.require(ref);
@@ -49,7 +49,7 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
   try {
     const seed: Seed = {
       ...carriedFields(old),
-      // A branch that was named is the old task's: the new one begins another.
+      // A named branch belongs to the old task, so the new task makes its own.
       ...(old.checkout ? { cwd: old.checkout.cwd, worktree: true as const } : {}),
       inherited: options.inherited ?? old.inherited,
       ...plain,
@@ -71,7 +71,7 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
       ...(old.stdin === "-" ? { stdinData: await engine.store.inbox.stdin(old.id) } : {}),
     };
     refuseEarly(engine, seed, options.acceptMissing ?? false);
-    // What has a folder to be copied first is kept from being started, also by a daemon that comes after this one.
+    // If a folder must be copied first, the task is created as held, so that no daemon starts it before the copy.
     const [created] = await engine.store.create([
       await withWorktree(engine, await withAccount(engine, carried ? { ...seed, held: true } : seed)),
     ]);
@@ -86,14 +86,14 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
   }
 }
 
-/** What the old task still waited for when it ended the new one waits for too; one that ran had come to its turn. */
+/** Returns the dependencies that the old task still waited for when it ended; none if it had already started. */
 async function dependenciesAgain(engine: Engine, { startedAt, after }: Task): Promise<Dependency[]> {
   if (startedAt !== null) return [];
   const known = await Promise.all(after.map(({ id }) => engine.store.has(id)));
   return after.filter((_, at) => known[at]);
 }
 
-/** Gives the new task a copy of the old one's folder and lets it go; without room for it there is no new task. */
+/** Copies the old task's folder to the new task and releases it. If the copy fails, cancels the new task. */
 async function withFolder(
   engine: Engine,
   task: Task,
@@ -109,7 +109,7 @@ async function withFolder(
   return await engine.store.update(task.id, { held: false });
 }
 
-/** What the new task has of the old one; undefined where it begins again. */
+/** Returns what the new task takes over from the old one; undefined if it starts from the beginning. */
 async function carriedOf(
   engine: Engine,
   old: Task,
@@ -121,7 +121,7 @@ async function carriedOf(
   return from === undefined ? undefined : await checkpointOf(engine, old, from);
 }
 
-/** The last checkpoint, and what all steps left. */
+/** Returns the last checkpoint, and the results of all steps. */
 async function whereItStopped({ store }: Engine, old: Task): Promise<Carried> {
   const { id, state, kind, checkpoint } = old;
   if (kind === "agent") throw notAgent(old);
@@ -141,7 +141,7 @@ async function whereItStopped({ store }: Engine, old: Task): Promise<Carried> {
   );
 }
 
-/** An agent goes on in its session, with other words than those that it was given first. */
+/** Returns the error for an agent: it continues in its session, with another prompt than its first one. */
 function notAgent({ id, state, agent, session, agentReport }: Task): AgentctlError {
   const known = agentReport?.session ?? session;
   const reason = `task ${id} is one of ${agent}, which goes on in its session`;

@@ -22,28 +22,27 @@ export interface ResumeOptions extends More {
   from?: number;
   /** Start again from the beginning. */
   fromStart?: boolean;
-  /** Variables to add to the kept environment, or with `replaceEnv` to put in its place. */
+  /** Variables to add to the stored environment, or to replace it with if `replaceEnv` is set. */
   env?: Record<string, string>;
   replaceEnv?: boolean;
   module?: string;
-  /** In a cluster, the machines on which it may go on. */
+  /** In a cluster, the machines that the task may continue on. */
   on?: string[];
   actor: string;
-  /** What asks: a user, or what ended a pause that was not a user's. */
+  /** What resumes the task: a user, or the event that ended an automatic pause. */
   cause?: "resume" | "until" | "shutdown" | "lost" | "preempted" | "limit";
 }
 
 export interface Resumed {
   task: Task;
   changed: boolean;
-  /** What a person should know, such as a module file that changed meanwhile. */
+  /** Notes for a person, such as that the module file has changed. */
   notes: string[];
 }
 
 /**
- * Queues a suspended task again, as `resumed`, and answers when that is durable. Rejects with
- * `TaskNotResumable`, `CheckpointCorrupt`, or `CheckpointNotFound` where there is nothing left to continue from; the
- * task then stays suspended.
+ * Queues a suspended task again, as `resumed`, and resolves when that is durable. Rejects with `TaskNotResumable`,
+ * `CheckpointCorrupt`, or `CheckpointNotFound` if there is nothing to continue from. The task then stays suspended.
  */
 export async function resume(engine: Engine, ref: string | number, options: ResumeOptions): Promise<Resumed> {
   return await onceSettled(engine, ref, async (task) => {
@@ -59,7 +58,7 @@ export async function resume(engine: Engine, ref: string | number, options: Resu
     if (!task.frozen) return await resumeAsIs(engine, task, options);
     if (active?.running && !engine.runner.isGone(active.running))
       return await resumeAsIs(engine, task, options);
-    // Its stopped process is gone: that is recorded, and the task is looked at again.
+    // Its stopped process is gone: we record that and check the task again.
     await reportGone(engine, task);
     return undefined;
   });
@@ -107,7 +106,7 @@ function refuseMoveOfFrozen({ id, state, machine }: Task): never {
   throw new AgentctlError("UnsupportedOperation", { id, state, machine, reason, hint });
 }
 
-/** The stopped process of a task that is to begin elsewhere is ended first. */
+/** Ends the stopped process of a task that is to start elsewhere. */
 async function endFrozen(engine: Engine, task: Task): Promise<void> {
   const active = engine.active.get(task.id);
   if (!active?.running) return;
@@ -145,7 +144,7 @@ async function put(
   }
 }
 
-/** The checkpoint to continue from, checked whole with the journal before it; undefined to leave things as they are. */
+/** Verifies the checkpoint to continue from, with its journal. Returns its number, or undefined for the current one. */
 async function chooseCheckpoint(
   engine: Engine,
   task: Task,
@@ -198,9 +197,9 @@ async function changesOf(engine: Engine, task: Task, options: ResumeOptions, not
 }
 
 /**
- * Resumes without a user; where that cannot be, the task stays suspended and says why. Answers false where the store
- * could not record it: nothing is wrong with the task, and it is to be tried again. With `pausedUntil` it says so only
- * where the pause still ends then: several machines may find it due.
+ * Resumes a task without a user. If that is impossible, the task stays suspended and records why. Returns false if the
+ * store failed: nothing is wrong with the task, and the caller must try again. With `pausedUntil`, records the reason
+ * only if the pause still ends at that time, because several machines may try to resume the task.
  */
 export async function resumeByItself(
   engine: Engine,

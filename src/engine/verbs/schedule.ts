@@ -7,16 +7,16 @@ import { keepEnvironment, keptEnvironment } from "../files/kept-environment.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { checkSubmission, type Submission, submit } from "./submit.ts";
 
-/** A schedule to add: what its runs are submitted with, and when. */
+/** A schedule to add: what its runs are submitted with, and when they run. */
 export type NewSchedule = Pick<Schedule, "name" | "cron" | "tz" | "overlap" | "missed" | "jitterMs"> & {
   task: ScheduledTask;
   env: Record<string, string>;
 };
 
 /**
- * Adds a schedule, with `replace` in the place of the one of that name, which then goes on as this one: its last run stays
- * known, and it stays paused. Answers when it is durable. Throws `InvalidParams` for an expression, a zone or a task that is
- * refused, and `UnsupportedOperation` where the name is taken.
+ * Adds a schedule. With `replace` it replaces the schedule with the same name, keeps its last run, and stays paused if
+ * that one was. Resolves when it is durable. Throws `InvalidParams` for an invalid expression, zone or task, and
+ * `UnsupportedOperation` if the name is taken.
  */
 export async function addSchedule(
   engine: Engine,
@@ -50,7 +50,7 @@ export async function addSchedule(
   }
 }
 
-/** Where its times stay the same, what is planned or being made stands. */
+/** Returns the next times of a schedule. If its timing does not change, the planned times stay. */
 function timesOf(
   fields: Pick<Schedule, "cron" | "tz" | "jitterMs">,
   old: Schedule | undefined,
@@ -64,14 +64,14 @@ function timesOf(
   return { createdAt: now, ...(old?.paused ? { nextAt: null, fireAt: null } : nextTimes(fields, now)) };
 }
 
-/** The schedule of that name; throws `ScheduleNotFound`. */
+/** Returns the schedule with that name; throws `ScheduleNotFound`. */
 export async function requireSchedule({ store }: Engine, name: string): Promise<Schedule> {
   const schedule = await store.schedules.get(name);
   if (!schedule) throw new AgentctlError("ScheduleNotFound", { schedule: name });
   return schedule;
 }
 
-/** From now on it makes no runs. A run that is open goes on. */
+/** Pauses a schedule, so that it makes no runs. A run that is open continues. */
 export async function pauseSchedule(
   engine: Engine,
   name: string,
@@ -84,7 +84,7 @@ export async function pauseSchedule(
   };
 }
 
-/** It makes runs again, from now: what was planned meanwhile is not made up. */
+/** Resumes a schedule from now on; runs that were planned in the meantime are not made up for. */
 export async function resumeSchedule(
   engine: Engine,
   name: string,
@@ -95,7 +95,7 @@ export async function resumeSchedule(
   return { schedule: await patched(engine, schedule, { paused: false, ...next }), changed: true };
 }
 
-/** Its tasks stay. */
+/** Removes a schedule; its tasks stay. */
 export async function removeSchedule(engine: Engine, name: string): Promise<Schedule> {
   const schedule = await requireSchedule(engine, name);
   await engine.store.schedules.remove(name);
@@ -103,12 +103,12 @@ export async function removeSchedule(engine: Engine, name: string): Promise<Sche
   return schedule;
 }
 
-/** Submits one run now, beside those that are planned and whatever is open. */
+/** Submits one run now, in addition to the planned runs and even if another run is open. */
 export async function runSchedule(engine: Engine, name: string, actor: string): Promise<Task> {
   return await submitRun(engine, await requireSchedule(engine, name), { actor });
 }
 
-/** Submits one run. A `key` that a task bears already is answered with that task. */
+/** Submits one run. If a task with the `key` exists already, returns that task. */
 export async function submitRun(
   engine: Engine,
   schedule: Schedule,
@@ -121,7 +121,7 @@ export async function submitRun(
   return (made as { task: Task }).task;
 }
 
-/** The next planned time after `now`, and when its run is made. */
+/** Returns the next planned time after `now`, and when its run is made. */
 export function nextTimes(
   { cron, tz, jitterMs }: Pick<Schedule, "cron" | "tz" | "jitterMs">,
   now: number,

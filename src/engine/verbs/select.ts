@@ -1,4 +1,4 @@
-/** Pausing and resuming by selector: what `all` or `queue` alone means also holds and releases those queues. */
+/** Pausing and resuming by selector; a selector that means whole queues also holds and releases those queues. */
 import { defined } from "../../core/defined.ts";
 import { type AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import { pausableStates, type State } from "../../core/machine.ts";
@@ -17,27 +17,27 @@ export interface Selector {
   state?: readonly State[];
 }
 
-/** What became of one of the tasks that a selector means. */
+/** The result for one of the tasks that a selector matches. */
 type Answer = ({ id: number } & Paused) | { id: number; error: AgentctlError };
 
 export interface Answers {
   results: Answer[];
-  /** Meant by the selector and left as they were. */
+  /** Tasks that the selector matches but that were left unchanged. */
   left: { task: Task; reason: string }[];
 }
 
-/** The name under which a pause holds queues; null where the selector means less than whole queues. */
+/** Returns the name under which a pause holds queues; null if the selector means less than whole queues. */
 export function groupOf({ queue, labels, state }: Selector): string | null {
   if (labels || state) return null;
   return queue === undefined ? "all" : `queue:${queue}`;
 }
 
-/** The selector of that name. */
+/** Returns the selector with that name. */
 export function selectorOf(group: string): Selector {
   return group === "all" ? { all: true } : { queue: group.slice("queue:".length) };
 }
 
-/** The tasks in one of `states` that the selector means now. */
+/** Returns the tasks in one of `states` that the selector matches now. */
 export async function selected(
   engine: Engine,
   selector: Selector,
@@ -48,10 +48,10 @@ export async function selected(
   return await engine.store.list({ states: wanted, limit: 1_000_000, ...defined({ queue, labels }) });
 }
 
-/** How often a selector is read again because a task ended between the reading and the record. */
+/** How many times to list the tasks again if one of them ended before the request was recorded. */
 const TRIES = 20;
 
-/** Pauses every running task that the selector means, and holds its queues in the same transaction. */
+/** Pauses every running task that the selector matches, and holds its queues in the same transaction. */
 export async function pauseSelected(
   engine: Engine,
   selector: Selector,
@@ -65,7 +65,7 @@ export async function pauseSelected(
     const requests = tasks.flatMap((task) => requestFor(engine, task, { ...options, group }));
     try {
       await record(engine, requests, hold);
-      // The end of the hold is to be waited for.
+      // The scheduler must wait for the end of the hold.
       if (hold?.until) engine.wake();
       return {
         results: await Promise.all(tasks.map((task) => pauseOne(engine, task, requests, options, group))),
@@ -77,7 +77,7 @@ export async function pauseSelected(
   }
 }
 
-/** What is running, and what is frozen where it is to be pressed for a checkpoint. */
+/** Returns the running tasks, and with mode `checkpoint` also the frozen ones, which must still save a checkpoint. */
 async function toPause(engine: Engine, selector: Selector, { mode }: PauseOptions): Promise<Task[]> {
   if (mode !== "checkpoint") return await selected(engine, selector, pausableStates);
   const tasks = await selected(engine, selector, [...pausableStates, "suspended"]);
@@ -111,7 +111,7 @@ export async function answered(id: number, act: () => Promise<Paused>): Promise<
   }
 }
 
-/** Resumes what the pause of the same selector suspended and releases the queues that it holds. */
+/** Resumes the tasks that a pause with the same selector suspended, and releases the queues that it holds. */
 export async function resumeSelected(
   engine: Engine,
   selector: Selector,

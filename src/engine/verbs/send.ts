@@ -4,18 +4,18 @@ import type { Engine } from "../engine.ts";
 import { refuseMoved } from "../refusals.ts";
 import { answer } from "./answer.ts";
 
-/** What is sent: a text, the end of what the task's pipe is sent, or both. */
+/** What is sent: a text, the end of the input on the task's pipe, or both. */
 export interface Sent {
   text?: string;
-  /** A pipe gets a newline behind the text, unless this is false. */
+  /** A pipe gets a newline after the text, unless this is false. */
   newline?: boolean;
   eof?: boolean;
   actor: string;
 }
 
 /**
- * Keeps a message for a task: one with a pipe for stdin gets it there, any other reads it when it asks. Answers the
- * message's number once it is durable. Rejects with `UnsupportedOperation` where nobody would ever read it.
+ * Stores a message for a task: a task with a pipe for stdin reads it there, any other task when it asks for messages.
+ * Returns the message's number once it is durable. Rejects with `UnsupportedOperation` if the task would never read it.
  */
 export async function send(engine: Engine, ref: string | number, sent: Sent): Promise<number> {
   const { text, newline = true, eof = false, actor } = sent;
@@ -41,13 +41,13 @@ export async function send(engine: Engine, ref: string | number, sent: Sent): Pr
   return message;
 }
 
-/** A module asks for messages, and so may a program that has said hello. */
+/** Throws if the task never reads messages. A module asks for them, and so may a program that has said hello. */
 async function requireReader(
   engine: Engine,
   { id, kind, state, endedAt }: Task,
   eof: boolean,
 ): Promise<void> {
-  // That it has ended is said first.
+  // The store throws another error for a task that has ended, and that one comes first.
   if (endedAt !== null) return;
   const attempts = kind === "program" ? await engine.store.attempts(id) : [];
   const isReader = kind !== "program" || attempts.some(({ saidHello }) => saidHello);
@@ -57,7 +57,7 @@ async function requireReader(
   throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint });
 }
 
-/** An agent that waits for the message of its next turn is answered with it. */
+/** Returns whether an agent waits for the message of its next turn; the message is then sent as the answer. */
 function waitsForMessage({ kind, state, agentReport }: Task): boolean {
   return kind === "agent" && state === "input-required" && agentReport?.asking?.kind === "message";
 }

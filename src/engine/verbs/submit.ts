@@ -18,11 +18,11 @@ import { refuseAgent, refuseForOthers } from "./agents/refuse-agent.ts";
 import { refuseEarly } from "./early-errors.ts";
 import { type GivenStdin, takenStdin } from "./given-stdin.ts";
 
-/** A long batch gives way to everybody else after so many tasks, which take some 30 ms. */
+/** After this many tasks, a long batch lets other work run; that many tasks take about 30 ms. */
 const AT_A_TURN = 500;
 
 type Ref = string | number;
-/** What a task comes after: one that is to complete, or several, each with what it is to come to. */
+/** The tasks to wait for: one that must complete, or several, each with its own condition. */
 export type GivenAfter = Ref | (Ref | { id: Ref; when?: Dependency["when"] | undefined })[] | null;
 
 /** A task to submit, as the socket's `tasks/create` describes it; times in ms since 1970. */
@@ -32,16 +32,16 @@ export type Submission = { [F in Exclude<FieldName, "after" | "stdin">]?: Submit
   module?: string;
   input?: unknown;
   env?: Record<string, string>;
-  /** Those of `env` that were given by name. */
+  /** The names of variables in `env` that were given explicitly. */
   envNames?: string[];
   after?: GivenAfter;
-  /** Submits also what cannot be started yet because something is missing. */
+  /** Accept tasks that cannot start yet because something is missing. */
   acceptMissing?: boolean;
 };
 
 /**
- * Submits tasks, all or none; answers when they are durable. What one of several is refused for says which one it is:
- * `field` begins with `tasks.<n>` for a batch.
+ * Submits all tasks or none; resolves when they are durable. If a task of a batch is refused, the error identifies it:
+ * its `field` begins with `tasks.<n>`.
  */
 export async function submit(
   engine: Engine,
@@ -53,7 +53,7 @@ export async function submit(
   let isAllNew = false;
   try {
     const seeds: Seed[] = [];
-    // The tasks of a batch mostly share one environment object, which is then written and hashed once.
+    // Most tasks of a batch share one environment object, so we write and hash it only once.
     const known = new Map<object | undefined, string>();
     const earlier = new Map<string, number>();
     for (const [at, submission] of submissions.entries()) {
@@ -78,7 +78,7 @@ export async function submit(
   }
 }
 
-/** Throws what `submit` would throw for this submission, whose environment is kept already, and keeps nothing. */
+/** Throws what `submit` would throw for this submission, and stores nothing; its environment is already stored. */
 export async function checkSubmission(
   engine: Engine,
   submission: Submission,
@@ -90,7 +90,7 @@ export async function checkSubmission(
   }
 }
 
-/** Says which task of a batch is refused. */
+/** Rethrows the error with the index of the refused task in its batch. */
 function refuseAt(at: number, error: unknown): never {
   if (!(error instanceof AgentctlError)) throw error;
   const { message, hint, data } = error;
@@ -100,7 +100,7 @@ function refuseAt(at: number, error: unknown): never {
   throw new AgentctlError("InvalidParams", { ...data, field }, hint ? { hint } : {});
 }
 
-/** The id by which a task of a batch comes after one that stands before it there, and has no id yet. */
+/** Returns a temporary id that later tasks of a batch use to depend on an earlier task, which has no id yet. */
 function placeInBatch(at: number): number {
   return -(at + 1);
 }
@@ -108,11 +108,11 @@ function placeInBatch(at: number): number {
 interface Surroundings {
   envHash: string;
   actor: string;
-  /** The names of those that stand before it in its batch, with their places. */
+  /** The names of earlier tasks in the batch, with their temporary ids. */
   earlier: ReadonlyMap<string, number>;
 }
 
-/** All that a seed has: to set fields costs the engine a tenth of adding them to so large an object. */
+/** A seed with every field: setting existing fields costs a tenth of adding them to so large an object. */
 const blankSeed: Seed = {
   ...withFallbacks({}),
   uuid: "",
@@ -161,14 +161,14 @@ async function seedOf(
     actor,
     ...defined({ stdinData }),
   };
-  // What bears a key that exists starts nothing, whatever has become of its files and times.
+  // A submission with a key that exists starts nothing, so we do not check its files and times.
   const isKnown = seed.key !== null && (await engine.store.has({ key: seed.key }));
   if (isKnown) return seed;
   refuseEarly(engine, seed, given.acceptMissing ?? false);
   return await withWorktree(engine, await withAccount(engine, seed));
 }
 
-/** With the place of its worktree, where it is to have one. Throws `InvalidParams`, field `worktree`. */
+/** Adds the place of the worktree, if the task gets one. Throws `InvalidParams`, field `worktree`. */
 export async function withWorktree(engine: Engine, seed: Seed): Promise<Seed> {
   const { cwd, worktree: branch, name, prompt } = seed;
   if (branch === null) return seed;
@@ -193,7 +193,7 @@ function sessionKey({ agent, session }: Submission): string | null {
   return agent && session ? sessionKeyOf(agent, session) : null;
 }
 
-/** Rejects with `TaskNotFound` for a task that there is not: whatever is submitted later cannot be waited for, so no circle arises. */
+/** Rejects with `TaskNotFound` for an unknown task. A task cannot wait for a later one, so no cycle is possible. */
 export async function dependenciesOf(
   engine: Engine,
   given: NonNullable<GivenAfter>,
@@ -213,9 +213,9 @@ export async function dependenciesOf(
   return [...found.values()];
 }
 
-/** What takes more slots than all queues together may take would never start. */
+/** Throws if a task takes more slots than all queues together have: it would never start. */
 export function requireSlots(engine: Engine, { slots = 1 }: { slots?: number | undefined }): void {
-  // In a cluster another machine may have more of them.
+  // In a cluster, another machine may have more slots.
   const most = engine.cluster ? null : slotsMax(engine);
   if (most === null || slots <= Math.max(1, most)) return;
   const reason = `${slots} are more slots than all queues together may take: ${most}`;

@@ -8,14 +8,14 @@ import type { Engine } from "../engine.ts";
 export interface OwnPause {
   cause: SuspendCause;
   reason: string | null;
-  /** When it resumes by itself; null leaves that to a user. */
+  /** When the task resumes automatically; null leaves that to a user. */
   until: number | null;
   error: Failure | null;
 }
 
 /**
- * Pauses an attempt by checkpoint because it asks for that itself; answers when the request is durable. A pause that is
- * under way stands: that of a user is not for the task to end.
+ * Pauses an attempt by checkpoint at its own request; resolves when the request is durable. Does nothing if a pause is
+ * already in progress: a task may not replace the pause of a user.
  */
 export async function suspendItself(engine: Engine, active: ActiveAttempt, own: OwnPause): Promise<void> {
   const { cause, reason, until, error } = own;

@@ -1,4 +1,4 @@
-/** What can be asked of the git worktrees of tasks. */
+/** Operations on the git worktrees of tasks. */
 
 import type { Checkout } from "../../core/checkout.ts";
 import { AgentctlError } from "../../core/errors.ts";
@@ -12,13 +12,13 @@ import { removeWorktree, type WorkLeft, workLeft } from "../files/worktree/work-
 
 type WithCheckout = Task & { checkout: Checkout };
 
-/** What differs from the base; null where it cannot be told. */
+/** The files that differ from the base, and the work that exists nowhere else. */
 export interface WorktreeFacts {
   files: ChangedFile[];
   left: WorkLeft;
 }
 
-/** What of a task's worktree is new, and what of it is nowhere else; null where it has none, or git cannot tell. */
+/** Returns the changes in a task's worktree, and the work only there; null if it has no worktree, or git fails. */
 export async function worktreeFacts(engine: Engine, { checkout }: Task): Promise<WorktreeFacts | null> {
   if (!checkout?.isMade) return null;
   try {
@@ -29,7 +29,7 @@ export async function worktreeFacts(engine: Engine, { checkout }: Task): Promise
   }
 }
 
-/** The difference between a task's worktree and its base. Rejects with `UnsupportedOperation` where there is none. */
+/** Returns the diff between a task's worktree and its base. Rejects with `UnsupportedOperation` without a worktree. */
 export async function diffWorktree(
   engine: Engine,
   ref: string | number,
@@ -43,7 +43,7 @@ export async function diffWorktree(
   }));
 }
 
-/** Merges a task's branch into the one from which its worktree was made; see {@link mergeWorktree}. */
+/** Merges a task's branch into the branch that its worktree was made from; see {@link mergeWorktree}. */
 export async function merge(
   engine: Engine,
   ref: string | number,
@@ -57,7 +57,7 @@ export async function merge(
   return { task, merged: await told(task, () => mergeWorktree(engine, task, { commit })) };
 }
 
-/** Removes the worktree of an ended task, which stays; see {@link removeWorktree}. */
+/** Removes the worktree of an ended task but not the task; see {@link removeWorktree}. */
 export async function dropWorktree(
   engine: Engine,
   ref: string | number,

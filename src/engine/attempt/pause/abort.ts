@@ -3,7 +3,7 @@ import type { Engine } from "../../engine.ts";
 import type { ActiveAttempt } from "../active-attempt.ts";
 import { armTimeout } from "../timeout.ts";
 
-/** A pause is off: the task is as it was, running or frozen, and whoever asked is told why. */
+/** Aborts a pause: the task is running or frozen again, as before, and the pause rejects with `error`. */
 export async function abortPause(engine: Engine, active: ActiveAttempt, error: AgentctlError): Promise<void> {
   const isOurs = active.intent?.kind === "pause";
   const task = await engine.store.get(active.taskId);
@@ -26,6 +26,6 @@ export async function abortPause(engine: Engine, active: ActiveAttempt, error: A
       "a pause that was aborted is still on record",
     );
   }
-  // A time limit that was reached meanwhile was left to the pause.
+  // If the time limit was reached meanwhile, the pause took precedence: arm its timer again.
   if (task && !task.frozen && !active.isEnding) armTimeout(engine, active, task);
 }

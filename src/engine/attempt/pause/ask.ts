@@ -6,12 +6,12 @@ import { abortPause } from "./abort.ts";
 import { pauseFailed } from "./refused-signals.ts";
 
 /**
- * Between the word that the grace time is over, which aborts a module's signal, and the kill: a second, less what
- * the kill itself may take, so that a pause has returned within the grace time and a second.
+ * How long, in ms, from the notice that the grace time is over, which aborts a module's signal, until the kill. It is a
+ * second less what the kill may take, so that a pause returns within the grace time plus a second.
  */
 const COURTESY_MS = 800;
 
-/** Asks an attempt for its checkpoint: on the socket who said hello, by the pause signal any other program. */
+/** Asks an attempt for its checkpoint: on its connection if it said hello, else by the pause signal. */
 export async function ask(
   engine: Engine,
   active: ActiveAttempt,
@@ -26,14 +26,14 @@ export async function ask(
 
 async function tell(engine: Engine, active: ActiveAttempt, task: Task, intent: PauseIntent): Promise<void> {
   if (active.link) return active.link.pause({ graceMs: intent.graceMs, over: false });
-  // A module, or who has said hello and lost its connection, is told when it says hello (again).
+  // A module, or a program that lost its connection, learns of the pause when it says hello (again).
   if (active.isModule || active.saidHello || !active.running) return;
   await active.running.started.catch(() => {});
   if (active.isEnding) return;
   engine.runner.signal(active.running, task.pauseSignal as NodeJS.Signals);
 }
 
-/** The grace time of the pause under way begins again. */
+/** Starts the grace time of the pause under way again, with `graceMs`. */
 export function setGrace(engine: Engine, active: ActiveAttempt, graceMs: number): void {
   if (active.isEnding) return;
   const deadline = engine.clock.mono() + graceMs;
@@ -56,10 +56,10 @@ async function graceIsOver(
   active.setGrace(setTimeout(kill, COURTESY_MS), deadline);
 }
 
-/** So long an agent may take to stop its turn, and its host to note what was cut. */
+/** How long, in ms, an agent may take to stop its turn, and its host to note what was cut off. */
 const INTERRUPT_MS = 6000;
 
-/** The host of an agent interrupts it and says what was cut, which is a forced pause however it ends. */
+/** Lets the agent's host interrupt the agent and report what was cut off. The pause counts as forced in any case. */
 async function interrupt(
   engine: Engine,
   active: ActiveAttempt,
@@ -73,7 +73,7 @@ async function interrupt(
   active.setGrace(setTimeout(kill, INTERRUPT_MS), deadline);
 }
 
-/** Kills the tree; the last saved checkpoint stands. */
+/** Kills the tree. The last saved checkpoint stays valid. */
 async function force(engine: Engine, active: ActiveAttempt, intent: PauseIntent): Promise<void> {
   if (active.isEnding || active.intent !== intent || !active.running) return;
   intent.forced = true;
@@ -89,7 +89,7 @@ async function force(engine: Engine, active: ActiveAttempt, intent: PauseIntent)
   }
 }
 
-/** What a timer began has nobody else to tell. */
+/** Logs the failure of work that a timer began, since no caller waits for it. */
 function orLog(engine: Engine, active: ActiveAttempt, work: Promise<void>): void {
   work.catch((error) =>
     engine.log.error({ task: active.taskId, error: String(error) }, "a pause could not go on"),

@@ -8,7 +8,7 @@ import { freeze } from "./freeze.ts";
 import { requireSignals } from "./refused-signals.ts";
 import type { Paused, PauseOptions, Request } from "./request.ts";
 
-/** Does what was recorded; answers when the task is suspended, or with `wait: false` at once. */
+/** Carries out a recorded pause. Resolves when the task is suspended, or at once with `wait: false`. */
 export async function carryOut(
   engine: Engine,
   request: Request,
@@ -16,7 +16,7 @@ export async function carryOut(
 ): Promise<Paused> {
   const { active, task, intent } = request;
   if (!active.running) await active.launched;
-  // An attempt that ended meanwhile has settled its pause already.
+  // If the attempt ended meanwhile, its pause is already settled.
   const promise = active.pausing?.promise ?? active.ended.promise;
   const done =
     intent.mode === "freeze" ? freeze(engine, request) : asked(engine, active, task, intent, promise);
@@ -45,8 +45,8 @@ async function asked(
 }
 
 /**
- * A second request waits for the same end; its grace time, where it names one, holds from now. To be stopped takes none,
- * and what is being stopped is not killed for it.
+ * Joins the pause under way: a second request waits for the same end. If it names a grace time, that starts now. A
+ * freeze has no grace time, and is never followed by a kill.
  */
 export async function join(engine: Engine, active: ActiveAttempt, options: PauseOptions): Promise<Paused> {
   const { graceMs, wait } = options;
@@ -58,7 +58,7 @@ export async function join(engine: Engine, active: ActiveAttempt, options: Pause
   return { task: await promise, changed: true };
 }
 
-/** A user's pause that joins the daemon's own is the user's from here on: nothing but the user resumes it. */
+/** Makes the daemon's own pause the user's, if a user's request joins it: from then on only the user resumes it. */
 async function takeOver(engine: Engine, active: ActiveAttempt, options: PauseOptions): Promise<void> {
   const { intent } = active;
   if (intent?.kind !== "pause" || intent.cause === "user" || options.cause !== "user") return;

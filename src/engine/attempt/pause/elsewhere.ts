@@ -1,4 +1,4 @@
-/** A task whose process is on another machine of the cluster: what is asked of it goes by way of the store. */
+/** Requests for a task whose process is on another machine of the cluster: they go through the store. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentctlError } from "../../../core/errors.ts";
 import type { Intent, Task } from "../../../core/task.ts";
@@ -6,7 +6,7 @@ import type { Engine } from "../../engine.ts";
 import { notPausable } from "../../refusals.ts";
 import { intentFor, type Paused, type PauseOptions } from "./request.ts";
 
-/** Notifications tell when to look; one that was lost costs no more than this. */
+/** How often, in ms, to read the task again, in case a notification was lost. */
 const LOOK_MS = 100;
 
 /** Whether the process of a task is on another machine. */
@@ -16,7 +16,7 @@ export function isElsewhere({ cluster }: Engine, { machine, state, frozen }: Tas
   );
 }
 
-/** Throws `UnsupportedOperation` for what only the machine can do on which the process is. */
+/** Throws `UnsupportedOperation` for an operation that only the machine of the process can do. */
 export function refuseElsewhere(engine: Engine, task: Task, what: string): void {
   if (!isElsewhere(engine, task)) return;
   const { id, state, machine } = task;
@@ -24,7 +24,7 @@ export function refuseElsewhere(engine: Engine, task: Task, what: string): void 
   throw new AgentctlError("UnsupportedOperation", { id, state, machine, reason });
 }
 
-/** Pauses a working task by way of its machine. Answers as a pause here does; undefined where it has moved on. */
+/** Pauses a working task through its machine, like a local pause. Rejects with `PauseFailed` or `TaskNotPausable`. */
 export async function pauseElsewhere(
   engine: Engine,
   task: Task,
@@ -46,7 +46,7 @@ export async function pauseElsewhere(
   throw notPausable(after);
 }
 
-/** Ends a task by way of its machine; undefined where it is to be looked at again. */
+/** Cancels a task through its machine. Resolves with undefined if it was not canceled: the caller reads it again. */
 export async function cancelElsewhere(
   engine: Engine,
   task: Task,
@@ -67,7 +67,7 @@ async function record(engine: Engine, { id, attempt }: Task, intent: Intent): Pr
   await engine.store.intend([{ id, attempt, intent }]);
 }
 
-/** The task when nothing is asked of its attempt any more: that has ended or stands still, or the request came to nothing. */
+/** Resolves with the task once its request is over: the attempt has ended or is stopped, or the request was dropped. */
 async function whenOver(engine: Engine, { id, attempt, state }: Task): Promise<Task> {
   let look = () => {};
   const stop = engine.onEvents((events) => {

@@ -6,7 +6,7 @@ import { abortPause } from "./abort.ts";
 import { pauseFailed } from "./refused-signals.ts";
 import { afterEnd, type Paused, type Request } from "./request.ts";
 
-/** Stops the tree where it stands. */
+/** Pauses an attempt by stopping its processes where they are. */
 export async function freeze(engine: Engine, { active, intent }: Request): Promise<Paused> {
   if (active.isEnding || !active.running) return await afterEnd(active);
   const running = active.running;
@@ -16,7 +16,7 @@ export async function freeze(engine: Engine, { active, intent }: Request): Promi
     const { processes, residentBytes } = await engine.runner.freeze(running);
     engine.fault("pause:after-freeze");
     if (engine.runner.isGone(running)) {
-      // It ended before it could be stopped, and its guard is to say how.
+      // The program ended before we stopped it. Its guard must run to report how.
       engine.runner.thaw(running);
       return await afterEnd(active);
     }

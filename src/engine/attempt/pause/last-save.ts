@@ -2,13 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Engine } from "../../engine.ts";
 import type { ActiveAttempt } from "../active-attempt.ts";
 
-/** A command line that saves a checkpoint takes about a tenth of a second from its start to its end. */
+/** How long to wait, in ms. A `checkpoint save` command takes about a tenth of a second in all. */
 const LONGEST_MS = 400;
 const LOOK_MS = 20;
 
 /**
- * A program that the pause signal ends at once, such as a shell script without a trap, may leave a running
- * `checkpoint save` behind: what ends by itself in a moment is not ended before it has.
+ * Waits for the processes that a program left behind in its tree, before they are killed. A program that ends at once
+ * on the pause signal, such as a shell script without a trap, may leave a running `checkpoint save`.
  */
 export async function awaitLastSave(engine: Engine, active: ActiveAttempt): Promise<void> {
   if (active.intent?.kind !== "pause" || active.intent.forced || active.isModule || !active.running) return;

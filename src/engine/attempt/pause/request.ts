@@ -1,4 +1,4 @@
-/** A pause that is asked for: what is to be done, on record before anything of it is done. */
+/** Requests to pause. A request is recorded before any part of it is carried out. */
 import { asAgentctlError } from "../../../core/errors.ts";
 import type { PauseCause, PauseIntent, PauseMode, ResumesWith, Task } from "../../../core/task.ts";
 import type { QueueHold } from "../../../store/store.ts";
@@ -15,16 +15,16 @@ export interface PauseOptions {
   cause: PauseCause;
   /** The selector of a pause that also holds queues. */
   group?: string | null;
-  /** What ends the pause by itself. */
+  /** What resumes the task without a request: a free slot or free memory. */
   resumesWith?: ResumesWith;
-  /** Answer as soon as the request is durable. */
+  /** False: resolve as soon as the request is durable. */
   wait?: boolean;
 }
 
 export interface Paused {
   task: Task;
   changed: boolean;
-  /** Resident memory that a freeze leaves in use, in bytes, and in how many processes. */
+  /** Resident memory that frozen processes still use, in bytes, and the number of these processes. */
   memoryBytes?: number;
   processes?: number;
 }
@@ -35,14 +35,14 @@ export interface Request {
   intent: PauseIntent;
 }
 
-/** What is going to be done to an active attempt, before anything of it is. */
+/** Makes the request to pause an active attempt; does not carry it out. */
 export function prepare(engine: Engine, active: ActiveAttempt, task: Task, options: PauseOptions): Request {
   const intent = intentFor(engine, task, options, active.canCheckpoint ? "checkpoint" : "freeze");
   active.request(intent);
   return { active, task, intent };
 }
 
-/** The request as it is kept; `auto` is the way of pausing where nobody has chosen one. */
+/** Returns the request as it is stored. `auto` is the mode if neither the caller nor the task has chosen one. */
 export function intentFor(
   engine: Engine,
   task: Task,
@@ -66,7 +66,7 @@ export function intentFor(
   };
 }
 
-/** Makes requests durable, with the queues that are held by the same pause; all or none. */
+/** Makes requests durable, with the hold of queues that belongs to the same pause: all or nothing. */
 export async function record(engine: Engine, requests: Request[], hold?: QueueHold): Promise<void> {
   try {
     const intents = requests.map(({ active, intent }) => ({
@@ -82,7 +82,7 @@ export async function record(engine: Engine, requests: Request[], hold?: QueueHo
   }
 }
 
-/** Something else ends the attempt: what it leads to decides. */
+/** Waits for the end of an attempt that something else ends. Rejects unless the task is then suspended. */
 export async function afterEnd(active: ActiveAttempt): Promise<Paused> {
   const task = await active.ended.promise;
   if (task.state !== "suspended") throw notPausable(task);

@@ -3,8 +3,8 @@ import type { ActiveAttempt } from "../active-attempt.ts";
 import { pauseFailed } from "./refused-signals.ts";
 
 /**
- * Stops again what somebody else has continued of a frozen task: a SIGCONT from outside, or the kernel when it is out of
- * memory. Answers which processes were running. Rejects with `PauseFailed` where they cannot be stopped.
+ * Stops the processes of a frozen task again, if something outside continued them: a SIGCONT, or the kernel when it is
+ * out of memory. Returns the pids that were running. Rejects with `PauseFailed` if they cannot be stopped.
  */
 export async function stayFrozen(engine: Engine, active: ActiveAttempt): Promise<number[]> {
   const { running } = active;
@@ -17,7 +17,7 @@ export async function stayFrozen(engine: Engine, active: ActiveAttempt): Promise
   } catch (error) {
     if (isFrozen()) throw pauseFailed(active, error, "suspended");
   }
-  // A resume or a cancel came meanwhile, which is to find it running.
+  // A resume or a cancel came meanwhile and needs the tree running.
   if (!isFrozen()) engine.runner.thaw(running);
   return pids;
 }

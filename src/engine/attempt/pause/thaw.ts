@@ -6,7 +6,7 @@ import { startedNow } from "../phase-clock.ts";
 import { repair } from "../repair.ts";
 import { armTimeout } from "../timeout.ts";
 
-/** Lets a frozen task go on where it stands: the same process, the same attempt. */
+/** Continues a frozen task with the same process and the same attempt. */
 export async function thaw(engine: Engine, task: Task): Promise<void> {
   const active = engine.active.get(task.id);
   if (!active?.running || engine.runner.isGone(active.running)) return await reportGone(engine, task);
@@ -30,8 +30,8 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
 }
 
 /**
- * A frozen process that is gone cannot say so itself, as its guard is stopped with it. Answers when its end is
- * recorded, for which what else is left of its tree is ended first.
+ * Records the end of a frozen process that is gone: its guard is stopped too, and cannot report it. Ends the rest of
+ * the tree first. Resolves when the end is recorded.
  */
 export async function reportGone(engine: Engine, task: Task): Promise<void> {
   const active = engine.active.get(task.id);

@@ -3,7 +3,7 @@ import { agentFieldsOf } from "../../../core/submitted-agent.ts";
 import type { Task } from "../../../core/task.ts";
 import type { Engine } from "../../engine.ts";
 
-/** What the module that drives an agent is given: the agent as it is known now, and what the task was submitted with. */
+/** Returns the input of the module that drives an agent: the agent's current facts and the task's agent fields. */
 export function agentInput({ settings }: Engine, task: Task): unknown {
   const facts = agentNamed(task.agent ?? "", settings.agents) ?? null;
   return { ...agentFieldsOf(task), account: task.account, facts };

@@ -2,10 +2,10 @@ import type { Task } from "../../../core/task.ts";
 import type { JournalPart } from "../../../store/store.ts";
 import type { Engine } from "../../engine.ts";
 
-/** So much of a journal goes in one line, and at least one result. */
+/** How much of a journal, in bytes, one message carries. It carries at least one result. */
 const PART_BYTES = 4 * 1024 * 1024;
 
-/** The part of a task's journal behind position `after`, as much as fits a line, for the host of its module. */
+/** Returns the part of a task's journal after position `after` that fits in one message to the module's host. */
 export async function journalPart(
   engine: Engine,
   { id, checkpoint }: Pick<Task, "id" | "checkpoint">,

@@ -5,7 +5,7 @@ import type { ActiveAttempt } from "../active-attempt.ts";
 
 const LARGEST_KEPT_BYTES = 64 * 1024;
 
-/** Keeps a token for a step that runs, for the attempt that runs it again. `CheckpointTooLarge` beyond 64 KiB. */
+/** Saves a value of a running step for the attempt that repeats it. Rejects with `CheckpointTooLarge` over 64 KiB. */
 export async function keep(engine: Engine, active: ActiveAttempt, kept: Kept): Promise<void> {
   const { taskId: id, token } = active;
   const size = Buffer.byteLength(kept.value);

@@ -1,16 +1,16 @@
 import type { Store } from "../../../store/store.ts";
 import type { StepIntake } from "./step-intake.ts";
 
-/** Finds what takes the brief steps of an active attempt into the store. */
+/** Finds the intake that takes the brief steps of an active attempt into the store. */
 export interface Intakes {
   ofToken(token: string): StepIntake | null | undefined;
   ofTask(id: number): StepIntake | null | undefined;
 }
 
 /**
- * The store as the engine sees it: whoever reads the journal of an active attempt, or adds to it, finds there what the
- * attempt's host has made durable by itself, because that is taken in first. This is the one door; behind it only the
- * intake itself writes. What is added here in the same turn stands behind the steps, in the same transaction.
+ * Returns the store as the engine sees it. Before each read of an active attempt's journal, and each write to it, the
+ * intake takes in the steps that the attempt's host made durable in its file. Only the intake itself bypasses this
+ * wrapper. A write here in the same turn comes after those steps, in the same transaction.
  */
 export function withBriefSteps(store: Store, intakes: Intakes): Store {
   const read =
@@ -38,7 +38,7 @@ export function withBriefSteps(store: Store, intakes: Intakes): Store {
     takeMessages: add(store.takeMessages),
     openQuestion: add(store.openQuestion),
     async stepsOf(id: number) {
-      // Only shown: where the store cannot take them, those that it has are.
+      // These are only displayed. If the store cannot take the new ones, return those that it has.
       await intakes
         .ofTask(id)
         ?.take()

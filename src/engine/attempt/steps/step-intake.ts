@@ -3,12 +3,12 @@ import type { Step, StepKey } from "../../../core/task.ts";
 import { LOOK_AGAIN_MS, type NumberedStep, type StepReader } from "../../../runner/index.ts";
 import type { Ports } from "../../ports.ts";
 
-/** How soon what the store or the disk refused is tried again, where nothing else asks for it. */
+/** How soon, in ms, to retry steps that the store or the disk refused, if nothing else asks for them earlier. */
 const AGAIN_MS = 1000;
 
 type StepPorts = Pick<Ports, "store" | "runner" | "log">;
 
-/** What is read of the attempt whose steps they are. */
+/** The part of an active attempt that the intake uses. */
 interface StepOwner {
   readonly taskId: number;
   readonly token: string;
@@ -19,15 +19,15 @@ interface StepOwner {
 type Row = Omit<Step, "position" | "attempt">;
 
 /**
- * Takes the steps that a module's host made durable by itself, in the step file of its attempt, into the store: soon after
- * they were written, and before all that depends on their being there, which is the journal that is read, what the
- * attempt says after them, a look at the task, a freeze, and the end of the attempt.
+ * Takes the steps that a module's host made durable in the step file of its attempt into the store. It does so soon
+ * after they were written, and before everything that depends on them: reading the journal, later calls of the attempt,
+ * showing the task, a freeze, and the end of the attempt.
  */
 export class StepIntake {
   readonly #ports: StepPorts;
   readonly #active: StepOwner;
   readonly #reader: StepReader;
-  /** What was read, and the store refused. */
+  /** The steps that were read but refused by the store. */
   #refused: NumberedStep[] = [];
   #taking: Promise<unknown> = Promise.resolve();
   #next: NodeJS.Timeout | null = null;
@@ -41,9 +41,9 @@ export class StepIntake {
   }
 
   /**
-   * Takes what is written; resolves when that, and all that was taken before, is in the store. What the caller writes to
-   * the store in the same turn stands behind it in the same transaction. Rejects with `StoreUnavailable` also where the
-   * file cannot be read: that is never taken for a file without steps.
+   * Takes the steps written so far. Resolves when they, and all steps taken before, are in the store. What the caller
+   * writes to the store in the same turn comes after them, in the same transaction. Rejects with `StoreUnavailable`,
+   * also if the file cannot be read: we never treat such a file as one without steps.
    */
   take(): Promise<unknown> {
     let steps: NumberedStep[];
@@ -64,7 +64,7 @@ export class StepIntake {
     return taking;
   }
 
-  /** Whether the step of this number was read. */
+  /** Whether the step with this number was read. */
   hasRead(number: number): boolean {
     return this.#reader.next !== undefined && number < this.#reader.next;
   }
@@ -85,7 +85,7 @@ export class StepIntake {
     for (const row of rows) this.#active.callEnds(row);
   }
 
-  /** One row that the store never takes keeps no other out, and ends no attempt. */
+  /** Writes each row alone, so that one that the store never takes does not block the others or end the attempt. */
   async #writeEach(rows: Row[]): Promise<void> {
     const { log, store } = this.#ports;
     for (const row of rows) {
@@ -101,7 +101,7 @@ export class StepIntake {
     }
   }
 
-  /** The host has written something, and may for a moment write more without a word. */
+  /** Takes the steps that the host reported, and soon those that it wrote after them without a further report. */
   written(): void {
     if (this.#next) this.#isAskedAgain = true;
     else this.#look(true);
@@ -113,7 +113,7 @@ export class StepIntake {
   }
 
   #lookIn(ms: number): void {
-    // A look that was under way at the end is not tried again.
+    // A take that was under way at the end is not tried again.
     if (this.#isClosed) return;
     if (this.#next) clearTimeout(this.#next);
     this.#next = setTimeout(() => {
@@ -125,7 +125,7 @@ export class StepIntake {
     this.#next.unref();
   }
 
-  /** Nothing is taken any more by itself. */
+  /** Stops taking steps by timer. */
   close(): void {
     this.#isClosed = true;
     if (this.#next) clearTimeout(this.#next);
@@ -133,14 +133,14 @@ export class StepIntake {
     this.#reader.close();
   }
 
-  /** The attempt is over and all of it is in the store. */
+  /** Stops and deletes the step file, once the attempt is over and all its steps are in the store. */
   end(): void {
     this.close();
     this.#reader.remove();
   }
 }
 
-/** Of the store as a whole or of the attempt, and not of one step. */
+/** Whether the error is about the store as a whole or the attempt, and not about one step. */
 function mayPass(error: unknown): boolean {
   return ["StoreUnavailable", "StaleAttempt"].includes(asAgentctlError(error).name);
 }

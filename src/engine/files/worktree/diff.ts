@@ -1,4 +1,4 @@
-/** What a worktree has that its base has not: committed, uncommitted and untracked. */
+/** The changes of a worktree since its base: committed, uncommitted and untracked. */
 import { randomUUID } from "node:crypto";
 import { copyFileSync, existsSync, rmSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
@@ -6,7 +6,7 @@ import type { Checkout } from "../../../core/checkout.ts";
 import type { Ports } from "../../ports.ts";
 import { type Git, gitOf, unlessItFails } from "./git.ts";
 
-/** A file that differs; the counts of lines are null for a binary file. */
+/** A file that differs; the line counts are null for a binary file. */
 export interface ChangedFile {
   path: string;
   status: "added" | "modified" | "deleted";
@@ -17,7 +17,7 @@ export interface ChangedFile {
 const PLAIN = ["--no-ext-diff", "--no-textconv"];
 const words = { A: "added", D: "deleted" } as const;
 
-/** The files that differ from the base. Rejects with `GitFailed`. */
+/** Returns the files that differ from the base. Rejects with `GitFailed`. */
 export async function changedFiles(
   ports: Pick<Ports, "baseEnv">,
   checkout: Checkout,
@@ -41,7 +41,7 @@ export async function changedFiles(
 export type DiffForm = "patch" | "stat" | "names";
 const forms = { patch: [], stat: ["--stat"], names: ["--name-only"] } as const;
 
-/** The difference as git prints it. Rejects with `GitFailed`, also where it is larger than an answer may be. */
+/** Returns the diff as git prints it. Rejects with `GitFailed`, also if the output is too large for a response. */
 export async function diffText(
   ports: Pick<Ports, "baseEnv">,
   checkout: Checkout,
@@ -53,7 +53,7 @@ export async function diffText(
 
 type Diff = (options: readonly string[]) => Promise<string>;
 
-/** With an index beside the worktree's own that knows untracked files too. Where the worktree is gone, its branch stands for it. */
+/** Runs `work` with a temporary index that includes untracked files. If the worktree is gone, compares its branch. */
 async function withEverything<T>(
   ports: Pick<Ports, "baseEnv">,
   { path, base, branch, git: repository }: Checkout,
@@ -66,7 +66,7 @@ async function withEverything<T>(
   try {
     const env = { GIT_INDEX_FILE: index };
     copyFileSync(await indexOf(git, path), index);
-    // A file that is gone when its turn comes is no reason to show nothing.
+    // If a file disappears meanwhile, we still show the other changes.
     await unlessItFails(git(path, ["add", "--intent-to-add", "--ignore-errors", "--", "."], env));
     return await work((options) => git(path, ["diff", ...options, base, "--"], env));
   } finally {

@@ -1,9 +1,9 @@
-/** git as a child process, never through a shell. */
+/** Runs git as a child process, never through a shell. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Ports } from "../../ports.ts";
 
-/** git ended with a code other than 0, or could not be started (`code` is null); `message` is what it said. */
+/** git ended with an exit code other than 0, or could not be started (`code` is null); `message` is git's error. */
 export class GitFailed extends Error {
   readonly code: number | null;
   readonly stdout: string;
@@ -16,10 +16,10 @@ export class GitFailed extends Error {
   }
 }
 
-/** More of git's output is not kept. */
+/** The maximum output of git, in bytes. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
-/** A repository's own settings start no program when it is only looked at. */
+/** Keeps a repository's own settings from starting a program when we only read it. */
 const QUIET = ["-c", "core.fsmonitor=false", "-c", "core.quotePath=false"];
 
 export type Git = (
@@ -29,8 +29,8 @@ export type Git = (
 ) => Promise<string>;
 
 /**
- * Runs git in a directory and gives what it prints. Rejects with {@link GitFailed}. Its environment is the daemon's basic
- * one, so that nothing of whoever called (`GIT_DIR`, `GIT_INDEX_FILE`) decides which repository is meant.
+ * Runs git in a directory and returns its output. Rejects with {@link GitFailed}. git gets the daemon's basic
+ * environment, so that no variable of the caller (`GIT_DIR`, `GIT_INDEX_FILE`) selects another repository.
  */
 export function gitOf({ baseEnv }: Pick<Ports, "baseEnv">): Git {
   return async (directory, args, more = {}) => {
@@ -54,7 +54,7 @@ function failureOf({ code, stdout = "", stderr = "", message }: Failed, director
   return new GitFailed(said === "" ? message : said, typeof code === "number" ? code : null, stdout);
 }
 
-/** The output of git, or undefined where it ended with another code than 0. */
+/** Returns the output of git, or undefined if git ended with an exit code other than 0. */
 export async function unlessItFails(output: Promise<string>): Promise<string | undefined> {
   try {
     return await output;

@@ -6,8 +6,8 @@ import { removeTree } from "../tree-files.ts";
 import { type Git, gitOf, unlessItFails } from "./git.ts";
 
 /**
- * Makes the worktree of a task that has never been started. What an earlier try left behind, which was cut short, is
- * replaced. Rejects with what git says: the branch was made or checked out by somebody else meanwhile, or there is no room.
+ * Makes the worktree of a task that has never been started, and replaces the remains of an interrupted try. Rejects
+ * with git's error, such as when the branch was made or checked out in the meantime, or the disk is full.
  */
 export async function makeWorktree(
   ports: Pick<Ports, "baseEnv">,
@@ -24,7 +24,7 @@ export async function makeWorktree(
   await git(repository, ["worktree", "add", ...(isNew ? ["-b", branch, path, base] : [path, branch])]);
 }
 
-/** The commit of a branch; undefined where there is no such branch. */
+/** Returns the commit of a branch; undefined if there is no such branch. */
 export async function tipOf(git: Git, directory: string, branch: string): Promise<string | undefined> {
   const found = await unlessItFails(
     git(directory, ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}^{commit}`]),

@@ -9,14 +9,14 @@ import { workLeft } from "./work-left.ts";
 export interface Merged {
   into: string;
   commit: string;
-  /** False where the branch had nothing that was not there. */
+  /** False if the target had every commit of the branch already. */
   changed: boolean;
 }
 
 /**
- * Merges the branch of a worktree into the branch from which it was made, where that is checked out. Rejects with
- * `UnsupportedOperation`, having changed nothing, on a conflict, in a target with changes, and while the worktree has what
- * is not committed, unless `commit` names the message under which that is committed first.
+ * Merges the branch of a worktree into the branch that it was made from, where that is checked out. Rejects with
+ * `UnsupportedOperation` and changes nothing if there is a conflict, the target has changes, or the worktree has
+ * uncommitted work. With `commit`, the uncommitted work is first committed with that message.
  */
 export async function mergeWorktree(
   ports: Pick<Ports, "baseEnv">,
@@ -78,7 +78,7 @@ async function requireCommitted(
   await git(path, ["commit", "--quiet", "-m", message]);
 }
 
-/** Tried without a working tree: nothing is touched. */
+/** Throws if the merge would conflict. It is tried without a working tree, so it changes nothing. */
 async function requireNoConflict(
   git: Git,
   task: Task & { checkout: Checkout },
@@ -88,7 +88,7 @@ async function requireNoConflict(
   try {
     await git(target, ["merge-tree", "--write-tree", "--name-only", "--no-messages", "HEAD", tip]);
   } catch (error) {
-    // Another code than 1: a git that cannot try it. The merge itself will tell.
+    // An exit code other than 1 means that this git cannot try a merge; the merge itself will report conflicts.
     if (!(error instanceof GitFailed) || error.code !== 1) return;
     const files = error.stdout.trim().split("\n").slice(1);
     const { branch, from, path } = task.checkout;

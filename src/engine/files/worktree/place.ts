@@ -1,4 +1,4 @@
-/** Where a task that was submitted with `worktree` works. */
+/** The worktree of a task that was submitted with `worktree`. */
 import { basename, join } from "node:path";
 import type { Checkout } from "../../../core/checkout.ts";
 import { AgentctlError } from "../../../core/errors.ts";
@@ -8,17 +8,17 @@ import { type Git, GitFailed, gitOf, unlessItFails } from "./git.ts";
 
 interface Wanted {
   cwd: string;
-  /** true: one that is named after the task. */
+  /** true for a new branch that is named after the task. */
   branch: string | true;
-  /** What the task is called, for the name of its branch. */
+  /** The title of the task, for the name of its branch. */
   title: string;
 }
 
 type Placed = (id: number) => Pick<Task, "cwd" | "checkout">;
 
 /**
- * From the id of a task to its worktree, which is not made yet. Throws `InvalidParams`, field `worktree`, outside a git
- * repository, in one without a commit, and for a branch that is none or is checked out elsewhere.
+ * Returns a function from the id of a task to its worktree, which is not made yet. Throws `InvalidParams`, field
+ * `worktree`, outside a git repository, in one without a commit, and if the branch is invalid or checked out elsewhere.
  */
 export async function placeWorktree(
   ports: Pick<Ports, "baseEnv" | "places">,
@@ -67,7 +67,7 @@ async function repositoryOf(git: Git, cwd: string) {
   return { root, below: below.replace(/\/$/, ""), git: path, head, branch };
 }
 
-/** A branch that was named; its commit where there is one already. */
+/** Checks a given branch name; returns its commit, or undefined if the branch does not exist yet. */
 async function branchOf(git: Git, cwd: string, branch: string): Promise<{ commit: string | undefined }> {
   const isName = !branch.startsWith("-") && (await isBranchName(git, cwd, branch));
   if (!isName) throw refused(`${JSON.stringify(branch)} is no name of a branch`);
@@ -87,7 +87,7 @@ async function isBranchName(git: Git, cwd: string, branch: string): Promise<bool
   return said?.trim() === branch;
 }
 
-/** The working tree in which a branch is checked out. */
+/** Returns the working tree in which a branch is checked out. */
 export async function whereCheckedOut(
   git: Git,
   directory: string,
@@ -100,7 +100,7 @@ export async function whereCheckedOut(
 
 const SLUG_CHARS = 40;
 
-/** The first words of a title, as they may stand in the name of a branch. */
+/** Returns the start of a title in a form that is valid in a branch name. */
 function wordsOf(title: string): string[] {
   const slug = title
     .toLowerCase()

@@ -1,4 +1,4 @@
-/** What of a worktree is nowhere else, and its removal. */
+/** Finds the work in a worktree that exists nowhere else, and removes worktrees. */
 import { existsSync, rmdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Checkout } from "../../../core/checkout.ts";
@@ -9,14 +9,14 @@ import { removeTree } from "../tree-files.ts";
 import { type Git, GitFailed, gitOf, unlessItFails } from "./git.ts";
 import { tipOf } from "./make.ts";
 
-/** What would be lost with a worktree: files that are not committed, and commits that no other branch, tag or remote has. */
+/** What removing a worktree would lose: uncommitted files, and commits on no other branch, tag or remote. */
 export interface WorkLeft {
   changed: number;
   untracked: number;
   commits: number;
 }
 
-/** Files that git ignores do not count. Rejects with {@link GitFailed} where the worktree cannot be read. */
+/** Counts what would be lost; ignored files do not count. Rejects with {@link GitFailed} if git cannot read it. */
 export async function workLeft(ports: Pick<Ports, "baseEnv">, checkout: Checkout): Promise<WorkLeft> {
   const { path, isMade } = checkout;
   if (!isMade || !existsSync(path)) return { changed: 0, untracked: 0, commits: 0 };
@@ -33,7 +33,7 @@ async function ownCommits(git: Git, { path, branch, isOwn }: Checkout): Promise<
   return Number(await git(path, ["rev-list", "--count", "HEAD", ...own, "--not", ...others]));
 }
 
-/** In words what would be lost; undefined where nothing would. */
+/** Describes what would be lost; returns undefined if nothing would. */
 function leftText({ changed, untracked, commits }: WorkLeft): string | undefined {
   const counts = [
     [changed, "changed file", "changed files"],
@@ -45,9 +45,9 @@ function leftText({ changed, untracked, commits }: WorkLeft): string | undefined
 }
 
 /**
- * Removes the worktree of a task, and the branch that was made for it where its commits are elsewhere too. Rejects with
- * `UnsupportedOperation` while something of it is nowhere else, unless by `force`; a branch that has commits of its own
- * although its worktree is gone stays.
+ * Removes the worktree of a task, and the branch that was made for it if all its commits are elsewhere too. Without
+ * `force`, rejects with `UnsupportedOperation` if some of its work exists nowhere else. If the worktree is gone, a
+ * branch with commits of its own stays.
  */
 export async function removeWorktree(
   ports: Pick<Ports, "baseEnv">,
@@ -60,12 +60,12 @@ export async function removeWorktree(
   const tip = await tipOf(git, checkout.git, checkout.branch).catch(() => undefined);
   if (!force) await requireNothingLeft(ports, task, checkout);
   const isOurs = checkout.isMade || existsSync(checkout.path);
-  // Nobody has worked in one that is not whole.
+  // A worktree that was not completely made has no work in it.
   if (existsSync(checkout.path)) await removePath(git, checkout, force || !checkout.isMade);
   try {
     rmdirSync(dirname(checkout.path));
   } catch {
-    // There is something beside it, or it is gone.
+    // The folder is not empty, or it is gone.
   }
   const isGone =
     tip !== undefined && isOurs && (await dropBranch(git, checkout, tip, force && checkout.isMade));
@@ -89,7 +89,7 @@ async function requireNothingLeft(
   throw refuse(reason, `agentctl worktree merge ${id}, agentctl diff ${id}, or --force, which discards it`);
 }
 
-/** git itself refuses to remove what has changed since it was looked at. */
+/** Removes the worktree; without `force`, git itself refuses if it has changed since our check. */
 async function removePath(git: Git, { path, git: repository }: Checkout, force: boolean): Promise<void> {
   try {
     await git(repository, ["worktree", "remove", ...(force ? ["--force", "--force"] : []), path]);
@@ -106,7 +106,7 @@ function messageOf(error: unknown): string {
   return error instanceof GitFailed ? error.message : String(error);
 }
 
-/** Only as it was when it was looked at. */
+/** Deletes the branch, but only if it still points to the commit that we checked. */
 async function dropBranch(
   git: Git,
   { git: repository, branch, isOwn }: Checkout,

@@ -1,16 +1,16 @@
-/** Which tasks of coding agents use up the same limit of a provider. */
+/** Which coding-agent tasks share a usage limit of a provider. */
 import { createHash } from "node:crypto";
 import type { Task } from "../../../core/task.ts";
 import type { Seed } from "../../../store/store.ts";
 import type { Engine } from "../../engine.ts";
 import { givenEnvironment } from "../../files/environment.ts";
 
-/** Variables that say who pays: keys and tokens of providers, and where an agent keeps its login. */
+/** Variables that determine who pays: keys and tokens of providers, and where an agent stores its login. */
 const WHO_PAYS =
   /^(HOME|XDG_CONFIG_HOME|XDG_DATA_HOME|AWS_PROFILE)$|^(ANTHROPIC|CLAUDE|OPENAI|CODEX|OPENCODE|GEMINI|GOOGLE|AZURE|OPENROUTER|MISTRAL|GROQ|DEEPSEEK|XAI)_.*(KEY|TOKEN|HOME|DIR|BASE_URL|CONFIG|PROJECT|PROFILE)$/;
 
 /**
- * Names the account of an agent with the environment of that hash by another hash, so that no key is kept; null for a task
+ * Returns a hash that identifies the account of an agent in this environment, so that no key is stored; null for a task
  * without an agent.
  */
 export function accountOf(
@@ -20,13 +20,13 @@ export function accountOf(
   if (agent === null) return null;
   const env = givenEnvironment(engine, { envHash, envFile: null });
   const known = Object.entries(env).filter(([name, text]) => WHO_PAYS.test(name) && text !== "");
-  // An agent with many providers names the provider before its model.
+  // For an agent with many providers, the model begins with the provider.
   const provider = model?.includes("/") ? model.split("/")[0] : "";
   const facts = JSON.stringify([agent, provider, known.sort()]);
   return createHash("sha256").update(facts).digest("hex").slice(0, 32);
 }
 
-/** With the account of its agent; it waits where that is at a limit. */
+/** Returns the seed with the account of its agent; the new task waits if that account is at a limit. */
 export async function withAccount(engine: Engine, seed: Seed): Promise<Seed> {
   const account = accountOf(engine, seed);
   const until = seed.onLimit === "wait" ? await limitOfAccount(engine, account) : null;
@@ -34,7 +34,7 @@ export async function withAccount(engine: Engine, seed: Seed): Promise<Seed> {
   return { ...seed, account, notBefore: until, delay: "limit" };
 }
 
-/** What another environment changes of a task: its account, and where it waits for a limit, until when. */
+/** Returns what another environment changes in a task: its account, and until when it waits for a limit. */
 export async function accountIn(
   engine: Engine,
   task: Task,
@@ -49,10 +49,10 @@ export async function accountIn(
   return { account, notBefore: until, delay: until === null ? null : "limit" };
 }
 
-/** More than a queue holds. */
+/** More tasks than a queue can hold. */
 const MANY = 1_000_000;
 
-/** Until when an account is at a limit whose end was announced, in ms since 1970; null where none is known. */
+/** Returns when the announced limit of an account ends, in ms since 1970; null if no limit is known. */
 async function limitOfAccount(engine: Engine, account: string | null): Promise<number | null> {
   if (account === null) return null;
   const tasks = await engine.store.list({ account, limited: true, limit: MANY });
@@ -61,7 +61,7 @@ async function limitOfAccount(engine: Engine, account: string | null): Promise<n
   return last > engine.clock.now() ? last : null;
 }
 
-/** Has the others of an account wait with a task that met a limit, and go on where it has gone on. */
+/** Makes the other tasks of an account wait when a task reaches a limit, and continue when it has continued. */
 export async function shareLimit(engine: Engine, before: Task, after: Task): Promise<void> {
   const { id, account } = after;
   const until = announced(after.agentReport);
@@ -72,7 +72,7 @@ export async function shareLimit(engine: Engine, before: Task, after: Task): Pro
   for (const { id, notBefore } of others) if ((notBefore ?? 0) < until) await delayed(engine, id, until);
 }
 
-/** Has those that wait for a limit of the account wait as long as another of its tasks knows of one, and no longer. */
+/** Updates the tasks that wait for a limit of the account: they wait while another of its tasks reports a limit. */
 async function looseLimit(engine: Engine, account: string): Promise<void> {
   const until = await limitOfAccount(engine, account);
   const waiting = (await openTasksOf(engine, account)).filter(
@@ -82,18 +82,18 @@ async function looseLimit(engine: Engine, account: string): Promise<void> {
   engine.wake();
 }
 
-/** A task that has another account has met no limit there; those that it leaves behind do not wait with it any more. */
+/** Releases the tasks that waited for a task's limit, after that task has changed to another account. */
 export async function leaveAccount(engine: Engine, before: Task, after: Task): Promise<void> {
   if (before.account === null || before.account === after.account) return;
   if (announced(before.agentReport) !== null) await looseLimit(engine, before.account);
 }
 
-/** A task that is canceled at a limit takes with it what it knows: those that waited with it find out for themselves. */
+/** Releases the tasks that waited for the limit of a canceled task: they find out themselves if it still applies. */
 export async function forgetLimit(engine: Engine, { account, agentReport }: Task): Promise<void> {
   if (account !== null && announced(agentReport) !== null) await looseLimit(engine, account);
 }
 
-/** What is told of an agent, without a limit that it met with another account. */
+/** Returns the report of an agent without the limit that it reached with another account. */
 export function withoutLimit(report: Task["agentReport"]): Task["agentReport"] {
   return report && { ...report, limit: null };
 }
@@ -102,7 +102,7 @@ const waits = ({ state, onLimit }: Task) => state === "submitted" && onLimit ===
 
 async function delayed(engine: Engine, id: number, until: number | null): Promise<void> {
   const patch = { notBefore: until, delay: until === null ? null : ("limit" as const) };
-  // Whatever has become of it meanwhile stands.
+  // If the task has changed state in the meantime, it is left alone.
   await engine.store.update(id, patch, { states: ["submitted"] }).catch(() => undefined);
 }
 
@@ -110,7 +110,7 @@ async function openTasksOf(engine: Engine, account: string): Promise<Task[]> {
   return await engine.store.list({ account, limit: MANY });
 }
 
-/** A time that is a guess is the task's own. */
+/** Returns when the limit ends, if the provider announced it. A guessed time applies only to the task itself. */
 function announced(report: Task["agentReport"]): number | null {
   const { resetsAt = null, guessed = true } = report?.limit ?? {};
   return resetsAt === null || guessed ? null : Date.parse(resetsAt);

@@ -2,7 +2,7 @@ import { AgentctlError } from "../../../core/errors.ts";
 import type { Task } from "../../../core/task.ts";
 import type { Patch } from "../../../store/store.ts";
 
-/** For a coding agent: what it is told as it goes on, and how much more it may use. */
+/** For a resumed coding agent: the message that it gets, and how much more it may use. */
 export interface More {
   message?: string;
   addCost?: number;
@@ -16,7 +16,7 @@ const budgets = [
   ["addTurns", "maxTurns"],
 ] as const;
 
-/** The limits of a coding agent that a resume raises; throws for a task that has no such limit, or is no agent. */
+/** Returns the raised limits of a coding agent. Throws if the task has no such limit, or is not an agent. */
 export function moreBudget(task: Task, options: More): Patch {
   const { id, state, kind } = task;
   const asked = [...budgets.map(([add]) => add), "message" as const].find(

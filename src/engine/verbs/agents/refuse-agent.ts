@@ -10,7 +10,7 @@ type Given = {
     | undefined;
 };
 
-/** Throws where a coding agent could never do what it is submitted with. */
+/** Throws if a coding agent can never run with what it is submitted with. */
 export function refuseAgent(given: Given, own: OwnAgents): void {
   const { agent, prompt, maxCost, agentArgs } = given;
   const name = agent as string;
@@ -36,7 +36,7 @@ export function refuseAgent(given: Given, own: OwnAgents): void {
   refuseArgs(name, agentArgs ?? []);
 }
 
-/** Throws where a task without an agent is given what would do nothing for it; a worktree is refused with its own reason. */
+/** Throws if a task without an agent has fields for agents only. A worktree is refused elsewhere. */
 export function refuseForOthers(given: Partial<Record<keyof typeof submittedAgent, unknown>>): void {
   for (const [name, { fallback }] of Object.entries(submittedAgent)) {
     const value = given[name as keyof typeof submittedAgent] ?? fallback;
@@ -47,7 +47,7 @@ export function refuseForOthers(given: Partial<Record<keyof typeof submittedAgen
   }
 }
 
-/** What nobody could keep for an agent that is driven by its lines: it does not ask, nor tell what it uses. */
+/** Throws for options that cannot apply to an agent driven by its lines: it neither asks nor reports what it uses. */
 function refuseUnkept(agent: string, { permissions, maxCost, maxTokens, maxTurns }: Given): void {
   const isAsked = (value: unknown) => value !== undefined && value !== null;
   const refuse = (option: string, why: string, hint: string) => {
@@ -61,7 +61,7 @@ function refuseUnkept(agent: string, { permissions, maxCost, maxTokens, maxTurns
     refuse(limit, `${agent} does not tell what it uses`, "--timeout <duration> limits how long it runs");
 }
 
-/** What an adapter gives its agent by itself: the session, the formats, and what keeps a pause between two calls. */
+/** Arguments that an adapter sets itself: the session, the formats, and those that make a pause between calls work. */
 const OWNED: Record<string, readonly string[]> = {
   claude: [
     "-p",

@@ -4,7 +4,7 @@ import type { ActiveAttempt } from "../../attempt/active-attempt.ts";
 import type { Engine } from "../../engine.ts";
 import { shareLimit } from "./account.ts";
 
-/** Keeps what the host of an agent says of it, and claims its session; rejects with `SessionInUse`. */
+/** Stores the report of an agent's host, and claims the session; rejects with `SessionInUse`. */
 export async function reportAgent(
   engine: Engine,
   active: ActiveAttempt,
