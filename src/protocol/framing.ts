@@ -1,12 +1,12 @@
 import { isUtf8 } from "node:buffer";
 
-/** The longest line either side takes, in bytes. */
+/** The longest line that either side accepts, in bytes. */
 export const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
-/** Thrown by {@link LineSplitter.push} when a line is longer than {@link MAX_LINE_BYTES}. */
+/** Thrown by {@link LineSplitter.push} for a line above its limit, by default {@link MAX_LINE_BYTES}. */
 export class LineTooLong extends Error {}
 
-/** Thrown by {@link LineSplitter.push} for a line that, decoded, would say something else than was sent. */
+/** Thrown by {@link LineSplitter.push} for a line that is not UTF-8: decoding it would change its text. */
 export class LineNotUtf8 extends Error {
   constructor() {
     super("it is not UTF-8");
@@ -17,8 +17,8 @@ const NEWLINE = 10;
 const FIRST_BYTES = 4096;
 
 /**
- * Cuts a byte stream into UTF-8 lines. What waits for its line end is kept in one buffer that doubles as it must, so a
- * slow or endless peer costs linear work, and at most twice the longest line, however small the pieces are.
+ * Cuts a byte stream into UTF-8 lines. It keeps an incomplete line in one buffer, which doubles when it is full. So a
+ * slow or endless peer costs linear work and at most twice the longest line of memory, however small the chunks are.
  */
 export class LineSplitter {
   #kept = Buffer.alloc(0);
@@ -30,12 +30,12 @@ export class LineSplitter {
     this.#max = max;
   }
 
-  /** How many bytes of memory wait for a line end. */
+  /** The size of the buffer that holds an incomplete line, in bytes. */
   get waitingBytes(): number {
     return this.#kept.length;
   }
 
-  /** The lines that `chunk` completes, without their line ends. */
+  /** Returns the lines that `chunk` completes, without their line ends. */
   push(chunk: Buffer): string[] {
     const lines: string[] = [];
     let start = 0;
@@ -86,13 +86,15 @@ function decoded(line: Buffer): string {
   throw new LineNotUtf8();
 }
 
-/** The deepest nesting that a message may have; what works through values by recursion has room for it many times. */
+/**
+ * The deepest nesting that a message may have. Code that recurses through values has stack space for many times that.
+ */
 export const MAX_DEPTH = 1500;
 
 const QUOTE = 34;
 const BACKSLASH = 92;
 
-/** Whether arrays and objects in this JSON text are nested deeper than {@link MAX_DEPTH}; linear, and without recursion. */
+/** Returns whether this JSON text nests deeper than {@link MAX_DEPTH}. Linear time, without recursion. */
 export function isTooDeep(text: string): boolean {
   if (text.length <= MAX_DEPTH) return false;
   let depth = 0;
@@ -107,7 +109,7 @@ export function isTooDeep(text: string): boolean {
   return false;
 }
 
-/** The place of the quote that closes the string which begins at `start`; the end where none does. */
+/** Returns the index of the quote that closes the string at `start`, or the end of the text if none does. */
 function endOfString(text: string, start: number): number {
   for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
     let slashes = 0;

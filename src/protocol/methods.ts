@@ -1,9 +1,9 @@
 /**
- * Every method of the socket, once: its parameters, its result and who may call it. Client types, the daemon's
- * dispatch, the SDK and docs/socket.md derive from this table; a method without a handler does not compile.
+ * Every method of the socket: its parameters, its result and who may call it. Client types, the daemon's dispatch, the
+ * SDK and docs/socket.md derive from this table. A method without a handler does not compile.
  *
- * Scope `people` is for whoever may open the socket. Scope `attempt` is for a running task: authorised by the
- * attempt's token, given in each call or once with `attempt/hello`.
+ * Scope `people` is for everyone who may open the socket. Scope `attempt` is for a running task. Its attempt's token
+ * authorises it, in each call or once with `attempt/hello`.
  */
 import type * as v from "valibot";
 import { attemptMethods, attemptNotifications, type journalEntry } from "./methods/attempt.ts";
@@ -35,7 +35,7 @@ export const methods = {
   ...attemptMethods,
 } as const;
 
-/** What the daemon tells a connection unasked. */
+/** The notifications that the daemon sends. */
 export const notifications = {
   event: { params: event, about: "One committed change of a task, to subscribers." },
   ...attemptNotifications,
@@ -47,9 +47,9 @@ export type Method = keyof typeof methods;
 export type Scope = (typeof methods)[Method]["scope"];
 /** What a caller passes. */
 export type Params<M extends Method> = v.InferOutput<(typeof methods)[M]["params"]>;
-/** What a call answers. */
+/** What a call returns. */
 export type Result<M extends Method> = v.InferOutput<(typeof methods)[M]["result"]>;
-/** One handler for each method; `C` is what the daemon knows of the caller. */
+/** One handler for each method; `C` is what the daemon knows about the caller. */
 export type Handlers<C> = { [M in Method]: (params: Params<M>, caller: C) => Promise<Result<M>> };
 /** The name of a notification. */
 export type Notification = keyof typeof notifications;

@@ -1,6 +1,6 @@
 import leven from "leven";
 
-/** The names that were probably meant, the nearest first: those that begin so, and those a few slips away. */
+/** Returns the names probably meant, nearest first: those that begin with `typed`, and those a few slips away. */
 export function nearest(typed: string, names: Iterable<string>): string[] {
   const word = typed.toLowerCase();
   return [...new Set(names)]
@@ -11,7 +11,9 @@ export function nearest(typed: string, names: Iterable<string>): string[] {
     .map(({ name }) => name);
 }
 
-/** One slip in four letters, and two in five or more where the beginning is right: prune is not meant as pause. */
+/**
+ * The most slips allowed: 1 in 4 letters; 2 from 5 letters on if the first 2 match. `prune` does not suggest `pause`.
+ */
 function mostSlips(word: string, name: string): number {
   const { length } = word.replace(/^-+/, "");
   const isBegunSo = length >= 5 && name.startsWith(word.slice(0, word.length - length + 2));
@@ -23,14 +25,14 @@ const MOST_NAMES = 3;
 function distanceOf(word: string, name: string): number {
   if (name === word) return 0;
   if (word.length > 0 && name.startsWith(word)) return 0.5;
-  // Two letters that changed places are one slip.
+  // Two swapped letters are one slip.
   if (lettersOf(word) === lettersOf(name)) return 1;
   return leven(word, name);
 }
 
 const lettersOf = (word: string) => [...word].sort().join("");
 
-/** `; did you mean a or b?`, or nothing where none is near. */
+/** Returns `; did you mean a or b?`, or an empty text if no name is near. */
 export function didYouMean(typed: string, names: Iterable<string>): string {
   const near = nearest(typed, names);
   return near.length === 0 ? "" : `; did you mean ${near.join(" or ")}?`;

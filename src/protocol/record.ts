@@ -1,13 +1,13 @@
 import * as v from "valibot";
 
-/** Names that valibot leaves out of a record without a word; here a label or a variable may be called so. */
+/** Names that valibot silently leaves out of a record. Here a label or a variable may have such a name. */
 const DROPPED = ["__proto__", "prototype", "constructor"];
 
 type Names = v.GenericSchema<string, string>;
 
 /**
- * A record that keeps every name that it is given, and takes no list for one. Only for values by name that are never
- * merged into an object.
+ * Returns the schema of a record that keeps every given name and refuses an array. Use it only for values by name that
+ * are never merged into an object.
  */
 export function record<K extends Names, V extends v.GenericSchema>(
   key: K,

@@ -9,15 +9,15 @@ interface Pending {
 }
 
 /**
- * The calling end of a connection: correlates answers with calls, hands notifications on, and rejects all that
- * is pending, with the same error, when the connection closes.
+ * The calling end of a connection. It matches responses to calls and passes notifications on. When the connection
+ * closes, it rejects all pending calls with the same error.
  */
 export class RpcClient {
-  /** Settles with the reason when the connection is gone. */
+  /** Resolves with the reason when the connection is gone. */
   readonly closed: Promise<AgentctlError>;
-  /** The id of the home that answers; undefined before the greeting is answered. */
+  /** The id of the daemon's home; undefined until the daemon has answered the greeting. */
   home: string | undefined;
-  /** How its failures are told; those of a daemon elsewhere say where it is. */
+  /** Maps each error before it is reported. For a daemon elsewhere, it adds where that daemon is. */
   told: (error: AgentctlError) => AgentctlError = (error) => error;
   readonly #socket: Socket;
   readonly #pending = new Map<number, Pending>();
@@ -26,7 +26,7 @@ export class RpcClient {
   #reason: AgentctlError | undefined;
   #settle!: (reason: AgentctlError) => void;
 
-  /** Takes lines of up to `maxLineBytes`. */
+  /** Accepts lines of up to `maxLineBytes` bytes. */
   constructor(
     socket: Socket,
     onNotification: (method: Notification, params: unknown) => void = () => {},
@@ -50,8 +50,8 @@ export class RpcClient {
   }
 
   /**
-   * Calls a method; rejects with the daemon's error, or `DaemonUnreachable` when the connection closes first. What is
-   * longer than a line may be is not sent: `InvalidParams`.
+   * Calls a method. Rejects with the daemon's error, or with `DaemonUnreachable` when the connection closes first. A
+   * request that is longer than a line may be is not sent: rejects with `InvalidParams`.
    */
   call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
     if (this.#reason) return Promise.reject(this.#reason);
@@ -65,12 +65,12 @@ export class RpcClient {
     });
   }
 
-  /** Calls a method whose answer nobody waits for: as a notification, it has none. */
+  /** Calls a method as a notification, which gets no response. */
   tell<M extends Method>(method: M, params: Params<M>): void {
     if (!this.#reason) this.#socket.write(`${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`);
   }
 
-  /** Ends the connection; every pending call is rejected with `reason`. */
+  /** Closes the connection and rejects every pending call with `reason`. */
   close(reason: string | AgentctlError = "the connection was closed"): void {
     if (this.#reason) return;
     this.#reason = this.told(typeof reason === "string" ? this.#closedBecause(reason) : reason);
@@ -80,7 +80,7 @@ export class RpcClient {
     this.#settle(this.#reason);
   }
 
-  /** Whether a call is not answered yet. */
+  /** Whether a call still waits for its response. */
   get isWaiting(): boolean {
     return this.#pending.size > 0;
   }
@@ -126,9 +126,9 @@ export class RpcClient {
   }
 }
 
-/** The daemon would close the connection at such a line, and with it every other call. */
+/** Returns an error for a line that is too long: the daemon would close the connection, and end every other call. */
 function refuseLong(method: Method, line: string): AgentctlError | undefined {
-  // No character of UTF-16 takes more than three bytes.
+  // No UTF-16 code unit takes more than three bytes in UTF-8.
   if (line.length * 3 <= MAX_LINE_BYTES) return undefined;
   const bytes = Buffer.byteLength(line);
   if (bytes <= MAX_LINE_BYTES) return undefined;

@@ -1,4 +1,4 @@
-/** Schemas of a task: what it is submitted with, and how it is shown. */
+/** Schemas of a task: the fields with which it is submitted, and the fields that it shows. */
 import * as v from "valibot";
 import {
   dependencyConditions,
@@ -39,7 +39,9 @@ import {
 } from "./values.ts";
 
 const when = v.picklist(dependencyConditions);
-/** What a task comes after: one task that is to complete, or several, each with what it is to come to (`completed`). */
+/**
+ * What a task comes after: one task that must complete, or several, each with its condition (by default `completed`).
+ */
 const givenDependencies = v.nullable(
   v.union(
     [
@@ -49,19 +51,19 @@ const givenDependencies = v.nullable(
     "is a task's id, uuid or name, or a list of these or of {id, when}",
   ),
 );
-/** A file that is opened at every attempt, a pipe, or what is kept now for every attempt: a file's content, or an upload. */
+/** A file that is opened at every attempt, a pipe, or content stored now for every attempt: a file's, or an upload. */
 const givenStdin = v.union(
   [v.literal("pipe"), absolute, v.strictObject({ copy: absolute }), v.strictObject({ bundle: v.string() })],
   "is pipe, an absolute path, {copy: <an absolute path>}, or {bundle: <what bundles/write has named>}",
 );
-/** A branch, or one that is named after the task. */
+/** A branch, or true for a branch that is named after the task. */
 const givenBranch = v.union(
   [v.literal(true), plain(200)],
   "is a branch, or true for one named after the task",
 );
 const shownDependencies = v.array(v.object({ id: v.number(), when }));
 
-/** The schema of each type of a submitted field. */
+/** The schema of each type of submitted field. */
 const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
   name: () => taskName,
   queue: () => queueName,
@@ -85,7 +87,7 @@ const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
   choice: ({ choices = [] }) => (choices === pauseModes ? pauseMode : v.picklist(choices)),
 };
 
-/** What a value is on the wire, where that differs from what it is inside. */
+/** The types of values on the wire, if they differ from those inside. */
 type WireValues = Omit<Values, "time" | "dependencies" | "stdin" | "choice"> & {
   time: string;
   dependencies: v.InferOutput<typeof givenDependencies>;
@@ -103,19 +105,19 @@ const givenFields = Object.fromEntries(
   submittedFields.map((field) => [field.name, v.optional(fieldSchema(field))]),
 ) as { [F in FieldName]: v.OptionalSchema<v.GenericSchema<OrNull<F, ValueOf<F, WireValues>>>, undefined> };
 
-/** What `tasks/create` takes and a line of `batch` holds. */
+/** The fields that `tasks/create` takes and a line of `batch` holds. */
 export const newTask = v.strictObject({
   argv: v.optional(v.pipe(v.array(noNul), v.minLength(1, "needs at least the program"))),
   module: v.optional(v.union([absolute, v.strictObject({ path: absolute })])),
   input: v.optional(v.unknown()),
   env: v.optional(env),
-  /** The variables of `env` that were given by name: they travel when the task moves to another home. */
+  /** The variables of `env` that were given by name. They go along when the task moves to another home. */
   envNames: v.optional(v.array(v.string())),
   acceptMissing: v.optional(v.boolean()),
   ...givenFields,
 });
 
-/** What `tasks/edit` may change; a label that is null is taken away. */
+/** The fields that `tasks/edit` may change. A label that is null is removed. */
 export const editedFields = {
   ...(Object.fromEntries(
     submittedFields
@@ -130,13 +132,13 @@ export const editedFields = {
   acceptMissing: newTask.entries.acceptMissing,
 };
 
-/** Where a field is shown in another way than it is given. */
+/** The schemas of fields that are shown differently than they are given. */
 const shownSchemas: Partial<Record<FieldType, v.GenericSchema>> = {
   dependencies: shownDependencies,
   stdin: nullable(v.string()),
 };
 
-/** The submitted fields that a task shows as they are. */
+/** The submitted fields that a task shows. */
 const shownFields = Object.fromEntries(
   submittedFields
     .filter(({ isShown }) => isShown)
@@ -176,7 +178,7 @@ const failure = v.object({
   data: nullable(v.record(v.string(), v.unknown())),
 });
 const tool = v.object({ name: v.string(), input: v.unknown() });
-/** What a coding agent has used, over all attempts. */
+/** What a coding agent has used over all attempts. */
 const usage = v.object({
   inputTokens: v.number(),
   outputTokens: v.number(),
@@ -185,7 +187,7 @@ const usage = v.object({
   turns: v.number(),
   toolCalls: v.number(),
 });
-/** A coding agent. `cut` is the call that the last interruption cut off. */
+/** A coding agent. `cut` is the tool call that the last interruption cut off. */
 const agent = v.object({
   name: v.string(),
   version: nullable(v.string()),
@@ -196,10 +198,10 @@ const agent = v.object({
   tool: nullable(tool),
   cut: nullable(v.object({ tool: v.string(), input: v.unknown(), afterMs: v.number() })),
   limit: nullable(v.object({ kind: v.string(), resetsAt: nullable(v.string()), guessed: v.boolean() })),
-  /** Whether a pause finds a place between two tool calls; null before the first call. */
+  /** Whether a pause can find a place between two tool calls; null before the first call. */
   boundary: nullable(v.boolean()),
 });
-/** A task as CLI and socket show it. A key that does not apply is null. */
+/** A task as the CLI and the socket show it. A field that does not apply is null. */
 export const task = v.object({
   id: v.number(),
   uuid: v.string(),
@@ -210,19 +212,19 @@ export const task = v.object({
   module: nullable(v.object({ path: v.string(), sha256: v.string() })),
   ...shownFields,
   attempt: nullable(v.number()),
-  /** The schedule whose run it is, by its label. */
+  /** The schedule that submitted the task, from its label. */
   schedule: nullable(v.string()),
   /** How often it was edited. */
   edits: v.number(),
   maxAttempts: v.number(),
   slotNumbers: nullable(v.array(v.number())),
-  /** It is on its way to another home. */
+  /** Set while the task moves to another home. */
   moving: nullable(v.object({ move: v.string(), to: v.string(), at: v.string(), goesOn: v.boolean() })),
   progress: nullable(
     v.object({ done: v.number(), total: nullable(v.number()), message: nullable(v.string()) }),
   ),
   pid: nullable(v.number()),
-  /** The machine of a cluster on which its process is. */
+  /** In a cluster: the machine that its process is on. */
   machine: nullable(v.string()),
   createdAt: v.string(),
   startedAt: nullable(v.string()),
@@ -237,14 +239,14 @@ export const task = v.object({
       prompt: v.string(),
       at: v.string(),
       choices: nullable(v.array(v.string())),
-      /** `question`, or of an agent: `permission`, or `message` for what is to be its next turn. */
+      /** `question`; for an agent also `permission`, or `message` if the answer is its next turn. */
       kind: v.string(),
       tool: nullable(tool),
     }),
   ),
   agent: nullable(agent),
   usage: nullable(usage),
-  /** Of an agent that works in a git worktree of its own. */
+  /** For an agent that works in a git worktree of its own. */
   worktree: nullable(v.object({ path: v.string(), branch: v.string(), base: v.string() })),
   exitCode: nullable(v.number()),
   signal: nullable(v.string()),
@@ -256,7 +258,7 @@ export const task = v.object({
 export const taskFields = Object.keys(task.entries) as (keyof v.InferOutput<typeof task>)[];
 
 const { name: _name, permissions: _permissions, ...reported } = agent.entries;
-/** What the host of an agent says of it. */
+/** What the host of an agent reports about it. */
 export const agentReport = v.object({
   ...reported,
   usage,

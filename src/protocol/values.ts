@@ -1,4 +1,4 @@
-/** Schemas of the values that methods take and give; the method table and the generated reference use them. */
+/** Schemas of the values that methods take and return. The method table and the generated reference use them. */
 import { constants } from "node:os";
 import * as v from "valibot";
 import { type Limits, limitNames } from "../core/inherited.ts";
@@ -13,8 +13,8 @@ export const natural = v.pipe(integer, v.minValue(0));
 export const nullable = <S extends v.GenericSchema>(schema: S) => v.nullable(schema);
 
 /**
- * Text that comes back as it was given. Half of a surrogate pair (a character that was cut in two) has no place in UTF-8:
- * it would come back as another character, so it is refused.
+ * Text that comes back as it was given. A lone surrogate (half of a character) has no encoding in UTF-8. It would come
+ * back as another character, so it is refused.
  */
 export const text = v.pipe(
   v.string(),
@@ -24,7 +24,7 @@ export const text = v.pipe(
   ),
 );
 
-/** No control characters: what is shown on terminals and in tables must not steer them. */
+/** Text without control characters: what terminals and tables show must not steer them. */
 export const plain = (max: number) =>
   v.pipe(
     text,
@@ -37,13 +37,12 @@ export const plain = (max: number) =>
     ),
   );
 
-/** Text without NUL, as the kernel takes it in arguments, paths and environments. */
+/** Text without NUL, which the kernel does not accept in arguments, paths and environments. */
 export const noNul = v.pipe(
   text,
   v.check((given) => !given.includes("\u0000"), "may not contain a NUL character"),
 );
 
-/** An id, a uuid or a name. */
 const whatRefIs = "is a task's id, uuid or name";
 export const ref = v.pipe(
   v.union([v.number(), v.string()], whatRefIs),
@@ -83,7 +82,7 @@ export const iso = v.pipe(
 );
 export const durationMs = v.pipe(integer, v.minValue(0), v.maxValue(100 * 365 * 86_400_000));
 export const limitMs = v.pipe(durationMs, v.minValue(1, "is at least 1"));
-/** A signal by its name, with or without SIG before it; what comes of it is the whole name. */
+/** A signal by its name, with or without SIG before it. The parsed value is the full name. */
 export const signal = v.pipe(
   v.string(),
   v.transform((text) => text.toUpperCase().replace(/^(?!SIG)/, "SIG")),
@@ -92,7 +91,7 @@ export const signal = v.pipe(
     "is a signal's name that this system knows and a program can hear, such as SIGTERM or USR1",
   ),
 );
-/** What a list gave as `next`: the id after which its next page begins. */
+/** The `next` of an earlier page: the id after which the next page begins. */
 export const cursor = v.pipe(v.string(), v.regex(/^\d{1,15}$/, "is the `next` of an earlier page"));
 export const state = v.picklist(states as [string, ...string[]]) as unknown as v.GenericSchema<
   (typeof states)[number]
@@ -120,7 +119,7 @@ export const checkpoint = v.object({
   createdAt: v.string(),
   label: nullable(v.string()),
 });
-/** A checkpoint in a list: superseded ones are never chosen by themselves. */
+/** A checkpoint in a list. A superseded one is used only if the caller names it. */
 export const listedCheckpoint = v.object({
   ...checkpoint.entries,
   attempt: v.number(),
@@ -139,7 +138,7 @@ export const event = v.object({
   data: nullable(v.record(v.string(), v.unknown())),
 });
 
-/** What is new in a git worktree: against its base, not committed, and in commits that are on no other branch. */
+/** What is new in a git worktree: against its base, uncommitted, and in commits that are on no other branch. */
 export const changedWork = v.object({
   files: v.number(),
   additions: v.number(),
@@ -149,7 +148,7 @@ export const changedWork = v.object({
   unmerged: v.number(),
 });
 
-/** What `show` adds to a task. */
+/** The fields that `show` adds to a task. */
 export const details = v.object({
   attempts: v.array(
     v.object({
@@ -160,7 +159,7 @@ export const details = v.object({
       outcome: nullable(v.string()),
       exitCode: nullable(v.number()),
       signal: nullable(v.string()),
-      /** The machine on which it ran, in a cluster. */
+      /** In a cluster: the machine on which it ran. */
       machine: v.optional(v.string()),
     }),
   ),
@@ -172,24 +171,24 @@ export const details = v.object({
       startedAt: v.string(),
       endedAt: v.string(),
       size: v.number(),
-      /** Acknowledged since the last checkpoint, and not asked for by the module that continued from it. */
+      /** Acknowledged since the last checkpoint, but not requested again by the module that continued from it. */
       unused: v.boolean(),
     }),
   ),
   events: v.array(event),
-  /** Calls of a module that have begun and not ended, and what is being done to the live attempt. */
+  /** The calls of a module that have begun and not ended, and what is being done to the live attempt. */
   activity: v.object({
     running: v.array(v.object({ name: v.string(), startedAt: v.string() })),
     doing: nullable(v.string()),
     deadline: nullable(v.string()),
   }),
-  /** What is new in its worktree; null where it has none. */
+  /** What is new in its worktree; null if it has none. */
   changes: nullable(changedWork),
-  /** The beginning of its input as JSON; null where it has none. */
+  /** The beginning of its input as JSON; null if it has none. */
   input: nullable(v.string()),
-  /** What was given at submission and differs from what holds without it. */
+  /** The options that were given at submission and differ from the defaults. */
   options: v.record(v.string(), v.unknown()),
-  /** What its processes use now; null where it has none. CPU time is that of the processes that live. */
+  /** What its processes use now; null if it has none. The CPU time is that of live processes only. */
   tree: nullable(v.object({ processes: v.number(), cpuMs: v.number(), memoryBytes: v.number() })),
   plannedPause: nullable(
     v.object({
@@ -206,13 +205,13 @@ export const queue = v.object({
   name: v.string(),
   /** How many slots its working tasks may take together; null for no limit. */
   slots: nullable(v.number()),
-  /** How many they take now. */
+  /** How many slots they take now. */
   used: v.number(),
   numbered: v.boolean(),
   preempt: v.boolean(),
   held: v.boolean(),
   heldBy: nullable(v.string()),
-  /** When the hold of a pause ends by itself. */
+  /** When a pause's hold of the queue ends. */
   heldUntil: nullable(v.string()),
   working: v.number(),
   waiting: v.number(),
@@ -230,13 +229,13 @@ export const hook = v.object({
   url: nullable(v.string()),
   /** Whether messages are signed; the secret itself is never shown. */
   signed: v.boolean(),
-  /** How many events it is still to be told. */
+  /** How many events are still to be sent to it. */
   waiting: v.number(),
   told: v.number(),
-  /** How many events it was not told within a day. */
+  /** How many events could not be sent to it within a day. */
   givenUp: v.number(),
   lastAt: nullable(v.string()),
-  /** Why the last try failed; null when it did not. */
+  /** Why the last try failed; null if it did not. */
   lastError: nullable(v.string()),
 });
 
@@ -246,11 +245,11 @@ export const artifact = v.object({
   sha256: v.string(),
   createdAt: v.string(),
   path: v.string(),
-  /** The other machine of a cluster that has the file, where it is not here. */
+  /** The other machine of a cluster that has the file, if it is not here. */
   machine: v.optional(v.string()),
 });
 
-/** The tasks that a selector means; the fields narrow each other, `all` alone means every task. */
+/** Selects tasks. Each field narrows the selection; `all` without other fields selects every task. */
 export const select = v.strictObject({
   all: v.optional(v.boolean()),
   queue: v.optional(queueName),

@@ -9,5 +9,5 @@ export interface Artifact {
   machine: string | null;
 }
 
-/** What is told of one that is added. */
+/** A new artifact; the store adds its task and machine. */
 export type NewArtifact = Omit<Artifact, "taskId" | "machine">;

@@ -4,24 +4,26 @@ import type { Message } from "../core/task.ts";
 export interface PipedMessage {
   id: number;
   text: string;
-  /** So many bytes of it are in the pipe already, or were about to be written. */
+  /** How many of its bytes are in the pipe, or were about to be written. */
   written: number;
-  /** It is the end of all that is sent. */
+  /** Whether this ends the input: no message follows. */
   eof: boolean;
 }
 
-/** The part of the store that keeps what a task is sent, and what was piped in when it was submitted. */
+/** The part of the store for the messages to a task, and for what was piped in at its submission. */
 export interface Inbox {
-  /** Keeps a message and answers its number; `TaskImmutable` for a task that has ended, `UnsupportedOperation` behind an `eof`. */
+  /**
+   * Stores a message; resolves to its number. `TaskImmutable` if the task ended, `UnsupportedOperation` after `eof`.
+   */
   add(id: number, message: Omit<Message, "id">): Promise<number>;
-  /** What was not delivered yet. */
+  /** The messages of which nothing was delivered yet. */
   undelivered(id: number): Promise<Omit<Message, "id">[]>;
-  /** What was piped in when the task was submitted; empty where nothing was. */
+  /** What was piped in at the task's submission; empty if nothing was. */
   stdin(id: number): Promise<Buffer>;
-  /** The first message that is not whole in the task's pipe. */
+  /** The first message that is not yet completely in the task's pipe. */
   waiting(id: number): Promise<PipedMessage | undefined>;
-  /** The message of which something was written last. */
+  /** The last message of which something was written. */
   last(id: number): Promise<PipedMessage | undefined>;
-  /** Notes, before it is done, how far a message is written; with `isWhole` it is delivered. */
+  /** Records, before the write, how much of a message will be written. With `isWhole` the message is delivered. */
   note(message: number, written: number, isWhole: boolean): Promise<void>;
 }

@@ -1,72 +1,74 @@
-/** How full the queues are, and what could start in them: what the plan and the rules of room look at. */
+/** How full the queues are, and what could start in them: the input of the scheduler and of `rules/room.ts`. */
 import type { State } from "../core/machine.ts";
 import type { PauseMode, ResumesWith } from "../core/task.ts";
 
-/** A task that could start, or be resumed by itself, and what it takes. */
+/** A task that could start, or resume without a user, and what it needs. */
 export interface Waiting {
   id: number;
   state: State;
   attempt: number;
   priority: number;
   slots: number;
-  /** The slots of these numbers and no others: those of a frozen task. */
+  /** The only slots that it can take, by number: those of a frozen task. */
   slotNumbers: number[] | null;
-  /** A suspended one that resumes by itself says with what. */
+  /** What a suspended task waits for in order to resume without a user. */
   resumesWith: ResumesWith | null;
 }
 
-/** A working task that might give its slots to another. */
+/** A working task that could give its slots to another. */
 export interface Working {
   id: number;
   priority: number;
   slots: number;
-  /** When its present phase of work began. */
+  /** When its current phase of work began. */
   since: number;
-  /** It has a checkpoint or a journal. */
+  /** Whether it has a checkpoint or a journal. */
   continues: boolean;
   pauseMode: PauseMode;
 }
 
-/** How many slots are taken, and which numbers. */
+/** How many slots of a queue are taken, and which numbers. */
 export interface Occupancy {
   slots: number | null;
   used: number;
-  /** Over all queues. */
+  /** The slots that are taken in all queues; in a cluster, on this machine. */
   usedInAll: number;
   held: boolean;
   numbered: boolean;
   numbers: readonly number[];
 }
 
-/** What the plan looks at of one queue that is not held. */
+/** What the scheduler reads of one queue that is not held. */
 export interface QueueView {
   queue: string;
   slots: number | null;
   used: number;
   numbered: boolean;
   preempt: boolean;
-  /** The numbers that are taken, where it is numbered. */
+  /** The numbers that are taken, if the queue is numbered. */
   numbers: number[];
-  /** The first that could start, higher priority first, then lower id; none that takes more slots than it has. */
+  /**
+   * The first that could start, highest priority first, then lowest id; none that needs more slots than the queue has.
+   */
   waiting: Waiting[];
-  /** What could be preempted, where it preempts or memory is short. */
+  /** The tasks that could be preempted, if the queue preempts or memory is short. */
   working: Working[];
 }
 
-/** What the plan looks at. */
+/** What the scheduler plans with. */
 export interface Snapshot {
   queues: QueueView[];
-  /** The slots that are taken in all queues, held ones too. */
+  /** The slots that are taken in all queues, held ones too; in a cluster, on this machine. */
   used: number;
 }
 
 /** How a snapshot is taken. */
 export interface View {
-  /** At most so many waiting tasks of a queue. */
+  /** At most this many waiting tasks of a queue. */
   perQueue: number;
   slotsMax: number | null;
   /** Working tasks that are about to leave: their slots count as free. */
   leaving: ReadonlySet<number>;
-  /** The working tasks of every queue, and not only of those that preempt. */
+  /** Read the working tasks of every queue, not only of queues that preempt. */
   withWorking: boolean;
 }

@@ -1,21 +1,21 @@
 import type { Schedule } from "../core/recurring.ts";
 
-/** The part of the store that keeps schedules. */
+/** The part of the store for schedules. */
 export interface Schedules {
-  /** Keeps a new schedule; false, having changed nothing, where the name is taken. */
+  /** Stores a new schedule; resolves to false, having changed nothing, if the name is taken. */
   add(schedule: Schedule): Promise<boolean>;
   get(name: string): Promise<Schedule | undefined>;
-  /** All, by name. */
+  /** All schedules, by name. */
   list(): Promise<Schedule[]>;
-  /** Those whose time has come. */
+  /** The schedules that are due. */
   due(now: number): Promise<Schedule[]>;
-  /** When the next is due; null where none is. */
+  /** When the next schedule is due; null if none is. */
   nextAt(): Promise<number | null>;
-  /** Changes these fields; false where there is no such schedule. */
+  /** Changes these fields; resolves to false if there is no such schedule. */
   update(name: string, patch: Partial<Pick<Schedule, "paused" | "nextAt" | "fireAt">>): Promise<boolean>;
   /**
-   * Notes what became of a planned run, and when the next one is. One that was paused meanwhile gets no next time, and
-   * another one that was added under its name meanwhile is left alone.
+   * Records the result of a planned run, and when the next run is due. A schedule that was paused meanwhile gets no
+   * next time. If another schedule was added under its name meanwhile, that one is left unchanged.
    */
   moveOn(
     schedule: Pick<Schedule, "name" | "createdAt">,

@@ -1,4 +1,4 @@
-/** What a running task may ask for, authorised by its token, and what it is told unasked. */
+/** The methods that a running task may call, authorised by its token, and the notifications that it gets. */
 import * as v from "valibot";
 import { suspendCauses } from "../../core/task.ts";
 import { agentReport } from "../task-values.ts";
@@ -8,7 +8,9 @@ const done = v.object({});
 const own = { token: v.optional(token) };
 const failureData = v.optional(v.record(v.string(), v.unknown()));
 const amount = v.pipe(v.number(), v.minValue(0));
-/** Where a journaled call stands: see StepKey. `call` counts all calls, `alone` says that nothing else was in flight. */
+/**
+ * The place of a journaled call: see StepKey. `call` counts all calls. `alone` means that no other call was in flight.
+ */
 const journalKey = {
   n: v.optional(natural),
   base: v.optional(natural),
@@ -16,7 +18,7 @@ const journalKey = {
   alone: v.optional(v.boolean()),
 };
 const stepName = v.pipe(text, v.minLength(1), v.maxLength(1000));
-/** Names a step of a module, and where its names are counted from. */
+/** Names a step of a module; `base` is the checkpoint from which its names are counted. */
 const namedStep = { name: stepName, n: natural, base: natural };
 export const journalEntry = v.object({
   kind: v.picklist(["step", "sleep", "ask", "messages"]),
@@ -25,7 +27,7 @@ export const journalEntry = v.object({
   base: v.number(),
   call: v.number(),
   alone: v.boolean(),
-  /** What the call gave: the result of a step, absent where it was undefined; when a sleep is over (ms since 1970); the answer; the messages. */
+  /** A step's result (absent if undefined), a sleep's end (ms since 1970), the answer, or the messages. */
   value: v.optional(v.unknown()),
 });
 
@@ -42,26 +44,26 @@ export const attemptMethods = {
       pausing: v.boolean(),
       /** `data` is base64. */
       checkpoint: v.nullable(v.object({ seq: v.number(), base: v.number(), data: v.string() })),
-      /** Only for the host of a task module. */
+      /** Null unless the caller is the host of a task module. */
       module: v.nullable(
         v.object({
           path: v.string(),
-          /** It drives a coding agent. */
+          /** Whether the module drives a coding agent. */
           isAgent: v.optional(v.boolean()),
-          /** Absent where the task was submitted without one. */
+          /** Absent if the task was submitted without an input. */
           input: v.optional(v.unknown()),
           cwd: v.string(),
           env,
-          /** Its beginning, as much of it as fits a line. */
+          /** The beginning of the journal, as much as fits in one line. */
           journal: v.array(journalEntry),
-          /** What `attempt/journal` takes to give the rest; absent where that is all. */
+          /** The `after` with which `attempt/journal` returns the rest; absent if this is the whole journal. */
           journalNext: v.optional(natural),
-          /** How many bytes the results in the whole journal take, and how many they may. */
+          /** The size of the results in the whole journal, and the limit of that size, in bytes. */
           journalBytes: v.optional(natural),
           journalMaxBytes: v.optional(natural),
-          /** What steps that have not ended kept. */
+          /** The values that steps which have not ended keep. */
           kept: v.optional(v.array(v.object({ ...namedStep, value: v.unknown() }))),
-          /** The file in which the host may make brief steps durable by itself, and the key of its checksums. */
+          /** The file in which the host itself may make brief steps durable, and the key of its checksums. */
           steps: v.optional(v.object({ path: v.string(), key: v.string() })),
         }),
       ),
@@ -84,9 +86,9 @@ export const attemptMethods = {
       label: v.optional(v.pipe(text, v.maxLength(64))),
       base: v.optional(natural),
       nonce: v.optional(v.pipe(v.string(), v.maxLength(64))),
-      /** What running steps keep, where they stand from this checkpoint on. */
+      /** The values that running steps keep, under their names as counted from this checkpoint. */
       kept: v.optional(v.array(v.strictObject({ name: stepName, n: natural, value: v.unknown() }))),
-      /** Steps since the last checkpoint that were journaled and not asked for again. */
+      /** Steps since the last checkpoint that were journaled but not requested again. */
       unused: v.optional(v.array(v.strictObject(namedStep))),
     }),
     result: v.object({ seq: v.number() }),
@@ -102,12 +104,12 @@ export const attemptMethods = {
       started: v.optional(v.boolean()),
       startedAt: v.optional(iso),
       value: v.optional(v.unknown()),
-      /** The number of the last step that stands in the step file. */
+      /** The number of the last step in the step file. */
       written: v.optional(natural),
     }),
     result: v.object({
       value: v.optional(v.unknown()),
-      /** Whether all up to `written` is in the store. */
+      /** Whether all steps up to `written` are in the store. */
       taken: v.optional(v.boolean()),
     }),
     scope: "attempt",
@@ -182,7 +184,7 @@ export const attemptMethods = {
     params: v.strictObject({
       ...own,
       report: agentReport,
-      /** It has come further: what was lost before does not count any more. */
+      /** The agent has made progress: earlier losses do not count any more. */
       progressed: v.optional(v.boolean()),
       session: v.optional(v.pipe(text, v.maxLength(500))),
     }),
@@ -202,7 +204,7 @@ export const attemptMethods = {
     params: v.strictObject({
       ...own,
       for: v.picklist(["pause", "sleep", "ask"]),
-      /** For a sleep: when the first of the sleeps in flight is over. */
+      /** For a sleep: when the first of the sleeps in flight ends. */
       until: v.optional(iso),
       base: v.optional(natural),
       value: v.optional(v.unknown()),

@@ -1,9 +1,9 @@
-/** What people may ask of what a task leaves behind: logs, checkpoints, artifacts. */
+/** The methods for what a task leaves behind (logs, checkpoints, artifacts), with scope `people`. */
 import * as v from "valibot";
 import { task } from "../task-values.ts";
 import { artifact, checkpoint, durationMs, listedCheckpoint, natural, ref } from "../values.ts";
 
-/** So many bytes of a file one answer has at most. */
+/** The most bytes of a file that one response may have. */
 const PIECE_BYTES = 256 * 1024;
 
 const one = { id: ref };

@@ -1,9 +1,9 @@
-/** What people may ask of tasks that travel between homes. */
+/** The methods for tasks that move between homes, with scope `people`. */
 import * as v from "valibot";
 import { task } from "../task-values.ts";
 import { absolute, actor, env, natural, ref } from "../values.ts";
 
-/** So many bytes of a bundle one piece has at most. */
+/** The most bytes of a bundle that one piece may have. */
 const PIECE_BYTES = 4 * 1024 * 1024;
 
 const by = { actor: v.optional(actor) };

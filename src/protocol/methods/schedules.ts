@@ -1,10 +1,10 @@
-/** What people may ask of schedules. */
+/** The methods for schedules, with scope `people`. */
 import * as v from "valibot";
 import { missedChoices, overlapChoices } from "../../core/recurring.ts";
 import { newTask, task } from "../task-values.ts";
 import { actor, durationMs, nullable, plain, queueName } from "../values.ts";
 
-/** A name that can stand in a label, a key and a table. */
+/** A name that is usable in a label, a key and a table. */
 const scheduleName = queueName;
 
 export const schedule = v.object({
@@ -15,14 +15,14 @@ export const schedule = v.object({
   missed: v.picklist(missedChoices),
   jitterMs: v.number(),
   paused: v.boolean(),
-  /** The next planned time; null while it is paused. */
+  /** The next planned time; null while the schedule is paused. */
   nextAt: nullable(v.string()),
-  /** The planned time of the last run, and its task. */
+  /** The planned time of the last run, and the id of its task. */
   lastAt: nullable(v.string()),
   lastTask: nullable(v.number()),
-  /** Why the last planned run was refused; null when it was not. */
+  /** Why the last planned run was refused; null if it was not. */
   lastError: nullable(v.string()),
-  /** What each run is submitted with, without its environment. */
+  /** The fields with which each run is submitted, without its environment. */
   task: v.record(v.string(), v.unknown()),
 });
 
@@ -38,7 +38,7 @@ export const scheduleMethods = {
       overlap: v.optional(v.picklist(overlapChoices)),
       missed: v.optional(v.picklist(missedChoices)),
       jitterMs: v.optional(durationMs),
-      /** In the place of the one of that name, if there is one. */
+      /** Replace the schedule of this name, if there is one. */
       replace: v.optional(v.boolean()),
       task: newTask,
     }),

@@ -1,4 +1,4 @@
-/** What people may ask of queues and of the daemon. */
+/** The methods for queues, hooks and the daemon, with scope `people`. */
 import * as v from "valibot";
 import { absolute, durationMs, hook, natural, nullable, queue, queueName } from "../values.ts";
 
@@ -73,9 +73,9 @@ export const serviceMethods = {
       startedAt: v.string(),
       uptimeMs: v.number(),
       tasks: v.record(v.string(), v.number()),
-      /** Why the database of a cluster cannot be used, where `tasks` is empty for that. */
+      /** Why the database of a cluster cannot be used. If it cannot, `tasks` is empty. */
       store: v.optional(nullable(v.string())),
-      /** Where it answers over HTTP, or why it does not where it should; null where `http.listen` is off. */
+      /** Where the daemon serves HTTP, or why it does not although it should; null if `http.listen` is off. */
       http: nullable(
         v.object({ listen: v.string(), url: nullable(v.string()), error: nullable(v.string()) }),
       ),
@@ -110,7 +110,7 @@ export const serviceMethods = {
     result: v.object({
       frozen: v.array(v.number()),
       suspended: v.array(v.number()),
-      /** Those that could not be paused and run on, or were canceled and could not be recorded. */
+      /** Tasks that could not be paused and continue to run, or that were canceled and could not be recorded. */
       running: v.array(v.object({ id: v.number(), reason: v.string() })),
     }),
     scope: "people",

@@ -1,4 +1,4 @@
-/** What people may ask of tasks, and of what a task leaves behind. */
+/** The methods for tasks, with scope `people`. */
 import * as v from "valibot";
 import { editedFields, newTask, task, taskFields } from "../task-values.ts";
 import {
@@ -23,10 +23,10 @@ import {
 const one = { id: ref };
 const by = { actor: v.optional(actor) };
 const changed = v.object({ task, changed: v.boolean() });
-/** What a pause leaves behind, beside the task. */
+/** The fields that a pause returns besides the task. */
 const afterPause = {
   memoryBytes: v.optional(v.number()),
-  /** There is something from which `resume` goes on. */
+  /** Whether there is something from which `resume` can continue. */
   continues: v.optional(v.boolean()),
   processes: v.optional(v.number()),
 };
@@ -39,10 +39,10 @@ const answer = v.object({
     v.object({ code: v.number(), message: v.string(), data: v.record(v.string(), v.unknown()) }),
   ),
 });
-/** Tasks that the selector means and that were left as they were, with the reason. */
+/** Tasks that the selector matches but that were left unchanged, with the reason. */
 const left = v.array(v.object({ id: v.number(), state, reason: v.string() }));
 
-/** By what is given, so that a refusal names the field and not the choice. */
+/** Chooses the schema by the given fields, so that an error names the wrong field and not the choice of schema. */
 const oneOrMany = <A extends v.GenericSchema, B extends v.GenericSchema>(one: A, many: B) =>
   v.lazy((input): A | B => (typeof input === "object" && input !== null && "select" in input ? many : one));
 
@@ -50,7 +50,7 @@ const pauseOptions = {
   mode: v.optional(pauseMode),
   graceMs: v.optional(durationMs),
   until: v.optional(iso),
-  /** Pause then; null takes back what was planned. */
+  /** When to pause; null cancels the planned pause. */
   at: v.optional(v.nullable(iso)),
   reason: v.optional(reason),
   wait: v.optional(v.boolean()),
@@ -62,12 +62,12 @@ const resumeOptions = {
   env: v.optional(env),
   replaceEnv: v.optional(v.boolean()),
   module: v.optional(v.string()),
-  /** For a coding agent: what it is told as it goes on, and how much more it may use. */
+  /** For a coding agent: the message with which it continues, and how much more it may use. */
   message: v.optional(v.pipe(text, v.minLength(1))),
   addCost: v.optional(v.pipe(v.number(), v.minValue(0))),
   addTokens: v.optional(natural),
   addTurns: v.optional(natural),
-  /** In a cluster: machines, or labels of machines, on which it may go on. */
+  /** In a cluster: the machines, or labels of machines, on which the task may continue. */
   on: v.optional(v.array(noNul)),
   ...by,
 };
@@ -104,14 +104,14 @@ export const taskMethods = {
       queue: v.optional(queueName),
       labels: v.optional(labels),
       name: v.optional(v.string()),
-      /** In a cluster: tasks whose process is on this machine, or on one with this label. */
+      /** In a cluster: tasks whose process is on this machine, or on a machine with this label. */
       on: v.optional(v.string()),
       since: v.optional(iso),
-      /** Open tasks and this many that ended last; without it all tasks, by id. */
+      /** Open tasks and this many of the most recently ended ones; without it, all tasks by id. */
       recent: v.optional(natural),
       limit: v.optional(v.pipe(natural, v.minValue(1), v.maxValue(10_000))),
       cursor: v.optional(v.nullable(cursor)),
-      /** Only these fields of each task: a shorter answer, and less to read. */
+      /** Return only these fields of each task: a shorter response, and less to read. */
       fields: v.optional(v.pipe(v.array(v.picklist(taskFields)), v.minLength(1))),
     }),
     result: v.object({ tasks: v.array(task), next: v.nullable(v.string()) }),

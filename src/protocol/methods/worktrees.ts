@@ -1,4 +1,4 @@
-/** What people may ask of the git worktrees of tasks. */
+/** The methods for the git worktrees of tasks, with scope `people`. */
 import * as v from "valibot";
 import { task } from "../task-values.ts";
 import { changedWork, plain, ref, state } from "../values.ts";
@@ -23,9 +23,9 @@ export const worktreeMethods = {
           id: v.number(),
           state,
           ...worktree.entries,
-          /** The branch into which a merge goes; null where none was checked out. */
+          /** The branch that a merge goes into; null if no branch was checked out. */
           from: v.nullable(v.string()),
-          /** Null where there is no worktree yet or any more, or git cannot tell. */
+          /** Null if there is no worktree yet or any more, or if git cannot tell. */
           changes: v.nullable(changedWork),
         }),
       ),

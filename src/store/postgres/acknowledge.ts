@@ -1,7 +1,7 @@
 /**
- * A step in one statement, which is a transaction by itself: the way to the database is what a step costs there. It
- * locks what every writer locks, so that it stands in order with their writes, and then the task, so that an attempt that
- * others have concluded journals nothing.
+ * Acknowledges a step in one statement, which is its own transaction, because a step costs as much as its round trips.
+ * The statement locks what every writer locks, so that the step is ordered with their writes. Then it locks the task,
+ * so that an attempt that others have concluded journals nothing.
  */
 import type { Step } from "../../core/task.ts";
 import type { Connection } from "./connection.ts";
@@ -48,8 +48,8 @@ const SQL = `with turn as materialized (select seq from event_counter for update
   select (select result from known) as known, (select count(*) from added) as added`;
 
 /**
- * Journals a call, unless its key is there already; undefined where that takes more than this statement, or is to be
- * refused. Rejects where another machine has written at the same moment: nothing of it is done then.
+ * Journals a call, unless its key is already journaled. Returns undefined if this needs more than one statement, or
+ * must be refused. Rejects, having done nothing, if another machine wrote at the same moment.
  */
 export async function acknowledgeAtOnce(
   connection: Connection,

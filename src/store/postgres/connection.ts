@@ -10,24 +10,24 @@ import { Disconnected, forbidden, refusalOf, requireWritable, unanswered, WRITAB
 import { connectionOf, refusePlain, requireSettings, SETTINGS_SQL } from "./settings.ts";
 import { storeError } from "./store-error.ts";
 
-/** The answer to one statement. */
+/** The result of one statement. */
 export interface Answer<R = Row> {
   rows: R[];
   changed: number;
 }
 
-/** How often a database that cannot be reached is tried again. */
+/** How long to wait before the next try to reach the database, in ms. */
 const AGAIN_MS = 100;
-/** How long one try may take: a server that is there answers sooner, and one that comes back is tried again. */
+/** How long one try may take, in ms. A server that is up responds sooner; one that comes back is tried again. */
 const CONNECT_MS = 3000;
 
-/** What lies between and forgets connections that are quiet is told so often of one. */
+/** How long a connection may be quiet before it sends a keep-alive, in ms, so that nothing in between forgets it. */
 const KEEP_ALIVE_MS = 10_000;
 
 const load = createRequire(import.meta.filename);
 
 function driver(): typeof Driver {
-  // What it says of its own future, such as of ~/.pgpass, is not for whoever uses agentctl.
+  // The driver's warnings about its own future, such as the one about ~/.pgpass, are not for users of agentctl.
   process.noDeprecation = true;
   try {
     return load("pg") as typeof Driver;
@@ -38,10 +38,10 @@ function driver(): typeof Driver {
   }
 }
 
-/** Numbers of PostgreSQL that fit in a number of JavaScript: int8, numeric. */
+/** The type ids of int8 and numeric, whose values fit in a JavaScript number. */
 const NUMBERS = [20, 1700];
 
-/** One connection to the database, which is made when it is needed, and made again when it was lost. */
+/** One connection to the database. It is made when it is needed, and made again when it was lost. */
 export class Connection {
   readonly #url: string;
   readonly name: string;
@@ -52,22 +52,22 @@ export class Connection {
   #isClosed = false;
   readonly #channels = new Map<string, (payload: string) => void>();
   #onLost: () => void = () => {};
-  /** Since when the statement that is under way has no answer, by the steady clock. */
+  /** Since when the current statement has had no response, by the monotonic clock. */
   #askedAt: number | null = null;
   #socket: Socket | null = null;
-  /** Of the process of the server that this connection has. */
+  /** The id of the server process that serves this connection. */
   pid: number | null = null;
-  /** Bytes that had come and that waited to go when that was looked at last, and when that was. */
+  /** The traffic at its last change (bytes received, bytes waiting to be sent), and when that was. */
   #passed = { bytes: "", at: 0 };
   /**
-   * A transaction is under way, which ends with its connection: what follows of it is refused with {@link Disconnected}
-   * and not done on another one, outside of it.
+   * Whether a transaction is under way, which ends with its connection. Its remaining statements are then refused with
+   * {@link Disconnected}, and not run on another connection, outside of the transaction.
    */
   isPinned = false;
 
   /**
-   * `name` is what `pg_stat_activity` shows. For `awayMs`, {@link repeated} waits for a database that is away. A statement
-   * that has waited longer than `turnMs` for those before it is refused.
+   * `name` is what `pg_stat_activity` shows. {@link repeated} waits up to `awayMs` for a database that is away. A
+   * statement that has waited longer than `turnMs` for earlier ones is refused.
    */
   constructor(
     url: string,
@@ -80,17 +80,17 @@ export class Connection {
     this.#turnMs = turnMs;
   }
 
-  /** Hears what others notify; also after the connection was lost and made again. */
+  /** Subscribes to the notifications of a channel, also after the connection was lost and made again. */
   async listen(channel: string, onNotify: (payload: string) => void): Promise<void> {
     this.#channels.set(channel, onNotify);
     await this.query(`listen ${channel}`, []);
   }
-  /** Called each time that the connection was lost. */
+  /** Calls `listener` each time the connection was lost. */
   onLost(listener: () => void): void {
     this.#onLost = listener;
   }
 
-  /** Rejects with {@link Disconnected} where the database is away. */
+  /** Runs one statement. Rejects with {@link Disconnected} if the database is away. */
   async query<R = Row>(
     sql: string,
     params: readonly unknown[],
@@ -102,12 +102,12 @@ export class Connection {
     return { rows: result.rows as R[], changed: result.rowCount ?? 0 };
   }
 
-  /** The same for what may be done twice, see {@link repeated}. */
+  /** Runs one statement that may be run twice, see {@link repeated}. */
   async repeat<R = Row>(sql: string, params: readonly unknown[]): Promise<Answer<R>> {
     return await this.repeated(() => this.query<R>(sql, params));
   }
 
-  /** Does `work`, and does it again as often as the connection is lost meanwhile. */
+  /** Does `work`, and repeats it each time the connection is lost meanwhile, for up to `awayMs`. */
   async repeated<T>(work: () => Promise<T>): Promise<T> {
     const until = systemClock.mono() + this.#awayMs;
     for (;;) {
@@ -121,13 +121,13 @@ export class Connection {
     }
   }
 
-  /** The same for statements without parameters, which are sent as one: the rows of each. */
+  /** Runs statements without parameters in one request; returns the rows of each. */
   async script(sql: string): Promise<Row[][]> {
     const answers: unknown = await this.#inTurn(sql);
     return (Array.isArray(answers) ? answers : [answers]).map(({ rows }) => rows);
   }
 
-  /** One statement after the other: the driver takes no second one meanwhile. */
+  /** Sends one statement after the other: the driver takes no second one meanwhile. */
   #inTurn(query: string | Driver.QueryConfig): Promise<Driver.QueryResult> {
     const until = systemClock.mono() + this.#turnMs;
     const turn = this.#turn.then(() => {
@@ -151,16 +151,16 @@ export class Connection {
   }
 
   /**
-   * Breaks off where a statement has had no answer for so long: the other end may be gone without a word. It rejects with
-   * {@link Disconnected}, and the next one connects again.
+   * Breaks off the connection if a statement has had no response for `afterMs`: the other end may have vanished. The
+   * statement rejects with {@link Disconnected}, and the next one connects again.
    */
   async breakOff(afterMs: number): Promise<void> {
     if (this.#askedAt === null || systemClock.mono() - this.#askedAt < afterMs) return;
-    // The driver has no other way to end a connection that does not answer.
+    // The driver has no other way to end a connection that does not respond.
     if (await this.#client?.catch(() => undefined)) this.#socket?.destroy();
   }
 
-  /** A statement is under way, and for so long no byte has come or gone. To be asked again and again. */
+  /** Returns whether a statement is under way and no byte has come or gone for `forMs`. To be called repeatedly. */
   isSilent(forMs: number): boolean {
     const now = systemClock.mono();
     const bytes = `${this.#askedAt} ${this.#socket?.bytesRead} ${this.#socket?.writableLength}`;
@@ -222,13 +222,13 @@ export class Connection {
       const [facts] = (await client.query<Record<string, string>>(`${SETTINGS_SQL}, ${WRITABLE_SQL}`)).rows;
       requireSettings(facts);
       requireWritable(facts);
-      // What waits for a lock there ends with its connection. Some systems cannot look at that.
-      // The driver tells neither.
+      // The driver does not declare these two.
       const { connection, processID } = client as unknown as {
         connection: { stream: Socket };
         processID: number;
       };
       [this.#socket, this.pid] = [connection.stream, processID];
+      // With this, the server ends a statement that waits for a lock when its client is gone. Some systems lack it.
       await client.query("set client_connection_check_interval = '1s'").catch(() => {});
       for (const channel of this.#channels.keys()) await client.query(`listen ${channel}`);
     } catch (error) {
@@ -253,8 +253,8 @@ export class Connection {
   #told(client: Driver.Client, error: unknown): unknown {
     const { code } = error as { code?: string };
     if (code === "42501") return forbidden(error as Error);
-    // 08: connection; 57P: the server goes; 25P03, 25P04: a transaction that stood still, or lasted, was ended; 25006: it
-    // takes no writes any more, and the next connection tells why. No code: the socket broke.
+    // 08: connection error. 57P: the server shuts down. 25P03, 25P04: the server ended an idle or a long transaction.
+    // 25006: it takes no more writes; the next connection finds out why. No code: the socket broke.
     const isAway = code === undefined || /^(08|57P|25P0[34]|25006|E[A-Z]+$)/.test(code);
     if (!isAway) return storeError(error);
     this.#client = null;
@@ -265,7 +265,7 @@ export class Connection {
 
 const names = new Map<string, string>();
 
-/** Statements of one text are prepared once in each connection, by this name. */
+/** Returns the name under which each connection prepares statements of this text once. */
 function nameOf(sql: string): string {
   let name = names.get(sql);
   if (name === undefined) {

@@ -5,12 +5,12 @@ import type { Answer, Connection } from "./connection.ts";
 
 const TASK = `insert into tasks (${newTaskColumns.join(", ")}) values (${marks(newTaskColumns)})`;
 
-/** All of a row of `events` from its cells; the counter's row is locked by whoever writes. */
+/** Inserts a row of `events` with the next number. Every writer locks the counter's row. */
 const EVENT = `with counted as (update event_counter set seq = seq + 1 returning seq)
   insert into events (seq, ${newEventColumns.join(", ")})
   select seq, ${marks(newEventColumns)} from counted returning seq`;
 
-/** Rows are inserted so many at a time: each number is a statement of its own, prepared once. */
+/** How many rows one statement inserts. Each size is a statement of its own, prepared once. */
 const TOGETHER = [100, 10, 1];
 
 type Rows = readonly (readonly Cell[])[];
@@ -68,7 +68,7 @@ export class PostgresContext extends Context {
     );
   }
 
-  /** Inserts rows with the next numbers of `counter`; the counter's row is locked by whoever writes. */
+  /** Inserts rows with the next numbers of `counter`. Every writer locks the counter's row. */
   *#insertAll({ table, key, columns, counter }: Numbered, rows: Rows): Op<number[]> {
     const { length } = rows;
     const count = `update event_counter set ${counter} = ${counter} + ? returning ${counter} - ? as last`;
@@ -100,11 +100,11 @@ function marks(columns: readonly string[]): string {
   return columns.map(() => "?").join(", ");
 }
 
-/** Which fields of tasks are read is for the caller to choose. */
+/** How many translated statements are kept. Callers choose which fields of tasks to read, so there may be many more. */
 const MOST_TRANSLATIONS = 1000;
 const translations = new Map<string, string>();
 
-/** `?` for each parameter becomes `$1`, `$2`, … */
+/** Replaces the `?` of each parameter with `$1`, `$2`, … */
 function numbered(sql: string): string {
   let translated = translations.get(sql);
   if (translated === undefined) {
@@ -116,7 +116,7 @@ function numbered(sql: string): string {
   return translated;
 }
 
-/** PostgreSQL keeps no text with a NUL in it. */
+/** Throws `InvalidParams` for a text with a NUL, which PostgreSQL cannot store; otherwise returns `params`. */
 export function checked(params: readonly unknown[]): readonly unknown[] {
   for (const param of params) {
     if (typeof param !== "string" || !param.includes("\0")) continue;
@@ -128,7 +128,7 @@ export function checked(params: readonly unknown[]): readonly unknown[] {
   return params;
 }
 
-/** Does work that waits for a server, one answer after the other. */
+/** Runs an operation that waits for a server, one response after the other. */
 export async function doInTurn<T>(op: Op<T>): Promise<T> {
   let step = op.next();
   while (!step.done) {

@@ -11,7 +11,7 @@ import { mayPass, type Result, Superseded, Transaction } from "./transaction.ts"
 
 interface Write {
   name: WriteName;
-  /** By the steady clock. */
+  /** By the monotonic clock, in ms. */
   since: number;
   run: () => Op<unknown>;
   atOnce?: (() => Promise<unknown>) | undefined;
@@ -19,29 +19,31 @@ interface Write {
   reject: (error: unknown) => void;
 }
 
-/** How long writes wait for a database that is away or silent, before they are refused. */
+/** How long writes wait for a database that is away or silent before they are refused, in ms. */
 const AWAY_MS = 10_000;
-/** How often it is looked whether one has waited for so long. */
+/** How often to check for writes that have waited that long, in ms. */
 const OVERDUE_MS = 1000;
-/** A database that is away is tried at once during this time. */
+/** How long one round of reconnecting may take, in ms. After each round we check whether to give up. */
 const AGAIN_MS = 1000;
-/** How soon it is looked again whether a lease has begun. */
+/** How soon to check again whether a lease has begun, in ms. */
 const LOOK_MS = 50;
 
-/** So many writes share one transaction at most: the others wait for the same lock meanwhile. */
+/** At most this many writes share one transaction, because other machines wait for the same lock meanwhile. */
 const MOST = 256;
 
-/** What the writes of a transaction have to be told to other machines, by their names. */
+/**
+ * Returns what other machines are notified of, from the names and events of a transaction's writes; null for nothing.
+ */
 type Notices = (names: readonly WriteName[], news: readonly TaskEvent[]) => string | null;
 
 /**
- * The writes of this machine, one transaction after the other: what arrives while one is under way shares the next. Each
- * transaction first locks the one row that every writer of every machine locks, so a write sees all that was committed
- * before it, as over one file. A write that throws is undone alone. A machine that has lost its lease writes nothing
- * until the next one has begun.
+ * Commits the writes of this machine, one transaction after the other. Writes that arrive during one share the next.
+ * Each transaction first locks the one row that every writer of every machine locks. So a write sees everything that
+ * was committed before it, as with one file. A write that throws is undone without the others. A machine that has lost
+ * its lease writes nothing until its next lease begins.
  *
- * Where the database goes away within a transaction, whether it was committed is asked when it is back; what was not is
- * done again.
+ * If the database goes away within a transaction, we ask when it is back whether the transaction was committed. If not,
+ * its writes are done again.
  */
 export class GroupCommit {
   readonly #connection: Connection;
@@ -49,9 +51,9 @@ export class GroupCommit {
   readonly #fault: Fault;
   readonly #committed: (news: readonly TaskEvent[]) => void;
   readonly #notices: Notices;
-  /** Of the lease under which this machine writes; null where none is needed. */
+  /** The epoch of the lease under which this machine writes; null if it needs none. */
   epoch: number | null = null;
-  /** The store is being closed: what is not settled soon is left as it is. */
+  /** Whether the store is being closed: then we stop waiting to learn whether a transaction was committed. */
   isClosing = false;
   #queue: Write[] = [];
   #running: Promise<void> | null = null;
@@ -69,9 +71,9 @@ export class GroupCommit {
   }
 
   /**
-   * Does `run` in the next transaction; settles when that is on disk. `name` names its fault points. `atOnce` does the
-   * same in one statement, for a write that shares its transaction with none; undefined or an error there means that
-   * `run` is to do it, which finds what was committed nevertheless.
+   * Runs `run` in the next transaction and settles when that is on disk. `name` names the fault points. `atOnce` does
+   * the same in one statement, for a write without others in its transaction. If it rejects or resolves to undefined,
+   * `run` does the write, and finds what was committed nevertheless.
    */
   write<T>(name: WriteName, run: () => Op<T>, atOnce?: () => Promise<T | undefined>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -81,7 +83,7 @@ export class GroupCommit {
     });
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when no write is queued or under way. */
   async drained(): Promise<void> {
     while (this.#running !== null) await this.#running;
   }
@@ -92,7 +94,7 @@ export class GroupCommit {
       const batch = this.#queue.splice(0, MOST);
       try {
         const settle = (await this.#atOnce(batch)) ?? (await this.#commit(batch));
-        // What waits for the answers goes on after the listeners either way.
+        // Callers resume after the listeners either way.
         settle();
       } catch (error) {
         const told = storeError(error);
@@ -103,7 +105,7 @@ export class GroupCommit {
     this.#running = null;
   }
 
-  /** The commit before them has no answer: nothing of these was sent. */
+  /** Refuses writes that have waited too long for an earlier commit. Nothing of them was sent. */
   #refuseOverdue(): void {
     const before = systemClock.mono() - AWAY_MS;
     while (this.#queue[0] && this.#queue[0].since < before) this.#queue.shift()?.reject(unanswered(AWAY_MS));
@@ -118,7 +120,7 @@ export class GroupCommit {
     return () => write.resolve(value as never);
   }
 
-  /** Commits a batch, however often the database goes away meanwhile; answers how its writes are settled. */
+  /** Commits a batch, however often the database goes away meanwhile. Returns a function that settles its writes. */
   async #commit(batch: readonly Write[]): Promise<() => void> {
     const until = systemClock.mono() + AWAY_MS;
     for (;;) {
@@ -135,14 +137,14 @@ export class GroupCommit {
           await delay(LOOK_MS);
           continue;
         }
-        // What may be on disk is not refused: whoever was told so would do it again, or never look after it.
+        // Do not refuse writes that may be on disk: the caller would repeat them, or never look after them.
         const forMs = transaction.isSent ? Number.POSITIVE_INFINITY : until - systemClock.mono();
         if (await this.#wasCommitted(transaction, forMs)) return this.#done(transaction, batch);
       }
     }
   }
 
-  /** Asks when the database is back, as often as it goes away again. */
+  /** Returns whether the transaction was committed. Asks when the database is back, repeatedly for up to `forMs`. */
   async #wasCommitted(transaction: Transaction, forMs: number): Promise<boolean> {
     const until = systemClock.mono() + forMs;
     for (;;) {

@@ -1,17 +1,17 @@
 /**
- * Connections whose other end has gone without a word: the system would tell after a quarter of an hour. A firewall or a
- * translation of addresses forgets them one by one, while others go on.
+ * Breaks off connections whose other end has vanished silently; the system would notice that after a quarter of an
+ * hour. A firewall or NAT forgets connections one by one, while others go on.
  */
 import type { Connection } from "./connection.ts";
 
-/** After so long without a byte it is asked whether an answer can still come. */
+/** How long a connection may be silent before we ask whether a response can still come, in ms. */
 const SILENT_MS = 5000;
 
-/** These processes of the server are busy for whoever has that connection, or were a moment ago. */
+/** Selects the given server processes that are busy for the given connections, or were within the last second. */
 const BUSY = `select pid from pg_stat_activity where pid = any ($1::int[]) and application_name = any ($2::text[])
   and (coalesce(state, '') not like 'idle%' or state_change > clock_timestamp() - interval '1 s')`;
 
-/** Breaks off those of `connections` that wait for an answer on which nobody works at the server; `by` is one that answers. */
+/** Breaks off `connections` that wait for a response on which no server process works. `by` is one that responds. */
 export async function breakOffHalfOpen(by: Connection, connections: readonly Connection[]): Promise<void> {
   const silent = connections.filter((each) => each.isSilent(SILENT_MS));
   if (silent.length === 0) return;

@@ -1,20 +1,20 @@
-/** What machines keep for each other: variables of tasks, and files. */
+/** What machines store for each other: variables of tasks, and files. */
 import type { Connection } from "./connection.ts";
 
-/** Keeps variables of tasks, sealed. */
+/** Stores sealed variables of tasks under `name`. */
 export async function keepEnvironment(connection: Connection, name: string, sealed: Buffer): Promise<void> {
   const sql = `insert into environments (name, sealed, kept_at) values ($1, $2, clock_timestamp())
     on conflict (name) do update set kept_at = clock_timestamp()`;
   await connection.repeat(sql, [name, sealed]);
 }
 
-/** What was kept under that name. */
+/** Returns the sealed variables that are stored under `name`. */
 export async function environment(connection: Connection, name: string): Promise<Buffer | undefined> {
   const { rows } = await connection.repeat("select sealed from environments where name = $1", [name]);
   return rows[0]?.sealed as Buffer | undefined;
 }
 
-/** Drops the variables that no open task and no schedule uses; those of a submission under way are young. */
+/** Deletes variables that no open task and no schedule uses, except young ones: a submission may be under way. */
 export async function dropEnvironments(connection: Connection): Promise<void> {
   const sql = `delete from environments e where kept_at < clock_timestamp() - interval '10 min'
     and not exists (select 1 from tasks t where t.env_hash = e.name and t.ended_at is null)
@@ -23,8 +23,8 @@ export async function dropEnvironments(connection: Connection): Promise<void> {
 }
 
 /**
- * Keeps a file of a task, or the end of one that has `size` bytes, in place of an earlier one of the name; with `machine`
- * only where the process of the task is there.
+ * Stores a file of a task in place of an earlier one of this name. `data` may be only the end of a file of `size`
+ * bytes. With `machine`, stores it only if the process of the task is on that machine.
  */
 export async function keepBlob(
   connection: Connection,
@@ -49,27 +49,29 @@ export async function blob(connection: Connection, task: number, name: string): 
   return (await connection.repeat(sql, [task, name])).rows[0]?.data as Buffer | undefined;
 }
 
-/** Drops the artifacts of a task that others of their names have replaced. */
+/** Deletes the artifacts of a task that later ones of the same name have replaced. */
 export async function dropOldArtifacts(connection: Connection, task: number): Promise<void> {
   const sql = `delete from blobs where task_id = $1 and name like 'artifact/%'
     and name not in (select 'artifact/' || sha256 from artifacts where task_id = $1)`;
   await connection.repeat(sql, [task]);
 }
 
-/** Bytes of a file that was kept. */
+/** A piece of a stored file. */
 export interface KeptPiece {
   data: Buffer;
-  /** Where they are in the file: later than asked for where that was not kept. */
+  /** The offset of the piece in the file: later than requested if that part was not stored. */
   offset: number;
-  /** Of the whole file. */
+  /** The size of the whole file. */
   size: number;
-  /** The first byte that was kept. */
+  /** The offset of the first stored byte. */
   start: number;
   /** In ms since 1970. */
   keptAt: number;
 }
 
-/** At most `length` bytes from `offset`, or of the last `fromEnd`; undefined where nothing was kept of the name. */
+/**
+ * Returns at most `length` bytes from `offset`, or of the last `fromEnd`; undefined if no file of this name is stored.
+ */
 export async function blobPiece(
   connection: Connection,
   { task, name }: { task: number; name: string },

@@ -1,4 +1,4 @@
-/** The machines that share a store, and what each may do: a lease by the database's clock. */
+/** The machines that share a store. Each may write only under a lease, by the database's clock. */
 import type { MachineChange, MachineInfo, Takeover } from "../../core/cluster/machines.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import { systemClock } from "../../core/time.ts";
@@ -6,12 +6,12 @@ import type { Row } from "../sql/rows.ts";
 import type { Connection } from "./connection.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 
-/** What a machine is told at each renewal of its lease. */
+/** What a machine learns at each renewal of its lease. */
 export interface Lease {
   slots: number;
   isDraining: boolean;
   takeover: Takeover;
-  /** The cluster needs a newer agentctl. */
+  /** Whether the cluster needs a newer agentctl. */
   isOutdated: boolean;
   /** The database's clock, in ms since 1970. */
   now: number;
@@ -20,9 +20,9 @@ export interface Lease {
 const NOW = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
 const TOLD = `slots, is_draining, takeover, (select min_version from cluster) as min_version, ${NOW} as now`;
 const LEASE = "clock_timestamp() + (select lease_ms from cluster) * interval '1 ms'";
-/** For how many ms a machine was not seen: the clock of the database may be another one than ours. */
+/** How long ago a machine was last seen, in ms. The database computes it, because its clock may differ from ours. */
 const UNSEEN = "greatest(0, extract(epoch from clock_timestamp() - seen_at) * 1000)::bigint";
-/** When a machine renewed its lease last: a number that is another one each time. */
+/** When a machine last renewed its lease, in µs since 1970: another number for each renewal. */
 const RENEWED = "(extract(epoch from seen_at) * 1000000)::bigint";
 
 interface Renewal {
@@ -31,11 +31,14 @@ interface Renewal {
   over: boolean;
 }
 
-/** The row that every write locks, of whatever machine. */
+/** Locks the row that every write of every machine locks. */
 const WRITERS = "(select 1 from event_counter for update) as writers";
 const NAME = /^[a-z0-9][a-z0-9.-]{0,62}$/i;
 
-/** Adds a machine, or finds it as a join that was cut off has left it. Throws `MachineTaken` where another home has the name, `InvalidParams` for what can be no name. */
+/**
+ * Adds a machine, or replaces the entry that an interrupted join left. Throws `MachineTaken` if another home has the
+ * name, and `InvalidParams` for an invalid name.
+ */
 export async function addMachine(
   connection: Connection,
   {
@@ -63,13 +66,12 @@ function taken(machine: string): AgentctlError {
   return new AgentctlError("MachineTaken", { machine });
 }
 
-/** Of which home a machine is; undefined where there is none of the name. */
+/** Returns the id of a machine's home; undefined if there is no machine of this name. */
 export async function machineId(connection: Connection, name: string): Promise<string | undefined> {
   const { rows } = await connection.repeat("select id from machines where name = $1", [name]);
   return rows[0]?.id as string | undefined;
 }
 
-/** All machines, by name. */
 export async function listMachines(connection: Connection): Promise<MachineInfo[]> {
   const sql = `select m.*, ${UNSEEN} as unseen,
       case when lease_until < clock_timestamp() then 1 else 0 end as is_over,
@@ -95,7 +97,7 @@ function stateOf({ is_lost, is_stopped, is_over, is_draining }: Row): MachineInf
   return is_draining === 1 ? "draining" : "up";
 }
 
-/** Where a machine is, and whether its daemon is there to be asked; undefined for one that was forgotten. */
+/** Returns a machine's home, when it was last seen, and whether its daemon is up; undefined for an unknown machine. */
 export async function whereabouts(
   connection: Connection,
   name: string,
@@ -113,7 +115,7 @@ export async function whereabouts(
   );
 }
 
-/** Of these tasks those that no machine which is up takes. */
+/** Returns those of the tasks that no machine which is up takes. */
 export async function untaken(connection: Connection, ids: readonly number[]): Promise<Set<number>> {
   const sql = `select t.id from tasks t where t.id = any ($1) and not exists (select 1 from machines m
     where m.is_lost = 0 and m.is_stopped = 0 and m.is_draining = 0 and m.lease_until >= clock_timestamp()
@@ -121,10 +123,10 @@ export async function untaken(connection: Connection, ids: readonly number[]): P
   return new Set((await connection.repeat(sql, [ids])).rows.map(({ id }) => id as number));
 }
 
-/** Tells a machine, by its name, that it was changed. */
+/** The channel that notifies a machine, by its name, of changed settings. */
 export const MACHINE_CHANNEL = "agentctl_machine";
 
-/** Changes what is given, and tells the machine; answers when that was, for {@link hasHeard}. Throws `MachineNotFound`. */
+/** Changes the given settings and notifies the machine; returns when, for {@link hasHeard}. `MachineNotFound`. */
 export async function setMachine(
   connection: Connection,
   name: string,
@@ -147,14 +149,14 @@ export async function setMachine(
   return row.at as string;
 }
 
-/** Whether the daemon of a machine has renewed its lease since then, or is not there to do so. */
+/** Returns whether a machine's daemon has renewed its lease since `since`, or is not up to do so. */
 export async function hasHeard(connection: Connection, name: string, since: string): Promise<boolean> {
   const sql = `select 1 from machines where name = $1 and seen_at < $2::timestamptz
     and is_lost = 0 and is_stopped = 0 and lease_until >= clock_timestamp()`;
   return (await connection.repeat(sql, [name, since])).rows.length === 0;
 }
 
-/** Forgets a machine on which nothing is. Throws `MachineNotFound`, and `UnsupportedOperation` where it is up or has tasks. */
+/** Forgets a machine. Throws `MachineNotFound`, and `UnsupportedOperation` if it is up or has tasks. */
 export async function forgetMachine(connection: Connection, name: string): Promise<void> {
   const machine = (await listMachines(connection)).find((each) => each.name === name);
   if (!machine) throw new AgentctlError("MachineNotFound", { machine: name });
@@ -169,8 +171,8 @@ export async function forgetMachine(connection: Connection, name: string): Promi
 }
 
 /**
- * The clock of the database may jump, and with it every lease. One counts as over when its machine was also seen not to
- * renew it for this part of it by our own clock, or for so many leases whatever the database says.
+ * The database's clock may jump, and with it every lease. A lease that is over by that clock counts as over only if we,
+ * too, saw no renewal for `UNRENEWED` leases. After `LONG_UNRENEWED` leases it is over in any case.
  */
 const UNRENEWED = 0.8;
 const LONG_UNRENEWED = 2;
@@ -181,7 +183,7 @@ export class Machine {
   readonly #name: string;
   readonly #id: string;
   #epoch = 0;
-  /** When each of the others renewed its lease last, by the database, and since when we know of that, by our clock. */
+  /** For each other machine: its last renewal by the database, and since when we know of that, by our clock. */
   #renewals = new Map<string, { at: number; since: number }>();
 
   constructor(connection: Connection, { name, id }: { name: string; id: string }) {
@@ -194,15 +196,15 @@ export class Machine {
     return this.#name;
   }
 
-  /** Names the lease in every write of this machine: after another one began, none is done. */
+  /** The number of this machine's lease, which every write names. Once a later lease has begun, no write succeeds. */
   get epoch(): number {
     return this.#epoch;
   }
 
   /**
-   * Begins a lease of its own, after which an earlier daemon of this machine renews none. Null where the last one is over,
-   * so that others may have taken its tasks: then it begins only where nothing of them runs here (`isEmpty`). Throws
-   * `MachineNotFound`, `MachineTaken`.
+   * Begins a new lease, after which an earlier daemon of this machine can renew none. If the last lease is over, others
+   * may have taken its tasks: then it begins only if none of them runs here (`isEmpty`), and otherwise returns null.
+   * Throws `MachineNotFound`, `MachineTaken`.
    */
   async register(version: string, { isEmpty }: { isEmpty: boolean }): Promise<Lease | null> {
     await this.#requireOwn();
@@ -230,7 +232,7 @@ export class Machine {
     if (id !== this.#id) throw taken(this.#name);
   }
 
-  /** Null where the lease is lost. */
+  /** Renews the lease; returns null if it is lost. */
   async renew(): Promise<Lease | null> {
     const sql = `update machines set lease_until = ${LEASE}, seen_at = clock_timestamp()
       where name = $1 and epoch = $2 and is_lost = 0 returning ${TOLD}`;
@@ -239,9 +241,9 @@ export class Machine {
   }
 
   /**
-   * Looks which machines renew their leases of `leaseMs`. With `mayMark` it marks those whose lease is over, and answers the
-   * tasks of lost machines whose attempts nobody has concluded, and those that such a machine paused as it was stopped
-   * and did not hand over.
+   * Checks which machines renew their leases of `leaseMs`. With `mayMark`, it marks those whose lease is over as lost
+   * and returns tasks of lost machines: those with an attempt that nobody has concluded, and those that such a machine
+   * paused when it was stopped and did not hand over.
    */
   async lost(leaseMs: number, mayMark: boolean): Promise<number[]> {
     const mayBeLost = "is_lost = 0 and is_stopped = 0 and takeover = 'auto'";
@@ -259,7 +261,7 @@ export class Machine {
     const isOver = (row: Renewal) => now - since(row) >= leaseMs * (row.over ? UNRENEWED : LONG_UNRENEWED);
     const over = rows.filter(isOver);
     if (over.length > 0) {
-      // Between two writes: one of that machine that was under way is seen by whoever concludes its attempts.
+      // The lock falls between two writes: whoever concludes the attempts sees that machine's last write.
       const mark = `update machines set is_lost = 1 from ${WRITERS} where ${mayBeLost}
         and (name, ${RENEWED}) in (select * from unnest($1::text[], $2::bigint[]))`;
       await this.#connection.query(mark, [over.map(({ name }) => name), over.map(({ at }) => at)]);
@@ -274,7 +276,7 @@ export class Machine {
     return (await this.#connection.query(left, [])).rows.map(({ id }) => id as number);
   }
 
-  /** It is stopped on purpose: what is frozen here waits for it. */
+  /** Marks this machine as stopped on purpose: tasks that are frozen here wait for it. */
   async leave(): Promise<void> {
     const sql = "update machines set is_stopped = 1 where name = $1 and epoch = $2";
     await this.#connection.query(sql, [this.#name, this.#epoch]);

@@ -14,7 +14,7 @@ import { Relay } from "./relay.ts";
 import { storeError } from "./store-error.ts";
 import { SCHEMA_CHANNEL } from "./transaction.ts";
 
-/** Nobody else need look at what these write. */
+/** Writes that other machines need not hear about. */
 const QUIET: ReadonlySet<WriteName> = new Set([
   "note-attempt",
   "result",
@@ -29,20 +29,20 @@ const QUIET: ReadonlySet<WriteName> = new Set([
   "hooks",
 ]);
 
-/** A notification may be lost with its connection: what others wrote is looked for at least this often. */
+/** A notification may be lost with its connection, so the events of other machines are polled this often, in ms. */
 const LOOK_MS = 1000;
-/** After so long without an answer a connection may be dead. */
+/** After this long without a response, a connection may be dead, in ms. */
 const SILENT_MS = 1000;
 /** How many events are read at once. */
 const PAGE = 1000;
-/** How long the end of what is under way is waited for as the store is closed. */
+/** How long `close` waits for what is under way, in ms. */
 const CLOSE_MS = 5000;
-/** How long a read, or what else may be done twice, waits for a database that is away. */
+/** How long a read, or other work that may be done twice, waits for a database that is away, in ms. */
 const AWAY_MS = 10_000;
 
 /** {@link Store} over a PostgreSQL database that several machines share. */
 export class PostgresStore extends SqlStore {
-  /** For renewals too: no write delays them. */
+  /** Also used for lease renewals, so that no write delays them. */
   readonly listener: Connection;
   /** For files, which may be large. */
   readonly files: Connection;
@@ -63,7 +63,7 @@ export class PostgresStore extends SqlStore {
   #isLookingBack = false;
 
   private constructor(url: string, machine: string, options: StoreOptions & { fault: Fault }) {
-    // Files may take long: who waits for his turn with them is not refused.
+    // Files may take long, so a request that waits for earlier ones is never refused.
     const connection = (role: string, turnMs = AWAY_MS) =>
       new Connection(url, `agentctl ${machine} ${role}`, { awayMs: AWAY_MS, turnMs });
     const [writer, reader, listener] = [connection("writer"), connection("reader"), connection("listener")];
@@ -88,7 +88,7 @@ export class PostgresStore extends SqlStore {
     });
   }
 
-  /** Opens the store of a cluster. Rejects with `StoreUnavailable` where its database cannot be reached. */
+  /** Opens the store of a cluster. Rejects with `StoreUnavailable` if its database cannot be reached. */
   static async open(
     url: string,
     machine: string,
@@ -114,7 +114,7 @@ export class PostgresStore extends SqlStore {
     this.#timer = setInterval(() => {
       this.look();
       void this.#lookBack();
-      // The renewals of the lease look after the listener.
+      // The lease renewals watch the listener's connection.
       const others = [this.#writer, this.#reader, this.files, this.#relaying];
       breakOffHalfOpen(this.listener, others).catch(() => {});
       this.#onChange();
@@ -126,22 +126,22 @@ export class PostgresStore extends SqlStore {
     this.#onChange = listener;
   }
 
-  /** Called when the database is seen without what it had acknowledged, and again where that rejects. */
+  /** Called when the database lacks what it had acknowledged, and again if the listener rejects. */
   onWentBack(listener: () => Promise<void>): void {
     this.#onWentBack = listener;
   }
 
-  /** From now on this machine writes under that lease alone. */
+  /** From now on this machine writes only under the lease of this epoch. */
   writesUnder(epoch: number): void {
     this.#commits.epoch = epoch;
   }
 
-  /** The database was away for a while: what waits for an answer on a connection that is dead is asked again. */
+  /** The database was away for a while: breaks off dead connections, so that the waiting requests are sent again. */
   async revive(): Promise<void> {
     await Promise.all([this.#writer, this.#reader].map((each) => each.breakOff(SILENT_MS)));
   }
 
-  /** Waits for what is under way, but not for a database that does not answer. */
+  /** Waits for what is under way, but at most `CLOSE_MS`: the database may not respond. */
   async close(): Promise<void> {
     this.#commits.isClosing = true;
     if (this.#timer) clearInterval(this.#timer);
@@ -178,9 +178,9 @@ export class PostgresStore extends SqlStore {
     }
   }
 
-  /** Tells what this machine wrote, unless events of others come before it. */
+  /** Publishes what this machine wrote, unless events of others come before it. */
   #publish(written: readonly TaskEvent[]): void {
-    // A look under way may have found the first of them.
+    // A poll under way may have published the first of them.
     const news = written.filter(({ seq }) => seq > this.#cursor);
     const [first] = news;
     if (!first) return;
@@ -192,7 +192,7 @@ export class PostgresStore extends SqlStore {
     this.tell(news);
   }
 
-  /** Reads and tells the events that are new, in their order. */
+  /** Reads the new events and publishes them in their order. */
   look(): void {
     this.#pollAgain = true;
     this.#polling ??= this.#poll().finally(() => {
@@ -207,22 +207,23 @@ export class PostgresStore extends SqlStore {
       try {
         const query = { after: this.#cursor, limit: PAGE };
         const found = await doInTurn(events.after(this.#listenerContext, query));
-        // What this machine wrote meanwhile was told already.
+        // What this machine wrote meanwhile is already published.
         const news = found.filter(({ seq }) => seq > this.#cursor);
         const last = news.at(-1);
         if (last) this.#cursor = last.seq;
         if (found.length === PAGE) this.#pollAgain = true;
         this.tell(news);
       } catch {
-        // The database is away: the next look is within a second.
+        // The database is away: the next poll is within a second.
         this.#pollAgain = false;
       }
     }
   }
 
   /**
-   * After a dump was put back, or a standby that lacks the last commits took over, numbers of events come again. They are
-   * read from there once what runs here is settled with that; where it cannot be, the next look finds the same.
+   * After a dump was restored, or a standby without the last commits took over, event numbers repeat. Once the tasks
+   * that run here are reconciled with the database, reading continues from its number. If that fails, the next check
+   * finds the same.
    */
   async #lookBack(): Promise<void> {
     if (this.#isLookingBack) return;
@@ -234,7 +235,7 @@ export class PostgresStore extends SqlStore {
       await this.#onWentBack();
       this.#cursor = seq;
     } catch {
-      // The database is away: as above.
+      // The database is away: the next check is within a second.
     } finally {
       this.#isLookingBack = false;
     }

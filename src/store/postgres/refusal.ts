@@ -1,13 +1,13 @@
-/** Why a database is not used: the way to it has gone, it takes no writes, or it lets nobody in. */
+/** Why a database cannot be used: it is unreachable, it takes no writes, or it refuses access. */
 import { AgentctlError } from "../../core/errors.ts";
 import { pooled } from "./settings.ts";
 
-/** No connection is left, of the server or for the role. */
+/** The server, or the role, has no connection left. */
 const FULL = "53300";
 const MORE_CONNECTIONS =
   "raise max_connections, or the connection limit of the role: a machine holds up to five, and a command one or two";
 
-/** That the database or the way to it has gone, and not that a statement is wrong. */
+/** The database or the way to it has gone, as opposed to a wrong statement. */
 export class Disconnected extends AgentctlError {
   constructor(
     cause: unknown,
@@ -20,7 +20,9 @@ export class Disconnected extends AgentctlError {
   }
 }
 
-/** Throws {@link Disconnected} where the server takes no writes: it may be promoted soon, or the address leads elsewhere then. */
+/**
+ * Throws {@link Disconnected} if the server takes no writes: it may soon be promoted, or the address lead elsewhere.
+ */
 export function requireWritable({ standby, reads_only }: Record<string, string> = {}): void {
   if (standby === "on")
     throw new Disconnected(
@@ -36,13 +38,13 @@ export function requireWritable({ standby, reads_only }: Record<string, string> 
     );
 }
 
-/** Asks for what {@link requireWritable} looks at. */
+/** Selects what {@link requireWritable} checks. */
 export const WRITABLE_SQL =
   "current_setting('in_hot_standby') as standby, current_setting('default_transaction_read_only') as reads_only";
 
 /**
- * Where the server answers, and lets nobody in: 28 is a wrong password, 3D no such database. Or it is not who it should be,
- * or a pooler. Undefined for all else.
+ * Returns the error if the server responds but refuses access (28: wrong password, 3D: no such database), cannot be
+ * trusted, or is a pooler. Undefined for all else.
  */
 export function refusalOf(error: unknown): AgentctlError | undefined {
   const { code = "" } = error as { code?: string };
@@ -57,7 +59,7 @@ function isOfPooler(error: unknown): boolean {
   return (error as Error).message.includes("unsupported startup parameter");
 }
 
-/** The driver names no code. */
+/** The driver gives this error no code. */
 function lacksPassword(error: unknown): boolean {
   return (error as Error).message.includes("password must be a");
 }
@@ -80,14 +82,14 @@ function refused(error: Error): AgentctlError {
       reason: `the database refuses: ${error.message}`,
       hint: "agentctl cluster status tries again; the address with its password is in cluster.json, or in ~/.pgpass",
     });
-  // Newer versions of Node advise an option of their own, which agentctl does not take.
+  // Newer versions of Node suggest an option of their own, which agentctl does not take.
   const [why] = error.message.split("; if the root CA");
   const reason = `the database cannot be trusted: ${why}`;
   const hint = "&sslrootcert=<file> in its address names who signed its certificate";
   return new AgentctlError("StoreUnavailable", { reason, hint });
 }
 
-/** A statement, or the turn before it, has waited for so long that its caller is told. */
+/** The error for a statement that has waited this long for its response, or for its turn. */
 export function unanswered(ms: number): AgentctlError {
   const reason = `the database has not answered for ${ms / 1000} s`;
   return new AgentctlError("StoreUnavailable", {
@@ -96,7 +98,7 @@ export function unanswered(ms: number): AgentctlError {
   });
 }
 
-/** The role lacks a right that a machine needs. */
+/** The error for a role that lacks a right which a machine needs. */
 export function forbidden(cause: Error): AgentctlError {
   const reason = `the database refuses: ${cause.message}`;
   const hint = "the owner grants it: docs/cluster.md, or agentctl cluster init --machine-role <role>";

@@ -1,7 +1,7 @@
 /**
- * What one machine asks of another by way of the database, so that no machine needs a port: a row with the question, a
- * notification to whom it is for, the answer in the same row, a notification back. Questions are about files that are
- * there; what changes a task goes by way of the task.
+ * Lets one machine ask another through the database, so that no machine needs a port: a row with the question, a
+ * notification to that machine, the answer in the same row, a notification back. Questions are about files on that
+ * machine. A change to a task goes through the task instead.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentctlError, asAgentctlError, type WireError } from "../../core/errors.ts";
@@ -11,7 +11,7 @@ import type { Connection } from "./connection.ts";
 const ASKS = "agentctl_asks";
 const ANSWERS = "agentctl_answers";
 
-/** A notification may be lost with its connection: it is looked at least this often. */
+/** A notification may be lost with its connection, so we check at least this often, in ms. */
 const LOOK_MS = 1000;
 
 type Answer = { result: unknown } | { error: WireError };
@@ -24,7 +24,7 @@ export class Relay {
   #answer: ((question: unknown) => Promise<unknown>) | null = null;
   #timer: NodeJS.Timeout | null = null;
 
-  /** On `connection` questions are asked and answered; others are heard on a connection that listens. */
+  /** Sends questions and answers over `connection`; notifications arrive on the connection given to `listen`. */
   constructor(connection: Connection, machine: string) {
     this.#connection = connection;
     this.#machine = machine;
@@ -37,7 +37,7 @@ export class Relay {
     await listener.listen(ANSWERS, (id) => this.#waiting.get(Number(id))?.());
   }
 
-  /** Answers what others ask from now on. */
+  /** Answers the questions of other machines from now on. */
   onAsked(answer: (question: unknown) => Promise<unknown>): void {
     this.#answer = answer;
     this.#timer = setInterval(() => void this.#look(), LOOK_MS);
@@ -49,12 +49,14 @@ export class Relay {
     this.#answer = null;
   }
 
-  /** What that machine answers; undefined where it does not within `timeoutMs`. Rejects with what it rejects with. */
+  /**
+   * Returns the answer of that machine; undefined if none comes within `timeoutMs`. Rejects with that machine's error.
+   */
   async ask(machine: string, question: unknown, timeoutMs: number): Promise<unknown | undefined> {
     const sql = `with old as (delete from asks where asked_at < clock_timestamp() - interval '1 min'),
         new as (insert into asks (machine, question, asked_at) values ($1, $2, clock_timestamp()) returning id)
       select id, pg_notify('${ASKS}', $1) from new`;
-    // One that is put twice is answered twice, and the other answer goes with the old ones.
+    // A question that is inserted twice is answered twice. The second answer is deleted with the old ones.
     const { rows } = await this.#connection.repeat(sql, [machine, JSON.stringify(question)]);
     const id = rows[0]?.id as number;
     const until = systemClock.mono() + timeoutMs;
@@ -78,12 +80,12 @@ export class Relay {
     const sql = "select answer from asks where id = $1 and answer is not null";
     const { rows } = await this.#connection.repeat(sql, [id]);
     if (!rows[0]) return undefined;
-    // Where this fails, it goes with the old ones.
+    // If this fails, the row is deleted with the old ones.
     this.#connection.query("delete from asks where id = $1", [id]).catch(() => {});
     return JSON.parse(rows[0].answer as string) as Answer;
   }
 
-  /** The database may be away: whoever asked asks again. */
+  /** Answers the open questions. If the database is away, the next check finds them. */
   async #look(): Promise<void> {
     if (!this.#answer) return;
     const sql = "select id, question from asks where machine = $1 and answer is null order by id";
@@ -103,7 +105,7 @@ export class Relay {
         select pg_notify('${ANSWERS}', id::text) from one`;
       await this.#connection.repeat(sql, [id, JSON.stringify(answer)]);
     } catch {
-      // As above.
+      // The database is away: the next check finds the question.
     } finally {
       this.#answering.delete(id);
     }

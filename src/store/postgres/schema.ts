@@ -4,10 +4,10 @@ import type { Connection } from "./connection.ts";
 import own from "./migrations/0001.sql";
 import functions from "./migrations/0001-functions.sql";
 
-/** Where the tables of a cluster are, beside whatever else the database holds. */
+/** The schema that holds the tables of a cluster, apart from anything else in the database. */
 const SCHEMA = "agentctl";
 
-/** Statements of SQLite's that make tables, as PostgreSQL takes them. Names are compared byte by byte, as SQLite does. */
+/** Translates SQLite's table definitions for PostgreSQL. Text is compared byte by byte, as in SQLite. */
 function forPostgres(sql: string): string {
   return sql
     .replace(
@@ -21,17 +21,17 @@ function forPostgres(sql: string): string {
     .replace(/^\) strict(, without rowid)?;/gm, ");");
 }
 
-/** The migrations in order; the version of the schema is how many have run. Each only adds to what is there. */
+/** The migrations in order. The schema version is how many have run. Each migration only adds to what exists. */
 const migrations: readonly string[] = [`${functions}\n${forPostgres(tables)}\n${own}`];
 
 /** How many migrations this agentctl knows. */
 export const SCHEMA_VERSION = migrations.length;
-/** A daemon that knows fewer of them could not work with what these have made. */
+/** A daemon that knows fewer migrations could not work with the schema that these have made. */
 const MIN_VERSION = 1;
 
 /**
- * Makes the tables of a cluster that is new, all or nothing. Throws `UnsupportedOperation` where the database holds one,
- * unless that was made with the same key and has no machine: whoever made it was cut off.
+ * Makes the tables of a new cluster, all or nothing. Throws `UnsupportedOperation` if the database already holds a
+ * cluster, unless that has the same key and no machine has run in it: its creation was interrupted.
  */
 export async function makeSchema(
   connection: Connection,
@@ -51,7 +51,7 @@ export async function makeSchema(
     const reason = "the database holds a cluster already";
     throw new AgentctlError("UnsupportedOperation", { reason, hint: "agentctl cluster join" });
   }
-  // Statements without parameters go as one, and one transaction.
+  // Statements without parameters are sent as one request, in one transaction.
   const facts = `insert into cluster (schema_version, min_version, lease_ms, key_check)
     values (${SCHEMA_VERSION}, ${MIN_VERSION}, ${leaseMs}, '${keyCheck}')`;
   const grants = machineRoles.map(grantsTo).join("\n");
@@ -63,7 +63,7 @@ export async function makeSchema(
   }
 }
 
-/** What a machine needs whose role does not own the tables: it reads and writes rows, and changes no table. */
+/** Returns the grants for a role that does not own the tables: it reads and writes rows, and changes no table. */
 function grantsTo(role: string): string {
   const to = `to "${role.replaceAll('"', '""')}"`;
   return `grant usage on schema ${SCHEMA} ${to};
@@ -72,19 +72,21 @@ function grantsTo(role: string): string {
     revoke insert, update, delete on cluster from "${role.replaceAll('"', '""')}";`;
 }
 
-/** What a cluster is, as its database says. */
+/** The facts of a cluster, from its database. */
 export interface ClusterFacts {
   leaseMs: number;
   keyCheck: string;
 }
 
-/** Whether the database holds a cluster: one that was emptied holds none. */
+/** Returns whether the database holds a cluster. A database that was emptied holds none. */
 export async function hasCluster(connection: Connection): Promise<boolean> {
   const { rows } = await connection.query("select to_regclass($1) as found", [`${SCHEMA}.cluster`]);
   return rows[0]?.found !== null;
 }
 
-/** Throws `StoreUnavailable` where the database holds no cluster, or one that needs a newer agentctl or another build. */
+/**
+ * Reads the facts of the cluster. `StoreUnavailable` if there is none, or it needs a newer agentctl or another build.
+ */
 export async function readCluster(connection: Connection): Promise<ClusterFacts> {
   if (!(await hasCluster(connection))) {
     throw new AgentctlError("StoreUnavailable", {
@@ -109,7 +111,7 @@ export async function readCluster(connection: Connection): Promise<ClusterFacts>
   return { leaseMs: row.lease_ms, keyCheck: row.key_check };
 }
 
-/** The columns of the schema `$1` as one text of words, each `table.column`. */
+/** The columns of the schema `$1`, each as `table.column`, as one text with spaces in between. */
 const COLUMNS = `(select string_agg(c.relname || '.' || a.attname, ' ')
   from pg_attribute a join pg_class c on c.oid = a.attrelid
   where c.relnamespace = to_regnamespace($1) and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped)`;
@@ -118,7 +120,7 @@ const TABLE = /^create (?:unlogged )?table (\w+) \(\n([\s\S]*?)^\);/gm;
 const COLUMN = /^ {2}(?!(?:primary|foreign|check|unique)\b)(\w+) /gm;
 const ADDED = /^alter table (\w+) add column (\w+)/gm;
 
-/** The columns that the migrations make. A newer schema has more of them, and serves this version as well. */
+/** Returns the columns that the migrations make. A newer schema has more columns, and also works with this version. */
 function expectedColumns(): string[] {
   const sql = migrations.join("\n");
   const columns = [...sql.matchAll(ADDED)].map(([, table, column]) => `${table}.${column}`);

@@ -1,17 +1,17 @@
 /**
- * What holds in each connection to the database, whatever its role, its database, the server or the environment say. It is
- * asked for as the connection is made, and looked at then: a pooler between may have left it out, and one that gives each
- * transaction another connection serves neither `listen` nor prepared statements.
+ * The settings of each connection, whatever its role, its database, the server or the environment say. The connection
+ * requests them when it is made, and then checks them, because a pooler in between may have dropped them. A pooler that
+ * gives each transaction another connection supports neither `listen` nor prepared statements.
  */
 import { AgentctlError } from "../../core/errors.ts";
 
 const SETTINGS = {
   search_path: "agentctl, pg_catalog",
   synchronous_commit: "on",
-  // What stops inside a transaction holds everybody up.
+  // A process that stops inside a transaction blocks everyone else.
   idle_in_transaction_session_timeout: "1s",
   statement_timeout: "0",
-  // Who locks rows or tables by hand is not waited for without end.
+  // Somebody who locks rows or tables by hand must not make us wait without end.
   lock_timeout: "10s",
   idle_session_timeout: "0",
   // A statement that has waited for a lock sees what was committed meanwhile.
@@ -21,7 +21,7 @@ const SETTINGS = {
   standard_conforming_strings: "on",
 } as const;
 
-/** What the driver is given to connect to `url`: its own `options` come before ours, which win. */
+/** Returns the driver's options for a connection to `url`. Our `options` follow those of the URL, so ours win. */
 export function connectionOf(url: string): { connectionString: string; options: string } {
   const given = new URLSearchParams(url.split("?")[1]).get("options") ?? "";
   const ours = Object.entries(SETTINGS).map(([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`);
@@ -32,8 +32,8 @@ export function connectionOf(url: string): { connectionString: string; options: 
 }
 
 /**
- * Throws `UnsupportedOperation` where tasks and their inputs would cross a network in the clear. The host is the one that
- * is dialed: where the address names none, the driver takes that of the environment.
+ * Throws `UnsupportedOperation` if tasks and their inputs would cross a network unencrypted. `host` is the host that is
+ * dialed: if the address names none, the driver takes that of the environment.
  */
 export function refusePlain(host: string, url: string): void {
   const isHere = host.startsWith("/") || ["localhost", "127.0.0.1", "::1"].includes(host);
@@ -45,17 +45,17 @@ export function refusePlain(host: string, url: string): void {
 
 const NAMES = Object.keys(SETTINGS) as (keyof typeof SETTINGS)[];
 
-/** Asks for what {@link requireSettings} looks at. */
+/** Selects what {@link requireSettings} checks. */
 export const SETTINGS_SQL = `select ${NAMES.map((name) => `current_setting('${name}') as ${name}`).join(", ")}`;
 
-/** Throws `StoreUnavailable` where one of them does not hold. */
+/** Throws `StoreUnavailable` if one of the settings does not hold. */
 export function requireSettings(row: Record<string, string> = {}): void {
   const wrong = NAMES.find((name) => row[name] !== SETTINGS[name]);
   if (wrong)
     throw pooled(`${wrong} is ${JSON.stringify(row[wrong])} and not ${JSON.stringify(SETTINGS[wrong])}`);
 }
 
-/** Something between us and the server does not let settings through. */
+/** The error for something between us and the server that drops settings. */
 export function pooled(what: string): AgentctlError {
   const reason = `the database does not take the settings of a connection: ${what}`;
   const hint =

@@ -1,6 +1,6 @@
 import { AgentctlError } from "../../core/errors.ts";
 
-/** What is told of an error that a database gives. */
+/** Returns `error` as the store reports it: `StoreUnavailable` if the database server or its tables cannot be used. */
 export function storeError(error: unknown): unknown {
   if (error instanceof AgentctlError || !(error instanceof Error)) return error;
   const { code } = error as { code?: unknown };

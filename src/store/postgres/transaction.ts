@@ -6,19 +6,21 @@ import type { Connection } from "./connection.ts";
 import { doInTurn, type PostgresContext } from "./context.ts";
 import { Disconnected } from "./refusal.ts";
 
-/** How soon it is asked again what became of a transaction. */
+/** How soon to ask again whether a transaction was committed, in ms. */
 const LOOK_MS = 50;
 
-/** A deadlock, a transaction that another one was quicker than, or a statement that somebody canceled: it is done again. */
+/**
+ * Codes after which a transaction is repeated: a deadlock, a conflict with a faster transaction, a canceled statement.
+ */
 const AGAIN = /^(40|57014)/;
 
-/** Others hold a lock: the next write in the transaction would wait for it as long. */
+/** Others hold a lock: the next write in the transaction would wait for it just as long. */
 const LOCKED = /^55P03/;
 
-/** Where machines tell each other that something has changed. */
+/** The channel on which machines notify each other of changes. */
 export const SCHEMA_CHANNEL = "agentctl";
 
-/** The lease of this machine is over: others may have taken what it would write about. */
+/** The lease of this machine is over: others may have taken the tasks that it would write about. */
 export class Superseded extends AgentctlError {
   constructor() {
     const reason = "the lease of this machine is over, and the next one has not begun";
@@ -26,7 +28,7 @@ export class Superseded extends AgentctlError {
   }
 }
 
-/** What stands in the way of a transaction, and is over in a while. */
+/** Returns whether `error` is temporary, so that the transaction may succeed later. */
 export function mayPass(error: unknown): boolean {
   return error instanceof Superseded || error instanceof Disconnected || hasCode(error, AGAIN);
 }
@@ -39,8 +41,8 @@ function hasCode(error: unknown, codes: RegExp): boolean {
 export type Result = { value: unknown } | { error: unknown };
 
 /**
- * One transaction, and what became of each write in it. Every question to the database takes the way there and back, so
- * what can be asked together is.
+ * One transaction, and the result of each write in it. Every request to the database costs a round trip, so requests
+ * are combined if possible.
  */
 export class Transaction {
   readonly results: Result[] = [];
@@ -48,10 +50,10 @@ export class Transaction {
   readonly #connection: Connection;
   readonly #ctx: PostgresContext;
   readonly #epoch: number | null;
-  /** Several writes share it: each has a savepoint. */
+  /** Whether several writes share it: then each has a savepoint. */
   readonly #isShared: boolean;
   #id: string | null = null;
-  /** Its commit was sent: where no answer came, it may be on disk. */
+  /** Whether its commit was sent: without a response, it may still be on disk. */
   isSent = false;
 
   constructor(
@@ -80,7 +82,7 @@ export class Transaction {
     if (told?.[0]?.holds !== 1) throw new Superseded();
   }
 
-  /** Does one write, which is undone alone where it throws. */
+  /** Does one write; if it throws, only this write is undone. */
   async add(run: () => Op<unknown>): Promise<void> {
     this.#ctx.news = [];
     if (this.results.length > 0) await this.#connection.script("release one; savepoint one");
@@ -102,13 +104,13 @@ export class Transaction {
     this.#connection.isPinned = false;
   }
 
-  /** To be called where it was not committed: `error` says why. */
+  /** Rolls back a transaction that was not committed; `error` says why it was not. */
   async rollBack(error: unknown): Promise<void> {
     if (!(error instanceof Disconnected)) await this.#connection.script("rollback").catch(() => {});
     this.#connection.isPinned = false;
   }
 
-  /** Whether a transaction was committed whose end nobody heard. One that is still under way there is waited for. */
+  /** Returns whether a transaction whose end we did not see was committed. Waits while it is still in progress. */
   async wasCommitted(): Promise<boolean> {
     if (this.#id === null) return false;
     const sql = "select pg_xact_status($1::text::xid8) as status";

@@ -3,14 +3,14 @@ import type { Dependency } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
 import type { Change } from "../store.ts";
 
-/** What stands between a task and its start: the first of `after` that is open, or the first that came to something else. */
+/** What keeps a task from starting: the tasks of `after` that are open, and the first that ended in a wrong state. */
 export interface Standing {
   blockedBy: number | null;
   open: number[];
   broken: { dependency: Dependency; state: State } | null;
 }
 
-/** How a task stands with the tasks that it comes after. One that is deleted ended as it was to, or its dependent ended. */
+/** Returns how a task stands with its dependencies. A deleted one was met, or its dependent has ended. */
 export function standing(after: readonly Dependency[], stateOf: (id: number) => State | undefined): Standing {
   const states = after.map((dependency) => ({ dependency, state: stateOf(dependency.id) }));
   const open = states.filter(({ state }) => state !== undefined && !isTerminal(state));
@@ -27,7 +27,7 @@ function isBroken({ when }: Dependency, state: State | undefined): boolean {
   return when !== "ended" && state !== when;
 }
 
-/** The end of a task whose dependency can no longer come to what it has to. */
+/** The change that ends a task, because a dependency can no longer end in the required state. */
 export function endOfDependent(
   { id }: Task,
   { dependency, state }: NonNullable<Standing["broken"]>,

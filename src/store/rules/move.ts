@@ -1,6 +1,6 @@
 /**
- * What a move makes of a task. Pure: from the task and the change to the rows that are to be written together. The store
- * writes them where the task is still in the state and attempt that they were made from.
+ * Computes what a move makes of a task. Pure: from the task and the change to the rows that must be written together.
+ * The store writes them only if the task is still in the state and attempt from which they were computed.
  */
 import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, next } from "../../core/machine.ts";
@@ -14,10 +14,10 @@ export interface Moved {
   event: Omit<TaskEvent, "seq">;
 }
 
-/** The cause of the end of a task that is in another home now. */
+/** The cause of the event that ends a task because it is now in another home. */
 const MOVED = "moved";
 
-/** Nothing becomes of a task that is on its way to another home: what it is there was read already. */
+/** Throws for a task that is on its way to another home. Nothing may change it: it was already read for the move. */
 export function refuseMoving({ id, state, moving }: Task): void {
   if (!moving) return;
   const reason = `task ${id} is on its way to ${moving.to}`;
@@ -25,12 +25,13 @@ export function refuseMoving({ id, state, moving }: Task): void {
   throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint, moving: moving.move });
 }
 
-/** So far the two clocks may differ without anything having happened. */
+/** How far the two clocks may differ, in ms, before the difference counts as sleep. */
 const CLOCK_NOISE_MS = 1000;
 
 /**
- * The task after `change`, and its event. `chosen` is the checkpoint from which it continues, where the change names
- * one; null for the beginning; `here` is the machine of an attempt that begins. Throws {@link IllegalMove} and `StaleAttempt`.
+ * Returns the task after `change`, and its event. `chosen` is the checkpoint from which the task continues, if the
+ * change names one; null means the beginning. `here` is the machine of an attempt that begins. Throws
+ * {@link IllegalMove} and `StaleAttempt`.
  */
 export function moved(
   before: Task,
@@ -54,12 +55,12 @@ export function moved(
   return { task, event: { at, actor, cause, task: task.id, attempt, from: before.state, to, data } };
 }
 
-/** The machine of a task: that of its process, where it has one. */
+/** Returns the machine of a task: that of its process, or null if it has none. */
 export function placeOf({ state, frozen }: Task, machine: string | null): string | null {
   return state === "working" || frozen ? machine : null;
 }
 
-/** A task that goes on from a checkpoint knows nothing of what came after it: neither steps nor a question. */
+/** Drops what came after the checkpoint from which the task continues: journaled steps and the question. */
 function continuedFrom(task: Task, chosen: CheckpointInfo | null): Task {
   return {
     ...task,
@@ -70,20 +71,20 @@ function continuedFrom(task: Task, chosen: CheckpointInfo | null): Task {
   };
 }
 
-/** A pause is told with its event: the task keeps only the last one. */
+/** Returns the pause as data of its event, because the task keeps only its last pause; null if no pause began. */
 export function pauseData(before: Task, { state, pause }: Task): Record<string, unknown> | null {
   if (state !== "suspended" || !pause || pause === before.pause) return null;
   const { mode, outcome, reason, until } = pause;
   return { mode, outcome, reason, until: toIso(until) };
 }
 
-/** Work is over with its process, which may have ended long before a daemon came to record it. */
+/** Returns when the phase ended. Work ends with its process, perhaps long before a daemon records that. */
 function phaseOver({ state, phaseAt }: Task, { at, end }: Change): number {
   const over = state === "working" && end ? Math.min(end.endedAt, at) : at;
   return Math.max(over, phaseAt);
 }
 
-/** The fields that follow from leaving one state and entering another. */
+/** Returns the task with the fields that follow from leaving one state and entering another. */
 function settled(task: Task, before: Task, change: Change): Task {
   const over = phaseOver(before, change);
   return {
@@ -104,7 +105,7 @@ function phaseTimes(before: Task, { ranMs }: Change, inPhase: number): Partial<T
   if (before.state === "suspended") return { pausedMs: before.pausedMs + inPhase };
   if (before.state !== "working") return {};
   const ran = ranMs ?? inPhase;
-  // What the wall clock counts and the machine's own does not is time that it slept; small differences are noise.
+  // If the wall clock counts more than the machine's own clock, the machine slept. Small differences are noise.
   const slept = inPhase - ran;
   const worked = Math.abs(slept) < CLOCK_NOISE_MS ? inPhase : ran;
   return {

@@ -2,7 +2,7 @@ import type { Task } from "../../core/task.ts";
 import type { Occupancy } from "../queue-view.ts";
 import type { Change } from "../store.ts";
 
-/** Whether a queue has room for a task: it is not held, and has so many slots free, and those of these numbers. */
+/** Returns whether a queue that is not held has enough free slots for a task, and those of these numbers. */
 export function hasRoom(
   { slots }: Pick<Task, "slots">,
   queue: Occupancy | undefined,

@@ -4,7 +4,7 @@ import type { Context, Op } from "./context.ts";
 import { journalAnswer } from "./journal.ts";
 import { move } from "./moves.ts";
 
-/** Journals the answer of the open question; a task that is `input-required` is queued again. */
+/** Journals the answer to the open question; a task that is `input-required` is queued again. */
 export function* answer(
   ctx: Context,
   id: number,

@@ -6,10 +6,10 @@ import { markUnused } from "./journal.ts";
 import { holdFor } from "./queues.ts";
 import { toAttempt } from "./rows.ts";
 
-/** What is learned of an attempt after it began. */
+/** The facts that become known about an attempt after it began. */
 export type Facts = Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello" | "startedAt">>;
 
-/** The attempts of a task, first to last. */
+/** Returns the attempts of a task, first to last. */
 export function* ofTask(ctx: Context, id: number): Op<Attempt[]> {
   return (yield* ctx.rows("select * from attempts where task_id = ? order by n", id)).map(toAttempt);
 }
@@ -36,7 +36,7 @@ export function* note(ctx: Context, id: number, n: number, facts: Facts): Op<voi
   yield* ctx.run(sql, facts.pid, id, n);
 }
 
-/** Records what is about to be done to live attempts, and holds queues with it; throws `StaleAttempt` for any other. */
+/** Records what is about to be done to live attempts, and holds queues. Throws `StaleAttempt` for any other attempt. */
 export function* intendAll(
   ctx: Context,
   intents: readonly { id: number; attempt: number; intent: Intent | null }[],
@@ -57,7 +57,7 @@ function* intend(
   yield* ctx.write(task, { ...task, intent });
 }
 
-/** Keeps what the module of an attempt returned or threw. */
+/** Stores what the module of an attempt returned or threw. */
 export function* saveResult(
   ctx: Context,
   live: ActiveAttempt,
@@ -69,7 +69,7 @@ export function* saveResult(
   yield* markUnused(ctx, live, unused);
 }
 
-/** Records an artifact that an attempt leaves, in place of one of the same name. */
+/** Records an artifact of an attempt, in place of an earlier one of the same name. */
 export function* addArtifact(ctx: Context, { taskId }: ActiveAttempt, artifact: NewArtifact): Op<void> {
   const sql = `insert into artifacts (task_id, name, size, sha256, created_at, machine) values (?, ?, ?, ?, ?, ?)
     on conflict (task_id, name) do update

@@ -10,7 +10,7 @@ import { toCheckpoint } from "./rows.ts";
 
 const INFO = "seq, attempt, size, sha256, created_at, label, position, base, superseded";
 
-/** Stores a checkpoint of a live attempt, makes it the task's newest, and drops those beyond `keep`. */
+/** Stores a checkpoint of a live attempt, makes it the task's newest, and deletes those beyond `keep`. */
 export function* save(
   ctx: Context,
   live: ActiveAttempt,
@@ -43,13 +43,13 @@ export function* save(
   yield* markUnused(ctx, live, given.unused ?? []);
   if (given.base === "own") yield* moveKept(ctx, live, seq, given.kept ?? []);
   const task = yield* ctx.task(live.taskId);
-  // The host of an agent saves whenever something changes, and says by itself what is progress.
+  // The host of an agent saves whenever something changes, and reports itself what counts as progress.
   const losses = task.kind === "agent" ? task.losses : 0;
   yield* ctx.write(task, { ...task, checkpoint: info, losses, updatedAt: given.at });
   return info;
 }
 
-/** A new task begins where another one was, with its journal. */
+/** Gives a new task the checkpoint, journal, messages and artifacts of another one. */
 export function* takeOver(ctx: Context, task: Task, carried: Carried): Op<Task> {
   const { checkpoint, steps, kept = [], messages = [], artifacts = [] } = carried;
   for (const step of steps) yield* insertStep(ctx, task.id, step);
@@ -87,7 +87,7 @@ function* insert(
   );
 }
 
-/** Names are counted from the new checkpoint on: what running steps keep stands there with them. */
+/** Moves what running steps keep to the new checkpoint, because names are counted from there on. */
 function* moveKept(
   ctx: Context,
   live: ActiveAttempt,
@@ -114,7 +114,7 @@ export function* list(ctx: Context, id: number): Op<CheckpointInfo[]> {
   );
 }
 
-/** The bytes of a checkpoint, held to their checksum. */
+/** Returns the bytes of a checkpoint after checking them against their checksum. */
 export function* data(ctx: Context, id: number, seq: number): Op<Buffer> {
   const data = yield* whole(ctx, id, seq);
   if (Buffer.isBuffer(data)) return data;
@@ -131,7 +131,7 @@ export function* data(ctx: Context, id: number, seq: number): Op<Buffer> {
   });
 }
 
-/** The newest checkpoint but this one that can be continued from. */
+/** Returns the newest checkpoint other than `but` from which a task can continue. */
 function* newestWhole(ctx: Context, id: number, but: number): Op<CheckpointInfo | undefined> {
   for (const info of (yield* list(ctx, id)).reverse()) {
     if (info.seq === but || info.superseded) continue;
@@ -151,7 +151,7 @@ function* whole(ctx: Context, id: number, seq: number): Op<Buffer | "missing" | 
   return data.length === row.size && sha256(data) === row.sha256 ? data : "corrupt";
 }
 
-/** The checkpoint of that number, null for 0, the beginning. Throws `CheckpointNotFound`: nothing else is a place to go on from. */
+/** Returns checkpoint `seq`, or null for 0, the beginning. Throws `CheckpointNotFound` for any other number. */
 export function* chosenCheckpoint(ctx: Context, { id, state }: Task, seq: number): Op<CheckpointInfo | null> {
   if (seq === 0) return null;
   const row = yield* ctx.row(`select ${INFO} from checkpoints where task_id = ? and seq = ?`, id, seq);
@@ -159,7 +159,7 @@ export function* chosenCheckpoint(ctx: Context, { id, state }: Task, seq: number
   return toCheckpoint(row);
 }
 
-/** Forgets the steps that came after a checkpoint, and supersedes later checkpoints; null forgets all of them. */
+/** Deletes the steps after a checkpoint, and supersedes later checkpoints; null means the beginning. */
 export function* forgetAfter(ctx: Context, id: number, chosen: CheckpointInfo | null): Op<void> {
   const { seq, position } = chosen ?? { seq: 0, position: 0 };
   yield* ctx.run("delete from steps where task_id = ? and position > ?", id, position);

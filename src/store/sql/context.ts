@@ -3,8 +3,8 @@ import type { Task, TaskEvent } from "../../core/task.ts";
 import { type Cell, changedCells, type Reading, type Row, taskCells, taskColumns, toTask } from "./rows.ts";
 
 /**
- * Work on the database, written once for all of them. SQLite does it without a pause; where a server is asked, each
- * `yield` hands out the promise of its answer, and goes on with that.
+ * An operation on a database, written once for all databases. With SQLite it runs without a pause. With a server, each
+ * `yield` hands out the promise of a response, and continues with its value.
  */
 export type Op<T> = Generator<Promise<unknown>, T, unknown>;
 
@@ -17,40 +17,40 @@ export interface ActiveAttempt {
 }
 
 /**
- * What the parts of a store share: statements, and the reading and writing of one task inside a transaction. Statements
- * are of the SQL that SQLite and PostgreSQL have in common, with `?` for each parameter.
+ * What the parts of a store share: statements, and reading and writing one task inside a transaction. Statements use
+ * the SQL that SQLite and PostgreSQL have in common, with `?` for each parameter.
  */
 export abstract class Context {
-  /** The events of the transaction under way. */
+  /** The events of the current transaction. */
   news: TaskEvent[] = [];
-  /** The name of this machine among those that share the store; null where none does. */
+  /** The name of this machine among those that share the store; null if the store is not shared. */
   readonly machine: string | null = null;
 
   abstract row(sql: string, ...params: unknown[]): Op<Row | undefined>;
   abstract rows(sql: string, ...params: unknown[]): Op<Row[]>;
-  /** Answers how many rows it changed. */
+  /** Runs a statement; returns how many rows it changed. */
   abstract run(sql: string, ...params: unknown[]): Op<number>;
-  /** Inserts one row; answers the number that it got. */
+  /** Inserts one row; returns its new id. */
   abstract insertRow(sql: string, ...params: unknown[]): Op<number>;
-  /** Its rows are arrays of cells: to name each cell of each row costs more than to read it. */
+  /** Reads rows as arrays of cells: naming each cell of each row costs more than reading it. */
   abstract cells(sql: string, params: readonly Cell[]): Op<Cell[][]>;
-  /** Inserts rows of `tasks` from their cells behind `id`; answers their ids, which are the next numbers. */
+  /** Inserts rows of `tasks` from their cells after `id`; returns their ids, which are the next numbers. */
   abstract insertTasks(rows: readonly (readonly Cell[])[]): Op<number[]>;
-  /** Inserts rows of `events` from their cells behind `seq`; answers their numbers, which are the next of all tasks. */
+  /** Inserts rows of `events` from their cells after `seq`; returns their numbers, the next over all tasks. */
   abstract insertEvents(rows: readonly (readonly Cell[])[]): Op<number[]>;
 
-  /** The tasks that `source` holds: a table with its clauses. */
+  /** Reads the tasks of `source`: a table with its clauses. */
   *tasks(source: string, params: readonly Cell[], reading: Reading = whole): Op<Task[]> {
     return (yield* this.cells(selection(source, reading), params)).map(reading.toTask);
   }
 
-  /** The first of the tasks that `source` holds. */
+  /** Reads the first task of `source`. */
   *firstTask(source: string, ...params: Cell[]): Op<Task | undefined> {
     const [cells] = yield* this.cells(selection(source), params);
     return cells && toTask(cells);
   }
 
-  /** The task; throws `TaskNotFound`. */
+  /** Reads a task; throws `TaskNotFound`. */
   *task(id: number): Op<Task> {
     const task = yield* this.firstTask("tasks where id = ?", id);
     if (!task) throw new AgentctlError("TaskNotFound", { id, state: null });
@@ -58,8 +58,8 @@ export abstract class Context {
   }
 
   /**
-   * Writes the fields in which `after` differs from `before`, where the task is still in the state and the attempt of
-   * `before`, and answers `after`. Throws `StaleAttempt` where it is not.
+   * Writes the fields that differ between `before` and `after`, if the task is still in the state and the attempt of
+   * `before`, and returns `after`. Otherwise throws `StaleAttempt`.
    */
   *write(before: Task, after: Task): Op<Task> {
     const cells = changedCells(before, after);
@@ -73,15 +73,15 @@ export abstract class Context {
     return after;
   }
 
-  /** Inserts tasks, whatever their ids, and answers them with the ids that they got. */
+  /** Inserts tasks, ignoring their ids; returns them with their new ids. */
   *insert(tasks: readonly Task[]): Op<Task[]> {
     const ids = yield* this.insertTasks(tasks.map((task) => taskCells(task).slice(1)));
     return tasks.map((task, at) => ({ ...task, id: ids[at] as number }));
   }
 
   /**
-   * The attempt that `token` authorises to write; throws `StaleAttempt` unless it is the live one of its task. A
-   * frozen attempt is live: what it sent before it was stopped counts, and it goes on with the same token.
+   * Returns the attempt that `token` authorises to write; throws `StaleAttempt` unless it is the live one of its task.
+   * A frozen attempt is live: what it sent before it was stopped counts, and it continues with the same token.
    */
   *live(token: string): Op<ActiveAttempt> {
     const row = yield* this.row(

@@ -1,4 +1,4 @@
-/** New tasks: what a task is that was just submitted, and what else of it is kept with it. */
+/** New tasks: their initial fields, and what else is stored with them. */
 import { AgentctlError } from "../../core/errors.ts";
 import type { Task, TaskEvent } from "../../core/task.ts";
 import { endOfDependent } from "../rules/dependencies.ts";
@@ -16,10 +16,10 @@ interface Made {
   created: boolean;
 }
 
-/** Inserts the tasks of `seeds` with their first events; a seed whose key exists is answered with its task. */
+/** Inserts the tasks of `seeds` with their first events; for a seed whose key exists, returns the existing task. */
 export function* createAll(ctx: Context, seeds: readonly Seed[], room: QueueRoom): Op<Made[]> {
   const made: Made[] = [];
-  // Tasks from which nothing else follows are inserted together: a server is asked twice for a hundred, not for each.
+  // Tasks that need nothing else are inserted together: a hundred of them cost a server two requests, not two each.
   let plain: Seed[] = [];
   const queues: KnownQueues = new Map();
   function* insertPlain(): Op<void> {
@@ -32,7 +32,7 @@ export function* createAll(ctx: Context, seeds: readonly Seed[], room: QueueRoom
     for (const task of tasks) made.push({ task, created: true });
     plain = [];
   }
-  /** Throws where there is no place for the task. */
+  /** Throws if there is no room for the task. */
   function* admit(seed: Seed): Op<void> {
     yield* requireSlots(ctx, seed, queues);
     yield* requireSession(ctx, seed.sessionKey);
@@ -46,7 +46,7 @@ export function* createAll(ctx: Context, seeds: readonly Seed[], room: QueueRoom
     }
     yield* insertPlain();
     const placed = seed.after.map((one) => ({ ...one, id: madeBefore(one.id, made) ?? one.id }));
-    // An earlier line whose key exists may be a task that is named by its id, too.
+    // An earlier seed whose key exists may be a task that is also named by its id.
     const after = placed.filter(({ id }, at) => placed.findIndex((one) => one.id === id) === at);
     made.push(yield* create(ctx, { ...seed, after }, admit));
   }
@@ -54,13 +54,13 @@ export function* createAll(ctx: Context, seeds: readonly Seed[], room: QueueRoom
   return made;
 }
 
-/** Whether all of a task is its own row and its first event. */
+/** Returns whether a task consists only of its own row and its first event. */
 function isPlain({ key, after, sessionKey, placed, stdinData, carried, paused }: Seed): boolean {
   if (key !== null || sessionKey !== null || after.length > 0) return false;
   return !placed && !stdinData && !carried && !paused;
 }
 
-/** The id of what was made at that place of the same batch, which an id below zero means: see `placeInBatch`. */
+/** Returns the id of an earlier task of the batch, if `id` is below zero and so names its place: see `placeInBatch`. */
 function madeBefore(id: number, made: readonly Made[]): number | undefined {
   return id < 0 ? made[-id - 1]?.task.id : undefined;
 }
@@ -142,10 +142,10 @@ const untouched: Task = {
   checkpoint: null,
 };
 
-/** The slots of queues that were read within this transaction already. */
+/** The slots of the queues that this transaction has already read. */
 type KnownQueues = Map<string, number | null>;
 
-/** A task that takes more slots than its queue has would never start. A queue without slots is one that is stopped. */
+/** Throws if a task takes more slots than its queue has: it would never start. A queue with 0 slots is only stopped. */
 export function* requireSlots(
   ctx: Context,
   { queue, slots }: Pick<Seed, "queue" | "slots">,

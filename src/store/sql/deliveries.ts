@@ -14,7 +14,9 @@ export function deliveriesOver({ read, write }: Access): Deliveries {
   };
 }
 
-/** Keeps these hooks of this machine and no other: a new one begins after the newest event, what waits for others is dropped. */
+/**
+ * Keeps only these hooks of this machine. A new one begins after the newest event; deliveries of others are dropped.
+ */
 function* keepHooks(ctx: Context, hooks: readonly string[]): Op<void> {
   const known = (yield* ctx.rows(`select key from hooks where ${own(ctx, "key")}`)).map(
     ({ key }) => key as string,
@@ -32,7 +34,7 @@ function* keepHooks(ctx: Context, hooks: readonly string[]): Op<void> {
   }
 }
 
-/** Machines that share a store have hooks of their own. */
+/** Machines that share a store each have their own hooks. */
 function keyOf({ machine }: Context, hook: string): string {
   return machine === null ? hook : `${machine}/${hook}`;
 }
@@ -41,12 +43,12 @@ function hookOf({ machine }: Context, key: string): string {
   return machine === null ? key : key.slice(machine.length + 1);
 }
 
-/** That `column` names a hook of this machine, as SQL; a machine's name holds letters, digits, dots and dashes. */
+/** Returns an SQL condition: `column` names a hook of this machine. Machine names hold letters, digits, `.` and `-`. */
 function own({ machine }: Context, column: string): string {
   return machine === null ? "true" : `substr(${column}, 1, ${machine.length + 1}) = '${machine}/'`;
 }
 
-/** Records what is to be told, and that events up to `upTo` were looked at, in one transaction. */
+/** Stores deliveries, and that events up to `upTo` were checked, in one transaction. */
 function* queue(ctx: Context, deliveries: readonly NewDelivery[], upTo: number): Op<void> {
   for (const { hook, seq, task, message, body, at } of deliveries) {
     const sql =
@@ -56,7 +58,7 @@ function* queue(ctx: Context, deliveries: readonly NewDelivery[], upTo: number):
   yield* ctx.run(`update hooks set after = ? where after < ? and ${own(ctx, "key")}`, upTo, upTo);
 }
 
-/** What is due for a hook: of each task the oldest that was not told. */
+/** Returns the deliveries due for a hook: for each task only the oldest unsent one. */
 function* due(ctx: Context, hook: string, now: number, limit: number): Op<Delivery[]> {
   const sql = `select * from deliveries d where hook = ? and next_at <= ? and not exists
      (select 1 from deliveries e where e.hook = d.hook and e.task_id = d.task_id and e.seq < d.seq)
@@ -64,7 +66,7 @@ function* due(ctx: Context, hook: string, now: number, limit: number): Op<Delive
   return (yield* ctx.rows(sql, keyOf(ctx, hook), now, limit)).map((row) => toDelivery(ctx, row));
 }
 
-/** When the next is due, or null. */
+/** Returns when the next delivery is due, or null. */
 function* nextAt(ctx: Context): Op<number | null> {
   return (
     ((yield* ctx.row(`select min(next_at) as next from deliveries where ${own(ctx, "hook")}`))?.next as
@@ -73,7 +75,7 @@ function* nextAt(ctx: Context): Op<number | null> {
   );
 }
 
-/** What became of one try. One that is told or given up goes; any other is tried again at `again`. */
+/** Records the result of one try. Deletes a delivery that was sent or given up; any other is retried at `again`. */
 function* settle(ctx: Context, id: number, told: Told): Op<void> {
   const row = yield* ctx.row("select hook from deliveries where id = ?", id);
   if (!row) return;

@@ -10,9 +10,9 @@ import { moveOne, standingOf } from "./moves.ts";
 import type { QueueRoom } from "./queue-room.ts";
 
 /**
- * Changes what a task was submitted with, in one transaction with its event. Throws `TaskImmutable` where the task is
- * not any more as it was read, `QueueNotFound`, `QueueFull`, and `InvalidParams` for what its queue or a circle of
- * dependencies does not allow.
+ * Changes the submitted fields of a task, in one transaction with its event. Throws `TaskImmutable` if the task has
+ * changed since it was read, `QueueNotFound`, `QueueFull`, and `InvalidParams` if its queue does not allow it or if
+ * dependencies form a cycle.
  */
 export function* edit(
   ctx: Context,
@@ -48,7 +48,7 @@ function* comeAfter(ctx: Context, id: number, after: Task["after"]): Op<Standing
   return found;
 }
 
-/** A task that comes after one which comes after it would never start, and neither would the other. */
+/** Throws if dependencies form a cycle: none of its tasks would ever start. */
 function* requireNoCircle(ctx: Context, id: number, after: Task["after"]): Op<void> {
   const seen = new Set<number>();
   const rest = after.map((dependency) => dependency.id);

@@ -4,7 +4,7 @@ import { type Cell, toEvent } from "./rows.ts";
 
 type NewEvent = Omit<TaskEvent, "seq">;
 
-/** Writes one row of `events`; its number is the next of all tasks. */
+/** Writes one row of `events`; its number is the next over all tasks. */
 export function* append(ctx: Context, event: NewEvent): Op<void> {
   yield* appendAll(ctx, [event]);
 }
@@ -19,12 +19,12 @@ function cellsOf({ at, task, attempt, from, to, cause, actor, data }: NewEvent):
   return [at, task, attempt, from, to, cause, actor, data === null ? null : JSON.stringify(data)];
 }
 
-/** The number of the newest event, 0 before the first. */
+/** Returns the number of the newest event; 0 if there is none. */
 export function* last(ctx: Context): Op<number> {
   return (yield* ctx.row("select coalesce(max(seq), 0) as seq from events"))?.seq as number;
 }
 
-/** Events after a number, oldest first; a negative `limit` is none. */
+/** Returns events after a number, oldest first; a negative `limit` means no limit. */
 export function* after(
   ctx: Context,
   query: { after: number; task?: number; limit: number },

@@ -17,7 +17,7 @@ export function inboxOver({ read, write }: Access): Inbox {
   };
 }
 
-/** Keeps what every attempt of a new task reads from its stdin. */
+/** Stores what every attempt of a new task reads from its stdin. */
 export function* keepStdin(ctx: Context, id: number, data: Buffer): Op<void> {
   yield* ctx.run("insert into stdin (task_id, data) values (?, ?)", id, data);
 }
@@ -38,7 +38,7 @@ function* undelivered(ctx: Context, id: number): Op<Omit<Message, "id">[]> {
   }));
 }
 
-/** Keeps a message until the task takes it. */
+/** Stores a message until the task takes it; returns its number. */
 export function* add(
   ctx: Context,
   id: number,
@@ -49,7 +49,7 @@ export function* add(
   const { state, endedAt } = task;
   if (endedAt !== null) throw new AgentctlError("TaskImmutable", { id, state, allowed: openStates });
   const end = yield* ctx.row("select id from messages where task_id = ? and eof = 1", id);
-  // Asking for what already holds is no error.
+  // A second `eof` changes nothing, so it is not an error.
   if (end && eof) return end.id as number;
   if (end) {
     const reason = `the stdin of task ${id} was ended with agentctl send --eof: nothing more can be sent to it`;
@@ -73,7 +73,7 @@ function* first(ctx: Context, which: string, id: number): Op<PipedMessage | unde
   };
 }
 
-/** The place in the journal of what was delivered without one. */
+/** The place in the journal of a message that was delivered without a journal. */
 const NO_PLACE = -1;
 
 function* note(ctx: Context, id: number, written: number, isWhole: boolean): Op<void> {

@@ -6,13 +6,13 @@ import { toStep } from "./rows.ts";
 
 const STEP = "kind, name, n, base, position, call, alone, attempt, started_at, ended_at, size, unused";
 
-/** How many steps of a task are acknowledged: the place in the journal that a checkpoint marks. */
+/** Returns how many steps of a task are acknowledged: the place in the journal that a checkpoint marks. */
 export function* place(ctx: Context, id: number): Op<number> {
   const row = yield* ctx.row("select coalesce(max(position), 0) as place from steps where task_id = ?", id);
   return row?.place as number;
 }
 
-/** Acknowledges a call, unless its key is journaled already. */
+/** Acknowledges a call, unless its key is already journaled. */
 export function* acknowledge(
   ctx: Context,
   live: ActiveAttempt,
@@ -29,7 +29,7 @@ export function* acknowledge(
 
 const LEAVE_KNOWN = "on conflict (task_id, base, kind, name, n) do nothing";
 
-/** Acknowledges calls in their order, but for those whose keys are journaled already. */
+/** Acknowledges calls in their order, except those whose key is already journaled. */
 export function* acknowledgeAll(
   ctx: Context,
   live: ActiveAttempt,
@@ -50,7 +50,7 @@ function* progressed(ctx: Context, { taskId }: ActiveAttempt): Op<void> {
   );
 }
 
-/** Writes one row of `steps`; answers whether it did. */
+/** Writes one row of `steps`; returns whether it did. */
 export function* insertStep(ctx: Context, id: number, step: Step, whereKnown = ""): Op<boolean> {
   const written = yield* ctx.run(
     `insert into steps (task_id, ${STEP}, result) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ${whereKnown}`,
@@ -72,14 +72,14 @@ export function* insertStep(ctx: Context, id: number, step: Step, whereKnown = "
   return written > 0;
 }
 
-/** What steps kept is of no more use once they have their results. */
+/** Deletes what steps kept: they have their results now. */
 function* forgetKept(ctx: Context, id: number, steps: readonly StepKey[]): Op<void> {
   if (!(yield* ctx.row("select 1 from kept where task_id = ?", id))) return;
   const sql = "delete from kept where task_id = ? and base = ? and name = ? and n = ?";
   for (const { kind, base, name, n } of steps) if (kind === "step") yield* ctx.run(sql, id, base, name, n);
 }
 
-/** Keeps a value for a step that has not ended; one that has an acknowledged result keeps nothing more. */
+/** Keeps a value for a step that has not ended; a step with an acknowledged result keeps nothing. */
 export function* keep(ctx: Context, { taskId }: ActiveAttempt, { base, name, n, value }: Kept): Op<void> {
   if ((yield* journaled(ctx, taskId, { kind: "step", base, name, n })) !== null) return;
   yield* ctx.run(
@@ -104,7 +104,7 @@ export function* kept(ctx: Context, id: number): Op<Kept[]> {
   )) as unknown as Kept[];
 }
 
-/** Notes of journaled steps that the module has gone on without asking for them. */
+/** Marks journaled steps that the module did not request again. */
 export function* markUnused(ctx: Context, { taskId }: ActiveAttempt, steps: readonly StepName[]): Op<void> {
   const sql =
     "update steps set unused = 1 where task_id = ? and kind = 'step' and base = ? and name = ? and n = ?";
@@ -129,7 +129,7 @@ export function* journal(ctx: Context, id: number): Op<Step[]> {
   );
 }
 
-/** The calls that a module may ask for: those since its top, and those since the checkpoint from which it continues. */
+/** The calls that a module may request: those since its top, and those since the checkpoint from which it continues. */
 const ASKED_FOR = "task_id = ? and base in (0, ?)";
 
 export function* journalPart(
@@ -142,7 +142,7 @@ export function* journalPart(
     id,
     base,
   ))?.bytes as number;
-  // All of them together may be more than the memory holds.
+  // All results together may not fit in memory, so read their sizes first.
   const sizes = yield* ctx.rows(
     `select position, size from steps where ${ASKED_FOR} and position > ? order by position`,
     id,
@@ -170,8 +170,9 @@ export function* stepsOf(ctx: Context, id: number): Op<Step[]> {
 }
 
 /**
- * Holds a journal to what was acknowledged, up to a place in it: no call is missing, and every result can be read.
- * `CheckpointCorrupt`, without `seq`, with `step` where it is known and `good`, the newest checkpoint before the fault.
+ * Checks a journal up to a position in it: no call may be missing, and every result must be readable. Throws
+ * `CheckpointCorrupt` without `seq`, with `step` if it is known and with `good`, the newest checkpoint before the
+ * fault.
  */
 export function* requireWhole(ctx: Context, id: number, upTo = Number.MAX_SAFE_INTEGER): Op<void> {
   const unread = yield* ctx.row(
@@ -202,7 +203,7 @@ export function* requireWhole(ctx: Context, id: number, upTo = Number.MAX_SAFE_I
   throw new AgentctlError("CheckpointCorrupt", { id, state: (yield* ctx.task(id)).state, ...facts });
 }
 
-/** Delivers what was sent and not delivered yet; under a key that is journaled, what was delivered then. */
+/** Delivers the messages that were not delivered yet. If the key is already journaled, returns those delivered then. */
 export function* takeMessages(
   ctx: Context,
   live: ActiveAttempt,
@@ -211,7 +212,7 @@ export function* takeMessages(
 ): Op<string[]> {
   const known = key ? yield* journaled(ctx, live.taskId, key) : null;
   if (known !== null) return JSON.parse(known) as string[];
-  // What is sent to a pipe is not asked for.
+  // A task with a pipe for stdin reads its messages there.
   const waiting =
     (yield* ctx.task(live.taskId)).stdin === "pipe"
       ? []
@@ -232,7 +233,7 @@ export function* takeMessages(
   return texts;
 }
 
-/** Opens a question, or answers it from the journal. A second one while one is open is refused. */
+/** Opens a question, or returns its journaled answer. Throws if another question is open. */
 export function* openQuestion(ctx: Context, live: ActiveAttempt, question: Question): Op<string | null> {
   const known = yield* journaled(ctx, live.taskId, question.key);
   if (known !== null) return JSON.parse(known) as string;
@@ -253,12 +254,12 @@ export function* openQuestion(ctx: Context, live: ActiveAttempt, question: Quest
   return null;
 }
 
-/** A checkpoint that was saved while the question waited stands before it: the same question has another place. */
+/** Returns whether this is the same question at another place: a checkpoint was saved while it waited. */
 function isMoved(open: Question, again: Question): boolean {
   return open.key.base !== again.key.base && open.prompt === again.prompt;
 }
 
-/** Journals the answer of the open question of `task`; answers the task without its question. */
+/** Journals the answer to the open question of `task`; returns the task without its question. */
 export function* journalAnswer(
   ctx: Context,
   task: Task,

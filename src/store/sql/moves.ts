@@ -11,7 +11,7 @@ import type { Context, Op } from "./context.ts";
 import * as events from "./events.ts";
 import { occupancyOf } from "./queues.ts";
 
-/** A session has one writer: two processes on it would both run its tools. */
+/** Throws if another open task has the session: two processes on one session would both run its tools. */
 export function* requireSession(ctx: Context, sessionKey: string | null, own = 0): Op<void> {
   if (sessionKey === null) return;
   const holder = yield* ctx.row(
@@ -25,7 +25,7 @@ export function* requireSession(ctx: Context, sessionKey: string | null, own = 0
   throw new AgentctlError("SessionInUse", { id, state, agent, session: session.join(" ") });
 }
 
-/** How a task stands with those that it comes after, as they are. */
+/** Returns how a task stands with its dependencies at present. */
 export function* standingOf(ctx: Context, after: Seed["after"]): Op<Standing> {
   const states = new Map<number, Task["state"]>();
   for (const { id } of after) {
@@ -35,23 +35,23 @@ export function* standingOf(ctx: Context, after: Seed["after"]): Op<Standing> {
   return standing(after, (id) => states.get(id));
 }
 
-/** Several moves, in their order. */
+/** Makes several moves, in their order. */
 export function* moveAll(ctx: Context, changes: readonly Change[]): Op<Task[]> {
   const tasks: Task[] = [];
   for (const change of changes) tasks.push(yield* move(ctx, change));
   return tasks;
 }
 
-/** One move with its event, and what follows for the tasks that come after it. */
+/** Makes one move with its event, and what follows for the tasks that depend on it. */
 export function* move(ctx: Context, change: Change): Op<Task> {
   const after = yield* moveOne(ctx, change);
   const ended: Task[] = isTerminal(after.state) ? [after] : [];
-  // What fails with it ends as well: the list grows while it is walked.
+  // A dependent that ends may have dependents of its own: the list grows while we walk it.
   for (const one of ended) for (const next of yield* settleDependents(ctx, one, change.at)) ended.push(next);
   return after;
 }
 
-/** The compare-and-swap, the attempt that begins or ends with it, and its event. */
+/** Does the compare-and-swap, begins or ends the attempt with it, and writes its event. */
 export function* moveOne(ctx: Context, change: Change): Op<Task> {
   const before = yield* ctx.task(change.id);
   const { continueFrom, fromQueue } = change;
@@ -99,14 +99,14 @@ function* endAttempt(ctx: Context, id: number, n: number, end: NonNullable<Chang
   );
 }
 
-/** Among several machines an attempt is ended by its own, or by another one once that is lost. */
+/** Throws `StaleAttempt` unless the attempt is on this machine, or its machine is lost. */
 function* requireOwn(ctx: Context, { id, state, attempt, machine }: Task): Op<void> {
   if (ctx.machine === null || machine === ctx.machine) return;
   const row = yield* ctx.row("select is_lost from machines where name = ?", machine);
   if (row?.is_lost !== 1) throw new AgentctlError("StaleAttempt", { id, state, attempt });
 }
 
-/** Frees what waited for `ended`, or ends it; answers what was ended. */
+/** Unblocks the tasks that waited for `ended`, or ends them; returns those that it ended. */
 function* settleDependents(ctx: Context, ended: Task, at: number): Op<Task[]> {
   const waiting = yield* ctx.rows("select task_id from dependencies where on_id = ?", ended.id);
   if (waiting.length === 0) return [];
@@ -122,7 +122,7 @@ function* settleDependents(ctx: Context, ended: Task, at: number): Op<Task[]> {
   return ends;
 }
 
-/** Changes fields of a task without a move; an `event` makes it known. */
+/** Changes fields of a task without a move; an `event` reports it. */
 export function* update(
   ctx: Context,
   id: number,
@@ -162,7 +162,7 @@ export function* update(
   return after;
 }
 
-/** Deletes an ended task with all that hangs on it; one event tells that it is gone. */
+/** Deletes an ended task with everything that belongs to it; one event reports that. */
 export function* remove(
   ctx: Context,
   id: number,

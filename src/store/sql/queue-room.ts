@@ -1,21 +1,23 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Context, Op } from "./context.ts";
 
-/** A full queue is counted again after a millisecond for so many tasks: to count takes less than a tenth of that. */
+/**
+ * A full queue is counted again after 1 ms per this many tasks of its limit; a count takes less than a tenth of that.
+ */
 const COUNTED_IN_MS = 100;
 
 interface Counted {
   limit: number;
-  /** So many more were allowed when it was counted, less those that came since. */
+  /** How many more tasks the last count allowed, minus those admitted since. */
   left: number;
   isFull: boolean;
   at: number;
 }
 
 /**
- * Keeps the open tasks of each queue below a limit, so that a task that submits tasks without end fills no disk.
- * Tasks are counted only when those allowed at the last count have come: what ended since makes the count too high, never
- * too low.
+ * Keeps the open tasks of each queue below a limit, so that a task that submits tasks without end cannot fill the disk.
+ * Tasks are counted again only after the last count's allowance is used up. Tasks that ended since then make the count
+ * too high, never too low.
  */
 export class QueueRoom {
   readonly #limit: () => number;
@@ -25,7 +27,7 @@ export class QueueRoom {
     this.#limit = limit;
   }
 
-  /** Makes room for one more open task in a queue; `write` writes those that were let in before. Throws `QueueFull`. */
+  /** Admits one more open task to a queue; `write` first writes those admitted before. Throws `QueueFull`. */
   *admit(ctx: Context, queue: string, at: number, write?: () => Op<void>): Op<void> {
     const limit = this.#limit();
     const known = this.#counted.get(queue);

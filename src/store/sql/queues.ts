@@ -7,7 +7,7 @@ import type { Context, Op } from "./context.ts";
 import { quoted } from "./reading.ts";
 import { toQueue } from "./rows.ts";
 
-/** The queues with how many tasks work and wait in each. */
+/** Returns the queues with how many tasks work and wait in each. */
 export function* queues(ctx: Context) {
   const rows = yield* ctx.rows(
     `select *,
@@ -26,19 +26,19 @@ export function* queues(ctx: Context) {
 
 const USED = "select queue, sum(slots) as used from tasks where state = 'working' group by queue";
 
-/** The slots that working tasks take, by queue. */
+/** Returns how many slots working tasks take, by queue. */
 export function* usedSlots(ctx: Context): Op<Map<string, number>> {
   return new Map((yield* ctx.rows(USED)).map((row) => [row.queue as string, row.used as number]));
 }
 
-/** The slots that tasks take which work on this machine, of those that work anywhere. */
+/** Returns how many of the `used` slots are taken by tasks that work on this machine. */
 export function* usedHere(ctx: Context, used: ReadonlyMap<string, number>): Op<number> {
   if (ctx.machine === null) return [...used.values()].reduce((sum, taken) => sum + taken, 0);
   const sql = "select coalesce(sum(slots), 0) as used from tasks where state = 'working' and machine = ?";
   return (yield* ctx.row(sql, ctx.machine))?.used as number;
 }
 
-/** The numbers of slots that are taken in a queue, but for those of `leaving`. */
+/** Returns the slot numbers that are taken in a queue, except those of the tasks `leaving`. */
 export function* takenNumbers(
   ctx: Context,
   queue: string,
@@ -50,7 +50,7 @@ export function* takenNumbers(
   return rows.flatMap(({ slot_numbers }) => JSON.parse(slot_numbers as string) as number[]);
 }
 
-/** How full each queue is. */
+/** Returns how full each queue is. */
 export function* occupancy(ctx: Context): Op<ReadonlyMap<string, Occupancy>> {
   const used = yield* usedSlots(ctx);
   const queues = (yield* ctx.rows("select * from queues")).map(toQueue);
@@ -59,7 +59,7 @@ export function* occupancy(ctx: Context): Op<ReadonlyMap<string, Occupancy>> {
   return found;
 }
 
-/** How full one queue is; undefined for one that there is not. */
+/** Returns how full one queue is; undefined if there is no such queue. */
 export function* occupancyOf(ctx: Context, name: string): Op<Occupancy | undefined> {
   const row = yield* ctx.row("select * from queues where name = ?", name);
   return row && (yield* occupancyIn(ctx, toQueue(row), yield* usedSlots(ctx)));
@@ -75,7 +75,7 @@ function* occupancyIn(
   return { slots, used: used.get(name) ?? 0, usedInAll, held: heldBy !== null, numbered, numbers };
 }
 
-/** Makes a queue, or changes what is given. One that is made while a pause holds all is held by that pause too. */
+/** Makes a queue, or changes the given settings. One made while a pause holds all queues is held by that pause too. */
 export function* set(ctx: Context, name: string, change: QueueChange): Op<{ created: boolean }> {
   const known = yield* ctx.row("select * from queues where name = ?", name);
   const before = known ? toQueue(known) : { numbered: false, preempt: false };
@@ -93,16 +93,16 @@ export function* set(ctx: Context, name: string, change: QueueChange): Op<{ crea
   return { created: !known };
 }
 
-/** When the next hold ends by itself, as SQL. */
+/** Selects when the next hold ends. */
 export const NEXT_END = "select min(held_until) from queues";
 
-/** The pauses whose holds are over at `now`. */
+/** Returns the pauses whose holds have ended at `now`. */
 export function* endedHolds(ctx: Context, now: number): Op<string[]> {
   const rows = yield* ctx.rows("select distinct held_by from queues where held_until <= ?", now);
   return rows.map((row) => row.held_by as string);
 }
 
-/** Holds a queue or, with null, releases it. A user's hold goes before that of a pause. `QueueNotFound`. */
+/** Holds a queue; releases it if `by` is null. A user's hold replaces that of a pause. Throws `QueueNotFound`. */
 export function* hold(ctx: Context, name: string, by: string | null): Op<boolean> {
   yield* required(ctx, name);
   const isFree =
@@ -111,7 +111,7 @@ export function* hold(ctx: Context, name: string, by: string | null): Op<boolean
   return (yield* ctx.run(sql, by, name, ...(by === null ? [] : [by]))) > 0;
 }
 
-/** Holds several queues, or all of them, for a pause; what the same pause holds already is held until its new end. */
+/** Holds several queues, or all of them, for a pause; a queue that this pause already holds gets the new end. */
 export function* holdFor(ctx: Context, { queues: names, by, until }: QueueHold): Op<void> {
   const given =
     names === "all" ? (yield* ctx.rows("select name from queues")).map(({ name }) => name as string) : names;
@@ -128,7 +128,7 @@ export function* releaseHeldBy(ctx: Context, by: string): Op<void> {
   yield* ctx.run("update queues set held_by = null, held_until = null where held_by = ?", by);
 }
 
-/** Removes a queue in which no open task stands; the default one stays. */
+/** Removes a queue without open tasks; the default queue cannot be removed. */
 export function* remove(ctx: Context, name: string): Op<void> {
   yield* required(ctx, name);
   const open = (yield* ctx.row("select count(*) as n from tasks where queue = ? and ended_at is null", name))

@@ -7,12 +7,12 @@ import type { Context, Op } from "./context.ts";
 import { readingOf } from "./rows.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-/** Names as a list of SQL literals; they are words of ours, never input. */
+/** Returns names as a list of SQL literals. The names are constants of ours, never input. */
 export const quoted = (names: readonly string[]) => names.map((name) => `'${name}'`).join(", ") || "null";
 
-/** The task that an id, a uuid or a name means: of a name the open task that bears it, else the one that ended last. */
+/** Returns the task of an id, a uuid, a name or a key; for a name the open task, else the one that ended last. */
 export function* find(ctx: Context, ref: string | number | { key: string }): Op<Task | undefined> {
-  // PostgreSQL takes no such text, and nothing bears it.
+  // PostgreSQL accepts no such text, and no task has it.
   if (String(typeof ref === "object" ? ref.key : ref).includes("\0")) return undefined;
   if (typeof ref === "object") return yield* ctx.firstTask("tasks where key = ?", ref.key);
   if (typeof ref === "number" || /^\d+$/.test(ref)) {
@@ -36,7 +36,7 @@ export function* find(ctx: Context, ref: string | number | { key: string }): Op<
   );
 }
 
-/** Tasks by id, oldest first. Throws `QueueNotFound` for a queue that neither exists nor ever had a task that is kept. */
+/** Returns tasks by id, oldest first. Throws `QueueNotFound` for a queue that neither exists nor has tasks left. */
 export function* list(ctx: Context, query: ListQuery): Op<Task[]> {
   const tasks = yield* matching(ctx, query);
   if (tasks.length === 0 && query.queue !== undefined) yield* requireKnown(ctx, query.queue);
@@ -48,7 +48,7 @@ function* requireKnown(ctx: Context, queue: string): Op<void> {
   if (!(yield* ctx.row(sql, queue, queue))) throw new AgentctlError("QueueNotFound", { queue });
 }
 
-/** As the index `tasks_limited` has it. */
+/** The same condition as in the index `tasks_limited`. */
 const LIMITED = "json_extract(agent_report, '$.limit.resetsAt') is not null";
 
 function* matching(ctx: Context, query: ListQuery): Op<Task[]> {
@@ -75,7 +75,7 @@ function* matching(ctx: Context, query: ListQuery): Op<Task[]> {
     const source = `tasks where id > ? and ${filter} order by id limit ?`;
     return yield* ctx.tasks(source, [after, ...params, limit], reading);
   }
-  // Which ended last is asked before the page is, or each page would have as many of its own.
+  // Choose the most recently ended tasks before paging; otherwise every page would add its own.
   const source = `(select * from tasks where ended_at is null and id > ? and ${filter}
     union all select * from (select * from tasks where ended_at is not null and ${filter}
       order by ended_at desc, id desc limit ?) as latest) as found
@@ -126,7 +126,7 @@ export function* artifacts(ctx: Context, id: number): Op<Artifact[]> {
   );
 }
 
-/** The environments that an open task uses. */
+/** Returns the environments that an open task or a schedule uses. */
 export function* usedEnvironments(ctx: Context): Op<Set<string>> {
   const rows = yield* ctx.rows(
     "select env_hash from tasks where ended_at is null union select env_hash from schedules",
@@ -134,7 +134,7 @@ export function* usedEnvironments(ctx: Context): Op<Set<string>> {
   return new Set(rows.map((row) => row.env_hash as string));
 }
 
-/** Of the environments of these tasks those that no open task uses. */
+/** Returns the environments of these tasks that neither an open task nor a schedule uses. */
 export function* unusedEnvironments(ctx: Context, ids: readonly number[]): Op<Set<string>> {
   const used = `select 1 from tasks where env_hash = ? and ended_at is null
      union all select 1 from schedules where env_hash = ? limit 1`;
@@ -148,7 +148,7 @@ export function* unusedEnvironments(ctx: Context, ids: readonly number[]): Op<Se
   return unused;
 }
 
-/** Whether there is a task of that id or key. */
+/** Returns whether a task has this id or key. */
 export function* has(ctx: Context, ref: number | { key: string }): Op<boolean> {
   const [column, value] = typeof ref === "number" ? ["id", ref] : ["key", ref.key];
   return (yield* ctx.row(`select 1 from tasks where ${column} = ?`, value)) !== undefined;

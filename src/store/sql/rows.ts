@@ -3,16 +3,16 @@ import type { Attempt, CheckpointInfo, Queue, Step, Task, TaskEvent } from "../.
 import { wakeAt } from "../rules/attention.ts";
 
 export type Cell = string | number | bigint | Buffer | null;
-/** A row as SQLite gives it. */
+/** A row as the database returns it. */
 export type Row = Record<string, Cell>;
 
-/** `value` tells JSON's null from no value at all, which is undefined. */
+/** `value` distinguishes JSON's null from no value, which is undefined. */
 type Codec = "plain" | "boolean" | "json" | "value";
 const snake = (name: string) =>
-  // `on` is a word of SQL.
+  // `on` is a keyword of SQL.
   name === "on" ? "on_machine" : name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** How a value of each type of a submitted field is kept. */
+/** How a value of each type of submitted field is stored. */
 const codecOfType: Record<FieldType, Codec> = {
   name: "plain",
   queue: "plain",
@@ -35,7 +35,7 @@ const codecOfType: Record<FieldType, Codec> = {
   inherited: "json",
 };
 
-/** How each field that the store or the engine gives a task is kept. */
+/** How each field that the store or the engine sets is stored. */
 const codecs = {
   id: "plain",
   uuid: "plain",
@@ -83,7 +83,7 @@ const codecs = {
   checkpoint: "json",
 } as const satisfies Record<Exclude<keyof Task, FieldName>, Codec>;
 
-/** Each field of a task; its column bears its name in snake case. */
+/** Each field of a task; its column has the same name in snake case. */
 const fields = [
   ...Object.entries(codecs).map(([field, codec]) => ({ field, codec: codec as Codec })),
   ...submittedFields.map(({ name, type }) => ({ field: name, codec: codecOfType[type] })),
@@ -93,7 +93,7 @@ const columnOf = new Map(fields.map(({ field, column }) => [field, column]));
 /** The columns of `tasks` that hold a task, in the order of {@link taskCells}; `wake_at` is derived. */
 export const taskColumns = [...fields.map(({ column }) => column), "wake_at"];
 
-/** The columns of a new task: its id is the next number. */
+/** The columns of a new task, without its id, which is the next number. */
 export const newTaskColumns = taskColumns.slice(1);
 
 /** The columns of a new event, in the order of its cells. */
@@ -108,24 +108,24 @@ export const newEventColumns = [
   "data",
 ];
 
-/** A choice of fields: how a task of which only these are read comes out of its cells. */
+/** A choice of fields, and how to make a task from the cells of only these. */
 export interface Reading {
   columns: readonly string[];
   toTask: (cells: readonly Cell[]) => Task;
 }
 
-/** For a task of which only `names` are read; the other fields are null, whatever they are. */
+/** Returns the `Reading` for only the fields `names`; every other field of the task is null. */
 export function readingOf(names: readonly (keyof Task)[]): Reading {
   const some = fields.filter(({ field }) => names.includes(field));
   return { columns: some.map(({ column }) => column), toTask: (cells) => filled(some, cells) };
 }
 
-/** Copied for each task: to fill an object costs the engine less than to build it field by field. */
+/** Copied for each task: V8 fills an object faster than it builds one field by field. */
 const blank = Object.fromEntries(fields.map(({ field }) => [field, null]));
 
 /**
- * A copy of `base` with the fields of a task that `given` has, which may have others too. To add fields to an object as
- * large as a task costs the engine fifty times as much as to set those that it has.
+ * Returns a copy of `base` with the task fields of `given`, which may have others too. To add fields to an object as
+ * large as a task costs V8 fifty times as much as to set existing ones.
  */
 export function taskWith(base: Task, given: Partial<Task>): Task {
   const task: Record<string, unknown> = { ...base };
@@ -133,10 +133,10 @@ export function taskWith(base: Task, given: Partial<Task>): Task {
   return task as unknown as Task;
 }
 
-/** A task of which nothing is said. */
+/** A task with every field null. */
 export const blankTask = blank as unknown as Task;
 
-/** A task from what stands in {@link taskColumns}. */
+/** Makes a task from the cells of {@link taskColumns}. */
 export const toTask = (cells: readonly Cell[]): Task => filled(fields, cells);
 
 function filled(some: typeof fields, cells: readonly Cell[]): Task {
@@ -148,15 +148,15 @@ function filled(some: typeof fields, cells: readonly Cell[]): Task {
   return task as unknown as Task;
 }
 
-/** A task from a row that names its cells. */
+/** Makes a task from a row with named cells. */
 export const taskOfRow = (row: Row): Task => toTask(taskColumns.map((column) => row[column] as Cell));
 
-/** What stands in {@link taskColumns} for `task`. */
+/** Returns the cells of {@link taskColumns} for `task`. */
 export function taskCells(task: Task): Cell[] {
   return [...fields.map(({ field, codec }) => encode(task[field], codec)), wakeAt(task)];
 }
 
-/** The columns in which `after` differs from `before`, with what belongs there. */
+/** Returns the columns that differ between `before` and `after`, with their new cells. */
 export function changedCells(before: Task, after: Task): Record<string, Cell> {
   const cells: Record<string, Cell> = {};
   for (const { field, codec } of fields) {
@@ -201,7 +201,7 @@ export function toCheckpoint(row: Row): CheckpointInfo {
   };
 }
 
-/** A step from its row; `result` is empty where the row was read without it. */
+/** Makes a step from its row; `result` is empty if the row was read without it. */
 export function toStep(row: Row): Step {
   return {
     kind: row.kind as Step["kind"],

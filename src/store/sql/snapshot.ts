@@ -7,8 +7,8 @@ import { quoted } from "./reading.ts";
 import { type Row, toQueue } from "./rows.ts";
 
 /**
- * The queues that are not held, how full they are, and the first of each that could start. Asked for at every look, so
- * of a queue without a free slot only the queue itself is read, unless it preempts.
+ * Returns the queues that are not held, how full they are, and the first tasks of each that could start. The scheduler
+ * calls this often. So if a queue has no free slot, only the queue itself is read, unless it preempts.
  */
 export function* snapshot(ctx: Context, view: View): Op<Snapshot> {
   const used = yield* usedSlots(ctx);
@@ -44,15 +44,15 @@ export function* snapshot(ctx: Context, view: View): Op<Snapshot> {
   return { queues, used: usedInAll };
 }
 
-/** So many more of each queue are told: they come next. */
+/** How many more tasks of each queue to return: those that come next. */
 const NEXT = 2;
 
-/** The words of the index `tasks_ready`, without which SQLite does not use it. */
+/** The condition of the index `tasks_ready`, in the same words; otherwise SQLite does not use the index. */
 const READY = `held = 0 and blocked_by is null and not_before is null
   and (state in (${quoted(waitingStates)}) or resumes_with is not null)`;
 
 function* waitingOf(ctx: Context, queue: string, most: number, limit: number): Op<Waiting[]> {
-  // A frozen task goes on where it stands. Any other may ask for a machine.
+  // A frozen task continues where it is. Any other task may require certain machines.
   const [fits, here] =
     ctx.machine === null
       ? ["", []]
@@ -60,7 +60,7 @@ function* waitingOf(ctx: Context, queue: string, most: number, limit: number): O
           "and (case when frozen = 1 then machine = ? else fits(on_machine, ?) and accepts(?, submitted_by) end)",
           [ctx.machine, ctx.machine, ctx.machine],
         ];
-  // SQLite plans a query with a limit that is bound again for each value.
+  // If the limit were a parameter, SQLite would plan the query again for each value.
   const sql = `select id, state, attempt, priority, slots, slot_numbers, frozen, resumes_with from tasks
     where queue = ? and ${READY} and slots <= ? ${fits} order by priority desc, id limit ${limit}`;
   return (yield* ctx.rows(sql, queue, most, ...here)).map((row) => ({
@@ -93,7 +93,7 @@ function* workingOf(ctx: Context, queue: string, leaving: ReadonlySet<number>): 
     }));
 }
 
-/** What the time has come for: asked at every look at the lines, so what is not due costs one query. */
+/** Returns what is due at `now`. The scheduler calls this often, so it costs one query if nothing is due. */
 export function* due(ctx: Context, now: number): Op<Due> {
   const sql = `select (select min(wake_at) from tasks where wake_at is not null) as task, (${NEXT_END}) as hold`;
   const { task, hold } = (yield* ctx.row(sql)) as { task: number | null; hold: number | null };

@@ -35,13 +35,13 @@ import * as reading from "./reading.ts";
 import { schedulesOver } from "./schedules.ts";
 import { due, snapshot } from "./snapshot.ts";
 
-/** What a store keeps to. */
+/** The limits that a store keeps. */
 export interface StoreOptions {
   keepCheckpoints: () => number;
   maxOpen?: () => number;
 }
 
-/** {@link Store} in SQL: what it reads and writes, whatever database does it, and whenever. */
+/** {@link Store} in SQL: what it reads and writes. `Access` decides when, and in which database. */
 export abstract class SqlStore implements Store {
   readonly #access: Access;
   readonly #keep: () => number;
@@ -259,14 +259,14 @@ export abstract class SqlStore implements Store {
     return this.#access.read((ctx) => reading.usedEnvironments(ctx));
   }
 
-  /** Writes on behalf of the live attempt that bears `token`; rejects with `StaleAttempt` for any other. */
+  /** Writes for the live attempt of `token`; rejects with `StaleAttempt` for any other attempt. */
   #asLive<T>(name: WriteName, token: string, run: (ctx: Context, live: ActiveAttempt) => Op<T>): Promise<T> {
     return this.#access.write(name, function* (ctx) {
       return yield* run(ctx, yield* ctx.live(token));
     });
   }
 
-  /** Tells whoever listens what was committed. */
+  /** Passes committed events to the listeners. */
   protected tell(events: readonly model.TaskEvent[]): void {
     if (events.length === 0) return;
     for (const listener of this.#listeners) listener(events);

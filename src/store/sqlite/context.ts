@@ -2,7 +2,7 @@ import { Context, type Op } from "../sql/context.ts";
 import { type Cell, newEventColumns, newTaskColumns, type Row } from "../sql/rows.ts";
 import type { Database, Statement } from "./file/driver.ts";
 
-/** So many are kept: which fields of tasks are read is for the caller to choose. */
+/** How many selections are kept prepared. Callers choose which fields of tasks to read, so there may be many more. */
 const MOST_SELECTIONS = 200;
 
 const TASK = insertOf("tasks", newTaskColumns);
@@ -12,7 +12,7 @@ function insertOf(table: string, columns: readonly string[]): string {
   return `insert into ${table} (${columns.join(", ")}) values (${columns.map(() => "?").join(", ")})`;
 }
 
-/** Prepared statements on one file of SQLite, none of which ever waits. */
+/** Prepared statements on one SQLite file. They are synchronous: no operation waits. */
 export class SqliteContext extends Context {
   readonly db: Database;
   readonly #statements = new Map<string, Statement>();
@@ -62,7 +62,7 @@ export class SqliteContext extends Context {
     return known(rows.map((cells) => Number(statement.run(...cells).lastInsertRowid)));
   }
 
-  /** The statement for `sql`, prepared once. */
+  /** Returns the statement for `sql`, prepared once. */
   #sql(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (!statement) {
@@ -73,13 +73,13 @@ export class SqliteContext extends Context {
   }
 }
 
-/** What is there already. */
+/** An operation whose value is already known. */
 // biome-ignore lint/correctness/useYield: it waits for nothing
 function* known<T>(value: T): Op<T> {
   return value;
 }
 
-/** Does what never waits. */
+/** Runs an operation that never waits, and returns its value. */
 export function doNow<T>(op: Op<T>): T {
   const { done, value } = op.next();
   if (!done) throw new Error("work on a file of SQLite waits for something");

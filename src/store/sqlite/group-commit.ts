@@ -12,7 +12,7 @@ interface Write {
 
 const FULL_OR_BROKEN = /^SQLITE_(FULL|IOERR|CORRUPT|NOTADB|READONLY|CANTOPEN|BUSY|NOMEM)/;
 
-/** `error` as the store tells it: what SQLite refuses because the disk is full or the file is damaged is `StoreUnavailable`. */
+/** Returns `error` as the store reports it: `StoreUnavailable` if the disk is full or the file damaged or locked. */
 export function storeError(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   if (typeof code !== "string" || !FULL_OR_BROKEN.test(code)) return error;
@@ -39,14 +39,14 @@ function isBusy(code: unknown): boolean {
   return String(code).startsWith("SQLITE_BUSY");
 }
 
-/** How long writes wait for another program that holds the write lock, and how often they try; readers go on meanwhile. */
+/** How long writes wait for a lock that another program holds, and how often they retry. Reads go on meanwhile. */
 const LOCKED_MS = 5_000;
 const TRY_AGAIN_MS = 50;
 
 /**
- * Writes that arrive in two turns of the event loop share one transaction, and their promises settle after its
- * commit: at a hundred rows a commit `synchronous=FULL` costs what NORMAL costs. A write that throws is rolled
- * back alone; where SQLite rolls the whole transaction back (disk full), the whole batch is refused.
+ * Writes that arrive within two turns of the event loop share one transaction. Their promises settle after its commit.
+ * At a hundred rows a commit, `synchronous=FULL` costs what NORMAL costs. A write that throws is rolled back without
+ * the others. If SQLite rolls back the whole transaction (disk full), the whole batch is refused.
  */
 export class GroupCommit {
   #queue: Write[] = [];
@@ -60,7 +60,7 @@ export class GroupCommit {
   readonly #committed: () => void;
   readonly #refused: () => void;
 
-  /** Of a transaction as a whole, `committed` or `refused` is told, before the next one begins. */
+  /** Calls `committed` or `refused` once for each transaction, before the next one begins. */
   constructor(db: Database, hooks: { fault: Fault; committed: () => void; refused?: () => void }) {
     this.#db = db;
     this.#begin = db.prepare("begin immediate");
@@ -72,16 +72,16 @@ export class GroupCommit {
     this.#refused = hooks.refused ?? (() => {});
   }
 
-  /** Runs `run` in the next transaction; settles when that is on disk. `name` names its fault points. */
+  /** Runs `run` in the next transaction and settles when that is on disk. `name` names the fault points. */
   write<T>(name: WriteName, run: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      // A turn later than the end of this one: what else has arrived by then, or follows from it, shares the wait.
+      // Two turns later, so that writes which arrive by then, or follow from this one, share the commit.
       if (this.#queue.length === 0) setImmediate(() => setImmediate(() => this.flush()));
       this.#queue.push({ name, run, resolve: resolve as (value: never) => void, reject });
     });
   }
 
-  /** Commits what waits; called by itself. With `isLast` nothing waits for a lock any more. */
+  /** Commits the queued writes; `write` schedules it. With `isLast` it does not wait for a lock. */
   flush(isLast = false): void {
     const batch = this.#queue;
     if (batch.length === 0) return;
@@ -102,12 +102,12 @@ export class GroupCommit {
       return;
     }
     for (const write of batch) this.#fault(`${write.name}:after-commit`);
-    // What waits for the answers goes on after the listeners either way, and one that throws takes no answer away.
+    // Callers resume after the listeners either way. Settle first, so that a listener that throws loses no result.
     for (const settle of settled) settle();
     this.#committed();
   }
 
-  /** Begins a transaction; answers why that is not possible. */
+  /** Begins a transaction; returns the error if that is not possible. */
   #begun(): Error | undefined {
     try {
       this.#begin.run();
@@ -117,7 +117,7 @@ export class GroupCommit {
     }
   }
 
-  /** Whether to try again, which is arranged for: SQLite itself would wait with everybody else. */
+  /** Returns whether it has scheduled a retry. If SQLite itself waited for the lock, everything else would wait too. */
   #mayWait(refusal: Error): boolean {
     if (!isBusy((refusal as { code?: unknown }).code)) return false;
     const now = systemClock.mono();
@@ -135,7 +135,7 @@ export class GroupCommit {
       return () => write.resolve(value);
     } catch (error) {
       if (!this.#db.inTransaction) throw error;
-      // Alone, an empty or half-done transaction must not be committed; with others, only this one is undone.
+      // Without others there is no savepoint, so nothing may be committed. With others, undo only this write.
       if (alone) throw error;
       this.#db.exec("rollback to one; release one");
       const told = storeError(error);

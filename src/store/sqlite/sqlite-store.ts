@@ -37,7 +37,7 @@ export class SqliteStore extends SqlStore {
       try {
         return doNow(run());
       } catch (error) {
-        // What it wrote is undone, and was never news.
+        // The write is undone, so its events must not be published.
         this.#ctx.news.length = before;
         throw error;
       }

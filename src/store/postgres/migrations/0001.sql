@@ -1,29 +1,30 @@
--- What the tables of SQLite's migration lack: the numbers of events, the machines that share the store, what they keep for
--- each other, and functions that SQLite has and PostgreSQL lacks. The rest is made from SQLite's own migration.
+-- What SQLite's migration lacks: event numbers, the machines that share the store, what they store for each other, and
+-- functions that SQLite has and PostgreSQL lacks. The rest is made from SQLite's own migration.
 --
--- event_counter: one row. Whoever writes locks it first, so that writers come one after the other, as with SQLite, and
--- the numbers of events have neither gaps nor an order other than that of their commits.
+-- event_counter: one row. Every writer locks it first. So writers come one after the other, as with SQLite, and event
+-- numbers have no gaps and follow the order of the commits.
 --
--- tasks: `submitted_by` is the role that submitted one.
+-- tasks: `submitted_by` is the role that submitted the task.
 --
--- machines: one row for each home that shares the store. `accept` are the roles whose tasks it takes, null for all;
--- `takeover` is `never` where nobody goes on with its tasks when it is away. A daemon renews `lease_until` with the `epoch` that it
--- registered with; one whose lease is over may not write, and its attempts are concluded by others.
+-- machines: one row for each home that shares the store. `accept` are the roles whose tasks it takes, null for all.
+-- `takeover` is `never` if no other machine continues its tasks while it is away. A daemon renews `lease_until` with
+-- the `epoch` that it registered with. A daemon whose lease is over may not write, and others conclude its attempts.
 --
--- cluster: one row. Whoever knows fewer migrations than `min_version` may not write here; whoever knows as many may, also
--- where the schema is newer.
+-- cluster: one row. A daemon that knows fewer migrations than `min_version` may not write here. One that knows at least
+-- that many may, even if the schema is newer.
 --
--- environments: variables of open tasks, sealed with the key of the cluster, which is not in the database.
+-- environments: the variables of open tasks, sealed with the key of the cluster, which is not in the database.
 --
--- blobs: files of tasks: a task's folder as it was when its last attempt ended, the ends of its logs, its artifacts.
--- `size` is that of the whole file, of which `data` is the end.
+-- blobs: files of tasks: the task's folder as it was when its last attempt ended, the ends of its logs, its artifacts.
+-- `size` is that of the whole file; `data` is the end of that file.
 --
--- asks: what one machine asks of another of the files that are there, with the answer; gone as soon as that is read.
+-- asks: the questions of one machine to another about files there, with the answer. A row is deleted once its answer is
+-- read.
 
 create table event_counter (seq bigint not null, task bigint not null);
 insert into event_counter values (0, 0);
 
--- What is rolled back takes no id, as with SQLite.
+-- A transaction that is rolled back uses up no id, as with SQLite.
 create function next_task() returns bigint language sql volatile as $$
   update event_counter set task = task + 1 returning task
 $$;
@@ -48,7 +49,7 @@ create table machines (
   joined_at timestamptz not null
 );
 
--- Whose tasks these are: whoever submits one does not choose.
+-- The role that submitted a task. A client cannot choose it.
 alter table tasks add column submitted_by text not null default session_user;
 create function keep_submitter() returns trigger language plpgsql as $$
 begin
@@ -79,7 +80,7 @@ create table blobs (
   kept_at timestamptz not null,
   primary key (task_id, name)
 );
--- Read in pieces, which is slow where it is compressed.
+-- It is read in pieces, which is slow if it is compressed.
 alter table blobs alter data set storage external;
 
 create unlogged table asks (
@@ -97,7 +98,7 @@ create function accepts(machine text, role text) returns boolean language sql st
       and role not in (select * from json_array_elements_text(m.accept::json)))
 $$;
 
--- Whether a machine is one of those that a task may run on: each of the texts is its name, or one of its labels.
+-- Whether a task may run on a machine: each of the wanted texts is the machine's name or one of its labels.
 create function fits(wanted text, machine text) returns boolean language sql stable as $$
   select wanted is null or not exists (
     select 1 from json_array_elements_text(wanted::json) as one(word), machines m
@@ -119,7 +120,7 @@ exception when others then
 end
 $$;
 
--- The patterns of names: * for any characters, ? for one, [...] for one of these.
+-- Matches a name against a pattern: * is any characters, ? is one, [...] is one of those.
 create function glob(pattern text, name text) returns boolean language sql immutable as $$
   select name ~ ('^' || replace(replace(regexp_replace(pattern, '([.\\+(){}|^$])', '\\\1', 'g'), '*', '.*'), '?', '.') || '$')
 $$;

@@ -2,10 +2,12 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { openFile } from "./driver.ts";
 
-/** Ends the name of a store that a restore is about to put in place; one that is left tells of a restore cut short. */
+/**
+ * The suffix of a store that a restore is about to put in place. A leftover file means that a restore was interrupted.
+ */
 export const RESTORING = ".restoring";
 
-/** The newest file of the folder of backups, or null. */
+/** Returns the newest file in the folder of backups, or null. */
 export function newestBackup(folder: string): string | null {
   if (!existsSync(folder)) return null;
   const newest = readdirSync(folder)
@@ -16,10 +18,10 @@ export function newestBackup(folder: string): string | null {
   return newest ?? null;
 }
 
-/** A copy beyond this size is not read through: the check reads about 1 GB a second, and nobody is served meanwhile. */
+/** Larger copies are not checked: the check reads about 1 GB a second, and the daemon serves nobody meanwhile. */
 const CHECK_BELOW_BYTES = 256 * 1024 * 1024;
 
-/** Makes a copy one whole file, which can be read without others beside it. Throws where the copy is corrupt. */
+/** Turns a copy into one complete file, which is readable without files beside it. Throws if the copy is corrupt. */
 export function sealBackup(file: string): void {
   const db = openFile(file, { fileMustExist: true });
   try {

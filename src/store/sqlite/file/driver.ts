@@ -1,7 +1,8 @@
 /**
- * better-sqlite3 in the version that this Node can run. 13 needs Node-API 10, which Node has since 22.14 and 20 never got:
- * there its first call is a segmentation fault. 12 is compiled against headers of Node itself, and with those of 24.19
- * and later every object that is collected while no JavaScript runs aborts the process (nodejs/node#65446).
+ * Loads the version of better-sqlite3 that this Node can run. Version 13 needs Node-API 10, which Node has since 22.14.
+ * Node 20 never got it: there, the first call is a segmentation fault. Version 12 is compiled against Node's own
+ * headers. With the headers of 24.19 and later, each object that is collected while no JavaScript runs aborts the
+ * process (nodejs/node#65446).
  */
 import { createRequire } from "node:module";
 import type Driver from "better-sqlite3";
@@ -11,12 +12,12 @@ import { AgentctlError } from "../../../core/errors.ts";
 export type Database = Driver.Database;
 export type Statement = Driver.Statement;
 
-/** The package that is used, as `require` takes it. */
+/** The name of the package in use, as `require` takes it. */
 export const driverName = Number(process.versions.napi) >= 10 ? "better-sqlite3" : "better-sqlite3-12";
 
 const load = createRequire(import.meta.filename);
 
-/** Opens a database file, which is made unless `options` forbid it. Throws as better-sqlite3 does, and where it is not there. */
+/** Opens a database file, or creates one unless `options` forbid it. Throws if better-sqlite3 throws or is missing. */
 export function openFile(file: string, options?: Driver.Options): Database {
   return new (driver())(file, options);
 }

@@ -1,7 +1,7 @@
 import initial from "../migrations/0001.sql";
 
-/** The migrations in order; the schema's version is how many have run. Never edited after a release. */
+/** The migrations in order. The schema version is how many have run. Never edit a migration after its release. */
 export const MIGRATIONS: readonly string[] = [initial];
 
-/** The newest schema that this program knows. */
+/** The newest schema version that this program knows. */
 export const SCHEMA_VERSION = MIGRATIONS.length;

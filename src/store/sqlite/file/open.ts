@@ -7,15 +7,15 @@ import { type Database, openFile } from "./driver.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { foreignTables } from "./tables.ts";
 
-/** What SQLite keeps in memory of the file; the kernel keeps the rest. */
+/** How much of the file SQLite caches in memory, in KiB; the kernel caches the rest. */
 const CACHE_KIB = 4096;
 
-/** A database smaller than this is checked page by page at every start; the check reads about 1 GB a second. */
+/** A database up to this size is checked page by page at every start; the check reads about 1 GB a second. */
 const CHECK_BELOW_BYTES = 64 * 1024 * 1024;
 
 /**
- * Opens the database at `file`, making or migrating it. Throws `StoreUnavailable`, and leaves the file as it is,
- * when it is corrupt, from a newer version or from another build; `backup` is called before a migration.
+ * Opens the database at `file`; creates or migrates it if needed. Calls `backup` before a migration. Throws
+ * `StoreUnavailable`, and leaves the file as it is, if it is corrupt, from a newer version or from another build.
  */
 export function openDatabase(
   file: string,
@@ -34,19 +34,19 @@ export function openDatabase(
     db.pragma(`cache_size = -${CACHE_KIB}`);
     db.pragma("busy_timeout = 2000");
     migrate(db, migrations, { backup, fault });
-    // From here on writes try again by themselves, and nobody else waits for a lock of another program.
+    // From here on the store itself retries writes, so that a lock of another program does not block everything.
     db.pragma("busy_timeout = 10");
     return db;
   });
 }
 
-/** Looks at the file through a connection that writes nothing, so that what is refused stays untouched. */
+/** Checks the file through a read-only connection, so that a refused file stays untouched. */
 function inspect(file: string, migrations: readonly string[]): void {
   const absent = [`${file}-wal`, `${file}-shm`].filter((beside) => !existsSync(beside));
   try {
     look(file, migrations);
   } catch (error) {
-    // A reader makes these beside the file and cannot remove them.
+    // A reader creates these files beside the database and cannot remove them.
     for (const beside of absent) rmSync(beside, { force: true });
     throw error;
   }
@@ -64,7 +64,7 @@ function look(file: string, migrations: readonly string[]): void {
   });
 }
 
-/** Undoes what a process that died had begun to write, as the first writer does anyway; a reader may not. */
+/** Rolls back the unfinished write of a process that died. Any writer does this first; a reader may not. */
 function rollBack(file: string): void {
   const db = openFile(file);
   try {
@@ -102,7 +102,7 @@ function requireSound(file: string, db: Database): void {
   if (first?.quick_check !== "ok") throw refused(file, `${file} is corrupt (${first?.quick_check})`);
 }
 
-/** A backup would not help: it is of the same build. */
+/** Suggests no backup: that would be from the same build. */
 function fromAnotherBuild(file: string, foreign: string): AgentctlError {
   return new AgentctlError("StoreUnavailable", {
     reason: `${file} was written by another build of agentctl: ${foreign}`,
@@ -112,8 +112,8 @@ function fromAnotherBuild(file: string, foreign: string): AgentctlError {
 }
 
 /**
- * SQLite reads the missing end of a last page as zeros, which is what an empty one holds. What a checkpoint that was
- * cut short had begun is still in the write-ahead log, and is no damage.
+ * Throws if the last page is cut. SQLite reads its missing end as zeros, as in an empty page. After an interrupted
+ * checkpoint nothing is damaged: its pages are still in the write-ahead log.
  */
 function requireWholePages(file: string, pageSize: number): void {
   const wal = `${file}-wal`;
@@ -121,7 +121,7 @@ function requireWholePages(file: string, pageSize: number): void {
   if (statSync(file).size % pageSize !== 0) throw refused(file, `${file} is corrupt (its last page is cut)`);
 }
 
-/** A new store is made only where there was none: never beside the backups and logs of one that is gone. */
+/** Throws unless a new store may be made here: never beside the backups and logs of a store that is gone. */
 function requireNoTraces(file: string): void {
   const home = dirname(file);
   const traces = existsSync(`${file}${RESTORING}`) || newestBackup(join(home, "backups")) || hasTasks(home);
@@ -130,7 +130,7 @@ function requireNoTraces(file: string): void {
   throw refused(file, `${file} ${state}, though this home has had tasks`);
 }
 
-/** What is left in the home of tasks that were started once. */
+/** Returns whether the home still has files of tasks that were once started. */
 function hasTasks(home: string): boolean {
   const folders = ["logs", "tasks"].map((name) => join(home, name)).filter(existsSync);
   return folders.some((folder) => readdirSync(folder).some((name) => /^\d+$/.test(name)));

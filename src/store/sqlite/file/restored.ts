@@ -4,13 +4,13 @@ import { type Database, openFile } from "./driver.ts";
 import { MIGRATIONS, SCHEMA_VERSION } from "./migrations.ts";
 import { foreignTables } from "./tables.ts";
 
-/** What never goes back: the numbers of ids and events, which others may have seen. */
+/** The highest ids and event numbers that were given out. They never go back, because others may have seen them. */
 export interface Numbers {
   tasks: number;
   events: number;
 }
 
-/** What a store knows of attempts, as far as their processes and files are concerned. */
+/** What a store knows about the processes and files of an attempt. */
 export interface KnownAttempt {
   task: number;
   n: number;
@@ -19,20 +19,22 @@ export interface KnownAttempt {
   isLive: boolean;
 }
 
-/** A copy of a backup that is sound and can become the store. */
+/** The contents of a sound copy of a backup that can become the store. */
 export interface RestoredStore {
   ids: Set<number>;
   open: number;
   attempts: KnownAttempt[];
 }
 
-/** The store was backed up before numbers that nobody can read any more were given out: they are left out generously. */
+/**
+ * How many event numbers to skip if nobody can read how many were given out after the backup. Deliberately generous.
+ */
 const UNREADABLE_EVENTS = 1_000_000;
 
 /**
- * Copies `backup` to `draft` and makes it ready to be the store: found sound as a whole, of a schema that is known, and
- * numbering on beyond what was given out before, so that no id and no event number means two things. Throws
- * `StoreUnavailable`, leaving nothing behind, where the backup is not fit.
+ * Copies `backup` to `draft` and prepares it to become the store. It must be completely sound and of a known schema.
+ * Its numbers continue after those given out before, so that no id and no event number means two things. Throws
+ * `StoreUnavailable`, leaving nothing behind, if the backup is not usable.
  */
 export function prepareRestore(
   backup: string,
@@ -64,7 +66,7 @@ export function dropStore(file: string): void {
   for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
 }
 
-/** The highest numbers that a store has given out; null where it cannot be read. */
+/** Returns the highest numbers that a store has given out; null if it is missing or cannot be read. */
 export function numbersOf(file: string): Numbers | null {
   if (!existsSync(file)) return null;
   try {
@@ -79,7 +81,7 @@ export function numbersOf(file: string): Numbers | null {
   }
 }
 
-/** Holds the open tasks of a store whose environment is not there, and gives them another; answers their ids. */
+/** Holds the open tasks of a store whose environment is missing, and gives them another. Returns their ids. */
 export function holdWithEnvironment(
   file: string,
   isThere: (hash: string) => boolean,

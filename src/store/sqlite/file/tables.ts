@@ -1,8 +1,8 @@
 import { type Database, openFile } from "./driver.ts";
 
 /**
- * Says in what the tables of `db` are not those that the first `version` of the migrations make: a build that was never
- * released may number another schema alike. Null where all columns are the same; tables beside them do no harm.
+ * Describes how the tables of `db` differ from those that the first `version` migrations make. A build that was never
+ * released may use the same number for another schema. Null if all columns are the same; extra tables do no harm.
  */
 export function foreignTables(db: Database, version: number, migrations: readonly string[]): string | null {
   const expected = columns(migrations.slice(0, version));
@@ -30,7 +30,7 @@ function columns(migrations: readonly string[]): Columns {
   }
 }
 
-/** The columns of each table with their types, as `name type`. */
+/** Returns the columns of each table, each as `name type`, followed by `not null` if it has that. */
 function columnsOf(db: Database): Columns {
   const rows = db
     .prepare(

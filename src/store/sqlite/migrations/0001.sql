@@ -1,48 +1,49 @@
--- tasks: one row for each piece of work, from submission until deletion. `state` moves only along the table in
--- core/machine.ts, each move in one transaction with its row in `events`. `attempt` is the number of the newest
--- attempt; every write on behalf of an attempt must name it. `intent` is what is being done to the live attempt
--- and must be finished by whoever finds it. `wake_at` is the next time at which the task wants attention
--- (a delay, the end of a pause, a pause to come, a question's deadline). `resumes_with` is set while a suspended task
--- is queued to be resumed by itself, with a slot or with memory. Structured values are JSON.
+-- tasks: one row for each task, from its submission until its deletion. `state` changes only as the table in
+-- core/machine.ts allows, in one transaction with a row in `events`. `attempt` is the number of the newest attempt;
+-- every write for an attempt must name it. `intent` is what is being done to the live attempt; a daemon that finds it
+-- must finish it. `wake_at` is the next time at which the task needs attention (a delay or a pause ends, a planned
+-- pause is due, a question times out). `resumes_with` is set while a suspended task is queued to resume without a user,
+-- with a slot or with memory. Structured values are JSON.
 --
--- `env_names` are the variables that were given by name, and travel with the task; `moving` is set while it is on its way to
--- another home. `checkout` is the git worktree of a task that was submitted with `worktree`, `account` a hash of what says
--- whose limits an agent uses up.
+-- `env_names` are the variables that were given by name, which go along when the task moves to another home. `moving`
+-- is set while it moves there. `checkout` is the git worktree of a task that was submitted with `worktree`. `account`
+-- is a hash that says whose limits an agent uses up.
 --
--- `machine` is where the process is, of those that share a store, and `on_machine` where it may be; without others they are
--- null.
+-- `machine` is the machine of a shared store that has the process, and `on_machine` those that may have it. Both are
+-- null if the store is not shared.
 --
--- dependencies: for each task that waits for others one row for each of these that has not ended yet. All of them,
--- with what each has to come to, are in `tasks.after`; `tasks.blocked_by` is the first that has not ended.
+-- dependencies: for each waiting task, one row for each of its dependencies that has not ended yet. `tasks.after` has
+-- all dependencies with their conditions. `tasks.blocked_by` is the first that has not ended.
 --
--- attempts: one row for each process lifetime of a task. `token` authorises it; `pid`, `pid_start` and `boot_id`
--- name one process and no later one; `run_key` names the files in which its guard leaves pid and exit status.
+-- attempts: one row for each process lifetime of a task. `token` authorises it. `pid`, `pid_start` and `boot_id` name
+-- one process and no later one. `run_key` names the files in which its guard leaves pid and exit status.
 --
--- checkpoints: the bytes that a task saved, checksummed. `position` is the number of steps acknowledged before
--- it, `base` the checkpoint from which a module that continues from it counts the names of its steps.
+-- checkpoints: the bytes that a task saved, with their checksum. `position` is the number of steps acknowledged before
+-- it. `base` is the checkpoint from which a module that continues from this one counts the names of its steps.
 --
 -- steps: the journal. One row for each acknowledged call of a module, in order of acknowledgement (`position`).
+-- `unused` marks a step that the module did not request again after it had continued from the checkpoint before it.
 --
--- `unused` marks one that the module did not ask for again after it had continued from the checkpoint before it.
+-- kept: the values that a step which has not ended keeps for the attempt that runs it again. `checkpoint` is the newest
+-- checkpoint at that time.
 --
--- kept: what a step that has not ended keeps for the attempt that runs it again; `checkpoint` is the newest one then.
---
--- messages: what was sent to a task; `position` is the journal's place at which it was delivered, -1 without a journal.
--- `written` counts the bytes of one for a task with a pipe for stdin that are in the pipe or about to be; `eof` marks the
--- end of what is sent, which every attempt meets and which so is never delivered.
+-- messages: the messages to a task. `position` is the place in the journal at which one was delivered, -1 without a
+-- journal. `written` is for a task with a pipe for stdin: how many bytes are in the pipe or about to be. `eof` marks
+-- the end of the input. Every attempt reads that again, so it is never delivered.
 --
 -- stdin: what was piped in at a submission, for every attempt.
 --
 -- events: one row for each committed change of a task, numbered over all tasks, never edited.
 --
--- queues: named queues with their slots, null for no limit. `held_by` is `user` or the selector of the pause that
--- holds the queue, `held_until` when that hold ends by itself.
+-- queues: named queues with their slots, null for no limit. `held_by` is `user` or the selector of the pause that holds
+-- the queue. `held_until` is when that pause's hold ends.
 --
--- schedules: tasks that are submitted again and again; `next_at` is the next planned time, `fire_at` when its run is made.
+-- schedules: tasks that are submitted repeatedly. `next_at` is the next planned time, `fire_at` when its run is made.
 --
--- hooks: one row for each configured hook, by the hash of what it says; `after` is the last event looked at for it.
+-- hooks: one row for each configured hook, by the hash of its configuration. `after` is the last event checked for it.
 --
--- deliveries: what a hook is still to be told, in order of `seq` for each task; `message` is the same at every try.
+-- deliveries: the events that are still to be sent to a hook, in order of `seq` for each task. `message` is the same at
+-- every try.
 --
 -- Ids and event numbers are never used again (autoincrement), so a script never reaches the wrong task.
 
