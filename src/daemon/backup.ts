@@ -11,20 +11,20 @@ import type { Database } from "../store/sqlite/file/driver.ts";
 import { newestBackup, sealBackup } from "../store/sqlite/index.ts";
 import type { DaemonLog } from "./log.ts";
 
-/** A daemon that has just started has better things to do. */
+/** How long the first backup waits after the start, in ms: a daemon that has just started has more urgent work. */
 const SOON_MS = 2000;
-/** After a backup that failed, most likely because the disk was full. */
+/** How long to wait after a failed backup, in ms. Most likely the disk was full. */
 const AGAIN_MS = 60_000;
-/** Ends the name of a copy that is being made. */
+/** Ends the name of an unfinished copy. */
 const DRAFT = ".part";
-/** A timer holds 31 bits; a longer one would fire at once. */
+/** The longest delay of a timer, in ms. A timer holds 31 bits; with a longer delay it would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Copies of the store in `backups/`: before a migration, soon after the start when the newest is older than
- * `backup.every`, and then as often as that, by SQLite's online backup, so that writers go on. A copy gets its name when
- * it is complete and found sound, so that no corrupt store drives the good copies out; the last `backup.keep` stay. What
- * has not changed is not copied again. No copy holds an environment.
+ * Copies of the store in `backups/`: one before a migration, one soon after the start if the newest is older than
+ * `backup.every`, and then one every `backup.every`. SQLite's online backup lets writers go on. A copy gets its name
+ * once it is complete and sound, so a corrupt store never pushes out the good copies. The last `backup.keep` stay. An
+ * unchanged store is not copied again. No copy holds an environment.
  */
 export class Backups {
   readonly #paths: Paths;
@@ -43,10 +43,10 @@ export class Backups {
     this.#fault = options.fault;
   }
 
-  /** A plain copy: nothing has the database open yet. */
+  /** Makes a plain copy: nothing has opened the database yet. */
   beforeMigration(from: number): void {
     const file = this.#name(`before-migration-from-${from}`);
-    // The log of writes belongs to the file by its name, and means nothing without it.
+    // SQLite finds a WAL by its database's name. A WAL without its database has no effect, so it is copied first.
     if (existsSync(`${this.#paths.database}-wal`)) copyWhole(`${this.#paths.database}-wal`, `${file}-wal`);
     copyWhole(this.#paths.database, file);
   }
@@ -56,7 +56,7 @@ export class Backups {
     this.arm();
   }
 
-  /** Sets the time of the next backup by the settings as they are. */
+  /** Schedules the next backup according to the current settings. */
   arm(): void {
     const { backupEveryMs: every } = this.#settings;
     if (this.#timer) clearTimeout(this.#timer);
@@ -89,7 +89,7 @@ export class Backups {
     this.#timer.unref();
   }
 
-  /** Makes one now, at `file`, else beside the automatic ones, with which it counts; answers where it is. */
+  /** Makes a backup now and returns its path: `given`, or a new file in `backups/`, where `backup.keep` counts it. */
   async byHand(given?: string): Promise<string> {
     return await this.#inTurn(async () => {
       const db = this.#db;
@@ -99,7 +99,7 @@ export class Backups {
       if (existsSync(file)) {
         throw new AgentctlError("InvalidParams", { field: "file", reason: `${file} is there already` });
       }
-      // Beside a file of the user's nothing may have the name of the draft.
+      // Next to the user's file, the draft needs a name that no other file can have.
       const draft = given === undefined ? file + DRAFT : `${file}.${randomUUID()}`;
       await copied(db, file, draft).catch((cause: Error) => {
         const reason = `${file} cannot be written: ${cause.message}`;
@@ -110,7 +110,7 @@ export class Backups {
     });
   }
 
-  /** One copy after the other. */
+  /** Runs one copy after the other. */
   #inTurn<T>(copy: () => Promise<T>): Promise<T> {
     const made = this.#running.then(copy);
     this.#running = made.then(
@@ -136,7 +136,7 @@ export class Backups {
 
   #rotate(): void {
     const names = readdirSync(this.#paths.backups).filter((name) => isOwnName("backups", name));
-    // Of a daemon that died meanwhile.
+    // Drafts left by a daemon that died while it copied.
     for (const name of names.filter((each) => each.includes(DRAFT))) rmSync(join(this.#paths.backups, name));
     const kept = names
       .filter((name) => name.endsWith(".db"))
@@ -158,7 +158,7 @@ export class Backups {
   }
 }
 
-/** A sound copy under this name, or none. */
+/** Writes a sound copy to `file`. If this fails, leaves nothing behind and throws. */
 async function copied(db: Database, file: string, draft: string): Promise<void> {
   try {
     await db.backup(draft);
@@ -177,7 +177,7 @@ function copyWhole(from: string, to: string): void {
   renameSync(to + DRAFT, to);
 }
 
-/** How many rows this connection, the only one that writes, has changed. */
+/** Returns how many rows this connection has changed. No other connection writes. */
 function changesOf(db: Database): number {
   return db.prepare("select total_changes()").pluck().get() as number;
 }

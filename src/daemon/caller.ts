@@ -2,32 +2,32 @@ import type { AgentctlError } from "../core/errors.ts";
 import type { Notification, NotificationParams, Scope } from "../protocol/methods.ts";
 
 /**
- * Who calls a method, whichever way the call came in: a connection of the socket, or what another server lets in. Handlers
- * know no more of it than this.
+ * Who calls a method, however the call arrived: over a connection of the socket, or through another server. Handlers
+ * know nothing else about the caller.
  */
 export interface Caller {
-  /** The methods that it may call, by their scope; dispatch refuses the others. */
+  /** The scopes whose methods it may call; dispatch refuses other methods. */
   readonly scopes: readonly Scope[];
-  /** Who acts, in events, where the params do not say. */
+  /** The actor named in events, if the params do not name one. */
   readonly actor: string;
-  /** The token that `attempt/hello` gave; authorises every later call of scope `attempt`. */
+  /** The token given in `attempt/hello`. It authorises every later call of scope `attempt`. */
   token: string | null;
-  /** Why nothing of it is carried out: it is of another version. */
+  /** Why every call is refused: the caller has another version. Null if calls are accepted. */
   refusal: AgentctlError | null;
-  /** Aborted when the caller is gone and nobody reads an answer. */
+  /** Aborted when the caller is gone and nobody reads a response. */
   readonly signal: AbortSignal;
-  /** How it is told something unasked; null where it cannot be, such as by the answer to one HTTP request. */
+  /** Sends the caller notifications. Null if it cannot receive them, as in a single HTTP request. */
   readonly listener: Listener | null;
 }
 
-/** A caller that stays, and reads what it is told unasked. */
+/** A caller that stays connected and reads notifications. */
 export interface Listener {
-  /** How often it has subscribed to events. */
+  /** How many times it has subscribed to events. */
   subscriptions: number;
-  /** Sends a notification; it is dropped when the caller is gone. */
+  /** Sends a notification, or drops it if the caller is gone. */
   notify<N extends Notification>(method: N, params: NotificationParams<N>): void;
   /** Resolves when the caller has read enough for more to be sent, or is gone. */
   writable(): Promise<void>;
-  /** Ends it, because it cannot be served any more. */
+  /** Ends the connection, because it cannot be served any more. */
   end(): void;
 }

@@ -2,16 +2,16 @@ import { join } from "node:path";
 import { capLogs, type Engine, keepReserve, noteSeen, retain } from "../engine/index.ts";
 import { capLog, type DaemonLog } from "./log.ts";
 
-/** How often logs are held to their cap, and how often what ended long ago is deleted. */
+/** How often the logs of tasks, and the daemon's own log, are cut to their size limit, in ms. */
 const LOG_CAP_EVERY_MS = 1000;
 const OWN_LOG_EVERY_MS = 5000;
-/** How exactly it is known how long something had worked when the machine went down. */
+/** How precisely a task's run time is known after the machine has crashed, in ms. */
 const SEEN_EVERY_MS = 5000;
 const RESERVE_EVERY_MS = 60_000;
 const FIRST_RETAIN_MS = 5000;
 const RETAIN_EVERY_MS = 3_600_000;
 
-/** What a daemon does now and then; the timers end with it. */
+/** Starts the daemon's periodic work. Returns its timers, which the daemon clears when it stops. */
 export function chores(engine: Engine, log: DaemonLog): NodeJS.Timeout[] {
   const guarded = (what: string, run: () => Promise<unknown>) => () => {
     run().catch((error) => log.warn({ error: String(error) }, `${what} failed`));

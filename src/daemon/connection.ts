@@ -6,13 +6,13 @@ import type { Caller, Listener } from "./caller.ts";
 import type { Call, Dispatch } from "./dispatch.ts";
 import { textOf } from "./shown/answer-text.ts";
 
-/** So many bytes may wait for a peer that does not read; then nothing more of its requests is taken. */
+/** How many bytes may wait for a peer that does not read. Beyond that, its requests are not read. */
 const MOST_UNREAD_BYTES = 1024 * 1024;
 
-/** So many of one peer's requests are worked on at once; more wait in the kernel's buffers. */
+/** How many requests of one peer are processed at once. More wait in the kernel's buffers. */
 const MOST_REQUESTS = 4096;
 
-/** Requests with large answers, of which so many of one peer are worked on at once. */
+/** Requests with large responses. At most `MOST_LARGE` of one peer are processed at once. */
 const LARGE: ReadonlySet<string> = new Set([
   "tasks/list",
   "tasks/get",
@@ -22,42 +22,42 @@ const LARGE: ReadonlySet<string> = new Set([
 ]);
 const MOST_LARGE = 8;
 
-/** What follows a greeting is not begun before the greeting is answered. */
+/** Requests after a greeting wait until the greeting is answered. */
 const GREETING = "daemon/hello";
 
-/** How often a peer that sends nothing more is looked for: only what is written to it tells that it is gone. */
+/** How often we check for a peer that has stopped sending, in ms. Only a write reveals that it is gone. */
 const LOOK_MS = 1000;
 
-/** A call as it came, with what its answer is to name. */
+/** A call as received, with the id for its response. */
 interface Request extends Call {
   id: string | number | null | undefined;
 }
 
 /**
- * The daemon's end of one connection: lines in, lines out, with bounded memory whatever the peer does. What is not
- * a line of JSON of at most 16 MiB is answered with its error, and ends this connection alone.
+ * The daemon's end of one connection: lines in, lines out. Its memory is bounded, no matter what the peer does. Input
+ * that is not a line of JSON of at most 16 MiB gets an error in response, and ends only this connection.
  */
 export class Connection implements Caller, Listener {
-  /** Whoever may open the socket is the user, and a task of the user where it has a token. */
+  /** Anyone who can open the socket is the user, or a task of the user if it has a token. */
   readonly scopes = ["people", "attempt"] as const;
   readonly actor = "user";
   token: string | null = null;
   refusal: AgentctlError | null = null;
   subscriptions = 0;
-  /** A peer that sends nothing more is not gone: it still waits for its answers. */
+  /** Aborted when the connection closes. A peer that has stopped sending is not gone: it still waits for responses. */
   readonly signal: AbortSignal;
   readonly listener: Listener = this;
   readonly #socket: Socket;
   readonly #dispatch: Dispatch;
   readonly #splitter = new LineSplitter();
-  /** Lines that came while as many calls as allowed were under way; the socket is not read meanwhile. */
+  /** Lines received while the maximum number of calls was running. The socket is not read meanwhile. */
   #waiting: string[] = [];
   #running = 0;
   #large = 0;
   #isGreeting = false;
-  /** It sent what cannot be read: nothing more of it is. */
+  /** The peer sent something unreadable. The rest of its input is ignored. */
   #isOver = false;
-  /** The peer sends nothing more, as `nc` says at the end of its input: it is answered, then the connection is ended. */
+  /** The peer has stopped sending, as `nc` does at the end of its input. It is answered, then the connection ends. */
   #heardAll = false;
   #look: NodeJS.Timeout | null = null;
   #drained: (() => void)[] = [];
@@ -89,7 +89,7 @@ export class Connection implements Caller, Listener {
     });
   }
 
-  /** Sends a notification; it is dropped when the peer is gone. */
+  /** Sends a notification, or drops it if the peer is gone. */
   notify<N extends Notification>(method: N, params: NotificationParams<N>): void {
     this.#send({ jsonrpc: "2.0", method, params });
   }
@@ -104,12 +104,12 @@ export class Connection implements Caller, Listener {
     this.#socket.destroySoon();
   }
 
-  /** Bytes of a line whose end has not come. */
+  /** How many bytes of an unfinished line are buffered. */
   get waitingBytes(): number {
     return this.#splitter.waitingBytes;
   }
 
-  /** Ends a connection that takes more than its part of the daemon's memory. */
+  /** Ends a connection that takes more than its share of the daemon's memory. */
   refuse(reason: string): void {
     this.#endWith(reason);
   }
@@ -160,7 +160,7 @@ export class Connection implements Caller, Listener {
     }
   }
 
-  /** Only now it is known whether the peer was still there to be greeted. Of one that gave up nothing is done. */
+  /** Only now do we know whether the peer was still there. If it has gone, its other requests are dropped. */
   #greeted(): void {
     this.#isGreeting = false;
     if (this.#socket.destroyed) this.#waiting = [];
@@ -177,7 +177,7 @@ export class Connection implements Caller, Listener {
     if (this.#heardAll && isAnswered) this.#socket.end();
   }
 
-  /** Of a peer that has closed both sides no more is seen than of one that reads on, but it refuses even nothing. */
+  /** A fully closed peer looks like a half-closed one until we write. An empty write fails for the former. */
   #lookForPeer(): void {
     if (this.#socket.writable && this.#socket.writableLength === 0) this.#socket.write(Buffer.alloc(0));
   }

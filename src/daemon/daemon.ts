@@ -55,29 +55,29 @@ export interface DaemonOptions {
   version: string;
   /** The variables that tasks get from the daemon: PATH, HOME, USER, SHELL, LANG. */
   baseEnv: Record<string, string>;
-  /** The address of the bus on which the user's desktop shows notifications. */
+  /** The address of the bus on which the user's desktop receives notifications. */
   sessionBus: string;
   fault: Fault;
-  /** Start no task until told otherwise. */
+  /** Start no task until a command releases the daemon. */
   hold: boolean;
-  /** Whether a collector of traces was named. */
+  /** Whether the environment names a collector for traces. */
   isTraced: boolean;
-  /** Where to listen; asked again when the socket was removed. */
+  /** Returns the path to listen at. Called again after the socket was removed. */
   socketPlace: () => string;
 }
 
-/** A daemon that answers on its socket; `ended` resolves when it is to leave the process. */
+/** A daemon that answers on its socket. `ended` resolves when the process should exit. */
 export interface RunningDaemon {
   stop(options: { keep: boolean; graceMs?: number }): Promise<Paused>;
   ended: Promise<void>;
   listener: Listener;
-  /** Whether nothing works and nothing will by itself. */
+  /** Returns whether nothing is running and nothing will start on its own. */
   isIdle(): Promise<boolean>;
 }
 
 /**
- * Puts store, runner, engine and socket together: opens the store, recovers what an earlier daemon left, then
- * listens. The caller holds the lock of the home.
+ * Opens the store, recovers what an earlier daemon left, then listens on the socket. The caller holds the lock of the
+ * home.
  */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
   const { paths, log, settings, fault } = options;
@@ -176,7 +176,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await engine.hosts.stop();
     await teller.stop();
     for (const timer of timers) clearInterval(timer);
-    // The answer to whoever asked goes out first.
+    // Send the response to the stop request first.
     setImmediate(async () => {
       await Promise.all([web.stop(), listener.close()]);
       await Promise.all([backups.stop(), traces?.stop()]);
@@ -190,7 +190,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   async function leave() {
     engine.isHolding = true;
     engine.isStopping = true;
-    // What is just being started is there for the next daemon to adopt.
+    // Wait for starts in progress, so that the next daemon can adopt those tasks.
     await startsAreOver(engine);
     return { suspended: [], frozen: [], running: [] };
   }
@@ -198,7 +198,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   return { stop, ended, listener, isIdle: () => isIdle(engine) };
 }
 
-/** Its place is named at run time, so that it is no part of this bundle. */
+/** The path is built at run time, so that the bundler does not include the file. */
 function tracesOf(engine: Engine, about: { version: string; home: string }): Traces {
   const file = join(import.meta.dirname, "traces.cjs");
   const { startTraces } = createRequire(file)(file) as typeof import("./telling/traces.ts");
@@ -243,7 +243,9 @@ function createEngine(
   });
 }
 
-/** Tells hooks and the desktop; their programs get the variables of every task and find `agentctl` on their PATH. */
+/**
+ * Creates the teller for hooks and the desktop. Their programs get the variables of every task, and `agentctl` on PATH.
+ */
 function createTeller({ paths, log, settings, baseEnv, sessionBus }: DaemonOptions, engine: Engine): Teller {
   const { store, places } = engine;
   const clock = systemClock;
@@ -269,7 +271,7 @@ function createTeller({ paths, log, settings, baseEnv, sessionBus }: DaemonOptio
   return new Teller({ store, clock, log, describe, send: sender({ env, cwd, clock }) });
 }
 
-/** The hooks of the settings, which were checked when they were read. */
+/** Returns the hooks of the settings, which were checked when they were read. */
 function hooksOf({ hooks }: Settings): Hook[] {
   const read = readHooks(hooks);
   return "value" in read ? read.value : [];

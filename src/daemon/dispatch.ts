@@ -3,18 +3,19 @@ import { type Handlers, methods } from "../protocol/methods.ts";
 import { isMethod, parseParams } from "../protocol/parse.ts";
 import type { Caller } from "./caller.ts";
 
-/** What is called; its form is checked, its method and params are not. */
+/** A call whose form has been checked, but not its method and params. */
 export interface Call {
   method: string;
   params: unknown;
 }
 
-/** Carries out a call; rejects with what it is to be answered. */
+/** Carries out a call. Rejects with the error for the response. */
 export type Dispatch = (call: Call, caller: Caller) => Promise<unknown>;
 
 /**
- * Holds each call to the method table, which says what its params are and who may call it, and hands it to the method's
- * handler. `bug` is told of what no caller should ever see; `explained` adds to an error what helps with it.
+ * Returns a function that checks each call against the method table (its params, and who may call it) and passes it to
+ * the method's handler. `bug` receives errors that no caller should ever see. `explained` adds helpful details to an
+ * error.
  */
 export function dispatcher(
   handlers: Handlers<Caller>,
@@ -38,7 +39,7 @@ export function dispatcher(
   };
 }
 
-/** What a running task asks for is authorised by the attempt's token, in each call or once with the hello. */
+/** Throws unless the call, or an earlier `attempt/hello`, gave a token. It authorises what a running task asks for. */
 function requireToken(params: { token?: string }, caller: Caller): void {
   if ((params.token ?? caller.token) !== null) return;
   const reason = "give AGENTCTL_TOKEN, or say attempt/hello first";

@@ -3,8 +3,9 @@ import { AgentctlError } from "../core/errors.ts";
 import { type Fault, faultPoints } from "../core/faults.ts";
 
 /**
- * Kills this process at the moment that `wanted` names, as a crash would: `<point>`, or `<point>@<n>` for the nth time
- * that it is reached. Throws for a point that does not exist, because a test that waits for it would show nothing.
+ * Returns a function that kills this process at the point that `wanted` names, as a crash would. `wanted` is `<point>`,
+ * or `<point>@<n>` for the nth time the point is reached. Throws for an unknown point, because a test that waits for it
+ * would prove nothing.
  */
 export function faultAt(wanted: string | undefined): Fault {
   if (!wanted) return () => {};

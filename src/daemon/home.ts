@@ -13,8 +13,8 @@ const NETWORK = new Set([
 ]);
 
 /**
- * Makes the home and its folders, or refuses it: no home of agentctl, owned by someone else, writable by others, or on a
- * network file system. What is there keeps to 0700. Throws `HomeRefused`.
+ * Makes the home and its folders, and gives them mode 0700. Throws `HomeRefused` if the home is not one of agentctl, is
+ * owned by someone else, is writable by others, or is on a network file system.
  */
 export function prepareHome(paths: Paths): void {
   const { home } = paths;
@@ -38,8 +38,8 @@ export function prepareHome(paths: Paths): void {
 }
 
 /**
- * Refuses a home whose tasks still run in another container: no process here can see or stop them, and they would be
- * taken for lost and run again. Throws `HomeRefused`.
+ * Throws `HomeRefused` if tasks of the home still run in another container. No process here can see or stop them, so
+ * the daemon would take them for lost and run them again.
  */
 export async function refuseForeignTasks({ home, run }: Paths): Promise<void> {
   const namespaces = await foreignNamespaces(run).catch((cause: Error) => {
@@ -52,7 +52,7 @@ export async function refuseForeignTasks({ home, run }: Paths): Promise<void> {
   throw homeRefused(home, reason, { hint });
 }
 
-/** Lets daemons in other containers know of this one's tasks: a descriptor for its guards to inherit. */
+/** Lets daemons in other containers detect this one's tasks. Returns a descriptor for the guards to inherit. */
 export function lockNamespaceFor({ run }: Paths, log: DaemonLog): number | undefined {
   try {
     return lockNamespace(run);

@@ -5,35 +5,35 @@ import type { Log } from "../engine/index.ts";
 
 export type DaemonLog = Log & { fatal(facts: object, message: string): void };
 
-/** The daemon's log: a line of JSON each on stdout, which is daemon.log unless it runs in the foreground. */
+/** Creates the daemon's log: lines of JSON on stdout, which is daemon.log unless the daemon runs in the foreground. */
 export function createLog(): DaemonLog {
   const options = { base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime };
   const destination = pino.destination({ dest: 1, sync: true });
-  // A log that cannot be written, on a full disk, is no reason to end.
+  // A failed write to the log, such as on a full disk, must not end the daemon.
   destination.on("error", () => {});
   return pino(options, destination);
 }
 
-/** What a library prints goes to the log: on stderr is only what Node itself says of a crash. */
+/** Sends what libraries print to the log, so that stderr holds only what Node itself prints about a crash. */
 export function takeConsole(log: DaemonLog): void {
   const printed = (...words: unknown[]) => log.warn({ printed: format(...words) }, "a library printed this");
   Object.assign(console, { debug: printed, error: printed, info: printed, log: printed, warn: printed });
 }
 
-/** So large the log may get; the part before it is kept in `daemon.log.1`. */
+/** The largest size of the log, in bytes. Earlier lines are kept in `daemon.log.1`. */
 const MOST_LOG_BYTES = 16 * 1024 * 1024;
 
-/** Begins the log again where it has grown too large. It is open for appending, so what is written next stands at its start. */
+/** Copies a log that is too large to `<file>.1`, and empties it. It is open for appending: writing starts over. */
 export function capLog(file: string, most: number = MOST_LOG_BYTES): void {
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) <= most) return;
   copyFileSync(file, `${file}.1`);
   truncateSync(file);
 }
 
-/** The end of what an earlier daemon printed is told, where the reason is. */
+/** How much of an earlier daemon's stderr is logged, in bytes. We log the end, because it holds the reason. */
 const MOST_TOLD_BYTES = 16 * 1024;
 
-/** Takes into the log what Node itself printed as an earlier daemon crashed, and empties the file. */
+/** Logs what Node printed when an earlier daemon crashed, and empties the file. */
 export function tellStderr(log: DaemonLog, file: string): void {
   try {
     const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;

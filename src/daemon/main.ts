@@ -1,6 +1,6 @@
 /**
- * The life of the daemon's process: take the home and its lock, serve, end. Whoever started it learns on file
- * descriptor 3, in one line of JSON, that it answers, that another daemon has the home, or why it refuses.
+ * The life of the daemon's process: take the home and its lock, serve, end. On file descriptor 3 the daemon reports one
+ * line of JSON to the process that started it: that it answers, that another daemon has the home, or why it refuses.
  */
 import { closeSync, fstatSync, rmSync, writeSync } from "node:fs";
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
@@ -29,17 +29,17 @@ import { restore } from "./restore.ts";
 import { placeSocket } from "./socket-place.ts";
 
 export interface RunOptions {
-  /** Stay attached: nobody listens on file descriptor 3, and INT stops as TERM does. */
+  /** Stay attached: nobody reads file descriptor 3, and SIGINT stops the daemon as SIGTERM does. */
   foreground: boolean;
   /** Start no task. */
   hold: boolean;
-  /** End when nothing works any more and nothing will by itself. */
+  /** End when nothing is running and nothing will start on its own. */
   untilIdle?: boolean;
-  /** Called when the daemon answers, and whoever waits for that knows it. */
+  /** Called when the daemon answers and has reported so. */
   onReady?: () => void;
 }
 
-/** Runs a daemon until it is stopped; resolves with its exit code. Rejects where it refuses to start. */
+/** Runs a daemon until it is stopped; resolves with its exit code. Rejects if the daemon refuses to start. */
 export async function run({ foreground, hold, untilIdle = false, onReady }: RunOptions): Promise<number> {
   const report = foreground ? () => {} : reportOnce(3);
   const log = createLog();
@@ -61,11 +61,12 @@ export async function run({ foreground, hold, untilIdle = false, onReady }: RunO
     }
     await refuseForeignTasks(paths);
     tellCeiling(paths.ceiling, foreground);
-    // A limit of file sizes is an error of the write, as a full disk is, and no end.
+    // Without a listener, a write beyond the file size limit would kill the process. With one it fails, as on a full
+    // disk.
     process.on("SIGXFSZ", () => {});
-    // Without a listener Node opens its debugger, a port for everybody on this machine.
+    // Without a listener Node opens its debugger, a port that everybody on this machine can reach.
     process.on("SIGUSR1", () => {});
-    // Node prints a warning, unless somebody else takes it.
+    // Warnings go to the log. Node's own listener would print them.
     process.removeAllListeners("warning");
     process.on("warning", ({ name, message }) => log.warn({ warning: name }, message));
     process.on("uncaughtException", (error) => die(log, error));
@@ -109,7 +110,7 @@ export async function run({ foreground, hold, untilIdle = false, onReady }: RunO
     clearInterval(idle);
     presence.stop();
     lock.release();
-    // Tasks that go on, frozen ones too, are this process's children, and would keep it.
+    // Tasks that go on, frozen ones too, are this process's children and would keep it alive.
     return process.exit(0);
   } catch (error) {
     const told = asAgentctlError(error);
@@ -120,7 +121,7 @@ export async function run({ foreground, hold, untilIdle = false, onReady }: RunO
   }
 }
 
-/** By the variables that the specification of OpenTelemetry names; a collector that is not named gets nothing. */
+/** Returns whether one of OpenTelemetry's standard variables names a collector. Without one, nothing is sent. */
 function isTraced(env: NodeJS.ProcessEnv): boolean {
   if (env.OTEL_SDK_DISABLED === "true") return false;
   return Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT);
@@ -128,30 +129,30 @@ function isTraced(env: NodeJS.ProcessEnv): boolean {
 
 export { changeMachine, clusterStatus, dropMachine, initCluster, joinCluster, leaveCluster };
 
-/** `daemon restore`, in a process of its own: see {@link restore}. */
+/** Runs `daemon restore`, in its own process: see {@link restore}. */
 export async function restoreBackup(backup: string, env: Record<string, string>): Promise<Restored> {
   process.umask(0o077);
   return await restore(pathsOf(process.env), backup, { env, token: process.env.AGENTCTL_TOKEN });
 }
 
-/** `agentctl doctor`, in a process of its own: see {@link doctor}. */
+/** Runs `agentctl doctor`, in its own process: see {@link doctor}. */
 export async function examine(options: DoctorOptions): Promise<Report> {
   process.umask(0o077);
   return await doctor(pathsOf(process.env), options);
 }
 
-/** A daemon in the foreground tells none, so no command replaces it by one in the background. */
+/** Records the limits that tasks can get. A foreground daemon records none, so that no command replaces it. */
 function tellCeiling(file: string, foreground: boolean): void {
   rmSync(file, { force: true });
   if (foreground) return;
   try {
     noteCeiling(file);
   } catch {
-    // The disk is full: tasks get what limits this daemon has.
+    // The disk is full: tasks get the limits of this daemon.
   }
 }
 
-/** Writes the first report to `fd`, closes it, and says nothing more. */
+/** Returns a function that writes its first report to `fd`, closes `fd`, and ignores later reports. */
 function reportOnce(fd: number): (report: object) => void {
   let isSaid = false;
   return (report) => {
@@ -162,15 +163,15 @@ function reportOnce(fd: number): (report: object) => void {
       writeSync(fd, `${JSON.stringify(report)}\n`);
       closeSync(fd);
     } catch {
-      // Whoever started it has gone; the log has it all.
+      // The process that started this one has gone. The log has everything.
     }
   };
 }
 
-/** How often it is asked whether there is nothing left to do; what is submitted in between is done. */
+/** How often we check whether nothing is left to do, in ms. A task submitted in between still runs. */
 const IDLE_MS = 1000;
 
-/** Stops the daemon when it was idle at two looks, one after the other. */
+/** Stops the daemon when two checks in a row find it idle. */
 function endWhenIdle(daemon: RunningDaemon, log: ReturnType<typeof createLog>): NodeJS.Timeout {
   let looks = 0;
   const look = async () => {
@@ -182,19 +183,19 @@ function endWhenIdle(daemon: RunningDaemon, log: ReturnType<typeof createLog>): 
   return setInterval(() => void look().catch(() => undefined), IDLE_MS);
 }
 
-/** A bug: the processes of the tasks go on, and the next daemon adopts them. */
+/** Kills this process after a bug. The tasks' processes go on, and the next daemon adopts them. */
 function die(log: ReturnType<typeof createLog>, error: unknown): void {
   log.fatal({ err: error }, "uncaught: a bug in agentctl");
   process.kill(process.pid, "SIGKILL");
 }
 
-/** Closes nothing: what has taken the place of the home is not this daemon's to touch. */
+/** Kills this process without closing anything: another daemon may own the home's files now. */
 function leave(log: ReturnType<typeof createLog>, message: string): void {
   log.error({}, message);
   process.kill(process.pid, "SIGKILL");
 }
 
-/** The whole life of a process that is a daemon in the background; `onReady` is called once, when it answers. */
+/** Runs a background daemon for the whole life of its process. Calls `onReady` once, when the daemon answers. */
 export function runInBackground(onReady: () => void): void {
   run({ foreground: false, hold: process.argv.includes("--hold"), onReady }).then(
     (code) => {

@@ -23,12 +23,12 @@ interface StoreOptions {
 
 interface Opened {
   store: Store;
-  /** Null in a cluster, whose database others back up. */
+  /** Null in a cluster, whose database the daemon does not back up. */
   db: Database | null;
   member: Member | null;
 }
 
-/** Opens the store of a home: its own file, or that of the cluster of which it is a machine. */
+/** Opens the store of a home: its own file, or the database of its cluster. */
 export async function openStore(
   { paths, fault, settings, log }: StoreOptions,
   { backups, home, environments }: { backups: Backups; home: string; environments: Environments },
@@ -56,10 +56,10 @@ export async function openStore(
   }
 }
 
-/** What limits a cluster are the slots of its machines. */
+/** In a cluster the slots of its machines are the limit, so the queue has more than enough. */
 const CLUSTER_SLOTS = 1000;
 
-/** Every store has that queue. */
+/** Creates the queue `default`, which every store has. */
 export async function ensureDefaultQueue({
   store,
   cluster,

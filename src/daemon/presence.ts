@@ -1,6 +1,6 @@
 /**
- * Looks whether the files that make a daemon the one of its home are still there: its store, its lock and its socket.
- * People and cleaners of /tmp remove them.
+ * Checks that the files by which a daemon owns its home still exist: its store, its lock and its socket. People and
+ * cleaners of /tmp remove them.
  */
 import { existsSync, statSync } from "node:fs";
 import type { Paths } from "../home/paths.ts";
@@ -8,7 +8,7 @@ import { isFile, type Lock, takeLock } from "./lock.ts";
 import type { DaemonLog } from "./log.ts";
 import type { Listener } from "./server.ts";
 
-/** What is removed is noticed within a second, also on a busy machine. */
+/** How often we check, in ms. A removed file is noticed within a second, even on a busy machine. */
 const LOOK_EVERY_MS = 400;
 
 interface Presence {
@@ -16,13 +16,13 @@ interface Presence {
   lock: Lock;
   listener: Listener;
   log: DaemonLog;
-  /** The home is lost: nothing may be started or stopped any more. Does not return. */
+  /** Called when the home is lost: nothing may be started or stopped any more. Does not return. */
   onLost: (why: string) => void;
 }
 
-/** Keeps the daemon reachable; calls `onLost` where its store is gone or the home has another daemon. */
+/** Keeps the daemon reachable. Calls `onLost` if its store is gone or another daemon has the home. */
 export function keepPresent({ paths, lock, listener, log, onLost }: Presence): { stop(): void } {
-  // What says where the store is: its file, or the cluster of which the home is a machine.
+  // The file that says where the store is: the store itself, or the cluster file if the home is a machine of a cluster.
   const place = existsSync(paths.cluster) ? paths.cluster : paths.database;
   const store = statSync(place);
   let held = lock;

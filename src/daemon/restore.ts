@@ -1,8 +1,8 @@
 /**
- * `daemon restore`: puts a backup in the store's place. Nothing of what happened after the backup may come back to life
- * by it: numbers go on where they were, processes of attempts that the backup does not know are ended, and their files
- * do not become those of later attempts. They are kept beside the store that is replaced. The order is such that a crash
- * leaves either the old store, or none and a draft, beside which no daemon makes a new one.
+ * `daemon restore`: replaces the store with a backup. Nothing that happened after the backup may come back to life: ids
+ * continue from where they were, and processes of attempts that the backup does not know are ended. The files of those
+ * attempts do not become the files of later ones: they are kept beside the replaced store. A crash leaves either the
+ * old store, or no store and a draft. Beside a draft, no daemon makes a new store.
  */
 
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
@@ -26,18 +26,18 @@ import { inCluster } from "./cluster/in-cluster.ts";
 import { prepareHome, refuseForeignTasks } from "./home.ts";
 import { takeLock } from "./lock.ts";
 
-/** Who restores: the environment to run tasks in, and the token where it is an attempt. */
+/** Who restores: the environment to run tasks in, and the token if the caller is an attempt. */
 export interface Caller {
   env: Record<string, string>;
   token: string | undefined;
 }
 
-/** Between TERM and KILL for processes of attempts that are no more. */
+/** How long processes of unknown attempts get between SIGTERM and SIGKILL, in ms. */
 const GRACE_MS = 5000;
 
 /**
- * Puts `backup` (a path, or a name in `backups/`) in the store's place. Refuses while a daemon runs. Open tasks
- * whose environment went with their end get that of the caller, and are held.
+ * Replaces the store with `backup` (a path, or a name in `backups/`). Refuses while a daemon runs. Open tasks whose
+ * environment was deleted when they ended get the caller's environment, and are held.
  */
 export async function restore(paths: Paths, backup: string, caller: Caller): Promise<Restored> {
   if (existsSync(paths.cluster)) throw inCluster("a backup is the store of one home");
@@ -98,7 +98,7 @@ function giveEnvironment(paths: Paths, draft: string, env: Record<string, string
   );
 }
 
-/** Ids of tasks that have left files, so they have been given out. */
+/** Returns the ids of tasks that have left files: these ids are already in use. */
 function taskFolders({ logs, tasks }: Paths): number[] {
   const names = [logs, tasks].filter(existsSync).flatMap((folder) => readdirSync(folder));
   return names.flatMap((name) => /^(\d{1,15})(?:\.|$)/.exec(name)?.[1] ?? []).map(Number);
@@ -117,7 +117,7 @@ async function endStrangers(
   return tokens.length;
 }
 
-/** The status of an attempt that the backup does not know may not be taken for that of the next one. */
+/** The next attempt must not read the status of an attempt that the backup does not know. */
 function dropStrangeRunFiles(paths: Paths, attempts: KnownAttempt[]): void {
   const active = new Map(attempts.filter(({ isLive }) => isLive).map(({ runKey, token }) => [runKey, token]));
   const running = new Set(
@@ -129,7 +129,7 @@ function dropStrangeRunFiles(paths: Paths, attempts: KnownAttempt[]): void {
     const key = keyOfRunFile(name);
     if (key !== undefined && !active.has(key)) rmSync(join(paths.run, name), { force: true });
     const ofSteps = keyOfStepFile(name);
-    // Where its host is gone, the attempt goes on from what the backup knows.
+    // If its host is gone, the attempt continues from what the backup knows.
     if (ofSteps !== undefined && !running.has(active.get(ofSteps) ?? "")) {
       rmSync(join(paths.run, name), { force: true });
     }
@@ -139,8 +139,9 @@ function dropStrangeRunFiles(paths: Paths, attempts: KnownAttempt[]): void {
 const ASIDE = ".before-restore";
 
 /**
- * Files of tasks and logs of attempts that the backup does not know get another name, and those that an earlier restore
- * has set aside their own again where it knows them: the store that was replaced is kept, and so is what belongs to it.
+ * Renames files of tasks and logs of attempts that the backup does not know. Restores the names of files that an
+ * earlier restore set aside, if this backup knows them. The replaced store is kept, and so are the files that belong to
+ * it.
  */
 function setAsideStrangeFiles({ logs, tasks }: Paths, { ids, attempts }: RestoredStore): number[] {
   const setAside = new Set<number>();
@@ -156,7 +157,7 @@ function setAsideStrangeFiles({ logs, tasks }: Paths, { ids, attempts }: Restore
   return [...setAside].sort((a, b) => a - b);
 }
 
-/** What of a folder bears a number in its name; answers the numbers that are strange. */
+/** Renames the numbered entries of a folder; returns the numbers that are not known. */
 function renameStrange(folder: string, form: RegExp, isKnown: (number: number) => boolean): number[] {
   const strange: number[] = [];
   for (const found of readdirSync(folder)) {
@@ -172,7 +173,7 @@ function renameStrange(folder: string, form: RegExp, isKnown: (number: number) =
   return strange;
 }
 
-/** Moves the old store aside, with what SQLite keeps beside it, and the draft to its place. */
+/** Moves the old store and SQLite's files beside it aside, and the draft into its place. */
 function replaceStore({ database }: Paths, draft: string): string | null {
   const stamp = toIso(systemClock.now()).replace(/[:.]/g, "-");
   const aside = `${database}.replaced-${stamp}`;

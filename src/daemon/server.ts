@@ -4,15 +4,15 @@ import { dirname, join } from "node:path";
 import { Connection } from "./connection.ts";
 import type { Dispatch } from "./dispatch.ts";
 
-/** The socket of a daemon. */
+/** The socket that a daemon listens on. */
 export interface Listener {
-  /** Listens again where the socket's file is gone or is another one; true when it had to. */
+  /** Listens again if the socket's file is gone or was replaced. Returns true if it had to. */
   keepListening(): Promise<boolean>;
-  /** Ends all connections, and removes the file if it is still the one that this made. */
+  /** Ends all connections, and removes the socket's file if this listener made it. */
   close(): Promise<void>;
 }
 
-/** What is open at the socket's path. */
+/** A server, and the socket's file that it made. */
 interface Bound {
   server: Server;
   path: string;
@@ -20,8 +20,8 @@ interface Bound {
 }
 
 /**
- * Listens on the socket, which only its owner may open; `place` says where. The caller holds the lock of the home, so a
- * file that is in the way belongs to a daemon that is dead.
+ * Listens on the socket, which only its owner may open. `place` returns its path. The caller holds the lock of the
+ * home, so a file that is already there belongs to a dead daemon.
  */
 export async function listen(place: () => string, dispatch: Dispatch): Promise<Listener> {
   const connections = new Set<Connection>();
@@ -41,7 +41,7 @@ export async function listen(place: () => string, dispatch: Dispatch): Promise<L
       if (isClosed || isThere(bound)) return false;
       const before = bound;
       bound = await open();
-      // Those who are connected stay; nobody can reach it any more.
+      // Existing connections stay. No new client can reach the old socket.
       before.server.close();
       if (isClosed) {
         bound.server.close();
@@ -63,12 +63,12 @@ function isThere({ path, ino }: Bound): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.ino === ino;
 }
 
-/** So many bytes of unfinished lines are kept over all connections. */
+/** How many bytes of unfinished lines are kept over all connections. */
 const MOST_WAITING_BYTES = 256 * 1024 * 1024;
-/** What a connection may keep without the others being looked at. */
+/** How many bytes a connection may keep before we check all connections. */
 const LITTLE_BYTES = 1024 * 1024;
 
-/** Ends the connection that keeps the most where all together keep too much, so that those who keep little go on. */
+/** If all connections together keep too much, ends the one that keeps the most, so that the others go on. */
 function holdTo(connections: ReadonlySet<Connection>, grownTo: number): void {
   if (grownTo <= LITTLE_BYTES) return;
   let total = 0;
@@ -81,8 +81,8 @@ function holdTo(connections: ReadonlySet<Connection>, grownTo: number): void {
 }
 
 /**
- * Under a name of its own first: the file bears its mode when it gets the socket's name, and what Node removes when the
- * server is closed is that first name and never the socket of another daemon.
+ * Binds the server under a temporary name, then renames the file, so that the socket has its mode from the start. When
+ * the server closes, Node removes that temporary name, never the socket of another daemon.
  */
 async function bind(server: Server, path: string): Promise<Bound> {
   const draft = join(dirname(path), `.s${process.pid}`);

@@ -6,8 +6,9 @@ import { fitsSocket, isOwnFolder, type Paths, recordedSocket, socketPlaces } fro
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The path at which a daemon listens. For a home with a long path this chooses a folder that is the user's alone, makes
- * it where it is missing, and leaves a link to the socket in the home. Throws `HomeRefused` where there is no such folder.
+ * Returns the path at which a daemon listens. If the home's path is too long, chooses a folder that belongs only to the
+ * user, and makes it if it is missing. The home then has a link to the socket. Throws `HomeRefused` if there is no such
+ * folder.
  */
 export function placeSocket({ home }: Paths, env: Environment): string {
   const inHome = join(realpathSync.native(home), "agentctl.sock");
@@ -23,15 +24,15 @@ export function placeSocket({ home }: Paths, env: Environment): string {
 
 function isOrBecomesOwn(folder: string): boolean {
   try {
-    // Not what is above it: a runtime directory that is missing is one of a session that is over.
+    // We do not make its parents: if a runtime directory is missing, its session is over.
     mkdirSync(folder, { mode: 0o700 });
   } catch {
-    // It is there, or cannot be made.
+    // It exists, or cannot be made.
   }
   return isOwnFolder(folder);
 }
 
-/** Somebody else has taken the usual names. */
+/** Makes a new folder for the socket, because somebody else has taken the usual names. */
 function newPlace(home: string): string {
   try {
     return join(mkdtempSync("/tmp/agentctl-"), "agentctl.sock");

@@ -3,7 +3,7 @@ import type { Submission } from "../engine/index.ts";
 import type { NewTask } from "../protocol/methods.ts";
 import { at } from "./handlers/context.ts";
 
-/** What `tasks/create` takes, as the engine takes it. */
+/** Converts the params of `tasks/create` for the engine. */
 export function submission({ module, notBefore, ...rest }: NewTask): Submission {
   const path = typeof module === "object" ? module.path : module;
   return { ...defined({ ...rest, module: path }), notBefore: at(notBefore) };

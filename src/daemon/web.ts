@@ -25,7 +25,7 @@ interface WebOptions {
 
 const TOKEN_BYTES = 32;
 
-/** Keeps the HTTP server as `http.listen` says. The server's file is loaded when it is first on. */
+/** Runs the HTTP server as `http.listen` says. Loads the server's file only when the server is first on. */
 export class Web {
   readonly #options: WebOptions;
   #dispatch: Dispatch | null = null;
@@ -37,7 +37,7 @@ export class Web {
     this.#options = options;
   }
 
-  /** Begins to answer where the settings say so. An address that is taken is no reason for a daemon not to start. */
+  /** Starts the server if the settings say so. The daemon starts even if the address is taken. */
   async start(dispatch: Dispatch): Promise<void> {
     this.#dispatch = dispatch;
     const { httpListen } = this.#options.settings;
@@ -47,7 +47,9 @@ export class Web {
     });
   }
 
-  /** Follows settings that are about to be in effect. Throws `ConfigInvalid` where the address cannot be had: all is as before. */
+  /**
+   * Applies settings that are about to take effect. Throws `ConfigInvalid` if it cannot listen, and changes nothing.
+   */
   async apply({ httpListen }: Settings): Promise<void> {
     const isAsBefore = httpListen === this.#listen && (this.#server !== null || httpListen === "off");
     if (isAsBefore || !this.#dispatch) return;
@@ -55,7 +57,7 @@ export class Web {
     const isSamePlace = this.#server?.url === `http://${httpListen}/`;
     this.#listen = httpListen;
     if (isSamePlace) return;
-    // The answer to whoever asked over HTTP may still be under way.
+    // Not awaited: the response to a caller over HTTP may still be in progress.
     void this.#close();
     try {
       await this.#open(httpListen);
@@ -67,13 +69,13 @@ export class Web {
     }
   }
 
-  /** Where it answers, or why not; null where it is not to. */
+  /** Returns where the server answers, or why it does not. Returns null if it is off. */
   status(): { listen: string; url: string | null; error: string | null } | null {
     if (this.#listen === "off") return null;
     return { listen: this.#listen, url: this.#server?.url ?? null, error: this.#error };
   }
 
-  /** An address that lets a browser in once. */
+  /** Returns an address that lets a browser in once. */
   loginUrl(): string {
     if (this.#server) return this.#server.loginUrl();
     const reason = this.#error ?? "http.listen is off";
@@ -94,7 +96,7 @@ export class Web {
     if (!address || !this.#dispatch) return;
     const { paths } = this.#options;
     try {
-      // Its place is named at run time, so that it is no part of this bundle.
+      // The path is built at run time, so that the bundler does not include the file.
       const file = join(import.meta.dirname, "http.cjs");
       const { serve } = createRequire(file)(file) as typeof import("./http/serve.ts");
       const services = {
@@ -126,7 +128,7 @@ function whyNot({ code, message }: NodeJS.ErrnoException, listen: string): strin
   return message;
 }
 
-/** The token of the home, made when it is first needed; readable by its owner alone. */
+/** Returns the home's token, made when it is first needed. Only its owner can read it. */
 function tokenOf(file: string): string {
   try {
     chmodSync(file, 0o600);

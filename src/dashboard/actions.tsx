@@ -6,12 +6,12 @@ import { plain } from "./words.ts";
 
 const QUEUED = ["submitted", "resumed"];
 
-/** What a failure says to a person. */
+/** Returns the message for a failure, as a person reads it. */
 export function reasonOf(error: unknown): string {
   return `${(error as Error).message}${error instanceof Failure && error.hint ? ` (${error.hint})` : ""}`;
 }
 
-/** Does what buttons ask for, tells what came of it in `told`, and calls `done` after it. */
+/** Returns `act`, which wraps a button's work, shows its outcome in `told`, and calls `done` afterwards. */
 export function useActs(done: () => Promise<void>) {
   const [said, setSaid] = useState<{ text: string; isBad: boolean } | null>(null);
   const [isBusy, setBusy] = useState(false);
@@ -34,7 +34,7 @@ export function useActs(done: () => Promise<void>) {
   return { act, isBusy, told };
 }
 
-/** What can be done with a task now: buttons, its question, and a message. */
+/** What a person can do with a task now: buttons, its question, and a message. */
 export function Actions({ task, done }: { task: TaskDetailsJson; done: () => Promise<void> }) {
   const { act, isBusy, told: answer } = useActs(done);
   const { id, state, held, question, endedAt, checkpoint } = task;

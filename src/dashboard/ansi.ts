@@ -6,7 +6,7 @@ export interface Piece {
 
 const COLOURS = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 const ESCAPE = "\\u001b";
-/** Colours; then titles, other control sequences, and escapes of two characters, which are left out. */
+/** Matches colours, and what is left out: titles, other control sequences, and escapes of two characters. */
 const SEQUENCE = new RegExp(
   [
     `${ESCAPE}\\[([0-9;]*)m`,
@@ -17,7 +17,9 @@ const SEQUENCE = new RegExp(
   "g",
 );
 
-/** A log with its colours (SGR 0-107); other escape sequences are left out, as a terminal would act on them. */
+/**
+ * Splits a log into pieces with their colours (SGR 30-37 and 90-97) and bold. Leaves out all other escape sequences.
+ */
 export function pieces(text: string): Piece[] {
   const found: Piece[] = [];
   let colour = "";

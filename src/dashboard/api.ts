@@ -1,6 +1,6 @@
 import type { EventJson, Method, Params, Result } from "../protocol/methods.ts";
 
-/** An error of a method, or of the way to it. */
+/** An error from a method, or from the connection to it. */
 export class Failure extends Error {
   readonly hint: string | null;
   /** The browser has no cookie, or an old one. */
@@ -33,7 +33,9 @@ interface WireError {
   data?: { hint?: string | null };
 }
 
-/** Calls `onEvent` for each event from now on, and again after the daemon was gone; gives what ends it. */
+/**
+ * Calls `onEvent` for each event from now on. Reconnects after the daemon was gone. Returns a function that ends this.
+ */
 export function follow(onEvent: (event: EventJson) => void, onLink: (isUp: boolean) => void): () => void {
   const source = new EventSource("/events");
   let again: ReturnType<typeof setTimeout> | undefined;
@@ -42,7 +44,7 @@ export function follow(onEvent: (event: EventJson) => void, onLink: (isUp: boole
   source.onmessage = ({ data }) => onEvent(JSON.parse(data as string) as EventJson);
   source.onerror = () => {
     onLink(false);
-    // A browser gives up where the daemon is gone for long; this does not.
+    // If the daemon is gone for long, the browser stops reconnecting, so we reconnect.
     if (source.readyState !== EventSource.CLOSED || again) return;
     again = setTimeout(() => {
       end = follow(onEvent, onLink);

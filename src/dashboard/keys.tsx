@@ -19,7 +19,7 @@ const HELP = [
   ["Esc", "close the help, leave a field"],
 ] as const;
 
-/** Shortcuts for every page, and the help that lists them. */
+/** Keyboard shortcuts for every page, and the help that lists them. */
 export function Keys() {
   const help = useRef<HTMLDialogElement>(null);
   useEffect(() => {
@@ -59,7 +59,7 @@ export function Keys() {
   );
 }
 
-/** Whether the key means something. */
+/** Carries out the shortcut of a key. Returns whether the key has one. */
 function act(key: string, help: HTMLDialogElement | null): boolean {
   const page = Object.hasOwn(PAGES, key) ? PAGES[key] : undefined;
   if (page !== undefined) location.hash = page;

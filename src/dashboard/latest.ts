@@ -1,14 +1,14 @@
 import { useState } from "preact/hooks";
 
 /**
- * Answers overtake each other. Of several questions about one thing, the answer to the one that was asked last counts, and
- * what was asked before it and arrives after it is old.
+ * Responses can overtake each other. This keeps only those that are newer than the last one taken: a response is
+ * dropped if the response to a later request has already arrived.
  */
 export class Latest {
   #asked = 0;
   #taken = 0;
 
-  /** Asks; gives what says, when the answer is here, whether it is to be taken. */
+  /** Numbers a request. Returns a function that says, when its response arrives, whether to take it. */
   ask(): () => boolean {
     const n = ++this.#asked;
     return () => {

@@ -2,20 +2,20 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { pieces } from "./ansi.ts";
 import { plain } from "./words.ts";
 
-/** A page holds no gigabyte: of a longer log the end is shown. */
+/** How many characters of the end of a log are shown, because a page cannot hold a gigabyte. */
 const MOST_CHARS = 400_000;
 
 interface Shown {
   id: number;
-  /** What an agent says and does is its log. */
+  /** "Conversation" for an agent, whose log is what it says and does. */
   title: "Log" | "Conversation";
   isLive: boolean;
   attempt: number | null;
-  /** How often the daemon came back: with it a log that was followed ended. */
+  /** How often the daemon came back. A log that was being followed ended with the old daemon. */
   returns: number;
 }
 
-/** The log of a task as it grows, with its colours, and a search. */
+/** The log of a task as it grows, with its colours and a search. */
 export function Log({ id, title, isLive, attempt, returns }: Shown) {
   const [text, setText] = useState("");
   const [search, setSearch] = useState("");

@@ -1,4 +1,4 @@
-/** The dashboard: one page, which talks to `/rpc`, `/events` and the bytes of tasks, and to nothing else. */
+/** The dashboard: one page, which uses only `/rpc`, `/events`, and the logs and artifacts of tasks. */
 import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { Keys } from "./keys.tsx";

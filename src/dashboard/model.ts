@@ -1,13 +1,13 @@
 import type { TaskJson } from "../protocol/methods.ts";
 import { Failure, follow, rpc } from "./api.ts";
 
-/** What the page knows, and who is told when it changes. */
+/** The data that the page shows. */
 export interface Model {
   tasks: Map<number, TaskJson>;
   isLoaded: boolean;
   isUp: boolean;
   isSignedOut: boolean;
-  /** Counts changes, so that a page of one task knows when to look again. */
+  /** Counts changes, so that the page of one task knows when to load the task again. */
   changes: number;
   /** Counts how often the daemon came back. */
   returns: number;
@@ -15,13 +15,13 @@ export interface Model {
 
 const FIRST = 200;
 const SETTLE_MS = 150;
-/** Steps, checkpoints and progress of what works are no events: they are looked at now and then. */
+/** How often running tasks are loaded again, in ms: their steps, checkpoints and progress send no events. */
 const LOOK_MS = 2000;
 const MOST_LOOKED_AT = 200;
-/** More changes at once are cheaper to read as a list. */
+/** If more tasks than this have changed, it is cheaper to load the whole list. */
 const MANY = 25;
 
-/** Keeps all tasks as they are, from the list and the events after it. */
+/** Keeps all tasks up to date, from the list and from later events. */
 export class Live {
   readonly model: Model = {
     tasks: new Map(),
@@ -33,7 +33,7 @@ export class Live {
   };
   readonly #tell: () => void;
   readonly #changed = new Set<number>();
-  /** Counts questions; with each task, when what is known of it was asked. An answer that is overtaken is old. */
+  /** Counts requests. `#askedAt` has the request behind each task's data. Older responses are ignored. */
   #asked = 0;
   readonly #askedAt = new Map<number, number>();
   #listAskedAt = 0;
@@ -109,7 +109,7 @@ export class Live {
     this.#tell();
   }
 
-  /** Takes what was answered to question `asked`; a task of `gone` is no more. */
+  /** Takes the response to request `asked`. The tasks in `gone` no longer exist. */
   #take(asked: number, tasks: readonly TaskJson[], gone: readonly number[] = []): void {
     const isNews = (id: number) =>
       (this.#askedAt.get(id) ?? this.#listAskedAt) <= asked && this.#askedAt.set(id, asked);

@@ -5,7 +5,7 @@ import { plain } from "./words.ts";
 
 const AGENTS = ["claude", "codex", "opencode", "gemini"] as const;
 
-/** Submits a program, one argument a line, a module with its input, or a coding agent with its prompt. */
+/** Submits a program (one argument a line), a module with its input, or a coding agent with its prompt. */
 export function SubmitPage() {
   const [failure, setFailure] = useState<string | null>(null);
   const submit = async (event: Event) => {
@@ -68,7 +68,7 @@ export function SubmitPage() {
   );
 }
 
-/** What is to run; throws where two things are given, or none. */
+/** Returns what to run. Throws unless exactly one of the three is given. */
 function workOf(text: (name: string) => string) {
   const [argv, module, agent] = [text("argv"), text("module"), text("agent")];
   const given = [argv, module, agent].filter((each) => each !== "").length;

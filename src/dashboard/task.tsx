@@ -11,7 +11,7 @@ interface Shown {
   artifacts: readonly ArtifactJson[];
 }
 
-/** Everything about one task; another task is another page, with its own `key`. `changes` and `returns` count what has changed and how often the daemon came back. */
+/** The page of one task. Each task's page has its own `key`. `changes` and `returns` are those of `Model`. */
 export function TaskPage({ id, changes, returns }: { id: number; changes: number; returns: number }) {
   const [shown, setShown] = useState<Shown | null>(null);
   const [failure, setFailure] = useState<string | null>(null);

@@ -6,7 +6,7 @@ import { ago, detailOf, titleOf } from "./words.ts";
 
 const ROW_PX = 44;
 const NONE = "There are no tasks yet. Submit one here, or with agentctl run.";
-/** Rows that are drawn above and below what is seen. */
+/** How many rows are drawn above and below the visible ones. */
 const SPARE = 12;
 
 interface Wanted {
@@ -16,7 +16,7 @@ interface Wanted {
   text: string;
 }
 
-/** All tasks, the newest first; only the rows that are seen are in the page. */
+/** All tasks, newest first. The page contains only the visible rows. */
 export function TasksPage({ model }: { model: Model }) {
   const [wanted, setWanted] = useState<Wanted>({ state: "", queue: "", label: "", text: "" });
   const all = useMemo(() => [...model.tasks.values()].sort((a, b) => b.id - a.id), [model.changes]);

@@ -3,17 +3,17 @@ import type { TaskJson } from "../protocol/methods.ts";
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters and marks of direction are what is taken out
 const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-/** Text of a task as it may be shown: without what would steer a reader. */
+/** Returns a task's text without characters that would mislead a reader. */
 export function plain(text: string): string {
   return text.replace(UNSEEN, "\ufffd");
 }
 
-/** What a task is called. */
+/** Returns the title of a task. */
 export function titleOf({ name, argv, module, id }: TaskJson): string {
   return plain(name ?? argv?.join(" ") ?? module?.path ?? `task ${id}`);
 }
 
-/** How long, roughly. */
+/** Returns a duration, rounded for people. */
 export function span(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s`;
@@ -26,7 +26,7 @@ export function ago(iso: string | null, now: number): string {
   return iso === null ? "–" : `${span(now - Date.parse(iso))} ago`;
 }
 
-/** What a task waits for, says or ended with. */
+/** Returns what a task waits for, says, or ended with. */
 export function detailOf(task: TaskJson): string {
   const { state, question, waiting, pause, error, progress, usage } = task;
   if (question && state === "input-required") return plain(question.prompt);
@@ -38,7 +38,7 @@ export function detailOf(task: TaskJson): string {
   return "";
 }
 
-/** What an agent has used. */
+/** Returns what an agent has used. */
 export function usageOf({ inputTokens, outputTokens, turns }: NonNullable<TaskJson["usage"]>): string {
   return `${inputTokens} tokens in, ${outputTokens} out, ${turns} turns`;
 }
@@ -54,8 +54,8 @@ function waitsFor({ for: what, on, until }: NonNullable<TaskJson["waiting"]>): s
   return `waits for ${what}${on === null ? "" : ` ${on}`}`;
 }
 
-/** A time in this browser's zone, as 2026-05-01 18:30:00. */
+/** Returns a time in this browser's zone, as 2026-05-01 18:30:00. */
 export function timeOf(iso: string): string {
-  // What is written this way in Sweden.
+  // The Swedish format is written this way.
   return new Date(iso).toLocaleString("sv-SE");
 }

@@ -1,13 +1,13 @@
-/** What the tools are given of agentctl. */
+/** What the tools get from agentctl. */
 export interface Access {
-  /** Calls a method of the daemon; rejects with an error of the catalogue. */
+  /** Calls a method of the daemon. Rejects with an error of the catalogue. */
   call(method: string, params: object): Promise<unknown>;
   version: string;
-  /** Only tools that change nothing. */
+  /** Whether only tools that change nothing are available. */
   isReadOnly: boolean;
-  /** Only tasks of this queue; null for all. */
+  /** The only queue whose tasks are visible. Null for all queues. */
   queue: string | null;
-  /** The environment and directory of tasks that do not say otherwise. */
+  /** The environment and directory of tasks that do not name their own. */
   env: Record<string, string> | null;
   cwd: string | null;
 }

@@ -1,6 +1,6 @@
 import type { Access } from "./access.ts";
 
-/** An agent reads a page of output, and not a gigabyte. */
+/** How many bytes one call returns at most: an agent cannot read a gigabyte. */
 const MOST_BYTES = 256 * 1024;
 
 interface Part {
@@ -9,13 +9,13 @@ interface Part {
   size: number;
 }
 
-/** What `logs/read` answers. */
+/** The result of `logs/read`. */
 interface Piece {
   data: string;
   size: number;
 }
 
-/** The end of a task's log, or what has come since an offset; `next` is the offset with which to go on. */
+/** Returns the end of a task's log, or what was added after an offset. `next` is the offset for the next call. */
 export async function logText(
   access: Access,
   args: Record<string, unknown>,

@@ -14,7 +14,7 @@ type Schema = ReturnType<typeof fromJsonSchema<Args>>;
 
 const schemas = new Map<string, Schema>();
 
-/** Compiled once: over HTTP each request has a server of its own, and the compiler keeps all that it ever compiled. */
+/** Compiles a schema once: each HTTP request has its own server, and the compiler never frees what it compiled. */
 function schemaOf({ name, args, required = [] }: Tool): Schema {
   const form = {
     type: "object" as const,
@@ -56,16 +56,16 @@ function register(server: McpServer, access: Access, tool: Tool): void {
   });
 }
 
-/** A log reads best as it is; everything else is JSON. */
+/** Returns a log as plain text, which reads best, and everything else as JSON. */
 function textOf(answer: Args): string {
   return typeof answer.text === "string" ? answer.text : JSON.stringify(answer, undefined, 1);
 }
 
-/** A caller that is bound to a queue knows no task of another. */
+/** Throws if the caller is bound to a queue, and the task is in another one. */
 export async function requireQueue(access: Access, id: unknown): Promise<void> {
   if (access.queue === null) return;
   const { task } = (await access.call("tasks/get", { id })) as { task: { queue: string } };
   if (task.queue === access.queue) return;
-  // The same as for a task that there is not.
+  // The same error as for a task that does not exist.
   throw new AgentctlError("TaskNotFound", { id, state: null });
 }

@@ -1,7 +1,7 @@
 /**
- * agentctl over the Model Context Protocol: tasks as tools and resources, for agents. A file of its own in `dist/`, which
- * `agentctl mcp` loads for stdio and the daemon for `POST /mcp`. Both eras of the protocol are served, the one with a
- * handshake and the one without.
+ * agentctl over the Model Context Protocol: tasks as tools and resources, for agents. This is a separate file in
+ * `dist/`, which `agentctl mcp` loads for stdio and the daemon for `POST /mcp`. It serves both forms of the protocol:
+ * with a handshake and without one.
  */
 import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
@@ -33,7 +33,7 @@ export async function serveOverStdio(access: Access): Promise<void> {
   });
 }
 
-/** Answers one HTTP request whose body was read already. */
+/** Returns a function that responds to one HTTP request whose body has already been read. */
 export function httpHandler(access: Access): (request: Request, body: unknown) => Promise<Response> {
   const handler = createMcpHandler(() => serverOf(access));
   return (request, body) => handler.fetch(request, { parsedBody: body });

@@ -1,4 +1,4 @@
-/** The tools, as data: what an agent reads to choose one, what it gives, and which call of the daemon answers it. */
+/** The tools, as data: what an agent reads to choose one, its arguments, and the daemon's method that it calls. */
 
 import { AgentctlError } from "../core/errors.ts";
 import { states as everyState } from "../core/machine.ts";
@@ -36,10 +36,10 @@ const states = {
   description: "only tasks in these states",
 };
 
-/** An agent's own call has to be answered before its client gives up. */
+/** The longest wait of one call, in ms. The call must return before the agent's client gives up. */
 const LONGEST_WAIT_MS = 50_000;
 const LIST_MOST = 200;
-/** Who acts, in the events of a task. */
+/** The actor in the events of a task. */
 const by = { actor: "mcp" };
 
 export const tools: readonly Tool[] = [
@@ -75,7 +75,7 @@ export const tools: readonly Tool[] = [
       const queue = access.queue === null ? {} : { queue: access.queue };
       const own = { ...(access.cwd ? { cwd: access.cwd } : {}), ...(access.env ? { env: access.env } : {}) };
       const made = (await access.call("tasks/create", { ...own, ...given, ...queue })) as Args;
-      // A key may be that of a task that this caller knows nothing of.
+      // The key may belong to a task in a queue that this caller may not see.
       if (access.queue === null || (made.task as { queue: string }).queue === access.queue) return made;
       throw new AgentctlError("InvalidParams", {
         field: "key",
@@ -157,7 +157,7 @@ export const tools: readonly Tool[] = [
     required: ["id"],
     effect: "changes",
     run: async (access, args) => {
-      // A pause at a checkpoint may take a minute: it goes on when this call has answered.
+      // A pause at a checkpoint may take a minute. It continues after this call has returned.
       const asked = (await access.call("tasks/pause", { ...args, ...by, wait: false })) as {
         changed: boolean;
       };

@@ -1,6 +1,7 @@
-# Ends what this home's tasks have left running when nobody renews the lease of the machine any more: others may begin
-# these tasks then. $1 is the file of the lease: until when it holds, in hundredths of a second since boot, whose fuse
-# watches it, and `still` where the trees are stopped. $2 is the home, $3 names this fuse. What a task has detached goes on.
+# Kills the processes of this home's tasks once the lease of the machine is no longer renewed: then other machines may
+# start these tasks. Processes that a task has detached go on. $1 is the lease file: when the lease expires, in
+# hundredths of a second since boot; the name of the fuse that watches it; and `still` if the trees are stopped. $2 is
+# the home, $3 the name of this fuse.
 while read -r until fuse state <"$1" && [ "$fuse" = "$3" ]; do
   read -r up rest </proc/uptime
   if [ "$state" != still ] && [ "${up%.*}${up#*.}" -gt "$until" ]; then

@@ -9,20 +9,20 @@ import {
 import type { DaemonLog } from "../log.ts";
 import { LeaseFile, uptime } from "./lease-file.ts";
 
-/** A lease is renewed so many times while it lasts; its silence is looked at more often. */
+/** How many times a lease is renewed, and how many times we check the database for silence, while the lease lasts. */
 const RENEWALS = 6;
 const LOOKS = 30;
 /**
- * Without an answer for this part of the lease the trees are stopped; after the second part the fuse ends them, which may
- * take it half a second: a lease lasts 3 s at least.
+ * If the database does not respond for this part of the lease, the process trees are stopped. After the second part the
+ * fuse kills them, which may take half a second. A lease lasts at least 3 s.
  */
 const STILL_AT = 0.45;
 const FUSE_AT = 0.7;
-/** An answer that takes longer may never come: the connection is made again. */
+/** How long a response may take, in ms. After that it may never come, so we reconnect. */
 const SILENT_MS = 1000;
-/** Where nobody takes over, the fuse has so much time. */
+/** How long the fuse waits if nobody takes over the tasks, in s. */
 const NEVER_S = 100 * 365 * 86_400;
-/** So long after an outage an end by a signal may still be one by the fuse, in s. */
+/** How long after an outage we still attribute the end of a task by a signal to the fuse, in s. */
 const FUSED_S = 5;
 
 interface Options {
@@ -31,13 +31,13 @@ interface Options {
   home: string;
   leaseMs: number;
   log: DaemonLog;
-  /** Called with each renewal. */
+  /** Called with each new lease. */
   onLease: (lease: Lease) => void;
 }
 
 /**
- * The lease of this machine: renewed while the database answers. While it does not, the tasks here stand still, and where
- * others have taken them they are ended. It reaps what machines have left that are lost.
+ * The lease of this machine, renewed while the database responds. While it does not, the tasks here are stopped. If
+ * others have taken them, they are killed. Each renewal also cleans up after machines that are lost.
  */
 export class HeldLease {
   readonly #store: PostgresStore;
@@ -48,18 +48,18 @@ export class HeldLease {
   readonly #leaseS: number;
   #timer: NodeJS.Timeout | null = null;
   #renewing: Promise<void> | null = null;
-  /** What is being renewed may have been read before a change that this machine was told of. */
+  /** A change was notified during a renewal, which may have read the state from before the change. */
   #renewsAgain = false;
-  /** In s since boot: when a renewal was sent last, when the one that succeeded last, and since when none was missing. */
+  /** In s since boot: the last renewal sent, the last one that succeeded, and since when none was missed. */
   #sentAt = 0;
   #renewedAt = 0;
   #heldSince = 0;
   #fusedUntil = 0;
-  /** Others have taken the tasks here, and what is left of them is being ended. */
+  /** Whether others have taken the tasks of this machine, so that the rest of them here is being ended. */
   #isLosing = false;
-  /** Others take over its tasks when the lease is over; else nothing here need stop for them. */
+  /** Whether others take over its tasks when the lease expires. If not, nothing here needs to stop. */
   #isTakenOver = true;
-  /** The trees that are stopped because the database does not answer; null while it does. */
+  /** The trees stopped because the database does not respond. Null while it responds. */
   #stopped: Set<ActiveAttempt> | null = null;
   #stopping: Promise<unknown> = Promise.resolve();
 
@@ -72,7 +72,7 @@ export class HeldLease {
     this.#leaseS = leaseMs / 1000;
   }
 
-  /** Begins the lease of this daemon; what others may have taken over already is ended first. */
+  /** Begins the lease of this daemon. First kills the tasks that others may already have taken over. */
   async register(): Promise<void> {
     const lease = await this.#registered(false);
     if (!lease) await this.#file.burn();
@@ -90,31 +90,31 @@ export class HeldLease {
     }
   }
 
-  /** The answer took so long that the fuse would end what is here by what it says: another one is asked for. */
+  /** Whether the response took so long that the fuse would act on the new lease. Then we request another one. */
   #isLate(): boolean {
     return uptime() - this.#sentAt > this.#leaseS * STILL_AT;
   }
 
-  /** The fuse, or this daemon before others begin them, may have ended what works here. */
+  /** Whether the fuse, or this daemon before others take over, may have ended the tasks here. */
   get mayHaveEnded(): boolean {
     const now = uptime();
     const isFused = this.#isTakenOver && now - this.#renewedAt > this.#leaseS * FUSE_AT;
     return this.#isLosing || isFused || now < this.#fusedUntil;
   }
 
-  /** Renews it from now on, and at once when this machine is told that it was changed. */
+  /** Renews the lease from now on, and at once when this machine is notified of a change. */
   keep(engine: Engine): void {
     const onChange = (name: string) => name === this.#machine.name && this.#renewSoon(engine);
     this.#guarded(this.#store.listener.listen(MACHINE_CHANNEL, onChange));
     this.#timer = setInterval(() => this.#beat(engine), (this.#leaseS * 1000) / LOOKS);
   }
 
-  /** The database has not answered for so long that what runs here stands still. */
+  /** Whether the database has been silent for so long that the tasks here are stopped. */
   get isSilent(): boolean {
     return uptime() - this.#renewedAt > this.#leaseS * STILL_AT;
   }
 
-  /** Renews it no more. */
+  /** Stops renewing the lease. */
   async rest(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);
     this.#timer = null;
@@ -123,7 +123,7 @@ export class HeldLease {
     clearInterval(late);
   }
 
-  /** Gives it back; what is stopped here stays so. */
+  /** Gives the lease back. Stopped trees stay stopped. */
   async leave(isFrozen: boolean): Promise<void> {
     await this.#machine.leave();
     if (isFrozen) this.#file.still();
@@ -141,7 +141,7 @@ export class HeldLease {
     const now = uptime();
     const isSilent = () =>
       this.#isTakenOver && !this.#isLosing && now - this.#renewedAt > this.#leaseS * STILL_AT;
-    // Where this process had to wait, the answer may be there and not be read yet.
+    // If this process was delayed, the response may have arrived and not been read yet.
     if (isSilent()) setImmediate(() => isSilent() && this.#guarded(this.#standStill(engine)));
     const every = this.#leaseS / RENEWALS;
     if (this.#renewing !== null) {
@@ -150,7 +150,7 @@ export class HeldLease {
     } else if (now - this.#sentAt >= every) this.#renewSoon(engine);
   }
 
-  /** At once, or after the renewal under way; not any more once it rests. */
+  /** Renews at once, or after the renewal in progress. Does nothing after `rest`. */
   #renewSoon(engine: Engine): void {
     if (this.#timer === null) return;
     if (this.#renewing !== null) {
@@ -181,7 +181,7 @@ export class HeldLease {
     if (this.#isTakenOver && silent > this.#leaseS * FUSE_AT) this.#fusedUntil = uptime() + FUSED_S;
     this.#held(lease);
     if (this.#stopped) await this.#goOn(engine, this.#stopped);
-    // After an outage everybody's lease is over: nobody takes from others before they had time to renew theirs.
+    // After an outage every lease has expired. No machine takes tasks before the others had time to renew.
     const mayTake = this.#sentAt - this.#heldSince >= this.#leaseS;
     const lost = await this.#machine.lost(this.#leaseS * 1000, mayTake);
     if (!mayTake) return;
@@ -189,7 +189,7 @@ export class HeldLease {
     await dropEnvironments(this.#store.listener);
   }
 
-  /** Others may take over soon: nothing here runs meanwhile. What just starts is stopped at the next look. */
+  /** Stops the tasks here, because others may take over soon. A task that just starts is stopped at the next check. */
   async #standStill(engine: Engine): Promise<void> {
     if (!this.#stopped) this.#log.warn({}, "the database does not answer: the tasks here stand still");
     this.#stopped ??= new Set();
@@ -206,14 +206,14 @@ export class HeldLease {
 
   async #goOn(engine: Engine, stopped: Set<ActiveAttempt>): Promise<void> {
     this.#stopped = null;
-    // What is being stopped at this moment would stay so.
+    // Otherwise a tree that is being stopped right now would stay stopped.
     await this.#stopping;
     for (const { running, frozen } of stopped) if (running && !frozen) engine.runner.thaw(running);
     this.#log.info({ tasks: stopped.size }, "the database answers: the tasks here go on");
     await this.#store.revive();
   }
 
-  /** Writes of this machine wait until the next lease has begun, before which everything here has ended. */
+  /** Ends everything here, then begins the next lease. Until then, writes of this machine wait. */
   async #lose(engine: Engine): Promise<void> {
     this.#log.error({}, "others have taken the tasks of this machine: what is left of them here is ended");
     this.#isLosing = true;

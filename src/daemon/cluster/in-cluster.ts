@@ -1,6 +1,6 @@
 import { AgentctlError } from "../../core/errors.ts";
 
-/** What is there for the file of one home is refused in a cluster. */
+/** Returns the error for a command that needs the store file of a single home. */
 export function inCluster(reason: string): AgentctlError {
   return new AgentctlError("UnsupportedOperation", {
     reason: `this home is a machine of a cluster: ${reason}`,

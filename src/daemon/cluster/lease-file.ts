@@ -1,16 +1,16 @@
-/** The lease of this machine as its fuse reads it, by the clock since boot. */
+/** The lease of this machine, as its fuse reads it. Times are in seconds since boot. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fuse from "./fuse.sh";
 
-/** Seconds since boot, time asleep included. */
+/** Returns the seconds since boot, including time asleep. */
 export function uptime(): number {
   return Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);
 }
 
-/** Keeps the file, and the small process that watches it for the case that this daemon dies. */
+/** Keeps the lease file, and the small process that watches it in case this daemon dies. */
 export class LeaseFile {
   readonly #file: string;
   readonly #home: string;
@@ -22,13 +22,13 @@ export class LeaseFile {
     this.#file = join(home, "lease");
   }
 
-  /** The lease holds until then, in seconds since boot. */
+  /** Sets when the lease expires, in seconds since boot. */
   renew(until: number): void {
     this.#until = until;
     this.#write("");
   }
 
-  /** The trees are stopped: the fuse need not end them. */
+  /** Records that the trees are stopped, so that the fuse need not kill them. */
   still(): void {
     this.#write(" still");
   }
@@ -37,7 +37,7 @@ export class LeaseFile {
     this.#fuseProcess().unref();
   }
 
-  /** Ends every process of a task of this home, as the fuse does; resolves when none is left. */
+  /** Kills every process of a task of this home, as the fuse does. Resolves when none is left. */
   async burn(): Promise<void> {
     this.#until = 0;
     this.#write("");
@@ -56,7 +56,7 @@ export class LeaseFile {
     return child;
   }
 
-  /** Nothing runs here any more: the fuse ends. */
+  /** Removes the lease file, because nothing runs here any more. The fuse then ends. */
   remove(): void {
     rmSync(this.#file, { force: true });
   }
@@ -68,7 +68,7 @@ export class LeaseFile {
   }
 }
 
-/** Ends every process of a task of this home, of which no store knows any more. */
+/** Kills the processes of this home's tasks, which no store knows any more. */
 export async function burnAndRemove(home: string): Promise<void> {
   const file = new LeaseFile(home);
   await file.burn();

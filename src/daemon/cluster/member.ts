@@ -30,11 +30,11 @@ import { HeldLease } from "./held-lease.ts";
 import { seal, unseal } from "./seal.ts";
 import { SharedFiles } from "./shared-files.ts";
 
-/** How long a stop waits for a database that does not answer. */
+/** How long a stop waits for a database that does not respond, in ms. */
 const AWAY_MS = 10_000;
-/** How often it is looked whether that has passed. */
+/** How often we check whether that time has passed, in ms. */
 const LOOK_MS = 100;
-/** How long it may take to hand over what was paused. */
+/** How long handing over the paused tasks may take, in ms. */
 const LEAVE_MS = 30_000;
 
 /** This home as a machine of its cluster. */
@@ -77,12 +77,12 @@ export class Member implements Cluster {
     return this.#lease.mayHaveEnded;
   }
 
-  /** Begins the lease of this daemon; what others may have taken over already is ended first. */
+  /** Begins the lease of this daemon. First kills the tasks that others may already have taken over. */
   async register(): Promise<void> {
     await this.#lease.register();
   }
 
-  /** Attends to the cluster from now on. */
+  /** Takes part in the cluster from now on. */
   start(engine: Engine): void {
     this.#engine = engine;
     this.#store.onChange(() => this.#guarded(lookAtRequests(engine)));
@@ -101,7 +101,7 @@ export class Member implements Cluster {
     }
   }
 
-  /** What the work of a stop comes to; undefined where the database has not answered meanwhile. */
+  /** Resolves with the result of `work`, or with undefined if the database stays silent. */
   async unlessSilent<T>(work: Promise<T>): Promise<T | undefined> {
     const until = systemClock.mono() + AWAY_MS;
     let isOver = false;
@@ -112,7 +112,7 @@ export class Member implements Cluster {
     return await Promise.race([work.finally(() => (isOver = true)), silence()]);
   }
 
-  /** Gives the lease back; where the database does not answer, it ends by itself. */
+  /** Gives the lease back. If the database does not respond, the lease expires later. */
   async leave(suspended: readonly number[], frozen: readonly number[]): Promise<void> {
     await this.#lease.rest();
     const late = new AbortController();
@@ -142,7 +142,7 @@ export class Member implements Cluster {
     await this.#lease.leave(frozen.length > 0);
   }
 
-  /** The tasks here go on, and the next daemon of this machine adopts them within the lease. */
+  /** Stops renewing the lease. The tasks here go on, and this machine's next daemon adopts them within the lease. */
   async rest(): Promise<void> {
     await this.#lease.rest();
   }

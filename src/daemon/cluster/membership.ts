@@ -1,4 +1,4 @@
-/** `agentctl cluster` and `machine`: what is done to a cluster in its database, without a daemon. */
+/** `agentctl cluster` and `machine`: changes to a cluster in its database, without a daemon. */
 import { randomBytes, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
@@ -42,11 +42,11 @@ import { burnAndRemove } from "./lease-file.ts";
 import { keyCheck, wrongKey } from "./seal.ts";
 import { setOwnAside, takeOwnBack } from "./set-aside.ts";
 
-/** A machine that is up hears of a change at once; what is asked for longer than this it hears with its next renewal. */
+/** How long to wait until a machine has heard of a change, in ms. A slower machine hears of it at its next renewal. */
 const HEARD_MS = 2000;
 const LOOK_MS = 10;
 
-/** Makes a cluster in a database, and this home its first machine. Answers the machine's name. */
+/** Makes a cluster in a database, and this home its first machine. Returns the machine's name and the key's file. */
 export async function initCluster(paths: Paths, given: Founding): Promise<{ name: string; keyFile: string }> {
   return await joining(paths, given, async (connection) => {
     const key = ensureKey(paths, () => randomBytes(32));
@@ -56,7 +56,7 @@ export async function initCluster(paths: Paths, given: Founding): Promise<{ name
   });
 }
 
-/** Makes this home a machine of a cluster that there is. */
+/** Makes this home a machine of an existing cluster. */
 export async function joinCluster(
   paths: Paths,
   given: Joining & { keyFile: string },
@@ -99,7 +99,7 @@ async function joining(
   }
 }
 
-/** The given name, or that of the host, with a number where another machine has it. */
+/** Adds the machine and returns its name: the given one, or the host's, numbered if another machine has it. */
 async function add(
   connection: Connection,
   machine: Omit<Parameters<typeof addMachine>[1], "name">,
@@ -123,18 +123,18 @@ async function add(
   }
 }
 
-/** Makes this home stand alone again. Its machine has no task any more. */
+/** Makes this home stand alone again. Its machine must have no tasks left. */
 export async function leaveCluster(paths: Paths): Promise<{ name: string }> {
   const { url, name } = required(paths);
   const lock = lockHome(paths);
   try {
     const isThere = await connected(url, async (connection) => {
       if (!(await hasCluster(connection))) return false;
-      // A copy of the home leaves without a word: the machine is that of the other one.
+      // A copy of the home must not remove the machine, which belongs to the original.
       if ((await machineId(connection, name)) === homeId(paths)) await forgetMachine(connection, name);
       return true;
     });
-    // What its tasks have left running here is known to nobody any more.
+    // The cluster is gone, so nobody else knows of the processes that its tasks left here.
     if (!isThere) await burnAndRemove(paths.home);
     removeClusterFile(paths);
     takeOwnBack(paths);
@@ -152,7 +152,7 @@ export async function clusterStatus(paths: Paths): Promise<ClusterStatus> {
   });
 }
 
-/** Answers when the machine has heard of it, or is not there: no task that is submitted after that starts against it. */
+/** Changes a machine. Waits up to `HEARD_MS` until it has heard, if it is up: then no later task starts against it. */
 export async function changeMachine(paths: Paths, name: string, change: MachineChange): Promise<MachineInfo> {
   return await connected(required(paths).url, async (connection) => {
     const before = (await listMachines(connection)).find((each) => each.name === name);
@@ -194,7 +194,7 @@ function lockHome(paths: Paths) {
   throw unsupported("the daemon of this home is running", "agentctl daemon stop");
 }
 
-/** Its own tasks would be out of sight. */
+/** Throws if the home has open tasks, because the cluster would hide them. */
 async function refuseOpenTasks(paths: Paths): Promise<void> {
   if (!existsSync(paths.database)) return;
   const db = openDatabase(paths.database, () => {});
@@ -208,7 +208,7 @@ async function refuseOpenTasks(paths: Paths): Promise<void> {
   }
 }
 
-/** 15 or later, and what it acknowledges is on disk. */
+/** Throws unless the server is PostgreSQL 15 or later, stores UTF-8, and writes to disk what it acknowledges. */
 async function requireServer(connection: Connection): Promise<void> {
   const sql = `select current_setting('server_version_num')::bigint as version, current_setting('fsync') as fsync,
     current_setting('server_encoding') as encoding, current_database() as name`;
@@ -223,7 +223,7 @@ async function requireServer(connection: Connection): Promise<void> {
   }
 }
 
-/** What one connection is told, another one hears: not so behind a pooler that lends one for each transaction. */
+/** Throws if a connection does not hear notifications, as behind a pooler that lends one for each transaction. */
 async function requireHearing(connection: Connection, url: string): Promise<void> {
   const channel = `agentctl_${randomUUID().replaceAll("-", "")}`;
   let isHeard = false;

@@ -1,11 +1,11 @@
-/** Variables of tasks on their way through the database: sealed with the key of the cluster, which is never there. */
+/** Encrypts the variables of tasks for the database. The database never holds the key of the cluster. */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
 import { AgentctlError } from "../../core/errors.ts";
 
 const NONCE = 12;
 const TAG = 16;
 
-/** By AES-256-GCM. */
+/** Encrypts with AES-256-GCM. */
 export function seal(key: Buffer, bytes: Buffer): Buffer {
   const nonce = randomBytes(NONCE);
   const cipher = createCipheriv("aes-256-gcm", key, nonce);
@@ -13,7 +13,7 @@ export function seal(key: Buffer, bytes: Buffer): Buffer {
   return Buffer.concat([nonce, cipher.getAuthTag(), text]);
 }
 
-/** Throws `StoreUnavailable` where the key is another one. */
+/** Decrypts what `seal` returned. Throws `StoreUnavailable` if the key is a different one. */
 export function unseal(key: Buffer, sealed: Buffer): Buffer {
   const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, NONCE));
   decipher.setAuthTag(sealed.subarray(NONCE, NONCE + TAG));
@@ -24,12 +24,12 @@ export function unseal(key: Buffer, sealed: Buffer): Buffer {
   }
 }
 
-/** What the database keeps of a key, to tell another one from it. */
+/** Returns the value that the database holds instead of the key, to tell the right key from a wrong one. */
 export function keyCheck(key: Buffer): string {
   return createHmac("sha256", key).update("agentctl cluster").digest("hex");
 }
 
-/** The key is not that of the cluster. */
+/** Returns the error for a key that is not the cluster's. */
 export function wrongKey(cause?: unknown): AgentctlError {
   const reason = "the key is not that of this cluster";
   const hint = "cluster.key is in the home of the machine that made the cluster";

@@ -1,7 +1,7 @@
 /**
- * An id means one task in the store of a home and another in that of a cluster: the files of their tasks lie apart. What
- * is in `alone` belongs to the home itself; a home that is no machine takes it back, also where a join or a leave was cut
- * off on its way.
+ * An id means one task in the store of a home and another in a cluster's, so the files of their tasks are kept apart.
+ * `alone` holds the files of the home itself. A home that is not a machine takes them back, even if a join or a leave
+ * was interrupted.
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
@@ -11,20 +11,20 @@ const FOLDERS = ["logs", "tasks"] as const;
 const ALONE = "alone";
 const LEFT = "left";
 
-/** Before the home is a machine: what its own tasks have left waits for its return. */
+/** Moves the files of the home's own tasks to `alone` before the home becomes a machine. */
 export function setOwnAside(paths: Paths): void {
   const alone = join(paths.home, ALONE);
   mkdirSync(alone, { recursive: true, mode: 0o700 });
   for (const name of FOLDERS) {
-    // A folder that is there has something to take back: each is there, whatever the home had.
+    // `takeOwnBack` acts on the folders in `alone`, so each must exist, even if the home had none.
     if (existsSync(paths[name])) renameSync(paths[name], join(alone, name));
     else mkdirSync(join(alone, name), { mode: 0o700 });
   }
 }
 
 /**
- * Once the home is no machine any more: what tasks of the cluster have left here is kept in `left`, and its own files are
- * back. It may be cut off anywhere, and goes on when it is called again; without anything to take back it does nothing.
+ * Moves the home's own files back when it is no longer a machine. Files that tasks of the cluster left here go to
+ * `left`. An interrupted call continues when repeated. With nothing to take back, it does nothing.
  */
 export function takeOwnBack(paths: Paths): void {
   const alone = join(paths.home, ALONE);

@@ -14,21 +14,21 @@ import {
 import { piece } from "../handlers/piece.ts";
 import type { DaemonLog } from "../log.ts";
 
-/** A larger folder, a larger artifact stays with its machine. */
+/** Larger folders and larger artifacts stay on their machine; in bytes. */
 const FOLDER_BYTES = 64 * 1024 * 1024;
 const ARTIFACT_BYTES = 16 * 1024 * 1024;
-/** So much of the end of a log outlasts its machine. */
+/** How much of the end of a log outlasts its machine, in bytes. */
 const LOG_BYTES = 1024 * 1024;
-/** How long a machine that is up may take to answer. */
+/** How long a running machine may take to respond, in ms. */
 const ANSWER_MS = 5000;
 
-/** A method that is asked of another machine, for files that are there. */
+/** A method to call on another machine, for files that are there. */
 export interface Question {
   method: string;
   params: object;
 }
 
-/** The files of tasks that the machines of a cluster have for each other. */
+/** The files of tasks that the machines of a cluster share. */
 export class SharedFiles implements ClusterFiles {
   readonly #store: PostgresStore;
   readonly #machine: string;
@@ -91,12 +91,12 @@ export class SharedFiles implements ClusterFiles {
     this.#keeping.add(kept);
   }
 
-  /** Resolves when everything is kept that is to be. */
+  /** Resolves when all logs that are being kept are stored. */
   async settled(): Promise<void> {
     await Promise.all(this.#keeping);
   }
 
-  /** Bytes of what was kept under a name; undefined where nothing was. */
+  /** Returns bytes kept under a name, or undefined if nothing was kept. */
   async kept(
     task: number,
     name: string,
@@ -105,20 +105,22 @@ export class SharedFiles implements ClusterFiles {
     return await blobPiece(this.#store.files, { task, name }, wanted);
   }
 
-  /** What another machine answers; undefined where it does not. Rejects with what it rejects with. */
+  /**
+   * Returns another machine's response, or undefined if there is none. Rejects with the error that it responds with.
+   */
   async ask(machine: string, question: Question, waitMs = 0): Promise<unknown | undefined> {
     const there = await whereabouts(this.#store.listener, machine);
     if (!there?.isUp) return undefined;
     return await this.#store.relay.ask(machine, question, ANSWER_MS + waitMs);
   }
 
-  /** When that machine was last seen, in ms since 1970, and where a file is there that has this path here. */
+  /** Returns when a machine was last seen, in ms since 1970, and the file on it that has this path here. */
   async whereabouts(machine: string, path: string): Promise<{ seenAt: number | null; path: string }> {
     const there = await whereabouts(this.#store.listener, machine);
     return { seenAt: there?.seenAt ?? null, path: path.replace(this.#paths.home, there?.home ?? "") };
   }
 
-  /** Answers what other machines ask. */
+  /** Registers the function that responds to other machines. */
   onAsked(answer: (question: Question) => Promise<unknown>): void {
     this.#store.relay.onAsked((question) => answer(question as Question));
   }
@@ -155,7 +157,7 @@ export class SharedFiles implements ClusterFiles {
   }
 }
 
-/** The name under which an artifact of this content is kept. */
+/** Returns the name under which an artifact with this content is kept. */
 export function artifactName(sha256: string): string {
   return `artifact/${sha256}`;
 }

@@ -1,7 +1,7 @@
 /**
- * `agentctl doctor`: holds the store, the processes and the files against each other. It only reads, in a process of its
- * own, so it works beside a daemon, without one, and over a store that no daemon opens. What it finds beside a running
- * daemon it looks at again, because tasks move meanwhile. Mending wants the home for itself.
+ * `agentctl doctor`: compares the store, the processes and the files. It only reads, and runs in its own process. So it
+ * works beside a daemon, without one, and on a store that no daemon opens. Beside a running daemon it checks each
+ * finding again, because tasks change in between. Only a repair needs exclusive use of the home.
  */
 
 import { existsSync } from "node:fs";
@@ -28,7 +28,7 @@ import { checkProcesses } from "./processes.ts";
 import { checkStore, checkTasks } from "./rows.ts";
 import { checkCheckpoints, checkJournals } from "./saved.ts";
 
-/** What is read beside the store's snapshot, and may have changed since. */
+/** Checks that read outside the store's snapshot, where something may have changed since. */
 const passing: ReadonlySet<Problem["check"]> = new Set([
   "hooks",
   "processes",
@@ -37,11 +37,11 @@ const passing: ReadonlySet<Problem["check"]> = new Set([
   "folders",
 ]);
 
-/** What changes meanwhile is settled within this time, or it is wrong. */
+/** A change in progress settles within this time, in ms. A finding that stays longer is a problem. */
 const SETTLE_MS = 3000;
 const LOOK_AGAIN_MS = 250;
 
-/** Looks at everything; with `repair` mends what it finds and answers what was wrong before. */
+/** Checks everything and returns what was wrong. With `repair`, also repairs it. */
 export async function doctor(paths: Paths, { daemonPid, repair }: DoctorOptions): Promise<Report> {
   requireHome(paths);
   await refuseForeignTasks(paths);
@@ -99,7 +99,7 @@ function lookAtHome(paths: Paths, daemonPid: number | null, modes: Problem[]): L
   let db: Database | undefined;
   try {
     db = openFile(paths.database, { readonly: true, timeout: 5000 });
-    // One snapshot for all.
+    // All checks read one snapshot.
     db.exec("begin");
     const tools = toolsFor(paths, daemonPid, db);
     const store = checkStore(tools);
@@ -113,7 +113,7 @@ function lookAtHome(paths: Paths, daemonPid: number | null, modes: Problem[]): L
   }
 }
 
-/** No daemon starts with settings that it cannot read. */
+/** Reports settings that cannot be read: no daemon starts with them. */
 function checkSettings({ config }: Paths): Problem[] {
   try {
     readConfig(config);
@@ -150,7 +150,7 @@ function lookInside(tools: Tools, before: Problem[]): Look {
   };
 }
 
-/** Nothing may run for a home that has no store: its processes were left when it was removed. */
+/** Reports processes of a home without a store: nothing may run there. They were left when the store was removed. */
 function withoutStore(paths: Paths, daemonPid: number | null): { processes: number; problems: Problem[] } {
   const tools = toolsFor(paths, daemonPid, openFile(":memory:"));
   const processes = tools.runner.marked(paths.home);
@@ -171,7 +171,7 @@ function unreadable(paths: Paths, { message }: Error): Problem {
   return { check: "store", task: null, what, mend, repair: null };
 }
 
-/** Mends after a backup, one kind of problem after the other: what is mended first may be all that was wrong. */
+/** Makes a backup, then repairs one kind of problem after the other: the first repair may solve the rest. */
 async function mend(paths: Paths): Promise<void> {
   const db = openSound(paths);
   try {
@@ -190,7 +190,7 @@ async function mend(paths: Paths): Promise<void> {
   }
 }
 
-/** The store to mend, or null where it is no store: that is left untouched. */
+/** Opens the store to repair it. Returns null for a file that is not a sound store, which stays untouched. */
 function openSound(paths: Paths): Database | null {
   const file = paths.database;
   if (!existsSync(file) || isMachine(paths)) return null;
@@ -200,7 +200,7 @@ function openSound(paths: Paths): Database | null {
     const isCurrent = db.pragma("user_version", { simple: true }) === SCHEMA_VERSION;
     if (isCurrent && foreignTables(db, SCHEMA_VERSION, MIGRATIONS) === null) return db;
   } catch {
-    // What is wrong with it was told by the look.
+    // The checks have already reported what is wrong with it.
   }
   db.close();
   return null;

@@ -9,14 +9,14 @@ import type { Paths } from "../../home/paths.ts";
 import { keyOfRunFile, keyOfStepFile } from "../../runner/index.ts";
 import type { Problem, Scene } from "./problem.ts";
 
-/** With less than this a store cannot grow by a checkpoint. */
+/** With less free space than this, in bytes, a store cannot grow by a checkpoint. */
 const LEAST_BYTES = 1024 * 1024;
 
-/** Whether the disk has room for what is to be recorded. */
+/** Reports a disk without room for new records. */
 export function checkRoom({ home }: Paths): Problem[] {
   if (!existsSync(home)) return [];
   const { bavail, bfree, bsize } = statfsSync(home);
-  // Some of it may be for root alone.
+  // Some free blocks may be reserved for root.
   const free = (process.getuid?.() === 0 ? bfree : bavail) * bsize;
   if (free >= LEAST_BYTES) return [];
   const what = `the disk that holds ${home} is full: ${free} bytes are free, so that little or nothing can be recorded`;
@@ -24,7 +24,7 @@ export function checkRoom({ home }: Paths): Problem[] {
   return [{ check: "disk", task: null, what, mend, repair: null }];
 }
 
-/** The environments that open tasks need, and those that nobody needs. */
+/** Reports missing environments that open tasks need, and environments that no open task uses. */
 export function checkEnvironments({ env }: Paths, tasks: Map<number, Task>): Problem[] {
   const there = new Set(namesIn(env));
   const open = [...tasks.values()].filter(({ state }) => !isTerminal(state));
@@ -47,11 +47,11 @@ export function checkEnvironments({ env }: Paths, tasks: Map<number, Task>): Pro
   ];
 }
 
-/** The files by which attempts are found again, of attempts that are over. */
+/** Reports run files of attempts that are over. The daemon finds an attempt again by its run files. */
 export function checkRunFiles({ tools, attempts, processes }: Scene): Problem[] {
   const active = new Set([
     ...attempts.filter(({ isLive }) => isLive).map(({ runKey }) => runKey),
-    // A host that waits for its task has none yet.
+    // A host that waits for its task has no attempt yet.
     ...keysOf(processes, tools),
   ]);
   const { run } = tools.paths;
@@ -62,14 +62,14 @@ export function checkRunFiles({ tools, attempts, processes }: Scene): Problem[] 
   });
 }
 
-/** The keys of the attempts, and of waiting hosts, whose program is one of these. */
+/** Returns the keys of the attempts, and waiting hosts, whose program is one of these processes. */
 function keysOf(processes: Scene["processes"], { paths, runner }: Scene["tools"]): string[] {
   const pids = new Set(processes.map(({ pid }) => pid));
   const keys = namesIn(paths.run).flatMap((name) => keyOfRunFile(name) ?? []);
   return keys.filter((key) => pids.has(runner.programOf(key)?.pid ?? 0));
 }
 
-/** Folders of tasks that are not in the store. */
+/** Reports folders of tasks that are not in the store. */
 export function checkFolders({ logs, tasks: folders }: Paths, tasks: Map<number, Task>): Problem[] {
   return [logs, folders].flatMap((folder) =>
     namesIn(folder)
@@ -85,7 +85,9 @@ export function checkFolders({ logs, tasks: folders }: Paths, tasks: Map<number,
 
 const OTHERS = 0o077;
 
-/** What others could reach; what a task does in its own directory is its own affair, and what agentctl did not name a user's. */
+/**
+ * Reports files that others could reach, except in the directory of a task and under names that agentctl did not give.
+ */
 export function checkModes(paths: Paths): Problem[] {
   const found: Problem[] = [];
   const visit = (path: string) => {
@@ -108,7 +110,7 @@ export function checkModes(paths: Paths): Problem[] {
   return found;
 }
 
-/** The names that agentctl gave; below the folders of tasks and logs all are. */
+/** Returns the names that agentctl gave. Below the folders of tasks and logs these are all names. */
 function ownNamesIn(folder: string, paths: Paths): string[] {
   const { home, logs, tasks, backups, env, run } = paths;
   const [kind] =

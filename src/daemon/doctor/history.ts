@@ -4,7 +4,7 @@ import { toAttempt } from "../../store/sqlite/index.ts";
 import type { KnownAttempt, Problem, Tools } from "./problem.ts";
 import { unfreeze } from "./rows.ts";
 
-/** Every attempt, and those that do not fit the state of their task. */
+/** Returns every attempt, and a problem for each that does not fit the state of its task. */
 export function checkAttempts(
   { db }: Tools,
   tasks: Map<number, Task>,
@@ -87,10 +87,10 @@ interface EventRow {
   cause: string;
 }
 
-/** The cause of an event by which the doctor notes that the history before it is not to be judged again. */
+/** The cause of an event by which the doctor marks the history before it as already checked. */
 const REPAIR = "repair";
 
-/** The history of each task: legal moves, each from where the last one led, up to the state that it is in. */
+/** Checks each task's history: legal transitions, each from where the last one led, up to the task's state. */
 export function checkEvents({ db }: Tools, tasks: Map<number, Task>): Problem[] {
   const reached = new Map<number, { to: State | null; wrong: string | null }>();
   const rows = db.prepare("select seq, task_id, from_state, to_state, cause from events order by seq");

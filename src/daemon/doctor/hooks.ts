@@ -1,6 +1,6 @@
 import type { Problem, Tools } from "./problem.ts";
 
-/** Hooks whose last try failed, with what waits for them. */
+/** Reports hooks whose last try failed, with the number of messages that wait for them. */
 export function checkHooks({ db }: Tools): Problem[] {
   return hookProblems(db.prepare(HOOKS_THAT_FAIL).all() as FailingHook[]);
 }

@@ -1,6 +1,6 @@
 /**
- * A machine of a cluster: its lease, its processes and its files against what the database says of the tasks, and what
- * open tasks have saved there. The rows are PostgreSQL's to keep.
+ * Checks a machine of a cluster: compares its lease, its processes and its files with the tasks in the database, and
+ * checks the saved state of open tasks there. PostgreSQL keeps the rows consistent.
  */
 import { asAgentctlError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
@@ -23,7 +23,7 @@ import { checkProcesses } from "./processes.ts";
 const MANY = 1_000_000;
 const CHECKPOINTS_KEPT = 100;
 
-/** Looks at this home as a machine; where the database cannot be reached, that is what is wrong. */
+/** Checks this home as a machine. If the database cannot be reached, reports that as the problem. */
 export async function lookAtMachine(tools: Tools): Promise<Look> {
   const { paths } = tools;
   let connection: Connection | undefined;
@@ -94,7 +94,7 @@ function wrongKey({ clusterKey }: Paths): Problem {
   return ofTheStore(what, "copy cluster.key from another machine of the cluster");
 }
 
-/** A machine whose daemon runs renews its lease, and no other home has its name. */
+/** Reports a machine that does not renew its lease while its daemon runs, or whose name another home has. */
 async function checkLease(
   connection: Connection,
   name: string,
@@ -111,7 +111,7 @@ async function checkLease(
   return [{ ...ofTheStore(what, `${paths.log} says why; agentctl daemon restart`), key: "lease" }];
 }
 
-/** A standby that is not waited for lacks what was committed last, and all that was acknowledged is to be kept. */
+/** Reports a standby that commits do not wait for: it lacks the latest ones, and every acknowledged one must last. */
 async function checkStandby(connection: Connection): Promise<Problem[]> {
   const { rows } = await connection.query(
     `select (select count(*) from pg_stat_replication) as standbys,
@@ -124,7 +124,7 @@ async function checkStandby(connection: Connection): Promise<Problem[]> {
   return [ofTheStore(what, "set synchronous_standby_names in postgresql.conf")];
 }
 
-/** The attempts that have a process here. */
+/** Returns the attempts that should have a process here. */
 async function liveAttempts(
   store: PostgresStore,
   machine: string,
@@ -140,7 +140,7 @@ async function liveAttempts(
   return (await Promise.all(known)).flat();
 }
 
-/** Those that processes here bear the marker of, and that are over. */
+/** Returns the ended attempts whose marker is still on a process here. */
 async function endedAttempts(connection: Connection, tokens: readonly string[]): Promise<KnownAttempt[]> {
   const sql = `select task_id as task, n, token, run_key as "runKey", pid from attempts
     where ended_at is not null and token = any ($1)`;
@@ -148,7 +148,7 @@ async function endedAttempts(connection: Connection, tokens: readonly string[]):
   return (rows as unknown as KnownAttempt[]).map((row) => ({ ...row, isLive: false, isFrozen: false }));
 }
 
-/** What open tasks would continue from can be read. */
+/** Reports checkpoints and journals that open tasks would continue from and that cannot be read. */
 async function checkSaved(store: PostgresStore, open: readonly Task[]): Promise<Problem[]> {
   const problems: Problem[] = [];
   const refused = (check: Problem["check"], id: number) => (error: unknown) => {

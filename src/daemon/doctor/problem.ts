@@ -3,7 +3,7 @@ import type { Report } from "../../home/upkeep.ts";
 import type { MarkedProcess, Runner } from "../../runner/index.ts";
 import type { Database } from "../../store/sqlite/file/driver.ts";
 
-/** What the doctor looks at, in the order in which it reports. */
+/** What the doctor checks, in the order in which it reports. */
 export const checks = [
   "settings",
   "disk",
@@ -23,57 +23,57 @@ export const checks = [
 ] as const;
 type Check = (typeof checks)[number];
 
-/** One thing that is not as it must be. */
+/** One finding of the doctor. */
 export interface Problem {
   check: Check;
   task: number | null;
   /** What is wrong, in one sentence. */
   what: string;
-  /** What tells it from another problem where the sentence does not: it names processes, which come and go. */
+  /** Identifies the problem, if `what` cannot because it names processes, which come and go. */
   key?: string;
-  /** What would mend it: a command, or what `--repair` does. */
+  /** What would repair it: a command, or what `--repair` does. */
   mend: string;
-  /** Mends it, while nobody else changes the home; null where a person has to choose. */
+  /** Repairs it, while nobody else changes the home. Null if a person has to choose. */
   repair: ((tools: Tools) => void | Promise<void>) | null;
 }
 
-/** What was looked at, and what is wrong with it. */
+/** What was checked, and what is wrong with it. */
 export interface Look {
   looked: Report["looked"];
   problems: Problem[];
 }
 
-/** What is counted where nothing could be looked at. */
+/** The counts if nothing could be checked. */
 export const NOTHING_LOOKED_AT = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
 
-/** What looking and mending need. */
+/** What checks and repairs need. */
 export interface Tools {
   db: Database;
   paths: Paths;
   runner: Runner;
-  /** The daemon that runs, whose waiting hosts are in order. */
+  /** The pid of the running daemon, which may have waiting hosts. Null if none runs. */
   daemonPid: number | null;
   now: number;
 }
 
-/** An attempt as far as its process and files are concerned. */
+/** An attempt, as far as its process and files are concerned. */
 export interface KnownAttempt {
   task: number;
   n: number;
   token: string;
   runKey: string;
   pid: number | null;
-  /** Its task is working, or frozen, and this is the newest attempt of it. */
+  /** Whether its task is working or frozen, and this is the task's newest attempt. */
   isLive: boolean;
   isFrozen: boolean;
 }
 
-/** What the checks of processes and files compare with. */
+/** What the checks of processes and files compare. */
 export interface Scene {
   tools: Tools;
   attempts: KnownAttempt[];
   processes: MarkedProcess[];
 }
 
-/** What `--repair` does to a problem that the next start of the daemon mends. */
+/** How to repair a problem that the next start of the daemon repairs. */
 export const BY_RECOVERY = "the next start of the daemon recovers it: agentctl daemon restart";

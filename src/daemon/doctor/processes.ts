@@ -2,10 +2,10 @@ import { BY_RECOVERY, type KnownAttempt, type Problem, type Scene, type Tools } 
 
 type Process = Scene["processes"][number];
 
-/** Between TERM and KILL for what must not run. */
+/** How long processes that must not run get between SIGTERM and SIGKILL, in ms. */
 const GRACE_MS = 5000;
 
-/** Attempts that should have a process against the processes that bear a marker of this home. */
+/** Compares the attempts that should have a process with the processes that bear a marker of this home. */
 export function checkProcesses({ tools, attempts, processes }: Scene): Problem[] {
   const byToken = new Map(attempts.map((attempt) => [attempt.token, attempt]));
   const running = new Map<string, Process[]>();
@@ -23,7 +23,7 @@ export function checkProcesses({ tools, attempts, processes }: Scene): Problem[]
   return [...problems, ...gone.map((attempt) => withoutProcess(attempt))];
 }
 
-/** Whether the daemon started it: the hosts that wait for a task are no attempt's yet. */
+/** Returns whether the daemon started it. A host that waits for a task belongs to no attempt yet. */
 function descends(one: Process, all: Process[], daemonPid: number | null): boolean {
   const seen = new Set<number>();
   for (let at: Process | undefined = one; at && !seen.has(at.pid); ) {
@@ -54,11 +54,11 @@ function stranger(token: string, attempt: KnownAttempt | undefined, all: Process
 
 function withoutProcess({ task, n, isFrozen }: KnownAttempt): Problem {
   const what = `attempt ${n} of task ${task} is ${isFrozen ? "frozen" : "working"} and has no process`;
-  // The start of a daemon, which follows every repair, reads how it ended.
+  // The daemon starts after every repair, and reads how the attempt ended.
   return { check: "processes", task, what, mend: BY_RECOVERY, repair: () => {} };
 }
 
-/** A guard starts one program for an attempt; a second one means that it runs twice. */
+/** Reports an attempt that runs twice: a guard starts only one program for an attempt. */
 function duplicated({ task, n, pid }: KnownAttempt, all: Process[]): Problem[] {
   const programs = all.filter(({ isProgram }) => isProgram);
   if (programs.length < 2) return [];
@@ -81,7 +81,7 @@ function kill(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    // It has ended by itself.
+    // It has already ended.
   }
 }
 

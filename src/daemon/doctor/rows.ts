@@ -13,7 +13,7 @@ import type { Problem, Tools } from "./problem.ts";
 
 type Rows = Record<string, never>[];
 
-/** The file as a whole: its pages, its schema, its references, its numbering. */
+/** Checks the file as a whole: its pages, its schema, its references, its numbering. */
 export function checkStore({ db, paths }: Tools): Problem[] {
   const ofFile = [...checkPages(db, paths.backups), ...checkSchema(db)];
   if (ofFile.some(({ repair }) => repair === null)) return ofFile;
@@ -83,7 +83,7 @@ function checkNumbers(db: Database): Problem[] {
   });
 }
 
-/** Every task that can be read, and what is wrong with the others or with single fields. */
+/** Returns every readable task, and a problem for each unreadable task and each wrong field. */
 export function checkTasks({ db }: Tools): { tasks: Map<number, Task>; problems: Problem[] } {
   const tasks = new Map<number, Task>();
   const problems: Problem[] = [];
@@ -125,7 +125,7 @@ function repairEnd(id: number, hasEnded: boolean): Problem["repair"] {
   };
 }
 
-/** Takes away the mark that a task's process exists and is stopped. */
+/** Returns the repair that clears the mark of a task whose process exists and is stopped. */
 export function unfreeze(id: number): Problem["repair"] {
   return ({ db }) => void db.prepare("update tasks set frozen = 0, pid = null where id = ?").run(id);
 }

@@ -4,7 +4,9 @@ import type { CheckpointInfo, Task } from "../../core/task.ts";
 import { toCheckpoint } from "../../store/sqlite/index.ts";
 import type { Problem, Tools } from "./problem.ts";
 
-/** Each checkpoint against its size and checksum, and each task against the checkpoint that it would go on from. */
+/**
+ * Compares each checkpoint with its size and checksum, and each task with the checkpoint that it would continue from.
+ */
 export function checkCheckpoints({ db }: Tools, tasks: Map<number, Task>): Problem[] {
   const good = new Map<number, CheckpointInfo[]>();
   const bad: CheckpointInfo[] = [];
@@ -63,7 +65,7 @@ function goOn({ id }: Task, left: CheckpointInfo[]): string {
     : `agentctl resume ${id} --from-start begins again`;
 }
 
-/** The task names a checkpoint that is not there, or describes it otherwise. */
+/** Reports a task whose checkpoint does not exist, or does not match the task's description of it. */
 function misnamed(task: Task, named: CheckpointInfo, good: CheckpointInfo[]): Problem[] {
   const there = good.find(({ seq }) => seq === named.seq);
   if (there?.sha256 === named.sha256 && there.size === named.size) return [];
@@ -83,7 +85,7 @@ function point(db: Tools["db"], id: number, info: CheckpointInfo | null): void {
   db.prepare("update tasks set checkpoint = ? where id = ?").run(info && JSON.stringify(info), id);
 }
 
-/** The journals of open tasks: acknowledged places without a gap, each readable, and no checkpoint beyond their end. */
+/** Checks the journals of open tasks: positions without a gap, readable results, and no checkpoint beyond the end. */
 export function checkJournals({ db }: Tools, tasks: Map<number, Task>): Problem[] {
   const gaps = db
     .prepare(

@@ -28,9 +28,9 @@ import { at, type Daemon } from "./context.ts";
 
 type Attempt = Pick<Handlers<Caller>, Extract<keyof Handlers<Caller>, `attempt/${string}`>>;
 
-/** What a running task asks for: each call is authorised by the attempt's token. */
+/** Returns the handlers of what a running task asks for. The attempt's token authorises each call. */
 export function attemptHandlers({ engine }: Daemon): Attempt {
-  // Dispatch has seen to it that there is a token.
+  // Dispatch has checked that there is a token.
   const active = (params: { token?: string | undefined }, caller: Caller, isSave = false) =>
     activeByToken(engine, params.token ?? (caller.token as string), isSave);
   return {
@@ -170,7 +170,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
   };
 }
 
-/** How an attempt is told what the engine has to say to it. */
+/** Returns how the engine sends messages to an attempt. Throws if its connection cannot receive any. */
 function linkTo({ listener }: Caller): Link {
   if (!listener) {
     const reason = "an attempt says hello on a connection that stays, on which it is asked to pause";
@@ -196,7 +196,7 @@ function failureOf(
   return { name, code: codeOf(name), message, data };
 }
 
-/** How a step that gave nothing is journaled: JSON has no word for it. */
+/** The journal entry of a step without a return value: JSON cannot express undefined. */
 const NOTHING = "";
 
 function journaledValue(result: string): { value?: unknown } {
@@ -220,11 +220,11 @@ function bytesOf(params: { value?: unknown; data?: string | undefined }): Buffer
   throw new AgentctlError("InvalidParams", { field: "value", reason: "give value, or data in base64" });
 }
 
-/** The bytes of `data`. Node passes over what is no base64, and would give other bytes: it is encoded again and compared. */
+/** Decodes `data`. Node skips invalid characters and would return other bytes, so we encode again and compare. */
 function fromBase64(data: string): Buffer {
   const bytes = Buffer.from(data, "base64");
   const again = bytes.toString("base64");
-  // Lines, into which the program base64 breaks it, mean nothing.
+  // Line breaks, which the program base64 adds, have no meaning.
   if (again === data || again === data.replace(/\s+/g, "")) return bytes;
   throw new AgentctlError("InvalidParams", { field: "data", reason: "is not base64 with its padding" });
 }

@@ -7,34 +7,34 @@ import { surroundings } from "../shown/surroundings.ts";
 import { taskJson } from "../shown/task-json.ts";
 import type { Web } from "../web.ts";
 
-/** What every handler is made with. */
+/** The parts of the daemon that every handler gets. */
 export interface Daemon {
   engine: Engine;
   teller: Teller;
   recurring: Recurring;
   web: Web;
   paths: Paths;
-  /** Files of the other machines; null in a home that stands alone. */
+  /** Files of the other machines. Null in a home that is not in a cluster. */
   files: SharedFiles | null;
   /** The id of the home. */
   home: string;
   version: string;
   startedAt: number;
-  /** Reads config.json again; answers the settings and which of them changed. Throws `ConfigInvalid`, changing nothing. */
+  /** Reads config.json again and returns which settings changed. Throws `ConfigInvalid`, changing nothing. */
   reload(): Promise<{ changed: string[] }>;
-  /** Copies the store now, to this file or into `backups/`; answers where the copy is. */
+  /** Copies the store now, to this file or into `backups/`. Returns the path of the copy. */
   backup(file?: string): Promise<string>;
-  /** Ends the daemon once the answer is out. */
+  /** Ends the daemon after the response has been sent. */
   stop(options: { keep: boolean; graceMs?: number }): Promise<Paused>;
 }
 
-/** A task as the socket shows it. */
+/** Returns a task as the socket shows it. */
 export async function show({ engine }: Daemon, task: Task): Promise<TaskJson> {
   if (task.state === "working") await whenStarted(engine, [task]);
   return taskJson(task, await surroundings(engine, [task]));
 }
 
-/** Milliseconds since 1970 of a time on the wire. */
+/** Converts a time on the wire to milliseconds since 1970. */
 export function at(iso: string): number;
 export function at(iso: string | null | undefined): number | null;
 export function at(iso: string | null | undefined): number | null {

@@ -6,7 +6,7 @@ import type { Handlers } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import type { Daemon } from "./context.ts";
 
-/** Whoever asks after a daemon, or stops it, does not wait longer for the database of a cluster. */
+/** How long a request for the status, which also precedes a stop, waits for a cluster's database, in ms. */
 const COUNT_MS = 2000;
 
 type Counted = { tasks: Record<string, number>; store: string | null };

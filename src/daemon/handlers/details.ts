@@ -10,7 +10,7 @@ import { changesJson } from "./worktrees.ts";
 
 type Details = Omit<TaskDetailsJson, keyof import("../../protocol/methods.ts").TaskJson>;
 
-/** What `show` adds to a task: its history, and what it is doing now. */
+/** Returns what `show` adds to a task: its history, and what it is doing now. */
 export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details> {
   const { store } = engine;
   const [attempts, checkpoints, steps, events] = await Promise.all([
@@ -55,14 +55,14 @@ export async function detailsOf({ engine }: Daemon, task: Task): Promise<Details
   };
 }
 
-/** How much of an input is shown. */
+/** How many characters of an input are shown. */
 const INPUT_CHARS = 500;
 
 function optionsOf(task: Task): Details["options"] {
-  // The JSON of every task has the others.
+  // The other options are already in the JSON of every task.
   const differs = ({ name, fallback, isShown }: (typeof submittedFields)[number]) =>
     !isShown && JSON.stringify(task[name]) !== JSON.stringify(fallback) && !isOfItself(name);
-  // The daemon's own: a back-off, a limit.
+  // A `notBefore` that the daemon set itself, for a back-off or a limit.
   const isOfItself = (name: string) => name === "notBefore" && (task.delay ?? "time") !== "time";
   return Object.fromEntries(submittedFields.filter(differs).map(({ name }) => [name, task[name]]));
 }

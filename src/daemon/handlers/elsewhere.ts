@@ -1,4 +1,4 @@
-/** Files that another machine of the cluster has: asked of it, or what was kept of them where it does not answer. */
+/** Files on another machine of the cluster: read from that machine, or from the kept copy if it does not respond. */
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { Attempt, Task } from "../../core/task.ts";
 import { toIso } from "../../core/time.ts";
@@ -14,12 +14,12 @@ import type { Wanted } from "./piece.ts";
 type Bytes = Omit<Result<"logs/read">, "live">;
 type Away = Result<"logs/path">["away"];
 
-/** Whether a file is here that an attempt on this machine wrote; always so outside of a cluster. */
+/** Returns whether a file that an attempt on `machine` wrote is here. Always true outside of a cluster. */
 export function isHere({ engine }: Pick<Daemon, "engine">, machine: string | null): boolean {
   return engine.cluster === null || machine === null || machine === engine.cluster.machine;
 }
 
-/** The logs of attempts that ran on other machines; `away` are those of which a machine has more and does not answer. */
+/** Returns the logs of attempts on other machines. `away` has those that are incomplete until a machine responds. */
 export async function logsElsewhere(
   daemon: Daemon,
   task: Task,
@@ -62,7 +62,7 @@ async function absent(files: SharedFiles, machine: string, attempt: Attempt | un
   return { machine, lastSeenAt: toIso(seenAt ?? attempt?.endedAt ?? attempt?.startedAt ?? 0) };
 }
 
-/** Bytes of the log of an attempt that ran on another machine; `missing` says which one has what cannot be had. */
+/** Returns bytes of the log of an attempt on another machine. `missing` names the machine whose part is unavailable. */
 export async function readElsewhere(
   { files }: Daemon,
   attempt: Attempt,
@@ -89,7 +89,7 @@ export async function readElsewhere(
   return { data: "", offset, size: 0, missing: await absent(files as SharedFiles, machine, attempt) };
 }
 
-/** Bytes of an artifact that another machine keeps: what was kept of it, else asked of that machine. */
+/** Returns bytes of an artifact on another machine: from the kept copy, else from that machine. */
 export async function readArtifactElsewhere(
   { files }: Daemon,
   task: Task,
@@ -115,7 +115,7 @@ export async function readArtifactElsewhere(
   });
 }
 
-/** What other machines may ask of this one: what its handlers answer of files that are here. */
+/** Returns the function that responds to other machines: it calls the handlers, for files that are here. */
 export function answerMachines(
   daemon: Daemon,
   handlers: Pick<Handlers<Caller>, "logs/read" | "artifacts/read">,

@@ -14,7 +14,7 @@ import { scheduleHandlers } from "./schedules.ts";
 import { taskHandlers } from "./tasks.ts";
 import { worktreeHandlers } from "./worktrees.ts";
 
-/** One handler for each method of the protocol; one that is missing does not compile. Other machines are answered by them, too. */
+/** Returns one handler for each method; a missing one does not compile. They also respond to other machines. */
 export function handlersOf(daemon: Daemon): Handlers<Caller> {
   const handlers: Handlers<Caller> = {
     ...taskHandlers(daemon),

@@ -7,7 +7,7 @@ import type { Result } from "../../protocol/methods.ts";
 import type { Daemon } from "./context.ts";
 import { piece, type Wanted } from "./piece.ts";
 
-/** The logs of attempts that ran here, and those that are not there any more. */
+/** The logs of attempts that ran here, and the numbers of the attempts whose log is gone. */
 export type Found = Pick<Result<"logs/path">, "logs" | "missing">;
 
 export function logsHere(daemon: Daemon, task: Task, attempts: readonly Attempt[], raw: boolean): Found {
@@ -29,15 +29,17 @@ export function logsHere(daemon: Daemon, task: Task, attempts: readonly Attempt[
   return { logs, missing };
 }
 
-/** The log of an attempt; with `raw` the lines of a coding agent, which only one has. */
+/**
+ * Returns the path of an attempt's log. With `raw`, the log of a coding agent's lines, which only a coding agent has.
+ */
 export function placeOf(engine: Daemon["engine"], id: number, n: number, raw: boolean): string {
   return (raw ? rawLogFile : logFile)(engine, id, n);
 }
 
 /**
- * Whether a log that is not there was removed by somebody. That of an earlier attempt is dropped where all together are too
- * long; that of a program that printed nothing may have become another task's, with its folder; and an attempt that is
- * just being started has none yet.
+ * Returns whether somebody removed a log that is missing. There are three other reasons. An earlier attempt's log is
+ * dropped when all together are too long. If a program prints nothing, another task may get its log's folder. An
+ * attempt that is just starting has no log yet.
  */
 function isGone({ engine }: Daemon, task: Task, n: number): boolean {
   if (n !== task.attempt) return false;
@@ -46,7 +48,7 @@ function isGone({ engine }: Daemon, task: Task, n: number): boolean {
   return existsSync(foldersOf(engine, task.id).folder);
 }
 
-/** Bytes of a log that is here. Rejects with `LogNotFound` where it is not there any more. */
+/** Returns bytes of a log that is here. Rejects with `LogNotFound` if the log is gone. */
 export async function readHere(
   daemon: Daemon,
   task: Task,

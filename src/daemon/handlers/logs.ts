@@ -9,10 +9,10 @@ import { isHere, logsElsewhere, readElsewhere } from "./elsewhere.ts";
 import { logsHere, readHere } from "./logs-here.ts";
 import { PIECE_BYTES, type Wanted } from "./piece.ts";
 
-/** How soon output is seen by who waits for it. */
+/** How often we check for new output, in ms. */
 const LOOK_EVERY_MS = 50;
 const LONGEST_WAIT_MS = 60_000;
-/** Another machine is asked again after this time. */
+/** How long one request to another machine waits for output, in ms. Then we ask again. */
 const LONGEST_ASK_MS = 2000;
 
 export function logHandlers(daemon: Daemon): Pick<Handlers<Caller>, "logs/path" | "logs/read"> {
@@ -63,7 +63,7 @@ async function read(
     const task = await engine.require(id);
     const n = attempt ?? task.attempt;
     const [one] = n === 0 && attempt === undefined ? [] : await attemptsOf(daemon, task, n);
-    // One that has not begun yet is still to come.
+    // An attempt that has not begun yet will still print.
     const live = one ? one.endedAt === null : !isTerminal(task.state);
     const left = Math.max(0, Math.min(LONGEST_ASK_MS, until - engine.clock.mono()));
     const found = await bytesOf(daemon, { task, n, one }, { offset, fromEnd, length, raw, waitMs: left });

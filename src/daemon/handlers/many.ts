@@ -6,7 +6,7 @@ import { surroundings } from "../shown/surroundings.ts";
 import { taskJson } from "../shown/task-json.ts";
 import type { Daemon } from "./context.ts";
 
-/** What became of each of many tasks, as the socket shows it. */
+/** Returns the outcome for each of many tasks, as the socket shows it. */
 export async function manyJson(
   { engine }: Daemon,
   { results, left }: Answers,

@@ -2,11 +2,11 @@ import { AgentctlError, type ErrorName } from "../../core/errors.ts";
 import type { Engine } from "../../engine/index.ts";
 import { nearest } from "../../protocol/nearest.ts";
 
-/** So many tasks that ended last are looked at for a name like the one that was not found. */
+/** How many of the most recently ended tasks are searched for a similar name. */
 const RECENT = 200;
 const MOST = 10_000;
 
-/** The error for a task, queue or schedule that there is not, with the names that were probably meant. */
+/** Returns the error for an unknown task, queue or schedule, with the names that were probably meant. */
 export async function withNearNames(engine: Engine, error: unknown): Promise<unknown> {
   if (!(error instanceof AgentctlError)) return error;
   const { name, data, message } = error;
@@ -17,7 +17,7 @@ export async function withNearNames(engine: Engine, error: unknown): Promise<unk
   return new AgentctlError(name as ErrorName, { ...data, near }, { message: words });
 }
 
-/** What was not found, and the names that there are; undefined where nothing was named. */
+/** Returns the name that was not found and the existing names, or undefined if no name was given. */
 async function soughtBy(
   { store }: Engine,
   { name, data }: AgentctlError,

@@ -1,16 +1,16 @@
 import { open } from "node:fs/promises";
 
-/** So many bytes of a file one answer has at most. */
+/** How many bytes of a file one response holds at most. */
 export const PIECE_BYTES = 256 * 1024;
 
 export interface Wanted {
   offset: number | undefined;
-  /** So many bytes before the end, in place of an offset. */
+  /** How many bytes before the end to begin at, instead of an offset. */
   fromEnd?: number | undefined;
   length: number;
 }
 
-/** Bytes of a file, with their place in it; undefined where there is no file. */
+/** Returns bytes of a file with their offset and the file's size, or undefined if there is no file. */
 export async function piece(
   path: string,
   { offset = 0, fromEnd, length }: Wanted,

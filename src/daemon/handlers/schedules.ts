@@ -18,7 +18,7 @@ type Schedules = Pick<Handlers<Caller>, Extract<keyof Handlers<Caller>, `schedul
 
 export function scheduleHandlers(daemon: Daemon): Schedules {
   const { engine, recurring } = daemon;
-  /** The times have changed. */
+  /** Lets the scheduler read the times again, because they have changed. */
   const changed = <T extends { schedule: Schedule }>(answer: T) => {
     recurring.look();
     return { ...answer, schedule: scheduleJson(answer.schedule) };
@@ -34,7 +34,7 @@ export function scheduleHandlers(daemon: Daemon): Schedules {
       ...given
     }) => {
       const { env = {}, key: _, after: __, notBefore: ___, stdin, ...fields } = submission(refuseOwn(task));
-      // TZ may be what Node has no name for.
+      // TZ may name a zone that Node does not know.
       const zone: string | undefined = tz ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
       if (zone === undefined) {
         const reason = "the daemon's own zone is not known";
@@ -63,7 +63,7 @@ export function scheduleHandlers(daemon: Daemon): Schedules {
   };
 }
 
-/** What one task may say of itself and a schedule may not say of all of its runs. */
+/** Returns the task. Throws if it has a field that makes sense for one run only. */
 function refuseOwn(task: NewTask): NewTask {
   for (const field of ["key", "notBefore", "after"] as const) {
     if (task[field] === undefined || task[field] === null) continue;

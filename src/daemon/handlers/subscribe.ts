@@ -7,20 +7,20 @@ import { surroundings } from "../shown/surroundings.ts";
 import { eventJson } from "../shown/task-json.ts";
 import type { Daemon } from "./context.ts";
 
-/** Events read from the store at a time. */
+/** How many events are read from the store at a time. */
 const PAGE = 500;
 
-/** So many open tasks are told at once, short of a moment in which the daemon does nothing else. */
+/** How many open tasks one snapshot holds. With more, the daemon would do nothing else for too long. */
 const SNAPSHOT = 10_000;
 
-/** Each costs a look at the store for every event. */
+/** How many subscriptions a connection may have. Each one reads the store for every event. */
 const MOST_SUBSCRIPTIONS = 32;
 
 const CANNOT_LISTEN = "events are told to a caller that stays connected";
 
 /**
- * Sends events as notifications, read from the store by their number as fast as the peer takes them: nothing is
- * kept in memory for one that is slow or stopped.
+ * Sends events as notifications. Reads them from the store by number, as fast as the peer takes them. Nothing is kept
+ * in memory for a peer that is slow or stopped.
  */
 export async function subscribe(
   daemon: Daemon,
@@ -45,7 +45,7 @@ export async function subscribe(
   return { seq, ...snapshot };
 }
 
-/** The one that is asked for where it is open, or as many of all open ones as a line holds. */
+/** Returns the requested task if it is open, or as many of all open tasks as fit in one line. */
 async function openTasks(
   { engine }: Daemon,
   task: number | undefined,

@@ -33,7 +33,7 @@ import { manyJson } from "./many.ts";
 import { subscribe } from "./subscribe.ts";
 
 const PAGE = 1000;
-/** What is open and recent is one page, short of a moment in which the daemon does nothing else. */
+/** How many open and recent tasks one page holds. With more, the daemon would do nothing else for too long. */
 const RECENT_PAGE = 10_000;
 
 type Elsewhere = "tasks/export" | "tasks/import" | "tasks/moving" | "tasks/moved";

@@ -7,7 +7,7 @@ import { type Daemon, show } from "./context.ts";
 
 type Methods = Pick<Handlers<Caller>, Extract<keyof Handlers<Caller>, `worktrees/${string}`>>;
 
-/** So many worktrees are looked at together: git reads every file of each. */
+/** How many worktrees are examined at once: git reads every file of each. */
 const TOGETHER = 4;
 
 export function worktreeHandlers(daemon: Daemon): Methods {
@@ -54,7 +54,7 @@ function worktreeJson({
   return { path, branch, base };
 }
 
-/** What is new in a worktree, in numbers. */
+/** Returns how much is new in a worktree, in numbers. */
 export function changesJson(facts: WorktreeFacts | null): TaskDetailsJson["changes"] {
   if (!facts) return null;
   const { files, left } = facts;

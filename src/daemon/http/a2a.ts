@@ -5,15 +5,15 @@ import type { Services } from "./services.ts";
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-/** `base` is the address that clients reach this server by. */
+/** Returns the handlers. `base` is the address at which clients reach this server. */
 export function a2aOf(
   services: Services,
   base: () => string,
 ): {
-  /** What is below `/a2a`. */
+  /** Responds below `/a2a`. */
   answer: Answer;
   card: Answer;
-  /** `/a2a` itself: JSON-RPC, and for who only looks the card. */
+  /** Responds at `/a2a` itself: JSON-RPC, or the card for a client that only looks there. */
   root: Answer;
 } {
   let loading: Promise<{ answer: Answer; card: Answer }> | null = null;

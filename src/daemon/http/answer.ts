@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { type AgentctlError, asAgentctlError, type ErrorName } from "../../core/errors.ts";
 import { countUnsent } from "./bounds.ts";
 
-/** The status of an answer that is an error; whatever is not listed was the caller's mistake. */
+/** The status of each error. An error that is not listed is the caller's mistake: 400. */
 const statusOf: Partial<Record<ErrorName, number>> = {
   Unauthorized: 401,
   Forbidden: 403,
@@ -24,7 +24,7 @@ const statusOf: Partial<Record<ErrorName, number>> = {
   InternalError: 500,
 };
 
-/** Headers of every answer: it is nobody else's, is not kept, and is what it says it is. */
+/** Headers of every response: for this origin only, not cached, no guessing of its type. */
 const ALWAYS: readonly (readonly [string, string])[] = [
   ["Cache-Control", "no-store"],
   ["X-Content-Type-Options", "nosniff"],
@@ -34,9 +34,9 @@ const ALWAYS: readonly (readonly [string, string])[] = [
 
 type Headers = Record<string, string | number | string[] | undefined>;
 
-/** Begins an answer with the headers that every answer has; those that are given under the same names replace them. */
+/** Begins a response with the headers that every response has. Given headers of the same names replace them. */
 export function begin(response: ServerResponse, status: number, headers: Headers): void {
-  // Names and values in turns are what Node sends as they stand.
+  // Node sends a list of alternating names and values unchanged.
   const lines: (string | number | string[])[] = [];
   for (const [name, value] of ALWAYS) if (headers[name] === undefined) lines.push(name, value);
   for (const name in headers) {
@@ -46,14 +46,14 @@ export function begin(response: ServerResponse, status: number, headers: Headers
   response.writeHead(status, lines as string[]);
 }
 
-/** Answers with JSON. Throws `TooMany` where too much waits to be read already. */
+/** Responds with JSON. Throws `TooMany` if too much already waits to be read. */
 export function sendJson(
   response: ServerResponse,
   status: number,
   value: unknown,
   headers: Headers = {},
 ): void {
-  // A text goes out with its headers in one write, bytes would make two.
+  // A string goes out with its headers in one write; bytes would take two.
   const body = JSON.stringify(value);
   const length = Buffer.byteLength(body);
   countUnsent(response, length);
@@ -61,13 +61,13 @@ export function sendJson(
   response.end(body);
 }
 
-/** The form in which the command line and the HTTP server give an error. */
+/** Returns an error in the form that the command line and the HTTP server use. */
 function errorJson(error: AgentctlError): object {
   const { name, code, message, hint, data } = error;
   return { error: { name, code, message, hint, data } };
 }
 
-/** Answers with an error of the catalogue; where the answer has begun, it is cut off. */
+/** Responds with an error of the catalogue. If the response has begun, cuts it off. */
 export function sendError(response: ServerResponse, thrown: unknown, headers: Headers = {}): void {
   if (response.headersSent) {
     response.destroy();

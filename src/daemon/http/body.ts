@@ -3,15 +3,15 @@ import type { IncomingMessage } from "node:http";
 import { AgentctlError } from "../../core/errors.ts";
 import { isTooDeep, MAX_DEPTH, MAX_LINE_BYTES } from "../../protocol/framing.ts";
 
-/** So many bytes of bodies that have not ended are kept over all requests. */
+/** How many bytes of unfinished bodies are kept over all requests. */
 const MOST_WAITING_BYTES = 128 * 1024 * 1024;
-/** What is sent after a refusal is read and dropped for so long, so that the refusal arrives. */
+/** How long we read and drop the rest of a refused body, in ms, so that the refusal arrives. */
 const DRAIN_MS = 1000;
 const TOO_MANY = "too many bytes wait for the end of their requests";
 
 let waiting = 0;
 
-/** The whole body; rejects with `TooLarge` past 16 MiB, as the socket refuses a longer line. */
+/** Resolves with the whole body. Rejects with `TooLarge` past 16 MiB, the limit of the socket's lines too. */
 function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > MAX_LINE_BYTES) return Promise.reject(tooLarge(request));
@@ -28,7 +28,7 @@ function bodyOf(request: IncomingMessage): Promise<Buffer> {
       reject(error);
     };
     request.on("data", (chunk: Buffer) => {
-      // Refused: what still comes is dropped.
+      // Refused: what still arrives is dropped.
       if (Number.isNaN(size)) return;
       size += chunk.length;
       waiting += chunk.length;
@@ -39,7 +39,7 @@ function bodyOf(request: IncomingMessage): Promise<Buffer> {
     request.on("end", () => {
       if (Number.isNaN(size)) return;
       forget();
-      // Most are one chunk.
+      // Most bodies are one chunk.
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
     });
     request.on("close", () => {
@@ -49,7 +49,7 @@ function bodyOf(request: IncomingMessage): Promise<Buffer> {
   });
 }
 
-/** The body as JSON; throws `ParseError`. */
+/** Resolves with the body as JSON. Rejects with `ParseError` if it is not JSON. */
 export async function jsonOf(request: IncomingMessage): Promise<unknown> {
   const body = await bodyOf(request);
   const because = (reason: string) =>

@@ -1,10 +1,10 @@
-/** What answers may take of the daemon at once, over all callers. */
+/** Bounds for the memory and work of responses, over all callers. */
 import type { ServerResponse } from "node:http";
 import { AgentctlError } from "../../core/errors.ts";
 
-/** So many large answers are worked on at once. */
+/** How many large responses are made at once. */
 const MOST_LARGE = 8;
-/** So many bytes of large answers wait for their readers. */
+/** How many bytes of large responses may wait for their readers. */
 const MOST_UNSENT_BYTES = 128 * 1024 * 1024;
 const LARGE_BYTES = 64 * 1024;
 
@@ -12,7 +12,7 @@ const waiting: (() => void)[] = [];
 let running = 0;
 let unsent = 0;
 
-/** Has `work` make a large answer when it has its turn; rejects where nobody waits for the answer by then. */
+/** Runs `work`, which makes a large response, in its turn. Rejects if nobody waits for the response by then. */
 export async function inTurn<T>(response: ServerResponse, work: () => Promise<T>): Promise<T> {
   if (running >= MOST_LARGE) await new Promise<void>((resolve) => waiting.push(resolve));
   running++;
@@ -25,12 +25,12 @@ export async function inTurn<T>(response: ServerResponse, work: () => Promise<T>
   }
 }
 
-/** Throws where whoever asked has gone: what is still to be done would be for nobody. */
+/** Throws if the caller has gone, because nobody would read the response. */
 export function requireReader(response: ServerResponse): void {
   if (response.destroyed) throw new AgentctlError("InvalidRequest", { reason: "its caller is gone" });
 }
 
-/** Counts a part of an answer until the answer is out or its reader gone. Throws `TooMany` where too much waits already. */
+/** Counts part of a response until it is sent or its reader is gone. Throws `TooMany` if too much waits already. */
 export function countUnsent(response: ServerResponse, bytes: number): void {
   if (bytes < LARGE_BYTES) return;
   requireReader(response);

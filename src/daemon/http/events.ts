@@ -6,10 +6,12 @@ import { drained, goneSignal, listeningCaller } from "./http-caller.ts";
 import type { Services } from "./services.ts";
 
 const MOST_FOLLOWERS = 256;
-/** A comment now and then: proxies close what says nothing, and only a write tells that a reader is gone. */
+/**
+ * How often a comment is sent, in ms. Proxies close silent connections, and only a write reveals that a reader is gone.
+ */
 const BEAT_MS = 15_000;
 
-/** Sends events from `?after=<n>` or `Last-Event-ID` on, without a gap; without them those that come. */
+/** Sends events after `?after=<n>` or `Last-Event-ID`, without a gap. Without either, sends only new events. */
 export function eventsOf(services: Services) {
   let followers = 0;
   return async (
@@ -52,12 +54,12 @@ export function eventsOf(services: Services) {
   };
 }
 
-/** A task's id is a number; everything else is a uuid or a name. */
+/** Parses a reference to a task: an id is a number; everything else is a uuid or a name. */
 export function refOf(text: string): number | string {
   return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : text;
 }
 
-/** A browser that comes back says how far it has read in a header, whatever its address says. */
+/** A browser that reconnects says in a header how far it has read, so the header overrides the address. */
 function afterOf({ headers }: IncomingMessage, query: URLSearchParams): number | undefined {
   const header = headers["last-event-id"];
   const [field, given] =

@@ -7,7 +7,7 @@ import { isLoopback } from "../../core/settings.ts";
 import type { LoginCodes } from "./login.ts";
 import type { Services } from "./services.ts";
 
-/** Who may ask for anything at all: decides by the names in the headers, and by token or cookie. */
+/** Decides who may make requests: by the host names in the headers, and by token or cookie. */
 export class Gate {
   readonly #services: Services;
   readonly #codes: LoginCodes;
@@ -19,13 +19,13 @@ export class Gate {
     this.#services = services;
     this.#codes = codes;
     this.#url = url;
-    // It outlives a restart, and says nothing of the token.
+    // The session outlives a restart, and does not reveal the token.
     const session = createHmac("sha256", services.token).update("session").digest("base64url");
     this.#session = Buffer.from(session);
     this.#token = Buffer.from(services.token);
   }
 
-  /** Refuses a request under a name that is not this server's, and one that another web page makes. */
+  /** Throws for a request under a host name that is not this server's, or from another web page. */
   requireOwnNames({ headers }: IncomingMessage): void {
     const host = headers.host ?? "";
     if (!this.#isOwnHost(nameOf(host)))
@@ -52,7 +52,7 @@ export class Gate {
     }
   }
 
-  /** Refuses a request with neither the token nor the cookie. */
+  /** Throws for a request with neither the token nor the cookie. */
   requireToken({ headers }: IncomingMessage): void {
     const given = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
     if (given !== undefined && isSame(given, this.#token)) return;
@@ -62,7 +62,7 @@ export class Gate {
     });
   }
 
-  /** The cookie for whoever has a code of `agentctl ui`; throws for a code that was used or is too old. */
+  /** Returns the cookie for a code of `agentctl ui`. Throws for a code that was used or is too old. */
   cookieFor(code: string): string {
     if (!this.#codes.use(code)) {
       throw new AgentctlError("Unauthorized", {
@@ -72,7 +72,7 @@ export class Gate {
     return `${this.#cookieName()}=${this.#session}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000`;
   }
 
-  /** Browsers keep the cookies of all ports of a machine together. */
+  /** Browsers share cookies between all ports of a machine, so the name contains the port. */
   #cookieName(): string {
     return `agentctl_${new URL(this.#url()).port || "80"}`;
   }
@@ -87,7 +87,7 @@ export class Gate {
   }
 }
 
-/** The name in a `Host` header, without its port. */
+/** Returns the name in a `Host` header, without its port. */
 function nameOf(host: string): string {
   const [, name = ""] = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/.exec(host.toLowerCase()) ?? [];
   return name.replace(/^\[|\]$/g, "");
@@ -102,7 +102,7 @@ function cookieOf(header = "", name: string): string {
   return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
 }
 
-/** In a time that tells nothing of where they differ. */
+/** Compares in a time that does not reveal where the two differ. */
 function isSame(given: string, secret: Buffer): boolean {
   const bytes = Buffer.from(given);
   return bytes.length === secret.length && timingSafeEqual(bytes, secret);

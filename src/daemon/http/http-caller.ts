@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { EventJson, NotificationParams } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 
-/** Whoever made one request: one of the people of this home, gone when the connection is. */
+/** Returns the caller of one request: a user of this home, who is gone when the connection is. */
 export function callerOf(response: ServerResponse, actor: string): Caller {
   return new RequestCaller(response, actor);
 }
@@ -23,14 +23,14 @@ class RequestCaller implements Caller {
     this.#response = response;
   }
 
-  /** Most methods answer at once and never ask, and a signal costs more than a look into the store. */
+  /** Made at first use. Most methods respond at once without it, and a signal costs more than a query to the store. */
   get signal(): AbortSignal {
     this.#signal ??= goneSignal(this.#response);
     return this.#signal;
   }
 }
 
-/** Aborted when nobody reads the answer any more. */
+/** Returns a signal that is aborted when nobody reads the response any more. */
 export function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
   if (response.destroyed) gone.abort();
@@ -38,7 +38,7 @@ export function goneSignal(response: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-/** A caller that is told events. `writable` holds them back while its reader is slow: they stay in the store meanwhile. */
+/** Returns a caller that receives events. While `writable` waits for a slow reader, the events stay in the store. */
 export function listeningCaller(options: {
   actor: string;
   signal: AbortSignal;
@@ -64,7 +64,7 @@ export function listeningCaller(options: {
   };
 }
 
-/** Resolves when so little waits for the reader that more may be written, or the reader is gone. */
+/** Resolves when the reader has read enough for more to be written, or is gone. */
 export async function drained(response: ServerResponse): Promise<void> {
   if (!response.writableNeedDrain || response.destroyed) return;
   await new Promise<void>((resolve) => {

@@ -4,7 +4,7 @@ import type { Clock } from "../../core/time.ts";
 const GOOD_FOR_MS = 60_000;
 const MOST_CODES = 100;
 
-/** Codes that let a browser in: each is good once, for a minute. */
+/** Codes that let a browser in. Each is valid once, for a minute. */
 export class LoginCodes {
   readonly #clock: Clock;
   readonly #until = new Map<string, number>();
@@ -21,7 +21,7 @@ export class LoginCodes {
     return code;
   }
 
-  /** Whether the code is good; from here on it is not. */
+  /** Returns whether the code is valid, and makes it invalid. */
   use(code: string): boolean {
     const until = this.#until.get(code);
     this.#until.delete(code);

@@ -11,10 +11,10 @@ import type { Services } from "./services.ts";
 const PARSE_ERROR = { code: -32700, message: "the body is not JSON" };
 const BATCH_ERROR = { code: -32600, message: "batches are not taken" };
 
-/** What may answer with much; no tool that waits is among them. */
+/** Requests with large responses. No tool that waits is among them. */
 const LARGE: ReadonlySet<unknown> = new Set(["resources/read", "task_list", "task_get", "task_logs"]);
 
-/** Answers by the protocol's own library, which is loaded at the first request. */
+/** Responds by means of the protocol's own library, which is loaded at the first request. */
 export function mcpOf(services: Services) {
   let loading: Promise<typeof import("../../mcp/serve.ts")> | null = null;
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -29,7 +29,7 @@ export function mcpOf(services: Services) {
     const handle = httpHandler({ call, version, isReadOnly: false, queue: null, env: null, cwd: null });
     try {
       const body = await jsonOf(request);
-      // The protocol had them once, and one could ask for any number of large answers.
+      // Older versions of the protocol had batches, and one batch could request any number of large responses.
       if (Array.isArray(body)) return refuse(response, BATCH_ERROR);
       const work = () => handle(webRequest(request, response), body);
       await send(await (isLarge(body) ? inTurn(response, work) : work()), response);
@@ -49,7 +49,7 @@ function refuse(response: ServerResponse, error: typeof PARSE_ERROR): void {
   sendJson(response, 400, { jsonrpc: "2.0", id: null, error });
 }
 
-/** A request in the form of the web's standard, without its body. */
+/** Converts a request, without its body, to the web standard's `Request`. */
 function webRequest(request: IncomingMessage, response: ServerResponse): Request {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
@@ -61,7 +61,7 @@ function webRequest(request: IncomingMessage, response: ServerResponse): Request
 }
 
 async function send(answer: Response, response: ServerResponse): Promise<void> {
-  // How long the connection lasts and what is kept of an answer is for this server to say.
+  // This server decides how long the connection lasts and whether a response is cached.
   const { connection: _, "cache-control": __, ...headers } = Object.fromEntries(answer.headers);
   begin(response, answer.status, headers);
   for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {

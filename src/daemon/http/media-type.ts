@@ -1,7 +1,7 @@
 import { extname } from "node:path";
 
 const PLAIN = "text/plain; charset=utf-8";
-/** Sources and settings, whose types of their own are of no use to those that read them. */
+/** Sources and settings, sent as plain text: their own media types do not help anybody who reads them. */
 const texts =
   "txt text log diff patch py rb go rs c h java sh sql ts tsx jsx toml ini yaml yml jsonl ndjson".split(" ");
 const types: Readonly<Record<string, string>> = {
@@ -26,7 +26,7 @@ const types: Readonly<Record<string, string>> = {
   ".pdf": "application/pdf",
 };
 
-/** The media type of an artifact, by its name. Who answers with one has the browser save it and run nothing of it. */
+/** Returns the media type of an artifact, by its name. The response must make the browser save the file, not run it. */
 export function typeOf(name: string): string {
   return types[extname(name).toLowerCase()] ?? "application/octet-stream";
 }

@@ -1,4 +1,4 @@
-/** `GET /metrics`: the daemon in the text format of Prometheus. What counts up counts since the HTTP server began. */
+/** `GET /metrics`: the daemon's metrics in Prometheus text format. Counters start when the HTTP server starts. */
 import type { ServerResponse } from "node:http";
 import type { EventJson, Result } from "../../protocol/methods.ts";
 import { begin } from "./answer.ts";
@@ -13,7 +13,7 @@ interface Paused {
   since: number;
 }
 
-/** Counts from the events as they are committed, and asks for the rest when it is read. */
+/** Counts the events as they are committed. Requests everything else from the daemon when it is read. */
 export class Metrics {
   readonly #services: Services;
   readonly #attempts = new Map<string, number>();

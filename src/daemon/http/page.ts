@@ -1,4 +1,4 @@
-/** The dashboard: three files of `dist/dashboard/`, which may load nothing from anywhere else. */
+/** The dashboard: three files of `dist/dashboard/`, which may load nothing from elsewhere. */
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname, join } from "node:path";
@@ -24,7 +24,7 @@ const POLICY = [
 
 const HEADERS = { "Content-Security-Policy": POLICY, "X-Frame-Options": "DENY" };
 
-/** Answers one file of the dashboard. */
+/** Returns the function that sends one file of the dashboard. */
 export function pageOf({ assets }: Services, name: string) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const bytes = await readFile(join(assets, "dashboard", name));
@@ -40,7 +40,7 @@ export function pageOf({ assets }: Services, name: string) {
 const SIGN_IN = `<!doctype html><html lang="en"><meta charset="utf-8"><title>agentctl</title>
 <h1>agentctl</h1><p>This browser is not let in. Run <code>agentctl ui</code>: it opens an address that is good once.</p></html>`;
 
-/** Tells a person how to be let in. */
+/** Sends a page that says how to sign in. */
 export function sendSignIn(response: ServerResponse): void {
   const length = Buffer.byteLength(SIGN_IN);
   begin(response, 401, { ...HEADERS, "Content-Type": types[".html"], "Content-Length": length });

@@ -5,7 +5,7 @@ import type { Params, Result } from "../../protocol/methods.ts";
 type Log = Result<"logs/path">["logs"][number];
 type Read = (params: Params<"logs/read">) => Promise<Result<"logs/read">>;
 
-/** The logs of a task, each with what opens it where its file is on another machine of a cluster. */
+/** Returns the logs of a task. A log on another machine of a cluster gets a function that opens it. */
 export function placedLogs({ logs, task: { id } }: Result<"logs/path">, read: Read): (Log & AttemptLog)[] {
   return logs.map((log) => {
     if (log.machine === null) return log;

@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { begin } from "./answer.ts";
 
-/** Some bytes of a file. */
+/** A file, and how many of its bytes to send. */
 interface Part {
   path: string;
   size: number;
 }
 
-/** Sends files, one behind the other, as one body; of it what `Range` asks for (RFC 9110, section 14; one range). */
+/** Sends files one after the other as one body, or the part that `Range` names (RFC 9110, section 14; one range). */
 export async function sendFiles(
   request: IncomingMessage,
   response: ServerResponse,
@@ -45,7 +45,7 @@ async function* bytesOf(files: readonly Part[], start: number, end: number): Asy
   }
 }
 
-/** The bytes that a header asks for; undefined for all, null where there are none such. */
+/** Returns the bytes that a header asks for: undefined for all, null if there are no such bytes. */
 function rangeOf(
   header: string | undefined,
   size: number,

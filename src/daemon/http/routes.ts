@@ -1,4 +1,4 @@
-/** Which path is answered by what. */
+/** Which handler responds to which path. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AgentctlError } from "../../core/errors.ts";
 import { a2aOf } from "./a2a.ts";
@@ -22,7 +22,7 @@ type Answer = (
 interface Route {
   methods: readonly string[];
   path: string | RegExp;
-  /** Answered without a token; of some routes only what reads. */
+  /** Whether the route works without a token. `"GET"`: only for that method. */
   isOpen?: true | "GET";
   answer: Answer;
 }
@@ -30,7 +30,7 @@ interface Route {
 const READ = ["GET", "HEAD"] as const;
 const NO_QUERY = new URLSearchParams();
 
-/** Answers each request by the route of its path. */
+/** Returns a function that handles each request by the route of its path. */
 export function routesOf(
   services: Services,
   gate: Gate,
@@ -41,7 +41,7 @@ export function routesOf(
   return async (request, response) => {
     gate.requireOwnNames(request);
     const { url = "/" } = request;
-    // Most ask for a path that stands in the table, and to take an address apart costs more than to look there.
+    // Most requests are for an exact path in the table, and a lookup there costs less than parsing the URL.
     const { pathname, searchParams } = exact.has(url)
       ? { pathname: url, searchParams: NO_QUERY }
       : urlOf(url);
@@ -63,7 +63,7 @@ export function routesOf(
   };
 }
 
-/** What the groups of a path's pattern stand for. */
+/** Returns the decoded groups of a path's pattern. */
 function partsOf(pattern: RegExp, pathname: string): string[] {
   return (pattern.exec(pathname) ?? []).slice(1).map(decoded);
 }
@@ -116,13 +116,13 @@ function tableOf(services: Services, gate: Gate, base: () => string): readonly R
   ];
 }
 
-/** Lets a browser in. The address is good once, so nothing of it is kept in a history that anybody could use. */
+/** Lets a browser in. The address works only once, so nobody can use it from the browser's history. */
 function login(gate: Gate, response: ServerResponse, code: string): void {
   begin(response, 303, { Location: "/", "Set-Cookie": gate.cookieFor(code), "Content-Length": 0 });
   response.end();
 }
 
-/** Whether a person looks at the answer. */
+/** Returns whether a person sees the response. */
 function isBrowser({ headers }: IncomingMessage): boolean {
   return /\btext\/html\b/.test(headers.accept ?? "");
 }

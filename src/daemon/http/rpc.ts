@@ -1,4 +1,4 @@
-/** `POST /rpc`: the methods that people may call, one JSON-RPC 2.0 request each. */
+/** `POST /rpc`: the methods that people may call, one JSON-RPC 2.0 request at a time. */
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { inTurn } from "./bounds.ts";
 import { callerOf } from "./http-caller.ts";
 import type { Services } from "./services.ts";
 
-/** What belongs to the socket. */
+/** Methods that belong to the socket, with what to use instead. */
 const refused: Readonly<Record<string, string>> = {
   "tasks/subscribe": "GET /events tells events over HTTP",
   "daemon/stop": "the daemon is not stopped over HTTP; agentctl daemon stop does it",
@@ -21,7 +21,7 @@ const LARGE: ReadonlySet<string> = new Set(["tasks/list", "checkpoints/get"]);
 
 type Id = string | number | null;
 
-/** Answers one request; every failure of a call is a JSON-RPC error with status 200. */
+/** Responds to one request. Every failure of a call is a JSON-RPC error with status 200. */
 export function rpcOf(services: Services) {
   const call = async (method: string, params: unknown, response: ServerResponse) => {
     if (method === "rpc.discover") return discovery(services);
@@ -42,7 +42,7 @@ export function rpcOf(services: Services) {
       if (error.name === "TooLarge" || error.name === "TooMany") throw error;
       if (id !== undefined) return sendJson(response, 200, { jsonrpc: "2.0", id, error: error.toWire() });
     }
-    // A notification has no answer.
+    // A notification gets no response.
     begin(response, 204, {});
     response.end();
   };

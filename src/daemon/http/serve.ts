@@ -1,10 +1,10 @@
 /**
- * The daemon's HTTP server: the same methods as the socket's, for programs, agents and browsers of this user. A file of
- * its own in `dist/`, which is loaded when `http.listen` names an address and not before.
+ * The daemon's HTTP server: the methods of the socket, for programs, agents and browsers of this user. It is a separate
+ * file in `dist/`, loaded only when `http.listen` names an address.
  *
- * Whoever calls needs the token of the home, or the cookie that stands for it. Names that another page could have chosen
- * (`Host`, `Origin`) are refused first. Connections, sizes and times are bounded; when too many connections are open, the
- * one that has asked for nothing for the longest time is closed.
+ * A caller needs the token of the home, or the cookie that stands for it. Names that another page could have chosen
+ * (`Host`, `Origin`) are checked first. Connections, sizes and times are bounded. If too many connections are open, the
+ * one that has been idle for the longest time is closed.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
@@ -16,14 +16,14 @@ import { routesOf } from "./routes.ts";
 import type { HttpServer, Services } from "./services.ts";
 
 const MOST_CONNECTIONS = 512;
-/** Headers have to come within this time, a whole request within the longer one. */
+/** How long the headers may take, and how long a whole request may take, in ms. */
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 60_000;
 const IDLE_MS = 30_000;
-/** What is under way at the end has so long to be answered. */
+/** How long requests in progress may still take when the server ends, in ms. */
 const END_MS = 500;
 
-/** Listens; rejects where the address cannot be had. */
+/** Listens. Rejects if the address cannot be used. */
 export async function serve(services: Services, host: string, port: number): Promise<HttpServer> {
   const codes = new LoginCodes(services.clock);
   const gate = new Gate(services, codes, () => urlOf(server, host));
@@ -78,7 +78,7 @@ function urlOf(server: Server, host: string): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}/`;
 }
 
-/** What is no HTTP is told so where the other end still reads. */
+/** Responds to input that is not HTTP with an error, if the other end still reads. */
 function refuse({ code }: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable) return void socket.destroy();
   const status = {
@@ -89,7 +89,7 @@ function refuse({ code }: NodeJS.ErrnoException, socket: Socket): void {
   socket.end(`HTTP/1.1 ${line}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
-/** Keeps the number of connections within its bound: of those on which nothing is asked, the oldest goes first. */
+/** Bounds the number of connections. Closes the one that has been idle for the longest time. */
 function boundConnections(server: Server): { idle: () => Socket[] } {
   const busy = new Map<Socket, number>();
   server.on("connection", (socket: Socket) => {
@@ -105,7 +105,7 @@ function boundConnections(server: Server): { idle: () => Socket[] } {
     response.once("close", () => {
       const requests = busy.get(socket);
       if (requests === undefined) return;
-      // The one that was used last stands last.
+      // The most recently used connection moves to the end.
       busy.delete(socket);
       busy.set(socket, requests - 1);
     });

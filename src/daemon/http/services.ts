@@ -5,21 +5,21 @@ import type { Paths } from "../../home/paths.ts";
 import type { Dispatch } from "../dispatch.ts";
 import type { PushHooks } from "../telling/push-hooks.ts";
 
-/** What the server is given of the daemon. It knows nothing else of it. */
+/** What the server gets from the daemon. It knows nothing else about it. */
 export interface Services {
   dispatch: Dispatch;
   log: Log;
   clock: Clock;
   version: string;
   paths: Paths;
-  /** The settings in effect; read again at each use. */
+  /** The settings in effect, read again at each use. */
   settings: Settings;
   token: string;
-  /** Calls the listener after each commit that changed a task; gives what ends that. */
+  /** Calls the listener after each commit that changed a task. Returns a function that ends this. */
   onCommit: (listener: () => void) => () => void;
-  /** Where clients of A2A want to be told. */
+  /** The addresses at which A2A clients are notified. */
   push: Pick<PushHooks, "put" | "drop">;
-  /** Where the files of the package are that are served as they are. */
+  /** The folder of the package's files that are served unchanged. */
   assets: string;
   /** Aborted when the server ends. */
   closing: AbortController;
@@ -29,8 +29,8 @@ export interface Services {
 export interface HttpServer {
   /** Its base address, with a slash at the end. */
   url: string;
-  /** An address that lets a browser in once, within a minute. */
+  /** Returns an address that lets a browser in once, within a minute. */
   loginUrl(): string;
-  /** Stops listening at once; resolves when every connection has ended, after half a second at the latest. */
+  /** Stops listening at once. Resolves when every connection has ended, after half a second at most. */
   close(): Promise<void>;
 }

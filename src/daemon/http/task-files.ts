@@ -17,7 +17,7 @@ import type { Services } from "./services.ts";
 const PLAIN = "text/plain; charset=utf-8";
 type Logs = { task: Result<"logs/path">["task"]; logs: ReturnType<typeof placedLogs> };
 
-/** Answers the log of all attempts, or of `?attempt=<n>`; with `?follow=1` it goes on until the task has ended. */
+/** Sends the log of all attempts, or of `?attempt=<n>`. With `?follow=1` it continues until the task has ended. */
 export function taskLogOf(services: Services) {
   return async (
     request: IncomingMessage,
@@ -52,7 +52,7 @@ export function taskLogOf(services: Services) {
   };
 }
 
-/** Logs of which another machine has some. */
+/** Sends logs, some of which are on another machine. */
 async function sendAll(response: ServerResponse, logs: Logs["logs"]): Promise<void> {
   for (const log of logs) {
     const file = new LogFile(placeOf(log));
@@ -105,7 +105,7 @@ async function follow(
       await news;
     }
   } catch {
-    // It was deleted meanwhile: that is its end.
+    // The task was deleted meanwhile, which ends its log.
   } finally {
     tail.close();
     response.end();
@@ -125,7 +125,7 @@ function sized(files: readonly { path: string }[]): { path: string; size: number
     .map(({ path }) => ({ path, size: statSync(path).size }));
 }
 
-/** A file that another machine has. */
+/** Sends a file that is on another machine. */
 async function sendPieces(
   request: IncomingMessage,
   response: ServerResponse,
@@ -152,7 +152,7 @@ async function sendPieces(
   response.end();
 }
 
-/** Answers the bytes of an artifact, for a browser to save. */
+/** Sends the bytes of an artifact, for a browser to save. */
 export function artifactOf(services: Services) {
   return async (
     request: IncomingMessage,

@@ -1,14 +1,14 @@
-/** Many tasks in one answer, which may not grow without bound. */
+/** Many tasks in one response, whose size is bounded. */
 import type { Task } from "../../core/task.ts";
 import { MAX_LINE_BYTES } from "../../protocol/framing.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { shownAs } from "./task-json.ts";
 
-/** So many bytes of results stand in one answer about many tasks; `show` has what is left out of it. */
+/** How many bytes of results one response about many tasks holds. `show` returns the results that are left out. */
 const RESULT_BYTES = 4 * 1024 * 1024;
 
-/** Tasks as they are shown, or these fields of them; results beyond the first so many bytes are left out. */
+/** Returns the JSON of tasks, or only these fields. Leaves out results beyond the first `RESULT_BYTES`. */
 export function taskJsons(
   tasks: readonly Task[],
   around: Surroundings,
@@ -24,10 +24,10 @@ export function taskJsons(
   });
 }
 
-/** So many bytes of tasks stand in one page: half of the longest line. */
+/** How many bytes of tasks one page holds: half of the longest line. */
 const PAGE_BYTES = MAX_LINE_BYTES / 2;
 
-/** As many of the first tasks as one line has room for, and at least one; with their JSON, which was made to see that. */
+/** Returns the first tasks that fit in one line, at least one, with their JSON, which was made to measure them. */
 export function inOneLine(tasks: TaskJson[]): { tasks: TaskJson[]; json: string } {
   const texts: string[] = [];
   let left = PAGE_BYTES;

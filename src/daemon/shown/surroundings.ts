@@ -2,7 +2,7 @@ import type { Task } from "../../core/task.ts";
 import { type Engine, isMemoryShort, slotsMax } from "../../engine/index.ts";
 import type { Occupancy } from "../../store/queue-view.ts";
 
-/** What of the world beside the task decides how it is shown: how full the queues are, what limits them, and the time. */
+/** Everything besides the task itself that its JSON depends on: how full the queues are, their limits, the time. */
 export interface Surroundings {
   queues: ReadonlyMap<string, Occupancy>;
   slotsMax: number | null;
@@ -15,7 +15,7 @@ export interface Surroundings {
 const NO_QUEUES: Surroundings["queues"] = new Map();
 const NO_TASKS: Surroundings["untaken"] = new Set();
 
-/** What is around tasks; of queues nothing is read where none of the `tasks` that are shown waits in one. */
+/** Returns the surroundings of tasks. Does not read the queues if none of `tasks` waits in one. */
 export async function surroundings(
   engine: Engine,
   tasks?: readonly Pick<Task, "id" | "state" | "resumesWith">[],
@@ -27,7 +27,7 @@ export async function surroundings(
   return { engine, queues, untaken, slotsMax: slotsMax(engine), isMemoryShort: isMemoryShort(engine) };
 }
 
-/** Whether it waits to be started, or started again. */
+/** Returns whether the task waits to be started, or started again. */
 export function isQueued({ state, resumesWith }: Pick<Task, "state" | "resumesWith">): boolean {
   return state === "submitted" || state === "resumed" || resumesWith !== null;
 }

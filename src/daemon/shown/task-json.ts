@@ -8,21 +8,21 @@ import type { CheckpointJson, EventJson, ListedCheckpointJson, TaskJson } from "
 import type { Surroundings } from "./surroundings.ts";
 import { WAITING, waitingOf } from "./waiting.ts";
 
-/** With what a task is shown. */
+/** What a field needs besides the task. */
 interface Scene {
   around: Surroundings;
   now: number;
-  /** What this daemon knows of its attempt. */
+  /** What this daemon knows of the running attempt. */
   active: ActiveAttempt | undefined;
 }
 
-/** A field of a task's JSON: the fields of the task that it reads, and what it makes of them. */
+/** A field of a task's JSON: which fields of the task it reads, and how it is made from them. */
 interface Shown<F extends keyof TaskJson> {
   reads: readonly (keyof Task)[];
   of(task: Task, scene: Scene): TaskJson[F];
 }
 
-/** A field that reads nothing of the task but `reads`, so that nothing else need be read from the store. */
+/** Defines a field that reads only `reads` of the task, so that the store need not read anything else. */
 function from<K extends keyof Task, T>(
   reads: readonly K[],
   of: (task: Pick<Task, K>, scene: Scene) => T,
@@ -39,7 +39,7 @@ const submittedShown = Object.fromEntries(
   submittedFields.filter(({ isShown }) => isShown).map(({ name }) => [name, same(name)]),
 ) as unknown as { [F in ShownField]: Shown<F> };
 
-/** Each field of a task's JSON, in its order. */
+/** Each field of a task's JSON, in order. */
 const shown: { [F in keyof TaskJson]: Shown<F> } = {
   id: same("id"),
   uuid: same("uuid"),
@@ -71,7 +71,7 @@ const shown: { [F in keyof TaskJson]: Shown<F> } = {
     ({ state, runMs, phaseAt }, { now, active, around: { engine } }) => {
       if (state !== "working") return runMs;
       if (active) return runMs + Math.round(engine.clock.mono() - active.workingSince);
-      // On another machine it works since then, by the wall clock.
+      // On another machine the task has run since then, by the wall clock.
       return runMs + (engine.cluster ? Math.max(0, now - phaseAt) : 0);
     },
   ),
@@ -94,14 +94,14 @@ const shown: { [F in keyof TaskJson]: Shown<F> } = {
   error: same("error"),
 };
 
-/** A task as CLI and socket show it: times in ISO 8601 UTC, what does not apply null, nothing secret. */
+/** Returns a task as CLI and socket show it: times in ISO 8601 UTC, null for what does not apply, nothing secret. */
 export const taskJson: (task: Task, around: Surroundings) => TaskJson = shownAs();
 
-/** Shows a task by these fields alone, else whole. */
+/** Returns a function that shows a task with only these fields, or with all fields. */
 export function shownAs(
   fields = Object.keys(shown) as readonly (keyof TaskJson)[],
 ): (task: Task, around: Surroundings) => TaskJson {
-  // Copied for each task: to fill an object costs less than to build it.
+  // Copied for each task: filling an object costs less than building it.
   const blank = Object.fromEntries(fields.map((field) => [field, null]));
   const makers = fields.map((field) => ({ field, of: shown[field].of }));
   return (task, around) => {
@@ -113,10 +113,10 @@ export function shownAs(
   };
 }
 
-/** What the daemon itself looks at in tasks that it lists. */
+/** The fields that the daemon itself needs of tasks that it lists. */
 const LOOKED_AT: readonly (keyof Task)[] = ["id", "state", "pid", "resumesWith"];
 
-/** What is to be read of tasks of which only these fields are shown. */
+/** Returns the fields of tasks that the store must read in order to show these fields. */
 export function readFor(fields: readonly (keyof TaskJson)[]): (keyof Task)[] {
   return [...new Set([...LOOKED_AT, ...fields.flatMap((field) => shown[field].reads)])];
 }
@@ -145,7 +145,7 @@ function worktreeOf({ path, branch, base }: Checkout): TaskJson["worktree"] {
   return { path, branch, base };
 }
 
-/** What a coding agent adds to its task. */
+/** Returns what a coding agent adds to its task. */
 function agentOf({
   agent,
   model,

@@ -3,7 +3,7 @@ import { toIso } from "../../core/time.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import { isQueued, type Surroundings } from "./surroundings.ts";
 
-/** What decides what a task waits for. */
+/** The fields that decide what a task waits for. */
 export const WAITING = [
   "id",
   "state",
@@ -20,10 +20,10 @@ export const WAITING = [
   "on",
 ] as const satisfies readonly (keyof Task)[];
 
-/** What holds a task back where neither it nor its queue is held: `daemon start --hold`. */
+/** What holds a task back if neither the task nor its queue is held: `daemon start --hold`. */
 const DAEMON = "daemon";
 
-/** What an open task that has no slot waits for; null for one that waits for nothing but a person's resume. */
+/** Returns what an open task without a slot waits for, or null if it waits only for a person's resume. */
 export function waitingOf(
   task: Pick<Task, (typeof WAITING)[number]>,
   around: Surroundings,
@@ -39,7 +39,7 @@ export function waitingOf(
   if (task.delay !== null && task.notBefore !== null)
     return { for: task.delay, on: task.delay === "limit" ? task.agent : null, until };
   if (around.queues.get(task.queue)?.held) return { for: "queue", on: task.queue, until: null };
-  // It answers, and starts nothing.
+  // The daemon responds, and starts nothing.
   if (around.engine.isHolding) return { for: "hold", on: DAEMON, until: null };
   if (around.isMemoryShort || task.resumesWith === "memory") {
     return { for: "memory", on: "memory.reserve", until: null };
@@ -51,7 +51,7 @@ export function waitingOf(
   return { ...waitingForSlots(task, around), until: null };
 }
 
-/** Several slots at once, or any over all queues, are something else to wait for than one of the queue. */
+/** Waiting for several slots, or for a slot under the limit over all queues, is shown differently from one slot. */
 function waitingForSlots(
   { queue, slots }: Pick<Task, "queue" | "slots">,
   { queues, slotsMax, engine: { cluster } }: Surroundings,
@@ -59,7 +59,7 @@ function waitingForSlots(
   const { slots: most, used, usedInAll } = queues.get(queue) ?? { slots: null, used: 0, usedInAll: 0 };
   const hasRoomInQueue = most === null || used + slots <= most;
   const hasRoomInAll = slotsMax === null || usedInAll + slots <= slotsMax;
-  // No setting gives a machine more slots, and another one may be free first.
+  // No setting gives a machine more slots, and another machine may be free first.
   if (hasRoomInQueue && !hasRoomInAll && cluster && slotsMax === cluster.slots)
     return { for: "machine" as const, on: cluster.machine };
   if (hasRoomInQueue && !hasRoomInAll) return { for: "slots" as const, on: "slots.max" };

@@ -1,26 +1,26 @@
-/** What A2A clients are told of a task in words of the protocol, without the SDK: in answers and streams, and by push. */
+/** How A2A responses, streams and push messages describe a task in the protocol's terms. Does not need the SDK. */
 import type { TaskJson } from "../../protocol/methods.ts";
 
-/** The extension with which a task can be paused; its path names its version. */
+/** The extension by which a task can be paused. The query of its URI names its version. */
 export const PAUSE_URI = "https://github.com/agentctl/agentctl/blob/main/docs/a2a-pause.md?v=1";
 
-/** Pauses that end by themselves, beside those with a time and those whose task is queued. */
+/** Causes of pauses that end by themselves, besides pauses with an end time and those of queued tasks. */
 const PASSING = ["preempted", "shutdown"];
 
-/** Whether a pause ends by itself. If not, somebody has to act. */
+/** Returns whether a pause ends by itself. If not, somebody has to act. */
 export function endsByItself({ state, pause, waiting }: TaskJson): boolean {
   if (!pause) return false;
   return pause.until !== null || PASSING.includes(pause.cause) || (state === "suspended" && waiting !== null);
 }
 
-/** What the pause extension says of a paused task. */
+/** Returns the pause extension's metadata, or undefined if the task is not paused. */
 export function pauseOf({ state, pause, checkpoint }: TaskJson): Record<string, unknown> | undefined {
   if (state !== "suspended" || !pause) return undefined;
   const { cause, reason, until } = pause;
   return { [PAUSE_URI]: { state, cause, reason, until, checkpoint } };
 }
 
-/** What the task says of its state; null where it says nothing. */
+/** Returns the task's message about its state, or null if it has none. */
 export function saidOf({ state, question, error, progress, pause }: TaskJson): string | null {
   if (state === "input-required") return question?.prompt ?? null;
   if (state === "failed") return error?.message ?? null;

@@ -8,12 +8,12 @@ import type { TaskJson } from "../../protocol/methods.ts";
 import { surroundings } from "../shown/surroundings.ts";
 import { eventJson, taskJson } from "../shown/task-json.ts";
 
-/** What a hook is told: `type` (`task.completed`), `timestamp`, the event, and its task as it is then. */
+/** Returns a hook's message: `type` (`task.completed`), `timestamp`, the event, and its task as it is then. */
 export async function hookMessage(engine: Engine, event: TaskEvent, task: Task | null): Promise<object> {
   return message(event, task && taskJson(task, await surroundings(engine)));
 }
 
-/** An example for a hook, of a task that exists or of none. Its event has the number 0 and the cause `test`. */
+/** Returns an example message, for an existing task or none. Its event has the number 0 and the cause `test`. */
 export function exampleMessage({ on }: Hook, task: TaskJson | null, now: number): object {
   const to = states.find((state) => on.includes(state)) ?? ("completed" satisfies State);
   const event = {

@@ -2,28 +2,28 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { Hook } from "../../core/hooks.ts";
 import { states } from "../../core/machine.ts";
 
-/** Where a client of A2A wants to be told of one task. */
+/** An address at which an A2A client wants to be notified about one task. */
 export interface PushEntry {
   task: number;
-  /** The client's name for it. */
+  /** The client's name for this entry. */
   id: string;
   url: string;
   headers: Record<string, string>;
-  /** The version of A2A in which it is told. */
+  /** The A2A version of the messages. */
   form: "1.0" | "0.3";
-  /** It is told what came after this event; null for what comes from now on. */
+  /** Events after this one are sent. Null sends only events from now on. */
   after: number | null;
 }
 
 interface Options {
   file: string;
-  /** Whether the task is there, and so may still be told of. */
+  /** Returns whether the task exists, so that there may still be something to report. */
   isThere: (task: number) => Promise<boolean>;
-  /** Has what is registered now told from here on. */
+  /** Makes the registered addresses take effect. */
   apply: () => Promise<void>;
 }
 
-/** The addresses that A2A clients registered, in a file that is there only where some did. They are told as hooks are. */
+/** The addresses that A2A clients registered. The file exists only if there are any. They are notified as hooks are. */
 export class PushHooks {
   readonly #options: Options;
   #entries: readonly PushEntry[];
@@ -43,7 +43,7 @@ export class PushHooks {
     }));
   }
 
-  /** Registers an address, in the place of one of the same task and id. */
+  /** Registers an address. Replaces one with the same task and id. */
   async put(entry: PushEntry): Promise<void> {
     await this.#replace(entry, [entry]);
   }

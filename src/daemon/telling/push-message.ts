@@ -1,4 +1,4 @@
-/** What an A2A client is told of a change, without the SDK: in 1.0 a status update, in 0.3 the task. */
+/** Builds the push message for an A2A client, without the SDK: in 1.0 a status update, in 0.3 the task. */
 import type { Task, TaskEvent } from "../../core/task.ts";
 import { toIso } from "../../core/time.ts";
 import type { Engine } from "../../engine/index.ts";
@@ -15,7 +15,7 @@ export async function pushMessage(
 ): Promise<object> {
   if (!task) return {};
   const json = taskJson(task, await surroundings(engine, [task]));
-  // Of an event that is already past, the state is told, and what the task says now is not.
+  // If the task has moved on since the event, send only the event's state, not the task's present message.
   const told = event.to === json.state ? json : null;
   return message(form, event, json, { text: told && saidOf(told), metadata: told && pauseOf(told) });
 }

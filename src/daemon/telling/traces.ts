@@ -1,10 +1,10 @@
 /**
- * Each attempt as an OpenTelemetry span, sent to the collector that the `OTEL_*` variables of the daemon name. A file of
- * its own in `dist/`, loaded where they name one and not before. Nobody waits for it: what a collector does not take in
- * time is dropped.
+ * Sends each attempt as an OpenTelemetry span to the collector that the daemon's `OTEL_*` variables name. This is a
+ * separate file in `dist/`, loaded only if they name one. Nothing waits for the collector: spans that it does not take
+ * in time are dropped.
  *
- * The trace is the task: its id is the task's uuid, and that of a span follows from it and the attempt's number. So an
- * attempt is linked to the one that it continues, whichever daemon told of that.
+ * The trace is the task: its id is the task's uuid. A span's id follows from that uuid and the attempt's number. So an
+ * attempt is linked to the one that it continues, even if another daemon reported that one.
  */
 import { createHash } from "node:crypto";
 import { type Attributes, type Link, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
@@ -16,15 +16,15 @@ import { isTerminal } from "../../core/machine.ts";
 import type { Attempt, Task, TaskEvent } from "../../core/task.ts";
 import type { Engine } from "../../engine/index.ts";
 
-/** What ended is sent for so long when the daemon ends. */
+/** How long the daemon still sends spans when it ends, in ms. */
 const LAST_MS = 1000;
 
 export interface Traces {
-  /** Sends what waits; resolves within a second. */
+  /** Sends the spans that wait. Resolves within a second. */
   stop(): Promise<void>;
 }
 
-/** Tells of every attempt that ends from here on. */
+/** Reports every attempt that ends from now on. */
 export function startTraces(engine: Engine, options: { version: string; home: string }): Traces {
   const ids = { trace: "", span: "" };
   const provider = new BasicTracerProvider({
@@ -38,7 +38,7 @@ export function startTraces(engine: Engine, options: { version: string; home: st
   });
   const tracer = provider.getTracer("agentctl", options.version);
   const since = engine.clock.now();
-  /** The last attempt of each open task that was told. */
+  /** The last reported attempt of each open task. */
   const told = new Map<number, number>();
 
   const tell = (task: Task, attempt: Attempt, { to, cause }: TaskEvent) => {
@@ -86,14 +86,14 @@ function spanOf({ uuid }: Task, n: number): string {
   return createHash("sha256").update(`${uuid} ${n}`).digest("hex").slice(0, 16);
 }
 
-/** To the attempt before, which this one continues or tries again. */
+/** Returns a link to the previous attempt, which this one continues or retries. */
 function linksOf(task: Task, { n }: Attempt): Link[] {
   if (n <= 1) return [];
   const context = { traceId: traceOf(task), spanId: spanOf(task, n - 1), traceFlags: TraceFlags.SAMPLED };
   return [{ context, attributes: { "agentctl.attempt": n - 1 } }];
 }
 
-/** Nothing that may hold a secret: no command, no directory, no variables. */
+/** Contains nothing that may hold a secret: no command, no directory, no variables. */
 function attributesOf(task: Task, attempt: Attempt, state: string, cause: string): Attributes {
   const labels = Object.entries(task.labels).map(([key, value]) => [`agentctl.label.${key}`, value]);
   return {

@@ -7,23 +7,23 @@ import { drained, listeningCaller } from "../http-caller.ts";
 import type { Services } from "../services.ts";
 import { asA2aError } from "./errors.ts";
 
-/** Who acts, in the events of a task. */
+/** The actor in the events of a task. */
 const ACTOR = "a2a";
 
-/** The label of the conversation that a task belongs to. */
+/** The label that names a task's conversation. */
 export const CONTEXT = "context";
 
-/** The methods of the daemon as the A2A server calls them; failures come as A2A errors. */
+/** The methods of the daemon, for the A2A server. Failures are A2A errors. */
 export class Agent {
   readonly services: Services;
-  /** The answer that is being written, and whether anybody still reads it. */
+  /** The response that is being written, and whether anybody still reads it. */
   readonly request = new AsyncLocalStorage<{ response: ServerResponse; gone: AbortSignal }>();
 
   constructor(services: Services) {
     this.services = services;
   }
 
-  /** Calls a method on behalf of the present request. */
+  /** Calls a method on behalf of the current request. */
   async call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
     try {
       return (await this.services.dispatch({ method, params }, this.#caller())) as Result<M>;
@@ -40,7 +40,7 @@ export class Agent {
     return (await this.call("tasks/create", task)).task;
   }
 
-  /** Events of a task after a number, those of the past first, until the caller is gone. */
+  /** Yields the events of a task after a number, past events first, until the caller is gone. */
   async *events(task: number, after: number): AsyncGenerator<EventJson> {
     const queue: EventJson[] = [];
     let wake = () => {};
@@ -80,7 +80,7 @@ export class Agent {
     return request ? AbortSignal.any([request.gone, closing.signal]) : closing.signal;
   }
 
-  /** What a stream yields, no faster than the client reads it. */
+  /** Yields what a stream yields, no faster than the client reads it. */
   async *paced<T>(stream: AsyncGenerator<T>): AsyncGenerator<T, void, undefined> {
     const request = this.request.getStore();
     for await (const each of stream) {

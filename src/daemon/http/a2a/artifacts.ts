@@ -1,4 +1,4 @@
-/** What a task gives out, as artifacts of A2A: its log, its result and the files that it left behind. */
+/** What a task gives out, as artifacts of A2A: its log, its result and the files that it produced. */
 import { readFile } from "node:fs/promises";
 import type { Artifact, Part } from "@a2a-js/sdk";
 import type { ArtifactJson, TaskJson } from "../../../protocol/methods.ts";
@@ -6,9 +6,9 @@ import { typeOf } from "../media-type.ts";
 import type { Agent } from "./agent.ts";
 import { textPart } from "./task-view.ts";
 
-/** A longer text is a file by its address. */
+/** How long a text artifact may be, in bytes. A longer one is sent as the address of its file. */
 const MOST_TEXT_BYTES = 1024 * 1024;
-/** So much of the end of a log is in a task that is asked for; streams have all of it. */
+/** How much of the end of a log a requested task contains, in bytes. Streams contain all of it. */
 const LOG_BYTES = 64 * 1024;
 
 export const LOG = "log";
@@ -17,20 +17,20 @@ export function artifactOf(artifactId: string, name: string, parts: Part[]): Art
   return { artifactId, name, description: "", parts, metadata: undefined, extensions: [] };
 }
 
-/** All artifacts of a task, its log first. */
+/** Returns all artifacts of a task, its log first. */
 export async function artifactsOf(agent: Agent, base: string, task: TaskJson): Promise<Artifact[]> {
   const log = await logEnd(agent, task);
   const files = await filesOf(agent, base, task);
   return [...(log === "" ? [] : [artifactOf(LOG, LOG, [textPart(log)])]), ...files, ...resultOf(task)];
 }
 
-/** The result of a task that has ended with one. */
+/** Returns the result of a task that completed with one. */
 export function resultOf({ result, state }: TaskJson): Artifact[] {
   if (state !== "completed" || result === null || result === undefined) return [];
   if (typeof result === "string") return [artifactOf("result", "result", [textPart(result)])];
   const text = textPart(JSON.stringify(result), "application/json");
   if (typeof result !== "object") return [artifactOf("result", "result", [text])];
-  // Clients look for one or the other.
+  // Some clients look for data, some for text.
   const data: Part = {
     content: { $case: "data", value: result },
     metadata: undefined,

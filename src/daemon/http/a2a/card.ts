@@ -5,7 +5,7 @@ import type { Services } from "../services.ts";
 const MODES = ["text/plain", "application/json"];
 const VERSIONS = ["1.0", "0.3"];
 
-/** What a client is told of this home; `base` is the address that it reaches it by. */
+/** Returns the agent card of this home. `base` is the address at which the client reaches it. */
 export function cardOf({ settings, version }: Services, base: string): AgentCard {
   const { name, description, skills } = settings.a2a;
   const url = new URL("a2a", base).href;

@@ -7,7 +7,7 @@ import {
 } from "@a2a-js/sdk/errors";
 import { asAgentctlError, type ErrorName } from "../../../core/errors.ts";
 
-/** Failures of the catalogue that are the protocol's own. */
+/** Errors of the catalogue for which the protocol has its own error. */
 const kinds: Partial<Record<ErrorName, new (options: { message: string }) => A2AError>> = {
   TaskNotFound: TaskNotFoundError,
   TaskNotCancelable: TaskNotCancelableError,
@@ -15,22 +15,24 @@ const kinds: Partial<Record<ErrorName, new (options: { message: string }) => A2A
   InvalidRequest: RequestMalformedError,
 };
 
-/** A failure that no A2A error names: its reason is the name in the catalogue, as `TASK_NOT_PAUSABLE`. */
+/** An error without an A2A error of its own. Its reason is the name in the catalogue, such as `TASK_NOT_PAUSABLE`. */
 class OtherOperationError extends UnsupportedOperationError {
   override readonly reason: string;
 
   constructor(name: string, options: { message: string; metadata: Record<string, string> }) {
     super(options);
-    // The SDK knows its errors by their names.
+    // The SDK recognises its errors by their names.
     this.name = "UnsupportedOperationError";
     this.reason = name.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
   }
 }
 
-/** What the state of a task does not allow, or what it does not have; anything else is no fault of the client. */
+/**
+ * Exit codes for what a task's state does not allow, or a task does not have. Other errors are not the client's fault.
+ */
 const STATE_EXITS = [1, 2, 3, 4];
 
-/** A failure as A2A clients are told it: the message of the catalogue with the A2A error that is nearest. */
+/** Converts a failure for A2A clients: the message of the catalogue with the nearest A2A error. */
 export function asA2aError(thrown: unknown): Error {
   if (thrown instanceof A2AError) return thrown;
   const error = asAgentctlError(thrown);

@@ -51,7 +51,7 @@ export class Handler implements A2ARequestHandler {
     return await this.getAgentCard();
   }
 
-  /** Answers when the task has ended or somebody has to act, or at once where the client asks for that. */
+  /** Responds when the task has ended or somebody has to act, or at once if the client asks for that. */
   async sendMessage(params: SendMessageRequest, context: ServerCallContext): Promise<Message | Task> {
     const { configuration } = params;
     const limit = lengthOf(configuration?.historyLength);
@@ -132,7 +132,7 @@ export class Handler implements A2ARequestHandler {
 
   async #settled(sent: TaskJson): Promise<TaskJson> {
     let task = sent;
-    // A task that was resumed or answered is no longer settled by what it waited for.
+    // A task that was resumed or answered no longer waits, so it is not settled.
     while (!isSettled(task) && !this.#agent.signal().aborted) {
       const isPassing = task.state === "suspended";
       const until = (

@@ -3,16 +3,16 @@ import { dirname, join } from "node:path";
 import { Message, TaskPushNotificationConfig } from "@a2a-js/sdk";
 import type { Paths } from "../../../home/paths.ts";
 
-/** What A2A knows of a task beside the task: what its client said, and where it wants to be told. */
+/** What A2A knows of a task besides the task: what its client said, and where to notify the client. */
 export interface Kept {
   history: Message[];
   push: TaskPushNotificationConfig[];
 }
 
-/** Files beside the artifacts of a task, which go when the task is deleted. */
+/** Files beside the artifacts of a task, deleted together with the task. */
 export class KeptFiles {
   readonly #paths: Paths;
-  /** One after the other, so that none is lost. */
+  /** The last write for each task. Writes wait for each other, so that none is lost. */
   readonly #writing = new Map<number, Promise<unknown>>();
 
   constructor(paths: Paths) {
@@ -32,7 +32,7 @@ export class KeptFiles {
     };
   }
 
-  /** Changes what is kept; resolves when it is on disk. */
+  /** Changes what is kept. Resolves when it is on disk. */
   async change<T>(task: number, change: (kept: Kept) => T): Promise<T> {
     const before = this.#writing.get(task) ?? Promise.resolve();
     const done = before

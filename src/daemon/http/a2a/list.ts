@@ -14,7 +14,7 @@ interface Page {
   totalSize: number;
 }
 
-/** One page of the tasks that the request means, those first that changed last. */
+/** Returns one page of the tasks that match the request, most recently changed first. */
 export async function listTasks(agent: Agent, params: ListTasksRequest): Promise<Page> {
   const { contextId, status, pageToken, statusTimestampAfter } = params;
   const pageSize = params.pageSize ?? PAGE;
@@ -54,7 +54,7 @@ function tokenOf({ updatedAt, id }: TaskJson): string {
   return Buffer.from(`${updatedAt} ${id}`).toString("base64url");
 }
 
-/** The place behind the task that the token names, also where that task has changed since. */
+/** Returns the index after the task that the token names, even if that task has changed since. */
 function placeOf(tasks: readonly TaskJson[], token: string): number {
   const [updatedAt = "", id = ""] = Buffer.from(token, "base64url").toString("utf8").split(" ");
   if (Number.isNaN(Date.parse(updatedAt)) || !/^\d+$/.test(id)) {

@@ -1,4 +1,4 @@
-/** The extension with which a client pauses and resumes a task; docs/a2a-pause.md says what it is. */
+/** The extension by which a client pauses and resumes a task: see docs/a2a-pause.md. */
 import type { Task } from "@a2a-js/sdk";
 import { RequestMalformedError } from "@a2a-js/sdk/errors";
 import { defined } from "../../../core/defined.ts";
@@ -6,7 +6,7 @@ import { parseDuration } from "../../../core/time.ts";
 import type { Agent } from "./agent.ts";
 import type { Handler } from "./handler.ts";
 
-/** The verb of each method's name. */
+/** The verb for each method's name. */
 const verbs: Readonly<Record<string, "pause" | "resume">> = {
   "tasks/pause": "pause",
   "tasks/resume": "resume",
@@ -14,12 +14,12 @@ const verbs: Readonly<Record<string, "pause" | "resume">> = {
   ResumeTask: "resume",
 };
 
-/** The verb that a method of the extension means; undefined for any other method. */
+/** Returns the verb of a method of the extension, or undefined for any other method. */
 export function pauseVerb(method: unknown): "pause" | "resume" | undefined {
   return typeof method === "string" && Object.hasOwn(verbs, method) ? verbs[method] : undefined;
 }
 
-/** Pauses or resumes; a pause answers when nothing of the task runs. */
+/** Pauses or resumes a task. A pause resolves when no process of the task runs. */
 export async function pauseOrResume(
   agent: Agent,
   handler: Handler,
@@ -41,7 +41,7 @@ export async function pauseOrResume(
   return await handler.getTask({ id: ref, tenant: "" });
 }
 
-/** A duration such as `30s`, or milliseconds. */
+/** Parses a duration such as `30s`, or milliseconds. */
 function graceOf(given: unknown): number | undefined {
   if (given === undefined || given === null) return undefined;
   const ms = typeof given === "string" ? parseDuration(given) : given;

@@ -10,14 +10,14 @@ import { RequestMalformedError, TaskNotFoundError } from "@a2a-js/sdk/errors";
 import type { Agent } from "./agent.ts";
 import type { KeptFiles } from "./kept.ts";
 
-/** How a client is told. */
+/** How a client is notified. */
 interface Told {
   form: "1.0" | "0.3";
-  /** Also of what has happened to the task before. */
+  /** Whether the client is also notified of what has already happened to the task. */
   isWhole: boolean;
 }
 
-/** Where the clients of tasks want to be told. */
+/** The addresses at which the clients of tasks are notified. */
 export class PushConfigs {
   readonly #agent: Agent;
   readonly #kept: KeptFiles;
@@ -27,7 +27,7 @@ export class PushConfigs {
     this.#kept = kept;
   }
 
-  /** Registers an address, or replaces the one of the same id. */
+  /** Registers an address, or replaces the one with the same id. */
   async set(given: TaskPushNotificationConfig, told: Told): Promise<TaskPushNotificationConfig> {
     if (!/^https?:\/\/[^/]/.test(given.url) || !URL.canParse(given.url)) {
       throw new RequestMalformedError({ message: "url must be an http or https address" });
@@ -73,13 +73,13 @@ export class PushConfigs {
   }
 }
 
-/** The event before the first of the task. */
+/** Returns the number of the event before the task's first. */
 async function firstEvent(agent: Agent, id: number): Promise<number> {
   const { task } = await agent.call("tasks/get", { id, details: true });
   return (task.events?.[0]?.seq ?? 1) - 1;
 }
 
-/** What the client registered to know its own by. */
+/** Returns the headers by which the client recognises its own notifications. */
 function headersOf({ token, authentication }: TaskPushNotificationConfig): Record<string, string> {
   const named: Record<string, string> = token === "" ? {} : { "x-a2a-notification-token": token };
   if (!authentication || authentication.credentials === "") return named;

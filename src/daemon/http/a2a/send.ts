@@ -1,4 +1,4 @@
-/** What a message does: it begins a task, answers a question, resumes, or is sent to what runs. */
+/** What a message does: it starts a task, answers a question, resumes a task, or goes to a running one. */
 import { randomUUID } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { type Agent, CONTEXT } from "./agent.ts";
 import type { KeptFiles } from "./kept.ts";
 import { contextOf } from "./task-view.ts";
 
-/** Does with the message what the state of its task asks for; answers the task. */
+/** Delivers a message as the state of its task requires. Returns the task. */
 export async function deliver(agent: Agent, kept: KeptFiles, request: SendMessageRequest): Promise<TaskJson> {
   const { message } = request;
   if (!message) throw new RequestMalformedError({ message: "message is required" });
@@ -41,7 +41,7 @@ async function begin(agent: Agent, message: Message): Promise<TaskJson> {
   return await withFile(JSON.stringify(input), (copy) => submit({ stdin: { copy } }));
 }
 
-/** A program reads the message on stdin; what is copied at submission is needed no longer. */
+/** A program reads the message on stdin. Submission copies the file, so it is then removed. */
 async function withFile<T>(text: string, work: (path: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "agentctl-"));
   try {
@@ -69,7 +69,7 @@ async function goOn(agent: Agent, message: Message): Promise<TaskJson> {
   const text = textOf(message);
   if (state === "input-required") return (await agent.call("tasks/answer", { id, text })).task;
   if (state === "suspended") {
-    // What takes no messages is resumed all the same.
+    // A task that takes no messages is still resumed.
     await agent.call("tasks/send", { id, text }).catch(() => undefined);
     await agent.call("tasks/resume", { id });
     return await agent.task(task.uuid);
@@ -78,7 +78,7 @@ async function goOn(agent: Agent, message: Message): Promise<TaskJson> {
   return task;
 }
 
-/** The text parts, joined; of a message that has none its data as JSON, for who reads nothing else. */
+/** Returns the text parts, joined. Without text, returns the data as JSON, for programs that read only text. */
 function textOf({ parts }: Message): string {
   const contents = parts.map(({ content }) => content);
   const texts = contents.flatMap((content) => (content?.$case === "text" ? [content.value] : []));

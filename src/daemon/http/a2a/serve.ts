@@ -1,7 +1,7 @@
 /**
- * A2A 1.0 and 0.3: JSON-RPC on `POST /a2a`, REST below it, the agent card. The wire is the SDK's, whose handlers are
- * Express's; what is asked is answered by `handler.ts`. The pause extension's methods are not known to the SDK and are
- * answered before it. A file of its own in `dist/`, loaded at the first request.
+ * A2A 1.0 and 0.3: JSON-RPC on `POST /a2a`, REST below it, and the agent card. The SDK parses requests and writes
+ * responses, through Express, and `handler.ts` carries them out. The SDK does not know the pause extension's methods,
+ * so they are handled before it. This is a separate file in `dist/`, loaded at the first request.
  */
 import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -33,17 +33,17 @@ interface Asked {
   path: string;
 }
 
-/** Has the SDK answer a request. */
+/** Passes a request to the SDK. */
 type ToSdk = (asked: Asked) => Promise<void>;
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-/** Clients keep the card so long before they ask again. */
+/** How long clients cache the card. */
 const CARD_CACHE = "public, max-age=60";
 
 const OLD_CARD = "agent/getAuthenticatedExtendedCard";
 
-/** Answers what is asked below `/a2a`, and for the card. */
+/** Returns the functions that respond below `/a2a`, and to requests for the card. */
 export function a2aServer(services: Services, base: () => string): { answer: Answer; card: Answer } {
   const agent = new Agent(services);
   const handler = new Handler(agent, new KeptFiles(services.paths), base);
@@ -60,7 +60,7 @@ export function a2aServer(services: Services, base: () => string): { answer: Ans
       if (!(await answerPause(agent, handler, asked, toSdk))) await toSdk(asked);
     });
   };
-  // The SDK would write a card of 1.0 in its own form, and not in the protocol's.
+  // The SDK would write a card of 1.0 in its own form, not in the protocol's.
   const card: Answer = async (request, response) => {
     const now = AgentCard.toJSON(await handler.getAgentCard()) as Record<string, object>;
     const found = isOldForm(request) ? cardInBothForms(await oldForm(handler, OLD_CARD, {}), now) : now;
@@ -79,18 +79,18 @@ function appOf(handler: Handler): express.Express {
     legacyCompat: { enabled: true },
   };
   app.use((_, response, next) => {
-    // The protocol registers a type of its own, and its clients look for JSON.
+    // The protocol registers its own media type, but its clients look for JSON.
     const set = response.setHeader.bind(response);
     response.setHeader = (name, value) =>
       set(name, String(value).startsWith("application/a2a+json") ? "application/json" : value);
     next();
   });
   const rpc = jsonRpcHandler(options);
-  // A router for `/a2a` would also take what is below it.
+  // A router for `/a2a` would also match the paths below it.
   app.use("/a2a", (request, response, next) =>
     request.path === "/" ? rpc(request, response, next) : next(),
   );
-  // 0.3 lists no tasks over REST; 1.0 would take `v1` for a tenant.
+  // 0.3 lists no tasks over REST. 1.0 would take `v1` for a tenant.
   app.get("/a2a/v1/tasks", nothingThere);
   app.use("/a2a", restHandler(options));
   app.use(nothingThere);
@@ -102,7 +102,7 @@ function nothingThere({ path }: express.Request, response: express.Response): vo
   response.status(404).json({ error: { code: 404, status: "NOT_FOUND", message, details: [] } });
 }
 
-/** Reads a body of JSON; false where it is none, which is answered. What says that it is something else is left to the SDK. */
+/** Reads a JSON body. Responds to a wrong body and returns false, or leaves JSON-RPC of another type to the SDK. */
 async function readBody({ request, response, path }: Asked): Promise<boolean> {
   if (request.method !== "POST") return true;
   const type = request.headers["content-type"] ?? "application/json";
@@ -117,7 +117,7 @@ async function readBody({ request, response, path }: Asked): Promise<boolean> {
   try {
     const { "content-length": length, "transfer-encoding": encoding } = request.headers;
     const isEmpty = length === "0" || (length === undefined && encoding === undefined);
-    // A method of REST may go without parameters, a call of JSON-RPC is never empty.
+    // A REST method may have no parameters, but a JSON-RPC call is never empty.
     if (isRpc(path)) request.body = withParams(await jsonOf(request));
     else request.body = isEmpty ? {} : await jsonOf(request);
     return true;
@@ -130,7 +130,7 @@ async function readBody({ request, response, path }: Asked): Promise<boolean> {
   }
 }
 
-/** JSON-RPC lets `params` be left out; to the SDK that is a wrong one, whatever the method. */
+/** Adds `params`, which JSON-RPC lets callers omit. The SDK rejects any call without them. */
 function withParams(body: unknown): unknown {
   const isCall = typeof body === "object" && body !== null && "method" in body;
   return isCall && !("params" in body) ? { ...body, params: {} } : body;
@@ -140,7 +140,7 @@ function isRpc(path: string): boolean {
   return path === "/a2a" || path === "/a2a/";
 }
 
-/** Answers a method of the pause extension; false for any other. */
+/** Responds to a method of the pause extension. Returns false for any other method. */
 async function answerPause(agent: Agent, handler: Handler, asked: Asked, toSdk: ToSdk): Promise<boolean> {
   const { request, path } = asked;
   if (request.method !== "POST") return false;
@@ -153,7 +153,7 @@ async function answerPause(agent: Agent, handler: Handler, asked: Asked, toSdk: 
   }
   const { method, id: call = null, params } = (request.body ?? {}) as Record<string, unknown>;
   if (isRpc(path) && typeof method === "object" && method !== null) {
-    // No method has such a name, says the test kit of 0.3; to the SDK it is no request at all.
+    // The test kit of 0.3 wants "no such method" here. The SDK would not accept it as a request.
     const error = { code: -32601, message: "there is no such method" };
     sendJson(asked.response, 200, { jsonrpc: "2.0", id: call, error });
     return true;
@@ -174,7 +174,7 @@ async function answerRest({ response }: Asked, work: () => Promise<Task>): Promi
   }
 }
 
-/** The task in the form of 0.3 is what its `GET` there answers. */
+/** Responds with the task in the form of 0.3, which is what `GET` returns there. */
 async function answerOldRest(asked: Asked, work: () => Promise<Task>, toSdk: ToSdk): Promise<void> {
   const { request, response, path } = asked;
   try {
@@ -205,19 +205,19 @@ async function answerRpc(
   }
 }
 
-/** A request that names no version means 0.3. */
+/** Returns whether a request uses 0.3. A request without a version does. */
 function isOldForm({ headers }: IncomingMessage): boolean {
   return String(headers["a2a-version"] ?? "0.3").startsWith("0.");
 }
 
-/** A card of 0.3 that a client of 1.0 understands too. */
+/** Returns a card of 0.3 that a client of 1.0 also understands. */
 function cardInBothForms(old: unknown, now: Record<string, object>): object {
   const { capabilities, ...rest } = old as Record<string, object>;
   const { supportedInterfaces, capabilities: all } = now;
   return { ...rest, capabilities: { ...all, ...capabilities }, supportedInterfaces };
 }
 
-/** What a method answers as 0.3 has it. */
+/** Returns the result of a method in the form of 0.3. */
 async function oldForm(handler: Handler, method: string, params: object): Promise<unknown> {
   const call = { jsonrpc: "2.0", id: 1, method, params };
   const answer = await new LegacyJsonRpcTransportHandler(handler).handle(call, new ServerCallContext());

@@ -1,7 +1,7 @@
 /**
- * What happens to a task, as a client that follows it is told: first the task as it is, then each change of its state
- * from the event log, and beside these its progress, its log as it grows, and what it gives out. Because the changes come
- * from the log, a stream that begins again after a restart of the daemon misses none that the task itself does not show.
+ * What a client that follows a task receives. First comes the task as it is, then each change of its state from the
+ * event log, mixed with its progress, its log and its artifacts. Because the changes come from the log, a stream that
+ * restarts after a restart of the daemon misses only changes that the task itself shows.
  */
 import type { Artifact, StreamResponse } from "@a2a-js/sdk";
 import { isTerminal } from "../../../core/machine.ts";
@@ -15,7 +15,7 @@ import { artifactOf, artifactsOf, filesOf, LOG, resultOf } from "./artifacts.ts"
 import type { KeptFiles } from "./kept.ts";
 import { contextOf, isSettled, statusOf, taskView, textPart } from "./task-view.ts";
 
-/** Progress and new artifacts are no events: so often they are looked for while a task works. */
+/** How often we check a running task for progress and new artifacts, which have no events, in ms. */
 const LOOK_MS = 250;
 
 export interface StreamOptions {
@@ -23,7 +23,7 @@ export interface StreamOptions {
   kept: KeptFiles;
   /** The base address of artifacts. */
   base: string;
-  /** Ends also where somebody has to act, and not only with the task. */
+  /** Whether the stream also ends when somebody has to act, not only with the task. */
   endsSettled: boolean;
 }
 
@@ -52,7 +52,7 @@ export async function* follow(options: StreamOptions, first: TaskJson): AsyncGen
   }
 }
 
-/** What of the task was told already. */
+/** What the client already knows of the task. */
 class Told {
   readonly artifacts: Map<string, Artifact>;
   progress: string;
@@ -85,7 +85,7 @@ async function* changes(
   const progress = JSON.stringify(task.progress);
   const isNews = told.progress !== progress;
   told.progress = progress;
-  // Of an event that is already past, the state is told, and what the task says now is not.
+  // If the task has moved on since the event, send only the event's state, not the task's present message.
   if (event?.to && event.to !== task.state) {
     yield statusUpdate(
       { ...task, state: event.to as TaskJson["state"], question: null, error: null },
@@ -111,7 +111,7 @@ function artifactUpdate(task: TaskJson, artifact: Artifact, append: boolean): St
   return { payload: { $case: "artifactUpdate", value: { ...place, artifact, append, lastChunk: !append } } };
 }
 
-/** Yields each event of a task, and null now and then so that what is no event is looked for. */
+/** Yields each event of a task, and null at intervals, so that the caller checks for changes without events. */
 class News implements AsyncIterable<EventJson | null> {
   readonly #agent: Agent;
   readonly #task: TaskJson;
@@ -132,7 +132,7 @@ class News implements AsyncIterable<EventJson | null> {
     );
   }
 
-  /** From here on the log is followed; what it holds already was told with the task. */
+  /** Starts to follow the log from here. The client already got what the log holds, with the task. */
   async start(): Promise<void> {
     const logs = await this.#logs();
     const last = logs.at(-1);
@@ -156,7 +156,7 @@ class News implements AsyncIterable<EventJson | null> {
     }
   }
 
-  /** What has been printed since the last call. */
+  /** Returns what has been printed since the last call. */
   log(): string {
     const log = this.#log;
     this.#log = "";

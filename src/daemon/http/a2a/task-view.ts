@@ -1,4 +1,4 @@
-/** A task of agentctl as a task of A2A. */
+/** Converts a task of agentctl to a task of A2A. */
 import {
   type Artifact,
   type Message,
@@ -24,13 +24,13 @@ const plain: Record<Exclude<State, "suspended">, TaskState> = {
   canceled: TaskState.TASK_STATE_CANCELED,
 };
 
-/** The state as A2A knows it: a paused task waits for input where somebody has to act, else it is working. */
+/** Returns the state for A2A. A paused task needs input if somebody has to act; otherwise it is working. */
 export function stateOf(task: TaskJson, state: State = task.state): TaskState {
   if (state !== "suspended") return plain[state];
   return endsByItself(task) ? TaskState.TASK_STATE_WORKING : TaskState.TASK_STATE_INPUT_REQUIRED;
 }
 
-/** Whether a client that waits is answered now: the task has ended, or somebody has to act. */
+/** Returns whether a waiting client gets its response: the task has ended, or somebody has to act. */
 export function isSettled(task: TaskJson): boolean {
   const state = stateOf(task);
   return state !== TaskState.TASK_STATE_SUBMITTED && state !== TaskState.TASK_STATE_WORKING;
@@ -40,7 +40,7 @@ export function contextOf({ uuid, labels }: TaskJson): string {
   return labels[CONTEXT] ?? uuid;
 }
 
-/** The status with what a person would be told; `at` is when the state began. */
+/** Returns the status with the task's message. `at` is when the state began. */
 export function statusOf(task: TaskJson, at = task.updatedAt): TaskStatus {
   const text = saidOf(task);
   const message = text === null ? undefined : said(task, text, at);
@@ -52,7 +52,7 @@ export function taskView(task: TaskJson, history: Message[], artifacts: Artifact
   return { id: task.uuid, contextId: contextOf(task), status: statusOf(task), artifacts, history, metadata };
 }
 
-/** What the task itself says. Its id is the same whenever it is asked for. */
+/** Returns the task's own message. Its id is the same at every request. */
 function said(task: TaskJson, text: string, at: string): Message {
   return {
     messageId: `${task.uuid}-${Date.parse(at)}`,
