@@ -1,4 +1,4 @@
-/** Runs the bundles of dist/ from compiled code that an earlier process left beside them: to compile them takes longer. */
+/** Runs the bundles of dist/ from compiled code that an earlier process cached beside them: compiling takes longer. */
 const { chmodSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
 const { dirname } = require("node:path");
 const { Script } = require("node:vm");
@@ -8,10 +8,10 @@ const { crc32 } = require("node:zlib");
 const SEAL = 8;
 
 /**
- * Runs a bundle, whose text is ASCII, from what was kept for `work`: a function that did not run then is compiled by every
- * process. The end of that file names the bundle that it is of, as the bundle's first line does, so that code and text
- * always belong together. Answers what the bundle exports, and `keep`, which writes that file where it is of no use;
- * undefined where there is no such bundle.
+ * Runs a bundle, whose text is ASCII, from the code cached for `work`. Every process compiles the functions that did
+ * not run before the cache was written. The end of the cache file names its bundle, as the first line of the bundle
+ * does, so that code and text always match. Returns the bundle's exports, and `keep`, which writes the cache if it was
+ * of no use; undefined if there is no such bundle.
  */
 exports.load = (bundle, work) => {
   const source = read(bundle);
@@ -39,27 +39,27 @@ function read(path) {
   }
 }
 
-/** The compiled code of a file that was kept, or undefined where the file is damaged or of another bundle. */
+/** Returns the compiled code of a cache file; undefined if the file is damaged or belongs to another bundle. */
 function whole(kept, name) {
   const code = kept.subarray(0, -SEAL - name.length);
   return kept.subarray(code.length).latin1Slice() === seal(code) + name ? code : undefined;
 }
 
-/** Node does not look whether compiled code is whole, and one wrong byte ends the process. */
+/** Returns a checksum: Node does not check that compiled code is intact, and one wrong byte ends the process. */
 function seal(code) {
   return crc32(code).toString(16).padStart(SEAL, "0");
 }
 
-/** Where the place may not be written, nothing is kept. */
+/** Writes the cache file. If the folder is not writable, nothing is cached. */
 function keep(file, script, name) {
   const draft = `${file}.${process.pid}`;
   try {
     const compiled = script.createCachedData();
     writeFileSync(draft, Buffer.concat([compiled, Buffer.from(seal(compiled) + name)]));
-    // For every user of this installation, whatever the umask here is.
+    // Every user of this installation may read it, whatever our umask is.
     chmodSync(draft, 0o644);
     renameSync(draft, file);
   } catch {
-    // Every process compiles for itself.
+    // Without a cache, every process compiles for itself.
   }
 }

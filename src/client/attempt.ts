@@ -5,13 +5,13 @@ import type { Method, Params, Result } from "../protocol/methods.ts";
 import { dial } from "./dial.ts";
 import { isGone } from "./persist.ts";
 
-/** How long a task's own call outlasts the absence of its daemon. */
+/** How long a call from inside a task waits while its daemon is absent, in ms. */
 const WITHOUT_DAEMON_MS = 30_000;
 
 /**
- * One call from inside a task, on the socket that the task was given. It says no hello, so that the daemon goes
- * on asking the program itself for a pause. Never starts a daemon; while one restarts, the call is made again,
- * so its parameters must bear that.
+ * Makes one call from inside a task, on the socket that the task was given. It sends no hello, so the daemon keeps
+ * asking the program itself to pause. Never starts a daemon. While the daemon restarts, the call is repeated, so its
+ * parameters must be safe to send twice.
  */
 export async function callAsTask<M extends Method>(
   socket: string,
@@ -22,7 +22,7 @@ export async function callAsTask<M extends Method>(
   for (;;) {
     const rpc = await dial(socket);
     if (typeof rpc === "object") {
-      // A daemon that is stopped takes connections and says nothing.
+      // A daemon that is stopped (SIGSTOP) still accepts connections but never responds.
       const patience = setTimeout(
         () => rpc.close(`nobody answers on ${socket}`),
         deadline - systemClock.mono(),

@@ -1,4 +1,4 @@
-/** Clusters and machines: done in this process by the daemon's bundle, which knows the database. */
+/** Cluster and machine operations. The daemon's bundle, which knows the database, runs them in this process. */
 import type {
   ClusterStatus,
   Founding,
@@ -14,7 +14,7 @@ import { dialHome } from "./connect.ts";
 import { type DaemonBundle, here } from "./local-daemon.ts";
 import { stopDaemon } from "./stop.ts";
 
-/** What the daemon's bundle exports for it. */
+/** The exports of the daemon's bundle for clusters. */
 interface ClusterBundle {
   initCluster: (paths: Paths, given: Founding) => Promise<{ name: string; keyFile: string }>;
   joinCluster: (
@@ -42,7 +42,7 @@ export const leaveClusterHere: ClusterBundle["leaveCluster"] = async (paths) => 
   return await here((daemon) => bundle(daemon).leaveCluster(paths));
 };
 
-/** The daemon of a home that is refused goes on with its tasks. */
+/** Stops the daemon of a home that is to join a cluster. Throws if the home has open tasks, and then stops nothing. */
 async function stopToJoin(paths: Paths): Promise<void> {
   if (isMachine(paths)) return;
   const rpc = await dialHome(paths);

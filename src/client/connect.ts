@@ -11,42 +11,43 @@ import type { Environment } from "./environment.ts";
 import type { Host } from "./host.ts";
 import { isSilent, watchSilence } from "./silence.ts";
 
-/** How long a command waits for a daemon that is starting, stopping or silent. */
+/** How long a command waits for a daemon that is starting, stopping or silent, in ms. */
 const PATIENCE_MS = 15_000;
-/** Another daemon holds the home but does not answer yet; when it is gone, its place is free this soon. */
+/** While another daemon holds the home but does not respond, how long to wait before the next start, in ms. */
 const START_AGAIN_MS = 500;
 
-/** Which daemon to speak to, and what to do when there is none. */
+/** Which daemon to connect to, and what to do when none runs. */
 export interface ConnectOptions {
   paths: Paths;
   env: Environment;
-  /** The machine or socket of the daemon, in place of the home of `paths`. */
+  /** The machine or socket of the daemon, instead of the home of `paths`. */
   host?: Host | null;
-  /** Whether to start one: never, where a killed one left its socket, or always. */
+  /** When to start a daemon: never, only if a killed one left its socket, or always. */
   start: "never" | "if-dead" | "always";
-  /** The daemon that is started starts no task. */
+  /** A daemon that this call starts begins no task. */
   hold?: boolean;
-  /** Speak also to a daemon of another version, to ask after it or to stop it. */
+  /** Connect also to a daemon of another version, to query its status or to stop it. */
   anyVersion?: boolean;
-  /** How long it may take until a daemon answers. */
+  /** How long to wait for a daemon to respond, in ms. */
   patienceMs?: number;
   onNotification?: OnNotification;
   signal?: AbortSignal;
-  /** Only reads: where there is no home, this is answered as an empty home would, and none is made. */
+  /** The caller only reads: without a home, we respond as an empty one would, and create none. */
   reads?: boolean;
 }
 
 /**
- * A connection to the daemon of the home, which is started when it is not there; of many that connect together
- * exactly one starts it. Throws `VersionMismatch`, `DaemonUnreachable`, or what keeps the daemon from starting.
+ * Connects to the home's daemon, and starts it if none runs. Of many callers that connect at once, exactly one starts
+ * it. Throws `VersionMismatch`, `DaemonUnreachable`, or the error that keeps the daemon from starting.
  */
 export async function connect(options: ConnectOptions): Promise<RpcClient> {
   return (await connectWith(options, () => undefined)).rpc;
 }
 
 /**
- * As {@link connect}, with what `open` calls going out behind the greeting. The daemon begins it only when it has taken
- * and answered the greeting: without that answer nothing was done, and it is called again on the next connection.
+ * Like {@link connect}, but sends the calls of `open` right after the greeting. The daemon runs them only after it has
+ * accepted the greeting. If it does not respond to the greeting, nothing was done, and `open` is called again on the
+ * next connection.
  */
 export async function connectWith<T>(
   options: ConnectOptions,
@@ -63,7 +64,7 @@ export async function connectWith<T>(
       watchSilence(answer, paths, ask);
       const greeting = options.anyVersion ? true : greeted(answer);
       const opening = open(answer);
-      // Where the greeting fails, that is told, and not what becomes of the call behind it.
+      // If the greeting fails, we report that failure, not the one of the call that follows it.
       if (opening instanceof Promise) opening.catch(() => undefined);
       if (await greeting) return { rpc: answer, opening };
     } else if (options.reads && answer === "absent" && !isHome(paths)) {
@@ -82,7 +83,7 @@ export async function connectWith<T>(
   }
 }
 
-/** How soon a host that cannot be reached is tried again, by who waits for it to come back. */
+/** How long to wait before trying again to reach a host, in ms. */
 const HOST_AGAIN_MS = 500;
 
 async function connectHost<T>(
@@ -117,7 +118,7 @@ function mayStart({ start }: ConnectOptions, answer: NoAnswer): boolean {
   return start === "always" || (start === "if-dead" && answer === "dead");
 }
 
-/** Whether the daemon took the greeting; false when it closed the connection, as one that is about to end does. */
+/** Returns whether the daemon accepted the greeting; false if it closed the connection, as it does before it ends. */
 async function greeted(rpc: RpcClient): Promise<boolean> {
   try {
     await greet(rpc);
@@ -134,18 +135,18 @@ async function greet(rpc: RpcClient): Promise<void> {
   rpc.home = home;
 }
 
-/** Whether what answers is the daemon of this home, so that the files that it names are there to be read. */
+/** Returns whether the connection leads to this home's daemon, so that the files it names can be read here. */
 export function isHomeOf(rpc: RpcClient, paths: Paths): boolean {
   return rpc.home === undefined || rpc.home === homeId(paths);
 }
 
-/** The connection to a home's daemon; a socket in a folder in which others could have put it is none. */
+/** Connects to a home's daemon. A socket in a folder where other users could have put it counts as absent. */
 export async function dialHome(paths: Paths, onNotification?: OnNotification): Promise<RpcClient | NoAnswer> {
   const { socket } = paths;
   return isOwnFolder(dirname(socket)) ? await dial(socket, onNotification) : "absent";
 }
 
-/** Whether a process has the home although nobody listens: a daemon that starts takes the lock before its socket. */
+/** Returns whether a process holds the home though nobody listens: a starting daemon locks it before it listens. */
 async function isHeld(paths: Paths): Promise<boolean> {
   const { holderOf } = await import("./unresponsive-daemon.ts");
   return holderOf(paths) !== null;

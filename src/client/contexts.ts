@@ -9,21 +9,21 @@ import type { Environment } from "./environment.ts";
 export type Place = { host: string; home: null } | { host: null; home: string };
 
 export interface Contexts {
-  /** The one that holds where nothing else is said; null for the default home. */
+  /** The context to use when nothing else names one; null for the default home. */
   current: string | null;
   places: Record<string, Place>;
 }
 
-/** The name under which the default home is chosen again; no context bears it. */
+/** The reserved name of the default home; no context can have it. */
 export const DEFAULT_CONTEXT = "default";
 
-/** Where contexts are kept. */
+/** Returns the path of the file that stores the contexts. */
 function contextsFile(env: Environment): string {
   const config = env.XDG_CONFIG_HOME || join(env.HOME || account().home, ".config");
   return join(resolve(config), "agentctl", "contexts.json");
 }
 
-/** The contexts; none where there is no file. Throws `ConfigInvalid` where it cannot be used. */
+/** Returns the contexts; none if there is no file. Throws `ConfigInvalid` if the file cannot be used. */
 export function readContexts(env: Environment): Contexts {
   const file = contextsFile(env);
   let text: string;
@@ -53,7 +53,7 @@ function placeOf(name: string, { host, home }: { host?: unknown; home?: unknown 
   throw new Error(`${name} has neither host nor home`);
 }
 
-/** Keeps the contexts, with mode 0600. */
+/** Saves the contexts, with mode 0600. Throws `ConfigInvalid` if the file cannot be written. */
 export function writeContexts(env: Environment, { current, places }: Contexts): void {
   const file = contextsFile(env);
   const draft = `${file}.${process.pid}.new`;
@@ -70,7 +70,7 @@ export function writeContexts(env: Environment, { current, places }: Contexts): 
   }
 }
 
-/** The place that bears the name; throws `ContextNotFound`. */
+/** Returns the place of the context `name`; throws `ContextNotFound`. */
 export function requireContext({ places }: Contexts, name: string): Place {
   const place = Object.hasOwn(places, name) ? places[name] : undefined;
   if (place) return place;

@@ -3,12 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AgentctlError } from "../core/errors.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
 
-/** What is at the place of the socket when nobody listens: nothing, or what a killed daemon left. */
+/** What is at the socket's path when nobody listens: nothing, or the socket of a killed daemon. */
 export type NoAnswer = "absent" | "dead";
 
 export type OnNotification = ConstructorParameters<typeof RpcClient>[1];
 
-/** A connection to the socket, or why there is none. Throws `DaemonUnreachable` for any other failure. */
+/** Connects to the socket, or returns why nobody listens. Throws `DaemonUnreachable` for any other failure. */
 export async function dial(path: string, onNotification?: OnNotification): Promise<RpcClient | NoAnswer> {
   for (let tries = 0; ; tries++) {
     try {
@@ -17,7 +17,7 @@ export async function dial(path: string, onNotification?: OnNotification): Promi
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === "ENOENT" || code === "ENOTDIR") return "absent";
       if (code === "ECONNREFUSED") return "dead";
-      // Linux says EAGAIN when more clients than the backlog holds connect at the same moment.
+      // Linux returns EAGAIN when more clients connect at once than the backlog holds.
       if (code !== "EAGAIN" || tries === 200)
         throw new AgentctlError("DaemonUnreachable", { reason: message }, { cause: error });
       await sleep(10 + Math.random() * 40);

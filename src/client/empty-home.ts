@@ -9,8 +9,8 @@ import { RpcClient } from "../protocol/rpc-client.ts";
 const LOOK_EVERY_MS = 300;
 
 /**
- * Answers those who only read as the daemon of an empty home would, where there is no home: nothing is made, and no
- * daemon is started. Closes when somebody makes the home, so that who follows it goes on there.
+ * Responds to commands that only read as the daemon of an empty home would. Creates no home and starts no daemon.
+ * Closes when somebody creates the home, so that a command that follows tasks connects again.
  */
 export class EmptyHome extends RpcClient {
   constructor(paths: Paths) {
@@ -36,7 +36,7 @@ function answer(method: Method): object {
   return verb === "list" ? { [noun]: [] } : {};
 }
 
-/** As a daemon makes it in a new home. */
+/** The default queue, as a daemon creates it in a new home. */
 function defaultQueue(): Result<"queues/list">["queues"][number] {
   return {
     name: "default",

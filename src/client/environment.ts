@@ -1,2 +1,2 @@
-/** The variables of a process, as its edge hands them in. */
+/** The environment variables of a process, as its entry point passes them in. */
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,19 +1,19 @@
-/** How the daemon of another machine, or of another home, is reached. */
+/** Connections to the daemon of another machine, or of another home. */
 import { AgentctlError } from "../core/errors.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
 import { dial, type OnNotification } from "./dial.ts";
 import type { Environment } from "./environment.ts";
 import { type Hint, overSsh } from "./over-ssh.ts";
 
-/** Where the daemon is that a command speaks to; `text` is how a person writes it. */
+/** The place of the daemon that a command connects to; `text` is what the user wrote. */
 export type Host =
   | { kind: "unix"; text: string; path: string }
   | { kind: "ssh"; text: string; target: string; port: string | null; home: string | null };
 
-/** The forms of a host, for messages. */
+/** The accepted forms of a host, for messages. */
 export const HOST_FORMS = "ssh://[user@]box[:port][/path/of/home] or unix:///path/of/agentctl.sock";
 
-/** Reads a host; undefined where the text is none. What ssh would take for an option is none. */
+/** Parses a host; undefined if the text is not one, or if ssh would take it for an option. */
 export function hostOf(text: string): Host | undefined {
   const [, path] = /^unix:\/\/(\/[^\0]+)$/.exec(text) ?? [];
   if (path !== undefined) return { kind: "unix", text, path };
@@ -28,26 +28,26 @@ export function hostOf(text: string): Host | undefined {
   return { kind: "ssh", text, target, port, home: /^\/*$/.test(home) ? null : home };
 }
 
-/** The line of a shell here that runs `agentctl …` there, for messages; null where the host is a socket. */
+/** Returns the local shell command that runs `agentctl …` on the host, for messages; null if the host is a socket. */
 export function sshLine(host: Host, words: readonly string[]): string | null {
   return sshWords(host, words)?.reduce((line, word) => `${line} ${quoted(word)}`, "ssh") ?? null;
 }
 
-/** What ssh is given to run `agentctl …` there; null where the host is a socket. */
+/** Returns the arguments with which ssh runs `agentctl …` on the host; null if the host is a socket. */
 function sshWords(host: Host, words: readonly string[]): string[] | null {
   if (host.kind === "unix") return null;
   const home = host.home === null ? [] : ["env", `AGENTCTL_HOME=${quoted(host.home)}`];
   return [...(host.port === null ? [] : ["-p", host.port]), host.target, ...home, "agentctl", ...words];
 }
 
-/** For a shell: the one here, or the one there, to which ssh gives its words as one line. */
+/** Quotes a word for a shell: the local one, or the remote one, to which ssh passes its arguments as one line. */
 function quoted(text: string): string {
   return /^[\w/.,:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /**
- * A connection to the host's daemon, which is started there where it does not run. Rejects with `DaemonUnreachable`; where
- * ssh or the command there fails, calls are rejected with what it said.
+ * Connects to the host's daemon; over ssh, starts it there if none runs. Rejects with `DaemonUnreachable`. If ssh or
+ * the remote command fails, calls reject with what it printed.
  */
 export async function dialHost(
   host: Host,
@@ -85,7 +85,7 @@ function hintOf(host: Host, hint: Hint): string {
   return `ssh ${shell} 'echo $PATH' shows where agentctl and node have to be there; a link in /usr/local/bin helps`;
 }
 
-/** A failure of the host's daemon, which is not that of this home: it says where it happened. */
+/** Adds the host to an error of its daemon, so that the message does not seem to be about this home's daemon. */
 export function placed(host: Host, error: AgentctlError): AgentctlError {
   const { data } = error;
   if (data.host !== undefined) return error;
@@ -97,7 +97,7 @@ export function placed(host: Host, error: AgentctlError): AgentctlError {
   return error;
 }
 
-/** A failure with the command that helps on the host's machine. */
+/** Returns the error; a `VersionMismatch` gets a hint with the command to run on the host. */
 export function explained(host: Host, error: unknown): unknown {
   const line = sshLine(host, ["daemon", "restart"]);
   if (!(error instanceof AgentctlError) || error.name !== "VersionMismatch") return error;

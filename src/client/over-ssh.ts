@@ -1,4 +1,4 @@
-/** A connection through ssh: its standard input and output are joined to the daemon's socket there. */
+/** A connection through ssh, which joins its standard input and output to the remote daemon's socket. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { Duplex } from "node:stream";
 import type { AgentctlError } from "../core/errors.ts";
@@ -7,31 +7,31 @@ import type { OnNotification } from "./dial.ts";
 import type { Environment } from "./environment.ts";
 
 /**
- * As scp and sftp have it: no terminal, which would change the bytes and cut long lines, and neither the command nor the
- * forwardings that the user's configuration has for a login.
+ * The options that scp and sftp use, too. A terminal would change the bytes and cut long lines. The command and the
+ * forwardings in the user's configuration are meant for logins.
  */
 const OPTIONS = ["-T", "-oRemoteCommand=none", "-oClearAllForwardings=yes"];
 
-/** What ssh says before it fails is kept up to this. */
+/** How much of ssh's error output we keep, in characters. */
 const MOST_SAID = 4000;
 
-/** What helps: to reach the machine, to have it find agentctl, or to look at what may have been done. */
+/** Which hint helps: how to reach the machine, how to let it find agentctl, or how to check what was done. */
 export type Hint = "reach" | "path" | "list";
 
 interface Ways {
   onNotification: OnNotification | undefined;
-  /** The error for a connection that ended, and what helps. */
+  /** Returns the error for a connection that ended, with a hint. */
   failure: (reason: string, hint?: Hint) => AgentctlError;
 }
 
-/** Runs ssh with these words; when it ends, calls are rejected with what it said. */
+/** Runs ssh with these arguments. When ssh ends, calls reject with what it printed. */
 export function overSsh(
   words: readonly string[],
   env: Environment,
   { onNotification, failure }: Ways,
 ): RpcClient {
   const program = env.AGENTCTL_SSH || "ssh";
-  // What chooses a host here would have the command there go on to another one.
+  // With these two variables, the remote command would connect to yet another host.
   const { AGENTCTL_HOST: _host, AGENTCTL_CONTEXT: _context, ...rest } = env;
   const child = spawn(program, [...OPTIONS, ...words], { env: rest as NodeJS.ProcessEnv, stdio: "pipe" });
   let said = "";
@@ -57,16 +57,16 @@ function endOf(program: string, code: number | null, signal: NodeJS.Signals | nu
   return code === 0 ? "the connection was closed there" : `${program} ended with code ${code}`;
 }
 
-/** How a line of the daemon begins. */
+/** How each line of the daemon begins. */
 const FIRST_LINE = Buffer.from('{"jsonrpc":');
 
 /**
- * Standard input and output of a process as one stream, which begins with the daemon's first line: what login files there
- * print comes before it. The end of the stream is told by the process's.
+ * Joins the standard input and output of a process into one stream, which begins with the daemon's first line. What the
+ * remote login files print comes before it and is kept apart. The connection closes when the process ends.
  */
 class Channel extends Duplex {
   readonly #child: ChildProcessWithoutNullStreams;
-  /** What came before the daemon's first line, the last of it; null after that line has begun. */
+  /** The last bytes before the daemon's first line; null once that line has begun. */
   #before: Buffer | null = Buffer.alloc(0);
 
   constructor(child: ChildProcessWithoutNullStreams) {
@@ -76,11 +76,11 @@ class Channel extends Duplex {
       const lines = this.#linesOf(chunk);
       if (lines && !this.push(lines)) child.stdout.pause();
     });
-    // The process's end tells why; a write to one that has ended is no other failure.
+    // The end of the process gives the reason; a failed write to an ended process adds nothing to it.
     child.stdin.on("error", () => undefined);
   }
 
-  /** What was printed there by something else than the daemon, where nothing came from the daemon. */
+  /** What the remote side printed, if nothing came from the daemon. */
   get greeting(): string {
     return this.#before?.toString("utf8") ?? "";
   }

@@ -2,13 +2,13 @@ import { AgentctlError } from "../core/errors.ts";
 import type { RpcClient } from "../protocol/rpc-client.ts";
 import { type ConnectOptions, connect } from "./connect.ts";
 
-/** How long who waits for a task does without a daemon. */
+/** How long a command that waits for a task goes on without a daemon, in ms. */
 const WITHOUT_DAEMON_MS = 30_000;
 
 /**
- * Does `work` on a connection, and begins it again on another whenever the daemon goes away meanwhile: for work
- * that only watches. A daemon that was killed is started again; for one that was stopped this waits, so that
- * nobody's waiting undoes `daemon stop`.
+ * Runs `work` on a connection, and runs it again on a new one whenever the daemon goes away. Only for work that
+ * watches. If the daemon was killed, starts it again. If it was stopped, only waits, so that a waiting command never
+ * undoes `daemon stop`.
  */
 export async function persist<T>(options: ConnectOptions, work: (rpc: RpcClient) => Promise<T>): Promise<T> {
   let rpc = await connect(options);
@@ -25,7 +25,7 @@ export async function persist<T>(options: ConnectOptions, work: (rpc: RpcClient)
   }
 }
 
-/** Whether a call failed because the connection was closed. */
+/** Returns whether a call failed because the connection was closed. */
 export function isGone(error: unknown): boolean {
   return error instanceof AgentctlError && error.name === "DaemonUnreachable";
 }

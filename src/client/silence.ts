@@ -3,16 +3,16 @@ import type { Paths } from "../home/paths.ts";
 import type { RpcClient } from "../protocol/rpc-client.ts";
 
 const LOOK_EVERY_MS = 2_000;
-/** After so many looks without an answer, a daemon that does nothing counts as silent. Counted in looks, because a command may itself be stopped. */
+/** Checks without a response after which an idle daemon counts as silent. Not a time: the command may be stopped. */
 const SILENT_LOOKS = 4;
-/** After so many looks one that is busy counts as silent, too: it may be in a loop that has no end. */
+/** Checks after which a busy daemon counts as silent, too: it may be in an endless loop. */
 const SILENT_LOOKS_BUSY = 60;
 
 /**
- * Gives every call on this connection a deadline, however long what it asks for may take: while one is pending the daemon
- * is asked for a sign of life, and where none comes the connection is closed, with an error that names the process. A
- * daemon that uses the processor, as one that takes ten thousand tasks from a file does, has two minutes to answer; and so
- * has that of another machine, for which there are no paths.
+ * Gives every call on this connection a deadline, however long the call itself may take. While a call is pending, we
+ * ask the daemon for a sign of life. If none comes, we close the connection with an error that names the process. A
+ * daemon that uses CPU time, for example to read ten thousand tasks from a file, has two minutes to respond. So has a
+ * daemon on another machine, for which there are no paths.
  */
 export function watchSilence(rpc: RpcClient, paths: Paths | null, ask: () => Promise<unknown>): void {
   let looks = 0;
@@ -23,7 +23,7 @@ export function watchSilence(rpc: RpcClient, paths: Paths | null, ask: () => Pro
   const timer = setInterval(() => {
     if (!rpc.isWaiting) return hear();
     looks++;
-    // A refusal is an answer, too.
+    // An error response is a sign of life, too.
     if (looks === 1) ask().then(hear, hear);
     if (looks < SILENT_LOOKS) return;
     if (!paths) {
@@ -35,7 +35,7 @@ export function watchSilence(rpc: RpcClient, paths: Paths | null, ask: () => Pro
       const before = used;
       used = processorTime(paths);
       const isBusy = used !== null && used !== before;
-      // A first figure has nothing to be compared with.
+      // The first CPU time has no earlier one to compare with.
       if (looks === SILENT_LOOKS || looks === 0 || (isBusy && looks < SILENT_LOOKS_BUSY)) return;
       clearInterval(timer);
       rpc.close(silentDaemon(paths));
@@ -45,12 +45,12 @@ export function watchSilence(rpc: RpcClient, paths: Paths | null, ask: () => Pro
   void rpc.closed.then(() => clearInterval(timer));
 }
 
-/** Whether no daemon was there at all: not one that has the home and does not answer. */
+/** Returns whether there was no daemon at all, as opposed to one that holds the home and does not respond. */
 export function isAbsent(error: unknown): boolean {
   return error instanceof AgentctlError && error.name === "DaemonUnreachable" && !isSilent(error);
 }
 
-/** Whether a daemon has the home and does not answer. */
+/** Returns whether a daemon holds the home and does not respond. */
 export function isSilent(error: unknown): boolean {
   return error instanceof AgentctlError && error.data.silent === true;
 }

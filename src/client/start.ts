@@ -8,10 +8,10 @@ import type { Paths } from "../home/paths.ts";
 import { detachedBy } from "../home/tree-marker.ts";
 import type { Environment } from "./environment.ts";
 
-/** What a daemon says on its file descriptor 3: it answers on the socket, another one has the home, or why it cannot. */
+/** What a daemon reports on its file descriptor 3: it is ready, another one holds the home, or why it cannot start. */
 type Report = { ready: true; pid: number } | { busy: true } | { error: WireError };
 
-/** All that a daemon takes over from whoever happens to start it; nothing of it reaches a task. */
+/** The variables, besides OTEL_*, that a daemon takes from the process that starts it. None of them reaches a task. */
 const KEPT = [
   "PATH",
   "HOME",
@@ -26,13 +26,13 @@ const KEPT = [
   "AGENTCTL_FAULT",
 ];
 
-/** The daemon's bundle, beside the one that this file is in, and what runs it in the background. */
+/** The daemon's bundle, beside the bundle of this file, and the script that runs it in the background. */
 export const daemonFile: string = join(import.meta.dirname, "daemon.cjs");
 const launcher = join(import.meta.dirname, "../bin/daemon.cjs");
 
 /**
- * The shell leaves at once, and its child is adopted by init. A daemon has the limits that the system allows it, whoever
- * starts it, but for those of stack and core, which are no amount of work.
+ * The shell exits at once, and init adopts its child. The daemon gets the highest limits that the system allows, except
+ * for stack and core: these do not bound how much it can do.
  */
 const LAUNCH = `for limit in t f d v m n; do
   ulimit -H -$limit unlimited
@@ -40,13 +40,13 @@ const LAUNCH = `for limit in t f d v m n; do
 done 2>/dev/null
 "$@" &`;
 
-/** A daemon that adopts a hundred thousand tasks takes seconds; one that takes so long is stuck. */
+/** How long a start may take, in ms; then it is stuck. A daemon that adopts a hundred thousand tasks needs seconds. */
 const LONGEST_START_MS = 60_000;
 
 /**
- * Starts a daemon and waits for its word: `ready`, or `busy` when another one holds the home. It is nobody's
- * descendant, in a session of its own, so that no terminal and no task takes it along when it ends. Throws the
- * reason for which the daemon refuses to start, or `DaemonUnreachable` with the end of its log.
+ * Starts a daemon and waits for its report: `ready`, or `busy` when another one holds the home. The daemon is nobody's
+ * descendant and has its own session, so it does not end with a terminal or a task. Throws the reason for which the
+ * daemon refuses to start, or `DaemonUnreachable` with the end of its log.
  */
 export async function startDaemon(paths: Paths, env: Environment, hold: boolean): Promise<"ready" | "busy"> {
   const log = openLog(paths, paths.log);
@@ -85,7 +85,7 @@ function openLog(paths: Paths, file: string): number {
 function daemonEnvironment(paths: Paths, env: Environment): Record<string, string> {
   const isKept = (name: string) => KEPT.includes(name) || name.startsWith("OTEL_");
   const kept = Object.entries(env).filter(([name, value]) => isKept(name) && value !== undefined);
-  // Started by a task, it is of no tree: it outlives the task.
+  // A daemon that a task starts does not belong to the task's process tree, so it outlives the task.
   return { ...Object.fromEntries(kept), ...detachedBy(env), AGENTCTL_HOME: paths.home };
 }
 
@@ -97,7 +97,7 @@ async function lineFrom(stream: Readable): Promise<string> {
       if (text.includes("\n")) break;
     }
   } catch {
-    // Given up: what there is of a report is all that will come.
+    // The timer closed the stream: no more of the report will come.
   }
   return text;
 }

@@ -8,21 +8,21 @@ import { RpcClient } from "../protocol/rpc-client.ts";
 import { dialHome } from "./connect.ts";
 import { isGone } from "./persist.ts";
 
-/** A daemon that says nothing for so long does not answer any more. */
+/** How long a daemon may take to respond before it counts as silent, in ms. */
 const ANSWER_MS = 5_000;
 
-/** How long it waits for a daemon that has the home to listen. */
+/** How long to wait until a daemon that holds the home listens, in ms. */
 const PATIENCE_MS = 15_000;
 
-/** How long a stop that leaves the tasks alone may take, and an answered one until the process is gone. */
+/** How long a stop that keeps the tasks may take, and how long the process may run after its response, in ms. */
 const END_MS = 30_000;
 
-/** What a stop did to the running tasks, and to which process. */
+/** What a stop did to the running tasks, and the daemon's process. */
 export type Stopped = Result<"daemon/stop"> & { pid: number };
 
 /**
- * Stops the daemon and returns when its process has ended; undefined when none was running. Rejects with
- * `DaemonUnreachable`, which names the process, where it does not answer.
+ * Stops the daemon and returns when its process has ended; undefined if none was running. Rejects with
+ * `DaemonUnreachable`, which names the process, if the daemon does not respond.
  */
 export async function stopDaemon(paths: Paths, params: Params<"daemon/stop">): Promise<Stopped | undefined> {
   const rpc = await reached(paths);
@@ -30,7 +30,7 @@ export async function stopDaemon(paths: Paths, params: Params<"daemon/stop">): P
   try {
     const { pid } = await within(ANSWER_MS, paths, rpc.call("daemon/status", {}));
     const stopping = rpc.call("daemon/stop", params).catch((error: unknown) => {
-      // It ended before its answer was through.
+      // The daemon ended before its response arrived.
       if (isGone(error)) return { frozen: [], suspended: [], running: [] };
       throw error;
     });
@@ -43,8 +43,8 @@ export async function stopDaemon(paths: Paths, params: Params<"daemon/stop">): P
 }
 
 /**
- * The daemon; undefined when none runs. One that has the home and no socket is starting, or is about to make its socket
- * again. Throws where it does not come to that.
+ * Connects to the daemon; undefined if none runs. A daemon that holds the home without a socket is starting, or is
+ * about to create its socket again, so we wait for it. Throws if it never listens.
  */
 async function reached(paths: Paths): Promise<RpcClient | undefined> {
   const deadline = systemClock.mono() + PATIENCE_MS;
@@ -64,7 +64,7 @@ async function within<T>(ms: number, paths: Paths, answer: Promise<T>): Promise<
     const { silentDaemon } = await import("./unresponsive-daemon.ts");
     throw silentDaemon(paths);
   });
-  // Aborted, it has no more to say.
+  // Nobody awaits this promise after the abort, which rejects it.
   late.catch(() => undefined);
   return await Promise.race([answer, late]).finally(() => answered.abort());
 }
@@ -80,7 +80,7 @@ async function endOf(pid: number): Promise<void> {
   }
 }
 
-/** One that has ended but was not yet collected by its parent does not run. */
+/** Returns whether a process runs. A zombie, which its parent has not collected yet, does not count. */
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 
 import { AgentctlError } from "../core/errors.ts";
 import type { Paths } from "../home/paths.ts";
 
-/** What to say of a daemon that has the home and does not answer: which process it is, and what helps. */
+/** Returns the error for a daemon that holds the home and does not respond: its process, and what helps. */
 export function silentDaemon(paths: Paths): AgentctlError {
   const { home, log } = paths;
   const pid = holderOf(paths);
@@ -13,11 +13,11 @@ export function silentDaemon(paths: Paths): AgentctlError {
   return new AgentctlError("DaemonUnreachable", { reason, hint, pid, silent: true });
 }
 
-/** The processor time that the home's daemon has used, in ticks of the system; null where none is found or the system does not say. */
+/** Returns the CPU time of the home's daemon in clock ticks; null if none is found or the system does not say. */
 export function processorTime(paths: Paths): number | null {
   try {
     const stat = readFileSync(`/proc/${holderOf(paths)}/stat`, "utf8");
-    // Behind the name in parentheses, which may hold anything: utime and stime are fields 14 and 15 of proc(5).
+    // Count from the name in parentheses, which may contain anything. utime and stime are fields 14 and 15 of proc(5).
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return Number(fields[11]) + Number(fields[12]);
   } catch {
@@ -25,7 +25,7 @@ export function processorTime(paths: Paths): number | null {
   }
 }
 
-/** The process of the home's daemon, by the lock that it holds or its name; null for none, or where the system does not say. */
+/** Returns the pid of the home's daemon, found by its lock or its name; null if none is found. */
 export function holderOf({ lock, home }: Pick<Paths, "lock" | "home">): number | null {
   return lockHolder(lock) ?? daemonOf(home);
 }
@@ -35,7 +35,7 @@ function lockHolder(file: string): number | null {
     const { ino } = statSync(file);
     const locks = readFileSync("/proc/locks", "utf8").matchAll(/ (\d+) [\da-f]+:[\da-f]+:(\d+) /g);
     const pids = [...locks].filter(([, , inode]) => Number(inode) === ino).map(([, pid]) => Number(pid));
-    // Another file system may have a file of that number.
+    // A file on another file system may have the same inode number.
     return pids.find((pid) => hasOpen(pid, realpathSync(file))) ?? null;
   } catch {
     return null;
@@ -46,7 +46,7 @@ function hasOpen(pid: number, file: string): boolean {
   return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === file);
 }
 
-/** A daemon whose lock was removed: every one that a command starts has the home in its environment. */
+/** Finds a daemon whose lock was removed: every daemon that a command starts has the home in its environment. */
 function daemonOf(home: string): number | null {
   const marker = `\0AGENTCTL_HOME=${home}\0`;
   const isDaemon = (pid: string) => {

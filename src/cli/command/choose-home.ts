@@ -1,6 +1,6 @@
 /**
- * Which daemon a command speaks to. In this order: `--host`, `--context`, AGENTCTL_HOST, AGENTCTL_CONTEXT, AGENTCTL_HOME,
- * the current context, the default home.
+ * Chooses the daemon for a command, by the first of these that is given: `--host`, `--context`, AGENTCTL_HOST,
+ * AGENTCTL_CONTEXT, AGENTCTL_HOME, the current context, the default home.
  */
 import {
   type Contexts,
@@ -17,7 +17,7 @@ import { usage } from "./usage.ts";
 export interface Chosen {
   host: Host | null;
   paths: Paths;
-  /** The directory of a home that a context names; null where the environment names it. */
+  /** The directory of a home that a context names; null if the environment names it. */
   home: string | null;
 }
 
@@ -26,7 +26,7 @@ export interface Given {
   context?: string | undefined;
 }
 
-/** The daemon that was chosen. Throws a usage error, or `ContextNotFound`. */
+/** Returns the chosen daemon. Throws a usage error, or `ContextNotFound`. */
 export function chooseHome(env: Environment, { host, context }: Given): Chosen {
   if (host !== undefined && context !== undefined) throw usage("either --host or --context, not both");
   if (host !== undefined) return onHost(env, host, "--host");
@@ -38,12 +38,12 @@ export function chooseHome(env: Environment, { host, context }: Given): Chosen {
   return contexts.current === null ? here(env) : inContext(env, contexts, contexts.current);
 }
 
-/** The home of this machine that the environment names. */
+/** Returns the home on this machine that the environment names. */
 export function here(env: Environment): Chosen {
   return { host: null, paths: pathsOf(env), home: null };
 }
 
-/** Where `move --to` leads: a host, or a context. */
+/** Returns the destination of `move --to`: a host or a context. */
 export function placeOf(env: Environment, text: string): Chosen {
   return /^\w+:\/\//.test(text) ? onHost(env, text, "--to") : inContext(env, readContexts(env), text);
 }
@@ -62,7 +62,7 @@ function onHost(env: Environment, text: string, field: string): Chosen {
   return { host: requireHost(text, field), paths: pathsOf(env), home: null };
 }
 
-/** The host; throws a usage error that says what is accepted. */
+/** Parses a host; throws a usage error that says what is accepted. */
 export function requireHost(text: string, field: string): Host {
   const host = hostOf(text);
   if (host) return host;

@@ -12,7 +12,7 @@ export const commonOptions: readonly { flags: string; about: string }[] = [
   { flags: "-h, --help", about: "print this help" },
 ];
 
-/** The parser of one command; it prints nothing and ends nothing, but throws. */
+/** Builds the parser of one command. It throws instead of printing or ending the process. */
 export function buildCommander(spec: Command, title: string): Commander {
   const parser = new Commander(title)
     .exitOverride()
@@ -32,7 +32,7 @@ function optionOf(option: OptionSpec<unknown>): Option {
   return built;
 }
 
-/** A command's help, for a terminal of so many columns. */
+/** Returns a command's help, for a terminal of `columns` columns. */
 export function helpOf(spec: Command, title: string, aliases: readonly string[], columns: number): string {
   const parser = buildCommander(spec, title);
   for (const [name, about] of spec.args) parser.addArgument(new Argument(name, about));
@@ -45,10 +45,10 @@ export function helpOf(spec: Command, title: string, aliases: readonly string[],
   return `${parser.helpInformation().trimEnd()}\n${aliasLines(aliases)}${exampleLines(spec.examples, columns)}`;
 }
 
-/** So many examples tell what the commands of a group are for; each command's own help has more. */
+/** How many examples the help of a group shows; each command's own help has more. */
 const MOST_OF_GROUP = 6;
 
-/** The help of commands under one name, with the first example of each. */
+/** Returns the help of a group, with the first example of each command. */
 export function helpOfGroup(
   group: Group,
   title: string,
@@ -72,11 +72,11 @@ export function helpOfGroup(
 
 const INDENT = 2;
 const GAP = 2;
-/** How wide the texts beside the terms are at least, on a terminal of 80 columns. */
+/** The least width of the texts beside the terms, on a terminal of 80 columns. */
 const LEAST_TEXT = 40;
 
 /**
- * No word is broken, and no line is longer than the terminal is wide. A text stands below its term where there is no room beside
+ * Breaks no word, and makes no line longer than the terminal is wide. A text without room beside its term stands below
  * it.
  */
 function layoutOf(columns: number): Partial<Help> {

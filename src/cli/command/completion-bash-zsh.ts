@@ -1,11 +1,11 @@
 /**
- * The scripts for bash and zsh. Both find what may stand in a place by the same functions, written in what the two shells
- * have in common: `_agentctl_candidates` prints a line for each candidate, with a tab and what it is behind it.
+ * The scripts for bash and zsh. Both find the candidates with the same functions, in the syntax that the two shells
+ * share. `_agentctl_candidates` prints a line for each candidate: the candidate, a tab, and its description.
  */
 import type { Entry, Offer, OptionEntry } from "./completion-entry.ts";
 import { awkTasks, listTasks, statesOf } from "./completion-tasks.ts";
 
-/** What ends in a function of bash: each candidate that begins as the word does. */
+/** Returns the script for bash. It offers each candidate that begins with the typed word. */
 export function bash(entries: readonly Entry[]): string {
   return `${candidates(entries)}_agentctl() {
   local word prefix= line at=1
@@ -48,7 +48,7 @@ complete -F _agentctl agentctl
 `;
 }
 
-/** Found in fpath, the whole script is the body of the function at the first Tab, which has to complete as well. */
+/** Returns the script for zsh. Loaded from fpath, the script itself runs at the first Tab, so it must complete then. */
 export function zsh(entries: readonly Entry[]): string {
   return `#compdef agentctl
 ${candidates(entries)}_agentctl() {
@@ -231,14 +231,14 @@ const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 const namesOf = ({ long, short }: OptionEntry) => [`--${long}`, ...(short ? [`-${short}`] : [])];
 
-/** Where the value of an option stands. */
+/** Returns shell patterns for the options that take a value, such as `pause --mode`. */
 function patterns(entries: readonly Entry[]): string[] {
   return entries.flatMap(({ path, options }) =>
     options.flatMap((option) => (option.offer ? namesOf(option).map((name) => `"${path} ${name}"`) : [])),
   );
 }
 
-/** The places of programs: `run 1`, the first operand, and `edit --`, the one behind the mark. */
+/** Returns the places of programs: `run 1` is the first operand, `edit --` is what follows `--`. */
 function programPlaces(entries: readonly Entry[]): string[] {
   return entries.flatMap(({ path, program, marks }) => [
     ...(program === undefined ? [] : [`"${path} ${program + 1}"`]),
@@ -246,7 +246,7 @@ function programPlaces(entries: readonly Entry[]): string[] {
   ]);
 }
 
-/** By what can stand there: `pause 0` its first operand, `pause --mode` its value; then the operands that follow. */
+/** Returns the cases of `_agentctl_offer`. `pause 0` is the first operand, `pause --mode` an option's value. */
 function offerCases(entries: readonly Entry[]): string[] {
   const places = new Map<string, string[]>();
   const others = new Map<string, string[]>();

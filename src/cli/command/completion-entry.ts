@@ -1,10 +1,10 @@
-/** What the completion scripts are made from. */
+/** The data from which the completion scripts are made. */
 import type { State } from "../../core/machine.ts";
 
 /**
- * What may stand in a place: words, tasks in some states, or what a command lists (its first column), where `ofTask` says
- * that it lists what belongs to the first operand. `isList`: several of the words, with commas between them. `files` are
- * left to the shell, and so are `programs`: what is on the PATH, or a file.
+ * What completion offers in one place: words, tasks in some states, or the first column of what a command lists.
+ * `isList`: several words, separated by commas. `ofTask`: the command lists what belongs to the first operand. The
+ * shell itself completes `files` and `programs` (on the PATH, or a file).
  */
 export type Offer =
   | { words: readonly string[]; isList?: true }
@@ -21,23 +21,23 @@ export interface OptionEntry {
   offer: Offer | null;
 }
 
-/** One thing that can be typed: `queue set`, its options, and what may follow. */
+/** A command or a group, such as `queue set`, with its options and operands. */
 export interface Entry {
   /** `pause` or `queue set`. */
   path: string;
-  /** Other words for it, which are offered as it is. */
+  /** Aliases, which completion offers like the command itself. */
   aliases: readonly string[];
-  /** Words of other programs for it: what follows them is completed, and they are not offered. */
+  /** Words of other programs for the command. Completion works after them, but does not offer them. */
   shortcuts: readonly string[];
   summary: string;
-  /** It has commands of its own, and neither options nor operands. */
+  /** Whether it is a group, which has commands but neither options nor operands. */
   isGroup: boolean;
   options: OptionEntry[];
-  /** What each of its operands may be. */
+  /** What completion offers for each operand. */
   operands: Offer[];
-  /** A program stands behind `--`, and what follows it. */
+  /** Whether a program and its arguments may follow `--`. */
   marks: boolean;
-  /** Which of the operands is another program; the words behind it are its own. Undefined where none is. */
+  /** The index of the operand that is another program, whose arguments follow it. Undefined if there is none. */
   program: number | undefined;
   /** Whether any number of operands like the last one may follow. */
   isMany: boolean;

@@ -1,4 +1,4 @@
-/** The script for fish, in which each candidate is a line of its own with the condition under which it stands. */
+/** The script for fish: a line for each candidate, with the condition under which fish offers it. */
 import type { Entry, Offer } from "./completion-entry.ts";
 import { awkTasks, listTasks, statesOf } from "./completion-tasks.ts";
 
@@ -138,10 +138,10 @@ function valuePlace(offer: Offer | null): string {
   return candidates === null ? " -r" : ` -x -a ${candidates}`;
 }
 
-/** Programs of the PATH; fish offers files beside them. */
+/** Programs on the PATH; fish also offers files. */
 const PROGRAMS = "'(__fish_complete_command)'";
 
-/** Null where files may stand. */
+/** Returns the candidates as a fish expression; null for files. */
 function candidatesOf(offer: Offer): string | null {
   if (offer === "files") return null;
   if (offer === "programs") return PROGRAMS;

@@ -1,6 +1,6 @@
 /**
- * The completion scripts, made from the table of commands. Tasks, queues and the like are asked of the running daemon;
- * none is started for it, so the scripts look for the socket first.
+ * The completion scripts, made from the table of commands. They ask the running daemon for tasks, queues and the like.
+ * They never start a daemon, so they check for its socket first.
  */
 import {
   openStates,
@@ -22,7 +22,7 @@ import { shortcutsOf } from "./others-verbs.ts";
 export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
 
-/** The script for one shell. */
+/** Returns the script for one shell. */
 export async function completionScript(shell: Shell, table: Table): Promise<string> {
   const entries = await allEntries(table);
   return { bash, zsh, fish }[shell](entries);
@@ -55,7 +55,7 @@ async function allEntries({ verbNames, verb, aliasesOf }: Table): Promise<Entry[
   return [...entries, { path: "help", ...help, ...noOtherWords, operands: [{ words }] }];
 }
 
-/** The other words of a command of a group are completed, and not offered. */
+/** Returns the entry for a command of a group. Completion accepts its aliases but does not offer them. */
 function groupEntry(path: string, verb: string, spec: Command, aliasesOf: Table["aliasesOf"]): Entry {
   return { ...entryOf(path, verb, spec), aliases: [], shortcuts: aliasesOf(path) };
 }
@@ -89,12 +89,12 @@ function choicesOf(flags: string, words: readonly string[]): Offer {
   return placeOf(flags) === "list" ? { words, isList: true } : { words };
 }
 
-/** The word in the brackets: `queue` of `--queue <queue>`. */
+/** Returns the word in the brackets: `queue` for `--queue <queue>`. */
 function placeOf(words: string): string | undefined {
   return /[<[]([^\]>.=|]+)/.exec(words)?.[1];
 }
 
-/** Null where no value stands. */
+/** Returns what completion offers as an option's value; null for an option without one. */
 function valuePlace(flags: string, path: string): Offer | null {
   const place = placeOf(flags);
   if (place === undefined) return null;
@@ -102,7 +102,7 @@ function valuePlace(flags: string, path: string): Offer | null {
   return offerOf(place, "", path);
 }
 
-/** By the word that help has in the place: `--queue <queue>`, `config get <setting>`. */
+/** Returns what completion offers for a placeholder of the help: `--queue <queue>`, `config get <setting>`. */
 function offerOf(place: string, verb: string, path: string): Offer {
   if (place === "tasks" || place === "id") return acceptedBy(verb);
   if (place === "name" && path.startsWith("schedule ") && path !== "schedule add")
@@ -130,7 +130,7 @@ const offers: Readonly<Record<string, Offer>> = {
   json: "files",
 };
 
-/** The tasks to which a command applies. */
+/** Returns the tasks to which a command applies. */
 function acceptedBy(verb: string): Offer {
   const found = accepted[verb];
   return found === "held" ? { tasks: openStates, isHeld: true } : { tasks: found ?? states };

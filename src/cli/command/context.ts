@@ -1,2 +1,2 @@
-/** Defined beside the commands: a context holds the table of them, and each of them is run with a context. */
+/** Defined beside the commands: a context holds the table of commands, and every command runs with a context. */
 export type { Context } from "./define.ts";

@@ -17,11 +17,11 @@ import { aliases, aliasesOf, verb, verbNames } from "./verbs.ts";
 
 const table: Table = { verbNames, verb, aliasesOf };
 
-/** The process at its edge, as main.ts hands it in. */
+/** What the process gives to the command line, as main.ts passes it in. */
 export interface Edge {
   env: Environment;
   directory: () => string;
-  /** Has this process take that directory for the home, as if AGENTCTL_HOME named it. */
+  /** Makes this process use that directory as the home, as if AGENTCTL_HOME named it. */
   useHome: (home: string) => void;
   clock: Clock;
   stdin: () => NodeJS.ReadStream;
@@ -29,12 +29,12 @@ export interface Edge {
   stderr: NodeJS.WriteStream;
 }
 
-/** What was typed, resolved as far as the table goes. */
+/** What the typed words mean: a text to print, or a command with its words. */
 type Target =
   | { kind: "text"; text: string }
   | { kind: "command"; command: Command; title: string; name: string; words: string[] };
 
-/** Does what the words say and resolves with the exit code; a failure is printed here. */
+/** Runs what the words say and resolves with the exit code. Prints a failure itself. */
 export async function dispatch(given: readonly string[], edge: Edge): Promise<number> {
   const { out, code } = await carriedOut(given, edge);
   return await out.exitCode(code);
@@ -79,14 +79,14 @@ async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: 
     return { out, code: await command.run(context, parsed.args, parsed.options as never, parsed.isMarked) };
   } catch (error) {
     out ??= new Output({ stdout, stderr, env, json: wantsJson(given), color: "auto" });
-    // An argument is read as an option is, and refused as one.
+    // Commands parse operands with the same functions as options, so both throw Refusal.
     const known = error instanceof Refusal ? usage(error.message) : asAgentctlError(error);
     const refusal = called ? inWordsOf(called, known) : known;
     return { out, code: await reportFailure(refusal, out, chosen) };
   }
 }
 
-/** Refuses what cannot be done with the home that was chosen. */
+/** Throws if the command cannot work with the chosen home; otherwise prepares the process for that home. */
 function prepare(
   { host, paths, home }: Chosen,
   { isHomeless, isLocal }: Command,
@@ -104,7 +104,9 @@ function prepare(
   if (home !== null) edge.useHome(home);
 }
 
-/** `--json`, `--color`, `--host` and `--context` may stand before the verb; without a verb a terminal gets the list, others the overview. */
+/**
+ * Splits off the common options before the verb. The default verb is `list` on a terminal or with options, else `help`.
+ */
 function split(given: readonly string[], isTerminal: boolean): { leading: string[]; words: string[] } {
   const leading: string[] = [];
   const words = [...given];
@@ -168,7 +170,7 @@ function unknownHelp(word: string, names: readonly string[]): Error {
   });
 }
 
-/** A word that a group has a command of is no slip of another. */
+/** Returns the error for an unknown verb. If a group has a command of this name, suggests that, not a similar verb. */
 async function unknownVerb(word: string, rest: readonly string[]): Promise<Error> {
   const groups = await Promise.all(verbNames.map(async (name) => await verb(name)));
   const ours = groups.flatMap((group) =>
@@ -199,7 +201,7 @@ function columnsOf(stream: NodeJS.WriteStream): number {
   return Math.min(stream.isTTY ? stream.columns || 80 : 80, 110);
 }
 
-/** Only a command that needs the directory asks for it: from one that was deleted all others do their work. */
+/** Returns the current directory. Only commands that need it ask for it, so all others work in a deleted one. */
 function directoryOf({ directory }: Edge): string {
   try {
     const path = directory();

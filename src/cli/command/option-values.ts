@@ -1,4 +1,4 @@
-/** How the texts that a person gives for options are read. Each throws Refusal with what is accepted. */
+/** Parsers for the texts of options. Each throws Refusal with what is accepted. */
 import { constants } from "node:os";
 import type { Environment } from "../../client/environment.ts";
 import { type State, states } from "../../core/machine.ts";
@@ -8,7 +8,7 @@ import { inLocalZone, ZONE_HINT } from "../../home/local-zone.ts";
 import { didYouMean } from "../../protocol/nearest.ts";
 import { Refusal } from "./define.ts";
 
-/** A duration in milliseconds. */
+/** Parses a duration; returns milliseconds. */
 export function duration(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined)
@@ -16,10 +16,10 @@ export function duration(text: string): number {
   return ms;
 }
 
-/** So long ago a time may be that is typed to the minute and meant as now. */
+/** How far in the past a time may be, in ms: a time typed to the minute may mean now. */
 const JUST_NOW_MS = 60_000;
 
-/** A point in time to come, as ISO 8601. */
+/** Parses a future time; returns it as ISO 8601. */
 export function time(text: string, env: Environment): string {
   const now = systemClock.now();
   const at = timeFrom(text, now, env);
@@ -28,7 +28,7 @@ export function time(text: string, env: Environment): string {
   return toIso(at);
 }
 
-/** A point in time that has passed, as ISO 8601: a duration counts back, `HH:MM` is the last one. */
+/** Parses a past time; returns it as ISO 8601. A duration counts back from now, `HH:MM` is its last occurrence. */
 export function pastTime(text: string, env: Environment): string {
   const now = systemClock.now();
   const ago = parseDuration(text);
@@ -50,7 +50,7 @@ function timeFrom(text: string, now: number, env: Environment): number {
   );
 }
 
-/** A whole number from `least` to `most`. */
+/** Returns a parser for a whole number from `least` to `most`. */
 export function integer(least?: number, most?: number): (text: string) => number {
   return (text) => {
     const number = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
@@ -60,7 +60,7 @@ export function integer(least?: number, most?: number): (text: string) => number
   };
 }
 
-/** A sum of at least 0 that need not be whole. */
+/** Parses a sum of at least 0, which need not be whole. */
 export function amount(text: string): number {
   const number = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isFinite(number)) return number;
@@ -73,28 +73,28 @@ function rangeText(least: number | undefined, most: number | undefined): string 
   return most === undefined ? "" : ` of at most ${most}`;
 }
 
-/** `key=value`. */
+/** Parses `key=value`. */
 export function pair(text: string): [string, string] {
   const at = text.indexOf("=");
   if (at <= 0) throw new Refusal(`${JSON.stringify(text)} is not of the form key=value`);
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** `NAME=value`, or `NAME` for the caller's value. */
+/** Parses `NAME=value`, or `NAME` for the caller's value. */
 export function variable(text: string): [string, string | undefined] {
   if (text === "" || text.startsWith("="))
     throw new Refusal(`${JSON.stringify(text)} is not of the form NAME=value or NAME`);
   return text.includes("=") ? pair(text) : [text, undefined];
 }
 
-/** A state of a task. */
+/** Parses the state of a task. */
 export function state(text: string): State {
   const found = states.find((each) => each === text);
   if (found) return found;
   throw new Refusal(`${JSON.stringify(text)} is none of ${states.join(", ")}${didYouMean(text, states)}`);
 }
 
-/** The name of a signal that a program can hear: `SIGUSR1`, `USR1`, `usr1` or its number. */
+/** Parses a signal that a program can handle: `SIGUSR1`, `USR1`, `usr1` or its number. Returns its name. */
 export function signal(text: string): string {
   const upper = text.toUpperCase();
   const names = Object.keys(constants.signals);

@@ -1,9 +1,9 @@
-/** Options of pueue, task-spooler, docker, gh, systemctl and journalctl, by ours that means the same. */
+/** Options of pueue, task-spooler, docker, gh, systemctl and journalctl, and our options that mean the same. */
 import { nearest } from "../../protocol/nearest.ts";
 import { type Command, longName } from "./define.ts";
 import { usage } from "./usage.ts";
 
-/** The long names of ours, of which the first that the command has is meant. */
+/** Our long names for each option; the first one that the command has is meant. */
 const ours: Readonly<Record<string, readonly string[]>> = {
   "-g": ["queue", "grep"],
   "--group": ["queue"],
@@ -34,7 +34,7 @@ const ours: Readonly<Record<string, readonly string[]>> = {
 const KILLED =
   "agentctl cancel --grace 0s <tasks> kills at once; without it TERM comes first, KILL after 10s";
 
-/** What to do instead, by the command and the option. */
+/** What to do instead, by command and option. */
 const instead: Readonly<Record<string, string>> = {
   "cancel -9": KILLED,
   "cancel -15": KILLED,
@@ -75,7 +75,7 @@ const instead: Readonly<Record<string, string>> = {
   "list --web": "agentctl ui",
 };
 
-/** The refusal of an option that the command does not have. */
+/** Returns the error for an option that the command does not have. */
 export function unknownOption(spec: Command, title: string, typed: string): Error {
   const flag = typed.replace(/=.*/s, "");
   const key = `${title.replace(/^agentctl /, "")} ${flag}`;

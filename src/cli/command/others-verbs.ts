@@ -1,10 +1,10 @@
 /**
- * Words of pueue, task-spooler, docker, gh, systemctl and pm2: where ours means the same they work, else they say which
- * of ours to use.
+ * Verbs of pueue, task-spooler, docker, gh, systemctl and pm2. If one of our verbs means the same, theirs works. If
+ * not, the error says which of ours to use.
  */
 import { shellLine, throughShell } from "../text/terminal-text.ts";
 
-/** What each is short for. */
+/** Our words for each of their verbs. */
 const shortcuts: Readonly<Record<string, readonly string[]>> = {
   log: ["logs"],
   follow: ["logs", "--follow"],
@@ -24,7 +24,7 @@ const TAIL = "agentctl logs -f <tasks>, agentctl logs -n <n> <tasks>";
 const SCHEDULES = "agentctl schedule resume <name>, agentctl schedule pause <name>";
 const HOOKS = "agentctl config set hooks '<json>'; agentctl help hooks shows how to write one";
 
-/** Which command does something like it, where it is not the same. */
+/** The commands that do something similar, for verbs that have no exact match. */
 const elsewhere: Readonly<Record<string, string>> = {
   // pueue
   add: "agentctl run <program> [args...], or agentctl run sh -c '<line>' for a line of a shell",
@@ -68,7 +68,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "reset-failed": "agentctl delete --state failed",
   "daemon-reload": "agentctl config reload",
   reload: "agentctl config reload",
-  // pm2 and words that are near
+  // pm2 and similar words
   describe: "agentctl show <id>",
   monit: "agentctl watch",
   startup: "agentctl daemon install",
@@ -78,7 +78,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   continue: "agentctl resume <tasks>",
   backup:
     "agentctl daemon backup makes one, beside those that the daemon makes by itself; agentctl daemon restore <backup> takes one back",
-  // task-spooler, whose words are options
+  // task-spooler, whose verbs are options
   "-l": "agentctl list",
   "-S": "agentctl queue set default --slots <n>",
   "-c": "agentctl logs <id>",
@@ -99,7 +99,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "-D": "agentctl run --after <id> <program> [args...]",
   "-L": "agentctl run --name <name> <program> [args...]",
   "-n": "agentctl run <program> [args...]",
-  // words behind the name of a group
+  // words after the name of a group
   "queue pause": "agentctl queue hold <queue>, or agentctl pause --queue <queue> for what runs as well",
   "queue resume": "agentctl queue release <queue>, or agentctl resume --queue <queue> for what is paused",
   "queue parallel": "agentctl queue set <queue> --slots <n>",
@@ -122,7 +122,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "context switch": "agentctl context use <name>",
 };
 
-/** The words with ours in place of another program's verb. pueue's status without a task is our list. */
+/** Replaces another program's verb with ours. pueue's `status` without a task is our `list`. */
 export function inOurWords(words: readonly string[]): string[] {
   const [first = "", ...rest] = words;
   if (first === "status" && !rest.some((word) => !word.startsWith("-") || word === "--help" || word === "-h"))
@@ -130,12 +130,12 @@ export function inOurWords(words: readonly string[]): string[] {
   return Object.hasOwn(shortcuts, first) ? [...(shortcuts[first] ?? []), ...rest] : [...words];
 }
 
-/** The words of other programs that are short for one of our verbs. */
+/** Returns the other programs' words for one of our verbs. */
 export function shortcutsOf(verb: string): string[] {
   return Object.keys(shortcuts).filter((word) => shortcuts[word]?.[0] === verb);
 }
 
-/** The command to use in place of a verb that we do not have, or of a group and a word behind it. */
+/** Returns the command to use instead of a verb that we do not have, or instead of an unknown command of a group. */
 export function elsewhereOf(word: string, rest: readonly string[] = []): string | undefined {
   const program = rest[0] === "--" ? rest.slice(1) : rest;
   if (word === "add" && program[0] !== undefined && !program[0].startsWith("-"))

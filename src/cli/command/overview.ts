@@ -2,7 +2,7 @@ import { wrap, wrapBlock } from "../text/wrap.ts";
 import { topics } from "./topics.ts";
 import { aliasesOf, sections, verb } from "./verbs.ts";
 
-/** What agentctl can do, in a screen. */
+/** Returns an overview of what agentctl can do, about one screen long. */
 export async function overview(columns: number): Promise<string> {
   const parts = ["Usage: agentctl <command> [options]", "", ...wrap(INTRODUCTION, columns), ""];
   for (const { title, verbs } of sections) {

@@ -9,23 +9,23 @@ import { attributeOf, type Command, longName, type OptionSpec, Refusal } from ".
 import { unknownOption } from "./others-options.ts";
 import { usage } from "./usage.ts";
 
-/** What was typed after the verb: a call of its command, or a wish for its help. */
+/** The words after the verb, parsed: a call of the command, or a request for its help. */
 export type Parsed =
   | { help: true }
   | {
       help: false;
       args: string[];
-      /** `--` stood before the operands. */
+      /** Whether `--` stood before the operands. */
       isMarked: boolean;
       options: Record<string, unknown>;
       json: boolean;
       color: ColorChoice;
-      /** Which daemon is meant, where the words say so. */
+      /** The daemon to connect to, if the words name one. */
       host?: string;
       context?: string;
     };
 
-/** Reads the words after the verb. Throws a usage error that says what is accepted. */
+/** Parses the words after the verb. Throws a usage error that says what is accepted. */
 export async function parse(
   spec: Command,
   title: string,
@@ -74,7 +74,7 @@ export async function parse(
   };
 }
 
-/** The operands, with a word that an option took which need not have one, where an operand is missing. */
+/** Returns the operands. If one is missing, it takes the word of an option whose value is optional. */
 function operandsOf(
   spec: Command,
   words: string[],
@@ -101,7 +101,7 @@ interface Front {
   rest: string[];
 }
 
-/** The operands before another program's command line, with the options between them. */
+/** Splits off the operands before another program's command line, with the options between them. */
 function leadingOf(spec: Command, title: string, words: string[], build: typeof buildCommander): Front {
   let front: Front = { operands: [], given: {}, rest: words };
   while (front.operands.length < (spec.leading ?? 0)) {
@@ -118,7 +118,7 @@ function leadingOf(spec: Command, title: string, words: string[], build: typeof 
   return front;
 }
 
-/** Words without an option among them, as most are: read without commander, which is not even loaded then. */
+/** Parses words without options, the usual case, without loading commander. Undefined if there are options. */
 function plainWords(
   { mayFollow }: Command,
   words: string[],
@@ -127,7 +127,7 @@ function plainWords(
   const isMarked = words[0] === "--";
   const args = isMarked ? words.slice(1) : words;
   const isPlain = isMarked || !words.some((word) => word.startsWith("-"));
-  // Behind another program's name, options are its own.
+  // Options after another program's name belong to that program.
   const isProgram = mayFollow !== undefined && words[0] !== undefined && !words[0].startsWith("-");
   if (isPlain || (isProgram && !mayFollow(args, isMarked, context))) return { args, isMarked };
   return undefined;
@@ -146,7 +146,7 @@ function parsed(parser: Commander, spec: Command, title: string, words: string[]
   }
 }
 
-/** A number with a dash in the place of a task is an option of another program, as in `kill -9`. */
+/** Refuses a number with a dash in the place of a task: it is another program's option, as in `kill -9`. */
 function refuseSigned(spec: Command, title: string, words: string[], args: string[]): void {
   const end = words.indexOf("--");
   const front = end < 0 ? words : words.slice(0, end);
@@ -204,7 +204,7 @@ function colorOf(text: unknown): ColorChoice {
   return color;
 }
 
-/** Whether JSON is wanted, also by words that cannot be parsed; what belongs to another program does not count. */
+/** Returns whether JSON is wanted, even if the words cannot be parsed. Another program's words do not count. */
 export function wantsJson(words: readonly string[]): boolean {
   const end = words.indexOf("--");
   return words.slice(0, end < 0 ? undefined : end).includes("--json");

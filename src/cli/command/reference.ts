@@ -2,7 +2,7 @@ import { commonOptions } from "./commander.ts";
 import type { Command, Group } from "./define.ts";
 import { aliasesOf, sections, verb } from "./verbs.ts";
 
-/** The reference of all commands as Markdown, made from the same objects that parse them. */
+/** Returns the reference of all commands as Markdown, made from the objects that parse them. */
 export async function commandReference(): Promise<string> {
   const parts = ["# Commands", "", "Every command also takes:", "", ...commonOptions.map(optionLine), ""];
   for (const { title, verbs } of sections) {

@@ -10,7 +10,7 @@ function targetOf({ paths, env, reads, host }: Context) {
   return { paths, env, reads, host };
 }
 
-/** Does `work` on one connection to the daemon, which is started when it is not there. */
+/** Runs `work` on one connection to the daemon, which is started if it does not run. */
 export async function withDaemon<T>(
   context: Context,
   work: (rpc: RpcClient) => Promise<T>,
@@ -24,7 +24,7 @@ export async function withDaemon<T>(
   }
 }
 
-/** As {@link withDaemon}, with what `open` calls going out together with the greeting: one round trip and not two. */
+/** Like {@link withDaemon}, but sends the calls of `open` together with the greeting: one round trip, not two. */
 export async function withOpening<F, T>(
   context: Context,
   open: (rpc: RpcClient) => F,
@@ -38,7 +38,7 @@ export async function withOpening<F, T>(
   }
 }
 
-/** One call on a connection of its own. */
+/** Makes one call on a connection of its own. */
 export async function callDaemon<M extends Method>(
   context: Context,
   method: M,
@@ -51,13 +51,15 @@ export async function callDaemon<M extends Method>(
   );
 }
 
-/** The connections that {@link callShared} uses, by the command that they serve. */
+/** The connections of {@link callShared}, by the context of the command that uses them. */
 const shared = new WeakMap<Context, Promise<RpcClient>>();
 
-/** How long a call that only reads outlasts the absence of the daemon. */
+/** How long a call that only reads waits for an absent daemon, in ms. */
 const WITHOUT_DAEMON_MS = 30_000;
 
-/** A call that only reads, on a connection that lasts as long as the command; made again where the daemon went away. */
+/**
+ * Makes a call that only reads, on a connection shared by the whole command. Repeats it once if the daemon went away.
+ */
 export async function callShared<M extends Method>(
   context: Context,
   method: M,
@@ -72,7 +74,7 @@ export async function callShared<M extends Method>(
       const rpc = await connected;
       rpc.ref();
       const answer = rpc.call(method, params);
-      // It keeps nobody who has all answers.
+      // An idle connection must not keep the process alive.
       return await answer.finally(() => (rpc.isWaiting ? undefined : rpc.unref()));
     } catch (error) {
       if (isGone(error)) shared.delete(context);
@@ -81,7 +83,7 @@ export async function callShared<M extends Method>(
   }
 }
 
-/** As {@link withDaemon}, for work that only watches: it begins again when the daemon went away and came back. */
+/** Like {@link withDaemon}, for work that only watches: it starts again when the daemon went away and came back. */
 export function watchDaemon<T>(
   context: Context,
   work: (rpc: RpcClient) => Promise<T>,
@@ -90,12 +92,12 @@ export function watchDaemon<T>(
   return persist({ ...targetOf(context), start: "always", ...choices }, work);
 }
 
-/** An id for the daemon: digits are a number, everything else a uuid or a name. */
+/** Returns the task's id for the daemon: digits become a number, everything else is a uuid or a name. */
 export function reference(text: string): number | string {
   return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : text;
 }
 
-/** Who is recorded as having asked: the task that this command runs in, or the person. */
+/** Returns who is recorded as the caller: the task that this command runs in, or the user. */
 export function actor({ env }: Context): string {
   const name = env.AGENTCTL_TASK_ID ? `task ${env.AGENTCTL_TASK_ID}` : (env.USER ?? env.LOGNAME);
   return name && /^[\x20-\x7e]{1,128}$/.test(name) ? name : "user";

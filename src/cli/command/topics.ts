@@ -3,14 +3,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { terminalText } from "../text/markdown.ts";
 
-/** Beside the bundle, as npm installs it, or beside the sources. */
+/** The folder beside the bundle, as npm installs it, or beside the sources. */
 const folder = join(
   import.meta.dirname,
   basename(import.meta.dirname) === "dist" ? ".." : "../../..",
   "docs",
 );
 
-/** In the order in which one reads them; other pages follow. */
+/** The pages to read first, in this order; the others follow. */
 const FIRST = [
   "quick-start",
   "pausing",
@@ -20,13 +20,13 @@ const FIRST = [
   "other-machines",
 ];
 
-/** The names of all topics; none where the pages were not installed. */
+/** Returns the names of all topics; none if the pages were not installed. */
 export function topics(): string[] {
   const found = pages();
   return [...FIRST.filter((name) => found.includes(name)), ...found.filter((name) => !FIRST.includes(name))];
 }
 
-/** The page of a topic, for this width; also by a word of its name. Undefined where there is none. */
+/** Returns the page of a topic, for this width; `word` is its name or a word of it. Undefined if there is none. */
 export function topic(word: string, columns: number): string | undefined {
   const found = pages();
   const name = found.find((each) => each === word) ?? found.find((each) => each.split("-").includes(word));

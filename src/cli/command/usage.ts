@@ -2,7 +2,7 @@ import { defined } from "../../core/defined.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import { attributeOf, type Command, longName } from "./define.ts";
 
-/** What was typed cannot be meant: exit code 2. `field` is the option or argument that is wrong. */
+/** Returns a usage error (exit code 2). `field` is the option or argument that is wrong. */
 export function usage(
   message: string,
   { hint, field }: { hint?: string; field?: string } = {},
@@ -11,7 +11,7 @@ export function usage(
   return new AgentctlError("InvalidParams", { field: field ?? null, reason: message }, options);
 }
 
-/** A refusal of the daemon, which names a parameter of its method, in the words of the command that called it. */
+/** Rewrites an error of the daemon about a parameter, so that it names the command's option or operand. */
 export function inWordsOf({ args, options }: Command, error: AgentctlError): AgentctlError {
   const { field, reason } = error.data;
   if (typeof field !== "string" || error.message !== `${field}: ${reason}`) return error;
@@ -21,7 +21,7 @@ export function inWordsOf({ args, options }: Command, error: AgentctlError): Age
     const long = attributeOf(longName(spec));
     return [key, long, `${long}Ms`].includes(name);
   })?.[1];
-  // Whatever has a name of its own is named by the first operand.
+  // The parameter `name` comes from the first operand.
   const named = name === "name" && !ofTask ? args[0] : undefined;
   const place = operand?.[0] ?? (option ? `--${longName(option)}` : named?.[0]);
   if (place === undefined) return error;

@@ -2,7 +2,7 @@ import type { Command, Group } from "./define.ts";
 
 type Load = () => Promise<Command | Group>;
 
-/** Every verb, in the order and under the titles of the overview. A command is loaded when it is called. */
+/** All verbs, in the order and under the titles of the overview. A command is loaded when it is called. */
 export const sections: readonly { title: string; verbs: Readonly<Record<string, Load>> }[] = [
   {
     title: "Submit",
@@ -70,7 +70,7 @@ export const sections: readonly { title: string; verbs: Readonly<Record<string, 
   },
 ];
 
-/** Other names of verbs. */
+/** Aliases of verbs. */
 export const aliases: Readonly<Record<string, string>> = {
   ls: "list",
   status: "show",
@@ -78,13 +78,13 @@ export const aliases: Readonly<Record<string, string>> = {
   rm: "delete",
 };
 
-/** Other names of the commands of a group, wherever it has no command of that name. */
+/** Aliases of the commands of all groups. A group's own command of that name goes first. */
 const inGroups: Readonly<Record<string, readonly string[]>> = {
   list: ["ls"],
   remove: ["rm", "delete"],
 };
 
-/** Other names of one command of a group, which do the same there. */
+/** Aliases of one command of a group. */
 const ofCommands: Readonly<Record<string, readonly string[]>> = {
   "queue set": ["add"],
   "context add": ["set"],
@@ -96,13 +96,13 @@ const table: Readonly<Record<string, Load>> = Object.assign({}, ...sections.map(
 /** The names of all verbs, without their aliases. */
 export const verbNames: readonly string[] = Object.keys(table);
 
-/** The command or group behind a word, or undefined when there is none. */
+/** Returns the command or group for a word; undefined if there is none. */
 export async function verb(word: string): Promise<Command | Group | undefined> {
   const name = Object.hasOwn(aliases, word) ? aliases[word] : word;
   return name !== undefined && Object.hasOwn(table, name) ? table[name]?.() : undefined;
 }
 
-/** The other names of a verb, or of a command of a group: `queue list`. */
+/** Returns the aliases of a verb, or of a command of a group such as `queue list`. */
 export function aliasesOf(name: string): string[] {
   const [, command] = name.split(" ");
   if (command !== undefined) return [...(inGroups[command] ?? []), ...(ofCommands[name] ?? [])];

@@ -1,4 +1,4 @@
-/** Several tasks: each is answered by itself, and one that cannot be done keeps no other from it. */
+/** Applies a verb to several tasks. A failure with one task does not stop the others. */
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import { openStates, type State } from "../../core/machine.ts";
 import type { Result, TaskJson } from "../../protocol/methods.ts";
@@ -10,10 +10,10 @@ import { isOne, referencesOf, type Selection, selectedTasks } from "../input/sel
 import { errorJson, printFailure } from "../text/failure.ts";
 import { oneLine } from "../text/terminal-text.ts";
 
-/** So many calls are under way at once. */
+/** How many calls run at the same time. */
 const AT_ONCE = 64;
 
-/** What became of one task; `exitCode` is that of a command for this task alone. */
+/** The result for one task; `exitCode` is that of a command for this task only. */
 export interface Answer {
   id: number | string;
   ok: boolean;
@@ -23,16 +23,16 @@ export interface Answer {
   exitCode: number;
 }
 
-/** What a verb does with one task, and what it says of it. */
+/** What a verb does with one task, and how it reports the result. */
 export interface Verb<R extends { task: TaskJson; changed: boolean }> {
   act: (id: number | string) => Promise<R>;
-  /** Says it to a person. */
+  /** Prints the result for a person. */
   say: (result: R) => void;
-  /** Nothing is said of a task before all is said of those named before it; else of each as soon as it is done. */
+  /** Whether results are printed in the order of the tasks; otherwise each one as soon as it arrives. */
   inOrder?: boolean;
 }
 
-/** The ids that a selection means, those of tasks to which the verb applies. */
+/** Returns the ids that a selection means, limited to tasks to which the verb applies. */
 export async function selectedIds(
   rpc: RpcClient,
   selection: Selection,
@@ -45,7 +45,7 @@ export async function selectedIds(
   return tasks.filter(applies).map(({ id }) => id);
 }
 
-/** Does the verb with every id and answers each; in their order. */
+/** Applies the verb to every id and prints each result; returns the answers in the order of the ids. */
 export async function answerEach<R extends { task: TaskJson; changed: boolean }>(
   context: Context,
   ids: readonly (number | string)[],
@@ -78,7 +78,7 @@ export async function answerEach<R extends { task: TaskJson; changed: boolean }>
 
 type Words = () => void | Promise<void>;
 
-/** Says what comes in any order in the order of its numbers, which begin with 0. */
+/** Prints results in the order of their numbers, from 0 on, whatever order they arrive in. */
 class InTurn {
   readonly #waiting = new Map<number, Words>();
   #next = 0;
@@ -98,7 +98,7 @@ class InTurn {
   }
 }
 
-/** Prints the JSON of the answers, and resolves with the exit code. One id is answered by one object. */
+/** Prints the answers if JSON is wanted, and resolves with the exit code. A single id gives a single object. */
 export async function conclude(
   context: Context,
   selection: Selection,
@@ -117,10 +117,10 @@ export async function conclude(
   return answers.every(({ ok }) => ok) ? 0 : 1;
 }
 
-/** What a call answers that selects the tasks in the daemon. */
+/** The response to a call for which the daemon selects the tasks. */
 export type ManyAnswers = Extract<Result<"tasks/pause">, { results: unknown }>;
 
-/** Says what became of the tasks that the daemon selected, and of those that it left as they were. */
+/** Prints what became of the tasks that the daemon selected, and which of them it left unchanged. */
 export async function answersOfMany(
   { out }: Context,
   { results, left }: ManyAnswers,
@@ -146,7 +146,7 @@ function done({ task, changed }: { task: TaskJson; changed: boolean }): Answer {
   return { id: task.id, ok: true, changed, task, exitCode: 0 };
 }
 
-/** The answer of a task that could not be dealt with. */
+/** Returns the answer for a task with which the verb failed. */
 export function refused(id: number | string, error: AgentctlError): Answer {
   return { id, ok: false, changed: false, error, exitCode: error.exitCode };
 }

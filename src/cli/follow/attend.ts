@@ -1,6 +1,6 @@
 /**
- * Being with tasks until they end: `run --follow`, `run --wait`, `logs -f` and `wait`. A pause or a question is no
- * end. Ctrl-C leaves the tasks alone, and says how to come back.
+ * Follows tasks until they end: `run --follow`, `run --wait`, `logs -f` and `wait`. A pause or a question is not an
+ * end. Ctrl-C leaves the tasks running, and prints how to come back.
  */
 import { AgentctlError } from "../../core/errors.ts";
 import type { LogTail } from "../../home/log-tail.ts";
@@ -14,11 +14,11 @@ import { Interrupt } from "./interrupt.ts";
 import { logsOf } from "./task-files.ts";
 import { type More, watchTasks } from "./watch-tasks.ts";
 
-/** agentctl's own failure while it is with a task; told apart from the task's exit codes, as docker does. */
+/** agentctl's own failure while it follows a task; distinct from the task's exit codes, as in docker. */
 export const OWN_FAILURE = 125;
 const PAUSED = 75;
 const TIMED_OUT = 124;
-/** As a shell has it for an end by SIGPIPE. */
+/** The exit code that a shell reports for an end by SIGPIPE. */
 const READER_GONE = 141;
 
 export interface Attendance {
@@ -27,29 +27,29 @@ export interface Attendance {
   tail?: LogTail;
   /** Prints the output of each of several tasks. */
   tailOf?: (task: TaskJson) => LogTail;
-  /** Tasks that join the others meanwhile. */
+  /** Finds tasks that join the others later. */
   more?: More;
   exitOnPause?: boolean;
-  /** INT, TERM and HUP cancel those of the tasks that have not ended. */
+  /** Whether INT, TERM and HUP cancel the tasks that have not ended. */
   cancelOnExit?: boolean;
   timeoutMs?: number;
-  /** Whether enough was seen of a task; without it, when it has ended. */
+  /** Whether we are done with a task; by default, when it has ended. */
   isOver?: (task: TaskJson) => boolean;
-  /** Whether the end of this task is enough for all. */
+  /** Whether the end of this task is enough to be done with all. */
   isEnough?: (task: TaskJson | AgentctlError) => boolean;
-  /** The command that comes back to the tasks. */
+  /** The command that follows the tasks again. */
   comeBack: string;
-  /** What has come since before the tasks were there. */
+  /** Catches signals since before the tasks were submitted. */
   interrupt?: Interrupt | undefined;
 }
 
-/** The tasks as they were last, or why they cannot be seen; `left` is the exit code when it ended before they did. */
+/** The last known state of each task, or why it cannot be seen. `left` is the exit code if we left before the end. */
 export interface Attended {
   seen: ReadonlyMap<number, TaskJson | AgentctlError>;
   left: number | undefined;
 }
 
-/** Resolves when enough was seen of all tasks, or something else ends it; a failure of its own is printed here. */
+/** Resolves when we are done with all tasks, or something else ends it. Prints its own failure. */
 export async function attend(context: Context, attendance: Attendance): Promise<Attended> {
   const { out } = context;
   const { ids, isOver = hasEnded, more } = attendance;
@@ -88,7 +88,7 @@ export async function attend(context: Context, attendance: Attendance): Promise<
   }
 }
 
-/** The logs that are printed: of the only task, of each, or of none. */
+/** The logs to print: of the only task, of each, or of none. */
 class Tails {
   readonly #given: Pick<Attendance, "tail" | "tailOf">;
   readonly #byTask = new Map<number, LogTail>();
@@ -123,7 +123,7 @@ function isPaused({ state }: TaskJson): boolean {
   return state === "suspended" || state === "input-required";
 }
 
-/** What ends an attendance before its tasks end: signals, the time limit, a reader that went away. */
+/** Stops following the tasks before they end, because of a signal, the time limit, or a reader that left. */
 class Leaving {
   exitCode: number | undefined;
   readonly #context: Context;
@@ -151,12 +151,12 @@ class Leaving {
     return this.#stop.signal;
   }
 
-  /** Nothing more is to be seen, and nothing is to be said of it. */
+  /** Stops without a message, because we have seen enough. */
   enough(): void {
     this.#stop.abort();
   }
 
-  /** The first cause decides the exit code. */
+  /** Stops with this exit code; only the first call counts. */
   now(exitCode: number, why?: string): void {
     if (this.signal.aborted) return;
     this.exitCode = exitCode;
@@ -189,20 +189,20 @@ class Leaving {
   }
 }
 
-/** Whether a task may still be there to be canceled; also one that was not seen yet. */
+/** Returns whether a task may still need to be canceled; true also for one that we have not seen yet. */
 function isOpen(last: TaskJson | AgentctlError | undefined): boolean {
   return last === undefined || ("state" in last && !hasEnded(last));
 }
 
-/** A task may have ended at the same moment, which is seen without the answer to its cancel. */
+/** Ignores that a task ended before its cancel arrived: we see its end anyway. Throws any other error. */
 function unlessEnded(error: unknown): void {
   if (!(error instanceof AgentctlError && error.name === "TaskNotCancelable")) throw error;
 }
 
-/** The longest time that a timer of Node takes. */
+/** The longest delay that a Node timer accepts. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Calls `then` after any number of milliseconds, unless the returned function is called before. */
+/** Calls `then` after any number of milliseconds, unless the returned function is called first. */
 function afterMs(ms: number, then: () => void): () => void {
   let timer: NodeJS.Timeout;
   const wait = (rest: number): void => {

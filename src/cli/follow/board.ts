@@ -1,4 +1,4 @@
-/** The tasks that somebody looks at, kept as the daemon has them without asking for all of them again. */
+/** The tasks on the screen, kept up to date without fetching all of them again. */
 
 import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal } from "../../core/machine.ts";
@@ -6,11 +6,11 @@ import type { Params, QueueJson, TaskJson } from "../../protocol/methods.ts";
 import type { RpcClient } from "../../protocol/rpc-client.ts";
 import { allPages } from "../input/selection.ts";
 
-/** Of the tasks that have ended so many are kept. */
+/** How many ended tasks are kept. */
 const RECENT = 20;
-/** When more tasks than this have changed, all are asked for in one go. */
+/** If more tasks than this have changed, all are fetched in one go. */
 const ONE_BY_ONE = 20;
-/** So many working tasks are looked at again without an event. */
+/** How many working tasks are fetched again without an event. */
 const WORKING = 500;
 
 type Select = Pick<Params<"tasks/list">, "queue" | "labels">;
@@ -22,7 +22,7 @@ export class Board {
   readonly #changed = new Set<number>();
   #isStale = true;
 
-  /** Of the tasks that `select` means. */
+  /** Keeps the tasks that `select` means. */
   constructor(select: Select) {
     this.#select = select;
   }
@@ -31,17 +31,17 @@ export class Board {
     return [...this.#known.values()];
   }
 
-  /** Something happened to this task. */
+  /** Notes that something happened to this task. */
   noteChange(id: number): void {
     this.#changed.add(id);
   }
 
-  /** Events may have been missed: everything is asked for again. */
+  /** Notes that events may have been missed, so that everything is fetched again. */
   noteGap(): void {
     this.#isStale = true;
   }
 
-  /** Learns what has changed since the last time; answers whether anything has. */
+  /** Fetches what has changed since the last time; returns whether anything has. */
   async learn(rpc: RpcClient): Promise<boolean> {
     const changed = [...this.#changed];
     if (!this.#isStale && changed.length === 0) return false;
@@ -58,7 +58,7 @@ export class Board {
     return true;
   }
 
-  /** Looks again at what moves without an event: how far the working tasks are, and what the waiting ones wait for. */
+  /** Fetches what changes without an event: the progress of working tasks, and what the waiting ones wait for. */
   async look(rpc: RpcClient, visible: readonly TaskJson[], isSlowTurn: boolean): Promise<boolean> {
     const working = visible.some(({ state }) => state === "working");
     const waiting = visible.filter(({ state }) => state === "submitted" || state === "resumed");

@@ -2,15 +2,15 @@ import { constants } from "node:os";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** The signals that a person or a session ends a command with; while this listens, they do not kill it. */
+/** Catches the signals with which a person or a session ends a command, so that they do not kill it. */
 export class Interrupt {
-  /** How many came. */
+  /** How many signals came. */
   count = 0;
   #first: (typeof SIGNALS)[number] | undefined;
   readonly #listeners: (() => void)[] = [];
   #then: (interrupt: Interrupt) => void;
 
-  /** Calls `then` for every one of them. */
+  /** Calls `then` for every signal. */
   constructor(then: (interrupt: Interrupt) => void) {
     this.#then = then;
     for (const signal of SIGNALS) {
@@ -24,30 +24,30 @@ export class Interrupt {
     }
   }
 
-  /** From now on this is called, and at once where some came before. */
+  /** Calls `then` for every signal from now on, and at once if some came before. */
   turnTo(then: (interrupt: Interrupt) => void): void {
     this.#then = then;
     if (this.count > 0) then(this);
   }
 
-  /** Lets the signal do what it does to a process that does not listen. */
+  /** Lets the first signal do what it does to a process that does not listen. */
   giveUp(): void {
     this.end();
     process.kill(process.pid, this.#first ?? "SIGINT");
   }
 
-  /** As a shell has it for an end by the first that came. */
+  /** The exit code that a shell reports for an end by the first signal. */
   get exitCode(): number {
     return 128 + (this.#first ? constants.signals[this.#first] : 0);
   }
 
-  /** Leaves the signals to the system again. */
+  /** Stops listening, so that signals have their default effect again. */
   end(): void {
     for (const off of this.#listeners) off();
   }
 }
 
-/** Until its id is known a task cannot be left or canceled: the first Ctrl-C waits for it, the second does not. */
+/** Ends the process at the second Ctrl-C. The first one waits for the task's id, which is needed to cancel the task. */
 export function leaveAtSecond(interrupt: Interrupt): void {
   if (interrupt.count > 1) interrupt.giveUp();
 }

@@ -1,8 +1,8 @@
 const NEWLINE = 10;
-/** A line without an end is printed in pieces of this length. */
+/** A line without an end is printed in pieces of this many bytes. */
 const LONGEST_BYTES = 1024 * 1024;
 
-/** Cuts what a task prints into lines, of which those that fit are taken with the name of the task in front. */
+/** Cuts the output of a task into lines, and passes on those that match, with the name of the task in front. */
 export class LineCutter {
   readonly #take: (line: Buffer) => Promise<void>;
   readonly #prefix: Buffer;
@@ -22,13 +22,13 @@ export class LineCutter {
       lines.push(rest.subarray(0, end + 1));
       rest = rest.subarray(end + 1);
     }
-    // The chunk's memory is used again by who read it.
+    // The reader reuses the memory of the chunk.
     this.#rest = Buffer.from(rest);
     for (const line of lines) await this.#line(line);
     if (this.#rest.length >= LONGEST_BYTES) await this.end();
   }
 
-  /** Takes what has no line end, and gives it one. */
+  /** Passes on the rest, which has no line end, and adds one. */
   async end(): Promise<void> {
     const rest = this.#rest;
     this.#rest = Buffer.alloc(0);

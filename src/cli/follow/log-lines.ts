@@ -1,4 +1,4 @@
-/** The log of a task as lines, all its attempts, read on while it grows. */
+/** The log of a task as lines, over all attempts, read further while it grows. */
 import { StringDecoder } from "node:string_decoder";
 import { LogFile, lastLinesOf } from "../../home/log-file.ts";
 import { type AttemptLog, placeOf } from "../../home/log-tail.ts";
@@ -6,10 +6,10 @@ import type { RpcClient } from "../../protocol/rpc-client.ts";
 import type { Context } from "../command/context.ts";
 import { logsOf } from "./task-files.ts";
 
-/** Of each attempt so much is read at most, from its end. */
+/** How much of each attempt is read at most, from its end, in bytes and in lines. */
 const ATTEMPT_BYTES = 1024 * 1024;
 const ATTEMPT_LINES = 10_000;
-/** Of all attempts so many lines are held. */
+/** How many lines of all attempts are kept. */
 const HELD_LINES = 50_000;
 
 interface Part {
@@ -38,14 +38,14 @@ export class LogLines {
     return this.#rest === "" ? this.#lines : [...this.#lines, this.#clean(this.#rest)];
   }
 
-  /** Asks which attempts there are, and reads those that are new; answers whether lines came. */
+  /** Asks which attempts there are and reads the new ones; returns whether there are new lines. */
   async update(rpc: RpcClient): Promise<boolean> {
     const { logs } = await logsOf(this.#context, rpc, { id: this.#id });
     let isMore = await this.read();
     for (const log of logs) {
       const { attempt } = log;
       if (this.#parts.has(attempt)) continue;
-      // Nothing is added to an attempt that another came after.
+      // An attempt gets no more output once the next one has begun.
       for (const part of this.#parts.values()) this.#end(part);
       if (logs.length > 1) this.#lines.push(`-- attempt ${attempt} --`);
       this.#parts.set(attempt, await this.#begin(log));
@@ -55,7 +55,7 @@ export class LogLines {
     return isMore;
   }
 
-  /** Reads what has been written since. */
+  /** Reads what has been written since; returns whether there was anything. */
   async read(): Promise<boolean> {
     let isMore = false;
     for (const { file, decoder, isOpen } of this.#parts.values()) {

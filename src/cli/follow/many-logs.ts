@@ -1,4 +1,4 @@
-/** The logs of several tasks at once: each line with the name of its task in front. */
+/** The logs of several tasks at once, each line with the name of its task in front. */
 import { LogFile, lastLinesOf } from "../../home/log-file.ts";
 import { type AttemptLog, LogTail, placeOf } from "../../home/log-tail.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
@@ -11,7 +11,7 @@ import { LineCutter } from "./line-cutter.ts";
 import { type Logs, logsOf, requireLogs } from "./task-files.ts";
 import type { More } from "./watch-tasks.ts";
 
-/** What of the logs is wanted. */
+/** Which part of the logs is wanted. */
 export interface Wanted {
   lines: number | undefined;
   /** Only the newest attempt. */
@@ -22,7 +22,7 @@ export interface Wanted {
   fits: RegExp | undefined;
 }
 
-/** The attempts of a task that are wanted. */
+/** Returns the attempts of a task that are wanted. */
 export function wantedLogs(logs: Logs["logs"], wanted: Wanted): Logs["logs"] {
   const { last, attempt, since } = wanted;
   const chosen = attempt === undefined ? [...logs] : logs.filter((log) => log.attempt === attempt);
@@ -30,7 +30,7 @@ export function wantedLogs(logs: Logs["logs"], wanted: Wanted): Logs["logs"] {
   return since === undefined ? newest : newest.filter(({ updatedAt }) => Date.parse(updatedAt) >= since);
 }
 
-/** Prints what the tasks have printed, one after the other, or with `follow` what they print, as it comes. */
+/** Prints the logs of the tasks: `print` one after the other, `follow` as the output comes. */
 export class ManyLogs {
   readonly #context: Context;
   readonly #wanted: Wanted;
@@ -73,7 +73,7 @@ export class ManyLogs {
     return left ?? 0;
   }
 
-  /** Begins where the wanted part of the log begins. */
+  /** Returns a tail that begins where the wanted part of the log begins. */
   async #startedTail(task: TaskJson): Promise<LogTail> {
     const tail = this.#tailOf(task);
     const { last, lines } = this.#wanted;
@@ -107,12 +107,12 @@ export class ManyLogs {
   }
 }
 
-/** A task's name, and its id where others bear the name too or it has none. */
+/** Returns a task's name, or its id if it has no name. */
 function nameOf({ id, name }: TaskJson): string {
   return name === null ? String(id) : oneLine(name);
 }
 
-/** The last lines of a file, or all of it. */
+/** Passes the last lines of a file, or all of it, to `take`. */
 async function printFile(
   log: AttemptLog,
   lines: number | undefined,

@@ -8,13 +8,13 @@ import { oneLine } from "../text/terminal-text.ts";
 import { untilText } from "../text/when.ts";
 import { Interrupt } from "./interrupt.ts";
 
-/** A pause that is over sooner than this is not worth a word. */
+/** How long a pause must last before we show anything, in ms. */
 const QUIET_MS = 400;
 const POLL_MS = 500;
 
 /**
- * Shows what a pause waits for, on a terminal as a spinner, else as a line whenever it changes, until `end` is called.
- * Who interrupts it meanwhile is told that the pause goes on.
+ * Shows what a pause waits for, until `end` is called: on a terminal as a spinner, else as a line at each change. If
+ * the user interrupts it, prints that the pause goes on.
  */
 export function showPausing(
   { out, clock }: Context,
@@ -41,7 +41,7 @@ export function showPausing(
       await sleep(POLL_MS, undefined, { signal: over.signal });
     }
   };
-  // What is shown meanwhile never decides how the pause itself ends.
+  // A failure to show it must not affect the pause itself.
   watch().catch(() => undefined);
   return { end: () => over.abort() };
 }

@@ -1,4 +1,4 @@
-/** The logs and artifacts of tasks: read as files in the home of the caller, and through the daemon in any other. */
+/** The logs and artifacts of tasks. In the caller's own home we read the files, in any other we ask the daemon. */
 import { createReadStream } from "node:fs";
 import { isHomeOf } from "../../client/connect.ts";
 import { defined } from "../../core/defined.ts";
@@ -12,12 +12,12 @@ import type { Context } from "../command/context.ts";
 import { callShared } from "../command/session.ts";
 import { whenText } from "../text/when.ts";
 
-/** The logs of a task, each with what opens it. */
+/** The logs of a task, each with a way to open it. */
 export interface Logs extends Omit<Result<"logs/path">, "logs"> {
   logs: (Result<"logs/path">["logs"][number] & AttemptLog)[];
 }
 
-/** Asks for the logs of a task, or of one attempt of it. */
+/** Fetches the logs of a task, or of one of its attempts. */
 export async function logsOf(context: Context, rpc: RpcClient, params: Params<"logs/path">): Promise<Logs> {
   const found = await rpc.call("logs/path", params);
   const isOwn = isHomeOf(rpc, context.paths);
@@ -46,7 +46,7 @@ function remoteLog(
 
 type Away = Result<"logs/path">["away"][number];
 
-/** What was said already of logs that are away, by the command that said it. */
+/** The unreachable logs that each command has already reported. */
 const said = new WeakMap<Context, Set<string>>();
 
 function sayAway(context: Context, id: number, { attempt, machine, lastSeenAt }: Away, verb: string): void {
@@ -64,7 +64,7 @@ function whereIs({ clock }: Context, { machine, lastSeenAt }: Pick<Away, "machin
   return `machine ${machine}, which does not answer and was last seen ${whenText(lastSeenAt, clock.now())}`;
 }
 
-/** Rejects where one of the logs cannot be had: a log that cannot be read is not an empty one. */
+/** Throws if one of the logs is not available: a log that cannot be read is not an empty one. */
 export function requireLogs(
   context: Context,
   { task: { id, state }, missing, away, logs }: Logs,
@@ -82,7 +82,7 @@ export function requireLogs(
   throw new AgentctlError("LogNotFound", { id, state, attempt: lost.attempt, reason, machine, lastSeenAt });
 }
 
-/** Takes the bytes of an artifact, in order. */
+/** Passes the bytes of an artifact to `take`, in order. */
 export async function readArtifact(
   context: Context,
   rpc: RpcClient,

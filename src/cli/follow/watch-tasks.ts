@@ -4,15 +4,16 @@ import type { RpcClient } from "../../protocol/rpc-client.ts";
 import type { Context } from "../command/context.ts";
 import { watchDaemon } from "../command/session.ts";
 
-/** Called with a task as it is after a change, or with why it cannot be seen; true when enough was seen of it. */
+/** Called with a task after a change, or with the reason why it cannot be seen; true when we are done with it. */
 export type See = (id: number, seen: TaskJson | AgentctlError, rpc: RpcClient) => Promise<boolean>;
 
-/** Answers the tasks that were submitted since it was asked last, or since the watching began. */
+/** Returns the tasks that were submitted since the last call, or since the watching began. */
 export type More = (rpc: RpcClient) => Promise<number[]>;
 
 /**
- * Shows each of the tasks, and again after every change of it, until enough was seen of all of them or `signal` is
- * aborted. With `more`, tasks that are submitted meanwhile join them; where there is none yet, it waits for the first. Changes that come faster than they are looked at are shown as one. Goes on when the daemon restarts.
+ * Passes each task to `see`, and again after every change, until we are done with all of them or `signal` is aborted.
+ * With `more`, tasks that are submitted later join them; if there is none yet, it waits for the first. Several quick
+ * changes may be passed on as one. Continues when the daemon restarts.
  */
 export async function watchTasks(
   context: Context,

@@ -2,13 +2,12 @@ import { readFileSync, statSync } from "node:fs";
 import { usage } from "../command/usage.ts";
 import { shellLine } from "../text/terminal-text.ts";
 
-/** What Node shows for bytes that are no UTF-8. */
+/** What Node shows for bytes that are not UTF-8. */
 const REPLACEMENT = "\ufffd";
 
 /**
- * Refuses arguments that are not valid UTF-8: Node has changed them already, and a task would not get what was
- * typed. Where the system does not show
- * the bytes (macOS), a replacement character is taken for what was typed.
+ * Refuses arguments that are not valid UTF-8: Node has changed them already, so a task would not get what was typed. If
+ * the system does not show the bytes (macOS), assumes that a replacement character was typed.
  */
 export function refuseUndecodable(words: readonly string[]): void {
   if (!words.some((word) => word.includes(REPLACEMENT))) return;
@@ -20,7 +19,7 @@ export function refuseUndecodable(words: readonly string[]): void {
   });
 }
 
-/** Refuses a current directory whose name is not valid UTF-8: no task could be told where it is. */
+/** Refuses a current directory whose name is not valid UTF-8: a task could not be told where it is. */
 export function refuseUndecodableDirectory(path: string): void {
   if (!path.includes(REPLACEMENT) || isHere(path)) return;
   throw usage(
@@ -31,14 +30,14 @@ export function refuseUndecodableDirectory(path: string): void {
   );
 }
 
-/** Whether the path leads to the current directory. */
+/** Returns whether the path leads to the current directory. */
 function isHere(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false });
   const here = statSync(".", { throwIfNoEntry: false });
   return found !== undefined && found.ino === here?.ino && found.dev === here.dev;
 }
 
-/** The names of variables whose values are not valid UTF-8. */
+/** Returns the names of variables whose values are not valid UTF-8. */
 export function undecodableVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   const isSuspect = Object.entries(env).some(([name, text]) => `${name}${text}`.includes(REPLACEMENT));
   if (!isSuspect) return [];

@@ -5,15 +5,15 @@ import { ownLimits } from "../../home/limits.ts";
 import type { Context } from "../command/context.ts";
 import { undecodableVariables } from "./byte-exact.ts";
 
-/** Where a task runs that does not say it: where the caller is, and on another machine in the home directory there. */
+/** Returns where a task runs: in the given directory, else the caller's; on another machine, in its home directory. */
 export function callerDirectory(context: Context, given: string | undefined): { cwd?: string } {
   if (given !== undefined) return { cwd: given };
   return context.host ? {} : { cwd: context.cwd };
 }
 
 /**
- * The caller's whole environment, as a task inherits it: without what agentctl gives to tasks, so that a task
- * that is submitted from inside a task is not taken for it. A task of another machine inherits nothing.
+ * Returns the caller's whole environment, which a task inherits. Leaves out the variables that agentctl gives to tasks,
+ * so that a task submitted from inside a task is not taken for that one. A task on another machine inherits nothing.
  */
 export function callerEnvironment({ env, paths, out, host }: Context): Record<string, string> {
   if (host) return {};
@@ -28,21 +28,21 @@ export function callerEnvironment({ env, paths, out, host }: Context): Record<st
   return Object.fromEntries(kept);
 }
 
-/** Makes sure that the daemon can give a task what {@link callerInherited} asks for, where this caller can. */
+/** Makes sure that the daemon can give a task what {@link callerInherited} asks for, if this caller can. */
 export async function madeRoom({ paths, host }: Context): Promise<void> {
   if (!host) await handOver(paths);
 }
 
-/** What else a task takes over from the process of this command. */
+/** Returns what else a task inherits from the process of this command. */
 export function callerInherited({ env }: Context): Inherited {
   const limits = ownLimits();
-  // Node has raised its own to the hard one; the launcher has noted what it was.
+  // Node has raised its own limit to the hard one; the launcher noted what it was.
   const openFiles = env.AGENTCTL_OPEN_FILES ?? "";
   if (limits.nofile && /^\d+$/.test(openFiles)) limits.nofile[0] = Number(openFiles);
   return { umask: process.umask(), nice: getPriority(), limits };
 }
 
-/** What `--env` asks for: given values, and the caller's where only a name is given. */
+/** Returns the variables for `--env`: the given value, or the caller's if only a name is given. */
 export function chosenVariables(
   { env, out }: Context,
   chosen: readonly (readonly [string, string | undefined])[],

@@ -22,7 +22,7 @@ export const editOptions = {
 export type EditValues = ValuesOf<typeof editOptions>;
 export type Edits = Omit<Params<"tasks/edit">, "id" | "actor">;
 
-/** What is to be changed, as `tasks/edit` takes it; `argv` is the program behind `--`. */
+/** Returns the changes, as `tasks/edit` takes them; `argv` is the program after `--`. */
 export function editsOf(context: Context, given: EditValues, argv: string[] | undefined): Edits {
   const { labels, env: variables, delay: rest, acceptMissing: accepts, ...fields } = given;
   if (rest !== undefined && given.notBefore !== undefined) throw usage("either --delay or --at, not both");
@@ -38,7 +38,7 @@ export function editsOf(context: Context, given: EditValues, argv: string[] | un
   };
 }
 
-/** The other options of a submission, as where they are not given. */
+/** The other options of a submission, as if they were not given. */
 const unset = {
   envFile: undefined,
   worktree: undefined,
@@ -66,7 +66,7 @@ const unset = {
   interactive: false,
 };
 
-/** Operands before `--`, and the program behind it. */
+/** Splits operands at `--` into ids and a program. */
 export function atMark(args: string[]): { ids: string[]; argv: string[] | undefined } {
   const cut = args.indexOf("--");
   if (cut < 0) return { ids: args, argv: undefined };

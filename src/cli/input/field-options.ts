@@ -1,4 +1,4 @@
-/** The options that give the submitted fields of a task, made from the one table of these. */
+/** The options for the fields of a submission, made from the table of these fields. */
 import {
   type Field,
   type FieldName,
@@ -22,7 +22,7 @@ import { amount, duration, integer, pair, signal, time } from "../command/option
 import { reference } from "../command/session.ts";
 import { absolutePath } from "./input.ts";
 
-/** What a command gets for an option of each type. */
+/** The value that a command gets for an option of each type. */
 interface Read extends Record<FieldType, unknown> {
   name: string | undefined;
   queue: string | undefined;
@@ -79,7 +79,7 @@ type ReadOf<F extends FieldName> = (typeof submitted)[F] extends { choices: unkn
   ? ValueOf<F> | undefined
   : Read[(typeof submitted)[F]["type"]];
 
-/** Under the name of each field the option that gives it, and the other two ways to come after a task. */
+/** The option for each field, by the field's name, and the two other ways to run after a task. */
 export const fieldOptions = {
   ...(Object.fromEntries(
     submittedFields.flatMap(({ option, ...field }) =>
@@ -96,7 +96,7 @@ export const fieldOptions = {
 
 export type FieldValues = ValuesOf<typeof fieldOptions>;
 
-/** The fields that were given, as `tasks/create` takes them; paths are meant from where the caller is. */
+/** Returns the given fields, as `tasks/create` takes them, with paths resolved against the caller's directory. */
 export function fieldsOf(given: FieldValues, context: Context): Partial<NewTask> {
   const fields = submittedFields
     .filter(({ option }) => option)
@@ -119,7 +119,7 @@ function fieldOf(name: WithOption, type: FieldType, given: FieldValues, context:
   return read;
 }
 
-/** What is piped in is read by the command that takes it. */
+/** Returns the field for `--stdin`; undefined for `-`, because the command itself reads piped input. */
 function stdinOf(given: string, context: Context): string | undefined {
   if (given === "-") return undefined;
   return given === "pipe" ? given : absolutePath(context, given);

@@ -5,7 +5,7 @@ import { usage } from "../command/usage.ts";
 import { fromStdin } from "./piped.ts";
 
 /**
- * The path from where the caller is; an absolute one holds wherever that is. Throws a usage error for a relative one on
+ * Returns the absolute path, resolved against the caller's directory. Throws a usage error for a relative path on
  * another machine.
  */
 export function absolutePath(context: Pick<Context, "cwd" | "host">, path: string): string {
@@ -15,20 +15,20 @@ export function absolutePath(context: Pick<Context, "cwd" | "host">, path: strin
   throw usage(`${path} is relative to a directory of this machine, and is meant on another`, { hint });
 }
 
-/** All bytes of stdin. */
+/** Reads all bytes of stdin. */
 async function stdinBytes(context: Context): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of fromStdin(context)) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }
 
-/** A text operand; `-` is stdin, without the line break that ends it. */
+/** Returns a text operand; `-` reads stdin, without the line break at its end. */
 export async function textOrStdin(context: Context, text: string): Promise<string> {
   if (text !== "-") return text;
   return (await stdinBytes(context)).toString("utf8").replace(/\r?\n$/, "");
 }
 
-/** A file's bytes; `-` and no name are stdin. */
+/** Reads a file; `-` or no name reads stdin. */
 export async function fileOrStdin(context: Context, name: string | undefined): Promise<Buffer> {
   if (name === undefined || name === "-") return await stdinBytes(context);
   try {
@@ -39,14 +39,14 @@ export async function fileOrStdin(context: Context, name: string | undefined): P
   }
 }
 
-/** An absolute path; throws a usage error when nothing is there. What is on another machine is looked for there. */
+/** Returns an absolute path; throws a usage error if nothing is there. Another machine checks its own paths. */
 export function existingPath(context: Context, name: string): string {
   const path = absolutePath(context, name);
   if (context.host || existsSync(path)) return path;
   throw usage(`there is no file ${path}`);
 }
 
-/** The value of `--input`: JSON, `@file` with JSON, or `-` for JSON on stdin. */
+/** Parses the value of `--input`: JSON, `@file` with JSON, or `-` for JSON on stdin. */
 export async function jsonInput(context: Context, text: string): Promise<unknown> {
   const isFile = text.startsWith("@");
   const source = isFile ? text.slice(1) : text;

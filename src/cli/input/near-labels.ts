@@ -2,10 +2,10 @@ import { didYouMean } from "../../protocol/nearest.ts";
 import type { Context } from "../command/context.ts";
 import { callDaemon } from "../command/session.ts";
 
-/** So many tasks that ended last are looked at, beside the open ones. */
+/** How many of the last ended tasks are searched, besides the open ones. */
 const RECENT = 200;
 
-/** Which labels there are that were probably meant, as the end of a sentence; nothing where each is known or none is near. */
+/** Returns the labels that were probably meant, as the end of a sentence; empty if all are known or none is near. */
 export async function nearLabels(
   context: Context,
   labels: Record<string, string> | undefined,

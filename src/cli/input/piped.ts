@@ -1,4 +1,4 @@
-/** What the caller pipes in: kept for a task, or said to be of no use. */
+/** Piped input: kept for a task, or reported as unused. */
 import { spawn } from "node:child_process";
 import { fstatSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,17 +6,17 @@ import { join } from "node:path";
 import type { Context } from "../command/context.ts";
 import { usage } from "../command/usage.ts";
 
-/** So much is kept for a task. */
+/** How much piped input is kept for a task, in bytes. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
-/** Standard input; on a terminal, whoever sits there is told that it is read. */
+/** Returns stdin; on a terminal, tells the user that it is being read. */
 export function fromStdin({ stdin, out }: Pick<Context, "stdin" | "out">): NodeJS.ReadStream {
   const stream = stdin();
   if (stream.isTTY) out.note("this reads what you type until Ctrl-D; Ctrl-C leaves it");
   return stream;
 }
 
-/** All that is piped in. Throws a usage error for too much. */
+/** Reads all piped input. Throws a usage error if it is too much. */
 export async function pipedBytes(context: Context): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -32,7 +32,9 @@ export async function pipedBytes(context: Context): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** A file with all that is piped in, for the daemon to copy; `remove` it then. Throws a usage error for too much. */
+/**
+ * Writes all piped input to a file for the daemon to copy; call `remove` then. Throws a usage error if it is too much.
+ */
 export async function pipedFile(context: Context): Promise<{ path: string; remove: () => void }> {
   const bytes = await pipedBytes(context);
   const folder = mkdtempSync(join(tmpdir(), "agentctl-stdin-"));
@@ -42,8 +44,8 @@ export async function pipedFile(context: Context): Promise<{ path: string; remov
 }
 
 /**
- * Whether data is there to be read, of which nothing is taken: a shell whose loop reads the same pipe goes on with it. A
- * terminal, a device, an empty file and a pipe that is empty or has ended have none.
+ * Returns whether stdin has data to read, without taking any: a shell loop that reads the same pipe goes on with it. A
+ * terminal, a device, an empty file, and a pipe that is empty or has ended have none.
  */
 export async function hasUnreadStdin(): Promise<boolean> {
   try {
@@ -56,7 +58,7 @@ export async function hasUnreadStdin(): Promise<boolean> {
   }
 }
 
-/** Where a file that was handed over is read on; 0 where the system does not tell. */
+/** Returns the offset at which the inherited file on stdin is read further; 0 if the system does not report it. */
 function offsetOf(): number {
   try {
     return Number(/^pos:\s*(\d+)/m.exec(readFileSync("/proc/self/fdinfo/0", "latin1"))?.[1] ?? 0);
@@ -66,8 +68,8 @@ function offsetOf(): number {
 }
 
 /**
- * Node cannot ask how much a pipe holds without reading from it. Perl, which nearly every system has, can; where it is
- * missing, nothing is said.
+ * Asks Perl whether a pipe has data, as Node cannot know without reading from it. Nearly every system has Perl; without
+ * it, returns false.
  */
 async function hasUnreadPipe(): Promise<boolean> {
   const ask = `my $n = pack("L!", 0); ioctl(STDIN, $^O eq "linux" ? 0x541B : 0x4004667F, $n) or exit 2;

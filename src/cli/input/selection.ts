@@ -1,4 +1,4 @@
-/** `<tasks>`: ids, or what selects tasks by what they are. */
+/** `<tasks>`: ids, or options that select tasks by their properties. */
 import { defined } from "../../core/defined.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, openStates, type State } from "../../core/machine.ts";
@@ -30,7 +30,7 @@ export type SelectorValues = ValuesOf<typeof selectorOptions>;
 /** Which tasks a command is for. */
 export type Selection = { ids: string[] } | { select: Selector };
 
-/** Reads operands and selectors; throws a usage error when there are neither or both. */
+/** Parses operands and selectors; throws a usage error for neither or both. */
 export function selectionOf(ids: string[], options: SelectorValues): Selection {
   const select = selectorOf(options);
   const isSelected = Object.keys(select).length > 0;
@@ -41,7 +41,7 @@ export function selectionOf(ids: string[], options: SelectorValues): Selection {
   return { select };
 }
 
-/** The selector that the options mean; without any of them it is empty. */
+/** Returns the selector that the options mean; empty if none of them is given. */
 export function selectorOf({ all, queue, labels, states }: SelectorValues): Selector {
   return {
     ...(all ? { all } : {}),
@@ -51,14 +51,14 @@ export function selectorOf({ all, queue, labels, states }: SelectorValues): Sele
   };
 }
 
-/** Whether a selection means one task, whatever there is. */
+/** Returns whether a selection always means one task, whatever tasks there are. */
 export function isOne(selection: Selection): boolean {
   return "ids" in selection && selection.ids.length === 1 && !isSeveral(selection.ids[0] ?? "");
 }
 
 /**
- * What words mean, each task once: of a range the tasks that there are, of a pattern those in one of `states` whose
- * names fit. Throws `TaskNotFound` for a range or a pattern without a task.
+ * Returns the tasks that words mean, each once. A range means its existing tasks; a pattern means tasks in one of
+ * `states` whose names match. Throws `TaskNotFound` for a range or a pattern without a task.
  */
 export async function referencesOf(
   rpc: RpcClient,
@@ -95,7 +95,7 @@ async function within(rpc: RpcClient, { from, to }: { from: number; to: number }
   throw new AgentctlError("TaskNotFound", { id: `${from}-${to}` });
 }
 
-/** The selected tasks that are in one of the states to which a command applies. */
+/** Returns the selected tasks that are in one of the states to which a command applies. */
 export async function selectedTasks(
   rpc: RpcClient,
   { queue, labels, state }: Selector,
@@ -109,7 +109,7 @@ export async function selectedTasks(
   });
 }
 
-/** All pages of `tasks/list`, of which the first may have been asked for already. */
+/** Fetches all pages of `tasks/list`; the first one may have been requested already. */
 export async function allPages(
   rpc: RpcClient,
   params: Params<"tasks/list">,
@@ -120,7 +120,7 @@ export async function allPages(
   return found;
 }
 
-/** Each page of `tasks/list`, the first of which was asked for already; the daemon makes the next one meanwhile. */
+/** Yields each page of `tasks/list`; the first was requested already. Requests the next page before it yields one. */
 export async function* pagesOf(
   rpc: RpcClient,
   params: Params<"tasks/list">,
@@ -129,13 +129,13 @@ export async function* pagesOf(
   for (let next: typeof first | null = first; next !== null; ) {
     const page: Result<"tasks/list"> = await next;
     next = page.next === null ? null : rpc.call("tasks/list", { ...params, cursor: page.next });
-    // Whoever stops at this page never hears of it.
+    // A caller that stops at this page never awaits the next one.
     next?.catch(() => undefined);
     yield page.tasks;
   }
 }
 
-/** Asks for the tasks of these queues, labels and names that were submitted since then, those of each answer once. */
+/** Returns a query for tasks of this queue, labels and name that were submitted since then. It finds each task once. */
 export function submittedSince(
   since: number,
   { queue, labels, name }: Pick<Params<"tasks/list">, "queue" | "labels" | "name">,

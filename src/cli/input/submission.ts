@@ -1,4 +1,4 @@
-/** From what was typed behind `run` to what `tasks/create` takes. */
+/** Turns what was typed after `run` into what `tasks/create` takes. */
 import { existsSync } from "node:fs";
 import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
@@ -40,7 +40,7 @@ export interface Work {
   isMarked: boolean;
 }
 
-/** The parameters of `tasks/create`; throws a usage error for what does not go together. */
+/** Returns the parameters of `tasks/create`; throws a usage error for options that do not go together. */
 export async function submissionOf(context: Context, work: Work, given: RunValues): Promise<NewTask> {
   const fields = fieldsOf(given, context);
   return {
@@ -60,7 +60,7 @@ export async function submissionOf(context: Context, work: Work, given: RunValue
   };
 }
 
-/** Whether an operand is a task module: a file of that name, or where it would be. */
+/** Returns whether an operand is a task module: a file of that name, or the path where one would be. */
 export function isModule(operand: string | undefined, context: Pick<Context, "cwd" | "host">): boolean {
   if (operand === undefined || !/\.(?:[cm]?[jt]s|[jt]sx)$/.test(operand)) return false;
   // No program is named like a TypeScript file; one may be named like a JavaScript file.
@@ -89,7 +89,7 @@ async function workOf(
   return input === undefined ? { module } : { module, input: await jsonInput(context, input) };
 }
 
-/** What an agent is told: the one operand, `@file`, or `-` for stdin. */
+/** Returns the prompt of an agent: the one operand, `@file`, or `-` for stdin. */
 async function promptOf(context: Context, { operands }: Work, { input }: RunValues): Promise<string> {
   const [first = "", ...rest] = operands;
   if (input !== undefined)
@@ -114,7 +114,7 @@ export interface TypedProgram {
   argv: readonly string[] | undefined;
 }
 
-/** A refusal of the daemon, which names a field of the task, in the words of what was typed. */
+/** Rewrites an error of the daemon about a field of the task, so that it names what was typed. */
 export function asTyped(error: unknown, program?: TypedProgram): unknown {
   if (!(error instanceof AgentctlError)) return error;
   const { field, reason } = error.data;
@@ -129,7 +129,7 @@ export function asTyped(error: unknown, program?: TypedProgram): unknown {
   return new AgentctlError("InvalidParams", { ...error.data, field: option ?? field }, options);
 }
 
-/** Whether a refusal says that the program was not found. */
+/** Returns whether an error says that the program was not found. */
 export function isNotFound({ exitCode }: AgentctlError["data"]): boolean {
   return exitCode === 127;
 }
@@ -139,12 +139,12 @@ function shellHint({ data }: AgentctlError, program: TypedProgram | undefined): 
   return line && `agentctl ${shellLine([...(program?.before ?? []), ...line])} has a shell read it`;
 }
 
-/** The fields that a hint of the daemon names, as the options that give them. */
+/** Replaces the fields in a hint of the daemon by their options. */
 function inOptions(hint: string): string {
   return hint.replace(/\b[a-z]+[A-Z]\w*\b/g, (word) => optionOf(word) ?? word);
 }
 
-/** A refusal that begins with the field that cannot change. */
+/** Rewrites an error that begins with the field that cannot change. */
 function asTypedToEdit(error: AgentctlError, field: string): AgentctlError {
   if (!error.message.startsWith(`${field} of task`)) return error;
   const name = field === "notBefore" ? "--delay or --at" : (optionOf(field) ?? "the program");
@@ -155,7 +155,7 @@ function asTypedToEdit(error: AgentctlError, field: string): AgentctlError {
   });
 }
 
-/** Undefined where the field is no option but the program or the module itself. */
+/** Returns the option for a field, or the field if it has none; undefined for the program or the module. */
 function optionOf(field: string): string | undefined {
   if (field === "argv" || field === "module") return undefined;
   const [name = ""] = field.split(".");

@@ -1,4 +1,4 @@
-/** The answer that is being typed to a task's question. */
+/** The answer to a task's question, while the user types it. */
 import type { TaskJson } from "../../protocol/methods.ts";
 import type { Key } from "./full-screen.ts";
 
@@ -9,14 +9,16 @@ export interface Answering {
   text: string;
 }
 
-/** Undefined where the task asks nothing. A question with choices begins with the first of them. */
+/** Returns the first answer to show: the first choice, if any. Undefined if the task asks nothing. */
 export function answeringOf({ id, state, question }: TaskJson): Answering | undefined {
   if (state !== "input-required" || !question) return undefined;
   const choices = question.choices ?? [];
   return { id, prompt: question.prompt, choices, text: choices[0] ?? "" };
 }
 
-/** After a key: the arrows go through the choices, a digit takes one, letters complete one; without choices text is typed. */
+/**
+ * Returns the answer after a key. Arrows, digits and letters select among the choices; without choices, text is typed.
+ */
 export function answeringAfter(answering: Answering, key: Key): Answering {
   const { choices, text } = answering;
   if (choices.length === 0) return { ...answering, text: typed(text, key) };
@@ -30,7 +32,7 @@ export function answeringAfter(answering: Answering, key: Key): Answering {
   return { ...answering, text: turned ?? digit ?? named ?? text };
 }
 
-/** A line that is typed, after a key. */
+/** Returns a typed line after a key. */
 export function typed(text: string, { name, text: added }: Key): string {
   if (name === "backspace") return [...text].slice(0, -1).join("");
   return name === "^u" ? "" : text + added;

@@ -1,30 +1,32 @@
 import { emitKeypressEvents, type Interface } from "node:readline";
 import type { WriteStream } from "node:tty";
 
-/** Codes of xterm, which every terminal of today understands: no cursor is shown, and what is too long is cut off. */
+/** Codes of xterm, which all current terminals understand: another screen, no cursor, and long lines are cut off. */
 const OTHER_SCREEN = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 const FORMER_SCREEN = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 const CLEAR = "\x1b[2J";
-/** Before the text of a line: behind one that fills the row it would take its last character. */
+/** Clears a line before its text is written. After a text that fills the row, it would erase the last character. */
 const EMPTY_LINE = "\x1b[2K";
-/** So long after an escape character the rest of a key's code may come; without it the key was Esc. */
+/**
+ * How long to wait, after an escape character, for the rest of a key's code, in ms. If nothing comes, the key was Esc.
+ */
 const ESCAPE_MS = 50;
 
 export interface Key {
-  /** As node:readline has it (`up`, `pageup`, `return`, `a`), `^c` with control, else its character. */
+  /** The name in node:readline (`up`, `pageup`, `return`, `a`), `^c` with control, or else the character. */
   name: string;
-  /** What it writes where something is typed; empty for keys that write nothing. */
+  /** The text that the key types; empty for keys that type nothing. */
   text: string;
   isShifted: boolean;
 }
 
-/** The whole of a terminal for a while: what stood there before stands there again afterwards, however the process ends. */
+/** Takes over the whole terminal, and restores its former content at the end, however the process ends. */
 export class FullScreen {
   readonly #terminal: WriteStream;
   readonly #stdin: NodeJS.ReadStream;
   readonly #onKey: (key: Key) => void;
   readonly #onSize: () => void;
-  /** The lines that are on the screen. */
+  /** The lines on the screen. */
   #shown: readonly string[] = [];
 
   constructor(
@@ -37,7 +39,7 @@ export class FullScreen {
     this.#onKey = onKey;
     this.#onSize = onSize;
     terminal.write(OTHER_SCREEN);
-    // A process that fails still leaves the screen; the system's own mode of the keys is restored by Node.
+    // A process that fails still restores the screen; Node itself resets the mode of the keys.
     process.on("exit", this.#restore);
     terminal.on("resize", this.#resized);
     emitKeypressEvents(stdin, { escapeCodeTimeout: ESCAPE_MS } as unknown as Interface);
@@ -50,7 +52,7 @@ export class FullScreen {
     return { rows: this.#terminal.rows || 24, columns: this.#terminal.columns || 80 };
   }
 
-  /** Shows these lines from the top, as many as there are rows; writes only those that differ from what is shown. */
+  /** Draws these lines from the top, as many as there are rows; writes only those that have changed. */
   draw(lines: readonly string[]): void {
     const next = lines.slice(0, this.size.rows);
     const isFirst = this.#shown.length !== next.length;

@@ -1,4 +1,4 @@
-/** What each key does: a state, and perhaps a wish. */
+/** What each key does: it makes a new state, and perhaps a request (a wish). */
 import { isTerminal } from "../../core/machine.ts";
 import { answeringAfter, answeringOf, typed } from "./answering.ts";
 import type { Key } from "./full-screen.ts";
@@ -23,7 +23,7 @@ export interface Pressed {
   wish?: Wish;
 }
 
-/** What the screen is after a key. */
+/** Returns the state of the screen after a key. */
 export function pressed(before: State, key: Key, size: Size): Pressed {
   if (key.name === "^c") return { state: before, wish: { act: "quit" } };
   const state = { ...before, message: "", doomed: undefined };
@@ -31,7 +31,7 @@ export function pressed(before: State, key: Key, size: Size): Pressed {
   return { ...after, state: settled(after.state, size) };
 }
 
-/** With what is marked on the screen, whatever became of the rows or the size. */
+/** Scrolls to the marked row, which may be off the screen after the rows or the size have changed. */
 export function settled(state: State, size: Size): State {
   const room = pageRows(state, size);
   const taskAt = state.shown.findIndex(({ id }) => id === state.task.marked);
@@ -71,14 +71,14 @@ function inHelp(state: State, { name, text }: Key): Pressed {
   };
 }
 
-/** Each letter narrows what is shown at once. */
+/** Handles a key in the filter. Each letter narrows the shown tasks at once. */
 function inFilter(state: State, key: Key, size: Size): Pressed {
   if (key.name === "escape") return { state: arranged({ ...state, mode: "keys", filter: "" }) };
   if (key.name === "return") return { state: { ...state, mode: "keys" } };
   return { state: move(state, key, size) ?? arranged({ ...state, filter: typed(state.filter, key) }) };
 }
 
-/** Each letter shows the newest line that has what is typed. */
+/** Handles a key in the search. Each letter shows the newest line that contains the typed text. */
 function inSearch(state: State, key: Key, size: Size): Pressed {
   const { log } = state;
   const done: State = { ...state, mode: "keys" };
@@ -114,7 +114,7 @@ function inAnswer(state: State, key: Key): Pressed {
   return { state: done, wish: { act: "answer", id: answering.id, text: answering.text } };
 }
 
-/** Esc goes back to all tasks, one step at a time. */
+/** Handles Esc, which goes back to all tasks, one step at a time. */
 function left(state: State): State {
   if (state.log?.search) return { ...state, log: { ...state.log, search: undefined } };
   if (state.pane !== "tasks") return opened(state, "tasks");
@@ -126,7 +126,7 @@ function turned(state: State, by: number): State {
   return opened(state, panes[(at + by + panes.length) % panes.length] ?? "tasks");
 }
 
-/** The log pane is of the task that is marked at this moment. */
+/** Opens a pane; the log pane shows the task that is marked at this moment. */
 function opened(state: State, pane: Pane): State {
   const { marked } = state.task;
   const log = pane === "log" && marked !== undefined ? { id: marked, lines: [], below: 0 } : undefined;
@@ -138,7 +138,7 @@ function reordered(state: State): State {
   return arranged({ ...state, order });
 }
 
-/** Rows by which a key moves; undefined for every other key. */
+/** Returns by how many rows a key moves; undefined for every other key. */
 function stepOf({ name }: Key, page: number, isTyping: boolean): number | undefined {
   if (!isTyping && (name === "k" || name === "j")) return name === "k" ? -1 : 1;
   const all = Number.MAX_SAFE_INTEGER;
@@ -175,7 +175,7 @@ function onQueue(state: State, key: Key): Pressed {
   if (!queue) return { state };
   const { name, held } = queue;
   if (key.name === "h") return { state, wish: { act: held ? "release queue" : "hold queue", name } };
-  // Its tasks, by way of the filter.
+  // Show the tasks of the queue by setting the filter.
   if (key.name === "return")
     return { state: arranged({ ...state, pane: "tasks", filter: `${OF_QUEUE}${name}` }) };
   return { state };
@@ -196,7 +196,7 @@ function onTask(before: State, state: State, key: Key): Pressed {
     case "h":
       return { state, wish: { act: task.held ? "release" : "hold", id } };
     case "c":
-      // The second time in a row it is meant.
+      // The second press in a row cancels the task.
       if (before.doomed === id) return { state, wish: { act: "cancel", id } };
       if (isTerminal(task.state)) return { state: { ...state, message: `task ${id} has ended already` } };
       return { state: { ...state, doomed: id, message: `press c again to cancel task ${id}` } };

@@ -1,26 +1,26 @@
-/** Search in a log: a match is a line that has the text somewhere in it, whatever its case. */
+/** Search in a log. A match is a line that contains the text, in upper or lower case. */
 import { wrapped } from "./watch-layout.ts";
 import type { Log } from "./watch-state.ts";
 
-/** The room that a log has on the screen. */
+/** The size of a log on the screen. */
 export interface Page {
   rows: number;
   columns: number;
 }
 
-/** As soon as `/` is pressed: what is looked for is looked for from the last line on the screen. */
+/** Begins a search, when `/` is pressed, at the last line on the screen. */
 export function searchFrom(log: Log): Log {
   return { ...log, search: { text: "", from: lastShown(log), at: undefined } };
 }
 
-/** After another letter: the newest match above the place where the search began, else the newest of all. */
+/** Updates a search after a letter: finds the newest match up to the line where it began, else the newest of all. */
 export function searchedFor(log: Log, text: string, page: Page): Log {
   const from = log.search?.from ?? lastShown(log);
   const at = text === "" ? undefined : nearest(log.lines, text, from + 1, -1);
   return shownAt({ ...log, search: { text, from, at } }, page);
 }
 
-/** The match before (`by` -1, older) or after it; behind the first comes the last, and the other way round. */
+/** Moves to the next older match (`by` -1) or the next newer one; after the last it wraps around. */
 export function nextMatch(log: Log, by: -1 | 1, page: Page): Log {
   const { search } = log;
   if (!search || search.text === "") return log;
@@ -28,7 +28,7 @@ export function nextMatch(log: Log, by: -1 | 1, page: Page): Log {
   return shownAt({ ...log, search: { ...search, at } }, page);
 }
 
-/** Which match it is, of how many. */
+/** Returns which match is shown, of how many. */
 export function matchText({ lines, search }: Log): string {
   if (!search || search.text === "") return "";
   const { text, at } = search;
@@ -37,10 +37,10 @@ export function matchText({ lines, search }: Log): string {
   return `match ${matches.indexOf(at) + 1} of ${matches.length} for "${text}"`;
 }
 
-/** A row of the log with what was found in it painted. */
+/** Returns a row of the log with all matches painted. */
 export function withFound(row: string, text: string, found: (text: string) => string): string {
   const [low, word] = [row.toLowerCase(), text.toLowerCase()];
-  // Letters whose other case is longer would shift what comes behind them.
+  // A letter whose lower case is longer would shift the positions after it.
   if (word === "" || low.length !== row.length) return row;
   let [painted, from] = ["", 0];
   for (let at = low.indexOf(word); at >= 0; at = low.indexOf(word, from)) {
@@ -58,7 +58,7 @@ function lastShown({ lines, below }: Log): number {
   return lines.length - 1 - below;
 }
 
-/** The first line with the text in this direction from, and without, `from`; beyond the end it goes on at the other. */
+/** Returns the first line with the text in this direction, `from` itself last; wraps around at the end. */
 function nearest(lines: readonly string[], text: string, from: number, by: -1 | 1): number | undefined {
   const count = lines.length;
   for (let step = 1; step <= count; step++) {
@@ -68,7 +68,7 @@ function nearest(lines: readonly string[], text: string, from: number, by: -1 | 
   return undefined;
 }
 
-/** Scrolled so that the match stands in the middle; where it is not on the last page, the log is not followed. */
+/** Scrolls so that the match is in the middle; if it is not on the last page, the log is no longer followed. */
 function shownAt(log: Log, { rows, columns }: Page): Log {
   const { lines, search } = log;
   if (search?.at === undefined) return log;

@@ -8,7 +8,7 @@ type Compare = (a: TaskJson, b: TaskJson) => number;
 /** Causes of a pause after which only a person can decide how to continue. */
 const BROKEN: readonly string[] = ["lost", "corrupt", "mismatch"];
 
-/** Whether a task stands still until a person does something about it. */
+/** Returns whether a task stands still until a person does something about it. */
 export function needsPerson({ state, pause }: TaskJson): boolean {
   return (
     state === "input-required" ||
@@ -16,7 +16,7 @@ export function needsPerson({ state, pause }: TaskJson): boolean {
   );
 }
 
-/** What needs a person, what runs, what is paused, what waits, what has ended. */
+/** Returns the rank of a task: it needs a person, runs, is paused, waits, or has ended. */
 function rank(task: TaskJson): number {
   if (needsPerson(task)) return 0;
   if (task.state === "working") return 1;
@@ -41,13 +41,13 @@ const byText = (textOf: (task: TaskJson) => string): Compare => {
 function byUrgency(a: TaskJson, b: TaskJson): number {
   const groups = rank(a) - rank(b);
   if (groups !== 0) return groups;
-  // What ended last is at the top of what has ended; what waits is in the order in which it starts.
+  // Ended tasks: the last one that ended comes first. Waiting tasks: in the order in which they start.
   if (a.endedAt !== null && b.endedAt !== null)
     return Date.parse(b.endedAt) - Date.parse(a.endedAt) || b.id - a.id;
   return rank(a) === 3 ? b.priority - a.priority || byId(a, b) : byId(a, b);
 }
 
-/** The orders that `s` goes through; each is made for one sorting. */
+/** The orders that `s` cycles through; each function makes the comparison for one sort. */
 const orders = {
   urgency: () => byUrgency,
   id: () => byId,
@@ -61,10 +61,10 @@ export type OrderName = keyof typeof orders;
 
 export const orderNames = Object.keys(orders) as OrderName[];
 
-/** A word of the filter that begins so names a queue, whole. */
+/** A word of the filter with this prefix is the full name of a queue. */
 export const OF_QUEUE = "queue=";
 
-/** The tasks of which the filter's words all stand somewhere in what is known of them, in this order. */
+/** Returns the tasks whose texts contain all words of the filter, in this order. */
 export function shownTasks(tasks: readonly TaskJson[], filter: string, order: OrderName): TaskJson[] {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   const found = words.length === 0 ? [...tasks] : tasks.filter((task) => hasAll(task, words));

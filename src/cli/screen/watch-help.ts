@@ -1,7 +1,7 @@
 import { fitted } from "../text/table.ts";
 import { wrap } from "../text/wrap.ts";
 
-/** Every key. */
+/** All keys. */
 const keyHelp: readonly (readonly [keys: string, does: string])[] = [
   ["Up Down", "the row before or after; in a log, a line"],
   ["PgUp PgDn", "a page"],
@@ -26,7 +26,7 @@ const WIDTH = Math.max(...keyHelp.map(([keys]) => keys.length)) + 2;
 const INDENT = 2 + WIDTH;
 const MARK = "! marks a task that waits for a person";
 
-/** The help in the place of the panes; a key's words are wrapped where the screen has lines for all, else cut. */
+/** Returns the help. Its texts wrap if the screen has lines for all of them; otherwise they are cut. */
 export function helpLines(columns: number, rows: number): string[] {
   const whole = [
     ...keyHelp.flatMap(([keys, does]) => {

@@ -1,4 +1,4 @@
-/** How the rows of the screen are shared out, and the lines below its body. */
+/** How the rows of the screen are divided, and the lines below its body. */
 import { isTerminal } from "../../core/machine.ts";
 import { type Paint, plainPaint } from "../text/paint.ts";
 import { fitted, textWidth } from "../text/table.ts";
@@ -10,17 +10,17 @@ const GAP = "  ";
 /** The most lines that a question takes. */
 const QUESTION_LINES = 3;
 
-/** How many rows of a table there is room for: all but the title, the header and what stands below. */
+/** Returns how many rows of a table fit: all but the title, the header and the lines below. */
 export function pageRows(state: State, size: Size): number {
   return Math.max(1, logPage(state, size) - 1);
 }
 
-/** How many lines of a log there is room for. */
+/** Returns how many lines of a log fit. */
 export function logPage(state: State, size: Size): number {
   return Math.max(1, size.rows - 1 - bottomLines(state, size, 0, plainPaint).length);
 }
 
-/** How far a log can be scrolled away from its end: until its first line is at the top. */
+/** Returns how many lines a log can be scrolled up from its end, until its first line is at the top. */
 export function mostBelow(lines: readonly string[], rows: number, columns: number): number {
   let taken = 0;
   let count = 0;
@@ -28,7 +28,7 @@ export function mostBelow(lines: readonly string[], rows: number, columns: numbe
   return lines.length - count;
 }
 
-/** A line of a log, broken where the screen ends. */
+/** Breaks a line of a log at the edge of the screen. */
 export function wrapped(text: string, columns: number): string[] {
   if (textWidth(text) <= columns) return [text];
   const lines: string[] = [];
@@ -45,7 +45,7 @@ export function wrapped(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
-/** Why the marked task does not move, whole: its row may have no room for it. */
+/** Returns the full reason why the marked task does not move: its row may have no room for it. */
 function standing(state: State, now: number): string {
   const task = state.pane === "tasks" ? chosenTask(state) : undefined;
   if (!task) return "";
@@ -53,7 +53,7 @@ function standing(state: State, now: number): string {
   return why === "" ? "" : `task ${task.id} ${why}`;
 }
 
-/** What stands below the body: what is typed or was said, and the keys that do something now. */
+/** Returns the lines below the body: what is typed or reported, and the keys that work now. */
 export function bottomLines(state: State, size: Size, now: number, paint: Paint): string[] {
   const { columns } = size;
   if (state.mode === "answer") return answerLines(state, size, paint);
@@ -80,7 +80,7 @@ export function bottomLines(state: State, size: Size, now: number, paint: Paint)
   ];
 }
 
-/** What is typed behind a `/`. */
+/** Returns the line that is typed after a `/`, and its keys. */
 function typedLines(line: string, onEscape: string, { columns }: Size, paint: Paint): string[] {
   const keys: Keys = [
     ["Enter", "keep"],
@@ -115,7 +115,7 @@ function answerLines({ answering }: State, { columns }: Size, paint: Paint): str
   return [...lines, ...folded(offered, columns), keysLine(keys, columns, paint)];
 }
 
-/** Pieces side by side, in as many lines as they need. */
+/** Puts pieces side by side, in as many lines as they need. */
 function folded(pieces: readonly string[], columns: number): string[] {
   const lines: string[] = [];
   for (const piece of pieces) {
@@ -129,7 +129,7 @@ function folded(pieces: readonly string[], columns: number): string[] {
 
 type Keys = (readonly [key: string, does: string])[];
 
-/** The keys that do something now; what matters most comes first, because a narrow screen shows only the first. */
+/** Returns the keys that work now, the most important first, because a narrow screen shows only the first. */
 function keysOf(state: State): Keys {
   const { pane } = state;
   const always: Keys = [
@@ -179,7 +179,7 @@ function taskKeys(state: State): Keys {
   return keys;
 }
 
-/** As many of the keys as there is room for, none of them cut. */
+/** Returns as many of the keys as fit, none of them cut. */
 function keysLine(keys: Keys, columns: number, paint: Paint): string {
   let width = -GAP.length;
   const shown: string[] = [];
@@ -191,7 +191,7 @@ function keysLine(keys: Keys, columns: number, paint: Paint): string {
   return shown.join(GAP);
 }
 
-/** The end of a line that is being typed, where the cursor is. */
+/** Returns the end of a line that is being typed, where the cursor is. */
 function fittedEnd(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text;
   return `…${wrapped([...text].reverse().join(""), columns - 1)[0] ?? ""}`.replace(

@@ -1,4 +1,4 @@
-/** What `watch` shows, as a value: a key makes another of it, and may wish for something to be done. */
+/** What `watch` shows, as a value. A key makes a new state, and perhaps a request (a wish). */
 import type { QueueJson, TaskJson } from "../../protocol/methods.ts";
 import type { Answering } from "./answering.ts";
 import { type OrderName, shownTasks } from "./task-order.ts";
@@ -11,16 +11,16 @@ export interface Size {
   columns: number;
 }
 
-/** A log as far as it is held: the lines of all attempts, and how many of them stand below the screen (0 follows). */
+/** The kept lines of a log, from all attempts, and how many of them are below the screen (0 follows the log). */
 export interface Log {
   id: number;
   lines: readonly string[];
   below: number;
-  /** What is looked for, from which line on, and the line of the match that is shown. */
+  /** The text, the line where the search began, and the line of the match that is shown. */
   search?: { text: string; from: number; at: number | undefined } | undefined;
 }
 
-/** Which of some rows is marked, and which is the first on the screen. */
+/** Which row is marked, and which is the first on the screen. */
 interface Place<T> {
   marked: T | undefined;
   top: number;
@@ -28,26 +28,26 @@ interface Place<T> {
 
 export interface State {
   pane: Pane;
-  /** All that are known, in no order. */
+  /** All known tasks, in no order. */
   tasks: readonly TaskJson[];
-  /** Those that fit the filter, in their order. */
+  /** The tasks that match the filter, in their order. */
   shown: readonly TaskJson[];
   queues: readonly QueueJson[];
   task: Place<number>;
   queue: Place<string>;
   order: OrderName;
   filter: string;
-  /** What takes the keys in the place of the panes. */
+  /** What receives the keys: `keys` means the panes. */
   mode: "keys" | "filter" | "search" | "answer" | "help";
   answering: Answering | undefined;
   log: Log | undefined;
-  /** What came of the last key, or why nothing is seen. */
+  /** The result of the last key, or why nothing is shown. */
   message: string;
   /** The task for which `c` was pressed once. */
   doomed: number | undefined;
 }
 
-/** What the screen asks of the daemon. */
+/** A request to the daemon, or to quit. */
 export type Wish =
   | { act: "pause" | "resume" | "cancel" | "hold" | "release"; id: number }
   | { act: "answer"; id: number; text: string }
@@ -70,12 +70,12 @@ export const emptyState: State = {
   doomed: undefined,
 };
 
-/** With what the daemon knows now. The mark stays on its task, or where that is gone on its row. */
+/** Returns the state with these tasks. The mark stays on its task, or on its row if the task is gone. */
 export function withTasks(state: State, tasks: readonly TaskJson[]): State {
   return arranged({ ...state, tasks });
 }
 
-/** With the tasks filtered and sorted as the state has it. */
+/** Returns the state with its tasks filtered and sorted. */
 export function arranged(state: State): State {
   const shown = shownTasks(state.tasks, state.filter, state.order);
   const { task } = state;
@@ -93,7 +93,7 @@ export function withQueues(state: State, queues: readonly QueueJson[]): State {
   return { ...state, queues, queue: stays ? state.queue : { marked: queues[0]?.name, top: 0 } };
 }
 
-/** With these lines more at the end of the log; who has scrolled away from the end stays where they are. */
+/** Returns the state with these lines of the log. A log that was scrolled up stays where it is. */
 export function withLogLines(state: State, id: number, lines: readonly string[]): State {
   const { log } = state;
   if (log?.id !== id) return state;
@@ -101,7 +101,7 @@ export function withLogLines(state: State, id: number, lines: readonly string[])
   return { ...state, log: { ...log, lines, below } };
 }
 
-/** The task that the keys are for: the one whose log is shown, else the marked one. */
+/** Returns the task that the keys apply to: the one whose log is shown, else the marked one. */
 export function chosenTask({ pane, tasks, task, log }: State): TaskJson | undefined {
   const chosen = pane === "log" ? log?.id : task.marked;
   return tasks.find(({ id }) => id === chosen);
@@ -111,7 +111,7 @@ export function markedQueue({ queues, queue }: State): QueueJson | undefined {
   return queues.find(({ name }) => name === queue.marked);
 }
 
-/** The first row on the screen, so that the marked one is on it and no room stays empty below the last. */
+/** Returns the first row on the screen, so that the marked row is visible and no room is empty below the last. */
 export function topRow(top: number, marked: number, count: number, room: number): number {
   const last = Math.max(0, count - room);
   const least = marked - room + 1;

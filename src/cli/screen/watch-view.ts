@@ -1,4 +1,4 @@
-/** The lines of `watch`: a state, drawn. */
+/** Draws a state of `watch` as lines. */
 import { stripVTControlCharacters } from "node:util";
 import { isTerminal, type State as TaskState } from "../../core/machine.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
@@ -15,7 +15,7 @@ import { chosenTask, type Log, type Size, type State } from "./watch-state.ts";
 
 const MARGIN = 2;
 
-/** The lines of the screen, as many as it has. Only the rows that are on it are made. */
+/** Returns the lines of the screen, as many as it has. Makes only the visible rows. */
 export function viewLines(state: State, size: Size, now: number, paint: Paint): string[] {
   const bottom = bottomLines(state, size, now, paint);
   const body = Math.max(0, size.rows - 1 - bottom.length);
@@ -33,13 +33,13 @@ function bodyLines(state: State, size: Size, now: number, paint: Paint): string[
   return taskLines(state, size, now, paint);
 }
 
-/** A row whose columns cannot be made narrow enough is cut, and loses its colours. */
+/** Cuts a row whose columns cannot be narrow enough; it then loses its colours. */
 function within(line: string, columns: number): string {
   const plain = stripVTControlCharacters(line);
   return textWidth(plain) <= columns ? line : fitted(plain, columns);
 }
 
-/** What is open on the left, what is shown on the right where there is room. */
+/** Returns the title: the open tasks on the left and, if there is room, what is shown on the right. */
 function titleLine(state: State, { columns }: Size, paint: Paint): string {
   const left = fitted(`agentctl: ${summary(state.tasks)}`, columns);
   const right = fitted(shownText(state), Math.max(0, columns - textWidth(left) - 2));
@@ -96,7 +96,7 @@ function queueLines(state: State, size: Size, now: number, paint: Paint): string
   return withMarks(header, lines, marks, paint);
 }
 
-/** A margin before each line: `>` for the marked row, `!` for one that waits for a person. */
+/** Adds a margin: `>` for the marked row, `!` for a task that needs a person, or a held queue. */
 function withMarks(
   header: string,
   lines: readonly string[],
@@ -124,7 +124,7 @@ function nothingOf(state: State): string {
   return task.startedAt === null ? "it ended before it was started" : "it printed nothing";
 }
 
-/** What is on the screen of a log: up to its end, or up to where it was scrolled to. */
+/** Returns the visible rows of a log: up to its end, or up to where it was scrolled to. */
 export function logRows(
   { lines, below }: Pick<Log, "lines" | "below">,
   rows: number,
@@ -138,14 +138,14 @@ export function logRows(
   return isTop && below > 0 ? shown.slice(0, rows) : shown.slice(-rows);
 }
 
-/** The first of the lines before `end` that is on the screen. */
+/** Returns the first of the lines before `end` that is on the screen. */
 function firstAt(lines: readonly string[], end: number, rows: number, columns: number): number {
   let at = end;
   for (let taken = 0; at > 0 && taken < rows; ) taken += wrapped(lines[--at] ?? "", columns).length;
   return at;
 }
 
-/** A line of output as a terminal may show it: without colours and cursor movements, and as the last carriage return left it. */
+/** Returns output as a terminal may show it: no colours or cursor movements, only what follows its last "\r". */
 export function logLine(text: string): string {
   const plain = stripVTControlCharacters(text.replace(/\r+$/, ""));
   return block(plain.slice(plain.lastIndexOf("\r") + 1)).replaceAll("\t", "    ");

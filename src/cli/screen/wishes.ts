@@ -1,11 +1,11 @@
-/** What a key wishes, asked of the daemon; each answers the line that tells what came of it. */
+/** Sends the request of a key to the daemon; returns a line about the result. */
 import type { RpcClient } from "../../protocol/rpc-client.ts";
 import { pauseWords } from "../text/pause-words.ts";
 import type { Wish } from "./watch-state.ts";
 
 type Request = Exclude<Wish, { act: "quit" }>;
 
-/** What is said until the answer is there. */
+/** Returns the line to show until the response arrives. */
 export function beforeWords(wish: Request): string {
   const words = {
     pause: "pausing",

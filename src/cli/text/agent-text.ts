@@ -3,7 +3,7 @@ import type { TaskDetailsJson, TaskJson } from "../../protocol/methods.ts";
 import { counted } from "./counted.ts";
 import { oneLine } from "./terminal-text.ts";
 
-/** The rows of `show` about a git worktree. */
+/** Returns the rows of `show` about a git worktree. */
 export function worktreeFacts({
   worktree,
   changes,
@@ -17,7 +17,7 @@ export function worktreeFacts({
   return rows.filter(([, text]) => text !== "");
 }
 
-/** What is new in a worktree, in a line. */
+/** Returns what has changed in a worktree, as one line. */
 export function changesText(changes: NonNullable<TaskDetailsJson["changes"]>): string {
   const { files, additions, deletions, uncommitted, untracked, unmerged } = changes;
   if (files + uncommitted + untracked + unmerged === 0) return "none";
@@ -30,7 +30,7 @@ export function changesText(changes: NonNullable<TaskDetailsJson["changes"]>): s
   return texts.filter((text) => text !== "").join(", ");
 }
 
-/** The rows of `show` about a coding agent. */
+/** Returns the rows of `show` about a coding agent. */
 export function agentFacts({ agent, usage }: TaskJson): [string, string][] {
   if (!agent) return [];
   const { name, version, model, session, permissions, tool, cut, limit, boundary } = agent;
@@ -63,7 +63,7 @@ function limitText({ resetsAt, guessed }: { resetsAt: string | null; guessed: bo
   return `until ${resetsAt}${guessed ? ", a guess" : ""}`;
 }
 
-/** What an agent has used, in a line. */
+/** Returns what an agent has used, as one line. */
 export function usageText({
   inputTokens,
   outputTokens,
@@ -77,7 +77,7 @@ export function usageText({
 
 const INPUT_CHARS = 200;
 
-/** A call of an agent's tool in a line: its command, else its name and input. */
+/** Returns a call of an agent's tool as one line: the tool with its command, or else with its input as JSON. */
 export function toolText({ tool, input }: { tool: string; input: unknown }): string {
   const { command } = (input ?? {}) as { command?: unknown };
   const what = typeof command === "string" ? command : (JSON.stringify(input) ?? "");

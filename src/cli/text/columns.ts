@@ -1,4 +1,4 @@
-/** The columns of a table of tasks: what each shows, and by what it sorts. */
+/** The columns of a table of tasks: what each shows, and how it sorts. */
 import { formatDuration } from "../../core/time.ts";
 import { usageText } from "./agent-text.ts";
 import { type Paint, plainPaint } from "./paint.ts";
@@ -15,7 +15,7 @@ import {
 import { oneLine } from "./terminal-text.ts";
 import { ageText, whenText } from "./when.ts";
 
-/** What a cell is made with. `isPipe`: nothing is cut, and nothing is said twice. */
+/** What a cell is made with. `isPipe`: the output goes to a pipe, so nothing is cut or repeated. */
 interface Scene {
   now: number;
   paint: Paint;
@@ -24,7 +24,7 @@ interface Scene {
 
 interface TaskColumn extends Column {
   cell: (task: ListedTask, scene: Scene) => Cell;
-  /** By what it sorts; null comes last. */
+  /** The value to sort by; null comes last. */
   key: (task: ListedTask) => number | string | null;
 }
 
@@ -122,7 +122,7 @@ const taskColumns = {
     isRight: true,
     leaves: 4,
     cell: ({ createdAt }, { now }) => ageText(createdAt, now),
-    // The older, the greater.
+    // An older task has the greater age.
     key: ({ createdAt }) => -Date.parse(createdAt),
   },
   ran: {
@@ -151,12 +151,12 @@ export type TaskColumnName = keyof typeof taskColumns;
 
 export const columnNames = Object.keys(taskColumns) as TaskColumnName[];
 
-/** A column by its name, as every other. */
+/** Returns a column by its name, with the type that all columns share. */
 export function columnOf(name: TaskColumnName): TaskColumn {
   return taskColumns[name];
 }
 
-/** The tasks in the order of a column; those of which it says nothing come last. */
+/** Returns the tasks in the order of a column; tasks without a value in it come last. */
 export function sorted<T extends ListedTask>(
   tasks: readonly T[],
   { column, isDown }: { column: TaskColumnName; isDown: boolean },

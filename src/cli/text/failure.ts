@@ -12,12 +12,12 @@ export interface ErrorJson {
   data: Record<string, unknown>;
 }
 
-/** The form of an error that scripts read. */
+/** Returns an error in the form that scripts read. */
 export function errorJson({ name, code, message, hint, data }: AgentctlError): ErrorJson {
   return { name, code, message, hint, data };
 }
 
-/** The exit code of failures for which the daemon's log tells more. */
+/** The exit code when the daemon cannot be reached; its log may say why. */
 const NO_DAEMON = 5;
 
 /** Prints why a command failed and what helps; resolves with its exit code. */
@@ -27,7 +27,7 @@ export async function reportFailure(
   { host, paths }: { host: object | null; paths: Paths },
 ): Promise<number> {
   const plain = asAgentctlError(error);
-  // A command may speak to a daemon elsewhere beside that of its own home, of whose log it is no matter.
+  // A command may also use a daemon elsewhere; the log of its own home says nothing about that one.
   const isElsewhere = host !== null || plain.data.host !== undefined;
   const known = isElsewhere ? plain : withLog(plain, paths);
   if (out.json) out.data({ error: errorJson(known) });
@@ -39,14 +39,14 @@ export async function reportFailure(
   return known.exitCode;
 }
 
-/** What happened, and below it the command that helps, on stderr. */
+/** Prints what happened and, below it, the command that helps, to stderr. */
 export async function printFailure({ message, hint }: AgentctlError, out: Output): Promise<void> {
   const paint = await out.notePaint();
   out.note(`${paint.bad("agentctl:")} ${block(message)}`);
   if (hint) out.note(`  ${block(hint)}`);
 }
 
-/** A bug is told with the log's place, wherever it happened. */
+/** Adds the path of the log to an internal error, of the daemon or of this process. */
 function withLog(error: AgentctlError, { log }: Paths): AgentctlError {
   if (error.name !== "InternalError" || error.data.log) return error;
   const data = { ...error.data, log };

@@ -2,7 +2,7 @@ import type { MachineInfo } from "../../core/cluster/machines.ts";
 import { tableLines } from "./table.ts";
 import { oneLine } from "./terminal-text.ts";
 
-/** Machines as a table: a line each. */
+/** Returns a table of machines, one line each. */
 export function machineTable(
   machines: readonly MachineInfo[],
   now: number,

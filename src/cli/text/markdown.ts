@@ -1,11 +1,11 @@
-/** Markdown as plain text for a terminal: what the pages of docs/ use of it, and no more. */
+/** Turns Markdown into plain text for a terminal. Supports only what the pages of docs/ use. */
 import { foldCode, wrap } from "./wrap.ts";
 
 const INDENT = "    ";
-/** With less room than this beside it, the second column of a table stands below the first. */
+/** If the second column of a table has less room than this, it goes below the first. */
 const LEAST_TEXT = 20;
 
-/** The page in lines of at most `columns`; the first column of narrow tables stays as it is. */
+/** Returns the page in lines of at most `columns`; the first column of a narrow table is not wrapped. */
 export function terminalText(page: string, columns: number): string {
   const parts = page.replace(/<!--[\s\S]*?-->\n*/g, "").split(/^(```[\s\S]*?^```)$/m);
   const lines = parts.flatMap((part) =>
@@ -16,7 +16,7 @@ export function terminalText(page: string, columns: number): string {
   return `${lines.join("\n").trim()}\n`;
 }
 
-/** In a block of a console the commands are what stands behind `$`. */
+/** Returns the lines of a code block. In a `console` block, the lines that begin with `$` are commands. */
 function codeLines(part: string, columns: number): string[] {
   const [fence = "", ...lines] = part.split("\n").slice(0, -1);
   const isShell = (line: string) =>
@@ -34,7 +34,7 @@ function blockLines(block: string, columns: number): string[] {
   return [...items(text).flatMap((item) => itemLines(item, columns)), ""];
 }
 
-/** A list by its items, a paragraph as one. */
+/** Splits a list into its items; a paragraph is one item. */
 function items(text: string): string[] {
   return text.split(/\n(?=(?:-|\d+\.) )/).map((item) => item.replace(/\n\s*/g, " "));
 }
@@ -45,7 +45,7 @@ function itemLines(item: string, columns: number): string[] {
   return [`${mark}${first}`, ...others.map((line) => `${" ".repeat(mark.length)}${line}`)];
 }
 
-/** Two columns beside each other; of more, each row as a block with the titles of its cells. */
+/** Returns two columns side by side; with more columns, each row is a block with the titles of its cells. */
 function tableLines(text: string, columns: number): string[] {
   const rows = text.split("\n").map((row) => row.slice(1, -1).split(" |"));
   const [titles = [], , ...body] = rows.map((cells) => cells.map((cell) => plain(cell.trim())));

@@ -2,24 +2,24 @@ import type { TaskJson } from "../../protocol/methods.ts";
 import type { Context } from "../command/context.ts";
 import { idsText, type Standstill, standstillOf } from "./task-text.ts";
 
-/** A task that waits for a slot no longer than this is not worth a word. */
+/** How long a task must wait for a slot before we print a notice, in ms. */
 const SOON_MS = 1000;
-/** What many tasks come to wait for within this time is told in one line. */
+/** Tasks that begin to wait for the same thing within this time, in ms, share one line. */
 const TOGETHER_MS = 300;
 
-/** What is to be told of a task. */
+/** What to report about a task. */
 interface News {
   task: TaskJson;
   standstill: Standstill | null;
 }
 
 /**
- * Tells who follows or waits for tasks what they wait for, each time that changes, and when they go on. Of many tasks
- * that wait for the same it tells in one line.
+ * Prints notices for a command that follows or waits for tasks: what a task waits for, whenever that changes, and when
+ * it continues. Many tasks that wait for the same thing share one line.
  */
 export class Notices {
   readonly #context: Context;
-  /** Whether more than one task is looked at. */
+  /** Whether the command follows more than one task. */
   readonly #isMany: boolean;
   readonly #last = new Map<number, string>();
   readonly #timers = new Map<number, NodeJS.Timeout>();
@@ -31,7 +31,7 @@ export class Notices {
     this.#isMany = isMany;
   }
 
-  /** Looks at a task as it is now; `before` is awaited before a word is printed. */
+  /** Takes the current state of a task. Awaits `before` before it prints a notice. */
   async see(task: TaskJson, before: () => Promise<void> = async () => undefined): Promise<void> {
     const { id, state, waiting } = task;
     clearTimeout(this.#timers.get(id));
@@ -60,7 +60,7 @@ export class Notices {
     this.#tell();
   }
 
-  /** That one of many has got its slot is no news; that one goes on which a person had to help is. */
+  /** Returns whether to report that a task continues. With many tasks, only if it needed a person before. */
   #isWorthTelling(last: string): boolean {
     return this.#isMany ? /^(suspended|input-required) /.test(last) : last !== "";
   }
@@ -89,7 +89,7 @@ function ofOne({ task, standstill }: News): Standstill {
   return { ...standstill, why: `task ${task.id} ${standstill.why}` };
 }
 
-/** Tasks that wait for the same, and the command that changes it for all of them. */
+/** Returns the notice for tasks that wait for the same thing, with the command that helps all of them. */
 function ofMany(tasks: readonly TaskJson[]): Standstill {
   const ids = tasks.map(({ id }) => id);
   const who = `${ids.length} tasks`;

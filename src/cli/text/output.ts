@@ -18,13 +18,13 @@ export interface OutputOptions {
   color: ColorChoice;
 }
 
-/** Errors of a write that mean that nobody reads any more: a closed pipe, a terminal that was hung up. */
+/** Write errors which mean that the reader has gone: a closed pipe, or a terminal that hung up. */
 const READER_GONE: readonly (string | undefined)[] = ["EPIPE", "EIO"];
 
 /**
- * Where a command's words go: results to stdout, everything else to stderr. What is written to a stdout that takes
- * nothing more is dropped, and `gone` is aborted for those who would go on without end. A reader that went away (`| head`)
- * is no failure; any other cause is told on stderr, and {@link Output.exitCode} knows of it.
+ * Writes the output of a command: results to stdout, everything else to stderr. When stdout fails, later results are
+ * dropped, and `gone` aborts for commands that would run without end. A reader that left (`| head`) is not a failure.
+ * Any other cause is printed to stderr and affects {@link Output.exitCode}.
  */
 export class Output {
   readonly json: boolean;
@@ -51,38 +51,38 @@ export class Output {
       }
       this.#gone.abort();
     });
-    // There is no other place to tell it, and the results are not among what is lost.
+    // There is nowhere else to report it, and no results are lost.
     stderr.on("error", () => undefined);
   }
 
   /**
-   * Aborts `gone` also while nothing is printed, for a command that goes on until its reader leaves; on macOS only where
-   * stdout is a socket. The returned function ends that.
+   * Aborts `gone` even while nothing is printed, for a command that runs until its reader leaves. On macOS this works
+   * only if stdout is a socket. The returned function stops it.
    */
   watchReader(): () => void {
     return watchReader(this.#stdout, () => this.#gone.abort());
   }
 
-  /** Whether a result is lost for another cause than that nobody reads it. */
+  /** Whether a result was lost for any reason except that its reader left. */
   get isUnwritable(): boolean {
     return this.#isUnwritable;
   }
 
-  /** The code with which a command ends that came to this one: where a result could not be written, no 0. */
+  /** Returns the exit code for a command that ended with `code`: 1 instead of 0 if a result could not be written. */
   async exitCode(code: number): Promise<number> {
-    // What is wrong with the last write is told a little later.
+    // The error of the last write arrives a little later.
     await new Promise((resolve) => setImmediate(resolve));
     return this.#isUnwritable && code === 0 ? 1 : code;
   }
 
-  /** A line of the result. */
+  /** Prints a line of the result. */
   line(text = ""): void {
     if (!this.gone.aborted) this.#stdout.write(`${text}\n`);
   }
 
   /**
-   * A line beside the result, and what one can type then. A terminal gets that on a line of its own, and no word is broken
-   * where the lines are longer than it is wide.
+   * Prints a line to stderr, with a command `todo` to type next. On a terminal the command has its own line, and long
+   * lines wrap between words.
    */
   note(text: string, todo?: string): void {
     if (!this.#stderr.isTTY) {
@@ -93,30 +93,30 @@ export class Output {
     this.#stderr.write(`${wrapBlock(lines, (this.#stderr as WriteStream).columns || 80)}\n`);
   }
 
-  /** Rings the bell of the terminal, also where no text is wanted. */
+  /** Rings the terminal's bell, also for a command that prints no text. */
   ring(): void {
     this.#stderr.write("\u0007");
   }
 
-  /** The result as JSON: one line, or indented for eyes. */
+  /** Prints the result as JSON: one line, or indented on a terminal. */
   data(value: unknown): void {
     const json = JSON.stringify(value, undefined, this.#stdout.isTTY ? 2 : undefined);
     this.line(this.#stdout.isTTY ? escapedJson(json) : json);
   }
 
-  /** A line of JSON in a stream of them. */
+  /** Prints one line of a stream of JSON. */
   dataLine(value: unknown): void {
     const json = JSON.stringify(value);
     this.line(this.#stdout.isTTY ? escapedJson(json) : json);
   }
 
-  /** Bytes of the result, as they are; resolves when there is room for more. */
+  /** Prints bytes of the result unchanged; resolves when there is room for more. */
   async bytes(chunk: Uint8Array): Promise<void> {
     if (this.gone.aborted || this.#stdout.write(chunk)) return;
     await once(this.#stdout, "drain", { signal: this.gone }).catch(() => undefined);
   }
 
-  /** Colours for stdout. */
+  /** Returns the colours for stdout. */
   async paint(): Promise<Paint> {
     return this.#isColored(this.#stdout) ? await paintFor() : plainPaint;
   }
@@ -126,22 +126,22 @@ export class Output {
     return this.#isColored(this.#stdout);
   }
 
-  /** Colours for stderr. */
+  /** Returns the colours for stderr. */
   async notePaint(): Promise<Paint> {
     return this.#isColored(this.#stderr) ? await paintFor() : plainPaint;
   }
 
-  /** The columns of the terminal that stdout is; undefined for a pipe or a file, where nothing is cut. */
+  /** The width of the terminal on stdout; undefined for a pipe or a file, where nothing is cut. */
   get columns(): number | undefined {
     return this.#stdout.isTTY ? (this.#stdout as WriteStream).columns || 80 : undefined;
   }
 
-  /** The terminal that stdout is, for what fills the screen. */
+  /** The terminal on stdout, for output that fills the screen. */
   get terminal(): WriteStream | undefined {
     return this.#stdout.isTTY ? (this.#stdout as WriteStream) : undefined;
   }
 
-  /** The terminal that stderr is, for what moves. */
+  /** The terminal on stderr, for lines that are redrawn. */
   get noteTerminal(): NodeJS.WriteStream | undefined {
     return this.#stderr.isTTY ? this.#stderr : undefined;
   }
@@ -155,7 +155,7 @@ export class Output {
   }
 }
 
-/** The system's words for its error, and its code. */
+/** Returns the system's text for its error, with the code. */
 function causeOf({ message, errno = 0, code }: NodeJS.ErrnoException): string {
   const [, words] = getSystemErrorMap().get(errno) ?? [];
   return words === undefined ? message : `${words} (${code})`;

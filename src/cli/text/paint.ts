@@ -2,17 +2,17 @@ import type { State } from "../../core/machine.ts";
 
 type Stroke = (text: string) => string;
 
-/** Colours by what they mean. */
+/** Colours by meaning. */
 export interface Paint {
   state: (state: State, text?: string) => string;
-  /** Names that are told apart by their colour: each number has one. */
+  /** Colours a name, to tell names apart: each number `at` has its colour. */
   name: (at: number, text: string) => string;
   strong: Stroke;
   faint: Stroke;
   bad: Stroke;
-  /** Something to type. */
+  /** A command to type. */
   command: Stroke;
-  /** What was searched for. */
+  /** A match of a search. */
   found: Stroke;
 }
 
@@ -29,7 +29,7 @@ export const plainPaint: Paint = {
   found: same,
 };
 
-/** Sixteen colours, which every terminal's theme makes readable; loads chalk. */
+/** Returns the sixteen colours that every terminal theme makes readable; loads chalk. */
 export async function paintFor(): Promise<Paint> {
   const { Chalk } = await import("chalk");
   const chalk = new Chalk({ level: 1 });

@@ -2,7 +2,7 @@ import type { Result } from "../../protocol/methods.ts";
 import { toolText } from "./agent-text.ts";
 import { sizeText, untilText, whenText } from "./when.ts";
 
-/** What the daemon answers to the pause of one task. */
+/** The daemon's response to the pause of one task. */
 export type Paused = Extract<Result<"tasks/pause">, { task: unknown }>;
 
 interface Words {
@@ -10,7 +10,7 @@ interface Words {
   notes: string[];
 }
 
-/** What became of a pause: the result as a line, and beside it what stays in use or what resume needs. */
+/** Returns the result of a pause as a line, and notes on what stays in use or what resume needs. */
 export function pauseWords(
   { task, changed, continues, ...memory }: Paused,
   {
@@ -44,7 +44,7 @@ export function pauseWords(
   return { line, notes: [...later, ...endNotes(task, continues ?? true, now)] };
 }
 
-/** What a task that has no process any more goes on from, where that is not plain from its checkpoint. */
+/** Returns from where a task without a process continues, unless its checkpoint makes that clear. */
 function endNotes(task: Paused["task"], continues: boolean, now: number): string[] {
   const { id, pause, agent } = task;
   if (pause?.outcome === "forced" || agent?.cut) return [`  ${standing(task, continues, now)}`];
@@ -56,7 +56,7 @@ function only(line: string): Words {
   return { line, notes: [] };
 }
 
-/** A freeze stops no clock of an agent, nor its provider's. */
+/** Returns a warning: a freeze does not stop the clocks of an agent and its provider. */
 function clockNotes({ id, agent }: Paused["task"]): string[] {
   if (!agent) return [];
   const what = `a command of ${agent.name} that outlasts its time limit is ended, or run again, when it goes on`;
@@ -65,7 +65,9 @@ function clockNotes({ id, agent }: Paused["task"]): string[] {
   ];
 }
 
-/** To free the memory ends the process, which costs a program without a checkpoint all that it has done. */
+/**
+ * Returns how much memory stays in use. To free it ends the process; a program without a checkpoint then starts over.
+ */
 function memoryNotes(
   { id, kind, checkpoint }: Paused["task"],
   { memoryBytes, processes }: Omit<Paused, "task" | "changed">,

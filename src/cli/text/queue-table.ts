@@ -12,7 +12,7 @@ const header = [
   { title: "HELD" },
 ];
 
-/** Queues as a table, a line each; it fits into so many columns, and without them nothing is cut. */
+/** Returns a table of queues, one line each, that fits into `columns`; if undefined, nothing is cut. */
 export function queueTable(queues: readonly QueueJson[], now: number, columns: number | undefined): string[] {
   const rows = queues.map(
     ({ name, slots, used, working, waiting, numbered, preempt, held, heldBy, heldUntil }) => [

@@ -1,12 +1,14 @@
 /**
- * Whether somebody still reads what a command prints. Only a write tells that a reader has gone, and a command that
- * follows a silent task writes nothing, perhaps for hours.
+ * Detects whether somebody still reads what a command prints. Only a write shows that a reader has gone, and a command
+ * that follows a silent task may write nothing for hours.
  */
 import { constants, fstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 const LOOK_MS = 500;
 
-/** Calls `gone` once when stdout is a pipe or a socket that nobody reads any more; the returned function ends that. */
+/**
+ * Calls `gone` once, when nobody reads the pipe or socket on stdout any more. The returned function stops the check.
+ */
 export function watchReader(stdout: NodeJS.WriteStream, gone: () => void): () => void {
   const look = lookOf(stdout);
   if (!look) return () => undefined;
@@ -19,15 +21,15 @@ export function watchReader(stdout: NodeJS.WriteStream, gone: () => void): () =>
   return () => clearInterval(timer);
 }
 
-/** What tells whether there is a reader; undefined for files and terminals, which have no reader that goes away. */
+/** Returns a check for the reader; undefined for files and terminals, whose reader never goes away. */
 function lookOf(stdout: NodeJS.WriteStream): (() => boolean) | undefined {
   const { fd = 1 } = stdout as { fd?: number };
   const stat = fstatSync(fd);
-  // An empty write to a closed socket fails, which the stream tells as an error.
+  // An empty write to a closed socket fails, which the stream emits as an error.
   if (stat.isSocket()) return () => stdout.writableLength > 0 || stdout.write("") || true;
   if (!stat.isFIFO() || process.platform !== "linux") return undefined;
   const readers = new PipeReaders(`pipe:[${stat.ino}]`);
-  // Now, before the first byte after which it may leave.
+  // Find the reader now: it may leave after the first byte.
   readers.areThere();
   return () => readers.areThere();
 }
@@ -35,13 +37,13 @@ function lookOf(stdout: NodeJS.WriteStream): (() => boolean) | undefined {
 const O_ACCMODE = 3;
 
 /**
- * The processes that have the reading end of an anonymous pipe, as /proc shows them: Node cannot poll a descriptor, and
- * an empty write to a pipe always succeeds. One that may not be looked into is never seen, so only a reader that was
- * seen can be missed.
+ * Finds the process that holds the reading end of an anonymous pipe, in /proc. Node cannot poll a descriptor, and an
+ * empty write to a pipe always succeeds. A process that we may not inspect stays invisible, so a reader counts as gone
+ * only if we saw it before.
  */
 class PipeReaders {
   readonly #pipe: string;
-  /** Its descriptor in /proc. */
+  /** The reader's descriptor in /proc. */
   #reader: string | undefined;
   #wasSeen = false;
 
@@ -56,7 +58,7 @@ class PipeReaders {
     return this.#reader !== undefined || !this.#wasSeen;
   }
 
-  /** The other end of a pipeline was started about when this process was. */
+  /** Finds the reader, in the order of pids near ours: the processes of a pipeline start at about the same time. */
   #find(): string | undefined {
     const distance = (pid: string) => Math.abs(Number(pid) - process.pid);
     const pids = entriesOf("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);

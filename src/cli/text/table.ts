@@ -1,28 +1,28 @@
 import stringWidth from "string-width";
 
-/** One column: how narrow a terminal may make it, and on which side its text stands. */
+/** One column: how narrow it may get, and on which side its text is aligned. */
 export interface Column {
   title: string;
-  /** Undefined for a column that is never cut. */
+  /** The least width; undefined for a column that is never cut. */
   least?: number;
   isRight?: boolean;
-  /** Every other column gives way before this one. */
+  /** All other columns shrink before this one. */
   isCutLast?: boolean;
-  /** Where not even the least widths fit a terminal, columns with a number are left out, the highest first. */
+  /** If not even the least widths fit, columns with a number are left out, the highest number first. */
   leaves?: number;
 }
 
-/** A cell is text, or text with the colour that is laid on after it was fitted. */
+/** Text, or text with a colour that is applied after the text was fitted. */
 export type Cell = string | { text: string; paint: (text: string) => string };
 
 type Row = readonly Cell[];
 
 const GAP = 2;
-/** Without a limit, cells longer than this do not widen their column: each runs over in its own row. */
+/** Without a limit, a cell longer than this does not widen its column but overflows in its own row. */
 const WIDEST = 60;
 
 /**
- * Rows as lines that fit into so many columns; without a limit nothing is cut. Every row has as many cells as
+ * Returns the rows as lines of at most `limit` columns; without a limit nothing is cut. Every row has as many cells as
  * there are columns.
  */
 export function tableLines(
@@ -40,7 +40,7 @@ export function tableLines(
     limit === undefined ? natural.map(({ usual }) => usual) : fittedWidths(shown, natural, limit);
   return all.map((row, line) => {
     let text = "";
-    // Spaces that are written once another cell follows them.
+    // Spaces to write before the next cell, if one follows.
     let gap = 0;
     for (const [at, from] of kept.entries()) {
       const width = widths[at] as number;
@@ -68,7 +68,7 @@ function textOf(cell: Cell): string {
   return typeof cell === "string" ? cell : cell.text;
 }
 
-/** How wide the cells of a column are, row by row. Rows are often alike, and to measure a text takes longer than to compare it. */
+/** Returns the widths of a column's cells. Rows are often alike, and comparing a text is faster than measuring it. */
 function widthsIn(rows: readonly Row[], at: number): Uint32Array {
   let last = "";
   let width = 0;
@@ -82,7 +82,7 @@ function widthsIn(rows: readonly Row[], at: number): Uint32Array {
   });
 }
 
-/** How wide a column is by its widest cell, and by its widest usual one. */
+/** The width of a column's widest cell, and of its widest cell up to `WIDEST`. */
 interface Widths {
   most: number;
   usual: number;
@@ -97,7 +97,7 @@ function widest(widths: Uint32Array): Widths {
   return { most, usual };
 }
 
-/** The columns that there is room for at their least widths. */
+/** Returns the indexes of the columns that fit at their least widths. */
 function keptColumns(columns: readonly Column[], widths: readonly Widths[], limit: number): number[] {
   const least = columns.map(({ least = Number.POSITIVE_INFINITY }, at) =>
     Math.min(least, widths[at]?.most ?? 0),
@@ -112,7 +112,7 @@ function keptColumns(columns: readonly Column[], widths: readonly Widths[], limi
   return kept;
 }
 
-/** The natural widths; where they are too wide, the widest of the columns that may shrink gives way, those that are cut last at the end. */
+/** Returns widths that fit. The widest column that may shrink gives way first, `isCutLast` columns last. */
 function fittedWidths(columns: readonly Column[], natural: readonly Widths[], limit: number): number[] {
   const widths = natural.map(({ most }) => most);
   for (let excess = total(widths) - limit; excess > 0; excess--) {
@@ -126,12 +126,12 @@ function fittedWidths(columns: readonly Column[], natural: readonly Widths[], li
   return widths;
 }
 
-/** How wide a line of cells of these widths is. */
+/** Returns the width of a line with cells of these widths. */
 function total(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width + GAP, -GAP);
 }
 
-/** Text of at most so many cells of a terminal, with an ellipsis where something is missing. */
+/** Cuts a text to at most `width` cells of a terminal, with an ellipsis if something is missing. */
 export function fitted(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   if (isNarrow(text)) return `${text.slice(0, Math.max(0, width - 1)).trimEnd()}…`;
@@ -143,14 +143,14 @@ export function fitted(text: string, width: number): string {
   return `${cut.trimEnd()}…`;
 }
 
-/** The cells of a terminal that a text takes. */
+/** Returns how many cells of a terminal a text takes. */
 export function textWidth(text: string): number {
   return isNarrow(text) ? text.length : stringWidth(text);
 }
 
 /**
- * Whether each character takes one cell: ASCII, letters of Europe, punctuation, arrows, lines and blocks. To ask
- * string-width takes longer than everything else that a command does, and these are what we print ourselves.
+ * Returns whether each character takes one cell: ASCII, European letters, punctuation, arrows, lines and blocks. Our
+ * own texts consist of these, and asking string-width takes longer than everything else that a command does.
  */
 function isNarrow(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is told from the rest

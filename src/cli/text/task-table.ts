@@ -6,26 +6,26 @@ import type { ListedTask } from "./task-text.ts";
 /** Where a table of tasks is shown, and which columns it has. */
 export interface TableOptions {
   now: number;
-  /** How wide the terminal is; undefined in a pipe, where every column is there and nothing is cut. */
+  /** The width of the terminal; undefined in a pipe, where every column is shown and nothing is cut. */
   columns: number | undefined;
   paint: Paint;
-  /** Other columns than the usual ones. */
+  /** The columns to show instead of the usual ones. */
   chosen?: readonly TaskColumnName[] | undefined;
-  /** Whether machines are shown; undefined where some task is on one. */
+  /** Whether to show machines; undefined shows them if a task is on one. */
   isCluster?: boolean | undefined;
 }
 
 const usual: readonly TaskColumnName[] = ["id", "state", "task", "queue", "machine", "age", "ran", "details"];
 
-/** On a narrow screen what a task is and does, rather than a little of everything. */
+/** Returns the columns for a width: a narrow screen shows only what a task is and does. */
 function columnsFor(columns: number | undefined): readonly TaskColumnName[] {
   if (columns === undefined || columns >= 68) return usual;
   return columns < 48 ? ["id", "state", "task"] : ["id", "state", "task", "details"];
 }
 
 /**
- * Tasks as a table, a line each, whose rows are made as the tasks come in. In a terminal it fits, and the queue is shown
- * only where there is more than `default`, and on a narrow one only what a task is and does.
+ * A table of tasks, one line each, which makes its rows as tasks arrive. On a terminal it fits the width, and shows the
+ * queue only if a task is in one besides `default`. If narrow, it shows only what a task is and does.
  */
 export class TaskTable {
   readonly #options: TableOptions;
@@ -52,7 +52,7 @@ export class TaskTable {
     }
   }
 
-  /** How many tasks it has. */
+  /** The number of tasks. */
   get size(): number {
     return this.#rows.length;
   }
@@ -67,7 +67,7 @@ export class TaskTable {
       shown.length === this.#names.length
         ? this.#rows
         : this.#rows.map((row) => shown.map(({ at }) => row[at] ?? ""));
-    // What was asked for stays, also where it does not fit.
+    // Columns that the user chose stay, even if they do not fit.
     return tableLines(
       shown.map(({ column }) => (chosen === undefined ? column : { ...column, leaves: 0 })),
       rows,
@@ -76,7 +76,7 @@ export class TaskTable {
   }
 }
 
-/** These tasks as a table. */
+/** Returns these tasks as a table. */
 export function taskTable(tasks: readonly ListedTask[], options: TableOptions): string[] {
   const table = new TaskTable(options);
   table.add(tasks);

@@ -1,11 +1,11 @@
-/** What is said about a task in words. */
+/** Texts about a task. */
 import { basename } from "node:path";
 import { formatDuration } from "../../core/time.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import { block, oneLine, shellLine } from "./terminal-text.ts";
 import { untilText, whenText } from "./when.ts";
 
-/** What the words about a task read of it, and the columns that a table has where no others are asked for. */
+/** The fields of a task that these texts and the default columns of a table read. */
 export const usualFields = [
   "id",
   "kind",
@@ -33,7 +33,7 @@ export const usualFields = [
   "error",
 ] as const satisfies readonly (keyof TaskJson)[];
 
-/** What all columns read of a task. */
+/** The fields of a task that all columns read. */
 export const listedFields = [
   ...usualFields,
   "priority",
@@ -45,10 +45,10 @@ export const listedFields = [
   "endedAt",
 ] as const satisfies readonly (keyof TaskJson)[];
 
-/** A task of which no more is known than what the usual columns show. */
+/** A task with only the fields that the usual columns read. */
 export type UsualTask = Pick<TaskJson, (typeof usualFields)[number]>;
 
-/** A task of which no more is known than what a table can show. */
+/** A task with only the fields that a table can show. */
 export type ListedTask = Pick<TaskJson, (typeof listedFields)[number]>;
 
 /** Why a task does not move, and the command that changes it. */
@@ -57,21 +57,21 @@ export interface Standstill {
   todo: string | null;
 }
 
-/** How much of a prompt stands in a line. */
+/** How many characters of a prompt a line shows. */
 const PROMPT_CHARS = 200;
 
-/** The command line, module or prompt of a task. */
+/** Returns the command line, module or prompt of a task. */
 export function workOf({ argv, module, agent, prompt }: UsualTask): string {
   if (agent) return oneLine(`${agent.name} ${prompt?.slice(0, PROMPT_CHARS) ?? ""}`);
   return argv ? shellLine(argv) : oneLine(module?.path ?? "");
 }
 
-/** The name of a task, else what it runs. */
+/** Returns the name of a task, or else what it runs. */
 export function titleOf(task: UsualTask): string {
   return task.name === null ? shortWorkOf(task) : oneLine(task.name);
 }
 
-/** What a task runs; a module and a program by the name of their file. */
+/** Returns what a task runs, with only the file name of a module or program. */
 export function shortWorkOf(task: UsualTask): string {
   if (task.agent) return workOf(task);
   if (task.module) return oneLine(basename(task.module.path));
@@ -79,13 +79,13 @@ export function shortWorkOf(task: UsualTask): string {
   return shellLine([basename(program) || program, ...args]);
 }
 
-/** Why a task that is open does not move, or null when it does. */
+/** Returns why an open task does not move; null if it does. */
 export function standstillOf(task: UsualTask, now: number): Standstill | null {
   const { id, waiting, state, pause, moving } = task;
   if (moving) return { why: `is on its way to ${oneLine(moving.to)}`, todo: waysOutOf(id) };
   if (state !== "suspended" && waiting) return waitingText(task, waiting, now);
   if (state === "suspended") {
-    // One that resumes by itself says what it waits for, and who paused it.
+    // A task that resumes automatically shows both who paused it and what it waits for.
     const waits = waiting && waiting.for !== "time" ? `; ${waitingText(task, waiting, now).why}` : "";
     return { why: `${pauseText(task, now)}${waits}`, todo: resumeCommand(task) };
   }
@@ -93,7 +93,7 @@ export function standstillOf(task: UsualTask, now: number): Standstill | null {
   return null;
 }
 
-/** What ends that a task is on its way to another home. */
+/** Returns the commands that finish or abort a task's move to another home. */
 export function waysOutOf(id: number): string {
   return `agentctl move ${id} finishes that, agentctl move ${id} --abort takes it back`;
 }
@@ -150,16 +150,16 @@ function slotsText({ queue, slots }: UsualTask, on: Waiting["on"]): Standstill {
   return { why: `waits for ${slots} slots at once in queue ${queue}`, todo };
 }
 
-/** What it asks, and among which answers it lets choose. */
+/** Returns the question of a task, with its choices. */
 function questionText(question: TaskJson["question"]): string {
   const { prompt = "", choices = null } = question ?? {};
   return oneLine(choices && choices.length > 0 ? `${prompt} (${choices.join(", ")})` : prompt);
 }
 
-/** Who paused it, how, and what stands. */
+/** Returns who paused the task, how, and what remains of it, such as a checkpoint. */
 export function pauseText({ state, pause, checkpoint, error }: UsualTask, now: number): string {
   if (!pause) return "paused";
-  // Of a pause that is over, the checkpoint of today and the time that was planned say nothing.
+  // For a pause that is over, today's checkpoint and the planned time mean nothing.
   const isPaused = state === "suspended";
   const causes: Record<string, string> = {
     user: `paused by ${oneLine(pause.actor)}`,
@@ -202,13 +202,13 @@ function resumeCommand({ id, kind, checkpoint, pause, error }: UsualTask): strin
   return canContinue ? `agentctl resume ${id}` : `agentctl resume ${id} --from-start`;
 }
 
-/** What raises the limit that is reached, which the reason of the pause tells. */
+/** Returns the option that raises the reached limit, which the reason of the pause names. */
 function moreOf(reason: string | null): string {
   if (reason?.includes("tokens")) return "--add-tokens <n>";
   return reason?.includes("times") ? "--add-turns <n>" : "--add-cost <usd>";
 }
 
-/** How far a task is, in its own words; on a terminal with a bar. */
+/** Returns the progress of a task in its own words; on a terminal with a bar. */
 export function progressText(task: UsualTask, isPipe = false): string {
   const { progress } = task;
   if (!progress) return "";
@@ -225,29 +225,29 @@ export function progressText(task: UsualTask, isPipe = false): string {
 
 const BAR_CELLS = 8;
 
-/** A bar with its percentage. */
+/** Returns a bar with its percentage. */
 function bar(done: number, total: number): string {
   const share = total > 0 ? Math.min(1, Math.max(0, done / total)) : 1;
   const full = Math.floor(share * BAR_CELLS);
   return `${"█".repeat(full)}${"░".repeat(BAR_CELLS - full)} ${Math.floor(share * 100)}%`;
 }
 
-/** How long the rest will take if it goes on like the part that is done; null where that cannot be told. */
+/** Returns how long the rest will take at the same speed, in ms; null if that cannot be known. */
 function leftMs({ state, progress, runMs }: UsualTask): number | null {
   if (state !== "working" || !progress?.total || progress.done <= 0 || progress.done >= progress.total)
     return null;
   const left = (runMs / progress.done) * (progress.total - progress.done);
-  // Seconds, and from a minute on minutes: more would be a guess.
+  // Round to seconds, and from one minute on to minutes: more precision would be a guess.
   const unit = left < 60_000 ? 1000 : 60_000;
   return Math.max(unit, Math.round(left / unit) * unit);
 }
 
-/** Whether the reason of its pause is what its error says too. */
+/** Returns whether the reason of the pause is also the message of the error. */
 export function isReasonOfPause({ pause, error }: UsualTask): boolean {
   return error !== null && error.message === pause?.reason;
 }
 
-/** How a task ended, beyond its state; empty for one that completed, and where the pause that it is in says it. */
+/** Returns how a task ended, beyond its state; empty if it completed, or if its current pause says it. */
 export function endText(task: UsualTask): string {
   const { state, exitCode, signal, error } = task;
   if (state === "completed" || error?.message === state) return "";
@@ -257,16 +257,16 @@ export function endText(task: UsualTask): string {
   return state === "failed" && exitCode !== null ? `exit code ${exitCode}` : "";
 }
 
-/** A task that has ended, in a line. */
+/** Returns one line about an ended task. */
 export function endLine(task: UsualTask): string {
   const end = endText(task);
   return `task ${task.id} ${task.state}${end === "" ? "" : `: ${end}`}`;
 }
 
-/** So many ends are told one by one. */
+/** Up to how many ended tasks have a line each. */
 const EACH = 8;
 
-/** Tasks that have ended, a line each; of many, those that completed in one line, and as many of the others. */
+/** Returns a line for each ended task. Of many, the completed ones share a line, and so do the others after `EACH`. */
 export function endLines(tasks: readonly TaskJson[]): string[] {
   if (tasks.length <= EACH) return tasks.map(endLine);
   const done = tasks.filter(({ state }) => state === "completed");
@@ -281,7 +281,7 @@ export function endLines(tasks: readonly TaskJson[]): string[] {
 
 const IDS_SHOWN = 10;
 
-/** The first ids, and how many more there are. */
+/** Returns the first ids, and how many more there are. */
 export function idsText(ids: readonly number[]): string {
   const more = ids.length - IDS_SHOWN;
   return more <= 0 ? ids.join(", ") : `${ids.slice(0, IDS_SHOWN).join(", ")} and ${more} more`;

@@ -3,10 +3,10 @@ import { usage } from "../command/usage.ts";
 import { oneLine } from "./terminal-text.ts";
 
 /**
- * A template such as `{id}\t{pause.reason}` as a function from a task's JSON to one line: a field in braces is
- * replaced by its value, `\t`, `\n` and `\\` are what they are elsewhere, `{{` is a brace. A value that is null is
- * empty, an object is JSON. A `\n` at the end is the one that ends each line anyway. Throws a usage error for a brace that is not closed; the function throws one for a field
- * that there is not.
+ * Compiles a template such as `{id}\t{pause.reason}` into a function from a task's JSON to one line. A field in braces
+ * is replaced by its value; null becomes empty, an object JSON. `\t`, `\n` and `\\` are the usual escapes, and `{{` is
+ * a brace. A `\n` at the end adds nothing: each line ends with one anyway. Throws a usage error for a brace that is not
+ * closed; the returned function throws one for an unknown field.
  */
 export function templateOf(template: string): (value: object) => string {
   const parts = [...template.matchAll(/\\[tn\\]|\{\{|\{([^{}]*)\}|[^\\{]+|[\\{]/gu)].map(partOf);

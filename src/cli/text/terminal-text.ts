@@ -1,28 +1,28 @@
-/** Text of others, made fit for a terminal: none of it moves the cursor, changes colours or hides behind another. */
+/** Makes foreign text safe for a terminal, so that it cannot move the cursor, change colours or hide other text. */
 
-/** Control characters, line separators, and marks that turn the direction of what follows. */
+/** Control characters, line separators, and marks that change the direction of text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const STEERING = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-/** On one line, with what would steer the terminal written out. */
+/** Returns the text on one line, with all characters that steer the terminal written out. */
 export function oneLine(text: string): string {
   return text.replace(STEERING, (char) => written(char));
 }
 
-/** Line breaks and tabs stay; everything else that would steer the terminal is written out. */
+/** Writes out all characters that steer the terminal, except line breaks and tabs. */
 export function block(text: string): string {
   return text.replace(STEERING, (char) => (char === "\n" || char === "\t" ? char : written(char)));
 }
 
-/** A command line as one would type it into a shell. */
+/** Returns a command line as one would type it into a shell. */
 export function shellLine(argv: readonly string[]): string {
   return argv.map(quoted).join(" ");
 }
 
-/** What a shell reads in a word that a program is started with as it is. */
+/** Characters that mean something to a shell, but not to a program that is started without one. */
 const SHELL_SYNTAX = /[\s|&;<>()$`"'*?[\]{}~#=!\\]/;
 
-/** A command line in which a shell reads the words, where they are one word that only a shell can take apart. */
+/** Returns `sh -c` with the command line if that is a single word that only a shell can split; else undefined. */
 export function throughShell(argv: readonly string[]): string[] | undefined {
   const [line = "", ...rest] = argv;
   return rest.length === 0 && SHELL_SYNTAX.test(line) ? ["sh", "-c", line] : undefined;
@@ -41,7 +41,7 @@ function written(char: string): string {
   return short[char] ?? (code < 256 ? `\\x${hex.padStart(2, "0")}` : `\\u${hex.padStart(4, "0")}`);
 }
 
-/** JSON with what would steer a terminal written as JSON writes it; line breaks between values stay. */
+/** Returns JSON with characters that steer the terminal as JSON escapes; line breaks between values stay. */
 export function escapedJson(json: string): string {
   return json.replace(STEERING, (char) =>
     char === "\n" ? char : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,

@@ -1,6 +1,6 @@
 import { formatDuration } from "../../core/time.ts";
 
-/** A time for people, in their zone: the time of day when it is within half a day, else also the date. */
+/** Returns a local time for people: the time of day if it is within 12 hours, else also the date. */
 export function whenText(iso: string, now: number): string {
   const at = new Date(iso);
   const two = (number: number) => String(number).padStart(2, "0");
@@ -9,19 +9,19 @@ export function whenText(iso: string, now: number): string {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock}`;
 }
 
-/** How long until `iso`, or that it is due. */
+/** Returns how long it is until `iso`, or `now` if it is due. */
 export function untilText(iso: string, now: number): string {
   const rest = Date.parse(iso) - now;
   return rest <= 0 ? "now" : `in ${formatDuration(rest < 10_000 ? Math.ceil(rest / 1000) * 1000 : rest)}`;
 }
 
-/** An age in one unit: `12s`, `5m`, `3h`, `2d`. */
+/** Returns an age in one unit: `12s`, `5m`, `3h`, `2d`. */
 export function ageText(iso: string, now: number): string {
   const age = Math.max(0, now - Date.parse(iso));
   return age < 1000 ? "0s" : formatDuration(age - (age % 1000), 1);
 }
 
-/** A size in bytes for people. */
+/** Returns a size in bytes as text for people. */
 export function sizeText(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let size = bytes;

@@ -1,6 +1,6 @@
 /**
- * Breaks a text at spaces into lines of at most so many columns, all but the first shorter by `hanging`; a longer word has
- * a line of its own.
+ * Breaks a text at spaces into lines of at most `columns`, all but the first shorter by `hanging`. A longer word has
+ * its own line.
  */
 export function wrap(text: string, columns: number, hanging = 0): string[] {
   const lines = [""];
@@ -13,7 +13,7 @@ export function wrap(text: string, columns: number, hanging = 0): string[] {
   return lines;
 }
 
-/** The same for each line of a text; what is broken off stands below, two columns further in. */
+/** Wraps each line of a text; continuation lines are indented by two more columns. */
 export function wrapBlock(text: string, columns: number): string {
   return text
     .split("\n")
@@ -26,12 +26,12 @@ export function wrapBlock(text: string, columns: number): string {
     .join("\n");
 }
 
-/** How much further in the rest of a line of code stands. */
+/** By how much the continuation of a line of code is indented. */
 const DEEPER = 2;
 
 /**
- * A line of code in lines of at most so many columns, broken at spaces. One of a shell stays one that can be pasted: it is
- * broken between words, with a backslash, and its remark stands below it.
+ * Folds a line of code into lines of at most `columns`, broken at spaces. A shell line can still be pasted: it is
+ * broken between words, with a backslash, and its comment goes below it.
  */
 export function foldCode(line: string, columns: number, isShell: boolean): string[] {
   if (widthOf(line) <= columns) return [line];
@@ -51,7 +51,7 @@ export function foldCode(line: string, columns: number, isShell: boolean): strin
   return [...folded, ...remarks.map((each) => `${under}# ${each}`)];
 }
 
-/** The words of a line of a shell, quotes and all, and what stands behind its `#`. */
+/** Splits a shell line into its words, quotes included, and the comment after its `#`. */
 function shellWords(text: string): { words: string[]; remark: string } {
   const words: string[] = [];
   let rest = text.trim();
@@ -63,7 +63,9 @@ function shellWords(text: string): { words: string[]; remark: string } {
   return { words, remark: rest.replace(/^#\s*/, "") };
 }
 
-/** These words with a backslash at the end of each line but the last; a word that is too long is broken at its spaces. */
+/**
+ * Joins words into lines, all but the last with a backslash at the end. Breaks a word that is too long at its spaces.
+ */
 function joined(words: readonly string[], columns: number): string[] {
   const lines: string[] = [];
   let line = "";
@@ -84,7 +86,7 @@ function joined(words: readonly string[], columns: number): string[] {
   return lines;
 }
 
-/** Cells, nearly: without colours, and two for each character of the scripts that take two. */
+/** Returns the approximate width in cells: without colours, and two for each wide character. */
 function widthOf(text: string): number {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: what begins a colour is a control character
   const plain = text.replace(/\u001b\[[\d;]*m/g, "");

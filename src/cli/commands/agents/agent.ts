@@ -13,16 +13,16 @@ import { usageText } from "../../text/agent-text.ts";
 import { tableLines } from "../../text/table.ts";
 import { oneLine } from "../../text/terminal-text.ts";
 
-/** So long an agent may take to say its version. */
+/** How long an agent may take to print its version, in ms. */
 const VERSION_MS = 20_000;
 const ENDS = ["completed", "failed", "canceled", "suspended", "input-required"] as const;
 
-/** What is known of an agent on this machine. */
+/** What we know about an agent on this machine. */
 interface Found {
   name: string;
   installed: boolean;
   version: string | null;
-  /** The version is one of those that were tried; null where that is not known. */
+  /** Whether the version is one of those that were tried; null if that is not known. */
   known: boolean | null;
   tested: readonly [string, string] | null;
   install: string;
@@ -76,7 +76,7 @@ export const agent: Group = {
   commands: [list, check],
 };
 
-/** Those of config.json. */
+/** Returns the agents of config.json. */
 function ownAgents({ paths }: Context): OwnAgents {
   return settingsOf(paths.config).agents;
 }
@@ -122,7 +122,7 @@ function unknown(name: string, own: readonly string[]): AgentctlError {
   return new AgentctlError("InvalidParams", { field: "name", reason }, { message: reason });
 }
 
-/** A task of its own, which may read and change nothing where agentctl can see to that. It is ended whatever became of it. */
+/** Runs one turn as a separate task, read-only if agentctl can enforce that. Cancels it if it does not end. */
 async function oneTurn(context: Context, { name, commands }: AgentFacts): Promise<TaskJson> {
   const { task } = await callDaemon(context, "tasks/create", {
     agent: name,
@@ -145,7 +145,7 @@ function isOpen({ state }: TaskJson): boolean {
   return state === "input-required" || state === "suspended";
 }
 
-/** What the agent said last, or why it said nothing. */
+/** Returns what the agent said last, or why it said nothing. */
 function lastWordOf({ state, result, question, error, pause }: TaskJson): string {
   if (state === "input-required") return `asks: ${question?.prompt}`;
   return String(result ?? error?.message ?? pause?.reason ?? state);

@@ -37,12 +37,12 @@ export const diff = command({
   },
 });
 
-/** Shows a text in the user's pager; false where it cannot be started. */
+/** Shows a text in the user's pager; returns false if it cannot be started. */
 function paged({ env }: Context, text: string): Promise<boolean> {
   const pager = env.GIT_PAGER ?? env.PAGER ?? "less";
   if (pager === "" || pager === "cat") return Promise.resolve(false);
   return new Promise((resolve) => {
-    // The variable is a command line of the user's own.
+    // The variable is a command line of the user, for a shell.
     const child = spawn("/bin/sh", ["-c", pager], {
       stdio: ["pipe", "inherit", "inherit"],
       env: { LESS: "FRX", LV: "-c", ...env },

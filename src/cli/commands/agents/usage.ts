@@ -53,7 +53,7 @@ function linesOf(tasks: readonly TaskJson[], by: Way): Line[] {
   return [...lines.values()].sort((a, b) => a.key.localeCompare(b.key));
 }
 
-/** A task with several labels counts for each of them. */
+/** Returns the keys under which a task counts. A task with several labels counts for each of them. */
 function keysOf({ agent, labels, createdAt }: TaskJson, by: Way): string[] {
   if (!agent) return [];
   if (by === "agent") return [agent.name];

@@ -5,11 +5,11 @@ import type { Context } from "../../command/context.ts";
 import { command } from "../../command/define.ts";
 import { usage } from "../../command/usage.ts";
 
-/** What `sh` says of a program that is not there, or cannot be executed. */
+/** The exit codes of `sh` for a program that does not exist, or that cannot be executed. */
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
 
-/** Starts a program that the end, a pause or a cancel of the task that calls this does not reach. */
+/** Starts a program that stays unaffected when the calling task ends, or is paused or canceled. */
 export const detach = command({
   name: "detach",
   summary: "run a program outside of the tree of the task that calls this, such as a server that stays up",
@@ -18,7 +18,7 @@ export const detach = command({
     ["[args...]", "its arguments, as they are"],
   ],
   options: {},
-  // Behind the program's name, options are its own.
+  // Options after the program's name belong to that program.
   mayFollow: () => false,
   examples: [
     ["detach -- my-server --port 8080", "in a script that agentctl runs; prints the pid of the server"],
@@ -34,8 +34,8 @@ export const detach = command({
 });
 
 /**
- * In a session of its own, without the markers of the task's tree and with one that takes it out. Its stdin is empty, and
- * its output goes where that of this command goes.
+ * Starts the program in its own session, without the markers of the task's process tree and with one that excludes it.
+ * Its stdin is empty, and its output goes where this command's output goes.
  */
 async function start({ env, cwd }: Context, program: string, args: string[]): Promise<number> {
   const { [TOKEN_VARIABLE]: _, [TREE_VARIABLE]: __, ...kept } = env;

@@ -89,7 +89,7 @@ function paramsOf(context: Context, { mode, grace, until, at, reason, noWait }: 
   };
 }
 
-/** Where whole queues were paused, nothing of them starts, either. */
+/** Says that paused queues are also held, so no task in them starts. */
 function noteHeld({ out, clock }: Context, selector: Selector, { at, until }: PauseValues): void {
   const { queue, labels, state } = selector;
   if (labels || state) return;
@@ -101,12 +101,12 @@ function noteHeld({ out, clock }: Context, selector: Selector, { at, until }: Pa
 
 const NEVER = "never";
 
-/** A point in time to come, or null for none. */
+/** Parses a future time; `never` becomes null. */
 function timeOrNever(text: string, env: Environment): string | null {
   return text === NEVER ? null : time(text, env);
 }
 
-/** A pause that is over before it begins is a slip. */
+/** Refuses a pause that would be over before it begins. */
 function requireOrder({ at, until }: PauseValues, now: number): void {
   if (until === undefined) return;
   const begin = at ? Date.parse(at) : now;

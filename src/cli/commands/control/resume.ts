@@ -88,7 +88,7 @@ export const resume = command({
   },
 });
 
-/** A queue that was held by itself stays so, which one may not expect. */
+/** Names the queues that stay held because they were held separately, which the user may not expect. */
 function noteHeld({ out }: Context, { all, queue }: Selector, held: readonly string[]): void {
   for (const name of held)
     if (all || queue === name) out.note(`queue ${name} is still held`, `agentctl queue release ${name}`);
@@ -104,7 +104,7 @@ async function heldQueues(rpc: RpcClient): Promise<string[]> {
   return queues.flatMap(({ name, held }) => (held ? [name] : []));
 }
 
-/** Who interrupts the waiting for resumed tasks is told which resume stands; the signal then does what it always does. */
+/** If the user interrupts the wait, says which tasks stay resumed. The signal then has its usual effect. */
 class Waiting {
   readonly #context: Context;
   readonly #isForOne: boolean;
@@ -116,7 +116,7 @@ class Waiting {
     this.#isForOne = isForOne;
   }
 
-  /** This task is queued again, and is waited for. */
+  /** Notes that this task is queued again and that we wait for it. */
   begin({ id }: TaskJson): void {
     this.#resumed.push(id);
     this.#interrupt ??= new Interrupt((interrupt) => {
@@ -165,7 +165,7 @@ function paramsOf(
   };
 }
 
-/** What was resumed once it works; what is paused again before is refused. */
+/** Waits until the resumed tasks run. A task that is paused again before becomes a failed result. */
 async function allAtWork(
   rpc: RpcClient,
   results: ManyAnswers["results"],
@@ -184,7 +184,7 @@ async function allAtWork(
   );
 }
 
-/** The task once it works; throws when it is paused again before. */
+/** Returns the task once it runs; throws if it is paused again before. */
 async function atWork(rpc: RpcClient, { id }: TaskJson): Promise<TaskJson> {
   const until = ["working", "submitted", "input-required", "suspended"] as const;
   const { task } = await rpc.call("tasks/wait", { id, until: [...until] });

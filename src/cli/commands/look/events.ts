@@ -49,7 +49,7 @@ class EventStream {
   readonly #context: Context;
   #after: number | undefined;
   #hasSnapshot = false;
-  /** Events that came before the snapshot they follow. */
+  /** Events that arrived before the snapshot that they follow. */
   #early: EventJson[] = [];
 
   constructor(context: Context, after: number | undefined) {
@@ -96,7 +96,7 @@ class EventStream {
   }
 }
 
-/** What is kept is sent at once with the answer, so it is here when another call is answered. */
+/** Waits for the stored events. The daemon sends them with its response, so they precede the response to this call. */
 async function backlogOf(rpc: RpcClient): Promise<void> {
   await rpc.call("daemon/status", {});
 }

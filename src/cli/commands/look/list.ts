@@ -14,7 +14,7 @@ import { listedFields, usualFields } from "../../text/task-text.ts";
 import { templateOf } from "../../text/template.ts";
 
 const RECENT = 20;
-/** Of many open tasks so many at a time: a longer answer costs the daemon more, and everybody waits for it. */
+/** How many tasks to request at a time: a longer page costs the daemon more, and all its clients wait for it. */
 const PAGE = 1000;
 
 export const list = command({
@@ -70,7 +70,7 @@ export const list = command({
       ...(isWide ? {} : { recent: RECENT, limit: PAGE }),
       ...(isTable ? { fields: [...read] } : {}),
     };
-    // What is neither sorted nor counted off becomes rows while the daemon makes the next page.
+    // Without --sort and --limit, rows are made while the daemon prepares the next page.
     const isAsItComes = isTable && sort === undefined && limit === undefined;
     const { table, found } = await withOpening(
       context,
@@ -102,7 +102,7 @@ async function tableFor(
   { out, clock, paths, host }: Context,
   chosen: readonly TaskColumnName[] | undefined,
 ): Promise<TaskTable> {
-  // Of a daemon elsewhere its tasks tell.
+  // For a daemon elsewhere, its tasks show whether they are in a cluster.
   const isCluster = host === null && isMachine(paths) ? true : undefined;
   return new TaskTable({
     now: clock.now(),

@@ -90,7 +90,7 @@ export const logs = command({
   },
 });
 
-/** No output looks like that of a quiet program. */
+/** Says if the task never started, because its missing output looks like that of a quiet program. */
 function sayUnstarted({ out }: Context, { id, startedAt, endedAt }: TaskJson): void {
   if (startedAt !== null) return;
   const why = endedAt === null ? "has not started yet" : "ended before it was started";
@@ -134,7 +134,7 @@ async function logsOfMany(
   return await many.follow(tasks, later, `agentctl logs -f ${words}`);
 }
 
-/** Only a selector or a pattern may come to mean more tasks. */
+/** Returns a query for tasks that are submitted later; undefined for ids and names, which match no more tasks. */
 function laterOf(selection: Selection, since: number, tasks: readonly TaskJson[]) {
   const known = new Set(tasks.map(({ id }) => id));
   if ("select" in selection) return submittedSince(since, selection.select, known);
@@ -193,7 +193,7 @@ function heading(out: Context["out"], attempt: number): void {
   out.note(`── attempt ${attempt} ──`);
 }
 
-/** The log and the place in it where the last `lines` lines of all of them begin. */
+/** Returns the log, and the offset in it, where the last `lines` lines of all logs begin. */
 async function beginning(files: readonly AttemptLog[], lines: number | undefined) {
   if (lines === undefined) return { first: 0, offset: 0 };
   let rest = lines;

@@ -20,7 +20,7 @@ export const mcp = command({
     ["mcp --read-only --queue nightly", "an agent that watches one queue"],
   ],
   async run(context, _args, { readOnly, queue }) {
-    // Its place is named at run time, so that it is no part of this bundle.
+    // The path is computed at run time, so that the bundler keeps the file out of this bundle.
     const file = join(import.meta.dirname, "mcp.cjs");
     const { serveOverStdio } = createRequire(file)(file) as typeof import("../../../mcp/serve.ts");
     await serveOverStdio({

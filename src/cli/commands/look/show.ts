@@ -36,7 +36,7 @@ export const show = command({
   },
 });
 
-/** The end of the newest log, which mostly says why the task failed. */
+/** Prints the end of the newest log, which usually says why the task failed. */
 async function printLastLines(context: Context, id: number): Promise<void> {
   const { out } = context;
   const { logs } = await withDaemon(context, (rpc) => logsOf(context, rpc, { id }));

@@ -39,7 +39,7 @@ export const ui = command({
   },
 });
 
-/** Has the daemon answer over HTTP from now on. */
+/** Makes the daemon serve HTTP from now on. */
 async function listen(context: Context): Promise<void> {
   const setting = settingNamed("http.listen");
   if (!setting) return;
@@ -47,7 +47,7 @@ async function listen(context: Context): Promise<void> {
     await applySetting(context, setting, ADDRESS);
   } catch (error) {
     if (asAgentctlError(error).name !== "ConfigInvalid") throw error;
-    // Another home, or another program, has the usual port.
+    // Another home, or another program, uses the default port.
     await applySetting(context, setting, `127.0.0.1:${await freePort()}`);
   }
 }
@@ -63,7 +63,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Whether the system's opener has taken the address. The code in it is seen by others for as long as it takes to use it. */
+/** Returns whether the system's opener accepted the address. Others can see the code in it until it is used. */
 async function isOpened(url: string, { env }: Context): Promise<boolean> {
   const opener = process.platform === "darwin" ? "open" : "xdg-open";
   return await new Promise((resolve) => {

@@ -104,7 +104,7 @@ async function waitFor(context: Context, wait: Wait, answers: Answer[]): Promise
   return await ended(context, selection, [...answers, ...joined], attended, given);
 }
 
-/** The tasks as they are at the beginning; one that is not there does not keep the others from being waited for. */
+/** Returns the tasks as they are at the start. A missing task is reported, and we still wait for the others. */
 async function found(context: Context, rpc: RpcClient, selection: Selection): Promise<Answer[]> {
   const ids = await selectedIds(rpc, selection, openStates);
   return await answerEach(context, ids, {
@@ -131,7 +131,7 @@ async function ended(
     given.any && left === undefined ? all.find(({ task }) => task && isOver(task, given)) : undefined;
   if (first) return endedFirst(context, first);
   const answers = all;
-  // Of one that was not there the beginning has told already.
+  // A missing task was reported at the start.
   const news = answers.filter((answer) => !before.includes(answer));
   if (!out.json) await say(context, news, answers.length > 1);
   const firstBad = answers.find(({ ok, task }) => !ok && (!task || hasEnded(task)));

@@ -24,15 +24,15 @@ import { logLine, viewLines } from "../../screen/watch-view.ts";
 import { beforeWords, fulfilled } from "../../screen/wishes.ts";
 import type { Paint } from "../../text/paint.ts";
 
-/** What changes is seen at most so often. */
+/** The shortest time between two queries for changes, in ms. */
 const LOOK_MS = 100;
-/** Ages and running times are drawn again. */
+/** How often ages and running times are drawn again, in ms. */
 const TICK_MS = 1000;
-/** Every so many ticks it is asked what the waiting tasks wait for: a queue that is held tells nobody. */
+/** After how many ticks we query what the waiting tasks wait for: no event reports that a queue was held. */
 const SLOW_TICKS = 5;
 const LOG_MS = 250;
 const GONE = "the daemon went away; waiting for the next one";
-/** Looking takes at most this part of the time, however many tasks change. */
+/** Queries take at most one part in so many of the time, however many tasks change. */
 const SHARE = 10;
 
 export const watch = command({
@@ -108,7 +108,7 @@ class Watch {
     return interrupt.count > 0 ? interrupt.exitCode : 0;
   }
 
-  /** Until it is left, or the daemon goes away. */
+  /** Shows the tasks until the user leaves, or the daemon goes away. */
   async #attend(rpc: RpcClient): Promise<void> {
     this.#rpc = rpc;
     await rpc.call("tasks/subscribe", { snapshot: false });
@@ -154,7 +154,7 @@ class Watch {
     this.#state = withQueues(withTasks(this.#state, this.#board.tasks), this.#board.queues);
   }
 
-  /** What runs advances without an event: its time, its progress. */
+  /** Updates what changes without an event: the time and the progress of running tasks. */
   async #tick(): Promise<void> {
     const [rpc, screen] = [this.#rpc, this.#screen];
     if (!screen) return;
@@ -163,7 +163,7 @@ class Watch {
       pane === "tasks" ? shown.slice(task.top, task.top + pageRows(this.#state, screen.size)) : [];
     this.#ticks += 1;
     const isSlowTurn = this.#ticks % SLOW_TICKS === 0;
-    // Without a daemon there is nothing to look at until the next one is there.
+    // Without a daemon there is nothing to query until the next one runs.
     const isMore = await (rpc && this.#board.look(rpc, visible, isSlowTurn).catch(() => false));
     if (isMore) this.#take();
     this.#draw();
@@ -202,7 +202,7 @@ class Watch {
     if (wish) void this.#fulfil(wish);
   }
 
-  /** Says what came of it, whatever it was. */
+  /** Does what the user asked for, and shows the result or the error. */
   async #fulfil(wish: Wish): Promise<void> {
     if (wish.act === "quit") return this.#stop.abort();
     const rpc = this.#rpc;
@@ -214,7 +214,7 @@ class Watch {
     } catch (error) {
       this.#say(asAgentctlError(error).message);
     }
-    // What became of a queue is told by no event.
+    // No event reports a change of a queue.
     this.#board.noteGap();
     this.#lookSoon();
   }
@@ -226,7 +226,7 @@ class Watch {
     void this.#readLog(true);
   }
 
-  /** Reads the log that is shown; `isNews` where there may be another attempt. One reading after the other. */
+  /** Reads the shown log, one read after the other. `isNews`: there may be another attempt. */
   async #readLog(isNews: boolean): Promise<void> {
     if (!this.#log || (this.#readings > 0 && !isNews)) return;
     this.#readings += 1;

@@ -13,7 +13,7 @@ import { tableLines } from "../../text/table.ts";
 import { oneLine } from "../../text/terminal-text.ts";
 import { sizeText, whenText } from "../../text/when.ts";
 
-/** In base64, and with the rest of its line, no more passes through the socket. */
+/** The largest checkpoint, in bytes, that fits into one line on the socket as base64. */
 const LARGEST_BYTES = 12_000_000;
 
 const save = command({

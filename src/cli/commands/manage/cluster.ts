@@ -88,7 +88,7 @@ async function joined(
   start: boolean,
 ): Promise<number> {
   const { out } = context;
-  // It has joined, also where its daemon cannot start.
+  // The home has joined, even if its daemon cannot start.
   if (!out.json) out.line(`this home is machine ${made.name}`);
   if (start) await withDaemon(context, (rpc) => rpc.call("daemon/status", {}));
   if (out.json) out.data({ ok: true, changed: true, ...made });

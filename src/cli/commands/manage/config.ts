@@ -111,7 +111,7 @@ interface Shown {
   text: string;
   unit: Setting["unit"];
   default: SettingValue;
-  /** `default`, or the file that names the value. */
+  /** `default`, or the file that sets the value. */
   origin: string;
   about: string;
 }
@@ -142,8 +142,8 @@ function wantedValue(setting: Setting, text: string | undefined, toDefault: bool
 }
 
 /**
- * Writes the setting and has a running daemon take it over; false where none runs. Where the daemon refuses it, because
- * the address of `http.listen` is taken, the file is as it was before.
+ * Writes the setting and makes a running daemon apply it; returns false if none runs. If the daemon refuses it, because
+ * the address of `http.listen` is taken, restores the file.
  */
 export async function applySetting(
   context: Context,
@@ -166,13 +166,13 @@ export async function applySetting(
   }
 }
 
-/** The file could be read, so it is the new value that is refused, and not the file. */
+/** Returns the error for a refused value. The file was readable, so the new value is wrong, not the file. */
 function refusedValue({ data, message }: AgentctlError): AgentctlError {
   const told = { message: String(data.reason ?? message), hint: "nothing was changed" };
   return new AgentctlError("ConfigInvalid", data, told);
 }
 
-/** The names of the settings that a running daemon has taken over; undefined when none runs. */
+/** Returns the names of the settings that a running daemon has applied; undefined if none runs. */
 async function reloaded(
   context: Context,
   start: "always" | "never" = "never",

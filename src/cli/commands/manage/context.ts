@@ -30,7 +30,7 @@ const add = command({
     const { env, out } = context;
     if (!/^[\w.-]{1,64}$/.test(name) || name.startsWith("-") || name === DEFAULT_CONTEXT)
       throw usage(`${JSON.stringify(name)} cannot be the name of a context: letters, digits, ., _ and -`);
-    // A slash that is missing makes no directory of a host.
+    // A host with a missing slash does not become a directory.
     const isHost = /^\w+:\/\/|^(ssh|unix):/.test(given);
     const place: Place = isHost
       ? { host: requireHost(given, "<place>").text, home: null }

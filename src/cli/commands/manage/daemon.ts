@@ -71,7 +71,7 @@ const restart = command({
   examples: [["daemon restart", "after an update of agentctl"]],
   isLocal: true,
   async run(context, _args, { hold }) {
-    // What the next one could not start with is no reason to end this one.
+    // Throws if config.json is invalid: the next daemon could not start, so this one stays.
     readConfig(context.paths.config);
     await stopDaemon(context.paths, { keep: true });
     return sayStarted(context, await started(context, hold), false);
@@ -163,7 +163,7 @@ export const daemon: Group = {
   commands: [start, stop, restart, status, run, stdio, logs, backup, restore, install, uninstall],
 };
 
-/** The running daemon, of whatever version; undefined when there is none. */
+/** Returns the status of the running daemon, whatever its version; undefined if none runs. */
 async function statusOf({ paths, env, host }: Context): Promise<Status | undefined> {
   try {
     const rpc = await connect({ paths, env, host, start: "never", anyVersion: true });

@@ -19,7 +19,7 @@ import {
 import { fitted } from "../../text/table.ts";
 import { titleOf } from "../../text/task-text.ts";
 
-/** `delete`; the word itself is reserved. */
+/** The command `delete`, a word that JavaScript reserves. */
 export const remove = command({
   name: "delete",
   summary: "delete ended tasks with their logs and checkpoints",

@@ -38,7 +38,7 @@ export const doctor = command({
   },
 });
 
-/** Mends with the home for itself; a daemon follows, which recovers attempts that have no process. */
+/** Stops the daemon to repair the home, then starts one, which recovers attempts that have no process. */
 async function mended(context: Context): Promise<Told> {
   await stopDaemon(context.paths, { keep: true });
   await examineHere({ daemonPid: null, repair: true });
@@ -52,7 +52,7 @@ async function mended(context: Context): Promise<Told> {
 
 type Told = Report & { http: Result<"daemon/status">["http"] };
 
-/** What is wrong with the home, and with the daemon that runs. */
+/** Checks the home and the running daemon. */
 async function examined(context: Context): Promise<Told> {
   const status = await statusOf(context);
   const report = await examineHere({ daemonPid: status?.pid ?? null, repair: false });
@@ -63,7 +63,7 @@ async function examined(context: Context): Promise<Told> {
   return { ...report, http, problems: [...report.problems, { check: "http", task: null, what, mend }] };
 }
 
-/** A daemon that says nothing for so long is looked at as if there were none. */
+/** How long the daemon may take to respond before we treat it as absent, in ms. */
 const PATIENCE_MS = 5000;
 
 async function statusOf({ paths, env, out }: Context): Promise<Result<"daemon/status"> | null> {
@@ -84,7 +84,7 @@ async function statusOf({ paths, env, out }: Context): Promise<Result<"daemon/st
   }
 }
 
-/** So many problems of one kind are printed; `--json` has all of them. */
+/** How many problems are printed, and how many repaired ones; `--json` has all of them. */
 const MOST_SHOWN = 20;
 
 function say({ out }: Context, { looked, problems, http }: Told, mendedNow: Report["problems"]): number {

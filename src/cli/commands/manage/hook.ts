@@ -85,14 +85,16 @@ function whereText({ where }: HookJson): string {
   return oneLine(parts.join(" "));
 }
 
-/** On a terminal a program by the name of its file. */
+/** Returns the target of a hook. On a terminal, only the file name of a program. */
 function targetText({ run, url }: HookJson, isPipe: boolean): string {
   if (!run) return oneLine(url ?? "");
   const [program = "", ...args] = run;
   return oneLine(shellLine([isPipe ? program : basename(program) || program, ...args]));
 }
 
-/** On a terminal without the program or address with which an error begins: it stands in the same row. */
+/**
+ * Returns a hook's last result. On a terminal, without the target at the start of an error: the row shows it already.
+ */
 function lastText(hook: HookJson, now: number, isPipe: boolean): string {
   const { lastAt, givenUp, run, url } = hook;
   if (lastAt === null) return "";

@@ -59,7 +59,7 @@ const set = command({
   },
 });
 
-/** Names of roles, or all. */
+/** Parses names of roles, or `all`. */
 function roles(text: string): string[] | "all" {
   if (text === "all") return text;
   const names = text.split(",").map((role) => role.trim());

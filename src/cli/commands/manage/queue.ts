@@ -27,7 +27,7 @@ const list = command({
 
 const onOff = ["on", "off"] as const;
 
-/** A number of slots, null for no limit. */
+/** Parses a number of slots; null for no limit. */
 function slotCount(text: string): number | null {
   return text === "unlimited" ? null : integer(0)(text);
 }

@@ -16,7 +16,7 @@ import { ageText, untilText, whenText } from "../../text/when.ts";
 
 const nameArgument = ["<name>", "a schedule's name"] as const;
 
-/** What belongs to one task, or to waiting for it, and to no schedule. */
+/** The options for one task, or for waiting for it, which a schedule does not have. */
 const { follow, wait, cancelOnExit, exitOnPause, key, delay, notBefore, ...others } = runOptions;
 const { after, afterAny, afterFailed, each, ...taskOptions } = others;
 const none = {
@@ -220,7 +220,7 @@ function lastText({ lastAt, lastTask, lastError }: ScheduleJson, now: number): s
   return lastAt === null ? "" : `${whenText(lastAt, now)}, task ${lastTask}`;
 }
 
-/** The same with an age in the place of a time, which leaves room for what it runs. */
+/** Like lastText, but with an age instead of a time, which leaves room for what the schedule runs. */
 function shortLastText(each: ScheduleJson, now: number): string {
   const { lastAt, lastTask, lastError } = each;
   if (lastAt === null || lastError !== null) return lastText(each, now);

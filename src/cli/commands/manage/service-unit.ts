@@ -1,25 +1,25 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 
-/** What a service manager is told of a daemon. */
+/** What a service manager needs to know about a daemon. */
 export interface Daemon {
   node: string;
   launcher: string;
   home: string;
-  /** Whether `home` is where agentctl looks unless it is told otherwise. */
+  /** Whether `home` is where agentctl looks by default. */
   isDefaultHome: boolean;
 }
 
-/** A service as one manager knows it: its file, and what makes it run and makes it gone. */
+/** A service for one manager: its file, and the commands that start and remove it. */
 export interface Service {
   name: string;
   file: string;
   text: string;
-  /** Succeeds where the manager is there and knows the file. */
+  /** Succeeds if the manager is available and knows the file. */
   ready: readonly string[];
   on: readonly (readonly string[])[];
   off: readonly (readonly string[])[];
-  /** After its file is gone. */
+  /** The commands to run after its file was removed. */
   after: readonly (readonly string[])[];
   hint: string | null;
 }
@@ -30,9 +30,9 @@ interface User {
   uid: number;
 }
 
-/** The service of a daemon on this platform, for one user; undefined where there is none that is known. */
+/** Returns the service of a daemon on this platform, for one user; undefined if no manager is known. */
 export function serviceFor(platform: NodeJS.Platform, daemon: Daemon, user: User): Service | undefined {
-  // A home of one's own is a service of its own.
+  // Each home except the default one has its own service.
   const hash = createHash("sha256").update(daemon.home).digest("hex").slice(0, 8);
   const name = daemon.isDefaultHome ? "agentctl" : `agentctl-${hash}`;
   if (platform === "linux") return systemd(name, daemon, user);
@@ -70,7 +70,7 @@ WantedBy=default.target
   };
 }
 
-/** As systemd.syntax(7) has it; `%` begins a specifier. */
+/** Quotes a word as in systemd.syntax(7); `%` begins a specifier. */
 function quoted(word: string): string {
   return `"${word.replace(/["\\]/g, "\\$&").replaceAll("%", "%%").replaceAll("\n", "\\n")}"`;
 }

@@ -74,7 +74,7 @@ function serviceOf({ env, paths }: Context): Service {
   });
 }
 
-/** A daemon that was started by a command leaves its home to that of the service; without it, another one takes it. */
+/** Stops a daemon that a command started, and starts the service. If that fails, starts a daemon and returns why. */
 async function takeOver(context: Context, service: Service): Promise<string | undefined> {
   const { paths, env } = context;
   const stopped = await stopDaemon(paths, { keep: true });
@@ -105,7 +105,7 @@ async function noteFailure({ out }: Context, words: readonly string[]): Promise<
   if (problem !== undefined) out.note(problem);
 }
 
-/** Why a command did not succeed; undefined where it did. */
+/** Runs a command; returns why it failed, or undefined if it succeeded. */
 function failureOf([program = "", ...words]: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
     execFile(program, words, (error, _stdout, stderr) => {

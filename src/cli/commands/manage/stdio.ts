@@ -20,14 +20,14 @@ export const stdio = command({
   },
 });
 
-/** How often a caller that sends nothing more is looked for. */
+/** How often to check whether a caller that sends nothing more is still there, in ms. */
 const LOOK_MS = 1000;
 const LINE_BREAK = 10;
 
 /**
- * Resolves when the daemon has answered all, or nobody reads the answers. A caller that has gone looks like one that only
- * closed its side, and the daemon answers that one. Only a write tells them apart, and sshd gives its sessions pipes, to
- * which an empty write always succeeds. So a space is written, which JSON allows before a line.
+ * Joins stdin and stdout to the socket, until the daemon has sent all responses or nobody reads them. A caller that has
+ * gone looks like one that only closed its side and still reads. Only a write tells them apart, and sshd gives its
+ * sessions pipes, to which an empty write always succeeds. So we write a space, which JSON allows before a line.
  */
 async function joined({ paths, stdin, out }: Context): Promise<void> {
   const socket = connectSocket({ path: paths.socket, allowHalfOpen: true });

@@ -75,7 +75,7 @@ function parsedLine({ text, number }: Line): NewTask {
   throw usage(`line ${number} is not a JSON object with the fields of a task`);
 }
 
-/** Paths of a line are meant from where the caller is. */
+/** Resolves the paths of a line against the caller's directory. */
 function placed(context: Context, task: NewTask): NewTask {
   const { module, stdin } = task;
   const isFile = typeof stdin === "string" && stdin !== "pipe" && stdin !== "-";
@@ -89,7 +89,7 @@ function placed(context: Context, task: NewTask): NewTask {
   };
 }
 
-/** The daemon names a task by its place in the call; a person counts lines. */
+/** Adds the line number to an error: the daemon only knows the index of the task in the call. */
 function withLine(error: unknown, lines: readonly Line[], tasks: readonly NewTask[]): unknown {
   if (!(error instanceof AgentctlError)) return error;
   const { name, data, message, hint } = error;

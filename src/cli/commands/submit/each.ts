@@ -4,10 +4,10 @@ import { usage } from "../../command/usage.ts";
 import { madeRoom } from "../../input/caller-environment.ts";
 import { asTyped, type RunValues, submissionOf, type Work } from "../../input/submission.ts";
 
-/** What belongs to one task, or to whoever waits for one. */
+/** The options for one task, or for waiting for one. */
 const ALONE = ["follow", "wait", "key", "session", "stdin"] as const;
 
-/** `run --each`: a task of the agent for each line of the prompt, all or none; prints their ids in order. */
+/** `run --each`: submits a task of the agent for each line of the prompt, all or none; prints their ids in order. */
 export async function submitEach(context: Context, work: Work, given: RunValues): Promise<number> {
   const { out } = context;
   if (given.agent === undefined) throw usage("--each is for coding agents: it needs --agent");

@@ -86,7 +86,7 @@ async function again(rpc: RpcClient, id: number | string, params: Rerun): Promis
   }
 }
 
-/** The old tasks by what named them, those that others come after first. One that is not there is told when its turn comes. */
+/** Returns the old tasks by reference, each after those that it came after. A missing task is reported later. */
 async function inOrderOf(
   rpc: RpcClient,
   refs: readonly (number | string)[],
@@ -109,7 +109,7 @@ async function inOrderOf(
   return ordered;
 }
 
-/** With what it is run again: after the new task of each that it came after, where that is run again too. */
+/** Returns the parameters of a rerun. It comes after the reruns of the tasks that the old task came after. */
 async function afterThose(
   rpc: RpcClient,
   old: TaskJson | undefined,
@@ -120,7 +120,7 @@ async function afterThose(
   const after = old.after.map(async ({ id, when }) => {
     const first = await made.get(id);
     if (first) return [{ id: first.task.id, when }];
-    // One that ran had come to its turn, and what is deleted is waited for by nobody.
+    // An old task that had started was done waiting, and a task cannot wait for a deleted one.
     const isThere = old.startedAt === null && (await isKnown(rpc, id));
     return isThere ? [{ id, when }] : [];
   });
@@ -136,7 +136,7 @@ async function isKnown(rpc: RpcClient, id: number): Promise<boolean> {
 
 type Chosen = { failed: boolean; all: boolean; queue: string | undefined; labels: [string, string][] };
 
-/** With tasks named, --queue and --label say what the new ones get; without, they also choose among the ended ones. */
+/** Returns the tasks to rerun. --queue and --label change the new tasks; if no task is named, they also select. */
 function selectionFor(ids: string[], { failed, all, queue, labels }: Chosen): Selection {
   if (ids.length > 0 && all) throw usage("either ids or --all, not both");
   if (ids.length > 0) return { ids: [...new Set(ids)] };

@@ -62,7 +62,7 @@ export const run = command({
       out.note(`task ${task.id} waits: queue ${on} is held`, `agentctl queue release ${on}`);
     }
     const isElsewhere = created && task.waiting?.for === "machine" && context.host === null;
-    // The task is submitted, whether or not this can be said.
+    // The task is submitted, even if this note fails.
     if (isElsewhere && given.on.length > 0)
       await sayWhoIsAway(context, task.id, given.on).catch(() => undefined);
     if (interrupt) return await attended(context, task, given, interrupt);
@@ -72,7 +72,7 @@ export const run = command({
   },
 });
 
-/** A machine whose daemon does not run looks like one that is busy: says where none of the wanted machines is up. */
+/** Says if none of the wanted machines is up: a machine without a daemon looks like one that is busy. */
 async function sayWhoIsAway({ paths, out }: Context, id: number, on: readonly string[]): Promise<void> {
   const { clusterHere } = await import("../../../client/cluster.ts");
   const { machines } = await clusterHere(paths);
@@ -87,7 +87,7 @@ async function sayWhoIsAway({ paths, out }: Context, id: number, on: readonly st
 
 const UNUSED_STDIN = "what is piped in here was not used: a task's stdin is empty without --stdin";
 
-/** Submits it; what is piped in goes along where it was asked for. */
+/** Submits the task, with what is piped in if `--stdin -` asks for it. */
 async function submitted(context: Context, params: NewTask, { stdin }: RunValues) {
   await madeRoom(context);
   if (stdin !== "-") return await callDaemon(context, "tasks/create", params);
@@ -100,7 +100,7 @@ async function submitted(context: Context, params: NewTask, { stdin }: RunValues
   }
 }
 
-/** A file of this machine is none of the host's: what is piped in crosses the connection. */
+/** Submits to a host, which cannot read our files: what is piped in goes through the connection. */
 async function submittedThere(context: Context, params: NewTask) {
   const bytes = await pipedBytes(context);
   return await withDaemon(context, async (rpc) => {
@@ -138,7 +138,7 @@ async function attended(
   return left ?? exitCodeOf(last);
 }
 
-/** Loaded when something is followed: a command that only submits does without it. */
+/** Loads the log tail only to follow a task: a command that only submits does not need it. */
 async function tailOf(out: Context["out"], heading: (attempt: number) => void) {
   const { LogTail } = await import("../../../home/log-tail.ts");
   return { tail: new LogTail((chunk) => out.bytes(chunk), heading) };

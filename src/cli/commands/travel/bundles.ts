@@ -1,9 +1,9 @@
-/** Bundles over the socket, in pieces. */
+/** Transfers bundles over the socket, in pieces. */
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
 
 const PIECE_BYTES = 4 * 1024 * 1024;
 
-/** Takes a bundle from its daemon, which deletes it with the last piece. */
+/** Reads a bundle from its daemon, which deletes it after the last piece. */
 export async function download(
   rpc: RpcClient,
   bundle: string,
@@ -20,7 +20,7 @@ export async function download(
   }
 }
 
-/** Gives a bundle to a daemon; what `take` of the answer is given is sent before it resolves. */
+/** Sends a bundle to a daemon. `take` resolves when its chunk was sent; `bundle` returns the id of the bundle. */
 export function uploader(rpc: RpcClient): { take(chunk: Buffer): Promise<void>; bundle(): Promise<string> } {
   let bundle: string | undefined;
   let offset = 0;

@@ -1,4 +1,4 @@
-/** One move between two homes, from wherever an earlier call of the command has left it. */
+/** One move of a task between two homes. It continues where an earlier call of the command stopped. */
 import { randomUUID } from "node:crypto";
 import { isGone } from "../../../client/persist.ts";
 import { AgentctlError, type ErrorName } from "../../../core/errors.ts";
@@ -19,11 +19,11 @@ export interface Known {
   move: string;
   to: string;
   goesOn: boolean;
-  /** It has ended here. */
+  /** The task has ended here. */
   isGone: boolean;
 }
 
-/** The move that was begun, where there is one. */
+/** Returns the move that was begun, if there is one. */
 export function underWay({ moving, error }: TaskJson): Known | undefined {
   if (moving) return { move: moving.move, to: moving.to, goesOn: moving.goesOn, isGone: false };
   if (error?.name !== "Moved") return undefined;
@@ -39,7 +39,7 @@ interface Given {
   withoutEnv: boolean;
 }
 
-/** One move; where it does not come to its end, it says how it is finished or taken back. */
+/** One move. If it does not finish, it prints how to finish it or take it back. */
 export class Journey {
   readonly #context: Context;
   readonly #here: RpcClient;
@@ -84,7 +84,7 @@ export class Journey {
 
   async #gone(known: Known | undefined): Promise<number> {
     if (known?.isGone) return await this.#arrive(known);
-    // What is wrong with the options is told before the task is paused.
+    // Report wrong options before the task is paused.
     this.#places();
     travelling(this.#given);
     const goesOn = known?.goesOn ?? (await this.#paused());
@@ -94,7 +94,9 @@ export class Journey {
     return await this.#finish(begun, there);
   }
 
-  /** Whoever comes first has the name of the move there: the task, or an ended one that keeps it away. */
+  /**
+   * Aborts the move. The first task with the move's key wins there: the moved one, or a placeholder that keeps it out.
+   */
   async abort(): Promise<number> {
     const { move, goesOn, isGone } = underWay(this.#task) as Known;
     const there = isGone ? await this.#found(move) : await this.#kept(move);
@@ -106,7 +108,7 @@ export class Journey {
     return this.#said(task, `task ${task.id} stays here; agentctl resume ${task.id} goes on`);
   }
 
-  /** The task that came by this move, or null, and then none can come any more. */
+  /** Returns the task that this move brought there; null if there is none, and then none can arrive any more. */
   async #kept(move: string): Promise<TaskJson | null> {
     const mark = { argv: ["true"], key: `move:${move}`, held: true, name: "a move that was taken back" };
     const { task, created } = await this.#there.call("tasks/create", mark);
@@ -115,7 +117,7 @@ export class Journey {
     return null;
   }
 
-  /** Pauses a task that runs; answers whether it is to go on there. */
+  /** Pauses a task that runs; returns whether it is to continue there. */
   async #paused(): Promise<boolean> {
     const { state, pause } = this.#task;
     const reason = reasonOf(this.#to);
@@ -125,7 +127,7 @@ export class Journey {
     return true;
   }
 
-  /** Another call of the command may have brought it there meanwhile. */
+  /** Returns the task if another call of the command has brought it there; otherwise throws `error`. */
   async #foundAfter(move: string, error: unknown): Promise<TaskJson> {
     const found = this.#isUnderWay ? await this.#found(move).catch(() => null) : null;
     if (!found) throw error;
@@ -152,7 +154,7 @@ export class Journey {
       .task;
   }
 
-  /** Where it runs there. Throws a usage error for a path that means nothing there. */
+  /** Returns where the task runs there. Throws a usage error for a path that means nothing there. */
   #places(): { cwd?: string; module?: string } {
     const { cwd, module } = this.#given;
     const target = { ...this.#context, host: placeOf(this.#context.env, this.#to).host };
@@ -192,7 +194,7 @@ export class Journey {
   }
 }
 
-/** Of two daemons, which one it was. */
+/** Adds to an error which of the two daemons it came from. */
 function at(place: string, error: AgentctlError): AgentctlError {
   const { name, message, hint, data } = error;
   if (message.includes(place)) return error;

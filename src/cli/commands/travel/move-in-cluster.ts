@@ -8,13 +8,13 @@ import { placeOf } from "../../command/choose-home.ts";
 import type { Context } from "../../command/context.ts";
 import { actor } from "../../command/session.ts";
 
-/** Whether that is the name of a machine in the cluster of the home that is spoken to. */
+/** Returns whether `to` is the name of a machine in the cluster of this command's home. */
 export async function isMachineHere({ host, paths }: Context, to: string): Promise<boolean> {
   if (host !== null || !isMachine(paths) || /^\w+:\/\//.test(to)) return false;
   return (await clusterHere(paths)).machines.some(({ name }) => name === to);
 }
 
-/** Where another home is; throws `MachineNotFound` in a cluster, where the name may have been meant for a machine. */
+/** Returns the place of another home. In a cluster, an unknown name may mean a machine: throws `MachineNotFound`. */
 export function placeBeyond({ env, host, paths }: Context, to: string): ReturnType<typeof placeOf> {
   try {
     return placeOf(env, to);
@@ -26,7 +26,7 @@ export function placeBeyond({ env, host, paths }: Context, to: string): ReturnTy
   }
 }
 
-/** Has a task go on at another machine of the cluster. One that its user had paused stays so, without `resumes`. */
+/** Moves a task to another machine of the cluster. Without `resumes`, a task that its user had paused stays paused. */
 export async function moveInCluster(
   context: Context,
   rpc: RpcClient,
@@ -50,7 +50,7 @@ export async function moveInCluster(
   }
 }
 
-/** Rejects where its process takes no part in a pause, and lets it go on then. */
+/** Pauses the task for a move. If its process takes no part in the pause, resumes it and rejects. */
 export async function pausedFor(
   rpc: RpcClient,
   { id, state }: TaskJson,
@@ -66,7 +66,7 @@ export async function pausedFor(
   throw new AgentctlError("UnsupportedOperation", { id, state, reason: why, hint });
 }
 
-/** By it a move that was cut knows its own pause. */
+/** Returns the reason of the pause, by which an interrupted move recognizes its own pause. */
 export function reasonOf(to: string): string {
   return `moving to ${to}`;
 }

@@ -68,7 +68,7 @@ function elsewhere({ id, state, error }: TaskJson, { to, isGone }: Known): Agent
   return new AgentctlError("UnsupportedOperation", { id, state, reason, hint });
 }
 
-/** In its own home it would only get another number. */
+/** Leaves the task alone: in its own home it would only get another id. */
 function stays({ out }: Context, task: TaskJson): number {
   if (out.json) out.data(task);
   out.note(`task ${task.id} is in that home already`);

@@ -1,4 +1,4 @@
-/** The passphrase to which variables in a file are sealed. */
+/** The passphrase that encrypts the variables in an exported file. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -6,7 +6,7 @@ import { Writable } from "node:stream";
 import type { Context } from "../../command/context.ts";
 import { usage } from "../../command/usage.ts";
 
-/** From the file, AGENTCTL_PASSPHRASE or, where it `mayAsk`, the terminal; undefined where none is given. */
+/** Reads it from the file, AGENTCTL_PASSPHRASE or, if `mayAsk`, the terminal; undefined if none is given. */
 export async function passphraseFrom(
   context: Context,
   file: string | undefined,
@@ -26,7 +26,7 @@ function fromFile({ cwd }: Context, file: string): string {
   }
 }
 
-/** Nothing of what is typed is shown. */
+/** Asks for it on the terminal, without echo. */
 async function asked({ stdin, out }: Context): Promise<string | undefined> {
   out.note("passphrase for the variables that travel:");
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });

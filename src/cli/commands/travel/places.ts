@@ -5,7 +5,7 @@ const OPTIONS: Record<string, string> = {
   module: "--module <file> names where it is there",
 };
 
-/** The refusal of a task whose directory or module is not in the home that it comes to, with the option that helps. */
+/** Adds the option that helps to an error about a directory or module that the target home does not have. */
 export function withPlaces(error: AgentctlError): AgentctlError {
   const { name, message, data } = error;
   const hint = OPTIONS[String(data.field)];

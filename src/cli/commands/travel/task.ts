@@ -25,7 +25,7 @@ export const envOptions = {
   withoutEnv: flag("--without-env", "none of its variables travel"),
 };
 
-/** What `tasks/export` takes for them. */
+/** Returns the parameters of `tasks/export` for these options. */
 export function travelling(given: { withEnv: boolean; withoutEnv: boolean }): { withEnv?: boolean } {
   if (given.withEnv && given.withoutEnv) throw usage("either --with-env or --without-env, not both");
   return given.withEnv || given.withoutEnv ? { withEnv: given.withEnv } : {};
@@ -70,7 +70,7 @@ const exportTask = command({
   },
 });
 
-/** Does it without a passphrase where none is given; asks for one on a terminal where one is needed. */
+/** Runs `act` with the given passphrase, or without one. If one is needed but not given, asks on the terminal. */
 async function askedFor<T>(
   context: Context,
   file: string | undefined,

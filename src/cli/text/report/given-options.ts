@@ -7,8 +7,8 @@ import { whenText } from "../when.ts";
 const USUAL_UMASK = 0o022;
 
 /**
- * Fields of a submission as names and texts for a person: a duration and a time as people write them, an object as JSON.
- * What the caller's shell had without being asked is left out where it is the usual; JSON has all of it.
+ * Returns the fields of a submission as names and texts for a person: durations and times as people write them, objects
+ * as JSON. Leaves out the umask and nice value of the caller's shell if they are usual; JSON output has all fields.
  */
 export function givenOptions(fields: Record<string, unknown>, now: number): [string, string][] {
   return Object.entries(fields).flatMap(([name, value]) => rowsOf(name, value, now));

@@ -20,15 +20,15 @@ import { timeLine } from "./time-line.ts";
 
 type Detailed = Result<"tasks/get">["task"];
 
-/** Events, steps and checkpoints are the longest lists; the newest of them are shown. */
+/** How many of the newest events, steps and checkpoints are shown: these lists are the longest. */
 const SHOWN = 20;
 
-/** How much of a title stands in the heading of a pipe, and the least of it on a narrow terminal. */
+/** How wide the title in the heading is at most in a pipe, and at least on a narrow terminal. */
 const TITLE = { inPipe: 60, least: 12 };
 
 /**
- * All that is known of a task, the most important first: its state, why it waits, and what to do. Without columns it is
- * for a pipe.
+ * Returns everything about a task, the most important first: its state, why it waits, and what to do. Without `columns`
+ * it is for a pipe.
  */
 export function taskReport(task: Detailed, now: number, paint: Paint, columns?: number): string[] {
   const lines = [
@@ -74,7 +74,9 @@ function headline(task: Detailed, now: number, paint: Paint, columns: number | u
   return lines;
 }
 
-/** A short title, with the state always in the first line; what it runs is whole in the rows below. */
+/**
+ * Returns a short title with the state, which is always in the first line. The rows below show all that the task runs.
+ */
 function heading(task: Detailed, paint: Paint, columns: number | undefined): string[] {
   const { id, state, attempt, pid, machine } = task;
   const isLive = state === "working" && pid !== null;
@@ -91,14 +93,14 @@ function heading(task: Detailed, paint: Paint, columns: number | undefined): str
   return [line(short, ""), ...(live === "" ? [] : [`  ${live}`])];
 }
 
-/** What helps with a failure: one that never began has printed nothing. */
+/** Returns the command that helps after a failure. A task that never started has printed nothing. */
 function afterFailure({ id, kind, error, checkpoint, steps }: Detailed): string {
   if (error?.name === "DependencyFailed") return `agentctl show ${error.data?.on}`;
   const goesOn = kind !== "agent" && (checkpoint !== null || (steps?.length ?? 0) > 0);
   if (error?.name !== "CannotStart")
     return goesOn ? `agentctl logs ${id}, agentctl rerun ${id} --continue` : `agentctl logs ${id}`;
   const again = `agentctl rerun ${id}`;
-  // The same again would fail in the same way.
+  // A plain rerun would fail in the same way.
   return kind === "program" ? `agentctl rerun ${id} -- <program>, or when it can start: ${again}` : again;
 }
 
@@ -166,7 +168,7 @@ function queueText({ queue, priority, slots, slotNumbers }: Detailed): string {
   return facts.filter((fact) => fact !== "").join(", ");
 }
 
-/** What was asked for of how often and how long it may run. */
+/** Returns the requested limits: how often and how long the task may run. */
 function limitsText({ retries, backoffMs, timeoutMs, attemptTimeoutMs, nice }: Detailed): string {
   const facts = [
     retries === 0
@@ -179,14 +181,14 @@ function limitsText({ retries, backoffMs, timeoutMs, attemptTimeoutMs, nice }: D
   return facts.filter((fact) => fact !== "").join("; ");
 }
 
-/** What was given at submission beyond the usual. */
+/** Returns the options of the submission that are not the usual ones. */
 function optionsText({ options = {} }: Detailed, now: number): string {
   return givenOptions(options, now)
     .map(([name, text]) => `${name}=${text}`)
     .join(" ");
 }
 
-/** What its processes use now. */
+/** Returns what the task's processes use now. */
 function usageText({ tree }: Detailed): string {
   if (!tree) return "";
   const { processes, cpuMs, memoryBytes } = tree;
@@ -198,7 +200,7 @@ function errorText({ name, message }: NonNullable<Detailed["error"]>): string {
   return message.toLowerCase().startsWith(name.toLowerCase()) ? message : `${name}: ${message}`;
 }
 
-/** What the row of its error says is not said twice. */
+/** Removes the reason of the pause if the row of the error shows it already. */
 function withoutReason(task: Detailed): Detailed {
   return task.pause && isReasonOfPause(task) ? { ...task, pause: { ...task.pause, reason: null } } : task;
 }
@@ -240,7 +242,7 @@ function eventLines({ events = [] }: Detailed, now: number): string[][] {
   });
 }
 
-/** One under the other; only a number stands at the right of its column. */
+/** Returns the newest entries in aligned columns; only numbers are aligned to the right. */
 function newest(entries: string[][]): string[] {
   const hidden = Math.max(0, entries.length - SHOWN);
   const shown = entries.slice(hidden);

@@ -1,4 +1,4 @@
-/** When a task ran and when it was paused, in the order of time. */
+/** When a task ran and when it was paused, in chronological order. */
 import { formatDuration } from "../../../core/time.ts";
 import type { Result } from "../../../protocol/methods.ts";
 import { oneLine } from "../terminal-text.ts";
@@ -13,7 +13,7 @@ interface Entry {
   how: string;
 }
 
-/** One row for each attempt and each pause: when, what, how long, and what became of it. */
+/** Returns one row for each attempt and each pause: when, what, how long, and the outcome. */
 export function timeLine(task: Detailed, now: number): string[][] {
   const entries = [...attemptsOf(task), ...pausesOf(task)];
   return entries
@@ -38,8 +38,8 @@ function attemptsOf({ attempts = [] }: Detailed): Entry[] {
 }
 
 /**
- * Each pause is an event into `suspended`, one that presses a frozen task further an event in it; the rest is known from
- * its attempt, the journal, and the last pause.
+ * Returns the pauses. Each is an event into `suspended`; a pause that takes a frozen task further is an event within
+ * it. The rest comes from the attempt, the journal, and the last pause.
  */
 function pausesOf({ events = [], attempts = [], steps = [], pause }: Detailed): Entry[] {
   const pauses = events.filter(
