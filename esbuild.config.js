@@ -1,9 +1,9 @@
 /**
- * Builds dist/: a few self-contained files, so that a command starts with one read instead of a hundred.
- * Only what cannot be bundled stays outside: better-sqlite3, which is compiled, and tsx, which finds its own parts by path.
+ * Builds dist/: a few self-contained files, so that a command starts with one read instead of a hundred. Two packages
+ * cannot be bundled and stay outside: better-sqlite3, which is compiled, and tsx, which finds its own parts by path.
  *
- * Each file is put in place by rename, and only when its content changed: a daemon or a test that starts during a build
- * reads the old file or the new one, never half of one.
+ * Each file is put in place by a rename, and only if its content changed. A daemon or a test that starts during a build
+ * reads either the old file or the new file, never a part of one.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -23,10 +23,10 @@ const root = import.meta.dirname;
 const dist = join(root, "dist");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
-/** CommonJS has no import.meta; these two mean the same there. `import.meta.url` does not, and fails the build. */
+/** Replacements in CommonJS, which has no import.meta. `import.meta.url` has none, and fails the build. */
 const metaOfCommonJs = { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" };
 
-/** What many commands name and few use. Each of these functions loads its module when it is called. */
+/** Functions that many commands import and few call. Each loads its module when it is called. */
 const onDemand = [
   {
     module: "node:child_process",
@@ -34,7 +34,7 @@ const onDemand = [
     by: /\/(node_modules\/commander\/.*|client\/over-ssh\.ts|input\/piped\.ts)$/,
   },
   { module: "node:fs/promises", names: ["open"], by: /\/home\/log-file\.ts$/ },
-  // Its segmenter alone takes as long as all the rest of a command; only text beside ASCII needs it.
+  // Loading its segmenter takes as long as the rest of a command, and only non-ASCII text needs it.
   { module: "string-width", names: ["default"], by: /\/text\/table\.ts$/ },
 ];
 
@@ -60,12 +60,12 @@ const loadOnDemand = {
 };
 
 /**
- * The command line is compiled at every call, so it is written short, and its first line names its content: the
- * launcher keeps compiled code by that name.
+ * Node compiles the command line at every call, so it is minified. Its first line is a hash of its content, under which
+ * the launcher caches the compiled code.
  */
 const short = { minifyWhitespace: true, minifySyntax: true, plugins: [loadOnDemand] };
 
-/** What runs beside a module of the user's. */
+/** Options for code that runs in one process with the user's module. */
 const besideModules = { inject: ["src/runner/host/own-globals.ts"] };
 
 const bundles = [
@@ -116,7 +116,7 @@ const bundles = [
   { entry: "src/sdk/index.ts", out: "sdk.mjs", format: "esm" },
 ];
 
-/** What the launcher has sh do before it starts Node, in its second line: a string to Node, behind `":" //;`. */
+/** Returns what sh does before it starts Node: the launcher's second line behind `":" //;`, a comment to Node. */
 function beforeNode() {
   const [, line = ""] = readFileSync(join(root, "bin/agentctl.js"), "utf8").split("\n");
   const [, work] = /^":" \/\/; (.+; fi ;; esac); \[ \$\$ -ne 1 \] /.exec(line) ?? [];
@@ -132,7 +132,7 @@ ${beforeNode()}
 exec "$AGENTCTL_NODE" -- "\${0%/*}/../../bin/agentctl.js" "$@"
 `;
 
-/** Writes a file that a reader sees whole or not at all. */
+/** Writes a file so that a reader sees all of it or nothing. */
 function put(path, content, mode = 0o644) {
   if (existsSync(path) && readFileSync(path).equals(Buffer.from(content))) return;
   mkdirSync(dirname(path), { recursive: true });
@@ -142,7 +142,7 @@ function put(path, content, mode = 0o644) {
   renameSync(draft, path);
 }
 
-/** `content` after a line with its hash. */
+/** Returns `content` after a line with its hash. */
 function named(content) {
   const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
   return Buffer.concat([Buffer.from(`//${hash}\n`), content]);
@@ -178,10 +178,10 @@ async function bundle({ entry, out, format, external = [], options = {}, isNamed
   for (const { path, contents } of result.outputFiles) put(path, isNamed ? named(contents) : contents);
 }
 
-/** Packages of which something is in the bundles, by their folders. */
+/** The folders of the packages that the bundles contain parts of. */
 const bundled = new Set();
 
-/** The licences of what is in the bundles, which ask to be passed on with it. */
+/** Returns the licences of the bundled packages, which require that they are distributed along. */
 function licences() {
   const texts = [...bundled].sort().map((folder) => {
     const place = join(root, folder);
@@ -210,7 +210,7 @@ try {
   if (!process.argv.includes("--no-types")) declarations();
   console.log(`built ${relative(process.cwd(), dist)} in ${Math.round(performance.now() - startedAt)} ms`);
 } catch (error) {
-  // esbuild and tsc have said by themselves what is wrong where.
+  // esbuild and tsc have already printed what is wrong and where.
   if (!error.errors && error.status === undefined) throw error;
   process.exitCode = 1;
 }

@@ -5,7 +5,7 @@ import { defineConfig, type Plugin } from "vitest/config";
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "package.json"), "utf8"));
 
-/** As in the bundles: an imported .sql or .sh file is its text. */
+/** Makes an import of a .sql or .sh file its text, as in the bundles. */
 const textModules: Plugin = {
   name: "text-modules",
   enforce: "pre",
@@ -24,11 +24,11 @@ export default defineConfig({
   test: {
     reporters: ["default", "./test/harness/plain-summary-reporter.ts"],
     pool: "forks",
-    // Much of each test is waiting for a process.
+    // Most tests mainly wait for a process.
     maxWorkers: availableParallelism() + 1,
-    // No test changes a module that another reads; to load all of them again for each file takes a second of CPU.
+    // No test changes a module that another one uses. To load all modules again for each file takes 1 s of CPU time.
     isolate: false,
-    // Real processes on a machine that others use too. What passes at the second try is named at the end.
+    // The tests use real processes on shared machines. The summary names a test that passes only at the second try.
     retry: process.env.CI ? 1 : 0,
     passWithNoTests: true,
     projects: [

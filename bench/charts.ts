@@ -1,4 +1,4 @@
-/** How cost grows: one chart each for history, open tasks, parallel tasks and checkpoint size, under docs/. */
+/** Draws how costs grow: a chart each for history, open tasks, parallel tasks and checkpoint size, in docs/. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { emptyNode, type Home, until, withHome } from "./home.ts";
@@ -10,7 +10,7 @@ import { type Chart, svgOf } from "./svg.ts";
 
 type Point = [x: number, y: number];
 
-/** Draws docs/performance-<name>.svg. Times are shares of an empty Node's, measured in turns. */
+/** Draws docs/performance-<name>.svg. Times are relative to an empty Node, measured alternately. */
 export async function drawCharts(effort: Effort): Promise<void> {
   const charts: Record<string, (effort: Effort) => Promise<Chart>> = {
     history: historyChart,
@@ -25,7 +25,7 @@ export async function drawCharts(effort: Effort): Promise<void> {
   }
 }
 
-/** The median of what `ours` takes over what an empty Node takes beside it. */
+/** Returns the median ratio of the time of `ours` to the time of an empty Node, measured alternately. */
 async function share(effort: Effort, full: number, ours: () => Promise<number>): Promise<number> {
   const ratios: number[] = [];
   for (let i = 0; i < effort.pairs(full); i++) ratios.push((await ours()) / (await timed(emptyNode)));

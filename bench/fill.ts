@@ -1,6 +1,6 @@
 /**
- * Fills the store of a stopped daemon with tasks: copies of one that the daemon itself ran or suspended, with its
- * attempts, checkpoints, steps and events, so that every row is as the store writes it, whatever the schema.
+ * Fills the store of a stopped daemon with copies of one task that the daemon ran or suspended. Its attempts,
+ * checkpoints, steps and events are copied too, so every row is as the store writes it, whatever the schema.
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import type { Home } from "./home.ts";
 
 const BELONGING = ["attempts", "checkpoints", "steps", "events"];
 
-/** Copies task `id` so many times; the daemon must not run. */
+/** Copies task `id` `times` times. The daemon must not run. */
 export function copyTask(home: Home, id: number, times: number): void {
   const db = openFile(join(home.path, "agentctl.db"));
   db.pragma("synchronous = off");
@@ -21,7 +21,7 @@ export function copyTask(home: Home, id: number, times: number): void {
   db.close();
 }
 
-/** A statement that copies the rows of one task, with new values for what must be unique. */
+/** Returns a function that copies the task's rows in one table, with new values in unique columns. */
 function copier(db: Database, table: string, id: number): (as: number) => void {
   const key = table === "tasks" ? "id" : "task_id";
   const columns = (db.pragma(`table_info(${table})`) as { name: string }[])

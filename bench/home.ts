@@ -1,4 +1,4 @@
-/** A home of its own with its daemon, for one measurement; everything of it goes with `close`. */
+/** A home with its own daemon for one measurement. `close` removes all of it. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
@@ -9,7 +9,7 @@ import type { TaskJson } from "../src/protocol/methods.ts";
 import { RpcClient } from "../src/protocol/rpc-client.ts";
 
 const root = join(import.meta.dirname, "..");
-/** The command line as it is shipped, and as a shell runs it. */
+/** The shipped command line, as a shell runs it. */
 export const program = join(root, "bin/agentctl.js");
 
 export class Home {
@@ -17,7 +17,7 @@ export class Home {
   readonly env = { ...plainEnvironment(), AGENTCTL_HOME: this.path };
   #peers: RpcClient[] = [];
 
-  /** A home whose daemon runs, with so many slots in its default queue. */
+  /** Opens a home with a running daemon and this many slots in its default queue. */
   static async open({ slots = 2 } = {}): Promise<Home> {
     const home = new Home();
     home.run("daemon", "start");
@@ -25,7 +25,7 @@ export class Home {
     return home;
   }
 
-  /** Runs a command to its end and gives its output; throws unless it succeeded. */
+  /** Runs a command to its end and returns its output. Throws if it fails. */
   run(...words: string[]): string {
     const { status, stdout, stderr } = spawnSync(program, words, {
       env: this.env,
@@ -37,7 +37,7 @@ export class Home {
     return stdout;
   }
 
-  /** Runs a command and waits for nothing but its end. */
+  /** Runs a command and waits only for its end. */
   spawn(...words: string[]): Promise<void> {
     return ended(spawn(program, words, { env: this.env, cwd: this.path, stdio: "ignore" }));
   }
@@ -68,7 +68,7 @@ export class Home {
   }
 }
 
-/** Does `work` in a home of its own. */
+/** Runs `work` in a new home, and closes the home afterwards. */
 export async function withHome<T>(
   work: (home: Home) => Promise<T>,
   options: { slots?: number } = {},
@@ -91,14 +91,14 @@ export function ended(child: ChildProcess): Promise<void> {
   });
 }
 
-/** The floor of everything that is a process: Node with nothing to do. */
+/** Runs Node with nothing to do: no process of agentctl can take less time. */
 export function emptyNode(): Promise<void> {
   return ended(spawn(process.execPath, ["-e", "0"], { env: plainEnvironment(), stdio: "ignore" }));
 }
 
 /**
- * Nothing of the bench's own runtime (its loader above all) reaches what is measured. Nor do certificates, which some
- * sandboxes name: an empty Node reads them for 30 ms, and agentctl's commands do not, which would flatter them.
+ * Returns an environment without the bench's own runtime, such as its loader, and without extra certificates, which
+ * some sandboxes set. An empty Node takes 30 ms to read them; agentctl's commands do not, which would flatter agentctl.
  */
 export function plainEnvironment(): NodeJS.ProcessEnv {
   const {
@@ -110,7 +110,7 @@ export function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("AGENTCTL_")));
 }
 
-/** Until the task is in one of these states. */
+/** Waits until the task is in one of these states. Throws if it ends up in another one. */
 export async function until(rpc: RpcClient, id: number, states: TaskJson["state"][]): Promise<TaskJson> {
   const { task } = await rpc.call("tasks/wait", { id, until: states });
   if (!states.includes(task.state))
@@ -118,21 +118,21 @@ export async function until(rpc: RpcClient, id: number, states: TaskJson["state"
   return task;
 }
 
-/** Resident memory of a process in MB. */
+/** Returns the resident memory of a process, in MB. */
 export function residentMb(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 }
 
-/** Seconds of CPU that a process has used. */
+/** Returns the CPU time that a process has used, in s. */
 export function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** On the wall clock, in ms. */
+/** Returns the time of the wall clock, in ms. */
 export const now = () => performance.timeOrigin + performance.now();
 
-/** When an attempt of `bench/tasks/endless.mjs` ran its first line in that home, on the wall clock in ms. */
+/** Waits for the first line of an attempt of `bench/tasks/endless.mjs`. Returns its time by the wall clock, in ms. */
 export async function beganAt(home: Home, id: number, attempt: number): Promise<number> {
   for (;;) {
     try {

@@ -1,10 +1,10 @@
 /**
- * Measuring side by side: a machine is never quiet, so what is compared is measured in turns, each pair gives a ratio,
- * and the median of the ratios counts. Who goes first changes from pair to pair.
+ * Measures two things alternately, because a machine is never quiet. Each pair gives a ratio, and the median of the
+ * ratios counts. Which of the two goes first changes from pair to pair.
  */
 import { performance } from "node:perf_hooks";
 
-/** What many pairs say: the median, and the quartiles as the spread. */
+/** The result of many pairs: the median, and the quartiles as the spread. */
 export interface Spread {
   median: number;
   low: number;
@@ -14,14 +14,14 @@ export interface Spread {
 
 type Measure = () => Promise<number> | number;
 
-/** The milliseconds that `work` takes. */
+/** Returns how long `work` takes, in ms. */
 export async function timed(work: () => Promise<unknown> | unknown): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;
 }
 
-/** Ratios of `ours` to `theirs`, each a number of milliseconds or of whatever is compared. */
+/** Measures the ratio of `ours` to `theirs` in `count` pairs. Both return a number in the same unit, such as ms. */
 export async function inPairs(count: number, ours: Measure, theirs: Measure): Promise<Spread> {
   const ratios: number[] = [];
   for (let pair = 0; pair < count; pair++) {

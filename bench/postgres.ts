@@ -1,4 +1,4 @@
-/** A Postgres of its own for one measurement, as it is configured by default: what it acknowledges is on disk. */
+/** A Postgres server for one measurement, in its default configuration: an acknowledged commit is on disk. */
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,12 +7,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Postgres {
   url: string;
-  /** Away for so long, as after a crash; resolves when it serves again. Undefined where it belongs to somebody else. */
+  /** Stops the server as in a crash, for `forMs`, and resolves when it serves again. Missing if we did not start it. */
   goAway?(forMs: number): Promise<void>;
   stop(): void;
 }
 
-/** Undefined where Postgres is not installed. AGENTCTL_BENCH_POSTGRES names one that runs already. */
+/** Starts a server, or uses a running one at AGENTCTL_BENCH_POSTGRES. Undefined if Postgres is not installed. */
 export function startPostgres(): Postgres | undefined {
   const given = process.env.AGENTCTL_BENCH_POSTGRES;
   if (given) return { url: given, stop: () => undefined };

@@ -6,16 +6,16 @@ export interface Effort {
   pairs(full: number): number;
 }
 
-/** What came out, or why nothing could be measured. */
+/** The result, or why nothing could be measured. */
 export type Outcome = (Spread & { note?: string }) | { skipped: string };
 
-/** One line of the table. */
+/** One row of the table. */
 export interface Row {
-  /** What `npm run bench -- <name>` calls it. */
+  /** Its name in `npm run bench -- <name>`. */
   name: string;
   what: string;
   against: string;
-  /** The bound, and on which side of it the median must be. */
+  /** The bound for the median, and whether it is an upper or a lower bound. */
   target: { is: "at most" | "at least"; value: number; unit: "×" | "MB" | "processes" | "s" | "ms" | "%" };
   measure(effort: Effort): Promise<Outcome>;
 }

@@ -1,9 +1,9 @@
 /**
- * Measures agentctl side by side with its peers and floors, and prints one table.
+ * Measures agentctl against similar programs and lower bounds, and prints one table.
  *
  *     npm run bench                      every row
  *     npm run bench -- batch pause       these rows
- *     npm run bench -- --quick           a few pairs of each, to see whether all is as it was
+ *     npm run bench -- --quick           a few pairs of each row, to see whether anything has changed
  *     npm run bench -- --charts          draws docs/performance-*.svg
  */
 import { drawCharts } from "./charts.ts";

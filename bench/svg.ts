@@ -1,9 +1,9 @@
-/** One line chart as an SVG that reads on light and on dark ground. */
+/** One line chart as an SVG that is readable on a light and a dark background. */
 export interface Chart {
   title: string;
   xLabel: string;
   yLabel: string;
-  /** Whether a step along x is a factor and not a sum. */
+  /** Whether the x axis is logarithmic. */
   isLogarithmic: boolean;
   lines: { name: string; points: [x: number, y: number][] }[];
 }

@@ -1,6 +1,6 @@
 import { isMet, type Outcome, type Row } from "./row.ts";
 
-/** What was measured, as lines of Markdown. */
+/** Returns the results as lines of Markdown. */
 export function tableLines(results: readonly { row: Row; outcome: Outcome }[]): string[] {
   const head = "| row | what | against | target | median | spread | pairs | verdict |";
   return [head, "| --- | --- | --- | --- | --- | --- | --- | --- |", ...results.map(lineOf)];

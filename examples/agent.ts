@@ -1,12 +1,12 @@
 /**
  * An agent: a loop of model and tool calls, against any endpoint that speaks OpenAI's /chat/completions.
  *
- *     export OPENAI_API_KEY=… OPENAI_MODEL=…                    and OPENAI_BASE_URL, unless it is OpenAI's
+ *     export OPENAI_API_KEY=… OPENAI_MODEL=…                    and OPENAI_BASE_URL, unless you use OpenAI's
  *     agentctl run --follow examples/agent.ts --input '{"goal":"What does this project do? Write a note."}'
  *     agentctl send <id> "Look at the tests, too."              joins the conversation at its next turn
  *
- * Every answer of the model and every result of a tool is a step. It is kept when it is there, so a pause, a crash or a
- * reboot never pays for the same answer twice: the next attempt gets it from the journal and goes on behind it.
+ * Each answer of the model and each result of a tool is a step. The journal keeps the result of every finished step.
+ * After a pause, a crash or a reboot, the next attempt reads it from there, so you never pay for the same answer twice.
  */
 import { readdir, readFile, realpath } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -14,11 +14,11 @@ import { defineTask, type StepContext, type Task } from "agentctl";
 
 interface Input {
   goal: string;
-  /** The folder that the tools may read; where the task runs unless given. */
+  /** The folder that the tools may read. Default: the folder in which the task runs. */
   root?: string;
   model?: string;
   baseUrl?: string;
-  /** The model is asked at most so often; 20 unless given. */
+  /** How many requests to the model are made at most. Default: 20. */
   maxTurns?: number;
 }
 
@@ -66,14 +66,14 @@ export default defineTask<Input, string>(async (task, input) => {
   throw new Error(`no answer after ${maxTurns} turns`);
 });
 
-/** One answer of the model, printed as it arrives. */
+/** Requests one answer from the model, and prints it as it arrives. */
 async function ask(
   input: Input,
   messages: Message[],
   tools: Tools,
   { signal }: StepContext,
 ): Promise<Answer> {
-  // The key comes from the environment alone: an input is kept in the store, an environment only while the task is open.
+  // The key comes only from the environment, which is kept while the task is open. An input stays in the store.
   const { OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_MODEL } = process.env;
   const baseUrl = input.baseUrl ?? OPENAI_BASE_URL ?? "https://api.openai.com/v1";
   const model = input.model ?? OPENAI_MODEL;
@@ -92,7 +92,7 @@ async function ask(
   return await collected(response.body);
 }
 
-/** What the pieces of a streamed answer are together. */
+/** Joins the pieces of a streamed answer. */
 async function collected(body: AsyncIterable<Uint8Array>): Promise<Answer> {
   let content = "";
   let isWhole = false;
@@ -125,7 +125,7 @@ interface Piece {
   }[];
 }
 
-/** The events of a server-sent stream, up to its `[DONE]`. */
+/** Yields the events of a server-sent stream, up to its `[DONE]`. */
 async function* events(body: AsyncIterable<Uint8Array>): AsyncGenerator<Piece> {
   const decoder = new TextDecoder();
   let rest = "";
@@ -143,7 +143,7 @@ async function* events(body: AsyncIterable<Uint8Array>): AsyncGenerator<Piece> {
 interface Tool {
   name: string;
   about: string;
-  /** Its arguments, all of them text, and what each is. */
+  /** A description of each argument, by its name. All arguments are text. */
   takes: Record<string, string>;
   run: (given: Record<string, string>) => Promise<string>;
 }
@@ -185,7 +185,7 @@ function toolsBelow(root: string, task: Task): Tools {
   return Object.fromEntries(tools.map((tool) => [tool.name, tool]));
 }
 
-/** A tool as the model is told of it. */
+/** Describes a tool in the form that the model gets. */
 function described({ name, about, takes }: Tool) {
   const properties = Object.fromEntries(
     Object.entries(takes).map(([key, description]) => [key, { type: "string", description }]),
@@ -194,7 +194,7 @@ function described({ name, about, takes }: Tool) {
   return { type: "function", function: { name, description: about, parameters } };
 }
 
-/** What a tool gives; what goes wrong is told to the model, which may try something else. */
+/** Runs a tool and returns its result. An error is returned as text, so that the model can try something else. */
 async function use(tools: Tools, { function: { name, arguments: given } }: ToolCall): Promise<string> {
   process.stdout.write(`→ ${name} ${given}\n`);
   try {

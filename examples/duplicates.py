@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Finds files with the same content, and shows how a program in any language takes part in pausing.
+"""Finds files with the same content, and shows how a program in any language can support pausing.
 
     agentctl run --follow examples/duplicates.py src
-    agentctl run examples/duplicates.py src 0.5       half a second for each file, to be paused by hand
+        agentctl run examples/duplicates.py src 0.5       takes 0.5 s for each file, so that you can pause it by hand
 
-The protocol is JSON-RPC 2.0 over the socket in $AGENTCTL_SOCKET, one message a line. Whoever says hello with its token
-is asked to pause by the notification attempt/pause, and by no signal.
+The protocol is JSON-RPC 2.0 over the socket in $AGENTCTL_SOCKET, one message a line. After a program has sent
+attempt/hello with its token, a pause reaches it as the notification attempt/pause instead of a signal.
 """
 
 import base64
@@ -18,7 +18,7 @@ import time
 
 
 class Attempt:
-    """This program as agentctl sees it."""
+    """The connection of this program to agentctl."""
 
     def __init__(self):
         connection = socket.socket(socket.AF_UNIX)
@@ -31,7 +31,7 @@ class Attempt:
         self.checkpoint = json.loads(base64.b64decode(saved["data"])) if saved else None
 
     def call(self, method, **params):
-        """Sends one request and reads up to its answer; what comes before that is a notification."""
+        """Sends one request and waits for its response. Handles the notifications that come before it."""
         print(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}), file=self.lines, flush=True)
         for line in self.lines:
             message = json.loads(line)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# A night of prompts for a coding agent, one a line, each in a git worktree of its own:
+# Runs many prompts with a coding agent overnight. The file has one prompt a line; each gets its own git worktree:
 #   examples/night.sh start prompts.txt --agent claude --max-turns 100
-# and in the morning what became of them:
+# Shows the results in the morning:
 #   examples/night.sh report
 set -eu
 label="night=$(date +%F)"

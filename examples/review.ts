@@ -1,22 +1,22 @@
 /**
- * Two coding agents and a person: one changes the files of a folder, the other reviews the change, and a person says what
- * follows.
+ * Two coding agents and a person. One agent changes the files of a folder, the other reviews the change, and the person
+ * decides what to do next.
  *
  *     agentctl run --follow examples/review.ts --input '{"goal":"Make the tests pass."}'
- *     agentctl answer <id> "Keep the old name as an alias."     another round with these words and the review
- *     agentctl answer <id> accept
+ *     agentctl answer <id> "Keep the old name as an alias."     starts another round with this answer and the review
+ *     agentctl answer <id> accept                               ends the task
  *
- * Each turn of an agent is a step. Its session survives a pause, a crash and a reboot, and the answers stay in the journal, so
- * nothing is written or reviewed twice. Limits of the providers suspend the task until they are over.
+ * Each turn of an agent is a step. Its session survives a pause, a crash and a reboot, and the answers stay in the
+ * journal, so nothing is written or reviewed twice. A provider's limit suspends the task until the limit is over.
  */
 import { defineTask } from "agentctl";
 import { runAgent } from "agentctl/agents";
 
 interface Input {
   goal: string;
-  /** Claude Code unless given; see `agentctl agent list`. */
+  /** Default: Claude Code. `agentctl agent list` shows the others. */
   writer?: string;
-  /** Codex unless given: another one than the writer sees other things. */
+  /** Default: Codex. An agent other than the writer notices other things. */
   reviewer?: string;
 }
 

@@ -4,8 +4,8 @@
  *     agentctl run --follow examples/survey.ts --input '{"path":"src"}'
  *     agentctl artifact get <id> survey.md
  *
- * Nothing here is about pausing, and it can be paused after any file: what a step returned is kept, so a later attempt
- * gets it without reading the file again. What a step prints is printed once for the same reason.
+ * You can pause it after any file, although no code here is about pausing. agentctl keeps the result of each step, so a
+ * later attempt gets it without reading the file again. For the same reason, a step's output is printed only once.
  */
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, extname, join, relative, resolve } from "node:path";
@@ -13,13 +13,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { defineTask } from "agentctl";
 
 interface Input {
-  /** The folder, relative to where the task runs; the whole of it unless given. */
+  /** The folder to survey, relative to the folder in which the task runs. Default: that folder. */
   path?: string;
-  /** How long each file takes at least, so that a person can follow; 40 unless given. */
+  /** The shortest time for each file, in ms, so that a person can follow. Default: 40. */
   delayMs?: number;
 }
 
-/** What is kept of one file. */
+/** The facts about one file. */
 interface Facts {
   path: string;
   lines: number;
@@ -50,7 +50,7 @@ const NOT_SURVEYED = new Set([
   "__pycache__",
 ]);
 
-/** What begins a comment, and which lines hold a function and an export. */
+/** How to recognise lines with a comment, a function and an export. */
 interface Language {
   endings: string[];
   comment: RegExp;
@@ -111,7 +111,7 @@ export default defineTask<Input, Summary>(async (task, { path = ".", delayMs = 4
   return summary;
 });
 
-/** The source files below `root`, relative to it and in order. */
+/** Returns the paths of the source files below `root`, relative to it and sorted. */
 async function sourceFiles(root: string): Promise<string[]> {
   const found: string[] = [];
   for (const entry of await readdir(root, { withFileTypes: true })) {
@@ -127,7 +127,7 @@ function languageOf(path: string): Language | undefined {
   return languages.find(({ endings }) => endings.includes(extname(path)));
 }
 
-/** A file that was deleted since it was found is no failure. */
+/** Returns null for a file that was deleted after we found it, which is not a failure. */
 function unlessGone(error: NodeJS.ErrnoException): null {
   if (error.code === "ENOENT") return null;
   throw error;

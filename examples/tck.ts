@@ -1,6 +1,6 @@
 /**
- * What the A2A test kit (a2aproject/a2a-tck) wants of the system under test: the id of a message says what its task does.
- * Any other message begins a conversation, which goes on until it is canceled or the kit says its last words.
+ * The task that the A2A test kit (a2aproject/a2a-tck) expects from the system under test. The id of a message selects
+ * what its task does. Any other message begins a conversation, which lasts until it is canceled or the kit ends it.
  *
  *     agentctl config set a2a '{"run": {"module": "/path/to/examples/tck.ts"}}'
  */
@@ -12,12 +12,12 @@ interface Input {
   text: string;
 }
 
-/** Twice the kit's time-out for streams, and a little more. */
+/** A little more than twice the kit's time-out for streams. */
 const RESUBSCRIBE_MS = 6000;
 
 const GREETING = "Hello from TCK";
 
-/** An answer has no message id; with these texts the kit wants a conversation to end. */
+/** The texts with which the kit ends a conversation: an answer to a question has no message id. */
 const LAST_WORDS = ["Complete", "TCK follow-up for history", "TCK complete after history"];
 
 export default defineTask<Input, unknown>(async (task, { message: { messageId } }) => {
@@ -32,7 +32,7 @@ export default defineTask<Input, unknown>(async (task, { message: { messageId } 
   }
   if (is("tck-artifact") || is("tck-stream")) {
     task.progress(1, 2, "writing");
-    // A text of more than a mebibyte is given out as a file by its address.
+    // agentctl sends a text of more than 1 MiB as a file with a URL.
     if (messageId.includes("-file"))
       await task.artifact("output.txt", "Generated file content\n".repeat(50_000));
     else await task.artifact("generated.txt", "Generated text content");

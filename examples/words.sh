@@ -1,11 +1,11 @@
 #!/bin/sh
-# Counts the words of many files, and shows how a shell script takes part in pausing:
+# Counts the words of many files, and shows how a shell script can support pausing:
 #
 #     agentctl run --follow examples/words.sh docs/*.md
-#     DELAY=1 agentctl run examples/words.sh docs/*.md      slow enough to be paused by hand
+#     DELAY=1 agentctl run examples/words.sh docs/*.md      is slow enough to pause it by hand
 #
-# Its progress is one file, the counts so far. It is the checkpoint, and the next attempt finds it in
-# $AGENTCTL_CHECKPOINT. Because a checkpoint is saved at the start, a pause asks for one instead of freezing the script.
+# It keeps its counts so far in one file. That file is its checkpoint, and the next attempt finds it at
+# $AGENTCTL_CHECKPOINT. As the script saves one at the start, a pause asks for a checkpoint and does not freeze it.
 set -eu
 counts=${AGENTCTL_TASK_DIR:?is set by agentctl: agentctl run $0 <file>...}/counts
 cat "${AGENTCTL_CHECKPOINT:-/dev/null}" >"$counts"
@@ -14,7 +14,7 @@ save() {
   agentctl checkpoint save --label "$1" "$counts" >/dev/null
 }
 
-# A pause sends TERM to this shell alone. The command that runs is not cut, the trap comes after it.
+# A pause sends TERM only to this shell. The shell lets the running command end before it runs the trap.
 asked=no
 trap 'asked=yes' TERM
 
@@ -33,7 +33,7 @@ for file in "$@"; do
   sleep "${DELAY:-0}"
   printf '%7d %s\n' "$(wc -w <"$file")" "$file" >>"$counts"
   tail -n 1 "$counts"
-  # What was counted since the last save is counted again after a crash.
+  # After a crash, the next attempt counts the files since the last save again.
   [ $((n % 20)) -ne 0 ] || save "$n files"
 done
 

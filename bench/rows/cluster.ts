@@ -1,4 +1,4 @@
-/** Two machines with one store on this host, with a lease of 3 s: what a task costs to reach, to move and to save there. */
+/** Two machines with one store on this host, with a lease of 3 s: the costs to reach, move and save a task there. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -37,7 +37,7 @@ async function withPair(work: (pair: Pair) => Promise<Outcome>): Promise<Outcome
   }
 }
 
-/** A module with short steps, which runs on machine one. */
+/** Starts a module with short steps on machine one. Returns the task's id. */
 async function atWork(one: Home, rpc: RpcClient): Promise<number> {
   one.run("machine", "set", "two", "--slots", "0");
   await sleep(1000);
@@ -48,7 +48,7 @@ async function atWork(one: Home, rpc: RpcClient): Promise<number> {
   return id;
 }
 
-/** Every process of a home at once, as when a machine loses its power. */
+/** Kills every process of a home at once, as when a machine loses its power. */
 function killAll({ path }: Home): void {
   for (;;) {
     const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isOf(name, path));
@@ -75,7 +75,7 @@ function isOf(pid: string, path: string): boolean {
   }
 }
 
-/** From `end` to the first line of the next attempt on machine two, so many times. */
+/** Measures, `times` times, the time in s from `end` to the first line of the next attempt on machine two. */
 async function movesTo(effort: Effort, times: number, end: (one: Home) => void): Promise<Outcome> {
   return await withPair(async ({ one, two }) => {
     const rpc = await two.connect();
@@ -93,7 +93,7 @@ async function movesTo(effort: Effort, times: number, end: (one: Home) => void):
   });
 }
 
-/** What each turn with one task takes, asked from machine two; the task runs on machine one at first. */
+/** Measures each `turn` with one task, requested from machine two. The task first runs on machine one. */
 async function inTurns(
   effort: Effort,
   turn: (scene: Omit<Pair, "postgres"> & { rpc: RpcClient; id: number }, n: number) => Promise<number>,
@@ -107,12 +107,12 @@ async function inTurns(
   });
 }
 
-/** When the last step of a task was durable, by the clock of {@link now}. */
+/** Returns when the last step of a task was durable, by the clock of {@link now}. */
 function lastOf(home: Home, id: number): number {
   return Number(readFileSync(join(home.path, "tasks", String(id), "last"), "utf8"));
 }
 
-/** From the moment at which a database serves again to the next durable step, after each of these outages. */
+/** Measures, after each of these outages, the time from when the database serves again to the next durable step. */
 async function afterOutages(effort: Effort, leases: readonly number[]): Promise<Outcome> {
   return await withPair(async ({ postgres, one }) => {
     if (!postgres.goAway) return { skipped: "it needs a Postgres of its own" };

@@ -1,4 +1,4 @@
-/** Whole processes of the command line, against a Node that does nothing. */
+/** Whole processes of the command line, compared with a Node that does nothing. */
 import { emptyNode, type Home, until, withHome } from "../home.ts";
 import { inPairs, timed } from "../pairs.ts";
 import type { Row } from "../row.ts";

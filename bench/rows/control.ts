@@ -1,4 +1,4 @@
-/** Pause, resume and freeze from the call to the answer, against a Node that does nothing. */
+/** Pause, resume and freeze from the call to the response, compared with a Node that does nothing. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RpcClient } from "../../src/protocol/rpc-client.ts";
@@ -8,7 +8,7 @@ import type { Row } from "../row.ts";
 
 const against = "node -e 0";
 
-/** A module that works until it is stopped, submitted from here as a user does it, with all of the environment. */
+/** Submits a module that works until it is stopped, as a user would, with the whole environment. Returns its id. */
 async function endless(home: Home, rpc: RpcClient): Promise<number> {
   const module = join(import.meta.dirname, "../tasks/endless.mjs");
   const id = Number(home.run("run", module));
@@ -16,13 +16,13 @@ async function endless(home: Home, rpc: RpcClient): Promise<number> {
   return id;
 }
 
-/** When the present attempt of the module ran its first line, on the wall clock in ms. */
+/** Returns when the current attempt of the module ran its first line, by the wall clock in ms. */
 async function began(home: Home, rpc: RpcClient, id: number): Promise<number> {
   const { attempt } = await until(rpc, id, ["working"]);
   return await beganAt(home, id, attempt as number);
 }
 
-/** Until a host waits again, as it does a moment after a start. */
+/** How long to wait until the daemon has another host ready, in ms. It starts one shortly after each use. */
 const HOST_READY_MS = 400;
 
 export const control: Row[] = [

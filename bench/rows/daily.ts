@@ -1,4 +1,4 @@
-/** What the daily handling costs where there is much of it: lists, the live view, queues, hooks, completion. */
+/** The costs of daily use with many tasks: lists, the live view, queues, hooks, completion. */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ const HOOKED = 1000;
 const SETTLE_MS = 5000;
 const WATCHED_MS = 10_000;
 
-/** A home with so many tasks that wait in a held queue. */
+/** Opens a home with `open` tasks that wait in a held queue. */
 async function waiting(open: number): Promise<Home> {
   const home = await Home.open();
   home.run("queue", "set", "held", "--slots", "1");
@@ -26,7 +26,7 @@ async function waiting(open: number): Promise<Home> {
   return home;
 }
 
-/** A home with 50 queues, each with a task that holds its only slot, and 10,000 behind these. */
+/** Opens a home with 50 queues, each with a task in its only slot, and 10,000 tasks that wait in them. */
 async function queued(): Promise<Home> {
   const home = await Home.open();
   const peer = await home.connect();
@@ -41,7 +41,7 @@ async function queued(): Promise<Home> {
   return home;
 }
 
-/** From the submission of a task to the end of its program, in ms. */
+/** Returns the time from the submission of a task to the end of its program, in ms. */
 async function startMs(peer: Awaited<ReturnType<Home["connect"]>>): Promise<number> {
   return await timed(async () => {
     const { task } = await peer.call("tasks/create", { argv: ["true"] });
@@ -49,7 +49,7 @@ async function startMs(peer: Awaited<ReturnType<Home["connect"]>>): Promise<numb
   });
 }
 
-/** The part of a core that `watch` takes while nothing happens, in percent. */
+/** Returns how much of a core `watch` uses while nothing happens, in percent. */
 async function watchShare(home: Home): Promise<number> {
   const line = `exec ${program} watch`;
   const child = spawn("script", ["-qec", line, "/dev/null"], {
@@ -67,7 +67,7 @@ async function watchShare(home: Home): Promise<number> {
   }
 }
 
-/** The newest descendant of `script`, which is what runs in its terminal. */
+/** Returns the newest descendant of `script`: the process that runs in its terminal. */
 function watchOf(root: number): number {
   const children = (pid: number) =>
     readdirSync("/proc").filter((name) => /^\d+$/.test(name) && parentOf(name) === pid);
@@ -84,7 +84,7 @@ function parentOf(pid: string): number | undefined {
   }
 }
 
-/** CPU seconds of the daemon for a thousand tasks, with a program as a hook for the end of each, or without. */
+/** Returns the daemon's CPU time for a thousand tasks, in s, with these hooks. */
 async function thousandTasks(hooks: object[]): Promise<number> {
   return await withHome(async (home) => {
     writeFileSync(join(home.path, "config.json"), JSON.stringify({ hooks }));
@@ -105,7 +105,7 @@ async function thousandTasks(hooks: object[]): Promise<number> {
 
 const TAB = 'COMP_WORDS=(agentctl pause ""); COMP_CWORD=2; _agentctl; [ -n "$COMPREPLY" ]';
 
-/** What the first Tab adds to a shell that has read the script, in ms. */
+/** Returns the time that the first Tab takes in a shell that has read the completion script, in ms. */
 async function firstTab(home: Home): Promise<number> {
   const { PATH = "", ...env }: NodeJS.ProcessEnv = home.env;
   const options = {

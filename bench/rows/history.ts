@@ -1,4 +1,4 @@
-/** What a long history costs: the same commands over a full store and over an empty one. */
+/** The cost of a long history: the same commands with a full and with an empty store. */
 import { copyTask } from "../fill.ts";
 import { Home, until } from "../home.ts";
 import { inPairs, timed } from "../pairs.ts";
@@ -7,7 +7,7 @@ import type { Effort, Outcome, Row } from "../row.ts";
 const ENDED = 100_000;
 const OPEN = 10_000;
 
-/** A home whose store holds so many tasks that ended, and so many that wait in a held queue; its daemon is stopped. */
+/** Opens a home with `ended` ended tasks and `open` tasks that wait in a held queue. Its daemon is stopped. */
 export async function filled({ ended = 0, open = 0 }): Promise<Home> {
   const home = await Home.open();
   home.run("run", "--wait", "true");
@@ -47,7 +47,7 @@ async function beside(effort: Effort, words: string[], sizes: { ended: number })
   }
 }
 
-/** How long a daemon takes until it answers. */
+/** Returns how long a daemon takes to start until it responds, in ms. */
 async function startMs(home: Home): Promise<number> {
   const ms = await timed(() => home.spawn("daemon", "start"));
   home.run("daemon", "stop");

@@ -1,4 +1,4 @@
-/** What the daemon answers over HTTP, against a bare server, the socket, or the clock. */
+/** The daemon's responses over HTTP, compared with a bare server, with the socket, or with a fixed bound. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -15,10 +15,10 @@ const CALLS = 200;
 const FOLLOWERS = 100;
 const SETTLE_MS = 7000;
 const TASKS = 10_000;
-/** A task that begins then says nothing meanwhile. */
+/** The start time of tasks that cause no events during the measurement. */
 const FAR = "2099-01-01T00:00:00Z";
 
-/** A home that answers over HTTP, at an address of its own. */
+/** A home that serves HTTP at its own address. */
 class Web {
   readonly home: Home;
   readonly base: string;
@@ -33,7 +33,7 @@ class Web {
     this.#token = readFileSync(join(home.path, "http.token"), "utf8");
   }
 
-  /** The beginning of the answer; its body is still to be read. */
+  /** Sends a request and resolves with the start of the response. Its body is still to be read. */
   async begin(path: string, body?: object, headers: object = {}): Promise<IncomingMessage> {
     const text = body && JSON.stringify(body);
     const asked = request(new URL(path, this.base), {
@@ -53,7 +53,7 @@ async function textOf(answer: IncomingMessage): Promise<string> {
   return text;
 }
 
-/** One POST over a connection that is kept. */
+/** Sends one POST over a persistent connection. */
 function post(agent: Agent, url: URL, token: string, body: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
@@ -70,7 +70,7 @@ async function rpcAgainstBare(home: Home, pairs: number) {
   const call = { jsonrpc: "2.0", id: 1, method: "tasks/get", params: { id } };
   const { length } = await textOf(await web.begin("rpc", call));
   const file = join(import.meta.dirname, "../tasks/bare-http.cjs");
-  // In a session of its own, as a daemon is: the kernel shares a busy machine out among sessions first.
+  // In its own session, like a daemon: the kernel first divides a busy machine's time among sessions.
   const options = { env: plainEnvironment(), execArgv: [], detached: true };
   const bare = fork(file, [String(length)], options);
   const [port] = (await once(bare, "message")) as [number];
@@ -82,7 +82,7 @@ async function rpcAgainstBare(home: Home, pairs: number) {
     });
   const [ours, theirs] = [often(new URL("rpc", web.base)), often(new URL(`http://127.0.0.1:${port}/`))];
   try {
-    // Code that is cold says how long compiling takes.
+    // Warm up first: cold code would measure the compiler.
     for (let turn = 0; turn < 10; turn++) for (const each of [ours, theirs]) await each();
     return await inPairs(pairs, ours, theirs);
   } finally {
@@ -91,7 +91,7 @@ async function rpcAgainstBare(home: Home, pairs: number) {
   }
 }
 
-/** From the moment that stands in an event, which is before its commit, until the last of the followers has it. */
+/** Measures from an event's own time, which is before its commit, until the last follower has the event, in ms. */
 async function lastFollower(home: Home, times: number) {
   const web = new Web(home);
   const rpc = await home.connect();
@@ -126,7 +126,7 @@ async function settledMb(isOn: boolean): Promise<number> {
   });
 }
 
-/** Milliseconds until the browser has painted the first tasks of the dashboard. */
+/** Measures how long the browser takes to paint the first tasks of the dashboard, in ms. */
 async function firstPaint(home: Home, executablePath: string, times: number) {
   home.run("run", "--wait", "true");
   home.run("daemon", "stop");
@@ -150,7 +150,7 @@ async function firstPaint(home: Home, executablePath: string, times: number) {
   }
 }
 
-/** What a send takes beyond ten milliseconds, against the way by the socket. */
+/** This time is subtracted from that of an A2A send before it is compared with the socket. */
 const A2A_MS = 10;
 
 async function a2aAgainstSocket(home: Home, pairs: number) {

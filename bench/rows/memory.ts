@@ -1,4 +1,4 @@
-/** What the daemon holds in memory, and what a suspended task does. Linux only: it reads /proc. */
+/** The memory of the daemon and of suspended tasks. Linux only: it reads /proc. */
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { cpuSeconds, Home, plainEnvironment, residentMb, until, withHome } from 
 import { inPairs, spreadOf } from "../pairs.ts";
 import type { Effort, Outcome, Row } from "../row.ts";
 
-/** A daemon is looked at when it has come to rest: after its first chores. */
+/** How long to wait until a daemon has done its first chores and is idle, in ms. */
 const SETTLE_MS = 7000;
 const SUSPENDED = 10_000;
 
@@ -49,7 +49,7 @@ async function suspendedTask(peer: Awaited<ReturnType<Home["connect"]>>): Promis
   return task.id;
 }
 
-/** MB and CPU seconds that a gigabyte of output costs the daemon. */
+/** Measures the memory in MB and the CPU time in s that a gigabyte of output costs the daemon. */
 async function outputCost(): Promise<{ mb: number; cpu: number }> {
   return await withHome(async (home) => {
     await home.spawn("run", "--wait", "true");
@@ -137,7 +137,7 @@ export const memory: Row[] = [
   },
 ];
 
-/** Whether a process bears the task in its environment, or works in its folder. */
+/** Whether a process has the task in its environment. */
 function isOf(pid: string, home: string, id: number): boolean {
   try {
     const environ = readFileSync(`/proc/${pid}/environ`, "latin1").split("\0");

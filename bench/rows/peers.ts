@@ -1,4 +1,4 @@
-/** The same task of ten steps of 1 KiB, against libraries that make steps durable inside one process. */
+/** The same task of ten steps of 1 KiB, compared with libraries that make steps durable inside one process. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,10 +10,10 @@ import { stepMs } from "./steps.ts";
 
 const STEPS = 10;
 const VALUE = "x".repeat(1000);
-/** A task of ten steps is over so soon that many of them make one measurement. */
+/** How many tasks make one measurement: a single task of ten steps is too short. */
 const TIMES = 20;
 
-/** A library that may not be there: it is named at run time, and its types are not needed. */
+/** Imports a library that may not be installed. We pass its name at run time, so its types are not needed. */
 async function installed(name: string): Promise<Record<string, never> | undefined> {
   try {
     return (await import(name)) as Record<string, never>;
@@ -46,7 +46,7 @@ async function dbos(): Promise<Peer | string> {
 
 let tenSteps: Peer["once"] | undefined;
 
-/** DBOS on a server that others use too. */
+/** Starts DBOS on a server that is shared with another row. */
 export async function dbosOn(postgres: Postgres): Promise<Peer | string> {
   const found = await installed("@dbos-inc/dbos-sdk");
   if (!found) return "@dbos-inc/dbos-sdk is not installed (npm install in bench/)";
@@ -58,7 +58,7 @@ export async function dbosOn(postgres: Postgres): Promise<Peer | string> {
     logLevel: "error",
     runAdminServer: false,
   });
-  // It takes a name once in a process; two rows have it.
+  // DBOS takes a name only once in a process, but two rows use it.
   tenSteps ??= DBOS.registerWorkflow(
     async () => {
       for (let i = 0; i < STEPS; i++) await DBOS.runStep(async () => VALUE, { name: `step ${i}` });
@@ -102,7 +102,7 @@ async function langgraph(): Promise<Peer | string> {
   };
 }
 
-/** How many times as many steps a second so many tasks of ours make. */
+/** Measures the ratio of steps per second: `tasks` of our tasks against as many at a time of the peer's. */
 async function against(effort: Effort, peer: Peer | string, tasks: number): Promise<Outcome> {
   if (typeof peer === "string") return { skipped: peer };
   try {
@@ -125,7 +125,7 @@ async function against(effort: Effort, peer: Peer | string, tasks: number): Prom
   }
 }
 
-/** As many at a time as of ours. */
+/** Returns a function that runs the peer's tasks, `atOnce` at a time. */
 function many(peer: Peer, atOnce: number) {
   return async () => {
     for (let i = 0; i < TIMES; i += atOnce)

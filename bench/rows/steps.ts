@@ -1,4 +1,4 @@
-/** Durable steps of one and of four task modules, against rows committed one by one in one process. */
+/** Durable steps of one and of four task modules, compared with rows committed one by one in one process. */
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,7 +10,7 @@ import type { Row } from "../row.ts";
 const STEPS = 1000;
 const VALUE = "x".repeat(1000);
 
-/** Milliseconds for each row that better-sqlite3 commits alone, in WAL with synchronous=FULL. */
+/** Measures the time in which better-sqlite3 commits one row, in ms, in WAL mode with synchronous=FULL. */
 async function commitMs(folder: string, rows = STEPS): Promise<number> {
   const file = join(folder, "floor.db");
   const db = openFile(file);
@@ -28,8 +28,8 @@ async function commitMs(folder: string, rows = STEPS): Promise<number> {
 }
 
 /**
- * Milliseconds for each step of so many tasks that run together, from the first step of all to the last. With `gated`
- * none begins before all are there, so that starting them is no part of it.
+ * Measures the time for each step of `tasks` tasks that run together, in ms, from the first step of all to the last.
+ * With `gated`, no task begins before all are ready, so that their start is not measured.
  */
 export async function stepMs(home: Home, tasks: number, count = STEPS, gated = false): Promise<number> {
   const peer = await home.connect();
@@ -59,7 +59,7 @@ function stepRow(tasks: number, target: number): Row {
       withHome(
         async (home) => {
           await stepMs(home, tasks, 50);
-          // A rate is the inverse of a time, so the times change places.
+          // A rate is the inverse of a time, so both are inverted.
           return await inPairs(
             effort.pairs(11),
             async () => 1 / (await stepMs(home, tasks)),

@@ -1,4 +1,4 @@
-/** A thousand short programs through two slots, against a queue that keeps nothing on disk. */
+/** A thousand short programs in two slots, compared with a queue that keeps nothing on disk. */
 import { spawn, spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import type { Effort, Outcome, Row } from "../row.ts";
 
 const JOBS = 1000;
 
-/** Debian calls it tsp. */
+/** Returns the name of the installed task spooler: Debian calls it tsp. */
 function spooler(): string | undefined {
   return ["tsp", "ts"].find((name) => {
     const { stdout, status } = spawnSync(name, ["-h"], { encoding: "utf8", env: spoolerEnvironment() });
@@ -17,7 +17,7 @@ function spooler(): string | undefined {
   });
 }
 
-/** A server of its own for each run: one that was told to end may take a moment. */
+/** Returns an environment with a separate server for each run: the previous one may not have ended yet. */
 function spoolerEnvironment(run = 0): NodeJS.ProcessEnv {
   const socket = join(tmpdir(), `agentctl-bench-tsp-${process.pid}-${run}`);
   return { ...plainEnvironment(), TS_SOCKET: socket, TS_MAXFINISHED: String(JOBS + 1) };
@@ -27,7 +27,7 @@ async function spoolerTime(name: string, run: number): Promise<number> {
   const env = spoolerEnvironment(run);
   const shell = (script: string) => ended(spawn("/bin/sh", ["-c", script], { env, stdio: "ignore" }));
   await shell(`${name} -S 2`);
-  // The last job may end before the one beside it, so both of the last are waited for.
+  // The last job may end before the one that runs beside it, so we wait for both.
   const submit = `i=0; while [ $i -lt ${JOBS} ]; do ${name} true; i=$((i+1)); done`;
   const ms = await timed(() => shell(`${submit}; ${name} -w ${JOBS - 2}; ${name} -w ${JOBS - 1}`));
   await shell(
@@ -41,7 +41,7 @@ async function allEnded(home: Home, submit: () => Promise<void>, before: number)
   const peer = await home.connect();
   await submit();
   await Promise.all([before + JOBS - 1, before + JOBS].map((id) => peer.call("tasks/wait", { id })));
-  // These two may have been overtaken; nothing is left open when the count says so.
+  // Earlier tasks may still run when these two have ended, so we wait until the daemon counts no open task.
   for (;;) {
     const { tasks } = await peer.call("daemon/status", {});
     if ((tasks.submitted ?? 0) + (tasks.working ?? 0) === 0) return peer.close();

@@ -1,4 +1,4 @@
-// What a server costs that does nothing: reads the body and answers so many bytes, which its argument says.
+// A server that does nothing else: it reads the body and sends as many bytes as its argument says.
 const { createServer } = require("node:http");
 
 const answer = Buffer.alloc(Number(process.argv[2]), "a");

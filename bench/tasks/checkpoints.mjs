@@ -1,4 +1,4 @@
-/** Saves a value of so many bytes a few times; the result is the ms that one save took, of each. */
+/** Saves a value of `bytes` bytes `count` times. The result is a list of the times that the saves took, in ms. */
 import { defineTask } from "agentctl";
 
 export default defineTask(async (task, { bytes, count }) => {

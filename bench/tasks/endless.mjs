@@ -1,4 +1,4 @@
-/** Short steps without end; each attempt says by a file when it came to its first. */
+/** Runs short steps without end. Each attempt writes to a file when it began. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,4 +1,4 @@
-/** Short steps without end; a file says when the last of them was durable. */
+/** Runs short steps without end. Writes to a file when the last of them was durable. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,4 +1,4 @@
-/** So many steps of 1 KiB one after the other, behind a gate if there is one; the result says how long they took, in ms. */
+/** Runs steps of 1 KiB one after the other, behind a gate if there is one. The result is the time they took, in ms. */
 import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineTask } from "agentctl";

@@ -1,4 +1,4 @@
-/** Every adapter by the name of its agent. */
+/** Finds the adapter of an agent. */
 import type { AgentFacts, BuiltInAgent } from "../core/agents.ts";
 import { openAcp } from "./acp/open.ts";
 import type { OpenAgent } from "./adapter/types.ts";
@@ -15,7 +15,7 @@ const builtIn: Record<BuiltInAgent, OpenAgent> = {
   gemini: openGemini,
 };
 
-/** The adapter of a built-in agent, of one that is driven by its lines, or that speaks the Agent Client Protocol. */
+/** Returns the adapter for a built-in agent, for a user's own agent with commands, or for one that speaks ACP. */
 export function adapterOf({ name, commands }: AgentFacts): OpenAgent {
   if (commands) return (run) => openOwn(run, commands);
   const open = Object.entries(builtIn).find(([known]) => known === name)?.[1];

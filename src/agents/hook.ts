@@ -1,11 +1,11 @@
 /**
- * What an agent runs before each call of a tool: it hands what it reads to the host and prints the host's answer, a line.
- * Without a host it answers nothing and so holds the call back: whoever notices that the host is gone ends the agent with
- * all its processes, and a call that began meanwhile would be run in part.
+ * The hook that an agent runs before each tool call. It sends its stdin to the host and prints the host's answer, one
+ * line. Without a host it prints nothing and holds the call back. An agent without a host is soon killed with all its
+ * processes, so a call that began now would run only in part.
  */
 import { connect } from "node:net";
 
-/** How often a hook whose host is gone looks for the agent. */
+/** How often a hook without a host checks whether its agent still runs, in ms. */
 const LOOK_MS = 500;
 
 const [path = ""] = process.argv.slice(2);
@@ -22,7 +22,7 @@ socket.on("end", () => {
   else holdBack();
 });
 
-/** Until the agent is gone too. */
+/** Prints nothing and waits until the agent is gone too. */
 function holdBack(): void {
   socket.destroy();
   process.stdin.destroy();

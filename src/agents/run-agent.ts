@@ -1,4 +1,4 @@
-/** An agent inside a task module: each of its processes is a step, whose session survives a pause in its middle. */
+/** Runs an agent inside a task module. Each process of the agent is a step; its session survives a pause in between. */
 import { randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,13 +13,13 @@ import { following, noteWhatRanLast } from "./host/following.ts";
 import { settle } from "./host/permits.ts";
 import { type AgentSpec, type AgentState, freshState } from "./host/state.ts";
 
-/** What an agent is run with. */
+/** The options of {@link runAgent}. */
 export interface AgentOptions {
-  /** `claude`, `codex`, `opencode`, `gemini`, `acp:<command>` or one of the setting `agents`. */
+  /** `claude`, `codex`, `opencode`, `gemini`, `acp:<command>` or a name from the setting `agents`. */
   agent: string;
   prompt: string;
   model?: string;
-  /** `own` unless given: the agent's own rules, and what they would ask is asked by the task. */
+  /** Default `own`: the agent's own rules apply, and where they would ask a person, the task asks. */
   permissions?: Permissions;
   maxCost?: number;
   maxTokens?: number;
@@ -37,8 +37,8 @@ interface Turn {
 }
 
 /**
- * Runs an agent until it has said its last word, and gives that. Rejects with an error named `AgentFailed` where the agent
- * fails; limits and budgets suspend the task.
+ * Runs an agent until it is done, and resolves with its last message. Rejects with an error named `AgentFailed` if the
+ * agent fails. Limits and budgets suspend the task.
  */
 export async function runAgent(task: Task, options: AgentOptions): Promise<string> {
   const spec = specOf(options);
@@ -113,7 +113,7 @@ async function oneProcess(
   return { state };
 }
 
-/** The task as the driver of an agent needs it, where what it saves is kept by the step. */
+/** Returns the task as the driver of an agent needs it, except that the step keeps what the driver saves. */
 function insideStep(task: Task, step: StepContext): AgentTask<AgentState> {
   const own = {
     env: { ...process.env } as Record<string, string>,

@@ -1,6 +1,6 @@
 /**
- * The module of a task with a coding agent: processes of the agent one after the other, until it has said its last word.
- * Between them it asks people, waits for a limit, or is paused; its checkpoint holds all that a later attempt needs.
+ * The module of a task with a coding agent. It runs processes of the agent one after the other until the agent is done.
+ * Between them it asks people, waits for a limit or is paused. Its checkpoint holds all that a later attempt needs.
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -24,10 +24,10 @@ export default defineTask<AgentSpec & { facts: AgentFacts | null }, string | nul
     const open = adapterOf(facts);
     const chosen = facts.session === "chosen" ? randomUUID() : null;
     const left = task.checkpoint;
-    // A session that was given is continued once: what begins again begins another.
+    // Only the first attempt continues a given session. A later one that starts over begins a new session.
     const state =
       left ?? freshState(task.attempt === 1 ? spec : { ...spec, session: null }, process.cwd(), chosen);
-    // What was answered since the checkpoint stands behind it, so it is not saved again before that is taken.
+    // Answers since the checkpoint stand after it, so we do not save another checkpoint before we have read them.
     const dir = join(task.dir, "agent");
     if (left) {
       noteWhatRanLast(state, dir);
@@ -48,7 +48,7 @@ export default defineTask<AgentSpec & { facts: AgentFacts | null }, string | nul
   },
 );
 
-/** One process of the agent with what comes before and after it; what the task gives when it is done. */
+/** Runs one process of the agent, and what comes before and after it. Returns the task's result when it is done. */
 async function once(means: Means): Promise<string | undefined> {
   const { task, state } = means;
   await asked(means);
@@ -68,7 +68,7 @@ async function once(means: Means): Promise<string | undefined> {
     leave();
     return then.result;
   }
-  // Begun before the task may be left, so that what is left behind is this state.
+  // The save starts before a pause may leave the task, so that this state is the one that is kept.
   const saved = task.save(state);
   await claim(task, state);
   leave();
@@ -78,12 +78,12 @@ async function once(means: Means): Promise<string | undefined> {
   return undefined;
 }
 
-/** Tells of the task, and that the session is its own. */
+/** Sends the report on the agent, and claims its session for this task. */
 async function claim(task: AgentTask<AgentState>, state: AgentState): Promise<void> {
   await task.report(reportOf(state), state.session === null ? {} : { session: state.session });
 }
 
-/** A question that is open is put first; its answer is part of what follows. */
+/** Asks a person the open question, if there is one, and applies the answer. */
 async function asked({ task, state }: Means): Promise<void> {
   if (!state.asking) return;
   const { prompt, choices } = state.asking;

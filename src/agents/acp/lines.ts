@@ -2,7 +2,7 @@ import { asObject, listOf, member, numberOf, outputOf, textOf } from "../adapter
 import { saidOf } from "../adapter/rpc.ts";
 import type { Fact, Json, ToolCall } from "../adapter/types.ts";
 
-/** What of earlier lines a later one is read with. */
+/** State from earlier lines that later lines need. */
 export interface AcpMemory {
   calls: Map<string, ToolCall>;
   begun: Set<string>;
@@ -14,7 +14,7 @@ export function acpMemory(): AcpMemory {
   return { calls: new Map(), begun: new Set(), text: "", isAnswering: false };
 }
 
-/** What a notification `session/update` says. */
+/** Reads a notification `session/update` into facts. */
 export function updateFacts(line: Json, memory: AcpMemory): Fact[] {
   const update = member(member(line, "params"), "update");
   switch (update.sessionUpdate) {
@@ -40,7 +40,7 @@ function textFacts(text: string, memory: AcpMemory): Fact[] {
   return text === "" ? begun : [...begun, { is: "text", text, piece: true }];
 }
 
-/** A call as it is known from all that was said of it: agents tell its input bit by bit. */
+/** Returns the call with everything that is known of it so far: agents send its input bit by bit. */
 export function callOf(told: Json, memory: AcpMemory): ToolCall {
   const id = textOf(told.toolCallId) ?? "";
   const known = memory.calls.get(id);
@@ -61,7 +61,7 @@ function hasInput({ rawInput }: Json): boolean {
   return Object.keys(asObject(rawInput) ?? {}).length > 0;
 }
 
-/** The call is told once, as soon as it is known what it does. */
+/** Reports the start of a call, but only once. Callers call it as soon as they know what the call does. */
 export function began(call: ToolCall, memory: AcpMemory): Fact[] {
   if (memory.begun.has(call.id)) return [];
   memory.begun.add(call.id);
@@ -84,7 +84,7 @@ function toolFacts(update: Json, memory: AcpMemory): Fact[] {
   ];
 }
 
-/** How a prompt was answered. */
+/** Reads the response to a prompt into facts. */
 export function answerFacts(result: Json, memory: AcpMemory): Fact[] {
   const { stopReason } = result;
   const count = member(member(member(result, "_meta"), "quota"), "token_count");
@@ -98,7 +98,7 @@ export function answerFacts(result: Json, memory: AcpMemory): Fact[] {
   return [...used, { is: "end", how: "failed", message: `the agent stopped: ${String(stopReason)}` }];
 }
 
-/** How a prompt was refused; a limit never says when it is over. */
+/** Reads the error response to a prompt into facts. A limit never comes with the time at which it ends. */
 export function refusalFacts(error: Json): Fact[] {
   const data = member(error, "data");
   const isLimit =

@@ -6,13 +6,13 @@ import { acpMemory, answerFacts, began, callOf, refusalFacts, updateFacts } from
 
 const CLOSE_MS = 5000;
 
-/** How an agent with this protocol is started. */
+/** How to start an agent with this protocol. */
 export interface AcpStart {
   argv: readonly string[];
   env?: Record<string, string>;
 }
 
-/** An agent that speaks the Agent Client Protocol. A pause cancels the prompt at the next permission that is asked. */
+/** Opens an agent that speaks the Agent Client Protocol. A pause cancels the prompt at the next permission request. */
 export async function openAcp(
   run: AgentRun,
   start: AcpStart = { argv: run.facts.argv },
@@ -33,7 +33,7 @@ class Acp implements Conversation {
   readonly #rpc: Rpc;
   readonly #memory = acpMemory();
   #session = "";
-  /** What comes before is the history of a session that is loaded. */
+  /** Until this is true, updates are the history of a loaded session and are ignored. */
   #isOpen = false;
   #isPrompting = false;
 

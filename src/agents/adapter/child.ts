@@ -5,16 +5,16 @@ import { createInterface } from "node:readline";
 import { AgentFailed } from "./failed.ts";
 import type { Exit } from "./types.ts";
 
-/** So much of the end of stderr is kept for what is said of a failure. */
+/** How many characters of the end of stderr are kept for the message of a failure. */
 const STDERR_CHARS = 2000;
-/** So long the pipes of an ended process are read: a tool that outlives it may hold them. */
+/** How long to read the pipes of an ended process, in ms: a tool that outlives the process may hold them open. */
 const DRAIN_MS = 500;
 
 interface Start {
   argv: readonly string[];
   cwd: string;
   env: Record<string, string>;
-  /** Where the file with its stderr is. */
+  /** The folder of the file with its stderr. */
   dir: string;
   line(text: string): void;
 }
@@ -67,12 +67,12 @@ export class Child {
     this.#process.stdin?.end();
   }
 
-  /** To the agent alone, not to its tools. */
+  /** Sends a signal to the agent only, not to its tools. */
   kill(signal: NodeJS.Signals): void {
     if (!this.isGone) this.#process.kill(signal);
   }
 
-  /** Closes its stdin; TERM when it has said nothing for `quietMs`, KILL two seconds later. */
+  /** Closes its stdin. Sends TERM when it has printed nothing for `quietMs`, and KILL 2 s later. */
   async close(quietMs: number): Promise<Exit> {
     this.end();
     for (;;) {
@@ -88,26 +88,26 @@ export class Child {
     return await this.exited;
   }
 
-  /** What `close` counts its quiet time from. */
+  /** Restarts the quiet time of `close`. */
   touch(): void {
     this.#lineAt = performance.now();
   }
 }
 
-/** What the end of a stderr complains of: its last error, else its last line; empty where it says nothing. */
+/** Returns the last error line of `stderr`, or else its last line; "" if it has none. */
 export function complaintOf(stderr: string): string {
   const lines = stderr.split("\n").filter((line) => line.trim() !== "");
   return (lines.findLast((line) => /^(error|fatal)\b/i.test(line)) ?? lines.at(-1) ?? "").trim();
 }
 
-/** The error of an agent that did not begin, with what its stderr says. */
+/** Returns the error of an agent that did not start, with the complaint in its stderr. */
 export function notBegun(error: unknown, { stderr }: Exit): Error {
   const complaint = complaintOf(stderr);
   const message = error instanceof Error ? error.message : String(error);
   return new AgentFailed(complaint === "" ? message : `${message}: ${complaint}`);
 }
 
-/** What `promise` gives, or undefined after `ms`. */
+/** Resolves with the value of `promise`, or with undefined after `ms`. */
 export async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {

@@ -1,4 +1,4 @@
-/** The agent has failed, by its own word or because it could not begin. */
+/** Thrown when an agent reports a failure or cannot start. */
 export class AgentFailed extends Error {
   override readonly name = "AgentFailed";
 }

@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { objectOf } from "./json.ts";
 import type { Json } from "./types.ts";
 
-/** The longest path of a socket on macOS, with its zero; Linux allows a few more. */
+/** The longest path of a socket on macOS, in bytes without its final zero; Linux allows a few more. */
 const PATH_BYTES = 103;
 
-/** What the hook of an agent speaks to: each question is a line of JSON, and its answer a line that the hook prints. */
+/** The socket to which an agent's hook connects. The hook sends a line of JSON and prints the line of the answer. */
 export interface Gate {
   path: string;
   close(): void;
 }
 
-/** Opens a socket in `dir`, or where that path is too long in a private folder of its own. */
+/** Opens a socket in `dir`, or in its own private temporary folder if that path is too long. */
 export async function openGate(dir: string, answer: (question: Json) => Promise<string>): Promise<Gate> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const near = join(dir, "hook.sock");

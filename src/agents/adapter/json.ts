@@ -1,7 +1,7 @@
-/** Reading what somebody else wrote: nothing is taken for granted, and nothing throws. */
+/** Readers for JSON from other programs. They check every type, and none of them throws. */
 import type { Json } from "./types.ts";
 
-/** The object that a line holds; undefined for a line that is text. */
+/** Parses a line; undefined if it is not a JSON object. */
 export function objectOf(line: string): Json | undefined {
   if (!line.trimStart().startsWith("{")) return undefined;
   try {
@@ -15,7 +15,7 @@ export function asObject(value: unknown): Json | undefined {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
 }
 
-/** A member that is an object; an empty one where it is not. */
+/** Returns a member that is an object; {} if it is not an object. */
 export function member(value: unknown, name: string): Json {
   return asObject(asObject(value)?.[name]) ?? {};
 }
@@ -33,14 +33,14 @@ export function listOf(value: unknown): Json[] {
   return value.map(asObject).filter((each) => each !== undefined);
 }
 
-/** The text of a tool's result: a text, or blocks of text. */
+/** Returns the text of a tool's result, which is a string or a list of text blocks. */
 export function outputOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   const texts = listOf(value).flatMap((block) => textOf(block.text) ?? []);
   return texts.length > 0 ? texts.join("\n") : undefined;
 }
 
-/** What a person reads of a tool's call. */
+/** Returns the title of a tool call that people read: its command, path, URL or pattern, or else the tool's name. */
 export function titleOf(name: string, input: unknown): string {
   const given = asObject(input) ?? {};
   const first = [

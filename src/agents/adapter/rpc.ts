@@ -1,7 +1,7 @@
 import { asObject, member, textOf } from "./json.ts";
 import type { Json } from "./types.ts";
 
-/** An agent answered a request with an error. */
+/** The error with which an agent answered a request. */
 export class AgentRefused extends Error {
   override readonly name = "AgentRefused";
   readonly data: Json;
@@ -12,7 +12,7 @@ export class AgentRefused extends Error {
   }
 }
 
-/** What an error says, with its details: the message of many is no more than "Internal error". */
+/** Returns the message of an error with its details: many messages are only "Internal error". */
 export function saidOf({ message, data }: Json): string | undefined {
   const told = asObject(data);
   const details = textOf(told?.details) ?? textOf(told?.message) ?? textOf(data);
@@ -21,7 +21,7 @@ export function saidOf({ message, data }: Json): string | undefined {
   return details.includes(said) ? details : `${said}: ${details}`;
 }
 
-/** Requests and answers as lines of JSON-RPC on the pipes of an agent. */
+/** Sends requests and responses to an agent over its pipes, as lines of JSON-RPC. */
 export class Rpc {
   readonly #send: (text: string) => void;
   readonly #waiting = new Map<
@@ -31,13 +31,13 @@ export class Rpc {
   readonly #frame: Json;
   #last = 0;
 
-  /** `frame` holds the members that every line has beside its own. */
+  /** `frame` holds members that are added to every line. */
   constructor(send: (text: string) => void, frame: Json = {}) {
     this.#send = send;
     this.#frame = frame;
   }
 
-  /** Rejects with {@link AgentRefused}, or when the agent is gone. */
+  /** Sends a request. Rejects with {@link AgentRefused}, or when the agent is gone. */
   call(method: string, params: Json): Promise<Json> {
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
@@ -58,7 +58,7 @@ export class Rpc {
     this.#line({ id, error: { code: -32601, message } });
   }
 
-  /** Takes an answer; false for what is none. */
+  /** Handles a response; returns false if the line is not a response. */
   take(line: Json): boolean {
     if (typeof line.id !== "number" || line.method !== undefined) return false;
     const waiting = this.#waiting.get(line.id);
@@ -69,7 +69,7 @@ export class Rpc {
     return true;
   }
 
-  /** The agent is gone: nothing is answered any more. */
+  /** Rejects all pending requests, because the agent is gone. */
   close(): void {
     for (const { reject, method } of this.#waiting.values())
       reject(new Error(`the agent ended before it answered ${method}`));

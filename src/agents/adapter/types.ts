@@ -1,10 +1,10 @@
 /**
- * What an adapter of a coding agent is, and what it says. An adapter knows how its agent is started, spoken to and
- * stopped, and reads its lines into facts; everything that is decided is decided by the host.
+ * The interface between the adapter of a coding agent and the host. An adapter knows how to start its agent, talk to it
+ * and stop it, and reads the agent's lines into facts. The host makes all decisions.
  */
 import type { AgentFacts, Permissions } from "../../core/agents.ts";
 
-/** One call of a tool. `title` is what a person reads: the command, else the tool's name. */
+/** One call of a tool. `title` is what people read: the command, or else the tool's name. */
 export interface ToolCall {
   id: string;
   name: string;
@@ -12,7 +12,7 @@ export interface ToolCall {
   title: string;
 }
 
-/** What an agent has used so far: in this process, or in the whole session, also before this process. */
+/** The tokens that an agent has used so far: in this process, or in the whole session with its earlier processes. */
 export interface Used {
   of: "process" | "session";
   inputTokens: number;
@@ -25,38 +25,38 @@ export type Fact =
   | { is: "text"; text: string; piece: boolean }
   /** The model has begun another answer. */
   | { is: "turn" }
-  /** `agent` names the sub-agent that calls. */
+  /** `agent` names the sub-agent that makes the call. */
   | { is: "tool"; call: ToolCall; agent?: string }
   | { is: "tool-end"; id: string; ok: boolean; exit?: number; output?: string }
   | { is: "usage"; used: Used }
   | { is: "cost"; of: "process" | "session"; usd: number }
   /**
-   * `retryMs`: the agent tries again by itself after so long; `isRetry`: at `resetsAt`. `used` below 1 is a warning.
+   * `retryMs`: the agent itself retries after this time; `isRetry`: it retries at `resetsAt`. `used` < 1 is a warning.
    */
   | { is: "limit"; kind: string; resetsAt: number | null; retryMs?: number; isRetry?: true; used?: number }
   | { is: "end"; how: EndHow; text?: string; message?: string; deferred?: ToolCall };
 
-/** How a turn ended, by the agent's own word. `gone`: there is no such session. */
+/** How a turn ended, as the agent reports it. `gone`: the session does not exist. */
 type EndHow = "done" | "failed" | "stopped" | "deferred" | "gone";
 
-/** Whether a tool may be called. `stop`: the turn ends here, before the call. */
+/** Whether a call may run. `stop`: the turn ends here, before the call. */
 export type Verdict = "run" | "stop" | { deny: string };
 
-/** What an adapter is given for one process of its agent. */
+/** What an adapter gets for one process of its agent. */
 export interface AgentRun {
   facts: AgentFacts;
   cwd: string;
   env: Record<string, string>;
   /** A private folder of the task. */
   dir: string;
-  /** The session to continue, or to begin where `isNew`; null where the agent chooses it. */
+  /** The session to continue, or to begin if `isNew`; null if the agent chooses the id. */
   session: string | null;
   isNew: boolean;
-  /** The agent's, as an earlier process of the session told it; lines come before this one tells its own. */
+  /** The agent's version as an earlier process of the session reported it: lines may come before this one's does. */
   version: string | null;
-  /** When the last process of the session was started, in ms since 1970. */
+  /** When the session's last process started, in ms since 1970. */
   begunAt: number | null;
-  /** The call that was deferred, and is run as this process begins. */
+  /** The deferred call, which runs when this process starts. */
   deferred: ToolCall | null;
   model: string | null;
   permissions: Permissions;
@@ -64,15 +64,15 @@ export interface AgentRun {
   /** Paths of agentctl's own programs. */
   programs: { node: string; hook: string };
   fact(fact: Fact): void;
-  /** A line as the agent wrote it. */
+  /** Takes a line as the agent wrote it. */
   line(text: string): void;
-  /** Asked before each call of a tool: the one place where pauses and budgets meet. */
+  /** Decides before each tool call whether it may run. Pauses and budgets take effect here. */
   mayRun(call: ToolCall): Verdict;
-  /** Asked where the agent's own rules would ask a person. */
+  /** Decides on a call for which the agent's own rules would ask a person. */
   permit(call: ToolCall): Verdict;
-  /** What a person has decided for this very call; undefined where nobody was asked. */
+  /** Returns what a person has decided for exactly this call; undefined if nobody was asked. */
   decided(call: ToolCall): "run" | { deny: string } | undefined;
-  /** Whether this process can be stopped between two calls. */
+  /** Reports whether this process can be stopped between two calls. */
   boundary(has: boolean): void;
 }
 
@@ -88,18 +88,18 @@ export interface Exit {
 export interface Conversation {
   /** Settles when the process is gone. */
   readonly exited: Promise<Exit>;
-  /** The process ends with its turn: the next turn needs another one. */
+  /** The process ends with its turn; the next turn needs another process. */
   readonly isOneTurn?: true;
-  /** Says `text` as a turn of its own, or into the running turn; `later` where the agent takes it only as the next turn. */
+  /** Sends `text` as a new turn or into the running turn. `later`: the agent takes it only as the next turn. */
   say(text: string, how: "turn" | "steer"): Promise<"taken" | "later">;
-  /** Stops the running turn in the gentlest way that the agent knows. */
+  /** Stops the running turn in the gentlest way that the agent supports. */
   interrupt(): Promise<void>;
-  /** Ends the process: its pipes, then signals. */
+  /** Ends the process: closes its pipes, then sends signals. */
   close(): Promise<Exit>;
 }
 
-/** Opens a conversation with an agent. Rejects where the agent cannot be started or refuses the session. */
+/** Opens a conversation with an agent. Rejects if the agent cannot start or refuses the session. */
 export type OpenAgent = (run: AgentRun) => Promise<Conversation>;
 
-/** What a line holds, when it is JSON. */
+/** The content of a line that is a JSON object. */
 export type Json = Record<string, unknown>;

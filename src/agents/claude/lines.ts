@@ -1,21 +1,21 @@
 import { listOf, member, numberOf, outputOf, textOf, titleOf } from "../adapter/json.ts";
 import type { Fact, Json, ToolCall } from "../adapter/types.ts";
 
-/** What of earlier lines a later one is read with. */
+/** State from earlier lines that later lines need. */
 export interface ClaudeMemory {
   version: string | undefined;
-  /** The message that the main agent is streaming, or streamed last. */
+  /** The message that the main agent streams now or streamed last. */
   message: { id: string; tools: number; isWhole: boolean } | undefined;
-  /** Answers of the model that were counted. */
+  /** Ids of the model's answers that are already counted. */
   counted: Set<string>;
-  /** What ended answers of this process have used, until the result says it exactly. */
+  /** Tokens of the ended answers of this process, until the result line reports the exact numbers. */
   input: number;
   output: number;
   cached: number;
   isLimited: boolean;
 }
 
-/** `version` is what is known of it before a line tells it. */
+/** `version` is the agent's version as far as it is known before a line reports it. */
 export function claudeMemory(version?: string): ClaudeMemory {
   return {
     version,
@@ -28,7 +28,7 @@ export function claudeMemory(version?: string): ClaudeMemory {
   };
 }
 
-/** What a line of `--output-format stream-json` says. */
+/** Reads a line of `--output-format stream-json` into facts. */
 export function claudeFacts(line: Json, memory: ClaudeMemory): Fact[] {
   switch (line.type) {
     case "system":
@@ -44,7 +44,7 @@ export function claudeFacts(line: Json, memory: ClaudeMemory): Fact[] {
     case "result":
       return resultFacts(line, memory);
     default:
-      // Claude Code 2.1.332 has lines without a type whose other members are those of a result.
+      // Claude Code 2.1.332 prints results without `type`; their other members are those of a result.
       return Object.hasOwn(line, "terminal_reason") ? resultFacts(line, memory) : [];
   }
 }
@@ -64,7 +64,7 @@ function systemFacts(line: Json, memory: ClaudeMemory): Fact[] {
   return [];
 }
 
-/** The main agent's message while it comes: how many tools it calls, and whether that is all of it. */
+/** Follows the main agent's message as it streams: how many tools it calls, and whether it is complete. */
 function streamFacts(line: Json, memory: ClaudeMemory): Fact[] {
   const event = member(line, "event");
   if (line.parent_tool_use_id) return [];
@@ -106,7 +106,7 @@ function assistantFacts(line: Json, memory: ClaudeMemory): Fact[] {
   return facts;
 }
 
-/** Where the agent streams its messages, their parts say more exactly what they use. */
+/** Counts the usage of a whole message. If the agent streams messages, their parts report it more exactly. */
 function usedBy(message: Json, memory: ClaudeMemory): Fact[] {
   const usage = member(message, "usage");
   if (memory.message !== undefined || usage.input_tokens === undefined) return [];
@@ -153,14 +153,14 @@ function resultFacts(line: Json, memory: ClaudeMemory): Fact[] {
   return facts;
 }
 
-/** From the version on that was seen to do so, the cost is that of the whole session. */
+/** Returns what the cost covers: the whole session from WHOLE_SESSION on, the first version where we saw that. */
 function costOf(version = "0"): "process" | "session" {
   return isAtLeast(version, WHOLE_SESSION) ? "session" : "process";
 }
 
 const WHOLE_SESSION = "2.1.332";
 
-/** Whether a version is not older than another. */
+/** Whether `version` is `least` or newer. */
 export function isAtLeast(version: string, least: string): boolean {
   const [have, want] = [version, least].map((text) =>
     text.split(".").map((part) => Number.parseInt(part, 10) || 0),

@@ -4,18 +4,18 @@ import { asObject, objectOf, textOf, titleOf } from "../adapter/json.ts";
 import type { AgentRun, Conversation, Exit, Json, ToolCall } from "../adapter/types.ts";
 import { type ClaudeMemory, claudeFacts, claudeMemory, isAtLeast } from "./lines.ts";
 
-/** From this version on a message in a turn reaches the model with its next request. */
+/** From this version on, a message sent during a turn reaches the model with its next request. */
 const STEERS = "2.1.332";
-/** How long a message is awaited where the agent sends no parts of it. */
+/** How long to wait for a whole message if the agent does not stream its parts, in ms. */
 const WHOLE_MS = 2000;
-/** How long an agent whose turn is over may be silent before it is ended: sub-agents may still work in the background. */
+/** How long an agent may be silent after its turn before we end it, in ms: sub-agents may work in the background. */
 const BACKGROUND_MS = 60_000;
 const CLOSE_MS = 5000;
 const HOOK_SECONDS = 86_400;
 
 const quiet = { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1", DISABLE_AUTOUPDATER: "1" };
 
-/** Claude Code, `claude -p` with streams both ways. A pause defers the next call, which the next process runs. */
+/** Opens Claude Code: `claude -p` with streams in both directions. A pause defers the next call to the next process. */
 export async function openClaude(run: AgentRun): Promise<Conversation> {
   const claude = new Claude(run);
   await claude.open();
@@ -97,21 +97,21 @@ class Claude implements Conversation {
     if (json.type === "control_request") this.#controlled(json);
     for (const each of claudeFacts(json, this.#memory)) {
       if (each.is === "end") this.#isDone = each.how === "done";
-      // What runs although nobody asked the hook cannot be stopped before it runs.
+      // A call that ran without asking the hook could not have been stopped.
       if (each.is === "tool-end" && !this.#asked.has(each.id)) this.#run.boundary(false);
       fact(each);
     }
     if (this.#memory.message?.isWhole) for (const go of this.#onWhole.splice(0)) go();
   }
 
-  /** What the agent's own rules would ask a person. */
+  /** Answers a permission request that the agent's own rules would put to a person. */
   #controlled({ request_id, request }: Json): void {
     const { tool_name, tool_use_id, input, subtype } = asObject(request) ?? {};
     if (subtype !== "can_use_tool") return;
     const name = textOf(tool_name) ?? "tool";
     const call = { id: textOf(tool_use_id) ?? "", name, input, title: titleOf(name, input) };
     const verdict = this.#run.permit(call);
-    // The host interrupts the turn: the question goes unanswered.
+    // The host interrupts the turn, so this request gets no response.
     if (verdict === "stop") return;
     const response =
       verdict === "run"
@@ -120,13 +120,13 @@ class Claude implements Conversation {
     this.#send({ type: "control_response", response: { subtype: "success", request_id, response } });
   }
 
-  /** What the hook prints before a call: nothing where there is nothing to decide, so that the user's rules hold. */
+  /** Returns what the hook prints before a call; "" if there is nothing to decide, so that the user's rules apply. */
   async #beforeTool(question: Json): Promise<string> {
     const name = textOf(question.tool_name) ?? "tool";
     const input = question.tool_input;
     const call = { id: textOf(question.tool_use_id) ?? "", name, input, title: titleOf(name, input) };
     this.#asked.add(call.id);
-    // A call that is deferred in a sub-agent ends that agent, and the main one goes on without its work.
+    // Deferring a sub-agent's call would end the sub-agent, and the main agent would go on without its work.
     if (textOf(question.agent_id)) return "";
     this.#run.boundary(true);
     const verdict = this.#run.mayRun(call);
@@ -137,7 +137,7 @@ class Claude implements Conversation {
     return decided ? decision("deny", decided.deny) : "";
   }
 
-  /** Of several calls in one message only the last deferred one survives, so all of them run and the next message stops. */
+  /** Whether its message has no other call. Else all run and the next message stops: only the last deferral is kept. */
   async #isAlone({ id }: ToolCall): Promise<boolean> {
     if (id === this.#run.deferred?.id && !this.#memory.message) return true;
     if (!this.#memory.message?.isWhole) {
@@ -157,7 +157,7 @@ function decision(permissionDecision: string, reason?: string): string {
   return JSON.stringify({ hookSpecificOutput });
 }
 
-/** A word of a shell's line. */
+/** Quotes a word for a shell. */
 function quoted(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }

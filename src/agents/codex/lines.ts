@@ -1,11 +1,11 @@
 import { listOf, member, numberOf, textOf } from "../adapter/json.ts";
 import type { Fact, Json, ToolCall } from "../adapter/types.ts";
 
-/** What of earlier lines a later one is read with. */
+/** State from earlier lines that later lines need. */
 export interface CodexMemory {
-  /** The last whole message of the model: what a turn ends with. */
+  /** The model's last whole message, which is the result of the turn. */
   text: string;
-  /** Model requests that were counted, by what the thread had used after them. */
+  /** Tokens that the thread had used after the last counted answer of the model. */
   usedTokens: number;
 }
 
@@ -13,7 +13,7 @@ export function codexMemory(): CodexMemory {
   return { text: "", usedTokens: 0 };
 }
 
-/** What a notification or an answer of `codex app-server` says. */
+/** Reads a notification or a response of `codex app-server` into facts. */
 export function codexFacts(line: Json, memory: CodexMemory): Fact[] {
   const params = member(line, "params");
   switch (line.method) {
@@ -36,10 +36,10 @@ export function codexFacts(line: Json, memory: CodexMemory): Fact[] {
   }
 }
 
-/** Items that are work of the agent and not words. */
+/** The types of items that are tool calls. */
 const TOOLS = ["commandExecution", "fileChange", "mcpToolCall", "webSearch", "dynamicToolCall"];
 
-/** An item that calls a tool, as a call; a command as it was given and not as a shell wraps it. */
+/** Returns an item as a tool call; undefined if it is not one. A command comes without the shell that wraps it. */
 export function callOf(item: Json): ToolCall | undefined {
   const name = textOf(item.type) ?? "";
   const id = textOf(item.id);
@@ -79,7 +79,7 @@ function completed(item: Json, memory: CodexMemory): Fact[] {
   ];
 }
 
-/** It comes after each answer of the model, so it counts these too. */
+/** Reads the usage. Codex reports it after each answer of the model, so a higher number also counts as a turn. */
 function usageFacts(total: Json, memory: CodexMemory): Fact[] {
   const inputTokens = numberOf(total.inputTokens) ?? 0;
   const outputTokens = numberOf(total.outputTokens) ?? 0;
@@ -115,7 +115,7 @@ function endOf({ status, error }: Json, memory: CodexMemory): Fact {
   return { is: "end", how: "failed", message };
 }
 
-/** Of the answers only those that begin or continue a thread say something. */
+/** Reads the responses to `initialize` and to the start or resume of a thread; other responses give no facts. */
 function answerFacts(result: Json): Fact[] {
   const version = /^\S*?\/(\d[\w.-]*)/.exec(textOf(result.userAgent) ?? "")?.[1];
   if (version) return [{ is: "session", version }];

@@ -6,19 +6,19 @@ import { callOf, codexFacts, codexMemory } from "./lines.ts";
 
 const CLOSE_MS = 5000;
 
-/** What Codex asks before it does it, with the policy under which it asks for every call that it does not hold harmless. */
+/** The approvals that Codex requests, and the policy under which it does so for every call it does not trust. */
 const APPROVALS = ["item/commandExecution/requestApproval", "item/fileChange/requestApproval"];
 const ASK_ALL = "untrusted";
 
 /**
- * Codex keeps the exported variables of the shell in a file while it runs, keys among them, and a Codex that is killed
- * leaves it. `--agent-arg` may turn that on again.
+ * Turns off a file in which a running Codex keeps the shell's exported variables, including keys: a killed Codex leaves
+ * it behind. `--agent-arg` can turn it on again.
  */
 const NO_SNAPSHOT = ["-c", "features.shell_snapshot=false"];
 
 const sandboxes = { own: undefined, edits: "workspace-write", all: "danger-full-access", plan: "read-only" };
 
-/** Codex, `codex app-server`. A pause cancels the turn at the next call that asks; the thread goes on in another turn. */
+/** Opens Codex: `codex app-server`. A pause cancels the turn at the next approval; the thread gets another turn. */
 export async function openCodex(run: AgentRun): Promise<Conversation> {
   const codex = new Codex(run);
   try {
@@ -39,7 +39,7 @@ class Codex implements Conversation {
   #thread = "";
   #turn: string | undefined;
   #isProbing = false;
-  /** Under which of its policies the user's own settings let it ask a person. */
+  /** The approval policy in the user's own settings. */
   #policy: string | undefined;
 
   constructor(run: AgentRun) {
@@ -54,7 +54,7 @@ class Codex implements Conversation {
     });
     this.#rpc = new Rpc((text) => this.#child.write(text));
     this.exited = this.#child.exited.finally(() => this.#rpc.close());
-    // Whoever waits for the conversation hears of its end; nobody else need.
+    // Avoids an unhandled rejection when nobody awaits `exited`.
     this.exited.catch(() => {});
   }
 
@@ -102,7 +102,7 @@ class Codex implements Conversation {
     return await this.#child.close(CLOSE_MS);
   }
 
-  /** What a thread would be begun with if nobody chose a policy; it is never written down. */
+  /** Returns the policy of a thread for which nobody chooses one. Codex does not save the thread of this probe. */
   async #ownPolicy(): Promise<string | undefined> {
     const probe = { cwd: this.#run.cwd, ephemeral: true };
     this.#isProbing = true;
@@ -129,7 +129,7 @@ class Codex implements Conversation {
     this.#run.line(text);
     const json = objectOf(text);
     if (!json) return;
-    // What is told of a probe is no session of the task.
+    // Messages about the probe thread are not about the task's session.
     for (const fact of this.#isProbing ? [] : codexFacts(json, this.#memory)) {
       if (fact.is === "tool") this.#calls.set(fact.call.id, fact.call);
       if (fact.is === "end") this.#turn = undefined;
@@ -159,7 +159,7 @@ class Codex implements Conversation {
     return known && type === "fileChange" ? known : asked;
   }
 
-  /** Where the user's own policy would not ask, neither does the host. */
+  /** Decides on a call. If the user's own policy would not ask, the host does not ask either. */
   #verdict(call: ToolCall, { reason }: Json): Verdict {
     const verdict = this.#run.mayRun(call);
     if (verdict !== "run") return verdict;

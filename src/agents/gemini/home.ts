@@ -17,8 +17,8 @@ const HOOK_MS = 86_400_000;
 type Environment = Record<string, string | undefined>;
 
 /**
- * A home for Gemini CLI in a folder of the task: the user's settings with what agentctl needs, and links to everything
- * else of the user's, so that sessions stay in the user's list. Its system settings would serve only root.
+ * Makes a home for Gemini CLI in a folder of the task: the user's settings plus those that agentctl needs, and links to
+ * the user's other files, so that sessions stay in the user's list. Only root could use its system settings instead.
  */
 export function geminiHome(dir: string, env: Environment, hook: string | null): string {
   const users = usersFolder(env);
@@ -37,8 +37,8 @@ export function geminiHome(dir: string, env: Environment, hook: string | null): 
 }
 
 /**
- * Removes what the load of a session leaves behind: a second file of the session, without a message. As it starts, Gemini
- * CLI deletes all files of a session of which one is such.
+ * Removes what loading a session leaves behind: a second file of the session, without messages. When Gemini CLI starts
+ * and finds such a file, it deletes all files of that session.
  */
 export function dropEmptyFiles(env: Environment, session: string): void {
   const projects = join(usersFolder(env), "tmp");
@@ -69,7 +69,7 @@ function settingsIn(folder: string): Json {
   return existsSync(file) ? (objectOf(readFileSync(file, "utf8")) ?? {}) : {};
 }
 
-/** Nothing is updated in the middle of a task, and no session is deleted that another process has just begun. */
+/** Adds the hook, and turns off updates during a task and the deletion of sessions that another process just began. */
 function changed(settings: Json, hook: string | null): Json {
   const quiet = { enableAutoUpdate: false, sessionRetention: { enabled: false } };
   const given = { ...settings, general: { ...member(settings, "general"), ...quiet } };

@@ -1,11 +1,11 @@
 import { member, numberOf, textOf, titleOf } from "../adapter/json.ts";
 import type { Fact, Json } from "../adapter/types.ts";
 
-/** What of earlier lines a later one is read with. */
+/** State from earlier lines that later lines need. */
 export interface GeminiMemory {
-  /** What the model has said since its last call of a tool. */
+  /** The model's text since its last tool call. */
   text: string;
-  /** A hook has stopped the turn: its result says `success` all the same. */
+  /** A hook has stopped the turn. The turn's result is `success` even then. */
   isStopped: boolean;
   isAnswering: boolean;
 }
@@ -14,7 +14,7 @@ export function geminiMemory(): GeminiMemory {
   return { text: "", isStopped: false, isAnswering: false };
 }
 
-/** What a line of `-o stream-json` says. */
+/** Reads a line of `-o stream-json` into facts. */
 export function geminiFacts(line: Json, memory: GeminiMemory): Fact[] {
   switch (line.type) {
     case "init": {
@@ -35,7 +35,7 @@ export function geminiFacts(line: Json, memory: GeminiMemory): Fact[] {
   }
 }
 
-/** An answer of the model begins with its first piece, or with a call. */
+/** Notes that the model answers. An answer begins with its first piece of text or with a call. */
 function answers(memory: GeminiMemory): Fact[] {
   if (memory.isAnswering) return [];
   memory.isAnswering = true;
@@ -69,7 +69,7 @@ function resultOfTool(line: Json, memory: GeminiMemory): Fact[] {
   return [{ is: "tool-end", id, ok: line.status === "success", ...(output !== undefined && { output }) }];
 }
 
-/** What the provider says of a quota that is used up. */
+/** How the provider reports that a quota is used up. */
 const QUOTA = /exhausted your (daily )?quota|RESOURCE_EXHAUSTED|quota exceeded/i;
 
 function resultFacts(line: Json, memory: GeminiMemory): Fact[] {

@@ -10,12 +10,12 @@ import { geminiFacts, geminiMemory } from "./lines.ts";
 
 const CLOSE_MS = 5000;
 const NOTHING = "{}";
-/** Exit codes for a session that is not there, or was begun in another directory. */
+/** Exit codes for a session that does not exist or that was begun in another directory. */
 const GONE = [42];
 
 /**
- * Gemini CLI, one process for each turn. A hook before each call stops the turn there for a pause; the next turn asks the
- * model again. So it asks nobody: where its rules are to hold, it is spoken to in another way.
+ * Opens Gemini CLI with one process per turn. For a pause, a hook stops the turn before its next call, and the next
+ * turn asks the model again. In this mode Gemini asks nobody, so if its own rules must hold, we use `openAsking`.
  */
 export async function openGemini(run: AgentRun): Promise<Conversation> {
   if (run.permissions !== "all") return await openAsking(run);
@@ -27,8 +27,8 @@ export async function openGemini(run: AgentRun): Promise<Conversation> {
 const MINUTE_MS = 60_000;
 
 /**
- * Over the Agent Client Protocol it asks what its rules would ask. A session that is loaded within the minute in which it
- * was begun overwrites its own file, so that minute is waited out; to be safe, also the one in which it was loaded.
+ * Over the Agent Client Protocol, Gemini asks as its own rules require. A session that is loaded in the same minute in
+ * which it was begun overwrites its own file, so we wait for the next minute. To be safe, we do so after a load, too.
  */
 async function openAsking(run: AgentRun): Promise<Conversation> {
   const now = systemClock.now();
@@ -70,7 +70,7 @@ class Gemini implements Conversation {
     this.#home = geminiHome(dir, env, command);
   }
 
-  /** Nothing is taken while a turn runs. */
+  /** Takes no text while a turn runs. */
   async say(text: string, how: "turn" | "steer"): Promise<"taken" | "later"> {
     if (how === "steer" || this.#child) return "later";
     const { facts, cwd, env, dir } = this.#run;
@@ -129,7 +129,7 @@ class Gemini implements Conversation {
   #beforeTool(question: Json): string {
     const name = textOf(question.tool_name) ?? "tool";
     const input = question.tool_input ?? null;
-    // The hook is not told the id of the call.
+    // The hook's input may lack the id of the call.
     const id = textOf(question.tool_id) ?? `${name} ${JSON.stringify(input)}`;
     const call = { id, name, input, title: titleOf(name, input) };
     this.#asked.add(id);

@@ -1,6 +1,6 @@
 /**
- * The beginning of a session, which an agent may not have written down when it is killed. As long as no tool can have been
- * called in it, nothing is lost and nothing runs twice when it is begun again, with all that was said to it.
+ * The beginning of a session. An agent that is killed early may not have saved its session. As long as no tool can have
+ * been called in it, we begin it again with all messages sent to it: nothing is lost, and nothing runs twice.
  */
 import { randomUUID } from "node:crypto";
 import {
@@ -17,12 +17,12 @@ import { join } from "node:path";
 import type { AgentFacts } from "../../core/agents.ts";
 import type { AgentState } from "./state.ts";
 
-/** Sessions in which tools may have been called, a line each. It is on disk before the first call, whoever dies after it. */
+/** Lists sessions in which tools may have been called, one a line. It is on disk before the first call. */
 const FILE = "called-sessions";
 
 type About = Pick<AgentFacts, "session" | "asksFirst">;
 
-/** Before the first call in the session may run. Where it cannot be written, what is saved of the task says so soon after. */
+/** Records the session in the file before its first call may run. If that fails, the task's next save still has it. */
 export function noteCall(state: AgentState, dir: string): void {
   if (state.isCalled) return;
   state.isCalled = true;
@@ -34,31 +34,31 @@ export function noteCall(state: AgentState, dir: string): void {
     fsyncSync(file);
     closeSync(file);
   } catch {
-    // A full disk keeps no agent from its work.
+    // A full disk does not stop the agent.
   }
 }
 
-/** A task that begins from its beginning has nothing to do with the sessions before. */
+/** Removes the list: a task that starts over has nothing to do with its earlier sessions. */
 export function forgetCalls(dir: string): void {
   rmSync(join(dir, FILE), { force: true });
 }
 
 /**
- * Takes up a state that was saved, in which the last moments before a kill may be missing. `isAlone`: all sessions in `dir`
- * are of this task.
+ * Completes a saved state, in which the last changes before a kill may be missing. `isAlone`: all sessions in `dir` are
+ * of this agent.
  */
 export function takeUp(state: AgentState, dir: string, about: About, isAlone: boolean): void {
   const called = calledSessions(dir);
   const session = state.session ?? (isAlone ? called.at(-1) : undefined);
   if (session !== undefined && called.includes(session)) {
-    // Who has called a tool has heard what was said; where nothing had been said, that is what was still to be.
+    // An agent that has called a tool got its messages. If `said` is empty, they were those still in the inbox.
     if (about.asksFirst && !state.isHeard) {
       if (state.said.length === 0) state.inbox = [];
       Object.assign(state, { isHeard: true, said: [] });
     }
     Object.assign(state, { session, isBegun: true, isCalled: true });
   }
-  // An agent that was killed as it began may have taken the id; none takes one twice.
+  // An agent that was killed as it started may have used the id, and no agent accepts an id twice.
   const mayBeTaken = state.begunAt !== null || !isAlone;
   if (!state.isBegun && mayBeTaken && about.session === "chosen") state.session = randomUUID();
   if (!state.isHeard) sayAgain(state);
@@ -69,7 +69,7 @@ function calledSessions(dir: string): string[] {
   return existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : [];
 }
 
-/** Whether a session that its agent does not know is begun again; the state is then that of a beginning. */
+/** Whether to restart a session that its agent does not know. If so, resets the state to that of a new session. */
 export function beginsAgain(state: AgentState, { session }: About): boolean {
   if (state.isCalled) return false;
   sayAgain(state);

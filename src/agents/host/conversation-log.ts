@@ -1,9 +1,9 @@
-/** The conversation as a person reads it, line by line. */
+/** Writes the conversation to the log in a form that people read. */
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Fact, ToolCall } from "../adapter/types.ts";
 
-/** So many lines of what a tool has printed are shown; the rest is counted. */
+/** How many lines of a tool's output are shown; the others are counted. */
 const OUTPUT_LINES = 8;
 const LINE_CHARS = 2000;
 
@@ -47,7 +47,7 @@ export class ConversationLog {
     if (fact.is === "end" && fact.how === "failed") this.#print(`· failed: ${fact.message ?? ""}`);
   }
 
-  /** Text that came in pieces is a line when something else comes. */
+  /** Prints the text that has come in pieces. */
   #flush(): void {
     if (this.#piece.trim() !== "") this.#print(this.#piece.trimEnd());
     this.#piece = "";

@@ -1,6 +1,6 @@
 /**
- * One process of an agent, from its start to its end: says what is to be said, and stops it where a pause, a budget, a
- * question, a limit or silence wants it stopped.
+ * Drives one process of an agent from its start to its end. Sends it the messages, and stops it for a pause, a budget,
+ * a question, a limit or silence.
  */
 import { untriedOf } from "../../core/agents.ts";
 import { systemClock } from "../../core/time.ts";
@@ -13,30 +13,30 @@ import { Permits } from "./permits.ts";
 import { isLimit, isRetry, Record } from "./record.ts";
 import { type AgentSpec, type AgentState, openingOf } from "./state.ts";
 
-/** How long an interrupted agent may take to say that its turn is over. */
+/** How long an interrupted agent may take to report that its turn is over. */
 const INTERRUPT_MS = 5000;
 const IDLE_MS = 900_000;
-/** For an agent that may say nothing because it waits at a limit. */
+/** The idle time for an agent that may be silent because it waits for a limit. */
 const SILENT_MS = 120_000;
 /** The longest delay of a timer. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** Why the process was stopped; null where it ended by itself. */
+/** Why the host stopped the process; null if it did not. */
 type Stop = "pause" | "cut" | "budget" | "cost" | "ask" | "limit" | "stall" | "refused" | null;
 
-/** Of a process that did not begin. */
+/** The exit of a process that did not start. */
 const NO_EXIT: Exit = { code: null, signal: null, stderr: "" };
 
-/** The agent ends its turn by itself at the call that it may not make. */
+/** Stops that need no interrupt: the agent ends its turn itself when a call is refused. */
 const SOFT: readonly Stop[] = [null, "pause", "budget", "cost"];
 
-/** What has become of the process. */
+/** How the process ended. */
 export interface Driven {
   stop: Stop;
-  /** The agent's last word; undefined where there was none. */
+  /** The agent's own report of the end of its turn; undefined if there was none. */
   end: Extract<Fact, { is: "end" }> | undefined;
   exit: Exit;
-  /** The process was to begin its session. */
+  /** Whether the process was to begin its session. */
   isNew: boolean;
   reason?: string;
 }
@@ -46,7 +46,7 @@ export interface Means {
   spec: AgentSpec;
   state: AgentState;
   open: OpenAgent;
-  /** What the adapter is given beside what this file gives it. */
+  /** The fields of the adapter's input that {@link Drive} does not set. */
   run: Pick<AgentRun, "facts" | "env" | "dir" | "programs">;
 }
 
@@ -109,7 +109,7 @@ export class Drive {
       this.#wake();
     });
     this.#listen();
-    // An agent that is gone before it has heard says so by its end.
+    // If the agent is gone before it gets the message, its exit reports the failure.
     if (opening !== null) await this.#say(opening).catch(() => this.#wake());
     await this.#untilStopped();
     const exit = await conversation.close();
@@ -143,12 +143,12 @@ export class Drive {
       decided: (call) => this.#permits.decided(call),
       boundary: (has) => this.#boundary(has),
     });
-    // Some wait before they begin.
+    // Some adapters wait before they start the process.
     this.#state.begunAt = systemClock.now();
     return conversation;
   }
 
-  /** What was said is said: it is not said again by a later process. */
+  /** Sends `text` as a turn, and saves that the inbox was sent. */
   async #say(text: string): Promise<void> {
     this.#wasSaid();
     this.#state.cut = null;
@@ -160,7 +160,7 @@ export class Drive {
     await this.#conversation?.say(text, "turn");
   }
 
-  /** Until the agent has said its last word with nothing left to be said to it, is gone, or was stopped. */
+  /** Waits until the agent has ended its turn and the inbox is empty, or the agent is gone or was stopped. */
   async #untilStopped(): Promise<void> {
     for (;;) {
       while (!this.#end && !this.#isGone && SOFT.includes(this.#stop)) await this.#woken();
@@ -197,7 +197,7 @@ export class Drive {
     this.#listen();
   }
 
-  /** Once for each version, before it is recorded. */
+  /** Logs a note about an untried version, once per version. Called before the version is recorded. */
   #noteVersion(version = this.#state.version): void {
     const untried = untriedOf(this.#means.run.facts, version);
     if (untried !== undefined && version !== this.#state.version) this.#log.note(untried);
@@ -210,11 +210,11 @@ export class Drive {
       this.#halt("budget");
     }
     if (this.#task.pausing.aborted) this.#halt("pause");
-    // The call is deferred, and run by the next process: nothing is asked of the model for it.
+    // The agent defers the call and the next process runs it, so stopping here costs no request to the model.
     if (this.#means.run.facts.costsAtEnd && isCostDue(this.#state, this.#spec)) this.#halt("cost");
     if (this.#stop) return "stop";
     this.#record.calls();
-    // As a process begins, this call runs without being told of.
+    // The agent does not report the start of a deferred call.
     if (this.#state.deferred?.id === call.id) this.#record.toolBegan(call);
     return this.#permits.forbidden(call) ?? "run";
   }
@@ -232,25 +232,25 @@ export class Drive {
     void this.#record.report();
   }
 
-  /** Where there is no place between two calls, what runs is cut off. */
+  /** Cuts off the running work for a pause if the agent cannot be stopped between two calls. */
   #pauseAsked(): void {
     if (this.#state.boundary === false && this.#task.pausing.aborted) this.#cut();
   }
 
-  /** The grace time is over: what runs is cut off, and named. */
+  /** Cuts off the running call and records which one it was. Also called when the grace time is over. */
   #cut(): void {
     this.#record.cut();
     this.#halt("cut");
   }
 
-  /** The first reason is the one that counts, unless what it waits for is cut off. */
+  /** Stops the process. The first reason counts; only `cut` replaces it. */
   #halt(stop: Exclude<Stop, null>): void {
     if (this.#stop !== null && stop !== "cut") return;
     this.#stop = stop;
     this.#wake();
   }
 
-  /** Silence counts while no tool runs. */
+  /** Restarts the idle timer. It runs only while no tool runs. */
   #listen(): void {
     clearTimeout(this.#idle);
     if (this.#state.open.length > 0 || this.#end) return;
@@ -259,7 +259,7 @@ export class Drive {
     this.#idle = setTimeout(() => this.#halt("stall"), Math.min(ms, LONGEST_MS));
   }
 
-  /** Into the running turn where the agent takes it, else as the next turn. */
+  /** Sends new messages into the running turn. If the agent does not take them, they stay for the next turn. */
   async #messages(): Promise<void> {
     if (!this.#conversation || this.#end || this.#task.pausing.aborted) return;
     await this.#takeMessages();
@@ -275,7 +275,7 @@ export class Drive {
     this.#state.said.push(...this.#state.inbox.splice(0));
   }
 
-  /** A pause that is asked for meanwhile keeps what was sent for the next attempt. */
+  /** Moves new messages to the inbox. If a pause is requested meanwhile, they stay for the next attempt. */
   async #takeMessages(): Promise<void> {
     const { pausing } = this.#task;
     const paused = new Promise<string[]>((resolve) => {

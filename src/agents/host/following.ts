@@ -1,4 +1,4 @@
-/** What follows the end of an agent's process. Pure, but for the notes that it takes in the task's state and log. */
+/** Decides what follows the end of an agent's process. Its only side effects are on the task's state and log. */
 import { systemClock } from "../../core/time.ts";
 import type { SuspendOptions } from "../../sdk/api.ts";
 import { complaintOf } from "../adapter/child.ts";
@@ -13,12 +13,12 @@ class AgentInterrupted extends Error {
   override readonly name = "AgentInterrupted";
 }
 
-/** A result, an error, a pause of the task's own, or another round. */
+/** What follows: the task's result, an error, a suspension, or another process. */
 export type Following = { result: string } | { error: Error } | { suspend: SuspendOptions } | { again: true };
 
-/** So often a task goes on by itself after limits without progress between them. */
+/** How many limits, without progress between them, a task waits out automatically. */
 const LIMITS = 10;
-/** Back-off from a limit without a time, doubling. */
+/** The waits after a limit that does not say when it ends. They double from the first to the longest. */
 const FIRST_GUESS_MS = 300_000;
 const LONGEST_GUESS_MS = 3_600_000;
 
@@ -45,7 +45,7 @@ export function following({ task, spec, state, run }: Means, driven: Driven): Fo
 function done(state: AgentState, isInteractive: boolean, text: string): Following {
   state.limits = 0;
   state.stalls = 0;
-  // What was sent meanwhile is the next turn.
+  // Messages that came meanwhile are the next turn.
   if (state.inbox.length > 0) return { again: true };
   if (!isInteractive) return { result: text };
   state.asking = {
@@ -57,13 +57,13 @@ function done(state: AgentState, isInteractive: boolean, text: string): Followin
   return { again: true };
 }
 
-/** What was cut is noted; nothing runs any more. */
+/** Clears the running calls after a cut, which has already been recorded. */
 function cutOff(state: AgentState): Following {
   state.open = [];
   return { error: new AgentInterrupted("the agent was interrupted") };
 }
 
-/** The call that waits for an answer has not begun. */
+/** Clears the running calls: the call that waits for an answer has not begun. */
 function question(state: AgentState): Following {
   state.open = [];
   return { again: true };
@@ -105,7 +105,7 @@ function limited(state: AgentState, onLimit: "wait" | "suspend" | "fail"): Follo
   };
 }
 
-/** A reset that is announced for now or before is waited for so long. */
+/** How long to wait for a reset that is announced for now or for the past, in ms. */
 const SOON_MS = 1000;
 
 function lost(agent: string, state: AgentState, { exit }: Driven): AgentInterrupted {
@@ -115,14 +115,14 @@ function lost(agent: string, state: AgentState, { exit }: Driven): AgentInterrup
   return new AgentInterrupted(`${agent} ${how} before its last word${said}`);
 }
 
-/** What ran when its host was killed has been cut off, also where that is noted in `dir` alone. */
+/** Marks the call that ran when its host was killed as cut off, even if only a note in `dir` names it. */
 export function noteWhatRanLast(state: AgentState, dir: string): void {
   noteWhatRan(state, null);
   const call = runningCall(dir, state.session);
   if (call) state.cut ??= { call, afterMs: 0 };
 }
 
-/** What ran when nobody could say how it ended has been cut off. */
+/** Marks the running call as cut off, because nobody knows how it ended. `now` is null if its end time is unknown. */
 function noteWhatRan(state: AgentState, now: number | null): void {
   const [running] = state.open;
   if (running) state.cut ??= { call: running.call, afterMs: now === null ? 0 : now - running.at };

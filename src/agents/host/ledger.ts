@@ -1,4 +1,4 @@
-/** Counts what an agent uses over all its processes, of which each tells it in its own way. */
+/** Adds up what an agent uses in all its processes. Agents report it per process or per session. */
 import type { Fact, Used } from "../adapter/types.ts";
 import type { AgentSpec, AgentState } from "./state.ts";
 
@@ -6,7 +6,7 @@ const counts = ["inputTokens", "outputTokens", "cachedTokens"] as const;
 
 export class Ledger {
   readonly #state: AgentState;
-  /** What had been used before this process. */
+  /** The usage before this process. */
   readonly #before: AgentState["usage"];
 
   constructor(state: AgentState) {
@@ -45,17 +45,17 @@ export class Ledger {
   }
 }
 
-/** Tokens by what they usually cost beside each other: an answer several times as much as what is read, a cache little. */
+/** Returns the tokens weighted by usual prices: output costs several times as much as input, cached input little. */
 function weightOf({ inputTokens, outputTokens, cachedTokens }: AgentState["usage"]): number {
   return inputTokens + 5 * outputTokens + cachedTokens / 10;
 }
 
-/** An estimate holds until so many times as much has been used. */
+/** We trust an estimate until the usage is this many times the usage that it is based on. */
 const TRUSTED = 4;
 
 /**
- * Whether an agent that tells its cost only as its process ends is to tell it now: its budget may be used up, by what the
- * tokens before have cost.
+ * Whether to end the process of an agent that reports its cost only then. True if the budget may be used up, judged by
+ * the price of the earlier tokens.
  */
 export function isCostDue({ usage, priced }: AgentState, { maxCost }: AgentSpec): boolean {
   const weight = weightOf(usage);
@@ -64,7 +64,7 @@ export function isCostDue({ usage, priced }: AgentState, { maxCost }: AgentSpec)
   return (priced.usd * weight) / priced.weight >= maxCost;
 }
 
-/** Which budget is used up, in words; undefined while none is. */
+/** Returns a message about the budget that is used up; undefined if none is. */
 export function overBudget({ usage }: AgentState, spec: AgentSpec): string | undefined {
   const tokens = usage.inputTokens + usage.outputTokens;
   const { maxCost, maxTokens, maxTurns } = spec;

@@ -1,7 +1,7 @@
 import type { ToolCall, Verdict } from "../adapter/types.ts";
 import { type AgentSpec, type AgentState, inputText } from "./state.ts";
 
-/** Tools that change files and do nothing else, by the names that the agents have for them. */
+/** The agents' names for tools that only change files. */
 const EDITS = [
   "Edit",
   "MultiEdit",
@@ -13,7 +13,7 @@ const EDITS = [
   "write_file",
   "replace",
 ];
-/** Tools that run commands, which a plan does without. */
+/** The agents' names for tools that run commands. A plan may not use them. */
 const COMMANDS = ["Bash", "bash", "commandExecution", "run_shell_command", "execute"];
 
 /** The answers to a question about a call. */
@@ -21,7 +21,7 @@ const ALLOW = "allow";
 const ALLOW_ALWAYS = "allow-always";
 const DENY = "deny";
 
-/** Who may call what: the permissions of the task, and what people have decided. */
+/** Decides which calls may run, by the task's permissions and by what people have decided. */
 export class Permits {
   readonly #state: AgentState;
   readonly #spec: AgentSpec;
@@ -31,14 +31,14 @@ export class Permits {
     this.#spec = spec;
   }
 
-  /** What a plan may not do, whatever the agent's own rules are. */
+  /** Denies a call that a plan may not make, whatever the agent's own rules are. */
   forbidden({ name }: ToolCall): { deny: string } | undefined {
     const changes = EDITS.includes(name) || COMMANDS.includes(name);
     if (this.#spec.permissions !== "plan" || !changes || this.#spec.agent === "claude") return undefined;
     return { deny: "The task may read and plan, and change nothing." };
   }
 
-  /** What a person has decided for this very call. It counts once. */
+  /** Returns what a person has decided for exactly this call. A decision counts for one call only. */
   decided(call: ToolCall): "run" | { deny: string } | undefined {
     if (this.#state.allowed.includes(subjectOf(call))) return "run";
     const { decision } = this.#state;
@@ -48,7 +48,7 @@ export class Permits {
     return decision.deny ? { deny: "A person has denied this call." } : "run";
   }
 
-  /** What is answered where the agent's own rules would ask; `stop` leaves it to a person. */
+  /** Decides on a call for which the agent's own rules would ask. `stop`: a person must decide. */
   permit(call: ToolCall): Verdict {
     const { permissions } = this.#spec;
     if (permissions === "all") return "run";
@@ -65,13 +65,13 @@ export class Permits {
   }
 }
 
-/** What `allow-always` counts for: a command or a file, whatever else the input says; else the very input. */
+/** Returns what `allow-always` allows: a command or a file, whatever else the input holds; else exactly this input. */
 function subjectOf({ name, input, title }: ToolCall): string {
   const isKnown = EDITS.includes(name) || COMMANDS.includes(name);
   return `${name} ${isKnown ? title : inputText(input)}`;
 }
 
-/** What an answer changes; the agent hears of it as it goes on. */
+/** Applies a person's answer to the state. The agent gets it as a message when it continues. */
 export function settle(state: AgentState, answer: string): void {
   const { asking } = state;
   state.asking = null;

@@ -6,10 +6,10 @@ import { Ledger } from "./ledger.ts";
 import { noteRunning } from "./running-call.ts";
 import { type AgentState, reportOf } from "./state.ts";
 
-/** A retry that the agent announces for later than this counts as a limit. */
+/** A retry that the agent announces for later than this counts as a limit, in ms. */
 const RETRY_MS = 120_000;
 
-/** Takes what an agent tells into the state of its task, saves it, and says what `show` says of it. */
+/** Takes what an agent reports into the state of its task, saves the state, and sends the report that `show` prints. */
 export class Record {
   readonly #task: AgentTask<AgentState>;
   readonly #state: AgentState;
@@ -18,7 +18,7 @@ export class Record {
   #isReporting = false;
   #isStale = false;
   #hasProgressed = false;
-  /** The call that is noted as running; undefined as long as nothing was. */
+  /** The id of the call that is noted as running; null if none runs, undefined before the first note. */
   #noted: string | null | undefined;
 
   constructor(task: AgentTask<AgentState>, state: AgentState, dir: string) {
@@ -28,7 +28,7 @@ export class Record {
     this.#ledger = new Ledger(state);
   }
 
-  /** Rejects with `SessionInUse` where another task has the session that the agent tells. */
+  /** Takes a fact into the state. Rejects with `SessionInUse` if another task has the session in the fact. */
   async take(fact: Fact): Promise<void> {
     const state = this.#state;
     this.#ledger.take(fact);
@@ -48,13 +48,13 @@ export class Record {
     await claim;
   }
 
-  /** From here on a tool may be called without a word to the host. */
+  /** Records that a tool may be called from now on, perhaps without asking the host. */
   mayBeCalled(): void {
     noteCall(this.#state, this.#dir);
     this.#state.said = [];
   }
 
-  /** The agent is about to call a tool: it has heard what was said to it. */
+  /** Records that the agent is about to call a tool, so it has received its messages. */
   calls(): void {
     this.mayBeCalled();
     this.#state.isHeard = true;
@@ -67,7 +67,7 @@ export class Record {
     this.save();
   }
 
-  /** What runs is cut off now. */
+  /** Records that the running call is cut off now. */
   cut(): void {
     const running = this.#state.open[0];
     if (!running) return;
@@ -75,7 +75,7 @@ export class Record {
     this.save();
   }
 
-  /** Durable soon; nothing waits for it. */
+  /** Saves the state without waiting for it. */
   save(): void {
     this.#noteRunning();
     this.#task.save(structuredClone(this.#state)).catch(() => {});
@@ -85,7 +85,7 @@ export class Record {
     const { session, open } = this.#state;
     const call = open[0]?.call ?? null;
     const id = call?.id ?? null;
-    // A call may be told before its session is.
+    // The agent may report a call before it reports its session.
     if (session === null || id === this.#noted) return;
     this.#noted = id;
     noteRunning(this.#dir, session, call);
@@ -97,7 +97,7 @@ export class Record {
     this.save();
   }
 
-  /** Of what changes while it is told, only the last is told again. */
+  /** Sends the report. Changes during the sending cause one more report, with the latest state. */
   async report(): Promise<void> {
     this.#isStale = true;
     if (this.#isReporting) return;
@@ -143,13 +143,13 @@ export class Record {
   }
 }
 
-/** Whether it keeps the agent from working: no warning, and nothing that the agent waits out by itself. */
+/** Whether a limit stops the agent: it is not a warning, and not a short wait after which the agent itself retries. */
 export function isLimit(fact: Extract<Fact, { is: "limit" }>): boolean {
   const { used = 1 } = fact;
   return used >= 1 && (!isRetry(fact) || waitOf(fact) > RETRY_MS);
 }
 
-/** The agent waits, and tries again by itself. */
+/** Whether the agent waits for the limit and retries itself. */
 export function isRetry({ retryMs, isRetry }: Extract<Fact, { is: "limit" }>): boolean {
   return retryMs !== undefined || isRetry === true;
 }
@@ -158,7 +158,7 @@ function waitOf({ retryMs, resetsAt }: Extract<Fact, { is: "limit" }>): number {
   return retryMs ?? (resetsAt === null ? 0 : resetsAt - systemClock.now());
 }
 
-/** An input may be a whole file; its beginning names the call. */
+/** How much of an input is kept: it may be a whole file, but its beginning identifies the call. */
 const INPUT_CHARS = 4000;
 
 function shortened(call: ToolCall): ToolCall {

@@ -1,18 +1,18 @@
 /**
- * The call that a session runs, on disk beside what is saved of its task: a save that is on its way when the daemon dies,
- * and the host after it, is lost.
+ * Keeps on disk which call a session runs, in addition to the saves of its task: if the daemon dies and then the host,
+ * a save that was on its way is lost.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ToolCall } from "../adapter/types.ts";
 
-/** A task module may have several sessions in one folder. */
+/** Returns the session's own file: a task module may have several sessions in one folder. */
 function fileOf(dir: string, session: string): string {
   return join(dir, `running-${createHash("sha256").update(session).digest("hex").slice(0, 16)}`);
 }
 
-/** From here on the session runs this call, or with null none. */
+/** Records that the session runs `call` from now on, or no call if it is null. */
 export function noteRunning(dir: string, session: string, call: ToolCall | null): void {
   const file = fileOf(dir, session);
   try {
@@ -24,11 +24,11 @@ export function noteRunning(dir: string, session: string, call: ToolCall | null)
     writeFileSync(`${file}.new`, JSON.stringify(call), { mode: 0o600 });
     renameSync(`${file}.new`, file);
   } catch {
-    // A full disk keeps no agent from its work.
+    // A full disk does not stop the agent.
   }
 }
 
-/** The call that the session ran when its host said something last; null where it ran none. */
+/** Returns the call that the session ran when its host last recorded one; null if it ran none. */
 export function runningCall(dir: string, session: string | null): ToolCall | null {
   if (session === null) return null;
   const file = fileOf(dir, session);

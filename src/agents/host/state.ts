@@ -1,11 +1,11 @@
 /**
- * What a task with a coding agent goes on from: its checkpoint. It is saved before the first word goes to the agent where
- * agentctl chooses the session's id, else with the line that tells it, and then whenever something of it changes.
+ * The checkpoint of a task with a coding agent. If agentctl chooses the session's id, it is saved before the agent gets
+ * its first message; otherwise when the agent reports the id. After that it is saved on every change.
  */
 import type { AgentReport, Permissions, Usage } from "../../core/agents.ts";
 import type { ToolCall } from "../adapter/types.ts";
 
-/** What the task was submitted with. */
+/** The input of the task. */
 export interface AgentSpec {
   agent: string;
   prompt: string;
@@ -19,7 +19,7 @@ export interface AgentSpec {
   session: string | null;
   agentArgs: string[];
   interactive: boolean;
-  /** Names who pays, without telling a secret. */
+  /** Identifies the account that pays, without a secret. */
   account: string | null;
 }
 
@@ -29,7 +29,7 @@ interface Cut {
   afterMs: number;
 }
 
-/** A question to a person that the agent's rules ask. */
+/** A question to a person: a permission, or the next message of an interactive task. */
 interface Asking {
   kind: "permission" | "message";
   prompt: string;
@@ -44,36 +44,36 @@ export interface AgentState {
   session: string | null;
   cwd: string;
   model: string | null;
-  /** The session has been begun: it can only be continued. */
+  /** The session has begun, so it can only be continued. */
   isBegun: boolean;
   begunAt: number | null;
-  /** The agent has given a sign that it has what was said to it. */
+  /** The agent has shown that it received its messages. */
   isHeard: boolean;
   /** A tool may have been called in the session. */
   isCalled: boolean;
-  /** What was said in the session, as long as it may be begun again. */
+  /** Messages sent in the session, kept as long as the session may be begun again. */
   said: string[];
-  /** What is still to be said to the agent. */
+  /** Messages that are still to be sent to the agent. */
   inbox: string[];
   deferred: ToolCall | null;
   cut: Cut | null;
-  /** Calls that run, with their beginning in ms since 1970. */
+  /** The running calls, with their start in ms since 1970. */
   open: { call: ToolCall; at: number }[];
   usage: Usage;
-  /** What the whole session had used and cost when that was told last. */
+  /** What the whole session had used and cost at the last report. */
   seen: { inputTokens: number; outputTokens: number; cachedTokens: number; costUsd: number };
-  /** What had been used when the cost was told last, as {@link weightOf} has it. */
+  /** The cost at its last report, with the usage at that time as {@link weightOf} weighs it. */
   priced: { weight: number; usd: number } | null;
   asking: Asking | null;
-  /** What a person has decided for one call, which counts once; `id` is the call for which it counted. */
+  /** What a person has decided for one call. It counts once; `id` is the call for which it counted. */
   decision: { name: string; input: string; deny: boolean; id: string | null } | null;
-  /** What a person has allowed for the whole task: a tool with its command, its file or its input. */
+  /** What a person has allowed for the whole task: a tool with its command, file or input. */
   allowed: string[];
   limit: AgentReport["limit"];
-  /** Limits and stalls since the last progress. */
+  /** The numbers of limits and stalls since the last progress. */
   limits: number;
   stalls: number;
-  /** Whose limit that is. */
+  /** The account to which the limit applies. */
   account: string | null;
   boundary: boolean | null;
 }
@@ -89,7 +89,7 @@ export function freshState(spec: AgentSpec, cwd: string, session: string | null)
     isBegun: spec.session !== null,
     begunAt: null,
     isHeard: spec.session !== null,
-    // What a session that was given holds is not agentctl's to begin again.
+    // agentctl did not begin a given session, so it must not begin it again.
     isCalled: spec.session !== null,
     said: [],
     inbox: [spec.prompt],
@@ -110,7 +110,7 @@ export function freshState(spec: AgentSpec, cwd: string, session: string | null)
   };
 }
 
-/** What `show` says of it. */
+/** Returns the report on the agent that `show` prints. */
 export function reportOf(state: AgentState): AgentReport {
   const { version, session, model, usage, limit, boundary, cut, asking } = state;
   const running = state.open.at(-1)?.call ?? null;
@@ -132,8 +132,8 @@ export function reportOf(state: AgentState): AgentReport {
 }
 
 /**
- * What the agent is told as a process of it begins: nothing where a deferred call is run first; what was cut off, as the
- * model does not know of it; what people have said meanwhile; else that it is to continue.
+ * Returns the first message to a new process of the agent; null if a deferred call runs first. It says which call was
+ * cut off, as the model does not know, and has the messages in the inbox. Without either, it tells the agent to go on.
  */
 export function openingOf(state: AgentState): string | null {
   const { deferred, cut, inbox, isBegun } = state;
@@ -148,7 +148,7 @@ function cutText({ call, afterMs }: Cut): string {
   return `The command \`${call.title}\` was cut off${after} and may have run in part. Look before you run it again.`;
 }
 
-/** How an input is compared. */
+/** Returns an input as the text by which inputs are compared. */
 export function inputText(input: unknown): string {
   return JSON.stringify(input ?? null).slice(0, 100_000);
 }

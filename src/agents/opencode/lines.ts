@@ -1,12 +1,12 @@
 import { member, numberOf, textOf, titleOf } from "../adapter/json.ts";
 import type { Fact, Json } from "../adapter/types.ts";
 
-/** What of earlier events a later one is read with. */
+/** State from earlier events that later events need. */
 export interface OpencodeMemory {
   session: string;
-  /** Messages of the user, whose text is not the agent's. */
+  /** Ids of the user's messages; their text is not the agent's. */
   users: Set<string>;
-  /** Parts that were told, by what of them was told. */
+  /** Keys of what was already reported, each of which is reported only once. */
   told: Set<string>;
   texts: Map<string, string>;
   text: string;
@@ -20,7 +20,7 @@ export function opencodeMemory(session: string): OpencodeMemory {
   return { session, users, told, texts, text: "", error: undefined, isStopped: false, isBusy: false };
 }
 
-/** What an event of `opencode serve` says of the session. */
+/** Reads an event of `opencode serve` into facts about the session. */
 export function opencodeFacts(event: Json, memory: OpencodeMemory): Fact[] {
   const properties = member(event, "properties");
   const of = textOf(properties.sessionID) ?? textOf(member(properties, "info").sessionID);
@@ -45,7 +45,7 @@ function messageFacts(info: Json, memory: OpencodeMemory): Fact[] {
   const id = textOf(info.id) ?? "";
   if (info.role === "user") memory.users.add(id);
   if (info.role !== "assistant") return [];
-  // The last word on a message that was aborted comes behind the end.
+  // The last update of an aborted message comes after the end of the turn.
   if (info.error === undefined && member(info, "time").completed === undefined) memory.isBusy = true;
   const model = textOf(info.modelID);
   const facts: Fact[] = model && once(memory, "model") ? [{ is: "session", model }] : [];
@@ -64,7 +64,7 @@ function partFacts(part: Json, memory: OpencodeMemory): Fact[] {
   return part.type === "tool" ? toolFacts(part, memory) : [];
 }
 
-/** A text is whole when its time has an end; before, it comes again and again as it grows. */
+/** Reads a text part. opencode sends it again as it grows; it is complete when its time has an end. */
 function textFacts(part: Json, memory: OpencodeMemory): Fact[] {
   const text = textOf(part.text) ?? "";
   if (text === "" || member(part, "time").end === undefined || !once(memory, `text ${part.id}`)) return [];
@@ -91,7 +91,7 @@ function toolFacts(part: Json, memory: OpencodeMemory): Fact[] {
   ];
 }
 
-/** What the session has used and cost, from the server's answer about it. */
+/** Reads what the session has used and cost from the server's response about it. */
 export function usedOf(session: Json): Fact[] {
   const tokens = member(session, "tokens");
   const inputTokens = numberOf(tokens.input) ?? 0;
@@ -117,7 +117,7 @@ function errorFacts(error: Json, memory: OpencodeMemory): Fact[] {
   return [];
 }
 
-/** An aborted call of a tool is followed by a second one, which says nothing. */
+/** Ends the turn. After an aborted tool call, opencode sends a second idle event, which we ignore. */
 function idleFacts(memory: OpencodeMemory): Fact[] {
   const { isBusy, isStopped, error, text } = memory;
   memory.isBusy = false;

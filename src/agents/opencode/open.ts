@@ -5,10 +5,10 @@ import { opencodeFacts, opencodeMemory, usedOf } from "./lines.ts";
 import { ruleFor } from "./rules.ts";
 import { Server } from "./server.ts";
 
-/** Every call asks the host, which is where a pause finds its place between two calls. */
+/** Makes every call ask the host. This is where a pause can stop the agent between two calls. */
 const ASK_ALL = { bash: "ask", edit: "ask", webfetch: "ask" };
 
-/** opencode, `opencode serve`. A pause aborts the session at the next call that asks; a later server goes on with it. */
+/** Opens opencode: `opencode serve`. A pause aborts the session at the next call that asks; a later server resumes. */
 export async function openOpencode(run: AgentRun): Promise<Conversation> {
   const permission = run.permissions === "own" ? await ownRules(run) : undefined;
   const config = { permission: ASK_ALL, ...(run.model !== null && { model: run.model }) };
@@ -23,7 +23,7 @@ export async function openOpencode(run: AgentRun): Promise<Conversation> {
   }
 }
 
-/** What the user's own rules are, of a server that has no others. Where it does not say so, everything is asked. */
+/** Returns the user's own rules, from a server without ours. If the server does not give them, every call asks. */
 async function ownRules(run: AgentRun): Promise<unknown> {
   const server = await Server.start(run, {});
   try {

@@ -1,8 +1,8 @@
 import { asObject } from "../adapter/json.ts";
 
 /**
- * What opencode's own rules say of a call: `permission` of its configuration, one word for all, or one for each tool, or
- * for each pattern of its commands, of which the last that fits counts. Without a rule it allows.
+ * Returns what opencode's own rules say about a call. `permission` is from its configuration: one value for all tools,
+ * for each tool, or for each pattern of a tool's commands. The last pattern that matches counts. The default is allow.
  */
 export function ruleFor(permission: unknown, tool: string, subject: string): "allow" | "ask" | "deny" {
   const rules = asObject(permission);

@@ -5,7 +5,7 @@ import { AgentFailed } from "../adapter/failed.ts";
 import { asObject, objectOf } from "../adapter/json.ts";
 import type { AgentRun, Exit, Json } from "../adapter/types.ts";
 
-/** How long the start of a server may take: more than a minute was seen on a machine with far too much to do. */
+/** How long the start of a server may take, in ms. We saw more than a minute on an overloaded machine. */
 const START_MS = 300_000;
 const STOP_MS = 5000;
 
@@ -16,7 +16,7 @@ const quiet = Object.fromEntries(
   ]),
 );
 
-/** `opencode serve` in the directory of the task, for one process of the agent. */
+/** One process of the agent: `opencode serve` in the task's directory. */
 export class Server {
   readonly child: Child;
   readonly #password: string;
@@ -29,7 +29,7 @@ export class Server {
     void child.exited.then(() => this.#stopped.abort());
   }
 
-  /** Starts a server with `config` over the user's own; rejects when it does not come up. */
+  /** Starts a server with `config` on top of the user's own. Rejects if the server does not start. */
   static async start(run: AgentRun, config: Json): Promise<Server> {
     const { facts, args, cwd, env, dir } = run;
     const password = randomBytes(24).toString("hex");
@@ -67,7 +67,7 @@ export class Server {
     return server;
   }
 
-  /** The status and what was answered; rejects when the server is gone. */
+  /** Sends a request. Resolves with the status and body of the response; rejects when the server is gone. */
   async ask(method: "GET" | "POST", path: string, body?: Json): Promise<{ status: number; body: Json }> {
     const answer = await fetch(`${this.#address}${path}`, {
       method,
@@ -79,7 +79,7 @@ export class Server {
     return { status: answer.status, body: asObject(objectOf(text)) ?? {} };
   }
 
-  /** Gives every event of the server until it is gone; resolves when the stream has begun. */
+  /** Calls `event` with each event until the server is gone. Resolves when the stream is open. */
   async listen(event: (text: string) => void): Promise<void> {
     const { signal } = this.#stopped;
     const answer = await fetch(`${this.#address}/event`, { headers: this.#authorised(), signal });
@@ -107,7 +107,7 @@ export class Server {
   }
 }
 
-/** A port that was free a moment ago: for port 0 the agent takes its usual one. */
+/** Returns a port that was free when we checked. Port 0 does not work: with it, opencode takes its usual port. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

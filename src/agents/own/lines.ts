@@ -1,14 +1,14 @@
-/** The lines of an agent of the user's own, read by the rules that its setting has. */
+/** Reads the lines of the user's own agent by the rules in its setting. */
 import type { OwnCommands, OwnEvent } from "../../core/own-agents.ts";
 import { asObject, outputOf } from "../adapter/json.ts";
 import type { Fact, Json } from "../adapter/types.ts";
 
-/** What of earlier lines a later one is read with. */
+/** State from earlier lines that later lines need. */
 export interface OwnMemory {
   session: string | null;
-  /** What was said last. */
+  /** The last text of the agent. */
   text: string;
-  /** Calls of tools that run, the oldest first: the lines need not name them. */
+  /** Ids of the running tool calls, oldest first. We make them up, as the lines need not name calls. */
   calls: string[];
   called: number;
 }
@@ -17,7 +17,7 @@ export function ownMemory(session: string | null): OwnMemory {
   return { session, text: "", calls: [], called: 0 };
 }
 
-/** What a line says; nothing where no rule fits it. */
+/** Reads a line into facts by the first rule that matches. */
 export function ownFacts(line: Json, { session, events }: OwnCommands, memory: OwnMemory): Fact[] {
   const id = session === undefined ? undefined : at(line, session);
   const told: Fact[] = [];
@@ -31,7 +31,7 @@ export function ownFacts(line: Json, { session, events }: OwnCommands, memory: O
   return rule ? [...told, ...factsOf(rule, line, memory)] : told;
 }
 
-/** The value at a path of names with dots between them; the entries of a list are numbered from 0. */
+/** Returns the value at a path of names separated by dots; entries of a list are numbered from 0. */
 function at(line: Json, path: string): unknown {
   const below = (value: unknown, name: string) =>
     Array.isArray(value) ? value[Number(name)] : asObject(value)?.[name];
@@ -52,7 +52,7 @@ function factsOf({ is, text: path }: OwnEvent, line: Json, memory: OwnMemory): F
       return id === undefined ? [] : [{ is: "tool-end", id, ok: true, ...(text !== "" && { output: text }) }];
     }
     case "limit":
-      // Whether the agent would wait or end: agentctl waits, with no process.
+      // Whether the agent would wait or end, agentctl ends the turn and waits without a process.
       return [
         { is: "limit", kind: "usage", resetsAt: timeOf(value) },
         { is: "end", how: "failed", message: "usage limit" },
@@ -71,10 +71,10 @@ function toolBegan(title: string, memory: OwnMemory): Fact {
   return { is: "tool", call: { id, name, input: { command: title }, title: title === "" ? name : title } };
 }
 
-/** Seconds since 1970 are less than this in any year to come; milliseconds are more. */
+/** A time below this is in seconds since 1970, a time above in milliseconds. */
 const SECONDS_BELOW = 1e11;
 
-/** In ms since 1970: a number of seconds or milliseconds, or a date as text; null for anything else. */
+/** Returns a time in ms since 1970, from a number of seconds or ms or from a date as text; null for anything else. */
 function timeOf(value: unknown): number | null {
   if (typeof value === "number") return value < SECONDS_BELOW ? value * 1000 : value;
   const ms = typeof value === "string" ? Date.parse(value) : Number.NaN;

@@ -6,7 +6,7 @@ import { type OwnMemory, ownFacts, ownMemory } from "./lines.ts";
 
 const CLOSE_MS = 5000;
 
-/** An agent of the user's own that is driven by its lines: one process for each turn. A pause interrupts it. */
+/** Opens a user's own agent whose output lines we read: one process per turn. A pause interrupts the process. */
 export async function openOwn(run: AgentRun, commands: OwnCommands): Promise<Conversation> {
   run.boundary(false);
   return new Own(run, commands);
@@ -30,7 +30,7 @@ class Own implements Conversation {
     });
   }
 
-  /** Nothing is taken while a turn runs. */
+  /** Takes no text while a turn runs. */
   async say(text: string, how: "turn" | "steer"): Promise<"taken" | "later"> {
     if (how === "steer" || this.#child) return "later";
     const { isNew, session, cwd, env, dir, args } = this.#run;
