@@ -46,7 +46,7 @@ export function overSsh(
       `${said}${channel.greeting}`.replaceAll("\r\n", "\n").trim() || endOf(program, code, signal);
     if (code === 127) rpc.close(failure(`${reason} (exit code 127)`, "path"));
     else if (rpc.home === undefined || !rpc.isWaiting) rpc.close(failure(reason));
-    else rpc.close(failure(`${reason} before the answer, so what was asked may have been done`, "list"));
+    else rpc.close(failure(`${reason} before the answer, so the request may have been carried out`, "list"));
   });
   return rpc;
 }

@@ -95,7 +95,7 @@ const catalogue = {
   QueueFull: {
     code: -32024,
     exit: 4,
-    message: (d) => `queue ${d.queue} is full: it holds ${d.limit} open tasks, as many as it may`,
+    message: (d) => `queue ${d.queue} is full: it holds ${d.limit} open tasks, its maximum`,
     hint: (d) =>
       `agentctl list --queue ${d.queue} shows them; agentctl config set queue.maxOpen <n> allows more`,
   },
@@ -103,7 +103,7 @@ const catalogue = {
     code: -32025,
     exit: 6,
     message: (d) => `the store cannot be used${because(d)}`,
-    hint: (d) => (d.hint as string | undefined) ?? "free disk space; service returns by itself",
+    hint: (d) => (d.hint as string | undefined) ?? "free disk space; agentctl then continues by itself",
   },
   CheckpointNotFound: {
     code: -32026,
@@ -191,7 +191,7 @@ const catalogue = {
   TooLarge: {
     code: -32053,
     exit: 2,
-    message: (d) => `the request has more than ${d.limit} bytes, the most that is taken`,
+    message: (d) => `the request has more than ${d.limit} bytes, the limit`,
   },
   TooMany: { code: -32054, exit: 4, message: (d) => `too much at once${because(d)}` },
   ...agentErrors,

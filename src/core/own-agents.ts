@@ -40,7 +40,7 @@ const NAME = /^[a-z][a-z0-9._-]{0,63}$/i;
 export function refuseOwnAgents(given: unknown, taken: readonly string[]): string | undefined {
   for (const [name, agent] of Object.entries(given as object)) {
     if (!NAME.test(name))
-      return `${JSON.stringify(name)} is no name of an agent: letters, digits, dots and dashes`;
+      return `${JSON.stringify(name)} is not a name for an agent: letters, digits, dots and dashes`;
     if (taken.includes(name)) return `${name} is built in; give yours another name`;
     const refusal = refusalOf(agent);
     if (refusal !== undefined) return `${name}: ${refusal}`;
@@ -98,9 +98,7 @@ function misfit({ start, resume, session, chooses = "agent", events }: OwnComman
   if (chooses === "agent" && session === undefined)
     return "`session` must be the path of the session's id in the agent's lines, unless `chooses` is agentctl";
   const hasEnd = events.some(({ is }) => is === "done");
-  return hasEnd
-    ? undefined
-    : "`events` must have one that is done: the exit code of an agent decides nothing";
+  return hasEnd ? undefined : "`events` must have one that is done: the exit code of an agent is ignored";
 }
 
 function fieldRefusal(

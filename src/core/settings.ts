@@ -23,7 +23,7 @@ const rows = {
     unit: "bytes",
     fallback: 512 * MIB,
     least: 1024,
-    about: "how much the results of all steps of a module may take since its top or its last save",
+    about: "how much the results of all steps of a module may take since its start or its last save",
   },
   checkpointKeep: {
     name: "checkpoint.keep",
@@ -37,7 +37,8 @@ const rows = {
     unit: "bytes",
     fallback: 64 * MIB,
     least: 1024,
-    about: "how much a task may take along to another home: its folder, artifacts, checkpoint and journal",
+    about:
+      "how large a task may be that moves to another home: its folder, artifacts, checkpoint and journal",
   },
   logMaxBytes: {
     name: "log.maxBytes",
@@ -72,7 +73,8 @@ const rows = {
     unit: "text",
     fallback: "unlimited",
     takesNumbers: true,
-    refuse: (text: string) => (slotsFrom(text) === undefined ? "no whole number, nor unlimited" : undefined),
+    refuse: (text: string) =>
+      slotsFrom(text) === undefined ? "neither a whole number nor unlimited" : undefined,
     about: "how many slots the working tasks of all queues take together; a number, or unlimited",
   },
   memoryReserve: {

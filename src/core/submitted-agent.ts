@@ -25,26 +25,26 @@ export const submittedAgent = {
   maxCost: {
     type: "amount",
     fallback: null,
-    option: ["--max-cost <usd>", "suspend the agent when it has cost so much, over all attempts"],
+    option: ["--max-cost <usd>", "suspend the agent when it has cost this much, over all attempts"],
   },
   maxTokens: {
     type: "integer",
     least: 1,
     fallback: null,
-    option: ["--max-tokens <n>", "suspend the agent when it has used so many tokens, over all attempts"],
+    option: ["--max-tokens <n>", "suspend the agent when it has used this many tokens, over all attempts"],
   },
   maxTurns: {
     type: "integer",
     least: 1,
     fallback: null,
-    option: ["--max-turns <n>", "suspend the agent when its model has answered so often, over all attempts"],
+    option: ["--max-turns <n>", "suspend the agent after this many turns, over all attempts"],
   },
   idleTimeoutMs: {
     type: "limit",
     fallback: null,
     option: [
       "--idle-timeout <duration>",
-      "an agent that says nothing for so long, while no tool runs, is continued once, then suspended (15m)",
+      "an agent that prints nothing for this long while no tool runs is continued once, then suspended (15m)",
     ],
   },
   onLimit: {

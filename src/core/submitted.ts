@@ -96,7 +96,7 @@ export const submitted = {
     most: 1_000_000,
     fallback: 0,
     isShown: true,
-    option: ["--retries <n>", "how often it is tried again after a failure (0)"],
+    option: ["--retries <n>", "how often to try again after a failure (0)"],
   },
   backoffMs: {
     type: "duration",
@@ -119,7 +119,7 @@ export const submitted = {
     isShown: true,
     option: [
       "--timeout <duration>",
-      "fail when it has run for so long over all attempts; pauses do not count",
+      "fail after this much running time over all attempts; pauses do not count",
     ],
   },
   attemptTimeoutMs: {
@@ -128,7 +128,7 @@ export const submitted = {
     isShown: true,
     option: [
       "--attempt-timeout <duration>",
-      "fail when one attempt has run for so long; pauses do not count",
+      "fail after this much running time of one attempt; pauses do not count",
     ],
   },
   nice: {

@@ -43,7 +43,7 @@ export function prepareHome(paths: Paths): void {
  */
 export async function refuseForeignTasks({ home, run }: Paths): Promise<void> {
   const namespaces = await foreignNamespaces(run).catch((cause: Error) => {
-    const reason = `whether its tasks run in another container cannot be told: ${cause.message}`;
+    const reason = `cannot find out whether its tasks run in another container: ${cause.message}`;
     throw homeRefused(home, reason, { cause, hint: "install flock, which is part of util-linux" });
   });
   if (namespaces.length === 0) return;

@@ -74,8 +74,7 @@ export async function run({ foreground, hold, untilIdle = false, onReady }: RunO
     log.info({ version: __VERSION__, home: paths.home }, "starting");
     tellStderr(log, paths.stderr);
     if (foreground && process.pid === 1) {
-      const message =
-        "Node is the first process here, and leaves orphans zombies: start agentctl by its name";
+      const message = "Node is process 1 here and does not reap orphans: start the agentctl program itself";
       log.warn({ node: process.execPath }, message);
     }
     const baseEnv = baseEnvironment(process.env);

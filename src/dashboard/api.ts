@@ -20,7 +20,7 @@ export async function rpc<M extends Method>(method: M, params: Params<M>): Promi
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
   });
-  if (response.status === 401) throw new Failure("this browser is not let in", "agentctl ui", true);
+  if (response.status === 401) throw new Failure("this browser is not signed in", "agentctl ui", true);
   const answer = (await response.json()) as { result?: Result<M>; error?: WireError };
   if (answer.error)
     throw new Failure(answer.error.message, answer.error.data?.hint ?? answer.error.hint ?? null);

@@ -67,7 +67,7 @@ function App() {
 function SignedOut() {
   return (
     <p class="failure" role="alert">
-      This browser is not let in. Run <code>agentctl ui</code> and open the address that it prints.
+      This browser is not signed in. Run <code>agentctl ui</code> and open the address that it prints.
     </p>
   );
 }

@@ -7,6 +7,6 @@ export async function requireMachines(
   on: readonly string[],
 ): Promise<void> {
   if (cluster) return await cluster.requireMachine(on);
-  const reason = "this home is no machine of a cluster";
+  const reason = "this home is not a machine of a cluster";
   throw new AgentctlError("MachineNotFound", { machine: on[0] ?? "", reason, hint: "agentctl cluster init" });
 }

@@ -21,12 +21,12 @@ export function noRoomError(cause: unknown, folder: string): AgentctlError {
 
 function toldOf(code: unknown, message: string, folder: string): { reason: string; hint?: string } {
   if (isOutOfInodes(code, folder)) {
-    const hint = `delete files there: df -i ${folder} shows how many it has; service returns by itself`;
+    const hint = `delete files there: df -i ${folder} shows how many it has; agentctl then continues by itself`;
     return { reason: `no inode is left on the file system of ${folder}`, hint };
   }
   if (code === "ENOSPC" || code === "EDQUOT")
     return { reason: `no space is left on the file system of ${folder}` };
-  return { reason: message, hint: "the system has no more to give now; service returns by itself" };
+  return { reason: message, hint: "the system is out of resources; agentctl then continues by itself" };
 }
 
 function isOutOfInodes(code: unknown, folder: string): boolean {

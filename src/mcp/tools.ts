@@ -95,7 +95,7 @@ export const tools: readonly Tool[] = [
         additionalProperties: { type: "string" },
         description: "only tasks with these labels",
       },
-      limit: number("at most so many; 50 unless given", { minimum: 1, maximum: LIST_MOST }),
+      limit: number("maximum number of tasks; 50 unless given", { minimum: 1, maximum: LIST_MOST }),
     },
     effect: "reads",
     run: async (access, { limit = 50, ...given }) => {
@@ -122,7 +122,7 @@ export const tools: readonly Tool[] = [
       "The last lines of a task's output, over all its attempts. With since (the offset that an earlier call answered as next), only what has come since then.",
     args: {
       id,
-      lines: number("the last so many lines; 100 unless given", { minimum: 1, maximum: 5000 }),
+      lines: number("number of last lines; 100 unless given", { minimum: 1, maximum: 5000 }),
       since: number("the offset in bytes from which to read"),
     },
     required: ["id"],
@@ -134,7 +134,7 @@ export const tools: readonly Tool[] = [
     title: "Wait for a task",
     about:
       "Wait until a task has ended or needs somebody, at most 50 s. timedOut tells that it still runs: call again, or do something else meanwhile.",
-    args: { id, timeoutMs: number("at most so long; 50000 unless given", { maximum: LONGEST_WAIT_MS }) },
+    args: { id, timeoutMs: number("maximum wait in ms; 50000 unless given", { maximum: LONGEST_WAIT_MS }) },
     required: ["id"],
     effect: "reads",
     run: async (access, { id, timeoutMs = LONGEST_WAIT_MS }) => {

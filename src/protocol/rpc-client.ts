@@ -87,7 +87,7 @@ export class RpcClient {
 
   #closedBecause(reason: string): AgentctlError {
     const unanswered = {
-      reason: `${reason} before the answer, so what was asked may have been done`,
+      reason: `${reason} before the answer, so the request may have been carried out`,
       hint: "agentctl list shows how things stand",
     };
     return new AgentctlError("DaemonUnreachable", this.isWaiting ? unanswered : { reason });

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { type Limits, limitNames } from "../core/inherited.ts";
 import { states } from "../core/machine.ts";
 import { isNoName } from "../core/references.ts";
-import { UNHEARD } from "../core/signals.ts";
+import { UNCATCHABLE } from "../core/signals.ts";
 import { pauseModes } from "../core/submitted.ts";
 import { record } from "./record.ts";
 
@@ -87,7 +87,7 @@ export const signal = v.pipe(
   v.string(),
   v.transform((text) => text.toUpperCase().replace(/^(?!SIG)/, "SIG")),
   v.check(
-    (name) => Object.hasOwn(constants.signals, name) && !UNHEARD.includes(name),
+    (name) => Object.hasOwn(constants.signals, name) && !UNCATCHABLE.includes(name),
     "is a signal's name that this system knows and a program can hear, such as SIGTERM or USR1",
   ),
 );

@@ -188,7 +188,7 @@ function unknown(word: string, title: string, names: readonly string[], ours?: s
   if (ours !== undefined)
     return usage(`${title} has no command ${JSON.stringify(word)}; this does the same here:`, { hint: ours });
   if (word.startsWith("-"))
-    return usage(`there is no option ${word} here; options stand behind the verb`, {
+    return usage(`there is no option ${word} here; options come after the command`, {
       hint: `${title} --help`,
     });
   const [meant] = nearest(word, names);

@@ -2,7 +2,7 @@
 import { constants } from "node:os";
 import type { Environment } from "../../client/environment.ts";
 import { type State, states } from "../../core/machine.ts";
-import { UNHEARD } from "../../core/signals.ts";
+import { UNCATCHABLE } from "../../core/signals.ts";
 import { DURATION_FORMS, parseDuration, parseTime, systemClock, TIME_FORMS, toIso } from "../../core/time.ts";
 import { inLocalZone, ZONE_HINT } from "../../home/local-zone.ts";
 import { didYouMean } from "../../protocol/nearest.ts";
@@ -100,7 +100,7 @@ export function signal(text: string): string {
   const names = Object.keys(constants.signals);
   const byNumber = names.find((name) => String(constants.signals[name as NodeJS.Signals]) === text);
   const name = byNumber ?? (upper.startsWith("SIG") ? upper : `SIG${upper}`);
-  if (UNHEARD.includes(name)) throw new Refusal(`no program hears ${name}; such as TERM, INT, USR1`);
+  if (UNCATCHABLE.includes(name)) throw new Refusal(`no program hears ${name}; such as TERM, INT, USR1`);
   if (names.includes(name)) return name;
-  throw new Refusal(`${JSON.stringify(text)} is no signal; such as TERM, INT, USR1`);
+  throw new Refusal(`${JSON.stringify(text)} is not a signal; use TERM, INT, USR1, …`);
 }

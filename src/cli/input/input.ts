@@ -12,7 +12,7 @@ export function absolutePath(context: Pick<Context, "cwd" | "host">, path: strin
   if (isAbsolute(path)) return resolve(path);
   if (!context.host) return resolve(context.cwd, path);
   const hint = `name the path that it has on ${context.host.text}, from its root on`;
-  throw usage(`${path} is relative to a directory of this machine, and is meant on another`, { hint });
+  throw usage(`${path} is a relative path, and the command is for another machine`, { hint });
 }
 
 /** Reads all bytes of stdin. */

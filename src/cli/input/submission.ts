@@ -23,7 +23,7 @@ export const runOptions = {
   env: values("-e, --env <NAME[=value]>", "a variable; without a value the caller's (repeatable)", variable),
   noInheritEnv: flag("--no-inherit-env", "do not take over the caller's environment"),
   input: value("--input <json|@file|->", "the input of a task module"),
-  delay: value("--delay <duration>", "not before so much time has passed", duration),
+  delay: value("--delay <duration>", "not before this much time has passed", duration),
   acceptMissing: flag("--accept-missing", "submit it also where its program or a file is still missing"),
   each: flag("--each", "with --agent: a task for each line of the prompt, of stdin where none is given"),
   follow: flag("-f, --follow", "print its output, and end with its exit code"),

@@ -168,7 +168,7 @@ export function pauseText({ state, pause, checkpoint, error }: UsualTask, now: n
     shutdown: "paused while the daemon was stopped",
     limit: "paused by a limit",
     budget: "its budget is used up",
-    stalled: "nothing came of it any more",
+    stalled: "it produced no output any more",
     lost: "its process was lost",
     corrupt: "its checkpoint cannot be used",
     mismatch: isSessionGone(error) ? "its session is gone" : "its journal does not fit the module",

@@ -13,7 +13,7 @@ export const elsewhereRows = {
     exit: 3,
     message: (d) =>
       `the log of task ${d.id}, attempt ${d.attempt}, cannot be read${d.reason ? `: ${d.reason}` : ""}`,
-    hint: (d) => `agentctl show ${d.id} has what else is known of it`,
+    hint: (d) => `agentctl show ${d.id} shows what is known about it`,
   },
   Moved: {
     code: -32040,

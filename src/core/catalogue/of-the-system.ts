@@ -1,5 +1,5 @@
 const BAD_DISK = "the disk or its file system fails: dmesg tells more; agentctl doctor checks the store";
-const TOO_MUCH = "the system has no more to give now: end other programs or raise their limits (ulimit -a)";
+const TOO_MUCH = "the system is out of resources: end other programs or raise their limits (ulimit -a)";
 
 /** Hints by error code, for system errors that a user can see and fix and that are not bugs. */
 export const refusedBySystem: Record<string, string> = {
@@ -7,8 +7,8 @@ export const refusedBySystem: Record<string, string> = {
   EPERM: "give this user the rights to it",
   EROFS: "make it writable",
   ENOENT: "put back what was removed; agentctl doctor says what else is missing",
-  ENOSPC: "free disk space and inodes (df, df -i); service returns by itself",
-  EDQUOT: "free disk space of this user (quota); service returns by itself",
+  ENOSPC: "free disk space and inodes (df, df -i); agentctl then continues by itself",
+  EDQUOT: "free disk space of this user (quota); agentctl then continues by itself",
   EIO: BAD_DISK,
   EUCLEAN: BAD_DISK,
   ENODEV: BAD_DISK,

@@ -229,8 +229,6 @@ export class HeldLease {
   }
 
   #guarded(work: Promise<unknown>): void {
-    work.catch((error) =>
-      this.#log.warn({ error: String(error) }, "something for the cluster could not be done"),
-    );
+    work.catch((error) => this.#log.warn({ error: String(error) }, "a cluster operation failed"));
   }
 }

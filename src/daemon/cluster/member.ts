@@ -123,10 +123,7 @@ export class Member implements Cluster {
       );
       await Promise.race([this.#giveBack(suspended, frozen), tooLate]);
     } catch (error) {
-      this.#log.warn(
-        { error: String(error) },
-        "the lease of this machine is not given back: it ends by itself",
-      );
+      this.#log.warn({ error: String(error) }, "the lease of this machine is not given back: it expires");
     } finally {
       late.abort();
     }
@@ -204,8 +201,6 @@ export class Member implements Cluster {
   }
 
   #guarded(work: Promise<unknown>): void {
-    work.catch((error) =>
-      this.#log.warn({ error: String(error) }, "something for the cluster could not be done"),
-    );
+    work.catch((error) => this.#log.warn({ error: String(error) }, "a cluster operation failed"));
   }
 }

@@ -181,7 +181,7 @@ function withoutEmpty(labels: Record<string, string>): Record<string, string> {
 function required(paths: Paths): ClusterFile {
   const file = readClusterFile(paths);
   if (file) return file;
-  throw unsupported("this home is no machine of a cluster", "agentctl cluster init");
+  throw unsupported("this home is not a machine of a cluster", "agentctl cluster init");
 }
 
 function unsupported(reason: string, hint?: string): AgentctlError {

@@ -78,7 +78,7 @@ export function checkFolders({ logs, tasks: folders }: Paths, tasks: Map<number,
         return id !== undefined && !tasks.has(id);
       })
       .map((name) =>
-        removal("folders", `${join(folder, name)} is of a task that there is not`, join(folder, name)),
+        removal("folders", `${join(folder, name)} belongs to a task that does not exist`, join(folder, name)),
       ),
   );
 }

@@ -27,8 +27,8 @@ export function checkAttempts(
     if (active.has(task.id)) continue;
     if (task.state === "working") problems.push(workingWithoutAttempt(task));
     else if (isFrozen(task)) {
-      const what = `task ${task.id} counts as frozen and has no attempt under way`;
-      const mend = "--repair takes the mark away";
+      const what = `task ${task.id} is marked as frozen but has no running attempt`;
+      const mend = "--repair clears the mark";
       problems.push({ check: "attempts", task: task.id, what, mend, repair: unfreeze(task.id) });
     }
   }
@@ -119,7 +119,7 @@ function wrongOf(
   if (from === to || to === null) return null;
   return isLegal(from, to)
     ? null
-    : `event ${seq} of task ${id} goes from ${from} to ${to}, which is no legal move`;
+    : `event ${seq} of task ${id} goes from ${from} to ${to}, which is not a legal transition`;
 }
 
 function isLegal(from: State | null, to: State): boolean {

@@ -98,13 +98,13 @@ export function checkTasks({ db }: Tools): { tasks: Map<number, Task>; problems:
     }
     tasks.set(id, task);
     if (!states.includes(task.state)) {
-      add(id, `is in a state that there is not: ${task.state}`, "agentctl daemon restore <backup>", null);
+      add(id, `is in an unknown state: ${task.state}`, "agentctl daemon restore <backup>", null);
     } else if (isTerminal(task.state) !== (task.endedAt !== null)) {
       const what = `is ${task.state} and has ${task.endedAt === null ? "no" : "an"} end time`;
       add(id, what, "--repair takes it from the history", repairEnd(id, isTerminal(task.state)));
     }
     if (task.frozen && task.state !== "suspended" && task.state !== "resumed") {
-      add(id, `is ${task.state} and counts as frozen`, "--repair takes the mark away", unfreeze(id));
+      add(id, `is ${task.state} but is marked as frozen`, "--repair clears the mark", unfreeze(id));
     }
   }
   return { tasks, problems: [...problems, ...checkQueues(db), ...checkDependents(tasks)] };
@@ -140,7 +140,7 @@ function checkQueues(db: Database): Problem[] {
   return rows.map((queue) => ({
     check: "rows",
     task: null,
-    what: `open tasks wait in queue ${queue}, which there is not`,
+    what: `open tasks wait in queue ${queue}, which does not exist`,
     mend: `--repair makes it, held; or agentctl queue set ${queue} --slots <n>`,
     repair: ({ db }) =>
       void db.prepare("insert into queues (name, slots, held_by) values (?, 1, 'user')").run(queue),
@@ -153,11 +153,11 @@ function checkDependents(tasks: Map<number, Task>): Problem[] {
     const on = tasks.get(task.blockedBy);
     if (on && !isTerminal(on.state)) return [];
     const { blockedBy, broken } = standing(task.after, (id) => tasks.get(id)?.state);
-    const what = `task ${task.id} waits for task ${task.blockedBy}, which ${on ? `is ${on.state}` : "there is not"}`;
+    const what = `task ${task.id} waits for task ${task.blockedBy}, which ${on ? `is ${on.state}` : "does not exist"}`;
     const repair: Problem["repair"] = ({ db }) =>
       void db.prepare("update tasks set blocked_by = ? where id = ?").run(blockedBy, task.id);
     const isFree = on !== undefined && !broken;
-    const mend = isFree ? "--repair lets it go" : `agentctl cancel ${task.id}`;
+    const mend = isFree ? "--repair unblocks it" : `agentctl cancel ${task.id}`;
     return [{ check: "rows", task: task.id, what, mend, repair: isFree ? repair : null }];
   });
 }

@@ -71,11 +71,11 @@ function misnamed(task: Task, named: CheckpointInfo, good: CheckpointInfo[]): Pr
   if (there?.sha256 === named.sha256 && there.size === named.size) return [];
   const common = { check: "checkpoints", task: task.id } as const;
   if (there) {
-    const what = `task ${task.id} describes its checkpoint ${named.seq} otherwise than the checkpoint itself does`;
+    const what = `task ${task.id} has data about checkpoint ${named.seq} that do not match the checkpoint`;
     const repair: Problem["repair"] = ({ db }) => point(db, task.id, there);
-    return [{ ...common, what, mend: "--repair takes the checkpoint's word", repair }];
+    return [{ ...common, what, mend: "--repair takes the data of the checkpoint", repair }];
   }
-  const what = `task ${task.id} names checkpoint ${named.seq}, which there is not`;
+  const what = `task ${task.id} names checkpoint ${named.seq}, which does not exist`;
   if (!isTerminal(task.state)) return [{ ...common, what, mend: goOn(task, good), repair: null }];
   const repair: Problem["repair"] = ({ db }) => point(db, task.id, good.at(-1) ?? null);
   return [{ ...common, what, mend: "--repair names the newest that is left", repair }];

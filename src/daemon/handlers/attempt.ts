@@ -173,7 +173,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
 /** Returns how the engine sends messages to an attempt. Throws if its connection cannot receive any. */
 function linkTo({ listener }: Caller): Link {
   if (!listener) {
-    const reason = "an attempt says hello on a connection that stays, on which it is asked to pause";
+    const reason = "attempt/hello needs a connection that stays open, because pauses are requested on it";
     throw new AgentctlError("UnsupportedOperation", { reason });
   }
   return {

@@ -16,7 +16,7 @@ const SNAPSHOT = 10_000;
 /** How many subscriptions a connection may have. Each one reads the store for every event. */
 const MOST_SUBSCRIPTIONS = 32;
 
-const CANNOT_LISTEN = "events are told to a caller that stays connected";
+const CANNOT_LISTEN = "events need a connection that stays open: the socket, or GET /events over HTTP";
 
 /**
  * Sends events as notifications. Reads them from the store by number, as fast as the peer takes them. Nothing is kept

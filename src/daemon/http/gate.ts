@@ -58,7 +58,7 @@ export class Gate {
     if (given !== undefined && isSame(given, this.#token)) return;
     if (given === undefined && isSame(cookieOf(headers.cookie, this.#cookieName()), this.#session)) return;
     throw new AgentctlError("Unauthorized", {
-      reason: given === undefined ? "it bears no token" : "its token is not that of this home",
+      reason: given === undefined ? "it has no token" : "its token is not that of this home",
     });
   }
 
@@ -66,7 +66,7 @@ export class Gate {
   cookieFor(code: string): string {
     if (!this.#codes.use(code)) {
       throw new AgentctlError("Unauthorized", {
-        reason: "the address of agentctl ui is good once, for a minute",
+        reason: "the address of agentctl ui works once, within a minute",
       });
     }
     return `${this.#cookieName()}=${this.#session}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000`;

@@ -38,7 +38,7 @@ export function pageOf({ assets }: Services, name: string) {
 }
 
 const SIGN_IN = `<!doctype html><html lang="en"><meta charset="utf-8"><title>agentctl</title>
-<h1>agentctl</h1><p>This browser is not let in. Run <code>agentctl ui</code>: it opens an address that is good once.</p></html>`;
+<h1>agentctl</h1><p>This browser is not signed in. Run <code>agentctl ui</code>: it opens an address that works once.</p></html>`;
 
 /** Sends a page that says how to sign in. */
 export function sendSignIn(response: ServerResponse): void {

@@ -273,7 +273,7 @@ async function leave(
   }
   const intent = { kind: "leave" as const, to, until: to === "sleep" ? until : null };
   if (!active.request(intent)) {
-    const reason = "the attempt is on its way out";
+    const reason = "the attempt is ending";
     throw new AgentctlError("UnsupportedOperation", { id, state, reason });
   }
   try {

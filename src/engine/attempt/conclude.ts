@@ -196,7 +196,7 @@ export function concludeLost(end: End): Conclusion {
 function lossMessage(end: End): string {
   if (end.result && "error" in end.result) return end.result.error.message;
   return end.lost
-    ? "the process is gone without a trace: the machine went down, or it was killed with its supervisor"
+    ? "the process disappeared: the machine went down, or it was killed together with its guard"
     : `the process was ended by ${end.signal}${end.unwatched ? " while the daemon was away" : ""}`;
 }
 

@@ -94,7 +94,7 @@ async function copied(
 ): Promise<{ size: number; sha256: string }> {
   try {
     // Reading a pipe blocks until a program writes to it, and would occupy one of the few threads for file access.
-    if (!statSync(path).isFile()) throw new Error(`${path} is no regular file`);
+    if (!statSync(path).isFile()) throw new Error(`${path} is not a regular file`);
     await copyFile(path, draft, constants.COPYFILE_FICLONE);
     return { size: statSync(draft).size, sha256: await sha256OfFile(draft) };
   } catch (error) {

@@ -80,7 +80,7 @@ async function requireInside(archive: string): Promise<void> {
     const isOut = type === "2" ? leadsOut(folder, link) : type === "1" && leadsOut(".", link);
     if (isOut) throw refused(`its link ${name} leads out of the task's folder, to ${link}`);
     if (type === "2") links.add(normalize(name));
-    if (!"012567\0".includes(type)) throw refused(`${name} is no file, folder or link`);
+    if (!"012567\0".includes(type)) throw refused(`${name} is not a file, folder or link`);
   }
 }
 

@@ -119,7 +119,7 @@ async function headerOf<T>(file: FileHandle): Promise<{ header: Header<T>; start
   for (let cut = -1; cut < 0; cut = bytes.indexOf(10)) {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(64 * 1024), 0, 64 * 1024, bytes.length);
     bytes = Buffer.concat([bytes, buffer.subarray(0, bytesRead)]);
-    if (bytesRead === 0 || bytes.length > LONGEST_HEADER) throw refused("it is no bundle, or was cut");
+    if (bytesRead === 0 || bytes.length > LONGEST_HEADER) throw refused("it is not a bundle, or it was cut");
   }
   const start = bytes.indexOf(10) + 1;
   const header = parsed<T>(bytes.subarray(0, start - 1).toString("utf8"));
@@ -137,7 +137,7 @@ function parsed<T>(text: string): Header<T> {
   } catch {
     // Refused below.
   }
-  throw refused("it is no bundle, or was changed");
+  throw refused("it is not a bundle, or it was changed");
 }
 
 async function requireWhole(

@@ -70,7 +70,7 @@ function takeUp(engine: Engine, active: ActiveAttempt, task: Task): void {
   taken.set(active, known);
   active.request(intent);
   const wrong = (error: unknown) =>
-    engine.log.error({ task: task.id, error: String(error) }, "what another machine asked could not be done");
+    engine.log.error({ task: task.id, error: String(error) }, "a request of another machine failed");
   if (intent.kind === "pause") carryOut(engine, { active, task, intent }, { wait: false }).catch(wrong);
   else active.learn({ canceling: endTree(engine, active, intent.graceMs) });
 }

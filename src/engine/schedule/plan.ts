@@ -49,28 +49,28 @@ export function plan(view: View, limits: Limits, now: number): Plan {
   const { memory } = limits;
   const isShort = memory !== null && memory.available < memory.reserve;
   if (isShort) return { actions: relief(view, memory.lastActionAt, now) };
-  const lines = view.queues.map((queue) => new Line(queue));
+  const queues = view.queues.map((queue) => new PlannedQueue(queue));
   const all = { free: (limits.slotsMax ?? Number.POSITIVE_INFINITY) - view.used, soon: 0 };
-  for (const line of lines) all.soon += line.soon;
+  for (const queue of queues) all.soon += queue.soon;
   const mayResume = memory === null || hasRoom(memory, now);
   const actions: Action[] = [];
   let resumed = 0;
   const most = limits.slotsMax ?? Number.POSITIVE_INFINITY;
-  for (let line = best(lines); line; line = best(lines)) {
-    const head = line.head as Waiting;
-    if (head.slots > Math.min(line.most, most)) line.skip();
+  for (let queue = best(queues); queue; queue = best(queues)) {
+    const head = queue.head as Waiting;
+    if (head.slots > Math.min(queue.most, most)) queue.skip();
     else if (head.resumesWith === "memory" && (!mayResume || (memory !== null && resumed > 0)))
-      line.isBlocked = true;
-    else if (line.fits(head) && head.slots <= all.free) {
-      actions.push(line.start(head));
+      queue.isBlocked = true;
+    else if (queue.fits(head) && head.slots <= all.free) {
+      actions.push(queue.start(head));
       all.free -= head.slots;
       if (head.resumesWith === "memory") resumed++;
     } else {
-      const victims = line.victimsFor(head, all);
-      if (victims) actions.push(...line.preempt(head, victims, all));
+      const victims = queue.victimsFor(head, all);
+      if (victims) actions.push(...queue.preempt(head, victims, all));
       // Only the limit over all queues prevents this task. Other queues would take its slots, so we stop here.
-      else if (line.fits(head)) break;
-      else line.isBlocked = true;
+      else if (queue.fits(head)) break;
+      else queue.isBlocked = true;
     }
   }
   return { actions };
@@ -92,20 +92,20 @@ function hasRoom({ available, reserve, lastActionAt }: NonNullable<Limits["memor
 const byYouth = (a: Working, b: Working) => b.since - a.since || b.id - a.id;
 
 /** Returns the queue with the next task of all: higher priority first, then lower id. */
-function best(lines: readonly Line[]): Line | undefined {
-  let found: Line | undefined;
-  for (const line of lines)
-    if (line.head && !line.isBlocked && (!found || isBefore(line, found))) found = line;
+function best(queues: readonly PlannedQueue[]): PlannedQueue | undefined {
+  let found: PlannedQueue | undefined;
+  for (const queue of queues)
+    if (queue.head && !queue.isBlocked && (!found || isBefore(queue, found))) found = queue;
   return found;
 }
 
-function isBefore({ head: a }: Line, { head: b }: Line): boolean {
+function isBefore({ head: a }: PlannedQueue, { head: b }: PlannedQueue): boolean {
   if (!a || !b) return a !== undefined;
   return a.priority > b.priority || (a.priority === b.priority && a.id < b.id);
 }
 
 /** The state of one queue while the plan is made. */
-class Line {
+class PlannedQueue {
   isBlocked = false;
   /** Slots that will become free without any action of the plan. */
   soon: number;

@@ -92,7 +92,7 @@ async function makeRun(engine: Engine, schedule: Schedule, upSince: number): Pro
   const verdict = verdictOf(schedule, { planned, isMissed, previous });
   const next = nextTimes(schedule, now);
   if ("pass" in verdict) {
-    log.info({ schedule: name, planned: toIso(planned), why: verdict.pass }, "a planned run was passed over");
+    log.info({ schedule: name, planned: toIso(planned), why: verdict.pass }, "a planned run was skipped");
     await store.schedules.moveOn(schedule, next);
     return;
   }

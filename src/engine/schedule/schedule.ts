@@ -79,7 +79,7 @@ export class Scheduler {
       }
       await this.#arm(now);
     } catch (error) {
-      this.#engine.log.error({ error: asAgentctlError(error).message }, "looking at the line failed");
+      this.#engine.log.error({ error: asAgentctlError(error).message }, "the scheduler failed");
       this.#wakeIn(AGAIN_MS);
     } finally {
       this.#running = null;
@@ -104,10 +104,7 @@ export class Scheduler {
 
   async #jumped(by: number): Promise<void> {
     await afterJump(this.#engine, by).catch((error) => {
-      this.#engine.log.warn(
-        { error: String(error) },
-        "what follows from a jump of the clock could not be done",
-      );
+      this.#engine.log.warn({ error: String(error) }, "the reaction to a jump of the clock failed");
     });
   }
 
@@ -181,10 +178,7 @@ async function doWhatIsDue(engine: Engine, now: number): Promise<void> {
     try {
       await attend(engine, task, now);
     } catch (error) {
-      engine.log.warn(
-        { task: task.id, error: asAgentctlError(error).message },
-        "what was due could not be done",
-      );
+      engine.log.warn({ task: task.id, error: asAgentctlError(error).message }, "a due action failed");
     }
   }
 }

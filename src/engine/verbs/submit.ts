@@ -205,7 +205,7 @@ export async function dependenciesOf(
     const id = earlier.get(ref) ?? (await engine.require(ref)).id;
     const known = found.get(id);
     if (known && known.when !== when) {
-      const reason = `task ${id < 0 ? ref : id} cannot come to both: ${known.when} and ${when}`;
+      const reason = `task ${id < 0 ? ref : id} cannot be both: ${known.when} and ${when}`;
       throw new AgentctlError("InvalidParams", { field: "after", reason });
     }
     found.set(id, { id, when });
@@ -218,7 +218,7 @@ export function requireSlots(engine: Engine, { slots = 1 }: { slots?: number | u
   // In a cluster, another machine may have more slots.
   const most = engine.cluster ? null : slotsMax(engine);
   if (most === null || slots <= Math.max(1, most)) return;
-  const reason = `${slots} are more slots than all queues together may take: ${most}`;
+  const reason = `${slots} are more slots than all queues together have: ${most}`;
   const hint = `agentctl config set slots.max ${slots}`;
   throw new AgentctlError("InvalidParams", { field: "slots", reason, slots: most }, { hint });
 }

@@ -62,7 +62,7 @@ export const movingMethods = {
     result: v.object({ task: v.nullable(task) }),
     scope: "people",
     about:
-      "The task that a move brought here, or null. With `arrive`, when it has ended where it came from, it is let go, and resumed where it goes on.",
+      "The task that a move brought here, or null. With `arrive`, the source has ended the task: it is released here, and resumed if it goes on.",
   },
   "tasks/moved": {
     params: v.strictObject({
@@ -75,6 +75,6 @@ export const movingMethods = {
     result: v.object({ task }),
     scope: "people",
     about:
-      "Ends a task that is in another home now, with the error Moved, which names the place and the id there. Without `to` its move is taken back.",
+      "Ends a task that is in another home now, with the error Moved, which names the place and the id there. Without `to`, cancels the move.",
   },
 } as const;

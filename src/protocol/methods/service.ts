@@ -60,7 +60,7 @@ export const serviceMethods = {
     result: v.object({ version: v.string(), pid: v.number(), home: v.string() }),
     scope: "people",
     about:
-      "Answers the id of the home in `home`: whoever finds it in `machine.json` of his own can read its files. Fails with VersionMismatch when the daemon is not of the caller's version, and so does everything after it on that connection. What is sent behind it is begun when it is answered.",
+      "Answers the id of the home in `home`: a client whose own `machine.json` has this id can read the home's files. Fails with VersionMismatch when the daemon is not of the caller's version, and so does everything after it on that connection. What is sent behind it is begun when it is answered.",
   },
   "daemon/status": {
     params: empty,

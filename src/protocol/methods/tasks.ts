@@ -78,7 +78,7 @@ export const taskMethods = {
     result: v.object({ task, created: v.boolean() }),
     scope: "people",
     about:
-      "Submits a task. With a `key` that exists, the task that bears it is answered and nothing is started. A task that could never start (a directory, module, file of variables or program that is not there, a time in the past) is refused; with `acceptMissing`, what is not there may come later. `stdin` is a file that is opened at every attempt, `pipe` for what `tasks/send` writes, or what is kept for every attempt, of at most 64 MiB: the content of a file (`{copy}`), or what `bundles/write` was given (`{bundle}`).",
+      "Submits a task. With a `key` that exists, that task is returned and nothing is started. A task that could never start (a directory, module, file of variables or program that is not there, a time in the past) is refused; with `acceptMissing`, what is not there may come later. `stdin` is a file that is opened at every attempt, `pipe` for what `tasks/send` writes, or what is kept for every attempt, of at most 64 MiB: the content of a file (`{copy}`), or what `bundles/write` was given (`{bundle}`).",
   },
   "tasks/batch": {
     params: v.strictObject({
@@ -90,7 +90,7 @@ export const taskMethods = {
     result: v.object({ tasks: v.array(v.object({ id: v.number(), created: v.boolean() })) }),
     scope: "people",
     about:
-      "Submits many tasks in one transaction: all or none. `env`, `cwd` and `inherited` are those of every task; a task's own variables are added, its own `cwd` and `inherited` go before. `after` may name a task that stands before it in the batch.",
+      "Submits many tasks in one transaction: all or none. `env`, `cwd` and `inherited` are those of every task; a task's own variables are added, its own `cwd` and `inherited` take precedence. `after` may name a task that stands before it in the batch.",
   },
   "tasks/get": {
     params: v.strictObject({ ...one, details: v.optional(v.boolean()) }),
@@ -214,7 +214,7 @@ export const taskMethods = {
     result: v.object({ task }),
     scope: "people",
     about:
-      "Deletes an ended task with its logs, checkpoints, artifacts and git worktree; answers the task as it was. Refused without `force` while the worktree has what is nowhere else.",
+      "Deletes an ended task with its logs, checkpoints, artifacts and git worktree; answers the task as it was. Refused without `force` while the worktree has work that exists nowhere else.",
   },
   "tasks/wait": {
     params: v.strictObject({ ...one, until: v.optional(v.array(state)), timeoutMs: v.optional(durationMs) }),

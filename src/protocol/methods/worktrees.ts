@@ -56,6 +56,6 @@ export const worktreeMethods = {
     result: v.object({ task, branch: v.picklist(["kept", "deleted"]), tip: v.nullable(v.string()) }),
     scope: "people",
     about:
-      "Removes the worktree of an ended task, and its branch where that was made for it and its commits are elsewhere too. Refused without `force` while it has what is nowhere else. `tip` is the commit at which the branch was.",
+      "Removes the worktree of an ended task, and its branch where that was made for it and its commits are elsewhere too. Refused without `force` while it has work that exists nowhere else. `tip` is the commit at which the branch was.",
   },
 } as const;

@@ -4,7 +4,7 @@ import { holds, type Tree } from "./tree.ts";
 
 export interface ScanRoots extends TreeRoots {
   /** A process that is left out, with its children. */
-  spare?: number | undefined;
+  excluded?: number | undefined;
 }
 
 /** What the passes of one operation, which follow each other at once, need not read again. */
@@ -64,10 +64,10 @@ export type Membership = "member" | "detached" | "stranger" | "unclear";
  * Whether it began in a session of the tree. Where the guard goes on, it may have given its session to another program
  * meanwhile.
  */
-function isOfSession(stat: ProcessStat, { spare }: ScanRoots, tree: Tree): boolean {
+function isOfSession(stat: ProcessStat, { excluded }: ScanRoots, tree: Tree): boolean {
   if (tree.hasSession(stat)) return true;
   if (tree.session === null || stat.session !== tree.session || stat.pid === tree.session) return false;
-  return spare !== tree.session || tree.releasedAt === null || stat.startTime <= tree.releasedAt;
+  return excluded !== tree.session || tree.releasedAt === null || stat.startTime <= tree.releasedAt;
 }
 
 /** Tells of each process what it is to the tree by what it shows, by its session, and by what was seen before. */
@@ -117,13 +117,13 @@ export function scanTree(
   const membership = createMembership(processes, roots, tree, passes);
   const members: ProcessStat[] = [];
   const children = new Map<number, ProcessStat[]>();
-  const taken = new Set<number>([process.pid, roots.spare ?? process.pid]);
+  const taken = new Set<number>([process.pid, roots.excluded ?? process.pid]);
   let vanished = 0;
   let unclear = 0;
 
   const isRootOf = (stat: ProcessStat) =>
     isGuard(stat, roots, processes) || isRoot(stat, roots.program, processes);
-  const isSpare = (stat: ProcessStat) => roots.spare !== undefined && stat.ppid === roots.spare;
+  const isExcluded = (stat: ProcessStat) => roots.excluded !== undefined && stat.ppid === roots.excluded;
 
   const take = (stat: ProcessStat) => {
     if (taken.has(stat.pid)) return;
@@ -149,7 +149,7 @@ export function scanTree(
 
   for (const stat of processes.scan(passes.strangers)) {
     if (stat === undefined) vanished++;
-    else if (stat.state !== "Z" && !isSpare(stat)) {
+    else if (stat.state !== "Z" && !isExcluded(stat)) {
       const siblings = children.get(stat.ppid);
       if (siblings) siblings.push(stat);
       else children.set(stat.ppid, [stat]);
@@ -163,7 +163,7 @@ export function scanTree(
   // The array grows while it is walked.
   for (const member of members) for (const child of children.get(member.pid) ?? []) takeDescendant(child);
   const late = (stat: ProcessStat): Membership => {
-    if (isSpare(stat) || stat.pid === process.pid) return "stranger";
+    if (isExcluded(stat) || stat.pid === process.pid) return "stranger";
     const what = membership(stat);
     const isChild = what === "stranger" && members.some(({ pid }) => pid === stat.ppid);
     return isChild ? "member" : what;

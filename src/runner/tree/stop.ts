@@ -57,8 +57,8 @@ class Stopping {
   constructor(processes: Processes, roots: ScanRoots, tree: Tree, options: StopOptions) {
     this.#processes = processes;
     // A guard may end or move on meanwhile, which changes the roots of a running attempt.
-    const { key, token, guard = null, program = null, launchedAt = null, spare } = roots;
-    this.#roots = { key, token, guard, program, launchedAt, spare };
+    const { key, token, guard = null, program = null, launchedAt = null, excluded } = roots;
+    this.#roots = { key, token, guard, program, launchedAt, excluded };
     this.#tree = tree;
     this.#options = options;
     this.#calm = createCalm(processes);

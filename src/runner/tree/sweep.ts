@@ -47,10 +47,10 @@ async function isLeftOf(
 ): Promise<boolean> {
   const membership = createMembership(processes, roots, tree, newPasses());
   for (const pid of pids) {
-    if (pid === process.pid || pid === roots.spare) continue;
+    if (pid === process.pid || pid === roots.excluded) continue;
     for (let looks = 0; ; looks++) {
       const stat = processes.stat(pid);
-      if (stat === undefined || stat.state === "Z" || stat.ppid === roots.spare) break;
+      if (stat === undefined || stat.state === "Z" || stat.ppid === roots.excluded) break;
       const what = membership(stat);
       if (what === "member") return true;
       if (what !== "unclear" || looks >= UNCLEAR_LOOKS) break;
@@ -71,9 +71,9 @@ export async function sweepTree(
   { grace, ages }: Sweep,
 ): Promise<void> {
   const leader = roots.guard?.pid ?? tree.session;
-  const spare = leader !== null && processes.stat(leader) ? leader : undefined;
+  const excluded = leader !== null && processes.stat(leader) ? leader : undefined;
   const { key, token, program = null, launchedAt = null } = roots;
-  const rest: ScanRoots = { key, token, program, launchedAt, spare };
+  const rest: ScanRoots = { key, token, program, launchedAt, excluded };
   const pids = allPids(processes, oldest(rest, processes), ages);
   // What was seen of it before may be older than what is looked at.
   const isLeft = await isLeftOf(processes, rest, tree, [...pids, ...tree.known.keys()]);

@@ -28,12 +28,12 @@ export function requireWritable({ standby, reads_only }: Record<string, string> 
     throw new Disconnected(
       undefined,
       "the database takes no writes: the server is a standby",
-      "promote it, or have the address lead to the primary; service returns by itself",
+      "promote it, or have the address lead to the primary; agentctl then continues by itself",
     );
   if (reads_only === "on")
     throw new Disconnected(
       undefined,
-      "the database takes no writes of this role: default_transaction_read_only is on",
+      "the database accepts no writes from this role: default_transaction_read_only is on",
       "alter role … set default_transaction_read_only = off, or the same of the database",
     );
 }
@@ -94,7 +94,7 @@ export function unanswered(ms: number): AgentctlError {
   const reason = `the database has not answered for ${ms / 1000} s`;
   return new AgentctlError("StoreUnavailable", {
     reason,
-    hint: "agentctl cluster status; it is tried again",
+    hint: "agentctl cluster status; agentctl tries again",
   });
 }
 

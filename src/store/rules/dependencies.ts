@@ -35,7 +35,7 @@ export function endOfDependent(
 ): Change {
   const on = dependency.id;
   const isOfFailure = dependency.when === "failed";
-  const message = `task ${on}, ${isOfFailure ? "after whose failure it comes" : "which it comes after"}, is ${state}`;
+  const message = `task ${on}, ${isOfFailure ? "which was to fail first" : "which it comes after"}, is ${state}`;
   const error = {
     name: isOfFailure ? "Canceled" : "DependencyFailed",
     code: null,

@@ -68,9 +68,10 @@ const merge = command({
 const remove = command({
   name: "remove",
   summary: "remove the worktree of an ended task, and its branch where that is merged",
-  notes: "Refused while it has what is nowhere else: changed or untracked files, or commits of its own.",
+  notes:
+    "Refused while it has work that exists nowhere else: changed or untracked files, or commits of its own.",
   args: [idArgument],
-  options: { force: flag("--force", "discard what is nowhere else") },
+  options: { force: flag("--force", "discard work that exists nowhere else") },
   examples: [["worktree remove 12", "the task and its log stay"]],
   async run(context, [id = ""], { force }) {
     const { out } = context;

@@ -28,7 +28,7 @@ type PauseValues = Omit<ValuesOf<typeof options>, keyof typeof selectorOptions>;
 
 export const pause = command({
   name: "pause",
-  summary: "pause tasks: nothing of them runs when this returns",
+  summary: "pause tasks: their processes have stopped when this returns",
   notes: [
     "By a checkpoint where the task can save one, which frees memory too; else by stopping all of its processes.",
     "--all and --queue also hold those queues, until resume with the same selector.",

@@ -23,14 +23,14 @@ const options = {
   env: values("-e, --env <NAME[=value]>", "a variable for the task (repeatable)", variable),
   refreshEnv: flag("--refresh-env", "the caller's environment replaces the kept one"),
   message: value("--message <text>", "what a coding agent is told as it goes on"),
-  addCost: value("--add-cost <usd>", "so much more a coding agent may cost", amount),
-  addTokens: value("--add-tokens <n>", "so many more tokens a coding agent may use", integer(1)),
+  addCost: value("--add-cost <usd>", "raise the cost limit of a coding agent by this much", amount),
+  addTokens: value("--add-tokens <n>", "raise the token limit of a coding agent by this many", integer(1)),
   on: values(
     "--on <machine|key=value>",
     "in a cluster: on this machine, or one with this label (repeatable)",
     String,
   ),
-  addTurns: value("--add-turns <n>", "so many more turns of a coding agent", integer(1)),
+  addTurns: value("--add-turns <n>", "raise the turn limit of a coding agent by this many", integer(1)),
   module: value("--module <file>", "the task module is this file from now on"),
 };
 

@@ -120,7 +120,7 @@ function columnList(text: string): TaskColumnName[] {
 function sortOrder(text: string): { column: TaskColumnName; isDown: boolean } {
   const [name = "", order = "asc", ...more] = text.split(":");
   if (more.length > 0 || (order !== "asc" && order !== "desc"))
-    throw new Refusal(`${JSON.stringify(text)} is no order; such as ran:desc`);
+    throw new Refusal(`${JSON.stringify(text)} is not an order; use one such as ran:desc`);
   return { column: columnNamed(name), isDown: order === "desc" };
 }
 

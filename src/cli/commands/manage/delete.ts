@@ -27,7 +27,7 @@ export const remove = command({
   options: {
     ...selectorOptions,
     older: value("--older <duration>", "tasks that ended longer ago than this", duration),
-    force: flag("--force", "also with a git worktree that has what is nowhere else"),
+    force: flag("--force", "also with a git worktree that has work that exists nowhere else"),
     dryRun: flag("--dry-run", "only say what would be deleted"),
   },
   examples: [

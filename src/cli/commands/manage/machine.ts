@@ -64,7 +64,7 @@ function roles(text: string): string[] | "all" {
   if (text === "all") return text;
   const names = text.split(",").map((role) => role.trim());
   if (names.includes(""))
-    throw new Refusal(`${JSON.stringify(text)} is no list of roles; such as ada,ci, or all`);
+    throw new Refusal(`${JSON.stringify(text)} is not a list of roles; use ada,ci or all`);
   return names;
 }
 

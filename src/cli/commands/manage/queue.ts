@@ -115,7 +115,7 @@ const remove = command({
   summary: "remove an empty queue",
   args: [nameArgument],
   options: {},
-  examples: [["queue remove nightly", "the queue is no more; default always stays"]],
+  examples: [["queue remove nightly", "removes the queue; the default queue cannot be removed"]],
   async run(context, [name = ""]) {
     const { queue } = await withDaemon(context, (rpc) => rpc.call("queues/remove", { name }));
     say(context, queue, `queue ${queue.name} removed`);
@@ -125,7 +125,7 @@ const remove = command({
 
 export const queue: Group = {
   name: "queue",
-  summary: "queues: named lines of tasks with a number of slots",
+  summary: "queues of tasks, each with a number of slots",
   commands: [list, set, hold, release, remove],
 };
 

@@ -74,6 +74,6 @@ export function reasonOf(to: string): string {
 function saidOf({ id, state }: TaskJson, to: string, isThere: boolean): string {
   if (isThere) return `task ${id} is on machine ${to} already`;
   if (state === "suspended")
-    return `task ${id} is suspended, as it was; when it is resumed it goes on on machine ${to}`;
-  return isTerminal(state) ? `task ${id} has ended meanwhile` : `task ${id} goes on on machine ${to}`;
+    return `task ${id} is suspended, as it was; after a resume it continues on machine ${to}`;
+  return isTerminal(state) ? `task ${id} has ended meanwhile` : `task ${id} continues on machine ${to}`;
 }

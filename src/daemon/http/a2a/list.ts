@@ -23,15 +23,15 @@ export async function listTasks(agent: Agent, params: ListTasksRequest): Promise
   }
   const since = statusTimestampAfter === undefined ? null : timeOf(statusTimestampAfter);
   const all = await everyTask(agent, contextId);
-  const meant = all
+  const selected = all
     .filter((task) => status === TaskState.TASK_STATE_UNSPECIFIED || stateOf(task) === status)
     .filter((task) => since === null || Date.parse(task.updatedAt) >= since)
     .sort((a, b) => b.updatedAt.localeCompare(a.updatedAt) || b.id - a.id);
-  const from = pageToken === "" ? 0 : placeOf(meant, pageToken);
-  const tasks = meant.slice(from, from + pageSize);
+  const from = pageToken === "" ? 0 : placeOf(selected, pageToken);
+  const tasks = selected.slice(from, from + pageSize);
   const last = tasks.at(-1);
-  const isMore = from + pageSize < meant.length && last !== undefined;
-  return { tasks, nextPageToken: isMore ? tokenOf(last) : "", pageSize, totalSize: meant.length };
+  const isMore = from + pageSize < selected.length && last !== undefined;
+  return { tasks, nextPageToken: isMore ? tokenOf(last) : "", pageSize, totalSize: selected.length };
 }
 
 async function everyTask(agent: Agent, contextId: string): Promise<TaskJson[]> {

@@ -158,9 +158,9 @@ async function answerPause(agent: Agent, handler: Handler, asked: Asked, toSdk: 
     sendJson(asked.response, 200, { jsonrpc: "2.0", id: call, error });
     return true;
   }
-  const meant = isRpc(path) ? pauseVerb(method) : undefined;
-  if (meant === undefined) return false;
-  await answerRpc(asked, handler, call, () => pauseOrResume(agent, handler, meant, params));
+  const called = isRpc(path) ? pauseVerb(method) : undefined;
+  if (called === undefined) return false;
+  await answerRpc(asked, handler, call, () => pauseOrResume(agent, handler, called, params));
   return true;
 }
 

@@ -70,7 +70,7 @@ async function repositoryOf(git: Git, cwd: string) {
 /** Checks a given branch name; returns its commit, or undefined if the branch does not exist yet. */
 async function branchOf(git: Git, cwd: string, branch: string): Promise<{ commit: string | undefined }> {
   const isName = !branch.startsWith("-") && (await isBranchName(git, cwd, branch));
-  if (!isName) throw refused(`${JSON.stringify(branch)} is no name of a branch`);
+  if (!isName) throw refused(`${JSON.stringify(branch)} is not the name of a branch`);
   const commit = (
     await unlessItFails(git(cwd, ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}^{commit}`]))
   )?.trim();

@@ -80,12 +80,12 @@ async function requireNothingLeft(
   const refuse = (reason: string, hint: string) =>
     new AgentctlError("UnsupportedOperation", { id, state, reason, hint, path: checkout.path });
   const left = await workLeft(ports, checkout).catch((error: GitFailed) => {
-    const reason = `whether the worktree of task ${id} has work that is nowhere else cannot be told: ${error.message}`;
+    const reason = `cannot find out whether the worktree of task ${id} has work that exists nowhere else: ${error.message}`;
     throw refuse(reason, `ls ${checkout.path}; --force removes it all the same`);
   });
   const text = leftText(left);
   if (text === undefined) return;
-  const reason = `the worktree of task ${id} has what is nowhere else: ${text}`;
+  const reason = `the worktree of task ${id} has work that exists nowhere else: ${text}`;
   throw refuse(reason, `agentctl worktree merge ${id}, agentctl diff ${id}, or --force, which discards it`);
 }
 

@@ -86,7 +86,7 @@ function examine(file: string, migrations: readonly string[]): void {
       );
     }
     if (version === 0 && db.prepare("select 1 from sqlite_schema limit 1").get() !== undefined) {
-      throw refused(file, `${file} is no store of agentctl`);
+      throw refused(file, `${file} is not an agentctl store`);
     }
     requireWholePages(file, db.pragma("page_size", { simple: true }) as number);
     if (statSync(file).size <= CHECK_BELOW_BYTES) requireSound(file, db);

@@ -119,7 +119,7 @@ function requireSound(db: Database, backup: string): void {
 
 function unfit(backup: string, reason: string): AgentctlError {
   const hint = "the store is as it was; another backup may be sound";
-  return new AgentctlError("StoreUnavailable", { reason: `${backup} is no usable backup: ${reason}`, hint });
+  return new AgentctlError("StoreUnavailable", { reason: `${backup} cannot be restored: ${reason}`, hint });
 }
 
 function highest(db: Database, table: "tasks" | "events"): number {
