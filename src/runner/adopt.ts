@@ -18,7 +18,7 @@ function identify(pid: number, processes: Processes): ProcessId | null {
   return { pid, startTime: stat.startTime, bootId: processes.bootId };
 }
 
-/** The guard of an attempt, by the pid that it wrote down, or where it wrote nothing yet by its arguments. */
+/** Finds the guard of an attempt by the pid that it has recorded, or by its arguments if it has recorded none yet. */
 function findGuard(
   key: string,
   pid: number | undefined,
@@ -29,12 +29,12 @@ function findGuard(
   const found = [...processes.scan()].flatMap((stat) =>
     stat && stat.state !== "Z" && stat.pid !== process.pid && isIt(stat.pid) ? [stat] : [],
   );
-  // Its subshells have the same arguments, and are younger.
+  // The guard's subshells have the same arguments, but are younger.
   const [first] = found.sort((a, b) => a.startTime - b.startTime || a.pid - b.pid);
   return first ? identify(first.pid, processes) : null;
 }
 
-/** What bears the marker: the program by its pid where that was written down, or as a child of its guard, else the oldest. */
+/** Finds two of the processes that bear the marker: the program, if one of them is, and the oldest. */
 function findMarked(token: string, isProgram: (one: ProcessStat) => boolean, { processes }: Supervision) {
   const bearers = [...processes.scan()].flatMap((stat) =>
     stat && stat.state !== "Z" && stat.pid !== process.pid && processes.bears(stat.pid, token) ? [stat] : [],
@@ -43,7 +43,7 @@ function findMarked(token: string, isProgram: (one: ProcessStat) => boolean, { p
   return { program: oldestFirst.find(isProgram), oldest: oldestFirst[0] };
 }
 
-/** Who of the attempt still lives: while its guard does, nothing is lost. */
+/** Returns the guard and the program of the attempt, as far as they live. While the guard lives, nothing is lost. */
 function survivors(
   { key, token, program: noted }: AdoptRecord,
   supervision: Supervision,
@@ -51,13 +51,13 @@ function survivors(
   const { processes, runDir } = supervision;
   const birth = readRecords(runDir, key, processes)?.birth;
   const guard = findGuard(key, birth?.guardPid, supervision);
-  // When it began was noted a moment after its birth, and holds also where its guard is gone.
+  // The start time in `noted` was recorded soon after the birth, and is valid even if the guard is gone.
   const written = (noted?.pid === birth?.program.pid ? noted : undefined) ?? birth?.program ?? noted;
   const isIt = ({ pid, ppid }: ProcessStat) => (written ? pid === written.pid : ppid === guard?.pid);
   if (guard && written) return { guard, program: written };
   if (written && isAlive(processes, written)) return { guard: null, program: written };
   const marked = findMarked(token, isIt, supervision);
-  // Where the program is gone, what else bears the marker is a rest of its tree, and no program.
+  // If the program is gone, other processes with the marker are the rest of its tree, not the program.
   const program = marked.program ?? (written || guard ? undefined : marked.oldest);
   const id = program ? identify(program.pid, processes) : null;
   return guard || id ? { guard, program: id } : undefined;
@@ -78,7 +78,7 @@ export async function adopt(
     watch(handle, supervision);
     return { running: handle.running };
   }
-  // It may have ended while we looked.
+  // The attempt may have ended during the search.
   const last = look();
   if (last?.ended) return { ended: last.ended };
   if (!last?.birth && !record.program) return undefined;

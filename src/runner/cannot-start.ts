@@ -11,7 +11,7 @@ function codeOf(error: unknown): string {
 
 function inspect(file: string): Finding {
   try {
-    // Most places of a PATH do not have it, and an exception for each is dear.
+    // Most folders of a PATH do not have the file, and an exception for each of them is expensive.
     const stat = statSync(file, { throwIfNoEntry: false });
     if (!stat) return "absent";
     if (stat.isDirectory()) return "directory";
@@ -24,11 +24,11 @@ function inspect(file: string): Finding {
 
 interface Interpreter {
   path: string;
-  /** The line ends as in DOS, and a carriage return is part of its last word. */
+  /** Whether the line ends as in DOS, so that a carriage return is part of its last word. */
   isDos: boolean;
 }
 
-/** The interpreter that the first line of a script names. */
+/** Returns the interpreter that the first line of a script names. */
 function interpreterOf(file: string): Interpreter | undefined {
   const head = Buffer.alloc(256);
   let length = 0;
@@ -40,7 +40,7 @@ function interpreterOf(file: string): Interpreter | undefined {
       closeSync(fd);
     }
   } catch {
-    // A program may be executable and not readable.
+    // A program may be executable but not readable.
     return undefined;
   }
   const [, path, rest = ""] = /^#![ \t]*([^ \t\n]+)([^\n]*)/.exec(head.toString("latin1", 0, length)) ?? [];
@@ -62,30 +62,30 @@ function refuseDirectory(program: string, cwd: string): StartRefusal | undefined
   }
 }
 
-/** Linux takes no single argument or variable of this many bytes: MAX_ARG_STRLEN in linux/binfmts.h, with its NUL. */
+/** The longest single argument or variable that Linux accepts: MAX_ARG_STRLEN in linux/binfmts.h, without its NUL. */
 const LONGEST_WORD_BYTES = 131_071;
-/** Bounds of what Linux takes for all of them, where a quarter of the stack's limit is not between them: ARG_MAX, and 3/4 of _STK_LIM in fs/exec.c. */
+/** In total, Linux accepts a quarter of the stack limit, but within these: ARG_MAX, 3/4 of _STK_LIM (fs/exec.c). */
 const LEAST_TOTAL_BYTES = 131_072;
 const MOST_TOTAL_BYTES = 6 * 1024 * 1024;
-/** For the variables that agentctl adds, and what the kernel puts beside them. */
+/** Reserved for the variables that agentctl adds and for what the kernel adds. */
 const ROOM_BYTES = 8192;
 const POINTER_BYTES = 8;
 
 const bytesOf = (word: string) => Buffer.byteLength(word) + 1 + POINTER_BYTES;
 
-/** So few words of less than the longest are never too much. */
+/** Fewer arguments than this, each below the limit for a single one, are not counted: they are never too large. */
 const MOST_WORDS_UNCOUNTED = 8;
 
 let mostBytes: number | undefined;
 
-/** How many bytes of arguments and variables the system passes on, with the stack that this process may have. */
+/** Returns how many bytes of arguments and variables the system accepts, with the stack limit of this process. */
 function mostTotalBytes(): number {
   if (mostBytes !== undefined) return mostBytes;
   let stack = Number.NaN;
   try {
     stack = Number(/^Max stack size +(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1]);
   } catch {
-    // Without the file the largest bound holds.
+    // Without this file, the upper bound applies.
   }
   const share = Number.isNaN(stack) ? MOST_TOTAL_BYTES : Math.floor(stack / 4);
   mostBytes = Math.min(Math.max(share, LEAST_TOTAL_BYTES), MOST_TOTAL_BYTES) - ROOM_BYTES;
@@ -123,7 +123,7 @@ function refuseLength(
   );
 }
 
-/** Why a script cannot be started; env(1) looks for the name behind it, with whatever that ends in. */
+/** Returns why a script cannot be started. env(1) searches for the name after it, even if that ends in "\r". */
 function refuseInterpreter(
   { path, isDos }: Interpreter,
   program: string,
@@ -137,7 +137,7 @@ function refuseInterpreter(
   return { exitCode: 127, cause: isDos ? "script" : "program", message };
 }
 
-/** A program that could be started, no script, and what it was found by. */
+/** A program, not a script, that could be started, and how it was found. */
 interface Found {
   program: string;
   cwd: string;
@@ -146,10 +146,10 @@ interface Found {
   stamp: string;
 }
 
-/** The last one: most tasks that begin one after the other run the same program. */
+/** The last program found. Most tasks that start one after the other run the same program. */
 let last: Found | undefined;
 
-/** Changes with whatever may make of a program that can be started one that cannot. */
+/** Returns a text that changes whenever something happens that may keep the program from being started. */
 function stampOf(file: string, cwd: string): string {
   const stamps = [file, cwd].map((path) => {
     const stat = statSync(path, { throwIfNoEntry: false });
@@ -168,8 +168,9 @@ function isAsLast(argv: string[], cwd: string, env: Found["env"]): boolean {
 }
 
 /**
- * Why execvp would not start `argv[0]`: not found is 127; not executable, a directory, or a working directory that is
- * not there, 126. Undefined when it can be started. `before` is a folder that the task has in front of its PATH.
+ * Returns why execvp would not start `argv[0]`, or undefined if it can be started. The exit code is 127 if the program
+ * is not found. It is 126 if the program is a directory or not executable, or if the working directory does not exist.
+ * `before` is a folder that the task has in front of its PATH.
  */
 export function cannotStart(
   argv: string[],
@@ -200,7 +201,7 @@ export function cannotStart(
   return refuse(127, `it was not found${program.includes("/") ? "" : " on the PATH"}`);
 }
 
-/** The file that execvp would start, in `cwd` with the PATH of `env`; undefined where there is none. */
+/** Returns the file that execvp would start in `cwd` with the PATH of `env`, or undefined if there is none. */
 export function findProgram(
   program: string,
   cwd: string,
@@ -223,7 +224,7 @@ function lookUp(
     const file = resolve(cwd, place, program);
     const finding = inspect(file);
     if (finding === "startable") return { file, finding };
-    // As execvp does, go on looking, and remember that there was something.
+    // Like execvp, continue the search, but remember that there was a file.
     if (finding !== "absent") best = { file, finding };
   }
   return best;

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { writeDurably } from "../home/durable.ts";
 import guardScript from "./guard.sh";
 
-/** The file of a guard's script begins so; by it `ps` shows what a guard is. */
+/** The file name of the guard's script begins with this, so that `ps` shows which processes are guards. */
 const GUARD_NAME = "agentctl-guard";
 
 /**
- * Has the guard's script where guards read it, and gives its path. The name follows from its content: an upgrade never
- * changes the script under a guard that is still reading it. What is there is trusted only if it is the same: a file
- * that was emptied or damaged is written again.
+ * Writes the guard's script to the run folder, if it is not there yet, and returns its path. The name contains a hash
+ * of the content, so that an upgrade never changes a script that a guard is still reading. The content of an existing
+ * file is checked: a file that was emptied or damaged is written again.
  */
 export function installGuard(runDir: string): string {
   const hash = createHash("sha256").update(guardScript).digest("hex").slice(0, 8);
@@ -28,8 +28,8 @@ function contentOf(file: string): string | undefined {
 }
 
 /**
- * Whether this argv is that of a guard on this folder, or of a subshell of one: its keeper, or what is about to become
- * its program. With `key` it is the guard of that attempt.
+ * Whether `argv` is that of a guard on this folder, or of a guard's subshell: its keeper, or the process that is about
+ * to become the program. With `key`, only the guard of that attempt counts.
  */
 export function isGuard(argv: string[], runDir: string, key?: string): boolean {
   const at = argv.findIndex((word) => word.startsWith(join(runDir, GUARD_NAME)));

@@ -1,14 +1,14 @@
-# The guard of one program. It starts the program, outlives it, and writes down how it ended, so that this is known
-# whoever is there to ask. What the program prints goes through a pipe into the log, and not straight into the file: a
-# program that opens /dev/stdout or /dev/stderr would empty the file, and cannot empty a pipe.
+# The guard of one program. It starts the program, outlives it, and records how it ended, so that this is known even if
+# no daemon runs. The output of the program goes through a pipe into the log, not straight into the file: a program that
+# opens /dev/stdout or /dev/stderr would empty the file, but it cannot empty a pipe.
 #   $1 folder of the files    $2 boot id    $3 key, which names the files
-# Positional parameters, because a variable of the guard's could be one of the program's.
-# What it adds to a file begins with a newline, because the line before may have been cut short by a full disk.
-# Descriptor 3 leads to whoever launched it, and may lead nowhere. It gets a line each for the program's pid, behind a
-# plus, and for its status, behind an equals sign. Descriptor 4 is a lock that is held while the guard lives, 5 the log,
-# opened for append, and 6 becomes the end of the pipe that is read.
+# They are positional parameters, because a variable of the guard could also be one of the program.
+# What the guard adds to a file begins with a newline, because a full disk may have cut the line before short.
+# Descriptor 3 leads to the daemon that has launched the guard, or nowhere. The guard writes to it a line with a plus
+# and the pid of the program, and a line with an equals sign and its status. Descriptor 4 is a lock that is held while
+# the guard lives. 5 is the log, opened for append. 6 becomes the end of the pipe that is read.
 
-# Caught and not ignored: what is ignored stays so through exec, what is caught does not.
+# Caught, not ignored: a signal that is ignored stays ignored after exec, one that is caught does not.
 trap : HUP INT QUIT ABRT ALRM PIPE TERM USR1 USR2 XCPU XFSZ VTALRM PROF
 umask 077
 exec 2>/dev/null
@@ -18,16 +18,16 @@ agentctl_carry() {
   cat <&6 >&5 5>&- 6<&- &
 }
 
-# Reads the last line of a file of /proc: the name of a program, which comes before, may have newlines in it.
+# Reads the last line of a file of /proc, because the name of the program, which comes first, may contain newlines.
 agentctl_read() {
   agentctl_line=
   while read -r agentctl_part; do agentctl_line=$agentctl_part; done <"$1"
-  # That name is in parentheses and may hold anything.
+  # The name is in parentheses and may contain anything.
   agentctl_line=${agentctl_line##*) }
 }
 
-# Prints the wait status of the program $1 as the kernel shows it until the guard has waited for it, and lets the guard
-# do so by closing its output. Fails while the program lives.
+# Prints the wait status of the program $1, which the kernel shows until the guard has waited for the program. Then
+# closes its own output, so that the guard waits. Fails while the program lives.
 agentctl_tell() {
   [ -z "$agentctl_told" ] || return 0
   agentctl_read "/proc/$1/stat"
@@ -36,7 +36,7 @@ agentctl_tell() {
     set -- $agentctl_line
     # PF_EXITING
     [ $(($7 & 4)) -eq 0 ] || agentctl_exiting=1
-    # State and number of threads: where the first thread has ended and others have not, the program lives.
+    # State and number of threads: if the first thread has ended and others have not, the program lives.
     [ "$1 ${18}" = "Z 1" ] || return 1
     echo "${50}"
   fi
@@ -45,9 +45,9 @@ agentctl_tell() {
   [ -z "$BASH_VERSION" ] || kill -CONT $$
 }
 
-# The daemon asks with USR1 for the status of a program that has ended while something else holds its output. What the
-# program printed is in the log when cat waits for more. While it is running (R), or waits for a disk (D), which it also
-# does before its first instruction, it may not be; one that never waits carries the output of something that prints on.
+# The daemon sends USR1 to ask for the status of a program that has ended while another process holds its output. The
+# output of the program is in the log once cat waits for more. While cat runs (R), or waits for a disk (D), which it
+# also does before its first instruction, it may not be there yet. If cat never waits, another process keeps printing.
 agentctl_answer() {
   agentctl_asked=
   agentctl_asks=$((agentctl_asks + 1))
@@ -58,13 +58,13 @@ agentctl_answer() {
   agentctl_tell "$1"
 }
 
-# The keeper of the output of the program $4. Carries it into the log until nobody is left who could print, and then
-# tells the status.
+# The keeper of the output of the program $4. Carries the output into the log until no process is left that could print,
+# and then prints the status.
 agentctl_keep() {
   trap agentctl_asked=1 USR1
   agentctl_asks=0
   agentctl_told=
-  # Where there is no /proc, the guard waits for the program at once.
+  # If there is no /proc, the guard waits for the program at once.
   [ -r "/proc/$4/stat" ] || exec >/dev/null
   exec 3>&- 4>&- 7>&-
   agentctl_carry
@@ -74,7 +74,7 @@ agentctl_keep() {
     [ $agentctl_status -ne 0 ] || break
     [ -z "$agentctl_asked" ] || agentctl_answer "$4"
     kill -0 $! && continue
-    # The disk is full, unless cat was killed: the program waits until there is space.
+    # Unless cat was killed, the disk is full: the program waits until there is space.
     [ $agentctl_status -gt 128 ] || sleep 1 >/dev/null 5>&- 6<&- || return
     agentctl_carry
   done
@@ -83,14 +83,14 @@ agentctl_keep() {
     agentctl_tell "$4" && return
     [ -n "$agentctl_exiting" ] || break
   done
-  # It has closed its output and lives on. The daemon asks when it ends; without one there is no hurry.
+  # The program has closed its output and still lives. The daemon asks when it ends. Without a daemon there is no hurry.
   until agentctl_tell "$4"; do
     sleep 5 >/dev/null &
     wait $! || kill $!
   done
 }
 
-# The text of a here-document is in a pipe in most shells, which costs no process and no file.
+# Most shells put the text of a here-document into a pipe, which costs no process and no file.
 exec 6<<end
 
 end
@@ -100,30 +100,30 @@ if [ -p $agentctl_pipe ]; then
 else
   agentctl_pipe=$1/$3.out
   mkfifo "$agentctl_pipe" || exit
-  # Opened for both, no end of it waits for the other one.
+  # Opened for reading and writing, so that neither end waits for the other.
   exec 7<>"$agentctl_pipe" 6<"$agentctl_pipe" 7>&-
 fi
-# The program is the subshell whose output is read here, so the guard waits for it only when the keeper has told.
+# The program is the subshell whose output is read here, so the guard waits for it only after the keeper has printed.
 agentctl_line=$(
   trap : PIPE
-  # The pid of this subshell, for which $$ is that of the guard: to read it out of a file takes a call for each byte.
+  # Finds the pid of this subshell: $$ is the pid of the guard. To read it from a file would take a call for each byte.
   if cd -P /proc/self; then agentctl_line=${PWD##*/}; else agentctl_line=$(exec sh -c 'echo $PPID'); fi
   echo "
 #born $3 $2 $agentctl_line $$ ." >>"$1/$3.run"
   echo "+$agentctl_line" >&3
   exec 7>"$agentctl_pipe"
-  # A grandchild, so that the program has no child that it did not make. It ignores signals from its first moment, in
-  # which the program may kill its group.
+  # The keeper is a grandchild, so that the program has no child that it has not started. It ignores signals from its
+  # start, because the program may kill its process group at once.
   (
     trap '' HUP INT QUIT ABRT ALRM PIPE TERM USR1 USR2 XCPU XFSZ VTALRM PROF
     agentctl_keep "$@" "$agentctl_line" &
   )
   exec >&7 2>&1 6<&- 7>&-
-  # bash would wait for its child at once, whatever it does itself.
+  # bash would collect its child at once, so the guard is stopped until the keeper continues it.
   [ -z "$BASH_VERSION" ] || ! [ -r /proc/self/stat ] || kill -STOP $$
-  # Puts the program's files, environment and words in place, and ends in its exec; what follows that is not read.
+  # Sets the files, environment and words of the program, and ends in its exec. What follows the exec is not read.
   . "$1/$3.run"
-  # Whoever emptied the file has taken the program out of it.
+  # Somebody has emptied the file, which held the program.
   echo "agentctl: $1/$3.run has lost what starts this program; it did not run" >&2
   exit 126
 )
@@ -133,10 +133,10 @@ if echo "
   echo "=$agentctl_line" >&3
   exit
 fi
-# The disk is full. Whoever launched it need not wait for space; whoever comes later needs the file.
+# The disk is full. The daemon that has launched the guard need not wait for space, but a later daemon needs the file.
 echo "=$agentctl_line" >&3
 agentctl_ended=$(date +%s)
-# Without its file the status was recorded, and nobody asks for it any more.
+# If the file is gone, the daemon has recorded the status, and nobody needs it any more.
 while [ -e "$1/$3.run" ]; do
   echo "
 #ended $3 $agentctl_line $agentctl_ended" >>"$1/$3.run" && break

@@ -1,6 +1,6 @@
 /**
- * Starts guards: one shell for each program, which outlives it and this process. See guard.sh for what one does, and
- * what it says on its descriptor 3.
+ * Starts guards. A guard is a shell that runs one program, and that outlives the program and this process. guard.sh
+ * describes what a guard does, and what it writes to its descriptor 3.
  */
 import type { Socket } from "node:net";
 import { setPriority } from "node:os";
@@ -17,24 +17,24 @@ interface GuardOptions {
   token: string;
   /** The log, opened for append. */
   log: number;
-  /** Inherited, so that the lock lives as long as the guard. */
+  /** Inherited by the guard, so that the lock is held as long as the guard lives. */
   namespaceLock: number | undefined;
-  /** The nice value of the guard and with it of the program, as far as the system allows it. */
+  /** The nice value of the guard, and so of the program, as far as the system allows it. */
   nice: number;
 }
 
-/** What a guard tells while it runs. */
+/** Receives the events of a guard. */
 interface GuardListener {
   born(pid: number): void;
-  /** How the program ended, as {@link parseStatus} reads it. */
+  /** The program has ended. {@link parseStatus} parses `status`. */
   ended(status: string): void;
-  /** The guard is gone, whatever it has told; `wasKilled` by a signal. */
+  /** The guard has ended, with or without a report. `wasKilled`: a signal has killed it. */
   gone(wasKilled: boolean): void;
-  /** There is no guard: no process could be made. */
+  /** There is no guard, because no process could be created. */
   refused(cause: Error): void;
 }
 
-/** Starts a guard on the run file of `key`, which is written; null where no process could be made. */
+/** Starts a guard on the run file of `key`, which must exist. Returns null if no process could be created. */
 export function startGuard(
   { shell, script, runDir, key, token, log, namespaceLock, nice }: GuardOptions,
   processes: Processes,
@@ -42,7 +42,8 @@ export function startGuard(
 ): ProcessId | null {
   const child = startProcess(shell, [script, runDir, processes.bootId, key], {
     cwd: "/",
-    // Its own environment holds nothing that could leak into a program, and takes it and its keeper out of the tree of that.
+    // The guard's environment has nothing that could leak into the program. It also keeps the guard and its keeper out
+    // of the program's tree.
     env: { [DETACHED_VARIABLE]: treeMarker(token) },
     descriptors: ["ignore", "ignore", "ignore", "written", namespaceLock ?? "ignore", log],
   });
@@ -59,25 +60,25 @@ export function startGuard(
   });
   child.once("exit", (code) => {
     const settle = () => listener.gone(code === null);
-    // What the guard said may still be on its way.
+    // The last lines of the guard may not have arrived yet.
     if (pipe.readableEnded || pipe.destroyed) settle();
     else pipe.once("close", settle);
   });
-  // Our own child is at least a zombie until its exit was handled, so it can still be read.
+  // Our child is at least a zombie until its exit is handled, so its start time can still be read.
   const startTime = processes.stat(pid)?.startTime ?? 0;
   return { pid, startTime, bootId: processes.bootId };
 }
 
-/** Where the system has no `renice`, by which the subshell does it. To raise a priority takes a privilege. */
+/** Sets the nice value, for systems without the `renice` that the subshell uses. Raising a priority is privileged. */
 function renice(pid: number, nice: number): void {
   try {
     setPriority(pid, nice);
   } catch {
-    // It stays that of this process.
+    // The guard keeps the nice value of this process.
   }
 }
 
-/** Unreferenced, so that it holds no process open. */
+/** Calls `onLine` for each line of the pipe, which is unreferenced, so that it does not keep this process alive. */
 function listen(pipe: Socket, onLine: (line: string) => void): void {
   let rest = "";
   pipe.setEncoding("latin1");

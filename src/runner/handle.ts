@@ -1,15 +1,15 @@
 import type { Ended, ProcessId, Running } from "./types.ts";
 
-/** A {@link Running} with the ends by which the runner fills it in. */
+/** A {@link Running}, with the functions by which the runner fills it in. */
 export interface Handle {
   readonly running: Running;
-  /** The end is known. */
+  /** Whether the end is known. */
   readonly isOver: boolean;
   born(program: ProcessId): void;
   failedToStart(cause: Error): void;
-  /** The guard that runs it now; null when it has none any more. */
+  /** Sets the attempt's guard, or null if it has none any more. */
   guardIs(guard: ProcessId | null): void;
-  /** The first call counts. */
+  /** Sets how the attempt has ended. Only the first call counts. */
   end(ended: Ended): void;
 }
 
@@ -23,7 +23,7 @@ function deferred<T>() {
   return { promise, resolve, reject };
 }
 
-/** A running attempt of which not everything is known yet. */
+/** Creates the handle of a running attempt about which not everything is known yet. */
 export function createHandle(
   { key, token }: { key: string; token: string },
   guard: ProcessId | null,
@@ -35,7 +35,7 @@ export function createHandle(
   let isOver = false;
   const started = deferred<ProcessId>();
   const ended = deferred<Ended>();
-  // Whoever does not ask need not handle that it never came up.
+  // A caller that does not use `started` need not handle its rejection.
   started.promise.catch(() => undefined);
   if (program) started.resolve(program);
 

@@ -6,12 +6,12 @@ import { deliver } from "./tree/signals.ts";
 import type { ProcessId } from "./types.ts";
 
 /**
- * Asks the keeper of the output of an attempt to tell how its program ended, though something else may still print. One
- * that was killed tells nothing more: its guard, which stands still until then under bash, goes on and tells itself.
+ * Asks the keeper of an attempt's output to report how the program ended, although another process may still print. If
+ * the keeper was killed, continues the guard, which is stopped under bash until then, and which then reports the end.
  */
 export function askKeeper(guard: ProcessId, key: string, { processes, runDir }: Supervision): void {
   for (const stat of processes.scan()) {
-    // A subshell of the guard has its arguments; the other one is the program before its exec.
+    // A subshell of the guard has the guard's arguments. The subshell that is a child is the program before its exec.
     const isOther = stat === undefined || stat.pid === guard.pid || stat.ppid === guard.pid;
     if (isOther || stat.session !== guard.pid || stat.state === "Z") continue;
     if (isGuard(processes.argv(stat.pid), runDir, key)) {

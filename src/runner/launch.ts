@@ -11,7 +11,7 @@ import { watch } from "./watch.ts";
 
 const CANNOT_START = 126;
 
-/** So many guards are started for an attempt whose first ones end without having begun anything. */
+/** How many guards are started for an attempt, if the first ones end before they have started the program. */
 const MOST_GUARDS = 3;
 
 /** Starts a program under a guard. See `Runner.launch`. */
@@ -52,7 +52,7 @@ function begin(handle: Handle, spec: LaunchSpec, supervision: Supervision, n: nu
       const records = readRecords(runDir, key, processes);
       if (records?.birth) handle.born(records.birth.program);
       if (records?.ended) return handle.end(records.ended);
-      // One that was killed may have left a subshell that is about to become the program.
+      // A guard that was killed may have left a subshell that is about to become the program.
       if (handle.running.program || wasKilled) return;
       if (n < MOST_GUARDS) return retry(handle, spec, supervision, n + 1);
       const cause = `its guard ended ${n} times before it began; agentctl doctor looks for the cause`;

@@ -1,7 +1,7 @@
 import { type Limit, type LimitName, type Limits, lower } from "../core/inherited.ts";
 import { ownLimits } from "../home/limits.ts";
 
-/** What `ulimit` calls them, and how many bytes or pieces one of its units is, where every shell has it. */
+/** The flags of `ulimit` that every shell has, and how many bytes, seconds or pieces one of their units is. */
 const byShell: Partial<Record<LimitName, [flag: string, unit: number]>> = {
   as: ["v", 1024],
   core: ["c", 512],
@@ -14,9 +14,9 @@ const byShell: Partial<Record<LimitName, [flag: string, unit: number]>> = {
 };
 
 /**
- * The lines by which a shell takes on these limits, behind which it starts nothing of its own. Only what differs from
- * the limits of this process, from which the shell has its own, takes a line. A hard limit is raised where the system
- * allows it to this user, and a soft limit as far as the hard one.
+ * Returns the lines by which a shell sets these limits. After them, it must start no process of its own. Only a limit
+ * that differs from that of this process needs a line, because the shell inherits the limits. A hard limit is raised if
+ * the system allows this user to do so, and a soft limit at most up to the hard one.
  */
 export function limitScript(wanted: Limits): string[] {
   const own = ownLimits();
@@ -41,7 +41,7 @@ function linesFor(name: LimitName, [soft, hard]: Limit, has: Limit | undefined):
   const set = (which: "S" | "H", value: number | null) =>
     `ulimit -${which}${flag} ${value === null ? "unlimited" : Math.floor(value / unit)} 2>/dev/null`;
   const byBuiltin = [
-    // No soft limit may be above the hard one on the way, and none is above what it may be raised to.
+    // The soft limit must never exceed the hard one, so it is first set within the hard limit that it has.
     set("S", has ? lower(soft, has[1]) : soft),
     ...(has?.[1] === hard ? [] : [set("H", hard)]),
     set("S", soft),

@@ -2,16 +2,16 @@ import { spawn } from "node:child_process";
 import { type FileHandle, open, stat, statfs, truncate } from "node:fs/promises";
 
 /**
- * Keeps a log below its cap while its writers append to it. No byte of the log but its first line passes through this
- * process. The oldest half cap goes at once, so that trimming is rare.
+ * Keeps a log below its cap while its writers append to it. Only the log's first line passes through this process.
+ * About half of the cap is dropped at once, so that trimming is rare.
  */
 
-/** Where the first kept line does not end in so many bytes, it is cut. */
+/** The first line that is kept is cut if it is longer than this many bytes. */
 const LONGEST_FIRST_LINE = 16 * 1024;
 
 const markerPattern = /^\[agentctl: (\d+) bytes of older output dropped\] *\n/;
 
-/** Resolves with whether the command could be run and ended with 0. */
+/** Runs a command. Resolves with whether it could be started and exited with 0. */
 function succeeds(command: string, args: string[]): Promise<boolean> {
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: "ignore" });
@@ -25,23 +25,23 @@ async function readHead(file: FileHandle): Promise<string> {
   return buffer.toString("latin1", 0, bytesRead);
 }
 
-/** The marker line, padded to the end of the first line on which it fits; `total` bytes are gone without it. */
+/** Returns the marker line, padded to the first end of a line at which it fits. `total` excludes the bytes under it. */
 function markerFor(head: string, total: number): string {
   const lineOf = (bytes: number) => `[agentctl: ${bytes} bytes of older output dropped]`;
-  // The bytes that it overwrites count too, and may make its number a digit longer.
+  // The bytes that the marker overwrites count too, and may make its number one digit longer.
   const shortest = lineOf(total + LONGEST_FIRST_LINE).length;
   const newline = head.indexOf("\n", shortest);
   const length = newline < 0 ? shortest : newline;
   return `${lineOf(total + length + 1).padEnd(length)}\n`;
 }
 
-/** Cuts whole blocks off the front of the file, beside its writers; false where the file system cannot. */
+/** Cuts whole blocks off the front of the file while its writers run. Resolves with false if the file system cannot. */
 async function collapse(path: string, bytes: number): Promise<boolean> {
   if (bytes <= 0) return false;
   return succeeds("fallocate", ["--collapse-range", "--offset", "0", "--length", String(bytes), path]);
 }
 
-/** Moves the end of the file to its front, in place: what is read is always ahead of what is written. */
+/** Moves the end of the file to its front. This works in place because reading is always ahead of writing. */
 async function moveToFront(path: string, keep: number): Promise<void> {
   const script = 'tail -c "$1" "$2" | dd of="$2" conv=notrunc bs=65536';
   const hasMoved = await succeeds("/bin/sh", ["-c", script, "sh", String(keep), path]);
@@ -69,10 +69,10 @@ async function formerMarker(path: string): Promise<{ dropped: number; length: nu
 }
 
 /**
- * Shortens a log that has grown over `capBytes` to about half of it, and gives the bytes by which it became shorter; 0
- * when it was not too long. Its first line then says how many bytes of output are missing in all. Where the file system
- * cannot cut from the front, the writers are stopped meanwhile by `stop` and continued by `cont`, whatever happens.
- * @throws when the file cannot be read or shortened, or `stop` throws
+ * Shortens a log that has grown over `capBytes` to about half of it. Resolves with the number of bytes dropped, or 0 if
+ * the log was not too long. Its first line then says how many bytes of output are missing in total. If the file system
+ * cannot cut from the front, `stop` stops the writers meanwhile, and `cont` continues them in any case.
+ * @throws if the file cannot be read or shortened, or `stop` throws
  */
 export async function trimLog(
   path: string,
@@ -87,7 +87,7 @@ export async function trimLog(
   const { bsize } = await statfs(path);
   const blocks = surplus - (surplus % bsize);
   let dropped = blocks;
-  // Rounding down must not leave it above the cap.
+  // Rounding down must not leave the log above the cap.
   const isEnough = size - blocks <= capBytes;
   if (!isEnough || !(await collapse(path, blocks)))
     dropped = await shiftWhileStopped(path, capBytes, stop, cont);

@@ -1,8 +1,8 @@
 /**
- * Pids mean something within one pid namespace only, and a container has its own: what a runner in one has launched, a
- * runner in another can neither see nor stop. So each namespace has a file in the run folder. A daemon locks it with
- * flock(2), and its guards inherit the lock, which the kernel releases with the last of them. The lock is seen from every
- * namespace. Node has no flock(2) of its own; flock(1) locks an open file for it.
+ * A pid is valid only within its pid namespace, and a container has a namespace of its own. A runner in one namespace
+ * can neither see nor stop what a runner in another has launched. So each namespace has a file in the run folder. A
+ * daemon locks it with flock(2), and its guards inherit the lock. The kernel releases it when the last of them ends.
+ * The lock is visible from every namespace. Node has no flock(2), so flock(1) locks the open file.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, openSync, readdirSync, readlinkSync, rmSync } from "node:fs";
@@ -15,9 +15,9 @@ const PREFIX = "guards-";
 const LAST_ENDED_MS = 1000;
 
 /**
- * Locks the file of this process's pid namespace, and removes those of others: call it when none of those is in use.
- * Answers the descriptor, which guards inherit; undefined where the system has no pid namespaces. Throws where there is no
- * flock(1).
+ * Locks the file of this process's pid namespace and removes those of others. Call it only if none of the others is in
+ * use. Returns the descriptor, which guards inherit, or undefined if the system has no pid namespaces. Throws if there
+ * is no flock(1).
  */
 export function lockNamespace(runDir: string): number | undefined {
   const own = ownName();
@@ -29,8 +29,8 @@ export function lockNamespace(runDir: string): number | undefined {
 }
 
 /**
- * The other pid namespaces in which guards of this folder, or their daemon, are alive. Throws where there may be one
- * and no flock(1) to tell.
+ * Returns the other pid namespaces in which guards of this folder, or their daemon, are alive. Throws if there may be
+ * one but no flock(1) to check it.
  */
 export async function foreignNamespaces(runDir: string): Promise<string[]> {
   const deadline = performance.now() + LAST_ENDED_MS;
@@ -42,7 +42,7 @@ export async function foreignNamespaces(runDir: string): Promise<string[]> {
   }
 }
 
-/** Undefined where the system has no pid namespaces. */
+/** Returns the name of this namespace's file, or undefined if the system has no pid namespaces. */
 function ownName(): string | undefined {
   try {
     return PREFIX + /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0];
@@ -61,7 +61,7 @@ function isLocked(file: string): boolean {
   return !flock(["-n", file, "true"]);
 }
 
-/** Whether the lock was free. */
+/** Runs flock(1). Returns whether the lock was free. */
 function flock(args: string[], fd?: number): boolean {
   const { error, status, stderr } = spawnSync("flock", args, {
     stdio: ["ignore", "ignore", "pipe", fd ?? "ignore"],

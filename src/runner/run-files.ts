@@ -5,28 +5,28 @@ import type { Processes } from "./tree/processes.ts";
 import type { Ended, ProcessId } from "./types.ts";
 
 /**
- * The file by which an attempt is found again, `<key>.run`. It begins with what a guard does to start the program; the
- * guard then adds `#born <key> …`, before it becomes the program, and `#ended <key> …`, after the program's end: each
- * one line in one write, so a line without its newline counts as not yet there.
+ * The file by which an attempt is found again, `<key>.run`. It begins with the script by which the guard starts the
+ * program. The guard adds `#born <key> …` before its subshell becomes the program, and `#ended <key> …` after the
+ * program's end. Each is one line in one write, so a line without its newline counts as not yet written.
  */
 function runFile(runDir: string, key: string): string {
   return join(runDir, `${key}.run`);
 }
 
-/** The pipe of its output, where the shell of its guard has no other. */
+/** The pipe of the program's output, if the guard's shell has no other. */
 function namedPipe(runDir: string, key: string): string {
   return join(runDir, `${key}.out`);
 }
 
-/** The key that the name of a run file holds; undefined for every other name. */
+/** Returns the key in the name of a run file, or undefined for any other name. */
 export function keyOfRunFile(name: string): string | undefined {
   return /^(.+)\.(?:run|out)$/.exec(name)?.[1];
 }
 
-/** The first line says how long the part is that was written before it was handed over. */
+/** The first line. It holds the length in bytes of the part that is written before the guard gets the file. */
 const HEAD = "# 0000000000\n";
 
-/** Writes what a guard of this key is to do. Throws where there is no room for that. */
+/** Writes the script of a guard. Throws if there is no room for it. */
 export function writeRunFile(runDir: string, key: string, script: string): void {
   const length = HEAD.length + Buffer.byteLength(script);
   const head = `# ${String(length).padStart(HEAD.length - 3, "0")}\n`;
@@ -34,22 +34,22 @@ export function writeRunFile(runDir: string, key: string, script: string): void 
   rmSync(namedPipe(runDir, key), { force: true });
 }
 
-/** Nothing of `key` is left. */
+/** Deletes the run file and the named pipe of `key`. */
 export function forgetRunFile(runDir: string, key: string): void {
   rmSync(runFile(runDir, key), { force: true });
   rmSync(namedPipe(runDir, key), { force: true });
 }
 
 /**
- * The process of this pid that this guard has made. By its parent it is told from every other that has had the pid; one
- * whose guard is gone is not, and counts as gone itself. What is gone was born all the same, or it would be started
- * again: nothing that lives began at 0.
+ * Identifies the process with this pid that the guard has started. Its parent distinguishes it from other processes
+ * that have had the pid. If its guard is gone, it counts as gone too. A process that is gone gets the start time 0,
+ * which no live process has. It still counts as born, or the program would be started again.
  */
 export function childOf(guardPid: number, pid: number, processes: Processes): ProcessId {
   let startTime: number | undefined;
   return {
     pid,
-    // Looked up for whoever asks first: nobody does of a program that has ended by then.
+    // Read at the first use. A program that has ended by then is never asked for it.
     get startTime() {
       if (startTime === undefined) {
         const stat = processes.stat(pid);
@@ -63,11 +63,11 @@ export function childOf(guardPid: number, pid: number, processes: Processes): Pr
 
 interface Birth {
   program: ProcessId;
-  /** The pid that its guard had. */
+  /** The pid of its guard. */
   guardPid: number;
 }
 
-/** `<boot id> <pid> <pid of the guard> .`, of which a full disk may have cut something off. */
+/** Parses `<boot id> <pid> <pid of the guard> .`. Returns undefined if a full disk has cut the line short. */
 function parseBirth(line: string, processes: Processes): Birth | undefined {
   const [, bootId = "", pid, guard] = /^(\S+) (\d+) (\d+) \.$/.exec(line) ?? [];
   if (pid === undefined) return undefined;
@@ -76,26 +76,26 @@ function parseBirth(line: string, processes: Processes): Birth | undefined {
   return { program: childOf(guardPid, Number(pid), processes), guardPid };
 }
 
-/** What a guard has added to the file of an attempt so far. */
+/** The records that a guard has added to the file of an attempt so far. */
 export interface Records {
   birth: Birth | undefined;
-  /** The file's time is the end's, unless the guard had to wait for space. */
+  /** Its time is the modification time of the file, unless the guard had to wait for space. */
   ended: Ended | undefined;
 }
 
-/** Undefined where nothing was ever handed to a guard. */
+/** Reads the records of an attempt. Returns undefined if it has no run file, so that it never had a guard. */
 export function readRecords(runDir: string, key: string, processes: Processes): Records | undefined {
   const file = runFile(runDir, key);
   let lines: string[];
   let writtenAt: number;
   try {
     const stat = statSync(file);
-    // Whatever a program puts in its place has no records, and may have no end.
+    // A program may have replaced the file, for example with a FIFO. Such a file has no records, and may have no end.
     if (!stat.isFile()) return undefined;
     const bytes = readFileSync(file);
-    // Where somebody has deleted the file, the guard has made one that holds its records alone.
+    // If somebody has deleted the file, the guard has created one that holds only its records.
     const [, length = 0] = /^# (\d{10})\n/.exec(bytes.toString("latin1", 0, HEAD.length)) ?? [];
-    // The last one has no newline yet.
+    // The last line has no newline yet.
     lines = bytes.toString("latin1", Number(length)).split("\n").slice(0, -1);
     writtenAt = Math.floor(stat.mtimeMs);
   } catch {
@@ -103,7 +103,7 @@ export function readRecords(runDir: string, key: string, processes: Processes): 
   }
   const record = (word: string) => {
     const start = `#${word} ${key} `;
-    // Of one that a full disk has cut short, a whole one comes behind it.
+    // A record that a full disk has cut short is followed by a complete one.
     return lines.findLast((line) => line.startsWith(start))?.slice(start.length);
   };
   const born = record("born");

@@ -17,16 +17,16 @@ import { Trees } from "./tree/trees.ts";
 import type { Runner } from "./types.ts";
 
 export interface RunnerOptions {
-  /** Holds the run files; must exist, on a local disk, and be nobody else's. */
+  /** The folder of the run files. It must exist on a local disk, and nobody else may use it. */
   runDir: string;
   clock: { now(): number };
-  /** Runs guards: any POSIX shell. */
+  /** The shell that runs guards. Any POSIX shell will do. */
   shell?: string;
-  /** The descriptor of `lockNamespace`, for a runner that launches. */
+  /** The descriptor that `lockNamespace` returns, for a runner that launches. */
   namespaceLock?: number | undefined;
 }
 
-/** A runner whose attempts live on when it, or its process, is gone; another one on the same directory adopts them. */
+/** Creates a runner. Its attempts outlive it and its process; another runner on the same folder adopts them. */
 export function createRunner(options: RunnerOptions): Runner {
   const { runDir, clock, shell = "/bin/sh", namespaceLock } = options;
   const processes = createProcesses();
@@ -63,7 +63,7 @@ export function createRunner(options: RunnerOptions): Runner {
       try {
         return await freezeTree(processes, roots, trees.of(roots));
       } finally {
-        // Its program ended meanwhile: it is of no tree any more, and may have been stopped with it.
+        // The program ended meanwhile, so its guard is not in the tree any more, but may have been stopped with it.
         if (guard && !roots.guard) deliverTo(processes, guard, "SIGCONT");
       }
     },
@@ -81,7 +81,7 @@ export function createRunner(options: RunnerOptions): Runner {
     signal: ({ program }, signal) =>
       program !== null && program !== undefined && deliverTo(processes, program, signal) === "sent",
     async terminate(roots, opts) {
-      // A guard that loses what it begins with would be started again.
+      // If a guard lost its subshell before the program starts, the runner would start another guard.
       await roots.started?.catch(() => undefined);
       await terminateTree(processes, roots, trees.of(roots), opts);
     },

@@ -7,11 +7,11 @@ const signalNames = new Map(
     .reverse()
     .map(([name, number]) => [number, name]),
 );
-/** The real-time signals that programs have on Linux, glibc's own two not among them. */
+/** The real-time signals that programs have on Linux, without the two that glibc reserves. */
 const RTMIN = 34;
 const RTMAX = 64;
 
-/** A signal's name; real-time signals are named as bash does it, by the nearer end. */
+/** Returns a signal's name. Real-time signals are named as in bash, counted from the nearer end. */
 function signalName(number: number): string {
   const known = signalNames.get(number);
   if (known) return known;
@@ -21,7 +21,7 @@ function signalName(number: number): string {
   return to === 0 ? "SIGRTMAX" : `SIGRTMAX-${to}`;
 }
 
-/** What wait(2) gives: 128 + n with a signal's name for a death by signal n. */
+/** Converts a status of wait(2). A death by signal n gives 128 + n and the signal's name. */
 function endedByWait(status: number, endedAt: number): Ended {
   const signal = status & 0x7f;
   const exitCode = signal === 0 ? (status >> 8) & 0xff : 128 + signal;
@@ -29,9 +29,9 @@ function endedByWait(status: number, endedAt: number): Ended {
 }
 
 /**
- * What a guard writes of an end: the exit code as a shell sees it, and behind a slash the wait status as the kernel
- * showed it, where it did. Where it did not, or the two contradict each other (the kernel shows 0 of a process that has
- * changed its user), a code from 129 to 159 is read as a shell does, as death by a signal. Undefined for other text.
+ * Parses a guard's record of an end: the exit code as a shell sees it and, after a slash, the wait status if the kernel
+ * showed it. If it did not, or if the two contradict each other (the kernel shows 0 for a process that has changed its
+ * user), a code from 129 to 159 counts as death by a signal, as in a shell. Returns undefined for other text.
  */
 export function parseStatus(text: string, endedAt: number): Ended | undefined {
   const [, code = "", wait] = /^(\d{1,3})(?:\/(\d{1,5}))?$/.exec(text) ?? [];

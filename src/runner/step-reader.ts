@@ -4,20 +4,20 @@ import { type NumberedStep, readStepLines, WORD_EVERY_MS } from "../home/step-re
 
 export type { NumberedStep } from "../home/step-record.ts";
 
-/** So long (ms) after a host's word that it writes steps, all are written of which it says nothing more. */
+/** How long (ms) after a host's notification to read again. By then, the steps that get no notification are written. */
 export const LOOK_AGAIN_MS = WORD_EVERY_MS + 5;
 
-/** Where the host of an attempt makes brief steps durable by itself. */
+/** Returns the path of the file in which the host of an attempt makes brief steps durable. */
 export function stepFile(runDir: string, key: string): string {
   return join(runDir, `${key}.steps`);
 }
 
-/** The key that the name of a step file holds; undefined for every other name. */
+/** Returns the key in the name of a step file, or undefined for any other name. */
 export function keyOfStepFile(name: string): string | undefined {
   return /^(.+)\.steps$/.exec(name)?.[1];
 }
 
-/** More than the largest line. */
+/** Larger than the largest line. */
 const chunk = Buffer.allocUnsafe(64 * 1024);
 
 /** Reads the step file of one attempt, each step once, while its host writes it. */
@@ -38,27 +38,27 @@ export class StepReader {
     return this.#next;
   }
 
-  /** The steps that were written since the last call; none where there is no file. Throws where it cannot be read. */
+  /** Returns the steps written since the last call, or none if there is no file. Throws if it cannot be read. */
   read(): NumberedStep[] {
     this.#fd ??= openIfThere(this.#path);
     const found: NumberedStep[] = [];
     if (this.#fd === undefined) return found;
     for (;;) {
       let steps = this.#readAt(this.#at);
-      // It was full, and is written again from its beginning.
+      // The file was full, and is written again from its beginning.
       if (steps.length === 0 && this.#at > 0) steps = this.#readAt(0);
       if (steps.length === 0) return found;
       found.push(...steps);
     }
   }
 
-  /** The next call opens it again. */
+  /** Closes the file. The next {@link read} opens it again. */
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
   }
 
-  /** The file is of no more use. */
+  /** Closes and deletes the file. */
   remove(): void {
     this.close();
     rmSync(this.#path, { force: true });

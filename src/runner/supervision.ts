@@ -1,13 +1,13 @@
 import type { Processes } from "./tree/processes.ts";
 
-/** What launching and adopting share. */
+/** What `launch` and `adopt` share. */
 export interface Supervision {
-  /** Holds the run files. */
+  /** The folder of the run files. */
   runDir: string;
   clock: { now(): number };
   processes: Processes;
-  /** Runs guards. */
+  /** The shell that runs guards. */
   shell: string;
-  /** The descriptor of `lockNamespace`, for a runner that launches. */
+  /** The descriptor that `lockNamespace` returns, for a runner that launches. */
   namespaceLock: number | undefined;
 }

@@ -1,21 +1,21 @@
 import type { Inherited } from "../core/inherited.ts";
 import type { StepReader } from "./step-reader.ts";
 
-/** A process that cannot be mistaken for a later one with the same pid. */
+/** Identifies a process, so that it is not mistaken for a later one with the same pid. */
 export interface ProcessId {
   pid: number;
-  /** Clock ticks since boot on Linux, seconds since 1970 on macOS: only ever compared for equality and order. */
+  /** Clock ticks since boot on Linux, seconds since 1970 on macOS. Compared only for equality and order. */
   readonly startTime: number;
   bootId: string;
 }
 
-/** What to start. The runner adds nothing to `env` and lets nothing of its own process leak in. */
+/** The program to start. The runner adds nothing to `env`, and nothing of its own process leaks in. */
 export interface LaunchSpec {
   /** Unique for each attempt and safe as a file name. Not secret: `ps` shows it. */
   key: string;
   /**
-   * By which the tree is found: `env` bears it as AGENTCTL_TOKEN, and `treeMarker` of it as AGENTCTL_TREE. Secret: in no
-   * argument and no file name.
+   * Identifies the tree. `env` holds it as AGENTCTL_TOKEN, and its `treeMarker` as AGENTCTL_TREE. Secret: it must not
+   * be in an argument or a file name.
    */
   token: string;
   argv: string[];
@@ -25,8 +25,8 @@ export interface LaunchSpec {
   logFile: string;
   inherited: Inherited;
   /**
-   * What it reads; nothing without it. With `endPath` both are FIFOs, and the first has no end before a line is written to
-   * the second, or the tree ends.
+   * The program's stdin, which is empty without it. With `endPath`, both are FIFOs, and the first does not end before a
+   * line is written to the second, or the tree ends.
    */
   stdin?: { path: string; endPath?: string } | undefined;
 }
@@ -36,50 +36,51 @@ export interface Ended {
   /** 128 + n for signal n; null when lost. */
   exitCode: number | null;
   /**
-   * The name of the signal that ended it; real-time signals as SIGRTMIN+n. Where the kernel does not show how a process
-   * ended (macOS, a program that changed its user), a code from 129 to 159 counts as death by a signal.
+   * The name of the signal that ended the program; for real-time signals, SIGRTMIN+n or SIGRTMAX-n. If the kernel does
+   * not show how a process ended (macOS, a program that changed its user), a code from 129 to 159 counts as death by a
+   * signal.
    */
   signal: string | null;
   /** Milliseconds since 1970. */
   endedAt: number;
-  /** The program is gone and nobody was left to say how. */
+  /** Whether the program is gone without a report of how it ended. */
   lost: boolean;
 }
 
 /** A process that bears the marker of some attempt. */
 export interface MarkedProcess {
   pid: number;
-  /** Its parent; of what was launched, that of its guard. */
+  /** The pid of its parent; for a launched program, the pid of its guard's parent. */
   ppid: number;
   token: string;
   state: string;
   /** Its arguments, the program's name first. */
   argv: string[];
-  /** Its parent is a guard: it is what was launched, and not something that this started. */
+  /** Whether its parent is a guard: then it is the launched program, not a process that the program has started. */
   isProgram: boolean;
 }
 
-/** What it takes to find a tree: the marker, and the processes at its root as far as they are known. */
+/** What is needed to find a tree: the marker, and the processes at its root, as far as they are known. */
 export interface TreeRoots {
   readonly key: string;
   readonly token: string;
   readonly guard?: ProcessId | null;
   readonly program?: ProcessId | null;
-  /** Of a launched attempt: settles when its program is known or did not come up. */
+  /** For a launched attempt: settles when its program is known or could not be started. */
   readonly started?: Promise<unknown>;
-  /** By the clock that does not jump, in ms: no process of the tree is older. Null where that is not known. */
+  /** The launch time by the monotonic clock, in ms. No process of the tree is older. Null if unknown. */
   readonly launchedAt?: number | null;
 }
 
 /** A launched or adopted attempt. */
 export interface Running extends TreeRoots {
-  /** Null when it was killed, or never came up. */
+  /** Null if the guard has ended, or never came up. */
   readonly guard: ProcessId | null;
   /** The program itself; null until known. */
   readonly program: ProcessId | null;
-  /** The program's own process, not the guard's. Rejects with the cause when it never came up. */
+  /** Resolves with the program's own process, not the guard's. Rejects with the cause if it could not be started. */
   readonly started: Promise<ProcessId>;
-  /** Never rejects. A program that never came up has ended with 126, its cause in `started`. */
+  /** Never rejects. If the program could not be started, the exit code is 126, and `started` has the cause. */
   readonly ended: Promise<Ended>;
 }
 
@@ -92,85 +93,85 @@ interface ProcessInfo {
   state: string;
   command: string;
   residentBytes: number;
-  /** Time on the CPU, in ms; 0 where the platform does not tell it. */
+  /** CPU time, in ms; 0 if the platform does not show it. */
   cpuMs: number;
   isGuard: boolean;
 }
 
-/** What is kept of an attempt, enough to find it again. */
+/** What is stored about an attempt, in order to find it again. */
 export interface AdoptRecord {
   key: string;
   token: string;
   program?: ProcessId | null;
   logFile?: string;
-  /** An earlier runner has stopped the tree, also where it left no word of that. */
+  /** Whether an earlier runner has stopped the tree, even if it has left no record of that. */
   isFrozen?: boolean;
 }
 
-/** Why a program cannot be started, as a shell would say it. */
+/** Why a program cannot be started, with the exit code that a shell would return. */
 export interface StartRefusal {
   exitCode: 126 | 127;
-  /** What is wrong: the directory, the size of what is passed on, the text of a script, or the program. */
+  /** What is wrong: the directory, the size of arguments and variables, the text of a script, or the program. */
   cause: "cwd" | "size" | "script" | "program";
   message: string;
 }
 
-/** Supervises processes. It knows no tasks: keys and tokens come from its caller. */
+/** Supervises processes. It knows nothing about tasks: keys and tokens come from its caller. */
 export interface Runner {
-  /** Starts at once and waits for nothing; what goes wrong is told by `started`. */
+  /** Starts a program and returns at once. If that fails, `started` rejects. */
   launch(spec: LaunchSpec): Running;
-  /** Makes FIFOs, mode 0600, where there are none. */
+  /** Creates FIFOs, with mode 0600, at the paths where there are none. */
   makePipes(paths: readonly string[]): Promise<void>;
   /**
-   * Finds what an earlier runner launched: a live one by its run files, pid, start time and boot id, else by the
-   * token in the environment of any process; or how it ended. `lost` in `ended` means that it is known to have been
-   * started and left no status; undefined, that nothing says that it ever was.
+   * Finds an attempt that an earlier runner launched, or how it ended. A live one is found by its run files, pid, start
+   * time and boot id, or else by the token in the environment of any process. `lost` in `ended` means that the program
+   * was started but left no status. Undefined means that nothing shows that it was ever started.
    */
   adopt(record: AdoptRecord): Promise<{ running: Running } | { ended: Ended } | undefined>;
-  /** Ends the guards of an earlier runner that were stopped with a program that is gone; to be called before `adopt`. */
+  /** Ends guards of an earlier runner that were stopped with a program that is gone. Call it before `adopt`. */
   releaseOrphans(): Promise<void>;
-  /** The live processes, zombies not among them. */
+  /** Returns the live processes of the tree, without zombies. */
   tree(roots: TreeRoots): ProcessInfo[];
   /**
-   * Stops every process of the tree, the guard too; when it resolves, none of them runs.
-   * @throws CannotStop when one cannot be stopped, naming its pid; the others then run again
+   * Stops every process of the tree, including the guard. When it resolves, none of them runs.
+   * @throws CannotStop, with the pid, if a process cannot be stopped; the others then run again
    */
   freeze(roots: TreeRoots): Promise<{ processes: number; residentBytes: number }>;
-  /** Lets run again what `freeze` has stopped, also that of an earlier runner, and nothing that was stopped before. */
+  /** Continues what `freeze` has stopped, also for an earlier runner, but nothing that was already stopped before. */
   thaw(roots: TreeRoots): void;
-  /** The processes of a stopped tree that can run all the same, as somebody else has let them. */
+  /** Returns the pids of a stopped tree's processes that can run, because somebody else has continued them. */
   moving(roots: TreeRoots): number[];
-  /** The processes of the tree that may not be signalled. */
+  /** Returns the processes of the tree that may not be signalled. */
   forbidden(roots: TreeRoots): { pid: number; command: string }[];
-  /** Whether the program is gone or a zombie: a stopped guard cannot report the end of a frozen program. */
+  /** Whether the program is gone or a zombie. A stopped guard cannot report the end of a frozen program. */
   isGone(roots: TreeRoots): boolean;
-  /** How long the program itself has been on the CPU, in ms; 0 where that is not known. */
+  /** Returns the CPU time of the program itself, in ms; 0 if unknown. */
   cpuMs(roots: TreeRoots): number;
-  /** To the program alone; false when it is gone or not yet known. */
+  /** Sends a signal only to the program. Returns false if the program is gone or not yet known. */
   signal(roots: TreeRoots, signal: NodeJS.Signals): boolean;
   /**
-   * SIGTERM to the whole tree (a stopped one is thawed to obey), SIGKILL after `graceMs` or as soon as `cut` aborts.
-   * All of it is stopped before any of it is signalled, so that no process goes on after the death of another. Resolves
-   * only when the tree is gone.
-   * @throws CannotEnd when a process may not be signalled, naming its pid; everything else is gone by then
+   * Sends SIGTERM to the whole tree, and SIGKILL after `graceMs` or as soon as `cut` aborts. A stopped tree is
+   * continued, so that it can react. The whole tree is stopped before any process is signalled, so that no process
+   * continues after the death of another. Resolves only when the tree is gone.
+   * @throws CannotEnd, with the pid, if a process may not be signalled; everything else is gone by then
    */
   terminate(roots: TreeRoots, opts: { graceMs: number; cut?: AbortSignal }): Promise<void>;
-  /** After the program's end: ends what is left of its tree as `terminate` does. Nearly free when nothing is. */
+  /** Ends what is left of a tree after its program's end, as `terminate` does. Nearly free if nothing is left. */
   sweep(roots: TreeRoots, opts: { graceMs: number }): Promise<void>;
-  /** Looks a program up as execvp would, in `cwd` with the PATH of `env`; undefined when it can be started. */
+  /** Looks up a program as execvp would, in `cwd` with the PATH of `env`. Returns undefined if it can be started. */
   cannotStart(
     argv: string[],
     cwd: string,
     env: Record<string, string>,
     before?: string,
   ): StartRefusal | undefined;
-  /** Every live process that bears a token of this home in its environment, whoever started it; not this one. */
+  /** Returns every live process but this one with a token of this home in its environment, no matter who started it. */
   marked(home: string): MarkedProcess[];
-  /** The program of an attempt, as its run file names it. */
+  /** Returns the program of an attempt, as its run file names it. */
   programOf(key: string): ProcessId | undefined;
-  /** Where the host of an attempt may make brief steps durable by itself. */
+  /** Returns the path of the file in which the host of an attempt may make brief steps durable. */
   stepFile(key: string): string;
-  /** Reads what it wrote there. */
+  /** Returns a reader of that file. */
   steps(key: string): StepReader;
   /** Deletes the run file of an attempt whose end is recorded elsewhere. */
   forget(key: string): void;

@@ -4,17 +4,17 @@ import { readRecords } from "./run-files.ts";
 import type { Supervision } from "./supervision.ts";
 import { isAlive } from "./tree/scan.ts";
 
-/** How often a young attempt is looked at; an old one is looked at less often, in proportion to its age. */
+/** How often a young attempt is checked. An old one is checked less often, in proportion to its age. */
 const SHORTEST_POLL_MS = 50;
 const LONGEST_POLL_MS = 250;
 const POLLS_PER_AGE = 10;
-/** Until the program is known, which takes a guard a few milliseconds. */
+/** How often an attempt is checked until its program is known, which takes a guard a few milliseconds. */
 const BIRTH_POLL_MS = 5;
 
 /**
- * Waits for the end of an attempt, and holds no process open. A guard writes the status before it ends, so the attempt
- * is not lost while it lives; where it is gone, the end of the program has no status. A program that has ended while
- * something else holds its output is a zombie until the keeper of its output is asked.
+ * Watches an attempt until its end, without keeping this process alive. A guard writes the status before it ends, so
+ * the attempt is not lost while the guard lives. If the guard is gone, the end of the program has no status. A program
+ * that has ended while another process holds its output is a zombie until the keeper of its output is asked.
  */
 export function watch(handle: Handle, supervision: Supervision): void {
   const { runDir, clock, processes } = supervision;
@@ -24,17 +24,17 @@ export function watch(handle: Handle, supervision: Supervision): void {
 
   const look = () => {
     if (handle.isOver) return;
-    // A guard that was started here tells by itself.
+    // The records are not needed while both the program and its guard are known.
     const records =
       running.program && running.guard ? undefined : readRecords(runDir, running.key, processes);
     if (!running.program && records?.birth) handle.born(records.birth.program);
-    // The end of one that was started here is told by the system.
+    // The system reports the end of a guard that this process has started.
     if (running.guard && (running.launchedAt !== null || isAlive(processes, running.guard))) {
       lookAtProgram();
       return lookAgain();
     }
     handle.guardIs(null);
-    // The guard's last act was to write it, so it is there now or never.
+    // The guard's last act was to write the status, so it is there now or never.
     const left = readRecords(runDir, running.key, processes)?.ended;
     if (left) return handle.end(left);
     if (running.program && isAlive(processes, running.program)) return lookAgain();
@@ -44,7 +44,7 @@ export function watch(handle: Handle, supervision: Supervision): void {
     const { program, guard } = running;
     if (!program || !guard || !processes.hasStatus) return;
     const isOver = !isAlive(processes, program);
-    // Mostly its guard says so in a moment, when all of the output is in the log.
+    // At the second check only: usually the guard reports the end soon, when all output is in the log.
     if (isOver && wasOver) askKeeper(guard, running.key, supervision);
     wasOver = isOver;
   };
@@ -53,7 +53,7 @@ export function watch(handle: Handle, supervision: Supervision): void {
     const pollMs = Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, age / POLLS_PER_AGE));
     setTimeout(look, running.program || age > LONGEST_POLL_MS ? pollMs : BIRTH_POLL_MS).unref();
   };
-  // What was just launched has nothing to show yet.
+  // An attempt that was just launched has no records yet.
   if (running.launchedAt === null) look();
   else lookAgain();
 }

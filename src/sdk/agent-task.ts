@@ -5,18 +5,18 @@ import { pathsOf } from "../home/paths.ts";
 import type { Task } from "./api.ts";
 import type { Session } from "./session.ts";
 
-/** What the module that drives a coding agent is given beside what every module has. */
+/** The `task` object of the module that drives a coding agent: it has more methods than that of other modules. */
 export interface AgentTask<Checkpoint = unknown> extends Task<Checkpoint> {
   /** The environment of the task. */
   readonly env: Record<string, string>;
-  /** Until the function that this gives is called, no call of the task is a place at which a pause may leave it. */
+  /** Keeps a pause from ending this attempt until the returned function is called. */
   busy(): () => void;
   /**
-   * Says what `show` says of the agent; `session` claims that session for this task, `progressed` that it came further
-   * since the last loss. Rejects with `SessionInUse`.
+   * Sets what `show` reports about the agent. `session` claims that session for this task. `progressed` says that the
+   * agent has made progress since the last loss. Rejects with `SessionInUse`.
    */
   report(report: AgentReport, more?: { session?: string; progressed?: boolean }): Promise<void>;
-  /** Called whenever a message was sent to the task, or may have been. */
+  /** Sets the function to call whenever a message was, or may have been, sent to the task. */
   onMessage(listener: () => void): void;
 }
 
@@ -37,7 +37,7 @@ export function createAgentTask(session: Session, task: Task, env: Record<string
   return Object.create(task, Object.getOwnPropertyDescriptors(own)) as AgentTask;
 }
 
-/** The coding agents of the user's own, in the home of a task with this environment. */
+/** Returns the user's own coding agents, from the config file of the home that `env` names. */
 export function ownAgents(env: Readonly<Record<string, string | undefined>>): OwnAgents {
   return settingsOf(pathsOf(env).config).agents;
 }

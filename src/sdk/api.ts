@@ -1,136 +1,138 @@
-/** The types of what a task module is given. They stand by themselves, because every user's compiler reads them. */
+/** The types that a task module uses. This file imports nothing, because every user's compiler reads it. */
 
 /** A duration: `"500ms"`, `"90s"`, `"15m"`, `"2h"`, `"3d"`, or a number of milliseconds. */
 export type Duration = string | number;
 
-/** What a step's function is given. */
+/** The argument of a step's function. */
 export interface StepContext {
-  /** Aborted when the try runs out of its `timeout`, and whenever `task.signal` is. */
+  /** Aborted when this try exceeds its `timeout`, and when `task.signal` is aborted. */
   readonly signal: AbortSignal;
   /** The number of this try, counted from 1. */
   readonly try: number;
-  /** What {@link keep} was given last for this step, also in an attempt that was paused or died; undefined at first. */
+  /** The last value given to {@link keep} for this step, also by an attempt that was paused or died. Else undefined. */
   readonly kept: unknown;
   /**
-   * Keeps a JSON value of at most 64 KiB with which this step goes on when it runs again, such as the id of a session;
-   * durable when it returns. It is forgotten when the step has its result.
+   * Keeps a JSON value of at most 64 KiB, such as the id of a session. If the step runs again, the value is in
+   * {@link kept}. The value is durable when the promise resolves, and is deleted when the step has its result.
    */
   keep(value: unknown): Promise<void>;
   /**
-   * A point at which this step may be left: while a pause is asked for it does not return in this attempt, and the step
-   * runs again after the resume, with what it {@link kept}. Returns when no pause is asked for, or it was called off.
+   * Lets a pause interrupt this step. While a pause is requested, this does not return in this attempt, and the step
+   * runs again after the resume, with {@link kept}. Returns if no pause is requested, or if the pause is called off.
    */
   safePoint(): Promise<void>;
-  /** As `task.suspend`, from inside a step, which is left here and runs again after the resume, with what it kept. */
+  /** Like `task.suspend`, but inside a step. The step stops here and runs again after the resume, with {@link kept}. */
   suspend(options: SuspendOptions): Promise<never>;
 }
 
 /** Why a task suspends itself, and for how long. */
 export interface SuspendOptions {
-  /** `limit` of a provider, `budget` that is used up, `stalled` work, or a `mismatch` of what was to be continued. */
+  /** A provider's `limit`, a used-up `budget`, `stalled` work, or a `mismatch` with the work to be continued. */
   cause: "limit" | "budget" | "stalled" | "mismatch";
-  /** Shown to people; at most 1000 characters. */
+  /** A text for users. It is cut after 1000 characters. */
   reason?: string;
-  /** When it resumes by itself: a Date, ISO 8601 or milliseconds since 1970. Without it only a user resumes it. */
+  /** When the task resumes automatically: a Date, ISO 8601 or ms since 1970. If missing, only a user can resume it. */
   until?: Date | string | number | null;
-  /** What is wrong, shown as the task's error until it is resumed. */
+  /** The error that the task shows until it is resumed. */
   error?: { name: string; message: string };
 }
 
-/** How a step is tried. */
+/** The options of a step. */
 export interface StepOptions {
-  /** How often a failed function is tried again; 0 unless given. The waits are 100 ms, 200 ms, 400 ms, …, at most 30 s. */
+  /** How often a failed function is retried; by default 0. The delays are 100 ms, 200 ms, 400 ms, …, at most 30 s. */
   retries?: number;
-  /** How long one try may take; past it the step's signal is aborted and the try fails with an error named `TimedOut`. */
+  /** How long one try may take. Then the step's signal is aborted, and the try fails with an error named `TimedOut`. */
   timeout?: Duration;
 }
 
-/** How a question is put. */
+/** The options of a question. */
 export interface AskOptions {
-  /** The answers that are accepted; any text unless given. */
+  /** The accepted answers; by default any text. */
   choices?: readonly string[];
-  /** How long the question waits; then `default`, which must be given with it, is the answer. */
+  /** How long to wait for an answer. Then `default` is the answer, so it is required with `timeout`. */
   timeout?: Duration;
   /** The answer when `timeout` is over. */
   default?: string;
 }
 
-/** What an artifact is made of: text, bytes, or a file to copy (relative to the working directory). */
+/** The content of an artifact: text, bytes, or a file to copy (its path is relative to the working directory). */
 export type ArtifactContent = string | Uint8Array | { path: string };
 
 /**
- * A task as its module sees it. Every method may be taken off the object. While the task is being paused, `step`,
- * `save`, `sleep`, `ask` and `messages` do not return in this attempt: the next one goes on from there.
+ * A task as its module sees it. The methods can be destructured. While the task is being paused, `step`, `save`,
+ * `sleep`, `ask` and `messages` do not return in this attempt: the next attempt continues from there.
  *
- * Values are JSON. A function, symbol, bigint, NaN, Infinity, cycle, Map, Set, typed array, an `undefined` in an array or
- * an instance that JSON would turn into `{}` is refused with a TypeError that names its place. A property that is
- * `undefined` is left out, an instance becomes its fields, and an object with `toJSON` (a Date) becomes what that gives.
+ * Values are JSON. A value that JSON would lose is refused with a TypeError that names its path: a function, symbol,
+ * bigint, NaN, Infinity, cycle, Map, Set, typed array, an `undefined` in an array, or an instance that would become
+ * `{}`. A property that is `undefined` is left out. An instance becomes its fields. An object with `toJSON`, such as a
+ * Date, becomes the result of `toJSON`.
  */
 export interface Task<Checkpoint = unknown> {
-  /** The task's number, the one that `agentctl list` shows. */
+  /** The task's number, as `agentctl list` shows it. */
   readonly id: number;
-  /** Which attempt this is, counted from 1. */
+  /** The number of this attempt, counted from 1. */
   readonly attempt: number;
-  /** Aborted when the task is canceled, and when the grace time of a pause is over, a second before the kill. */
+  /** Aborted when the task is canceled, and when the grace time of a pause ends, one second before the kill. */
   readonly signal: AbortSignal;
   /**
-   * Aborted as soon as a pause is asked for, while its grace time still runs: a long step can go to its next safe point.
-   * After a pause that was called off, it is another signal.
+   * Aborted as soon as a pause is requested. The grace time still runs, so a long step can get to its next safe point.
+   * If the pause is called off, `pausing` becomes a new signal.
    */
   readonly pausing: AbortSignal;
-  /** A private directory that stays through pauses, for what is too large for a checkpoint. */
+  /** A private directory that survives pauses, for data that is too large for a checkpoint. */
   readonly dir: string;
   /**
-   * The value saved last, or undefined. Reading it before the first step decides that the module continues from this
-   * value: see {@link save}. A module that never reads it runs again from its top, its steps answered from the journal.
-   * Throws when the first step came before.
+   * The last saved value, or undefined. A module that reads it before its first step continues from this value: see
+   * {@link save}. A module that never reads it runs again from its top, and its finished steps return their journaled
+   * results. Throws if a call of `step`, `sleep`, `ask` or `messages` came before the first read.
    */
   readonly checkpoint: Checkpoint | undefined;
   /**
-   * Saves a checkpoint; durable when it returns. Rejects with a TypeError for what JSON would lose and with
-   * `CheckpointTooLarge`; the previous one stands.
+   * Saves a checkpoint, which is durable when the promise resolves. Rejects with a TypeError for a value that JSON
+   * would lose, and with `CheckpointTooLarge`. The previous checkpoint then remains.
    *
-   * In a module that reads {@link checkpoint}, each save begins a new count of step names. After a resume, a step that was
-   * acknowledged before the checkpoint runs again when it is called again, so set-up steps need names of their own; of the
-   * steps acknowledged after it, a call is given the one of its name and occurrence, in any order. Such a step that is
-   * never called again is marked in `agentctl show`. In a module that never reads it, a save among steps that are answered
-   * from the journal is ignored.
+   * In a module that reads {@link checkpoint}, each save starts a new count of step names. After a resume, a step
+   * finished before the checkpoint runs again if it is called again, so set-up steps need names of their own. A step
+   * finished after the checkpoint returns its journaled result. It is found by its name and the number of earlier calls
+   * with that name, in any order. `agentctl show` marks such a step if it is never called again. In a module that never
+   * reads {@link checkpoint}, a save is ignored while journaled results are still to come.
    */
   save(value: Checkpoint): Promise<void>;
   /**
-   * Runs `fn` exactly once: its result, as JSON, is durable when this returns, and later attempts are given it
-   * without running `fn`. A step is known by its name and how many calls of that name came before it. Rejects with the
-   * error of the last try; failures are not kept, so a later attempt tries again. A step inside a step is refused.
+   * Runs `fn` and stores its result, as JSON, exactly once. The result is durable when the promise resolves, and later
+   * attempts return it without running `fn`. If the process dies before that, `fn` runs again. A step is identified by
+   * its name and the number of earlier calls with that name. Rejects with the error of the last try. A failure is not
+   * stored, so a later attempt tries again. Rejects inside another step.
    */
   step<T>(name: string, fn: (context: StepContext) => T | Promise<T>, options?: StepOptions): Promise<T>;
   /**
-   * Sleeps until the same point in time in every attempt. More than five seconds end the process once nothing else is in
-   * flight and hold no slot; the module then runs again over its journal.
+   * Sleeps until a point in time, which is the same in every attempt. A sleep of more than five seconds holds no slot:
+   * once nothing else is in flight, the process ends, and the module later runs again and replays its journal.
    */
   sleep(duration: Duration): Promise<void>;
   /**
-   * Asks a person and gives the answer. Ends the process once nothing else is in flight; the module then runs again over
-   * its journal. A second question while one is open is refused.
+   * Asks a person a question and returns the answer. Once nothing else is in flight, the process ends; after the
+   * answer, the module runs again and replays its journal. Rejects while another question is open.
    */
   ask(prompt: string, options?: AskOptions): Promise<string>;
   /**
-   * Suspends this task from inside, as a pause by checkpoint does: what is in flight ends first, and this does not return
-   * in this attempt. With `until` the task resumes by itself at that time. It is not journaled: the next attempt comes to
-   * this call again, so ask first whether its cause still holds. Rejects where its checkpoint cannot be stored; refused
-   * inside a step, which has `suspend` of its own.
+   * Suspends this task from inside, as a checkpoint pause does: calls in flight end first, and this call does not
+   * return in this attempt. With `until`, the task resumes automatically at that time. The call is not journaled, so
+   * the next attempt reaches it again: check first whether the cause still holds. Rejects if the checkpoint cannot be
+   * stored. Rejects inside a step: use {@link StepContext.suspend} there.
    */
   suspend(options: SuspendOptions): Promise<never>;
-  /** The messages sent since the last call, in order, each delivered once. */
+  /** Returns the messages sent since the last call, in order. Each message is delivered once. */
   messages(): Promise<string[]>;
-  /** Shows how far the task is. Never fails and is not waited for; when many come quickly, the latest is shown. */
+  /** Shows how far the task has come. Never throws, and returns at once. Of many quick calls, the latest is shown. */
   progress(done: number, total?: number | null, message?: string | null): void;
-  /** Keeps a file beyond the task's end, under `name`; kept when it returns. */
+  /** Stores `content` under `name`, also beyond the task's end. It is stored when the promise resolves. */
   artifact(name: string, content: ArtifactContent): Promise<void>;
   /** Writes a line to the task's log, as console.log does. */
   log(...values: unknown[]): void;
 }
 
-/** What a task module does: from its input to its result, which must be JSON. */
+/** The function of a task module. It gets the module's input and returns its result, which must be JSON. */
 export type TaskFunction<Input, Output, Checkpoint = unknown> = (
   task: Task<Checkpoint>,
   input: Input,

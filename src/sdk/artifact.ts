@@ -5,7 +5,7 @@ import type { ArtifactContent } from "./api.ts";
 import type { Session } from "./session.ts";
 import { refuseCutText } from "./whole-text.ts";
 
-/** `task.artifact`. */
+/** Implements `task.artifact`. */
 export async function artifact(session: Session, name: string, content: ArtifactContent): Promise<void> {
   if (typeof name !== "string" || name === "")
     throw new TypeError("task.artifact(name, content): a name is a text that is not empty");

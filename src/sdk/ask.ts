@@ -12,7 +12,7 @@ interface Question {
   default?: string;
 }
 
-/** `task.ask`. */
+/** Implements `task.ask`. */
 export async function ask(session: Session, prompt: string, options?: AskOptions): Promise<string> {
   const question = checked(prompt, options);
   session.refuseInStep("task.ask()");
@@ -65,8 +65,9 @@ interface Asking {
 }
 
 /**
- * The answer comes with the call when there is one, else by notification. After a reconnect the question is put again,
- * because the notification may have gone to nobody; and after a checkpoint has moved its place, under the new one.
+ * Sends the question and waits for its answer, which comes in the response if there already is one, and otherwise as a
+ * notification. The question is sent again after a reconnect, because the notification may have been lost, and with its
+ * new place after a checkpoint has moved it.
  */
 async function answered(session: Session, { question, place, flight }: Asking): Promise<string> {
   const places: { n: number; base: number }[] = [];

@@ -1,14 +1,14 @@
 import type { TaskFunction } from "./api.ts";
 
-/** Registered by name, so that a second copy of this package marks in the same way. */
+/** A registered symbol, so that a second copy of this package uses the same mark. */
 const mark = Symbol.for("agentctl.task");
 
-/** What `defineTask` gives; a task module exports it as its default. */
+/** The return value of `defineTask`. A task module exports it as its default. */
 export interface TaskDefinition<Input = unknown, Output = unknown, Checkpoint = unknown> {
   readonly run: TaskFunction<Input, Output, Checkpoint>;
 }
 
-/** Marks `run` as a task; throws a TypeError for what is no function. */
+/** Marks `run` as a task. Throws a TypeError if `run` is not a function. */
 export function defineTask<Input = unknown, Output = unknown, Checkpoint = unknown>(
   run: TaskFunction<Input, Output, Checkpoint>,
 ): TaskDefinition<Input, Output, Checkpoint> {
@@ -17,7 +17,7 @@ export function defineTask<Input = unknown, Output = unknown, Checkpoint = unkno
   return Object.freeze({ run, [mark]: true });
 }
 
-/** The definition that `value` is, whichever copy of the package made it. @internal */
+/** Returns `value` if any copy of this package has defined it as a task, otherwise undefined. @internal */
 export function asDefinition(value: unknown): TaskDefinition | undefined {
   const isDefinition = typeof value === "object" && value !== null && mark in value && "run" in value;
   return isDefinition ? (value as TaskDefinition) : undefined;

@@ -4,31 +4,31 @@ import { AsyncLocalStorage } from "node:async_hooks";
 export interface Running {
   readonly name: string;
   isOver: boolean;
-  /** Its code is known also behind its awaits. */
+  /** Whether its code is also recognized after an `await`. */
   isFollowed?: boolean;
 }
 
 /**
- * Tells whether code runs inside a step, so that a call in a step can be refused. To know that behind an `await` costs
- * every promise of the process some calls of Node's hooks. A function that gives no promise has no `await` to look behind,
- * and hooks would cost more than all the rest of its step: where the last one of a name gave none, the next one is known
- * only until it returns.
+ * Detects whether code runs inside a step, so that a call inside a step can be refused. To detect this after an
+ * `await`, Node calls hooks for every promise of the process. A function that returns no promise has no `await`, and
+ * the hooks would cost more than the rest of its step. So if the last function of a step name returned no promise, the
+ * code of the next one is recognized only until it returns.
  */
 export class Inside {
   readonly #storage = new AsyncLocalStorage<Running>();
-  /** The one whose function is being called. */
+  /** The try whose function runs right now and is recognized only until it returns. */
   #called: Running | undefined;
   #followed = 0;
-  /** Names of steps whose last function gave no promise. */
+  /** Names of the steps whose last function returned no promise. */
   readonly #atOnce = new Set<string>();
 
-  /** The name of the step in which the caller stands. */
+  /** The name of the step that the caller runs inside; undefined outside of steps. */
   get step(): string | undefined {
     const running = this.#storage.getStore() ?? this.#called;
     return running && !running.isOver ? running.name : undefined;
   }
 
-  /** Calls the function of a step; `over` is called when the try has ended. */
+  /** Calls the function of a step. The caller must call `over` when the try has ended. */
   call(running: Running, fn: () => unknown): unknown {
     const given = this.#call(running, fn);
     if (isThenable(given)) this.#atOnce.delete(running.name);

@@ -2,27 +2,27 @@ import type { StepKey } from "../core/task.ts";
 import type { JournalEntry } from "../protocol/methods.ts";
 
 /**
- * Where each call of a module stands, and what earlier attempts left there.
+ * The place of a call in the journal.
  *
- * A call is known by kind, name and n, the number of calls of that kind and name before it, counted when it is called.
- * Counting begins at a base: 0 is the module's top, any other the number of the checkpoint that it continues from.
- * `call` counts all calls since the base; with it, a history that was strictly one after the other tells when the code
- * has changed under it.
+ * A call is identified by its kind, its name and `n`, the number of calls of that kind and name made before it.
+ * Counting starts at a base: 0 is the module's top, any other base is the number of the checkpoint that the module
+ * continues from. `call` counts all calls since the base. As long as the journaled calls were strictly sequential, a
+ * call that differs from the journal shows that the code has changed.
  */
 export interface Place extends StepKey {
   /** The number of this call, counted from `base`. */
   call: number;
-  /** Nothing else was in flight since it was called. */
+  /** Whether no other call has been in flight at the same time. */
   alone: boolean;
 }
 
 /**
- * How the module continues, undecided until its first step or its first look at the checkpoint: `top` runs again from
- * its top, `checkpoint` from the value saved last.
+ * How the module continues: `top` runs again from its top, `checkpoint` continues from the last saved value. It is
+ * undecided until the module makes its first journaled call or first reads the checkpoint.
  */
 export type Style = "undecided" | "top" | "checkpoint";
 
-/** The module called something else than the journal has at this place. */
+/** The module made another call than the journal has at this place. */
 export class Mismatch extends Error {
   override readonly name = "JournalMismatch";
   readonly data: { expected: string; found: string; call: number };
@@ -40,16 +40,16 @@ export class Journal {
   readonly #counts = new Map<string, number>();
   #byKey = new Map<string, JournalEntry>();
   #byCall = new Map<number, JournalEntry>();
-  /** The calls before this one are all journaled, and each was alone. */
+  /** All calls before this number are journaled, and each of them was alone. */
   #strictUntil = 0;
   #lastCall = -1;
   #calls = 0;
   #style: Style = "undecided";
   #base = 0;
-  /** Journaled calls since the base that were not asked for yet. */
+  /** Journaled calls since the base that the module has not made again yet. */
   readonly #unclaimed = new Set<JournalEntry>();
 
-  /** `base` is that of the checkpoint from which the attempt starts; a module that runs from its top has base 0. */
+  /** `base` is the base of the checkpoint that the attempt starts from, or 0 for a module that runs from its top. */
   constructor(entries: readonly JournalEntry[], base: number) {
     this.#entries = entries;
     this.#countFrom(base);
@@ -63,7 +63,7 @@ export class Journal {
     return this.#style;
   }
 
-  /** The first decision holds. */
+  /** Sets the style. Only the first decision counts. */
   decide(style: "top" | "checkpoint"): void {
     if (this.#style !== "undecided") return;
     this.#style = style;
@@ -71,9 +71,9 @@ export class Journal {
   }
 
   /**
-   * Whether a journaled call is still to come: fewer calls were made than up to the last journaled one. What is saved
-   * here was saved by an earlier attempt. Of a module that continues from its checkpoint that is not known: it may call
-   * set-up steps that ran before the checkpoint.
+   * Whether the module has not yet passed its last journaled call. A save at this point repeats one of an earlier
+   * attempt. Always false for a module that continues from its checkpoint. There it cannot be known, because the module
+   * may call set-up steps that ran before the checkpoint.
    */
   get isReplaying(): boolean {
     if (this.#style === "checkpoint") return false;
@@ -81,12 +81,12 @@ export class Journal {
     return this.#calls <= this.#lastCall;
   }
 
-  /** Steps acknowledged since the checkpoint from which the module continues that it has not asked for. */
+  /** Steps acknowledged after the checkpoint that the module continues from, and that it has not called again. */
   get unclaimed(): JournalEntry[] {
     return this.#style === "checkpoint" ? [...this.#unclaimed].filter(({ kind }) => kind === "step") : [];
   }
 
-  /** Counts a call; throws {@link Mismatch} when the journal no longer fits the code of a module that runs from its top. */
+  /** Counts a call. Throws {@link Mismatch} if the module runs from its top and its code no longer fits the journal. */
   place(kind: StepKey["kind"], name: string): Place {
     this.decide("top");
     const place = { ...this.#count(kind, name), alone: true };
@@ -97,14 +97,14 @@ export class Journal {
     return place;
   }
 
-  /** What an earlier attempt journaled for this call. */
+  /** Returns the entry that an earlier attempt journaled for this call. */
   find(place: Place): JournalEntry | undefined {
     const entry = this.#byKey.get(keyOf(place));
     if (entry) this.#unclaimed.delete(entry);
     return entry;
   }
 
-  /** Where calls in flight, in their order, will stand after a checkpoint that is about to be saved: their n. */
+  /** Returns the `n` that each call in flight will have after the checkpoint that is about to be saved. */
   static numbersAfterSave(inFlight: readonly Place[]): number[] {
     const counts = new Map<string, number>();
     return inFlight.map((place) => {
@@ -114,7 +114,7 @@ export class Journal {
     });
   }
 
-  /** Counts again from the checkpoint `base`; `inFlight`, in the order of their calls, come first after it. */
+  /** Restarts the count at the checkpoint `base`. The calls `inFlight` come first, in the order they were made. */
   rebase(base: number, inFlight: readonly Place[]): void {
     this.#countFrom(base);
     for (const place of inFlight) Object.assign(place, this.#count(place.kind, place.name), { alone: false });
@@ -142,7 +142,7 @@ export class Journal {
   }
 }
 
-/** Only steps are told apart by a name of their own. */
+/** Only steps have names of their own; all other calls of a kind share one identity. */
 function identity({ kind, name }: { kind: string; name: string }): string {
   return kind === "step" ? `step ${name}` : kind;
 }

@@ -7,8 +7,8 @@ const LOOK_MS = 5;
 const ID = "last words";
 
 /**
- * Makes a call from a process that is already ending, where no event is delivered any more, and waits at most `withinMs`
- * for its answer: a daemon that saw the process end first would take it for one that said nothing.
+ * Makes a call from a process that is already exiting, where no event is delivered any more, and waits at most
+ * `withinMs` for the response. A daemon that saw the process end first would assume that no call was made.
  */
 export function lastWords<M extends Method>(
   socket: Socket,
@@ -29,7 +29,7 @@ export function lastWords<M extends Method>(
   }
 }
 
-/** How many bytes came; undefined when there are none yet, 0 when there will be none. */
+/** Returns how many bytes were read: undefined if there are none yet, 0 if there will be none. */
 function read(fd: number, chunk: Buffer): number | undefined {
   try {
     return readSync(fd, chunk);

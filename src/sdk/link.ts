@@ -6,17 +6,17 @@ import { RpcClient } from "../protocol/rpc-client.ts";
 import { lastWords } from "./last-words.ts";
 
 /**
- * A connection that survives the daemon. Calls that were not answered when it broke are sent again, in their order, once
- * the next daemon has taken the same token: each of them names what it changes (a journal key, a nonce), so that twice
- * sent is once done. It tries without a limit, because the task's work is worth more than any wait; only a host that was never
- * given a task gives up.
+ * A connection that outlives the daemon. When the connection breaks, the calls without a response are sent again, in
+ * order, once the next daemon has accepted the same token. Each call names what it changes (a journal key, a nonce), so
+ * a call that is sent twice takes effect once. The link reconnects without a limit, because the task's work is worth
+ * more than any wait. Only a host that never got a task gives up.
  *
- * The open socket, and between two sockets the timer, keep the process alive.
+ * The open socket keeps the process alive, and between two sockets the timer does.
  */
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 2_000;
 const STORE_BACKOFF_MS = 500;
-/** A hello brings input, checkpoint and the whole journal in one line: far more than a request may be. */
+/** The response to a hello holds input, checkpoint and journal in one line: far more than a request may hold. */
 const LONGEST_HELLO_BYTES = 400 * 1024 * 1024;
 
 export type Hello = Result<"attempt/hello">;
@@ -25,9 +25,9 @@ export interface LinkOptions {
   socket: string;
   token: string;
   sdk: string;
-  /** The attempt was superseded: it may do nothing more. */
+  /** Called when another attempt has replaced this one, which must do nothing more. */
   onStale: () => void;
-  /** No daemon came for so long that a host without a task is of no use. */
+  /** Called when a host without a task has found no daemon for `abandonAfterMs`. */
   onAbandoned?: () => void;
   abandonAfterMs?: number;
 }
@@ -44,7 +44,7 @@ export interface LinkEvents {
   reconnected: (hello: Hello) => void;
 }
 
-/** Not repeated while the store is full: the caller has a better answer, or nobody waits for one. */
+/** Not repeated while the store is full: the caller handles the error better, or nobody waits for the result. */
 const onceOnly: ReadonlySet<Method> = new Set([
   "attempt/suspended",
   "attempt/progress",
@@ -52,7 +52,7 @@ const onceOnly: ReadonlySet<Method> = new Set([
 ] as const);
 
 export class Link {
-  /** The first answer to `attempt/hello`: the task. */
+  /** The first response to `attempt/hello`, which holds the task. */
   readonly hello: Promise<Hello>;
   readonly #options: LinkOptions;
   readonly #unanswered = new Set<Call>();
@@ -73,13 +73,13 @@ export class Link {
     void this.#run();
   }
 
-  /** Hands over what the daemon says from now on, and first what it said since the hello. */
+  /** Delivers the daemon's notifications from now on, after those that came since the hello. */
   listen(events: LinkEvents): void {
     this.#events = events;
     for (const notified of this.#early.splice(0)) events.notified(notified);
   }
 
-  /** Calls a method, across as many daemons as it takes; rejects only with what a daemon answered. */
+  /** Calls a method, and repeats the call if the daemon restarts. Rejects only with an error that a daemon returned. */
   call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
     return new Promise((resolve, reject) => {
       const call: Call = {
@@ -93,28 +93,28 @@ export class Link {
     });
   }
 
-  /** Says something that nothing depends on, to the daemon that is there now. */
+  /** Sends a notification that nothing depends on. It is lost if no daemon is connected. */
   tell<M extends Method>(method: M, params: Params<M>): void {
     this.#rpc?.tell(method, params);
   }
 
-  /** What was sent is in the kernel's hands, or the connection is gone. */
+  /** Whether the kernel has everything that was sent, or the connection is gone. */
   get isFlushed(): boolean {
     const socket = this.#socket;
     return !this.#rpc || !socket || socket.destroyed || socket.writableLength === 0;
   }
 
-  /** Resolves when it is so. */
+  /** Resolves when {@link isFlushed} is true. */
   async flushed(): Promise<void> {
     if (!this.isFlushed) await new Promise<void>((resolve) => this.#socket?.write("", () => resolve()));
   }
 
-  /** Makes a call from a process that is ending; lost when there is no daemon, as everything after it is. */
+  /** Makes a call from a process that is exiting. The call is lost if no daemon is connected. */
   sayLast<M extends Method>(method: M, params: Params<M>, withinMs: number): void {
     if (this.#rpc && this.#socket) lastWords(this.#socket, { method, params, withinMs });
   }
 
-  /** Ends the connection for good; what is unanswered stays so. */
+  /** Closes the connection for good. Calls without a response never settle. */
   close(): void {
     this.#isClosed = true;
     this.#rpc?.close();
@@ -143,7 +143,7 @@ export class Link {
     }
   }
 
-  /** Until the connection is lost. An error other than StaleAttempt is a daemon that cannot serve yet. */
+  /** Serves calls until the connection is lost. Any error but StaleAttempt means that the daemon cannot serve yet. */
   async #serve(rpc: RpcClient): Promise<void> {
     try {
       const { token, sdk } = this.#options;
@@ -186,7 +186,7 @@ export class Link {
     else if (this.#unanswered.delete(call)) call.reject(error);
   }
 
-  /** A full disk ends no task: the call waits until the store takes it. */
+  /** Sends a call again until the store accepts it, because a full disk must not end a task. */
   #sendLater(call: Call): void {
     const rpc = this.#rpc;
     setTimeout(() => {

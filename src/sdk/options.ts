@@ -3,7 +3,7 @@ import type { Duration } from "./api.ts";
 
 const LONGEST_MS = 100 * 365 * 86_400_000;
 
-/** Whole milliseconds of `duration`; throws a TypeError that says what is accepted and names `what`. */
+/** Converts `duration` to whole milliseconds. Throws a TypeError that names `what` and says what is accepted. */
 export function toMs(duration: Duration, what: string): number {
   const ms = typeof duration === "string" ? parseDuration(duration) : Math.ceil(Number(duration));
   if (ms !== undefined && typeof duration !== "object" && ms >= 0 && ms <= LONGEST_MS) return ms;
@@ -12,8 +12,8 @@ export function toMs(duration: Duration, what: string): number {
 }
 
 /**
- * The options of a call, none where none were given. Throws a TypeError for what is no object, and for a name that is
- * not one of `known`: what it was to do would not be done, and nothing would say so.
+ * Returns the options of a call, or an empty object if none were given. Throws a TypeError if `options` is not an
+ * object, or has a name that is not in `known`: such an option would have no effect, and nothing would report it.
  */
 export function checkedOptions<T extends object>(
   options: T | null | undefined,

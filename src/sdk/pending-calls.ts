@@ -1,35 +1,35 @@
 /**
- * What of the task is in flight, and with it when the attempt can be left. A call is a flight from the moment it is
- * made until it has its answer:
+ * Tracks the calls of the task that are in flight, and with them when the attempt can be left. A call is in flight from
+ * the moment it is made until it has its result. It is in one of these states:
  *
- *   busy      a step runs, or the daemon is being told
+ *   busy      a step runs, or the daemon is processing a request
  *   parked    held at its beginning or end, because the task is being paused or left
  *   retrying  a step waits for its next try
- *   sleeping, asking   in process, for lack of a reason or a chance to leave
+ *   sleeping, asking   waiting in this process, because the attempt need not or cannot be left
  *
- * While a pause is asked for, every call parks; once none is busy and at least one stands still, the attempt is left.
- * Without a pause it is left when all that is in flight sleeps, or waits for the answer to the one question. Both are
- * considered a turn of the event loop after the last change, so that the module has made the call that it was about to.
+ * While a pause is requested, every call parks. The attempt is left once at least one call is in flight and none is
+ * busy. Without a pause, it is left when all calls in flight sleep, or the only one waits for an answer. Both are
+ * checked one turn of the event loop after the last change, so that the module can first make the next call.
  */
 import type { Place } from "./journal.ts";
 
 type FlightState = "busy" | "parked" | "retrying" | "sleeping" | "asking";
 
-/** Why an attempt is left; `until` is when the first of the sleeps is over. */
+/** Why an attempt is left. `until` is the time at which the first sleep ends, in ms since 1970. */
 export type Leave = { for: "pause" } | { for: "ask" } | { for: "sleep"; until: number };
 
 export class PendingCall {
   readonly #changed: () => void;
-  /** The place in the journal of a journaled call, once it is counted. */
+  /** The place of a journaled call in the journal, once it is counted. */
   place: Place | undefined;
-  /** Told when a checkpoint has moved the place. */
+  /** Called when a checkpoint has moved the place. */
   onMoved: (() => void) | undefined;
   state: FlightState = "busy";
-  /** When a sleep is over. */
+  /** When a sleep ends, in ms since 1970. */
   until = 0;
-  /** What a step keeps for the attempt that runs it again, as JSON. */
+  /** The value that a step keeps for its next run, as JSON. */
   kept: string | undefined;
-  /** The process may not be ended for this one: too short a sleep, or leaving was refused. */
+  /** Whether the process must not end for this call: the sleep is too short, or an attempt to leave was refused. */
   stays = false;
 
   constructor(changed: () => void) {
@@ -47,7 +47,7 @@ export class PendingCalls {
   readonly #leave: (leave: Leave) => Promise<void>;
   readonly #pauseChanged: (isPausing: boolean) => void;
   #parked: (() => void)[] = [];
-  /** How many flights have a place, and the place of the one that is alone. */
+  /** The number of calls that have a place, and the place of the call that is alone. */
   #placed = 0;
   #alone: Place | undefined;
   #isPausing = false;
@@ -56,25 +56,25 @@ export class PendingCalls {
   #hasEnded = false;
 
   /**
-   * `leave` resolves when the attempt is over, and rejects when it has to go on; `pauseChanged` is told when a pause is
-   * asked for or called off.
+   * `leave` resolves when the attempt is over, and rejects if it must continue. `pauseChanged` is called when a pause
+   * is requested or called off.
    */
   constructor(leave: (leave: Leave) => Promise<void>, pauseChanged: (isPausing: boolean) => void) {
     this.#leave = leave;
     this.#pauseChanged = pauseChanged;
   }
 
-  /** A pause is asked for and was not called off. */
+  /** Whether a pause is requested and was not called off. */
   get isPausing(): boolean {
     return this.#isPausing;
   }
 
-  /** A call parks at a safe point. */
+  /** Whether calls park at a safe point. */
   get isHeld(): boolean {
     return this.#isPausing || this.#isLeaving || this.#hasEnded;
   }
 
-  /** The flights in the order of their calls. */
+  /** The calls in flight, in the order in which they were made. */
   get flights(): Iterable<PendingCall> {
     return this.#flights;
   }
@@ -85,7 +85,7 @@ export class PendingCalls {
     return flight;
   }
 
-  /** Gives a flight its place; beside another one, neither is alone. */
+  /** Gives a call its place. If another call in flight has a place, neither of them is alone. */
   placed(flight: PendingCall, place: Place): void {
     flight.place = place;
     place.alone = this.#placed === 0;
@@ -111,23 +111,23 @@ export class PendingCalls {
     this.#pauseChanged(isPausing);
   }
 
-  /** The pause was called off: parked calls go on in their order. */
+  /** Calls the pause off. Parked calls continue in their order. */
   goOn(): void {
     this.#setPausing(false);
     if (!this.#isLeaving) this.#release();
   }
 
-  /** From now on no call returns. */
+  /** Stops all calls: none returns from now on. */
   stop(): void {
     this.#hasEnded = true;
   }
 
-  /** A safe point: returns at once, or when the pause was called off, or never. */
+  /** A safe point. Resolves at once, or when the pause is called off, or never. */
   async pass(flight: PendingCall): Promise<void> {
     while (this.isHeld) await this.#park(flight);
   }
 
-  /** Returns unless the attempt is being left; a pause alone does not hold here. */
+  /** Resolves unless the attempt is being left. A pause that is only requested does not hold the call here. */
   async open(flight: PendingCall): Promise<void> {
     while (this.#isLeaving || this.#hasEnded) await this.#park(flight);
   }
@@ -172,7 +172,7 @@ export class PendingCalls {
       this.#isLeaving = false;
       if (leave.for === "pause") this.#setPausing(false);
       else this.#stay();
-      // Also during a pause: what parked for the leaving alone goes on, the rest parks again.
+      // Also during a pause: calls that `open` has parked continue, the others park again.
       this.#release();
     }
   }

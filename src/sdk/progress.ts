@@ -1,7 +1,7 @@
 import type { Params } from "../protocol/methods.ts";
 import type { Link } from "./link.ts";
 
-/** Tells the daemon how far the task is: at most one call is on its way, and of those that waited for it the latest goes. */
+/** Reports the task's progress to the daemon. At most one report is in flight; of those waiting, the latest is sent. */
 export class Progress {
   readonly #link: Link;
   #latest: Params<"attempt/progress"> | undefined;
@@ -11,7 +11,7 @@ export class Progress {
     this.#link = link;
   }
 
-  /** Never throws: a number that is none, or is below 0, is not shown. */
+  /** Never throws. Ignores a `done` or a `total` that is not a finite number of at least 0. */
   set(done: unknown, total?: unknown, message?: unknown): void {
     if (!isAmount(done)) return;
     this.#latest = {
@@ -22,7 +22,7 @@ export class Progress {
     this.#sending ??= this.#send();
   }
 
-  /** Resolves when the latest was told, or refused. */
+  /** Resolves when the daemon has accepted or refused the latest report. */
   async flush(): Promise<void> {
     await this.#sending;
   }
@@ -31,14 +31,14 @@ export class Progress {
     while (this.#latest) {
       const params = this.#latest;
       this.#latest = undefined;
-      // What is shown of a task may be missed; the task goes on.
+      // A lost report must not stop the task.
       await this.#link.call("attempt/progress", params).catch(() => undefined);
     }
     this.#sending = undefined;
   }
 }
 
-/** The cut may go through a character, of which half is nothing to show. */
+/** Cuts a message to 1000 characters, and drops the half of a character that the cut may leave. */
 function cut(message: string): string {
   return message.slice(0, 1000).replace(/[\uD800-\uDBFF]$/, "");
 }

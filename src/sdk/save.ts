@@ -5,11 +5,11 @@ import type { Session } from "./session.ts";
 import { fromJson, toJson } from "./strict-json.ts";
 
 /**
- * `task.save`. What is saved at a place that lies before the last journaled call was saved by an earlier attempt, and the
- * calls that follow it are answered from the journal: to save it again would forget them.
+ * Implements `task.save`. A save before the last journaled call repeats a save of an earlier attempt. It is skipped,
+ * because a new checkpoint would discard the journaled results of the calls that follow.
  *
- * Unless the module runs from its top, calls are counted from the new checkpoint on, whose number only the daemon knows:
- * calls made meanwhile wait for it, and those in flight move behind it, because the value cannot hold their results.
+ * Unless the module runs from its top, calls are counted from the new checkpoint, whose number only the daemon knows.
+ * So calls made meanwhile wait for it. Calls in flight move behind it, because the value cannot include their results.
  */
 export async function save(session: Session, value: unknown): Promise<void> {
   session.refuseInStep("task.save()");
@@ -63,7 +63,7 @@ async function saveNow(session: Session, flight: PendingCall, text: string): Pro
     ...(unused.length > 0 && { unused }),
   });
   session.saved = { durable: text, seen: text };
-  // What was acknowledged before it is not given to a later attempt.
+  // A later attempt does not get the results that were acknowledged before this checkpoint.
   session.journalBytes = 0;
   const moved = movingCalls(session);
   journal.rebase(
@@ -75,8 +75,9 @@ async function saveNow(session: Session, flight: PendingCall, text: string): Pro
 }
 
 /**
- * The newest checkpoint has this value, and steps acknowledged after it are still to be asked for: a module that saves at
- * the beginning of each round saves here what it has just continued from. To begin a new count would run them again.
+ * Whether the newest checkpoint has this value and the module has not yet repeated all steps acknowledged after it. A
+ * module that saves at the start of each round saves here the value that it has just continued from. A new count would
+ * run those steps again.
  */
 function isSavedAlready({ journal, saved }: Session, text: string): boolean {
   return text === saved.durable && journal.unclaimed.length > 0;
@@ -84,12 +85,12 @@ function isSavedAlready({ journal, saved }: Session, text: string): boolean {
 
 type Placed = PendingCall & { place: Place };
 
-/** The calls in flight that stand in the journal, in their order. */
+/** Returns the calls in flight that have a place in the journal, in the order in which they were made. */
 function movingCalls({ calls }: Session): Placed[] {
   return [...calls.flights].filter((call): call is Placed => call.place !== undefined);
 }
 
-/** What running steps keep moves with them, in the transaction of the checkpoint. */
+/** Returns the values that running steps keep. They move with the steps, in the transaction of the checkpoint. */
 function keptAfterSave(calls: readonly Placed[]): { name: string; n: number; value: unknown }[] {
   const numbers = Journal.numbersAfterSave(calls.map(({ place }) => place));
   return calls.flatMap(({ place, kept }, at) =>

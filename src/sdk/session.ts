@@ -12,13 +12,13 @@ import { Briefness } from "./steps/briefness.ts";
 import { StepFile } from "./steps/step-file.ts";
 import { fromJson } from "./strict-json.ts";
 
-/** Room for what stands around a value in its line. */
+/** Room for the rest of the line in which a value is sent. */
 const ENVELOPE_BYTES = 64 * 1024;
 
-/** What the daemon is told when the module has ended. */
+/** What the host reports to the daemon when the module has ended. */
 export type Outcome = Params<"attempt/result">;
 
-/** One journaled call: what it does when the journal does not answer it, and how it reads the journal's answer. */
+/** One journaled call: `replay` reads its journal entry, and `run` executes the call if there is no entry. */
 export interface JournaledCall<T> {
   kind: StepKey["kind"];
   name: string;
@@ -26,51 +26,51 @@ export interface JournaledCall<T> {
   replay: (entry: JournalEntry, place: Place, flight: PendingCall) => T | Promise<T>;
 }
 
-/** One attempt as the module's process sees it: what every method of the task works on. */
+/** One attempt as the module's process sees it. All methods of the task share it. */
 export class Session {
   readonly hello: Hello;
   readonly link: Link;
   readonly journal: Journal;
   readonly calls: PendingCalls;
   readonly progress: Progress;
-  /** Where brief steps are made durable; undefined where the daemon names no place. */
+  /** The file in which brief steps are made durable; undefined if the daemon names none. */
   readonly steps: StepFile | undefined;
-  /** When the daemon was told last that something stands there, by the clock that does not jump. */
+  /** When the daemon was last notified that the step file has new steps, by the monotonic clock, in ms. */
   wordAt = Number.NEGATIVE_INFINITY;
-  /** What the module sees as `task.signal`. */
+  /** Controls `task.signal`. */
   readonly aborter = new AbortController();
-  /** Aborted with it; for this side's own use, so that what listens to the module's is the module. */
+  /** Aborted together with `aborter`. The SDK itself listens here, so that only the module listens to `task.signal`. */
   readonly stopper = new AbortController();
-  /** What the module sees as `task.pausing`; another one once a pause was called off. */
+  /** Controls `task.pausing`. Replaced when a pause is called off. */
   pausing = new AbortController();
-  /** Something of the module listened when it was aborted. */
+  /** Whether the module listened when its signals were aborted. */
   wasListened = false;
   readonly inside = new Inside();
-  /** The signals that the functions of running steps were given. */
+  /** The signals that the functions of running steps have read. */
   readonly stepSignals = new Set<AbortSignal>();
   readonly briefness = new Briefness();
-  /** Steps whose function runs, told again to a daemon that was not there. */
+  /** Called to report the running steps and the open question again, after a reconnect or a save. */
   readonly running = new Set<() => void>();
-  /** The largest value that fits both the limit and a line. */
+  /** The largest value in bytes that fits both the daemon's limit and one line. */
   readonly maxBytes: number;
-  /** How many bytes the results in the journal take that a later attempt would be given. */
+  /** The size in bytes of the journaled results that a later attempt would get. */
   journalBytes: number;
-  /** The newest checkpoint's JSON, and the one that the module believes to be that while it is replayed. */
+  /** The newest checkpoint as JSON, and the one that the module takes for the newest while it is replayed. */
   saved: { durable: string | undefined; seen: string | undefined };
-  /** What steps that were cut short in earlier attempts had kept, as JSON, by {@link keptName}. */
+  /** The values kept by steps that earlier attempts did not finish, as JSON, by {@link keptName}. */
   readonly kept: ReadonlyMap<string, string>;
-  /** The one question that waits, by its text. */
+  /** The text of the one question that waits for its answer. */
   question: string | undefined;
-  /** Told when a message was sent to the task. */
+  /** Called when a message was, or may have been, sent to the task. */
   onMessage: (() => void) | undefined;
   onAnswer: ((answer: NotificationParams<"attempt/answer">) => void) | undefined;
-  /** Settles when the save that decides where the next calls are counted from is acknowledged. */
+  /** Settles when the daemon has acknowledged the save from which the next calls are counted. */
   moving: Promise<void> | undefined;
   #isCanceled = false;
   readonly #left: () => void;
   readonly #end: (outcome: Outcome) => void;
 
-  /** `left` is told when the daemon is about to end the process, `end` that the attempt ends although the module goes on. */
+  /** `left` is called when the daemon is about to end the process, `end` when the attempt ends but the module runs. */
   constructor(
     hello: Hello,
     link: Link,
@@ -105,27 +105,27 @@ export class Session {
     return this.moving !== undefined;
   }
 
-  /** The task was canceled: what remains is the time until the kill. */
+  /** Whether the task was canceled. Only the time until the kill remains. */
   get isCanceled(): boolean {
     return this.#isCanceled;
   }
 
-  /** Whether the module has anything that its aborted signal could tell. */
+  /** Whether the module listens to `task.signal` or to the signal of a step. */
   get isListened(): boolean {
     const signals = [this.aborter.signal, ...this.stepSignals];
     return signals.some((signal) => getEventListeners(signal, "abort").length > 0);
   }
 
-  /** Ends every call for good: none of them returns any more. */
+  /** Stops all calls: none returns from now on. */
   stop(): void {
     this.calls.stop();
   }
 
-  /** A call that is kept in the journal. */
+  /** Makes a journaled call: replays its entry in the journal, or runs it. */
   async journaled<T>({ kind, name, run, replay }: JournaledCall<T>): Promise<T> {
     const flight = this.calls.begin();
     try {
-      // Not awaited when there is nothing to wait for: calls are counted in the turn in which they are made.
+      // No `await` if there is nothing to wait for: calls are counted in the turn in which they are made.
       while (this.isMoving) await this.moving;
       const place = this.#placed(kind, name, flight);
       if (!place) return await never();
@@ -137,7 +137,7 @@ export class Session {
     }
   }
 
-  /** Throws when the caller stands inside a step that has not ended. */
+  /** Throws if the caller runs inside a step that has not ended. */
   refuseInStep(call: string, rather = "call it after the step"): void {
     const { step } = this.inside;
     if (step === undefined) return;
@@ -146,7 +146,7 @@ export class Session {
     );
   }
 
-  /** Throws CheckpointTooLarge for what the daemon would not keep. */
+  /** Throws CheckpointTooLarge for a value that is too large for the daemon to store. */
   refuseLarge(text: string | undefined, what: string): void {
     const size = text === undefined ? 0 : Buffer.byteLength(text);
     if (size > this.maxBytes)
@@ -158,7 +158,7 @@ export class Session {
       });
   }
 
-  /** Throws CheckpointTooLarge for a result with which the journal could not be given to a later attempt. */
+  /** Throws CheckpointTooLarge for a result that would make the journal too large to give to a later attempt. */
   refuseBeyondJournal(text: string | undefined, what: string): void {
     const limit = this.hello.module?.journalMaxBytes ?? Number.POSITIVE_INFINITY;
     const size = this.journalBytes + (text === undefined ? 0 : Buffer.byteLength(text));
@@ -225,7 +225,7 @@ export class Session {
     this.aborter.abort(reason);
   }
 
-  /** What the last daemon said since may be lost with it: whether the pause still stands, an answer, what runs. */
+  /** The messages between this process and the last daemon may be lost: about the pause, an answer, what runs. */
   #reconnected(hello: Hello): void {
     if (hello.pausing) this.calls.pause();
     else this.calls.goOn();
@@ -234,12 +234,12 @@ export class Session {
   }
 }
 
-/** Names a step for what it keeps. */
+/** The key of a step in {@link Session.kept}. */
 export function keptName({ base, n, name }: { base: number; n: number; name: string }): string {
   return `${base} ${n} ${name}`;
 }
 
-/** A call that does not return in this attempt. */
+/** Returns a promise that never settles, for a call that does not return in this attempt. */
 function never(): Promise<never> {
   return new Promise(() => {});
 }

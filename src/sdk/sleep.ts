@@ -5,12 +5,12 @@ import { toMs } from "./options.ts";
 import type { PendingCall } from "./pending-calls.ts";
 import type { Session } from "./session.ts";
 
-/** A sleep as long as this or shorter is not worth a new process. */
+/** A sleep of up to this long is not worth a new process. */
 const STAY_MS = 5_000;
-/** Timers stand still while the machine sleeps; the wall clock is looked at this often. */
+/** How often the wall clock is checked. It is checked because timers stand still while the machine is suspended. */
 const LOOK_MS = 1_000;
 
-/** `task.sleep`. */
+/** Implements `task.sleep`. */
 export async function sleep(session: Session, duration: Duration): Promise<void> {
   session.refuseInStep("task.sleep()");
   const ms = toMs(duration, "the duration of task.sleep()");

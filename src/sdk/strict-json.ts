@@ -1,12 +1,12 @@
 /**
- * JSON that loses nothing in silence. `JSON.stringify` drops functions, turns NaN into null and a Map into `{}`; a task
- * would find that out days later, after a resume. What people know and expect of JSON stays: properties that are
- * undefined are left out, instances become their fields, and `toJSON` has its say.
+ * JSON that loses nothing silently. `JSON.stringify` drops functions, turns NaN into null and a Map into `{}`. A task
+ * would find that out days later, after a resume. The known rules of JSON remain: undefined properties are left out,
+ * instances become their fields, and `toJSON` is called.
  */
 
 /**
- * The JSON text of `value`, or undefined for undefined. Throws a TypeError that names the first place that JSON would
- * lose, such as `value.items[2].run is a function`; `label` names the whole.
+ * Returns the JSON text of `value`, or undefined for undefined. Throws a TypeError that names the first part that JSON
+ * would lose, such as `value.items[2].run is a function`. `label` is the name of the whole, here `value`.
  */
 export function toJson(value: unknown, label: string): string | undefined {
   if (value === undefined) return undefined;
@@ -14,12 +14,12 @@ export function toJson(value: unknown, label: string): string | undefined {
   return JSON.stringify(value);
 }
 
-/** What `text` holds; undefined for undefined, as {@link toJson} gives it. */
+/** Parses a text that {@link toJson} has returned. Returns undefined for undefined. */
 export function fromJson(text: string | undefined): unknown {
   return text === undefined ? undefined : JSON.parse(text);
 }
 
-/** What a message may carry (see protocol/framing.ts), with room for what stands around the value. */
+/** The nesting that a message may have (see protocol/framing.ts), less some levels for the message around the value. */
 const DEEPEST = 1000;
 
 type Above = Map<object, string>;
@@ -75,7 +75,7 @@ function checkFields(value: object, path: string, above: Above): void {
   for (const [key, field] of fields) check(field, path + accessor(key), above);
 }
 
-/** Also for objects of another realm, such as those of `node:vm`. */
+/** Whether `value` is a plain object, also if it comes from another realm, such as that of `node:vm`. */
 function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

@@ -4,7 +4,7 @@ import { checkedOptions } from "./options.ts";
 import type { PendingCall } from "./pending-calls.ts";
 import type { Session } from "./session.ts";
 
-/** `task.suspend`. */
+/** Implements `task.suspend`. */
 export async function suspend(session: Session, options: SuspendOptions): Promise<never> {
   session.refuseInStep("task.suspend()", "call step.suspend() on what its function is given");
   const flight = session.calls.begin();
@@ -15,7 +15,7 @@ export async function suspend(session: Session, options: SuspendOptions): Promis
   }
 }
 
-/** Asks for the pause of this task and stands still at `flight`, which returns only if the pause is called off. */
+/** Requests a pause of this task and parks `flight`. Rejects if the pause is called off; otherwise never settles. */
 export async function suspendAt(
   session: Session,
   flight: PendingCall,
@@ -43,7 +43,7 @@ function checked(options: SuspendOptions) {
   };
 }
 
-/** A time as it is told: ISO 8601. */
+/** Converts `until` to ISO 8601. Throws a TypeError for an invalid time. */
 function timeOf(until: Date | string | number): string {
   const at = new Date(until);
   if (!Number.isNaN(at.getTime())) return at.toISOString();

@@ -8,7 +8,7 @@ import { sleep } from "./sleep.ts";
 import { step } from "./steps/step.ts";
 import { suspend } from "./suspend.ts";
 
-/** The `task` object of one attempt, for which `print` writes a line to the log. */
+/** Creates the `task` object of one attempt. `print` writes a line to the log. */
 export function createTask(session: Session, print: (line: string) => void): Task {
   const { hello, aborter, progress } = session;
   return Object.freeze<Task>({

@@ -1,6 +1,6 @@
 /**
- * Throws a TypeError for text with half of a character in it (a lone surrogate, as is left when an emoji is cut in two):
- * UTF-8 cannot hold it, so it would come back as another character and a step of that name would run again.
+ * Throws a TypeError for a text that contains half of a character: a lone surrogate, as is left when an emoji is cut in
+ * two. UTF-8 cannot hold it. It would come back as another character, and a step of that name would run again.
  */
 export function refuseCutText(text: string, what: string): void {
   const at = text.search(/\p{Surrogate}/u);

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 
-/** The compiler that tsx brings, so that what it does not load is compiled as it would. */
+/** Returns the compiler of tsx, so that files that tsx does not load are compiled in the same way. */
 export function compiler(): typeof import("esbuild") {
   return createRequire(createRequire(import.meta.url).resolve("tsx/package.json"))("esbuild");
 }

@@ -1,24 +1,24 @@
 import { inspect, types } from "node:util";
 import { toJson } from "../../sdk/strict-json.ts";
 
-/** The longest message, and the largest data in characters of JSON, that the daemon is told. */
+/** The longest message, and the largest data as JSON, that is sent to the daemon, in characters. */
 const LONGEST = 64 * 1024;
 
-/** Of so many errors in one, the messages stand for the one that is missing. */
+/** How many errors of an AggregateError are named if it has no message of its own. */
 const MOST_ERRORS = 10;
 
-/** Lines of a stack that are not the user's: Node's own, this host's, the loader's. The brace after one stays. */
+/** Stack lines that are not the user's: those of Node, this host and the loader. A brace after such a line stays. */
 const foreignFrames =
   /\n\s+at (?:[^\n]*\()?(?:node:|internal\/|[^\n]*\/node_modules\/(?:tsx|esbuild)\/|[^\n]*\/dist\/(?:host|host-hooks|sdk|agent-task)\.mjs)[^\n]*?(?= \{(?:\n|$)|\n|$)/g;
 
-/** What the daemon is told of an error. */
+/** An error as it is reported to the daemon. */
 export interface Failure {
   name: string;
   message: string;
   data?: Record<string, unknown>;
 }
 
-/** Name and message of whatever was thrown, in words for people; never throws. */
+/** Returns a readable name and message for any thrown value. Never throws. */
 export function failureOf(thrown: unknown): Failure {
   if (!isError(thrown)) return { name: "Error", message: cut(wordsFor(thrown)) };
   const syntax = syntaxErrorOf(thrown);
@@ -30,14 +30,14 @@ export function failureOf(thrown: unknown): Failure {
   return { name: cut(name), message: cut(message), ...(data && { data }) };
 }
 
-/** What stands in the log for it: the stack, cut to the user's frames; never throws. */
+/** Returns the text for the log: the stack, reduced to the user's frames. Never throws. */
 export function stackOf(thrown: unknown): string {
   const { name, message } = failureOf(thrown);
   const stack = isError(thrown) && !syntaxErrorOf(thrown) ? shown(thrown) : undefined;
   return stack?.replace(foreignFrames, "") ?? `${name}: ${message}`;
 }
 
-/** Also of another realm, such as that of `node:vm`. */
+/** Whether `thrown` is an error, also one of another realm, such as that of `node:vm`. */
 function isError(thrown: unknown): thrown is Error {
   return types.isNativeError(thrown) || tried(() => thrown instanceof Error) === true;
 }
@@ -47,7 +47,7 @@ function wordsFor(thrown: unknown): string {
   return `the module threw ${shown(thrown) ?? "what cannot be shown"}`;
 }
 
-/** Undefined where a getter or a proxy of the module throws. */
+/** Returns `value` as text, or undefined if a getter or a proxy of the module throws. */
 function shown(value: unknown): string | undefined {
   return tried(() => inspect(value));
 }
@@ -60,14 +60,14 @@ function tried<T>(get: () => T): T | undefined {
   }
 }
 
-/** Whatever the module has put there, as text. */
+/** Returns a property of the error as text. The module may have given it a value of any type. */
 function textOf(error: Error, key: "name" | "message"): string {
   const value: unknown = tried(() => error[key]);
   if (value === undefined || typeof value === "string") return value ?? "";
   return shown(value) ?? "";
 }
 
-/** Those of an AggregateError, which may have no message of its own. */
+/** Joins the messages of the errors in an AggregateError, which may have no message of its own. */
 function messagesOf(error: Error): string {
   const errors = tried(() => (error as { errors?: unknown }).errors);
   if (!Array.isArray(errors)) return "";
@@ -77,7 +77,7 @@ function messagesOf(error: Error): string {
   return words.filter(Boolean).join("; ");
 }
 
-/** esbuild's report has the place in its text and nothing but its own frames in its stack. */
+/** Returns the text of an error of esbuild. The place is in its text; its stack has only esbuild's own frames. */
 function syntaxErrorOf(error: Error): string | undefined {
   if (textOf(error, "name") !== "TransformError") return undefined;
   return textOf(error, "message")
@@ -85,13 +85,13 @@ function syntaxErrorOf(error: Error): string | undefined {
     .replaceAll(": ERROR: ", ": ");
 }
 
-/** The facts of an expected failure, or the code of a system error; not what is as large as a whole answer of a server. */
+/** Returns the data of an expected failure, or the code of a system error. Omits data as large as a whole response. */
 function dataOf(error: Error): Record<string, unknown> | undefined {
   const data = tried(() => (error as { data?: unknown }).data);
   const code = tried(() => (error as { code?: unknown }).code);
   const isFacts = typeof data === "object" && data !== null && !Array.isArray(data);
   const plain: unknown = isFacts ? tried(() => JSON.parse(JSON.stringify(data))) : undefined;
-  // Also what is nested too deep for a message is refused.
+  // `toJson` also refuses data that is nested too deep for a message.
   const text = tried(() => toJson(plain, "data"));
   if (text?.startsWith("{") && text.length <= LONGEST) return plain as Record<string, unknown>;
   return typeof code === "string" ? { code } : undefined;

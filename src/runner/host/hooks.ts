@@ -1,17 +1,17 @@
 /**
- * The hooks for Node before 22.15, which runs them in a thread of its own, from a file of their own.
+ * The module hooks for Node before 22.15, which runs hooks in a separate thread, from a separate file.
  *
- * tsx takes half of the time and memory of a host there, and does nothing for an ES module of plain JavaScript. So it is
- * loaded at the first file that may need it, and from then on asked for every file.
+ * There, tsx takes half of the time and memory of a host, and does nothing for an ES module in plain JavaScript. So tsx
+ * is loaded for the first file that may need it, and from then on used for every file.
  */
 import type { InitializeHook, LoadFnOutput, LoadHook, ResolveFnOutput, ResolveHook } from "node:module";
 import { loadedDespiteQuestionMark, resolvedDespiteBackslash } from "./odd-path.ts";
 import { ownPackage, withFormat } from "./resolution.ts";
 
-/** What a host tells its hooks. */
+/** The data that a host passes to its hooks. */
 export interface HooksData {
   sdkUrl: string;
-  /** The module is probably TypeScript: tsx is loaded ahead. */
+  /** Whether the module is probably TypeScript, so that tsx is loaded ahead. */
   isTypeScript: boolean;
 }
 
@@ -24,12 +24,12 @@ interface Tsx {
 let sdkUrl = "";
 let tsx: Promise<Tsx> | null = null;
 
-/** The files of these hooks, tsx included: they are loaded in this thread, by the same hooks. */
+/** The files of these hooks, including tsx. They are loaded in this thread, through these same hooks. */
 const ownFiles = new Set([import.meta.url]);
 
 export const initialize: InitializeHook<HooksData> = (data) => {
   sdkUrl = data.sdkUrl;
-  // Who asks for it hears of an error.
+  // An error is reported by the first file that needs tsx.
   if (data.isTypeScript) withTsx().catch(() => {});
 };
 
@@ -45,7 +45,7 @@ export const resolve: ResolveHook = async (specifier, context, next) => {
   if (plain) return plain;
   const found = resolvedDespiteBackslash(specifier, context.parentURL) as ResolveFnOutput | undefined;
   if (found) return withFormat(found);
-  // What tsx takes for CommonJS gets an address of its own, so the format is known before.
+  // tsx gives a file that it considers CommonJS a special URL, so the format must be set before.
   const formatted: typeof next = async (...question) => withFormat(await next(...question));
   return (await withTsx()).resolve(specifier, context, formatted);
 };
@@ -60,19 +60,19 @@ export const load: LoadHook = async (url, context, next) => {
   return (await withTsx()).load(url, context, async () => loaded);
 };
 
-/** Part of Node, or an ES module of JavaScript; undefined for all that tsx may resolve otherwise. */
+/** Resolves a part of Node or an ES module in JavaScript. Returns undefined for what tsx may resolve differently. */
 async function resolvedAsPlain(...[specifier, context, next]: Parameters<ResolveHook>) {
   try {
     const resolved = withFormat(await next(specifier, context));
     const isModule = resolved.format === "module" && /\.m?js$/.test(new URL(resolved.url).pathname);
     return isModule || resolved.url.startsWith("node:") ? resolved : undefined;
   } catch {
-    // A file without its ending, a folder, or none: tsx finds it, or says what is missing.
+    // A file name without its ending, a folder, or no file: tsx finds it, or reports what is missing.
     return undefined;
   }
 }
 
-/** Whether it may import while it runs: tsx gives CommonJS that was compiled from an ES module its own shape there. */
+/** Whether the module may call `import()`. There, tsx reshapes CommonJS that was compiled from an ES module. */
 function importsLater({ format, source }: LoadFnOutput): boolean {
   return format === "module" && source != null && /\bimport\s*[(/]/.test(textOf(source));
 }
@@ -82,7 +82,7 @@ function textOf(source: NonNullable<LoadFnOutput["source"]>): string {
 }
 
 function withTsx(): Promise<Tsx> {
-  // Its hooks are not in its types.
+  // The hooks of tsx are not in its types.
   const name: string = "tsx/esm";
   tsx ??= import(name).then((loaded: Tsx) => {
     loaded.initialize({ tsconfig: false });

@@ -8,7 +8,7 @@ import { OWN_NAME, ownPackage, type Resolved, withFormat } from "./resolution.ts
 
 type ResolveFilename = (request: string, ...rest: unknown[]) => string;
 
-/** Not in the types of the oldest Node that is supported. */
+/** What the types of the oldest supported Node lack. */
 interface Internals {
   registerHooks?: (hooks: {
     resolve: (
@@ -31,8 +31,8 @@ const internals = Module as unknown as Internals;
 const requireHere = createRequire(import.meta.url);
 
 /**
- * Makes this process load task modules: TypeScript without a build, and `agentctl` as the SDK at `sdkUrl`, one instance
- * for `import` and `require`. No tsconfig.json is read: whatever stands there is for the user's own tools.
+ * Prepares this process to load task modules: TypeScript without a build, and `agentctl` as the SDK at `sdkUrl`, one
+ * instance for `import` and `require`. No tsconfig.json is read, because its settings are for the user's own tools.
  */
 export async function prepareLoader(data: HooksData): Promise<void> {
   const { sdkUrl } = data;
@@ -40,7 +40,7 @@ export async function prepareLoader(data: HooksData): Promise<void> {
     registerCommonJs();
     const { register: registerEsm } = await import("tsx/esm/api");
     registerEsm({ tsconfig: false });
-    // Later hooks are asked first, so these stand before those of tsx.
+    // Hooks that are registered later are called first, so these come before those of tsx.
     internals.registerHooks({
       resolve(specifier, context, next) {
         const own = ownPackage(specifier, sdkUrl);
@@ -65,8 +65,8 @@ function registerCommonJs(): void {
 }
 
 /**
- * `require("agentctl")` gives what was imported, so that there is one instance. Where tsx does not serve `require` yet, it
- * does from the first file on.
+ * Makes `require("agentctl")` return the imported SDK, so that there is one instance. If tsx does not serve `require`
+ * yet, it does so from the first required file on.
  */
 async function prepareRequire(sdkUrl: string, isServed: boolean): Promise<void> {
   const path = fileURLToPath(sdkUrl);
@@ -88,11 +88,11 @@ async function prepareRequire(sdkUrl: string, isServed: boolean): Promise<void> 
   };
 }
 
-/** What tsx makes of a resolver, below what others have put on top of it since. */
+/** Returns `below` as extended by tsx. Resolvers that others have put on top of it since remain on top. */
 function withCommonJs(below: ResolveFilename): ResolveFilename {
   const top = internals._resolveFilename;
   internals._resolveFilename = below;
-  // The environment is the task's by now.
+  // By now, the environment is the task's, so the variable is restored below.
   const { TSX_DISABLE_CACHE: before } = process.env;
   process.env.TSX_DISABLE_CACHE = "1";
   try {
@@ -105,7 +105,7 @@ function withCommonJs(below: ResolveFilename): ResolveFilename {
   }
 }
 
-/** A file by its path, of which tsx would take a question mark for the beginning of something else. */
+/** Whether `request` is the path of a file with a question mark, which tsx would take for the start of a query. */
 function isWhole(request: string): boolean {
   return request.includes("?") && isAbsolute(request) && existsSync(request);
 }

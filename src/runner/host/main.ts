@@ -1,10 +1,10 @@
 /**
- * The process that runs a task module. It is started ahead of need: loader and SDK are ready and `attempt/hello` is
- * waiting when a task is assigned by the answer. Its end is decided here and nowhere else:
+ * The process that runs a task module. It is started ahead of need: loader and SDK are ready, and `attempt/hello` waits
+ * for its response, which assigns a task. Only this file ends the process, with one of these exit codes:
  *
- *   0, 1   the module returned or failed, and the daemon has it
- *   75     the daemon said that it would end the process, and did not
- *   1      the attempt was superseded, or no daemon came for a host without a task
+ *   0, 1   the module returned or failed, and the daemon has the outcome
+ *   75     the daemon said that it would end the process, but did not
+ *   1      another attempt has replaced this one, or a host without a task has found no daemon
  */
 import { createAgentTask } from "../../sdk/agent-task.ts";
 import type { TaskDefinition } from "../../sdk/define-task.ts";
@@ -19,16 +19,16 @@ import { isWrittenWrong, loadTask } from "./task-module.ts";
 const ABANDONED_AFTER_MS = 30_000;
 const LEFT_ALONE_AFTER_MS = 5_000;
 const LAST_WORDS_MS = 2_000;
-/** How much later than its signal the word of a cancel may be heard. */
+/** How much later than its SIGTERM the notification of a cancel may arrive. */
 const WORD_MS = 20;
 
-// As it is now: a module may put a function of its own in its place.
+// Read before the module is loaded, which may replace it with its own function.
 const exit: (code: number) => never = process.exit.bind(process);
 
 type Assignment = NonNullable<Hello["module"]>;
 
 async function main(): Promise<void> {
-  // Without a listener Node opens its debugger, a port for everybody on this machine.
+  // Without a listener, Node opens its debugger: a port that everybody on this machine can use.
   process.on("SIGUSR1", () => {});
   const { AGENTCTL_SOCKET: socket, AGENTCTL_TOKEN: token } = process.env;
   if (!socket || !token) throw new Error("the host of a module is started by the daemon");
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   await new Attempt(hello, link).run(hello.module);
 }
 
-/** A journal that is longer than a line comes in parts. */
+/** Reads the rest of a journal that is longer than one line. */
 async function completeJournal(module: Assignment, link: Link): Promise<void> {
   for (let after = module.journalNext; after !== undefined; ) {
     const { journal, next } = await link.call("attempt/journal", { after });
@@ -68,7 +68,7 @@ class Attempt {
       left: () => void setTimeout(() => endSilently(75), LEFT_ALONE_AFTER_MS),
       end: (outcome) => this.#stopped(outcome),
     });
-    // What cannot be printed ends no task, and could not be told there either.
+    // Output that cannot be printed must not end the task. The error could not be printed there either.
     for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
     process.on("uncaughtException", (error) => this.#failed(error));
     process.on("unhandledRejection", (reason) => this.#failed(reason));
@@ -93,7 +93,7 @@ class Attempt {
     }
   }
 
-  /** Undefined where the attempt has ended: a slip in the code, made while the task was away, costs nothing it has done. */
+  /** Loads the task, or ends the attempt and returns undefined: a new bug in the code must not cost earlier work. */
   async #load(path: string): Promise<TaskDefinition | undefined> {
     try {
       return await loadTask(path);
@@ -107,7 +107,7 @@ class Attempt {
     }
   }
 
-  /** The first end is the one that counts; a later one is only logged. */
+  /** Ends the attempt with an error. Only the first end counts; a later error is only logged. */
   #failed(thrown: unknown): void {
     process.stderr.write(`${stackOf(thrown)}\n`);
     void this.#finish({ error: failureOf(thrown) }, 1);
@@ -127,7 +127,7 @@ class Attempt {
     exit(code);
   }
 
-  /** The daemon takes no such outcome, and is told so. */
+  /** Called when the daemon has refused the outcome. Reports the refusal as the outcome. */
   async #refused(error: unknown): Promise<void> {
     process.stderr.write(`the result was refused: ${stackOf(error)}\n`);
     await this.#link.call("attempt/result", { error: failureOf(error) }).catch(() => {});
@@ -135,11 +135,11 @@ class Attempt {
   }
 
   /**
-   * A cancel aborts the task's signal and sends TERM. A module that listens has the rest of the grace time to put things
-   * in order; any other ends as TERM ends it, as does one that something else than a cancel ends.
+   * Handles SIGTERM. A cancel aborts the task's signal and sends SIGTERM. A module that listens to the signal can use
+   * the rest of the grace time. In all other cases, SIGTERM ends the process.
    */
   async #terminated(): Promise<void> {
-    // Word and signal come by different ways.
+    // The notification and the signal take different ways.
     if (!this.#session.isCanceled) await new Promise((resolve) => setTimeout(resolve, WORD_MS));
     if (this.#session.isCanceled && this.#session.wasListened) return;
     this.#isOver = true;
@@ -147,7 +147,7 @@ class Attempt {
     process.kill(process.pid, "SIGTERM");
   }
 
-  /** The module ended the process. */
+  /** Called when the module itself has ended the process. */
   #exited(code: number): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -158,13 +158,13 @@ class Attempt {
   }
 }
 
-/** Without a word to the daemon, and without what the module wanted to do at its end: its attempt is over. */
+/** Ends the process without a report to the daemon and without the module's exit handlers: the attempt is over. */
 function endSilently(code: number): never {
   process.removeAllListeners("exit");
   exit(code);
 }
 
-/** The environment of the task takes the place of the host's, whole. */
+/** Replaces the whole environment of the host with that of the task. */
 function takeEnvironment(env: Record<string, string>): void {
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, env);

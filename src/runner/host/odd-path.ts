@@ -5,8 +5,8 @@ import { compiler } from "./compiler.ts";
 import type { Resolved } from "./resolution.ts";
 
 /**
- * Paths that tsx or Node's own resolution cannot take, though the system allows them. tsx cuts the name of a file at a
- * question mark and then does not know it for TypeScript; Node refuses every URL of a file with a backslash in its path.
+ * Paths that the system allows, but that tsx or Node's own resolution cannot handle. tsx cuts a file name at a question
+ * mark and then does not recognize it as TypeScript. Node refuses every file URL with a backslash in its path.
  */
 
 export interface Loaded {
@@ -18,7 +18,7 @@ export interface Loaded {
 const TYPESCRIPT = /\.m?tsx?$/;
 const ENDINGS = ["", ".ts", ".tsx", ".mts", ".js", ".mjs", "/index.ts", "/index.js"];
 
-/** An ES module in TypeScript with a question mark in its path, compiled as tsx would; undefined for every other. */
+/** Compiles an ES module in TypeScript with a question mark in its path, as tsx would. Returns undefined for others. */
 export function loadedDespiteQuestionMark(
   url: string,
   format: string | null | undefined,
@@ -37,7 +37,7 @@ export function loadedDespiteQuestionMark(
   return { format: "module", source: code, shortCircuit: true };
 }
 
-/** A file with a backslash in its path, imported by URL or relatively; undefined for every other import. */
+/** Resolves an import, by URL or relative, of a file with a backslash in its path. Returns undefined for others. */
 export function resolvedDespiteBackslash(
   specifier: string,
   parentUrl: string | undefined,
@@ -48,7 +48,7 @@ export function resolvedDespiteBackslash(
   if (isRelative && !base?.startsWith("file:")) return undefined;
   const asked = new URL(specifier, base).href;
   if (!/%5c/i.test(asked)) return undefined;
-  // TypeScript names the file that its own would be compiled to.
+  // TypeScript imports a file by the name that it has after compilation.
   const stems = [asked, asked.replace(/\.(m?)js$/, ".$1ts")];
   const url = stems.flatMap((stem) => ENDINGS.map((ending) => stem + ending)).find(isFile);
   return url === undefined ? undefined : { url, shortCircuit: true };

@@ -2,24 +2,24 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /**
- * What resolving an import needs beyond Node and tsx, as plain functions: older Node asks them in its loader thread,
+ * How imports are resolved beyond what Node and tsx do, as plain functions. Older Node calls them in its loader thread,
  * newer Node in the thread of the module.
  */
 
-/** What a resolve hook answers. */
+/** The result of a resolve hook. */
 export interface Resolved {
   url: string;
   format?: string | null | undefined;
   shortCircuit?: boolean | undefined;
 }
 
-/** The package whose import means this installation, wherever the module is. */
+/** The package whose import resolves to this installation, wherever the module is. */
 export const OWN_NAME = "agentctl";
 
-/** The part of the package that runs coding agents; it lies beside the SDK. */
+/** The part of the package that runs coding agents. Its file is next to the SDK. */
 const AGENTS = `${OWN_NAME}/agents`;
 
-/** `agentctl` as the one instance of `sdkUrl`, and what lies beside it; undefined for every other import. */
+/** Resolves `agentctl` to the one instance at `sdkUrl`, and {@link AGENTS} to the file next to it; else undefined. */
 export function ownPackage(specifier: string, sdkUrl: string): Resolved | undefined {
   const own = { format: "module", shortCircuit: true };
   if (specifier === OWN_NAME) return { url: sdkUrl, ...own };
@@ -27,8 +27,8 @@ export function ownPackage(specifier: string, sdkUrl: string): Resolved | undefi
 }
 
 /**
- * A file with the syntax of ES modules is one, also where no package.json says so. tsx would make it CommonJS, in which
- * a top-level await is an error. A file that mixes in what only CommonJS has stays with tsx, which serves both.
+ * Marks a file with the syntax of ES modules as one, even if no package.json says so. tsx would make it CommonJS, in
+ * which a top-level await is an error. A file that also uses features of CommonJS is left to tsx, which serves both.
  */
 export function withFormat<R extends Resolved>(resolved: R): R {
   const { url, format } = resolved;
@@ -46,7 +46,7 @@ function isEsModule(file: URL): boolean {
   return declares && (!isMixed || /\bimport\.meta\b/.test(code));
 }
 
-/** A file that cannot be read is reported by who loads it. */
+/** Returns the text of a file, or "" if it cannot be read: loading it will report the error. */
 function textOf(file: URL): string {
   try {
     return readFileSync(fileURLToPath(file), "utf8");

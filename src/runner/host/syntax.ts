@@ -2,12 +2,12 @@ import { dirname, resolve } from "node:path";
 import type { BuildFailure } from "esbuild";
 import { compiler } from "./compiler.ts";
 
-/** What a bundler misses, and Node may find. */
+/** Errors about what a bundler does not find, but Node may. */
 const OTHER_ERRORS = /^(?:Could not resolve|No loader|No matching export)/;
 
 /**
- * Node tells a syntax error in an ES module without its place. This gives the error with it, where the module at `path` or
- * a file that it imports has one; else what was thrown.
+ * Returns a syntax error with its place, which Node omits for ES modules. The place is searched in the module at `path`
+ * and the files that it imports. Returns `thrown` itself if it is not such an error, or no place is found.
  */
 export function withPlace(thrown: unknown, path: string): unknown {
   if (!(thrown instanceof SyntaxError) || hasPlace(thrown)) return thrown;
@@ -15,7 +15,7 @@ export function withPlace(thrown: unknown, path: string): unknown {
   return place === undefined ? thrown : new SyntaxError(place);
 }
 
-/** Frames of other files than Node's, or the place before the name, as of an import without its export. */
+/** Whether the stack has frames outside Node, or begins with the place, as for an import of a missing export. */
 function hasPlace({ name, stack = "" }: Error): boolean {
   const [first = "", ...lines] = stack.split("\n");
   return !first.startsWith(name) || lines.some((line) => /^\s+at /.test(line) && !line.includes("node:"));

@@ -3,10 +3,10 @@ import { pathToFileURL } from "node:url";
 import { asDefinition, type TaskDefinition } from "../../sdk/define-task.ts";
 import { withPlace } from "./syntax.ts";
 
-/** The module has no task. */
+/** The module does not export a task. */
 class NoTask extends Error {}
 
-/** Whether loading failed for what stands in the files, and would again, and not for what they did. */
+/** Whether loading failed because of the code as written, and so would fail again, and not because of what it did. */
 export function isWrittenWrong(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
   const { code } = thrown as NodeJS.ErrnoException;
@@ -18,10 +18,10 @@ export function isWrittenWrong(thrown: unknown): boolean {
   );
 }
 
-/** Loads the module and gives the task that it exports; throws what its loading throws. */
+/** Loads the module and returns the task that it exports. Throws if it exports none, or if loading it throws. */
 export async function loadTask(path: string): Promise<TaskDefinition> {
   const loaded = await imported(path);
-  // CommonJS, and what was compiled to it, has its exports one level down.
+  // CommonJS, and code compiled to it, has its exports one level deeper.
   const inner = (loaded.default as { default?: unknown } | null | undefined)?.default;
   const definition = asDefinition(loaded.default) ?? asDefinition(inner);
   if (definition) return definition;
@@ -33,7 +33,7 @@ export async function loadTask(path: string): Promise<TaskDefinition> {
 
 async function imported(path: string): Promise<{ default?: unknown }> {
   try {
-    // Imported as the first file, it would be given a `require` that finds no ES module, and so not agentctl.
+    // If it were imported as the first file, its `require` would find no ES module, and so not agentctl.
     if (path.endsWith(".cts")) return { default: createRequire(path)(path) };
     return await import(pathToFileURL(path).href);
   } catch (error) {

@@ -1,6 +1,7 @@
 /**
- * What of the C library Node does not offer, called through koffi: to start a process without a copy of this one, and to
- * collect it. Numbers are those of Linux, the same in glibc and musl: spawn.h, fcntl.h, bits/signum.h.
+ * Functions of the C library that Node does not offer, called through koffi: to start a process without copying this
+ * one, and to collect it. The constants are those of Linux, the same in glibc and musl: spawn.h, fcntl.h,
+ * bits/signum.h.
  */
 import { createRequire } from "node:module";
 import { constants } from "node:os";
@@ -12,32 +13,32 @@ const WNOHANG = 1;
 const SETSIGDEF = 0x04;
 const SETSIGMASK = 0x08;
 const SETSID = 0x80;
-/** More than the largest of spawn.h's structures, and than a set of signals. */
+/** More than the size of the largest structure of spawn.h, and of a set of signals. */
 const STRUCTURE_BYTES = 1024;
 
-/** A process to be. */
+/** A process to start. */
 interface Image {
   file: string;
   argv: string[];
   /** `NAME=value`. */
   env: string[];
   cwd: string;
-  /** What it has as its descriptors: `[of this process, of the child]`. */
+  /** The child's descriptors, as pairs: `[descriptor of this process, descriptor of the child]`. */
   duplicates: readonly (readonly [number, number])[];
 }
 
 export interface Libc {
-  /** Starts a process in a session of its own, with all signals at their defaults. Gives its pid, or minus an errno. */
+  /** Starts a process in a new session, with all signals at their defaults. Returns its pid, or a negative errno. */
   spawn(image: Image): number;
-  /** The wait status of a child that has ended, which is collected by it; undefined of one that lives. */
+  /** Collects a child that has ended and returns its wait status. Returns undefined if the child lives. */
   waitFor(pid: number): number | undefined;
-  /** Both ends of a pipe, which no child inherits. Throws where there are no descriptors left. */
+  /** Creates a pipe and returns both ends, which no child inherits. Throws if there are no descriptors left. */
   pipe(): { read: number; write: number };
-  /** The same open file under a number of at least `least`. Throws where there is none left. */
+  /** Duplicates a descriptor to a number of at least `least`. Throws if there is none left. */
   duplicate(fd: number, least: number): number;
 }
 
-/** Throws where koffi is not there for this platform, or the C library lacks something. */
+/** Loads the functions. Throws if koffi is missing for this platform, or the C library lacks a function. */
 export function loadLibc(): Libc {
   const koffi = createRequire(import.meta.filename)("koffi") as typeof Koffi;
   const library = koffi.load(null);
@@ -63,7 +64,7 @@ export function loadLibc(): Libc {
         const start = (path: string, words: string[]): number =>
           posixSpawn(pid, path, actions, attributes, [...words, null], [...env, null]);
         let errno = start(file, argv);
-        // As execvp does with a script that does not say who reads it.
+        // As execvp does with a script that names no interpreter.
         if (errno === constants.errno.ENOEXEC) errno = start("/bin/sh", ["/bin/sh", file, ...argv.slice(1)]);
         return errno === 0 ? (pid[0] as number) : -errno;
       } finally {
@@ -83,18 +84,18 @@ export function loadLibc(): Libc {
     },
     duplicate(fd, least) {
       const copy = fcntl(fd, F_DUPFD_CLOEXEC, "int", least) as number;
-      // EINVAL too says that no number is left: the limit is below `least`.
+      // EINVAL also means that no number is left: the limit is below `least`.
       if (copy < 0) throw Object.assign(new Error("fcntl failed"), { errno: -constants.errno.EMFILE });
       return copy;
     },
   };
 }
 
-/** A session of its own, no signal blocked or ignored: what this process does with signals is its own affair. */
+/** Returns attributes for a new session in which no signal is blocked or ignored, even if this process does so. */
 function attributesOf(call: (declaration: string) => (...args: unknown[]) => unknown): Buffer {
   const attributes = Buffer.alloc(STRUCTURE_BYTES);
   const none = Buffer.alloc(STRUCTURE_BYTES);
-  // Not by sigfillset, which leaves out two signals that glibc keeps for itself: the child would ignore those.
+  // Not sigfillset, which omits two signals that glibc reserves: the child would ignore them.
   const all = Buffer.alloc(STRUCTURE_BYTES, 0xff);
   call("int posix_spawnattr_init(void *)")(attributes);
   call("int posix_spawnattr_setsigdefault(void *, void *)")(attributes, all);

@@ -1,7 +1,7 @@
 /**
- * Starts processes. Node forks for that, which copies the page tables of this process and holds up everything else
- * meanwhile: several milliseconds where much memory is in use. On Linux posix_spawn(3) does it in a tenth of the time,
- * whatever the size, where koffi is there to call it.
+ * Starts processes. Node forks to do so, which copies the page tables of this process and blocks everything else for
+ * several milliseconds if much memory is in use. On Linux, if koffi is available, posix_spawn(3) is called instead: it
+ * takes a tenth of the time, for any memory size.
  */
 import { type SpawnOptions, spawn } from "node:child_process";
 import { EventEmitter } from "node:events";
@@ -16,36 +16,36 @@ type Descriptor = "ignore" | "read" | "written" | number;
 
 export interface ProcessOptions {
   cwd: string;
-  /** The whole environment. */
+  /** The child's whole environment. */
   env: Readonly<Record<string, string>>;
-  /** The first is its stdin. */
+  /** The child's descriptors. The first is its stdin. */
   descriptors: readonly Descriptor[];
 }
 
 /** A process that was started. */
 export interface Started {
-  /** Undefined where no process could be made, which is told as `error`. */
+  /** Undefined if no process could be created. Then `error` is emitted. */
   readonly pid?: number | undefined;
-  /** By descriptor, this process's ends of the pipes. */
+  /** This process's ends of the pipes, by descriptor of the child. */
   readonly stdio: readonly (Socket | null)[];
   once(event: "exit", listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown;
   once(event: "error", listener: (cause: NodeJS.ErrnoException) => void): unknown;
 }
 
 /**
- * Starts the program in `file`, which is a path, in a session of its own. It inherits no signal that is ignored or
- * blocked here, no variable and no descriptor beside those that are named, and does not hold this process open.
+ * Starts the program at the path `file` in a session of its own. The child inherits no ignored or blocked signals, and
+ * only the given variables and descriptors. It does not keep this process alive.
  */
 export function startProcess(file: string, args: readonly string[], options: ProcessOptions): Started {
   libc = libc === undefined ? findLibc() : libc;
-  // Where a word ends early Node says so.
+  // For a text that contains a NUL, Node reports an error.
   const isWhole = ![file, options.cwd, ...args, ...Object.entries(options.env).flat()]
     .join("")
     .includes("\0");
   return libc !== null && isWhole ? new Spawned(libc, file, args, options) : forked(file, args, options);
 }
 
-/** Null where Node has to do it; undefined before the first process. */
+/** Null if Node must start the processes; undefined before the first process. */
 let libc: Libc | null | undefined;
 
 function findLibc(): Libc | null {
@@ -58,7 +58,7 @@ function findLibc(): Libc | null {
 
 function forked(file: string, args: readonly string[], { cwd, env, descriptors }: ProcessOptions): Started {
   const stdio = descriptors.map((each) => (each === "read" || each === "written" ? "pipe" : each));
-  // Node hands on the first one unless it is named.
+  // Node passes NODE_V8_COVERAGE on unless `env` names it.
   const all = { NODE_V8_COVERAGE: undefined, ...env };
   const child = spawn(file, args, { cwd, env: all, detached: true, stdio } as SpawnOptions);
   child.on("error", () => undefined);
@@ -66,10 +66,10 @@ function forked(file: string, args: readonly string[], { cwd, env, descriptors }
   return child as unknown as Started;
 }
 
-/** No file of this process that a child gets has a number below this one, so that none takes the place of another. */
+/** A file for a child has at least this number in this process, so that none overwrites another in the child. */
 const FIRST_FREE = 10;
 
-/** Those that live, or whose end was not yet seen. */
+/** The children that live, or whose end was not yet noticed. */
 const living = new Map<number, Spawned>();
 
 class Spawned extends EventEmitter implements Started {
@@ -105,9 +105,9 @@ class Spawned extends EventEmitter implements Started {
   }
 }
 
-/** What is opened for one start. */
+/** The files that are opened to start one process. */
 class Files {
-  /** By descriptor of the child, the end of its pipe that stays here. */
+  /** This process's ends of the pipes, by descriptor of the child. */
   readonly ends = new Map<number, number>();
   readonly #libc: Libc;
   readonly #opened: number[] = [];
@@ -117,7 +117,7 @@ class Files {
     this.#libc = libc;
   }
 
-  /** The file of this process that the child gets as its descriptor `to`. Throws with an `errno` where none is left. */
+  /** Returns the file of this process that the child gets as `to`. Throws an error with an `errno` if none is left. */
   forChild(descriptor: Descriptor, to: number): number {
     if (typeof descriptor === "number") return this.#high(descriptor);
     if (descriptor === "ignore") {
@@ -130,7 +130,7 @@ class Files {
     return this.#high(this.#closing(its));
   }
 
-  /** Closes what the child alone has. */
+  /** Closes the files that only the child needs. */
   close(): void {
     for (const fd of this.#opened) closeSync(fd);
   }
@@ -154,7 +154,7 @@ function socketOn(fd: number | undefined, isWritten: boolean): Socket | null {
 
 const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
 
-/** Tells the ends of those that have ended. Several ends may come as one signal. */
+/** Collects the children that have ended, and emits `exit` for each. One signal may stand for several ends. */
 function collect(): void {
   for (const [pid, child] of living) {
     const status = libc?.waitFor(pid);

@@ -1,36 +1,36 @@
 import type { Processes } from "./processes.ts";
 import type { TreeScan } from "./scan.ts";
 
-/** What a pass over the tree has found. */
+/** The result of a pass over the tree. */
 export type Pass = Pick<TreeScan, "vanished" | "unclear" | "late"> & {
-  /** It found nothing to do. */
+  /** Whether the pass found nothing to do. */
   isDone: boolean;
 };
 
-/** Counts passes until nothing can have slipped through between them. */
+/** Counts passes until no process can have been missed between them. */
 export interface Calm {
-  /** To be called when a pass begins. */
+  /** Must be called when a pass begins. */
   before(): void;
   /**
-   * Whether the tree is known to be at rest, after a pass. `onLate` is called with the pid of each member that appeared
-   * behind the pass.
+   * Must be called after a pass. Returns whether the tree is known to be at rest. `onLate` is called with the pid of
+   * each member that was started behind the pass.
    */
   after(pass: Pass, onLate: (pid: number) => void): boolean;
 }
 
-/** So many looks at what was started meanwhile, each shorter than the life of a process, do not all miss a chain of forks. */
+/** This many checks of new processes, each shorter than the life of a process, do not all miss a chain of forks. */
 const LOOKS = 300;
-/** Of more pids than these only the last ones are looked at. */
+/** At most this many new pids are checked: the last ones. */
 const MOST_LATE = 64;
-/** So often a pass is repeated for processes in the middle of their exec. */
+/** How often a pass is repeated for processes in the middle of an exec. */
 const MOST_UNCLEAR = 100;
 
 /**
- * A pass is no snapshot: a process may fork behind it and be stopped before it. Where the kernel tells which pid it gave
- * out last, every pid since the beginning of the pass is looked at, until none was given out during such a look: then
- * nothing was started that was not seen. Where others start processes without a pause, that does not come, and the looks
- * themselves are the evidence. Where the kernel does not tell, two passes in a row must find nothing; where processes
- * vanished during a pass, one of them may have been a link in a chain of forks, and ten are wanted.
+ * A pass is not a snapshot: a process may fork a child behind the pass before the pass stops it. If the kernel shows
+ * the last pid that it has assigned, every pid since the start of the pass is checked, until no pid was assigned during
+ * such a check. Then no process was started unseen. If other programs start processes without a pause, that never
+ * happens, and the number of checks is the evidence. If the kernel does not show the pid, two passes in a row must find
+ * nothing. If processes vanished in a pass, one may have been a link in a chain of forks, so ten passes are needed.
  */
 export function createCalm(processes: Pick<Processes, "lastPid" | "stat">): Calm {
   let first: number | undefined;
@@ -38,11 +38,11 @@ export function createCalm(processes: Pick<Processes, "lastPid" | "stat">): Calm
   let done = 0;
   let unclear = 0;
 
-  /** Whether nothing of the tree was started since `from`. */
+  /** Whether no process of the tree was started after the pid `from`. */
   const isQuiet = (from: number, { late }: Pass, onLate: (pid: number) => void): boolean => {
     for (let look = 0; look < LOOKS; look++) {
       const last = processes.lastPid();
-      // Pids were given out all round.
+      // The pids have wrapped around.
       if (last === undefined || last < from) return false;
       for (let pid = last; pid > Math.max(from, last - MOST_LATE); pid--) {
         const stat = processes.stat(pid);

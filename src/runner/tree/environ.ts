@@ -1,7 +1,7 @@
 import { DETACHED_VARIABLE, TOKEN_VARIABLE, TREE_VARIABLE, treeMarker } from "../../home/tree-marker.ts";
 import type { Shown } from "./processes.ts";
 
-/** Whether `environ`, entries with a NUL between them, has this entry. */
+/** Whether `environ`, a list of entries separated by NULs, has this entry. */
 export function holdsEntry(environ: Buffer, entry: Buffer): boolean {
   for (let at = environ.indexOf(entry); at >= 0; at = environ.indexOf(entry, at + 1)) {
     const end = at + entry.length;
@@ -21,7 +21,7 @@ const anyTree = Buffer.from(`${TREE_VARIABLE}=`);
 
 const MOST_KEPT = 256;
 
-/** Reads from an environment what it shows of an attempt. */
+/** Creates a function that returns what an environment shows about the attempt with a token. */
 export function createEnvironReader(): (environ: Buffer, token: string) => Shown {
   const known = new Map<string, Entries>();
 

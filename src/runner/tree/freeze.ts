@@ -8,24 +8,24 @@ import { CannotStop, named, ofAnother } from "./untouchable.ts";
 
 const STOP_LIMIT_MS = 5000;
 
-/** Continues what agentctl stopped, if it did, and nothing that was stopped before. Stopped processes do not fork, so one pass finds them all. */
+/** Continues only what agentctl has stopped. Stopped processes do not fork, so one pass finds them all. */
 export function thawTree(processes: Processes, roots: TreeRoots, tree: Tree): void {
   if (!tree.isHeld) return;
   for (const member of scanTree(processes, roots, tree).members)
     if (!holds(tree.before, member)) deliver(member.pid, "SIGCONT");
-  // What was detached from the tree meanwhile is no member any more.
+  // A process that was detached from the tree meanwhile is not a member any more, but is continued too.
   continueStopped(processes, tree);
 }
 
-/** Continues those that were stopped in this or an earlier operation of this daemon. */
+/** Continues the processes that this daemon has stopped, in this or an earlier operation. */
 function continueStopped(processes: Processes, tree: Tree): void {
   for (const [pid, startTime] of tree.stopped) deliverTo(processes, { pid, startTime }, "SIGCONT");
   tree.release();
 }
 
 /**
- * Stops the whole tree and returns when none of it can run any more.
- * @throws CannotStop when a process may not be signalled or does not stop, after the others were continued
+ * Stops the whole tree. Resolves when none of its processes can run any more.
+ * @throws CannotStop if a process may not be signalled or does not stop, after the others were continued
  */
 export async function freezeTree(
   processes: Processes,
@@ -37,14 +37,14 @@ export async function freezeTree(
   const wasHeld = tree.isHeld;
   const { members, forbidden, stuck, isStill } = await stopTree(processes, roots, tree, options);
   if (!isStill) {
-    // A tree that was frozen before stays so.
+    // A tree that was already frozen stays frozen.
     if (!wasHeld) {
       continueStopped(processes, tree);
       if (guard) deliverTo(processes, guard, "SIGCONT");
     }
     throw new CannotStop(whyNot(forbidden, stuck), forbidden.length > 0 ? forbidden : stuck.slice(0, 1));
   }
-  // The guard is ours: what is told is what the task holds.
+  // The guard belongs to agentctl, so it does not count among the task's processes.
   const own = members.filter((member) => !isGuard(member, { ...roots, guard: guard ?? null }, processes));
   const residentBytes = own.reduce((sum, { pid }) => sum + processes.residentBytes(pid), 0);
   return { processes: own.length, residentBytes };

@@ -3,10 +3,10 @@ import type { Processes, ProcessStat } from "./processes.ts";
 import { delay, deliver } from "./signals.ts";
 import { isStopped } from "./stop.ts";
 
-/** How long a guard that goes on may take to write a status and end. */
+/** How long a guard that is continued may take to write a status and end. */
 const END_MS = 1000;
 
-/** Guards that were stopped with a program that is gone: nobody else would let them go on. */
+/** Returns the guards that were stopped with a program that is gone. Nothing else would continue them. */
 function orphans(processes: Processes, runDir: string): ProcessStat[] {
   const all = [...processes.scan()].flatMap((stat) => (stat && stat.state !== "Z" ? [stat] : []));
   const parents = new Set(all.map(({ ppid }) => ppid));
@@ -15,7 +15,7 @@ function orphans(processes: Processes, runDir: string): ProcessStat[] {
   );
 }
 
-/** Lets guards whose stopped program was killed write down its status and end. */
+/** Continues the guards whose stopped program was killed, so that they write its status and end. */
 export async function releaseOrphans(processes: Processes, runDir: string): Promise<void> {
   const found = orphans(processes, runDir);
   for (const { pid } of found) deliver(pid, "SIGCONT");

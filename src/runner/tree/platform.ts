@@ -2,7 +2,7 @@ import type { Processes } from "./processes.ts";
 import { createLinuxProcesses } from "./processes-linux.ts";
 import { createMacProcesses } from "./processes-macos.ts";
 
-/** The processes of this machine. */
+/** Creates the {@link Processes} of this platform. */
 export function createProcesses(): Processes {
   return process.platform === "linux" ? createLinuxProcesses() : createMacProcesses();
 }

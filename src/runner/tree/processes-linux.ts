@@ -5,12 +5,13 @@ import type { Processes, ProcessStat, Shown, Signs } from "./processes.ts";
 
 const KERNEL_THREAD = 0x0020_0000;
 const STOP_PENDING = 1n << 18n;
-/** Ticks of a second in /proc/<pid>/stat (USER_HZ). */
+/** Ticks per second in /proc/<pid>/stat (USER_HZ). */
 const HZ = 100;
 
 /**
- * Reads a file of /proc into a buffer that it keeps; undefined when the process is gone or not ours to read. What the
- * kernel makes as one piece is there after one read, and needs no second one to see its end.
+ * Creates a function that reads a file of /proc into a buffer that it reuses. It returns undefined if the process is
+ * gone or may not be read. `isWhole`: the kernel creates the file in one piece, so one read gets it all, and no second
+ * read is needed to find its end.
  */
 function createReader(): (path: string, isWhole?: boolean) => Buffer | undefined {
   let buffer = Buffer.allocUnsafe(64 * 1024);
@@ -42,7 +43,7 @@ interface Line extends ProcessStat {
   threads: number;
 }
 
-/** One line of /proc/<pid>/stat. The command may hold spaces and parentheses, so it ends at the last one. */
+/** Parses a line of /proc/<pid>/stat. The command may contain spaces and parentheses, so it ends at the last `)`. */
 export function parseStat(line: string): Line | undefined {
   const open = line.indexOf("(");
   const close = line.lastIndexOf(")");
@@ -76,7 +77,7 @@ function namesIn(folder: string): string[] {
 
 const isStopLetter = (letter: string) => letter === "T" || letter === "t";
 
-/** Processes as /proc shows them. */
+/** Creates the {@link Processes} of Linux, which reads /proc. */
 export function createLinuxProcesses(): Processes {
   const read = createReader();
   const environShows = createEnvironReader();
@@ -92,7 +93,7 @@ export function createLinuxProcesses(): Processes {
       return line && line.state !== "Z" ? [line] : [];
     });
 
-  /** The first thread of a process may have ended before the others: it shows Z then, and the others run on. */
+  /** Reads the state of a process. Its first thread may end before the others: it then shows Z while the others run. */
   const statOf = (pid: number | string): Line | undefined => {
     const line = lineOf(`/proc/${pid}`);
     if (line?.state !== "Z" || line.threads <= 1) return line;
@@ -100,7 +101,7 @@ export function createLinuxProcesses(): Processes {
     return { ...line, state: states.find((state) => !isStopLetter(state)) ?? states[0] ?? "Z" };
   };
 
-  /** Where the first thread has ended, only the folders of the others tell. */
+  /** Returns the folder to read. If the first thread has ended, only the folders of the others have the information. */
   const folderOf = (pid: number): string => {
     const line = lineOf(`/proc/${pid}`);
     const other = line?.state === "Z" && line.threads > 1 ? threadsOf(pid)[0] : undefined;
@@ -170,7 +171,7 @@ export function createLinuxProcesses(): Processes {
     },
     cpuMs(pid) {
       const line = read(`/proc/${pid}/stat`, true)?.toString("latin1") ?? "";
-      // Behind the command, as in parseStat: utime and stime.
+      // After the command, as in parseStat: utime and stime.
       const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
       return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * (1000 / HZ);
     },

@@ -29,7 +29,7 @@ function parseRow(line: string): (ProcessStat & { residentBytes: number }) | und
   };
 }
 
-/** What each process shows of the attempt with this token, where it shows anything. */
+/** Returns, by pid, what processes show about the attempt with this token. Those that show nothing are omitted. */
 function shownBy(token: string): Map<number, Shown> {
   const marker = treeMarker(token);
   const signs: [string, Shown][] = [
@@ -40,7 +40,7 @@ function shownBy(token: string): Map<number, Shown> {
     [` ${TOKEN_VARIABLE}=`, "other"],
   ];
   const found = new Map<number, Shown>();
-  // -E appends the environment to the command; it is shown only of this user's own processes.
+  // -E appends the environment to the command, but only for this user's own processes.
   for (const line of output("ps", ["-axEww", "-o", "pid=,command="]).split("\n")) {
     const sign = signs.find(([text]) => `${line} `.includes(text));
     if (sign) found.set(Number.parseInt(line, 10), sign[1]);
@@ -48,7 +48,7 @@ function shownBy(token: string): Map<number, Shown> {
   return found;
 }
 
-/** Processes as `ps` shows them: start times have whole seconds, and each question costs a `ps`. */
+/** Creates the {@link Processes} of macOS, which runs a `ps` for each call. Start times are in whole seconds. */
 export function createMacProcesses(): Processes {
   const rowOf = (pid: number) =>
     parseRow(output("ps", ["-p", String(pid), "-o", columns]).split("\n")[0] ?? "");
@@ -57,7 +57,7 @@ export function createMacProcesses(): Processes {
   let scans = 0;
 
   const shows = (pid: number, token: string): Shown => {
-    // One ps answers for all processes of a scan.
+    // One ps reads all processes of a scan.
     if (lastLook.token !== token || lastLook.at !== scans) {
       lastLook = { token, at: scans, shown: shownBy(token) };
     }

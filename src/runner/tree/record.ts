@@ -3,22 +3,22 @@ import { join } from "node:path";
 
 type Pairs = [pid: number, startTime: number][];
 
-/** What a daemon leaves of a tree for the next one. */
+/** What a daemon records about a tree for the next daemon. */
 export interface Held {
   isHeld: boolean;
-  /** Processes that were seen in the tree and show no sign of it. */
+  /** Processes that were seen in the tree but show no sign of it. */
   seen: Pairs;
   /** Processes that were stopped before agentctl stopped the tree. */
   before: Pairs;
 }
 
-/** The file of one tree, `<key>.tree`. It says nothing of an earlier boot of the machine, and is not there for most attempts. */
+/** The file of one tree, `<key>.tree`. It is ignored after a reboot of the machine. Most attempts have no such file. */
 export class Record {
   readonly #file: string;
   readonly #bootId: string;
   #isThere: boolean;
 
-  /** `isNew` where no earlier daemon can have written one. */
+  /** `isNew`: no earlier daemon can have written the file. */
   constructor(runDir: string, key: string, { bootId, isNew }: { bootId: string; isNew: boolean }) {
     this.#file = join(runDir, `${key}.tree`);
     this.#bootId = bootId;
@@ -45,7 +45,7 @@ export class Record {
       renameSync(`${this.#file}.new`, this.#file);
       this.#isThere = true;
     } catch {
-      // A full disk keeps no tree from being stopped.
+      // A full disk must not keep a tree from being stopped.
     }
   }
 

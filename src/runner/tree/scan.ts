@@ -3,17 +3,17 @@ import type { Processes, ProcessStat, Shown } from "./processes.ts";
 import { holds, type Tree } from "./tree.ts";
 
 export interface ScanRoots extends TreeRoots {
-  /** A process that is left out, with its children. */
+  /** The pid of a process that is left out, with its children. */
   excluded?: number | undefined;
 }
 
-/** What the passes of one operation, which follow each other at once, need not read again. */
+/** What the passes of one operation need not read again, because they follow each other at once. */
 export interface Passes {
-  /** What is older than the tree, or shows that it is of no tree. */
+  /** Processes that are older than the tree. */
   strangers: Set<number>;
-  /** Members that were seen not to be detached. */
+  /** Members that are known not to be detached. */
   checked: Set<number>;
-  /** What others show, by pid: no process gains a sign of the tree. */
+  /** What other processes show, by pid. It does not change: no process gains a sign of the tree. */
   shown: Map<number, Shown>;
 }
 
@@ -21,15 +21,15 @@ export const newPasses = (): Passes => ({ strangers: new Set(), checked: new Set
 
 export interface TreeScan {
   members: ProcessStat[];
-  /** Processes that were listed and gone when their turn came: one of them may have left a child behind. */
+  /** How many listed processes were gone at their turn. Each of them may have left a child behind. */
   vanished: number;
-  /** Processes in the middle of their exec, of which nothing can be told before its end. */
+  /** How many processes were in the middle of an exec, before whose end their membership is unknown. */
   unclear: number;
-  /** What a process that was met later is to the tree. */
+  /** Returns the membership of a process that was found after the pass. */
   late(stat: ProcessStat): Membership;
 }
 
-/** Whether this very process lives. A zombie does not. */
+/** Whether exactly this process is alive. A zombie is not. */
 export function isAlive(
   processes: Processes,
   id: { pid: number; startTime: number; bootId?: string },
@@ -47,22 +47,22 @@ export function isGuard(stat: ProcessStat, roots: TreeRoots, processes: Processe
   return isRoot(stat, roots.guard, processes);
 }
 
-/** Before the tree's first process nothing bore its marker, which spares reading most of the machine. */
+/** Returns the start time of the tree's first process. No older process can be a member, so most need not be read. */
 export function oldest(roots: TreeRoots, processes: Processes): number {
   const first = roots.program ?? roots.guard;
   const startTime = first?.bootId === processes.bootId ? first.startTime : 0;
-  // Of a program that was gone before it was looked at, only when it was launched is known.
+  // If the program was gone before it was read, only its launch time is known.
   if (startTime > 0 || typeof roots.launchedAt !== "number") return startTime;
   const ticks = Math.ceil((performance.now() - roots.launchedAt) / 10) + 2;
   return Math.max(0, processes.now() - ticks);
 }
 
-/** What a process is to a tree, without a look at its parent. */
+/** How a process is related to a tree, regardless of its ancestors. */
 export type Membership = "member" | "detached" | "stranger" | "unclear";
 
 /**
- * Whether it began in a session of the tree. Where the guard goes on, it may have given its session to another program
- * meanwhile.
+ * Whether a process began in a session of the tree. In the session of a guard that outlives its program, a process that
+ * began after the program's end does not count.
  */
 function isOfSession(stat: ProcessStat, { excluded }: ScanRoots, tree: Tree): boolean {
   if (tree.hasSession(stat)) return true;
@@ -70,12 +70,12 @@ function isOfSession(stat: ProcessStat, { excluded }: ScanRoots, tree: Tree): bo
   return excluded !== tree.session || tree.releasedAt === null || stat.startTime <= tree.releasedAt;
 }
 
-/** Tells of each process what it is to the tree by what it shows, by its session, and by what was seen before. */
+/** Creates a function that returns a process's membership: by what it shows, its session, and what was seen before. */
 export function createMembership(processes: Processes, roots: ScanRoots, tree: Tree, passes: Passes) {
   const since = oldest(roots, processes);
   const guard = roots.guard && isAlive(processes, roots.guard) ? roots.guard.pid : undefined;
   return (stat: ProcessStat): Membership => {
-    // Before its exec the program shows what its guard does, which is of no tree.
+    // Before its exec, the program shows the signs of its guard, which is detached from the tree.
     if (guard !== undefined && stat.ppid === guard) return "member";
     const isKnown = holds(tree.known, stat);
     if (isKnown && passes.checked.has(stat.pid)) return "member";
@@ -94,11 +94,11 @@ export function createMembership(processes: Processes, roots: ScanRoots, tree: T
 }
 
 /**
- * One pass over all processes: those that descend from the roots, were seen in the tree before, began in one of its
- * sessions, or show its signs; and their descendants. Not what was detached from it. Never this process, nor what descends
- * from it alone: a daemon may have been started from inside a task. `onMember` is called as soon as one is recognised,
- * newest first, while what forks without end still has the pid that was read, and `onLeftOut` of what was detached. Adds to what the
- * tree knows.
+ * Finds the members of a tree in one pass over all processes. Members are the roots, the processes that were seen in
+ * the tree before, began in one of its sessions, or show its signs, and all descendants of these. Detached processes
+ * are not members. This process is never a member, and its descendants are not members because of it: a daemon may have
+ * been started inside a task. Calls `onMember` as soon as a member is found, newest first, while a process that forks
+ * endlessly still has the pid that was read. Calls `onLeftOut` for detached processes. Adds the members to `tree`.
  */
 export function scanTree(
   processes: Processes,
@@ -129,12 +129,12 @@ export function scanTree(
     if (taken.has(stat.pid)) return;
     taken.add(stat.pid);
     members.push(stat);
-    // A guard is of the tree while it is its guard, and of another one a moment later.
+    // The guard is a member only while it is the root, so the tree does not remember it.
     if (!isGuard(stat, roots, processes)) tree.add(stat);
     onMember?.(stat);
   };
 
-  /** What was detached stays out, whatever else it has in common with the tree. */
+  /** Leaves out a detached process, even if it has other signs of the tree. */
   const leaveOut = (stat: ProcessStat) => {
     taken.add(stat.pid);
     tree.drop(stat);
@@ -160,7 +160,7 @@ export function scanTree(
       else if (what === "unclear") unclear++;
     }
   }
-  // The array grows while it is walked.
+  // The array grows during this loop.
   for (const member of members) for (const child of children.get(member.pid) ?? []) takeDescendant(child);
   const late = (stat: ProcessStat): Membership => {
     if (isExcluded(stat) || stat.pid === process.pid) return "stranger";
@@ -172,8 +172,8 @@ export function scanTree(
 }
 
 /**
- * Which processes of a stopped tree live and can run. A stopped process starts no other, so those that were seen in the
- * tree are looked at, and all processes only where an earlier daemon saw them.
+ * Returns the live processes of a stopped tree that can run. A stopped process starts no others, so only processes that
+ * were seen in the tree are checked. If an earlier daemon saw them, all processes are scanned first.
  */
 export function movingOf(processes: Processes, roots: TreeRoots, tree: Tree): ProcessStat[] {
   if (tree.isAdopted) scanTree(processes, roots, tree);

@@ -3,7 +3,7 @@ import { isAlive } from "./scan.ts";
 
 export type Delivery = "sent" | "gone" | "forbidden";
 
-/** Signals a pid that was identified a moment ago. */
+/** Sends a signal to a pid that the caller has just identified. */
 export function deliver(pid: number, signal: NodeJS.Signals): Delivery {
   if (pid <= 1 || pid === process.pid) return "forbidden";
   try {
@@ -14,7 +14,7 @@ export function deliver(pid: number, signal: NodeJS.Signals): Delivery {
   }
 }
 
-/** Whether a signal would be taken, as far as the system tells: a process that is gone takes none, and refuses none. */
+/** Whether the system allows this process to signal the pid. True for a process that is gone. */
 export function maySignal(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -24,7 +24,7 @@ export function maySignal(pid: number): boolean {
   }
 }
 
-/** Signals this very process; between looking and signalling only a reuse of the pid within microseconds is left. */
+/** Sends a signal to exactly this process, unless its pid is reused in the microseconds between check and signal. */
 export function deliverTo(
   processes: Processes,
   id: { pid: number; startTime: number; bootId?: string },

@@ -4,7 +4,7 @@ import { isGuard, newPasses, type Passes, type ScanRoots, scanTree } from "./sca
 import { delay, deliver } from "./signals.ts";
 import { holds, type Tree } from "./tree.ts";
 
-/** A child between vfork and exec is let on to its exec so often, for so long each time. */
+/** How often a child between vfork and exec is continued so that it reaches its exec, and for how long each time. */
 const EXEC_PASSES = 50;
 const EXEC_MS = 2;
 
@@ -12,37 +12,38 @@ export function isStopped({ state }: ProcessStat): boolean {
   return state === "T" || state === "t";
 }
 
-/** How a tree stands after it was stopped. */
+/** The state of a tree after it was stopped. */
 export interface Standstill {
-  /** All of it that lives, the guard among them. */
+  /** All live processes of the tree; the guard only with `withGuard`. */
   members: ProcessStat[];
-  /** Those that may not be signalled. They may run on, as may what they start. */
+  /** Members that may not be signalled. They, and the processes that they start, may still run. */
   forbidden: ProcessStat[];
-  /** Those that did not stop within the limit. */
+  /** Members that did not stop within the limit. */
   stuck: ProcessStat[];
-  /** Nothing of it can be running unseen, as a chain of short processes could. */
+  /** Whether no process of the tree can be running unseen, as a chain of short-lived processes could. */
   isStill: boolean;
 }
 
 export interface StopOptions {
-  /** A process that does not stop for so long is stuck in the kernel. */
+  /** A process that does not stop within this time is stuck in the kernel. */
   limitMs: number;
-  /** The guard is stopped too, so that it tells of no end meanwhile. */
+  /** Whether to stop the guard too, so that it reports no end meanwhile. */
   withGuard: boolean;
-  /** Ends the passes at once where a process may not be signalled. */
+  /** Whether to give up at once if a process may not be signalled. */
   isAllOrNothing?: boolean;
 }
 
 /**
- * A parent in vfork waits in the kernel until its child has called exec, which a stopped child never does. It runs
- * nothing, and stops on its way back; that it does, its child is let on to its exec.
+ * Whether a parent in vfork waits for a stopped child. It waits in the kernel until the child has called exec, which a
+ * stopped child never does. It runs nothing, and stops when it returns from the kernel. So that it can return, its
+ * child is continued until its exec.
  */
 function waitsForStoppedChild(processes: Processes, parent: ProcessStat, members: ProcessStat[]): boolean {
   if (parent.state !== "D" || !processes.stopPending(parent.pid)) return false;
   return members.some((child) => child.ppid === parent.pid && isStopped(child));
 }
 
-/** Stops a tree in passes over all processes, until nothing of it is left that runs. */
+/** Stops a tree in passes over all processes, until none of its processes runs. */
 class Stopping {
   readonly #processes: Processes;
   readonly #roots: ScanRoots;
@@ -56,7 +57,7 @@ class Stopping {
 
   constructor(processes: Processes, roots: ScanRoots, tree: Tree, options: StopOptions) {
     this.#processes = processes;
-    // A guard may end or move on meanwhile, which changes the roots of a running attempt.
+    // Copied, because the roots of a running attempt change if its guard ends meanwhile.
     const { key, token, guard = null, program = null, launchedAt = null, excluded } = roots;
     this.#roots = { key, token, guard, program, launchedAt, excluded };
     this.#tree = tree;
@@ -123,7 +124,7 @@ class Stopping {
     if (stat) this.#stop(stat);
   }
 
-  /** What was stopped between its exec and its first instruction, and shows only now that it is of no tree, goes on. */
+  /** Continues a process that was stopped before its first instruction, and only now shows that it is detached. */
   #letGo(stranger: ProcessStat): void {
     if (!holds(this.#tree.stopped, stranger)) return;
     this.#tree.stopped.delete(stranger.pid);
@@ -132,14 +133,14 @@ class Stopping {
 
   async #wait(pass: number, isHeld: boolean): Promise<void> {
     if (isHeld) return await delay(EXEC_MS);
-    // A stop takes microseconds; what does not stop at once may take longer than passes are worth.
+    // A stop takes microseconds. A process that has not stopped by pass 20 may take long, so the passes become rarer.
     await (pass < 20 ? new Promise((resolve) => setImmediate(resolve)) : delay(10));
   }
 }
 
 /**
- * Stops the whole tree, in passes until nothing of it appears any more. What it cannot stop it names, and leaves to its
- * caller, as what is stopped.
+ * Stops the whole tree, in passes until no new member appears. Returns which processes could not be stopped. The caller
+ * must deal with those, and continue the stopped ones.
  */
 export async function stopTree(
   processes: Processes,

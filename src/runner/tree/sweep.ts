@@ -5,13 +5,13 @@ import { delay } from "./signals.ts";
 import { terminateTree } from "./terminate.ts";
 import type { Tree } from "./tree.ts";
 
-/** So often a process in the middle of its exec is looked at again, after so long. */
+/** How often a process in the middle of an exec is checked again, and after how long. */
 const UNCLEAR_LOOKS = 100;
 const UNCLEAR_MS = 1;
-/** So long it is believed which process is too old to be of a tree. */
+/** How long the start times in {@link Ages} are trusted. */
 const BELIEVED_MS = 2000;
 
-/** Start times by pid, so that sweeps that follow each other closely read only what has appeared since. */
+/** Start times by pid, so that sweeps that follow each other closely read only the new processes. */
 export interface Ages {
   startTimes: Map<number, number>;
   until: number;
@@ -22,7 +22,7 @@ interface Sweep {
   ages: Ages;
 }
 
-/** All processes that are not known to be older than the program. */
+/** Returns the pids of all processes that are not known to be older than `since`. */
 function allPids(processes: Processes, since: number, ages: Ages): number[] {
   if (performance.now() > ages.until) {
     ages.startTimes.clear();
@@ -38,7 +38,7 @@ function allPids(processes: Processes, since: number, ages: Ages): number[] {
   });
 }
 
-/** Whether something of the tree is left among these; waits for the end of an exec, before which that cannot be told. */
+/** Whether one of these is a member of the tree. Waits for the end of an exec, because that is unknown before. */
 async function isLeftOf(
   processes: Processes,
   roots: ScanRoots,
@@ -61,8 +61,8 @@ async function isLeftOf(
 }
 
 /**
- * After the program's end: ends what is left of its tree. A guard that waits for space to write the status is left alone,
- * with its children.
+ * Ends what is left of a tree after its program's end. Leaves alone a guard that waits for disk space to write the
+ * status, and its children.
  */
 export async function sweepTree(
   processes: Processes,
@@ -75,7 +75,7 @@ export async function sweepTree(
   const { key, token, program = null, launchedAt = null } = roots;
   const rest: ScanRoots = { key, token, program, launchedAt, excluded };
   const pids = allPids(processes, oldest(rest, processes), ages);
-  // What was seen of it before may be older than what is looked at.
+  // Processes that were seen in the tree before may be older than `pids`.
   const isLeft = await isLeftOf(processes, rest, tree, [...pids, ...tree.known.keys()]);
   if (isLeft) await terminateTree(processes, rest, tree, grace);
 }

@@ -1,7 +1,7 @@
 /**
- * Ends a tree as one act. The whole tree is stopped first, then all of it is signalled, and only then it is let go on to
- * die: a process that has a signal waiting sees that before it sees the death of another, so that no shell goes on with
- * its next line. What has a handler for SIGTERM runs it, and may start what it needs for that.
+ * Ends a tree as a whole. First the whole tree is stopped, then all its processes are signalled, and only then they are
+ * continued. A process handles its pending signal before it can notice the death of another, so no shell continues with
+ * its next line. A process with a handler for SIGTERM runs it, and may start other processes for that.
  */
 import type { Processes, ProcessStat } from "./processes.ts";
 import { isAlive, type ScanRoots } from "./scan.ts";
@@ -10,16 +10,16 @@ import { type Standstill, stopTree } from "./stop.ts";
 import { holds, type Known, type Tree } from "./tree.ts";
 import { CannotEnd, named, ofAnother } from "./untouchable.ts";
 
-/** How long a guard has to write down the status of a program that was killed, also on a busy machine. */
+/** How long a guard may take to write the status of a program that was killed, even on a busy machine. */
 const GUARD_MS = 3000;
 const LONGEST_WAIT_MS = 100;
-/** What does not stop for so long is ended as it is. */
+/** A process that does not stop within this time is ended without being stopped. */
 const STOP_LIMIT_MS = 1000;
-/** So long SIGKILL may take: a process that waits in the kernel for a disk dies when it comes back. */
+/** How long SIGKILL may take: a process that waits in the kernel for a disk dies when it returns. */
 const KILL_LIMIT_MS = 10_000;
-/** How long process 1 may take to collect orphans that have died: some look every other second, and some never. */
+/** How long process 1 may take to collect dead orphans: some implementations check every two seconds, some never. */
 const COLLECT_LIMIT_MS = 3000;
-/** So often all that is left is killed; each time nothing is left but what was started without being seen. */
+/** How often the rest of the tree is killed. After each round, only processes that were started unseen are left. */
 const MOST_ROUNDS = 100;
 
 export interface Grace {
@@ -29,7 +29,7 @@ export interface Grace {
 
 const nap = (round: number) => delay(Math.min(LONGEST_WAIT_MS, 2 + round * 4));
 
-/** Throws where of the tree only what may not be signalled is left; answers whether nothing is. */
+/** Returns whether nothing of the tree is left. Throws CannotEnd if all that is left may not be signalled. */
 function isEnded({ obedient, forbidden, stuck, isStill }: Stopped): boolean {
   if (obedient.length > 0 || stuck.length > 0 || !isStill) return false;
   if (forbidden.length === 0) return true;
@@ -37,7 +37,7 @@ function isEnded({ obedient, forbidden, stuck, isStill }: Stopped): boolean {
 }
 
 interface Stopped extends Standstill {
-  /** Those that may be signalled. */
+  /** Members that may be signalled. */
   obedient: ProcessStat[];
 }
 
@@ -45,7 +45,7 @@ class Ending {
   readonly #processes: Processes;
   readonly #roots: ScanRoots;
   readonly #tree: Tree;
-  /** All that were signalled. */
+  /** All processes that were signalled. */
   readonly #signalled: Known = new Map();
 
   constructor(processes: Processes, roots: ScanRoots, tree: Tree) {
@@ -54,7 +54,7 @@ class Ending {
     this.#tree = tree;
   }
 
-  /** The tree without its guard, which ends by itself after its program. */
+  /** Stops the tree without its guard, which ends after its program. */
   async #stop(): Promise<Stopped> {
     const options = { limitMs: STOP_LIMIT_MS, withGuard: false };
     const standstill = await stopTree(this.#processes, this.#roots, this.#tree, options);
@@ -62,7 +62,7 @@ class Ending {
     return { ...standstill, obedient: members.filter((member) => !forbidden.includes(member)) };
   }
 
-  /** SIGTERM, once to each. Whatever is stopped is continued, or it could not obey. */
+  /** Sends SIGTERM, once to each process, and continues those that are stopped, so that they can react. */
   #ask(all: ProcessStat[], asked: Known): void {
     for (const member of all) {
       if (holds(asked, member)) continue;
@@ -83,11 +83,11 @@ class Ending {
     return false;
   }
 
-  /** Answers whether all ended within the grace. Between passes over all processes it looks at those it asked. */
+  /** Resolves with whether all ended within the grace time. Between passes, checks only those that got SIGTERM. */
   async gently({ graceMs, cut }: Grace): Promise<boolean> {
     if (graceMs === 0) return false;
     const asked: Known = new Map();
-    // It begins when they are asked: to stop a large tree on a busy machine takes its time.
+    // The grace time begins with SIGTERM, because it can take long to stop a large tree on a busy machine.
     let deadline = Number.POSITIVE_INFINITY;
     const isOver = () => cut?.aborted === true || performance.now() >= deadline;
     while (!isOver()) {
@@ -95,16 +95,16 @@ class Ending {
       if (isEnded(stopped)) return true;
       if (isOver()) return false;
       deadline = Math.min(deadline, performance.now() + graceMs);
-      // Also what a process left behind that ended meanwhile.
+      // Includes children of processes that have ended meanwhile.
       this.#ask(stopped.obedient, asked);
       for (let round = 0; this.#anyAlive(asked) && !isOver(); round++) await nap(round);
     }
     return false;
   }
 
-  /** SIGKILL until nothing is left. */
+  /** Sends SIGKILL until nothing is left. */
   async kill(): Promise<void> {
-    // The passes themselves take long where many trees are ended at once, and say nothing of this one.
+    // No time limit for all rounds: if many trees are ended at once, the passes of each take long.
     for (let rounds = 0; ; rounds++) {
       const stopped = await this.#stop();
       if (isEnded(stopped)) return;
@@ -123,7 +123,7 @@ class Ending {
     }
   }
 
-  /** Zombies are dead, but `kill -0` does not say so: a script that looks after the end shall find none. */
+  /** Waits until zombies are collected: `kill -0` succeeds for a zombie, and a script that checks must find none. */
   async collected(): Promise<void> {
     const deadline = performance.now() + COLLECT_LIMIT_MS;
     const isThere = ([pid, startTime]: [number, number]) =>
@@ -132,13 +132,13 @@ class Ending {
       await nap(round);
   }
 
-  /** A guard writes the status; one that cannot is killed. */
+  /** Waits until the guard has written the status and ended. Kills a guard that cannot. */
   async endGuard(): Promise<void> {
     const roots = this.#roots;
     if (!roots.guard) return;
     const deadline = performance.now() + GUARD_MS;
     deliverTo(this.#processes, roots.guard, "SIGCONT");
-    // A guard that has told the status runs something else by now, and is none of these roots any more.
+    // Once a guard has reported the status, it is not one of these roots any more.
     for (let round = 0; roots.guard && isAlive(this.#processes, roots.guard); round++) {
       if (performance.now() > deadline) deliverTo(this.#processes, roots.guard, "SIGKILL");
       await nap(round);
@@ -147,9 +147,9 @@ class Ending {
 }
 
 /**
- * Ends the whole tree: SIGTERM, then SIGKILL after the grace or as soon as `cut` aborts. Resolves when it is gone;
- * zombies are gone.
- * @throws CannotEnd when a process may not be signalled; everything else is gone by then
+ * Ends the whole tree: SIGTERM, then SIGKILL after the grace time or as soon as `cut` aborts. Resolves when the tree is
+ * gone. A zombie counts as gone.
+ * @throws CannotEnd if a process may not be signalled; everything else is gone by then
  */
 export async function terminateTree(
   processes: Processes,

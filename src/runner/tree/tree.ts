@@ -4,32 +4,32 @@ import type { Held, Record } from "./record.ts";
 /** pid → start time. */
 export type Known = Map<number, number>;
 
-/** Whether this very process is among them. */
+/** Whether exactly this process is in `known`. */
 export function holds(known: Known, { pid, startTime }: ProcessStat): boolean {
   return known.get(pid) === startTime;
 }
 
 /**
- * What is known of the tree of one attempt beyond what its processes show at a moment: which were seen in it, and which
- * of them agentctl has stopped. Kept from one operation to the next, and in a file for the next daemon.
+ * What is known about the tree of one attempt, beyond what its processes show now: which processes were seen in it, and
+ * which of them agentctl has stopped. It is kept from one operation to the next, and in a file for the next daemon.
  */
 export class Tree {
   readonly signs: Signs;
-  /** The session in which its guard began it; null where that is not known. */
+  /** The session in which the guard has started the program; null if unknown. */
   session: number | null = null;
-  /** The guard may run another attempt's program in the session since then, by the clock of start times. */
+  /** When the program ended, by the clock of start times; null before. Used while the guard outlives the program. */
   releasedAt: number | null = null;
-  /** Every process that was seen in the tree and has not been seen to be gone. */
+  /** Every process that was seen in the tree and is not known to be gone. */
   readonly known: Known = new Map();
-  /** Those that agentctl has stopped. */
+  /** The processes that agentctl has stopped. */
   readonly stopped: Known = new Map();
-  /** Those that were stopped before agentctl stopped the tree. */
+  /** The processes that were stopped before agentctl stopped the tree. */
   readonly before: Known = new Map();
-  /** The next daemon is told of what shows no sign of its own. */
+  /** Processes that show no sign of the tree, recorded for the next daemon. */
   readonly unmarked: Known = new Map();
-  /** agentctl has stopped the tree, or is about to. */
+  /** Whether agentctl has stopped the tree, or is about to. */
   isHeld = false;
-  /** Some of it was seen by an earlier daemon only. */
+  /** Whether some of its processes were seen only by an earlier daemon. */
   isAdopted = false;
   readonly #sessions = new Map<number, number>();
   readonly #record: Record | null;
@@ -52,21 +52,21 @@ export class Tree {
     this.#sessions.set(stat.pid, stat.session);
   }
 
-  /** A process that was taken out of the tree on purpose. */
+  /** Removes a process that was detached from the tree. */
   drop({ pid }: ProcessStat): void {
     this.known.delete(pid);
     this.#sessions.delete(pid);
   }
 
-  /** Whether its session was begun by a process of the tree. */
+  /** Whether a process of the tree has started the session of this process. */
   hasSession({ session, startTime }: ProcessStat): boolean {
     const leader = this.known.get(session);
     return leader !== undefined && leader <= startTime;
   }
 
   /**
-   * Forgets those that are gone, because their pids are used again. Not the one whose session goes on: its pid is not
-   * given to another process before the session has ended.
+   * Forgets processes that are gone, because their pids are reused. Keeps the leader of a session that still has
+   * processes: its pid is not reused before the session has ended.
    */
   prune(isThere: (pid: number) => boolean): void {
     const sessions = new Set<number>();
@@ -79,7 +79,7 @@ export class Tree {
     }
   }
 
-  /** From here on the next daemon knows that agentctl is stopping the tree. */
+  /** Records, also for the next daemon, that agentctl is stopping the tree. */
   hold(): void {
     if (this.isHeld) return;
     this.isHeld = true;
@@ -87,7 +87,7 @@ export class Tree {
     this.save();
   }
 
-  /** Nothing of the tree is stopped by agentctl any more. */
+  /** Records that agentctl keeps no process of the tree stopped any more. */
   release(): void {
     this.stopped.clear();
     this.before.clear();
@@ -96,7 +96,7 @@ export class Tree {
     this.save();
   }
 
-  /** Writes down what the next daemon needs; where there is no room for that, it does without. */
+  /** Writes what the next daemon needs. If there is no room for it, the next daemon does without. */
   save(): void {
     const held: Held = { isHeld: this.isHeld, seen: [...this.unmarked], before: [...this.before] };
     this.#record?.write(held);

@@ -4,7 +4,7 @@ import type { Processes, ProcessStat, Signs } from "./processes.ts";
 import { Record } from "./record.ts";
 import { Tree } from "./tree.ts";
 
-/** How often it is looked at what the live attempts have started. */
+/** How often the new processes of the live attempts are read. */
 const LOOK_MS = 1000;
 
 interface Beginning {
@@ -13,8 +13,8 @@ interface Beginning {
 }
 
 /**
- * The trees of the attempts that this daemon knows, by key. While there are any it looks once a second at what was
- * started, so that a process which lives longer stays known as a descendant whatever it does later.
+ * The trees of the attempts that this daemon knows, by key. While an attempt is live, new processes are read once a
+ * second. So a process that lives longer than that stays known as a descendant, no matter what it does later.
  */
 export class Trees {
   readonly #processes: Processes;
@@ -29,17 +29,17 @@ export class Trees {
     this.#runDir = runDir;
   }
 
-  /** The tree of an attempt. Without a key nothing is kept of it. */
+  /** Returns the tree of an attempt. With an empty key, the tree is new and is not kept. */
   of({ key, token }: TreeRoots): Tree {
     if (key === "") return new Tree({ token, output: null }, null);
     return this.#trees.get(key) ?? this.#make(key, { token, output: null }, false);
   }
 
-  /** From now on it is watched, until its program has ended. */
+  /** Watches the tree of an attempt until its program has ended. */
   begin(running: Running, { isAdopted, isFrozen = false }: Beginning): void {
     const { key, token } = running;
     const tree = this.#make(key, { token, output: null }, !isAdopted);
-    // Its guard has made it by then.
+    // By then, the guard has created the output pipe.
     running.started.then(
       () => {
         tree.signs.output = outputOf(running.guard);
@@ -48,7 +48,7 @@ export class Trees {
     );
     tree.isAdopted = isAdopted;
     tree.isHeld ||= isFrozen;
-    // A program whose guard is gone is still in its session.
+    // A program whose guard is gone is still in the session of that guard.
     const program = running.guard ? null : running.program;
     tree.session = running.guard?.pid ?? (program && this.#processes.stat(program.pid)?.session) ?? null;
     this.#live.set(tree, running);
@@ -59,7 +59,7 @@ export class Trees {
     this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
-  /** Nothing of the attempt is asked for any more. */
+  /** Forgets the tree of an attempt and deletes its record. */
   forget(key: string): void {
     const tree = this.#trees.get(key) ?? new Tree({ token: "", output: null }, this.#record(key, false));
     this.#trees.delete(key);
@@ -77,7 +77,7 @@ export class Trees {
     return new Record(this.#runDir, key, { bootId: this.#processes.bootId, isNew });
   }
 
-  /** Reads what has appeared since the last look, in the order in which it was started. */
+  /** Reads the processes that have appeared since the last time, in the order in which they were started. */
   #look(): void {
     if (this.#live.size === 0) {
       if (this.#timer) clearInterval(this.#timer);
@@ -101,7 +101,7 @@ export class Trees {
     for (const tree of changed) tree.save();
   }
 
-  /** The tree of each process that is known to be of one. */
+  /** Returns, by pid, the tree of each process that is known to belong to one. */
   #owners(pids: ReadonlySet<number>): Map<number, Tree> {
     const owners = new Map<number, Tree>();
     for (const [tree, { program, guard }] of this.#live) {
@@ -114,7 +114,7 @@ export class Trees {
     return owners;
   }
 
-  /** Answers whether the next daemon has to be told of it, because it shows no sign of the tree itself. */
+  /** Adds a process. Returns whether it must be recorded for the next daemon, because it shows no sign of the tree. */
   #add(tree: Tree, stat: ProcessStat): boolean {
     const shown = this.#processes.shows(stat.pid, tree.signs);
     if (shown === "detached") return false;
@@ -125,7 +125,7 @@ export class Trees {
   }
 }
 
-/** The pipe into which the program prints, and nobody else; its guard holds the other end. */
+/** Returns the pipe into which only the program's tree prints. The guard holds the other end. */
 function outputOf(guard: ProcessId | null): Signs["output"] {
   try {
     const stat = guard ? statSync(`/proc/${guard.pid}/fd/6`, { throwIfNoEntry: false }) : undefined;

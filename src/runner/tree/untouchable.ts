@@ -1,18 +1,18 @@
 import type { ProcessStat } from "./processes.ts";
 
-/** Processes as messages name them. */
+/** Names processes for a message. */
 export function named(all: readonly ProcessStat[]): string {
   const [first] = all;
   if (all.length === 1 && first) return `process ${first.pid} (${first.command})`;
   return `processes ${all.map(({ pid, command }) => `${pid} (${command})`).join(", ")}`;
 }
 
-/** Why they may not be signalled. */
+/** Explains for a message why processes may not be signalled. */
 export function ofAnother(all: readonly ProcessStat[]): string {
   return all.length === 1 ? "it belongs to another user" : "they belong to another user";
 }
 
-/** The system does not let agentctl do to some processes what it does to the tree. */
+/** The system does not let agentctl do something to some processes of a tree. */
 abstract class Untouchable extends Error {
   readonly pids: number[];
 
@@ -22,12 +22,12 @@ abstract class Untouchable extends Error {
   }
 }
 
-/** A tree cannot be stopped: some of its processes may not be signalled, or do not stop. All of it runs as before. */
+/** A tree cannot be stopped: some of its processes may not be signalled, or do not stop. All of them run as before. */
 export class CannotStop extends Untouchable {
   override readonly name = "CannotStop";
 }
 
-/** Some of a tree cannot be ended, and is left alive. Everything else of it is gone. */
+/** Some processes of a tree cannot be ended, and are left alive. All its other processes are gone. */
 export class CannotEnd extends Untouchable {
   override readonly name = "CannotEnd";
 }

@@ -1,12 +1,12 @@
-/** After so many brief steps in a row the next one is expected to be brief, whatever its name. */
+/** After this many brief steps in a row, a step with a new name is expected to be brief too. */
 const RUN = 8;
 
-/** Which steps are brief, as far as those before them tell. */
+/** Predicts which steps are brief from the steps before them. */
 export class Briefness {
   readonly #byName = new Map<string, boolean>();
   #run = 0;
 
-  /** What the last step of this name was; of a new name, what all the latest were. */
+  /** Whether the last step of this name was brief; for a new name, whether the last {@link RUN} steps were. */
   expects(name: string): boolean {
     return this.#byName.get(name) ?? this.#run >= RUN;
   }

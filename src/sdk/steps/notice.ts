@@ -3,12 +3,12 @@ import { WORD_EVERY_MS } from "../../home/step-record.ts";
 import type { Place } from "../journal.ts";
 import type { Session } from "../session.ts";
 
-/** A step that is expected to take less than this is told of only when it takes longer. */
+/** A step that is expected to take less than this is reported only if it takes longer. */
 const BRIEF_MS = 5;
 
 /**
- * The word to the daemon that a step runs, so that `show` and `pause` can name it; nothing else depends on it. What is
- * brief each time is not worth a message at every call.
+ * Reports to the daemon that a step runs, so that `show` and `pause` can name it. Nothing else depends on the report. A
+ * step that is always brief is not worth a report for every call.
  */
 export class Notice {
   readonly isBrief: boolean;
@@ -26,14 +26,14 @@ export class Notice {
     if (this.isBrief) this.#timer = setTimeout(() => this.tell(), BRIEF_MS);
   }
 
-  /** Says it, also to a daemon that comes while the step runs. */
+  /** Reports the step now, and again to a daemon that starts while the step runs. */
   tell(): void {
     this.#isTold = true;
     this.#say();
     this.#session.running.add(this.#say);
   }
 
-  /** Its function has ended. */
+  /** Called when the step's function has ended. */
   over(): void {
     clearTimeout(this.#timer);
     this.#session.running.delete(this.#say);
@@ -41,18 +41,18 @@ export class Notice {
     this.#session.briefness.learn(this.#place.name, this.wasBrief);
   }
 
-  /** Of one that is over: it was so in a moment. */
+  /** Whether the step took less than {@link BRIEF_MS}. Valid only after `over`. */
   get wasBrief(): boolean {
     return this.#tookMs < BRIEF_MS;
   }
 
-  /** It has no result. */
+  /** Called when the step has failed, and so has no result. */
   failed(): void {
     this.over();
     if (this.#isTold) this.#sayOver();
   }
 
-  /** Its result stands in the step file. */
+  /** Called when the step's result is in the step file. */
   written(): void {
     const now = systemClock.mono();
     if (!this.#isTold && now - this.#session.wordAt < WORD_EVERY_MS) return;
@@ -69,7 +69,7 @@ export class Notice {
   };
 }
 
-/** A place as the daemon takes it. */
+/** Returns the fields of a place that a request names a step by. */
 export function keyOf({ name, n, base, call }: Place) {
   return { name, n, base, call };
 }

@@ -4,22 +4,22 @@ import { promisify } from "node:util";
 import { systemClock } from "../../core/time.ts";
 import { type StepRecord, stepLine } from "../../home/step-record.ts";
 
-/** Room for some hundred steps between two times that the daemon is waited for. */
+/** The size of the file. Some hundred steps fit into it before the host must wait for the daemon. */
 const SIZE_BYTES = 256 * 1024;
 
-/** A larger one goes by the daemon, and leaves the room to others. */
+/** A larger step goes through the daemon, and leaves the room to others. */
 const LARGEST_BYTES = SIZE_BYTES / 8;
 
-/** A write that takes longer than this many ms holds up the module; after so many of them the daemon has the next ones. */
+/** Longer writes block the module too much. After this many of them in a row, steps go through the daemon. */
 const SLOW_MS = 5;
 const MOST_SLOW = 3;
-/** Then it is tried again. */
+/** How long steps then go through the daemon before the file is tried again. */
 const REST_MS = 1000;
 
-/** A time of being full. */
+/** One time that the file was full. */
 export interface Full {
   times: number;
-  /** The number of the last step that stands there. */
+  /** The number of the last step in the file. */
   written: number;
 }
 
@@ -29,8 +29,9 @@ interface Waiting {
 }
 
 /**
- * Where a module host makes steps durable by itself, in a file of its attempt that the daemon reads: a wait for the disk,
- * and none for another process. What does not fit goes by the daemon, as do all while the disk is slow or once a write fails.
+ * The file of an attempt in which the module host makes steps durable, and which the daemon reads. The host waits for
+ * the disk, but not for another process. A step that does not fit goes through the daemon. So do all steps while the
+ * disk is slow, and after a write has failed.
  */
 export class StepFile {
   readonly #path: string;
@@ -53,20 +54,20 @@ export class StepFile {
     this.#slowMs = slowMs;
   }
 
-  /** Makes the file, for steps to come; until it is there they go by the daemon. */
+  /** Starts to create the file. Until it is ready, steps go through the daemon. */
   prepare(): void {
     if (this.#isGivenUp) return;
     this.#preparing ??= this.#make().catch(() => void this.#giveUp());
   }
 
-  /** Undefined where it has room. */
+  /** Undefined while the file has room. */
   get full(): Full | undefined {
     return this.#isFull ? { times: this.#timesFull, written: this.#number - 1 } : undefined;
   }
 
   /**
-   * The daemon was told a step while the file was full. Where it has taken all that stood there, the file is written again
-   * from its beginning; where it has not, the file stays as it is for good.
+   * Called when the daemon has received a step while the file was full. If the daemon has taken all steps in the file
+   * (`isTaken`), the file is written again from its beginning. If not, the file is never written again.
    */
   emptied({ times }: Full, isTaken: boolean): void {
     if (!this.#isFull || times !== this.#timesFull) return;
@@ -75,14 +76,15 @@ export class StepFile {
     this.#at = 0;
   }
 
-  /** Answers true when the step is on disk, and false when it is to be told to the daemon. */
+  /** Resolves with true when the step is on disk, or with false if it must be sent to the daemon. */
   append(step: StepRecord): Promise<boolean> {
     if (this.#fd === undefined || this.#isFull || this.#isResting) return Promise.resolve(false);
     const line = Buffer.from(stepLine(this.#key, { ...step, number: this.#number }));
     if (line.length > LARGEST_BYTES) return Promise.resolve(false);
     this.#number++;
     return new Promise((done) => {
-      // At the end of this turn of the event loop: what ends together shares the wait, and the socket is read in between.
+      // At the end of this turn of the event loop, so that steps that end together share one wait. The socket is read
+      // in between.
       if (this.#waiting.length === 0) setImmediate(() => this.#flush());
       this.#waiting.push({ line, done });
     });
@@ -105,7 +107,7 @@ export class StepFile {
     for (const [i, { done }] of waiting.entries()) done(isDurable && i < fitting);
   }
 
-  /** How many of them the room that is left holds. */
+  /** Returns how many of the lines fit into the room that is left. */
   #fitting(waiting: readonly Waiting[]): number {
     let room = SIZE_BYTES - this.#at;
     const first = waiting.findIndex(({ line }) => {
@@ -131,7 +133,7 @@ export class StepFile {
     return true;
   }
 
-  /** Nothing is written from here on; what was, stays and counts. */
+  /** Stops writing for good. What was written remains valid. */
   #giveUp(): false {
     this.#isGivenUp = true;
     const fd = this.#fd;
@@ -139,12 +141,12 @@ export class StepFile {
     try {
       if (fd !== undefined) closeSync(fd);
     } catch {
-      // What a failing disk has to say at the end changes nothing.
+      // An error of a failing disk changes nothing here.
     }
     return false;
   }
 
-  /** Its room is taken beforehand, so that a step changes no more on the disk than its own bytes, also on a full one. */
+  /** Allocates all room ahead, so that a step changes only its own bytes on the disk and also fits on a full disk. */
   async #make(): Promise<void> {
     const fd = await promisify(open)(this.#path, "wx", 0o600);
     try {
@@ -154,7 +156,7 @@ export class StepFile {
       await syncFolder(dirname(this.#path));
     } catch (error) {
       closeSync(fd);
-      // What it has taken is of more use to others.
+      // Others can use the space that the file has taken.
       rmSync(this.#path, { force: true });
       throw error;
     }

@@ -1,6 +1,6 @@
 import type { Session } from "../session.ts";
 
-/** The signal of one try of a step, made when its function asks for it: most never do. */
+/** The signal of one try of a step. It is created only when the step's function reads it, because most never do. */
 export class StepSignal {
   readonly #session: Session;
   #own: AbortController | undefined;
@@ -21,7 +21,7 @@ export class StepSignal {
     this.#own?.abort(why);
   }
 
-  /** The try has ended: nothing aborts it any more. */
+  /** Called when the try has ended. From then on, nothing aborts the signal. */
   over(): void {
     this.#isOver = true;
     if (!this.#own) return;

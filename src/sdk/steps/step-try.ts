@@ -7,7 +7,7 @@ import { suspendAt } from "../suspend.ts";
 import { keyOf } from "./notice.ts";
 import type { StepSignal } from "./step-signal.ts";
 
-/** The daemon takes no more: it is a token, and no checkpoint. */
+/** The daemon accepts no more: a kept value is a token, not a checkpoint. */
 const LARGEST_KEPT_BYTES = 64 * 1024;
 
 interface About {
@@ -17,7 +17,7 @@ interface About {
   count: number;
 }
 
-/** What the function of a step is given, for one try. Its methods may be taken off it. */
+/** The argument of a step's function, for one try. Its methods can be destructured. */
 export class StepTry implements StepContext {
   readonly try: number;
   readonly #session: Session;
@@ -48,7 +48,7 @@ export class StepTry implements StepContext {
         `step.keep(value): it has ${size} bytes; the largest allowed is ${LARGEST_KEPT_BYTES}`,
       );
     flight.kept = text;
-    // A checkpoint that is saved meanwhile moves the step, and takes along what it kept before that.
+    // A checkpoint that is saved meanwhile moves the step, with the value kept before. So send this value again.
     for (let base: number | undefined; base !== place.base; ) {
       while (this.#session.isMoving) await this.#session.moving;
       base = place.base;

@@ -25,7 +25,7 @@ class TimedOut extends Error {
   override readonly name = "TimedOut";
 }
 
-/** `task.step`. */
+/** Implements `task.step`. */
 export async function step(session: Session, name: string, fn: StepFunction, options?: StepOptions) {
   const tries = checked(name, fn, options);
   session.refuseInStep(`task.step(${JSON.stringify(name)})`);
@@ -64,10 +64,10 @@ async function runStep(session: Session, run: Run): Promise<unknown> {
   try {
     if (!notice.isBrief) {
       notice.tell();
-      // The function may block the event loop: what runs has to be known before.
+      // The function may block the event loop, so the report must be sent before it runs.
       if (!session.link.isFlushed) await session.link.flushed();
     }
-    // Whatever the daemon does, the function begins when the caller has its promise.
+    // The caller always has its promise before the function starts.
     await undefined;
     const value = await tryAll(session, run);
     notice.over();
@@ -86,13 +86,13 @@ interface Done {
   place: Place;
   notice: Notice;
   startedAt: number;
-  /** The result as JSON; undefined where there is none. */
+  /** The result as JSON; undefined if there is none. */
   text: string | undefined;
 }
 
 /**
- * A checkpoint that was saved meanwhile stands before this step, so the step is told at its place after it; also when it
- * was told already and the module had not heard of it.
+ * Makes the result of a step durable. A checkpoint that is saved meanwhile comes before this step in the journal. The
+ * step is then acknowledged again at its new place, even if the old place was already acknowledged.
  */
 async function acknowledge(session: Session, done: Done): Promise<unknown> {
   for (;;) {
@@ -104,7 +104,7 @@ async function acknowledge(session: Session, done: Done): Promise<unknown> {
   }
 }
 
-/** What took a moment is made durable here, because waiting for the daemon would take longer than the step. */
+/** Writes the result of a brief step to the step file, because the daemon would take longer than the step itself. */
 async function isWritten({ steps }: Session, { place, notice, startedAt, text }: Done): Promise<boolean> {
   if (!steps || !notice.wasBrief) return false;
   steps.prepare();
@@ -166,7 +166,7 @@ async function tryOnce(session: Session, { place, flight, fn, timeoutMs, count }
   }
 }
 
-/** Rejects with TimedOut where `work` takes longer. */
+/** Calls `work`. Rejects with TimedOut if it takes longer than `ms`. */
 async function within(ms: number, signal: StepSignal, work: () => unknown): Promise<unknown> {
   let timeout: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -175,7 +175,7 @@ async function within(ms: number, signal: StepSignal, work: () => unknown): Prom
       reject(error);
       signal.abort(error);
     };
-    // A timer holds 31 bits; a longer one would fire at once.
+    // The delay of a timer has 31 bits; a timer with a longer delay would fire at once.
     timeout = setTimeout(expire, Math.min(ms, 2 ** 31 - 1));
   });
   try {
@@ -198,7 +198,7 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Says which step it was, where this file made the message. */
+/** Adds the step's name to the message of an error that agentctl, not the step's function, has created. */
 function named(error: unknown, { name }: Place): unknown {
   const isOurs =
     error instanceof TimedOut || (error instanceof TypeError && error.message.startsWith("result"));
