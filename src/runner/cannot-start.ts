@@ -104,22 +104,22 @@ function refuseLength(
   const refuse = (why: string): StartRefusal => ({
     exitCode: 126,
     cause: "size",
-    message: `cannot start ${name}: ${why} (E2BIG); a file can pass it on`,
+    message: `cannot start ${name}: ${why} (E2BIG); pass the data in a file instead`,
   });
   if (argv.some(isLong))
-    return refuse(`an argument is longer than the ${LONGEST_WORD_BYTES} bytes that the system takes`);
+    return refuse(`an argument is longer than the ${LONGEST_WORD_BYTES} bytes that the system accepts`);
   const variables = Object.entries(env);
   const long = variables.find(([key, value]) => isLong(`${key}=${value}`));
   if (long)
     return refuse(
-      `the variable ${long[0]} is longer than the ${LONGEST_WORD_BYTES} bytes that the system takes`,
+      `the variable ${long[0]} is longer than the ${LONGEST_WORD_BYTES} bytes that the system accepts`,
     );
   let total = 0;
   for (const word of argv) total += bytesOf(word);
   for (const [key, value] of variables) total += bytesOf(key) + bytesOf(value);
   if (total <= mostTotalBytes()) return undefined;
   return refuse(
-    `arguments and variables have ${total} bytes together, and the system takes ${mostTotalBytes()}`,
+    `arguments and variables have ${total} bytes together, and the system accepts ${mostTotalBytes()}`,
   );
 }
 
@@ -132,7 +132,7 @@ function refuseInterpreter(
   const isAbsent = inspect(resolve(cwd, path)) === "absent";
   if (!isAbsent && !(isDos && basename(path) === "env")) return undefined;
   const name = path.replace(/\r$/, "\\r");
-  const why = `its lines end as in DOS, so that a carriage return is part of the interpreter's name; sed -i 's/\\r$//' ${program} mends it`;
+  const why = `its first line ends with CRLF, so the interpreter's name contains a carriage return; sed -i 's/\\r$//' ${program} removes it`;
   const message = `cannot start ${program}: ${isDos ? why : `its interpreter ${name} was not found`}`;
   return { exitCode: 127, cause: isDos ? "script" : "program", message };
 }

@@ -124,7 +124,7 @@ agentctl_line=$(
   # Sets the files, environment and words of the program, and ends in its exec. What follows the exec is not read.
   . "$1/$3.run"
   # Somebody has emptied the file, which held the program.
-  echo "agentctl: $1/$3.run has lost what starts this program; it did not run" >&2
+  echo "agentctl: $1/$3.run was emptied or damaged, so the program was not started" >&2
   exit 126
 )
 agentctl_line=$?${agentctl_line:+/$agentctl_line}

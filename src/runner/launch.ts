@@ -55,7 +55,7 @@ function begin(handle: Handle, spec: LaunchSpec, supervision: Supervision, n: nu
       // A guard that was killed may have left a subshell that is about to become the program.
       if (handle.running.program || wasKilled) return;
       if (n < MOST_GUARDS) return retry(handle, spec, supervision, n + 1);
-      const cause = `its guard ended ${n} times before it began; agentctl doctor looks for the cause`;
+      const cause = `its guard exited ${n} times before it started the program; agentctl doctor searches for the cause`;
       fail(handle, supervision, new Error(cause));
     },
     refused: (cause) => fail(handle, supervision, cause),

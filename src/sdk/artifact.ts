@@ -8,7 +8,7 @@ import { refuseCutText } from "./whole-text.ts";
 /** Implements `task.artifact`. */
 export async function artifact(session: Session, name: string, content: ArtifactContent): Promise<void> {
   if (typeof name !== "string" || name === "")
-    throw new TypeError("task.artifact(name, content): a name is a text that is not empty");
+    throw new TypeError("task.artifact(name, content): a name must be a non-empty string");
   refuseCutText(name, "an artifact's name");
   const flight = session.calls.begin();
   try {
@@ -24,7 +24,7 @@ export async function artifact(session: Session, name: string, content: Artifact
 function isFile(content: ArtifactContent): content is { path: string } {
   if (typeof content === "string" || content instanceof Uint8Array) return false;
   if (typeof content?.path === "string") return true;
-  throw new TypeError("task.artifact(name, content): content is a text, a Uint8Array or { path }");
+  throw new TypeError("task.artifact(name, content): content must be a string, a Uint8Array or { path }");
 }
 
 async function keepContent(session: Session, name: string, content: string | Uint8Array): Promise<void> {

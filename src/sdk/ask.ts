@@ -35,7 +35,7 @@ export async function ask(session: Session, prompt: string, options?: AskOptions
 
 function checked(prompt: unknown, options?: AskOptions): Question {
   if (typeof prompt !== "string" || prompt === "" || prompt.length > 10_000)
-    throw new TypeError("task.ask(prompt): a prompt is a text of 1 to 10000 characters");
+    throw new TypeError("task.ask(prompt): a prompt must be a string of 1 to 10000 characters");
   const known = ["choices", "timeout", "default"] as const;
   const { choices, timeout, default: fallback } = checkedOptions(options, known, "task.ask()");
   if (choices !== undefined && !isTexts(choices))
@@ -43,9 +43,9 @@ function checked(prompt: unknown, options?: AskOptions): Question {
   for (const text of [prompt, ...(choices ?? []), fallback ?? ""])
     refuseCutText(text, "a text of task.ask()");
   if (timeout !== undefined && fallback === undefined)
-    throw new TypeError("task.ask(): a timeout needs a default, the answer that is taken when it is over");
+    throw new TypeError("task.ask(): a timeout needs a default, which is the answer when the time is over");
   if (fallback !== undefined && choices && !choices.includes(fallback))
-    throw new TypeError(`task.ask(): the default ${JSON.stringify(fallback)} is none of the choices`);
+    throw new TypeError(`task.ask(): the default ${JSON.stringify(fallback)} is not one of the choices`);
   return {
     prompt,
     ...(choices && { choices: [...choices] }),

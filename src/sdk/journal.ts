@@ -29,7 +29,7 @@ export class Mismatch extends Error {
 
   constructor(expected: string, found: string, call: number) {
     super(
-      `the journal has ${expected} where the module calls ${found}, as call ${call + 1}${call === 0 ? "" : ` after the same ${call}`}`,
+      `call ${call + 1} differs from the journal: the journal has ${expected}, the module calls ${found}`,
     );
     this.data = { expected, found, call };
   }

@@ -142,7 +142,7 @@ export class Session {
     const { step } = this.inside;
     if (step === undefined) return;
     throw new Error(
-      `${call} was called inside the step ${JSON.stringify(step)}: what happens in a step is kept as one result, so it may hold no other call; ${rather}`,
+      `${call} was called inside the step ${JSON.stringify(step)}: a step is stored as one result, so it cannot contain other calls; ${rather}`,
     );
   }
 

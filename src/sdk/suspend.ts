@@ -26,7 +26,9 @@ export async function suspendAt(
   await session.link.call("attempt/suspend", params);
   session.calls.pause();
   await session.calls.pass(flight);
-  throw new Error("the task could not be suspended, and goes on: its checkpoint could not be stored");
+  throw new Error(
+    "the task could not be suspended, because its checkpoint could not be stored; it continues",
+  );
 }
 
 function checked(options: SuspendOptions) {
@@ -34,7 +36,8 @@ function checked(options: SuspendOptions) {
   const { cause, reason, until, error } = checkedOptions(options, known, "suspend()");
   if (cause === undefined || !suspendCauses.includes(cause))
     throw new TypeError(`suspend(): cause is ${JSON.stringify(cause)}; it takes ${suspendCauses.join(", ")}`);
-  if (reason !== undefined && typeof reason !== "string") throw new TypeError("suspend(): reason is a text");
+  if (reason !== undefined && typeof reason !== "string")
+    throw new TypeError("suspend(): reason must be a string");
   return {
     cause,
     ...(reason !== undefined && { reason: reason.slice(0, 1000).replace(/[\uD800-\uDBFF]$/, "") }),

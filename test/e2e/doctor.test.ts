@@ -111,7 +111,7 @@ it("finds and mends rows that contradict each other", async ({ home }) => {
     "1 rows of messages belong to no task",
     `attempt 1 of task ${two} has no end, and the task is failed`,
     `task ${one} is working and has no attempt under way`,
-    `task ${two} is failed and counts as frozen`,
+    `task ${two} is failed but is marked as frozen`,
     `task ${two} is failed and has no end time`,
     `the history of task ${one} ends in submitted, and it is working`,
     "the numbering of tasks is at 1, and there is a number 4",
@@ -133,7 +133,7 @@ it("finds and mends a history that is no legal one", async ({ home }) => {
   sqlite(home, "delete from events where task_id = ?", [none]);
   expect((await examined(home)).map((what) => what.replace(/event \d+/, "event"))).toEqual(
     [
-      `event of task ${one} goes from submitted to suspended, which is no legal move`,
+      `event of task ${one} goes from submitted to suspended, which is not a legal transition`,
       `event of task ${two} leaves working, and the task was submitted`,
       `task ${none} has no history`,
     ].sort(),
@@ -202,8 +202,8 @@ it("finds and mends files without an owner, modes, and a missing environment", a
   const gone = `the environment of task ${held} is gone`;
   const mendable = [
     "1.1.run is of an attempt that is over",
-    `${home.dir}/logs/77 is of a task that there is not`,
-    `${home.dir}/tasks/77 is of a task that there is not`,
+    `${home.dir}/logs/77 belongs to a task that does not exist`,
+    `${home.dir}/tasks/77 belongs to a task that does not exist`,
     `logs/${one}/1.log has mode 0644: others can reach it`,
     `logs/${two} has mode 0755: others can reach it`,
     `the environment ${UNUSED.slice(0, 12)} is kept, and no open task uses it`,

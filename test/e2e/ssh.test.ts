@@ -96,7 +96,7 @@ it("says how ssh ended, and what helps where agentctl is not found", async ({ ho
   const killed = await pausing.ended;
   expect(killed.code).toBe(5);
   expect(killed.stderr).toContain(
-    "ssh was killed by SIGKILL before the answer, so what was asked may have been done\n",
+    "ssh was killed by SIGKILL before the answer, so the request may have been carried out\n",
   );
   expect(killed.stderr).toContain(`agentctl --host ${host} list shows how things stand`);
 });

@@ -163,7 +163,7 @@ it("is refused where there can be no worktree", async ({ home }) => {
     (await home.cli(...options("--cwd", home.file("repo"), `--worktree=${branch}`))).stderr;
   expect(await refused("main")).toContain(`branch main is checked out in ${home.file("repo")}`);
   for (const name of ["--force", "-D", "a..b", "a b", "HEAD"])
-    expect(await refused(name)).toContain("is no name of a branch");
+    expect(await refused(name)).toContain("is not the name of a branch");
   expect(git(home, ["branch", "--format=%(refname:short)"])).toBe("main");
   const program = await home.cli("run", "--worktree=x", "true");
   expect(program.stderr).toContain("for coding agents");

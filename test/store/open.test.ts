@@ -167,7 +167,7 @@ describe("a store that cannot be read is refused and left as it is", () => {
     const db = openFile(folder.file);
     db.exec("create table notes (text)");
     db.close();
-    expect(folder.refusal().message).toContain("is no store of agentctl");
+    expect(folder.refusal().message).toContain("is not an agentctl store");
   });
 
   test("an emptied one, where there was one before", async ({ folder }) => {

@@ -77,7 +77,7 @@ function gone(id: number, agent: string, state: AgentState, said: string): Suspe
 
 function stalled(state: AgentState): Following {
   state.stalls++;
-  const reason = "the agent said nothing for its idle time-out";
+  const reason = "the agent printed nothing during its idle time-out";
   if (state.stalls > 1) return { suspend: { cause: "stalled", reason } };
   return {
     suspend: { cause: "stalled", reason: `${reason}; it is continued once`, until: systemClock.now() },

@@ -132,7 +132,7 @@ export class Metrics {
       metric("agentctl_store_commits_total", "counter", "Transactions of the store that changed tasks.", [
         [{}, this.#commits],
       ]),
-      metric("agentctl_event_lag_seconds", "gauge", "From the last change to its telling.", [
+      metric("agentctl_event_lag_seconds", "gauge", "Delay between the last change and its notification.", [
         [{}, this.#lagSeconds],
       ]),
       metric("agentctl_uptime_seconds", "gauge", "How long the daemon has run.", [[{}, uptimeMs / 1000]]),

@@ -13,7 +13,7 @@ export async function answer(
   refuseMoved(asked);
   const choices = asked.question?.choices;
   if (choices && !isFallback && !choices.includes(text)) {
-    const reason = `${JSON.stringify(text)} is none of the choices: ${choices.join(", ")}`;
+    const reason = `${JSON.stringify(text)} is not one of the choices: ${choices.join(", ")}`;
     throw new AgentctlError("InvalidParams", { field: "text", reason, id: asked.id, state: asked.state });
   }
   const { task, question } = await engine.store.answer(asked.id, { text, at: engine.clock.now(), actor });

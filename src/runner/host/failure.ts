@@ -24,8 +24,7 @@ export function failureOf(thrown: unknown): Failure {
   const syntax = syntaxErrorOf(thrown);
   if (syntax) return { name: "SyntaxError", message: cut(syntax) };
   const name = textOf(thrown, "name") || "Error";
-  const message =
-    textOf(thrown, "message") || messagesOf(thrown) || `an error of the kind ${name} without a message`;
+  const message = textOf(thrown, "message") || messagesOf(thrown) || `${name} (no message)`;
   const data = dataOf(thrown);
   return { name: cut(name), message: cut(message), ...(data && { data }) };
 }
@@ -44,7 +43,7 @@ function isError(thrown: unknown): thrown is Error {
 
 function wordsFor(thrown: unknown): string {
   if (typeof thrown === "string" && thrown !== "") return thrown;
-  return `the module threw ${shown(thrown) ?? "what cannot be shown"}`;
+  return `the module threw ${shown(thrown) ?? "a value that cannot be printed"}`;
 }
 
 /** Returns `value` as text, or undefined if a getter or a proxy of the module throws. */

@@ -54,5 +54,5 @@ function whyNot(forbidden: ProcessStat[], stuck: ProcessStat[]): string {
   if (forbidden.length > 0) return `${named(forbidden)} cannot be stopped: ${ofAnother(forbidden)}`;
   const [first] = stuck;
   if (first) return `${named([first])} cannot be stopped: it stays in state ${first.state}`;
-  return "it starts processes faster than they can be stopped";
+  return "the task starts processes faster than agentctl can stop them";
 }

@@ -52,7 +52,7 @@ test.each([
   [
     "no last event",
     { ...good, events: [] },
-    "mine: `events` must have one that is done: the exit code of an agent decides nothing",
+    "mine: `events` must have one that is done: the exit code of an agent is ignored",
   ],
   [
     "an event of an unknown kind",

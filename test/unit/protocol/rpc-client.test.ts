@@ -122,7 +122,7 @@ test("a close from afar rejects all that is pending with one error, and every la
   expect(new Set(errors).size).toBe(1);
   expect(errors[0]).toMatchObject({
     name: "DaemonUnreachable",
-    message: expect.stringMatching(/closed before the answer, so what was asked may have been done$/),
+    message: expect.stringMatching(/closed before the answer, so the request may have been carried out$/),
     hint: "agentctl list shows how things stand",
   });
   await expect(rpc.call("queues/list", {})).rejects.toBe(errors[0]);

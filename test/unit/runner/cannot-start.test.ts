@@ -51,7 +51,7 @@ describe("a program is looked up as execvp does", () => {
     const refusal = {
       exitCode: 127,
       cause: "script",
-      message: expect.stringMatching(/^cannot start \.\/dos: its lines end as in DOS/),
+      message: expect.stringMatching(/^cannot start \.\/dos: its first line ends with CRLF/),
     };
     expect(refusalOf("#!/bin/sh\r\nexit 0\r\n")).toEqual(refusal);
     expect(refusalOf("#!/usr/bin/env bash\r\nexit 0\r\n")).toEqual(refusal);

@@ -244,7 +244,7 @@ describe("the guard", () => {
     expect({ ...ended, log }).toMatchObject({
       exitCode: 126,
       lost: false,
-      log: expect.stringContaining("it did not run"),
+      log: expect.stringContaining("the program was not started"),
     });
   });
 

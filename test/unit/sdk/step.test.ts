@@ -237,7 +237,7 @@ describe("a journal that no longer fits", () => {
       });
     await until(() => ended.length === 1);
     const data = { expected: 'step "b"', found: 'step "x"', call: 1 };
-    const message = 'the journal has step "b" where the module calls step "x", as call 2 after the same 1';
+    const message = 'call 2 differs from the journal: the journal has step "b", the module calls step "x"';
     expect(ended).toEqual([{ error: { name: "JournalMismatch", message, data } }]);
     expect(hasReturned).toBe(false);
   });

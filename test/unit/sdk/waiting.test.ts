@@ -124,11 +124,11 @@ describe("a question", () => {
 
   it("with options that make no sense is refused", async ({ attempts }) => {
     const { task } = await attempts.next();
-    await expect(task.ask("")).rejects.toThrow("a prompt is a text");
+    await expect(task.ask("")).rejects.toThrow("a prompt must be a string");
     await expect(task.ask("?", { choices: [] })).rejects.toThrow("choices is a list of at least one text");
     await expect(task.ask("?", { timeout: "1s" })).rejects.toThrow("a timeout needs a default");
     await expect(task.ask("?", { choices: ["a"], default: "b" })).rejects.toThrow(
-      '"b" is none of the choices',
+      '"b" is not one of the choices',
     );
   });
 });
@@ -165,7 +165,7 @@ describe("what else a task tells", () => {
     expect(report.path.startsWith(`${task.dir}/.artifact-`)).toBe(true);
     expect(file.path).toBe(`${process.cwd()}/package.json`);
     await expect(task.artifact("x", 5 as never)).rejects.toThrow(
-      "content is a text, a Uint8Array or { path }",
+      "content must be a string, a Uint8Array or { path }",
     );
   });
 

@@ -40,7 +40,7 @@ test.each([
   [() => integer(1)("0"), '"0" is not a whole number of at least 1'],
   [() => integer()("1.5"), '"1.5" is not a whole number'],
   [() => signal("9"), "no program hears SIGKILL; such as TERM, INT, USR1"],
-  [() => signal("SIGNOPE"), '"SIGNOPE" is no signal; such as TERM, INT, USR1'],
+  [() => signal("SIGNOPE"), '"SIGNOPE" is not a signal; use TERM, INT, USR1, …'],
   [() => variable("=x"), '"=x" is not of the form NAME=value or NAME'],
 ] as const)("a bad value says what is accepted (%#)", (read, message) => {
   expect(read).toThrow(message);
