@@ -1,6 +1,6 @@
 /**
- * Rules about the sources that neither the compiler nor the linter holds. Each is data or one function from a file to
- * what is wrong in it, and each comes with a planted violation, so that none can pass without looking.
+ * Rules about the sources that neither the compiler nor the linter checks. Each is data or a function that returns the
+ * violations in a file. Each comes with a planted violation, which shows that the rule really finds it.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
@@ -17,132 +17,131 @@ interface Guard {
   rule: string;
   check: (source: Source) => string[];
   planted: Source;
-  /** Which files it looks at, by folder and ending, when not the sources. */
+  /** The files that the rule checks, by folder and ending. Default: the sources. */
   in?: [folder: string, ending: string];
 }
 
-/** Who may import whom. A new arrow goes in here with its reason, and nowhere else. */
+/** Which room may import which. Add a new dependency here, with its reason. */
 const rooms: Record<string, { may: string[]; because: string }> = {
-  core: { may: [], because: "what states and transitions mean depends on nothing" },
-  protocol: { may: ["core"], because: "the wire has one definition, for both of its ends" },
-  home: { may: ["core"], because: "where the files of a home are depends on no process and no wire" },
-  store: { may: ["core"], because: "the store knows no processes and no wire" },
+  core: { may: [], because: "the rules for states and transitions depend on nothing else" },
+  protocol: { may: ["core"], because: "one definition of the protocol serves both ends of a connection" },
+  home: { may: ["core"], because: "the paths of a home depend neither on processes nor on the protocol" },
+  store: { may: ["core"], because: "the store knows neither processes nor the protocol" },
   runner: {
     may: ["core", "protocol", "home"],
-    because: "the runner knows no tables; it tells the engine by callback",
+    because: "the runner does not know the tables; it reports to the engine by callback",
   },
   "runner/host": {
     may: ["core", "protocol", "home", "client", "sdk"],
-    because: "the host of a module is a process of its own, and to the daemon a client",
+    because: "a module's host is a separate process and a client of the daemon",
   },
   engine: {
     may: ["core", "home", "store", "runner"],
-    because: "the engine knows neither socket nor command line",
+    because: "the engine knows neither the socket nor the command line",
   },
   mcp: {
     may: ["core"],
-    because: "to the tools of an agent it is one whether the command line or the daemon calls the methods",
+    because: "an agent's tools work the same whether the command line or the daemon calls the methods",
   },
   dashboard: {
     may: ["core", "protocol"],
-    because: "the page is a client like any other: it takes the types of the methods and what is pure",
+    because: "the page is a client like any other: it imports only the methods' types and pure functions",
   },
   daemon: {
     may: ["core", "engine", "protocol", "home", "store", "runner", "mcp"],
     because:
-      "the daemon and the command line meet on the socket only; main.ts puts store, runner and engine together",
+      "the daemon and the command line communicate only over the socket; main.ts connects store, runner and engine",
   },
-  client: { may: ["core", "protocol", "home"], because: "the client knows the daemon by its socket" },
+  client: { may: ["core", "protocol", "home"], because: "the client knows only the daemon's socket" },
   cli: {
     may: ["core", "client", "protocol", "home", "mcp"],
-    because: "the command line and the daemon meet on the socket only",
+    because: "the command line and the daemon communicate only over the socket",
   },
   agents: {
     may: ["core", "sdk"],
-    because:
-      "coding agents are driven by a module on the SDK, which knows of the rest only what every module knows",
+    because: "a module on the SDK drives coding agents, and knows only what every module knows",
   },
   sdk: {
     may: ["core", "protocol", "home", "client"],
-    because: "a task module carries nothing of the daemon",
+    because: "a task module contains no code of the daemon",
   },
 };
 
 /**
- * Rooms inside rooms: who may import whom within `engine` and `cli`, from the innermost outwards. The files beside the
- * rooms (`ports.ts`, `engine.ts` and the like; `main.ts` of the command line) are free, and everybody may import them:
- * that no circle comes of it holds another rule.
+ * Rooms inside rooms: which may import which within `engine` and `cli`, from the innermost outwards. The files beside
+ * the inner rooms (such as `ports.ts` and `engine.ts`; `main.ts` of the command line) may import all rooms, and all may
+ * import them. Another rule makes sure that no import cycle results.
  */
 const innerRooms: Record<string, { may: string[]; because: string }> = {
-  "engine/files": { may: [], because: "files and folders know what they are of by its id" },
-  "engine/telling": { may: [], because: "hooks hear of events and change nothing" },
-  "engine/hosts": { may: ["files"], because: "a host that waits has no attempt yet" },
+  "engine/files": { may: [], because: "files and folders know their task only by its id" },
+  "engine/telling": { may: [], because: "hooks receive events and change nothing" },
+  "engine/hosts": { may: ["files"], because: "a waiting host has no attempt yet" },
   "engine/attempt": {
     may: ["files", "hosts"],
-    because: "an attempt lives from its launch to its end whoever asked for it",
+    because: "an attempt does not depend on who asked for it",
   },
   "engine/verbs": {
     may: ["files", "hosts", "attempt"],
-    because: "a verb is asked for from outside, and asks attempts",
+    because: "a verb is called from outside, and calls attempts",
   },
   "engine/moving": {
     may: ["files", "attempt", "verbs"],
-    because: "a task that arrives is submitted and resumed by the verbs that a person would use",
+    because: "it submits and resumes an arriving task with the verbs that a person would use",
   },
   "engine/schedule": {
     may: ["files", "hosts", "attempt", "verbs"],
-    because: "what is due is done by the verb that a person would use",
+    because: "it does what is due with the verbs that a person would use",
   },
   "engine/recovery": {
     may: ["files", "hosts", "attempt", "verbs"],
-    because: "the first and the last minute of a daemon use what the others hold, and nothing uses them",
+    because: "the start and the stop of a daemon use the other rooms, and no room uses them",
   },
-  "cli/text": { may: ["command"], because: "what is printed depends on no command" },
-  "cli/screen": { may: ["text"], because: "a screen shows what it is given" },
-  "cli/input": { may: ["command", "text"], because: "what is read from the caller depends on no command" },
+  "cli/text": { may: ["command"], because: "printed text depends on no command" },
+  "cli/screen": { may: ["text"], because: "a screen shows only what it is given" },
+  "cli/input": { may: ["command", "text"], because: "the caller's input depends on no command" },
   "cli/follow": {
     may: ["command", "text", "input"],
-    because: "to follow a task is the same for every command",
+    because: "following a task works the same for every command",
   },
   "cli/command": {
     may: ["text", "input", "commands"],
-    because: "it holds how commands are defined and found, and finds them in verbs.ts",
+    because: "it defines how commands look, and finds them in verbs.ts",
   },
   "cli/commands": {
     may: ["command", "text", "input", "follow", "screen"],
-    because: "a command uses all of them, and only verbs.ts knows commands",
+    because: "commands use all other rooms, and only verbs.ts imports commands",
   },
 };
 
-/** Packages that belong to one place, and why; others are free outside of core. */
+/** Packages that only one place may import, and why. All other packages are allowed outside of core. */
 const packages: Record<string, { in: RegExp; because: string }> = {
   "better-sqlite3": {
     in: /^src\/store\/sqlite\/file\/driver\.ts$/,
-    because: "one place knows which version this Node can run",
+    because: "only one place chooses the version that this Node can run",
   },
   pg: {
     in: /^src\/store\/postgres\/connection\.ts$/,
-    because: "one place knows how the database is reached",
+    because: "only one place connects to the database",
   },
   pino: { in: /^src\/daemon\//, because: "the daemon's log has one writer" },
-  preact: { in: /^src\/dashboard\//, because: "the page is the only thing that is drawn in a browser" },
+  preact: { in: /^src\/dashboard\//, because: "only the page runs in a browser" },
   "@a2a-js": {
     in: /^src\/daemon\/http\/a2a\//,
-    because: "the wire of A2A is loaded with its own file alone",
+    because: "only the files of A2A load its library",
   },
-  express: { in: /^src\/daemon\/http\/a2a\//, because: "only the wire of A2A wants it" },
+  express: { in: /^src\/daemon\/http\/a2a\//, because: "only the library of A2A needs it" },
   "@modelcontextprotocol": {
     in: /^src\/mcp\//,
-    because: "the wire of MCP is loaded with its own file alone",
+    because: "only the files of MCP load its library",
   },
-  valibot: { in: /^src\/protocol\//, because: "what crosses the wire is defined in one place" },
-  commander: { in: /^src\/cli\//, because: "arguments are parsed in the command line" },
-  chalk: { in: /^src\/cli\//, because: "colour is the command line's" },
-  ora: { in: /^src\/cli\//, because: "spinners are the command line's" },
+  valibot: { in: /^src\/protocol\//, because: "messages are defined in one place" },
+  commander: { in: /^src\/cli\//, because: "only the command line parses arguments" },
+  chalk: { in: /^src\/cli\//, because: "only the command line prints colours" },
+  ora: { in: /^src\/cli\//, because: "only the command line shows spinners" },
   tsx: { in: /^src\/runner\/host\//, because: "only the module host loads TypeScript" },
 };
 
-/** The edges of a process, where its environment is read and its end is decided. */
+/** The edges of a process: the files that may read its environment and end it. */
 const edges = /^src\/((daemon|cli)\/main\.ts|runner\/host\/|agents\/run-agent\.ts)/;
 
 interface Import {
@@ -180,7 +179,7 @@ function forbiddenRooms({ path, text }: Source): string[] {
     .map((target) => `${path} imports ${target}, but ${rule.because}`);
 }
 
-/** The room inside a room in which a file lies, such as `engine/verbs`; undefined for one beside them. */
+/** Returns the inner room of a file, such as `engine/verbs`; undefined for a file that is in none. */
 function innerRoomOf(path: string): string | undefined {
   const inner = /^src\/((?:engine|cli)\/[^/]+)\//.exec(path)?.[1];
   return inner;
@@ -208,7 +207,7 @@ function forbiddenPackages({ path, text }: Source): string[] {
   });
 }
 
-/** One message for each line of the code, comments aside, that matches. */
+/** Returns a rule that gives one message for each line of code that matches. Comments do not count. */
 function matches(pattern: RegExp, message: string, except = /^$/) {
   return ({ path, text }: Source): string[] => {
     if (except.test(path)) return [];
@@ -230,7 +229,7 @@ function repeatedNames({ path, text }: Source): string[] {
 
 const guards: Guard[] = [
   {
-    rule: "rooms import what the table allows",
+    rule: "rooms import only what the table allows",
     check: forbiddenRooms,
     planted: {
       path: "src/cli/commands/stop.ts",
@@ -238,7 +237,7 @@ const guards: Guard[] = [
     },
   },
   {
-    rule: "rooms inside rooms import what their table allows",
+    rule: "inner rooms import only what their table allows",
     check: forbiddenInnerRooms,
     planted: {
       path: "src/engine/attempt/pause/ask.ts",
@@ -246,12 +245,12 @@ const guards: Guard[] = [
     },
   },
   {
-    rule: "packages stay in their rooms, and core has none",
+    rule: "only the listed places import a package, and core imports none",
     check: forbiddenPackages,
     planted: { path: "src/core/time.ts", text: 'import "node:os";' },
   },
   {
-    rule: "a process ends by itself, with process.exitCode",
+    rule: "a process sets process.exitCode instead of calling process.exit",
     check: matches(
       /\bprocess\.exit\(|"node:process"/,
       "process.exit cuts off what is not yet written",
@@ -260,12 +259,12 @@ const guards: Guard[] = [
     planted: { path: "src/engine/verbs/pause.ts", text: "  process.exit(1);" },
   },
   {
-    rule: "the environment is read at the edges",
+    rule: "only the edges of a process read the environment",
     check: matches(/\bprocess\.env\b/, "process.env is read at the edge and handed in", edges),
     planted: { path: "src/client/dial.ts", text: "const home = process.env.HOME;" },
   },
   {
-    rule: "time comes from the clock",
+    rule: "code takes the time only from the clock",
     check: matches(/\bDate\.now\(|\bnew Date\(\)/, "the time comes from Clock", /^src\/core\/time\.ts$/),
     planted: { path: "src/engine/schedule/plan.ts", text: "const now = Date.now();" },
   },
@@ -281,7 +280,7 @@ const guards: Guard[] = [
     planted: { path: "src/store/utils/rows.ts", text: "" },
   },
   {
-    rule: "a docstring stands before what it describes",
+    rule: "a docstring stands directly before what it describes",
     check: ({ path, text }) =>
       /\*\/\n *\/\*\*/.test(text) ? [`${path}: one docstring follows another; what is the first of?`] : [],
     planted: { path: "src/core/a.ts", text: "/** The log. */\n/** The file. */\nexport const file = 1;" },
@@ -295,7 +294,7 @@ const guards: Guard[] = [
     planted: { path: "src/engine/engine.ts", text: "x\n".repeat(301) },
   },
   {
-    rule: "what tests share registers no hooks when it is loaded",
+    rule: "files that tests share register no hooks when they are loaded",
     in: ["test", ".ts"],
     check: matches(
       /^(before|after)(All|Each)\(/,
@@ -312,7 +311,7 @@ const guards: Guard[] = [
   },
 ];
 
-/** The path of imports, types aside, that leads from a file to a package; undefined when none does. */
+/** Returns the chain of imports from a file to a package, without type imports; undefined if there is none. */
 function wayTo(
   name: string,
   from: string,
@@ -339,14 +338,14 @@ function sourcesOf(folder = "src", ending = ".ts"): Source[] {
     .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
 }
 
-/** Rules about all sources together. */
+/** A rule about all sources together. */
 interface WholeGuard {
   rule: string;
   check: (sources: Source[]) => string[];
   planted: Source[];
 }
 
-/** Each group of files that import each other all round, types included, as one message. */
+/** Returns one message for each import cycle, including type imports. */
 function circles(sources: Source[]): string[] {
   const importedBy = new Map(
     sources.map(({ path, text }) => [path, importsOf(text).map((each) => resolved(path, each))]),
@@ -381,7 +380,7 @@ function fullFolders(sources: Source[]): string[] {
 
 const wholeGuards: WholeGuard[] = [
   {
-    rule: "no files import each other in a circle, types included",
+    rule: "no files import each other in a cycle, including type imports",
     check: circles,
     planted: [
       { path: "src/core/a.ts", text: 'import type { B } from "./b.ts";' },
@@ -391,28 +390,28 @@ const wholeGuards: WholeGuard[] = [
     ],
   },
   {
-    rule: `no folder has more than ${MOST_FILES} files beside each other`,
+    rule: `no folder directly contains more than ${MOST_FILES} files`,
     check: fullFolders,
     planted: Array.from({ length: MOST_FILES + 1 }, (_, at) => ({ path: `src/core/${at}.ts`, text: "" })),
   },
 ];
 
 describe.each(wholeGuards)("$rule", ({ check, planted }) => {
-  test("in all files together", () => {
+  test("holds for all files together", () => {
     expect(check(sourcesOf())).toEqual([]);
   });
 
-  test("and a planted violation of it is found", () => {
+  test("finds the planted violation in several files", () => {
     expect(check(planted)).toHaveLength(1);
   });
 });
 
 describe.each(guards)("$rule", ({ check, planted, in: place = [] }) => {
-  test("in every file", () => {
+  test("holds in every file", () => {
     expect(sourcesOf(...place).flatMap(check)).toEqual([]);
   });
 
-  test("and a planted violation is found", () => {
+  test("finds the planted violation in one file", () => {
     expect(check(planted)).toHaveLength(1);
   });
 });
@@ -420,11 +419,11 @@ describe.each(guards)("$rule", ({ check, planted, in: place = [] }) => {
 describe("the command line starts without the schemas", () => {
   const sources = new Map(sourcesOf().map(({ path, text }) => [path, text]));
 
-  test("no import leads from its main file to valibot", () => {
+  test("no chain of imports leads from its main file to valibot", () => {
     expect(wayTo("valibot", "src/cli/main.ts", (path) => sources.get(path))).toBeUndefined();
   });
 
-  test("and a planted one is found", () => {
+  test("a planted chain of imports is found", () => {
     const planted: Record<string, string> = {
       "src/cli/main.ts": 'await import("../client/dial.ts");',
       "src/client/dial.ts":

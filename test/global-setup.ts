@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { startSharedStore } from "./harness/shared-store.ts";
 
-/** Tests that drive the shipped files drive the ones of the source at hand. */
+/** Builds dist/ from the current sources for the tests that run the shipped files, and starts the shared store. */
 export async function setup(): Promise<(() => Promise<void>) | undefined> {
   execFileSync(process.execPath, [join(import.meta.dirname, "../esbuild.config.js"), "--no-types"], {
     stdio: ["ignore", "ignore", "inherit"],

@@ -6,7 +6,7 @@ import { describe, expect } from "vitest";
 import { type Home, it, until } from "../harness/index.ts";
 import { eventsAt, Web } from "../harness/web.ts";
 
-/** Says what it was given, then does what the text asks for. */
+/** A module that logs its input, then does what its text asks for. */
 const MODULE = `import { existsSync } from "node:fs";
 import { defineTask } from "agentctl";
 export default defineTask<{ message: unknown; text: string; contextId: string }, unknown>(async (task, { text, contextId }) => {
@@ -64,7 +64,7 @@ function message(text: string, rest: object = {}): object {
   return { role: "ROLE_USER", messageId: randomUUID(), parts: [{ text }], ...rest };
 }
 
-/** A POST without a body and without a word about it, as `curl -X POST` sends it. */
+/** Sends a POST without a body and without headers that describe one, as `curl -X POST` does. Returns the response. */
 async function postNothing({ base, token }: Web, path: string): Promise<string> {
   const { hostname, port } = new URL(base);
   const socket = connect(Number(port), hostname);
@@ -82,7 +82,7 @@ async function opened(home: Home, version: "1.0" | "0.3" = "1.0"): Promise<Clien
 }
 
 describe("the agent card", () => {
-  it("is open, in both versions, and declares the pause extension", async ({ home }) => {
+  it("is public, exists in both versions and declares the pause extension", async ({ home }) => {
     const { web } = await opened(home);
     const card = async (headers: Record<string, string>) =>
       (await web.json("/.well-known/agent-card.json", { token: null, headers })).body;
@@ -103,7 +103,7 @@ describe("the agent card", () => {
 });
 
 describe("a message", () => {
-  it("begins a task, answers its question, and is refused once it has ended", async ({ home }) => {
+  it("starts a task, answers its question and is refused after the end", async ({ home }) => {
     const client = await opened(home);
     const { task } = await client.result("SendMessage", { message: message("ask", { contextId: "talk" }) });
     expect(task).toMatchObject({ contextId: "talk", status: { state: "TASK_STATE_INPUT_REQUIRED" } });
@@ -125,7 +125,7 @@ describe("a message", () => {
     expect(listed.body).toMatchObject({ totalSize: 1, tasks: [{ id: task.id }] });
     const parse = await client.web.json("/a2a", { method: "POST", headers: client.headers(), body: "{" });
     expect(parse.body.error.code).toBe(-32700);
-    // JSON-RPC lets them be left out.
+    // JSON-RPC allows a request without `params`.
     const without = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "NoSuch" });
     const unknown = await client.web.json("/a2a", {
       method: "POST",
@@ -135,7 +135,7 @@ describe("a message", () => {
     expect(unknown.body.error.code).toBe(-32601);
   });
 
-  it("has its text parts as text, and its data where it has none", async ({ home }) => {
+  it("passes its text parts to the task, or its data if it has no text", async ({ home }) => {
     const client = await opened(home);
     const data = { data: { q: 1 } };
     const said = async (parts: object[]) =>
@@ -145,7 +145,7 @@ describe("a message", () => {
     expect(await said([data])).toBe('done: {"q":1}');
   });
 
-  it("is understood in the form of 0.3 where no version is named", async ({ home }) => {
+  it("is read in the 0.3 format if the request names no version", async ({ home }) => {
     const client = await opened(home, "0.3");
     const said = { kind: "message", role: "user", messageId: "m", parts: [{ kind: "text", text: "hello" }] };
     const task = await client.result("message/send", { message: said });
@@ -159,7 +159,7 @@ describe("a message", () => {
 });
 
 describe("tasks/pause and tasks/resume", () => {
-  it("pause a working task and continue it, while a subscription tells of it, also through a restart", async ({
+  it("pause and continue a working task and report both to a subscriber, across a daemon restart", async ({
     home,
   }) => {
     const client = await opened(home);
@@ -212,7 +212,7 @@ describe("tasks/pause and tasks/resume", () => {
   });
 });
 
-it("answers pause, resume and what is not there over REST of 0.3 in its own form, and keeps stderr clean", async ({
+it("answers pause, resume and unknown tasks in the 0.3 REST format and keeps stderr clean", async ({
   home,
 }) => {
   const client = await opened(home, "0.3");
@@ -240,9 +240,7 @@ it("answers pause, resume and what is not there over REST of 0.3 in its own form
   expect(readFileSync(`${home.dir}/daemon.log.stderr`, "utf8")).toBe("");
 });
 
-it("tells clients where they registered, with their token, also after a restart of the daemon", async ({
-  home,
-}) => {
+it("sends push notifications with the client's token, also after a daemon restart", async ({ home }) => {
   const client = await opened(home);
   // biome-ignore lint/suspicious/noExplicitAny: as above
   const heard: { token: unknown; authorization: unknown; body: any }[] = [];
@@ -276,7 +274,7 @@ it("tells clients where they registered, with their token, also after a restart 
   expect(
     (await client.call("GetTaskPushNotificationConfig", { taskId: task.id, id: configs[0].id })).error.code,
   ).toBe(-32001);
-  // A limit without a time: somebody has to act, so a client that waits is answered.
+  // A limit without a time needs a person, so the waiting client gets its response.
   const limited = await client.result("SendMessage", { message: message("limit"), configuration });
   expect(limited.task.status.state).toBe("TASK_STATE_INPUT_REQUIRED");
   await until(() => states().at(-1) === "TASK_STATE_INPUT_REQUIRED", {

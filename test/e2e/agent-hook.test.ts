@@ -1,4 +1,4 @@
-/** What an agent runs before each call of a tool, with a host, and with one that was killed. */
+/** The hook that an agent runs before each tool call: with a host, and with a host that was killed. */
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { it, processes, until } from "../harness/index.ts";
 
 const hook = join(import.meta.dirname, "../../dist/agent-hook.cjs");
 
-it("prints what the host answers, and holds a call back while there is no host, as long as the agent lives", async ({
+it("prints the host's answer, and blocks the tool call without a host until the agent ends", async ({
   home,
 }) => {
   const ask = (path: string) => {
@@ -40,7 +40,7 @@ it("prints what the host answers, and holds a call back while there is no host, 
   const held = ask(path);
   await left;
   dying.close();
-  // What would end by itself has ended by the time that another one has begun and ended.
+  // A hook that exits on its own would have done so by the time another hook has started and ended.
   await ask(gate.path).ended;
   gate.close();
   const hooks = () => processes(home.root).filter(({ command }) => command.includes(path));

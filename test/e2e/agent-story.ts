@@ -1,4 +1,4 @@
-/** A home with coding agents on its PATH: one program that acts as each of them, and a script of what it does. */
+/** A home with coding agents on its PATH: one program that acts as each of them, by a script. */
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Home } from "../harness/index.ts";
@@ -9,14 +9,14 @@ export const agents = ["claude", "codex", "opencode", "gemini"] as const;
 
 type Step = Record<string, unknown>;
 
-/** A command that waits for a file `go-<n>` where it is gated, and leaves a line in `progress.log`. */
+/** A command that adds a line to `progress.log`. If gated, it first waits for the file `go-<n>`. */
 export function step(n: number, options: { gated?: boolean } & Step = {}): Step {
   const { gated = false, ...more } = options;
   const wait = gated ? `echo begun-${n} >> begun.log; while [ ! -e go-${n} ]; do sleep 0.05; done; ` : "";
   return { tool: true, cmd: `${wait}echo step-${n} >> progress.log; echo done-${n}`, ...more };
 }
 
-/** What a task is submitted with so that it runs as an agent that does these steps. */
+/** Returns the fields to submit a task that runs as this agent with these steps. */
 export function agentTask(home: Home, name: string, steps: Step[], env: Record<string, string> = {}) {
   const bin = home.file("bin");
   mkdirSync(bin, { recursive: true });
@@ -25,7 +25,7 @@ export function agentTask(home: Home, name: string, steps: Step[], env: Record<s
     try {
       symlinkSync(program, join(bin, agent));
     } catch {
-      // It is there from an earlier task.
+      // An earlier task has created the link.
     }
   }
   const script = home.file(`script-${name}-${Math.random()}.json`);
@@ -39,7 +39,7 @@ export function agentTask(home: Home, name: string, steps: Step[], env: Record<s
   return { agent: name, prompt: "do it", env: given };
 }
 
-/** The same as options of `run`. */
+/** The same task as {@link agentTask}, as options of `run`. */
 export function agentOptions(
   home: Home,
   name: string,
@@ -47,13 +47,13 @@ export function agentOptions(
   env: Record<string, string> = {},
 ): string[] {
   const given = agentTask(home, name, steps, env).env;
-  // Its rules ask for each command: what is tested here is something else.
+  // By its default rules this agent asks before each command, which these tests do not cover.
   const more = name === "gemini" ? ["--permissions", "all"] : [];
   const variables = Object.entries(given).flatMap(([key, text]) => ["--env", `${key}=${text}`]);
   return ["--agent", name, ...more, ...variables];
 }
 
-/** What the tools have left, as a list of steps. */
+/** The steps that the tools have noted in `progress.log`. */
 export function progress(home: Home): string[] {
   return notes(home, "progress.log");
 }

@@ -1,4 +1,4 @@
-/** Coding agents as tasks, with a program that speaks the protocol of each and has its habits. */
+/** Coding agents as tasks. One program speaks the protocol of each agent and behaves as it does. */
 import { rmSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { it, needsOwnStore, processes, until } from "../harness/index.ts";
@@ -9,11 +9,13 @@ import { noted, notes, open } from "./story.ts";
 const three = [{ say: "Hello" }, step(1), step(2, { gated: true }), step(3)];
 const all = ["step-1", "step-2", "step-3"];
 
-/** Those that tell when a limit is over, and ask by themselves: the others are like one of them. */
+/**
+ * The agents that report when a limit resets, and that ask by themselves. Each other agent behaves like one of these.
+ */
 const telling = agents.slice(0, 2);
 
 describe.each(agents)("%s", (agent) => {
-  it("is paused between two calls, and runs each of them once", async ({ home }) => {
+  it("pauses between two tool calls and runs each call once", async ({ home }) => {
     const id = await home.run(...agentOptions(home, agent, three), "do it");
     await noted(home, 1, "begun.log");
     const pausing = home.cli("pause", `${id}`);
@@ -42,7 +44,7 @@ describe.each(agents)("%s", (agent) => {
 });
 
 describe.each(agents)("%s", (agent) => {
-  it("is begun again where it was killed before it had kept what it was told", async ({ home }) => {
+  it("starts again if it was killed before it had stored its prompt", async ({ home }) => {
     const options = agentOptions(home, agent, [step(1)], { FAKE_DEAF: home.file("deaf") });
     const id = await home.run(...options, "do it");
     expect(await home.reaches(id, "completed")).toMatchObject({ attempt: 2, result: "done after 1 prompts" });
@@ -52,7 +54,7 @@ describe.each(agents)("%s", (agent) => {
   });
 });
 
-it("is not begun again where a tool was called", async ({ home }) => {
+it("does not begin a lost session again after a tool call", async ({ home }) => {
   const id = await home.run(...agentOptions(home, "claude", [step(1), { forget: true }]), "do it");
   const lost = await until(async () => {
     const task = await home.task(id);
@@ -63,11 +65,11 @@ it("is not begun again where a tool was called", async ({ home }) => {
 });
 
 describe.each(["claude", "opencode"] as const)("%s", (agent) => {
-  it("is interrupted past the grace time, and told what was cut off", async ({ home }) => {
+  it("is interrupted after the grace time and learns which call was cut off", async ({ home }) => {
     const id = await home.run(...agentOptions(home, agent, three), "do it");
     await noted(home, 1, "begun.log");
     await until(async () => (await home.task(id)).agent.tool !== null);
-    // The host that is ended before it has found the next daemon says nothing more.
+    // A host that is ended before it has found the next daemon reports nothing more.
     if (agent === "opencode") await home.killDaemon();
     const { code, stderr, stdout } = await home.cli("pause", `${id}`, "--grace", "0s");
     expect(code).toBe(0);
@@ -88,8 +90,8 @@ describe.each(["claude", "opencode"] as const)("%s", (agent) => {
   });
 });
 
-describe.each(telling)("%s at a limit and a question", (agent) => {
-  it("waits for the reset of a limit, and goes on by itself once", async ({ home }) => {
+describe.each(telling)("%s", (agent) => {
+  it("waits until a usage limit resets, and continues once", async ({ home }) => {
     const steps = [step(1), { limit: { resetsIn: 2500 } }, step(2)];
     const id = await home.run(...agentOptions(home, agent, steps), "do it");
     const limited = await home.reaches(id, "suspended");
@@ -104,7 +106,7 @@ describe.each(telling)("%s at a limit and a question", (agent) => {
     expect(progress(home)).toEqual(["step-1", "step-2"]);
   });
 
-  it("asks a person what its rules ask, and exactly that call runs", async ({ home }) => {
+  it("asks a person what its rules require, and runs only the allowed calls", async ({ home }) => {
     const steps = [step(1, { ask: true }), step(2, { ask: true }), step(3)];
     const id = await home.run(...agentOptions(home, agent, steps), "do it");
     const asking = await home.reaches(id, "input-required");
@@ -120,7 +122,7 @@ describe.each(telling)("%s at a limit and a question", (agent) => {
   });
 });
 
-it("waits with another task of its account that met a limit, unless it is told not to", async ({ home }) => {
+it("waits while another task of the account is at a limit, unless --on-limit is fail", async ({ home }) => {
   const options = (steps: Record<string, unknown>[], key: string) =>
     agentOptions(home, "claude", steps, { ANTHROPIC_API_KEY: key });
   const early = await home.run(...options([step(2)], "secret-1"), "--hold", "do it");
@@ -131,7 +133,7 @@ it("waits with another task of its account that met a limit, unless it is told n
   for (const id of [early, late])
     expect((await home.task(id)).waiting).toEqual({ for: "limit", on: "claude", until });
   expect((await home.cli("show", `${late}`)).stdout).toContain("at a usage limit of claude until");
-  // Another account, and one that is to be told at once, do not wait.
+  // A task of another account and a task with `--on-limit fail` do not wait.
   const other = await home.run(...options([step(4)], "secret-2"), "do it");
   const told = await home.run(...options([step(5)], "secret-1"), "--on-limit", "fail", "do it");
   await home.reaches(other, "completed");
@@ -141,7 +143,7 @@ it("waits with another task of its account that met a limit, unless it is told n
   expect((await home.task(late)).attempt).toBe(1);
 });
 
-it("has another account with another key, by edit and by resume", async ({ home }) => {
+it("treats a new key from edit or resume as another account", async ({ home }) => {
   const options = (steps: Record<string, unknown>[], key: string) =>
     agentOptions(home, "codex", steps, { OPENAI_API_KEY: key });
   const key = (n: number) => ["--env", `OPENAI_API_KEY=secret-${n}`];
@@ -156,7 +158,7 @@ it("has another account with another key, by edit and by resume", async ({ home 
   await home.cli("release", `${third}`);
   expect((await home.task(third)).waiting).toMatchObject({ for: "limit", on: "codex" });
   await home.cli("resume", `${first}`, ...key(4));
-  // Whoever waited with it at its old account does so no more.
+  // A task that waited at the old account no longer waits.
   await home.reaches(third, "completed");
   await until(async () => {
     const { attempt, state } = await home.task(first);
@@ -166,12 +168,12 @@ it("has another account with another key, by edit and by resume", async ({ home 
   const bound = await home.run(...options([step(5)], "secret-4"), "do it");
   await home.reaches(free, "completed");
   expect((await home.task(bound)).waiting).toMatchObject({ for: "limit" });
-  // Nobody else has met the limit: who waited finds out for itself.
+  // No other task has met the limit of this account, so the waiting task tries it itself.
   await home.cli("cancel", `${first}`);
   await home.reaches(bound, "completed");
 });
 
-it("has one writer for each session, and none that is gone", async ({ home }) => {
+it("allows one writer per session and suspends a task whose session is gone", async ({ home }) => {
   const run = (...more: string[]) => ["run", ...agentOptions(home, "claude", three), ...more, "do it"];
   const id = await home.run(...run().slice(1));
   await noted(home, 1, "begun.log");
@@ -202,7 +204,7 @@ it("has one writer for each session, and none that is gone", async ({ home }) =>
   expect((await home.reaches(gone, "completed")).agent.session).not.toBe(session);
 });
 
-it("fails by the agent's last word, and goes on where there was none", async ({ home }) => {
+it("fails with the agent's message, and suspends an agent that crashes without one", async ({ home }) => {
   const failing = await home.run(
     ...agentOptions(home, "claude", [step(1), { fail: "too many turns" }]),
     "do it",
@@ -221,7 +223,7 @@ it("fails by the agent's last word, and goes on where there was none", async ({ 
   expect(lost).toMatchObject({ pause: { cause: "lost", until: null } });
 });
 
-it("is refused where it could never run", async ({ home }) => {
+it("refuses an agent task that could never run, and says why", async ({ home }) => {
   const refused = async (...args: string[]) => (await home.cli("run", ...args)).stderr;
   const options = (name: string) => agentOptions(home, name, []);
   expect(await refused("--agent", "clod", "do it")).toContain("there is no agent");
@@ -243,7 +245,7 @@ it("is refused where it could never run", async ({ home }) => {
   expect(missing.stderr).toContain("npm install -g @anthropic-ai/claude-code");
 });
 
-it("takes several prompts at once, into a queue of its own", async ({ home }) => {
+it("submits one agent task per prompt with --each, in the given queue", async ({ home }) => {
   needsOwnStore(home, "the agent is on the caller's PATH");
   const options = agentOptions(home, "codex", [step(1)]);
   await home.cli("queue", "set", "codex", "--slots", "1");
@@ -269,7 +271,7 @@ it("takes several prompts at once, into a queue of its own", async ({ home }) =>
   }
 });
 
-it("stops at a budget, and goes on with more of it", async ({ home }) => {
+it("suspends an agent at its budget and continues it with a larger one", async ({ home }) => {
   const options = agentOptions(home, "claude", [step(1), step(2), step(3)]);
   const id = await home.run(...options, "--max-turns", "2", "do it");
   expect((await home.reaches(id, "suspended")).pause).toMatchObject({ cause: "budget", until: null });
@@ -280,7 +282,7 @@ it("stops at a budget, and goes on with more of it", async ({ home }) => {
   await home.cli("resume", `${id}`, "--add-turns", "5");
   await home.reaches(id, "completed");
   expect(progress(home)).toEqual(all);
-  // This agent tells what its session has cost only as its process ends, so it is ended to tell it.
+  // This agent reports the cost of its session only when its process ends, so the host ends the process.
   const newer = agentOptions(home, "claude", [step(1), step(2), step(3)], { FAKE_VERSION: "2.1.332" });
   const dear = await home.run(...newer, "--max-cost", "0.015", "--cwd", home.file("agent-home"), "do it");
   expect(await home.reaches(dear, "suspended")).toMatchObject({
@@ -294,7 +296,7 @@ it("stops at a budget, and goes on with more of it", async ({ home }) => {
   expect(notes(home, "agent-home/progress.log")).toEqual(all);
 });
 
-it("continues an agent that says nothing once, then leaves it to a person", async ({ home }) => {
+it("continues a silent agent once, then leaves it suspended as stalled", async ({ home }) => {
   const options = agentOptions(home, "codex", [{ hang: true }]);
   const id = await home.run(...options, "--idle-timeout", "1s", "do it");
   const stalled = await until(async () => {
@@ -304,7 +306,7 @@ it("continues an agent that says nothing once, then leaves it to a person", asyn
   expect(stalled.pause).toMatchObject({ cause: "stalled", until: null });
 });
 
-it("takes what is sent into the turn or as the next one, and asks for more where it is interactive", async ({
+it("delivers sent messages in the current turn or the next one, and asks for more with --interactive", async ({
   home,
 }) => {
   const options = agentOptions(home, "codex", [step(1, { gated: true })]);
@@ -321,7 +323,7 @@ it("takes what is sent into the turn or as the next one, and asks for more where
   expect(progress(home)).toEqual(["step-1"]);
 });
 
-it("runs in a task module as a step, paused in its middle, with what it asks asked by the task", async ({
+it("runs an agent as a step of a module, pauses it midway and asks its questions through the task", async ({
   home,
 }) => {
   const module = home.module(`
@@ -345,7 +347,7 @@ export default defineTask(async (task) => await runAgent(task, { agent: "claude"
   expect(progress(home)).toEqual(all);
 });
 
-it("is listed, checked and summed up", async ({ home }) => {
+it("lists and checks agents and sums up their usage", async ({ home }) => {
   needsOwnStore(home, "the agent is on the caller's PATH");
   const bin = agentOptions(home, "codex", [{ say: "ready" }]);
   const env = Object.fromEntries(
@@ -361,7 +363,7 @@ it("is listed, checked and summed up", async ({ home }) => {
   expect(checked.stdout).toContain("answer     done after 1 prompts");
   const used = await home.json("usage", "--by", "agent");
   expect(used).toEqual([expect.objectContaining({ agent: "codex", tasks: 1, costUsd: null })]);
-  // A turn that asks is not done, and leaves nothing that waits.
+  // A turn that asks a question fails the check and leaves no waiting task.
   const asking = agentTask(home, "claude", [step(1, { ask: true })]).env;
   const refused = await home.cli("agent", "check", "claude", { env: asking });
   expect([refused.code, refused.stdout]).toEqual([1, expect.stringContaining("asks: May claude use Bash?")]);

@@ -7,7 +7,7 @@ const publishing = taskModule(`
   return task.ask("Publish?", { choices: ["yes", "no"] });
 `);
 
-it("answers a task that waits with no process and no slot; it goes on from there", async ({ home }) => {
+it("answers a waiting task, which holds no process and no slot, and continues it", async ({ home }) => {
   const queue = await oneSlot(home);
   const id = await home.run("--queue", queue, home.module(publishing));
   const { question, pid, waiting } = await home.reaches(id, "input-required");
@@ -21,7 +21,7 @@ it("answers a task that waits with no process and no slot; it goes on from there
   expect(await history(home, id)).toEqual(states);
 });
 
-it("takes only one of the choices, and names them", async ({ home }) => {
+it("accepts only one of the choices and names them in the refusal", async ({ home }) => {
   const asked = await home.cli("run", "--wait", "--exit-on-pause", home.module(publishing));
   const id = Number(asked.stdout);
   expect(asked.stderr).toContain(`task ${id} asks: Publish? (yes, no); agentctl answer ${id} <text>`);
@@ -32,26 +32,26 @@ it("takes only one of the choices, and names them", async ({ home }) => {
   expect((await home.task(id)).state).toBe("input-required");
 });
 
-it("takes the answer from stdin", async ({ home }) => {
+it("reads the answer from stdin", async ({ home }) => {
   const id = await home.run(home.module(taskModule('return task.ask("Which words?");')));
   await home.reaches(id, "input-required");
   await home.cli("answer", `${id}`, "-", { input: "two\nlines" });
   expect((await home.reaches(id, "completed")).result).toBe("two\nlines");
 });
 
-it("is given by the default when the question's time is over", async ({ home }) => {
+it("uses the default answer when a question times out", async ({ home }) => {
   const source = taskModule('return task.ask("Publish?", { timeout: "300ms", default: "no" });');
   const id = await home.run(home.module(source));
   expect((await home.reaches(id, "completed")).result).toBe("no");
 });
 
-it("is refused where nothing was asked", async ({ home }) => {
+it("refuses an answer to a task that has not asked", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await pidOf(home, id);
   expect((await home.cli("answer", `${id}`, "yes")).code).toBe(4);
 });
 
-it("asks a second question only after the first", async ({ home }) => {
+it("rejects a second question while the first is open", async ({ home }) => {
   const source = taskModule(`
     const [first, second] = await Promise.allSettled([task.ask("A?"), task.ask("B?")]);
     return [first.value, second.reason.message];`);
@@ -63,7 +63,7 @@ it("asks a second question only after the first", async ({ home }) => {
   expect(result[1]).toContain('"A?"');
 });
 
-it("cannot be paused while it waits, and says what helps", async ({ home }) => {
+it("refuses to pause a task that waits for an answer, and suggests agentctl answer", async ({ home }) => {
   const id = await home.run(home.module(publishing));
   await home.reaches(id, "input-required");
   const { code, stderr } = await home.cli("pause", `${id}`);

@@ -1,12 +1,10 @@
-/** What a running program may say on the socket, as `nc -U` would say it. */
+/** What a running program may send on the socket, as with `nc -U`. */
 import { writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { it } from "../harness/index.ts";
 import { speaker } from "./story.ts";
 
-it("keeps a file by a path from the task's directory, and never one of the daemon's own", async ({
-  home,
-}) => {
+it("resolves artifact paths against the task's directory, not the daemon's", async ({ home }) => {
   const { id, token } = await speaker(home);
   const keep = (name: string, path: string) => home.rpc("attempt/artifact", { token, name, path });
   writeFileSync(home.file("own.txt"), "own");
@@ -23,7 +21,7 @@ it("keeps a file by a path from the task's directory, and never one of the daemo
   ]);
 });
 
-it("shows no progress below nothing, and names the field", async ({ home }) => {
+it("refuses negative progress and names the field", async ({ home }) => {
   const { id, token } = await speaker(home);
   const tell = (params: object) => home.rpc("attempt/progress", { token, ...params });
   await tell({ done: 0, total: 0 });
@@ -38,7 +36,7 @@ it("shows no progress below nothing, and names the field", async ({ home }) => {
   expect((await home.task(id)).progress).toEqual({ done: 0, total: 0, message: null });
 });
 
-it("says of every refusal about a task which it is, and its state", async ({ home }) => {
+it("names the task and its state when it refuses a request about the task", async ({ home }) => {
   const { id, token } = await speaker(home);
   const refusals: [name: string, method: string, params: object][] = [
     ["InvalidParams", "attempt/artifact", { name: "a", path: "gone" }],
@@ -52,7 +50,7 @@ it("says of every refusal about a task which it is, and its state", async ({ hom
   }
 });
 
-it("refuses text with half of a character, and changes none", async ({ home }) => {
+it("refuses texts with a lone surrogate, but keeps one in a JSON value", async ({ home }) => {
   const { id, token } = await speaker(home);
   const half = "cut \ud83d";
   const refused: [field: string, method: string, params: object][] = [
@@ -70,7 +68,7 @@ it("refuses text with half of a character, and changes none", async ({ home }) =
     const { code, data } = await home.rpc(method, mine).catch((error) => error);
     expect([method, code, data?.field]).toEqual([method, -32602, field]);
   }
-  // A value is JSON, which can name half of a character.
+  // A value is JSON, which can hold a lone surrogate as an escape.
   await home.rpc("attempt/checkpoint", { token, value: half });
   const { data } = await home.rpc("checkpoints/get", { id });
   expect(JSON.parse(Buffer.from(data, "base64").toString())).toBe(half);

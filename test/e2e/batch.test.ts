@@ -5,7 +5,7 @@ import { notes } from "./story.ts";
 const echo = (word: string) => ({ argv: ["sh", "-c", `echo "${word} $COLOUR" >> notes`] });
 const lines = (tasks: object[]) => `${tasks.map((task) => JSON.stringify(task)).join("\n")}\n`;
 
-it("submits a task a line with the caller's environment, and prints the ids in order", async ({ home }) => {
+it("submits one task per line with the caller's variables and prints the ids in order", async ({ home }) => {
   needsOwnStore(home, "the shell that submits gives nothing in a cluster");
   // Some editors begin a file with a byte order mark.
   const input = `\ufeff${lines([echo("a"), { ...echo("b"), priority: 1 }, echo("c")])}`;
@@ -17,7 +17,7 @@ it("submits a task a line with the caller's environment, and prints the ids in o
   expect(notes(home).sort()).toEqual(["a red", "b red", "c red"]);
 });
 
-it("takes a signal with SIG before it or without, and refuses one that there is not by line and field", async ({
+it("accepts signal names with and without SIG, and names line and field of an unknown one", async ({
   home,
 }) => {
   const asking = (pauseSignal: string) => ({ argv: ["true"], held: true, pauseSignal });
@@ -28,14 +28,14 @@ it("takes a signal with SIG before it or without, and refuses one that there is 
   expect([code, stderr]).toEqual([2, expect.stringContaining("line 2, pauseSignal: is a signal's name")]);
 });
 
-it("submits all or none, and names the line that is wrong", async ({ home }) => {
+it("submits no task if one line is invalid, and names that line", async ({ home }) => {
   const { code, stdout, stderr } = await home.cli("batch", "-", { input: lines([echo("a"), { argv: [] }]) });
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toMatch(/line 2|1\.argv|\[1\]/);
   expect(await home.json("list", "--all")).toEqual([]);
 });
 
-it("lets a line come after earlier lines, which it names, and not after later ones", async ({ home }) => {
+it("lets a line depend on earlier lines by name, and not on later ones", async ({ home }) => {
   const other = await home.run("--hold", "--name", "first", "true");
   const lines = [
     { name: "first", argv: ["true"], held: true },

@@ -2,13 +2,13 @@ import { expect } from "vitest";
 import { isAlive, it, processes, until } from "../harness/index.ts";
 import { history, noted, notes, open, pidOf, taskModule, ticking } from "./story.ts";
 
-/** Leaves a process behind in a session of its own, which heeds no TERM. */
+/** A command that leaves behind a process in its own session, which ignores SIGTERM. */
 const stubborn = `node -e '
 require("node:child_process").spawn("sh", ["-c", "trap \\"\\" TERM; echo $$ > stray; while :; do sleep 0.02; done"],
   { detached: true, stdio: "ignore" }).unref()'
 `;
 
-it("ends the whole tree, also what called setsid and was orphaned, before it returns", async ({ home }) => {
+it("kills the whole tree before it returns, including an orphan in its own session", async ({ home }) => {
   const id = await home.run(home.script(`${stubborn}\nsleep 61 & sleep 62`));
   await noted(home, 1, "stray");
   expect((await home.cli("cancel", `${id}`, "--grace", "300ms")).code).toBe(0);
@@ -17,7 +17,7 @@ it("ends the whole tree, also what called setsid and was orphaned, before it ret
   expect(await home.task(id)).toMatchObject({ state: "canceled", pid: null });
 });
 
-it("asks with TERM, and kills only when the grace time is over", async ({ home }) => {
+it("sends SIGTERM and lets the task exit within the grace time", async ({ home }) => {
   const id = await home.run(home.script(`trap 'echo bye >> notes; exit 3' TERM; ${ticking}`));
   await noted(home, 1, "ticks");
   await home.cli("cancel", `${id}`, "--reason", "enough");
@@ -26,7 +26,7 @@ it("asks with TERM, and kills only when the grace time is over", async ({ home }
   expect((await home.cli("show", `${id}`)).stdout).toContain("enough");
 });
 
-it("ends a frozen task, which cannot obey a TERM while it is stopped", async ({ home }) => {
+it("cancels a frozen task, which cannot handle SIGTERM while it is stopped", async ({ home }) => {
   const id = await home.run("sleep", "60");
   const pid = await pidOf(home, id);
   await home.cli("pause", `${id}`);
@@ -35,7 +35,7 @@ it("ends a frozen task, which cannot obey a TERM while it is stopped", async ({ 
   expect(await history(home, id)).toEqual(["submitted", "working", "suspended", "canceled"]);
 });
 
-it("cancels from every open state, and nothing changes a canceled task", async ({ home }) => {
+it("cancels a task in each open state, and nothing changes it afterwards", async ({ home }) => {
   const held = await home.run("--hold", "true");
   const asks = await home.run(home.module(taskModule('await task.ask("?");')));
   const paused = await home.run("sleep", "60");
@@ -48,7 +48,7 @@ it("cancels from every open state, and nothing changes a canceled task", async (
   expect(await history(home, held)).toEqual(["submitted", "canceled"]);
 });
 
-it("refuses a task that has ended, which keeps its end", async ({ home }) => {
+it("refuses to cancel an ended task, which keeps its state", async ({ home }) => {
   const id = await home.run("true");
   await home.reaches(id, "completed");
   expect((await home.cli("cancel", `${id}`)).code).toBe(4);
@@ -58,7 +58,7 @@ it("refuses a task that has ended, which keeps its end", async ({ home }) => {
   });
 });
 
-it("wins over a pause that is under way, which is told", async ({ home }) => {
+it("cancels a task during its pause, whose command exits with 4", async ({ home }) => {
   const id = await home.run(home.module(taskModule('note("on"); await gate("never");')));
   await noted(home, 1);
   const pausing = home.cli("pause", `${id}`, "--grace", "1h");
@@ -68,7 +68,7 @@ it("wins over a pause that is under way, which is told", async ({ home }) => {
   open(home);
 });
 
-it("does not wait out the grace time of a module that blocks its own event loop", async ({ home }) => {
+it("kills a module that blocks its own event loop before the grace time is over", async ({ home }) => {
   const source = taskModule('await task.step("one", () => note("one")); note("blocked"); for (;;);');
   const id = await home.run(home.module(source));
   await noted(home, 2);
@@ -78,7 +78,7 @@ it("does not wait out the grace time of a module that blocks its own event loop"
   expect(await home.task(id)).toMatchObject({ state: "canceled", signal: "SIGKILL" });
 });
 
-it("leaves a module that hears of it its grace time, however busy it is", async ({ home }) => {
+it("gives a busy module that handles the abort its whole grace time", async ({ home }) => {
   const source = taskModule(`
     const busy = (ms) => { for (const end = Date.now() + ms; Date.now() < end; ); };
     task.signal.addEventListener("abort", async () => {

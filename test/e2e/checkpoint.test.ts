@@ -2,8 +2,8 @@ import { describe, expect } from "vitest";
 import { it } from "../harness/index.ts";
 import { noted, notes, open, speaker, taskModule } from "./story.ts";
 
-describe("a shell script takes part", () => {
-  it("with checkpoint save, and goes on from $AGENTCTL_CHECKPOINT", async ({ home }) => {
+describe("a shell script", () => {
+  it("saves checkpoints and continues from $AGENTCTL_CHECKPOINT", async ({ home }) => {
     const counting = home.script(`
       n=$(cat "\${AGENTCTL_CHECKPOINT:-/dev/null}"); n=\${n:-0}
       while [ "$n" -lt 5 ]; do
@@ -18,7 +18,7 @@ describe("a shell script takes part", () => {
     expect(notes(home)).toEqual(["1", "2", "3", "4", "5"]);
   });
 
-  it("from an older one with resume --from, and from none with --from-start", async ({ home }) => {
+  it("continues from an older checkpoint with --from, and from none with --from-start", async ({ home }) => {
     const saving = home.script(`echo "from $(cat $AGENTCTL_CHECKPOINT)" >> notes
       for n in 1 2 3; do [ "$AGENTCTL_ATTEMPT" = 1 ] && echo $n | agentctl checkpoint save; done
       echo saved >> saves; sleep 60`);
@@ -33,7 +33,7 @@ describe("a shell script takes part", () => {
     expect(notes(home)).toEqual(["from ", "from 2", "from "]);
   });
 
-  it("with bytes from stdin, as they are", async ({ home }) => {
+  it("saves bytes from stdin unchanged", async ({ home }) => {
     const script =
       "printf 'a\\000\\377\\n' | agentctl checkpoint save --label odd; agentctl checkpoint get | od -An -tx1";
     const id = await home.run(home.script(script));
@@ -42,7 +42,7 @@ describe("a shell script takes part", () => {
     expect(await home.json("checkpoint", "list", `${id}`)).toMatchObject([{ seq: 1, size: 4, label: "odd" }]);
   });
 
-  it("and is told that there is none yet by exit code 3", async ({ home }) => {
+  it("gets exit code 3 while it has no checkpoint", async ({ home }) => {
     const id = await home.run(
       // biome-ignore lint/suspicious/noTemplateCurlyInString: it is for the shell
       home.script('agentctl checkpoint get; echo "$? ${AGENTCTL_CHECKPOINT-unset}" >> notes'),
@@ -52,7 +52,7 @@ describe("a shell script takes part", () => {
   });
 });
 
-it("keeps the last three until the task is deleted", async ({ home }) => {
+it("keeps the last three checkpoints of a task", async ({ home }) => {
   const saving = "for n in 1 2 3 4 5; do echo $n | agentctl checkpoint save; done";
   const id = await home.run(home.script(saving));
   await home.cli("wait", `${id}`);
@@ -63,7 +63,7 @@ it("keeps the last three until the task is deleted", async ({ home }) => {
   expect((await home.cli("checkpoint", "get", `${id}`, "--seq", "2")).code).toBe(3);
 });
 
-it("get says that none was saved, and does not speak of a resume", async ({ home }) => {
+it("says with checkpoint get that none was saved, and does not mention a resume", async ({ home }) => {
   const id = await home.run("true");
   await home.reaches(id, "completed");
   const { code, stderr } = await home.cli("checkpoint", "get", `${id}`);
@@ -73,11 +73,11 @@ it("get says that none was saved, and does not speak of a resume", async ({ home
   ]);
 });
 
-it("is usage outside of a task", async ({ home }) => {
+it("refuses checkpoint save outside of a task with exit code 2", async ({ home }) => {
   expect((await home.cli("checkpoint", "save", { input: "x" })).code).toBe(2);
 });
 
-it("refuses by name what JSON would lose, and the previous checkpoint stands", async ({ home }) => {
+it("names the part of a value that JSON would lose, and keeps the previous checkpoint", async ({ home }) => {
   const source = taskModule(`
     await task.save({ good: true });
     const loop = {}; loop.self = loop;
@@ -104,7 +104,7 @@ it("refuses by name what JSON would lose, and the previous checkpoint stands", a
   expect((await home.task(id)).state).toBe("working");
 });
 
-it("refuses one that is larger than 8 MiB, and the previous stands", async ({ home }) => {
+it("refuses a checkpoint larger than 8 MiB and keeps the previous one", async ({ home }) => {
   const source = taskModule(`
     await task.save("small");
     await task.save("x".repeat(8 * 1024 * 1024 + 1)).catch(({ name, data }) => note(name + " " + data.limit));
@@ -116,7 +116,7 @@ it("refuses one that is larger than 8 MiB, and the previous stands", async ({ ho
   expect(kept.map(({ size }: { size: number }) => size)).toEqual([7, 8 * 1024 * 1024]);
 });
 
-it("refuses what is not base64 by its field, and the previous stands", async ({ home }) => {
+it("refuses checkpoint data that is not base64 and keeps the previous checkpoint", async ({ home }) => {
   const { id, token } = await speaker(home);
   const save = (data: string) => home.rpc("attempt/checkpoint", { token, data });
   expect(await save("/+8=")).toEqual({ seq: 1 });
@@ -132,11 +132,11 @@ it("refuses what is not base64 by its field, and the previous stands", async ({ 
   const large = Buffer.alloc(8 * 1024 * 1024, 255).toString("base64");
   expect(await save(large)).toEqual({ seq: 2 });
   expect(await save("")).toEqual({ seq: 3 });
-  // As the program of that name breaks it.
+  // The program `base64` breaks its lines like this.
   expect(await save("/+\n8=\n")).toEqual({ seq: 4 });
 });
 
-it("is durable once it has returned, whatever dies then", async ({ home }) => {
+it("keeps an acknowledged checkpoint after the daemon is killed", async ({ home }) => {
   const id = await home.run(
     home.script(
       "echo half | agentctl checkpoint save; echo saved >> notes; until [ -e go ]; do sleep 0.02; done",

@@ -1,14 +1,14 @@
-/** A machine whose database does not answer any more is still looked at and stopped. */
+/** A machine whose database no longer answers still shows its status and can be stopped. */
 import { expect } from "vitest";
 import { onServer, withServer } from "./cluster-story.ts";
 
 withServer();
 const it = onServer();
-/** A commit that waits for a standby which is not there never ends. */
+/** Makes each commit wait without end for a standby that does not exist. */
 const HANG = ["alter system set synchronous_standby_names = 'gone'", "select pg_reload_conf()"];
 const GO_ON = ["alter system reset synchronous_standby_names", "select pg_reload_conf()"];
 
-it("stops a daemon whose database hangs or has gone, and goes on when it is back", async ({
+it("stops a daemon whose database hangs or is gone, and continues when it is back", async ({
   database,
   home,
 }) => {
@@ -50,7 +50,7 @@ it("stops a daemon whose database hangs or has gone, and goes on when it is back
       await ends();
     }
     expect(await home.cli("daemon", "start")).toMatchObject({ code: 0 });
-    // It was not recorded as paused, and has nothing to go on from.
+    // The task was not recorded as paused, so it has nothing to continue from.
     await home.reaches(id, "suspended");
     expect(await home.cli("resume", `${id}`, "--from-start")).toMatchObject({ code: 0 });
     await home.reaches(id, "working");

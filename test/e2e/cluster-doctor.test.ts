@@ -13,7 +13,7 @@ const problemsOf = async (home: Home, ...options: string[]) =>
     .map(({ what, mended }) => `${mended ? "mended: " : ""}${what}`)
     .sort();
 
-it("finds nothing wrong with a machine, and what is wrong with its processes, files and database", async ({
+it("reports a healthy machine as healthy, and faults in its processes, files and database", async ({
   cluster,
 }) => {
   const { one, two, url } = cluster;

@@ -26,7 +26,7 @@ afterAll(async () => {
 
 const it = onServer(() => server, "needs PostgreSQL 15 or later, on Linux, and openssl");
 
-it("reaches a database by TLS that it can trust, and no other", async ({ database, home }) => {
+it("connects only to a database whose TLS certificate it can verify", async ({ database, home }) => {
   database.sql("postgres", "create database tls");
   const url = (query: string, host = "localhost") =>
     `postgres://agentctl@${host}:${database.port}/tls?${query}`;
@@ -36,7 +36,7 @@ it("reaches a database by TLS that it can trust, and no other", async ({ databas
     code: 6,
     stderr: expect.stringMatching(/cannot be trusted: self-signed certificate\n.*sslrootcert/),
   });
-  // The certificate is that of another name.
+  // The certificate is for another name.
   expect(await init(url(trusted, "127.0.0.1"))).toMatchObject({
     code: 6,
     stderr: expect.stringContaining("trusted"),
@@ -52,7 +52,7 @@ it("reaches a database by TLS that it can trust, and no other", async ({ databas
   expect(shown).toContain("sslmode=verify-full");
 });
 
-it("lets a role join that owns nothing, and keeps tasks of other roles off its machine", async ({
+it("lets a role that owns nothing join, and runs no tasks of other roles on its machine", async ({
   database,
   home,
 }) => {
@@ -97,7 +97,7 @@ it("lets a role join that owns nothing, and keeps tasks of other roles off its m
   }
 });
 
-it("finishes a join and a leave that were cut off", async ({ database, home }) => {
+it("completes a join and a leave that were cut short", async ({ database, home }) => {
   database.sql("postgres", "create database cut");
   const init = () => home.cli("cluster", "init", database.url("cut"), "--name", "one");
   const says = async (text: string) => {
@@ -107,7 +107,7 @@ it("finishes a join and a leave that were cut off", async ({ database, home }) =
   const said = async () => (await home.cli("logs", "1")).stdout;
   await says("own");
   expect(await init()).toMatchObject({ code: 0 });
-  // As a kill leaves it before the file is written, or once it is removed.
+  // The state after a kill before the file is written, or after it is removed.
   rmSync(join(home.dir, "cluster.json"));
   expect(await said()).toBe("own\n");
   expect(await init()).toMatchObject({ code: 0, stdout: "this home is machine one\n" });
@@ -120,7 +120,7 @@ it("finishes a join and a leave that were cut off", async ({ database, home }) =
   expect(existsSync(join(home.dir, "alone"))).toBe(false);
 });
 
-it("hands over and starts nothing once the cluster needs a newer version", async ({ database, home }) => {
+it("hands tasks over and starts none if the cluster needs a newer version", async ({ database, home }) => {
   database.sql("postgres", "create database upgraded");
   const given = ["--name", "old", "--lease", "60s"] as const;
   expect(await home.cli("cluster", "init", database.url("upgraded"), ...given)).toMatchObject({ code: 0 });
@@ -132,7 +132,7 @@ it("hands over and starts nothing once the cluster needs a newer version", async
     });`);
   const id = await home.run(module);
   await home.reaches(id, "working");
-  // A newer schema that still serves this version changes nothing.
+  // A newer schema that still supports this version changes nothing.
   database.sql("upgraded", "update agentctl.cluster set schema_version = 99");
   expect(await home.cli("daemon", "restart")).toMatchObject({ code: 0 });
   expect(await home.task(id)).toMatchObject({ state: "working", attempt: 1 });

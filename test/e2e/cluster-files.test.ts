@@ -5,11 +5,11 @@ import { it, PATIENT, withServer } from "./cluster-story.ts";
 
 withServer();
 
-/** Prints a line, then some 2 MB when the file `go` is there. */
+/** Prints a line, then about 2 MB once the file `go` exists. */
 const printing = (go: string) => `echo begins; while [ ! -e '${go}' ]; do sleep 0.05; done; seq 1 300000`;
 const MIB = 1024 * 1024;
 
-/** Leaves an artifact, and prints. */
+/** A module that leaves an artifact and prints a line. */
 const leaving = `
   import { defineTask } from "agentctl";
   export default defineTask(async (task) => {
@@ -18,7 +18,9 @@ const leaving = `
     console.log("has left it");
   });`;
 
-it("gives logs and artifacts from any machine, and of one that is gone what it kept", async ({ cluster }) => {
+it("serves logs and artifacts of any machine, even parts of them from a dead machine", async ({
+  cluster,
+}) => {
   const { one, two } = cluster;
   const go = one.file("go");
   const run = two.cli("run", "--follow", "--on", "one", "sh", "-c", printing(go));

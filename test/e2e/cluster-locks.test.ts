@@ -1,14 +1,14 @@
-/** An administrator of the database who locks what the machines need. */
+/** An administrator of the database locks tables that the machines need. */
 import { expect, onTestFinished } from "vitest";
 import { Connection } from "../../src/store/postgres/index.ts";
 import { it, PATIENT, withServer } from "./cluster-story.ts";
 
 withServer();
 
-/** What a machine has: writer, reader, listener, relay, files. One more may be ending. */
+/** The connections of a machine: writer, reader, listener, relay, files. One more may be closing. */
 const MOST_CONNECTIONS = 6;
 
-it("says that others lock the tables, opens no more connections, and goes on after it", async ({
+it("reports that others have locked its tables, opens no more connections and continues afterwards", async ({
   cluster,
 }) => {
   const { one, two, url } = cluster;

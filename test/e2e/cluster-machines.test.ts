@@ -11,7 +11,7 @@ async function machineNamed(home: Home, name: string) {
   return machines.find((each) => each.name === name);
 }
 
-/** Waits until a task works on that machine. */
+/** Waits until the task works on that machine. */
 async function worksOn(home: Home, id: number, name: string): Promise<void> {
   const isThere = async () => {
     const { state, machine } = await home.task(id);
@@ -20,7 +20,7 @@ async function worksOn(home: Home, id: number, name: string): Promise<void> {
   await until(isThere, { ...PATIENT, message: `task ${id} working on ${name}` });
 }
 
-it("moves, drains, keeps off and lets go machines", async ({ cluster }) => {
+it("moves tasks between machines, and limits, drains and removes machines", async ({ cluster }) => {
   const { one, two } = cluster;
   const enough = one.file("enough");
   const given = ["--input", JSON.stringify(enough), one.module(counting)] as const;
@@ -78,7 +78,7 @@ it("moves, drains, keeps off and lets go machines", async ({ cluster }) => {
   expect(await two.cli("machine", "drain", "one")).toMatchObject({ code: 0 });
   await worksOn(two, free, "two");
   expect(await machineNamed(two, "one")).toMatchObject({ state: "draining" });
-  // It asked for one, which starts nothing any more.
+  // The task asked for machine one, which no longer starts anything.
   await until(async () => (await two.task(id)).waiting?.for === "machine", PATIENT);
   expect(await two.cli("machine", "forget", "one")).toMatchObject({ code: 4 });
 

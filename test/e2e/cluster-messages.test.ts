@@ -5,7 +5,7 @@ import { notes } from "./story.ts";
 
 withServer();
 
-/** Says hello on the socket, and notes what it is told there. */
+/** A program that says hello on the socket and notes each message that it gets there. */
 const greeter = `#!/usr/bin/env node
 const { AGENTCTL_SOCKET, AGENTCTL_TOKEN: token } = process.env;
 const socket = require("node:net").connect(AGENTCTL_SOCKET);
@@ -17,12 +17,12 @@ socket.setEncoding("utf8").on("data", (text) => {
   }
 });`;
 
-it("tells an attempt once of a message that another machine took, and of nothing that is not one", async ({
+it("notifies an attempt once of a message that another machine took, and of nothing else", async ({
   cluster: { one, two },
 }) => {
   const id = await one.run("--on", "one", one.script(greeter));
   await until(() => notes(one).includes("hello"), PATIENT);
-  // Each change of the store is looked at by every machine.
+  // Every machine checks each change of the store.
   const changes = async () => {
     for (let n = 0; n < 5; n++) await one.cli("run", "--wait", "--on", "one", "true");
   };

@@ -1,4 +1,4 @@
-/** Databases, roles and addresses that are set up otherwise than ours. */
+/** Databases, roles and addresses with an unusual configuration. */
 import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { running } from "./story.ts";
 withServer();
 const it = onServer();
 
-it("works as it does elsewhere, whatever settings a role and an address have", async ({ database, home }) => {
+it("works despite unusual settings of the database role and the address", async ({ database, home }) => {
   const settings = {
     statement_timeout: "'1ms'",
     lock_timeout: "'1ms'",
@@ -39,7 +39,7 @@ it("works as it does elsewhere, whatever settings a role and an address have", a
   database.sql("odd", "select 1 / count(*) from agentctl.tasks");
 }, 120_000);
 
-it("refuses by name a database that cannot serve", async ({ database, home }) => {
+it("refuses an unsuitable database and names the reason", async ({ database, home }) => {
   for (const [name, encoding] of [
     ["ascii", "SQL_ASCII"],
     ["latin", "LATIN1"],
@@ -64,7 +64,7 @@ it("refuses by name a database that cannot serve", async ({ database, home }) =>
   );
 }, 120_000);
 
-it("takes a password from a file, and names one that is missing and a role that is full", async ({
+it("takes a password from a file, and names a missing password and a connection limit", async ({
   database,
   home,
 }) => {
@@ -92,7 +92,7 @@ it("takes a password from a file, and names one that is missing and a role that 
   home.allowedInLog.push(/asks for a password/);
 }, 120_000);
 
-it("goes on from what is there when an older dump is put back", async ({ database, home }) => {
+it("continues from the older state after a dump is restored", async ({ database, home }) => {
   database.sql("postgres", "create database back");
   const url = database.url("back");
   const ends = (program: string, ...words: string[]) =>
@@ -107,7 +107,7 @@ it("goes on from what is there when an older dump is put back", async ({ databas
   const [enough, dump] = [home.file("enough"), home.file("dump.sql")];
   const waits = ["sh", "-c", `echo begun; until test -e ${enough}; do sleep 0.05; done`];
   const known = await home.run("--", ...waits);
-  // Without its process on record it would count as not started.
+  // Without a recorded process the task would count as not started.
   await isThere("attempts where pid is not null");
   expect(ends("pg_dump", "-n", "agentctl", "-f", dump)).toBe(0);
   writeFileSync(enough, "");
@@ -115,10 +115,10 @@ it("goes on from what is there when an older dump is put back", async ({ databas
   rmSync(enough);
   const unknown = await home.run("--", ...waits);
   await home.reaches(unknown, "working");
-  // Between what the daemon writes: a deadlock is tried again.
+  // Restores between two writes of the daemon. A deadlock is tried again.
   const strict = ["-q", "-1", "-v", "ON_ERROR_STOP=1"];
   await until(() => ends("psql", ...strict, "-c", "drop schema agentctl cascade", "-f", dump) === 0);
-  // What ended is running in the store, and nowhere else; what runs is not in the store. Nobody looks but the daemon.
+  // The store calls an ended task running and lacks a running one. The daemon finds both without a request.
   await isThere("tasks where state = 'suspended'");
   await until(() => !processes(home.root).some(({ command }) => command.startsWith("sh -c echo")));
   expect(await home.cli("resume", `${known}`, "--from-start")).toMatchObject({ code: 0, stderr: "" });
@@ -142,7 +142,7 @@ it("leaves a cluster whose tables are gone", async ({ database, home }) => {
   expect(await home.cli("cluster", "init", url, "--name", "one")).toMatchObject({ code: 0 });
 }, 120_000);
 
-it("queues a task again that cannot be started while its role may not read", async ({ database, home }) => {
+it("queues a task again while its role may not read its steps", async ({ database, home }) => {
   for (const sql of ["create role box login", "create database rights"]) database.sql("postgres", sql);
   const url = database.url("rights");
   const init = ["cluster", "init", url, "--name", "one", "--machine-role", "box"] as const;

@@ -7,7 +7,7 @@ withServer();
 
 const QUESTIONS = 40;
 
-/** Asks one question after the other beside a step that goes on, so that its process stays for the answers. */
+/** Asks questions one by one beside a running step, so that its process stays for the answers. */
 const asking = `
   import { existsSync } from "node:fs";
   import { setTimeout as delay } from "node:timers/promises";
@@ -22,7 +22,7 @@ const asking = `
     return answers;
   });`;
 
-/** Answers each question as soon as it stands, by turns on one machine and the other. */
+/** Answers each question as soon as it is asked, on the two machines in turn. Returns the answers. */
 async function answerAll(homes: readonly Home[], id: number): Promise<string[]> {
   const wires = await Promise.all(homes.map((home) => home.connect()));
   const texts: string[] = [];
@@ -38,7 +38,9 @@ async function answerAll(homes: readonly Home[], id: number): Promise<string[]> 
   return texts;
 }
 
-it("tells a running task each answer, whatever machine takes it", async ({ cluster: { one, two } }) => {
+it("delivers each answer to a running task, whichever machine takes it", async ({
+  cluster: { one, two },
+}) => {
   const enough = one.file("enough");
   const module = one.module(asking);
   const ids = [await one.run("--input", JSON.stringify(enough), module)];

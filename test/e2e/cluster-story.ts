@@ -1,4 +1,4 @@
-/** Two homes that share one store, for the tests of a file; they skip where there is no PostgreSQL. */
+/** Two homes that share one store, for the tests of a file. The tests are skipped without PostgreSQL. */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { closeHome, Home } from "../harness/index.ts";
@@ -9,7 +9,7 @@ const NO_SERVER = "needs PostgreSQL 15 or later, on Linux";
 let server: Postgres | undefined;
 let databases = 0;
 
-/** To be called by each file: the server lives as long as its tests. */
+/** Starts a server for the tests of the calling file, and stops it after them. */
 export function withServer(): void {
   beforeAll(async () => {
     if (postgresPrograms()) server = await startPostgres({ fsync: true });
@@ -26,11 +26,11 @@ export interface Two {
   one: Home;
   two: Home;
   url: string;
-  /** What `cluster join` is given. */
+  /** The key file for `cluster join`. */
   key: string;
 }
 
-/** Two homes with one store, a lease of 5 s and two slots each. */
+/** A test with two homes that share one store. The lease is 5 s, and each home has two slots. */
 export const it = test.extend<{ cluster: Two }>({
   cluster: async ({ skip }, use) => {
     skip(server === undefined, NO_SERVER);
@@ -52,7 +52,7 @@ export const it = test.extend<{ cluster: Two }>({
   },
 });
 
-/** Steps without an end until the file `enough` is there; each is a line in the task's folder: its number, home and variables. */
+/** Runs steps until the file `enough` exists. Each adds a line to a file: its number, home and variables. */
 export const counting = `
   import { appendFileSync, existsSync, readFileSync } from "node:fs";
   import { setTimeout as delay } from "node:timers/promises";
@@ -69,8 +69,8 @@ export const counting = `
   });`;
 
 /**
- * Tests with a database server, that of {@link withServer} or another one, and a home that is no machine yet; skipped with
- * that reason where there is no server.
+ * Returns a test with a database server, that of {@link withServer} or another one, and with a home that is not a
+ * machine yet. Without a server the test is skipped with this reason.
  */
 export function onServer(serverOf: () => Postgres | undefined = () => server, reason = NO_SERVER) {
   return test.extend<{ database: Postgres; home: Home }>({

@@ -8,13 +8,13 @@ withServer();
 
 type Line = [n: string, home: string, token: string, shell: string];
 
-/** The steps that were done, each once, and their homes in the order in which they were there. */
+/** Checks that each step ran once, and that its homes came in this order. */
 function expectEachOnce(lines: Line[], homes: Home[]): void {
   expect(lines.map(([n]) => Number(n))).toEqual(lines.map((_, at) => at + 1));
   expect([...new Set(lines.map(([, home]) => home))]).toEqual(homes.map(({ dir }) => dir));
 }
 
-/** Waits until some steps were done there, of which all but the last have their acknowledgement. */
+/** Waits until at least three steps ran there. All but the last are acknowledged. */
 async function stepsOn(home: Home, id: number): Promise<void> {
   const file = join(home.dir, "tasks", `${id}`, "lines");
   const lines = () => (existsSync(file) ? readFileSync(file, "utf8").split("\n") : []);
@@ -22,7 +22,7 @@ async function stepsOn(home: Home, id: number): Promise<void> {
   await until(areDone, { ...PATIENT, message: `steps of task ${id} in ${home.dir}` });
 }
 
-/** Where a task works. */
+/** Waits until a task works on a machine other than `besides`, and returns that machine. */
 async function machineOf(home: Home, id: number, besides?: string): Promise<string> {
   const found = async () => {
     const { state, machine } = await home.task(id);
@@ -31,7 +31,7 @@ async function machineOf(home: Home, id: number, besides?: string): Promise<stri
   return await until(found, { ...PATIENT, message: `task ${id} working, not on ${besides}` });
 }
 
-it("pauses, resumes, freezes and cancels from any machine, and hands over at a stop", async ({ cluster }) => {
+it("controls tasks from any machine, and hands them over when a daemon stops", async ({ cluster }) => {
   const { one, two } = cluster;
   const enough = one.file("enough");
   const module = one.module(counting);
@@ -97,7 +97,7 @@ it("pauses, resumes, freezes and cancels from any machine, and hands over at a s
   }
 }, 240_000);
 
-it("goes on elsewhere when a machine dies, and keeps out who may not join", async ({ cluster }) => {
+it("continues the task of a dead machine, and refuses machines that may not join", async ({ cluster }) => {
   const { one, two, url, key } = cluster;
   const enough = one.file("enough");
   const id = await one.run("--input", JSON.stringify(enough), one.module(counting));
@@ -127,13 +127,13 @@ it("goes on elsewhere when a machine dies, and keeps out who may not join", asyn
   writeFileSync(enough, "");
   const { result, attempt } = await alive.reaches(id, "completed", PATIENT.deadlineMs);
   expect(attempt).toBe(first + 1);
-  // Its folder was there when the machine died, and its journal is here.
+  // The task's folder was on the machine that died; its journal is in the store.
   expect(Number(result[0][0])).toBeGreaterThan(2);
   expect(await gone.cli("daemon", "start")).toMatchObject({ code: 0 });
   expect(await states()).toBe("up");
 }, 240_000);
 
-it("answers pauses that come while a freeze is being recorded", async ({ cluster: { one } }) => {
+it("answers pauses that arrive while a freeze is being recorded", async ({ cluster: { one } }) => {
   const id = await one.run(
     "--on",
     "one",
@@ -148,7 +148,7 @@ it("answers pauses that come while a freeze is being recorded", async ({ cluster
       const { task } = await one.rpc("tasks/pause", { id, ...(at === 0 ? { mode: "freeze" } : {}) }, 30_000);
       return [task.state, task.pause.outcome];
     });
-    // One that came after the freeze was on record, and had read the task before that, asked a process that stood still.
+    // A pause that has read the task before the freeze was recorded must not ask the stopped process.
     expect(await Promise.all(calls)).toEqual(calls.map(() => ["suspended", "frozen"]));
     await one.rpc("tasks/resume", { id });
   }

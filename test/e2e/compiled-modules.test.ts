@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { it } from "../harness/index.ts";
 import { taskModule } from "./story.ts";
 
-it("leaves nothing of a module in a temporary folder that others can read or make first", async ({
+it("leaves no compiled module in a temporary folder that others can read or create first", async ({
   home,
 }) => {
   const secret = `secret ${home.root}`;
@@ -29,9 +29,7 @@ it("leaves nothing of a module in a temporary folder that others can read or mak
   expect(texts.filter((text) => text.includes(secret) || text.includes(required))).toEqual([]);
 }, 30_000);
 
-it("lets a module of JavaScript import what only a compiler of TypeScript finds and reads", async ({
-  home,
-}) => {
+it("lets a JavaScript module import what only a TypeScript compiler resolves", async ({ home }) => {
   home.module("export enum Colour { red = 'RED' }\nexport const n: number = 1;", "lib/typed.ts");
   home.module('export { n as index } from "../typed";', "lib/folder/index.ts");
   home.module('{ "word": "json" }', "lib/data.json");

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect } from "vitest";
 import { launcher } from "../harness/command.ts";
 import { type Home, it, needs } from "../harness/index.ts";
 
-/** A shell of this home, on whose PATH agentctl is. */
+/** Runs a shell in this home with agentctl on its PATH, and returns its output. */
 function shell(home: Home, argv: [string, ...string[]]): string {
   const bin = home.file("bin");
   if (!existsSync(bin)) {
@@ -18,12 +18,12 @@ function shell(home: Home, argv: [string, ...string[]]): string {
   return stdout;
 }
 
-/** What each shell offers behind `agentctl` and these words, sorted. */
+/** What each shell offers after `agentctl` and these words, sorted. */
 const shells: Record<string, (home: Home, words: string[]) => string[]> = {
   zsh(home, words) {
     const script = 'eval "$(agentctl completion zsh)"; _agentctl_candidates "$@"';
     const lines = shell(home, ["zsh", "-f", "-c", script, "zsh", ...words]).split("\n");
-    // zsh itself takes from these what begins as the word does.
+    // zsh itself filters these by the start of the word.
     const typed = words.at(-1)?.replace(/^--\w+=/, "") ?? "";
     return lines
       .flatMap((line) => line.split("\t")[0] || [])
@@ -52,7 +52,7 @@ function hasTerminals(home: Home): boolean {
   return shell(home, ["zsh", "-f", "-c", "zmodload zsh/zpty 2>/dev/null && echo yes || echo no"]) === "yes\n";
 }
 
-/** What each shell offers where programs and files may stand: what it completes by itself included. */
+/** What each shell offers where programs and files may stand, including the shell's own completions. */
 const programs: Record<string, (home: Home, words: string[]) => string[]> = {
   bash(home, words) {
     const script = `eval "$(agentctl completion bash)"
@@ -81,10 +81,10 @@ print -r -- "$seen"`;
   fish: (home, words) => shells.fish?.(home, words) ?? [],
 };
 
-describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
+describe.for(Object.entries(shells))("%s", ([name, complete]) => {
   beforeEach(({ skip }) => needs(skip, name));
 
-  it("commands, options, and what may stand in each place", async ({ home }) => {
+  it("completes commands, options and the arguments of each command", async ({ home }) => {
     const held = await home.run("--hold", "true");
     const working = await home.run("--name", "build-a", "sleep", "60");
     await home.reaches(working, "working");
@@ -128,16 +128,16 @@ describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
     expect(offered("checkpoint", "get", `${module}`, "--seq", "")).toEqual(["1"]);
     expect(offered("rerun", `${module}`, "--from", "")).toEqual(["1"]);
     await home.cli("daemon", "stop");
-    // Without a daemon nobody is asked, and none is started.
+    // Without a daemon the completion offers no tasks, and it starts no daemon.
     expect(offered("pause", "").filter((word) => word !== "bin/")).toEqual([]);
     expect(await home.daemonPid()).toBeNull();
   });
 });
 
-describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
+describe.for(Object.entries(shells))("%s", ([name, complete]) => {
   beforeEach(({ skip }) => needs(skip, name));
 
-  it("columns, also behind a comma, and what stands behind another word of a group", async ({ home }) => {
+  it("completes columns, also after a comma, and names after an alias of a command", async ({ home }) => {
     await home.cli("queue", "set", "nightly", "--slots", "1");
     const offered = (...words: string[]) => complete(home, words);
     expect(offered("list", "--sort", "st")).toEqual(["started", "state"]);
@@ -148,7 +148,7 @@ describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
     expect(offered("queue", "l")).toEqual(["list"]);
   });
 
-  it("programs and files behind run, and files behind a program", ({ home, skip }) => {
+  it("completes programs and files after run, and only files after a program", ({ home, skip }) => {
     if (name === "zsh") skip(!hasTerminals(home), "this zsh has no module for terminals");
     expect(complete(home, ["pa"])).toEqual(["pause"]);
     home.script("true", "bin/own-program");
@@ -169,7 +169,7 @@ describe.for(Object.entries(shells))("%s completes", ([name, complete]) => {
   });
 });
 
-it("zsh completes at the first Tab, when it finds the script in fpath", async ({ home, skip }) => {
+it("completes in zsh at the first Tab if the script is in fpath", async ({ home, skip }) => {
   needs(skip, "zsh");
   writeFileSync(home.file("_agentctl"), (await home.cli("completion", "zsh")).stdout);
   const script = `zmodload zsh/zpty || { echo no zpty; exit }

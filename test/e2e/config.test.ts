@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { it } from "../harness/index.ts";
 
-it("takes over an edit by hand at config reload, says what has changed, and refuses what is wrong", async ({
+it("applies a manual edit with config reload, reports the changes and refuses an unknown setting", async ({
   home,
 }) => {
   await home.cli("daemon", "start");

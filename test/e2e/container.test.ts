@@ -6,10 +6,10 @@ import { launcher } from "../harness/command.ts";
 import { it, needs, needsSuccessOf, signalTo, until } from "../harness/index.ts";
 import { noted, notes, open, ticking } from "./story.ts";
 
-/** A command after these words is the first process of its own container, as far as processes go. */
+/** Options of `unshare` that make the command process 1 of its own container, as far as processes go. */
 const contained = ["-pf", "--mount-proc", "--kill-child"];
 
-/** The children of a process, zombies among them, as `ps` shows them. */
+/** Lists the children of a process, including zombies: pid, name and state. */
 function childrenOf(parent: number): string[] {
   return readdirSync("/proc").flatMap((pid) => {
     if (!/^\d+$/.test(pid)) return [];
@@ -23,10 +23,7 @@ function childrenOf(parent: number): string[] {
   });
 }
 
-it("as the first process of a container waits for orphans, and ends with the daemon", async ({
-  home,
-  skip,
-}) => {
+it("reaps orphans as process 1 of a container, and stops on SIGTERM", async ({ home, skip }) => {
   needsSuccessOf(skip, "unshare", ...contained, "true");
   const outer = spawn("unshare", [...contained, launcher, "daemon", "run"], {
     cwd: home.work,
@@ -36,7 +33,7 @@ it("as the first process of a container waits for orphans, and ends with the dae
   try {
     const first = Number.parseInt(await until(() => childrenOf(outer.pid as number)[0]), 10);
     await until(() => home.rpc("daemon/status"));
-    // The task ends when they have begun. They are out of its tree, as `agentctl detach` takes programs out.
+    // The task ends once the orphans have started. They are outside its tree, like programs of `agentctl detach`.
     const orphan =
       "env -u AGENTCTL_TOKEN -u AGENTCTL_TREE AGENTCTL_DETACHED=$AGENTCTL_TREE setsid sh -c '>began$0; until [ -e go ]; do sleep 0.02; done' >out 2>&1";
     const orphans = `for n in 1 2 3; do ${orphan} $n & done; until [ -e began1 -a -e began2 -a -e began3 ]; do sleep 0.02; done`;
@@ -54,7 +51,7 @@ it("as the first process of a container waits for orphans, and ends with the dae
   }
 });
 
-it("refuses a home whose tasks run in another container, and changes nothing of them", async ({
+it("refuses a home whose tasks run in another container, and leaves those tasks alone", async ({
   home,
   skip,
 }) => {
@@ -83,7 +80,10 @@ it("refuses a home whose tasks run in another container, and changes nothing of 
   expect(await home.reaches(id, "failed")).toMatchObject({ exitCode: 7 });
 });
 
-it("takes the home of a container that has ended, and its tasks are lost", async ({ home, skip }) => {
+it("takes over the home of a container that has ended, and counts its tasks as lost", async ({
+  home,
+  skip,
+}) => {
   needsSuccessOf(skip, "unshare", ...contained, "true");
   const outer = spawn("unshare", [...contained, launcher, "daemon", "run"], {
     cwd: home.work,

@@ -1,14 +1,14 @@
 import { expect } from "vitest";
 import { type Home, it, sqlite } from "../harness/index.ts";
 
-/** A task that the store calls working, and of which nothing was ever started. */
+/** Returns a task that the store calls working although nothing was ever started for it. */
 async function saidToWork(home: Home): Promise<number> {
   const id = await home.run("--hold", "sleep", "60");
   sqlite(home, "update tasks set state = 'working', held = 0 where id = ?", [id]);
   return id;
 }
 
-it("repairs a working task without an attempt when it is paused, canceled or looked at", async ({ home }) => {
+it("repairs a working task without an attempt on pause, cancel and wait", async ({ home }) => {
   home.allowedInLog.push(/working in the store and has no attempt/);
   const paused = await saidToWork(home);
   const pause = await home.json("pause", `${paused}`);
@@ -38,9 +38,7 @@ it("repairs a working task without an attempt when it is paused, canceled or loo
   expect((await home.cli("wait", `${waited}`)).code).toBe(1);
 });
 
-it("repairs a working task whose newest attempt has ended, by what it has to continue from", async ({
-  home,
-}) => {
+it("suspends a working task as lost if its newest attempt has ended", async ({ home }) => {
   home.allowedInLog.push(/working in the store and has no attempt/);
   const id = await home.run("true");
   await home.cli("wait", `${id}`);

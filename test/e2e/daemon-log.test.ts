@@ -6,13 +6,13 @@ import { noted, notes, open, pidOf, taskModule } from "./story.ts";
 
 const logOf = (home: Home) => readFileSync(join(home.dir, "daemon.log"), "utf8");
 
-/** The messages of a log, each of whose lines must be JSON. */
+/** The messages of a log. Throws if a line is not JSON. */
 function messages(text: string): string[] {
   const lines = text.trimEnd().split("\n");
   return lines.map((line) => JSON.parse(line).msg as string);
 }
 
-it("opens no debugger on SIGUSR1, in the daemon and in the host of a module", async ({ home }) => {
+it("opens no debugger on SIGUSR1 in the daemon and in a module's host", async ({ home }) => {
   const id = await home.run(
     home.module(
       taskModule(`
@@ -27,7 +27,7 @@ it("opens no debugger on SIGUSR1, in the daemon and in the host of a module", as
   signalTo(await pidOf(home, id), "SIGUSR1");
   const daemon = (await home.daemonPid()) as number;
   signalTo(daemon, "SIGUSR1");
-  // Each command is a process of its own: time enough for Node to open the port and say so.
+  // Each command starts a process, which gives Node time to open the port and report it.
   expect((await home.json("daemon", "status")).pid).toBe(daemon);
   open(home);
   await home.reaches(id, "completed");
@@ -36,7 +36,7 @@ it("opens no debugger on SIGUSR1, in the daemon and in the host of a module", as
   expect(messages(logOf(home))).toContain("ready");
 });
 
-it("has a line of JSON for a warning of Node and for a crash", async ({ home }) => {
+it("logs a Node warning and a crash as lines of JSON", async ({ home }) => {
   home.allowedInLog.push(/"level":60/);
   const preload = home.file("preload.cjs");
   writeFileSync(
@@ -58,7 +58,7 @@ it("has a line of JSON for a warning of Node and for a crash", async ({ home }) 
   expect(stderr).toBe("");
 });
 
-it("takes in what Node printed as it crashed, at the next start", async ({ home, skip }) => {
+it("adds what Node printed at a crash to the log at the next start", async ({ home, skip }) => {
   needsLinux(skip);
   await home.cli("daemon", "start");
   const pid = (await home.daemonPid()) as number;

@@ -6,8 +6,8 @@ import { launcher } from "../harness/command.ts";
 import { isAlive, it, needsOwnStore, processes, until } from "../harness/index.ts";
 import { history, meanwhile, noted, notes, open, pidOf, ticking, twelveSteps, upTo } from "./story.ts";
 
-describe("stop", () => {
-  it("pauses a module by checkpoint and a program by freezing, names the frozen, and the next start resumes both", async ({
+describe("daemon stop", () => {
+  it("checkpoints modules, freezes programs and names them, and the next start resumes both", async ({
     home,
   }) => {
     const module = await home.run(home.module(twelveSteps), "--input", "3");
@@ -29,7 +29,7 @@ describe("stop", () => {
     expect((await home.json("show", `${program}`)).attempts).toMatchObject([{ n: 1, pid, exitCode: 7 }]);
   });
 
-  it("leaves what a user paused paused at the next start", async ({ home }) => {
+  it("keeps a task suspended that a user paused, even after the next start", async ({ home }) => {
     const id = await home.run("sleep", "60");
     const pid = await pidOf(home, id);
     await home.cli("pause", `${id}`);
@@ -42,12 +42,12 @@ describe("stop", () => {
     expect((await home.task(id)).pid).toBe(pid);
   });
 
-  it("succeeds where no daemon runs, and starts none", async ({ home }) => {
+  it("succeeds without a running daemon and starts none", async ({ home }) => {
     expect((await home.cli("daemon", "stop")).code).toBe(0);
     expect(processes(home.root)).toEqual([]);
   });
 
-  it("is what SIGTERM does", async ({ home }) => {
+  it("pauses and stops in the same way on SIGTERM", async ({ home }) => {
     const id = await home.run("sh", "-c", ticking);
     await noted(home, 1, "ticks");
     const pid = (await home.daemonPid()) as number;
@@ -61,8 +61,8 @@ describe("stop", () => {
   });
 });
 
-describe("restart", () => {
-  it("leaves processes running and adopts them, with their true exit code", async ({ home }) => {
+describe("daemon restart", () => {
+  it("leaves processes running, adopts them and reports their exit codes", async ({ home }) => {
     const id = await home.run("sh", "-c", ticking);
     await noted(home, 1, "ticks");
     const [pid, daemon] = [await pidOf(home, id), await home.daemonPid()];
@@ -75,14 +75,14 @@ describe("restart", () => {
   });
 });
 
-describe("status", () => {
-  it("ends with 5 and pid null where none runs, and starts none", async ({ home }) => {
+describe("daemon status", () => {
+  it("exits with 5 and reports pid null without a running daemon, and starts none", async ({ home }) => {
     expect((await home.cli("daemon", "status")).code).toBe(5);
     expect(await home.json("daemon", "status")).toMatchObject({ pid: null, home: home.dir });
     expect(processes(home.root)).toEqual([]);
   });
 
-  it("tells where it is and counts the tasks of each state", async ({ home }) => {
+  it("reports its location and counts the tasks of each state", async ({ home }) => {
     await home.run("--hold", "true");
     const status = await home.json("daemon", "status");
     expect(status).toMatchObject({ pid: await home.daemonPid(), home: home.dir, socket: home.socket });
@@ -100,7 +100,7 @@ describe("status", () => {
   });
 });
 
-it("keeps everything in its home to its owner", async ({ home }) => {
+it("makes everything in its home accessible only to the owner", async ({ home }) => {
   needsOwnStore(home, "looks at the store's file");
   await home.cli("run", "-w", "true");
   const mode = (name: string) => (statSync(`${home.dir}/${name}`).mode & 0o777).toString(8);
@@ -114,30 +114,27 @@ it("keeps everything in its home to its owner", async ({ home }) => {
   ]);
 });
 
-it.skipIf(process.platform !== "linux")(
-  "holds no file that whoever started it had open",
-  async ({ home }) => {
-    const held = `${home.work}/held`;
-    // sh takes descriptors of one digit, which Node closes by itself.
-    const stdio = [...new Array(40).fill("ignore"), openSync(held, "w")];
-    const caller = spawn(process.execPath, [launcher, "daemon", "start"], { env: home.env, stdio });
-    await once(caller, "exit");
-    closeSync(stdio[40]);
-    const { pid } = await home.json("daemon", "status");
-    const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-    expect(open).toContain("/dev/null");
-    expect(open).not.toContain(held);
-  },
-);
+it.skipIf(process.platform !== "linux")("keeps no file open that its starter had open", async ({ home }) => {
+  const held = `${home.work}/held`;
+  // sh can pass only descriptors with one digit, and Node closes those by itself.
+  const stdio = [...new Array(40).fill("ignore"), openSync(held, "w")];
+  const caller = spawn(process.execPath, [launcher, "daemon", "start"], { env: home.env, stdio });
+  await once(caller, "exit");
+  closeSync(stdio[40]);
+  const { pid } = await home.json("daemon", "status");
+  const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+  expect(open).toContain("/dev/null");
+  expect(open).not.toContain(held);
+});
 
-it("is started once by many commands at the same time, and each of them succeeds", async ({ home }) => {
+it("starts one daemon for many simultaneous commands, each of which succeeds", async ({ home }) => {
   const starts = Array.from({ length: 6 }, () => home.cli("daemon", "start", "--json"));
   const answers = await Promise.all(starts);
   expect(answers.map(({ code, stderr }) => [code, stderr])).toEqual(answers.map(() => [0, ""]));
   expect(new Set(answers.map(({ stdout }) => JSON.parse(stdout).pid)).size).toBe(1);
 });
 
-it("run --until-idle works off what waits, and leaves what waits for a person", async ({ home }) => {
+it("runs all queued tasks with daemon run --until-idle, and leaves held tasks queued", async ({ home }) => {
   const held = await home.run("--hold", "true");
   const first = await home.run("sh", "-c", "sleep 1");
   const next = await home.run("--after", `${first}`, "true");

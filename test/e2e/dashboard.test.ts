@@ -13,7 +13,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 let browser: Browser | null = null;
 afterAll(async () => await browser?.close());
 
-/** A page that is let in; the test is skipped where there is no browser. Console errors are kept in `errors`. */
+/** Opens the dashboard with access. Skips the test without a browser. `errors` collects the console errors. */
 async function opened(home: Home, skip: TestContext["skip"]): Promise<{ page: Page; errors: string[] }> {
   const name = BROWSERS.find(isOnPath);
   skip(name === undefined, `needs one of ${BROWSERS.join(", ")}`);
@@ -45,7 +45,7 @@ function isFile(path: string): boolean {
 }
 
 async function serious(page: Page): Promise<string[]> {
-  // The policy of the page lets no script in; the test's own comes by the debugger.
+  // The page's policy allows no scripts, so the test injects its own through the debugger.
   const { violations } = (await page.evaluate(`${axe}; axe.run()`)) as {
     violations: { id: string; impact: string; nodes: { html: string }[] }[];
   };
@@ -54,13 +54,13 @@ async function serious(page: Page): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
 }
 
-/** Where screenshots go, for whoever wants to look at them. */
+/** Saves a screenshot to the folder `DASHBOARD_SHOTS`, if that is set. */
 async function shot(page: Page, name: string): Promise<void> {
   const folder = process.env.DASHBOARD_SHOTS;
   if (folder) await page.screenshot({ path: `${folder}/${name}.png` });
 }
 
-/** The texts of a row that lie over the one before them. */
+/** An expression: the texts of a row that overlap an earlier text. */
 const OVERLAPS = `[...document.querySelectorAll(".rows li:first-child a")].flatMap((row) => {
   const parts = [...row.children].filter((part) => part.offsetWidth > 0).map((part) => [part, part.getBoundingClientRect()]);
   const lies = ([, a], [, b]) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
@@ -69,7 +69,7 @@ const OVERLAPS = `[...document.querySelectorAll(".rows li:first-child a")].flatM
 
 const patient = { deadlineMs: 60_000, message: "the conversation" };
 
-/** Presses Tab until what bears this name has the focus. */
+/** Presses Tab until the element with this name has the focus. */
 async function tabTo(page: Page, name: string): Promise<void> {
   const focused = `(document.activeElement?.labels?.[0] ?? document.activeElement)?.textContent.trim()`;
   for (let n = 0; n < 60; n++) {
@@ -79,7 +79,7 @@ async function tabTo(page: Page, name: string): Promise<void> {
   throw new Error(`${name} is not reached by keyboard`);
 }
 
-/** Resolves when the page has shown what had arrived. */
+/** Resolves after the page has shown everything that had arrived. */
 async function allShown(page: Page): Promise<void> {
   await page.evaluate(
     `fetch("/").then((answer) => answer.text()).then(() => new Promise(requestAnimationFrame))`,
@@ -87,7 +87,7 @@ async function allShown(page: Page): Promise<void> {
 }
 
 describe("the dashboard", () => {
-  it("shows tasks live, pauses, resumes, answers, and reads the log, without a script from elsewhere", async ({
+  it("shows tasks live, pauses, resumes, answers and shows the log, without console errors", async ({
     home,
     skip,
   }) => {
@@ -137,12 +137,12 @@ describe("the dashboard", () => {
     await page.close();
   });
 
-  it("holds 10,000 tasks, fits small and large screens, and comes back with the daemon", async ({
+  it("handles 10,000 tasks, fits small and large screens and reconnects after a daemon restart", async ({
     home,
     skip,
   }) => {
     await home.cli("daemon", "start");
-    // To cancel them at the end takes a minute in PostgreSQL.
+    // To cancel 10,000 tasks at the end takes a minute in PostgreSQL.
     const many = isShared(home) ? 2_000 : 10_000;
     const tasks = Array.from({ length: many }, (_, n) => ({
       argv: ["true"],
@@ -182,7 +182,7 @@ describe("the dashboard", () => {
     await page.close();
   });
 
-  it("shows the conversation of an agent, goes on with it after the daemon was gone, and works by keyboard alone", async ({
+  it("shows an agent's conversation, continues it after a daemon restart and works with the keyboard only", async ({
     home,
     skip,
   }) => {
@@ -225,7 +225,7 @@ describe("the dashboard", () => {
     await page.close();
   });
 
-  it("shows how a task ended where an older answer arrives after that", async ({ home, skip }) => {
+  it("shows how a task ended even if an older response arrives later", async ({ home, skip }) => {
     const { page } = await opened(home, skip);
     const id = await home.run("--name", "late", "sleep", "300");
     await page.getByRole("link", { name: "late" }).waitFor();
@@ -252,7 +252,7 @@ describe("the dashboard", () => {
     await page.close();
   });
 
-  it("stays at the task that one went to while a button of the task before was answered", async ({
+  it("stays on the newly opened task when a button of the previous task is answered", async ({
     home,
     skip,
   }) => {
@@ -286,7 +286,7 @@ describe("the dashboard", () => {
     await page.close();
   });
 
-  it("tells why what a button asked for was refused", async ({ home, skip }) => {
+  it("shows why the daemon refused a submission", async ({ home, skip }) => {
     const { page } = await opened(home, skip);
     await page.getByText("There are no tasks yet.").waitFor();
     await page.keyboard.press("n");
@@ -306,7 +306,7 @@ describe("the dashboard", () => {
     await page.close();
   });
 
-  it("holds and releases, resumes from a checkpoint, searches the log, and shows queues and schedules", async ({
+  it("holds, releases, resumes from a checkpoint, searches the log, and shows queues and schedules", async ({
     home,
     skip,
   }) => {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { expect } from "vitest";
 import { it } from "../harness/index.ts";
 
-it("deletes an ended task with its logs and checkpoints, and never uses its id again", async ({ home }) => {
+it("deletes an ended task with its logs and checkpoints and never reuses its id", async ({ home }) => {
   const id = await home.run("sh", "-c", "echo 1 | agentctl checkpoint save");
   await home.reaches(id, "completed");
   expect((await home.cli("delete", `${id}`)).code).toBe(0);
@@ -15,7 +15,7 @@ it("deletes an ended task with its logs and checkpoints, and never uses its id a
   expect(await home.run("true")).toBe(id + 1);
 });
 
-it("refuses a task that is open, and says what helps", async ({ home }) => {
+it("refuses to delete an open task and suggests agentctl cancel", async ({ home }) => {
   const id = await home.run("--hold", "true");
   const { code, stderr } = await home.cli("delete", `${id}`);
   expect(code).toBe(4);
@@ -23,7 +23,7 @@ it("refuses a task that is open, and says what helps", async ({ home }) => {
   expect((await home.task(id)).state).toBe("submitted");
 });
 
-it("only says what it would do with --dry-run, and leaves younger tasks with --older", async ({ home }) => {
+it("deletes nothing with --dry-run, and keeps tasks younger than --older", async ({ home }) => {
   const id = await home.run("true");
   await home.reaches(id, "completed");
   expect((await home.cli("delete", "--all", "--dry-run")).code).toBe(0);
@@ -33,7 +33,7 @@ it("only says what it would do with --dry-run, and leaves younger tasks with --o
   expect(await home.json("list", "--all")).toEqual([]);
 });
 
-it("says of several tasks in the order in which they were named", async ({ home }) => {
+it("reports deleted tasks in the order in which they were named", async ({ home }) => {
   const lines = Array.from({ length: 40 }, () => '{"argv": ["true"], "held": true}').join("\n");
   await home.cli("batch", { input: `${lines}\n` });
   await home.cli("cancel", "--all");

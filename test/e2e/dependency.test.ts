@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { it } from "../harness/index.ts";
 
-it("comes after several tasks, each of which comes to what it has to", async ({ home }) => {
+it("starts a task after all its dependencies, and cancels it if one cannot be met", async ({ home }) => {
   await home.cli("queue", "set", "default", "--slots", "4");
   const slow = await home.run("sleep", "60");
   const failed = await home.run("--name", "broken", "sh", "-c", "exit 3");
@@ -31,7 +31,7 @@ it("comes after several tasks, each of which comes to what it has to", async ({ 
   ]);
 });
 
-it("refuses an unknown task and one that is to come to two things, with nothing stored", async ({ home }) => {
+it("refuses an unknown dependency and two conditions on one task, and stores nothing", async ({ home }) => {
   const held = await home.run("--hold", "true");
   const unknown = await home.cli("run", "--after", `${held}`, "--after", "99", "true");
   expect([unknown.code, unknown.stderr]).toEqual([3, expect.stringContaining("99")]);

@@ -1,4 +1,4 @@
-/** Every command line and snippet of the README and of the pages in docs/ does what the page says. */
+/** Each command line and snippet of the README and of the pages in docs/ does what the page says. */
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -10,7 +10,7 @@ import { type Postgres, postgresPrograms, startPostgres } from "../harness/postg
 const root = join(import.meta.dirname, "../..");
 const BLOCK_MS = 60_000;
 
-/** The examples in commands.md are those of the help, and are parsed by a test of their own; types are no commands. */
+/** Another test parses the examples in commands.md, which come from the help. socket.md has types, no commands. */
 const GENERATED = ["commands.md", "socket.md"];
 
 const pages = [
@@ -24,7 +24,7 @@ function read(page: string): string {
   return readFileSync(join(root, page), "utf8");
 }
 
-/** Gives the page a folder with the examples, and agentctl on the PATH. */
+/** Copies the examples to the home and puts agentctl on its PATH. */
 function furnish(home: Home): void {
   for (const name of ["examples", "src/core"])
     cpSync(join(root, name), home.file(name), {
@@ -37,7 +37,7 @@ function furnish(home: Home): void {
   home.env.TERM = "dumb";
 }
 
-/** Runs a script in a terminal, as a reader does, and gives what is on its screen. */
+/** Runs a script in a terminal, as a reader does, and returns the text on its screen. */
 async function inTerminal(home: Home, script: string, line: number): Promise<string> {
   const file = home.file(`.line-${line}.sh`);
   writeFileSync(file, `stty cols 110 -echo\n${script}`);
@@ -49,8 +49,8 @@ async function inTerminal(home: Home, script: string, line: number): Promise<str
 const POSTGRES = "PostgreSQL";
 
 /**
- * The server that a page on clusters has: with the database `work` and a role of the reader's name, whose home is the
- * usual one. Its socket is elsewhere than Debian's, which another server may have.
+ * Starts the server that a page about clusters needs, with the database `work` and a role for the reader. The reader's
+ * home is the default one. The socket is not in Debian's folder, which another server may use.
  */
 async function server(home: Home): Promise<Postgres | undefined> {
   if (!postgresPrograms()) return undefined;
@@ -67,10 +67,10 @@ function placed(block: Block, postgres: Postgres | undefined): Block {
 
 const END = "\u0001";
 
-/** What a spinner leaves where it cannot move the cursor. */
+/** What a spinner prints where it cannot move the cursor. */
 const SPINNER = /^- /;
 
-/** Runs the commands one after the other in one shell, and gives what each printed and ended with. */
+/** Runs the commands in order in one shell, and returns the output and exit code of each. */
 async function runAll(home: Home, commands: string[], line: number) {
   const script = commands.map((command) => `${command}\nprintf '${END}%s${END}' $?\n`).join("");
   const parts = (await inTerminal(home, script, line)).split(END);
@@ -115,12 +115,12 @@ describe.for(pages)("%s", (page) => {
   const run = blocks.filter(({ marks }) => marks["not run"] === undefined);
   beforeEach(({ skip }) => needs(skip, "script"));
 
-  test("says of each block how it is run, or why not", () => {
+  test("says for each block how to run it, or why it is not run", () => {
     const unclear = run.filter(({ language, marks }) => !RUNNABLE.includes(language) && !marks.file);
     expect(unclear.map(({ line, language }) => `line ${line}: ${language}`)).toEqual([]);
   });
 
-  it("does what it says", { timeout: 180_000 }, async ({ home, skip }) => {
+  it("shows commands and output that match a real run", { timeout: 180_000 }, async ({ home, skip }) => {
     skip(run.length === 0, "nothing on the page can be run here, and it says why");
     if (page === "docs/quick-start.md") needsOwnStore(home, "lists of a cluster name the machine");
     furnish(home);
@@ -135,7 +135,7 @@ describe.for(pages)("%s", (page) => {
   });
 });
 
-describe("a page that is wrong is found", () => {
+describe("the comparison of a page with printed output", () => {
   test.for([
     [["task 1 paused"], ["task 1 canceled"], false],
     [["pid 12, 3s, 1/7"], ["pid 77, 12ms, 5/7"], true],
@@ -144,7 +144,7 @@ describe("a page that is wrong is found", () => {
     [["a", "…", "d"], ["a", "b", "c", "d"], true],
     [["a", "…", "d"], ["a", "b", "c"], false],
     [["a"], ["a", "b"], false],
-  ] as const)("%j against %j", ([shown, printed, expected]) => {
+  ] as const)("compares %j with %j", ([shown, printed, expected]) => {
     expect(isAsShown(shown, printed)).toBe(expected);
   });
 });

@@ -30,17 +30,17 @@ interface Found {
   problems: { check: string; what: string; mend: string; mended: boolean }[];
 }
 
-/** The name of an environment that nobody has. */
+/** The name of an environment that no task uses. */
 const UNUSED = "0123456789abcdef".repeat(4);
 
-/** What the doctor says is wrong, sorted; with `mended:` before what it mended. */
+/** Runs the doctor and returns its findings, sorted. Those that it mended begin with `mended:`. */
 async function examined(home: Home, ...options: string[]): Promise<string[]> {
   const { healthy, problems } = (await home.json("doctor", ...options)) as Found;
   expect(healthy).toBe(problems.every(({ mended }) => mended));
   return problems.map(({ what, mended }) => `${mended ? "mended: " : ""}${what}`).sort();
 }
 
-/** Three tasks that have ended, and the daemon stopped: a store to break. */
+/** Runs three tasks to their end and stops the daemon, so that a test can break the store. */
 async function three(home: Home): Promise<[number, number, number]> {
   const ids = [await home.run("true"), await home.run("false"), await home.run("true")] as const;
   for (const id of ids) await home.cli("wait", `${id}`);
@@ -48,7 +48,7 @@ async function three(home: Home): Promise<[number, number, number]> {
   return [...ids];
 }
 
-/** A module with three steps and a checkpoint, paused after them, and the daemon stopped. */
+/** Runs a module that saves checkpoints, pauses it and stops the daemon. Returns the task's id. */
 async function paused(home: Home): Promise<number> {
   const module = taskModule(`
     if (task.checkpoint) return task.checkpoint;
@@ -67,7 +67,7 @@ async function paused(home: Home): Promise<number> {
   return id;
 }
 
-it("finds nothing wrong in a lively home, with a daemon and without", async ({ home }) => {
+it("finds nothing wrong in a busy home, with and without a daemon", async ({ home }) => {
   const working = await home.run("sleep", "60");
   const frozen = await home.run("sleep", "60");
   await home.cli("config", "set", "backup.every", "50ms");
@@ -90,7 +90,7 @@ it("finds nothing wrong in a lively home, with a daemon and without", async ({ h
   expect(await examined(home)).toEqual([]);
 });
 
-it("finds nothing wrong where no home exists, and makes none", async ({ home }) => {
+it("finds nothing wrong without a home, and creates none", async ({ home }) => {
   expect((await home.cli("doctor")).code).toBe(0);
   expect(await home.daemonPid()).toBe(null);
 });
@@ -117,7 +117,7 @@ it("finds and mends rows that contradict each other", async ({ home }) => {
     "the numbering of tasks is at 1, and there is a number 4",
   ].sort();
   expect(await examined(home)).toEqual(wrong);
-  // A daemon starts all the same, and serves.
+  // A daemon still starts and serves requests.
   expect((await home.cli("daemon", "start")).code).toBe(0);
   const mended = await examined(home, "--repair");
   expect(mended.filter((what) => !what.startsWith("mended: "))).toEqual([]);
@@ -126,7 +126,7 @@ it("finds and mends rows that contradict each other", async ({ home }) => {
   expect(await home.run("true")).toBe(5);
 });
 
-it("finds and mends a history that is no legal one", async ({ home }) => {
+it("finds and mends an illegal history of a task", async ({ home }) => {
   const [one, two, none] = await three(home);
   sqlite(home, "update events set to_state = 'suspended' where task_id = ? and to_state = 'working'", [one]);
   sqlite(home, "delete from events where task_id = ? and to_state = 'working'", [two]);
@@ -143,7 +143,7 @@ it("finds and mends a history that is no legal one", async ({ home }) => {
   expect((await home.json("show", `${one}`)).events.at(-1)).toMatchObject({ cause: "repair" });
 });
 
-it("finds what is wrong with checkpoints, and names what a person has to choose", async ({ home }) => {
+it("finds damaged checkpoints, and names what a person has to choose", async ({ home }) => {
   const id = await paused(home);
   const { checkpoint } = await home.json("show", `${id}`);
   await home.cli("daemon", "stop");
@@ -165,7 +165,7 @@ it("finds what is wrong with checkpoints, and names what a person has to choose"
   ]);
 });
 
-it("finds a task that names another checkpoint than there is, and a gap in a journal", async ({ home }) => {
+it("finds a task that describes its checkpoint wrongly, and a gap in a journal", async ({ home }) => {
   const id = await paused(home);
   sqlite(home, "update tasks set checkpoint = json_set(checkpoint, '$.size', 99) where id = ?", [id]);
   sqlite(home, "update checkpoints set position = 7 where task_id = ? and seq = 1", [id]);
@@ -185,7 +185,9 @@ it("finds a task that names another checkpoint than there is, and a gap in a jou
   expect((await home.cli("resume", `${id}`, "--from-start")).code).toBe(0);
 });
 
-it("finds and mends files without an owner, modes, and a missing environment", async ({ home }) => {
+it("finds files without an owner, wrong modes and a missing environment, and mends what it can", async ({
+  home,
+}) => {
   needsOwnStore(home, "it looks at the store's file and the caller's variables");
   const [one, two] = await three(home);
   const held = await home.run("--hold", "--env", "A=b", "true");
@@ -214,7 +216,7 @@ it("finds and mends files without an owner, modes, and a missing environment", a
   );
 });
 
-it("finds and ends processes of attempts that are over, and of none", async ({ home }) => {
+it("finds and kills processes of ended and unknown attempts", async ({ home }) => {
   const [one] = await three(home);
   const { token } = sqlite(home, "select token from attempts where task_id = ?", [one])[0];
   const bear = (marker: string) =>
@@ -231,9 +233,7 @@ it("finds and ends processes of attempts that are over, and of none", async ({ h
   expect([ended, nobody].some(({ pid }) => isAlive(pid as number))).toBe(false);
 });
 
-it("finds an attempt without its process, one that runs twice, and a frozen one that runs", async ({
-  home,
-}) => {
+it("finds an attempt without a process, one that runs twice and a frozen one that runs", async ({ home }) => {
   const gone = await home.run("sleep", "60");
   const twice = await home.run("sleep", "60");
   const gonePid = await pidOf(home, gone);
@@ -270,7 +270,7 @@ it("finds an attempt without its process, one that runs twice, and a frozen one 
   expect(await examined(home)).toEqual([]);
 });
 
-it("finds a frozen task that somebody let run, also where its processes come and go, and stops it", async ({
+it("finds and stops a frozen task that somebody continued, even while its processes change", async ({
   home,
 }) => {
   const id = await home.run("sh", "-c", "while :; do echo tick >> ticks; sleep 0.05; done");
@@ -278,7 +278,7 @@ it("finds a frozen task that somebody let run, also where its processes come and
   await noted(home, 1, "ticks");
   await home.cli("pause", `${id}`);
   const before = notes(home, "ticks").length;
-  // A daemon would stop it again by itself.
+  // A running daemon would stop the task again.
   await home.killDaemon();
   for (const one of [
     pid,
@@ -300,7 +300,7 @@ it("finds a frozen task that somebody let run, also where its processes come and
   await noted(home, notes(home, "ticks").length + 1, "ticks");
 });
 
-it("says of a store that no daemon opens what is wrong with it and what mends it", async ({ home }) => {
+it("reports what is wrong with a store that no daemon can open", async ({ home }) => {
   needsOwnStore(home, "it looks at the store's file and the caller's variables");
   await three(home);
   const before = readFileSync(join(home.dir, "agentctl.db"));
@@ -318,7 +318,9 @@ it("says of a store that no daemon opens what is wrong with it and what mends it
   expect(await examined(home, "--repair")).toEqual([other]);
 });
 
-it("says which daemon does not answer, and what helps, instead of waiting for it", async ({ home }) => {
+it("names a daemon that does not answer and the command that kills it, instead of waiting", async ({
+  home,
+}) => {
   needsOwnStore(home, "it looks at the store's file and the caller's variables");
   await home.run("--hold", "true");
   writeFileSync(join(home.dir, "env", UNUSED), "{}", { mode: 0o600 });
@@ -333,9 +335,7 @@ it("says which daemon does not answer, and what helps, instead of waiting for it
   });
 });
 
-it("finds settings with which no daemon starts, and a restart leaves the one that runs alone", async ({
-  home,
-}) => {
+it("finds unusable settings, and a restart with them keeps the running daemon", async ({ home }) => {
   await home.run("true");
   const pid = await home.daemonPid();
   writeFileSync(join(home.dir, "config.json"), '{"log.maxBytes": "much"}', { mode: 0o600 });

@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { type Home, it } from "../harness/index.ts";
 
-/** What was submitted; a refusal stores nothing. */
+/** The number of tasks. A refusal stores nothing. */
 const stored = async (home: Home) => (await home.rpc("tasks/list", {})).tasks.length;
 
-/** Each with what the command says and its exit code. */
+/** Options of `run`, with the exit code and the message of the command. */
 const commands: [words: string[], code: number, says: string | RegExp][] = [
   [["--cwd", "/no/such", "true"], 2, "--cwd: /no/such does not exist"],
   [["--cwd", "/etc/passwd", "true"], 2, "--cwd: /etc/passwd is not a directory"],
@@ -30,8 +30,8 @@ function furnish(home: Home): void {
   writeFileSync(home.file("latin1.env"), Buffer.from("A=1\nB=\xe9\n", "latin1"));
 }
 
-describe("what can be known at submission is refused with nothing stored", () => {
-  it("by run, which names the option and the line, and no value of a file", async ({ home }) => {
+describe("a submission that cannot work", () => {
+  it("is refused by run, which names the option and the line, but no value of a file", async ({ home }) => {
     furnish(home);
     for (const [words, code, says] of commands) {
       const result = await home.cli("run", ...words);
@@ -42,7 +42,7 @@ describe("what can be known at submission is refused with nothing stored", () =>
     expect(await stored(home)).toBe(0);
   });
 
-  it("by tasks/create, which names the field, and by a line of batch, which is named", async ({ home }) => {
+  it("is refused by tasks/create, which names the field, and batch names the line", async ({ home }) => {
     furnish(home);
     await home.cli("daemon", "start");
     const env = { PATH: process.env.PATH };
@@ -70,7 +70,7 @@ describe("what can be known at submission is refused with nothing stored", () =>
     expect(await stored(home)).toBe(0);
   });
 
-  it("but for a key that exists, and for what --accept-missing says may come later", async ({ home }) => {
+  it("is accepted again with the key of a stored task, and with --accept-missing", async ({ home }) => {
     const program = home.script("echo ran", "later");
     const first = await home.run("--key", "k", "--hold", program);
     execFileSync("/bin/rm", [program]);
@@ -90,11 +90,11 @@ describe("what can be known at submission is refused with nothing stored", () =>
   });
 });
 
-describe("a line of a shell in one word", () => {
+describe("a shell command line as one word", () => {
   const line = "make test && echo 'ok'";
   const quoted = "sh -c 'make test && echo '\\''ok'\\'''";
 
-  it("is answered with the command that has a shell read it", async ({ home }) => {
+  it("is refused with the command that passes it to a shell", async ({ home }) => {
     const id = await home.run("--hold", "true");
     const ended = await home.run("true");
     await home.reaches(ended, "completed");
@@ -114,9 +114,7 @@ describe("a line of a shell in one word", () => {
     expect(stderr).toContain(`\n  "argv":${JSON.stringify(["sh", "-c", line])} has a shell read it\n`);
   });
 
-  it("is not what a missing program is: the option helps, and in a line of batch the field", async ({
-    home,
-  }) => {
+  it("is distinguished from a missing program, for which --accept-missing helps", async ({ home }) => {
     const later = "submits it all the same, for what exists only later";
     const { stderr } = await home.cli("run", "no-such-program");
     expect(stderr).toContain(`\n  --accept-missing ${later}\n`);
@@ -125,7 +123,7 @@ describe("a line of a shell in one word", () => {
   });
 });
 
-it("from a directory that was deleted, only what needs the directory is refused", async ({ home }) => {
+it("refuses only commands that need the current directory after it was deleted", async ({ home }) => {
   const id = await home.run("sleep", "60");
   const lines = `mkdir gone; cd gone; rmdir ../gone
     for words in list "show ${id}" "run --cwd / pwd" "cancel ${id}" "run true"; do agentctl $words >/dev/null 2>&3; echo $?; done`;
@@ -144,7 +142,7 @@ it.skipIf(process.platform !== "linux")(
   },
 );
 
-it("takes a time for the local one only where it knows the zone", async ({ home }) => {
+it("reads a time as local only if it knows the time zone", async ({ home }) => {
   const at = async (TZ: string, time: string) => {
     const { code, stdout, stderr } = await home.cli("run", "--json", "--at", time, "true", { env: { TZ } });
     return code === 0 ? JSON.parse(stdout).waiting.until : [code, stderr.includes(TZ) || stdout.includes(TZ)];
@@ -157,7 +155,7 @@ it("takes a time for the local one only where it knows the zone", async ({ home 
   expect(await at("JST-9", noon)).toBe("2031-01-15T03:00:00.000Z");
 });
 
-it("computes with the zone whose file TZ names, and refuses a schedule in one that it does not know", async ({
+it("computes with the time zone file that TZ names, and refuses a schedule in an unknown zone", async ({
   home,
   skip,
 }) => {
@@ -181,7 +179,7 @@ it("computes with the zone whose file TZ names, and refuses a schedule in one th
   );
 });
 
-it("names what was typed, and no parameter of the daemon, in what the daemon refuses", async ({ home }) => {
+it("names the option as typed, not the daemon's parameter, if the daemon refuses it", async ({ home }) => {
   const id = await home.run("sleep", "60");
   const long = "x".repeat(5000);
   const commands: [words: string[], names: string][] = [

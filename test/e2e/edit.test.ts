@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { it } from "../harness/index.ts";
 import { oneSlot } from "./story.ts";
 
-it("changes open tasks, counts the edits, and tells each before and after", async ({ home }) => {
+it("changes open tasks, counts the edits and records the values before and after", async ({ home }) => {
   const id = await home.run("--hold", "--name", "build-a", "--label", "a=1", "--label", "b=2", "echo", "old");
   await home.cli("queue", "set", "nightly", "--slots", "1");
   const words = [
@@ -54,7 +54,7 @@ it("changes open tasks, counts the edits, and tells each before and after", asyn
   expect((await home.cli("edit", `${id}`, "--priority", "1")).code).toBe(4);
 });
 
-it("refuses by name what cannot change as the task is, and changes nothing", async ({ home }) => {
+it("refuses changes that a task's state does not allow, names them and changes nothing", async ({ home }) => {
   const working = await home.run("sleep", "60");
   await home.reaches(working, "working");
   const one = await home.run("--hold", "true");
@@ -88,7 +88,7 @@ it("refuses by name what cannot change as the task is, and changes nothing", asy
   await home.reaches(two, "completed");
 });
 
-it("names tasks by patterns, ranges and lists, and refuses such names", async ({ home }) => {
+it("selects tasks by patterns, ranges and lists, and refuses such texts as names", async ({ home }) => {
   const queue = await oneSlot(home);
   for (const name of ["build-a", "build-b", "test-a"])
     await home.run("--hold", "--name", name, "--queue", queue, "true");
@@ -112,7 +112,7 @@ it("names tasks by patterns, ranges and lists, and refuses such names", async ({
   expect([noQueue.code, noQueue.stderr]).toEqual([3, expect.stringContaining("did you mean one?")]);
 });
 
-it("reruns several, the failed ones, with changes, and with the folder from a checkpoint", async ({
+it("reruns several tasks, all failed ones, with changes, and from a checkpoint with its folder", async ({
   home,
 }) => {
   const save =

@@ -6,7 +6,7 @@ import { expect, onTestFinished } from "vitest";
 import { Home, it, needsOwnStore, until } from "../harness/index.ts";
 import { open } from "./story.ts";
 
-/** A home whose socket leads to the daemon of another one, and in which none of that one's files can be read. */
+/** Returns a home whose socket leads to another home's daemon, and where that home's files cannot be read. */
 async function forwarded(far: Home): Promise<Home> {
   const near = new Home();
   mkdirSync(near.dir, { mode: 0o700 });
@@ -30,7 +30,7 @@ async function forwarded(far: Home): Promise<Home> {
   return near;
 }
 
-it("reads logs and artifacts through the daemon of another home", async ({ home }) => {
+it("reads logs through the daemon of another home", async ({ home }) => {
   const script = `printf 'a\\0b\\n'; printf '\\377' > x; agentctl checkpoint get >/dev/null 2>&1
     until [ -e go ]; do sleep 0.02; done; seq 1 50000; exit 3`;
   const id = await home.run("sh", "-c", script);
@@ -64,7 +64,7 @@ it("prints an artifact of another home byte for byte", async ({ home }) => {
   expect(stdout === "abc".repeat(233_334).slice(0, 700_000)).toBe(true);
 });
 
-it("answers pieces of a log, and waits for more", async ({ home }) => {
+it("returns parts of a log and waits for more", async ({ home }) => {
   const id = await home.run("sh", "-c", "echo one; until [ -e go ]; do sleep 0.02; done; echo two");
   const piece = (params: object) => home.rpc("logs/read", { id, ...params });
   const text = ({ data }: { data: string }) => Buffer.from(data, "base64").toString();
@@ -84,7 +84,7 @@ it("answers pieces of a log, and waits for more", async ({ home }) => {
   expect(await piece({ offset: 8, waitMs: 20_000 })).toMatchObject({ data: "", live: false });
 });
 
-it("says that a log is gone, and never prints it as an empty one", async ({ home }) => {
+it("reports a removed log, and does not print it as an empty one", async ({ home }) => {
   const id = await home.run("echo", "hello");
   await home.reaches(id, "completed");
   expect((await home.cli("logs", `${id}`)).stdout).toBe("hello\n");
@@ -94,7 +94,7 @@ it("says that a log is gone, and never prints it as an empty one", async ({ home
   expect(printed.stderr).toContain(`the log of task ${id}, attempt 1, cannot be read: it was removed`);
   await expect(home.rpc("logs/read", { id })).rejects.toMatchObject({ data: { name: "LogNotFound" } });
   expect(await home.json("logs", "--all")).toEqual([{ id, logs: [] }]);
-  // A program that printed nothing has an empty one, also where its folder became another task's.
+  // A program that printed nothing has an empty log, even if another task got its folder.
   const silent = await home.run("true");
   await home.reaches(silent, "completed");
   expect(await home.cli("logs", `${silent}`)).toMatchObject({ code: 0, stdout: "" });

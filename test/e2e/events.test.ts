@@ -8,7 +8,7 @@ const parse = (text: string) =>
     .split("\n")
     .map((line) => JSON.parse(line));
 
-it("tells every committed change of a task, numbered, as lines of JSON", async ({ home }) => {
+it("prints every committed change of a task, numbered, as lines of JSON", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   await home.cli("pause", `${id}`, "--reason", "why");
@@ -26,7 +26,7 @@ it("tells every committed change of a task, numbered, as lines of JSON", async (
   expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
 });
 
-it("follows from the number that a reader had", async ({ home }) => {
+it("follows from the number of the last event that a reader had", async ({ home }) => {
   const first = await home.run("true");
   await home.reaches(first, "completed");
   const { events } = await home.json("show", `${first}`);
@@ -42,7 +42,7 @@ it("follows from the number that a reader had", async ({ home }) => {
   ]);
 });
 
-it("begins with all open tasks, also where one line does not hold them", async ({ home }) => {
+it("starts with all open tasks, even if they do not fit into one message", async ({ home }) => {
   await home.cli("daemon", "start");
   for (let n = 0; n < 2; n++)
     await home.rpc("tasks/batch", { tasks: Array.from({ length: 10 }, () => oneMebibyte) });

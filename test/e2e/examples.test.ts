@@ -1,4 +1,4 @@
-/** The examples, as a user runs them: from the root of this repository, on its own sources. */
+/** Runs the examples as a user does: in the root of this repository, on its own sources. */
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,11 +9,11 @@ import { agentOptions, progress, step } from "./agent-story.ts";
 
 const root = join(import.meta.dirname, "../..");
 const here = { cwd: root };
-/** A folder of a few files, each of which takes a quarter of a second where a test is to pause in between. */
+/** A folder with a few files. Each takes 250 ms in a test that pauses in between. */
 const folder = "src/client";
 const names = readdirSync(join(root, folder)).sort();
 
-/** Waits for the task to have done so much, pauses it, and gives what it had printed then. */
+/** Pauses the task after it has printed `count` lines, and returns what it has printed. */
 async function pauseAfter(home: Home, id: number, count: number): Promise<string> {
   const printed = async () => read((await home.rpc("logs/path", { id })).logs[0].path);
   const isThere = async () => (await printed()).split("\n").length > count && (await home.task(id));
@@ -29,7 +29,7 @@ async function pauseAfter(home: Home, id: number, count: number): Promise<string
   return await printed();
 }
 
-/** Resumes the task, and gives all that it has printed when it has completed. */
+/** Resumes the task, waits for its end and returns everything that it has printed. */
 async function resumeToEnd(home: Home, id: number): Promise<string> {
   expect(await home.cli("resume", `${id}`)).toMatchObject({ code: 0 });
   expect(await home.cli("wait", `${id}`)).toMatchObject({ code: 0 });
@@ -38,7 +38,7 @@ async function resumeToEnd(home: Home, id: number): Promise<string> {
 }
 
 describe("survey.ts", () => {
-  it("is followed to its end and leaves a report", async ({ home }) => {
+  it("reports its files and lines in its output, result and artifact", async ({ home }) => {
     const input = JSON.stringify({ path: folder, delayMs: 0 });
     const run = await home.cli("run", "--follow", "examples/survey.ts", "--input", input, here);
     expect(run).toMatchObject({ code: 0, stderr: "task 1\n" });
@@ -50,7 +50,7 @@ describe("survey.ts", () => {
     expect(report.stdout).toContain(`| start.ts | ${linesOf("src/client/start.ts").length} | `);
   });
 
-  it("surveys the folder in which it runs where it is given no input", async ({ home }) => {
+  it("surveys the current folder if it gets no input", async ({ home }) => {
     const path = join(here.cwd, "examples/survey.ts");
     const run = await home.cli("run", "--wait", path, { cwd: join(here.cwd, folder) });
     expect(run).toMatchObject({ code: 0, stderr: "" });
@@ -71,7 +71,7 @@ describe("survey.ts", () => {
 describe("words.sh", () => {
   const files = names.map((name) => `${folder}/${name}`);
 
-  it("goes on from its checkpoint and counts every file once", async ({ home }) => {
+  it("continues from its checkpoint and counts every file once", async ({ home }) => {
     const id = await home.run("-e", "DELAY=0.25", "examples/words.sh", ...files, here);
     const before = await pauseAfter(home, id, 2);
     const counted = before.trimEnd().split("\n").length;
@@ -88,7 +88,7 @@ describe("words.sh", () => {
 });
 
 describe("duplicates.py", () => {
-  it("is asked on the socket, saves, and goes on to the same result", async ({ home }) => {
+  it("saves when asked on the socket, and continues to the same result", async ({ home }) => {
     const id = await home.run("examples/duplicates.py", folder, "0.25", here);
     const before = await pauseAfter(home, id, 2);
     const done = before.trimEnd().split("\n").length;
@@ -112,7 +112,7 @@ describe("duplicates.py", () => {
 });
 
 describe("review.ts", () => {
-  it("has one agent write, another review, and a person decide in between, each once", async ({ home }) => {
+  it("runs a writer, a reviewer and a question to a person in turn, each once", async ({ home }) => {
     const [, , ...options] = agentOptions(home, "claude", [{ say: "Well." }, step(1)]);
     const input = JSON.stringify({ goal: "Do it." });
     const id = await home.run(...options, join(root, "examples/review.ts"), "--input", input);
@@ -129,7 +129,7 @@ describe("review.ts", () => {
     await home.cli("answer", `${id}`, "accept");
     const done = await home.reaches(id, "completed");
     expect(done.result).toMatchObject({ decision: "accept", rounds: 2, review: "done after 1 prompts" });
-    // The reviewer may run nothing.
+    // The reviewer may run no tools.
     expect(progress(home)).toEqual(["step-1", "step-1"]);
     const { stdout } = await home.cli("logs", `${id}`);
     expect(stdout).toContain("It was decided: Be brief.");
@@ -137,9 +137,9 @@ describe("review.ts", () => {
 });
 
 describe("agent.ts", () => {
-  it("asks the model once for each turn, also when it is paused in the middle of one", async ({ home }) => {
+  it("asks the model once per turn, even if a pause comes in the middle of a turn", async ({ home }) => {
     const model = await startModel();
-    // Given by name they are there in a cluster too, where the caller's variables are not.
+    // Variables given by name reach a task in a cluster too, unlike the caller's variables.
     const variables = ["--env", `OPENAI_BASE_URL=${model.url}/v1`, "--env", "OPENAI_API_KEY=a key"];
     const input = JSON.stringify({ goal: "Which library parses arguments?", model: "small", root });
     const id = await home.run(...variables, "examples/agent.ts", "--input", input, here);
@@ -192,7 +192,7 @@ interface ChatRequest {
   messages: { role: string; content: string }[];
 }
 
-/** What the model says, turn by turn: three calls of tools, then words. */
+/** The responses of the model, turn by turn: three tool calls, then text. */
 const turns = [
   call("list_files", { path: "." }),
   call("read_file", { path: "package.json" }),
@@ -205,8 +205,8 @@ function call(name: string, given: Record<string, string>) {
 }
 
 /**
- * An endpoint that streams answers as OpenAI's does, in many small pieces. The second answer waits for `answer`. It
- * tells the turns apart by the tool messages that it is sent.
+ * Starts an endpoint that streams responses as OpenAI's does, in many small pieces. The second response waits for
+ * `answer`. The number of tool messages in a request tells which turn it is.
  */
 async function startModel() {
   const requests: ChatRequest[] = [];

@@ -1,4 +1,4 @@
-/** A directory that AGENTCTL_HOME names by mistake, and what only reads. */
+/** Tests with a directory that AGENTCTL_HOME names by mistake, and with commands that only read. */
 import {
   chmodSync,
   existsSync,
@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { type Home, it, needsOwnStore } from "../harness/index.ts";
 
-/** A project with folders of names that a home has, too. */
+/** Makes a project with folders that have the same names as folders of a home. */
 function project(home: Home): string {
   const dir = home.file("site");
   for (const folder of ["env", "run", "tasks", "logs", "backups"])
@@ -23,7 +23,7 @@ function project(home: Home): string {
   return dir;
 }
 
-/** Names, modes and contents of all that is below. */
+/** Names, modes and contents of everything in the directory. */
 function pictureOf(dir: string): string[] {
   const names = readdirSync(dir, { recursive: true, encoding: "utf8" }).sort();
   return ["", ...names].map((name) => {
@@ -44,7 +44,7 @@ const commands: string[][] = [
   ["daemon", "restore", "x.db"],
 ];
 
-it("refuses a directory that is not a home by every command, before anything in it changes", async ({
+it("refuses a directory that is not a home in every command, before anything in it changes", async ({
   home,
 }) => {
   const dir = project(home);
@@ -55,7 +55,7 @@ it("refuses a directory that is not a home by every command, before anything in 
   expect(pictureOf(dir)).toEqual(before);
 });
 
-it("refuses the root of the file system and the user's own directory, an empty one too", async ({ home }) => {
+it("refuses the root folder and the user's own directory, even if that is empty", async ({ home }) => {
   for (const dir of ["/", home.work]) {
     const { code, stderr } = await home.cli("daemon", "start", { env: { AGENTCTL_HOME: dir } });
     expect([code, stderr]).toEqual([5, expect.stringContaining(`the home ${dir} is refused`)]);
@@ -64,8 +64,8 @@ it("refuses the root of the file system and the user's own directory, an empty o
   expect(readdirSync(home.work)).toEqual([]);
 });
 
-describe("where no home exists", () => {
-  it("answers what only reads as an empty home would, and makes nothing", async ({ home }) => {
+describe("without a home", () => {
+  it("answers commands that only read as for an empty home, and creates nothing", async ({ home }) => {
     needsOwnStore(home, "a machine of a cluster has a home");
     expect(await home.json("list")).toEqual([]);
     expect((await home.json("queue", "list")).map(({ name }: { name: string }) => name)).toEqual(["default"]);
@@ -86,7 +86,7 @@ describe("where no home exists", () => {
     expect([readdirSync(home.dir), statSync(home.dir).mode & 0o777]).toEqual([[], 0o755]);
   });
 
-  it("follows the events of a home that is made later", async ({ home }) => {
+  it("follows the events of a home that is created later", async ({ home }) => {
     needsOwnStore(home, "a machine of a cluster has a home");
     const events = home.spawn("events", "-f");
     await expect.poll(() => events.stdout, { timeout: 60_000 }).toContain("snapshot");
@@ -96,7 +96,7 @@ describe("where no home exists", () => {
   });
 });
 
-it("leaves files of a home alone that it did not name itself", async ({ home }) => {
+it("leaves files in a home alone that it did not name itself", async ({ home }) => {
   await home.cli("daemon", "start");
   await home.cli("daemon", "stop");
   const mine = ["notes.txt", "env/production", "run/server.run", "backups/mine.db", "tasks/readme"];

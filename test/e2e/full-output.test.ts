@@ -3,7 +3,7 @@ import { beforeEach, describe, expect } from "vitest";
 import { launcher } from "../harness/command.ts";
 import { type Home, it, needsLinux } from "../harness/index.ts";
 
-/** The command with stdout where nothing can be written, though it can be opened. */
+/** Runs the command with a stdout that can be opened, but not written. */
 function intoFull(home: Home, ...args: string[]) {
   const script = 'exec "$@" > /dev/full';
   const words = ["-c", script, "sh", process.execPath, launcher, ...args];
@@ -13,19 +13,19 @@ function intoFull(home: Home, ...args: string[]) {
 
 const told = "agentctl: stdout cannot be written: no space left on device (ENOSPC)\n";
 
-describe("a result that cannot be written is told in a line", () => {
+describe("an output that cannot be written", () => {
   beforeEach(({ skip }) => needsLinux(skip));
 
   const commands = ["list --all", "list --json", "show 1", "events", "events -f", "help", "list --help"];
   it.for([...commands.map((line) => [line, 1] as const), ["show 99 --json", 3] as const])(
-    "by %s, which ends with %i",
+    "is reported in one line by %s, which exits with %i",
     async ([line, code], { home }) => {
       await home.run("--hold", "true");
       expect(intoFull(home, ...line.split(" "))).toEqual({ code, stderr: told });
     },
   );
 
-  it("by logs, and by those who are with a task", async ({ home }) => {
+  it("is reported by logs and by run -f", async ({ home }) => {
     const id = await home.run("sh", "-c", "seq 100000");
     await home.reaches(id, "completed");
     expect(intoFull(home, "logs", `${id}`)).toEqual({ code: 1, stderr: `── attempt 1 ──\n${told}` });
@@ -33,7 +33,7 @@ describe("a result that cannot be written is told in a line", () => {
     expect([code, stderr]).toEqual([125, `task 2\n${told}`]);
   });
 
-  it("does what it was asked to also where stderr cannot be written", async ({ home }) => {
+  it("does not change the exit code if it is stderr", async ({ home }) => {
     const script = 'exec "$@" 2> /dev/full';
     const words = ["-c", script, "sh", process.execPath, launcher, "list", "--nonsense"];
     expect(spawnSync("sh", words, { env: home.env, cwd: home.work }).status).toBe(2);

@@ -1,4 +1,4 @@
-/** What a command sends behind its greeting, in one piece with it. */
+/** A greeting, after which a command sends its request in the same write. */
 import { expect } from "vitest";
 import { it, signalTo, until } from "../harness/index.ts";
 
@@ -7,7 +7,7 @@ const greetingOf = (version: string) =>
 const creation = (id: number) =>
   `${JSON.stringify({ jsonrpc: "2.0", id, method: "tasks/create", params: { argv: ["true"] } })}\n`;
 
-it("carries out nothing for a rpc of another version", async ({ home }) => {
+it("executes nothing for a client of another version", async ({ home }) => {
   await home.cli("daemon", "start");
   const wire = await home.connect();
   wire.send(`${greetingOf("0.0.0")}${creation(2)}${creation(3)}`);
@@ -21,7 +21,7 @@ it("carries out nothing for a rpc of another version", async ({ home }) => {
   expect((await home.cli("list", "--json")).stdout.trim()).toBe("[]");
 });
 
-it("has answered the greeting before it begins what is behind it", async ({ home }) => {
+it("answers the greeting before it starts the request that follows", async ({ home }) => {
   home.env.AGENTCTL_FAULT = "create:after-commit";
   const { version } = JSON.parse((await home.cli("daemon", "start", "--json")).stdout);
   delete home.env.AGENTCTL_FAULT;
@@ -32,7 +32,7 @@ it("has answered the greeting before it begins what is behind it", async ({ home
   expect(wire.inbox).toEqual([]);
 });
 
-it("begins nothing for a rpc that gave up before it was greeted", async ({ home }) => {
+it("starts nothing for a client that closed its connection before it was greeted", async ({ home }) => {
   const { version, pid } = JSON.parse((await home.cli("daemon", "start", "--json")).stdout);
   const wire = await home.connect();
   expect((await wire.request("daemon/status")).pid).toBe(pid);

@@ -1,4 +1,4 @@
-/** A peer that sends its requests and closes its side, as `nc -N` does at the end of its input, still gets its answers. */
+/** A peer that sends its requests and closes its side, as `nc -N` does at the end of input, gets its responses. */
 import { readdirSync } from "node:fs";
 import { expect } from "vitest";
 import { it, until } from "../harness/index.ts";
@@ -7,7 +7,7 @@ import { open } from "./story.ts";
 const lines = (...requests: object[]) =>
   requests.map((request, id) => `${JSON.stringify({ jsonrpc: "2.0", id, ...request })}\n`).join("");
 
-it("answers also what takes a while", async ({ home }) => {
+it("answers a half-closed peer even if a request takes a while", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   const wire = await home.connect();
@@ -17,7 +17,7 @@ it("answers also what takes a while", async ({ home }) => {
   expect(answers.find((answer) => answer.id === 0)?.result.task.state).toBe("suspended");
 });
 
-it("waits until the task has ended", async ({ home }) => {
+it("waits for the end of a task on behalf of a half-closed peer", async ({ home }) => {
   const id = await home.run("--stdin", "pipe", "sh", "-c", "while [ ! -e go ]; do sleep 0.02; done");
   await home.reaches(id, "working");
   const wire = await home.connect();
@@ -29,7 +29,7 @@ it("waits until the task has ended", async ({ home }) => {
   await until(() => wire.isClosed);
 });
 
-it("sends the events that it subscribed to", async ({ home }) => {
+it("sends events to a half-closed peer that subscribed to them", async ({ home }) => {
   const id = await home.run("--hold", "true");
   const wire = await home.connect();
   wire.socket.end(lines({ method: "tasks/subscribe", params: { id } }));
@@ -38,17 +38,17 @@ it("sends the events that it subscribed to", async ({ home }) => {
   expect((await wire.read()).params).toMatchObject({ task: id, to: "canceled" });
 });
 
-it("is not kept when it is gone", async ({ home }) => {
+it("releases the connection of a half-closed peer when the peer is gone", async ({ home }) => {
   const id = await home.run("sleep", "60");
   const pid = await home.daemonPid();
   const sockets = () => readdirSync(`/proc/${pid}/fd`).length;
   const before = sockets();
   const wires = await Promise.all(Array.from({ length: 20 }, () => home.connect()));
   for (const wire of wires) wire.socket.end(lines({ method: "tasks/wait", params: { id } }));
-  // Some of what there was before may have gone meanwhile.
+  // Some of the earlier descriptors may have been closed meanwhile.
   await until(() => sockets() >= before + 15);
   for (const wire of wires) wire.close();
-  // The task's own process has descriptors here too.
+  // The margin allows for descriptors of the task's own process.
   await until(() => sockets() < before + 5);
   expect((await home.task(id)).state).toBe("working");
 });

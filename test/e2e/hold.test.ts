@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { it } from "../harness/index.ts";
 import { history, meanwhile, noted, oneSlot, open, twelveSteps } from "./story.ts";
 
-it("keeps a task that is not running from being started, until release", async ({ home }) => {
+it("keeps a task that is not running from starting until release", async ({ home }) => {
   const queue = await oneSlot(home);
   const first = await home.run("--queue", queue, "sleep", "60");
   const id = await home.run("--queue", queue, "true");
@@ -14,7 +14,7 @@ it("keeps a task that is not running from being started, until release", async (
   await home.reaches(id, "completed");
 });
 
-it("is what run --hold begins with", async ({ home }) => {
+it("holds a task from its submission with run --hold", async ({ home }) => {
   const id = await home.run("--hold", "true");
   await meanwhile(home);
   expect(await history(home, id)).toEqual(["submitted"]);
@@ -23,7 +23,7 @@ it("is what run --hold begins with", async ({ home }) => {
   await home.reaches(id, "completed");
 });
 
-it("keeps a suspended task from going on after resume", async ({ home }) => {
+it("keeps a suspended task from continuing after resume", async ({ home }) => {
   const id = await home.run(home.module(twelveSteps), "--input", "3");
   await noted(home, 3);
   await home.cli("pause", `${id}`, "--grace", "0s");
@@ -36,7 +36,7 @@ it("keeps a suspended task from going on after resume", async ({ home }) => {
   await home.reaches(id, "completed");
 });
 
-it("is refused for a running task, which goes on", async ({ home }) => {
+it("refuses to hold a running task, which continues", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   const { code, stderr } = await home.cli("hold", `${id}`);
@@ -45,7 +45,7 @@ it("is refused for a running task, which goes on", async ({ home }) => {
   expect(await home.task(id)).toMatchObject({ state: "working", held: false });
 });
 
-it("names the daemon's own hold as what a task waits for", async ({ home }) => {
+it("names the daemon's own hold as the reason why a task waits", async ({ home }) => {
   await home.cli("daemon", "start", "--hold");
   const id = await home.run("true");
   expect((await home.task(id)).waiting).toMatchObject({ for: "hold", on: "daemon" });

@@ -17,10 +17,10 @@ import { type Home, it, needsMounts, needsOwnStore, needsRoot, OtherUser, until 
 import { noted, open, pidOf, taskModule } from "./story.ts";
 
 const isRoot = process.getuid?.() === 0;
-/** Some other user: nobody, as most systems have it. */
+/** Another user: `nobody` on most systems. */
 const NOBODY = 65_534;
 
-/** What the start of a daemon for another home says; its code first. */
+/** Starts a daemon for another home and returns its exit code and stderr. */
 async function started(home: Home, dir: string): Promise<[number, string]> {
   const { code, stderr } = await home.cli("daemon", "start", { env: { AGENTCTL_HOME: dir } });
   return [code, stderr];
@@ -40,7 +40,7 @@ it("refuses a home that belongs to someone else", async ({ home }) => {
   expect(readdirSync(dir)).toEqual(before);
 });
 
-it("refuses a home that others may write to, says how to mend it, and changes nothing", async ({ home }) => {
+it("refuses a home that others may write to, names the fix and changes nothing", async ({ home }) => {
   needsOwnStore(home, "the home is a machine already");
   mkdirSync(home.dir);
   chmodSync(home.dir, 0o777);
@@ -51,7 +51,7 @@ it("refuses a home that others may write to, says how to mend it, and changes no
   expect(statSync(home.dir).mode & 0o777).toBe(0o700);
 });
 
-it("refuses a file in its place, and a symlink that leads nowhere", async ({ home }) => {
+it("refuses a file in place of a home, and a symlink that leads nowhere", async ({ home }) => {
   writeFileSync(home.file("file"), "mine");
   symlinkSync(home.file("nowhere"), home.file("dangling"));
   for (const name of ["file", "dangling"]) {
@@ -60,7 +60,7 @@ it("refuses a file in its place, and a symlink that leads nowhere", async ({ hom
   expect((await started(home, home.file("file/below")))[0]).toBe(5);
 });
 
-it("refuses a home that cannot be written, and says so", async ({ home, skip }) => {
+it("refuses a home that is not writable, and says so", async ({ home, skip }) => {
   if (isRoot) needsMounts(skip);
   const dir = home.file("frozen");
   mkdirSync(dir, { mode: 0o700 });
@@ -74,7 +74,7 @@ it("refuses a home that cannot be written, and says so", async ({ home, skip }) 
   }
 });
 
-it("refuses a home where the kernel makes no folder, and tries it once", async ({ home }) => {
+it("refuses a home in which the kernel allows no folder, at the first attempt", async ({ home }) => {
   const { code, stderr } = await home.cli("daemon", "start", {
     env: { AGENTCTL_HOME: "/proc/nope" },
     timeoutMs: 10_000,
@@ -83,7 +83,7 @@ it("refuses a home where the kernel makes no folder, and tries it once", async (
   expect(stderr).toContain("the home /proc/nope is refused");
 });
 
-it("follows a symlink of yours to a folder of yours, by either name the same daemon", async ({ home }) => {
+it("follows a user's symlink to a user's folder, with one daemon for both names", async ({ home }) => {
   needsOwnStore(home, "the home is a machine already");
   mkdirSync(home.dir, { mode: 0o700 });
   const link = home.file("link");
@@ -94,7 +94,7 @@ it("follows a symlink of yours to a folder of yours, by either name the same dae
   expect(status.pid).toBe(await home.daemonPid());
 });
 
-it("refuses a symlink of someone else, wherever it leads", async ({ home, skip }) => {
+it("refuses a symlink of another user, wherever it leads", async ({ home, skip }) => {
   needsOwnStore(home, "the home is a machine already");
   needsRoot(skip);
   mkdirSync(home.dir, { mode: 0o700 });
@@ -103,7 +103,7 @@ it("refuses a symlink of someone else, wherever it leads", async ({ home, skip }
   expect(await started(home, home.file("link"))).toEqual([5, expect.stringContaining("belongs to user")]);
 });
 
-it("puts the socket of a home with a long path into the runtime directory, each its own", async ({
+it("puts the sockets of homes with long paths into the runtime directory, one for each home", async ({
   home,
 }) => {
   const runtime = home.file("runtime");
@@ -123,7 +123,7 @@ it("puts the socket of a home with a long path into the runtime directory, each 
     sockets.push(status.socket);
   }
   expect(new Set(sockets).size).toBe(2);
-  // Whoever calls finds the daemon by the home alone: cron has no runtime directory, another session has another one.
+  // A client finds the daemon by the home only: cron has no runtime directory, and another session has another one.
   delete home.env.XDG_RUNTIME_DIR;
   const other = home.file("other");
   mkdirSync(other, { mode: 0o700 });
@@ -141,7 +141,7 @@ it("puts the socket of a home with a long path into the runtime directory, each 
   expect(sockets.filter(existsSync)).toEqual([]);
 });
 
-it("does without a runtime directory for a long path, in a folder of its user alone", async ({ home }) => {
+it("puts the socket of a long path into a private folder without a runtime directory", async ({ home }) => {
   home.env.TMPDIR = home.file("tmp");
   mkdirSync(home.env.TMPDIR);
   const dir = join(home.root, "y".repeat(200));
@@ -151,7 +151,7 @@ it("does without a runtime directory for a long path, in a folder of its user al
   await stopped(home, dir);
 });
 
-it("active in a home whose name has spaces, quotes, dollars and a line break", async ({ home }) => {
+it("works in a home whose name has spaces, quotes, dollars and a line break", async ({ home }) => {
   const dir = join(home.root, `a "b" 'c' $HOME \\ \n d`);
   const env = { AGENTCTL_HOME: dir };
   const made = await home.cli("run", "--wait", "--", "sh", "-c", 'echo "$AGENTCTL_HOME"; exit 4', { env });
@@ -161,13 +161,13 @@ it("active in a home whose name has spaces, quotes, dollars and a line break", a
   await stopped(home, dir);
 });
 
-/** What is below the folder that others could reach, with its mode. */
+/** Everything in the folder that others could reach, with its mode. */
 function reachable(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .map((name) => join(folder, name))
     .flatMap((path) => {
       const stat = lstatSync(path, { throwIfNoEntry: false });
-      // A backup that was rotated meanwhile.
+      // The file was a backup that has been rotated meanwhile.
       if (!stat) return [];
       const { mode } = stat;
       const wanted = stat.isDirectory() ? 0o700 : 0o600;
@@ -175,7 +175,7 @@ function reachable(folder: string): string[] {
     });
 }
 
-/** Programs, modules, a pause, artifacts, a backup, a checkpoint, a setting: everything that makes files. */
+/** Does everything that makes files: programs, modules, a pause, artifacts, a backup, a checkpoint, a setting. */
 async function livelySession(home: Home): Promise<void> {
   await home.cli("config", "set", "backup.every", "50ms");
   await home.cli("config", "set", "cancel.grace", "1s");
@@ -199,9 +199,7 @@ async function livelySession(home: Home): Promise<void> {
   await home.reaches(id, "completed");
 }
 
-it("keeps everything in it at 0600 and 0700 through a lively session, whatever the umask", async ({
-  home,
-}) => {
+it("keeps everything in a busy home at modes 0600 and 0700, whatever the umask", async ({ home }) => {
   needsOwnStore(home, "a cluster makes no backups of its own");
   mkdirSync(home.work, { recursive: true });
   const started = spawnSync(
@@ -224,10 +222,10 @@ function launched(...words: string[]): string[] {
   return [join(import.meta.dirname, "../../bin/agentctl.js"), ...words];
 }
 
-/** A number that is in no list of users, as containers are often run. */
+/** A user id that no user database knows, as in many containers. */
 const NUMBER = 54_321;
 
-it("serves a user who is a number and nothing else", async ({ home, skip }) => {
+it("serves a user who has only a number", async ({ home, skip }) => {
   const user = new OtherUser(home, NUMBER, skip);
   chmodSync(home.work, 0o755);
   const cwd = home.file("own");
@@ -241,7 +239,7 @@ it("serves a user who is a number and nothing else", async ({ home, skip }) => {
   expect(as("daemon", "stop").status).toBe(0);
 });
 
-it("lets another user reach neither socket nor files", async ({ home, skip }) => {
+it("denies another user the socket and the files", async ({ home, skip }) => {
   needsOwnStore(home, "a cluster makes no backups of its own");
   const user = new OtherUser(home, NOBODY, skip);
   await livelySession(home);

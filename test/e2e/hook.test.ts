@@ -6,7 +6,7 @@ import { Webhook } from "standardwebhooks";
 import { expect } from "vitest";
 import { type Home, it, needsOwnStore, sqlite, until } from "../harness/index.ts";
 
-/** Writes the hooks of a home, which a daemon that runs takes over. */
+/** Writes the hooks of a home and lets a running daemon reload them. */
 async function configure(home: Home, hooks: object[]): Promise<void> {
   const file = join(home.dir, "config.json");
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -16,7 +16,7 @@ async function configure(home: Home, hooks: object[]): Promise<void> {
   expect([code, stderr]).toEqual([0, ""]);
 }
 
-/** A program that adds what it is told to the file `told`, one line for each event. */
+/** A program that adds its input to the file `told`, one line for each event. */
 const teller = (home: Home, more = "") =>
   home.script(
     `cat >> ${home.file("told")}; echo "$AGENTCTL_EVENT_TASK $AGENTCTL_EVENT_TO" >> ${home.file("named")}; ${more}`,
@@ -31,7 +31,7 @@ interface Received {
   body: string;
 }
 
-/** A web server that answers `statuses` in turn, and its last one ever after. */
+/** Starts a web server that responds with `statuses` in turn, and then always with the last one. */
 async function receiver(...statuses: number[]) {
   const received: Received[] = [];
   const server = createServer((request, response) => {
@@ -50,7 +50,7 @@ async function receiver(...statuses: number[]) {
   return { received, url: `http://127.0.0.1:${port}/told`, close };
 }
 
-it("tells a program of the states and causes that a hook names, where it applies", async ({ home }) => {
+it("runs a hook's program for the states, labels and names that the hook selects", async ({ home }) => {
   const run = [teller(home)];
   await configure(home, [
     { on: ["completed", "failed"], where: { labels: { k: "v" }, name: "b[a-c]*" }, run },
@@ -69,7 +69,9 @@ it("tells a program of the states and causes that a hook names, where it applies
   });
 });
 
-it("tells of each task in order, and tries again what failed", async ({ home }) => {
+it("delivers the events of each task in order, and retries a failed hook after a daemon crash", async ({
+  home,
+}) => {
   const run = [teller(home, `[ -e ${home.file("go")} ]`)];
   await configure(home, [{ on: ["submitted", "working", "completed"], run }]);
   const id = await home.run("true");
@@ -93,9 +95,7 @@ it("tells of each task in order, and tries again what failed", async ({ home }) 
   );
 });
 
-it("posts to an address with the headers of Standard Webhooks, which their library verifies", async ({
-  home,
-}) => {
+it("posts with the headers of Standard Webhooks, which their library verifies", async ({ home }) => {
   const secret = `whsec_${Buffer.from("a secret of some length").toString("base64")}`;
   const web = await receiver(500, 204);
   try {
@@ -120,7 +120,7 @@ it("posts to an address with the headers of Standard Webhooks, which their libra
   }
 });
 
-it("does not let a hook that hangs or cannot be started delay another", async ({ home }) => {
+it("does not let a hook that hangs or cannot start delay another hook", async ({ home }) => {
   needsOwnStore(home, "doctor is refused in a cluster");
   const hangs = home.script("sleep 300", "hangs");
   await configure(home, [
@@ -142,7 +142,7 @@ it("does not let a hook that hangs or cannot be started delay another", async ({
   expect(third).toMatchObject({ waiting: 0, told: 2, lastError: null });
 });
 
-it("sends an example for hook test, and says what came back", async ({ home }) => {
+it("sends an example with hook test and prints the response", async ({ home }) => {
   const run = [home.script(`cat > ${home.file("example")}; echo heard; exit 0`, "hears")];
   const fails = [home.script("echo no >&2; exit 4", "fails")];
   await configure(home, [
@@ -158,7 +158,7 @@ it("sends an example for hook test, and says what came back", async ({ home }) =
   expect((await home.cli("hook", "test", "3")).stderr).toContain("there is no hook 3: the last one is 2");
 });
 
-it("refuses a hook that cannot be meant, and keeps those before", async ({ home }) => {
+it("refuses a meaningless hook and keeps the earlier hooks", async ({ home }) => {
   await configure(home, [{ on: "failed", run: ["true"] }]);
   for (const [hook, why] of [
     [{ on: "finished", run: ["true"] }, "neither a state nor a cause"],
@@ -175,10 +175,7 @@ it("refuses a hook that cannot be meant, and keeps those before", async ({ home 
   expect((await home.rpc("hooks/list")).hooks).toHaveLength(1);
 });
 
-it("shows on the desktop what ended after more than a minute, on the bus that the caller named", async ({
-  home,
-  skip,
-}) => {
+it("notifies on the desktop of tasks that ran over a minute, on the caller's bus", async ({ home, skip }) => {
   skip(process.platform === "darwin", "osascript shows it there");
   const shown = home.file("shown");
   const program = home.script(

@@ -4,12 +4,12 @@ import { expect, onTestFinished } from "vitest";
 import { closeHome, Home, installed, it, sshdFor } from "../harness/index.ts";
 import { notes, open, taskModule } from "./story.ts";
 
-/** The environment of a login on the machine of `box`. */
+/** The environment of a login on the machine of `box`, as shell code. */
 function login(box: Home): string {
   return `export HOME="${box.work}" AGENTCTL_HOME="${box.dir}" PATH="${installed(box)}:$PATH"`;
 }
 
-/** A program in the place of ssh that runs the line here, as the machine of `box` would, and notes its words. */
+/** A replacement for ssh that runs the command here, as the machine of `box` would, and notes its arguments. */
 function insteadOfSsh(box: Home): string {
   return box.script(
     `echo "$*" >> "${box.file("ssh-words")}"
@@ -22,7 +22,7 @@ function insteadOfSsh(box: Home): string {
   );
 }
 
-/** Another user's machine: without a daemon, and with nothing of the box's home. */
+/** Another user's machine, without a daemon and without access to the box's home. */
 function laptop(ssh: string): Home {
   const near = new Home();
   delete near.env.AGENTCTL_HOME;
@@ -35,7 +35,7 @@ function laptop(ssh: string): Home {
   return near;
 }
 
-it("does every verb on another machine, as if it were typed there", async ({ home }) => {
+it("runs every command on another machine as if typed there", async ({ home }) => {
   const near = laptop(insteadOfSsh(home));
   const on = (...words: string[]) => near.cli("--host", "ssh://ada@box", ...words);
   const ran = await on("run", "-f", "sh", "-c", 'echo "$PWD|$COLOUR|$GIVEN"; exit 7', "");
@@ -79,7 +79,7 @@ it("does every verb on another machine, as if it were typed there", async ({ hom
   expect(await on("daemon", "status")).toMatchObject({ code: 0 });
 });
 
-it("refuses what is meant for this machine, and says what helps", async ({ home }) => {
+it("refuses commands that work only on this machine, and suggests what helps", async ({ home }) => {
   const near = laptop(insteadOfSsh(home));
   const on = (...words: string[]) => near.cli("--host", "ssh://box:2222", ...words);
   const doctor = await on("doctor");
@@ -102,7 +102,7 @@ it("refuses what is meant for this machine, and says what helps", async ({ home 
   expect(socket).toMatchObject({ code: 5 });
 });
 
-it("knows contexts, and takes the nearest word for which one", async ({ home }) => {
+it("manages contexts; an option wins over a variable, a variable over the current one", async ({ home }) => {
   const near = laptop(insteadOfSsh(home));
   const other = join(near.root, "other");
   await home.run("--name", "theirs", "true");

@@ -5,13 +5,13 @@ import { notes, open, pidOf, taskModule } from "./story.ts";
 
 const MIB = 1024 * 1024;
 
-/** A daemon that has done a little of everything, with its pid. */
+/** Returns the pid of a daemon that has run a task. */
 async function warm(home: Home): Promise<number> {
   await home.cli("run", "--wait", "true");
   return (await home.daemonPid()) as number;
 }
 
-/** Others are answered, whatever one client does; on a busy machine one of a few tries may be late. */
+/** Checks that others are served, whatever one client does. On a busy machine some of four tries may be late. */
 async function servesOthers(home: Home): Promise<void> {
   const took: number[] = [];
   while (took.length < 4 && Math.min(...took) >= 5_000) {
@@ -23,12 +23,12 @@ async function servesOthers(home: Home): Promise<void> {
   expect(Math.min(...took)).toBeLessThan(5_000);
 }
 
-/** What the daemon answers to bytes, and whether it ended the connection. */
+/** Sends the bytes; returns the error's name, and whether the daemon closed the connection. */
 async function answered(home: Home, bytes: string | Buffer): Promise<{ name: unknown; closed: boolean }> {
   const wire = await home.connect();
   wire.socket.write(bytes);
   const { error } = await wire.read();
-  // One that stays open answers the next request.
+  // A connection that stays open answers the next request.
   wire.send({ jsonrpc: "2.0", id: "next", method: "queues/list" });
   const next = await wire.read(({ id }) => id === "next").catch(() => null);
   const closed = next === null;
@@ -88,7 +88,7 @@ const frames: [what: string, bytes: string | Buffer, name: string, closed: boole
   ["an HTTP request", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "ParseError", true],
 ];
 
-it("answers each broken frame with its error, ends that connection where it must, and serves others", async ({
+it("answers each broken frame with its error, closes the connection if necessary and serves others", async ({
   home,
 }) => {
   const pid = await warm(home);
@@ -101,7 +101,7 @@ it("answers each broken frame with its error, ends that connection where it must
   expect(home.allowedInLog).toEqual([]);
 });
 
-it("runs nothing of a line that is not UTF-8, and says so", async ({ home }) => {
+it("refuses a line that is not UTF-8, says so and runs nothing of it", async ({ home }) => {
   await warm(home);
   const line = Buffer.from(create({ argv: ["echo", "\xe9"] }), "latin1");
   const wire = await home.connect();
@@ -146,7 +146,7 @@ const fields: [field: string, params: object][] = [
   ["shell", { argv: ["true"], shell: true }],
 ];
 
-it("names the field of each bad value, in a short message, and keeps none of it", async ({ home }) => {
+it("names the field of each bad value in a short message, and stores nothing of it", async ({ home }) => {
   await warm(home);
   const wire = await home.connect();
   for (const [field, params] of fields) {
@@ -174,9 +174,7 @@ it("names the field of each bad value, in a short message, and keeps none of it"
   }
 });
 
-it("takes values at the edge of what is allowed, and shows them without steering the terminal", async ({
-  home,
-}) => {
+it("accepts extreme but allowed values, and prints them without control characters", async ({ home }) => {
   const id = await home.run(
     "--name",
     "..",
@@ -202,7 +200,9 @@ it("takes values at the edge of what is allowed, and shows them without steering
   }
 });
 
-it("refuses a task whose arguments or environment are too long for the kernel, by name", async ({ home }) => {
+it("refuses a task whose arguments or environment are too long for the kernel, and names E2BIG", async ({
+  home,
+}) => {
   needsOwnStore(home, "a cluster keeps no variables of the caller");
   await home.cli("daemon", "start");
   const long = [
@@ -225,7 +225,7 @@ async function sockets(home: Home, count: number): Promise<Socket[]> {
   return all;
 }
 
-it("serves others while 500 clients are idle, and one sends a byte at a time", async ({ home }) => {
+it("serves others while 500 clients are idle and one sends a byte at a time", async ({ home }) => {
   const pid = await warm(home);
   const idle = await sockets(home, 500);
   const slow = await home.connect();
@@ -240,7 +240,7 @@ it("serves others while 500 clients are idle, and one sends a byte at a time", a
   for (const socket of idle) socket.destroy();
 });
 
-it("bounds what unfinished lines of all clients together take", async ({ home }) => {
+it("bounds the memory for unfinished lines of all clients together", async ({ home }) => {
   const pid = await warm(home);
   const before = residentBytes(pid);
   const many = await sockets(home, 40);
@@ -252,7 +252,9 @@ it("bounds what unfinished lines of all clients together take", async ({ home })
   await until(() => residentBytes(pid) - before < 600 * MIB);
 });
 
-it("bounds what a client costs that asks for everything 150 times and reads nothing", async ({ home }) => {
+it("bounds the memory for a client that requests everything 150 times and reads nothing", async ({
+  home,
+}) => {
   const pid = await warm(home);
   const tasks = Array.from({ length: 500 }, () => ({ argv: ["true", "x".repeat(500)], held: true }));
   await home.rpc("tasks/batch", { tasks });
@@ -269,9 +271,7 @@ it("bounds what a client costs that asks for everything 150 times and reads noth
   });
 });
 
-it("keeps nothing for a follower that never reads, which finds every event when it does", async ({
-  home,
-}) => {
+it("buffers nothing for a follower that does not read, which later gets every event", async ({ home }) => {
   const pid = await warm(home);
   const follower = await home.connect();
   const { seq } = await follower.request("tasks/subscribe", {});
@@ -282,7 +282,7 @@ it("keeps nothing for a follower that never reads, which finds every event when 
     held: true,
     labels: { pad: "x".repeat(200) },
   }));
-  // To cancel so many at the end takes a server of PostgreSQL longer.
+  // To cancel more tasks at the end takes longer in PostgreSQL.
   const rounds = isShared(home) ? 2 : 8;
   for (let n = 0; n < rounds; n++) await home.rpc("tasks/batch", { tasks });
   await servesOthers(home);
@@ -296,9 +296,7 @@ it("keeps nothing for a follower that never reads, which finds every event when 
   expect(last()).toBe(seq + numbers.length);
 });
 
-it("refuses tokens of other tasks, of old attempts, and made up ones, and changes nothing", async ({
-  home,
-}) => {
+it("refuses tokens of other tasks, old attempts and invented ones, and changes nothing", async ({ home }) => {
   const spell = "echo $AGENTCTL_TOKEN >> tokens; exec sleep 60";
   const id = await home.run("--pause-mode", "checkpoint", "sh", "-c", spell);
   const first = (await until(() => notes(home, "tokens")[0])) as string;
@@ -364,7 +362,7 @@ const modules: [what: string, source: string, error: RegExp][] = [
   ["throws a proxy", taskModule('throw new Proxy({}, { get() { throw new Error("no"); } });'), /./],
 ];
 
-it("fails every module that misbehaves, with its reason, and serves others", async ({ home }) => {
+it("fails every module that misbehaves, names the reason and serves others", async ({ home }) => {
   await home.cli("queue", "set", "default", "--slots", "2");
   const ids = [];
   for (const [at, [, source]] of modules.entries())
@@ -376,7 +374,7 @@ it("fails every module that misbehaves, with its reason, and serves others", asy
   }
 });
 
-it("fails a module that leaks until its memory is over, ends what it forked, and serves others", async ({
+it("fails a module that runs out of memory, kills what a module forked, and serves others", async ({
   home,
 }) => {
   const leak = taskModule("const all = []; for (;;) all.push(new Array(100_000).fill({}));");

@@ -7,7 +7,7 @@ const told = taskModule(`
   await task.step("wait", () => gate("go"));
 `);
 
-it("start ahead also for tasks with variables that a process reads at its start", async ({ home }) => {
+it("starts hosts in advance even for variables that a process reads at its start", async ({ home }) => {
   await home.cli("config", "set", "hosts", "1");
   const waiting = () =>
     processes(home.dir)
@@ -17,7 +17,7 @@ it("start ahead also for tasks with variables that a process reads at its start"
   const variables = Object.entries(of).flatMap(([name, text]) => ["--env", `${name}=${text}`]);
   const id = await home.run(...variables, home.module(told));
   await noted(home, 1);
-  // Whether the host that waits is ready for the resume depends on how long it takes to come up.
+  // Whether the waiting host is ready at the resume depends on how long its start takes.
   await until(
     async () => {
       const times = notes(home).length;

@@ -6,7 +6,7 @@ import { it, needsOwnStore, until } from "../harness/index.ts";
 import { eventsAt, Web } from "../harness/web.ts";
 
 describe("the HTTP server", () => {
-  it("is off, and its file unread, until http.listen names an address; off ends it", async ({ home }) => {
+  it("runs only while http.listen names an address, and makes its token file then", async ({ home }) => {
     needsOwnStore(home, "doctor is refused in a cluster");
     await home.cli("daemon", "start");
     expect((await home.json("daemon", "status")).http).toBe(null);
@@ -23,7 +23,7 @@ describe("the HTTP server", () => {
     await expect(fetch(`${web.base}/healthz`)).rejects.toThrow();
   });
 
-  it("starts the daemon, and refuses an address that is taken or that others reach", async ({ home }) => {
+  it("starts the daemon, and refuses an address that is taken or reachable by others", async ({ home }) => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", () => resolve()));
     const { port } = taken.address() as { port: number };
@@ -46,7 +46,7 @@ describe("the HTTP server", () => {
     expect((await home.cli("config", "set", "http.remote", "false")).code).toBe(2);
   });
 
-  it("lets in who bears the token, and nobody else", async ({ home }) => {
+  it("admits requests with the token, and no others", async ({ home }) => {
     const web = await Web.open(home);
     const status = async (path: string, headers: Record<string, string>) =>
       (await web.json(path, { token: null, headers })).status;
@@ -71,7 +71,7 @@ describe("the HTTP server", () => {
     });
   });
 
-  it("gives a browser a cookie for a code that is good once", async ({ home }) => {
+  it("gives a browser a cookie for a code that works once", async ({ home }) => {
     const { stdout } = await home.cli("ui", "--print");
     const url = stdout.trim();
     const first = await fetch(url, { redirect: "manual" });
@@ -88,7 +88,7 @@ describe("the HTTP server", () => {
 });
 
 describe("POST /rpc", () => {
-  it("answers the methods of people with the socket's results and errors", async ({ home }) => {
+  it("answers the methods for people with the same results and errors as the socket", async ({ home }) => {
     const web = await Web.open(home);
     const { task } = await web.rpc("tasks/create", { argv: ["sleep", "60"], name: "sleeper" });
     await home.reaches(task.id, "working");
@@ -114,7 +114,7 @@ describe("POST /rpc", () => {
     expect(methods.map(({ name }: { name: string }) => name)).toContain("tasks/pause");
   });
 
-  it("serves others beside 10,000 idle connections, and keeps no secret in its log", async ({ home }) => {
+  it("serves others beside 10,000 idle connections, and logs no secret", async ({ home }) => {
     const web = await Web.open(home);
     const port = Number(new URL(web.base).port);
     const open = new Set<Socket>();
@@ -137,7 +137,7 @@ describe("POST /rpc", () => {
     expect([web.token, code, "a-wrong-token"].filter((secret) => log.includes(secret))).toEqual([]);
   });
 
-  it("waits for a slow reader of a log and keeps nothing of it in memory", async ({ home, skip }) => {
+  it("waits for slow readers and does not buffer a log for them in memory", async ({ home, skip }) => {
     skip(process.platform !== "linux", "reads /proc");
     const web = await Web.open(home);
     const id = await home.run("--wait", "head", "-c", "150000000", "/dev/zero");
@@ -155,12 +155,12 @@ describe("POST /rpc", () => {
     const tasks = Array.from({ length: 300 }, () => ({ argv: ["true"], held: true }));
     await home.rpc("tasks/batch", { tasks });
     expect((await web.json("/healthz", { token: null })).status).toBe(200);
-    // Half a gigabyte waits to be read.
+    // 500 MB wait to be read.
     expect(mb() - before).toBeLessThan(200);
     for (const socket of readers) socket.destroy();
   });
 
-  it("bounds what answers nobody reads may hold, and serves small ones meanwhile", async ({ home }) => {
+  it("bounds the memory of unread responses, and serves small ones meanwhile", async ({ home }) => {
     const web = await Web.open(home);
     const module = home.module(`import { defineTask } from "agentctl";
       export default defineTask(async () => "y".repeat(8_000_000));`);
@@ -180,7 +180,7 @@ describe("POST /rpc", () => {
     await until(async () => (await ask()).status === 200, { deadlineMs: 60_000, message: "room again" });
   });
 
-  it("refuses a body past 16 MiB and one without end, and serves others meanwhile", async ({ home }) => {
+  it("refuses a body over 16 MiB, and serves others while a body never ends", async ({ home }) => {
     const web = await Web.open(home);
     const large = await web.json("/rpc", { method: "POST", body: Buffer.alloc(17 * 1024 * 1024, 32) });
     expect([large.status, large.body.error.name]).toEqual([413, "TooLarge"]);
@@ -192,7 +192,7 @@ describe("POST /rpc", () => {
   });
 });
 
-it("tells Prometheus of tasks, slots, attempts and pauses", async ({ home }) => {
+it("reports tasks, slots, attempts and pauses to Prometheus", async ({ home }) => {
   const web = await Web.open(home);
   const { task } = await web.rpc("tasks/create", { argv: ["sleep", "60"] });
   await home.reaches(task.id, "working");
@@ -219,7 +219,7 @@ it("tells Prometheus of tasks, slots, attempts and pauses", async ({ home }) => 
   expect(found.get("agentctl_store_commits_total")).toBeGreaterThan(3);
 });
 
-/** The samples of Prometheus' text format; throws for a line that is none, and for a sample before its type. */
+/** Parses Prometheus' text format. Throws for a line that is not a sample, and for a sample before its type. */
 function parsed(text: string): Map<string, number> {
   const samples = new Map<string, number>();
   let name = "";
@@ -235,7 +235,7 @@ function parsed(text: string): Map<string, number> {
 }
 
 describe("GET /events", () => {
-  it("continues after a number or Last-Event-ID without a gap, also over a restart of the daemon", async ({
+  it("continues after a number or Last-Event-ID without a gap, even across a daemon restart", async ({
     home,
   }) => {
     const web = await Web.open(home);
@@ -259,8 +259,8 @@ describe("GET /events", () => {
   });
 });
 
-describe("the bytes of a task", () => {
-  it("gives its log whole, by range and as it grows, and its artifacts", async ({ home }) => {
+describe("task logs and artifacts over HTTP", () => {
+  it("are served whole and by range", async ({ home }) => {
     const web = await Web.open(home);
     const id = await home.run("sh", "-c", "printf 0123456789; printf end >&2; exit 3");
     const text = async (path: string, headers: Record<string, string> = {}) => {
@@ -294,7 +294,7 @@ describe("the bytes of a task", () => {
     expect((await text("/tasks/maker/artifacts/none"))[0]).toBe(404);
   });
 
-  it("follows a log until the task has ended", async ({ home }) => {
+  it("stream a growing log until the task has ended", async ({ home }) => {
     const web = await Web.open(home);
     const id = await home.run("sh", "-c", "echo one; until [ -e go ]; do sleep 0.05; done; echo two", {
       cwd: home.work,

@@ -16,7 +16,7 @@ const under = (home: Home, what: string, ...words: string[]) => {
   return stdout.trim();
 };
 
-it("gives a task the umask, limits and nice value of its caller, whoever started the daemon", async ({
+it("gives a task the umask, limits and nice value of its caller, not of the daemon's starter", async ({
   home,
   skip,
 }) => {
@@ -29,7 +29,7 @@ it("gives a task the umask, limits and nice value of its caller, whoever started
   await home.reaches(lower, "completed");
   expect((await home.cli("logs", lower)).stdout).toMatch(/^0027\n200\n/);
   expect(await home.daemonPid()).toBe(daemon);
-  // More than that daemon can give: another one takes its place, and the first task goes on.
+  // The daemon cannot raise its limits so far. Another daemon replaces it, and the first task continues.
   const higher = under(home, "umask 022; ulimit -S -n 400", "run", "sh", "-c", script);
   await home.reaches(higher, "completed");
   expect((await home.cli("logs", higher)).stdout).toMatch(/^0022\n400\n/);
@@ -37,10 +37,7 @@ it("gives a task the umask, limits and nice value of its caller, whoever started
   expect([isAlive(pid), (await home.task(first)).attempt]).toEqual([true, 1]);
 });
 
-it("gives a task the variables of its caller and none of whoever started the daemon", async ({
-  home,
-  skip,
-}) => {
+it("gives a task the variables of its caller, and none of the daemon's starter", async ({ home, skip }) => {
   needsOwnStore(home, "the shell that submits gives nothing in a cluster");
   needsLinux(skip);
   await home.cli("daemon", "start");
@@ -57,17 +54,17 @@ it("gives a task the variables of its caller and none of whoever started the dae
   expect(path?.endsWith(`:${PATH}`)).toBe(true);
   const others = given.filter((text) => text !== path && !/^(_|OLDPWD|SHLVL)=/.test(text));
   expect(others.sort()).toEqual(["PYTHONUNBUFFERED=1", "a b==", "odd.name=x\ny"]);
-  // A shell makes its own of one that is not where it stands.
+  // A shell replaces a PWD that is not its own directory.
   for (const PWD of [home.work, "/elsewhere"])
     expect(givenBy({ ...bare, PWD }).filter((text) => text.startsWith("PWD="))).toEqual([`PWD=${PWD}`]);
-  // Nor from inside of a task, where it is another file that starts agentctl.
+  // The same holds inside a task, where another file starts agentctl.
   const inner = "env PWD=/elsewhere agentctl run env";
   const outer = await home.run("sh", "-c", inner);
   await home.reaches(outer, "completed");
   const nested = (await home.cli("logs", `${outer}`)).stdout.trim();
   await home.reaches(nested, "completed");
   expect((await home.cli("logs", nested)).stdout).toContain("\nPWD=/elsewhere\n");
-  // Who gives only some variables, or none, gets the usual ones.
+  // A caller that passes only some variables, or none, gets the usual ones.
   const id = await home.run("--no-inherit-env", "sh", "-c", "echo $HOME");
   await home.reaches(id, "completed");
   expect((await home.cli("logs", `${id}`)).stdout.trim()).not.toBe("");

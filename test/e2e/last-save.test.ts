@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { it, until } from "../harness/index.ts";
 
-it("does not cut a checkpoint save of a script that the pause signal ends at once", async ({ home }) => {
+it("lets a script's checkpoint save finish when the pause signal ends the script", async ({ home }) => {
   const save = "(sleep 0.15; echo saved) | agentctl checkpoint save";
   const id = await home.run("--pause-mode", "checkpoint", "sh", "-c", `while :; do ${save}; done`);
   await until(async () => (await home.task(id)).checkpoint, { message: "a first checkpoint" });

@@ -6,15 +6,15 @@ import { it, needsOwnStore, until } from "../harness/index.ts";
 
 const launcher = join(import.meta.dirname, "../../bin/agentctl.js");
 
-it("hands on an --env-file that is the program's own, which Node would take for itself", async ({ home }) => {
+it("passes on a program's own --env-file, which Node would use itself", async ({ home }) => {
   const args = ["run", "--wait", "echo", "--env-file", "/not/there"];
   const id = execFileSync(launcher, args, { env: home.env, cwd: home.work, encoding: "utf8" }).trim();
   expect((await home.cli("logs", id)).stdout).toBe("--env-file /not/there\n");
 });
 
-it("keeps certificates from its own Node, and from none of a task", async ({ home }) => {
+it("keeps extra certificates from its own Node, but passes them to tasks", async ({ home }) => {
   needsOwnStore(home, "a cluster keeps no variables of the caller");
-  // Node 20 and 22 say at their start that they cannot read the file.
+  // Node 20 and 22 report at the start that they cannot read the file.
   const env = { ...home.env, NODE_EXTRA_CA_CERTS: "/not/there" };
   const script = "agentctl run --wait true 2>&1; env | grep CA_CERTS";
   const { status, stdout, stderr } = spawnSync(launcher, ["run", "--wait", "sh", "-c", script], {
@@ -27,7 +27,7 @@ it("keeps certificates from its own Node, and from none of a task", async ({ hom
   expect(printed).toBe("2\nNODE_EXTRA_CA_CERTS=/not/there\n");
 });
 
-it("keeps the compiled code of a verb once that verb has done its work", async ({ home }) => {
+it("caches the compiled code of a command after its work succeeded", async ({ home }) => {
   const root = join(import.meta.dirname, "../..");
   const dist = join(home.work, "dist");
   cpSync(join(root, "bin"), join(home.work, "bin"), { recursive: true });
@@ -49,9 +49,7 @@ it("keeps the compiled code of a verb once that verb has done its work", async (
   }
 });
 
-it("keeps the compiled code of a daemon that has started, and more when that one has worked", async ({
-  home,
-}) => {
+it("caches the compiled code of a daemon after its start, and more after it has worked", async ({ home }) => {
   const root = join(import.meta.dirname, "../..");
   const dist = join(home.work, "dist");
   cpSync(join(root, "bin"), join(home.work, "bin"), { recursive: true });
@@ -74,7 +72,7 @@ it("keeps the compiled code of a daemon that has started, and more when that one
   await until(() => statSync(cache).size > size + 20_000, { message: "more compiled code" });
 });
 
-it("loads no more of Node for daily commands than talking to the daemon takes", async ({ home }) => {
+it("loads only the Node modules that talking to the daemon needs, for daily commands", async ({ home }) => {
   await home.run("--hold", "true");
   const note = join(home.work, "note.cjs");
   const source =
@@ -84,7 +82,7 @@ it("loads no more of Node for daily commands than talking to the daemon takes", 
     const args = ["--require", note, "--", launcher, ...words];
     execFileSync(process.execPath, args, { env: home.env, cwd: home.work, stdio: "ignore" });
     const loaded = readFileSync(join(home.work, "loaded"), "utf8").split("\n");
-    // Each of them takes as long as all of the command's own code.
+    // To load each of these takes as long as all of the command's own code.
     expect(loaded, words.join(" ")).not.toContain("NativeModule crypto");
     expect(loaded, words.join(" ")).not.toContain("NativeModule child_process");
     expect(loaded, words.join(" ")).toContain("NativeModule net");

@@ -6,7 +6,7 @@ async function ids(home: Home, ...args: string[]): Promise<number[]> {
   return (await home.json("list", ...args)).map(({ id }: { id: number }) => id);
 }
 
-it("shows open tasks and the last 20 that ended, newest last, and all with --all", async ({ home }) => {
+it("shows open tasks and the last 20 that ended, newest last, and all tasks with --all", async ({ home }) => {
   const open = await home.run("--hold", "true");
   const input = Array.from({ length: 22 }, () => JSON.stringify({ argv: ["true"] })).join("\n");
   await home.cli("batch", { input });
@@ -19,7 +19,7 @@ it("shows open tasks and the last 20 that ended, newest last, and all with --all
   expect((await ids(home, "--limit", "2")).length).toBe(2);
 });
 
-it("answers chosen fields of tasks as whole tasks have them, over the socket", async ({ home }) => {
+it("returns chosen fields over the socket with the same values as whole tasks", async ({ home }) => {
   await home.run(
     "--hold",
     "--name",
@@ -46,7 +46,7 @@ it("answers chosen fields of tasks as whole tasks have them, over the socket", a
   expect(tasks).toHaveLength(4);
   for (const field of Object.keys(tasks[0])) {
     const some = await home.rpc("tasks/list", { fields: [field, "id"] });
-    // These two go on with the clock.
+    // These two change with the clock.
     const isClock = field === "runMs" || field === "pausedMs";
     const value = (task: Record<string, unknown>) => (isClock ? typeof task[field] : task[field]);
     expect(some.tasks.map(value), field).toEqual(tasks.map(value));
@@ -70,7 +70,7 @@ it("selects by queue, label, state and name", async ({ home }) => {
   expect((await home.cli("list", "--state", "finished")).code).toBe(2);
 });
 
-it("is what agentctl ls is too, plain in a pipe, and empty in words on stderr", async ({ home }) => {
+it("has the alias ls, prints no colors in a pipe, and nothing on stdout without tasks", async ({ home }) => {
   expect((await home.cli("ls")).stdout).toBe("");
   await home.run("--hold", "true");
   const { stdout } = await home.cli("ls");
@@ -78,9 +78,7 @@ it("is what agentctl ls is too, plain in a pipe, and empty in words on stderr", 
   expect(stdout.includes("\u001b")).toBe(false);
 });
 
-it("says where nothing matches that nothing does, and how to submit only where there is nothing", async ({
-  home,
-}) => {
+it("says that no task matches a filter, and suggests run only if there are no tasks", async ({ home }) => {
   const said = async (...args: string[]) => (await home.cli("list", ...args)).stderr;
   const nothing = "no tasks here; agentctl run <program> submits one\n";
   expect([await said(), await said("--all")]).toEqual([nothing, nothing]);
@@ -96,7 +94,7 @@ it("says where nothing matches that nothing does, and how to submit only where t
   for (const filter of filters) expect(await said(...filter)).toBe("no task matches\n");
 });
 
-it("shows more tasks than one line has room for", async ({ home }) => {
+it("shows more tasks than fit into one message", async ({ home }) => {
   await home.run("--hold", "true");
   const count = 10;
   for (const name of ["first half", "second half"]) {
@@ -108,7 +106,7 @@ it("shows more tasks than one line has room for", async ({ home }) => {
   expect((await home.cli("wait", "1", "2", "--until", "submitted")).code).toBe(0);
 });
 
-it("ends a page before its line is too long, and says where the next begins", async ({ home }) => {
+it("ends a page before its message is too long, and returns where the next page starts", async ({ home }) => {
   await home.run("--hold", "true");
   for (let n = 0; n < 2; n++)
     await home.rpc("tasks/batch", { tasks: Array.from({ length: 10 }, () => oneMebibyte) });
@@ -119,14 +117,14 @@ it("ends a page before its line is too long, and says where the next begins", as
   expect(found).toEqual(Array.from({ length: found.length }, (_, at) => at + 1));
 });
 
-it("refuses a cursor that no list gave, by its field", async ({ home }) => {
+it("refuses an unknown cursor and names the field", async ({ home }) => {
   const id = await home.run("--hold", "true");
   const refused = await home.rpc("tasks/list", { cursor: "zzz" }).catch((error) => error);
   expect([refused.code, refused.data?.field]).toEqual([-32602, "cursor"]);
   expect((await home.rpc("tasks/list", { cursor: `${id}` })).tasks).toEqual([]);
 });
 
-it("shows the chosen columns, in the chosen order, or a line from a template", async ({ home }) => {
+it("shows chosen columns in the chosen order, or a line from a template", async ({ home }) => {
   const slow = await home.run("--name", "slow", "--hold", "sleep", "1");
   const quick = await home.run("--name", "quick", "true");
   await home.reaches(quick, "completed");

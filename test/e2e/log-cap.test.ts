@@ -7,13 +7,13 @@ import { noted, open } from "./story.ts";
 const KIB = 1024;
 const CAP = 256 * KIB;
 
-/** Numbered lines of 100 bytes, one megabyte at a time, with a note after each. */
+/** Writes numbered lines of 100 bytes, one megabyte at a time, with a note after each megabyte. */
 const numbered = (megabytes: number) =>
   `n=0; while [ $n -lt ${megabytes} ]; do seq -f "line %094.0f" $((n * 10000 + 1)) $((n * 10000 + 10000)); n=$((n + 1)); echo $n >> notes; [ $n -ne ${megabytes - 1} ] || while [ ! -e go ]; do sleep 0.05; done; done`;
 
 const log = (home: Home, id: number) => join(home.dir, `logs/${id}/1.log`);
 
-/** What is wrong with a capped log: a marker that counts what is gone, then lines without a gap up to the last. */
+/** The faults of a capped log, which must have a marker with the dropped bytes, then all lines up to the last. */
 function faults(text: string, last: number): string[] {
   const [marker = "", ...lines] = text.trimEnd().split("\n");
   const dropped = Number(/^\[agentctl: (\d+) bytes of older output dropped\] *$/.exec(marker)?.[1]);
@@ -27,7 +27,7 @@ function faults(text: string, last: number): string[] {
   return wrong;
 }
 
-it("keeps a log near its cap while the task writes and after it, marked, with the newest bytes", async ({
+it("keeps the newest bytes of a log below its cap, with a marker, during and after the task", async ({
   home,
 }) => {
   await home.cli("config", "set", "log.maxBytes", "256KiB");
@@ -39,7 +39,7 @@ it("keeps a log near its cap while the task writes and after it, marked, with th
   await until(() => statSync(log(home, id)).size <= CAP, {
     message: "a log below its cap, at once after the end",
   });
-  // The marker follows a moment after the cut.
+  // The daemon writes the marker shortly after the cut.
   const wrong = () => faults(readFileSync(log(home, id), "latin1"), 40_000);
   await until(() => wrong().length === 0).catch(() => undefined);
   expect(wrong()).toEqual([]);
@@ -50,7 +50,7 @@ it("keeps a log near its cap while the task writes and after it, marked, with th
   );
 });
 
-it("follows a log that is shortened meanwhile, to its end", async ({ home }) => {
+it("follows a log to its end while it is being shortened", async ({ home }) => {
   await home.cli("config", "set", "log.maxBytes", "256KiB");
   const id = await home.run("sh", "-c", numbered(4));
   const following = home.spawn("logs", "-f", `${id}`);
@@ -73,7 +73,9 @@ it("drops the logs of earlier attempts before bytes of the newest", async ({ hom
   expect((await home.cli("logs", `${id}`)).stdout.endsWith("a3\n")).toBe(true);
 });
 
-it("lets a gigabyte pass without the daemon noticing", { timeout: 120_000 }, async ({ home }) => {
+it("keeps the daemon's memory nearly constant while a task prints a gigabyte", { timeout: 120_000 }, async ({
+  home,
+}) => {
   await home.cli("run", "--wait", "true");
   const pid = (await home.daemonPid()) as number;
   const before = residentBytes(pid);
@@ -92,6 +94,6 @@ it("lets a gigabyte pass without the daemon noticing", { timeout: 120_000 }, asy
   });
   expect((await home.cli("logs", `${id}`, "-n", "1")).stdout.endsWith("end\n")).toBe(true);
   process.stderr.write(`log-cap: the daemon grew by ${Math.round((most - before) / KIB)} KiB\n`);
-  // What the driver of PostgreSQL reads is garbage that stands a while.
+  // What the PostgreSQL driver reads stays in memory as garbage for a while.
   expect(most - before).toBeLessThan((isShared(home) ? 16 : 5) * KIB * KIB);
 });

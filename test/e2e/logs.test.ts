@@ -12,7 +12,7 @@ it("prints all attempts in order on stdout, with headings on stderr", async ({ h
   expect((await home.cli("logs", `${id}`, "-n", "1")).stdout).toBe("attempt 2\n");
 });
 
-it("waits with -f for the first task that a selector means", async ({ home }) => {
+it("waits with -f for the first task that a selector matches", async ({ home }) => {
   await home.cli("daemon", "start");
   expect((await home.cli("logs", "--label", "p=y")).stderr).toContain("no task matches");
   const following = home.spawn("logs", "-f", "--label", "p=y");
@@ -24,7 +24,7 @@ it("waits with -f for the first task that a selector means", async ({ home }) =>
   expect(following.stdout).not.toContain("another");
 });
 
-it("follows to the end of the task, also across a pause", async ({ home }) => {
+it("follows a task to its end, even across a pause", async ({ home }) => {
   const id = await home.run("sh", "-c", "echo before; until [ -e go ]; do sleep 0.02; done; echo after");
   const following = home.spawn("logs", "-f", `${id}`);
   await until(() => following.stdout === "before\n");

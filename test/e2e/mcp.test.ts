@@ -14,7 +14,7 @@ const ALL = [
   "task_send task_answer task_artifacts queue_list",
 ].flatMap((line) => line.split(" "));
 
-/** The clients of both eras have what is used here in common. */
+/** The methods used here, which the clients of both protocol eras have. */
 interface Speaker {
   // biome-ignore lint/suspicious/noExplicitAny: tests read what the server answers
   listTools(): Promise<any>;
@@ -58,7 +58,7 @@ async function overHttp(web: Web, era: "old" | "new"): Promise<Speaker> {
   return client;
 }
 
-/** What a tool answers, as data. */
+/** Calls a tool and returns its result as data. */
 async function use(client: Speaker, name: string, args: Record<string, unknown> = {}) {
   const { structuredContent, isError, content } = await client.callTool({ name, arguments: args });
   return { ...structuredContent, isError: isError ?? false, said: content[0].text };
@@ -95,9 +95,7 @@ describe.each(["old", "new"] as const)("a client of the %s era", (era) => {
   });
 });
 
-it("takes one message at a time over HTTP, keeps no session, and leaves nothing in caches", async ({
-  home,
-}) => {
+it("takes one message per HTTP request, keeps no session and forbids caching", async ({ home }) => {
   const web = await Web.open(home);
   const headers = { "content-type": "application/json", accept: "application/json, text/event-stream" };
   const list = { jsonrpc: "2.0", id: 1, method: "tools/list" };
@@ -116,8 +114,8 @@ it("takes one message at a time over HTTP, keeps no session, and leaves nothing 
   }
 });
 
-describe("what an agent is told and may do", () => {
-  it("has a schema, a description and a hint for each tool, and refuses what the schema does not name", async ({
+describe("the tools for an agent", () => {
+  it("have a schema, a description and hints, and refuse what the schema does not allow", async ({
     home,
   }) => {
     await home.cli("daemon", "start");
@@ -158,7 +156,7 @@ describe("what an agent is told and may do", () => {
     await client.close();
   });
 
-  it("is narrowed by --read-only and --queue", async ({ home }) => {
+  it("are limited by --read-only and --queue", async ({ home }) => {
     await home.cli("queue", "set", "mine", "--slots", "2");
     const other = await home.run("--key", "night", "--name", "theirs", "sleep", "60");
     const reader = await overStdio(home, "old", "--read-only");
@@ -178,7 +176,7 @@ describe("what an agent is told and may do", () => {
         said: `no task "${id}"\nagentctl list --all`,
         error: { name: "TaskNotFound", data: { id } },
       });
-    // A key would tell of a task of another queue.
+    // A key would reveal a task of another queue.
     expect(await use(bound, "task_run", { argv: ["true"], key: "night" })).toMatchObject({
       isError: true,
       error: { name: "InvalidParams", data: { field: "key" } },

@@ -4,7 +4,7 @@ import { isAlive, it, until } from "../harness/index.ts";
 import { history, noted, notes, oneSlot, open, pidOf, taskModule } from "./story.ts";
 
 describe("task.save and task.checkpoint", () => {
-  it("continue a module that reads its checkpoint from that value, across a pause", async ({ home }) => {
+  it("continue a module from its saved value after a pause", async ({ home }) => {
     const source = taskModule(`
       const done = task.checkpoint?.done ?? [];
       note("from " + done.length);
@@ -48,7 +48,7 @@ describe("task.save and task.checkpoint", () => {
     expect((await home.cli("show", `${id}`)).stdout).toMatch(/only in the first.*not asked for again/);
   });
 
-  it("are ignored where a module runs again over its journal", async ({ home }) => {
+  it("are ignored if a module runs again over its journal", async ({ home }) => {
     const source = taskModule(`
       await task.step("one", () => note("one"));
       await task.save("after one");
@@ -64,7 +64,7 @@ describe("task.save and task.checkpoint", () => {
   });
 });
 
-it("throws where task.checkpoint is first read after the first step", async ({ home }) => {
+it("throws if task.checkpoint is first read after the first step", async ({ home }) => {
   const id = await home.run(
     home.module(taskModule('await task.step("one", () => 1); return task.checkpoint;')),
   );
@@ -72,9 +72,7 @@ it("throws where task.checkpoint is first read after the first step", async ({ h
 });
 
 describe("task.sleep", () => {
-  it("of more than a few seconds ends the process, holds no slot, and is over when it is over", async ({
-    home,
-  }) => {
+  it("frees its process and slot during a sleep of 6 s, and ends on time", async ({ home }) => {
     const queue = await oneSlot(home);
     const source = taskModule(`
       await task.step("before", () => note("before"));
@@ -91,7 +89,7 @@ describe("task.sleep", () => {
     expect(await history(home, id)).toEqual(["submitted", "working", "submitted", "working", "completed"]);
   });
 
-  it("is left at once for a pause, and is over at the same point in time", async ({ home }) => {
+  it("is interrupted by a pause, and still ends at the same time", async ({ home }) => {
     const source = taskModule(`
       const from = await task.step("now", () => { note("on"); return Date.now(); });
       await task.sleep("4800ms");
@@ -107,13 +105,13 @@ describe("task.sleep", () => {
     expect(result).toBeLessThan(9_500);
   });
 
-  it("of a moment stays in the process", async ({ home }) => {
+  it("keeps its process during a sleep of 50 ms", async ({ home }) => {
     const id = await home.run(home.module(taskModule('await task.sleep("50ms"); return task.attempt;')));
     expect((await home.reaches(id, "completed")).result).toBe(1);
   });
 });
 
-describe("what a module shows and leaves", () => {
+describe("the output of a module", () => {
   it("shows its progress", async ({ home }) => {
     const id = await home.run(
       home.module(
@@ -125,7 +123,7 @@ describe("what a module shows and leaves", () => {
     expect((await home.cli("list")).stdout).toContain("first of three");
   });
 
-  it("leaves artifacts: text, bytes and files", async ({ home }) => {
+  it("includes artifacts from text, bytes and files", async ({ home }) => {
     const source = taskModule(`
       await task.artifact("report.md", "# Tea\\n");
       await task.artifact("bytes", new Uint8Array([0, 255]));
@@ -149,7 +147,7 @@ describe("what a module shows and leaves", () => {
     ]);
   });
 
-  it("keeps task.dir, its own, through a pause", async ({ home }) => {
+  it("includes files in task.dir, which stays the same across a pause", async ({ home }) => {
     const source = taskModule(`
       const file = task.dir + "/large";
       if (task.attempt === 1) writeFileSync(file, "kept");
@@ -165,7 +163,7 @@ describe("what a module shows and leaves", () => {
     expect([again, content]).toEqual([dir, "kept"]);
   });
 
-  it("writes to its log, attempt after attempt", async ({ home }) => {
+  it("goes to one log per attempt", async ({ home }) => {
     const source = taskModule(`
       task.log("attempt", task.attempt, { of: task.id });
       await task.step("wait", () => { note("on"); return task.attempt === 1 ? gate("never") : undefined; });`);
@@ -197,7 +195,7 @@ describe("task.signal", () => {
     expect(isAlive(pid)).toBe(false);
   });
 
-  it("is aborted when the grace time of a pause is over, before the kill", async ({ home }) => {
+  it("is aborted when the grace time of a pause ends, before the kill", async ({ home }) => {
     const id = await home.run(home.module(listening));
     await noted(home, 1);
     expect((await home.json("pause", `${id}`, "--grace", "300ms")).task.state).toBe("suspended");
@@ -206,7 +204,7 @@ describe("task.signal", () => {
 });
 
 describe("a module's file", () => {
-  it("is TypeScript or JavaScript in any directory, with agentctl resolved and its own imports", async ({
+  it("can be TypeScript or JavaScript in any directory, and imports agentctl and its own files", async ({
     home,
   }) => {
     mkdirSync(home.file("deep/er"), { recursive: true });
@@ -225,7 +223,7 @@ describe("a module's file", () => {
     expect((await home.reaches(plain, "completed")).result).toEqual({ topic: "tea" });
   });
 
-  it("is found in a path with characters that mean something in an address", async ({ home }) => {
+  it("is found if its path has characters with a meaning in a URL", async ({ home }) => {
     for (const folder of ["what?", "what?/100%41 #1 'a' \"b\"", "back\\slash"]) {
       home.module("export const word: string = 'yes';", `${folder}/own.ts`);
       home.module("module.exports = { n: 1 };", `${folder}/common.cjs`);
@@ -238,7 +236,7 @@ describe("a module's file", () => {
     }
   });
 
-  it("is given no input where none was given, so that a default holds, and null where it was", async ({
+  it("gets no input if none was given, so that its default applies, and null if null was given", async ({
     home,
   }) => {
     const source =
@@ -259,7 +257,7 @@ describe("a module's file", () => {
     }
   });
 
-  it("fails the task with what it threw, or what is wrong with it", async ({ home }) => {
+  it("fails the task with the error that it threw, or with its own fault", async ({ home }) => {
     const throws = await home.run(home.module(taskModule('throw new TypeError("no tea");')));
     const empty = await home.run(home.module("export const nothing = 1;", "empty.ts"));
     const wrong = await home.run(home.module("export default defineTask(", "wrong.ts"));

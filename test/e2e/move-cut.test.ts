@@ -1,4 +1,4 @@
-/** A move that does not come to its end: what is said of it, what is left, and what the same command does then. */
+/** A move that does not finish: what is reported, what is left, and what the same command does later. */
 import { readdirSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ async function box(): Promise<{ there: Home; to: string }> {
   return { there, to: `unix://${there.socket}` };
 }
 
-/** A socket that leads to the daemon, and from this method on to nobody. */
+/** Returns a socket that leads to the daemon, but delivers nothing from this method on. */
 async function silentAt(there: Home, method: string): Promise<string> {
   const path = there.file("silent.sock");
   const server = createServer((near) => {
@@ -49,7 +49,7 @@ async function paused(home: Home, ...options: string[]): Promise<number> {
 const waysOut = (id: number) =>
   `agentctl move ${id} finishes that, agentctl move ${id} --abort takes it back`;
 
-it("says that the task is on its way, and what helps, until it has arrived", async ({ home }) => {
+it("reports that a task is on its way, and what helps, until the task has arrived", async ({ home }) => {
   const { there, to } = await box();
   const id = await paused(home);
   const refused = await home.cli("move", `${id}`, "--to", to, "--cwd", "/not/there");
@@ -71,7 +71,7 @@ it("says that the task is on its way, and what helps, until it has arrived", asy
   expect(await there.json("list", "--all")).toHaveLength(1);
 });
 
-it("says it too when the command is left with Ctrl-C", async ({ home }) => {
+it("reports that a task is on its way if Ctrl-C stops the command", async ({ home }) => {
   const { there } = await box();
   const id = await paused(home);
   const silent = await silentAt(there, "bundles/write");
@@ -82,7 +82,7 @@ it("says it too when the command is left with Ctrl-C", async ({ home }) => {
   expect([left.code, left.stderr]).toEqual([130, expect.stringContaining(waysOut(id))]);
 });
 
-it("leaves no bundle in either home once it is finished or taken back", async ({ home }) => {
+it("leaves no bundle in a home after a move has been finished or taken back", async ({ home }) => {
   const { there, to } = await box();
   const id = await paused(home);
   const cut = async (move: string) => {
@@ -102,7 +102,7 @@ it("leaves no bundle in either home once it is finished or taken back", async ({
   expect(bundles()).toEqual([0, 2]);
 });
 
-it("changes nothing where the task is in that home already, or not on its way", async ({ home }) => {
+it("changes nothing if the task is in that home already, or not on its way", async ({ home }) => {
   const id = await paused(home);
   const to = `unix://${home.socket}`;
   const stderr = `task ${id} is in that home already\n`;

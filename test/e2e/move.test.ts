@@ -12,7 +12,7 @@ import { expect, onTestFinished } from "vitest";
 import { closeHome, Home, it } from "../harness/index.ts";
 import { noted, notes, open, taskModule, upTo } from "./story.ts";
 
-/** Another home, on a machine that has the same files. */
+/** Returns another home, on a machine with the same files. */
 async function box(): Promise<{ there: Home; to: string }> {
   const there = new Home();
   await there.cli("daemon", "start");
@@ -20,7 +20,10 @@ async function box(): Promise<{ there: Home; to: string }> {
   return { there, to: `unix://${there.socket}` };
 }
 
-/** Ten steps, each a line in `notes`; the sixth waits for `go` until it is paused. A folder, a message, an artifact, a variable. */
+/**
+ * Ten steps, each a line in `notes`. The sixth waits for `go` or a pause. The task has a folder, a message, an artifact
+ * and a variable.
+ */
 const tenSteps = taskModule(`
   mkdirSync(process.env.AGENTCTL_TASK_DIR + "/sub", { recursive: true });
   await task.step("files", () => {
@@ -48,7 +51,7 @@ async function atSixth(home: Home, ...options: string[]): Promise<number> {
 
 const ten = upTo(10);
 
-it("moves a running task, which goes on there and never here", async ({ home }) => {
+it("moves a running task, which continues there and never here", async ({ home }) => {
   const { there, to } = await box();
   const id = await atSixth(home, "--name", "traveller", "--label", "team=red");
   const moving = await home.cli("move", `${id}`, "--to", to);
@@ -83,14 +86,14 @@ it("moves a running task, which goes on there and never here", async ({ home }) 
     expect([verb, refused.code, refused.stderr]).toEqual([verb, 4, expect.stringContaining(to)]);
   }
   expect((await home.cli("resume", `${id}`)).stderr).toContain(`\n  agentctl show ${task.id} --host ${to}\n`);
-  // Once more says the same and changes nothing.
+  // A second move reports the same and changes nothing.
   expect(await home.cli("move", `${id}`, "--to", to)).toMatchObject({ code: 0 });
   expect(await there.json("list", "--all")).toHaveLength(1);
   const further = await home.json("move", `${id}`, "--to", "unix:///nowhere.sock");
   expect(further.error).toMatchObject({ name: "Moved", data: { to, as: task.id } });
 });
 
-it("leaves one that its user paused suspended, and brings it back", async ({ home }) => {
+it("keeps a user's paused task suspended after a move, and moves it back", async ({ home }) => {
   const { there, to } = await box();
   const id = await atSixth(home);
   await home.cli("pause", `${id}`, "--reason", "lunch");
@@ -111,7 +114,7 @@ it("leaves one that its user paused suspended, and brings it back", async ({ hom
   expect((await home.cli("doctor")).code).toBe(0);
 });
 
-it("finishes a move that was cut, or takes it back", async ({ home }) => {
+it("finishes an interrupted move, or takes it back", async ({ home }) => {
   const { there, to } = await box();
   const id = await atSixth(home);
   await home.cli("pause", `${id}`);
@@ -126,7 +129,7 @@ it("finishes a move that was cut, or takes it back", async ({ home }) => {
   expect((await home.cli("send", `${id}`, "late")).code).toBe(4);
   expect(await home.cli("move", `${id}`, "--abort")).toMatchObject({ code: 0 });
   expect(await home.task(id)).toMatchObject({ state: "suspended", moving: null });
-  // What comes after an abort finds its place taken.
+  // A late import after an abort finds the move's place taken.
   const late = await home.rpc("tasks/export", { id, move });
   const { data } = await home.rpc("bundles/read", { bundle: late.bundle, offset: 0, length: 4_000_000 });
   const { bundle } = await there.rpc("bundles/write", { offset: 0, data });
@@ -142,7 +145,7 @@ it("finishes a move that was cut, or takes it back", async ({ home }) => {
   expect(notes(home)).toEqual(ten);
 });
 
-it("exports to a file, sealed, and imports it once", async ({ home }) => {
+it("exports a task to an encrypted file, and imports it once", async ({ home }) => {
   const { there } = await box();
   const id = await atSixth(home);
   const refused = await home.cli("task", "export", `${id}`);
@@ -189,7 +192,7 @@ it("exports to a file, sealed, and imports it once", async ({ home }) => {
   expect(await home.task(id)).toMatchObject({ state: "suspended" });
 });
 
-it("takes along and deletes files whose names are not UTF-8", async ({ home }) => {
+it("moves and deletes files whose names are not UTF-8", async ({ home }) => {
   const { there, to } = await box();
   const id = await atSixth(home);
   await home.cli("pause", `${id}`);
@@ -204,7 +207,7 @@ it("takes along and deletes files whose names are not UTF-8", async ({ home }) =
   expect(existsSync(odd(home, id))).toBe(false);
 });
 
-it("refuses what cannot travel, and names what helps", async ({ home }) => {
+it("refuses to move unsuitable tasks, and suggests what helps", async ({ home }) => {
   const { to } = await box();
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
@@ -233,9 +236,7 @@ it("refuses what cannot travel, and names what helps", async ({ home }) => {
   expect((await home.cli("move", `${saver}`, "--to", "nowhere")).code).toBe(3);
 });
 
-it("names no log of this home where the other one cannot be reached, and says what to check there", async ({
-  home,
-}) => {
+it("names no local log if the other home is unreachable, and says what to check there", async ({ home }) => {
   const id = await home.run("sleep", "60");
   home.env.AGENTCTL_SSH = home.script('shift 3; echo "ssh: no route to $1" >&2; exit 255', "ssh");
   const places: [to: string, why: string, check: string][] = [

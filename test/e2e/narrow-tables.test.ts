@@ -6,7 +6,7 @@ import { launcher } from "../harness/command.ts";
 import { type Home, it, needs, until } from "../harness/index.ts";
 import { taskModule } from "./story.ts";
 
-/** What a command prints on a terminal of so many columns, line by line as the terminal shows it. */
+/** Returns the lines that a terminal with so many columns shows for a command. */
 async function screenOf(home: Home, columns: number, command: string): Promise<string[]> {
   const tmux = (...words: string[]) =>
     execFileSync("tmux", ["-f", "/dev/null", "-S", home.file(`tmux-${columns}`), ...words], {
@@ -31,10 +31,10 @@ async function configure(home: Home, hooks: object[]): Promise<void> {
   expect([code, stderr]).toEqual([0, ""]);
 }
 
-describe("on a narrow terminal", () => {
+describe("a narrow terminal", () => {
   beforeEach(({ skip }) => needs(skip, "tmux"));
 
-  it("schedule list shows names and the next times whole", async ({ home }) => {
+  it("shows full names and next times in schedule list", async ({ home }) => {
     const add = (...words: string[]) =>
       home.cli("schedule", "add", ...words, "--", "sh", "-c", "x".repeat(300));
     await add("report-of-the-week", "0 0 1 1 *", "--tz", "America/Argentina/Buenos_Aires");
@@ -48,7 +48,7 @@ describe("on a narrow terminal", () => {
     }
   });
 
-  it("config list shows the names of settings whole, whatever their values", async ({ home }) => {
+  it("shows full names of settings in config list, whatever their values", async ({ home }) => {
     const hooks = [{ on: "failed", run: ["/opt/tools/of/the/team/notify", "x".repeat(200)] }];
     await configure(home, hooks);
     const names = (await home.json("config", "list")).map(({ name }: { name: string }) => name);
@@ -59,7 +59,7 @@ describe("on a narrow terminal", () => {
     }
   });
 
-  it("hook list shows what went wrong, without the path that stands in the same row", async ({ home }) => {
+  it("shows a hook's error in hook list without the path in the same row", async ({ home }) => {
     const program = "/opt/tools/of/the/team/of/ada/in/a/deep/folder/notify-the-team";
     const where = { queue: "default", labels: { project: "tea", team: "red" } };
     const hooks = [
@@ -78,7 +78,7 @@ describe("on a narrow terminal", () => {
     }
   });
 
-  it("list leaves columns out rather than to wrap its rows, as watch does", async ({ home }) => {
+  it("shows fewer columns in list instead of wrapping rows", async ({ home }) => {
     await home.cli("queue", "set", "builds-of-the-night", "--slots", "1");
     await home.run("--hold", "--queue", "builds-of-the-night", "--name", "m1", "sh", "-c", "x".repeat(200));
     for (const columns of [40, 60, 80]) {
@@ -88,9 +88,7 @@ describe("on a narrow terminal", () => {
     }
   });
 
-  it("artifact list and queue list show whole names, also where that costs other columns", async ({
-    home,
-  }) => {
+  it("shows full names in artifact list and queue list at the cost of other columns", async ({ home }) => {
     const name = "report-of-the-second-quarter.md";
     const file = home.module(taskModule(`await task.artifact(${JSON.stringify(name)}, "x");`), "left.mjs");
     await home.reaches(await home.run(file), "completed");

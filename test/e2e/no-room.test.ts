@@ -1,11 +1,11 @@
-/** A machine that has no more processes or file descriptors to give, for a while. */
+/** A machine that temporarily has no more processes or file descriptors. */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect } from "vitest";
 import { type Home, it, needs, needsLinux, until } from "../harness/index.ts";
 
-/** Leaves the daemon room for so many more descriptors; null for as many as it had. */
+/** Limits the daemon to `free` more descriptors; null removes the limit. */
 function leaveDescriptors(pid: number, free: number | null): void {
   const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
   let limit = 0;
@@ -16,13 +16,13 @@ function leaveDescriptors(pid: number, free: number | null): void {
 const wasTried = (home: Home, id: number) =>
   readFileSync(join(home.dir, "daemon.log"), "utf8").includes(`"task":${id},`);
 
-describe("where there is no descriptor left", () => {
+describe("a daemon short of file descriptors", () => {
   beforeEach(({ skip }) => {
     needsLinux(skip);
     needs(skip, "prlimit");
   });
 
-  it.for([0, 1, 5])("but %s, a task stays queued and is started later", async (free, { home }) => {
+  it.for([0, 1, 5])("keeps a task queued and starts it later, with %s free", async (free, { home }) => {
     await home.run("--hold", "true");
     const pid = (await home.daemonPid()) as number;
     const wire = await home.connect();

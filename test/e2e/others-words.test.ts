@@ -1,10 +1,10 @@
-/** Words that a person knows from pueue, docker, task-spooler, gh and systemctl. */
+/** Commands that a person knows from pueue, docker, task-spooler, gh and systemctl. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { type Home, it } from "../harness/index.ts";
 
-/** Each with the line that helps. */
+/** Words of other tools, each with the line that helps. */
 const told: [words: string[], helps: string][] = [
   [["prune"], "agentctl delete --all"],
   [["retry", "3"], "agentctl rerun <tasks>, agentctl rerun --failed"],
@@ -27,10 +27,10 @@ const told: [words: string[], helps: string][] = [
   [["pause", "--wait", "1"], "agentctl queue hold <queue>"],
 ];
 
-/** What is not in the words of others and near to nothing gets no guess. */
+/** Words that no other tool has and that resemble no command get no suggestion. */
 const unknown = [["zebra"], ["queue", "pope"], ["logs", "--tuil", "1"], ["list", "--zz"]];
 
-it("is answered with ours, and with no guess where nothing is near", async ({ home }) => {
+it("answers commands of other tools with its own, and unknown words with no guess", async ({ home }) => {
   for (const [words, helps] of told) {
     const { code, stdout, stderr } = await home.cli(...words);
     expect([words, code, stdout, stderr]).toEqual([words, 2, "", expect.stringContaining(helps)]);
@@ -44,7 +44,7 @@ it("is answered with ours, and with no guess where nothing is near", async ({ ho
   expect((await home.cli("logs", "--lnies", "1")).stderr).toContain("did you mean --lines?");
 });
 
-it("refuses kill -9 as a whole, and says how to kill at once", async ({ home }) => {
+it("refuses kill -9 and says how to kill at once", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   for (const option of ["-9", "-KILL", "--signal=KILL", "-s"]) {
@@ -61,7 +61,7 @@ it("refuses kill -9 as a whole, and says how to kill at once", async ({ home }) 
   expect(await home.task(id)).toMatchObject({ state: "working" });
 });
 
-it("does what ls, rm, delete and add say in every group that has it by another name", async ({ home }) => {
+it("accepts ls, rm, delete and add in every group that has another name for them", async ({ home }) => {
   const groups = ["queue", "schedule", "hook", "context", "worktree"];
   for (const group of groups) expect([group, (await home.cli(group, "ls")).code]).toEqual([group, 0]);
   const id = await home.run("true");
@@ -83,7 +83,7 @@ it("does what ls, rm, delete and add say in every group that has it by another n
   expect((await home.cli("help", "queue", "ls")).stdout).toContain("Usage: agentctl queue list");
 });
 
-it("resumes what unpause names", async ({ home }) => {
+it("resumes tasks with unpause", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   await home.cli("pause", `${id}`);
@@ -91,7 +91,7 @@ it("resumes what unpause names", async ({ home }) => {
   await home.reaches(id, "working");
 });
 
-it("knows every command of pueue that the comparison names", async ({ home }) => {
+it("knows every pueue command that the comparison names", async ({ home }) => {
   const text = readFileSync(join(import.meta.dirname, "../../docs/comparison.md"), "utf8");
   const [, table = ""] = text.split("## You know pueue");
   const cells = [...(table.split("\n## ")[0] ?? "").matchAll(/^\| (`[^|]*) \|/gm)].map(([, cell]) => cell);
@@ -101,7 +101,7 @@ it("knows every command of pueue that the comparison names", async ({ home }) =>
   expect(await unheard(home, verbs)).toEqual([]);
 });
 
-/** The words of which agentctl says neither a help nor which of its commands is meant. */
+/** The words for which agentctl prints neither a help nor the command that does the same. */
 async function unheard(home: Home, words: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const word of words) {

@@ -1,4 +1,4 @@
-/** An agent of the user's own, which is driven by its lines as the setting `agents` describes them. */
+/** A user's own agent, driven by the lines that the setting `agents` describes. */
 import { expect } from "vitest";
 import { it, needsOwnStore, until } from "../harness/index.ts";
 import { agentOptions, progress, step } from "./agent-story.ts";
@@ -20,7 +20,7 @@ const mine = {
   ],
 };
 
-it("is interrupted by a pause, told what was cut off, waits for a limit, and is spoken to", async ({
+it("interrupts a user's agent at a pause, reports what was cut off, waits for a limit and sends messages", async ({
   home,
 }) => {
   expect((await home.cli("config", "set", "agents", JSON.stringify({ mine }))).code).toBe(0);
@@ -58,7 +58,7 @@ it("is interrupted by a pause, told what was cut off, waits for a limit, and is 
   expect((await home.reaches(lost, "suspended")).error).toMatchObject({ name: "SessionNotFound" });
 });
 
-it("is checked, runs in a task module, and is refused what nobody could keep", async ({ home }) => {
+it("checks a user's agent, runs it in a module and refuses unsupported options", async ({ home }) => {
   needsOwnStore(home, "the agent is on the caller's PATH");
   await home.cli("config", "set", "agents", JSON.stringify({ mine }));
   const options = agentOptions(home, "mine", [step(1)]);

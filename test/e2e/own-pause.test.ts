@@ -1,10 +1,10 @@
-/** A task that pauses itself, hears of a pause early, and keeps the session of a step that is cut short. */
+/** A task that pauses itself, learns of a pause early, and keeps the session of a step that is interrupted. */
 import { describe, expect } from "vitest";
 import { type Home, it, RpcError, signalTo, until } from "../harness/index.ts";
 import { noted, notes, open, pidOf, speaker, taskModule } from "./story.ts";
 
 describe("task.suspend", () => {
-  it("suspends with cause, reason and time, and the task resumes by itself then", async ({ home }) => {
+  it("suspends with a cause, a reason and a time, and resumes at that time", async ({ home }) => {
     const source = taskModule(`
       await task.step("before", () => note("before"));
       if (task.attempt === 1)
@@ -29,9 +29,7 @@ describe("task.suspend", () => {
     expect(notes(home)).toEqual(["before", "after"]);
   });
 
-  it("from inside a step leaves that step; without a time it waits for a user, over a daemon that was killed", async ({
-    home,
-  }) => {
+  it("leaves the step that called it, and waits for a user even across a daemon kill", async ({ home }) => {
     const source = taskModule(`
       const other = task.step("beside", async () => { await gate("go"); note("beside"); });
       const answer = task.step("ask", async (step) => {
@@ -43,7 +41,7 @@ describe("task.suspend", () => {
       await other;
       return await answer;`);
     const id = await home.run(home.module(source));
-    // What is in flight ends first.
+    // Running steps end first.
     await until(async () => (await home.json("show", `${id}`)).activity.doing === "pause");
     expect((await home.task(id)).state).toBe("working");
     open(home);
@@ -60,9 +58,7 @@ describe("task.suspend", () => {
     expect(notes(home)).toEqual(["kept undefined", "beside", 'kept {"session":"s1"}']);
   });
 
-  it("is refused for what it does not know, and may be asked for by a program on the socket", async ({
-    home,
-  }) => {
+  it("refuses an unknown cause, and accepts a program's request on the socket", async ({ home }) => {
     const { id, token } = await speaker(home);
     const refused = await home.rpc("attempt/suspend", { token, cause: "user" }).catch((error) => error);
     expect(refused).toBeInstanceOf(RpcError);
@@ -77,7 +73,7 @@ describe("task.suspend", () => {
   });
 });
 
-/** A step that works with a session: it keeps its id, and leaves at a safe point once a pause is asked for. */
+/** A step with a session. It keeps the session's id, and stops at a safe point after a request to pause. */
 const withSession = taskModule(`
   return await task.step("agent", async (step) => {
     const session = (step.kept as string) ?? "session of attempt " + task.attempt;
@@ -103,8 +99,8 @@ async function completes(home: Home, id: number): Promise<void> {
   expect(await home.reaches(id, "completed")).toMatchObject({ result: "session of attempt 1", attempt: 2 });
 }
 
-describe("what a step keeps is given to the attempt that runs it again", () => {
-  it("after a pause in its middle, of which it hears within the grace time", async ({ home }) => {
+describe("a value that a step keeps", () => {
+  it("reaches the next attempt after a pause in the middle of the step", async ({ home }) => {
     const id = await home.run(home.module(withSession));
     await noted(home, 2);
     const { task } = await home.json("pause", `${id}`);
@@ -116,7 +112,7 @@ describe("what a step keeps is given to the attempt that runs it again", () => {
     expect(notes(home)).toEqual([...first, "leaves", ...again]);
   });
 
-  it("after a forced pause, and after its host was killed", async ({ home }) => {
+  it("reaches the next attempt after a forced pause and after its host was killed", async ({ home }) => {
     const path = home.module(withSession);
     const id = await home.run("--retries", "1", "--backoff", "1ms", path, "--input", '"deaf"');
     await noted(home, 2);
@@ -130,7 +126,9 @@ describe("what a step keeps is given to the attempt that runs it again", () => {
     expect(notes(home)).toEqual([...first, ...again, ...again]);
   });
 
-  it("after daemon and host were killed, and not after --from-start", async ({ home }) => {
+  it("reaches the next attempt after daemon and host were killed, but not with --from-start", async ({
+    home,
+  }) => {
     const id = await home.run(home.module(withSession));
     await noted(home, 2);
     const pid = await pidOf(home, id);
@@ -146,7 +144,7 @@ describe("what a step keeps is given to the attempt that runs it again", () => {
     expect((await home.reaches(id, "completed")).result).toBe("session of attempt 3");
   });
 
-  it("also where a checkpoint was saved beside it, by the same name and number", async ({ home }) => {
+  it("stays with the step's name and number if a checkpoint is saved meanwhile", async ({ home }) => {
     const source = taskModule(`
       note("from " + task.checkpoint);
       const names = await task.step("set up", () => ["a", "b"]);

@@ -4,8 +4,8 @@ import { noted, notes, open, pidOf, taskModule, ticking } from "./story.ts";
 
 const saves = "echo saved | agentctl checkpoint save";
 
-describe("mode auto", () => {
-  it("freezes a program that knows nothing of agentctl", async ({ home }) => {
+describe("pause mode auto", () => {
+  it("freezes a program that does not use agentctl", async ({ home }) => {
     const id = await home.run("sh", "-c", ticking);
     await noted(home, 1, "ticks");
     expect((await home.json("pause", `${id}`)).task.pause).toMatchObject({
@@ -14,14 +14,14 @@ describe("mode auto", () => {
     });
   });
 
-  it("takes a checkpoint of a program that saved one in this attempt", async ({ home }) => {
+  it("pauses a program by checkpoint if it saved one in this attempt", async ({ home }) => {
     const id = await home.run("sh", "-c", `${saves}; ${ticking}`);
     await noted(home, 1, "ticks");
     const pause = { mode: "checkpoint", outcome: "cooperative" };
     expect((await home.json("pause", `${id}`)).task.pause).toMatchObject(pause);
   });
 
-  it("takes a checkpoint of a task module", async ({ home }) => {
+  it("pauses a task module by checkpoint", async ({ home }) => {
     const id = await home.run(
       home.module(
         taskModule('await task.step("a", () => note("on")); await gate("go"); await task.save(1);'),
@@ -36,7 +36,7 @@ describe("mode auto", () => {
     });
   });
 
-  it("is overruled by run --pause-mode, and that by pause --mode", async ({ home }) => {
+  it("yields to run --pause-mode, which yields to pause --mode", async ({ home }) => {
     const id = await home.run("--pause-mode", "freeze", "sh", "-c", `${saves}; ${ticking}`);
     await noted(home, 1, "ticks");
     expect((await home.json("pause", `${id}`)).task.pause.outcome).toBe("frozen");
@@ -48,7 +48,7 @@ describe("mode auto", () => {
   });
 });
 
-describe("who is asked how", () => {
+describe("the request to pause", () => {
   const greeter = `#!/usr/bin/env node
 const note = (line) => require("node:fs").appendFileSync("notes", line + "\\n");
 const { AGENTCTL_SOCKET, AGENTCTL_TOKEN: token } = process.env;
@@ -63,7 +63,7 @@ socket.on("data", (bytes) => {
   if (message.id === "checkpoint") process.exit(75);
 });`;
 
-  it("asks who said hello on the socket alone", async ({ home }) => {
+  it("goes only to the socket of a program that said hello there", async ({ home }) => {
     const id = await home.run(home.script(greeter));
     await noted(home, 1);
     const { task } = await home.json("pause", `${id}`);
@@ -75,7 +75,7 @@ socket.on("data", (bytes) => {
     expect((await home.cli("checkpoint", "get", `${id}`)).stdout).toBe('{"at":3}');
   });
 
-  it("sends the pause signal to the program itself and not to its children", async ({ home }) => {
+  it("signals the program itself, not its children", async ({ home }) => {
     const save = "(until [ -e go ]; do sleep 0.02; done; echo slowly) | agentctl checkpoint save";
     const id = await home.run(
       home.script(`trap 'exit 75' TERM; ${saves}; echo on >> notes; ${save}; exit 1`),
@@ -87,7 +87,7 @@ socket.on("data", (bytes) => {
     expect((await home.cli("checkpoint", "get", `${id}`)).stdout).toBe("slowly\n");
   });
 
-  it("sends the signal of --pause-signal", async ({ home }) => {
+  it("uses the signal of --pause-signal", async ({ home }) => {
     const script = home.script(
       `trap 'echo USR1 >> notes; exit 75' USR1; trap 'exit 1' TERM; ${saves}; ${ticking}`,
     );
@@ -97,7 +97,7 @@ socket.on("data", (bytes) => {
     expect(notes(home)).toEqual(["USR1"]);
   });
 
-  it("kills the tree of a program that does not heed the signal, after its grace time", async ({ home }) => {
+  it("ends with a kill of the tree if the program ignores the signal", async ({ home }) => {
     const id = await home.run(home.script(`trap '' TERM; ${saves}; ${ticking}`));
     await noted(home, 1, "ticks");
     const { task } = await home.json("pause", `${id}`, "--grace", "300ms");
@@ -112,7 +112,7 @@ socket.on("data", (bytes) => {
   });
 });
 
-describe("an end after the request", () => {
+describe("a program that ends after a request to pause", () => {
   const suspended = [
     ["exit 75", "trap 'exit 75' TERM", "auto"],
     ["death by the pause signal", "", "auto"],
@@ -122,7 +122,7 @@ describe("an end after the request", () => {
     ["exit 0 with --pause-mode checkpoint", "trap 'exit 0' TERM", "checkpoint"],
   ] as const;
 
-  it.for(suspended)("%s suspends", async ([, trap, mode], { home }) => {
+  it.for(suspended)("is suspended after %s", async ([, trap, mode], { home }) => {
     const id = await home.run("--pause-mode", mode, home.script(`${trap}\n${saves}; ${ticking}`));
     await noted(home, 1, "ticks");
     const { ok, task } = await home.json("pause", `${id}`);
@@ -135,7 +135,7 @@ describe("an end after the request", () => {
     });
   });
 
-  it("exit 0 with no checkpoint since completes, and pause answers TaskNotPausable", async ({ home }) => {
+  it("completes after exit 0 without a new checkpoint, which pause reports as an error", async ({ home }) => {
     const id = await home.run(home.script(`trap 'exit 0' TERM; ${saves}; ${ticking}`));
     await noted(home, 1, "ticks");
     expect((await home.cli("pause", `${id}`)).code).toBe(4);
@@ -146,9 +146,7 @@ describe("an end after the request", () => {
     });
   });
 
-  it("continues a program with --pause-mode checkpoint by starting it again, also without a checkpoint", async ({
-    home,
-  }) => {
+  it("starts again on resume with --pause-mode checkpoint, even without a checkpoint", async ({ home }) => {
     const id = await home.run(
       "--pause-mode",
       "checkpoint",

@@ -2,13 +2,13 @@ import { describe, expect } from "vitest";
 import { it, sqlite, until } from "../harness/index.ts";
 import { history, noted, notes, open, pidOf, taskModule, ticking, twelveSteps, upTo } from "./story.ts";
 
-/** From now on the store refuses what the trigger names, until it is dropped. */
+/** SQL that makes the store refuse the given change until the trigger is dropped. */
 const refuse = (what: string) =>
   `create trigger refusal before ${what} begin select raise(abort, 'no room'); end`;
 const allow = "drop trigger refusal";
 
-describe("a failure inside pause never fails the task", () => {
-  it("leaves a module working whose checkpoint cannot be stored", async ({ home }) => {
+describe("a failed pause", () => {
+  it("leaves a module working if its checkpoint cannot be stored", async ({ home }) => {
     const id = await home.run(home.module(twelveSteps), "--input", "3");
     await noted(home, 3);
     sqlite(home, refuse("insert on checkpoints"));
@@ -22,7 +22,7 @@ describe("a failure inside pause never fails the task", () => {
     expect(await history(home, id)).toEqual(["submitted", "working", "completed"]);
   });
 
-  it("keeps the time limit of a task whose pause failed", async ({ home }) => {
+  it("keeps the time limit of its task", async ({ home }) => {
     const source = taskModule(`
       await task.step("one", () => { note("one"); return gate("go"); });
       await task.step("two", () => { note("two"); return gate("never"); });`);
@@ -37,7 +37,7 @@ describe("a failure inside pause never fails the task", () => {
     expect((await home.reaches(id, "failed")).error.name).toBe("TimedOut");
   });
 
-  it("lets a program go on whose freeze cannot be recorded", async ({ home }) => {
+  it("lets a program continue if its freeze cannot be recorded", async ({ home }) => {
     const id = await home.run("sh", "-c", ticking);
     await noted(home, 5, "ticks");
     sqlite(home, refuse("insert on events when new.to_state = 'suspended'"));
@@ -48,7 +48,7 @@ describe("a failure inside pause never fails the task", () => {
     expect((await home.json("pause", `${id}`)).task.state).toBe("suspended");
   });
 
-  it("leaves a task working whose request to pause cannot be recorded", async ({ home }) => {
+  it("leaves a task working if the request cannot be recorded", async ({ home }) => {
     const id = await home.run("sh", "-c", ticking);
     const pid = await pidOf(home, id);
     await noted(home, 1, "ticks");
@@ -60,7 +60,7 @@ describe("a failure inside pause never fails the task", () => {
   });
 });
 
-it("keeps a task suspended whose resume cannot be queued: one transaction", async ({ home }) => {
+it("keeps a task suspended if its resume cannot be queued", async ({ home }) => {
   const id = await home.run("sh", "-c", ticking);
   await noted(home, 1, "ticks");
   await home.cli("pause", `${id}`);
@@ -73,7 +73,7 @@ it("keeps a task suspended whose resume cannot be queued: one transaction", asyn
   expect((await home.cli("wait", `${id}`)).code).toBe(7);
 });
 
-describe("a daemon that is killed in the middle", () => {
+describe("a daemon killed during a request", () => {
   const sixSteps = taskModule(`
     for (let n = 1; n <= 6; n++) await task.step("step " + n, async () => { note(n); if (n === 3) await gate("go"); });`);
   const deaths = [
@@ -88,7 +88,7 @@ describe("a daemon that is killed in the middle", () => {
   ] as const;
 
   it.for(deaths)(
-    "in %s at %s leaves it suspended or runnable, each step once",
+    "leaves the task suspended or runnable and runs each step once: %s at %s",
     async ([verb, point], { home }) => {
       const id = await home.run(home.module(sixSteps));
       await noted(home, 3);

@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { isAlive, it, signalTo, until } from "../harness/index.ts";
 import { history, meanwhile, noted, notes, oneSlot, open, pidOf, running, ticking } from "./story.ts";
 
-/** Starts a program in a session of its own and leaves it behind: an orphan that no process group reaches. */
+/** A command that starts a program in its own session and leaves it behind: an orphan that no process group reaches. */
 const orphan = (program: string, env = "process.env") =>
   `node -e '
 require("node:child_process").spawn("sh", ["-c", ${JSON.stringify(program)}],
@@ -10,7 +10,7 @@ require("node:child_process").spawn("sh", ["-c", ${JSON.stringify(program)}],
 
 const strayTicking = "echo $$ > stray; while :; do echo tick >> strays; sleep 0.02; done";
 
-it("freezes a program with its setsid'd orphan; it goes on with the same pid to its own exit code", async ({
+it("freezes a program with its orphan, and continues it with the same pid to its own exit code", async ({
   home,
 }) => {
   const id = await home.run(home.script(`${orphan(strayTicking)}\n${ticking}`));
@@ -33,7 +33,7 @@ it("freezes a program with its setsid'd orphan; it goes on with the same pid to 
   expect((await home.json("show", `${id}`)).attempts).toHaveLength(1);
 });
 
-it("leaves no process of a frozen tree able to run", async ({ home }) => {
+it("stops every process of a frozen tree", async ({ home }) => {
   const id = await home.run(home.script(`${orphan(strayTicking)}\nsleep 60 & ${ticking}`));
   await noted(home, 5, "strays");
   await home.cli("pause", `${id}`);
@@ -42,7 +42,7 @@ it("leaves no process of a frozen tree able to run", async ({ home }) => {
   expect(tree.filter(({ state }) => !state.startsWith("T"))).toEqual([]);
 });
 
-it("says how much memory a freeze leaves in use", async ({ home }) => {
+it("reports how much memory a frozen task keeps", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   const { stdout, stderr } = await home.cli("pause", `${id}`);
@@ -50,7 +50,7 @@ it("says how much memory a freeze leaves in use", async ({ home }) => {
   expect(stderr).toMatch(/[\d.]+ [KMG]iB of memory/);
 });
 
-it("presses a frozen task further with pause --mode checkpoint: thawed, asked, ended", async ({ home }) => {
+it("continues a frozen task, asks it to save and ends it with pause --mode checkpoint", async ({ home }) => {
   const id = await home.run(
     home.script(`trap 'echo last | agentctl checkpoint save; exit 75' TERM; ${ticking}`),
   );
@@ -75,9 +75,7 @@ it("presses a frozen task further with pause --mode checkpoint: thawed, asked, e
   ]);
 });
 
-it("keeps of the pause what a press does not name: its end, its reason, and the selector that resumes it", async ({
-  home,
-}) => {
+it("keeps a pause's end, reason and selector if a second pause does not name them", async ({ home }) => {
   const script = home.script(`trap 'exit 75' TERM; ${ticking}`);
   const run = () => home.run("--pause-mode", "checkpoint", script);
   const [alone, one, other] = [await run(), await run(), await run()];
@@ -104,7 +102,7 @@ it("keeps of the pause what a press does not name: its end, its reason, and the 
   expect((await home.task(alone)).state).toBe("suspended");
 });
 
-it("says what a press waits for", async ({ home }) => {
+it("reports what pause --mode checkpoint waits for at a frozen task", async ({ home }) => {
   const id = await home.run(home.script(`trap '' TERM; ${ticking}`));
   await home.reaches(id, "working");
   await noted(home, 1, "ticks");
@@ -113,7 +111,7 @@ it("says what a press waits for", async ({ home }) => {
   expect(stderr).toContain(`pausing task ${id}: waiting for it to save a checkpoint and end`);
 });
 
-it("keeps a frozen task suspended when its process is killed, cause lost, and names --from-start", async ({
+it("keeps a frozen task suspended as lost if its process is killed, and suggests --from-start", async ({
   home,
 }) => {
   const id = await home.run("sleep", "60");
@@ -127,7 +125,7 @@ it("keeps a frozen task suspended when its process is killed, cause lost, and na
   expect(await home.task(id)).toMatchObject({ state: "suspended", pid: null });
 });
 
-it("goes on from the last checkpoint when a frozen process was killed", async ({ home }) => {
+it("continues from the last checkpoint if a frozen process was killed", async ({ home }) => {
   const id = await home.run(
     home.script(`echo "$AGENTCTL_ATTEMPT $(cat $AGENTCTL_CHECKPOINT)" >> notes
     [ $AGENTCTL_ATTEMPT = 2 ] && exit 0
@@ -143,7 +141,7 @@ it("goes on from the last checkpoint when a frozen process was killed", async ({
   expect(notes(home)).toEqual(["1 ", "2 half"]);
 });
 
-it("starts the next task in the slot of a frozen one, which waits as resumed for a slot to go on", async ({
+it("starts the next task in the slot of a frozen one, which waits for a slot after its resume", async ({
   home,
 }) => {
   const queue = await oneSlot(home);
@@ -176,7 +174,7 @@ it("counts paused time neither in runMs nor for --timeout", async ({ home }) => 
   expect(pausedMs).toBeGreaterThan(8_000);
 });
 
-it("ends what is left of the tree with its attempt, but not what was detached from it", async ({ home }) => {
+it("kills the rest of the tree when its attempt ends, but not detached programs", async ({ home }) => {
   const bare = orphan("echo $$ > bare; exec sleep 61", "{ ...process.env, AGENTCTL_TOKEN: undefined }");
   const server = "agentctl detach -- sh -c 'echo $$ > server; exec sleep 61'";
   const id = await home.run(
@@ -201,7 +199,7 @@ it("ends what is left of the tree with its attempt, but not what was detached fr
   signalTo(pidIn("server"), "SIGKILL");
 });
 
-it("stops a frozen task again that somebody else continued, by itself and when pause is asked again", async ({
+it("stops a frozen task again if somebody continues it, by itself and on a second pause", async ({
   home,
 }) => {
   const id = await home.run(home.script(`sleep 60 & ${ticking}`));

@@ -13,9 +13,9 @@ import {
   upTo,
 } from "./story.ts";
 
-it("asks a module that is only just starting, before its first step", async ({ home }) => {
+it("asks a module that is still starting to pause before its first step", async ({ home }) => {
   await home.cli("daemon", "start");
-  // It is not loaded before the pause is on record, however late that comes.
+  // The module is not loaded before the pause is recorded, however long that takes.
   const loading = `${twelveSteps}\nawait gate("loaded");`;
   const id = await home.run(home.module(loading));
   await home.cli("pause", `${id}`, "--no-wait");
@@ -28,7 +28,7 @@ it("asks a module that is only just starting, before its first step", async ({ h
   expect(notes(home)).toEqual(upTo(12));
 });
 
-it("kills nothing that is being frozen for the grace time of a second pause", async ({ home }) => {
+it("kills nothing that is being frozen if a second pause has no grace time", async ({ home }) => {
   const id = await home.run("sh", "-c", "for i in $(seq 60); do sleep 60 & done; echo up; wait");
   const pid = await until(async () => (await home.task(id)).pid);
   await until(async () => (await home.cli("logs", `${id}`)).stdout === "up\n");
@@ -43,7 +43,7 @@ it("kills nothing that is being frozen for the grace time of a second pause", as
   expect(await home.task(id)).toMatchObject({ state: "working", attempt: 1, pid });
 });
 
-it("leaves what is frozen resumable when the record of its request outlived the daemon", async ({ home }) => {
+it("keeps a frozen task resumable if its recorded pause request outlives the daemon", async ({ home }) => {
   const id = await home.run("sleep", "60");
   const pid = await until(async () => (await home.task(id)).pid);
   await home.cli("pause", `${id}`, "--mode", "freeze");
@@ -62,7 +62,7 @@ it("leaves what is frozen resumable when the record of its request outlived the 
   expect(await home.task(id)).toMatchObject({ state: "working", attempt: 1, pid });
 });
 
-it("loses no step and runs none twice when pause and resume come again and again", async ({ home }) => {
+it("loses no step and runs none twice during repeated pauses and resumes", async ({ home }) => {
   const source = taskModule(`
     for (let n = 1; n <= 30; n++) await task.step("step " + n, async () => { note(n); await delay(15); });`);
   const id = await home.run(home.module(source));
@@ -75,7 +75,7 @@ it("loses no step and runs none twice when pause and resume come again and again
   expect(notes(home)).toEqual(upTo(30));
 });
 
-it("comes out of a storm of pauses, resumes and freezes with one execution", async ({ home }) => {
+it("runs each step once through 60 overlapping pauses, resumes and freezes", async ({ home }) => {
   const source = taskModule(`
     for (let n = 1; n <= 30; n++) await task.step("step " + n, async () => { note(n); await delay(15); });`);
   const id = await home.run(home.module(source));
@@ -97,7 +97,7 @@ it("comes out of a storm of pauses, resumes and freezes with one execution", asy
   expect(notes(home)).toEqual(upTo(30));
 });
 
-it("does not count a forced end as a failure", async ({ home }) => {
+it("does not count a forced pause as a failure", async ({ home }) => {
   const id = await home.run("--retries", "1", "--backoff", "10ms", home.module(twelveSteps), "--input", "3");
   await noted(home, 3);
   await home.cli("pause", `${id}`, "--grace", "0s");
@@ -114,7 +114,7 @@ it("does not count a forced end as a failure", async ({ home }) => {
   ]);
 });
 
-it("keeps a question open across the pause, which may be answered meanwhile", async ({ home }) => {
+it("keeps a question open during a pause, and accepts its answer meanwhile", async ({ home }) => {
   const source = taskModule(`
     const work = task.step("work", () => { note("work"); return gate("go"); });
     const [answer] = await Promise.all([task.ask("Which?"), work]);
@@ -135,7 +135,7 @@ it("keeps a question open across the pause, which may be answered meanwhile", as
   expect(notes(home)).toEqual(["work"]);
 });
 
-it("asks again after the resume what was not answered", async ({ home }) => {
+it("asks an unanswered question again after the resume", async ({ home }) => {
   const source = taskModule(`
     const work = task.step("work", () => { note("work"); return gate("go"); });
     const [answer] = await Promise.all([task.ask("Which?"), work]);
@@ -151,7 +151,7 @@ it("asks again after the resume what was not answered", async ({ home }) => {
   expect((await home.reaches(id, "completed")).result).toBe("that");
 });
 
-it("freezes a module, which survives a daemon's restart and goes on in the same attempt", async ({
+it("freezes a module, which survives a daemon restart and continues in the same attempt", async ({
   home,
 }) => {
   const id = await home.run(home.module(twelveSteps), "--input", "3");
@@ -168,7 +168,7 @@ it("freezes a module, which survives a daemon's restart and goes on in the same 
   expect((await home.json("show", `${id}`)).attempts).toHaveLength(1);
 });
 
-it("presses a frozen module for its checkpoint", async ({ home }) => {
+it("pauses a frozen module by checkpoint", async ({ home }) => {
   const id = await home.run(home.module(twelveSteps), "--input", "3");
   await noted(home, 3);
   await home.cli("pause", `${id}`, "--mode", "freeze");
@@ -181,7 +181,7 @@ it("presses a frozen module for its checkpoint", async ({ home }) => {
   expect(notes(home)).toEqual(upTo(12));
 });
 
-it("completes a frozen program that ends with 0 when it is pressed further", async ({ home }) => {
+it("completes a frozen program that exits with 0 when it is paused by checkpoint", async ({ home }) => {
   const id = await home.run(home.script(`trap 'exit 0' TERM; ${ticking}`));
   await noted(home, 1, "ticks");
   await home.cli("pause", `${id}`);
@@ -189,7 +189,7 @@ it("completes a frozen program that ends with 0 when it is pressed further", asy
   expect((await home.task(id)).state).toBe("completed");
 });
 
-it("freezes a checkpoint save that is under way, which is durable after the resume", async ({ home }) => {
+it("freezes a running checkpoint save, which completes after the resume", async ({ home }) => {
   const save =
     "(echo on >> notes; until [ -e go ]; do sleep 0.02; done; echo late) | agentctl checkpoint save";
   const id = await home.run(home.script(save));
@@ -201,7 +201,7 @@ it("freezes a checkpoint save that is under way, which is durable after the resu
   expect((await home.cli("checkpoint", "get", `${id}`)).stdout).toBe("late\n");
 });
 
-it("takes a slot for a frozen task and for a waiting one in turn, never two", async ({ home }) => {
+it("gives the only slot to frozen and waiting tasks in turn, never to two at once", async ({ home }) => {
   const queue = await oneSlot(home);
   for (let task = 1; task <= 3; task++) await home.run("--queue", queue, "sleep", "60");
   const working = async () => (await home.rpc("tasks/list", { state: ["working"] })).tasks;

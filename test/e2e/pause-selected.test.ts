@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { type Home, it, until } from "../harness/index.ts";
 import { history, meanwhile, noted, oneSlot, open, twelveSteps } from "./story.ts";
 
-/** One running task, one that waits for its slot, and one that was paused by itself before. */
+/** Starts a running task, one that waits for its slot, and one that was paused on its own before. */
 async function threeOfOneQueue(home: Home) {
   const queue = await oneSlot(home);
   const start = () => home.run("--queue", queue, "sleep", "60");
@@ -14,7 +14,7 @@ async function threeOfOneQueue(home: Home) {
   return { queue, alone, busy, waiting };
 }
 
-it("pauses --all and holds the queues, so that nothing waiting starts in the freed slots", async ({
+it("pauses --all and holds the queues, so that no queued task starts in the freed slots", async ({
   home,
 }) => {
   const { queue, busy, waiting } = await threeOfOneQueue(home);
@@ -30,7 +30,7 @@ it("pauses --all and holds the queues, so that nothing waiting starts in the fre
   });
 });
 
-it("holds the queue with the request, before its task has paused", async ({ home }) => {
+it("holds the queue at the request, before the queue's task is suspended", async ({ home }) => {
   const queue = await oneSlot(home);
   const id = await home.run("--queue", queue, home.module(twelveSteps), "--input", "3");
   const waiting = await home.run("--queue", queue, "true");
@@ -44,7 +44,7 @@ it("holds the queue with the request, before its task has paused", async ({ home
 });
 
 it.for([["--all"], ["--queue", "one"]])(
-  "resumes with the same selector %s what that pause suspended, and stderr names the others",
+  "resumes with %s what the same selector paused, and names the other tasks on stderr",
   async (selector, { home }) => {
     const { queue, alone, busy, waiting } = await threeOfOneQueue(home);
     await home.cli("pause", ...selector);
@@ -60,7 +60,7 @@ it.for([["--all"], ["--queue", "one"]])(
   },
 );
 
-it("leaves a queue held that the user held before", async ({ home }) => {
+it("keeps a queue held that the user had held before", async ({ home }) => {
   const queue = await oneSlot(home);
   await home.cli("queue", "hold", queue);
   await home.cli("pause", "--all");
@@ -70,7 +70,7 @@ it("leaves a queue held that the user held before", async ({ home }) => {
   expect(held).toMatchObject({ name: queue, heldBy: "user" });
 });
 
-it("holds a queue that is made while every queue is held, until all are resumed", async ({ home }) => {
+it("holds a queue that is created while all queues are held, until all are resumed", async ({ home }) => {
   await home.run("--hold", "true");
   await home.cli("pause", "--all");
   const queue = await oneSlot(home);
@@ -80,7 +80,7 @@ it("holds a queue that is made while every queue is held, until all are resumed"
   await home.reaches(id, "completed");
 });
 
-it("pauses by label and by state, and holds no queue", async ({ home }) => {
+it("pauses by label and by state without holding a queue", async ({ home }) => {
   const labelled = await home.run("--label", "team=red", "sleep", "60");
   const other = await home.run("--label", "team=blue", "sleep", "60");
   await home.reaches(other, "working");
@@ -95,7 +95,7 @@ it("pauses by label and by state, and holds no queue", async ({ home }) => {
   expect((await home.rpc("queues/list")).queues[0].heldBy).toBeNull();
 });
 
-it("says of each what the pause of one says: the memory in use, and what resume needs", async ({ home }) => {
+it("reports for each of several tasks its memory in use and what resume needs", async ({ home }) => {
   const ids = [await home.run("sleep", "60"), await home.run("sleep", "60")];
   for (const id of ids) await home.reaches(id, "working");
   const { stdout, stderr } = await home.cli("pause", "--all");
@@ -107,7 +107,7 @@ it("says of each what the pause of one says: the memory in use, and what resume 
   await home.cli("resume", "--all");
   for (const id of ids) await home.reaches(id, "working");
   const { stderr: said } = await home.cli("pause", "--state", "working", "--mode", "checkpoint");
-  // Said where it takes longer than a moment.
+  // This line is printed only if the pause takes a while.
   expect(said.replace(/^pausing: .*\n/gm, "")).toBe(
     ids
       .map((id) => `  it has saved no checkpoint: agentctl resume ${id} --from-start begins again\n`)
@@ -115,7 +115,7 @@ it("says of each what the pause of one says: the memory in use, and what resume 
   );
 });
 
-it("answers with --json no more than for one: id, ok, changed and the task", async ({ home }) => {
+it("returns the same fields with --json for each of several tasks as for one", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   const [answer] = await home.json("pause", "--all");
@@ -139,7 +139,7 @@ it("says that a selector matches nothing, and succeeds", async ({ home }) => {
   ]);
 });
 
-it("resume --all --wait returns when all are running, each in its turn for the slots", async ({ home }) => {
+it("returns from resume --wait after every selected task has got a slot", async ({ home }) => {
   await home.cli("queue", "set", "default", "--slots", "1");
   const first = await home.run("sleep", "60");
   await home.reaches(first, "working");

@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { it, until } from "../harness/index.ts";
 import { history, meanwhile, noted, open, twelveSteps } from "./story.ts";
 
-it("resumes by itself at the time of --until", async ({ home }) => {
+it("resumes a task at the time of --until", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   const { task } = await home.json("pause", `${id}`, "--until", "700ms");
@@ -18,7 +18,7 @@ it("resumes by itself at the time of --until", async ({ home }) => {
   ]);
 });
 
-it("pauses later with --at, and works until then", async ({ home }) => {
+it("pauses a task at the time of --at, and lets it work until then", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   const { task } = await home.json("pause", `${id}`, "--at", "1s", "--reason", "lunch");
@@ -26,7 +26,7 @@ it("pauses later with --at, and works until then", async ({ home }) => {
   expect((await home.reaches(id, "suspended")).pause).toMatchObject({ cause: "user", reason: "lunch" });
 });
 
-it("lets --until of a pause that takes longer resume when it has ended", async ({ home }) => {
+it("resumes a task right after its pause if the time of --until is over by then", async ({ home }) => {
   const id = await home.run(home.module(twelveSteps), "--input", "3");
   await noted(home, 3);
   await home.cli("pause", `${id}`, "--until", "100ms", "--no-wait");
@@ -44,14 +44,16 @@ it("lets --until of a pause that takes longer resume when it has ended", async (
   ]);
 });
 
-it("refuses a time that is none, and says what is accepted", async ({ home }) => {
+it("refuses an invalid time and names the accepted format", async ({ home }) => {
   const { code, stderr } = await home.cli("pause", "1", "--until", "soon");
   expect(code).toBe(2);
   expect(stderr).toContain("ISO 8601");
   expect((await home.cli("pause", "1", "--grace", "60")).code).toBe(2);
 });
 
-it("keeps the plan of a task that is not running then, and pauses it when it starts", async ({ home }) => {
+it("keeps a planned pause for a task that is not running yet, and pauses it at its start", async ({
+  home,
+}) => {
   const id = await home.run("--delay", "1s", "sleep", "60");
   await home.cli("pause", `${id}`, "--at", "100ms", "--until", "1h");
   const { pause, waiting, startedAt } = await home.reaches(id, "suspended");
@@ -60,7 +62,7 @@ it("keeps the plan of a task that is not running then, and pauses it when it sta
   expect(startedAt).not.toBeNull();
 });
 
-it("shows what is planned, and takes it back", async ({ home }) => {
+it("shows a planned pause, and cancels it with --at never", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   const { stdout } = await home.cli("pause", `${id}`, "--at", "1h", "--until", "2h", "--reason", "lunch");
@@ -72,9 +74,7 @@ it("shows what is planned, and takes it back", async ({ home }) => {
   expect((await home.json("show", `${id}`)).plannedPause).toBeNull();
 });
 
-it("pauses whole queues later as at once: all that is running then, and the queues are held", async ({
-  home,
-}) => {
+it("pauses all running tasks of the queues at the time of --at, and holds the queues", async ({ home }) => {
   const ids = [await home.run("sleep", "60"), await home.run("sleep", "60")];
   for (const id of ids) await home.reaches(id, "working");
   const waits = await home.run("sleep", "60");
@@ -92,11 +92,11 @@ it("pauses whole queues later as at once: all that is running then, and the queu
   await home.cli("resume", "--all");
   for (const id of [ids[1], waits] as number[]) await home.reaches(id, "working");
   await home.cli("cancel", `${ids[1]}`, "--grace", "0s");
-  // The plan was for one time.
+  // The planned pause happens only once.
   await home.reaches(after, "working");
 });
 
-it("takes a plan for whole queues back with the same selector", async ({ home }) => {
+it("cancels a planned pause of whole queues with the same selector", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   const planned = async () => (await home.json("show", `${id}`)).plannedPause;
@@ -107,7 +107,7 @@ it("takes a plan for whole queues back with the same selector", async ({ home })
   expect((await home.json("queue", "list"))[0]).toMatchObject({ name: "default", held: false });
 });
 
-it("lets the queues go at the time of --until, with work and without", async ({ home }) => {
+it("releases paused queues at the time of --until, with and without running tasks", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   const { stderr } = await home.cli("pause", "--all", "--until", "6s");
@@ -127,7 +127,7 @@ it("lets the queues go at the time of --until, with work and without", async ({ 
   await home.reaches(await home.run("true"), "completed");
 });
 
-it("refuses a pause that is over before it begins", async ({ home }) => {
+it("refuses a pause that would end before it begins", async ({ home }) => {
   const past = await home.cli("pause", "1", "--until", "2020-01-01T00:00:00Z");
   expect([past.code, past.stderr]).toEqual([2, expect.stringMatching(/in the past|not later than now/)]);
   const before = await home.cli("pause", "1", "--at", "2h", "--until", "1h");
@@ -135,7 +135,7 @@ it("refuses a pause that is over before it begins", async ({ home }) => {
   expect((await home.cli("pause", "1", "--at", "2020-01-01T00:00:00Z")).code).toBe(2);
 });
 
-it("says of a task that is suspended already that its pause stands as it was made", async ({ home }) => {
+it("reports that a second pause of a suspended task does not change the first", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   await home.cli("pause", `${id}`);

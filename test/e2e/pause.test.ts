@@ -14,9 +14,7 @@ import {
   upTo,
 } from "./story.ts";
 
-it("pauses twelve steps after the third, and resume runs the rest with no hand, each once", async ({
-  home,
-}) => {
+it("pauses a module after 3 of 12 steps, and resume runs the other 9, each once", async ({ home }) => {
   const id = await home.run(home.module(twelveSteps), "--input", "3");
   await noted(home, 3);
   const pid = await pidOf(home, id);
@@ -34,7 +32,7 @@ it("pauses twelve steps after the third, and resume runs the rest with no hand, 
   expect((await home.json("show", `${id}`)).attempts).toHaveLength(2);
 });
 
-it("has told show that the task is suspended when pause returns", async ({ home }) => {
+it("returns from pause after show reports the task as suspended", async ({ home }) => {
   const id = await home.run(home.module(twelveSteps), "--input", "3");
   await noted(home, 3);
   const pausing = home.cli("pause", `${id}`).then(() => home.task(id));
@@ -43,22 +41,20 @@ it("has told show that the task is suspended when pause returns", async ({ home 
   expect(await pausing).toMatchObject({ state: "suspended", pid: null, pause: { outcome: "cooperative" } });
 });
 
-it("forces a module that blocks in while (true) after its grace time, and its slot is free", async ({
-  home,
-}) => {
+it("kills a module in an endless loop after the grace time and frees its slot", async ({ home }) => {
   const queue = await oneSlot(home);
   const id = await home.run(home.module(taskModule('note("on"); while (true) {}')), "--queue", queue);
   await noted(home, 1);
   const next = await home.run("--queue", queue, "true");
   const at = performance.now();
   const { task } = await home.json("pause", `${id}`, "--grace", "500ms");
-  // The usual grace time is a minute.
+  // The default grace time is a minute.
   expect(performance.now() - at).toBeLessThan(20_000);
   expect(task).toMatchObject({ state: "suspended", pid: null, pause: { outcome: "forced" } });
   await home.reaches(next, "completed");
 });
 
-it("answers list, show, pause and cancel with every slot busy", async ({ home }) => {
+it("answers list, show, pause and cancel while every slot is busy", async ({ home }) => {
   const queue = await oneSlot(home);
   const busy = home.module(taskModule('note("on"); while (true) {}'));
   const [first, waiting] = [await home.run(busy, "--queue", queue), await home.run(busy, "--queue", queue)];
@@ -71,7 +67,7 @@ it("answers list, show, pause and cancel with every slot busy", async ({ home })
   expect((await within("tasks/cancel", { id: waiting, graceMs: 0 })).task.state).toBe("canceled");
 });
 
-it("refuses to pause a task that has ended, which keeps its result", async ({ home }) => {
+it("refuses to pause an ended task, which keeps its result", async ({ home }) => {
   const id = await home.run(home.module(taskModule("return { sum: 42 };")));
   const before = await home.reaches(id, "completed");
   const { code } = await home.cli("pause", `${id}`);
@@ -87,7 +83,7 @@ it("refuses to pause a task that has ended, which keeps its result", async ({ ho
   expect(before.result).toEqual({ sum: 42 });
 });
 
-it("lets a late write of the paused attempt change no row", async ({ home }) => {
+it("refuses late writes of a paused attempt, which change nothing", async ({ home }) => {
   const source = taskModule(
     'await task.step("own", () => { note(process.env.AGENTCTL_TOKEN); return gate("go"); });',
   );
@@ -106,7 +102,7 @@ it("lets a late write of the paused attempt change no row", async ({ home }) => 
   expect(await home.json("show", `${id}`)).toEqual({ ...before, pausedMs: expect.any(Number) });
 });
 
-it("asks a module in a long step first, forces it after the grace time, and runs the step again", async ({
+it("asks a module in a long step first, kills it after the grace time and runs the step again", async ({
   home,
 }) => {
   const source = taskModule(`
@@ -126,7 +122,7 @@ it("asks a module in a long step first, forces it after the grace time, and runs
   expect(notes(home)).toEqual(["short", "long", "long"]);
 });
 
-it("cuts the grace time short with a second pause --grace 0s", async ({ home }) => {
+it("ends the grace time early with a second pause --grace 0s", async ({ home }) => {
   const id = await home.run(home.module(taskModule('note("on"); await gate("never");')));
   await noted(home, 1);
   const first = home.json("pause", `${id}`, "--grace", "1h");
@@ -135,7 +131,7 @@ it("cuts the grace time short with a second pause --grace 0s", async ({ home }) 
   expect((await first).task).toMatchObject({ state: "suspended", pause: { outcome: "forced" } });
 });
 
-it("takes the grace time of run --grace for the pause", async ({ home }) => {
+it("uses the grace time of run --grace for a pause", async ({ home }) => {
   const id = await home.run("--grace", "100ms", home.module(taskModule('note("on"); await gate("never");')));
   await noted(home, 1);
   const at = performance.now();
@@ -143,7 +139,7 @@ it("takes the grace time of run --grace for the pause", async ({ home }) => {
   expect(performance.now() - at).toBeLessThan(20_000);
 });
 
-it("stores a checkpoint with the label pause, also when the module saved no value", async ({ home }) => {
+it("stores a checkpoint with the label pause even if the module saved no value", async ({ home }) => {
   const id = await home.run(home.module(twelveSteps), "--input", "3");
   await noted(home, 3);
   await home.cli("pause", `${id}`, "--no-wait");
@@ -153,7 +149,7 @@ it("stores a checkpoint with the label pause, also when the module saved no valu
   expect((await home.cli("checkpoint", "get", `${id}`)).stdout).toBe("");
 });
 
-it("finishes a pause whose client has gone", async ({ home }) => {
+it("finishes a pause whose client is gone", async ({ home }) => {
   const id = await home.run(home.module(twelveSteps), "--input", "3");
   await noted(home, 3);
   const client = home.spawn("pause", `${id}`);
@@ -164,7 +160,7 @@ it("finishes a pause whose client has gone", async ({ home }) => {
   expect((await home.reaches(id, "suspended")).pause.outcome).toBe("cooperative");
 });
 
-it("succeeds and changes nothing for a task that is suspended", async ({ home }) => {
+it("changes nothing if a suspended task is paused again, and succeeds", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");
   await home.cli("pause", `${id}`, "--reason", "first");
@@ -178,7 +174,7 @@ it("succeeds and changes nothing for a task that is suspended", async ({ home })
   expect(before.pause.reason).toBe("first");
 });
 
-it("takes a resume back that waits for a slot", async ({ home }) => {
+it("takes back a resume that waits for a slot", async ({ home }) => {
   const queue = await oneSlot(home);
   const id = await home.run("--queue", queue, "sleep", "60");
   await home.reaches(id, "working");
@@ -189,7 +185,7 @@ it("takes a resume back that waits for a slot", async ({ home }) => {
   expect(await history(home, id)).toEqual(["submitted", "working", "suspended", "resumed", "suspended"]);
 });
 
-it("refuses to pause a task that is not yet running, and names hold", async ({ home }) => {
+it("refuses to pause a task that is not running yet, and suggests hold", async ({ home }) => {
   const id = await home.run("--hold", "true");
   const { code, stderr } = await home.cli("pause", `${id}`);
   expect(code).toBe(4);
@@ -197,7 +193,7 @@ it("refuses to pause a task that is not yet running, and names hold", async ({ h
   expect(await history(home, id)).toEqual(["submitted"]);
 });
 
-it("records who paused, when, why and from which step", async ({ home }) => {
+it("records who paused a task, when, why and after which step", async ({ home }) => {
   const id = await home.run(home.module(twelveSteps), "--input", "3");
   await noted(home, 3);
   await home.cli("pause", `${id}`, "--no-wait", "--reason", "the meter is running");
@@ -216,7 +212,7 @@ it("records who paused, when, why and from which step", async ({ home }) => {
   expect((await home.cli("show", `${id}`)).stdout).toContain("the meter is running");
 });
 
-it("answers several tasks each by itself", async ({ home }) => {
+it("reports the result of a pause for each of several tasks", async ({ home }) => {
   const [at, held] = [await home.run("sleep", "60"), await home.run("--hold", "true")];
   await home.reaches(at, "working");
   expect((await home.cli("pause", `${at}`, `${held}`, "99")).code).toBe(1);
@@ -228,7 +224,7 @@ it("answers several tasks each by itself", async ({ home }) => {
   ]);
 });
 
-it("ends also what a module's step has started in a session of its own", async ({ home }) => {
+it("kills a process that a module's step started in its own session", async ({ home }) => {
   const source = taskModule(`
     const { spawn } = await import("node:child_process");
     await task.step("tool", async () => {
@@ -248,7 +244,7 @@ it("ends also what a module's step has started in a session of its own", async (
   expect(notes(home)).toHaveLength(1);
 });
 
-it("goes on when the command is interrupted, which says so", async ({ home }) => {
+it("continues a pause if the command is interrupted, and says so", async ({ home }) => {
   const id = await home.run(
     "--pause-mode",
     "checkpoint",

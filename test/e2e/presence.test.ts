@@ -1,4 +1,4 @@
-/** What a daemon does when its files are removed while it runs. */
+/** What a running daemon does when its files are removed. */
 import { existsSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
@@ -6,7 +6,7 @@ import { isAlive, it, until } from "../harness/index.ts";
 import { isLocked } from "../harness/sqlite.ts";
 import { noted, pidOf, waitsForAnswer } from "./story.ts";
 
-it("listens again when its socket was removed or replaced, with tasks and connections as they were", async ({
+it("listens again after its socket is removed or replaced, and keeps tasks and connections", async ({
   home,
 }) => {
   const id = await home.run("sleep", "60");
@@ -24,7 +24,7 @@ it("listens again when its socket was removed or replaced, with tasks and connec
   expect((await home.json("list")).map((task: { id: number }) => task.id)).toEqual([id]);
 });
 
-it("is stopped by daemon stop also when its socket has just been removed", async ({ home }) => {
+it("stops with daemon stop even if its socket has just been removed", async ({ home }) => {
   await home.cli("daemon", "start");
   const pid = (await home.daemonPid()) as number;
   rmSync(home.socket);
@@ -32,7 +32,7 @@ it("is stopped by daemon stop also when its socket has just been removed", async
   expect(isAlive(pid)).toBe(false);
 });
 
-it("takes its lock again when that was removed", async ({ home }) => {
+it("takes its lock again after the lock file is removed", async ({ home }) => {
   await home.cli("daemon", "start");
   const lock = join(home.dir, "daemon.lock");
   rmSync(lock);
@@ -40,12 +40,12 @@ it("takes its lock again when that was removed", async ({ home }) => {
   await until(() => isLocked(lock));
 });
 
-it("ends when its store is gone, leaves the processes, and doctor finds them", async ({ home }) => {
+it("exits when its store is gone and leaves the processes, which doctor finds", async ({ home }) => {
   const id = await home.run("sleep", "60");
   const [pid, daemon] = [await pidOf(home, id), (await home.daemonPid()) as number];
   const aside = `${home.dir}.aside`;
   renameSync(home.dir, aside);
-  // Before the daemon has noticed, a stop would pause what runs there, and keep it in the moved store.
+  // Before the daemon notices, a stop would pause the task and record that in the moved store.
   await until(() => !isAlive(daemon));
   expect((await home.cli("daemon", "stop")).code).toBe(0);
   expect([isAlive(pid), existsSync(home.dir)]).toEqual([true, false]);
@@ -58,10 +58,10 @@ it("ends when its store is gone, leaves the processes, and doctor finds them", a
   renameSync(aside, home.dir);
 });
 
-it("names the process that has the home and does not answer, and says of none that it stopped", async ({
+it("names the process of a daemon that does not answer, and never reports it as stopped", async ({
   home,
 }) => {
-  // One that ends when it is asked might be paused before the daemon stands still.
+  // A program that ends on request might be suspended before the daemon gets SIGSTOP.
   const id = await home.run("sh", "-c", "trap '' TERM; echo ready >> notes; sleep 60");
   await noted(home, 1);
   const pausing = home.spawn("pause", `${id}`, "--mode", "checkpoint", "--grace", "60s");

@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { it, until } from "../harness/index.ts";
 import { meanwhile, oneSlot } from "./story.ts";
 
-it("works on as many tasks at a time as the queue has slots", async ({ home }) => {
+it("runs as many tasks of a queue at a time as the queue has slots", async ({ home }) => {
   const queue = await oneSlot(home);
   const first = await home.run("--queue", queue, "sleep", "60");
   const second = await home.run("--queue", queue, "sleep", "60");
@@ -13,7 +13,7 @@ it("works on as many tasks at a time as the queue has slots", async ({ home }) =
   await home.reaches(second, "working");
 });
 
-it("starts nothing and stops nothing while it is held", async ({ home }) => {
+it("starts and stops nothing in a held queue", async ({ home }) => {
   const queue = await oneSlot(home);
   const first = await home.run("--queue", queue, "sleep", "60");
   await home.reaches(first, "working");
@@ -26,13 +26,13 @@ it("starts nothing and stops nothing while it is held", async ({ home }) => {
   await home.reaches(second, "completed");
 });
 
-it("says which command makes a queue that is not there", async ({ home }) => {
+it("suggests the command that creates a missing queue", async ({ home }) => {
   const { code, stderr } = await home.cli("run", "--queue", "nightly", "true");
   expect(code).toBe(3);
   expect(stderr).toContain("agentctl queue set nightly --slots");
 });
 
-it("refuses more open tasks than a queue may hold, a batch as a whole, until one ends", async ({ home }) => {
+it("refuses tasks beyond queue.maxOpen, and a batch as a whole, until a task ends", async ({ home }) => {
   const queue = await oneSlot(home);
   expect((await home.cli("config", "set", "queue.maxOpen", "3")).code).toBe(0);
   const first = await home.run("--queue", queue, "--key", "one", "sleep", "100");
@@ -48,7 +48,7 @@ it("refuses more open tasks than a queue may hold, a batch as a whole, until one
     code: 4,
     error: { name: "QueueFull", code: -32024, data: { queue, limit: 3 } },
   });
-  // What exists already is answered, and other queues are not concerned.
+  // A known key returns its existing task, and other queues are not limited.
   expect(await home.run("--queue", queue, "--key", "one", "sleep", "100")).toBe(first);
   await home.run("true");
   await home.cli("cancel", `${first}`, "--grace", "0s");

@@ -5,7 +5,7 @@ import { oneSlot } from "./story.ts";
 
 const ended = ["completed", "failed", "canceled"];
 
-it("lets a task that follows a canceled one run untouched, also under the same guard", async ({ home }) => {
+it("leaves the task after a canceled one alone, even under the same guard", async ({ home }) => {
   const queue = await oneSlot(home);
   for (let round = 0; round < 8; round++) {
     const first = await home.run("--queue", queue, "sleep", "60");
@@ -17,7 +17,7 @@ it("lets a task that follows a canceled one run untouched, also under the same g
   }
 });
 
-it("never stamps a program that ends while it is being frozen as suspended", async ({ home }) => {
+it("never marks a program as suspended that ends while it is being frozen", async ({ home }) => {
   await home.cli("daemon", "start");
   for (let round = 0; round < 20; round++) {
     const { task } = await home.rpc("tasks/create", { argv: ["sleep", "0.03"] });
@@ -32,14 +32,14 @@ it("never stamps a program that ends while it is being frozen as suspended", asy
   await until(() => stopped().length === 0, { message: "no stopped process" });
 });
 
-it("answers who waits for a state when the task ends otherwise", async ({ home }) => {
+it("answers a wait for a state if the task ends in another one", async ({ home }) => {
   const id = await home.run("--hold", "true");
   const waiting = home.rpc("tasks/wait", { id, until: ["working"] });
   await home.cli("cancel", `${id}`);
   expect((await waiting).task.state).toBe("canceled");
 });
 
-it("lets a cancel stand that overtook a pause", async ({ home }) => {
+it("cancels a task during its pause, and rejects the pause", async ({ home }) => {
   const id = await home.run(
     "--pause-mode",
     "checkpoint",
@@ -57,7 +57,7 @@ it("lets a cancel stand that overtook a pause", async ({ home }) => {
   await expect(pausing).rejects.toMatchObject({ code: -32016 });
 });
 
-it("refuses a pipe as a file of variables and goes on", async ({ home }) => {
+it("refuses a pipe as an environment file and keeps answering", async ({ home }) => {
   execFileSync("/bin/sh", ["-c", `mkfifo ${home.file("pipe")}`]);
   await home.cli("daemon", "start");
   const refused = home.rpc("tasks/create", { argv: ["true"], envFile: home.file("pipe") });

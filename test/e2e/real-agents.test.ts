@@ -1,4 +1,4 @@
-/** The scenarios by which agentctl is judged, with real agents where they are installed: `AGENTCTL_REAL_AGENTS=1`. */
+/** The scenarios that agentctl must pass, with the real agents that are installed: `AGENTCTL_REAL_AGENTS=1`. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, type TestContext } from "vitest";
@@ -8,11 +8,11 @@ import { notes } from "./story.ts";
 
 const TIMES = Number(process.env.AGENTCTL_REAL_TIMES ?? 1);
 const chosen = (process.env.AGENTCTL_REAL_ONLY ?? "claude,codex,opencode,gemini").split(",");
-/** Some of them take a minute to begin where nothing but loopback is there. */
+/** Some agents take a minute to start if only loopback is reachable. */
 const slow = { deadlineMs: 240_000 };
 const timeout = 600_000;
 
-/** Runs the story with a model, which is closed after it. */
+/** Runs the story with a model and closes the model. */
 async function withModel(
   { home, skip, agent }: { home: Home; skip: TestContext["skip"]; agent: string },
   story: (given: RealAgent) => Promise<void>,
@@ -21,7 +21,7 @@ async function withModel(
   const model = await realAgent(home, agent);
   try {
     await story(model);
-    // The environment of a task that is open is kept in a file of its own.
+    // Only the files with the environment of open tasks may hold the key.
     const environments = join(home.dir, "env");
     expect(filesWith(home.root, KEY).filter((file) => !file.startsWith(environments))).toEqual([]);
   } catch (error) {
@@ -41,7 +41,7 @@ function begin(home: Home, agent: string, prompt: string, { env }: RealAgent, ..
   return home.run("--agent", agent, "--permissions", "all", ...more, prompt, { env });
 }
 
-/** A tool runs that has left no trace yet, and another one has run before. */
+/** Waits until a tool runs that has left no trace yet, after another one has run. */
 async function inCall(home: Home, id: number): Promise<void> {
   await until(() => progress(home).length > 0, slow);
   await until(async () => {
@@ -50,7 +50,7 @@ async function inCall(home: Home, id: number): Promise<void> {
   }, slow);
 }
 
-/** Nothing of the agent is alive, and its tools leave no trace for six seconds. */
+/** Checks that no process of the agent is alive, and that its tools leave no trace for 6 s. */
 async function isStill(home: Home): Promise<void> {
   const own = processes(home.root).filter(({ command }) => !/daemon\.cjs|\/dist\/|guard/.test(command));
   expect(own).toEqual([]);
@@ -68,7 +68,7 @@ async function finishes(home: Home, id: number, n: number) {
 
 describe.each(chosen)("%s", (agent) => {
   for (let time = 1; time <= TIMES; time++) {
-    it(`is paused in a call of a tool and goes on, time ${time}`, { timeout }, async ({ home, skip }) => {
+    it(`pauses in a tool call and continues, round ${time}`, { timeout }, async ({ home, skip }) => {
       await withModel({ home, skip, agent }, async (model) => {
         const id = await begin(home, agent, "PLAN steps=4 sleep=2", model);
         await inCall(home, id);
@@ -83,7 +83,7 @@ describe.each(chosen)("%s", (agent) => {
       });
     });
 
-    it(`is cut off in a call and told so, time ${time}`, { timeout }, async ({ home, skip }) => {
+    it(`learns that a tool call was interrupted, round ${time}`, { timeout }, async ({ home, skip }) => {
       await withModel({ home, skip, agent }, async (model) => {
         const id = await begin(home, agent, "PLAN steps=3 sleep=10", model);
         await inCall(home, id);
@@ -101,14 +101,14 @@ describe.each(chosen)("%s", (agent) => {
     });
   }
 
-  it("runs on while the daemon is killed, and waits for a limit", { timeout }, async ({ home, skip }) => {
+  it("keeps running without the daemon, and waits for a limit", { timeout }, async ({ home, skip }) => {
     skip(agent === "gemini", "needs an agent that says when a limit is over");
     await withModel({ home, skip, agent }, async (model) => {
       const id = await begin(home, agent, "PLAN steps=3 sleep=2 fail=3 reset=3 tag=a", model);
       await inCall(home, id);
       await home.killDaemon();
       await home.cli("list");
-      // It waits for so short a time by itself, which is no limit.
+      // This agent waits for such a short time by itself, so there is no limit.
       if (agent === "opencode") return void expect(await finishes(home, id, 3)).toMatchObject({ attempt: 1 });
       const limited = await home.reaches(id, "suspended", slow.deadlineMs);
       expect(limited.pause).toMatchObject({ cause: "limit", until: expect.any(String) });
@@ -119,7 +119,7 @@ describe.each(chosen)("%s", (agent) => {
     });
   });
 
-  it("is stalled where its model is silent", { timeout }, async ({ home, skip }) => {
+  it("is suspended as stalled if its model is silent", { timeout }, async ({ home, skip }) => {
     await withModel({ home, skip, agent }, async (model) => {
       const id = await begin(home, agent, "PLAN steps=2 hang=2", model, "--idle-timeout", "30s");
       const stalled = await until(async () => {
@@ -131,7 +131,7 @@ describe.each(chosen)("%s", (agent) => {
     });
   });
 
-  it("asks what its rules ask, and has one writer", { timeout }, async ({ home, skip }) => {
+  it("asks for permission, and allows one writer per session", { timeout }, async ({ home, skip }) => {
     await withModel({ home, skip, agent }, async (model) => {
       const run = ["--agent", agent, "PLAN steps=2 sleep=1 ask=1"];
       const id = await home.run(...run, asking(model.env));

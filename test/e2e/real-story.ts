@@ -1,6 +1,6 @@
 /**
- * Real coding agents against a model on loopback, for whoever has them on the PATH: an empty home, made-up keys, a git
- * repository as their directory.
+ * Real coding agents against a model on loopback, if they are on the PATH. They get an empty home, made-up keys and a
+ * git repository as their directory.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -9,15 +9,15 @@ import type { TestContext } from "vitest";
 import { type Home, isOnPath } from "../harness/index.ts";
 import { startModel } from "../mock-model/server.mjs";
 
-/** A word that no file may hold but those in which the environment of a task is kept. */
+/** A key that may appear only in the files that keep the environment of a task. */
 export const KEY = "key-0123456789-made-up";
 
-/** What makes each agent speak to the model at `url`, and leave the network alone. */
+/** The variables that make an agent talk to the model at `url` and avoid the network. */
 function environment(agent: string, url: string): Record<string, string> {
   if (agent === "claude")
     return {
       ANTHROPIC_BASE_URL: url,
-      // As a subscription, which tells when a limit is over; with an API key it would try again by itself.
+      // As a subscription, which reports when a limit ends. With an API key the agent would retry by itself.
       CLAUDE_CODE_OAUTH_TOKEN: KEY,
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
       DISABLE_AUTOUPDATER: "1",
@@ -70,7 +70,7 @@ function settings(user: string, agent: string, url: string): void {
   }
 }
 
-/** Skips unless real agents are asked for and this one is installed. */
+/** Skips the test unless real agents are requested and this one is installed. */
 export function needsReal(skip: TestContext["skip"], agent: string): void {
   skip(process.env.AGENTCTL_REAL_AGENTS !== "1", "needs AGENTCTL_REAL_AGENTS=1");
   skip(!isOnPath(agent), `needs ${agent}`);
@@ -82,12 +82,12 @@ export interface RealAgent {
   close(): void;
 }
 
-/** A model, and a home in which the agent speaks to it; `requests` grows by a line for each. */
+/** Starts a model, and prepares a home whose agent talks to it. `requests` gets a line for each request. */
 export async function realAgent(home: Home, agent: string): Promise<RealAgent> {
   const requests: string[] = [];
   const { url, close } = await startModel((line: string) => requests.push(line));
   execFileSync("git", ["init", "-q"], { cwd: home.work });
-  // Not the directory of the task: opencode takes a snapshot of that at each step.
+  // Not the task's directory, of which opencode takes a snapshot at each step.
   const user = join(home.root, "user");
   home.env.HOME = user;
   mkdirSync(user);
@@ -95,7 +95,7 @@ export async function realAgent(home: Home, agent: string): Promise<RealAgent> {
   return { env: environment(agent, url), requests, close };
 }
 
-/** The files below the folder that hold the text. */
+/** Lists the files in the folder that contain the text. */
 export function filesWith(folder: string, text: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);

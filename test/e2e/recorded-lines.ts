@@ -1,4 +1,4 @@
-/** Whether lines of the fake agent say nothing that the lines of the real one, as they were recorded, do not say too. */
+/** Checks that lines of the fake agent have nothing that the recorded lines of the real agent do not have. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { objectOf } from "../../src/agents/adapter/json.ts";
@@ -11,10 +11,10 @@ const folders = {
   gemini: ["gemini-0.61.0"],
 };
 
-/** The words of tools differ from run to run. */
+/** Fields of tools, whose contents differ from run to run. */
 const FREE = ["input", "parameters", "metadata"];
 
-/** Places in these lines, as `<kind of line> <path>`, that no recorded line of the agent has. */
+/** Returns the places in these lines, as `<kind of line> <path>`, that no recorded line of the agent has. */
 export function unrecorded(agent: keyof typeof folders, lines: readonly string[]): string[] {
   const known = new Set(
     folders[agent].flatMap((folder) =>
@@ -29,7 +29,7 @@ export function unrecorded(agent: keyof typeof folders, lines: readonly string[]
 }
 
 function placesOf(line: string): string[] {
-  // What stands between the lines, or was cut off, is none.
+  // Text between the lines and a line that was cut off have no places.
   const json = objectOf(line);
   if (!json) return [];
   const kind = json.type ?? json.method ?? "answer";

@@ -4,7 +4,7 @@ import { it } from "../harness/index.ts";
 import { agentOptions, step } from "./agent-story.ts";
 import { notes, taskModule } from "./story.ts";
 
-it("goes on with --continue where a module failed that never saved, and runs no step again", async ({
+it("continues a failed module without a checkpoint with --continue, and runs no completed step again", async ({
   home,
 }) => {
   const source = (last: string) =>
@@ -31,14 +31,14 @@ it("goes on with --continue where a module failed that never saved, and runs no 
   const next = Number(stdout);
   expect(await home.reaches(next, "completed")).toMatchObject({ result: "three6" });
   expect(notes(home)).toEqual(["a", "b", "c", "c"]);
-  // The old task is as it was, and its journal too.
+  // The old task and its journal are unchanged.
   expect(await home.json("show", `${id}`)).toMatchObject({
     state: "failed",
     steps: [{ name: "a" }, { name: "b" }],
   });
 });
 
-it("has with --continue the last checkpoint, the steps since, and what a running step kept", async ({
+it("continues with --continue from the last checkpoint, later steps and what a running step kept", async ({
   home,
 }) => {
   const source = taskModule(`
@@ -60,7 +60,7 @@ it("has with --continue the last checkpoint, the steps since, and what a running
   expect(notes(home)).toEqual(["first", "second", "kept undefined", "from two", "kept half"]);
 });
 
-it("goes on with --continue after a cancel, in a copy of the folder, and leaves the program its last checkpoint", async ({
+it("continues a canceled program with --continue from its last checkpoint, in a copy of its folder", async ({
   home,
 }) => {
   const script = `
@@ -77,7 +77,7 @@ it("goes on with --continue after a cancel, in a copy of the folder, and leaves 
   expect(notes(home)).toEqual(["saved", "2", "part"]);
 });
 
-it("refuses --continue where there is nothing to go on with, and beside --from", async ({ home }) => {
+it("refuses --continue if there is nothing to continue from, and together with --from", async ({ home }) => {
   const id = await home.run("false");
   await home.reaches(id, "failed");
   expect(await home.cli("rerun", `${id}`, "--continue")).toMatchObject({
@@ -89,7 +89,7 @@ it("refuses --continue where there is nothing to go on with, and beside --from",
   expect(await home.json("list")).toHaveLength(1);
 });
 
-it("names the session of an agent instead, which --continue is not for", async ({ home }) => {
+it("refuses --continue for an agent and suggests its session", async ({ home }) => {
   const steps = [step(1), { fail: "too many turns" }];
   const id = await home.run(...agentOptions(home, "claude", steps), "do it");
   const { agent } = await home.reaches(id, "failed");
@@ -98,7 +98,7 @@ it("names the session of an agent instead, which --continue is not for", async (
   expect(refused.stderr).toContain(`agentctl run --agent claude --session ${agent.session} "<`);
 });
 
-it("stops before it runs anything where the changed module does not fit its steps", async ({ home }) => {
+it("runs no step with --continue if the changed module does not fit its journal", async ({ home }) => {
   const id = await home.run(
     home.module(taskModule(`await task.step("a", () => note("a")); throw new Error("no");`)),
   );

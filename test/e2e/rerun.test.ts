@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { it, needsOwnStore } from "../harness/index.ts";
 import { notes, taskModule } from "./story.ts";
 
-it("submits the same again, with the caller's environment and an id of its own", async ({ home }) => {
+it("submits the same task again with a new id and the caller's environment", async ({ home }) => {
   needsOwnStore(home, "the shell that submits gives nothing in a cluster");
   const id = await home.run("--label", "team=red", "sh", "-c", 'echo "$COLOUR" >> notes; exit 3', {
     env: { COLOUR: "red" },
@@ -15,7 +15,7 @@ it("submits the same again, with the caller's environment and an id of its own",
   expect(notes(home)).toEqual(["red", "blue"]);
 });
 
-it("starts at a checkpoint of the old task with --from", async ({ home }) => {
+it("starts the new task at a checkpoint of the old one with --from", async ({ home }) => {
   const source = taskModule(`
     for (const name of ["a", "b", "c"]) {
       await task.step(name, () => note(name));
@@ -29,7 +29,7 @@ it("starts at a checkpoint of the old task with --from", async ({ home }) => {
   expect(notes(home)).toEqual(["a", "b", "c", "c"]);
 });
 
-it("copies the task's folder with --from, whatever is in it", async ({ home }) => {
+it("copies the task's folder with --from, including unusual files", async ({ home }) => {
   const fill = `[ "$AGENTCTL_TASK_ID" = 1 ] || exit 0
     cd "$AGENTCTL_TASK_DIR"
     d=$(printf 'd\\377') && mkdir "$d" && echo odd > "$d/$(printf '\\376')" && chmod 500 "$d"
@@ -46,12 +46,12 @@ it("copies the task's folder with --from, whatever is in it", async ({ home }) =
   expect(copy?.stdout).toBe(old?.stdout.replace("pipe\n", ""));
 });
 
-it("is refused for a task that has not ended", async ({ home }) => {
+it("refuses to rerun a task that has not ended", async ({ home }) => {
   const id = await home.run("--hold", "true");
   expect((await home.cli("rerun", `${id}`)).code).toBe(4);
 });
 
-it("keeps what comes after what: after the new task where that is run again too, else as it was", async ({
+it("keeps each dependency, on the new task if that one is rerun too, else on the old one", async ({
   home,
 }) => {
   const gate = 'until [ -s go ]; do sleep 0.02; done; [ "$(cat go)" = good ]';
@@ -67,7 +67,7 @@ it("keeps what comes after what: after the new task where that is run again too,
   await home.reaches(alone, "failed");
 
   rmSync(home.file("go"));
-  // Named in the wrong order.
+  // The ids are in the wrong order.
   const { stdout, code } = await home.cli("rerun", `${last}`, `${deploy}`, `${build}`);
   const [newBuild = 0, newDeploy = 0, newLast = 0] = stdout.trim().split("\n").map(Number);
   expect(code).toBe(0);
@@ -79,19 +79,19 @@ it("keeps what comes after what: after the new task where that is run again too,
   writeFileSync(home.file("go"), "good");
   await home.reaches(newLast, "completed");
 
-  // One that ran had come to its turn.
+  // The dependencies of a task that ran were fulfilled, so its rerun has none.
   const again = Number((await home.cli("rerun", `${newDeploy}`)).stdout);
   expect(await after(again)).toEqual([]);
 });
 
-it("finds the order of several by what comes after what, and waits for nothing that was deleted", async ({
+it("orders several reruns by their dependencies, and drops dependencies on deleted tasks", async ({
   home,
 }) => {
   const first = await home.run("--hold", "--name", "first", "true");
   const second = await home.run("--hold", "--name", "second", "false");
   const gone = await home.run("false");
   await home.reaches(gone, "failed");
-  // It was submitted first and comes after the other one.
+  // The first task was submitted earlier, but comes after the second.
   await home.cli("edit", `${first}`, "--after", `${second}`, "--after-failed", `${gone}`);
   await home.cli("release", `${first}`, `${second}`);
   await home.reaches(first, "failed");

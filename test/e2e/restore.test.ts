@@ -14,13 +14,13 @@ import {
 } from "../harness/index.ts";
 import { noted, notes, open, pidOf, taskModule } from "./story.ts";
 
-/** A backup of the store as it is now: as soon as there is one that is newer than those before. */
+/** Waits for a backup of the store's current state, and returns its path. */
 async function backup(home: Home): Promise<string> {
   needsOwnStore(home, "a cluster is kept by pg_dump");
   const folder = join(home.dir, "backups");
   const names = () => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".db")) : []);
   const before = names();
-  // The automatic one comes by time and only after a change.
+  // The daemon makes a backup only after an interval and a change.
   await home.cli("config", "set", "backup.every", "50ms");
   await home.cli("queue", "set", "touched", "--slots", "1");
   const fresh = () => names().filter((name) => !before.includes(name));
@@ -30,7 +30,7 @@ async function backup(home: Home): Promise<string> {
   return join(folder, fresh().sort().at(-1) as string);
 }
 
-it("brings back what a backup holds, keeps the old file, and never gives an id twice", async ({ home }) => {
+it("restores a backup, keeps the old file, and never gives an id twice", async ({ home }) => {
   const kept = await home.run("--name", "kept", "echo", "kept");
   await home.reaches(kept, "completed");
   const file = await backup(home);
@@ -53,7 +53,7 @@ it("brings back what a backup holds, keeps the old file, and never gives an id t
   expect(events[0].seq).toBeGreaterThan(event);
 });
 
-it("takes back what daemon backup has copied, in the home or elsewhere, and copies over nothing", async ({
+it("restores what daemon backup has copied, in the home or elsewhere, and overwrites nothing", async ({
   home,
 }) => {
   needsOwnStore(home, "a cluster is kept by pg_dump");
@@ -86,7 +86,7 @@ it("takes back what daemon backup has copied, in the home or elsewhere, and copi
   expect((await home.json("list")).map(({ id }: { id: number }) => id)).toEqual([kept]);
 });
 
-it("keeps the files of what the backup does not know, and gives them back to the store that knows them", async ({
+it("keeps the files of tasks that the backup does not know, for the store that knows them", async ({
   home,
 }) => {
   const twice = await home.run("--retries", "1", "--backoff", "0s", "sh", "-c", "echo try; exit 1");
@@ -97,7 +97,7 @@ it("keeps the files of what the backup does not know, and gives them back to the
   await home.cli("daemon", "stop");
   const restored = await home.json("daemon", "restore", file);
   expect(restored.setAside).toEqual([later]);
-  // Neither the daemon's own tidying nor doctor takes them for anybody's.
+  // Neither the daemon's own clean-up nor doctor may touch these files.
   await home.cli("config", "set", "retention.age", "1d");
   expect((await home.cli("doctor", "--repair")).code).toBe(0);
   const next = await home.run("echo", "next");
@@ -109,14 +109,14 @@ it("keeps the files of what the backup does not know, and gives them back to the
   expect((await home.cli("logs", `${later}`)).stdout).toBe("later\n");
   expect(readFileSync(join(home.dir, "tasks", `${later}`, "file"), "utf8")).toBe("big\n");
   expect(readdirSync(join(home.dir, "logs", `${twice}`)).sort()).toEqual(["1.log", "2.log"]);
-  // Nobody can read which numbers the store gave out; files say so, also those that are set aside.
+  // The corrupt store cannot tell which ids it has given. Files can, including those that were set aside.
   await home.cli("daemon", "stop");
   writeFileSync(join(home.dir, "agentctl.db"), "garbage ".repeat(2000));
   await home.json("daemon", "restore", file);
   expect(await home.run("true")).toBe(next + 1);
 });
 
-it("goes on from a backup where the store is corrupt, with ids beyond the logs on disk", async ({ home }) => {
+it("continues from a backup if the store is corrupt, with ids beyond the logs on disk", async ({ home }) => {
   await home.cli("run", "--wait", "true");
   const file = await backup(home);
   const later = await home.run("echo", "later");
@@ -130,7 +130,7 @@ it("goes on from a backup where the store is corrupt, with ids beyond the logs o
   expect(sqlite(home, "select max(seq) as seq from events")[0].seq).toBeGreaterThan(1_000_000);
 });
 
-it("refuses while a daemon runs, a file that is no backup, and one of a newer or another schema", async ({
+it("refuses to restore while a daemon runs, and refuses invalid backups and other schemas", async ({
   home,
 }) => {
   await home.cli("run", "--wait", "true");
@@ -162,7 +162,7 @@ it("refuses while a daemon runs, a file that is no backup, and one of a newer or
   expect((await home.json("list")).length).toBe(1);
 });
 
-it("ends what the backup does not know, so that nothing runs twice", async ({ home }) => {
+it("kills processes that the backup does not know, so that nothing runs twice", async ({ home }) => {
   await home.cli("queue", "set", "one", "--slots", "1");
   await home.cli("queue", "hold", "one");
   const id = await home.run("--queue", "one", "sh", "-c", "echo on >> ran; exec sleep 60");
@@ -175,13 +175,13 @@ it("ends what the backup does not know, so that nothing runs twice", async ({ ho
   await home.cli("queue", "release", "one");
   const again = await pidOf(home, id);
   const sleeping = () => processes(home.root).filter(({ command }) => command === "sleep 60");
-  // The shell becomes it a moment after its pid is known.
+  // The shell becomes `sleep` shortly after its pid is known.
   await until(() => sleeping().length > 0);
   expect(sleeping()).toEqual([expect.objectContaining({ pid: again })]);
   expect((await home.task(id)).attempt).toBe(1);
 });
 
-it("treats a working row whose process is gone by the rules of recovery", async ({ home }) => {
+it("applies the usual recovery rules to a working task whose process is gone", async ({ home }) => {
   const id = await home.run("sh", "-c", "echo first; exec sleep 60");
   const saved = await home.run("--pause-mode", "checkpoint", "sh", "-c", "echo on >> starts; exec sleep 60");
   await pidOf(home, id);
@@ -194,7 +194,7 @@ it("treats a working row whose process is gone by the rules of recovery", async 
   expect(await home.reaches(saved, "working")).toMatchObject({ attempt: 2 });
 });
 
-it("counts no time for an attempt that ended after the backup, however long a daemon worked then", async ({
+it("counts no time for an attempt that ended after the backup, however long a daemon ran since", async ({
   home,
 }) => {
   const id = await home.run("--on-lost", "suspend", "sleep", "60");
@@ -204,7 +204,7 @@ it("counts no time for an attempt that ended after the backup, however long a da
   const { startedAt } = await home.task(id);
   await home.cli("daemon", "stop");
   await until(() => Date.now() - Date.parse(startedAt) > 3000, { message: "three seconds" });
-  // As a daemon leaves it beside which something else still works.
+  // The mark that a daemon leaves if another task still works.
   writeFileSync(join(home.dir, "daemon.seen"), "");
   await home.cli("daemon", "restore", file);
   await home.cli("daemon", "start");
@@ -212,7 +212,7 @@ it("counts no time for an attempt that ended after the backup, however long a da
   expect(runMs).toBeLessThan(2000);
 });
 
-it("forgets what a module made durable since, as it forgets its checkpoints", async ({ home }) => {
+it("discards steps and checkpoints that a module made durable after the backup", async ({ home }) => {
   const source = taskModule(`
     for (let n = task.checkpoint ?? 0; n < 60; n++) {
       await task.step("work", () => note("worked " + task.attempt));
@@ -237,7 +237,7 @@ it("forgets what a module made durable since, as it forgets its checkpoints", as
   expect(notes(home).filter((line) => line === "worked 2")).toHaveLength(57);
 });
 
-it("holds tasks whose environment went with their end, and gives them that of the caller", async ({
+it("holds restored tasks whose environment was deleted, and gives them the caller's environment", async ({
   home,
 }) => {
   const id = await home.run("--hold", "sh", "-c", "echo $FLAVOUR");
@@ -252,11 +252,11 @@ it("holds tasks whose environment went with their end, and gives them that of th
   expect((await home.cli("logs", `${id}`)).stdout).toBe("vanilla\n");
 });
 
-it("leaves either store whole when it is cut short, and no new one beside them", async ({ home }) => {
+it("leaves both stores intact if a restore is cut short, and creates no new store", async ({ home }) => {
   await home.cli("run", "--wait", "true");
   const file = await backup(home);
   await home.cli("daemon", "stop");
-  // What a crash between the two renames leaves.
+  // The state after a crash between the two renames.
   const database = join(home.dir, "agentctl.db");
   copyFileSync(file, `${database}.restoring`);
   renameSync(database, `${database}.replaced`);

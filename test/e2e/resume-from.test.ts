@@ -2,12 +2,12 @@ import { describe, expect } from "vitest";
 import { type Home, it, sqlite, until } from "../harness/index.ts";
 import { history, meanwhile, noted, notes, open, pausedSaver, running, saver, taskModule } from "./story.ts";
 
-/** What lies at rest in the store is no longer what was saved. */
+/** Changes the stored data of a checkpoint, so that it is not what was saved. */
 const damage = (home: Home, seq: number) =>
   sqlite(home, "update checkpoints set data = x'7b' where seq = ?", [seq]);
 
-describe("from a chosen place", () => {
-  it("continues from an older checkpoint with --from, says so, and supersedes the later ones", async ({
+describe("a resume from a chosen place", () => {
+  it("continues from an older checkpoint with --from, records that and supersedes the later ones", async ({
     home,
   }) => {
     const id = await pausedSaver(home);
@@ -25,7 +25,7 @@ describe("from a chosen place", () => {
     expect(notes(home).slice(5)).toEqual(["from 1", "2", "3", "4"]);
   });
 
-  it("forgets with --from the steps that were acknowledged after that checkpoint", async ({ home }) => {
+  it("discards steps that were acknowledged after the checkpoint of --from", async ({ home }) => {
     const source = taskModule(`
       for (const name of ["a", "b", "c"]) {
         await task.step(name, () => { note(name); return name === "c" ? gate("go") : undefined; });
@@ -40,7 +40,7 @@ describe("from a chosen place", () => {
     expect(notes(home)).toEqual(["a", "b", "c", "b", "c"]);
   });
 
-  it("begins again with --from-start, with no checkpoint and no journal", async ({ home }) => {
+  it("begins again with --from-start, without checkpoint and journal", async ({ home }) => {
     const id = await pausedSaver(home);
     await home.cli("resume", `${id}`, "--from-start");
     await noted(home, 10);
@@ -49,7 +49,7 @@ describe("from a chosen place", () => {
     expect(events.find(({ to }: { to: string }) => to === "resumed").data).toEqual({ from: 0 });
   });
 
-  it("ends a frozen process first and starts again with --from-start", async ({ home }) => {
+  it("kills a frozen process before it starts again with --from-start", async ({ home }) => {
     const id = await home.run("sh", "-c", "echo $$ >> notes; sleep 60");
     await noted(home, 1);
     await home.cli("pause", `${id}`);
@@ -61,7 +61,7 @@ describe("from a chosen place", () => {
     expect(await history(home, id)).toEqual(["submitted", "working", "suspended", "resumed", "working"]);
   });
 
-  it("knows no checkpoint 99", async ({ home }) => {
+  it("refuses an unknown checkpoint", async ({ home }) => {
     const id = await pausedSaver(home);
     expect((await home.cli("resume", `${id}`, "--from", "99")).code).toBe(3);
     expect((await home.json("resume", `${id}`, "--from", "99")).error).toMatchObject({
@@ -72,8 +72,8 @@ describe("from a chosen place", () => {
   });
 });
 
-describe("where there is nothing to continue from", () => {
-  it("refuses with CheckpointNotFound and names --from-start", async ({ home }) => {
+describe("a resume with nothing to continue from", () => {
+  it("is refused with CheckpointNotFound and suggests --from-start", async ({ home }) => {
     const id = await home.run("sh", "-c", "echo on >> notes; sleep 60");
     await noted(home, 1);
     await home.cli("pause", `${id}`, "--mode", "checkpoint");
@@ -85,7 +85,7 @@ describe("where there is nothing to continue from", () => {
     await noted(home, 2);
   });
 
-  it("refuses an automatic resume too", async ({ home }) => {
+  it("is refused even if it is automatic", async ({ home }) => {
     const id = await home.run("sh", "-c", "echo on >> notes; sleep 60");
     await noted(home, 1);
     await home.cli("pause", `${id}`, "--mode", "checkpoint", "--until", "300ms");
@@ -95,8 +95,8 @@ describe("where there is nothing to continue from", () => {
   });
 });
 
-describe("an unreadable checkpoint is never taken for none", () => {
-  it("refuses with CheckpointCorrupt, names the newest good one, and the task stays suspended", async ({
+describe("a corrupt checkpoint", () => {
+  it("is refused with CheckpointCorrupt and the newest good one, and the task stays suspended", async ({
     home,
   }) => {
     const id = await pausedSaver(home);
@@ -115,14 +115,14 @@ describe("an unreadable checkpoint is never taken for none", () => {
     expect(notes(home).slice(5)).toEqual(["from 2", "3", "4"]);
   });
 
-  it("passes over two corrupt ones for the newest good one", async ({ home }) => {
+  it("is skipped in the search for the newest good one", async ({ home }) => {
     const id = await pausedSaver(home);
     damage(home, 3);
     damage(home, 2);
     expect((await home.json("resume", `${id}`)).error.data).toMatchObject({ seq: 3, good: 1 });
   });
 
-  it("stays suspended, cause corrupt, when it would have resumed by itself", async ({ home }) => {
+  it("keeps a task suspended with cause corrupt instead of an automatic resume", async ({ home }) => {
     const id = await home.run(home.module(saver));
     await noted(home, 5);
     damage(home, 3);
@@ -131,7 +131,7 @@ describe("an unreadable checkpoint is never taken for none", () => {
     expect(await home.task(id)).toMatchObject({ state: "suspended", error: { name: "CheckpointCorrupt" } });
   });
 
-  it("stays suspended with its error when it would have been tried again, and no host is kept for it", async ({
+  it("keeps a task suspended with an error instead of a retry, and ends the host that waits for it", async ({
     home,
   }) => {
     const source = taskModule(`
@@ -149,9 +149,7 @@ describe("an unreadable checkpoint is never taken for none", () => {
     expect(running(home, "host.mjs")).toEqual([]);
   });
 
-  it("names the rerun from the newest good one where the task has ended, which goes on from there", async ({
-    home,
-  }) => {
+  it("is refused for an ended task, whose rerun continues from the newest good one", async ({ home }) => {
     const id = await pausedSaver(home);
     await home.cli("cancel", `${id}`);
     damage(home, 3);
@@ -168,7 +166,7 @@ describe("an unreadable checkpoint is never taken for none", () => {
     expect(notes(home).slice(5)).toEqual(["from 2", "3", "4"]);
   });
 
-  it("tells checkpoint get and checkpoint list of it", async ({ home }) => {
+  it("is refused by checkpoint get, unlike a good one", async ({ home }) => {
     const id = await pausedSaver(home);
     damage(home, 3);
     expect((await home.cli("checkpoint", "get", `${id}`, "--seq", "3")).code).toBe(4);
@@ -176,7 +174,7 @@ describe("an unreadable checkpoint is never taken for none", () => {
   });
 });
 
-describe("a journal that cannot be read is never replayed, nor passed over", () => {
+describe("a corrupt journal", () => {
   const steps = taskModule(`
     await task.step("one", () => { note("one"); return 1; });
     await task.save("between");
@@ -190,7 +188,7 @@ describe("a journal that cannot be read is never replayed, nor passed over", () 
     "a call that is missing": "delete from steps where task_id = ? and name = 'one'",
   };
 
-  it.for(Object.entries(spoil))("%s", async ([fault, sql], { home }) => {
+  it.for(Object.entries(spoil))("is refused on resume: %s", async ([fault, sql], { home }) => {
     const id = await home.run(home.module(steps));
     await noted(home, 2);
     await until(() => sqlite(home, "select count(*) as n from steps where task_id = ?", [id])[0].n === 2);
@@ -213,7 +211,7 @@ describe("a journal that cannot be read is never replayed, nor passed over", () 
     expect(notes(home)).toEqual(["one", "two", ...(isRead ? ["one"] : []), "two", "three"]);
   });
 
-  it("also where the task would have gone on by itself", async ({ home }) => {
+  it("is refused when the task would continue by itself", async ({ home }) => {
     const id = await home.run("--retries", "1", "--backoff", "700ms", home.module(steps));
     await noted(home, 2);
     open(home, "go");

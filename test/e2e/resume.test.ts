@@ -3,7 +3,7 @@ import { describe, expect } from "vitest";
 import { type Home, it, needsOwnStore, sqlite, until } from "../harness/index.ts";
 import { noted, notes, oneSlot, open, pausedSaver, pidOf, taskModule, twelveSteps, upTo } from "./story.ts";
 
-/** A task of twelve steps that was paused after so many of them, and its module. */
+/** Pauses a task of twelve steps after `steps` of them. Returns its id and the path of its module. */
 async function pausedAfter(home: Home, steps: number): Promise<{ id: number; path: string }> {
   const path = home.module(twelveSteps);
   const id = await home.run(path, "--input", `${steps}`);
@@ -14,7 +14,7 @@ async function pausedAfter(home: Home, steps: number): Promise<{ id: number; pat
   return { id, path };
 }
 
-it("goes on after five of twelve steps and not from the beginning", async ({ home }) => {
+it("continues after five of twelve steps, not from the start", async ({ home }) => {
   const { id } = await pausedAfter(home, 5);
   expect(notes(home)).toEqual(upTo(5));
   await home.cli("resume", `${id}`);
@@ -22,7 +22,7 @@ it("goes on after five of twelve steps and not from the beginning", async ({ hom
   expect(notes(home)).toEqual(upTo(12));
 });
 
-it("lets one of fifty concurrent resumes win, and tells forty-nine", async ({ home }) => {
+it("accepts one of fifty concurrent resumes and refuses the other 49", async ({ home }) => {
   const { id } = await pausedAfter(home, 3);
   const answers = await Promise.all(
     Array.from({ length: 50 }, () => home.rpc("tasks/resume", { id }).catch(({ code }) => code)),
@@ -33,7 +33,7 @@ it("lets one of fifty concurrent resumes win, and tells forty-nine", async ({ ho
   expect((await home.json("show", `${id}`)).attempts).toHaveLength(2);
 });
 
-it("refuses what is not suspended, names its state and what to do", async ({ home }) => {
+it("refuses to resume a task that is not suspended, and names its state and what helps", async ({ home }) => {
   const id = await home.run("--hold", "true");
   const { code, stderr } = await home.cli("resume", `${id}`);
   expect(code).toBe(4);
@@ -43,9 +43,7 @@ it("refuses what is not suspended, names its state and what to do", async ({ hom
   expect(error.data).toMatchObject({ id, state: "submitted", allowed: ["suspended"] });
 });
 
-it("waits as resumed while the one slot is taken, and is running with --wait when it returns", async ({
-  home,
-}) => {
+it("waits as resumed while the only slot is taken, and runs when --wait returns", async ({ home }) => {
   const queue = await oneSlot(home);
   const id = await home.run("--queue", queue, home.module(twelveSteps), "--input", "3");
   const next = await home.run("--queue", queue, "sleep", "60");
@@ -58,7 +56,7 @@ it("waits as resumed while the one slot is taken, and is running with --wait whe
   expect(await resuming).toMatchObject({ code: 0, stdout: `task ${id} resumed and running\n` });
 });
 
-it("stands when --wait is interrupted, which says so", async ({ home }) => {
+it("keeps the resume if --wait is interrupted, and says so", async ({ home }) => {
   const queue = await oneSlot(home);
   const start = async (n: number) => {
     const id = await home.run("--queue", queue, home.module(twelveSteps), "--input", "1");
@@ -87,7 +85,7 @@ it("stands when --wait is interrupted, which says so", async ({ home }) => {
   for (const id of [one, two, three]) expect((await home.task(id)).state).toBe("resumed");
 });
 
-it("continues again from the same checkpoint when the resumed attempt crashed", async ({ home }) => {
+it("continues again from the same checkpoint if the resumed attempt crashes", async ({ home }) => {
   const id = await pausedSaver(home);
   await home.cli("resume", `${id}`);
   await noted(home, 7);
@@ -103,7 +101,7 @@ it("continues again from the same checkpoint when the resumed attempt crashed", 
   expect((await home.cli("wait", `${id}`)).code).toBe(0);
 });
 
-it("tries again from its journal when the resumed attempt crashed and has retries", async ({ home }) => {
+it("retries from its journal if the resumed attempt crashes", async ({ home }) => {
   const source = taskModule(`
     await task.step("one", () => note("one"));
     await task.step("two", () => { note("two"); if (task.attempt === 1) return gate("go"); });
@@ -119,7 +117,7 @@ it("tries again from its journal when the resumed attempt crashed and has retrie
   expect(notes(home)).toEqual(["one", "two", "three"]);
 });
 
-it("is given the second pause's checkpoint alone, and nothing of the first", async ({ home }) => {
+it("uses only the second pause's checkpoint, and nothing of the first", async ({ home }) => {
   const source = taskModule(`
     note(JSON.stringify(task.checkpoint ?? null));
     await task.save(task.attempt === 1 ? { first: 1, both: 1 } : { both: 2 });
@@ -134,8 +132,8 @@ it("is given the second pause's checkpoint alone, and nothing of the first", asy
   expect(notes(home)).toEqual(["null", "saved", '{"first":1,"both":1}', "saved", '{"both":2}', "saved"]);
 });
 
-describe("what may have changed meanwhile", () => {
-  it("says by SHA-256 that the module's file has changed", async ({ home }) => {
+describe("a resume after a change", () => {
+  it("reports by SHA-256 that the module's file has changed", async ({ home }) => {
     const path = home.module(twelveSteps);
     const id = await home.run(path, "--input", "3");
     await noted(home, 3);
@@ -152,9 +150,7 @@ describe("what may have changed meanwhile", () => {
     await home.reaches(id, "completed");
   });
 
-  it("stops a module whose journal no longer fits: suspended, cause mismatch, until it is put back", async ({
-    home,
-  }) => {
+  it("suspends a module whose journal no longer fits, until the module is put back", async ({ home }) => {
     const { id } = await pausedAfter(home, 3);
     home.module(twelveSteps.replace('"step " + n', '"stage " + n'));
     await home.cli("resume", `${id}`);
@@ -167,7 +163,7 @@ describe("what may have changed meanwhile", () => {
     expect(notes(home)).toEqual(upTo(12));
   });
 
-  it("keeps what a module has done that cannot be loaded after an edit, until it is mended", async ({
+  it("keeps the progress of a module that cannot be loaded after an edit, until it is repaired", async ({
     home,
   }) => {
     const { path, id } = await pausedAfter(home, 3);
@@ -188,7 +184,7 @@ describe("what may have changed meanwhile", () => {
     expect(notes(home)).toEqual(upTo(12));
   });
 
-  it("takes another module with --module and other variables with --env", async ({ home }) => {
+  it("uses another module with --module and other variables with --env", async ({ home }) => {
     const source = (end: string) =>
       taskModule(`await task.step("one", () => { note("one"); return gate("go"); });
         return task.step("two", () => ${end});`);

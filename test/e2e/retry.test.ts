@@ -5,7 +5,7 @@ import { notes, pidOf } from "./story.ts";
 
 const sleeper = "echo x >> notes; exec sleep 60";
 
-it("ends an attempt that has run for its time, and tries it again only where that was asked for", async ({
+it("times out an attempt with --attempt-timeout, and retries it only with --retry-on-timeout", async ({
   home,
 }) => {
   const limits = ["--attempt-timeout", "200ms", "--retries", "2", "--backoff", "10ms"];
@@ -26,12 +26,12 @@ it("ends an attempt that has run for its time, and tries it again only where tha
   );
 });
 
-it("counts the time of all attempts together for --timeout", async ({ home }) => {
+it("counts the time of all attempts for --timeout", async ({ home }) => {
   const script = "sleep 0.5; exit 1";
   const id = await home.run("--timeout", "2s", "--retries", "9", "--backoff", "0ms", "sh", "-c", script);
   await home.reaches(id, "failed");
   const { attempt, error, timeoutMs } = await home.task(id);
-  // No attempt alone takes so long, and four of them do.
+  // No single attempt takes that long, but four of them do.
   expect([error.name, error.data, timeoutMs, attempt <= 4]).toEqual([
     "TimedOut",
     { timeoutMs: 2000 },
@@ -40,7 +40,7 @@ it("counts the time of all attempts together for --timeout", async ({ home }) =>
   ]);
 });
 
-it("gives a program its scheduling priority, and refuses one that there is not", async ({ home }) => {
+it("sets a program's scheduling priority with --nice, and refuses an invalid one", async ({ home }) => {
   const id = await home.run("--nice", "7", "sleep", "60");
   const pid = await pidOf(home, id);
   await until(() => getPriority(pid) === 7);

@@ -3,9 +3,9 @@ import { describe, expect } from "vitest";
 import { it, needsLinux, needsOwnStore, signalTo, until } from "../harness/index.ts";
 import { history, noted, notes, oneSlot, open, running, ticking, waitsForAnswer } from "./story.ts";
 
-it("starts one daemon for twenty first commands at once, and gives twenty ids", async ({ home }) => {
+it("starts one daemon for twenty simultaneous first commands, and gives twenty ids", async ({ home }) => {
   const runs = await Promise.all(
-    // Together they are a load of their own, so each has longer than a command has elsewhere.
+    // Twenty commands at once are a load, so each gets more time than a command gets elsewhere.
     Array.from({ length: 20 }, () => home.cli("run", "sh", "-c", "echo $$ >> notes", { timeoutMs: 80_000 })),
   );
   const ids = runs.map(({ stdout }) => Number(stdout)).sort((a, b) => a - b);
@@ -17,7 +17,7 @@ it("starts one daemon for twenty first commands at once, and gives twenty ids", 
   expect(new Set(notes(home)).size).toBe(20);
 });
 
-it("prints the id and a newline on stdout, and nothing else there", async ({ home }) => {
+it("prints only the id and a newline on stdout", async ({ home }) => {
   expect(await home.cli("run", "echo", "hello")).toMatchObject({ code: 0, stdout: "1\n", stderr: "" });
   expect(await home.json("run", "echo", "hello")).toMatchObject({
     id: 2,
@@ -40,13 +40,13 @@ it("passes arguments byte for byte, without a shell", async ({ home }) => {
   expect(JSON.parse((await home.cli("logs", `${id}`)).stdout)).toEqual(args);
 });
 
-it("ends with --wait with the program's own exit code", async ({ home }) => {
+it("exits with the program's own exit code with --wait", async ({ home }) => {
   expect((await home.cli("run", "-w", "sh", "-c", "exit 7")).code).toBe(7);
   expect((await home.cli("run", "-w", "sh", "-c", "kill -9 $$")).code).toBe(137);
   expect(await home.task(2)).toMatchObject({ state: "failed", signal: "SIGKILL", exitCode: 137 });
 });
 
-it("follows with the output on stdout, byte for byte, and the id on stderr", async ({ home }) => {
+it("prints the output on stdout with --follow, byte for byte, and the id on stderr", async ({ home }) => {
   const { code, stdout, stderr } = await home.cli(
     "run",
     "-f",
@@ -58,7 +58,7 @@ it("follows with the output on stdout, byte for byte, and the id on stderr", asy
   expect(stderr).toContain("task 1");
 });
 
-it("stays over a pause while it follows, says which command goes on, and prints the rest", async ({
+it("keeps following through a pause, names the command that resumes, and prints the rest", async ({
   home,
 }) => {
   const following = home.spawn(
@@ -76,14 +76,14 @@ it("stays over a pause while it follows, says which command goes on, and prints 
   expect(await following.ended).toMatchObject({ code: 0, stdout: "before\nafter\n" });
 });
 
-it("ends with 75 at a pause with --exit-on-pause", async ({ home }) => {
+it("exits with 75 at a pause with --exit-on-pause", async ({ home }) => {
   const waiting = home.spawn("run", "-w", "--exit-on-pause", "sleep", "60");
   await until(async () => (await home.task(1)).state === "working");
   await home.cli("pause", "1");
   expect((await waiting.ended).code).toBe(75);
 });
 
-it("detaches at Ctrl-C, and cancels with --cancel-on-exit", async ({ home }) => {
+it("detaches at Ctrl-C, and cancels the task with --cancel-on-exit", async ({ home }) => {
   const detaching = home.spawn("run", "-w", "sh", "-c", ticking);
   await noted(home, 1, "ticks");
   detaching.kill("SIGINT");
@@ -96,7 +96,7 @@ it("detaches at Ctrl-C, and cancels with --cancel-on-exit", async ({ home }) => 
   expect((await home.task(2)).state).toBe("canceled");
 });
 
-it("leaves or cancels also a task that was only being submitted at Ctrl-C", async ({ home, skip }) => {
+it("keeps or cancels a task that is still being submitted at Ctrl-C", async ({ home, skip }) => {
   needsLinux(skip);
   const { pid } = await home.json("daemon", "start");
   for (const [option, code, state] of [
@@ -105,7 +105,7 @@ it("leaves or cancels also a task that was only being submitted at Ctrl-C", asyn
   ] as const) {
     signalTo(pid, "SIGSTOP");
     const command = home.spawn("run", "--wait", option, "sleep", "60");
-    // It waits for the greeting: what it listens to is set up before it is.
+    // The command waits for the greeting. It has set up its signal handlers before that.
     await until(() => waitsForAnswer(command.pid));
     command.kill("SIGINT");
     signalTo(pid, "SIGCONT");
@@ -116,7 +116,7 @@ it("leaves or cancels also a task that was only being submitted at Ctrl-C", asyn
   }
 });
 
-it("starts nothing for a key that exists, and prints that task's id", async ({ home }) => {
+it("starts nothing for a key that exists, and prints the id of that key's task", async ({ home }) => {
   const first = await home.run("--key", "nightly", "sh", "-c", "echo once >> notes");
   await home.reaches(first, "completed");
   expect(await home.run("--key", "nightly", "sh", "-c", "echo twice >> notes")).toBe(first);
@@ -124,8 +124,8 @@ it("starts nothing for a key that exists, and prints that task's id", async ({ h
   expect(notes(home)).toEqual(["once"]);
 });
 
-describe("what --accept-missing submitted fails when it cannot be started even then", () => {
-  it("with 127 where there is no such program or module", async ({ home }) => {
+describe("a task with --accept-missing", () => {
+  it("fails with 127 if its program or module still does not exist", async ({ home }) => {
     const accepted = (what: string) => home.run("--accept-missing", what);
     const [program, module] = [await accepted("no-such-program"), await accepted("./no-such.ts")];
     const { exitCode, error } = await home.reaches(program, "failed");
@@ -134,7 +134,7 @@ describe("what --accept-missing submitted fails when it cannot be started even t
     expect(await home.reaches(module, "failed")).toMatchObject({ exitCode: 127, attempt: null });
   });
 
-  it("with 126 where it may not be executed", async ({ home }) => {
+  it("fails with 126 if its program is not executable", async ({ home }) => {
     writeFileSync(home.file("data"), "no program", { mode: 0o644 });
     const { exitCode, error } = await home.reaches(await home.run("--accept-missing", "./data"), "failed");
     expect(exitCode).toBe(126);
@@ -142,10 +142,8 @@ describe("what --accept-missing submitted fails when it cannot be started even t
   });
 });
 
-describe("what a task sees", () => {
-  it("is the caller's environment and directory, with its own variables, and nothing of the daemon's", async ({
-    home,
-  }) => {
+describe("the environment of a task", () => {
+  it("has the caller's variables and directory, and nothing of the daemon's", async ({ home }) => {
     needsOwnStore(home, "the shell that submits gives nothing in a cluster");
     await home.cli("daemon", "start", { env: { OF_THE_DAEMON: "1" } });
     mkdirSync(home.file("sub"));
@@ -160,7 +158,9 @@ describe("what a task sees", () => {
     );
   });
 
-  it("is --env, --env-file as it is at each attempt, and no more with --no-inherit-env", async ({ home }) => {
+  it("has --env and the current content of --env-file, and nothing else with --no-inherit-env", async ({
+    home,
+  }) => {
     writeFileSync(home.file("vars"), "FROM=file\n# a remark\nQUOTED='as it is'\n");
     const print = ["sh", "-c", 'echo "$FROM|$QUOTED|$GIVEN|$COLOUR" >> notes; [ "$FROM" = changed ]'];
     const args = [
@@ -182,8 +182,8 @@ describe("what a task sees", () => {
   });
 });
 
-describe("when it is started", () => {
-  it("is after the task of --after has completed, and never when that failed", async ({ home }) => {
+describe("the start of a task", () => {
+  it("comes after the task of --after has completed, and never if that task failed", async ({ home }) => {
     const first = await home.run("sh", "-c", "until [ -e go ]; do sleep 0.02; done; echo first >> notes");
     const second = await home.run("--after", `${first}`, "sh", "-c", "echo second >> notes");
     expect((await home.task(second)).waiting).toMatchObject({ for: "task", on: first });
@@ -195,7 +195,7 @@ describe("when it is started", () => {
     expect((await home.reaches(orphan, "failed")).error.message).toContain(`${broken}`);
   });
 
-  it("is by priority, then by age", async ({ home }) => {
+  it("follows priority, then age", async ({ home }) => {
     const queue = await oneSlot(home);
     await home.cli("queue", "hold", queue);
     for (const [priority, name] of [
@@ -209,7 +209,7 @@ describe("when it is started", () => {
     expect(notes(home)).toEqual(["urgent", "old", "young"]);
   });
 
-  it("is not before --delay is over", async ({ home }) => {
+  it("comes no earlier than --delay allows", async ({ home }) => {
     await home.cli("daemon", "start");
     const at = Date.now();
     const id = await home.run("--delay", "1s", "true");
@@ -219,8 +219,8 @@ describe("when it is started", () => {
   });
 });
 
-describe("limits", () => {
-  it("tries again after a failure, with back-off, never out of failed", async ({ home }) => {
+describe("the limits of a task", () => {
+  it("retry a failed attempt with back-off, without the state failed in between", async ({ home }) => {
     const script = 'echo $AGENTCTL_ATTEMPT >> notes; [ "$AGENTCTL_ATTEMPT" = 3 ]';
     const id = await home.run("--retries", "2", "--backoff", "50ms", "sh", "-c", script);
     expect((await home.cli("wait", `${id}`)).code).toBe(0);
@@ -229,13 +229,13 @@ describe("limits", () => {
     expect(await history(home, id)).toEqual(states);
   });
 
-  it("fails with TimedOut when --timeout is over", async ({ home }) => {
+  it("fail the task with TimedOut after --timeout", async ({ home }) => {
     const id = await home.run("--timeout", "300ms", "sleep", "60");
     expect(await home.reaches(id, "failed")).toMatchObject({ error: { name: "TimedOut" }, pid: null });
   });
 });
 
-it("keeps labels and variables whose names JavaScript has a use for", async ({ home }) => {
+it("keeps labels and variables whose names are special in JavaScript", async ({ home }) => {
   const names = ["__proto__", "constructor", "prototype"];
   const options = names.flatMap((name) => ["--label", `${name}=l`, "--env", `${name}=e`]);
   const file = home.file("variables");
@@ -248,7 +248,7 @@ it("keeps labels and variables whose names JavaScript has a use for", async ({ h
   expect(kept).toEqual(["__proto__=f", "constructor=e", "prototype=e"]);
 });
 
-it("is never seen working without the pid of its process", async ({ home }) => {
+it("never shows a working task without the pid of its process", async ({ home }) => {
   await home.cli("queue", "set", "default", "--slots", "30");
   const wire = await home.connect();
   const module = home.module("export default () => new Promise((end) => setTimeout(end, 60_000));");
@@ -262,7 +262,7 @@ it("is never seen working without the pid of its process", async ({ home }) => {
   expect((await Promise.all(seen)).flat().filter(([, pid]) => pid !== "number")).toEqual([]);
 });
 
-it("names the environment file that is not there, and not the program", async ({ home }) => {
+it("names a missing environment file, not the program", async ({ home }) => {
   const file = home.script("A=b", "gone.env");
   const id = await home.run("--hold", "--env-file", file, "true");
   rmSync(file);

@@ -12,7 +12,7 @@ async function addSchedule(home: Home, ...words: string[]): Promise<void> {
   expect([code, stderr]).toEqual([0, ""]);
 }
 
-/** As if the planned time had come `ago` milliseconds ago, while no daemon was there. */
+/** Pretends that the planned time came `ago` ms ago, while no daemon was running. */
 async function missed(home: Home, name: string, ago: number): Promise<void> {
   await home.killDaemon();
   const at = Date.now() - ago;
@@ -20,9 +20,7 @@ async function missed(home: Home, name: string, ago: number): Promise<void> {
   await home.cli("daemon", "start");
 }
 
-it("submits a task with label and key at each planned time, with the caller's variables", async ({
-  home,
-}) => {
+it("submits a task with its label and variables at each planned time", async ({ home }) => {
   await addSchedule(
     home,
     "tick",
@@ -56,7 +54,7 @@ it("submits a task with label and key at each planned time, with the caller's va
   expect(JSON.stringify(paused)).not.toContain("y z");
 });
 
-it("shows when a schedule runs next, in its zone, and removes it", async ({ home }) => {
+it("shows when a schedule runs next in its time zone, and removes the schedule", async ({ home }) => {
   await addSchedule(
     home,
     "nightly",
@@ -94,9 +92,7 @@ it("shows when a schedule runs next, in its zone, and removes it", async ({ home
   expect((await home.cli("schedule", "pause", "nightly")).code).toBe(3);
 });
 
-it("replaces a schedule where that is asked for, which keeps its last run and stays paused", async ({
-  home,
-}) => {
+it("replaces a schedule with --replace, and keeps its last run and its pause", async ({ home }) => {
   await home.cli("schedule", "add", "--replace", "tick", "0 5 * * *", "--tz", "UTC", "echo", "one");
   const ran = Number((await home.cli("schedule", "run", "tick")).stdout);
   await home.reaches(ran, "completed");
@@ -121,7 +117,7 @@ it("replaces a schedule where that is asked for, which keeps its last run and st
   expect((await home.json("schedule", "show", "tick")).nextAt).toMatch(/T06:00:00.000Z$/);
   expect(await home.json("schedule", "list")).toHaveLength(1);
 
-  // With the same times what is planned stands, though another delay would be drawn.
+  // With the same times the planned run stays, although a new jitter would be another one.
   const late = ["schedule", "add", "--replace", "tick", "0 6 * * *", "--tz", "UTC", "--jitter", "1h", "echo"];
   await home.cli(...late, "three");
   const fireAt = () => sqlite(home, "select fire_at from schedules")[0].fire_at;
@@ -130,7 +126,7 @@ it("replaces a schedule where that is asked for, which keeps its last run and st
   expect(fireAt()).toBe(planned);
 });
 
-it("refuses a time, a zone, a queue and a program that cannot be, and keeps nothing", async ({ home }) => {
+it("refuses an invalid time, time zone, queue or program, and stores nothing", async ({ home }) => {
   for (const [words, why] of [
     [["x", "61 * * * *", "true"], "five or six fields"],
     [["x", "@daily", "--tz", "Mars", "true"], "time zone"],
@@ -146,7 +142,7 @@ it("refuses a time, a zone, a queue and a program that cannot be, and keeps noth
   expect(await home.json("schedule", "list")).toEqual([]);
 });
 
-it("makes a missed run once, or passes it over", async ({ home }) => {
+it("makes up for missed runs once, or skips them", async ({ home }) => {
   await addSchedule(home, "made", "0 0 1 1 *", "true");
   await addSchedule(home, "passed", "0 0 1 1 *", "--missed", "skip", "true");
   for (const name of ["made", "passed"]) await missed(home, name, 40 * 86_400_000);
@@ -156,7 +152,7 @@ it("makes a missed run once, or passes it over", async ({ home }) => {
   expect((await home.json("schedule", "show", "made")).lastAt).toMatch(/-01-01T|-12-31T/);
 });
 
-it("makes no run beside an open one, queues behind it, or replaces it", async ({ home }) => {
+it("skips a run beside an open one, queues it or replaces the open one", async ({ home }) => {
   for (const overlap of ["skip", "queue", "replace"])
     await addSchedule(home, overlap, "0 0 1 1 *", "--overlap", overlap, "sleep", "300");
   for (const overlap of ["skip", "queue", "replace"]) await missed(home, overlap, 1000);
@@ -183,7 +179,7 @@ it("makes no run beside an open one, queues behind it, or replaces it", async ({
   for (const { id } of await home.json("list")) await home.cli("cancel", `${id}`, "--grace", "0s");
 });
 
-it("makes no run once it is paused, also where one was being made", async ({ home }) => {
+it("submits no run after a pause, even if a run was about to replace another", async ({ home }) => {
   await home.cli("config", "set", "cancel.grace", "2s");
   const stubborn = "trap 'echo asked >> asked' TERM; while :; do sleep 0.05; done";
   await addSchedule(home, "swap", "* * * * * *", "--overlap", "replace", "sh", "-c", stubborn);

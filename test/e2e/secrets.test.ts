@@ -7,7 +7,7 @@ import { noted, open, pidOf, taskModule } from "./story.ts";
 const SECRET = "sk-live-0123456789abcdef";
 const env = { API_KEY: SECRET };
 
-/** Every file below the home that has the text in it. */
+/** Every file in the home that contains the text. */
 function filesWith(home: Home, text: string, folder = home.dir): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .map((name) => join(folder, name))
@@ -15,12 +15,12 @@ function filesWith(home: Home, text: string, folder = home.dir): string[] {
     .filter((path) => readFileSync(path).includes(text));
 }
 
-/** Where the environment of an open task, and what its attempt was started with, are not kept. */
+/** Leaves out the folders with the environments of open tasks and the start data of attempts. */
 function elsewhere(home: Home, files: string[]): string[] {
   return files.filter((file) => !["env/", "run/"].some((folder) => file.startsWith(join(home.dir, folder))));
 }
 
-it("keeps a captured environment out of every output, of the store, its backups and the logs", async ({
+it("keeps a captured environment out of all outputs, the store, its backups and the logs", async ({
   home,
 }) => {
   needsOwnStore(home, "a cluster keeps no variables of the caller");
@@ -59,7 +59,7 @@ it("keeps a captured environment out of every output, of the store, its backups 
   open(home);
 });
 
-it("takes it off the disk as soon as the last task that uses it has ended", async ({ home }) => {
+it("deletes an environment from the disk when the last task that uses it has ended", async ({ home }) => {
   needsOwnStore(home, "a cluster keeps no variables of the caller");
   const ids = [];
   await home.cli("queue", "set", "default", "--slots", "4");
@@ -73,7 +73,7 @@ it("takes it off the disk as soon as the last task that uses it has ended", asyn
   await until(() => filesWith(home, SECRET).length === 0, { message: "no file with the secret" });
 });
 
-it("keeps nothing of a submission that is refused, or known already by its key", async ({ home }) => {
+it("keeps nothing of a submission that is refused or whose key exists already", async ({ home }) => {
   const id = await home.run("--hold", "--key", "once", "true");
   expect((await home.cli("run", "--queue", "nowhere", "true", { env })).code).toBe(3);
   expect(await home.run("--key", "once", "true", { env })).toBe(id);
@@ -81,7 +81,7 @@ it("keeps nothing of a submission that is refused, or known already by its key",
   expect(filesWith(home, SECRET)).toEqual([]);
 });
 
-it("takes off what a refreshed environment replaced", async ({ home }) => {
+it("deletes an environment that resume --refresh-env has replaced", async ({ home }) => {
   needsOwnStore(home, "a cluster keeps no variables of the caller");
   const id = await home.run("--pause-mode", "checkpoint", "sh", "-c", "echo $API_KEY >> seen; sleep 60", {
     env,
@@ -94,7 +94,7 @@ it("takes off what a refreshed environment replaced", async ({ home }) => {
   expect(readFileSync(home.file("seen"), "utf8")).toBe(`${SECRET}\nanother\n`);
 });
 
-it("captures nothing with --no-inherit-env", async ({ home }) => {
+it("captures no variables with --no-inherit-env", async ({ home }) => {
   const id = await home.run("--no-inherit-env", "--env", "MINE=1", "env", { env });
   await home.reaches(id, "completed");
   const names = (await home.cli("logs", `${id}`)).stdout.split("\n").map((line) => line.replace(/=.*/, ""));
@@ -102,7 +102,7 @@ it("captures nothing with --no-inherit-env", async ({ home }) => {
   expect(names).not.toContain("API_KEY");
 });
 
-it("shows a token in no argument, no log and no output", async ({ home }) => {
+it("shows a task's token in no argument, log or output", async ({ home }) => {
   const id = await home.run("sh", "-c", "echo $AGENTCTL_TOKEN > token; exec sleep 60");
   await until(() => existsSync(home.file("token")) && readFileSync(home.file("token"), "utf8").length > 10);
   const token = readFileSync(home.file("token"), "utf8").trim();
@@ -111,11 +111,11 @@ it("shows a token in no argument, no log and no output", async ({ home }) => {
   const { stdout } = await home.cli("show", `${id}`, "--json");
   expect(stdout).not.toContain(token);
   const files = elsewhere(home, filesWith(home, token));
-  // The store has it, and so has a backup of the store.
+  // The store and its backups contain the token.
   expect(files.filter((file) => !/agentctl\.db(-wal)?$|\/backups\//.test(file))).toEqual([]);
 });
 
-it("hands nothing of the daemon's own environment to a task", async ({ home }) => {
+it("passes nothing of the daemon's own environment to a task", async ({ home }) => {
   await home.cli("daemon", "start", { env });
   const id = await home.run("--no-inherit-env", "env");
   const own = await home.run("env");

@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { it } from "../harness/index.ts";
 import { meanwhile, noted, notes, open, taskModule } from "./story.ts";
 
-it("delivers each message once and in order, across a pause that no message ends", async ({ home }) => {
+it("delivers each message once and in order, and ends no pause with a message", async ({ home }) => {
   const source = taskModule(`
     await task.step("one", () => { note("one"); return gate("first"); });
     const first = await task.messages();
@@ -25,7 +25,7 @@ it("delivers each message once and in order, across a pause that no message ends
   expect((await home.reaches(id, "completed")).result).toEqual([["a"], ["b", "c"], []]);
 });
 
-it("keeps a message for a task that has not begun, also from stdin", async ({ home }) => {
+it("keeps messages for a task that has not started, also from stdin", async ({ home }) => {
   const id = await home.run("--hold", home.module(taskModule("return task.messages();")));
   await home.cli("send", `${id}`, "-", { input: "two\nlines" });
   expect((await home.json("send", `${id}`, "--", "-x")).ok).toBe(true);
@@ -33,7 +33,7 @@ it("keeps a message for a task that has not begun, also from stdin", async ({ ho
   expect((await home.reaches(id, "completed")).result).toEqual(["two\nlines", "-x"]);
 });
 
-it("delivers again what was delivered after the checkpoint of --from", async ({ home }) => {
+it("delivers messages again that were delivered after the checkpoint of --from", async ({ home }) => {
   const source = taskModule(`
     await task.step("one", () => undefined);
     await task.save(1);
@@ -50,7 +50,7 @@ it("delivers again what was delivered after the checkpoint of --from", async ({ 
   expect(notes(home)).toEqual(["hello", "two", "hello", "two"]);
 });
 
-it("is refused for a task that has ended", async ({ home }) => {
+it("refuses a message to an ended task", async ({ home }) => {
   const id = await home.run("true");
   await home.reaches(id, "completed");
   expect((await home.cli("send", `${id}`, "late")).code).toBe(4);

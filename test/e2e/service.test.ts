@@ -4,7 +4,7 @@ import { beforeEach, describe, expect } from "vitest";
 import { startCommand } from "../harness/command.ts";
 import { type Home, it, needsLinux, until } from "../harness/index.ts";
 
-/** A service manager that notes what it is told, and then does as it is told to. */
+/** Installs a `systemctl` that notes its arguments and then runs `script`. Returns a function that reads the notes. */
 function manager(home: Home, script = ""): () => string[] {
   const notes = home.file("told");
   const program = home.file("bin/systemctl");
@@ -30,7 +30,7 @@ function meant(unit: string): { words: string[]; env: Record<string, string> } {
 describe("daemon install", () => {
   beforeEach(({ skip }) => needsLinux(skip));
 
-  it("writes a service that runs the daemon, hands its tasks over, and goes again", async ({ home }) => {
+  it("writes a service that runs the daemon with its tasks, and removes it again", async ({ home }) => {
     const told = manager(home);
     const id = await home.run("sleep", "60");
     const pid = await until(async () => (await home.task(id)).pid);
@@ -52,7 +52,7 @@ describe("daemon install", () => {
     expect(await home.json("daemon", "uninstall")).toMatchObject({ changed: false });
   });
 
-  it("leaves a running daemon where there is no service manager, and says what to type", async ({ home }) => {
+  it("keeps the running daemon without a service manager, and says what to type", async ({ home }) => {
     manager(home, 'echo "Failed to connect to bus" >&2; exit 1');
     const id = await home.run("sleep", "60");
     await home.reaches(id, "working");
@@ -64,7 +64,7 @@ describe("daemon install", () => {
     expect((await home.json("daemon", "status")).pid).toBe(before.pid);
   });
 
-  it("names the home that is meant, whatever it is called, and prints without a change", async ({ home }) => {
+  it("names any home in the service correctly, and changes nothing with --print", async ({ home }) => {
     manager(home);
     home.env.AGENTCTL_HOME = home.file('a "b" %h $c');
     const { code, stdout } = await home.cli("daemon", "install", "--print");

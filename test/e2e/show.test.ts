@@ -8,7 +8,7 @@ const ofTask =
   );
 const keysOf = (value: object) => Object.keys(value).sort();
 
-it("gives a task every key of the contract, null where it does not apply, with its lists beside", async ({
+it("returns every key of the contract with the lists of a task, and null for keys that do not apply", async ({
   home,
 }) => {
   const id = await home.run("--hold", "true");
@@ -28,7 +28,7 @@ it("gives a task every key of the contract, null where it does not apply, with i
   expect(keysOf(event)).toEqual(["actor", "at", "attempt", "cause", "data", "from", "seq", "task", "to"]);
 });
 
-it("gives pauses, checkpoints, attempts and steps their keys", async ({ home }) => {
+it("returns the keys of pauses, checkpoints, attempts and steps", async ({ home }) => {
   const id = await home.run(home.module(twelveSteps), "--input", "3");
   await noted(home, 3);
   await home.cli("pause", `${id}`, "--no-wait");
@@ -60,7 +60,7 @@ it("hides environment, checkpoint contents, step results and messages", async ({
   expect((await home.cli("events", "--after", "0")).stdout).not.toContain("hush");
 });
 
-it("begins with why the task waits and what to do", async ({ home }) => {
+it("starts with the reason why a task waits and the command that helps", async ({ home }) => {
   const queue = await oneSlot(home);
   await home.cli("queue", "hold", queue);
   const id = await home.run("--queue", queue, "true");
@@ -68,9 +68,7 @@ it("begins with why the task waits and what to do", async ({ home }) => {
   expect(lines.slice(0, 2)).toEqual(["  queue one is held", `  agentctl queue release ${queue}`]);
 });
 
-it("finds a task by its id, uuid or name: the open one of that name, else the one that ended last", async ({
-  home,
-}) => {
+it("finds a task by id, uuid or name, and prefers an open task to the last ended one", async ({ home }) => {
   const first = await home.run("--name", "nightly", "true");
   await home.reaches(first, "completed");
   const { uuid } = await home.json("show", "nightly");
@@ -86,7 +84,7 @@ it("finds a task by its id, uuid or name: the open one of that name, else the on
   expect((await home.cli("run", "--name", "12", "true")).code).toBe(2);
 });
 
-it("ends with 3 where there is no such task, and says so as JSON too", async ({ home }) => {
+it("exits with 3 for an unknown task, and reports it as JSON too", async ({ home }) => {
   await home.cli("daemon", "start");
   expect((await home.cli("show", "99")).code).toBe(3);
   expect((await home.json("show", "99")).error).toMatchObject({
@@ -96,7 +94,7 @@ it("ends with 3 where there is no such task, and says so as JSON too", async ({ 
   });
 });
 
-it("shows input, options, what the processes use, and the last lines of a failed task", async ({ home }) => {
+it("shows input, options, memory in use and the last lines of a failed task", async ({ home }) => {
   const id = await home.run("--grace", "5s", "sh", "-c", "seq 1 20; sleep 60");
   const { tree } = await until(async () => {
     const task = await home.json("show", `${id}`);

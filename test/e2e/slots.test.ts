@@ -12,7 +12,7 @@ async function working(home: Home): Promise<number[]> {
   return tasks.map(({ id }: { id: number }) => id);
 }
 
-it("lets a task take several slots, which keeps those behind it waiting", async ({ home }) => {
+it("gives a task several slots, and keeps later tasks waiting until then", async ({ home }) => {
   const queue = await queueOf(home, "wide", "--slots", "2");
   const first = await home.run("--queue", queue, "sleep", "60");
   await home.reaches(first, "working");
@@ -39,7 +39,7 @@ it("lets a task take several slots, which keeps those behind it waiting", async 
   const refused = await home.cli("run", "--queue", queue, "--slots", "3", "true");
   expect([refused.code, refused.stdout]).toEqual([2, ""]);
   expect(refused.stderr).toContain(`agentctl queue set ${queue} --slots 3`);
-  // It was submitted while the queue was larger: it is in nobody's way, and says why it waits.
+  // The task was submitted while the queue was larger. It blocks no other task, and show says why it waits.
   await home.cli("cancel", `${wide}`, "--grace", "0s");
   await queueOf(home, queue, "--slots", "unlimited");
   await home.reaches(small, "working");
@@ -52,7 +52,7 @@ it("lets a task take several slots, which keeps those behind it waiting", async 
   expect((await home.task(lost)).waiting).toEqual({ for: "slots", on: queue, until: null });
 });
 
-it("limits the slots of all queues together, by priority over all of them", async ({ home }) => {
+it("limits the slots of all queues together, by priority across queues", async ({ home }) => {
   needsOwnStore(home, "another machine may have more slots");
   expect((await home.cli("config", "set", "slots.max", "1")).code).toBe(0);
   const other = await queueOf(home, "other", "--slots", "4");
@@ -70,7 +70,7 @@ it("limits the slots of all queues together, by priority over all of them", asyn
   await home.reaches(low, "working");
 });
 
-it("numbers the slots of a queue, and a frozen task waits for its own", async ({ home }) => {
+it("numbers the slots of a queue, and makes a frozen task wait for its own slot", async ({ home }) => {
   const queue = await queueOf(home, "gpu", "--slots", "3", "--numbered", "on");
   const slot = 'echo "$1 $AGENTCTL_SLOT" >> notes; exec sleep 60';
   const run = (name: string, ...options: string[]) =>
@@ -93,12 +93,12 @@ it("numbers the slots of a queue, and a frozen task waits for its own", async ({
   expect((await home.task(a)).slotNumbers).toEqual([0]);
 });
 
-/** Short steps, each a line in `notes`, until the file `end` is there. */
+/** Brief steps, each a line in `notes`, until the file `end` exists. */
 const ticking = taskModule(`
   for (let n = 0; !existsSync("end"); n++) await task.step("tick " + n, async () => { note(n); await delay(20); });
 `);
 
-it("preempts a task of lower priority at its checkpoint, and resumes it by itself", async ({ home }) => {
+it("preempts a task of lower priority at its checkpoint, and resumes it later", async ({ home }) => {
   const queue = await queueOf(home, "ml", "--slots", "1", "--preempt", "on");
   const low = await home.run("--queue", queue, home.module(ticking));
   await noted(home, 2);
@@ -112,7 +112,7 @@ it("preempts a task of lower priority at its checkpoint, and resumes it by itsel
     waiting: { for: "slot", on: queue },
   });
   expect((await home.cli("show", `${low}`)).stdout).toContain("paused for a task of higher priority");
-  // Not even a higher priority pauses what cannot be paused by checkpoint.
+  // Even a higher priority does not pause a task that cannot be paused by checkpoint.
   const highest = await home.run("--queue", queue, "--priority", "9", "true");
   await meanwhile(home);
   expect((await home.task(highest)).state).toBe("submitted");
@@ -126,7 +126,7 @@ it("preempts a task of lower priority at its checkpoint, and resumes it by itsel
   await home.reaches(equal, "completed");
 });
 
-it("leaves a preempted task suspended once a user has paused it", async ({ home }) => {
+it("keeps a preempted task suspended after a user has paused it", async ({ home }) => {
   const queue = await queueOf(home, "ml", "--slots", "1", "--preempt", "on");
   const low = await home.run("--queue", queue, home.module(ticking));
   await noted(home, 2);
@@ -142,7 +142,7 @@ it("leaves a preempted task suspended once a user has paused it", async ({ home 
   });
 });
 
-it("pauses when memory runs out, starts nothing meanwhile, and goes on when there is room", async ({
+it("pauses a task when memory runs out, starts nothing meanwhile, and continues with free memory", async ({
   home,
 }) => {
   const low = await home.run(home.module(ticking));
@@ -162,7 +162,7 @@ it("pauses when memory runs out, starts nothing meanwhile, and goes on when ther
   await home.reaches(low, "completed");
 });
 
-/** A task is held and released: time enough for what should not happen, where nothing may start. */
+/** Holds and releases a task. That gives time for what should not happen while nothing may start. */
 async function meanwhileHeld(home: Home): Promise<void> {
   const id = await home.run("--hold", "true");
   await home.cli("release", `${id}`);

@@ -1,4 +1,4 @@
-/** A disk that is full on demand, for tests of what must go on meanwhile. */
+/** A disk that is full on demand, for tests of what must continue meanwhile. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { closeSync, openSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -10,16 +10,16 @@ const LITTLE_BYTES = 300 * 1024;
 export interface SmallDisk {
   fill(): Promise<void>;
   free(): Promise<void>;
-  /** The exit code of `agentctl list` where the daemon that it starts finds the disk full. */
+  /** Returns the exit code of `agentctl list` if the daemon that it starts finds the disk full. */
   listWhileFull(): Promise<number | null>;
-  /** The same where the daemon finds room to open its store, and for some hundred kilobytes more. */
+  /** The same if the disk has room for 300 KiB: enough to open the store, and a little more. */
   listWithLittleRoom(): Promise<number | null>;
   release(): Promise<void>;
 }
 
 /**
- * A file system of 8 MiB for the home where this may mount one; elsewhere the daemon's files may not grow, by a limit of
- * its process, which SQLite and the daemon meet in the same places.
+ * Mounts a file system of 8 MiB for the home if that is permitted. Otherwise limits the size of the daemon's files;
+ * SQLite and the daemon meet that limit in the same places.
  */
 export function smallDisk(home: Home): SmallDisk {
   return canMount() ? mounted(home) : limited(home);
@@ -29,7 +29,7 @@ function mounted(home: Home): SmallDisk {
   execFileSync("mkdir", ["-m", "700", home.dir]);
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", home.dir]);
   const ballast = join(home.dir, "ballast");
-  // The mark of a home, without which one that holds a file is refused.
+  // The mark of a home. Without it, a folder that holds a file is refused.
   writeFileSync(join(home.dir, "daemon.lock"), "", { mode: 0o600 });
   return {
     async fill() {

@@ -1,4 +1,4 @@
-/** Another machine over a real sshd: what a login there and a connection do that a socket does not. */
+/** Another machine over a real sshd: what differs between a login there and a socket. */
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { expect, onTestFinished } from "vitest";
 import { closeHome, Home, it, needsMounts, processes, signalTo, sshdFor, until } from "../harness/index.ts";
 import { noted, taskModule } from "./story.ts";
 
-/** A machine with a home of its own. */
+/** A machine with its own home. */
 function laptop(): Home {
   const near = new Home();
   onTestFinished(async () => expect(await closeHome(near)).toEqual([]));
@@ -16,7 +16,7 @@ function laptop(): Home {
 const joined = (box: Home) =>
   processes(box.dir).filter(({ command }) => command.endsWith("agentctl.js daemon stdio"));
 
-it("leaves no process on either machine when a command has ended or was cut", async ({ home, skip }) => {
+it("leaves no process on either machine after a command has ended or was cut off", async ({ home, skip }) => {
   const near = laptop();
   const { host } = await sshdFor(home, near, { skip });
   const ssh = () => processes(near.dir).filter(({ command }) => command.startsWith("ssh "));
@@ -43,10 +43,7 @@ it("leaves no process on either machine when a command has ended or was cut", as
   await noneIsLeft("a command that came back");
 });
 
-it("passes over what login files there print, and tells it where nothing else comes", async ({
-  home,
-  skip,
-}) => {
+it("skips what login files there print, and shows it if nothing else comes", async ({ home, skip }) => {
   const near = laptop();
   const greeting = `printf 'Welcome to {"box"}!\\nhi> '`;
   const [greets, refuses] = [
@@ -60,10 +57,7 @@ it("passes over what login files there print, and tells it where nothing else co
   expect(refused.stderr).toContain(`${refuses.host}: This account is not available.\n`);
 });
 
-it("does without the terminal, the command and the forwardings that the configuration of ssh asks for", async ({
-  home,
-  skip,
-}) => {
+it("ignores RequestTTY, RemoteCommand and forwardings of the ssh configuration", async ({ home, skip }) => {
   const near = laptop();
   const config = [
     "RequestTTY force",
@@ -77,7 +71,7 @@ it("does without the terminal, the command and the forwardings that the configur
   expect(ran).toMatchObject({ code: 0, stdout: "10000\n" });
 });
 
-it("says how ssh ended, and what helps where agentctl is not found", async ({ home, skip }) => {
+it("reports how ssh ended, and what helps if agentctl is not found", async ({ home, skip }) => {
   const near = laptop();
   const nowhere = await sshdFor(home, near, { skip, lines: ["ForceCommand agentctl-is-not-here"] });
   const missing = await near.cli("list", "--host", nowhere.host);
@@ -101,10 +95,7 @@ it("says how ssh ended, and what helps where agentctl is not found", async ({ ho
   expect(killed.stderr).toContain(`agentctl --host ${host} list shows how things stand`);
 });
 
-it("takes what is piped in along to a machine that has none of the files of this one", async ({
-  home,
-  skip,
-}) => {
+it("passes piped input to a machine that has none of the local files", async ({ home, skip }) => {
   needsMounts(skip);
   const near = laptop();
   near.env.TMPDIR = near.work;

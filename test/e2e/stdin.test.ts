@@ -5,9 +5,7 @@ import { running } from "./story.ts";
 
 const reader = 'while read -r line; do echo "got $line"; done; echo end';
 
-it("gives every attempt a file, what was piped in, or nothing, and says what it did not use", async ({
-  home,
-}) => {
+it("gives every attempt a file, the piped input or nothing, and reports unused input", async ({ home }) => {
   writeFileSync(home.file("data"), "of a file\n");
   const twice = ["--retries", "1", "--backoff", "0s", "sh", "-c", "cat; exit 3"];
   const file = await home.run("--stdin", "data", ...twice);
@@ -50,7 +48,7 @@ it("gives every attempt a file, what was piped in, or nothing, and says what it 
   }
 });
 
-it("writes what is sent to the program's pipe, each once, until --eof", async ({ home }) => {
+it("writes each sent message once to the program's pipe, until --eof", async ({ home }) => {
   const id = await home.run("--hold", "--stdin", "pipe", "sh", "-c", reader);
   const printed = async () => (await home.cli("logs", `${id}`)).stdout;
   await home.cli("send", `${id}`, "before");
@@ -69,7 +67,7 @@ it("writes what is sent to the program's pipe, each once, until --eof", async ({
   await until(() => running(home, "stdin-end").length === 0);
 });
 
-it("keeps what an attempt has not read for the next, and ends every attempt's stdin after --eof", async ({
+it("keeps unread input for the next attempt, and ends the stdin of every attempt after --eof", async ({
   home,
 }) => {
   const once = "if [ $AGENTCTL_ATTEMPT = 1 ]; then read -r line; echo $line; exit 3; fi; cat; echo end";
@@ -87,7 +85,7 @@ it("keeps what an attempt has not read for the next, and ends every attempt's st
   await home.reaches(held, "completed");
 });
 
-it("refuses a message that no program would read, and names --stdin pipe", async ({ home }) => {
+it("refuses a message that no program would read, and suggests --stdin pipe", async ({ home }) => {
   const id = await home.run("sleep", "60");
   const refused = await home.json("send", `${id}`, "hello");
   expect(refused.error).toMatchObject({
@@ -101,7 +99,7 @@ it("refuses a message that no program would read, and names --stdin pipe", async
 it.for([
   ["before-commit", "and is not noted, so the next daemon does both"],
   ["after-commit", "and is noted, so the next daemon writes it"],
-])("a piece that a daemon dies over is written once: it dies %s %s", async ([moment], { home }) => {
+])("writes a message to stdin once even if the daemon dies at %s", async ([moment], { home }) => {
   await home.cli("daemon", "start", { env: { AGENTCTL_FAULT: `messages:${moment}` } });
   const id = await home.run("--stdin", "pipe", "sh", "-c", reader);
   await home.reaches(id, "working");

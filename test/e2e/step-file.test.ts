@@ -1,4 +1,7 @@
-/** Brief steps are made durable by their host, without a wait for the daemon; whoever dies, none is lost and none runs again. */
+/**
+ * The host makes brief steps durable without waiting for the daemon. Whatever dies, no step is lost and none runs
+ * again.
+ */
 import { readdirSync } from "node:fs";
 import { expect } from "vitest";
 import { type Home, isAlive, it, needsOwnStore, signalTo, sqlite, until } from "../harness/index.ts";
@@ -6,7 +9,7 @@ import { meanwhile, noted, notes, open, pidOf, running, taskModule, upTo } from 
 
 const COUNT = 1500;
 
-/** Counts in steps of no duration; waits once behind the step that the input names, until the file `go` is there. */
+/** Counts in very brief steps. Waits once, after the step `input.stop`, for the file `go`. */
 const counting = taskModule(`
   for (let n = 1; n <= ${COUNT}; n++) {
     let isRun = false;
@@ -19,7 +22,7 @@ const counting = taskModule(`
 
 const acknowledged = (home: Home) => notes(home, "acknowledged").length;
 
-/** How many steps the store has. */
+/** The number of steps in the store. */
 const stored = (home: Home, id: number) =>
   sqlite(home, "select count(*) as count from steps where task_id = ?", [id])[0].count as number;
 
@@ -28,7 +31,7 @@ const stepFiles = (home: Home) => readdirSync(`${home.dir}/run`).filter((name) =
 const run = (home: Home, stop?: number) =>
   home.run(home.module(counting), "--input", JSON.stringify({ stop }));
 
-it("all are there when the task has ended, in their order, and their file is gone", async ({ home }) => {
+it("stores all steps in order by the end of the task, and deletes their file", async ({ home }) => {
   const id = await run(home);
   expect((await home.reaches(id, "completed", 30_000)).result).toBe("counted");
   const { steps } = await home.json("show", `${id}`);
@@ -37,7 +40,7 @@ it("all are there when the task has ended, in their order, and their file is gon
   await until(() => stepFiles(home).length === 0);
 });
 
-it("a module that waits has all of them in the store, and show says so", async ({ home }) => {
+it("stores all steps of a waiting module, and show lists them", async ({ home }) => {
   needsOwnStore(home, "a step of a cluster is in its database at once");
   const id = await run(home, 700);
   await noted(home, 700, "acknowledged");
@@ -48,9 +51,7 @@ it("a module that waits has all of them in the store, and show says so", async (
   await home.reaches(id, "completed", 30_000);
 });
 
-it("a pause in their midst stores all that were acknowledged, and the next attempt runs none again", async ({
-  home,
-}) => {
+it("stores all acknowledged steps at a pause, and runs none of them again", async ({ home }) => {
   const id = await run(home);
   for (let count = 100; count <= 900; count += 400) {
     await noted(home, count, "acknowledged");
@@ -62,7 +63,7 @@ it("a pause in their midst stores all that were acknowledged, and the next attem
   expect(notes(home)).toEqual(upTo(COUNT));
 });
 
-it("a freeze stores all of them, and the task runs all again from the start", async ({ home }) => {
+it("stores all steps at a freeze, and runs all of them again with --from-start", async ({ home }) => {
   const id = await run(home);
   await noted(home, 300, "acknowledged");
   await home.cli("pause", `${id}`, "--mode", "freeze");
@@ -74,7 +75,7 @@ it("a freeze stores all of them, and the task runs all again from the start", as
   expect(stored(home, id)).toBe(COUNT);
 });
 
-it("those of a host that was killed are kept", async ({ home }) => {
+it("keeps the steps of a host that was killed", async ({ home }) => {
   const id = await home.run("--retries", "1", "--backoff", "1ms", home.module(counting), "--input", "{}");
   await noted(home, 400, "acknowledged");
   signalTo(await pidOf(home, id), "SIGKILL");
@@ -82,7 +83,7 @@ it("those of a host that was killed are kept", async ({ home }) => {
   expectEachOnce(home);
 });
 
-it("a daemon that comes after one was killed takes what its module did meanwhile", async ({ home }) => {
+it("stores the steps that a module ran while no daemon was there", async ({ home }) => {
   const id = await run(home);
   await noted(home, 100, "acknowledged");
   await home.killDaemon();
@@ -92,7 +93,7 @@ it("a daemon that comes after one was killed takes what its module did meanwhile
   expect(stored(home, id)).toBe(COUNT);
 });
 
-it("those of a host that was killed with its daemon are kept", async ({ home }) => {
+it("keeps the steps of a host that was killed after its daemon", async ({ home }) => {
   const id = await run(home);
   await noted(home, 300, "acknowledged");
   const host = await pidOf(home, id);
@@ -104,7 +105,7 @@ it("those of a host that was killed with its daemon are kept", async ({ home }) 
   expectEachOnce(home);
 });
 
-it("a checkpoint stands behind those that were acknowledged before it", async ({ home }) => {
+it("places a checkpoint after the steps that were acknowledged before it", async ({ home }) => {
   const source = taskModule(`
     for (let n = 1; n <= 90; n++) {
       await task.step("count", () => { note(n); return n; });
@@ -120,7 +121,7 @@ it("a checkpoint stands behind those that were acknowledged before it", async ({
   expect(notes(home)).toEqual([...upTo(90), ...upTo(90).slice(60)]);
 });
 
-it("are kept whatever the module makes of the clock", async ({ home }) => {
+it("keeps steps even if the module changes the clock", async ({ home }) => {
   const source = taskModule(`
     const real = Date.now;
     Date.now = () => real() + 0.25;
@@ -134,10 +135,8 @@ it("are kept whatever the module makes of the clock", async ({ home }) => {
   expect(stored(home, id)).toBe(120);
 });
 
-it("are the journal of a host that begins, also where nothing else says that another was there", async ({
-  home,
-}) => {
-  // Its host is one that waited for it.
+it("reads the journal of an earlier host even if nothing else shows that there was one", async ({ home }) => {
+  // The host of the counting task is then one that was started ahead.
   const first = await home.run(home.module(taskModule('await gate("first");'), "first.ts"));
   await until(() => running(home, "host.mjs").length === 2);
   await meanwhile(home, 0.5);
@@ -148,7 +147,7 @@ it("are the journal of a host that begins, also where nothing else says that ano
   expect(sqlite(home, "select run_key from attempts where task_id = ?", [id])[0].run_key).toMatch(/^host\./);
   const host = await pidOf(home, id);
   await home.killDaemon();
-  // As far as it comes: on a busy machine one of its steps lasts, and waits for a daemon.
+  // As far as it gets: on a busy machine one of its steps takes long and waits for a daemon.
   await until(() => acknowledged(home) >= 150, { deadlineMs: 2_000 }).catch(() => undefined);
   signalTo(host, "SIGKILL");
   await until(() => !isAlive(host));
@@ -159,7 +158,7 @@ it("are the journal of a host that begins, also where nothing else says that ano
   expectEachOnce(home);
 });
 
-/** Only the one that was cut short between its effect and its acknowledgement has run again. */
+/** Checks that only a step cut short between its effect and its acknowledgement has run again. */
 function expectEachOnce(home: Home): void {
   const ran = notes(home);
   const again = ran.filter((n, at) => ran.indexOf(n) !== at);

@@ -2,7 +2,7 @@ import { describe, expect } from "vitest";
 import { it } from "../harness/index.ts";
 import { meanwhile, noted, notes, open, taskModule } from "./story.ts";
 
-it("runs each step once although they end out of order, and matches them by their whole name", async ({
+it("runs each step once even if steps end out of order, and matches them by their full names", async ({
   home,
 }) => {
   const source = taskModule(`
@@ -23,7 +23,7 @@ it("runs each step once although they end out of order, and matches them by thei
   expect(notes(home).slice(7)).toEqual(["begin 1", "end 1"]);
 });
 
-it("gives the journaled result to a later attempt, also undefined and nested values", async ({ home }) => {
+it("returns journaled results in a later attempt, including undefined and nested ones", async ({ home }) => {
   const source = taskModule(`
     const nothing = await task.step("nothing", () => note("nothing"));
     const value = await task.step("value", () => { note("value"); return { at: [1, null, "ä"] }; });
@@ -41,7 +41,7 @@ it("gives the journaled result to a later attempt, also undefined and nested val
 });
 
 describe("a step that fails", () => {
-  it("is tried again as often as retries says", async ({ home }) => {
+  it("is retried as often as its option retries allows", async ({ home }) => {
     const source = taskModule(`
       return task.step("shaky", (step) => {
         note("try " + step.try);
@@ -65,7 +65,7 @@ describe("a step that fails", () => {
     expect((await home.cli("logs", `${id}`)).stdout).toContain("RangeError: too far");
   });
 
-  it("times out, with its signal aborted, and is tried again", async ({ home }) => {
+  it("times out, aborts its signal and is retried", async ({ home }) => {
     const source = taskModule(`
       return task.step("slow", async (step) => {
         step.signal.addEventListener("abort", () => note("aborted " + step.try));
@@ -77,7 +77,7 @@ describe("a step that fails", () => {
     expect(notes(home)).toEqual(["aborted 1"]);
   });
 
-  it("is not journaled: the next attempt of the task tries it again", async ({ home }) => {
+  it("is not journaled, so the next attempt of the task runs it again", async ({ home }) => {
     const source = taskModule(`
       await task.step("good", () => note("good"));
       await task.step("bad", () => { note("bad"); if (task.attempt === 1) throw new Error("once"); });`);
@@ -87,7 +87,7 @@ describe("a step that fails", () => {
   });
 });
 
-it("is refused inside another step", async ({ home }) => {
+it("refuses a step inside another step", async ({ home }) => {
   const source = taskModule(`await task.step("outer", () => task.step("inner", () => note("inner")));`);
   const id = await home.run(home.module(source));
   const { error } = await home.reaches(id, "failed");
@@ -95,7 +95,7 @@ it("is refused inside another step", async ({ home }) => {
   expect(notes(home)).toEqual([]);
 });
 
-it("is what show names while it runs", async ({ home }) => {
+it("shows a step by its name while it runs", async ({ home }) => {
   const source = taskModule(`await task.step("read the paper", () => { note("on"); return gate("go"); });`);
   const id = await home.run(home.module(source));
   await noted(home, 1);
@@ -115,7 +115,7 @@ it("is what show names while it runs", async ({ home }) => {
   ]);
 });
 
-it("keeps what ends while the pause is asked for, and begins nothing new", async ({ home }) => {
+it("finishes running steps after a request to pause, and starts no new one", async ({ home }) => {
   const source = taskModule(`
     const one = (name) => task.step(name, async () => { note("begin " + name); await gate(name); note("end " + name); });
     await Promise.all([one("a"), one("b").then(() => one("c"))]);`);
@@ -134,7 +134,7 @@ it("keeps what ends while the pause is asked for, and begins nothing new", async
   expect(notes(home)).toEqual(["begin a", "begin b", "end b", "end a", "begin c", "end c"]);
 });
 
-it("is resumed over a journal of many lines, and a result beyond the bound is refused by name", async ({
+it("replays a journal of 13 MB after a resume, and refuses a result beyond journal.maxBytes", async ({
   home,
 }) => {
   const source = taskModule(`

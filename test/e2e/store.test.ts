@@ -17,7 +17,7 @@ async function onSmallDisk(home: Home, story: (disk: SmallDisk) => Promise<void>
   }
 }
 
-/** Submits until the store refuses, and gives the ids that were acknowledged. */
+/** Submits tasks until the store refuses one. Returns the ids that were acknowledged. */
 async function untilFull(home: Home, disk: SmallDisk): Promise<number[]> {
   const ids: number[] = [];
   await disk.fill();
@@ -34,7 +34,7 @@ async function untilFull(home: Home, disk: SmallDisk): Promise<number[]> {
   throw new Error("the disk is never full");
 }
 
-it("refuses every writer with 6 on a full disk, answers readers, and serves again with space", async ({
+it("refuses writers with exit code 6 on a full disk, answers readers, and recovers with space", async ({
   home,
 }) => {
   await onSmallDisk(home, async (disk) => {
@@ -60,7 +60,7 @@ it("refuses every writer with 6 on a full disk, answers readers, and serves agai
   });
 });
 
-it("cancels the task that fills the disk, and names what a stop leaves running there", async ({
+it("cancels the task that fills the disk, and names the tasks that a stop leaves running", async ({
   home,
   skip,
 }) => {
@@ -69,7 +69,7 @@ it("cancels the task that fills the disk, and names what a stop leaves running t
     await home.cli("queue", "set", "default", "--slots", "2");
     const quiet = await home.run("sleep", "60");
     const pid = await pidOf(home, quiet);
-    // It fills what room it finds until it is killed.
+    // The task fills all free space until it is killed.
     const filler = await home.run("sh", "-c", "trap '' TERM; while :; do yes | head -c 100000; done");
     const submits = () => home.cli("run", "--hold", "true");
     await until(async () => (await submits()).code === 6, { message: "a full disk" });
@@ -92,7 +92,7 @@ it("cancels the task that fills the disk, and names what a stop leaves running t
   });
 });
 
-it("lets tasks run and end while the disk is full, and knows how they ended", async ({ home }) => {
+it("lets tasks run and end while the disk is full, and records how they ended", async ({ home }) => {
   await onSmallDisk(home, async (disk) => {
     await home.cli("queue", "set", "default", "--slots", "4");
     const gate = 'while [ ! -e go ]; do sleep 0.02; done; echo "$0" >> ends;';
@@ -110,7 +110,7 @@ it("lets tasks run and end while the disk is full, and knows how they ended", as
     const kept = await untilFull(home, disk);
     open(home);
     await until(() => notes(home, "ends").length === 1);
-    // The step has ended and cannot be acknowledged, so the next one does not begin.
+    // The step has ended but cannot be acknowledged, so the next one does not begin.
     await until(async () => (await home.cli("list")).code === 0);
     expect(notes(home)).toEqual(["1"]);
     await disk.free();
@@ -122,7 +122,7 @@ it("lets tasks run and end while the disk is full, and knows how they ended", as
   });
 });
 
-it("keeps what is queued while there is no room to start it, and starts it with space", async ({ home }) => {
+it("keeps queued tasks while there is no space to start them, and starts them later", async ({ home }) => {
   await onSmallDisk(home, async (disk) => {
     await home.cli("queue", "set", "one", "--slots", "1");
     const first = await home.run("--queue", "one", "sh", "-c", "while [ ! -e go ]; do sleep 0.02; done");
@@ -138,7 +138,7 @@ it("keeps what is queued while there is no room to start it, and starts it with 
   });
 });
 
-it("refuses to start on a full disk, and starts with space", async ({ home }) => {
+it("refuses to start a daemon on a full disk, and starts it when there is space", async ({ home }) => {
   await onSmallDisk(home, async (disk) => {
     const id = await home.run("--hold", "true");
     await home.cli("daemon", "stop");
@@ -150,7 +150,7 @@ it("refuses to start on a full disk, and starts with space", async ({ home }) =>
   });
 });
 
-it("resumes what a stop paused as soon as the next daemon has room to record it", async ({ home }) => {
+it("resumes tasks that a stop paused once the next daemon has space to record that", async ({ home }) => {
   await onSmallDisk(home, async (disk) => {
     const count = 30;
     await home.cli("queue", "set", "default", "--slots", `${count}`);
@@ -165,7 +165,7 @@ it("resumes what a stop paused as soon as the next daemon has room to record it"
   });
 });
 
-/** A home with one ended task, its backup, and its daemon stopped. */
+/** Makes a home with one ended task and a backup, and stops its daemon. */
 async function stopped(home: Home): Promise<{ database: string; backup: string }> {
   needsOwnStore(home, "a cluster is kept by pg_dump");
   await home.cli("config", "set", "backup.every", "50ms");
@@ -219,7 +219,7 @@ for (const [what, damage] of damages) {
   });
 }
 
-it("backs up by itself after a change, only then, and keeps the last few", async ({ home }) => {
+it("backs up automatically after a change, only then, and keeps the last few backups", async ({ home }) => {
   needsOwnStore(home, "a cluster is kept by pg_dump");
   const folder = join(home.dir, "backups");
   const count = () => readdirSync(folder).filter((name) => name.endsWith(".db")).length;
@@ -244,7 +244,7 @@ it("backs up by itself after a change, only then, and keeps the last few", async
   expect(readdirSync(folder)).toEqual(before);
 });
 
-it("makes no backup of a store that is corrupt, so that the good ones stay", async ({ home }) => {
+it("makes no backup of a corrupt store, so that the good backups stay", async ({ home }) => {
   await home.cli("config", "set", "backup.keep", "1");
   const { database, backup } = await stopped(home);
   await home.cli("config", "set", "backup.every", "1d");

@@ -15,7 +15,7 @@ interface Span {
   attributes: { key: string; value: Record<string, string | number> }[];
 }
 
-/** A collector that takes OTLP as JSON over HTTP. */
+/** Starts a collector that takes OTLP as JSON over HTTP. */
 async function collector() {
   const spans: Span[] = [];
   const paths = new Set<string>();
@@ -39,7 +39,7 @@ async function collector() {
 const factsOf = ({ attributes }: Span) =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 
-it("sends each attempt as a span, linked to the one that it continues", async ({ home }) => {
+it("sends each attempt as a span, linked to the attempt that it continues", async ({ home }) => {
   const { spans, paths, url, close } = await collector();
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_HEADERS: "x-key=mine" };
   await home.cli("daemon", "start", { env });
@@ -81,7 +81,7 @@ it("sends each attempt as a span, linked to the one that it continues", async ({
   close();
 });
 
-it("runs tasks and stops as ever where nobody collects traces", async ({ home }) => {
+it("runs and stops as usual without a trace collector", async ({ home }) => {
   const { url, close } = await collector();
   close();
   await home.cli("daemon", "start", { env: { OTEL_EXPORTER_OTLP_ENDPOINT: url } });

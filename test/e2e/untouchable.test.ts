@@ -7,7 +7,7 @@ import { OtherUser } from "../harness/other-user.ts";
 
 const USER = 54_322;
 
-it("names a process of another user in the tree: a pause fails and changes nothing, a cancel says what is left", async ({
+it("fails to pause a tree with another user's process and names it, also after a cancel", async ({
   home,
   skip,
 }) => {
@@ -17,7 +17,7 @@ it("names a process of another user in the tree: a pause fails and changes nothi
   const cwd = home.file("own");
   mkdirSync(cwd);
   chownSync(cwd, USER, USER);
-  // As sudo does: a program with the set-user-ID bit becomes root, and the user who called it may not signal it.
+  // Like sudo: a program with the set-user-ID bit becomes root, and the user who called it may not signal it.
   const become = home.file("become");
   copyFileSync("/usr/bin/setpriv", become);
   chmodSync(become, 0o4755);

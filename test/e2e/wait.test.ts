@@ -6,12 +6,12 @@ it.for([
   ["exit 0", 0],
   ["exit 7", 7],
   ["kill -TERM $$", 143],
-])("ends for one program that did %s with %i", async ([script, code], { home }) => {
+])("exits with the code of a single program: %s gives %i", async ([script, code], { home }) => {
   const id = await home.run("sh", "-c", script as string);
   expect((await home.cli("wait", `${id}`)).code).toBe(code);
 });
 
-it("ends with 1 for a failed module, and with 130 for a canceled task", async ({ home }) => {
+it("exits with 1 for a failed module, and with 130 for a canceled task", async ({ home }) => {
   const module = await home.run(home.module(taskModule('throw new Error("no");')));
   const canceled = await home.run("--hold", "true");
   await home.cli("cancel", `${canceled}`);
@@ -19,12 +19,12 @@ it("ends with 1 for a failed module, and with 130 for a canceled task", async ({
   expect((await home.cli("wait", `${canceled}`)).code).toBe(130);
 });
 
-it("ends with 1 for several when one did not complete", async ({ home }) => {
+it("exits with 1 if one of several tasks did not complete", async ({ home }) => {
   const [good, bad] = [await home.run("true"), await home.run("false")];
   expect((await home.cli("wait", `${good}`, `${bad}`)).code).toBe(1);
 });
 
-it("ends at the first that did not complete with --fail-fast, and prints its id", async ({ home }) => {
+it("exits at the first task that did not complete with --fail-fast, and prints its id", async ({ home }) => {
   const long = await home.run("sleep", "60");
   const bad = await home.run("false");
   expect(await home.cli("wait", `${long}`, `${bad}`, "--fail-fast")).toMatchObject({
@@ -33,14 +33,14 @@ it("ends at the first that did not complete with --fail-fast, and prints its id"
   });
 });
 
-it("ends with 124 when its time is over, and the task goes on", async ({ home }) => {
+it("exits with 124 after --timeout, and the task continues", async ({ home }) => {
   const id = await home.run("sh", "-c", ticking);
   await noted(home, 1, "ticks");
   expect((await home.cli("wait", `${id}`, "--timeout", "200ms")).code).toBe(124);
   expect((await home.task(id)).state).toBe("working");
 });
 
-it("ends with --until at a state that the task is in", async ({ home }) => {
+it("exits when the task reaches the state of --until", async ({ home }) => {
   const id = await home.run("sleep", "60");
   const waiting = home.spawn("wait", `${id}`, "--until", "suspended");
   await home.reaches(id, "working");
@@ -48,7 +48,7 @@ it("ends with --until at a state that the task is in", async ({ home }) => {
   expect((await waiting.ended).code).toBe(0);
 });
 
-it("stays over a pause and a resume, and says what is awaited", async ({ home }) => {
+it("keeps waiting through a pause and a resume, and says what it waits for", async ({ home }) => {
   const id = await home.run("sh", "-c", ticking);
   await noted(home, 1, "ticks");
   const waiting = home.spawn("wait", `${id}`);
@@ -59,7 +59,7 @@ it("stays over a pause and a resume, and says what is awaited", async ({ home })
   expect((await waiting.ended).code).toBe(7);
 });
 
-it("leaves the tasks alone at Ctrl-C, and says how to come back", async ({ home }) => {
+it("leaves the tasks alone at Ctrl-C, and says how to wait again", async ({ home }) => {
   const id = await home.run("--hold", "true");
   const other = await home.run("sh", "-c", ticking);
   const waiting = home.spawn("wait", `${id}`, `${other}`);
@@ -71,7 +71,7 @@ it("leaves the tasks alone at Ctrl-C, and says how to come back", async ({ home 
 });
 
 it.for(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
-  "cancels what has not ended with --cancel-on-exit at %s",
+  "cancels open tasks with --cancel-on-exit at %s",
   async (signal, { home }) => {
     const done = await home.run("true");
     const held = await home.run("--hold", "true");
@@ -91,7 +91,7 @@ it.for(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
   },
 );
 
-it("cancels also a task that it was only looking for, and ends with 130", async ({ home, skip }) => {
+it("cancels a task that it was still looking up, and exits with 130", async ({ home, skip }) => {
   needsLinux(skip);
   const id = await home.run("sh", "-c", ticking);
   await noted(home, 1, "ticks");
@@ -105,20 +105,20 @@ it("cancels also a task that it was only looking for, and ends with 130", async 
   expect((await home.task(id)).state).toBe("canceled");
 });
 
-describe("a failure of agentctl's own", () => {
-  it("ends with 3 where there is no such task", async ({ home }) => {
+describe("a wait with errors", () => {
+  it("exits with 3 for an unknown task", async ({ home }) => {
     await home.cli("daemon", "start");
     expect((await home.cli("wait", "99")).code).toBe(3);
   });
 
-  it("tells of a task that is not there once, and waits for the others", async ({ home }) => {
+  it("reports an unknown task once, and waits for the others", async ({ home }) => {
     const id = await home.run("true");
     const { code, stderr } = await home.cli("wait", "nosuch", `${id}`);
     expect(code).toBe(1);
     expect(stderr).toBe(`agentctl: no task "nosuch"\n  agentctl list --all\ntask ${id} completed\n`);
   });
 
-  it("finds its way back to a daemon that was restarted", async ({ home }) => {
+  it("reconnects to a daemon that was restarted", async ({ home }) => {
     const id = await home.run("sh", "-c", ticking);
     await noted(home, 1, "ticks");
     const waiting = home.spawn("wait", `${id}`);

@@ -6,7 +6,7 @@ import { open, taskModule } from "./story.ts";
 
 const WATCH = `${process.execPath} ${launcher} watch`;
 
-/** `agentctl watch` in a terminal of its own, as a person sees it. */
+/** `agentctl watch` in its own terminal, as a person sees it. */
 class Terminal {
   readonly #home: Home;
 
@@ -15,12 +15,12 @@ class Terminal {
     this.#tmux("new-session", "-d", "-x", "90", "-y", "12", line);
   }
 
-  /** Sends a signal to what runs in the foreground. */
+  /** Sends a signal to the program in the foreground. */
   signal(name: string): void {
     execFileSync("pkill", [`-${name}`, "-P", this.#tmux("display-message", "-p", "#{pane_pid}").trim()]);
   }
 
-  /** Whether the cursor is shown, the screen is the usual one, and what is typed is shown. */
+  /** Whether the cursor is visible, the screen is the normal one, and long lines wrap. */
   isAsBefore(): boolean {
     return (
       this.#tmux("display-message", "-p", "#{cursor_flag} #{alternate_on} #{wrap_flag}").trim() === "1 0 1"
@@ -31,7 +31,7 @@ class Terminal {
     this.#tmux("send-keys", ...keys);
   }
 
-  /** Waits until the screen has it, and nothing of the other. */
+  /** Waits until the screen matches `what` and does not match `not`. */
   shows(what: RegExp, not?: RegExp): Promise<string> {
     const screen = () => this.#tmux("capture-pane", "-p");
     const look = () => {
@@ -41,12 +41,12 @@ class Terminal {
     return until(look, { message: `${what} on the screen${not ? `, and not ${not}` : ""}` });
   }
 
-  /** The terminal is closed under it. */
+  /** Closes the terminal while its program may still run. */
   close(): void {
     try {
       this.#tmux("kill-server");
     } catch (error) {
-      // Its last program has ended, and the server with it, maybe while this asked it to.
+      // The last program has ended and the server with it, perhaps during this call.
       if (!/no server running|server exited|lost server/.test((error as Error).message)) throw error;
     }
   }
@@ -59,10 +59,10 @@ class Terminal {
   }
 }
 
-describe("in a terminal", () => {
+describe("watch in a terminal", () => {
   beforeEach(({ skip }) => needs(skip, "tmux"));
 
-  it("shows how far a task is also while nothing happens", async ({ home }) => {
+  it("shows a task's progress even while nothing else happens", async ({ home }) => {
     const source = taskModule(`
       task.progress(1, 3, "one");
       await gate("two");
@@ -80,7 +80,7 @@ describe("in a terminal", () => {
     }
   });
 
-  it("shows tasks as they change, and pauses, resumes and cancels the marked one", async ({ home }) => {
+  it("shows tasks as they change, and pauses, resumes and cancels the selected one", async ({ home }) => {
     const first = await home.run("--name", "first", "sh", "-c", "echo hello from it; exec sleep 60");
     const second = await home.run("--name", "second", "sleep", "60");
     await home.reaches(second, "working");
@@ -115,7 +115,7 @@ describe("in a terminal", () => {
     }
   });
 
-  it("gives the terminal back however it ends", async ({ home, skip }) => {
+  it("restores the terminal however it ends", async ({ home, skip }) => {
     needs(skip, "pkill");
     await home.run("--name", "first", "--hold", "true");
     const crash = "data:text/javascript,process.on('SIGUSR2',()=>{throw(new(Error)('crash'))})";
@@ -134,7 +134,7 @@ describe("in a terminal", () => {
         end(terminal);
         await terminal.shows(new RegExp(`left ${at} with ${code}`));
         expect(terminal.isAsBefore()).toBe(true);
-        // After the last one the terminal would end by itself, at whatever moment.
+        // After the last program the terminal would end by itself, at an unknown time.
         if (at < ends.length - 1) terminal.press("Enter");
       }
     } finally {
@@ -142,7 +142,7 @@ describe("in a terminal", () => {
     }
   });
 
-  it("filters, answers, and shows queues, help and the log of all attempts", async ({ home }) => {
+  it("filters, answers, and shows queues, help and the logs of all attempts", async ({ home }) => {
     const failing = home.module(
       taskModule(`
         console.log("attempt", task.attempt);
@@ -186,7 +186,7 @@ describe("in a terminal", () => {
     }
   });
 
-  it("goes on with the next daemon, and ends with its terminal", async ({ home }) => {
+  it("continues with the next daemon, and ends with its terminal", async ({ home }) => {
     const id = await home.run("sleep", "60");
     await home.reaches(id, "working");
     const terminal = new Terminal(home);
@@ -202,7 +202,7 @@ describe("in a terminal", () => {
   });
 });
 
-it("says what to use where there is no terminal", async ({ home }) => {
+it("refuses to run watch without a terminal, and suggests list", async ({ home }) => {
   const { code, stdout, stderr } = await home.cli("watch");
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toContain("watch needs a terminal");

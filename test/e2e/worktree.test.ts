@@ -1,4 +1,4 @@
-/** Coding agents in git worktrees of their own. */
+/** Coding agents in their own git worktrees. */
 import { execFile, execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,13 +9,13 @@ import { agentOptions } from "./agent-story.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-/** git in the repository of the story, or in another directory. */
+/** Runs git in the repository of the story, or in another directory. */
 function git(home: Home, args: string[], directory = home.file("repo")): string {
   const identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"];
   return execFileSync("git", [...identity, ...args], { cwd: directory, encoding: "utf8" }).trim();
 }
 
-/** A repository with a commit on `main`, and a subdirectory. */
+/** Makes a repository with a commit on `main` and a subdirectory. */
 function repository(home: Home): void {
   mkdirSync(home.file("repo/sub"), { recursive: true });
   mkdirSync(home.file("agent-home"), { recursive: true });
@@ -31,14 +31,14 @@ function repository(home: Home): void {
 
 const tool = (cmd: string) => ({ tool: true, cmd });
 
-/** Submits an agent that runs these commands in a worktree, and gives its task when it has ended. */
+/** Submits an agent that runs these commands in a worktree. Returns its task after the end. */
 async function worked(home: Home, cmds: string[], ...more: string[]) {
   const options = agentOptions(home, "claude", cmds.map(tool));
   const id = await home.run(...options, "--cwd", home.file("repo"), ...more);
   return await home.reaches(id, "completed");
 }
 
-it("works in a worktree of its own, whose work is shown, merged and never lost", async ({ home }) => {
+it("runs an agent in its own worktree, whose changes are shown, merged and never lost", async ({ home }) => {
   repository(home);
   const task = await worked(
     home,
@@ -82,7 +82,7 @@ it("works in a worktree of its own, whose work is shown, merged and never lost",
     expect(refused.code).toBe(4);
     expect(refused.stderr).toContain("1 changed file, 1 untracked file, 1 commit on no other branch");
   }
-  // Nor does retention take it.
+  // Retention does not delete the worktree either.
   await home.cli("config", "set", "retention.age", "0s");
   await home.cli("daemon", "restart");
   expect((await home.task(id)).state).toBe("completed");
@@ -117,7 +117,7 @@ function variables(home: Home): Record<string, string> {
   return Object.fromEntries(words.map((word) => word.split(/=(.*)/s).slice(0, 2) as [string, string]));
 }
 
-it("takes a branch that is there, keeps it, and discards work only by force", async ({ home }) => {
+it("uses an existing branch and keeps it, and discards work only with --force", async ({ home }) => {
   repository(home);
   git(home, ["branch", "feature"]);
   const named = await worked(
@@ -141,14 +141,14 @@ it("takes a branch that is there, keeps it, and discards work only by force", as
   const forced = await home.cli("delete", "--force", `${other.id}`);
   expect(forced.code).toBe(0);
   expect(git(home, ["worktree", "list"]).split("\n")).toHaveLength(1);
-  // Whoever removed the worktree by hand keeps the branch.
+  // If the worktree was removed by hand, the branch stays.
   const third = await worked(home, ["echo z > z; git add z; git commit -qm z"], "--worktree", "own", "do it");
   git(home, ["worktree", "remove", third.worktree.path]);
   expect((await home.cli("delete", `${third.id}`)).code).toBe(0);
   expect(git(home, ["log", "--format=%s", "-1", "own"])).toBe("z");
 });
 
-it("is refused where there can be no worktree", async ({ home }) => {
+it("refuses a worktree where none is possible", async ({ home }) => {
   const options = (...more: string[]) => ["run", ...agentOptions(home, "claude", []), ...more, "do it"];
   const outside = await home.cli(...options("--worktree=x"));
   expect(outside).toMatchObject({ code: 2 });
@@ -176,7 +176,7 @@ it("makes its worktree when it starts, and again after a daemon that died meanwh
   const { worktree } = await home.task(id);
   expect(existsSync(worktree.path)).toBe(false);
   expect((await home.cli("diff", `${id}`)).stderr).toContain("is made when it starts");
-  // As a git that was cut short leaves it: the branch and a part of the files.
+  // The state after a git command that was cut short: the branch and a part of the files.
   git(home, ["worktree", "add", "--quiet", "-b", worktree.branch, worktree.path]);
   rmSync(join(worktree.path, "a.txt"));
   await home.killDaemon();
@@ -195,7 +195,7 @@ it("makes its worktree when it starts, and again after a daemon that died meanwh
   expect(git(home, ["log", "--format=%s", "-1", "mine"])).toBe("second");
 });
 
-it("prepares its worktree by git's own hook, and says what that printed where it fails", async ({ home }) => {
+it("prepares its worktree with git's own hook, and shows what a failing hook printed", async ({ home }) => {
   repository(home);
   writeFileSync(home.file("repo/private.tmp"), "key\n");
   const hook = home.file("repo/.git/hooks/post-checkout");
@@ -211,7 +211,7 @@ it("prepares its worktree by git's own hook, and says what that printed where it
   expect(error.message).toMatch(/cannot make the worktree .*private\.tmp/s);
 });
 
-it("runs the night of examples/night.sh, and tells in the morning what became of it", async ({ home }) => {
+it("runs examples/night.sh, whose report shows what each agent did", async ({ home }) => {
   repository(home);
   const options = agentOptions(home, "claude", [tool("echo new > new.txt")]);
   symlinkSync(join(root, "bin/agentctl.js"), home.file("bin/agentctl"));

@@ -1,4 +1,4 @@
-/** The file of an artifact and its row change together, whoever asks and whenever the daemon dies. */
+/** The file of an artifact and its row change together, whoever changes them and whenever the daemon dies. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ const points = {
   "artifact:after-rename": "new",
 };
 
-/** A running task with the artifact "report", which says "old"; gives its id and its token. */
+/** Starts a task with the artifact "report", whose content is "old". Returns its id and token. */
 async function withReport(home: Home): Promise<{ id: number; token: string }> {
   const id = await submit(home, shellTask(home, "exec sleep 300"));
   await atWork(home, id);
@@ -26,7 +26,7 @@ async function withReport(home: Home): Promise<{ id: number; token: string }> {
   return { id, token };
 }
 
-/** What is in the place of the report, which is what its row says. */
+/** Returns the content of the report's file, after checking it against its row. */
 async function report(home: Home, id: number): Promise<string> {
   const { artifact } = await home.rpc("artifacts/get", { id, name: "report" });
   const bytes = readFileSync(artifact.path);
@@ -34,26 +34,29 @@ async function report(home: Home, id: number): Promise<string> {
   return bytes.toString();
 }
 
-it.for(Object.entries(points))("is whole after a death at %s", async ([point, left], { home }) => {
-  const { id, token } = await withReport(home);
-  const pid = await home.killDaemon();
-  home.env.AGENTCTL_FAULT = point;
-  await wake(home);
-  delete home.env.AGENTCTL_FAULT;
-  writeFileSync(home.file("report"), "new");
-  const asked = home.rpc("attempt/artifact", { token, name: "report", path: home.file("report") });
-  await expect(asked).rejects.toThrow("closed");
-  await until(async () => (await home.daemonPid()) === null && !isAlive(pid));
-  await wake(home);
-  expect(await report(home, id)).toBe(left);
-  const files = readdirSync(join(home.dir, "tasks", `${id}.kept`), { recursive: true, encoding: "utf8" });
-  expect(files.filter((name) => /(report|\.new)$/.test(name))).toHaveLength(1);
-  await check(home, { ids: [id] });
-});
+it.for(Object.entries(points))(
+  "an artifact is whole after the daemon died at %s",
+  async ([point, left], { home }) => {
+    const { id, token } = await withReport(home);
+    const pid = await home.killDaemon();
+    home.env.AGENTCTL_FAULT = point;
+    await wake(home);
+    delete home.env.AGENTCTL_FAULT;
+    writeFileSync(home.file("report"), "new");
+    const asked = home.rpc("attempt/artifact", { token, name: "report", path: home.file("report") });
+    await expect(asked).rejects.toThrow("closed");
+    await until(async () => (await home.daemonPid()) === null && !isAlive(pid));
+    await wake(home);
+    expect(await report(home, id)).toBe(left);
+    const files = readdirSync(join(home.dir, "tasks", `${id}.kept`), { recursive: true, encoding: "utf8" });
+    expect(files.filter((name) => /(report|\.new)$/.test(name))).toHaveLength(1);
+    await check(home, { ids: [id] });
+  },
+);
 
-it("is not changed by an attempt that was superseded while its copy was made", async ({ home }) => {
+it("an artifact is not changed by an attempt that was superseded while copying", async ({ home }) => {
   const { id, token } = await withReport(home);
-  // To copy and hash so much takes longer than a pause.
+  // Large enough that copying and hashing it takes longer than a pause.
   writeFileSync(home.file("large"), "");
   truncateSync(home.file("large"), 512 * 1024 * 1024);
   const asked = home.rpc("attempt/artifact", { token, name: "report", path: home.file("large") });
@@ -64,7 +67,7 @@ it("is not changed by an attempt that was superseded while its copy was made", a
   await check(home, { ids: [id] });
 });
 
-it("is no pipe, for which nobody would be able to wait", async ({ home }) => {
+it("a pipe is refused as an artifact", async ({ home }) => {
   const { token } = await withReport(home);
   execFileSync("mkfifo", [home.file("pipe")]);
   const call = () => home.rpc("attempt/artifact", { token, name: "pipe", path: home.file("pipe") });

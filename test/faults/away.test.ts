@@ -1,4 +1,4 @@
-/** What `--timeout` and the running time make of the time in which no process of the task ran and nobody looked. */
+/** How `--timeout` and the running time count the time in which no process of the task ran and no daemon watched. */
 import { utimesSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,23 +12,23 @@ const HOUR_MS = 3_600_000;
 const AWAY_MS = 8000;
 const limits = { timeoutMs: 7000 };
 
-/** Submits to a daemon that dies once the start is durable, before there is a process. */
+/** Submits a task to a daemon that dies when the start is durable, before there is a process. Returns the task's id. */
 async function submitUnlaunched(home: Home, task: object): Promise<number> {
   home.env.AGENTCTL_FAULT = "start:before-launch";
   await wake(home);
   delete home.env.AGENTCTL_FAULT;
-  // It may die before it has answered; it is the first task of its home.
+  // The daemon may die before it responds. The task is the first of its home, so its id is 1.
   const id = await submit(home, task).catch(() => 1);
   await until(() => daemons(home).length === 0);
   return id;
 }
 
-it("does not run before it has a process", async ({ home }) => {
+it("the running time does not count before there is a process", async ({ home }) => {
   const id = await submitUnlaunched(home, { ...shellTask(home, "gate; exit 3"), ...limits });
   await delay(AWAY_MS);
   await wake(home);
   expect((await atWork(home, id)).runMs).toBeLessThan(limits.timeoutMs);
-  // The next daemon reads from the store when it began.
+  // The next daemon reads the start time from the store.
   await home.killDaemon();
   await wake(home);
   expect((await atWork(home, id)).runMs).toBeLessThan(limits.timeoutMs);
@@ -39,7 +39,7 @@ it("does not run before it has a process", async ({ home }) => {
   await check(home, { ids: [id] });
 });
 
-it("runs no longer than to the end that its guard wrote down", async ({ home }) => {
+it("the running time counts only to the end that the guard recorded", async ({ home }) => {
   const script = `[ $AGENTCTL_ATTEMPT -gt 1 ] || { gate; note over; exit 1; }; sleep 0.5; exit 3`;
   const id = await submit(home, { ...shellTask(home, script), ...limits, retries: 1, backoffMs: 50 });
   await atWork(home, id);
@@ -54,7 +54,9 @@ it("runs no longer than to the end that its guard wrote down", async ({ home }) 
   await check(home, { ids: [id] });
 });
 
-it("counts neither wait of one that began late and ended alone", async ({ home }) => {
+it("the running time counts neither the wait before a late start nor that after an unseen end", async ({
+  home,
+}) => {
   const script = `[ $AGENTCTL_ATTEMPT -gt 1 ] || { gate; note over; exit 1; }; sleep 0.5; exit 3`;
   const task = { ...shellTask(home, script), ...limits, retries: 1, backoffMs: 50 };
   const id = await submitUnlaunched(home, task);
@@ -74,7 +76,7 @@ it("counts neither wait of one that began late and ended alone", async ({ home }
   await check(home, { ids: [id] });
 });
 
-/** The attempt began so long ago, and wrote to its log for the last time a while after that. */
+/** Makes the attempt have begun `agoMs` ago, with its last write to the log `wroteAfterMs` after that. */
 function beganAgo(home: Home, id: number, agoMs: number, wroteAfterMs: number): void {
   const at = Date.now() - agoMs;
   sqlite(home, "update tasks set phase_at = ?, started_at = ? where id = ?", [at, at, id]);
@@ -84,7 +86,7 @@ function beganAgo(home: Home, id: number, agoMs: number, wroteAfterMs: number): 
   utimesSync(join(home.dir, "logs", `${id}`, "1.log"), wroteAt, wroteAt);
 }
 
-it("does not run while the machine is off", async ({ home }) => {
+it("the running time does not count while the machine is off", async ({ home }) => {
   const script = "[ $AGENTCTL_ATTEMPT -gt 1 ] || { echo on; gate; }; gate; sleep 0.5; exit 3";
   const again = { pauseMode: "checkpoint", timeoutMs: HOUR_MS };
   const id = await submit(home, { ...shellTask(home, script), ...again });

@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same for the same seed: mulberry32, by Tommy Ettinger, public domain. */
+/** Pseudo-random numbers that are the same for the same seed: mulberry32, by Tommy Ettinger, public domain. */
 export class Chance {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Chance {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 up to 1. */
+  /** Returns a number from 0 to below 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -15,17 +15,17 @@ export class Chance {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   }
 
-  /** A whole number from `low` to `high`, both included. */
+  /** Returns an integer from `low` to `high`, both included. */
   within(low: number, high: number): number {
     return low + Math.floor(this.next() * (high - low + 1));
   }
 
-  /** Undefined of an empty list. */
+  /** Returns one element of the list; undefined if the list is empty. */
   oneOf<T>(list: readonly T[]): T | undefined {
     return list[Math.floor(this.next() * list.length)];
   }
 
-  /** One of the names, each as often as its weight says. */
+  /** Returns one of the names, each with a probability by its weight. */
   weighted<K extends string>(weights: Readonly<Record<K, number>>): K {
     const entries = Object.entries(weights) as [K, number][];
     let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
@@ -36,13 +36,13 @@ export class Chance {
     return (entries.at(-1) as [K, number])[0];
   }
 
-  /** Another sequence, for somebody who draws at times of their own. */
+  /** Returns another sequence, for a caller that draws numbers concurrently. */
   fork(): Chance {
     return new Chance(Math.floor(this.next() * 4294967296));
   }
 }
 
-/** AGENTCTL_SEED, or a seed that is printed so that it can be given again. */
+/** Returns AGENTCTL_SEED or a new seed. Prints it, so that the run can be repeated. */
 export function seedOf(what: string): number {
   const given = process.env.AGENTCTL_SEED;
   const seed = given ? Number(given) : Math.floor(performance.timeOrigin + performance.now()) % 1_000_000_007;

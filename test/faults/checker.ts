@@ -1,16 +1,15 @@
 /**
- * What must hold of a home after whatever has happened to it, once nothing of it is in motion: of its store, its files
- * and its processes, and of what the tasks themselves have written down. Each rule is one function that gives a
- * sentence for each thing that is wrong.
+ * Checks what must hold for a home once it has settled, whatever has happened to it: for its store, its files, its
+ * processes and the notes of its tasks. Each rule is one function that returns a sentence for each violation.
  *
- * A task that takes part writes a line for each thing that it did, as it does it, to `work/witness/<id>`:
+ * A task that takes part writes a line to `work/witness/<id>` for each thing when it does it:
  *
  *   began <attempt> <pid>     its process began
  *   ran <attempt> <step>      the function of a step was entered
  *   acked <attempt> <step>    the step's call returned
  *   saved <attempt> <n>       a checkpoint with the content n was acknowledged
  *   tool <attempt> <step>     a tool of a coding agent began
- *   told <attempt> <step>     what it gave is in the agent's conversation
+ *   told <attempt> <step>     the tool's result is in the agent's conversation
  */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -23,7 +22,7 @@ import { type Acknowledged, type Facts, factsOf } from "./facts.ts";
 import { guards } from "./processes-of-tasks.ts";
 import { checkpointsFit, stepsFit, toolsFit } from "./witness-rules.ts";
 
-/** Waits for the home to settle and throws with everything that is wrong when it does not. */
+/** Waits until the home has settled without violations. Throws with all violations if it does not. */
 export async function check(home: Home, known: Acknowledged, deadlineMs = 20_000): Promise<void> {
   let wrong: string[] = [];
   const isRight = () => {
@@ -35,13 +34,13 @@ export async function check(home: Home, known: Acknowledged, deadlineMs = 20_000
   });
 }
 
-/** Everything that is wrong at this moment. */
+/** Returns all violations at this moment. */
 function violations(home: Home, known: Acknowledged): string[] {
   const facts = factsOf(home, known);
   return rules.flatMap((rule) => rule(facts));
 }
 
-/** What must hold of rows and notes, wherever the processes are. */
+/** The rules for rows and notes, which hold wherever the processes run. */
 export const rulesOfRows: ((facts: Facts) => string[])[] = [
   noTaskIsLost,
   endsStand,
@@ -95,7 +94,7 @@ const moves = new Set(
   ),
 );
 
-/** Causes of events that are no moves: they lead from a state to itself. */
+/** Causes of events that do not change the state. */
 const NO_MOVE = new Set(["pause", "moving", "hold", "release", "delete", "lost", "corrupt", "cannot-resume"]);
 
 function eventsAreOneChain({ tasks, events }: Facts): string[] {
@@ -121,7 +120,7 @@ function eventsAreOneChain({ tasks, events }: Facts): string[] {
 }
 
 function numbersHaveNoGap({ events, known }: Facts): string[] {
-  // A deleted task takes its events along.
+  // The events of a deleted task are deleted too.
   if ((known.deleted?.size ?? 0) > 0 || events.some(({ cause }) => cause === "delete")) return [];
   const gap = events.find(({ seq }, i) => seq !== i + 1);
   return gap ? [`event ${gap.seq} follows a gap`] : [];
@@ -200,7 +199,7 @@ function runFilesFit({ home, attempts }: Facts): string[] {
   const known = new Set(attempts.map(({ run_key }) => run_key));
   return readdirSync(join(home.dir, "run")).flatMap((name) => {
     const key = /^(?!spare-)(.+)\.(?:run|log)$/.exec(name)?.[1];
-    // A host that waits for a task has files and no attempt.
+    // A host that waits for a task has files but no attempt.
     if (key === undefined || live.has(key) || (key.startsWith("host.") && !known.has(key))) return [];
     return [`the run file ${name} belongs to no live attempt`];
   });

@@ -1,4 +1,4 @@
-/** The clock on the wall is set while no daemon runs: to the next one every time in the store has moved. */
+/** Somebody sets the wall clock while no daemon runs. For the next daemon, all times in the store have moved. */
 import { expect } from "vitest";
 import { type Home, it, sqlite } from "../harness/index.ts";
 import { check } from "./checker.ts";
@@ -7,7 +7,7 @@ import { atWork, submit, wake } from "./stories.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** What an hour on the clock does to how long ago the tasks began to work. */
+/** Moves the start times of the tasks' phases, as if somebody had set the clock ahead by `aheadMs`. */
 async function setClock(home: Home, aheadMs: number): Promise<void> {
   await home.killDaemon();
   sqlite(home, "update tasks set phase_at = phase_at - ?", [aheadMs]);
@@ -15,7 +15,7 @@ async function setClock(home: Home, aheadMs: number): Promise<void> {
 }
 
 it.for([HOUR_MS, -HOUR_MS])(
-  "counts neither for --timeout nor as running time: %s",
+  "a clock set by %s ms counts neither for --timeout nor as running time",
   async (aheadMs, { home }) => {
     const limits = { timeoutMs: HOUR_MS / 2 };
     const fresh = await submit(home, { ...shellTask(home, "exec sleep 300"), ...limits });

@@ -1,4 +1,4 @@
-/** What becomes of tasks while one database server takes over from another. */
+/** What happens to tasks while one database server takes over from another. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { until } from "../harness/index.ts";
@@ -8,19 +8,19 @@ import { notesIn } from "./facts.ts";
 import { type Does, moduleTask } from "./fixtures.ts";
 
 const PATIENT = { deadlineMs: 60_000, everyMs: 50 };
-/** How long the server is a standby that takes no writes. */
+/** How long the server is a standby that refuses writes, in ms. */
 const STANDBY_MS = 2000;
 
 const does: Does = Array.from({ length: 2000 }, () => ["step", 50]);
 
-/** Waits until a task has noted more things than it had. */
+/** Waits until a task has written at least 4 more notes. */
 async function goesOn({ home }: Machine, id: number): Promise<void> {
   const count = () => notesIn(`${home.file("witness")}/${id}`).length;
   const before = count();
   await until(() => count() >= before + 4, { ...PATIENT, message: `task ${id} going on` });
 }
 
-test("waits for a standby to be promoted, and refuses nothing meanwhile", async ({ skip }) => {
+test("tasks and requests wait until a standby is promoted, and no request is refused", async ({ skip }) => {
   skip(postgresPrograms() === undefined, "needs PostgreSQL 15 or later, on Linux");
   const primary = await startServer();
   onTestFinished(() => primary.dispose());

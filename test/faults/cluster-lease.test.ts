@@ -1,4 +1,4 @@
-/** What becomes of the tasks of a machine that cannot renew its lease, and of those whose daemon alone dies. */
+/** What happens to the tasks of a machine that cannot renew its lease, or of which only the daemon dies. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -28,7 +28,7 @@ interface Pair {
   two: Machine;
 }
 
-/** Two machines with a lease that a busy host can keep; no daemon runs yet. */
+/** Two machines, with a lease long enough for a busy host. No daemon runs yet. */
 const it = test.extend<{ pair: Pair }>({
   pair: async ({ skip }, use) => {
     skip(server === undefined, "needs PostgreSQL 15 or later, on Linux");
@@ -48,32 +48,34 @@ async function start({ home }: Machine): Promise<void> {
 
 const does: Does = Array.from({ length: 2000 }, () => ["step", 50]);
 
-/** A module with more steps than anybody waits for; its notes lie with the first machine, wherever it runs. */
+/** Submits a module with more steps than a test waits for. Its notes are on the first machine, wherever it runs. */
 async function submit({ home }: Machine): Promise<number> {
   return (await home.rpc("tasks/create", { cwd: home.work, env: {}, ...moduleTask(home, does) })).task.id;
 }
 
 const notes = ({ home }: Machine, id: number) => notesIn(`${home.file("witness")}/${id}`);
 
-/** Waits until an attempt has noted so many things more than it had. */
+/** Waits until an attempt has written at least 4 more notes. */
 async function goesOn(one: Machine, id: number, attempt: number): Promise<void> {
   const count = () => notes(one, id).filter((note) => note.attempt === attempt).length;
   const before = count();
   await until(() => count() >= before + 4, { ...PATIENT, message: `attempt ${attempt} going on` });
 }
 
-/** The processes of tasks of that home, guards aside, that could run. */
+/** Returns the home's processes of tasks that are not stopped, without guards. */
 const running = (home: Home) =>
   bearers(home).filter(({ state, command }) => state !== "T" && !/guard/.test(command));
 
-it("stands still without its lease, goes on with it, and ends what others took", async ({ pair }) => {
+it("a machine stops its tasks without a lease, continues them with it, and kills those that others took", async ({
+  pair,
+}) => {
   const { machines, one, two } = pair;
   await start(one);
   const id = await submit(one);
   await goesOn(one, id, 1);
   const token = bearers(one.home).find(({ command }) => command.includes("host.mjs"))?.token;
 
-  // Nobody else is there to take it.
+  // No other machine is there to take over the task.
   one.way.hold();
   await until(() => running(one.home).length === 0, { ...PATIENT, message: "the tree stopped" });
   one.way.heal();
@@ -95,7 +97,7 @@ it("stands still without its lease, goes on with it, and ends what others took",
   expect(await violationsOf(machines, { ids: [id] }, LIMITS)).toEqual([]);
 }, 240_000);
 
-it("ends by its fuse what a daemon leaves that dies, before others begin it", async ({ pair }) => {
+it("the fuse kills the trees of a dead daemon before another machine starts them", async ({ pair }) => {
   const { machines, one, two } = pair;
   await start(one);
   const id = await submit(one);
@@ -111,7 +113,7 @@ it("ends by its fuse what a daemon leaves that dies, before others begin it", as
   expect(await violationsOf(machines, { ids: [id] }, LIMITS)).toEqual([]);
 }, 240_000);
 
-it("keeps every attempt while the database is away for longer than a lease", async ({ pair }) => {
+it("every attempt continues after the database was away for longer than a lease", async ({ pair }) => {
   const { machines, one, two } = pair;
   const { stop, start: startDatabase } = server as Postgres;
   await stop();
@@ -128,7 +130,7 @@ it("keeps every attempt while the database is away for longer than a lease", asy
   try {
     const areStill = () => [one, two].every(({ home }) => running(home).length === 0);
     await until(areStill, { ...PATIENT, message: "the trees stopped" });
-    // More than the rest of the lease.
+    // Longer than the rest of the lease.
     await sleep(LEASE_MS);
   } finally {
     await startDatabase();
@@ -137,7 +139,9 @@ it("keeps every attempt while the database is away for longer than a lease", asy
   expect(await violationsOf(machines, { ids }, LIMITS)).toEqual([]);
 }, 240_000);
 
-it("lets the tasks of a machine with --takeover never run on, and leaves them to it", async ({ pair }) => {
+it("tasks of a machine with --takeover never keep running, and no other machine takes them", async ({
+  pair,
+}) => {
   const { machines, one, two } = pair;
   await start(one);
   expect(await one.home.cli("machine", "set", "m1", "--takeover", "never")).toMatchObject({ code: 0 });
@@ -147,7 +151,7 @@ it("lets the tasks of a machine with --takeover never run on, and leaves them to
   await goesOn(one, id, 1);
   await start(two);
 
-  // Nothing stands still without the database, however long it is away.
+  // The task goes on without the database, however long it is away.
   one.way.hold();
   const end = performance.now() + 2.5 * LEASE_MS;
   while (performance.now() < end) {
@@ -159,7 +163,7 @@ it("lets the tasks of a machine with --takeover never run on, and leaves them to
   await until(async () => (await one.home.task(id)).state === "working", PATIENT);
   await goesOn(one, id, 1);
 
-  // Nobody takes them while it is off.
+  // No other machine takes the tasks while the first one is off.
   await killAll(one);
   const stateOfOne = async () => (await two.home.json("machine", "list"))[0].state;
   await until(async () => (await stateOfOne()) === "away", { ...PATIENT, message: "the end of its lease" });
@@ -167,7 +171,7 @@ it("lets the tasks of a machine with --takeover never run on, and leaves them to
   expect(await two.home.task(id)).toMatchObject({ state: "working", attempt: 1, machine: "m1" });
   expect(bearers(two.home)).toEqual([]);
   await start(one);
-  // It has nothing to go on from, so that it waits for somebody to say what is right.
+  // The task has no checkpoint to continue from, so it waits for a person to decide.
   await until(async () => (await one.home.task(id)).error?.name === "CheckpointNotFound", PATIENT);
   await sleep(1000);
   const told = await machines.rows("select cause from events where task_id = $1 order by seq", [id]);
@@ -175,7 +179,9 @@ it("lets the tasks of a machine with --takeover never run on, and leaves them to
   expect(await violationsOf(machines, { ids: [id] }, LIMITS)).toEqual([]);
 }, 240_000);
 
-it("connects again where the way forgets some of its connections", async ({ pair: { one } }) => {
+it("a daemon connects again if the network silently drops some of its connections", async ({
+  pair: { one },
+}) => {
   await start(one);
   const id = await submit(one);
   await goesOn(one, id, 1);
@@ -186,22 +192,20 @@ it("connects again where the way forgets some of its connections", async ({ pair
   await goesOn(one, id, 1);
 }, 120_000);
 
-it("takes nothing from a machine that renews its lease when the clock of the database jumps", async ({
-  pair,
-}) => {
+it("a jump of the database's clock takes no task from a machine that renews its lease", async ({ pair }) => {
   const { machines, one, two } = pair;
   await start(one);
   const id = await submit(one);
   await goesOn(one, id, 1);
   await start(two);
-  // From then on it looks for machines that are lost.
+  // After this time, the second machine checks for lost machines.
   await sleep(LEASE_MS + 1000);
   const end = performance.now() + LEASE_MS / 2;
   while (performance.now() < end) {
     await machines.rows("update machines set lease_until = lease_until - interval '1 hour'");
     await sleep(20);
   }
-  // Neither of them had to begin another lease.
+  // Neither machine had to begin another lease.
   expect(await machines.rows("select epoch, is_lost from machines")).toEqual([
     { epoch: 1, is_lost: 0 },
     { epoch: 1, is_lost: 0 },
@@ -210,14 +214,14 @@ it("takes nothing from a machine that renews its lease when the clock of the dat
   expect(await two.home.task(id)).toMatchObject({ state: "working", attempt: 1, machine: "m1" });
 }, 120_000);
 
-test("says nothing to its fuse of a renewal that was answered late", async ({ skip }) => {
+test("a renewal of the lease that is answered late does not set off the fuse", async ({ skip }) => {
   skip(server === undefined, "needs PostgreSQL 15 or later, on Linux");
   const machines = await Machines.make(server as Postgres, { count: 1, lease: "3s", slots: 2 });
   onTestFinished(async () => expect(await machines.close()).toEqual([]));
   const [one] = machines.all as [Machine];
   await start(one);
   const id = await submit(one);
-  /** What the fuse would act on: a lease that is over, of trees that do not stand still. */
+  /** Whether the fuse would act: the lease is over and the trees are not stopped. */
   const isBurning = () => {
     const [until, , state] = readFileSync(join(one.home.dir, "lease"), "utf8").trim().split(" ");
     return state !== "still" && Number(until) < uptime() * 100;

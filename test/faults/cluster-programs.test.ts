@@ -1,4 +1,4 @@
-/** Many short programs over three machines: each runs once, within the slots, and a follower hears all of it in order. */
+/** Many short programs on three machines. Each runs once, within the slots, and a follower gets all events in order. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../harness/index.ts";
@@ -7,7 +7,7 @@ import { type Machine, Machines, startServer } from "./cluster/machines.ts";
 import { violationsOf } from "./cluster/rules.ts";
 import { shellTask } from "./fixtures.ts";
 
-/** By hand: `npm run walk -- --cluster --programs 1000`. */
+/** To run it by hand: `npm run walk -- --cluster --programs 1000`. */
 const PROGRAMS = Number(process.env.AGENTCTL_CLUSTER_PROGRAMS ?? 0);
 const LIMITS = { queues: { default: 4 }, machine: 2 };
 const PATIENT = { deadlineMs: 60_000 + PROGRAMS * 1000, everyMs: 100 };
@@ -18,7 +18,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => server?.dispose());
 
-test(`runs ${PROGRAMS} programs once each on three machines, within their slots`, {
+test(`three machines run ${PROGRAMS} programs once each, within their slots`, {
   timeout: PATIENT.deadlineMs + 120_000,
 }, async ({ skip }) => {
   skip(PROGRAMS === 0, "by hand: npm run walk -- --cluster --programs 1000");

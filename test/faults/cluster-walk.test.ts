@@ -8,12 +8,12 @@ import { violationsOf } from "./cluster/rules.ts";
 import { ALL_KINDS, ClusterWalk, LIMITS, MACHINES_ONLY } from "./cluster/walk.ts";
 
 /**
- * By hand: `npm run walk -- --cluster --seconds 3600`, or `--kills 1000` for as long as it takes to kill so many machines.
- * The leases are so short that a busy machine breaks them.
+ * To run it by hand: `npm run walk -- --cluster --seconds 3600`, or `--kills 1000` to run until 1000 machines are
+ * killed. The leases are so short that a busy machine loses them.
  */
 const SECONDS = Number(process.env.AGENTCTL_CLUSTER_SECONDS ?? 0);
 const MACHINES_KILLED = Number(process.env.AGENTCTL_CLUSTER_KILLS ?? 0);
-/** A walk is made of legs, each with machines of its own. */
+/** A walk consists of legs, each with new machines. */
 const LEG_SECONDS = 60;
 
 const MOST_LEGS = 1000;
@@ -22,7 +22,7 @@ const legs = MACHINES_KILLED > 0 ? MOST_LEGS : Math.max(1, Math.round(SECONDS / 
 const seconds = MACHINES_KILLED > 0 ? LEG_SECONDS : Math.min(SECONDS, LEG_SECONDS);
 const length = MACHINES_KILLED > 0 ? `${MACHINES_KILLED} machines killed` : `${SECONDS} s`;
 
-test(`a random walk over three machines, ${length}`, {
+test(`nothing is lost on a random walk over three machines, ${length}`, {
   timeout: legs * 600_000,
   retry: 0,
 }, async ({ skip }) => {
@@ -60,7 +60,7 @@ test(`a random walk over three machines, ${length}`, {
   }
 });
 
-/** What whoever looks for the cause needs. */
+/** Keeps the files that help to find the cause of a failure. */
 async function keep(machines: Machines, seed: number): Promise<void> {
   for (const { name, home } of machines.all) {
     const kept = `${home.root}-failed`;

@@ -23,7 +23,7 @@ const replacements = {
 };
 
 describe.each(Object.entries(replacements))("%s", (_, replace) => {
-  it("and a program goes on with its pid, its attempt and all of its output", async ({ home }) => {
+  it("a program keeps its pid, its attempt and all of its output", async ({ home }) => {
     const script = 'n=0; until [ -e "$0" ]; do n=$((n + 1)); echo $n; sleep 0.02; done; echo last $n; exit 5';
     const id = await submit(home, { argv: ["sh", "-c", script, home.file("gate")] });
     const { pid } = await atWork(home, id);
@@ -39,7 +39,7 @@ describe.each(Object.entries(replacements))("%s", (_, replace) => {
     await check(home, { ids: [id] });
   });
 
-  it("and a module reconnects, repeats no step and loses none", async ({ home }) => {
+  it("a module reconnects, repeats no step and loses none", async ({ home }) => {
     const id = await submit(home, moduleTask(home, [...Array(10).fill(["step", 60]), ["gate"], ["step"]]));
     for (const step of ["step1", "step4", "step7"]) {
       await noted(home, id, "ran", step);
@@ -51,7 +51,7 @@ describe.each(Object.entries(replacements))("%s", (_, replace) => {
     await check(home, { ids: [id] });
   });
 
-  it("and what a module waited for meanwhile is not lost", async ({ home }) => {
+  it("a requested pause of a module is not lost", async ({ home }) => {
     const id = await submit(home, moduleTask(home, [["gate"], ["step"]]));
     await noted(home, id, "ran", "gate0");
     await home.rpc("tasks/pause", { id, wait: false, graceMs: 20_000 });
@@ -67,15 +67,15 @@ describe.each(Object.entries(replacements))("%s", (_, replace) => {
   });
 });
 
-describe("what ended while no daemon was there", () => {
-  it("has its own exit code and the time at which it ended", async ({ home }) => {
+describe("a task that ended while no daemon ran", () => {
+  it("has its own exit code and its own end time", async ({ home }) => {
     const script = "gate; note ended $(date +%s%3N); exit 41";
     const id = await submit(home, shellTask(home, script));
     const { pid } = await atWork(home, id);
     await home.killDaemon();
     open(home);
     await until(() => !isAlive(pid));
-    // Long enough that the time of the next start cannot be taken for the end.
+    // Long enough that the time of the next start differs from that of the end.
     await new Promise((resolve) => setTimeout(resolve, 1500));
     await wake(home);
     const task = await home.reaches(id, "failed");
@@ -90,7 +90,7 @@ describe("what ended while no daemon was there", () => {
     await check(home, { ids: [id] });
   });
 
-  it("has the signal by which it ended", async ({ home }) => {
+  it("has the signal that ended it", async ({ home }) => {
     const id = await submit(home, shellTask(home, "gate; kill -ABRT $$"));
     const { pid } = await atWork(home, id);
     await home.killDaemon();
@@ -101,22 +101,19 @@ describe("what ended while no daemon was there", () => {
     await check(home, { ids: [id] });
   });
 
-  it.for(["SIGTERM", "SIGHUP", "SIGKILL"] as const)(
-    "was lost, when %s ended it",
-    async (signal, { home }) => {
-      const id = await submit(home, shellTask(home, "exec sleep 300"));
-      const { pid } = await atWork(home, id);
-      await home.killDaemon();
-      signalTo(pid, signal);
-      await until(() => !isAlive(pid));
-      await wake(home);
-      expect(await home.reaches(id, "suspended")).toMatchObject({ pause: { cause: "lost" }, attempt: 1 });
-      await check(home, { ids: [id] });
-    },
-  );
+  it.for(["SIGTERM", "SIGHUP", "SIGKILL"] as const)("is lost if %s ended it", async (signal, { home }) => {
+    const id = await submit(home, shellTask(home, "exec sleep 300"));
+    const { pid } = await atWork(home, id);
+    await home.killDaemon();
+    signalTo(pid, signal);
+    await until(() => !isAlive(pid));
+    await wake(home);
+    expect(await home.reaches(id, "suspended")).toMatchObject({ pause: { cause: "lost" }, attempt: 1 });
+    await check(home, { ids: [id] });
+  });
 
-  it("was lost, when a signal ended it and what it left holds its output", async ({ home }) => {
-    // Its guard tells the end once somebody asks, so there is none on record when the daemon comes.
+  it("is lost if a signal ended it and a child keeps its output open", async ({ home }) => {
+    // The guard reports the end only on request, so there is no record of it when the daemon starts.
     const id = await submit(home, shellTask(home, "setsid sleep 300 & exec sleep 300"));
     const { pid } = await atWork(home, id);
     await until(() => bearers(home).length > 1);
@@ -130,7 +127,7 @@ describe("what ended while no daemon was there", () => {
     await check(home, { ids: [id] });
   });
 
-  it("completes a module whose result was durable", async ({ home }) => {
+  it("completes if it is a module with a durable result", async ({ home }) => {
     home.env.AGENTCTL_FAULT = "complete:before-commit";
     const id = await submit(home, moduleTask(home, [["step"]]));
     await until(() => daemons(home).length === 0);
@@ -153,8 +150,8 @@ describe("what ended while no daemon was there", () => {
   });
 });
 
-describe("while no daemon is there", () => {
-  it("a checkpoint that a program saves waits for the next one", async ({ home }) => {
+describe("while no daemon runs", () => {
+  it("a checkpoint that a program saves waits for the next daemon", async ({ home }) => {
     const script = "gate; note saving; echo 7 | agentctl checkpoint save; note saved 7; exit 2";
     const id = await submit(home, shellTask(home, script));
     await atWork(home, id);
@@ -179,7 +176,7 @@ describe("while no daemon is there", () => {
     await check(home, { ids: [id] });
   });
 
-  it("a program whose guard was killed too goes on, and is adopted", async ({ home }) => {
+  it("a program whose guard is killed too continues, and is adopted", async ({ home }) => {
     const id = await submit(home, shellTask(home, "gate; exit 3"));
     const { pid } = await atWork(home, id);
     await home.killDaemon();
@@ -192,14 +189,14 @@ describe("while no daemon is there", () => {
     expect(await home.task(id)).toMatchObject({ state: "working", pid, attempt: 1 });
     await check(home, { ids: [id] });
     open(home);
-    // Nobody is left who could tell its exit code.
+    // No process is left that knows its exit code.
     expect(await home.reaches(id, "suspended")).toMatchObject({ pause: { cause: "lost" } });
     await check(home, { ids: [id] });
   });
 });
 
 describe("after five deaths of the daemon", () => {
-  it("what a user paused or canceled has not come back", async ({ home }) => {
+  it("the tasks that a user paused or canceled stay so", async ({ home }) => {
     const frozen = await submit(home, shellTask(home, "gate; exit 3"));
     const saved = await submit(home, moduleTask(home, [["step"], ["gate"], ["step"]]));
     const canceled = await submit(home, shellTask(home, "exec sleep 300"));
@@ -228,10 +225,10 @@ describe("after five deaths of the daemon", () => {
   });
 });
 
-describe("when the daemon dies before a commit, and the task with it,", () => {
-  it("the step that was not kept was not acknowledged either", async ({ home }) => {
+describe("when the daemon and the task die before a commit", () => {
+  it("a step that was not kept was not acknowledged", async ({ home }) => {
     home.env.AGENTCTL_FAULT = "step:before-commit@2";
-    // Long enough not to be made durable by its host.
+    // Long enough that the host does not make the step durable itself.
     const id = await submit(home, moduleTask(home, [["step", 30], ["step", 30], ["step"]]));
     await until(() => daemons(home).length === 0);
     delete home.env.AGENTCTL_FAULT;
@@ -245,35 +242,39 @@ describe("when the daemon dies before a commit, and the task with it,", () => {
   });
 });
 
-describe("a stop that its daemon does not survive", () => {
+describe("a stop during which the daemon dies", () => {
   const deaths = {
-    "as it asks": "pause:after-request",
-    "as a module has left": "suspend:before-commit",
-    "as a program is to be frozen": "pause:before-freeze",
-    "as a program is frozen": "pause:after-freeze",
+    "after the request": "pause:after-request",
+    "after a module has left": "suspend:before-commit",
+    "before a program is frozen": "pause:before-freeze",
+    "after a program is frozen": "pause:after-freeze",
   };
 
-  it.for(Object.entries(deaths))("is over with the next daemon: %s", async ([, fault], { home }) => {
-    home.env.AGENTCTL_FAULT = fault;
-    const program = await submit(home, shellTask(home, "gate; exit 8"));
-    const steps: Does = [["step"], ["gate", "other"], ["step"]];
-    const module = fault.includes("freeze") ? undefined : await submit(home, moduleTask(home, steps));
-    await atWork(home, program);
-    if (module) await noted(home, module, "ran", "gate1");
-    open(home, "other");
-    await home.rpc("daemon/stop", { graceMs: 5_000 }).catch(() => undefined);
-    await until(() => daemons(home).length === 0);
-    delete home.env.AGENTCTL_FAULT;
-    await wake(home);
-    open(home);
-    expect(await home.reaches(program, "failed")).toMatchObject({ exitCode: 8, attempt: 1 });
-    if (module) expect((await home.reaches(module, "completed")).result).toEqual(["step0", "gate1", "step2"]);
-    await check(home, { ids: module ? [program, module] : [program] });
-  });
+  it.for(Object.entries(deaths))(
+    "is over with the next daemon, which resumes the tasks: %s",
+    async ([, fault], { home }) => {
+      home.env.AGENTCTL_FAULT = fault;
+      const program = await submit(home, shellTask(home, "gate; exit 8"));
+      const steps: Does = [["step"], ["gate", "other"], ["step"]];
+      const module = fault.includes("freeze") ? undefined : await submit(home, moduleTask(home, steps));
+      await atWork(home, program);
+      if (module) await noted(home, module, "ran", "gate1");
+      open(home, "other");
+      await home.rpc("daemon/stop", { graceMs: 5_000 }).catch(() => undefined);
+      await until(() => daemons(home).length === 0);
+      delete home.env.AGENTCTL_FAULT;
+      await wake(home);
+      open(home);
+      expect(await home.reaches(program, "failed")).toMatchObject({ exitCode: 8, attempt: 1 });
+      if (module)
+        expect((await home.reaches(module, "completed")).result).toEqual(["step0", "gate1", "step2"]);
+      await check(home, { ids: module ? [program, module] : [program] });
+    },
+  );
 });
 
-describe("a pause that ends by itself", () => {
-  it("is over when the task cannot be started any more", async ({ home }) => {
+describe("a pause with a planned end", () => {
+  it("has no end any more if the task can no longer be started", async ({ home }) => {
     const program = home.script("trap 'exit 75' TERM; while :; do sleep 0.05; done");
     const id = await submit(home, { argv: [program], pauseMode: "checkpoint" });
     await atWork(home, id);
@@ -292,7 +293,7 @@ describe("a pause that ends by itself", () => {
   });
 });
 
-describe("what was recorded when the daemon died is done by the next one, without being asked again:", () => {
+describe("the next daemon finishes what was recorded before a death:", () => {
   const deaf = "trap '' TERM; while :; do sleep 0.05; done";
 
   it("a cancel", async ({ home }) => {
@@ -328,7 +329,7 @@ describe("what was recorded when the daemon died is done by the next one, withou
   });
 });
 
-it("leaves no output of hosts that waited for it", async ({ home }) => {
+it("the next daemon removes the output of hosts that waited for a task", async ({ home }) => {
   await home.cli("daemon", "start");
   await home.cli("config", "set", "hosts", "1");
   const id = await submit(home, moduleTask(home, [["step"], ["gate"]]));

@@ -1,6 +1,6 @@
 /**
- * A file that is renamed into its place is there after a power failure only once its folder is on disk. No test can cut
- * the power; this one sees what the shipped programs ask of the system, and in which order.
+ * A renamed file survives a power failure only if its folder was synced to disk. No test can cut the power; this one
+ * checks which calls the shipped programs make to the system, and in which order.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, relative } from "node:path";
@@ -9,7 +9,7 @@ import { type Home, it, sqlite, until } from "../harness/index.ts";
 import { shellTask } from "./fixtures.ts";
 import { atWork, submit } from "./stories.ts";
 
-/** Has every Node program of this home note its renames and fsyncs; answers those that are about `path`. */
+/** Makes every Node program of this home log its renames and fsyncs. Returns a function that gives those of `path`. */
 function traced(home: Home): (path: RegExp) => string[] {
   const log = home.file("trace");
   const preload = home.file("trace.cjs");
@@ -36,7 +36,7 @@ function traced(home: Home): (path: RegExp) => string[] {
   };
 }
 
-it("of the settings", async ({ home }) => {
+it("the settings are synced before their rename, and their folder after it", async ({ home }) => {
   const seen = traced(home);
   expect((await home.cli("config", "set", "backup.keep", "3")).code).toBe(0);
   expect(seen(/ (\.|config\.json.*)$/)).toEqual([
@@ -46,7 +46,7 @@ it("of the settings", async ({ home }) => {
   ]);
 });
 
-it("of artifacts", async ({ home }) => {
+it("the folders of an artifact are synced before and after its rename", async ({ home }) => {
   const seen = traced(home);
   home.spawn("daemon", "run");
   await until(() => home.rpc("daemon/status"));

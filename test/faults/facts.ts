@@ -1,14 +1,14 @@
-/** What is known of a home at one moment: its store, its processes, and what its tasks have written down. */
+/** The facts about a home at one moment: its store, its processes, and the notes of its tasks. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openFile } from "../../src/store/sqlite/file/driver.ts";
 import type { Home } from "../harness/home.ts";
 import { type Bearer, bearers } from "./processes-of-tasks.ts";
 
-/** What was acknowledged to clients, which the home must not have forgotten. */
+/** What the daemon has acknowledged to clients, which the home must not lose. */
 export interface Acknowledged {
   ids: Iterable<number>;
-  /** Ends that a client has seen: the state can never be another one. */
+  /** The final states that a client has seen, which must never change. */
   ended?: ReadonlyMap<number, string>;
   /** Tasks that a client has deleted. */
   deleted?: ReadonlySet<number>;
@@ -37,11 +37,11 @@ export interface Facts {
   witness: Map<number, Note[]>;
 }
 
-/** Looks at everything at once. */
+/** Collects all facts. */
 export function factsOf(home: Home, known: Acknowledged): Facts {
-  // Processes first: what has begun since is then known to the store, and not the other way round.
+  // Read the processes first: the store then knows every one that we find.
   const found = bearers(home);
-  // Notes too: what was acknowledged by then is in the rows.
+  // Read the notes before the rows: what was acknowledged before is then in the rows.
   const witness = witnessOf(home);
   const db = openFile(join(home.dir, "agentctl.db"), { readonly: true, timeout: 5_000 });
   try {
@@ -70,7 +70,7 @@ export function witnessOf(home: Home): Map<number, Note[]> {
   return new Map(names.map((name) => [Number(name), notesIn(join(folder, name))]));
 }
 
-/** The notes of one task, in the order in which it wrote them. */
+/** Returns the notes of one task, in the order in which the task wrote them. */
 export function notesIn(file: string): Note[] {
   if (!existsSync(file)) return [];
   const lines = readFileSync(file, "utf8").split("\n").slice(0, -1);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { agentTask } from "../e2e/agent-story.ts";
 import { type Home, withoutTypes } from "../harness/home.ts";
 
-/** What a module of these tests does, in order; see `does.ts`. */
+/** What a module of these tests does, in order. See `does.ts`. */
 export type Does = (
   | ["step", number?]
   | ["gate", string?]
@@ -18,7 +18,7 @@ export type Does = (
 
 const source = withoutTypes(readFileSync(join(import.meta.dirname, "../fixtures/does.ts"), "utf8"));
 
-/** A module task that does this and notes it. */
+/** Returns a module task that does this and notes it. */
 export function moduleTask(home: Home, does: Does) {
   const module = home.file("does.mjs");
   // Another task may be about to load it.
@@ -29,7 +29,7 @@ export function moduleTask(home: Home, does: Does) {
   return { module, input: { folder: home.file("witness"), gates: home.work, does } };
 }
 
-/** A shell task; `$note` writes a note, `$gate` waits until the gate is open. */
+/** Returns a shell task. In it, `note` writes a note and `gate` waits until the gate is open. */
 export function shellTask(home: Home, script: string) {
   const prelude = [
     `note() { echo "$1 $AGENTCTL_ATTEMPT $2" >>"${home.file("witness")}/$AGENTCTL_TASK_ID"; }`,
@@ -39,10 +39,10 @@ export function shellTask(home: Home, script: string) {
   return { argv: ["sh", "-c", `${prelude.join("\n")}\n${script}`] };
 }
 
-/** What a coding agent does: a limit that is over after so many ms, or a tool that takes as long. */
+/** What a coding agent does: reach a limit that ends after this many ms, or run a tool that takes this many ms. */
 export type Acts = (["limit", number] | ["tool", number])[];
 
-/** A task of a coding agent that notes its tools, and what of them is in its conversation. */
+/** Returns a task of a coding agent that notes its tool calls, and which results are in its conversation. */
 export function agentActs(home: Home, agent: "claude" | "codex", acts: Acts) {
   const witness = home.file("witness");
   const steps = acts.map(([what, ms], n) => {

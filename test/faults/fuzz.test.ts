@@ -1,6 +1,6 @@
 /**
- * A fuzz of the wire: the messages of `corpus/`, spoiled, in pieces, on connections that read, do not read, or hang up.
- * `AGENTCTL_SEED` repeats a run, `AGENTCTL_FUZZ_MS` sets how long it lasts. An answer that is `InternalError` is a bug.
+ * Fuzzes the protocol: sends the messages of `corpus/`, spoiled and in pieces, on connections that read, do not read,
+ * or hang up. `AGENTCTL_SEED` repeats a run, `AGENTCTL_FUZZ_MS` sets its length. An `InternalError` response is a bug.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -18,7 +18,7 @@ const corpus = readdirSync(folder)
   .sort()
   .map((name) => readFileSync(join(folder, name)));
 
-/** What one hostile client sends and hears; resolves when it has hung up. */
+/** Runs one hostile client. Resolves with what it received when it has hung up. */
 async function client(home: Home, frames: Buffer[], chance: Chance): Promise<string> {
   const socket = connect(home.socket);
   let heard = "";
@@ -44,7 +44,7 @@ async function client(home: Home, frames: Buffer[], chance: Chance): Promise<str
   return heard;
 }
 
-/** Every answer that is a bug of agentctl, with what was sent on its connection. */
+/** Returns every response that is a bug of agentctl, with what was sent on its connection. */
 function bugsIn(heard: string, frames: Buffer[]): string[] {
   const bugs = heard.split("\n").filter((line) => line.includes('"code":-32603'));
   return bugs.map(
@@ -53,7 +53,7 @@ function bugsIn(heard: string, frames: Buffer[]): string[] {
   );
 }
 
-it("stays up, answers others within a second, and stays consistent through a fuzz of the wire", async ({
+it("the daemon stays up, serves others and stays consistent during a fuzz of the protocol", async ({
   home,
 }) => {
   const chance = new Chance(seedOf("fuzz"));

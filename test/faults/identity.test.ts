@@ -10,14 +10,14 @@ import { atWork, daemons, killEverything, open, submit, wake } from "./stories.t
 
 const daemonFile = join(import.meta.dirname, "../../dist/daemon.cjs");
 
-/** Fields of /proc/<pid>/stat behind the command: the state's letter, and the time of the start. */
+/** Returns the fields of /proc/<pid>/stat after the command, among them the state's letter and the start time. */
 const statOf = (pid: number) =>
   readFileSync(`/proc/${pid}/stat`, "utf8")
     .replace(/^.*\) /s, "")
     .split(" ");
 const startOf = (pid: number) => Number(statOf(pid)[19]);
 
-/** Names this process as that of the attempt, in its row and in its run file. */
+/** Records this process as that of the attempt, in its row and in its run file. */
 function claim(home: Home, id: number, claimed: { pid: number; start: number; boot?: string }): void {
   const { pid, start } = claimed;
   sqlite(home, "update attempts set pid = ?, pid_start = ? where task_id = ?", [pid, start, id]);
@@ -31,7 +31,7 @@ function claim(home: Home, id: number, claimed: { pid: number; start: number; bo
   writeFileSync(file, born, "latin1");
 }
 
-describe("a pid that was used again", () => {
+describe("a pid that was reused", () => {
   let stranger: ChildProcess;
   beforeEach(({ skip }) => {
     needsLinux(skip);
@@ -60,7 +60,7 @@ describe("a pid that was used again", () => {
     await check(home, { ids: [id] });
   });
 
-  it("is not taken for a frozen task either", async ({ home }) => {
+  it("is not mistaken for that of a frozen task", async ({ home }) => {
     const id = await submit(home, shellTask(home, "exec sleep 300"));
     await atWork(home, id);
     await home.rpc("tasks/pause", { id, mode: "freeze" });
@@ -79,10 +79,10 @@ describe("a pid that was used again", () => {
   });
 });
 
-describe("what a dead daemon left does not keep the next from starting:", () => {
+describe("the next daemon starts despite what a dead one left:", () => {
   const leftovers: Record<string, (home: Home) => void> = {
     "its socket and its lock": () => {},
-    "a socket on which nobody listens, that is a file": (home) => {
+    "a regular file in place of the socket": (home) => {
       rmSync(home.socket);
       writeFileSync(home.socket, "");
     },
@@ -105,21 +105,21 @@ describe("what a dead daemon left does not keep the next from starting:", () => 
   });
 });
 
-describe("however many commands come first", () => {
+describe("when many commands come first", () => {
   it("there is one daemon, and a task for each", async ({ home }) => {
     const runs = Array.from({ length: 20 }, () => home.cli("run", "true"));
     const results = await Promise.all(runs);
     expect(results.map(({ code }) => code)).toEqual(Array(20).fill(0));
     const ids = results.map(({ stdout }) => Number(stdout)).sort((a, b) => a - b);
     expect(ids).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
-    // Those that came second leave when they see that they did.
+    // Daemons that came second exit when they notice it.
     const first = await home.daemonPid();
     await until(() => String(daemons(home)) === String(first), { message: "one daemon" });
     for (const id of ids) await home.reaches(id, "completed");
     await check(home, { ids });
   });
 
-  it("a daemon that comes second leaves, also when the socket of the first is gone", async ({ home }) => {
+  it("a second daemon exits, even if the socket of the first is gone", async ({ home }) => {
     await wake(home);
     const first = daemons(home);
     rmSync(home.socket);

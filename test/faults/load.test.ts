@@ -5,20 +5,20 @@ import { Chance, seedOf } from "./chance.ts";
 import { type Does, moduleTask, shellTask } from "./fixtures.ts";
 import { World } from "./world.ts";
 
-/** How often the daemon is killed; a run by hand takes more: AGENTCTL_KILLS=100. */
+/** How often the daemon is killed. For more kills by hand: AGENTCTL_KILLS=100. */
 const KILLS = Number(process.env.AGENTCTL_KILLS ?? 10);
 const MODULES = 10;
 const PROGRAMS = 10;
 
-/** How long a daemon lives on average, its start included. */
+/** How long a daemon lives on average, including its start. */
 const LIFE_MS = 400;
 
-/** Each of the kinds lasts about as long as the kills do. */
+/** Tasks of each kind last about as long as all the kills. */
 const steps = Math.ceil((KILLS * LIFE_MS) / 100);
 const does: Does = Array.from({ length: steps }, () => ["step", 80]);
 const ticks = `i=0; while [ $i -lt ${steps * 2} ]; do i=$((i + 1)); echo tick $i; sleep 0.045; done`;
 
-test(`${KILLS} kills of the daemon under ${MODULES + PROGRAMS} tasks`, {
+test(`${MODULES + PROGRAMS} tasks survive ${KILLS} kills of the daemon`, {
   timeout: 60_000 + KILLS * 5_000,
   retry: 0,
 }, async () => {

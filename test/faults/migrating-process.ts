@@ -1,4 +1,4 @@
-// Opens a store as a daemon of the next version would: with one migration more than are released.
+// Opens a store as a daemon of the next version would: with one more migration than the released ones.
 
 import { Backups } from "../../src/daemon/backup.ts";
 import { faultAt } from "../../src/daemon/fault.ts";

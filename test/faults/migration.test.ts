@@ -8,7 +8,7 @@ import { type Home, it, sqlite } from "../harness/index.ts";
 
 const repository = join(import.meta.dirname, "../..");
 
-/** A program that opens the home's store as the next version would; gives its path. */
+/** Builds a program that opens the home's store as the next version would. Returns its path. */
 function nextVersion(home: Home): string {
   const outfile = home.file("migrating.cjs");
   const entryPoints = [join(import.meta.dirname, "migrating-process.ts")];
@@ -27,7 +27,7 @@ function open(home: Home, program: string, fault?: string) {
   return runCommand(process.execPath, [program], { env });
 }
 
-/** A store of the released version with twenty tasks in it, and no daemon. */
+/** Fills a store of the released version with twenty tasks. No daemon runs afterwards. */
 async function filled(home: Home): Promise<void> {
   const tasks = Array.from({ length: 20 }, (_, i) =>
     JSON.stringify({ argv: ["true"], name: `task-${i}`, held: true }),
@@ -43,31 +43,34 @@ describe("a migration that dies at", () => {
     "migrate:before-commit",
     "migrate:after-commit",
   ];
-  it.for(points)("%s is done by the next start, with all that was in the store", async (point, { home }) => {
-    await filled(home);
-    const program = nextVersion(home);
-    const died = await open(home, program, point);
-    expect([died.code, died.stderr]).toEqual([137, `fault ${point}\n`]);
-    expect(await open(home, program)).toMatchObject({ code: 0, stdout: "2\n" });
-    const rows = sqlite(home, "select name, owner, state from tasks order by id");
-    expect(rows).toEqual(
-      Array.from({ length: 20 }, (_, i) => ({ name: `task-${i}`, owner: "someone", state: "submitted" })),
-    );
-    // Put back what this version knows, for the daemon that ends the test.
-    sqlite(home, "alter table tasks drop column owner");
-    const db = openFile(join(home.dir, "agentctl.db"));
-    db.pragma("user_version = 1");
-    db.close();
-    for (const backup of readdirSync(join(home.dir, "backups")).filter((name) => name.endsWith(".db"))) {
-      const copy = openFile(join(home.dir, "backups", backup));
-      const count = copy.prepare("select count(*) from tasks").pluck().get();
-      expect([copy.pragma("user_version", { simple: true }), count]).toEqual([1, 20]);
-      copy.close();
-    }
-  });
+  it.for(points)(
+    "%s is done by the next start, and keeps all tasks of the store",
+    async (point, { home }) => {
+      await filled(home);
+      const program = nextVersion(home);
+      const died = await open(home, program, point);
+      expect([died.code, died.stderr]).toEqual([137, `fault ${point}\n`]);
+      expect(await open(home, program)).toMatchObject({ code: 0, stdout: "2\n" });
+      const rows = sqlite(home, "select name, owner, state from tasks order by id");
+      expect(rows).toEqual(
+        Array.from({ length: 20 }, (_, i) => ({ name: `task-${i}`, owner: "someone", state: "submitted" })),
+      );
+      // Restore the schema of this version, for the daemon that ends the test.
+      sqlite(home, "alter table tasks drop column owner");
+      const db = openFile(join(home.dir, "agentctl.db"));
+      db.pragma("user_version = 1");
+      db.close();
+      for (const backup of readdirSync(join(home.dir, "backups")).filter((name) => name.endsWith(".db"))) {
+        const copy = openFile(join(home.dir, "backups", backup));
+        const count = copy.prepare("select count(*) from tasks").pluck().get();
+        expect([copy.pragma("user_version", { simple: true }), count]).toEqual([1, 20]);
+        copy.close();
+      }
+    },
+  );
 });
 
-/** Dies in the middle of the first write to a store, so that SQLite's journal is left to be rolled back. */
+/** A program that dies during the first write to a store, and leaves a SQLite journal to roll back. */
 const dies = `
   const Database = require("${driverName}");
   const db = new Database(process.argv[1]);
@@ -77,7 +80,7 @@ const dies = `
   process.kill(process.pid, "SIGKILL");
 `;
 
-it("a store that a daemon died in making is made by the next", async ({ home }) => {
+it("the next daemon makes the store if one died while making it", async ({ home }) => {
   mkdirSync(home.dir, { mode: 0o700 });
   const file = join(home.dir, "agentctl.db");
   const env = { ...home.env, NODE_PATH: join(repository, "node_modules") };

@@ -1,4 +1,4 @@
-/** How the fuzz of the wire spoils a message: as values, where it can be read as JSON, and as bytes. */
+/** Spoils a message for the fuzz of the protocol: its values if it is JSON, and its bytes. */
 import type { Chance } from "./chance.ts";
 
 /** Values that have broken parsers, schemas, terminals and kernels before. */
@@ -34,7 +34,7 @@ const NASTY: readonly unknown[] = [
   "constructor",
 ];
 
-/** A message that is wrong in its values: always a line of JSON, so that what follows it is read too. */
+/** Returns a message with wrong values. It is always a line of JSON, so that the daemon also reads the next one. */
 export function spoiledValues(frame: Buffer, chance: Chance): Buffer {
   const message = asJson(frame);
   if (message === undefined) return Buffer.from("{}");
@@ -51,7 +51,7 @@ function asJson(frame: Buffer): object | undefined {
   }
 }
 
-/** Puts another value in some place, takes one away, adds one, or copies one elsewhere. */
+/** Replaces a value, removes one, adds one, or copies one to another place. */
 function spoilValue(message: object, chance: Chance): void {
   const places = placesIn(message).filter(([, key]) => key !== "jsonrpc" && key !== "method");
   const [holder, key] = chance.oneOf(places) ?? [];
@@ -75,7 +75,7 @@ function placesIn(value: unknown): [Holder, string][] {
   ]);
 }
 
-/** A message that is wrong in its bytes, and mostly no JSON any more. */
+/** Returns a message with wrong bytes, which is usually not JSON any more. */
 export function spoiledBytes(frame: Buffer, chance: Chance): Buffer {
   let bytes: Buffer = Buffer.from(frame);
   for (let n = chance.within(1, 4); n > 0; n--) bytes = spoiledOnce(bytes, chance);

@@ -10,7 +10,7 @@ const sources = readdirSync(root, { recursive: true, encoding: "utf8" })
   .map((name) => readFileSync(join(root, name), "utf8"))
   .join("\n");
 
-/** The points that the sources pass: those of the engine by name, those of the store two for each write. */
+/** Returns the fault points in the sources: those of the engine by name, those of the store two for each write. */
 function passed(text: string): Set<string> {
   const named = [...text.matchAll(/fault\(\s*"([^"]+)"/g)].map(([, point]) => point as string);
   const writes = [...text.matchAll(/\b(?:write|asLive)\(\s*"([a-z-]+)"/g)].map(([, name]) => name as string);
@@ -23,23 +23,23 @@ function passed(text: string): Set<string> {
 
 function transitionsIn(): string[] {
   const table = readFileSync(join(root, "core/machine.ts"), "utf8").split("} as const")[0] ?? "";
-  // A task is made by `create`; `run` is the name of its first event.
+  // `create` makes a task; `run` is the name of its first event.
   return [...table.matchAll(/^ {2}([a-z]+): \{/gm)]
     .map(([, name]) => name as string)
     .filter((name) => name !== "run");
 }
 
 describe("the list of fault points", () => {
-  it("holds each point that the sources pass, and no other", () => {
+  it("has each point that the sources pass, and no other", () => {
     expect([...passed(sources)].sort()).toEqual([...faultPoints.keys()].sort());
   });
 
-  it("is missed by a point that is not passed", () => {
+  it("does not have a planted point", () => {
     expect([...passed('engine.fault("start:nowhere");')]).toEqual(["start:nowhere"]);
     expect(faultPoints.has("start:nowhere")).toBe(false);
   });
 
-  it("refuses a point that does not exist, and names those alike", async ({ home }) => {
+  it("refuses an unknown point, and names similar ones", async ({ home }) => {
     home.env.AGENTCTL_FAULT = "thaw:sometime";
     const { code, stderr } = await home.cli("daemon", "start");
     expect(code).toBe(2);

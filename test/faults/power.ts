@@ -1,7 +1,7 @@
 /**
- * A home on a disk whose power can be cut: ext4 in an image, mounted by a loop device. The cut is the file system's own
- * shutdown without a flush, so what was not made durable by fsync is gone. It is mounted so that the kernel does not help:
- * the journal is not committed by a timer, and a rename does not make its file durable.
+ * A home on a disk whose power can be cut: ext4 in an image, mounted by a loop device. To cut the power, we shut down
+ * the file system without a flush, so everything that no fsync made durable is lost. The mount options turn off help
+ * from the kernel: no timer commits the journal, and a rename does not make its file durable.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, rmdirSync, truncateSync, writeFileSync } from "node:fs";
@@ -29,7 +29,7 @@ export class PowerDisk {
     mkdirSync(home.dir);
   }
 
-  /** The home's directory is on such a disk, empty. Skips the test where this machine does not allow it. */
+  /** Mounts such a disk, empty, as the home's directory. Skips the test if this machine does not allow it. */
   static mounted(home: Home, skip: TestContext["skip"]): PowerDisk {
     needsMounts(skip);
     needs(skip, "mkfs.ext4", "perl");
@@ -45,12 +45,12 @@ export class PowerDisk {
     return spawnSync("mount", ["-o", OPTIONS, this.#image, this.#home.dir], { encoding: "utf8" });
   }
 
-  /** Makes durable what is there. */
+  /** Makes everything on the disk durable. */
   sync(): void {
     execFileSync("sync", ["-f", this.#home.dir]);
   }
 
-  /** The power fails and comes back: no process of the home is left, and the disk holds what was durable. */
+  /** Cuts the power and restores it. No process of the home is left, and the disk holds only what was durable. */
   async fail(): Promise<void> {
     execFileSync("perl", ["-e", CUT, this.#home.dir]);
     const left = () => processes(this.#home.root);
@@ -64,13 +64,13 @@ export class PowerDisk {
     await this.#unmount();
     const { status, stderr } = this.#mount();
     if (status !== 0) throw new Error(`the disk does not come back: ${stderr}`);
-    // Before the first daemon had made its store, no process had begun.
+    // If the first daemon had not yet made its store, no task had begun.
     if (!existsSync(join(this.#home.dir, "agentctl.db"))) return;
     bootAnew(this.#home);
     this.sync();
   }
 
-  /** A process that was killed keeps its files for a moment. What keeps them longer can write nothing any more. */
+  /** Unmounts the disk. A killed process may hold files for a short time; after 10 s we detach the disk from it. */
   async #unmount(): Promise<void> {
     const unmounted = () => spawnSync("umount", [this.#home.dir]).status === 0;
     await until(unmounted, { deadlineMs: 10_000 }).catch(() =>
@@ -78,7 +78,7 @@ export class PowerDisk {
     );
   }
 
-  /** Ends what runs on it; for good. */
+  /** Ends everything that runs on the disk, and removes the disk. */
   async remove(): Promise<void> {
     await this.#home.cli("cancel", "--all", "--grace", "0s");
     await this.#home.cli("daemon", "stop");

@@ -1,7 +1,7 @@
 /**
- * A walk without a plan: several clients ask for this and that at tasks of all kinds, while daemons, programs, guards and
- * whole trees are killed. What is asked for and who is killed follows from the seed; when it takes effect is the
- * machine's. In the end everything is let go, and all that must hold is held.
+ * A random walk. Several clients send random requests for tasks of all kinds, while daemons, programs, guards and whole
+ * process trees are killed. The seed determines the requests and the kills, but not their exact timing. In the end, all
+ * tasks run to their end, and we check everything that must hold.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { openStates, terminalStates } from "../../src/core/machine.ts";
@@ -15,16 +15,16 @@ import type { World } from "./world.ts";
 
 const CLIENTS = 4;
 const MOST_OPEN = 16;
-/** What must be over in the end although nobody waits for it any more. */
+/** How long all tasks may take to end after the walk, in ms. */
 const SETTLE_MS = 120_000;
 
 // biome-ignore lint/suspicious/noExplicitAny: a task as the wire carries it
 type Task = any;
 
-/** What is known of a task beside what the world remembers. */
+/** What the walk knows about a task, in addition to the world. */
 interface Fate {
   kind: keyof typeof KINDS;
-  /** Its own exit code, or undefined for a module. */
+  /** Its own exit code; undefined for a module. */
   exits: number | undefined;
 }
 
@@ -69,10 +69,10 @@ const KILLS = {
   stop: 1,
 };
 
-/** For how long the next daemon works before the power fails again, at most. */
+/** How long the next daemon works at most before the power fails again, in ms. */
 const POWERED_MS = 1_200;
 
-/** What it would go on from is not there; of an agent that was killed before it kept its first word, the session. */
+/** Whether the task has nothing to continue from: a checkpoint, or the session of an agent that was killed early. */
 const hasNothing = ({ error }: Task) => ["CheckpointNotFound", "SessionNotFound"].includes(error?.name);
 
 export class RandomWalk {
@@ -81,14 +81,14 @@ export class RandomWalk {
   readonly #chance: Chance;
   readonly #fates = new Map<number, Fate>();
   /**
-   * A signal or a cancel from this walk may have decided their ends; of a task whose submission is repeated, because the
-   * daemon died before it answered, maybe before the walk knows it.
+   * Tasks whose end a signal or a cancel of this walk may have decided. This can happen before the walk knows the task,
+   * if its submission was repeated because the daemon died before it responded.
    */
   readonly #touched = new Set<number>();
   readonly #power: PowerDisk | undefined;
   #texts = 0;
 
-  /** With `power`, the disk of the world's home, its power fails from time to time. */
+  /** With `power`, the disk of the world's home, the power fails from time to time. */
   constructor(world: World, chance: Chance, power?: PowerDisk) {
     this.#world = world;
     this.#chance = chance;
@@ -130,7 +130,7 @@ export class RandomWalk {
     try {
       await this.#verb(verb, chance);
     } catch (error) {
-      // To be refused is an answer; to be told of a bug is not.
+      // A refusal is a valid response; an internal error is not.
       if (!(error instanceof RpcError) || error.code === -32603) throw error;
     }
   }
@@ -185,7 +185,7 @@ export class RandomWalk {
       const answer = await this.#world.call("tasks/delete", { id });
       if (answer) deleted.add(id);
     } finally {
-      // Whether it is there when no answer came, nobody can know.
+      // Without a response, nobody knows whether the task is still there.
       ended.delete(id);
       if (!deleted.has(id)) ids.delete(id);
     }
@@ -246,7 +246,7 @@ export class RandomWalk {
     const steps: Does = Array.from({ length: chance.within(2, 8) }, step);
     if (kind === "asks")
       return moduleTask(home, [step(), ["ask", "Go on?"], ["sleep", chance.within(1, 300)], step()]);
-    // Steps of a moment, which its host makes durable by itself.
+    // Very short steps, which the host itself makes durable.
     const brief = (most: number): Does => Array.from({ length: chance.within(0, most) }, () => ["step"]);
     if (kind === "hurries")
       return moduleTask(home, [
@@ -301,7 +301,7 @@ export class RandomWalk {
     for (const { pid } of victims) signalTo(pid, "SIGKILL");
   }
 
-  /** Lets everything go until nothing is open. */
+  /** Releases queues and tasks, answers questions and resumes tasks until none is open. */
   async #settle(): Promise<void> {
     const world = this.#world;
     const deadline = performance.now() + SETTLE_MS;
@@ -316,7 +316,7 @@ export class RandomWalk {
         if (held) await attempt("tasks/release", { id });
         if (question) await attempt("tasks/answer", { id, text: "yes" });
         if (state === "suspended") {
-          // Without anything to go on from it is begun again, as a person would.
+          // If there is nothing to continue from, start again from the start, as a person would.
           (!hasNothing(task) && (await attempt("tasks/resume", { id }))) ||
             (await attempt("tasks/resume", { id, fromStart: true }));
         }
@@ -328,7 +328,7 @@ export class RandomWalk {
     }
   }
 
-  /** What the tasks came to, where nothing but themselves decided it. */
+  /** Returns a message for each task that did not end as its own program decided, unless the walk interfered. */
   async ends(): Promise<string[]> {
     const wrong: string[] = [];
     for (const [id, { kind, exits }] of this.#fates) {

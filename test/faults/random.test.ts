@@ -5,15 +5,15 @@ import { Chance, seedOf } from "./chance.ts";
 import { RandomWalk } from "./random-walk.ts";
 import { World } from "./world.ts";
 
-/** How long the walk is; `npm run walk -- --seconds 3600` sets it. */
+/** How long the walk is, in s. `npm run walk -- --seconds 3600` sets it. */
 const SECONDS = Number(process.env.AGENTCTL_WALK_SECONDS ?? 20);
-/** A walk is made of legs, each in a home of its own, so that a failure is found soon after its cause. */
+/** A walk consists of legs, each in a new home, so that we find a failure soon after its cause. */
 const LEG_SECONDS = 20;
 
 const seed = seedOf("random walk");
 const legs = Math.max(1, Math.round(SECONDS / LEG_SECONDS));
 
-test(`a random walk of ${SECONDS} s`, { timeout: legs * 200_000, retry: 0 }, async () => {
+test(`nothing is lost on a random walk of ${SECONDS} s`, { timeout: legs * 200_000, retry: 0 }, async () => {
   const total: Record<string, number> = {};
   for (let leg = 0; leg < legs; leg++) {
     const done = await walkOneLeg(seed + leg, Math.min(SECONDS, LEG_SECONDS));
@@ -41,7 +41,7 @@ async function walkOneLeg(legSeed: number, seconds: number): Promise<Record<stri
   } finally {
     world.close();
     const left = await closeHome(home);
-    // After a failure much is left, and that is not what went wrong.
+    // After a failure much is left over, which would hide the cause.
     if (!hasFailed) expect(left).toEqual([]);
   }
 }

@@ -17,12 +17,12 @@ import {
   wake,
 } from "./stories.ts";
 
-/** Both ways in which everything may be gone at once. */
+/** The two ways in which everything can be gone at once. */
 const deaths = { "everything is killed": killEverything, "the machine goes down": reboot };
 
 const stepsAroundGate: Does = [["step"], ["gate"], ["step"]];
 
-/** A program that counts to four in checkpoints, and before the third waits for the gate. */
+/** A program that counts to four in checkpoints and waits for the gate before the third. */
 const counts = `
   n=$(cat "$AGENTCTL_CHECKPOINT" 2>/dev/null || echo 0)
   while [ $n -lt 4 ]; do
@@ -31,7 +31,7 @@ const counts = `
   done; exit 9`;
 
 describe.each(Object.entries(deaths))("when %s", (_, die) => {
-  it("a program that said nothing has worked for as long as it was seen", async ({ home }) => {
+  it("the running time of a silent program counts until a daemon last saw it", async ({ home }) => {
     const id = await submit(home, shellTask(home, "exec sleep 300"));
     const began = Date.parse((await atWork(home, id)).startedAt);
     const worked = await until(() => {
@@ -45,7 +45,7 @@ describe.each(Object.entries(deaths))("when %s", (_, die) => {
     await check(home, { ids: [id] });
   });
 
-  it("a module goes on by itself behind its last step", async ({ home }) => {
+  it("a module continues automatically after its last step", async ({ home }) => {
     const id = await submit(home, moduleTask(home, stepsAroundGate));
     await noted(home, id, "ran", "gate1");
     await die(home);
@@ -57,7 +57,7 @@ describe.each(Object.entries(deaths))("when %s", (_, die) => {
     await check(home, { ids: [id] });
   });
 
-  it("a program goes on by itself from its last checkpoint", async ({ home }) => {
+  it("a program continues automatically from its last checkpoint", async ({ home }) => {
     const id = await submit(home, shellTask(home, counts));
     await noted(home, id, "saved", "2");
     await die(home);
@@ -73,7 +73,7 @@ describe.each(Object.entries(deaths))("when %s", (_, die) => {
     await check(home, { ids: [id] });
   });
 
-  it("a program that continues when it is started again is started again", async ({ home }) => {
+  it("a program with --pause-mode checkpoint is started again", async ({ home }) => {
     const id = await submit(home, { ...shellTask(home, "gate; exit 3"), pauseMode: "checkpoint" });
     await atWork(home, id);
     await die(home);
@@ -83,7 +83,7 @@ describe.each(Object.entries(deaths))("when %s", (_, die) => {
     await check(home, { ids: [id] });
   });
 
-  it("any other program is suspended and not run again until somebody says so", async ({ home }) => {
+  it("any other program is suspended until a person resumes it", async ({ home }) => {
     const id = await submit(home, shellTask(home, "gate; exit 3"));
     await atWork(home, id);
     await die(home);
@@ -101,7 +101,7 @@ describe.each(Object.entries(deaths))("when %s", (_, die) => {
     expect(await home.reaches(id, "failed")).toMatchObject({ exitCode: 3, attempt: 2 });
   });
 
-  it("--on-lost decides otherwise", async ({ home }) => {
+  it("--on-lost overrides what happens by default", async ({ home }) => {
     const suspended = await submit(home, { ...moduleTask(home, stepsAroundGate), onLost: "suspend" });
     const failed = await submit(home, { ...shellTask(home, "gate"), onLost: "fail" });
     const resumed = await submit(home, { ...shellTask(home, counts), onLost: "resume", queue: "default" });
@@ -127,7 +127,7 @@ describe.each(Object.entries(deaths))("when %s", (_, die) => {
     await check(home, { ids: [suspended, failed, resumed] });
   });
 
-  it("what a user paused stays so, and a frozen process is known to be lost", async ({ home }) => {
+  it("tasks that a user paused stay paused, and a frozen process is found to be lost", async ({ home }) => {
     const frozen = await submit(home, shellTask(home, "exec sleep 300"));
     const saved = await submit(home, moduleTask(home, stepsAroundGate));
     await atWork(home, frozen);
@@ -146,7 +146,7 @@ describe.each(Object.entries(deaths))("when %s", (_, die) => {
     await check(home, { ids: [frozen, saved] });
   });
 
-  it("questions, delays, holds and answers stay as they were", async ({ home }) => {
+  it("questions, delays, holds and dependencies stay as they were", async ({ home }) => {
     const asking = await submit(home, moduleTask(home, [["step"], ["ask", "Go on?"]]));
     const later = await submit(home, {
       argv: ["true"],
@@ -167,10 +167,10 @@ describe.each(Object.entries(deaths))("when %s", (_, die) => {
   });
 });
 
-describe("what a stop froze, when the machine goes down", () => {
+describe("a task that a stop froze, when the machine goes down", () => {
   const freeze = { pauseMode: "freeze" };
 
-  it("is lost as --on-lost has it", async ({ home }) => {
+  it("is handled as --on-lost says", async ({ home }) => {
     const resumed = await submit(home, { ...shellTask(home, counts), ...freeze });
     await home.cli("queue", "set", "default", "--slots", "4");
     const suspended = await submit(home, { ...shellTask(home, counts), ...freeze, onLost: "suspend" });
@@ -189,7 +189,7 @@ describe("what a stop froze, when the machine goes down", () => {
     await check(home, { ids: [resumed, suspended, failed, other] });
   });
 
-  it("is left alone where a user had paused it", async ({ home }) => {
+  it("stays suspended if a user had paused it", async ({ home }) => {
     const id = await submit(home, { ...shellTask(home, counts), ...freeze, onLost: "fail" });
     await noted(home, id, "saved", "2");
     await home.cli("pause", `${id}`);
@@ -203,7 +203,7 @@ describe("what a stop froze, when the machine goes down", () => {
     await check(home, { ids: [id] });
   });
 
-  it("is lost too where it is queued to go on", async ({ home }) => {
+  it("is also lost if it is queued to continue", async ({ home }) => {
     const ids = await Promise.all(
       ["fail", "suspend", "resume"].map((onLost) =>
         submit(home, { ...shellTask(home, counts), ...freeze, onLost }),
@@ -225,7 +225,7 @@ describe("what a stop froze, when the machine goes down", () => {
 });
 
 describe("a task that is lost three times", () => {
-  it("stays suspended when it made no progress between", async ({ home }) => {
+  it("stays suspended if it made no progress in between", async ({ home }) => {
     const id = await submit(home, moduleTask(home, [["gate"]]));
     for (let attempt = 1; attempt <= 3; attempt++) {
       await until(() => notes(home, id).some((note) => note.what === "ran" && note.attempt === attempt));
@@ -245,7 +245,7 @@ describe("a task that is lost three times", () => {
     await check(home, { ids: [id] });
   });
 
-  it("goes on when it did", async ({ home }) => {
+  it("continues if it made progress in between", async ({ home }) => {
     const gates = Array.from({ length: 4 }, (_, i): ["gate", string] => ["gate", `gate-${i}`]);
     const id = await submit(home, moduleTask(home, gates));
     for (let round = 0; round < 4; round++) {
@@ -259,8 +259,8 @@ describe("a task that is lost three times", () => {
   });
 });
 
-describe("after everything was killed, one slot means", () => {
-  /** Notes how many others run at its side: each has a folder while it runs. */
+describe("after everything was killed", () => {
+  /** A program that notes how many others run at the same time: each has a folder while it runs. */
   const alone = (home: Home) => `
     mkdir -p "${home.work}/running/$AGENTCTL_TASK_ID"
     note beside $(($(ls "${home.work}/running" | wc -l) - 1))
@@ -282,7 +282,7 @@ describe("after everything was killed, one slot means", () => {
     return ids;
   }
 
-  it("one process at a time, by priority", async ({ home }) => {
+  it("a queue with one slot runs one process at a time, by priority", async ({ home }) => {
     const ids = await lost(home, [1, 5, 3, 0]);
     await wake(home);
     for (const id of ids) await home.reaches(id, "completed");
@@ -293,7 +293,7 @@ describe("after everything was killed, one slot means", () => {
     await check(home, { ids });
   });
 
-  it("none while the queue is held", async ({ home }) => {
+  it("a held queue starts no task", async ({ home }) => {
     await wake(home);
     await home.rpc("queues/set", { name: "line", slots: 2 });
     const id = await submit(home, { ...moduleTask(home, stepsAroundGate), queue: "line" });
@@ -312,7 +312,7 @@ describe("after everything was killed, one slot means", () => {
     await home.reaches(id, "completed");
   });
 
-  it("none that is held", async ({ home }) => {
+  it("a held task does not start", async ({ home }) => {
     const id = await submit(home, moduleTask(home, stepsAroundGate));
     await noted(home, id, "ran", "gate1");
     await home.killDaemon();
@@ -332,13 +332,13 @@ describe("after everything was killed, one slot means", () => {
   });
 });
 
-/** The tasks in the order in which their second attempts began. */
+/** Returns the tasks in the order in which their second attempts began. */
 function secondStarts(home: Home): number[] {
   const sql = "select task_id from events where cause = 'start' and attempt = 2 order by seq";
   return sqlite(home, sql).map((row: { task_id: number }) => row.task_id);
 }
 
-it("answers a resume of what was frozen and killed when the rest of its tree is gone, and others meanwhile", async ({
+it("a resume of a frozen and killed task waits for the end of its tree, and does not block other requests", async ({
   home,
 }) => {
   const deaf = `setsid sh -c 'trap "" TERM; sleep 300; sleep 300' &`;

@@ -22,7 +22,7 @@ const writes: Record<string, object> = {
 const tokenOf = (home: Home, id: number, n: number): string =>
   sqlite(home, "select token from attempts where task_id = ? and n = ?", [id, n])[0].token;
 
-/** Everything that is kept of the task. */
+/** Returns all rows of the task. */
 const rowsOf = (home: Home, id: number) =>
   ["tasks where id", "attempts where task_id", "checkpoints where task_id", "steps where task_id"]
     .concat("kept where task_id")
@@ -40,7 +40,7 @@ async function refusals(home: Home, token: string): Promise<unknown[]> {
 
 const allStale = Object.keys(writes).map((method) => [method, -32022]);
 
-it("an attempt that was superseded changes nothing and is told so", async ({ home }) => {
+it("an attempt that was superseded changes nothing and gets StaleAttempt", async ({ home }) => {
   const id = await submit(home, moduleTask(home, [["step"], ["gate"], ["step"]]));
   await noted(home, id, "ran", "gate1");
   const token = tokenOf(home, id, 1);

@@ -1,4 +1,4 @@
-/** What the stories about dying daemons and machines have in common. */
+/** Functions for the tests about dying daemons and machines. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Home } from "../harness/home.ts";
@@ -8,7 +8,7 @@ import { until } from "../harness/until.ts";
 import { notesIn } from "./facts.ts";
 import { bearers, isGuard } from "./processes-of-tasks.ts";
 
-/** Submits a task on the socket of a daemon that the next command starts; gives its id. */
+/** Submits a task over the socket, after starting the daemon if needed. Returns its id. */
 export async function submit(home: Home, task: object): Promise<number> {
   mkdirSync(home.file("witness"), { recursive: true });
   if (!existsSync(home.socket)) await wake(home);
@@ -16,7 +16,7 @@ export async function submit(home: Home, task: object): Promise<number> {
   return made.id;
 }
 
-/** The next command: it starts a daemon where none runs. */
+/** Runs a command that starts a daemon if none runs. */
 export async function wake(home: Home): Promise<void> {
   const { code, stderr } = await home.cli("daemon", "start");
   if (code !== 0) throw new Error(`daemon start: code ${code}, ${stderr}`);
@@ -26,7 +26,7 @@ export function notes(home: Home, id: number) {
   return notesIn(join(home.file("witness"), String(id)));
 }
 
-/** How often the task wrote such a note, whatever the attempt. */
+/** Returns how often the task wrote such a note, in all attempts. */
 export function count(home: Home, id: number, what: string, text?: string): number {
   return notes(home, id).filter((note) => note.what === what && (text === undefined || note.text === text))
     .length;
@@ -37,7 +37,7 @@ export async function noted(home: Home, id: number, what: string, text?: string)
   await until(() => count(home, id, what, text) > 0, { message: `${what} ${text ?? ""} of task ${id}` });
 }
 
-/** The running task, with the pid of its program. */
+/** Waits until the task runs and its program has a pid. Returns the task. */
 export async function atWork(home: Home, id: number) {
   return await until(async () => {
     const task = await home.task(id);
@@ -49,7 +49,7 @@ export function open(home: Home, gate = "gate"): void {
   writeFileSync(home.file(gate), "");
 }
 
-/** SIGKILL to the daemon and to every process of every task, guards first, so that nobody tells how it ended. */
+/** Kills the daemon and every process of every task, guards first, so that nobody records how a program ended. */
 export async function killEverything(home: Home): Promise<void> {
   await home.killDaemon();
   await killTasks(home);
@@ -63,20 +63,20 @@ async function killTasks(home: Home): Promise<void> {
   });
 }
 
-/** The power fails, and the machine comes up again: nothing lives, and whatever names a process names another boot. */
+/** Simulates a power failure and a reboot: no process is left, and all process records name another boot. */
 export async function reboot(home: Home): Promise<void> {
   await killEverything(home);
   bootAnew(home);
 }
 
-/** The same after an orderly stop, which leaves what it froze. */
+/** Simulates a reboot after an orderly stop, which leaves frozen processes. */
 export async function stopAndReboot(home: Home): Promise<void> {
   await home.cli("daemon", "stop");
   await killTasks(home);
   bootAnew(home);
 }
 
-/** What names a process names one of another boot from here on. */
+/** Makes all process records name another boot. */
 export function bootAnew(home: Home): void {
   const boot = "00000000-0000-4000-8000-000000000000";
   sqlite(home, "update attempts set boot_id = ?", [boot]);
@@ -87,7 +87,7 @@ export function bootAnew(home: Home): void {
   }
 }
 
-/** The daemons of this home that live, without those that are about to become another program. */
+/** Returns the pids of this home's live daemons, without children of a daemon that are about to exec a program. */
 export function daemons(home: Home): number[] {
   const found = processes(home.dir).filter(({ command }) => /\bdaemon\.cjs\b/.test(command));
   const pids = found.map(({ pid }) => pid);

@@ -1,4 +1,6 @@
-/** `npm run walk -- --seconds 3600 --seed 7`: the random walk for as long as wanted; --power: with power failures; --kills 100: the kills under load; --cluster: over three machines, with --kills 1000 until so many were killed, with --programs 1000 that many short ones and no kills. */
+// Runs a walk by hand. `npm run walk -- --seconds 3600 --seed 7`: the random walk for an hour. --power: with power
+// failures. --kills 100: the kills under load. --cluster: on three machines; there, --kills 1000 runs until that many
+// machines were killed, and --programs 1000 runs that many short programs without kills.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";

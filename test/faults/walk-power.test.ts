@@ -5,12 +5,12 @@ import { PowerDisk } from "./power.ts";
 import { RandomWalk } from "./random-walk.ts";
 import { World } from "./world.ts";
 
-/** How long the power fails again and again; `npm run walk -- --power --seconds 3600` sets it. */
+/** How long we repeat power failures, in s. `npm run walk -- --power --seconds 3600` sets it. */
 const SECONDS = Number(process.env.AGENTCTL_WALK_SECONDS ?? 6);
 
 const options = { timeout: SECONDS * 1000 + 300_000, retry: 0 };
 
-test("power failures take nothing that was acknowledged", options, async ({ skip }) => {
+test("power failures lose nothing that was acknowledged", options, async ({ skip }) => {
   const home = new Home();
   const disk = PowerDisk.mounted(home, skip);
   const world = new World(home, { settings: { hosts: 1 } });

@@ -7,14 +7,14 @@ import { Chance, seedOf } from "./chance.ts";
 import { type Scenario, scenarios } from "./scenarios/index.ts";
 import { World } from "./world.ts";
 
-/** Reached only by a store of an older schema: see migration.test.ts. */
+/** Only a store of an older schema reaches these points: see migration.test.ts. */
 const ELSEWHERE = ["migrate:before-backup", "migrate:after-backup"];
 
 const walks = Object.entries(scenarios).flatMap(([name, scenario]) =>
   scenario.points.map((point) => ({ name, point, scenario })),
 );
 
-/** Every point in one of its stories, which the seed chooses; in all of them with AGENTCTL_WALK=all, which takes twice as long. */
+/** Every point in one of its stories, chosen by the seed. AGENTCTL_WALK=all takes all stories, and twice as long. */
 const wanted = process.env.AGENTCTL_WALK === "all" ? walks : oneForEachPoint();
 
 function oneForEachPoint() {
@@ -24,12 +24,12 @@ function oneForEachPoint() {
   );
 }
 
-test("every point is walked", () => {
+test("every fault point is walked", () => {
   const walked = new Set<string>([...wanted.map(({ point }) => point), ...ELSEWHERE]);
   expect([...faultPoints.keys()].filter((point) => !walked.has(point))).toEqual([]);
 });
 
-/** Plays the scenario in a home of its own, while `meddle` does its worst, and holds all that must hold then. */
+/** Plays the scenario in a new home while `meddle` disturbs it, and then checks everything that must hold. */
 async function survive(
   scenario: Scenario,
   faults: (string | undefined)[],
@@ -50,7 +50,7 @@ async function survive(
   }
 }
 
-/** Rejects with what hung before the test's own limit, which says nothing, is reached. */
+/** Rejects, before the test's own time limit, with an error that names what hangs. */
 async function inTime(work: Promise<unknown>, what: string): Promise<void> {
   const late = new AbortController();
   const limit = sleep(90_000, undefined, { signal: late.signal }).then(() => {
@@ -60,13 +60,13 @@ async function inTime(work: Promise<unknown>, what: string): Promise<void> {
   await Promise.race([work, limit]).finally(() => late.abort());
 }
 
-/** A second try would hide what a first one found. */
+/** A second try would hide what the first one found. */
 const once = { retry: 0 };
 
 describe.concurrent("the daemon dies at", once, () => {
   test.for(wanted)("$point: $name", async ({ scenario, point }) => {
     const hits = async (world: World) => {
-      // The last points of a story lie behind what its clients see.
+      // The daemon may reach the last points of a story after its clients have seen the end.
       await until(() => world.hasDiedAt(point), {
         message: `a daemon's death at ${point}`,
       });
@@ -75,7 +75,7 @@ describe.concurrent("the daemon dies at", once, () => {
   });
 });
 
-describe.concurrent("the daemon is killed from outside, at any moment, while", once, () => {
+describe.concurrent("the daemon is killed from outside, at random moments, while", once, () => {
   const chance = new Chance(seedOf("kills from outside"));
   const killed = Object.entries(scenarios).map(([name, scenario]) => ({
     name,

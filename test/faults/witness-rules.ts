@@ -1,21 +1,21 @@
-/** What must hold of the notes that tasks have written, beside their rows. */
+/** Rules for the notes that tasks have written, compared with the tasks' rows. */
 import type { Facts, Note, Row } from "./facts.ts";
 
-/** How often a task was sent back to an earlier checkpoint before its attempt `n`. */
+/** Returns how often a task was sent back to an earlier checkpoint before its attempt `n`. */
 function eraOf(events: Row[], id: number, n: number): number {
   return events.filter(
     ({ task_id, data, attempt }) => task_id === id && data?.includes('"from"') && attempt < n,
   ).length;
 }
 
-/** No acknowledged step is missing, none has run again. */
+/** Checks that no acknowledged step is missing and none has run again. */
 export function stepsFit({ tasks, events, steps, witness }: Facts): string[] {
   const wrong: string[] = [];
   for (const [id, notes] of witness) {
     if (!tasks.some((task) => task.id === id)) continue;
     const journal = steps.filter(({ task_id, kind }) => task_id === id && kind === "step");
     const era = (attempt: number) => eraOf(events, id, attempt);
-    // Also where no attempt has begun since: what was to be forgotten is.
+    // This includes a return to an earlier checkpoint after which no attempt has begun.
     const present = era(Number.POSITIVE_INFINITY);
     for (const { what, attempt, text } of notes) {
       const row = journal.find(({ name }) => name === text);
@@ -52,13 +52,13 @@ function ranTwice(id: number, notes: Note[]): string[] {
     if (count > 1) wrong.push(`task ${id}: a step ran ${count} times in one attempt: ${key}`);
   }
   for (const [attempt, count] of inFlight) {
-    // The modules of these tests run one step after the other.
+    // The modules of these tests run their steps one after the other.
     if (count > 1) wrong.push(`task ${id}: ${count} steps of attempt ${attempt} ran and did not return`);
   }
   return wrong;
 }
 
-/** No tool of a coding agent whose result is in its conversation runs again. */
+/** Checks that a coding agent does not run a tool call again whose result is in its conversation. */
 export function toolsFit({ events, witness }: Facts): string[] {
   return [...witness].flatMap(([id, notes]) => {
     const told = new Set<string>();
@@ -71,7 +71,7 @@ export function toolsFit({ events, witness }: Facts): string[] {
   });
 }
 
-/** No acknowledged checkpoint is missing. */
+/** Checks that no acknowledged checkpoint is missing. */
 export function checkpointsFit({ tasks, events, checkpoints, witness }: Facts): string[] {
   return [...witness].flatMap(([id, notes]) => {
     const task = tasks.find((each) => each.id === id);

@@ -1,7 +1,6 @@
 /**
- * A home whose daemons die. Everything that a scenario asks for is asked again until it holds, as a person would who
- * sees a command fail and types it again; the daemon that died meanwhile is followed by the next one. What was
- * acknowledged is remembered for the checker.
+ * A home whose daemons die. We repeat every request of a scenario until it succeeds, as a person would repeat a failed
+ * command, and start the next daemon after one has died. We keep what was acknowledged, for the checker.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -29,18 +28,18 @@ const daemonFile = join(import.meta.dirname, "../../dist/daemon.cjs");
 // biome-ignore lint/suspicious/noExplicitAny: a task as the wire carries it
 type Task = any;
 
-/** What a daemon says of itself until it closes its end, by its word or by its death. */
+/** Reads a daemon's report of its start until the daemon closes the pipe or dies. */
 async function wordOf(report: NodeJS.ReadableStream): Promise<string> {
   let said = "";
   for await (const chunk of report) said += chunk;
   return said;
 }
 
-/** What a daemon says whose disk has gone, before it goes too. */
+/** Whether the error is that of a daemon whose disk is gone, just before the daemon dies. */
 const isOfDisk = ({ message }: RpcError) => /EIO|i\/o error|disk I\/O/i.test(message);
 
 export interface WorldOptions {
-  /** AGENTCTL_FAULT of the first daemon, the second, …; none for those after. */
+  /** AGENTCTL_FAULT of the first daemon, the second, …. Later daemons have none. */
   faults?: (string | undefined)[];
   settings?: Record<string, unknown>;
 }
@@ -52,7 +51,7 @@ export class World {
   readonly deleted = new Set<number>();
   /** How many daemons were started. */
   daemons = 0;
-  /** The last request, for whoever wonders what hangs. */
+  /** The last request, for the message when something hangs. */
   doing = "nothing";
   readonly #faults: (string | undefined)[];
   #daemon: ChildProcess | null = null;
@@ -67,17 +66,17 @@ export class World {
     this.#faults = faults;
     mkdirSync(home.dir, { mode: 0o700, recursive: true });
     mkdirSync(home.file("witness"), { recursive: true });
-    // The mark of a home, without which one that holds a file is refused.
+    // This file marks the folder as a home. The daemon refuses a folder with files but without it.
     writeFileSync(join(home.dir, "daemon.lock"), "", { mode: 0o600 });
     writeFileSync(join(home.dir, "config.json"), JSON.stringify({ hosts: 0, ...settings }), { mode: 0o600 });
   }
 
-  /** The pid of the daemon that runs now. */
+  /** The pid of the current daemon; -1 before the first. */
   get pid(): number {
     return this.#daemon?.pid ?? -1;
   }
 
-  /** A daemon is there when this returns; how many died on their way up does not matter. */
+  /** Makes sure that a daemon runs, even if several die while they start. */
   async up(): Promise<void> {
     this.#starting ??= this.#up().finally(() => {
       this.#starting = null;
@@ -86,7 +85,7 @@ export class World {
   }
 
   async #up(): Promise<void> {
-    // Some die on their way up, of a fault or of a kill from outside.
+    // Some daemons die while they start, from a fault or a kill.
     for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; ) {
       await this.#outage;
       if (this.#isRunning()) return;
@@ -126,7 +125,7 @@ export class World {
     return isReady;
   }
 
-  /** SIGKILL; gone when this returns. */
+  /** Kills the daemon with SIGKILL, and waits until it is gone. */
   async kill(): Promise<void> {
     const daemon = this.#daemon;
     if (!daemon || !this.#isRunning()) return;
@@ -135,7 +134,7 @@ export class World {
     await until(isGone, { everyMs: 2, message: `the end of daemon ${daemon.pid}` });
   }
 
-  /** Meanwhile every daemon dies, and none is started until it is over. */
+  /** Runs `happens`, during which every daemon dies. Starts no daemon until it is over. */
   async outage(happens: () => Promise<void>): Promise<void> {
     this.#outages++;
     this.#outage = happens().finally(() => {
@@ -144,7 +143,7 @@ export class World {
     await this.#outage;
   }
 
-  /** `daemon/stop`; the daemon is gone when this returns, whatever it died of. */
+  /** Calls `daemon/stop`, and waits until the daemon is gone, whatever ended it. */
   async stop(params: { keep?: boolean; graceMs?: number }): Promise<void> {
     await this.up();
     const daemon = this.#daemon as ChildProcess;
@@ -163,7 +162,7 @@ export class World {
     return this.log().split("\n").includes(`fault ${point}`);
   }
 
-  /** One request to a daemon that is started if need be; undefined when it died before it answered. */
+  /** Sends one request, and starts a daemon if needed. Undefined if the daemon died before it responded. */
   // biome-ignore lint/suspicious/noExplicitAny: tests read what the wire carries
   async call(method: string, params: object = {}): Promise<any> {
     await this.up();
@@ -174,10 +173,10 @@ export class World {
       this.#wire ??= await this.#dial();
       return await this.#wire.request(method, params, PATIENCE_MS);
     } catch (error) {
-      // What was answered in an outage can be read after it.
+      // A response from an outage may be read after the outage.
       const isOfOutage = this.#outage !== undefined || this.#outages > outages;
       if (error instanceof RpcError && !(isOfOutage && isOfDisk(error))) throw error;
-      // A connection that breaks is that of a daemon that is dying.
+      // If the connection breaks, the daemon must be dying.
       const isGone = () => this.#daemon !== daemon || !this.#isRunning();
       await until(isGone, {
         deadlineMs: PATIENCE_MS,
@@ -197,7 +196,7 @@ export class World {
     return wire;
   }
 
-  /** As `call`, made again until it is answered; for what may be asked twice. */
+  /** Like `call`, but repeats the request until there is a response. Only for requests that may be sent twice. */
   // biome-ignore lint/suspicious/noExplicitAny: tests read what the wire carries
   async ask(method: string, params: object = {}): Promise<any> {
     for (;;) {
@@ -206,7 +205,7 @@ export class World {
     }
   }
 
-  /** Submits a task, exactly once however often the daemon dies; gives its id. */
+  /** Submits a task exactly once, however often the daemon dies. Returns its id. */
   async submit(task: object): Promise<number> {
     const key = randomUUID();
     const answer = await this.ask("tasks/create", { cwd: this.home.work, env: this.home.env, key, ...task });
@@ -228,8 +227,8 @@ export class World {
   }
 
   /**
-   * Waits until `isThere` holds of the task. With `verb` the request is made as often as it takes: it may be refused
-   * because it was done already, or because the task is not there yet.
+   * Waits until `isThere` is true for the task. With `verb`, repeats that request until then. The daemon may refuse it,
+   * because it has already taken effect or because the task is not yet ready for it.
    */
   async reach(
     id: number,
@@ -251,7 +250,7 @@ export class World {
     );
   }
 
-  /** One request whose refusal is as good as its success. */
+  /** Sends one request that the daemon may also refuse. Returns whether it succeeded. */
   async try(method: string, params: object): Promise<boolean> {
     try {
       return (await this.call(method, params)) !== undefined;
@@ -262,7 +261,7 @@ export class World {
     }
   }
 
-  /** Waits until the task has written a note; the daemon whose work is waited for may be the one that dies. */
+  /** Waits until the task has written a note. Starts another daemon if the current one dies meanwhile. */
   async noted(id: number, line: string): Promise<void> {
     const file = this.witness(id);
     const has = () => existsSync(file) && readFileSync(file, "utf8").includes(line);
@@ -279,13 +278,13 @@ export class World {
     return this.noted(id, "began ");
   }
 
-  /** How often the task wrote notes that begin so, whatever the attempt. */
+  /** Returns how many such notes the task wrote, in all attempts. */
   count(id: number, what: string, text?: string): number {
     const notes = notesIn(this.witness(id));
     return notes.filter((note) => note.what === what && (text === undefined || note.text === text)).length;
   }
 
-  /** The tasks whose attempts bear these tokens. */
+  /** Returns the ids of the tasks whose attempts have these tokens. */
   idsOf(tokens: ReadonlySet<string>): number[] {
     const rows: { token: string; task_id: number }[] = sqlite(
       this.home,
@@ -298,12 +297,12 @@ export class World {
     return join(this.home.file("witness"), String(id));
   }
 
-  /** Opens the gate at which tasks of this home wait. */
+  /** Opens the gate for which tasks of this home wait. */
   open(name = "gate"): void {
     appendFileSync(this.home.file(name), "");
   }
 
-  /** Everything that must hold; the ends that were seen are those that are seen now. */
+  /** Checks everything that must hold, including that the final states seen before have not changed. */
   async check(): Promise<void> {
     await this.up();
     await check(this.home, this);

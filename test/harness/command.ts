@@ -3,38 +3,38 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { PATIENCE_MS } from "./until.ts";
 
-/** The launcher that a user gets. */
+/** The launcher that users get. */
 export const launcher = join(import.meta.dirname, "../../bin/agentctl.js");
 
 export interface CommandResult {
-  /** As a shell has it: 128 + n for an end by signal n. */
+  /** The exit code as in a shell: 128 + n for an end by signal n. */
   code: number;
   stdout: string;
   stderr: string;
 }
 
 export interface CommandOptions {
-  /** Written to stdin, which is empty otherwise. */
+  /** Written to stdin. Default: empty. */
   input?: string | Uint8Array;
-  /** Laid over the home's environment; `undefined` takes a variable away. */
+  /** Added to the home's environment; `undefined` removes a variable. */
   env?: Record<string, string | undefined>;
   cwd?: string;
   timeoutMs?: number;
 }
 
-/** Arguments, and options behind them. */
+/** Arguments, then perhaps options. */
 export type CommandArgs = string[] | [...string[], CommandOptions];
 
-/** A command that is running: what it has printed so far, and its end. */
+/** A running command: its output so far, and its end. */
 export interface RunningCommand {
   pid: number;
   readonly stdout: string;
   readonly stderr: string;
   stdin: NonNullable<ChildProcess["stdin"]>;
   kill(signal?: NodeJS.Signals): void;
-  /** SIGKILL, and no more waiting for children that hold its output open. */
+  /** Sends SIGKILL, and stops waiting for children that hold its output open. */
   abandon(): void;
-  /** Never rejects. */
+  /** Resolves when the command has ended. Never rejects. */
   ended: Promise<CommandResult>;
 }
 
@@ -44,7 +44,7 @@ export function splitArgs(given: CommandArgs): [string[], CommandOptions] {
   return [given as string[], {}];
 }
 
-/** Starts the program; its stdin stays open when `input` is not given, and the caller writes to it or not. */
+/** Starts the program. Without `input`, its stdin stays open for the caller. */
 export function startCommand(
   program: string,
   args: string[],
@@ -57,7 +57,7 @@ export function startCommand(
       printed[name] += text;
     });
   }
-  // A command that ends without reading its input is no failure of the test.
+  // A command that ends without reading its input is not a failure of the test.
   child.stdin.on("error", () => undefined);
   if (input !== undefined) child.stdin.end(input);
   const ended = new Promise<CommandResult>((resolve) => {
@@ -83,8 +83,8 @@ export function startCommand(
 }
 
 /**
- * Runs the program to its end. It is killed, and this throws with what it printed, when it takes longer than the time
- * limit, also when it has ended itself but left its output open in a child.
+ * Runs the program to its end. After the time limit, kills it and throws with its output. That also happens if the
+ * program has ended but one of its children holds its output open.
  */
 export async function runCommand(
   program: string,

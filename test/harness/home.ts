@@ -16,20 +16,20 @@ import { PATIENCE_MS, until } from "./until.ts";
 import { Wire } from "./wire.ts";
 
 /**
- * One user with a home of their own: `root` holds `home` (AGENTCTL_HOME) and `work` (the directory in which commands
- * run, and HOME). Every process that comes of it bears the root's path in its environment, which is how it is found.
+ * One user with their own home. `root` holds `home` (AGENTCTL_HOME) and `work` (the directory in which commands run,
+ * and HOME). Every process of this home has the root's path in its environment, by which the harness finds it.
  */
 export class Home {
   readonly root: string = realpathSync(mkdtempSync(join(tmpdir(), "ac-")));
-  /** AGENTCTL_HOME; the daemon makes it. */
+  /** AGENTCTL_HOME. The daemon creates it. */
   readonly dir: string = join(this.root, "home");
   readonly work: string = join(this.root, "work");
   readonly socket: string = join(this.dir, "agentctl.sock");
-  /** What every command of this home is given; a test may change it. */
+  /** The environment of every command of this home. A test may change it. */
   readonly env: Record<string, string> = cleanEnvironment(this.dir, this.work);
-  /** Lines of daemon.log that a test brings about on purpose. */
+  /** Lines of daemon.log that a test causes on purpose. */
   readonly allowedInLog: RegExp[] = [];
-  /** Ends the test that has this home as skipped, where the home cannot do what it asks for. */
+  /** Ends the test of this home as skipped, because the home cannot do what the test needs. */
   skip: (reason: string) => void = (reason) => {
     throw new Error(reason);
   };
@@ -48,7 +48,7 @@ export class Home {
     );
   }
 
-  /** Runs lines of a shell, in which `agentctl` is the shipped command line, to their end. */
+  /** Runs lines of shell to their end. In them, `agentctl` is the shipped command line. */
   sh(lines: string, options: Exclude<CommandArgs[number], string> = {}): Promise<CommandResult> {
     const prelude = `agentctl() { "${process.execPath}" -- "${launcher}" "$@"; }\n`;
     return runCommand("/bin/sh", ["-c", `${prelude}${lines}`], this.#placed(options), (command) =>
@@ -56,7 +56,7 @@ export class Home {
     );
   }
 
-  /** What the command prints with `--json`, also when it is an error. */
+  /** Returns what the command prints with `--json`, even if it is an error. */
   // biome-ignore lint/suspicious/noExplicitAny: tests read what the command prints
   async json(...given: CommandArgs): Promise<any> {
     const [args, options] = splitArgs(given);
@@ -72,7 +72,7 @@ export class Home {
     }
   }
 
-  /** Submits with `run` and gives the id; throws when it is refused. */
+  /** Submits a task with `run` and returns its id. Throws if it is refused. */
   async run(...given: CommandArgs): Promise<number> {
     const [args, options] = splitArgs(given);
     const { code, stdout, stderr } = await this.cli("run", ...args, options);
@@ -80,12 +80,12 @@ export class Home {
     return Number(stdout);
   }
 
-  /** Starts the shipped command line and leaves it running, stdin open; it is killed when the test ends. */
+  /** Starts the shipped command line and leaves it running with an open stdin. It is killed when the test ends. */
   spawn(...given: CommandArgs): RunningCommand {
     return this.start(process.execPath, "--", launcher, ...given);
   }
 
-  /** Starts any program and leaves it running; it is killed when the test ends. */
+  /** Starts any program and leaves it running. It is killed when the test ends. */
   start(program: string, ...given: CommandArgs): RunningCommand {
     const [args, options] = splitArgs(given);
     const command = startCommand(program, args, this.#placed(options));
@@ -93,14 +93,14 @@ export class Home {
     return command;
   }
 
-  /** A raw connection to the daemon, which must be running; closed when the test ends. */
+  /** Opens a raw connection to the daemon, which must be running. It is closed when the test ends. */
   async connect(): Promise<Wire> {
     const wire = await Wire.open(this.socket);
     this.#wires.push(wire);
     return wire;
   }
 
-  /** One request on a connection of its own. */
+  /** Sends one request on a new connection, and returns the result. */
   // biome-ignore lint/suspicious/noExplicitAny: tests read what the wire carries
   async rpc(method: string, params: object = {}, deadlineMs = PATIENCE_MS): Promise<any> {
     const wire = await Wire.open(this.socket);
@@ -111,13 +111,13 @@ export class Home {
     }
   }
 
-  /** The task as the daemon has it. */
+  /** Returns the task from the daemon. */
   // biome-ignore lint/suspicious/noExplicitAny: as in `rpc`
   async task(id: number | string): Promise<any> {
     return (await this.rpc("tasks/get", { id })).task;
   }
 
-  /** Waits until the task is in the state, and gives the task. */
+  /** Waits until the task is in the state, and returns the task. */
   // biome-ignore lint/suspicious/noExplicitAny: as in `rpc`
   reaches(id: number | string, state: string, deadlineMs = PATIENCE_MS): Promise<any> {
     let last: { state?: string; error?: unknown } = {};
@@ -128,7 +128,7 @@ export class Home {
     return until(arrived, { deadlineMs, message: `task ${id} in state ${state}` });
   }
 
-  /** Null when no daemon runs. One that does not answer is found among the processes. */
+  /** Returns the daemon's pid; null if none runs. Finds a daemon that does not respond among the processes. */
   async daemonPid(): Promise<number | null> {
     const answer = await this.rpc("daemon/status", {}, 2_000).catch(() => null);
     if (answer) return answer.pid;
@@ -136,7 +136,7 @@ export class Home {
     return daemon?.pid ?? null;
   }
 
-  /** SIGKILL, and gone when this returns; gives its pid. */
+  /** Kills the daemon with SIGKILL, waits until it is gone, and returns its pid. */
   async killDaemon(): Promise<number> {
     const pid = await this.daemonPid();
     if (pid === null) throw new Error("no daemon to kill");
@@ -145,14 +145,14 @@ export class Home {
     return pid;
   }
 
-  /** A path in the scratch directory. */
+  /** Returns a path in the scratch directory. */
   file(name: string): string {
     return join(this.work, name);
   }
 
   /**
-   * Writes a task module outside of any package, and gives its path. It is written without its types unless its name ends
-   * with `.ts`: the host of such a module takes half the time to come up.
+   * Writes a task module outside of any package, and returns its path. Removes its types if its name ends with `.mjs`:
+   * the host of such a module starts in half the time.
    */
   module(source: string, name = "task.mjs"): string {
     const path = this.file(name);
@@ -161,7 +161,7 @@ export class Home {
     return path;
   }
 
-  /** Writes an executable, a shell script unless it says otherwise, and gives its path. */
+  /** Writes an executable and returns its path. Without a `#!` line it is a shell script. */
   script(source: string, name = "script"): string {
     const path = this.file(name);
     writeFileSync(path, source.startsWith("#!") ? source : `#!/bin/sh\n${source}\n`);
@@ -169,7 +169,7 @@ export class Home {
     return path;
   }
 
-  /** Ends what the test itself started; the daemon and its tasks stay. */
+  /** Ends what the test itself started. The daemon and its tasks stay. */
   async disconnect(): Promise<void> {
     for (const wire of this.#wires) wire.close();
     for (const command of this.#commands) command.abandon();
@@ -185,12 +185,12 @@ export class Home {
   }
 }
 
-/** A TypeScript module as JavaScript. */
+/** Returns a TypeScript module as JavaScript. */
 export function withoutTypes(source: string): string {
   return transformSync(source, { loader: "ts" }).code;
 }
 
-/** A login shell's environment and no more, so that nothing of the one who runs the tests leaks into them. */
+/** Returns only a login shell's environment, so that nothing from the caller's environment leaks into the tests. */
 function cleanEnvironment(home: string, work: string): Record<string, string> {
   const path = (process.env.PATH ?? "").split(delimiter).filter((entry) => !entry.includes("node_modules"));
   return {

@@ -1,5 +1,5 @@
 /**
- * What every end-to-end test uses: the shipped command line, a real daemon, a home that is thrown away.
+ * The fixtures of every end-to-end test: the shipped command line, a real daemon, a temporary home.
  *
  *     it("pauses a program", async ({ home }) => {
  *       const id = await home.run("sleep", "60");
@@ -7,7 +7,7 @@
  *       expect((await home.cli("pause", `${id}`)).code).toBe(0);
  *     });
  *
- * After each test the open tasks are canceled and the daemon is stopped; the test fails when anything is left over.
+ * After each test we cancel the open tasks and stop the daemon. The test fails if anything is left over.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -8,8 +8,8 @@ import { until } from "./until.ts";
 const openStates = ["submitted", "working", "input-required", "suspended", "resumed"];
 
 /**
- * Cancels what is open, stops the daemon, and gives what is then left of the home though nothing should be: a process,
- * the socket, a held lock, a bug in the daemon's log. What is left is killed and deleted all the same.
+ * Cancels the open tasks, stops the daemon, and returns what is left of the home, which should be nothing: a process,
+ * the socket, a held lock, a bug in the daemon's log. Then kills and deletes everything that is left.
  */
 export async function closeHome(home: Home): Promise<string[]> {
   await home.disconnect();
@@ -22,7 +22,7 @@ export async function closeHome(home: Home): Promise<string[]> {
   }
 }
 
-/** A daemon that died leaves its tasks running, so it is started once more: it adopts them, and cancels them. */
+/** Stops the daemon. One that died leaves its tasks running, so we start another, which adopts and cancels them. */
 async function stopDaemon(home: Home): Promise<string[]> {
   if (!existsSync(home.dir)) return [];
   const pid = await home.daemonPid();
@@ -34,9 +34,9 @@ async function stopDaemon(home: Home): Promise<string[]> {
 }
 
 /**
- * False when the daemon refuses to start, as it must over a store that a test has damaged. A daemon that answers is asked
- * itself: a command would cost each test a process of its own. Where none does, a command starts one; it is tried twice,
- * because a daemon that was started with a fault planted in it may die of it here.
+ * Cancels the open tasks. Returns false if the daemon refuses to start, as it must with a store that a test damaged.
+ * Sends the request directly to a daemon that responds, because a command would cost another process. If none responds,
+ * a command starts one. We try twice, because a daemon that a test started with a planted fault may die of it here.
  */
 async function cancelOpen(home: Home): Promise<boolean> {
   if (await cancelByCall(home).catch(() => false)) return true;
@@ -58,7 +58,7 @@ async function stop(home: Home): Promise<boolean> {
   return ended === true;
 }
 
-/** What ends by itself in the next moment is no leak: a guard still writes the exit status of what it guarded. */
+/** Kills and returns the processes left after 5 s. Until then, a guard may write the exit status of its program. */
 async function endLeftovers(home: Home): Promise<string[]> {
   const none = () => processes(home.root).length === 0;
   if (await until(none, { deadlineMs: 5_000 }).catch(() => false)) return [];
@@ -68,7 +68,7 @@ async function endLeftovers(home: Home): Promise<string[]> {
   return left.map(({ pid, state, command }) => `process ${pid} (${state}) is left: ${command}`);
 }
 
-/** A process that ends gives up its memory, by which it is found, a moment before its locks. */
+/** Returns the held locks. An ending process loses its memory, by which we find it, shortly before its locks. */
 async function leftLocks(home: Home): Promise<string[]> {
   await until(() => heldLocks(home).length === 0, { deadlineMs: 5_000 }).catch(() => false);
   return heldLocks(home);

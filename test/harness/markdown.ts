@@ -1,11 +1,11 @@
 /**
- * The code blocks of a Markdown page, as a test runs them. A comment right before a block says what to do with it:
+ * The code blocks of a Markdown page, which a test runs. A comment right before a block says what to do with it:
  *
  *   <!-- file: task.ts -->       write it to this file
- *   <!-- needs: python3 -->      run it only where this program is; `PostgreSQL` is a server of the test's own
+ *   <!-- needs: python3 -->      run it only if this program is installed; `PostgreSQL` means a server for this test
  *   <!-- not run: <reason> -->   do not run it
  *
- * and a comment between blocks runs what the page does not show: <!-- run: agentctl wait 1 -->.
+ * A comment between blocks runs a command that the page does not show: <!-- run: agentctl wait 1 -->.
  */
 export interface Block {
   /** Its line in the page. */
@@ -15,7 +15,7 @@ export interface Block {
   marks: Readonly<Partial<Record<"file" | "needs" | "not run", string>>>;
 }
 
-/** A command of a console block, and what it prints. */
+/** A command of a console block, and its output. */
 export interface Shown {
   command: string;
   output: string[];
@@ -23,7 +23,7 @@ export interface Shown {
 
 const PART = /^<!-- (file|needs|not run|run): (.+?) -->$|^```(\w*)\n([\s\S]*?)^```$/gm;
 
-/** The blocks of a page in their order, and hidden commands as blocks of the language `hidden`. */
+/** Returns the blocks of a page in order, with hidden commands as blocks of the language `hidden`. */
 export function blocksOf(page: string): Block[] {
   const blocks: Block[] = [];
   let marks: Record<string, string> = {};
@@ -42,7 +42,7 @@ export function blocksOf(page: string): Block[] {
   return blocks;
 }
 
-/** The commands of a console block: lines after `$ `, continued by `> `; other lines are output. */
+/** Returns the commands of a console block: lines after `$ `, continued by `> `. Other lines are output. */
 export function shownIn(text: string): Shown[] {
   const shown: Shown[] = [];
   for (const line of text.trimEnd().split("\n")) {
@@ -54,7 +54,7 @@ export function shownIn(text: string): Shown[] {
   return shown;
 }
 
-/** What differs from run to run, replaced by `#`. Columns may be wider or narrower. */
+/** Text that differs from run to run, which we replace by `#`. Columns may be wider or narrower. */
 const VARYING = [
   /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g,
   /\b\d{4}-\d\d-\d\d(T[\d:.]+Z)?\b/g,
@@ -71,7 +71,7 @@ function plain(line: string): string {
   return constant.replace(/\s+/g, " ").trimEnd();
 }
 
-/** Whether a command printed what the page shows. `…` stands for the rest of a line, or alone for any lines. */
+/** Whether a command printed what the page shows. `…` stands for any part of a line, or on its own for any lines. */
 export function isAsShown(shown: readonly string[], printed: readonly string[]): boolean {
   const pattern = shown.map((line) => {
     if (line.trim() === "…") return "(?:.*\n)*?";

@@ -1,5 +1,5 @@
 /**
- * What a machine may lack. A test that needs it is skipped, and the summary at the end of the run gives the reason.
+ * Things that a machine may lack. A test that needs one is skipped, and the summary at the end gives the reason.
  *
  *     it("draws the table", async ({ home, skip }) => {
  *       needs(skip, "tmux");
@@ -11,34 +11,34 @@ import type { TestContext } from "vitest";
 
 type Skip = TestContext["skip"];
 
-/** Skips the test where one of these programs is not on the PATH. */
+/** Skips the test if one of these programs is not on the PATH. */
 export function needs(skip: Skip, ...programs: string[]): void {
   const missing = programs.filter((name) => !isOnPath(name));
   skip(missing.length > 0, `needs ${missing.join(", ")}`);
 }
 
-/** Skips the test on any other system than Linux. */
+/** Skips the test on systems other than Linux. */
 export function needsLinux(skip: Skip): void {
   skip(process.platform !== "linux", "needs Linux");
 }
 
-/** Skips the test where it does not run as root. */
+/** Skips the test unless it runs as root. */
 export function needsRoot(skip: Skip): void {
   skip(process.getuid?.() !== 0, "needs root");
 }
 
-/** Whether this user may mount a file system: root may, but often not in a container. */
+/** Whether this user may mount a file system. Root may, but often not in a container. */
 export function canMount(): boolean {
   const args = ["--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"];
   return process.platform === "linux" && process.getuid?.() === 0 && spawnSync("unshare", args).status === 0;
 }
 
-/** Skips the test where this user may not mount a file system. */
+/** Skips the test if this user may not mount a file system. */
 export function needsMounts(skip: Skip): void {
   skip(!canMount(), "needs the right to mount a file system");
 }
 
-/** Skips the test where this command does not succeed, for example because the machine forbids it. */
+/** Skips the test if this command fails, for example because the machine forbids it. */
 export function needsSuccessOf(skip: Skip, ...[program, ...args]: [string, ...string[]]): void {
   needs(skip, program);
   const { status, stderr } = spawnSync(program, args, { encoding: "utf8" });

@@ -1,4 +1,4 @@
-/** Commands as another user. Only root can become one. */
+/** Runs commands as another user, which only root can do. */
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,15 +11,15 @@ import { needs, needsRoot, needsSuccessOf } from "./needs.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-/** Not needed by a program that runs, and most of what there is to copy. */
+/** The largest files to copy, which a running program does not need. */
 const SOURCES = /\/better-sqlite3(-12)?\/(deps|src)(\/|$)|\/obj(\.target)?(\/|$)|\.a$/;
 
-/** A user with this number, who has a copy of agentctl that they can read, wherever the clone lies. */
+/** A user with this uid and a copy of agentctl that they can read, wherever the clone is. */
 export class OtherUser {
   readonly launcher: string;
   readonly #become: string[];
 
-  /** Skips the test where the user of the tests cannot become another one, or that one cannot run this Node. */
+  /** Skips the test if we cannot become another user, or if that user cannot run this Node. */
   constructor(home: Home, uid: number, skip: TestContext["skip"]) {
     needsRoot(skip);
     needs(skip, "setpriv");
@@ -38,13 +38,13 @@ export class OtherUser {
     });
   }
 
-  /** The exit code of a line of shell. */
+  /** Runs a line of shell and returns its exit code. */
   sh(script: string): number | null {
     return this.spawn("sh", ["-c", script]).status;
   }
 }
 
-/** What npm would install, readable for everybody; gives its launcher. */
+/** Copies what npm would install, readable for everybody. Returns the launcher. */
 function publicCopy(folder: string): string {
   const packages = [driverName, ...dependenciesOf(driverName)].map((name) => join("node_modules", name));
   for (const name of ["package.json", "bin", "dist", ...packages]) {

@@ -1,15 +1,15 @@
 import type { Reporter, SerializedError, TestCase, TestModule } from "vitest/node";
 
-/** What the first try failed with. */
+/** Returns the error of the first try. */
 function why(test: TestCase): string {
   const [first] = test.result().errors ?? [];
   return first ? `\n  ${first.message.split("\n").slice(0, 3).join("\n  ")}` : "";
 }
 
 /**
- * Ends the run with one plain line, `N passed, N failed` (and `, N skipped`), over all projects. A file that cannot be
- * loaded and an error outside of any test count as failed, so that the line never says less than the exit code. Before it
- * stand the tests that did not pass at once, and those that were skipped, with the reason.
+ * Ends the run with one plain line for all projects: `N passed, N failed` and perhaps `, N skipped`. A file that cannot
+ * be loaded and an error outside of a test count as failed, so that the line agrees with the exit code. Above that line
+ * it prints the tests that passed only at the second try, and the skipped tests with the reason.
  */
 export class PlainSummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {
@@ -38,5 +38,5 @@ export class PlainSummaryReporter implements Reporter {
   }
 }
 
-// Vitest loads a reporter by path as the file's default.
+// Vitest loads a reporter from a path by its default export.
 export default PlainSummaryReporter;

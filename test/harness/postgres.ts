@@ -1,4 +1,4 @@
-/** A PostgreSQL server for the tests of one file: its own data, on a Unix socket in a temporary folder. */
+/** A PostgreSQL server for the tests of one file, with its data and a Unix socket in a temporary folder. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
@@ -7,20 +7,20 @@ import { join } from "node:path";
 import { until } from "./until.ts";
 
 export interface Postgres {
-  /** Where its Unix socket is. */
+  /** The folder of its Unix socket. */
   folder: string;
-  /** On the loopback, where it has a certificate; else 0. */
+  /** The port on the loopback interface if the server has a certificate; else 0. */
   port: number;
-  /** Of one database of the server. */
+  /** Returns the URL of one database of the server. */
   url(database: string): string;
   sql(database: string, sql: string): void;
-  /** Ends the server, as a crash does where it is not told to end in order. */
+  /** Ends the server. `immediate` ends it as in a crash. */
   stop(how?: "fast" | "immediate"): Promise<void>;
   start(): Promise<void>;
   dispose(): Promise<void>;
 }
 
-/** Where the programs of PostgreSQL 15 or later are; undefined where they are not. */
+/** Returns the folder with the programs of PostgreSQL 15 or later; undefined if it is not installed. */
 export function postgresPrograms(): string | undefined {
   const versions = "/usr/lib/postgresql";
   if (process.platform !== "linux" || !existsSync(versions)) return undefined;
@@ -32,12 +32,12 @@ export function postgresPrograms(): string | undefined {
 
 const USUAL = 5432;
 
-/** How long a server may take to start or end on a machine that has ten other things to do. */
+/** How long a server may take to start or end on a busy machine. */
 const PATIENCE = { deadlineMs: 50_000, everyMs: 100 };
 
 /**
- * Starts a server, which ends with this process, however that ends. PostgreSQL refuses to run as root: there it runs as
- * the user that its package made. With `standbyOf` it is a standby of that one, until `select pg_promote()`.
+ * Starts a server that ends with this process, however that ends. PostgreSQL refuses to run as root, so for root it
+ * runs as the user `postgres` of its package. With `standbyOf` it is a standby of that server until `pg_promote()`.
  */
 export async function startPostgres({
   fsync = false,
@@ -135,7 +135,7 @@ export async function startPostgres({
   };
 }
 
-/** By TLS on the loopback alone. */
+/** Returns the settings for connections by TLS on the loopback interface only. */
 function secured(port: number, folder: string): string[] {
   const settings = [
     "listen_addresses=localhost",

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
-/** A live process; zombies are not. `state` is the letter of ps: `T` is stopped, `R` and `S` can run. */
+/** A live process, not a zombie. `state` is the letter of ps: `T` is stopped, `R` and `S` can run. */
 export interface LiveProcess {
   pid: number;
   ppid: number;
@@ -9,13 +9,13 @@ export interface LiveProcess {
   command: string;
 }
 
-/** Every live process, other than this one, that bears `marker` in its environment or on its command line. */
+/** Returns every live process but this one that has `marker` in its environment or on its command line. */
 export function processes(marker: string): LiveProcess[] {
   const found = process.platform === "linux" ? fromProc(marker) : fromPs(marker);
   return found.filter(({ pid, state }) => pid !== process.pid && !state.startsWith("Z"));
 }
 
-/** Whether there is such a process; one that has ended but was not yet collected by its parent is not alive. */
+/** Whether this process is alive. A zombie, which has ended but whose parent has not collected it, is not. */
 export function isAlive(pid: number): boolean {
   if (process.platform === "linux") {
     const state = read(`/proc/${pid}/stat`)?.replace(/^.*\) /s, "")[0];
@@ -29,8 +29,8 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * Whether some process is between its exec and its first instruction, where it shows neither words nor variables, so that
- * {@link processes} misses it. Such a moment is over soon.
+ * Whether some process is between its exec and its first instruction. For that short time it shows neither arguments
+ * nor variables, so {@link processes} misses it.
  */
 export function isAnyBetween(): boolean {
   if (process.platform !== "linux") return false;
@@ -41,12 +41,12 @@ export function isAnyBetween(): boolean {
       read(`/proc/${name}/stat`)
         ?.replace(/^.*\) /s, "")
         .split(" ") ?? [];
-    // PF_KTHREAD: a thread of the kernel never shows any.
+    // PF_KTHREAD: a kernel thread never shows any.
     return !/[ZX]/.test(state) && (Number(flags) & 0x0020_0000) === 0;
   });
 }
 
-/** Memory of the process that is in RAM, in bytes. */
+/** Returns the memory of the process that is in RAM, in bytes. */
 export function residentBytes(pid: number): number {
   const status = process.platform === "linux" ? readFileSync(`/proc/${pid}/status`, "utf8") : undefined;
   const kilobytes = status
@@ -55,7 +55,7 @@ export function residentBytes(pid: number): number {
   return Number(kilobytes) * 1024;
 }
 
-/** Sends the signal; a process that is gone already is fine. */
+/** Sends the signal. It is fine if the process is already gone. */
 export function signalTo(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
@@ -79,7 +79,7 @@ function fromProc(marker: string): LiveProcess[] {
   return found;
 }
 
-/** On macOS `e` shows the environment behind the command line. */
+/** Finds processes with ps: on macOS, `e` shows the environment after the command line. */
 function fromPs(marker: string): LiveProcess[] {
   const table = execFileSync("ps", ["axeww", "-o", "pid=,ppid=,state=,command="], {
     encoding: "utf8",
@@ -92,7 +92,7 @@ function fromPs(marker: string): LiveProcess[] {
   });
 }
 
-/** Undefined when the process ended meanwhile, or belongs to someone else. */
+/** Reads a file; undefined if the process has ended meanwhile or belongs to another user. */
 function read(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");

@@ -1,6 +1,6 @@
 /**
- * `AGENTCTL_TEST_STORE=postgres`: the `home` of each test is a cluster of one machine, with a database of its own on one
- * server for the whole run. What such a home cannot do makes its test skip.
+ * With `AGENTCTL_TEST_STORE=postgres`, the `home` of each test is a cluster of one machine. Each has its own database
+ * on one server for the whole run. A test that needs something that such a home cannot do is skipped.
  */
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -12,16 +12,16 @@ import { pathsOf } from "../../src/home/paths.ts";
 import { addMachine, Connection, makeSchema } from "../../src/store/postgres/index.ts";
 import { type Postgres, startPostgres } from "./postgres.ts";
 
-/** Where the workers find the server: with `%` for the name of a database. */
+/** The variable with the server's URL for the workers, in which `%` stands for the name of a database. */
 const SERVER = "AGENTCTL_TEST_SERVER";
 const TEMPLATE = "as_made";
 const KEY = Buffer.alloc(32, 7);
-/** A machine that is busy with other tests keeps it. */
+/** Long enough that a machine that is busy with other tests keeps its lease. */
 const LEASE_MS = 120_000;
-/** What limits a test's tasks are the slots of their queue. */
+/** More slots than a test needs, so that only the slots of the queue limit its tasks. */
 const SLOTS = 1000;
 
-/** The server for a run, with a store that each home gets a copy of; undefined where homes have SQLite. */
+/** Starts the server for a run, with a store of which each home gets a copy. Undefined if homes use SQLite. */
 export async function startSharedStore(): Promise<Postgres | undefined> {
   if (process.env.AGENTCTL_TEST_STORE !== "postgres" || process.env[SERVER]) return undefined;
   const server = await startPostgres();
@@ -33,7 +33,7 @@ export async function startSharedStore(): Promise<Postgres | undefined> {
   return server;
 }
 
-/** Makes a home that has not begun a machine, where the run asks for it. */
+/** Makes a new home a machine with its own database, if the run uses PostgreSQL. Returns a function that drops it. */
 export async function joinSharedStore({ dir }: { dir: string }): Promise<() => Promise<void>> {
   const server = process.env[SERVER];
   if (!server) return async () => {};
@@ -61,7 +61,7 @@ export async function joinSharedStore({ dir }: { dir: string }): Promise<() => P
   return () => on("postgres", (connection) => connection.script(`drop database ${database} with (force)`));
 }
 
-/** Ends the test as skipped where the home's store is in PostgreSQL; `why` says what such a home does otherwise. */
+/** Ends the test as skipped if the home's store is in PostgreSQL. `why` is the reason. */
 export function needsOwnStore(home: { dir: string; skip: (reason: string) => void }, why: string): void {
   if (isShared(home)) home.skip(why);
 }

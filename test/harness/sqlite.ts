@@ -2,7 +2,7 @@ import { openFile } from "../../src/store/sqlite/file/driver.ts";
 import type { Home } from "./home.ts";
 import { needsOwnStore } from "./shared-store.ts";
 
-/** Runs one statement on the home's store, beside the daemon if it runs; rows of a reader, else what changed. */
+/** Runs one statement on the home's store, even while the daemon runs. Returns rows, or for a write what changed. */
 // biome-ignore lint/suspicious/noExplicitAny: rows are what the statement says
 export function sqlite(home: Pick<Home, "dir" | "skip">, sql: string, params: unknown[] = []): any {
   needsOwnStore(home, "looks at SQLite itself");

@@ -1,4 +1,4 @@
-/** Another machine that is reached over ssh: a real sshd on this one, whose logins have a home of the tests. */
+/** Another machine to reach over ssh: a real sshd on this machine, whose logins have a home of the tests. */
 import { chmodSync, existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { userInfo } from "node:os";
@@ -9,7 +9,7 @@ import type { Home } from "./home.ts";
 import { isOnPath, needsRoot } from "./needs.ts";
 import { until } from "./until.ts";
 
-/** What a machine has on its PATH as `agentctl`; gives the folder. */
+/** Writes the `agentctl` that a machine has on its PATH. Returns its folder. */
 export function installed(box: Home): string {
   const bin = join(box.root, "bin");
   mkdirSync(bin, { recursive: true });
@@ -19,14 +19,14 @@ export function installed(box: Home): string {
   return bin;
 }
 
-/** A machine that `near` reaches, by the host that `--host` takes. */
+/** A machine that `near` can reach. `host` is the value for `--host`. */
 export interface Box {
   host: string;
 }
 
 /**
- * Starts an sshd for the logins of `box`, and has the commands of `near` use its key. Skips the test where there is no
- * sshd. `lines` go into the configuration of the server, `config` into that of the client.
+ * Starts an sshd for the logins of `box`, and makes the commands of `near` use its key. Skips the test if there is no
+ * sshd. `lines` are for the configuration of the server, `config` for that of the client.
  */
 export async function sshdFor(
   box: Home,

@@ -1,24 +1,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 
-/** How long a test waits for what must come, also on a machine that has ten other things to do. */
+/** How long a test waits for an expected event, even on a busy machine. */
 export const PATIENCE_MS = 40_000;
 
-/** What is not there at once is asked for less often: each question costs the machine time that the answer needs. */
+/** The time between two polls grows from the first to the longest: each poll takes CPU time from the awaited work. */
 const FIRST_MS = 10;
 const LONGEST_MS = 50;
 
 interface UntilOptions {
   deadlineMs?: number;
-  /** The time between two questions; without it, it grows from 10 ms to 50 ms. */
+  /** The time between two polls. Default: it grows from 10 ms to 50 ms. */
   everyMs?: number;
   message?: string;
 }
 
 /**
- * Polls until `condition` gives something truthy, and returns that. A condition that throws counts as not yet true.
- * When the deadline passes, the error shows the last value or the last error, so that a failure explains itself. An
- * `expect` in the condition is no question but a rule: when it fails, the wait fails at once.
+ * Polls until `condition` returns something truthy, and returns that. A condition that throws counts as not yet true.
+ * After the deadline, throws an error that shows the last value or the last error. If an `expect` in the condition
+ * fails, the wait fails at once.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
@@ -43,7 +43,7 @@ export async function until<T>(
   throw caller;
 }
 
-/** What the condition did last: the value as text, or the error that it threw. */
+/** The last result of the condition: its value as text, or the error that it threw. */
 interface Seen {
   text: string;
   error?: unknown;

@@ -7,7 +7,7 @@ interface Asked {
   method?: string;
   headers?: Record<string, string>;
   body?: string | Buffer;
-  /** Null for none; the token of the home unless given. */
+  /** Null for no token. Default: the token of the home. */
   token?: string | null;
 }
 
@@ -21,9 +21,9 @@ export class Web {
     this.token = token;
   }
 
-  /** Has the daemon answer at a free port, which it is started for. */
+  /** Sets a free port as the daemon's HTTP address. Starts the daemon if needed. */
   static async open(home: Home): Promise<Web> {
-    // Each home has a port of its own, so that none takes another's while that one's daemon restarts.
+    // Each home has a different port, so that no home takes the port of another whose daemon restarts.
     const { code, stderr } = await home.cli("config", "set", "http.listen", await freeAddress());
     if (code !== 0) throw new Error(`http.listen: ${stderr}`);
     const { http } = await home.json("daemon", "status");
@@ -51,14 +51,14 @@ export class Web {
     return { status: answer.status, body: text === "" ? null : JSON.parse(text) };
   }
 
-  /** One message to `/rpc`; text goes as it is. */
+  /** Sends one message to `/rpc`. A string is sent as it is. */
   // biome-ignore lint/suspicious/noExplicitAny: as in `json`
   async call(message: unknown): Promise<any> {
     const body = typeof message === "string" ? message : JSON.stringify(message);
     return (await this.json("/rpc", { method: "POST", body })).body;
   }
 
-  /** The result of a method; throws its error. */
+  /** Calls a method and returns its result. Throws its error. */
   // biome-ignore lint/suspicious/noExplicitAny: as in `json`
   async rpc(method: string, params: object): Promise<any> {
     const { result, error } = await this.call({ jsonrpc: "2.0", id: 1, method, params });
@@ -66,7 +66,7 @@ export class Web {
     return result;
   }
 
-  /** A connection that has sent this and keeps open. */
+  /** Opens a connection, sends this text and keeps the connection open. */
   async hold(text: string): Promise<Socket> {
     const socket = createConnection(Number(new URL(this.base).port), "127.0.0.1");
     socket.on("error", () => {});
@@ -74,7 +74,7 @@ export class Web {
     return socket;
   }
 
-  /** What comes back first for these bytes. */
+  /** Sends this text and returns the first data of the response. */
   async raw(text: string): Promise<string> {
     const socket = await this.hold(text);
     const answer = await new Promise<Buffer>((resolve) => socket.once("data", resolve));
@@ -97,7 +97,7 @@ interface ServerSent {
   data: any;
 }
 
-/** Follows server-sent events; `events` grows until `end`. */
+/** Follows server-sent events. `events` grows until `end`. */
 export async function eventsAt(
   web: Web,
   path: string,

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { PATIENCE_MS, until } from "./until.ts";
 
-/** The daemon's answer that is an error. */
+/** An error response of the daemon. */
 export class RpcError extends Error {
   override readonly name = "RpcError";
   readonly code: number;
@@ -24,10 +24,10 @@ export interface Message {
   error?: { code: number; message: string; data?: Record<string, unknown> };
 }
 
-/** A raw connection to a daemon's socket, as `nc -U` would have it: nothing is hidden, nothing retried. */
+/** A raw connection to a daemon's socket, as with `nc -U`: it hides nothing and retries nothing. */
 export class Wire {
   readonly socket: Socket;
-  /** Everything that has arrived and was not read, in order. */
+  /** Messages that have arrived and were not read, in order. */
   readonly inbox: Message[] = [];
   isClosed = false;
   #rest = "";
@@ -43,7 +43,7 @@ export class Wire {
     socket.on("error", () => undefined);
   }
 
-  /** Rejects with the system's error when nobody listens there. */
+  /** Opens a connection. Rejects with the system's error if nobody listens there. */
   static async open(path: string): Promise<Wire> {
     const socket = connect(path);
     await new Promise<void>((resolve, reject) => {
@@ -53,12 +53,12 @@ export class Wire {
     return new Wire(socket);
   }
 
-  /** Sends a string as it stands, anything else as one line of JSON. */
+  /** Sends a string as it is, and anything else as one line of JSON. */
   send(line: string | object): void {
     this.socket.write(typeof line === "string" ? line : `${JSON.stringify(line)}\n`);
   }
 
-  /** Takes the next message that fits, whatever else arrived before it. */
+  /** Returns the next message that fits, even if others arrived before it. */
   async read(fits: (message: Message) => boolean = () => true, deadlineMs = PATIENCE_MS): Promise<Message> {
     const at = await until(
       () => {
@@ -73,7 +73,7 @@ export class Wire {
     return message;
   }
 
-  /** One request and its result; throws RpcError when it is refused. */
+  /** Sends one request and returns its result. Throws RpcError if it is refused. */
   // biome-ignore lint/suspicious/noExplicitAny: tests read what the wire carries
   async request(method: string, params: object = {}, deadlineMs = PATIENCE_MS): Promise<any> {
     this.#id += 1;

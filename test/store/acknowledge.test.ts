@@ -1,4 +1,4 @@
-/** A step in one statement of PostgreSQL, and what others do at the same moment. */
+/** Acknowledging a step in one statement of PostgreSQL, while others write at the same time. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { acknowledgeAtOnce } from "../../src/store/postgres/acknowledge.ts";
 import { Connection, makeSchema, PostgresStore } from "../../src/store/postgres/index.ts";
@@ -55,7 +55,7 @@ describe.skipIf(!postgresPrograms())("a step in one statement", () => {
     expect(await names(id)).toEqual(["1 first", "2 second", "3 third"]);
   });
 
-  test("drops what the step kept, and ends a row of losses", async () => {
+  test("deletes what the step kept, and resets the count of losses", async () => {
     const { id, token, n } = await world.working();
     await store.keep(token, { base: 0, name: "kept", n: 0, value: "1" });
     await other.query("update tasks set losses = 2 where id = $1", [id]);
@@ -64,7 +64,7 @@ describe.skipIf(!postgresPrograms())("a step in one statement", () => {
     expect(await store.get(id)).toMatchObject({ losses: 0, journaled: true, attempt: n });
   });
 
-  test("is nothing for an attempt that is over, or a machine whose lease is", async () => {
+  test("does nothing for an attempt that has ended, or for a machine whose lease has ended", async () => {
     const { id, token } = await world.suspended();
     expect(await step(token, "late")).toBeUndefined();
     const working = await world.working();
@@ -72,7 +72,7 @@ describe.skipIf(!postgresPrograms())("a step in one statement", () => {
     expect([await names(id), await names(working.id)]).toEqual([[], []]);
   });
 
-  test("is nothing where another machine concludes the attempt at that moment", async () => {
+  test("does nothing if another machine concludes the attempt at the same time", async () => {
     const { id, token } = await world.working();
     await other.script("begin; select 1 from event_counter for update");
     const late = step(token, "late");
@@ -84,7 +84,7 @@ describe.skipIf(!postgresPrograms())("a step in one statement", () => {
     expect(await names(id)).toEqual([]);
   });
 
-  test("is refused, and then done by a transaction, where another machine journals at that moment", async () => {
+  test("is refused, and then done in a transaction, if another machine journals at the same time", async () => {
     const { id, token } = await world.working();
     await step(token, "first");
     await other.script("begin; select 1 from event_counter for update");

@@ -1,4 +1,4 @@
-/** A disk that is really full: a small file system in memory, which only root can mount. */
+/** Tests on a really full disk: a small file system in memory, which only root can mount. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { type Backend, outcomes, World } from "./world.ts";
 
 const SIZE = 4 * 1024 * 1024;
 
-/** A disk of four megabytes with a store on it. */
+/** A disk of 4 MiB with a store on it. */
 class Disk {
   readonly folder = mkdtempSync(join(tmpdir(), "agentctl-disk-"));
   world!: World;
@@ -27,7 +27,7 @@ class Disk {
     return this;
   }
 
-  /** Leaves room for `bytes`, and takes it back when the answer is called. */
+  /** Fills the disk except for `leave` bytes. Returns a function that frees the space again. */
   fill(leave: number): () => void {
     const { bavail, bsize } = statfsSync(this.folder);
     const ballast = join(this.folder, "ballast");
@@ -35,7 +35,7 @@ class Disk {
     return () => rmSync(ballast);
   }
 
-  /** Without its -wal, as far as it could be written: what the next daemon finds. */
+  /** Closes the store, with its -wal checkpointed as far as there was room, and opens it as the next daemon does. */
   restart(): this {
     this.store.close();
     return this.open();
@@ -58,7 +58,7 @@ const test = base.extend<{ disk: Disk }>({
   },
 });
 
-test("every write of a turn is refused when its commit finds no room", async ({ disk }) => {
+test("if a commit finds no room, every write of its turn is refused", async ({ disk }) => {
   const { world } = disk;
   const { token } = await world.working();
   disk.fill(0);
@@ -66,7 +66,7 @@ test("every write of a turn is refused when its commit finds no room", async ({ 
   expect(await outcomes(turn)).toEqual({ held: 0, refused: Array(3).fill("StoreUnavailable") });
 });
 
-test("service returns with space, and the next daemon has all of it", async ({ disk }) => {
+test("writes succeed again when there is space, and the next daemon finds them", async ({ disk }) => {
   const { world } = disk;
   const { id, token } = await world.working();
   const makeRoom = disk.fill(0);
@@ -78,7 +78,7 @@ test("service returns with space, and the next daemon has all of it", async ({ d
   expect(`${await disk.store.checkpointData(id, 1)}`).toBe("y");
 });
 
-test("whatever the last free byte is, what was acknowledged is there", async ({ disk }) => {
+test("acknowledged writes are kept, wherever the disk becomes full", async ({ disk }) => {
   const acknowledged: number[] = [];
   for (let leave = 0; leave <= 300_000; leave += 25_000) {
     const makeRoom = disk.fill(leave);

@@ -1,4 +1,4 @@
-/** Stores as released versions left them, one dump for each schema: each opens with all that was in it. */
+/** Stores as released versions left them, one dump for each schema. Each opens with all its data. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,13 +37,13 @@ test("every schema up to the newest has its dump", () => {
 });
 
 describe("schema 1", () => {
-  test("is of the newest version once it is open, and sound", ({ first: { db } }) => {
+  test("has the newest version once it is open, and is sound", ({ first: { db } }) => {
     expect(db.pragma("user_version", { simple: true })).toBe(SCHEMA_VERSION);
     expect(db.pragma("integrity_check", { simple: true })).toBe("ok");
     expect(db.pragma("foreign_key_check")).toEqual([]);
   });
 
-  test("has every task in its state", async ({ first: { store } }) => {
+  test("keeps every task in its state", async ({ first: { store } }) => {
     const tasks = await store.list({ limit: 100 });
     expect(tasks.map(({ id, state, attempt }) => `${id} ${state} ${attempt}`)).toEqual([
       "1 completed 2",
@@ -59,7 +59,7 @@ describe("schema 1", () => {
     ]);
   });
 
-  test("a task is whole, to its last field", async ({ first: { store } }) => {
+  test("keeps every field of a task", async ({ first: { store } }) => {
     const at = Date.UTC(2026, 4, 1, 12);
     const task = await store.find("survey");
     expect(task).toMatchObject({
@@ -79,7 +79,7 @@ describe("schema 1", () => {
     expect([task?.createdAt, (task?.pause?.until as number) > at]).toEqual([at + 6, true]);
   });
 
-  test("what was said to a program is as it was said", async ({ first: { store } }) => {
+  test("keeps the arguments and options of programs", async ({ first: { store } }) => {
     const { argv, labels, retries, failures, key, exitCode, priority } = (await store.get(1)) ?? {};
     expect({ argv, labels, retries, failures, key, exitCode, priority }).toEqual({
       argv: ["sh", "-c", 'echo "it\'s"; exit 0'],
@@ -99,7 +99,7 @@ describe("schema 1", () => {
     });
   });
 
-  test("attempts have their processes, tokens and ends", async ({ first: { store } }) => {
+  test("keeps the processes, tokens and ends of attempts", async ({ first: { store } }) => {
     const attempts = await store.attempts(1);
     expect(
       attempts.map(({ n, pid, pidStart, outcome, exitCode }) => [n, pid, pidStart, outcome, exitCode]),
@@ -111,14 +111,14 @@ describe("schema 1", () => {
     expect((await store.attempts(8))[0]?.result).toMatchObject({ error: { name: "TypeError" } });
   });
 
-  test("checkpoints are whole to the byte", async ({ first: { store } }) => {
+  test("keeps every byte of checkpoints", async ({ first: { store } }) => {
     expect(await store.checkpointData(1, 1)).toEqual(Buffer.from([0, 1, 2, 255]));
     expect(`${await store.checkpointData(2, 1)} ${await store.checkpointData(2, 2)}`).toBe(
       '{"seen":1} {"seen":2}',
     );
   });
 
-  test("the journal answers as before, and what was sent is not sent twice", async ({ first: { store } }) => {
+  test("keeps the journal, and delivers no message twice", async ({ first: { store } }) => {
     const journal = await store.journal(2);
     expect(journal.map(({ kind, name, n, result }) => `${kind} ${name} ${n} ${result}`)).toEqual([
       'step find sources 0 ["a","b"]',
@@ -137,7 +137,7 @@ describe("schema 1", () => {
     ).toBe(1);
   });
 
-  test("a question waits for its answer", async ({ first: { store } }) => {
+  test("keeps a question open for its answer", async ({ first: { store } }) => {
     expect((await store.get(4))?.question).toMatchObject({
       prompt: "Publish?",
       choices: ["yes", "no"],
@@ -147,7 +147,7 @@ describe("schema 1", () => {
     expect(task.state).toBe("submitted");
   });
 
-  test("queues are held, who waits waits, and what is due is due", async ({ first: { store } }) => {
+  test("keeps held queues, queued tasks and due times", async ({ first: { store } }) => {
     expect((await store.queues()).map(({ name, slots, heldBy }) => [name, slots, heldBy])).toEqual([
       ["default", 4, null],
       ["gpu", 1, "user"],
@@ -159,7 +159,7 @@ describe("schema 1", () => {
     expect([(await store.get(5))?.held, (await store.get(6))?.blockedBy]).toEqual([true, 5]);
   });
 
-  test("history is legal and numbers go on", async ({ first: { store } }) => {
+  test("keeps a legal history, and continues its numbers", async ({ first: { store } }) => {
     const events = await store.events({ after: 0, limit: 1000 });
     const reached = new Map<number, string | null>();
     for (const { task, from, to, cause } of events.filter(({ task }) => task !== 11)) {
@@ -174,12 +174,12 @@ describe("schema 1", () => {
     expect(await store.lastEvent()).toBe(33);
   });
 
-  test("an id that was deleted is not given again", async ({ first: { store, db } }) => {
+  test("does not give the id of a deleted task again", async ({ first: { store, db } }) => {
     const seq = db.prepare("select seq from sqlite_sequence where name = 'tasks'").pluck().get();
     expect([seq, await store.get(11)]).toEqual([11, undefined]);
   });
 
-  test("artifacts and what environments are in use", async ({ first: { store } }) => {
+  test("keeps artifacts, and the environments that are in use", async ({ first: { store } }) => {
     expect(await store.artifacts(2)).toMatchObject([{ name: "notes.md", size: 12 }]);
     expect(await store.usedEnvironments()).toEqual(new Set(["none", "e".repeat(64)]));
   });

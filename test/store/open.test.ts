@@ -20,7 +20,7 @@ import { openDatabase, SCHEMA_VERSION, SqliteStore } from "../../src/store/sqlit
 import initial from "../../src/store/sqlite/migrations/0001.sql";
 import { type Backend, KEPT, World } from "./world.ts";
 
-/** A home with nothing but a store in it. */
+/** A home that contains only a store. */
 class Folder {
   readonly home = mkdtempSync(join(tmpdir(), "agentctl-open-"));
   readonly file = join(this.home, "agentctl.db");
@@ -29,7 +29,7 @@ class Folder {
     return openDatabase(this.file, backup, () => {}, migrations);
   }
 
-  /** Opens the store, lets a test work with it, closes it. */
+  /** Opens the store, runs `work` with it, and closes it. */
   async with<T>(work: (world: World) => Promise<T>): Promise<T> {
     const store = new SqliteStore(this.open(), { fault: () => {}, keepCheckpoints: () => KEPT });
     try {
@@ -39,7 +39,7 @@ class Folder {
     }
   }
 
-  /** A store with two hundred tasks, closed. */
+  /** Fills the store with two hundred tasks, and closes it. */
   async filled(): Promise<this> {
     await this.with(async (world) => {
       await world.store.setQueue("default", { slots: 2 });
@@ -48,7 +48,7 @@ class Folder {
     return this;
   }
 
-  /** What opening is refused with; all that is in the home is as it was, to the byte. */
+  /** Returns the error with which opening is refused. Checks that every file of the home stays the same. */
   refusal(): AgentctlError {
     const before = this.contents();
     let refused: unknown;
@@ -70,7 +70,7 @@ class Folder {
     );
   }
 
-  /** Overwrites bytes of the file. */
+  /** Overwrites `length` bytes of the file from offset `at`. */
   scribble(at: number, length: number): void {
     const bytes = readFileSync(this.file);
     writeFileSync(this.file, bytes.fill(0xa5, at, at + length));
@@ -96,30 +96,30 @@ const test = base.extend<{ folder: Folder }>({
 });
 
 describe("a store that cannot be read is refused and left as it is", () => {
-  test("one that is no database", async ({ folder }) => {
+  test("if it is not a database", async ({ folder }) => {
     writeFileSync(folder.file, "this is a letter to my aunt\n".repeat(1000));
     expect(folder.refusal().message).toContain("is corrupt");
   });
 
-  test("one whose head was overwritten", async ({ folder }) => {
+  test("if its header was overwritten", async ({ folder }) => {
     (await folder.filled()).scribble(0, 100);
     expect(folder.refusal().message).toContain("is corrupt");
   });
 
-  test("one with a page of nonsense", async ({ folder }) => {
+  test("if one of its pages was overwritten", async ({ folder }) => {
     await folder.filled();
     folder.scribble(5 * 4096, 4096);
     expect(folder.refusal().message).toContain("is corrupt");
   });
 
-  test.for([0.3, 0.6, 0.97])("one of which only %d of it is left", async (share, { folder }) => {
+  test.for([0.3, 0.6, 0.97])("if only the first %d of it is left", async (share, { folder }) => {
     await folder.filled();
     const bytes = readFileSync(folder.file);
     writeFileSync(folder.file, bytes.subarray(0, Math.floor(bytes.length * share)));
     expect(folder.refusal().message).toContain("is corrupt");
   });
 
-  test("one whose last words are still beside it, as after a crash", async ({ folder }) => {
+  test("if it is corrupt with a -wal file beside it, as after a crash", async ({ folder }) => {
     await folder.filled();
     const crashed = new Folder();
     await folder.with(async (world) => {
@@ -132,7 +132,7 @@ describe("a store that cannot be read is refused and left as it is", () => {
     rmSync(crashed.home, { recursive: true });
   });
 
-  test("one of a newer agentctl", async ({ folder }) => {
+  test("if a newer agentctl wrote it", async ({ folder }) => {
     await folder.filled();
     const db = openFile(folder.file);
     db.pragma("user_version = 99");
@@ -152,7 +152,7 @@ describe("a store that cannot be read is refused and left as it is", () => {
       'its table queues has a column "colour text"',
     ],
     ["a table less", "drop table stdin", "it has no table stdin"],
-  ] as const)("one of another build, with %s", async ([, change, told], { folder }) => {
+  ] as const)("if another build wrote it, with %s", async ([, change, told], { folder }) => {
     await folder.filled();
     const db = openFile(folder.file);
     db.exec(change);
@@ -163,27 +163,27 @@ describe("a store that cannot be read is refused and left as it is", () => {
     expect(hint).toContain("AGENTCTL_HOME=<folder>");
   });
 
-  test("one of another program", async ({ folder }) => {
+  test("if another program wrote it", async ({ folder }) => {
     const db = openFile(folder.file);
     db.exec("create table notes (text)");
     db.close();
     expect(folder.refusal().message).toContain("is not an agentctl store");
   });
 
-  test("an emptied one, where there was one before", async ({ folder }) => {
+  test("if it is empty although the home had a store before", async ({ folder }) => {
     writeFileSync(folder.file, "");
     folder.backup("old.db", 5);
     expect(folder.refusal().message).toContain("is empty, though this home has had tasks");
   });
 
-  test("a folder in its place", async ({ folder }) => {
+  test("if it is a folder", async ({ folder }) => {
     mkdirSync(folder.file);
     folder.refusal();
   });
 });
 
-describe("a refusal says what helps", () => {
-  test("it names the newest backup, not the last by name", async ({ folder }) => {
+describe("a refusal", () => {
+  test("names the newest backup, not the last by name", async ({ folder }) => {
     writeFileSync(folder.file, "x".repeat(5000));
     folder.backup("z.db", 100);
     const newest = folder.backup("a.db", 10);
@@ -193,22 +193,22 @@ describe("a refusal says what helps", () => {
     expect([data.backup, hint?.includes(`agentctl daemon restore ${newest}`)]).toEqual([newest, true]);
   });
 
-  test("it says when there is none", async ({ folder }) => {
+  test("says when there is no backup", async ({ folder }) => {
     writeFileSync(folder.file, "x".repeat(5000));
     const { hint, data } = folder.refusal();
     expect([data.backup, hint]).toEqual([null, "the file was left untouched; there is no backup"]);
   });
 });
 
-describe("what is whole opens", () => {
-  test("a new file is made with the newest schema", async ({ folder }) => {
+describe("opening a store", () => {
+  test("makes a new file with the newest schema", async ({ folder }) => {
     const db = folder.open();
     expect(db.pragma("user_version", { simple: true })).toBe(SCHEMA_VERSION);
     db.close();
     expect(readdirSync(folder.home)).toEqual(["agentctl.db"]);
   });
 
-  test("after a crash everything that was acknowledged is there", async ({ folder }) => {
+  test("finds everything that was acknowledged before a crash", async ({ folder }) => {
     await folder.filled();
     const crashed = new Folder();
     const { id } = await folder.with(async (world) => {
@@ -220,7 +220,7 @@ describe("what is whole opens", () => {
     rmSync(crashed.home, { recursive: true });
   });
 
-  test("a torn end of the last words is passed over, what was before it is there", async ({ folder }) => {
+  test("ignores a torn end of the -wal file, and finds everything before it", async ({ folder }) => {
     const crashed = new Folder();
     await folder.with(async (world) => {
       await world.store.setQueue("default", { slots: 2 });
@@ -261,7 +261,7 @@ describe("a migration", () => {
     expect([backups, version(folder)]).toEqual([[], 2]);
   });
 
-  test("that fails leaves everything as it was, those before it aside", async ({ folder }) => {
+  test("that fails leaves the store as the migrations before it made it", async ({ folder }) => {
     await folder.filled();
     const broken = [...next, "alter table tasks add column size text; update nowhere set x = 1"];
     expect(() => folder.open(broken)).toThrow(/no such table: nowhere/);

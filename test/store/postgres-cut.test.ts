@@ -20,7 +20,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => server?.dispose());
 
-/** Ends the connection of a statement that waits for `table`, so many times, and lets it through then. */
+/** Cuts the connection of a statement that waits for `table`, `times` times, and then lets the statement run. */
 async function cutOff(url: string, table: string, times: number): Promise<void> {
   const [locking, looking] = [new Connection(url, "test locks"), new Connection(url, "test looks")];
   const waiting = "from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
@@ -40,7 +40,7 @@ async function cutOff(url: string, table: string, times: number): Promise<void> 
   })();
 }
 
-test("repeats what may be done twice as often as its connection is cut", async ({ skip }) => {
+test("the store repeats a repeatable statement each time its connection is cut", async ({ skip }) => {
   if (!server) return skip(true, "needs PostgreSQL 15 or later");
   const url = server.url("postgres");
   const store = await PostgresStore.open(url, "here", { fault: () => {}, keepCheckpoints: () => 1 });

@@ -16,7 +16,7 @@ const damages = {
 let server: Postgres;
 let isMade = false;
 
-/** As it was made: to make it again for each test takes a hundred times as long. */
+/** Makes the store as new. To create it again for each test would take a hundred times as long. */
 const EMPTY = `${[
   "tasks",
   "events",
@@ -33,7 +33,7 @@ const EMPTY = `${[
   update event_counter set seq = 0, task = 0;
   drop function if exists is_full() cascade`;
 
-/** What a server does whose disk is full, as far as it can be made to. */
+/** Simulates a server with a full disk, as far as that is possible. */
 const FULL = `create function is_full() returns trigger language plpgsql as
   $$ begin raise exception 'could not extend file' using errcode = '53100'; end $$;
   create trigger is_full before insert on tasks for each row execute function is_full();
@@ -78,6 +78,6 @@ if (postgresPrograms()) {
   storeSuite("postgres", open);
 } else {
   describe("postgres", () => {
-    test("every store does this", ({ skip }) => skip(true, "needs PostgreSQL 15 or later"));
+    test("fulfils the contract of every store", ({ skip }) => skip(true, "needs PostgreSQL 15 or later"));
   });
 }

@@ -1,4 +1,4 @@
-/** Random numbers that a seed repeats (mulberry32, by Tommy Ettinger, public domain). */
+/** Pseudo-random numbers that are the same for the same seed (mulberry32, by Tommy Ettinger, public domain). */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** An integer from 0 to below `limit`. */
+  /** Returns an integer from 0 to below `limit`. */
   upTo(limit: number): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;

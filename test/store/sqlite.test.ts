@@ -7,7 +7,7 @@ import { openDatabase, SCHEMA_VERSION, SqliteStore } from "../../src/store/sqlit
 import { storeSuite } from "./suite.ts";
 import { type Backend, KEPT, storeTest } from "./world.ts";
 
-/** Something that behaves as the disk does when it is full: not one more page. */
+/** Simulates a full disk: SQLite cannot add a page. Returns a function that ends this. */
 function limitPages(db: Database): () => void {
   const pages = db.pragma("page_count", { simple: true }) as number;
   db.pragma(`max_page_count = ${pages}`);
@@ -26,7 +26,7 @@ interface SqliteBackend extends Backend {
   file: string;
 }
 
-/** A store on a file of its own; `fault` is called at the named points of every write. */
+/** Opens a store on a new file. It calls `fault` at the named points of every write. */
 async function open(fault: (point: string) => void = () => {}): Promise<SqliteBackend> {
   const folder = mkdtempSync(join(tmpdir(), "agentctl-store-"));
   const file = join(folder, "agentctl.db");
@@ -66,7 +66,7 @@ describe("what is acknowledged is on disk", () => {
     expect(db.pragma("foreign_keys", { simple: true })).toBe(1);
   });
 
-  it("another connection sees a write as soon as it is answered", async ({ world }) => {
+  it("another connection sees a write as soon as it is acknowledged", async ({ world }) => {
     const { file } = world.backend as SqliteBackend;
     const other = openFile(file, { readonly: true });
     try {
@@ -77,7 +77,7 @@ describe("what is acknowledged is on disk", () => {
     }
   });
 
-  it("other programs may read while it is written", async ({ world }) => {
+  it("other programs may read during a write", async ({ world }) => {
     const other = openFile((world.backend as SqliteBackend).file, { readonly: true });
     const rows = other.prepare("select id from tasks").iterate();
     rows.next();
@@ -87,7 +87,7 @@ describe("what is acknowledged is on disk", () => {
   });
 });
 
-describe("an answer follows the commit", () => {
+describe("a write is acknowledged after its commit", () => {
   const failing = (at: string) =>
     storeTest(() =>
       open((point) => {
@@ -95,14 +95,14 @@ describe("an answer follows the commit", () => {
       }),
     );
 
-  failing("start:before-commit")("who fails before it acknowledges nothing", async ({ world }) => {
+  failing("start:before-commit")("a failure before the commit acknowledges nothing", async ({ world }) => {
     const { id } = await world.submit();
     await expect(world.start(id)).rejects.toThrow("dies at start:before-commit");
     expect((await world.get(id)).state).toBe("submitted");
     expect(await world.moves(id)).toEqual([">submitted"]);
   });
 
-  test("the points of a write stand before and after it", async () => {
+  test("the fault points of a write are before and after its commit", async () => {
     const seen: [point: string, committed: unknown][] = [];
     let other: Database | undefined;
     const count = () => other?.prepare("select count(*) as n from tasks").get() as { n: number } | undefined;
@@ -121,7 +121,7 @@ describe("an answer follows the commit", () => {
   });
 });
 
-it("the file is for its owner alone, and says its version", ({ world }) => {
+it("only the owner can access the file, and it has the version of its schema", ({ world }) => {
   const { db, file } = world.backend as SqliteBackend;
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(db.pragma("user_version", { simple: true })).toBe(SCHEMA_VERSION);
@@ -137,7 +137,7 @@ it("a closed store leaves one file, with everything in it", async ({ world }) =>
   expect((await world.get(id)).name).toBe("kept");
 });
 
-describe("reads go by an index, however much history there is", () => {
+describe("reads use an index, however long the history is", () => {
   const queries = {
     "the queued tasks of a queue": `select id from tasks where queue = 'default' and held = 0 and blocked_by is null
       and not_before is null and (state in ('submitted', 'resumed') or resumes_with is not null) and slots <= 1

@@ -1,6 +1,6 @@
 /**
- * What every store has to do, whatever keeps its data: the contract of `src/store/store.ts` as tests. A backend runs
- * it by handing over how it is opened, and how a test may do to it what disks do.
+ * The contract of `src/store/store.ts` as tests, which every store must pass, whatever keeps its data. A backend says
+ * how to open it, and how a test can simulate what happens to disks.
  */
 import { describe } from "vitest";
 import { attempts } from "./suite/attempts.ts";

@@ -5,22 +5,22 @@ import { type Dependency, withFallbacks } from "../../src/core/submitted.ts";
 import type { Question, Step, Task, TaskEvent } from "../../src/core/task.ts";
 import type { Change, Seed, Store } from "../../src/store/store.ts";
 
-/** A store under test, with what a test needs to do behind its back. */
+/** A store under test, with functions to disturb it. */
 export interface Backend {
   store: Store;
   /** Closes the store and opens it over the same data, as the next daemon does. */
   reopen(): Promise<Store>;
   damage(id: number, seq: number, how: "flipped" | "truncated" | "emptied" | "missing"): void | Promise<void>;
-  /** From now on nothing more fits on the disk; the answer makes room again. */
+  /** Makes the disk full. Returns a function that makes room again. */
   fillDisk(): (() => void) | Promise<() => Promise<void>>;
   dispose(): void | Promise<void>;
-  /** How much of what asks for many is enough, where each write goes to a server: 1 where none does. */
+  /** The factor for large counts in tests of a backend whose writes are slow. Default: 1. */
   share?: number;
 }
 
 export type Open = () => Promise<Backend>;
 
-/** How many checkpoints a store under test keeps. */
+/** How many checkpoints a store under test keeps for a task. */
 export const KEPT = 3;
 
 export interface Attempted {
@@ -30,12 +30,12 @@ export interface Attempted {
   task: Task;
 }
 
-/** To come after a task that is to complete, or to come to something else. */
+/** Returns a dependency on another task, by default on its completion. */
 export function onTask(id: number, when: Dependency["when"] = "completed"): Dependency[] {
   return [{ id, when }];
 }
 
-/** The verbs of a test: each is one write, at a time of its own. */
+/** The actions of a test. Each is one write at a different time. */
 export class World {
   readonly backend: Backend;
   /** The wall clock of the test. */
@@ -46,7 +46,7 @@ export class World {
     this.backend = backend;
   }
 
-  /** So many, or as many fewer as its backend is slower. */
+  /** Returns `count`, reduced for a slow backend. */
   many(count: number): number {
     return Math.ceil(count * (this.backend.share ?? 1));
   }
@@ -80,7 +80,7 @@ export class World {
     return this.store.apply({ id, transition, at: this.now++, cause: transition, actor: "ada", ...given });
   }
 
-  /** Begins an attempt of a task that waits. */
+  /** Begins an attempt of a queued task. */
   async start(id: number, given: Partial<Change> = {}): Promise<Attempted> {
     const token = `token-${id}-${++this.#tokens}`;
     const task = await this.move(id, "start", {
@@ -94,26 +94,26 @@ export class World {
     return await this.start((await this.submit(given)).id);
   }
 
-  /** Ends the live attempt with a move. */
+  /** Ends the live attempt with the given transition. */
   end(id: number, transition: Change["transition"], given: Partial<Change> = {}): Promise<Task> {
     const at = this.now;
     const outcome = transition === "complete" ? "completed" : "failed";
     return this.move(id, transition, { end: { outcome, exitCode: 0, signal: null, endedAt: at }, ...given });
   }
 
-  /** A task that went all the way to its end. */
+  /** Makes a task that has ended. */
   async ended(given: Partial<Seed> = {}, transition: "complete" | "fail" = "complete"): Promise<Task> {
     return await this.end((await this.working(given)).id, transition);
   }
 
-  /** A task that is paused without a process, after `saves` checkpoints. */
+  /** Makes a task that is paused without a process, with the checkpoints `saves`. */
   async suspended(given: Partial<Seed> = {}, saves: string[] = []): Promise<Attempted> {
     const attempt = await this.working(given);
     for (const text of saves) await this.save(attempt.token, text);
     return { ...attempt, task: await this.end(attempt.id, "suspend") };
   }
 
-  /** Resumes, starts, and gives the next attempt. */
+  /** Resumes and starts a task. Returns the next attempt. */
   async again(id: number, given: Partial<Change> = {}): Promise<Attempted> {
     await this.move(id, "resume", given);
     return await this.start(id);
@@ -158,13 +158,13 @@ export class World {
     return this.store.events({ after: 0, limit: 100_000, ...(task === undefined ? {} : { task }) });
   }
 
-  /** The moves of a task, as `from>to`. */
+  /** Returns the moves of a task as `from>to`. */
   async moves(task: number): Promise<string[]> {
     return (await this.events(task)).map(({ from, to }) => `${from ?? ""}>${to ?? ""}`);
   }
 }
 
-/** `test` over a store of its own for each test that asks for a `world`. */
+/** Returns `test` with a new store for each test that asks for a `world`. */
 export function storeTest(open: Open) {
   return test.extend<{ world: World }>({
     // biome-ignore lint/correctness/noEmptyPattern: the runner wants a pattern
@@ -181,12 +181,12 @@ export function storeTest(open: Open) {
 
 export type StoreTest = ReturnType<typeof storeTest>;
 
-/** How many promises held and which errors the others were refused with. */
+/** Returns how many promises resolved, and the error names of the others. */
 export async function outcomes(promises: Promise<unknown>[]): Promise<{ held: number; refused: string[] }> {
   const settled = await Promise.allSettled(promises);
   const refused = settled.flatMap((one) => (one.status === "rejected" ? [(one.reason as Error).name] : []));
   return { held: settled.length - refused.length, refused };
 }
 
-/** Every move that `apply` takes. */
+/** The moves that `apply` accepts. */
 export type Move = Exclude<Transition, "run">;

@@ -1,4 +1,4 @@
-/** The documents say what the sources say. Each check is a function from text to what is wrong, with a planted fault. */
+/** Checks that the documents agree with the sources. A planted fault shows that a check finds what is wrong. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,14 +21,14 @@ const documents = [
     .map((name) => join("docs", name)),
 ];
 
-/** The cells of each row of the tables in a document, without titles. */
+/** Returns the cells of each table row in a document, including the title rows. */
 function rowsOf(text: string): string[][] {
   return [...text.matchAll(/^\| (.+) \|$/gm)].map(([, row = ""]) =>
     row.split(" | ").map((cell) => cell.replaceAll("`", "")),
   );
 }
 
-/** Files of this repository that a document names, by link or in code, and that are not there. */
+/** Returns the files of this repository that a document links to or names, and that do not exist. */
 function missingPaths(document: string, text: string): string[] {
   const links = [...text.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path = ""]) => join(document, "..", path));
   const named = [...text.matchAll(/(?<![\w./])((?:src|test|docs|examples|bin)\/[\w./-]*\w)/g)].map(
@@ -37,7 +37,7 @@ function missingPaths(document: string, text: string): string[] {
   return [...links, ...named].filter((path) => !existsSync(join(root, path)));
 }
 
-/** Words behind `agentctl`, in shell lines and in inline code, that are no command of it. */
+/** Returns the words after `agentctl`, in shell lines and inline code, that are not commands. */
 function unknownVerbs(text: string): string[] {
   const verbs = new Set([...verbNames, ...Object.keys(aliases), "help"]);
   const blocks = [...text.matchAll(/^```[\s\S]*?^```/gm)].join("\n");
@@ -48,14 +48,14 @@ function unknownVerbs(text: string): string[] {
   return calls.map(([, verb = ""]) => verb).filter((verb) => !verbs.has(verb));
 }
 
-describe("what is generated", () => {
-  test("is as the sources have it; npm run docs brings it up to date", async () => {
+describe("generated documents", () => {
+  test("match the sources (npm run docs updates them)", async () => {
     for (const [name, text] of await generatedDocuments()) expect(read(`docs/${name}`), name).toBe(text);
   });
 
-  test("has a manual that is installed, without errors in it", ({ skip }) => {
+  test("include a manual that is installed and has no errors", ({ skip }) => {
     const { man, files } = JSON.parse(read("package.json"));
-    // npm links manuals that are in a list, and no other.
+    // npm links only manuals that are in a list.
     expect([man, files.includes("man")]).toEqual([["./man/agentctl.1"], true]);
     needs(skip, "groff");
     const { status, stderr } = spawnSync("groff", ["-man", "-Tutf8", "-ww", join(root, man[0])], {
@@ -64,7 +64,7 @@ describe("what is generated", () => {
     expect([status, stderr]).toEqual([0, ""]);
   });
 
-  test("lists every method and notification once", () => {
+  test("list every method and notification once", () => {
     const headings = [...read("docs/socket.md").matchAll(/^### (.*)$/gm)].map(([, heading]) => heading);
     const table = [...Object.keys(methods), ...Object.keys(notifications)];
     expect(headings.filter((heading) => /\/|^event$/.test(heading ?? ""))).toEqual(
@@ -74,21 +74,21 @@ describe("what is generated", () => {
   });
 });
 
-describe("what is written by hand", () => {
-  test("has exactly the errors of the catalogue", () => {
+describe("handwritten documents", () => {
+  test("list exactly the errors of the catalogue", () => {
     const rows = rowsOf(read("docs/errors.md")).filter(([, code]) => /^-\d{5}$/.test(code ?? ""));
     const listed = rows.map(([name, code, exit]) => ({ name, code: Number(code), exit: Number(exit) }));
     const byCode = (a: { code: number }, b: { code: number }) => a.code - b.code;
     expect(listed.sort(byCode)).toEqual([...errorRows].sort(byCode));
   });
 
-  test("explains exactly the states there are", () => {
+  test("explain exactly the existing states", () => {
     const text = read("docs/states.md").split("<!-- generated")[0] ?? "";
     const names = rowsOf(text).map(([name]) => name);
     expect(names.slice(2).sort()).toEqual([...states].sort());
   });
 
-  test("has the rooms that the boundaries allow", () => {
+  test("list the rooms as the boundaries define them", () => {
     const rule = /^ {2}"?([\w/]+)"?: \{\s*may: \[([^\]]*)\]/gm;
     const rooms = [...read("test/boundaries.test.ts").matchAll(rule)].map(([, room, may = ""]) => [
       room,
@@ -100,7 +100,7 @@ describe("what is written by hand", () => {
     expect(written.map(([room, , may = ""]) => [room, may.split(", ").sort().join(", ")])).toEqual(rooms);
   });
 
-  test("keeps a decision to thirty lines, the rows of its tables aside", () => {
+  test("keep each decision within 30 lines, not counting table rows", () => {
     const prose = (path: string) =>
       read(path)
         .trimEnd()
@@ -110,7 +110,7 @@ describe("what is written by hand", () => {
     expect(long).toEqual([]);
   });
 
-  test("says of each dependency what it was chosen over", () => {
+  test("mention every dependency in the decision about libraries", () => {
     const { dependencies, devDependencies } = JSON.parse(read("package.json"));
     const decision = read("docs/decisions/0009-libraries.md").toLowerCase();
     const names = [...Object.keys(dependencies), ...Object.keys(devDependencies)].filter(
@@ -119,7 +119,7 @@ describe("what is written by hand", () => {
     expect(names.filter((name) => !decision.includes(name.replace(/^@.*\//, "")))).toEqual([]);
   });
 
-  test("has the command of the tests behind its mark", () => {
+  test("show the command for the tests after its marker in the README", () => {
     expect(read("README.md")).toContain("\n<!-- test -->\n\n```sh\nnpm install && npm run check\n```\n");
   });
 });

@@ -7,7 +7,7 @@ import { driverName } from "../../src/store/sqlite/file/driver.ts";
 import { runCommand } from "../harness/command.ts";
 import { closeHome, Home, isAlive, processes, signalTo, until } from "../harness/index.ts";
 
-/** Runs JavaScript in a process of its own, with `config` on its stdin, and returns when it has printed a line. */
+/** Runs JavaScript in a new process, with `config` on its stdin. Returns its pid when it has printed a line. */
 async function planted(source: string, config: string, env: Record<string, string> = {}): Promise<number> {
   const child = spawn(process.execPath, ["-e", source], {
     cwd: import.meta.dirname,
@@ -28,7 +28,7 @@ const lockHolder = `process.stdin.once("data", (path) => {
   console.log("ready");
 });`;
 
-/** Answers as a daemon without tasks, and leaves its socket behind. */
+/** Responds like a daemon without tasks, and leaves its socket behind. */
 const untidyDaemon = `process.stdin.once("data", (path) => {
   const answers = { "daemon/status": { pid: process.pid }, "tasks/list": { tasks: [] } };
   require("node:net").createServer((rpc) => rpc.on("data", (line) => {
@@ -39,22 +39,22 @@ const untidyDaemon = `process.stdin.once("data", (path) => {
 });`;
 
 describe("after a test", () => {
-  test("a home with nothing left is deleted without a word", async () => {
+  test("a clean home is deleted without a message", async () => {
     const home = new Home();
     expect(await closeHome(home)).toEqual([]);
     expect(existsSync(home.root)).toBe(false);
   });
 
-  test("a process that bears the home in its environment is found and killed", async () => {
+  test("a process with the home in its environment is found and killed", async () => {
     const home = new Home();
     const pid = await planted(idle, "", { AGENTCTL_HOME: home.dir });
     expect(processes(home.dir).map((found) => found.pid)).toEqual([pid]);
     expect(await closeHome(home)).toEqual([expect.stringContaining(`process ${pid} (`)]);
-    // A signal takes a moment on a busy machine.
+    // On a busy machine, a signal does not take effect at once.
     await until(() => !isAlive(pid));
   });
 
-  test("a process that bears the home on its command line is found and killed", async () => {
+  test("a process with the home on its command line is found and killed", async () => {
     const home = new Home();
     const pid = await planted(`${idle} // ${home.dir}`, "");
     expect(await closeHome(home)).toEqual([expect.stringContaining(`process ${pid} (`)]);
@@ -76,7 +76,7 @@ describe("after a test", () => {
     expect(await closeHome(home)).toEqual([`the socket ${home.socket} is left`]);
   });
 
-  test("a bug in the daemon's log is found, unless the test brought it about", async () => {
+  test("a bug in the daemon's log is found, unless the test allows it", async () => {
     const [home, tolerant] = [new Home(), new Home()];
     tolerant.allowedInLog.push(/on purpose/);
     for (const { dir } of [home, tolerant]) {
@@ -88,7 +88,7 @@ describe("after a test", () => {
   });
 });
 
-test("a command whose child holds its output open is given up, with what it printed", async () => {
+test("a command whose child keeps its output open times out, and the error has what it printed", async () => {
   const child = "sleep 60 & echo $!";
   const late = runCommand("/bin/sh", ["-c", child], { env: { PATH: process.env.PATH }, timeoutMs: 200 });
   const { message } = await late.then(
@@ -100,23 +100,23 @@ test("a command whose child holds its output open is given up, with what it prin
 });
 
 describe("until", () => {
-  test("gives the first value that is true", async () => {
+  test("returns the first truthy value", async () => {
     let calls = 0;
     expect(await until(() => (++calls === 3 ? "third" : false), { everyMs: 1 })).toBe("third");
   });
 
-  test("says what it saw last when the deadline passes", async () => {
+  test("reports the last value when the deadline passes", async () => {
     const seen = until(() => 0, { deadlineMs: 20, everyMs: 5, message: "a count" });
     await expect(seen).rejects.toThrow("a count did not hold within 20 ms; last seen: 0");
   });
 
-  test("says which error it met last", async () => {
+  test("reports the last error when the deadline passes", async () => {
     const failing = () => Promise.reject(new TypeError("no task"));
     const seen = until(failing, { deadlineMs: 20, everyMs: 5 });
     await expect(seen).rejects.toThrow("last seen: TypeError: no task");
   });
 
-  test("fails at once with an assertion, also where a later look would have passed", async () => {
+  test("fails at once on a failed assertion, even if a later try would pass", async () => {
     let looks = 0;
     const condition = () => {
       expect(++looks).toBe(2);
@@ -130,7 +130,7 @@ describe("until", () => {
     expect(error.cause).toMatchObject({ name: "AssertionError", actual: 1, expected: 2 });
   });
 
-  test("ends at its deadline also when the condition never answers", async () => {
+  test("ends at its deadline even if the condition never resolves", async () => {
     const never = until(() => new Promise<never>(() => undefined), { deadlineMs: 20 });
     await expect(never).rejects.toThrow("last seen: nothing: it did not answer");
   });

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { launcher, runCommand } from "../harness/command.ts";
 
-test("a checkout that is not built says which command is missing", async () => {
+test("a checkout that is not built says which command builds it", async () => {
   const dir = mkdtempSync(join(tmpdir(), "ac-"));
   cpSync(dirname(launcher), join(dir, "bin"), { recursive: true });
   const result = await runCommand(process.execPath, [join(dir, "bin/agentctl.js"), "list"], {});

@@ -14,7 +14,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(dir, { recursive: true }));
 
-/** Runs these test files with a Vitest of their own. */
+/** Runs these test files in a separate Vitest. */
 async function runOf(files: Record<string, string>) {
   for (const [name, source] of Object.entries(files)) {
     const path = join(dir, name);
@@ -28,7 +28,7 @@ async function runOf(files: Record<string, string>) {
   return { code, lastLine: stdout.trimEnd().split("\n").at(-1), stdout };
 }
 
-test("the last line counts all files, what was skipped only if there is any", async () => {
+test("the last line counts the tests of all files, and skipped tests only if there are any", async () => {
   const files = {
     "a.test.js": 'test("a", () => {});',
     "b.test.js": 'test("b", () => {}); test("c", () => {});',
@@ -46,7 +46,7 @@ test("a file that does not load and an error outside of any test count as failed
   expect(await runOf(files)).toMatchObject({ code: 1, lastLine: "2 passed, 3 failed, 1 skipped" });
 });
 
-test("a test that is skipped is named with its reason", async () => {
+test("the summary names each skipped test with its reason", async () => {
   const files = {
     "a.test.js": 'test("a", ({ skip }) => skip(true, "needs a moon")); test["skip"]("b", () => {});',
   };
@@ -56,7 +56,7 @@ test("a test that is skipped is named with its reason", async () => {
   expect(stdout).toContain("skipped, no reason given:\n  b\n");
 });
 
-test("a test that passes at its second try is named", async () => {
+test("the summary names each test that passes only at the second try", async () => {
   const files = { "a.test.js": 'let n = 0; describe("a", () => test("b", () => expect(++n).toBe(2)));' };
   const { stdout, ...rest } = await runOf(files);
   expect(rest).toEqual({ code: 0, lastLine: "1 passed, 0 failed" });

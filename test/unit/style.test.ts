@@ -1,4 +1,4 @@
-/** Plain English: the words that docs/style.md forbids are in no source, document, or name of a test. */
+/** Checks that no source, document or test name contains a word that docs/style.md forbids. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -18,13 +18,13 @@ const PLACES = [
   ".ci/run",
 ];
 const IS_TEXT = /\.(ts|js|mjs|py|sql|sh|md|1)$|\/run$/;
-/** They name the words in order to forbid them. */
+/** These files contain the words in order to forbid them. */
 const LISTS = ["docs/style.md", "test/unit/style.test.ts"];
 
-/** Lines that keep such a word for a reason: the file, and a part of the line. */
+/** Lines that may contain such a word: the file, and a part of the line. */
 const EXCEPTIONS: [file: string, part: string][] = [];
 
-/** The first column of the table in docs/style.md. */
+/** Returns the first column of the table in docs/style.md. */
 function forbiddenWords(style: string): string[] {
   const table = style.split("\n## Words\n")[1]?.split("\n## ")[0] ?? "";
   const cells = [...table.matchAll(/^\| ([^|]+) \| [^|]+ \|$/gm)].map(([, cell = ""]) => cell.trim());
@@ -38,7 +38,7 @@ function filesBelow(path: string): string[] {
   return readdirSync(join(root, path)).flatMap((name) => filesBelow(join(path, name)));
 }
 
-/** `<file>:<line>: <word>` for each that is there, also where it is broken over two lines. */
+/** Returns `<file>:<line>: <word>` for each forbidden word, even if it is broken over two lines. */
 function found(file: string, text: string): string[] {
   const pattern = new RegExp(
     `(?<![\\w-])(${words.map((word) => word.replaceAll(" ", "(?:\\s|\\n[ \\t]*(?:\\*|//|#|--)?[ \\t]*)+")).join("|")})(?![\\w-])`,
@@ -52,17 +52,17 @@ function found(file: string, text: string): string[] {
   });
 }
 
-describe("plain English", () => {
-  test("has a list of words", () => {
+describe("the check for plain English", () => {
+  test("reads the list of words from docs/style.md", () => {
     expect(words).toEqual(expect.arrayContaining(["in line", "at work", "anew"]));
   });
 
-  test("is found wanting where a word of the list is planted, also over the end of a line", () => {
+  test("finds a planted word, even if it is broken over two lines", () => {
     const text = 'it is\n * at\n * work\nsay("in line")\n// a guideline';
     expect(found("planted.ts", text)).toEqual(["planted.ts:2: at * work", "planted.ts:4: in line"]);
   });
 
-  test.for(PLACES)("%s has no word of the list", (place) => {
+  test.for(PLACES)("finds no forbidden word in %s", (place) => {
     const files = filesBelow(place).filter((file) => IS_TEXT.test(file) && !LISTS.includes(file));
     expect(files.length).toBeGreaterThan(0);
     expect(files.flatMap((file) => found(file, readFileSync(join(root, file), "utf8")))).toEqual([]);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
 
-test("the version of the package is put in by name", () => {
+test("the build replaces __VERSION__ with the version of the package", () => {
   expect(__VERSION__).toMatch(/^\d+\.\d+\.\d+/);
 });

@@ -1,4 +1,4 @@
-/** Several homes on this host that share a store, each by a way to the database that can be broken. */
+/** Several homes on this host with a shared store. Each has its own path to the database, which a test can break. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import type { Row } from "../facts.ts";
 import { Way } from "./way.ts";
 
 const { Client, types } = createRequire(import.meta.filename)("pg") as typeof Driver;
-/** int8 and numeric are numbers here. */
+/** The ids of the types int8 and numeric, which become numbers here. */
 const NUMBERS = [20, 1700];
 
 let databases = 0;
@@ -33,7 +33,7 @@ export class Machines {
     this.#database = database;
   }
 
-  /** Makes a cluster of `count` machines, named m1, m2, …; no daemon runs yet. */
+  /** Makes a cluster of `count` machines, named m1, m2, …. No daemon runs yet. */
   static async make(
     server: Postgres,
     { count, lease, slots }: { count: number; lease: string; slots: number },
@@ -55,14 +55,14 @@ export class Machines {
       : ["init", way.url(this.#database), "--lease", lease];
     const { code, stderr } = await home.cli("cluster", ...given, "--name", name, "--slots", `${slots}`);
     if (code !== 0) throw new Error(stderr);
-    // Hosts that wait for a task would be processes of no attempt.
+    // Hosts that wait for a task would be processes without an attempt.
     writeFileSync(join(home.dir, "config.json"), JSON.stringify({ hosts: 0 }), { mode: 0o600 });
-    // The folder of the first one is where tasks note what they do, wherever they run.
+    // All tasks write their notes to the first machine's folder, wherever they run.
     mkdirSync(home.file("witness"), { recursive: true });
     this.all.push({ name, home, way });
   }
 
-  /** What the database holds, whatever the ways of the machines are like. */
+  /** Queries the database directly, even if the machines' own paths to it are broken. */
   async rows(sql: string, params: unknown[] = []): Promise<Row[]> {
     if (!this.#client) {
       const client = new Client({
@@ -82,7 +82,7 @@ export class Machines {
     return (await this.#client.query(sql, params)).rows;
   }
 
-  /** What is left over of any of them; nothing of it is there afterwards. */
+  /** Closes all machines. Returns what was left over, which is removed then. */
   async close(): Promise<string[]> {
     const left: string[] = [];
     for (const { way } of this.all) way.heal();
@@ -94,17 +94,17 @@ export class Machines {
   }
 }
 
-/** A server whose writes are on disk when they are answered, as a cluster asks for. */
+/** Starts a server with fsync: an acknowledged write is on disk, as a cluster requires. */
 export async function startServer(): Promise<Postgres> {
   return await startPostgres({ fsync: true });
 }
 
 /**
- * The machine loses its power: everything of it is gone when this resolves. All of it is stopped before any is killed, so
- * that no guard lives to note the death of its program.
+ * Makes the machine lose its power: all its processes are gone when this resolves. We stop all of them before we kill
+ * any, so that no guard can record the death of its program.
  */
 export async function killAll({ home }: Machine): Promise<void> {
-  // What runs on others may name the folder of this one, where it notes what it does.
+  // Only the home's own folder counts: tasks on other machines write their notes to the first machine's `work`.
   const own = () => processes(home.dir);
   const stopped = new Set<number>();
   const isStill = () => {

@@ -1,16 +1,16 @@
-/** What must hold of a cluster, from what its database and the notes of its tasks say in the end. */
+/** Checks what must hold for a cluster in the end, from its database and from the notes of its tasks. */
 import { rulesOfRows } from "../checker.ts";
 import { type Acknowledged, type Facts, type Row, witnessOf } from "../facts.ts";
 import type { Machines } from "./machines.ts";
 
 export interface Limits {
-  /** Slots of each queue, over all machines. */
+  /** Slots of each queue, on all machines together. */
   queues: Record<string, number>;
   /** Slots of each machine. */
   machine: number;
 }
 
-/** Everything that is wrong. */
+/** Returns all violations. */
 export async function violationsOf(
   machines: Machines,
   known: Acknowledged,
@@ -19,7 +19,7 @@ export async function violationsOf(
   const first = machines.all[0];
   if (!first) return [];
   const all = (sql: string) => machines.rows(sql);
-  // Notes first: what was acknowledged by then is in the rows that are read after them, also where tasks run on.
+  // Read the notes first: what was acknowledged before is then in the rows, even while tasks continue to run.
   const witness = witnessOf(first.home);
   const facts: Facts = {
     home: first.home,
@@ -37,7 +37,7 @@ export async function violationsOf(
   return [...rulesOfRows.flatMap((rule) => rule(facts)), ...overruns(facts, limits)];
 }
 
-/** The slots that were taken at each event, in each queue and on each machine. */
+/** Returns a message for each event after which a queue or a machine has more working tasks than slots. */
 function overruns({ tasks, attempts, events }: Facts, limits: Limits): string[] {
   const wrong: string[] = [];
   const queueOf = new Map(tasks.map(({ id, queue }: Row) => [id, queue]));

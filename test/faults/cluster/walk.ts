@@ -1,6 +1,6 @@
 /**
- * A walk over a cluster without a plan: clients of all machines ask for this and that, while machines are killed whole,
- * lose their daemons, are stopped, and lose their way to the database. What is asked and who is killed follows from the seed.
+ * A random walk on a cluster. Clients of all machines send random requests, while machines are killed, lose their
+ * daemons, are stopped, and lose their path to the database. The seed determines the requests and the kills.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { openStates } from "../../../src/core/machine.ts";
@@ -19,11 +19,11 @@ export const LIMITS: Limits = { queues: { default: 6, narrow: 1 }, machine: 3 };
 
 const KINDS = { steps: 6, saves: 2, continues: 3, plain: 2 };
 const VERBS = { create: 14, pause: 10, resume: 12, cancel: 2, hold: 2, release: 3, list: 2 };
-/** What happens to machines, and how often against the rest. */
+/** What happens to machines, with the weight of each. */
 type Harms = Readonly<Record<"machine" | "daemon" | "stop" | "restart" | "hold" | "cut", number>>;
 export const ALL_KINDS: Harms = { machine: 5, daemon: 5, stop: 2, restart: 1, hold: 2, cut: 2 };
 export const MACHINES_ONLY: Harms = { machine: 1, daemon: 0, stop: 0, restart: 0, hold: 0, cut: 0 };
-/** A machine is away for up to twice the lease of 3 s. */
+/** How long a machine is away at most, in ms: twice the lease of 3 s. */
 const AWAY_MS = 6000;
 
 // biome-ignore lint/suspicious/noExplicitAny: a task as the wire carries it
@@ -41,7 +41,7 @@ export class ClusterWalk {
   readonly #machines: Machines;
   readonly #chance: Chance;
   readonly #places: Place[];
-  /** A cancel of this walk may have decided their ends. */
+  /** Tasks whose end a cancel of this walk may have decided. */
   readonly #canceled = new Set<number>();
   readonly #exits = new Map<number, number>();
 
@@ -96,7 +96,7 @@ export class ClusterWalk {
       await this.#verb(place.world, verb, chance);
       this.#count(verb);
     } catch (error) {
-      // To be refused is an answer; to be told of a bug is not.
+      // A refusal is a valid response; an internal error is not.
       if (!(error instanceof RpcError) || error.code === -32603) throw error;
     }
   }
@@ -187,7 +187,7 @@ export class ClusterWalk {
     }
   }
 
-  /** Lets everything go until nothing is open. */
+  /** Releases and resumes tasks until none is open. */
   async #settle(): Promise<void> {
     const deadline = performance.now() + SETTLE_MS;
     for (;;) {
@@ -206,7 +206,7 @@ export class ClusterWalk {
     }
   }
 
-  /** What the tasks came to, where nothing but themselves decided it. */
+  /** Returns a message for each task that did not end as its own program decided, unless the walk canceled it. */
   async ends(): Promise<string[]> {
     const rows = await this.#machines.rows("select id, state, exit_code from tasks where id = any ($1)", [
       [...this.ids],

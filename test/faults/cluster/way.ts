@@ -1,13 +1,13 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 
-/** The way to a database, which a test can break: a Unix socket in `folder` that leads to the server's in `to`. */
+/** A path to a database that a test can break: a Unix socket in `folder`, forwarded to the server's socket in `to`. */
 export class Way {
   readonly folder: string;
   #to: string;
   readonly #server: Server;
   readonly #pairs = new Set<[Socket, Socket]>();
-  /** What each connection has sent first, with the name of the application. */
+  /** The first data of each connection, which contains the application's name. */
   readonly #names = new WeakMap<[Socket, Socket], string>();
   #is: "open" | "held" | "cut" = "open";
 
@@ -27,25 +27,25 @@ export class Way {
     return `postgres://agentctl@/${database}?host=${this.folder}`;
   }
 
-  /** Nothing passes any more, and nobody is told. */
+  /** Stops forwarding data, without an error. */
   hold(): void {
     this.#is = "held";
     for (const pair of this.#pairs) for (const each of pair) each.pause();
   }
 
-  /** Nothing passes any more on the connections of that name; new ones of it are let through. */
+  /** Stops forwarding data on the current connections of that name. New ones work. */
   forget(name: string): void {
     for (const pair of this.#pairs)
       if (this.#names.get(pair)?.includes(name)) for (const each of pair) each.pause();
   }
 
-  /** Every connection breaks, and new ones break at once. */
+  /** Breaks all connections. New ones break at once. */
   cut(): void {
     this.#is = "cut";
     for (const pair of this.#pairs) for (const each of pair) each.destroy();
   }
 
-  /** The next connections lead to another server. */
+  /** Forwards the next connections to another server. */
   leadTo({ folder }: { folder: string }): void {
     this.#to = folder;
   }

@@ -1,4 +1,4 @@
-/** A task on its way to another home, which here is the same one: each of its phases is done by the daemon that dies. */
+/** A task that moves to another home, here the same home, so that the daemon that dies does all phases. */
 import { expect } from "vitest";
 import { moduleTask } from "../fixtures.ts";
 import type { World } from "../world.ts";
@@ -39,7 +39,7 @@ export const movingScenarios: Record<string, Scenario> = {
   },
 };
 
-/** What `agentctl move` does until the task is there; gives its id there. */
+/** Does what `agentctl move` does until the task has arrived. Returns its new id. */
 async function sent(world: World, id: number): Promise<number> {
   for (;;) {
     const { task } = await world.ask("tasks/moving", { move: MOVE });

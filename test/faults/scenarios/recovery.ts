@@ -1,4 +1,4 @@
-/** What a daemon finds that comes after another. */
+/** What a daemon finds when it starts after another one. */
 import { expect } from "vitest";
 import { isAlive, signalTo } from "../../harness/processes.ts";
 import { until } from "../../harness/until.ts";
@@ -39,7 +39,7 @@ export const recoveryScenarios: Record<string, Scenario> = {
     ],
     first: [undefined],
     async play(world) {
-      // What holds the output would keep its guard, and with it the attempt, alive until the next daemon asks.
+      // A process that holds the output would keep the guard and the attempt alive until the next daemon asks.
       const left = "(setsid sleep 300 >/dev/null 2>&1 &)";
       const id = await world.submit(shellTask(world.home, `${left}; gate; exit 4`));
       await world.began(id);
@@ -82,7 +82,7 @@ export const recoveryScenarios: Record<string, Scenario> = {
       const { pid } = await world.reach(id, ({ pid }) => pid);
       await world.kill();
       signalTo(pid, "SIGKILL");
-      // What dies under the next daemon has failed.
+      // A task that dies under the next daemon has failed.
       await until(() => !isAlive(pid));
       world.open();
       const task = await world.reach(id, "completed");

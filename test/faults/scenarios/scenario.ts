@@ -1,13 +1,13 @@
 /**
- * Small stories, each of which passes the fault points that it lists. A story is told so that it comes to the same end
- * wherever its daemon dies; how it must have gone beyond what the checker holds stands in the story itself.
+ * Small stories. Each reaches the fault points that it lists, and comes to the same end wherever its daemon dies. The
+ * story itself checks what the checker does not.
  */
 import type { FaultPoint, WriteName } from "../../../src/core/faults.ts";
 import type { World } from "../world.ts";
 
 export interface Scenario {
   points: FaultPoint[];
-  /** The faults of the daemons before the one that is to die at the point; by default that is the first. */
+  /** The faults of the daemons before the one that dies at the point. Default: the first daemon dies there. */
   first?: (FaultPoint | undefined)[];
   settings?: Record<string, unknown>;
   play: (world: World) => Promise<void>;
@@ -16,7 +16,7 @@ export interface Scenario {
 export const around = (...names: WriteName[]): FaultPoint[] =>
   names.flatMap((name): FaultPoint[] => [`${name}:before-commit`, `${name}:after-commit`]);
 
-/** A pause that is asked for until it is there. */
+/** A pause request, to be repeated until the task is paused. */
 export const pause = (params: object = {}) => ({
   method: "tasks/pause",
   params: { graceMs: 5_000, ...params },

@@ -38,7 +38,7 @@ export const serviceScenarios: Record<string, Scenario> = {
       const request = { select: { all: true }, graceMs: 5_000, wait: false };
       await until(async () => (await world.try("tasks/pause", request)) && (await queue()).heldBy);
       const waiting = await world.submit({ argv: ["true"] });
-      // What is to be frozen would end, and not for the pause, if it came through the gate before.
+      // A task that passes the gate before it is frozen would end, so wait until it is suspended.
       await world.reach(ids[0] as number, "suspended");
       world.open();
       await world.reach(ids[1] as number, "suspended");
@@ -46,7 +46,7 @@ export const serviceScenarios: Record<string, Scenario> = {
       await until(
         async () => (await world.try("tasks/resume", { select: { all: true } })) && !(await queue()).heldBy,
       );
-      // A pause of all that a daemon repeats for what it finds running is the same pause.
+      // If a daemon repeats a pause of all for tasks that still run, it is the same pause.
       await world.reach(ids[0] as number, "failed", resume());
       await world.reach(ids[1] as number, "completed", resume());
       await world.reach(waiting, "completed");

@@ -1,4 +1,4 @@
-/** What a module does beside its steps. */
+/** What a module does besides its steps. */
 import { expect } from "vitest";
 import { moduleTask } from "../fixtures.ts";
 import { around, type Scenario } from "./scenario.ts";
@@ -36,7 +36,7 @@ export const waitingScenarios: Record<string, Scenario> = {
     points: around("send", "messages"),
     async play(world) {
       const id = await world.submit(moduleTask(world.home, [["gate"], ["messages"], ["step"]]));
-      // Each one is another text, so that one that was sent and not acknowledged is not taken for it.
+      // Each try sends another text, so that we can tell an acknowledged message from one that was only sent.
       let acknowledged = "";
       for (let n = 0; acknowledged === ""; n++) {
         if (await world.call("tasks/send", { id, text: `text ${n}` })) acknowledged = `text ${n}`;

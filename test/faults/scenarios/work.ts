@@ -96,7 +96,7 @@ export const workScenarios: Record<string, Scenario> = {
       const first = await world.submit(moduleTask(world.home, [["step"], ["gate"]]));
       await world.noted(first, "ran 1 gate1");
       const ids = [first];
-      // Which of the next tasks finds the host ready depends on how long it takes to come up.
+      // Which of the next tasks finds the host ready depends on how long the host takes to start.
       await until(
         async () => {
           const id = await world.submit(moduleTask(world.home, [["step"]]));

@@ -1,7 +1,7 @@
 import { describe, expect } from "vitest";
 import type { Attempted, StoreTest, World } from "../world.ts";
 
-/** Everything that an attempt may write, by its token. */
+/** All writes that an attempt can make with its token. */
 const writes: Record<string, (world: World, token: string) => Promise<unknown>> = {
   "a checkpoint": (world, token) => world.save(token, "late"),
   "a step": (world, token) => world.step(token, "late"),
@@ -24,7 +24,7 @@ async function everything(world: World, id: number) {
   ];
 }
 
-/** How an attempt comes to be over while its token is still out there. */
+/** The ways in which an attempt can end while a process still has its token. */
 const overs: Record<string, (world: World, attempt: Attempted) => Promise<unknown>> = {
   "has ended": (world, { id }) => world.end(id, "complete"),
   "was paused": (world, { id }) => world.end(id, "suspend"),
@@ -45,7 +45,7 @@ const overs: Record<string, (world: World, attempt: Attempted) => Promise<unknow
   },
 };
 
-/** A superseded attempt changes nothing and is told so. */
+/** Tests that a superseded attempt changes nothing and that its writes are refused. */
 export function attempts(it: StoreTest): void {
   describe.each(Object.entries(overs))("an attempt that %s", (_, makeOver) => {
     it.for(Object.entries(writes))("is refused: %s", async ([, write], { world }) => {
@@ -61,7 +61,7 @@ export function attempts(it: StoreTest): void {
     });
   });
 
-  it.for(Object.entries(writes))("a token that is none is refused: %s", async ([, write], { world }) => {
+  it.for(Object.entries(writes))("an unknown token is refused: %s", async ([, write], { world }) => {
     await world.working();
     await expect(write(world, "token-of-nobody")).rejects.toMatchObject({
       name: "StaleAttempt",
@@ -69,7 +69,7 @@ export function attempts(it: StoreTest): void {
     });
   });
 
-  describe("a frozen attempt is live, for what it sent before it was stopped counts", () => {
+  describe("a frozen attempt is live, and what it sent before it was stopped is accepted", () => {
     it.for(Object.entries(writes))("%s", async ([, write], { world }) => {
       const { id, token } = await world.working();
       await world.move(id, "suspend", { set: { frozen: true } });
@@ -79,7 +79,7 @@ export function attempts(it: StoreTest): void {
     });
   });
 
-  it("the same token goes on after the thaw", async ({ world }) => {
+  it("a token stays valid after a thaw", async ({ world }) => {
     const { id, token } = await world.working();
     await world.move(id, "suspend", { set: { frozen: true } });
     await world.move(id, "resume");
@@ -88,7 +88,7 @@ export function attempts(it: StoreTest): void {
     expect((await world.get(id)).attempt).toBe(1);
   });
 
-  it("an attempt is as it began and ended", async ({ world }) => {
+  it("an attempt is returned with its start, its end and its result", async ({ world }) => {
     const { id, token, task } = await world.working();
     await world.store.noteAttempt(id, 1, { pid: 41, pidStart: 77 });
     await world.store.noteAttempt(id, 1, { saidHello: true });
@@ -111,7 +111,9 @@ export function attempts(it: StoreTest): void {
     expect(await world.store.attemptOf("nobody")).toBeUndefined();
   });
 
-  it("one that got its process late began then, and what else is noted leaves that", async ({ world }) => {
+  it("an attempt that got its process late starts then, and later notes keep that time", async ({
+    world,
+  }) => {
     const { id, task } = await world.working();
     const startedAt = (task.startedAt ?? 0) + 4000;
     await world.store.noteAttempt(id, 1, { startedAt });
@@ -119,7 +121,7 @@ export function attempts(it: StoreTest): void {
     expect(await world.store.attempts(id)).toMatchObject([{ startedAt, pid: 41, saidHello: false }]);
   });
 
-  it("the pid is that of the live attempt, and gone with it", async ({ world }) => {
+  it("a task has the pid of its live attempt, and none when that has ended", async ({ world }) => {
     const { id } = await world.working();
     await world.store.noteAttempt(id, 1, { pid: 41, pidStart: 77 });
     expect((await world.get(id)).pid).toBe(41);

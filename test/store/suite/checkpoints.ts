@@ -4,9 +4,9 @@ import { KEPT, type StoreTest, type World } from "../world.ts";
 
 const numbers = async (world: World, id: number) => (await world.store.checkpoints(id)).map(({ seq }) => seq);
 
-/** Numbered, dated, checksummed bytes: whole, or refused by name. */
+/** Tests of checkpoints: bytes with a number, a date and a checksum, which are complete or refused by a named error. */
 export function checkpoints(it: StoreTest): void {
-  it("one is what was saved, with number, size and checksum", async ({ world }) => {
+  it("a checkpoint is returned as it was saved, with number, size and checksum", async ({ world }) => {
     const { id, token } = await world.working();
     await world.step(token, "one");
     const data = Buffer.from([0, 255, 10, 0]);
@@ -29,15 +29,18 @@ export function checkpoints(it: StoreTest): void {
     ]);
   });
 
-  it.for([0, 1, 4096, 3_000_000])("%d bytes come back as they were", async (size, { world }) => {
-    const { id, token } = await world.working();
-    const data = Buffer.alloc(size, "agentctl");
-    await world.save(token, data);
-    await world.backend.reopen();
-    expect((await world.store.checkpointData(id, 1)).equals(data)).toBe(true);
-  });
+  it.for([0, 1, 4096, 3_000_000])(
+    "a checkpoint of %d bytes is returned unchanged",
+    async (size, { world }) => {
+      const { id, token } = await world.working();
+      const data = Buffer.alloc(size, "agentctl");
+      await world.save(token, data);
+      await world.backend.reopen();
+      expect((await world.store.checkpointData(id, 1)).equals(data)).toBe(true);
+    },
+  );
 
-  it("the last ones are kept, and numbers go on", async ({ world }) => {
+  it("only the newest checkpoints are kept, and their numbers continue", async ({ world }) => {
     const { id, token } = await world.working();
     for (const text of ["a", "b", "c", "d", "e"]) await world.save(token, text);
     expect(KEPT).toBe(3);
@@ -45,7 +48,7 @@ export function checkpoints(it: StoreTest): void {
     expect((await world.get(id)).checkpoint?.seq).toBe(5);
   });
 
-  it("they outlive pause, resume and the end", async ({ world }) => {
+  it("checkpoints survive a pause, a resume and the end", async ({ world }) => {
     const { id } = await world.suspended({}, ["a", "b"]);
     const second = await world.again(id);
     await world.save(second.token, "c");
@@ -57,7 +60,7 @@ export function checkpoints(it: StoreTest): void {
     ]);
   });
 
-  it("the same nonce saves once, also over a reconnect", async ({ world }) => {
+  it("the same nonce saves once, even after the store was opened again", async ({ world }) => {
     const { id, token } = await world.working();
     const [a, b] = await Promise.all([
       world.save(token, "a", { nonce: "n" }),
@@ -70,35 +73,38 @@ export function checkpoints(it: StoreTest): void {
     expect(await numbers(world, id)).toEqual([1, 2]);
   });
 
-  it("a nonce is its task's own", async ({ world }) => {
+  it("two tasks may use the same nonce", async ({ world }) => {
     const [a, b] = [await world.working(), await world.working()];
     await world.save(a.token, "a", { nonce: "n" });
     await world.save(b.token, "b", { nonce: "n" });
     expect(`${await world.store.checkpointData(b.id, 1)}`).toBe("b");
   });
 
-  it("a save is progress: losses before it count no more", async ({ world }) => {
+  it("a save is progress, and resets the count of losses", async ({ world }) => {
     const { id, token } = await world.working();
     await world.store.update(id, { losses: 2 });
     await world.save(token, "a");
     expect((await world.get(id)).losses).toBe(0);
   });
 
-  describe("one that is not whole is refused by name, and the newest good one is named", () => {
-    it.for(["flipped", "truncated", "emptied"] as const)("%s", async (how, { world }) => {
-      const { id } = await world.suspended({}, ["good", "bad", "worse"]);
-      await world.backend.damage(id, 3, how);
-      await expect(world.store.checkpointData(id, 3)).rejects.toMatchObject({
-        name: "CheckpointCorrupt",
-        data: { id, state: "suspended", seq: 3, good: 2 },
-      });
-      await world.backend.damage(id, 2, how);
-      await expect(world.store.checkpointData(id, 3)).rejects.toMatchObject({ data: { good: 1 } });
-      await world.backend.damage(id, 1, how);
-      await expect(world.store.checkpointData(id, 3)).rejects.toMatchObject({ data: { good: null } });
-    });
+  describe("reading a checkpoint", () => {
+    it.for(["flipped", "truncated", "emptied"] as const)(
+      "is refused as CheckpointCorrupt if its data is %s, and names the newest good one",
+      async (how, { world }) => {
+        const { id } = await world.suspended({}, ["good", "bad", "worse"]);
+        await world.backend.damage(id, 3, how);
+        await expect(world.store.checkpointData(id, 3)).rejects.toMatchObject({
+          name: "CheckpointCorrupt",
+          data: { id, state: "suspended", seq: 3, good: 2 },
+        });
+        await world.backend.damage(id, 2, how);
+        await expect(world.store.checkpointData(id, 3)).rejects.toMatchObject({ data: { good: 1 } });
+        await world.backend.damage(id, 1, how);
+        await expect(world.store.checkpointData(id, 3)).rejects.toMatchObject({ data: { good: null } });
+      },
+    );
 
-    it("a missing one is CheckpointNotFound", async ({ world }) => {
+    it("is refused as CheckpointNotFound if it is missing", async ({ world }) => {
       const { id } = await world.suspended({}, ["a"]);
       await world.backend.damage(id, 1, "missing");
       await expect(world.store.checkpointData(id, 1)).rejects.toMatchObject({
@@ -107,16 +113,16 @@ export function checkpoints(it: StoreTest): void {
       });
     });
 
-    it("a task that is no more is TaskNotFound", async ({ world }) => {
+    it("is refused as TaskNotFound if its task is missing", async ({ world }) => {
       await expect(world.store.checkpointData(99, 1)).rejects.toMatchObject({ name: "TaskNotFound" });
     });
   });
 
-  describe("continuing from an older one", () => {
+  describe("continuing from an older checkpoint", () => {
     const superseded = async (world: World, id: number) =>
       (await world.store.checkpoints(id)).filter((info) => info.superseded).map(({ seq }) => seq);
 
-    it("supersedes the later ones, which stay to be looked at", async ({ world }) => {
+    it("supersedes the later ones, which can still be read", async ({ world }) => {
       const { id } = await world.suspended({}, ["a", "b", "c"]);
       const resumed = await world.move(id, "resume", { continueFrom: 1 });
       expect(resumed.checkpoint).toMatchObject({ seq: 1, superseded: false });
@@ -127,7 +133,7 @@ export function checkpoints(it: StoreTest): void {
       expect(`${await world.store.checkpointData(id, 3)}`).toBe("c");
     });
 
-    it("superseded ones are never named as the newest good one, and go first", async ({ world }) => {
+    it("never names superseded ones as the newest good one, and drops them first", async ({ world }) => {
       const { id } = await world.suspended({}, ["a", "b", "c"]);
       const { token } = await world.again(id, { continueFrom: 1 });
       await world.backend.damage(id, 1, "flipped");
@@ -137,7 +143,7 @@ export function checkpoints(it: StoreTest): void {
       expect(await numbers(world, id)).toEqual([1, 4, 5]);
     });
 
-    it("a superseded one that is chosen after all counts again", async ({ world }) => {
+    it("can choose a superseded one, which then counts again", async ({ world }) => {
       const { id } = await world.suspended({}, ["a", "b", "c"]);
       await world.again(id, { continueFrom: 1 });
       await world.end(id, "suspend");
@@ -145,7 +151,7 @@ export function checkpoints(it: StoreTest): void {
       expect([(await world.get(id)).checkpoint?.seq, await superseded(world, id)]).toEqual([2, [3]]);
     });
 
-    it("from the start there is none, and all are superseded", async ({ world }) => {
+    it("supersedes all if the task continues from the start", async ({ world }) => {
       const { id } = await world.suspended({}, ["a", "b"]);
       await world.store.update(id, { progress: { done: 1, total: 2, message: null } });
       const resumed = await world.move(id, "resume", { continueFrom: 0 });
@@ -153,7 +159,7 @@ export function checkpoints(it: StoreTest): void {
       expect(await superseded(world, id)).toEqual([1, 2]);
     });
 
-    it("one that is not there any more is refused, and nothing is forgotten", async ({ world }) => {
+    it("is refused if that one was dropped, and forgets nothing", async ({ world }) => {
       const { id, token } = await world.working();
       for (const text of ["a", "b", "c", "d"]) {
         await world.step(token, text);

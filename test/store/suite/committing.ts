@@ -4,10 +4,10 @@ import { outcomes, type StoreTest } from "../world.ts";
 
 const big = "x".repeat(1_000_000);
 
-/** Writes of one turn share a transaction; what is refused is as if it had never been asked. */
+/** Tests that writes of one turn share a transaction, and that a refused write has no effect. */
 export function committing(it: StoreTest): void {
   describe("writes of one turn", () => {
-    it("a refused one does not take its neighbours with it", async ({ world }) => {
+    it("are kept if another one of them is refused", async ({ world }) => {
       const { id } = await world.submit();
       const all = [
         world.submit({ name: "before" }),
@@ -28,13 +28,13 @@ export function committing(it: StoreTest): void {
       expect((await world.events()).map(({ seq }) => seq)).toEqual([1, 2, 3]);
     });
 
-    it("half of a refused one is undone", async ({ world }) => {
+    it("are undone as a whole if they are refused halfway", async ({ world }) => {
       const refused = world.store.create([world.seed({ name: "half" }), world.seed({ queue: "nowhere" })]);
       const { held } = await outcomes([world.submit({ name: "whole" }), refused]);
       expect([held, (await world.store.list({ limit: 9 })).map(({ name }) => name)]).toEqual([1, ["whole"]]);
     });
 
-    it("see what those before them did", async ({ world }) => {
+    it("see what the writes before them did", async ({ world }) => {
       const { id } = await world.submit();
       const [, attempt] = await Promise.all([world.store.update(id, { held: true }), world.start(id)]);
       expect(attempt.task.held).toBe(true);
@@ -42,14 +42,14 @@ export function committing(it: StoreTest): void {
       expect((await world.store.checkpoints(id))[0]?.position).toBe(1);
     });
 
-    it("a thousand are all there for the next daemon", async ({ world }) => {
+    it("are all there for the next daemon, even a thousand", async ({ world }) => {
       const many = world.many(1000);
       await Promise.all(Array.from({ length: many }, () => world.submit()));
       await world.backend.reopen();
       expect((await world.store.counts()).submitted).toBe(many);
     });
 
-    it("what waits when the store is closed is written first", async ({ world }) => {
+    it("are written before the store closes", async ({ world }) => {
       const waiting = world.submit({ name: "last" });
       await world.backend.reopen();
       expect(await world.store.find("last")).toEqual(await waiting);
@@ -78,7 +78,7 @@ export function committing(it: StoreTest): void {
       );
     });
 
-    it("says so, and serves again as soon as there is space", async ({ world }) => {
+    it("is named in the error, and writes succeed again when there is space", async ({ world }) => {
       const { id, token } = await world.working();
       const makeRoom = await world.backend.fillDisk();
       await expect(world.save(token, big)).rejects.toMatchObject(full);
@@ -89,14 +89,14 @@ export function committing(it: StoreTest): void {
       expect((await world.store.checkpointData(id, 1)).length).toBe(big.length);
     });
 
-    it("leaves reading alone", async ({ world }) => {
+    it("does not affect reads", async ({ world }) => {
       const { id, token } = await world.working();
       await world.backend.fillDisk();
       await world.save(token, big).catch(() => {});
       expect([(await world.get(id)).state, (await world.events(id)).length]).toEqual(["working", 2]);
     });
 
-    it("tells nobody of an event that was not written", async ({ world }) => {
+    it("reports no event that was not written", async ({ world }) => {
       const told: TaskEvent[] = [];
       world.store.onEvents((events) => told.push(...events));
       const makeRoom = await world.backend.fillDisk();
@@ -109,8 +109,8 @@ export function committing(it: StoreTest): void {
     });
   });
 
-  describe("who listens to events", () => {
-    it("hears each once, in order, as it was written", async ({ world }) => {
+  describe("a listener for events", () => {
+    it("gets each event once, in order, as it was written", async ({ world }) => {
       const told: TaskEvent[] = [];
       world.store.onEvents((events) => told.push(...events));
       const { id } = await world.ended();
@@ -118,7 +118,7 @@ export function committing(it: StoreTest): void {
       expect(told).toEqual(await world.events());
     });
 
-    it("hears of a large batch whole", async ({ world }) => {
+    it("gets all events of a large batch", async ({ world }) => {
       let told = 0;
       world.store.onEvents((events) => {
         told += events.length;
@@ -128,7 +128,7 @@ export function committing(it: StoreTest): void {
       expect(told).toBe(many);
     });
 
-    it("hears nothing of what was before it", async ({ world }) => {
+    it("gets no event from before it was added", async ({ world }) => {
       await world.submit();
       const told: number[] = [];
       (await world.backend.reopen()).onEvents((events) => told.push(...events.map(({ seq }) => seq)));

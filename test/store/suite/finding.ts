@@ -6,10 +6,10 @@ async function listed(world: World, query: Partial<ListQuery>): Promise<number[]
   return (await world.store.list({ limit: 100, ...query })).map(({ id }) => id);
 }
 
-/** By id, uuid and name; lists, counts, events, and what is gone. */
+/** Tests of finding tasks by id, uuid and name, of lists, counts and events, and of deleted tasks. */
 export function finding(it: StoreTest): void {
   describe("an id, a uuid or a name", () => {
-    it("means the task", async ({ world }) => {
+    it("finds the task", async ({ world }) => {
       const task = await world.submit({ name: "nightly" });
       for (const ref of [task.id, `${task.id}`, task.uuid, task.uuid.toUpperCase(), "nightly"]) {
         expect(await world.store.find(ref)).toEqual(task);
@@ -24,26 +24,26 @@ export function finding(it: StoreTest): void {
       "99999999999999999999",
       "",
       "Nightly",
-    ])("that nobody bears means none: %s", async (ref, { world }) => {
+    ])("that no task has finds no task: %j", async (ref, { world }) => {
       await world.submit({ name: "nightly" });
       expect(await world.store.find(ref)).toBeUndefined();
     });
 
-    it("of the open task that bears it, however many ended with it", async ({ world }) => {
+    it("finds the open task, however many ended tasks have the same name", async ({ world }) => {
       await world.ended({ name: "nightly" });
       const open = await world.submit({ name: "nightly" });
       await world.ended({ name: "nightly" });
       expect((await world.store.find("nightly"))?.id).toBe(open.id);
     });
 
-    it("else of the one that ended last, which need not be the youngest", async ({ world }) => {
+    it("finds the task that ended last if none is open, even if it is not the newest", async ({ world }) => {
       const older = await world.working({ name: "nightly" });
       await world.ended({ name: "nightly" });
       await world.end(older.id, "fail");
       expect((await world.store.find("nightly"))?.id).toBe(older.id);
     });
 
-    it("is refused with the candidates only where two open tasks bear it", async ({ world }) => {
+    it("is refused with the candidates only if two open tasks have it", async ({ world }) => {
       const [a, b] = [await world.submit({ name: "nightly" }), await world.suspended({ name: "nightly" })];
       await expect(world.store.find("nightly")).rejects.toMatchObject({
         name: "AmbiguousName",
@@ -61,7 +61,7 @@ export function finding(it: StoreTest): void {
   });
 
   describe("a list", () => {
-    it("is by id, in pages", async ({ world }) => {
+    it("is sorted by id, in pages", async ({ world }) => {
       const created = await world.store.create(Array.from({ length: 5 }, () => world.seed()));
       const all = created.map(({ task }) => task.id);
       expect(await listed(world, {})).toEqual(all);
@@ -70,7 +70,7 @@ export function finding(it: StoreTest): void {
       expect(await listed(world, { afterId: all[4] as number })).toEqual([]);
     });
 
-    it("is narrowed by state, queue, labels, name and age, all of them together", async ({ world }) => {
+    it("is filtered by state, queue, labels, name and age, alone and together", async ({ world }) => {
       await world.store.setQueue("gpu", { slots: 1 });
       const labels = { team: "red", kind: "x" };
       const a = await world.submit({ queue: "gpu", labels, name: "n" });
@@ -89,7 +89,7 @@ export function finding(it: StoreTest): void {
       expect(await listed(world, { states: [] })).toEqual([]);
     });
 
-    it("takes a label for what it is, not for a pattern or a path", async ({ world }) => {
+    it("compares labels literally, not as patterns or paths", async ({ world }) => {
       const odd = { "a.b": "1", '"': "%", "$[0]": "'", größe: "" };
       const { id } = await world.submit({ labels: odd });
       for (const [key, value] of Object.entries(odd)) {
@@ -98,7 +98,7 @@ export function finding(it: StoreTest): void {
       expect(await listed(world, { labels: { '"': "x" } })).toEqual([]);
     });
 
-    it("of the recent is all that is open and the last that ended", async ({ world }) => {
+    it("of recent tasks has all open ones and those that ended last", async ({ world }) => {
       const slow = await world.working();
       const ended = [await world.ended(), await world.ended(), await world.ended()];
       const open = await world.submit();
@@ -108,7 +108,7 @@ export function finding(it: StoreTest): void {
       expect(await listed(world, { recent: 2, states: ["submitted"] })).toEqual([open.id]);
     });
 
-    it("of the recent is the same in pages", async ({ world }) => {
+    it("of recent tasks is the same in pages", async ({ world }) => {
       const last = await world.working();
       const open = await world.submit();
       await world.ended();
@@ -118,7 +118,7 @@ export function finding(it: StoreTest): void {
     });
   });
 
-  it("every state is counted, also where there is none in it", async ({ world }) => {
+  it("every state is counted, even if no task is in it", async ({ world }) => {
     await world.submit();
     await world.suspended();
     await world.ended();
@@ -127,7 +127,7 @@ export function finding(it: StoreTest): void {
   });
 
   describe("events", () => {
-    it("are read after a number, of all tasks or of one, so many at a time", async ({ world }) => {
+    it("are read after a number, of all tasks or of one, up to a limit", async ({ world }) => {
       const a = await world.ended();
       const b = await world.submit();
       const seqs = async (query: { after: number; task?: number; limit: number }) =>
@@ -143,7 +143,7 @@ export function finding(it: StoreTest): void {
   describe("deleting", () => {
     const by = { at: 5, actor: "ada" };
 
-    it("takes a task with all that hangs on it, and leaves one event that says so", async ({ world }) => {
+    it("removes a task with everything that belongs to it, and leaves one event", async ({ world }) => {
       const { id, token } = await world.working({ name: "gone" });
       await world.step(token, "one");
       await world.save(token, "a");
@@ -176,7 +176,7 @@ export function finding(it: StoreTest): void {
     });
   });
 
-  it("environments are used as long as a task that has one is open", async ({ world }) => {
+  it("an environment is in use while a task that has it is open", async ({ world }) => {
     await world.suspended({ envHash: "a" });
     const { id } = await world.submit({ envHash: "b" });
     await world.submit({ envHash: "a" });

@@ -11,10 +11,10 @@ const key = (n: number, base = 0) => ({
   alone: true,
 });
 
-/** Steps, messages, questions and what is left behind: once, and in their order. */
+/** Tests that steps, messages, questions and artifacts are kept once and in order. */
 export function journal(it: StoreTest): void {
   describe("a step", () => {
-    it("is acknowledged once: a repeat is answered with the first result", async ({ world }) => {
+    it("is acknowledged once, and a repeat returns the first result", async ({ world }) => {
       const { id, token } = await world.working();
       expect(await world.step(token, "read", { result: "1" })).toEqual({ result: "1", added: true });
       expect(await world.step(token, "read", { result: "2" })).toEqual({ result: "1", added: false });
@@ -23,7 +23,7 @@ export function journal(it: StoreTest): void {
       ]);
     });
 
-    it("fifty acknowledgements in one turn make one row", async ({ world }) => {
+    it("is journaled once for fifty acknowledgements in one turn", async ({ world }) => {
       const { id, token } = await world.working();
       const all = await Promise.all(
         Array.from({ length: 50 }, (_, i) => world.step(token, "read", { result: `${i}` })),
@@ -33,7 +33,7 @@ export function journal(it: StoreTest): void {
       expect(await names(world, id)).toEqual(["read"]);
     });
 
-    it("stands in the order of its acknowledgement, whatever it was called as", async ({ world }) => {
+    it("is journaled in the order of acknowledgements, not of calls", async ({ world }) => {
       const { id, token } = await world.working();
       for (const [name, call] of [
         ["c", 2],
@@ -49,7 +49,7 @@ export function journal(it: StoreTest): void {
       ]);
     });
 
-    it("of several told at once, each is acknowledged in its order, but for those that are known", async ({
+    it("among several that are reported at once is journaled in order, unless it is known", async ({
       world,
     }) => {
       const { id, token } = await world.working();
@@ -66,7 +66,7 @@ export function journal(it: StoreTest): void {
       expect(await world.store.get(id)).toMatchObject({ journaled: true });
     });
 
-    it("is known by kind, name, number and base together", async ({ world }) => {
+    it("is identified by kind, name, number and base together", async ({ world }) => {
       const { id, token } = await world.working();
       const keys = [{}, { n: 1 }, { base: 1 }, { kind: "sleep" as const }, { kind: "ask" as const }];
       for (const each of keys) expect((await world.step(token, "x", each)).added).toBe(true);
@@ -81,7 +81,7 @@ export function journal(it: StoreTest): void {
       expect(await world.step(b.token, "x", { result: "2" })).toEqual({ result: "2", added: true });
     });
 
-    it("goes on in the next attempt, which says so", async ({ world }) => {
+    it("stays known in the next attempt, and records its own attempt", async ({ world }) => {
       const { id, token } = await world.working();
       await world.step(token, "one");
       await world.end(id, "suspend");
@@ -91,7 +91,7 @@ export function journal(it: StoreTest): void {
       expect((await world.store.journal(id)).map(({ attempt }) => attempt)).toEqual([1, 2]);
     });
 
-    it("is progress, and makes the task one that can continue", async ({ world }) => {
+    it("is progress, and lets the task continue later", async ({ world }) => {
       const { id, token } = await world.working();
       await world.store.update(id, { losses: 2 });
       await world.step(token, "one");
@@ -106,8 +106,8 @@ export function journal(it: StoreTest): void {
     });
   });
 
-  describe("a checkpoint marks a place", () => {
-    it("continuing from it forgets the steps after it, and their names are free again", async ({ world }) => {
+  describe("a resume", () => {
+    it("from a checkpoint forgets the steps after it, and their names are free again", async ({ world }) => {
       const { id, token } = await world.working();
       await world.step(token, "one");
       await world.save(token, "a", { base: 0 });
@@ -121,7 +121,7 @@ export function journal(it: StoreTest): void {
       expect((await world.store.journal(id)).map(({ position }) => position)).toEqual([1, 2]);
     });
 
-    it("from the start forgets all of them", async ({ world }) => {
+    it("from the start forgets all steps", async ({ world }) => {
       const { id, token } = await world.working();
       await world.step(token, "one");
       await world.save(token, "a");
@@ -130,7 +130,7 @@ export function journal(it: StoreTest): void {
       expect([await names(world, id), (await world.get(id)).journaled]).toEqual([[], false]);
     });
 
-    it("a resume that names none forgets nothing", async ({ world }) => {
+    it("without a chosen checkpoint forgets nothing", async ({ world }) => {
       const { id, token } = await world.working();
       await world.step(token, "one");
       await world.save(token, "a");
@@ -142,7 +142,7 @@ export function journal(it: StoreTest): void {
   });
 
   describe("messages", () => {
-    it("are delivered once, in order, also across a pause and another daemon", async ({ world }) => {
+    it("are delivered once, in order, even across a pause and a restart of the daemon", async ({ world }) => {
       const { id } = await world.suspended();
       await world.send(id, "a");
       await world.send(id, "b");
@@ -177,7 +177,7 @@ export function journal(it: StoreTest): void {
       expect(await world.store.takeMessages(second.token, key(0, 1), 1)).toEqual(["after", "new"]);
     });
 
-    it("from the start all that were journaled are delivered again", async ({ world }) => {
+    it("that were journaled are all delivered again after a resume from the start", async ({ world }) => {
       const { id, token } = await world.working();
       await world.send(id, "a");
       await world.store.takeMessages(token, key(0), 1);
@@ -208,7 +208,7 @@ export function journal(it: StoreTest): void {
     const answer = (world: World, id: number, text = "yes") =>
       world.store.answer(id, { text, at: world.now++, actor: "ada" });
 
-    it("that is answered puts the task back into the queue, and the answer in the journal", async ({
+    it("that is answered puts the task back into the queue, and the answer into the journal", async ({
       world,
     }) => {
       const { id, token } = await world.working();
@@ -225,14 +225,14 @@ export function journal(it: StoreTest): void {
       expect((await world.get(id)).question).toBeNull();
     });
 
-    it("that is answered while the task works leaves its state", async ({ world }) => {
+    it("that is answered while the task runs does not change its state", async ({ world }) => {
       const { id, token } = await world.working();
       await world.store.openQuestion(token, world.question("Publish?"));
       expect((await answer(world, id)).task).toMatchObject({ state: "working", question: null, losses: 0 });
       expect(await world.moves(id)).toEqual([">submitted", "submitted>working"]);
     });
 
-    it("that is answered while the task leaves for it is not waited for", async ({ world }) => {
+    it("that is answered while the task leaves does not make it wait", async ({ world }) => {
       const { id, token } = await world.working();
       const question = world.question("Publish?");
       await world.store.openQuestion(token, question);
@@ -254,7 +254,7 @@ export function journal(it: StoreTest): void {
       expect(await world.store.openQuestion(second.token, world.question("Publish?"))).toBe("yes");
     });
 
-    it("of fifty answers at once one is taken", async ({ world }) => {
+    it("accepts only one of fifty answers at once", async ({ world }) => {
       const { id, token } = await world.working();
       await world.store.openQuestion(token, world.question("Publish?"));
       await world.end(id, "ask");
@@ -262,7 +262,7 @@ export function journal(it: StoreTest): void {
       expect(await outcomes(all)).toEqual({ held: 1, refused: Array(49).fill("UnsupportedOperation") });
     });
 
-    it("asked again by the next attempt is the same one, a second beside it is refused", async ({
+    it("that is asked again is the same question, and a second one beside it is refused", async ({
       world,
     }) => {
       const { token } = await world.working();
@@ -275,7 +275,7 @@ export function journal(it: StoreTest): void {
       });
     });
 
-    it("is forgotten with the place in the journal at which it was asked", async ({ world }) => {
+    it("is forgotten when a resume forgets its place in the journal", async ({ world }) => {
       const { id, token } = await world.working();
       await world.store.openQuestion(token, world.question("Publish?"));
       await world.end(id, "suspend");
@@ -295,7 +295,7 @@ export function journal(it: StoreTest): void {
     });
   });
 
-  it("an artifact of the same name replaces the one before", async ({ world }) => {
+  it("an artifact replaces the previous one of the same name", async ({ world }) => {
     const { id, token } = await world.working();
     const report = { name: "report.md", size: 1, sha256: "a", createdAt: 1 };
     await world.store.addArtifact(token, report);

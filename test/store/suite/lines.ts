@@ -2,7 +2,7 @@ import { describe, expect } from "vitest";
 import type { View } from "../../../src/store/queue-view.ts";
 import { onTask, type StoreTest, type World } from "../world.ts";
 
-/** For each queue with a free slot and someone waiting: how many slots, and who. */
+/** Returns, for each queue with a free slot and queued tasks, how many slots are free and which tasks are queued. */
 async function lineOf(world: World) {
   const { queues } = await world.store.snapshot(view());
   return Object.fromEntries(
@@ -19,10 +19,10 @@ const view = (given: Partial<View> = {}): View => ({
 
 const ids = (tasks: { id: number }[]) => tasks.map(({ id }) => id);
 
-/** Who could be started, whose time has come, and the queues in which they stand. */
+/** Tests of queues: which tasks could start, and which tasks are due. */
 export function lines(it: StoreTest): void {
-  describe("a line", () => {
-    it("is by priority, then by age, as long as there are slots", async ({ world }) => {
+  describe("a queue", () => {
+    it("orders its tasks by priority, then by id", async ({ world }) => {
       await world.store.setQueue("default", { slots: 4 });
       const [a, b, c, d, e] = await world.store.create(
         [0, 5, 0, -1, 5].map((priority) => world.seed({ priority })),
@@ -31,7 +31,7 @@ export function lines(it: StoreTest): void {
       expect(await lineOf(world)).toEqual({ default: [4, [...best, d?.task.id]] });
     });
 
-    it("one that is resumed stands where its age puts it", async ({ world }) => {
+    it("orders a resumed task by its id, before newer tasks", async ({ world }) => {
       const { id } = await world.suspended();
       const later = await world.submit();
       await world.move(id, "resume");
@@ -44,7 +44,7 @@ export function lines(it: StoreTest): void {
       ]);
     });
 
-    it("a frozen task waits for the slots that it had", async ({ world }) => {
+    it("lets a frozen task wait for the slots that it had", async ({ world }) => {
       const begin = { token: "t", runKey: "1.1", bootId: "boot", slotNumbers: [1] };
       const { id } = await world.start((await world.submit()).id, { begin });
       await world.move(id, "suspend", { set: { frozen: true } });
@@ -53,7 +53,7 @@ export function lines(it: StoreTest): void {
       expect(queues[0]?.waiting[0]).toMatchObject({ id, slotNumbers: [1] });
     });
 
-    it("only who works takes a slot: a pause, a question, an end give it back", async ({ world }) => {
+    it("counts only running tasks, so a pause and a question free a slot", async ({ world }) => {
       const [a, b] = [await world.working(), await world.working()];
       const { id } = await world.submit();
       expect(await lineOf(world)).toEqual({});
@@ -63,7 +63,7 @@ export function lines(it: StoreTest): void {
       expect(await lineOf(world)).toEqual({ default: [2, [id]] });
     });
 
-    it("held, blocked, delayed, suspended and ended tasks stand in none", async ({ world }) => {
+    it("offers no held, blocked, delayed, suspended or ended tasks", async ({ world }) => {
       const first = await world.suspended();
       await world.submit({ held: true });
       await world.submit({ after: onTask(first.id) });
@@ -72,7 +72,7 @@ export function lines(it: StoreTest): void {
       expect(await lineOf(world)).toEqual({});
     });
 
-    it("a delay is over at its very millisecond", async ({ world }) => {
+    it("has a delayed task due at its exact millisecond", async ({ world }) => {
       const { id } = await world.submit({ notBefore: 5_000_000 });
       const due = async (now: number) => ids((await world.store.due(now)).tasks);
       expect([await due(4_999_999), await due(5_000_000), await lineOf(world)]).toEqual([[], [id], {}]);
@@ -80,7 +80,7 @@ export function lines(it: StoreTest): void {
       expect(await lineOf(world)).toEqual({ default: [2, [id]] });
     });
 
-    it("a preempted task is queued while it is suspended, by its priority and age", async ({ world }) => {
+    it("offers a preempted task while it is suspended, by its priority and id", async ({ world }) => {
       const first = await world.working();
       const later = await world.submit();
       await world.end(first.id, "suspend", { set: { resumesWith: "slot" } });
@@ -89,7 +89,7 @@ export function lines(it: StoreTest): void {
       expect((await world.get(first.id)).resumesWith).toBe(null);
     });
 
-    it("a task takes as many slots as it says, and one that takes more than there are is passed over", async ({
+    it("counts the slots that each task takes, and skips a task that takes more than there are", async ({
       world,
     }) => {
       await world.working({ slots: 2 });
@@ -102,7 +102,7 @@ export function lines(it: StoreTest): void {
       expect([open[0]?.used, ids(open[0]?.waiting ?? [])]).toEqual([0, [small.id]]);
     });
 
-    it("more slots than its queue has are refused, with the command that helps", async ({ world }) => {
+    it("refuses a task that takes more slots than it has, with the command that helps", async ({ world }) => {
       await expect(world.submit({ slots: 3 })).rejects.toMatchObject({
         name: "InvalidParams",
         hint: "agentctl queue set default --slots 3",
@@ -112,7 +112,7 @@ export function lines(it: StoreTest): void {
       expect((await world.submit({ slots: 300 })).slots).toBe(300);
     });
 
-    it("a start that there is no room for any more is refused", async ({ world }) => {
+    it("refuses a start for which no slot is free any more", async ({ world }) => {
       await world.working({ slots: 2 });
       const { id } = await world.submit();
       const fromQueue = { slotsMax: null, slotNumbers: null };
@@ -124,7 +124,7 @@ export function lines(it: StoreTest): void {
       expect((await world.start(id, { fromQueue })).task.state).toBe("working");
     });
 
-    it("a held queue has none, the others go on", async ({ world }) => {
+    it("offers no tasks while it is held, but other queues do", async ({ world }) => {
       await world.store.setQueue("gpu", { slots: 1 });
       const [a, b] = [await world.submit(), await world.submit({ queue: "gpu" })];
       await world.store.holdQueue("default", "user");
@@ -133,7 +133,7 @@ export function lines(it: StoreTest): void {
       expect(await lineOf(world)).toEqual({ default: [2, [a.id]], gpu: [1, [b.id]] });
     });
 
-    it("fewer slots than are taken start nothing and stop nothing", async ({ world }) => {
+    it("with fewer slots than are taken starts nothing and stops nothing", async ({ world }) => {
       const working = [await world.working(), await world.working()];
       await world.submit();
       await world.store.setQueue("default", { slots: 1 });
@@ -145,22 +145,22 @@ export function lines(it: StoreTest): void {
       });
     });
 
-    it("no slots at all start nothing", async ({ world }) => {
+    it("without slots starts nothing", async ({ world }) => {
       await world.submit();
       await world.store.setQueue("default", { slots: 0 });
       expect(await lineOf(world)).toEqual({});
     });
 
-    it("at most so many are looked at as are asked for", async ({ world }) => {
+    it("offers only as many tasks as are requested, and two more", async ({ world }) => {
       await world.store.setQueue("default", { slots: 100 });
       await world.store.create(Array.from({ length: 50 }, () => world.seed()));
-      // Two more are told: they come next.
+      // The snapshot has two more tasks, which come next.
       expect((await world.store.snapshot(view({ perQueue: 10 }))).queues[0]?.waiting).toHaveLength(12);
     });
   });
 
-  describe("whose time has come", () => {
-    it("delays, ends of pauses, planned pauses and deadlines, soonest first", async ({ world }) => {
+  describe("due tasks", () => {
+    it("have a delay, an end of a pause, a planned pause or a deadline, soonest first", async ({ world }) => {
       const { store } = world;
       const delayed = await world.submit({ notBefore: 2_000_040 });
       const paused = await world.suspended();
@@ -187,7 +187,7 @@ export function lines(it: StoreTest): void {
       expect(ids((await store.due(3_000_000)).tasks)).toEqual([asking.id, planned.id, paused.id, delayed.id]);
     });
 
-    it("is nobody's when what it waited for is over", async ({ world }) => {
+    it("do not include a task that no longer waits", async ({ world }) => {
       const { id } = await world.submit({ notBefore: 2_000_000 });
       await world.move(id, "cancel");
       const resumed = await world.suspended();
@@ -200,7 +200,7 @@ export function lines(it: StoreTest): void {
       expect(await world.store.due(9_000_000)).toEqual({ tasks: [], holds: [], next: null });
     });
 
-    it("is known to the next daemon", async ({ world }) => {
+    it("are known to the next daemon", async ({ world }) => {
       const { id } = await world.submit({ notBefore: 2_000_000 });
       await world.backend.reopen();
       expect(ids((await world.store.due(2_000_000)).tasks)).toEqual([id]);
@@ -208,7 +208,7 @@ export function lines(it: StoreTest): void {
   });
 
   describe("queues", () => {
-    it("are made, changed and counted", async ({ world }) => {
+    it("are created, changed and counted", async ({ world }) => {
       expect(await world.store.setQueue("gpu", { slots: 1 })).toEqual({ created: true });
       expect(await world.store.setQueue("gpu", { slots: 3 })).toEqual({ created: false });
       await world.working({ queue: "gpu" });
@@ -226,9 +226,7 @@ export function lines(it: StoreTest): void {
       });
     });
 
-    it("a user's hold goes before that of a pause, and only a release of its own ends it", async ({
-      world,
-    }) => {
+    it("that a user holds stay held until a release, whatever a pause does", async ({ world }) => {
       const held = async () => (await world.store.queues())[0]?.heldBy;
       const { store } = world;
       expect([await store.holdQueue("default", "all"), await store.holdQueue("default", "all")]).toEqual([
@@ -244,7 +242,7 @@ export function lines(it: StoreTest): void {
       ]);
     });
 
-    it("resuming with the selector of a pause releases what that pause holds, and nothing else", async ({
+    it("that a pause holds are released by a resume with the same selector, and no others", async ({
       world,
     }) => {
       await world.store.setQueue("gpu", { slots: 1 });
@@ -257,7 +255,7 @@ export function lines(it: StoreTest): void {
       ]);
     });
 
-    it("are held by a pause until its time, and a second one of it sets another", async ({ world }) => {
+    it("are held by a pause until its time, and a repeated pause sets another time", async ({ world }) => {
       const held = async () => {
         const [{ heldBy, heldUntil } = { heldBy: null, heldUntil: null }] = await world.store.queues();
         return [heldBy, heldUntil];
@@ -288,7 +286,7 @@ export function lines(it: StoreTest): void {
       ]);
     });
 
-    it("made while a pause holds all are held by it, with its end, and others are as they were", async ({
+    it("created while a pause holds all are held by it until its end, and others stay as they were", async ({
       world,
     }) => {
       const { store } = world;
@@ -312,7 +310,7 @@ export function lines(it: StoreTest): void {
       expect((await held()).filter(([, by]) => by !== null)).toEqual([["default", "queue:default", null]]);
     });
 
-    it("go when no open task stands in them; the default one stays", async ({ world }) => {
+    it("can be removed if they have no open task, except for the default queue", async ({ world }) => {
       await world.store.setQueue("gpu", { slots: 1 });
       const { id } = await world.submit({ queue: "gpu" });
       await expect(world.store.removeQueue("gpu")).rejects.toMatchObject({ name: "UnsupportedOperation" });
@@ -324,7 +322,7 @@ export function lines(it: StoreTest): void {
       expect((await world.store.queues()).map(({ name }) => name)).toEqual(["default"]);
     });
 
-    it("that do not exist are refused by name", async ({ world }) => {
+    it("that do not exist are refused as QueueNotFound", async ({ world }) => {
       const unknown = { name: "QueueNotFound", data: { queue: "gpu" } };
       await expect(world.store.holdQueue("gpu", "user")).rejects.toMatchObject(unknown);
       await expect(world.store.holdQueue("gpu", null)).rejects.toMatchObject(unknown);

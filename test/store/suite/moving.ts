@@ -3,7 +3,7 @@ import { next, type State, states, type Transition, transitions } from "../../..
 import type { Intent } from "../../../src/core/task.ts";
 import { type Move, outcomes, type StoreTest, type World } from "../world.ts";
 
-/** A task in each of the states. */
+/** Makes a task in the given state. Returns its id. */
 async function inState(world: World, state: State): Promise<number> {
   if (state === "submitted") return (await world.submit()).id;
   if (state === "suspended") return (await world.suspended()).id;
@@ -21,29 +21,32 @@ async function inState(world: World, state: State): Promise<number> {
 
 const moves = Object.keys(transitions).filter((name): name is Move => (name as Transition) !== "run");
 
-/** One compare-and-swap with its event and whatever it leads to. */
+/** Tests of moves: a compare-and-swap of the state, with its event and everything that follows from it. */
 export function moving(it: StoreTest): void {
-  describe("the table is the law", () => {
-    it.for(states)("what a task that is %s may do, and nothing else", async (state, { world }) => {
-      for (const move of moves) {
-        const id = await inState(world, state);
-        const before = await world.get(id);
-        const expected = next(state, move);
-        const moved = await world.move(id, move).catch((error: Error) => error.name);
-        expect([move, typeof moved === "string" ? moved : moved.state]).toEqual([
-          move,
-          expected ?? "IllegalMove",
-        ]);
-        if (expected === undefined) expect(await world.get(id)).toEqual(before);
-      }
-    });
+  describe("moves follow the table", () => {
+    it.for(states)(
+      "a task that is %s can make the moves of the table, and no others",
+      async (state, { world }) => {
+        for (const move of moves) {
+          const id = await inState(world, state);
+          const before = await world.get(id);
+          const expected = next(state, move);
+          const moved = await world.move(id, move).catch((error: Error) => error.name);
+          expect([move, typeof moved === "string" ? moved : moved.state]).toEqual([
+            move,
+            expected ?? "IllegalMove",
+          ]);
+          if (expected === undefined) expect(await world.get(id)).toEqual(before);
+        }
+      },
+    );
 
-    it("a refusal tells how the task is by now", async ({ world }) => {
+    it("a refused move returns the task as it is now", async ({ world }) => {
       const task = await world.ended();
       await expect(world.move(task.id, "cancel")).rejects.toMatchObject({ task });
     });
 
-    it("what does not exist cannot move", async ({ world }) => {
+    it("a move of a missing task is refused", async ({ world }) => {
       await expect(world.move(99, "cancel")).rejects.toMatchObject({
         name: "TaskNotFound",
         data: { id: 99 },
@@ -52,7 +55,7 @@ export function moving(it: StoreTest): void {
   });
 
   describe("a race has one winner", () => {
-    it("of fifty resumes at once, forty-nine are told", async ({ world }) => {
+    it("of fifty resumes at once, 49 are refused", async ({ world }) => {
       const { id } = await world.suspended();
       const all = Array.from({ length: 50 }, () => world.move(id, "resume", { attempt: 1 }));
       expect(await outcomes(all)).toEqual({ held: 1, refused: Array(49).fill("IllegalMove") });
@@ -65,14 +68,16 @@ export function moving(it: StoreTest): void {
       expect([held, (await world.store.attempts(id)).length]).toEqual([1, 1]);
     });
 
-    it("of complete, fail and cancel in one turn the first stands", async ({ world }) => {
+    it("of complete, fail and cancel in one turn, the first one counts", async ({ world }) => {
       const { id } = await world.working();
       const all = [world.end(id, "complete"), world.end(id, "fail"), world.move(id, "cancel")];
       expect(await outcomes(all)).toEqual({ held: 1, refused: ["IllegalMove", "IllegalMove"] });
       expect((await world.get(id)).state).toBe("completed");
     });
 
-    it("a late end of an old attempt changes nothing, though the state would allow it", async ({ world }) => {
+    it("a late end of an old attempt changes nothing, even if the state would allow it", async ({
+      world,
+    }) => {
       const { id, n } = await world.suspended();
       await world.again(id);
       const before = [await world.get(id), await world.store.attempts(id)];
@@ -84,8 +89,8 @@ export function moving(it: StoreTest): void {
     });
   });
 
-  describe("several at once are all or none", () => {
-    it("one that is refused takes the others with it", async ({ world }) => {
+  describe("several moves at once", () => {
+    it("are all refused if one of them is refused", async ({ world }) => {
       const [a, b] = [await world.suspended(), await world.ended()];
       const resume = (id: number) => ({ id, transition: "resume" as const, at: 1, cause: "x", actor: "ada" });
       await expect(world.store.applyAll([resume(a.id), resume(b.id)])).rejects.toThrow();
@@ -93,7 +98,7 @@ export function moving(it: StoreTest): void {
       expect(await world.store.applyAll([resume(a.id)])).toMatchObject([{ id: a.id, state: "resumed" }]);
     });
 
-    it("a frozen task that completes goes its whole way", async ({ world }) => {
+    it("take a frozen task through resume and start to its completion", async ({ world }) => {
       const { id } = await world.working();
       await world.move(id, "suspend", { set: { frozen: true, pid: 5 } });
       const common = { id, at: world.now, cause: "pause", actor: "ada" };
@@ -110,8 +115,8 @@ export function moving(it: StoreTest): void {
     });
   });
 
-  describe("each move is an event", () => {
-    it("with who, when, why, from where to where", async ({ world }) => {
+  describe("the events of moves", () => {
+    it("record the actor, the time, the cause and both states", async ({ world }) => {
       const { id } = await world.working();
       const at = world.now;
       await world.move(id, "suspend", { cause: "shutdown", actor: "daemon", data: { why: ["x"] } });
@@ -120,7 +125,7 @@ export function moving(it: StoreTest): void {
       expect(last).toEqual({ seq: 3, ...about, cause: "shutdown", actor: "daemon", data: { why: ["x"] } });
     });
 
-    it("a chain for each task, without a gap over all of them", async ({ world }) => {
+    it("are a chain for each task, and are numbered without a gap", async ({ world }) => {
       const ids = [(await world.suspended()).id, (await world.ended()).id, (await world.submit()).id];
       await outcomes([world.again(ids[0] as number), world.move(ids[1] as number, "resume")]);
       const events = await world.events();
@@ -132,8 +137,8 @@ export function moving(it: StoreTest): void {
     });
   });
 
-  describe("what follows from a move", () => {
-    it("work begins: the first start is kept, the last failure is not", async ({ world }) => {
+  describe("the effects of moves", () => {
+    it("a start keeps the time of the first start, and clears the last failure", async ({ world }) => {
       const first = await world.working({ retries: 1 });
       const error = { name: "X", code: null, message: "x", data: null };
       await world.end(first.id, "retry", {
@@ -145,7 +150,7 @@ export function moving(it: StoreTest): void {
       expect(task).toMatchObject({ ...clean, startedAt, attempt: 2, state: "working" });
     });
 
-    it("an end takes question, plans, hold and process with it", async ({ world }) => {
+    it("an end clears the question, the planned pause, the hold and the process", async ({ world }) => {
       const { id, token } = await world.working();
       await world.store.openQuestion(token, world.question("Sure?"));
       const pauseAt = {
@@ -167,7 +172,7 @@ export function moving(it: StoreTest): void {
       });
     });
 
-    it("what was being done to the attempt is over with every move", async ({ world }) => {
+    it("every move clears the intent of the attempt", async ({ world }) => {
       const { id, n } = await world.working();
       const intent: Intent = { kind: "timeout" };
       await world.store.intend([{ id, attempt: n, intent }]);
@@ -179,7 +184,7 @@ export function moving(it: StoreTest): void {
   describe("time", () => {
     const hour = 3_600_000;
 
-    it("running and paused time are counted apart", async ({ world }) => {
+    it("running time and paused time are counted separately", async ({ world }) => {
       const { id } = await world.working();
       world.now += hour;
       await world.move(id, "suspend", { ranMs: hour });
@@ -197,21 +202,21 @@ export function moving(it: StoreTest): void {
       expect([ended.runMs, Math.round(ended.pausedMs / hour)]).toEqual([2 * hour, 8]);
     });
 
-    it("small differences of the two clocks are none", async ({ world }) => {
+    it("small differences between the two clocks are ignored", async ({ world }) => {
       const { id, task } = await world.working();
       world.now = task.phaseAt + hour;
       const ended = await world.end(id, "complete", { ranMs: hour - 900 });
       expect([ended.runMs, ended.pausedMs]).toEqual([hour, 0]);
     });
 
-    it("a clock that was set back takes no running time away", async ({ world }) => {
+    it("setting the clock back does not reduce the running time", async ({ world }) => {
       const { id } = await world.working();
       world.now -= 5 * hour;
       const ended = await world.end(id, "complete", { ranMs: hour });
       expect([ended.runMs, ended.pausedMs]).toEqual([hour, 0]);
     });
 
-    it("waiting in a queue is neither", async ({ world }) => {
+    it("time in a queue is neither running nor paused", async ({ world }) => {
       const { id } = await world.submit();
       world.now += hour;
       await world.start(id);
@@ -219,8 +224,8 @@ export function moving(it: StoreTest): void {
     });
   });
 
-  describe("fields change without a move", () => {
-    it("only where the task is in one of the states", async ({ world }) => {
+  describe("a change of fields without a move", () => {
+    it("is refused unless the task is in one of the given states", async ({ world }) => {
       const { id } = await world.ended();
       const before = await world.get(id);
       await expect(world.store.update(id, { held: true }, { states: ["submitted"] })).rejects.toMatchObject({
@@ -230,7 +235,7 @@ export function moving(it: StoreTest): void {
       expect(await world.get(id)).toEqual(before);
     });
 
-    it("with an event where one is asked for, from and to the same state", async ({ world }) => {
+    it("records an event if one is requested, with the same state twice", async ({ world }) => {
       const { id } = await world.submit();
       await world.store.update(id, { priority: 1 } as object);
       await world.store.update(id, { held: true }, { event: { cause: "hold", actor: "ada", at: 5 } });
@@ -239,7 +244,7 @@ export function moving(it: StoreTest): void {
       ]);
     });
 
-    it("an attempt can end without a move", async ({ world }) => {
+    it("can end an attempt", async ({ world }) => {
       const { id } = await world.working();
       await world.move(id, "suspend", { set: { frozen: true } });
       const end = { outcome: "lost" as const, exitCode: null, signal: null, endedAt: 9 };
@@ -248,10 +253,10 @@ export function moving(it: StoreTest): void {
     });
   });
 
-  describe("what is about to be done to live attempts", () => {
+  describe("an intent", () => {
     const intent: Intent = { kind: "cancel", actor: "ada", reason: null, graceMs: 5 };
 
-    it("is recorded for all or none, with the queues that are held for it", async ({ world }) => {
+    it("is recorded for all attempts or none, together with the held queues", async ({ world }) => {
       const [a, b] = [await world.working(), await world.suspended()];
       const of = ({ id, n }: { id: number; n: number }) => ({ id, attempt: n, intent });
       const hold = { queues: "all" as const, by: "all", until: null };
@@ -264,7 +269,7 @@ export function moving(it: StoreTest): void {
       ]);
     });
 
-    it("an unknown queue refuses it", async ({ world }) => {
+    it("is refused if a queue is unknown", async ({ world }) => {
       const { id, n } = await world.working();
       const hold = { queues: ["gpu"], by: "queue:gpu", until: null };
       await expect(world.store.intend([{ id, attempt: n, intent }], hold)).rejects.toMatchObject({
@@ -273,7 +278,7 @@ export function moving(it: StoreTest): void {
       expect((await world.get(id)).intent).toBeNull();
     });
 
-    it("a frozen attempt is live, and it can be taken back", async ({ world }) => {
+    it("can be recorded for a frozen attempt, and withdrawn", async ({ world }) => {
       const { id, n } = await world.working();
       await world.move(id, "suspend", { set: { frozen: true } });
       await world.store.intend([{ id, attempt: n, intent }]);

@@ -1,9 +1,9 @@
 import { describe, expect } from "vitest";
 import { onTask, type StoreTest } from "../world.ts";
 
-/** All or none, once for a key, in a queue that exists. */
+/** Tests of submissions: all or none, once for each key, in a queue that exists. */
 export function submitting(it: StoreTest): void {
-  it("a task is as it was given, and waits", async ({ world }) => {
+  it("a task is stored as it was given, in the state submitted", async ({ world }) => {
     const given = {
       name: "nightly",
       held: true,
@@ -33,7 +33,7 @@ export function submitting(it: StoreTest): void {
     expect(created?.task).toEqual(await world.get(created?.task.id as number));
   });
 
-  it("many get ids and events in their order, also between others", async ({ world }) => {
+  it("many tasks of one batch get ids and events in their order", async ({ world }) => {
     const of = (i: number) => {
       if (i === 120) return { key: "in-the-middle" };
       return i === 200 ? { after: onTask(-1) } : {};
@@ -51,8 +51,8 @@ export function submitting(it: StoreTest): void {
     );
   });
 
-  describe("all or none", () => {
-    it("one unknown queue refuses all of them", async ({ world }) => {
+  describe("a batch is stored completely or not at all", () => {
+    it("an unknown queue refuses all tasks", async ({ world }) => {
       const seeds = [world.seed(), world.seed({ queue: "gpu" }), world.seed()];
       await expect(world.store.create(seeds)).rejects.toMatchObject({
         name: "QueueNotFound",
@@ -61,7 +61,7 @@ export function submitting(it: StoreTest): void {
       expect([await world.store.list({ limit: 9 }), await world.events()]).toEqual([[], []]);
     });
 
-    it("one dependency that does not exist refuses all of them", async ({ world }) => {
+    it("an unknown dependency refuses all tasks", async ({ world }) => {
       const seeds = [world.seed(), world.seed({ after: onTask(77) })];
       await expect(world.store.create(seeds)).rejects.toMatchObject({
         name: "TaskNotFound",
@@ -70,26 +70,26 @@ export function submitting(it: StoreTest): void {
       expect(await world.store.list({ limit: 9 })).toEqual([]);
     });
 
-    it("a uuid that exists refuses all of them", async ({ world }) => {
+    it("an existing uuid refuses all tasks", async ({ world }) => {
       const { uuid } = await world.submit();
       await expect(world.store.create([world.seed(), world.seed({ uuid })])).rejects.toThrow();
       expect(await world.store.list({ limit: 9 })).toHaveLength(1);
     });
 
-    it("none at all is fine", async ({ world }) => {
+    it("an empty batch is accepted", async ({ world }) => {
       expect(await world.store.create([])).toEqual([]);
     });
   });
 
-  describe("a key is used once", () => {
-    it("the second is answered with the first, however it has gone on", async ({ world }) => {
+  describe("a key", () => {
+    it("returns the first task for a second submission, whatever its state", async ({ world }) => {
       const first = await world.ended({ key: "deploy-7", name: "a" });
       const [again] = await world.store.create([world.seed({ key: "deploy-7", name: "b" })]);
       expect(again).toEqual({ task: first, created: false });
       expect(await world.events(first.id)).toHaveLength(3);
     });
 
-    it("fifty at once make one task", async ({ world }) => {
+    it("makes one task of fifty submissions at once", async ({ world }) => {
       const all = await Promise.all(
         Array.from({ length: 50 }, () => world.store.create([world.seed({ key: "once" })])),
       );
@@ -97,7 +97,7 @@ export function submitting(it: StoreTest): void {
       expect(new Set(all.flat().map(({ task }) => task.id)).size).toBe(1);
     });
 
-    it("twice in one batch makes one", async ({ world }) => {
+    it("makes one task if it is in a batch twice", async ({ world }) => {
       const [a, b] = await world.store.create([world.seed({ key: "k" }), world.seed({ key: "k" })]);
       expect([a?.created, b?.created, a?.task.id === b?.task.id]).toEqual([true, false, true]);
     });
@@ -111,7 +111,7 @@ export function submitting(it: StoreTest): void {
   });
 
   describe("ids and event numbers are never used again", () => {
-    it("not after everything was deleted, and not by the next daemon", async ({ world }) => {
+    it("even after all tasks were deleted and the daemon was restarted", async ({ world }) => {
       const { id } = await world.ended();
       await world.store.delete(id, { at: world.now, actor: "ada" });
       const last = await world.store.lastEvent();
@@ -120,15 +120,15 @@ export function submitting(it: StoreTest): void {
       expect((await world.events()).at(-1)?.seq).toBe(last + 1);
     });
 
-    it("a refused submission takes none", async ({ world }) => {
+    it("a refused submission uses no id", async ({ world }) => {
       const { id } = await world.submit();
       await world.store.create([world.seed(), world.seed({ queue: "gpu" })]).catch(() => {});
       expect((await world.submit()).id).toBe(id + 1);
     });
   });
 
-  describe("after another task", () => {
-    it("it is blocked until that has completed", async ({ world }) => {
+  describe("a task after another one", () => {
+    it("is blocked until that one has completed", async ({ world }) => {
       const first = await world.working();
       const second = await world.submit({ after: onTask(first.id) });
       expect(second.blockedBy).toBe(first.id);
@@ -136,7 +136,7 @@ export function submitting(it: StoreTest): void {
       expect(await world.get(second.id)).toMatchObject({ state: "submitted", blockedBy: null });
     });
 
-    it("it is free at once where that has completed, and failed where that did not", async ({ world }) => {
+    it("is free at once if that one has completed, and fails if that one has failed", async ({ world }) => {
       const [done, failed] = [await world.ended(), await world.ended({}, "fail")];
       expect(await world.submit({ after: onTask(done.id) })).toMatchObject({
         state: "submitted",
@@ -150,7 +150,7 @@ export function submitting(it: StoreTest): void {
       expect(await world.moves(refused.id)).toEqual([">submitted", "submitted>failed"]);
     });
 
-    it("of several it waits for all, and names the first that is open", async ({ world }) => {
+    it("waits for all if there are several, and names the first open one", async ({ world }) => {
       const [a, b, c] = [await world.working(), await world.working(), await world.ended()];
       const all = [...onTask(c.id), ...onTask(a.id), ...onTask(b.id, "ended")];
       const { id, blockedBy } = await world.submit({ after: all });
@@ -160,7 +160,7 @@ export function submitting(it: StoreTest): void {
       expect([blockedBy, meanwhile, (await world.get(id)).blockedBy]).toEqual([a.id, b.id, null]);
     });
 
-    it("the first that comes to something else ends it, while others are open", async ({ world }) => {
+    it("ends as soon as one of several ends differently, even if others are open", async ({ world }) => {
       const [a, b] = [await world.working(), await world.working()];
       const { id } = await world.submit({ after: [...onTask(a.id), ...onTask(b.id)] });
       await world.end(b.id, "fail");
@@ -174,19 +174,22 @@ export function submitting(it: StoreTest): void {
       ["failed", "fail", "submitted"],
       ["failed", "complete", "canceled"],
       ["failed", "cancel", "canceled"],
-    ] as const)("%s, after a task that comes to %s: %s", async ([when, how, state], { world }) => {
-      const first = await world.working();
-      const second = await world.submit({ after: onTask(first.id, when) });
-      await world.end(first.id, how);
-      const third = await world.submit({ after: onTask(first.id, when) });
-      expect([(await world.get(second.id)).state, third.state]).toEqual([state, state]);
-      expect((await world.events()).filter(({ cause }) => cause === "dependency").length).toBe(
-        state === "canceled" ? 2 : 0,
-      );
-    });
+    ] as const)(
+      "under the condition %s, when that one ends by %s, is %s",
+      async ([when, how, state], { world }) => {
+        const first = await world.working();
+        const second = await world.submit({ after: onTask(first.id, when) });
+        await world.end(first.id, how);
+        const third = await world.submit({ after: onTask(first.id, when) });
+        expect([(await world.get(second.id)).state, third.state]).toEqual([state, state]);
+        expect((await world.events()).filter(({ cause }) => cause === "dependency").length).toBe(
+          state === "canceled" ? 2 : 0,
+        );
+      },
+    );
 
     it.for(["fail", "cancel"] as const)(
-      "all that hangs on it fails with it, down the chain: %s",
+      "fails with that one, and so does the whole chain behind it: %s",
       async (how, { world }) => {
         const first = await world.working();
         const chain = [await world.submit({ after: onTask(first.id) })];
@@ -202,7 +205,7 @@ export function submitting(it: StoreTest): void {
       },
     );
 
-    it("a chain of thousands falls in one transaction", async ({ world }) => {
+    it("fails in one transaction, even in a chain of thousands", async ({ world }) => {
       const many = world.many(5000);
       const first = await world.working();
       const { id: next } = await world.submit({ after: onTask(first.id) });
@@ -212,7 +215,7 @@ export function submitting(it: StoreTest): void {
       expect(await world.store.counts()).toMatchObject({ failed: many + 2, submitted: 0 });
     });
 
-    it("one that was canceled before stays canceled", async ({ world }) => {
+    it("stays canceled if it was canceled before", async ({ world }) => {
       const first = await world.working();
       const second = await world.submit({ after: onTask(first.id) });
       await world.move(second.id, "cancel");
@@ -221,7 +224,7 @@ export function submitting(it: StoreTest): void {
     });
   });
 
-  it("a new task may begin at a checkpoint of another, with the steps before it", async ({ world }) => {
+  it("a new task may start from a checkpoint of another one, with the steps before it", async ({ world }) => {
     const old = await world.working({ kind: "module" });
     await world.step(old.token, "read");
     const info = await world.save(old.token, "half");

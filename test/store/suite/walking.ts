@@ -4,7 +4,7 @@ import type { Task } from "../../../src/core/task.ts";
 import { Random } from "../random.ts";
 import type { Move, StoreTest, World } from "../world.ts";
 
-/** All that the model knows of a task. */
+/** Everything that the model knows about a task. */
 interface Known {
   state: State;
   attempt: number;
@@ -12,13 +12,13 @@ interface Known {
   frozen: boolean;
   steps: string[];
   checkpoints: number;
-  /** The whole task as it was when it ended. */
+  /** The whole task when it ended. */
   end: Task | null;
 }
 
 const moves = Object.keys(transitions).filter((name): name is Move => (name as Transition) !== "run");
 
-/** Walks a store and a model of it side by side, one turn after the other. */
+/** Makes the same random writes to a store and to a model of it, one turn after the other. */
 class Walk {
   readonly #world: World;
   readonly #random: Random;
@@ -30,7 +30,7 @@ class Walk {
     this.#random = random;
   }
 
-  /** One to four writes that share a transaction. */
+  /** Makes one to four writes that share a transaction. */
   async turn(): Promise<void> {
     const writes = Array.from({ length: this.#random.upTo(4) + 1 }, () => this.#write());
     await Promise.all(writes);
@@ -49,7 +49,7 @@ class Walk {
     return this.#move(id, known, this.#random.of(moves));
   }
 
-  /** The answer that the model expects, and then that of the store. */
+  /** Checks that the store's result is the one that the model expects. */
   async #agree(what: string, expected: string, asked: Promise<unknown>): Promise<void> {
     const answer = await asked.then(
       () => "done",
@@ -125,7 +125,7 @@ class Walk {
     return this.#agree(`deleting ${id}`, "done", asked);
   }
 
-  /** Holds the store to the model, and the history to the table. */
+  /** Checks that the store agrees with the model, and the history with the table of transitions. */
   async check(): Promise<void> {
     const { store } = this.#world;
     const tasks = await store.list({ limit: 100_000 });
@@ -171,11 +171,11 @@ class Walk {
   }
 }
 
-/** Random walks beside a tiny model: the same answers, a legal history, and ends that stay. */
+/** Random walks with a tiny model: the store gives the same results, its history is legal, and final states stay. */
 export function walking(it: StoreTest): void {
   const first = Number(process.env.AGENTCTL_SEED ?? Math.floor(Math.random() * 1e9));
 
-  it.for([0, 1, 2, 3])("a walk of five hundred turns, %i", async (nth, { world }) => {
+  it.for([0, 1, 2, 3])("a random walk of 500 turns agrees with the model: %i", async (nth, { world }) => {
     const seed = first + nth;
     const walk = new Walk(world, new Random(seed));
     try {

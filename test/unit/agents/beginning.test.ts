@@ -1,4 +1,4 @@
-/** A session that may have to be begun again, taken up by a later process of the host. */
+/** How a later process of the host continues a session, or begins it again. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,13 +13,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-/** As it is saved before anything is said, with the session `s`. */
+/** Returns the state as it is saved before the first prompt, with the session `s`. */
 function state(change: Partial<AgentState> = {}): AgentState {
   const spec = { agent: "claude", prompt: "do it", model: null, permissions: "own", session: null } as const;
   return { ...freshState(spec as never, "/", "s"), begunAt: 1, ...change };
 }
 
-test("what was said and not heard is said again, with what came since", () => {
+test("prompts that the agent did not hear are sent again, before newer ones", () => {
   const saved = state({ isBegun: true, said: ["do it"], inbox: ["be quick"] });
   takeUp(saved, dir, asking, true);
   expect(saved).toMatchObject({ session: "s", inbox: ["do it", "be quick"], said: [] });
@@ -28,7 +28,7 @@ test("what was said and not heard is said again, with what came since", () => {
   expect(saved.session).not.toBe("s");
 });
 
-test("a call that was noted after the state was saved keeps the session, and what was not said", () => {
+test("a tool call noted after the last save keeps the session and the unsent prompts", () => {
   noteCall(state(), dir);
   const before = state();
   takeUp(before, dir, asking, true);
@@ -42,7 +42,7 @@ test("a call that was noted after the state was saved keeps the session, and wha
   expect(untold).toMatchObject({ session: "s", isBegun: true });
 });
 
-test("an agent that may have taken the id gets another, unless it was never started", () => {
+test("the session gets a new id if the agent may have used the old one, but not if it never started", () => {
   const started = state();
   takeUp(started, dir, asking, true);
   expect(started).toMatchObject({ isBegun: false, inbox: ["do it"] });

@@ -1,4 +1,4 @@
-/** The home in which Gemini CLI runs, and what it leaves in the user's. */
+/** The home in which Gemini CLI runs, and the files that it leaves in the user's home. */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ function user(): { HOME: string; chats: string } {
   return { HOME, chats };
 }
 
-test("the second file of a session, without a message, is removed, and no other", () => {
+test("removes the second file of a session if it has no message, and no other file", () => {
   const { HOME, chats } = user();
   const files = {
     "session-2026-01-01T10-00-0a1b2c3d.jsonl": meta(session) + message,
@@ -29,7 +29,7 @@ test("the second file of a session, without a message, is removed, and no other"
   dropEmptyFiles({ HOME }, session);
   const [first, second, ...others] = Object.keys(files);
   expect(readdirSync(chats).sort()).toEqual([first, ...others]);
-  // A session in which nothing was said yet keeps its file.
+  // The only file of a session stays, even without a message.
   rmSync(join(chats, first as string));
   writeFileSync(join(chats, second as string), meta(session));
   rmSync(join(chats, others[0] as string));
@@ -37,7 +37,7 @@ test("the second file of a session, without a message, is removed, and no other"
   expect(readdirSync(chats)).toContain(second);
 });
 
-test("the user's settings stand beside what keeps sessions from being deleted", () => {
+test("keeps the user's settings, and adds those that prevent the deletion of sessions", () => {
   const { HOME } = user();
   const given = { general: { vimMode: true }, hooks: { BeforeTool: [{ matcher: "x" }] } };
   writeFileSync(join(HOME, ".gemini/settings.json"), JSON.stringify(given));

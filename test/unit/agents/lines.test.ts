@@ -1,4 +1,4 @@
-/** What the lines of real agents say: each recording, read line by line, gives these facts. */
+/** Reads recordings of real agents line by line, and checks the facts that result. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -13,13 +13,13 @@ import { opencodeFacts, opencodeMemory } from "../../../src/agents/opencode/line
 const recordings = join(import.meta.dirname, "../../agent-events");
 type Read = (line: Json) => Fact[];
 
-/** The facts of a recording, each in a word or two; what was sent to the agent is left out. */
+/** Returns the facts of a recording, one or two words each, without what was sent to the agent. */
 function told(agent: string, name: string, reader: () => Read): string[] {
   let read = reader();
   const text = readFileSync(join(recordings, agent, `${name}.jsonl`), "utf8");
   return text.split("\n").flatMap((line) => {
     const json = objectOf(line);
-    // A process begins with nothing remembered.
+    // Each new process starts with an empty memory.
     if (json && "--" in json) read = reader();
     if (!json || "-->" in json || "<--" in json || "--" in json) return [];
     return read(json).flatMap(words);
@@ -60,18 +60,18 @@ describe.each(["claude-2.1.197", "claude-2.1.332"])("%s", (agent) => {
       "approval-stdio-and-interrupt",
       "tool step-1, ok, tool step-2, failed, end stopped, tool step-2, ok, tool step-3, ok, end done",
     ],
-  ])("%s", (name, facts) => {
+  ])("reads the recording %s", (name, facts) => {
     expect(told(agent, name, claude).join(", ")).toBe(facts);
   });
 
-  test("of the calls of a sub-agent it is said so", () => {
+  test("marks the tool calls of a sub-agent", () => {
     expect(told(agent, "defer-in-subagent", claude).filter((word) => word.startsWith("sub "))).not.toEqual(
       [],
     );
   });
 });
 
-test("Claude with an API key announces when it tries again", () => {
+test("reads from Claude with an API key when it tries again", () => {
   expect(told("claude-2.1.197", "limit-api-key", claude)).toContain("limit rate_limit 11000");
 });
 
@@ -91,7 +91,7 @@ test.each([
   ],
   ["limit", "tool step-1, ok, limit quota unknown, end failed"],
   ["terminated-then-resume", "tool step-1, ok, tool step-2, tool step-2, ok, tool step-3, ok, end done"],
-])("gemini-0.61.0 %s", (name, facts) => {
+])("gemini-0.61.0: reads the recording %s", (name, facts) => {
   expect(told("gemini-0.61.0", name, gemini).join(", ")).toBe(facts);
 });
 
@@ -99,11 +99,11 @@ test.each([
   ["ask", "tool step-1, ok, tool step-2, ok, tool step-3, ok, end done"],
   ["boundary-pause", "tool step-1, ok, tool step-2, end stopped, tool step-2, ok, tool step-3, ok, end done"],
   ["limit", "tool step-1, ok, limit retry until, tool step-2, ok, end done"],
-])("opencode-serve-1.18.33 %s", (name, facts) => {
+])("opencode-serve-1.18.33: reads the recording %s", (name, facts) => {
   expect(told("opencode-serve-1.18.33", name, opencode).join(", ")).toBe(facts);
 });
 
-test("an error is told with its details, once", () => {
+test("shows an error with its details, without repeating its message", () => {
   const message = "Internal error";
   expect(saidOf({ message, data: { details: "exited with code 1" } })).toBe(
     "Internal error: exited with code 1",
@@ -127,12 +127,12 @@ describe("codex-app-server-0.171.0", () => {
       "limit",
       "tool step-1, ok, limit primary until, limit usageLimitExceeded unknown, end failed, tool step-2, ok, end done",
     ],
-  ])("%s", (name, facts) => {
+  ])("reads the recording %s", (name, facts) => {
     expect(told("codex-app-server-0.171.0", name, codex).join(", ")).toBe(facts);
   });
 });
 
-test("no line of any recording makes a reader throw", () => {
+test("no reader throws on any line of any recording", () => {
   for (const agent of readdirSync(recordings)) {
     for (const file of readdirSync(join(recordings, agent))) {
       for (const reader of [claude, codex, gemini, opencode]) told(agent, file.replace(".jsonl", ""), reader);
@@ -140,7 +140,7 @@ test("no line of any recording makes a reader throw", () => {
   }
 });
 
-test("what Claude has used is known while its turn runs, with parts of messages or without", () => {
+test("reports Claude's token usage during a turn, with and without partial messages", () => {
   const used = (name: string) => {
     const read = claude();
     const text = readFileSync(join(recordings, "claude-2.1.197", `${name}.jsonl`), "utf8");
@@ -151,7 +151,7 @@ test("what Claude has used is known while its turn runs, with parts of messages 
   expect(used("partial-messages-two-calls")).toEqual([1656, 3481, 3481]);
 });
 
-test("opencode: what is told of a message behind the end of an aborted turn is no other turn", () => {
+test("opencode: a message update after the end of an aborted turn does not begin another turn", () => {
   const memory = opencodeMemory("s");
   const read = (type: string, properties: Json) => opencodeFacts({ type, properties }, memory).flatMap(words);
   const assistant = (info: Json) =>

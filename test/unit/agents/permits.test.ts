@@ -1,4 +1,4 @@
-/** What a person's answer about one call means for later ones. */
+/** What a person's answer about one tool call means for later calls. */
 import { expect, test } from "vitest";
 import { Permits, settle } from "../../../src/agents/host/permits.ts";
 import { type AgentSpec, freshState } from "../../../src/agents/host/state.ts";
@@ -22,20 +22,20 @@ function answered(call: ReturnType<typeof bash>, answer: string) {
   return permits;
 }
 
-test("allow-always counts for the same command under whatever description, and for no other", () => {
+test("allow-always permits the same command with any description, and no other command", () => {
   const permits = answered(bash("1", "npm test", "runs tests"), "allow-always");
   expect(permits.permit(bash("1", "npm test", "runs tests"))).toBe("run");
   expect(permits.permit(bash("2", "npm test", "runs all tests"))).toBe("run");
   expect(permits.permit(bash("3", "rm -rf .", "runs tests"))).toBe("stop");
 });
 
-test("allow counts for one call", () => {
+test("allow permits one call", () => {
   const permits = answered(bash("1", "npm test", "runs tests"), "allow");
   expect(permits.permit(bash("1", "npm test", "runs tests"))).toBe("run");
   expect(permits.permit(bash("2", "npm test", "runs tests"))).toBe("stop");
 });
 
-test("allow-always of another tool counts for its very input", () => {
+test("allow-always permits another tool only with the same input", () => {
   const tool = (id: string, force: boolean) => ({
     ...{ id, name: "mcp__files__delete", input: { path: "a", force }, title: "a" },
   });

@@ -8,7 +8,7 @@ import type { TaskJson } from "../../../src/protocol/methods.ts";
 /** Half past noon, UTC. */
 export const NOW = Date.parse("2026-05-01T12:30:00Z");
 
-/** A task that has just been submitted and waits for a slot, with changes. */
+/** Returns a task as it is just after its submission, with `changes`. */
 export function aTask(changes: Partial<TaskJson> = {}): TaskJson {
   return {
     id: 12,
@@ -62,11 +62,11 @@ export function aTask(changes: Partial<TaskJson> = {}): TaskJson {
   };
 }
 
-/** Real streams that remember what was written. */
+/** Returns an Output on real streams, with functions that return what was written. */
 export function printed(options: { json?: boolean; color?: ColorChoice; env?: Record<string, string> } = {}) {
   const { json = false, color = "auto", env = {} } = options;
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  // Without a size Node 26 gives what one write wrote.
+  // Without a size, Node 26 returns only the data of one write.
   const text = (stream: PassThrough) =>
     (stream.read(stream.readableLength) as Buffer | null)?.toString("utf8") ?? "";
   const out = new Output({
@@ -79,7 +79,7 @@ export function printed(options: { json?: boolean; color?: ColorChoice; env?: Re
   return { out, stdout: () => text(stdout), stderr: () => text(stderr) };
 }
 
-/** A context without a process around it. */
+/** Returns a context that does not depend on this process. */
 export function aContext(env: Record<string, string> = {}, cwd = "/work"): Context {
   return {
     env,

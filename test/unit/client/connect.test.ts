@@ -31,7 +31,7 @@ afterEach(async () => {
   rmSync(root, { recursive: true });
 });
 
-/** A server on the home's socket that answers each call by `answer`, and remembers the calls. */
+/** Starts a server on the home's socket that responds to each call with `answer`, and records the calls. */
 async function serve(answer: (call: Call) => Answer): Promise<{ calls: string[]; end: () => Promise<void> }> {
   const calls: string[] = [];
   const sockets = new Set<Socket>();
@@ -71,14 +71,14 @@ test("the first message of a connection is a greeting with the version", async (
   expect(calls).toEqual(["daemon/hello", "queues/list"]);
 });
 
-test("a daemon of another version is told before anything is asked of it", async () => {
+test("a daemon of another version is refused before any request is sent to it", async () => {
   const mismatch = new AgentctlError("VersionMismatch", { daemon: "2.0.0", client: __VERSION__ });
   const { calls } = await serve(() => mismatch);
   await expect(connect(never())).rejects.toMatchObject({ name: "VersionMismatch", exitCode: 5 });
   expect(calls).toEqual(["daemon/hello"]);
 });
 
-test("what is called behind the greeting is called again when the greeting was not answered", async () => {
+test("a call sent after the greeting is repeated if the greeting gets no response", async () => {
   let greetings = 0;
   const { calls } = await serve(({ method }) =>
     method === "daemon/hello" && ++greetings === 1 ? "close" : { queues: [] },
@@ -90,14 +90,14 @@ test("what is called behind the greeting is called again when the greeting was n
   expect(calls.slice(-2)).toEqual(["daemon/hello", "queues/list"]);
 });
 
-test("a daemon of another version is told, and not what it answers behind the greeting", async () => {
+test("a version mismatch is reported instead of the response to a call sent after the greeting", async () => {
   const mismatch = new AgentctlError("VersionMismatch", { daemon: "2.0.0", client: __VERSION__ });
   await serve(({ method }) => (method === "daemon/hello" ? mismatch : { queues: [] }));
   const opened = connectWith(never(), (rpc) => rpc.call("queues/list", {}));
   await expect(opened).rejects.toMatchObject({ name: "VersionMismatch", exitCode: 5 });
 });
 
-test("without a daemon and without leave to start one it says so", async () => {
+test("without a daemon, and without permission to start one, connecting is refused with a hint", async () => {
   await expect(connect(never())).rejects.toMatchObject({
     name: "DaemonUnreachable",
     message: `the daemon cannot be reached: none is running for ${paths.home}`,
@@ -105,7 +105,7 @@ test("without a daemon and without leave to start one it says so", async () => {
   });
 });
 
-test("work that only watches begins again when the daemon was replaced", async () => {
+test("persist repeats its work after the daemon was replaced", async () => {
   const first = await serve(({ method }) => (method === "queues/list" ? "close" : {}));
   let begun = 0;
   const watching = persist(never(), async (rpc) => {
@@ -117,14 +117,14 @@ test("work that only watches begins again when the daemon was replaced", async (
   expect(begun).toBeGreaterThanOrEqual(3);
 });
 
-test("an error of the daemon ends the watching", async () => {
+test("persist rejects with an error of the daemon", async () => {
   const refused = new AgentctlError("TaskNotFound", { id: 9 });
   await serve(({ method }) => (method === "daemon/hello" ? {} : refused));
   const watching = persist(never(), (rpc) => rpc.call("tasks/get", { id: 9 }));
   await expect(watching).rejects.toMatchObject({ name: "TaskNotFound", data: { id: 9 } });
 });
 
-test("a task's own call says no hello, and is made again with the same nonce", async () => {
+test("a task's own call sends no greeting, and is repeated with the same nonce", async () => {
   const nonces: unknown[] = [];
   const { calls } = await serve(({ params }) => (nonces.push(params.nonce) === 1 ? "close" : { seq: 4 }));
   const params = { token: "t", data: "", nonce: "n" };
@@ -132,6 +132,6 @@ test("a task's own call says no hello, and is made again with the same nonce", a
   expect([calls, nonces]).toEqual([Array(2).fill("attempt/checkpoint"), ["n", "n"]]);
 });
 
-test("stopping what does not run is nothing", async () => {
+test("stopping a daemon that does not run does nothing", async () => {
   expect(await stopDaemon(paths, {})).toBeUndefined();
 });

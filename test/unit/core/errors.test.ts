@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { AgentctlError, asAgentctlError, type ErrorName, errorRows } from "../../../src/core/errors.ts";
 
-/** What programs rely on: the documented codes, with the exit code of the command line. */
+/** The documented error codes, on which programs rely, each with the command line's exit code. */
 const documented: [code: number, name: ErrorName, exit: number][] = [
   [-32700, "ParseError", 2],
   [-32600, "InvalidRequest", 2],
@@ -25,7 +25,7 @@ const documented: [code: number, name: ErrorName, exit: number][] = [
   [-32028, "JournalMismatch", 4],
 ];
 
-/** Beside the documented ones: what a command meets before or beside the socket. */
+/** Further errors, added by commands, machines, agents and HTTP. */
 const own: [code: number, name: ErrorName, exit: number][] = [
   [-32029, "ArtifactNotFound", 3],
   [-32041, "LogNotFound", 3],
@@ -81,23 +81,23 @@ const facts = {
   as: 4,
 };
 
-test("the catalogue is the documented one and what commands, machines, agents and HTTP add", () => {
+test("the catalogue has the documented errors, and those of commands, machines, agents and HTTP", () => {
   const rows = errorRows.map(({ code, name, exit }) => [code, name, exit]);
   expect(rows).toEqual([...documented, ...own]);
 });
 
-test("no code means two things", () => {
+test("no two errors have the same code", () => {
   expect(new Set(errorRows.map(({ code }) => code)).size).toBe(errorRows.length);
 });
 
 describe.each(errorRows.map(({ name }) => name))("%s", (name) => {
-  test("says what happened in one line, without a hole", () => {
+  test("says what happened in one line, with no missing value", () => {
     const { message } = new AgentctlError(name, facts);
     expect(message).toMatch(/^[^\n]{8,}$/);
     expect(message).not.toMatch(/undefined|null|\[object|!|please/i);
   });
 
-  test("crosses the socket and is the same", () => {
+  test("is the same after it crossed the socket", () => {
     const sent = new AgentctlError(name, facts);
     const arrived = AgentctlError.fromWire(JSON.parse(JSON.stringify(sent.toWire())));
     const { code, message, data, hint, exitCode } = sent;
@@ -106,7 +106,7 @@ describe.each(errorRows.map(({ name }) => name))("%s", (name) => {
   });
 });
 
-test("the wire has name and hint beside the facts", () => {
+test("an error on the wire has its name and hint beside its facts", () => {
   expect(new AgentctlError("TaskNotFound", { id: 7 }).toWire()).toEqual({
     code: -32001,
     message: 'no task "7"',
@@ -114,7 +114,7 @@ test("the wire has name and hint beside the facts", () => {
   });
 });
 
-test("an error of a newer daemon is known by its code, an unknown one is InternalError", () => {
+test("a newer daemon's error is recognized by its code, and an unknown code is InternalError", () => {
   const known = AgentctlError.fromWire({ code: -32001, message: "gone", data: { name: "TaskVanished" } });
   const unknown = AgentctlError.fromWire({ code: -1, message: "what" });
   expect([known.name, known.message, unknown.name, unknown.message]).toEqual([
@@ -125,7 +125,7 @@ test("an error of a newer daemon is known by its code, an unknown one is Interna
   ]);
 });
 
-test("an expected failure stays as it is, anything else is a bug with its cause", () => {
+test("an expected failure stays as it is, and anything else becomes a bug with its cause", () => {
   const expected = new AgentctlError("QueueNotFound", { queue: "gpu" });
   const bug = new TypeError("x is not a function");
   expect(asAgentctlError(expected)).toBe(expected);
@@ -134,7 +134,7 @@ test("an expected failure stays as it is, anything else is a bug with its cause"
 });
 
 test.each(["EACCES", "ENOSPC", "EIO", "ESTALE", "ENOTDIR", "EMFILE", "ENOMEM"])(
-  "%s of the system is no bug, and says what helps",
+  "the system error %s is not a bug, and says what helps",
   (code) => {
     const error = Object.assign(new Error(`${code}: refused, unlink '/home/me/x'`), { code });
     const told = asAgentctlError(error);
@@ -143,14 +143,14 @@ test.each(["EACCES", "ENOSPC", "EIO", "ESTALE", "ENOTDIR", "EMFILE", "ENOMEM"])(
   },
 );
 
-describe("a state that forbids it names the command that helps", () => {
+describe("the hint of an error", () => {
   const hint = (name: ErrorName, state: string) => new AgentctlError(name, { id: 7, state }).hint;
 
   test.each([
     ["submitted", "agentctl hold 7 keeps it from being started"],
     ["input-required", "agentctl answer 7 <text>, or agentctl cancel 7; it holds no slot"],
     ["completed", "agentctl rerun 7"],
-  ])("pausing what is %s", (state, expected) => {
+  ])("for a pause refused in state %s names the command that helps", (state, expected) => {
     expect(hint("TaskNotPausable", state)).toBe(expected);
   });
 
@@ -160,17 +160,17 @@ describe("a state that forbids it names the command that helps", () => {
     ["resumed", "agentctl show 7"],
     ["input-required", "agentctl answer 7 <text>"],
     ["failed", "agentctl rerun 7"],
-  ])("resuming what is %s", (state, expected) => {
+  ])("for a resume refused in state %s names the command that helps", (state, expected) => {
     expect(hint("TaskNotResumable", state)).toBe(expected);
   });
 
-  test("a corrupt checkpoint names the newest good one, or the beginning", () => {
+  test("for a corrupt checkpoint names the newest good one, or --from-start", () => {
     const corrupt = (good: number | null) => new AgentctlError("CheckpointCorrupt", { id: 7, seq: 3, good });
     expect(corrupt(2).hint).toContain("agentctl resume 7 --from 2");
     expect(corrupt(null).hint).toContain("agentctl resume 7 --from-start");
   });
 
-  test("a corrupt checkpoint of a task that has ended names its rerun, for it is never resumed", () => {
+  test("for a corrupt checkpoint of an ended task names rerun, not resume", () => {
     const corrupt = (state: string, good: number | null) =>
       new AgentctlError("CheckpointCorrupt", { id: 7, state, seq: 3, good }).hint;
     for (const state of ["completed", "failed", "canceled"]) {
@@ -179,13 +179,13 @@ describe("a state that forbids it names the command that helps", () => {
     }
   });
 
-  test("nothing to continue from names --from-start, a missing number the list", () => {
+  test("for a task without a checkpoint names --from-start, for a missing number the list", () => {
     const missing = (seq: number | null) => new AgentctlError("CheckpointNotFound", { id: 7, seq });
     expect(missing(null).hint).toContain("agentctl resume 7 --from-start");
     expect(missing(9).hint).toBe("agentctl checkpoint list 7");
   });
 
-  test("who only wanted to read a checkpoint is told that none was saved", () => {
+  test("for reading a checkpoint when none was saved names the list", () => {
     const reason = "has saved no checkpoint";
     const { message, hint } = new AgentctlError("CheckpointNotFound", { id: 7, reason });
     expect([message, hint]).toEqual(["task 7 has saved no checkpoint", "agentctl checkpoint list 7"]);

@@ -17,11 +17,11 @@ test.for([
   ["v[!0-3]", "v2", false],
   ["a.c", "abc", false],
   ["a[", "a[", true],
-] as const)("a hook for names like %s means %s: %s", ([name, given, isMeant]) => {
+] as const)("a hook with the name pattern %s matches the name %s: %s", ([name, given, isMeant]) => {
   expect(isWhere(hookWhere({ name }), task({ name: given }))).toBe(isMeant);
 });
 
-test("a hook for a queue, a label or a name means no deleted task and no task without them", () => {
+test("a hook for a queue, a label or a name matches neither deleted tasks nor tasks without it", () => {
   for (const where of [{ queue: "q" }, { labels: { k: "v" } }, { name: "*" }]) {
     expect(isWhere(hookWhere(where), null)).toBe(false);
     expect(isWhere(hookWhere(where), task())).toBe(false);
@@ -29,12 +29,12 @@ test("a hook for a queue, a label or a name means no deleted task and no task wi
   expect(isWhere(hookWhere({}), null)).toBe(true);
 });
 
-test("a secret is not shown", () => {
+test("a hook's secret is not shown", () => {
   const [shown] = hooksWithoutSecrets([{ on: "failed", url: "https://x.example", secret: "s3cret" }]);
   expect(JSON.stringify(shown)).not.toContain("s3cret");
 });
 
-test("a secret that its form does not fit is refused", () => {
+test("a secret in the wrong format is refused", () => {
   expect(readHooks([{ on: "failed", url: "https://x.example", secret: "whsec_%" }])).toEqual({
     reason: "hook 1: `secret`: what follows whsec_ must be base64",
   });

@@ -15,7 +15,7 @@ import {
 const open: State[] = ["submitted", "working", "input-required", "suspended", "resumed"];
 const terminal: State[] = ["completed", "failed", "canceled"];
 
-/** The documented table, written out once more, by pairs of states. */
+/** The documented table, written out a second time as pairs of states. */
 const documented: [from: State | "–", to: State][] = [
   ["–", "submitted"],
   ["–", "suspended"],
@@ -39,30 +39,30 @@ const refused = rows.flatMap(([name, { from }]) =>
   states.filter((state) => !from.includes(state)).map((state) => [state, name] as const),
 );
 
-test("the table leads where the documented one does, and nowhere else", () => {
+test("the table allows exactly the documented transitions", () => {
   const pairs = rows.flatMap(([, { from, to }]) =>
     (from.length === 0 ? ["–"] : from).map((f) => `${f} ${to}`),
   );
   expect([...new Set(pairs)].sort()).toEqual(documented.map((pair) => pair.join(" ")).sort());
 });
 
-test("eight states, in the order in which they are reached", () => {
+test("there are eight states, and submitted is the first", () => {
   expect([...states].sort()).toEqual([...open, ...terminal].sort());
   expect(states[0]).toBe("submitted");
 });
 
-test("the sets are those of the table", () => {
+test("the sets of states match the table", () => {
   expect([...openStates].sort()).toEqual([...open].sort());
   expect([...terminalStates].sort()).toEqual([...terminal].sort());
   expect([...pausableStates].sort()).toEqual(["resumed", "working"]);
   expect([...waitingStates].sort()).toEqual(["resumed", "submitted"]);
 });
 
-test.each(legal)("%s: %s leads to %s", (state, transition, to) => {
+test.each(legal)("from %s, %s leads to %s", (state, transition, to) => {
   expect(next(state, transition)).toBe(to);
 });
 
-test.each(refused)("%s: %s is no move", (state, transition) => {
+test.each(refused)("from %s, %s is not a move", (state, transition) => {
   expect(next(state, transition)).toBeUndefined();
 });
 
@@ -72,13 +72,13 @@ describe("an end is final", () => {
     expect(rows.filter(([name]) => next(state, name) !== undefined)).toEqual([]);
   });
 
-  test.each(open)("%s has not ended, and can be canceled", (state) => {
+  test.each(open)("%s is not an end, and can be canceled", (state) => {
     expect(isTerminal(state)).toBe(false);
     expect(next(state, "cancel")).toBe("canceled");
   });
 });
 
-test("only what is suspended can be resumed, by one move", () => {
+test("only a suspended task can be resumed, by one move", () => {
   expect(rows.filter(([, { to }]) => to === "resumed")).toEqual([
     ["resume", { from: ["suspended"], to: "resumed", when: expect.any(String) }],
   ]);

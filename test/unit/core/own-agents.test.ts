@@ -9,7 +9,7 @@ const good = {
 };
 const refusal = (mine: unknown) => refuseOwnAgents({ mine }, ["claude"]);
 
-test("an agent of the user's own is taken", () => {
+test("a valid agent of the user is accepted", () => {
   const { session: _, ...more } = good;
   const chosen = { ...more, start: ["own", "--id", "{session}"], chooses: "agentctl", stop: "SIGINT" };
   for (const each of [good, chosen, { acp: ["own", "--acp"] }]) expect(refusal(each)).toBeUndefined();
@@ -64,10 +64,10 @@ test.each([
     { ...good, events: [{ when: {}, is: "done" }] },
     'mine: `events` number 1: `when` must be an object of paths with their values, such as {"type": "result"}',
   ],
-])("%s is refused by its field", (_what, agent, reason) => {
+])("an agent's definition is refused with the name of the field: %s", (_what, agent, reason) => {
   expect(refusal(agent)).toBe(reason);
 });
 
-test("the names that mean something already are taken", () => {
+test("the name of a built-in agent is refused", () => {
   expect(refuseOwnAgents({ claude: good }, ["claude"])).toBe("claude is built in; give yours another name");
 });

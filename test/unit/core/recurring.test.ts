@@ -3,7 +3,7 @@ import { isLate, verdictOf } from "../../../src/core/recurring.ts";
 
 const onTime = { planned: 5, isMissed: false, previous: null };
 
-test("a run that was missed is made once or passed over, as the schedule says", () => {
+test("a missed run is made once or skipped, as the schedule says", () => {
   const missed = { ...onTime, isMissed: true };
   expect(verdictOf({ overlap: "skip", missed: "run" }, missed)).toEqual({
     run: 5,
@@ -13,7 +13,7 @@ test("a run that was missed is made once or passed over, as the schedule says", 
   expect(verdictOf({ overlap: "skip", missed: "skip" }, missed)).toEqual({ pass: "missed" });
 });
 
-test("while the previous run is open, a run is passed over, comes after it, or replaces it", () => {
+test("if the previous run is open, the next one is skipped, queued after it, or replaces it", () => {
   const open = { ...onTime, previous: 3 };
   expect(verdictOf({ overlap: "skip", missed: "run" }, open)).toEqual({ pass: "overlap" });
   expect(verdictOf({ overlap: "queue", missed: "run" }, open)).toEqual({ run: 5, replaces: null, after: 3 });
@@ -24,7 +24,7 @@ test("while the previous run is open, a run is passed over, comes after it, or r
   });
 });
 
-test("a run is late when its time came before the daemon or more than a minute ago", () => {
+test("a run is late if its time was before the daemon's start or more than a minute ago", () => {
   expect(isLate(1000, { now: 1500, upSince: 1001 })).toBe(true);
   expect(isLate(1000, { now: 61_000, upSince: 0 })).toBe(false);
   expect(isLate(1000, { now: 61_001, upSince: 0 })).toBe(true);

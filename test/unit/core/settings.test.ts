@@ -13,24 +13,24 @@ test.for([
   ["pause.grace", "0s", 0],
   ["pause.grace", 5_000, 5_000],
   ["checkpoint.keep", " 7 ", 7],
-] as const)("%s takes %j", ([name, given, value]) => {
+] as const)("%s accepts %j", ([name, given, value]) => {
   expect(read(name, given)).toEqual({ value });
 });
 
 test.for([
   ["log.maxBytes", "1KiB", "is not a size of at least 64KiB"],
   ["log.maxBytes", "64 parsecs", "is not a size"],
-  // Five of what?
+  // The unit is missing.
   ["pause.grace", "5", "is not a duration; such as 500ms, 90s"],
   ["pause.grace", -1, "is not a duration"],
   ["checkpoint.keep", "2.5", "is not a whole number of at least 1"],
   ["checkpoint.keep", "3MiB", "is not a whole number"],
   ["hosts", true, "is not a whole number"],
-] as const)("%s does not take %j", ([name, given, reason]) => {
+] as const)("%s refuses %j", ([name, given, reason]) => {
   expect(read(name, given)).toMatchObject({ reason: expect.stringContaining(reason) });
 });
 
-test("what is shown of a value is taken for the same", () => {
+test("the text that shows a value is read back as the same value", () => {
   for (const setting of settings)
     for (const value of "least" in setting
       ? [setting.fallback, setting.least, setting.fallback + 1]
@@ -59,7 +59,7 @@ test.for([
   [list, ["a"], ["a"]],
   [json, '[{"on":"failed"}]', [{ on: "failed" }]],
   [record, { name: "x" }, { name: "x" }],
-] as const)("a setting of another kind takes a value: %#", ([setting, given, value]) => {
+] as const)("a setting of another unit accepts a value: %#", ([setting, given, value]) => {
   expect(readSetting(setting, given)).toEqual({ value });
   expect(readSetting(setting, formatSetting(setting, value))).toEqual({ value });
 });
@@ -72,6 +72,6 @@ test.for([
   [list, [1], "[1] is not a list of texts"],
   [json, "{}", '"{}" is not a JSON list'],
   [record, [], "[] is not a JSON object"],
-] as const)("a setting of another kind refuses a value: %#", ([setting, given, reason]) => {
+] as const)("a setting of another unit refuses a value: %#", ([setting, given, reason]) => {
   expect(readSetting(setting, given)).toEqual({ reason });
 });

@@ -12,7 +12,7 @@ describe("a duration", () => {
     ["1.5h", 5_400_000],
     [" 5m ", 300_000],
     ["36500d", 36_500 * 86_400_000],
-  ])("%s", (text, ms) => {
+  ])("accepts %j", (text, ms) => {
     expect(parseDuration(text)).toBe(ms);
   });
 
@@ -32,7 +32,7 @@ describe("a duration", () => {
     "∞s",
     "0x10s",
     "9999999999999s",
-  ])("%s is none", (text) => {
+  ])("refuses %j", (text) => {
     expect(parseDuration(text)).toBeUndefined();
   });
 });
@@ -63,11 +63,11 @@ describe("a point in time, in Berlin at 18:30 on the first of May", () => {
     ["2026-05-01T18:30Z", "2026-05-01T18:30:00.000Z"],
     ["2026-05-01T18:30:00+05:30", "2026-05-01T13:00:00.000Z"],
     ["2026-05-01T18:30:00-0800", "2026-05-02T02:30:00.000Z"],
-  ])("%s", (text, iso) => {
+  ])("accepts %j", (text, iso) => {
     expect(at(text)).toBe(iso);
   });
 
-  test("a time of day stays the same over the change to winter", () => {
+  test("a time of day stays the same across the change to winter time", () => {
     const eve = Date.parse("2026-10-24T18:00:00Z");
     expect(toIso(parseTime("19:00", eve) ?? null)).toBe("2026-10-25T18:00:00.000Z");
   });
@@ -86,11 +86,11 @@ describe("a point in time, in Berlin at 18:30 on the first of May", () => {
     "2026-05-01T18",
     "01.05.2026",
     "2026-05-01T18:30 please",
-  ])("%s is none", (text) => {
+  ])("refuses %j", (text) => {
     expect(parseTime(text, now)).toBeUndefined();
   });
 
-  test("the 29th of February is a day in a leap year", () => {
+  test("the 29th of February is valid in a leap year", () => {
     expect(at("2028-02-29T12:00Z")).toBe("2028-02-29T12:00:00.000Z");
   });
 });
@@ -108,11 +108,11 @@ test.each([
   [86_400_000, "1d"],
   [90_061_000, "1d 1h"],
   [86_400_000 + 60_000, "1d"],
-])("%d ms read %s", (ms, text) => {
+])("%d ms is shown as %s", (ms, text) => {
   expect(formatDuration(ms)).toBe(text);
 });
 
-test("what is written for a person is read again, whole seconds aside", () => {
+test("a duration shown to a person can be parsed back to the same value", () => {
   for (const ms of [500, 90_000, 900_000, 7_200_000, 259_200_000]) {
     const parts = formatDuration(ms)
       .split(" ")
@@ -121,11 +121,11 @@ test("what is written for a person is read again, whole seconds aside", () => {
   }
 });
 
-test("no time is null", () => {
+test("toIso of null is null", () => {
   expect([toIso(null), toIso(0)]).toEqual([null, "1970-01-01T00:00:00.000Z"]);
 });
 
-test("the clock of the machine never goes back", () => {
+test("the monotonic clock never goes back", () => {
   const [before, after] = [systemClock.mono(), systemClock.mono()];
   expect(after).toBeGreaterThanOrEqual(before);
   expect(Math.abs(systemClock.now() - Date.now())).toBeLessThan(1000);

@@ -14,7 +14,7 @@ const callerOf = (fields: Partial<Caller>): Caller => ({
   ...fields,
 });
 
-/** Handlers that answer the method's name; what they are called for is the dispatcher's to say. */
+/** Handlers that return the method's name. The dispatcher decides whether they are called. */
 const handlers = Object.fromEntries(
   Object.keys(methods).map((name) => [name, async () => name]),
 ) as unknown as Handlers<Caller>;
@@ -37,11 +37,11 @@ test.each([
   ["daemon/status", { scopes: ["attempt"] }, {}, "MethodNotFound"],
   ["daemon/nothing", {}, {}, "MethodNotFound"],
   ["daemon/status", {}, { nothing: 1 }, "InvalidParams"],
-] as const)("%s of a caller with %j and %j is answered with %s", async (method, caller, params, expected) => {
+] as const)("%s from a caller with %j and params %j gives %s", async (method, caller, params, expected) => {
   expect(await outcomeOf(method, caller, params)).toBe(expected);
 });
 
-test("a caller that was refused once is refused with every call", async () => {
+test("every call of a refused caller is refused", async () => {
   const refusal = new AgentctlError("VersionMismatch", { daemon: "1", client: "2" });
   expect(await outcomeOf("daemon/status", { refusal })).toBe("VersionMismatch");
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { capLog } from "../../../src/daemon/log.ts";
 
-test("a log that has grown too large begins again, and what was before is kept once", () => {
+test("a log that has grown too large starts again, and one older file is kept", () => {
   const folder = mkdtempSync(join(tmpdir(), "log-"));
   const file = join(folder, "daemon.log");
   try {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { cronTimes } from "../../../src/engine/cron.ts";
 
-/** The first times after a moment, in UTC. */
+/** Returns the first `count` times after a moment, in UTC. */
 function timesAfter(cron: string, tz: string, from: string, count: number): string[] {
   const times: string[] = [];
   let at = Date.parse(from);
@@ -12,7 +12,7 @@ function timesAfter(cron: string, tz: string, from: string, count: number): stri
   return times;
 }
 
-test("a wall-clock time that does not exist on a day is the next one that does", () => {
+test("a wall-clock time that does not exist on a day moves to the next one that does", () => {
   expect(timesAfter("30 2 * * *", "Europe/Berlin", "2026-03-28T00:00:00Z", 3)).toEqual([
     "2026-03-28T01:30",
     "2026-03-29T01:00",
@@ -20,7 +20,7 @@ test("a wall-clock time that does not exist on a day is the next one that does",
   ]);
 });
 
-test("a wall-clock time that exists twice on a day counts once", () => {
+test("a wall-clock time that exists twice on a day runs once", () => {
   expect(timesAfter("30 2 * * *", "Europe/Berlin", "2026-10-24T00:00:00Z", 3)).toEqual([
     "2026-10-24T00:30",
     "2026-10-25T00:30",
@@ -28,7 +28,7 @@ test("a wall-clock time that exists twice on a day counts once", () => {
   ]);
 });
 
-test("several times of an hour that does not exist are one, at the end of the gap", () => {
+test("several times in a skipped hour become one, at the end of the gap", () => {
   const day = ["2026-03-29T01:00", "2026-03-30T00:00"];
   for (const cron of ["*/20 2 * * *", "0 2,3 * * *", "0 0,20,40 2-3/9 * * *"])
     expect(timesAfter(cron, "Europe/Berlin", "2026-03-28T12:00:00Z", 2)).toEqual(day);
@@ -39,7 +39,7 @@ test("several times of an hour that does not exist are one, at the end of the ga
   ]);
 });
 
-test("several times of an hour that exists twice count once each, and what names every hour runs in both", () => {
+test("each time in a repeated hour runs once, but a pattern for every hour runs in both", () => {
   expect(timesAfter("*/30 2,3 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 4)).toEqual([
     "2026-10-25T00:00",
     "2026-10-25T00:30",
@@ -47,7 +47,7 @@ test("several times of an hour that exists twice count once each, and what names
     "2026-10-25T02:30",
   ]);
   const { after, latest } = cronTimes("*/30 2 * * *", "Europe/Berlin");
-  // In the second of the two hours, after one of them and before the next day's.
+  // In the second of the two hours: after a run, and before the next day's.
   const second = Date.parse("2026-10-25T01:10:00Z");
   expect(latest(second)).toBe(Date.parse("2026-10-25T00:30:00Z"));
   expect(after(second)).toBe(Date.parse("2026-10-26T01:00:00Z"));
@@ -58,7 +58,7 @@ test("several times of an hour that exists twice count once each, and what names
   ]);
 });
 
-test("the latest of many passed times is found, also the one of this moment", () => {
+test("finds the latest of many past times, including the current moment", () => {
   const { latest } = cronTimes("* * * * * *", "UTC");
   expect(latest(Date.parse("2026-01-01T00:00:00.400Z"))).toBe(Date.parse("2026-01-01T00:00:00Z"));
   expect(cronTimes("@daily", "UTC").latest(Date.parse("2026-01-01T00:00:00Z"))).toBe(
@@ -67,12 +67,12 @@ test("the latest of many passed times is found, also the one of this moment", ()
 });
 
 test.for(["61 * * * *", "* * * *", "* * * * * * *", "@never", "", "2031-01-01T00:00:00", "0 0 31 2 *"])(
-  "%j is refused, and what is accepted is said",
+  "%j is refused, and the error says what is accepted",
   (cron) => {
     expect(() => cronTimes(cron, "UTC")).toThrow("accepted are five or six fields");
   },
 );
 
-test("a zone that does not exist is refused", () => {
+test("an unknown time zone is refused", () => {
   expect(() => cronTimes("@daily", "Mars/Olympus")).toThrow("is not a time zone");
 });

@@ -1,4 +1,4 @@
-/** An engine with a clock in hand: real store, real processes, no waiting. */
+/** An engine with a clock that tests move. Its store and its processes are real. */
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,20 +17,20 @@ import { tick } from "../../../src/engine/schedule/schedule.ts";
 import { createRunner } from "../../../src/runner/index.ts";
 import { openDatabase, SqliteStore } from "../../../src/store/sqlite/index.ts";
 
-/** A wall clock and a clock that never jumps, both moved by hand. */
+/** A wall clock and a monotonic clock, both moved by the test. */
 class Hands {
   wall = Date.parse("2026-05-01T12:00:00Z");
   steady = 1000;
   now = () => this.wall;
   mono = () => this.steady;
 
-  /** Time passes. */
+  /** Moves both clocks. */
   pass(ms: number): void {
     this.wall += ms;
     this.steady += ms;
   }
 
-  /** The clock is set, or the machine sleeps. */
+  /** Moves only the wall clock, as when somebody sets it or the machine sleeps. */
   jump(ms: number): void {
     this.wall += ms;
   }
@@ -87,7 +87,7 @@ class Bench {
     return this.engine.require(id);
   }
 
-  /** Starts what can be started, and waits until its processes are known. */
+  /** Starts all tasks that can start, and waits until their processes are known. */
   async start(): Promise<number> {
     const started = await tick(this.engine);
     await Promise.all(

@@ -1,7 +1,7 @@
 import { withFallbacks } from "../../../src/core/submitted.ts";
 import type { PauseIntent, Task } from "../../../src/core/task.ts";
 
-/** A running task, as the store would give it; `given` says what the test is about. */
+/** Returns a running task as the store would, with the fields `given`. */
 export function task(given: Partial<Task> = {}): Task {
   return {
     ...withFallbacks({ cwd: "/" }),
@@ -54,18 +54,18 @@ export function task(given: Partial<Task> = {}): Task {
   };
 }
 
-/** A running task module. */
+/** Returns the running task of a module. */
 export function moduleTask(given: Partial<Task> = {}): Task {
   return task({ kind: "module", argv: null, module: { path: "/m.ts", sha256: "" }, ...given });
 }
 
-/** The number of a checkpoint is all that an end looks at. */
+/** Returns a checkpoint of which only the number matters. */
 export function checkpoint(seq: number): NonNullable<Task["checkpoint"]> {
   const facts = { attempt: 1, size: 2, sha256: "", createdAt: 0, label: null, position: 0, base: 0 };
   return { seq, ...facts, superseded: false };
 }
 
-/** A user's pause by checkpoint, asked for when checkpoint 2 was the newest. */
+/** Returns a user's request to pause by checkpoint, made when checkpoint 2 was the newest. */
 export function pauseIntent(given: Partial<PauseIntent> = {}): PauseIntent {
   return {
     kind: "pause",

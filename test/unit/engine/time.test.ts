@@ -1,4 +1,4 @@
-/** Time in the engine, with a clock in hand: real store, real processes, no waiting. */
+/** Tests of time in the engine, with a clock that the tests move. */
 import { expect } from "vitest";
 import { resume } from "../../../src/engine/index.ts";
 import { afterJump } from "../../../src/engine/schedule/clock-watch.ts";
@@ -9,9 +9,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-test("a task that may start later starts when its time has come, also when the clock leaps there", async ({
-  bench,
-}) => {
+test("a delayed task starts when its time has come, even if the clock jumps there", async ({ bench }) => {
   const id = await bench.submit({ notBefore: bench.clock.now() + 10 * MINUTE });
   bench.clock.pass(9 * MINUTE);
   expect(await bench.start()).toBe(0);
@@ -20,7 +18,7 @@ test("a task that may start later starts when its time has come, also when the c
   expect((await bench.task(id)).state).toBe("working");
 });
 
-test("a time that a person named means the clock on the wall, also when that is set back", async ({
+test("a delay until a given time follows the wall clock, even if somebody sets that back", async ({
   bench,
 }) => {
   await bench.submit({ notBefore: bench.clock.now() + 10 * MINUTE });
@@ -32,20 +30,22 @@ test("a time that a person named means the clock on the wall, also when that is 
   expect(await bench.start()).toBe(1);
 });
 
-test("a back-off lasts as long as it was, when the clock is set back by a day", async ({ bench }) => {
+test("a back-off keeps its length when the clock is set back by a day", async ({ bench }) => {
   const id = await bench.submit({ argv: ["false"], retries: 3, backoffMs: HOUR });
   await bench.start();
   await until(async () => (await bench.task(id)).failures === 1);
   bench.clock.jump(-DAY);
   await afterJump(bench.engine, bench.watch.jump());
-  // A back-off is given or taken a tenth.
+  // A back-off varies by a tenth.
   bench.clock.pass(50 * MINUTE);
   expect(await bench.start()).toBe(0);
   bench.clock.pass(11 * MINUTE);
   expect(await bench.start()).toBe(1);
 });
 
-test("a pause until a time ends by itself, also when the machine slept through it", async ({ bench }) => {
+test("a pause until a time ends automatically, even if the machine slept through that time", async ({
+  bench,
+}) => {
   const id = await bench.submit({});
   await bench.start();
   await bench.freeze(id, bench.clock.now() + HOUR);
@@ -55,7 +55,7 @@ test("a pause until a time ends by itself, also when the machine slept through i
   expect(await bench.task(id)).toMatchObject({ state: "working", attempt: 1 });
 });
 
-test("the sleep of the machine counts as paused, not as running", async ({ bench }) => {
+test("time that the machine sleeps counts as paused, not as running", async ({ bench }) => {
   const id = await bench.submit({});
   await bench.start();
   bench.clock.pass(5 * MINUTE);
@@ -64,7 +64,7 @@ test("the sleep of the machine counts as paused, not as running", async ({ bench
   expect(await bench.freeze(id)).toMatchObject({ runMs: 6 * MINUTE, pausedMs: 8 * HOUR });
 });
 
-test("a clock that is set back makes no time negative, and running time goes on", async ({ bench }) => {
+test("setting the clock back makes no time negative, and running time continues", async ({ bench }) => {
   const id = await bench.submit({});
   await bench.start();
   bench.clock.pass(5 * MINUTE);
@@ -86,12 +86,14 @@ test("a time limit counts neither the sleep of the machine nor a pause", async (
   await resume(bench.engine, id, { actor: "user" });
   await bench.start();
   expect(await bench.task(id)).toMatchObject({ state: "working", runMs: 850 });
-  // What is left of it, 150 ms, passes for the timer too.
+  // The timer waits for the remaining 150 ms in real time.
   await until(async () => (await bench.task(id)).state === "failed");
   expect((await bench.task(id)).error).toMatchObject({ name: "TimedOut" });
 });
 
-test("slewing is no jump; being set, and sleeping, is", async ({ bench: { clock, watch } }) => {
+test("slewing the clock is not a jump, but setting it and sleeping are", async ({
+  bench: { clock, watch },
+}) => {
   clock.pass(HOUR);
   clock.jump(200);
   expect(watch.jump()).toBe(0);

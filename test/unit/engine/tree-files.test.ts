@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-test("counts allocated blocks, follows no link and ends where links lead in circles", async () => {
+test("allocatedBytes counts allocated blocks and follows no links, even circular ones", async () => {
   const task = join(root, "task");
   for (const name of ["a", "b"]) symlinkSync(".", join(task, name));
   symlinkSync("../outside", join(task, "large"));
@@ -34,7 +34,7 @@ test("counts allocated blocks, follows no link and ends where links lead in circ
   expect(bytes).toBeLessThan(1_000_000);
 });
 
-test("deletes read-only folders, links and not what they lead to", async () => {
+test("removeTree deletes read-only folders and links, but not the targets of links", async () => {
   const task = join(root, "task");
   mkdirSync(join(task, "mod/pkg"), { recursive: true });
   writeFileSync(join(task, "mod/pkg/f"), "x");
@@ -46,7 +46,7 @@ test("deletes read-only folders, links and not what they lead to", async () => {
   expect([existsSync(task), existsSync(join(root, "outside"))]).toEqual([false, true]);
 });
 
-test("lets others have their turn while it deletes thousands of files", async () => {
+test("removeTree does not block the event loop while it deletes thousands of files", async () => {
   const task = join(root, "task");
   for (let n = 0; n < 5000; n++) writeFileSync(join(task, `f${n}`), "");
   let turns = 0;

@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test("a write leaves what was written by hand as it was", () => {
+test("a write keeps the settings that were written by hand", () => {
   writeFileSync(file, '{"pause.grace": "90s", "logMaxBytes": "1MiB", "hosts": 2}');
   writeConfig(file, setting("log.maxBytes"), 65_536);
   expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
@@ -27,14 +27,14 @@ test("a write leaves what was written by hand as it was", () => {
   expect(readConfig(file)).toEqual({ pauseGraceMs: 90_000, logMaxBytes: 65_536 });
 });
 
-test("a write mends the setting that it is about, and refuses a file that stays wrong", () => {
+test("a write replaces an invalid value of its own setting, and is refused if another one is invalid", () => {
   writeFileSync(file, '{"hosts": -1}');
   expect(() => writeConfig(file, setting("pause.grace"), 1000)).toThrow("hosts: -1 is not a whole number");
   writeConfig(file, setting("hosts"), 1);
   expect(readConfig(file)).toEqual({ hosts: 1 });
 });
 
-test("a write goes through a link to a file that is kept elsewhere", () => {
+test("a write follows a link to a file elsewhere", () => {
   writeFileSync(join(folder, "kept.json"), "{}");
   symlinkSync("kept.json", file);
   writeConfig(file, setting("hosts"), 1);
@@ -42,7 +42,7 @@ test("a write goes through a link to a file that is kept elsewhere", () => {
   expect(readConfig(join(folder, "kept.json"))).toEqual({ hosts: 1 });
 });
 
-test("every setting has a name of its own, by both of which it is found", () => {
+test("every setting is found by its name and by its key", () => {
   for (const each of settings)
     expect([settingNamed(each.name), settingNamed(each.key)]).toEqual([each, each]);
 });

@@ -22,7 +22,7 @@ async function drained(file: LogFile): Promise<string> {
   return text;
 }
 
-test("each byte is taken once while the file grows", async () => {
+test("each byte is read once while the file grows", async () => {
   const file = new LogFile(path);
   expect(await drained(file)).toBe("");
   writeFileSync(path, "one\n");
@@ -32,10 +32,10 @@ test("each byte is taken once while the file grows", async () => {
   file.close();
 });
 
-/** The front is cut off in place, and its first line says how much is missing, as the daemon does it. */
+/** Returns the first line of a log whose front the daemon has cut off: it says how many bytes are missing. */
 const marker = (dropped: number) => `[agentctl: ${dropped} bytes of older output dropped]\n`;
 
-test("a front that is cut off moves the place of reading along", async () => {
+test("cutting off the front of a file moves the reading position", async () => {
   const [head, tail] = ["x".repeat(200), "0123456789\n"];
   writeFileSync(path, head + tail);
   const file = new LogFile(path);
@@ -45,7 +45,7 @@ test("a front that is cut off moves the place of reading along", async () => {
   file.close();
 });
 
-test("who missed some of what is gone is told so", async () => {
+test("a reader that missed dropped output gets the line that says so", async () => {
   writeFileSync(path, "seen");
   const file = new LogFile(path);
   await drained(file);
@@ -54,7 +54,7 @@ test("who missed some of what is gone is told so", async () => {
   file.close();
 });
 
-test("a file that is being cut is left until its first line says how much is gone", async () => {
+test("a file that is being cut is not read until its first line says how much is missing", async () => {
   writeFileSync(path, `${"x".repeat(200)}0123456789\n`);
   const file = new LogFile(path);
   await drained(file);
@@ -63,7 +63,7 @@ test("a file that is being cut is left until its first line says how much is gon
   file.close();
 });
 
-test("what was written while a file was being cut is taken when its first line is there", async () => {
+test("output written while a file is being cut is read once its first line is there", async () => {
   const [head, tail] = ["x".repeat(200), "0123456789\n"];
   writeFileSync(path, head + tail);
   const file = new LogFile(path);
@@ -71,7 +71,7 @@ test("what was written while a file was being cut is taken when its first line i
   writeFileSync(path, `${tail}${"next\n".repeat(100)}`);
   const text = drained(file);
   await new Promise((resolve) => setTimeout(resolve, 50));
-  // Over what is there: a file that is emptied first may be read empty.
+  // This overwrites the file in place. If it were emptied first, the reader might find it empty.
   writeFileSync(path, `${marker(200)}${tail}${"next\n".repeat(100)}`, { flag: "r+" });
   expect(await text).toBe("next\n".repeat(100));
   file.close();
@@ -83,12 +83,12 @@ test.each([
   [2, { offset: 4, missing: 0 }],
   [3, { offset: 0, missing: 0 }],
   [5, { offset: 0, missing: 2 }],
-])("where the last %i lines begin", async (lines, expected) => {
+])("finds where the last %i lines begin", async (lines, expected) => {
   writeFileSync(path, "one\ntwo\nxyz\n");
   expect(await lastLinesOf(path, lines)).toEqual(expected);
 });
 
-test("a last line that has not ended is a line", async () => {
+test("an unfinished last line counts as a line", async () => {
   writeFileSync(path, "one\ntwo");
   expect(await lastLinesOf(path, 1)).toEqual({ offset: 4, missing: 0 });
 });

@@ -9,7 +9,7 @@ import { pathsOf } from "../../../src/home/paths.ts";
 
 const HOMES = 300;
 
-/** Makes one home after another as a daemon does, each as soon as the one before was seen whole. */
+/** Makes one home after another, as a daemon does. Each begins when the test has seen the one before complete. */
 const maker = `
 const { existsSync, mkdirSync, writeFileSync } = require("node:fs");
 const [folder, count] = process.argv.slice(1);
@@ -21,7 +21,7 @@ for (let n = 0; n < Number(count); n++) {
   while (!existsSync(folder + "/seen" + n));
 }`;
 
-test("a home that another command is making is never refused", async () => {
+test("a home that another command is creating is never refused", async () => {
   const folder = mkdtempSync(join(tmpdir(), "agentctl-homes-"));
   const child = spawn(process.execPath, ["-e", maker, folder, String(HOMES)], { stdio: "inherit" });
   const ended = once(child, "exit");

@@ -20,11 +20,11 @@ function step(number: number, given: Partial<NumberedStep> = {}): NumberedStep {
 
 const lines = (...steps: NumberedStep[]) => Buffer.from(steps.map((each) => stepLine(KEY, each)).join(""));
 
-/** What is at the beginning of a file of this size. */
+/** Returns a file of this size that begins with `bytes`. */
 const padded = (bytes: Buffer, size = 4096) => Buffer.concat([bytes, Buffer.alloc(size - bytes.length)]);
 
 describe("lines of steps", () => {
-  it("are read as they were written, whatever their names and results hold", () => {
+  it("are read as written, whatever characters their names and results contain", () => {
     const written = [
       step(7, { name: "tab\t, line\n, ä and \ud800", result: JSON.stringify("a\tb\nc\u2028 ü") }),
       step(8, { result: "" }),
@@ -35,7 +35,7 @@ describe("lines of steps", () => {
     expect(readStepLines(KEY, padded(bytes), 7).steps).toHaveLength(3);
   });
 
-  it("count as far as they are whole, wherever the write was cut short", () => {
+  it("are read up to the last whole line, wherever the write was cut short", () => {
     const first = lines(step(1));
     const both = lines(step(1), step(2));
     for (let cut = first.length; cut < both.length; cut++) {
@@ -51,7 +51,7 @@ describe("lines of steps", () => {
     }
   });
 
-  it("end where an older round of the same file shows through", () => {
+  it("end before the remains of an older round in the same file", () => {
     const older = lines(step(1), step(2), step(3));
     for (const newer of [lines(step(4)), lines(step(4), step(5))]) {
       const file = Buffer.from(older);
@@ -62,7 +62,7 @@ describe("lines of steps", () => {
     }
   });
 
-  it("of another attempt, or of a later number than the next, are none", () => {
+  it("of another attempt or with a skipped number are ignored", () => {
     expect(readStepLines("1.3.abc", padded(lines(step(1)))).steps).toEqual([]);
     expect(readStepLines(KEY, padded(lines(step(2))), 1).steps).toEqual([]);
     expect(readStepLines(KEY, padded(Buffer.alloc(0))).steps).toEqual([]);

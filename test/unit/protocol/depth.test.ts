@@ -3,12 +3,12 @@ import { isTooDeep, LineSplitter, MAX_DEPTH } from "../../../src/protocol/framin
 
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
 
-test("so many levels are taken, and one more is not", () => {
+test("MAX_DEPTH levels are accepted, and one more is refused", () => {
   expect([isTooDeep(nested(MAX_DEPTH)), isTooDeep(nested(MAX_DEPTH + 1))]).toEqual([false, true]);
   expect(isTooDeep('{"a":'.repeat(MAX_DEPTH + 1))).toBe(true);
 });
 
-test("brackets side by side and brackets in strings are no levels", () => {
+test("brackets side by side and brackets in strings do not count as levels", () => {
   expect(isTooDeep(`[${"[],".repeat(10_000)}0]`)).toBe(false);
   expect(isTooDeep(JSON.stringify("[".repeat(10_000)))).toBe(false);
   expect(isTooDeep(JSON.stringify({ quote: `"\\"${"[".repeat(10_000)}` }))).toBe(false);
@@ -16,13 +16,13 @@ test("brackets side by side and brackets in strings are no levels", () => {
   expect(isTooDeep(`"${"[".repeat(10_000)}`)).toBe(false);
 });
 
-test("it is linear, also in quotes and backslashes", () => {
+test("the check takes linear time, even with many quotes and backslashes", () => {
   const startedAt = performance.now();
   for (const text of ['""', '"\\\\"', "[]", '"\\"']) isTooDeep(text.repeat(1_000_000));
   expect(performance.now() - startedAt).toBeLessThan(20_000);
 });
 
-test("a line that comes byte by byte takes at most twice its size", () => {
+test("a line that arrives byte by byte takes at most twice its size in memory", () => {
   const splitter = new LineSplitter();
   for (let n = 0; n < 100_000; n++) splitter.push(Buffer.from("x"));
   expect(splitter.waitingBytes).toBeLessThanOrEqual(200_000);

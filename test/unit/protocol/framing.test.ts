@@ -14,7 +14,7 @@ test.each([1, 2, 3, 5, 7, 64, 1000])("chunks of %d bytes give the same lines", (
   expect(pushed(new LineSplitter(), stream, size)).toEqual(lines);
 });
 
-test("a character that is cut in two by a chunk is whole in its line", () => {
+test("a character that is split over two chunks is whole in its line", () => {
   const splitter = new LineSplitter();
   const bytes = Buffer.from("🜚\n");
   expect(splitter.push(bytes.subarray(0, 2))).toEqual([]);
@@ -22,7 +22,7 @@ test("a character that is cut in two by a chunk is whole in its line", () => {
 });
 
 test.each([
-  ["a byte that none begins with", [0xff, 0x61]],
+  ["a byte that begins no character", [0xff, 0x61]],
   ["half a character", [0x61, 0xf0, 0x9f]],
   ["a surrogate", [0xed, 0xa0, 0x80]],
   ["a longer form than is needed", [0xc0, 0xaf]],
@@ -32,14 +32,14 @@ test.each([
   expect(() => pushed(new LineSplitter(), line, 1)).toThrow(LineNotUtf8);
 });
 
-test("a line without its end waits for it", () => {
+test("an unfinished line waits for its end", () => {
   const splitter = new LineSplitter();
   expect(splitter.push(Buffer.from("half"))).toEqual([]);
   expect(splitter.push(Buffer.from(" and half\nrest"))).toEqual(["half and half"]);
 });
 
 describe("16 MiB is the longest line", () => {
-  test("a line of exactly that many bytes is taken", () => {
+  test("a line of exactly that many bytes is accepted", () => {
     const [line] = pushed(
       new LineSplitter(),
       Buffer.alloc(MAX_LINE_BYTES + 1, 10).fill("x", 0, MAX_LINE_BYTES),
@@ -48,21 +48,21 @@ describe("16 MiB is the longest line", () => {
     expect(line?.length).toBe(16 * 1024 * 1024);
   });
 
-  test("one byte more is refused before its end is there, and everything after it", () => {
+  test("a longer line is refused before its end arrives, and so is everything after it", () => {
     const splitter = new LineSplitter();
     pushed(splitter, Buffer.alloc(MAX_LINE_BYTES, "x"), 65_536);
     expect(() => splitter.push(Buffer.from("x"))).toThrow(LineTooLong);
     expect(() => splitter.push(Buffer.from("{}\n"))).toThrow(LineTooLong);
   });
 
-  test("the limit counts bytes, not characters, and each line by itself", () => {
+  test("the limit counts bytes, not characters, and applies to each line separately", () => {
     const splitter = new LineSplitter(6);
     expect(splitter.push(Buffer.from("äöü\nabcdef\n"))).toEqual(["äöü", "abcdef"]);
     expect(() => splitter.push(Buffer.from("äöüa"))).toThrow(new LineTooLong("a line of more than 6 bytes"));
   });
 });
 
-test("a long line in tiny pieces costs linear work", () => {
+test("a long line in tiny pieces takes linear time", () => {
   const splitter = new LineSplitter();
   const piece = Buffer.alloc(16, "x");
   const startedAt = performance.now();

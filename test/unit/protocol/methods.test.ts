@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type Method, methods, notifications } from "../../../src/protocol/methods.ts";
 import { parseParams } from "../../../src/protocol/parse.ts";
 
-/** The documented methods, by what they are about. */
+/** The documented methods, by subject. */
 const people = {
   tasks:
     "create get list pause resume cancel hold release rerun edit answer send delete wait subscribe export import moving moved",
@@ -20,10 +20,10 @@ const people = {
 const attempt = {
   attempt: "hello checkpoint step sleep ask progress artifact messages suspended suspend keep result",
 };
-/** Beside the documented ones: what the host of a module or an agent needs for itself. */
+/** Further methods, which only the host of a module or an agent calls. */
 const ofHost = ["attempt/agent", "attempt/alive", "attempt/journal"];
 
-/** Beside the documented ones: what the command line needs of its own daemon. */
+/** Further methods, which only the command line calls. */
 const own = ["tasks/batch", "daemon/hello", "daemon/reload"];
 
 const named = (groups: Record<string, string>) =>
@@ -33,15 +33,15 @@ const inTable = (scope: string) =>
     .filter(([, method]) => method.scope === scope)
     .map(([name]) => name);
 
-test("people may call what is documented, and three methods of the command line's own", () => {
+test("people may call the documented methods, and three that only the command line uses", () => {
   expect(inTable("people").sort()).toEqual([...named(people), ...own].sort());
 });
 
-test("a running task may call what is documented, and three methods of its host", () => {
+test("a running task may call the documented methods, and three that only its host uses", () => {
   expect(inTable("attempt").sort()).toEqual([...named(attempt), ...ofHost].sort());
 });
 
-test("a running task is told of a pause, a cancel, a message and an answer, a subscriber of events", () => {
+test("a running task is notified of pauses, cancels, messages and answers, and a subscriber of events", () => {
   expect(Object.keys(notifications).sort()).toEqual([
     "attempt/answer",
     "attempt/cancel",
@@ -51,17 +51,17 @@ test("a running task is told of a pause, a cancel, a message and an answer, a su
   ]);
 });
 
-test("a field that is missing is said to be missing, and one that there is not is named", () => {
+test("the error for a missing field says that it is missing, and an unknown field is named", () => {
   expect(() => parseParams("tasks/get", {})).toThrow("id: is missing");
   expect(() => parseParams("tasks/get", { id: 1, ids: 2 })).toThrow("ids: there is no such field");
 });
 
-test("each says in a sentence what it does", () => {
+test("a sentence describes each method and each notification", () => {
   const rows = [...Object.entries(methods), ...Object.entries(notifications)];
   expect(rows.filter(([, { about }]) => !/^[A-Z].{10,}\.$/.test(about)).map(([name]) => name)).toEqual([]);
 });
 
-test("every call of a running task may bear its token", () => {
+test("every call of a running task may contain its token", () => {
   const bearers = Object.entries(methods).filter(
     ([, { params }]) => "entries" in params && "token" in params.entries,
   );
@@ -81,7 +81,7 @@ describe("one task or many", () => {
     expect(problemOf("tasks/pause", { select: { all: true }, graceMs: 0 })).toBeNull();
   });
 
-  test("a refusal names the field and not the choice", () => {
+  test("a refusal names the wrong field", () => {
     expect(problemOf("tasks/pause", { id: 1, mode: "stop" })).toMatch(/^mode: /);
     expect(problemOf("tasks/resume", { select: { queu: "x" } })).toMatch(/^select\.queu: /);
     expect(problemOf("tasks/pause", {})).toMatch(/^id: /);
@@ -101,6 +101,6 @@ test.each([
   ["attempt/step", { name: "" }, "name"],
   ["attempt/checkpoint", { label: "x".repeat(65) }, "label"],
   ["attempt/suspended", { for: "lunch" }, "for"],
-] as [Method, object, string][])("%s refuses %j by its field", (method, params, field) => {
+] as [Method, object, string][])("%s refuses %j and names the field", (method, params, field) => {
   expect(problemOf(method, params)).toMatch(new RegExp(`^${field.replace(".", "\\.")}: `));
 });

@@ -13,7 +13,7 @@ interface Call {
   params: unknown;
 }
 
-/** A peer over a real socket, and the other end, which answers when the test says so. */
+/** A client on a real socket, and the other end of the connection, through which the test responds. */
 class Pair {
   readonly dir = mkdtempSync(join(tmpdir(), "agentctl-rpc-"));
   readonly received: Call[] = [];
@@ -67,7 +67,7 @@ const test = base.extend<{ pair: Pair }>({
   },
 });
 
-test("answers in any order reach the calls that they answer", async ({ pair }) => {
+test("responses in any order reach their calls", async ({ pair }) => {
   const { rpc } = await pair.open();
   const first = rpc.call("tasks/delete", { id: 1 });
   const second = rpc.call("tasks/delete", { id: 2 });
@@ -81,7 +81,7 @@ test("answers in any order reach the calls that they answer", async ({ pair }) =
   ]);
 });
 
-test("an error is that of the other end, with its facts", async ({ pair }) => {
+test("a call rejects with the error of the other end and its facts", async ({ pair }) => {
   const { rpc } = await pair.open();
   const call = rpc.call("tasks/delete", { id: 9 });
   await pair.calls(1);
@@ -90,7 +90,7 @@ test("an error is that of the other end, with its facts", async ({ pair }) => {
   await expect(call).rejects.toMatchObject({ name: "TaskNotFound", message: "no task 9", data: { id: 9 } });
 });
 
-test("a notification goes to its listener and answers no call", async ({ pair }) => {
+test("a notification goes to its listener and resolves no call", async ({ pair }) => {
   const { rpc } = await pair.open();
   const call = rpc.call("queues/list", {});
   await pair.calls(1);
@@ -102,7 +102,7 @@ test("a notification goes to its listener and answers no call", async ({ pair })
   expect(pair.notified).toEqual([["attempt/pause", { graceMs: 5, over: false }]]);
 });
 
-test("an answer to nothing is passed over, and so is a second one", async ({ pair }) => {
+test("a response to an unknown call is ignored, and so is a second response", async ({ pair }) => {
   const { rpc } = await pair.open();
   const call = rpc.call("queues/list", {});
   await pair.calls(1);
@@ -110,9 +110,7 @@ test("an answer to nothing is passed over, and so is a second one", async ({ pai
   expect(await call).toBe("first");
 });
 
-test("a close from afar rejects all that is pending with one error, and every later call", async ({
-  pair,
-}) => {
+test("if the other end closes, all pending and later calls reject with the same error", async ({ pair }) => {
   const { rpc } = await pair.open();
   const calls = [1, 2, 3].map((id) => rpc.call("tasks/delete", { id }));
   await pair.calls(3);
@@ -129,7 +127,7 @@ test("a close from afar rejects all that is pending with one error, and every la
   expect(await rpc.closed).toBe(errors[0]);
 });
 
-test("a close from here does the same with its own reason", async ({ pair }) => {
+test("if the client closes, its pending calls reject with the given reason", async ({ pair }) => {
   const { rpc } = await pair.open();
   const call = rpc.call("queues/list", {});
   rpc.close("enough");
@@ -142,7 +140,7 @@ test.each([
   ["null", "null\n"],
   ["a number", "7\n"],
   ["binary", "\u0000\u0001\n"],
-])("%s on the line never leaves a call waiting", async ([, text]) => {
+])("%s from the other end never leaves a call pending", async ([, text]) => {
   const pair = await new Pair().open();
   try {
     const call = pair.rpc.call("queues/list", {});

@@ -16,7 +16,7 @@ const control = "may not contain control characters or line breaks";
 const noName = "may not read as an id, a range or list of ids (3-7, 3,5) or a pattern (*, ?, [ or ])";
 
 describe("a task's name", () => {
-  test.each(["nightly", "7th run", "Größe 世界 🜚", "-", "a/b", "0x10", "1.5"])("%j is one", (name) => {
+  test.each(["nightly", "7th run", "Größe 世界 🜚", "-", "a/b", "0x10", "1.5"])("may be %j", (name) => {
     expect(problemOf(taskName, name)).toBeNull();
   });
 
@@ -34,55 +34,53 @@ describe("a task's name", () => {
     ["a\u007f", control],
     ["a\u0085b", control],
     ["a\u2028b", control],
-  ])("%j is none", (name, message) => {
+  ])("may not be %j", (name, message) => {
     expect(problemOf(taskName, name)).toBe(message);
   });
 });
 
 describe("a queue's name", () => {
-  test.each(["default", "gpu-1", "größe"])("%j is one", (name) => {
+  test.each(["default", "gpu-1", "größe"])("may be %j", (name) => {
     expect(problemOf(queueName, name)).toBeNull();
   });
 
-  test.each(["", "a b", "a/b", "../x", "a\tb", "x".repeat(65)])("%j is none", (name) => {
+  test.each(["", "a b", "a/b", "../x", "a\tb", "x".repeat(65)])("may not be %j", (name) => {
     expect(problemOf(queueName, name)).not.toBeNull();
   });
 });
 
-describe("what means a task", () => {
-  test.each([1, "1", "nightly", "0195e0a0-0000-7000-8000-000000000000"])("%j may", (value) => {
+describe("a reference to a task", () => {
+  test.each([1, "1", "nightly", "0195e0a0-0000-7000-8000-000000000000"])("can be %j", (value) => {
     expect(problemOf(ref, value)).toBeNull();
   });
 
-  test.each([0, -1, 1.5, 2 ** 53, "", "x".repeat(201), null, {}, [1], true])("%j may not", (value) => {
+  test.each([0, -1, 1.5, 2 ** 53, "", "x".repeat(201), null, {}, [1], true])("cannot be %j", (value) => {
     expect(problemOf(ref, value)).toBe("is a task's id, uuid or name");
   });
 });
 
 describe("labels", () => {
-  test("a value may hold anything short, a key nothing that steers a terminal", () => {
+  test("may have any short value, but no control characters in a key", () => {
     expect(problemOf(labels, { team: "red\nblue", "": "x" })).toContain("may not be empty");
     expect(problemOf(labels, { team: "red\nblue" })).toBeNull();
     expect(problemOf(labels, { "a\u001b": "x" })).toContain(control);
   });
 
-  test("at most 64, of at most 256 characters", () => {
+  test("are at most 64, with at most 256 characters each", () => {
     const many = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`k${i}`, "x"]));
     expect(problemOf(labels, many)).toBe("at most 64 labels");
     expect(problemOf(labels, { k: "x".repeat(257) })).toMatch(/^k: /);
   });
-
-  // Wrong: valibot passes over three names without a word, so that they reach no prototype.
 });
 
-test("the environment is what the kernel takes", () => {
+test("an environment may contain what the kernel accepts", () => {
   expect(problemOf(env, { PATH: "/bin", "with space": "\n", EMPTY: "" })).toBeNull();
   expect(problemOf(env, { "A=B": "x" })).toContain("the name of a variable may not contain =");
   expect(problemOf(env, { A: "x\u0000y" })).toBe("A: may not contain a NUL character");
 });
 
 describe("a new task", () => {
-  test("every field that is documented is taken", () => {
+  test("accepts every documented field", () => {
     const given = {
       module: { path: "/m.ts" },
       input: { deep: [1, null] },
@@ -130,16 +128,16 @@ describe("a new task", () => {
     [{ key: "a\nb" }, "key: may not contain control characters"],
     [{ name: "5" }, "name: may not read as an id"],
     [{ command: "x" }, "command: "],
-  ])("%j is refused by its field", (given, message) => {
+  ])("refuses %j and names the field", (given, message) => {
     expect(problemOf(newTask, given)).toMatch(new RegExp(`^${message}`));
   });
 });
 
-test.each(["INT", "SIGINT", "int", "sigint"])("the signal %s is taken by its whole name", (pauseSignal) => {
+test.each(["INT", "SIGINT", "int", "sigint"])("the signal %s is read as SIGINT", (pauseSignal) => {
   expect(v.parse(newTask, { pauseSignal })).toEqual({ pauseSignal: "SIGINT" });
 });
 
-test("a cursor is what a list gave", () => {
+test("a cursor is accepted only in the form that a list returns", () => {
   expect(["0", "12", ""].map((text) => problemOf(cursor, text) === null)).toEqual([true, true, false]);
   for (const text of ["zzz", "-1", "1.5", "9".repeat(16)]) expect(problemOf(cursor, text)).not.toBeNull();
 });

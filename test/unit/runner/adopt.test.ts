@@ -10,7 +10,7 @@ import { it, type Room } from "./fixture.ts";
 
 const endedAt = expect.any(Number);
 
-/** A process that launches one program as a daemon would, to be killed by the test. */
+/** Starts a process that launches one program as a daemon would. The test kills this process. */
 async function launcher(room: Room, spec: LaunchSpec): Promise<ChildProcess> {
   const launch = `
     import { createRunner } from "./src/runner/index.ts";
@@ -51,7 +51,7 @@ describe("after the launcher was killed", () => {
     expect(await running.ended).toEqual({ exitCode: 6, signal: null, endedAt, lost: false });
   });
 
-  it("the exit code and time of what ended while no one watched are known", async ({ room }) => {
+  it("the exit code and end time of a program that ended unwatched are known", async ({ room }) => {
     const spec = room.spec(["sh", "-c", ": > ready; while ! [ -e go ]; do sleep 0.02; done; kill -USR1 $$"]);
     const child = await launcher(room, spec);
     await room.appears("ready");
@@ -67,8 +67,8 @@ describe("after the launcher was killed", () => {
   });
 });
 
-describe("while its guard lives", () => {
-  it("a program that has ended is not lost, and its status is waited for", async ({ room }) => {
+describe("while the guard lives", () => {
+  it("a program that has ended is not lost, and the runner waits for its status", async ({ room }) => {
     const spec = room.spec(["sh", "-c", ": > ready; while ! [ -e go ]; do sleep 0.02; done; exit 137"]);
     const first = room.runner.launch(spec);
     await room.appears("ready");
@@ -92,13 +92,13 @@ describe("a record that a full disk has cut short", () => {
     ["#end\n#ended KEY 3 1795387526\n", 3],
     ["#ended KEY 13\n#ended KEY 137 1795387526\n", 137],
     ["#born KEY boot 4711 47\n#ended KEY 7 1795387526\n", 7],
-  ] as const)("does not hide the whole one behind it: %s", async ([text, exitCode], { room }) => {
+  ] as const)("does not hide the complete record after it: %s", async ([text, exitCode], { room }) => {
     const spec = room.spec(["true"]);
     writeFileSync(room.path(`${spec.key}.run`), `${head}\n${text.replaceAll("KEY", spec.key)}`);
     expect(await room.runner.adopt(spec)).toMatchObject({ ended: { exitCode, endedAt: 1795387526000 } });
   });
 
-  it("is no birth", async ({ room }) => {
+  it("does not count as the record of a birth", async ({ room }) => {
     const { key } = room.spec(["true"]);
     const birth = `#born ${key} boot 4711 4709 .`;
     for (const left of [1, 2, 4, 6, 10]) {
@@ -109,7 +109,7 @@ describe("a record that a full disk has cut short", () => {
 });
 
 describe("a live attempt", () => {
-  it("is found by its token when nothing was written down", async ({ room }) => {
+  it("is found by its token if its run file is gone", async ({ room }) => {
     const spec = room.spec(["sh", "-c", ": > ready; exec sleep 60"]);
     const first = room.runner.launch(spec);
     await room.appears("ready");
@@ -120,7 +120,7 @@ describe("a live attempt", () => {
     expect((await running.ended).signal).toBe("SIGTERM");
   });
 
-  it("is found without its guard, and its end is then lost", async ({ room }) => {
+  it("is found without its guard, but its exit code is then lost", async ({ room }) => {
     const spec = room.spec(["sh", "-c", ": > ready; exec sleep 60"]);
     const first = room.runner.launch(spec);
     await room.appears("ready");
@@ -133,7 +133,7 @@ describe("a live attempt", () => {
     expect(await room.another().adopt(spec)).toMatchObject({ ended: { lost: true } });
   });
 
-  it("is found by what was noted of it where it bears no marker and its guard is gone", async ({ room }) => {
+  it("is found by its recorded process if it has no marker and its guard is gone", async ({ room }) => {
     const bare = `: > ready; exec env -i ${process.execPath} -e "setTimeout(() => 0, 60e3)"`;
     const spec = room.spec(["sh", "-c", bare]);
     const first = room.runner.launch(spec);
@@ -164,7 +164,7 @@ describe("a live attempt", () => {
 });
 
 describe("nothing is adopted, signalled or killed", () => {
-  it("where the pid that was written down is that of a child of somebody else", async ({ room }) => {
+  it("if the recorded pid belongs to another parent's child", async ({ room }) => {
     const stranger = await room.ready(": > ready; exec sleep 60");
     const { pid, bootId } = await stranger.started;
     const spec = room.spec(["true"]);
@@ -179,11 +179,11 @@ describe("nothing is adopted, signalled or killed", () => {
     await room.runner.terminate(stranger, { graceMs: 1000 });
   });
 
-  it("where nothing was ever started", async ({ room }) => {
+  it("if nothing was ever started", async ({ room }) => {
     expect(await room.runner.adopt(room.spec(["true"]))).toBeUndefined();
   });
 
-  it("where the pid belongs to a later process", async ({ room }) => {
+  it("if the pid belongs to a later process", async ({ room }) => {
     const stranger = await room.ready(": > ready; exec sleep 60");
     const program = await stranger.started;
     const spec = room.spec(["true"]);
@@ -205,13 +205,13 @@ describe("nothing is adopted, signalled or killed", () => {
     await room.runner.terminate(stranger, { graceMs: 1000 });
   });
 
-  it("where the run file is cut off or of another kind", async ({ room }) => {
+  it("if the run file is cut off or invalid", async ({ room }) => {
     const spec = room.spec(["true"]);
     const head = "# 0000000013\n";
     const ended = `#ended ${spec.key} 0`;
     const texts = ["", "#", "nonsense\n", ended, head, `${head}${ended}`, `${head}#ended other 0\n`];
     texts.push(`${head}#ended ${spec.key} none\n`, `${head}#born ${spec.key} boot none\n`);
-    // What stands in the part that the guard runs is no record.
+    // A line in the part of the file that the guard runs is not a record.
     texts.push(`# 0000000040\nexport A='\n${ended}\n'\n`);
     for (const text of texts) {
       writeFileSync(room.path(`${spec.key}.run`), text);
@@ -219,7 +219,7 @@ describe("nothing is adopted, signalled or killed", () => {
     }
   });
 
-  it("where the pid of one that is gone was written down: it was there, and is lost", async ({ room }) => {
+  it("if the recorded process is gone, and the attempt counts as lost", async ({ room }) => {
     const spec = room.spec(["true"]);
     writeFileSync(room.path(`${spec.key}.run`), `# 0000000013\n#born ${spec.key} boot 1000 999 .\n`);
     expect(await room.runner.adopt(spec)).toMatchObject({ ended: { lost: true } });

@@ -38,12 +38,12 @@ describe("a program is looked up as execvp does", () => {
     furnish(room);
     const expected = refusal && { exitCode: refusal[0], cause: "program", message: refusal[1] };
     expect(cannotStart([program], room.dir, { PATH: path })).toEqual(expected);
-    // Where starting it fails, shells differ in the code.
+    // If the start fails, shells differ in the exit code.
     const { ended } = await room.run([program], { PATH: path });
     expect(refusal ? [126, 127] : [0]).toContain(ended.exitCode);
   });
 
-  it("a script with DOS line ends is told by them", ({ room }) => {
+  it("the error for a script with DOS line ends names them", ({ room }) => {
     const refusalOf = (text: string) => {
       writeFileSync(room.path("dos"), text, { mode: 0o755 });
       return cannotStart(["./dos"], room.dir, { PATH: "/bin" });
@@ -58,13 +58,13 @@ describe("a program is looked up as execvp does", () => {
     expect(refusalOf("#!/bin/sh -e\nexit 0\n")).toBeUndefined();
   });
 
-  it("a program without a name is 127", ({ room }) => {
+  it("a program without a name fails with 127", ({ room }) => {
     const refusal = { exitCode: 127, cause: "program", message: "cannot start a program without a name" };
     expect(cannotStart([""], room.dir, { PATH: "/bin" })).toEqual(refusal);
     expect(cannotStart([], room.dir, { PATH: "/bin" })).toEqual(refusal);
   });
 
-  it("a working directory that cannot be entered is 126", ({ room }) => {
+  it("a working directory that cannot be entered fails with 126", ({ room }) => {
     furnish(room);
     const refusalIn = (name: string) => cannotStart(["sh"], room.path(name), { PATH: "/bin" });
     expect(refusalIn("gone")).toEqual({

@@ -15,13 +15,13 @@ import { until } from "../../harness/until.ts";
 
 const clock = { now: () => Date.now() };
 
-/** A runner on a directory of its own, and what tests do with it. */
+/** A runner with its own directory, and functions for tests of it. */
 export class Room {
   readonly dir = realpathSync(mkdtempSync(join(tmpdir(), "agentctl-runner-")));
   readonly runner: Runner = this.another();
   #count = 0;
 
-  /** A second runner on the same directory, as after a restart of the daemon. */
+  /** Returns another runner on the same directory, as after a restart of the daemon. */
   another(shell = "/bin/sh"): Runner {
     return createRunner({ runDir: this.dir, clock, shell });
   }
@@ -49,18 +49,18 @@ export class Room {
     return this.runner.launch(this.spec(argv, env));
   }
 
-  /** Runs to the end; gives how it ended and what it wrote. */
+  /** Runs a program to its end. Returns how it ended and what it wrote. */
   async run(argv: string[], env: Record<string, string> = {}): Promise<{ ended: Ended; output: string }> {
     const spec = this.spec(argv, env);
     const ended = await this.runner.launch(spec).ended;
     return { ended, output: readFileSync(spec.logFile, "utf8") };
   }
 
-  /** A shell script that says when it is ready, by creating the file `ready`. */
+  /** Starts a shell script, and waits until it has created the file `ready`. */
   async ready(script: string): Promise<Running> {
     const running = this.launch(["sh", "-c", script]);
     await this.appears("ready");
-    // When it began is looked up by whoever asks first, and can be told while its guard lives.
+    // The first reader of the start time looks it up. This works only while the guard lives.
     void (await running.started).startTime;
     return running;
   }
@@ -70,20 +70,20 @@ export class Room {
     return readFileSync(this.path(name), "utf8");
   }
 
-  /** The commands of live processes that were started in this room, guards not among them. */
+  /** Returns the commands of the live processes of this room, without guards. */
   commands(): string[] {
     return processes(this.dir)
       .filter(({ command }) => !command.includes("agentctl-guard"))
       .map(({ command }) => command);
   }
 
-  /** The states of these. */
+  /** Returns the states of the same processes. */
   states(): string[] {
     const own = processes(this.dir).filter(({ command }) => !command.includes("agentctl-guard"));
     return [...new Set(own.map(({ state }) => state))];
   }
 
-  /** Ends and names what is left. What ends by itself in a moment is not left. */
+  /** Kills the processes that are still there after 1 s. Returns a message for each of them. */
   async close(): Promise<string[]> {
     const none = () => processes(this.dir).length === 0;
     await until(none, { deadlineMs: 1_000 }).catch(() => undefined);
@@ -95,7 +95,7 @@ export class Room {
   }
 }
 
-/** `test` with a room that must be empty when the test is over. */
+/** `test` with a room in which no process may be left at the end of the test. */
 export const it = test.extend<{ room: Room }>({
   // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of fixtures from a pattern
   room: async ({}, use) => {

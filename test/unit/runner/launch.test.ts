@@ -16,7 +16,7 @@ import { it } from "./fixture.ts";
 
 const endedAt = expect.any(Number);
 
-/** A shell of this name, if this machine has it. */
+/** Returns the path of the shell with this name, if this machine has it. */
 function shellNamed(name: string, dir: string): string | undefined {
   const file = ["/bin", "/usr/bin"].map((place) => join(place, name)).find((path) => existsSync(path));
   if (name !== "busybox" || !file) return file;
@@ -41,14 +41,14 @@ describe("the end of a program", () => {
     expect(ended).toEqual({ exitCode, signal, endedAt, lost: false });
   });
 
-  it("is what the kernel says, and not what a shell makes of it", async ({ room }) => {
+  it("is the exit status of the kernel, not a shell's reading of it", async ({ room }) => {
     const codes = Array.from({ length: 159 - 129 + 1 }, (_, at) => 129 + at);
     const ends = await Promise.all(codes.map((code) => room.launch(["sh", "-c", `exit ${code}`]).ended));
     expect(ends).toEqual(codes.map((exitCode) => ({ exitCode, signal: null, endedAt, lost: false })));
   });
 
   it.for(["sh", "dash", "bash", "busybox"])(
-    "is known under %s as the shell of guards",
+    "is known with %s as the shell of guards",
     async (name, { room, skip }) => {
       const shell = shellNamed(name, room.dir);
       if (!shell) return skip(`there is no ${name} here`);
@@ -68,13 +68,13 @@ describe("the end of a program", () => {
     },
   );
 
-  it("is known while something that it left behind still prints", async ({ room }) => {
+  it("is known while a process that it left behind keeps its output open", async ({ room }) => {
     const running = room.launch(["sh", "-c", "sleep 60 & exit 137"]);
     expect(await running.ended).toEqual({ exitCode: 137, signal: null, endedAt, lost: false });
     await room.runner.sweep(running, { graceMs: 1000 });
   });
 
-  it("is known also when many end at once", async ({ room }) => {
+  it("is known even if many programs end at once", async ({ room }) => {
     const codes = Array.from({ length: 30 }, (_, at) => at);
     const runs = codes.map((code) => room.launch(["sh", "-c", `exit ${code}`]));
     expect((await Promise.all(runs.map((run) => run.ended))).map((ended) => ended.exitCode)).toEqual(codes);
@@ -82,7 +82,7 @@ describe("the end of a program", () => {
     expect(new Set(programs.map(({ pid }) => pid)).size).toBe(30);
   });
 
-  it("of a program that nothing could be started for is 126, and the cause is told", async ({ room }) => {
+  it("is 126 with the cause if no process could be started for it", async ({ room }) => {
     const running = room.runner.launch({ ...room.spec(["true"]), cwd: room.path("nowhere") });
     await expect(running.started).rejects.toThrow("ENOENT");
     expect(await running.ended).toEqual({ exitCode: 126, signal: null, endedAt, lost: false });
@@ -90,7 +90,7 @@ describe("the end of a program", () => {
     await expect(unlogged.started).rejects.toThrow("ENOENT");
   });
 
-  it("is told at once when the disk is full, and written when there is space", async ({ room }) => {
+  it("is reported at once on a full disk, and recorded when there is space", async ({ room }) => {
     const spec = room.spec(["sh", "-c", 'mv "$1" kept && ln -s /dev/full "$1"; exit 9', "sh", "task-1.run"]);
     const file = room.path(`${spec.key}.run`);
     const running = room.runner.launch(spec);
@@ -106,13 +106,13 @@ describe("the end of a program", () => {
 });
 
 describe("what a program prints", () => {
-  it("is in its log, also through /dev/stderr and /dev/stdout", async ({ room }) => {
+  it("is in its log, even through /dev/stderr and /dev/stdout", async ({ room }) => {
     const script =
       "echo one; echo two | tee /dev/stderr >/dev/null; echo three >/dev/stderr; echo four >/dev/stdout; echo five";
     expect((await room.run(["sh", "-c", script])).output).toBe("one\ntwo\nthree\nfour\nfive\n");
   });
 
-  it("is in its log as a whole when its end is told, though something that it left behind prints on", async ({
+  it("is completely in its log when its end is reported, even if a child keeps the output open", async ({
     room,
   }) => {
     const spec = room.spec(["sh", "-c", "sleep 60 & seq 200000"]);
@@ -159,7 +159,7 @@ describe("a program gets", () => {
     ]);
   });
 
-  it("signals that are not ignored", async ({ room }) => {
+  it("the default action for every signal", async ({ room }) => {
     for (const signal of ["INT", "PIPE", "HUP"]) {
       const { ended } = await room.run(["sh", "-c", `kill -${signal} $$; sleep 5`]);
       expect(ended.signal).toBe(`SIG${signal}`);
@@ -172,7 +172,7 @@ describe("a program gets", () => {
     ]);
     expect(ended.signal).toBe("SIGQUIT");
     if (process.platform !== "linux") return;
-    // Those two that glibc keeps for itself, too.
+    // This includes the two signals that glibc reserves for itself.
     const { output } = await room.run(["grep", "SigIgn", "/proc/self/status"]);
     expect(output).toMatch(/SigIgn:\s+0{16}\n/);
   });
@@ -186,7 +186,7 @@ describe("a program gets", () => {
     expect(room.runner.signal(running, "SIGTERM")).toBe(false);
   });
 
-  it("meant when it is named like a builtin or an option", async ({ room }) => {
+  it("run even if it has the name of a builtin or of an option", async ({ room }) => {
     writeFileSync(room.path("-prog"), '#!/bin/sh\necho "$0" "$@"\n');
     chmodSync(room.path("-prog"), 0o755);
     expect((await room.run(["exit", "0"])).ended.exitCode).toBe(127);
@@ -196,7 +196,7 @@ describe("a program gets", () => {
   });
 });
 
-describe("a program whose name has an = in it", () => {
+describe("a program with = in its name", () => {
   it("gets variables that no shell can set", async ({ room }) => {
     writeFileSync(room.path("a=b"), '#!/bin/sh\ntr "\\0" "\\n" </proc/$$/environ; echo "$@"\n');
     chmodSync(room.path("a=b"), 0o755);
@@ -228,14 +228,14 @@ describe("secrets", () => {
 });
 
 describe("the guard", () => {
-  it("is written again where a power failure has emptied its script", async ({ room }) => {
+  it("is written again if a power failure emptied its script", async ({ room }) => {
     await room.run(["true"]);
     const script = readdirSync(room.dir).find((name) => name.startsWith("agentctl-guard")) ?? "";
     writeFileSync(room.path(script), "");
     expect((await room.run(["sh", "-c", "exit 3"])).ended.exitCode).toBe(3);
   });
 
-  it("runs no program whose run file was emptied, and does not call that a success", async ({ room }) => {
+  it("does not run a program whose run file was emptied, and reports a failure", async ({ room }) => {
     const shell = room.path("emptying");
     writeFileSync(shell, '#!/bin/sh\n: >"$2/$4.run"\nexec /bin/sh "$@"\n', { mode: 0o755 });
     const spec = room.spec(["true"]);
@@ -248,13 +248,13 @@ describe("the guard", () => {
     });
   });
 
-  it("that ends at once is not started again without a bound", async ({ room }) => {
+  it("that ends at once is not started again without end", async ({ room }) => {
     const running = room.another("/bin/false").launch(room.spec(["true"]));
     await expect(running.started).rejects.toThrow("agentctl doctor");
     expect(await running.ended).toMatchObject({ exitCode: 126, lost: false });
   });
 
-  it("survives the signals that it can and reports the program's end", async ({ room }) => {
+  it("survives the signals that it can catch, and reports the program's end", async ({ room }) => {
     const running = await room.ready(": > ready; exec sleep 60");
     const guard = running.guard?.pid ?? 0;
     for (const signal of ["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGPIPE"] as const) {
@@ -265,7 +265,7 @@ describe("the guard", () => {
   });
 
   it.for(["dash", "bash"])(
-    "under %s ends also when the keeper of its output was killed",
+    "under %s ends even if the keeper of its output was killed",
     async (name, { room, skip }) => {
       const shell = shellNamed(name, room.dir);
       if (!shell) return skip(`there is no ${name} here`);
@@ -284,7 +284,7 @@ describe("the guard", () => {
     },
   );
 
-  it("when killed leaves a program that is supervised on", async ({ room }) => {
+  it("when killed leaves a program that the runner still supervises", async ({ room }) => {
     const running = await room.ready(": > ready; exec sleep 60");
     signalTo(running.guard?.pid ?? 0, "SIGKILL");
     await until(() => running.guard === null);
@@ -297,7 +297,7 @@ describe("the guard", () => {
     expect(ended.endedAt).toBeGreaterThanOrEqual(before);
   });
 
-  it("when killed with its program leaves it lost", async ({ room }) => {
+  it("when killed together with its program leaves the attempt lost", async ({ room }) => {
     const running = await room.ready(": > ready; exec sleep 60");
     signalTo(-(running.guard?.pid ?? 0), "SIGKILL");
     expect(await running.ended).toEqual({ exitCode: null, signal: null, endedAt, lost: true });

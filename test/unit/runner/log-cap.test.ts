@@ -11,7 +11,7 @@ function never(): never {
   throw new Error("stopped though the file system can cut");
 }
 
-/** The log holds the marker with the right number, and then the end of what was written. */
+/** Checks that the log has the marker with the right number, and then the end of what was written. */
 function expectEndOf(written: string, log: string): void {
   const [line = "", dropped] = marker.exec(log) ?? [];
   const kept = log.slice(line.length);
@@ -20,7 +20,7 @@ function expectEndOf(written: string, log: string): void {
 }
 
 describe("a log over its cap", () => {
-  it("loses its oldest half, and says how much", async ({ room }) => {
+  it("loses its oldest half, and says how many bytes", async ({ room }) => {
     const log = room.path("log");
     const written = numbered(50_000);
     writeFileSync(log, written);
@@ -33,7 +33,7 @@ describe("a log over its cap", () => {
     expectEndOf(written, readFileSync(log, "utf8"));
   });
 
-  it("counts in all what several trims dropped", async ({ room }) => {
+  it("counts the bytes that all trims together dropped", async ({ room }) => {
     const log = room.path("log");
     let written = "";
     for (let round = 0; round < 4; round++) {
@@ -45,9 +45,7 @@ describe("a log over its cap", () => {
     }
   });
 
-  it("is moved in place where the file system cannot cut, while its writers are stopped", async ({
-    room,
-  }) => {
+  it("is moved in place if the file system cannot cut, while its writers are stopped", async ({ room }) => {
     const log = room.path("log");
     const written = numbered(300);
     writeFileSync(log, written);
@@ -63,7 +61,7 @@ describe("a log over its cap", () => {
     expectEndOf(written, readFileSync(log, "utf8"));
   });
 
-  it("lets its writers go on when they could not be stopped", async ({ room }) => {
+  it("lets its writers continue if they could not be stopped", async ({ room }) => {
     const log = room.path("log");
     writeFileSync(log, numbered(300));
     let continued = 0;
@@ -72,14 +70,14 @@ describe("a log over its cap", () => {
     expect([continued, readFileSync(log, "utf8")]).toEqual([1, numbered(300)]);
   });
 
-  it("without a line end is marked all the same", async ({ room }) => {
+  it("gets the marker even without a line end", async ({ room }) => {
     const log = room.path("log");
     writeFileSync(log, "x".repeat(1_000_000));
     await trimLog(log, 100_000, never, never);
     expectEndOf("x".repeat(1_000_000), readFileSync(log, "utf8"));
   });
 
-  it("misses nothing that is written meanwhile", async ({ room }) => {
+  it("loses nothing that is written during a trim", async ({ room }) => {
     const running = await writer(room);
     const log = room.path(`${running.key}.log`);
     for (let round = 0; round < 5; round++) {
@@ -98,14 +96,14 @@ function writer(room: Room) {
 }
 
 describe("a log", () => {
-  it("within its cap is left alone", async ({ room }) => {
+  it("within its cap stays unchanged", async ({ room }) => {
     const log = room.path("log");
     writeFileSync(log, "x".repeat(1000));
     expect(await trimLog(log, 1000, never, never)).toBe(0);
     expect(readFileSync(log, "utf8")).toBe("x".repeat(1000));
   });
 
-  it("of gigabytes costs no memory here", async ({ room }) => {
+  it("of gigabytes is trimmed with little memory", async ({ room }) => {
     const log = room.path("log");
     writeFileSync(log, "");
     truncateSync(log, 4 * 1024 ** 3);

@@ -20,7 +20,7 @@ const clean = pass(true);
 const busy = pass(false);
 const hazy = pass(true, 1);
 
-test("what was stopped before it showed that it was detached goes on with the next pass", async () => {
+test("a process that was stopped before it showed that it is detached continues with the next pass", async () => {
   const token = "of the tree";
   const env = { PATH: process.env.PATH, [DETACHED_VARIABLE]: treeMarker(token) };
   const child = spawn("sleep", ["60"], { env, stdio: "ignore" });
@@ -42,7 +42,7 @@ test("what was stopped before it showed that it was detached goes on with the ne
   }
 });
 
-describe("where the kernel does not tell which pid was last, a tree is at rest", () => {
+describe("if the kernel does not report the last pid, a tree is at rest", () => {
   test.each([
     ["after two clean passes in a row", [clean, clean], true],
     ["not after one", [busy, clean], false],
@@ -55,7 +55,7 @@ describe("where the kernel does not tell which pid was last, a tree is at rest",
   });
 });
 
-describe("where the kernel tells which pid was last, a tree is at rest", () => {
+describe("if the kernel reports the last pid, a tree is at rest", () => {
   const stat = (pid: number): ProcessStat => ({
     pid,
     ppid: 1,
@@ -65,7 +65,7 @@ describe("where the kernel tells which pid was last, a tree is at rest", () => {
     command: "x",
   });
 
-  /** The pids that were given out last, look by look, and which of them are of the tree. */
+  /** Runs one pass. `lasts` are the last pids, scan by scan, and `own` are the pids of the tree. */
   const atRest = (lasts: number[], own: number[], late: Pass = clean) => {
     const seen: number[] = [];
     const left = [...lasts];
@@ -77,15 +77,15 @@ describe("where the kernel tells which pid was last, a tree is at rest", () => {
     return { isCalm, seen };
   };
 
-  test("after one pass in which none was given out", () => {
+  test("after one pass in which no new pid was assigned", () => {
     expect(atRest([10], [])).toEqual({ isCalm: true, seen: [] });
   });
 
-  test("after a pass in which all that were given out are of others", () => {
+  test("after a pass in which all new pids belong to other processes", () => {
     expect(atRest([10, 12, 12], [])).toEqual({ isCalm: true, seen: [] });
   });
 
-  test("not where one of the tree was started behind the pass, which is told", () => {
+  test("not if a process of the tree started during the pass, and its pid is reported", () => {
     expect(atRest([10, 12, 12], [11])).toEqual({ isCalm: false, seen: [11] });
   });
 
@@ -107,7 +107,7 @@ describe("a line of /proc/<pid>/stat", () => {
     expect(parseStat(text)).toMatchObject({ pid: 42, ppid: 7, startTime: 179391, ...expected });
   });
 
-  test("cut off is refused", () => {
+  test("that is cut off is refused", () => {
     expect(parseStat("42 (sle")).toBeUndefined();
   });
 });

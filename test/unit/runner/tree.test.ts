@@ -4,11 +4,13 @@ import { isAlive, processes, signalTo } from "../../harness/processes.ts";
 import { until } from "../../harness/until.ts";
 import { it, type Room } from "./fixture.ts";
 
-/** A child in a session of its own whose parent has ended, that counts in the file `beats`. */
+/** A child in its own session, whose parent has ended. It appends lines to the file `beats`. */
 const orphan = `(setsid sh -c 'while :; do echo >> beats; sleep 0.02; done' &)`;
 
 describe("freezing", () => {
-  it("stops the whole tree, also what left the session, until it is thawed", async ({ room }) => {
+  it("stops the whole tree until it is thawed, including processes that left the session", async ({
+    room,
+  }) => {
     const running = await room.ready(
       `${orphan}; sleep 60 & : > ready; while :; do echo >> own; sleep 0.02; done`,
     );
@@ -29,7 +31,7 @@ describe("freezing", () => {
     await room.runner.terminate(running, { graceMs: 1000 });
   });
 
-  it("catches what forks without end", async ({ room }) => {
+  it("stops a tree that forks without end", async ({ room }) => {
     const hop = `hop() { (sleep 0.001; hop) & }`;
     const running = await room.ready(
       `${hop}; hop; hop; (while :; do setsid sleep 0.05 & sleep 0.002; done) & : > ready; while :; do /bin/true; done`,
@@ -43,10 +45,12 @@ describe("freezing", () => {
     }
     await room.runner.terminate(running, { graceMs: 0 });
     expect(room.runner.tree(running)).toEqual([]);
-    // On a busy machine a pass over a tree that forks so fast takes its time.
+    // On a busy machine, a pass over a tree that forks so fast takes long.
   }, 30_000);
 
-  it("counts a program that is killed meanwhile as gone though its guard is stopped", async ({ room }) => {
+  it("counts a program that is killed meanwhile as gone, even though its guard is stopped", async ({
+    room,
+  }) => {
     const running = await room.ready(": > ready; exec sleep 60");
     await room.runner.freeze(running);
     expect(room.runner.isGone(running)).toBe(false);
@@ -83,7 +87,7 @@ describe("terminating", () => {
     expect(await room.appears("bye")).toBe("bye\n");
   });
 
-  it("kills a tree that ignores SIGTERM, with what left the session", async ({ room }) => {
+  it("kills a tree that ignores SIGTERM, including processes that left the session", async ({ room }) => {
     const deaf = `trap '' TERM HUP; (setsid sleep 60 &); env -i ROOM="$ROOM" sleep 60 & : > ready; while :; do sleep 60; done`;
     const running = await room.ready(deaf);
     await until(() => room.commands().filter((command) => command === "sleep 60").length === 3);
@@ -101,24 +105,24 @@ describe("terminating", () => {
     expect((await running.ended).signal).toBe("SIGKILL");
   });
 
-  it("thaws a frozen tree so that it can obey", async ({ room }) => {
+  it("thaws a frozen tree so that it can react", async ({ room }) => {
     const running = await room.ready(`trap 'exit 4' TERM; : > ready; while :; do sleep 0.05; done`);
     await room.runner.freeze(running);
     await room.runner.terminate(running, { graceMs: 10_000 });
     expect((await running.ended).exitCode).toBe(4);
   });
 
-  it("of a tree that is gone does nothing", async ({ room }) => {
+  it("a tree that is gone does nothing", async ({ room }) => {
     const running = room.launch(["true"]);
     await running.ended;
     await room.runner.terminate(running, { graceMs: 1000 });
-    // What carried its output ends a moment after it has told.
+    // The keeper of its output ends shortly after it has reported the end.
     await until(() => room.runner.tree(running).length === 0, { message: "an empty tree" });
   });
 });
 
 describe("sweeping", () => {
-  it("ends what a program left behind, gently first", async ({ room }) => {
+  it("ends the processes that a program left behind, with SIGTERM first", async ({ room }) => {
     const polite = `(setsid sh -c "trap 'echo bye > bye; exit' TERM; : > polite; while :; do sleep 0.05; done" &)`;
     const deaf = `(setsid sh -c "trap '' TERM; : > deaf; while :; do sleep 60; done" &)`;
     const wait = "while ! [ -e polite -a -e deaf ]; do sleep 0.01; done";
@@ -129,9 +133,7 @@ describe("sweeping", () => {
     expect(processes(room.dir)).toEqual([]);
   });
 
-  it("leaves an orphan alone that was detached, and ends one that only dropped its token", async ({
-    room,
-  }) => {
+  it("leaves a detached orphan alone, and ends one that only dropped its token", async ({ room }) => {
     const own = `env -u AGENTCTL_TOKEN setsid sh -c 'echo $$ > own; exec sleep 60'`;
     const detach = "env -u AGENTCTL_TOKEN -u AGENTCTL_TREE AGENTCTL_DETACHED=$AGENTCTL_TREE";
     const server = `${detach} setsid sh -c 'echo $$ > server; exec sleep 60'`;
@@ -154,9 +156,9 @@ describe("sweeping", () => {
   });
 });
 
-describe("a tree ends as one act", () => {
+describe("ending a tree", () => {
   it.for([10_000, 0])(
-    "with a grace of %d ms no shell goes on to its next line",
+    "with a grace of %d ms lets no shell continue to its next line",
     async (graceMs, { room }) => {
       const line = "sleep 60; echo RAN >> ran; sleep 1";
       const nested = `sh -c '${line}' & sh -c "sh -c '${line}'; echo RAN >> ran"; echo RAN >> ran`;
@@ -171,7 +173,7 @@ describe("a tree ends as one act", () => {
     },
   );
 
-  it("ends a chain in which each process starts the next and ends at once", async ({ room }) => {
+  it("ends a chain in which each process starts the next one and exits at once", async ({ room }) => {
     const chain = "import os, sys\nwhile True:\n  if os.fork(): os._exit(0)";
     const running = await room.ready(`python3 -c '${chain}' & : > ready; exec sleep 60`);
     await room.runner.terminate(running, { graceMs: 0 });
@@ -179,12 +181,12 @@ describe("a tree ends as one act", () => {
   });
 });
 
-describe("what belongs to a tree, whatever it does later", () => {
+describe("a tree includes", () => {
   const daemonized = (program: string) =>
     `import os\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\n${program}`;
   const aliveIn = (room: Room) => Number(readFileSync(room.path("pid"), "utf8"));
 
-  it("an orphan of its session that cleared its environment and gave its output away", async ({ room }) => {
+  it("an orphan of its session that cleared its environment and redirected its output", async ({ room }) => {
     const running = await room.ready(
       "(env -i sh -c 'echo $$ > pid; exec sleep 60' > /dev/null 2>&1 &); while ! [ -s pid ]; do sleep 0.01; done; : > ready",
     );
@@ -203,7 +205,9 @@ describe("what belongs to a tree, whatever it does later", () => {
     expect(isAlive(aliveIn(room))).toBe(false);
   });
 
-  it("a daemon without any sign that was seen as a descendant, also after a restart", async ({ room }) => {
+  it("a daemon without any marker that was once seen as a descendant, even after a restart", async ({
+    room,
+  }) => {
     const spec = room.spec([
       "sh",
       "-c",
@@ -221,8 +225,10 @@ describe("what belongs to a tree, whatever it does later", () => {
   });
 });
 
-describe("what the task had stopped itself", () => {
-  it("stays stopped when agentctl lets the tree run again, also after a restart", async ({ room }) => {
+describe("a process of a frozen tree", () => {
+  it("stays stopped after a thaw if the task itself had stopped it, even after a restart", async ({
+    room,
+  }) => {
     const spec = room.spec(["sh", "-c", "sleep 61 & kill -STOP $!; echo $! > pid; : > ready; exec sleep 60"]);
     const running = room.runner.launch(spec);
     await room.appears("ready");
@@ -243,7 +249,7 @@ describe("what the task had stopped itself", () => {
     await room.runner.terminate(running, { graceMs: 1000 });
   });
 
-  it("is told from what somebody has continued while the tree stood still", async ({ room }) => {
+  it("is reported if somebody continues it while the tree is frozen", async ({ room }) => {
     const running = await room.ready("sleep 61 & : > ready; exec sleep 60");
     await room.runner.freeze(running);
     expect(room.runner.moving(running)).toEqual([]);

@@ -5,7 +5,7 @@ import { type Outcome, Session } from "../../../src/sdk/session.ts";
 import { createTask } from "../../../src/sdk/task.ts";
 import { PeerDaemon } from "./peer-daemon.ts";
 
-/** One attempt in this process: its task object, and what it told its host. */
+/** An attempt in this process: its task object, and what it reported to its host. */
 export class TestAttempt {
   readonly link: Link;
   readonly session: Session;
@@ -26,13 +26,13 @@ export class TestAttempt {
   }
 }
 
-/** A daemon on a socket of its own, and the attempts that a test starts on it, one after the other. */
+/** A daemon with its own socket, and the attempts that a test starts on it, one after the other. */
 export class Attempts {
   readonly daemon = new PeerDaemon();
   readonly stale: number[] = [];
   readonly #all: TestAttempt[] = [];
 
-  /** The next attempt; what the one before is still doing counts for nothing any more. */
+  /** Ends the previous attempts, and starts the next one. */
   async next(): Promise<TestAttempt> {
     this.end();
     this.daemon.attempt = this.#all.length + 1;
@@ -55,7 +55,7 @@ export class Attempts {
   }
 }
 
-/** `test` with a running daemon and a way to start attempts; both are gone afterwards. */
+/** `test` with a running daemon, on which it starts attempts. Afterwards all of them are removed. */
 export const it = test.extend<{ attempts: Attempts }>({
   // biome-ignore lint/correctness/noEmptyPattern: vitest wants the pattern
   attempts: async ({}, use) => {

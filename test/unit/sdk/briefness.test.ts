@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { Briefness } from "../../../src/sdk/steps/briefness.ts";
 
-it("a step is expected to be what the last one of its name was", () => {
+it("a step is expected to be brief if the last step of its name was brief", () => {
   const briefness = new Briefness();
   expect(briefness.expects("a")).toBe(false);
   briefness.learn("a", true);
@@ -10,7 +10,7 @@ it("a step is expected to be what the last one of its name was", () => {
   expect(briefness.expects("a")).toBe(false);
 });
 
-it("one of a new name is expected to be brief after eight in a row that were", () => {
+it("a step with a new name is expected to be brief after eight brief steps in a row", () => {
   const briefness = new Briefness();
   for (let n = 0; n < 7; n++) briefness.learn(`step ${n}`, true);
   expect(briefness.expects("new")).toBe(false);

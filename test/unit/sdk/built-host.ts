@@ -5,7 +5,7 @@ import { build } from "esbuild";
 
 const root = join(import.meta.dirname, "../../..");
 
-/** The host as it is shipped, built from the source at hand into a directory of its own. */
+/** The host as it is shipped, built from the current source into its own directory. */
 export class BuiltHost {
   readonly dir = mkdtempSync(join(tmpdir(), "agentctl-host-"));
   readonly path = join(this.dir, "dist/host.mjs");

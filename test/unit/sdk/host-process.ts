@@ -5,10 +5,10 @@ import { until } from "../../harness/until.ts";
 import { BuiltHost } from "./built-host.ts";
 import { PeerDaemon } from "./peer-daemon.ts";
 
-/** What a module of JavaScript begins with. */
+/** The first line of a JavaScript module. */
 export const esm = 'import { defineTask } from "agentctl";\n';
 
-/** The shipped host, run on a module of a directory of its own. */
+/** The shipped host, which runs a module in its own directory. */
 class Host {
   readonly daemon = new PeerDaemon();
   process: ChildProcess | undefined;
@@ -37,7 +37,7 @@ class Host {
     });
   }
 
-  /** Runs a module of this source to its end. */
+  /** Runs a module with this source to its end. Returns its result and the host's exit code. */
   async run(name: string, source: string, options: Parameters<Host["start"]>[1] = {}) {
     this.start(this.daemon.file(name, source), options);
     await until(() => this.code !== null, { deadlineMs: 15_000, message: "the end of the host" });
@@ -51,7 +51,7 @@ class Host {
   }
 }
 
-/** Each test has a host of its own; those of a file share what was built. */
+/** `test` with a host. Each test has its own host; the tests of a file share the built files. */
 export const it = test.extend<{ $file: { built: BuiltHost }; $test: { run: Host } }>({
   built: [
     // biome-ignore lint/correctness/noEmptyPattern: vitest wants the pattern

@@ -4,7 +4,7 @@ import { AgentctlError } from "../../../src/core/errors.ts";
 import { until } from "../../harness/until.ts";
 import { esm, it } from "./host-process.ts";
 
-describe("a module in every dress", { timeout: 20_000 }, () => {
+describe("a module in any format", { timeout: 20_000 }, () => {
   const sources: [string, string][] = [
     [
       "task.ts",
@@ -56,14 +56,14 @@ describe("a module in every dress", { timeout: 20_000 }, () => {
       expect(run.log).toBe("");
     });
 
-  it("finds one instance of the package, by import and by require", async ({ run }) => {
+  it("gets the same instance of the package by import and by require", async ({ run }) => {
     const source = `${esm}import { createRequire } from "node:module";
       const other = createRequire(import.meta.url)("agentctl");
       export default defineTask(() => other.defineTask === defineTask);`;
     expect((await run.run("one.ts", source)).result).toEqual({ value: true });
   });
 
-  it("has the directory and the environment of its task, and no other", async ({ run }) => {
+  it("has the directory and the environment of its task, and no other variables", async ({ run }) => {
     const source = `${esm}export default defineTask((task) => [process.cwd() === task.dir, process.env.OWN, process.env.LEAKED, task.id, task.attempt]);`;
     const { result } = await run.run(
       "env.ts",
@@ -128,13 +128,13 @@ describe("a module that fails", { timeout: 20_000 }, () => {
       { name: "Error", message: /^the module ended its process by process\.exit\(3\)/ },
     ],
     [
-      "ends its process as if all were well",
+      "ends its process with exit code 0",
       "exit0.ts",
       `${esm}process.exit(0);`,
       { name: "Error", message: /^the module ended its process by process\.exit\(0\)/ },
     ],
     [
-      "rejects unheard",
+      "leaves a rejection unhandled",
       "unheard.ts",
       `${esm}export default defineTask(() => { void Promise.reject(new TypeError("unheard")); return new Promise(() => {}); });`,
       { name: "TypeError", message: "unheard" },
@@ -160,7 +160,7 @@ describe("a module that fails", { timeout: 20_000 }, () => {
       expect(run.log).toContain((result as { error: { message: string } }).error.message);
     });
 
-  it("has its own frames in the log, at the places of its source, and no others", async ({ run }) => {
+  it("has only its own stack frames in the log, at their places in the source", async ({ run }) => {
     const source = `${esm}interface Gone { a: 1 }\n\nfunction deep(): never {\n  throw new Error("here");\n}\nexport default defineTask(async () => deep());`;
     await run.run("frames.ts", source);
     const frames = run.log.split("\n").filter((line) => /^\s+at /.test(line));
@@ -169,7 +169,7 @@ describe("a module that fails", { timeout: 20_000 }, () => {
 });
 
 describe("the host", { timeout: 20_000 }, () => {
-  it("ends when the result is acknowledged, although handles are open, and not before", async ({ run }) => {
+  it("ends when the result is acknowledged, not before, even if handles are open", async ({ run }) => {
     run.daemon.stall("attempt/result");
     run.start(
       run.daemon.file("open.ts", `${esm}export default defineTask(() => { setInterval(() => {}, 1000); });`),
@@ -184,7 +184,7 @@ describe("the host", { timeout: 20_000 }, () => {
     expect(run.code).toBe(0);
   });
 
-  it("that its module ends waits for the daemon to have heard it", async ({ run }) => {
+  it("waits for the daemon's response if the module ends its process", async ({ run }) => {
     run.daemon.delayMs = 300;
     const startedAt = performance.now();
     let heardAt = 0;
@@ -197,7 +197,7 @@ describe("the host", { timeout: 20_000 }, () => {
     expect(performance.now() - heardAt).toBeGreaterThanOrEqual(299);
   });
 
-  it("active as long as its module waits, also without a daemon", async ({ run }) => {
+  it("stays active as long as its module waits, even without a daemon", async ({ run }) => {
     run.start(
       run.daemon.file(
         "wait.ts",
@@ -224,7 +224,7 @@ describe("the host", { timeout: 20_000 }, () => {
     expect(run.daemon.result).toEqual({ value: "ran" });
   });
 
-  it("runs a whole task over a pause", async ({ run }) => {
+  it("runs a task to its end across a pause", async ({ run }) => {
     const source = `${esm}export default defineTask(async (task) => {
       const a = await task.step("a", () => { task.log("ran a"); return 1; });
       const b = await task.step("b", () => { task.log("ran b"); return 2; });
@@ -246,7 +246,7 @@ describe("the host", { timeout: 20_000 }, () => {
     expect(run.log).toBe("ran a\nran b\n");
   });
 
-  it("has told which step runs before that step blocks everything", async ({ run }) => {
+  it("reports which step runs before that step blocks the process", async ({ run }) => {
     const source = `${esm}export default defineTask(async (task) => {
       await task.step("first", () => 1);
       void task.save("x".repeat(4_000_000));
@@ -256,7 +256,7 @@ describe("the host", { timeout: 20_000 }, () => {
     await until(() => run.daemon.sent("attempt/step").some(({ name }) => name === "blocks"));
   });
 
-  it("ends by itself with 75 when it was left and nobody ended it", async ({ run }) => {
+  it("exits with 75 if its module has left and nobody ended it", async ({ run }) => {
     run.daemon.pausing = true;
     const source = `${esm}export default defineTask((task) => task.step("a", () => 1).then(() => console.log("returned")));`;
     expect(await run.run("left.ts", source)).toEqual({ result: undefined, code: 75 });
@@ -274,7 +274,7 @@ describe("the host", { timeout: 20_000 }, () => {
     expect(run.log).toBe("");
   });
 
-  it("stops with the steps that do not fit", async ({ run }) => {
+  it("fails if a step does not match the journal", async ({ run }) => {
     const key = { kind: "step", n: 0, base: 0, alone: true } as const;
     run.daemon.journal.push({ ...key, name: "old", call: 0, value: 1 });
     const source = `${esm}export default defineTask((task) => task.step("new", () => 1).catch(() => "caught").finally(() => console.log("returned")));`;
@@ -284,6 +284,6 @@ describe("the host", { timeout: 20_000 }, () => {
   });
 });
 
-it("as it is built, leaves no trace of this machine", ({ built }) => {
+it("the built host contains no path of this machine", ({ built }) => {
   expect(readFileSync(built.path, "utf8")).not.toContain(import.meta.dirname);
 });

@@ -5,7 +5,7 @@ import { until } from "../../harness/until.ts";
 import { it } from "./attempt.ts";
 
 describe("a task whose daemon dies", () => {
-  it("goes on with the next, and what was not acknowledged is told again", async ({ attempts }) => {
+  it("continues with the next daemon, and repeats what was not acknowledged", async ({ attempts }) => {
     const { task } = await attempts.next();
     const { daemon } = attempts;
     daemon.stall("attempt/step");
@@ -25,7 +25,7 @@ describe("a task whose daemon dies", () => {
     expect(daemon.checkpoints).toHaveLength(1);
   });
 
-  it("tells the next one which steps run, and whether it still is to pause", async ({ attempts }) => {
+  it("tells the next daemon which steps run, and asks whether it must still pause", async ({ attempts }) => {
     const { task, session } = await attempts.next();
     const { daemon } = attempts;
     void task.step("runs", () => new Promise(() => {}));
@@ -39,7 +39,7 @@ describe("a task whose daemon dies", () => {
     expect(daemon.sent("attempt/step")[0]).toEqual({ name: "runs", n: 0, base: 0, call: 0, started: true });
   });
 
-  it("resumes over a journal far longer than a request may be", async ({ attempts }) => {
+  it("resumes with a journal far larger than the largest request", async ({ attempts }) => {
     const { daemon } = attempts;
     const value = "x".repeat(6 * 1024 * 1024);
     const key = { kind: "step", name: "big", base: 0, alone: true } as const;
@@ -62,7 +62,7 @@ describe("a task whose daemon dies", () => {
 });
 
 describe("an attempt that was superseded", () => {
-  it("is told so at hello or at any call, and does nothing more", async ({ attempts }) => {
+  it("learns this at hello or at any call, and does nothing more", async ({ attempts }) => {
     const { task } = await attempts.next();
     attempts.daemon.answers.set("attempt/step", () => {
       throw new AgentctlError("StaleAttempt", { id: 7 });

@@ -3,7 +3,7 @@ import { esm, it } from "./host-process.ts";
 
 const task = (body: string) => `${esm}export default defineTask(async (task) => {\n${body}\n});`;
 
-describe("a module that throws what is hard to tell", { timeout: 20_000 }, () => {
+describe("a module that throws", { timeout: 20_000 }, () => {
   const hidden = (key: string) =>
     task(`
     const error = new Error("what went wrong");
@@ -14,7 +14,7 @@ describe("a module that throws what is hard to tell", { timeout: 20_000 }, () =>
     ["an error whose stack throws", hidden("stack"), "Error", "what went wrong"],
     ["an error whose message throws", hidden("message"), "Error", "Error (no message)"],
     [
-      "an error with a name and a message that are no texts",
+      "an error with a name and a message that are not texts",
       task("throw Object.assign(new Error(), { name: 42, message: { a: 1 } });"),
       "42",
       "{ a: 1 }",
@@ -47,33 +47,33 @@ describe("a module that throws what is hard to tell", { timeout: 20_000 }, () =>
       "over there",
     ],
     [
-      "what throws when it is shown",
+      "a value that throws when it is shown",
       task(`throw { [Symbol.for("nodejs.util.inspect.custom")]() { throw new Error("no"); } };`),
       "Error",
       "the module threw a value that cannot be printed",
     ],
   ];
   for (const [what, source, name, message] of thrown)
-    it(`as ${what}, fails with what can be told`, async ({ run }) => {
+    it(`${what} fails with a readable error`, async ({ run }) => {
       expect(await run.run("throws.mjs", source)).toEqual({ result: { error: { name, message } }, code: 1 });
     });
 });
 
 describe("a module that cannot be loaded", { timeout: 20_000 }, () => {
-  it("for a syntax error in JavaScript, names the place", async ({ run }) => {
+  it("names the place of a syntax error in JavaScript", async ({ run }) => {
     const { result } = await run.run("syntax.mjs", "const a = 1;\nconst b = = 2;");
     const message = expect.stringMatching(/\/syntax\.mjs:2:\d+: Unexpected "="$/);
     expect(result).toEqual({ error: { name: "SyntaxError", message } });
   });
 
-  it("for a syntax error in what it imports, names the place there", async ({ run }) => {
+  it("names the place of a syntax error in a file that it imports", async ({ run }) => {
     run.daemon.file("inner.mjs", "export const a = (;");
     const { result } = await run.run("outer.mjs", `${esm}import "./inner.mjs";`);
     const message = expect.stringMatching(/\/inner\.mjs:1:\d+: Unexpected ";"$/);
     expect(result).toEqual({ error: { name: "SyntaxError", message } });
   });
 
-  it("because it is a program, names the command for one", async ({ run }) => {
+  it("names the command for programs if it is a program", async ({ run }) => {
     const { result } = await run.run("program.js", 'console.log("done");');
     const message = expect.stringMatching(
       /does not export a task: .*; to run it as a program, call agentctl run node <file>$/,
@@ -83,19 +83,19 @@ describe("a module that cannot be loaded", { timeout: 20_000 }, () => {
   });
 });
 
-describe("a module that takes away what its host needs", { timeout: 20_000 }, () => {
+describe("a module that breaks", { timeout: 20_000 }, () => {
   const taken: [what: string, source: string][] = [
     ["its outputs", "process.stdout.end(); process.stderr.end(); task.log(1); console.error(2);"],
     [
-      "timers, which stand still",
+      "the timers",
       "for (const name of ['setTimeout', 'setImmediate', 'setInterval']) globalThis[name] = () => 0;",
     ],
     ["the date", "globalThis.Date = class { static now() { return 0; } };"],
     ["JSON", "JSON.parse = JSON.stringify = () => { throw new Error('no JSON'); };"],
-    ["the end of its process", "process.exit = () => {};"],
+    ["process.exit", "process.exit = () => {};"],
   ];
   for (const [what, body] of taken)
-    it(`as ${what}, ends as any other`, async ({ run }) => {
+    it(`${what} ends like any other`, async ({ run }) => {
       const source = task(`
         ${body}
         await task.step("a", () => 1);

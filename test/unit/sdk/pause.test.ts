@@ -60,7 +60,9 @@ describe("a pause", () => {
     expect(attempts.daemon.sent("attempt/suspended")).toEqual([{ for: "pause", base: 0 }]);
   });
 
-  it("finds a sleep in process or a wait for the next try at a safe point", async ({ attempts }) => {
+  it("takes effect during a sleep in the process and during a wait for the next try", async ({
+    attempts,
+  }) => {
     const waits: ((task: Task) => Promise<unknown>)[] = [
       (task) => task.sleep("4s"),
       (task) => task.step("fails", () => Promise.reject(new Error("down")), { retries: 20 }),
@@ -92,7 +94,7 @@ describe("a pause", () => {
     expect(tries).toBe(1);
   });
 
-  it("that fails is off: the calls go on as if nothing had happened", async ({ attempts }) => {
+  it("that fails is dropped: the calls continue as if nothing had happened", async ({ attempts }) => {
     const { task, session, hasLeft } = await attempts.next();
     attempts.daemon.answers.set("attempt/suspended", () => {
       throw new AgentctlError("StoreUnavailable", { reason: "disk full" });
@@ -105,7 +107,9 @@ describe("a pause", () => {
     expect(hasLeft).toBe(false);
   });
 
-  it("aborts the signal when its grace time is over, and a cancel does at once", async ({ attempts }) => {
+  it("aborts the signal when its grace time is over, and a cancel aborts it at once", async ({
+    attempts,
+  }) => {
     const paused = await attempts.next();
     attempts.daemon.notify("attempt/pause", { graceMs: 0, over: true });
     await until(() => paused.task.signal.aborted);

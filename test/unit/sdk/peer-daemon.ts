@@ -22,8 +22,8 @@ interface Saved {
 }
 
 /**
- * The daemon's end of a real socket: it journals in memory as the protocol promises, answers in order, and may be killed
- * and started again. A test looks at `requests`, changes an answer with `answers`, and keeps one back with `stall`.
+ * The daemon's end of a real socket. It keeps the journal in memory as the protocol promises, responds in order, and
+ * can be killed and started again. A test reads `requests`, sets responses with `answers`, and `stall` withholds them.
  */
 export class PeerDaemon {
   readonly dir = mkdtempSync(join(tmpdir(), "agentctl-sdk-"));
@@ -35,13 +35,13 @@ export class PeerDaemon {
   readonly nonces = new Map<string, number>();
   messages: string[] = [];
   module: { path: string; input: unknown; env?: Record<string, string> } | undefined;
-  /** Where attempts are told to make brief steps durable by themselves. */
+  /** The file in which attempts themselves make brief steps durable; undefined for none. */
   stepFile: { path: string; key: string } | undefined;
   pausing = false;
   attempt = 1;
   maxBytes = 8 * 1024 * 1024;
   isAssigned = true;
-  /** How late every answer is. */
+  /** The delay of every response, in ms. */
   delayMs: number | undefined;
   question: { n: number; base: number; call: number; alone: boolean } | undefined;
   result: unknown;
@@ -56,7 +56,7 @@ export class PeerDaemon {
     await new Promise<void>((resolve) => server.listen(this.socket, resolve));
   }
 
-  /** As SIGKILL does: every connection breaks, and the journal stays. */
+  /** Acts like SIGKILL: breaks every connection, and keeps the journal. */
   async kill(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
@@ -76,7 +76,7 @@ export class PeerDaemon {
     return path;
   }
 
-  /** The method's requests are taken and done, and no answer is given, as when the daemon dies in between. */
+  /** Lets the method's requests take effect without a response, as when the daemon dies in between. */
   stall(method: string): void {
     this.#stalled.add(method);
   }
@@ -98,7 +98,7 @@ export class PeerDaemon {
     this.notify("attempt/answer", { n: question.n, base: question.base, answer: text });
   }
 
-  /** The parameters of every request of this method, in order. */
+  /** Returns the parameters of every request of this method, in order. */
   // biome-ignore lint/suspicious/noExplicitAny: as above
   sent(method: string): any[] {
     return this.requests.filter((request) => request.method === method).map(({ params }) => params);

@@ -4,7 +4,7 @@ import { until } from "../../harness/until.ts";
 import { it } from "./attempt.ts";
 
 describe("a module that never reads its checkpoint", () => {
-  it("runs from its top, and what it saves while it is replayed is ignored", async ({ attempts }) => {
+  it("runs from the start, and its saves during the replay are ignored", async ({ attempts }) => {
     const run = async () => {
       const { task } = await attempts.next();
       await task.save("begin");
@@ -25,9 +25,7 @@ describe("a module that never reads its checkpoint", () => {
     expect(attempts.daemon.steps).toEqual(["a", "b"]);
   });
 
-  it("does not save again before its first step what an earlier attempt saved there", async ({
-    attempts,
-  }) => {
+  it("does not repeat a save before its first step that an earlier attempt made", async ({ attempts }) => {
     for (let count = 0; count < 2; count++) {
       const { task } = await attempts.next();
       await task.save("begin");
@@ -36,7 +34,7 @@ describe("a module that never reads its checkpoint", () => {
     expect(attempts.daemon.checkpoints).toHaveLength(1);
   });
 
-  it("may not read it after its first step", async ({ attempts }) => {
+  it("may not read its checkpoint after its first step", async ({ attempts }) => {
     const { task } = await attempts.next();
     await task.step("a", () => 1);
     expect(() => task.checkpoint).toThrow("task.checkpoint must be read before the first step");
@@ -44,9 +42,7 @@ describe("a module that never reads its checkpoint", () => {
 });
 
 describe("a module that reads its checkpoint", () => {
-  it("has a step that was made durable while it saved stand behind the checkpoint too", async ({
-    attempts,
-  }) => {
+  it("keeps a step that became durable during a save after the new checkpoint too", async ({ attempts }) => {
     const { daemon } = attempts;
     const key = "1.1";
     daemon.stepFile = { path: stepFile(daemon.dir, key), key };
@@ -60,7 +56,7 @@ describe("a module that reads its checkpoint", () => {
       return "once";
     });
     while (!isRun) await undefined;
-    // It is about to be written now, at the end of this turn.
+    // The step will be written at the end of this turn.
     for (let count = 0; count < 10; count++) await undefined;
     await task.save(1);
     expect(await step).toBe("once");
@@ -71,7 +67,7 @@ describe("a module that reads its checkpoint", () => {
     ]);
   });
 
-  it("continues from it, and counts names from there", async ({ attempts }) => {
+  it("continues from the checkpoint, and counts the names of steps from there", async ({ attempts }) => {
     const ran: string[] = [];
     const run = async (rounds: number) => {
       const { task } = await attempts.next();
@@ -94,9 +90,7 @@ describe("a module that reads its checkpoint", () => {
     ]);
   });
 
-  it("does not forget acknowledged steps by saving again where an earlier attempt saved", async ({
-    attempts,
-  }) => {
+  it("keeps acknowledged steps when it saves again where an earlier attempt saved", async ({ attempts }) => {
     const ran: number[] = [];
     const run = async (rounds: number) => {
       const { task } = await attempts.next();
@@ -110,7 +104,7 @@ describe("a module that reads its checkpoint", () => {
     expect(ran).toEqual([0, 1, 2]);
   });
 
-  it("has the steps in flight at a save behind the new checkpoint", async ({ attempts }) => {
+  it("keeps the steps in flight during a save after the new checkpoint", async ({ attempts }) => {
     const { task } = await attempts.next();
     expect(task.checkpoint).toBeUndefined();
     await task.step("x", () => 0);
@@ -130,7 +124,7 @@ describe("a module that reads its checkpoint", () => {
     ]);
   });
 
-  it("has a result that crossed with a save behind it too", async ({ attempts }) => {
+  it("keeps a result that crossed a save after the new checkpoint too", async ({ attempts }) => {
     const { task } = await attempts.next();
     expect(task.checkpoint).toBeUndefined();
     attempts.daemon.stall("attempt/step");
@@ -144,14 +138,14 @@ describe("a module that reads its checkpoint", () => {
     expect(attempts.daemon.journal.map(({ base }) => base)).toEqual([0, 1]);
   });
 
-  it("is given undefined for a checkpoint of a pause that had no value", async ({ attempts }) => {
+  it("gets undefined for a pause's checkpoint without a value", async ({ attempts }) => {
     attempts.daemon.checkpoints.push({ seq: 4, base: 0, data: "" });
     expect((await attempts.next()).task.checkpoint).toBeUndefined();
   });
 });
 
 describe("a value that cannot be saved", () => {
-  it("is refused by its place or size, and the previous one stands", async ({ attempts }) => {
+  it("is refused with its place or size, and the previous value stays", async ({ attempts }) => {
     attempts.daemon.maxBytes = 20;
     const { task } = await attempts.next();
     expect(task.checkpoint).toBeUndefined();

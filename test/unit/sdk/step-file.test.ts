@@ -23,11 +23,11 @@ function step(n: number, bytes = 1): StepRecord {
   return { name: "s", n, base: 0, call: n, alone: true, startedAt: 1, endedAt: 2, result };
 }
 
-/** A file that is ready to be written. */
+/** Returns a step file that is ready for writing. */
 async function ready(dir: string): Promise<StepFile> {
   const file = new StepFile({ path: stepFile(dir, KEY), key: KEY }, { slowMs: Number.POSITIVE_INFINITY });
   file.prepare();
-  // It takes none before it is there, and each one that it takes is one.
+  // It accepts no step before the file exists. Each step that it accepts is written.
   await until(async () => await file.append(step(-1)));
   return file;
 }
@@ -38,7 +38,7 @@ const namesOf = (reader: StepReader) =>
     .map(({ n }) => n)
     .filter((n) => n >= 0);
 
-it("what is answered with true can be read, once and in its order", async ({ dir }) => {
+it("accepted steps can be read once, in order", async ({ dir }) => {
   const file = await ready(dir);
   const reader = new StepReader(dir, KEY);
   expect(await file.append(step(0))).toBe(true);
@@ -48,13 +48,13 @@ it("what is answered with true can be read, once and in its order", async ({ dir
   expect(namesOf(reader)).toEqual([]);
 });
 
-it("a reader that comes later reads what there is", async ({ dir }) => {
+it("a later reader reads all steps in the file", async ({ dir }) => {
   const file = await ready(dir);
   await Promise.all([0, 1, 2].map((n) => file.append(step(n))));
   expect(namesOf(new StepReader(dir, KEY))).toEqual([0, 1, 2]);
 });
 
-it("is full at its end, and goes on from its beginning when it was emptied, with nothing read twice or missed", async ({
+it("a full file starts again from its beginning when emptied, and no step is read twice or missed", async ({
   dir,
 }) => {
   const file = await ready(dir);
@@ -73,7 +73,7 @@ it("is full at its end, and goes on from its beginning when it was emptied, with
     expect(await file.append(step(n))).toBe(false);
     read.push(...namesOf(reader));
     expect(reader.next).toBe(full.written + 1);
-    // The answer to a step that was told the time before.
+    // A late response, to the report of the time before.
     file.emptied({ ...full, times: full.times - 1 }, true);
     expect(file.full).toEqual(full);
     file.emptied(full, true);
@@ -83,12 +83,12 @@ it("is full at its end, and goes on from its beginning when it was emptied, with
   expect(written.length).toBeGreaterThan(250);
   expect(read).toEqual(written);
   expect(statSync(stepFile(dir, KEY)).size).toBe(size);
-  // Only the last round is there for a reader that comes now, and it is whole.
+  // A new reader finds only the last round, and finds all of it.
   const last = namesOf(new StepReader(dir, KEY));
   expect(last).toEqual(written.slice(-last.length));
 });
 
-it("those that end together and do not all fit are told apart", async ({ dir }) => {
+it("of steps that end together, those that do not fit are refused", async ({ dir }) => {
   const file = await ready(dir);
   const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => file.append(step(n, 20_000))));
   const fitting = answers.indexOf(false);
@@ -100,13 +100,13 @@ it("those that end together and do not all fit are told apart", async ({ dir }) 
   expect(namesOf(new StepReader(dir, KEY))).toEqual([99]);
 });
 
-it("a step that takes much of its room goes by the daemon and leaves it to others", async ({ dir }) => {
+it("a large step goes to the daemon, and leaves the file to others", async ({ dir }) => {
   const file = await ready(dir);
   expect(await file.append(step(0, 100_000))).toBe(false);
   expect([file.full, await file.append(step(1))]).toEqual([undefined, true]);
 });
 
-it("leaves the steps to the daemon for a while when the disk is slow", async ({ dir }) => {
+it("the file leaves steps to the daemon for some time if the disk is slow", async ({ dir }) => {
   const file = new StepFile({ path: stepFile(dir, KEY), key: KEY }, { slowMs: -1 });
   file.prepare();
   await until(() => file.append(step(0)));
@@ -118,7 +118,7 @@ it("leaves the steps to the daemon for a while when the disk is slow", async ({ 
   expect(namesOf(new StepReader(dir, KEY))).toEqual([0, 1, 2, 3]);
 });
 
-it("is readable by its owner alone, and nothing when it was removed", async ({ dir }) => {
+it("only the owner can read the file, and a removed file has no steps", async ({ dir }) => {
   await ready(dir);
   expect(statSync(stepFile(dir, KEY)).mode & 0o777).toBe(0o600);
   expect(readFileSync(stepFile(dir, KEY), "latin1")).toContain('"name":"s"');
@@ -128,7 +128,7 @@ it("is readable by its owner alone, and nothing when it was removed", async ({ d
   expect([readdirSync(dir), reader.read()]).toEqual([[], []]);
 });
 
-it("is not written again where the daemon has not taken what stands there", async ({ dir }) => {
+it("the file is not overwritten if the daemon has not taken its steps", async ({ dir }) => {
   const file = await ready(dir);
   await Promise.all(Array.from({ length: 20 }, (_, n) => file.append(step(n, 20_000))));
   const before = namesOf(new StepReader(dir, KEY));
@@ -137,12 +137,12 @@ it("is not written again where the daemon has not taken what stands there", asyn
   expect(namesOf(new StepReader(dir, KEY))).toEqual(before);
 });
 
-it("that cannot be read is not taken for one without steps", async ({ dir }) => {
+it("a file that cannot be read is an error, not a file without steps", async ({ dir }) => {
   symlinkSync(stepFile(dir, KEY), stepFile(dir, KEY));
   expect(() => new StepReader(dir, KEY).read()).toThrow("ELOOP");
 });
 
-it("takes nothing where it cannot be made", async ({ dir }) => {
+it("a file that cannot be created accepts no steps", async ({ dir }) => {
   const file = new StepFile({ path: join(dir, "none/x.steps"), key: KEY });
   file.prepare();
   expect(await file.append(step(0))).toBe(false);

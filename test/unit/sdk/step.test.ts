@@ -10,7 +10,9 @@ async function errorOf(call: Promise<unknown>): Promise<Error> {
 }
 
 describe("a step", () => {
-  it("is kept with its result, and answered from the journal without running again", async ({ attempts }) => {
+  it("is kept with its result, and returns it from the journal without running again", async ({
+    attempts,
+  }) => {
     const ran: string[] = [];
     for (let count = 0; count < 2; count++) {
       const { task } = await attempts.next();
@@ -27,7 +29,7 @@ describe("a step", () => {
     expect(ran).toEqual(["a", "nothing"]);
   });
 
-  it("is known by its name and place among its namesakes, in whatever order they end", async ({
+  it("is identified by its name and its index among steps of that name, in whatever order they end", async ({
     attempts,
   }) => {
     const run = async () => {
@@ -60,11 +62,11 @@ describe("a step", () => {
     expect(known).toEqual([{ name: "a", n: 0, base: 0, call: 0, started: true }]);
   });
 
-  it("is announced when it lasts, where the last one of its name was brief", async ({ attempts }) => {
+  it("is announced only when it lasts, if the last step of its name was brief", async ({ attempts }) => {
     const { task } = await attempts.next();
     const announced = () =>
       attempts.daemon.sent("attempt/step").filter((sent) => (sent as { started?: boolean }).started);
-    // On a busy machine some of these last.
+    // On a busy machine, some of these steps last.
     let [n, known] = [0, -1];
     for (; announced().length > known && n < 1000; n++) {
       known = announced().length;
@@ -77,7 +79,7 @@ describe("a step", () => {
     expect(announced()).toHaveLength(known + 2);
   });
 
-  it("has one signal for a try, and one of its own for the next", async ({ attempts }) => {
+  it("has a separate signal for each try", async ({ attempts }) => {
     const { task } = await attempts.next();
     const signals: AbortSignal[] = [];
     const failsOnce = (context: { signal: AbortSignal; try: number }) => {
@@ -94,9 +96,7 @@ describe("a step", () => {
     ]);
   });
 
-  it("begins when its caller has the promise, whether the daemon was told of it or not", async ({
-    attempts,
-  }) => {
+  it("begins after its caller has the promise, whether it was announced or not", async ({ attempts }) => {
     const { task } = await attempts.next();
     for (let round = 0; round < 3; round++) {
       const order: string[] = [];
@@ -107,7 +107,7 @@ describe("a step", () => {
     }
   });
 
-  it("is not over before it is acknowledged", async ({ attempts }) => {
+  it("does not resolve before it is acknowledged", async ({ attempts }) => {
     const { task } = await attempts.next();
     attempts.daemon.stall("attempt/step");
     let isOver = false;
@@ -121,7 +121,7 @@ describe("a step", () => {
     expect(isOver).toBe(false);
   });
 
-  it("is tried again, with a new try number, and then rejects with its own error", async ({ attempts }) => {
+  it("is tried again with a new try number, and finally rejects with its own error", async ({ attempts }) => {
     const { task } = await attempts.next();
     const tries: number[] = [];
     const failing = (context: { try: number }) => {
@@ -137,7 +137,7 @@ describe("a step", () => {
     expect(value).toBe("ok");
   });
 
-  it("that takes too long fails as TimedOut, and its signal is aborted", async ({ attempts }) => {
+  it("that takes too long fails with TimedOut, and its signal is aborted", async ({ attempts }) => {
     const { task } = await attempts.next();
     const signals: AbortSignal[] = [];
     const endless = ({ signal }: { signal: AbortSignal }) => {
@@ -150,7 +150,7 @@ describe("a step", () => {
     expect(task.signal.aborted).toBe(false);
   });
 
-  it("inside a step is refused, as every other journaled call is", async ({ attempts }) => {
+  it("inside a step is refused, like every other journaled call", async ({ attempts }) => {
     const { task } = await attempts.next();
     const calls: (() => Promise<unknown>)[] = [
       () => task.step("inner", () => 1),
@@ -166,7 +166,7 @@ describe("a step", () => {
     expect(attempts.daemon.journal).toEqual([]);
   });
 
-  it("inside one that gives a promise is refused behind its awaits, however brief those before it were", async ({
+  it("inside an async step is refused even after an await, however brief earlier steps were", async ({
     attempts,
   }) => {
     const { task } = await attempts.next();
@@ -181,11 +181,11 @@ describe("a step", () => {
     await expect(task.step("again", behind)).rejects.toThrow('inside the step "again"');
     for (let i = 0; i < 20; i++) await task.step("at once", () => i);
     await expect(task.step("at once", inner)).rejects.toThrow('inside the step "at once"');
-    // Nobody is in a step any more.
+    // No step runs any more.
     expect(await inner()).toBe(1);
   });
 
-  it("that has ended does not bind what it left running", async ({ attempts }) => {
+  it("that has ended does not restrict code that it left running", async ({ attempts }) => {
     const { task } = await attempts.next();
     let later: Promise<number> = Promise.resolve(0);
     await task.step("a", () => {
@@ -194,7 +194,9 @@ describe("a step", () => {
     expect(await later).toBe(5);
   });
 
-  it("with a result that JSON would lose, or too large, is refused by name", async ({ attempts }) => {
+  it("with a result that JSON would lose or that is too large is refused, with its name", async ({
+    attempts,
+  }) => {
     attempts.daemon.maxBytes = 10;
     const { task } = await attempts.next();
     await expect(task.step("a", () => ({ f: () => 1 }))).rejects.toThrow('step "a": result.f is a function');
@@ -203,7 +205,7 @@ describe("a step", () => {
     expect(error.message).toBe('the result of step "big" has 22 bytes; the largest allowed is 10');
   });
 
-  it("without a name, a function or a sensible option is refused", async ({ attempts }) => {
+  it("without a name or a function, or with an invalid option, is refused", async ({ attempts }) => {
     const { task } = await attempts.next();
     await expect(task.step("", () => 1)).rejects.toThrow("a step's name is a text");
     await expect(task.step("a", 5 as never)).rejects.toThrow("the second argument is its function");
@@ -224,7 +226,9 @@ describe("a step", () => {
 });
 
 describe("a journal that no longer fits", () => {
-  it("ends the attempt, which names both steps, and the call does not return", async ({ attempts }) => {
+  it("ends the attempt with an error that names both steps, and the call does not return", async ({
+    attempts,
+  }) => {
     const first = await attempts.next();
     for (const name of ["a", "b", "c"]) await first.task.step(name, () => name);
     const { task, ended } = await attempts.next();
@@ -242,7 +246,7 @@ describe("a journal that no longer fits", () => {
     expect(hasReturned).toBe(false);
   });
 
-  it("is not suspected where calls ran beside each other", async ({ attempts }) => {
+  it("is not reported for calls that ran concurrently", async ({ attempts }) => {
     const first = await attempts.next();
     await Promise.all(["a", "b"].map((name) => first.task.step(name, () => name)));
     const { task, ended } = await attempts.next();
@@ -250,7 +254,7 @@ describe("a journal that no longer fits", () => {
     expect(ended).toEqual([]);
   });
 
-  it("is not suspected after a step that failed, which the journal does not have", async ({ attempts }) => {
+  it("is not reported after a failed step, which is not in the journal", async ({ attempts }) => {
     const first = await attempts.next();
     await first.task.step("a", () => Promise.reject(new Error("down"))).catch(() => {});
     await first.task.step("instead", () => 1);

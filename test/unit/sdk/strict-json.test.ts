@@ -5,7 +5,7 @@ import { toJson } from "../../../src/sdk/strict-json.ts";
 const cycle: Record<string, unknown> = { a: {} };
 (cycle.a as Record<string, unknown>).b = cycle;
 
-describe("what JSON would lose is refused by its place", () => {
+describe("a value that JSON would lose is refused with its place", () => {
   const refused: [unknown, string][] = [
     [{ items: [1, 2, { run: () => 1 }] }, "value.items[2].run is a function"],
     [() => 1, "value is a function"],
@@ -24,16 +24,16 @@ describe("what JSON would lose is refused by its place", () => {
     [new Date(Number.NaN), "value is an invalid Date"],
     [{ toJSON: () => ({ deep: () => 1 }) }, "value.deep is a function"],
   ];
-  test.each(refused)("%#", (value, message) => {
+  test.each(refused)("value %#", (value, message) => {
     expect(() => toJson(value, "value")).toThrow(new TypeError(`${message}, which JSON cannot hold`));
   });
 
-  test("a cycle names both ends", () => {
+  test("a cycle is named with both ends", () => {
     expect(() => toJson(cycle, "value")).toThrow("value.a.b leads back to value, which JSON cannot hold");
   });
 });
 
-describe("what JSON holds passes as everyone expects", () => {
+describe("a value that JSON can hold becomes the usual JSON", () => {
   class Point {
     x = 1;
   }
@@ -49,7 +49,7 @@ describe("what JSON holds passes as everyone expects", () => {
     [runInNewContext("({ a: [1] })"), '{"a":[1]}'],
     ["\ud800é", '"\\ud800é"'],
   ];
-  test.each(passed)("%#", (value, text) => {
+  test.each(passed)("value %#", (value, text) => {
     expect(toJson(value, "value")).toBe(text);
   });
 });

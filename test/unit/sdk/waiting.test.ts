@@ -4,7 +4,7 @@ import { until } from "../../harness/until.ts";
 import { it } from "./attempt.ts";
 
 describe("a sleep", () => {
-  it("of a moment is spent in process, and once", async ({ attempts }) => {
+  it("that is short happens in the process, and only once", async ({ attempts }) => {
     const first = await attempts.next();
     await first.task.sleep(30);
     const second = await attempts.next();
@@ -31,7 +31,7 @@ describe("a sleep", () => {
     expect(attempts.daemon.steps).toEqual(["slow"]);
   });
 
-  it("that was not over when its attempt ended ends the next one too, until the same time", async ({
+  it("that was not over when its attempt ended also ends the next attempt, until the same time", async ({
     attempts,
   }) => {
     const first = await attempts.next();
@@ -45,7 +45,7 @@ describe("a sleep", () => {
     expect(attempts.daemon.journal).toHaveLength(1);
   });
 
-  it("goes on in process when leaving is refused", async ({ attempts }) => {
+  it("continues in the process if leaving is refused", async ({ attempts }) => {
     const attempt = await attempts.next();
     const end = new Date(Date.now() + 5_400).toISOString();
     attempts.daemon.answers.set("attempt/sleep", () => ({ until: end }));
@@ -57,7 +57,7 @@ describe("a sleep", () => {
     expect(attempts.daemon.sent("attempt/suspended")).toHaveLength(1);
   }, 15_000);
 
-  it("takes only a duration", async ({ attempts }) => {
+  it("accepts only a duration", async ({ attempts }) => {
     const { task } = await attempts.next();
     await expect(task.sleep("a while")).rejects.toThrow("it takes 500ms, 90s, 15m, 2h, 3d, or a number");
     await expect(task.sleep(Number.NaN)).rejects.toThrow("is NaN");
@@ -65,7 +65,7 @@ describe("a sleep", () => {
 });
 
 describe("a question", () => {
-  it("ends the attempt once nothing else is in flight, and the next one has the answer", async ({
+  it("ends the attempt once nothing else is in flight, and the next attempt has the answer", async ({
     attempts,
   }) => {
     const first = await attempts.next();
@@ -93,7 +93,7 @@ describe("a question", () => {
     expect(attempts.daemon.sent("attempt/suspended")).toEqual([]);
   });
 
-  it("is put again after a reconnect, for the answer that came meanwhile", async ({ attempts }) => {
+  it("is asked again after a reconnect, to get an answer that came meanwhile", async ({ attempts }) => {
     const { task } = await attempts.next();
     void task.step("holds the attempt", () => new Promise(() => {}));
     const answer = task.ask("Publish?");
@@ -104,7 +104,7 @@ describe("a question", () => {
     expect(await answer).toBe("yes");
   });
 
-  it("is refused while another is open, and taken afterwards", async ({ attempts }) => {
+  it("is refused while another is open, and accepted afterwards", async ({ attempts }) => {
     const { task } = await attempts.next();
     attempts.daemon.answers.set("attempt/suspended", () => {
       throw new AgentctlError("UnsupportedOperation", { reason: "not now" });
@@ -122,7 +122,7 @@ describe("a question", () => {
     expect(await second).toBe("2");
   });
 
-  it("with options that make no sense is refused", async ({ attempts }) => {
+  it("with invalid options is refused", async ({ attempts }) => {
     const { task } = await attempts.next();
     await expect(task.ask("")).rejects.toThrow("a prompt must be a string");
     await expect(task.ask("?", { choices: [] })).rejects.toThrow("choices is a list of at least one text");
@@ -133,8 +133,8 @@ describe("a question", () => {
   });
 });
 
-describe("what else a task tells", () => {
-  it("gets its messages once, also across attempts", async ({ attempts }) => {
+describe("a task", () => {
+  it("gets its messages once, even across attempts", async ({ attempts }) => {
     attempts.daemon.messages = ["one", "two"];
     const first = await attempts.next();
     expect(await first.task.messages()).toEqual(["one", "two"]);
@@ -147,7 +147,7 @@ describe("what else a task tells", () => {
     ]);
   });
 
-  it("shows its latest progress, and never fails by it", async ({ attempts }) => {
+  it("reports its latest progress, and never fails because of it", async ({ attempts }) => {
     const { task, session } = await attempts.next();
     for (let done = 1; done <= 50; done++) task.progress(done, 50, "x".repeat(2000));
     for (const none of [Number.NaN, -1]) task.progress(none);
@@ -157,7 +157,7 @@ describe("what else a task tells", () => {
     expect(sent[1].message).toHaveLength(1000);
   });
 
-  it("keeps artifacts, and leaves no draft of them", async ({ attempts }) => {
+  it("keeps a text or a file as an artifact, and refuses other content", async ({ attempts }) => {
     const { task } = await attempts.next();
     await task.artifact("report.txt", "text");
     await task.artifact("file", { path: "package.json" });

@@ -8,7 +8,7 @@ import { GroupCommit, storeError } from "../../../src/store/sqlite/group-commit.
 
 const names = ["create", "start", "step", "cancel"] as const;
 
-/** Writes into one table, with a note of what happened when. */
+/** Writes to one table, and records the order in which things happen. */
 class Ledger {
   readonly db = openFile(":memory:");
   readonly happened: string[] = [];
@@ -60,20 +60,20 @@ test("nothing is written before the turn is over", async ({ ledger }) => {
   expect(ledger.entries()).toEqual([1]);
 });
 
-describe("one that throws", () => {
+describe("a write that throws", () => {
   test("alone leaves no transaction open", async ({ ledger }) => {
     await ledger.write(1);
     expect(await settled([ledger.write(1)])).toEqual(["refused"]);
     expect([ledger.db.inTransaction, ledger.entries()]).toEqual([false, [1]]);
   });
 
-  test("among others is undone by itself", async ({ ledger }) => {
+  test("among others is undone, and the others are kept", async ({ ledger }) => {
     const writes = [ledger.write(1), ledger.write(1), ledger.write(2)];
     expect(await settled(writes)).toEqual(["held", "refused", "held"]);
     expect(ledger.entries()).toEqual([1, 2]);
   });
 
-  test("after it wrote something leaves none of that", async ({ ledger }) => {
+  test("after it wrote something leaves nothing of it", async ({ ledger }) => {
     const half = ledger.commits.write("update", () => {
       ledger.db.prepare("insert into entries values (9)").run();
       throw new Error("changed its mind");
@@ -83,7 +83,7 @@ describe("one that throws", () => {
   });
 });
 
-test("where the whole transaction is rolled back, all of it is refused", async ({ ledger }) => {
+test("if the whole transaction is rolled back, all its writes are refused", async ({ ledger }) => {
   const rollback = ledger.commits.write("update", () => {
     ledger.db.exec("rollback");
     throw Object.assign(new Error("database or disk is full"), { code: "SQLITE_FULL" });
@@ -98,7 +98,7 @@ test("where the whole transaction is rolled back, all of it is refused", async (
   expect(ledger.entries()).toEqual([3]);
 });
 
-test("a listener that throws takes no answer away", async () => {
+test("a listener that throws does not change the result of a write", async () => {
   const db = openFile(":memory:");
   const fail = () => {
     throw new Error("a listener's bug");
@@ -110,21 +110,21 @@ test("a listener that throws takes no answer away", async () => {
   db.close();
 });
 
-describe("what SQLite says", () => {
+describe("an error of SQLite", () => {
   const of = (code: string) => storeError(Object.assign(new Error("oops"), { code }));
 
   test.each(["SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_CORRUPT_INDEX", "SQLITE_READONLY", "SQLITE_BUSY"])(
-    "%s is StoreUnavailable",
+    "with the code %s becomes StoreUnavailable",
     (code) => {
       expect(of(code)).toMatchObject({ name: "StoreUnavailable", exitCode: 6, data: { sqlite: code } });
     },
   );
 
-  test("a full disk is called one", () => {
+  test("for a full disk says that the disk is full", () => {
     expect((of("SQLITE_FULL") as Error).message).toBe("the store cannot be used: the disk is full");
   });
 
-  test("a broken rule is a bug, and an expected failure stays what it is", () => {
+  test("for a broken constraint stays a bug, and an AgentctlError stays as it is", () => {
     expect(of("SQLITE_CONSTRAINT_UNIQUE")).not.toBeInstanceOf(AgentctlError);
     const expected = new AgentctlError("StaleAttempt");
     expect(storeError(expected)).toBe(expected);
@@ -149,7 +149,7 @@ describe("while another program holds the write lock", () => {
     }
   };
 
-  test("a write waits without keeping others from their turn", async () => {
+  test("a write waits without blocking the event loop", async () => {
     await locked(async (commits, free) => {
       const write = commits.write("create", () => "written");
       const first = await Promise.race([write, new Promise((resolve) => setTimeout(resolve, 200, "others"))]);
@@ -159,7 +159,7 @@ describe("while another program holds the write lock", () => {
     });
   });
 
-  test("a write that waits no longer is told of the lock, and not of the disk", async () => {
+  test("a write that waits no longer rejects with an error about the lock, not about the disk", async () => {
     await locked(async (commits) => {
       const write = commits.write("create", () => "written");
       commits.flush(true);

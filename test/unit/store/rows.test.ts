@@ -14,7 +14,7 @@ const question = {
   key: { kind: "ask" as const, name: "?", n: 0, base: 0 },
 };
 
-test("a task is the same after its row", () => {
+test("a task is the same after it was stored as a row", () => {
   const given = task({
     ...{
       held: true,
@@ -44,18 +44,18 @@ test("each field has its column", () => {
   expect(taskColumns).toContain("wake_at");
 });
 
-test("only what changed is written", () => {
+test("only changed fields are written", () => {
   const before = task();
   expect(changedCells(before, { ...before, exitCode: 3, held: true })).toEqual({ exit_code: 3, held: 1 });
   expect(changedCells(before, { ...before })).toEqual({});
 });
 
-test("what leads to another wake-up is written with it", () => {
+test("a field that changes the wake-up time writes wake_at too", () => {
   const before = task({ state: "submitted" });
   expect(changedCells(before, { ...before, notBefore: 7 })).toEqual({ not_before: 7, wake_at: 7 });
 });
 
-describe("when a task wants attention", () => {
+describe("the wake-up time of a task", () => {
   const all = { notBefore: 5, pause, pauseAt, question };
 
   test.each([
@@ -63,16 +63,16 @@ describe("when a task wants attention", () => {
     ["resumed", 5],
     ["suspended", 10],
     ["working", 10],
-  ] as [Task["state"], number][])("%s: the first of what applies to it", (state, expected) => {
+  ] as [Task["state"], number][])("in state %s is the earliest time that applies", (state, expected) => {
     expect(wakeAt(task({ state, ...all }))).toBe(expected);
   });
 
-  test("a pause ends only while it lasts", () => {
+  test("includes the end of a pause only while the pause lasts", () => {
     expect(wakeAt(task({ state: "suspended", pause }))).toBe(30);
     expect(wakeAt(task({ state: "working", pause }))).toBeNull();
   });
 
-  test("a pause that is planned is nobody's when the task has ended", () => {
+  test("ignores a planned pause when the task has ended", () => {
     expect(wakeAt(task({ state: "completed", endedAt: 1, pauseAt }))).toBeNull();
   });
 });

@@ -5,7 +5,7 @@ import { topic, topics } from "../../../../src/cli/command/topics.ts";
 import { aliasesOf, verb, verbNames } from "../../../../src/cli/command/verbs.ts";
 import { textWidth } from "../../../../src/cli/text/table.ts";
 
-/** Every help text of this width, with what prints it. */
+/** Returns every help text for this width, each with the command that prints it. */
 async function helps(columns: number): Promise<[string, string][]> {
   const all: [string, string][] = [["--help", await overview(columns)]];
   for (const name of verbNames) {
@@ -24,7 +24,7 @@ async function helps(columns: number): Promise<[string, string][]> {
   return [...all, ...topics().map((name): [string, string] => [`help ${name}`, topic(name, columns) ?? ""])];
 }
 
-/** The lines that a terminal of this width would break, each with what prints it. */
+/** Returns the lines that are too long for a terminal of this width, each with the command that prints it. */
 async function broken(columns: number): Promise<string[]> {
   return (await helps(columns)).flatMap(([name, text]) =>
     text.split("\n").flatMap((line) => (textWidth(line) > columns ? [`${name}: ${line}`] : [])),
@@ -35,7 +35,7 @@ test("the help of every verb, group and topic fits 80 columns", async () => {
   expect(await broken(80)).toEqual([]);
 });
 
-test("on a narrower terminal only a word is longer than it is wide", async () => {
+test("on a narrower terminal, only a single word may exceed the width", async () => {
   for (const columns of [40, 60])
     expect(
       (await broken(columns)).filter((line) =>

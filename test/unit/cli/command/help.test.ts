@@ -32,14 +32,14 @@ test("every command is named as in the table, and has examples that call it", as
   }
 });
 
-test("the help of every command is readable at 80 columns, its examples aside", async () => {
+test("the help of every command fits 80 columns, except for its examples", async () => {
   for (const [path, spec] of await commands()) {
     const [text = ""] = helpOf(spec, `agentctl ${path}`, [], 80).split("\nExamples:");
     expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
   }
 });
 
-test("every option --all, --queue and --label of tasks has the letter that it has in run", async () => {
+test("--all, --queue and --label have the same letter in every command that selects tasks", async () => {
   const letters: Record<string, string> = { all: "a", queue: "q", label: "l" };
   const without = (await commands()).flatMap(([path, { options }]) =>
     Object.values(options)
@@ -130,12 +130,12 @@ test("the reference has every option of every command", async () => {
   }
 });
 
-test("there is a script for each shell", async () => {
+test("there is a completion script for each shell", async () => {
   for (const shell of shells)
     expect(await completionScript(shell, { verb, verbNames, aliasesOf })).toContain("pause");
 });
 
-test("the word that was probably meant", () => {
+test("a mistyped command suggests the nearest one", () => {
   expect(
     ["lst", "puase", "resum", "xyzzy", "can", "lsit"].map((word) => nearest(word, verbNames)[0]),
   ).toEqual(["list", "pause", "resume", undefined, "cancel", "list"]);

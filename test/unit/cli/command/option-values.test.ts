@@ -11,13 +11,13 @@ import { systemClock } from "../../../../src/core/time.ts";
 
 const fromNow = (iso: string) => Math.round((Date.parse(iso) - systemClock.now()) / 1000);
 
-test("a time to come is a duration from now, ISO 8601 or the next HH:MM", () => {
+test("a future time is a duration from now, ISO 8601 or the next HH:MM", () => {
   expect(fromNow(time("2h", {}))).toBe(7200);
   expect(time("2126-05-01T18:30:00Z", {})).toBe("2126-05-01T18:30:00.000Z");
   expect(fromNow(time("08:00", {}))).toBeGreaterThan(0);
 });
 
-test("a past time counts a duration back, and HH:MM is the last one", () => {
+test("a past time is a duration before now or the last HH:MM", () => {
   expect(fromNow(pastTime("2h", {}))).toBe(-7200);
   expect(fromNow(pastTime("08:00", {}))).toBeLessThanOrEqual(0);
 });
@@ -26,7 +26,7 @@ test("a signal is known by name, short name and number", () => {
   expect(["SIGUSR1", "usr1", "TERM", "2"].map(signal)).toEqual(["SIGUSR1", "SIGUSR1", "SIGTERM", "SIGINT"]);
 });
 
-test("a variable has a value, an empty one, or the caller's", () => {
+test("a variable takes the given value, an empty one, or the caller's", () => {
   expect(["A=b=c", "A=", "A"].map(variable)).toEqual([
     ["A", "b=c"],
     ["A", ""],
@@ -42,6 +42,6 @@ test.each([
   [() => signal("9"), "no program hears SIGKILL; such as TERM, INT, USR1"],
   [() => signal("SIGNOPE"), '"SIGNOPE" is not a signal; use TERM, INT, USR1, …'],
   [() => variable("=x"), '"=x" is not of the form NAME=value or NAME'],
-] as const)("a bad value says what is accepted (%#)", (read, message) => {
+] as const)("the error for a bad value says what is accepted (%#)", (read, message) => {
   expect(read).toThrow(message);
 });

@@ -21,7 +21,7 @@ async function read(line: string[]) {
   };
 }
 
-test("options of run stand before the program, and what follows is the program's", async () => {
+test("options before the program belong to run, and all words after it to the program", async () => {
   expect(await read(["run", "--name", "x", "-f", "grep", "--json", "-f", "--name=y", "--", "-h"])).toEqual({
     args: ["grep", "--json", "-f", "--name=y", "--", "-h"],
     options: { name: "x", follow: true },
@@ -48,19 +48,19 @@ test("options of run may follow a task module", async () => {
   });
 });
 
-test("after -- a module is a program, and keeps its arguments", async () => {
+test("after -- a module file is run as a program, and keeps its arguments", async () => {
   expect(await read(["run", "--", "./task.ts", "--input", "{}"])).toMatchObject({
     args: ["./task.ts", "--input", "{}"],
     options: {},
   });
 });
 
-test("--help of the program is not that of run", async () => {
+test("--help after the program belongs to the program, not to run", async () => {
   expect(await read(["run", "ls", "--help"])).toMatchObject({ args: ["ls", "--help"] });
   expect(await read(["run", "--help", "ls"])).toBe("help");
 });
 
-test("values are read, and options that are repeated add up", async () => {
+test("values are converted, and repeated options add up", async () => {
   const line = ["list", "--label", "a=1", "--label", "b=2=3", "--state", "working", "-n", "5"];
   expect(await read(line)).toMatchObject({
     options: {
@@ -94,7 +94,7 @@ test.each([
   [["run"], /^<program> is missing: a program on the PATH or a path, or a task module; /],
   [["show", "1", "2"], 'there is one argument too many: "2"'],
   [["list", "--color", "blue"], '--color: "blue" is none of auto, always, never'],
-] as const)("%j is refused as usage", async (line, message) => {
+] as const)("%j is refused with a usage error", async (line, message) => {
   const error = await read([...line]).catch((refusal: unknown) => refusal);
   expect(error).toMatchObject({
     exitCode: 2,
@@ -102,7 +102,7 @@ test.each([
   });
 });
 
-test("--json behind -- belongs to the program", () => {
+test("--json after -- belongs to the program", () => {
   expect([wantsJson(["run", "--json", "--", "x"]), wantsJson(["run", "--", "x", "--json"])]).toEqual([
     true,
     false,
@@ -122,7 +122,7 @@ test.each([
   ["run", "./task.ts"],
   ["run", "--", "./task.ts", "--input", "{}"],
   ["send", "1", ""],
-])("%s %s %s %s: words without an option are read as those behind one", async (name, ...words) => {
+])("%s %s %s %s: words are read the same with and without an option before them", async (name, ...words) => {
   const plain = await read([name as string, ...(words as string[])]);
   expect(plain).toEqual(await read([name as string, "--color", "auto", ...(words as string[])]));
 });

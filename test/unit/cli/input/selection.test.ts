@@ -4,11 +4,11 @@ import { selectionOf } from "../../../../src/cli/input/selection.ts";
 
 const none = { all: false, queue: undefined, labels: [], states: [] };
 
-test("ids are ids", () => {
+test("ids select the tasks with these ids", () => {
   expect(selectionOf(["1", "x"], none)).toEqual({ ids: ["1", "x"] });
 });
 
-test("selectors narrow each other", () => {
+test("several selectors are combined", () => {
   const given = {
     all: true,
     queue: "q",
@@ -20,12 +20,12 @@ test("selectors narrow each other", () => {
   });
 });
 
-test("neither and both are refused", () => {
+test("ids together with selectors are refused, and so is neither", () => {
   expect(() => selectionOf([], none)).toThrow("which tasks?");
   expect(() => selectionOf(["1"], { ...none, all: true })).toThrow("not both");
 });
 
-test("digits are an id, everything else a name or uuid", () => {
+test("digits are an id; everything else is a name or uuid", () => {
   expect(["12", "0", "12a", "99999999999999999999"].map(reference)).toEqual([
     12,
     "0",

@@ -31,7 +31,7 @@ async function submitted(...words: string[]) {
   return await submissionOf(context, work, parsed.options as unknown as RunValues);
 }
 
-test("a program runs where the caller is, with the caller's environment and nothing of agentctl but the home", async () => {
+test("a program gets the caller's folder and environment, without agentctl's variables except the home", async () => {
   expect(await submitted("make", "test")).toEqual({
     argv: ["make", "test"],
     cwd,
@@ -40,12 +40,12 @@ test("a program runs where the caller is, with the caller's environment and noth
   });
 });
 
-test("only chosen variables go along with --no-inherit-env", async () => {
+test("--no-inherit-env passes only the chosen variables", async () => {
   const { env } = await submitted("--no-inherit-env", "-e", "A=1", "-e", "TOKEN", "-e", "NOT_SET", "true");
   expect(env).toEqual({ A: "1", TOKEN: "secret" });
 });
 
-test("every option has its field", async () => {
+test("every option sets its field", async () => {
   const words =
     "--name n --queue q --priority -5 --label a=b --cwd sub --env-file e.env --after 7 --delay 1h --retries 2";
   const more =
@@ -87,7 +87,7 @@ test("every option has its field", async () => {
   });
 });
 
-test("a module gets its input as JSON, also from a file", async () => {
+test("a module gets its input as JSON, given directly or in a file", async () => {
   writeFileSync(join(cwd, "in.json"), '{"from":"file"}');
   writeFileSync(join(cwd, "task.ts"), "");
   expect(await submitted("task.ts", "--input", "[1]")).toMatchObject({
@@ -97,7 +97,7 @@ test("a module gets its input as JSON, also from a file", async () => {
   expect(await submitted("task.ts", "--input", "@in.json")).toMatchObject({ input: { from: "file" } });
 });
 
-test("a module is a file of that name, or what is named like one that is not there", () => {
+test("an operand is a module if it is an existing module file or is named like one", () => {
   writeFileSync(join(cwd, "there.mjs"), "");
   const named = ["./a.cjs", "a.cts", "a.tsx", "./a.jsx"];
   const operands = [
@@ -124,6 +124,6 @@ test.each([
   [["./task.ts", "--input", "{x"], /^--input: .*accepted are JSON/],
   [["./task.ts", "tea"], 'a task module takes its input by --input, not as an argument: "tea"'],
   [["--at", "08:00", "--delay", "1h", "true"], "either --delay or --at, not both"],
-] as const)("%j is refused as usage", async (words, message) => {
+] as const)("%j is refused with a usage error", async (words, message) => {
   await expect(submitted(...words)).rejects.toThrow(message);
 });

@@ -12,7 +12,7 @@ const numbered = Array.from(
   (_, at) => `line ${at + 1}${(at + 1) % 30 === 0 ? " Error" : ""}`,
 );
 
-/** The log of a task after these keys; more than one character is the name of a key. */
+/** Returns the state of an open log after these keys. A text of several characters is the name of a key. */
 function stateAfter(
   keys: readonly string[],
   lines: readonly string[] = numbered,
@@ -35,14 +35,14 @@ function opened(lines: readonly string[]): State {
 const screen = (state: State) => viewLines(state, size, NOW, { ...plainPaint, found: (text) => `<${text}>` });
 
 describe("search in a log", () => {
-  test("shows the newest match while the text is typed, in any case of letters, and says which it is", () => {
+  test("shows the newest match while the text is typed, ignores case, and says which match it is", () => {
     const typed = screen(stateAfter([..."/error"]));
     expect(typed).toContain("line 90 <Error>");
     expect(typed.at(-2)).toBe('/error_  match 3 of 3 for "error"');
     expect(typed.at(-1)).toBe("Enter keep  Esc end the search");
   });
 
-  test("n goes to older matches and N to newer ones, around the ends", () => {
+  test("n goes to older matches and N to newer ones, and both wrap around", () => {
     const shown = (keys: string[]) =>
       screen(stateAfter([..."/error", "return", ...keys])).find((line) => line.includes("<"));
     expect([[], ["n"], ["n", "n"], ["n", "n", "n"], ["N"], ["n", "n", "N"]].map(shown)).toEqual([
@@ -56,7 +56,7 @@ describe("search in a log", () => {
     expect(screen(stateAfter([..."/error", "return", "n"])).at(-2)).toBe('match 2 of 3 for "error"');
   });
 
-  test("begins at what is on the screen, again for each letter", () => {
+  test("starts again from the visible lines for each typed letter", () => {
     const higher = ["home", ...Array(4).fill("pagedown"), "/"];
     expect(screen(stateAfter([...higher, "l", "i"])).find((line) => line.includes("<"))).toContain(
       "<li>ne 28",
@@ -65,14 +65,14 @@ describe("search in a log", () => {
     expect(stateAfter([...higher, ..."line 9"]).log?.search?.at).toBe(8);
   });
 
-  test("says so where nothing is found, and moves nothing", () => {
+  test("says that nothing matches, and does not scroll", () => {
     const none = stateAfter(["up", "up", ..."/zebra"]);
     expect(screen(none).at(-2)).toBe('/zebra_  no line here has "zebra"');
     expect(none.log?.below).toBe(2);
     expect(stateAfter(["n"]).message).toBe("press / to search");
   });
 
-  test("Esc ends it, and then leaves the log", () => {
+  test("Esc ends the search, and a second Esc leaves the log", () => {
     const kept = [..."/error", "return"];
     const ended = stateAfter([...kept, "escape"]);
     expect([ended.pane, screen(ended).join("\n").includes("<")]).toEqual(["log", false]);
@@ -81,7 +81,7 @@ describe("search in a log", () => {
     expect(stateAfter(["/", "return", "escape"]).pane).toBe("tasks");
   });
 
-  test("shows a match among lines that are broken, and stays there while lines come", () => {
+  test("shows a match among wrapped lines, and stays there while new lines arrive", () => {
     const long = ["needle", ...Array(20).fill("x".repeat(200))];
     const found = stateAfter([..."/needle", "return"], long);
     expect(screen(found)).toContain("<needle>");

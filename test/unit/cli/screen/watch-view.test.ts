@@ -25,7 +25,7 @@ const many = Array.from({ length: 30 }, (_, at) => aTask({ id: at + 1 }));
 const working = (changes: Partial<TaskJson>) => aTask({ state: "working", startedAt: NOW_ISO, ...changes });
 const NOW_ISO = new Date(NOW).toISOString();
 
-/** The state after these keys; more than one character is the name of a key. */
+/** Returns the state after these keys. A text of several characters is the name of a key. */
 function stateAfter(keys: readonly string[], tasks: readonly TaskJson[], at = size): State {
   const first = settled(withQueues(withTasks(emptyState, tasks), [queue]), at);
   return keys.reduce((state, key) => pressed(state, keyOf(key), at).state, first);
@@ -47,7 +47,7 @@ const shownIds = (all: string[]) =>
 const plain = { kind: "question", tool: null };
 
 describe("the screen", () => {
-  test("has as many lines as rows, none of them wider than it", () => {
+  test("has as many lines as the terminal has rows, none wider than the terminal", () => {
     const asking = aTask({
       state: "input-required",
       name: "日本語のタスク",
@@ -65,7 +65,7 @@ describe("the screen", () => {
     }
   });
 
-  test("shows what needs a person, then what runs, is paused, waits and has ended", () => {
+  test("lists tasks that need a person first, then running, paused, queued and ended ones", () => {
     const pause = {
       mode: "checkpoint",
       outcome: null,
@@ -90,7 +90,7 @@ describe("the screen", () => {
     expect(all.filter((line) => /^.!/.test(line))).toHaveLength(2);
   });
 
-  test("scrolls with the mark, and leaves no room empty", () => {
+  test("scrolls with the mark, and leaves no row empty", () => {
     expect(shownIds(lines(stateAfter([], many)))).toEqual([1, 2, 3, 4, 5, 6]);
     expect(shownIds(lines(stateAfter(["end"], many)))).toEqual([25, 26, 27, 28, 29, 30]);
     expect(shownIds(lines(stateAfter(["pagedown"], many)))).toEqual([1, 2, 3, 4, 5, 6]);
@@ -103,7 +103,7 @@ describe("the screen", () => {
     expect(shorter.task.marked).toBe(8);
   });
 
-  test("offers the keys that do something, and on a narrow screen those that matter most", () => {
+  test("offers the keys that do something, and only the most important ones on a narrow screen", () => {
     const footer = (task: TaskJson, columns: number) =>
       lines(stateAfter([], [task]), { rows: 10, columns }).at(-1);
     expect(footer(working({}), 80)).toBe(
@@ -115,18 +115,18 @@ describe("the screen", () => {
     expect(footer(working({}), 30)).toBe("q quit  ? help  p pause");
   });
 
-  test("has a help of which 80 columns cut nothing, and 40 nothing where there are rows for it", () => {
+  test("shows the help uncut at 80 columns, and at 40 if there are enough rows", () => {
     const help = (rows: number, columns: number) =>
       lines(stateAfter(["?"], many), { rows, columns }).join("\n");
     expect(help(24, 80)).toContain("the log of the task, all attempts; in queues, its tasks");
     expect(help(24, 80)).not.toContain("…");
     expect(help(50, 40)).not.toContain("…");
     expect(help(50, 40)).toContain("\n  /          filter: words in id, name,\n             program, queue");
-    // Every key is there, rather than all words of some.
+    // With few rows, every key is listed and long explanations are cut.
     expect(help(20, 40)).toMatch(/ {2}\/ +filter: .*…\n[\s\S]*q Ctrl-C/);
   });
 
-  test("says so where there is nothing", () => {
+  test("says when there is no task to show", () => {
     expect(lines(stateAfter([], []))[0]).toMatch(/^agentctl: no open task /);
     expect(lines(stateAfter([], [])).join("\n")).toContain("agentctl run <program>");
     expect(lines(stateAfter(["/", "z"], many)).join("\n")).toContain("no task fits the filter");
@@ -134,7 +134,7 @@ describe("the screen", () => {
 });
 
 describe("keys", () => {
-  test("filter by words while they are typed; Enter keeps the filter, Esc ends it", () => {
+  test("filter the tasks while words are typed; Enter keeps the filter, Esc ends it", () => {
     const tasks = [
       aTask({ id: 1, name: "tea" }),
       aTask({ id: 2, queue: "gpu" }),
@@ -148,7 +148,7 @@ describe("keys", () => {
     expect(pressed(kept, keyOf("escape"), size).state.shown).toHaveLength(3);
   });
 
-  test("Enter on a queue shows the tasks of that queue alone", () => {
+  test("Enter on a queue shows only the tasks of that queue", () => {
     const tasks = [
       aTask({ id: 1, queue: "gpu" }),
       aTask({ id: 2, queue: "gpu2" }),
@@ -157,7 +157,7 @@ describe("keys", () => {
     expect(stateAfter(["tab", "return"], tasks).shown.map(({ id }) => id)).toEqual([1]);
   });
 
-  test("sort, and the mark stays on its task", () => {
+  test("sort the tasks, and the mark stays on its task", () => {
     const tasks = [
       aTask({ id: 1, state: "completed" }),
       working({ id: 2, runMs: 5 }),
@@ -174,7 +174,7 @@ describe("keys", () => {
     expect(ids(Array(6).fill("s"))).toEqual(ids([]));
   });
 
-  test("wish for what they say of the marked task", () => {
+  test("act on the marked task", () => {
     const tasks = [aTask({ id: 1 }), aTask({ id: 2, held: true })];
     expect(wish(["p"], tasks)).toEqual({ act: "pause", id: 1 });
     expect(wish(["down", "r"], tasks)).toEqual({ act: "resume", id: 2 });
@@ -187,7 +187,7 @@ describe("keys", () => {
     expect(wish(["p"], [])).toBeUndefined();
   });
 
-  test("cancel at the second time in a row only", () => {
+  test("cancel a task only when pressed twice in a row", () => {
     const tasks = [aTask({ id: 1 }), aTask({ id: 2 })];
     expect(wish(["c"], tasks)).toBeUndefined();
     expect(stateAfter(["c"], tasks).message).toBe("press c again to cancel task 1");
@@ -195,7 +195,7 @@ describe("keys", () => {
     expect(wish(["c", "c"], tasks)).toEqual({ act: "cancel", id: 1 });
   });
 
-  test("answer a question with one of its choices, or with what is typed", () => {
+  test("answer a question with one of its choices, or with typed text", () => {
     const ask = (choices: string[] | null) => [
       aTask({ state: "input-required", question: { prompt: "which?", at: NOW_ISO, choices, ...plain } }),
     ];
@@ -220,7 +220,7 @@ describe("keys", () => {
     expect(stateAfter(["a"], [aTask()]).message).toBe("task 12 asks nothing");
   });
 
-  test("turn the panes both ways, and Esc goes back to the tasks", () => {
+  test("switch the panes in both directions, and Esc returns to the tasks", () => {
     expect(
       [["tab"], ["tab", "tab"], ["tab", "tab", "tab"]].map((keys) => stateAfter(keys, many).pane),
     ).toEqual(["queues", "log", "tasks"]);
@@ -246,7 +246,7 @@ describe("a log", () => {
     return [all[0], all.at(-1)];
   };
 
-  test("is scrolled by lines and pages, from its first line to its last", () => {
+  test("scrolls by lines and pages, from its first line to its last", () => {
     expect(shown([])).toEqual(["line 94", "line 100"]);
     expect(shown(["up"])).toEqual(["line 93", "line 99"]);
     expect(shown(["pageup"])).toEqual(["line 88", "line 94"]);
@@ -265,7 +265,7 @@ describe("a log", () => {
     expect(logRows({ lines: all, below }, rows, 5)).toEqual(expected);
   });
 
-  test("shows a line without what would steer the terminal, and as a progress bar left it", () => {
+  test("shows a line without terminal control codes, and only the last state of a progress bar", () => {
     expect(logLine("\u0007a\u001b[2Jb\tc\r")).toBe("\\x07ab    c");
     expect(logLine("10%\r50%\r100%")).toBe("100%");
     expect(wrapped("日本語", 5)).toEqual(["日本", "語"]);

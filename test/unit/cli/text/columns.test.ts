@@ -18,7 +18,7 @@ test("every column has a cell for every task", () => {
   expect(lines).toHaveLength(4);
 });
 
-test("only the chosen columns are shown, in their order", () => {
+test("a table shows only the chosen columns, in the chosen order", () => {
   expect(
     `\n${taskTable(tasks, { now: NOW, columns: 80, paint: plainPaint, chosen: ["name", "id", "exit", "ran"] }).join("\n")}\n`,
   ).toMatchInlineSnapshot(`
@@ -31,7 +31,7 @@ test("only the chosen columns are shown, in their order", () => {
   `);
 });
 
-test("a narrow terminal gets what a task is and does, each in one line", () => {
+test("a narrow terminal shows only the most important columns, one line per task", () => {
   const ran = { argv: ["x".repeat(99)], runMs: 4_000_000, startedAt: started };
   const many = [
     aTask({ ...ran, state: "input-required", id: 1234, queue: "nightly-builds", machine: "box-of-ada" }),
@@ -45,7 +45,7 @@ test("a narrow terminal gets what a task is and does, each in one line", () => {
   expect(asked[0]).toMatch(/ID +AGE +RAN/);
 });
 
-test("a task with a name shows the name of its module's file, and the whole path only in a pipe's WORK", () => {
+test("a named task shows its module's file name; only WORK in a pipe shows the whole path", () => {
   const path = "/home/ada/research/of/tea/leaves/survey.ts";
   const named = aTask({ name: "m1", kind: "module", argv: null, module: { path, sha256: "0" } });
   const program = aTask({ name: "p1", argv: ["/opt/tools/of/ada/bin/render", "/data/a.png"] });
@@ -56,7 +56,7 @@ test("a task with a name shows the name of its module's file, and the whole path
   expect(rows("work", undefined)).toEqual([path, "/opt/tools/of/ada/bin/render /data/a.png"]);
 });
 
-test("a table of a cluster names machines, any other has no room for them", () => {
+test("only a cluster's table names machines", () => {
   const [there] = [aTask({ id: 1, machine: "two" })];
   const shown = (isCluster: boolean) =>
     taskTable([there], { now: NOW, columns: 80, paint: plainPaint, isCluster })[1];
@@ -64,7 +64,7 @@ test("a table of a cluster names machines, any other has no room for them", () =
   expect(shown(false)).not.toContain("two");
 });
 
-test("tasks are sorted up or down, and those of which a column says nothing come last", () => {
+test("tasks are sorted up or down, and those without a value come last", () => {
   const ids = (column: "name" | "ran" | "exit", isDown: boolean) =>
     sorted(tasks, { column, isDown }).map(({ id }) => id);
   expect(ids("name", false)).toEqual([3, 1, 2]);
@@ -73,7 +73,7 @@ test("tasks are sorted up or down, and those of which a column says nothing come
   expect(ids("exit", false)).toEqual([3, 1, 2]);
 });
 
-test("details give way last, and wide characters take two cells", () => {
+test("details are shortened last, and wide characters take two cells", () => {
   const long = aTask({
     id: 1,
     argv: ["x".repeat(200)],
@@ -94,7 +94,7 @@ test("details give way last, and wide characters take two cells", () => {
   expect(row.startsWith("👨‍👩‍👧 日本   1")).toBe(true);
 });
 
-test("the usual columns read no more than list asks the daemon for", () => {
+test("the usual columns read only the fields that list requests", () => {
   const allowed = new Set<string | symbol>(usualFields);
   const readsOnly = (task: TaskJson) =>
     new Proxy(task, {

@@ -11,7 +11,7 @@ const notPausable = new AgentctlError("TaskNotPausable", {
   allowed: ["working"],
 });
 
-test("a failure says on stderr what happened, and below it what helps", async () => {
+test("a failure says on stderr what happened, and on the next line what helps", async () => {
   const { out, stdout, stderr } = printed();
   expect(await reportFailure(notPausable, out, { host: null, paths })).toBe(4);
   expect([stdout(), stderr()]).toEqual([
@@ -20,7 +20,7 @@ test("a failure says on stderr what happened, and below it what helps", async ()
   ]);
 });
 
-test("with --json it is an object on stdout", async () => {
+test("with --json a failure is an object on stdout", async () => {
   const { out, stdout, stderr } = printed({ json: true });
   await reportFailure(notPausable, out, { host: null, paths });
   expect([JSON.parse(stdout()), stderr()]).toEqual([
@@ -37,7 +37,7 @@ test("with --json it is an object on stdout", async () => {
   ]);
 });
 
-test("a bug ends with 70 and names the log", async () => {
+test("a bug exits with 70 and names the log", async () => {
   const { out, stderr } = printed();
   expect(await reportFailure(new TypeError("x is not a function"), out, { host: null, paths })).toBe(70);
   expect(stderr()).toBe(
@@ -45,7 +45,7 @@ test("a bug ends with 70 and names the log", async () => {
   );
 });
 
-test("where the daemon cannot be reached, its log is named", async () => {
+test("if the daemon cannot be used, the message names its log", async () => {
   const { out, stderr } = printed();
   const error = new AgentctlError("VersionMismatch", { daemon: "1.0.0", client: "2.0.0" });
   expect(await reportFailure(error, out, { host: null, paths })).toBe(5);
@@ -58,7 +58,7 @@ test("where the daemon cannot be reached, its log is named", async () => {
   );
 });
 
-test("what steers a terminal is written out", async () => {
+test("terminal control characters in a message are printed as escapes", async () => {
   const { out, stderr } = printed();
   await reportFailure(
     new AgentctlError("TaskNotFound", { id: "x" }, { message: "no \u001b[31mred\u202e" }),
@@ -74,7 +74,7 @@ test.each([
   ["auto", { FORCE_COLOR: "1" }, true],
   ["auto", { FORCE_COLOR: "1", NO_COLOR: "1" }, false],
   ["auto", {}, false],
-] as const)("colours with --color %s and %j: %s", async (color, env, isColored) => {
+] as const)("--color %s with %j prints colours: %s", async (color, env, isColored) => {
   const { out, stderr } = printed({ color, env: { ...env } });
   await reportFailure(notPausable, out, { host: null, paths });
   expect(stderr().includes("\u001b[31magentctl:")).toBe(isColored);
@@ -84,7 +84,7 @@ test.each([
   ["DaemonUnreachable", 5],
   ["VersionMismatch", 5],
   ["InternalError", 70],
-] as const)("%s of a daemon elsewhere names no log of this home", async (name, code) => {
+] as const)("%s of a daemon elsewhere does not name the log of this home", async (name, code) => {
   const { out, stderr } = printed();
   const error = new AgentctlError(name, { reason: "away", host: "unix:///nope.sock" });
   expect(await reportFailure(error, out, { host: null, paths })).toBe(code);

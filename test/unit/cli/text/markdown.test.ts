@@ -21,7 +21,7 @@ echo "as it is"   # however long this line may become in the end
 \`\`\`
 `;
 
-test("a page is plain text that fits the terminal, and code can still be pasted", () => {
+test("a page becomes plain text that fits the terminal, and its code can still be pasted", () => {
   expect(terminalText(page, 40)).toBe(`TITLE
 
 Some bold words and code, a link, and
@@ -41,7 +41,7 @@ enough of them for two lines.
 `);
 });
 
-test("a table of more columns is told row by row, with the titles", () => {
+test("a table with more than two columns is printed row by row, with its titles", () => {
   const table = "| tool | good | bad |\n| --- | --- | --- |\n| x | y | |\n| | z | w |";
   expect(terminalText(table, 40)).toBe("x\n    good: y\n\n    good: z\n    bad: w\n");
 });
@@ -51,13 +51,13 @@ describe("topics", () => {
     expect(topics().slice(0, 2)).toEqual(["quick-start", "pausing"]);
   });
 
-  test("are found by their name and by a word of it", () => {
+  test("are found by their whole name or by one word of it", () => {
     expect(topic("queues-and-schedules", 80)).toMatch(/^QUEUES AND SCHEDULES\n/);
     expect(topic("schedules", 80)).toBe(topic("queues-and-schedules", 80));
     expect(topic("moon", 80)).toBeUndefined();
   });
 
-  test.for(topics())("%s has no marks of Markdown", (name) => {
+  test.for(topics())("%s contains no Markdown markup", (name) => {
     const text = topic(name, 80) ?? "";
     const prose = text.split("\n").filter((line) => !line.startsWith("    "));
     expect(prose.filter((line) => /^#|^```|\]\(|\*\*|^<!--/.test(line))).toEqual([]);

@@ -45,7 +45,7 @@ test("a table of tasks fits 200 columns with nothing cut", async () => {
   expect(lines.join("\n")).not.toContain("…");
 });
 
-test("in a pipe no cell is cut, and a very long one moves only its own row", () => {
+test("in a pipe no cell is cut, and a very long cell shifts only its own row", () => {
   const long = "x".repeat(2000);
   const lines = tableLines(
     [
@@ -62,7 +62,7 @@ test("in a pipe no cell is cut, and a very long one moves only its own row", () 
   expect(lines).toEqual(["TASK       AGE", "make test   5m", `${long}  12m`, "sleep       <1h>"]);
 });
 
-test("a column is left out where not even the least widths fit, the highest number first", () => {
+test("if the least widths do not fit, columns are left out, those with the highest number first", () => {
   const columns = [
     { title: "NAME" },
     { title: "UNIT", leaves: 3 },
@@ -80,7 +80,7 @@ test("a column is left out where not even the least widths fit, the highest numb
   ]);
 });
 
-test("in a pipe every column is there and nothing is cut", async () => {
+test("a table of tasks in a pipe has every column, and nothing is cut", async () => {
   const lines = await taskTable(tasks, { now: NOW, columns: undefined, paint: plainPaint });
   expect(`\n${lines.join("\n")}\n`).toMatchInlineSnapshot(`
     "
@@ -97,18 +97,18 @@ test("wide characters take two columns", async () => {
   expect(tableLines(columns, [["日本茶の歴史", "x"]], 12)).toEqual(["A          B", "日本茶の…  x"]);
 });
 
-test("colours are laid on after a cell was fitted", async () => {
+test("colours are added after a cell is fitted", async () => {
   const cell = { text: "a long text", paint: (text: string) => `\u001b[31m${text}\u001b[39m` };
   expect(tableLines([{ title: "A", least: 3 }], [[cell]], 6)).toEqual(["A", "\u001b[31ma lon…\u001b[39m"]);
 });
 
-test("a thousand rows are one table", async () => {
+test("a thousand rows make one table", async () => {
   const rows = Array.from({ length: 1000 }, (_, at) => [String(at), "x"]);
   const lines = tableLines([{ title: "ID", isRight: true }, { title: "B" }], rows, undefined);
   expect([lines.length, lines[1], lines[1000]]).toEqual([1001, "  0  x", "999  x"]);
 });
 
-test("the width of a character is told without string-width only where both agree", () => {
+test("textWidth agrees with string-width for all characters from U+00A0 to U+2FFF", () => {
   const characters = Array.from({ length: 0x3000 - 0xa0 }, (_, at) => String.fromCharCode(0xa0 + at));
   expect(characters.filter((each) => textWidth(each) !== stringWidth(each))).toEqual([]);
   expect(textWidth("é → ─ … 日本 👩‍👩‍👧")).toBe(stringWidth("é → ─ … 日本 👩‍👩‍👧"));

@@ -19,7 +19,7 @@ const lost = aTask({
   },
 });
 
-test("why a task is suspended is said once where one line says it", () => {
+test("a table row says only once why a task is suspended", () => {
   const [, line] = taskTable([lost], { now: NOW, columns: undefined, paint: plainPaint });
   expect(line?.split(gone).length).toBe(2);
   const report = taskReport(lost, NOW, plainPaint);
@@ -29,7 +29,7 @@ test("why a task is suspended is said once where one line says it", () => {
   ]);
 });
 
-test("a task that could not be started at its resume says so where it says that it is paused", () => {
+test("the line about the pause says why the task could not be started at its resume", () => {
   const message = "cannot start /m.ts: there is no such file";
   const pause = {
     ...lost.pause,
@@ -44,7 +44,7 @@ test("a task that could not be started at its resume says so where it says that 
   expect(line).toBe(`  paused by ada (cooperative, ${message})`);
 });
 
-test("the command that helps is one that works: nothing is left to go on of a frozen process that is gone", () => {
+test("the suggested resume has --from-start if the frozen process is gone", () => {
   const frozen = { ...lost, pause: { ...lost.pause, outcome: "frozen" as const, cause: "user" as const } };
   const says = (task: typeof lost) => taskReport(task, NOW, plainPaint)[2];
   expect(says(frozen as typeof lost)).toBe("  agentctl resume 12");
@@ -53,7 +53,7 @@ test("the command that helps is one that works: nothing is left to go on of a fr
   );
 });
 
-test("the heading is short and has the state, and the command stands whole once", () => {
+test("the heading is short and has the state, and the whole command is printed once", () => {
   const argv = ["sh", "-c", "x".repeat(3000)];
   const working = aTask({ argv, state: "working", attempt: 1, pid: 4711 });
   const heads = (columns?: number, changes = {}) =>
@@ -68,7 +68,7 @@ test("the heading is short and has the state, and the command stands whole once"
   expect(whole).toEqual([`runs        sh -c ${"x".repeat(3000)}`]);
 });
 
-test("the entries of a list stand under each other, and the newest are shown", () => {
+test("the entries of a list are aligned, and only the newest are shown", () => {
   const events = Array.from({ length: 22 }, (_, index) => ({
     seq: index + 80,
     at: "2026-05-01T12:25:00.000Z",
@@ -94,7 +94,7 @@ test("the entries of a list stand under each other, and the newest are shown", (
   ]);
 });
 
-test("options are what a person gave, as people write them, and not what every shell has", () => {
+test("options show what a person gave, in readable form, without a shell's defaults", () => {
   const inherited = { umask: 0o022, nice: 0, limits: { nofile: [1024, null] } };
   const notBefore = Date.parse("2026-05-01T12:40:00.000Z");
   const optionsOf = (options: Record<string, unknown>) =>

@@ -9,16 +9,16 @@ test.for([
   ["{pause.reason}|{waiting.for}", "|"],
   ["{labels} {labels.k} {argv.0}", '{"k":"v"} v make'],
   ["{{id}\\\\n\\n{ id }", "{id}\\n\n7"],
-] as const)("%s", ([template, line]) => {
+] as const)("expands %s", ([template, line]) => {
   expect(templateOf(template)(task)).toBe(line);
 });
 
-test("a field's control characters never reach the line", () => {
+test("control characters of a field never reach the line", () => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
   expect(templateOf("{name}")(task)).not.toMatch(/[\u0000-\u001f]/);
 });
 
-test("a field that there is not is refused with the nearest, and a brace that is not closed too", () => {
+test("an unknown field is refused with the nearest name, and an unclosed brace is refused", () => {
   expect(() => templateOf("{stat}")(task)).toThrow("did you mean state?");
   expect(() => templateOf("{id")).toThrow("not closed");
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { foldCode, wrapBlock } from "../../../../src/cli/text/wrap.ts";
 
-test("a notice is broken at spaces, and what is broken off stands further in", () => {
+test("a notice wraps at spaces, and its continuation lines are indented", () => {
   expect(wrapBlock("task 12 waits: queue nightly is held\n  agentctl queue release nightly", 24)).toBe(
     ["task 12 waits: queue", "  nightly is held", "  agentctl queue release", "    nightly"].join("\n"),
   );
@@ -9,7 +9,7 @@ test("a notice is broken at spaces, and what is broken off stands further in", (
   expect(wrapBlock("a/word/that/is/longer than", 10)).toBe("a/word/that/is/longer\n  than");
 });
 
-test("a long line of a shell is broken between words, with a backslash, and its remark stands below", () => {
+test("a long shell line wraps between words with a backslash, and its comment goes below", () => {
   const fold = (line: string) => foldCode(line, 40, true);
   expect(fold("  agentctl wait 12")).toEqual(["  agentctl wait 12"]);
   expect(
@@ -34,7 +34,7 @@ test("a long line of a shell is broken between words, with a backslash, and its 
   ]);
 });
 
-test("a long line of other code is broken at its spaces", () => {
+test("a long line of other code wraps at spaces", () => {
   expect(foldCode("  params { id: Ref, text?: string, newline?: boolean }", 40, false)).toEqual([
     "  params { id: Ref, text?: string,",
     "    newline?: boolean }",

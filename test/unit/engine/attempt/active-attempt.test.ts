@@ -14,7 +14,7 @@ const task = {
   checkpoint: null,
   journaled: false,
 };
-/** Nothing of it is used: that there is one is what counts. */
+/** A process of which no field is used. */
 const running = { key: "1.1", token: "t" } as unknown as Running;
 
 const pause: PauseIntent = {
@@ -47,7 +47,7 @@ function attemptIn(phase: Phase, intent: Intent | null = null): ActiveAttempt {
   return active;
 }
 
-/** What may be asked: the phase, what is under way, what is asked. All that is not here is refused. */
+/** The allowed requests: phase, current intent, requested intent. All other combinations are refused. */
 const allowed = new Set([
   ...phases.filter((phase) => phase !== "ending").map((phase) => `${phase} nothing pause`),
   ...phases.flatMap((phase) => ["nothing", ...kinds].map((kind) => `${phase} ${kind} cancel`)),
@@ -60,7 +60,7 @@ const pairs = phases.flatMap((phase) =>
 );
 
 test.each(pairs)(
-  "in phase %s with %s under way, a request to %s is as the table has it",
+  "in phase %s with intent %s, a request for %s is allowed or refused as in the table",
   (phase, current, kind) => {
     const active = attemptIn(phase, current && intents[current]);
     const isAllowed = allowed.has(`${phase} ${current ?? "nothing"} ${kind}`);
@@ -71,7 +71,7 @@ test.each(pairs)(
   },
 );
 
-test("moves from launching by running and frozen to its end, which comes once", () => {
+test("an attempt moves from launching through running and frozen to its end, which comes once", () => {
   const active = attemptIn("launching");
   active.hasProcess(running);
   expect([active.phase, active.frozen]).toEqual(["running", false]);
@@ -85,7 +85,7 @@ test("moves from launching by running and frozen to its end, which comes once", 
   expect(active.worked).toBe(60);
 });
 
-test("one that ends while it is stopped is still known to be", () => {
+test("an attempt that ends while it is frozen stays frozen until it is thawed", () => {
   const active = attemptIn("frozen");
   active.ends(150);
   expect([active.phase, active.frozen]).toEqual(["ending", true]);
@@ -95,7 +95,7 @@ test("one that ends while it is stopped is still known to be", () => {
   expect([active.phase, active.frozen]).toEqual(["ending", true]);
 });
 
-test("one that was frozen under an earlier daemon is frozen before its process is found", () => {
+test("an attempt that an earlier daemon froze is frozen before its process is found", () => {
   const active = new ActiveAttempt(begun, { ...task, frozen: true }, 0);
   expect([active.phase, active.frozen]).toEqual(["frozen", true]);
   active.hasProcess(running);
@@ -104,7 +104,7 @@ test("one that was frozen under an earlier daemon is frozen before its process i
   expect(active.phase).toBe("running");
 });
 
-test("whoever waits for a pause is told how it ends, and a cancel that overtook it stands", async () => {
+test("a caller that waits for a pause learns how it ends, and a cancel that overtook it stays", async () => {
   const active = attemptIn("running");
   active.request(pause);
   const failed = active.pausing?.promise;
@@ -121,7 +121,7 @@ test("whoever waits for a pause is told how it ends, and a cancel that overtook 
   expect(await paused).toBe(suspended);
 });
 
-test("a failed pause leaves nothing under way, and another may be asked for", () => {
+test("after a failed pause there is no intent, and another pause may be requested", () => {
   const active = attemptIn("running");
   active.request(pause);
   active.failPause(new AgentctlError("StoreUnavailable", {}));

@@ -88,6 +88,6 @@ test.each<[string, Differences, string]>([
     { process: "gone", isFromPool: true, task: { ...module, intent: cancel } },
     "lost",
   ],
-])("%s", (_, differences, verdict) => {
+])("classifies %s", (_, differences, verdict) => {
   expect(classify(facts(differences))).toBe(verdict);
 });

@@ -20,7 +20,7 @@ function end(given: Partial<End> = {}): Conclusion {
   return conclusion;
 }
 
-/** An exit status as a shell reads it. */
+/** An exit status as a shell reports it. */
 const status = (exitCode: number, signal: string | null = null) => ({ exitCode, signal });
 const byTerm = status(143, "SIGTERM");
 const byKill = status(137, "SIGKILL");
@@ -28,7 +28,7 @@ const gone = { exitCode: null, signal: null, lost: true };
 const failure = (name: string): Failure => ({ name, code: null, message: "oops", data: null });
 const mismatch = { error: { ...failure("JournalMismatch"), code: -32028 } };
 
-describe("without anything under way", () => {
+describe("an attempt without an intent", () => {
   test("exit 0 completes a program", () => {
     expect(end()).toEqual({
       transition: "complete",
@@ -39,17 +39,17 @@ describe("without anything under way", () => {
     });
   });
 
-  test("a module completes with what it returned, though its process was killed after that", () => {
+  test("a module completes with what it returned, even if its process was killed afterwards", () => {
     const completed = end({ task: moduleTask(), result: { value: { n: 1 } }, ...byKill });
     expect(completed).toMatchObject({ transition: "complete", set: { result: { n: 1 }, exitCode: 0 } });
   });
 
-  test("a module that exits 0 without a result has failed", () => {
+  test("a module that exits 0 without a result fails", () => {
     const failed = end({ task: moduleTask() });
     expect(failed).toMatchObject({ transition: "fail", set: { error: { name: "ExitedWithError" } } });
   });
 
-  test("an error that a module threw is the task's", () => {
+  test("an error that a module threw becomes the task's error", () => {
     const failed = end({ task: moduleTask(), result: { error: failure("TypeError") }, ...status(1) });
     expect(failed).toMatchObject({
       transition: "fail",
@@ -83,13 +83,13 @@ describe("without anything under way", () => {
     ]);
   });
 
-  test("a program that did not come up fails with the reason", () => {
+  test("a program that could not be started fails with the reason", () => {
     const { set } = end({ startFailure: failure("CannotStart"), ...status(127) });
     expect([set.error, set.exitCode]).toEqual([failure("CannotStart"), 127]);
   });
 });
 
-describe("after a pause by checkpoint was asked for", () => {
+describe("after a request to pause by checkpoint", () => {
   const pausing = (given: Partial<End>) => end({ intent: pauseIntent(), ...given });
   const recorded = {
     mode: "checkpoint",
@@ -114,7 +114,7 @@ describe("after a pause by checkpoint was asked for", () => {
     expect([set.exitCode, set.signal]).toEqual([null, null]);
   });
 
-  test("a death by another signal is no answer: the last checkpoint stands, and show says what ended it", () => {
+  test("a death by another signal is a forced pause: the last checkpoint stays, and show names the signal", () => {
     const killed = {
       outcome: "forced",
       set: { pause: { outcome: "forced" }, error: { name: "KilledBySignal" } },
@@ -135,7 +135,7 @@ describe("after a pause by checkpoint was asked for", () => {
     });
   });
 
-  test("an agreed answer is no error, any other failure is kept for show", () => {
+  test("an expected exit is not an error, and any other failure is kept for show", () => {
     const errorOf = (given: Partial<End>) => pausing(given).set.error?.name ?? null;
     expect([errorOf(status(75)), errorOf(byTerm)]).toEqual([null, null]);
     expect(errorOf(status(3))).toBe("ExitedWithError");
@@ -150,16 +150,16 @@ describe("after a pause by checkpoint was asked for", () => {
     expect(pausing({ task: saved })).toMatchObject({ transition: "complete" });
   });
 
-  test("exit 0 suspends one that saved a checkpoint since the request", () => {
+  test("exit 0 suspends a program that saved a checkpoint since the request", () => {
     const saved = task({ checkpoint: checkpoint(3) });
     expect(pausing({ task: saved })).toMatchObject({ transition: "suspend", set: { error: null } });
   });
 
-  test("exit 0 suspends one that runs with --pause-mode checkpoint", () => {
+  test("exit 0 suspends a program with --pause-mode checkpoint", () => {
     expect(pausing({ task: task({ pauseMode: "checkpoint" }) })).toMatchObject({ transition: "suspend" });
   });
 
-  test("a module that ended for it is suspended, one that finished meanwhile has completed", () => {
+  test("a module that ended for the pause is suspended, and one that finished meanwhile completes", () => {
     expect(pausing({ task: moduleTask(), ...byKill })).toMatchObject({ transition: "suspend" });
     expect(pausing({ task: moduleTask(), result: { value: 5 } })).toMatchObject({
       transition: "complete",
@@ -172,7 +172,7 @@ describe("after a pause by checkpoint was asked for", () => {
     expect(forced).toMatchObject({ outcome: "forced", set: { error: null, pause: { outcome: "forced" } } });
   });
 
-  test("a process that is gone without a trace was not asked to its end", () => {
+  test("a process that is gone without a trace makes the pause a forced one", () => {
     const lost = pausing(gone);
     expect(lost).toMatchObject({
       transition: "suspend",
@@ -182,7 +182,7 @@ describe("after a pause by checkpoint was asked for", () => {
     });
   });
 
-  test("what a pause for another reason than a user's is recorded as", () => {
+  test("a pause that no user requested is recorded with its own cause", () => {
     const causes: PauseCause[] = ["shutdown", "preempted", "limit", "until"];
     for (const cause of causes) {
       const { cause: told, set } = end({ intent: pauseIntent({ cause, actor: "daemon" }), ...byTerm });
@@ -190,24 +190,24 @@ describe("after a pause by checkpoint was asked for", () => {
     }
   });
 
-  test("its end and its selector are kept", () => {
+  test("the planned end and the selector of the pause are kept", () => {
     const { set } = end({ intent: pauseIntent({ until: NOW + 5, group: "queue:gpu" }), ...byTerm });
     expect([set.pause?.until, set.pause?.group]).toEqual([NOW + 5, "queue:gpu"]);
   });
 });
 
-describe("an end before the freeze that was asked for is read as without it", () => {
+describe("an attempt that ends before a requested freeze", () => {
   const freezing = pauseIntent({ mode: "freeze" });
 
   test.each([
     ["exit 0", status(0), "complete"],
     ["exit 3", status(3), "fail"],
     ["SIGSEGV", status(139, "SIGSEGV"), "fail"],
-  ])("%s", (_, ended, transition) => {
+  ])("with %s ends as without the request", (_, ended, transition) => {
     expect(end({ intent: freezing, ...ended }).transition).toBe(transition);
   });
 
-  test.each([null, "resume", "fail"] as const)("but a loss stays suspended, with --on-lost %s", (onLost) => {
+  test.each([null, "resume", "fail"] as const)("by a loss stays suspended, with --on-lost %s", (onLost) => {
     const about = task({ onLost, checkpoint: checkpoint(1) });
     expect(end({ task: about, intent: freezing, ...gone })).toMatchObject({
       transition: "suspend",
@@ -217,7 +217,7 @@ describe("an end before the freeze that was asked for is read as without it", ()
   });
 });
 
-describe("what was lost", () => {
+describe("losses", () => {
   const withCheckpoint = task({ checkpoint: checkpoint(1) });
   const lose = (about: Partial<Task>, given: Partial<End> = gone) => end({ task: task(about), ...given });
 
@@ -237,11 +237,11 @@ describe("what was lost", () => {
     ["a module that called no step", moduleTask(), null],
     ["a module with a journal", moduleTask({ journaled: true }), NOW],
     ["a module with a checkpoint", moduleTask({ checkpoint: checkpoint(1) }), NOW],
-  ])("%s by default", (_, about, until) => {
+  ])("by default, %s is suspended, and resumed only if it can continue", (_, about, until) => {
     expect(end({ task: about, ...gone })).toMatchObject({ transition: "suspend", set: { pause: { until } } });
   });
 
-  test("--on-lost suspend keeps it suspended, --on-lost fail fails it, --on-lost resume tries", () => {
+  test("--on-lost suspend keeps the task suspended, fail fails it, and resume resumes it", () => {
     const kept = { checkpoint: checkpoint(1) };
     expect(lose({ onLost: "suspend", ...kept })).toMatchObject({ set: { pause: { until: null } } });
     expect(lose({ onLost: "resume" })).toMatchObject({ set: { pause: { until: NOW } } });
@@ -253,7 +253,7 @@ describe("what was lost", () => {
     });
   });
 
-  test("the third loss without progress between them stays suspended", () => {
+  test("the third loss without progress leaves the task suspended", () => {
     const lost = (losses: number) => lose({ checkpoint: checkpoint(1), losses }).set;
     expect([lost(0), lost(1), lost(2), lost(3)].map((set) => [set.losses, set.pause?.until])).toEqual([
       [1, NOW],
@@ -263,7 +263,7 @@ describe("what was lost", () => {
     ]);
   });
 
-  test.each(["SIGTERM", "SIGHUP", "SIGKILL"])("%s while nobody watched is a loss", (signal) => {
+  test.each(["SIGTERM", "SIGHUP", "SIGKILL"])("%s while no daemon watched is a loss", (signal) => {
     const ended = end({ task: withCheckpoint, ...status(128, signal), unwatched: true });
     expect(ended).toMatchObject({ transition: "suspend", cause: "lost" });
   });
@@ -273,24 +273,24 @@ describe("what was lost", () => {
     ["SIGINT", status(130, "SIGINT"), "fail"],
     ["exit 1", status(1), "fail"],
     ["exit 0", status(0), "complete"],
-  ])("%s while nobody watched is its own end", (_, ended, transition) => {
+  ])("%s while no daemon watched is the program's own end", (_, ended, transition) => {
     expect(end({ task: withCheckpoint, ...ended, unwatched: true }).transition).toBe(transition);
   });
 
-  test("a result that was durable is no loss", () => {
+  test("an attempt with a durable result is not lost", () => {
     expect(end({ task: moduleTask(), result: { value: 1 }, ...gone }).transition).toBe("complete");
     expect(end({ task: moduleTask(), result: { error: failure("TypeError") }, ...gone }).transition).toBe(
       "fail",
     );
   });
 
-  test("a loss is no failure: it takes no retry", () => {
+  test("a loss is not a failure and uses no retry", () => {
     expect(lose({ retries: 5, checkpoint: checkpoint(1) })).toMatchObject({ transition: "suspend" });
   });
 });
 
 describe("retries", () => {
-  test("a failure goes back into the queue after its back-off, never through failed", () => {
+  test("a failed task is queued again after its back-off, without the state failed", () => {
     expect(end({ task: task({ retries: 2 }), ...status(3) })).toMatchObject({
       transition: "retry",
       outcome: "failed",
@@ -302,15 +302,15 @@ describe("retries", () => {
     ["an error of a module", { task: moduleTask({ retries: 1 }), result: { error: failure("TypeError") } }],
     ["a signal", { task: task({ retries: 1 }), ...status(139, "SIGSEGV") }],
     ["a program that did not come up", { task: task({ retries: 1 }), startFailure: failure("CannotStart") }],
-  ])("%s takes one", (_, given) => {
+  ])("%s uses a retry", (_, given) => {
     expect(end(given).transition).toBe("retry");
   });
 
-  test("when they are used up, the task has failed", () => {
+  test("the task fails when no retry is left", () => {
     expect(end({ task: task({ retries: 2, failures: 2 }), ...status(3) }).transition).toBe("fail");
   });
 
-  test("a week of back-off: doubling up to an hour", () => {
+  test("the back-off doubles up to an hour, over a week of failures", () => {
     let [failures, at, waited] = [0, 0, [] as number[]];
     const week = 7 * 86_400_000;
     while (at < week) {
@@ -331,21 +331,18 @@ describe("retries", () => {
     [4000, 1, 4400],
     [3_600_000, 1, 3_600_000],
     [7_200_000, -1, 3_240_000],
-  ])(
-    "a back-off of %d ms, at %d of its range, is %d ms: never more than an hour",
-    (backoffMs, jitter, ms) => {
-      const { set } = end({ task: task({ retries: 1, backoffMs }), ...status(1), jitter });
-      expect(set.notBefore).toBe(NOW + ms);
-    },
-  );
+  ])("a back-off of %d ms with jitter %d is %d ms, never more than an hour", (backoffMs, jitter, ms) => {
+    const { set } = end({ task: task({ retries: 1, backoffMs }), ...status(1), jitter });
+    expect(set.notBefore).toBe(NOW + ms);
+  });
 
-  test("no back-off is none, however often", () => {
+  test("a back-off of 0 ms stays 0 ms after any number of failures", () => {
     const { set } = end({ task: task({ retries: 9999, failures: 5000, backoffMs: 0 }), ...status(1) });
     expect(set.notBefore).toBe(NOW);
   });
 });
 
-describe("a cancel or a time-out that was under way decides", () => {
+describe("an attempt that ends during a cancel or a time-out", () => {
   const cancel: Intent = { kind: "cancel", actor: "ada", reason: "wrong input", graceMs: 0 };
   const timeout: Intent = { kind: "timeout" };
   const ends: [string, Partial<End>][] = [
@@ -369,7 +366,7 @@ describe("a cancel or a time-out that was under way decides", () => {
     });
   });
 
-  test.each(ends)("%s after the time limit has failed, without a retry", (_, given) => {
+  test.each(ends)("%s after the time limit fails, without a retry", (_, given) => {
     const about = { ...(given.task ?? task()), timeoutMs: 5000, retries: 9 };
     expect(end({ ...given, task: about, intent: timeout })).toMatchObject({
       transition: "fail",
@@ -379,7 +376,7 @@ describe("a cancel or a time-out that was under way decides", () => {
     });
   });
 
-  test("how it ended is kept beside it", () => {
+  test("keeps its exit code and its signal", () => {
     const { set } = end({ intent: cancel, ...byTerm });
     expect([set.exitCode, set.signal]).toEqual([143, "SIGTERM"]);
   });
@@ -393,7 +390,7 @@ describe("a module that left", () => {
   const left = (to: "sleep" | "ask", about: Partial<Task> = {}, given: Partial<End> = {}) =>
     end({ task: moduleTask(about), intent: { kind: "leave", to, until: NOW + 9 }, ...byKill, ...given });
 
-  test("for a sleep waits until it is over", () => {
+  test("for a sleep is queued again when the sleep is over", () => {
     expect(left("sleep")).toEqual({
       transition: "sleep",
       cause: "sleep",
@@ -407,17 +404,17 @@ describe("a module that left", () => {
     expect(left("ask", { question })).toMatchObject({ transition: "ask", outcome: "asked", set: {} });
   });
 
-  test("goes straight back into the queue when the answer came while it left", () => {
+  test("is queued again at once if the answer came while it left", () => {
     expect(left("ask", { question: null })).toMatchObject({ transition: "sleep", cause: "ask", set: {} });
   });
 
-  test("left also when it was lost on its way out", () => {
+  test("counts as left even if its process was lost on the way out", () => {
     expect(left("sleep", {}, gone)).toMatchObject({ transition: "sleep", outcome: "sleep" });
   });
 });
 
 describe("a journal that no longer fits the code", () => {
-  test("suspends the task, which is not resumed by itself", () => {
+  test("suspends the task, which is not resumed automatically", () => {
     expect(end({ task: moduleTask({ retries: 5 }), result: mismatch, ...status(1) })).toMatchObject({
       transition: "suspend",
       cause: "mismatch",
@@ -427,7 +424,7 @@ describe("a journal that no longer fits the code", () => {
     });
   });
 
-  test("goes before a pause and a leave that were under way", () => {
+  test("takes precedence over a pause or a leave", () => {
     const intents: Intent[] = [pauseIntent(), { kind: "leave", to: "sleep", until: 5 }];
     const causes = intents.map((intent) => end({ task: moduleTask(), result: mismatch, intent }).cause);
     expect(causes).toEqual(["mismatch", "mismatch"]);
@@ -444,6 +441,6 @@ test.each([
   ["a module with --pause-mode checkpoint and no step", moduleTask({ pauseMode: "checkpoint" }), false],
   ["a module with a journal", moduleTask({ journaled: true }), true],
   ["a module with a checkpoint alone", moduleTask({ checkpoint: checkpoint(1) }), true],
-])("%s: something is left to continue from: %#", (_, about, expected) => {
+])("knows whether %s can continue", (_, about, expected) => {
   expect(canContinue(about)).toBe(expected);
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Environments } from "../../../../src/engine/files/environments.ts";
 
-test("an environment that could not be written once goes all the same with the last task that uses it", () => {
+test("an environment that once could not be written is still removed after its last task", () => {
   const folder = mkdtempSync(join(tmpdir(), "ac-"));
   try {
     const environments = new Environments(folder, () => undefined);

@@ -4,12 +4,12 @@ import { kindOf, mayWait, readAtStart, readLater } from "../../../../src/engine/
 
 const env = { PATH: "/bin", LC_ALL: "C", NODE_ENV: "test", NODE_AUTH_TOKEN: "secret", MY_NODE_ENV: "x" };
 
-test("what a process reads at its start is told from the rest, and is no secret of a task", () => {
+test("the variables that a process reads at its start are separated from the rest, without secrets", () => {
   expect(readAtStart(env)).toEqual({ LC_ALL: "C", NODE_ENV: "test" });
   expect(readLater(env)).toEqual({ PATH: "/bin", NODE_AUTH_TOKEN: "secret", MY_NODE_ENV: "x" });
 });
 
-test("a kind does not depend on the order of the variables, but on all that a process begins with", () => {
+test("a kind depends on everything that a process starts with, but not on the order of variables", () => {
   const own = defaultInherited;
   expect(kindOf({ A: "1", B: "2" }, own)).toBe(kindOf({ B: "2", A: "1" }, own));
   expect(kindOf({ A: "1", B: "2" }, own)).not.toBe(kindOf({ A: "1" }, own));
@@ -25,6 +25,6 @@ test.each([
   ["NODE_OPTIONS", false],
   ["NODE_V8_COVERAGE", false],
   ["LD_PRELOAD", false],
-])("a process with %s may be started before there is a task for it: %s", (name, may) => {
+])("a process with %s may start before it has a task: %s", (name, may) => {
   expect(mayWait({ LANG: "C.UTF-8", [name]: "x" })).toBe(may);
 });

@@ -33,7 +33,7 @@ function viewOf(...queues: QueueOf[]): View {
   return { queues, used: queues.reduce((sum, { used }) => sum + used, 0) };
 }
 
-/** What the plan does, in words: `start 3`, `preempt 1`. */
+/** Returns the actions of the plan as text: `start 3`, `preempt 1`. */
 function planned(view: View, limits: Partial<Limits> = {}): string[] {
   const { actions } = plan(view, { ...free, ...limits }, NOW);
   return actions.map((action) => {
@@ -44,28 +44,28 @@ function planned(view: View, limits: Partial<Limits> = {}): string[] {
 }
 
 describe("a queue", () => {
-  test("starts as many as it has free slots, higher priority first, then lower id", () => {
+  test("starts as many tasks as it has free slots, by priority, then by id", () => {
     const waiting = [waits(5, { priority: 1 }), waits(1), waits(9)];
     expect(planned(viewOf(queueOf(2, { waiting })))).toEqual(["start 5", "start 1"]);
     expect(planned(viewOf(queueOf(null, { waiting })))).toEqual(["start 5", "start 1", "start 9"]);
   });
 
-  test.each([0, -3])("with %d free slots starts none", (free) => {
+  test.each([0, -3])("with %d free slots starts no task", (free) => {
     expect(planned(viewOf(queueOf(4, { used: 4 - free, waiting: [waits(1)] })))).toEqual([]);
   });
 
-  test("keeps slots for the next task, which takes several", () => {
+  test("keeps slots free for a next task that takes several", () => {
     const waiting = [waits(1, { slots: 2 }), waits(2)];
     expect(planned(viewOf(queueOf(2, { used: 1, waiting })))).toEqual([]);
     expect(planned(viewOf(queueOf(3, { used: 0, waiting })))).toEqual(["start 1", "start 2"]);
   });
 
-  test("passes over a task that takes more slots than it has", () => {
+  test("skips a task that takes more slots than the queue has", () => {
     const waiting = [waits(1, { slots: 3 }), waits(2)];
     expect(planned(viewOf(queueOf(2, { waiting })))).toEqual(["start 2"]);
   });
 
-  test("that is full blocks no other", () => {
+  test("that is full does not block other queues", () => {
     const full = queueOf(1, { used: 1, waiting: [waits(1, { priority: 9 })] });
     expect(planned(viewOf(full, queueOf(1, { queue: "b", waiting: [waits(2)] })))).toEqual(["start 2"]);
   });
@@ -78,7 +78,7 @@ describe("a numbered queue", () => {
     expect(planned(viewOf(queue))).toEqual(["start 1 at 1,3", "start 2 at 4"]);
   });
 
-  test("lets a frozen task wait for its own, and those behind it with it", () => {
+  test("lets a frozen task wait for its own slot number, and the tasks behind it too", () => {
     const waiting = [waits(1, { slotNumbers: [0] }), waits(2)];
     const queue = (numbers: number[]) => queueOf(3, { used: 1, numbered: true, numbers, waiting });
     expect(planned(viewOf(queue([0])))).toEqual([]);
@@ -90,17 +90,17 @@ describe("the limit over all queues", () => {
   const a = queueOf(9, { waiting: [waits(1), waits(4, { priority: 5 })].reverse() });
   const b = queueOf(9, { queue: "b", waiting: [waits(2, { priority: 5 }), waits(3)] });
 
-  test("goes by priority and id over all of them", () => {
+  test("starts tasks of all queues by priority, then by id", () => {
     expect(planned(viewOf(a, b), { slotsMax: 3 })).toEqual(["start 2", "start 4", "start 1"]);
     expect(planned(viewOf(a, b), { slotsMax: 0 })).toEqual([]);
   });
 
-  test("keeps free slots for the next of all, which takes several", () => {
+  test("keeps slots free for the next task of all queues if it takes several", () => {
     const wide = queueOf(9, { waiting: [waits(1, { slots: 2 })] });
     const small = queueOf(9, { queue: "b", used: 1, waiting: [waits(2)] });
     expect(planned(viewOf(wide, small), { slotsMax: 2 })).toEqual([]);
     expect(planned(viewOf(wide, small), { slotsMax: 3 })).toEqual(["start 1"]);
-    // It takes more than all may take: it is in nobody's way.
+    // It takes more slots than the limit, so it does not block other tasks.
     expect(planned(viewOf(wide, queueOf(9, { waiting: [waits(2)] })), { slotsMax: 1 })).toEqual(["start 2"]);
   });
 });
@@ -110,55 +110,55 @@ describe("a queue that preempts", () => {
   const full = (working: Candidate[], waiting = [urgent]) =>
     viewOf(queueOf(working.length, { preempt: true, working, waiting }));
 
-  test("pauses the task of lowest priority, the youngest of equals", () => {
+  test("pauses the task of lowest priority, and among equals the youngest", () => {
     const working = [works(1, { priority: 1 }), works(2), works(3), works(4, { priority: 2 })];
     expect(planned(full(working))).toEqual(["preempt 3"]);
   });
 
   test.each([
-    ["equals", { priority: 5 }],
+    ["tasks of equal priority", { priority: 5 }],
     ["tasks of higher priority", { priority: 6 }],
     ["tasks that cannot be paused by checkpoint", { isPausable: false }],
   ])("never pauses %s", (_, given) => {
     expect(planned(full([works(1, given)]))).toEqual([]);
   });
 
-  test("waits for what leaves already, and pauses no other for it", () => {
+  test("waits for a task that already leaves, and pauses no other one", () => {
     expect(planned(full([works(1, { isLeaving: true }), works(2)]))).toEqual([]);
   });
 
-  test("pauses several for a task that takes several, or none where they are too few", () => {
+  test("pauses several tasks for one that takes several slots, or none if they are too few", () => {
     const wide = waits(9, { priority: 5, slots: 2 });
     expect(planned(full([works(1), works(2), works(3)], [wide]))).toEqual(["preempt 3", "preempt 2"]);
     expect(planned(full([works(1), works(2, { isPausable: false })], [wide]))).toEqual([]);
   });
 
-  test("gives what it frees to nobody else", () => {
+  test("keeps the freed slots for the task that preempts", () => {
     const waiting = [urgent, waits(10, { priority: 4 }), waits(11)];
     expect(planned(full([works(1), works(2)], waiting))).toEqual(["preempt 2", "preempt 1"]);
   });
 
-  test("resumes a preempted task before those of lower priority start", () => {
+  test("resumes a preempted task before tasks of lower priority start", () => {
     const waiting = [waits(2, { resumesWith: "slot", priority: 1 }), waits(1)];
     expect(planned(viewOf(queueOf(1, { preempt: true, waiting })))).toEqual(["resume 2"]);
   });
 });
 
-describe("while memory is short", () => {
+describe("a plan when memory is short", () => {
   const memory = { available: 5, reserve: 10, lastActionAt: 0 };
   const queue = queueOf(9, {
     waiting: [waits(9)],
     working: [works(1), works(2), works(3, { isPausable: false })],
   });
 
-  test("the youngest that can be paused is, one at a time, and nothing starts", () => {
+  test("pauses the youngest task that can be paused, one at a time, and starts nothing", () => {
     expect(planned(viewOf(queue), { memory })).toEqual(["relieve 2"]);
     expect(planned(viewOf(queue), { memory: { ...memory, lastActionAt: NOW - 1 } })).toEqual([]);
     const leaving = { ...queue, working: [works(1), works(2, { isLeaving: true })] };
     expect(planned(viewOf(leaving), { memory })).toEqual([]);
   });
 
-  test("what was paused goes on when there is room again, one at a time", () => {
+  test("resumes the paused tasks one at a time when there is memory again", () => {
     const paused = [waits(1, { resumesWith: "memory" }), waits(2, { resumesWith: "memory" })];
     const view = viewOf(queueOf(9, { waiting: paused }));
     expect(planned(view, { memory: { ...memory, available: 10 } })).toEqual([]);
@@ -168,7 +168,7 @@ describe("while memory is short", () => {
 });
 
 describe("random queues", () => {
-  /** A small generator, so that a failure can be repeated by its seed. */
+  /** Returns a small random generator, so that the seed repeats a failure. */
   function randomOf(seed: number) {
     let state = seed * 2_654_435_761 + 1;
     return (below: number) => {
@@ -208,12 +208,12 @@ describe("random queues", () => {
     );
   }
 
-  /** Asked millions of times: an expectation costs too much for that. */
+  /** Throws if a rule does not hold. It is called millions of times, for which `expect` is too slow. */
   function must(holds: boolean, otherwise: string): void {
     if (!holds) throw new Error(otherwise);
   }
 
-  /** Carries the plan out as the engine would; checks what holds of every plan. */
+  /** Carries out the plan as the engine would, and checks what must hold for every plan. */
   function step(model: Model, time: number, random: (below: number) => number): Action[] {
     const limits = { ...free, slotsMax: model.slotsMax };
     const { actions } = plan(viewOfModel(model), limits, time);
@@ -223,7 +223,7 @@ describe("random queues", () => {
         const victim = queue.working.find(({ id }) => id === action.id);
         if (action.kind === "preempt" && victim) {
           const urgent = queue.waiting.find(({ id }) => id === action.for);
-          // Preemption never swaps equals, nor what cannot be paused.
+          // Preemption pauses neither tasks of equal priority nor tasks that cannot be paused.
           must(urgent !== undefined && victim.priority < urgent.priority, "preemption swaps equals");
           must(victim.isPausable, "what cannot be paused is preempted");
           victim.isLeaving = true;
@@ -243,7 +243,7 @@ describe("random queues", () => {
     return actions;
   }
 
-  /** No free slot stands beside a task that fits and is next. */
+  /** Checks that no slot is free if the next task would fit. */
   function expectNoneLeft(model: Model): void {
     const most = model.slotsMax ?? Number.POSITIVE_INFINITY;
     const couldRun = (queue: Model["queues"][number]) =>
@@ -260,7 +260,7 @@ describe("random queues", () => {
     must(!isLeft, "a slot is free beside a task that fits and is next");
   }
 
-  test("never exceed a limit, leave no slot free beside a task that fits and is next, and starve nobody", () => {
+  test("never exceed a limit, leave no slot free if the next task fits, and starve no task", () => {
     let preempted = 0;
     for (let seed = 1; seed <= 300; seed++) {
       const model = modelOf(seed);
@@ -272,7 +272,7 @@ describe("random queues", () => {
         preempted += step(model, time, random).filter(({ kind }) => kind === "preempt").length;
         expectNoneLeft(model);
         for (const queue of model.queues) {
-          // What was preempted stands where its priority and id put it.
+          // A preempted task is queued by its priority and id.
           const left = queue.working.filter(({ isLeaving }) => isLeaving);
           queue.working = queue.working.filter((task) => !left.includes(task));
           queue.waiting.push(
@@ -293,7 +293,7 @@ describe("random queues", () => {
   });
 });
 
-test("a plan for 50 queues with 10,000 queued tasks is made in two milliseconds", () => {
+test("a plan for 50 queues with 10,000 queued tasks takes less than 2 ms", () => {
   const queues = Array.from({ length: 50 }, (_, at) =>
     queueOf(4, {
       queue: `${at}`,

@@ -18,7 +18,7 @@ test("a delivery is given up a day after its first try", () => {
   expect(at / 3_600_000).toBeLessThanOrEqual(24);
 });
 
-test("a notification takes texts as arguments and never as options", () => {
+test("a notification passes its texts as arguments, never as options", () => {
   for (const platform of ["linux", "darwin"] as const) {
     const argv = notification(platform, "--title", "-body");
     expect(argv.slice(argv.indexOf("--"))).toEqual(["--", "--title", "-body"]);
