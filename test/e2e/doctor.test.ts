@@ -208,7 +208,7 @@ it("finds files without an owner, wrong modes and a missing environment, and men
     `${home.dir}/tasks/77 belongs to a task that does not exist`,
     `logs/${one}/1.log has mode 0644: others can reach it`,
     `logs/${two} has mode 0755: others can reach it`,
-    `the environment ${UNUSED.slice(0, 12)} is kept, and no open task uses it`,
+    `the environment ${UNUSED.slice(0, 12)} is kept, and no open task or schedule uses it`,
   ];
   expect(await examined(home)).toEqual([...mendable, gone].sort());
   expect(await examined(home, "--repair")).toEqual(

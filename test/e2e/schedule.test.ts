@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "vitest";
 import { type Home, it, sqlite, until } from "../harness/index.ts";
 
@@ -191,4 +192,19 @@ it("submits no run after a pause, even if a run was about to replace another", a
   await home.cli("run", "--wait", "sleep", "1.5");
   expect(await runsOf(home, "swap")).toHaveLength(1);
   expect(await home.json("schedule", "show", "swap")).toMatchObject({ paused: true, nextAt: null });
+});
+
+it("keeps its environment when the doctor mends the home, and is named when that is gone", async ({
+  home,
+}) => {
+  await addSchedule(home, "nightly", "@daily", "--env", "KEY=mine", "--", "sh", "-c", "echo $KEY");
+  expect(await home.json("doctor", "--repair")).toMatchObject({ healthy: true, problems: [] });
+  const { stdout: id } = await home.cli("schedule", "run", "nightly");
+  await home.reaches(Number(id), "completed");
+  expect((await home.cli("logs", id.trim())).stdout).toBe("mine\n");
+  for (const name of readdirSync(join(home.dir, "env"))) rmSync(join(home.dir, "env", name));
+  const { problems } = await home.json("doctor");
+  expect(problems).toMatchObject([
+    { check: "environments", what: "the environment of schedule nightly is gone" },
+  ]);
 });

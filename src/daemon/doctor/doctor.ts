@@ -139,7 +139,7 @@ function lookInside(tools: Tools, before: Problem[]): Look {
     ...checkJournals(tools, tasks),
     ...checkHooks(tools),
     ...checkProcesses(scene),
-    ...checkEnvironments(paths, tasks),
+    ...checkEnvironments(tools, tasks),
     ...checkRunFiles(scene),
     ...checkFolders(paths, tasks),
   ];

@@ -7,7 +7,7 @@ import { isHome } from "../../home/own-home.ts";
 import { isOwnName } from "../../home/own-names.ts";
 import type { Paths } from "../../home/paths.ts";
 import { keyOfRunFile, keyOfStepFile } from "../../runner/index.ts";
-import type { Problem, Scene } from "./problem.ts";
+import type { Problem, Scene, Tools } from "./problem.ts";
 
 /** With less free space than this, in bytes, a store cannot grow by a checkpoint. */
 const LEAST_BYTES = 1024 * 1024;
@@ -24,24 +24,33 @@ export function checkRoom({ home }: Paths): Problem[] {
   return [{ check: "disk", task: null, what, mend, repair: null }];
 }
 
-/** Reports missing environments that open tasks need, and environments that no open task uses. */
-export function checkEnvironments({ env }: Paths, tasks: Map<number, Task>): Problem[] {
+/** The environments that open tasks and schedules need, and those that nothing needs. */
+export function checkEnvironments({ db, paths: { env } }: Tools, tasks: Map<number, Task>): Problem[] {
   const there = new Set(namesIn(env));
   const open = [...tasks.values()].filter(({ state }) => !isTerminal(state));
-  const used = new Set(open.map(({ envHash }) => envHash));
-  const missing = open
-    .filter(({ envHash }) => !there.has(envHash))
-    .map(({ id, state }): Problem => {
-      const what = `the environment of task ${id} is gone`;
-      const again = `agentctl cancel ${id}, then agentctl rerun ${id}`;
-      const mend = state === "suspended" ? `agentctl resume ${id} --refresh-env` : again;
-      return { check: "environments", task: id, what, mend, repair: null };
-    });
+  const schedules = db.prepare("select name, env_hash as envHash from schedules order by name").all() as {
+    name: string;
+    envHash: string;
+  }[];
+  const used = new Set([...open, ...schedules].map(({ envHash }) => envHash));
+  const isMissing = ({ envHash }: { envHash: string }) => !there.has(envHash);
+  const missing = open.filter(isMissing).map(({ id, state }): Problem => {
+    const what = `the environment of task ${id} is gone`;
+    const again = `agentctl cancel ${id}, then agentctl rerun ${id}`;
+    const mend = state === "suspended" ? `agentctl resume ${id} --refresh-env` : again;
+    return { check: "environments", task: id, what, mend, repair: null };
+  });
+  const withoutOne = schedules.filter(isMissing).map(({ name }): Problem => {
+    const what = `the environment of schedule ${name} is gone`;
+    const mend = `agentctl schedule remove ${name}, then agentctl schedule add ${name} …`;
+    return { check: "environments", task: null, what, mend, repair: null };
+  });
   const unused = [...there].filter((name) => !used.has(name) && isOwnName("env", name));
   return [
     ...missing,
+    ...withoutOne,
     ...unused.map((name): Problem => {
-      const what = `the environment ${name.slice(0, 12)} is kept, and no open task uses it`;
+      const what = `the environment ${name.slice(0, 12)} is kept, and no open task or schedule uses it`;
       return removal("environments", what, join(env, name));
     }),
   ];
