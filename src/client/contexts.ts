@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node
 import { dirname, join, resolve } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import { account } from "../home/account.ts";
+import { fileTextOf } from "../home/text.ts";
 import type { Environment } from "./environment.ts";
 
 /** A host, or the directory of a home on this machine. */
@@ -26,15 +27,16 @@ function contextsFile(env: Environment): string {
 /** Returns the contexts; none if there is no file. Throws `ConfigInvalid` if the file cannot be used. */
 export function readContexts(env: Environment): Contexts {
   const file = contextsFile(env);
-  let text: string;
+  let text: string | undefined;
   try {
-    text = readFileSync(file, "utf8");
+    text = fileTextOf(readFileSync(file));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return { current: null, places: {} };
     throw invalid(file, message);
   }
   try {
+    if (text === undefined) throw new Error("it is not UTF-8");
     const { current = null, contexts = {} } = JSON.parse(text) as {
       current?: unknown;
       contexts?: Record<string, { host?: unknown; home?: unknown }>;

@@ -12,6 +12,7 @@ import {
   settings,
 } from "../core/settings.ts";
 import { writeDurably } from "./durable.ts";
+import { fileTextOf } from "./text.ts";
 
 /** The settings in config.json; a setting that it does not name is absent. */
 export type Configured = Partial<Record<SettingKey, SettingValue>>;
@@ -68,7 +69,9 @@ function checked(file: string, raw: Raw): Configured {
 function parsed(file: string): Raw {
   if (!existsSync(file)) return {};
   try {
-    const given: unknown = JSON.parse(readFileSync(file, "utf8"));
+    const text = fileTextOf(readFileSync(file));
+    if (text === undefined) throw new Error("it is not UTF-8");
+    const given: unknown = JSON.parse(text);
     if (typeof given === "object" && given !== null && !Array.isArray(given)) return given as Raw;
   } catch (error) {
     throw invalid(file, (error as Error).message);

@@ -61,3 +61,13 @@ it("lets a line depend on earlier lines by name, and not on later ones", async (
   expect(refused.code).not.toBe(0);
   expect(refused.stderr).toContain("line 1");
 });
+
+it("refuses lines that are not UTF-8, in which a character would be replaced silently", async ({ home }) => {
+  const input = Buffer.from('{"argv":["echo","caf\xe9"]}\n', "latin1");
+  expect(await home.cli("batch", { input })).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringContaining("what is on stdin is not valid UTF-8"),
+  });
+  expect(await home.json("list", "--all")).toEqual([]);
+});

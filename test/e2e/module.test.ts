@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { isAlive, it, until } from "../harness/index.ts";
 import { history, noted, notes, oneSlot, open, pidOf, taskModule } from "./story.ts";
@@ -267,5 +267,18 @@ describe("a module's file", () => {
     });
     expect((await home.reaches(empty, "failed")).error.message).toMatch(/default/);
     expect((await home.reaches(wrong, "failed")).error.name).toBeTruthy();
+  });
+});
+
+it("takes input from a file with a byte order mark, and refuses one that is not UTF-8", async ({ home }) => {
+  const module = home.module(taskModule("return input;"));
+  writeFileSync(home.file("marked.json"), '\ufeff{"topic":"tea"}\r\n');
+  const id = await home.run(module, "--input", `@${home.file("marked.json")}`);
+  expect((await home.reaches(id, "completed")).result).toEqual({ topic: "tea" });
+  writeFileSync(home.file("latin.json"), Buffer.from('"caf\xe9"', "latin1"));
+  const refused = await home.cli("run", module, "--input", `@${home.file("latin.json")}`);
+  expect(refused).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("latin.json is not valid UTF-8"),
   });
 });

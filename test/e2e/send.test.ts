@@ -56,3 +56,15 @@ it("refuses a message to an ended task", async ({ home }) => {
   expect((await home.cli("send", `${id}`, "late")).code).toBe(4);
   expect((await home.json("send", `${id}`, "late")).error.name).toBe("TaskImmutable");
 });
+
+it("refuses a message that is not UTF-8, and sends nothing of it", async ({ home }) => {
+  const id = await home.run("--stdin", "pipe", "cat");
+  const input = Buffer.from("caf\xe9", "latin1");
+  expect(await home.cli("send", `${id}`, "-", { input })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("what is on stdin is not valid UTF-8"),
+  });
+  await home.cli("send", `${id}`, "--eof");
+  await home.reaches(id, "completed");
+  expect((await home.cli("logs", `${id}`)).stdout).toBe("");
+});

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
+import { fileTextOf, textOf } from "../../home/text.ts";
 import type { Context } from "../command/context.ts";
 import { usage } from "../command/usage.ts";
 import { fromStdin } from "./piped.ts";
@@ -25,7 +26,7 @@ async function stdinBytes(context: Context): Promise<Buffer> {
 /** Returns a text operand; `-` reads stdin, without the line break at its end. */
 export async function textOrStdin(context: Context, text: string): Promise<string> {
   if (text !== "-") return text;
-  return (await stdinBytes(context)).toString("utf8").replace(/\r?\n$/, "");
+  return decoded(textOf(await stdinBytes(context)), "-").replace(/\r?\n$/, "");
 }
 
 /** Reads a file; `-` or no name reads stdin. */
@@ -39,6 +40,19 @@ export async function fileOrStdin(context: Context, name: string | undefined): P
   }
 }
 
+/** A file's text without a byte order mark; `-` and no name are stdin. Throws a usage error for what is not UTF-8. */
+export async function fileText(context: Context, name: string | undefined): Promise<string> {
+  return decoded(fileTextOf(await fileOrStdin(context, name)), name);
+}
+
+function decoded(text: string | undefined, name: string | undefined): string {
+  if (text !== undefined) return text;
+  const what = name === undefined || name === "-" ? "what is on stdin" : name;
+  throw usage(`${what} is not valid UTF-8 and would not arrive as it is`, {
+    hint: "iconv -f <its encoding> -t UTF-8 converts it",
+  });
+}
+
 /** Returns an absolute path; throws a usage error if nothing is there. Another machine checks its own paths. */
 export function existingPath(context: Context, name: string): string {
   const path = absolutePath(context, name);
@@ -50,7 +64,7 @@ export function existingPath(context: Context, name: string): string {
 export async function jsonInput(context: Context, text: string): Promise<unknown> {
   const isFile = text.startsWith("@");
   const source = isFile ? text.slice(1) : text;
-  const json = isFile || text === "-" ? (await fileOrStdin(context, source)).toString("utf8") : text;
+  const json = isFile || text === "-" ? await fileText(context, source) : text;
   try {
     return JSON.parse(json);
   } catch (error) {

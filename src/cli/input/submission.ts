@@ -15,7 +15,7 @@ import {
   chosenVariables,
 } from "./caller-environment.ts";
 import { fieldOptions, fieldsOf } from "./field-options.ts";
-import { absolutePath, fileOrStdin, jsonInput, textOrStdin } from "./input.ts";
+import { absolutePath, fileText, jsonInput, textOrStdin } from "./input.ts";
 
 /** The options of `run`. */
 export const runOptions = {
@@ -96,7 +96,7 @@ async function promptOf(context: Context, { operands }: Work, { input }: RunValu
     throw usage("--input is for task modules; an agent takes its prompt as the operand");
   if (rest.length > 0) throw usage("the prompt of an agent is one argument: put it in quotes");
   const text = first.startsWith("@")
-    ? (await fileOrStdin(context, first.slice(1))).toString("utf8").replace(/\r?\n$/, "")
+    ? (await fileText(context, first.slice(1))).replace(/\r?\n$/, "")
     : await textOrStdin(context, first);
   if (text.trim() === "") throw usage("the prompt of the agent is empty");
   return text;

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { fileTextOf, textOf } from "../../home/text.ts";
 import { isNoRoom } from "../no-room.ts";
 
 /** Thrown if a file of variables cannot be used. Its message has no value, because values are secrets. */
@@ -19,7 +20,7 @@ export function readEnvFile(file: string): Record<string, string> {
   const variables: [string, string][] = [];
   for (const [at, bytes] of linesOf(bytesOf(file)).entries()) {
     const refuse = (why: string) => new EnvFileRefused(`line ${at + 1} of ${file} ${why}`, false);
-    const line = decoded(bytes, at === 0);
+    const line = at === 0 ? fileTextOf(bytes) : textOf(bytes);
     if (line === undefined) throw refuse("is not valid UTF-8");
     const text = line.replace(/\r$/, "").trimStart();
     if (text === "" || text.startsWith("#")) continue;
@@ -57,16 +58,4 @@ function linesOf(bytes: Buffer): Buffer[] {
     start = end + 1;
   }
   return lines;
-}
-
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Decodes a line and drops a byte order mark on the first one; returns undefined if the bytes are not UTF-8. */
-function decoded(line: Buffer, isFirst: boolean): string | undefined {
-  try {
-    const text = utf8.decode(line);
-    return isFirst ? text.replace(/^\ufeff/, "") : text;
-  } catch {
-    return undefined;
-  }
 }

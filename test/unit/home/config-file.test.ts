@@ -42,6 +42,13 @@ test("a write follows a link to a file elsewhere", () => {
   expect(readConfig(join(folder, "kept.json"))).toEqual({ hosts: 1 });
 });
 
+test("a file may begin with a byte order mark, and what is not UTF-8 is refused", () => {
+  writeFileSync(file, '\ufeff{"hosts": 2}\r\n');
+  expect(readConfig(file)).toEqual({ hosts: 2 });
+  writeFileSync(file, Buffer.from('{"notify": "\xff"}', "latin1"));
+  expect(() => readConfig(file)).toThrow("it is not UTF-8");
+});
+
 test("every setting is found by its name and by its key", () => {
   for (const each of settings)
     expect([settingNamed(each.name), settingNamed(each.key)]).toEqual([each, each]);

@@ -10,7 +10,7 @@ import {
   callerInherited,
   madeRoom,
 } from "../../input/caller-environment.ts";
-import { absolutePath, fileOrStdin } from "../../input/input.ts";
+import { absolutePath, fileText } from "../../input/input.ts";
 import { isNotFound } from "../../input/submission.ts";
 import { throughShell } from "../../text/terminal-text.ts";
 
@@ -31,10 +31,7 @@ export const batch = command({
   ],
   async run(context, [file]) {
     const { out } = context;
-    const lines = (await fileOrStdin(context, file))
-      .toString("utf8")
-      .replace(/^\ufeff/, "")
-      .split("\n");
+    const lines = (await fileText(context, file)).split("\n");
     const numbered = lines
       .map((text, at) => ({ text, number: at + 1 }))
       .filter(({ text }) => text.trim() !== "");
