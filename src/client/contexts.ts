@@ -1,8 +1,9 @@
 /** Contexts: names for hosts and homes, in `contexts.json` of the user's configuration. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import { account } from "../home/account.ts";
+import { writeBehindLink } from "../home/durable.ts";
 import { fileTextOf } from "../home/text.ts";
 import type { Environment } from "./environment.ts";
 
@@ -33,7 +34,10 @@ export function readContexts(env: Environment): Contexts {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return { current: null, places: {} };
-    throw invalid(file, message);
+    // As sudo leaves it: HOME is that of another user.
+    const hint =
+      code === "EACCES" ? "HOME=<your own> or AGENTCTL_HOME=<directory> chooses another place" : undefined;
+    throw invalid(file, message, hint);
   }
   try {
     if (text === undefined) throw new Error("it is not UTF-8");
@@ -58,16 +62,13 @@ function placeOf(name: string, { host, home }: { host?: unknown; home?: unknown 
 /** Saves the contexts, with mode 0600. Throws `ConfigInvalid` if the file cannot be written. */
 export function writeContexts(env: Environment, { current, places }: Contexts): void {
   const file = contextsFile(env);
-  const draft = `${file}.${process.pid}.new`;
   const contexts = Object.fromEntries(
     Object.entries(places).map(([name, { host, home }]) => [name, host === null ? { home } : { host }]),
   );
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    writeFileSync(draft, `${JSON.stringify({ current, contexts }, undefined, 2)}\n`, { mode: 0o600 });
-    renameSync(draft, file);
+    writeBehindLink(file, `${JSON.stringify({ current, contexts }, undefined, 2)}\n`);
   } catch (error) {
-    rmSync(draft, { force: true });
     throw invalid(file, (error as Error).message);
   }
 }
@@ -79,6 +80,7 @@ export function requireContext({ places }: Contexts, name: string): Place {
   throw new AgentctlError("ContextNotFound", { context: name });
 }
 
-function invalid(file: string, reason: string): AgentctlError {
-  return new AgentctlError("ConfigInvalid", { file, reason });
+function invalid(file: string, reason: string, better?: string): AgentctlError {
+  const hint = better ?? `mend ${file}, or remove it: agentctl context add writes a new one`;
+  return new AgentctlError("ConfigInvalid", { file, reason }, { hint });
 }

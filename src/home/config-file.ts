@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { AgentctlError } from "../core/errors.ts";
 import { readSetting, type SettingValue } from "../core/setting-value.ts";
@@ -11,7 +11,7 @@ import {
   settingNamed,
   settings,
 } from "../core/settings.ts";
-import { writeDurably } from "./durable.ts";
+import { writeBehindLink } from "./durable.ts";
 import { fileTextOf } from "./text.ts";
 
 /** The settings in config.json; a setting that it does not name is absent. */
@@ -47,9 +47,7 @@ export function writeConfig(file: string, { key, name }: Setting, value: Setting
   else raw[name] = value;
   checked(file, raw);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  // If config.json is a symlink to a file that the user keeps elsewhere, it stays a symlink.
-  const target = existsSync(file) ? realpathSync(file) : file;
-  writeDurably(target, `${JSON.stringify(raw, undefined, 2)}\n`);
+  writeBehindLink(file, `${JSON.stringify(raw, undefined, 2)}\n`);
 }
 
 function checked(file: string, raw: Raw): Configured {

@@ -1,5 +1,14 @@
 /** Durable writes: after a power failure, a file holds either its new or its old content. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 
 /** Flushes a file to disk, or the entries of a folder: a new file name is durable only when its folder is flushed. */
@@ -29,4 +38,9 @@ export function writeDurably(file: string, content: string | Uint8Array, mode = 
     rmSync(draft, { force: true });
     throw error;
   }
+}
+
+/** As {@link writeDurably}, for a file that a user may keep elsewhere: a link to it stays a link. */
+export function writeBehindLink(file: string, content: string): void {
+  writeDurably(existsSync(file) ? realpathSync(file) : file, content);
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { closeHome, Home, installed, it, sshdFor } from "../harness/index.ts";
@@ -141,6 +141,25 @@ it("manages contexts; an option wins over a variable, a variable over the curren
   expect((await near.json("context", "list")).some(({ current }: { current: boolean }) => current)).toBe(
     false,
   );
+});
+
+it("keeps contexts in the file that a link leads to, and names the command that writes them", async ({
+  home,
+}) => {
+  const near = laptop(insteadOfSsh(home));
+  const [kept, link] = [join(near.root, "kept.json"), join(near.root, "config/agentctl/contexts.json")];
+  mkdirSync(join(near.root, "config/agentctl"), { recursive: true });
+  writeFileSync(kept, "{}");
+  symlinkSync(kept, link);
+  const env = { XDG_CONFIG_HOME: join(near.root, "config") };
+  expect((await near.cli("context", "add", "box", "ssh://box", { env })).code).toBe(0);
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(JSON.parse(readFileSync(kept, "utf8"))).toMatchObject({ contexts: { box: { host: "ssh://box" } } });
+  writeFileSync(kept, "{,}");
+  expect(await near.cli("list", { env })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("agentctl context add writes a new one"),
+  });
 });
 
 it("reaches a machine over a real sshd", async ({ home, skip }) => {
