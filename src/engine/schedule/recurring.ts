@@ -6,6 +6,7 @@ import { cronTimes } from "../cron.ts";
 import type { Engine } from "../engine.ts";
 import { cancel } from "../verbs/cancel.ts";
 import { nextTimes, submitRun } from "../verbs/schedule.ts";
+import { ClockWatch } from "./clock-watch.ts";
 
 /** How long to wait at most between two checks, in ms, because the wall clock may jump and the machine may sleep. */
 const LONGEST_WAIT_MS = 15_000;
@@ -20,6 +21,9 @@ const AGAIN_MS = 1000;
 export class Recurring {
   readonly #engine: Engine;
   readonly #upSince: number;
+  readonly #watch: ClockWatch;
+  /** Whether the clock may have been set back since the times were planned, as between two daemons. */
+  #mayBeAhead = true;
   #timer: NodeJS.Timeout | null = null;
   #isStopped = false;
   #looking: Promise<void> = Promise.resolve();
@@ -29,6 +33,7 @@ export class Recurring {
   constructor(engine: Engine, upSince: number) {
     this.#engine = engine;
     this.#upSince = upSince;
+    this.#watch = new ClockWatch(engine.clock);
   }
 
   /** Checks which schedules are due, and sets the next timer; called at the start and when a schedule has changed. */
@@ -48,6 +53,9 @@ export class Recurring {
     const { store, clock } = this.#engine;
     let wait = AGAIN_MS;
     try {
+      if (this.#watch.jump() < 0) this.#mayBeAhead = true;
+      if (this.#mayBeAhead) await replan(this.#engine);
+      this.#mayBeAhead = false;
       for (const schedule of await store.schedules.due(clock.now())) this.#begin(schedule);
       const next = await store.schedules.nextAt();
       if (next === null) return;
@@ -81,16 +89,35 @@ export class Recurring {
   }
 }
 
+/**
+ * A planned time means the clock on the wall. Where that was set back, a schedule would wait until the clock is again
+ * where it was, which may be years; so what is planned too late is planned again.
+ */
+async function replan({ store, clock }: Engine): Promise<void> {
+  for (const schedule of await store.schedules.list()) {
+    const next = nextTimes(schedule, clock.now());
+    const isAhead = schedule.nextAt !== null && next.nextAt !== null && next.nextAt < schedule.nextAt;
+    if (isAhead) await store.schedules.moveOn(schedule, next);
+  }
+}
+
 /** Makes the run that is due, or skips it, and advances the schedule to its next planned time. */
 async function makeRun(engine: Engine, schedule: Schedule, upSince: number): Promise<void> {
   const { store, clock, log } = engine;
   const { name } = schedule;
   const now = clock.now();
   const { planned, isMissed } = plannedAt(schedule, now, upSince);
+  const next = nextTimes(schedule, now);
+  const key = `schedule ${name} ${toIso(planned)}`;
+  // A crash, or a clock that was set back, brings a planned time twice.
+  const made = await store.find({ key });
+  if (made) {
+    await store.schedules.moveOn(schedule, next, { lastAt: planned, lastTask: made.id, lastError: null });
+    return;
+  }
   const last = schedule.lastTask === null ? undefined : await store.get(schedule.lastTask);
   const previous = last && !isTerminal(last.state) ? last.id : null;
   const verdict = verdictOf(schedule, { planned, isMissed, previous });
-  const next = nextTimes(schedule, now);
   if ("pass" in verdict) {
     log.info({ schedule: name, planned: toIso(planned), why: verdict.pass }, "a planned run was skipped");
     await store.schedules.moveOn(schedule, next);
@@ -102,7 +129,6 @@ async function makeRun(engine: Engine, schedule: Schedule, upSince: number): Pro
     if (await isOff(engine, schedule)) return;
   }
   const after = verdict.after === null ? {} : { after: [{ id: verdict.after, when: "ended" as const }] };
-  const key = `schedule ${name} ${toIso(planned)}`;
   const run = await submitRun(engine, schedule, { actor: "daemon", key, ...after }).catch(refusal);
   if ("refused" in run) {
     log.warn({ schedule: name, error: run.refused }, "a planned run was refused");

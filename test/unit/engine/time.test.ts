@@ -1,6 +1,7 @@
 /** Tests of time in the engine, with a clock that the tests move. */
 import { expect } from "vitest";
-import { resume } from "../../../src/engine/index.ts";
+import type { ScheduledTask } from "../../../src/core/recurring.ts";
+import { addSchedule, Recurring, resume } from "../../../src/engine/index.ts";
 import { afterJump } from "../../../src/engine/schedule/clock-watch.ts";
 import { until } from "../../harness/until.ts";
 import { test } from "./engine-bench.ts";
@@ -103,4 +104,34 @@ test("slewing the clock is not a jump, but setting it and sleeping are", async (
   expect(watch.jump()).toBe(0);
   clock.jump(-DAY);
   expect(watch.jump()).toBe(-DAY);
+});
+
+test("a schedule follows the clock that is set back by years, and makes no run twice", async ({ bench }) => {
+  const { engine, clock } = bench;
+  const task = { argv: ["true"], cwd: bench.dir } as ScheduledTask;
+  await engine.store.setQueue("default", { slots: 4 });
+  await addSchedule(engine, {
+    ...{ name: "hourly", cron: "0 * * * *", tz: "UTC", overlap: "queue", missed: "run" },
+    ...{ jitterMs: 0, task, env: {} },
+  });
+  const recurring = new Recurring(engine, clock.now());
+  const plans = async (nextAt: string, runs: number) => {
+    recurring.look();
+    await until(async () => {
+      const tasks = await engine.store.list({ labels: { schedule: "hourly" }, limit: 10 });
+      const next = (await engine.store.schedules.get("hourly"))?.nextAt;
+      return next === Date.parse(nextAt) && tasks.length === runs;
+    });
+  };
+  clock.pass(HOUR);
+  await plans("2026-05-01T14:00:00Z", 1);
+  clock.jump(-HOUR);
+  await plans("2026-05-01T13:00:00Z", 1);
+  clock.pass(HOUR);
+  await plans("2026-05-01T14:00:00Z", 1);
+  clock.jump(-365 * DAY);
+  await plans("2025-05-01T14:00:00Z", 1);
+  clock.pass(HOUR);
+  await plans("2025-05-01T15:00:00Z", 2);
+  await recurring.stop();
 });
