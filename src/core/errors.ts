@@ -156,6 +156,12 @@ const catalogue = {
     message: (d) => `the home ${d.home} is refused${because(d)}`,
     hint: (d) => (d.hint as string | undefined) ?? "AGENTCTL_HOME=<directory> chooses another",
   },
+  InstallationRemoved: {
+    code: -32039,
+    exit: 5,
+    message: (d) => `the files of the running daemon were removed, as by an upgrade: ${d.file} is gone`,
+    hint: () => "agentctl daemon restart",
+  },
   ScheduleNotFound: {
     code: -32038,
     exit: 3,

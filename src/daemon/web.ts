@@ -125,6 +125,10 @@ function whyNot({ code, message }: NodeJS.ErrnoException, listen: string): strin
   if (code === "EADDRINUSE") return `another program has the address ${listen}`;
   if (code === "EACCES") return `this user may not listen at ${listen}`;
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return `this machine has no address ${listen}`;
+  if (code === "MODULE_NOT_FOUND") {
+    const { message: gone, hint } = new AgentctlError("InstallationRemoved", { file: "http.cjs" });
+    return `${gone}; ${hint} helps`;
+  }
   return message;
 }
 

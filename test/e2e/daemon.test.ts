@@ -1,10 +1,31 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readdirSync, readlinkSync, statSync } from "node:fs";
+import {
+  closeSync,
+  cpSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
+import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { launcher } from "../harness/command.ts";
 import { isAlive, it, needsOwnStore, processes, until } from "../harness/index.ts";
-import { history, meanwhile, noted, notes, open, pidOf, ticking, twelveSteps, upTo } from "./story.ts";
+import {
+  history,
+  meanwhile,
+  noted,
+  notes,
+  open,
+  pidOf,
+  taskModule,
+  ticking,
+  twelveSteps,
+  upTo,
+} from "./story.ts";
 
 describe("daemon stop", () => {
   it("checkpoints modules, freezes programs and names them, and the next start resumes both", async ({
@@ -147,4 +168,28 @@ it("runs all queued tasks with daemon run --until-idle, and leaves held tasks qu
     [first]: "completed",
     [next]: "completed",
   });
+});
+
+it("queues modules while the files of its daemon are gone, as after an upgrade, and names the restart", async ({
+  home,
+}) => {
+  const root = join(import.meta.dirname, "../..");
+  const old = join(home.root, "old");
+  for (const name of ["bin", "dist", "package.json"])
+    cpSync(join(root, name), join(old, name), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(old, "node_modules"));
+  execFileSync(join(old, "bin/agentctl.js"), ["daemon", "start"], { env: home.env });
+  rmSync(old, { recursive: true });
+  const id = await home.run(home.module(taskModule("return 1;")));
+  const waits = await until(async () => {
+    const task = await home.task(id);
+    return task.error !== null && task;
+  });
+  expect(waits).toMatchObject({ state: "submitted", error: { name: "InstallationRemoved" } });
+  expect((await home.cli("show", `${id}`)).stdout).toContain("agentctl daemon restart");
+  expect((await home.cli("config", "set", "http.listen", "127.0.0.1:0")).stderr).toContain(
+    "as by an upgrade",
+  );
+  expect((await home.cli("daemon", "restart")).code).toBe(0);
+  expect((await home.reaches(id, "completed")).result).toBe(1);
 });

@@ -101,7 +101,7 @@ export function waysOutOf(id: number): string {
 type Waiting = NonNullable<TaskJson["waiting"]>;
 
 function waitingText(task: UsualTask, { for: cause, on, until }: Waiting, now: number): Standstill {
-  const { id, queue, question } = task;
+  const { id, queue, question, error } = task;
   const at = until === null ? "" : ` until ${whenText(until, now)} (${untilText(until, now)})`;
   switch (cause) {
     case "slot":
@@ -130,7 +130,7 @@ function waitingText(task: UsualTask, { for: cause, on, until }: Waiting, now: n
     case "backoff":
       return {
         why: `failed and is tried again${at.replace(" until ", " at ")}`,
-        todo: `agentctl logs ${id}`,
+        todo: error?.name === "InstallationRemoved" ? "agentctl daemon restart" : `agentctl logs ${id}`,
       };
     case "limit":
       return { why: `waits with others at a usage limit of ${on}${at}`, todo: null };

@@ -1,4 +1,5 @@
 import { accessSync, constants, statSync } from "node:fs";
+import type { AgentctlError } from "../../core/errors.ts";
 import type { Failure, Task } from "../../core/task.ts";
 import type { StartRefusal } from "../../runner/index.ts";
 import type { Engine } from "../engine.ts";
@@ -77,6 +78,22 @@ function refusalOf(exitCode: number, message: string): Refusal {
 /** Returns the refusal for this reason, with the exit code of a shell for a program that it cannot run. */
 export function cannotStart(reason: string): Refusal {
   return refusalOf(126, reason);
+}
+
+/** How soon a task is tried again for which the daemon's own files are gone. */
+const PUT_OFF_MS = 5000;
+
+/**
+ * The task is well, and the daemon cannot start it before it is started again itself: a submitted one stays queued, a
+ * resumed one suspended. Rejects with `cause`.
+ */
+export async function putOff(engine: Engine, task: Task, cause: AgentctlError): Promise<never> {
+  const { name, code, message, data } = cause;
+  const error = { name, code, message, data };
+  const notBefore = engine.clock.now() + PUT_OFF_MS;
+  if (task.state !== "submitted") await refuse(engine, task, { ...error, exitCode: 126 });
+  else await engine.store.update(task.id, { notBefore, delay: "backoff", error }, { states: ["submitted"] });
+  throw cause;
 }
 
 /** Fails a submitted task; suspends a resumed one again, so that what it saved is not lost. */

@@ -7,6 +7,7 @@ import type { LaunchSpec, Running } from "../../runner/index.ts";
 import type { Change } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { environmentOf, foldersOf, type Given, logFile } from "../files/environment.ts";
+import { hostCommand } from "../hosts/host-command.ts";
 import { HOST_ENVIRONMENT, type WaitingHost } from "../hosts/hosts.ts";
 import { isNoRoom, noRoomError, requeued } from "../no-room.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
@@ -81,7 +82,7 @@ function launchOwn(
   return engine.runner.launch({
     key: active.runKey,
     token: active.token,
-    argv: task.argv ?? [engine.places.node, engine.places.host],
+    argv: task.argv ?? hostCommand(engine.places),
     cwd: task.kind !== "program" ? engine.places.home : task.cwd,
     env: {
       ...environmentOf(engine, task, { n: active.attempt, token: active.token }, given),

@@ -3,11 +3,12 @@ import type { Task } from "../../core/task.ts";
 import { IllegalMove } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { makeWorktree } from "../files/worktree/make.ts";
+import { missingFiles } from "../hosts/host-command.ts";
 import { slotsMax } from "../limits.ts";
 import type { Cluster } from "../ports.ts";
 import { newToken } from "../token.ts";
 import { ActiveAttempt } from "./active-attempt.ts";
-import { cannotStart, prepareStart, refuse } from "./cannot-start.ts";
+import { cannotStart, prepareStart, putOff, refuse } from "./cannot-start.ts";
 import { inheritedBy, launch } from "./launch.ts";
 import { thaw } from "./pause/thaw.ts";
 import { startedNow } from "./phase-clock.ts";
@@ -69,6 +70,8 @@ async function begin(engine: Engine, task: Task, slotNumbers: number[] | null): 
     task.kind !== "program"
       ? engine.hosts.take(prepared.env, inheritedBy(task), task.module?.path)
       : undefined;
+  const missing = task.kind !== "program" && !host ? missingFiles(engine.places) : undefined;
+  if (missing) return await putOff(engine, task, missing);
   const token = host?.token ?? newToken();
   const runKey = host?.runKey ?? `${task.id}.${task.attempt + 1}`;
   const process = host?.program ? { pid: host.program.pid, pidStart: host.program.startTime } : {};

@@ -15,6 +15,7 @@ import type { ProcessId, Running } from "../../runner/index.ts";
 import { type Deferred, deferred } from "../deferred.ts";
 import type { Ports } from "../ports.ts";
 import { newToken } from "../token.ts";
+import { hostCommand, missingFiles } from "./host-command.ts";
 import { kindOf, mayWait, readAtStart, readLater } from "./read-at-start.ts";
 
 /** A host that waits for a task. */
@@ -145,6 +146,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
   #startNext(inMs: number): void {
     if (this.#next || !this.#isMissing) return;
     const started = inMs === 0 ? this.#startOne() : undefined;
+    if (inMs === 0 && !started) return;
     this.#next = setTimeout(
       () => {
         this.#next = null;
@@ -204,8 +206,10 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
     rmSync(logFile, { force: true });
   }
 
-  #startOne(): WaitingHost<A> {
+  /** Undefined where the files of a host are gone; a task that needs one tells so. */
+  #startOne(): WaitingHost<A> | undefined {
     const { places, baseEnv, runner } = this.#engine;
+    if (missingFiles(places)) return undefined;
     const kind = kindOf(this.#readAtStart, this.#inherited);
     this.#makeRoom(kind);
     const token = newToken();
@@ -214,7 +218,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
     const running = runner.launch({
       key: runKey,
       token,
-      argv: [places.node, places.host],
+      argv: hostCommand(places),
       cwd: places.home,
       env: {
         ...readLater(baseEnv),

@@ -162,7 +162,10 @@ async function actOrLog(engine: Engine, one: Action): Promise<void> {
     const { name, message } = asAgentctlError(error);
     engine.log.error({ task: one.id, error: message }, "a start failed");
     // The queue has not changed, so without this delay the next tick would repeat the failing start at once.
-    const mayPass = name === "StoreUnavailable" || isNoRoom((error as NodeJS.ErrnoException).code);
+    const mayPass =
+      name === "StoreUnavailable" ||
+      name === "InstallationRemoved" ||
+      isNoRoom((error as NodeJS.ErrnoException).code);
     if (mayPass) await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }

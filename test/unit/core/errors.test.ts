@@ -37,6 +37,7 @@ const own: [code: number, name: ErrorName, exit: number][] = [
   [-32030, "VersionMismatch", 5],
   [-32031, "DaemonUnreachable", 5],
   [-32032, "HomeRefused", 5],
+  [-32039, "InstallationRemoved", 5],
   [-32038, "ScheduleNotFound", 3],
   [-32033, "ConfigInvalid", 2],
   [-32034, "PauseFailed", 4],
