@@ -208,3 +208,14 @@ it("keeps its environment when the doctor mends the home, and is named when that
     { check: "environments", what: "the environment of schedule nightly is gone" },
   ]);
 });
+
+it("takes the tabs of a crontab, and says that an expression without quotes needs them", async ({ home }) => {
+  await addSchedule(home, "tabs", " 30\t2 * *  MON-FRI", "--", "true");
+  expect(await home.json("schedule", "show", "tabs")).toMatchObject({ cron: "30 2 * * MON-FRI" });
+  const unquoted = await home.cli("schedule", "add", "daily", "0", "2", "*", "*", "*", "true");
+  expect([unquoted.code, unquoted.stderr]).toEqual([
+    2,
+    'agentctl: <cron>: "0" has neither five nor six fields\n' +
+      "  quotes make one word of them: agentctl schedule add daily '30 2 * * *' -- <program>\n",
+  ]);
+});

@@ -66,12 +66,13 @@ const add = command({
   mayFollow: ([first], isMarked, context) => !isMarked && isModule(first, context),
   async run(
     context,
-    [name = "", cron = "", ...operands],
+    [name = "", expression = "", ...operands],
     { tz, overlap, missed, jitter, replace, ...given },
     isMarked,
   ) {
     if (given.stdin === "-")
       throw usage("--stdin -: what is piped in belongs to one task; name a file, which each run opens");
+    const cron = asOneLine(name, expression);
     const unset = { key: undefined, delay: undefined, notBefore: undefined };
     const task = await submissionOf(context, { operands, isMarked }, { ...given, ...none, ...unset });
     const zone = tz ?? localZone(context.env.TZ);
@@ -104,6 +105,15 @@ const add = command({
     return 0;
   },
 });
+
+/** The expression with one space between its fields; a crontab has tabs. Without quotes a shell gives its first field only. */
+function asOneLine(name: string, expression: string): string {
+  const fields = expression.trim().split(/\s+/);
+  if (fields[0]?.startsWith("@") || fields.length === 5 || fields.length === 6) return fields.join(" ");
+  throw usage(`<cron>: ${JSON.stringify(expression)} has neither five nor six fields`, {
+    hint: `quotes make one word of them: agentctl schedule add ${shellLine([name])} '30 2 * * *' -- <program>`,
+  });
+}
 
 const list = command({
   name: "list",
