@@ -208,7 +208,12 @@ it("prepares its worktree with git's own hook, and shows what a failing hook pri
   const options = agentOptions(home, "claude", [tool("true")]);
   const id = await home.run(...options, "--cwd", home.file("repo"), "--worktree", "use what is gone");
   const { error } = await home.reaches(id, "failed");
-  expect(error.message).toMatch(/cannot make the worktree .*private\.tmp/s);
+  expect(error.message).toMatch(/cannot make the worktree .*: cp: [^\n]*private\.tmp/);
+  writeFileSync(hook, "#!/bin/sh\nexit 3\n");
+  const silent = await home.run(...options, "--cwd", home.file("repo"), "--worktree", "use a silent hook");
+  expect((await home.reaches(silent, "failed")).error.message).toMatch(
+    /the hook post-checkout of the repository ended with exit code 3, and printed nothing$/,
+  );
 });
 
 it("runs examples/night.sh, whose report shows what each agent did", async ({ home }) => {

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { Checkout } from "../../../core/checkout.ts";
 import type { Ports } from "../../ports.ts";
 import { removeTree } from "../tree-files.ts";
-import { type Git, gitOf, unlessItFails } from "./git.ts";
+import { type Git, GitFailed, gitOf, unlessItFails } from "./git.ts";
 
 /**
  * Makes the worktree of a task that has never been started, and replaces the remains of an interrupted try. Rejects
@@ -21,7 +21,20 @@ export async function makeWorktree(
   await git(repository, ["worktree", "prune"]);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const isNew = isOwn && (await tipOf(git, repository, branch)) !== base;
-  await git(repository, ["worktree", "add", ...(isNew ? ["-b", branch, path, base] : [path, branch])]);
+  const adds = git(repository, ["worktree", "add", ...(isNew ? ["-b", branch, path, base] : [path, branch])]);
+  await adds.catch((error) => {
+    throw error instanceof GitFailed ? causeOf(error) : error;
+  });
+}
+
+/** What git says of its progress comes first, and hides why it failed. */
+const PROGRESS = /^(Preparing worktree|Updating files|Checking out files|HEAD is now at)\b/;
+
+/** The failure without git's progress. Where nothing else was said, only the hook can have failed. */
+function causeOf({ message, code, stdout }: GitFailed): GitFailed {
+  const said = message.split(/[\r\n]+/).filter((line) => !PROGRESS.test(line));
+  const silent = `the hook post-checkout of the repository ended with exit code ${code}, and printed nothing`;
+  return new GitFailed(said.join("\n") || silent, code, stdout);
 }
 
 /** Returns the commit of a branch; undefined if there is no such branch. */
