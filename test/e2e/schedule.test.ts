@@ -219,3 +219,22 @@ it("takes the tabs of a crontab, and says that an expression without quotes need
       "  quotes make one word of them: agentctl schedule add daily '30 2 * * *' -- <program>\n",
   ]);
 });
+
+it("is refused where its queue has too few slots, and keeps its queue from being removed", async ({
+  home,
+}) => {
+  await home.cli("queue", "set", "narrow", "--slots", "1");
+  const wide = ["schedule", "add", "wide", "@daily", "--queue", "narrow", "--slots", "2", "--", "true"];
+  expect(await home.cli(...wide)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("2 are more slots than queue narrow has: 1"),
+  });
+  await addSchedule(home, "nightly", "@daily", "--queue", "narrow", "--", "true");
+  const removed = await home.cli("queue", "remove", "narrow");
+  expect([removed.code, removed.stderr.split("\n")[0]]).toEqual([
+    4,
+    "agentctl: schedule nightly submits to queue narrow",
+  ]);
+  await home.cli("schedule", "remove", "nightly");
+  expect((await home.cli("queue", "remove", "narrow")).code).toBe(0);
+});

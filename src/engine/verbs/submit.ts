@@ -5,6 +5,7 @@ import { defined } from "../../core/defined.ts";
 import { AgentctlError, type ErrorName } from "../../core/errors.ts";
 import { type Dependency, type FieldName, type Submitted, withFallbacks } from "../../core/submitted.ts";
 import type { Task } from "../../core/task.ts";
+import { requireFit } from "../../store/rules/slots.ts";
 import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { moduleHash } from "../files/hash-file.ts";
@@ -84,10 +85,10 @@ export async function checkSubmission(
   submission: Submission,
   envHash: string,
 ): Promise<void> {
-  const { queue } = await seedOf(engine, submission, { envHash, actor: "", earlier: new Map() });
-  if (!(await engine.store.queues()).some(({ name }) => name === queue)) {
-    throw new AgentctlError("QueueNotFound", { queue });
-  }
+  const { queue, slots } = await seedOf(engine, submission, { envHash, actor: "", earlier: new Map() });
+  const found = (await engine.store.queues()).find(({ name }) => name === queue);
+  if (!found) throw new AgentctlError("QueueNotFound", { queue });
+  requireFit({ queue, slots }, found.slots);
 }
 
 /** Rethrows the error with the index of the refused task in its batch. */

@@ -2,6 +2,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Task, TaskEvent } from "../../core/task.ts";
 import { endOfDependent } from "../rules/dependencies.ts";
+import { requireFit } from "../rules/slots.ts";
 import type { Seed } from "../store.ts";
 import { takeOver } from "./checkpoints.ts";
 import type { Context, Op } from "./context.ts";
@@ -145,7 +146,7 @@ const untouched: Task = {
 /** The slots of the queues that this transaction has already read. */
 type KnownQueues = Map<string, number | null>;
 
-/** Throws if a task takes more slots than its queue has: it would never start. A queue with 0 slots is only stopped. */
+/** Throws `QueueNotFound`, or `InvalidParams` for a task that its queue has too few slots for. */
 export function* requireSlots(
   ctx: Context,
   { queue, slots }: Pick<Seed, "queue" | "slots">,
@@ -156,9 +157,5 @@ export function* requireSlots(
     if (!row) throw new AgentctlError("QueueNotFound", { queue });
     known.set(queue, row.slots as number | null);
   }
-  const most = known.get(queue) ?? null;
-  if (most === null || slots <= Math.max(1, most)) return;
-  const reason = `${slots} are more slots than queue ${queue} has: ${most}`;
-  const hint = `agentctl queue set ${queue} --slots ${slots}`;
-  throw new AgentctlError("InvalidParams", { field: "slots", reason, queue, slots: most }, { hint });
+  requireFit({ queue, slots }, known.get(queue) ?? null);
 }

@@ -128,7 +128,7 @@ export function* releaseHeldBy(ctx: Context, by: string): Op<void> {
   yield* ctx.run("update queues set held_by = null, held_until = null where held_by = ?", by);
 }
 
-/** Removes a queue without open tasks; the default queue cannot be removed. */
+/** Removes a queue in which no open task stands, and that no schedule submits to; the default one stays. */
 export function* remove(ctx: Context, name: string): Op<void> {
   yield* required(ctx, name);
   const open = (yield* ctx.row("select count(*) as n from tasks where queue = ? and ended_at is null", name))
@@ -137,6 +137,15 @@ export function* remove(ctx: Context, name: string): Op<void> {
   const reason = name === "default" ? "the default queue stays" : `queue ${name} has ${tasks}`;
   if (name === "default" || (open as number) > 0) {
     throw new AgentctlError("UnsupportedOperation", { queue: name, reason });
+  }
+  const schedules = yield* ctx.rows("select name, task from schedules order by name");
+  const user = schedules.find(
+    ({ task }) => (JSON.parse(task as string) as { queue?: string }).queue === name,
+  );
+  if (user) {
+    const reason = `schedule ${user.name} submits to queue ${name}`;
+    const hint = `agentctl schedule remove ${user.name}, or agentctl schedule add --replace with another queue`;
+    throw new AgentctlError("UnsupportedOperation", { queue: name, reason, hint });
   }
   yield* ctx.run("delete from queues where name = ?", name);
 }
