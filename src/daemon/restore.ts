@@ -36,8 +36,8 @@ export interface Caller {
 const GRACE_MS = 5000;
 
 /**
- * Replaces the store with `backup` (a path, or a name in `backups/`). Refuses while a daemon runs. Open tasks whose
- * environment was deleted when they ended get the caller's environment, and are held.
+ * Puts `backup` (a path, or a name in `backups/`) in the store's place. Refuses while a daemon runs. Open tasks
+ * whose environment went with their end get that of the caller, and are held; schedules are paused.
  */
 export async function restore(paths: Paths, backup: string, caller: Caller): Promise<Restored> {
   if (existsSync(paths.cluster)) throw inCluster("a backup is the store of one home");
@@ -54,7 +54,7 @@ export async function restore(paths: Paths, backup: string, caller: Caller): Pro
     const old = numbersOf(paths.database);
     const given = { tasks: Math.max(old?.tasks ?? 0, ...taskFolders(paths)), events: old?.events ?? null };
     const store = prepareRestore(file, draft, given);
-    const withoutEnvironment = giveEnvironment(paths, draft, caller.env);
+    const without = giveEnvironment(paths, draft, caller.env);
     sync(draft);
     const endedAttempts = await endStrangers(paths, store.attempts, caller.token);
     dropStrangeRunFiles(paths, store.attempts);
@@ -71,7 +71,8 @@ export async function restore(paths: Paths, backup: string, caller: Caller): Pro
       open,
       endedAttempts,
       setAside,
-      withoutEnvironment,
+      withoutEnvironment: without.tasks,
+      pausedSchedules: without.schedules,
     };
   } finally {
     lock.release();
@@ -89,7 +90,7 @@ function found(paths: Paths, backup: string): string {
   throw new AgentctlError("InvalidParams", { field: "backup", reason });
 }
 
-function giveEnvironment(paths: Paths, draft: string, env: Record<string, string>): number[] {
+function giveEnvironment(paths: Paths, draft: string, env: Record<string, string>) {
   const environments = new Environments(paths.env, () => {});
   return holdWithEnvironment(
     draft,

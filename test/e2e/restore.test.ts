@@ -252,6 +252,21 @@ it("holds restored tasks whose environment was deleted, and gives them the calle
   expect((await home.cli("logs", `${id}`)).stdout).toBe("vanilla\n");
 });
 
+it("pauses a schedule whose environment went with its removal, and gives it that of the caller", async ({
+  home,
+}) => {
+  await home.cli("schedule", "add", "nightly", "@daily", "--", "sh", "-c", "echo $FLAVOUR");
+  const file = await backup(home);
+  await home.cli("schedule", "remove", "nightly");
+  await home.cli("daemon", "stop");
+  const restored = await home.json("daemon", "restore", file, { env: { FLAVOUR: "vanilla" } });
+  expect(restored).toMatchObject({ withoutEnvironment: [], pausedSchedules: ["nightly"] });
+  expect(await home.json("schedule", "show", "nightly")).toMatchObject({ paused: true, nextAt: null });
+  const { stdout: id } = await home.cli("schedule", "run", "nightly");
+  await home.reaches(Number(id), "completed");
+  expect((await home.cli("logs", id.trim())).stdout).toBe("vanilla\n");
+});
+
 it("leaves both stores intact if a restore is cut short, and creates no new store", async ({ home }) => {
   await home.cli("run", "--wait", "true");
   const file = await backup(home);

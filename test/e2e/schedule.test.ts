@@ -207,6 +207,12 @@ it("keeps its environment when the doctor mends the home, and is named when that
   expect(problems).toMatchObject([
     { check: "environments", what: "the environment of schedule nightly is gone" },
   ]);
+  expect(await home.cli("schedule", "run", "nightly")).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(
+      /^agentctl: the environment of schedule nightly is gone\n {2}agentctl schedule add --replace/,
+    ),
+  });
 });
 
 it("takes the tabs of a crontab, and says that an expression without quotes needs them", async ({ home }) => {

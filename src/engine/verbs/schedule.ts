@@ -116,9 +116,17 @@ export async function submitRun(
 ): Promise<Task> {
   const { task, name, envHash } = schedule;
   const labels = { ...task.labels, schedule: name };
-  const env = { ...(await keptEnvironment(engine, envHash)) };
+  const env = { ...(await keptEnvironment(engine, envHash).catch((error) => rejectLost(name, error))) };
   const [made] = await submit(engine, [{ ...task, ...more, labels, env }], actor);
   return (made as { task: Task }).task;
+}
+
+/** A file that was removed does not come back by itself: a run is refused, and not tried without a bound. */
+function rejectLost(name: string, error: NodeJS.ErrnoException): never {
+  if (error.code !== "ENOENT") throw error;
+  const reason = `the environment of schedule ${name} is gone`;
+  const hint = `agentctl schedule add --replace ${name} <cron> <program> gives it that of your shell`;
+  throw new AgentctlError("UnsupportedOperation", { reason, hint }, { cause: error });
 }
 
 /** Returns the next planned time after `now`, and when its run is made. */

@@ -24,8 +24,10 @@ export const restore = command({
       out.data({ ok: true, changed: true, ...restored });
       return 0;
     }
-    const { tasks, open, replaced, endedAttempts, setAside, withoutEnvironment } = restored;
-    out.line(`restored ${restored.backup}: ${tasks} tasks, ${open} of them open, as of ${restored.madeAt}`);
+    const { tasks, open, replaced, endedAttempts, setAside, withoutEnvironment, pausedSchedules } = restored;
+    out.line(
+      `restored ${restored.backup}: ${tasks} ${tasks === 1 ? "task" : "tasks"}, ${open} of them open, as of ${restored.madeAt}`,
+    );
     if (replaced) out.line(`the store that was there is ${replaced}; to restore that goes back`);
     if (setAside.length > 0)
       out.line(
@@ -37,6 +39,10 @@ export const restore = command({
       const ids = withoutEnvironment.join(" ");
       out.line(`held, with the environment of this shell because theirs is gone: ${ids}`);
       out.note(`agentctl release ${ids} lets them start`);
+    }
+    for (const name of pausedSchedules) {
+      out.line(`schedule ${name} is paused, with the environment of this shell because its own is gone`);
+      out.note(`agentctl schedule resume ${name} lets it submit`);
     }
     out.note("agentctl daemon start --hold looks first; any other command starts what waits");
     return 0;

@@ -81,26 +81,36 @@ export function numbersOf(file: string): Numbers | null {
   }
 }
 
-/** Holds the open tasks of a store whose environment is missing, and gives them another. Returns their ids. */
+/**
+ * Holds the open tasks of a store whose environment is not there, pauses the schedules of which that is true, and gives
+ * both another; answers which they are.
+ */
 export function holdWithEnvironment(
   file: string,
   isThere: (hash: string) => boolean,
   other: () => string,
-): number[] {
+): { tasks: number[]; schedules: string[] } {
   const db = openFile(file, { fileMustExist: true });
   try {
     const open = db
       .prepare("select id, env_hash as hash from tasks where ended_at is null order by id")
       .all();
-    const without = (open as { id: number; hash: string }[]).filter(({ hash }) => !isThere(hash));
-    if (without.length === 0) return [];
+    const planned = db.prepare("select name, env_hash as hash from schedules order by name").all();
+    const tasks = (open as { id: number; hash: string }[]).filter(({ hash }) => !isThere(hash));
+    const schedules = (planned as { name: string; hash: string }[]).filter(({ hash }) => !isThere(hash));
+    const without = { tasks: tasks.map(({ id }) => id), schedules: schedules.map(({ name }) => name) };
+    if (tasks.length + schedules.length === 0) return without;
     const hash = other();
     const hold = db.prepare("update tasks set env_hash = ?, held = 1 where id = ?");
+    const pause = db.prepare(
+      "update schedules set env_hash = ?, paused = 1, next_at = null, fire_at = null where name = ?",
+    );
     db.transaction(() => {
-      for (const { id } of without) hold.run(hash, id);
+      for (const id of without.tasks) hold.run(hash, id);
+      for (const name of without.schedules) pause.run(hash, name);
     })();
     db.pragma("wal_checkpoint(truncate)");
-    return without.map(({ id }) => id);
+    return without;
   } finally {
     db.close();
   }
