@@ -1,7 +1,15 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { beforeEach, describe, expect } from "vitest";
-import { startCommand } from "../harness/command.ts";
+import { launcher, startCommand } from "../harness/command.ts";
 import { type Home, it, needsLinux, until } from "../harness/index.ts";
 
 /** Installs a `systemctl` that notes its arguments and then runs `script`. Returns a function that reads the notes. */
@@ -73,5 +81,30 @@ describe("daemon install", () => {
     const inOwnHome = { ...home.env, AGENTCTL_HOME: "" };
     const { file } = await home.json("daemon", "install", { env: inOwnHome });
     expect(file).toBe(home.file("config/systemd/user/agentctl.service"));
+  });
+
+  it("starts by links on the PATH, which an upgrade moves on, but not by those of one shell", async ({
+    home,
+  }) => {
+    manager(home);
+    const [lasting, passing] = [home.file("links"), home.file("fnm_multishells/1/bin")];
+    for (const folder of [lasting, passing]) {
+      mkdirSync(folder, { recursive: true });
+      symlinkSync(process.execPath, join(folder, "node"));
+      symlinkSync(launcher, join(folder, "agentctl"));
+    }
+    const wordsWith = async (folder: string) => {
+      const env = { PATH: `${folder}:/usr/bin:/bin` };
+      return meant((await home.cli("daemon", "install", "--print", { env })).stdout).words;
+    };
+    const rest = ["daemon", "run"];
+    expect(await wordsWith(lasting)).toEqual([
+      join(lasting, "node"),
+      "--",
+      join(lasting, "agentctl"),
+      ...rest,
+    ]);
+    const [node = "", , program] = await wordsWith(passing);
+    expect([realpathSync(node), program]).toEqual([realpathSync(process.execPath), launcher]);
   });
 });

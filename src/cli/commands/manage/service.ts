@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
 import { connect } from "../../../client/connect.ts";
 import { daemonFile } from "../../../client/start.ts";
 import { stopDaemon } from "../../../client/stop.ts";
@@ -65,13 +65,35 @@ function serviceOf({ env, paths }: Context): Service {
   const userHome = env.HOME || account().home;
   const launcher = join(dirname(daemonFile), "../bin/agentctl.js");
   const isDefaultHome = paths.home === join(userHome, ".agentctl");
-  const daemon = { node: process.execPath, launcher, home: paths.home, isDefaultHome };
+  const daemon = {
+    node: lastingPath("node", process.execPath, env),
+    launcher: lastingPath("agentctl", launcher, env),
+    home: paths.home,
+    isDefaultHome,
+  };
   const user = { userHome, configHome: env.XDG_CONFIG_HOME, uid: ownUid() };
   const service = serviceFor(process.platform, daemon, user);
   if (service) return service;
   throw new AgentctlError("UnsupportedOperation", {
     reason: `there is no service manager known for ${process.platform}`,
   });
+}
+
+/** fnm makes a folder of links for each shell, and deletes it. */
+const PASSING = /^\/run\/|\/fnm_multishells\//;
+
+/**
+ * The name on the PATH that leads to this file, or the file itself. An upgrade by brew moves the file to another folder
+ * and the link with it, and the service has to start after that too.
+ */
+function lastingPath(name: string, file: string, { PATH = "", XDG_RUNTIME_DIR }: Context["env"]): string {
+  const links = PATH.split(":")
+    .filter(isAbsolute)
+    .map((folder) => join(folder, name));
+  const leadsHere = (link: string) => existsSync(link) && realpathSync(link) === realpathSync(file);
+  const isPassing = (link: string) =>
+    PASSING.test(link) || (XDG_RUNTIME_DIR !== undefined && link.startsWith(`${XDG_RUNTIME_DIR}/`));
+  return links.find((link) => leadsHere(link) && !isPassing(link)) ?? file;
 }
 
 /** Stops a daemon that a command started, and starts the service. If that fails, starts a daemon and returns why. */
