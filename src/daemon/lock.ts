@@ -1,5 +1,5 @@
 import { chmodSync, type Stats, statSync, truncateSync } from "node:fs";
-import { openFile } from "../store/sqlite/file/driver.ts";
+import { type Database, openFile } from "../store/sqlite/file/driver.ts";
 
 /** The lock of a home, for the process that holds it. */
 export interface Lock {
@@ -14,7 +14,7 @@ export interface Lock {
  * block it. POSIX locks are lost when the process closes any other descriptor of the file.
  */
 export function takeLock(file: string): Lock | null {
-  const db = openFile(file, { timeout: 0 });
+  const db = opened(file);
   try {
     chmodSync(file, 0o600);
     db.pragma("journal_mode = memory");
@@ -30,6 +30,16 @@ export function takeLock(file: string): Lock | null {
     // Somebody overwrote the file. We empty it in place: a new file of that name would be a different lock.
     truncateSync(file);
     return takeLock(file);
+  }
+}
+
+/** SQLite does not say which file it cannot open. */
+function opened(file: string): Database {
+  try {
+    return openFile(file, { timeout: 0 });
+  } catch (error) {
+    const { code, message } = error as Error & { code?: unknown };
+    throw Object.assign(new Error(`${file}: ${message}`, { cause: error }), { code });
   }
 }
 

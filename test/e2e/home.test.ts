@@ -7,6 +7,8 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  rmdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -252,4 +254,26 @@ it("denies another user the socket and the files", async ({ home, skip }) => {
   const dial = `require("net").connect(process.argv[1]).on("connect", () => process.exit(0)).on("error", () => process.exit(9))`;
   expect(user.sh(`${process.execPath} -e '${dial}' ${home.socket}`)).toBe(9);
   expect(user.sh(`AGENTCTL_HOME=${home.dir} ${process.execPath} ${user.launcher} list`)).toBe(5);
+});
+
+it.for(["agentctl.sock", "daemon.lock"])(
+  "names a folder that stands in the place of %s",
+  async (name, { home }) => {
+    needsOwnStore(home, "a cluster has its store elsewhere");
+    await home.run("--wait", "true");
+    await home.cli("daemon", "stop");
+    rmSync(join(home.dir, name), { force: true });
+    mkdirSync(join(home.dir, name), { mode: 0o700 });
+    const { code, stderr } = await home.cli("daemon", "start");
+    expect([code, stderr]).toEqual([6, expect.stringContaining(join(home.dir, name))]);
+    expect(stderr).toMatch(/\n {2}remove (what|the folder that) stands in the place of (a|the) file/);
+    rmdirSync(join(home.dir, name));
+    expect((await home.cli("daemon", "start")).code).toBe(0);
+  },
+);
+
+it("names no log where a home that is refused has none", async ({ home }) => {
+  writeFileSync(home.file("no-folder"), "");
+  const { stderr } = await home.cli("run", "true", { env: { AGENTCTL_HOME: home.file("no-folder") } });
+  expect(stderr.split("\n").slice(1)).toEqual(["  AGENTCTL_HOME=<directory> chooses another", ""]);
 });

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { Paths } from "../../home/paths.ts";
 import type { Output } from "./output.ts";
@@ -34,7 +35,8 @@ export async function reportFailure(
   else {
     await printFailure(known, out);
     const isTold = `${known.message}${known.hint}`.includes(paths.log);
-    if (known.exitCode === NO_DAEMON && !isTold && !isElsewhere) out.note(`  the daemon's log: ${paths.log}`);
+    const saysMore = known.exitCode === NO_DAEMON && !isTold && !isElsewhere && existsSync(paths.log);
+    if (saysMore) out.note(`  the daemon's log: ${paths.log}`);
   }
   return known.exitCode;
 }

@@ -45,17 +45,16 @@ test("a bug exits with 70 and names the log", async () => {
   );
 });
 
-test("if the daemon cannot be used, the message names its log", async () => {
+test("where the daemon cannot be reached, its log is named, if there is one", async () => {
   const { out, stderr } = printed();
+  const log = import.meta.filename;
   const error = new AgentctlError("VersionMismatch", { daemon: "1.0.0", client: "2.0.0" });
+  const told =
+    "agentctl: the daemon is version 1.0.0, this command is version 2.0.0\n  agentctl daemon restart\n";
   expect(await reportFailure(error, out, { host: null, paths })).toBe(5);
-  expect(stderr()).toBe(
-    [
-      "agentctl: the daemon is version 1.0.0, this command is version 2.0.0",
-      "  agentctl daemon restart",
-      "  the daemon's log: /h/daemon.log\n",
-    ].join("\n"),
-  );
+  expect(stderr()).toBe(told);
+  await reportFailure(error, out, { host: null, paths: { ...paths, log } });
+  expect(stderr()).toBe(`${told}  the daemon's log: ${log}\n`);
 });
 
 test("terminal control characters in a message are printed as escapes", async () => {
