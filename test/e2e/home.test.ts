@@ -257,7 +257,7 @@ it("denies another user the socket and the files", async ({ home, skip }) => {
 });
 
 it.for(["agentctl.sock", "daemon.lock"])(
-  "names a folder that stands in the place of %s",
+  "names a folder that is in the place of %s",
   async (name, { home }) => {
     needsOwnStore(home, "a cluster has its store elsewhere");
     await home.run("--wait", "true");
@@ -266,7 +266,7 @@ it.for(["agentctl.sock", "daemon.lock"])(
     mkdirSync(join(home.dir, name), { mode: 0o700 });
     const { code, stderr } = await home.cli("daemon", "start");
     expect([code, stderr]).toEqual([6, expect.stringContaining(join(home.dir, name))]);
-    expect(stderr).toMatch(/\n {2}remove (what|the folder that) stands in the place of (a|the) file/);
+    expect(stderr).toMatch(/\n {2}remove (what|the folder that) is in the place of (a|the) file/);
     rmdirSync(join(home.dir, name));
     expect((await home.cli("daemon", "start")).code).toBe(0);
   },

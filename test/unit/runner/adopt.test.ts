@@ -124,10 +124,13 @@ describe("a live attempt", () => {
     const spec = room.spec(["sh", "-c", ": > ready; exec sleep 60"]);
     const first = room.runner.launch(spec);
     await room.appears("ready");
+    const program = await first.started;
+    // It is read at the first use, and only while the guard is its parent.
+    expect(program.startTime).toBeGreaterThan(0);
     signalTo(first.guard?.pid ?? 0, "SIGKILL");
     await until(() => first.guard === null);
     const running = await adopted(room, spec);
-    expect([running.program, running.guard]).toEqual([await first.started, null]);
+    expect([running.program, running.guard]).toEqual([program, null]);
     room.runner.signal(running, "SIGTERM");
     expect(await running.ended).toEqual({ exitCode: null, signal: null, endedAt, lost: true });
     expect(await room.another().adopt(spec)).toMatchObject({ ended: { lost: true } });
@@ -140,6 +143,7 @@ describe("a live attempt", () => {
     await room.appears("ready");
     const program = await first.started;
     await until(() => !readFileSync(`/proc/${program.pid}/environ`, "utf8").includes(spec.token));
+    expect(program.startTime).toBeGreaterThan(0);
     signalTo(first.guard?.pid ?? 0, "SIGKILL");
     await until(() => first.guard === null);
     const found = await room.another().adopt({ ...spec, program });
