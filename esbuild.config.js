@@ -79,7 +79,7 @@ const bundles = [
     options: { minifyWhitespace: true, minifySyntax: true },
   },
   {
-    entry: "src/daemon/telling/traces.ts",
+    entry: "src/daemon/notify/traces.ts",
     out: "traces.cjs",
     format: "cjs",
     options: { minifyWhitespace: true, minifySyntax: true },

@@ -74,7 +74,7 @@ const rooms: Record<string, { may: string[]; because: string }> = {
  */
 const innerRooms: Record<string, { may: string[]; because: string }> = {
   "engine/files": { may: [], because: "files and folders know their task only by its id" },
-  "engine/telling": { may: [], because: "hooks receive events and change nothing" },
+  "engine/notify": { may: [], because: "hooks receive events and change nothing" },
   "engine/hosts": { may: ["files"], because: "a waiting host has no attempt yet" },
   "engine/attempt": {
     may: ["files", "hosts"],

@@ -10,6 +10,8 @@ import {
   Engine,
   Environments,
   isIdle,
+  Notifier,
+  type NotifierOptions,
   notifyDesktop,
   type Paused,
   Recurring,
@@ -21,8 +23,6 @@ import {
   settleImports,
   shutdown,
   startsAreOver,
-  Teller,
-  type TellerOptions,
   unpaused,
 } from "../engine/index.ts";
 import { readClusterFile } from "../home/cluster-file.ts";
@@ -40,12 +40,12 @@ import { withNearNames } from "./handlers/near-names.ts";
 import { lockNamespaceFor } from "./home.ts";
 import type { DaemonLog } from "./log.ts";
 import { machineMemory } from "./memory.ts";
+import { hookMessage } from "./notify/hook-message.ts";
+import { PushHooks } from "./notify/push-hooks.ts";
+import { pushMessage } from "./notify/push-message.ts";
+import type { Traces } from "./notify/traces.ts";
 import { ensureDefaultQueue, openStore } from "./open-store.ts";
 import { type Listener, listen } from "./server.ts";
-import { hookMessage } from "./telling/hook-message.ts";
-import { PushHooks } from "./telling/push-hooks.ts";
-import { pushMessage } from "./telling/push-message.ts";
-import type { Traces } from "./telling/traces.ts";
 import { Web } from "./web.ts";
 
 export interface DaemonOptions {
@@ -91,7 +91,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   await ensureDefaultQueue(engine);
   engine.isHolding = options.hold;
   releaseEnvironments(engine);
-  const teller = createTeller(options, engine);
+  const notifier = createNotifier(options, engine);
   const scheduler = new Scheduler(engine);
   const recurring = new Recurring(engine, startedAt);
   const { version } = options;
@@ -124,7 +124,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   };
   const isThere = async (id: number) => (await store.get(id)) !== undefined;
   const push = new PushHooks({ file: paths.a2aPush, isThere, apply: () => tell() });
-  const tell = () => teller.configure([...hooksOf(settings), ...push.hooks()]);
+  const tell = () => notifier.configure([...hooksOf(settings), ...push.hooks()]);
   const web = new Web({
     paths,
     settings,
@@ -141,7 +141,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const files = member?.files ?? null;
   const daemon = {
     engine,
-    teller,
+    notifier,
     recurring,
     web,
     paths,
@@ -174,7 +174,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     scheduler.stop();
     await recurring.stop();
     await engine.hosts.stop();
-    await teller.stop();
+    await notifier.stop();
     for (const timer of timers) clearInterval(timer);
     // Send the response to the stop request first.
     setImmediate(async () => {
@@ -201,7 +201,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 /** The path is built at run time, so that the bundler does not include the file. */
 function tracesOf(engine: Engine, about: { version: string; home: string }): Traces {
   const file = join(import.meta.dirname, "traces.cjs");
-  const { startTraces } = createRequire(file)(file) as typeof import("./telling/traces.ts");
+  const { startTraces } = createRequire(file)(file) as typeof import("./notify/traces.ts");
   engine.log.info({}, "sends traces");
   return startTraces(engine, about);
 }
@@ -244,9 +244,12 @@ function createEngine(
 }
 
 /**
- * Creates the teller for hooks and the desktop. Their programs get the variables of every task, and `agentctl` on PATH.
+ * Creates the notifier for hooks and the desktop. Their programs get the variables of every task, and `agentctl` on PATH.
  */
-function createTeller({ paths, log, settings, baseEnv, sessionBus }: DaemonOptions, engine: Engine): Teller {
+function createNotifier(
+  { paths, log, settings, baseEnv, sessionBus }: DaemonOptions,
+  engine: Engine,
+): Notifier {
   const { store, places } = engine;
   const clock = systemClock;
   const cwd = baseEnv.HOME ?? "/";
@@ -266,9 +269,9 @@ function createTeller({ paths, log, settings, baseEnv, sessionBus }: DaemonOptio
     bus: sessionBus,
     isOn: () => settings.notify === "desktop",
   });
-  const describe: TellerOptions["describe"] = async (event, task, push) =>
+  const describe: NotifierOptions["describe"] = async (event, task, push) =>
     push ? await pushMessage(engine, push.form, event, task) : await hookMessage(engine, event, task);
-  return new Teller({ store, clock, log, describe, send: sender({ env, cwd, clock }) });
+  return new Notifier({ store, clock, log, describe, send: sender({ env, cwd, clock }) });
 }
 
 /** Returns the hooks of the settings, which were checked when they were read. */

@@ -10,7 +10,7 @@ import type { Paths } from "../home/paths.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { HttpServer } from "./http/services.ts";
 import type { DaemonLog } from "./log.ts";
-import type { PushHooks } from "./telling/push-hooks.ts";
+import type { PushHooks } from "./notify/push-hooks.ts";
 
 interface WebOptions {
   paths: Paths;

@@ -34,6 +34,9 @@ export { exportTask } from "./moving/export.ts";
 export { arrive, importTask, moveKey, settleImports } from "./moving/import.ts";
 export { leave } from "./moving/moved.ts";
 export { dropOldBundles, readPiece, writePiece } from "./moving/upload.ts";
+export { notifyDesktop } from "./notify/desktop.ts";
+export { Notifier, type NotifierOptions } from "./notify/notifier.ts";
+export { sender } from "./notify/send.ts";
 export type { Cluster, ClusterFiles, Log } from "./ports.ts";
 export {
   endAll,
@@ -50,9 +53,6 @@ export { type Paused, shutdown, startsAreOver, unpaused } from "./recovery/shutd
 export { Recurring } from "./schedule/recurring.ts";
 export { Scheduler } from "./schedule/schedule.ts";
 export { defaultSettings, type Settings } from "./settings.ts";
-export { notifyDesktop } from "./telling/desktop.ts";
-export { sender } from "./telling/send.ts";
-export { Teller, type TellerOptions } from "./telling/teller.ts";
 export { reportAgent } from "./verbs/agents/report-agent.ts";
 export { answer } from "./verbs/answer.ts";
 export { cancel } from "./verbs/cancel.ts";

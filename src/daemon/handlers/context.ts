@@ -1,5 +1,5 @@
 import type { Task } from "../../core/task.ts";
-import { type Engine, type Paused, type Recurring, type Teller, whenStarted } from "../../engine/index.ts";
+import { type Engine, type Notifier, type Paused, type Recurring, whenStarted } from "../../engine/index.ts";
 import type { Paths } from "../../home/paths.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import type { SharedFiles } from "../cluster/shared-files.ts";
@@ -10,7 +10,7 @@ import type { Web } from "../web.ts";
 /** The parts of the daemon that every handler gets. */
 export interface Daemon {
   engine: Engine;
-  teller: Teller;
+  notifier: Notifier;
   recurring: Recurring;
   web: Web;
   paths: Paths;

@@ -1,17 +1,17 @@
 import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import type { Handlers } from "../../protocol/methods.ts";
+import { exampleMessage } from "../notify/hook-message.ts";
 import { surroundings } from "../shown/surroundings.ts";
 import { taskJson } from "../shown/task-json.ts";
-import { exampleMessage } from "../telling/hook-message.ts";
 import type { Daemon } from "./context.ts";
 
 type Hooks = Pick<Handlers<unknown>, Extract<keyof Handlers<unknown>, `hooks/${string}`>>;
 
-export function hookHandlers({ engine, teller }: Daemon): Hooks {
+export function hookHandlers({ engine, notifier }: Daemon): Hooks {
   return {
     "hooks/list": async () => {
-      const reports = (await teller.report()).filter(({ hook }) => !hook.push);
+      const reports = (await notifier.report()).filter(({ hook }) => !hook.push);
       const hooks = reports.map(({ hook: { on, where, target }, lastAt, ...rest }, at) => ({
         n: at + 1,
         on,
@@ -25,7 +25,7 @@ export function hookHandlers({ engine, teller }: Daemon): Hooks {
       return { hooks };
     },
     "hooks/test": async ({ n }) => {
-      const reports = (await teller.report()).filter(({ hook }) => !hook.push);
+      const reports = (await notifier.report()).filter(({ hook }) => !hook.push);
       const hook = reports[n - 1]?.hook;
       if (!hook) {
         const most = reports.length === 0 ? "config.json lists none" : `the last one is ${reports.length}`;
@@ -35,7 +35,7 @@ export function hookHandlers({ engine, teller }: Daemon): Hooks {
       }
       const [task] = await engine.store.list({ limit: 1, recent: 1 });
       const example = task ? taskJson(task, await surroundings(engine)) : null;
-      const answer = await teller.test(hook, exampleMessage(hook, example, engine.clock.now()));
+      const answer = await notifier.test(hook, exampleMessage(hook, example, engine.clock.now()));
       const reason = answer.ok ? null : answer.reason;
       return { ok: answer.ok, reason, said: answer.said, ms: answer.ms };
     },

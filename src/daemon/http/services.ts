@@ -3,7 +3,7 @@ import type { Clock } from "../../core/time.ts";
 import type { Log } from "../../engine/index.ts";
 import type { Paths } from "../../home/paths.ts";
 import type { Dispatch } from "../dispatch.ts";
-import type { PushHooks } from "../telling/push-hooks.ts";
+import type { PushHooks } from "../notify/push-hooks.ts";
 
 /** What the server gets from the daemon. It knows nothing else about it. */
 export interface Services {

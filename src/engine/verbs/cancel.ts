@@ -7,7 +7,7 @@ import { endTree } from "../attempt/end-tree.ts";
 import { findActive } from "../attempt/find-active.ts";
 import { cancelElsewhere, isElsewhere } from "../attempt/pause/elsewhere.ts";
 import type { Engine } from "../engine.ts";
-import { onceSettled } from "../look-again.ts";
+import { onceSettled } from "../once-settled.ts";
 import { notCancelable, notPausable, refuseMoved } from "../refusals.ts";
 import { forgetLimit } from "./agents/account.ts";
 

@@ -2,7 +2,7 @@ import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, openStates } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
-import { onceSettled } from "../look-again.ts";
+import { onceSettled } from "../once-settled.ts";
 import { refuseMoved } from "../refusals.ts";
 
 /** The states in which a task can be held: every open state except working. */

@@ -19,7 +19,7 @@ import {
 } from "../attempt/pause/request.ts";
 import { stayFrozen } from "../attempt/pause/stay-frozen.ts";
 import type { Engine } from "../engine.ts";
-import { onceSettled } from "../look-again.ts";
+import { onceSettled } from "../once-settled.ts";
 import { notPausable } from "../refusals.ts";
 
 /**

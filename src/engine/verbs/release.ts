@@ -1,6 +1,6 @@
 import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
-import { onceSettled } from "../look-again.ts";
+import { onceSettled } from "../once-settled.ts";
 import { setHeld } from "./hold.ts";
 
 /** Releases a held task, so that it can start. Rejects with `TaskImmutable` if it has ended. */

@@ -8,7 +8,7 @@ import { isTerminal } from "../../../core/machine.ts";
 import { lastLinesOf } from "../../../home/log-file.ts";
 import { LogTail, placeOf } from "../../../home/log-tail.ts";
 import type { EventJson, TaskJson } from "../../../protocol/methods.ts";
-import { pauseOf } from "../../telling/a2a-words.ts";
+import { pauseOf } from "../../notify/a2a-words.ts";
 import { placedLogs } from "../placed-logs.ts";
 import type { Agent } from "./agent.ts";
 import { artifactOf, artifactsOf, filesOf, LOG, resultOf } from "./artifacts.ts";

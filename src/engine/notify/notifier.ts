@@ -1,5 +1,5 @@
 /**
- * Notifies hooks. After each commit, the teller reads the new events. In one transaction it records the messages for
+ * Notifies hooks. After each commit, the notifier reads the new events. In one transaction it records the messages for
  * each hook and how far it has read, so a crash loses nothing. A second loop sends them: separately for each hook, in
  * order for each task, again after a failure. A message whose end was not recorded is sent again: at least once.
  */
@@ -27,7 +27,7 @@ const GIVE_UP_AFTER_MS = 86_400_000;
 /** How long to wait at most between two checks, in ms, because a timer may be late after the machine slept. */
 const LONGEST_WAIT_MS = 30_000;
 
-export interface TellerOptions {
+export interface NotifierOptions {
   store: Store;
   clock: Clock;
   log: Log;
@@ -52,8 +52,8 @@ interface Known {
   after: number;
 }
 
-export class Teller {
-  readonly #options: TellerOptions;
+export class Notifier {
+  readonly #options: NotifierOptions;
   #hooks = new Map<string, Known>();
   readonly #busy = new Map<string, Set<number>>();
   #recording: Promise<void> | null = null;
@@ -62,7 +62,7 @@ export class Teller {
   readonly #stop = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
 
-  constructor(options: TellerOptions) {
+  constructor(options: NotifierOptions) {
     this.#options = options;
     options.store.onEvents(() => this.#wake());
   }

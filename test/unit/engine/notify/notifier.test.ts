@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { notification } from "../../../../src/engine/telling/desktop.ts";
-import { nextTry } from "../../../../src/engine/telling/teller.ts";
+import { notification } from "../../../../src/engine/notify/desktop.ts";
+import { nextTry } from "../../../../src/engine/notify/notifier.ts";
 
 test("a delivery is tried again after 1, 2, 4 … seconds, up to an hour apart", () => {
   const delays = Array.from({ length: 14 }, (_, tries) => (nextTry({ tries, firstAt: 0 }, 0) ?? 0) / 1000);
