@@ -63,7 +63,8 @@ function parsed(cron: string, timezone: string): Cron {
     if (times.nextRun()) return times;
     throw new Error("no such time ever comes");
   } catch (error) {
-    const why = (error as Error).message.replace(/^CronPattern: /, "");
+    const isAtBoot = /^@reboot$/i.test(cron.trim());
+    const why = isAtBoot ? "no schedule runs at a start of the machine" : wordsOf(error as Error);
     const reason = `${JSON.stringify(cron)} is refused: ${why}; accepted are ${accepted}`;
     throw new AgentctlError("InvalidParams", { field: "cron", reason }, { cause: error });
   }
@@ -76,4 +77,8 @@ function requireZone(tz: string): string {
     const reason = `${JSON.stringify(tz)} is not a time zone; accepted are names such as UTC and Europe/Berlin`;
     throw new AgentctlError("InvalidParams", { field: "tz", reason }, { cause });
   }
+}
+
+function wordsOf({ message }: Error): string {
+  return message.replace(/^CronPattern: /, "").replace(/^[A-Z]/, (letter) => letter.toLowerCase());
 }

@@ -56,6 +56,7 @@ export const ref = v.pipe(
 );
 export const taskName = v.pipe(
   plain(128),
+  v.check((name) => name.trim() !== "", "may not be blank"),
   v.check(
     (name) => !isNoName(name),
     "may not read as an id, a range or list of ids (3-7, 3,5) or a pattern (*, ?, [ or ])",
@@ -81,7 +82,7 @@ export const iso = v.pipe(
   ),
 );
 export const durationMs = v.pipe(integer, v.minValue(0), v.maxValue(100 * 365 * 86_400_000));
-export const limitMs = v.pipe(durationMs, v.minValue(1, "is at least 1"));
+export const limitMs = v.pipe(durationMs, v.minValue(1, "must be at least 1ms"));
 /** A signal by its name, with or without SIG before it. The parsed value is the full name. */
 export const signal = v.pipe(
   v.string(),

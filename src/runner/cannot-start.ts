@@ -196,8 +196,10 @@ export function cannotStart(
     if (interpreter === undefined) last = { program, cwd, env, file, stamp: stampOf(file, cwd) };
     return interpreter && refuseInterpreter(interpreter, program, cwd);
   }
-  if (found.finding === "directory") return refuse(126, "it is a directory");
-  if (found.finding === "not executable") return refuse(126, "it is not executable");
+  if (found.finding === "directory")
+    return { ...refuse(126, "it is a directory"), hint: "name a program, such as one in that directory" };
+  if (found.finding === "not executable")
+    return { ...refuse(126, "it is not executable"), hint: `chmod +x ${program} makes it executable` };
   return refuse(127, `it was not found${program.includes("/") ? "" : " on the PATH"}`);
 }
 

@@ -114,6 +114,8 @@ export interface StartRefusal {
   /** What is wrong: the directory, the size of arguments and variables, the text of a script, or the program. */
   cause: "cwd" | "size" | "script" | "program";
   message: string;
+  /** The command that helps, if one is known. */
+  hint?: string;
 }
 
 /** Supervises processes. It knows nothing about tasks: keys and tokens come from its caller. */

@@ -91,7 +91,7 @@ it("refuses commands that work only on this machine, and suggests what helps", a
   expect(words).toEqual(["a;id@box", "env", "AGENTCTL_HOME='/with a space'", "agentctl", "doctor"]);
   const relative = await on("run", "task.ts");
   expect(relative.code).toBe(2);
-  expect(relative.stderr).toContain("task.ts is relative");
+  expect(relative.stderr).toContain("task.ts is a relative path");
   for (const host of ["ssh://-oProxyCommand=x", "ssh://-l@box", "box", "unix://relative", "ssh://"])
     expect((await near.cli("list", "--host", host)).code).toBe(2);
   const away = await near.cli("list", "--host", "ssh://away");

@@ -125,11 +125,16 @@ function stdinOf(given: string, context: Context): string | undefined {
   return given === "pipe" ? given : absolutePath(context, given);
 }
 
+/** Several ids may be one word, such as `3,5`. */
+function idsOf(word: string): (number | string)[] {
+  return (/^\d+(,\d+)+$/.test(word) ? word.split(",") : [word]).map(reference);
+}
+
 function dependenciesOf({ after, afterAny, afterFailed }: FieldValues): NewTask["after"] | undefined {
   const dependencies = [
-    ...after.map((id) => ({ id: reference(id), when: "completed" as const })),
-    ...afterAny.map((id) => ({ id: reference(id), when: "ended" as const })),
-    ...afterFailed.map((id) => ({ id: reference(id), when: "failed" as const })),
+    ...after.flatMap(idsOf).map((id) => ({ id, when: "completed" as const })),
+    ...afterAny.flatMap(idsOf).map((id) => ({ id, when: "ended" as const })),
+    ...afterFailed.flatMap(idsOf).map((id) => ({ id, when: "failed" as const })),
   ];
   return dependencies.length > 0 ? dependencies : undefined;
 }

@@ -1,6 +1,7 @@
 /** Every error that can be known at submission is reported at submission, and nothing is stored. */
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { type AgentFacts, agentNamed } from "../../core/agents.ts";
+import { defined } from "../../core/defined.ts";
 import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import type { Seed } from "../../store/store.ts";
@@ -28,6 +29,8 @@ interface EarlyRefusal {
   isMissing: boolean;
   /** 126 or 127 for a program; absent for a usage error. */
   exitCode?: number;
+  /** What helps, instead of waiting for a file. */
+  hint?: string;
 }
 
 /**
@@ -39,9 +42,13 @@ export function refuseEarly(engine: Engine, seed: Submittable, acceptMissing: bo
   for (const check of [timeRefusal, directoryRefusal, envFileRefusal, stdinRefusal, workRefusal]) {
     const refusal = unlessFull(() => check(engine, seed));
     if (!refusal || (refusal.isMissing && acceptMissing)) continue;
-    const { field, reason, isMissing, exitCode } = refusal;
+    const { field, reason, isMissing, exitCode, hint } = refusal;
     const data = { field, reason, ...(exitCode === undefined ? {} : { exitCode }) };
-    throw new AgentctlError("InvalidParams", data, isMissing ? { hint: LATER } : {});
+    throw new AgentctlError(
+      "InvalidParams",
+      data,
+      defined({ hint: hint ?? (isMissing ? LATER : undefined) }),
+    );
   }
 }
 
@@ -102,8 +109,8 @@ function workRefusal(
   // The content of a script may change until it starts.
   if (!refusal || refusal.cause === "cwd" || refusal.cause === "script") return undefined;
   const isMissing = refusal.cause === "program";
-  const { message: reason, exitCode } = refusal;
-  return { field: "argv", reason, isMissing, ...(isMissing ? { exitCode } : {}) };
+  const { message: reason, exitCode, hint } = refusal;
+  return { field: "argv", reason, isMissing, ...(isMissing ? { exitCode } : {}), ...defined({ hint }) };
 }
 
 function agentRefusal(

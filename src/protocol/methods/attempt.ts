@@ -70,7 +70,7 @@ export const attemptMethods = {
     }),
     scope: "attempt",
     about:
-      "Authorises the connection for its attempt. From then on the attempt is asked to pause by the notification `attempt/pause`, and told of a cancel by `attempt/cancel`.",
+      "Authorises the connection for its attempt. From then on the daemon requests a pause with the notification `attempt/pause`, and reports a cancel with `attempt/cancel`.",
   },
   "attempt/journal": {
     params: v.strictObject({ ...own, after: natural }),
@@ -94,7 +94,7 @@ export const attemptMethods = {
     result: v.object({ seq: v.number() }),
     scope: "attempt",
     about:
-      "Saves a checkpoint, a JSON `value`, or bytes as base64 (RFC 4648, with its padding; lines mean nothing) in `data`; answered when it is durable. A repeated `nonce` answers the first.",
+      "Saves a checkpoint: a JSON `value`, or bytes as base64 (RFC 4648, padded; line breaks are ignored) in `data`. Returns when it is durable. A repeated `nonce` returns the first checkpoint.",
   },
   "attempt/step": {
     params: v.strictObject({
@@ -114,14 +114,14 @@ export const attemptMethods = {
     }),
     scope: "attempt",
     about:
-      "Acknowledges a step with its result, exactly once; a step that is journaled already answers the journaled value. With `started` it only says that the step has begun, or with `false` that it ended without a result that this would bring: it failed, or stands in the step file.",
+      "Acknowledges a step with its result, exactly once. For a step that is already journaled it returns the journaled value. With `started: true` it only reports that the step has begun; with `started: false`, that the step ended without a result for the journal: it failed, or its result is in the step file.",
   },
   "attempt/keep": {
     params: v.strictObject({ ...own, ...namedStep, value: v.unknown() }),
     result: done,
     scope: "attempt",
     about:
-      "Keeps a JSON `value` of at most 64 KiB for a step that runs, in place of what it kept before: the attempt that runs the step again is given it. It is forgotten when the step is acknowledged.",
+      "Stores a JSON `value` of at most 64 KiB for a running step and replaces the one before. The attempt that runs the step again gets it. The daemon forgets it when the step is acknowledged.",
   },
   "attempt/suspend": {
     params: v.strictObject({
@@ -134,13 +134,13 @@ export const attemptMethods = {
     result: done,
     scope: "attempt",
     about:
-      "The task asks for a pause of itself by checkpoint, with this cause: it is told by `attempt/pause` and ends as for any other pause. It resumes by itself at `until`. A pause that is under way already stands.",
+      "Requests a pause of the task itself by checkpoint, with this cause. The task then gets `attempt/pause` and ends as for any other pause. It resumes by itself at `until`. A pause that is already under way stays as it is.",
   },
   "attempt/sleep": {
     params: v.strictObject({ ...own, ...journalKey, ms: durationMs }),
     result: v.object({ until: v.string() }),
     scope: "attempt",
-    about: "Journals a sleep; answers when it is over, the same time for every attempt.",
+    about: "Journals a sleep; returns the time of its end, which is the same for every attempt.",
   },
   "attempt/ask": {
     params: v.strictObject({
@@ -154,7 +154,7 @@ export const attemptMethods = {
     result: v.object({ answer: v.nullable(v.string()) }),
     scope: "attempt",
     about:
-      "Asks a person; `answer` is null while there is none. The notification `attempt/answer` brings it to a live attempt.",
+      "Asks a person; `answer` is null until there is one. The notification `attempt/answer` tells a live attempt that there is one.",
   },
   "attempt/progress": {
     params: v.strictObject({
@@ -172,7 +172,7 @@ export const attemptMethods = {
     result: v.object({ artifact }),
     scope: "attempt",
     about:
-      "Keeps a copy of the file `path` as an artifact of the task. A relative path is meant from the task's `cwd`.",
+      "Keeps a copy of the file `path` as an artifact of the task. A relative path starts at the task's `cwd`.",
   },
   "attempt/messages": {
     params: v.strictObject({ ...own, ...journalKey }),
@@ -191,14 +191,14 @@ export const attemptMethods = {
     result: done,
     scope: "attempt",
     about:
-      "What the host of a coding agent says of it, for `show`; `session` claims that session for this task, and is refused with `SessionInUse` where another open task has it.",
+      "What the host of a coding agent reports about it, for `show`. `session` claims that session for this task; it is refused with `SessionInUse` if another open task has it.",
   },
   "attempt/alive": {
     params: v.strictObject(own),
     result: done,
     scope: "attempt",
     about:
-      "Said by the host of a module after `attempt/cancel`: its event loop runs, so it can use the grace time. One that is busy and says nothing is killed before.",
+      "Sent by the host of a module after `attempt/cancel`: its event loop is free, so it can use the grace time. A host that does not send it is killed earlier.",
   },
   "attempt/suspended": {
     params: v.strictObject({
@@ -212,7 +212,7 @@ export const attemptMethods = {
     result: done,
     scope: "attempt",
     about:
-      "A safe point is reached and nothing is in flight: the attempt can be ended. For `pause` a checkpoint is stored first. After an error the attempt goes on.",
+      "The attempt has reached a safe point and has no call in flight, so it can be ended. For `pause` the daemon first stores a checkpoint. After an error the attempt continues.",
   },
   "attempt/result": {
     params: v.strictObject({
@@ -224,7 +224,7 @@ export const attemptMethods = {
     }),
     result: done,
     scope: "attempt",
-    about: "What the task returned, or the error that it threw; durable before its process ends.",
+    about: "Reports what the task returned, or the error that it threw; durable before its process ends.",
   },
 } as const;
 
@@ -232,7 +232,7 @@ export const attemptNotifications = {
   "attempt/pause": {
     params: v.object({ graceMs: v.number(), over: v.boolean() }),
     about:
-      "The attempt is to save a checkpoint and end; `over` says that the grace time has passed and the kill is near.",
+      "The attempt should save a checkpoint and end. `over` says that the grace time has passed and the kill is near.",
   },
   "attempt/cancel": { params: v.object({ graceMs: v.number() }), about: "The task was canceled." },
   "attempt/message": { params: v.object({}), about: "A message was sent to the task." },

@@ -28,7 +28,7 @@ export const fileMethods = {
     }),
     scope: "people",
     about:
-      "Where the logs of a task are, one file an attempt, in order; with `raw` the lines that a coding agent has written. `updatedAt` is when it was last written to. `missing` are attempts that printed to a log which is not there any more. In a cluster `machine` is the other machine that has the file, whose bytes logs/read gives, from `start` on; `away` are attempts of whose log the rest, or all, is on a machine that does not answer.",
+      "The paths of the logs of a task, one file for each attempt, in order; with `raw` the lines that a coding agent wrote. `updatedAt` is the time of the last write. `missing` are attempts whose log no longer exists. In a cluster `machine` is the other machine that has the file; read its bytes with logs/read, from `start` on. `away` are attempts whose log, or the rest of it, is on a machine that does not answer.",
   },
   "logs/read": {
     params: v.strictObject({
@@ -49,7 +49,7 @@ export const fileMethods = {
     }),
     scope: "people",
     about:
-      "Bytes of the log of an attempt (the newest unless `attempt` names one) in base64, at most 256 KiB: from `offset`, or so many from the end with `fromEnd`. With `waitMs`, where there are none yet, it answers when more is there, when the attempt has ended, or after that time. `missing` names the machine of a cluster that does not answer and has bytes that were asked for. Fails with LogNotFound where the log is not there.",
+      "Bytes of the log of an attempt (by default the newest) in base64, at most 256 KiB: from `offset`, or the last `fromEnd` bytes. If there are none yet and `waitMs` is given, it returns when there are more, when the attempt has ended, or after that time. `missing` names the machine of a cluster that has requested bytes and does not answer. Fails with LogNotFound if the log does not exist.",
   },
   "checkpoints/list": {
     params: v.strictObject(one),

@@ -28,20 +28,20 @@ export const movingMethods = {
     }),
     scope: "people",
     about:
-      "Writes a bundle of a task that is paused at a checkpoint: fields, journal, checkpoint, messages, artifacts, folder, and the variables that were given by name (`withEnv`: all, or none), sealed to the passphrase. With `move` the task is on its way from now: it is not resumed, canceled or deleted.",
+      "Writes a bundle of a task that is paused at a checkpoint: fields, journal, checkpoint, messages, artifacts, folder, and the variables that were given by name (`withEnv`: all, or none), sealed to the passphrase. With `move` the task counts as moving from now on: it cannot be resumed, canceled or deleted.",
   },
   "bundles/read": {
     params: v.strictObject({ bundle, offset: natural, length: v.pipe(natural, v.maxValue(PIECE_BYTES)) }),
     result: v.object({ data: v.string(), next: v.nullable(v.number()) }),
     scope: "people",
     about:
-      "A piece of a bundle in base64, and the offset of the next; with the last, whose `next` is null, it is deleted.",
+      "A piece of a bundle in base64, and the offset of the next one. After the last piece, whose `next` is null, the bundle is deleted.",
   },
   "bundles/write": {
     params: v.strictObject({ bundle: v.optional(bundle), offset: natural, data: v.string() }),
     result: v.object({ bundle }),
     scope: "people",
-    about: "Adds a piece in base64, of at most 4 MiB, to a bundle, or begins one.",
+    about: "Appends a piece in base64, of at most 4 MiB, to a bundle, or begins one.",
   },
   "tasks/import": {
     params: v.strictObject({
@@ -55,14 +55,14 @@ export const movingMethods = {
     result: v.object({ task, created: v.boolean() }),
     scope: "people",
     about:
-      "Makes a task of a bundle, suspended as it was; one that is moved is held until it arrives. What is imported twice is one task. A bundle that was cut or changed is refused and leaves nothing.",
+      "Creates a task from a bundle, suspended as it was; a moved task is held until it arrives. Importing a bundle twice makes one task. A bundle that was cut or changed is refused and leaves nothing.",
   },
   "tasks/moving": {
     params: v.strictObject({ move, arrive: v.optional(v.strictObject({ goesOn: v.boolean() })), ...by }),
     result: v.object({ task: v.nullable(task) }),
     scope: "people",
     about:
-      "The task that a move brought here, or null. With `arrive`, the source has ended the task: it is released here, and resumed if it goes on.",
+      "The task that a move brought here, or null. With `arrive`, the source has ended the task: it is released here, and resumed if `goesOn` says so.",
   },
   "tasks/moved": {
     params: v.strictObject({
@@ -75,6 +75,6 @@ export const movingMethods = {
     result: v.object({ task }),
     scope: "people",
     about:
-      "Ends a task that is in another home now, with the error Moved, which names the place and the id there. Without `to`, cancels the move.",
+      "Ends a task that is now in another home, with the error Moved, which names the place and the id there. Without `to`, cancels the move.",
   },
 } as const;

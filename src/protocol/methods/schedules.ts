@@ -45,7 +45,7 @@ export const scheduleMethods = {
     result: v.object({ schedule }),
     scope: "people",
     about:
-      "Adds a schedule: at each time that `cron` names in the zone `tz` (by default the daemon's), the task is submitted with the label `schedule=<name>`. A planned run is made at most once. With `replace` it takes the place of one of that name, whose last run stays known, and which stays paused if it was.",
+      "Adds a schedule: at each time that `cron` names in the zone `tz` (by default the daemon's), the task is submitted with the label `schedule=<name>`. A planned run is submitted at most once. With `replace` it replaces a schedule of that name, and keeps its last run and whether it is paused.",
   },
   "schedules/list": {
     params: v.strictObject({}),
@@ -57,20 +57,19 @@ export const scheduleMethods = {
     params: one,
     result: v.object({ schedule }),
     scope: "people",
-    about: "One schedule; `ScheduleNotFound` where there is none of that name.",
+    about: "One schedule; `ScheduleNotFound` if there is none of that name.",
   },
   "schedules/pause": {
     params: one,
     result: changed,
     scope: "people",
-    about:
-      "The schedule makes no runs until it is resumed, and then none of those that were planned meanwhile.",
+    about: "The schedule submits no runs until it is resumed. Runs planned in between are skipped.",
   },
   "schedules/resume": {
     params: one,
     result: changed,
     scope: "people",
-    about: "A paused schedule makes runs again, from now.",
+    about: "A paused schedule submits runs again, from now on.",
   },
   "schedules/remove": {
     params: one,

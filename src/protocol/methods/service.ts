@@ -9,7 +9,7 @@ export const serviceMethods = {
     params: empty,
     result: v.object({ queues: v.array(queue) }),
     scope: "people",
-    about: "The queues with their slots and how many tasks work and wait in each.",
+    about: "The queues with their slots, and how many of their tasks are running and waiting.",
   },
   "queues/set": {
     params: v.strictObject({
@@ -23,13 +23,13 @@ export const serviceMethods = {
     result: v.object({ queue, created: v.boolean() }),
     scope: "people",
     about:
-      "Makes a queue, which needs `slots`, or changes what is given of one; null and `unlimited` mean no limit. `numbered` gives its tasks numbers for their slots, `preempt` lets a waiting task pause a working one of lower priority. One that is made while a pause holds every queue is held by it too.",
+      "Creates a queue, which needs `slots`, or changes the given fields of one; null and `unlimited` mean no limit. `numbered` gives its tasks slot numbers. `preempt` lets a waiting task pause a working one of lower priority. A queue that is created while a pause holds every queue is held, too.",
   },
   "queues/hold": {
     params: v.strictObject({ name: queueName }),
     result: v.object({ queue, changed: v.boolean() }),
     scope: "people",
-    about: "A held queue starts nothing and stops nothing.",
+    about: "A held queue starts no task and stops none.",
   },
   "queues/release": {
     params: v.strictObject({ name: queueName }),
@@ -47,20 +47,21 @@ export const serviceMethods = {
     params: empty,
     result: v.object({ hooks: v.array(hook) }),
     scope: "people",
-    about: "The hooks of config.json, numbered from 1, and what became of what they were told.",
+    about:
+      "The hooks of config.json, numbered from 1, how many events each was sent and still waits for, and its last error.",
   },
   "hooks/test": {
     params: v.strictObject({ n: v.pipe(natural, v.minValue(1)) }),
     result: v.object({ ok: v.boolean(), reason: nullable(v.string()), said: v.string(), ms: v.number() }),
     scope: "people",
-    about: "Sends an example to a hook and answers what came back, within a minute. Nothing is tried again.",
+    about: "Sends an example to a hook and returns the response, within a minute. A failure is not retried.",
   },
   "daemon/hello": {
     params: v.strictObject({ version: v.string() }),
     result: v.object({ version: v.string(), pid: v.number(), home: v.string() }),
     scope: "people",
     about:
-      "Answers the id of the home in `home`: a client whose own `machine.json` has this id can read the home's files. Fails with VersionMismatch when the daemon is not of the caller's version, and so does everything after it on that connection. What is sent behind it is begun when it is answered.",
+      "Returns the id of the home in `home`: a client whose own `machine.json` has this id can read the home's files. Fails with VersionMismatch when the daemon is not of the caller's version, and so does every later request on that connection. Later requests start after the response.",
   },
   "daemon/status": {
     params: empty,
@@ -82,28 +83,28 @@ export const serviceMethods = {
     }),
     scope: "people",
     about:
-      "The daemon, and a count of tasks for each state. `store` says why these cannot be counted, where the database of a cluster does not answer. `http` is where it answers over HTTP, or why it does not; null where `http.listen` is off.",
+      "The daemon, and a count of tasks for each state. `store` says why they cannot be counted if the database of a cluster does not answer. `http` is the address of the HTTP server, or why there is none; null if `http.listen` is off.",
   },
   "daemon/ui": {
     params: empty,
     result: v.object({ url: v.string() }),
     scope: "people",
     about:
-      "An address that lets a browser in: good once, for a minute. Fails with UnsupportedOperation where the daemon does not answer over HTTP.",
+      "An address that signs a browser in; it works once, within a minute. Fails with UnsupportedOperation if HTTP is off.",
   },
   "daemon/reload": {
     params: empty,
     result: v.object({ changed: v.array(v.string()) }),
     scope: "people",
     about:
-      "Reads config.json again; its settings hold from now, and `changed` names those that differ from before. Fails, changing nothing, when it cannot be used.",
+      "Reads config.json again and applies it; `changed` names the settings that differ from before. Fails, changing nothing, if the file cannot be used.",
   },
   "daemon/backup": {
     params: v.strictObject({ file: v.optional(absolute) }),
     result: v.object({ file: v.string() }),
     scope: "people",
     about:
-      "Copies the store while it is in use, to a file that is not there yet, else into `backups/` of the home, where it counts with the automatic ones; answers when the copy is whole and sound.",
+      "Copies the store while it is in use, to a new file, or by default into `backups/` of the home, where it counts like an automatic backup. Returns when the copy is verified.",
   },
   "daemon/stop": {
     params: v.strictObject({ keep: v.optional(v.boolean()), graceMs: v.optional(durationMs) }),
@@ -115,6 +116,6 @@ export const serviceMethods = {
     }),
     scope: "people",
     about:
-      "Pauses every running task and ends the daemon; the next start resumes them. One that cannot be paused runs on, and the next daemon adopts it. With `keep` the processes go on and the next daemon adopts them.",
+      "Pauses every running task and ends the daemon; the next start resumes them. A task that cannot be paused keeps running, and the next daemon adopts it. With `keep` all processes keep running, and the next daemon adopts them.",
   },
 } as const;

@@ -78,7 +78,7 @@ export const taskMethods = {
     result: v.object({ task, created: v.boolean() }),
     scope: "people",
     about:
-      "Submits a task. With a `key` that exists, that task is returned and nothing is started. A task that could never start (a directory, module, file of variables or program that is not there, a time in the past) is refused; with `acceptMissing`, what is not there may come later. `stdin` is a file that is opened at every attempt, `pipe` for what `tasks/send` writes, or what is kept for every attempt, of at most 64 MiB: the content of a file (`{copy}`), or what `bundles/write` was given (`{bundle}`).",
+      "Submits a task. With a `key` that exists, that task is returned and nothing is started. A task that could never start (a missing directory, module, file of variables or program, a time in the past) is refused; with `acceptMissing`, missing files may come later. `stdin` is a file that every attempt opens, `pipe` for what `tasks/send` writes, or data of at most 64 MiB that is stored for every attempt: the content of a file (`{copy}`), or an upload by `bundles/write` (`{bundle}`).",
   },
   "tasks/batch": {
     params: v.strictObject({
@@ -90,7 +90,7 @@ export const taskMethods = {
     result: v.object({ tasks: v.array(v.object({ id: v.number(), created: v.boolean() })) }),
     scope: "people",
     about:
-      "Submits many tasks in one transaction: all or none. `env`, `cwd` and `inherited` are those of every task; a task's own variables are added, its own `cwd` and `inherited` take precedence. `after` may name a task that stands before it in the batch.",
+      "Submits many tasks in one transaction: all or none. `env`, `cwd` and `inherited` are those of every task; a task's own variables are added, its own `cwd` and `inherited` take precedence. `after` may name an earlier task of the batch.",
   },
   "tasks/get": {
     params: v.strictObject({ ...one, details: v.optional(v.boolean()) }),
@@ -117,7 +117,7 @@ export const taskMethods = {
     result: v.object({ tasks: v.array(task), next: v.nullable(v.string()) }),
     scope: "people",
     about:
-      "Tasks by id, oldest first, in pages of `limit` (1000, with `recent` 10000), or of fewer where they fill half of the longest line; `next` is the cursor of the next page. With `fields` a task has only those: for many tasks the answer comes several times as fast.",
+      "Tasks by id, oldest first, in pages of `limit` (1000, with `recent` 10000), or of fewer if they fill half of the longest line; `next` is the cursor of the next page. With `fields` a task has only those, which is several times as fast for many tasks.",
   },
   "tasks/pause": {
     params: oneOrMany(
@@ -130,7 +130,7 @@ export const taskMethods = {
     ]),
     scope: "people",
     about:
-      "Pauses a task and answers when nothing of it runs; `wait: false` answers when the request is durable. `select` pauses every running task that it means, and `all` or `queue` alone also hold those queues in the same transaction.",
+      "Pauses a task and returns when none of its processes runs; with `wait: false`, when the request is durable. `select` pauses every running task that it selects; with only `all` or `queue` it also holds those queues, in the same transaction.",
   },
   "tasks/resume": {
     params: oneOrMany(
@@ -155,7 +155,7 @@ export const taskMethods = {
     }),
     result: changed,
     scope: "people",
-    about: "Ends a task: TERM, after the grace time KILL, to its whole tree; answers when the tree is gone.",
+    about: "Ends a task: TERM, after the grace time KILL, to its whole tree; returns when the tree is gone.",
   },
   "tasks/hold": {
     params: v.strictObject({ ...one, ...by }),
@@ -181,14 +181,14 @@ export const taskMethods = {
     result: v.object({ task }),
     scope: "people",
     about:
-      "Submits a new task from an ended one, with `env` for its environment, `inherited` for what that says, and other fields in place of the old ones; `from` starts it at that checkpoint, `continue` at the last one with the results of all steps, with a copy of the task folder.",
+      "Submits a new task from an ended one. `env` is its environment; other fields replace the old ones. `from` starts it at that checkpoint, `continue` at the last one with the results of all steps; both copy the task folder.",
   },
   "tasks/edit": {
     params: v.strictObject({ ...one, ...editedFields, ...by }),
     result: changed,
     scope: "people",
     about:
-      "Changes what an open task was submitted with: `queue`, `slots` and `on` while it is not working, `after` and `notBefore` while it waits to be started, `cwd`, `env` and `argv` while it was never started. The event `edit` tells each field before and after.",
+      "Changes what an open task was submitted with: `queue`, `slots` and `on` while it is not working, `after` and `notBefore` while it waits to be started, `cwd`, `env` and `argv` while it was never started. The event `edit` has the old and the new value of each field.",
   },
   "tasks/answer": {
     params: v.strictObject({ ...one, text, ...by }),
@@ -214,13 +214,13 @@ export const taskMethods = {
     result: v.object({ task }),
     scope: "people",
     about:
-      "Deletes an ended task with its logs, checkpoints, artifacts and git worktree; answers the task as it was. Refused without `force` while the worktree has work that exists nowhere else.",
+      "Deletes an ended task with its logs, checkpoints, artifacts and git worktree; returns the task as it was. Refused without `force` while the worktree has work that exists nowhere else.",
   },
   "tasks/wait": {
     params: v.strictObject({ ...one, until: v.optional(v.array(state)), timeoutMs: v.optional(durationMs) }),
     result: v.object({ task, timedOut: v.boolean() }),
     scope: "people",
-    about: "Answers when the task has ended or is in one of the states of `until`.",
+    about: "Returns when the task has ended or is in one of the states of `until`.",
   },
   "tasks/subscribe": {
     params: v.strictObject({
@@ -231,6 +231,6 @@ export const taskMethods = {
     result: v.object({ seq: v.number(), tasks: v.array(task), next: v.nullable(v.string()) }),
     scope: "people",
     about:
-      "From now on this connection gets every event as a notification `event`. The result holds the open tasks (a snapshot as of event `seq`), and with `after` the events since that number follow first. Where they are too many for one line, `next` is the cursor with which `tasks/list` goes on.",
+      "From now on this connection gets every event as a notification `event`. The result holds the open tasks (a snapshot as of event `seq`), and with `after` the events since that number follow first. If they are too many for one line, `next` is the cursor for `tasks/list`.",
   },
 } as const;

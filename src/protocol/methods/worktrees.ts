@@ -42,20 +42,20 @@ export const worktreeMethods = {
     result: v.object({ id: v.number(), worktree, files, diff: v.string() }),
     scope: "people",
     about:
-      "What differs between a task's worktree and the commit from which it began: committed, uncommitted and untracked. `diff` is what git prints, at most 4 MiB; where the worktree is gone, its branch stands for it.",
+      "The changes in a task's worktree since the commit at which it began: committed, uncommitted and untracked. `diff` is the output of git, at most 4 MiB. If the worktree is gone, its branch is compared.",
   },
   "worktrees/merge": {
     params: v.strictObject({ ...one, commit: v.optional(plain(1000)) }),
     result: v.object({ task, into: v.string(), commit: v.string(), changed: v.boolean() }),
     scope: "people",
     about:
-      "Merges a task's branch into the one from which its worktree was made, where that is checked out. With `commit`, what is not committed is committed first under this message. Refused, with nothing changed, on a conflict, in a target with changes, and while the task works.",
+      "Merges a task's branch into the one from which its worktree was made, in the directory where that is checked out. With `commit`, uncommitted work is first committed with this message. Refused, with nothing changed, on a conflict, if the target has changes, and while the task is running.",
   },
   "worktrees/remove": {
     params: v.strictObject({ ...one, force: v.optional(v.boolean()) }),
     result: v.object({ task, branch: v.picklist(["kept", "deleted"]), tip: v.nullable(v.string()) }),
     scope: "people",
     about:
-      "Removes the worktree of an ended task, and its branch where that was made for it and its commits are elsewhere too. Refused without `force` while it has work that exists nowhere else. `tip` is the commit at which the branch was.",
+      "Removes the worktree of an ended task. Removes its branch if agentctl created it and all its commits exist elsewhere. Refused without `force` while it has work that exists nowhere else. `tip` is the last commit of the branch.",
   },
 } as const;

@@ -118,7 +118,7 @@ describe("a new task", () => {
     [{ labels: ["a"] }, "labels: Invalid type: Expected Object but received Array"],
     [{ labels: [] }, "labels: Invalid type"],
     [{ env: ["A=b"] }, "env: Invalid type"],
-    [{ timeoutMs: 0 }, "timeoutMs: is at least 1"],
+    [{ timeoutMs: 0 }, "timeoutMs: must be at least 1ms"],
     [{ timeoutMs: -5 }, "timeoutMs: "],
     [{ pauseMode: "stop" }, "pauseMode: "],
     [{ onLost: "retry" }, "onLost: "],

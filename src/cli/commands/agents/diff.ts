@@ -8,10 +8,10 @@ export const diff = command({
   name: "diff",
   summary: "what a task has changed in its git worktree",
   notes:
-    "Against the commit from which the worktree began: what is committed, uncommitted and untracked. On a terminal it goes through $GIT_PAGER, $PAGER or less.",
+    "Compares with the commit at which the worktree began: committed, uncommitted and untracked changes. On a terminal it uses $GIT_PAGER, $PAGER or less.",
   args: [["<id>", "a task's id, uuid or name"]],
   options: {
-    stat: flag("--stat", "only how much of which file"),
+    stat: flag("--stat", "only the number of changed lines of each file"),
     nameOnly: flag("--name-only", "only the names of the files"),
     noPager: flag("--no-pager", "print it as it is"),
   },

@@ -44,10 +44,10 @@ const merge = command({
   name: "merge",
   summary: "merge a task's branch into the one from which its worktree was made",
   notes:
-    "Refused, with nothing changed, on a conflict, where the target has changes that are not committed, and while the task works.",
+    "Refused, with nothing changed, on a conflict, if the target has uncommitted changes, and while the task is running.",
   args: [idArgument],
   options: {
-    commit: value("-m, --commit <message>", "first commit what is not committed, under this message"),
+    commit: value("-m, --commit <message>", "first commit uncommitted work with this message"),
   },
   examples: [
     ["worktree merge 12", "what the agent has committed"],

@@ -10,7 +10,7 @@ export const cancel = command({
   name: "cancel",
   summary: "end tasks for good: TERM, after the grace time KILL, to all of their processes",
   notes:
-    "Returns when none of their processes is left. A module that blocks its own event loop, and so hears of nothing, is killed within a second.",
+    "Returns when none of their processes is left. A module that blocks its event loop is killed within a second.",
   args: [tasksArgument],
   options: {
     ...selectorOptions,

@@ -30,7 +30,7 @@ export const pause = command({
   name: "pause",
   summary: "pause tasks: their processes have stopped when this returns",
   notes: [
-    "By a checkpoint where the task can save one, which frees memory too; else by stopping all of its processes.",
+    "By a checkpoint if the task can save one, which also frees its memory; otherwise by stopping all of its processes.",
     "--all and --queue also hold those queues, until resume with the same selector.",
   ].join(" "),
   args: [tasksArgument],

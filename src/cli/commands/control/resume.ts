@@ -41,7 +41,7 @@ export const resume = command({
   name: "resume",
   summary: "queue suspended tasks again, to continue where they were",
   notes:
-    "With --all or --queue it releases the queues which that pause held, and resumes what it suspended; tasks that were paused otherwise stay.",
+    "With --all or --queue it releases the queues that the same pause held, and resumes the tasks that it suspended; other paused tasks stay.",
   args: [tasksArgument],
   options,
   examples: [

@@ -8,10 +8,10 @@ export const send = command({
   name: "send",
   summary: "send a message to a task: delivered once, in order, also across a pause",
   notes:
-    "A program that was submitted with --stdin pipe reads the text and a newline from its stdin. A task module, and a program that speaks to the daemon, asks for its messages.",
+    "A program that was submitted with --stdin pipe reads the text and a newline from its stdin. A task module, or a program on the socket, asks for its messages.",
   args: [
     ["<id>", "a task's id, uuid or name"],
-    ["[text]", "the message; - reads it from stdin; only --eof goes without"],
+    ["[text]", "the message; - reads it from stdin; optional with --eof"],
   ],
   options: {
     noNewline: flag("--no-newline", "write the text to the program's stdin without a newline behind it"),

@@ -11,12 +11,12 @@ export const events = command({
   name: "events",
   summary: "every change of every task, as lines of JSON, a snapshot first",
   notes:
-    'The first line is {"snapshot":{"seq","tasks"}}: the open tasks as of event seq. Then comes one event a line. Without -f the ones that are kept, after --after; with -f those to come, and with --after also what is kept since.',
+    'The first line is {"snapshot":{"seq","tasks"}}: the open tasks as of event seq. Then comes one event a line. Without -f: the stored events, after --after. With -f: new events, and with --after also the stored ones since.',
   args: [],
   options: {
     task: value("--task <id>", "only of this task"),
     after: value("--after <n>", "only events with a higher number", integer(0)),
-    follow: flag("-f, --follow", "go on with what comes"),
+    follow: flag("-f, --follow", "continue with new events"),
   },
   examples: [
     ["events -f", "from now on"],

@@ -28,8 +28,8 @@ export const logs = command({
   name: "logs",
   summary: "what tasks have printed, of all their attempts in order",
   notes:
-    "Of one task byte for byte. Of several each line has the name of its task in front; with -f those follow that the " +
-    "pattern or the options select later, until all have ended; where none is selected yet, it waits for the first.",
+    "The output of one task is printed byte for byte. With several tasks, each line begins with the name of its task. With -f, tasks that the " +
+    "pattern or the options select later follow, until all have ended; if none is selected yet, it waits for the first.",
   args: [tasksArgument],
   options: {
     follow: flag("-f, --follow", "go on until the task has ended"),

@@ -9,11 +9,11 @@ export const mcp = command({
   name: "mcp",
   summary: "serve tasks as tools to an agent, over the Model Context Protocol on stdin and stdout",
   notes:
-    "For the MCP configuration of an agent; a person has no use for it. Tasks that the agent starts get the environment and the directory of this command.",
+    "For the MCP configuration of an agent, not for people. Tasks that the agent starts get the environment and the directory of this command.",
   args: [],
   options: {
-    readOnly: flag("--read-only", "only tools that look"),
-    queue: value("-q, --queue <queue>", "only tasks of this queue; what is started goes into it"),
+    readOnly: flag("--read-only", "only tools that read"),
+    queue: value("-q, --queue <queue>", "only tasks of this queue; new tasks go into it"),
   },
   examples: [
     ["mcp", "all tools"],

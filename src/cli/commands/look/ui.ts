@@ -15,12 +15,12 @@ export const ui = command({
   name: "ui",
   summary: "open the dashboard in a browser",
   notes:
-    "Where http.listen is off, it is set to 127.0.0.1:4263, or to another port where that one is taken. The address that is printed lets one browser in, within a minute.",
+    "If http.listen is off, this sets it to 127.0.0.1:4263, or to another port if that one is taken. The printed address works once, for one browser, within a minute.",
   args: [],
   options: { print: flag("--print", "print the address and open nothing") },
   examples: [
     ["ui", "the dashboard of this home"],
-    ["ui --print", "an address for a browser of your choice, good once"],
+    ["ui --print", "an address for a browser of your choice; it works once"],
   ],
   isLocal: true,
   async run(context, _args, { print }) {

@@ -42,7 +42,7 @@ export const wait = command({
   name: "wait",
   summary: "wait until tasks have ended; with one id the exit code is the task's own",
   notes:
-    "A pause or a question is not an end; it is reported on stderr. Exit code 1 when one of several did not complete, 130 for a canceled one, 125 for a failure of agentctl's own.",
+    "A pause or a question is not an end; it is reported on stderr. Exit code 1 if one of several did not complete, 130 for a canceled one, 125 for a failure of agentctl itself.",
   args: [tasksArgument],
   options,
   examples: [

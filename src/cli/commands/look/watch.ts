@@ -40,7 +40,7 @@ export const watch = command({
   summary:
     "a live view of all tasks, with keys to pause, resume, cancel and answer them and to see their logs",
   notes:
-    "It only looks: q or Ctrl-C leaves it, and every task continues. ? shows all keys. What needs a person comes first, then what runs and what waits. It needs a terminal.",
+    "q or Ctrl-C leaves it, and every task continues. ? shows all keys. Tasks that need a person come first, then running and waiting ones. It needs a terminal.",
   args: [],
   options: { queue: selectorOptions.queue, labels: selectorOptions.labels },
   examples: [

@@ -8,12 +8,12 @@ export const backup = command({
   name: "backup",
   summary: "copy the store now, while it is in use; prints where the copy is",
   notes:
-    "Without a file the copy is made in the home's backups/, where it counts with the automatic ones (backup.every, backup.keep). It holds " +
-    "tasks, checkpoints, steps and events; no log, artifact or environment.",
-  args: [["[file]", "where the copy is to be; nothing may be there"]],
+    "Without a file the copy goes into the home's backups/, where it counts like an automatic one (backup.every, backup.keep). It holds " +
+    "tasks, checkpoints, steps and events, but no logs, artifacts or environments.",
+  args: [["[file]", "the new file; it must not exist"]],
   options: {},
   examples: [
-    ["daemon backup", "before something daring; agentctl daemon restore takes it back"],
+    ["daemon backup", "before something risky; agentctl daemon restore restores it"],
     ["daemon backup /mnt/usb/tasks.db", "to another disk"],
   ],
   async run(context, [file]) {

@@ -27,8 +27,8 @@ const init = command({
   summary: "make a cluster in a PostgreSQL database, and this home its first machine",
   args: [["<url>", "such as postgres://user@host/database"]],
   notes:
-    "Whoever may write to the database runs programs on every machine. The daemon of this home is stopped; the next " +
-    "command, or --start, starts it as one of the cluster.",
+    "Anyone who may write to the database can run programs on every machine. The daemon of this home is stopped; the next " +
+    "command, or --start, starts it as a machine of the cluster.",
   options: {
     ...own,
     lease: value(
@@ -64,7 +64,7 @@ const join = command({
   summary: "make this home a machine of a cluster",
   args: [["<url>", "the database of the cluster"]],
   notes:
-    "A home with open tasks of its own is refused. Its daemon is stopped; the next command, or --start, starts it as one of the cluster.",
+    "A home with open tasks of its own is refused. Its daemon is stopped; the next command, or --start, starts it as a machine of the cluster.",
   options: { keyFile: value("--key-file <file>", "cluster.key of a home in the cluster"), ...own },
   examples: [
     ["cluster join postgres://ada@db/work --key-file cluster.key", "with the key of the first machine"],
@@ -104,7 +104,7 @@ const leave = command({
   summary: "hand this machine's tasks over, and let the home stand alone again",
   args: [],
   notes:
-    "The daemon is stopped, and what it runs goes on elsewhere. A frozen task keeps the machine in the cluster.",
+    "The daemon is stopped, and its tasks continue on other machines. A frozen task keeps the machine in the cluster.",
   options: {},
   examples: [["cluster leave", "the home's own store is back"]],
   isLocal: true,

@@ -56,7 +56,7 @@ const set = command({
     ],
   ],
   options: { default: flag("--default", "back to the default") },
-  notes: "http.listen with an address also starts the daemon where none runs.",
+  notes: "http.listen with an address also starts the daemon if none runs.",
   examples: [
     ["config set log.maxBytes 64MiB", "keep less output of each task"],
     ["config set checkpoint.maxBytes 32MiB", "take larger checkpoints"],

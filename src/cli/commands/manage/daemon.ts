@@ -43,7 +43,7 @@ const stop = command({
   name: "stop",
   summary: "pause every running task and end the daemon; the next start resumes them",
   notes:
-    "A task that cannot be paused runs on, is named, and makes the exit code 1; the next daemon adopts it.",
+    "A task that cannot be paused keeps running; it is named, the exit code is 1, and the next daemon adopts it.",
   args: [],
   options: {
     grace: value("--grace <duration>", "how long tasks may take to save a checkpoint (60s)", duration),
@@ -108,11 +108,11 @@ const run = command({
   name: "run",
   summary: "run the daemon in the foreground, for systemd and as PID 1",
   notes:
-    'As the first process of a container (CMD ["agentctl", "daemon", "run"]) it also waits for what its tasks orphan; keep AGENTCTL_HOME on a volume.',
+    'As the first process of a container (CMD ["agentctl", "daemon", "run"]) it also reaps orphans of its tasks; keep AGENTCTL_HOME on a volume.',
   args: [],
   options: {
     hold: holdOption,
-    untilIdle: flag("--until-idle", "end when no task works and none will start or go on by itself"),
+    untilIdle: flag("--until-idle", "end when no task is running and none will start or continue by itself"),
   },
   examples: [
     ["daemon run", "until SIGTERM, which pauses every running task"],
@@ -131,7 +131,7 @@ const logs = command({
   summary: "what the daemon has written to its log",
   args: [],
   options: {
-    follow: flag("-f, --follow", "go on with what comes"),
+    follow: flag("-f, --follow", "continue with new events"),
     lines: value("-n, --lines <n>", "only the last n lines", integer(0)),
   },
   examples: [["daemon logs -n 50 -f", "the last fifty lines, and what comes"]],

@@ -15,10 +15,10 @@ export const doctor = command({
   name: "doctor",
   summary: "check store, checkpoints, processes and files; say what is wrong and what mends it",
   notes:
-    "It only looks, and works beside a daemon, without one, and where the daemon refuses to start. --repair replaces " +
-    "the daemon while tasks go on, after a backup. Ends with 1 while something is wrong.",
+    "It only reads, and works beside a daemon, without one, and when the daemon refuses to start. --repair makes a backup and replaces " +
+    "the daemon; tasks continue meanwhile. Exit code 1 while something is wrong.",
   args: [],
-  options: { repair: flag("--repair", "mend what can be mended") },
+  options: { repair: flag("--repair", "repair what can be repaired") },
   examples: [
     ["doctor", "is everything in order?"],
     ["doctor --repair", "mend it, and say what is left"],

@@ -27,8 +27,8 @@ const set = command({
   summary: "change the slots and labels of a machine, and what it takes",
   args: [["<machine>", "its name"]],
   notes:
-    "A label with nothing behind the = is removed. With --takeover never nobody goes on with its tasks while it is away, and they need " +
-    "not stand still meanwhile; set it back to auto for a machine that is away only when nothing runs there any more.",
+    "key= removes a label. With --takeover never, no other machine takes its tasks while it is away, and they may keep " +
+    "running there; for a machine that is away, set auto again only when nothing runs there any more.",
   options: {
     slots: value("--slots <n>", "how many slots tasks may take there; 0 starts nothing", integer(0)),
     labels: values("-l, --label <key=value>", "a label, for run --on (repeatable)", pair),
@@ -79,7 +79,7 @@ const drain = command({
   summary: "start nothing on a machine any more, and hand its tasks over",
   args: [["<machine>", "its name"]],
   notes:
-    "What can save a checkpoint goes on elsewhere; what cannot is frozen where it is. A restart of its daemon ends this.",
+    "Tasks that can save a checkpoint continue on other machines; the others are frozen. A restart of its daemon ends this.",
   options: {},
   examples: [["machine drain box2", "before it is switched off"]],
   isLocal: true,

@@ -8,8 +8,8 @@ export const restore = command({
   name: "restore",
   summary: "put a backup in the store's place; the old file is kept",
   notes:
-    "No daemon may be running. What happened after the backup is undone, and processes of attempts that the backup " +
-    "does not know are ended; their files are kept for the old store. Ids and event numbers go on where they were: none is used twice.",
+    "No daemon may be running. Everything after the backup is undone. Processes of attempts that the backup does not " +
+    "know are ended, and their files are set aside with the old store. Ids and event numbers continue: none is used twice.",
   args: [["<backup>", "a file, or the name of one in the home's backups/"]],
   options: {},
   examples: [

@@ -29,7 +29,7 @@ const add = command({
   summary: "submit a program or a task module again and again",
   notes: [
     "The expression has five fields (minute, hour, day, month, weekday), six with seconds in front, or is @hourly, @daily, @weekly, @monthly or @yearly.",
-    "Options stand before the program: what follows it reaches it byte for byte, without a shell. Each run is an ordinary task with the label schedule=<name>.",
+    "Options come before the program. What follows the program reaches it byte for byte, without a shell. Each run is an ordinary task with the label schedule=<name>.",
   ].join("\n"),
   args: [
     nameArgument,

@@ -13,13 +13,12 @@ import { type Service, serviceFor } from "./service-unit.ts";
 export const install = command({
   name: "install",
   summary: "have the daemon started with your session, by systemd or launchd",
-  notes:
-    "For your user alone; no root is needed. A daemon that runs already hands its tasks over, and they go on.",
+  notes: "For your user alone, without root. A running daemon hands its tasks over, and they continue.",
   args: [],
   options: { print: flag("--print", "print the service's file, and change nothing") },
   examples: [
     ["daemon install", "the daemon runs from now on, and again after a crash or a reboot"],
-    ["daemon install --print", "what the service manager would be told"],
+    ["daemon install --print", "the file that the service manager would get"],
   ],
   isLocal: true,
   async run(context, _args, { print }) {

@@ -7,7 +7,7 @@ import { command } from "../../command/define.ts";
 export const stdio = command({
   name: "stdio",
   summary: "join standard input and output to the daemon's socket, for --host on another machine",
-  notes: "What --host ssh://box runs on box. The daemon is started where it does not run.",
+  notes: "--host ssh://box runs this on box. It starts the daemon if none runs.",
   args: [],
   options: {},
   examples: [["daemon stdio", "JSON-RPC 2.0, one message a line, as on the socket"]],

@@ -19,7 +19,7 @@ export const batch = command({
   summary: "submit many tasks, all or none; prints their ids in order",
   notes:
     "A line is one task as JSON, with the fields of tasks/create. Tasks get the caller's directory and environment; env adds to it. " +
-    "A line may come after an earlier one by its name.",
+    "A line's after may name an earlier line.",
   args: [["[file]", "lines of JSON; - and none read stdin"]],
   options: {},
   examples: [

@@ -12,8 +12,8 @@ export const edit = command({
   name: "edit",
   summary: "change what open tasks were submitted with",
   notes:
-    "Queue and slots change while a task is not working, --after, --at and --delay while it waits to be started, " +
-    "--cwd, --env and the program while it was never started. Each edit is an event with what was and what is.",
+    "Queue and slots can change while a task is not working; --after, --at and --delay while it waits to start; " +
+    "--cwd, --env and the program before its first start. Each edit is an event with the old and the new values.",
   args: [["[tasks...]", "ids (3, 3-7, 3,5,9), uuids, names or patterns of names; -- before a program"]],
   marks: true,
   options: {

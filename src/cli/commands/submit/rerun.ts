@@ -18,9 +18,9 @@ export const rerun = command({
   summary: "submit new tasks from ended ones, with the caller's environment",
   notes:
     "Options change what the new task is submitted with; with --failed or --all, and no tasks named, --queue and --label " +
-    "choose the old ones. With --from it starts at that checkpoint of the old task, with --continue where that one stopped: " +
-    "at its last checkpoint, with the results of its steps. Both copy its folder. Of several, one that came after another comes after the new task of that; one that " +
-    "never started waits for what the old one waited for.",
+    "choose the old ones. With --from it starts at that checkpoint of the old task. With --continue it goes on where the old task " +
+    "stopped: at its last checkpoint, with the results of its steps. Both copy its folder. Dependencies between tasks " +
+    "that are rerun together are kept; a task that never started waits for what the old one waited for.",
   args: [["[tasks...]", "ids (3, 3-7, 3,5,9), uuids, names or patterns of names; -- before a program"]],
   marks: true,
   options: {

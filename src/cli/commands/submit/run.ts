@@ -19,7 +19,7 @@ export const run = command({
   name: "run",
   summary: "submit a program, a task module or a coding agent; prints its id",
   notes: [
-    "Options stand before the program: what follows it reaches it byte for byte, without a shell.",
+    "Options come before the program. What follows the program reaches it byte for byte, without a shell.",
     "A first operand that is a file ending in .ts, .mts, .cts, .tsx, .js, .mjs, .cjs or .jsx is a task module, and options may follow it; after -- it is always a program.",
   ].join("\n"),
   args: [

@@ -13,8 +13,8 @@ export const move = command({
   summary:
     "take a task to another home, where it goes on and here it ends; or to another machine of the cluster",
   notes:
-    "A running task is paused at a checkpoint first, and goes on there; one that you had paused stays suspended, without --resume. " +
-    "Repeated, the command finishes a move that was cut anywhere: the task is never in both homes, and never in none.",
+    "A running task is paused at a checkpoint first, and continues there; a task that you had paused stays suspended, unless --resume is given. " +
+    "Run the command again to finish an interrupted move: the task is never in both homes, and never in none.",
   args: [["<id>", "a task's id, uuid or name"]],
   options: {
     to: value(

@@ -40,8 +40,8 @@ const exportTask = command({
   name: "export",
   summary: "write a paused task to a file, with all that it needs to go on in another home",
   notes:
-    "The file has its fields, journal, checkpoint, messages, artifacts and folder. Values given with --env are in it too, " +
-    "sealed to a passphrase. The task stays here as it is: the file is a copy.",
+    "The file has its fields, journal, checkpoint, messages, artifacts and folder. It also has the values given with --env, " +
+    "encrypted with a passphrase. The task stays here as it is: the file is a copy.",
   args: [
     ["<id>", "a task's id, uuid or name"],
     ["[file]", "where to write it; - for stdout (task-<id>.bundle)"],
@@ -117,11 +117,11 @@ async function written(context: Context, rpc: RpcClient, exported: Exported, nam
 const importTask = command({
   name: "import",
   summary: "make a task of a file that task export has written; prints its id",
-  notes: "It is suspended, as it was; with --release it goes on. A file that is imported twice is one task.",
+  notes: "It is suspended, as it was; with --release it continues. Importing a file twice makes one task.",
   args: [["<file>", "a bundle; - for stdin"]],
   options: {
-    cwd: value("--cwd <directory>", "where it runs, when not where it ran"),
-    module: value("--module <file>", "its module, when that is elsewhere here"),
+    cwd: value("--cwd <directory>", "where it runs, if not in the same directory"),
+    module: value("--module <file>", "its module, if that has another path here"),
     env: values(
       "-e, --env <NAME[=value]>",
       "a variable; without a value the caller's (repeatable)",
