@@ -199,7 +199,10 @@ export function cannotStart(
   if (found.finding === "directory")
     return { ...refuse(126, "it is a directory"), hint: "name a program, such as one in that directory" };
   if (found.finding === "not executable")
-    return { ...refuse(126, "it is not executable"), hint: `chmod +x ${program} makes it executable` };
+    return {
+      ...refuse(126, "it is not executable"),
+      hint: `chmod +x ${program.includes("/") ? program : found.file} makes it executable`,
+    };
   return refuse(127, `it was not found${program.includes("/") ? "" : " on the PATH"}`);
 }
 

@@ -66,12 +66,18 @@ test("finds the latest of many past times, including the current moment", () => 
   );
 });
 
-test.for(["@reboot", "61 * * * *", "* * * *", "* * * * * * *", "@never", "", "2031-01-01T00:00:00", "0 0 31 2 *"])(
-  "%j is refused, and the error says what is accepted",
-  (cron) => {
-    expect(() => cronTimes(cron, "UTC")).toThrow("accepted are five or six fields");
-  },
-);
+test.for([
+  "@reboot",
+  "61 * * * *",
+  "* * * *",
+  "* * * * * * *",
+  "@never",
+  "",
+  "2031-01-01T00:00:00",
+  "0 0 31 2 *",
+])("%j is refused, and the error says what is accepted", (cron) => {
+  expect(() => cronTimes(cron, "UTC")).toThrow("accepted are five or six fields");
+});
 
 test("an unknown time zone is refused", () => {
   expect(() => cronTimes("@daily", "Mars/Olympus")).toThrow("is not a time zone");

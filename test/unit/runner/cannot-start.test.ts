@@ -37,10 +37,19 @@ describe("a program is looked up as execvp does", () => {
   it.for(table)("%j with PATH %j: %j", async ([program, path, refusal], { room }) => {
     furnish(room);
     const expected = refusal && { exitCode: refusal[0], cause: "program", message: refusal[1] };
-    expect(cannotStart([program], room.dir, { PATH: path })).toEqual(expected);
+    const { hint: _, ...found } = cannotStart([program], room.dir, { PATH: path }) ?? {};
+    expect(found).toEqual(expected ?? {});
     // If the start fails, shells differ in the exit code.
     const { ended } = await room.run([program], { PATH: path });
     expect(refusal ? [126, 127] : [0]).toContain(ended.exitCode);
+  });
+
+  it("a file that is not executable gets the command that makes it so", ({ room }) => {
+    furnish(room);
+    const hintFor = (program: string) => cannotStart([program], room.dir, { PATH: room.path("bin") })?.hint;
+    expect(hintFor("./data")).toBe("chmod +x ./data makes it executable");
+    expect(hintFor("data")).toBe(`chmod +x ${room.path("bin/data")} makes it executable`);
+    expect(hintFor("nope")).toBeUndefined();
   });
 
   it("the error for a script with DOS line ends names them", ({ room }) => {
