@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { type Home, it, sqlite, until } from "../harness/index.ts";
+import { type Home, it, needsOwnStore, sqlite, until } from "../harness/index.ts";
 
 /** The tasks of a schedule, oldest first. */
 async function runsOf(home: Home, name: string) {
@@ -202,6 +202,7 @@ it("keeps its environment when the doctor mends the home, and is named when that
   const { stdout: id } = await home.cli("schedule", "run", "nightly");
   await home.reaches(Number(id), "completed");
   expect((await home.cli("logs", id.trim())).stdout).toBe("mine\n");
+  needsOwnStore(home, "in a cluster the database has the variables, too");
   for (const name of readdirSync(join(home.dir, "env"))) rmSync(join(home.dir, "env", name));
   const { problems } = await home.json("doctor");
   expect(problems).toMatchObject([
