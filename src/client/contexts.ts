@@ -34,7 +34,7 @@ export function readContexts(env: Environment): Contexts {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return { current: null, places: {} };
-    // As sudo leaves it: HOME is that of another user.
+    // Under sudo, HOME may be that of another user.
     const hint =
       code === "EACCES" ? "HOME=<your own> or AGENTCTL_HOME=<directory> chooses another place" : undefined;
     throw invalid(file, message, hint);

@@ -33,7 +33,7 @@ export function takeLock(file: string): Lock | null {
   }
 }
 
-/** SQLite does not say which file it cannot open. */
+/** Adds the file to the error: SQLite does not name the file that it cannot open. */
 function opened(file: string): Database {
   try {
     return openFile(file, { timeout: 0 });

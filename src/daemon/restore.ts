@@ -36,8 +36,8 @@ export interface Caller {
 const GRACE_MS = 5000;
 
 /**
- * Puts `backup` (a path, or a name in `backups/`) in the store's place. Refuses while a daemon runs. Open tasks
- * whose environment went with their end get that of the caller, and are held; schedules are paused.
+ * Replaces the store with `backup` (a path, or a name in `backups/`). Refuses while a daemon runs. Open tasks whose
+ * environment was deleted when they ended get the caller's and are held; such schedules are paused.
  */
 export async function restore(paths: Paths, backup: string, caller: Caller): Promise<Restored> {
   if (existsSync(paths.cluster)) throw inCluster("a backup is the store of one home");

@@ -40,7 +40,7 @@ export function writeDurably(file: string, content: string | Uint8Array, mode = 
   }
 }
 
-/** As {@link writeDurably}, for a file that a user may keep elsewhere: a link to it stays a link. */
+/** Like {@link writeDurably}, but follows a symlink, because a user may keep the file elsewhere. */
 export function writeBehindLink(file: string, content: string): void {
   writeDurably(existsSync(file) ? realpathSync(file) : file, content);
 }

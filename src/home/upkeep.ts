@@ -15,7 +15,7 @@ export interface Restored {
   setAside: number[];
   /** Open tasks whose environment was lost: they got the caller's environment, and are held. */
   withoutEnvironment: number[];
-  /** Schedules whose environment was gone: they have the caller's, and are paused. */
+  /** Schedules whose environment was gone: they now have the caller's, and are paused. */
   pausedSchedules: string[];
 }
 

@@ -94,7 +94,7 @@ export class Session {
   }
 }
 
-/** For whoever checks afterwards what was in the conversation when: a line in the file of the task. */
+/** Writes a line to the file of the task, so that a test can check afterwards what the conversation held at that time. */
 function note(what, text) {
   const { FAKE_WITNESS: folder, AGENTCTL_TASK_ID: id, AGENTCTL_ATTEMPT: attempt } = process.env;
   if (folder) appendFileSync(join(folder, id), `${what} ${attempt} ${text}\n`);

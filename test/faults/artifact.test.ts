@@ -1,4 +1,4 @@
-/** The file of an artifact and its row change together, whoever changes them and whenever the daemon dies. */
+/** The file of an artifact and its row change together, regardless of who changes them and when the daemon dies. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";

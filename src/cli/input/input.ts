@@ -40,7 +40,7 @@ export async function fileOrStdin(context: Context, name: string | undefined): P
   }
 }
 
-/** A file's text without a byte order mark; `-` and no name are stdin. Throws a usage error for what is not UTF-8. */
+/** Reads a file as text without its byte order mark; `-` or no name means stdin. Throws a usage error if it is not UTF-8. */
 export async function fileText(context: Context, name: string | undefined): Promise<string> {
   return decoded(fileTextOf(await fileOrStdin(context, name)), name);
 }

@@ -24,7 +24,7 @@ export function checkRoom({ home }: Paths): Problem[] {
   return [{ check: "disk", task: null, what, mend, repair: null }];
 }
 
-/** The environments that open tasks and schedules need, and those that nothing needs. */
+/** Reports missing environments that open tasks and schedules need, and environments that nothing uses. */
 export function checkEnvironments({ db, paths: { env } }: Tools, tasks: Map<number, Task>): Problem[] {
   const there = new Set(namesIn(env));
   const open = [...tasks.values()].filter(({ state }) => !isTerminal(state));

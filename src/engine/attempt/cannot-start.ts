@@ -80,12 +80,12 @@ export function cannotStart(reason: string): Refusal {
   return refusalOf(126, reason);
 }
 
-/** How soon a task is tried again for which the daemon's own files are gone. */
+/** How long to wait before the next try, in ms, if the daemon's own files are gone. */
 const PUT_OFF_MS = 5000;
 
 /**
- * The task is well, and the daemon cannot start it before it is started again itself: a submitted one stays queued, a
- * resumed one suspended. Rejects with `cause`.
+ * Puts a task off that only a restarted daemon can start. A submitted task stays queued, a resumed one is suspended.
+ * Always rejects with `cause`.
  */
 export async function putOff(engine: Engine, task: Task, cause: AgentctlError): Promise<never> {
   const { name, code, message, data } = cause;

@@ -206,7 +206,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
     rmSync(logFile, { force: true });
   }
 
-  /** Undefined where the files of a host are gone; a task that needs one tells so. */
+  /** Returns undefined if the files of the host are gone; a task that needs a host then reports it. */
   #startOne(): WaitingHost<A> | undefined {
     const { places, baseEnv, runner } = this.#engine;
     if (missingFiles(places)) return undefined;

@@ -22,7 +22,7 @@ export class Recurring {
   readonly #engine: Engine;
   readonly #upSince: number;
   readonly #watch: ClockWatch;
-  /** Whether the clock may have been set back since the times were planned, as between two daemons. */
+  /** Whether the clock may have been set back since the times were planned, for example between two daemons. */
   #mayBeAhead = true;
   #timer: NodeJS.Timeout | null = null;
   #isStopped = false;
@@ -90,8 +90,8 @@ export class Recurring {
 }
 
 /**
- * A planned time means the clock on the wall. Where that was set back, a schedule would wait until the clock is again
- * where it was, which may be years; so what is planned too late is planned again.
+ * Plans schedules again whose next time is too late. After the wall clock was set back, a schedule would otherwise wait
+ * until the clock has caught up, which may take years.
  */
 async function replan({ store, clock }: Engine): Promise<void> {
   for (const schedule of await store.schedules.list()) {
@@ -109,7 +109,7 @@ async function makeRun(engine: Engine, schedule: Schedule, upSince: number): Pro
   const { planned, isMissed } = plannedAt(schedule, now, upSince);
   const next = nextTimes(schedule, now);
   const key = `schedule ${name} ${toIso(planned)}`;
-  // A crash, or a clock that was set back, brings a planned time twice.
+  // After a crash, or after the clock was set back, a planned time can come twice.
   const made = await store.find({ key });
   if (made) {
     await store.schedules.moveOn(schedule, next, { lastAt: planned, lastTask: made.id, lastError: null });

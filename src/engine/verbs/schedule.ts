@@ -121,7 +121,7 @@ export async function submitRun(
   return (made as { task: Task }).task;
 }
 
-/** A file that was removed does not come back by itself: a run is refused, and not tried without a bound. */
+/** Refuses a run whose environment was removed: the file does not come back, so retries are useless. */
 function rejectLost(name: string, error: NodeJS.ErrnoException): never {
   if (error.code !== "ENOENT") throw error;
   const reason = `the environment of schedule ${name} is gone`;

@@ -261,7 +261,7 @@ export class Machine {
     const isOver = (row: Renewal) => now - since(row) >= leaseMs * (row.over ? UNRENEWED : LONG_UNRENEWED);
     const over = rows.filter(isOver);
     if (over.length > 0) {
-      // The lock falls between two writes: whoever concludes the attempts sees that machine's last write.
+      // The lock falls between two writes: the machine that concludes the attempts sees that machine's last write.
       const mark = `update machines set is_lost = 1 from ${WRITERS} where ${mayBeLost}
         and (name, ${RENEWED}) in (select * from unnest($1::text[], $2::bigint[]))`;
       await this.#connection.query(mark, [over.map(({ name }) => name), over.map(({ at }) => at)]);

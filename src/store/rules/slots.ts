@@ -1,6 +1,6 @@
 import { AgentctlError } from "../../core/errors.ts";
 
-/** A task that takes more slots than its queue has would never start. A queue without slots is one that is stopped. */
+/** Throws if a task takes more slots than its queue has: it would never start. A queue with 0 slots counts as stopped. */
 export function requireFit({ queue, slots }: { queue: string; slots: number }, most: number | null): void {
   if (most === null || slots <= Math.max(1, most)) return;
   const reason = `${slots} are more slots than queue ${queue} has: ${most}`;

@@ -146,7 +146,7 @@ const untouched: Task = {
 /** The slots of the queues that this transaction has already read. */
 type KnownQueues = Map<string, number | null>;
 
-/** Throws `QueueNotFound`, or `InvalidParams` for a task that its queue has too few slots for. */
+/** Throws `QueueNotFound`, or `InvalidParams` if the queue has too few slots for the task. */
 export function* requireSlots(
   ctx: Context,
   { queue, slots }: Pick<Seed, "queue" | "slots">,

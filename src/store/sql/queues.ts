@@ -128,7 +128,7 @@ export function* releaseHeldBy(ctx: Context, by: string): Op<void> {
   yield* ctx.run("update queues set held_by = null, held_until = null where held_by = ?", by);
 }
 
-/** Removes a queue in which no open task stands, and that no schedule submits to; the default one stays. */
+/** Removes a queue that has no open task and no schedule. The default queue cannot be removed. */
 export function* remove(ctx: Context, name: string): Op<void> {
   yield* required(ctx, name);
   const open = (yield* ctx.row("select count(*) as n from tasks where queue = ? and ended_at is null", name))

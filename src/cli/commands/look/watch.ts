@@ -32,7 +32,7 @@ const TICK_MS = 1000;
 const SLOW_TICKS = 5;
 const LOG_MS = 250;
 const GONE = "the daemon went away; waiting for the next one";
-/** Queries take at most one part in so many of the time, however many tasks change. */
+/** Queries take at most one part in this many of the time, however many tasks change. */
 const SHARE = 10;
 
 export const watch = command({

@@ -106,7 +106,7 @@ const add = command({
   },
 });
 
-/** The expression with one space between its fields; a crontab has tabs. Without quotes a shell gives its first field only. */
+/** Returns the expression with one space between its fields: a crontab has tabs. Without quotes, a shell passes one field each. */
 function asOneLine(name: string, expression: string): string {
   const fields = expression.trim().split(/\s+/);
   if (fields[0]?.startsWith("@") || fields.length === 5 || fields.length === 6) return fields.join(" ");

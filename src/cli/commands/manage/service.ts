@@ -78,12 +78,12 @@ function serviceOf({ env, paths }: Context): Service {
   });
 }
 
-/** fnm makes a folder of links for each shell, and deletes it. */
+/** Folders of links that do not last: fnm creates one for each shell, and deletes it. */
 const PASSING = /^\/run\/|\/fnm_multishells\//;
 
 /**
- * The name on the PATH that leads to this file, or the file itself. An upgrade by brew moves the file to another folder
- * and the link with it, and the service has to start after that too.
+ * Returns the link on the PATH that leads to this file, or the file itself. An upgrade, for example by brew, moves the
+ * file to another folder and updates the link, and the service must still start then.
  */
 function lastingPath(name: string, file: string, { PATH = "", XDG_RUNTIME_DIR }: Context["env"]): string {
   const links = PATH.split(":")

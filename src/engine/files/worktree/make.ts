@@ -27,10 +27,10 @@ export async function makeWorktree(
   });
 }
 
-/** What git says of its progress comes first, and hides why it failed. */
+/** Matches git's progress lines, which come first and hide the reason of a failure. */
 const PROGRESS = /^(Preparing worktree|Updating files|Checking out files|HEAD is now at)\b/;
 
-/** The failure without git's progress. Where nothing else was said, only the hook can have failed. */
+/** Returns the failure without git's progress lines. If nothing is left, only the hook can have failed. */
 function causeOf({ message, code, stdout }: GitFailed): GitFailed {
   const said = message.split(/[\r\n]+/).filter((line) => !PROGRESS.test(line));
   const silent = `the hook post-checkout of the repository ended with exit code ${code}, and printed nothing`;

@@ -82,8 +82,8 @@ export function numbersOf(file: string): Numbers | null {
 }
 
 /**
- * Holds the open tasks of a store whose environment is not there, pauses the schedules of which that is true, and gives
- * both another; answers which they are.
+ * Holds open tasks and pauses schedules whose environment is missing, and gives them another one. Returns the ids of
+ * the tasks and the names of the schedules.
  */
 export function holdWithEnvironment(
   file: string,
