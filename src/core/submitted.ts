@@ -71,7 +71,7 @@ export const submitted = {
     isShown: true,
     option: [
       "--stdin <file|-|pipe>",
-      "what the program reads: a file, what is piped in here (-), or what agentctl send writes (pipe); else nothing",
+      "what the program reads: a file, what is piped in here (-), or what agentctl send writes (pipe); by default nothing",
     ],
   },
   after: {

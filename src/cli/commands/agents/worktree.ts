@@ -67,7 +67,7 @@ const merge = command({
 
 const remove = command({
   name: "remove",
-  summary: "remove the worktree of an ended task, and its branch where that is merged",
+  summary: "remove the worktree of an ended task, and its branch if that is merged",
   notes:
     "Refused while it has work that exists nowhere else: changed or untracked files, or commits of its own.",
   args: [idArgument],

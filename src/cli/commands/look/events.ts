@@ -20,7 +20,7 @@ export const events = command({
   },
   examples: [
     ["events -f", "from now on"],
-    ["events -f --after 1041", "what was missed since event 1041, and what comes"],
+    ["events -f --after 1041", "the events since 1041, and new ones"],
     ["events --task 12 | jq -r .to", "the way of a task"],
   ],
   reads: true,

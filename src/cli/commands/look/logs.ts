@@ -49,7 +49,7 @@ export const logs = command({
     ["logs 12", "everything; headings go to stderr"],
     ["logs -f -n 20 12", "the last twenty lines, and what comes"],
     ["logs 12 --attempt 2 2>/dev/null", "the output of the second attempt and nothing else"],
-    ["logs -f 'build-*'", "of every task of such a name, also of those that come"],
+    ["logs -f 'build-*'", "of every task with such a name, also of later ones"],
     ["logs --label project=tea --grep '[Ee]rror'", "lines of several tasks that speak of an error"],
   ],
   reads: true,

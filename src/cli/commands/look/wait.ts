@@ -49,7 +49,7 @@ export const wait = command({
     ["wait 12", "ends with the exit code of task 12"],
     ["wait --label project=tea --timeout 2h", "the open tasks of a project, for at most two hours"],
     ["wait 12 13 14 --fail-fast", "until all have completed, or one has not"],
-    ["wait --all --cancel-on-exit", "in a CI job: what is still open ends with the job"],
+    ["wait --all --cancel-on-exit", "in a CI job: open tasks end with the job"],
     ["wait 12 13 14 --any", "the first that ends"],
     ["wait 12 --until suspended --until input-required", "until a person is needed"],
   ],

@@ -20,7 +20,7 @@ const save = command({
   name: "save",
   summary: "save a checkpoint of the task that calls this; durable when it returns",
   args: [["[file]", "the file to save; - and none read stdin"]],
-  options: { label: value("--label <text>", "what it is, for people") },
+  options: { label: value("--label <text>", "a description for people") },
   examples: [
     ["checkpoint save state.json", "in a script that agentctl runs; prints the checkpoint's number"],
     ["checkpoint save < state.json", "the same from stdin"],

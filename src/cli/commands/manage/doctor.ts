@@ -13,7 +13,7 @@ import { wrapBlock } from "../../text/wrap.ts";
 
 export const doctor = command({
   name: "doctor",
-  summary: "check store, checkpoints, processes and files; say what is wrong and what mends it",
+  summary: "check store, checkpoints, processes and files; say what is wrong and how to repair it",
   notes:
     "It only reads, and works beside a daemon, without one, and when the daemon refuses to start. --repair makes a backup and replaces " +
     "the daemon; tasks continue meanwhile. Exit code 1 while something is wrong.",
@@ -21,7 +21,7 @@ export const doctor = command({
   options: { repair: flag("--repair", "repair what can be repaired") },
   examples: [
     ["doctor", "is everything in order?"],
-    ["doctor --repair", "mend it, and say what is left"],
+    ["doctor --repair", "repair it, and say what is left"],
   ],
   reads: true,
   isLocal: true,

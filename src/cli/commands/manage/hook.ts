@@ -27,7 +27,7 @@ const list = command({
 
 const test = command({
   name: "test",
-  summary: "send an example to a hook and print what it answered",
+  summary: "send an example to a hook and print its response",
   args: [["<n>", "the hook's number in hook list"]],
   options: {},
   examples: [["hook test 1", "whether the first hook works"]],

@@ -24,7 +24,7 @@ const list = command({
 
 const set = command({
   name: "set",
-  summary: "change the slots and labels of a machine, and what it takes",
+  summary: "change the slots and labels of a machine, and which tasks it takes",
   args: [["<machine>", "its name"]],
   notes:
     "key= removes a label. With --takeover never, no other machine takes its tasks while it is away, and they may keep " +

@@ -165,7 +165,7 @@ const pause = command({
 
 const resume = command({
   name: "resume",
-  summary: "make runs again; what was planned meanwhile is not made up",
+  summary: "submit runs again; runs planned in between are skipped",
   args: [nameArgument],
   options: {},
   examples: [["schedule resume backup", "from its next planned time"]],

@@ -10,8 +10,7 @@ import { envOptions } from "./task.ts";
 
 export const move = command({
   name: "move",
-  summary:
-    "take a task to another home, where it goes on and here it ends; or to another machine of the cluster",
+  summary: "move a task to another home, where it continues; or to another machine of the cluster",
   notes:
     "A running task is paused at a checkpoint first, and continues there; a task that you had paused stays suspended, unless --resume is given. " +
     "Run the command again to finish an interrupted move: the task is never in both homes, and never in none.",
@@ -21,13 +20,10 @@ export const move = command({
       "--to <place>",
       "ssh://[user@]box[:port][/path/of/home], unix:///a/socket, a context, or a machine of the cluster",
     ),
-    resume: flag("--resume", "have it go on there, also where you had paused it"),
-    abort: flag(
-      "--abort",
-      "take back a move that was cut; where the task is there already, the move is finished",
-    ),
-    cwd: value("--cwd <directory>", "where it runs there, when not where it ran"),
-    module: value("--module <file>", "its module, when that is elsewhere there"),
+    resume: flag("--resume", "continue it there, even if you had paused it"),
+    abort: flag("--abort", "take back an interrupted move; if the task has already arrived, finish the move"),
+    cwd: value("--cwd <directory>", "where it runs there, if not in the same directory"),
+    module: value("--module <file>", "its module, if that has another path there"),
     ...envOptions,
   },
   examples: [
