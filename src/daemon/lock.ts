@@ -1,4 +1,5 @@
 import { chmodSync, type Stats, statSync, truncateSync } from "node:fs";
+import { AgentctlError } from "../core/errors.ts";
 import { type Database, openFile } from "../store/sqlite/file/driver.ts";
 
 /** The lock of a home, for the process that holds it. */
@@ -38,6 +39,7 @@ function opened(file: string): Database {
   try {
     return openFile(file, { timeout: 0 });
   } catch (error) {
+    if (error instanceof AgentctlError) throw error;
     const { code, message } = error as Error & { code?: unknown };
     throw Object.assign(new Error(`${file}: ${message}`, { cause: error }), { code });
   }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { openFile } from "../../src/store/sqlite/file/driver.ts";
@@ -259,4 +259,20 @@ it("makes no backup of a corrupt store, so that the good backups stay", async ({
   expect(kept).toEqual([backup.split("/").at(-1)]);
   await home.cli("daemon", "stop");
   await home.cli("daemon", "restore", backup);
+});
+
+it("says which package is missing when SQLite was not installed, and not that it is a bug", async ({
+  home,
+}) => {
+  needsOwnStore(home, "a cluster needs no SQLite");
+  const root = join(import.meta.dirname, "../..");
+  const place = home.file("installation");
+  for (const part of ["bin", "dist", "package.json"]) {
+    cpSync(join(root, part), join(place, part), { recursive: true });
+  }
+  const launcher = join(place, "bin/agentctl.js");
+  const { code, stderr } = await home.start(process.execPath, "--", launcher, "run", "true").ended;
+  expect(code).toBe(6);
+  expect(stderr).toMatch(/better-sqlite3(-12)? is not installed, .*\n {2}delete node_modules and install/);
+  expect(stderr).not.toContain("a bug in agentctl");
 });
