@@ -1,5 +1,5 @@
 /** The kinds of values that a setting may have: how each is parsed from user input, and how it is shown. */
-import { parseDuration } from "./time.ts";
+import { DURATION_FORMS, parseDuration } from "./time.ts";
 
 const MIB = 1024 * 1024;
 
@@ -141,7 +141,7 @@ function numberAccepted(setting: NumberRow): string {
   const least = setting.least > 0 ? ` of at least ${formatNumber(setting.unit, setting.least)}` : "";
   const forms = {
     bytes: `not a size${least}; such as 1048576, 64KiB, 8MiB, 1GiB`,
-    duration: `not a duration${least}; such as 500ms, 90s, 15m, 2h, 3d`,
+    duration: `not a duration${least}; such as ${DURATION_FORMS}`,
     count: `not a whole number${least}`,
   };
   return forms[setting.unit];

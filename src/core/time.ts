@@ -25,20 +25,32 @@ export const systemClock: Clock = {
   },
 };
 
-const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const UNIT_MS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
+const LONGEST_DURATION_MS = 100 * 365 * UNIT_MS.d;
+
+/** Numbers with units, each unit once, the largest first. */
+const DURATION = new RegExp(
+  `^${Object.keys(UNIT_MS)
+    .map((unit) => `(?:(\\d{1,12}(?:\\.\\d{1,3})?)${unit} ?)?`)
+    .join("")}$`,
+);
 
 /** How a person may write a duration; used by help texts and errors. */
-export const DURATION_FORMS = "500ms, 90s, 15m, 2h, 3d";
+export const DURATION_FORMS = "500ms, 90s, 15m, 2h, 3d, 1h30m";
 
 /** How a person may write a time; used by help texts and errors. */
 export const TIME_FORMS = `a duration from now (${DURATION_FORMS}), ISO 8601 (2026-05-01T18:30, without a zone: local) or HH:MM`;
 
-/** Returns the milliseconds of `500ms`, `90s`, `15m`, `2h`, `3d` (decimals allowed); undefined for any other text. */
+/**
+ * Returns the milliseconds of `500ms`, `90s`, `15m`, `2h`, `3d` (decimals allowed), or of several of them from the
+ * largest unit to the smallest, such as `1h30m` or `1h 30m`; undefined for any other text.
+ */
 export function parseDuration(text: string): number | undefined {
-  const match = /^(\d{1,12}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text.trim());
-  if (!match) return undefined;
-  const value = Math.round(Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS]);
-  return Number.isSafeInteger(value) && value <= 100 * 365 * UNIT_MS.d ? value : undefined;
+  const [all, ...numbers] = DURATION.exec(text.trim()) ?? [];
+  if (!all) return undefined;
+  const parts = Object.values(UNIT_MS).map((unit, index) => Number(numbers[index] ?? 0) * unit);
+  const ms = Math.round(parts.reduce((sum, part) => sum + part));
+  return ms <= LONGEST_DURATION_MS ? ms : undefined;
 }
 
 /** Returns the time (ms since 1970) of `text`, relative to `now`; undefined for a form not in {@link TIME_FORMS}. */

@@ -35,7 +35,7 @@ test("a variable takes the given value, an empty one, or the caller's", () => {
 });
 
 test.each([
-  [() => duration("5"), '"5" is not a duration; such as 500ms, 90s, 15m, 2h, 3d'],
+  [() => duration("5"), '"5" is not a duration; such as 500ms, 90s, 15m, 2h, 3d, 1h30m'],
   [() => time("tomorrow", {}), /"tomorrow" is not a time; such as a duration from now/],
   [() => integer(1)("0"), '"0" is not a whole number of at least 1'],
   [() => integer()("1.5"), '"1.5" is not a whole number'],
