@@ -7,7 +7,7 @@ export const missedChoices = ["run", "skip"] as const;
 /** A schedule as the store keeps it. Times are ms since 1970. */
 export interface Schedule {
   name: string;
-  /** Five or six fields, or a name such as `@daily`. */
+  /** Five or six fields, a name such as `@daily`, or `@every` and a duration, which counts from `createdAt`. */
   cron: string;
   /** The IANA name of the time zone for the cron fields. */
   tz: string;

@@ -1,8 +1,12 @@
 import { Cron } from "croner";
 import { AgentctlError } from "../core/errors.ts";
+import { parseDuration } from "../core/time.ts";
 import { Zone } from "./zone.ts";
 
-const accepted = `five or six fields such as "30 2 * * MON-FRI", or @hourly, @daily, @weekly, @monthly, @yearly`;
+const accepted = `five or six fields such as "30 2 * * MON-FRI", or @hourly, @daily, @weekly, @monthly, @yearly, or "@every 90m"`;
+
+/** The shortest interval of `@every`, in ms: as short as six fields allow. */
+const MIN_INTERVAL_MS = 1000;
 
 /** The times of an expression, in ms since 1970. */
 interface Times {
@@ -13,14 +17,27 @@ interface Times {
 }
 
 /**
- * Returns the times of a cron expression in a time zone. A wall-clock time that does not exist on a day is replaced by
+ * Returns the times of a cron expression in a time zone, or of `@every <duration>`, which counts intervals from `since`. A wall-clock time that does not exist on a day is replaced by
  * the next one that does; one that exists twice counts once. An expression without fixed hours also runs in an
  * hour that occurs twice. Throws `InvalidParams` for an invalid expression or zone.
  */
-export function cronTimes(cron: string, tz: string): Times {
+export function cronTimes(cron: string, tz: string, since: number): Times {
   const zone = requireZone(tz);
+  const [isInterval, duration = ""] = /^@every\b(.*)$/i.exec(cron.trim()) ?? [];
+  if (isInterval) return byInterval(intervalOf(cron, duration), since);
   const times = parsed(cron, zone);
   return namesHours(cron) ? onWallClock(parsed(cron, "UTC"), new Zone(zone)) : byTheHour(times);
+}
+
+function byInterval(interval: number, since: number): Times {
+  const latest = (at: number) => at - ((((at - since) % interval) + interval) % interval);
+  return { after: (at) => latest(at) + interval, latest };
+}
+
+function intervalOf(cron: string, duration: string): number {
+  const ms = parseDuration(duration);
+  if (ms !== undefined && ms >= MIN_INTERVAL_MS) return ms;
+  throw refused(cron, ms === undefined ? "@every takes a duration" : "its interval is shorter than a second");
 }
 
 function namesHours(cron: string): boolean {
@@ -65,9 +82,13 @@ function parsed(cron: string, timezone: string): Cron {
   } catch (error) {
     const isAtBoot = /^@reboot$/i.test(cron.trim());
     const why = isAtBoot ? "no schedule runs at a start of the machine" : wordsOf(error as Error);
-    const reason = `${JSON.stringify(cron)} is refused: ${why}; accepted are ${accepted}`;
-    throw new AgentctlError("InvalidParams", { field: "cron", reason }, { cause: error });
+    throw refused(cron, why, error);
   }
+}
+
+function refused(cron: string, why: string, cause?: unknown): AgentctlError {
+  const reason = `${JSON.stringify(cron)} is refused: ${why}; accepted are ${accepted}`;
+  return new AgentctlError("InvalidParams", { field: "cron", reason }, { cause });
 }
 
 function requireZone(tz: string): string {

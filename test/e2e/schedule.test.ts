@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { type Home, it, needsOwnStore, sqlite, until } from "../harness/index.ts";
@@ -214,6 +214,35 @@ it("keeps its environment when the doctor mends the home, and is named when that
       /^agentctl: the environment of schedule nightly is gone\n {2}agentctl schedule add --replace/,
     ),
   });
+});
+
+it("submits a task at each interval of @every, and says how an interval is written", async ({ home }) => {
+  await addSchedule(home, "poll", "@every  1s", "--", "true");
+  await until(async () => (await runsOf(home, "poll")).length >= 2);
+  const { cron, nextAt, lastAt } = await home.json("schedule", "show", "poll");
+  expect(cron).toBe("@every 1s");
+  expect((Date.parse(nextAt) - Date.parse(lastAt)) % 1000).toBe(0);
+  const hint = "  quotes make one word of them: agentctl schedule add p '@every 90m' -- <program>\n";
+  for (const words of [["@every", "90m"], ["90m"], ["every 90m"]])
+    expect((await home.cli("schedule", "add", "p", ...words, "--", "true")).stderr).toContain(hint);
+  expect((await home.cli("schedule", "add", "p", "@every day", "--", "true")).stderr).toContain(
+    '"@every day" is refused: @every takes a duration; accepted are five or six fields',
+  );
+});
+
+it("says of a run that its schedule can no longer make what must be there, and how to change it", async ({
+  home,
+}) => {
+  const gone = home.file("gone");
+  mkdirSync(gone);
+  await addSchedule(home, "s", "@daily", "--cwd", gone, "--", "true");
+  rmSync(gone, { recursive: true });
+  const { code, stderr } = await home.cli("schedule", "run", "s");
+  expect([code, stderr]).toEqual([
+    4,
+    `agentctl: schedule s cannot make its task: ${gone} does not exist\n` +
+      "  agentctl schedule add --replace s <cron> <program> changes it\n",
+  ]);
 });
 
 it("takes the tabs of a crontab, and says that an expression without quotes needs them", async ({ home }) => {

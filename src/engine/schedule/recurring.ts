@@ -146,13 +146,13 @@ async function isOff({ store }: Engine, { name, createdAt }: Schedule): Promise<
 
 /** Returns the planned time of the run to make. If several times were missed, only the latest is made up for. */
 function plannedAt(
-  { cron, tz, nextAt, fireAt }: Schedule,
+  { cron, tz, createdAt, nextAt, fireAt }: Schedule,
   now: number,
   upSince: number,
 ): { planned: number; isMissed: boolean } {
   if (nextAt !== null && !isLate(fireAt ?? nextAt, { now, upSince }))
     return { planned: nextAt, isMissed: false };
-  const planned = cronTimes(cron, tz).latest(now) ?? nextAt ?? now;
+  const planned = cronTimes(cron, tz, createdAt).latest(now) ?? nextAt ?? now;
   return { planned, isMissed: isLate(planned, { now, upSince }) };
 }
 

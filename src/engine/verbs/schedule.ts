@@ -1,4 +1,4 @@
-import { AgentctlError } from "../../core/errors.ts";
+import { AgentctlError, asAgentctlError } from "../../core/errors.ts";
 import type { Schedule, ScheduledTask } from "../../core/recurring.ts";
 import type { Task } from "../../core/task.ts";
 import { cronTimes } from "../cron.ts";
@@ -61,7 +61,10 @@ function timesOf(
     const { createdAt, nextAt, fireAt } = old;
     return { createdAt, nextAt, fireAt };
   }
-  return { createdAt: now, ...(old?.paused ? { nextAt: null, fireAt: null } : nextTimes(fields, now)) };
+  return {
+    createdAt: now,
+    ...(old?.paused ? { nextAt: null, fireAt: null } : nextTimes({ ...fields, createdAt: now }, now)),
+  };
 }
 
 /** Returns the schedule with that name; throws `ScheduleNotFound`. */
@@ -103,9 +106,22 @@ export async function removeSchedule(engine: Engine, name: string): Promise<Sche
   return schedule;
 }
 
-/** Submits one run now, in addition to the planned runs and even if another run is open. */
+/**
+ * Submits one run now, in addition to the planned runs and even if another run is open. Throws `UnsupportedOperation` if
+ * its task is refused, for example because its directory has gone since the schedule was added.
+ */
 export async function runSchedule(engine: Engine, name: string, actor: string): Promise<Task> {
-  return await submitRun(engine, await requireSchedule(engine, name), { actor });
+  const schedule = await requireSchedule(engine, name);
+  return await submitRun(engine, schedule, { actor }).catch((error) => rejectStale(name, error));
+}
+
+/** Replaces an error about a field: the caller of a run passes no fields, but can change the schedule. */
+function rejectStale(name: string, error: unknown): never {
+  const { name: errorName, data } = asAgentctlError(error);
+  if (errorName !== "InvalidParams") throw error;
+  const reason = `schedule ${name} cannot make its task: ${data.reason}`;
+  const hint = `agentctl schedule add --replace ${name} <cron> <program> changes it`;
+  throw new AgentctlError("UnsupportedOperation", { reason, hint }, { cause: error });
 }
 
 /** Submits one run. If a task with the `key` exists already, returns that task. */
@@ -131,10 +147,10 @@ function rejectLost(name: string, error: NodeJS.ErrnoException): never {
 
 /** Returns the next planned time after `now`, and when its run is made. */
 export function nextTimes(
-  { cron, tz, jitterMs }: Pick<Schedule, "cron" | "tz" | "jitterMs">,
+  { cron, tz, jitterMs, createdAt }: Pick<Schedule, "cron" | "tz" | "jitterMs" | "createdAt">,
   now: number,
 ): Pick<Schedule, "nextAt" | "fireAt"> {
-  const nextAt = cronTimes(cron, tz).after(now);
+  const nextAt = cronTimes(cron, tz, createdAt).after(now);
   return { nextAt, fireAt: nextAt === null ? null : nextAt + Math.floor(Math.random() * (jitterMs + 1)) };
 }
 

@@ -45,7 +45,7 @@ export const scheduleMethods = {
     result: v.object({ schedule }),
     scope: "people",
     about:
-      "Adds a schedule: at each time that `cron` names in the zone `tz` (by default the daemon's), the task is submitted with the label `schedule=<name>`. A planned run is submitted at most once. With `replace` it replaces a schedule of that name, and keeps its last run and whether it is paused.",
+      "Adds a schedule: at each time that `cron` (five or six fields, such as `30 2 * * *`, or `@daily`, or `@every 90m`) names in the zone `tz` (by default the daemon's), the task is submitted with the label `schedule=<name>`. A planned run is submitted at most once. With `replace` it replaces a schedule of that name, and keeps its last run and whether it is paused.",
   },
   "schedules/list": {
     params: v.strictObject({}),

@@ -6,7 +6,7 @@ function timesAfter(cron: string, tz: string, from: string, count: number): stri
   const times: string[] = [];
   let at = Date.parse(from);
   for (let n = 0; n < count; n++) {
-    at = cronTimes(cron, tz).after(at) ?? Number.NaN;
+    at = cronTimes(cron, tz, 0).after(at) ?? Number.NaN;
     times.push(new Date(at).toISOString().slice(0, 16));
   }
   return times;
@@ -46,7 +46,7 @@ test("each time in a repeated hour runs once, but a pattern for every hour runs 
     "2026-10-25T02:00",
     "2026-10-25T02:30",
   ]);
-  const { after, latest } = cronTimes("*/30 2 * * *", "Europe/Berlin");
+  const { after, latest } = cronTimes("*/30 2 * * *", "Europe/Berlin", 0);
   // In the second of the two hours: after a run, and before the next day's.
   const second = Date.parse("2026-10-25T01:10:00Z");
   expect(latest(second)).toBe(Date.parse("2026-10-25T00:30:00Z"));
@@ -59,9 +59,9 @@ test("each time in a repeated hour runs once, but a pattern for every hour runs 
 });
 
 test("finds the latest of many past times, including the current moment", () => {
-  const { latest } = cronTimes("* * * * * *", "UTC");
+  const { latest } = cronTimes("* * * * * *", "UTC", 0);
   expect(latest(Date.parse("2026-01-01T00:00:00.400Z"))).toBe(Date.parse("2026-01-01T00:00:00Z"));
-  expect(cronTimes("@daily", "UTC").latest(Date.parse("2026-01-01T00:00:00Z"))).toBe(
+  expect(cronTimes("@daily", "UTC", 0).latest(Date.parse("2026-01-01T00:00:00Z"))).toBe(
     Date.parse("2026-01-01"),
   );
 });
@@ -75,10 +75,25 @@ test.for([
   "",
   "2031-01-01T00:00:00",
   "0 0 31 2 *",
+  "@every",
+  "@every day",
+  "@every 0s",
+  "@every 999ms",
+  "@everyday 5m",
 ])("%j is refused, and the error says what is accepted", (cron) => {
-  expect(() => cronTimes(cron, "UTC")).toThrow("accepted are five or six fields");
+  expect(() => cronTimes(cron, "UTC", 0)).toThrow("accepted are five or six fields");
+});
+
+test("@every counts intervals from the moment it is given, whatever the zone and the clock do", () => {
+  const since = Date.parse("2026-03-29T00:20:00Z");
+  const { after, latest } = cronTimes("@every 1h30m", "Europe/Berlin", since);
+  const nth = (n: number) => since + n * 5_400_000;
+  expect([after(since), after(nth(1) - 1), after(nth(1)), after(nth(7) + 5)]).toEqual([1, 1, 2, 8].map(nth));
+  expect([latest(nth(1)), latest(nth(2) - 1), latest(nth(2))]).toEqual([1, 1, 2].map(nth));
+  // The clock was set back to before the schedule was added.
+  expect([after(nth(-3)), latest(nth(-3) - 1)]).toEqual([-2, -4].map(nth));
 });
 
 test("an unknown time zone is refused", () => {
-  expect(() => cronTimes("@daily", "Mars/Olympus")).toThrow("is not a time zone");
+  expect(() => cronTimes("@daily", "Mars/Olympus", 0)).toThrow("is not a time zone");
 });

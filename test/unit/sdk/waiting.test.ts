@@ -59,7 +59,9 @@ describe("a sleep", () => {
 
   it("accepts only a duration", async ({ attempts }) => {
     const { task } = await attempts.next();
-    await expect(task.sleep("a while")).rejects.toThrow("it takes 500ms, 90s, 15m, 2h, 3d, 1h30m, or a number");
+    await expect(task.sleep("a while")).rejects.toThrow(
+      "it takes 500ms, 90s, 15m, 2h, 3d, 1h30m, or a number",
+    );
     await expect(task.sleep(Number.NaN)).rejects.toThrow("is NaN");
   });
 });

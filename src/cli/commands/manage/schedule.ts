@@ -1,6 +1,6 @@
 import { asAgentctlError } from "../../../core/errors.ts";
 import { missedChoices, overlapChoices } from "../../../core/recurring.ts";
-import { formatDuration } from "../../../core/time.ts";
+import { formatDuration, parseDuration } from "../../../core/time.ts";
 import { localZone, ZONE_HINT } from "../../../home/local-zone.ts";
 import type { ScheduleJson } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
@@ -28,12 +28,12 @@ const add = command({
   name: "add",
   summary: "submit a program or a task module again and again",
   notes: [
-    "The expression has five fields (minute, hour, day, month, weekday), six with seconds in front, or is @hourly, @daily, @weekly, @monthly or @yearly.",
+    "The expression has five fields (minute, hour, day, month, weekday), six with seconds in front, or is @hourly, @daily, @weekly, @monthly, @yearly, or '@every 90m', which counts from now.",
     "Options come before the program. What follows the program reaches it byte for byte, without a shell. Each run is an ordinary task with the label schedule=<name>.",
   ].join("\n"),
   args: [
     nameArgument,
-    ["<cron>", "when, such as '30 2 * * MON-FRI' or @daily"],
+    ["<cron>", "when, such as '30 2 * * MON-FRI', @daily or '@every 90m'"],
     ["<program>", "a program on the PATH or a path, or a task module"],
     ["[args...]", "its arguments"],
   ],
@@ -108,10 +108,13 @@ const add = command({
 
 /** Returns the expression with one space between its fields: a crontab has tabs. Without quotes, a shell passes one field each. */
 function asOneLine(name: string, expression: string): string {
-  const fields = expression.trim().split(/\s+/);
-  if (fields[0]?.startsWith("@") || fields.length === 5 || fields.length === 6) return fields.join(" ");
+  const line = expression.trim().replace(/\s+/g, " ");
+  const isEvery = /^@every$/i.test(line);
+  if ((line.startsWith("@") && !isEvery) || /^\S+( \S+){4,5}$/.test(line)) return line;
+  const interval = isEvery ? "90m" : line.replace(/^every /i, "");
+  const example = parseDuration(interval) === undefined ? "30 2 * * *" : `@every ${interval}`;
   throw usage(`<cron>: ${JSON.stringify(expression)} has neither five nor six fields`, {
-    hint: `quotes make one word of them: agentctl schedule add ${shellLine([name])} '30 2 * * *' -- <program>`,
+    hint: `quotes make one word of them: agentctl schedule add ${shellLine([name])} '${example}' -- <program>`,
   });
 }
 

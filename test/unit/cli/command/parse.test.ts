@@ -82,7 +82,10 @@ test("an option with --no- in its name is true when it is given", async () => {
 });
 
 test.each([
-  [["pause", "12", "--grace", "5min"], '--grace: "5min" is not a duration; such as 500ms, 90s, 15m, 2h, 3d, 1h30m'],
+  [
+    ["pause", "12", "--grace", "5min"],
+    '--grace: "5min" is not a duration; such as 500ms, 90s, 15m, 2h, 3d, 1h30m',
+  ],
   [
     ["pause", "12", "--mode", "froze"],
     '--mode: "froze" is none of auto, checkpoint, freeze; did you mean freeze?',
