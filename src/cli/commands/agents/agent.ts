@@ -14,11 +14,11 @@ import { tableLines } from "../../text/table.ts";
 import { oneLine } from "../../text/terminal-text.ts";
 
 /** How long an agent may take to print its version, in ms. */
-const VERSION_MS = 20_000;
-const ENDS = ["completed", "failed", "canceled", "suspended", "input-required"] as const;
+const VERSION_TIMEOUT_MS = 20_000;
+const END_STATES = ["completed", "failed", "canceled", "suspended", "input-required"] as const;
 
 /** What we know about an agent on this machine. */
-interface Found {
+interface AgentStatus {
   name: string;
   installed: boolean;
   version: string | null;
@@ -37,11 +37,13 @@ const list = command({
   reads: true,
   async run(context) {
     const { out } = context;
-    const own = ownAgents(context);
-    const facts = [...builtInAgents, ...Object.keys(own)].flatMap((name) => agentNamed(name, own) ?? []);
-    const found = await Promise.all(facts.map((each) => lookUp(context, each)));
-    if (out.json) out.data(found);
-    else for (const line of agentTable(found, out.columns)) out.line(line);
+    const configured = configuredAgents(context);
+    const definitions = [...builtInAgents, ...Object.keys(configured)].flatMap(
+      (name) => agentNamed(name, configured) ?? [],
+    );
+    const statuses = await Promise.all(definitions.map((each) => inspectAgent(context, each)));
+    if (out.json) out.data(statuses);
+    else for (const line of agentTable(statuses, out.columns)) out.line(line);
     return 0;
   },
 });
@@ -54,18 +56,18 @@ const check = command({
   examples: [["agent check claude", "whether Claude Code is installed, logged in and answers"]],
   async run(context, [name = ""]) {
     const { out } = context;
-    const facts = agentNamed(name, ownAgents(context));
-    if (!facts) throw unknown(name, Object.keys(ownAgents(context)));
-    const found = await lookUp(context, facts);
-    if (!found.installed) {
-      if (out.json) out.data({ ...found, works: false, task: null });
-      else out.note(`${name} is not on the PATH`, facts.install);
+    const definition = agentNamed(name, configuredAgents(context));
+    if (!definition) throw unknownAgent(name, Object.keys(configuredAgents(context)));
+    const status = await inspectAgent(context, definition);
+    if (!status.installed) {
+      if (out.json) out.data({ ...status, works: false, task: null });
+      else out.note(`${name} is not on the PATH`, definition.install);
       return 1;
     }
-    const task = await oneTurn(context, facts);
+    const task = await runOneTurn(context, definition);
     const works = task.state === "completed";
-    if (out.json) out.data({ ...found, works, task });
-    else report(context, found, task);
+    if (out.json) out.data({ ...status, works, task });
+    else printReport(context, status, task);
     return works ? 0 : 1;
   },
 });
@@ -77,53 +79,63 @@ export const agent: Group = {
 };
 
 /** Returns the agents of config.json. */
-function ownAgents({ paths }: Context): OwnAgents {
+function configuredAgents({ paths }: Context): OwnAgents {
   return settingsOf(paths.config).agents;
 }
 
-async function lookUp({ env }: Context, { name, argv, install, tested }: AgentFacts): Promise<Found> {
+async function inspectAgent(
+  { env }: Context,
+  { name, argv, install, tested }: AgentFacts,
+): Promise<AgentStatus> {
   const [program = "", ...args] = argv;
-  const about = { name, tested, install };
+  const identity = { name, tested, install };
   try {
-    const said = await promisify(execFile)(program, [...args, "--version"], { env, timeout: VERSION_MS });
-    const version = /\d+\.\d+[\w.-]*/.exec(said.stdout)?.[0] ?? null;
+    const output = await promisify(execFile)(program, [...args, "--version"], {
+      env,
+      timeout: VERSION_TIMEOUT_MS,
+    });
+    const version = /\d+\.\d+[\w.-]*/.exec(output.stdout)?.[0] ?? null;
     const known = isTried({ tested }, version);
-    return { ...about, installed: true, version, known };
+    return { ...identity, installed: true, version, known };
   } catch (error) {
     const installed = (error as NodeJS.ErrnoException).code !== "ENOENT";
-    return { ...about, installed, version: null, known: null };
+    return { ...identity, installed, version: null, known: null };
   }
 }
 
-function agentTable(found: readonly Found[], columns: number | undefined): string[] {
+function agentTable(statuses: readonly AgentStatus[], columns: number | undefined): string[] {
   const heads = [
     { title: "AGENT" },
     { title: "VERSION", leaves: 1 },
     { title: "TRIED", leaves: 2 },
     { title: "NOTE", least: 24 },
   ];
-  const rows = found.map(({ name, installed, version, known, tested, install }) => [
+  const rows = statuses.map(({ name, installed, version, known, tested, install }) => [
     name,
     version ?? "-",
     tested ? [...new Set(tested)].join(" to ") : "-",
-    noteOf({ installed, known, install }),
+    noteText({ installed, known, install }),
   ]);
   return tableLines(heads, rows, columns);
 }
 
-function noteOf({ installed, known, install }: Pick<Found, "installed" | "known" | "install">): string {
+function noteText({
+  installed,
+  known,
+  install,
+}: Pick<AgentStatus, "installed" | "known" | "install">): string {
   if (!installed) return `not installed: ${install}`;
   return known === false ? "another version than those that were tried" : "installed";
 }
 
-function unknown(name: string, own: readonly string[]): AgentctlError {
-  const accepted = [...builtInAgents, ...own, "acp:<command>"].join(", ");
+function unknownAgent(name: string, configured: readonly string[]): AgentctlError {
+  const accepted = [...builtInAgents, ...configured, "acp:<command>"].join(", ");
   const reason = `there is no agent ${JSON.stringify(name)}; accepted are ${accepted}`;
   return new AgentctlError("InvalidParams", { field: "name", reason }, { message: reason });
 }
 
 /** Runs one turn as a separate task, read-only if agentctl can enforce that. Cancels it if it does not end. */
-async function oneTurn(context: Context, { name, commands }: AgentFacts): Promise<TaskJson> {
+async function runOneTurn(context: Context, { name, commands }: AgentFacts): Promise<TaskJson> {
   const { task } = await callDaemon(context, "tasks/create", {
     agent: name,
     prompt: "Answer with the one word: ready. Use no tool.",
@@ -134,10 +146,10 @@ async function oneTurn(context: Context, { name, commands }: AgentFacts): Promis
     env: callerEnvironment(context),
   });
   return await withDaemon(context, async (rpc) => {
-    const ended = await rpc.call("tasks/wait", { id: task.id, until: [...ENDS] });
-    if (isOpen(ended.task))
+    const response = await rpc.call("tasks/wait", { id: task.id, until: [...END_STATES] });
+    if (isOpen(response.task))
       await rpc.call("tasks/cancel", { id: task.id, reason: "agent check is over", graceMs: 0 });
-    return ended.task;
+    return response.task;
   });
 }
 
@@ -146,16 +158,16 @@ function isOpen({ state }: TaskJson): boolean {
 }
 
 /** Returns what the agent said last, or why it said nothing. */
-function lastWordOf({ state, result, question, error, pause }: TaskJson): string {
+function finalMessage({ state, result, question, error, pause }: TaskJson): string {
   if (state === "input-required") return `asks: ${question?.prompt}`;
   return String(result ?? error?.message ?? pause?.reason ?? state);
 }
 
-function report({ out }: Context, found: Found, task: TaskJson): void {
-  const { name, version } = found;
-  out.line(`${name} ${version ?? ""}: ${noteOf(found)}`);
+function printReport({ out }: Context, status: AgentStatus, task: TaskJson): void {
+  const { name, version } = status;
+  out.line(`${name} ${version ?? ""}: ${noteText(status)}`);
   out.line(`session    ${task.agent?.session ?? "none"}`);
-  out.line(`answer     ${oneLine(lastWordOf(task))}`);
+  out.line(`answer     ${oneLine(finalMessage(task))}`);
   if (task.usage) out.line(`usage      ${usageText(task.usage)}`);
   if (task.state !== "completed") out.note(`${name} did not finish its turn`, `agentctl show ${task.id}`);
 }

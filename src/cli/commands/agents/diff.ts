@@ -24,21 +24,21 @@ export const diff = command({
   async run(context, [id = ""], { stat, nameOnly, noPager }) {
     const { out } = context;
     if (stat && nameOnly) throw usage("either --stat or --name-only, not both");
-    const short = nameOnly ? "names" : "patch";
-    const form = stat ? "stat" : short;
+    const formatWithoutStat = nameOnly ? "names" : "patch";
+    const form = stat ? "stat" : formatWithoutStat;
     const color = out.json ? false : out.isColored();
-    const answer = await callDaemon(context, "worktrees/diff", { id: reference(id), form, color });
-    if (out.json) out.data(answer);
-    else if (answer.diff === "") out.note(`task ${answer.id} has changed nothing`);
-    else if (noPager || !out.terminal || !(await paged(context, answer.diff))) {
-      await out.bytes(Buffer.from(answer.diff));
+    const response = await callDaemon(context, "worktrees/diff", { id: reference(id), form, color });
+    if (out.json) out.data(response);
+    else if (response.diff === "") out.note(`task ${response.id} has changed nothing`);
+    else if (noPager || !out.terminal || !(await showInPager(context, response.diff))) {
+      await out.bytes(Buffer.from(response.diff));
     }
     return 0;
   },
 });
 
 /** Shows a text in the user's pager; returns false if it cannot be started. */
-function paged({ env }: Context, text: string): Promise<boolean> {
+function showInPager({ env }: Context, text: string): Promise<boolean> {
   const pager = env.GIT_PAGER ?? env.PAGER ?? "less";
   if (pager === "" || pager === "cat") return Promise.resolve(false);
   return new Promise((resolve) => {

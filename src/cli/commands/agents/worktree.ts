@@ -56,10 +56,10 @@ const merge = command({
   async run(context, [id = ""], { commit }) {
     const { out } = context;
     const params = { id: reference(id), ...(commit === undefined ? {} : { commit }) };
-    const answer = await callDaemon(context, "worktrees/merge", params);
-    const { task, into, changed } = answer;
-    if (out.json) out.data(answer);
-    else if (changed) out.line(`task ${task.id} merged into ${into}: ${answer.commit.slice(0, 12)}`);
+    const response = await callDaemon(context, "worktrees/merge", params);
+    const { task, into, changed } = response;
+    if (out.json) out.data(response);
+    else if (changed) out.line(`task ${task.id} merged into ${into}: ${response.commit.slice(0, 12)}`);
     else out.note(`${into} has all commits of task ${task.id} already`);
     return 0;
   },
@@ -75,14 +75,14 @@ const remove = command({
   examples: [["worktree remove 12", "the task and its log stay"]],
   async run(context, [id = ""], { force }) {
     const { out } = context;
-    const answer = await callDaemon(context, "worktrees/remove", { id: reference(id), force });
-    const { task, branch, tip } = answer;
-    if (out.json) out.data(answer);
+    const response = await callDaemon(context, "worktrees/remove", { id: reference(id), force });
+    const { task, branch, tip } = response;
+    if (out.json) out.data(response);
     else {
-      const was = tip === null ? "" : `, which was at ${tip.slice(0, 12)}`;
+      const formerTip = tip === null ? "" : `, which was at ${tip.slice(0, 12)}`;
       const name = oneLine(task.worktree?.branch ?? "");
       out.line(
-        `worktree of task ${task.id} removed; branch ${name} ${branch}${branch === "deleted" ? was : ""}`,
+        `worktree of task ${task.id} removed; branch ${name} ${branch}${branch === "deleted" ? formerTip : ""}`,
       );
     }
     return 0;

@@ -14,9 +14,9 @@ export const answer = command({
     ["answer 12 yes", "the task goes on as soon as there is a slot"],
     ["answer 12 - < notes.md", "the content of a file"],
   ],
-  async run(context, [id = "", given = ""]) {
+  async run(context, [id = "", operand = ""]) {
     const { out } = context;
-    const text = await textOrStdin(context, given);
+    const text = await textOrStdin(context, operand);
     const params = { id: reference(id), text, actor: actor(context) };
     const { task, changed } = await withDaemon(context, (rpc) => rpc.call("tasks/answer", params));
     if (out.json) out.data({ id: task.id, ok: true, changed, task });

@@ -29,8 +29,8 @@ export const cancel = command({
       ...defined({ graceMs: grace, reason }),
     };
     return await withDaemon(context, async (rpc) => {
-      const open = await selectedIds(rpc, selection, openStates);
-      const answers = await answerEach(context, open, {
+      const targets = await selectedIds(rpc, selection, openStates);
+      const answers = await answerEach(context, targets, {
         act: (id) => rpc.call("tasks/cancel", { id, ...params }),
         say: ({ task, changed }) =>
           changed ? out.line(`task ${task.id} canceled`) : out.note(`task ${task.id} is canceled already`),

@@ -38,22 +38,22 @@ export const detach = command({
  * Its stdin is empty, and its output goes where this command's output goes.
  */
 async function start({ env, cwd }: Context, program: string, args: string[]): Promise<number> {
-  const { [TOKEN_VARIABLE]: _, [TREE_VARIABLE]: __, ...kept } = env;
+  const { [TOKEN_VARIABLE]: _, [TREE_VARIABLE]: __, ...inherited } = env;
   const child = spawn(program, args, {
     cwd,
-    env: { ...kept, ...detachedBy(env) },
+    env: { ...inherited, ...detachedBy(env) },
     detached: true,
     stdio: ["ignore", "inherit", "inherit"],
   });
   const pid = await new Promise<number>((resolve, reject) => {
     child.once("spawn", () => resolve(child.pid ?? 0));
-    child.once("error", (error: NodeJS.ErrnoException) => reject(cannotStart(program, error)));
+    child.once("error", (error: NodeJS.ErrnoException) => reject(startError(program, error)));
   });
   child.unref();
   return pid;
 }
 
-function cannotStart(program: string, error: NodeJS.ErrnoException): AgentctlError {
+function startError(program: string, error: NodeJS.ErrnoException): AgentctlError {
   const isMissing = error.code === "ENOENT";
   const reason = isMissing ? `${program}: there is no such program` : `${program}: ${error.message}`;
   return Object.assign(usage(reason, { field: "program" }), {

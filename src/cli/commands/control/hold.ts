@@ -18,12 +18,12 @@ export const hold = command({
   async run(context, ids, options) {
     const { out } = context;
     const selection = selectionOf(ids, options);
-    const by = actor(context);
+    const caller = actor(context);
     return await withDaemon(context, async (rpc) => {
-      const held = await selectedIds(rpc, selection, holdable, ({ held }) => !held);
-      const answers = await answerEach(context, held, {
+      const targets = await selectedIds(rpc, selection, holdable, ({ held }) => !held);
+      const answers = await answerEach(context, targets, {
         inOrder: true,
-        act: (id) => rpc.call("tasks/hold", { id, actor: by }),
+        act: (id) => rpc.call("tasks/hold", { id, actor: caller }),
         say: ({ task, changed }) =>
           changed ? out.line(`task ${task.id} held`) : out.note(`task ${task.id} is held already`),
       });

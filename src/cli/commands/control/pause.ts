@@ -42,40 +42,43 @@ export const pause = command({
     ["pause --all --until 08:00", "everything, until the morning"],
     ["pause 12 --at 18:00", "in the evening; pause 12 --at never takes that back"],
   ],
-  async run(context, ids, { all, queue, labels, states, ...given }) {
+  async run(context, ids, { all, queue, labels, states, ...pauseOptions }) {
     const selection = selectionOf(ids, { all, queue, labels, states });
-    requireOrder(given, context.clock.now());
-    const params = paramsOf(context, given);
-    const say = (result: Paused) => sayPaused(context, result, given);
+    requireOrder(pauseOptions, context.clock.now());
+    const params = paramsOf(context, pauseOptions);
+    const say = (result: Paused) => printPaused(context, result, pauseOptions);
     const pauseOne = async (rpc: RpcClient, id: number | string) =>
       (await rpc.call("tasks/pause", { id, ...params })) as Paused;
-    const only = "ids" in selection && isOne(selection) ? selection.ids[0] : undefined;
-    const open = (rpc: RpcClient) => (only === undefined ? undefined : pauseOne(rpc, reference(only)));
-    return await withOpening(context, open, async (rpc, opening) => {
-      const named = "ids" in selection ? await referencesOf(rpc, selection.ids) : undefined;
-      const shown = showPausing(context, rpc, named);
+    const onlyId = "ids" in selection && isOne(selection) ? selection.ids[0] : undefined;
+    const startPause = (rpc: RpcClient) =>
+      onlyId === undefined ? undefined : pauseOne(rpc, reference(onlyId));
+    return await withOpening(context, startPause, async (rpc, pendingPause) => {
+      const references = "ids" in selection ? await referencesOf(rpc, selection.ids) : undefined;
+      const progress = showPausing(context, rpc, references);
       try {
         if ("select" in selection) {
-          const many = (await rpc.call("tasks/pause", {
+          const response = (await rpc.call("tasks/pause", {
             select: selection.select,
             ...params,
           })) as ManyAnswers;
-          const answers = await answersOfMany(context, many, say);
-          if (given.at !== null) noteHeld(context, selection.select, given);
+          const answers = await answersOfMany(context, response, say);
+          if (pauseOptions.at !== null) noteHeldQueues(context, selection.select, pauseOptions);
           return conclude(
             context,
             selection,
             answers,
-            given.at === undefined ? "no task that matches is running" : "no task that matches is open",
+            pauseOptions.at === undefined
+              ? "no task that matches is running"
+              : "no task that matches is open",
           );
         }
-        const answers = await answerEach(context, named ?? [], {
-          act: async (id) => await (opening ?? pauseOne(rpc, id)),
+        const answers = await answerEach(context, references ?? [], {
+          act: async (id) => await (pendingPause ?? pauseOne(rpc, id)),
           say,
         });
         return conclude(context, selection, answers);
       } finally {
-        shown.end();
+        progress.end();
       }
     });
   },
@@ -90,13 +93,13 @@ function paramsOf(context: Context, { mode, grace, until, at, reason, noWait }: 
 }
 
 /** Says that paused queues are also held, so no task in them starts. */
-function noteHeld({ out, clock }: Context, selector: Selector, { at, until }: PauseValues): void {
+function noteHeldQueues({ out, clock }: Context, selector: Selector, { at, until }: PauseValues): void {
   const { queue, labels, state } = selector;
   if (labels || state) return;
-  const begin = at ? ` from ${whenText(at, clock.now())}` : "";
-  const end = until === undefined ? "" : `${whenText(until, clock.now())} or `;
-  if (queue === undefined) out.note(`every queue is held${begin} until ${end}agentctl resume --all`);
-  else out.note(`queue ${queue} is held${begin} until ${end}agentctl resume --queue ${queue}`);
+  const fromText = at ? ` from ${whenText(at, clock.now())}` : "";
+  const untilText = until === undefined ? "" : `${whenText(until, clock.now())} or `;
+  if (queue === undefined) out.note(`every queue is held${fromText} until ${untilText}agentctl resume --all`);
+  else out.note(`queue ${queue} is held${fromText} until ${untilText}agentctl resume --queue ${queue}`);
 }
 
 const NEVER = "never";
@@ -109,14 +112,14 @@ function timeOrNever(text: string, env: Environment): string | null {
 /** Refuses a pause that would be over before it begins. */
 function requireOrder({ at, until }: PauseValues, now: number): void {
   if (until === undefined) return;
-  const begin = at ? Date.parse(at) : now;
-  if (Date.parse(until) > begin) return;
-  const than = at ? `--at ${whenText(at, now)}` : "now";
-  throw usage(`--until: ${whenText(until, now)} is not later than ${than}`, { field: "--until" });
+  const beginMs = at ? Date.parse(at) : now;
+  if (Date.parse(until) > beginMs) return;
+  const beginText = at ? `--at ${whenText(at, now)}` : "now";
+  throw usage(`--until: ${whenText(until, now)} is not later than ${beginText}`, { field: "--until" });
 }
 
-function sayPaused({ out, clock }: Context, paused: Paused, given: PauseValues): void {
-  const { line, notes } = pauseWords(paused, given, clock.now());
+function printPaused({ out, clock }: Context, paused: Paused, pauseOptions: PauseValues): void {
+  const { line, notes } = pauseWords(paused, pauseOptions, clock.now());
   if (line !== null) out.line(line);
   for (const note of notes) out.note(note);
 }

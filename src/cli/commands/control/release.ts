@@ -16,12 +16,12 @@ export const release = command({
   async run(context, ids, options) {
     const { out } = context;
     const selection = selectionOf(ids, options);
-    const by = actor(context);
+    const caller = actor(context);
     return await withDaemon(context, async (rpc) => {
       const held = await selectedIds(rpc, selection, openStates, ({ held }) => held);
       const answers = await answerEach(context, held, {
         inOrder: true,
-        act: (id) => rpc.call("tasks/release", { id, actor: by }),
+        act: (id) => rpc.call("tasks/release", { id, actor: caller }),
         say: ({ task, changed }) =>
           changed ? out.line(`task ${task.id} released`) : out.note(`task ${task.id} is not held`),
       });

@@ -50,51 +50,55 @@ export const resume = command({
     ["resume 12 --from-start", "begin again"],
     ["resume --all", "take back pause --all"],
   ],
-  async run(context, ids, { all, queue, labels, states, ...given }) {
+  async run(context, ids, { all, queue, labels, states, ...resumeOptions }) {
     const { out } = context;
     const selection = selectionOf(ids, { all, queue, labels, states });
-    const params = paramsOf(context, given);
-    const say = ({ task }: { task: TaskJson }) => out.line(`task ${task.id} ${sayState(task)}`);
+    const params = paramsOf(context, resumeOptions);
+    const say = ({ task }: { task: TaskJson }) => out.line(`task ${task.id} ${stateText(task)}`);
     return await withDaemon(context, async (rpc) => {
       if ("select" in selection) {
-        const held = await heldQueues(rpc);
-        const many = (await rpc.call("tasks/resume", {
+        const heldBefore = await heldQueues(rpc);
+        const response = (await rpc.call("tasks/resume", {
           select: selection.select,
           ...params,
         })) as ManyAnswers;
-        const waiting = new Waiting(context, false);
-        const results = given.wait ? await allAtWork(rpc, many.results, waiting) : many.results;
-        const answers = await answersOfMany(context, { ...many, results }, say);
-        waiting.end();
+        const waitInterrupt = new WaitInterrupt(context, false);
+        const results = resumeOptions.wait
+          ? await waitUntilAllRun(rpc, response.results, waitInterrupt)
+          : response.results;
+        const answers = await answersOfMany(context, { ...response, results }, say);
+        waitInterrupt.end();
         const stillHeld = new Set(await heldQueues(rpc));
-        const released = held.filter((name) => !stillHeld.has(name));
+        const released = heldBefore.filter((name) => !stillHeld.has(name));
         if (released.length > 0)
           out.note(`released ${released.length === 1 ? "queue" : "queues"} ${released.join(", ")}`);
-        noteHeld(context, selection.select, [...stillHeld]);
-        return conclude(context, selection, answers, nothingResumed(selection.select));
+        noteHeldQueues(context, selection.select, [...stillHeld]);
+        return conclude(context, selection, answers, nothingResumedText(selection.select));
       }
-      const waiting = new Waiting(context, isOne(selection));
+      const waitInterrupt = new WaitInterrupt(context, isOne(selection));
       const answers = await answerEach(context, await referencesOf(rpc, selection.ids), {
         act: async (id) => {
-          const resumed = (await rpc.call("tasks/resume", { id, ...params })) as Resumed;
-          if (given.wait) waiting.begin(resumed.task);
-          for (const note of resumed.notes) out.note(`task ${resumed.task.id}: ${oneLine(note)}`);
-          return given.wait ? { ...resumed, task: await atWork(rpc, resumed.task) } : resumed;
+          const response = (await rpc.call("tasks/resume", { id, ...params })) as Resumed;
+          if (resumeOptions.wait) waitInterrupt.begin(response.task);
+          for (const note of response.notes) out.note(`task ${response.task.id}: ${oneLine(note)}`);
+          return resumeOptions.wait
+            ? { ...response, task: await waitUntilRunning(rpc, response.task) }
+            : response;
         },
         say,
-      }).finally(() => waiting.end());
+      }).finally(() => waitInterrupt.end());
       return conclude(context, selection, answers);
     });
   },
 });
 
 /** Names the queues that stay held because they were held separately, which the user may not expect. */
-function noteHeld({ out }: Context, { all, queue }: Selector, held: readonly string[]): void {
-  for (const name of held)
+function noteHeldQueues({ out }: Context, { all, queue }: Selector, queueNames: readonly string[]): void {
+  for (const name of queueNames)
     if (all || queue === name) out.note(`queue ${name} is still held`, `agentctl queue release ${name}`);
 }
 
-function nothingResumed({ queue, labels, state }: Selector): string {
+function nothingResumedText({ queue, labels, state }: Selector): string {
   if (labels || state) return "no task that matches is suspended";
   return `no task is suspended by pause ${queue === undefined ? "--all" : `--queue ${queue}`}`;
 }
@@ -105,7 +109,7 @@ async function heldQueues(rpc: RpcClient): Promise<string[]> {
 }
 
 /** If the user interrupts the wait, says which tasks stay resumed. The signal then has its usual effect. */
-class Waiting {
+class WaitInterrupt {
   readonly #context: Context;
   readonly #isForOne: boolean;
   readonly #resumed: number[] = [];
@@ -120,7 +124,7 @@ class Waiting {
   begin({ id }: TaskJson): void {
     this.#resumed.push(id);
     this.#interrupt ??= new Interrupt((interrupt) => {
-      this.#context.out.note(`detached; ${this.#standing()}`);
+      this.#context.out.note(`detached; ${this.#standsText()}`);
       interrupt.giveUp();
     });
   }
@@ -129,7 +133,7 @@ class Waiting {
     this.#interrupt?.end();
   }
 
-  #standing(): string {
+  #standsText(): string {
     const ids = this.#resumed.join(", ");
     return this.#isForOne
       ? `the resume stands: agentctl show ${ids} tells when it is running`
@@ -137,7 +141,7 @@ class Waiting {
   }
 }
 
-function sayState({ id, state, waiting }: TaskJson): string {
+function stateText({ id, state, waiting }: TaskJson): string {
   if (waiting?.for === "hold") return `resumed; it is held: agentctl release ${id}`;
   if (waiting?.for === "queue") return `resumed; its queue is held: agentctl queue release ${waiting.on}`;
   if (state === "resumed") return "resumed; it goes on when there is a slot";
@@ -153,30 +157,30 @@ function paramsOf(
     throw usage(
       `--refresh-env takes the environment of this machine, and the task is on ${context.host.text}`,
     );
-  const chosen = { ...(refreshEnv ? callerEnvironment(context) : {}), ...chosenVariables(context, env) };
+  const variables = { ...(refreshEnv ? callerEnvironment(context) : {}), ...chosenVariables(context, env) };
   return {
     actor: actor(context),
     ...defined({ from, message, addCost, addTokens, addTurns }),
     ...(on.length > 0 ? { on } : {}),
     ...(fromStart ? { fromStart } : {}),
-    ...(env.length > 0 || refreshEnv ? { env: chosen } : {}),
+    ...(env.length > 0 || refreshEnv ? { env: variables } : {}),
     ...(refreshEnv ? { replaceEnv: true } : {}),
     ...(module === undefined ? {} : { module: existingPath(context, module) }),
   };
 }
 
 /** Waits until the resumed tasks run. A task that is paused again before becomes a failed result. */
-async function allAtWork(
+async function waitUntilAllRun(
   rpc: RpcClient,
   results: ManyAnswers["results"],
-  waiting: Waiting,
+  waitInterrupt: WaitInterrupt,
 ): Promise<ManyAnswers["results"]> {
   return await Promise.all(
     results.map(async (result) => {
       if (!result.ok || !result.task) return result;
-      waiting.begin(result.task);
+      waitInterrupt.begin(result.task);
       try {
-        return { ...result, task: await atWork(rpc, result.task) };
+        return { ...result, task: await waitUntilRunning(rpc, result.task) };
       } catch (error) {
         return { id: result.id, ok: false, changed: result.changed, error: asAgentctlError(error).toWire() };
       }
@@ -185,7 +189,7 @@ async function allAtWork(
 }
 
 /** Returns the task once it runs; throws if it is paused again before. */
-async function atWork(rpc: RpcClient, { id }: TaskJson): Promise<TaskJson> {
+async function waitUntilRunning(rpc: RpcClient, { id }: TaskJson): Promise<TaskJson> {
   const until = ["working", "submitted", "input-required", "suspended"] as const;
   const { task } = await rpc.call("tasks/wait", { id, until: [...until] });
   if (task.state !== "suspended") return task;

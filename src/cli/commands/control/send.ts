@@ -22,10 +22,10 @@ export const send = command({
     ["send 12 - < notes.md", "the content of a file"],
     ["send 12 --eof", "the program meets the end of its stdin"],
   ],
-  async run(context, [id = "", given], { noNewline, eof }) {
+  async run(context, [id = "", operand], { noNewline, eof }) {
     const { out } = context;
-    if (given === undefined && !eof) throw usage("what is to be sent? Give a text, - for stdin, or --eof");
-    const text = given === undefined ? undefined : await textOrStdin(context, given);
+    if (operand === undefined && !eof) throw usage("what is to be sent? Give a text, - for stdin, or --eof");
+    const text = operand === undefined ? undefined : await textOrStdin(context, operand);
     const params = {
       id: reference(id),
       ...defined({ text }),
