@@ -32,7 +32,7 @@ export const events = command({
     const scope = task === undefined ? {} : { id: reference(task) };
     try {
       await watchDaemon(context, (rpc) => stream.read(rpc, scope, follow, stop.signal), {
-        onNotification: (method, params) => method === "event" && stream.take(params as EventJson),
+        onNotification: (method, params) => method === "event" && stream.receive(params as EventJson),
         signal: stop.signal,
       });
     } catch (error) {
@@ -74,8 +74,8 @@ class EventStream {
     }
     this.#hasSnapshot = true;
     this.#after ??= seq;
-    for (const event of this.#early.splice(0)) this.take(event);
-    if (!follow) return await backlogOf(rpc);
+    for (const event of this.#early.splice(0)) this.receive(event);
+    if (!follow) return await waitForBacklog(rpc);
     const aborted = new Promise<void>((resolve) => {
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
@@ -83,7 +83,7 @@ class EventStream {
     if (reason) throw reason;
   }
 
-  take(event: EventJson): void {
+  receive(event: EventJson): void {
     if (!this.#hasSnapshot) this.#early.push(event);
     else if (event.seq > (this.#after ?? 0)) {
       this.#after = event.seq;
@@ -97,6 +97,6 @@ class EventStream {
 }
 
 /** Waits for the stored events. The daemon sends them with its response, so they precede the response to this call. */
-async function backlogOf(rpc: RpcClient): Promise<void> {
+async function waitForBacklog(rpc: RpcClient): Promise<void> {
   await rpc.call("daemon/status", {});
 }

@@ -13,14 +13,14 @@ import { TaskTable } from "../../text/task-table.ts";
 import { listedFields, usualFields } from "../../text/task-text.ts";
 import { templateOf } from "../../text/template.ts";
 
-const RECENT = 20;
+const RECENT_COUNT = 20;
 /** How many tasks to request at a time: a longer page costs the daemon more, and all its clients wait for it. */
-const PAGE = 1000;
+const PAGE_SIZE = 1000;
 
 export const list = command({
   name: "list",
   summary: "open tasks and the last that ended, newest last",
-  notes: `Shows all open tasks and the last ${RECENT} that ended, newest last; with --all, --state, --name or --since every one that fits.`,
+  notes: `Shows all open tasks and the last ${RECENT_COUNT} that ended, newest last; with --all, --state, --name or --since every one that fits.`,
   args: [],
   options: {
     ...selectorOptions,
@@ -59,38 +59,38 @@ export const list = command({
   reads: true,
   async run(context, _args, { all, name, on, since, limit, columns, sort, format, ...selector }) {
     const { out } = context;
-    const line = format === undefined ? undefined : templateOf(format);
+    const formatLine = format === undefined ? undefined : templateOf(format);
     const { all: _every, ...select } = selectorOf({ all, ...selector });
     const isWide = all || [name, on, since].some((each) => each !== undefined) || selector.states.length > 0;
-    const isTable = !out.json && line === undefined;
-    const read = columns === undefined && sort === undefined ? usualFields : listedFields;
+    const isTable = !out.json && formatLine === undefined;
+    const fields = columns === undefined && sort === undefined ? usualFields : listedFields;
     const params: Params<"tasks/list"> = {
       ...select,
       ...defined({ name, since, on }),
-      ...(isWide ? {} : { recent: RECENT, limit: PAGE }),
-      ...(isTable ? { fields: [...read] } : {}),
+      ...(isWide ? {} : { recent: RECENT_COUNT, limit: PAGE_SIZE }),
+      ...(isTable ? { fields: [...fields] } : {}),
     };
     // Without --sort and --limit, rows are made while the daemon prepares the next page.
-    const isAsItComes = isTable && sort === undefined && limit === undefined;
-    const { table, found } = await withOpening(
+    const isIncremental = isTable && sort === undefined && limit === undefined;
+    const { table, fetched } = await withOpening(
       context,
       (rpc) => rpc.call("tasks/list", params),
       async (rpc, first) => {
-        const table = await tableFor(context, columns);
-        const found: TaskJson[] = [];
+        const table = await createTable(context, columns);
+        const fetched: TaskJson[] = [];
         for await (const page of pagesOf(rpc, params, first)) {
-          if (isAsItComes) table.add(page);
-          else found.push(...page);
+          if (isIncremental) table.add(page);
+          else fetched.push(...page);
         }
-        return { table, found };
+        return { table, fetched };
       },
     );
-    const newest = limit === undefined ? found : found.slice(-limit);
+    const newest = limit === undefined ? fetched : fetched.slice(-limit);
     const tasks = sort ? sorted(newest, sort) : newest;
     if (isTable) table.add(tasks);
     const isFiltered = [name, on, since, ...Object.values(select)].some((each) => each !== undefined);
     if (out.json) out.data(tasks);
-    else if (line) for (const task of tasks) out.line(line(task));
+    else if (formatLine) for (const task of tasks) out.line(formatLine(task));
     else if (table.size > 0) out.line(table.lines().join("\n"));
     else if (isFiltered) out.note(`no task matches${await nearLabels(context, select.labels)}`);
     else out.note("no tasks here", "agentctl run <program> submits one");
@@ -98,9 +98,9 @@ export const list = command({
   },
 });
 
-async function tableFor(
+async function createTable(
   { out, clock, paths, host }: Context,
-  chosen: readonly TaskColumnName[] | undefined,
+  chosenColumns: readonly TaskColumnName[] | undefined,
 ): Promise<TaskTable> {
   // For a daemon elsewhere, its tasks show whether they are in a cluster.
   const isCluster = host === null && isMachine(paths) ? true : undefined;
@@ -108,7 +108,7 @@ async function tableFor(
     now: clock.now(),
     columns: out.columns,
     paint: await out.paint(),
-    chosen,
+    chosen: chosenColumns,
     isCluster,
   });
 }

@@ -55,14 +55,14 @@ export const logs = command({
   reads: true,
   async run(context, ids, { follow, lines, raw, attempt, last, since, grep, ...selectors }) {
     const selection = selectionOf(ids, selectors);
-    const wanted: Wanted = {
+    const filter: Wanted = {
       lines,
       last,
       attempt,
       since: since === undefined ? undefined : Date.parse(since),
       fits: grep,
     };
-    if (!isOne(selection)) return await logsOfMany(context, selection, wanted, follow);
+    if (!isOne(selection)) return await printManyLogs(context, selection, filter, follow);
     const [id = ""] = ids;
     const params = {
       id: reference(id),
@@ -70,31 +70,32 @@ export const logs = command({
       ...(raw ? { raw } : {}),
     };
     if (raw && follow) throw usage("--raw prints what there is: it does not follow");
-    const all = await withDaemon(context, (rpc) => logsOf(context, rpc, params));
+    const allLogs = await withDaemon(context, (rpc) => logsOf(context, rpc, params));
     if (
       attempt !== undefined &&
-      all.logs.length + all.missing.length + all.away.length === 0 &&
+      allLogs.logs.length + allLogs.missing.length + allLogs.away.length === 0 &&
       !context.out.json
     )
       throw usage(`task ${id} has no attempt ${attempt}`, { hint: `agentctl show ${id}` });
-    const found = { ...all, logs: wantedLogs(all.logs, wanted) };
-    if (context.out.json) return listed(context, found);
-    const take = new LineCutter((line) => context.out.bytes(line), "", grep);
-    const print = grep ? (chunk: Buffer) => take.push(chunk) : (chunk: Buffer) => context.out.bytes(chunk);
-    const isStill = hasEnded(found.task) || (attempt !== undefined && !found.logs.some(({ live }) => live));
-    const code = await (follow && !isStill ? followed : printed)(context, found, lines, print);
-    await take.end();
-    if (since === undefined) requireLogs(context, all, attempt);
-    if (!follow) sayUnstarted(context, all.task);
+    const selectedLogs = { ...allLogs, logs: wantedLogs(allLogs.logs, filter) };
+    if (context.out.json) return printJson(context, selectedLogs);
+    const cutter = new LineCutter((line) => context.out.bytes(line), "", grep);
+    const print = grep ? (chunk: Buffer) => cutter.push(chunk) : (chunk: Buffer) => context.out.bytes(chunk);
+    const isFinished =
+      hasEnded(selectedLogs.task) || (attempt !== undefined && !selectedLogs.logs.some(({ live }) => live));
+    const code = await (follow && !isFinished ? followLogs : printLogs)(context, selectedLogs, lines, print);
+    await cutter.end();
+    if (since === undefined) requireLogs(context, allLogs, attempt);
+    if (!follow) noteUnstarted(context, allLogs.task);
     return code;
   },
 });
 
 /** Says if the task never started, because its missing output looks like that of a quiet program. */
-function sayUnstarted({ out }: Context, { id, startedAt, endedAt }: TaskJson): void {
+function noteUnstarted({ out }: Context, { id, startedAt, endedAt }: TaskJson): void {
   if (startedAt !== null) return;
-  const why = endedAt === null ? "has not started yet" : "ended before it was started";
-  out.note(`task ${id} ${why}: it has printed nothing`, `agentctl show ${id}`);
+  const outcome = endedAt === null ? "has not started yet" : "ended before it was started";
+  out.note(`task ${id} ${outcome}: it has printed nothing`, `agentctl show ${id}`);
 }
 
 function pattern(text: string): RegExp {
@@ -105,10 +106,10 @@ function pattern(text: string): RegExp {
   }
 }
 
-async function logsOfMany(
+async function printManyLogs(
   context: Context,
   selection: Selection,
-  wanted: Wanted,
+  filter: Wanted,
   follow: boolean,
 ): Promise<number> {
   const { out, clock } = context;
@@ -118,47 +119,49 @@ async function logsOfMany(
     return await Promise.all(ids.map(async (id) => (await rpc.call("tasks/get", { id })).task));
   });
   if (out.json) {
-    const call = (id: number) => withDaemon(context, (rpc) => rpc.call("logs/path", { id }));
-    out.data(await Promise.all(tasks.map(async ({ id }) => ({ id, logs: (await call(id)).logs }))));
+    const fetchLogs = (id: number) => withDaemon(context, (rpc) => rpc.call("logs/path", { id }));
+    out.data(await Promise.all(tasks.map(async ({ id }) => ({ id, logs: (await fetchLogs(id)).logs }))));
     return 0;
   }
-  const later = laterOf(selection, since, tasks);
+  const findLater = laterTasksQuery(selection, since, tasks);
   if (tasks.length === 0)
-    out.note(follow && later ? "no task matches yet: waiting for the first" : "no task matches");
-  const many = new ManyLogs(context, wanted, await out.paint(), tasks);
+    out.note(follow && findLater ? "no task matches yet: waiting for the first" : "no task matches");
+  const manyLogs = new ManyLogs(context, filter, await out.paint(), tasks);
   if (!follow) {
-    await many.print(tasks);
+    await manyLogs.print(tasks);
     return 0;
   }
-  const words = "ids" in selection ? selection.ids.join(" ") : "with the same options";
-  return await many.follow(tasks, later, `agentctl logs -f ${words}`);
+  const selectionText = "ids" in selection ? selection.ids.join(" ") : "with the same options";
+  return await manyLogs.follow(tasks, findLater, `agentctl logs -f ${selectionText}`);
 }
 
 /** Returns a query for tasks that are submitted later; undefined for ids and names, which match no more tasks. */
-function laterOf(selection: Selection, since: number, tasks: readonly TaskJson[]) {
-  const known = new Set(tasks.map(({ id }) => id));
-  if ("select" in selection) return submittedSince(since, selection.select, known);
-  const patterns = selection.ids.filter(isPattern).map((name) => submittedSince(since, { name }, known));
+function laterTasksQuery(selection: Selection, since: number, tasks: readonly TaskJson[]) {
+  const knownIds = new Set(tasks.map(({ id }) => id));
+  if ("select" in selection) return submittedSince(since, selection.select, knownIds);
+  const patterns = selection.ids.filter(isPattern).map((name) => submittedSince(since, { name }, knownIds));
   if (patterns.length === 0) return undefined;
-  return async (rpc: RpcClient) => [...new Set((await Promise.all(patterns.map((ask) => ask(rpc)))).flat())];
+  return async (rpc: RpcClient) => [
+    ...new Set((await Promise.all(patterns.map((query) => query(rpc)))).flat()),
+  ];
 }
 
-function listed({ out }: Context, { logs: files }: Logs): number {
+function printJson({ out }: Context, { logs: files }: Logs): number {
   out.data(files);
   return 0;
 }
 
 type Print = (chunk: Buffer) => Promise<void>;
 
-async function printed(
+async function printLogs(
   { out }: Context,
   { logs: files }: Logs,
   lines: number | undefined,
   print: Print,
 ): Promise<number> {
-  const { first, offset } = await beginning(files, lines);
+  const { first, offset } = await startPosition(files, lines);
   for (const log of files.slice(first)) {
-    heading(out, log.attempt);
+    printHeading(out, log.attempt);
     const file = new LogFile(placeOf(log));
     try {
       if (log === files[first] && offset > 0) await file.skipTo(offset);
@@ -171,36 +174,40 @@ async function printed(
   return 0;
 }
 
-async function followed(
+async function followLogs(
   context: Context,
   { logs: files, task }: Logs,
   lines: number | undefined,
   print: Print,
 ): Promise<number> {
   const { out } = context;
-  const tail = new LogTail(print, (attempt) => heading(out, attempt));
-  const { first, offset } = await beginning(files, lines);
+  const tail = new LogTail(print, (attempt) => printHeading(out, attempt));
+  const { first, offset } = await startPosition(files, lines);
   const log = files[first];
   if (log) {
-    heading(out, log.attempt);
+    printHeading(out, log.attempt);
     await tail.startAt(log, files, offset);
   }
-  const { left } = await attend(context, { ids: [task.id], tail, comeBack: `agentctl logs -f ${task.id}` });
-  return left ?? 0;
+  const { left: exitCode } = await attend(context, {
+    ids: [task.id],
+    tail,
+    comeBack: `agentctl logs -f ${task.id}`,
+  });
+  return exitCode ?? 0;
 }
 
-function heading(out: Context["out"], attempt: number): void {
+function printHeading(out: Context["out"], attempt: number): void {
   out.note(`── attempt ${attempt} ──`);
 }
 
 /** Returns the log, and the offset in it, where the last `lines` lines of all logs begin. */
-async function beginning(files: readonly AttemptLog[], lines: number | undefined) {
+async function startPosition(files: readonly AttemptLog[], lines: number | undefined) {
   if (lines === undefined) return { first: 0, offset: 0 };
-  let rest = lines;
+  let remaining = lines;
   for (let first = files.length - 1; first >= 0; first--) {
-    const { offset, missing } = await lastLinesOf(placeOf(files[first] as AttemptLog), rest);
+    const { offset, missing } = await lastLinesOf(placeOf(files[first] as AttemptLog), remaining);
     if (missing <= 0 || first === 0) return { first, offset };
-    rest = missing;
+    remaining = missing;
   }
   return { first: 0, offset: 0 };
 }

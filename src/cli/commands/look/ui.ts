@@ -9,7 +9,7 @@ import { command, flag } from "../../command/define.ts";
 import { callDaemon } from "../../command/session.ts";
 import { applySetting } from "../manage/config.ts";
 
-const ADDRESS = "127.0.0.1:4263";
+const DEFAULT_ADDRESS = "127.0.0.1:4263";
 
 export const ui = command({
   name: "ui",
@@ -26,11 +26,11 @@ export const ui = command({
   async run(context, _args, { print }) {
     const { out, paths } = context;
     makeHome(paths);
-    if ((readConfig(paths.config).httpListen ?? "off") === "off") await listen(context);
+    if ((readConfig(paths.config).httpListen ?? "off") === "off") await enableHttp(context);
     const { url } = await callDaemon(context, "daemon/ui", {});
     if (out.json) out.data({ url });
     else if (print) out.line(url);
-    else if (await isOpened(url, context)) out.note("opened in the browser");
+    else if (await openInBrowser(url, context)) out.note("opened in the browser");
     else {
       out.line(url);
       out.note("no browser could be started: open this address, within a minute");
@@ -40,11 +40,11 @@ export const ui = command({
 });
 
 /** Makes the daemon serve HTTP from now on. */
-async function listen(context: Context): Promise<void> {
+async function enableHttp(context: Context): Promise<void> {
   const setting = settingNamed("http.listen");
   if (!setting) return;
   try {
-    await applySetting(context, setting, ADDRESS);
+    await applySetting(context, setting, DEFAULT_ADDRESS);
   } catch (error) {
     if (asAgentctlError(error).name !== "ConfigInvalid") throw error;
     // Another home, or another program, uses the default port.
@@ -64,7 +64,7 @@ async function freePort(): Promise<number> {
 }
 
 /** Returns whether the system's opener accepted the address. Others can see the code in it until it is used. */
-async function isOpened(url: string, { env }: Context): Promise<boolean> {
+async function openInBrowser(url: string, { env }: Context): Promise<boolean> {
   const opener = process.platform === "darwin" ? "open" : "xdg-open";
   return await new Promise((resolve) => {
     const child = spawn(opener, [url], { env, stdio: "ignore", detached: true });

@@ -54,16 +54,16 @@ export const wait = command({
     ["wait 12 --until suspended --until input-required", "until a person is needed"],
   ],
   reads: true,
-  async run(context, ids, given) {
-    const selection = selectionOf(ids, given);
-    const interrupt = given.cancelOnExit ? new Interrupt(leaveAtSecond) : undefined;
+  async run(context, ids, waitOptions) {
+    const selection = selectionOf(ids, waitOptions);
+    const interrupt = waitOptions.cancelOnExit ? new Interrupt(leaveAtSecond) : undefined;
     const since = context.clock.now();
     try {
-      const answers = await withDaemon(context, (rpc) => found(context, rpc, selection));
-      return await waitFor(context, { selection, given, interrupt, since }, answers);
+      const answers = await withDaemon(context, (rpc) => fetchSelected(context, rpc, selection));
+      return await waitFor(context, { selection, waitOptions, interrupt, since }, answers);
     } finally {
       interrupt?.end();
-      if (given.bell) context.out.ring();
+      if (waitOptions.bell) context.out.ring();
     }
   },
 });
@@ -71,41 +71,41 @@ export const wait = command({
 /** What one call waits for, and when it began. */
 interface Wait {
   selection: Selection;
-  given: WaitValues;
+  waitOptions: WaitValues;
   interrupt: Interrupt | undefined;
   since: number;
 }
 
 async function waitFor(context: Context, wait: Wait, answers: Answer[]): Promise<number> {
-  const { selection, given, interrupt, since } = wait;
-  const waited = answers.flatMap((answer) => (answer.task ? [answer.task.id] : []));
-  const isLost = given.failFast && waited.length < answers.length;
-  if (waited.length === 0 || isLost) return conclude(context, selection, answers);
-  const attended = await attend(context, {
-    ids: [...new Set(waited)],
-    isOver: (task) => isOver(task, given),
-    isEnough: (task) => given.any || (given.failFast && !isDone(task, given)),
-    exitOnPause: given.exitOnPause,
-    cancelOnExit: given.cancelOnExit,
-    comeBack: waited.length > 10 ? "agentctl list" : `agentctl wait ${waited.join(" ")}`,
+  const { selection, waitOptions, interrupt, since } = wait;
+  const waitedIds = answers.flatMap((answer) => (answer.task ? [answer.task.id] : []));
+  const hasFailedFast = waitOptions.failFast && waitedIds.length < answers.length;
+  if (waitedIds.length === 0 || hasFailedFast) return conclude(context, selection, answers);
+  const outcome = await attend(context, {
+    ids: [...new Set(waitedIds)],
+    isOver: (task) => isFinished(task, waitOptions),
+    isEnough: (task) => waitOptions.any || (waitOptions.failFast && !isDone(task, waitOptions)),
+    exitOnPause: waitOptions.exitOnPause,
+    cancelOnExit: waitOptions.cancelOnExit,
+    comeBack: waitedIds.length > 10 ? "agentctl list" : `agentctl wait ${waitedIds.join(" ")}`,
     interrupt,
-    ...("select" in selection && given.all && !given.any
-      ? { more: submittedSince(since, selection.select, new Set(waited)) }
+    ...("select" in selection && waitOptions.all && !waitOptions.any
+      ? { more: submittedSince(since, selection.select, new Set(waitedIds)) }
       : {}),
-    ...(given.timeout === undefined
+    ...(waitOptions.timeout === undefined
       ? {}
-      : { timeoutMs: Math.max(0, since + given.timeout - context.clock.now()) }),
+      : { timeoutMs: Math.max(0, since + waitOptions.timeout - context.clock.now()) }),
   });
-  if (attended.left === OWN_FAILURE) return OWN_FAILURE;
-  const known = new Set(waited);
-  const joined = [...attended.seen].flatMap(([id, task]) =>
-    known.has(id) || !("state" in task) ? [] : [{ id, ok: true, changed: false, task, exitCode: 0 }],
+  if (outcome.left === OWN_FAILURE) return OWN_FAILURE;
+  const initialIds = new Set(waitedIds);
+  const laterAnswers = [...outcome.seen].flatMap(([id, task]) =>
+    initialIds.has(id) || !("state" in task) ? [] : [{ id, ok: true, changed: false, task, exitCode: 0 }],
   );
-  return await ended(context, selection, [...answers, ...joined], attended, given);
+  return await concludeWait(context, selection, [...answers, ...laterAnswers], outcome, waitOptions);
 }
 
 /** Returns the tasks as they are at the start. A missing task is reported, and we still wait for the others. */
-async function found(context: Context, rpc: RpcClient, selection: Selection): Promise<Answer[]> {
+async function fetchSelected(context: Context, rpc: RpcClient, selection: Selection): Promise<Answer[]> {
   const ids = await selectedIds(rpc, selection, openStates);
   return await answerEach(context, ids, {
     act: async (id) => ({ ...(await rpc.call("tasks/get", { id })), changed: false }),
@@ -118,40 +118,42 @@ function isDone(task: TaskJson | AgentctlError, { until }: WaitValues): boolean 
   return until.length > 0 ? until.includes(task.state) : task.state === "completed";
 }
 
-async function ended(
+async function concludeWait(
   context: Context,
   selection: Selection,
   before: readonly Answer[],
-  { seen, left }: Attended,
-  given: WaitValues,
+  { seen, left: earlyExitCode }: Attended,
+  waitOptions: WaitValues,
 ): Promise<number> {
   const { out } = context;
-  const all = answersSeen(before, seen, given);
-  const first =
-    given.any && left === undefined ? all.find(({ task }) => task && isOver(task, given)) : undefined;
-  if (first) return endedFirst(context, first);
-  const answers = all;
+  const latest = latestAnswers(before, seen, waitOptions);
+  const firstEnded =
+    waitOptions.any && earlyExitCode === undefined
+      ? latest.find(({ task }) => task && isFinished(task, waitOptions))
+      : undefined;
+  if (firstEnded) return reportFirstEnded(context, firstEnded);
+  const answers = latest;
   // A missing task was reported at the start.
-  const news = answers.filter((answer) => !before.includes(answer));
-  if (!out.json) await say(context, news, answers.length > 1);
-  const firstBad = answers.find(({ ok, task }) => !ok && (!task || hasEnded(task)));
-  if (given.failFast && firstBad && !out.json) out.line(String(firstBad.id));
-  const code = await conclude(context, selection, answers);
-  return left ?? code;
+  const newAnswers = answers.filter((answer) => !before.includes(answer));
+  if (!out.json) await printNewAnswers(context, newAnswers, answers.length > 1);
+  const firstFailure = answers.find(({ ok, task }) => !ok && (!task || hasEnded(task)));
+  if (waitOptions.failFast && firstFailure && !out.json) out.line(String(firstFailure.id));
+  const answersExitCode = await conclude(context, selection, answers);
+  return earlyExitCode ?? answersExitCode;
 }
 
-function answersSeen(before: readonly Answer[], seen: Attended["seen"], given: WaitValues): Answer[] {
+function latestAnswers(before: readonly Answer[], seen: Attended["seen"], waitOptions: WaitValues): Answer[] {
   return before.map((answer) => {
-    const last = answer.task && seen.get(answer.task.id);
-    return last ? answerFor(last, answer.id, given) : answer;
+    const lastSeen = answer.task && seen.get(answer.task.id);
+    return lastSeen ? answerFor(lastSeen, answer.id, waitOptions) : answer;
   });
 }
 
-function isOver(task: TaskJson, { until }: WaitValues): boolean {
+function isFinished(task: TaskJson, { until }: WaitValues): boolean {
   return hasEnded(task) || until.includes(task.state);
 }
 
-function endedFirst({ out }: Context, { id, ok, changed, task, exitCode }: Answer): number {
+function reportFirstEnded({ out }: Context, { id, ok, changed, task, exitCode }: Answer): number {
   if (out.json) out.data({ id, ok, changed, task });
   else {
     if (task) for (const line of endLines([task])) out.note(line);
@@ -160,17 +162,27 @@ function endedFirst({ out }: Context, { id, ok, changed, task, exitCode }: Answe
   return exitCode;
 }
 
-function answerFor(last: TaskJson | AgentctlError, id: number | string, given: WaitValues): Answer {
-  if (!("state" in last)) return refused(id, last);
-  const ok = isDone(last, given);
-  return { id: last.id, ok, changed: false, task: last, exitCode: ok ? 0 : exitCodeOf(last) || 1 };
+function answerFor(lastSeen: TaskJson | AgentctlError, id: number | string, waitOptions: WaitValues): Answer {
+  if (!("state" in lastSeen)) return refused(id, lastSeen);
+  const ok = isDone(lastSeen, waitOptions);
+  return {
+    id: lastSeen.id,
+    ok,
+    changed: false,
+    task: lastSeen,
+    exitCode: ok ? 0 : exitCodeOf(lastSeen) || 1,
+  };
 }
 
-async function say({ out }: Context, news: readonly Answer[], isOneOfMany: boolean): Promise<void> {
-  for (const { error } of news) if (error) await printFailure(error, out);
-  const ended = news.flatMap(({ ok, task }) => {
+async function printNewAnswers(
+  { out }: Context,
+  newAnswers: readonly Answer[],
+  isOneOfMany: boolean,
+): Promise<void> {
+  for (const { error } of newAnswers) if (error) await printFailure(error, out);
+  const endedTasks = newAnswers.flatMap(({ ok, task }) => {
     if (!task || (ok && !isOneOfMany) || !(ok || hasEnded(task))) return [];
     return [task];
   });
-  for (const line of endLines(ended)) out.note(line);
+  for (const line of endLines(endedTasks)) out.note(line);
 }

@@ -25,15 +25,15 @@ import { beforeWords, fulfilled } from "../../screen/wishes.ts";
 import type { Paint } from "../../text/paint.ts";
 
 /** The shortest time between two queries for changes, in ms. */
-const LOOK_MS = 100;
+const QUERY_INTERVAL_MS = 100;
 /** How often ages and running times are drawn again, in ms. */
 const TICK_MS = 1000;
 /** After how many ticks we query what the waiting tasks wait for: no event reports that a queue was held. */
-const SLOW_TICKS = 5;
-const LOG_MS = 250;
-const GONE = "the daemon went away; waiting for the next one";
+const TICKS_PER_QUERY = 5;
+const LOG_POLL_MS = 250;
+const DAEMON_GONE = "the daemon went away; waiting for the next one";
 /** Queries take at most one part in this many of the time, however many tasks change. */
-const SHARE = 10;
+const QUERY_COST_FACTOR = 10;
 
 export const watch = command({
   name: "watch",
@@ -72,11 +72,11 @@ class Watch {
   #rpc: RpcClient | undefined;
   #state: State = emptyState;
   #log: LogLines | undefined;
-  #logOf: number | undefined;
-  #reading = Promise.resolve();
-  #readings = 0;
-  #look: NodeJS.Timeout | undefined;
-  #lookCost = 0;
+  #logTaskId: number | undefined;
+  #lastRead = Promise.resolve();
+  #pendingReads = 0;
+  #queryTimer: NodeJS.Timeout | undefined;
+  #queryCostMs = 0;
   #ticks = 0;
 
   constructor(context: Context, board: Board, paint: Paint) {
@@ -89,18 +89,18 @@ class Watch {
     const interrupt = new Interrupt(() => this.#stop.abort());
     const timers = [
       setInterval(() => void this.#tick(), TICK_MS),
-      setInterval(() => void this.#readLog(false), LOG_MS),
+      setInterval(() => void this.#readLog(false), LOG_POLL_MS),
     ];
     try {
       await watchDaemon(this.#context, (rpc) => this.#attend(rpc), {
-        onNotification: (method, params) => method === "event" && this.#heard(params as EventJson),
+        onNotification: (method, params) => method === "event" && this.#handleEvent(params as EventJson),
         signal: this.#stop.signal,
       });
     } catch (error) {
       if (!this.#stop.signal.aborted) throw error;
     } finally {
       for (const timer of timers) clearInterval(timer);
-      clearTimeout(this.#look);
+      clearTimeout(this.#queryTimer);
       this.#log?.close();
       this.#screen?.close();
       interrupt.end();
@@ -113,44 +113,44 @@ class Watch {
     this.#rpc = rpc;
     await rpc.call("tasks/subscribe", { snapshot: false });
     this.#board.noteGap();
-    await this.#learn(rpc);
-    if (this.#state.message === GONE) this.#state = { ...this.#state, message: "" };
-    this.#open();
+    await this.#refresh(rpc);
+    if (this.#state.message === DAEMON_GONE) this.#state = { ...this.#state, message: "" };
+    this.#openScreen();
     const { signal } = this.#stop;
-    const left = new Promise<void>((resolve) => {
+    const stopped = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
-    const reason = await Promise.race([rpc.closed, left]);
+    const reason = await Promise.race([rpc.closed, stopped]);
     this.#rpc = undefined;
     if (!reason) return;
-    this.#say(GONE);
+    this.#showMessage(DAEMON_GONE);
     throw reason;
   }
 
-  #open(): void {
+  #openScreen(): void {
     const { terminal } = this.#context.out;
     if (!this.#screen && terminal && !this.#stop.signal.aborted) {
-      const onKey = (key: Key) => this.#pressed(key);
+      const onKey = (key: Key) => this.#handleKey(key);
       this.#screen = new FullScreen(terminal, this.#context.stdin(), { onKey, onSize: () => this.#draw() });
     }
     this.#draw();
   }
 
-  #heard({ task }: EventJson): void {
+  #handleEvent({ task }: EventJson): void {
     this.#board.noteChange(task);
-    if (task === this.#logOf) void this.#readLog(true);
-    this.#lookSoon();
+    if (task === this.#logTaskId) void this.#readLog(true);
+    this.#scheduleQuery();
   }
 
-  async #learn(rpc: RpcClient): Promise<void> {
+  async #refresh(rpc: RpcClient): Promise<void> {
     const { mono } = this.#context.clock;
-    const before = mono();
-    if (await this.#board.learn(rpc)) this.#take();
-    this.#lookCost = mono() - before;
+    const startedAt = mono();
+    if (await this.#board.learn(rpc)) this.#applyBoard();
+    this.#queryCostMs = mono() - startedAt;
   }
 
-  #take(): void {
+  #applyBoard(): void {
     this.#state = withQueues(withTasks(this.#state, this.#board.tasks), this.#board.queues);
   }
 
@@ -162,21 +162,21 @@ class Watch {
     const visible =
       pane === "tasks" ? shown.slice(task.top, task.top + pageRows(this.#state, screen.size)) : [];
     this.#ticks += 1;
-    const isSlowTurn = this.#ticks % SLOW_TICKS === 0;
+    const isQueryTick = this.#ticks % TICKS_PER_QUERY === 0;
     // Without a daemon there is nothing to query until the next one runs.
-    const isMore = await (rpc && this.#board.look(rpc, visible, isSlowTurn).catch(() => false));
-    if (isMore) this.#take();
+    const hasChanged = await (rpc && this.#board.look(rpc, visible, isQueryTick).catch(() => false));
+    if (hasChanged) this.#applyBoard();
     this.#draw();
   }
 
-  #lookSoon(): void {
-    this.#look ??= setTimeout(
+  #scheduleQuery(): void {
+    this.#queryTimer ??= setTimeout(
       async () => {
-        await (this.#rpc && this.#learn(this.#rpc).catch(() => undefined));
-        this.#look = undefined;
+        await (this.#rpc && this.#refresh(this.#rpc).catch(() => undefined));
+        this.#queryTimer = undefined;
         this.#draw();
       },
-      Math.max(LOOK_MS, this.#lookCost * SHARE),
+      Math.max(QUERY_INTERVAL_MS, this.#queryCostMs * QUERY_COST_FACTOR),
     );
   }
 
@@ -187,17 +187,17 @@ class Watch {
     screen.draw(viewLines(this.#state, screen.size, this.#context.clock.now(), this.#paint));
   }
 
-  #say(message: string): void {
+  #showMessage(message: string): void {
     this.#state = { ...this.#state, message };
     this.#draw();
   }
 
-  #pressed(key: Key): void {
+  #handleKey(key: Key): void {
     const screen = this.#screen;
     if (!screen) return;
     const { state, wish } = pressed(this.#state, key, screen.size);
     this.#state = state;
-    if (state.log?.id !== this.#logOf) this.#showLog(state.log?.id);
+    if (state.log?.id !== this.#logTaskId) this.#showLog(state.log?.id);
     this.#draw();
     if (wish) void this.#fulfil(wish);
   }
@@ -206,45 +206,45 @@ class Watch {
   async #fulfil(wish: Wish): Promise<void> {
     if (wish.act === "quit") return this.#stop.abort();
     const rpc = this.#rpc;
-    if (!rpc) return this.#say("there is no daemon at the moment");
-    this.#say(beforeWords(wish));
+    if (!rpc) return this.#showMessage("there is no daemon at the moment");
+    this.#showMessage(beforeWords(wish));
     try {
       const { clock } = this.#context;
-      this.#say(await fulfilled(rpc, wish, actor(this.#context), () => clock.now()));
+      this.#showMessage(await fulfilled(rpc, wish, actor(this.#context), () => clock.now()));
     } catch (error) {
-      this.#say(asAgentctlError(error).message);
+      this.#showMessage(asAgentctlError(error).message);
     }
     // No event reports a change of a queue.
     this.#board.noteGap();
-    this.#lookSoon();
+    this.#scheduleQuery();
   }
 
   #showLog(id: number | undefined): void {
     this.#log?.close();
-    this.#logOf = id;
+    this.#logTaskId = id;
     this.#log = id === undefined ? undefined : new LogLines(this.#context, id, logLine);
     void this.#readLog(true);
   }
 
-  /** Reads the shown log, one read after the other. `isNews`: there may be another attempt. */
-  async #readLog(isNews: boolean): Promise<void> {
-    if (!this.#log || (this.#readings > 0 && !isNews)) return;
-    this.#readings += 1;
-    this.#reading = this.#reading.then(() => this.#readNow(isNews));
-    await this.#reading;
-    this.#readings -= 1;
+  /** Reads the shown log, one read after the other. `shouldUpdate`: there may be another attempt. */
+  async #readLog(shouldUpdate: boolean): Promise<void> {
+    if (!this.#log || (this.#pendingReads > 0 && !shouldUpdate)) return;
+    this.#pendingReads += 1;
+    this.#lastRead = this.#lastRead.then(() => this.#readNow(shouldUpdate));
+    await this.#lastRead;
+    this.#pendingReads -= 1;
   }
 
-  async #readNow(isNews: boolean): Promise<void> {
-    const [log, rpc, id] = [this.#log, this.#rpc, this.#logOf];
+  async #readNow(shouldUpdate: boolean): Promise<void> {
+    const [log, rpc, id] = [this.#log, this.#rpc, this.#logTaskId];
     if (!log || !rpc || id === undefined) return;
     try {
-      const isMore = isNews ? await log.update(rpc) : await log.read();
-      if (!isMore || this.#log !== log) return;
+      const hasChanged = shouldUpdate ? await log.update(rpc) : await log.read();
+      if (!hasChanged || this.#log !== log) return;
       this.#state = withLogLines(this.#state, id, log.lines);
       this.#draw();
     } catch (error) {
-      if (this.#log === log) this.#say(asAgentctlError(error).message);
+      if (this.#log === log) this.#showMessage(asAgentctlError(error).message);
     }
   }
 }

@@ -32,26 +32,26 @@ export const batch = command({
   async run(context, [file]) {
     const { out } = context;
     const lines = (await fileText(context, file)).split("\n");
-    const numbered = lines
-      .map((text, at) => ({ text, number: at + 1 }))
+    const numberedLines = lines
+      .map((text, index) => ({ text, number: index + 1 }))
       .filter(({ text }) => text.trim() !== "");
-    if (numbered.length === 0) {
+    if (numberedLines.length === 0) {
       if (out.json) out.data([]);
       else out.note("no tasks in it; nothing was submitted");
       return 0;
     }
-    const tasks = numbered.map((line) => placed(context, parsedLine(line)));
+    const tasks = numberedLines.map((line) => withAbsolutePaths(context, parseLine(line)));
     const env = callerEnvironment(context);
-    const isPlaced = tasks.every(({ cwd }) => cwd !== undefined);
-    const shared = { env, ...(isPlaced ? {} : callerDirectory(context, undefined)) };
+    const haveDirectories = tasks.every(({ cwd }) => cwd !== undefined);
+    const shared = { env, ...(haveDirectories ? {} : callerDirectory(context, undefined)) };
     await madeRoom(context);
-    const { tasks: made } = await withDaemon(context, (rpc) =>
+    const { tasks: created } = await withDaemon(context, (rpc) =>
       rpc.call("tasks/batch", { tasks, ...shared, inherited: callerInherited(context) }).catch((error) => {
-        throw withLine(error, numbered, tasks);
+        throw withLineNumber(error, numberedLines, tasks);
       }),
     );
-    if (out.json) out.data(made);
-    else for (const { id } of made) out.line(String(id));
+    if (out.json) out.data(created);
+    else for (const { id } of created) out.line(String(id));
     return 0;
   },
 });
@@ -61,7 +61,7 @@ interface Line {
   number: number;
 }
 
-function parsedLine({ text, number }: Line): NewTask {
+function parseLine({ text, number }: Line): NewTask {
   let task: unknown;
   try {
     task = JSON.parse(text);
@@ -73,29 +73,30 @@ function parsedLine({ text, number }: Line): NewTask {
 }
 
 /** Resolves the paths of a line against the caller's directory. */
-function placed(context: Context, task: NewTask): NewTask {
+function withAbsolutePaths(context: Context, task: NewTask): NewTask {
   const { module, stdin } = task;
   const isFile = typeof stdin === "string" && stdin !== "pipe" && stdin !== "-";
-  const at = (path: unknown) => (typeof path === "string" ? absolutePath(context, path) : path) as string;
+  const resolvePath = (path: unknown) =>
+    (typeof path === "string" ? absolutePath(context, path) : path) as string;
   return {
     ...task,
-    ...(task.cwd === undefined ? {} : { cwd: at(task.cwd) }),
-    ...(task.envFile === undefined ? {} : { envFile: at(task.envFile) }),
-    ...(isFile ? { stdin: at(stdin) } : {}),
-    ...(typeof module === "string" ? { module: at(module) } : {}),
+    ...(task.cwd === undefined ? {} : { cwd: resolvePath(task.cwd) }),
+    ...(task.envFile === undefined ? {} : { envFile: resolvePath(task.envFile) }),
+    ...(isFile ? { stdin: resolvePath(stdin) } : {}),
+    ...(typeof module === "string" ? { module: resolvePath(module) } : {}),
   };
 }
 
 /** Adds the line number to an error: the daemon only knows the index of the task in the call. */
-function withLine(error: unknown, lines: readonly Line[], tasks: readonly NewTask[]): unknown {
+function withLineNumber(error: unknown, lines: readonly Line[], tasks: readonly NewTask[]): unknown {
   if (!(error instanceof AgentctlError)) return error;
   const { name, data, message, hint } = error;
-  const [, at = data.at, field = ""] = /^tasks\.(\d+)\.?(.*)$/.exec(String(data.field)) ?? [];
-  const line = at === undefined ? undefined : lines[Number(at)];
+  const [, index = data.at, field = ""] = /^tasks\.(\d+)\.?(.*)$/.exec(String(data.field)) ?? [];
+  const line = index === undefined ? undefined : lines[Number(index)];
   if (!line) return error;
   const place = field === "" ? `line ${line.number}` : `line ${line.number}, ${field}`;
-  const better = shellHint(data, tasks[Number(at)]?.argv) ?? hint;
-  const options = better ? { hint: better } : {};
+  const betterHint = shellHint(data, tasks[Number(index)]?.argv) ?? hint;
+  const options = betterHint ? { hint: betterHint } : {};
   if (name === "InvalidParams") return new AgentctlError(name, { ...data, field: place }, options);
   return new AgentctlError(name as ErrorName, data, { ...options, message: `${place}: ${message}` });
 }

@@ -26,16 +26,16 @@ export const edit = command({
     ["edit 'build-*' --queue nightly", "move the open tasks of these names to another queue"],
     ["edit 12 -- make test", "another program, while it was never started"],
   ],
-  async run(context, args, { all, states, ...given }) {
+  async run(context, args, { all, states, ...editValues }) {
     const { out } = context;
     const { ids, argv } = atMark(args);
     const selection = selectionOf(ids, { all, states, queue: undefined, labels: [] });
-    const edits = editsOf(context, given, argv);
+    const edits = editsOf(context, editValues, argv);
     if (Object.keys(edits).length === 0) throw usage("what is to change?", { hint: "agentctl edit --help" });
     const params = { ...edits, actor: actor(context) };
     return await withDaemon(context, async (rpc) => {
-      const found = await selectedIds(rpc, selection, openStates);
-      const answers = await answerEach(context, found, {
+      const targets = await selectedIds(rpc, selection, openStates);
+      const answers = await answerEach(context, targets, {
         inOrder: true,
         act: (id) =>
           rpc.call("tasks/edit", { id, ...params }).catch((error: unknown) => {

@@ -37,48 +37,57 @@ export const rerun = command({
     ["rerun --failed --queue nightly", "every failed task of a queue"],
     ["rerun 12 --priority 5 -- make test", "with another priority and program"],
   ],
-  async run(context, args, { from, continue: goesOn, failed, all, ...given }) {
+  async run(context, args, { from, continue: shouldContinue, failed, all, ...editValues }) {
     const { out } = context;
     const { ids, argv } = atMark(args);
-    const selection = selectionFor(ids, { failed, all, queue: given.queue, labels: given.labels });
-    const edits = editsOf(context, given, argv);
-    const params = paramsOf(context, edits, { from, goesOn });
+    const selection = selectionFor(ids, { failed, all, queue: editValues.queue, labels: editValues.labels });
+    const edits = editsOf(context, editValues, argv);
+    const params = paramsOf(context, edits, { from, shouldContinue });
     await madeRoom(context);
     return await withDaemon(context, async (rpc) => {
       if (isOne(selection) && !failed) {
         const [id = 0] = await referencesOf(rpc, ids);
-        const { task } = await again(rpc, id, params);
+        const { task } = await submitRerun(rpc, id, params);
         if (out.json) out.data(task);
         else out.line(String(task.id));
         return 0;
       }
-      const olds = await inOrderOf(rpc, await chosenIds(rpc, selection, failed));
-      const found = [...olds.keys()];
-      const made = new Map<number | string, Promise<Result<"tasks/rerun">>>();
-      const answers = await answerEach(context, found, {
+      const oldTasks = await orderedTasks(rpc, await selectIds(rpc, selection, failed));
+      const references = [...oldTasks.keys()];
+      const reruns = new Map<number | string, Promise<Result<"tasks/rerun">>>();
+      const answers = await answerEach(context, references, {
         inOrder: true,
         act: async (ref) => {
-          const old = olds.get(ref);
-          const answer = afterThose(rpc, old, params, made).then((given) => again(rpc, ref, given));
-          made.set(old?.id ?? ref, answer);
+          const old = oldTasks.get(ref);
+          const answer = withDependencies(rpc, old, params, reruns).then((rerunParams) =>
+            submitRerun(rpc, ref, rerunParams),
+          );
+          reruns.set(old?.id ?? ref, answer);
           return { ...(await answer), changed: true };
         },
         say: ({ task }) => out.line(String(task.id)),
       });
-      const ofOld = answers.map((answer, at) => ({ ...answer, id: found[at] ?? answer.id }));
+      const answersForOld = answers.map((answer, index) => ({
+        ...answer,
+        id: references[index] ?? answer.id,
+      }));
       return conclude(
         context,
         selection,
-        ofOld,
+        answersForOld,
         failed ? "no task that matches has failed" : "no task that matches has ended",
       );
     });
   },
 });
 
-type Rerun = Omit<Params<"tasks/rerun">, "id">;
+type RerunParams = Omit<Params<"tasks/rerun">, "id">;
 
-async function again(rpc: RpcClient, id: number | string, params: Rerun): Promise<Result<"tasks/rerun">> {
+async function submitRerun(
+  rpc: RpcClient,
+  id: number | string,
+  params: RerunParams,
+): Promise<Result<"tasks/rerun">> {
   try {
     return await rpc.call("tasks/rerun", { id, ...params });
   } catch (error) {
@@ -87,42 +96,44 @@ async function again(rpc: RpcClient, id: number | string, params: Rerun): Promis
 }
 
 /** Returns the old tasks by reference, each after those that it came after. A missing task is reported later. */
-async function inOrderOf(
+async function orderedTasks(
   rpc: RpcClient,
   refs: readonly (number | string)[],
 ): Promise<Map<number | string, TaskJson | undefined>> {
-  const looks = await Promise.allSettled(refs.map((id) => rpc.call("tasks/get", { id })));
-  const olds = looks.map((look) => (look.status === "fulfilled" ? look.value.task : undefined));
-  const byId = new Map(olds.flatMap((old, at) => (old ? [[old.id, refs[at] ?? old.id] as const] : [])));
-  const named = new Map(refs.map((ref, at) => [ref, olds[at]]));
-  const ordered: typeof named = new Map();
-  const place = (ref: number | string) => {
+  const results = await Promise.allSettled(refs.map((id) => rpc.call("tasks/get", { id })));
+  const oldTasks = results.map((result) => (result.status === "fulfilled" ? result.value.task : undefined));
+  const refsById = new Map(
+    oldTasks.flatMap((old, index) => (old ? [[old.id, refs[index] ?? old.id] as const] : [])),
+  );
+  const tasksByRef = new Map(refs.map((ref, index) => [ref, oldTasks[index]]));
+  const ordered: typeof tasksByRef = new Map();
+  const visit = (ref: number | string) => {
     if (ordered.has(ref)) return;
-    const old = named.get(ref);
+    const old = tasksByRef.get(ref);
     for (const { id } of old?.after ?? []) {
-      const first = byId.get(id);
-      if (first !== undefined) place(first);
+      const dependency = refsById.get(id);
+      if (dependency !== undefined) visit(dependency);
     }
     ordered.set(ref, old);
   };
-  for (const ref of refs) place(ref);
+  for (const ref of refs) visit(ref);
   return ordered;
 }
 
 /** Returns the parameters of a rerun. It comes after the reruns of the tasks that the old task came after. */
-async function afterThose(
+async function withDependencies(
   rpc: RpcClient,
   old: TaskJson | undefined,
-  params: Rerun,
-  made: ReadonlyMap<number | string, Promise<Result<"tasks/rerun">>>,
-): Promise<Rerun> {
-  if (params.after !== undefined || !old?.after.some(({ id }) => made.has(id))) return params;
+  params: RerunParams,
+  reruns: ReadonlyMap<number | string, Promise<Result<"tasks/rerun">>>,
+): Promise<RerunParams> {
+  if (params.after !== undefined || !old?.after.some(({ id }) => reruns.has(id))) return params;
   const after = old.after.map(async ({ id, when }) => {
-    const first = await made.get(id);
-    if (first) return [{ id: first.task.id, when }];
+    const dependency = await reruns.get(id);
+    if (dependency) return [{ id: dependency.task.id, when }];
     // An old task that had started was done waiting, and a task cannot wait for a deleted one.
-    const isThere = old.startedAt === null && (await isKnown(rpc, id));
-    return isThere ? [{ id, when }] : [];
+    const isPending = old.startedAt === null && (await isKnown(rpc, id));
+    return isPending ? [{ id, when }] : [];
   });
   return { ...params, after: (await Promise.all(after)).flat() };
 }
@@ -134,47 +145,47 @@ async function isKnown(rpc: RpcClient, id: number): Promise<boolean> {
   );
 }
 
-type Chosen = { failed: boolean; all: boolean; queue: string | undefined; labels: [string, string][] };
+type RerunSelector = { failed: boolean; all: boolean; queue: string | undefined; labels: [string, string][] };
 
 /** Returns the tasks to rerun. --queue and --label change the new tasks; if no task is named, they also select. */
-function selectionFor(ids: string[], { failed, all, queue, labels }: Chosen): Selection {
+function selectionFor(ids: string[], { failed, all, queue, labels }: RerunSelector): Selection {
   if (ids.length > 0 && all) throw usage("either ids or --all, not both");
   if (ids.length > 0) return { ids: [...new Set(ids)] };
   if (!failed && !all) throw usage("which tasks? Name their ids, or --failed, or --all");
-  const wanted = labels.filter(([, text]) => text !== "");
+  const selectedLabels = labels.filter(([, text]) => text !== "");
   return {
     select: {
       all: true,
       ...(queue === undefined ? {} : { queue }),
-      ...(wanted.length > 0 ? { labels: Object.fromEntries(wanted) } : {}),
+      ...(selectedLabels.length > 0 ? { labels: Object.fromEntries(selectedLabels) } : {}),
     },
   };
 }
 
-async function chosenIds(
+async function selectIds(
   rpc: RpcClient,
   selection: Selection,
   failed: boolean,
 ): Promise<(number | string)[]> {
   const states = failed ? (["failed"] as const) : terminalStates;
   if ("select" in selection) return (await selectedTasks(rpc, selection.select, states)).map(({ id }) => id);
-  const named = await referencesOf(rpc, selection.ids, states);
-  if (!failed) return named;
-  const tasks = await Promise.all(named.map((id) => rpc.call("tasks/get", { id })));
+  const references = await referencesOf(rpc, selection.ids, states);
+  if (!failed) return references;
+  const tasks = await Promise.all(references.map((id) => rpc.call("tasks/get", { id })));
   return tasks.flatMap(({ task }) => (task.state === "failed" ? [task.id] : []));
 }
 
 function paramsOf(
   context: Context,
   { env, ...edits }: Edits,
-  { from, goesOn }: { from: number | undefined; goesOn: boolean },
-): Rerun {
-  if (goesOn && from !== undefined) throw usage("either --from or --continue, not both");
+  { from, shouldContinue }: { from: number | undefined; shouldContinue: boolean },
+): RerunParams {
+  if (shouldContinue && from !== undefined) throw usage("either --from or --continue, not both");
   return {
     ...edits,
     env: { ...callerEnvironment(context), ...env },
     inherited: callerInherited(context),
     actor: actor(context),
-    ...defined({ from, continue: goesOn || undefined }),
+    ...defined({ from, continue: shouldContinue || undefined }),
   };
 }

@@ -40,15 +40,15 @@ export const run = command({
   ],
   meant: ({ each }) => (each === true ? "-" : undefined),
   mayFollow: ([first], isMarked, context) => !isMarked && isModule(first, context),
-  async run(context, operands, given, isMarked) {
+  async run(context, operands, options, isMarked) {
     const { out } = context;
-    if (given.follow && out.json)
+    if (options.follow && out.json)
       throw usage("--follow prints the task's output, --json the task: use --wait --json");
-    if (given.each) return await submitEach(context, { operands, isMarked }, given);
-    const params = await submissionOf(context, { operands, isMarked }, given);
-    const interrupt = given.follow || given.wait ? new Interrupt(leaveAtSecond) : undefined;
-    const isUnused = given.stdin === undefined && given.input !== "-" ? hasUnreadStdin() : false;
-    const { task, created } = await submitted(context, params, given).catch((error) => {
+    if (options.each) return await submitEach(context, { operands, isMarked }, options);
+    const params = await submissionOf(context, { operands, isMarked }, options);
+    const interrupt = options.follow || options.wait ? new Interrupt(leaveAtSecond) : undefined;
+    const isUnused = options.stdin === undefined && options.input !== "-" ? hasUnreadStdin() : false;
+    const { task, created } = await submit(context, params, options).catch((error) => {
       interrupt?.end();
       throw asTyped(error, { before: ["run"], argv: params.argv });
     });
@@ -61,11 +61,11 @@ export const run = command({
       const { on } = task.waiting;
       out.note(`task ${task.id} waits: queue ${on} is held`, `agentctl queue release ${on}`);
     }
-    const isElsewhere = created && task.waiting?.for === "machine" && context.host === null;
+    const isWaitingForMachine = created && task.waiting?.for === "machine" && context.host === null;
     // The task is submitted, even if this note fails.
-    if (isElsewhere && given.on.length > 0)
-      await sayWhoIsAway(context, task.id, given.on).catch(() => undefined);
-    if (interrupt) return await attended(context, task, given, interrupt);
+    if (isWaitingForMachine && options.on.length > 0)
+      await noteAwayMachines(context, task.id, options.on).catch(() => undefined);
+    if (interrupt) return await followTask(context, task, options, interrupt);
     if (out.json) out.data(task);
     else out.line(String(task.id));
     return 0;
@@ -73,82 +73,82 @@ export const run = command({
 });
 
 /** Says if none of the wanted machines is up: a machine without a daemon looks like one that is busy. */
-async function sayWhoIsAway({ paths, out }: Context, id: number, on: readonly string[]): Promise<void> {
+async function noteAwayMachines({ paths, out }: Context, id: number, on: readonly string[]): Promise<void> {
   const { clusterHere } = await import("../../../client/cluster.ts");
   const { machines } = await clusterHere(paths);
-  const wanted = machines.filter(({ name, labels }) =>
+  const matching = machines.filter(({ name, labels }) =>
     on.every((word) => word === name || Object.entries(labels).some(([k, v]) => `${k}=${v}` === word)),
   );
-  if (wanted.some(({ state }) => state === "up")) return;
-  const states = wanted.map(({ name, state }) => `machine ${name} is ${state}`);
-  const who = states.join(", ") || `no machine is ${on.join(" and ")}`;
-  out.note(`task ${id} waits: ${who}`, "agentctl daemon start, on that machine");
+  if (matching.some(({ state }) => state === "up")) return;
+  const states = matching.map(({ name, state }) => `machine ${name} is ${state}`);
+  const machinesText = states.join(", ") || `no machine is ${on.join(" and ")}`;
+  out.note(`task ${id} waits: ${machinesText}`, "agentctl daemon start, on that machine");
 }
 
 const UNUSED_STDIN = "what is piped in here was not used: a task's stdin is empty without --stdin";
 
 /** Submits the task, with what is piped in if `--stdin -` asks for it. */
-async function submitted(context: Context, params: NewTask, { stdin }: RunValues) {
+async function submit(context: Context, params: NewTask, { stdin }: RunValues) {
   await madeRoom(context);
   if (stdin !== "-") return await callDaemon(context, "tasks/create", params);
-  if (context.host) return await submittedThere(context, params);
-  const piped = await pipedFile(context);
+  if (context.host) return await submitToHost(context, params);
+  const pipedInput = await pipedFile(context);
   try {
-    return await callDaemon(context, "tasks/create", { ...params, stdin: { copy: piped.path } });
+    return await callDaemon(context, "tasks/create", { ...params, stdin: { copy: pipedInput.path } });
   } finally {
-    piped.remove();
+    pipedInput.remove();
   }
 }
 
 /** Submits to a host, which cannot read our files: what is piped in goes through the connection. */
-async function submittedThere(context: Context, params: NewTask) {
+async function submitToHost(context: Context, params: NewTask) {
   const bytes = await pipedBytes(context);
   return await withDaemon(context, async (rpc) => {
-    const up = uploader(rpc);
-    await up.take(bytes);
-    return await rpc.call("tasks/create", { ...params, stdin: { bundle: await up.bundle() } });
+    const upload = uploader(rpc);
+    await upload.take(bytes);
+    return await rpc.call("tasks/create", { ...params, stdin: { bundle: await upload.bundle() } });
   });
 }
 
-async function attended(
+async function followTask(
   context: Context,
   task: TaskJson,
-  given: RunValues,
+  options: RunValues,
   interrupt: Interrupt,
 ): Promise<number> {
   const { out } = context;
   const { id } = task;
-  const comeBack = given.follow ? `agentctl logs -f ${id}` : `agentctl wait ${id}`;
-  if (given.follow) out.note(`task ${id}`);
+  const comeBack = options.follow ? `agentctl logs -f ${id}` : `agentctl wait ${id}`;
+  if (options.follow) out.note(`task ${id}`);
   else if (!out.json) out.line(String(id));
   const heading = (attempt: number) => (attempt > 1 ? out.note(`── attempt ${attempt} ──`) : undefined);
-  const tail = given.follow ? await tailOf(out, heading) : {};
-  const { seen, left } = await attend(context, {
+  const tail = options.follow ? await loadTail(out, heading) : {};
+  const { seen, left: earlyExitCode } = await attend(context, {
     ids: [id],
-    exitOnPause: given.exitOnPause,
-    cancelOnExit: given.cancelOnExit,
+    exitOnPause: options.exitOnPause,
+    cancelOnExit: options.cancelOnExit,
     comeBack,
     interrupt,
     ...tail,
   });
-  const last = seen.get(id);
-  if (!last || !("state" in last)) return await unseen(context, last, left);
-  if (out.json) out.data(last);
-  else if (left === undefined && last.state !== "completed") out.note(endLine(last));
-  return left ?? exitCodeOf(last);
+  const lastState = seen.get(id);
+  if (!lastState || !("state" in lastState)) return await reportUnseen(context, lastState, earlyExitCode);
+  if (out.json) out.data(lastState);
+  else if (earlyExitCode === undefined && lastState.state !== "completed") out.note(endLine(lastState));
+  return earlyExitCode ?? exitCodeOf(lastState);
 }
 
 /** Loads the log tail only to follow a task: a command that only submits does not need it. */
-async function tailOf(out: Context["out"], heading: (attempt: number) => void) {
+async function loadTail(out: Context["out"], heading: (attempt: number) => void) {
   const { LogTail } = await import("../../../home/log-tail.ts");
   return { tail: new LogTail((chunk) => out.bytes(chunk), heading) };
 }
 
-async function unseen(
+async function reportUnseen(
   context: Context,
   error: AgentctlError | undefined,
-  left: number | undefined,
+  earlyExitCode: number | undefined,
 ): Promise<number> {
   if (error) await reportFailure(error, context.out, context);
-  return error ? OWN_FAILURE : (left ?? OWN_FAILURE);
+  return error ? OWN_FAILURE : (earlyExitCode ?? OWN_FAILURE);
 }
