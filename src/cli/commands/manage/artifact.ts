@@ -53,16 +53,18 @@ const get = command({
   async run(context, [id = "", name]) {
     const { out } = context;
     return await withDaemon(context, async (rpc) => {
-      const found = await chosen(rpc, id, name);
-      if (out.json) out.data(found);
+      const selected = await findArtifact(rpc, id, name);
+      if (out.json) out.data(selected);
       else
-        await readArtifact(context, rpc, { id: reference(id), artifact: found }, (chunk) => out.bytes(chunk));
+        await readArtifact(context, rpc, { id: reference(id), artifact: selected }, (chunk) =>
+          out.bytes(chunk),
+        );
       return 0;
     });
   },
 });
 
-async function chosen(rpc: RpcClient, id: string, name: string | undefined): Promise<ArtifactJson> {
+async function findArtifact(rpc: RpcClient, id: string, name: string | undefined): Promise<ArtifactJson> {
   if (name !== undefined) return (await rpc.call("artifacts/get", { id: reference(id), name })).artifact;
   const { artifacts } = await rpc.call("artifacts/list", { id: reference(id) });
   const [only, ...others] = artifacts;

@@ -18,13 +18,13 @@ export const backup = command({
   ],
   async run(context, [file]) {
     const { out } = context;
-    const made = await callDaemon(
+    const result = await callDaemon(
       context,
       "daemon/backup",
       defined({ file: file === undefined ? undefined : absolutePath(context, file) }),
     );
-    if (out.json) out.data({ ok: true, changed: true, ...made });
-    else out.line(made.file);
+    if (out.json) out.data({ ok: true, changed: true, ...result });
+    else out.line(result.file);
     return 0;
   },
 });

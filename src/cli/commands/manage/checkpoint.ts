@@ -14,7 +14,7 @@ import { oneLine } from "../../text/terminal-text.ts";
 import { sizeText, whenText } from "../../text/when.ts";
 
 /** The largest checkpoint, in bytes, that fits into one line on the socket as base64. */
-const LARGEST_BYTES = 12_000_000;
+const MAX_BYTES = 12_000_000;
 
 const save = command({
   name: "save",
@@ -30,8 +30,8 @@ const save = command({
     const { out } = context;
     const { socket, token } = callingTask(context, "checkpoint save");
     const bytes = await fileOrStdin(context, file);
-    if (bytes.length > LARGEST_BYTES)
-      throw new AgentctlError("CheckpointTooLarge", { size: bytes.length, limit: LARGEST_BYTES });
+    if (bytes.length > MAX_BYTES)
+      throw new AgentctlError("CheckpointTooLarge", { size: bytes.length, limit: MAX_BYTES });
     const { seq } = await callAsTask(socket, "attempt/checkpoint", {
       token,
       data: bytes.toString("base64"),
@@ -59,7 +59,7 @@ const get = command({
   reads: true,
   async run(context, [id], { seq }) {
     const { out } = context;
-    const { checkpoint, data } = await fetched(context, id, defined({ seq }));
+    const { checkpoint, data } = await fetchCheckpoint(context, id, defined({ seq }));
     if (out.json) out.data({ ...checkpoint, data });
     else await out.bytes(Buffer.from(data, "base64"));
     return 0;
@@ -106,21 +106,23 @@ export const checkpoint: Group = {
   commands: [save, get, list],
 };
 
-function callingTask({ env }: Context, what: string): { id: string; socket: string; token: string } {
+function callingTask({ env }: Context, commandName: string): { id: string; socket: string; token: string } {
   const { AGENTCTL_TASK_ID: id, AGENTCTL_SOCKET: socket, AGENTCTL_TOKEN: token } = env;
   if (id && socket && token) return { id, socket, token };
-  throw usage(`${what} serves the task that calls it, and this is not running in a task`, {
-    hint: `agentctl run sh -c 'agentctl ${what}' runs it in one`,
+  throw usage(`${commandName} serves the task that calls it, and this is not running in a task`, {
+    hint: `agentctl run sh -c 'agentctl ${commandName}' runs it in one`,
   });
 }
 
-async function fetched(
+async function fetchCheckpoint(
   context: Context,
   id: string | undefined,
-  which: { seq?: number },
+  seqParam: { seq?: number },
 ): Promise<Result<"checkpoints/get">> {
   if (id !== undefined)
-    return await withDaemon(context, (rpc) => rpc.call("checkpoints/get", { id: reference(id), ...which }));
-  const own = callingTask(context, "checkpoint get");
-  return await callAsTask(own.socket, "checkpoints/get", { id: reference(own.id), ...which });
+    return await withDaemon(context, (rpc) =>
+      rpc.call("checkpoints/get", { id: reference(id), ...seqParam }),
+    );
+  const caller = callingTask(context, "checkpoint get");
+  return await callAsTask(caller.socket, "checkpoints/get", { id: reference(caller.id), ...seqParam });
 }

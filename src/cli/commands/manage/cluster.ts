@@ -8,7 +8,7 @@ import { usage } from "../../command/usage.ts";
 import { absolutePath } from "../../input/input.ts";
 import { machineTable } from "../../text/machine-table.ts";
 
-const own = {
+const machineOptions = {
   name: value("--name <name>", "what this machine is called (the host's name)"),
   slots: value(
     "--slots <n>",
@@ -19,8 +19,8 @@ const own = {
   start: flag("--start", "start its daemon as well: from then on it takes tasks"),
 };
 
-const LEAST_LEASE_MS = 3000;
-const LEASE_MS = 15_000;
+const MIN_LEASE_MS = 3000;
+const DEFAULT_LEASE_MS = 15_000;
 
 const init = command({
   name: "init",
@@ -30,7 +30,7 @@ const init = command({
     "Anyone who may write to the database can run programs on every machine. The daemon of this home is stopped; the next " +
     "command, or --start, starts it as a machine of the cluster.",
   options: {
-    ...own,
+    ...machineOptions,
     lease: value(
       "--lease <duration>",
       "how long a machine keeps its tasks without a sign of life (15s)",
@@ -46,16 +46,20 @@ const init = command({
     ["cluster init postgres://ada@localhost/work", "cluster.key in this home is for the other machines"],
   ],
   isLocal: true,
-  async run(context, [url = ""], { name, slots, labels, start, machineRoles, lease: leaseMs = LEASE_MS }) {
-    if (leaseMs < LEAST_LEASE_MS) throw usage("--lease: at least 3s");
-    const made = await initClusterHere(context.paths, {
+  async run(
+    context,
+    [url = ""],
+    { name, slots, labels, start, machineRoles, lease: leaseMs = DEFAULT_LEASE_MS },
+  ) {
+    if (leaseMs < MIN_LEASE_MS) throw usage("--lease: at least 3s");
+    const machine = await initClusterHere(context.paths, {
       url,
       leaseMs,
       machineRoles,
       labels: Object.fromEntries(labels),
       ...defined({ name, slots }),
     });
-    return await joined(context, made, start);
+    return await reportJoined(context, machine, start);
   },
 });
 
@@ -65,36 +69,36 @@ const join = command({
   args: [["<url>", "the database of the cluster"]],
   notes:
     "A home with open tasks of its own is refused. Its daemon is stopped; the next command, or --start, starts it as a machine of the cluster.",
-  options: { keyFile: value("--key-file <file>", "cluster.key of a home in the cluster"), ...own },
+  options: { keyFile: value("--key-file <file>", "cluster.key of a home in the cluster"), ...machineOptions },
   examples: [
     ["cluster join postgres://ada@db/work --key-file cluster.key", "with the key of the first machine"],
   ],
   isLocal: true,
   async run(context, [url = ""], { keyFile, name, slots, labels, start }) {
     if (keyFile === undefined) throw usage("--key-file is missing: cluster.key of a home in the cluster");
-    const made = await joinClusterHere(context.paths, {
+    const machine = await joinClusterHere(context.paths, {
       url,
       keyFile: absolutePath(context, keyFile),
       labels: Object.fromEntries(labels),
       ...defined({ name, slots }),
     });
-    return await joined(context, made, start);
+    return await reportJoined(context, machine, start);
   },
 });
 
-async function joined(
+async function reportJoined(
   context: Context,
-  made: { name: string; keyFile: string },
+  machine: { name: string; keyFile: string },
   start: boolean,
 ): Promise<number> {
   const { out } = context;
   // The home has joined, even if its daemon cannot start.
-  if (!out.json) out.line(`this home is machine ${made.name}`);
+  if (!out.json) out.line(`this home is machine ${machine.name}`);
   if (start) await withDaemon(context, (rpc) => rpc.call("daemon/status", {}));
-  if (out.json) out.data({ ok: true, changed: true, ...made });
+  if (out.json) out.data({ ok: true, changed: true, ...machine });
   else {
     if (!start) out.note("agentctl daemon start has it take tasks, and so has the next command here");
-    out.note(`agentctl cluster join … --key-file ${made.keyFile} adds another one`);
+    out.note(`agentctl cluster join … --key-file ${machine.keyFile} adds another one`);
   }
   return 0;
 }
@@ -109,9 +113,9 @@ const leave = command({
   examples: [["cluster leave", "the home's own store is back"]],
   isLocal: true,
   async run(context) {
-    const left = await leaveClusterHere(context.paths);
-    if (context.out.json) context.out.data({ ok: true, changed: true, ...left });
-    else context.out.line(`machine ${left.name} has left the cluster`);
+    const machine = await leaveClusterHere(context.paths);
+    if (context.out.json) context.out.data({ ok: true, changed: true, ...machine });
+    else context.out.line(`machine ${machine.name} has left the cluster`);
     return 0;
   },
 });
@@ -124,13 +128,13 @@ const status = command({
   examples: [["cluster status", "which machines are up"]],
   isLocal: true,
   async run({ paths, out, clock }) {
-    const found = await clusterHere(paths);
-    if (out.json) out.data(found);
+    const clusterInfo = await clusterHere(paths);
+    if (out.json) out.data(clusterInfo);
     else {
-      out.line(`this machine  ${found.name}`);
-      out.line(`database      ${found.database}`);
-      out.line(`lease         ${found.leaseMs / 1000}s`);
-      for (const line of machineTable(found.machines, clock.now(), out.columns)) out.line(line);
+      out.line(`this machine  ${clusterInfo.name}`);
+      out.line(`database      ${clusterInfo.database}`);
+      out.line(`lease         ${clusterInfo.leaseMs / 1000}s`);
+      for (const line of machineTable(clusterInfo.machines, clock.now(), out.columns)) out.line(line);
     }
     return 0;
   },

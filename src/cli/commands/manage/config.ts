@@ -23,9 +23,9 @@ const list = command({
   isLocal: true,
   async run({ out, paths }) {
     const configured = readConfig(paths.config);
-    const found = settings.map((setting) => shown(setting, configured, paths.config));
-    if (out.json) out.data(found);
-    else for (const line of await settingsTable(found, out.columns)) out.line(line);
+    const entries = settings.map((setting) => settingEntry(setting, configured, paths.config));
+    if (out.json) out.data(entries);
+    else for (const line of await settingsTable(entries, out.columns)) out.line(line);
     return 0;
   },
 });
@@ -38,9 +38,9 @@ const get = command({
   examples: [["config get log.maxBytes", "how much output of a task is kept"]],
   isLocal: true,
   async run({ out, paths }, [name = ""]) {
-    const found = shown(required(name), readConfig(paths.config), paths.config);
-    if (out.json) out.data(found);
-    else out.line(found.text);
+    const entry = settingEntry(requireSetting(name), readConfig(paths.config), paths.config);
+    if (out.json) out.data(entry);
+    else out.line(entry.text);
     return 0;
   },
 });
@@ -64,15 +64,15 @@ const set = command({
     ["config set pause.grace --default", "as if it had never been set"],
   ],
   isLocal: true,
-  async run(context, [name = "", text], { default: toDefault }) {
+  async run(context, [name = "", text], { default: shouldReset }) {
     const { out, paths } = context;
-    const setting = required(name);
-    const value = wantedValue(setting, text, toDefault);
+    const setting = requireSetting(name);
+    const value = parseValue(setting, text, shouldReset);
     makeHome(paths);
     const applied = await applySetting(context, setting, value);
-    const found = shown(setting, readConfig(paths.config), paths.config);
-    if (out.json) out.data({ ...found, applied });
-    else out.line(`${found.name} is ${found.text}${applied ? "" : "; the next daemon takes it over"}`);
+    const entry = settingEntry(setting, readConfig(paths.config), paths.config);
+    if (out.json) out.data({ ...entry, applied });
+    else out.line(`${entry.name} is ${entry.text}${applied ? "" : "; the next daemon takes it over"}`);
     return 0;
   },
 });
@@ -86,7 +86,7 @@ const reload = command({
   async run(context) {
     const { out, paths } = context;
     readConfig(paths.config);
-    const changed = await reloaded(context);
+    const changed = await reloadDaemon(context);
     if (out.json) out.data({ ok: true, applied: changed !== undefined, changed: changed ?? [] });
     else if (!changed) out.note("the file is good; no daemon is running, so the next one takes it over");
     else if (changed.length === 0) out.note("nothing has changed");
@@ -96,7 +96,7 @@ const reload = command({
 });
 
 function changedLine(name: string, file: string): string {
-  return `${name} is ${shown(required(name), readConfig(file), file).text}`;
+  return `${name} is ${settingEntry(requireSetting(name), readConfig(file), file).text}`;
 }
 
 export const config: Group = {
@@ -105,7 +105,7 @@ export const config: Group = {
   commands: [get, set, list, reload],
 };
 
-interface Shown {
+interface SettingEntry {
   name: string;
   value: SettingValue;
   text: string;
@@ -116,14 +116,14 @@ interface Shown {
   about: string;
 }
 
-function shown(setting: Setting, configured: Configured, file: string): Shown {
+function settingEntry(setting: Setting, configured: Configured, file: string): SettingEntry {
   const { key, name, unit, fallback, about } = setting;
   const value = shownSetting(setting, configured[key] ?? fallback);
   const origin = configured[key] === undefined ? "default" : file;
   return { name, value, text: formatSetting(setting, value), unit, default: fallback, origin, about };
 }
 
-function required(name: string): Setting {
+function requireSetting(name: string): Setting {
   const setting = settingNamed(name);
   if (setting) return setting;
   const names = settings.map((each) => each.name);
@@ -132,13 +132,13 @@ function required(name: string): Setting {
   });
 }
 
-function wantedValue(setting: Setting, text: string | undefined, toDefault: boolean): SettingValue | null {
-  if ((text === undefined) !== toDefault)
+function parseValue(setting: Setting, text: string | undefined, shouldReset: boolean): SettingValue | null {
+  if ((text === undefined) !== shouldReset)
     throw usage(`${setting.name}: give a value, or --default, and not both`);
   if (text === undefined) return null;
-  const read = readSetting(setting, text);
-  if ("reason" in read) throw usage(`${setting.name}: ${read.reason}`);
-  return read.value;
+  const parsed = readSetting(setting, text);
+  if ("reason" in parsed) throw usage(`${setting.name}: ${parsed.reason}`);
+  return parsed.value;
 }
 
 /**
@@ -151,42 +151,42 @@ export async function applySetting(
   value: SettingValue | null,
 ): Promise<boolean> {
   const { config } = context.paths;
-  const before = readConfig(config)[setting.key] ?? null;
-  const starts = setting.key === "httpListen" && value !== null && value !== "off";
+  const previous = readConfig(config)[setting.key] ?? null;
+  const shouldStart = setting.key === "httpListen" && value !== null && value !== "off";
   let isWritten = false;
   try {
     writeConfig(config, setting, value);
     isWritten = true;
-    return (await reloaded(context, starts ? "always" : "never")) !== undefined;
+    return (await reloadDaemon(context, shouldStart ? "always" : "never")) !== undefined;
   } catch (thrown) {
     const error = asAgentctlError(thrown);
     if (error.name !== "ConfigInvalid") throw error;
-    if (isWritten) writeConfig(config, setting, before);
-    throw refusedValue(error);
+    if (isWritten) writeConfig(config, setting, previous);
+    throw refusedValueError(error);
   }
 }
 
 /** Returns the error for a refused value. The file was readable, so the new value is wrong, not the file. */
-function refusedValue({ data, message }: AgentctlError): AgentctlError {
-  const told = { message: String(data.reason ?? message), hint: "nothing was changed" };
-  return new AgentctlError("ConfigInvalid", data, told);
+function refusedValueError({ data, message }: AgentctlError): AgentctlError {
+  const errorOptions = { message: String(data.reason ?? message), hint: "nothing was changed" };
+  return new AgentctlError("ConfigInvalid", data, errorOptions);
 }
 
 /** Returns the names of the settings that a running daemon has applied; undefined if none runs. */
-async function reloaded(
+async function reloadDaemon(
   context: Context,
   start: "always" | "never" = "never",
 ): Promise<string[] | undefined> {
   try {
-    const choices = { start, anyVersion: true } as const;
-    return (await withDaemon(context, (rpc) => rpc.call("daemon/reload", {}), choices)).changed;
+    const sessionOptions = { start, anyVersion: true } as const;
+    return (await withDaemon(context, (rpc) => rpc.call("daemon/reload", {}), sessionOptions)).changed;
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;
   }
 }
 
-function settingsTable(found: readonly Shown[], columns: number | undefined): string[] {
+function settingsTable(entries: readonly SettingEntry[], columns: number | undefined): string[] {
   const heads = [
     { title: "NAME" },
     { title: "VALUE", isRight: true, least: 12 },
@@ -195,7 +195,7 @@ function settingsTable(found: readonly Shown[], columns: number | undefined): st
     { title: "ORIGIN", leaves: 2 },
     { title: "WHAT IT IS", least: 20, leaves: 1, isCutLast: true },
   ];
-  const rows = found.map((each) => [
+  const rows = entries.map((each) => [
     each.name,
     each.text,
     each.unit,

@@ -26,15 +26,15 @@ const add = command({
     ["context add tests /tmp/tests-home", "another home of this machine"],
   ],
   isHomeless: true,
-  async run(context, [name = "", given = ""]) {
+  async run(context, [name = "", placeText = ""]) {
     const { env, out } = context;
     if (!/^[\w.-]{1,64}$/.test(name) || name.startsWith("-") || name === DEFAULT_CONTEXT)
       throw usage(`${JSON.stringify(name)} cannot be the name of a context: letters, digits, ., _ and -`);
     // A host with a missing slash does not become a directory.
-    const isHost = /^\w+:\/\/|^(ssh|unix):/.test(given);
+    const isHost = /^\w+:\/\/|^(ssh|unix):/.test(placeText);
     const place: Place = isHost
-      ? { host: requireHost(given, "<place>").text, home: null }
-      : { host: null, home: absolutePath(context, given) };
+      ? { host: requireHost(placeText, "<place>").text, home: null }
+      : { host: null, home: absolutePath(context, placeText) };
     const contexts = readContexts(env);
     writeContexts(env, { ...contexts, places: { ...contexts.places, [name]: place } });
     if (out.json) out.data({ name, ...place });
@@ -55,25 +55,25 @@ const list = command({
   isHomeless: true,
   async run({ env, out }) {
     const { current, places } = readContexts(env);
-    const all = Object.entries(places).map(([name, place]) => ({
+    const entries = Object.entries(places).map(([name, place]) => ({
       name,
       ...place,
       current: name === current,
     }));
-    if (out.json) out.data(all);
+    if (out.json) out.data(entries);
     else {
-      const first = [
+      const defaultRow = [
         current === null ? "*" : "",
         DEFAULT_CONTEXT,
         "the home of AGENTCTL_HOME, or ~/.agentctl",
       ];
-      const rows = all.map((each) => [
+      const rows = entries.map((each) => [
         each.current ? "*" : "",
         each.name,
         oneLine(each.host ?? each.home ?? ""),
       ]);
       const columns = [{ title: "" }, { title: "NAME" }, { title: "PLACE", least: 12 }];
-      for (const line of tableLines(columns, [first, ...rows], out.columns)) out.line(line);
+      for (const line of tableLines(columns, [defaultRow, ...rows], out.columns)) out.line(line);
     }
     return 0;
   },

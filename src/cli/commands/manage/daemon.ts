@@ -35,7 +35,7 @@ const start = command({
   async run(context, _args, { hold }) {
     const running = await statusOf(context);
     if (running && hold) context.out.note("it was running already: --hold changes nothing");
-    return sayStarted(context, running ?? (await started(context, hold)), running !== undefined);
+    return reportStarted(context, running ?? (await startDaemon(context, hold)), running !== undefined);
   },
 });
 
@@ -55,7 +55,7 @@ const stop = command({
     const stopped = await stopDaemon(paths, defined({ graceMs: grace }));
     const isPaused = (stopped?.running ?? []).length === 0;
     if (out.json) out.data({ ok: isPaused, changed: stopped !== undefined, ...(stopped ?? NOTHING_STOPPED) });
-    else if (stopped) sayStopped(context, stopped);
+    else if (stopped) reportStopped(context, stopped);
     else out.note(`no daemon is running for ${paths.home}`);
     return isPaused ? 0 : 1;
   },
@@ -74,7 +74,7 @@ const restart = command({
     // Throws if config.json is invalid: the next daemon could not start, so this one stays.
     readConfig(context.paths.config);
     await stopDaemon(context.paths, { keep: true });
-    return sayStarted(context, await started(context, hold), false);
+    return reportStarted(context, await startDaemon(context, hold), false);
   },
 });
 
@@ -86,11 +86,12 @@ const status = command({
   examples: [["daemon status --json", "for a script; exit code 5 when none runs"]],
   async run(context) {
     const { out, paths } = context;
-    const found = await statusOf(context);
-    if (out.json) out.data(found ?? { ...NO_DAEMON, home: paths.home, socket: paths.socket, log: paths.log });
-    else if (found) for (const line of statusLines(found)) out.line(line);
+    const daemonStatus = await statusOf(context);
+    if (out.json)
+      out.data(daemonStatus ?? { ...NO_DAEMON, home: paths.home, socket: paths.socket, log: paths.log });
+    else if (daemonStatus) for (const line of statusLines(daemonStatus)) out.line(line);
     else out.line(`no daemon is running for ${paths.home}; its log: ${paths.log}`);
-    return found ? 0 : 5;
+    return daemonStatus ? 0 : 5;
   },
 });
 
@@ -174,24 +175,25 @@ async function statusOf({ paths, env, host }: Context): Promise<Status | undefin
   }
 }
 
-function started(context: Context, hold: boolean): Promise<Status> {
+function startDaemon(context: Context, hold: boolean): Promise<Status> {
   return withDaemon(context, (rpc) => rpc.call("daemon/status", {}), { hold });
 }
 
-function sayStarted({ out }: Context, found: Status, wasRunning: boolean): number {
-  if (out.json) out.data({ ...found, changed: !wasRunning });
-  else if (wasRunning) out.note(`the daemon is running already, pid ${found.pid}${otherVersion(found)}`);
-  else out.line(`daemon started, pid ${found.pid}`);
+function reportStarted({ out }: Context, daemonStatus: Status, wasRunning: boolean): number {
+  if (out.json) out.data({ ...daemonStatus, changed: !wasRunning });
+  else if (wasRunning)
+    out.note(`the daemon is running already, pid ${daemonStatus.pid}${versionHint(daemonStatus)}`);
+  else out.line(`daemon started, pid ${daemonStatus.pid}`);
   return 0;
 }
 
-function otherVersion({ version }: Status): string {
+function versionHint({ version }: Status): string {
   return version === __VERSION__
     ? ""
     : `, version ${version}: agentctl daemon restart replaces it by ${__VERSION__}`;
 }
 
-function sayStopped({ out }: Context, { pid, suspended, frozen, running = [] }: Stopped): void {
+function reportStopped({ out }: Context, { pid, suspended, frozen, running = [] }: Stopped): void {
   out.line(`daemon stopped, pid ${pid}`);
   if (suspended.length > 0) out.line(`paused at a checkpoint: ${suspended.join(", ")}`);
   if (frozen.length > 0) out.line(`frozen, their processes stay in memory: ${frozen.join(", ")}`);
@@ -204,18 +206,23 @@ function countsText(counts: [state: string, count: number][]): string {
   return counts.length === 0 ? "none" : counts.map(([state, count]) => `${count} ${state}`).join(", ");
 }
 
-function statusLines(found: Status): string[] {
-  const counts = Object.entries(found.tasks).filter(([, count]) => count > 0);
+function statusLines(daemonStatus: Status): string[] {
+  const counts = Object.entries(daemonStatus.tasks).filter(([, count]) => count > 0);
   const rows: [string, string][] = [
-    ["daemon", `running, pid ${found.pid}, version ${found.version}`],
-    ["up", formatDuration(found.uptimeMs)],
-    ["home", found.home],
-    ["socket", found.socket],
-    ["log", found.log],
-    ...(found.http
-      ? [["http", found.http.url ?? `not at ${found.http.listen}: ${found.http.error}`] as [string, string]]
+    ["daemon", `running, pid ${daemonStatus.pid}, version ${daemonStatus.version}`],
+    ["up", formatDuration(daemonStatus.uptimeMs)],
+    ["home", daemonStatus.home],
+    ["socket", daemonStatus.socket],
+    ["log", daemonStatus.log],
+    ...(daemonStatus.http
+      ? [
+          [
+            "http",
+            daemonStatus.http.url ?? `not at ${daemonStatus.http.listen}: ${daemonStatus.http.error}`,
+          ] as [string, string],
+        ]
       : []),
-    ["tasks", found.store ? `not known: ${found.store}` : countsText(counts)],
+    ["tasks", daemonStatus.store ? `not known: ${daemonStatus.store}` : countsText(counts)],
   ];
   return rows.map(([key, text]) => `${key.padEnd(8)}${text}`);
 }

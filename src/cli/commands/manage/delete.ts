@@ -38,11 +38,12 @@ export const remove = command({
   async run(context, ids, { older, dryRun, force, ...selectors }) {
     const { out } = context;
     if (older !== undefined && ids.length > 0) throw usage("either ids, or --older, not both");
-    const isOld = older !== undefined && Object.values(selectors).every((given) => !given || isEmpty(given));
+    const isOld =
+      older !== undefined && Object.values(selectors).every((option) => !option || isEmpty(option));
     const selection = selectionOf(ids, isOld ? { ...selectors, all: true } : selectors);
     return await withDaemon(context, async (rpc) => {
-      const chosen = await chosenIds(context, rpc, selection, older);
-      const answers = await answerEach(context, chosen, {
+      const targets = await selectIds(context, rpc, selection, older);
+      const answers = await answerEach(context, targets, {
         inOrder: true,
         act: async (id) => {
           if (dryRun) return { task: await endedTask(rpc, id), changed: false };
@@ -58,11 +59,11 @@ export const remove = command({
   },
 });
 
-function isEmpty(given: unknown): boolean {
-  return Array.isArray(given) && given.length === 0;
+function isEmpty(option: unknown): boolean {
+  return Array.isArray(option) && option.length === 0;
 }
 
-async function chosenIds(
+async function selectIds(
   { clock }: Context,
   rpc: RpcClient,
   selection: Selection,
@@ -70,19 +71,19 @@ async function chosenIds(
 ) {
   if ("ids" in selection) return await referencesOf(rpc, selection.ids, terminalStates);
   const tasks = await selectedTasks(rpc, selection.select, terminalStates);
-  const latest = clock.now() - (olderMs ?? 0);
-  const isOld = ({ endedAt }: TaskJson) => olderMs === undefined || Date.parse(endedAt ?? "") < latest;
+  const cutoff = clock.now() - (olderMs ?? 0);
+  const isOld = ({ endedAt }: TaskJson) => olderMs === undefined || Date.parse(endedAt ?? "") < cutoff;
   return tasks.filter(isOld).map(({ id }) => id);
 }
 
 async function endedTask(rpc: RpcClient, id: number | string): Promise<TaskJson> {
   const { task } = await rpc.call("tasks/get", { id });
   if (terminalStates.includes(task.state)) return task;
-  const { id: number, state } = task;
-  const reason = `task ${number} is ${state}: only ended tasks can be deleted`;
-  const hint = `agentctl cancel ${number}`;
+  const { id: taskId, state } = task;
+  const reason = `task ${taskId} is ${state}: only ended tasks can be deleted`;
+  const hint = `agentctl cancel ${taskId}`;
   throw new AgentctlError("UnsupportedOperation", {
-    id: number,
+    id: taskId,
     state,
     allowed: terminalStates,
     reason,

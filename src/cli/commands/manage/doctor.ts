@@ -26,20 +26,20 @@ export const doctor = command({
   reads: true,
   isLocal: true,
   async run(context, _args, { repair }) {
-    const before = await examined(context);
-    if (!repair || before.problems.length === 0) return say(context, before, []);
-    const after = await mended(context);
-    const left = new Set(after.problems.map(({ what }) => what));
-    return say(
+    const before = await examine(context);
+    if (!repair || before.problems.length === 0) return printReport(context, before, []);
+    const after = await repairHome(context);
+    const remaining = new Set(after.problems.map(({ what }) => what));
+    return printReport(
       context,
       after,
-      before.problems.filter(({ what }) => !left.has(what)),
+      before.problems.filter(({ what }) => !remaining.has(what)),
     );
   },
 });
 
 /** Stops the daemon to repair the home, then starts one, which recovers attempts that have no process. */
-async function mended(context: Context): Promise<Told> {
+async function repairHome(context: Context): Promise<HomeReport> {
   await stopDaemon(context.paths, { keep: true });
   await examineHere({ daemonPid: null, repair: true });
   try {
@@ -47,34 +47,38 @@ async function mended(context: Context): Promise<Told> {
   } catch (error) {
     context.out.note(`the daemon does not start: ${(error as Error).message}`);
   }
-  return await examined(context);
+  return await examine(context);
 }
 
-type Told = Report & { http: Result<"daemon/status">["http"] };
+type HomeReport = Report & { http: Result<"daemon/status">["http"] };
 
 /** Checks the home and the running daemon. */
-async function examined(context: Context): Promise<Told> {
+async function examine(context: Context): Promise<HomeReport> {
   const status = await statusOf(context);
   const report = await examineHere({ daemonPid: status?.pid ?? null, repair: false });
   const http = status?.http ?? null;
   if (!http?.error) return { ...report, http };
-  const what = `the daemon does not answer over HTTP at ${http.listen}: ${http.error}`;
-  const mend = "agentctl config set http.listen 127.0.0.1:<another port>";
-  return { ...report, http, problems: [...report.problems, { check: "http", task: null, what, mend }] };
+  const problem = `the daemon does not answer over HTTP at ${http.listen}: ${http.error}`;
+  const repairHint = "agentctl config set http.listen 127.0.0.1:<another port>";
+  return {
+    ...report,
+    http,
+    problems: [...report.problems, { check: "http", task: null, what: problem, mend: repairHint }],
+  };
 }
 
 /** How long the daemon may take to respond before we treat it as absent, in ms. */
-const PATIENCE_MS = 5000;
+const RESPONSE_TIMEOUT_MS = 5000;
 
 async function statusOf({ paths, env, out }: Context): Promise<Result<"daemon/status"> | null> {
   try {
     const rpc = await connect({ paths, env, start: "never", anyVersion: true });
-    const silent = setTimeout(() => {
+    const timer = setTimeout(() => {
       out.note(`the daemon does not answer; its log: ${paths.log}`);
       rpc.close();
-    }, PATIENCE_MS);
+    }, RESPONSE_TIMEOUT_MS);
     const status = rpc.call("daemon/status", {}).finally(() => {
-      clearTimeout(silent);
+      clearTimeout(timer);
       rpc.close();
     });
     return await status;
@@ -85,22 +89,26 @@ async function statusOf({ paths, env, out }: Context): Promise<Result<"daemon/st
 }
 
 /** How many problems are printed, and how many repaired ones; `--json` has all of them. */
-const MOST_SHOWN = 20;
+const MAX_SHOWN = 20;
 
-function say({ out }: Context, { looked, problems, http }: Told, mendedNow: Report["problems"]): number {
+function printReport(
+  { out }: Context,
+  { looked, problems, http }: HomeReport,
+  repaired: Report["problems"],
+): number {
   const isHealthy = problems.length === 0;
   if (out.json) {
     const all = [
       ...problems.map((problem) => ({ ...problem, mended: false })),
-      ...mendedNow.map((problem) => ({ ...problem, mended: true })),
+      ...repaired.map((problem) => ({ ...problem, mended: true })),
     ];
     out.data({ healthy: isHealthy, looked, http, problems: all });
     return isHealthy ? 0 : 1;
   }
   const { columns } = out;
   const line = (text: string) => out.line(columns === undefined ? text : wrapBlock(text, columns));
-  for (const { what } of mendedNow.slice(0, MOST_SHOWN)) line(`mended: ${block(what)}`);
-  if (mendedNow.length > MOST_SHOWN) line(`mended: ${mendedNow.length - MOST_SHOWN} more`);
+  for (const { what } of repaired.slice(0, MAX_SHOWN)) line(`mended: ${block(what)}`);
+  if (repaired.length > MAX_SHOWN) line(`mended: ${repaired.length - MAX_SHOWN} more`);
   const counts = Object.entries(looked).map(
     ([name, count]) => `${count} ${count === 1 ? name.replace(/(?<=ss)es$|s$/, "") : name}`,
   );
@@ -109,11 +117,10 @@ function say({ out }: Context, { looked, problems, http }: Told, mendedNow: Repo
     return 0;
   }
   line(`${counted(problems.length, "problem")} in ${counts.join(", ")}`);
-  for (const { check, what, mend } of problems.slice(0, MOST_SHOWN)) {
+  for (const { check, what, mend: repairHint } of problems.slice(0, MAX_SHOWN)) {
     line(`  ${check}: ${block(what)}`);
-    line(`    ${block(mend)}`);
+    line(`    ${block(repairHint)}`);
   }
-  if (problems.length > MOST_SHOWN)
-    line(`  and ${problems.length - MOST_SHOWN} more: agentctl doctor --json`);
+  if (problems.length > MAX_SHOWN) line(`  and ${problems.length - MAX_SHOWN} more: agentctl doctor --json`);
   return 1;
 }

@@ -33,16 +33,16 @@ const test = command({
   examples: [["hook test 1", "whether the first hook works"]],
   async run(context, [number = ""]) {
     const { out } = context;
-    const answer = await callDaemon(context, "hooks/test", { n: integer(1)(number) });
-    if (out.json) out.data(answer);
+    const response = await callDaemon(context, "hooks/test", { n: integer(1)(number) });
+    if (out.json) out.data(response);
     else {
-      if (answer.said !== "") out.line(block(answer.said));
-      const outcome = answer.ok
-        ? `succeeded in ${answer.ms} ms`
-        : `failed after ${answer.ms} ms: ${answer.reason}`;
+      if (response.said !== "") out.line(block(response.said));
+      const outcome = response.ok
+        ? `succeeded in ${response.ms} ms`
+        : `failed after ${response.ms} ms: ${response.reason}`;
       out.note(`hook ${number} ${outcome}`);
     }
-    return answer.ok ? 0 : 1;
+    return response.ok ? 0 : 1;
   },
 });
 

@@ -35,12 +35,12 @@ const set = command({
     accept: value(
       "--accept <roles>",
       "take the tasks of these database roles alone, such as ada,ci, or of all",
-      roles,
+      parseRoles,
     ),
     takeover: value(
       "--takeover <when>",
       "whether others go on with its tasks when its lease is over",
-      takeoverOf,
+      parseTakeover,
     ),
   },
   examples: [
@@ -55,12 +55,12 @@ const set = command({
     };
     if (Object.keys(change).length === 0)
       throw usage("nothing to change: --slots, --label, --accept or --takeover");
-    return changed(context, await changeMachineHere(context.paths, name, change));
+    return reportChanged(context, await changeMachineHere(context.paths, name, change));
   },
 });
 
 /** Parses names of roles, or `all`. */
-function roles(text: string): string[] | "all" {
+function parseRoles(text: string): string[] | "all" {
   if (text === "all") return text;
   const names = text.split(",").map((role) => role.trim());
   if (names.includes(""))
@@ -68,9 +68,9 @@ function roles(text: string): string[] | "all" {
   return names;
 }
 
-function takeoverOf(text: string): Takeover {
-  const found = takeovers.find((each) => each === text);
-  if (found) return found;
+function parseTakeover(text: string): Takeover {
+  const takeover = takeovers.find((each) => each === text);
+  if (takeover) return takeover;
   throw new Refusal(`${JSON.stringify(text)} is none of ${takeovers.join(", ")}`);
 }
 
@@ -84,15 +84,15 @@ const drain = command({
   examples: [["machine drain box2", "before it is switched off"]],
   isLocal: true,
   async run(context, [name = ""]) {
-    return changed(context, await changeMachineHere(context.paths, name, { isDraining: true }));
+    return reportChanged(context, await changeMachineHere(context.paths, name, { isDraining: true }));
   },
 });
 
-function changed({ out }: Context, machine: MachineInfo): number {
+function reportChanged({ out }: Context, machine: MachineInfo): number {
   if (out.json) out.data({ ok: true, changed: true, machine });
   else {
-    const none = machine.slots === 0 ? ", so nothing is started there" : "";
-    out.line(`machine ${machine.name}: ${machine.state}, ${machine.slots} slots${none}`);
+    const idleNote = machine.slots === 0 ? ", so nothing is started there" : "";
+    out.line(`machine ${machine.name}: ${machine.state}, ${machine.slots} slots${idleNote}`);
   }
   return 0;
 }
@@ -105,9 +105,9 @@ const forget = command({
   examples: [["machine forget box2", "it does not come back"]],
   isLocal: true,
   async run({ paths, out }, [name = ""]) {
-    const gone = await dropMachineHere(paths, name);
-    if (out.json) out.data({ ok: true, changed: true, ...gone });
-    else out.line(`machine ${gone.name} is forgotten`);
+    const dropped = await dropMachineHere(paths, name);
+    if (out.json) out.data({ ok: true, changed: true, ...dropped });
+    else out.line(`machine ${dropped.name} is forgotten`);
     return 0;
   },
 });

@@ -28,7 +28,7 @@ const list = command({
 const onOff = ["on", "off"] as const;
 
 /** Parses a number of slots; null for no limit. */
-function slotCount(text: string): number | null {
+function parseSlots(text: string): number | null {
   return text === "unlimited" ? null : integer(0)(text);
 }
 
@@ -40,7 +40,7 @@ const set = command({
     slots: value(
       "--slots <n|unlimited>",
       "how many slots its working tasks take together; 0 starts nothing",
-      slotCount,
+      parseSlots,
     ),
     numbered: choice(
       "--numbered <on|off>",
@@ -71,14 +71,14 @@ const set = command({
     const { queue, created } = await withDaemon(context, (rpc) =>
       rpc.call("queues/set", { name, ...change }),
     );
-    say(context, queue, `queue ${queue.name} ${created ? "made" : "set"}: ${queueText(queue)}`);
+    printQueue(context, queue, `queue ${queue.name} ${created ? "made" : "set"}: ${queueText(queue)}`);
     return 0;
   },
 });
 
 function queueText({ slots, numbered, preempt }: QueueJson): string {
-  const none = slots === 0 ? ", so nothing of it is started" : "";
-  const count = slots === null ? "unlimited slots" : `${counted(slots, "slot")}${none}`;
+  const idleNote = slots === 0 ? ", so nothing of it is started" : "";
+  const count = slots === null ? "unlimited slots" : `${counted(slots, "slot")}${idleNote}`;
   return [count, ...(numbered ? ["numbered"] : []), ...(preempt ? ["preempting"] : [])].join(", ");
 }
 
@@ -90,7 +90,7 @@ const hold = command({
   examples: [["queue hold nightly", "nothing more of it is started until it is released"]],
   async run(context, [name = ""]) {
     const { queue, changed } = await withDaemon(context, (rpc) => rpc.call("queues/hold", { name }));
-    if (changed || context.out.json) say(context, queue, `queue ${queue.name} held`);
+    if (changed || context.out.json) printQueue(context, queue, `queue ${queue.name} held`);
     else context.out.note(`queue ${queue.name} is held already`);
     return 0;
   },
@@ -104,7 +104,7 @@ const release = command({
   examples: [["queue release nightly", "its tasks are started as slots are free"]],
   async run(context, [name = ""]) {
     const { queue, changed } = await withDaemon(context, (rpc) => rpc.call("queues/release", { name }));
-    if (changed || context.out.json) say(context, queue, `queue ${queue.name} released`);
+    if (changed || context.out.json) printQueue(context, queue, `queue ${queue.name} released`);
     else context.out.note(`queue ${queue.name} is not held`);
     return 0;
   },
@@ -118,7 +118,7 @@ const remove = command({
   examples: [["queue remove nightly", "removes the queue; the default queue cannot be removed"]],
   async run(context, [name = ""]) {
     const { queue } = await withDaemon(context, (rpc) => rpc.call("queues/remove", { name }));
-    say(context, queue, `queue ${queue.name} removed`);
+    printQueue(context, queue, `queue ${queue.name} removed`);
     return 0;
   },
 });
@@ -129,7 +129,7 @@ export const queue: Group = {
   commands: [list, set, hold, release, remove],
 };
 
-function say({ out }: Context, queue: QueueJson, text: string): void {
+function printQueue({ out }: Context, queue: QueueJson, text: string): void {
   if (out.json) out.data(queue);
   else out.line(text);
 }

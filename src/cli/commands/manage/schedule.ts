@@ -17,9 +17,9 @@ import { ageText, untilText, whenText } from "../../text/when.ts";
 const nameArgument = ["<name>", "a schedule's name"] as const;
 
 /** The options for one task, or for waiting for it, which a schedule does not have. */
-const { follow, wait, cancelOnExit, exitOnPause, key, delay, notBefore, ...others } = runOptions;
-const { after, afterAny, afterFailed, each, ...taskOptions } = others;
-const none = {
+const { follow, wait, cancelOnExit, exitOnPause, key, delay, notBefore, ...remainingOptions } = runOptions;
+const { after, afterAny, afterFailed, each, ...taskOptions } = remainingOptions;
+const unusedOptions = {
   ...{ follow: false, wait: false, cancelOnExit: false, exitOnPause: false, each: false },
   ...{ after: [], afterAny: [], afterFailed: [] },
 };
@@ -67,14 +67,18 @@ const add = command({
   async run(
     context,
     [name = "", expression = "", ...operands],
-    { tz, overlap, missed, jitter, replace, ...given },
+    { tz, overlap, missed, jitter, replace, ...options },
     isMarked,
   ) {
-    if (given.stdin === "-")
+    if (options.stdin === "-")
       throw usage("--stdin -: what is piped in belongs to one task; name a file, which each run opens");
-    const cron = asOneLine(name, expression);
-    const unset = { key: undefined, delay: undefined, notBefore: undefined };
-    const task = await submissionOf(context, { operands, isMarked }, { ...given, ...none, ...unset });
+    const cron = normalizeCron(name, expression);
+    const unsetOptions = { key: undefined, delay: undefined, notBefore: undefined };
+    const task = await submissionOf(
+      context,
+      { operands, isMarked },
+      { ...options, ...unusedOptions, ...unsetOptions },
+    );
     const zone = tz ?? localZone(context.env.TZ);
     if (zone === undefined)
       throw usage(
@@ -97,7 +101,7 @@ const add = command({
         argv: task.argv,
       });
     });
-    say(
+    printSchedule(
       context,
       schedule,
       `schedule ${name} ${replace ? "set" : "added"}; next run ${nextText(schedule, context.clock.now())}`,
@@ -107,7 +111,7 @@ const add = command({
 });
 
 /** Returns the expression with one space between its fields: a crontab has tabs. Without quotes, a shell passes one field each. */
-function asOneLine(name: string, expression: string): string {
+function normalizeCron(name: string, expression: string): string {
   const line = expression.trim().replace(/\s+/g, " ");
   const isEvery = /^@every$/i.test(line);
   if ((line.startsWith("@") && !isEvery) || /^\S+( \S+){4,5}$/.test(line)) return line;
@@ -160,7 +164,7 @@ const pause = command({
   examples: [["schedule pause backup", "until agentctl schedule resume backup"]],
   async run(context, [name = ""]) {
     const { schedule, changed } = await callDaemon(context, "schedules/pause", { name });
-    if (changed || context.out.json) say(context, schedule, `schedule ${name} paused`);
+    if (changed || context.out.json) printSchedule(context, schedule, `schedule ${name} paused`);
     else context.out.note(`schedule ${name} is paused already`);
     return 0;
   },
@@ -175,7 +179,8 @@ const resume = command({
   async run(context, [name = ""]) {
     const { schedule, changed } = await callDaemon(context, "schedules/resume", { name });
     const next = nextText(schedule, context.clock.now());
-    if (changed || context.out.json) say(context, schedule, `schedule ${name} resumed; next run ${next}`);
+    if (changed || context.out.json)
+      printSchedule(context, schedule, `schedule ${name} resumed; next run ${next}`);
     else context.out.note(`schedule ${name} is not paused`);
     return 0;
   },
@@ -189,7 +194,7 @@ const remove = command({
   examples: [["schedule remove backup", "no run is made any more"]],
   async run(context, [name = ""]) {
     const { schedule } = await callDaemon(context, "schedules/remove", { name });
-    say(context, schedule, `schedule ${name} removed`);
+    printSchedule(context, schedule, `schedule ${name} removed`);
     return 0;
   },
 });
@@ -214,7 +219,7 @@ export const schedule: Group = {
   commands: [add, list, show, pause, resume, remove, run],
 };
 
-function say({ out }: Context, schedule: ScheduleJson, text: string): void {
+function printSchedule({ out }: Context, schedule: ScheduleJson, text: string): void {
   if (out.json) out.data(schedule);
   else out.line(text);
 }
@@ -234,9 +239,9 @@ function lastText({ lastAt, lastTask, lastError }: ScheduleJson, now: number): s
 }
 
 /** Like lastText, but with an age instead of a time, which leaves room for what the schedule runs. */
-function shortLastText(each: ScheduleJson, now: number): string {
-  const { lastAt, lastTask, lastError } = each;
-  if (lastAt === null || lastError !== null) return lastText(each, now);
+function shortLastText(entry: ScheduleJson, now: number): string {
+  const { lastAt, lastTask, lastError } = entry;
+  if (lastAt === null || lastError !== null) return lastText(entry, now);
   return `${ageText(lastAt, now)} ago, task ${lastTask}`;
 }
 
@@ -253,13 +258,13 @@ function scheduleTable(
     { title: "LAST", least: 20, leaves: 2 },
     { title: "RUNS", least: 10, leaves: 3 },
   ];
-  const rows = schedules.map((each) => [
-    oneLine(each.name),
-    oneLine(each.cron),
-    each.tz,
-    nextCell(each, now),
-    oneLine(columns === undefined ? lastText(each, now) : shortLastText(each, now)),
-    workText(each),
+  const rows = schedules.map((entry) => [
+    oneLine(entry.name),
+    oneLine(entry.cron),
+    entry.tz,
+    nextCell(entry, now),
+    oneLine(columns === undefined ? lastText(entry, now) : shortLastText(entry, now)),
+    workText(entry),
   ]);
   return tableLines(heads, rows, columns);
 }
@@ -269,23 +274,23 @@ function nextCell({ paused, nextAt }: ScheduleJson, now: number): string {
   return nextAt === null ? "never" : whenText(nextAt, now);
 }
 
-function scheduleReport(each: ScheduleJson, now: number): string[] {
-  const { argv: _, module: __, ...fields } = each.task;
+function scheduleReport(entry: ScheduleJson, now: number): string[] {
+  const { argv: _, module: __, ...fields } = entry.task;
   const rows: [string, string][] = [
-    ["schedule", oneLine(each.name)],
-    ["runs", workText(each)],
-    ["when", `${oneLine(each.cron)} in ${each.tz}`],
-    ["next", nextText(each, now)],
-    ["last", oneLine(lastText(each, now)) || "none so far"],
-    ["overlap", each.overlap],
-    ["missed", each.missed],
-    ...(each.jitterMs > 0 ? [["jitter", formatDuration(each.jitterMs)] as [string, string]] : []),
+    ["schedule", oneLine(entry.name)],
+    ["runs", workText(entry)],
+    ["when", `${oneLine(entry.cron)} in ${entry.tz}`],
+    ["next", nextText(entry, now)],
+    ["last", oneLine(lastText(entry, now)) || "none so far"],
+    ["overlap", entry.overlap],
+    ["missed", entry.missed],
+    ...(entry.jitterMs > 0 ? [["jitter", formatDuration(entry.jitterMs)] as [string, string]] : []),
     ...givenOptions(fields, now),
   ];
   const width = Math.max(...rows.map(([key]) => key.length)) + 2;
   return [
     ...rows.map(([key, value]) => `${key.padEnd(width)}${value}`),
     "",
-    `its tasks: agentctl list --all --label schedule=${each.name}`,
+    `its tasks: agentctl list --all --label schedule=${entry.name}`,
   ];
 }

@@ -16,11 +16,11 @@ export interface Service {
   file: string;
   text: string;
   /** Succeeds if the manager is available and knows the file. */
-  ready: readonly string[];
-  on: readonly (readonly string[])[];
-  off: readonly (readonly string[])[];
+  readyCommand: readonly string[];
+  startCommands: readonly (readonly string[])[];
+  stopCommands: readonly (readonly string[])[];
   /** The commands to run after its file was removed. */
-  after: readonly (readonly string[])[];
+  afterRemoval: readonly (readonly string[])[];
   hint: string | null;
 }
 
@@ -47,8 +47,8 @@ function systemd(name: string, { node, launcher, home }: Daemon, { userHome, con
 Description=agentctl, the task runner for AI agents
 
 [Service]
-ExecStart=${[node, "--", launcher, "daemon", "run"].map((word) => quoted(word).replaceAll("$", "$$$$")).join(" ")}
-Environment=${quoted(`AGENTCTL_HOME=${home}`)}
+ExecStart=${[node, "--", launcher, "daemon", "run"].map((word) => quote(word).replaceAll("$", "$$$$")).join(" ")}
+Environment=${quote(`AGENTCTL_HOME=${home}`)}
 # The daemon pauses its tasks when it is stopped, and they live on when it dies: what is left is not to be killed.
 KillMode=process
 OOMPolicy=continue
@@ -62,16 +62,16 @@ WantedBy=default.target
     name: unit,
     file: join(configHome || join(userHome, ".config"), "systemd/user", unit),
     text,
-    ready: [...systemctl, "daemon-reload"],
-    on: [[...systemctl, "enable", "--now", unit]],
-    off: [[...systemctl, "disable", "--now", unit]],
-    after: [[...systemctl, "daemon-reload"]],
+    readyCommand: [...systemctl, "daemon-reload"],
+    startCommands: [[...systemctl, "enable", "--now", unit]],
+    stopCommands: [[...systemctl, "disable", "--now", unit]],
+    afterRemoval: [[...systemctl, "daemon-reload"]],
     hint: "loginctl enable-linger lets it run while you are not logged in",
   };
 }
 
 /** Quotes a word as in systemd.syntax(7); `%` begins a specifier. */
-function quoted(word: string): string {
+function quote(word: string): string {
   return `"${word.replace(/["\\]/g, "\\$&").replaceAll("%", "%%").replaceAll("\n", "\\n")}"`;
 }
 
@@ -79,7 +79,7 @@ function launchd(name: string, { node, launcher, home }: Daemon, { userHome, uid
   const label = `dev.agentctl.${name}`;
   const file = join(userHome, "Library/LaunchAgents", `${label}.plist`);
   const words = [node, "--", launcher, "daemon", "run"].map(
-    (word) => `    <string>${escaped(word)}</string>`,
+    (word) => `    <string>${escapeXml(word)}</string>`,
   );
   const text = `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -91,7 +91,7 @@ function launchd(name: string, { node, launcher, home }: Daemon, { userHome, uid
 ${words.join("\n")}
   </array>
   <key>EnvironmentVariables</key>
-  <dict><key>AGENTCTL_HOME</key><string>${escaped(home)}</string></dict>
+  <dict><key>AGENTCTL_HOME</key><string>${escapeXml(home)}</string></dict>
   <key>RunAtLoad</key><true/>
   <key>KeepAlive</key>
   <dict><key>SuccessfulExit</key><false/></dict>
@@ -103,14 +103,14 @@ ${words.join("\n")}
     name: label,
     file,
     text,
-    ready: ["launchctl", "print", `gui/${uid}`],
-    on: [["launchctl", "bootstrap", `gui/${uid}`, file]],
-    off: [["launchctl", "bootout", `gui/${uid}/${label}`]],
-    after: [],
+    readyCommand: ["launchctl", "print", `gui/${uid}`],
+    startCommands: [["launchctl", "bootstrap", `gui/${uid}`, file]],
+    stopCommands: [["launchctl", "bootout", `gui/${uid}/${label}`]],
+    afterRemoval: [],
     hint: null,
   };
 }
 
-function escaped(text: string): string {
+function escapeXml(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

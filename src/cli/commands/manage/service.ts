@@ -30,7 +30,7 @@ export const install = command({
     }
     mkdirSync(dirname(service.file), { recursive: true });
     writeFileSync(service.file, service.text, { mode: 0o644 });
-    const problem = (await failureOf(service.ready)) ?? (await takeOver(context, service));
+    const problem = (await runCommand(service.readyCommand)) ?? (await takeOver(context, service));
     if (out.json) out.data({ name: service.name, file: service.file, isActive: problem === undefined });
     else sayInstalled(context, service, problem);
     return problem === undefined ? 0 : 1;
@@ -49,9 +49,9 @@ export const uninstall = command({
     const service = serviceOf(context);
     const changed = existsSync(service.file);
     if (changed) {
-      for (const words of service.off) await noteFailure(context, words);
+      for (const argv of service.stopCommands) await runOrNote(context, argv);
       rmSync(service.file, { force: true });
-      for (const words of service.after) await noteFailure(context, words);
+      for (const argv of service.afterRemoval) await runOrNote(context, argv);
     }
     if (out.json) out.data({ name: service.name, file: service.file, changed });
     else if (changed) out.line(`service ${service.name} removed`);
@@ -65,8 +65,8 @@ function serviceOf({ env, paths }: Context): Service {
   const launcher = join(dirname(daemonFile), "../bin/agentctl.js");
   const isDefaultHome = paths.home === join(userHome, ".agentctl");
   const daemon = {
-    node: lastingPath("node", process.execPath, env),
-    launcher: lastingPath("agentctl", launcher, env),
+    node: stablePath("node", process.execPath, env),
+    launcher: stablePath("agentctl", launcher, env),
     home: paths.home,
     isDefaultHome,
   };
@@ -79,28 +79,28 @@ function serviceOf({ env, paths }: Context): Service {
 }
 
 /** Folders of links that do not last: fnm creates one for each shell, and deletes it. */
-const PASSING = /^\/run\/|\/fnm_multishells\//;
+const TEMPORARY_FOLDERS = /^\/run\/|\/fnm_multishells\//;
 
 /**
  * Returns the link on the PATH that leads to this file, or the file itself. An upgrade, for example by brew, moves the
  * file to another folder and updates the link, and the service must still start then.
  */
-function lastingPath(name: string, file: string, { PATH = "", XDG_RUNTIME_DIR }: Context["env"]): string {
+function stablePath(name: string, file: string, { PATH = "", XDG_RUNTIME_DIR }: Context["env"]): string {
   const links = PATH.split(":")
     .filter(isAbsolute)
     .map((folder) => join(folder, name));
-  const leadsHere = (link: string) => existsSync(link) && realpathSync(link) === realpathSync(file);
-  const isPassing = (link: string) =>
-    PASSING.test(link) || (XDG_RUNTIME_DIR !== undefined && link.startsWith(`${XDG_RUNTIME_DIR}/`));
-  return links.find((link) => leadsHere(link) && !isPassing(link)) ?? file;
+  const isLinkToFile = (link: string) => existsSync(link) && realpathSync(link) === realpathSync(file);
+  const isTemporary = (link: string) =>
+    TEMPORARY_FOLDERS.test(link) || (XDG_RUNTIME_DIR !== undefined && link.startsWith(`${XDG_RUNTIME_DIR}/`));
+  return links.find((link) => isLinkToFile(link) && !isTemporary(link)) ?? file;
 }
 
 /** Stops a daemon that a command started, and starts the service. If that fails, starts a daemon and returns why. */
 async function takeOver(context: Context, service: Service): Promise<string | undefined> {
   const { paths, env } = context;
   const stopped = await stopDaemon(paths, { keep: true });
-  for (const words of service.on) {
-    const problem = await failureOf(words);
+  for (const argv of service.startCommands) {
+    const problem = await runCommand(argv);
     if (problem === undefined) continue;
     if (stopped) (await connect({ paths, env, start: "always" })).close();
     return problem;
@@ -117,19 +117,19 @@ function sayInstalled({ out }: Context, service: Service, problem: string | unde
   }
   out.note(`it was not started: ${problem}`);
   out.note(
-    `in a session of yours: ${[service.ready, ...service.on].map((words) => words.join(" ")).join(" && ")}`,
+    `in a session of yours: ${[service.readyCommand, ...service.startCommands].map((argv) => argv.join(" ")).join(" && ")}`,
   );
 }
 
-async function noteFailure({ out }: Context, words: readonly string[]): Promise<void> {
-  const problem = await failureOf(words);
+async function runOrNote({ out }: Context, argv: readonly string[]): Promise<void> {
+  const problem = await runCommand(argv);
   if (problem !== undefined) out.note(problem);
 }
 
 /** Runs a command; returns why it failed, or undefined if it succeeded. */
-function failureOf([program = "", ...words]: readonly string[]): Promise<string | undefined> {
+function runCommand([program = "", ...args]: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
-    execFile(program, words, (error, _stdout, stderr) => {
+    execFile(program, args, (error, _stdout, stderr) => {
       if (!error) resolve(undefined);
       else if (error.code === "ENOENT") resolve(`there is no ${program} here`);
       else resolve(stderr.trim().split("\n").at(-1) || error.message);

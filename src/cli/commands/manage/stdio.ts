@@ -15,13 +15,13 @@ export const stdio = command({
   async run(context) {
     const { paths, env } = context;
     (await connect({ paths, env, start: "always", anyVersion: true })).close();
-    await joined(context);
+    await joinStreams(context);
     return 0;
   },
 });
 
 /** How often to check whether a caller that sends nothing more is still there, in ms. */
-const LOOK_MS = 1000;
+const CHECK_INTERVAL_MS = 1000;
 const LINE_BREAK = 10;
 
 /**
@@ -29,14 +29,14 @@ const LINE_BREAK = 10;
  * gone looks like one that only closed its side and still reads. Only a write tells them apart, and sshd gives its
  * sessions pipes, to which an empty write always succeeds. So we write a space, which JSON allows before a line.
  */
-async function joined({ paths, stdin, out }: Context): Promise<void> {
+async function joinStreams({ paths, stdin, out }: Context): Promise<void> {
   const socket = connectSocket({ path: paths.socket, allowHalfOpen: true });
   const input = stdin();
   let isBetweenLines = true;
-  let looks: NodeJS.Timeout | undefined;
+  let checkTimer: NodeJS.Timeout | undefined;
   input.on("error", () => socket.destroy());
   input.once("end", () => {
-    looks = setInterval(() => isBetweenLines && void out.bytes(Buffer.from(" ")), LOOK_MS);
+    checkTimer = setInterval(() => isBetweenLines && void out.bytes(Buffer.from(" ")), CHECK_INTERVAL_MS);
   });
   out.gone.addEventListener("abort", () => socket.destroy(), { once: true });
   input.pipe(socket);
@@ -49,7 +49,7 @@ async function joined({ paths, stdin, out }: Context): Promise<void> {
     if (out.gone.aborted) return;
     throw new AgentctlError("DaemonUnreachable", { reason: (error as Error).message }, { cause: error });
   } finally {
-    clearInterval(looks);
+    clearInterval(checkTimer);
     input.unpipe(socket);
     input.destroy();
     socket.destroy();
