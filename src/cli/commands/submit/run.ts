@@ -105,7 +105,7 @@ async function submitToHost(context: Context, params: NewTask) {
   const bytes = await pipedBytes(context);
   return await withDaemon(context, async (rpc) => {
     const upload = uploader(rpc);
-    await upload.take(bytes);
+    await upload.write(bytes);
     return await rpc.call("tasks/create", { ...params, stdin: { bundle: await upload.bundle() } });
   });
 }

@@ -11,27 +11,27 @@ import { Interrupt } from "../../follow/interrupt.ts";
 import { absolutePath } from "../../input/input.ts";
 import { waysOutOf } from "../../text/task-text.ts";
 import { download, uploader } from "./bundles.ts";
-import { pausedFor, reasonOf } from "./move-in-cluster.ts";
-import { withPlaces } from "./places.ts";
-import { travelling } from "./task.ts";
+import { pauseForMove, pauseReason } from "./move-in-cluster.ts";
+import { withPathHint } from "./path-hint.ts";
+import { envParam } from "./task.ts";
 
-export interface Known {
+export interface PendingMove {
   move: string;
   to: string;
   goesOn: boolean;
   /** The task has ended here. */
-  isGone: boolean;
+  hasLeft: boolean;
 }
 
 /** Returns the move that was begun, if there is one. */
-export function underWay({ moving, error }: TaskJson): Known | undefined {
-  if (moving) return { move: moving.move, to: moving.to, goesOn: moving.goesOn, isGone: false };
+export function pendingMove({ moving, error }: TaskJson): PendingMove | undefined {
+  if (moving) return { move: moving.move, to: moving.to, goesOn: moving.goesOn, hasLeft: false };
   if (error?.name !== "Moved") return undefined;
   const { move, to, goesOn } = error.data as { move: string; to: string; goesOn: boolean };
-  return { move, to, goesOn, isGone: true };
+  return { move, to, goesOn, hasLeft: true };
 }
 
-interface Given {
+interface MoveOptions {
   resume: boolean;
   cwd: string | undefined;
   module: string | undefined;
@@ -42,121 +42,133 @@ interface Given {
 /** One move. If it does not finish, it prints how to finish it or take it back. */
 export class Journey {
   readonly #context: Context;
-  readonly #here: RpcClient;
-  readonly #there: RpcClient;
+  readonly #source: RpcClient;
+  readonly #target: RpcClient;
   readonly #task: TaskJson;
   readonly #to: string;
-  readonly #given: Given;
-  readonly #by: { actor: string };
+  readonly #options: MoveOptions;
+  readonly #actorParam: { actor: string };
   #isUnderWay = false;
 
   constructor(
     context: Context,
-    all: { here: RpcClient; there: RpcClient; task: TaskJson; to: string; given: Given },
+    parts: { source: RpcClient; target: RpcClient; task: TaskJson; to: string; options: MoveOptions },
   ) {
     this.#context = context;
-    this.#here = all.here;
-    this.#there = all.there;
-    this.#task = all.task;
-    this.#to = all.to;
-    this.#given = all.given;
-    this.#by = { actor: actor(context) };
-    const { told } = this.#there;
-    this.#there.told = (error) => at(this.#to, withPlaces(told(error)));
+    this.#source = parts.source;
+    this.#target = parts.target;
+    this.#task = parts.task;
+    this.#to = parts.to;
+    this.#options = parts.options;
+    this.#actorParam = { actor: actor(context) };
+    const { told: mapError } = this.#target;
+    this.#target.told = (error) => withPlaceName(this.#to, withPathHint(mapError(error)));
   }
 
   async go(): Promise<number> {
-    const known = underWay(this.#task);
-    this.#isUnderWay = known !== undefined && !known.isGone;
+    const pending = pendingMove(this.#task);
+    this.#isUnderWay = pending !== undefined && !pending.hasLeft;
     const interrupt = new Interrupt(() => {
-      this.#sayWaysOut();
+      this.#noteWaysOut();
       interrupt.giveUp();
     });
     try {
-      return await this.#gone(known);
+      return await this.#transfer(pending);
     } catch (error) {
-      this.#sayWaysOut();
+      this.#noteWaysOut();
       throw error;
     } finally {
       interrupt.end();
     }
   }
 
-  async #gone(known: Known | undefined): Promise<number> {
-    if (known?.isGone) return await this.#arrive(known);
+  async #transfer(pending: PendingMove | undefined): Promise<number> {
+    if (pending?.hasLeft) return await this.#arrive(pending);
     // Report wrong options before the task is paused.
-    this.#places();
-    travelling(this.#given);
-    const goesOn = known?.goesOn ?? (await this.#paused());
-    const begun = { move: known?.move ?? randomUUID(), to: this.#to, goesOn };
-    const arrived = known ? await this.#found(begun.move) : null;
-    const there = arrived ?? (await this.#sent(begun).catch((error) => this.#foundAfter(begun.move, error)));
-    return await this.#finish(begun, there);
+    this.#targetPaths();
+    envParam(this.#options);
+    const goesOn = pending?.goesOn ?? (await this.#pauseTask());
+    const currentMove = { move: pending?.move ?? randomUUID(), to: this.#to, goesOn };
+    const existing = pending ? await this.#findArrived(currentMove.move) : null;
+    const arrived =
+      existing ??
+      (await this.#send(currentMove).catch((error) => this.#findAfterError(currentMove.move, error)));
+    return await this.#finish(currentMove, arrived);
   }
 
   /**
    * Aborts the move. The first task with the move's key wins there: the moved one, or a placeholder that keeps it out.
    */
   async abort(): Promise<number> {
-    const { move, goesOn, isGone } = underWay(this.#task) as Known;
-    const there = isGone ? await this.#found(move) : await this.#kept(move);
-    if (there) {
+    const { move, goesOn, hasLeft } = pendingMove(this.#task) as PendingMove;
+    const arrived = hasLeft ? await this.#findArrived(move) : await this.#findOrBlock(move);
+    if (arrived) {
       this.#context.out.note("it is there already: the move is finished");
-      return await this.#finish({ move, goesOn }, there);
+      return await this.#finish({ move, goesOn }, arrived);
     }
-    const { task } = await this.#here.call("tasks/moved", { id: this.#task.id, move, ...this.#by });
-    return this.#said(task, `task ${task.id} stays here; agentctl resume ${task.id} goes on`);
+    const { task } = await this.#source.call("tasks/moved", { id: this.#task.id, move, ...this.#actorParam });
+    return this.#report(task, `task ${task.id} stays here; agentctl resume ${task.id} goes on`);
   }
 
   /** Returns the task that this move brought there; null if there is none, and then none can arrive any more. */
-  async #kept(move: string): Promise<TaskJson | null> {
-    const mark = { argv: ["true"], key: `move:${move}`, held: true, name: "a move that was taken back" };
-    const { task, created } = await this.#there.call("tasks/create", mark);
-    if (!created && task.name !== mark.name) return task;
-    await this.#there.call("tasks/cancel", { id: task.id, ...this.#by });
+  async #findOrBlock(move: string): Promise<TaskJson | null> {
+    const placeholder = {
+      argv: ["true"],
+      key: `move:${move}`,
+      held: true,
+      name: "a move that was taken back",
+    };
+    const { task, created } = await this.#target.call("tasks/create", placeholder);
+    if (!created && task.name !== placeholder.name) return task;
+    await this.#target.call("tasks/cancel", { id: task.id, ...this.#actorParam });
     return null;
   }
 
   /** Pauses a task that runs; returns whether it is to continue there. */
-  async #paused(): Promise<boolean> {
+  async #pauseTask(): Promise<boolean> {
     const { state, pause } = this.#task;
-    const reason = reasonOf(this.#to);
+    const reason = pauseReason(this.#to);
     if (state !== "working" && state !== "resumed")
       return state === "suspended" && (pause?.cause !== "user" || pause.reason === reason);
-    await pausedFor(this.#here, this.#task, this.#to, this.#by);
+    await pauseForMove(this.#source, this.#task, this.#to, this.#actorParam);
     return true;
   }
 
   /** Returns the task if another call of the command has brought it there; otherwise throws `error`. */
-  async #foundAfter(move: string, error: unknown): Promise<TaskJson> {
-    const found = this.#isUnderWay ? await this.#found(move).catch(() => null) : null;
-    if (!found) throw error;
-    return found;
+  async #findAfterError(move: string, error: unknown): Promise<TaskJson> {
+    const arrived = this.#isUnderWay ? await this.#findArrived(move).catch(() => null) : null;
+    if (!arrived) throw error;
+    return arrived;
   }
 
-  async #found(move: string): Promise<TaskJson | null> {
-    return (await this.#there.call("tasks/moving", { move })).task;
+  async #findArrived(move: string): Promise<TaskJson | null> {
+    return (await this.#target.call("tasks/moving", { move })).task;
   }
 
-  async #sent({ move, to, goesOn }: { move: string; to: string; goesOn: boolean }): Promise<TaskJson> {
-    const places = this.#places();
-    const env = travelling(this.#given);
+  async #send({ move, to, goesOn }: { move: string; to: string; goesOn: boolean }): Promise<TaskJson> {
+    const targetPaths = this.#targetPaths();
+    const env = envParam(this.#options);
     const wasUnderWay = this.#isUnderWay;
     this.#isUnderWay = true;
-    const params = { id: this.#task.id, move: { id: move, to, goesOn }, ...env, ...this.#by };
-    const exported = await this.#here.call("tasks/export", params).catch((error) => {
+    const params = { id: this.#task.id, move: { id: move, to, goesOn }, ...env, ...this.#actorParam };
+    const exported = await this.#source.call("tasks/export", params).catch((error) => {
       this.#isUnderWay = wasUnderWay || isGone(error);
       throw error;
     });
-    const up = uploader(this.#there);
-    await download(this.#here, exported.bundle, (chunk) => up.take(chunk));
-    return (await this.#there.call("tasks/import", { bundle: await up.bundle(), ...places, ...this.#by }))
-      .task;
+    const upload = uploader(this.#target);
+    await download(this.#source, exported.bundle, (chunk) => upload.write(chunk));
+    return (
+      await this.#target.call("tasks/import", {
+        bundle: await upload.bundle(),
+        ...targetPaths,
+        ...this.#actorParam,
+      })
+    ).task;
   }
 
   /** Returns where the task runs there. Throws a usage error for a path that means nothing there. */
-  #places(): { cwd?: string; module?: string } {
-    const { cwd, module } = this.#given;
+  #targetPaths(): { cwd?: string; module?: string } {
+    const { cwd, module } = this.#options;
     const target = { ...this.#context, host: placeOf(this.#context.env, this.#to).host };
     return {
       ...(cwd === undefined ? {} : { cwd: absolutePath(target, cwd) }),
@@ -164,29 +176,29 @@ export class Journey {
     };
   }
 
-  async #finish({ move, goesOn }: { move: string; goesOn: boolean }, there: TaskJson): Promise<number> {
+  async #finish({ move, goesOn }: { move: string; goesOn: boolean }, arrived: TaskJson): Promise<number> {
     const { id } = this.#task;
-    await this.#here.call("tasks/moved", { id, move, to: this.#to, as: there.id, ...this.#by });
+    await this.#source.call("tasks/moved", { id, move, to: this.#to, as: arrived.id, ...this.#actorParam });
     this.#isUnderWay = false;
     return await this.#arrive({ move, goesOn });
   }
 
   async #arrive({ move, goesOn }: { move: string; goesOn: boolean }): Promise<number> {
-    const arrive = { goesOn: goesOn || this.#given.resume };
-    const { task } = await this.#there.call("tasks/moving", { move, arrive, ...this.#by });
+    const arrive = { goesOn: goesOn || this.#options.resume };
+    const { task } = await this.#target.call("tasks/moving", { move, arrive, ...this.#actorParam });
     if (!task) throw new AgentctlError("TaskNotFound", { id: `move:${move}` });
     const state = task.state === "suspended" ? "; it is suspended there, as it was here" : "";
-    return this.#said(task, `task ${this.#task.id} is task ${task.id} at ${this.#to}${state}`);
+    return this.#report(task, `task ${this.#task.id} is task ${task.id} at ${this.#to}${state}`);
   }
 
-  #said(task: TaskJson, text: string): number {
+  #report(task: TaskJson, text: string): number {
     const { out } = this.#context;
     if (out.json) out.data(task);
     else out.line(text);
     return 0;
   }
 
-  #sayWaysOut(): void {
+  #noteWaysOut(): void {
     if (!this.#isUnderWay) return;
     const { id } = this.#task;
     const { out } = this.#context;
@@ -195,12 +207,17 @@ export class Journey {
 }
 
 /** Adds to an error which of the two daemons it came from. */
-function at(place: string, error: AgentctlError): AgentctlError {
+function withPlaceName(place: string, error: AgentctlError): AgentctlError {
   const { name, message, hint, data } = error;
   if (message.includes(place)) return error;
-  const where = ` (at ${place})`;
+  const suffix = ` (at ${place})`;
   const { reason } = data;
-  const told = typeof reason === "string" && message.endsWith(reason) ? { reason: `${reason}${where}` } : {};
-  const more = { message: `${message}${where}`, ...(hint === null ? {} : { hint }), cause: error.cause };
-  return new AgentctlError(name as ErrorName, { ...data, ...told }, more);
+  const reasonData =
+    typeof reason === "string" && message.endsWith(reason) ? { reason: `${reason}${suffix}` } : {};
+  const errorOptions = {
+    message: `${message}${suffix}`,
+    ...(hint === null ? {} : { hint }),
+    cause: error.cause,
+  };
+  return new AgentctlError(name as ErrorName, { ...data, ...reasonData }, errorOptions);
 }

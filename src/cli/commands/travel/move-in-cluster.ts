@@ -15,64 +15,65 @@ export async function isMachineHere({ host, paths }: Context, to: string): Promi
 }
 
 /** Returns the place of another home. In a cluster, an unknown name may mean a machine: throws `MachineNotFound`. */
-export function placeBeyond({ env, host, paths }: Context, to: string): ReturnType<typeof placeOf> {
+export function resolvePlace({ env, host, paths }: Context, to: string): ReturnType<typeof placeOf> {
   try {
     return placeOf(env, to);
   } catch (error) {
-    const isMeantHere = host === null && isMachine(paths);
-    if (!isMeantHere || asAgentctlError(error).name !== "ContextNotFound") throw error;
+    const canMeanMachine = host === null && isMachine(paths);
+    if (!canMeanMachine || asAgentctlError(error).name !== "ContextNotFound") throw error;
     const hint = "agentctl machine list, agentctl context list";
     throw new AgentctlError("MachineNotFound", { machine: to, reason: "nor a context of that name", hint });
   }
 }
 
-/** Moves a task to another machine of the cluster. Without `resumes`, a task that its user had paused stays paused. */
+/** Moves a task to another machine of the cluster. Without `shouldResume`, a task that its user had paused stays paused. */
 export async function moveInCluster(
   context: Context,
   rpc: RpcClient,
-  { task, to, resumes }: { task: TaskJson; to: string; resumes: boolean },
+  { task, to, shouldResume }: { task: TaskJson; to: string; shouldResume: boolean },
 ): Promise<number> {
   const { out } = context;
   const { id } = task;
-  const by = { actor: actor(context) };
-  const isThere = task.state === "working" && task.machine === to;
-  const moved = isThere ? task : await move();
-  if (out.json) out.data(moved);
-  else out.line(saidOf(moved, to, isThere));
+  const actorParam = { actor: actor(context) };
+  const isOnTarget = task.state === "working" && task.machine === to;
+  const result = isOnTarget ? task : await move();
+  if (out.json) out.data(result);
+  else out.line(outcomeText(result, to, isOnTarget));
   return 0;
 
   async function move(): Promise<TaskJson> {
-    const paused = task.state === "working" ? await pausedFor(rpc, task, to, by) : task;
-    const isOwnPause = paused !== task || paused.pause?.reason === reasonOf(to);
-    const goesOn = paused.state === "suspended" && (resumes || isOwnPause || paused.pause?.cause !== "user");
-    if (!goesOn) return (await rpc.call("tasks/edit", { id, on: [to], ...by })).task;
-    return ((await rpc.call("tasks/resume", { id, on: [to], ...by })) as { task: TaskJson }).task;
+    const paused = task.state === "working" ? await pauseForMove(rpc, task, to, actorParam) : task;
+    const isOwnPause = paused !== task || paused.pause?.reason === pauseReason(to);
+    const shouldContinue =
+      paused.state === "suspended" && (shouldResume || isOwnPause || paused.pause?.cause !== "user");
+    if (!shouldContinue) return (await rpc.call("tasks/edit", { id, on: [to], ...actorParam })).task;
+    return ((await rpc.call("tasks/resume", { id, on: [to], ...actorParam })) as { task: TaskJson }).task;
   }
 }
 
 /** Pauses the task for a move. If its process takes no part in the pause, resumes it and rejects. */
-export async function pausedFor(
+export async function pauseForMove(
   rpc: RpcClient,
   { id, state }: TaskJson,
   to: string,
-  by: { actor: string },
+  actorParam: { actor: string },
 ): Promise<TaskJson> {
-  const answer = await rpc.call("tasks/pause", { id, reason: reasonOf(to), ...by });
-  const { task } = answer as { task: TaskJson };
+  const response = await rpc.call("tasks/pause", { id, reason: pauseReason(to), ...actorParam });
+  const { task } = response as { task: TaskJson };
   if (task.pause?.outcome !== "frozen") return task;
-  await rpc.call("tasks/resume", { id, ...by });
+  await rpc.call("tasks/resume", { id, ...actorParam });
   const why = `task ${id} took no part in the pause: its process would be frozen, and cannot travel`;
   const hint = `agentctl pause ${id} --mode checkpoint, then agentctl move ${id} --to ${to} --resume`;
   throw new AgentctlError("UnsupportedOperation", { id, state, reason: why, hint });
 }
 
 /** Returns the reason of the pause, by which an interrupted move recognizes its own pause. */
-export function reasonOf(to: string): string {
+export function pauseReason(to: string): string {
   return `moving to ${to}`;
 }
 
-function saidOf({ id, state }: TaskJson, to: string, isThere: boolean): string {
-  if (isThere) return `task ${id} is on machine ${to} already`;
+function outcomeText({ id, state }: TaskJson, to: string, isOnTarget: boolean): string {
+  if (isOnTarget) return `task ${id} is on machine ${to} already`;
   if (state === "suspended")
     return `task ${id} is suspended, as it was; after a resume it continues on machine ${to}`;
   return isTerminal(state) ? `task ${id} has ended meanwhile` : `task ${id} continues on machine ${to}`;

@@ -4,8 +4,8 @@ import type { Context } from "../../command/context.ts";
 import { command, flag, value } from "../../command/define.ts";
 import { reference, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
-import { Journey, type Known, underWay } from "./journey.ts";
-import { isMachineHere, moveInCluster, placeBeyond } from "./move-in-cluster.ts";
+import { Journey, type PendingMove, pendingMove } from "./journey.ts";
+import { isMachineHere, moveInCluster, resolvePlace } from "./move-in-cluster.ts";
 import { envOptions } from "./task.ts";
 
 export const move = command({
@@ -31,41 +31,42 @@ export const move = command({
     ["move 12 --to box3", "in a cluster: it is paused, and goes on there"],
     ["move 12 --abort", "the task stays here"],
   ],
-  async run(context, [id = ""], given) {
-    return await withDaemon(context, async (here) => {
-      const { task } = await here.call("tasks/get", { id: reference(id) });
-      const known = underWay(task);
-      if (given.abort && !known) throw usage(`task ${task.id} is not on its way`);
-      const to = given.to ?? known?.to;
+  async run(context, [id = ""], options) {
+    return await withDaemon(context, async (source) => {
+      const { task } = await source.call("tasks/get", { id: reference(id) });
+      const pending = pendingMove(task);
+      if (options.abort && !pending) throw usage(`task ${task.id} is not on its way`);
+      const to = options.to ?? pending?.to;
       if (to === undefined) throw usage("--to is missing: the place to which it is moved", { field: "--to" });
-      if (known && given.to !== undefined && given.to !== known.to) throw elsewhere(task, known);
+      if (pending && options.to !== undefined && options.to !== pending.to)
+        throw otherMoveError(task, pending);
       if (await isMachineHere(context, to)) {
-        if (given.abort || given.withEnv || given.withoutEnv || given.cwd || given.module)
+        if (options.abort || options.withEnv || options.withoutEnv || options.cwd || options.module)
           throw usage(
             "to a machine of the cluster a task goes as it is: of the options only --resume has a meaning",
           );
-        return await moveInCluster(context, here, { task, to, resumes: given.resume });
+        return await moveInCluster(context, source, { task, to, shouldResume: options.resume });
       }
-      const { host, paths } = placeBeyond(context, to);
-      const target = { ...context, host, paths } as Context;
-      return await withDaemon(target, async (there) => {
-        if (!known && here.home === there.home) return stays(context, task);
-        const journey = new Journey(context, { here, there, task, to, given });
-        return given.abort ? await journey.abort() : await journey.go();
+      const { host, paths } = resolvePlace(context, to);
+      const targetContext = { ...context, host, paths } as Context;
+      return await withDaemon(targetContext, async (target) => {
+        if (!pending && source.home === target.home) return reportAtHome(context, task);
+        const journey = new Journey(context, { source, target, task, to, options });
+        return options.abort ? await journey.abort() : await journey.go();
       });
     });
   },
 });
 
-function elsewhere({ id, state, error }: TaskJson, { to, isGone }: Known): AgentctlError {
-  if (isGone) return new AgentctlError("Moved", { ...error?.data, id, state });
+function otherMoveError({ id, state, error }: TaskJson, { to, hasLeft }: PendingMove): AgentctlError {
+  if (hasLeft) return new AgentctlError("Moved", { ...error?.data, id, state });
   const reason = `task ${id} is on its way to ${to}`;
   const hint = `agentctl move ${id} --to ${to} finishes that, agentctl move ${id} --abort takes it back`;
   return new AgentctlError("UnsupportedOperation", { id, state, reason, hint });
 }
 
 /** Leaves the task alone: in its own home it would only get another id. */
-function stays({ out }: Context, task: TaskJson): number {
+function reportAtHome({ out }: Context, task: TaskJson): number {
   if (out.json) out.data(task);
   out.note(`task ${task.id} is in that home already`);
   return 0;

@@ -6,19 +6,21 @@ import { Writable } from "node:stream";
 import type { Context } from "../../command/context.ts";
 import { usage } from "../../command/usage.ts";
 
-/** Reads it from the file, AGENTCTL_PASSPHRASE or, if `mayAsk`, the terminal; undefined if none is given. */
-export async function passphraseFrom(
+/** Reads it from the file, AGENTCTL_PASSPHRASE or, if `canAsk`, the terminal; undefined if none is given. */
+export async function readPassphrase(
   context: Context,
   file: string | undefined,
-  mayAsk: boolean,
+  canAsk: boolean,
 ): Promise<string | undefined> {
-  const given = file === undefined ? context.env.AGENTCTL_PASSPHRASE : fromFile(context, file);
-  if (given !== undefined && given !== "") return given;
+  const passphrase = file === undefined ? context.env.AGENTCTL_PASSPHRASE : readPassphraseFile(context, file);
+  if (passphrase !== undefined && passphrase !== "") return passphrase;
   if (file !== undefined) throw usage(`${file} holds no passphrase`, { field: "--passphrase-file" });
-  return mayAsk && context.stdin().isTTY && context.out.noteTerminal ? await asked(context) : undefined;
+  return canAsk && context.stdin().isTTY && context.out.noteTerminal
+    ? await askOnTerminal(context)
+    : undefined;
 }
 
-function fromFile({ cwd }: Context, file: string): string {
+function readPassphraseFile({ cwd }: Context, file: string): string {
   try {
     return readFileSync(resolve(cwd, file), "utf8").replace(/\r?\n$/, "");
   } catch (error) {
@@ -27,7 +29,7 @@ function fromFile({ cwd }: Context, file: string): string {
 }
 
 /** Asks for it on the terminal, without echo. */
-async function asked({ stdin, out }: Context): Promise<string | undefined> {
+async function askOnTerminal({ stdin, out }: Context): Promise<string | undefined> {
   out.note("passphrase for the variables that travel:");
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: stdin(), output: silent, terminal: true });

@@ -14,8 +14,8 @@ import { chosenVariables } from "../../input/caller-environment.ts";
 import { absolutePath } from "../../input/input.ts";
 import { sizeText } from "../../text/when.ts";
 import { download, uploader } from "./bundles.ts";
-import { passphraseFrom } from "./passphrase.ts";
-import { withPlaces } from "./places.ts";
+import { readPassphrase } from "./passphrase.ts";
+import { withPathHint } from "./path-hint.ts";
 
 type Exported = Result<"tasks/export">;
 
@@ -26,9 +26,9 @@ export const envOptions = {
 };
 
 /** Returns the parameters of `tasks/export` for these options. */
-export function travelling(given: { withEnv: boolean; withoutEnv: boolean }): { withEnv?: boolean } {
-  if (given.withEnv && given.withoutEnv) throw usage("either --with-env or --without-env, not both");
-  return given.withEnv || given.withoutEnv ? { withEnv: given.withEnv } : {};
+export function envParam(options: { withEnv: boolean; withoutEnv: boolean }): { withEnv?: boolean } {
+  if (options.withEnv && options.withoutEnv) throw usage("either --with-env or --without-env, not both");
+  return options.withEnv || options.withoutEnv ? { withEnv: options.withEnv } : {};
 }
 
 const passphraseOption = value(
@@ -55,40 +55,45 @@ const exportTask = command({
     ["task export 12", "task-12.bundle"],
     ["task export 12 --pause - | ssh box agentctl task import -", "a copy that goes on elsewhere"],
   ],
-  async run(context, [id = "", file], { pause, passphraseFile, ...given }) {
-    const env = travelling(given);
+  async run(context, [id = "", file], { pause, passphraseFile, ...options }) {
+    const env = envParam(options);
     return await withDaemon(context, async (rpc) => {
-      const by = { actor: actor(context) };
-      if (pause) await rpc.call("tasks/pause", { id: reference(id), ...by });
-      const exported = await askedFor(context, passphraseFile, (passphrase) =>
-        rpc.call("tasks/export", { id: reference(id), ...env, ...defined({ passphrase }), ...by }),
+      const actorParam = { actor: actor(context) };
+      if (pause) await rpc.call("tasks/pause", { id: reference(id), ...actorParam });
+      const exported = await withPassphrase(context, passphraseFile, (passphrase) =>
+        rpc.call("tasks/export", { id: reference(id), ...env, ...defined({ passphrase }), ...actorParam }),
       );
       const { task } = await rpc.call("tasks/get", { id: reference(id) });
-      await written(context, rpc, exported, file ?? `task-${task.id}.bundle`);
+      await writeBundle(context, rpc, exported, file ?? `task-${task.id}.bundle`);
       return 0;
     });
   },
 });
 
 /** Runs `act` with the given passphrase, or without one. If one is needed but not given, asks on the terminal. */
-async function askedFor<T>(
+async function withPassphrase<T>(
   context: Context,
   file: string | undefined,
   act: (passphrase: string | undefined) => Promise<T>,
 ): Promise<T> {
-  const given = await passphraseFrom(context, file, false);
+  const passphrase = await readPassphrase(context, file, false);
   try {
-    return await act(given);
+    return await act(passphrase);
   } catch (error) {
     const isNeeded =
-      given === undefined && error instanceof AgentctlError && /passphrase/.test(error.message);
-    const typed = isNeeded ? await passphraseFrom(context, file, true) : undefined;
+      passphrase === undefined && error instanceof AgentctlError && /passphrase/.test(error.message);
+    const typed = isNeeded ? await readPassphrase(context, file, true) : undefined;
     if (typed === undefined) throw error;
     return await act(typed);
   }
 }
 
-async function written(context: Context, rpc: RpcClient, exported: Exported, name: string): Promise<void> {
+async function writeBundle(
+  context: Context,
+  rpc: RpcClient,
+  exported: Exported,
+  name: string,
+): Promise<void> {
   const { out, cwd } = context;
   if (!out.json)
     for (const { what, bytes } of exported.contents) out.note(`${sizeText(bytes).padStart(9)}  ${what}`);
@@ -137,46 +142,48 @@ const importTask = command({
   async run(context, [file = ""], { cwd, module, env, release, passphraseFile }) {
     const { out } = context;
     const variables = env.length > 0 ? { env: chosenVariables(context, env) } : {};
-    const places = {
+    const paths = {
       ...(cwd === undefined ? {} : { cwd: absolutePath(context, cwd) }),
       ...(module === undefined ? {} : { module: absolutePath(context, module) }),
     };
     return await withDaemon(context, async (rpc) => {
-      const { told } = rpc;
-      rpc.told = (error) => withPlaces(told(error));
-      const by = { actor: actor(context) };
-      const { task, created } = await askedFor(context, passphraseFile, async (passphrase) => {
-        const bundle = await uploaded(context, rpc, file);
+      const { told: mapError } = rpc;
+      rpc.told = (error) => withPathHint(mapError(error));
+      const actorParam = { actor: actor(context) };
+      const { task, created } = await withPassphrase(context, passphraseFile, async (passphrase) => {
+        const bundle = await uploadBundle(context, rpc, file);
         return await rpc.call("tasks/import", {
           bundle,
-          ...places,
+          ...paths,
           ...variables,
           ...defined({ passphrase }),
-          ...by,
+          ...actorParam,
         });
       });
       if (!created) out.note(`it was imported before, as task ${task.id}`);
-      const goesOn = release && task.state === "suspended";
-      const last = goesOn ? await rpc.call("tasks/resume", { id: task.id, ...by }) : { task };
-      if (!("task" in last)) return 1;
-      if (out.json) out.data(last.task);
+      const shouldResume = release && task.state === "suspended";
+      const response = shouldResume
+        ? await rpc.call("tasks/resume", { id: task.id, ...actorParam })
+        : { task };
+      if (!("task" in response)) return 1;
+      if (out.json) out.data(response.task);
       else out.line(String(task.id));
-      if (!goesOn && created) out.note(`it is suspended; agentctl resume ${task.id} goes on`);
+      if (!shouldResume && created) out.note(`it is suspended; agentctl resume ${task.id} goes on`);
       return 0;
     });
   },
 });
 
-async function uploaded(context: Context, rpc: RpcClient, file: string): Promise<string> {
-  const up = uploader(rpc);
+async function uploadBundle(context: Context, rpc: RpcClient, file: string): Promise<string> {
+  const upload = uploader(rpc);
   const source = file === "-" ? context.stdin() : createReadStream(resolve(context.cwd, file));
   try {
-    for await (const chunk of source) await up.take(chunk as Buffer);
+    for await (const chunk of source) await upload.write(chunk as Buffer);
   } catch (error) {
     if (error instanceof AgentctlError) throw error;
     throw usage(`${file} cannot be read: ${(error as Error).message}`);
   }
-  return await up.bundle();
+  return await upload.bundle();
 }
 
 export const task: Group = {
