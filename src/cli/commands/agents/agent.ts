@@ -147,13 +147,13 @@ async function runOneTurn(context: Context, { name, commands }: AgentFacts): Pro
   });
   return await withDaemon(context, async (rpc) => {
     const response = await rpc.call("tasks/wait", { id: task.id, until: [...END_STATES] });
-    if (isOpen(response.task))
+    if (isWaiting(response.task))
       await rpc.call("tasks/cancel", { id: task.id, reason: "agent check is over", graceMs: 0 });
     return response.task;
   });
 }
 
-function isOpen({ state }: TaskJson): boolean {
+function isWaiting({ state }: TaskJson): boolean {
   return state === "input-required" || state === "suspended";
 }
 

@@ -38,7 +38,7 @@ export const usage = command({
     const tasks = await withOpening(
       context,
       (rpc) => rpc.call("tasks/list", params),
-      (rpc, first) => allPages(rpc, params, first),
+      (rpc, firstPage) => allPages(rpc, params, firstPage),
     );
     const lines = linesOf(tasks, grouping);
     if (out.json) out.data(lines.map(({ key, ...totals }) => ({ [grouping]: key, ...totals })));

@@ -4,7 +4,7 @@ import { actor, withDaemon } from "../../command/session.ts";
 import { answerEach, conclude, selectedIds } from "../../follow/answers.ts";
 import { selectionOf, selectorOptions, tasksArgument } from "../../input/selection.ts";
 
-const holdable = openStates.filter((state) => state !== "working");
+const holdableStates = openStates.filter((state) => state !== "working");
 
 export const hold = command({
   name: "hold",
@@ -20,7 +20,7 @@ export const hold = command({
     const selection = selectionOf(ids, options);
     const caller = actor(context);
     return await withDaemon(context, async (rpc) => {
-      const targets = await selectedIds(rpc, selection, holdable, ({ held }) => !held);
+      const targets = await selectedIds(rpc, selection, holdableStates, ({ held }) => !held);
       const answers = await answerEach(context, targets, {
         inOrder: true,
         act: (id) => rpc.call("tasks/hold", { id, actor: caller }),

@@ -19,7 +19,7 @@ const options = {
   mode: choice("--mode <mode>", "end it at a checkpoint, or stop it where it stands", pauseModes),
   grace: value("--grace <duration>", "how long it may take to save a checkpoint (60s)", duration),
   until: value("--until <time>", "resume by itself then", time),
-  at: value("--at <time>", "pause then, and not at once; never takes a planned pause back", timeOrNever),
+  at: value("--at <time>", "pause then, and not at once; never takes a planned pause back", parseTimeOrNever),
   reason: value("--reason <text>", "why; is recorded"),
   noWait: flag("--no-wait", "return when the request is recorded"),
 };
@@ -105,7 +105,7 @@ function noteHeldQueues({ out, clock }: Context, selector: Selector, { at, until
 const NEVER = "never";
 
 /** Parses a future time; `never` becomes null. */
-function timeOrNever(text: string, env: Environment): string | null {
+function parseTimeOrNever(text: string, env: Environment): string | null {
   return text === NEVER ? null : time(text, env);
 }
 

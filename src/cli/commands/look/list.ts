@@ -35,12 +35,12 @@ export const list = command({
       value(
         "--columns <list>",
         `which columns, such as id,state,name: ${columnNames.join(", ")}`,
-        columnList,
+        parseColumns,
       ),
       columnNames,
     ),
     sort: offering(
-      value("--sort <column[:desc]>", "the order of the tasks, such as ran:desc", sortOrder),
+      value("--sort <column[:desc]>", "the order of the tasks, such as ran:desc", parseSortOrder),
       columnNames,
     ),
     format: value("--format <template>", "a line a task from its JSON, such as '{id}\\t{pause.reason}'"),
@@ -61,13 +61,14 @@ export const list = command({
     const { out } = context;
     const formatLine = format === undefined ? undefined : templateOf(format);
     const { all: _every, ...select } = selectorOf({ all, ...selector });
-    const isWide = all || [name, on, since].some((each) => each !== undefined) || selector.states.length > 0;
+    const isUnlimited =
+      all || [name, on, since].some((each) => each !== undefined) || selector.states.length > 0;
     const isTable = !out.json && formatLine === undefined;
     const fields = columns === undefined && sort === undefined ? usualFields : listedFields;
     const params: Params<"tasks/list"> = {
       ...select,
       ...defined({ name, since, on }),
-      ...(isWide ? {} : { recent: RECENT_COUNT, limit: PAGE_SIZE }),
+      ...(isUnlimited ? {} : { recent: RECENT_COUNT, limit: PAGE_SIZE }),
       ...(isTable ? { fields: [...fields] } : {}),
     };
     // Without --sort and --limit, rows are made while the daemon prepares the next page.
@@ -75,10 +76,10 @@ export const list = command({
     const { table, fetched } = await withOpening(
       context,
       (rpc) => rpc.call("tasks/list", params),
-      async (rpc, first) => {
+      async (rpc, firstPage) => {
         const table = await createTable(context, columns);
         const fetched: TaskJson[] = [];
-        for await (const page of pagesOf(rpc, params, first)) {
+        for await (const page of pagesOf(rpc, params, firstPage)) {
           if (isIncremental) table.add(page);
           else fetched.push(...page);
         }
@@ -113,18 +114,18 @@ async function createTable(
   });
 }
 
-function columnList(text: string): TaskColumnName[] {
-  return text.split(",").map((name) => columnNamed(name.trim()));
+function parseColumns(text: string): TaskColumnName[] {
+  return text.split(",").map((name) => parseColumn(name.trim()));
 }
 
-function sortOrder(text: string): { column: TaskColumnName; isDown: boolean } {
+function parseSortOrder(text: string): { column: TaskColumnName; isDown: boolean } {
   const [name = "", order = "asc", ...more] = text.split(":");
   if (more.length > 0 || (order !== "asc" && order !== "desc"))
     throw new Refusal(`${JSON.stringify(text)} is not an order; use one such as ran:desc`);
-  return { column: columnNamed(name), isDown: order === "desc" };
+  return { column: parseColumn(name), isDown: order === "desc" };
 }
 
-function columnNamed(text: string): TaskColumnName {
+function parseColumn(text: string): TaskColumnName {
   const name = columnNames.find((each) => each === text.toLowerCase());
   if (name) return name;
   throw new Refusal(

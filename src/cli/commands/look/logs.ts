@@ -42,7 +42,7 @@ export const logs = command({
       "only attempts that printed since then: 2h (ago), ISO 8601 or HH:MM",
       pastTime,
     ),
-    grep: value("--grep <regex>", "only lines that this regular expression fits", pattern),
+    grep: value("--grep <regex>", "only lines that this regular expression fits", parsePattern),
     ...selectorOptions,
   },
   examples: [
@@ -98,7 +98,7 @@ function noteUnstarted({ out }: Context, { id, startedAt, endedAt }: TaskJson): 
   out.note(`task ${id} ${outcome}: it has printed nothing`, `agentctl show ${id}`);
 }
 
-function pattern(text: string): RegExp {
+function parsePattern(text: string): RegExp {
   try {
     return new RegExp(text, "u");
   } catch (error) {
@@ -159,12 +159,12 @@ async function printLogs(
   lines: number | undefined,
   print: Print,
 ): Promise<number> {
-  const { first, offset } = await startPosition(files, lines);
-  for (const log of files.slice(first)) {
+  const { firstIndex, offset } = await startPosition(files, lines);
+  for (const log of files.slice(firstIndex)) {
     printHeading(out, log.attempt);
     const file = new LogFile(placeOf(log));
     try {
-      if (log === files[first] && offset > 0) await file.skipTo(offset);
+      if (log === files[firstIndex] && offset > 0) await file.skipTo(offset);
       await file.drain(print);
     } finally {
       file.close();
@@ -182,8 +182,8 @@ async function followLogs(
 ): Promise<number> {
   const { out } = context;
   const tail = new LogTail(print, (attempt) => printHeading(out, attempt));
-  const { first, offset } = await startPosition(files, lines);
-  const log = files[first];
+  const { firstIndex, offset } = await startPosition(files, lines);
+  const log = files[firstIndex];
   if (log) {
     printHeading(out, log.attempt);
     await tail.startAt(log, files, offset);
@@ -202,12 +202,12 @@ function printHeading(out: Context["out"], attempt: number): void {
 
 /** Returns the log, and the offset in it, where the last `lines` lines of all logs begin. */
 async function startPosition(files: readonly AttemptLog[], lines: number | undefined) {
-  if (lines === undefined) return { first: 0, offset: 0 };
+  if (lines === undefined) return { firstIndex: 0, offset: 0 };
   let remaining = lines;
-  for (let first = files.length - 1; first >= 0; first--) {
-    const { offset, missing } = await lastLinesOf(placeOf(files[first] as AttemptLog), remaining);
-    if (missing <= 0 || first === 0) return { first, offset };
+  for (let firstIndex = files.length - 1; firstIndex >= 0; firstIndex--) {
+    const { offset, missing } = await lastLinesOf(placeOf(files[firstIndex] as AttemptLog), remaining);
+    if (missing <= 0 || firstIndex === 0) return { firstIndex, offset };
     remaining = missing;
   }
-  return { first: 0, offset: 0 };
+  return { firstIndex: 0, offset: 0 };
 }

@@ -110,8 +110,8 @@ const remove = command({
   async run({ env, out }, [name = ""]) {
     const { current, places } = readContexts(env);
     requireContext({ current, places }, name);
-    const { [name]: place, ...rest } = places;
-    writeContexts(env, { current: current === name ? null : current, places: rest });
+    const { [name]: place, ...remaining } = places;
+    writeContexts(env, { current: current === name ? null : current, places: remaining });
     if (out.json) out.data({ name, ...place });
     else if (current === name)
       out.note("it was the current context: commands go to the home of AGENTCTL_HOME, or ~/.agentctl");

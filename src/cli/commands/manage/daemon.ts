@@ -33,7 +33,7 @@ const start = command({
   ],
   isLocal: true,
   async run(context, _args, { hold }) {
-    const running = await statusOf(context);
+    const running = await fetchStatus(context);
     if (running && hold) context.out.note("it was running already: --hold changes nothing");
     return reportStarted(context, running ?? (await startDaemon(context, hold)), running !== undefined);
   },
@@ -86,7 +86,7 @@ const status = command({
   examples: [["daemon status --json", "for a script; exit code 5 when none runs"]],
   async run(context) {
     const { out, paths } = context;
-    const daemonStatus = await statusOf(context);
+    const daemonStatus = await fetchStatus(context);
     if (out.json)
       out.data(daemonStatus ?? { ...NO_DAEMON, home: paths.home, socket: paths.socket, log: paths.log });
     else if (daemonStatus) for (const line of statusLines(daemonStatus)) out.line(line);
@@ -165,7 +165,7 @@ export const daemon: Group = {
 };
 
 /** Returns the status of the running daemon, whatever its version; undefined if none runs. */
-async function statusOf({ paths, env, host }: Context): Promise<Status | undefined> {
+async function fetchStatus({ paths, env, host }: Context): Promise<Status | undefined> {
   try {
     const rpc = await connect({ paths, env, host, start: "never", anyVersion: true });
     return await rpc.call("daemon/status", {}).finally(() => rpc.close());

@@ -54,7 +54,7 @@ type HomeReport = Report & { http: Result<"daemon/status">["http"] };
 
 /** Checks the home and the running daemon. */
 async function examine(context: Context): Promise<HomeReport> {
-  const status = await statusOf(context);
+  const status = await fetchStatus(context);
   const report = await examineHere({ daemonPid: status?.pid ?? null, repair: false });
   const http = status?.http ?? null;
   if (!http?.error) return { ...report, http };
@@ -70,7 +70,7 @@ async function examine(context: Context): Promise<HomeReport> {
 /** How long the daemon may take to respond before we treat it as absent, in ms. */
 const RESPONSE_TIMEOUT_MS = 5000;
 
-async function statusOf({ paths, env, out }: Context): Promise<Result<"daemon/status"> | null> {
+async function fetchStatus({ paths, env, out }: Context): Promise<Result<"daemon/status"> | null> {
   try {
     const rpc = await connect({ paths, env, start: "never", anyVersion: true });
     const timer = setTimeout(() => {

@@ -99,8 +99,8 @@ function lastText(hook: HookJson, now: number, isPipe: boolean): string {
   const { lastAt, givenUp, run, url } = hook;
   if (lastAt === null) return "";
   const target = `${run?.[0] ?? url} `;
-  const isNamed = !isPipe && hook.lastError?.startsWith(target);
-  const lastError = isNamed ? (hook.lastError?.slice(target.length) ?? null) : hook.lastError;
-  const lost = givenUp > 0 ? `; ${givenUp} given up` : "";
-  return oneLine(`${ageText(lastAt, now)} ago${lastError === null ? "" : `: ${lastError}`}${lost}`);
+  const startsWithTarget = !isPipe && hook.lastError?.startsWith(target);
+  const lastError = startsWithTarget ? (hook.lastError?.slice(target.length) ?? null) : hook.lastError;
+  const givenUpText = givenUp > 0 ? `; ${givenUp} given up` : "";
+  return oneLine(`${ageText(lastAt, now)} ago${lastError === null ? "" : `: ${lastError}`}${givenUpText}`);
 }

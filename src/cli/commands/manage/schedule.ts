@@ -229,7 +229,7 @@ function nextText({ paused, nextAt }: ScheduleJson, now: number): string {
   return nextAt === null ? "never" : `${whenText(nextAt, now)}, ${untilText(nextAt, now)}`;
 }
 
-function workText({ task }: ScheduleJson): string {
+function commandText({ task }: ScheduleJson): string {
   return oneLine(Array.isArray(task.argv) ? shellLine(task.argv as string[]) : String(task.module ?? ""));
 }
 
@@ -264,7 +264,7 @@ function scheduleTable(
     entry.tz,
     nextCell(entry, now),
     oneLine(columns === undefined ? lastText(entry, now) : shortLastText(entry, now)),
-    workText(entry),
+    commandText(entry),
   ]);
   return tableLines(heads, rows, columns);
 }
@@ -278,7 +278,7 @@ function scheduleReport(entry: ScheduleJson, now: number): string[] {
   const { argv: _, module: __, ...fields } = entry.task;
   const rows: [string, string][] = [
     ["schedule", oneLine(entry.name)],
-    ["runs", workText(entry)],
+    ["runs", commandText(entry)],
     ["when", `${oneLine(entry.cron)} in ${entry.tz}`],
     ["next", nextText(entry, now)],
     ["last", oneLine(lastText(entry, now)) || "none so far"],

@@ -78,7 +78,7 @@ function quote(word: string): string {
 function launchd(name: string, { node, launcher, home }: Daemon, { userHome, uid }: User): Service {
   const label = `dev.agentctl.${name}`;
   const file = join(userHome, "Library/LaunchAgents", `${label}.plist`);
-  const words = [node, "--", launcher, "daemon", "run"].map(
+  const argumentLines = [node, "--", launcher, "daemon", "run"].map(
     (word) => `    <string>${escapeXml(word)}</string>`,
   );
   const text = `<?xml version="1.0" encoding="UTF-8"?>
@@ -88,7 +88,7 @@ function launchd(name: string, { node, launcher, home }: Daemon, { userHome, uid
   <key>Label</key><string>${label}</string>
   <key>ProgramArguments</key>
   <array>
-${words.join("\n")}
+${argumentLines.join("\n")}
   </array>
   <key>EnvironmentVariables</key>
   <dict><key>AGENTCTL_HOME</key><string>${escapeXml(home)}</string></dict>

@@ -32,7 +32,7 @@ export const install = command({
     writeFileSync(service.file, service.text, { mode: 0o644 });
     const problem = (await runCommand(service.readyCommand)) ?? (await takeOver(context, service));
     if (out.json) out.data({ name: service.name, file: service.file, isActive: problem === undefined });
-    else sayInstalled(context, service, problem);
+    else reportInstalled(context, service, problem);
     return problem === undefined ? 0 : 1;
   },
 });
@@ -108,7 +108,7 @@ async function takeOver(context: Context, service: Service): Promise<string | un
   return undefined;
 }
 
-function sayInstalled({ out }: Context, service: Service, problem: string | undefined): void {
+function reportInstalled({ out }: Context, service: Service, problem: string | undefined): void {
   out.line(`service ${service.name} written to ${service.file}`);
   if (problem === undefined) {
     out.line("it runs now, and is started with your session");

@@ -77,7 +77,9 @@ async function noteAwayMachines({ paths, out }: Context, id: number, on: readonl
   const { clusterHere } = await import("../../../client/cluster.ts");
   const { machines } = await clusterHere(paths);
   const matching = machines.filter(({ name, labels }) =>
-    on.every((word) => word === name || Object.entries(labels).some(([k, v]) => `${k}=${v}` === word)),
+    on.every(
+      (word) => word === name || Object.entries(labels).some(([key, value]) => `${key}=${value}` === word),
+    ),
   );
   if (matching.some(({ state }) => state === "up")) return;
   const states = matching.map(({ name, state }) => `machine ${name} is ${state}`);

@@ -18,17 +18,18 @@ import { envParam } from "./task.ts";
 export interface PendingMove {
   move: string;
   to: string;
-  goesOn: boolean;
+  /** Whether the task continues there; `goesOn` on the wire. */
+  shouldContinue: boolean;
   /** The task has ended here. */
   hasLeft: boolean;
 }
 
 /** Returns the move that was begun, if there is one. */
 export function pendingMove({ moving, error }: TaskJson): PendingMove | undefined {
-  if (moving) return { move: moving.move, to: moving.to, goesOn: moving.goesOn, hasLeft: false };
+  if (moving) return { move: moving.move, to: moving.to, shouldContinue: moving.goesOn, hasLeft: false };
   if (error?.name !== "Moved") return undefined;
   const { move, to, goesOn } = error.data as { move: string; to: string; goesOn: boolean };
-  return { move, to, goesOn, hasLeft: true };
+  return { move, to, shouldContinue: goesOn, hasLeft: true };
 }
 
 interface MoveOptions {
@@ -87,8 +88,8 @@ export class Journey {
     // Report wrong options before the task is paused.
     this.#targetPaths();
     envParam(this.#options);
-    const goesOn = pending?.goesOn ?? (await this.#pauseTask());
-    const currentMove = { move: pending?.move ?? randomUUID(), to: this.#to, goesOn };
+    const shouldContinue = pending?.shouldContinue ?? (await this.#pauseTask());
+    const currentMove = { move: pending?.move ?? randomUUID(), to: this.#to, shouldContinue };
     const existing = pending ? await this.#findArrived(currentMove.move) : null;
     const arrived =
       existing ??
@@ -100,11 +101,11 @@ export class Journey {
    * Aborts the move. The first task with the move's key wins there: the moved one, or a placeholder that keeps it out.
    */
   async abort(): Promise<number> {
-    const { move, goesOn, hasLeft } = pendingMove(this.#task) as PendingMove;
+    const { move, shouldContinue, hasLeft } = pendingMove(this.#task) as PendingMove;
     const arrived = hasLeft ? await this.#findArrived(move) : await this.#findOrBlock(move);
     if (arrived) {
       this.#context.out.note("it is there already: the move is finished");
-      return await this.#finish({ move, goesOn }, arrived);
+      return await this.#finish({ move, shouldContinue }, arrived);
     }
     const { task } = await this.#source.call("tasks/moved", { id: this.#task.id, move, ...this.#actorParam });
     return this.#report(task, `task ${task.id} stays here; agentctl resume ${task.id} goes on`);
@@ -145,12 +146,25 @@ export class Journey {
     return (await this.#target.call("tasks/moving", { move })).task;
   }
 
-  async #send({ move, to, goesOn }: { move: string; to: string; goesOn: boolean }): Promise<TaskJson> {
+  async #send({
+    move,
+    to,
+    shouldContinue,
+  }: {
+    move: string;
+    to: string;
+    shouldContinue: boolean;
+  }): Promise<TaskJson> {
     const targetPaths = this.#targetPaths();
     const env = envParam(this.#options);
     const wasUnderWay = this.#isUnderWay;
     this.#isUnderWay = true;
-    const params = { id: this.#task.id, move: { id: move, to, goesOn }, ...env, ...this.#actorParam };
+    const params = {
+      id: this.#task.id,
+      move: { id: move, to, goesOn: shouldContinue },
+      ...env,
+      ...this.#actorParam,
+    };
     const exported = await this.#source.call("tasks/export", params).catch((error) => {
       this.#isUnderWay = wasUnderWay || isGone(error);
       throw error;
@@ -176,15 +190,18 @@ export class Journey {
     };
   }
 
-  async #finish({ move, goesOn }: { move: string; goesOn: boolean }, arrived: TaskJson): Promise<number> {
+  async #finish(
+    { move, shouldContinue }: { move: string; shouldContinue: boolean },
+    arrived: TaskJson,
+  ): Promise<number> {
     const { id } = this.#task;
     await this.#source.call("tasks/moved", { id, move, to: this.#to, as: arrived.id, ...this.#actorParam });
     this.#isUnderWay = false;
-    return await this.#arrive({ move, goesOn });
+    return await this.#arrive({ move, shouldContinue });
   }
 
-  async #arrive({ move, goesOn }: { move: string; goesOn: boolean }): Promise<number> {
-    const arrive = { goesOn: goesOn || this.#options.resume };
+  async #arrive({ move, shouldContinue }: { move: string; shouldContinue: boolean }): Promise<number> {
+    const arrive = { goesOn: shouldContinue || this.#options.resume };
     const { task } = await this.#target.call("tasks/moving", { move, arrive, ...this.#actorParam });
     if (!task) throw new AgentctlError("TaskNotFound", { id: `move:${move}` });
     const state = task.state === "suspended" ? "; it is suspended there, as it was here" : "";

@@ -31,8 +31,8 @@ function readPassphraseFile({ cwd }: Context, file: string): string {
 /** Asks for it on the terminal, without echo. */
 async function askOnTerminal({ stdin, out }: Context): Promise<string | undefined> {
   out.note("passphrase for the variables that travel:");
-  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: stdin(), output: silent, terminal: true });
+  const mutedOutput = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: stdin(), output: mutedOutput, terminal: true });
   try {
     return await new Promise<string | undefined>((done) => {
       lines.once("line", (line) => done(line === "" ? undefined : line));
