@@ -3,7 +3,7 @@ import { AgentctlError } from "../core/errors.ts";
 import { parseDuration } from "../core/time.ts";
 import { Zone } from "./zone.ts";
 
-const accepted = `five or six fields such as "30 2 * * MON-FRI", or @hourly, @daily, @weekly, @monthly, @yearly, or "@every 90m"`;
+const acceptedForms = `five or six fields such as "30 2 * * MON-FRI", or @hourly, @daily, @weekly, @monthly, @yearly, or "@every 90m"`;
 
 /** The shortest interval of `@every`, in ms: as short as six fields allow. */
 const MIN_INTERVAL_MS = 1000;
@@ -17,27 +17,31 @@ interface Times {
 }
 
 /**
- * Returns the times of a cron expression in a time zone, or of `@every <duration>`, which counts intervals from `since`. A wall-clock time that does not exist on a day is replaced by
- * the next one that does; one that exists twice counts once. An expression without fixed hours also runs in an
- * hour that occurs twice. Throws `InvalidParams` for an invalid expression or zone.
+ * Returns the times of a cron expression in a time zone, or of `@every <duration>`, whose intervals begin at `since`.
+ * A wall-clock time that does not exist on a day is replaced by the next one that does; one that exists twice counts
+ * once. An expression without fixed hours also runs in an hour that occurs twice. Throws `InvalidParams` for an invalid
+ * expression or zone.
  */
 export function cronTimes(cron: string, tz: string, since: number): Times {
   const zone = requireZone(tz);
   const [isInterval, duration = ""] = /^@every\b(.*)$/i.exec(cron.trim()) ?? [];
-  if (isInterval) return byInterval(intervalOf(cron, duration), since);
-  const times = parsed(cron, zone);
-  return namesHours(cron) ? onWallClock(parsed(cron, "UTC"), new Zone(zone)) : byTheHour(times);
+  if (isInterval) return intervalTimes(parseInterval(cron, duration), since);
+  const times = parseCron(cron, zone);
+  return namesHours(cron) ? wallClockTimes(parseCron(cron, "UTC"), new Zone(zone)) : hourlyTimes(times);
 }
 
-function byInterval(interval: number, since: number): Times {
+function intervalTimes(interval: number, since: number): Times {
   const latest = (at: number) => at - ((((at - since) % interval) + interval) % interval);
   return { after: (at) => latest(at) + interval, latest };
 }
 
-function intervalOf(cron: string, duration: string): number {
+function parseInterval(cron: string, duration: string): number {
   const ms = parseDuration(duration);
   if (ms !== undefined && ms >= MIN_INTERVAL_MS) return ms;
-  throw refused(cron, ms === undefined ? "@every takes a duration" : "its interval is shorter than a second");
+  throw cronRefusal(
+    cron,
+    ms === undefined ? "@every takes a duration" : "its interval is shorter than a second",
+  );
 }
 
 function namesHours(cron: string): boolean {
@@ -48,7 +52,7 @@ function namesHours(cron: string): boolean {
 }
 
 /** Computes on the wall clock: in a zone, the library skips missing times, and may return a repeated time twice. */
-function onWallClock(wall: Cron, zone: Zone): Times {
+function wallClockTimes(wall: Cron, zone: Zone): Times {
   return {
     after: (at) => {
       let next = wall.nextRun(new Date(at + zone.offset(at) - 1));
@@ -63,7 +67,7 @@ function onWallClock(wall: Cron, zone: Zone): Times {
   };
 }
 
-function byTheHour(times: Cron): Times {
+function hourlyTimes(times: Cron): Times {
   return {
     after: (at) => times.nextRun(new Date(at))?.getTime() ?? null,
     // The library returns only times before its reference.
@@ -71,7 +75,7 @@ function byTheHour(times: Cron): Times {
   };
 }
 
-function parsed(cron: string, timezone: string): Cron {
+function parseCron(cron: string, timezone: string): Cron {
   try {
     const text = cron.trim();
     // The library would also accept a single date.
@@ -81,13 +85,13 @@ function parsed(cron: string, timezone: string): Cron {
     throw new Error("no such time ever comes");
   } catch (error) {
     const isAtBoot = /^@reboot$/i.test(cron.trim());
-    const why = isAtBoot ? "no schedule runs at a start of the machine" : wordsOf(error as Error);
-    throw refused(cron, why, error);
+    const why = isAtBoot ? "no schedule runs at a start of the machine" : reasonText(error as Error);
+    throw cronRefusal(cron, why, error);
   }
 }
 
-function refused(cron: string, why: string, cause?: unknown): AgentctlError {
-  const reason = `${JSON.stringify(cron)} is refused: ${why}; accepted are ${accepted}`;
+function cronRefusal(cron: string, why: string, cause?: unknown): AgentctlError {
+  const reason = `${JSON.stringify(cron)} is refused: ${why}; accepted are ${acceptedForms}`;
   return new AgentctlError("InvalidParams", { field: "cron", reason }, { cause });
 }
 
@@ -100,6 +104,6 @@ function requireZone(tz: string): string {
   }
 }
 
-function wordsOf({ message }: Error): string {
+function reasonText({ message }: Error): string {
   return message.replace(/^CronPattern: /, "").replace(/^[A-Z]/, (letter) => letter.toLowerCase());
 }

@@ -18,7 +18,7 @@ export interface TaskPipe {
   /** Called when an attempt begins. */
   open(): void;
   /** Called when something was sent, or an attempt has its process. */
-  look(): void;
+  check(): void;
   /** Called when the program of an attempt has ended. Throws if nothing holds the pipe open. */
   endAttempt(): void;
 }
@@ -67,7 +67,7 @@ export class Engine implements Ports {
   /** The daemon is stopping. */
   isStopping = false;
   #wake: () => void = () => {};
-  readonly #waiters = new Set<(events: readonly TaskEvent[]) => void>();
+  readonly #listeners = new Set<(events: readonly TaskEvent[]) => void>();
 
   constructor(options: Ports) {
     this.store = withBriefSteps(options.store, {
@@ -88,7 +88,7 @@ export class Engine implements Ports {
     this.lastSeen = lastSeen(options.places.home);
     this.hosts = new Hosts(this);
     this.store.onEvents((events) => {
-      for (const waiter of [...this.#waiters]) waiter(events);
+      for (const listener of [...this.#listeners]) listener(events);
     });
   }
 
@@ -122,28 +122,28 @@ export class Engine implements Ports {
 
   /** Calls `listener` after each commit that wrote events; returns a function that stops this. */
   onEvents(listener: (events: readonly TaskEvent[]) => void): () => void {
-    this.#waiters.add(listener);
-    return () => this.#waiters.delete(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Resolves with the task when it is in one of `states` or has ended, or as it is when `signal` aborts. */
   async waitFor(id: number, states: readonly State[] | undefined, signal: AbortSignal): Promise<Task> {
-    const isThere = (state: State | null) =>
+    const isReached = (state: State | null) =>
       state !== null && (states ? states.includes(state) : isTerminal(state));
     return await new Promise<Task>((resolve, reject) => {
       const stop = () => {
-        this.#waiters.delete(look);
+        this.#listeners.delete(check);
         signal.removeEventListener("abort", stop);
         this.require(id).then(resolve, reject);
       };
-      const look = (events: readonly TaskEvent[]) => {
-        const isOver = (state: State | null) => state === null || isTerminal(state) || isThere(state);
-        if (events.some((event) => event.task === id && isOver(event.to))) stop();
+      const check = (events: readonly TaskEvent[]) => {
+        const isDone = (state: State | null) => state === null || isTerminal(state) || isReached(state);
+        if (events.some((event) => event.task === id && isDone(event.to))) stop();
       };
-      this.#waiters.add(look);
+      this.#listeners.add(check);
       signal.addEventListener("abort", stop);
       this.require(id).then((task) => {
-        if (isThere(task.state) || isTerminal(task.state) || signal.aborted) stop();
+        if (isReached(task.state) || isTerminal(task.state) || signal.aborted) stop();
       }, reject);
     });
   }

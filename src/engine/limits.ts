@@ -4,9 +4,9 @@ import type { Ports } from "./ports.ts";
 
 /** Returns how many slots the working tasks of all queues may take together; null for no limit. */
 export function slotsMax({ settings, cluster }: Pick<Ports, "settings" | "cluster">): number | null {
-  const most = slotsFrom(settings.slotsMax) ?? null;
-  if (cluster === null) return most;
-  return most === null ? cluster.slots : Math.min(most, cluster.slots);
+  const configured = slotsFrom(settings.slotsMax) ?? null;
+  if (cluster === null) return configured;
+  return configured === null ? cluster.slots : Math.min(configured, cluster.slots);
 }
 
 /** Returns the available memory and the memory to keep free, in bytes; null if no memory is reserved. */

@@ -4,7 +4,7 @@ import type { Engine } from "./engine.ts";
 import { hasMoved } from "./refusals.ts";
 
 /** How many tries a request gets. Neither a user nor a program changes a task's state this often in that time. */
-const TRIES = 20;
+const MAX_TRIES = 20;
 
 /**
  * Calls `act` with the task. If the task has changed state in the meantime (`act` returns undefined, or rejects for
@@ -17,10 +17,10 @@ export async function onceSettled<T>(
   act: (task: Task) => Promise<T | undefined>,
 ): Promise<T> {
   let task = await engine.require(ref);
-  for (let tries = 0; tries < TRIES; tries++) {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
     try {
-      const answer = await act(task);
-      if (answer !== undefined) return answer;
+      const result = await act(task);
+      if (result !== undefined) return result;
     } catch (error) {
       if (!hasMoved(error)) throw error;
     }

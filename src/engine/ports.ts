@@ -30,9 +30,9 @@ export interface Places {
 
 /** The part of the daemon's log that the engine uses. */
 export interface Log {
-  info(facts: object, message: string): void;
-  warn(facts: object, message: string): void;
-  error(facts: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
 }
 
 /** The part of the cluster that the engine uses: the machines that share the store. */

@@ -22,16 +22,16 @@ export class Zone {
   offset(at: number): number {
     const parts = this.#format.formatToParts(at).map(({ type, value }) => [type, Number(value)]);
     const { year, month, day, hour, minute, second } = Object.fromEntries(parts);
-    const whole = Math.floor(at / 1000) * 1000;
-    return Date.UTC(year, month - 1, day, hour, minute, second) - whole;
+    const wholeSeconds = Math.floor(at / 1000) * 1000;
+    return Date.UTC(year, month - 1, day, hour, minute, second) - wholeSeconds;
   }
 
   /** Returns when the clock first shows this time; if the clock skips it, the moment of the skip. */
   momentOf(wall: number): number {
     const before = this.offset(wall - DAY_MS);
     const after = this.offset(wall + DAY_MS);
-    const shown = [wall - before, wall - after].filter((at) => at + this.offset(at) === wall);
-    return shown.length > 0 ? Math.min(...shown) : this.#change(wall - after, wall - before);
+    const candidates = [wall - before, wall - after].filter((at) => at + this.offset(at) === wall);
+    return candidates.length > 0 ? Math.min(...candidates) : this.#findChange(wall - after, wall - before);
   }
 
   /** Returns the latest time that the clock may have shown by a moment, even if it was set back since. */
@@ -40,7 +40,7 @@ export class Zone {
   }
 
   /** Returns when the clock changes between two moments. */
-  #change(from: number, to: number): number {
+  #findChange(from: number, to: number): number {
     const old = this.offset(from);
     let [low, high] = [from, to];
     while (high - low > 1) {

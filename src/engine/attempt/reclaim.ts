@@ -9,7 +9,7 @@ import type { Ended } from "../../runner/index.ts";
 import type { Engine } from "../engine.ts";
 import { foldersOf, logFile } from "../files/environment.ts";
 import { settleArtifacts } from "../files/keep-artifact.ts";
-import { HOST_KEY, hostLog } from "../hosts/hosts.ts";
+import { HOST_KEY_PREFIX, hostLog } from "../hosts/hosts.ts";
 import { ActiveAttempt } from "./active-attempt.ts";
 import { prepareStart } from "./cannot-start.ts";
 import { classify, type Facts, type Verdict } from "./classify.ts";
@@ -41,7 +41,7 @@ export async function reclaim(engine: Engine, task: Task, wanted: Intent | null 
     attempt,
     process: processOf(state),
     bootId: engine.bootId,
-    isFromPool: attempt?.runKey.startsWith(HOST_KEY) ?? false,
+    isFromPool: attempt?.runKey.startsWith(HOST_KEY_PREFIX) ?? false,
     hasSteps: attempt !== undefined && existsSync(engine.runner.stepFile(attempt.runKey)),
   });
   if (verdict === "contradiction" || !attempt) {

@@ -55,7 +55,7 @@ export class StdinPipe implements TaskPipe {
   }
 
   /** Writes the waiting messages in the background, after one was sent or an attempt has begun. */
-  look(): void {
+  check(): void {
     this.#isAgain = true;
     this.#running ??= this.#write()
       .catch((error: unknown) => {

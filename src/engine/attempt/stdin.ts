@@ -24,7 +24,7 @@ export async function prepareStdin(engine: Engine, task: Task): Promise<LaunchSp
 
 /** Starts to write the messages sent so far, once an attempt has its process or was found again. */
 export function feedStdin(engine: Engine, task: Task): void {
-  if (task.stdin === "pipe" && existsSync(foldersOf(engine, task.id).stdin)) pipeOf(engine, task.id).look();
+  if (task.stdin === "pipe" && existsSync(foldersOf(engine, task.id).stdin)) pipeOf(engine, task.id).check();
 }
 
 function pipeOf(engine: Engine, id: number): TaskPipe {

@@ -50,16 +50,16 @@ export function hostLog({ run }: Ports["places"], runKey: string): string {
 }
 
 /** The prefix of the run keys of hosts that waited. */
-export const HOST_KEY = "host.";
+export const HOST_KEY_PREFIX = "host.";
 
 /** After this long, in ms, without a module's start or end, the pool shrinks to the number of running modules. */
-const IDLE_MS = 60_000;
+const IDLE_TIMEOUT_MS = 60_000;
 
 /** A host starts this long, in ms, after a module does, and the next after it. A module's end starts one at once. */
-const NEXT_MS = 1000;
+const NEXT_DELAY_MS = 1000;
 
 /** How soon, in ms, the first host is started. Until then the module that has just begun has the machine for itself. */
-const FIRST_MS = 250;
+const FIRST_DELAY_MS = 250;
 
 /** The part of the engine that the pool uses; `A` is the engine's active attempt. */
 interface HostUser<A> extends Pick<Ports, "runner" | "settings" | "places" | "baseEnv"> {
@@ -72,8 +72,8 @@ interface HostUser<A> extends Pick<Ports, "runner" | "settings" | "places" | "ba
 export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
   readonly #engine: HostUser<A>;
   readonly #waiting = new Map<string, WaitingHost<A>>();
-  #idle: NodeJS.Timeout | null = null;
-  #next: NodeJS.Timeout | null = null;
+  #idleTimer: NodeJS.Timeout | null = null;
+  #nextTimer: NodeJS.Timeout | null = null;
   /** The most modules that ran at the same time since the pool last shrank. */
   #peak = 1;
   #isStopped = false;
@@ -89,13 +89,13 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
 
   /** Takes a ready host for a task with this environment and module at `path`; undefined if there is none. */
   take(env: Record<string, string>, inherited: Inherited, path = ""): WaitingHost<A> | undefined {
-    const wanted = readAtStart(env);
+    const variables = readAtStart(env);
     this.#isTypeScript = /\.[cm]?tsx?$/.test(path);
-    if (mayWait(wanted)) {
-      this.#readAtStart = wanted;
+    if (mayWait(variables)) {
+      this.#readAtStart = variables;
       this.#inherited = inherited;
     }
-    const kind = kindOf(wanted, inherited);
+    const kind = kindOf(variables, inherited);
     for (const host of this.#waiting.values()) {
       if (host.kind !== kind || !host.isReady || host.isTaken || !host.program) continue;
       if (this.#engine.runner.isGone(host.running)) continue;
@@ -134,40 +134,40 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
   refill(hasEnded = false): void {
     const { isHolding, isStopping, isRecovering } = this.#engine;
     if (this.#isStopped || isHolding || isStopping || isRecovering) return;
-    this.#peak = Math.max(this.#peak, this.#atWork());
-    if (hasEnded && this.#isMissing) this.#startOne();
-    this.#startNext(this.#waiting.size === 0 && this.#atWork() === 1 ? FIRST_MS : NEXT_MS);
-    if (this.#idle) clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => this.#whenIdle(), IDLE_MS);
-    this.#idle.unref();
+    this.#peak = Math.max(this.#peak, this.#countWorking());
+    if (hasEnded && this.#hasTooFew) this.#startHost();
+    this.#startNext(this.#waiting.size === 0 && this.#countWorking() === 1 ? FIRST_DELAY_MS : NEXT_DELAY_MS);
+    if (this.#idleTimer) clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => this.#shrink(), IDLE_TIMEOUT_MS);
+    this.#idleTimer.unref();
   }
 
-  /** Starts a missing host after `inMs`, then one every `NEXT_MS`. Stops if a host died while it waited. */
+  /** Starts a missing host after `inMs`, then one every `NEXT_DELAY_MS`. Stops if a host died while it waited. */
   #startNext(inMs: number): void {
-    if (this.#next || !this.#isMissing) return;
-    const started = inMs === 0 ? this.#startOne() : undefined;
+    if (this.#nextTimer || !this.#hasTooFew) return;
+    const started = inMs === 0 ? this.#startHost() : undefined;
     if (inMs === 0 && !started) return;
-    this.#next = setTimeout(
+    this.#nextTimer = setTimeout(
       () => {
-        this.#next = null;
+        this.#nextTimer = null;
         if (this.#isStopped || this.#engine.isStopping) return;
         if (!started || started.isTaken || this.#waiting.has(started.token)) this.#startNext(0);
       },
-      started ? NEXT_MS : inMs,
+      started ? NEXT_DELAY_MS : inMs,
     );
-    this.#next.unref();
+    this.#nextTimer.unref();
   }
 
-  get #isMissing(): boolean {
+  get #hasTooFew(): boolean {
     const kind = kindOf(this.#readAtStart, this.#inherited);
-    return [...this.#waiting.values()].filter((host) => host.kind === kind).length < this.#most;
+    return [...this.#waiting.values()].filter((host) => host.kind === kind).length < this.#maxSize;
   }
 
-  get #most(): number {
+  get #maxSize(): number {
     return Math.min(this.#peak, this.#engine.settings.hosts);
   }
 
-  #atWork(): number {
+  #countWorking(): number {
     return [...this.#engine.active.values()].filter((active) => active.isModule && !active.frozen).length;
   }
 
@@ -177,26 +177,26 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
     await this.#endAllBut(0);
   }
 
-  #whenIdle(): void {
-    const atWork = this.#atWork();
-    this.#peak = Math.max(1, atWork);
-    void this.#endAllBut(atWork);
-    if (atWork > 0) this.refill();
+  #shrink(): void {
+    const working = this.#countWorking();
+    this.#peak = Math.max(1, working);
+    void this.#endAllBut(working);
+    if (working > 0) this.refill();
   }
 
-  /** Ends the waiting hosts, except for `kept` of them. */
-  async #endAllBut(kept: number): Promise<void> {
-    if (this.#idle) clearTimeout(this.#idle);
-    if (this.#next) clearTimeout(this.#next);
-    this.#next = null;
-    const hosts = [...this.#waiting.values()].filter((host) => !host.isTaken).slice(kept);
+  /** Ends the waiting hosts, except for `keepCount` of them. */
+  async #endAllBut(keepCount: number): Promise<void> {
+    if (this.#idleTimer) clearTimeout(this.#idleTimer);
+    if (this.#nextTimer) clearTimeout(this.#nextTimer);
+    this.#nextTimer = null;
+    const hosts = [...this.#waiting.values()].filter((host) => !host.isTaken).slice(keepCount);
     await Promise.all(hosts.map((host) => this.drop(host)));
   }
 
-  /** Ends a host of another kind than `wanted`, if the pool is full. */
-  #makeRoom(wanted: string): void {
-    if (this.#waiting.size < this.#most) return;
-    const other = [...this.#waiting.values()].find(({ kind, isTaken }) => kind !== wanted && !isTaken);
+  /** Ends a host of another kind than `neededKind`, if the pool is full. */
+  #makeRoom(neededKind: string): void {
+    if (this.#waiting.size < this.#maxSize) return;
+    const other = [...this.#waiting.values()].find(({ kind, isTaken }) => kind !== neededKind && !isTaken);
     if (other) void this.drop(other);
   }
 
@@ -207,13 +207,13 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
   }
 
   /** Returns undefined if the files of the host are gone; a task that needs a host then reports it. */
-  #startOne(): WaitingHost<A> | undefined {
+  #startHost(): WaitingHost<A> | undefined {
     const { places, baseEnv, runner } = this.#engine;
     if (missingFiles(places)) return undefined;
     const kind = kindOf(this.#readAtStart, this.#inherited);
     this.#makeRoom(kind);
     const token = newToken();
-    const runKey = `${HOST_KEY}${randomBytes(6).toString("hex")}`;
+    const runKey = `${HOST_KEY_PREFIX}${randomBytes(6).toString("hex")}`;
     const logFile = hostLog(places, runKey);
     const running = runner.launch({
       key: runKey,

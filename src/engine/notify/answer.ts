@@ -15,7 +15,7 @@ export interface Message {
 export type Send = (hook: Hook, message: Message, signal: AbortSignal) => Promise<Answer>;
 
 /** How long a hook may take before we end it, in ms. */
-export const HOOK_LIMIT_MS = 60_000;
+export const HOOK_TIMEOUT_MS = 60_000;
 
 /** How much of a hook's output is stored, in characters. */
-export const SAID_CHARS = 2000;
+export const MAX_OUTPUT_CHARS = 2000;

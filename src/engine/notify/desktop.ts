@@ -6,9 +6,9 @@ import type { Log } from "../ports.ts";
 import { runProgram } from "./program.ts";
 
 /** After this time, in ms, we assume that the user no longer watches the task. */
-const LONG_MS = 60_000;
+const MIN_RUN_MS = 60_000;
 
-const told: Partial<Record<State, string>> = {
+const phrases: Partial<Record<State, string>> = {
   completed: "has completed",
   failed: "has failed",
   "input-required": "asks a question",
@@ -46,20 +46,20 @@ export function notifyDesktop(options: DesktopOptions): void {
 }
 
 async function show(options: DesktopOptions, event: TaskEvent): Promise<string | null> {
-  const what = event.to && told[event.to];
-  if (!what) return null;
+  const phrase = event.to && phrases[event.to];
+  if (!phrase) return null;
   const task = await options.store.get(event.task).catch(() => undefined);
-  if (!task || task.runMs < LONG_MS) return null;
+  if (!task || task.runMs < MIN_RUN_MS) return null;
   const { bus, clock, cwd, platform } = options;
-  const argv = notification(platform, `agentctl: ${task.name ?? `task ${task.id}`} ${what}`, detail(task));
+  const argv = notification(platform, `agentctl: ${task.name ?? `task ${task.id}`} ${phrase}`, detail(task));
   const env = { ...options.env, DBUS_SESSION_BUS_ADDRESS: bus };
-  const answer = await runProgram(
+  const result = await runProgram(
     { argv, env, cwd, clock },
     { message: "", body: "" },
     new AbortController().signal,
   );
-  if (answer.ok) return null;
-  return answer.said === "" ? answer.reason : `${answer.reason}: ${answer.said}`;
+  if (result.ok) return null;
+  return result.said === "" ? result.reason : `${result.reason}: ${result.said}`;
 }
 
 function detail({ id, question, error, argv, module }: Task): string {

@@ -14,18 +14,18 @@ import { newToken } from "../token.ts";
 import type { Answer, Send } from "./answer.ts";
 
 /** For how many tasks one hook gets messages at the same time. A hook that hangs therefore delays only itself. */
-const AT_ONCE = 4;
+const MAX_PARALLEL = 4;
 
 /** How many events are read at once. */
-const PAGE = 500;
+const PAGE_SIZE = 500;
 
 /** A failed message is retried after 1, 2, 4, … seconds, up to an hour apart, for a day. */
-const FIRST_AGAIN_MS = 1000;
-const LONGEST_AGAIN_MS = 3_600_000;
+const FIRST_RETRY_MS = 1000;
+const MAX_RETRY_MS = 3_600_000;
 const GIVE_UP_AFTER_MS = 86_400_000;
 
 /** How long to wait at most between two checks, in ms, because a timer may be late after the machine slept. */
-const LONGEST_WAIT_MS = 30_000;
+const MAX_WAIT_MS = 30_000;
 
 export interface NotifierOptions {
   store: Store;
@@ -47,20 +47,20 @@ export interface HookReport {
 }
 
 /** A hook, and the number of the last event that was read for it. */
-interface Known {
+interface HookCursor {
   hook: Hook;
   after: number;
 }
 
 export class Notifier {
   readonly #options: NotifierOptions;
-  #hooks = new Map<string, Known>();
+  #hooks = new Map<string, HookCursor>();
   readonly #busy = new Map<string, Set<number>>();
   #recording: Promise<void> | null = null;
-  #isNews = false;
+  #hasNewEvents = false;
   #timer: NodeJS.Timeout | null = null;
   readonly #stop = new AbortController();
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #inProgress = new Set<Promise<void>>();
 
   constructor(options: NotifierOptions) {
     this.#options = options;
@@ -71,22 +71,22 @@ export class Notifier {
   async configure(hooks: readonly Hook[]): Promise<void> {
     const keyed = new Map(hooks.map((hook) => [keyOf(hook), hook]));
     const { store } = this.#options;
-    const known = await store.deliveries.states();
-    const before = new Set(known.map((state) => state.key));
-    if (keyed.size > 0 || known.length > 0) await store.deliveries.keep([...keyed.keys()]);
+    const states = await store.deliveries.states();
+    const before = new Set(states.map((state) => state.key));
+    if (keyed.size > 0 || states.length > 0) await store.deliveries.keep([...keyed.keys()]);
     const after = new Map((await store.deliveries.states()).map((state) => [state.key, state.after]));
     this.#hooks = new Map(
       [...keyed].map(([key, hook]) => [
         key,
-        { hook, after: this.#beginOf(key, hook, before, after.get(key) ?? 0) },
+        { hook, after: this.#startPosition(key, hook, before, after.get(key) ?? 0) },
       ]),
     );
     this.#wake();
-    await this.#tell();
+    await this.#sendDue();
   }
 
   /** Returns the event after which a hook continues. A new hook begins after the newest event, or where it says. */
-  #beginOf(key: string, { push }: Hook, before: ReadonlySet<string>, after: number): number {
+  #startPosition(key: string, { push }: Hook, before: ReadonlySet<string>, after: number): number {
     if (!before.has(key) && push && push.after !== null) return push.after;
     return Math.max(after, this.#hooks.get(key)?.after ?? 0);
   }
@@ -115,13 +115,13 @@ export class Notifier {
   async stop(): Promise<void> {
     if (this.#timer) clearTimeout(this.#timer);
     this.#stop.abort();
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#inProgress);
     await this.#recording;
   }
 
   #wake(): void {
     if (this.#hooks.size === 0 || this.#stop.signal.aborted) return;
-    this.#isNews = true;
+    this.#hasNewEvents = true;
     this.#recording ??= this.#record().finally(() => {
       this.#recording = null;
     });
@@ -129,32 +129,33 @@ export class Notifier {
 
   async #record(): Promise<void> {
     try {
-      while (this.#isNews && !this.#stop.signal.aborted) {
-        this.#isNews = false;
-        if (await this.#recordPage()) this.#isNews = true;
+      while (this.#hasNewEvents && !this.#stop.signal.aborted) {
+        this.#hasNewEvents = false;
+        if (await this.#recordPage()) this.#hasNewEvents = true;
       }
     } catch (error) {
       this.#options.log.warn(
         { error: String(error) },
         "events for hooks could not be recorded; tried again later",
       );
-      this.#wakeIn(FIRST_AGAIN_MS);
+      this.#wakeIn(FIRST_RETRY_MS);
     }
   }
 
   /** Records one page of events; returns whether there may be more to read. */
   async #recordPage(): Promise<boolean> {
     const { store } = this.#options;
-    const after = Math.min(...[...this.#hooks.values()].map((known) => known.after));
-    const events = await store.events({ after, limit: PAGE });
+    const after = Math.min(...[...this.#hooks.values()].map((cursor) => cursor.after));
+    const events = await store.events({ after, limit: PAGE_SIZE });
     const last = events.at(-1);
     if (!last) return false;
     const deliveries = await this.#deliveriesOf(events);
     // Events that match no hook are not worth a write, but a full page of them is: a restart need not read it again.
-    if (deliveries.length > 0 || events.length === PAGE) await store.deliveries.queue(deliveries, last.seq);
-    for (const known of this.#hooks.values()) known.after = Math.max(known.after, last.seq);
-    if (deliveries.length > 0) await this.#tell();
-    return events.length === PAGE;
+    if (deliveries.length > 0 || events.length === PAGE_SIZE)
+      await store.deliveries.queue(deliveries, last.seq);
+    for (const cursor of this.#hooks.values()) cursor.after = Math.max(cursor.after, last.seq);
+    if (deliveries.length > 0) await this.#sendDue();
+    return events.length === PAGE_SIZE;
   }
 
   async #deliveriesOf(events: readonly TaskEvent[]): Promise<NewDelivery[]> {
@@ -189,36 +190,36 @@ export class Notifier {
   }
 
   /** Sends the messages that are due and not in progress. */
-  async #tell(): Promise<void> {
+  async #sendDue(): Promise<void> {
     const { store, clock } = this.#options;
     const now = clock.now();
     for (const [key, { hook }] of this.#hooks) {
       const busy = this.#busy.get(key) ?? new Set();
       this.#busy.set(key, busy);
-      if (busy.size >= AT_ONCE) continue;
-      const due = await store.deliveries.due(key, now, AT_ONCE + busy.size);
+      if (busy.size >= MAX_PARALLEL) continue;
+      const due = await store.deliveries.due(key, now, MAX_PARALLEL + busy.size);
       for (const delivery of due) {
-        if (busy.size >= AT_ONCE || this.#stop.signal.aborted) break;
-        if (!busy.has(delivery.id)) this.#begin(hook, delivery, busy);
+        if (busy.size >= MAX_PARALLEL || this.#stop.signal.aborted) break;
+        if (!busy.has(delivery.id)) this.#startDelivery(hook, delivery, busy);
       }
     }
     const next = await store.deliveries.nextAt();
-    if (next !== null) this.#wakeIn(Math.min(LONGEST_WAIT_MS, Math.max(next - clock.now(), this.#idleMs())));
+    if (next !== null) this.#wakeIn(Math.min(MAX_WAIT_MS, Math.max(next - clock.now(), this.#idleMs())));
   }
 
   /** Returns the shortest wait in ms. The end of a message in progress triggers a check, so the timer may wait. */
   #idleMs(): number {
-    return [...this.#busy.values()].some(({ size }) => size > 0) ? FIRST_AGAIN_MS : 1;
+    return [...this.#busy.values()].some(({ size }) => size > 0) ? FIRST_RETRY_MS : 1;
   }
 
-  #begin(hook: Hook, delivery: Delivery, busy: Set<number>): void {
+  #startDelivery(hook: Hook, delivery: Delivery, busy: Set<number>): void {
     busy.add(delivery.id);
     const work = this.#deliver(hook, delivery).finally(() => {
       busy.delete(delivery.id);
-      this.#underWay.delete(work);
-      if (!this.#stop.signal.aborted) void this.#tell().catch(() => this.#wakeIn(FIRST_AGAIN_MS));
+      this.#inProgress.delete(work);
+      if (!this.#stop.signal.aborted) void this.#sendDue().catch(() => this.#wakeIn(FIRST_RETRY_MS));
     });
-    this.#underWay.add(work);
+    this.#inProgress.add(work);
   }
 
   async #deliver(hook: Hook, delivery: Delivery): Promise<void> {
@@ -228,10 +229,11 @@ export class Notifier {
     if (this.#stop.signal.aborted && !answer.ok) return;
     const at = clock.now();
     const error = answer.ok ? null : answer.reason;
-    const again = answer.ok || answer.isFinal ? null : nextTry(delivery, at);
-    if (error !== null) log.warn({ task: delivery.task, seq: delivery.seq, error, again }, "a hook failed");
+    const retryAt = answer.ok || answer.isFinal ? null : nextTry(delivery, at);
+    if (error !== null)
+      log.warn({ task: delivery.task, seq: delivery.seq, error, again: retryAt }, "a hook failed");
     try {
-      await store.deliveries.settle(delivery.id, { at, error, again });
+      await store.deliveries.settle(delivery.id, { at, error, again: retryAt });
     } catch (cause) {
       log.warn({ seq: delivery.seq, error: String(cause) }, "the end of a hook could not be recorded");
     }
@@ -242,7 +244,7 @@ export class Notifier {
     if (this.#stop.signal.aborted) return;
     this.#timer = setTimeout(() => {
       this.#wake();
-      this.#tell().catch(() => this.#wakeIn(FIRST_AGAIN_MS));
+      this.#sendDue().catch(() => this.#wakeIn(FIRST_RETRY_MS));
     }, ms);
     this.#timer.unref();
   }
@@ -250,8 +252,8 @@ export class Notifier {
 
 /** Returns when a message that failed at `at` is tried again; null a day after its first try. */
 export function nextTry({ tries, firstAt }: Pick<Delivery, "tries" | "firstAt">, at: number): number | null {
-  const again = at + Math.min(LONGEST_AGAIN_MS, FIRST_AGAIN_MS * 2 ** Math.min(tries, 20));
-  return again - firstAt > GIVE_UP_AFTER_MS ? null : again;
+  const retryAt = at + Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(tries, 20));
+  return retryAt - firstAt > GIVE_UP_AFTER_MS ? null : retryAt;
 }
 
 /** Returns the identity of a hook, computed from its fields: a changed hook is another hook. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/time.ts";
 import { findProgram } from "../../runner/cannot-start.ts";
 import { type Started, startProcess } from "../../runner/process/start-process.ts";
-import { type Answer, HOOK_LIMIT_MS, type Message, SAID_CHARS } from "./answer.ts";
+import { type Answer, HOOK_TIMEOUT_MS, MAX_OUTPUT_CHARS, type Message } from "./answer.ts";
 
 export interface ProgramOptions {
   argv: readonly string[];
@@ -30,29 +30,31 @@ export async function runProgram(
     descriptors: ["read", "written", "written"],
   });
   const [stdin, ...outputs] = child.stdio;
-  const said = collect(outputs);
+  const readOutput = collect(outputs);
   // The program need not read its stdin.
   stdin?.on("error", () => {});
   stdin?.end(message.body === "" ? "" : `${message.body}\n`);
   const kill = () => child.pid !== undefined && killGroup(child.pid);
-  let isLate = false;
-  const limit = setTimeout(() => {
-    isLate = true;
+  let isTimedOut = false;
+  const timer = setTimeout(() => {
+    isTimedOut = true;
     kill();
-  }, HOOK_LIMIT_MS);
+  }, HOOK_TIMEOUT_MS);
   signal.addEventListener("abort", kill);
   const failure = await new Promise<string | null>((resolve) => {
     child.once("error", (error) => resolve(`${file} could not be started: ${error.message}`));
     // Not "close", because processes that the program leaves running may keep its pipes open.
     child.once("exit", (code, killedBy) => resolve(code === 0 ? null : endText(file, code, killedBy)));
   });
-  clearTimeout(limit);
+  clearTimeout(timer);
   signal.removeEventListener("abort", kill);
   for (const output of outputs) output?.destroy();
   const ms = Math.round(clock.mono() - startedAt);
-  if (failure === null) return { ok: true, said: said(), ms };
-  const reason = isLate ? `${file} was killed: it had not ended after ${HOOK_LIMIT_MS / 1000} s` : failure;
-  return { ok: false, reason, said: said(), ms, isFinal: false };
+  if (failure === null) return { ok: true, said: readOutput(), ms };
+  const reason = isTimedOut
+    ? `${file} was killed: it had not ended after ${HOOK_TIMEOUT_MS / 1000} s`
+    : failure;
+  return { ok: false, reason, said: readOutput(), ms, isFinal: false };
 }
 
 function endText(file: string, code: number | null, signal: NodeJS.Signals | null): string {
@@ -72,7 +74,7 @@ function collect(outputs: Started["stdio"]): () => string {
   let text = "";
   for (const output of outputs) {
     output?.on("data", (data: Buffer) => {
-      text = `${text}${data.toString("utf8")}`.slice(-SAID_CHARS);
+      text = `${text}${data.toString("utf8")}`.slice(-MAX_OUTPUT_CHARS);
     });
   }
   return () => text.trim();

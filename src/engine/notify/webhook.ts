@@ -1,11 +1,11 @@
 import { Webhook } from "standardwebhooks";
 import type { Clock } from "../../core/time.ts";
-import { type Answer, HOOK_LIMIT_MS, type Message, SAID_CHARS } from "./answer.ts";
+import { type Answer, HOOK_TIMEOUT_MS, MAX_OUTPUT_CHARS, type Message } from "./answer.ts";
 
 /** "Gone": by the Standard Webhooks specification, the receiver wants no more messages. */
-const GONE = 410;
+const STATUS_GONE = 410;
 
-interface Address {
+interface WebhookTarget {
   url: string;
   secret: string | null;
   clock: Clock;
@@ -18,7 +18,7 @@ interface Address {
  * a secret also `webhook-signature`). A status from 200 to 299 means success; redirects are not followed.
  */
 export async function postWebhook(
-  { url, secret, clock, headers = {} }: Address,
+  { url, secret, clock, headers = {} }: WebhookTarget,
   { message, body }: Message,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -32,19 +32,19 @@ export async function postWebhook(
       headers: {
         "content-type": "application/json",
         "user-agent": `agentctl/${__VERSION__}`,
-        ...signed(secret, message, body, clock),
+        ...signedHeaders(secret, message, body, clock),
         ...headers,
       },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(HOOK_LIMIT_MS)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(HOOK_TIMEOUT_MS)]),
     });
-    const said = await beginningOf(response);
-    const answer = { said: `${response.status} ${response.statusText}\n${said}`.trim(), ms: ms() };
-    if (response.ok) return { ok: true, ...answer };
+    const bodyStart = await readStart(response);
+    const details = { said: `${response.status} ${response.statusText}\n${bodyStart}`.trim(), ms: ms() };
+    if (response.ok) return { ok: true, ...details };
     return {
       ok: false,
       reason: `${url} answered ${response.status}`,
-      isFinal: response.status === GONE,
-      ...answer,
+      isFinal: response.status === STATUS_GONE,
+      ...details,
     };
   } catch (error) {
     return {
@@ -57,7 +57,12 @@ export async function postWebhook(
   }
 }
 
-function signed(secret: string | null, message: string, body: string, clock: Clock): Record<string, string> {
+function signedHeaders(
+  secret: string | null,
+  message: string,
+  body: string,
+  clock: Clock,
+): Record<string, string> {
   const at = new Date(clock.now());
   const headers = { "webhook-id": message, "webhook-timestamp": String(Math.floor(at.getTime() / 1000)) };
   if (secret === null) return headers;
@@ -67,18 +72,18 @@ function signed(secret: string | null, message: string, body: string, clock: Clo
 }
 
 /** Returns the start of the response body, as much as is shown; the rest is not read. */
-async function beginningOf(response: Response): Promise<string> {
+async function readStart(response: Response): Promise<string> {
   let text = "";
   const decoder = new TextDecoder();
   for await (const chunk of response.body ?? []) {
     text += decoder.decode(chunk as Uint8Array, { stream: true });
-    if (text.length >= SAID_CHARS) break;
+    if (text.length >= MAX_OUTPUT_CHARS) break;
   }
-  return text.slice(0, SAID_CHARS);
+  return text.slice(0, MAX_OUTPUT_CHARS);
 }
 
 function causeText(error: unknown): string {
   const { name, message, cause } = error as Error;
-  if (name === "TimeoutError") return `no answer within ${HOOK_LIMIT_MS / 1000} s`;
+  if (name === "TimeoutError") return `no answer within ${HOOK_TIMEOUT_MS / 1000} s`;
   return cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || message : message;
 }

@@ -7,10 +7,10 @@ import { hostLog } from "../hosts/hosts.ts";
 /** To be called when every live attempt is known. `active` has the keys of all that were live, even if ended since. */
 export async function clean(engine: Engine, active: ReadonlySet<string>): Promise<void> {
   const inUse = new Set([...active, ...[...engine.active.values()].map(({ runKey }) => runKey)]);
-  const found = readdirSync(engine.places.run)
+  const keys = readdirSync(engine.places.run)
     .filter((name) => isOwnName("run", name))
     .map((name) => name.replace(/\.[^.]*$/, ""));
-  const orphans = [...new Set(found)].filter((key) => !inUse.has(key));
+  const orphans = [...new Set(keys)].filter((key) => !inUse.has(key));
   for (const key of orphans) {
     if (key.startsWith("host.")) void endHost(engine, key);
     else engine.runner.forget(key);
@@ -23,7 +23,7 @@ export async function clean(engine: Engine, active: ReadonlySet<string>): Promis
 async function endHost(engine: Engine, key: string): Promise<void> {
   try {
     // We do not know its token and need none, because the host has started nothing.
-    const state = await engine.runner.adopt({ key, token: NO_TOKEN });
+    const state = await engine.runner.adopt({ key, token: PLACEHOLDER_TOKEN });
     if (state && "running" in state) await engine.runner.terminate(state.running, { graceMs: 0 });
   } catch (error) {
     engine.log.warn({ key, error: String(error) }, "a module host of an earlier daemon could not be ended");
@@ -32,4 +32,4 @@ async function endHost(engine: Engine, key: string): Promise<void> {
   rmSync(hostLog(engine.places, key), { force: true });
 }
 
-const NO_TOKEN = "of-no-process";
+const PLACEHOLDER_TOKEN = "of-no-process";

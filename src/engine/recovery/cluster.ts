@@ -10,30 +10,30 @@ import type { Engine } from "../engine.ts";
 import { resumeByItself } from "../verbs/resume.ts";
 
 /** Requests that were already taken up: the store lists them until they are done. */
-const taken = new WeakMap<ActiveAttempt, string>();
+const handled = new WeakMap<ActiveAttempt, string>();
 
 /** Takes up requests from other machines for tasks here, and wakes the scheduler. */
 export async function lookAtRequests(engine: Engine): Promise<void> {
   if (engine.isRecovering || engine.isStopping) return;
   engine.wake();
   if (engine.active.size === 0) return;
-  const known = [...engine.active.values()];
+  const attempts = [...engine.active.values()];
   const tasks = await engine.store.unfinished(0, 10_000);
   const messages = await engine.store.waitingMessages();
-  for (const active of known)
+  for (const active of attempts)
     if (!tasks.some(({ id }) => id === active.taskId)) void endIfTaken(engine, active);
   for (const task of tasks) {
     const active = engine.active.get(task.id);
     if (!active || active.attempt !== task.attempt || active.isEnding) continue;
-    engine.pipes.get(task.id)?.look();
-    tellMessage(active, messages.get(task.id));
-    if (task.question === null && active.asked) await tellAnswer(engine, active, active.asked);
-    if (task.intent) takeUp(engine, active, task);
+    engine.pipes.get(task.id)?.check();
+    notifyMessage(active, messages.get(task.id));
+    if (task.question === null && active.asked) await notifyAnswer(engine, active, active.asked);
+    if (task.intent) handleRequest(engine, active, task);
   }
 }
 
 /** Notifies an attempt only once for each message, because it then takes its messages, which is a write. */
-function tellMessage(active: ActiveAttempt, newest: number | undefined): void {
+function notifyMessage(active: ActiveAttempt, newest: number | undefined): void {
   if (!active.link || newest === undefined || newest <= active.toldMessage) return;
   active.learn({ toldMessage: newest });
   active.link.message();
@@ -58,38 +58,38 @@ export async function settleWithStore(engine: Engine): Promise<void> {
   for (const { id } of await engine.store.unfinished(0, 10_000)) await repair(engine, id);
 }
 
-function takeUp(engine: Engine, active: ActiveAttempt, task: Task): void {
+function handleRequest(engine: Engine, active: ActiveAttempt, task: Task): void {
   const { intent } = task;
-  const known = JSON.stringify(intent);
-  if (intent === null || taken.get(active) === known || !active.mayRequest(intent.kind)) return;
+  const serialized = JSON.stringify(intent);
+  if (intent === null || handled.get(active) === serialized || !active.mayRequest(intent.kind)) return;
   // Requests of this daemon itself are already in progress, or finished while we read the store.
   if (intent.kind === "pause" && intent.from === engine.cluster?.machine) return;
   // The request was recorded just before the task was stopped here; that stop is the pause.
   if (intent.kind === "pause" && !active.isAsInStore(task)) return;
   if (intent.kind !== "pause" && intent.kind !== "cancel") return;
-  taken.set(active, known);
+  handled.set(active, serialized);
   active.request(intent);
-  const wrong = (error: unknown) =>
+  const logError = (error: unknown) =>
     engine.log.error({ task: task.id, error: String(error) }, "a request of another machine failed");
-  if (intent.kind === "pause") carryOut(engine, { active, task, intent }, { wait: false }).catch(wrong);
+  if (intent.kind === "pause") carryOut(engine, { active, task, intent }, { wait: false }).catch(logError);
   else active.learn({ canceling: endTree(engine, active, intent.graceMs) });
 }
 
 /** Notifies an attempt of an answer that another machine took; the answer is in the journal. */
-async function tellAnswer(
+async function notifyAnswer(
   engine: Engine,
   active: ActiveAttempt,
-  asked: NonNullable<ActiveAttempt["asked"]>,
+  question: NonNullable<ActiveAttempt["asked"]>,
 ): Promise<void> {
   const steps = await engine.store.journal(active.taskId);
   const step = steps.find(
     ({ kind, name, n, base }) =>
-      kind === "ask" && name === asked.name && n === asked.n && base === asked.base,
+      kind === "ask" && name === question.name && n === question.n && base === question.base,
   );
   if (!step) return;
   // The attempt may have asked its next question in the meantime.
-  if (active.asked === asked) active.learn({ asked: null });
-  active.link?.answer({ n: asked.n, base: asked.base, answer: JSON.parse(step.result) as string });
+  if (active.asked === question) active.learn({ asked: null });
+  active.link?.answer({ n: question.n, base: question.base, answer: JSON.parse(step.result) as string });
 }
 
 /** Ends an attempt here if another machine has concluded it or taken over its task. */

@@ -1,7 +1,7 @@
 import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
 
-const PAGE = 1000;
+const PAGE_SIZE = 1000;
 
 /**
  * Returns whether nothing works here and nothing will start automatically. A task that waits for a time, a slot or a
@@ -12,19 +12,19 @@ export async function isIdle(engine: Engine): Promise<boolean> {
   const held = new Set(queues.filter(({ heldBy }) => heldBy !== null).map(({ name }) => name));
   for (let afterId = 0; ; ) {
     const states = ["working", "submitted", "resumed", "suspended"] as const;
-    const tasks = await engine.store.list({ states: [...states], afterId, limit: PAGE });
-    if (tasks.some((task) => goesOn(engine, task, held))) return false;
-    if (tasks.length < PAGE) return true;
+    const tasks = await engine.store.list({ states: [...states], afterId, limit: PAGE_SIZE });
+    if (tasks.some((task) => willRun(engine, task, held))) return false;
+    if (tasks.length < PAGE_SIZE) return true;
     afterId = tasks.at(-1)?.id ?? 0;
   }
 }
 
-function goesOn({ cluster }: Engine, task: Task, heldQueues: ReadonlySet<string>): boolean {
+function willRun({ cluster }: Engine, task: Task, heldQueues: ReadonlySet<string>): boolean {
   const { state, held, blockedBy, queue, resumesWith, pause, on, machine } = task;
-  const here = cluster?.machine ?? null;
-  if (state === "working") return machine === here;
+  const thisMachine = cluster?.machine ?? null;
+  if (state === "working") return machine === thisMachine;
   if (pause !== null && state === "suspended" && pause.until !== null) return true;
   if (state === "suspended" && resumesWith === null) return false;
-  const mayBeHere = here === null || on === null || on.includes(here);
-  return !held && blockedBy === null && !heldQueues.has(queue) && mayBeHere;
+  const canRunHere = thisMachine === null || on === null || on.includes(thisMachine);
+  return !held && blockedBy === null && !heldQueues.has(queue) && canRunHere;
 }

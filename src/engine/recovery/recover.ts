@@ -32,7 +32,7 @@ const countOf: Record<Verdict, keyof Counts> = {
 };
 
 /** How long to wait for processes that ended attempts left and that have a grace time, in ms. */
-const LONGEST_WAIT_MS = 1000;
+const MAX_WAIT_MS = 1000;
 
 /** Adopts, concludes or restarts every attempt that was live; returns how many of each. */
 export async function recover(engine: Engine): Promise<Counts> {
@@ -57,7 +57,7 @@ export async function recover(engine: Engine): Promise<Counts> {
     }
   }
   void resumeWithRoom(engine, waiting);
-  await Promise.race([Promise.all(ends), delay(LONGEST_WAIT_MS, undefined, { ref: false })]);
+  await Promise.race([Promise.all(ends), delay(MAX_WAIT_MS, undefined, { ref: false })]);
   engine.fault("recover:before-clean");
   await clean(engine, keys);
   engine.fault("recover:after-clean");

@@ -3,8 +3,8 @@ import type { Engine } from "../engine.ts";
 import { resumeByItself } from "../verbs/resume.ts";
 
 /** How often (in ms) and how many times a resume that could not be recorded is repeated: for an hour. */
-const AGAIN_MS = 1000;
-const TRIES = 3600;
+const RETRY_MS = 1000;
+const MAX_TRIES = 3600;
 
 /** Resumes a task that the stop of an earlier daemon paused; returns false if the store has no room to record that. */
 export async function resumeStopped(engine: Engine, id: number): Promise<boolean> {
@@ -20,11 +20,11 @@ export async function resumeStopped(engine: Engine, id: number): Promise<boolean
  */
 export async function resumeWithRoom(engine: Engine, ids: readonly number[]): Promise<void> {
   try {
-    let triesLeft = TRIES;
+    let triesLeft = MAX_TRIES;
     for (const id of ids) {
       while (!engine.isGoingDown && !engine.isStopping && !(await resumeStopped(engine, id))) {
         if (--triesLeft === 0) throw new Error("the store has had no room for an hour: agentctl doctor");
-        await delay(AGAIN_MS, undefined, { ref: false });
+        await delay(RETRY_MS, undefined, { ref: false });
       }
     }
   } catch (error) {

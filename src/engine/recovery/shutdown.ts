@@ -5,12 +5,12 @@ import type { Engine } from "../engine.ts";
 import { pause } from "../verbs/pause.ts";
 
 /** How long a stop waits for a start that hangs, in ms; the next daemon finds out what became of it. */
-const LONGEST_START_MS = 5000;
+const MAX_START_MS = 5000;
 
 /** Resolves when no task is starting any more; the caller must set `isHolding` first. */
 export async function startsAreOver(engine: Engine): Promise<void> {
-  const until = engine.clock.mono() + LONGEST_START_MS;
-  while (engine.starting.size > 0 && engine.clock.mono() < until) await delay(1);
+  const deadline = engine.clock.mono() + MAX_START_MS;
+  while (engine.starting.size > 0 && engine.clock.mono() < deadline) await delay(1);
   if (engine.starting.size === 0) return;
   engine.log.warn({ tasks: [...engine.starting] }, "starts that hang are left to the next daemon");
 }
@@ -41,17 +41,17 @@ export async function shutdown(engine: Engine, { graceMs }: { graceMs?: number }
     reason,
     ...defined({ graceMs }),
   };
-  const atWork = [...engine.active.values()].filter((active) => !active.frozen && !active.isEnding);
+  const working = [...engine.active.values()].filter((active) => !active.frozen && !active.isEnding);
   await Promise.all(
-    atWork.map(async ({ taskId }) => {
+    working.map(async ({ taskId }) => {
       try {
         const { task } = await pause(engine, taskId, options);
         (task.frozen ? frozen : suspended).push(taskId);
       } catch (error) {
         engine.log.info({ task: taskId, error: String(error) }, "a task was not paused at the stop");
         // A task that has ended in the meantime needs no pause.
-        const isThere = engine.active.get(taskId)?.isEnding === false;
-        if (isThere)
+        const isRunning = engine.active.get(taskId)?.isEnding === false;
+        if (isRunning)
           running.push({ id: taskId, reason: `could not be paused: ${asAgentctlError(error).message}` });
       }
     }),

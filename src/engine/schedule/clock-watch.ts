@@ -17,10 +17,10 @@ export class ClockWatch {
   /** Returns how far the wall clock has jumped since the last check, in ms, or 0. A sleep makes it jump ahead. */
   jump(): number {
     const offset = this.#clock.now() - this.#clock.mono();
-    const by = offset - this.#offset;
-    if (Math.abs(by) < JUMP_MS) return 0;
+    const jumpMs = offset - this.#offset;
+    if (Math.abs(jumpMs) < JUMP_MS) return 0;
     this.#offset = offset;
-    return by;
+    return jumpMs;
   }
 }
 
@@ -28,13 +28,13 @@ export class ClockWatch {
  * Handles a jump of the clock. Times that a person gave stay as they are: they mean the wall clock. A backoff is a
  * duration, so if the clock was set back, we move its end back too; otherwise the task would wait longer.
  */
-export async function afterJump(engine: Engine, by: number): Promise<void> {
-  engine.log.info({ by }, "the clock has jumped, or the machine slept");
-  if (by < 0) {
+export async function afterJump(engine: Engine, jumpMs: number): Promise<void> {
+  engine.log.info({ by: jumpMs }, "the clock has jumped, or the machine slept");
+  if (jumpMs < 0) {
     const waiting = await engine.store.list({ states: ["submitted"], limit: 1_000_000 });
     for (const { id, delay, notBefore } of waiting) {
       if (delay !== "backoff" || notBefore === null) continue;
-      await engine.store.update(id, { notBefore: notBefore + by }, { states: ["submitted"] });
+      await engine.store.update(id, { notBefore: notBefore + jumpMs }, { states: ["submitted"] });
     }
   }
   engine.wake();

@@ -50,24 +50,24 @@ export function plan(view: View, limits: Limits, now: number): Plan {
   const isShort = memory !== null && memory.available < memory.reserve;
   if (isShort) return { actions: relief(view, memory.lastActionAt, now) };
   const queues = view.queues.map((queue) => new PlannedQueue(queue));
-  const all = { free: (limits.slotsMax ?? Number.POSITIVE_INFINITY) - view.used, soon: 0 };
-  for (const queue of queues) all.soon += queue.soon;
+  const totals = { free: (limits.slotsMax ?? Number.POSITIVE_INFINITY) - view.used, freeSoon: 0 };
+  for (const queue of queues) totals.freeSoon += queue.freeSoon;
   const mayResume = memory === null || hasRoom(memory, now);
   const actions: Action[] = [];
   let resumed = 0;
-  const most = limits.slotsMax ?? Number.POSITIVE_INFINITY;
+  const maxSlots = limits.slotsMax ?? Number.POSITIVE_INFINITY;
   for (let queue = best(queues); queue; queue = best(queues)) {
     const head = queue.head as Waiting;
-    if (head.slots > Math.min(queue.most, most)) queue.skip();
+    if (head.slots > Math.min(queue.maxSlots, maxSlots)) queue.skip();
     else if (head.resumesWith === "memory" && (!mayResume || (memory !== null && resumed > 0)))
       queue.isBlocked = true;
-    else if (queue.fits(head) && head.slots <= all.free) {
+    else if (queue.fits(head) && head.slots <= totals.free) {
       actions.push(queue.start(head));
-      all.free -= head.slots;
+      totals.free -= head.slots;
       if (head.resumesWith === "memory") resumed++;
     } else {
-      const victims = queue.victimsFor(head, all);
-      if (victims) actions.push(...queue.preempt(head, victims, all));
+      const victims = queue.victimsFor(head, totals);
+      if (victims) actions.push(...queue.preempt(head, victims, totals));
       // Only the limit over all queues prevents this task. Other queues would take its slots, so we stop here.
       else if (queue.fits(head)) break;
       else queue.isBlocked = true;
@@ -108,18 +108,18 @@ function isBefore({ head: a }: PlannedQueue, { head: b }: PlannedQueue): boolean
 class PlannedQueue {
   isBlocked = false;
   /** Slots that will become free without any action of the plan. */
-  soon: number;
+  freeSoon: number;
   readonly #queue: View["queues"][number];
   readonly #taken: Set<number>;
   #free: number;
-  #at = 0;
+  #position = 0;
   #candidates: Candidate[];
 
   constructor(queue: View["queues"][number]) {
     this.#queue = queue;
-    this.#free = this.most - queue.used;
+    this.#free = this.maxSlots - queue.used;
     this.#taken = new Set(queue.numbers);
-    this.soon = sum(queue.working.filter(({ isLeaving }) => isLeaving));
+    this.freeSoon = sum(queue.working.filter(({ isLeaving }) => isLeaving));
     this.#candidates = queue.preempt
       ? queue.working
           .filter(({ isPausable, isLeaving }) => isPausable && !isLeaving)
@@ -128,16 +128,16 @@ class PlannedQueue {
   }
 
   /** All slots of the queue. */
-  get most(): number {
+  get maxSlots(): number {
     return this.#queue.slots ?? Number.POSITIVE_INFINITY;
   }
 
   get head(): Waiting | undefined {
-    return this.#queue.waiting[this.#at];
+    return this.#queue.waiting[this.#position];
   }
 
   skip(): void {
-    this.#at++;
+    this.#position++;
   }
 
   fits({ slots, slotNumbers }: Waiting): boolean {
@@ -145,7 +145,7 @@ class PlannedQueue {
   }
 
   start(head: Waiting): Action {
-    this.#at++;
+    this.#position++;
     this.#free -= head.slots;
     if (head.resumesWith !== null) return { kind: "resume", id: head.id, with: head.resumesWith };
     const slotNumbers = head.slotNumbers ?? (this.#queue.numbered ? this.#lowest(head.slots) : null);
@@ -154,10 +154,13 @@ class PlannedQueue {
   }
 
   /** Returns the working tasks to pause so that `head` fits; undefined if even all of them do not free enough slots. */
-  victimsFor(head: Waiting, all: { free: number; soon: number }): Candidate[] | undefined {
+  victimsFor(head: Waiting, totals: { free: number; freeSoon: number }): Candidate[] | undefined {
     // Slot numbers that other tasks hold become free only when exactly those tasks leave, so we cannot choose.
     if (!this.#queue.preempt || head.slotNumbers !== null) return undefined;
-    const missing = Math.max(head.slots - this.#free - this.soon, head.slots - all.free - all.soon);
+    const missing = Math.max(
+      head.slots - this.#free - this.freeSoon,
+      head.slots - totals.free - totals.freeSoon,
+    );
     const victims: Candidate[] = [];
     for (const candidate of this.#candidates) {
       if (sum(victims) >= missing || candidate.priority >= head.priority) break;
@@ -167,15 +170,19 @@ class PlannedQueue {
   }
 
   /** Returns the pauses of the victims, and reserves for `head` the slots that they and others will free. */
-  preempt(head: Waiting, victims: readonly Candidate[], all: { free: number; soon: number }): Action[] {
-    this.#at++;
+  preempt(
+    head: Waiting,
+    victims: readonly Candidate[],
+    totals: { free: number; freeSoon: number },
+  ): Action[] {
+    this.#position++;
     this.#candidates = this.#candidates.filter((candidate) => !victims.includes(candidate));
     const freed = sum(victims);
-    const fromSoon = Math.min(head.slots, this.soon + freed);
-    this.soon += freed - fromSoon;
-    all.soon += freed - fromSoon;
+    const fromSoon = Math.min(head.slots, this.freeSoon + freed);
+    this.freeSoon += freed - fromSoon;
+    totals.freeSoon += freed - fromSoon;
     this.#free -= head.slots - fromSoon;
-    all.free -= head.slots - fromSoon;
+    totals.free -= head.slots - fromSoon;
     return victims.map(({ id }) => ({ kind: "preempt", id, for: head.id }));
   }
 

@@ -22,15 +22,15 @@ export async function act(engine: Engine, action: Exclude<Action, { kind: "start
   }
 }
 
-interface Why {
+interface PauseDetails {
   cause: PauseCause;
   resumesWith: ResumesWith;
   reason: string;
 }
 
-async function pauseFor(engine: Engine, id: number, why: Why): Promise<void> {
+async function pauseFor(engine: Engine, id: number, details: PauseDetails): Promise<void> {
   try {
-    await pause(engine, id, { ...why, mode: "checkpoint", actor: "daemon", wait: false });
+    await pause(engine, id, { ...details, mode: "checkpoint", actor: "daemon", wait: false });
   } catch (error) {
     // The task has ended or was paused in the meantime: its slots are free, or will be.
     if (hasMoved(error) || ["TaskNotPausable", "TaskNotFound"].includes(asAgentctlError(error).name)) return;

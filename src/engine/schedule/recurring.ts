@@ -9,10 +9,10 @@ import { nextTimes, submitRun } from "../verbs/schedule.ts";
 import { ClockWatch } from "./clock-watch.ts";
 
 /** How long to wait at most between two checks, in ms, because the wall clock may jump and the machine may sleep. */
-const LONGEST_WAIT_MS = 15_000;
+const MAX_WAIT_MS = 15_000;
 
 /** How long to wait, in ms, before checking again what is in progress or has failed. */
-const AGAIN_MS = 1000;
+const RETRY_MS = 1000;
 
 /**
  * Makes the runs of schedules when they are due. Each run has a key made of the schedule and the planned time, and the
@@ -26,9 +26,9 @@ export class Recurring {
   #mayBeAhead = true;
   #timer: NodeJS.Timeout | null = null;
   #isStopped = false;
-  #looking: Promise<void> = Promise.resolve();
+  #checking: Promise<void> = Promise.resolve();
   /** The schedules whose run is being made. */
-  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #inProgress = new Map<string, Promise<void>>();
 
   constructor(engine: Engine, upSince: number) {
     this.#engine = engine;
@@ -38,28 +38,28 @@ export class Recurring {
 
   /** Checks which schedules are due, and sets the next timer; called at the start and when a schedule has changed. */
   look(): void {
-    this.#looking = this.#looking.then(() => this.#look());
+    this.#checking = this.#checking.then(() => this.#check());
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
     if (this.#timer) clearTimeout(this.#timer);
-    await this.#looking;
-    await Promise.all(this.#underWay.values());
+    await this.#checking;
+    await Promise.all(this.#inProgress.values());
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     if (this.#isStopped) return;
     const { store, clock } = this.#engine;
-    let wait = AGAIN_MS;
+    let wait = RETRY_MS;
     try {
       if (this.#watch.jump() < 0) this.#mayBeAhead = true;
       if (this.#mayBeAhead) await replan(this.#engine);
       this.#mayBeAhead = false;
-      for (const schedule of await store.schedules.due(clock.now())) this.#begin(schedule);
+      for (const schedule of await store.schedules.due(clock.now())) this.#startRun(schedule);
       const next = await store.schedules.nextAt();
       if (next === null) return;
-      wait = Math.min(LONGEST_WAIT_MS, Math.max(this.#underWay.size > 0 ? AGAIN_MS : 1, next - clock.now()));
+      wait = Math.min(MAX_WAIT_MS, Math.max(this.#inProgress.size > 0 ? RETRY_MS : 1, next - clock.now()));
     } catch (error) {
       this.#warn(error);
     }
@@ -68,19 +68,19 @@ export class Recurring {
   }
 
   /** Makes each run independently: one that replaces another run waits for that run to end, up to its grace time. */
-  #begin(schedule: Schedule): void {
+  #startRun(schedule: Schedule): void {
     const { name } = schedule;
-    if (this.#underWay.has(name)) return;
+    if (this.#inProgress.has(name)) return;
     const run = makeRun(this.#engine, schedule, this.#upSince)
       .then(
         () => true,
         (error) => this.#warn(error),
       )
       .then((isMade) => {
-        this.#underWay.delete(name);
+        this.#inProgress.delete(name);
         if (isMade) this.look();
       });
-    this.#underWay.set(name, run);
+    this.#inProgress.set(name, run);
   }
 
   #warn(error: unknown): false {
@@ -110,13 +110,13 @@ async function makeRun(engine: Engine, schedule: Schedule, upSince: number): Pro
   const next = nextTimes(schedule, now);
   const key = `schedule ${name} ${toIso(planned)}`;
   // After a crash, or after the clock was set back, a planned time can come twice.
-  const made = await store.find({ key });
-  if (made) {
-    await store.schedules.moveOn(schedule, next, { lastAt: planned, lastTask: made.id, lastError: null });
+  const existing = await store.find({ key });
+  if (existing) {
+    await store.schedules.moveOn(schedule, next, { lastAt: planned, lastTask: existing.id, lastError: null });
     return;
   }
-  const last = schedule.lastTask === null ? undefined : await store.get(schedule.lastTask);
-  const previous = last && !isTerminal(last.state) ? last.id : null;
+  const lastRun = schedule.lastTask === null ? undefined : await store.get(schedule.lastTask);
+  const previous = lastRun && !isTerminal(lastRun.state) ? lastRun.id : null;
   const verdict = verdictOf(schedule, { planned, isMissed, previous });
   if ("pass" in verdict) {
     log.info({ schedule: name, planned: toIso(planned), why: verdict.pass }, "a planned run was skipped");
@@ -140,8 +140,8 @@ async function makeRun(engine: Engine, schedule: Schedule, upSince: number): Pro
 
 /** Returns whether the schedule was paused or removed in the meantime. */
 async function isOff({ store }: Engine, { name, createdAt }: Schedule): Promise<boolean> {
-  const now = await store.schedules.get(name);
-  return !now || now.paused || now.createdAt !== createdAt;
+  const current = await store.schedules.get(name);
+  return !current || current.paused || current.createdAt !== createdAt;
 }
 
 /** Returns the planned time of the run to make. If several times were missed, only the latest is made up for. */

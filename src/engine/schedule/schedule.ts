@@ -17,16 +17,16 @@ import { act } from "./preempt.ts";
 import { viewOf } from "./view.ts";
 
 /** How many tasks of one queue are started at once; the next tick follows when these have started. */
-const BATCH = 64;
+const BATCH_SIZE = 64;
 
 /**
  * How long to wait at most between two checks while waiting for a point in time, in ms, because the wall clock may jump
  * and the machine may sleep.
  */
-const LONGEST_WAIT_MS = 30_000;
+const MAX_WAIT_MS = 30_000;
 
 /** How long to wait before a failed action is tried again, in ms. */
-const AGAIN_MS = 1000;
+const RETRY_MS = 1000;
 
 /** How often to check stopped processes, in ms: nothing reports their end. */
 const FROZEN_CHECK_MS = 1000;
@@ -35,19 +35,19 @@ const FROZEN_CHECK_MS = 1000;
 export class Scheduler {
   readonly #engine: Engine;
   #running: Promise<void> | null = null;
-  #again = false;
+  #isRequested = false;
   #timer: NodeJS.Timeout | null = null;
-  #frozen: NodeJS.Timeout | null = null;
+  #frozenTimer: NodeJS.Timeout | null = null;
   #isStopped = false;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     engine.onWake(() => this.wake());
     const watch = new ClockWatch(engine.clock);
-    this.#frozen = setInterval(() => {
+    this.#frozenTimer = setInterval(() => {
       void this.#checkFrozen();
-      const by = watch.jump();
-      if (by !== 0) void this.#jumped(by);
+      const jumpMs = watch.jump();
+      if (jumpMs !== 0) void this.#handleJump(jumpMs);
       // Nothing reports when memory becomes short or available again.
       if (engine.settings.memoryReserve !== "off") this.wake();
     }, FROZEN_CHECK_MS);
@@ -56,45 +56,45 @@ export class Scheduler {
   /** Runs a tick soon; several calls before it runs cause only one tick. */
   wake(): void {
     if (this.#isStopped) return;
-    this.#again = true;
+    this.#isRequested = true;
     if (!this.#engine.isRecovering) this.#running ??= this.#loop();
   }
 
   stop(): void {
     this.#isStopped = true;
     if (this.#timer) clearTimeout(this.#timer);
-    if (this.#frozen) clearInterval(this.#frozen);
+    if (this.#frozenTimer) clearInterval(this.#frozenTimer);
   }
 
   async #loop(): Promise<void> {
     let now = this.#engine.clock.now();
     try {
-      while (this.#again && !this.#isStopped) {
-        this.#again = false;
+      while (this.#isRequested && !this.#isStopped) {
+        this.#isRequested = false;
         now = this.#engine.clock.now();
         const started = await tick(this.#engine, now);
-        if (started > 0) this.#again = true;
+        if (started > 0) this.#isRequested = true;
         // Let other work of the daemon run between two ticks.
         await turn();
       }
-      await this.#arm(now);
+      await this.#setTimer(now);
     } catch (error) {
       this.#engine.log.error({ error: asAgentctlError(error).message }, "the scheduler failed");
-      this.#wakeIn(AGAIN_MS);
+      this.#wakeIn(RETRY_MS);
     } finally {
       this.#running = null;
-      if (this.#again) this.wake();
+      if (this.#isRequested) this.wake();
     }
   }
 
   /** Sets the timer for the next tick; `now` is the time of the last tick. */
-  async #arm(now: number): Promise<void> {
+  async #setTimer(now: number): Promise<void> {
     const { tasks, holds, next } = await this.#engine.store.due(now);
     // What is still due has failed and must be tried again.
-    const isLeft = tasks.length + holds.length > 0;
-    const again = isLeft ? AGAIN_MS : LONGEST_WAIT_MS;
-    const wait = next === null ? LONGEST_WAIT_MS : Math.max(1, next - this.#engine.clock.now());
-    if (isLeft || next !== null) this.#wakeIn(Math.min(again, wait));
+    const isOverdue = tasks.length + holds.length > 0;
+    const maxWait = isOverdue ? RETRY_MS : MAX_WAIT_MS;
+    const wait = next === null ? MAX_WAIT_MS : Math.max(1, next - this.#engine.clock.now());
+    if (isOverdue || next !== null) this.#wakeIn(Math.min(maxWait, wait));
   }
 
   #wakeIn(ms: number): void {
@@ -102,8 +102,8 @@ export class Scheduler {
     if (!this.#isStopped) this.#timer = setTimeout(() => this.wake(), ms);
   }
 
-  async #jumped(by: number): Promise<void> {
-    await afterJump(this.#engine, by).catch((error) => {
+  async #handleJump(jumpMs: number): Promise<void> {
+    await afterJump(this.#engine, jumpMs).catch((error) => {
       this.#engine.log.warn({ error: String(error) }, "the reaction to a jump of the clock failed");
     });
   }
@@ -115,9 +115,9 @@ export class Scheduler {
       return;
     }
     const pids = await stayFrozen(engine, active);
-    const facts = { task: active.taskId, pids };
+    const fields = { task: active.taskId, pids };
     if (pids.length > 0)
-      engine.log.warn(facts, "a frozen task was continued from outside, and is stopped again");
+      engine.log.warn(fields, "a frozen task was continued from outside, and is stopped again");
   }
 
   async #checkFrozen(): Promise<void> {
@@ -144,7 +144,7 @@ export async function tick(engine: Engine, now = engine.clock.now()): Promise<nu
   const { slotsMax, memory } = limits;
   const withWorking = memory !== null && memory.available < memory.reserve;
   const snapshot = await engine.store.snapshot({
-    perQueue: BATCH,
+    perQueue: BATCH_SIZE,
     slotsMax,
     leaving: engine.leaving,
     withWorking,
@@ -154,32 +154,32 @@ export async function tick(engine: Engine, now = engine.clock.now()): Promise<nu
   return actions.length;
 }
 
-async function actOrLog(engine: Engine, one: Action): Promise<void> {
+async function actOrLog(engine: Engine, action: Action): Promise<void> {
   try {
-    if (one.kind === "start") await start(engine, one);
-    else await act(engine, one);
+    if (action.kind === "start") await start(engine, action);
+    else await act(engine, action);
   } catch (error) {
     const { name, message } = asAgentctlError(error);
-    engine.log.error({ task: one.id, error: message }, "a start failed");
+    engine.log.error({ task: action.id, error: message }, "a start failed");
     // The queue has not changed, so without this delay the next tick would repeat the failing start at once.
-    const mayPass =
+    const isTemporary =
       name === "StoreUnavailable" ||
       name === "InstallationRemoved" ||
       isNoRoom((error as NodeJS.ErrnoException).code);
-    if (mayPass) await new Promise((resolve) => setTimeout(resolve, 500));
+    if (isTemporary) await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
 
 async function doWhatIsDue(engine: Engine, now: number): Promise<void> {
   const { tasks, holds } = await engine.store.due(now);
-  for (const by of holds) {
-    await engine.store.releaseHeldBy(by).catch((error) => {
-      engine.log.warn({ by, error: asAgentctlError(error).message }, "a hold could not be ended");
+  for (const holder of holds) {
+    await engine.store.releaseHeldBy(holder).catch((error) => {
+      engine.log.warn({ by: holder, error: asAgentctlError(error).message }, "a hold could not be ended");
     });
   }
   for (const task of tasks) {
     try {
-      await attend(engine, task, now);
+      await handleDue(engine, task, now);
     } catch (error) {
       engine.log.warn({ task: task.id, error: asAgentctlError(error).message }, "a due action failed");
     }
@@ -187,7 +187,7 @@ async function doWhatIsDue(engine: Engine, now: number): Promise<void> {
 }
 
 /** Does what is due for a task. */
-async function attend(engine: Engine, task: Task, now: number): Promise<void> {
+async function handleDue(engine: Engine, task: Task, now: number): Promise<void> {
   const isDue = (at: number | null | undefined): at is number => at !== null && at !== undefined && at <= now;
   if (isDue(task.notBefore) && (task.state === "submitted" || task.state === "resumed")) {
     await engine.store.update(task.id, { notBefore: null, delay: null });

@@ -12,11 +12,11 @@ export function viewOf(engine: Engine, { queues, ...rest }: Snapshot): View {
   return {
     ...rest,
     queues: queues.map((queue) => {
-      const kept = queue.waiting.filter(({ id }) => busy.has(id));
+      const hidden = queue.waiting.filter(({ id }) => busy.has(id));
       return {
         ...queue,
-        used: queue.used + kept.reduce((sum, { slots }) => sum + slots, 0),
-        waiting: kept.length === 0 ? queue.waiting : queue.waiting.filter(({ id }) => !busy.has(id)),
+        used: queue.used + hidden.reduce((sum, { slots }) => sum + slots, 0),
+        waiting: hidden.length === 0 ? queue.waiting : queue.waiting.filter(({ id }) => !busy.has(id)),
         working: queue.working.map((task) => candidate(task, engine.active.get(task.id))),
       };
     }),

@@ -36,7 +36,7 @@ export async function send(engine: Engine, ref: string | number, sent: Sent): Pr
   let message = 0;
   if (text !== undefined && line !== "") message = await inbox.add(task.id, { ...by, text: line ?? "" });
   if (eof) message = await inbox.add(task.id, { ...by, text: "", eof });
-  engine.pipes.get(task.id)?.look();
+  engine.pipes.get(task.id)?.check();
   engine.active.get(task.id)?.link?.message();
   return message;
 }
