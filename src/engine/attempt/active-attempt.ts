@@ -20,34 +20,37 @@ export type Phase = "launching" | "running" | "frozen" | "ending";
 type Kind = Intent["kind"];
 
 /**
- * An attempt has one request at a time. `in`: the phases in which a request may be made. `over`: the requests under way
- * that it replaces. A cancel or a leave still decides what becomes of an attempt that is ending.
+ * An attempt has one request at a time. `phases`: the phases in which a request may be made. `replaces`: the requests
+ * under way that it replaces. A cancel or a leave still decides what becomes of an attempt that is ending.
  */
-const requests: Record<Kind, { in: readonly Phase[]; over: readonly Kind[] }> = {
-  pause: { in: ["launching", "running", "frozen"], over: [] },
-  cancel: { in: ["launching", "running", "frozen", "ending"], over: ["pause", "leave", "timeout", "cancel"] },
-  timeout: { in: ["launching", "running"], over: [] },
-  leave: { in: ["launching", "running", "frozen", "ending"], over: [] },
+const requestRules: Record<Kind, { phases: readonly Phase[]; replaces: readonly Kind[] }> = {
+  pause: { phases: ["launching", "running", "frozen"], replaces: [] },
+  cancel: {
+    phases: ["launching", "running", "frozen", "ending"],
+    replaces: ["pause", "leave", "timeout", "cancel"],
+  },
+  timeout: { phases: ["launching", "running"], replaces: [] },
+  leave: { phases: ["launching", "running", "frozen", "ending"], replaces: [] },
 };
 
 /** The fields of the stored attempt from which an `ActiveAttempt` is made. */
-type Begun = Pick<Attempt, "taskId" | "n" | "token" | "runKey" | "saidHello" | "result">;
-type BegunTask = Pick<Task, "kind" | "argv" | "module" | "intent" | "frozen" | "checkpoint" | "journaled">;
+type StoredAttempt = Pick<Attempt, "taskId" | "n" | "token" | "runKey" | "saidHello" | "result">;
+type StoredTask = Pick<Task, "kind" | "argv" | "module" | "intent" | "frozen" | "checkpoint" | "journaled">;
 
 /** Facts about an attempt that do not change its phase. */
-interface Facts {
+interface AttemptDetails {
   /** Settles when the attempt has its process, or when the launch has failed. */
   launched: Promise<void>;
   link: Link | null;
   saidHello: boolean;
   /** The key of the question whose answer it waits for. */
-  asked: StepKey | null;
+  questionKey: StepKey | null;
   /** The id of the newest message that it was told to fetch; another machine may have received that message. */
-  toldMessage: number;
+  notifiedMessage: number;
   /** Whether a module's host has confirmed that it received the cancel. */
   isHearing: boolean;
   /** Whether it saved a checkpoint in this attempt. */
-  saved: boolean;
+  hasSaved: boolean;
   /** When it last began to work, in ms, by the clock that stands still while the machine sleeps. */
   workingSince: number;
   /** How long it worked after `workingSince`, in ms; null while its process exists. */
@@ -68,13 +71,13 @@ interface Facts {
   /** The cancel that is under way. Resolves with the reason if it failed, else with null. */
   canceling: Promise<AgentctlError | null>;
   /** Why some process that it left running could not be ended. */
-  unended: AgentctlError | null;
+  endError: AgentctlError | null;
   /** Why its cancel could not be recorded, although it is carried out. */
-  unrecorded: AgentctlError | null;
+  recordError: AgentctlError | null;
 }
 
 /** The fields that only the moves and requests below change. */
-interface Situation {
+interface AttemptState {
   phase: Phase;
   /** The request under way. */
   intent: Intent | null;
@@ -87,7 +90,7 @@ interface Situation {
  * What the daemon knows about an attempt with a process, in addition to the store. It exists from the start or adoption
  * of the attempt until its end is committed. A later daemon can find everything in it again.
  */
-export class ActiveAttempt implements Readonly<Facts & Situation> {
+export class ActiveAttempt implements Readonly<AttemptDetails & AttemptState> {
   readonly taskId: number;
   readonly attempt: number;
   readonly token: string;
@@ -96,7 +99,7 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
   /** Whether its module is agentctl's own, which drives a coding agent. */
   readonly isAgent: boolean;
   /** The program or module, for messages. */
-  readonly what: string;
+  readonly label: string;
   readonly phase: Phase;
   readonly intent: Intent | null;
   readonly running: Running | null = null;
@@ -104,10 +107,10 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
   readonly launched: Promise<void> = Promise.resolve();
   readonly link: Link | null = null;
   readonly saidHello: boolean;
-  readonly asked: StepKey | null = null;
-  readonly toldMessage: number = 0;
+  readonly questionKey: StepKey | null = null;
+  readonly notifiedMessage: number = 0;
   readonly isHearing: boolean = false;
-  readonly saved: boolean;
+  readonly hasSaved: boolean;
   readonly workingSince: number;
   readonly worked: number | null = null;
   readonly steps: StepIntake | null = null;
@@ -118,8 +121,8 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
   readonly startFailure: Failure | null = null;
   readonly trimming: Promise<void> | null = null;
   readonly canceling: Promise<AgentctlError | null> = Promise.resolve(null);
-  readonly unended: AgentctlError | null = null;
-  readonly unrecorded: AgentctlError | null = null;
+  readonly endError: AgentctlError | null = null;
+  readonly recordError: AgentctlError | null = null;
   /** The calls that have begun and not ended, by the name of their key. */
   readonly inFlight = new Map<string, { name: string; startedAt: number }>();
   /** Resolves with the task as it is after the end of this attempt. */
@@ -127,32 +130,32 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
   /** Whether its tree is stopped. Stays true if it ends while stopped, because its guard is stopped too. */
   #isStopped: boolean;
   #grace: { timer: NodeJS.Timeout; deadline: number } | null = null;
-  #limit: NodeJS.Timeout | null = null;
+  #limitTimer: NodeJS.Timeout | null = null;
 
-  constructor(attempt: Begun, task: BegunTask, now: number) {
+  constructor(attempt: StoredAttempt, task: StoredTask, now: number) {
     this.taskId = attempt.taskId;
     this.attempt = attempt.n;
     this.token = attempt.token;
     this.runKey = attempt.runKey;
     this.isModule = task.kind !== "program";
     this.isAgent = task.kind === "agent";
-    this.what = task.module?.path ?? task.argv?.[0] ?? "";
+    this.label = task.module?.path ?? task.argv?.[0] ?? "";
     this.phase = task.frozen ? "frozen" : "launching";
     this.#isStopped = task.frozen;
     this.intent = task.intent;
     this.saidHello = attempt.saidHello;
-    this.saved = task.checkpoint?.attempt === attempt.n;
+    this.hasSaved = task.checkpoint?.attempt === attempt.n;
     this.workingSince = now;
     this.isJournaled = task.journaled;
     this.result = attempt.result;
   }
 
-  #set(fields: Partial<Facts & Situation>): void {
+  #set(fields: Partial<AttemptDetails & AttemptState>): void {
     Object.assign(this, fields);
   }
 
-  learn(facts: Partial<Facts>): void {
-    this.#set(facts);
+  learn(details: Partial<AttemptDetails>): void {
+    this.#set(details);
   }
 
   /** Whether the process has ended and its end is being committed. */
@@ -171,7 +174,7 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
 
   /** Whether a pause can ask this attempt for a checkpoint instead of freezing it. */
   get canCheckpoint(): boolean {
-    return this.isModule || this.saidHello || this.saved;
+    return this.isModule || this.saidHello || this.hasSaved;
   }
 
   /** Notes the attempt's process, which may be stopped. */
@@ -202,14 +205,14 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
    * Whether the store's `task` agrees with this attempt about being stopped, which may have changed during the read.
    * A request meant for a running attempt must not go to a stopped one, which cannot receive it.
    */
-  isAsInStore({ attempt, frozen }: Pick<Task, "attempt" | "frozen">): boolean {
+  agreesWithStore({ attempt, frozen }: Pick<Task, "attempt" | "frozen">): boolean {
     return this.phase === "ending" || attempt !== this.attempt || frozen === this.#isStopped;
   }
 
   /** Whether a request of this kind may be made now. */
   mayRequest(kind: Kind): boolean {
-    const { in: phases, over } = requests[kind];
-    return phases.includes(this.phase) && (this.intent === null || over.includes(this.intent.kind));
+    const { phases, replaces } = requestRules[kind];
+    return phases.includes(this.phase) && (this.intent === null || replaces.includes(this.intent.kind));
   }
 
   /** Makes a request. Returns false if it comes too late, or cannot replace the request under way. */
@@ -220,7 +223,7 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
   }
 
   /** Takes over a request that an earlier daemon recorded, or that comes after the process is gone. */
-  inherits(intent: Intent | null): void {
+  inheritRequest(intent: Intent | null): void {
     this.#set({ intent: this.intent ?? intent });
     if (this.intent?.kind === "pause") this.#set({ pausing: this.pausing ?? deferred<Task>() });
   }
@@ -252,8 +255,8 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
 
   /** Sets the timer of the time limit, or null for no limit. Replaces an earlier one. */
   setLimit(timer: NodeJS.Timeout | null): void {
-    if (this.#limit) clearTimeout(this.#limit);
-    this.#limit = timer;
+    if (this.#limitTimer) clearTimeout(this.#limitTimer);
+    this.#limitTimer = timer;
   }
 
   #dropGrace(): void {
@@ -267,11 +270,11 @@ export class ActiveAttempt implements Readonly<Facts & Situation> {
     this.setLimit(null);
   }
 
-  callBegins(key: StepKey, startedAt: number): void {
+  beginCall(key: StepKey, startedAt: number): void {
     this.inFlight.set(nameOf(key), { name: key.name, startedAt });
   }
 
-  callEnds(key: StepKey): void {
+  endCall(key: StepKey): void {
     this.inFlight.delete(nameOf(key));
   }
 }

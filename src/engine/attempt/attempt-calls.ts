@@ -31,7 +31,7 @@ export async function activeByToken(engine: Engine, token: string, isSave = fals
   });
 }
 
-export interface Welcome {
+export interface HelloResult {
   task: Task;
   attempt: number;
   dir: string;
@@ -51,7 +51,7 @@ export interface Welcome {
 }
 
 /** Makes `link` the connection to the attempt, and returns what the attempt needs to begin. */
-export async function hello(engine: Engine, active: ActiveAttempt, link: Link): Promise<Welcome> {
+export async function hello(engine: Engine, active: ActiveAttempt, link: Link): Promise<HelloResult> {
   active.learn({ link });
   // A later daemon must know that this attempt has run.
   if (!active.saidHello) {
@@ -60,7 +60,7 @@ export async function hello(engine: Engine, active: ActiveAttempt, link: Link): 
   // It can be paused by checkpoint from now on. A task of higher priority may be waiting for that.
   if (!active.saidHello) engine.wake();
   active.learn({ saidHello: true });
-  active.steps?.written();
+  active.steps?.checkSoon();
   const task = await engine.require(active.taskId);
   return {
     task,
@@ -112,8 +112,8 @@ export async function saveCheckpoint(engine: Engine, active: ActiveAttempt, save
     unused: save.unused ?? [],
     at: engine.clock.now(),
   });
-  if (!active.saved) engine.wake();
-  active.learn({ saved: true });
+  if (!active.hasSaved) engine.wake();
+  active.learn({ hasSaved: true });
   // The calls in flight get new places now, and the host reports them again.
   if (save.base === undefined) active.inFlight.clear();
   return seq;
@@ -122,12 +122,18 @@ export async function saveCheckpoint(engine: Engine, active: ActiveAttempt, save
 function requireSize(engine: Engine, active: ActiveAttempt, size: number, what: string): void {
   const limit = engine.settings.checkpointMaxBytes;
   if (size <= limit) return;
-  throw new AgentctlError("CheckpointTooLarge", { id: active.taskId, state: "working", size, limit, what });
+  throw new AgentctlError("CheckpointTooLarge", {
+    id: active.taskId,
+    state: "working",
+    size,
+    limit,
+    what,
+  });
 }
 
 /** Notes that a call has begun, so that `pause` can name the calls it waits for. */
 export async function stepBegan(engine: Engine, active: ActiveAttempt, key: StepKey): Promise<void> {
-  active.callBegins(key, engine.clock.now());
+  active.beginCall(key, engine.clock.now());
   if (active.isJournaled) return;
   active.learn({ isJournaled: true });
   await engine.store.update(active.taskId, { journaled: true }, { token: active.token });
@@ -136,8 +142,8 @@ export async function stepBegan(engine: Engine, active: ActiveAttempt, key: Step
 
 /** Notes that a call has failed, or that its result is in the step file. */
 export function stepEnded(active: ActiveAttempt, key: StepKey): void {
-  active.callEnds(key);
-  active.steps?.written();
+  active.endCall(key);
+  active.steps?.checkSoon();
 }
 
 /** Acknowledges a step, exactly once. Returns the result that is already in the journal under its key, else null. */
@@ -157,7 +163,7 @@ export async function acknowledge(
     size,
     result: value,
   });
-  active.callEnds(place);
+  active.endCall(place);
   return added ? null : result;
 }
 
@@ -182,24 +188,24 @@ export async function openQuestion(
   engine: Engine,
   active: ActiveAttempt,
   place: Place,
-  asked: { prompt: string; choices?: string[]; timeoutMs?: number; fallback?: string },
+  request: { prompt: string; choices?: string[]; timeoutMs?: number; fallback?: string },
 ): Promise<string | null> {
   const at = engine.clock.now();
   const { call, alone, ...key } = place;
   const question: Question = {
-    prompt: asked.prompt,
+    prompt: request.prompt,
     at,
-    choices: asked.choices ?? null,
-    deadline: asked.timeoutMs === undefined ? null : at + asked.timeoutMs,
-    fallback: asked.fallback ?? null,
+    choices: request.choices ?? null,
+    deadline: request.timeoutMs === undefined ? null : at + request.timeoutMs,
+    fallback: request.fallback ?? null,
     key,
     call,
     alone,
   };
-  active.learn({ asked: key });
-  const answered = await engine.store.openQuestion(active.token, question);
+  active.learn({ questionKey: key });
+  const answer = await engine.store.openQuestion(active.token, question);
   engine.wake();
-  return answered;
+  return answer;
 }
 
 /**
@@ -235,7 +241,7 @@ async function storePauseCheckpoint(
 ): Promise<void> {
   if (active.intent?.kind !== "pause" || active.intent.mode !== "checkpoint") {
     const reason = "no pause by checkpoint is under way";
-    throw new AgentctlError("UnsupportedOperation", { ...(await aboutTask(engine, active)), reason });
+    throw new AgentctlError("UnsupportedOperation", { ...(await taskData(engine, active)), reason });
   }
   try {
     const data = value === undefined ? await lastValue(engine, active.taskId) : Buffer.from(value);
@@ -247,7 +253,7 @@ async function storePauseCheckpoint(
 }
 
 /** Returns the data that every error about a task carries. */
-async function aboutTask(engine: Engine, { taskId }: ActiveAttempt): Promise<{ id: number; state: State }> {
+async function taskData(engine: Engine, { taskId }: ActiveAttempt): Promise<{ id: number; state: State }> {
   const { id, state } = await engine.require(taskId);
   return { id, state };
 }
@@ -265,7 +271,7 @@ async function leave(
 ): Promise<void> {
   if (active.intent) {
     const reason = `a ${active.intent.kind} is under way`;
-    throw new AgentctlError("UnsupportedOperation", { ...(await aboutTask(engine, active)), reason });
+    throw new AgentctlError("UnsupportedOperation", { ...(await taskData(engine, active)), reason });
   }
   const { id, state, question } = await engine.require(active.taskId);
   if (to === "ask" && !question) {

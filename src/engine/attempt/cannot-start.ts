@@ -20,13 +20,13 @@ export function prepareStart(engine: Engine, task: Task): { env: Given } | { ref
     const env = givenEnvironment(engine, task);
     if (isFile(task.stdin)) requireReadable(task.stdin);
     const refusal = task.module
-      ? cannotRun(task.module.path, task.cwd)
-      : refusalFor(engine.runner.cannotStart(task.argv as string[], task.cwd, env, engine.places.path));
+      ? moduleRefusal(task.module.path, task.cwd)
+      : programRefusal(engine.runner.cannotStart(task.argv as string[], task.cwd, env, engine.places.path));
     return refusal ? { refusal } : { env };
   } catch (error) {
     if (isNoRoom((error as NodeJS.ErrnoException).code)) throw error;
-    const what = task.module?.path ?? task.argv?.[0];
-    return { refusal: refusalOf(126, `cannot start ${what}: ${(error as Error).message}`) };
+    const command = task.module?.path ?? task.argv?.[0];
+    return { refusal: makeRefusal(126, `cannot start ${command}: ${(error as Error).message}`) };
   }
 }
 
@@ -48,17 +48,17 @@ function requireReadable(stdin: string): void {
   }
 }
 
-function refusalFor(refusal: StartRefusal | undefined): Refusal | null {
-  return refusal ? refusalOf(refusal.exitCode, refusal.message) : null;
+function programRefusal(refusal: StartRefusal | undefined): Refusal | null {
+  return refusal ? makeRefusal(refusal.exitCode, refusal.message) : null;
 }
 
-function cannotRun(module: string, cwd: string): Refusal | null {
+function moduleRefusal(module: string, cwd: string): Refusal | null {
   try {
-    if (!statSync(module).isFile()) return refusalOf(126, `cannot start ${module}: it is not a file`);
+    if (!statSync(module).isFile()) return makeRefusal(126, `cannot start ${module}: it is not a file`);
     accessSync(module, constants.R_OK);
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    return refusalOf(
+    return makeRefusal(
       isMissing ? 127 : 126,
       `cannot start ${module}: ${isMissing ? "there is no such file" : (error as Error).message}`,
     );
@@ -67,30 +67,30 @@ function cannotRun(module: string, cwd: string): Refusal | null {
     accessSync(cwd, constants.X_OK);
     return null;
   } catch {
-    return refusalOf(126, `cannot start ${module}: the working directory ${cwd} cannot be entered`);
+    return makeRefusal(126, `cannot start ${module}: the working directory ${cwd} cannot be entered`);
   }
 }
 
-function refusalOf(exitCode: number, message: string): Refusal {
+function makeRefusal(exitCode: number, message: string): Refusal {
   return { name: "CannotStart", code: null, message, data: { exitCode }, exitCode };
 }
 
 /** Returns the refusal for this reason, with the exit code of a shell for a program that it cannot run. */
-export function cannotStart(reason: string): Refusal {
-  return refusalOf(126, reason);
+export function startRefusal(reason: string): Refusal {
+  return makeRefusal(126, reason);
 }
 
 /** How long to wait before the next try, in ms, if the daemon's own files are gone. */
-const PUT_OFF_MS = 5000;
+const RETRY_DELAY_MS = 5000;
 
 /**
  * Puts a task off that only a restarted daemon can start. A submitted task stays queued, a resumed one is suspended.
  * Always rejects with `cause`.
  */
-export async function putOff(engine: Engine, task: Task, cause: AgentctlError): Promise<never> {
+export async function postponeStart(engine: Engine, task: Task, cause: AgentctlError): Promise<never> {
   const { name, code, message, data } = cause;
   const error = { name, code, message, data };
-  const notBefore = engine.clock.now() + PUT_OFF_MS;
+  const notBefore = engine.clock.now() + RETRY_DELAY_MS;
   if (task.state !== "submitted") await refuse(engine, task, { ...error, exitCode: 126 });
   else await engine.store.update(task.id, { notBefore, delay: "backoff", error }, { states: ["submitted"] });
   throw cause;

@@ -39,17 +39,17 @@ export type Verdict =
   | "ended"
   | "lost";
 
-export function classify(facts: Facts): Verdict {
-  const { task, attempt, process } = facts;
+export function classify(evidence: Facts): Verdict {
+  const { task, attempt, process } = evidence;
   if (!attempt || attempt.endedAt !== null || attempt.n !== task.attempt) return "contradiction";
-  if (process === "running") return ofRunning(task);
-  if (isUnassigned(facts, attempt)) return "unassigned";
+  if (process === "running") return classifyRunning(task);
+  if (isUnassigned(evidence, attempt)) return "unassigned";
   const isUntouched = !task.frozen && task.intent === null && attempt.pid === null;
-  if (process === "gone" && attempt.bootId === facts.bootId && isUntouched) return "not-started";
+  if (process === "gone" && attempt.bootId === evidence.bootId && isUntouched) return "not-started";
   return process === "ended" ? "ended" : "lost";
 }
 
-function ofRunning({ frozen, intent }: Facts["task"]): Verdict {
+function classifyRunning({ frozen, intent }: Facts["task"]): Verdict {
   if (frozen && !intent) return "stays-frozen";
   if (frozen && intent?.kind === "pause" && intent.mode === "freeze") return "frozen-as-asked";
   if (!intent) return "goes-on";

@@ -5,7 +5,7 @@
  * 1. a cancel or time-out under way decides, however the process ended;
  * 2. a module whose journal does not match is suspended; one that left for a sleep or a question goes there;
  * 3. a value that a module returned stands, even if its process was killed once the value was durable;
- * 4. under a pause by checkpoint, `afterPause` decides; without one, an error that a module threw stands;
+ * 4. under a pause by checkpoint, `concludePause` decides; without one, an error that a module threw stands;
  * 5. a process that is gone without a trace, or was ended by a shutdown signal, is lost; so is an interrupted agent;
  * 6. exit 0 completes a program; anything else fails, with retries while there are any.
  */
@@ -44,7 +44,7 @@ export interface Conclusion {
 }
 
 /** The signals with which a machine or session that goes down ends its processes. */
-export const GOING_DOWN: readonly string[] = ["SIGTERM", "SIGHUP", "SIGKILL"];
+export const SHUTDOWN_SIGNALS: readonly string[] = ["SIGTERM", "SIGHUP", "SIGKILL"];
 
 /** `EX_TEMPFAIL` of sysexits.h: "try again later". */
 const EXIT_TEMPFAIL = 75;
@@ -53,46 +53,46 @@ const EXIT_TEMPFAIL = 75;
 export const PAUSE_LABEL = "pause";
 
 /** The error of an agent whose process ended in the middle of its work. */
-const INTERRUPTED = "AgentInterrupted";
+const INTERRUPTED_ERROR = "AgentInterrupted";
 
 /** After this many losses without progress between them, the daemon does not restart a task on its own. */
-const LOSSES_TO_STAY = 3;
+const MAX_LOSSES = 3;
 
 export function conclude(end: End): Conclusion {
   const { intent, result } = end;
-  if (intent?.kind === "cancel") return canceled(end, intent);
-  if (intent?.kind === "timeout") return timedOut(end, intent.of === "attempt");
+  if (intent?.kind === "cancel") return concludeCancel(end, intent);
+  if (intent?.kind === "timeout") return concludeTimeout(end, intent.of === "attempt");
   if (result && "error" in result && result.error.name === "JournalMismatch") {
-    return unusable(end, "mismatch", result.error);
+    return concludeUnusable(end, "mismatch", result.error);
   }
-  if (intent?.kind === "leave") return left(end, intent);
-  if (result && "value" in result) return completed(result.value);
-  if (intent?.kind === "pause" && intent.mode === "checkpoint") return afterPause(end, intent);
-  if (end.startFailure) return notStarted(end, end.startFailure);
+  if (intent?.kind === "leave") return concludeLeave(end, intent);
+  if (result && "value" in result) return concludeSuccess(result.value);
+  if (intent?.kind === "pause" && intent.mode === "checkpoint") return concludePause(end, intent);
+  if (end.startFailure) return concludeNotStarted(end, end.startFailure);
   if (end.task.kind === "agent" && isInterrupted(end)) return concludeLost(end);
-  if (result) return failed(end, result.error);
+  if (result) return concludeFailure(end, result.error);
   if (isLost(end)) return concludeLost(end);
-  if (end.exitCode === 0 && end.task.kind === "program") return completed(null);
-  return failed(end, failureOf(end));
+  if (end.exitCode === 0 && end.task.kind === "program") return concludeSuccess(null);
+  return concludeFailure(end, failureOf(end));
 }
 
 function isLost({ lost, unwatched, signal }: End): boolean {
-  return lost || (unwatched && signal !== null && GOING_DOWN.includes(signal));
+  return lost || (unwatched && signal !== null && SHUTDOWN_SIGNALS.includes(signal));
 }
 
 /** Whether an agent ended in the middle of its work, alone or with its host: it can go on from its session. */
 function isInterrupted({ result, signal, lost }: End): boolean {
   if (!result) return lost || signal !== null;
-  return "error" in result && result.error.name === INTERRUPTED;
+  return "error" in result && result.error.name === INTERRUPTED_ERROR;
 }
 
-function completed(result: unknown): Conclusion {
+function concludeSuccess(result: unknown): Conclusion {
   const exitCode = 0;
   const set: Patch = { exitCode, signal: null, result };
   return { transition: "complete", cause: "end", actor: "task", outcome: "completed", set };
 }
 
-function left({ task }: End, { to, until }: Extract<Intent, { kind: "leave" }>): Conclusion {
+function concludeLeave({ task }: End, { to, until }: Extract<Intent, { kind: "leave" }>): Conclusion {
   if (to === "ask" && task.question) {
     const question = task.question.at;
     return { transition: "ask", cause: "ask", actor: "task", outcome: "asked", set: {}, question };
@@ -102,7 +102,7 @@ function left({ task }: End, { to, until }: Extract<Intent, { kind: "leave" }>):
   return { transition: "sleep", cause: to, actor: "task", outcome: to === "sleep" ? "sleep" : "asked", set };
 }
 
-function canceled(end: End, intent: Extract<Intent, { kind: "cancel" }>): Conclusion {
+function concludeCancel(end: End, intent: Extract<Intent, { kind: "cancel" }>): Conclusion {
   const message = intent.reason ? `canceled: ${intent.reason}` : "canceled";
   const error = { name: "Canceled", code: null, message, data: null };
   const set: Patch = { error, exitCode: end.exitCode, signal: end.signal };
@@ -110,40 +110,40 @@ function canceled(end: End, intent: Extract<Intent, { kind: "cancel" }>): Conclu
 }
 
 /** Concludes a time-out. The task's own limit is then used up; the limit of one attempt begins again with the next. */
-function timedOut(end: End, isOfAttempt: boolean): Conclusion {
+function concludeTimeout(end: End, isOfAttempt: boolean): Conclusion {
   const { timeoutMs, attemptTimeoutMs, retryOnTimeout } = end.task;
   const limit = isOfAttempt ? { attemptTimeoutMs } : { timeoutMs };
-  const what = isOfAttempt ? "its time limit for one attempt" : "its time limit";
+  const limitName = isOfAttempt ? "its time limit for one attempt" : "its time limit";
   const ms = (isOfAttempt ? attemptTimeoutMs : timeoutMs) ?? 0;
   const error = {
     name: "TimedOut",
     code: null,
-    message: `ran longer than ${what} of ${formatDuration(ms)}`,
+    message: `ran longer than ${limitName} of ${formatDuration(ms)}`,
     data: limit,
   };
-  if (isOfAttempt && retryOnTimeout) return failed(end, error);
+  if (isOfAttempt && retryOnTimeout) return concludeFailure(end, error);
   const set: Patch = { error, exitCode: end.exitCode, signal: end.signal };
   return { transition: "fail", cause: "timeout", actor: "daemon", outcome: "failed", set };
 }
 
 /** Interprets the end of a process that was asked to pause (contract, section 3). */
-function afterPause(end: End, intent: PauseIntent): Conclusion {
-  const saved = (end.task.checkpoint?.seq ?? 0) > intent.checkpointSeq;
-  const continues = saved || end.task.pauseMode === "checkpoint" || end.task.kind !== "program";
-  if (end.exitCode === 0 && !continues) return completed(null);
-  const isOurs = intent.forced || end.lost;
-  const outcome = isOurs || !isAnswer(end, saved) ? "forced" : "cooperative";
+function concludePause(end: End, intent: PauseIntent): Conclusion {
+  const hasSaved = (end.task.checkpoint?.seq ?? 0) > intent.checkpointSeq;
+  const continues = hasSaved || end.task.pauseMode === "checkpoint" || end.task.kind !== "program";
+  if (end.exitCode === 0 && !continues) return concludeSuccess(null);
+  const isForced = intent.forced || end.lost;
+  const outcome = isForced || !isResponse(end, hasSaved) ? "forced" : "cooperative";
   const failure = end.result && "error" in end.result ? end.result.error : null;
   // Exit 75 and death by the pause signal are the agreed responses. Any other failure is kept for `show`.
-  const agreed =
-    isOurs ||
+  const isExpectedExit =
+    isForced ||
     [0, EXIT_TEMPFAIL].includes(end.exitCode ?? 0) ||
     (end.signal !== null && outcome === "cooperative");
-  const error = failure ?? intent.error ?? (agreed ? null : failureOf(end));
+  const error = failure ?? intent.error ?? (isExpectedExit ? null : failureOf(end));
   const { resumesWith = null } = intent;
   const pause = pauseOf(intent, outcome, end.at);
-  const cut = outcome === "forced" ? cutOff(end.task) : {};
-  const set: Patch = { pause, resumesWith, error, exitCode: null, signal: null, ...cut };
+  const cutFields = outcome === "forced" ? cutOff(end.task) : {};
+  const set: Patch = { pause, resumesWith, error, exitCode: null, signal: null, ...cutFields };
   return { transition: "suspend", cause: causeOf(intent), actor: intent.actor, outcome, set };
 }
 
@@ -152,9 +152,9 @@ function afterPause(end: End, intent: PauseIntent): Conclusion {
  * and the kernel kills it. A module responds only with the checkpoint of its pause. A program may also exit, or die of
  * the pause signal.
  */
-function isAnswer({ task, signal }: End, saved: boolean): boolean {
-  if (task.kind !== "program") return saved && task.checkpoint?.label === PAUSE_LABEL;
-  return saved || signal === null || signal === task.pauseSignal;
+function isResponse({ task, signal }: End, hasSaved: boolean): boolean {
+  if (task.kind !== "program") return hasSaved && task.checkpoint?.label === PAUSE_LABEL;
+  return hasSaved || signal === null || signal === task.pauseSignal;
 }
 
 /** Returns the pause to record for an intent. */
@@ -168,7 +168,7 @@ export function causeOf(intent: PauseIntent): string {
   return intent.cause === "user" ? "pause" : intent.cause;
 }
 
-function unusable(end: End, cause: "mismatch" | "corrupt", error: Failure): Conclusion {
+function concludeUnusable(end: End, cause: "mismatch" | "corrupt", error: Failure): Conclusion {
   const pause = daemonPause(cause, error.message, end.at);
   return { transition: "suspend", cause, actor: "daemon", outcome: "mismatch", set: { pause, error } };
 }
@@ -178,16 +178,16 @@ export function concludeLost(end: End): Conclusion {
   const { task } = end;
   const losses = task.losses + 1;
   // The user's pause could not be finished, but the user still wants the task paused.
-  const byItself = end.intent?.kind === "pause" && end.intent.cause === "user" ? "suspend" : null;
-  const policy = byItself ?? task.onLost ?? (canContinue(task) ? "resume" : "suspend");
+  const pausePolicy = end.intent?.kind === "pause" && end.intent.cause === "user" ? "suspend" : null;
+  const policy = pausePolicy ?? task.onLost ?? (canContinue(task) ? "resume" : "suspend");
   const message = lossMessage(end);
   const error = { name: "ProcessLost", code: null, message, data: { losses } };
-  const ended = { exitCode: end.exitCode, signal: end.signal, ...cutOff(task) };
+  const exit = { exitCode: end.exitCode, signal: end.signal, ...cutOff(task) };
   if (policy === "fail") {
-    return { transition: "fail", cause: "lost", actor: "daemon", outcome: "lost", set: { ...ended, error } };
+    return { transition: "fail", cause: "lost", actor: "daemon", outcome: "lost", set: { ...exit, error } };
   }
   // `until` is now: the task resumes at once, through the next daemon if this one dies first.
-  const until = policy === "resume" && losses < LOSSES_TO_STAY ? end.at : null;
+  const until = policy === "resume" && losses < MAX_LOSSES ? end.at : null;
   const pause = { ...daemonPause("lost", message, end.at), until };
   const set: Patch = { losses, error, pause, ...cutOff(task) };
   return { transition: "suspend", cause: "lost", actor: "daemon", outcome: "lost", set };
@@ -200,13 +200,13 @@ function lossMessage(end: End): string {
     : `the process was ended by ${end.signal}${end.unwatched ? " while the daemon was away" : ""}`;
 }
 
-function notStarted(end: End, error: Failure): Conclusion {
-  if (!isNoRoom(error.data?.code)) return failed(end, error);
+function concludeNotStarted(end: End, error: Failure): Conclusion {
+  if (!isNoRoom(error.data?.code)) return concludeFailure(end, error);
   const { set, ...move } = requeued(end.at);
   return { ...move, actor: "daemon", outcome: "failed", set: { ...set, error } };
 }
 
-function failed(end: End, error: Failure): Conclusion {
+function concludeFailure(end: End, error: Failure): Conclusion {
   const { task } = end;
   const set: Patch = { error, exitCode: end.exitCode ?? 1, signal: end.signal };
   if (task.failures < task.retries) {
@@ -217,26 +217,27 @@ function failed(end: End, error: Failure): Conclusion {
   return { transition: "fail", cause: "end", actor: "task", outcome: "failed", set };
 }
 
-const LONGEST_BACKOFF_MS = 3_600_000;
+const MAX_BACKOFF_MS = 3_600_000;
 /** At most this part of a back-off is added or removed at random, so that tasks that failed together retry apart. */
 const JITTER = 0.1;
 
 /** Returns the back-off in ms: `firstMs`, doubled by each failure, at most an hour. `jitter` is from -1 to 1. */
 function backoff(firstMs: number, failures: number, jitter: number): number {
-  const whole = Math.min(firstMs * 2 ** Math.min(failures, 30), LONGEST_BACKOFF_MS);
-  return Math.min(Math.round(whole * (1 + JITTER * jitter)), LONGEST_BACKOFF_MS);
+  const baseMs = Math.min(firstMs * 2 ** Math.min(failures, 30), MAX_BACKOFF_MS);
+  return Math.min(Math.round(baseMs * (1 + JITTER * jitter)), MAX_BACKOFF_MS);
 }
 
 function failureOf({ task, exitCode, signal }: End): Failure {
   const data = { exitCode, signal };
-  const what =
+  const subject =
     task.kind !== "program"
       ? `the ${task.kind === "agent" ? "agent's host" : "module's process"}`
       : (task.argv?.[0] ?? "the program");
-  if (signal) return { name: "KilledBySignal", code: null, message: `${what} was ended by ${signal}`, data };
-  const how =
+  if (signal)
+    return { name: "KilledBySignal", code: null, message: `${subject} was ended by ${signal}`, data };
+  const manner =
     task.kind === "program" ? `with exit code ${exitCode}` : `without a result (exit code ${exitCode})`;
-  return { name: "ExitedWithError", code: null, message: `${what} ended ${how}`, data };
+  return { name: "ExitedWithError", code: null, message: `${subject} ended ${manner}`, data };
 }
 
 /** Whether a later attempt has something to continue from, so that it does not silently start over. */

@@ -4,28 +4,28 @@ import type { ActiveAttempt } from "./active-attempt.ts";
 import { endFailed } from "./pause/refused-signals.ts";
 
 /** How long, in ms, a module's host may take to confirm its cancel. We check again, at this interval, until it has. */
-const DEAF_MS = 700;
+const CHECK_INTERVAL_MS = 700;
 /** This much CPU time in that interval, in ms, shows that its event loop is blocked and not waiting for the CPU. */
-const BUSY_MS = 250;
+const BLOCKED_CPU_MS = 250;
 
 /**
  * Returns a signal that aborts when a module blocks its own event loop. Such a module receives neither the cancel nor
  * SIGTERM, so there is no use in waiting for its grace time.
  */
-function whenDeaf({ runner }: Engine, active: ActiveAttempt): AbortSignal {
-  const deaf = new AbortController();
+function blockedSignal({ runner }: Engine, active: ActiveAttempt): AbortSignal {
+  const blocked = new AbortController();
   const { running } = active;
   if (active.isModule && active.link && running) {
     const before = runner.cpuMs(running);
-    const lookLater = () => void setTimeout(look, DEAF_MS).unref();
-    const look = () => {
+    const checkLater = () => void setTimeout(check, CHECK_INTERVAL_MS).unref();
+    const check = () => {
       if (active.isHearing || active.isEnding) return;
-      if (runner.cpuMs(running) - before >= BUSY_MS) deaf.abort();
-      else lookLater();
+      if (runner.cpuMs(running) - before >= BLOCKED_CPU_MS) blocked.abort();
+      else checkLater();
     };
-    lookLater();
+    checkLater();
   }
-  return deaf.signal;
+  return blocked.signal;
 }
 
 /**
@@ -42,7 +42,7 @@ export async function endTree(
   try {
     engine.fault("cancel:before-end");
     if (active.running)
-      await engine.runner.terminate(active.running, { graceMs, cut: whenDeaf(engine, active) });
+      await engine.runner.terminate(active.running, { graceMs, cut: blockedSignal(engine, active) });
     engine.fault("cancel:after-end");
     return null;
   } catch (error) {

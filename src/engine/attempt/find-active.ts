@@ -6,24 +6,24 @@ import { isElsewhere } from "./pause/elsewhere.ts";
 import { repair } from "./repair.ts";
 
 /** How long, in ms, to wait for a start that is under way. */
-const LONGEST_START_MS = 1000;
+const MAX_START_MS = 1000;
 
 /**
  * Returns the attempt of a task, once its process is made; undefined if the task has no process (any more). If the task
- * should have one but this daemon does not know it, repairs the task first. `wanted` is the request to be made of it.
+ * should have one but this daemon does not know it, repairs the task first. `request` is the request to be made of it.
  */
 export async function findActive(
   engine: Engine,
   task: Task,
-  wanted: Intent | null = null,
+  request: Intent | null = null,
 ): Promise<ActiveAttempt | undefined> {
   if (isElsewhere(engine, task)) return undefined;
-  const until = engine.clock.mono() + LONGEST_START_MS;
+  const deadline = engine.clock.mono() + MAX_START_MS;
   const isMissing = () => (task.state === "working" || task.frozen) && !engine.active.has(task.id);
   // Its start may just have been committed: let the code that follows the commit run.
   if (isMissing()) await turn();
-  while (isMissing() && engine.starting.has(task.id) && engine.clock.mono() < until) await turn();
-  if (isMissing()) await repair(engine, task.id, wanted);
+  while (isMissing() && engine.starting.has(task.id) && engine.clock.mono() < deadline) await turn();
+  if (isMissing()) await repair(engine, task.id, request);
   const active = engine.active.get(task.id);
   if (active && !active.running && !active.isEnding) await active.launched;
   return active;

@@ -8,7 +8,7 @@ import type { Engine } from "../engine.ts";
 import { keepLogs } from "../files/keep-logs.ts";
 import { notPausable } from "../refusals.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
-import { type Conclusion, conclude, concludeLost, GOING_DOWN } from "./conclude.ts";
+import { type Conclusion, conclude, concludeLost, SHUTDOWN_SIGNALS } from "./conclude.ts";
 import { capEnded } from "./log-caps.ts";
 import { loseFrozen } from "./lose-frozen.ts";
 import { awaitLastSave } from "./pause/last-save.ts";
@@ -17,7 +17,7 @@ import { retryWhileFull } from "./retry-while-full.ts";
 import { endStdin } from "./stdin.ts";
 
 /** How many times we try to record an end, if the task keeps moving between our read and our write. */
-const TRIES = 5;
+const MAX_TRIES = 5;
 
 /** Concludes the attempt when its process ends. */
 export function watchEnd(engine: Engine, active: ActiveAttempt): void {
@@ -28,12 +28,12 @@ export function watchEnd(engine: Engine, active: ActiveAttempt): void {
  * A machine or session that goes down ends tasks and daemon at the same moment. After a task ended by a signal, we wait
  * this long, in ms, to see whether the daemon is ended too.
  */
-const GOING_DOWN_MS = 150;
+const SHUTDOWN_WAIT_MS = 150;
 
 async function isGoingDown(engine: Engine, active: ActiveAttempt, { signal }: Ended): Promise<boolean> {
-  if (signal === null || !GOING_DOWN.includes(signal) || active.intent || active.isDone)
+  if (signal === null || !SHUTDOWN_SIGNALS.includes(signal) || active.intent || active.isDone)
     return engine.isGoingDown;
-  if (!engine.isGoingDown) await sleep(GOING_DOWN_MS);
+  if (!engine.isGoingDown) await sleep(SHUTDOWN_WAIT_MS);
   return engine.isGoingDown;
 }
 
@@ -70,7 +70,7 @@ export async function finish(
     settlePause(active, task);
     active.ended.resolve(task);
   } catch (error) {
-    if (wasTaken(engine, error)) {
+    if (isTakenOver(engine, error)) {
       engine.log.info(
         { task: active.taskId, attempt: active.attempt },
         "another machine has the task by now",
@@ -92,7 +92,7 @@ export async function finish(
 }
 
 /** Whether another machine has concluded the attempt. */
-function wasTaken({ cluster }: Engine, error: unknown): boolean {
+function isTakenOver({ cluster }: Engine, error: unknown): boolean {
   if (cluster === null) return false;
   return error instanceof IllegalMove || asAgentctlError(error).name === "StaleAttempt";
 }
@@ -119,7 +119,7 @@ async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Pr
     if (active.frozen && active.running) await engine.runner.terminate(active.running, { graceMs: 0 });
     else await engine.runner.sweep(roots, { graceMs });
   } catch (error) {
-    active.learn({ unended: endFailed(active, error, "working") });
+    active.learn({ endError: endFailed(active, error, "working") });
     engine.log.error(
       { task: active.taskId, error: String(error) },
       "what an attempt left running could not be ended",
@@ -138,7 +138,7 @@ async function commit(
     try {
       return await commitOnce(engine, active, ended, unwatched);
     } catch (error) {
-      if (!(error instanceof IllegalMove) || tries === TRIES) throw error;
+      if (!(error instanceof IllegalMove) || tries === MAX_TRIES) throw error;
     }
   }
 }
@@ -165,7 +165,7 @@ async function commitOnce(
     const conclusion = conclude(end);
     const lost = concludeLost({ ...end, lost: true });
     if (task.frozen) return await endFrozen(engine, active, task, ended, { conclusion, lost });
-    return await leaving(engine, task.id, () =>
+    return await runAsLeaving(engine, task.id, () =>
       engine.store.apply(changeOf(engine, active, ended, conclusion)),
     );
   });
@@ -182,12 +182,12 @@ async function takeLastSteps({ steps }: ActiveAttempt): Promise<void> {
 }
 
 /** Runs `end`; the next queued task starts in the same transaction, so both wait for the disk only once. */
-async function leaving<T>(engine: Engine, id: number, end: () => Promise<T>): Promise<T> {
+async function runAsLeaving<T>(engine: Engine, id: number, end: () => Promise<T>): Promise<T> {
   engine.leaving.add(id);
   try {
-    const written = end();
+    const result = end();
     engine.wake();
-    return await written;
+    return await result;
   } finally {
     engine.leaving.delete(id);
   }
@@ -226,12 +226,12 @@ async function endFrozen(
 ): Promise<Task> {
   const change = changeOf(engine, active, ended, conclusion);
   const { end } = change;
-  const gone = { frozen: false, pid: null } as const;
+  const noProcess = { frozen: false, pid: null } as const;
   if (active.intent?.kind === "cancel") return await engine.store.apply({ ...change, ranMs: 0 });
   if (active.intent?.kind === "pause" && conclusion.transition === "suspend") {
     const pause = conclusion.set.pause ?? task.pause;
     const { cause, actor, at } = change;
-    const set = { ...gone, pause, error: conclusion.set.error ?? null };
+    const set = { ...noProcess, pause, error: conclusion.set.error ?? null };
     return await engine.store.update(task.id, set, { end, event: { cause, actor, at } });
   }
   if (active.intent?.kind === "pause" && (conclusion.transition === "complete" || active.result)) {
@@ -239,7 +239,7 @@ async function endFrozen(
     const steps: Change[] = [
       // The task stays frozen or working at each move; otherwise the store would clear its machine.
       { ...common, transition: "resume", set: { pid: null } },
-      { ...common, transition: "start", set: gone },
+      { ...common, transition: "start", set: noProcess },
       { ...change, ranMs: 0 },
     ];
     return (await engine.store.applyAll(steps)).at(-1) as Task;
@@ -247,7 +247,7 @@ async function endFrozen(
   if (active.isDone && end) {
     // We ended it so that another attempt can begin elsewhere. It did not fail.
     const outcome = end.outcome === "failed" ? "forced" : end.outcome;
-    return await engine.store.update(task.id, gone, { end: { ...end, outcome } });
+    return await engine.store.update(task.id, noProcess, { end: { ...end, outcome } });
   }
   return await loseFrozen(engine, task, change, lost);
 }
@@ -255,6 +255,6 @@ async function endFrozen(
 /** Settles the pause of an attempt that has ended: rejects if the task is not suspended, or some of it still runs. */
 export function settlePause(active: ActiveAttempt, task: Task): void {
   if (task.state !== "suspended") active.pausing?.reject(notPausable(task));
-  else if (active.unended) active.pausing?.reject(runsOn(task, active.unended));
+  else if (active.endError) active.pausing?.reject(runsOn(task, active.endError));
   active.finishPause(task);
 }

@@ -17,26 +17,26 @@ import { retryWhileFull } from "./retry-while-full.ts";
 import { feedStdin, prepareStdin } from "./stdin.ts";
 import { armTimeout } from "./timeout.ts";
 
-interface Means {
-  given: Given;
+interface LaunchInput {
+  env: Given;
   host?: WaitingHost<ActiveAttempt> | undefined;
 }
 
 /** Gives an attempt that is already durable its process: the waiting `host`, or a new process. Never rejects. */
-export function launch(engine: Engine, task: Task, active: ActiveAttempt, means: Means): Promise<void> {
+export function launch(engine: Engine, task: Task, active: ActiveAttempt, input: LaunchInput): Promise<void> {
   engine.track(active);
-  const launched = launching(engine, task, active, means).catch((error) => {
+  const launched = launchProcess(engine, task, active, input).catch((error) => {
     engine.log.error({ task: task.id, error: asAgentctlError(error).message }, "a launch failed");
   });
   active.learn({ launched });
   return launched;
 }
 
-async function launching(
+async function launchProcess(
   engine: Engine,
   task: Task,
   active: ActiveAttempt,
-  { given, host }: Means,
+  { env, host }: LaunchInput,
 ): Promise<void> {
   try {
     if (task.journaled) await engine.store.requireJournal(task.id);
@@ -47,7 +47,7 @@ async function launching(
     const stdin = await prepareStdin(engine, task);
     engine.fault("start:before-spawn");
     active.hasProcess(
-      host ? takeOver(engine, active, host) : launchOwn(engine, task, active, { given, stdin }),
+      host ? adoptHost(engine, active, host) : launchNew(engine, task, active, { given: env, stdin }),
     );
   } catch (error) {
     active.ends(engine.clock.mono());
@@ -73,11 +73,11 @@ export function inheritedBy({ inherited, nice }: Task): Inherited {
   return { ...inherited, nice: nice ?? inherited.nice };
 }
 
-function launchOwn(
+function launchNew(
   engine: Engine,
   task: Task,
   active: ActiveAttempt,
-  { given, stdin }: { given: Given; stdin: LaunchSpec["stdin"] },
+  { given: env, stdin }: { given: Given; stdin: LaunchSpec["stdin"] },
 ): Running {
   return engine.runner.launch({
     key: active.runKey,
@@ -85,7 +85,7 @@ function launchOwn(
     argv: task.argv ?? hostCommand(engine.places),
     cwd: task.kind !== "program" ? engine.places.home : task.cwd,
     env: {
-      ...environmentOf(engine, task, { n: active.attempt, token: active.token }, given),
+      ...environmentOf(engine, task, { n: active.attempt, token: active.token }, env),
       ...(task.kind !== "program" ? HOST_ENVIRONMENT : {}),
     },
     logFile: logFile(engine, task.id, active.attempt),
@@ -95,7 +95,7 @@ function launchOwn(
 }
 
 /** Takes over a waiting host and returns its process. The file with the host's output becomes the attempt's log. */
-function takeOver(engine: Engine, active: ActiveAttempt, host: WaitingHost<ActiveAttempt>): Running {
+function adoptHost(engine: Engine, active: ActiveAttempt, host: WaitingHost<ActiveAttempt>): Running {
   renameSync(host.logFile, logFile(engine, active.taskId, active.attempt));
   return host.running;
 }
@@ -104,22 +104,22 @@ function takeOver(engine: Engine, active: ActiveAttempt, host: WaitingHost<Activ
  * How long after its start, in ms, a process is noted in the store. A short attempt ends before that and needs no note.
  * Until then, and if the daemon dies before the note, the process is found by its run files.
  */
-const NOTE_AFTER_MS = 50;
+const NOTE_DELAY_MS = 50;
 
 function noteProcess(engine: Engine, active: ActiveAttempt): void {
   active.running?.started.then(
     (program) => {
       setTimeout(() => {
         if (active.isEnding) return;
-        const facts = { pid: program.pid, pidStart: program.startTime };
-        engine.store.noteAttempt(active.taskId, active.attempt, facts).catch(() => {});
-      }, NOTE_AFTER_MS).unref();
+        const fields = { pid: program.pid, pidStart: program.startTime };
+        engine.store.noteAttempt(active.taskId, active.attempt, fields).catch(() => {});
+      }, NOTE_DELAY_MS).unref();
     },
     (error: NodeJS.ErrnoException) => {
       const startFailure = {
         name: "CannotStart",
         code: null,
-        message: `cannot start ${active.what}: ${error.message}`,
+        message: `cannot start ${active.label}: ${error.message}`,
         data: error.code === undefined ? null : { code: error.code },
       };
       active.learn({ startFailure });
@@ -186,19 +186,19 @@ async function recordUnstarted(
 ): Promise<Task> {
   const hasNoRoom = isNoRoom((cause as NodeJS.ErrnoException).code);
   const error = hasNoRoom ? noRoomError(cause, engine.places.home) : asAgentctlError(cause);
-  const mayPass = error.name === "StoreUnavailable";
+  const isTemporary = error.name === "StoreUnavailable";
   engine.log.warn({ task: task.id, error: error.message }, "a task could not be started");
-  const told = { name: error.name, code: error.code, message: error.message, data: error.data };
+  const failure = { name: error.name, code: error.code, message: error.message, data: error.data };
   return await retryWhileFull(engine.places.home, () => {
     const at = engine.clock.now();
-    const change = mayPass ? requeued(at) : notUsable(error, at);
+    const change = isTemporary ? requeued(at) : notUsable(error, at);
     return engine.store.apply({
       ...change,
       id: task.id,
       attempt: active.attempt,
       at,
       actor: "daemon",
-      set: { ...change.set, error: told },
+      set: { ...change.set, error: failure },
       end: { outcome: "failed", exitCode: null, signal: null, endedAt: at },
     });
   });

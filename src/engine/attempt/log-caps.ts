@@ -11,7 +11,7 @@ export async function capLogs(engine: Engine): Promise<void> {
   for (const active of engine.active.values()) {
     if (active.frozen || active.isEnding || !active.running) continue;
     const running = active.running;
-    const trimming = cap(engine, active, {
+    const trimming = trimLogs(engine, active, {
       stop: async () => void (await engine.runner.freeze(running)),
       // If a pause began meanwhile, the tree stays stopped for it.
       cont: () => {
@@ -27,7 +27,7 @@ export async function capLogs(engine: Engine): Promise<void> {
 export async function capEnded(engine: Engine, active: ActiveAttempt): Promise<void> {
   try {
     await active.trimming?.catch(() => {});
-    await cap(engine, active, { stop: () => {}, cont: () => {} });
+    await trimLogs(engine, active, { stop: () => {}, cont: () => {} });
   } catch (error) {
     engine.log.warn(
       { task: active.taskId, error: String(error) },
@@ -37,17 +37,17 @@ export async function capEnded(engine: Engine, active: ActiveAttempt): Promise<v
 }
 
 /** Deletes the logs of earlier attempts first, then the oldest bytes of this one. */
-async function cap(
+async function trimLogs(
   engine: Engine,
   active: ActiveAttempt,
   writers: { stop: () => void | Promise<void>; cont: () => void },
 ): Promise<void> {
   const { logMaxBytes } = engine.settings;
   const { logs } = foldersOf(engine, active.taskId);
-  const own = logFile(engine, active.taskId, active.attempt);
+  const current = logFile(engine, active.taskId, active.attempt);
   // The first attempt's log is the only one.
-  if (sizeOf(active.attempt === 1 ? own : logs) <= logMaxBytes) return;
+  if (sizeOf(active.attempt === 1 ? current : logs) <= logMaxBytes) return;
   for (const name of readdirSync(logs))
-    if (join(logs, name) !== own) rmSync(join(logs, name), { force: true });
-  await trimLog(own, logMaxBytes, writers.stop, writers.cont);
+    if (join(logs, name) !== current) rmSync(join(logs, name), { force: true });
+  await trimLog(current, logMaxBytes, writers.stop, writers.cont);
 }

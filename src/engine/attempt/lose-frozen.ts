@@ -14,49 +14,49 @@ export async function loseFrozen(
   { at, end: ended }: Change,
   conclusion: Conclusion,
 ): Promise<Task> {
-  const lost = { id: task.id, at, cause: "lost", actor: "daemon" };
-  const gone = { frozen: false, pid: null };
+  const loss = { id: task.id, at, cause: "lost", actor: "daemon" };
+  const noProcess = { frozen: false, pid: null };
   const end = ended && { ...ended, outcome: "lost" as const };
-  if (isUsers(task)) {
-    const pause = pauseOfUser(task, at);
-    return await engine.store.update(task.id, { ...gone, pause }, { end, event: lost });
+  if (isPausedByUser(task)) {
+    const pause = userPause(task, at);
+    return await engine.store.update(task.id, { ...noProcess, pause }, { end, event: loss });
   }
   if (conclusion.transition === "fail") {
-    const moves: Change[] = [
-      { ...lost, transition: "start", set: gone },
-      { ...lost, transition: "fail", set: conclusion.set, end, ranMs: 0 },
+    const changes: Change[] = [
+      { ...loss, transition: "start", set: noProcess },
+      { ...loss, transition: "fail", set: conclusion.set, end, ranMs: 0 },
     ];
-    if (task.state === "suspended") moves.unshift({ ...lost, transition: "resume" });
-    return (await engine.store.applyAll(moves)).at(-1) as Task;
+    if (task.state === "suspended") changes.unshift({ ...loss, transition: "resume" });
+    return (await engine.store.applyAll(changes)).at(-1) as Task;
   }
-  const set = { ...gone, ...conclusion.set };
-  if (task.state === "suspended") return await engine.store.update(task.id, set, { end, event: lost });
+  const set = { ...noProcess, ...conclusion.set };
+  if (task.state === "suspended") return await engine.store.update(task.id, set, { end, event: loss });
   if (!set.pause?.until || !canContinue(task)) {
-    return await engine.store.apply({ ...lost, transition: "unresume", set, end });
+    return await engine.store.apply({ ...loss, transition: "unresume", set, end });
   }
   // It stays in the queue: it will begin a new attempt instead of continuing its stopped process.
   const pause = { ...set.pause, until: null };
-  return await engine.store.update(task.id, { ...set, pause }, { end, event: lost });
+  return await engine.store.update(task.id, { ...set, pause }, { end, event: loss });
 }
 
-function isUsers({ state, pause }: Task): boolean {
+function isPausedByUser({ state, pause }: Task): boolean {
   return state === "suspended" && (pause === null || pause.cause === "user");
 }
 
-function pauseOfUser({ pause }: Task, at: number): Patch["pause"] {
+function userPause({ pause }: Task, at: number): Patch["pause"] {
   const { cause, ...lost } = daemonPause("lost", "its stopped process is gone", at);
   return { ...(pause ?? lost), cause };
 }
 
 /**
  * Records the loss of a task that the store says is working or frozen, but that has no attempt under way there.
- * `wanted` is the request being made of it.
+ * `request` is the request being made of it.
  */
-export async function recordContradiction(engine: Engine, task: Task, wanted: Intent | null): Promise<void> {
+export async function recordContradiction(engine: Engine, task: Task, request: Intent | null): Promise<void> {
   engine.log.error({ task: task.id }, "a task is working in the store and has no attempt: it counts as lost");
   if (task.frozen) return await loseTrace(engine, task);
   const at = engine.clock.now();
-  const gone = {
+  const lostEnd = {
     result: null,
     startFailure: null,
     exitCode: null,
@@ -65,7 +65,7 @@ export async function recordContradiction(engine: Engine, task: Task, wanted: In
     unwatched: true,
     jitter: 0,
   };
-  const { transition, cause, actor, set } = concludeLost({ ...gone, task, intent: wanted, at });
+  const { transition, cause, actor, set } = concludeLost({ ...lostEnd, task, intent: request, at });
   // We do not know how long it ran.
   await engine.store.apply({ id: task.id, transition, cause, actor, at, set, ranMs: 0 });
 }
@@ -74,8 +74,8 @@ export async function recordContradiction(engine: Engine, task: Task, wanted: In
 async function loseTrace(engine: Engine, task: Task): Promise<void> {
   const at = engine.clock.now();
   const pause = daemonPause("lost", "its stopped process is gone", at);
-  const lost = { at, cause: "lost", actor: "daemon" };
+  const loss = { at, cause: "lost", actor: "daemon" };
   const set = { frozen: false, pid: null, pause };
-  if (task.state === "suspended") await engine.store.update(task.id, set, { event: lost });
-  else await engine.store.apply({ id: task.id, ...lost, transition: "unresume", set });
+  if (task.state === "suspended") await engine.store.update(task.id, set, { event: loss });
+  else await engine.store.apply({ id: task.id, ...loss, transition: "unresume", set });
 }

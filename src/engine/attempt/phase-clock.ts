@@ -12,7 +12,7 @@ import { logFile } from "../files/environment.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 
 /** When a phase of work began, in ms by both clocks. */
-export interface Beginning {
+export interface PhaseStart {
   steady: number;
   wall: number;
 }
@@ -34,18 +34,18 @@ export async function beginNow(engine: Engine, active: ActiveAttempt): Promise<v
 }
 
 /** Returns when the present phase began. If its steady time is unknown, computes it from the wall clock. */
-export async function phaseBegan(engine: Engine, task: Task, attempt: Attempt): Promise<Beginning> {
+export async function phaseBegan(engine: Engine, task: Task, attempt: Attempt): Promise<PhaseStart> {
   const now = engine.clock.mono();
   const events = await engine.store.events({ after: 0, task: task.id, limit: 1_000_000 });
   const start = events.findLast(({ to }) => to === "working");
   // A thaw continues an existing process, so it is never late.
-  const late = start?.cause === "start" ? Math.max(0, attempt.startedAt - start.at) : 0;
-  const wall = task.phaseAt + late;
-  const byWall = now - Math.max(0, engine.clock.now() - wall);
+  const delay = start?.cause === "start" ? Math.max(0, attempt.startedAt - start.at) : 0;
+  const wall = task.phaseAt + delay;
+  const steadyByWall = now - Math.max(0, engine.clock.now() - wall);
   const steadyMs = start?.data?.steadyMs;
   const isKnown = task.state === "working" && attempt.bootId === engine.bootId;
-  if (!isKnown || typeof steadyMs !== "number" || steadyMs > now) return { steady: byWall, wall };
-  return { steady: Math.min(now, steadyMs + late), wall };
+  if (!isKnown || typeof steadyMs !== "number" || steadyMs > now) return { steady: steadyByWall, wall };
+  return { steady: Math.min(now, steadyMs + delay), wall };
 }
 
 /**
@@ -53,12 +53,12 @@ export async function phaseBegan(engine: Engine, task: Task, attempt: Attempt): 
  * guard recorded. Without a record, we take its last output, its last checkpoint or the last sign of the earlier
  * daemon, whichever is latest. These are wall clock times, so the steady clock caps the result.
  */
-export function workedUnwatched(engine: Engine, task: Task, began: Beginning, ended: Ended): number {
-  const longest = Math.max(0, engine.clock.mono() - began.steady);
-  const printed = lastWritten(logFile(engine, task.id, task.attempt));
-  const lastSign = Math.max(printed, task.checkpoint?.createdAt ?? 0, engine.lastSeen);
-  const until = ended.lost ? lastSign : ended.endedAt;
-  return Math.min(Math.max(0, until - began.wall), longest);
+export function workedUnwatched(engine: Engine, task: Task, start: PhaseStart, ended: Ended): number {
+  const maxMs = Math.max(0, engine.clock.mono() - start.steady);
+  const lastOutput = lastWritten(logFile(engine, task.id, task.attempt));
+  const lastSign = Math.max(lastOutput, task.checkpoint?.createdAt ?? 0, engine.lastSeen);
+  const endedAt = ended.lost ? lastSign : ended.endedAt;
+  return Math.min(Math.max(0, endedAt - start.wall), maxMs);
 }
 
 /** Returns when the file was last written, in ms since 1970; 0 if there is no file. */

@@ -18,7 +18,7 @@ import { finish, watchEnd } from "./finish.ts";
 import { launch } from "./launch.ts";
 import { recordContradiction } from "./lose-frozen.ts";
 import { carryOut } from "./pause/carry-out.ts";
-import { type Beginning, beginNow, phaseBegan, workedUnwatched } from "./phase-clock.ts";
+import { beginNow, type PhaseStart, phaseBegan, workedUnwatched } from "./phase-clock.ts";
 import { feedStdin } from "./stdin.ts";
 import { armTimeout } from "./timeout.ts";
 
@@ -30,12 +30,12 @@ export interface Reclaimed {
   finished?: Promise<unknown>;
 }
 
-/** Reclaims the attempt of a task that is working or frozen in the store. `wanted` is the request being made of it. */
-export async function reclaim(engine: Engine, task: Task, wanted: Intent | null = null): Promise<Reclaimed> {
+/** Reclaims the attempt of a task that is working or frozen in the store. `request` is the request being made of it. */
+export async function reclaim(engine: Engine, task: Task, request: Intent | null = null): Promise<Reclaimed> {
   engine.fault("recover:before-adopt");
   await settleArtifacts(engine, task.id);
   const attempt = (await engine.store.attempts(task.id)).at(-1);
-  const state = attempt && (await lookFor(engine, task, attempt));
+  const state = attempt && (await findProcess(engine, task, attempt));
   const verdict = classify({
     task,
     attempt,
@@ -45,10 +45,10 @@ export async function reclaim(engine: Engine, task: Task, wanted: Intent | null 
     hasSteps: attempt !== undefined && existsSync(engine.runner.stepFile(attempt.runKey)),
   });
   if (verdict === "contradiction" || !attempt) {
-    return { verdict, finished: recordContradiction(engine, task, wanted) };
+    return { verdict, finished: recordContradiction(engine, task, request) };
   }
-  const began = await phaseBegan(engine, task, attempt);
-  const active = new ActiveAttempt(attempt, task, began.steady);
+  const phaseStart = await phaseBegan(engine, task, attempt);
+  const active = new ActiveAttempt(attempt, task, phaseStart.steady);
   const { runKey } = attempt;
   switch (verdict) {
     case "unassigned":
@@ -66,8 +66,12 @@ export async function reclaim(engine: Engine, task: Task, wanted: Intent | null 
       const ended = state && "ended" in state ? state.ended : lost;
       engine.track(active);
       keepHostLog(engine, active);
-      active.inherits(wanted);
-      return { verdict, runKey, finished: recordEnd(engine, { task, active, began, ended }) };
+      active.inheritRequest(request);
+      return {
+        verdict,
+        runKey,
+        finished: recordEnd(engine, { task, active, phaseStart: phaseStart, ended }),
+      };
     }
     default: {
       const running = state && "running" in state ? state.running : null;
@@ -76,39 +80,41 @@ export async function reclaim(engine: Engine, task: Task, wanted: Intent | null 
       keepHostLog(engine, active);
       if (running && !task.frozen && engine.runner.isGone(running)) {
         // It ended while no daemon watched, and its guard has not reported how yet.
-        active.inherits(wanted);
-        const finished = running.ended.then((ended) => recordEnd(engine, { task, active, began, ended }));
+        active.inheritRequest(request);
+        const finished = running.ended.then((ended) =>
+          recordEnd(engine, { task, active, phaseStart: phaseStart, ended }),
+        );
         return { verdict: "ended", runKey, finished };
       }
       watchEnd(engine, active);
       feedStdin(engine, task);
-      return { verdict, runKey, ...(await goOn(engine, task, active, verdict)) };
+      return { verdict, runKey, ...(await supervise(engine, task, active, verdict)) };
     }
   }
 }
 
-function processOf(state: Awaited<ReturnType<typeof lookFor>>): Facts["process"] {
+function processOf(state: Awaited<ReturnType<typeof findProcess>>): Facts["process"] {
   if (!state) return "gone";
   return "running" in state ? "running" : "ended";
 }
 
-async function lookFor(engine: Engine, task: Task, attempt: Attempt) {
+async function findProcess(engine: Engine, task: Task, attempt: Attempt) {
   const { runKey: key, token, pid, pidStart, bootId } = attempt;
   const program = pid !== null && pidStart !== null ? { pid, startTime: pidStart, bootId } : null;
   // The output of a host that was just assigned may still be in the host's own file.
-  const own = hostLog(engine.places, key);
-  const log = existsSync(own) ? own : logFile(engine, task.id, attempt.n);
+  const hostFile = hostLog(engine.places, key);
+  const log = existsSync(hostFile) ? hostFile : logFile(engine, task.id, attempt.n);
   return await engine.runner.adopt({ key, token, program, logFile: log, isFrozen: task.frozen });
 }
 
-interface Unwatched {
+interface UnwatchedEnd {
   task: Task;
   active: ActiveAttempt;
-  began: Beginning;
+  phaseStart: PhaseStart;
   ended: Ended;
 }
 
-function recordEnd(engine: Engine, { task, active, began, ended }: Unwatched): Promise<void> {
+function recordEnd(engine: Engine, { task, active, phaseStart: began, ended }: UnwatchedEnd): Promise<void> {
   active.learn({ worked: workedUnwatched(engine, task, began, ended) });
   engine.fault("recover:before-finish");
   return finish(engine, active, ended, true);
@@ -116,18 +122,18 @@ function recordEnd(engine: Engine, { task, active, began, ended }: Unwatched): P
 
 /** Makes a host's output the attempt's log, if a daemon died between assigning the host and doing so. */
 function keepHostLog(engine: Engine, active: ActiveAttempt): void {
-  const own = hostLog(engine.places, active.runKey);
-  if (!existsSync(own)) return;
+  const hostFile = hostLog(engine.places, active.runKey);
+  if (!existsSync(hostFile)) return;
   const { folder, logs } = foldersOf(engine, active.taskId);
   for (const path of [folder, logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
-  renameSync(own, logFile(engine, active.taskId, active.attempt));
+  renameSync(hostFile, logFile(engine, active.taskId, active.attempt));
 }
 
 /** Starts an attempt that is durable but never had a process. If it cannot start now, ends the attempt. */
 async function startAgain(engine: Engine, task: Task, active: ActiveAttempt): Promise<void> {
   await beginNow(engine, active);
   const prepared = prepareStart(engine, task);
-  if ("env" in prepared) return await launch(engine, task, active, { given: prepared.env });
+  if ("env" in prepared) return await launch(engine, task, active, { env: prepared.env });
   engine.track(active);
   active.learn({ startFailure: prepared.refusal });
   const { exitCode } = prepared.refusal;
@@ -135,7 +141,7 @@ async function startAgain(engine: Engine, task: Task, active: ActiveAttempt): Pr
 }
 
 /** Supervises an adopted attempt and finishes what was under way with it. */
-async function goOn(
+async function supervise(
   engine: Engine,
   task: Task,
   active: ActiveAttempt,
@@ -166,7 +172,7 @@ function finishRequest(engine: Engine, task: Task, active: ActiveAttempt): Pick<
     engine.fault("recover:after-end");
   }
   if (intent?.kind !== "pause") return {};
-  active.inherits(intent);
+  active.inheritRequest(intent);
   const finished = active.pausing?.promise;
   carryOut(engine, { active, task, intent }, { wait: false }).catch((error) =>
     engine.log.error({ task: task.id, error: String(error) }, "a pause could not go on"),

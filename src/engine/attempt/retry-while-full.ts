@@ -3,8 +3,8 @@ import { asAgentctlError } from "../../core/errors.ts";
 import { giveReserve } from "../files/reserve.ts";
 
 /** The interval, in ms, and the number of tries of a write while the disk is full: an hour in all. */
-const AGAIN_MS = 500;
-const TRIES = 7200;
+const RETRY_MS = 500;
+const MAX_TRIES = 7200;
 
 /**
  * Repeats a write while the disk is full, because it records what has already happened. Releases the space reserved in
@@ -16,9 +16,9 @@ export async function retryWhileFull<T>(home: string, write: () => Promise<T>): 
     try {
       return await write();
     } catch (error) {
-      if (asAgentctlError(error).name !== "StoreUnavailable" || tries === TRIES) throw error;
+      if (asAgentctlError(error).name !== "StoreUnavailable" || tries === MAX_TRIES) throw error;
       giveReserve(home);
-      if (tries > 1) await sleep(AGAIN_MS);
+      if (tries > 1) await sleep(RETRY_MS);
     }
   }
 }

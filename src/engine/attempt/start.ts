@@ -8,7 +8,7 @@ import { slotsMax } from "../limits.ts";
 import type { Cluster } from "../ports.ts";
 import { newToken } from "../token.ts";
 import { ActiveAttempt } from "./active-attempt.ts";
-import { cannotStart, prepareStart, putOff, refuse } from "./cannot-start.ts";
+import { postponeStart, prepareStart, refuse, startRefusal } from "./cannot-start.ts";
 import { inheritedBy, launch } from "./launch.ts";
 import { thaw } from "./pause/thaw.ts";
 import { startedNow } from "./phase-clock.ts";
@@ -22,11 +22,11 @@ interface Slots {
 /** Starts a task that has a slot: continues the process of a frozen one, begins a new attempt of any other. */
 export async function start(engine: Engine, { id, slotNumbers }: Slots): Promise<void> {
   engine.starting.add(id);
-  let isBeingMade = false;
+  let isMakingWorktree = false;
   try {
     const task = await engine.require(id);
-    isBeingMade = task.checkout?.isMade === false;
-    if (isBeingMade) void makeItsWorktree(engine, task);
+    isMakingWorktree = task.checkout?.isMade === false;
+    if (isMakingWorktree) void makeTaskWorktree(engine, task);
     else if (task.frozen) await thaw(engine, task);
     else await begin(engine, task, slotNumbers);
   } catch (error) {
@@ -34,12 +34,12 @@ export async function start(engine: Engine, { id, slotNumbers }: Slots): Promise
     if (error instanceof IllegalMove || asAgentctlError(error).name === "TaskNotFound") return;
     throw error;
   } finally {
-    if (!isBeingMade) engine.starting.delete(id);
+    if (!isMakingWorktree) engine.starting.delete(id);
   }
 }
 
 /** Makes the worktree of a task. The task keeps its slot meanwhile, and starts when the queues are next checked. */
-async function makeItsWorktree(engine: Engine, task: Task): Promise<void> {
+async function makeTaskWorktree(engine: Engine, task: Task): Promise<void> {
   const { id, checkout } = task;
   if (!checkout) return;
   try {
@@ -47,7 +47,7 @@ async function makeItsWorktree(engine: Engine, task: Task): Promise<void> {
     await engine.store.update(id, { checkout: { ...checkout, isMade: true } });
   } catch (error) {
     const reason = `cannot make the worktree ${checkout.path} on branch ${checkout.branch}: ${(error as Error).message}`;
-    await refuse(engine, task, cannotStart(reason)).catch(() => undefined);
+    await refuse(engine, task, startRefusal(reason)).catch(() => undefined);
   } finally {
     engine.starting.delete(id);
     engine.wake();
@@ -55,15 +55,15 @@ async function makeItsWorktree(engine: Engine, task: Task): Promise<void> {
 }
 
 /** Fetches the environment and the folder of a task that other machines saved. */
-async function bring({ store }: Engine, cluster: Cluster, task: Task): Promise<void> {
+async function fetchSaved({ store }: Engine, cluster: Cluster, task: Task): Promise<void> {
   await cluster.fetchEnvironment(task.envHash);
   if (task.attempt === 0) return;
-  const last = (await store.attempts(task.id)).at(-1);
-  if (last && last.machine !== cluster.machine) await cluster.files.fetchFolder(task.id);
+  const lastAttempt = (await store.attempts(task.id)).at(-1);
+  if (lastAttempt && lastAttempt.machine !== cluster.machine) await cluster.files.fetchFolder(task.id);
 }
 
 async function begin(engine: Engine, task: Task, slotNumbers: number[] | null): Promise<void> {
-  if (engine.cluster) await bring(engine, engine.cluster, task);
+  if (engine.cluster) await fetchSaved(engine, engine.cluster, task);
   const prepared = prepareStart(engine, task);
   if ("refusal" in prepared) return await refuse(engine, task, prepared.refusal);
   const host =
@@ -71,7 +71,7 @@ async function begin(engine: Engine, task: Task, slotNumbers: number[] | null): 
       ? engine.hosts.take(prepared.env, inheritedBy(task), task.module?.path)
       : undefined;
   const missing = task.kind !== "program" && !host ? missingFiles(engine.places) : undefined;
-  if (missing) return await putOff(engine, task, missing);
+  if (missing) return await postponeStart(engine, task, missing);
   const token = host?.token ?? newToken();
   const runKey = host?.runKey ?? `${task.id}.${task.attempt + 1}`;
   const process = host?.program ? { pid: host.program.pid, pidStart: host.program.startTime } : {};
@@ -96,5 +96,5 @@ async function begin(engine: Engine, task: Task, slotNumbers: number[] | null): 
   const attempt = { taskId: task.id, n: working.attempt, token, runKey, saidHello: false, result: null };
   const active = new ActiveAttempt(attempt, working, engine.clock.mono());
   // Not awaited: the next queued task need not wait for this launch.
-  void launch(engine, working, active, { given: prepared.env, host });
+  void launch(engine, working, active, { env: prepared.env, host });
 }

@@ -21,8 +21,8 @@ import { foldersOf } from "../files/environment.ts";
 /** A write of at most this many bytes is atomic: whole or not at all (PIPE_BUF of Linux, in pipe(7)). */
 const PIECE_BYTES = 4096;
 /** How soon, in ms, we retry a pipe that is full or not open yet. Each try doubles the wait, up to a second. */
-const AGAIN_MS = 20;
-const LONGEST_AGAIN_MS = 1000;
+const FIRST_RETRY_MS = 20;
+const MAX_RETRY_MS = 1000;
 
 export class StdinPipe implements TaskPipe {
   readonly #engine: Engine;
@@ -32,7 +32,7 @@ export class StdinPipe implements TaskPipe {
   readonly #closed = new AbortController();
   #fd: number | null = null;
   #running: Promise<void> | null = null;
-  #isAgain = false;
+  #isRequested = false;
   #isChecked = false;
 
   /** The FIFOs must exist already. */
@@ -56,7 +56,7 @@ export class StdinPipe implements TaskPipe {
 
   /** Writes the waiting messages in the background, after one was sent or an attempt has begun. */
   check(): void {
-    this.#isAgain = true;
+    this.#isRequested = true;
     this.#running ??= this.#write()
       .catch((error: unknown) => {
         if (!this.#closed.signal.aborted)
@@ -68,42 +68,42 @@ export class StdinPipe implements TaskPipe {
   }
 
   async #write(): Promise<void> {
-    if (!this.#isChecked) await this.#finishLast();
+    if (!this.#isChecked) await this.#finishLastPiece();
     this.#isChecked = true;
-    while (this.#isAgain && !this.#closed.signal.aborted) {
-      this.#isAgain = false;
+    while (this.#isRequested && !this.#closed.signal.aborted) {
+      this.#isRequested = false;
       const message = await this.#engine.store.inbox.waiting(this.#taskId);
       if (message?.eof) await this.#end(message);
       else if (message) {
         await this.#writePiece(message);
-        this.#isAgain = true;
+        this.#isRequested = true;
       }
     }
   }
 
   /** Writes the piece that an earlier daemon noted but did not write. */
-  async #finishLast(): Promise<void> {
+  async #finishLastPiece(): Promise<void> {
     const last = await this.#engine.store.inbox.last(this.#taskId);
-    if (!last || Math.round(statSync(this.#path).mtimeMs) !== timeOf(last.id, last.written)) return;
+    if (!last || Math.round(statSync(this.#path).mtimeMs) !== pieceMtime(last.id, last.written)) return;
     const start = last.written - 1 - ((last.written - 1) % PIECE_BYTES);
-    await this.#put(Buffer.from(last.text).subarray(start, last.written));
+    await this.#writeBytes(Buffer.from(last.text).subarray(start, last.written));
   }
 
   async #writePiece({ id, text, written }: PipedMessage): Promise<void> {
     const bytes = Buffer.from(text);
     const end = Math.min(bytes.length, written + PIECE_BYTES);
-    const time = timeOf(id, end) / 1000;
+    const time = pieceMtime(id, end) / 1000;
     utimesSync(this.#path, time, time);
     await this.#engine.store.inbox.note(id, end, end === bytes.length);
-    await this.#put(bytes.subarray(written, end));
+    await this.#writeBytes(bytes.subarray(written, end));
   }
 
   /** Writes bytes to the FIFO; waits while it is full. */
-  async #put(bytes: Buffer): Promise<void> {
+  async #writeBytes(bytes: Buffer): Promise<void> {
     this.open();
-    let rest = bytes;
+    let remaining = bytes;
     await this.#retry("EAGAIN", () => {
-      while (rest.length > 0) rest = rest.subarray(writeSync(this.#fd as number, rest));
+      while (remaining.length > 0) remaining = remaining.subarray(writeSync(this.#fd as number, remaining));
     });
   }
 
@@ -112,13 +112,13 @@ export class StdinPipe implements TaskPipe {
     const attempt = this.#engine.active.get(this.#taskId)?.attempt;
     // Of an EOF, `written` is the last attempt that met it. Each later attempt must meet it too.
     if (attempt === undefined || attempt === written) return;
-    const isOver = () => this.#engine.active.get(this.#taskId)?.attempt !== attempt;
-    await this.#retry("ENXIO", () => !isOver() && this.endAttempt());
-    if (isOver()) return;
+    const hasEnded = () => this.#engine.active.get(this.#taskId)?.attempt !== attempt;
+    await this.#retry("ENXIO", () => !hasEnded() && this.endAttempt());
+    if (hasEnded()) return;
     // With a read end open, the FIFO keeps what this attempt leaves unread for the next one.
-    const reading = openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
-    this.#drop();
-    this.#fd = reading;
+    const readFd = openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
+    this.#closeFd();
+    this.#fd = readFd;
     await this.#engine.store.inbox.note(id, attempt, false);
   }
 
@@ -133,7 +133,7 @@ export class StdinPipe implements TaskPipe {
   }
 
   async #retry(code: string, act: () => void): Promise<void> {
-    for (let ms = AGAIN_MS; ; ms = Math.min(2 * ms, LONGEST_AGAIN_MS)) {
+    for (let ms = FIRST_RETRY_MS; ; ms = Math.min(2 * ms, MAX_RETRY_MS)) {
       try {
         return act();
       } catch (error) {
@@ -143,19 +143,19 @@ export class StdinPipe implements TaskPipe {
     }
   }
 
-  #drop(): void {
+  #closeFd(): void {
     if (this.#fd !== null) closeSync(this.#fd);
     this.#fd = null;
   }
 
   #close(): void {
     this.#closed.abort();
-    this.#drop();
+    this.#closeFd();
     if (this.#engine.pipes.get(this.#taskId) === this) this.#engine.pipes.delete(this.#taskId);
   }
 }
 
 /** Returns the mtime, in ms, that marks one piece of one message; no real write leaves such an mtime. */
-function timeOf(id: number, end: number): number {
+function pieceMtime(id: number, end: number): number {
   return id * 1000 + (Math.ceil(end / PIECE_BYTES) % 1000);
 }

@@ -14,7 +14,7 @@ export async function prepareStdin(engine: Engine, task: Task): Promise<LaunchSp
   if (task.stdin !== "pipe" && task.stdin !== "-") return { path: task.stdin };
   mkdirSync(dirname(stdin), { recursive: true, mode: 0o700 });
   if (task.stdin === "-") {
-    if (!existsSync(stdin)) writeWhole(stdin, await engine.store.inbox.stdin(task.id));
+    if (!existsSync(stdin)) writeAtomically(stdin, await engine.store.inbox.stdin(task.id));
     return { path: stdin };
   }
   await engine.runner.makePipes([stdin, stdinEnd]);
@@ -28,8 +28,8 @@ export function feedStdin(engine: Engine, task: Task): void {
 }
 
 function pipeOf(engine: Engine, id: number): TaskPipe {
-  const known = engine.pipes.get(id);
-  if (known) return known;
+  const existing = engine.pipes.get(id);
+  if (existing) return existing;
   const pipe = new StdinPipe(engine, id);
   engine.pipes.set(id, pipe);
   return pipe;
@@ -44,7 +44,7 @@ export function endStdin(engine: Engine, id: number): void {
   }
 }
 
-function writeWhole(path: string, data: Buffer): void {
+function writeAtomically(path: string, data: Buffer): void {
   writeFileSync(`${path}.new`, data, { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }

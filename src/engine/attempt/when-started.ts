@@ -4,10 +4,10 @@ import type { Engine } from "../engine.ts";
 import { repair } from "./repair.ts";
 
 /** The longest time, in ms, that a caller waits. A guard takes a few milliseconds. */
-const LONGEST_MS = 500;
+const MAX_WAIT_MS = 500;
 
 /**
- * Resolves when the processes of the running tasks among `tasks` are known, or after `LONGEST_MS`. A process follows
+ * Resolves when the processes of the running tasks among `tasks` are known, or after `MAX_WAIT_MS`. A process follows
  * its durable start by a few milliseconds; meanwhile nobody should see a running task without a pid.
  */
 export async function whenStarted(engine: Engine, tasks: readonly Task[]): Promise<void> {
@@ -16,11 +16,11 @@ export async function whenStarted(engine: Engine, tasks: readonly Task[]): Promi
     ({ id, state, pid }) => state === "working" && pid === null && isStarting(engine, id),
   );
   if (starting.length === 0) return;
-  const late = new AbortController();
-  const limit = sleep(LONGEST_MS, undefined, { signal: late.signal, ref: false }).catch(() => undefined);
-  const started = starting.map(({ id }) => processOf(engine, id, late.signal));
-  await Promise.race([Promise.all(started), limit]);
-  late.abort();
+  const timeout = new AbortController();
+  const timer = sleep(MAX_WAIT_MS, undefined, { signal: timeout.signal, ref: false }).catch(() => undefined);
+  const started = starting.map(({ id }) => awaitProcess(engine, id, timeout.signal));
+  await Promise.race([Promise.all(started), timer]);
+  timeout.abort();
 }
 
 function isUnknown({ active, starting }: Engine, id: number): boolean {
@@ -42,8 +42,8 @@ function isStarting(engine: Engine, id: number): boolean {
   return active ? !active.isEnding && !active.running?.program : engine.starting.has(id);
 }
 
-async function processOf(engine: Engine, id: number, late: AbortSignal): Promise<void> {
-  while (!late.aborted && isStarting(engine, id)) {
+async function awaitProcess(engine: Engine, id: number, timeout: AbortSignal): Promise<void> {
+  while (!timeout.aborted && isStarting(engine, id)) {
     const active = engine.active.get(id);
     await active?.launched;
     if (active?.running) return await active.running.started.then(nothing, nothing);

@@ -27,15 +27,15 @@ export async function lookAtRequests(engine: Engine): Promise<void> {
     if (!active || active.attempt !== task.attempt || active.isEnding) continue;
     engine.pipes.get(task.id)?.check();
     notifyMessage(active, messages.get(task.id));
-    if (task.question === null && active.asked) await notifyAnswer(engine, active, active.asked);
+    if (task.question === null && active.questionKey) await notifyAnswer(engine, active, active.questionKey);
     if (task.intent) handleRequest(engine, active, task);
   }
 }
 
 /** Notifies an attempt only once for each message, because it then takes its messages, which is a write. */
 function notifyMessage(active: ActiveAttempt, newest: number | undefined): void {
-  if (!active.link || newest === undefined || newest <= active.toldMessage) return;
-  active.learn({ toldMessage: newest });
+  if (!active.link || newest === undefined || newest <= active.notifiedMessage) return;
+  active.learn({ notifiedMessage: newest });
   active.link.message();
 }
 
@@ -65,7 +65,7 @@ function handleRequest(engine: Engine, active: ActiveAttempt, task: Task): void 
   // Requests of this daemon itself are already in progress, or finished while we read the store.
   if (intent.kind === "pause" && intent.from === engine.cluster?.machine) return;
   // The request was recorded just before the task was stopped here; that stop is the pause.
-  if (intent.kind === "pause" && !active.isAsInStore(task)) return;
+  if (intent.kind === "pause" && !active.agreesWithStore(task)) return;
   if (intent.kind !== "pause" && intent.kind !== "cancel") return;
   handled.set(active, serialized);
   active.request(intent);
@@ -79,7 +79,7 @@ function handleRequest(engine: Engine, active: ActiveAttempt, task: Task): void 
 async function notifyAnswer(
   engine: Engine,
   active: ActiveAttempt,
-  question: NonNullable<ActiveAttempt["asked"]>,
+  question: NonNullable<ActiveAttempt["questionKey"]>,
 ): Promise<void> {
   const steps = await engine.store.journal(active.taskId);
   const step = steps.find(
@@ -88,7 +88,7 @@ async function notifyAnswer(
   );
   if (!step) return;
   // The attempt may have asked its next question in the meantime.
-  if (active.asked === question) active.learn({ asked: null });
+  if (active.questionKey === question) active.learn({ questionKey: null });
   active.link?.answer({ n: question.n, base: question.base, answer: JSON.parse(step.result) as string });
 }
 
@@ -128,7 +128,7 @@ export async function loseElsewhere(engine: Engine, id: number): Promise<void> {
   if (task.state !== "working" && !task.frozen) return;
   const active = new ActiveAttempt(attempt, task, engine.clock.mono());
   active.learn({ worked: task.frozen ? 0 : Math.max(0, engine.clock.now() - task.phaseAt) });
-  active.inherits(task.intent);
+  active.inheritRequest(task.intent);
   active.pausing?.promise.catch(() => {});
   active.ended.promise.catch(() => {});
   engine.track(active);

@@ -56,7 +56,7 @@ export async function shutdown(engine: Engine, { graceMs }: { graceMs?: number }
       }
     }),
   );
-  for (const { taskId: id, unrecorded } of engine.active.values()) {
+  for (const { taskId: id, recordError: unrecorded } of engine.active.values()) {
     if (unrecorded)
       running.push({ id, reason: `was canceled, which could not be recorded: ${unrecorded.message}` });
   }

@@ -36,6 +36,6 @@ function candidate(task: Working, active: ActiveAttempt | undefined): Candidate 
 /** Returns whether a pause by checkpoint loses nothing: the module has called a step, or the program supports it. */
 function isPausable({ continues, pauseMode }: Working, active: ActiveAttempt): boolean {
   if (pauseMode === "freeze" || active.pausing || active.running === null) return false;
-  if (active.isModule) return continues || active.isJournaled || active.saved;
+  if (active.isModule) return continues || active.isJournaled || active.hasSaved;
   return pauseMode === "checkpoint" || active.canCheckpoint;
 }

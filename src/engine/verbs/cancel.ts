@@ -76,7 +76,7 @@ async function cancelActive(
   const graceMs = options.graceMs ?? task.graceMs ?? engine.settings.cancelGraceMs;
   if (!active.isEnding && active.intent?.kind !== "cancel") {
     const intent: Intent = { kind: "cancel", actor: options.actor, reason: options.reason ?? null, graceMs };
-    active.learn({ unrecorded: await recorded(engine, active, intent) });
+    active.learn({ recordError: await recorded(engine, active, intent) });
     engine.fault("cancel:after-request");
     if (active.pausing) active.failPause(notPausable(task, "it is being canceled"));
     active.request(intent);
@@ -85,7 +85,7 @@ async function cancelActive(
     // A second cancel can shorten the grace time.
     active.learn({ canceling: endTree(engine, active, graceMs) });
   }
-  const { unrecorded } = active;
+  const { recordError: unrecorded } = active;
   if (options.wait === false && unrecorded === null)
     return { task: await engine.require(task.id), changed: true };
   const ended = await Promise.race([
@@ -93,7 +93,7 @@ async function cancelActive(
     failureOf(active),
     ...(unrecorded ? [isNotRecorded(active, unrecorded)] : []),
   ]);
-  const failure = (await active.canceling) ?? active.unended;
+  const failure = (await active.canceling) ?? active.endError;
   if (failure) throw failure;
   if (ended.state === "canceled") return { task: ended, changed: true };
   if (isTerminal(ended.state)) throw notCancelable(ended);

@@ -112,7 +112,7 @@ async function pauseActive(
   options: PauseOptions,
 ): Promise<Paused | undefined> {
   if (active.pausing) return await join(engine, active, options);
-  if (!active.isAsInStore(task)) return undefined;
+  if (!active.agreesWithStore(task)) return undefined;
   if (!active.mayRequest("pause")) {
     return options.wait === false ? { task, changed: false } : await afterEnd(active);
   }

@@ -54,7 +54,7 @@ export async function resume(engine: Engine, ref: string | number, options: Resu
     const active = await findActive(engine, task);
     if (active?.pausing) throw notResumable(task, "it is being pressed for its checkpoint");
     if (active?.intent) throw notResumable(task, "it is being canceled");
-    if (active && !active.isAsInStore(task)) return undefined;
+    if (active && !active.agreesWithStore(task)) return undefined;
     if (!task.frozen) return await resumeAsIs(engine, task, options);
     if (active?.running && !engine.runner.isGone(active.running))
       return await resumeAsIs(engine, task, options);

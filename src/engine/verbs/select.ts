@@ -86,7 +86,7 @@ async function toPause(engine: Engine, selector: Selector, { mode }: PauseOption
 
 function requestFor(engine: Engine, task: Task, options: PauseOptions): Request[] {
   const active = engine.active.get(task.id);
-  if (!active || task.state !== "working" || !active.isAsInStore(task)) return [];
+  if (!active || task.state !== "working" || !active.agreesWithStore(task)) return [];
   return active.mayRequest("pause") ? [prepare(engine, active, task, options)] : [];
 }
 

@@ -5,9 +5,9 @@ import { armTimeout } from "../timeout.ts";
 
 /** Aborts a pause: the task is running or frozen again, as before, and the pause rejects with `error`. */
 export async function abortPause(engine: Engine, active: ActiveAttempt, error: AgentctlError): Promise<void> {
-  const isOurs = active.intent?.kind === "pause";
+  const isPause = active.intent?.kind === "pause";
   const task = await engine.store.get(active.taskId);
-  if (task?.frozen && active.running && isOurs) {
+  if (task?.frozen && active.running && isPause) {
     active.freezes();
     await engine.runner.freeze(active.running).catch((failure) => {
       engine.log.warn(
@@ -17,7 +17,7 @@ export async function abortPause(engine: Engine, active: ActiveAttempt, error: A
     });
   }
   active.failPause(error);
-  if (!isOurs) return;
+  if (!isPause) return;
   try {
     await engine.store.intend([{ id: active.taskId, attempt: active.attempt, intent: null }]);
   } catch (failure) {

@@ -1,7 +1,7 @@
 import type { PauseIntent, Task } from "../../../core/task.ts";
 import type { Engine } from "../../engine.ts";
 import type { ActiveAttempt } from "../active-attempt.ts";
-import { LONGEST_TIMER_MS } from "../timeout.ts";
+import { MAX_TIMER_MS } from "../timeout.ts";
 import { abortPause } from "./abort.ts";
 import { pauseFailed } from "./refused-signals.ts";
 
@@ -9,7 +9,7 @@ import { pauseFailed } from "./refused-signals.ts";
  * How long, in ms, from the notice that the grace time is over, which aborts a module's signal, until the kill. It is a
  * second less what the kill may take, so that a pause returns within the grace time plus a second.
  */
-const COURTESY_MS = 800;
+const KILL_DELAY_MS = 800;
 
 /** Asks an attempt for its checkpoint: on its connection if it said hello, else by the pause signal. */
 export async function ask(
@@ -20,11 +20,16 @@ export async function ask(
 ): Promise<void> {
   setGrace(engine, active, intent.graceMs);
   engine.fault("pause:before-ask");
-  await tell(engine, active, task, intent);
+  await sendPause(engine, active, task, intent);
   engine.fault("pause:after-ask");
 }
 
-async function tell(engine: Engine, active: ActiveAttempt, task: Task, intent: PauseIntent): Promise<void> {
+async function sendPause(
+  engine: Engine,
+  active: ActiveAttempt,
+  task: Task,
+  intent: PauseIntent,
+): Promise<void> {
   if (active.link) return active.link.pause({ graceMs: intent.graceMs, over: false });
   // A module, or a program that lost its connection, learns of the pause when it says hello (again).
   if (active.isModule || active.saidHello || !active.running) return;
@@ -37,11 +42,11 @@ async function tell(engine: Engine, active: ActiveAttempt, task: Task, intent: P
 export function setGrace(engine: Engine, active: ActiveAttempt, graceMs: number): void {
   if (active.isEnding) return;
   const deadline = engine.clock.mono() + graceMs;
-  const over = () => orLog(engine, active, graceIsOver(engine, active, graceMs, deadline));
-  active.setGrace(setTimeout(over, Math.min(graceMs, LONGEST_TIMER_MS)), deadline);
+  const onTimer = () => logFailure(engine, active, endGrace(engine, active, graceMs, deadline));
+  active.setGrace(setTimeout(onTimer, Math.min(graceMs, MAX_TIMER_MS)), deadline);
 }
 
-async function graceIsOver(
+async function endGrace(
   engine: Engine,
   active: ActiveAttempt,
   graceMs: number,
@@ -52,12 +57,12 @@ async function graceIsOver(
   active.link?.pause({ graceMs: 0, over: true });
   if (active.link && active.isAgent) return await interrupt(engine, active, intent, deadline);
   if (!active.link || graceMs === 0) return await force(engine, active, intent);
-  const kill = () => orLog(engine, active, force(engine, active, intent));
-  active.setGrace(setTimeout(kill, COURTESY_MS), deadline);
+  const kill = () => logFailure(engine, active, force(engine, active, intent));
+  active.setGrace(setTimeout(kill, KILL_DELAY_MS), deadline);
 }
 
 /** How long, in ms, an agent may take to stop its turn, and its host to note what was cut off. */
-const INTERRUPT_MS = 6000;
+const INTERRUPT_TIMEOUT_MS = 6000;
 
 /** Lets the agent's host interrupt the agent and report what was cut off. The pause counts as forced in any case. */
 async function interrupt(
@@ -69,8 +74,8 @@ async function interrupt(
   intent.forced = true;
   await engine.store.intend([{ id: active.taskId, attempt: active.attempt, intent }]);
   if (active.isEnding || active.intent !== intent) return;
-  const kill = () => orLog(engine, active, force(engine, active, intent));
-  active.setGrace(setTimeout(kill, INTERRUPT_MS), deadline);
+  const kill = () => logFailure(engine, active, force(engine, active, intent));
+  active.setGrace(setTimeout(kill, INTERRUPT_TIMEOUT_MS), deadline);
 }
 
 /** Kills the tree. The last saved checkpoint stays valid. */
@@ -90,7 +95,7 @@ async function force(engine: Engine, active: ActiveAttempt, intent: PauseIntent)
 }
 
 /** Logs the failure of work that a timer began, since no caller waits for it. */
-function orLog(engine: Engine, active: ActiveAttempt, work: Promise<void>): void {
+function logFailure(engine: Engine, active: ActiveAttempt, work: Promise<void>): void {
   work.catch((error) =>
     engine.log.error({ task: active.taskId, error: String(error) }, "a pause could not go on"),
   );

@@ -19,7 +19,9 @@ export async function carryOut(
   // If the attempt ended meanwhile, its pause is already settled.
   const promise = active.pausing?.promise ?? active.ended.promise;
   const done =
-    intent.mode === "freeze" ? freeze(engine, request) : asked(engine, active, task, intent, promise);
+    intent.mode === "freeze"
+      ? freeze(engine, request)
+      : askForCheckpoint(engine, active, task, intent, promise);
   if (options.wait === false) {
     done.catch((error) => engine.log.warn({ task: task.id, error: String(error) }, "a pause failed"));
     return { task: await engine.require(task.id), changed: true };
@@ -27,7 +29,7 @@ export async function carryOut(
   return await done;
 }
 
-async function asked(
+async function askForCheckpoint(
   engine: Engine,
   active: ActiveAttempt,
   task: Task,
@@ -51,15 +53,15 @@ async function asked(
 export async function join(engine: Engine, active: ActiveAttempt, options: PauseOptions): Promise<Paused> {
   const { graceMs, wait } = options;
   const { promise } = active.pausing as NonNullable<ActiveAttempt["pausing"]>;
-  const isAsked = active.intent?.kind === "pause" && active.intent.mode === "checkpoint";
-  if (graceMs !== undefined && isAsked) setGrace(engine, active, graceMs);
-  await takeOver(engine, active, options);
+  const isCheckpoint = active.intent?.kind === "pause" && active.intent.mode === "checkpoint";
+  if (graceMs !== undefined && isCheckpoint) setGrace(engine, active, graceMs);
+  await transferToUser(engine, active, options);
   if (wait === false) return { task: await engine.require(active.taskId), changed: true };
   return { task: await promise, changed: true };
 }
 
 /** Makes the daemon's own pause the user's, if a user's request joins it: from then on only the user resumes it. */
-async function takeOver(engine: Engine, active: ActiveAttempt, options: PauseOptions): Promise<void> {
+async function transferToUser(engine: Engine, active: ActiveAttempt, options: PauseOptions): Promise<void> {
   const { intent } = active;
   if (intent?.kind !== "pause" || intent.cause === "user" || options.cause !== "user") return;
   const { cause, actor, reason = null, until = null } = options;

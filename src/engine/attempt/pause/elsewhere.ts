@@ -7,7 +7,7 @@ import { notPausable } from "../../refusals.ts";
 import { intentFor, type Paused, type PauseOptions } from "./request.ts";
 
 /** How often, in ms, to read the task again, in case a notification was lost. */
-const LOOK_MS = 100;
+const POLL_MS = 100;
 
 /** Whether the process of a task is on another machine. */
 export function isElsewhere({ cluster }: Engine, { machine, state, frozen }: Task): boolean {
@@ -17,10 +17,10 @@ export function isElsewhere({ cluster }: Engine, { machine, state, frozen }: Tas
 }
 
 /** Throws `UnsupportedOperation` for an operation that only the machine of the process can do. */
-export function refuseElsewhere(engine: Engine, task: Task, what: string): void {
+export function refuseElsewhere(engine: Engine, task: Task, instruction: string): void {
   if (!isElsewhere(engine, task)) return;
   const { id, state, machine } = task;
-  const reason = `task ${id} is on machine ${machine}: ${what} there`;
+  const reason = `task ${id} is on machine ${machine}: ${instruction} there`;
   throw new AgentctlError("UnsupportedOperation", { id, state, machine, reason });
 }
 
@@ -32,18 +32,18 @@ export async function pauseElsewhere(
 ): Promise<Paused | undefined> {
   if (task.intent === null) {
     const attempt = (await engine.store.attempts(task.id)).at(-1);
-    const saved = task.checkpoint?.attempt === task.attempt;
-    const auto = task.kind !== "program" || attempt?.saidHello || saved ? "checkpoint" : "freeze";
-    await record(engine, task, intentFor(engine, task, options, auto));
+    const hasSaved = task.checkpoint?.attempt === task.attempt;
+    const defaultMode = task.kind !== "program" || attempt?.saidHello || hasSaved ? "checkpoint" : "freeze";
+    await record(engine, task, intentFor(engine, task, options, defaultMode));
   } else if (task.intent.kind !== "pause") throw notPausable(task, "it is being ended");
   if (options.wait === false) return { task: await engine.require(task.id), changed: true };
-  const after = await whenOver(engine, task);
-  if (after.state === "suspended") return { task: after, changed: true };
-  if (after.state === "working" && after.attempt === task.attempt) {
+  const settled = await waitUntilSettled(engine, task);
+  if (settled.state === "suspended") return { task: settled, changed: true };
+  if (settled.state === "working" && settled.attempt === task.attempt) {
     const reason = `machine ${task.machine} could not pause it; its daemon's log says why`;
-    throw new AgentctlError("PauseFailed", { id: task.id, state: after.state, reason });
+    throw new AgentctlError("PauseFailed", { id: task.id, state: settled.state, reason });
   }
-  throw notPausable(after);
+  throw notPausable(settled);
 }
 
 /** Cancels a task through its machine. Resolves with undefined if it was not canceled: the caller reads it again. */
@@ -59,8 +59,8 @@ export async function cancelElsewhere(
 ): Promise<{ task: Task; changed: boolean } | undefined> {
   if (task.intent?.kind !== "cancel") await record(engine, task, { kind: "cancel", actor, reason, graceMs });
   if (!wait) return { task: await engine.require(task.id), changed: true };
-  const after = await whenOver(engine, task);
-  return after.state === "canceled" ? { task: after, changed: true } : undefined;
+  const settled = await waitUntilSettled(engine, task);
+  return settled.state === "canceled" ? { task: settled, changed: true } : undefined;
 }
 
 async function record(engine: Engine, { id, attempt }: Task, intent: Intent): Promise<void> {
@@ -68,19 +68,19 @@ async function record(engine: Engine, { id, attempt }: Task, intent: Intent): Pr
 }
 
 /** Resolves with the task once its request is over: the attempt has ended or is stopped, or the request was dropped. */
-async function whenOver(engine: Engine, { id, attempt, state }: Task): Promise<Task> {
-  let look = () => {};
+async function waitUntilSettled(engine: Engine, { id, attempt, state }: Task): Promise<Task> {
+  let notify = () => {};
   const stop = engine.onEvents((events) => {
-    if (events.some(({ task }) => task === id)) look();
+    if (events.some(({ task }) => task === id)) notify();
   });
   try {
     for (;;) {
-      const heard = new Promise<void>((resolve) => {
-        look = resolve;
+      const notified = new Promise<void>((resolve) => {
+        notify = resolve;
       });
       const task = await engine.require(id);
       if (task.attempt !== attempt || task.state !== state || task.intent === null) return task;
-      await Promise.race([heard, sleep(LOOK_MS)]);
+      await Promise.race([notified, sleep(POLL_MS)]);
     }
   } finally {
     stop();

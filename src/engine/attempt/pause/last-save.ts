@@ -3,8 +3,8 @@ import type { Engine } from "../../engine.ts";
 import type { ActiveAttempt } from "../active-attempt.ts";
 
 /** How long to wait, in ms. A `checkpoint save` command takes about a tenth of a second in all. */
-const LONGEST_MS = 400;
-const LOOK_MS = 20;
+const MAX_WAIT_MS = 400;
+const POLL_MS = 20;
 
 /**
  * Waits for the processes that a program left behind in its tree, before they are killed. A program that ends at once
@@ -13,7 +13,7 @@ const LOOK_MS = 20;
 export async function awaitLastSave(engine: Engine, active: ActiveAttempt): Promise<void> {
   if (active.intent?.kind !== "pause" || active.intent.forced || active.isModule || !active.running) return;
   const { running } = active;
-  const until = engine.clock.mono() + LONGEST_MS;
+  const deadline = engine.clock.mono() + MAX_WAIT_MS;
   const hasMore = () => engine.runner.tree(running).some(({ isGuard }) => !isGuard);
-  while (engine.clock.mono() < until && hasMore()) await sleep(LOOK_MS);
+  while (engine.clock.mono() < deadline && hasMore()) await sleep(POLL_MS);
 }

@@ -42,17 +42,17 @@ export function prepare(engine: Engine, active: ActiveAttempt, task: Task, optio
   return { active, task, intent };
 }
 
-/** Returns the request as it is stored. `auto` is the mode if neither the caller nor the task has chosen one. */
+/** Returns the request as it is stored. `defaultMode` is the mode if neither the caller nor the task has chosen one. */
 export function intentFor(
   engine: Engine,
   task: Task,
   options: PauseOptions,
-  auto: PauseIntent["mode"] = "freeze",
+  defaultMode: PauseIntent["mode"] = "freeze",
 ): PauseIntent {
   const chosen = options.mode ?? task.pauseMode;
   return {
     kind: "pause",
-    mode: chosen === "auto" ? auto : chosen,
+    mode: chosen === "auto" ? defaultMode : chosen,
     cause: options.cause,
     actor: options.actor,
     reason: options.reason ?? null,

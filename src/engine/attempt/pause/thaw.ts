@@ -35,8 +35,8 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
  */
 export async function reportGone(engine: Engine, task: Task): Promise<void> {
   const active = engine.active.get(task.id);
-  const gone = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
+  const lostEnd = { exitCode: null, signal: null, endedAt: engine.clock.now(), lost: true };
   if (!active) await repair(engine, task.id);
   else if (active.isEnding) await active.ended.promise;
-  else await finish(engine, active, gone, true);
+  else await finish(engine, active, lostEnd, true);
 }

@@ -19,24 +19,24 @@ export function withBriefSteps(store: Store, intakes: Intakes): Store {
       await intakes.ofTask(id)?.take();
       return await method.call(store, id, ...more);
     };
-  const add =
+  const write =
     <R>(method: (token: string, ...more: never[]) => Promise<R>) =>
     async (token: string, ...more: never[]): Promise<R> => {
-      const taken = intakes.ofToken(token)?.take();
-      const [value] = await Promise.all([method.call(store, token, ...more), taken]);
+      const intake = intakes.ofToken(token)?.take();
+      const [value] = await Promise.all([method.call(store, token, ...more), intake]);
       return value;
     };
-  const door = {
+  const overrides = {
     journal: read(store.journal),
     journalPart: read(store.journalPart),
     requireJournal: read(store.requireJournal),
     kept: read(store.kept),
-    acknowledge: add(store.acknowledge),
-    keep: add(store.keep),
-    saveCheckpoint: add(store.saveCheckpoint),
-    saveResult: add(store.saveResult),
-    takeMessages: add(store.takeMessages),
-    openQuestion: add(store.openQuestion),
+    acknowledge: write(store.acknowledge),
+    keep: write(store.keep),
+    saveCheckpoint: write(store.saveCheckpoint),
+    saveResult: write(store.saveResult),
+    takeMessages: write(store.takeMessages),
+    openQuestion: write(store.openQuestion),
     async stepsOf(id: number) {
       // These are only displayed. If the store cannot take the new ones, return those that it has.
       await intakes
@@ -48,10 +48,10 @@ export function withBriefSteps(store: Store, intakes: Intakes): Store {
   } as Partial<Store>;
   return new Proxy(store, {
     get(target, name) {
-      const through = door[name as keyof Store];
-      if (through) return through;
-      const own = Reflect.get(target, name);
-      return typeof own === "function" ? own.bind(target) : own;
+      const override = overrides[name as keyof Store];
+      if (override) return override;
+      const member = Reflect.get(target, name);
+      return typeof member === "function" ? member.bind(target) : member;
     },
   });
 }

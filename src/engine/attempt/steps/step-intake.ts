@@ -4,7 +4,7 @@ import { LOOK_AGAIN_MS, type NumberedStep, type StepReader } from "../../../runn
 import type { Ports } from "../../ports.ts";
 
 /** How soon, in ms, to retry steps that the store or the disk refused, if nothing else asks for them earlier. */
-const AGAIN_MS = 1000;
+const RETRY_MS = 1000;
 
 type StepPorts = Pick<Ports, "store" | "runner" | "log">;
 
@@ -13,7 +13,7 @@ interface StepOwner {
   readonly taskId: number;
   readonly token: string;
   readonly runKey: string;
-  callEnds(key: StepKey): void;
+  endCall(key: StepKey): void;
 }
 
 type Row = Omit<Step, "position" | "attempt">;
@@ -29,9 +29,9 @@ export class StepIntake {
   readonly #reader: StepReader;
   /** The steps that were read but refused by the store. */
   #refused: NumberedStep[] = [];
-  #taking: Promise<unknown> = Promise.resolve();
-  #next: NodeJS.Timeout | null = null;
-  #isAskedAgain = false;
+  #pending: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | null = null;
+  #isCheckRequested = false;
   #isClosed = false;
 
   constructor(ports: StepPorts, active: StepOwner) {
@@ -53,14 +53,14 @@ export class StepIntake {
       const reason = `steps that task ${this.#active.taskId} has made durable cannot be read: ${(cause as Error).message}`;
       return Promise.reject(new AgentctlError("StoreUnavailable", { reason }, { cause }));
     }
-    if (steps.length === 0) return this.#taking;
+    if (steps.length === 0) return this.#pending;
     this.#refused = [];
-    const taking = Promise.all([this.#taking, this.#write(steps)]);
+    const taking = Promise.all([this.#pending, this.#write(steps)]);
     const settled = () => {
-      if (this.#taking === taking) this.#taking = Promise.resolve();
+      if (this.#pending === taking) this.#pending = Promise.resolve();
     };
     taking.then(settled, settled);
-    this.#taking = taking;
+    this.#pending = taking;
     return taking;
   }
 
@@ -76,13 +76,13 @@ export class StepIntake {
     try {
       await this.#ports.store.acknowledgeAll(this.#active.token, rows);
     } catch (error) {
-      if (mayPass(error)) {
+      if (isTemporary(error)) {
         this.#refused = [...steps, ...this.#refused].sort((a, b) => a.number - b.number);
         throw error;
       }
       await this.#writeEach(rows);
     }
-    for (const row of rows) this.#active.callEnds(row);
+    for (const row of rows) this.#active.endCall(row);
   }
 
   /** Writes each row alone, so that one that the store never takes does not block the others or end the attempt. */
@@ -92,7 +92,7 @@ export class StepIntake {
       try {
         await store.acknowledgeAll(this.#active.token, [row]);
       } catch (error) {
-        if (mayPass(error)) throw error;
+        if (isTemporary(error)) throw error;
         log.error(
           { task: this.#active.taskId, step: row.name, error: String(error) },
           "a step that its host made durable cannot be taken",
@@ -102,34 +102,34 @@ export class StepIntake {
   }
 
   /** Takes the steps that the host reported, and soon those that it wrote after them without a further report. */
-  written(): void {
-    if (this.#next) this.#isAskedAgain = true;
-    else this.#look(true);
+  checkSoon(): void {
+    if (this.#timer) this.#isCheckRequested = true;
+    else this.#check(true);
   }
 
-  #look(isWriting: boolean): void {
-    this.take().catch(() => this.#lookIn(AGAIN_MS));
-    if (isWriting) this.#lookIn(LOOK_AGAIN_MS);
+  #check(isWriting: boolean): void {
+    this.take().catch(() => this.#checkIn(RETRY_MS));
+    if (isWriting) this.#checkIn(LOOK_AGAIN_MS);
   }
 
-  #lookIn(ms: number): void {
+  #checkIn(ms: number): void {
     // A take that was under way at the end is not tried again.
     if (this.#isClosed) return;
-    if (this.#next) clearTimeout(this.#next);
-    this.#next = setTimeout(() => {
-      this.#next = null;
-      const isAskedAgain = this.#isAskedAgain;
-      this.#isAskedAgain = false;
-      this.#look(isAskedAgain);
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      const isCheckRequested = this.#isCheckRequested;
+      this.#isCheckRequested = false;
+      this.#check(isCheckRequested);
     }, ms);
-    this.#next.unref();
+    this.#timer.unref();
   }
 
   /** Stops taking steps by timer. */
   close(): void {
     this.#isClosed = true;
-    if (this.#next) clearTimeout(this.#next);
-    this.#next = null;
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
     this.#reader.close();
   }
 
@@ -141,6 +141,6 @@ export class StepIntake {
 }
 
 /** Whether the error is about the store as a whole or the attempt, and not about one step. */
-function mayPass(error: unknown): boolean {
+function isTemporary(error: unknown): boolean {
   return ["StoreUnavailable", "StaleAttempt"].includes(asAgentctlError(error).name);
 }
