@@ -7,7 +7,7 @@ import type { State } from "../../core/machine.ts";
 import type { Failure, Kept, Question, StepKey, StepName, Task } from "../../core/task.ts";
 import type { JournalPart, NewCheckpoint } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
-import { environmentOf, foldersOf, givenEnvironment } from "../files/environment.ts";
+import { environmentOf, foldersOf, taskEnvironment } from "../files/environment.ts";
 import type { ActiveAttempt, Link } from "./active-attempt.ts";
 import { PAUSE_LABEL } from "./conclude.ts";
 import { abortPause } from "./pause/abort.ts";
@@ -81,7 +81,7 @@ export async function hello(engine: Engine, active: ActiveAttempt, link: Link): 
         engine,
         task,
         { n: active.attempt, token: active.token },
-        givenEnvironment(engine, task),
+        taskEnvironment(engine, task),
       ),
       journal: await journalPart(engine, task, 0),
       journalMaxBytes: engine.settings.journalMaxBytes,
@@ -122,13 +122,7 @@ export async function saveCheckpoint(engine: Engine, active: ActiveAttempt, save
 function requireSize(engine: Engine, active: ActiveAttempt, size: number, what: string): void {
   const limit = engine.settings.checkpointMaxBytes;
   if (size <= limit) return;
-  throw new AgentctlError("CheckpointTooLarge", {
-    id: active.taskId,
-    state: "working",
-    size,
-    limit,
-    what,
-  });
+  throw new AgentctlError("CheckpointTooLarge", { id: active.taskId, state: "working", size, limit, what });
 }
 
 /** Notes that a call has begun, so that `pause` can name the calls it waits for. */

@@ -3,7 +3,7 @@ import type { AgentctlError } from "../../core/errors.ts";
 import type { Failure, Task } from "../../core/task.ts";
 import type { StartRefusal } from "../../runner/index.ts";
 import type { Engine } from "../engine.ts";
-import { type Given, givenEnvironment } from "../files/environment.ts";
+import { type TaskEnvironment, taskEnvironment } from "../files/environment.ts";
 import { isNoRoom } from "../no-room.ts";
 
 /** Why a task cannot be started, with the exit code that a shell would give. */
@@ -15,9 +15,9 @@ export interface Refusal extends Failure {
  * Returns the environment of a task, or the reason why its program or module cannot start, as far as we can know before
  * the start. Throws if the system lacks the resources even to check.
  */
-export function prepareStart(engine: Engine, task: Task): { env: Given } | { refusal: Refusal } {
+export function prepareStart(engine: Engine, task: Task): { env: TaskEnvironment } | { refusal: Refusal } {
   try {
-    const env = givenEnvironment(engine, task);
+    const env = taskEnvironment(engine, task);
     if (isFile(task.stdin)) requireReadable(task.stdin);
     const refusal = task.module
       ? moduleRefusal(task.module.path, task.cwd)

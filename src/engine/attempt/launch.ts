@@ -6,7 +6,7 @@ import type { Task } from "../../core/task.ts";
 import type { LaunchSpec, Running } from "../../runner/index.ts";
 import type { Change } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
-import { environmentOf, foldersOf, type Given, logFile } from "../files/environment.ts";
+import { environmentOf, foldersOf, logFile, type TaskEnvironment } from "../files/environment.ts";
 import { hostCommand } from "../hosts/host-command.ts";
 import { HOST_ENVIRONMENT, type WaitingHost } from "../hosts/hosts.ts";
 import { isNoRoom, noRoomError, requeued } from "../no-room.ts";
@@ -18,7 +18,7 @@ import { feedStdin, prepareStdin } from "./stdin.ts";
 import { armTimeout } from "./timeout.ts";
 
 interface LaunchInput {
-  env: Given;
+  env: TaskEnvironment;
   host?: WaitingHost<ActiveAttempt> | undefined;
 }
 
@@ -47,7 +47,7 @@ async function launchProcess(
     const stdin = await prepareStdin(engine, task);
     engine.fault("start:before-spawn");
     active.hasProcess(
-      host ? adoptHost(engine, active, host) : launchNew(engine, task, active, { given: env, stdin }),
+      host ? adoptHost(engine, active, host) : launchNew(engine, task, active, { env, stdin }),
     );
   } catch (error) {
     active.ends(engine.clock.mono());
@@ -77,7 +77,7 @@ function launchNew(
   engine: Engine,
   task: Task,
   active: ActiveAttempt,
-  { given: env, stdin }: { given: Given; stdin: LaunchSpec["stdin"] },
+  { env, stdin }: { env: TaskEnvironment; stdin: LaunchSpec["stdin"] },
 ): Running {
   return engine.runner.launch({
     key: active.runKey,

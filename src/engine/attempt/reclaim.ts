@@ -70,7 +70,7 @@ export async function reclaim(engine: Engine, task: Task, request: Intent | null
       return {
         verdict,
         runKey,
-        finished: recordEnd(engine, { task, active, phaseStart: phaseStart, ended }),
+        finished: recordEnd(engine, { task, active, phaseStart, ended }),
       };
     }
     default: {
@@ -82,7 +82,7 @@ export async function reclaim(engine: Engine, task: Task, request: Intent | null
         // It ended while no daemon watched, and its guard has not reported how yet.
         active.inheritRequest(request);
         const finished = running.ended.then((ended) =>
-          recordEnd(engine, { task, active, phaseStart: phaseStart, ended }),
+          recordEnd(engine, { task, active, phaseStart, ended }),
         );
         return { verdict: "ended", runKey, finished };
       }
@@ -114,8 +114,8 @@ interface UnwatchedEnd {
   ended: Ended;
 }
 
-function recordEnd(engine: Engine, { task, active, phaseStart: began, ended }: UnwatchedEnd): Promise<void> {
-  active.learn({ worked: workedUnwatched(engine, task, began, ended) });
+function recordEnd(engine: Engine, { task, active, phaseStart, ended }: UnwatchedEnd): Promise<void> {
+  active.learn({ worked: workedUnwatched(engine, task, phaseStart, ended) });
   engine.fault("recover:before-finish");
   return finish(engine, active, ended, true);
 }

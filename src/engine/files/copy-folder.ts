@@ -6,11 +6,11 @@ import { below } from "./tree-files.ts";
 /** Copies a task's own folder to another task: files, folders and symlinks. Pipes and sockets have no content. */
 export async function copyTaskFolder(ports: Pick<Ports, "places">, from: number, to: number): Promise<void> {
   const source = foldersOf(ports, from).folder;
-  const isThere = await lstat(source).then(
+  const exists = await lstat(source).then(
     (stat) => stat.isDirectory(),
     () => false,
   );
-  if (isThere) await copyEntry(Buffer.from(source), Buffer.from(foldersOf(ports, to).folder));
+  if (exists) await copyEntry(Buffer.from(source), Buffer.from(foldersOf(ports, to).folder));
 }
 
 /** Copies one entry. A path is bytes, because a name need not be UTF-8. */

@@ -18,19 +18,19 @@ export class EnvFileRefused extends Error {
  */
 export function readEnvFile(file: string): Record<string, string> {
   const variables: [string, string][] = [];
-  for (const [at, bytes] of linesOf(bytesOf(file)).entries()) {
-    const refuse = (why: string) => new EnvFileRefused(`line ${at + 1} of ${file} ${why}`, false);
-    const line = at === 0 ? fileTextOf(bytes) : textOf(bytes);
+  for (const [index, bytes] of linesOf(bytesOf(file)).entries()) {
+    const refuse = (problem: string) => new EnvFileRefused(`line ${index + 1} of ${file} ${problem}`, false);
+    const line = index === 0 ? fileTextOf(bytes) : textOf(bytes);
     if (line === undefined) throw refuse("is not valid UTF-8");
     const text = line.replace(/\r$/, "").trimStart();
     if (text === "" || text.startsWith("#")) continue;
     if (text.includes("\u0000")) throw refuse("holds a NUL character");
-    const cut = text.indexOf("=");
-    if (cut < 0) throw refuse("is not of the form NAME=value");
-    const name = text.slice(0, cut);
+    const separator = text.indexOf("=");
+    if (separator < 0) throw refuse("is not of the form NAME=value");
+    const name = text.slice(0, separator);
     if (name === "") throw refuse("has no name before its =");
     if (/\s/.test(name)) throw refuse(`has a space in the name ${JSON.stringify(name)}`);
-    variables.push([name, text.slice(cut + 1)]);
+    variables.push([name, text.slice(separator + 1)]);
   }
   return Object.fromEntries(variables);
 }
@@ -43,8 +43,8 @@ function bytesOf(file: string): Buffer {
     const { code, message } = error as NodeJS.ErrnoException;
     if (isNoRoom(code)) throw error;
     const isMissing = code === "ENOENT";
-    const why = isMissing ? "there is no such file" : message;
-    throw new EnvFileRefused(`${file} cannot be read: ${why}`, isMissing, { cause: error });
+    const problem = isMissing ? "there is no such file" : message;
+    throw new EnvFileRefused(`${file} cannot be read: ${problem}`, isMissing, { cause: error });
   }
   throw new EnvFileRefused(`${file} is not a file`, false);
 }

@@ -48,22 +48,22 @@ export function logFile(ports: Pick<Ports, "places">, id: number, attempt: numbe
  * else five basic variables and the given ones. The variables in its file, as it is now, are added. Throws if a file
  * cannot be read.
  */
-export function givenEnvironment(
+export function taskEnvironment(
   ports: Pick<Ports, "environments" | "baseEnv">,
-  { envHash, envFile }: EnvironmentOf,
-): Given {
-  const kept = ports.environments.get(envHash);
-  const base = kept[WHOLE_VARIABLE] === undefined ? ports.baseEnv : {};
-  if (envFile) return givenOf({ ...base, ...kept, ...variablesOf(envFile) });
-  const known = givenBy.get(kept);
-  if (known) return known;
-  const given = givenOf({ ...base, ...kept });
-  givenBy.set(kept, given);
-  return given;
+  { envHash, envFile }: EnvironmentFields,
+): TaskEnvironment {
+  const stored = ports.environments.get(envHash);
+  const base = stored[WHOLE_VARIABLE] === undefined ? ports.baseEnv : {};
+  if (envFile) return withoutOwnVariables({ ...base, ...stored, ...variablesOf(envFile) });
+  const cached = envCache.get(stored);
+  if (cached) return cached;
+  const env = withoutOwnVariables({ ...base, ...stored });
+  envCache.set(stored, env);
+  return env;
 }
 
 /** The fields of a task that decide which variables it gets. */
-type EnvironmentOf = Pick<Task, "envHash" | "envFile">;
+type EnvironmentFields = Pick<Task, "envHash" | "envFile">;
 
 function variablesOf(file: string): Record<string, string> {
   try {
@@ -74,12 +74,12 @@ function variablesOf(file: string): Record<string, string> {
   }
 }
 
-export type Given = Readonly<Record<string, string>>;
+export type TaskEnvironment = Readonly<Record<string, string>>;
 
 /** A cache by kept environment: a thousand tasks from one shell share one entry. */
-const givenBy = new WeakMap<Given, Given>();
+const envCache = new WeakMap<TaskEnvironment, TaskEnvironment>();
 
-function givenOf(env: Record<string, string>): Given {
+function withoutOwnVariables(env: Record<string, string>): TaskEnvironment {
   for (const name of Object.keys(env)) if (name.startsWith("AGENTCTL_")) delete env[name];
   return env;
 }
@@ -89,13 +89,13 @@ export function environmentOf(
   { places }: Pick<Ports, "places">,
   task: Task,
   attempt: { n: number; token: string },
-  given: Given,
+  env: TaskEnvironment,
 ): Record<string, string> {
   const folders = foldersIn(places, task.id);
   return {
     PYTHONUNBUFFERED: "1",
-    ...given,
-    PATH: `${places.path}:${given.PATH ?? DEFAULT_PATH}`,
+    ...env,
+    PATH: `${places.path}:${env.PATH ?? DEFAULT_PATH}`,
     AGENTCTL_HOME: places.home,
     AGENTCTL_SOCKET: places.socket,
     AGENTCTL_NODE: places.node,

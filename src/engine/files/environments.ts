@@ -19,7 +19,7 @@ export class Environments {
   /** Environments of submissions whose task is not committed yet, with their count; they must not be deleted. */
   readonly #pending = new Map<string, number>();
   /** A cache of the last one read: tasks that start one after the other mostly share an environment. */
-  #last: { hash: string; stamp: string; env: Readonly<Record<string, string>> } | undefined;
+  #cached: { hash: string; stamp: string; env: Readonly<Record<string, string>> } | undefined;
 
   constructor(folder: string, fault: Fault, key: Buffer | null = null) {
     this.#key = key;
@@ -38,7 +38,7 @@ export class Environments {
     const file = join(this.#folder, hash);
     if (!existsSync(file)) {
       this.#fault("environment:before-write");
-      keep(file, text);
+      writeFile(file, text);
       this.#fault("environment:after-write");
     }
     // Counted only after the write succeeded: a failed write must not keep a later file from being deleted.
@@ -58,9 +58,9 @@ export class Environments {
     const file = join(this.#folder, hash);
     const { ino, size, mtimeMs } = statSync(file);
     const stamp = `${ino} ${size} ${mtimeMs}`;
-    if (this.#last?.hash === hash && this.#last.stamp === stamp) return this.#last.env;
+    if (this.#cached?.hash === hash && this.#cached.stamp === stamp) return this.#cached.env;
     const env = JSON.parse(readFileSync(file, "utf8")) as Record<string, string>;
-    this.#last = { hash, stamp, env };
+    this.#cached = { hash, stamp, env };
     return env;
   }
 
@@ -79,7 +79,7 @@ export class Environments {
   }
 }
 
-function keep(file: string, text: string): void {
+function writeFile(file: string, text: string): void {
   try {
     writeDurably(file, text);
   } catch (error) {

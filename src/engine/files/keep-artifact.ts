@@ -23,10 +23,10 @@ import type { Engine } from "../engine.ts";
 import { foldersOf } from "./environment.ts";
 import { sha256OfFile } from "./hash-file.ts";
 
-const LONGEST_NAME_BYTES = 255;
+const MAX_NAME_BYTES = 255;
 type Writer = Pick<Attempt, "taskId" | "runKey" | "token">;
 
-const DRAFT = /^artifact\..+\.new$/;
+const DRAFT_NAME = /^artifact\..+\.new$/;
 
 /** Stores a copy of a file as an artifact of the task; a relative path is relative to the directory of the task. */
 export async function keepArtifact(
@@ -40,8 +40,8 @@ export async function keepArtifact(
   const file = join(artifacts, name);
   const draft = join(dirname(artifacts), `artifact.${active.runKey}.${engine.clock.mono()}.new`);
   makeFolder(engine, artifacts);
-  requirePlace(task, file);
-  const artifact = await recorded(engine, active, { task, name, path: resolve(task.cwd, path), draft });
+  requireReplaceable(task, file);
+  const artifact = await recordCopy(engine, active, { task, name, path: resolve(task.cwd, path), draft });
   engine.fault("artifact:before-rename");
   // Synchronous, so that for two artifacts with the same name the last file belongs to the last record.
   renameSync(draft, file);
@@ -54,16 +54,16 @@ export async function keepArtifact(
 /** Makes the folder and flushes its parents to disk, because the start of the task did not wait for that. */
 function makeFolder({ places }: Engine, folder: string): void {
   if (mkdirSync(folder, { recursive: true, mode: 0o700 }) === undefined) return;
-  for (let at = dirname(folder); at !== places.tasks; at = dirname(at)) sync(dirname(at));
+  for (let parent = dirname(folder); parent !== places.tasks; parent = dirname(parent)) sync(dirname(parent));
 }
 
-async function recorded(
+async function recordCopy(
   engine: Engine,
   active: Writer,
   { task, name, path, draft }: { task: Task; name: string; path: string; draft: string },
 ): Promise<NewArtifact> {
   try {
-    const artifact = { name, ...(await copied(task, path, draft)), createdAt: engine.clock.now() };
+    const artifact = { name, ...(await copyToDraft(task, path, draft)), createdAt: engine.clock.now() };
     sync(dirname(draft));
     await engine.store.addArtifact(active.token, artifact);
     return artifact;
@@ -76,18 +76,18 @@ async function recorded(
 function requireName({ id, state }: Task, name: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
   const isName = /^[^/\u0000-\u001f\u007f]{1,200}$/.test(name) && name !== "." && name !== "..";
-  if (isName && Buffer.byteLength(name) <= LONGEST_NAME_BYTES) return;
+  if (isName && Buffer.byteLength(name) <= MAX_NAME_BYTES) return;
   const reason = "is a file name of up to 200 characters, without slashes and control characters";
   throw new AgentctlError("InvalidParams", { field: "name", reason, id, state });
 }
 
 /** Throws before anything is recorded if the target cannot be replaced. */
-function requirePlace({ id, state }: Task, file: string): void {
+function requireReplaceable({ id, state }: Task, file: string): void {
   if (!lstatSync(file, { throwIfNoEntry: false })?.isDirectory()) return;
   throw new AgentctlError("InvalidParams", { field: "name", reason: `${file} is a directory`, id, state });
 }
 
-async function copied(
+async function copyToDraft(
   { id, state }: Task,
   path: string,
   draft: string,
@@ -107,7 +107,7 @@ async function copied(
 export async function settleArtifacts(engine: Engine, id: number): Promise<void> {
   const folder = dirname(foldersOf(engine, id).artifacts);
   if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder).filter((one) => DRAFT.test(one))) {
+  for (const name of readdirSync(folder).filter((entry) => DRAFT_NAME.test(entry))) {
     try {
       await settle(engine, id, join(folder, name));
     } catch (error) {
@@ -117,7 +117,7 @@ export async function settleArtifacts(engine: Engine, id: number): Promise<void>
 }
 
 async function settle(engine: Engine, id: number, draft: string): Promise<void> {
-  const artifact = await recordedAs(engine, id, draft);
+  const artifact = await findRecorded(engine, id, draft);
   if (!artifact) return rmSync(draft, { force: true });
   const { artifacts } = foldersOf(engine, id);
   mkdirSync(artifacts, { recursive: true, mode: 0o700 });
@@ -126,13 +126,14 @@ async function settle(engine: Engine, id: number, draft: string): Promise<void> 
 }
 
 /** Returns the recorded artifact that this copy belongs to, if the file at its path has other content or is missing. */
-async function recordedAs(engine: Engine, id: number, draft: string): Promise<Artifact | undefined> {
+async function findRecorded(engine: Engine, id: number, draft: string): Promise<Artifact | undefined> {
   const { artifacts } = foldersOf(engine, id);
-  const alike = (await engine.store.artifacts(id)).filter(({ size }) => size === statSync(draft).size);
-  const sha256 = alike.length === 0 ? "" : await sha256OfFile(draft);
-  for (const one of alike) {
-    const file = join(artifacts, one.name);
-    if (one.sha256 === sha256 && (!existsSync(file) || (await sha256OfFile(file)) !== sha256)) return one;
+  const candidates = (await engine.store.artifacts(id)).filter(({ size }) => size === statSync(draft).size);
+  const sha256 = candidates.length === 0 ? "" : await sha256OfFile(draft);
+  for (const artifact of candidates) {
+    const file = join(artifacts, artifact.name);
+    if (artifact.sha256 === sha256 && (!existsSync(file) || (await sha256OfFile(file)) !== sha256))
+      return artifact;
   }
   return undefined;
 }

@@ -9,7 +9,7 @@ import { join } from "node:path";
 const FILE = "daemon.reserve";
 
 /** Enough for the ends of a few hundred tasks, and for up to 192 KiB of output that is not in a log yet. */
-const BYTES = 1024 * 1024;
+const RESERVE_BYTES = 1024 * 1024;
 
 /** Reserves the space if there is room. */
 export function keepReserve(home: string): void {
@@ -17,7 +17,7 @@ export function keepReserve(home: string): void {
   if (existsSync(file)) return;
   try {
     // Random, because some file systems use no space for zeros.
-    writeFileSync(file, randomBytes(BYTES), { mode: 0o600, flag: "wx" });
+    writeFileSync(file, randomBytes(RESERVE_BYTES), { mode: 0o600, flag: "wx" });
   } catch {
     giveReserve(home);
   }

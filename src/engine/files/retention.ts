@@ -43,7 +43,7 @@ async function removeFiles(id: number, path: string): Promise<void> {
 }
 
 /** How many tasks are checked before other work gets its turn. */
-const PAGE = 200;
+const PAGE_SIZE = 200;
 
 /** Deletes tasks that ended too long ago, then the oldest ended tasks while all of them together use too much space. */
 export async function retain(engine: Engine): Promise<number> {
@@ -51,7 +51,7 @@ export async function retain(engine: Engine): Promise<number> {
   const cutoff = engine.clock.now() - retentionMs;
   let bytes = 0;
   let deleted = 0;
-  let page = await engine.store.ended(null, PAGE);
+  let page = await engine.store.ended(null, PAGE_SIZE);
   while (page.length > 0 && !engine.isStopping) {
     for (const { id, endedAt } of page) {
       const { folder, kept, logs } = foldersOf(engine, id);
@@ -59,10 +59,10 @@ export async function retain(engine: Engine): Promise<number> {
       bytes += size;
       if (endedAt >= cutoff && bytes <= retentionBytes) continue;
       const reason = endedAt < cutoff ? "retention.age" : "retention.maxBytes";
-      if (await retired(engine, id, reason)) deleted++;
+      if (await deleteOrLog(engine, id, reason)) deleted++;
     }
-    await others();
-    page = await engine.store.ended(page.at(-1) as EndedTask, PAGE);
+    await yieldTurn();
+    page = await engine.store.ended(page.at(-1) as EndedTask, PAGE_SIZE);
   }
   await removeOrphans(engine);
   engine.environments.sweep(await engine.store.usedEnvironments());
@@ -70,7 +70,7 @@ export async function retain(engine: Engine): Promise<number> {
 }
 
 /** Deletes one task. Returns false if that failed; the other tasks are deleted nevertheless. */
-async function retired(engine: Engine, task: number, reason: Reason): Promise<boolean> {
+async function deleteOrLog(engine: Engine, task: number, reason: Reason): Promise<boolean> {
   try {
     await deleteTask(engine, task, { actor: "daemon", reason });
     engine.log.info({ task, reason }, "an ended task was deleted");
@@ -82,7 +82,7 @@ async function retired(engine: Engine, task: number, reason: Reason): Promise<bo
 }
 
 /** Lets other pending work run. */
-function others(): Promise<void> {
+function yieldTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -90,8 +90,8 @@ function others(): Promise<void> {
 async function removeOrphans(engine: Engine): Promise<void> {
   const { logs, tasks } = engine.places;
   for (const folder of [logs, tasks]) {
-    for (const [at, name] of readdirSync(folder).entries()) {
-      if (at % PAGE === 0) await others();
+    for (const [index, name] of readdirSync(folder).entries()) {
+      if (index % PAGE_SIZE === 0) await yieldTurn();
       if (engine.isStopping) return;
       const id = taskOfFolder(name);
       if (id === undefined || (await engine.store.has(id))) continue;

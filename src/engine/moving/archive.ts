@@ -4,9 +4,9 @@ import { lstat, mkdir, open, readdir, readlink } from "node:fs/promises";
 import { isAbsolute, join, normalize, relative } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
 import { below } from "../files/tree-files.ts";
-import { refused } from "./bundle-file.ts";
+import { bundleRefusal } from "./bundle-file.ts";
 
-const BLOCK = 512;
+const BLOCK_BYTES = 512;
 
 /** Writes the content of the folder to an archive file. */
 export async function pack(folder: string, to: string): Promise<void> {
@@ -27,36 +27,37 @@ export async function unpack(archive: string, folder: string): Promise<void> {
 
 async function tar(args: string[], stdout: number | "ignore"): Promise<void> {
   const child = spawn("tar", args, { stdio: ["ignore", stdout, "pipe"] });
-  let said = "";
+  let errorText = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    said = `${said}${text}`.slice(-2000);
+    errorText = `${errorText}${text}`.slice(-2000);
   });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", resolve);
   });
   if (code !== 0)
-    throw new AgentctlError("StoreUnavailable", { reason: `tar ended with ${code}: ${said.trim()}` });
+    throw new AgentctlError("StoreUnavailable", { reason: `tar ended with ${code}: ${errorText.trim()}` });
 }
 
 /** Returns the first symlink below the folder that points out of it: it would mean something else in another home. */
-export async function linkOutOf(folder: string): Promise<{ path: string; target: string } | undefined> {
+export async function findOutsideLink(folder: string): Promise<{ path: string; target: string } | undefined> {
   const folders: Buffer[] = [Buffer.from(folder)];
-  for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
-    for (const name of await readdir(at, { encoding: "buffer" })) {
-      const path = below(at, name);
+  for (let current = folders.pop(); current !== undefined; current = folders.pop()) {
+    for (const name of await readdir(current, { encoding: "buffer" })) {
+      const path = below(current, name);
       const stat = await lstat(path);
       if (stat.isDirectory()) folders.push(path);
       if (!stat.isSymbolicLink()) continue;
       const target = await readlink(path);
-      if (leadsOut(relative(folder, `${at}`), target)) return { path: relative(folder, `${path}`), target };
+      if (pointsOutside(relative(folder, `${current}`), target))
+        return { path: relative(folder, `${path}`), target };
     }
   }
   return undefined;
 }
 
 /** Returns whether a link points out of the root. A `..` after a name counts too, because the name may be a link. */
-function leadsOut(folder: string, target: string): boolean {
+function pointsOutside(folder: string, target: string): boolean {
   const steps = target.split("/").filter((step) => step !== "" && step !== ".");
   const names = steps.findIndex((step) => step !== "..");
   const isWinding = names >= 0 && steps.slice(names).includes("..");
@@ -74,20 +75,20 @@ async function requireInside(archive: string): Promise<void> {
   const links = new Set<string>();
   for await (const { type, name, link } of entriesOf(archive)) {
     const folder = join(name, "..");
-    const above = pathsAbove(name);
-    if (leadsOut(".", name) || above.some((path) => links.has(path)))
-      throw refused(`it has a file outside of the task's folder: ${name}`);
-    const isOut = type === "2" ? leadsOut(folder, link) : type === "1" && leadsOut(".", link);
-    if (isOut) throw refused(`its link ${name} leads out of the task's folder, to ${link}`);
+    const parents = parentsOf(name);
+    if (pointsOutside(".", name) || parents.some((path) => links.has(path)))
+      throw bundleRefusal(`it has a file outside of the task's folder: ${name}`);
+    const isOutside = type === "2" ? pointsOutside(folder, link) : type === "1" && pointsOutside(".", link);
+    if (isOutside) throw bundleRefusal(`its link ${name} leads out of the task's folder, to ${link}`);
     if (type === "2") links.add(normalize(name));
-    if (!"012567\0".includes(type)) throw refused(`${name} is not a file, folder or link`);
+    if (!"012567\0".includes(type)) throw bundleRefusal(`${name} is not a file, folder or link`);
   }
 }
 
 /** Returns the parents of a path: `a` and `a/b` for `a/b/c`. */
-function pathsAbove(name: string): string[] {
+function parentsOf(name: string): string[] {
   const steps = normalize(name).split("/");
-  return steps.slice(1).map((_, at) => steps.slice(0, at + 1).join("/"));
+  return steps.slice(1).map((_, index) => steps.slice(0, index + 1).join("/"));
 }
 
 /** Yields the entries by their headers (POSIX ustar and pax, and GNU long names). */
@@ -96,22 +97,26 @@ async function* entriesOf(archive: string): AsyncGenerator<Entry> {
   try {
     const { size } = await file.stat();
     let next: { name?: string; link?: string } = {};
-    for (let at = 0; at + BLOCK <= size; ) {
-      const { buffer: header } = await file.read(Buffer.alloc(BLOCK), 0, BLOCK, at);
-      at += BLOCK;
+    for (let offset = 0; offset + BLOCK_BYTES <= size; ) {
+      const { buffer: header } = await file.read(Buffer.alloc(BLOCK_BYTES), 0, BLOCK_BYTES, offset);
+      offset += BLOCK_BYTES;
       if (header.every((byte) => byte === 0)) continue;
-      const length = sizeIn(header);
+      const length = parseSize(header);
       const type = header.toString("latin1", 156, 157);
-      const read = async () => (await file.read(Buffer.alloc(length), 0, length, at)).buffer;
-      if (type === "x") next = { ...next, ...pax(await read()) };
+      const read = async () => (await file.read(Buffer.alloc(length), 0, length, offset)).buffer;
+      if (type === "x") next = { ...next, ...parsePax(await read()) };
       else if (type === "L") next.name = text(await read());
       else if (type === "K") next.link = text(await read());
-      else if (type === "g") pax(await read());
+      else if (type === "g") parsePax(await read());
       else {
-        yield { type, name: next.name ?? nameIn(header), link: next.link ?? text(header.subarray(157, 257)) };
+        yield {
+          type,
+          name: next.name ?? parseName(header),
+          link: next.link ?? text(header.subarray(157, 257)),
+        };
         next = {};
       }
-      at += Math.ceil(length / BLOCK) * BLOCK;
+      offset += Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES;
     }
   } finally {
     await file.close();
@@ -123,7 +128,7 @@ function text(bytes: Buffer): string {
   return bytes.toString("utf8", 0, end < 0 ? undefined : end);
 }
 
-function nameIn(header: Buffer): string {
+function parseName(header: Buffer): string {
   const isUstar = header.toString("latin1", 257, 263) === "ustar\0";
   const prefix = isUstar ? text(header.subarray(345, 500)) : "";
   const name = text(header.subarray(0, 100));
@@ -131,29 +136,29 @@ function nameIn(header: Buffer): string {
 }
 
 /** Parses a size: octal digits, or a base-256 number if the first bit is set. */
-function sizeIn(header: Buffer): number {
+function parseSize(header: Buffer): number {
   const field = header.subarray(124, 136);
   const size =
     (field[0] ?? 0) & 0x80 ? Number(field.readBigUInt64BE(4)) : Number.parseInt(text(field).trim() || "0", 8);
-  if (!Number.isSafeInteger(size) || size < 0) throw refused("its archive cannot be read");
+  if (!Number.isSafeInteger(size) || size < 0) throw bundleRefusal("its archive cannot be read");
   return size;
 }
 
 /** Parses pax records, `<length> <key>=<value>\n`. Refuses a size record, which would shift all that follows. */
-function pax(bytes: Buffer): { name?: string; link?: string } {
-  const found: { name?: string; link?: string } = {};
-  for (let at = 0; at < bytes.length; ) {
-    const space = bytes.indexOf(32, at);
-    const length = Number(bytes.toString("latin1", at, space));
+function parsePax(bytes: Buffer): { name?: string; link?: string } {
+  const fields: { name?: string; link?: string } = {};
+  for (let offset = 0; offset < bytes.length; ) {
+    const space = bytes.indexOf(32, offset);
+    const length = Number(bytes.toString("latin1", offset, space));
     if (space < 0 || !Number.isSafeInteger(length) || length <= 0)
-      throw refused("its archive cannot be read");
+      throw bundleRefusal("its archive cannot be read");
     const [, key, value = ""] =
-      /^([^=]*)=([\s\S]*)\n$/.exec(bytes.toString("utf8", space + 1, at + length)) ?? [];
-    if (key === "path") found.name = value;
-    if (key === "linkpath") found.link = value;
+      /^([^=]*)=([\s\S]*)\n$/.exec(bytes.toString("utf8", space + 1, offset + length)) ?? [];
+    if (key === "path") fields.name = value;
+    if (key === "linkpath") fields.link = value;
     if (key === "size" || key?.startsWith("GNU.sparse"))
-      throw refused("its archive has a form that is not known here");
-    at += length;
+      throw bundleRefusal("its archive has a form that is not known here");
+    offset += length;
   }
-  return found;
+  return fields;
 }

@@ -10,7 +10,7 @@ import { AgentctlError } from "../../core/errors.ts";
 /** The format and its version; other formats are refused. */
 const FORMAT = "agentctl-bundle-1";
 const SEAL_BYTES = 65;
-const LONGEST_HEADER = 32 * 1024 * 1024;
+const MAX_HEADER_BYTES = 32 * 1024 * 1024;
 
 /** The content of a section. */
 export interface Source {
@@ -44,21 +44,21 @@ export interface Bundle<T> {
 /** Writes a bundle; it gets its name when it is complete and on disk. Returns its size and SHA-256, seal included. */
 export async function writeBundle(
   path: string,
-  facts: object,
+  manifest: object,
   sources: readonly Source[],
 ): Promise<{ size: number; sha256: string }> {
   const sections: Section[] = [];
-  for (const { name, from } of sources) sections.push({ name, ...(await measured(from)) });
-  const header: Header<object> = { format: FORMAT, facts, sections };
+  for (const { name, from } of sources) sections.push({ name, ...(await measure(from)) });
+  const header: Header<object> = { format: FORMAT, facts: manifest, sections };
   const draft = `${path}.part`;
   const file = await open(draft, "w", 0o600);
   try {
     const seal = createHash("sha256");
-    const whole = createHash("sha256");
+    const fileHash = createHash("sha256");
     let size = 0;
     const write = async (bytes: Buffer, isSeal = false) => {
       if (!isSeal) seal.update(bytes);
-      whole.update(bytes);
+      fileHash.update(bytes);
       size += bytes.length;
       await file.writeFile(bytes);
     };
@@ -67,7 +67,7 @@ export async function writeBundle(
     await write(Buffer.from(`${seal.digest("hex")}\n`), true);
     await file.sync();
     await rename(draft, path);
-    return { size, sha256: whole.digest("hex") };
+    return { size, sha256: fileHash.digest("hex") };
   } catch (error) {
     await rm(draft, { force: true });
     throw error;
@@ -76,7 +76,7 @@ export async function writeBundle(
   }
 }
 
-async function measured(from: Source["from"]): Promise<{ length: number; sha256: string }> {
+async function measure(from: Source["from"]): Promise<{ length: number; sha256: string }> {
   const hash = createHash("sha256");
   let length = 0;
   for await (const chunk of chunksOf(from)) {
@@ -94,41 +94,42 @@ async function* chunksOf(from: Source["from"]): AsyncGenerator<Buffer> {
 /** Reads a whole bundle and verifies its checksums. Throws `BundleRefused`. */
 export async function readBundle<T>(path: string): Promise<Bundle<T>> {
   const { size } = await stat(path).catch(() => {
-    throw refused("it is not there any more");
+    throw bundleRefusal("it is not there any more");
   });
   const file = await open(path);
   try {
-    const { header, start } = await headerOf<T>(file);
-    const places = new Map<string, { at: number; length: number }>();
-    let at = start;
+    const { header, start } = await readHeader<T>(file);
+    const positions = new Map<string, { offset: number; length: number }>();
+    let offset = start;
     for (const { name, length } of header.sections) {
-      places.set(name, { at, length });
-      at += length;
+      positions.set(name, { offset, length });
+      offset += length;
     }
-    if (at + SEAL_BYTES !== size)
-      throw refused(`it has ${size} bytes and should have ${at + SEAL_BYTES}: it was cut`);
-    await requireWhole(file, header.sections, { start, end: at });
-    return bundleOf(path, header.facts, places);
+    if (offset + SEAL_BYTES !== size)
+      throw bundleRefusal(`it has ${size} bytes and should have ${offset + SEAL_BYTES}: it was cut`);
+    await requireIntact(file, header.sections, { start, end: offset });
+    return bundleOf(path, header.facts, positions);
   } finally {
     await file.close();
   }
 }
 
-async function headerOf<T>(file: FileHandle): Promise<{ header: Header<T>; start: number }> {
+async function readHeader<T>(file: FileHandle): Promise<{ header: Header<T>; start: number }> {
   let bytes = Buffer.alloc(0);
-  for (let cut = -1; cut < 0; cut = bytes.indexOf(10)) {
+  for (let lineEnd = -1; lineEnd < 0; lineEnd = bytes.indexOf(10)) {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(64 * 1024), 0, 64 * 1024, bytes.length);
     bytes = Buffer.concat([bytes, buffer.subarray(0, bytesRead)]);
-    if (bytesRead === 0 || bytes.length > LONGEST_HEADER) throw refused("it is not a bundle, or it was cut");
+    if (bytesRead === 0 || bytes.length > MAX_HEADER_BYTES)
+      throw bundleRefusal("it is not a bundle, or it was cut");
   }
   const start = bytes.indexOf(10) + 1;
-  const header = parsed<T>(bytes.subarray(0, start - 1).toString("utf8"));
+  const header = parseHeader<T>(bytes.subarray(0, start - 1).toString("utf8"));
   if (header.format !== FORMAT)
-    throw refused(`its form is ${JSON.stringify(header.format)}, and ${FORMAT} is known here`);
+    throw bundleRefusal(`its form is ${JSON.stringify(header.format)}, and ${FORMAT} is known here`);
   return { header, start };
 }
 
-function parsed<T>(text: string): Header<T> {
+function parseHeader<T>(text: string): Header<T> {
   try {
     const header = JSON.parse(text) as Header<T>;
     const isSection = ({ name, length }: Section) =>
@@ -137,52 +138,56 @@ function parsed<T>(text: string): Header<T> {
   } catch {
     // Refused below.
   }
-  throw refused("it is not a bundle, or it was changed");
+  throw bundleRefusal("it is not a bundle, or it was changed");
 }
 
-async function requireWhole(
+async function requireIntact(
   file: FileHandle,
   sections: readonly Section[],
   { start, end }: { start: number; end: number },
 ): Promise<void> {
   const seal = createHash("sha256");
-  await hashed(file, 0, start, [seal]);
-  let at = start;
+  await hashRange(file, 0, start, [seal]);
+  let offset = start;
   for (const { name, length, sha256 } of sections) {
-    const own = createHash("sha256");
-    await hashed(file, at, length, [seal, own]);
-    at += length;
-    if (own.digest("hex") !== sha256) throw refused(`its part ${name} was changed`);
+    const sectionHash = createHash("sha256");
+    await hashRange(file, offset, length, [seal, sectionHash]);
+    offset += length;
+    if (sectionHash.digest("hex") !== sha256) throw bundleRefusal(`its part ${name} was changed`);
   }
   const { buffer } = await file.read(Buffer.alloc(SEAL_BYTES), 0, SEAL_BYTES, end);
-  if (buffer.toString("latin1") !== `${seal.digest("hex")}\n`) throw refused("it was changed");
+  if (buffer.toString("latin1") !== `${seal.digest("hex")}\n`) throw bundleRefusal("it was changed");
 }
 
-async function hashed(file: FileHandle, from: number, length: number, hashes: Hash[]): Promise<void> {
+async function hashRange(file: FileHandle, from: number, length: number, hashes: Hash[]): Promise<void> {
   const piece = Buffer.alloc(256 * 1024);
   for (let done = 0; done < length; ) {
     const { bytesRead } = await file.read(piece, 0, Math.min(piece.length, length - done), from + done);
-    if (bytesRead === 0) throw refused("it was cut");
+    if (bytesRead === 0) throw bundleRefusal("it was cut");
     for (const hash of hashes) hash.update(piece.subarray(0, bytesRead));
     done += bytesRead;
   }
 }
 
-function bundleOf<T>(path: string, facts: T, places: Map<string, { at: number; length: number }>): Bundle<T> {
+function bundleOf<T>(
+  path: string,
+  manifest: T,
+  positions: Map<string, { offset: number; length: number }>,
+): Bundle<T> {
   const chunks = async function* (name: string): AsyncGenerator<Buffer> {
-    const { at, length } = places.get(name) ?? { at: 0, length: 0 };
+    const { offset, length } = positions.get(name) ?? { offset: 0, length: 0 };
     if (length === 0) return;
-    for await (const chunk of createReadStream(path, { start: at, end: at + length - 1 }))
+    for await (const chunk of createReadStream(path, { start: offset, end: offset + length - 1 }))
       yield chunk as Buffer;
   };
   return {
-    facts,
-    names: [...places.keys()],
-    has: (name) => places.has(name),
+    facts: manifest,
+    names: [...positions.keys()],
+    has: (name) => positions.has(name),
     bytes: async (name) => {
-      const found: Buffer[] = [];
-      for await (const chunk of chunks(name)) found.push(chunk);
-      return Buffer.concat(found);
+      const parts: Buffer[] = [];
+      for await (const chunk of chunks(name)) parts.push(chunk);
+      return Buffer.concat(parts);
     },
     copy: async (name, to) => {
       const file = await open(to, "wx", 0o600);
@@ -197,6 +202,6 @@ function bundleOf<T>(path: string, facts: T, places: Map<string, { at: number; l
 }
 
 /** Returns the error for a bundle that is refused. */
-export function refused(reason: string, hint?: string): AgentctlError {
+export function bundleRefusal(reason: string, hint?: string): AgentctlError {
   return new AgentctlError("BundleRefused", hint === undefined ? { reason } : { reason, hint });
 }

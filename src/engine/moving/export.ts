@@ -14,18 +14,18 @@ import { foldersOf } from "../files/environment.ts";
 import { sizeOf } from "../files/size-of.ts";
 import { allocatedBytes } from "../files/tree-files.ts";
 import { movedAway } from "../refusals.ts";
-import { linkOutOf, pack } from "./archive.ts";
+import { findOutsideLink, pack } from "./archive.ts";
 import { type Source, writeBundle } from "./bundle-file.ts";
 import { seal } from "./seal.ts";
 
 /** The content of a bundle's first line. */
-export interface Facts {
+export interface Manifest {
   /** The id of this bundle: importing it twice makes only one task. */
   id: string;
   move: string | null;
   /** The id that the task had in the home that it comes from. */
   from: number;
-  task: Pick<Task, (typeof PLAIN)[number]> & ReturnType<typeof carriedFields>;
+  task: Pick<Task, (typeof COPIED_FIELDS)[number]> & ReturnType<typeof carriedFields>;
   checkpoint: CheckpointInfo | null;
   artifacts: NewArtifact[];
   /** How the exported variables are stored in the bundle. */
@@ -39,7 +39,7 @@ export interface Journal {
   messages: Omit<Message, "id">[];
 }
 
-const PLAIN = [
+const COPIED_FIELDS = [
   "kind",
   "argv",
   "module",
@@ -59,7 +59,7 @@ export interface ExportOptions {
   actor: string;
 }
 
-export interface Exported {
+export interface ExportResult {
   bundle: string;
   size: number;
   sha256: string;
@@ -74,32 +74,37 @@ export async function exportTask(
   engine: Engine,
   ref: string | number,
   options: ExportOptions,
-): Promise<Exported> {
+): Promise<ExportResult> {
   const found = await engine.require(ref);
-  requireStill(engine, found);
+  requirePaused(engine, found);
   const env = variablesOf(engine, found, options.withEnv);
   if (!options.move && !options.passphrase && Object.keys(env).length > 0) throw needsPassphrase(found, env);
   await requireRoom(engine, found);
-  const task = options.move ? await onItsWay(engine, found, options.move, options.actor) : found;
+  const task = options.move ? await markMoving(engine, found, options.move, options.actor) : found;
   const id = randomUUID();
   const path = bundlePath(engine, id);
   const archive = `${path}.tar.part`;
   try {
-    const facts: Facts = {
-      ...factsOf(task, id),
-      env: sealing(env, options),
-      ...(await listed(engine, task)),
+    const manifest: Manifest = {
+      ...manifestOf(task, id),
+      env: sealingOf(env, options),
+      ...(await savedItems(engine, task)),
     };
-    const sources = await sourcesOf(engine, task, { env, archive, facts, passphrase: options.passphrase });
-    const written = await writeBundle(path, facts, sources);
-    return { bundle: id, ...written, contents: contentsOf(sources, archive, facts) };
+    const sources = await sourcesOf(engine, task, {
+      env,
+      archive,
+      facts: manifest,
+      passphrase: options.passphrase,
+    });
+    const written = await writeBundle(path, manifest, sources);
+    return { bundle: id, ...written, contents: contentsOf(sources, archive, manifest) };
   } finally {
     rmSync(archive, { force: true });
   }
 }
 
 /** Throws unless the task is suspended, no process changes it, and it can continue elsewhere. */
-function requireStill(engine: Engine, task: Task): void {
+function requirePaused(engine: Engine, task: Task): void {
   const { id, state } = task;
   if (task.error?.name === "Moved") throw movedAway(task);
   const refuse = (reason: string, hint: string) => {
@@ -126,9 +131,11 @@ function requireStill(engine: Engine, task: Task): void {
 
 function variablesOf(engine: Engine, task: Task, withEnv: boolean | undefined): Record<string, string> {
   if (withEnv === false) return {};
-  const kept = engine.environments.get(task.envHash);
-  const names = withEnv ? Object.keys(kept) : task.envNames;
-  return Object.fromEntries(names.flatMap((name) => (kept[name] === undefined ? [] : [[name, kept[name]]])));
+  const stored = engine.environments.get(task.envHash);
+  const names = withEnv ? Object.keys(stored) : task.envNames;
+  return Object.fromEntries(
+    names.flatMap((name) => (stored[name] === undefined ? [] : [[name, stored[name]]])),
+  );
 }
 
 function needsPassphrase({ id, state }: Task, env: Record<string, string>): AgentctlError {
@@ -137,7 +144,7 @@ function needsPassphrase({ id, state }: Task, env: Record<string, string>): Agen
   return new AgentctlError("InvalidParams", { field: "passphrase", reason, id, state }, { hint });
 }
 
-function sealing(env: Record<string, string>, { passphrase }: ExportOptions): Facts["env"] {
+function sealingOf(env: Record<string, string>, { passphrase }: ExportOptions): Manifest["env"] {
   if (Object.keys(env).length === 0) return "none";
   return passphrase === undefined ? "plain" : "sealed";
 }
@@ -153,14 +160,14 @@ async function requireRoom(engine: Engine, { id, state, checkpoint }: Task): Pro
     const hint = `agentctl config set move.maxBytes ${bytes * 2}, in both homes; or empty its folder: ${folder}`;
     throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint, size: bytes, limit });
   }
-  const link = existsSync(folder) ? await linkOutOf(folder) : undefined;
+  const link = existsSync(folder) ? await findOutsideLink(folder) : undefined;
   if (!link) return;
   const reason = `the link ${join(folder, link.path)} leads out of the folder of task ${id}, to ${link.target}`;
   const hint = "remove it, or have the task make it again when it begins";
   throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint });
 }
 
-async function onItsWay(
+async function markMoving(
   engine: Engine,
   task: Task,
   { id: move, to, goesOn }: NonNullable<ExportOptions["move"]>,
@@ -181,18 +188,18 @@ async function onItsWay(
   return held;
 }
 
-function factsOf(task: Task, id: string): Pick<Facts, "id" | "move" | "from" | "task"> {
-  const plain = Object.fromEntries(PLAIN.map((name) => [name, task[name]])) as Pick<
+function manifestOf(task: Task, id: string): Pick<Manifest, "id" | "move" | "from" | "task"> {
+  const plain = Object.fromEntries(COPIED_FIELDS.map((name) => [name, task[name]])) as Pick<
     Task,
-    (typeof PLAIN)[number]
+    (typeof COPIED_FIELDS)[number]
   >;
   return { id, move: task.moving?.move ?? null, from: task.id, task: { ...carriedFields(task), ...plain } };
 }
 
-async function listed(
+async function savedItems(
   engine: Engine,
   { id, checkpoint }: Task,
-): Promise<Pick<Facts, "checkpoint" | "artifacts">> {
+): Promise<Pick<Manifest, "checkpoint" | "artifacts">> {
   const artifacts = await engine.store.artifacts(id);
   return {
     checkpoint,
@@ -203,7 +210,7 @@ async function listed(
 async function sourcesOf(
   engine: Engine,
   { id, checkpoint }: Task,
-  given: { env: Record<string, string>; archive: string; facts: Facts; passphrase: string | undefined },
+  input: { env: Record<string, string>; archive: string; facts: Manifest; passphrase: string | undefined },
 ): Promise<Source[]> {
   const { store } = engine;
   const { folder, artifacts } = foldersOf(engine, id);
@@ -217,29 +224,29 @@ async function sourcesOf(
   const stdin = await store.inbox.stdin(id);
   if (stdin.length > 0) sources.push({ name: "stdin", from: stdin });
   if (checkpoint) sources.push({ name: "checkpoint", from: await store.checkpointData(id, checkpoint.seq) });
-  if (given.facts.env !== "none") {
-    const env = Buffer.from(JSON.stringify(given.env));
+  if (input.facts.env !== "none") {
+    const env = Buffer.from(JSON.stringify(input.env));
     sources.push({
       name: "env",
-      from: given.passphrase === undefined ? env : await seal(env, given.passphrase),
+      from: input.passphrase === undefined ? env : await seal(env, input.passphrase),
     });
   }
-  for (const { name } of given.facts.artifacts)
+  for (const { name } of input.facts.artifacts)
     sources.push({ name: `artifact:${name}`, from: { file: join(artifacts, name) } });
   if (existsSync(folder) && readdirSync(folder).length > 0) {
-    await pack(folder, given.archive);
-    sources.push({ name: "folder", from: { file: given.archive } });
+    await pack(folder, input.archive);
+    sources.push({ name: "folder", from: { file: input.archive } });
   }
   return sources;
 }
 
-function contentsOf(sources: readonly Source[], archive: string, { checkpoint, artifacts }: Facts) {
+function contentsOf(sources: readonly Source[], archive: string, { checkpoint, artifacts }: Manifest) {
   const size = ({ name, from }: Source): number => {
     if (Buffer.isBuffer(from)) return from.length;
     if (from.file === archive) return sizeOf(archive);
-    return artifacts.find((one) => `artifact:${one.name}` === name)?.size ?? 0;
+    return artifacts.find((artifact) => `artifact:${artifact.name}` === name)?.size ?? 0;
   };
-  const named = (name: string) =>
+  const label = (name: string) =>
     name === "checkpoint" ? `checkpoint ${checkpoint?.seq}` : name.replace(":", " ");
-  return sources.map((source) => ({ what: named(source.name), bytes: size(source) }));
+  return sources.map((source) => ({ what: label(source.name), bytes: size(source) }));
 }

@@ -20,8 +20,8 @@ import { refuseEarly } from "../verbs/early-errors.ts";
 import { resume } from "../verbs/resume.ts";
 import { requireSlots } from "../verbs/submit.ts";
 import { unpack } from "./archive.ts";
-import { type Bundle, readBundle, refused } from "./bundle-file.ts";
-import type { Facts, Journal } from "./export.ts";
+import { type Bundle, bundleRefusal, readBundle } from "./bundle-file.ts";
+import type { Journal, Manifest } from "./export.ts";
 import { unseal } from "./seal.ts";
 import { dropBundlesOf } from "./upload.ts";
 
@@ -46,17 +46,17 @@ export async function importTask(
   const staging = `${path}.files`;
   let isMade = false;
   try {
-    const bundle = await readBundle<Facts>(path);
-    const { facts } = bundle;
-    const key = facts.move === null ? `bundle:${facts.id}` : moveKey(facts.move);
-    const known = await engine.store.find({ key });
-    if (known) return { task: await settleFiles(engine, known), created: false };
-    await stage(staging, bundle, key);
-    const made = await create(engine, bundle, key, options);
+    const bundle = await readBundle<Manifest>(path);
+    const { facts: manifest } = bundle;
+    const key = manifest.move === null ? `bundle:${manifest.id}` : moveKey(manifest.move);
+    const existing = await engine.store.find({ key });
+    if (existing) return { task: await settleFiles(engine, existing), created: false };
+    await stageFiles(staging, bundle, key);
+    const result = await createTask(engine, bundle, key, options);
     isMade = true;
-    const task = await place(engine, made.task, staging);
-    if (facts.move !== null) await dropBundlesOf(engine, facts.move);
-    return { task, created: made.created };
+    const task = await placeFiles(engine, result.task, staging);
+    if (manifest.move !== null) await dropBundlesOf(engine, manifest.move);
+    return { task, created: result.created };
   } finally {
     rmSync(path, { force: true });
     // If the files could not be moved to their place, they are kept for a repeated call or the next daemon.
@@ -65,15 +65,15 @@ export async function importTask(
 }
 
 /** Unpacks the files of a task into a folder next to the bundle. */
-async function stage(staging: string, bundle: Bundle<Facts>, key: string): Promise<void> {
+async function stageFiles(staging: string, bundle: Bundle<Manifest>, key: string): Promise<void> {
   await removeTree(staging);
   mkdirSync(join(staging, "artifacts"), { recursive: true, mode: 0o700 });
   for (const { name, sha256 } of bundle.facts.artifacts) {
     if (!/^[^/\0]{1,255}$/.test(name) || name === "." || name === "..")
-      throw refused(`an artifact is named ${name}`);
+      throw bundleRefusal(`an artifact is named ${name}`);
     const file = join(staging, "artifacts", name);
     await bundle.copy(`artifact:${name}`, file);
-    if ((await sha256OfFile(file)) !== sha256) throw refused(`its artifact ${name} was changed`);
+    if ((await sha256OfFile(file)) !== sha256) throw bundleRefusal(`its artifact ${name} was changed`);
   }
   if (bundle.has("folder")) {
     const archive = join(staging, "folder.tar");
@@ -85,14 +85,14 @@ async function stage(staging: string, bundle: Bundle<Facts>, key: string): Promi
   sync(staging);
 }
 
-async function create(
+async function createTask(
   engine: Engine,
-  bundle: Bundle<Facts>,
+  bundle: Bundle<Manifest>,
   key: string,
   options: ImportOptions,
 ): Promise<{ task: Task; created: boolean }> {
-  const { facts } = bundle;
-  const { kind, argv, module, input, pause, progress, startedAt, runMs, pausedMs, ...fields } = facts.task;
+  const { facts: manifest } = bundle;
+  const { kind, argv, module, input, pause, progress, startedAt, runMs, pausedMs, ...fields } = manifest.task;
   const env = { ...(await variablesOf(bundle, options.passphrase)), ...options.env };
   const stdinData = bundle.has("stdin") ? await bundle.bytes("stdin") : undefined;
   const envHash = await keepEnvironment(engine, env);
@@ -120,9 +120,9 @@ async function create(
     };
     requireSlots(engine, seed);
     refuseEarly(engine, seed, false);
-    const [made] = await engine.store.create([seed]);
+    const [result] = await engine.store.create([seed]);
     isMade = true;
-    return made as { task: Task; created: boolean };
+    return result as { task: Task; created: boolean };
   } finally {
     engine.environments.settle(envHash);
     if (!isMade) await dropUnused(engine);
@@ -130,22 +130,22 @@ async function create(
 }
 
 async function variablesOf(
-  bundle: Bundle<Facts>,
+  bundle: Bundle<Manifest>,
   passphrase: string | undefined,
 ): Promise<Record<string, string>> {
   if (bundle.facts.env === "none") return {};
-  const kept = await bundle.bytes("env");
-  if (bundle.facts.env === "plain") return JSON.parse(kept.toString("utf8"));
+  const bytes = await bundle.bytes("env");
+  if (bundle.facts.env === "plain") return JSON.parse(bytes.toString("utf8"));
   if (passphrase === undefined)
-    throw refused(
+    throw bundleRefusal(
       "its variables are sealed to a passphrase",
       "--passphrase-file <file>, or AGENTCTL_PASSPHRASE",
     );
-  return JSON.parse((await unseal(kept, passphrase)).toString("utf8"));
+  return JSON.parse((await unseal(bytes, passphrase)).toString("utf8"));
 }
 
 /** Returns the imported steps and checkpoint, with attempt 0: they belong to no attempt of this home. */
-async function carriedOf(bundle: Bundle<Facts>): Promise<Carried> {
+async function carriedOf(bundle: Bundle<Manifest>): Promise<Carried> {
   const { checkpoint, artifacts } = bundle.facts;
   const journal = JSON.parse((await bundle.bytes("journal")).toString("utf8")) as Journal;
   return {
@@ -161,7 +161,7 @@ async function carriedOf(bundle: Bundle<Facts>): Promise<Carried> {
 }
 
 /** Moves the files of a task that has not started here to their place, and releases it unless it arrived by a move. */
-async function place(engine: Engine, task: Task, staging: string): Promise<Task> {
+async function placeFiles(engine: Engine, task: Task, staging: string): Promise<Task> {
   const { folder, artifacts } = foldersOf(engine, task.id);
   engine.fault("import:before-files");
   if (task.held && task.attempt === 0) {
@@ -176,13 +176,13 @@ async function place(engine: Engine, task: Task, staging: string): Promise<Task>
   }
   engine.fault("import:after-files");
   await removeTree(staging);
-  const isOfMove = task.key?.startsWith(moveKey("")) === true;
-  return task.held && !isOfMove ? await engine.store.update(task.id, { held: false }) : task;
+  const isMove = task.key?.startsWith(moveKey("")) === true;
+  return task.held && !isMove ? await engine.store.update(task.id, { held: false }) : task;
 }
 
 async function settleFiles(engine: Engine, task: Task): Promise<Task> {
   for (const staging of stagings(engine))
-    if (keyIn(staging) === task.key) return await place(engine, task, staging);
+    if (readKey(staging) === task.key) return await placeFiles(engine, task, staging);
   return task;
 }
 
@@ -191,7 +191,7 @@ function stagings({ places }: Engine): string[] {
   return names.map((name) => join(places.bundles, name));
 }
 
-function keyIn(staging: string): string | undefined {
+function readKey(staging: string): string | undefined {
   const file = join(staging, "key");
   return existsSync(file) ? readFileSync(file, "utf8") : undefined;
 }
@@ -199,9 +199,9 @@ function keyIn(staging: string): string | undefined {
 /** Completes what an earlier daemon left: moves the files of stored tasks to their place, and deletes other files. */
 export async function settleImports(engine: Engine): Promise<void> {
   for (const staging of stagings(engine)) {
-    const key = keyIn(staging);
+    const key = readKey(staging);
     const task = key === undefined ? undefined : await engine.store.find({ key });
-    if (task) await place(engine, task, staging);
+    if (task) await placeFiles(engine, task, staging);
     else await removeTree(staging);
   }
 }

@@ -6,7 +6,7 @@ import { movedAway } from "../refusals.ts";
 import { forgetLimit } from "../verbs/agents/account.ts";
 import { dropBundlesOf } from "./upload.ts";
 
-export interface Left {
+export interface LeaveOptions {
   move: string;
   /** Where the task is now; null undoes the move. */
   there: { to: string; as: number } | null;
@@ -17,7 +17,7 @@ export interface Left {
 export async function leave(
   engine: Engine,
   ref: string | number,
-  { move, there, actor }: Left,
+  { move, there: target, actor }: LeaveOptions,
 ): Promise<Task> {
   const task = await engine.require(ref);
   if (task.error?.name === "Moved") {
@@ -26,13 +26,13 @@ export async function leave(
   }
   const { id, state } = task;
   if (task.moving?.move !== move) {
-    if (!task.moving && !there) return task;
+    if (!task.moving && !target) return task;
     const reason = `task ${id} is not on its way by this move`;
     throw new AgentctlError("UnsupportedOperation", { id, state, reason, hint: `agentctl show ${id}` });
   }
   const at = engine.clock.now();
   await dropBundlesOf(engine, move);
-  if (!there)
+  if (!target)
     return await engine.store.update(id, { moving: null }, { event: { cause: "moving", actor, at } });
   engine.fault("move:before-tombstone");
   const ended = await engine.store.apply({
@@ -42,8 +42,8 @@ export async function leave(
     at,
     cause: "moved",
     actor,
-    data: { to: there.to, as: there.as },
-    set: { moving: null, error: tombstone(task, there, move) },
+    data: { to: target.to, as: target.as },
+    set: { moving: null, error: tombstone(task, target, move) },
   });
   engine.fault("move:after-tombstone");
   await forgetLimit(engine, ended);

@@ -11,9 +11,9 @@ import type { Ports } from "../ports.ts";
 /** The largest size of a piece. */
 const PIECE_BYTES = 4 * 1024 * 1024;
 /** Factor for what a bundle has in addition to what `move.maxBytes` counts: the headers of its archive and journal. */
-const ROOM = 2;
+const SIZE_FACTOR = 2;
 /** A bundle that was not read or imported within this time is deleted. */
-const KEPT_MS = 24 * 3_600_000;
+const MAX_AGE_MS = 24 * 3_600_000;
 
 /** Returns a piece of a bundle and the offset of the next. With the last piece it is null and the bundle is deleted. */
 export async function readPiece(
@@ -25,8 +25,8 @@ export async function readPiece(
   const file = await open(path);
   try {
     const { size } = await file.stat();
-    const most = Math.max(0, Math.min(length, PIECE_BYTES, size - offset));
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(most), 0, most, offset);
+    const maxBytes = Math.max(0, Math.min(length, PIECE_BYTES, size - offset));
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes), 0, maxBytes, offset);
     const next = offset + bytesRead;
     if (next >= size) rmSync(path, { force: true });
     return { data: buffer.subarray(0, bytesRead), next: next >= size ? null : next };
@@ -46,7 +46,7 @@ export async function writePiece(
     const reason = `the bundle has ${size} bytes, and this piece begins at ${offset}`;
     throw new AgentctlError("InvalidParams", { field: "offset", reason });
   }
-  const limit = engine.settings.moveMaxBytes * ROOM;
+  const limit = engine.settings.moveMaxBytes * SIZE_FACTOR;
   if (size + data.length > limit) {
     rmSync(path, { force: true });
     const reason = `the bundle has more than ${limit} bytes, and move.maxBytes is ${engine.settings.moveMaxBytes} here`;
@@ -67,23 +67,23 @@ export async function writePiece(
 }
 
 /** How many bytes of a bundle are searched for the id of its move. */
-const NAMED_WITHIN = 1024;
+const SEARCH_BYTES = 1024;
 
 /** Deletes the bundles that interrupted calls left of a finished move. */
 export async function dropBundlesOf({ places }: Pick<Ports, "places">, move: string): Promise<void> {
-  const mark = `"move":${JSON.stringify(move)}`;
+  const marker = `"move":${JSON.stringify(move)}`;
   for (const name of readdirSync(places.bundles)) {
     if (!name.endsWith(".bundle")) continue;
     const path = join(places.bundles, name);
-    if ((await beginningOf(path)).includes(mark)) rmSync(path, { force: true });
+    if ((await readStart(path)).includes(marker)) rmSync(path, { force: true });
   }
 }
 
-async function beginningOf(path: string): Promise<Buffer> {
+async function readStart(path: string): Promise<Buffer> {
   const file = await open(path).catch(() => undefined);
   if (!file) return Buffer.alloc(0);
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(NAMED_WITHIN), 0, NAMED_WITHIN, 0);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(SEARCH_BYTES), 0, SEARCH_BYTES, 0);
     return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
@@ -95,6 +95,6 @@ export function dropOldBundles({ places, clock }: Pick<Ports, "places" | "clock"
   for (const name of readdirSync(places.bundles)) {
     const path = join(places.bundles, name);
     const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat?.isFile() && stat.mtimeMs < clock.now() - KEPT_MS) rmSync(path, { force: true });
+    if (stat?.isFile() && stat.mtimeMs < clock.now() - MAX_AGE_MS) rmSync(path, { force: true });
   }
 }

@@ -56,9 +56,9 @@ export async function shutdown(engine: Engine, { graceMs }: { graceMs?: number }
       }
     }),
   );
-  for (const { taskId: id, recordError: unrecorded } of engine.active.values()) {
-    if (unrecorded)
-      running.push({ id, reason: `was canceled, which could not be recorded: ${unrecorded.message}` });
+  for (const { taskId: id, recordError } of engine.active.values()) {
+    if (recordError)
+      running.push({ id, reason: `was canceled, which could not be recorded: ${recordError.message}` });
   }
   engine.isStopping = true;
   return {

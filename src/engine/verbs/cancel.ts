@@ -85,13 +85,13 @@ async function cancelActive(
     // A second cancel can shorten the grace time.
     active.learn({ canceling: endTree(engine, active, graceMs) });
   }
-  const { recordError: unrecorded } = active;
-  if (options.wait === false && unrecorded === null)
+  const { recordError } = active;
+  if (options.wait === false && recordError === null)
     return { task: await engine.require(task.id), changed: true };
   const ended = await Promise.race([
     active.ended.promise,
     failureOf(active),
-    ...(unrecorded ? [isNotRecorded(active, unrecorded)] : []),
+    ...(recordError ? [isNotRecorded(active, recordError)] : []),
   ]);
   const failure = (await active.canceling) ?? active.endError;
   if (failure) throw failure;

@@ -7,7 +7,7 @@ import { toIso } from "../../core/time.ts";
 import type { Seed } from "../../store/store.ts";
 import type { Engine } from "../engine.ts";
 import { EnvFileRefused, readEnvFile } from "../files/env-file.ts";
-import { givenEnvironment } from "../files/environment.ts";
+import { taskEnvironment } from "../files/environment.ts";
 import { isNoRoom } from "../no-room.ts";
 
 /** The hint for a file that may exist when the task starts. */
@@ -128,7 +128,7 @@ function agentRefusal(
 /** Returns undefined if its file of variables cannot be read. */
 function variablesOf(engine: Engine, { envHash, envFile }: Pick<Seed, "envHash" | "envFile">) {
   try {
-    return givenEnvironment(engine, { envHash, envFile });
+    return taskEnvironment(engine, { envHash, envFile });
   } catch {
     return undefined;
   }

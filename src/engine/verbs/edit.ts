@@ -6,7 +6,7 @@ import { toIso } from "../../core/time.ts";
 import type { EditChange } from "../../store/edit-change.ts";
 import { armTimeout } from "../attempt/timeout.ts";
 import type { Engine } from "../engine.ts";
-import { keepEnvironment, keptEnvironment } from "../files/kept-environment.ts";
+import { fetchEnvironment, keepEnvironment } from "../files/kept-environment.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { requireMachines } from "../machines.ts";
 import { onceSettled } from "../once-settled.ts";
@@ -49,7 +49,7 @@ export async function edit(
       ...(after === undefined ? {} : { after: await dependenciesOf(engine, after ?? []) }),
     };
     const kept =
-      env && (await keepEnvironment(engine, { ...(await keptEnvironment(engine, task.envHash)), ...env }));
+      env && (await keepEnvironment(engine, { ...(await fetchEnvironment(engine, task.envHash)), ...env }));
     if (kept !== undefined) patch.envHash = kept;
     try {
       return await carriedOut(engine, task, { patch, env, acceptMissing, actor });

@@ -8,7 +8,7 @@ import { isElsewhere, refuseElsewhere } from "../attempt/pause/elsewhere.ts";
 import { reportGone } from "../attempt/pause/thaw.ts";
 import type { Engine } from "../engine.ts";
 import { moduleHash } from "../files/hash-file.ts";
-import { keepEnvironment, keptEnvironment } from "../files/kept-environment.ts";
+import { fetchEnvironment, keepEnvironment } from "../files/kept-environment.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { requireMachines } from "../machines.ts";
 import { onceSettled } from "../once-settled.ts";
@@ -167,7 +167,7 @@ async function changesOf(engine: Engine, task: Task, options: ResumeOptions, not
   const set: Change["set"] = {};
   const hashes: string[] = [];
   if (options.env) {
-    const kept = options.replaceEnv ? {} : await keptEnvironment(engine, task.envHash);
+    const kept = options.replaceEnv ? {} : await fetchEnvironment(engine, task.envHash);
     set.envHash = await keepEnvironment(engine, { ...kept, ...options.env });
     if (!options.replaceEnv) set.envNames = [...new Set([...task.envNames, ...Object.keys(options.env)])];
     hashes.push(set.envHash);

@@ -3,7 +3,7 @@ import type { Schedule, ScheduledTask } from "../../core/recurring.ts";
 import type { Task } from "../../core/task.ts";
 import { cronTimes } from "../cron.ts";
 import type { Engine } from "../engine.ts";
-import { keepEnvironment, keptEnvironment } from "../files/kept-environment.ts";
+import { fetchEnvironment, keepEnvironment } from "../files/kept-environment.ts";
 import { dropUnused } from "../files/unused-environments.ts";
 import { checkSubmission, type Submission, submit } from "./submit.ts";
 
@@ -132,7 +132,7 @@ export async function submitRun(
 ): Promise<Task> {
   const { task, name, envHash } = schedule;
   const labels = { ...task.labels, schedule: name };
-  const env = { ...(await keptEnvironment(engine, envHash).catch((error) => rejectLost(name, error))) };
+  const env = { ...(await fetchEnvironment(engine, envHash).catch((error) => rejectLost(name, error))) };
   const [made] = await submit(engine, [{ ...task, ...more, labels, env }], actor);
   return (made as { task: Task }).task;
 }

@@ -7,7 +7,7 @@ import type { Task } from "../../core/task.ts";
 import type { Engine } from "../engine.ts";
 import { type ChangedFile, changedFiles, type DiffForm, diffText } from "../files/worktree/diff.ts";
 import { GitFailed } from "../files/worktree/git.ts";
-import { type Merged, mergeWorktree } from "../files/worktree/merge.ts";
+import { type MergeResult, mergeWorktree } from "../files/worktree/merge.ts";
 import { removeWorktree, type WorkLeft, workLeft } from "../files/worktree/work-left.ts";
 
 type WithCheckout = Task & { checkout: Checkout };
@@ -48,7 +48,7 @@ export async function merge(
   engine: Engine,
   ref: string | number,
   { commit }: { commit: string | null },
-): Promise<{ task: WithCheckout; merged: Merged }> {
+): Promise<{ task: WithCheckout; merged: MergeResult }> {
   const task = await requireWorktree(engine, ref);
   if (task.pid !== null || task.state === "working") {
     const hint = `agentctl wait ${task.id}, or agentctl pause ${task.id}`;

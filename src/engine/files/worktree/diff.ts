@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, rmSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import type { Checkout } from "../../../core/checkout.ts";
 import type { Ports } from "../../ports.ts";
-import { type Git, gitOf, unlessItFails } from "./git.ts";
+import { type Git, gitOf, outputOrUndefined } from "./git.ts";
 
 /** A file that differs; the line counts are null for a binary file. */
 export interface ChangedFile {
@@ -14,26 +14,28 @@ export interface ChangedFile {
   deletions: number | null;
 }
 
-const PLAIN = ["--no-ext-diff", "--no-textconv"];
-const words = { A: "added", D: "deleted" } as const;
+const PLAIN_OPTIONS = ["--no-ext-diff", "--no-textconv"];
+const statusNames = { A: "added", D: "deleted" } as const;
 
 /** Returns the files that differ from the base. Rejects with `GitFailed`. */
 export async function changedFiles(
   ports: Pick<Ports, "baseEnv">,
   checkout: Checkout,
 ): Promise<ChangedFile[]> {
-  return await withEverything(ports, checkout, async (diff) => {
-    const counts = (await diff([...PLAIN, "--numstat", "--no-renames", "-z"])).split("\0").filter(Boolean);
-    const states = (await diff([...PLAIN, "--name-status", "--no-renames", "-z"])).split("\0");
+  return await withFullIndex(ports, checkout, async (diff) => {
+    const counts = (await diff([...PLAIN_OPTIONS, "--numstat", "--no-renames", "-z"]))
+      .split("\0")
+      .filter(Boolean);
+    const states = (await diff([...PLAIN_OPTIONS, "--name-status", "--no-renames", "-z"])).split("\0");
     const statusOf = new Map(
-      states.flatMap((one, at) => (at % 2 === 0 ? [[states[at + 1] ?? "", one]] : [])),
+      states.flatMap((field, index) => (index % 2 === 0 ? [[states[index + 1] ?? "", field]] : [])),
     );
     return counts.map((line) => {
-      const [more = "", less = "", ...path] = line.split("\t");
-      const letter = statusOf.get(path.join("\t")) as keyof typeof words;
+      const [added = "", deleted = "", ...path] = line.split("\t");
+      const letter = statusOf.get(path.join("\t")) as keyof typeof statusNames;
       const number = (text: string) => (text === "-" ? null : Number(text));
-      const status = words[letter] ?? "modified";
-      return { path: path.join("\t"), status, additions: number(more), deletions: number(less) };
+      const status = statusNames[letter] ?? "modified";
+      return { path: path.join("\t"), status, additions: number(added), deletions: number(deleted) };
     });
   });
 }
@@ -47,14 +49,14 @@ export async function diffText(
   checkout: Checkout,
   { form, color }: { form: DiffForm; color: boolean },
 ): Promise<string> {
-  const how = [...PLAIN, ...forms[form], `--color=${color ? "always" : "never"}`];
-  return await withEverything(ports, checkout, (diff) => diff(how));
+  const options = [...PLAIN_OPTIONS, ...forms[form], `--color=${color ? "always" : "never"}`];
+  return await withFullIndex(ports, checkout, (diff) => diff(options));
 }
 
 type Diff = (options: readonly string[]) => Promise<string>;
 
 /** Runs `work` with a temporary index that includes untracked files. If the worktree is gone, compares its branch. */
-async function withEverything<T>(
+async function withFullIndex<T>(
   ports: Pick<Ports, "baseEnv">,
   { path, base, branch, git: repository }: Checkout,
   work: (diff: Diff) => Promise<T>,
@@ -67,7 +69,7 @@ async function withEverything<T>(
     const env = { GIT_INDEX_FILE: index };
     copyFileSync(await indexOf(git, path), index);
     // If a file disappears meanwhile, we still show the other changes.
-    await unlessItFails(git(path, ["add", "--intent-to-add", "--ignore-errors", "--", "."], env));
+    await outputOrUndefined(git(path, ["add", "--intent-to-add", "--ignore-errors", "--", "."], env));
     return await work((options) => git(path, ["diff", ...options, base, "--"], env));
   } finally {
     rmSync(index, { force: true });

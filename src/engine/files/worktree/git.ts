@@ -17,10 +17,10 @@ export class GitFailed extends Error {
 }
 
 /** The maximum output of git, in bytes. */
-const MOST_BYTES = 4 * 1024 * 1024;
+const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 
 /** Keeps a repository's own settings from starting a program when we only read it. */
-const QUIET = ["-c", "core.fsmonitor=false", "-c", "core.quotePath=false"];
+const SAFE_CONFIG = ["-c", "core.fsmonitor=false", "-c", "core.quotePath=false"];
 
 export type Git = (
   directory: string,
@@ -33,29 +33,33 @@ export type Git = (
  * environment, so that no variable of the caller (`GIT_DIR`, `GIT_INDEX_FILE`) selects another repository.
  */
 export function gitOf({ baseEnv }: Pick<Ports, "baseEnv">): Git {
-  return async (directory, args, more = {}) => {
-    const env = { ...baseEnv, LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", GIT_OPTIONAL_LOCKS: "0", ...more };
+  return async (directory, args, extraEnv = {}) => {
+    const env = { ...baseEnv, LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", GIT_OPTIONAL_LOCKS: "0", ...extraEnv };
     try {
-      const options = { cwd: directory, env, maxBuffer: MOST_BYTES };
-      return (await promisify(execFile)("git", [...QUIET, ...args], options)).stdout;
+      const options = { cwd: directory, env, maxBuffer: MAX_OUTPUT_BYTES };
+      return (await promisify(execFile)("git", [...SAFE_CONFIG, ...args], options)).stdout;
     } catch (error) {
-      throw failureOf(error as Failed, directory);
+      throw failureOf(error as ExecError, directory);
     }
   };
 }
 
-type Failed = Error & { code?: number | string; stdout?: string; stderr?: string };
+type ExecError = Error & { code?: number | string; stdout?: string; stderr?: string };
 
-function failureOf({ code, stdout = "", stderr = "", message }: Failed, directory: string): GitFailed {
+function failureOf({ code, stdout = "", stderr = "", message }: ExecError, directory: string): GitFailed {
   if (code === "ENOENT") return new GitFailed(`git is not on the PATH, or ${directory} is gone`, null, "");
   if (code === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER")
-    return new GitFailed(`git printed more than ${MOST_BYTES / 1024 / 1024} MiB`, null, stdout);
-  const said = stderr.trim().replace(/^(fatal|error): /, "");
-  return new GitFailed(said === "" ? message : said, typeof code === "number" ? code : null, stdout);
+    return new GitFailed(`git printed more than ${MAX_OUTPUT_BYTES / 1024 / 1024} MiB`, null, stdout);
+  const errorText = stderr.trim().replace(/^(fatal|error): /, "");
+  return new GitFailed(
+    errorText === "" ? message : errorText,
+    typeof code === "number" ? code : null,
+    stdout,
+  );
 }
 
 /** Returns the output of git, or undefined if git ended with an exit code other than 0. */
-export async function unlessItFails(output: Promise<string>): Promise<string | undefined> {
+export async function outputOrUndefined(output: Promise<string>): Promise<string | undefined> {
   try {
     return await output;
   } catch (error) {

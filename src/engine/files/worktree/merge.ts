@@ -2,11 +2,11 @@ import type { Checkout } from "../../../core/checkout.ts";
 import { AgentctlError } from "../../../core/errors.ts";
 import type { Task } from "../../../core/task.ts";
 import type { Ports } from "../../ports.ts";
-import { type Git, GitFailed, gitOf, unlessItFails } from "./git.ts";
-import { whereCheckedOut } from "./place.ts";
+import { type Git, GitFailed, gitOf, outputOrUndefined } from "./git.ts";
+import { findCheckout } from "./place.ts";
 import { workLeft } from "./work-left.ts";
 
-export interface Merged {
+export interface MergeResult {
   into: string;
   commit: string;
   /** False if the target had every commit of the branch already. */
@@ -22,10 +22,10 @@ export async function mergeWorktree(
   ports: Pick<Ports, "baseEnv">,
   task: Task & { checkout: Checkout },
   { commit }: { commit: string | null },
-): Promise<Merged> {
+): Promise<MergeResult> {
   const git = gitOf(ports);
   const { branch, from } = task.checkout;
-  const target = await targetOf(git, task);
+  const target = await requireTarget(git, task);
   await requireCommitted(ports, git, task, commit);
   const before = (await git(target, ["rev-parse", "HEAD"])).trim();
   const tip = (await git(target, ["rev-parse", `refs/heads/${branch}`])).trim();
@@ -34,20 +34,20 @@ export async function mergeWorktree(
     const message = `Merge branch '${branch}' (task ${task.id})`;
     await git(target, ["merge", "--no-edit", "-m", message, tip]);
   } catch (error) {
-    await unlessItFails(git(target, ["merge", "--abort"]));
-    throw refused(task, `git does not merge ${branch} into ${from}: ${messageOf(error)}`);
+    await outputOrUndefined(git(target, ["merge", "--abort"]));
+    throw mergeRefusal(task, `git does not merge ${branch} into ${from}: ${messageOf(error)}`);
   }
   const after = (await git(target, ["rev-parse", "HEAD"])).trim();
   return { into: from as string, commit: after, changed: after !== before };
 }
 
-async function targetOf(git: Git, task: Task & { checkout: Checkout }): Promise<string> {
+async function requireTarget(git: Git, task: Task & { checkout: Checkout }): Promise<string> {
   const { from, git: repository } = task.checkout;
   if (from === null)
-    throw refused(task, "no branch was checked out where its worktree was made", "git merge it by hand");
-  const target = await whereCheckedOut(git, repository, from);
+    throw mergeRefusal(task, "no branch was checked out where its worktree was made", "git merge it by hand");
+  const target = await findCheckout(git, repository, from);
   if (target === undefined)
-    throw refused(
+    throw mergeRefusal(
       task,
       `branch ${from} is checked out nowhere`,
       `git switch ${from} in ${task.checkout.repository}`,
@@ -55,7 +55,7 @@ async function targetOf(git: Git, task: Task & { checkout: Checkout }): Promise<
   const changes = await git(target, ["status", "--porcelain", "--untracked-files=no"]);
   if (changes.trim() !== "") {
     const reason = `${target}, where ${from} is checked out, has changes that are not committed`;
-    throw refused(task, reason, `git -C ${target} stash, or commit them`);
+    throw mergeRefusal(task, reason, `git -C ${target} stash, or commit them`);
   }
   return target;
 }
@@ -72,7 +72,7 @@ async function requireCommitted(
   if (message === null) {
     const reason = `its worktree has changes that are not committed (${changed + untracked} files)`;
     const hint = `agentctl worktree merge ${task.id} --commit "<message>" commits them first`;
-    throw refused(task, reason, hint);
+    throw mergeRefusal(task, reason, hint);
   }
   await git(path, ["add", "--all"]);
   await git(path, ["commit", "--quiet", "-m", message]);
@@ -93,7 +93,7 @@ async function requireNoConflict(
     const files = error.stdout.trim().split("\n").slice(1);
     const { branch, from, path } = task.checkout;
     const hint = `git -C ${path} merge ${from}, settle the conflict there, then agentctl worktree merge ${task.id}`;
-    throw refused(
+    throw mergeRefusal(
       task,
       `${branch} and ${from} are in conflict: ${files.join(", ")}; nothing was changed`,
       hint,
@@ -105,7 +105,7 @@ function messageOf(error: unknown): string {
   return error instanceof GitFailed ? error.message : String(error);
 }
 
-function refused({ id, state }: Task, why: string, hint?: string): AgentctlError {
-  const reason = `task ${id} is not merged: ${why}`;
+function mergeRefusal({ id, state }: Task, problem: string, hint?: string): AgentctlError {
+  const reason = `task ${id} is not merged: ${problem}`;
   return new AgentctlError("UnsupportedOperation", { id, state, reason, ...(hint ? { hint } : {}) });
 }

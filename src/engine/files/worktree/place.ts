@@ -4,9 +4,9 @@ import type { Checkout } from "../../../core/checkout.ts";
 import { AgentctlError } from "../../../core/errors.ts";
 import type { Task } from "../../../core/task.ts";
 import type { Ports } from "../../ports.ts";
-import { type Git, GitFailed, gitOf, unlessItFails } from "./git.ts";
+import { type Git, GitFailed, gitOf, outputOrUndefined } from "./git.ts";
 
-interface Wanted {
+interface WorktreeRequest {
   cwd: string;
   /** true for a new branch that is named after the task. */
   branch: string | true;
@@ -14,7 +14,7 @@ interface Wanted {
   title: string;
 }
 
-type Placed = (id: number) => Pick<Task, "cwd" | "checkout">;
+type PlaceForTask = (id: number) => Pick<Task, "cwd" | "checkout">;
 
 /**
  * Returns a function from the id of a task to its worktree, which is not made yet. Throws `InvalidParams`, field
@@ -22,15 +22,15 @@ type Placed = (id: number) => Pick<Task, "cwd" | "checkout">;
  */
 export async function placeWorktree(
   ports: Pick<Ports, "baseEnv" | "places">,
-  wanted: Wanted,
-): Promise<Placed> {
+  request: WorktreeRequest,
+): Promise<PlaceForTask> {
   const git = gitOf(ports);
-  const { cwd, branch } = wanted;
+  const { cwd, branch } = request;
   const repository = await repositoryOf(git, cwd);
-  const given = branch === true ? null : await branchOf(git, cwd, branch);
-  const base = given?.commit ?? repository.head;
+  const requestedBranch = branch === true ? null : await requireBranch(git, cwd, branch);
+  const base = requestedBranch?.commit ?? repository.head;
   return (id) => {
-    const name = branch === true ? `agentctl/${[id, ...wordsOf(wanted.title)].join("-")}` : branch;
+    const name = branch === true ? `agentctl/${[id, ...slugParts(request.title)].join("-")}` : branch;
     const path = join(ports.places.worktrees, String(id), basename(repository.root));
     const checkout: Checkout = {
       path,
@@ -39,7 +39,7 @@ export async function placeWorktree(
       repository: repository.root,
       git: repository.git,
       from: repository.branch,
-      isOwn: given?.commit === undefined,
+      isOwn: requestedBranch?.commit === undefined,
       isMade: false,
       cwd,
     };
@@ -48,68 +48,66 @@ export async function placeWorktree(
 }
 
 async function repositoryOf(git: Git, cwd: string) {
-  const found = await git(cwd, ["rev-parse", "--show-toplevel", "--show-prefix", "--git-common-dir"]).catch(
+  const output = await git(cwd, ["rev-parse", "--show-toplevel", "--show-prefix", "--git-common-dir"]).catch(
     (error: unknown) => {
-      const said = error instanceof GitFailed ? error.message : String(error);
-      throw refused(`${cwd} is in no git working tree: ${said.split("\n")[0]}`, "git init");
+      const message = error instanceof GitFailed ? error.message : String(error);
+      throw worktreeRefusal(`${cwd} is in no git working tree: ${message.split("\n")[0]}`, "git init");
     },
   );
-  const [root = "", below = "", common = ""] = found.split("\n");
-  const head = (await unlessItFails(git(cwd, ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])))?.trim();
+  const [root = "", below = "", common = ""] = output.split("\n");
+  const head = (
+    await outputOrUndefined(git(cwd, ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]))
+  )?.trim();
   if (!head)
-    throw refused(
+    throw worktreeRefusal(
       `the repository ${root} has no commit yet, from which a worktree could begin`,
       "git commit",
     );
   const branch =
-    (await unlessItFails(git(cwd, ["symbolic-ref", "--quiet", "--short", "HEAD"])))?.trim() ?? null;
+    (await outputOrUndefined(git(cwd, ["symbolic-ref", "--quiet", "--short", "HEAD"])))?.trim() ?? null;
   const path = join(common.startsWith("/") ? "" : cwd, common);
   return { root, below: below.replace(/\/$/, ""), git: path, head, branch };
 }
 
 /** Checks a given branch name; returns its commit, or undefined if the branch does not exist yet. */
-async function branchOf(git: Git, cwd: string, branch: string): Promise<{ commit: string | undefined }> {
+async function requireBranch(git: Git, cwd: string, branch: string): Promise<{ commit: string | undefined }> {
   const isName = !branch.startsWith("-") && (await isBranchName(git, cwd, branch));
-  if (!isName) throw refused(`${JSON.stringify(branch)} is not the name of a branch`);
+  if (!isName) throw worktreeRefusal(`${JSON.stringify(branch)} is not the name of a branch`);
   const commit = (
-    await unlessItFails(git(cwd, ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}^{commit}`]))
+    await outputOrUndefined(git(cwd, ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}^{commit}`]))
   )?.trim();
-  const place = commit === undefined ? undefined : await whereCheckedOut(git, cwd, branch);
+  const place = commit === undefined ? undefined : await findCheckout(git, cwd, branch);
   if (place !== undefined) {
     const hint = "another name makes a branch of its own; git worktree list shows which are checked out";
-    throw refused(`branch ${branch} is checked out in ${place}`, hint);
+    throw worktreeRefusal(`branch ${branch} is checked out in ${place}`, hint);
   }
   return { commit };
 }
 
 async function isBranchName(git: Git, cwd: string, branch: string): Promise<boolean> {
-  const said = await unlessItFails(git(cwd, ["check-ref-format", "--branch", branch]));
-  return said?.trim() === branch;
+  const output = await outputOrUndefined(git(cwd, ["check-ref-format", "--branch", branch]));
+  return output?.trim() === branch;
 }
 
 /** Returns the working tree in which a branch is checked out. */
-export async function whereCheckedOut(
-  git: Git,
-  directory: string,
-  branch: string,
-): Promise<string | undefined> {
+export async function findCheckout(git: Git, directory: string, branch: string): Promise<string | undefined> {
   const entries = (await git(directory, ["worktree", "list", "--porcelain"])).split("\n\n");
   const entry = entries.find((each) => each.split("\n").includes(`branch refs/heads/${branch}`));
   return entry && /^worktree (.*)$/m.exec(entry)?.[1];
 }
 
-const SLUG_CHARS = 40;
+const MAX_SLUG_CHARS = 40;
 
 /** Returns the start of a title in a form that is valid in a branch name. */
-function wordsOf(title: string): string[] {
+function slugParts(title: string): string[] {
   const slug = title
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
-    .slice(0, SLUG_CHARS)
+    .slice(0, MAX_SLUG_CHARS)
     .replace(/^-+|-+$/g, "");
   return slug === "" ? [] : [slug];
 }
 
-function refused(reason: string, hint?: string): AgentctlError {
+function worktreeRefusal(reason: string, hint?: string): AgentctlError {
   return new AgentctlError("InvalidParams", { field: "worktree", reason }, hint ? { hint } : {});
 }

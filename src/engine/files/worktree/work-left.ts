@@ -6,7 +6,7 @@ import { AgentctlError } from "../../../core/errors.ts";
 import type { Task } from "../../../core/task.ts";
 import type { Ports } from "../../ports.ts";
 import { removeTree } from "../tree-files.ts";
-import { type Git, GitFailed, gitOf, unlessItFails } from "./git.ts";
+import { type Git, GitFailed, gitOf, outputOrUndefined } from "./git.ts";
 import { tipOf } from "./make.ts";
 
 /** What removing a worktree would lose: uncommitted files, and commits on no other branch, tag or remote. */
@@ -28,13 +28,13 @@ export async function workLeft(ports: Pick<Ports, "baseEnv">, checkout: Checkout
 }
 
 async function ownCommits(git: Git, { path, branch, isOwn }: Checkout): Promise<number> {
-  const own = isOwn && (await tipOf(git, path, branch)) !== undefined ? [`refs/heads/${branch}`] : [];
+  const ownRefs = isOwn && (await tipOf(git, path, branch)) !== undefined ? [`refs/heads/${branch}`] : [];
   const others = [...(isOwn ? [`--exclude=${branch}`] : []), "--branches", "--tags", "--remotes"];
-  return Number(await git(path, ["rev-list", "--count", "HEAD", ...own, "--not", ...others]));
+  return Number(await git(path, ["rev-list", "--count", "HEAD", ...ownRefs, "--not", ...others]));
 }
 
 /** Describes what would be lost; returns undefined if nothing would. */
-function leftText({ changed, untracked, commits }: WorkLeft): string | undefined {
+function describeWork({ changed, untracked, commits }: WorkLeft): string | undefined {
   const counts = [
     [changed, "changed file", "changed files"],
     [untracked, "untracked file", "untracked files"],
@@ -59,7 +59,7 @@ export async function removeWorktree(
   const git = gitOf(ports);
   const tip = await tipOf(git, checkout.git, checkout.branch).catch(() => undefined);
   if (!force) await requireNothingLeft(ports, task, checkout);
-  const isOurs = checkout.isMade || existsSync(checkout.path);
+  const wasMade = checkout.isMade || existsSync(checkout.path);
   // A worktree that was not completely made has no work in it.
   if (existsSync(checkout.path)) await removePath(git, checkout, force || !checkout.isMade);
   try {
@@ -67,9 +67,9 @@ export async function removeWorktree(
   } catch {
     // The folder is not empty, or it is gone.
   }
-  const isGone =
-    tip !== undefined && isOurs && (await dropBranch(git, checkout, tip, force && checkout.isMade));
-  return { branch: isGone ? "deleted" : "kept", tip: tip ?? null };
+  const isBranchDeleted =
+    tip !== undefined && wasMade && (await dropBranch(git, checkout, tip, force && checkout.isMade));
+  return { branch: isBranchDeleted ? "deleted" : "kept", tip: tip ?? null };
 }
 
 async function requireNothingLeft(
@@ -79,11 +79,11 @@ async function requireNothingLeft(
 ): Promise<void> {
   const refuse = (reason: string, hint: string) =>
     new AgentctlError("UnsupportedOperation", { id, state, reason, hint, path: checkout.path });
-  const left = await workLeft(ports, checkout).catch((error: GitFailed) => {
+  const work = await workLeft(ports, checkout).catch((error: GitFailed) => {
     const reason = `cannot find out whether the worktree of task ${id} has work that exists nowhere else: ${error.message}`;
     throw refuse(reason, `ls ${checkout.path}; --force removes it all the same`);
   });
-  const text = leftText(left);
+  const text = describeWork(work);
   if (text === undefined) return;
   const reason = `the worktree of task ${id} has work that exists nowhere else: ${text}`;
   throw refuse(reason, `agentctl worktree merge ${id}, agentctl diff ${id}, or --force, which discards it`);
@@ -98,7 +98,7 @@ async function removePath(git: Git, { path, git: repository }: Checkout, force: 
       throw new AgentctlError("UnsupportedOperation", { reason: `git keeps ${path}: ${messageOf(error)}` });
     // The repository may be gone, or the worktree broken.
     await removeTree(path);
-    await unlessItFails(git(repository, ["worktree", "prune"])).catch(() => undefined);
+    await outputOrUndefined(git(repository, ["worktree", "prune"])).catch(() => undefined);
   }
 }
 
@@ -116,7 +116,7 @@ async function dropBranch(
   if (!isOwn) return false;
   const reference = `refs/heads/${branch}`;
   const others = ["--not", `--exclude=${branch}`, "--branches", "--tags", "--remotes"];
-  const alone = Number(await git(repository, ["rev-list", "--count", tip, ...others]));
-  if (alone > 0 && !force) return false;
-  return (await unlessItFails(git(repository, ["update-ref", "-d", reference, tip]))) !== undefined;
+  const unmerged = Number(await git(repository, ["rev-list", "--count", tip, ...others]));
+  if (unmerged > 0 && !force) return false;
+  return (await outputOrUndefined(git(repository, ["update-ref", "-d", reference, tip]))) !== undefined;
 }

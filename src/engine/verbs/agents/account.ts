@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Task } from "../../../core/task.ts";
 import type { Seed } from "../../../store/store.ts";
 import type { Engine } from "../../engine.ts";
-import { givenEnvironment } from "../../files/environment.ts";
+import { taskEnvironment } from "../../files/environment.ts";
 
 /** Variables that determine who pays: keys and tokens of providers, and where an agent stores its login. */
 const WHO_PAYS =
@@ -18,7 +18,7 @@ export function accountOf(
   { agent, model, envHash }: Pick<Seed, "agent" | "model" | "envHash">,
 ): string | null {
   if (agent === null) return null;
-  const env = givenEnvironment(engine, { envHash, envFile: null });
+  const env = taskEnvironment(engine, { envHash, envFile: null });
   const known = Object.entries(env).filter(([name, text]) => WHO_PAYS.test(name) && text !== "");
   // For an agent with many providers, the model begins with the provider.
   const provider = model?.includes("/") ? model.split("/")[0] : "";
