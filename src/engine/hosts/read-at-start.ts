@@ -7,7 +7,7 @@ const READ_AT_START =
  * The variables that a process may have while it waits for its task: they have no effect of their own. With others,
  * such as `NODE_OPTIONS` or `LD_PRELOAD`, it could listen for a debugger, write files or fail before it has a task.
  */
-const BORNE_IN_WAITING =
+const ALLOWED_WHILE_WAITING =
   /^(NODE_(ENV|EXTRA_CA_CERTS|ICU_DATA|NO_WARNINGS|PATH|TLS_REJECT_UNAUTHORIZED)|LD_LIBRARY_PATH|MALLOC_.*|GLIBC_.*|UV_.*|ICU_.*|OPENSSL_CONF|SSL_CERT_(DIR|FILE)|TZ|LANG|LANGUAGE|LC_.*)$/;
 
 import type { Inherited } from "../../core/inherited.ts";
@@ -16,17 +16,17 @@ type Variables = Record<string, string>;
 
 /** Returns the variables that are read at the start. A process can serve a task only if both have the same ones. */
 export function readAtStart(env: Variables): Variables {
-  return chosen(env, (name) => READ_AT_START.test(name));
+  return pick(env, (name) => READ_AT_START.test(name));
 }
 
 /** Returns an environment without the variables that are read at the start. */
 export function readLater(env: Variables): Variables {
-  return chosen(env, (name) => !READ_AT_START.test(name));
+  return pick(env, (name) => !READ_AT_START.test(name));
 }
 
 /** Whether a process with these variables may be started before there is a task for it. */
 export function mayWait(variables: Variables): boolean {
-  return Object.keys(variables).every((name) => BORNE_IN_WAITING.test(name));
+  return Object.keys(variables).every((name) => ALLOWED_WHILE_WAITING.test(name));
 }
 
 /** Returns a text that is equal for equal variables, umask, nice value and limits. */
@@ -36,6 +36,6 @@ export function kindOf(variables: Variables, { umask, nice, limits }: Inherited)
 
 const sorted = (record: object) => Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
 
-function chosen(env: Variables, isMeant: (name: string) => boolean): Variables {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => isMeant(name)));
+function pick(env: Variables, isPicked: (name: string) => boolean): Variables {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => isPicked(name)));
 }

@@ -9,14 +9,14 @@ export async function answer(
   ref: string | number,
   { text, actor, isFallback = false }: { text: string; actor: string; isFallback?: boolean },
 ): Promise<Task> {
-  const asked = await engine.require(ref);
-  refuseMoved(asked);
-  const choices = asked.question?.choices;
+  const current = await engine.require(ref);
+  refuseMoved(current);
+  const choices = current.question?.choices;
   if (choices && !isFallback && !choices.includes(text)) {
     const reason = `${JSON.stringify(text)} is not one of the choices: ${choices.join(", ")}`;
-    throw new AgentctlError("InvalidParams", { field: "text", reason, id: asked.id, state: asked.state });
+    throw new AgentctlError("InvalidParams", { field: "text", reason, id: current.id, state: current.state });
   }
-  const { task, question } = await engine.store.answer(asked.id, { text, at: engine.clock.now(), actor });
+  const { task, question } = await engine.store.answer(current.id, { text, at: engine.clock.now(), actor });
   const { n, base } = question.key;
   engine.fault("answer:before-notify");
   engine.active.get(task.id)?.link?.answer({ n, base, answer: text });

@@ -12,7 +12,7 @@ import { notCancelable, notPausable, refuseMoved } from "../refusals.ts";
 import { forgetLimit } from "./agents/account.ts";
 
 /** How long the end of a canceled task may wait for room on a full disk before the caller gets an error, in ms. */
-const ROOM_MS = 3000;
+const MAX_WAIT_MS = 3000;
 
 export interface CancelOptions {
   graceMs?: number;
@@ -55,14 +55,14 @@ async function cancelIdle(engine: Engine, task: Task, options: CancelOptions): P
     at: engine.clock.now(),
     cause: "cancel",
     actor: options.actor,
-    set: { error: { name: "Canceled", code: null, message: because(options), data: null } },
+    set: { error: { name: "Canceled", code: null, message: cancelMessage(options), data: null } },
   });
   await forgetLimit(engine, canceled);
   engine.wake();
   return canceled;
 }
 
-function because({ reason }: CancelOptions): string {
+function cancelMessage({ reason }: CancelOptions): string {
   return reason ? `canceled: ${reason}` : "canceled";
 }
 
@@ -76,7 +76,7 @@ async function cancelActive(
   const graceMs = options.graceMs ?? task.graceMs ?? engine.settings.cancelGraceMs;
   if (!active.isEnding && active.intent?.kind !== "cancel") {
     const intent: Intent = { kind: "cancel", actor: options.actor, reason: options.reason ?? null, graceMs };
-    active.learn({ recordError: await recorded(engine, active, intent) });
+    active.learn({ recordError: await recordIntent(engine, active, intent) });
     engine.fault("cancel:after-request");
     if (active.pausing) active.failPause(notPausable(task, "it is being canceled"));
     active.request(intent);
@@ -90,8 +90,8 @@ async function cancelActive(
     return { task: await engine.require(task.id), changed: true };
   const ended = await Promise.race([
     active.ended.promise,
-    failureOf(active),
-    ...(recordError ? [isNotRecorded(active, recordError)] : []),
+    rejectOnFailure(active),
+    ...(recordError ? [rejectUnrecorded(active, recordError)] : []),
   ]);
   const failure = (await active.canceling) ?? active.endError;
   if (failure) throw failure;
@@ -105,7 +105,7 @@ async function cancelActive(
  * recorded when there is room. We do not release the reserved disk space before, because the task would fill it. In a
  * cluster this rejects instead: another machine may have the task by then.
  */
-async function recorded(
+async function recordIntent(
   engine: Engine,
   { taskId, attempt }: ActiveAttempt,
   intent: Intent,
@@ -125,23 +125,23 @@ async function recorded(
 }
 
 /** Rejects if there is no room in the store to record the end of the attempt; otherwise it never settles. */
-async function isNotRecorded(
+async function rejectUnrecorded(
   { taskId, canceling, ended }: ActiveAttempt,
   cause: AgentctlError,
 ): Promise<never> {
   const failure = await canceling;
-  const isOver = ended.promise.then(
+  const hasEnded = ended.promise.then(
     () => true,
     () => true,
   );
-  if (failure || (await Promise.race([isOver, sleep(ROOM_MS, false, { ref: false })])))
+  if (failure || (await Promise.race([hasEnded, sleep(MAX_WAIT_MS, false, { ref: false })])))
     return await new Promise<never>(() => {});
   const reason = `nothing of task ${taskId} runs any more, and its end is recorded when there is room; a daemon that ends before forgets the cancel: ${cause.data.reason}`;
   throw new AgentctlError("StoreUnavailable", { ...cause.data, id: taskId, reason });
 }
 
 /** Rejects if the tree cannot be ended; otherwise it never settles. */
-async function failureOf({ canceling }: ActiveAttempt): Promise<never> {
+async function rejectOnFailure({ canceling }: ActiveAttempt): Promise<never> {
   const failure = await canceling;
   if (failure) throw failure;
   return await new Promise<never>(() => {});

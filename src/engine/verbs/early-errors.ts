@@ -11,10 +11,10 @@ import { taskEnvironment } from "../files/environment.ts";
 import { isNoRoom } from "../no-room.ts";
 
 /** The hint for a file that may exist when the task starts. */
-const LATER = "acceptMissing submits it all the same, for what exists only later";
+const MISSING_HINT = "acceptMissing submits it all the same, for what exists only later";
 
 /** A delay may have been computed before the daemon had to start, so a time this recent (in ms) is not in the past. */
-const LATE_MS = 60_000;
+const MAX_DELAY_MS = 60_000;
 
 /** The fields of a task that determine whether it can start. */
 type Submittable = Pick<
@@ -40,20 +40,20 @@ interface EarlyRefusal {
  */
 export function refuseEarly(engine: Engine, seed: Submittable, acceptMissing: boolean): void {
   for (const check of [timeRefusal, directoryRefusal, envFileRefusal, stdinRefusal, workRefusal]) {
-    const refusal = unlessFull(() => check(engine, seed));
+    const refusal = skipIfFull(() => check(engine, seed));
     if (!refusal || (refusal.isMissing && acceptMissing)) continue;
     const { field, reason, isMissing, exitCode, hint } = refusal;
     const data = { field, reason, ...(exitCode === undefined ? {} : { exitCode }) };
     throw new AgentctlError(
       "InvalidParams",
       data,
-      defined({ hint: hint ?? (isMissing ? LATER : undefined) }),
+      defined({ hint: hint ?? (isMissing ? MISSING_HINT : undefined) }),
     );
   }
 }
 
 /** Skips a check if the system has no room even for the check; the start will report the error then. */
-function unlessFull(check: () => EarlyRefusal | undefined): EarlyRefusal | undefined {
+function skipIfFull(check: () => EarlyRefusal | undefined): EarlyRefusal | undefined {
   try {
     return check();
   } catch (error) {
@@ -63,12 +63,16 @@ function unlessFull(check: () => EarlyRefusal | undefined): EarlyRefusal | undef
 }
 
 function timeRefusal({ clock }: Engine, { notBefore }: Submittable): EarlyRefusal | undefined {
-  if (notBefore === null || notBefore >= clock.now() - LATE_MS) return undefined;
+  if (notBefore === null || notBefore >= clock.now() - MAX_DELAY_MS) return undefined;
   return { field: "notBefore", reason: `${toIso(notBefore)} is in the past`, isMissing: false };
 }
 
 function directoryRefusal(_engine: Engine, { cwd }: Submittable): EarlyRefusal | undefined {
-  const refuse = (why: string, isMissing: boolean) => ({ field: "cwd", reason: `${cwd} ${why}`, isMissing });
+  const refuse = (problem: string, isMissing: boolean) => ({
+    field: "cwd",
+    reason: `${cwd} ${problem}`,
+    isMissing,
+  });
   try {
     if (!statSync(cwd).isDirectory()) return refuse("is not a directory", false);
     accessSync(cwd, constants.X_OK);
@@ -93,15 +97,15 @@ function envFileRefusal(_engine: Engine, { envFile }: Submittable): EarlyRefusal
 
 function stdinRefusal(_engine: Engine, { stdin }: Submittable): EarlyRefusal | undefined {
   if (stdin === null || stdin === "pipe" || stdin === "-") return undefined;
-  return unreadable("stdin", stdin, (stat) => !stat.isDirectory());
+  return fileRefusal("stdin", stdin, (stat) => !stat.isDirectory());
 }
 
 function workRefusal(
   engine: Engine,
   { argv, module, agent, cwd, ...seed }: Submittable,
 ): EarlyRefusal | undefined {
-  const facts = agent === null ? undefined : agentNamed(agent, engine.settings.agents);
-  if (facts) return agentRefusal(engine, facts, cwd, variablesOf(engine, seed));
+  const details = agent === null ? undefined : agentNamed(agent, engine.settings.agents);
+  if (details) return agentRefusal(engine, details, cwd, variablesOf(engine, seed));
   if (module) return moduleRefusal(module.path);
   const variables = variablesOf(engine, seed);
   // Without the variables we do not know where to search. The directory has been checked already.
@@ -135,17 +139,21 @@ function variablesOf(engine: Engine, { envHash, envFile }: Pick<Seed, "envHash" 
 }
 
 function moduleRefusal(path: string): EarlyRefusal | undefined {
-  return unreadable("module", path, (stat) => stat.isFile());
+  return fileRefusal("module", path, (stat) => stat.isFile());
 }
 
-function unreadable(
+function fileRefusal(
   field: string,
   path: string,
-  isRight: (stat: Stats) => boolean,
+  isAccepted: (stat: Stats) => boolean,
 ): EarlyRefusal | undefined {
-  const refuse = (why: string, isMissing: boolean) => ({ field, reason: `${path} ${why}`, isMissing });
+  const refuse = (problem: string, isMissing: boolean) => ({
+    field,
+    reason: `${path} ${problem}`,
+    isMissing,
+  });
   try {
-    if (!isRight(statSync(path))) return refuse("is not a file", false);
+    if (!isAccepted(statSync(path))) return refuse("is not a file", false);
     accessSync(path, constants.R_OK);
     return undefined;
   } catch (error) {

@@ -11,13 +11,13 @@ import { dropUnused } from "../files/unused-environments.ts";
 import { requireMachines } from "../machines.ts";
 import { onceSettled } from "../once-settled.ts";
 import { refuseMoved } from "../refusals.ts";
-import { accountIn } from "./agents/account.ts";
+import { accountChange } from "./agents/account.ts";
 import { refuseEarly } from "./early-errors.ts";
-import { dependenciesOf, type GivenAfter, requireSlots } from "./submit.ts";
+import { type AfterInput, dependenciesOf, requireSlots } from "./submit.ts";
 
 /** The fields to change; times in ms since 1970. A label that is null is removed. */
 export type Edit = { [F in Exclude<EditableField, "after" | "labels">]?: Submitted[F] } & {
-  after?: GivenAfter;
+  after?: AfterInput;
   labels?: Record<string, string | null>;
   argv?: string[];
   /** Variables to add to the stored ones. */
@@ -35,27 +35,27 @@ type Patch = Partial<Pick<Task, EditableField | "argv" | "envHash">>;
 export async function edit(
   engine: Engine,
   ref: string | number,
-  given: Edit,
+  edits: Edit,
   { actor }: { actor: string },
 ): Promise<{ task: Task; changed: boolean }> {
   return await onceSettled(engine, ref, async (task) => {
-    requireEditable(task, given);
-    requireSlots(engine, given);
-    if (given.on) await requireMachines(engine, given.on);
-    const { env, labels, after, acceptMissing = false, ...plain } = given;
+    requireEditable(task, edits);
+    requireSlots(engine, edits);
+    if (edits.on) await requireMachines(engine, edits.on);
+    const { env, labels, after, acceptMissing = false, ...plain } = edits;
     const patch: Patch = {
       ...plain,
       ...(labels ? { labels: labelsOf(task, labels) } : {}),
       ...(after === undefined ? {} : { after: await dependenciesOf(engine, after ?? []) }),
     };
-    const kept =
+    const envHash =
       env && (await keepEnvironment(engine, { ...(await fetchEnvironment(engine, task.envHash)), ...env }));
-    if (kept !== undefined) patch.envHash = kept;
+    if (envHash !== undefined) patch.envHash = envHash;
     try {
-      return await carriedOut(engine, task, { patch, env, acceptMissing, actor });
+      return await applyEdit(engine, task, { patch, env, acceptMissing, actor });
     } finally {
-      if (kept !== undefined) {
-        engine.environments.settle(kept);
+      if (envHash !== undefined) {
+        engine.environments.settle(envHash);
         await dropUnused(engine);
       }
     }
@@ -63,25 +63,37 @@ export async function edit(
 }
 
 /** Resolves to undefined if the task has changed state in the meantime. */
-async function carriedOut(
+async function applyEdit(
   engine: Engine,
   task: Task,
-  given: { patch: Patch; env: Record<string, string> | undefined; acceptMissing: boolean; actor: string },
+  input: { patch: Patch; env: Record<string, string> | undefined; acceptMissing: boolean; actor: string },
 ): Promise<{ task: Task; changed: boolean } | undefined> {
-  const { patch, env, acceptMissing, actor } = given;
+  const { patch, env, acceptMissing, actor } = input;
   const names = (Object.keys(patch) as (keyof Patch)[]).filter((name) => differs(task[name], patch[name]));
   if (names.length === 0) return { task, changed: false };
   if (names.some((name) => ["argv", "cwd", "envHash", "notBefore"].includes(name)))
     refuseEarly(engine, { ...task, ...patch }, acceptMissing);
   const at = engine.clock.now();
-  const told = names.filter((name) => name !== "envHash");
-  const shown = (of: Patch) => Object.fromEntries(told.map((name) => [name, shownValue(name, of[name])]));
+  const eventNames = names.filter((name) => name !== "envHash");
+  const eventFields = (values: Patch) =>
+    Object.fromEntries(eventNames.map((name) => [name, jsonValue(name, values[name])]));
   // The event has only the names of variables: their values are secrets.
-  const data = { before: shown(task), after: shown(patch), ...(env ? { env: Object.keys(env) } : {}) };
+  const data = {
+    before: eventFields(task),
+    after: eventFields(patch),
+    ...(env ? { env: Object.keys(env) } : {}),
+  };
   try {
     const { id, state, attempt } = task;
-    const whole = await withAccountOf(engine, task, patch);
-    const changed = await engine.store.edit({ id, from: { state, attempt }, patch: whole, at, actor, data });
+    const fullPatch = await withAccountOf(engine, task, patch);
+    const changed = await engine.store.edit({
+      id,
+      from: { state, attempt },
+      patch: fullPatch,
+      at,
+      actor,
+      data,
+    });
     const active = engine.active.get(id);
     if (active && patch.timeoutMs !== undefined) armTimeout(engine, active, changed);
     engine.wake();
@@ -93,14 +105,14 @@ async function carriedOut(
 }
 
 /** Returns the value as the JSON of a task shows it. */
-function shownValue(name: keyof Patch, value: unknown): unknown {
+function jsonValue(name: keyof Patch, value: unknown): unknown {
   return name === "notBefore" ? toIso((value ?? null) as number | null) : (value ?? null);
 }
 
 /** Adds the account of a new environment to the patch; a start time in the patch overrides the limit of the account. */
 async function withAccountOf(engine: Engine, task: Task, patch: Patch): Promise<EditChange["patch"]> {
   if (patch.envHash === undefined) return patch;
-  const { account = task.account, ...start } = await accountIn(engine, task, patch.envHash);
+  const { account = task.account, ...start } = await accountChange(engine, task, patch.envHash);
   return { account, ...(patch.notBefore === undefined && start), ...patch };
 }
 
@@ -113,22 +125,22 @@ export function labelsOf(task: Task, labels: Record<string, string | null>): Rec
 }
 
 /** Throws for the first field that cannot change in the current state of the task. */
-function requireEditable(task: Task, given: Edit): void {
+function requireEditable(task: Task, edits: Edit): void {
   const { id, state, kind } = task;
   refuseMoved(task);
   if (isTerminal(state)) throw new AgentctlError("TaskImmutable", { id, state, allowed: openStates });
-  if (given.cwd !== undefined && task.checkout) {
+  if (edits.cwd !== undefined && task.checkout) {
     const reason = `cwd of task ${id} cannot change: it works in a worktree of its own`;
     throw new AgentctlError("UnsupportedOperation", { id, state, field: "cwd", reason });
   }
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of Object.entries(edits)) {
     if (value === undefined || name === "acceptMissing") continue;
-    const why = whyFixed(task, name);
-    if (why === undefined) continue;
-    const reason = `${name} of task ${id} cannot change: ${why}`;
+    const obstacle = fixedReason(task, name);
+    if (obstacle === undefined) continue;
+    const reason = `${name} of task ${id} cannot change: ${obstacle}`;
     throw new AgentctlError("UnsupportedOperation", { id, state, field: name, reason });
   }
-  if (given.argv && kind !== "program") throw notProgram(task);
+  if (edits.argv && kind !== "program") throw notProgram(task);
 }
 
 /** Returns the error for a module or an agent, which has no program to replace. */
@@ -141,12 +153,12 @@ export function notProgram({ id, kind }: Task): AgentctlError {
 }
 
 /** Returns why the field cannot change; undefined if it can. */
-function whyFixed({ state, attempt, frozen }: Task, name: string): string | undefined {
+function fixedReason({ state, attempt, frozen }: Task, name: string): string | undefined {
   const row = submitted[name as EditableField] as { editable?: string } | undefined;
-  const when = name === "argv" || name === "env" ? "new" : row?.editable;
-  if (when === "open") return undefined;
-  if (when === "idle")
+  const editable = name === "argv" || name === "env" ? "new" : row?.editable;
+  if (editable === "open") return undefined;
+  if (editable === "idle")
     return state === "working" || frozen ? `it is ${frozen ? "frozen" : state}` : undefined;
-  if (when === "new" && attempt > 0) return "it has been started before";
+  if (editable === "new" && attempt > 0) return "it has been started before";
   return state === "submitted" ? undefined : `it is ${state}`;
 }

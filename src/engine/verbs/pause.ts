@@ -54,7 +54,7 @@ async function pauseSuspended(engine: Engine, task: Task, options: PauseOptions)
   if (!active.mayRequest("pause")) {
     return options.wait === false ? { task, changed: false } : await afterEnd(active);
   }
-  const request = prepare(engine, active, task, pressed(task, options));
+  const request = prepare(engine, active, task, withUserPause(task, options));
   await record(engine, [request]);
   active.thaws();
   engine.fault("pause:before-thaw");
@@ -69,16 +69,16 @@ async function keepPaused(engine: Engine, task: Task, options: PauseOptions): Pr
   const at = engine.clock.now();
   const pause = task.pause && { ...task.pause, cause, actor, reason, at, until, group };
   const event = { cause: "pause", actor, at };
-  const kept = await engine.store.update(
+  const changed = await engine.store.update(
     task.id,
     { pause, resumesWith: null },
     { states: ["suspended"], event },
   );
-  return { task: kept, changed: true };
+  return { task: changed, changed: true };
 }
 
 /** Returns options that keep the user's current pause of a frozen task, when another pause asks it for a checkpoint. */
-function pressed({ pause }: Task, options: PauseOptions): PauseOptions {
+function withUserPause({ pause }: Task, options: PauseOptions): PauseOptions {
   if (pause?.cause !== "user") return options;
   const { until, reason, group } = pause;
   return {
@@ -93,7 +93,7 @@ async function unresume(engine: Engine, task: Task, options: PauseOptions): Prom
   const { cause, actor, reason = null, until = null, group = null } = options;
   const at = engine.clock.now();
   const before = task.pause ?? { mode: "checkpoint" as const, outcome: null };
-  const taken = { mode: before.mode, outcome: before.outcome, cause, actor, reason, at, until, group };
+  const newPause = { mode: before.mode, outcome: before.outcome, cause, actor, reason, at, until, group };
   return await engine.store.apply({
     id: task.id,
     transition: "unresume",
@@ -101,7 +101,7 @@ async function unresume(engine: Engine, task: Task, options: PauseOptions): Prom
     at,
     cause: cause === "user" ? "pause" : cause,
     actor,
-    set: { pause: taken, ...(task.frozen ? { pid: task.pid } : {}) },
+    set: { pause: newPause, ...(task.frozen ? { pid: task.pid } : {}) },
   });
 }
 

@@ -6,11 +6,11 @@ import type { Engine } from "../engine.ts";
 import { pause } from "./pause.ts";
 import {
   type Answers,
-  answered,
+  answerFor,
   groupOf,
+  listSelected,
   pauseSelected,
   type Selector,
-  selected,
   selectorOf,
 } from "./select.ts";
 
@@ -33,11 +33,11 @@ export async function planSelected(
   selector: Selector,
   plan: Task["pauseAt"],
 ): Promise<Answers> {
-  const tasks = await selected(engine, selector, openStates);
-  const mine = plan && { ...plan, group: groupOf(selector) };
+  const tasks = await listSelected(engine, selector, openStates);
+  const groupPlan = plan && { ...plan, group: groupOf(selector) };
   const results = await Promise.all(
     tasks.map((task) =>
-      answered(task.id, async () => ({ task: await planPause(engine, task, mine), changed: true })),
+      answerFor(task.id, async () => ({ task: await planPause(engine, task, groupPlan), changed: true })),
     ),
   );
   return { results, left: [] };
@@ -58,17 +58,19 @@ export async function pauseAsPlanned(
     if (group) await pauseSelected(engine, selectorOf(group), options);
     else await pause(engine, task.id, options);
   } finally {
-    await drop(engine, task, plan);
+    await dropPlan(engine, task, plan);
   }
 }
 
 /** Drops a plan that was carried out. A task in a held queue cannot start, so it needs its plan no longer. */
-async function drop(engine: Engine, { id }: Task, plan: NonNullable<Task["pauseAt"]>): Promise<void> {
+async function dropPlan(engine: Engine, { id }: Task, plan: NonNullable<Task["pauseAt"]>): Promise<void> {
   const { at, group } = plan;
-  const tasks = group ? await selected(engine, selectorOf(group), openStates) : [await engine.require(id)];
-  for (const { id: each, pauseAt, state } of tasks) {
+  const tasks = group
+    ? await listSelected(engine, selectorOf(group), openStates)
+    : [await engine.require(id)];
+  for (const { id: taskId, pauseAt, state } of tasks) {
     // A task that has gone back into the queue, or asks a question, keeps its plan and is paused when it starts.
-    const isOver = group ? pauseAt?.group === group : !isBeforeWork(state);
-    if (pauseAt?.at === at && isOver) await engine.store.update(each, { pauseAt: null });
+    const isDone = group ? pauseAt?.group === group : !isBeforeWork(state);
+    if (pauseAt?.at === at && isDone) await engine.store.update(taskId, { pauseAt: null });
   }
 }

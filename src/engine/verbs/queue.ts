@@ -7,7 +7,7 @@ export type QueueState = Awaited<ReturnType<Store["queues"]>>[number];
 
 /** Returns the queue with that name; rejects with `QueueNotFound`. */
 async function requireQueue(engine: Engine, name: string): Promise<QueueState> {
-  const queue = (await engine.store.queues()).find((known) => known.name === name);
+  const queue = (await engine.store.queues()).find((candidate) => candidate.name === name);
   if (!queue) throw new AgentctlError("QueueNotFound", { queue: name });
   return queue;
 }

@@ -56,7 +56,7 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
       ...(labels ? { labels: labelsOf(old, labels) } : {}),
       after:
         after === undefined
-          ? await dependenciesAgain(engine, old)
+          ? await remainingDependencies(engine, old)
           : await dependenciesOf(engine, after ?? []),
       uuid: uuid(),
       kind: old.kind,
@@ -77,9 +77,9 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
     ]);
     isMade = true;
     const { task } = created as { task: Task };
-    const made = carried ? await withFolder(engine, task, { old, actor: options.actor }) : task;
+    const ready = carried ? await copyFolderAndRelease(engine, task, { old, actor: options.actor }) : task;
     engine.wake();
-    return made;
+    return ready;
   } finally {
     engine.environments.settle(envHash);
     if (!isMade) await dropUnused(engine);
@@ -87,14 +87,14 @@ export async function rerun(engine: Engine, ref: string | number, options: Rerun
 }
 
 /** Returns the dependencies that the old task still waited for when it ended; none if it had already started. */
-async function dependenciesAgain(engine: Engine, { startedAt, after }: Task): Promise<Dependency[]> {
+async function remainingDependencies(engine: Engine, { startedAt, after }: Task): Promise<Dependency[]> {
   if (startedAt !== null) return [];
-  const known = await Promise.all(after.map(({ id }) => engine.store.has(id)));
-  return after.filter((_, at) => known[at]);
+  const existing = await Promise.all(after.map(({ id }) => engine.store.has(id)));
+  return after.filter((_, index) => existing[index]);
 }
 
 /** Copies the old task's folder to the new task and releases it. If the copy fails, cancels the new task. */
-async function withFolder(
+async function copyFolderAndRelease(
   engine: Engine,
   task: Task,
   { old, actor }: { old: Task; actor: string },
@@ -117,14 +117,14 @@ async function carriedOf(
 ): Promise<Carried | undefined> {
   if (goesOn && from !== undefined)
     throw new AgentctlError("InvalidParams", { field: "continue", reason: "give either continue or from" });
-  if (goesOn) return await whereItStopped(engine, old);
+  if (goesOn) return await lastState(engine, old);
   return from === undefined ? undefined : await checkpointOf(engine, old, from);
 }
 
 /** Returns the last checkpoint, and the results of all steps. */
-async function whereItStopped({ store }: Engine, old: Task): Promise<Carried> {
+async function lastState({ store }: Engine, old: Task): Promise<Carried> {
   const { id, state, kind, checkpoint } = old;
-  if (kind === "agent") throw notAgent(old);
+  if (kind === "agent") throw agentRefusal(old);
   await store.requireJournal(id);
   const info = checkpoint && { ...checkpoint, superseded: false };
   const carried = {
@@ -142,18 +142,18 @@ async function whereItStopped({ store }: Engine, old: Task): Promise<Carried> {
 }
 
 /** Returns the error for an agent: it continues in its session, with another prompt than its first one. */
-function notAgent({ id, state, agent, session, agentReport }: Task): AgentctlError {
-  const known = agentReport?.session ?? session;
+function agentRefusal({ id, state, agent, session, agentReport }: Task): AgentctlError {
+  const sessionId = agentReport?.session ?? session;
   const reason = `task ${id} is one of ${agent}, which goes on in its session`;
-  const hint = known
-    ? `agentctl run --agent ${agent} --session ${known} "<what it is to do now>"`
+  const hint = sessionId
+    ? `agentctl run --agent ${agent} --session ${sessionId} "<what it is to do now>"`
     : `agentctl rerun ${id}`;
   return new AgentctlError("UnsupportedOperation", { id, state, reason, hint });
 }
 
 async function checkpointOf(engine: Engine, old: Task, seq: number): Promise<Carried> {
   const data = await engine.store.checkpointData(old.id, seq);
-  const info = (await engine.store.checkpoints(old.id)).find((known) => known.seq === seq);
+  const info = (await engine.store.checkpoints(old.id)).find((checkpoint) => checkpoint.seq === seq);
   if (!info) throw new AgentctlError("CheckpointNotFound", { id: old.id, state: old.state, seq });
   const steps = (await engine.store.journal(old.id)).filter((step) => step.position <= info.position);
   return { checkpoint: { data, info: { ...info, superseded: false } }, steps };

@@ -13,11 +13,11 @@ import { dropUnused } from "../files/unused-environments.ts";
 import { requireMachines } from "../machines.ts";
 import { onceSettled } from "../once-settled.ts";
 import { hasMoved, notResumable } from "../refusals.ts";
-import { accountIn, leaveAccount, withoutLimit } from "./agents/account.ts";
-import { type More, moreBudget } from "./agents/more-budget.ts";
+import { accountChange, leaveAccount, withoutLimit } from "./agents/account.ts";
+import { type ExtraBudget, raiseLimits } from "./agents/more-budget.ts";
 import { send } from "./send.ts";
 
-export interface ResumeOptions extends More {
+export interface ResumeOptions extends ExtraBudget {
   /** Continue from this checkpoint instead of the newest. */
   from?: number;
   /** Start again from the beginning. */
@@ -48,24 +48,25 @@ export async function resume(engine: Engine, ref: string | number, options: Resu
   return await onceSettled(engine, ref, async (task) => {
     if (task.state !== "suspended") throw notResumable(task);
     if (isElsewhere(engine, task)) {
-      if (startsAnew(options)) refuseElsewhere(engine, task, "it can be continued from another place only");
-      return await resumeAsIs(engine, task, options);
+      if (hasStartPoint(options))
+        refuseElsewhere(engine, task, "it can be continued from another place only");
+      return await resumeTask(engine, task, options);
     }
     const active = await findActive(engine, task);
     if (active?.pausing) throw notResumable(task, "it is being pressed for its checkpoint");
     if (active?.intent) throw notResumable(task, "it is being canceled");
     if (active && !active.agreesWithStore(task)) return undefined;
-    if (!task.frozen) return await resumeAsIs(engine, task, options);
+    if (!task.frozen) return await resumeTask(engine, task, options);
     if (active?.running && !engine.runner.isGone(active.running))
-      return await resumeAsIs(engine, task, options);
+      return await resumeTask(engine, task, options);
     // Its stopped process is gone: we record that and check the task again.
     await reportGone(engine, task);
     return undefined;
   });
 }
 
-async function resumeAsIs(engine: Engine, task: Task, options: ResumeOptions): Promise<Resumed> {
-  if (task.frozen && !startsAnew(options)) return await resumeFrozen(engine, task, options);
+async function resumeTask(engine: Engine, task: Task, options: ResumeOptions): Promise<Resumed> {
+  if (task.frozen && !hasStartPoint(options)) return await resumeFrozen(engine, task, options);
   const notes: string[] = [];
   const { set, hashes } = await changesOf(engine, task, options, notes);
   const continueFrom = await chooseCheckpoint(engine, task, options);
@@ -73,7 +74,7 @@ async function resumeAsIs(engine: Engine, task: Task, options: ResumeOptions): P
   try {
     if (options.message !== undefined)
       await send(engine, task.id, { text: options.message, actor: options.actor });
-    const resumed = await put(engine, task, options, {
+    const resumed = await applyResume(engine, task, options, {
       set,
       ...defined({ continueFrom }),
     });
@@ -85,7 +86,7 @@ async function resumeAsIs(engine: Engine, task: Task, options: ResumeOptions): P
   }
 }
 
-function startsAnew({ from, fromStart }: ResumeOptions): boolean {
+function hasStartPoint({ from, fromStart }: ResumeOptions): boolean {
   return from !== undefined || fromStart === true;
 }
 
@@ -96,7 +97,7 @@ async function resumeFrozen(engine: Engine, task: Task, options: ResumeOptions):
     const hint = `agentctl pause ${task.id} --mode checkpoint ends it at a checkpoint first`;
     throw new AgentctlError("UnsupportedOperation", { id: task.id, state: task.state, reason, hint });
   }
-  const resumed = await put(engine, task, options, { set: { pid: task.pid } });
+  const resumed = await applyResume(engine, task, options, { set: { pid: task.pid } });
   return { task: resumed, changed: true, notes: [] };
 }
 
@@ -117,7 +118,7 @@ async function endFrozen(engine: Engine, task: Task): Promise<void> {
   engine.fault("resume:after-end");
 }
 
-async function put(
+async function applyResume(
   engine: Engine,
   task: Task,
   options: ResumeOptions,
@@ -132,7 +133,7 @@ async function put(
       at: engine.clock.now(),
       cause,
       actor: options.actor,
-      ...(startsAnew(options) ? { data: { from: options.from ?? 0 } } : {}),
+      ...(hasStartPoint(options) ? { data: { from: options.from ?? 0 } } : {}),
       ...change,
       set: { error: null, ...change.set },
     });
@@ -167,14 +168,14 @@ async function changesOf(engine: Engine, task: Task, options: ResumeOptions, not
   const set: Change["set"] = {};
   const hashes: string[] = [];
   if (options.env) {
-    const kept = options.replaceEnv ? {} : await fetchEnvironment(engine, task.envHash);
-    set.envHash = await keepEnvironment(engine, { ...kept, ...options.env });
+    const stored = options.replaceEnv ? {} : await fetchEnvironment(engine, task.envHash);
+    set.envHash = await keepEnvironment(engine, { ...stored, ...options.env });
     if (!options.replaceEnv) set.envNames = [...new Set([...task.envNames, ...Object.keys(options.env)])];
     hashes.push(set.envHash);
-    Object.assign(set, await accountIn(engine, task, set.envHash));
+    Object.assign(set, await accountChange(engine, task, set.envHash));
     if (set.account !== undefined) set.agentReport = withoutLimit(task.agentReport);
   }
-  Object.assign(set, moreBudget(task, options));
+  Object.assign(set, raiseLimits(task, options));
   if (options.on) {
     await requireMachines(engine, options.on);
     set.on = options.on;
@@ -221,11 +222,11 @@ export async function resumeByItself(
       until: null,
       ...(corrupt ? { cause: "corrupt" as const } : {}),
     };
-    const told = { name: error.name, code: error.code, message: error.message, data: error.data };
+    const errorFields = { name: error.name, code: error.code, message: error.message, data: error.data };
     const event = { cause: corrupt ? "corrupt" : "cannot-resume", actor: "daemon", at: engine.clock.now() };
-    const still = { states: ["suspended"] as const, ...defined({ pausedUntil }) };
+    const condition = { states: ["suspended"] as const, ...defined({ pausedUntil }) };
     await engine.store
-      .update(id, { pause, error: told, resumesWith: null }, { ...still, event })
+      .update(id, { pause, error: errorFields, resumesWith: null }, { ...condition, event })
       .catch(() => {});
   }
   return true;

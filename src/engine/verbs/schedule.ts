@@ -20,17 +20,17 @@ export type NewSchedule = Pick<Schedule, "name" | "cron" | "tz" | "overlap" | "m
  */
 export async function addSchedule(
   engine: Engine,
-  given: NewSchedule,
+  input: NewSchedule,
   { replace = false }: { replace?: boolean } = {},
 ): Promise<Schedule> {
-  const { env, ...fields } = given;
+  const { env, ...fields } = input;
   const now = engine.clock.now();
-  const envHash = await keepEnvironment(engine, env, given.task.envNames ?? []);
+  const envHash = await keepEnvironment(engine, env, input.task.envNames ?? []);
   let isMade = false;
   try {
-    await checkSubmission(engine, { ...given.task, env }, envHash);
+    await checkSubmission(engine, { ...input.task, env }, envHash);
     const { schedules } = engine.store;
-    const old = replace ? await schedules.get(given.name) : undefined;
+    const old = replace ? await schedules.get(input.name) : undefined;
     const schedule: Schedule = {
       ...fields,
       paused: old?.paused ?? false,
@@ -40,8 +40,8 @@ export async function addSchedule(
       lastTask: old?.lastTask ?? null,
       lastError: null,
     };
-    isMade = (old && (await schedules.update(given.name, schedule))) || (await schedules.add(schedule));
-    if (!isMade) throw nameTaken(given.name);
+    isMade = (old && (await schedules.update(input.name, schedule))) || (await schedules.add(schedule));
+    if (!isMade) throw nameRefusal(input.name);
     if (old) await dropUnused(engine);
     return schedule;
   } finally {
@@ -82,7 +82,7 @@ export async function pauseSchedule(
   const schedule = await requireSchedule(engine, name);
   if (schedule.paused) return { schedule, changed: false };
   return {
-    schedule: await patched(engine, schedule, { paused: true, nextAt: null, fireAt: null }),
+    schedule: await updateSchedule(engine, schedule, { paused: true, nextAt: null, fireAt: null }),
     changed: true,
   };
 }
@@ -95,7 +95,7 @@ export async function resumeSchedule(
   const schedule = await requireSchedule(engine, name);
   if (!schedule.paused) return { schedule, changed: false };
   const next = nextTimes(schedule, engine.clock.now());
-  return { schedule: await patched(engine, schedule, { paused: false, ...next }), changed: true };
+  return { schedule: await updateSchedule(engine, schedule, { paused: false, ...next }), changed: true };
 }
 
 /** Removes a schedule; its tasks stay. */
@@ -128,13 +128,13 @@ function rejectStale(name: string, error: unknown): never {
 export async function submitRun(
   engine: Engine,
   schedule: Schedule,
-  { actor, ...more }: { actor: string; key?: string; after?: Submission["after"] },
+  { actor, ...fields }: { actor: string; key?: string; after?: Submission["after"] },
 ): Promise<Task> {
   const { task, name, envHash } = schedule;
   const labels = { ...task.labels, schedule: name };
   const env = { ...(await fetchEnvironment(engine, envHash).catch((error) => rejectLost(name, error))) };
-  const [made] = await submit(engine, [{ ...task, ...more, labels, env }], actor);
-  return (made as { task: Task }).task;
+  const [result] = await submit(engine, [{ ...task, ...fields, labels, env }], actor);
+  return (result as { task: Task }).task;
 }
 
 /** Refuses a run whose environment was removed: the file does not come back, so retries are useless. */
@@ -154,12 +154,16 @@ export function nextTimes(
   return { nextAt, fireAt: nextAt === null ? null : nextAt + Math.floor(Math.random() * (jitterMs + 1)) };
 }
 
-async function patched(engine: Engine, schedule: Schedule, patch: Partial<Schedule>): Promise<Schedule> {
+async function updateSchedule(
+  engine: Engine,
+  schedule: Schedule,
+  patch: Partial<Schedule>,
+): Promise<Schedule> {
   await engine.store.schedules.update(schedule.name, patch);
   return { ...schedule, ...patch };
 }
 
-function nameTaken(name: string): AgentctlError {
+function nameRefusal(name: string): AgentctlError {
   const reason = `there is a schedule ${name} already`;
   return new AgentctlError("UnsupportedOperation", {
     reason,

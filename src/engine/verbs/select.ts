@@ -38,18 +38,18 @@ export function selectorOf(group: string): Selector {
 }
 
 /** Returns the tasks in one of `states` that the selector matches now. */
-export async function selected(
+export async function listSelected(
   engine: Engine,
   selector: Selector,
   states: readonly State[],
 ): Promise<Task[]> {
-  const wanted = selector.state ? states.filter((state) => selector.state?.includes(state)) : states;
+  const matching = selector.state ? states.filter((state) => selector.state?.includes(state)) : states;
   const { queue, labels } = selector;
-  return await engine.store.list({ states: wanted, limit: 1_000_000, ...defined({ queue, labels }) });
+  return await engine.store.list({ states: matching, limit: 1_000_000, ...defined({ queue, labels }) });
 }
 
 /** How many times to list the tasks again if one of them ended before the request was recorded. */
-const TRIES = 20;
+const MAX_TRIES = 20;
 
 /** Pauses every running task that the selector matches, and holds its queues in the same transaction. */
 export async function pauseSelected(
@@ -61,7 +61,7 @@ export async function pauseSelected(
   const queues = selector.queue === undefined ? ("all" as const) : [selector.queue];
   const hold = group === null ? undefined : { queues, by: group, until: options.until ?? null };
   for (let tries = 1; ; tries++) {
-    const tasks = await toPause(engine, selector, options);
+    const tasks = await listPausable(engine, selector, options);
     const requests = tasks.flatMap((task) => requestFor(engine, task, { ...options, group }));
     try {
       await record(engine, requests, hold);
@@ -72,15 +72,15 @@ export async function pauseSelected(
         left: [],
       };
     } catch (error) {
-      if (!hasMoved(error) || tries === TRIES) throw error;
+      if (!hasMoved(error) || tries === MAX_TRIES) throw error;
     }
   }
 }
 
 /** Returns the running tasks, and with mode `checkpoint` also the frozen ones, which must still save a checkpoint. */
-async function toPause(engine: Engine, selector: Selector, { mode }: PauseOptions): Promise<Task[]> {
-  if (mode !== "checkpoint") return await selected(engine, selector, pausableStates);
-  const tasks = await selected(engine, selector, [...pausableStates, "suspended"]);
+async function listPausable(engine: Engine, selector: Selector, { mode }: PauseOptions): Promise<Task[]> {
+  if (mode !== "checkpoint") return await listSelected(engine, selector, pausableStates);
+  const tasks = await listSelected(engine, selector, [...pausableStates, "suspended"]);
   return tasks.filter(({ state, frozen }) => state !== "suspended" || frozen);
 }
 
@@ -98,12 +98,12 @@ async function pauseOne(
   group: string | null,
 ): Promise<Answer> {
   const request = requests.find(({ active }) => active.taskId === task.id);
-  return await answered(task.id, async () =>
+  return await answerFor(task.id, async () =>
     request ? await carryOut(engine, request, options) : await pause(engine, task.id, { ...options, group }),
   );
 }
 
-export async function answered(id: number, act: () => Promise<Paused>): Promise<Answer> {
+export async function answerFor(id: number, act: () => Promise<Paused>): Promise<Answer> {
   try {
     return { id, ...(await act()) };
   } catch (error) {
@@ -118,19 +118,21 @@ export async function resumeSelected(
   options: ResumeOptions,
 ): Promise<Answers> {
   const group = groupOf(selector);
-  const suspended = await selected(engine, selector, ["suspended"]);
-  const isOurs = (task: Task) => group === null || task.pause?.group === group;
+  const suspended = await listSelected(engine, selector, ["suspended"]);
+  const isInGroup = (task: Task) => group === null || task.pause?.group === group;
   const results: Answer[] = [];
-  for (const task of suspended.filter(isOurs)) {
-    results.push(await answered(task.id, async () => await resume(engine, task.id, options)));
+  for (const task of suspended.filter(isInGroup)) {
+    results.push(await answerFor(task.id, async () => await resume(engine, task.id, options)));
   }
   if (group !== null) await engine.store.releaseHeldBy(group);
   engine.wake();
-  const left = suspended.filter((task) => !isOurs(task)).map((task) => ({ task, reason: whyLeft(task) }));
+  const left = suspended
+    .filter((task) => !isInGroup(task))
+    .map((task) => ({ task, reason: leftReason(task) }));
   return { results, left };
 }
 
-function whyLeft({ pause }: Task): string {
+function leftReason({ pause }: Task): string {
   if (pause?.group)
     return `it was paused with ${pause.group === "all" ? "--all" : `--queue ${pause.group.slice(6)}`}`;
   return pause?.cause === "user"

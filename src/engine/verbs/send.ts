@@ -5,7 +5,7 @@ import { refuseMoved } from "../refusals.ts";
 import { answer } from "./answer.ts";
 
 /** What is sent: a text, the end of the input on the task's pipe, or both. */
-export interface Sent {
+export interface SendInput {
   text?: string;
   /** A pipe gets a newline after the text, unless this is false. */
   newline?: boolean;
@@ -17,8 +17,8 @@ export interface Sent {
  * Stores a message for a task: a task with a pipe for stdin reads it there, any other task when it asks for messages.
  * Returns the message's number once it is durable. Rejects with `UnsupportedOperation` if the task would never read it.
  */
-export async function send(engine: Engine, ref: string | number, sent: Sent): Promise<number> {
-  const { text, newline = true, eof = false, actor } = sent;
+export async function send(engine: Engine, ref: string | number, input: SendInput): Promise<number> {
+  const { text, newline = true, eof = false, actor } = input;
   const task = await engine.require(ref);
   refuseMoved(task);
   if (text !== undefined && waitsForMessage(task)) {
@@ -31,11 +31,11 @@ export async function send(engine: Engine, ref: string | number, sent: Sent): Pr
   const isPiped = task.stdin === "pipe";
   if (!isPiped) await requireReader(engine, task, eof);
   const { inbox } = engine.store;
-  const by = { at: engine.clock.now(), actor };
+  const fields = { at: engine.clock.now(), actor };
   const line = isPiped && newline ? `${text}\n` : text;
   let message = 0;
-  if (text !== undefined && line !== "") message = await inbox.add(task.id, { ...by, text: line ?? "" });
-  if (eof) message = await inbox.add(task.id, { ...by, text: "", eof });
+  if (text !== undefined && line !== "") message = await inbox.add(task.id, { ...fields, text: line ?? "" });
+  if (eof) message = await inbox.add(task.id, { ...fields, text: "", eof });
   engine.pipes.get(task.id)?.check();
   engine.active.get(task.id)?.link?.message();
   return message;

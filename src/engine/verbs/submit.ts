@@ -17,25 +17,25 @@ import { requireMachines } from "../machines.ts";
 import { withAccount } from "./agents/account.ts";
 import { refuseAgent, refuseForOthers } from "./agents/refuse-agent.ts";
 import { refuseEarly } from "./early-errors.ts";
-import { type GivenStdin, takenStdin } from "./given-stdin.ts";
+import { type StdinInput, takeStdin } from "./given-stdin.ts";
 
 /** After this many tasks, a long batch lets other work run; that many tasks take about 30 ms. */
-const AT_A_TURN = 500;
+const BATCH_SIZE = 500;
 
 type Ref = string | number;
 /** The tasks to wait for: one that must complete, or several, each with its own condition. */
-export type GivenAfter = Ref | (Ref | { id: Ref; when?: Dependency["when"] | undefined })[] | null;
+export type AfterInput = Ref | (Ref | { id: Ref; when?: Dependency["when"] | undefined })[] | null;
 
 /** A task to submit, as the socket's `tasks/create` describes it; times in ms since 1970. */
 export type Submission = { [F in Exclude<FieldName, "after" | "stdin">]?: Submitted[F] | undefined } & {
-  stdin?: GivenStdin | undefined;
+  stdin?: StdinInput | undefined;
   argv?: string[];
   module?: string;
   input?: unknown;
   env?: Record<string, string>;
   /** The names of variables in `env` that were given explicitly. */
   envNames?: string[];
-  after?: GivenAfter;
+  after?: AfterInput;
   /** Accept tasks that cannot start yet because something is missing. */
   acceptMissing?: boolean;
 };
@@ -55,24 +55,24 @@ export async function submit(
   try {
     const seeds: Seed[] = [];
     // Most tasks of a batch share one environment object, so we write and hash it only once.
-    const known = new Map<object | undefined, string>();
-    const earlier = new Map<string, number>();
-    for (const [at, submission] of submissions.entries()) {
-      if (at > 0 && at % AT_A_TURN === 0) await turn();
+    const hashByEnv = new Map<object | undefined, string>();
+    const earlierIds = new Map<string, number>();
+    for (const [index, submission] of submissions.entries()) {
+      if (index > 0 && index % BATCH_SIZE === 0) await turn();
       if (submission.on) await requireMachines(engine, submission.on);
       const envHash =
-        known.get(submission.env) ??
+        hashByEnv.get(submission.env) ??
         (await keepEnvironment(engine, submission.env ?? {}, submission.envNames ?? []));
-      if (!known.has(submission.env)) hashes.push(envHash);
-      known.set(submission.env, envHash);
-      const seed = seedOf(engine, submission, { envHash, actor, earlier });
-      if (submission.name) earlier.set(submission.name, placeInBatch(at));
-      seeds.push(await (isBatch ? seed.catch((error: unknown) => refuseAt(at, error)) : seed));
+      if (!hashByEnv.has(submission.env)) hashes.push(envHash);
+      hashByEnv.set(submission.env, envHash);
+      const seed = seedOf(engine, submission, { envHash, actor, earlierIds });
+      if (submission.name) earlierIds.set(submission.name, temporaryId(index));
+      seeds.push(await (isBatch ? seed.catch((error: unknown) => refuseAt(index, error)) : seed));
     }
-    const made = await engine.store.create(seeds);
-    isAllNew = made.every(({ created }) => created);
+    const results = await engine.store.create(seeds);
+    isAllNew = results.every(({ created }) => created);
     engine.wake();
-    return made;
+    return results;
   } finally {
     for (const hash of hashes) engine.environments.settle(hash);
     if (!isAllNew) await dropUnused(engine);
@@ -85,32 +85,36 @@ export async function checkSubmission(
   submission: Submission,
   envHash: string,
 ): Promise<void> {
-  const { queue, slots } = await seedOf(engine, submission, { envHash, actor: "", earlier: new Map() });
-  const found = (await engine.store.queues()).find(({ name }) => name === queue);
-  if (!found) throw new AgentctlError("QueueNotFound", { queue });
-  requireFit({ queue, slots }, found.slots);
+  const { queue, slots } = await seedOf(engine, submission, { envHash, actor: "", earlierIds: new Map() });
+  const stored = (await engine.store.queues()).find(({ name }) => name === queue);
+  if (!stored) throw new AgentctlError("QueueNotFound", { queue });
+  requireFit({ queue, slots }, stored.slots);
 }
 
 /** Rethrows the error with the index of the refused task in its batch. */
-function refuseAt(at: number, error: unknown): never {
+function refuseAt(index: number, error: unknown): never {
   if (!(error instanceof AgentctlError)) throw error;
   const { message, hint, data } = error;
   if (error.name !== "InvalidParams")
-    throw new AgentctlError(error.name as ErrorName, { ...data, at }, { message, ...(hint ? { hint } : {}) });
-  const field = `tasks.${at}.${data.field}`;
+    throw new AgentctlError(
+      error.name as ErrorName,
+      { ...data, at: index },
+      { message, ...(hint ? { hint } : {}) },
+    );
+  const field = `tasks.${index}.${data.field}`;
   throw new AgentctlError("InvalidParams", { ...data, field }, hint ? { hint } : {});
 }
 
 /** Returns a temporary id that later tasks of a batch use to depend on an earlier task, which has no id yet. */
-function placeInBatch(at: number): number {
-  return -(at + 1);
+function temporaryId(index: number): number {
+  return -(index + 1);
 }
 
-interface Surroundings {
+interface SeedContext {
   envHash: string;
   actor: string;
   /** The names of earlier tasks in the batch, with their temporary ids. */
-  earlier: ReadonlyMap<string, number>;
+  earlierIds: ReadonlyMap<string, number>;
 }
 
 /** A seed with every field: setting existing fields costs a tenth of adding them to so large an object. */
@@ -130,33 +134,38 @@ const blankSeed: Seed = {
 
 async function seedOf(
   engine: Engine,
-  given: Submission,
-  { envHash, actor, earlier }: Surroundings,
+  submission: Submission,
+  { envHash, actor, earlierIds }: SeedContext,
 ): Promise<Seed> {
-  const kind = kindOf(given);
-  if (kind === "agent") refuseAgent(given, engine.settings.agents);
-  else refuseForOthers(given);
-  if (given.argv?.[0] === "") {
+  const kind = kindOf(submission);
+  if (kind === "agent") refuseAgent(submission, engine.settings.agents);
+  else refuseForOthers(submission);
+  if (submission.argv?.[0] === "") {
     throw new AgentctlError("InvalidParams", { field: "argv", reason: "the program's name is empty" });
   }
-  if (given.input !== undefined && given.module === undefined) {
+  if (submission.input !== undefined && submission.module === undefined) {
     throw new AgentctlError("InvalidParams", { field: "input", reason: "only a task module takes an input" });
   }
-  const after = await dependenciesOf(engine, given.after ?? [], earlier);
-  requireSlots(engine, given);
-  const { stdin, stdinData } = takenStdin(engine, given);
-  const { argv = null, input } = given;
-  const module = kind === "agent" ? engine.places.agents : given.module;
+  const after = await dependenciesOf(engine, submission.after ?? [], earlierIds);
+  requireSlots(engine, submission);
+  const { stdin, stdinData } = takeStdin(engine, submission);
+  const { argv = null, input } = submission;
+  const module = kind === "agent" ? engine.places.agents : submission.module;
   const seed: Seed = {
     ...blankSeed,
-    ...withFallbacks({ ...given, after, stdin, cwd: given.cwd ?? given.env?.HOME ?? engine.baseEnv.HOME }),
+    ...withFallbacks({
+      ...submission,
+      after,
+      stdin,
+      cwd: submission.cwd ?? submission.env?.HOME ?? engine.baseEnv.HOME,
+    }),
     uuid: uuid(),
     kind,
-    sessionKey: sessionKey(given),
+    sessionKey: sessionKey(submission),
     argv,
     module: module === undefined ? null : { path: module, sha256: moduleHash(module) },
     input,
-    envNames: given.envNames ?? [],
+    envNames: submission.envNames ?? [],
     envHash,
     at: engine.clock.now(),
     actor,
@@ -165,7 +174,7 @@ async function seedOf(
   // A submission with a key that exists starts nothing, so we do not check its files and times.
   const isKnown = seed.key !== null && (await engine.store.has({ key: seed.key }));
   if (isKnown) return seed;
-  refuseEarly(engine, seed, given.acceptMissing ?? false);
+  refuseEarly(engine, seed, submission.acceptMissing ?? false);
   return await withWorktree(engine, await withAccount(engine, seed));
 }
 
@@ -181,8 +190,8 @@ export async function withWorktree(engine: Engine, seed: Seed): Promise<Seed> {
 }
 
 function kindOf({ argv, module, agent }: Submission): Task["kind"] {
-  const given = [argv, module, agent ?? undefined].filter((each) => each !== undefined);
-  if (given.length !== 1) {
+  const programs = [argv, module, agent ?? undefined].filter((each) => each !== undefined);
+  if (programs.length !== 1) {
     const reason = "a task has one of argv, module and agent";
     throw new AgentctlError("InvalidParams", { field: "argv", reason });
   }
@@ -197,29 +206,29 @@ function sessionKey({ agent, session }: Submission): string | null {
 /** Rejects with `TaskNotFound` for an unknown task. A task cannot wait for a later one, so no cycle is possible. */
 export async function dependenciesOf(
   engine: Engine,
-  given: NonNullable<GivenAfter>,
-  earlier: ReadonlyMap<unknown, number> = new Map(),
+  after: NonNullable<AfterInput>,
+  earlierIds: ReadonlyMap<unknown, number> = new Map(),
 ): Promise<Dependency[]> {
-  const found = new Map<number, Dependency>();
-  for (const one of Array.isArray(given) ? given : [given]) {
-    const { id: ref, when = "completed" } = typeof one === "object" ? one : { id: one };
-    const id = earlier.get(ref) ?? (await engine.require(ref)).id;
-    const known = found.get(id);
-    if (known && known.when !== when) {
-      const reason = `task ${id < 0 ? ref : id} cannot be both: ${known.when} and ${when}`;
+  const dependencies = new Map<number, Dependency>();
+  for (const item of Array.isArray(after) ? after : [after]) {
+    const { id: ref, when = "completed" } = typeof item === "object" ? item : { id: item };
+    const id = earlierIds.get(ref) ?? (await engine.require(ref)).id;
+    const existing = dependencies.get(id);
+    if (existing && existing.when !== when) {
+      const reason = `task ${id < 0 ? ref : id} cannot be both: ${existing.when} and ${when}`;
       throw new AgentctlError("InvalidParams", { field: "after", reason });
     }
-    found.set(id, { id, when });
+    dependencies.set(id, { id, when });
   }
-  return [...found.values()];
+  return [...dependencies.values()];
 }
 
 /** Throws if a task takes more slots than all queues together have: it would never start. */
 export function requireSlots(engine: Engine, { slots = 1 }: { slots?: number | undefined }): void {
   // In a cluster, another machine may have more slots.
-  const most = engine.cluster ? null : slotsMax(engine);
-  if (most === null || slots <= Math.max(1, most)) return;
-  const reason = `${slots} are more slots than all queues together have: ${most}`;
+  const maxSlots = engine.cluster ? null : slotsMax(engine);
+  if (maxSlots === null || slots <= Math.max(1, maxSlots)) return;
+  const reason = `${slots} are more slots than all queues together have: ${maxSlots}`;
   const hint = `agentctl config set slots.max ${slots}`;
-  throw new AgentctlError("InvalidParams", { field: "slots", reason, slots: most }, { hint });
+  throw new AgentctlError("InvalidParams", { field: "slots", reason, slots: maxSlots }, { hint });
 }

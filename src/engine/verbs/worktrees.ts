@@ -36,7 +36,7 @@ export async function diffWorktree(
   options: { form: DiffForm; color: boolean },
 ): Promise<{ task: WithCheckout; text: string; files: ChangedFile[] }> {
   const task = await requireWorktree(engine, ref);
-  return await told(task, async () => ({
+  return await refuseOnGitFailure(task, async () => ({
     task,
     text: await diffText(engine, task.checkout, options),
     files: await changedFiles(engine, task.checkout),
@@ -52,9 +52,9 @@ export async function merge(
   const task = await requireWorktree(engine, ref);
   if (task.pid !== null || task.state === "working") {
     const hint = `agentctl wait ${task.id}, or agentctl pause ${task.id}`;
-    throw refused(task, `task ${task.id} still works in its worktree`, hint);
+    throw worktreeRefusal(task, `task ${task.id} still works in its worktree`, hint);
   }
-  return { task, merged: await told(task, () => mergeWorktree(engine, task, { commit })) };
+  return { task, merged: await refuseOnGitFailure(task, () => mergeWorktree(engine, task, { commit })) };
 }
 
 /** Removes the worktree of an ended task but not the task; see {@link removeWorktree}. */
@@ -66,29 +66,38 @@ export async function dropWorktree(
   const task = await requireWorktree(engine, ref);
   if (!isTerminal(task.state)) {
     const reason = `task ${task.id} is ${task.state}: only the worktree of a task that has ended can be removed`;
-    throw refused(task, reason, `agentctl cancel ${task.id}`, { allowed: terminalStates });
+    throw worktreeRefusal(task, reason, `agentctl cancel ${task.id}`, { allowed: terminalStates });
   }
-  return await told(task, async () => ({ task, ...(await removeWorktree(engine, task, { force })) }));
+  return await refuseOnGitFailure(task, async () => ({
+    task,
+    ...(await removeWorktree(engine, task, { force })),
+  }));
 }
 
 async function requireWorktree(engine: Engine, ref: string | number): Promise<WithCheckout> {
   const task = await engine.require(ref);
   const { id, checkout } = task;
-  if (!checkout) throw refused(task, `task ${id} has no worktree`, "agentctl run --agent <name> --worktree");
+  if (!checkout)
+    throw worktreeRefusal(task, `task ${id} has no worktree`, "agentctl run --agent <name> --worktree");
   if (!checkout.isMade)
-    throw refused(task, `the worktree of task ${id} is made when it starts`, `agentctl show ${id}`);
+    throw worktreeRefusal(task, `the worktree of task ${id} is made when it starts`, `agentctl show ${id}`);
   return { ...task, checkout };
 }
 
-async function told<T>(task: Task, work: () => Promise<T>): Promise<T> {
+async function refuseOnGitFailure<T>(task: Task, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof GitFailed)) throw error;
-    throw refused(task, `git: ${error.message}`, `git -C ${task.checkout?.path} status`);
+    throw worktreeRefusal(task, `git: ${error.message}`, `git -C ${task.checkout?.path} status`);
   }
 }
 
-function refused({ id, state }: Task, reason: string, hint: string, more: object = {}): AgentctlError {
-  return new AgentctlError("UnsupportedOperation", { id, state, reason, hint, ...more });
+function worktreeRefusal(
+  { id, state }: Task,
+  reason: string,
+  hint: string,
+  data: object = {},
+): AgentctlError {
+  return new AgentctlError("UnsupportedOperation", { id, state, reason, hint, ...data });
 }

@@ -6,7 +6,7 @@ import type { Engine } from "../../engine.ts";
 import { taskEnvironment } from "../../files/environment.ts";
 
 /** Variables that determine who pays: keys and tokens of providers, and where an agent stores its login. */
-const WHO_PAYS =
+const ACCOUNT_VARIABLES =
   /^(HOME|XDG_CONFIG_HOME|XDG_DATA_HOME|AWS_PROFILE)$|^(ANTHROPIC|CLAUDE|OPENAI|CODEX|OPENCODE|GEMINI|GOOGLE|AZURE|OPENROUTER|MISTRAL|GROQ|DEEPSEEK|XAI)_.*(KEY|TOKEN|HOME|DIR|BASE_URL|CONFIG|PROJECT|PROFILE)$/;
 
 /**
@@ -19,11 +19,13 @@ export function accountOf(
 ): string | null {
   if (agent === null) return null;
   const env = taskEnvironment(engine, { envHash, envFile: null });
-  const known = Object.entries(env).filter(([name, text]) => WHO_PAYS.test(name) && text !== "");
+  const accountVariables = Object.entries(env).filter(
+    ([name, text]) => ACCOUNT_VARIABLES.test(name) && text !== "",
+  );
   // For an agent with many providers, the model begins with the provider.
   const provider = model?.includes("/") ? model.split("/")[0] : "";
-  const facts = JSON.stringify([agent, provider, known.sort()]);
-  return createHash("sha256").update(facts).digest("hex").slice(0, 32);
+  const identity = JSON.stringify([agent, provider, accountVariables.sort()]);
+  return createHash("sha256").update(identity).digest("hex").slice(0, 32);
 }
 
 /** Returns the seed with the account of its agent; the new task waits if that account is at a limit. */
@@ -35,14 +37,14 @@ export async function withAccount(engine: Engine, seed: Seed): Promise<Seed> {
 }
 
 /** Returns what another environment changes in a task: its account, and until when it waits for a limit. */
-export async function accountIn(
+export async function accountChange(
   engine: Engine,
   task: Task,
   envHash: string,
 ): Promise<Partial<Pick<Task, "account" | "notBefore" | "delay">>> {
   const account = accountOf(engine, { ...task, envHash });
   if (account === task.account) return {};
-  if (!waits(task)) return { account };
+  if (!isWaiting(task)) return { account };
   const until = await limitOfAccount(engine, account);
   if (until !== null && until > (task.notBefore ?? 0)) return { account, notBefore: until, delay: "limit" };
   if (task.delay !== "limit") return { account };
@@ -50,13 +52,13 @@ export async function accountIn(
 }
 
 /** More tasks than a queue can hold. */
-const MANY = 1_000_000;
+const MAX_TASKS = 1_000_000;
 
 /** Returns when the announced limit of an account ends, in ms since 1970; null if no limit is known. */
 async function limitOfAccount(engine: Engine, account: string | null): Promise<number | null> {
   if (account === null) return null;
-  const tasks = await engine.store.list({ account, limited: true, limit: MANY });
-  const ends = tasks.map(({ agentReport }) => announced(agentReport)).filter((at) => at !== null);
+  const tasks = await engine.store.list({ account, limited: true, limit: MAX_TASKS });
+  const ends = tasks.map(({ agentReport }) => announcedEnd(agentReport)).filter((at) => at !== null);
   const last = Math.max(0, ...ends);
   return last > engine.clock.now() ? last : null;
 }
@@ -64,33 +66,33 @@ async function limitOfAccount(engine: Engine, account: string | null): Promise<n
 /** Makes the other tasks of an account wait when a task reaches a limit, and continue when it has continued. */
 export async function shareLimit(engine: Engine, before: Task, after: Task): Promise<void> {
   const { id, account } = after;
-  const until = announced(after.agentReport);
-  if (account === null || announced(before.agentReport) === until) return;
-  if (until === null) return await looseLimit(engine, account);
+  const until = announcedEnd(after.agentReport);
+  if (account === null || announcedEnd(before.agentReport) === until) return;
+  if (until === null) return await updateWaiting(engine, account);
   if (until <= engine.clock.now()) return;
-  const others = (await openTasksOf(engine, account)).filter((task) => task.id !== id && waits(task));
-  for (const { id, notBefore } of others) if ((notBefore ?? 0) < until) await delayed(engine, id, until);
+  const others = (await openTasksOf(engine, account)).filter((task) => task.id !== id && isWaiting(task));
+  for (const { id, notBefore } of others) if ((notBefore ?? 0) < until) await delayTask(engine, id, until);
 }
 
 /** Updates the tasks that wait for a limit of the account: they wait while another of its tasks reports a limit. */
-async function looseLimit(engine: Engine, account: string): Promise<void> {
+async function updateWaiting(engine: Engine, account: string): Promise<void> {
   const until = await limitOfAccount(engine, account);
   const waiting = (await openTasksOf(engine, account)).filter(
-    (task) => waits(task) && task.delay === "limit",
+    (task) => isWaiting(task) && task.delay === "limit",
   );
-  for (const { id, notBefore } of waiting) if (notBefore !== until) await delayed(engine, id, until);
+  for (const { id, notBefore } of waiting) if (notBefore !== until) await delayTask(engine, id, until);
   engine.wake();
 }
 
 /** Releases the tasks that waited for a task's limit, after that task has changed to another account. */
 export async function leaveAccount(engine: Engine, before: Task, after: Task): Promise<void> {
   if (before.account === null || before.account === after.account) return;
-  if (announced(before.agentReport) !== null) await looseLimit(engine, before.account);
+  if (announcedEnd(before.agentReport) !== null) await updateWaiting(engine, before.account);
 }
 
 /** Releases the tasks that waited for the limit of a canceled task: they find out themselves if it still applies. */
 export async function forgetLimit(engine: Engine, { account, agentReport }: Task): Promise<void> {
-  if (account !== null && announced(agentReport) !== null) await looseLimit(engine, account);
+  if (account !== null && announcedEnd(agentReport) !== null) await updateWaiting(engine, account);
 }
 
 /** Returns the report of an agent without the limit that it reached with another account. */
@@ -98,20 +100,20 @@ export function withoutLimit(report: Task["agentReport"]): Task["agentReport"] {
   return report && { ...report, limit: null };
 }
 
-const waits = ({ state, onLimit }: Task) => state === "submitted" && onLimit === "wait";
+const isWaiting = ({ state, onLimit }: Task) => state === "submitted" && onLimit === "wait";
 
-async function delayed(engine: Engine, id: number, until: number | null): Promise<void> {
+async function delayTask(engine: Engine, id: number, until: number | null): Promise<void> {
   const patch = { notBefore: until, delay: until === null ? null : ("limit" as const) };
   // If the task has changed state in the meantime, it is left alone.
   await engine.store.update(id, patch, { states: ["submitted"] }).catch(() => undefined);
 }
 
 async function openTasksOf(engine: Engine, account: string): Promise<Task[]> {
-  return await engine.store.list({ account, limit: MANY });
+  return await engine.store.list({ account, limit: MAX_TASKS });
 }
 
 /** Returns when the limit ends, if the provider announced it. A guessed time applies only to the task itself. */
-function announced(report: Task["agentReport"]): number | null {
+function announcedEnd(report: Task["agentReport"]): number | null {
   const { resetsAt = null, guessed = true } = report?.limit ?? {};
   return resetsAt === null || guessed ? null : Date.parse(resetsAt);
 }

@@ -3,7 +3,7 @@ import type { Task } from "../../../core/task.ts";
 import type { Patch } from "../../../store/store.ts";
 
 /** For a resumed coding agent: the message that it gets, and how much more it may use. */
-export interface More {
+export interface ExtraBudget {
   message?: string;
   addCost?: number;
   addTokens?: number;
@@ -17,21 +17,21 @@ const budgets = [
 ] as const;
 
 /** Returns the raised limits of a coding agent. Throws if the task has no such limit, or is not an agent. */
-export function moreBudget(task: Task, options: More): Patch {
+export function raiseLimits(task: Task, options: ExtraBudget): Patch {
   const { id, state, kind } = task;
-  const asked = [...budgets.map(([add]) => add), "message" as const].find(
+  const requested = [...budgets.map(([add]) => add), "message" as const].find(
     (name) => options[name] !== undefined,
   );
-  if (asked === undefined) return {};
+  if (requested === undefined) return {};
   if (kind !== "agent") {
-    const reason = `task ${id} runs a ${kind}: ${optionOf(asked)} is for coding agents`;
+    const reason = `task ${id} runs a ${kind}: ${optionOf(requested)} is for coding agents`;
     throw new AgentctlError("UnsupportedOperation", { id, state, reason });
   }
   const raised = budgets.flatMap(([add, max]): [keyof Patch, number][] => {
-    const more = options[add];
-    if (more === undefined) return [];
+    const extra = options[add];
+    if (extra === undefined) return [];
     const limit = task[max];
-    if (limit !== null) return [[max, limit + more]];
+    if (limit !== null) return [[max, limit + extra]];
     const reason = `task ${id} has no limit that ${optionOf(add)} could raise`;
     throw new AgentctlError("UnsupportedOperation", { id, state, reason });
   });
