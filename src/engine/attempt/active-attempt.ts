@@ -54,7 +54,7 @@ interface AttemptDetails {
   /** When it last began to work, in ms, by the clock that stands still while the machine sleeps. */
   workingSince: number;
   /** How long it worked after `workingSince`, in ms; null while its process exists. */
-  worked: number | null;
+  workedMs: number | null;
   /** Copies the steps that a module's host made durable in its step file into the store. */
   steps: StepIntake | null;
   /** Whether the store knows that the module calls steps, so that its journal says where it was. */
@@ -112,7 +112,7 @@ export class ActiveAttempt implements Readonly<AttemptDetails & AttemptState> {
   readonly isHearing: boolean = false;
   readonly hasSaved: boolean;
   readonly workingSince: number;
-  readonly worked: number | null = null;
+  readonly workedMs: number | null = null;
   readonly steps: StepIntake | null = null;
   readonly isJournaled: boolean;
   readonly sleepUntil: number | null = null;
@@ -178,26 +178,26 @@ export class ActiveAttempt implements Readonly<AttemptDetails & AttemptState> {
   }
 
   /** Notes the attempt's process, which may be stopped. */
-  hasProcess(running: Running): void {
+  setProcess(running: Running): void {
     this.#set({ running, phase: this.phase === "launching" ? "running" : this.phase });
   }
 
   /** Notes that the tree is stopped. */
-  freezes(): void {
+  markFrozen(): void {
     this.#isStopped = true;
     if (this.phase !== "ending") this.#set({ phase: "frozen" });
   }
 
   /** Notes that the tree is about to run again. */
-  thaws(): void {
+  markThawed(): void {
     this.#isStopped = false;
     if (this.phase === "frozen") this.#set({ phase: this.running ? "running" : "launching" });
   }
 
   /** Notes that the process is gone, or never comes. Returns false if that was known: an attempt ends once. */
-  ends(now: number): boolean {
+  markEnding(now: number): boolean {
     if (this.phase === "ending") return false;
-    this.#set({ phase: "ending", worked: this.worked ?? now - this.workingSince });
+    this.#set({ phase: "ending", workedMs: this.workedMs ?? now - this.workingSince });
     return true;
   }
 
@@ -210,14 +210,14 @@ export class ActiveAttempt implements Readonly<AttemptDetails & AttemptState> {
   }
 
   /** Whether a request of this kind may be made now. */
-  mayRequest(kind: Kind): boolean {
+  canRequest(kind: Kind): boolean {
     const { phases, replaces } = requestRules[kind];
     return phases.includes(this.phase) && (this.intent === null || replaces.includes(this.intent.kind));
   }
 
   /** Makes a request. Returns false if it comes too late, or cannot replace the request under way. */
   request(intent: Intent): boolean {
-    if (!this.mayRequest(intent.kind)) return false;
+    if (!this.canRequest(intent.kind)) return false;
     this.#set({ intent, ...(intent.kind === "pause" ? { pausing: deferred<Task>() } : {}) });
     return true;
   }

@@ -5,7 +5,7 @@
 import type { Attempt, Task } from "../../core/task.ts";
 
 /** The facts about the attempt. */
-export interface Facts {
+export interface Evidence {
   task: Pick<Task, "kind" | "attempt" | "frozen" | "intent">;
   /** The newest attempt in the store. */
   attempt: Pick<Attempt, "n" | "endedAt" | "bootId" | "pid" | "saidHello"> | undefined;
@@ -39,7 +39,7 @@ export type Verdict =
   | "ended"
   | "lost";
 
-export function classify(evidence: Facts): Verdict {
+export function classify(evidence: Evidence): Verdict {
   const { task, attempt, process } = evidence;
   if (!attempt || attempt.endedAt !== null || attempt.n !== task.attempt) return "contradiction";
   if (process === "running") return classifyRunning(task);
@@ -49,7 +49,7 @@ export function classify(evidence: Facts): Verdict {
   return process === "ended" ? "ended" : "lost";
 }
 
-function classifyRunning({ frozen, intent }: Facts["task"]): Verdict {
+function classifyRunning({ frozen, intent }: Evidence["task"]): Verdict {
   if (frozen && !intent) return "stays-frozen";
   if (frozen && intent?.kind === "pause" && intent.mode === "freeze") return "frozen-as-asked";
   if (!intent) return "goes-on";
@@ -58,8 +58,8 @@ function classifyRunning({ frozen, intent }: Facts["task"]): Verdict {
 }
 
 function isUnassigned(
-  { task, isFromPool, hasSteps }: Facts,
-  { saidHello }: NonNullable<Facts["attempt"]>,
+  { task, isFromPool, hasSteps }: Evidence,
+  { saidHello }: NonNullable<Evidence["attempt"]>,
 ): boolean {
   return task.kind !== "program" && isFromPool && !saidHello && task.intent === null && !hasSteps;
 }

@@ -17,7 +17,7 @@ import type { Patch } from "../../store/store.ts";
 import { isNoRoom, requeued } from "../no-room.ts";
 
 /** The facts about an attempt that has ended. */
-export interface End {
+export interface AttemptEnd {
   task: Task;
   intent: Intent | null;
   result: Attempt["result"];
@@ -58,7 +58,7 @@ const INTERRUPTED_ERROR = "AgentInterrupted";
 /** After this many losses without progress between them, the daemon does not restart a task on its own. */
 const MAX_LOSSES = 3;
 
-export function conclude(end: End): Conclusion {
+export function conclude(end: AttemptEnd): Conclusion {
   const { intent, result } = end;
   if (intent?.kind === "cancel") return concludeCancel(end, intent);
   if (intent?.kind === "timeout") return concludeTimeout(end, intent.of === "attempt");
@@ -76,12 +76,12 @@ export function conclude(end: End): Conclusion {
   return concludeFailure(end, failureOf(end));
 }
 
-function isLost({ lost, unwatched, signal }: End): boolean {
+function isLost({ lost, unwatched, signal }: AttemptEnd): boolean {
   return lost || (unwatched && signal !== null && SHUTDOWN_SIGNALS.includes(signal));
 }
 
 /** Whether an agent ended in the middle of its work, alone or with its host: it can go on from its session. */
-function isInterrupted({ result, signal, lost }: End): boolean {
+function isInterrupted({ result, signal, lost }: AttemptEnd): boolean {
   if (!result) return lost || signal !== null;
   return "error" in result && result.error.name === INTERRUPTED_ERROR;
 }
@@ -92,7 +92,7 @@ function concludeSuccess(result: unknown): Conclusion {
   return { transition: "complete", cause: "end", actor: "task", outcome: "completed", set };
 }
 
-function concludeLeave({ task }: End, { to, until }: Extract<Intent, { kind: "leave" }>): Conclusion {
+function concludeLeave({ task }: AttemptEnd, { to, until }: Extract<Intent, { kind: "leave" }>): Conclusion {
   if (to === "ask" && task.question) {
     const question = task.question.at;
     return { transition: "ask", cause: "ask", actor: "task", outcome: "asked", set: {}, question };
@@ -102,7 +102,7 @@ function concludeLeave({ task }: End, { to, until }: Extract<Intent, { kind: "le
   return { transition: "sleep", cause: to, actor: "task", outcome: to === "sleep" ? "sleep" : "asked", set };
 }
 
-function concludeCancel(end: End, intent: Extract<Intent, { kind: "cancel" }>): Conclusion {
+function concludeCancel(end: AttemptEnd, intent: Extract<Intent, { kind: "cancel" }>): Conclusion {
   const message = intent.reason ? `canceled: ${intent.reason}` : "canceled";
   const error = { name: "Canceled", code: null, message, data: null };
   const set: Patch = { error, exitCode: end.exitCode, signal: end.signal };
@@ -110,7 +110,7 @@ function concludeCancel(end: End, intent: Extract<Intent, { kind: "cancel" }>): 
 }
 
 /** Concludes a time-out. The task's own limit is then used up; the limit of one attempt begins again with the next. */
-function concludeTimeout(end: End, isOfAttempt: boolean): Conclusion {
+function concludeTimeout(end: AttemptEnd, isOfAttempt: boolean): Conclusion {
   const { timeoutMs, attemptTimeoutMs, retryOnTimeout } = end.task;
   const limit = isOfAttempt ? { attemptTimeoutMs } : { timeoutMs };
   const limitName = isOfAttempt ? "its time limit for one attempt" : "its time limit";
@@ -127,7 +127,7 @@ function concludeTimeout(end: End, isOfAttempt: boolean): Conclusion {
 }
 
 /** Interprets the end of a process that was asked to pause (contract, section 3). */
-function concludePause(end: End, intent: PauseIntent): Conclusion {
+function concludePause(end: AttemptEnd, intent: PauseIntent): Conclusion {
   const hasSaved = (end.task.checkpoint?.seq ?? 0) > intent.checkpointSeq;
   const continues = hasSaved || end.task.pauseMode === "checkpoint" || end.task.kind !== "program";
   if (end.exitCode === 0 && !continues) return concludeSuccess(null);
@@ -152,7 +152,7 @@ function concludePause(end: End, intent: PauseIntent): Conclusion {
  * and the kernel kills it. A module responds only with the checkpoint of its pause. A program may also exit, or die of
  * the pause signal.
  */
-function isResponse({ task, signal }: End, hasSaved: boolean): boolean {
+function isResponse({ task, signal }: AttemptEnd, hasSaved: boolean): boolean {
   if (task.kind !== "program") return hasSaved && task.checkpoint?.label === PAUSE_LABEL;
   return hasSaved || signal === null || signal === task.pauseSignal;
 }
@@ -168,13 +168,13 @@ export function causeOf(intent: PauseIntent): string {
   return intent.cause === "user" ? "pause" : intent.cause;
 }
 
-function concludeUnusable(end: End, cause: "mismatch" | "corrupt", error: Failure): Conclusion {
+function concludeUnusable(end: AttemptEnd, cause: "mismatch" | "corrupt", error: Failure): Conclusion {
   const pause = daemonPause(cause, error.message, end.at);
   return { transition: "suspend", cause, actor: "daemon", outcome: "mismatch", set: { pause, error } };
 }
 
 /** Concludes an attempt whose process ended in an unknown way, as `--on-lost` says. */
-export function concludeLost(end: End): Conclusion {
+export function concludeLost(end: AttemptEnd): Conclusion {
   const { task } = end;
   const losses = task.losses + 1;
   // The user's pause could not be finished, but the user still wants the task paused.
@@ -193,20 +193,20 @@ export function concludeLost(end: End): Conclusion {
   return { transition: "suspend", cause: "lost", actor: "daemon", outcome: "lost", set };
 }
 
-function lossMessage(end: End): string {
+function lossMessage(end: AttemptEnd): string {
   if (end.result && "error" in end.result) return end.result.error.message;
   return end.lost
     ? "the process disappeared: the machine went down, or it was killed together with its guard"
     : `the process was ended by ${end.signal}${end.unwatched ? " while the daemon was away" : ""}`;
 }
 
-function concludeNotStarted(end: End, error: Failure): Conclusion {
+function concludeNotStarted(end: AttemptEnd, error: Failure): Conclusion {
   if (!isNoRoom(error.data?.code)) return concludeFailure(end, error);
   const { set, ...move } = requeued(end.at);
   return { ...move, actor: "daemon", outcome: "failed", set: { ...set, error } };
 }
 
-function concludeFailure(end: End, error: Failure): Conclusion {
+function concludeFailure(end: AttemptEnd, error: Failure): Conclusion {
   const { task } = end;
   const set: Patch = { error, exitCode: end.exitCode ?? 1, signal: end.signal };
   if (task.failures < task.retries) {
@@ -227,7 +227,7 @@ function backoff(firstMs: number, failures: number, jitter: number): number {
   return Math.min(Math.round(baseMs * (1 + JITTER * jitter)), MAX_BACKOFF_MS);
 }
 
-function failureOf({ task, exitCode, signal }: End): Failure {
+function failureOf({ task, exitCode, signal }: AttemptEnd): Failure {
   const data = { exitCode, signal };
   const subject =
     task.kind !== "program"

@@ -47,7 +47,7 @@ export async function finish(
   ended: Ended,
   unwatched: boolean,
 ): Promise<void> {
-  if (!active.ends(engine.clock.mono())) return;
+  if (!active.markEnding(engine.clock.mono())) return;
   const graceMs = sweepGrace(engine, active);
   active.dropTimers();
   engine.fault("finish:before-sweep");
@@ -212,7 +212,7 @@ function changeOf(engine: Engine, active: ActiveAttempt, ended: Ended, conclusio
       endedAt,
       pid: active.running?.program?.pid ?? null,
     },
-    ranMs: Math.round(active.worked ?? 0),
+    ranMs: Math.round(active.workedMs ?? 0),
   };
 }
 

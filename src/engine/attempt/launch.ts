@@ -46,11 +46,11 @@ async function launchProcess(
     if (!host) makeLog(engine, task.id, active.attempt);
     const stdin = await prepareStdin(engine, task);
     engine.fault("start:before-spawn");
-    active.hasProcess(
+    active.setProcess(
       host ? adoptHost(engine, active, host) : launchNew(engine, task, active, { env, stdin }),
     );
   } catch (error) {
-    active.ends(engine.clock.mono());
+    active.markEnding(engine.clock.mono());
     // Not awaited: those who wait for the process need not wait until this is recorded.
     void suspendUnstarted(engine, task, active, error, host);
     return;

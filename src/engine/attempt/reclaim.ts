@@ -12,7 +12,7 @@ import { settleArtifacts } from "../files/keep-artifact.ts";
 import { HOST_KEY_PREFIX, hostLog } from "../hosts/hosts.ts";
 import { ActiveAttempt } from "./active-attempt.ts";
 import { prepareStart } from "./cannot-start.ts";
-import { classify, type Facts, type Verdict } from "./classify.ts";
+import { classify, type Evidence, type Verdict } from "./classify.ts";
 import { endTree } from "./end-tree.ts";
 import { finish, watchEnd } from "./finish.ts";
 import { launch } from "./launch.ts";
@@ -75,7 +75,7 @@ export async function reclaim(engine: Engine, task: Task, request: Intent | null
     }
     default: {
       const running = state && "running" in state ? state.running : null;
-      if (running) active.hasProcess(running);
+      if (running) active.setProcess(running);
       engine.track(active);
       keepHostLog(engine, active);
       if (running && !task.frozen && engine.runner.isGone(running)) {
@@ -93,7 +93,7 @@ export async function reclaim(engine: Engine, task: Task, request: Intent | null
   }
 }
 
-function processOf(state: Awaited<ReturnType<typeof findProcess>>): Facts["process"] {
+function processOf(state: Awaited<ReturnType<typeof findProcess>>): Evidence["process"] {
   if (!state) return "gone";
   return "running" in state ? "running" : "ended";
 }
@@ -115,7 +115,7 @@ interface UnwatchedEnd {
 }
 
 function recordEnd(engine: Engine, { task, active, phaseStart, ended }: UnwatchedEnd): Promise<void> {
-  active.learn({ worked: workedUnwatched(engine, task, phaseStart, ended) });
+  active.learn({ workedMs: workedUnwatched(engine, task, phaseStart, ended) });
   engine.fault("recover:before-finish");
   return finish(engine, active, ended, true);
 }
@@ -157,7 +157,7 @@ async function supervise(
   engine.fault("recover:before-thaw");
   if (active.running) engine.runner.thaw(active.running);
   engine.fault("recover:after-thaw");
-  active.thaws();
+  active.markThawed();
   armTimeout(engine, active, task);
   return finishRequest(engine, task, active);
 }

@@ -16,7 +16,7 @@ import { type Deferred, deferred } from "../deferred.ts";
 import type { Ports } from "../ports.ts";
 import { newToken } from "../token.ts";
 import { hostCommand, missingFiles } from "./host-command.ts";
-import { kindOf, mayWait, readAtStart, readLater } from "./read-at-start.ts";
+import { canWait, kindOf, readAtStart, readLater } from "./read-at-start.ts";
 
 /** A host that waits for a task. */
 export interface WaitingHost<A> {
@@ -91,7 +91,7 @@ export class Hosts<A extends { isModule: boolean; frozen: boolean }> {
   take(env: Record<string, string>, inherited: Inherited, path = ""): WaitingHost<A> | undefined {
     const variables = readAtStart(env);
     this.#isTypeScript = /\.[cm]?tsx?$/.test(path);
-    if (mayWait(variables)) {
+    if (canWait(variables)) {
       this.#readAtStart = variables;
       this.#inherited = inherited;
     }

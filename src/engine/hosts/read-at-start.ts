@@ -25,7 +25,7 @@ export function readLater(env: Variables): Variables {
 }
 
 /** Whether a process with these variables may be started before there is a task for it. */
-export function mayWait(variables: Variables): boolean {
+export function canWait(variables: Variables): boolean {
   return Object.keys(variables).every((name) => ALLOWED_WHILE_WAITING.test(name));
 }
 

@@ -61,7 +61,7 @@ export async function settleWithStore(engine: Engine): Promise<void> {
 function handleRequest(engine: Engine, active: ActiveAttempt, task: Task): void {
   const { intent } = task;
   const serialized = JSON.stringify(intent);
-  if (intent === null || handled.get(active) === serialized || !active.mayRequest(intent.kind)) return;
+  if (intent === null || handled.get(active) === serialized || !active.canRequest(intent.kind)) return;
   // Requests of this daemon itself are already in progress, or finished while we read the store.
   if (intent.kind === "pause" && intent.from === engine.cluster?.machine) return;
   // The request was recorded just before the task was stopped here; that stop is the pause.
@@ -127,7 +127,7 @@ export async function loseElsewhere(engine: Engine, id: number): Promise<void> {
   }
   if (task.state !== "working" && !task.frozen) return;
   const active = new ActiveAttempt(attempt, task, engine.clock.mono());
-  active.learn({ worked: task.frozen ? 0 : Math.max(0, engine.clock.now() - task.phaseAt) });
+  active.learn({ workedMs: task.frozen ? 0 : Math.max(0, engine.clock.now() - task.phaseAt) });
   active.inheritRequest(task.intent);
   active.pausing?.promise.catch(() => {});
   active.ended.promise.catch(() => {});

@@ -51,12 +51,12 @@ async function pauseSuspended(engine: Engine, task: Task, options: PauseOptions)
   if (task.resumesWith !== null && options.cause === "user") return await keepPaused(engine, task, options);
   if (active && options.mode !== "checkpoint") await stayFrozen(engine, active);
   if (!task.frozen || options.mode !== "checkpoint" || !active?.running) return { task, changed: false };
-  if (!active.mayRequest("pause")) {
+  if (!active.canRequest("pause")) {
     return options.wait === false ? { task, changed: false } : await afterEnd(active);
   }
   const request = prepare(engine, active, task, withUserPause(task, options));
   await record(engine, [request]);
-  active.thaws();
+  active.markThawed();
   engine.fault("pause:before-thaw");
   engine.runner.thaw(active.running);
   engine.fault("pause:after-thaw");
@@ -113,7 +113,7 @@ async function pauseActive(
 ): Promise<Paused | undefined> {
   if (active.pausing) return await join(engine, active, options);
   if (!active.agreesWithStore(task)) return undefined;
-  if (!active.mayRequest("pause")) {
+  if (!active.canRequest("pause")) {
     return options.wait === false ? { task, changed: false } : await afterEnd(active);
   }
   const request = prepare(engine, active, task, options);

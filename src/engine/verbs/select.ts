@@ -87,7 +87,7 @@ async function listPausable(engine: Engine, selector: Selector, { mode }: PauseO
 function requestFor(engine: Engine, task: Task, options: PauseOptions): Request[] {
   const active = engine.active.get(task.id);
   if (!active || task.state !== "working" || !active.agreesWithStore(task)) return [];
-  return active.mayRequest("pause") ? [prepare(engine, active, task, options)] : [];
+  return active.canRequest("pause") ? [prepare(engine, active, task, options)] : [];
 }
 
 async function pauseOne(

@@ -21,7 +21,7 @@ export async function suspendItself(engine: Engine, active: ActiveAttempt, pause
   const { cause, reason, until, error } = pause;
   if (active.intent?.kind === "pause") return;
   const task = await engine.require(active.taskId);
-  if (!active.mayRequest("pause")) {
+  if (!active.canRequest("pause")) {
     const problem = active.intent ? `a ${active.intent.kind} is under way` : "its process has ended";
     throw new AgentctlError("UnsupportedOperation", { id: task.id, state: task.state, reason: problem });
   }

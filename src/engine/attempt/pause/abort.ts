@@ -8,7 +8,7 @@ export async function abortPause(engine: Engine, active: ActiveAttempt, error: A
   const isPause = active.intent?.kind === "pause";
   const task = await engine.store.get(active.taskId);
   if (task?.frozen && active.running && isPause) {
-    active.freezes();
+    active.markFrozen();
     await engine.runner.freeze(active.running).catch((failure) => {
       engine.log.warn(
         { task: active.taskId, error: String(failure) },

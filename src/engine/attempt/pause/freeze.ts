@@ -36,7 +36,7 @@ export async function freeze(engine: Engine, { active, intent }: Request): Promi
       },
       ranMs: Math.round(engine.clock.mono() - active.workingSince),
     });
-    active.freezes();
+    active.markFrozen();
     if (active.intent === intent) active.dropRequest();
     active.setLimit(null);
     active.finishPause(task);

@@ -22,7 +22,7 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
     set: { frozen: false, pid: active.running.program?.pid ?? task.pid },
   });
   engine.fault("thaw:before-continue");
-  active.thaws();
+  active.markThawed();
   active.learn({ workingSince: engine.clock.mono() });
   engine.runner.thaw(active.running);
   engine.fault("thaw:after-continue");

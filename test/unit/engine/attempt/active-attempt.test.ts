@@ -40,9 +40,9 @@ const phases: readonly Phase[] = ["launching", "running", "frozen", "ending"];
 
 function attemptIn(phase: Phase, intent: Intent | null = null): ActiveAttempt {
   const active = new ActiveAttempt(begun, { ...task, intent }, 100);
-  if (phase !== "launching") active.hasProcess(running);
-  if (phase === "frozen") active.freezes();
-  if (phase === "ending") active.ends(150);
+  if (phase !== "launching") active.setProcess(running);
+  if (phase === "frozen") active.markFrozen();
+  if (phase === "ending") active.markEnding(150);
   expect(active.phase).toBe(phase);
   return active;
 }
@@ -64,7 +64,7 @@ test.each(pairs)(
   (phase, current, kind) => {
     const active = attemptIn(phase, current && intents[current]);
     const isAllowed = allowed.has(`${phase} ${current ?? "nothing"} ${kind}`);
-    expect(active.mayRequest(kind)).toBe(isAllowed);
+    expect(active.canRequest(kind)).toBe(isAllowed);
     expect(active.request({ ...intents[kind] })).toBe(isAllowed);
     const before = current ? intents[current] : null;
     expect(active.intent).toEqual(isAllowed ? intents[kind] : before);
@@ -73,34 +73,34 @@ test.each(pairs)(
 
 test("an attempt moves from launching through running and frozen to its end, which comes once", () => {
   const active = attemptIn("launching");
-  active.hasProcess(running);
+  active.setProcess(running);
   expect([active.phase, active.frozen]).toEqual(["running", false]);
-  active.freezes();
+  active.markFrozen();
   expect([active.phase, active.frozen]).toEqual(["frozen", true]);
-  active.thaws();
+  active.markThawed();
   expect([active.phase, active.frozen]).toEqual(["running", false]);
-  expect(active.ends(160)).toBe(true);
-  expect([active.phase, active.worked]).toEqual(["ending", 60]);
-  expect(active.ends(170)).toBe(false);
-  expect(active.worked).toBe(60);
+  expect(active.markEnding(160)).toBe(true);
+  expect([active.phase, active.workedMs]).toEqual(["ending", 60]);
+  expect(active.markEnding(170)).toBe(false);
+  expect(active.workedMs).toBe(60);
 });
 
 test("an attempt that ends while it is frozen stays frozen until it is thawed", () => {
   const active = attemptIn("frozen");
-  active.ends(150);
+  active.markEnding(150);
   expect([active.phase, active.frozen]).toEqual(["ending", true]);
-  active.thaws();
+  active.markThawed();
   expect([active.phase, active.frozen]).toEqual(["ending", false]);
-  active.freezes();
+  active.markFrozen();
   expect([active.phase, active.frozen]).toEqual(["ending", true]);
 });
 
 test("an attempt that an earlier daemon froze is frozen before its process is found", () => {
   const active = new ActiveAttempt(begun, { ...task, frozen: true }, 0);
   expect([active.phase, active.frozen]).toEqual(["frozen", true]);
-  active.hasProcess(running);
+  active.setProcess(running);
   expect(active.phase).toBe("frozen");
-  active.thaws();
+  active.markThawed();
   expect(active.phase).toBe("running");
 });
 

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import type { Intent } from "../../../../src/core/task.ts";
-import { classify, type Facts } from "../../../../src/engine/attempt/classify.ts";
+import { classify, type Evidence } from "../../../../src/engine/attempt/classify.ts";
 
-type Differences = Partial<Omit<Facts, "task" | "attempt">> & {
-  task?: Partial<Facts["task"]>;
-  attempt?: Partial<NonNullable<Facts["attempt"]>> | null;
+type Differences = Partial<Omit<Evidence, "task" | "attempt">> & {
+  task?: Partial<Evidence["task"]>;
+  attempt?: Partial<NonNullable<Evidence["attempt"]>> | null;
 };
 
-function facts({ task, attempt, ...rest }: Differences): Facts {
+function facts({ task, attempt, ...rest }: Differences): Evidence {
   return {
     task: { kind: "program", attempt: 2, frozen: false, intent: null, ...task },
     attempt:

@@ -1,12 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { next } from "../../../../src/core/machine.ts";
 import type { Failure, Intent, PauseCause, Task } from "../../../../src/core/task.ts";
-import { type Conclusion, canContinue, conclude, type End } from "../../../../src/engine/attempt/conclude.ts";
+import {
+  type AttemptEnd,
+  type Conclusion,
+  canContinue,
+  conclude,
+} from "../../../../src/engine/attempt/conclude.ts";
 import { checkpoint, moduleTask, pauseIntent, task } from "../tasks.ts";
 
 const NOW = 1_000_000;
 
-function end(given: Partial<End> = {}): Conclusion {
+function end(given: Partial<AttemptEnd> = {}): Conclusion {
   const watched = {
     intent: null,
     result: null,
@@ -90,7 +95,7 @@ describe("an attempt without an intent", () => {
 });
 
 describe("after a request to pause by checkpoint", () => {
-  const pausing = (given: Partial<End>) => end({ intent: pauseIntent(), ...given });
+  const pausing = (given: Partial<AttemptEnd>) => end({ intent: pauseIntent(), ...given });
   const recorded = {
     mode: "checkpoint",
     outcome: "cooperative",
@@ -136,7 +141,7 @@ describe("after a request to pause by checkpoint", () => {
   });
 
   test("an expected exit is not an error, and any other failure is kept for show", () => {
-    const errorOf = (given: Partial<End>) => pausing(given).set.error?.name ?? null;
+    const errorOf = (given: Partial<AttemptEnd>) => pausing(given).set.error?.name ?? null;
     expect([errorOf(status(75)), errorOf(byTerm)]).toEqual([null, null]);
     expect(errorOf(status(3))).toBe("ExitedWithError");
     expect(errorOf({ task: moduleTask(), result: { error: failure("AbortError") }, ...status(1) })).toBe(
@@ -219,7 +224,8 @@ describe("an attempt that ends before a requested freeze", () => {
 
 describe("losses", () => {
   const withCheckpoint = task({ checkpoint: checkpoint(1) });
-  const lose = (about: Partial<Task>, given: Partial<End> = gone) => end({ task: task(about), ...given });
+  const lose = (about: Partial<Task>, given: Partial<AttemptEnd> = gone) =>
+    end({ task: task(about), ...given });
 
   test("a program with a checkpoint is suspended, to be resumed at once", () => {
     const { transition, cause, outcome, set } = end({ task: withCheckpoint, ...gone });
@@ -345,7 +351,7 @@ describe("retries", () => {
 describe("an attempt that ends during a cancel or a time-out", () => {
   const cancel: Intent = { kind: "cancel", actor: "ada", reason: "wrong input", graceMs: 0 };
   const timeout: Intent = { kind: "timeout" };
-  const ends: [string, Partial<End>][] = [
+  const ends: [string, Partial<AttemptEnd>][] = [
     ["exit 0", status(0)],
     ["exit 3 with retries left", { ...status(3), task: task({ retries: 5 }) }],
     ["TERM", byTerm],
@@ -387,7 +393,7 @@ describe("a module that left", () => {
     ...{ prompt: "Publish?", at: 1, choices: null, deadline: null, fallback: null, call: 0, alone: true },
     key: { kind: "ask" as const, name: "Publish?", n: 0, base: 0 },
   };
-  const left = (to: "sleep" | "ask", about: Partial<Task> = {}, given: Partial<End> = {}) =>
+  const left = (to: "sleep" | "ask", about: Partial<Task> = {}, given: Partial<AttemptEnd> = {}) =>
     end({ task: moduleTask(about), intent: { kind: "leave", to, until: NOW + 9 }, ...byKill, ...given });
 
   test("for a sleep is queued again when the sleep is over", () => {

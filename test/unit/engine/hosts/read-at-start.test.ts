@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { defaultInherited } from "../../../../src/core/inherited.ts";
-import { kindOf, mayWait, readAtStart, readLater } from "../../../../src/engine/hosts/read-at-start.ts";
+import { canWait, kindOf, readAtStart, readLater } from "../../../../src/engine/hosts/read-at-start.ts";
 
 const env = { PATH: "/bin", LC_ALL: "C", NODE_ENV: "test", NODE_AUTH_TOKEN: "secret", MY_NODE_ENV: "x" };
 
@@ -26,5 +26,5 @@ test.each([
   ["NODE_V8_COVERAGE", false],
   ["LD_PRELOAD", false],
 ])("a process with %s may start before it has a task: %s", (name, may) => {
-  expect(mayWait({ LANG: "C.UTF-8", [name]: "x" })).toBe(may);
+  expect(canWait({ LANG: "C.UTF-8", [name]: "x" })).toBe(may);
 });
