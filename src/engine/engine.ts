@@ -110,7 +110,7 @@ export class Engine implements Ports {
   }
 
   track(active: ActiveAttempt): void {
-    if (active.isModule && !active.steps) active.learn({ steps: new StepIntake(this, active) });
+    if (active.isModule && !active.steps) active.update({ steps: new StepIntake(this, active) });
     this.active.set(active.taskId, active);
     this.tokens.set(active.token, active);
   }

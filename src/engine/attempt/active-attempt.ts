@@ -154,7 +154,7 @@ export class ActiveAttempt implements Readonly<AttemptDetails & AttemptState> {
     Object.assign(this, fields);
   }
 
-  learn(details: Partial<AttemptDetails>): void {
+  update(details: Partial<AttemptDetails>): void {
     this.#set(details);
   }
 

@@ -52,14 +52,14 @@ export interface HelloResult {
 
 /** Makes `link` the connection to the attempt, and returns what the attempt needs to begin. */
 export async function hello(engine: Engine, active: ActiveAttempt, link: Link): Promise<HelloResult> {
-  active.learn({ link });
+  active.update({ link });
   // A later daemon must know that this attempt has run.
   if (!active.saidHello) {
     await engine.store.noteAttempt(active.taskId, active.attempt, { saidHello: true });
   }
   // It can be paused by checkpoint from now on. A task of higher priority may be waiting for that.
   if (!active.saidHello) engine.wake();
-  active.learn({ saidHello: true });
+  active.update({ saidHello: true });
   active.steps?.checkSoon();
   const task = await engine.require(active.taskId);
   return {
@@ -113,7 +113,7 @@ export async function saveCheckpoint(engine: Engine, active: ActiveAttempt, save
     at: engine.clock.now(),
   });
   if (!active.hasSaved) engine.wake();
-  active.learn({ hasSaved: true });
+  active.update({ hasSaved: true });
   // The calls in flight get new places now, and the host reports them again.
   if (save.base === undefined) active.inFlight.clear();
   return seq;
@@ -129,7 +129,7 @@ function requireSize(engine: Engine, active: ActiveAttempt, size: number, what: 
 export async function stepBegan(engine: Engine, active: ActiveAttempt, key: StepKey): Promise<void> {
   active.beginCall(key, engine.clock.now());
   if (active.isJournaled) return;
-  active.learn({ isJournaled: true });
+  active.update({ isJournaled: true });
   await engine.store.update(active.taskId, { journaled: true }, { token: active.token });
   engine.wake();
 }
@@ -173,7 +173,7 @@ export async function sleepUntil(
   const times = { startedAt: now, endedAt: now, size: value.length };
   const { result } = await engine.store.acknowledge(active.token, { ...place, ...times, result: value });
   const sleepUntil = JSON.parse(result) as number;
-  active.learn({ sleepUntil });
+  active.update({ sleepUntil });
   return sleepUntil;
 }
 
@@ -196,7 +196,7 @@ export async function openQuestion(
     call,
     alone,
   };
-  active.learn({ questionKey: key });
+  active.update({ questionKey: key });
   const answer = await engine.store.openQuestion(active.token, question);
   engine.wake();
   return answer;
@@ -218,7 +218,7 @@ export async function suspended(
 ): Promise<void> {
   if (to === "pause") await storePauseCheckpoint(engine, active, base, value);
   else await leave(engine, active, to, until ?? active.sleepUntil);
-  active.learn({ isDone: true });
+  active.update({ isDone: true });
   engine.fault("suspended:before-end");
   // The response is on its way. All that the process still does is wait for this kill.
   setImmediate(() => {
@@ -296,5 +296,5 @@ export async function saveResult(
     requireSize(engine, active, size, "the result");
   }
   await engine.store.saveResult(active.token, result, unused);
-  active.learn({ result });
+  active.update({ result });
 }

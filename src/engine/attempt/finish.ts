@@ -64,7 +64,7 @@ export async function finish(
     engine.runner.forget(active.runKey);
     active.steps?.end();
     engine.fault("finish:after-forget");
-    active.learn({ link: null });
+    active.update({ link: null });
     void capEnded(engine, active);
     keepLogs(engine, active);
     settlePause(active, task);
@@ -119,7 +119,7 @@ async function sweep(engine: Engine, active: ActiveAttempt, graceMs: number): Pr
     if (active.frozen && active.running) await engine.runner.terminate(active.running, { graceMs: 0 });
     else await engine.runner.sweep(roots, { graceMs });
   } catch (error) {
-    active.learn({ endError: endFailed(active, error, "working") });
+    active.update({ endError: endFailed(active, error, "working") });
     engine.log.error(
       { task: active.taskId, error: String(error) },
       "what an attempt left running could not be ended",

@@ -28,7 +28,7 @@ export function launch(engine: Engine, task: Task, active: ActiveAttempt, input:
   const launched = launchProcess(engine, task, active, input).catch((error) => {
     engine.log.error({ task: task.id, error: asAgentctlError(error).message }, "a launch failed");
   });
-  active.learn({ launched });
+  active.update({ launched });
   return launched;
 }
 
@@ -122,7 +122,7 @@ function noteProcess(engine: Engine, active: ActiveAttempt): void {
         message: `cannot start ${active.label}: ${error.message}`,
         data: error.code === undefined ? null : { code: error.code },
       };
-      active.learn({ startFailure });
+      active.update({ startFailure });
     },
   );
 }

@@ -18,7 +18,7 @@ export async function capLogs(engine: Engine): Promise<void> {
         if (!active.frozen && active.intent?.kind !== "pause") engine.runner.thaw(running);
       },
     });
-    active.learn({ trimming });
+    active.update({ trimming });
     await trimming;
   }
 }

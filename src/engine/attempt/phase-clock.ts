@@ -27,7 +27,7 @@ export function startedNow({ clock }: Engine): { steadyMs: number } {
  * it is. The next daemon sees the delay because the attempt's `startedAt` is later than the event.
  */
 export async function beginNow(engine: Engine, active: ActiveAttempt): Promise<void> {
-  active.learn({ workingSince: engine.clock.mono() });
+  active.update({ workingSince: engine.clock.mono() });
   const startedAt = engine.clock.now();
   // If the disk is full, the task still runs. The only effect is that a later daemon counts too much time.
   await engine.store.noteAttempt(active.taskId, active.attempt, { startedAt }).catch(() => {});

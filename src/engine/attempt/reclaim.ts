@@ -115,7 +115,7 @@ interface UnwatchedEnd {
 }
 
 function recordEnd(engine: Engine, { task, active, phaseStart, ended }: UnwatchedEnd): Promise<void> {
-  active.learn({ workedMs: workedUnwatched(engine, task, phaseStart, ended) });
+  active.update({ workedMs: workedUnwatched(engine, task, phaseStart, ended) });
   engine.fault("recover:before-finish");
   return finish(engine, active, ended, true);
 }
@@ -135,7 +135,7 @@ async function startAgain(engine: Engine, task: Task, active: ActiveAttempt): Pr
   const prepared = prepareStart(engine, task);
   if ("env" in prepared) return await launch(engine, task, active, { env: prepared.env });
   engine.track(active);
-  active.learn({ startFailure: prepared.refusal });
+  active.update({ startFailure: prepared.refusal });
   const { exitCode } = prepared.refusal;
   await finish(engine, active, { exitCode, signal: null, endedAt: engine.clock.now(), lost: false }, false);
 }

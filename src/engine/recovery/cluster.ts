@@ -35,7 +35,7 @@ export async function lookAtRequests(engine: Engine): Promise<void> {
 /** Notifies an attempt only once for each message, because it then takes its messages, which is a write. */
 function notifyMessage(active: ActiveAttempt, newest: number | undefined): void {
   if (!active.link || newest === undefined || newest <= active.notifiedMessage) return;
-  active.learn({ notifiedMessage: newest });
+  active.update({ notifiedMessage: newest });
   active.link.message();
 }
 
@@ -72,7 +72,7 @@ function handleRequest(engine: Engine, active: ActiveAttempt, task: Task): void 
   const logError = (error: unknown) =>
     engine.log.error({ task: task.id, error: String(error) }, "a request of another machine failed");
   if (intent.kind === "pause") carryOut(engine, { active, task, intent }, { wait: false }).catch(logError);
-  else active.learn({ canceling: endTree(engine, active, intent.graceMs) });
+  else active.update({ canceling: endTree(engine, active, intent.graceMs) });
 }
 
 /** Notifies an attempt of an answer that another machine took; the answer is in the journal. */
@@ -88,7 +88,7 @@ async function notifyAnswer(
   );
   if (!step) return;
   // The attempt may have asked its next question in the meantime.
-  if (active.questionKey === question) active.learn({ questionKey: null });
+  if (active.questionKey === question) active.update({ questionKey: null });
   active.link?.answer({ n: question.n, base: question.base, answer: JSON.parse(step.result) as string });
 }
 
@@ -127,7 +127,7 @@ export async function loseElsewhere(engine: Engine, id: number): Promise<void> {
   }
   if (task.state !== "working" && !task.frozen) return;
   const active = new ActiveAttempt(attempt, task, engine.clock.mono());
-  active.learn({ workedMs: task.frozen ? 0 : Math.max(0, engine.clock.now() - task.phaseAt) });
+  active.update({ workedMs: task.frozen ? 0 : Math.max(0, engine.clock.now() - task.phaseAt) });
   active.inheritRequest(task.intent);
   active.pausing?.promise.catch(() => {});
   active.ended.promise.catch(() => {});

@@ -76,14 +76,14 @@ async function cancelActive(
   const graceMs = options.graceMs ?? task.graceMs ?? engine.settings.cancelGraceMs;
   if (!active.isEnding && active.intent?.kind !== "cancel") {
     const intent: Intent = { kind: "cancel", actor: options.actor, reason: options.reason ?? null, graceMs };
-    active.learn({ recordError: await recordIntent(engine, active, intent) });
+    active.update({ recordError: await recordIntent(engine, active, intent) });
     engine.fault("cancel:after-request");
     if (active.pausing) active.failPause(notPausable(task, "it is being canceled"));
     active.request(intent);
-    active.learn({ canceling: endTree(engine, active, graceMs) });
+    active.update({ canceling: endTree(engine, active, graceMs) });
   } else if (options.graceMs !== undefined && !active.isEnding) {
     // A second cancel can shorten the grace time.
-    active.learn({ canceling: endTree(engine, active, graceMs) });
+    active.update({ canceling: endTree(engine, active, graceMs) });
   }
   const { recordError } = active;
   if (options.wait === false && recordError === null)

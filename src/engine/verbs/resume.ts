@@ -111,7 +111,7 @@ function refuseMoveOfFrozen({ id, state, machine }: Task): never {
 async function endFrozen(engine: Engine, task: Task): Promise<void> {
   const active = engine.active.get(task.id);
   if (!active?.running) return;
-  active.learn({ isDone: true });
+  active.update({ isDone: true });
   engine.fault("resume:before-end");
   await engine.runner.terminate(active.running, { graceMs: 0 });
   await active.ended.promise;

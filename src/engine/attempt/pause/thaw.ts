@@ -23,7 +23,7 @@ export async function thaw(engine: Engine, task: Task): Promise<void> {
   });
   engine.fault("thaw:before-continue");
   active.markThawed();
-  active.learn({ workingSince: engine.clock.mono() });
+  active.update({ workingSince: engine.clock.mono() });
   engine.runner.thaw(active.running);
   engine.fault("thaw:after-continue");
   armTimeout(engine, active, working);
