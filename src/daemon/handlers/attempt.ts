@@ -147,7 +147,7 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
     },
 
     "attempt/alive": async (params, caller) => {
-      (await active(params, caller)).update({ isHearing: true });
+      (await active(params, caller)).update({ hasConfirmedCancel: true });
       return {};
     },
 

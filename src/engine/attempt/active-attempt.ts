@@ -48,7 +48,7 @@ interface AttemptDetails {
   /** The id of the newest message that it was told to fetch; another machine may have received that message. */
   notifiedMessage: number;
   /** Whether a module's host has confirmed that it received the cancel. */
-  isHearing: boolean;
+  hasConfirmedCancel: boolean;
   /** Whether it saved a checkpoint in this attempt. */
   hasSaved: boolean;
   /** When it last began to work, in ms, by the clock that stands still while the machine sleeps. */
@@ -109,7 +109,7 @@ export class ActiveAttempt implements Readonly<AttemptDetails & AttemptState> {
   readonly saidHello: boolean;
   readonly questionKey: StepKey | null = null;
   readonly notifiedMessage: number = 0;
-  readonly isHearing: boolean = false;
+  readonly hasConfirmedCancel: boolean = false;
   readonly hasSaved: boolean;
   readonly workingSince: number;
   readonly workedMs: number | null = null;

@@ -19,7 +19,7 @@ function blockedSignal({ runner }: Engine, active: ActiveAttempt): AbortSignal {
     const before = runner.cpuMs(running);
     const checkLater = () => void setTimeout(check, CHECK_INTERVAL_MS).unref();
     const check = () => {
-      if (active.isHearing || active.isEnding) return;
+      if (active.hasConfirmedCancel || active.isEnding) return;
       if (runner.cpuMs(running) - before >= BLOCKED_CPU_MS) blocked.abort();
       else checkLater();
     };
