@@ -162,7 +162,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   member?.start(engine);
   await tell();
   scheduler.wake();
-  recurring.look();
+  recurring.check();
 
   async function halt({ keep, graceMs }: { keep: boolean; graceMs?: number }) {
     log.info({ keep }, "stopping");

@@ -20,7 +20,7 @@ export function scheduleHandlers(daemon: Daemon): Schedules {
   const { engine, recurring } = daemon;
   /** Lets the scheduler read the times again, because they have changed. */
   const changed = <T extends { schedule: Schedule }>(answer: T) => {
-    recurring.look();
+    recurring.check();
     return { ...answer, schedule: scheduleJson(answer.schedule) };
   };
   return {

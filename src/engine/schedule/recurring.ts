@@ -37,7 +37,7 @@ export class Recurring {
   }
 
   /** Checks which schedules are due, and sets the next timer; called at the start and when a schedule has changed. */
-  look(): void {
+  check(): void {
     this.#checking = this.#checking.then(() => this.#check());
   }
 
@@ -64,7 +64,7 @@ export class Recurring {
       this.#warn(error);
     }
     if (this.#timer) clearTimeout(this.#timer);
-    if (!this.#isStopped) this.#timer = setTimeout(() => this.look(), wait);
+    if (!this.#isStopped) this.#timer = setTimeout(() => this.check(), wait);
   }
 
   /** Makes each run independently: one that replaces another run waits for that run to end, up to its grace time. */
@@ -78,7 +78,7 @@ export class Recurring {
       )
       .then((isMade) => {
         this.#inProgress.delete(name);
-        if (isMade) this.look();
+        if (isMade) this.check();
       });
     this.#inProgress.set(name, run);
   }

@@ -116,7 +116,7 @@ test("a schedule follows the clock that is set back by years, and makes no run t
   });
   const recurring = new Recurring(engine, clock.now());
   const plans = async (nextAt: string, runs: number) => {
-    recurring.look();
+    recurring.check();
     await until(async () => {
       const tasks = await engine.store.list({ labels: { schedule: "hourly" }, limit: 10 });
       const next = (await engine.store.schedules.get("hourly"))?.nextAt;
