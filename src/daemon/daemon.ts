@@ -6,6 +6,7 @@ import type { Fault } from "../core/faults.ts";
 import { type Hook, readHooks } from "../core/hooks.ts";
 import { systemClock } from "../core/time.ts";
 import {
+  awaitStarts,
   dropOldBundles,
   Engine,
   Environments,
@@ -22,7 +23,6 @@ import {
   sender,
   settleImports,
   shutdown,
-  startsAreOver,
   unpaused,
 } from "../engine/index.ts";
 import { readClusterFile } from "../home/cluster-file.ts";
@@ -191,7 +191,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     engine.isHolding = true;
     engine.isStopping = true;
     // Wait for starts in progress, so that the next daemon can adopt those tasks.
-    await startsAreOver(engine);
+    await awaitStarts(engine);
     return { suspended: [], frozen: [], running: [] };
   }
 

@@ -49,7 +49,7 @@ export {
 export { isIdle } from "./recovery/idle.ts";
 export { forgetSeen, noteSeen } from "./recovery/last-seen.ts";
 export { recover } from "./recovery/recover.ts";
-export { type Paused, shutdown, startsAreOver, unpaused } from "./recovery/shutdown.ts";
+export { awaitStarts, type Paused, shutdown, unpaused } from "./recovery/shutdown.ts";
 export { Recurring } from "./schedule/recurring.ts";
 export { Scheduler } from "./schedule/schedule.ts";
 export { defaultSettings, type Settings } from "./settings.ts";

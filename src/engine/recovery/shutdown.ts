@@ -8,7 +8,7 @@ import { pause } from "../verbs/pause.ts";
 const MAX_START_MS = 5000;
 
 /** Resolves when no task is starting any more; the caller must set `isHolding` first. */
-export async function startsAreOver(engine: Engine): Promise<void> {
+export async function awaitStarts(engine: Engine): Promise<void> {
   const deadline = engine.clock.mono() + MAX_START_MS;
   while (engine.starting.size > 0 && engine.clock.mono() < deadline) await delay(1);
   if (engine.starting.size === 0) return;
@@ -30,7 +30,7 @@ export async function shutdown(engine: Engine, { graceMs }: { graceMs?: number }
   engine.isHolding = true;
   engine.isGoingDown = true;
   // A task that is starting now is paused as well.
-  await startsAreOver(engine);
+  await awaitStarts(engine);
   const suspended: number[] = [];
   const frozen: number[] = [];
   const running: Paused["running"] = [];
