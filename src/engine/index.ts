@@ -39,9 +39,9 @@ export { Notifier, type NotifierOptions } from "./notify/notifier.ts";
 export { sender } from "./notify/send.ts";
 export type { Cluster, ClusterFiles, Log } from "./ports.ts";
 export {
+  checkRequests,
   endAll,
   handOver,
-  lookAtRequests,
   loseElsewhere,
   settleWithStore,
   stopOrEnd,

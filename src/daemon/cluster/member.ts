@@ -5,11 +5,11 @@ import { AgentctlError } from "../../core/errors.ts";
 import { systemClock } from "../../core/time.ts";
 import {
   type Cluster,
+  checkRequests,
   type Engine,
   type Environments,
   handOver,
   keepLogs,
-  lookAtRequests,
   settleWithStore,
   shutdown,
 } from "../../engine/index.ts";
@@ -85,7 +85,7 @@ export class Member implements Cluster {
   /** Takes part in the cluster from now on. */
   start(engine: Engine): void {
     this.#engine = engine;
-    this.#store.onChange(() => this.#guarded(lookAtRequests(engine)));
+    this.#store.onChange(() => this.#guarded(checkRequests(engine)));
     this.#store.onWentBack(() => this.#settle(engine));
     this.#lease.keep(engine);
   }

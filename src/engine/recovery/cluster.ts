@@ -13,7 +13,7 @@ import { resumeByItself } from "../verbs/resume.ts";
 const handled = new WeakMap<ActiveAttempt, string>();
 
 /** Takes up requests from other machines for tasks here, and wakes the scheduler. */
-export async function lookAtRequests(engine: Engine): Promise<void> {
+export async function checkRequests(engine: Engine): Promise<void> {
   if (engine.isRecovering || engine.isStopping) return;
   engine.wake();
   if (engine.active.size === 0) return;
