@@ -9,7 +9,7 @@ export interface Deliveries {
   due(hook: string, now: number, limit: number): Promise<Delivery[]>;
   /** When the next delivery is due, or null. */
   nextAt(): Promise<number | null>;
-  settle(id: number, told: Told): Promise<void>;
+  settle(id: number, result: DeliveryResult): Promise<void>;
 }
 
 /** One event that is to be sent to a hook. */
@@ -30,7 +30,7 @@ export interface Delivery extends Omit<NewDelivery, "at"> {
 }
 
 /** The result of one try: sent (`error` null), to be retried at the time `again`, or given up. */
-export interface Told {
+export interface DeliveryResult {
   at: number;
   error: string | null;
   again: number | null;

@@ -193,7 +193,7 @@ export interface Store {
   noteAttempt(
     id: number,
     n: number,
-    facts: Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello" | "startedAt">>,
+    update: Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello" | "startedAt">>,
   ): Promise<void>;
   saveResult(token: string, result: NonNullable<Attempt["result"]>, unused?: StepName[]): Promise<void>;
 
@@ -254,12 +254,12 @@ export interface Store {
   /** Makes a queue (held if a pause holds all) or changes its settings. A new one without `slots`: `QueueNotFound`. */
   setQueue(name: string, change: QueueChange): Promise<{ created: boolean }>;
   /** Holds (`by`) or releases (null) a queue; resolves to whether that changed anything. */
-  holdQueue(name: string, by: string | null): Promise<boolean>;
+  holdQueue(name: string, holder: string | null): Promise<boolean>;
   /** Releases every queue that the pause `by` holds. */
-  releaseHeldBy(by: string): Promise<void>;
+  releaseHeldBy(holder: string): Promise<void>;
   removeQueue(name: string): Promise<void>;
 
-  delete(id: number, by: { at: number; actor: string; reason?: string | null }): Promise<Task>;
+  delete(id: number, origin: { at: number; actor: string; reason?: string | null }): Promise<Task>;
   /** The environments of these tasks that neither an open task nor a schedule uses. */
   unusedEnvironments(ids: readonly number[]): Promise<Set<string>>;
   /** The environments that an open task or a schedule uses. */

@@ -1,6 +1,6 @@
 import { isTerminal, states } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
-import { standing } from "../../store/rules/dependencies.ts";
+import { dependencyStatus } from "../../store/rules/dependencies.ts";
 import type { Database } from "../../store/sqlite/file/driver.ts";
 import {
   foreignTables,
@@ -152,7 +152,7 @@ function checkDependents(tasks: Map<number, Task>): Problem[] {
     if (task.blockedBy === null || isTerminal(task.state)) return [];
     const on = tasks.get(task.blockedBy);
     if (on && !isTerminal(on.state)) return [];
-    const { blockedBy, broken } = standing(task.after, (id) => tasks.get(id)?.state);
+    const { blockedBy, broken } = dependencyStatus(task.after, (id) => tasks.get(id)?.state);
     const what = `task ${task.id} waits for task ${task.blockedBy}, which ${on ? `is ${on.state}` : "does not exist"}`;
     const repair: Problem["repair"] = ({ db }) =>
       void db.prepare("update tasks set blocked_by = ? where id = ?").run(blockedBy, task.id);

@@ -110,7 +110,7 @@ export class PostgresStore extends SqlStore {
       if (from !== machine) this.#onChange();
     });
     await this.relay.listen(this.listener);
-    this.#cursor = await doInTurn(events.last(this.#listenerContext));
+    this.#cursor = await doInTurn(events.lastSeq(this.#listenerContext));
     this.#timer = setInterval(() => {
       this.look();
       void this.#lookBack();
@@ -164,7 +164,7 @@ export class PostgresStore extends SqlStore {
     return commits.write(
       "step",
       function* () {
-        return yield* journal.acknowledge(ctx, yield* ctx.live(token), step);
+        return yield* journal.acknowledge(ctx, yield* ctx.liveAttempt(token), step);
       },
       () => acknowledgeAtOnce(this.#writer, by(), step),
     );
@@ -189,7 +189,7 @@ export class PostgresStore extends SqlStore {
       return;
     }
     this.#cursor = (news.at(-1) as TaskEvent).seq;
-    this.tell(news);
+    this.notify(news);
   }
 
   /** Reads the new events and publishes them in their order. */
@@ -206,13 +206,13 @@ export class PostgresStore extends SqlStore {
       this.#pollAgain = false;
       try {
         const query = { after: this.#cursor, limit: PAGE };
-        const found = await doInTurn(events.after(this.#listenerContext, query));
+        const found = await doInTurn(events.listAfter(this.#listenerContext, query));
         // What this machine wrote meanwhile is already published.
         const news = found.filter(({ seq }) => seq > this.#cursor);
         const last = news.at(-1);
         if (last) this.#cursor = last.seq;
         if (found.length === PAGE) this.#pollAgain = true;
-        this.tell(news);
+        this.notify(news);
       } catch {
         // The database is away: the next poll is within a second.
         this.#pollAgain = false;

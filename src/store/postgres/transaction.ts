@@ -84,11 +84,11 @@ export class Transaction {
 
   /** Does one write; if it throws, only this write is undone. */
   async add(run: () => Op<unknown>): Promise<void> {
-    this.#ctx.news = [];
+    this.#ctx.newEvents = [];
     if (this.results.length > 0) await this.#connection.script("release one; savepoint one");
     try {
       this.results.push({ value: await doInTurn(run()) });
-      for (const event of this.#ctx.news) this.news.push(event);
+      for (const event of this.#ctx.newEvents) this.news.push(event);
     } catch (error) {
       if (error instanceof Disconnected || hasCode(error, AGAIN) || hasCode(error, LOCKED)) throw error;
       if (this.#isShared) await this.#connection.script("rollback to one");

@@ -4,14 +4,17 @@ import type { Task } from "../../core/task.ts";
 import type { Change } from "../store.ts";
 
 /** What keeps a task from starting: the tasks of `after` that are open, and the first that ended in a wrong state. */
-export interface Standing {
+export interface DependencyStatus {
   blockedBy: number | null;
   open: number[];
   broken: { dependency: Dependency; state: State } | null;
 }
 
 /** Returns how a task stands with its dependencies. A deleted one was met, or its dependent has ended. */
-export function standing(after: readonly Dependency[], stateOf: (id: number) => State | undefined): Standing {
+export function dependencyStatus(
+  after: readonly Dependency[],
+  stateOf: (id: number) => State | undefined,
+): DependencyStatus {
   const states = after.map((dependency) => ({ dependency, state: stateOf(dependency.id) }));
   const open = states.filter(({ state }) => state !== undefined && !isTerminal(state));
   const broken = states.find(({ dependency, state }) => isBroken(dependency, state));
@@ -30,18 +33,26 @@ function isBroken({ when }: Dependency, state: State | undefined): boolean {
 /** The change that ends a task, because a dependency can no longer end in the required state. */
 export function endOfDependent(
   { id }: Task,
-  { dependency, state }: NonNullable<Standing["broken"]>,
+  { dependency, state }: NonNullable<DependencyStatus["broken"]>,
   at: number,
 ): Change {
-  const on = dependency.id;
-  const isOfFailure = dependency.when === "failed";
-  const message = `task ${on}, ${isOfFailure ? "which was to fail first" : "which it comes after"}, is ${state}`;
+  const dependencyId = dependency.id;
+  const requiresFailure = dependency.when === "failed";
+  const message = `task ${dependencyId}, ${requiresFailure ? "which was to fail first" : "which it comes after"}, is ${state}`;
   const error = {
-    name: isOfFailure ? "Canceled" : "DependencyFailed",
+    name: requiresFailure ? "Canceled" : "DependencyFailed",
     code: null,
     message,
-    data: { on, state },
+    data: { on: dependencyId, state },
   };
-  const transition = isOfFailure ? "cancel" : "refuse";
-  return { id, transition, at, cause: "dependency", actor: "daemon", data: { on }, set: { error } };
+  const transition = requiresFailure ? "cancel" : "refuse";
+  return {
+    id,
+    transition,
+    at,
+    cause: "dependency",
+    actor: "daemon",
+    data: { on: dependencyId },
+    set: { error },
+  };
 }

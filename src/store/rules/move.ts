@@ -9,7 +9,7 @@ import { toIso } from "../../core/time.ts";
 import { type Change, IllegalMove } from "../store.ts";
 
 /** The rows of one move. */
-export interface Moved {
+export interface MoveResult {
   task: Task;
   event: Omit<TaskEvent, "seq">;
 }
@@ -30,15 +30,15 @@ const CLOCK_NOISE_MS = 1000;
 
 /**
  * Returns the task after `change`, and its event. `chosen` is the checkpoint from which the task continues, if the
- * change names one; null means the beginning. `here` is the machine of an attempt that begins. Throws
+ * change names one; null means the beginning. `machine` is the machine of an attempt that begins. Throws
  * {@link IllegalMove} and `StaleAttempt`.
  */
-export function moved(
+export function applyChange(
   before: Task,
   change: Change,
   chosen?: CheckpointInfo | null,
-  here: string | null = null,
-): Moved {
+  machine: string | null = null,
+): MoveResult {
   if (change.attempt !== undefined && change.attempt !== before.attempt) {
     throw new AgentctlError("StaleAttempt", { id: before.id, state: before.state, attempt: change.attempt });
   }
@@ -46,9 +46,9 @@ export function moved(
   const to = next(before.state, change.transition);
   const isAnswered = change.question !== undefined && change.question !== before.question?.at;
   if (to === undefined || isAnswered) throw new IllegalMove(before, change.transition);
-  const from = chosen === undefined ? before : continuedFrom(before, chosen);
-  const after = settled({ ...from, state: to }, before, change);
-  const task = { ...after, machine: placeOf(after, change.begin ? here : before.machine) };
+  const from = chosen === undefined ? before : rewindTo(before, chosen);
+  const after = enterState({ ...from, state: to }, before, change);
+  const task = { ...after, machine: machineOf(after, change.begin ? machine : before.machine) };
   const { at, actor, cause } = change;
   const attempt = task.attempt || null;
   const data = change.data ?? pauseData(before, task);
@@ -56,12 +56,12 @@ export function moved(
 }
 
 /** Returns the machine of a task: that of its process, or null if it has none. */
-export function placeOf({ state, frozen }: Task, machine: string | null): string | null {
+export function machineOf({ state, frozen }: Task, machine: string | null): string | null {
   return state === "working" || frozen ? machine : null;
 }
 
 /** Drops what came after the checkpoint from which the task continues: journaled steps and the question. */
-function continuedFrom(task: Task, chosen: CheckpointInfo | null): Task {
+function rewindTo(task: Task, chosen: CheckpointInfo | null): Task {
   return {
     ...task,
     checkpoint: chosen && { ...chosen, superseded: false },
@@ -79,53 +79,53 @@ export function pauseData(before: Task, { state, pause }: Task): Record<string, 
 }
 
 /** Returns when the phase ended. Work ends with its process, perhaps long before a daemon records that. */
-function phaseOver({ state, phaseAt }: Task, { at, end }: Change): number {
-  const over = state === "working" && end ? Math.min(end.endedAt, at) : at;
-  return Math.max(over, phaseAt);
+function phaseEnd({ state, phaseAt }: Task, { at, end }: Change): number {
+  const endedAt = state === "working" && end ? Math.min(end.endedAt, at) : at;
+  return Math.max(endedAt, phaseAt);
 }
 
 /** Returns the task with the fields that follow from leaving one state and entering another. */
-function settled(task: Task, before: Task, change: Change): Task {
-  const over = phaseOver(before, change);
+function enterState(task: Task, before: Task, change: Change): Task {
+  const endedAt = phaseEnd(before, change);
   return {
     ...task,
-    ...phaseTimes(before, change, over - before.phaseAt),
+    ...phaseTimes(before, change, endedAt - before.phaseAt),
     intent: null,
     resumesWith: null,
-    phaseAt: over,
+    phaseAt: endedAt,
     updatedAt: change.at,
-    ...(task.state === "working" ? atWork(task, change) : {}),
-    ...(change.begin ? begun(before, change.begin) : {}),
-    ...(isTerminal(task.state) ? { ...ended, endedAt: over } : {}),
+    ...(task.state === "working" ? workFields(task, change) : {}),
+    ...(change.begin ? attemptFields(before, change.begin) : {}),
+    ...(isTerminal(task.state) ? { ...endFields, endedAt } : {}),
     ...change.set,
   };
 }
 
-function phaseTimes(before: Task, { ranMs }: Change, inPhase: number): Partial<Task> {
-  if (before.state === "suspended") return { pausedMs: before.pausedMs + inPhase };
+function phaseTimes(before: Task, { ranMs }: Change, phaseMs: number): Partial<Task> {
+  if (before.state === "suspended") return { pausedMs: before.pausedMs + phaseMs };
   if (before.state !== "working") return {};
-  const ran = ranMs ?? inPhase;
+  const activeMs = ranMs ?? phaseMs;
   // If the wall clock counts more than the machine's own clock, the machine slept. Small differences are noise.
-  const slept = inPhase - ran;
-  const worked = Math.abs(slept) < CLOCK_NOISE_MS ? inPhase : ran;
+  const sleptMs = phaseMs - activeMs;
+  const workedMs = Math.abs(sleptMs) < CLOCK_NOISE_MS ? phaseMs : activeMs;
   return {
-    runMs: before.runMs + worked,
-    attemptRunMs: before.attemptRunMs + worked,
-    pausedMs: before.pausedMs + (slept < CLOCK_NOISE_MS ? 0 : slept),
+    runMs: before.runMs + workedMs,
+    attemptRunMs: before.attemptRunMs + workedMs,
+    pausedMs: before.pausedMs + (sleptMs < CLOCK_NOISE_MS ? 0 : sleptMs),
     pid: null,
   };
 }
 
-function atWork({ startedAt }: Task, { at }: Change): Partial<Task> {
-  const nothing = { notBefore: null, delay: null, exitCode: null, signal: null, error: null };
-  return { ...nothing, startedAt: startedAt ?? at };
+function workFields({ startedAt }: Task, { at }: Change): Partial<Task> {
+  const cleared = { notBefore: null, delay: null, exitCode: null, signal: null, error: null };
+  return { ...cleared, startedAt: startedAt ?? at };
 }
 
-function begun({ attempt }: Task, { pid = null, slotNumbers = null }: NonNullable<Change["begin"]>) {
+function attemptFields({ attempt }: Task, { pid = null, slotNumbers = null }: NonNullable<Change["begin"]>) {
   return { attempt: attempt + 1, attemptRunMs: 0, pid, slotNumbers };
 }
 
-const ended = {
+const endFields = {
   question: null,
   pauseAt: null,
   held: false,

@@ -7,7 +7,7 @@ import { holdFor } from "./queues.ts";
 import { toAttempt } from "./rows.ts";
 
 /** The facts that become known about an attempt after it began. */
-export type Facts = Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello" | "startedAt">>;
+export type AttemptUpdate = Partial<Pick<Attempt, "pid" | "pidStart" | "saidHello" | "startedAt">>;
 
 /** Returns the attempts of a task, first to last. */
 export function* ofTask(ctx: Context, id: number): Op<Attempt[]> {
@@ -19,21 +19,21 @@ export function* byToken(ctx: Context, token: string): Op<Attempt | undefined> {
   return row && toAttempt(row);
 }
 
-export function* note(ctx: Context, id: number, n: number, facts: Facts): Op<void> {
+export function* note(ctx: Context, id: number, n: number, update: AttemptUpdate): Op<void> {
   yield* ctx.run(
     `update attempts set pid = coalesce(?, pid), pid_start = coalesce(?, pid_start),
        said_hello = case when ? = 1 then 1 else said_hello end, started_at = coalesce(?, started_at)
      where task_id = ? and n = ?`,
-    facts.pid ?? null,
-    facts.pidStart ?? null,
-    facts.saidHello ? 1 : 0,
-    facts.startedAt ?? null,
+    update.pid ?? null,
+    update.pidStart ?? null,
+    update.saidHello ? 1 : 0,
+    update.startedAt ?? null,
     id,
     n,
   );
-  if (facts.pid === undefined) return;
+  if (update.pid === undefined) return;
   const sql = "update tasks set pid = ? where id = ? and attempt = ? and state = 'working'";
-  yield* ctx.run(sql, facts.pid, id, n);
+  yield* ctx.run(sql, update.pid, id, n);
 }
 
 /** Records what is about to be done to live attempts, and holds queues. Throws `StaleAttempt` for any other attempt. */

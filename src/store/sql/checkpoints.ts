@@ -5,47 +5,47 @@ import type { Carried, NewCheckpoint } from "../store.ts";
 import { addArtifact } from "./attempts.ts";
 import type { ActiveAttempt, Context, Op } from "./context.ts";
 import { add as addMessage } from "./inbox.ts";
-import { insertStep, keep as keepForStep, markUnused, place } from "./journal.ts";
+import { insertStep, keep as keepForStep, lastPosition, markUnused } from "./journal.ts";
 import { toCheckpoint } from "./rows.ts";
 
-const INFO = "seq, attempt, size, sha256, created_at, label, position, base, superseded";
+const INFO_COLUMNS = "seq, attempt, size, sha256, created_at, label, position, base, superseded";
 
 /** Stores a checkpoint of a live attempt, makes it the task's newest, and deletes those beyond `keep`. */
 export function* save(
   ctx: Context,
   live: ActiveAttempt,
-  given: NewCheckpoint,
+  checkpoint: NewCheckpoint,
   keep: number,
 ): Op<CheckpointInfo> {
-  if (given.nonce !== null) {
-    const known = yield* ctx.row(
-      `select ${INFO} from checkpoints where task_id = ? and nonce = ?`,
+  if (checkpoint.nonce !== null) {
+    const existing = yield* ctx.row(
+      `select ${INFO_COLUMNS} from checkpoints where task_id = ? and nonce = ?`,
       live.taskId,
-      given.nonce,
+      checkpoint.nonce,
     );
-    if (known) return toCheckpoint(known);
+    if (existing) return toCheckpoint(existing);
   }
   const newest = yield* ctx.row("select max(seq) as seq from checkpoints where task_id = ?", live.taskId);
   const seq = ((newest?.seq as number | null) ?? 0) + 1;
   const info: CheckpointInfo = {
     seq,
     attempt: live.n,
-    size: given.data.length,
-    sha256: sha256(given.data),
-    createdAt: given.at,
-    label: given.label,
-    position: yield* place(ctx, live.taskId),
-    base: given.base === "own" ? seq : given.base,
+    size: checkpoint.data.length,
+    sha256: sha256(checkpoint.data),
+    createdAt: checkpoint.at,
+    label: checkpoint.label,
+    position: yield* lastPosition(ctx, live.taskId),
+    base: checkpoint.base === "own" ? seq : checkpoint.base,
     superseded: false,
   };
-  yield* insert(ctx, live.taskId, info, given.data, given.nonce);
+  yield* insert(ctx, live.taskId, info, checkpoint.data, checkpoint.nonce);
   yield* prune(ctx, live.taskId, keep);
-  yield* markUnused(ctx, live, given.unused ?? []);
-  if (given.base === "own") yield* moveKept(ctx, live, seq, given.kept ?? []);
+  yield* markUnused(ctx, live, checkpoint.unused ?? []);
+  if (checkpoint.base === "own") yield* moveKept(ctx, live, seq, checkpoint.kept ?? []);
   const task = yield* ctx.task(live.taskId);
   // The host of an agent saves whenever something changes, and reports itself what counts as progress.
   const losses = task.kind === "agent" ? task.losses : 0;
-  yield* ctx.write(task, { ...task, checkpoint: info, losses, updatedAt: given.at });
+  yield* ctx.write(task, { ...task, checkpoint: info, losses, updatedAt: checkpoint.at });
   return info;
 }
 
@@ -54,7 +54,7 @@ export function* takeOver(ctx: Context, task: Task, carried: Carried): Op<Task> 
   const { checkpoint, steps, kept = [], messages = [], artifacts = [] } = carried;
   for (const step of steps) yield* insertStep(ctx, task.id, step);
   if (checkpoint) yield* insert(ctx, task.id, checkpoint.info, checkpoint.data, null);
-  for (const one of kept) yield* keepForStep(ctx, { taskId: task.id, n: 0 }, one);
+  for (const value of kept) yield* keepForStep(ctx, { taskId: task.id, n: 0 }, value);
   for (const message of messages) yield* addMessage(ctx, task.id, message);
   for (const artifact of artifacts) yield* addArtifact(ctx, { taskId: task.id, n: 0 }, artifact);
   const journaled = steps.length + kept.length > 0;
@@ -95,7 +95,7 @@ function* moveKept(
   kept: NonNullable<NewCheckpoint["kept"]>,
 ): Op<void> {
   yield* ctx.run("delete from kept where task_id = ?", live.taskId);
-  for (const one of kept) yield* keepForStep(ctx, live, { ...one, base });
+  for (const value of kept) yield* keepForStep(ctx, live, { ...value, base });
 }
 
 function* prune(ctx: Context, id: number, keep: number): Op<void> {
@@ -109,14 +109,14 @@ function* prune(ctx: Context, id: number, keep: number): Op<void> {
 }
 
 export function* list(ctx: Context, id: number): Op<CheckpointInfo[]> {
-  return (yield* ctx.rows(`select ${INFO} from checkpoints where task_id = ? order by seq`, id)).map(
+  return (yield* ctx.rows(`select ${INFO_COLUMNS} from checkpoints where task_id = ? order by seq`, id)).map(
     toCheckpoint,
   );
 }
 
 /** Returns the bytes of a checkpoint after checking them against their checksum. */
 export function* data(ctx: Context, id: number, seq: number): Op<Buffer> {
-  const data = yield* whole(ctx, id, seq);
+  const data = yield* readChecked(ctx, id, seq);
   if (Buffer.isBuffer(data)) return data;
   if (data === "missing")
     throw new AgentctlError("CheckpointNotFound", { id, state: (yield* ctx.task(id)).state, seq });
@@ -131,16 +131,16 @@ export function* data(ctx: Context, id: number, seq: number): Op<Buffer> {
   });
 }
 
-/** Returns the newest checkpoint other than `but` from which a task can continue. */
-function* newestWhole(ctx: Context, id: number, but: number): Op<CheckpointInfo | undefined> {
+/** Returns the newest checkpoint other than `exceptSeq` from which a task can continue. */
+function* newestWhole(ctx: Context, id: number, exceptSeq: number): Op<CheckpointInfo | undefined> {
   for (const info of (yield* list(ctx, id)).reverse()) {
-    if (info.seq === but || info.superseded) continue;
-    if (Buffer.isBuffer(yield* whole(ctx, id, info.seq))) return info;
+    if (info.seq === exceptSeq || info.superseded) continue;
+    if (Buffer.isBuffer(yield* readChecked(ctx, id, info.seq))) return info;
   }
   return undefined;
 }
 
-function* whole(ctx: Context, id: number, seq: number): Op<Buffer | "missing" | "corrupt"> {
+function* readChecked(ctx: Context, id: number, seq: number): Op<Buffer | "missing" | "corrupt"> {
   const row = yield* ctx.row(
     "select data, size, sha256 from checkpoints where task_id = ? and seq = ?",
     id,
@@ -154,7 +154,11 @@ function* whole(ctx: Context, id: number, seq: number): Op<Buffer | "missing" | 
 /** Returns checkpoint `seq`, or null for 0, the beginning. Throws `CheckpointNotFound` for any other number. */
 export function* chosenCheckpoint(ctx: Context, { id, state }: Task, seq: number): Op<CheckpointInfo | null> {
   if (seq === 0) return null;
-  const row = yield* ctx.row(`select ${INFO} from checkpoints where task_id = ? and seq = ?`, id, seq);
+  const row = yield* ctx.row(
+    `select ${INFO_COLUMNS} from checkpoints where task_id = ? and seq = ?`,
+    id,
+    seq,
+  );
   if (!row) throw new AgentctlError("CheckpointNotFound", { id, state, seq });
   return toCheckpoint(row);
 }

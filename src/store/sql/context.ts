@@ -1,6 +1,14 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Task, TaskEvent } from "../../core/task.ts";
-import { type Cell, changedCells, type Reading, type Row, taskCells, taskColumns, toTask } from "./rows.ts";
+import {
+  type Cell,
+  changedCells,
+  type Projection,
+  type Row,
+  taskCells,
+  taskColumns,
+  toTask,
+} from "./rows.ts";
 
 /**
  * An operation on a database, written once for all databases. With SQLite it runs without a pause. With a server, each
@@ -8,7 +16,7 @@ import { type Cell, changedCells, type Reading, type Row, taskCells, taskColumns
  */
 export type Op<T> = Generator<Promise<unknown>, T, unknown>;
 
-const whole: Reading = { columns: taskColumns, toTask };
+const wholeTask: Projection = { columns: taskColumns, toTask };
 
 /** The live attempt that a token authorises. */
 export interface ActiveAttempt {
@@ -22,7 +30,7 @@ export interface ActiveAttempt {
  */
 export abstract class Context {
   /** The events of the current transaction. */
-  news: TaskEvent[] = [];
+  newEvents: TaskEvent[] = [];
   /** The name of this machine among those that share the store; null if the store is not shared. */
   readonly machine: string | null = null;
 
@@ -40,8 +48,8 @@ export abstract class Context {
   abstract insertEvents(rows: readonly (readonly Cell[])[]): Op<number[]>;
 
   /** Reads the tasks of `source`: a table with its clauses. */
-  *tasks(source: string, params: readonly Cell[], reading: Reading = whole): Op<Task[]> {
-    return (yield* this.cells(selection(source, reading), params)).map(reading.toTask);
+  *tasks(source: string, params: readonly Cell[], projection: Projection = wholeTask): Op<Task[]> {
+    return (yield* this.cells(selection(source, projection), params)).map(projection.toTask);
   }
 
   /** Reads the first task of `source`. */
@@ -76,14 +84,14 @@ export abstract class Context {
   /** Inserts tasks, ignoring their ids; returns them with their new ids. */
   *insert(tasks: readonly Task[]): Op<Task[]> {
     const ids = yield* this.insertTasks(tasks.map((task) => taskCells(task).slice(1)));
-    return tasks.map((task, at) => ({ ...task, id: ids[at] as number }));
+    return tasks.map((task, index) => ({ ...task, id: ids[index] as number }));
   }
 
   /**
    * Returns the attempt that `token` authorises to write; throws `StaleAttempt` unless it is the live one of its task.
    * A frozen attempt is live: what it sent before it was stopped counts, and it continues with the same token.
    */
-  *live(token: string): Op<ActiveAttempt> {
+  *liveAttempt(token: string): Op<ActiveAttempt> {
     const row = yield* this.row(
       `select a.task_id, a.n, a.ended_at, t.state, t.attempt, t.frozen from attempts a
        join tasks t on t.id = a.task_id where a.token = ?`,
@@ -103,7 +111,7 @@ export abstract class Context {
 
 const selections = new Map<string, string>();
 
-function selection(source: string, { columns } = whole): string {
+function selection(source: string, { columns } = wholeTask): string {
   if (columns !== taskColumns) return `select ${columns.join(", ")} from ${source}`;
   let sql = selections.get(source);
   if (sql === undefined) {

@@ -8,34 +8,34 @@ import { takeOver } from "./checkpoints.ts";
 import type { Context, Op } from "./context.ts";
 import * as events from "./events.ts";
 import { keepStdin } from "./inbox.ts";
-import { moveOne, requireSession, standingOf } from "./moves.ts";
+import { moveOne, readDependencyStatus, requireSession } from "./moves.ts";
 import type { QueueRoom } from "./queue-room.ts";
 import { blankTask, taskWith } from "./rows.ts";
 
-interface Made {
+interface Creation {
   task: Task;
   created: boolean;
 }
 
 /** Inserts the tasks of `seeds` with their first events; for a seed whose key exists, returns the existing task. */
-export function* createAll(ctx: Context, seeds: readonly Seed[], room: QueueRoom): Op<Made[]> {
-  const made: Made[] = [];
+export function* createAll(ctx: Context, seeds: readonly Seed[], room: QueueRoom): Op<Creation[]> {
+  const results: Creation[] = [];
   // Tasks that need nothing else are inserted together: a hundred of them cost a server two requests, not two each.
   let plain: Seed[] = [];
-  const queues: KnownQueues = new Map();
+  const slotsCache: SlotsCache = new Map();
   function* insertPlain(): Op<void> {
     if (plain.length === 0) return;
     const tasks = yield* ctx.insert(plain.map((seed) => newTask(seed)));
     yield* events.appendAll(
       ctx,
-      tasks.map((task, at) => firstEvent(task, plain[at] as Seed)),
+      tasks.map((task, index) => firstEvent(task, plain[index] as Seed)),
     );
-    for (const task of tasks) made.push({ task, created: true });
+    for (const task of tasks) results.push({ task, created: true });
     plain = [];
   }
   /** Throws if there is no room for the task. */
   function* admit(seed: Seed): Op<void> {
-    yield* requireSlots(ctx, seed, queues);
+    yield* requireSlots(ctx, seed, slotsCache);
     yield* requireSession(ctx, seed.sessionKey);
     yield* room.admit(ctx, seed.queue, seed.at, insertPlain);
   }
@@ -46,13 +46,18 @@ export function* createAll(ctx: Context, seeds: readonly Seed[], room: QueueRoom
       continue;
     }
     yield* insertPlain();
-    const placed = seed.after.map((one) => ({ ...one, id: madeBefore(one.id, made) ?? one.id }));
+    const dependencies = seed.after.map((dependency) => ({
+      ...dependency,
+      id: idInBatch(dependency.id, results) ?? dependency.id,
+    }));
     // An earlier seed whose key exists may be a task that is also named by its id.
-    const after = placed.filter(({ id }, at) => placed.findIndex((one) => one.id === id) === at);
-    made.push(yield* create(ctx, { ...seed, after }, admit));
+    const after = dependencies.filter(
+      ({ id }, index) => dependencies.findIndex((other) => other.id === id) === index,
+    );
+    results.push(yield* create(ctx, { ...seed, after }, admit));
   }
   yield* insertPlain();
-  return made;
+  return results;
 }
 
 /** Returns whether a task consists only of its own row and its first event. */
@@ -62,37 +67,40 @@ function isPlain({ key, after, sessionKey, placed, stdinData, carried, paused }:
 }
 
 /** Returns the id of an earlier task of the batch, if `id` is below zero and so names its place: see `placeInBatch`. */
-function madeBefore(id: number, made: readonly Made[]): number | undefined {
-  return id < 0 ? made[-id - 1]?.task.id : undefined;
+function idInBatch(id: number, results: readonly Creation[]): number | undefined {
+  return id < 0 ? results[-id - 1]?.task.id : undefined;
 }
 
-function* create(ctx: Context, seed: Seed, admit: (seed: Seed) => Op<void>): Op<Made> {
+function* create(ctx: Context, seed: Seed, admit: (seed: Seed) => Op<void>): Op<Creation> {
   const existing =
     seed.key === null ? undefined : yield* ctx.row("select id from tasks where key = ?", seed.key);
   if (existing) return { task: yield* ctx.task(existing.id as number), created: false };
   const { at, carried, placed, stdinData, after } = seed;
   yield* admit(seed);
   for (const { id } of after) yield* ctx.task(id);
-  const { blockedBy, open, broken } = yield* standingOf(ctx, after);
+  const { blockedBy, open, broken } = yield* readDependencyStatus(ctx, after);
   const [inserted] = (yield* ctx.insert([newTask(seed, blockedBy)])) as [Task];
   const task = placed ? yield* ctx.write(inserted, { ...inserted, ...placed(inserted.id) }) : inserted;
   if (stdinData) yield* keepStdin(ctx, task.id, stdinData);
-  for (const on of open)
+  for (const dependencyId of open)
     yield* ctx.run(
       "insert into dependencies (on_id, task_id) values (?, ?) on conflict do nothing",
-      on,
+      dependencyId,
       task.id,
     );
   yield* events.append(ctx, firstEvent(task, seed));
-  const begun = carried ? yield* takeOver(ctx, task, carried) : task;
-  return { task: broken ? yield* moveOne(ctx, endOfDependent(begun, broken, at)) : begun, created: true };
+  const restored = carried ? yield* takeOver(ctx, task, carried) : task;
+  return {
+    task: broken ? yield* moveOne(ctx, endOfDependent(restored, broken, at)) : restored,
+    created: true,
+  };
 }
 
 function newTask(seed: Seed, blockedBy: Task["blockedBy"] = null): Task {
   const { at, paused, notBefore, envNames = [], account = null } = seed;
   const { delay = notBefore === null ? null : "time" } = seed;
   return {
-    ...taskWith(untouched, seed),
+    ...taskWith(initialTask, seed),
     ...(paused ? { ...paused, state: "suspended" } : {}),
     envNames,
     blockedBy,
@@ -109,7 +117,7 @@ function firstEvent({ id, state }: Task, { at, actor, paused }: Seed): Omit<Task
   return { at, actor, cause, task: id, attempt: null, from: null, to: state, data: null };
 }
 
-const untouched: Task = {
+const initialTask: Task = {
   ...blankTask,
   input: undefined,
   state: "submitted",
@@ -144,18 +152,18 @@ const untouched: Task = {
 };
 
 /** The slots of the queues that this transaction has already read. */
-type KnownQueues = Map<string, number | null>;
+type SlotsCache = Map<string, number | null>;
 
 /** Throws `QueueNotFound`, or `InvalidParams` if the queue has too few slots for the task. */
 export function* requireSlots(
   ctx: Context,
   { queue, slots }: Pick<Seed, "queue" | "slots">,
-  known: KnownQueues = new Map(),
+  cache: SlotsCache = new Map(),
 ): Op<void> {
-  if (!known.has(queue)) {
+  if (!cache.has(queue)) {
     const row = yield* ctx.row("select slots from queues where name = ?", queue);
     if (!row) throw new AgentctlError("QueueNotFound", { queue });
-    known.set(queue, row.slots as number | null);
+    cache.set(queue, row.slots as number | null);
   }
-  requireFit({ queue, slots }, known.get(queue) ?? null);
+  requireFit({ queue, slots }, cache.get(queue) ?? null);
 }

@@ -1,4 +1,4 @@
-import type { Deliveries, Delivery, HookState, NewDelivery, Told } from "../deliveries.ts";
+import type { Deliveries, Delivery, DeliveryResult, HookState, NewDelivery } from "../deliveries.ts";
 import type { Access } from "./access.ts";
 import type { Context, Op } from "./context.ts";
 import type { Row } from "./rows.ts";
@@ -10,7 +10,7 @@ export function deliveriesOver({ read, write }: Access): Deliveries {
     queue: (deliveries, upTo) => write("deliveries", (ctx) => queue(ctx, deliveries, upTo)),
     due: (hook, now, limit) => read((ctx) => due(ctx, hook, now, limit)),
     nextAt: () => read((ctx) => nextAt(ctx)),
-    settle: (id, told) => write("delivered", (ctx) => settle(ctx, id, told)),
+    settle: (id, result) => write("delivered", (ctx) => settle(ctx, id, result)),
   };
 }
 
@@ -18,11 +18,11 @@ export function deliveriesOver({ read, write }: Access): Deliveries {
  * Keeps only these hooks of this machine. A new one begins after the newest event; deliveries of others are dropped.
  */
 function* keepHooks(ctx: Context, hooks: readonly string[]): Op<void> {
-  const known = (yield* ctx.rows(`select key from hooks where ${own(ctx, "key")}`)).map(
+  const storedKeys = (yield* ctx.rows(`select key from hooks where ${ownedCondition(ctx, "key")}`)).map(
     ({ key }) => key as string,
   );
   const keys = hooks.map((hook) => keyOf(ctx, hook));
-  for (const key of known) {
+  for (const key of storedKeys) {
     if (keys.includes(key)) continue;
     yield* ctx.run("delete from deliveries where hook = ?", key);
     yield* ctx.run("delete from hooks where key = ?", key);
@@ -44,7 +44,7 @@ function hookOf({ machine }: Context, key: string): string {
 }
 
 /** Returns an SQL condition: `column` names a hook of this machine. Machine names hold letters, digits, `.` and `-`. */
-function own({ machine }: Context, column: string): string {
+function ownedCondition({ machine }: Context, column: string): string {
   return machine === null ? "true" : `substr(${column}, 1, ${machine.length + 1}) = '${machine}/'`;
 }
 
@@ -55,7 +55,7 @@ function* queue(ctx: Context, deliveries: readonly NewDelivery[], upTo: number):
       "insert into deliveries (hook, seq, task_id, message, body, tries, first_at, next_at) values (?, ?, ?, ?, ?, 0, ?, ?)";
     yield* ctx.run(sql, keyOf(ctx, hook), seq, task, message, body, at, at);
   }
-  yield* ctx.run(`update hooks set after = ? where after < ? and ${own(ctx, "key")}`, upTo, upTo);
+  yield* ctx.run(`update hooks set after = ? where after < ? and ${ownedCondition(ctx, "key")}`, upTo, upTo);
 }
 
 /** Returns the deliveries due for a hook: for each task only the oldest unsent one. */
@@ -69,17 +69,16 @@ function* due(ctx: Context, hook: string, now: number, limit: number): Op<Delive
 /** Returns when the next delivery is due, or null. */
 function* nextAt(ctx: Context): Op<number | null> {
   return (
-    ((yield* ctx.row(`select min(next_at) as next from deliveries where ${own(ctx, "hook")}`))?.next as
-      | number
-      | null) ?? null
+    ((yield* ctx.row(`select min(next_at) as next from deliveries where ${ownedCondition(ctx, "hook")}`))
+      ?.next as number | null) ?? null
   );
 }
 
 /** Records the result of one try. Deletes a delivery that was sent or given up; any other is retried at `again`. */
-function* settle(ctx: Context, id: number, told: Told): Op<void> {
+function* settle(ctx: Context, id: number, result: DeliveryResult): Op<void> {
   const row = yield* ctx.row("select hook from deliveries where id = ?", id);
   if (!row) return;
-  const { at, error, again } = told;
+  const { at, error, again } = result;
   if (again !== null)
     yield* ctx.run("update deliveries set tries = tries + 1, next_at = ? where id = ?", again, id);
   else yield* ctx.run("delete from deliveries where id = ?", id);
@@ -89,7 +88,7 @@ function* settle(ctx: Context, id: number, told: Told): Op<void> {
 }
 
 function* states(ctx: Context): Op<HookState[]> {
-  const sql = `select hooks.*, (select count(*) from deliveries where hook = hooks.key) as waiting from hooks where ${own(ctx, "key")}`;
+  const sql = `select hooks.*, (select count(*) from deliveries where hook = hooks.key) as waiting from hooks where ${ownedCondition(ctx, "key")}`;
   return (yield* ctx.rows(sql)).map((row) => ({
     key: hookOf(ctx, row.key as string),
     after: row.after as number,

@@ -2,11 +2,11 @@ import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import type { EditChange } from "../edit-change.ts";
-import { endOfDependent, type Standing } from "../rules/dependencies.ts";
+import { type DependencyStatus, endOfDependent } from "../rules/dependencies.ts";
 import type { Context, Op } from "./context.ts";
 import { requireSlots } from "./create.ts";
 import * as events from "./events.ts";
-import { moveOne, standingOf } from "./moves.ts";
+import { moveOne, readDependencyStatus } from "./moves.ts";
 import type { QueueRoom } from "./queue-room.ts";
 
 /**
@@ -27,10 +27,10 @@ export function* edit(
   if (changed.queue !== before.queue) yield* room.admit(ctx, changed.queue, at);
   if (changed.queue !== before.queue || changed.slots !== before.slots) yield* requireSlots(ctx, changed);
   const { broken, blockedBy } = patch.after
-    ? yield* comeAfter(ctx, id, patch.after)
+    ? yield* replaceDependencies(ctx, id, patch.after)
     : { broken: null, blockedBy: before.blockedBy };
-  const timed = patch.notBefore === null ? null : "time";
-  const delay = patch.delay ?? (patch.notBefore === undefined ? before.delay : timed);
+  const timeDelay = patch.notBefore === null ? null : "time";
+  const delay = patch.delay ?? (patch.notBefore === undefined ? before.delay : timeDelay);
   const edits = before.edits + 1;
   const after = yield* ctx.write(before, { ...changed, blockedBy, delay, edits, updatedAt: at });
   const { state } = before;
@@ -39,20 +39,24 @@ export function* edit(
   return broken ? yield* moveOne(ctx, endOfDependent(after, broken, at)) : after;
 }
 
-function* comeAfter(ctx: Context, id: number, after: Task["after"]): Op<Standing> {
-  yield* requireNoCircle(ctx, id, after);
-  const found = yield* standingOf(ctx, after);
+function* replaceDependencies(ctx: Context, id: number, after: Task["after"]): Op<DependencyStatus> {
+  yield* requireNoCycle(ctx, id, after);
+  const status = yield* readDependencyStatus(ctx, after);
   yield* ctx.run("delete from dependencies where task_id = ?", id);
-  for (const on of found.open)
-    yield* ctx.run("insert into dependencies (on_id, task_id) values (?, ?) on conflict do nothing", on, id);
-  return found;
+  for (const dependencyId of status.open)
+    yield* ctx.run(
+      "insert into dependencies (on_id, task_id) values (?, ?) on conflict do nothing",
+      dependencyId,
+      id,
+    );
+  return status;
 }
 
 /** Throws if dependencies form a cycle: none of its tasks would ever start. */
-function* requireNoCircle(ctx: Context, id: number, after: Task["after"]): Op<void> {
+function* requireNoCycle(ctx: Context, id: number, after: Task["after"]): Op<void> {
   const seen = new Set<number>();
-  const rest = after.map((dependency) => dependency.id);
-  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+  const pending = after.map((dependency) => dependency.id);
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     if (next === id) {
       const reason = `task ${id} would come after itself: ${after.map((each) => each.id).join(", ")}`;
       throw new AgentctlError("InvalidParams", { field: "after", reason, id });
@@ -60,6 +64,6 @@ function* requireNoCircle(ctx: Context, id: number, after: Task["after"]): Op<vo
     if (seen.has(next)) continue;
     seen.add(next);
     const task = yield* ctx.task(next);
-    if (!isTerminal(task.state)) rest.push(...task.after.map((dependency) => dependency.id));
+    if (!isTerminal(task.state)) pending.push(...task.after.map((dependency) => dependency.id));
   }
 }

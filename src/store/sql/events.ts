@@ -10,9 +10,10 @@ export function* append(ctx: Context, event: NewEvent): Op<void> {
 }
 
 /** Writes rows of `events`, numbered in their order. */
-export function* appendAll(ctx: Context, all: readonly NewEvent[]): Op<void> {
-  const seqs = yield* ctx.insertEvents(all.map(cellsOf));
-  for (const [at, event] of all.entries()) ctx.news.push({ ...event, seq: seqs[at] as number });
+export function* appendAll(ctx: Context, newEvents: readonly NewEvent[]): Op<void> {
+  const seqs = yield* ctx.insertEvents(newEvents.map(cellsOf));
+  for (const [index, event] of newEvents.entries())
+    ctx.newEvents.push({ ...event, seq: seqs[index] as number });
 }
 
 function cellsOf({ at, task, attempt, from, to, cause, actor, data }: NewEvent): Cell[] {
@@ -20,12 +21,12 @@ function cellsOf({ at, task, attempt, from, to, cause, actor, data }: NewEvent):
 }
 
 /** Returns the number of the newest event; 0 if there is none. */
-export function* last(ctx: Context): Op<number> {
+export function* lastSeq(ctx: Context): Op<number> {
   return (yield* ctx.row("select coalesce(max(seq), 0) as seq from events"))?.seq as number;
 }
 
 /** Returns events after a number, oldest first; a negative `limit` means no limit. */
-export function* after(
+export function* listAfter(
   ctx: Context,
   query: { after: number; task?: number; limit: number },
 ): Op<TaskEvent[]> {

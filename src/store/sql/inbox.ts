@@ -11,8 +11,8 @@ export function inboxOver({ read, write }: Access): Inbox {
     add: (id, message) => write("send", (ctx) => add(ctx, id, message)),
     undelivered: (id) => read((ctx) => undelivered(ctx, id)),
     stdin: (id) => read((ctx) => stdinOf(ctx, id)),
-    waiting: (id) => read((ctx) => first(ctx, "position is null order by id", id)),
-    last: (id) => read((ctx) => first(ctx, "written > 0 order by id desc", id)),
+    waiting: (id) => read((ctx) => firstMessage(ctx, "position is null order by id", id)),
+    last: (id) => read((ctx) => firstMessage(ctx, "written > 0 order by id desc", id)),
     note: (id, written, isWhole) => write("messages", (ctx) => note(ctx, id, written, isWhole)),
   };
 }
@@ -59,9 +59,9 @@ export function* add(
   return yield* ctx.insertRow(sql, id, text, at, actor, eof ? 1 : 0);
 }
 
-function* first(ctx: Context, which: string, id: number): Op<PipedMessage | undefined> {
+function* firstMessage(ctx: Context, condition: string, id: number): Op<PipedMessage | undefined> {
   const row = yield* ctx.row(
-    `select id, text, written, eof from messages where task_id = ? and ${which} limit 1`,
+    `select id, text, written, eof from messages where task_id = ? and ${condition} limit 1`,
     id,
   );
   if (!row) return undefined;
@@ -74,13 +74,13 @@ function* first(ctx: Context, which: string, id: number): Op<PipedMessage | unde
 }
 
 /** The place in the journal of a message that was delivered without a journal. */
-const NO_PLACE = -1;
+const NO_POSITION = -1;
 
 function* note(ctx: Context, id: number, written: number, isWhole: boolean): Op<void> {
   yield* ctx.run(
     "update messages set written = ?, position = ? where id = ?",
     written,
-    isWhole ? NO_PLACE : null,
+    isWhole ? NO_POSITION : null,
     id,
   );
 }

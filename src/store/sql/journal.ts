@@ -4,10 +4,11 @@ import type { JournalPart } from "../store.ts";
 import type { ActiveAttempt, Context, Op } from "./context.ts";
 import { toStep } from "./rows.ts";
 
-const STEP = "kind, name, n, base, position, call, alone, attempt, started_at, ended_at, size, unused";
+const STEP_COLUMNS =
+  "kind, name, n, base, position, call, alone, attempt, started_at, ended_at, size, unused";
 
 /** Returns how many steps of a task are acknowledged: the place in the journal that a checkpoint marks. */
-export function* place(ctx: Context, id: number): Op<number> {
+export function* lastPosition(ctx: Context, id: number): Op<number> {
   const row = yield* ctx.row("select coalesce(max(position), 0) as place from steps where task_id = ?", id);
   return row?.place as number;
 }
@@ -18,16 +19,16 @@ export function* acknowledge(
   live: ActiveAttempt,
   step: Omit<Step, "position" | "attempt">,
 ): Op<{ result: string; added: boolean }> {
-  const known = yield* journaled(ctx, live.taskId, step);
-  if (known !== null) return { result: known, added: false };
-  const position = (yield* place(ctx, live.taskId)) + 1;
+  const existing = yield* journaledResult(ctx, live.taskId, step);
+  if (existing !== null) return { result: existing, added: false };
+  const position = (yield* lastPosition(ctx, live.taskId)) + 1;
   yield* insertStep(ctx, live.taskId, { ...step, position, attempt: live.n });
   yield* forgetKept(ctx, live.taskId, [step]);
-  yield* progressed(ctx, live);
+  yield* recordProgress(ctx, live);
   return { result: step.result, added: true };
 }
 
-const LEAVE_KNOWN = "on conflict (task_id, base, kind, name, n) do nothing";
+const SKIP_EXISTING = "on conflict (task_id, base, kind, name, n) do nothing";
 
 /** Acknowledges calls in their order, except those whose key is already journaled. */
 export function* acknowledgeAll(
@@ -35,15 +36,16 @@ export function* acknowledgeAll(
   live: ActiveAttempt,
   steps: readonly Omit<Step, "position" | "attempt">[],
 ): Op<void> {
-  let position = (yield* place(ctx, live.taskId)) + 1;
+  let position = (yield* lastPosition(ctx, live.taskId)) + 1;
   for (const step of steps) {
-    if (yield* insertStep(ctx, live.taskId, { ...step, position, attempt: live.n }, LEAVE_KNOWN)) position++;
+    if (yield* insertStep(ctx, live.taskId, { ...step, position, attempt: live.n }, SKIP_EXISTING))
+      position++;
   }
   yield* forgetKept(ctx, live.taskId, steps);
-  yield* progressed(ctx, live);
+  yield* recordProgress(ctx, live);
 }
 
-function* progressed(ctx: Context, { taskId }: ActiveAttempt): Op<void> {
+function* recordProgress(ctx: Context, { taskId }: ActiveAttempt): Op<void> {
   yield* ctx.run(
     "update tasks set losses = case when kind = 'agent' then losses else 0 end, journaled = 1 where id = ? and (losses > 0 or journaled = 0)",
     taskId,
@@ -51,9 +53,9 @@ function* progressed(ctx: Context, { taskId }: ActiveAttempt): Op<void> {
 }
 
 /** Writes one row of `steps`; returns whether it did. */
-export function* insertStep(ctx: Context, id: number, step: Step, whereKnown = ""): Op<boolean> {
-  const written = yield* ctx.run(
-    `insert into steps (task_id, ${STEP}, result) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ${whereKnown}`,
+export function* insertStep(ctx: Context, id: number, step: Step, onConflict = ""): Op<boolean> {
+  const changes = yield* ctx.run(
+    `insert into steps (task_id, ${STEP_COLUMNS}, result) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ${onConflict}`,
     id,
     step.kind,
     step.name,
@@ -69,7 +71,7 @@ export function* insertStep(ctx: Context, id: number, step: Step, whereKnown = "
     step.unused ? 1 : 0,
     step.result,
   );
-  return written > 0;
+  return changes > 0;
 }
 
 /** Deletes what steps kept: they have their results now. */
@@ -81,7 +83,7 @@ function* forgetKept(ctx: Context, id: number, steps: readonly StepKey[]): Op<vo
 
 /** Keeps a value for a step that has not ended; a step with an acknowledged result keeps nothing. */
 export function* keep(ctx: Context, { taskId }: ActiveAttempt, { base, name, n, value }: Kept): Op<void> {
-  if ((yield* journaled(ctx, taskId, { kind: "step", base, name, n })) !== null) return;
+  if ((yield* journaledResult(ctx, taskId, { kind: "step", base, name, n })) !== null) return;
   yield* ctx.run(
     `insert into kept (task_id, base, name, n, value, checkpoint)
      values (?, ?, ?, ?, ?, (select coalesce(max(seq), 0) from checkpoints where task_id = ?))
@@ -97,7 +99,7 @@ export function* keep(ctx: Context, { taskId }: ActiveAttempt, { base, name, n, 
   yield* ctx.run("update tasks set journaled = 1 where id = ? and journaled = 0", taskId);
 }
 
-export function* kept(ctx: Context, id: number): Op<Kept[]> {
+export function* listKept(ctx: Context, id: number): Op<Kept[]> {
   return (yield* ctx.rows(
     "select base, name, n, value from kept where task_id = ?",
     id,
@@ -111,7 +113,7 @@ export function* markUnused(ctx: Context, { taskId }: ActiveAttempt, steps: read
   for (const { base, name, n } of steps) yield* ctx.run(sql, taskId, base, name, n);
 }
 
-function* journaled(ctx: Context, id: number, key: StepKey): Op<string | null> {
+function* journaledResult(ctx: Context, id: number, key: StepKey): Op<string | null> {
   const row = yield* ctx.row(
     "select result from steps where task_id = ? and base = ? and kind = ? and name = ? and n = ?",
     id,
@@ -124,13 +126,14 @@ function* journaled(ctx: Context, id: number, key: StepKey): Op<string | null> {
 }
 
 export function* journal(ctx: Context, id: number): Op<Step[]> {
-  return (yield* ctx.rows(`select ${STEP}, result from steps where task_id = ? order by position`, id)).map(
-    toStep,
-  );
+  return (yield* ctx.rows(
+    `select ${STEP_COLUMNS}, result from steps where task_id = ? order by position`,
+    id,
+  )).map(toStep);
 }
 
 /** The calls that a module may request: those since its top, and those since the checkpoint from which it continues. */
-const ASKED_FOR = "task_id = ? and base in (0, ?)";
+const REQUESTABLE = "task_id = ? and base in (0, ?)";
 
 export function* journalPart(
   ctx: Context,
@@ -138,25 +141,25 @@ export function* journalPart(
   { base, after, maxBytes }: { base: number; after: number; maxBytes: number },
 ): Op<JournalPart> {
   const totalBytes = (yield* ctx.row(
-    `select coalesce(sum(size), 0) as bytes from steps where ${ASKED_FOR}`,
+    `select coalesce(sum(size), 0) as bytes from steps where ${REQUESTABLE}`,
     id,
     base,
   ))?.bytes as number;
   // All results together may not fit in memory, so read their sizes first.
   const sizes = yield* ctx.rows(
-    `select position, size from steps where ${ASKED_FOR} and position > ? order by position`,
+    `select position, size from steps where ${REQUESTABLE} and position > ? order by position`,
     id,
     base,
     after,
   );
   let bytes = 0;
-  const first = sizes.findIndex((row, at) => {
+  const first = sizes.findIndex((row, index) => {
     bytes += row.size as number;
-    return at > 0 && bytes > maxBytes;
+    return index > 0 && bytes > maxBytes;
   });
   const last = sizes.at(first === -1 ? -1 : first - 1)?.position ?? after;
   const rows = yield* ctx.rows(
-    `select ${STEP}, result from steps where ${ASKED_FOR} and position > ? and position <= ? order by position`,
+    `select ${STEP_COLUMNS}, result from steps where ${REQUESTABLE} and position > ? and position <= ? order by position`,
     id,
     base,
     after,
@@ -166,7 +169,9 @@ export function* journalPart(
 }
 
 export function* stepsOf(ctx: Context, id: number): Op<Step[]> {
-  return (yield* ctx.rows(`select ${STEP} from steps where task_id = ? order by position`, id)).map(toStep);
+  return (yield* ctx.rows(`select ${STEP_COLUMNS} from steps where task_id = ? order by position`, id)).map(
+    toStep,
+  );
 }
 
 /**
@@ -175,7 +180,7 @@ export function* stepsOf(ctx: Context, id: number): Op<Step[]> {
  * fault.
  */
 export function* requireWhole(ctx: Context, id: number, upTo = Number.MAX_SAFE_INTEGER): Op<void> {
-  const unread = yield* ctx.row(
+  const unreadable = yield* ctx.row(
     "select position, name from steps where task_id = ? and position <= ? and result <> '' and not json_valid(result) order by position limit 1",
     id,
     upTo,
@@ -188,19 +193,22 @@ export function* requireWhole(ctx: Context, id: number, upTo = Number.MAX_SAFE_I
     id,
     upTo,
   );
-  const [step, at] = [unread?.name as string | undefined, unread?.position ?? missing?.position ?? null];
-  if (at === null) return;
+  const [step, position] = [
+    unreadable?.name as string | undefined,
+    unreadable?.position ?? missing?.position ?? null,
+  ];
+  if (position === null) return;
   const good = yield* ctx.row(
     "select max(seq) as seq from checkpoints where task_id = ? and superseded = 0 and position < ?",
     id,
-    at as number,
+    position as number,
   );
   const reason =
     step === undefined
-      ? `its call ${at} is missing`
+      ? `its call ${position} is missing`
       : `the result of step ${JSON.stringify(step)} cannot be read`;
-  const facts = { step: step ?? null, good: good?.seq ?? null, reason };
-  throw new AgentctlError("CheckpointCorrupt", { id, state: (yield* ctx.task(id)).state, ...facts });
+  const details = { step: step ?? null, good: good?.seq ?? null, reason };
+  throw new AgentctlError("CheckpointCorrupt", { id, state: (yield* ctx.task(id)).state, ...details });
 }
 
 /** Delivers the messages that were not delivered yet. If the key is already journaled, returns those delivered then. */
@@ -210,8 +218,8 @@ export function* takeMessages(
   key: (StepKey & { call: number; alone: boolean }) | null,
   at: number,
 ): Op<string[]> {
-  const known = key ? yield* journaled(ctx, live.taskId, key) : null;
-  if (known !== null) return JSON.parse(known) as string[];
+  const existing = key ? yield* journaledResult(ctx, live.taskId, key) : null;
+  if (existing !== null) return JSON.parse(existing) as string[];
   // A task with a pipe for stdin reads its messages there.
   const waiting =
     (yield* ctx.task(live.taskId)).stdin === "pipe"
@@ -226,7 +234,7 @@ export function* takeMessages(
     const result = JSON.stringify(texts);
     const times = { startedAt: at, endedAt: at, size: Buffer.byteLength(result) };
     yield* acknowledge(ctx, live, { ...key, ...times, result });
-    position = yield* place(ctx, live.taskId);
+    position = yield* lastPosition(ctx, live.taskId);
   }
   for (const row of waiting)
     yield* ctx.run("update messages set position = ? where id = ?", position, row.id);
@@ -235,8 +243,8 @@ export function* takeMessages(
 
 /** Opens a question, or returns its journaled answer. Throws if another question is open. */
 export function* openQuestion(ctx: Context, live: ActiveAttempt, question: Question): Op<string | null> {
-  const known = yield* journaled(ctx, live.taskId, question.key);
-  if (known !== null) return JSON.parse(known) as string;
+  const existing = yield* journaledResult(ctx, live.taskId, question.key);
+  if (existing !== null) return JSON.parse(existing) as string;
   const task = yield* ctx.task(live.taskId);
   if (task.question) {
     if (JSON.stringify(task.question.key) === JSON.stringify(question.key)) return null;
@@ -255,8 +263,8 @@ export function* openQuestion(ctx: Context, live: ActiveAttempt, question: Quest
 }
 
 /** Returns whether this is the same question at another place: a checkpoint was saved while it waited. */
-function isMoved(open: Question, again: Question): boolean {
-  return open.key.base !== again.key.base && open.prompt === again.prompt;
+function isMoved(open: Question, repeated: Question): boolean {
+  return open.key.base !== repeated.key.base && open.prompt === repeated.prompt;
 }
 
 /** Journals the answer to the open question of `task`; returns the task without its question. */
@@ -270,7 +278,7 @@ export function* journalAnswer(
   const result = JSON.stringify(text);
   yield* insertStep(ctx, task.id, {
     ...question.key,
-    position: (yield* place(ctx, task.id)) + 1,
+    position: (yield* lastPosition(ctx, task.id)) + 1,
     call: question.call,
     alone: question.alone,
     attempt: task.attempt,

@@ -2,8 +2,8 @@ import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, terminalStates } from "../../core/machine.ts";
 import type { Task } from "../../core/task.ts";
 import { isReady } from "../rules/attention.ts";
-import { endOfDependent, type Standing, standing } from "../rules/dependencies.ts";
-import { moved, pauseData, placeOf } from "../rules/move.ts";
+import { type DependencyStatus, dependencyStatus, endOfDependent } from "../rules/dependencies.ts";
+import { applyChange, machineOf, pauseData } from "../rules/move.ts";
 import { hasRoom } from "../rules/room.ts";
 import { type Change, IllegalMove, type Patch, type Seed, type UpdateOptions } from "../store.ts";
 import { chosenCheckpoint, forgetAfter } from "./checkpoints.ts";
@@ -12,12 +12,12 @@ import * as events from "./events.ts";
 import { occupancyOf } from "./queues.ts";
 
 /** Throws if another open task has the session: two processes on one session would both run its tools. */
-export function* requireSession(ctx: Context, sessionKey: string | null, own = 0): Op<void> {
+export function* requireSession(ctx: Context, sessionKey: string | null, exceptId = 0): Op<void> {
   if (sessionKey === null) return;
   const holder = yield* ctx.row(
     "select id, state from tasks where session_key = ? and ended_at is null and id <> ?",
     sessionKey,
-    own,
+    exceptId,
   );
   if (!holder) return;
   const { id, state } = holder;
@@ -26,13 +26,13 @@ export function* requireSession(ctx: Context, sessionKey: string | null, own = 0
 }
 
 /** Returns how a task stands with its dependencies at present. */
-export function* standingOf(ctx: Context, after: Seed["after"]): Op<Standing> {
+export function* readDependencyStatus(ctx: Context, after: Seed["after"]): Op<DependencyStatus> {
   const states = new Map<number, Task["state"]>();
   for (const { id } of after) {
     const row = yield* ctx.row("select state from tasks where id = ?", id);
     if (row) states.set(id, row.state as Task["state"]);
   }
-  return standing(after, (id) => states.get(id));
+  return dependencyStatus(after, (id) => states.get(id));
 }
 
 /** Makes several moves, in their order. */
@@ -47,7 +47,8 @@ export function* move(ctx: Context, change: Change): Op<Task> {
   const after = yield* moveOne(ctx, change);
   const ended: Task[] = isTerminal(after.state) ? [after] : [];
   // A dependent that ends may have dependents of its own: the list grows while we walk it.
-  for (const one of ended) for (const next of yield* settleDependents(ctx, one, change.at)) ended.push(next);
+  for (const task of ended)
+    for (const next of yield* settleDependents(ctx, task, change.at)) ended.push(next);
   return after;
 }
 
@@ -59,8 +60,8 @@ export function* moveOne(ctx: Context, change: Change): Op<Task> {
     throw new IllegalMove(before, change.transition);
   }
   const chosen = continueFrom === undefined ? undefined : yield* chosenCheckpoint(ctx, before, continueFrom);
-  const { task, event } = moved(before, change, chosen, ctx.machine);
-  if (change.end) yield* requireOwn(ctx, before);
+  const { task, event } = applyChange(before, change, chosen, ctx.machine);
+  if (change.end) yield* requireOnThisMachine(ctx, before);
   yield* ctx.write(before, task);
   if (continueFrom !== undefined) yield* forgetAfter(ctx, before.id, chosen ?? null);
   if (change.end) yield* endAttempt(ctx, before.id, before.attempt, change.end);
@@ -100,7 +101,7 @@ function* endAttempt(ctx: Context, id: number, n: number, end: NonNullable<Chang
 }
 
 /** Throws `StaleAttempt` unless the attempt is on this machine, or its machine is lost. */
-function* requireOwn(ctx: Context, { id, state, attempt, machine }: Task): Op<void> {
+function* requireOnThisMachine(ctx: Context, { id, state, attempt, machine }: Task): Op<void> {
   if (ctx.machine === null || machine === ctx.machine) return;
   const row = yield* ctx.row("select is_lost from machines where name = ?", machine);
   if (row?.is_lost !== 1) throw new AgentctlError("StaleAttempt", { id, state, attempt });
@@ -111,15 +112,15 @@ function* settleDependents(ctx: Context, ended: Task, at: number): Op<Task[]> {
   const waiting = yield* ctx.rows("select task_id from dependencies where on_id = ?", ended.id);
   if (waiting.length === 0) return [];
   yield* ctx.run("delete from dependencies where on_id = ?", ended.id);
-  const ends: Task[] = [];
+  const endedTasks: Task[] = [];
   for (const { task_id } of waiting) {
     const task = yield* ctx.task(task_id as number);
     if (isTerminal(task.state)) continue;
-    const { blockedBy, broken } = yield* standingOf(ctx, task.after);
-    if (broken) ends.push(yield* moveOne(ctx, endOfDependent(task, broken, at)));
+    const { blockedBy, broken } = yield* readDependencyStatus(ctx, task.after);
+    if (broken) endedTasks.push(yield* moveOne(ctx, endOfDependent(task, broken, at)));
     else yield* ctx.write(task, { ...task, blockedBy, updatedAt: at });
   }
-  return ends;
+  return endedTasks;
 }
 
 /** Changes fields of a task without a move; an `event` reports it. */
@@ -127,26 +128,26 @@ export function* update(
   ctx: Context,
   id: number,
   patch: Patch,
-  { states, pausedUntil, event: told, end, token }: UpdateOptions,
+  { states, pausedUntil, event, end, token }: UpdateOptions,
 ): Op<Task> {
-  if (token !== undefined) yield* ctx.live(token);
+  if (token !== undefined) yield* ctx.liveAttempt(token);
   const before = yield* ctx.task(id);
-  const isOther = pausedUntil !== undefined && (before.pause?.until ?? null) !== pausedUntil;
-  if (isOther || (states && !states.includes(before.state))) {
+  const isOtherPause = pausedUntil !== undefined && (before.pause?.until ?? null) !== pausedUntil;
+  if (isOtherPause || (states && !states.includes(before.state))) {
     throw new AgentctlError("TaskImmutable", { id, state: before.state, allowed: states });
   }
   if (patch.sessionKey) yield* requireSession(ctx, patch.sessionKey, id);
-  if (end) yield* requireOwn(ctx, before);
-  const machine = placeOf({ ...before, ...patch }, before.machine);
+  if (end) yield* requireOnThisMachine(ctx, before);
+  const machine = machineOf({ ...before, ...patch }, before.machine);
   const after = yield* ctx.write(before, {
     ...before,
     ...patch,
     machine,
-    updatedAt: told?.at ?? before.updatedAt,
+    updatedAt: event?.at ?? before.updatedAt,
   });
   if (end) yield* endAttempt(ctx, id, before.attempt, end);
-  if (told) {
-    const { cause, actor, at } = told;
+  if (event) {
+    const { cause, actor, at } = event;
     const attempt = before.attempt || null;
     yield* events.append(ctx, {
       at,
@@ -166,7 +167,7 @@ export function* update(
 export function* remove(
   ctx: Context,
   id: number,
-  { reason = null, ...by }: { at: number; actor: string; reason?: string | null },
+  { reason = null, ...origin }: { at: number; actor: string; reason?: string | null },
 ): Op<Task> {
   const task = yield* ctx.task(id);
   if (!isTerminal(task.state)) {
@@ -181,7 +182,7 @@ export function* remove(
   yield* ctx.run("delete from tasks where id = ?", id);
   yield* ctx.run("delete from events where task_id = ?", id);
   yield* events.append(ctx, {
-    ...by,
+    ...origin,
     cause: "delete",
     task: id,
     attempt: null,

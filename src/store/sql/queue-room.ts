@@ -4,12 +4,12 @@ import type { Context, Op } from "./context.ts";
 /**
  * A full queue is counted again after 1 ms per this many tasks of its limit; a count takes less than a tenth of that.
  */
-const COUNTED_IN_MS = 100;
+const TASKS_PER_MS = 100;
 
-interface Counted {
+interface OpenCount {
   limit: number;
   /** How many more tasks the last count allowed, minus those admitted since. */
-  left: number;
+  remaining: number;
   isFull: boolean;
   at: number;
 }
@@ -21,7 +21,7 @@ interface Counted {
  */
 export class QueueRoom {
   readonly #limit: () => number;
-  readonly #counted = new Map<string, Counted>();
+  readonly #counts = new Map<string, OpenCount>();
 
   constructor(limit: () => number) {
     this.#limit = limit;
@@ -30,23 +30,24 @@ export class QueueRoom {
   /** Admits one more open task to a queue; `write` first writes those admitted before. Throws `QueueFull`. */
   *admit(ctx: Context, queue: string, at: number, write?: () => Op<void>): Op<void> {
     const limit = this.#limit();
-    const known = this.#counted.get(queue);
-    const isKnown = known?.limit === limit && (known.left > 0 || (known.isFull && isFresh(known, at)));
-    if (!isKnown && write) yield* write();
-    const counted = isKnown ? known : yield* count(ctx, queue, limit, at);
-    this.#counted.set(queue, counted);
-    if (counted.isFull) throw new AgentctlError("QueueFull", { queue, limit });
-    counted.left--;
+    const previous = this.#counts.get(queue);
+    const isUsable =
+      previous?.limit === limit && (previous.remaining > 0 || (previous.isFull && isFresh(previous, at)));
+    if (!isUsable && write) yield* write();
+    const current = isUsable ? previous : yield* count(ctx, queue, limit, at);
+    this.#counts.set(queue, current);
+    if (current.isFull) throw new AgentctlError("QueueFull", { queue, limit });
+    current.remaining--;
   }
 }
 
-function isFresh({ limit, at }: Counted, now: number): boolean {
-  return Math.abs(now - at) < limit / COUNTED_IN_MS;
+function isFresh({ limit, at }: OpenCount, now: number): boolean {
+  return Math.abs(now - at) < limit / TASKS_PER_MS;
 }
 
-function* count(ctx: Context, queue: string, limit: number, at: number): Op<Counted> {
+function* count(ctx: Context, queue: string, limit: number, at: number): Op<OpenCount> {
   const open = (yield* ctx.row("select count(*) as n from tasks where queue = ? and ended_at is null", queue))
     ?.n;
-  const left = limit - (open as number);
-  return { limit, left, isFull: left <= 0, at };
+  const remaining = limit - (open as number);
+  return { limit, remaining, isFull: remaining <= 0, at };
 }

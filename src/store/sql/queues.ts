@@ -54,9 +54,9 @@ export function* takenNumbers(
 export function* occupancy(ctx: Context): Op<ReadonlyMap<string, Occupancy>> {
   const used = yield* usedSlots(ctx);
   const queues = (yield* ctx.rows("select * from queues")).map(toQueue);
-  const found = new Map<string, Occupancy>();
-  for (const queue of queues) found.set(queue.name, yield* occupancyIn(ctx, queue, used));
-  return found;
+  const occupancies = new Map<string, Occupancy>();
+  for (const queue of queues) occupancies.set(queue.name, yield* occupancyIn(ctx, queue, used));
+  return occupancies;
 }
 
 /** Returns how full one queue is; undefined if there is no such queue. */
@@ -77,20 +77,20 @@ function* occupancyIn(
 
 /** Makes a queue, or changes the given settings. One made while a pause holds all queues is held by that pause too. */
 export function* set(ctx: Context, name: string, change: QueueChange): Op<{ created: boolean }> {
-  const known = yield* ctx.row("select * from queues where name = ?", name);
-  const before = known ? toQueue(known) : { numbered: false, preempt: false };
+  const existing = yield* ctx.row("select * from queues where name = ?", name);
+  const before = existing ? toQueue(existing) : { numbered: false, preempt: false };
   const { slots, numbered, preempt } = { ...before, ...change };
   if (slots === undefined) throw new AgentctlError("QueueNotFound", { queue: name });
-  const own = [slots, numbered ? 1 : 0, preempt ? 1 : 0];
-  if (known)
-    yield* ctx.run("update queues set slots = ?, numbered = ?, preempt = ? where name = ?", ...own, name);
+  const values = [slots, numbered ? 1 : 0, preempt ? 1 : 0];
+  if (existing)
+    yield* ctx.run("update queues set slots = ?, numbered = ?, preempt = ? where name = ?", ...values, name);
   else {
     const sql =
       "insert into queues (slots, numbered, preempt, name, held_by, held_until) values (?, ?, ?, ?, ?, ?)";
     const hold = yield* ctx.row("select held_by, held_until from queues where held_by = 'all' limit 1");
-    yield* ctx.run(sql, ...own, name, hold?.held_by ?? null, hold?.held_until ?? null);
+    yield* ctx.run(sql, ...values, name, hold?.held_by ?? null, hold?.held_until ?? null);
   }
-  return { created: !known };
+  return { created: !existing };
 }
 
 /** Selects when the next hold ends. */
@@ -103,34 +103,34 @@ export function* endedHolds(ctx: Context, now: number): Op<string[]> {
 }
 
 /** Holds a queue; releases it if `by` is null. A user's hold replaces that of a pause. Throws `QueueNotFound`. */
-export function* hold(ctx: Context, name: string, by: string | null): Op<boolean> {
-  yield* required(ctx, name);
-  const isFree =
-    by === null ? "held_by is not null" : "(held_by is null or (? = 'user' and held_by <> 'user'))";
-  const sql = `update queues set held_by = ?, held_until = null where name = ? and ${isFree}`;
-  return (yield* ctx.run(sql, by, name, ...(by === null ? [] : [by]))) > 0;
+export function* hold(ctx: Context, name: string, holder: string | null): Op<boolean> {
+  yield* requireQueue(ctx, name);
+  const condition =
+    holder === null ? "held_by is not null" : "(held_by is null or (? = 'user' and held_by <> 'user'))";
+  const sql = `update queues set held_by = ?, held_until = null where name = ? and ${condition}`;
+  return (yield* ctx.run(sql, holder, name, ...(holder === null ? [] : [holder]))) > 0;
 }
 
 /** Holds several queues, or all of them, for a pause; a queue that this pause already holds gets the new end. */
 export function* holdFor(ctx: Context, { queues: names, by, until }: QueueHold): Op<void> {
-  const given =
+  const queueNames =
     names === "all" ? (yield* ctx.rows("select name from queues")).map(({ name }) => name as string) : names;
   const sql =
     "update queues set held_by = ?, held_until = ? where name = ? and (held_by is null or held_by = ?)";
-  for (const name of given) {
-    yield* required(ctx, name);
+  for (const name of queueNames) {
+    yield* requireQueue(ctx, name);
     yield* ctx.run(sql, by, until, name, by);
   }
 }
 
 /** Releases every queue that the pause `by` holds. */
-export function* releaseHeldBy(ctx: Context, by: string): Op<void> {
-  yield* ctx.run("update queues set held_by = null, held_until = null where held_by = ?", by);
+export function* releaseHeldBy(ctx: Context, holder: string): Op<void> {
+  yield* ctx.run("update queues set held_by = null, held_until = null where held_by = ?", holder);
 }
 
 /** Removes a queue that has no open task and no schedule. The default queue cannot be removed. */
 export function* remove(ctx: Context, name: string): Op<void> {
-  yield* required(ctx, name);
+  yield* requireQueue(ctx, name);
   const open = (yield* ctx.row("select count(*) as n from tasks where queue = ? and ended_at is null", name))
     ?.n;
   const tasks = open === 1 ? "1 open task" : `${open} open tasks`;
@@ -139,18 +139,18 @@ export function* remove(ctx: Context, name: string): Op<void> {
     throw new AgentctlError("UnsupportedOperation", { queue: name, reason });
   }
   const schedules = yield* ctx.rows("select name, task from schedules order by name");
-  const user = schedules.find(
+  const schedule = schedules.find(
     ({ task }) => (JSON.parse(task as string) as { queue?: string }).queue === name,
   );
-  if (user) {
-    const reason = `schedule ${user.name} submits to queue ${name}`;
-    const hint = `agentctl schedule remove ${user.name}, or agentctl schedule add --replace with another queue`;
+  if (schedule) {
+    const reason = `schedule ${schedule.name} submits to queue ${name}`;
+    const hint = `agentctl schedule remove ${schedule.name}, or agentctl schedule add --replace with another queue`;
     throw new AgentctlError("UnsupportedOperation", { queue: name, reason, hint });
   }
   yield* ctx.run("delete from queues where name = ?", name);
 }
 
-function* required(ctx: Context, name: string): Op<void> {
+function* requireQueue(ctx: Context, name: string): Op<void> {
   if (!(yield* ctx.row("select 1 from queues where name = ?", name))) {
     throw new AgentctlError("QueueNotFound", { queue: name });
   }

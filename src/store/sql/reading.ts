@@ -4,7 +4,7 @@ import { isPattern } from "../../core/references.ts";
 import type { Task } from "../../core/task.ts";
 import type { Artifact, EndedTask, ListQuery } from "../store.ts";
 import type { Context, Op } from "./context.ts";
-import { readingOf } from "./rows.ts";
+import { projectionOf } from "./rows.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** Returns names as a list of SQL literals. The names are constants of ours, never input. */
@@ -39,11 +39,11 @@ export function* find(ctx: Context, ref: string | number | { key: string }): Op<
 /** Returns tasks by id, oldest first. Throws `QueueNotFound` for a queue that neither exists nor has tasks left. */
 export function* list(ctx: Context, query: ListQuery): Op<Task[]> {
   const tasks = yield* matching(ctx, query);
-  if (tasks.length === 0 && query.queue !== undefined) yield* requireKnown(ctx, query.queue);
+  if (tasks.length === 0 && query.queue !== undefined) yield* requireQueue(ctx, query.queue);
   return tasks;
 }
 
-function* requireKnown(ctx: Context, queue: string): Op<void> {
+function* requireQueue(ctx: Context, queue: string): Op<void> {
   const sql = "select 1 from queues where name = ? union all select 1 from tasks where queue = ? limit 1";
   if (!(yield* ctx.row(sql, queue, queue))) throw new AgentctlError("QueueNotFound", { queue });
 }
@@ -54,41 +54,43 @@ const LIMITED = "json_extract(agent_report, '$.limit.resetsAt') is not null";
 function* matching(ctx: Context, query: ListQuery): Op<Task[]> {
   const where = ["true"];
   const params: (string | number)[] = [];
-  const require = (condition: string, ...given: (string | number)[]) => {
+  const addCondition = (condition: string, ...values: (string | number)[]) => {
     where.push(condition);
-    params.push(...given);
+    params.push(...values);
   };
-  if (query.states) require(`state in (${quoted(query.states)})`);
-  if (query.queue !== undefined) require("queue = ?", query.queue);
-  if (query.name !== undefined) require(isPattern(query.name) ? "glob(?, name)" : "name = ?", query.name);
-  if (query.on !== undefined) require("machine is not null and fits(?, machine)", JSON.stringify([query.on]));
-  if (query.account !== undefined) require("account = ? and ended_at is null", query.account);
-  if (query.limited) require(LIMITED);
-  if (query.since !== undefined) require("created_at >= ?", query.since);
+  if (query.states) addCondition(`state in (${quoted(query.states)})`);
+  if (query.queue !== undefined) addCondition("queue = ?", query.queue);
+  if (query.name !== undefined)
+    addCondition(isPattern(query.name) ? "glob(?, name)" : "name = ?", query.name);
+  if (query.on !== undefined)
+    addCondition("machine is not null and fits(?, machine)", JSON.stringify([query.on]));
+  if (query.account !== undefined) addCondition("account = ? and ended_at is null", query.account);
+  if (query.limited) addCondition(LIMITED);
+  if (query.since !== undefined) addCondition("created_at >= ?", query.since);
   for (const [key, value] of Object.entries(query.labels ?? {})) {
-    require("exists (select 1 from json_each(labels) where key = ? and value = ?)", key, value);
+    addCondition("exists (select 1 from json_each(labels) where key = ? and value = ?)", key, value);
   }
   const filter = where.join(" and ");
   const { afterId: after = 0, limit } = query;
-  const reading = query.fields && readingOf(query.fields);
+  const projection = query.fields && projectionOf(query.fields);
   if (query.recent === undefined) {
     const source = `tasks where id > ? and ${filter} order by id limit ?`;
-    return yield* ctx.tasks(source, [after, ...params, limit], reading);
+    return yield* ctx.tasks(source, [after, ...params, limit], projection);
   }
   // Choose the most recently ended tasks before paging; otherwise every page would add its own.
   const source = `(select * from tasks where ended_at is null and id > ? and ${filter}
     union all select * from (select * from tasks where ended_at is not null and ${filter}
       order by ended_at desc, id desc limit ?) as latest) as found
     where id > ? order by id limit ?`;
-  return yield* ctx.tasks(source, [after, ...params, ...params, query.recent, after, limit], reading);
+  return yield* ctx.tasks(source, [after, ...params, ...params, query.recent, after, limit], projection);
 }
 
 export function* unfinished(ctx: Context, afterId: number, limit: number): Op<Task[]> {
-  const here = ctx.machine === null ? "" : "and (machine is null or machine = ?)";
-  const own = ctx.machine === null ? [] : [ctx.machine];
-  const source = `tasks where id > ? ${here} and (state = 'working' or (state in ('suspended', 'resumed') and
+  const machineCondition = ctx.machine === null ? "" : "and (machine is null or machine = ?)";
+  const machineParams = ctx.machine === null ? [] : [ctx.machine];
+  const source = `tasks where id > ? ${machineCondition} and (state = 'working' or (state in ('suspended', 'resumed') and
     (frozen = 1 or (state = 'suspended' and json_extract(pause, '$.cause') = 'shutdown')))) order by id limit ?`;
-  return yield* ctx.tasks(source, [afterId, ...own, limit]);
+  return yield* ctx.tasks(source, [afterId, ...machineParams, limit]);
 }
 
 export function* waitingMessages(ctx: Context): Op<Map<number, number>> {
@@ -104,13 +106,15 @@ export function* ended(ctx: Context, after: EndedTask | null, limit: number): Op
 }
 
 export function* counts(ctx: Context): Op<Record<State, number>> {
-  const found = new Map(
-    (yield* ctx.rows("select state, count(*) as n from tasks group by state")).map((r) => [r.state, r.n]),
+  const countByState = new Map(
+    (yield* ctx.rows("select state, count(*) as n from tasks group by state")).map((row) => [
+      row.state,
+      row.n,
+    ]),
   );
-  return Object.fromEntries(states.map((state) => [state, (found.get(state) as number) ?? 0])) as Record<
-    State,
-    number
-  >;
+  return Object.fromEntries(
+    states.map((state) => [state, (countByState.get(state) as number) ?? 0]),
+  ) as Record<State, number>;
 }
 
 export function* artifacts(ctx: Context, id: number): Op<Artifact[]> {
@@ -136,14 +140,14 @@ export function* usedEnvironments(ctx: Context): Op<Set<string>> {
 
 /** Returns the environments of these tasks that neither an open task nor a schedule uses. */
 export function* unusedEnvironments(ctx: Context, ids: readonly number[]): Op<Set<string>> {
-  const used = `select 1 from tasks where env_hash = ? and ended_at is null
+  const sql = `select 1 from tasks where env_hash = ? and ended_at is null
      union all select 1 from schedules where env_hash = ? limit 1`;
   const unused = new Set<string>();
   for (const id of ids) {
     const hash = (yield* ctx.row("select env_hash from tasks where id = ?", id))?.env_hash as
       | string
       | undefined;
-    if (hash !== undefined && !(yield* ctx.row(used, hash, hash))) unused.add(hash);
+    if (hash !== undefined && !(yield* ctx.row(sql, hash, hash))) unused.add(hash);
   }
   return unused;
 }

@@ -109,27 +109,27 @@ export const newEventColumns = [
 ];
 
 /** A choice of fields, and how to make a task from the cells of only these. */
-export interface Reading {
+export interface Projection {
   columns: readonly string[];
   toTask: (cells: readonly Cell[]) => Task;
 }
 
 /** Returns the `Reading` for only the fields `names`; every other field of the task is null. */
-export function readingOf(names: readonly (keyof Task)[]): Reading {
-  const some = fields.filter(({ field }) => names.includes(field));
-  return { columns: some.map(({ column }) => column), toTask: (cells) => filled(some, cells) };
+export function projectionOf(names: readonly (keyof Task)[]): Projection {
+  const selected = fields.filter(({ field }) => names.includes(field));
+  return { columns: selected.map(({ column }) => column), toTask: (cells) => decodeTask(selected, cells) };
 }
 
 /** Copied for each task: V8 fills an object faster than it builds one field by field. */
 const blank = Object.fromEntries(fields.map(({ field }) => [field, null]));
 
 /**
- * Returns a copy of `base` with the task fields of `given`, which may have others too. To add fields to an object as
+ * Returns a copy of `base` with the task fields of `values`, which may have others too. To add fields to an object as
  * large as a task costs V8 fifty times as much as to set existing ones.
  */
-export function taskWith(base: Task, given: Partial<Task>): Task {
+export function taskWith(base: Task, values: Partial<Task>): Task {
   const task: Record<string, unknown> = { ...base };
-  for (const { field } of fields) if (given[field] !== undefined) task[field] = given[field];
+  for (const { field } of fields) if (values[field] !== undefined) task[field] = values[field];
   return task as unknown as Task;
 }
 
@@ -137,13 +137,13 @@ export function taskWith(base: Task, given: Partial<Task>): Task {
 export const blankTask = blank as unknown as Task;
 
 /** Makes a task from the cells of {@link taskColumns}. */
-export const toTask = (cells: readonly Cell[]): Task => filled(fields, cells);
+export const toTask = (cells: readonly Cell[]): Task => decodeTask(fields, cells);
 
-function filled(some: typeof fields, cells: readonly Cell[]): Task {
+function decodeTask(selected: typeof fields, cells: readonly Cell[]): Task {
   const task: Record<string, unknown> = { ...blank };
-  for (let at = 0; at < some.length; at++) {
-    const { field, codec } = some[at] as (typeof fields)[number];
-    task[field] = decode(cells[at] as Cell, codec);
+  for (let index = 0; index < selected.length; index++) {
+    const { field, codec } = selected[index] as (typeof fields)[number];
+    task[field] = decode(cells[index] as Cell, codec);
   }
   return task as unknown as Task;
 }

@@ -25,9 +25,9 @@ const COLUMNS: Record<keyof Schedule, string> = {
 export function schedulesOver({ read, write }: Access): Schedules {
   return {
     add: (schedule) => write("schedule", (ctx) => add(ctx, schedule)),
-    get: (name) => read((ctx) => one(ctx, name)),
-    list: () => read((ctx) => some(ctx, "order by name")),
-    due: (now) => read((ctx) => some(ctx, "where fire_at <= ? order by fire_at, name", now)),
+    get: (name) => read((ctx) => byName(ctx, name)),
+    list: () => read((ctx) => select(ctx, "order by name")),
+    due: (now) => read((ctx) => select(ctx, "where fire_at <= ? order by fire_at, name", now)),
     nextAt: () => read((ctx) => nextAt(ctx)),
     update: (name, patch) => write("schedule", (ctx) => update(ctx, name, patch)),
     moveOn: (schedule, next, last = {}) => write("schedule", (ctx) => moveOn(ctx, schedule, next, last)),
@@ -45,10 +45,13 @@ function* add(ctx: Context, schedule: Schedule): Op<boolean> {
 function* update(ctx: Context, name: string, patch: Partial<Schedule>): Op<boolean> {
   const cells = toCells(patch);
   if (Object.keys(cells).length === 0) return true;
-  const set = Object.keys(cells).map((column) => `${column} = ?`);
+  const assignments = Object.keys(cells).map((column) => `${column} = ?`);
   return (
-    (yield* ctx.run(`update schedules set ${set.join(", ")} where name = ?`, ...Object.values(cells), name)) >
-    0
+    (yield* ctx.run(
+      `update schedules set ${assignments.join(", ")} where name = ?`,
+      ...Object.values(cells),
+      name,
+    )) > 0
   );
 }
 
@@ -58,13 +61,13 @@ function* moveOn(
   next: Partial<Schedule>,
   last: Partial<Schedule>,
 ): Op<boolean> {
-  const isHere = yield* ctx.row(
+  const row = yield* ctx.row(
     "select paused from schedules where name = ? and created_at = ?",
     name,
     createdAt,
   );
-  if (!isHere) return false;
-  return yield* update(ctx, name, isHere.paused === 1 ? last : { ...next, ...last });
+  if (!row) return false;
+  return yield* update(ctx, name, row.paused === 1 ? last : { ...next, ...last });
 }
 
 function* remove(ctx: Context, name: string): Op<boolean> {
@@ -76,17 +79,17 @@ function* nextAt(ctx: Context): Op<number | null> {
   return (row?.at as number | null) ?? null;
 }
 
-function* one(ctx: Context, name: string): Op<Schedule | undefined> {
-  return (yield* some(ctx, "where name = ?", name))[0];
+function* byName(ctx: Context, name: string): Op<Schedule | undefined> {
+  return (yield* select(ctx, "where name = ?", name))[0];
 }
 
-function* some(ctx: Context, clause: string, ...params: unknown[]): Op<Schedule[]> {
+function* select(ctx: Context, clause: string, ...params: unknown[]): Op<Schedule[]> {
   return (yield* ctx.rows(`select * from schedules ${clause}`, ...params)).map(toSchedule);
 }
 
 function toCells(fields: Partial<Schedule>): Record<string, unknown> {
-  const given = Object.entries(fields) as [keyof Schedule, unknown][];
-  return Object.fromEntries(given.map(([key, value]) => [COLUMNS[key], toCell(value)]));
+  const entries = Object.entries(fields) as [keyof Schedule, unknown][];
+  return Object.fromEntries(entries.map(([key, value]) => [COLUMNS[key], toCell(value)]));
 }
 
 function toCell(value: unknown): unknown {

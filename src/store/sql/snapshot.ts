@@ -25,10 +25,10 @@ export function* snapshot(ctx: Context, view: View): Op<Snapshot> {
     const { name, slots, numbered, preempt } = toQueue(row);
     const taken = used.get(name) ?? 0;
     const free = Math.min((slots ?? Number.POSITIVE_INFINITY) - taken, freeInAll);
-    const looks = free > 0 || preempt;
-    const wanted = preempt ? view.perQueue : Math.min(free, view.perQueue);
-    const most = Math.min(slots ?? Number.MAX_SAFE_INTEGER, view.slotsMax ?? Number.MAX_SAFE_INTEGER);
-    const waiting = looks ? yield* waitingOf(ctx, name, most, wanted + NEXT) : [];
+    const needsWaiting = free > 0 || preempt;
+    const limit = preempt ? view.perQueue : Math.min(free, view.perQueue);
+    const maxSlots = Math.min(slots ?? Number.MAX_SAFE_INTEGER, view.slotsMax ?? Number.MAX_SAFE_INTEGER);
+    const waiting = needsWaiting ? yield* waitingOf(ctx, name, maxSlots, limit + EXTRA_TASKS) : [];
     queues.push({
       queue: name,
       slots,
@@ -45,15 +45,15 @@ export function* snapshot(ctx: Context, view: View): Op<Snapshot> {
 }
 
 /** How many more tasks of each queue to return: those that come next. */
-const NEXT = 2;
+const EXTRA_TASKS = 2;
 
 /** The condition of the index `tasks_ready`, in the same words; otherwise SQLite does not use the index. */
 const READY = `held = 0 and blocked_by is null and not_before is null
   and (state in (${quoted(waitingStates)}) or resumes_with is not null)`;
 
-function* waitingOf(ctx: Context, queue: string, most: number, limit: number): Op<Waiting[]> {
+function* waitingOf(ctx: Context, queue: string, maxSlots: number, limit: number): Op<Waiting[]> {
   // A frozen task continues where it is. Any other task may require certain machines.
-  const [fits, here] =
+  const [machineCondition, machineParams] =
     ctx.machine === null
       ? ["", []]
       : [
@@ -62,8 +62,8 @@ function* waitingOf(ctx: Context, queue: string, most: number, limit: number): O
         ];
   // If the limit were a parameter, SQLite would plan the query again for each value.
   const sql = `select id, state, attempt, priority, slots, slot_numbers, frozen, resumes_with from tasks
-    where queue = ? and ${READY} and slots <= ? ${fits} order by priority desc, id limit ${limit}`;
-  return (yield* ctx.rows(sql, queue, most, ...here)).map((row) => ({
+    where queue = ? and ${READY} and slots <= ? ${machineCondition} order by priority desc, id limit ${limit}`;
+  return (yield* ctx.rows(sql, queue, maxSlots, ...machineParams)).map((row) => ({
     id: row.id as number,
     state: row.state as Waiting["state"],
     attempt: row.attempt as number,
@@ -97,13 +97,13 @@ function* workingOf(ctx: Context, queue: string, leaving: ReadonlySet<number>): 
 export function* due(ctx: Context, now: number): Op<Due> {
   const sql = `select (select min(wake_at) from tasks where wake_at is not null) as task, (${NEXT_END}) as hold`;
   const { task, hold } = (yield* ctx.row(sql)) as { task: number | null; hold: number | null };
-  const first = sooner(task, hold);
-  if (first === null || first > now) return { tasks: [], holds: [], next: first };
+  const nextDue = sooner(task, hold);
+  if (nextDue === null || nextDue > now) return { tasks: [], holds: [], next: nextDue };
   const tasks = yield* ctx.tasks("tasks where wake_at <= ? order by wake_at, id limit 1000", [now]);
   const row = yield* ctx.row("select min(wake_at) as next from tasks where wake_at > ?", now);
   const holds = yield* endedHolds(ctx, now);
-  const later = holds.length > 0 ? null : hold;
-  return { tasks, holds, next: sooner((row?.next as number | null) ?? null, later) };
+  const nextHold = holds.length > 0 ? null : hold;
+  return { tasks, holds, next: sooner((row?.next as number | null) ?? null, nextHold) };
 }
 
 function sooner(a: number | null, b: number | null): number | null {

@@ -44,7 +44,7 @@ export interface StoreOptions {
 /** {@link Store} in SQL: what it reads and writes. `Access` decides when, and in which database. */
 export abstract class SqlStore implements Store {
   readonly #access: Access;
-  readonly #keep: () => number;
+  readonly #keepCheckpoints: () => number;
   readonly #room: QueueRoom;
   readonly deliveries: Deliveries;
   readonly schedules: Schedules;
@@ -54,7 +54,7 @@ export abstract class SqlStore implements Store {
   constructor(access: Access, options: StoreOptions) {
     this.#room = new QueueRoom(options.maxOpen ?? (() => Number.POSITIVE_INFINITY));
     this.#access = access;
-    this.#keep = options.keepCheckpoints;
+    this.#keepCheckpoints = options.keepCheckpoints;
     this.deliveries = deliveriesOver(access);
     this.schedules = schedulesOver(access);
     this.inbox = inboxOver(access);
@@ -141,8 +141,8 @@ export abstract class SqlStore implements Store {
     return this.#access.read((ctx) => attempts.byToken(ctx, token));
   }
 
-  noteAttempt(id: number, n: number, facts: attempts.Facts) {
-    return this.#access.write("note-attempt", (ctx) => attempts.note(ctx, id, n, facts));
+  noteAttempt(id: number, n: number, update: attempts.AttemptUpdate) {
+    return this.#access.write("note-attempt", (ctx) => attempts.note(ctx, id, n, update));
   }
 
   saveResult(token: string, result: NonNullable<model.Attempt["result"]>, unused: model.StepName[] = []) {
@@ -151,7 +151,7 @@ export abstract class SqlStore implements Store {
 
   saveCheckpoint(token: string, checkpoint: NewCheckpoint) {
     return this.#asLive("checkpoint", token, (ctx, live) =>
-      checkpoints.save(ctx, live, checkpoint, this.#keep()),
+      checkpoints.save(ctx, live, checkpoint, this.#keepCheckpoints()),
     );
   }
 
@@ -176,7 +176,7 @@ export abstract class SqlStore implements Store {
   }
 
   kept(id: number) {
-    return this.#access.read((ctx) => journal.kept(ctx, id));
+    return this.#access.read((ctx) => journal.listKept(ctx, id));
   }
 
   journal(id: number) {
@@ -203,8 +203,8 @@ export abstract class SqlStore implements Store {
     return this.#asLive("question", token, (ctx, live) => journal.openQuestion(ctx, live, question));
   }
 
-  answer(id: number, given: { text: string; at: number; actor: string }) {
-    return this.#access.write("answer", (ctx) => answer(ctx, id, given));
+  answer(id: number, reply: { text: string; at: number; actor: string }) {
+    return this.#access.write("answer", (ctx) => answer(ctx, id, reply));
   }
 
   addArtifact(token: string, artifact: NewArtifact) {
@@ -216,11 +216,11 @@ export abstract class SqlStore implements Store {
   }
 
   events(query: { after: number; task?: number; limit: number }) {
-    return this.#access.read((ctx) => events.after(ctx, query));
+    return this.#access.read((ctx) => events.listAfter(ctx, query));
   }
 
   lastEvent() {
-    return this.#access.read((ctx) => events.last(ctx));
+    return this.#access.read((ctx) => events.lastSeq(ctx));
   }
 
   onEvents(listener: (events: readonly model.TaskEvent[]) => void): void {
@@ -235,20 +235,20 @@ export abstract class SqlStore implements Store {
     return this.#access.write("set-queue", (ctx) => queues.set(ctx, name, change));
   }
 
-  holdQueue(name: string, by: string | null) {
-    return this.#access.write("hold-queue", (ctx) => queues.hold(ctx, name, by));
+  holdQueue(name: string, holder: string | null) {
+    return this.#access.write("hold-queue", (ctx) => queues.hold(ctx, name, holder));
   }
 
-  releaseHeldBy(by: string) {
-    return this.#access.write("release-queues", (ctx) => queues.releaseHeldBy(ctx, by));
+  releaseHeldBy(holder: string) {
+    return this.#access.write("release-queues", (ctx) => queues.releaseHeldBy(ctx, holder));
   }
 
   removeQueue(name: string) {
     return this.#access.write("remove-queue", (ctx) => queues.remove(ctx, name));
   }
 
-  delete(id: number, by: { at: number; actor: string; reason?: string | null }) {
-    return this.#access.write("delete", (ctx) => moves.remove(ctx, id, by));
+  delete(id: number, origin: { at: number; actor: string; reason?: string | null }) {
+    return this.#access.write("delete", (ctx) => moves.remove(ctx, id, origin));
   }
 
   unusedEnvironments(ids: readonly number[]) {
@@ -262,12 +262,12 @@ export abstract class SqlStore implements Store {
   /** Writes for the live attempt of `token`; rejects with `StaleAttempt` for any other attempt. */
   #asLive<T>(name: WriteName, token: string, run: (ctx: Context, live: ActiveAttempt) => Op<T>): Promise<T> {
     return this.#access.write(name, function* (ctx) {
-      return yield* run(ctx, yield* ctx.live(token));
+      return yield* run(ctx, yield* ctx.liveAttempt(token));
     });
   }
 
   /** Passes committed events to the listeners. */
-  protected tell(events: readonly model.TaskEvent[]): void {
+  protected notify(events: readonly model.TaskEvent[]): void {
     if (events.length === 0) return;
     for (const listener of this.#listeners) listener(events);
   }

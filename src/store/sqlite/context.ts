@@ -3,10 +3,10 @@ import { type Cell, newEventColumns, newTaskColumns, type Row } from "../sql/row
 import type { Database, Statement } from "./file/driver.ts";
 
 /** How many selections are kept prepared. Callers choose which fields of tasks to read, so there may be many more. */
-const MOST_SELECTIONS = 200;
+const MAX_SELECTIONS = 200;
 
-const TASK = insertOf("tasks", newTaskColumns);
-const EVENT = insertOf("events", newEventColumns);
+const INSERT_TASK = insertOf("tasks", newTaskColumns);
+const INSERT_EVENT = insertOf("events", newEventColumns);
 
 function insertOf(table: string, columns: readonly string[]): string {
   return `insert into ${table} (${columns.join(", ")}) values (${columns.map(() => "?").join(", ")})`;
@@ -24,42 +24,42 @@ export class SqliteContext extends Context {
   }
 
   row(sql: string, ...params: unknown[]): Op<Row | undefined> {
-    return known(this.#sql(sql).get(...params) as Row | undefined);
+    return immediate(this.#sql(sql).get(...params) as Row | undefined);
   }
 
   rows(sql: string, ...params: unknown[]): Op<Row[]> {
-    return known(this.#sql(sql).all(...params) as Row[]);
+    return immediate(this.#sql(sql).all(...params) as Row[]);
   }
 
   run(sql: string, ...params: unknown[]): Op<number> {
-    return known(this.#sql(sql).run(...params).changes);
+    return immediate(this.#sql(sql).run(...params).changes);
   }
 
   insertRow(sql: string, ...params: unknown[]): Op<number> {
-    return known(Number(this.#sql(sql).run(...params).lastInsertRowid));
+    return immediate(Number(this.#sql(sql).run(...params).lastInsertRowid));
   }
 
   insertTasks(rows: readonly (readonly Cell[])[]): Op<number[]> {
-    return this.#insertAll(TASK, rows);
+    return this.#insertAll(INSERT_TASK, rows);
   }
 
   insertEvents(rows: readonly (readonly Cell[])[]): Op<number[]> {
-    return this.#insertAll(EVENT, rows);
+    return this.#insertAll(INSERT_EVENT, rows);
   }
 
   cells(sql: string, params: readonly Cell[]): Op<Cell[][]> {
     let statement = this.#selections.get(sql);
     if (!statement) {
-      if (this.#selections.size >= MOST_SELECTIONS) this.#selections.clear();
+      if (this.#selections.size >= MAX_SELECTIONS) this.#selections.clear();
       statement = this.db.prepare(sql).raw();
       this.#selections.set(sql, statement);
     }
-    return known(statement.all(...params) as Cell[][]);
+    return immediate(statement.all(...params) as Cell[][]);
   }
 
   #insertAll(sql: string, rows: readonly (readonly Cell[])[]): Op<number[]> {
     const statement = this.#sql(sql);
-    return known(rows.map((cells) => Number(statement.run(...cells).lastInsertRowid)));
+    return immediate(rows.map((cells) => Number(statement.run(...cells).lastInsertRowid)));
   }
 
   /** Returns the statement for `sql`, prepared once. */
@@ -75,7 +75,7 @@ export class SqliteContext extends Context {
 
 /** An operation whose value is already known. */
 // biome-ignore lint/correctness/useYield: it waits for nothing
-function* known<T>(value: T): Op<T> {
+function* immediate<T>(value: T): Op<T> {
   return value;
 }
 

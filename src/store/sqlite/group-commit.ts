@@ -18,12 +18,12 @@ export function storeError(error: unknown): unknown {
   if (typeof code !== "string" || !FULL_OR_BROKEN.test(code)) return error;
   return new AgentctlError(
     "StoreUnavailable",
-    { ...told(code, error as Error), sqlite: code },
+    { ...describe(code, error as Error), sqlite: code },
     { cause: error },
   );
 }
 
-function told(code: string, { message }: Error): { reason: string; hint?: string } {
+function describe(code: string, { message }: Error): { reason: string; hint?: string } {
   if (code.startsWith("SQLITE_FULL")) return { reason: "the disk is full" };
   if (isBusy(code)) {
     const hint = "fuser agentctl.db in the home names that program; service returns when it lets the lock go";
@@ -40,8 +40,8 @@ function isBusy(code: unknown): boolean {
 }
 
 /** How long writes wait for a lock that another program holds, and how often they retry. Reads go on meanwhile. */
-const LOCKED_MS = 5_000;
-const TRY_AGAIN_MS = 50;
+const LOCK_TIMEOUT_MS = 5_000;
+const LOCK_RETRY_MS = 50;
 
 /**
  * Writes that arrive within two turns of the event loop share one transaction. Their promises settle after its commit.
@@ -57,8 +57,8 @@ export class GroupCommit {
   readonly #release: Statement;
   readonly #db: Database;
   readonly #fault: Fault;
-  readonly #committed: () => void;
-  readonly #refused: () => void;
+  readonly #onCommit: () => void;
+  readonly #onRollback: () => void;
 
   /** Calls `committed` or `refused` once for each transaction, before the next one begins. */
   constructor(db: Database, hooks: { fault: Fault; committed: () => void; refused?: () => void }) {
@@ -68,8 +68,8 @@ export class GroupCommit {
     this.#savepoint = db.prepare("savepoint one");
     this.#release = db.prepare("release one");
     this.#fault = hooks.fault;
-    this.#committed = hooks.committed;
-    this.#refused = hooks.refused ?? (() => {});
+    this.#onCommit = hooks.committed;
+    this.#onRollback = hooks.refused ?? (() => {});
   }
 
   /** Runs `run` in the next transaction and settles when that is on disk. `name` names the fault points. */
@@ -85,30 +85,30 @@ export class GroupCommit {
   flush(isLast = false): void {
     const batch = this.#queue;
     if (batch.length === 0) return;
-    const refusal = this.#begun();
-    if (refusal && !isLast && this.#mayWait(refusal)) return;
+    const refusal = this.#tryBegin();
+    if (refusal && !isLast && this.#scheduleRetry(refusal)) return;
     this.#lockedSince = null;
     this.#queue = [];
-    const settled: (() => void)[] = [];
+    const callbacks: (() => void)[] = [];
     try {
       if (refusal) throw refusal;
-      for (const write of batch) settled.push(this.#one(write, batch.length === 1));
+      for (const write of batch) callbacks.push(this.#runWrite(write, batch.length === 1));
       for (const write of batch) this.#fault(`${write.name}:before-commit`);
       this.#commit.run();
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec("rollback");
-      this.#refused();
+      this.#onRollback();
       for (const write of batch) write.reject(storeError(error));
       return;
     }
     for (const write of batch) this.#fault(`${write.name}:after-commit`);
     // Callers resume after the listeners either way. Settle first, so that a listener that throws loses no result.
-    for (const settle of settled) settle();
-    this.#committed();
+    for (const callback of callbacks) callback();
+    this.#onCommit();
   }
 
   /** Begins a transaction; returns the error if that is not possible. */
-  #begun(): Error | undefined {
+  #tryBegin(): Error | undefined {
     try {
       this.#begin.run();
       return undefined;
@@ -118,28 +118,28 @@ export class GroupCommit {
   }
 
   /** Returns whether it has scheduled a retry. If SQLite itself waited for the lock, everything else would wait too. */
-  #mayWait(refusal: Error): boolean {
+  #scheduleRetry(refusal: Error): boolean {
     if (!isBusy((refusal as { code?: unknown }).code)) return false;
     const now = systemClock.mono();
     this.#lockedSince ??= now;
-    if (now - this.#lockedSince > LOCKED_MS) return false;
-    setTimeout(() => this.flush(), TRY_AGAIN_MS);
+    if (now - this.#lockedSince > LOCK_TIMEOUT_MS) return false;
+    setTimeout(() => this.flush(), LOCK_RETRY_MS);
     return true;
   }
 
-  #one(write: Write, alone: boolean): () => void {
-    if (!alone) this.#savepoint.run();
+  #runWrite(write: Write, isAlone: boolean): () => void {
+    if (!isAlone) this.#savepoint.run();
     try {
       const value = write.run() as never;
-      if (!alone) this.#release.run();
+      if (!isAlone) this.#release.run();
       return () => write.resolve(value);
     } catch (error) {
       if (!this.#db.inTransaction) throw error;
       // Without others there is no savepoint, so nothing may be committed. With others, undo only this write.
-      if (alone) throw error;
+      if (isAlone) throw error;
       this.#db.exec("rollback to one; release one");
-      const told = storeError(error);
-      return () => write.reject(told);
+      const reported = storeError(error);
+      return () => write.reject(reported);
     }
   }
 }

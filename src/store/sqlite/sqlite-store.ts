@@ -21,7 +21,7 @@ export class SqliteStore extends SqlStore {
       fault: options.fault,
       committed: () => this.#publish(),
       refused: () => {
-        ctx.news = [];
+        ctx.newEvents = [];
       },
     });
   }
@@ -33,21 +33,21 @@ export class SqliteStore extends SqlStore {
 
   #write<T>(name: WriteName, run: () => Op<T>): Promise<T> {
     return this.#commits.write(name, () => {
-      const before = this.#ctx.news.length;
+      const eventCount = this.#ctx.newEvents.length;
       try {
         return doNow(run());
       } catch (error) {
         // The write is undone, so its events must not be published.
-        this.#ctx.news.length = before;
+        this.#ctx.newEvents.length = eventCount;
         throw error;
       }
     });
   }
 
   #publish(): void {
-    const written = this.#ctx.news;
-    this.#ctx.news = [];
-    this.tell(written);
+    const events = this.#ctx.newEvents;
+    this.#ctx.newEvents = [];
+    this.notify(events);
   }
 }
 

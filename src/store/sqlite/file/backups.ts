@@ -27,8 +27,8 @@ export function sealBackup(file: string): void {
   try {
     db.pragma("journal_mode = delete");
     if (statSync(file).size > CHECK_BELOW_BYTES) return;
-    const found = db.pragma("quick_check(1)", { simple: true });
-    if (found !== "ok") throw new Error(`the store is corrupt, so no backup is made of it: ${found}`);
+    const result = db.pragma("quick_check(1)", { simple: true });
+    if (result !== "ok") throw new Error(`the store is corrupt, so no backup is made of it: ${result}`);
   } finally {
     db.close();
   }

@@ -25,8 +25,8 @@ export function openDatabase(
 ): Database {
   if (existsSync(file) && statSync(file).size > 0) inspect(file, migrations);
   else requireNoTraces(file);
-  const db = guarded(file, () => openFile(file));
-  return guarded(file, () => {
+  const db = withStoreErrors(file, () => openFile(file));
+  return withStoreErrors(file, () => {
     chmodSync(file, 0o600);
     db.pragma("journal_mode = wal");
     db.pragma("synchronous = full");
@@ -42,18 +42,18 @@ export function openDatabase(
 
 /** Checks the file through a read-only connection, so that a refused file stays untouched. */
 function inspect(file: string, migrations: readonly string[]): void {
-  const absent = [`${file}-wal`, `${file}-shm`].filter((beside) => !existsSync(beside));
+  const absent = [`${file}-wal`, `${file}-shm`].filter((sibling) => !existsSync(sibling));
   try {
-    look(file, migrations);
+    examineOrRollBack(file, migrations);
   } catch (error) {
     // A reader creates these files beside the database and cannot remove them.
-    for (const beside of absent) rmSync(beside, { force: true });
+    for (const sibling of absent) rmSync(sibling, { force: true });
     throw error;
   }
 }
 
-function look(file: string, migrations: readonly string[]): void {
-  guarded(file, () => {
+function examineOrRollBack(file: string, migrations: readonly string[]): void {
+  withStoreErrors(file, () => {
     try {
       examine(file, migrations);
     } catch (error) {
@@ -80,18 +80,18 @@ function examine(file: string, migrations: readonly string[]): void {
   try {
     const version = db.pragma("user_version", { simple: true }) as number;
     if (version > newest) {
-      throw refused(
+      throw refusal(
         file,
         `${file} was written by a newer agentctl (schema ${version}, this one knows ${newest})`,
       );
     }
     if (version === 0 && db.prepare("select 1 from sqlite_schema limit 1").get() !== undefined) {
-      throw refused(file, `${file} is not an agentctl store`);
+      throw refusal(file, `${file} is not an agentctl store`);
     }
     requireWholePages(file, db.pragma("page_size", { simple: true }) as number);
     if (statSync(file).size <= CHECK_BELOW_BYTES) requireSound(file, db);
     const foreign = foreignTables(db, version, migrations);
-    if (foreign) throw fromAnotherBuild(file, foreign);
+    if (foreign) throw foreignRefusal(file, foreign);
   } finally {
     db.close();
   }
@@ -99,11 +99,11 @@ function examine(file: string, migrations: readonly string[]): void {
 
 function requireSound(file: string, db: Database): void {
   const [first] = db.pragma("quick_check(1)") as { quick_check: string }[];
-  if (first?.quick_check !== "ok") throw refused(file, `${file} is corrupt (${first?.quick_check})`);
+  if (first?.quick_check !== "ok") throw refusal(file, `${file} is corrupt (${first?.quick_check})`);
 }
 
 /** Suggests no backup: that would be from the same build. */
-function fromAnotherBuild(file: string, foreign: string): AgentctlError {
+function foreignRefusal(file: string, foreign: string): AgentctlError {
   return new AgentctlError("StoreUnavailable", {
     reason: `${file} was written by another build of agentctl: ${foreign}`,
     file,
@@ -118,7 +118,7 @@ function fromAnotherBuild(file: string, foreign: string): AgentctlError {
 function requireWholePages(file: string, pageSize: number): void {
   const wal = `${file}-wal`;
   if (existsSync(wal) && statSync(wal).size > 0) return;
-  if (statSync(file).size % pageSize !== 0) throw refused(file, `${file} is corrupt (its last page is cut)`);
+  if (statSync(file).size % pageSize !== 0) throw refusal(file, `${file} is corrupt (its last page is cut)`);
 }
 
 /** Throws unless a new store may be made here: never beside the backups and logs of a store that is gone. */
@@ -127,7 +127,7 @@ function requireNoTraces(file: string): void {
   const traces = existsSync(`${file}${RESTORING}`) || newestBackup(join(home, "backups")) || hasTasks(home);
   if (!traces) return;
   const state = existsSync(file) ? "is empty" : "is missing";
-  throw refused(file, `${file} ${state}, though this home has had tasks`);
+  throw refusal(file, `${file} ${state}, though this home has had tasks`);
 }
 
 /** Returns whether the home still has files of tasks that were once started. */
@@ -157,18 +157,18 @@ function migrate(
   });
 }
 
-function guarded<T>(file: string, run: () => T): T {
+function withStoreErrors<T>(file: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
     if (error instanceof AgentctlError) throw error;
     const { code, message } = error as { code?: string; message: string };
-    const corrupt = code === "SQLITE_NOTADB" || code?.startsWith("SQLITE_CORRUPT");
-    throw refused(file, corrupt ? `${file} is corrupt (${message})` : `${file}: ${message}`, error);
+    const isCorrupt = code === "SQLITE_NOTADB" || code?.startsWith("SQLITE_CORRUPT");
+    throw refusal(file, isCorrupt ? `${file} is corrupt (${message})` : `${file}: ${message}`, error);
   }
 }
 
-function refused(file: string, reason: string, cause?: unknown): AgentctlError {
+function refusal(file: string, reason: string, cause?: unknown): AgentctlError {
   const backup = newestBackup(join(dirname(file), "backups"));
   const hint = backup
     ? `the file was left untouched; agentctl daemon restore ${backup} puts the newest backup in its place`

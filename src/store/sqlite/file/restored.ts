@@ -39,7 +39,7 @@ const UNREADABLE_EVENTS = 1_000_000;
 export function prepareRestore(
   backup: string,
   draft: string,
-  given: { tasks: number; events: number | null },
+  numbers: { tasks: number; events: number | null },
 ): RestoredStore {
   dropStore(draft);
   try {
@@ -48,16 +48,16 @@ export function prepareRestore(
     const db = openFile(draft, { fileMustExist: true });
     try {
       requireSound(db, backup);
-      numberOn(db, given);
+      raiseNumbers(db, numbers);
       db.pragma("wal_checkpoint(truncate)");
-      return look(db);
+      return readContents(db);
     } finally {
       db.close();
     }
   } catch (error) {
     dropStore(draft);
     if (error instanceof AgentctlError) throw error;
-    throw unfit(backup, (error as Error).message);
+    throw unusable(backup, (error as Error).message);
   }
 }
 
@@ -87,8 +87,8 @@ export function numbersOf(file: string): Numbers | null {
  */
 export function holdWithEnvironment(
   file: string,
-  isThere: (hash: string) => boolean,
-  other: () => string,
+  hasEnvironment: (hash: string) => boolean,
+  replacement: () => string,
 ): { tasks: number[]; schedules: string[] } {
   const db = openFile(file, { fileMustExist: true });
   try {
@@ -96,21 +96,23 @@ export function holdWithEnvironment(
       .prepare("select id, env_hash as hash from tasks where ended_at is null order by id")
       .all();
     const planned = db.prepare("select name, env_hash as hash from schedules order by name").all();
-    const tasks = (open as { id: number; hash: string }[]).filter(({ hash }) => !isThere(hash));
-    const schedules = (planned as { name: string; hash: string }[]).filter(({ hash }) => !isThere(hash));
-    const without = { tasks: tasks.map(({ id }) => id), schedules: schedules.map(({ name }) => name) };
-    if (tasks.length + schedules.length === 0) return without;
-    const hash = other();
+    const tasks = (open as { id: number; hash: string }[]).filter(({ hash }) => !hasEnvironment(hash));
+    const schedules = (planned as { name: string; hash: string }[]).filter(
+      ({ hash }) => !hasEnvironment(hash),
+    );
+    const affected = { tasks: tasks.map(({ id }) => id), schedules: schedules.map(({ name }) => name) };
+    if (tasks.length + schedules.length === 0) return affected;
+    const hash = replacement();
     const hold = db.prepare("update tasks set env_hash = ?, held = 1 where id = ?");
     const pause = db.prepare(
       "update schedules set env_hash = ?, paused = 1, next_at = null, fire_at = null where name = ?",
     );
     db.transaction(() => {
-      for (const id of without.tasks) hold.run(hash, id);
-      for (const name of without.schedules) pause.run(hash, name);
+      for (const id of affected.tasks) hold.run(hash, id);
+      for (const name of affected.schedules) pause.run(hash, name);
     })();
     db.pragma("wal_checkpoint(truncate)");
-    return without;
+    return affected;
   } finally {
     db.close();
   }
@@ -118,16 +120,16 @@ export function holdWithEnvironment(
 
 function requireSound(db: Database, backup: string): void {
   const version = db.pragma("user_version", { simple: true }) as number;
-  const found = db.pragma("integrity_check(1)", { simple: true });
-  if (found !== "ok") throw unfit(backup, `it is corrupt (${found})`);
+  const result = db.pragma("integrity_check(1)", { simple: true });
+  if (result !== "ok") throw unusable(backup, `it is corrupt (${result})`);
   if (version < 1 || version > SCHEMA_VERSION) {
-    throw unfit(backup, `it is of schema ${version}, and this agentctl knows 1 to ${SCHEMA_VERSION}`);
+    throw unusable(backup, `it is of schema ${version}, and this agentctl knows 1 to ${SCHEMA_VERSION}`);
   }
   const foreign = foreignTables(db, version, MIGRATIONS);
-  if (foreign) throw unfit(backup, `another build of agentctl wrote it: ${foreign}`);
+  if (foreign) throw unusable(backup, `another build of agentctl wrote it: ${foreign}`);
 }
 
-function unfit(backup: string, reason: string): AgentctlError {
+function unusable(backup: string, reason: string): AgentctlError {
   const hint = "the store is as it was; another backup may be sound";
   return new AgentctlError("StoreUnavailable", { reason: `${backup} cannot be restored: ${reason}`, hint });
 }
@@ -137,16 +139,16 @@ function highest(db: Database, table: "tasks" | "events"): number {
   return (row as number | undefined) ?? 0;
 }
 
-function numberOn(db: Database, { tasks, events }: { tasks: number; events: number | null }): void {
-  const wanted = { tasks, events: events ?? highest(db, "events") + UNREADABLE_EVENTS };
+function raiseNumbers(db: Database, { tasks, events }: { tasks: number; events: number | null }): void {
+  const minimum = { tasks, events: events ?? highest(db, "events") + UNREADABLE_EVENTS };
   for (const table of ["tasks", "events"] as const) {
-    const to = Math.max(wanted[table], highest(db, table));
-    const { changes } = db.prepare("update sqlite_sequence set seq = ? where name = ?").run(to, table);
-    if (changes === 0) db.prepare("insert into sqlite_sequence (name, seq) values (?, ?)").run(table, to);
+    const seq = Math.max(minimum[table], highest(db, table));
+    const { changes } = db.prepare("update sqlite_sequence set seq = ? where name = ?").run(seq, table);
+    if (changes === 0) db.prepare("insert into sqlite_sequence (name, seq) values (?, ?)").run(table, seq);
   }
 }
 
-function look(db: Database): RestoredStore {
+function readContents(db: Database): RestoredStore {
   const count = (where: string) =>
     db.prepare(`select count(*) from tasks where ${where}`).pluck().get() as number;
   const attempts = db.prepare("select task_id, n, token, run_key, ended_at from attempts").all() as {

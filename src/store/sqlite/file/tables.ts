@@ -5,22 +5,22 @@ import { type Database, openFile } from "./driver.ts";
  * released may use the same number for another schema. Null if all columns are the same; extra tables do no harm.
  */
 export function foreignTables(db: Database, version: number, migrations: readonly string[]): string | null {
-  const expected = columns(migrations.slice(0, version));
-  const found = columnsOf(db);
-  for (const [table, wanted] of expected) {
-    const own = found.get(table);
-    if (own === undefined) return `it has no table ${table}`;
-    const missing = [...wanted].find((column) => !own.has(column));
+  const expected = columnsAfter(migrations.slice(0, version));
+  const actual = columnsOf(db);
+  for (const [table, expectedColumns] of expected) {
+    const actualColumns = actual.get(table);
+    if (actualColumns === undefined) return `it has no table ${table}`;
+    const missing = [...expectedColumns].find((column) => !actualColumns.has(column));
     if (missing) return `its table ${table} has no column "${missing}"`;
-    const other = [...own].find((column) => !wanted.has(column));
-    if (other) return `its table ${table} has a column "${other}"`;
+    const extra = [...actualColumns].find((column) => !expectedColumns.has(column));
+    if (extra) return `its table ${table} has a column "${extra}"`;
   }
   return null;
 }
 
 type Columns = Map<string, Set<string>>;
 
-function columns(migrations: readonly string[]): Columns {
+function columnsAfter(migrations: readonly string[]): Columns {
   const db = openFile(":memory:");
   try {
     for (const sql of migrations) db.exec(sql);
@@ -40,8 +40,8 @@ function columnsOf(db: Database): Columns {
     .all() as { table: string; column: string }[];
   const tables: Columns = new Map();
   for (const { table, column } of rows) {
-    const own = tables.get(table);
-    if (own) own.add(column);
+    const existing = tables.get(table);
+    if (existing) existing.add(column);
     else tables.set(table, new Set([column]));
   }
   return tables;
