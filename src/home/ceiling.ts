@@ -33,11 +33,11 @@ export function notedCeiling(file: string): Ceiling | undefined {
   }
 }
 
-/** Returns whether `mine` is higher in something and lower in nothing, so that two never replace each other in turn. */
-export function isAbove(mine: Ceiling, theirs: Ceiling): boolean {
-  const names = Object.keys(theirs.hard) as LimitName[];
-  const pairs = names.map((name) => [amount(mine.hard[name]), amount(theirs.hard[name])] as const);
-  pairs.push([-mine.nice, -theirs.nice]);
+/** Returns whether `ceiling` is higher in something and lower in nothing, so that two never replace each other in turn. */
+export function isAbove(ceiling: Ceiling, other: Ceiling): boolean {
+  const names = Object.keys(other.hard) as LimitName[];
+  const pairs = names.map((name) => [amount(ceiling.hard[name]), amount(other.hard[name])] as const);
+  pairs.push([-ceiling.nice, -other.nice]);
   return pairs.every(([a, b]) => a >= b) && pairs.some(([a, b]) => a > b);
 }
 

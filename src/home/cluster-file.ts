@@ -53,8 +53,8 @@ export function readKey(file: string): Buffer {
 }
 
 /** Returns the key of this home's cluster, made if there is none: it is on disk before the database knows of it. */
-export function ensureKey(paths: ClusterPaths, made: () => Buffer): Buffer {
-  if (!existsSync(paths.clusterKey)) writeDurably(paths.clusterKey, `${made().toString("base64")}\n`);
+export function ensureKey(paths: ClusterPaths, makeKey: () => Buffer): Buffer {
+  if (!existsSync(paths.clusterKey)) writeDurably(paths.clusterKey, `${makeKey().toString("base64")}\n`);
   return readKey(paths.clusterKey);
 }
 

@@ -21,7 +21,7 @@ type Raw = Record<string, unknown>;
 
 /** Returns the settings in `file`. Throws `ConfigInvalid`, which names the setting, if a value is invalid. */
 export function readConfig(file: string): Configured {
-  return checked(file, parsed(file));
+  return validate(file, parseFile(file));
 }
 
 /** Returns the settings in effect: those of `file` over the defaults. Throws `ConfigInvalid`. */
@@ -31,8 +31,8 @@ export function settingsOf(file: string): Settings {
 
 /** Returns the names of the settings that differ. */
 export function changedSettings(before: Settings, after: Settings): string[] {
-  const differs = ({ key }: Setting) => JSON.stringify(before[key]) !== JSON.stringify(after[key]);
-  return settings.filter(differs).map(({ name }) => name);
+  const isChanged = ({ key }: Setting) => JSON.stringify(before[key]) !== JSON.stringify(after[key]);
+  return settings.filter(isChanged).map(({ name }) => name);
 }
 
 /**
@@ -40,37 +40,37 @@ export function changedSettings(before: Settings, after: Settings): string[] {
  * Everything else in the file stays as it is. Throws `ConfigInvalid` if the new content is invalid.
  */
 export function writeConfig(file: string, { key, name }: Setting, value: SettingValue | null): void {
-  const raw = parsed(file);
+  const raw = parseFile(file);
   // Otherwise the same setting would stay under its other name.
   delete raw[key];
   if (value === null) delete raw[name];
   else raw[name] = value;
-  checked(file, raw);
+  validate(file, raw);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   writeBehindLink(file, `${JSON.stringify(raw, undefined, 2)}\n`);
 }
 
-function checked(file: string, raw: Raw): Configured {
+function validate(file: string, raw: Raw): Configured {
   const configured: Configured = {};
-  for (const [name, given] of Object.entries(raw)) {
+  for (const [name, value] of Object.entries(raw)) {
     const setting = settingNamed(name);
     if (!setting) throw invalid(file, `there is no setting ${JSON.stringify(name)}`);
-    const read = readSetting(setting, given);
-    if ("reason" in read) throw invalid(file, `${name}: ${read.reason}`);
-    configured[setting.key] = read.value;
+    const result = readSetting(setting, value);
+    if ("reason" in result) throw invalid(file, `${name}: ${result.reason}`);
+    configured[setting.key] = result.value;
   }
   const reason = contradiction({ ...defaultSettings, ...configured } as Settings);
   if (reason !== undefined) throw invalid(file, reason);
   return configured;
 }
 
-function parsed(file: string): Raw {
+function parseFile(file: string): Raw {
   if (!existsSync(file)) return {};
   try {
     const text = fileTextOf(readFileSync(file));
     if (text === undefined) throw new Error("it is not UTF-8");
-    const given: unknown = JSON.parse(text);
-    if (typeof given === "object" && given !== null && !Array.isArray(given)) return given as Raw;
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Raw;
   } catch (error) {
     throw invalid(file, (error as Error).message);
   }

@@ -26,17 +26,17 @@ export function homeId({ home, machine }: Pick<Paths, "home" | "machine">): stri
 
 /** Returns the id of the home, and makes one if there is none. The caller holds the lock of the home. */
 export function ensureHomeId(paths: Pick<Paths, "home" | "machine">, newId: () => string): string {
-  const known = homeId(paths);
-  if (known !== undefined) return known;
+  const existing = homeId(paths);
+  if (existing !== undefined) return existing;
   const { ino, birthtimeMs } = statSync(paths.home);
-  const made: Identity = { id: newId(), ino, birthtimeMs };
+  const identity: Identity = { id: newId(), ino, birthtimeMs };
   const draft = `${paths.machine}.${process.pid}.new`;
   try {
-    writeFileSync(draft, `${JSON.stringify(made)}\n`, { mode: 0o600 });
+    writeFileSync(draft, `${JSON.stringify(identity)}\n`, { mode: 0o600 });
     renameSync(draft, paths.machine);
   } catch (error) {
     rmSync(draft, { force: true });
     throw error;
   }
-  return made.id;
+  return identity.id;
 }

@@ -32,13 +32,13 @@ export function ownLimits(): Limits {
 
 /** Parses the text of /proc/<pid>/limits. */
 function parseLimits(text: string): Limits {
-  const found: Limits = {};
+  const limits: Limits = {};
   for (const line of text.split("\n")) {
     const [, title = "", soft = "", hard = ""] = /^(Max .*?) {2,}(\S+) +(\S+)/.exec(line) ?? [];
     const name = titles[title];
-    if (name) found[name] = [amountOf(soft), amountOf(hard)] satisfies Limit;
+    if (name) limits[name] = [amountOf(soft), amountOf(hard)] satisfies Limit;
   }
-  return found;
+  return limits;
 }
 
 /** Returns the limit, or null for unlimited. A value too large for an exact number counts as unlimited. */

@@ -12,7 +12,7 @@ export function localZone(TZ: string | undefined): string | undefined {
   const text = (TZ ?? "").replace(/^:/, "");
   if (text === "") return new Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
   if (text.startsWith("/")) return zoneOfFile(text);
-  return named(text) ?? fixed(text);
+  return canonicalZone(text) ?? fixedOffsetZone(text);
 }
 
 /**
@@ -22,7 +22,7 @@ export function localZone(TZ: string | undefined): string | undefined {
 export function inLocalZone<T>(env: Record<string, string | undefined>, compute: () => T): T | undefined {
   const { TZ } = env;
   const text = (TZ ?? "").replace(/^:/, "");
-  if (text === "" || named(text) || isFixedAsComputed(text)) return compute();
+  if (text === "" || canonicalZone(text) || isFixedAsComputed(text)) return compute();
   const zone = localZone(TZ);
   if (zone === undefined) return undefined;
   env.TZ = zone;
@@ -33,7 +33,7 @@ export function inLocalZone<T>(env: Record<string, string | undefined>, compute:
   }
 }
 
-function named(zone: string): string | undefined {
+function canonicalZone(zone: string): string | undefined {
   try {
     return new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone;
   } catch {
@@ -45,24 +45,27 @@ function named(zone: string): string | undefined {
 function zoneOfFile(path: string): string | undefined {
   try {
     const [, zone = ""] = /\/zoneinfo\/(?:posix\/|right\/)?(.+)$/.exec(realpathSync(path)) ?? [];
-    return named(zone);
+    return canonicalZone(zone);
   } catch {
     return undefined;
   }
 }
 
-const FIXED = /^(?:[A-Za-z]{3,}|<[\w+-]{3,}>)([+-]?)(\d{1,2})(?::(\d{2}))?$/;
+const FIXED_OFFSET = /^(?:[A-Za-z]{3,}|<[\w+-]{3,}>)([+-]?)(\d{1,2})(?::(\d{2}))?$/;
 
 /** Parses `JST-9`: the number counts hours west of Greenwich, as in the names of `Etc/GMT` zones. */
-function fixed(zone: string): string | undefined {
-  const [, sign, hours, minutes = "0"] = FIXED.exec(zone) ?? [];
+function fixedOffsetZone(zone: string): string | undefined {
+  const [, sign, hours, minutes = "0"] = FIXED_OFFSET.exec(zone) ?? [];
   if (hours === undefined || Number(minutes) !== 0) return undefined;
-  return named(`Etc/GMT${Number(hours) === 0 ? "" : `${sign || "+"}${Number(hours)}`}`);
+  return canonicalZone(`Etc/GMT${Number(hours) === 0 ? "" : `${sign || "+"}${Number(hours)}`}`);
 }
 
 function isFixedAsComputed(zone: string): boolean {
-  const [, sign, hours, minutes = "0"] = FIXED.exec(zone) ?? [];
+  const [, sign, hours, minutes = "0"] = FIXED_OFFSET.exec(zone) ?? [];
   if (hours === undefined) return false;
-  const west = (Number(hours) * 60 + Number(minutes)) * (sign === "-" ? -1 : 1);
-  return new Date(0).getTimezoneOffset() === west && new Date(15_552_000_000).getTimezoneOffset() === west;
+  const minutesWest = (Number(hours) * 60 + Number(minutes)) * (sign === "-" ? -1 : 1);
+  return (
+    new Date(0).getTimezoneOffset() === minutesWest &&
+    new Date(15_552_000_000).getTimezoneOffset() === minutesWest
+  );
 }

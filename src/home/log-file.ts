@@ -7,10 +7,10 @@ const MARKER = /^\[agentctl: (\d+) bytes of older output dropped\] *\n/;
 const MARKER_START = "[agentctl: ";
 /** How many bytes identify the front of a log; they are read at each check of its size. */
 export const HEAD_BYTES = 64;
-const LONGEST_MARKER_BYTES = 16 * 1024;
+const MAX_MARKER_BYTES = 16 * 1024;
 /** The marker line is written shortly after the cut: how often and how many times to check for it. */
-const CUT_LOOK_MS = 10;
-const CUT_LOOKS = 300;
+const CUT_POLL_MS = 10;
+const MAX_CUT_POLLS = 300;
 
 /** A file, on this machine or another, that can be read at any offset. */
 export interface LogBytes {
@@ -46,12 +46,12 @@ export class LogFile {
 
   /** Continues at `offset`. */
   async skipTo(offset: number): Promise<void> {
-    if (await this.#opened()) this.#offset = offset;
+    if (await this.#ensureOpen()) this.#offset = offset;
   }
 
   /** Reads everything up to the current end. */
   async drain(take: (chunk: Buffer) => Promise<void>): Promise<void> {
-    const bytes = await this.#opened();
+    const bytes = await this.#ensureOpen();
     const end = bytes ? await this.#followFront(bytes) : 0;
     while (bytes && this.#offset < end) {
       const chunk = await bytes.read(this.#offset, CHUNK_BYTES);
@@ -66,9 +66,9 @@ export class LogFile {
     this.#bytes = undefined;
   }
 
-  async #opened(): Promise<LogBytes | undefined> {
+  async #ensureOpen(): Promise<LogBytes | undefined> {
     if (this.#bytes) return this.#bytes;
-    this.#bytes = await opened(this.#place);
+    this.#bytes = await openLog(this.#place);
     if (this.#bytes) this.#front = await frontOf(this.#bytes);
     return this.#bytes;
   }
@@ -80,8 +80,8 @@ export class LogFile {
     const before = this.#front ?? front;
     // The log was emptied, or its front cannot be read now.
     if (front.head.length < before.head.length && front.dropped <= before.dropped) return size;
-    for (let look = 0; look < CUT_LOOKS && isBeingCut(before, front); look++) {
-      await sleep(CUT_LOOK_MS);
+    for (let poll = 0; poll < MAX_CUT_POLLS && isBeingCut(before, front); poll++) {
+      await sleep(CUT_POLL_MS);
       size = await bytes.size();
       front = await frontOf(bytes);
     }
@@ -89,10 +89,10 @@ export class LogFile {
       if (front.head.length > before.head.length) this.#front = front;
       return size;
     }
-    const taken = before.dropped + this.#offset - before.length;
+    const readBytes = before.dropped + this.#offset - before.length;
     this.#front = front;
     // A reader that missed some of the dropped bytes gets the marker line.
-    this.#offset = taken < front.dropped ? 0 : taken - front.dropped + front.length;
+    this.#offset = readBytes < front.dropped ? 0 : readBytes - front.dropped + front.length;
     return size;
   }
 }
@@ -105,7 +105,7 @@ function isBeingCut(before: Front, { dropped, head }: Front): boolean {
 }
 
 /** Resolves to undefined if there is no file. */
-async function opened(place: LogPlace): Promise<LogBytes | undefined> {
+async function openLog(place: LogPlace): Promise<LogBytes | undefined> {
   if (typeof place !== "string") return await place();
   const handle = await open(place).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT") throw error;
@@ -129,7 +129,7 @@ async function frontOf(bytes: LogBytes): Promise<Front> {
   const head = await bytes.read(0, HEAD_BYTES);
   if (head.toString("latin1", 0, MARKER_START.length) !== MARKER_START)
     return { dropped: 0, length: 0, head };
-  const text = (await bytes.read(0, LONGEST_MARKER_BYTES)).toString("latin1");
+  const text = (await bytes.read(0, MAX_MARKER_BYTES)).toString("latin1");
   const [line = "", dropped = "0"] = MARKER.exec(text) ?? [];
   return { dropped: Number(dropped), length: line.length, head };
 }
@@ -139,24 +139,24 @@ export async function lastLinesOf(
   place: LogPlace,
   lines: number,
 ): Promise<{ offset: number; missing: number }> {
-  const bytes = await opened(place);
+  const bytes = await openLog(place);
   if (!bytes) return { offset: 0, missing: lines };
   try {
     const size = await bytes.size();
     if (lines === 0) return { offset: size, missing: 0 };
-    let found = 0;
+    let count = 0;
     for (let end = size; end > 0; ) {
       const start = Math.max(0, end - CHUNK_BYTES);
       const chunk = await bytes.read(start, end - start);
-      for (let at = chunk.length - 1; at >= 0; at--) {
+      for (let index = chunk.length - 1; index >= 0; index--) {
         // The line break at the very end begins no line.
-        if (chunk[at] !== 10 || start + at === size - 1) continue;
-        found += 1;
-        if (found === lines) return { offset: start + at + 1, missing: 0 };
+        if (chunk[index] !== 10 || start + index === size - 1) continue;
+        count += 1;
+        if (count === lines) return { offset: start + index + 1, missing: 0 };
       }
       end = start;
     }
-    return { offset: 0, missing: size === 0 ? lines : lines - found - 1 };
+    return { offset: 0, missing: size === 0 ? lines : lines - count - 1 };
   } finally {
     bytes.close();
   }

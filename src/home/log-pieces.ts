@@ -31,9 +31,9 @@ export class LogPieces implements LogBytes {
     const head = this.#head;
     // Saves a second call for each check of a log that does not grow.
     if (head && offset === 0 && length <= head.length) return head.subarray(0, length);
-    const at = this.#start + offset;
-    const found = await this.#read(at, length);
-    return found.offset === at ? found.data : Buffer.alloc(0);
+    const position = this.#start + offset;
+    const piece = await this.#read(position, length);
+    return piece.offset === position ? piece.data : Buffer.alloc(0);
   }
 
   close(): void {}

@@ -25,7 +25,7 @@ export class LogTail {
   readonly #begin: (attempt: number) => void;
   readonly #timer: NodeJS.Timeout;
   #logs: readonly AttemptLog[] = [];
-  #at = -1;
+  #index = -1;
   #file: LogFile | undefined;
   #watcher: FSWatcher | undefined;
   #pumping: Promise<void> | undefined;
@@ -54,7 +54,7 @@ export class LogTail {
   /** Starts at this offset of this log instead of at the beginning of the first log. */
   async startAt(log: AttemptLog, logs: readonly AttemptLog[], offset: number): Promise<void> {
     this.#logs = logs;
-    this.#at = logs.indexOf(log);
+    this.#index = logs.indexOf(log);
     this.#open(log);
     await this.#file?.skipTo(offset);
   }
@@ -78,11 +78,11 @@ export class LogTail {
 
   async #drain(): Promise<void> {
     for (;;) {
-      const next = this.#logs[this.#at + 1];
+      const next = this.#logs[this.#index + 1];
       // A later attempt exists only when no process of the earlier one writes any more.
       await this.#file?.drain(this.#take);
       if (!next) return;
-      this.#at += 1;
+      this.#index += 1;
       this.#open(next);
       this.#begin(next.attempt);
     }

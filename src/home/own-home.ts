@@ -35,8 +35,8 @@ export function requireHome(paths: Paths): void {
   const stat = statOf(home);
   if (!stat) return;
   if (!stat.isDirectory()) throw homeRefused(home, "it is not a folder");
-  if (isSame(stat, "/")) throw notForHome(home, "it is the root of the file system");
-  if (isSame(stat, paths.userHome)) throw notForHome(home, "it is your own home directory");
+  if (isSameFolder(stat, "/")) throw notForHome(home, "it is the root of the file system");
+  if (isSameFolder(stat, paths.userHome)) throw notForHome(home, "it is your own home directory");
   const uid = ownUid();
   const owner = [stat.uid, lstatSync(home).uid].find((each) => each !== uid);
   if (owner !== undefined) throw homeRefused(home, `it belongs to user ${owner}, and you are ${uid}`);
@@ -86,14 +86,14 @@ function statOf(home: string): Stats | undefined {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code !== "ENOENT") throw homeRefused(home, message, { cause: error });
-    const found = lstatSync(home, { throwIfNoEntry: false });
-    if (found?.isSymbolicLink()) throw homeRefused(home, "it is a link that leads nowhere");
+    const link = lstatSync(home, { throwIfNoEntry: false });
+    if (link?.isSymbolicLink()) throw homeRefused(home, "it is a link that leads nowhere");
     // Another command has made it in the meantime.
-    return found;
+    return link;
   }
 }
 
-function isSame({ dev, ino }: Stats, path: string): boolean {
+function isSameFolder({ dev, ino }: Stats, path: string): boolean {
   const other = statSync(path, { throwIfNoEntry: false });
   return other?.dev === dev && other.ino === ino;
 }

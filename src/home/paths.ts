@@ -38,7 +38,7 @@ export interface Paths {
 }
 
 /** `sockaddr_un.sun_path` holds 108 bytes on Linux and 104 on macOS, including the final NUL. */
-const LONGEST_SOCKET_PATH = 103;
+const MAX_SOCKET_PATH_BYTES = 103;
 
 const OTHERS_MAY_WRITE = 0o022;
 
@@ -81,7 +81,7 @@ export function pathsOf(env: Environment): Paths {
 
 /** Returns whether a path is short enough for a socket. */
 export function fitsSocket(path: string): boolean {
-  return Buffer.byteLength(path) <= LONGEST_SOCKET_PATH;
+  return Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES;
 }
 
 /** Returns whether only this user can change the contents of the folder. */
@@ -91,7 +91,7 @@ export function isOwnFolder(folder: string): boolean {
 }
 
 function socketOf(home: string, env: Environment): string {
-  const inHome = join(real(home), "agentctl.sock");
+  const inHome = join(realHome(home), "agentctl.sock");
   if (fitsSocket(inHome)) return inHome;
   return recordedSocket(inHome) ?? (socketPlaces(home, env)[0] as string);
 }
@@ -99,15 +99,15 @@ function socketOf(home: string, env: Environment): string {
 /** Returns the target of the socket symlink in the home; undefined if there is none or its folder is not the user's. */
 export function recordedSocket(link: string): string | undefined {
   try {
-    const place = readlinkSync(link);
-    return fitsSocket(place) && isOwnFolder(dirname(place)) ? place : undefined;
+    const target = readlinkSync(link);
+    return fitsSocket(target) && isOwnFolder(dirname(target)) ? target : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** Resolves symlinks: a home has one socket, whichever path it is reached by. */
-function real(home: string): string {
+function realHome(home: string): string {
   try {
     return realpathSync.native(home);
   } catch {
@@ -119,13 +119,13 @@ function real(home: string): string {
 export function socketPlaces(home: string, env: Environment): string[] {
   // Loaded only here, because it takes longer than everything else that finds the paths.
   const { createHash } = process.getBuiltinModule("node:crypto");
-  const name = createHash("sha256").update(real(home)).digest("hex").slice(0, 16);
+  const name = createHash("sha256").update(realHome(home)).digest("hex").slice(0, 16);
   const file = `agentctl-${name}.sock`;
-  const own = `agentctl-${ownUid()}`;
+  const folderName = `agentctl-${ownUid()}`;
   const folders = [
     ...(env.XDG_RUNTIME_DIR ? [env.XDG_RUNTIME_DIR] : []),
-    ...(env.TMPDIR ? [join(env.TMPDIR, own)] : []),
-    join("/tmp", own),
+    ...(env.TMPDIR ? [join(env.TMPDIR, folderName)] : []),
+    join("/tmp", folderName),
   ];
   return folders.map((folder) => join(folder, file)).filter(fitsSocket);
 }

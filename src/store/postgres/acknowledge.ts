@@ -5,7 +5,7 @@
  */
 import type { Step } from "../../core/task.ts";
 import type { Connection } from "./connection.ts";
-import { checked } from "./context.ts";
+import { requireNoNul } from "./context.ts";
 
 const CELLS = [
   "kind",
@@ -22,9 +22,9 @@ const CELLS = [
 ] as const;
 
 /** $1 is the token, $2 the machine, $3 its epoch or null; the cells of the step follow. */
-const FIRST = 4;
-const param = (cell: (typeof CELLS)[number]) => `$${FIRST + CELLS.indexOf(cell)}`;
-const SAME = `s.base = ${param("base")} and s.kind = ${param("kind")} and s.name = ${param("name")} and s.n = ${param("n")}`;
+const FIRST_PARAM = 4;
+const paramOf = (cell: (typeof CELLS)[number]) => `$${FIRST_PARAM + CELLS.indexOf(cell)}`;
+const SAME_KEY = `s.base = ${paramOf("base")} and s.kind = ${paramOf("kind")} and s.name = ${paramOf("name")} and s.n = ${paramOf("n")}`;
 
 const SQL = `with turn as materialized (select seq from event_counter for update),
   live as materialized (
@@ -33,15 +33,15 @@ const SQL = `with turn as materialized (select seq from event_counter for update
       and ($3::bigint is null
         or exists (select 1 from machines where name = $2 and epoch = $3 and is_lost = 0))
     for no key update of t),
-  known as (select s.result from steps s join live on s.task_id = live.id where ${SAME}),
+  known as (select s.result from steps s join live on s.task_id = live.id where ${SAME_KEY}),
   added as (
     insert into steps (task_id, position, attempt, ${CELLS.join(", ")})
     select live.id, (select coalesce(max(position), 0) + 1 from steps where task_id = live.id), live.n,
-      ${CELLS.map(param).join(", ")}
+      ${CELLS.map(paramOf).join(", ")}
     from live where not exists (select 1 from known) returning 1),
   forgotten as (
-    delete from kept using live where kept.task_id = live.id and ${param("kind")} = 'step'
-      and kept.base = ${param("base")} and kept.name = ${param("name")} and kept.n = ${param("n")}),
+    delete from kept using live where kept.task_id = live.id and ${paramOf("kind")} = 'step'
+      and kept.base = ${paramOf("base")} and kept.name = ${paramOf("name")} and kept.n = ${paramOf("n")}),
   progressed as (
     update tasks set losses = case when kind = 'agent' then losses else 0 end, journaled = 1
     from live where tasks.id = live.id and (losses > 0 or journaled = 0))
@@ -69,7 +69,7 @@ export async function acknowledgeAtOnce(
     step.unused ? 1 : 0,
     step.result,
   ];
-  const { rows } = await connection.query(SQL, checked([token, machine, epoch, ...cells]));
+  const { rows } = await connection.query(SQL, requireNoNul([token, machine, epoch, ...cells]));
   const { known, added } = rows[0] as { known: string | null; added: number };
   if (known !== null) return { result: known, added: false };
   return added === 1 ? { result: step.result, added: true } : undefined;

@@ -6,20 +6,27 @@ import type Driver from "pg";
 import { AgentctlError } from "../../core/errors.ts";
 import { systemClock } from "../../core/time.ts";
 import type { Row } from "../sql/rows.ts";
-import { Disconnected, forbidden, refusalOf, requireWritable, unanswered, WRITABLE_SQL } from "./refusal.ts";
-import { connectionOf, refusePlain, requireSettings, SETTINGS_SQL } from "./settings.ts";
+import {
+  Disconnected,
+  forbiddenError,
+  refusalOf,
+  requireWritable,
+  timeoutError,
+  WRITABLE_SQL,
+} from "./refusal.ts";
+import { connectionOptions, refusePlain, requireSettings, SETTINGS_SQL } from "./settings.ts";
 import { storeError } from "./store-error.ts";
 
 /** The result of one statement. */
-export interface Answer<R = Row> {
+export interface StatementResult<R = Row> {
   rows: R[];
   changed: number;
 }
 
 /** How long to wait before the next try to reach the database, in ms. */
-const AGAIN_MS = 100;
+const RETRY_MS = 100;
 /** How long one try may take, in ms. A server that is up responds sooner; one that comes back is tried again. */
-const CONNECT_MS = 3000;
+const CONNECT_TIMEOUT_MS = 3000;
 
 /** How long a connection may be quiet before it sends a keep-alive, in ms, so that nothing in between forgets it. */
 const KEEP_ALIVE_MS = 10_000;
@@ -39,7 +46,7 @@ function driver(): typeof Driver {
 }
 
 /** The type ids of int8 and numeric, whose values fit in a JavaScript number. */
-const NUMBERS = [20, 1700];
+const NUMBER_TYPES = [20, 1700];
 
 /** One connection to the database. It is made when it is needed, and made again when it was lost. */
 export class Connection {
@@ -53,12 +60,12 @@ export class Connection {
   readonly #channels = new Map<string, (payload: string) => void>();
   #onLost: () => void = () => {};
   /** Since when the current statement has had no response, by the monotonic clock. */
-  #askedAt: number | null = null;
+  #sentAt: number | null = null;
   #socket: Socket | null = null;
   /** The id of the server process that serves this connection. */
   pid: number | null = null;
   /** The traffic at its last change (bytes received, bytes waiting to be sent), and when that was. */
-  #passed = { bytes: "", at: 0 };
+  #traffic = { bytes: "", at: 0 };
   /**
    * Whether a transaction is under way, which ends with its connection. Its remaining statements are then refused with
    * {@link Disconnected}, and not run on another connection, outside of the transaction.
@@ -95,43 +102,43 @@ export class Connection {
     sql: string,
     params: readonly unknown[],
     options: { rowMode?: "array" } = {},
-  ): Promise<Answer<R>> {
+  ): Promise<StatementResult<R>> {
     const values = params.map((value) => (value === undefined ? null : value));
-    const named = params.length > 0 ? { name: nameOf(sql) } : {};
-    const result = await this.#inTurn({ text: sql, values, ...named, ...options } as Driver.QueryConfig);
+    const naming = params.length > 0 ? { name: nameOf(sql) } : {};
+    const result = await this.#enqueue({ text: sql, values, ...naming, ...options } as Driver.QueryConfig);
     return { rows: result.rows as R[], changed: result.rowCount ?? 0 };
   }
 
   /** Runs one statement that may be run twice, see {@link repeated}. */
-  async repeat<R = Row>(sql: string, params: readonly unknown[]): Promise<Answer<R>> {
+  async repeat<R = Row>(sql: string, params: readonly unknown[]): Promise<StatementResult<R>> {
     return await this.repeated(() => this.query<R>(sql, params));
   }
 
   /** Does `work`, and repeats it each time the connection is lost meanwhile, for up to `awayMs`. */
   async repeated<T>(work: () => Promise<T>): Promise<T> {
-    const until = systemClock.mono() + this.#awayMs;
+    const deadline = systemClock.mono() + this.#awayMs;
     for (;;) {
       try {
         return await work();
       } catch (error) {
-        const left = until - systemClock.mono();
-        if (!(error instanceof Disconnected) || left <= 0) throw error;
-        await this.reconnect(left);
+        const remainingMs = deadline - systemClock.mono();
+        if (!(error instanceof Disconnected) || remainingMs <= 0) throw error;
+        await this.reconnect(remainingMs);
       }
     }
   }
 
   /** Runs statements without parameters in one request; returns the rows of each. */
   async script(sql: string): Promise<Row[][]> {
-    const answers: unknown = await this.#inTurn(sql);
-    return (Array.isArray(answers) ? answers : [answers]).map(({ rows }) => rows);
+    const results: unknown = await this.#enqueue(sql);
+    return (Array.isArray(results) ? results : [results]).map(({ rows }) => rows);
   }
 
   /** Sends one statement after the other: the driver takes no second one meanwhile. */
-  #inTurn(query: string | Driver.QueryConfig): Promise<Driver.QueryResult> {
-    const until = systemClock.mono() + this.#turnMs;
+  #enqueue(query: string | Driver.QueryConfig): Promise<Driver.QueryResult> {
+    const deadline = systemClock.mono() + this.#turnMs;
     const turn = this.#turn.then(() => {
-      if (systemClock.mono() > until) throw unanswered(this.#turnMs);
+      if (systemClock.mono() > deadline) throw timeoutError(this.#turnMs);
       return this.#send(query);
     });
     this.#turn = turn.catch(() => {});
@@ -139,14 +146,14 @@ export class Connection {
   }
 
   async #send(query: string | Driver.QueryConfig): Promise<Driver.QueryResult> {
-    const client = await this.#connected();
-    this.#askedAt = systemClock.mono();
+    const client = await this.#ensureClient();
+    this.#sentAt = systemClock.mono();
     try {
       return await client.query(query as Driver.QueryConfig);
     } catch (error) {
-      throw this.#told(client, error);
+      throw this.#classify(client, error);
     } finally {
-      this.#askedAt = null;
+      this.#sentAt = null;
     }
   }
 
@@ -155,7 +162,7 @@ export class Connection {
    * statement rejects with {@link Disconnected}, and the next one connects again.
    */
   async breakOff(afterMs: number): Promise<void> {
-    if (this.#askedAt === null || systemClock.mono() - this.#askedAt < afterMs) return;
+    if (this.#sentAt === null || systemClock.mono() - this.#sentAt < afterMs) return;
     // The driver has no other way to end a connection that does not respond.
     if (await this.#client?.catch(() => undefined)) this.#socket?.destroy();
   }
@@ -163,21 +170,21 @@ export class Connection {
   /** Returns whether a statement is under way and no byte has come or gone for `forMs`. To be called repeatedly. */
   isSilent(forMs: number): boolean {
     const now = systemClock.mono();
-    const bytes = `${this.#askedAt} ${this.#socket?.bytesRead} ${this.#socket?.writableLength}`;
-    if (bytes !== this.#passed.bytes) this.#passed = { bytes, at: now };
-    return this.#askedAt !== null && this.#client !== null && now - this.#passed.at >= forMs;
+    const bytes = `${this.#sentAt} ${this.#socket?.bytesRead} ${this.#socket?.writableLength}`;
+    if (bytes !== this.#traffic.bytes) this.#traffic = { bytes, at: now };
+    return this.#sentAt !== null && this.#client !== null && now - this.#traffic.at >= forMs;
   }
 
   /** Tries to connect until `forMs` have passed. */
   async reconnect(forMs: number): Promise<void> {
-    const until = systemClock.mono() + forMs;
+    const deadline = systemClock.mono() + forMs;
     for (;;) {
       try {
-        await this.#connected();
+        await this.#ensureClient();
         return;
       } catch (error) {
-        if (this.#isClosed || !(error instanceof Disconnected) || systemClock.mono() >= until) throw error;
-        await delay(AGAIN_MS);
+        if (this.#isClosed || !(error instanceof Disconnected) || systemClock.mono() >= deadline) throw error;
+        await delay(RETRY_MS);
       }
     }
   }
@@ -189,7 +196,7 @@ export class Connection {
     await client?.end().catch(() => {});
   }
 
-  #connected(): Promise<Driver.Client> {
+  #ensureClient(): Promise<Driver.Client> {
     if (this.isPinned && !this.#client)
       return Promise.reject(new Disconnected(new Error("the connection broke within a transaction")));
     this.#client ??= this.#connect().catch((error) => {
@@ -203,25 +210,25 @@ export class Connection {
     if (this.#isClosed) throw new Disconnected(new Error("the store is closed"));
     const { Client, types } = driver();
     const client = new Client({
-      ...connectionOf(this.#url),
+      ...connectionOptions(this.#url),
       application_name: this.name,
-      connectionTimeoutMillis: CONNECT_MS,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       types: {
         getTypeParser: ((oid: number, format?: "text" | "binary") =>
-          NUMBERS.includes(oid) ? Number : types.getTypeParser(oid, format as "text")) as never,
+          NUMBER_TYPES.includes(oid) ? Number : types.getTypeParser(oid, format as "text")) as never,
       },
     });
     refusePlain(client.host, this.#url);
-    client.on("error", () => this.#lost(client));
-    client.on("end", () => this.#lost(client));
+    client.on("error", () => this.#handleLoss(client));
+    client.on("end", () => this.#handleLoss(client));
     client.on("notification", ({ channel, payload }) => this.#channels.get(channel)?.(payload ?? ""));
     try {
       await client.connect();
-      const [facts] = (await client.query<Record<string, string>>(`${SETTINGS_SQL}, ${WRITABLE_SQL}`)).rows;
-      requireSettings(facts);
-      requireWritable(facts);
+      const [row] = (await client.query<Record<string, string>>(`${SETTINGS_SQL}, ${WRITABLE_SQL}`)).rows;
+      requireSettings(row);
+      requireWritable(row);
       // The driver does not declare these two.
       const { connection, processID } = client as unknown as {
         connection: { stream: Socket };
@@ -238,7 +245,7 @@ export class Connection {
     return client;
   }
 
-  #lost(client: Driver.Client): void {
+  #handleLoss(client: Driver.Client): void {
     const before = this.#client;
     void before?.then(
       (current) => {
@@ -250,9 +257,9 @@ export class Connection {
     );
   }
 
-  #told(client: Driver.Client, error: unknown): unknown {
+  #classify(client: Driver.Client, error: unknown): unknown {
     const { code } = error as { code?: string };
-    if (code === "42501") return forbidden(error as Error);
+    if (code === "42501") return forbiddenError(error as Error);
     // 08: connection error. 57P: the server shuts down. 25P03, 25P04: the server ended an idle or a long transaction.
     // 25006: it takes no more writes; the next connection finds out why. No code: the socket broke.
     const isAway = code === undefined || /^(08|57P|25P0[34]|25006|E[A-Z]+$)/.test(code);

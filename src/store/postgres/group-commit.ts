@@ -5,9 +5,9 @@ import { systemClock } from "../../core/time.ts";
 import type { Op } from "../sql/context.ts";
 import type { Connection } from "./connection.ts";
 import type { PostgresContext } from "./context.ts";
-import { Disconnected, unanswered } from "./refusal.ts";
+import { Disconnected, timeoutError } from "./refusal.ts";
 import { storeError } from "./store-error.ts";
-import { mayPass, type Result, Superseded, Transaction } from "./transaction.ts";
+import { isTemporary, type Result, Superseded, Transaction } from "./transaction.ts";
 
 interface Write {
   name: WriteName;
@@ -20,21 +20,21 @@ interface Write {
 }
 
 /** How long writes wait for a database that is away or silent before they are refused, in ms. */
-const AWAY_MS = 10_000;
+const AWAY_TIMEOUT_MS = 10_000;
 /** How often to check for writes that have waited that long, in ms. */
-const OVERDUE_MS = 1000;
+const OVERDUE_CHECK_MS = 1000;
 /** How long one round of reconnecting may take, in ms. After each round we check whether to give up. */
-const AGAIN_MS = 1000;
+const RECONNECT_ROUND_MS = 1000;
 /** How soon to check again whether a lease has begun, in ms. */
-const LOOK_MS = 50;
+const LEASE_POLL_MS = 50;
 
 /** At most this many writes share one transaction, because other machines wait for the same lock meanwhile. */
-const MOST = 256;
+const MAX_BATCH = 256;
 
 /**
  * Returns what other machines are notified of, from the names and events of a transaction's writes; null for nothing.
  */
-type Notices = (names: readonly WriteName[], news: readonly TaskEvent[]) => string | null;
+type Notices = (names: readonly WriteName[], events: readonly TaskEvent[]) => string | null;
 
 /**
  * Commits the writes of this machine, one transaction after the other. Writes that arrive during one share the next.
@@ -49,7 +49,7 @@ export class GroupCommit {
   readonly #connection: Connection;
   readonly #ctx: PostgresContext;
   readonly #fault: Fault;
-  readonly #committed: (news: readonly TaskEvent[]) => void;
+  readonly #onCommit: (events: readonly TaskEvent[]) => void;
   readonly #notices: Notices;
   /** The epoch of the lease under which this machine writes; null if it needs none. */
   epoch: number | null = null;
@@ -61,12 +61,12 @@ export class GroupCommit {
   constructor(
     connection: Connection,
     ctx: PostgresContext,
-    hooks: { fault: Fault; committed: (news: readonly TaskEvent[]) => void; notices: Notices },
+    hooks: { fault: Fault; committed: (events: readonly TaskEvent[]) => void; notices: Notices },
   ) {
     this.#connection = connection;
     this.#ctx = ctx;
     this.#fault = hooks.fault;
-    this.#committed = hooks.committed;
+    this.#onCommit = hooks.committed;
     this.#notices = hooks.notices;
   }
 
@@ -89,16 +89,16 @@ export class GroupCommit {
   }
 
   async #loop(): Promise<void> {
-    const overdue = setInterval(() => this.#refuseOverdue(), OVERDUE_MS);
+    const overdue = setInterval(() => this.#refuseOverdue(), OVERDUE_CHECK_MS);
     while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, MOST);
+      const batch = this.#queue.splice(0, MAX_BATCH);
       try {
         const settle = (await this.#atOnce(batch)) ?? (await this.#commit(batch));
         // Callers resume after the listeners either way.
         settle();
       } catch (error) {
-        const told = storeError(error);
-        for (const write of batch) write.reject(told);
+        const reported = storeError(error);
+        for (const write of batch) write.reject(reported);
       }
     }
     clearInterval(overdue);
@@ -107,8 +107,9 @@ export class GroupCommit {
 
   /** Refuses writes that have waited too long for an earlier commit. Nothing of them was sent. */
   #refuseOverdue(): void {
-    const before = systemClock.mono() - AWAY_MS;
-    while (this.#queue[0] && this.#queue[0].since < before) this.#queue.shift()?.reject(unanswered(AWAY_MS));
+    const cutoff = systemClock.mono() - AWAY_TIMEOUT_MS;
+    while (this.#queue[0] && this.#queue[0].since < cutoff)
+      this.#queue.shift()?.reject(timeoutError(AWAY_TIMEOUT_MS));
   }
 
   async #atOnce([write, ...others]: readonly Write[]): Promise<(() => void) | undefined> {
@@ -122,7 +123,7 @@ export class GroupCommit {
 
   /** Commits a batch, however often the database goes away meanwhile. Returns a function that settles its writes. */
   async #commit(batch: readonly Write[]): Promise<() => void> {
-    const until = systemClock.mono() + AWAY_MS;
+    const deadline = systemClock.mono() + AWAY_TIMEOUT_MS;
     for (;;) {
       const transaction = new Transaction(this.#connection, this.#ctx, {
         epoch: this.epoch,
@@ -131,28 +132,28 @@ export class GroupCommit {
       try {
         return await this.#attempt(transaction, batch);
       } catch (error) {
-        if (!mayPass(error)) throw error;
+        if (!isTemporary(error)) throw error;
         if (error instanceof Superseded) {
-          if (systemClock.mono() >= until) throw error;
-          await delay(LOOK_MS);
+          if (systemClock.mono() >= deadline) throw error;
+          await delay(LEASE_POLL_MS);
           continue;
         }
         // Do not refuse writes that may be on disk: the caller would repeat them, or never look after them.
-        const forMs = transaction.isSent ? Number.POSITIVE_INFINITY : until - systemClock.mono();
-        if (await this.#wasCommitted(transaction, forMs)) return this.#done(transaction, batch);
+        const forMs = transaction.isSent ? Number.POSITIVE_INFINITY : deadline - systemClock.mono();
+        if (await this.#wasCommitted(transaction, forMs)) return this.#settlerOf(transaction, batch);
       }
     }
   }
 
   /** Returns whether the transaction was committed. Asks when the database is back, repeatedly for up to `forMs`. */
   async #wasCommitted(transaction: Transaction, forMs: number): Promise<boolean> {
-    const until = systemClock.mono() + forMs;
+    const deadline = systemClock.mono() + forMs;
     for (;;) {
       try {
-        await this.#connection.reconnect(AGAIN_MS);
+        await this.#connection.reconnect(RECONNECT_ROUND_MS);
         return await transaction.wasCommitted();
       } catch (error) {
-        if (!(error instanceof Disconnected) || this.isClosing || systemClock.mono() >= until) throw error;
+        if (!(error instanceof Disconnected) || this.isClosing || systemClock.mono() >= deadline) throw error;
       }
     }
   }
@@ -163,23 +164,23 @@ export class GroupCommit {
       for (const write of batch) await transaction.add(write.run);
       for (const write of batch) this.#fault(`${write.name}:before-commit`);
       const names = batch.map(({ name }) => name);
-      await transaction.commit(this.#notices(names, transaction.news));
+      await transaction.commit(this.#notices(names, transaction.newEvents));
     } catch (error) {
       await transaction.rollBack(error);
       throw error;
     }
-    return this.#done(transaction, batch);
+    return this.#settlerOf(transaction, batch);
   }
 
-  #done({ results, news }: Transaction, batch: readonly Write[]): () => void {
+  #settlerOf({ results, newEvents: news }: Transaction, batch: readonly Write[]): () => void {
     for (const write of batch) this.#fault(`${write.name}:after-commit`);
     return () => {
-      batch.forEach((write, at) => {
-        const result = results[at] as Result;
+      batch.forEach((write, index) => {
+        const result = results[index] as Result;
         if ("error" in result) write.reject(storeError(result.error));
         else write.resolve(result.value as never);
       });
-      this.#committed(news);
+      this.#onCommit(news);
     };
   }
 }

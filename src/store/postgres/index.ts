@@ -1,15 +1,5 @@
 export { Connection } from "./connection.ts";
 export {
-  blob,
-  blobPiece,
-  dropEnvironments,
-  dropOldArtifacts,
-  environment,
-  type KeptPiece,
-  keepBlob,
-  keepEnvironment,
-} from "./kept.ts";
-export {
   addMachine,
   forgetMachine,
   hasHeard,
@@ -24,3 +14,13 @@ export {
 } from "./machines.ts";
 export { PostgresStore } from "./postgres-store.ts";
 export { hasCluster, makeSchema, readCluster } from "./schema.ts";
+export {
+  type BlobPiece as KeptPiece,
+  blob,
+  blobPiece,
+  dropEnvironments,
+  dropOldArtifacts,
+  environment,
+  keepBlob,
+  keepEnvironment,
+} from "./shared-data.ts";

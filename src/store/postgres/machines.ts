@@ -18,12 +18,12 @@ export interface Lease {
 }
 
 const NOW = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
-const TOLD = `slots, is_draining, takeover, (select min_version from cluster) as min_version, ${NOW} as now`;
-const LEASE = "clock_timestamp() + (select lease_ms from cluster) * interval '1 ms'";
+const LEASE_COLUMNS = `slots, is_draining, takeover, (select min_version from cluster) as min_version, ${NOW} as now`;
+const LEASE_END = "clock_timestamp() + (select lease_ms from cluster) * interval '1 ms'";
 /** How long ago a machine was last seen, in ms. The database computes it, because its clock may differ from ours. */
-const UNSEEN = "greatest(0, extract(epoch from clock_timestamp() - seen_at) * 1000)::bigint";
+const UNSEEN_MS = "greatest(0, extract(epoch from clock_timestamp() - seen_at) * 1000)::bigint";
 /** When a machine last renewed its lease, in µs since 1970: another number for each renewal. */
-const RENEWED = "(extract(epoch from seen_at) * 1000000)::bigint";
+const RENEWED_US = "(extract(epoch from seen_at) * 1000000)::bigint";
 
 interface Renewal {
   name: string;
@@ -32,7 +32,7 @@ interface Renewal {
 }
 
 /** Locks the row that every write of every machine locks. */
-const WRITERS = "(select 1 from event_counter for update) as writers";
+const WRITER_LOCK = "(select 1 from event_counter for update) as writers";
 const NAME = /^[a-z0-9][a-z0-9.-]{0,62}$/i;
 
 /**
@@ -59,10 +59,10 @@ export async function addMachine(
     values ($1, $2, $3, 0, $4, $5, '', 0, 1, 0, clock_timestamp(), clock_timestamp(), clock_timestamp())
     on conflict do nothing`;
   const { changed } = await connection.query(sql, [name, id, home, slots, JSON.stringify(labels)]);
-  if (changed === 0) throw taken(name);
+  if (changed === 0) throw machineTaken(name);
 }
 
-function taken(machine: string): AgentctlError {
+function machineTaken(machine: string): AgentctlError {
   return new AgentctlError("MachineTaken", { machine });
 }
 
@@ -73,7 +73,7 @@ export async function machineId(connection: Connection, name: string): Promise<s
 }
 
 export async function listMachines(connection: Connection): Promise<MachineInfo[]> {
-  const sql = `select m.*, ${UNSEEN} as unseen,
+  const sql = `select m.*, ${UNSEEN_MS} as unseen,
       case when lease_until < clock_timestamp() then 1 else 0 end as is_over,
       (select count(*) from tasks t where t.machine = m.name) as tasks
     from machines m order by name`;
@@ -102,7 +102,7 @@ export async function whereabouts(
   connection: Connection,
   name: string,
 ): Promise<{ home: string; seenAt: number; isUp: boolean } | undefined> {
-  const sql = `select home, ${UNSEEN} as unseen,
+  const sql = `select home, ${UNSEEN_MS} as unseen,
       is_lost = 0 and is_stopped = 0 and lease_until >= clock_timestamp() as is_up
     from machines where name = $1`;
   const row = (await connection.repeat(sql, [name])).rows[0];
@@ -136,7 +136,7 @@ export async function setMachine(
       is_draining = coalesce($4::bigint, is_draining), takeover = coalesce($5::text, takeover),
       accept = case when $6::bigint = 1 then $7::text else accept end where name = $1 returning name)
     select clock_timestamp()::text as at, pg_notify('${MACHINE_CHANNEL}', name) from changed`;
-  const given = [
+  const values = [
     slots ?? null,
     labels ? JSON.stringify(labels) : null,
     isDraining === undefined ? null : Number(isDraining),
@@ -144,7 +144,7 @@ export async function setMachine(
     accept === undefined ? 0 : 1,
     accept ? JSON.stringify(accept) : null,
   ];
-  const row = (await connection.repeat(sql, [name, ...given])).rows[0];
+  const row = (await connection.repeat(sql, [name, ...values])).rows[0];
   if (!row) throw new AgentctlError("MachineNotFound", { machine: name });
   return row.at as string;
 }
@@ -163,8 +163,8 @@ export async function forgetMachine(connection: Connection, name: string): Promi
   const { state, tasks } = machine;
   if (tasks > 0 || state === "up" || state === "draining") {
     const reason = tasks > 0 ? `machine ${name} has ${tasks} tasks` : `machine ${name} is ${state}`;
-    const then = `agentctl machine forget ${name} once it is stopped or left, and has no tasks`;
-    const hint = state === "draining" ? then : `agentctl machine drain ${name}`;
+    const forgetHint = `agentctl machine forget ${name} once it is stopped or left, and has no tasks`;
+    const hint = state === "draining" ? forgetHint : `agentctl machine drain ${name}`;
     throw new AgentctlError("UnsupportedOperation", { reason, machine: name, hint });
   }
   await connection.query("delete from machines where name = $1", [name]);
@@ -172,10 +172,10 @@ export async function forgetMachine(connection: Connection, name: string): Promi
 
 /**
  * The database's clock may jump, and with it every lease. A lease that is over by that clock counts as over only if we,
- * too, saw no renewal for `UNRENEWED` leases. After `LONG_UNRENEWED` leases it is over in any case.
+ * too, saw no renewal for `UNRENEWED_LEASES`. After `MAX_UNRENEWED_LEASES` it is over in any case.
  */
-const UNRENEWED = 0.8;
-const LONG_UNRENEWED = 2;
+const UNRENEWED_LEASES = 0.8;
+const MAX_UNRENEWED_LEASES = 2;
 
 /** This machine, whose daemon renews its lease. */
 export class Machine {
@@ -207,19 +207,19 @@ export class Machine {
    * Throws `MachineNotFound`, `MachineTaken`.
    */
   async register(version: string, { isEmpty }: { isEmpty: boolean }): Promise<Lease | null> {
-    await this.#requireOwn();
-    const isHeld =
+    await this.#requireOwnership();
+    const isHeldSql =
       "is_lost = 0 and (is_stopped = 1 or takeover = 'never' or lease_until >= clock_timestamp())";
     const sql = `update machines set epoch = epoch + 1, is_lost = 0, is_stopped = 0, is_draining = 0, version = $3,
-        lease_until = ${LEASE}, seen_at = clock_timestamp() from ${WRITERS}
-      where name = $1 and id = $2 and ${isEmpty ? "true" : isHeld} returning epoch, ${TOLD}`;
+        lease_until = ${LEASE_END}, seen_at = clock_timestamp() from ${WRITER_LOCK}
+      where name = $1 and id = $2 and ${isEmpty ? "true" : isHeldSql} returning epoch, ${LEASE_COLUMNS}`;
     const row = (await this.#connection.query(sql, [this.#name, this.#id, version])).rows[0];
     if (!row) return null;
     this.#epoch = row.epoch as number;
     return leaseOf(row);
   }
 
-  async #requireOwn(): Promise<void> {
+  async #requireOwnership(): Promise<void> {
     const id = await machineId(this.#connection, this.#name);
     if (id === undefined) {
       const reason = "it was taken out of the cluster";
@@ -229,13 +229,13 @@ export class Machine {
         hint: "agentctl cluster leave, then agentctl cluster join",
       });
     }
-    if (id !== this.#id) throw taken(this.#name);
+    if (id !== this.#id) throw machineTaken(this.#name);
   }
 
   /** Renews the lease; returns null if it is lost. */
   async renew(): Promise<Lease | null> {
-    const sql = `update machines set lease_until = ${LEASE}, seen_at = clock_timestamp()
-      where name = $1 and epoch = $2 and is_lost = 0 returning ${TOLD}`;
+    const sql = `update machines set lease_until = ${LEASE_END}, seen_at = clock_timestamp()
+      where name = $1 and epoch = $2 and is_lost = 0 returning ${LEASE_COLUMNS}`;
     const row = (await this.#connection.query(sql, [this.#name, this.#epoch])).rows[0];
     return row ? leaseOf(row) : null;
   }
@@ -246,34 +246,35 @@ export class Machine {
    * paused when it was stopped and did not hand over.
    */
   async lost(leaseMs: number, mayMark: boolean): Promise<number[]> {
-    const mayBeLost = "is_lost = 0 and is_stopped = 0 and takeover = 'auto'";
-    const sql = `select name, ${RENEWED} as at, lease_until < clock_timestamp() as over from machines
-      where ${mayBeLost} and name <> $1`;
+    const canBeLostSql = "is_lost = 0 and is_stopped = 0 and takeover = 'auto'";
+    const sql = `select name, ${RENEWED_US} as at, lease_until < clock_timestamp() as over from machines
+      where ${canBeLostSql} and name <> $1`;
     const { rows } = await this.#connection.query<Renewal>(sql, [this.#name]);
     const now = systemClock.mono();
     const before = this.#renewals;
     const since = ({ name, at }: Renewal) => {
-      const known = before.get(name);
-      return known?.at === at ? known.since : now;
+      const previous = before.get(name);
+      return previous?.at === at ? previous.since : now;
     };
     this.#renewals = new Map(rows.map((row) => [row.name, { at: row.at, since: since(row) }]));
     if (!mayMark) return [];
-    const isOver = (row: Renewal) => now - since(row) >= leaseMs * (row.over ? UNRENEWED : LONG_UNRENEWED);
-    const over = rows.filter(isOver);
-    if (over.length > 0) {
+    const isExpired = (row: Renewal) =>
+      now - since(row) >= leaseMs * (row.over ? UNRENEWED_LEASES : MAX_UNRENEWED_LEASES);
+    const expired = rows.filter(isExpired);
+    if (expired.length > 0) {
       // The lock falls between two writes: the machine that concludes the attempts sees that machine's last write.
-      const mark = `update machines set is_lost = 1 from ${WRITERS} where ${mayBeLost}
-        and (name, ${RENEWED}) in (select * from unnest($1::text[], $2::bigint[]))`;
-      await this.#connection.query(mark, [over.map(({ name }) => name), over.map(({ at }) => at)]);
+      const markSql = `update machines set is_lost = 1 from ${WRITER_LOCK} where ${canBeLostSql}
+        and (name, ${RENEWED_US}) in (select * from unnest($1::text[], $2::bigint[]))`;
+      await this.#connection.query(markSql, [expired.map(({ name }) => name), expired.map(({ at }) => at)]);
     }
-    const left = `select t.id from tasks t join machines m on m.name = t.machine
+    const tasksSql = `select t.id from tasks t join machines m on m.name = t.machine
         where m.is_lost = 1 and (t.state = 'working' or t.frozen = 1)
       union select t.id from tasks t join attempts a on a.task_id = t.id and a.n = t.attempt
         join machines m on m.name = a.machine
         where m.is_lost = 1 and t.state = 'suspended' and t.frozen = 0
           and json_extract(t.pause, '$.cause') = 'shutdown'
       order by id limit 100`;
-    return (await this.#connection.query(left, [])).rows.map(({ id }) => id as number);
+    return (await this.#connection.query(tasksSql, [])).rows.map(({ id }) => id as number);
   }
 
   /** Marks this machine as stopped on purpose: tasks that are frozen here wait for it. */

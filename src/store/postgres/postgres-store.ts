@@ -15,7 +15,7 @@ import { storeError } from "./store-error.ts";
 import { SCHEMA_CHANNEL } from "./transaction.ts";
 
 /** Writes that other machines need not hear about. */
-const QUIET: ReadonlySet<WriteName> = new Set([
+const UNANNOUNCED_WRITES: ReadonlySet<WriteName> = new Set([
   "note-attempt",
   "result",
   "checkpoint",
@@ -30,15 +30,15 @@ const QUIET: ReadonlySet<WriteName> = new Set([
 ]);
 
 /** A notification may be lost with its connection, so the events of other machines are polled this often, in ms. */
-const LOOK_MS = 1000;
+const POLL_MS = 1000;
 /** After this long without a response, a connection may be dead, in ms. */
-const SILENT_MS = 1000;
+const RESPONSE_TIMEOUT_MS = 1000;
 /** How many events are read at once. */
-const PAGE = 1000;
+const PAGE_SIZE = 1000;
 /** How long `close` waits for what is under way, in ms. */
-const CLOSE_MS = 5000;
+const CLOSE_TIMEOUT_MS = 5000;
 /** How long a read, or other work that may be done twice, waits for a database that is away, in ms. */
-const AWAY_MS = 10_000;
+const AWAY_TIMEOUT_MS = 10_000;
 
 /** {@link Store} over a PostgreSQL database that several machines share. */
 export class PostgresStore extends SqlStore {
@@ -47,7 +47,7 @@ export class PostgresStore extends SqlStore {
   /** For files, which may be large. */
   readonly files: Connection;
   readonly relay: Relay;
-  readonly #relaying: Connection;
+  readonly #relayConnection: Connection;
   readonly #writer: Connection;
   readonly #reader: Connection;
   readonly #readerContext: PostgresContext;
@@ -56,16 +56,16 @@ export class PostgresStore extends SqlStore {
   readonly #commits: GroupCommit;
   #cursor = 0;
   #polling: Promise<void> | null = null;
-  #pollAgain = false;
+  #isPollRequested = false;
   #timer: NodeJS.Timeout | null = null;
   #onChange: () => void = () => {};
   #onWentBack: () => Promise<void> = async () => {};
-  #isLookingBack = false;
+  #isCheckingCursor = false;
 
   private constructor(url: string, machine: string, options: StoreOptions & { fault: Fault }) {
     // Files may take long, so a request that waits for earlier ones is never refused.
-    const connection = (role: string, turnMs = AWAY_MS) =>
-      new Connection(url, `agentctl ${machine} ${role}`, { awayMs: AWAY_MS, turnMs });
+    const connection = (role: string, turnMs = AWAY_TIMEOUT_MS) =>
+      new Connection(url, `agentctl ${machine} ${role}`, { awayMs: AWAY_TIMEOUT_MS, turnMs });
     const [writer, reader, listener] = [connection("writer"), connection("reader"), connection("listener")];
     const ctx = new PostgresContext(writer, machine);
     super(
@@ -77,14 +77,14 @@ export class PostgresStore extends SqlStore {
     this.#reader = reader;
     this.listener = listener;
     this.files = connection("files", Number.POSITIVE_INFINITY);
-    this.#relaying = connection("relay");
-    this.relay = new Relay(this.#relaying, machine);
+    this.#relayConnection = connection("relay");
+    this.relay = new Relay(this.#relayConnection, machine);
     this.#readerContext = new PostgresContext(reader, machine);
     this.#listenerContext = new PostgresContext(listener, machine);
     this.#commits = new GroupCommit(writer, ctx, {
       fault: options.fault,
-      committed: (news) => this.#publish(news),
-      notices: (names) => (names.every((name) => QUIET.has(name)) ? null : machine),
+      committed: (newEvents) => this.#publish(newEvents),
+      notices: (names) => (names.every((name) => UNANNOUNCED_WRITES.has(name)) ? null : machine),
     });
   }
 
@@ -106,19 +106,19 @@ export class PostgresStore extends SqlStore {
 
   async #begin(machine: string): Promise<void> {
     await this.listener.listen(SCHEMA_CHANNEL, (from) => {
-      this.look();
+      this.requestPoll();
       if (from !== machine) this.#onChange();
     });
     await this.relay.listen(this.listener);
     this.#cursor = await doInTurn(events.lastSeq(this.#listenerContext));
     this.#timer = setInterval(() => {
-      this.look();
-      void this.#lookBack();
+      this.requestPoll();
+      void this.#checkCursor();
       // The lease renewals watch the listener's connection.
-      const others = [this.#writer, this.#reader, this.files, this.#relaying];
+      const others = [this.#writer, this.#reader, this.files, this.#relayConnection];
       breakOffHalfOpen(this.listener, others).catch(() => {});
       this.#onChange();
-    }, LOOK_MS);
+    }, POLL_MS);
   }
 
   /** Called when another machine may have changed something, and once a second. */
@@ -138,35 +138,35 @@ export class PostgresStore extends SqlStore {
 
   /** The database was away for a while: breaks off dead connections, so that the waiting requests are sent again. */
   async revive(): Promise<void> {
-    await Promise.all([this.#writer, this.#reader].map((each) => each.breakOff(SILENT_MS)));
+    await Promise.all([this.#writer, this.#reader].map((each) => each.breakOff(RESPONSE_TIMEOUT_MS)));
   }
 
-  /** Waits for what is under way, but at most `CLOSE_MS`: the database may not respond. */
+  /** Waits for what is under way, but at most `CLOSE_TIMEOUT_MS`: the database may not respond. */
   async close(): Promise<void> {
     this.#commits.isClosing = true;
     if (this.#timer) clearInterval(this.#timer);
     this.relay.stop();
-    const all = [this.#writer, this.#reader, this.listener, this.files, this.#relaying];
-    const inOrder = async () => {
+    const connections = [this.#writer, this.#reader, this.listener, this.files, this.#relayConnection];
+    const closeAll = async () => {
       await this.#commits.drained();
       await this.#polling;
-      await Promise.all(all.map((each) => each.close()));
+      await Promise.all(connections.map((each) => each.close()));
     };
-    const late = new AbortController();
-    await Promise.race([inOrder(), sleep(CLOSE_MS, undefined, late).catch(() => undefined)]);
-    late.abort();
-    await Promise.all(all.map((each) => each.breakOff(0)));
+    const timeout = new AbortController();
+    await Promise.race([closeAll(), sleep(CLOSE_TIMEOUT_MS, undefined, timeout).catch(() => undefined)]);
+    timeout.abort();
+    await Promise.all(connections.map((each) => each.breakOff(0)));
   }
 
   override acknowledge(token: string, step: Omit<Step, "position" | "attempt">) {
     const [commits, ctx] = [this.#commits, this.#writerContext];
-    const by = () => ({ token, machine: ctx.machine, epoch: commits.epoch });
+    const credentials = () => ({ token, machine: ctx.machine, epoch: commits.epoch });
     return commits.write(
       "step",
       function* () {
         return yield* journal.acknowledge(ctx, yield* ctx.liveAttempt(token), step);
       },
-      () => acknowledgeAtOnce(this.#writer, by(), step),
+      () => acknowledgeAtOnce(this.#writer, credentials(), step),
     );
   }
 
@@ -181,41 +181,41 @@ export class PostgresStore extends SqlStore {
   /** Publishes what this machine wrote, unless events of others come before it. */
   #publish(written: readonly TaskEvent[]): void {
     // A poll under way may have published the first of them.
-    const news = written.filter(({ seq }) => seq > this.#cursor);
-    const [first] = news;
+    const newEvents = written.filter(({ seq }) => seq > this.#cursor);
+    const [first] = newEvents;
     if (!first) return;
     if (first.seq !== this.#cursor + 1) {
-      this.look();
+      this.requestPoll();
       return;
     }
-    this.#cursor = (news.at(-1) as TaskEvent).seq;
-    this.notify(news);
+    this.#cursor = (newEvents.at(-1) as TaskEvent).seq;
+    this.notify(newEvents);
   }
 
   /** Reads the new events and publishes them in their order. */
-  look(): void {
-    this.#pollAgain = true;
+  requestPoll(): void {
+    this.#isPollRequested = true;
     this.#polling ??= this.#poll().finally(() => {
       this.#polling = null;
-      if (this.#pollAgain) this.look();
+      if (this.#isPollRequested) this.requestPoll();
     });
   }
 
   async #poll(): Promise<void> {
-    while (this.#pollAgain) {
-      this.#pollAgain = false;
+    while (this.#isPollRequested) {
+      this.#isPollRequested = false;
       try {
-        const query = { after: this.#cursor, limit: PAGE };
-        const found = await doInTurn(events.listAfter(this.#listenerContext, query));
+        const query = { after: this.#cursor, limit: PAGE_SIZE };
+        const page = await doInTurn(events.listAfter(this.#listenerContext, query));
         // What this machine wrote meanwhile is already published.
-        const news = found.filter(({ seq }) => seq > this.#cursor);
-        const last = news.at(-1);
+        const newEvents = page.filter(({ seq }) => seq > this.#cursor);
+        const last = newEvents.at(-1);
         if (last) this.#cursor = last.seq;
-        if (found.length === PAGE) this.#pollAgain = true;
-        this.notify(news);
+        if (page.length === PAGE_SIZE) this.#isPollRequested = true;
+        this.notify(newEvents);
       } catch {
         // The database is away: the next poll is within a second.
-        this.#pollAgain = false;
+        this.#isPollRequested = false;
       }
     }
   }
@@ -225,9 +225,9 @@ export class PostgresStore extends SqlStore {
    * that run here are reconciled with the database, reading continues from its number. If that fails, the next check
    * finds the same.
    */
-  async #lookBack(): Promise<void> {
-    if (this.#isLookingBack) return;
-    this.#isLookingBack = true;
+  async #checkCursor(): Promise<void> {
+    if (this.#isCheckingCursor) return;
+    this.#isCheckingCursor = true;
     try {
       const before = this.#cursor;
       const seq = (await this.listener.query("select seq from event_counter", [])).rows[0]?.seq as number;
@@ -237,7 +237,7 @@ export class PostgresStore extends SqlStore {
     } catch {
       // The database is away: the next check is within a second.
     } finally {
-      this.#isLookingBack = false;
+      this.#isCheckingCursor = false;
     }
   }
 }

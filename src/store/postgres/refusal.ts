@@ -1,9 +1,9 @@
 /** Why a database cannot be used: it is unreachable, it takes no writes, or it refuses access. */
 import { AgentctlError } from "../../core/errors.ts";
-import { pooled } from "./settings.ts";
+import { poolerError } from "./settings.ts";
 
 /** The server, or the role, has no connection left. */
-const FULL = "53300";
+const TOO_MANY_CONNECTIONS = "53300";
 const MORE_CONNECTIONS =
   "raise max_connections, or the connection limit of the role: a machine holds up to five, and a command one or two";
 
@@ -12,7 +12,7 @@ export class Disconnected extends AgentctlError {
   constructor(
     cause: unknown,
     reason = `the database cannot be reached: ${(cause as Error).message}`,
-    hint = (cause as { code?: string } | undefined)?.code === FULL
+    hint = (cause as { code?: string } | undefined)?.code === TOO_MANY_CONNECTIONS
       ? MORE_CONNECTIONS
       : "agentctl cluster status; service returns with the database",
   ) {
@@ -50,47 +50,47 @@ export function refusalOf(error: unknown): AgentctlError | undefined {
   const { code = "" } = error as { code?: string };
   if (error instanceof Disconnected) return undefined;
   const isRefusal = error instanceof AgentctlError || /^(28|3D)/.test(code);
-  return isRefusal || isOfTls(error) || isOfPooler(error) || lacksPassword(error)
-    ? refused(error as Error)
+  return isRefusal || isTlsError(error) || isPoolerError(error) || isPasswordMissing(error)
+    ? toRefusal(error as Error)
     : undefined;
 }
 
-function isOfPooler(error: unknown): boolean {
+function isPoolerError(error: unknown): boolean {
   return (error as Error).message.includes("unsupported startup parameter");
 }
 
 /** The driver gives this error no code. */
-function lacksPassword(error: unknown): boolean {
+function isPasswordMissing(error: unknown): boolean {
   return (error as Error).message.includes("password must be a");
 }
 
-function isOfTls(error: unknown): boolean {
+function isTlsError(error: unknown): boolean {
   const { code = "", message } = error as { code?: string; message: string };
   return /CERT|SIGNATURE|^ERR_(TLS|SSL)/.test(code) || message.includes("does not support SSL");
 }
 
-function refused(error: Error): AgentctlError {
+function toRefusal(error: Error): AgentctlError {
   if (error instanceof AgentctlError) return error;
-  if (isOfPooler(error)) return pooled(error.message);
-  if (lacksPassword(error))
+  if (isPoolerError(error)) return poolerError(error.message);
+  if (isPasswordMissing(error))
     return new AgentctlError("StoreUnavailable", {
       reason: "the database asks for a password, and none is known",
       hint: "write it into the address, ~/.pgpass (mode 0600), or the file that PGPASSFILE names for the daemon too",
     });
-  if (!isOfTls(error))
+  if (!isTlsError(error))
     return new AgentctlError("StoreUnavailable", {
       reason: `the database refuses: ${error.message}`,
       hint: "agentctl cluster status tries again; the address with its password is in cluster.json, or in ~/.pgpass",
     });
   // Newer versions of Node suggest an option of their own, which agentctl does not take.
-  const [why] = error.message.split("; if the root CA");
-  const reason = `the database cannot be trusted: ${why}`;
+  const [problem] = error.message.split("; if the root CA");
+  const reason = `the database cannot be trusted: ${problem}`;
   const hint = "&sslrootcert=<file> in its address names who signed its certificate";
   return new AgentctlError("StoreUnavailable", { reason, hint });
 }
 
 /** The error for a statement that has waited this long for its response, or for its turn. */
-export function unanswered(ms: number): AgentctlError {
+export function timeoutError(ms: number): AgentctlError {
   const reason = `the database has not answered for ${ms / 1000} s`;
   return new AgentctlError("StoreUnavailable", {
     reason,
@@ -99,7 +99,7 @@ export function unanswered(ms: number): AgentctlError {
 }
 
 /** The error for a role that lacks a right which a machine needs. */
-export function forbidden(cause: Error): AgentctlError {
+export function forbiddenError(cause: Error): AgentctlError {
   const reason = `the database refuses: ${cause.message}`;
   const hint = "the owner grants it: docs/cluster.md, or agentctl cluster init --machine-role <role>";
   return new AgentctlError("StoreUnavailable", { reason, hint }, { cause });

@@ -8,11 +8,11 @@ import { AgentctlError, asAgentctlError, type WireError } from "../../core/error
 import { systemClock } from "../../core/time.ts";
 import type { Connection } from "./connection.ts";
 
-const ASKS = "agentctl_asks";
-const ANSWERS = "agentctl_answers";
+const ASK_CHANNEL = "agentctl_asks";
+const ANSWER_CHANNEL = "agentctl_answers";
 
 /** A notification may be lost with its connection, so we check at least this often, in ms. */
-const LOOK_MS = 1000;
+const POLL_MS = 1000;
 
 type Answer = { result: unknown } | { error: WireError };
 
@@ -31,17 +31,17 @@ export class Relay {
   }
 
   async listen(listener: Connection): Promise<void> {
-    await listener.listen(ASKS, (machine) => {
-      if (machine === this.#machine) void this.#look();
+    await listener.listen(ASK_CHANNEL, (machine) => {
+      if (machine === this.#machine) void this.#poll();
     });
-    await listener.listen(ANSWERS, (id) => this.#waiting.get(Number(id))?.());
+    await listener.listen(ANSWER_CHANNEL, (id) => this.#waiting.get(Number(id))?.());
   }
 
   /** Answers the questions of other machines from now on. */
   onAsked(answer: (question: unknown) => Promise<unknown>): void {
     this.#answer = answer;
-    this.#timer = setInterval(() => void this.#look(), LOOK_MS);
-    void this.#look();
+    this.#timer = setInterval(() => void this.#poll(), POLL_MS);
+    void this.#poll();
   }
 
   stop(): void {
@@ -55,28 +55,31 @@ export class Relay {
   async ask(machine: string, question: unknown, timeoutMs: number): Promise<unknown | undefined> {
     const sql = `with old as (delete from asks where asked_at < clock_timestamp() - interval '1 min'),
         new as (insert into asks (machine, question, asked_at) values ($1, $2, clock_timestamp()) returning id)
-      select id, pg_notify('${ASKS}', $1) from new`;
+      select id, pg_notify('${ASK_CHANNEL}', $1) from new`;
     // A question that is inserted twice is answered twice. The second answer is deleted with the old ones.
     const { rows } = await this.#connection.repeat(sql, [machine, JSON.stringify(question)]);
     const id = rows[0]?.id as number;
-    const until = systemClock.mono() + timeoutMs;
+    const deadline = systemClock.mono() + timeoutMs;
     try {
       for (;;) {
-        const heard = new Promise<void>((resolve) => this.#waiting.set(id, resolve));
-        const answer = await this.#taken(id);
+        const notified = new Promise<void>((resolve) => this.#waiting.set(id, resolve));
+        const answer = await this.#takeAnswer(id);
         if (answer) return resultOf(answer);
-        const left = until - systemClock.mono();
-        if (left <= 0) return undefined;
-        const stop = new AbortController();
-        await Promise.race([heard, sleep(Math.min(left, LOOK_MS), undefined, stop).catch(() => undefined)]);
-        stop.abort();
+        const remainingMs = deadline - systemClock.mono();
+        if (remainingMs <= 0) return undefined;
+        const timeout = new AbortController();
+        await Promise.race([
+          notified,
+          sleep(Math.min(remainingMs, POLL_MS), undefined, timeout).catch(() => undefined),
+        ]);
+        timeout.abort();
       }
     } finally {
       this.#waiting.delete(id);
     }
   }
 
-  async #taken(id: number): Promise<Answer | undefined> {
+  async #takeAnswer(id: number): Promise<Answer | undefined> {
     const sql = "select answer from asks where id = $1 and answer is not null";
     const { rows } = await this.#connection.repeat(sql, [id]);
     if (!rows[0]) return undefined;
@@ -86,7 +89,7 @@ export class Relay {
   }
 
   /** Answers the open questions. If the database is away, the next check finds them. */
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     if (!this.#answer) return;
     const sql = "select id, question from asks where machine = $1 and answer is null order by id";
     const { rows } = await this.#connection.query(sql, [this.#machine]).catch(() => ({ rows: [] }));
@@ -102,7 +105,7 @@ export class Relay {
         (error) => ({ error: asAgentctlError(error).toWire() }),
       );
       const sql = `with one as (update asks set answer = $2 where id = $1 returning id)
-        select pg_notify('${ANSWERS}', id::text) from one`;
+        select pg_notify('${ANSWER_CHANNEL}', id::text) from one`;
       await this.#connection.repeat(sql, [id, JSON.stringify(answer)]);
     } catch {
       // The database is away: the next check finds the question.

@@ -1,7 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import tables from "../sqlite/migrations/0001.sql";
 import type { Connection } from "./connection.ts";
-import own from "./migrations/0001.sql";
+import clusterTables from "./migrations/0001.sql";
 import functions from "./migrations/0001-functions.sql";
 
 /** The schema that holds the tables of a cluster, apart from anything else in the database. */
@@ -22,7 +22,7 @@ function forPostgres(sql: string): string {
 }
 
 /** The migrations in order. The schema version is how many have run. Each migration only adds to what exists. */
-const migrations: readonly string[] = [`${functions}\n${forPostgres(tables)}\n${own}`];
+const migrations: readonly string[] = [`${functions}\n${forPostgres(tables)}\n${clusterTables}`];
 
 /** How many migrations this agentctl knows. */
 export const SCHEMA_VERSION = migrations.length;
@@ -44,19 +44,21 @@ export async function makeSchema(
   const query = (sql: string, ...params: unknown[]) => connection.query(sql, params);
   const { rows } = await query("select 1 from information_schema.schemata where schema_name = $1", SCHEMA);
   if (rows.length > 0) {
-    const begun =
+    const sql =
       "select 1 from cluster where key_check = $1 and not exists (select 1 from machines where epoch > 0)";
-    const own = await query(begun, keyCheck).catch(() => ({ rows: [] }));
-    if (own.rows.length > 0) return;
+    const interrupted = await query(sql, keyCheck).catch(() => ({ rows: [] }));
+    if (interrupted.rows.length > 0) return;
     const reason = "the database holds a cluster already";
     throw new AgentctlError("UnsupportedOperation", { reason, hint: "agentctl cluster join" });
   }
   // Statements without parameters are sent as one request, in one transaction.
-  const facts = `insert into cluster (schema_version, min_version, lease_ms, key_check)
+  const insertCluster = `insert into cluster (schema_version, min_version, lease_ms, key_check)
     values (${SCHEMA_VERSION}, ${MIN_VERSION}, ${leaseMs}, '${keyCheck}')`;
   const grants = machineRoles.map(grantsTo).join("\n");
   try {
-    await connection.script(`create schema ${SCHEMA}; ${migrations.join("\n")}\n${facts};\n${grants}`);
+    await connection.script(
+      `create schema ${SCHEMA}; ${migrations.join("\n")}\n${insertCluster};\n${grants}`,
+    );
   } catch (error) {
     if ((error as { code?: string }).code !== "42704") throw error;
     throw new AgentctlError("InvalidParams", { field: "machine-role", reason: (error as Error).message });
@@ -65,10 +67,10 @@ export async function makeSchema(
 
 /** Returns the grants for a role that does not own the tables: it reads and writes rows, and changes no table. */
 function grantsTo(role: string): string {
-  const to = `to "${role.replaceAll('"', '""')}"`;
-  return `grant usage on schema ${SCHEMA} ${to};
-    grant select, insert, update, delete on all tables in schema ${SCHEMA} ${to};
-    grant usage on all sequences in schema ${SCHEMA} ${to};
+  const grantee = `to "${role.replaceAll('"', '""')}"`;
+  return `grant usage on schema ${SCHEMA} ${grantee};
+    grant select, insert, update, delete on all tables in schema ${SCHEMA} ${grantee};
+    grant usage on all sequences in schema ${SCHEMA} ${grantee};
     revoke insert, update, delete on cluster from "${role.replaceAll('"', '""')}";`;
 }
 
@@ -100,8 +102,8 @@ export async function readCluster(connection: Connection): Promise<ClusterFacts>
     const reason = `the cluster needs a newer agentctl (schema ${row.min_version}, this one knows ${SCHEMA_VERSION})`;
     throw new AgentctlError("StoreUnavailable", { reason, hint: "install that version on this machine" });
   }
-  const found = new Set(row.columns.split(" "));
-  const missing = expectedColumns().find((column) => !found.has(column));
+  const columns = new Set(row.columns.split(" "));
+  const missing = expectedColumns().find((column) => !columns.has(column));
   if (missing) {
     throw new AgentctlError("StoreUnavailable", {
       reason: `another build of agentctl made the cluster: there is no column ${missing}`,

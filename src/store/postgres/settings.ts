@@ -22,12 +22,14 @@ const SETTINGS = {
 } as const;
 
 /** Returns the driver's options for a connection to `url`. Our `options` follow those of the URL, so ours win. */
-export function connectionOf(url: string): { connectionString: string; options: string } {
-  const given = new URLSearchParams(url.split("?")[1]).get("options") ?? "";
-  const ours = Object.entries(SETTINGS).map(([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`);
+export function connectionOptions(url: string): { connectionString: string; options: string } {
+  const urlOptions = new URLSearchParams(url.split("?")[1]).get("options") ?? "";
+  const ownOptions = Object.entries(SETTINGS).map(
+    ([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`,
+  );
   return {
     connectionString: url.replace(/([?&])options=[^&#]*&?/g, "$1"),
-    options: [given, ...ours].join(" ").trim(),
+    options: [urlOptions, ...ownOptions].join(" ").trim(),
   };
 }
 
@@ -36,8 +38,8 @@ export function connectionOf(url: string): { connectionString: string; options: 
  * dialed: if the address names none, the driver takes that of the environment.
  */
 export function refusePlain(host: string, url: string): void {
-  const isHere = host.startsWith("/") || ["localhost", "127.0.0.1", "::1"].includes(host);
-  if (isHere || new URLSearchParams(url.split("?")[1]).get("sslmode") === "verify-full") return;
+  const isLocal = host.startsWith("/") || ["localhost", "127.0.0.1", "::1"].includes(host);
+  if (isLocal || new URLSearchParams(url.split("?")[1]).get("sslmode") === "verify-full") return;
   const reason = `${host} would be reached without TLS`;
   const hint = "add ?sslmode=verify-full to the address";
   throw new AgentctlError("UnsupportedOperation", { reason, hint });
@@ -50,14 +52,16 @@ export const SETTINGS_SQL = `select ${NAMES.map((name) => `current_setting('${na
 
 /** Throws `StoreUnavailable` if one of the settings does not hold. */
 export function requireSettings(row: Record<string, string> = {}): void {
-  const wrong = NAMES.find((name) => row[name] !== SETTINGS[name]);
-  if (wrong)
-    throw pooled(`${wrong} is ${JSON.stringify(row[wrong])} and not ${JSON.stringify(SETTINGS[wrong])}`);
+  const mismatch = NAMES.find((name) => row[name] !== SETTINGS[name]);
+  if (mismatch)
+    throw poolerError(
+      `${mismatch} is ${JSON.stringify(row[mismatch])} and not ${JSON.stringify(SETTINGS[mismatch])}`,
+    );
 }
 
 /** The error for something between us and the server that drops settings. */
-export function pooled(what: string): AgentctlError {
-  const reason = `the database does not take the settings of a connection: ${what}`;
+export function poolerError(detail: string): AgentctlError {
+  const reason = `the database does not take the settings of a connection: ${detail}`;
   const hint =
     "give the address of the server itself, not of a pooler such as PgBouncer, and without these settings";
   return new AgentctlError("StoreUnavailable", { reason, hint });

@@ -7,12 +7,12 @@ import { doInTurn, type PostgresContext } from "./context.ts";
 import { Disconnected } from "./refusal.ts";
 
 /** How soon to ask again whether a transaction was committed, in ms. */
-const LOOK_MS = 50;
+const POLL_MS = 50;
 
 /**
  * Codes after which a transaction is repeated: a deadlock, a conflict with a faster transaction, a canceled statement.
  */
-const AGAIN = /^(40|57014)/;
+const RETRYABLE = /^(40|57014)/;
 
 /** Others hold a lock: the next write in the transaction would wait for it just as long. */
 const LOCKED = /^55P03/;
@@ -29,8 +29,8 @@ export class Superseded extends AgentctlError {
 }
 
 /** Returns whether `error` is temporary, so that the transaction may succeed later. */
-export function mayPass(error: unknown): boolean {
-  return error instanceof Superseded || error instanceof Disconnected || hasCode(error, AGAIN);
+export function isTemporary(error: unknown): boolean {
+  return error instanceof Superseded || error instanceof Disconnected || hasCode(error, RETRYABLE);
 }
 
 function hasCode(error: unknown, codes: RegExp): boolean {
@@ -46,7 +46,7 @@ export type Result = { value: unknown } | { error: unknown };
  */
 export class Transaction {
   readonly results: Result[] = [];
-  readonly news: TaskEvent[] = [];
+  readonly newEvents: TaskEvent[] = [];
   readonly #connection: Connection;
   readonly #ctx: PostgresContext;
   readonly #epoch: number | null;
@@ -68,18 +68,18 @@ export class Transaction {
   }
 
   async begin(): Promise<void> {
-    const holds =
+    const hasLeaseSql =
       this.#epoch === null
         ? "1"
         : `(select count(*) from machines
             where name = '${this.#ctx.machine}' and epoch = ${this.#epoch} and is_lost = 0)`;
-    const [, , told] = await this.#connection.script(
-      `begin; select 1 from event_counter for update; select pg_current_xact_id()::text as id, ${holds} as holds` +
+    const [, , rows] = await this.#connection.script(
+      `begin; select 1 from event_counter for update; select pg_current_xact_id()::text as id, ${hasLeaseSql} as holds` +
         (this.#isShared ? "; savepoint one" : ""),
     );
     this.#connection.isPinned = true;
-    this.#id = told?.[0]?.id as string;
-    if (told?.[0]?.holds !== 1) throw new Superseded();
+    this.#id = rows?.[0]?.id as string;
+    if (rows?.[0]?.holds !== 1) throw new Superseded();
   }
 
   /** Does one write; if it throws, only this write is undone. */
@@ -88,9 +88,9 @@ export class Transaction {
     if (this.results.length > 0) await this.#connection.script("release one; savepoint one");
     try {
       this.results.push({ value: await doInTurn(run()) });
-      for (const event of this.#ctx.newEvents) this.news.push(event);
+      for (const event of this.#ctx.newEvents) this.newEvents.push(event);
     } catch (error) {
-      if (error instanceof Disconnected || hasCode(error, AGAIN) || hasCode(error, LOCKED)) throw error;
+      if (error instanceof Disconnected || hasCode(error, RETRYABLE) || hasCode(error, LOCKED)) throw error;
       if (this.#isShared) await this.#connection.script("rollback to one");
       this.results.push({ error });
     }
@@ -117,7 +117,7 @@ export class Transaction {
     for (;;) {
       const { rows } = await this.#connection.query(sql, [this.#id]);
       if (rows[0]?.status !== "in progress") return rows[0]?.status === "committed";
-      await delay(LOOK_MS);
+      await delay(POLL_MS);
     }
   }
 }

@@ -57,7 +57,7 @@ export async function dropOldArtifacts(connection: Connection, task: number): Pr
 }
 
 /** A piece of a stored file. */
-export interface KeptPiece {
+export interface BlobPiece {
   data: Buffer;
   /** The offset of the piece in the file: later than requested if that part was not stored. */
   offset: number;
@@ -76,7 +76,7 @@ export async function blobPiece(
   connection: Connection,
   { task, name }: { task: number; name: string },
   { offset = 0, fromEnd, length }: { offset?: number; fromEnd?: number; length: number },
-): Promise<KeptPiece | undefined> {
+): Promise<BlobPiece | undefined> {
   const sql = `with found as (select data, size, size - octet_length(data) as start,
         (extract(epoch from kept_at) * 1000)::bigint as kept_at from blobs where task_id = $1 and name = $2),
       placed as (select *, greatest(start, coalesce(size - $4::bigint, $3::bigint)) as at from found)
@@ -90,5 +90,5 @@ export async function blobPiece(
     start,
     kept_at: keptAt,
   } = row as unknown as Record<string, number> & { data: Buffer };
-  return { data, offset: at, size, start, keptAt } as KeptPiece;
+  return { data, offset: at, size, start, keptAt } as BlobPiece;
 }
