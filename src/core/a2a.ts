@@ -16,9 +16,9 @@ const fields = ["name", "description", "url", "skills", "run"];
 const kinds = ["module", "agent", "argv"];
 
 /** Returns why a value cannot be the setting, or undefined if it can. */
-export function refuseA2a(given: unknown): string | undefined {
-  const { name, description, url, skills, run } = given as Record<string, unknown>;
-  const unknown = Object.keys(given as object).find((key) => !fields.includes(key));
+export function refuseA2a(raw: unknown): string | undefined {
+  const { name, description, url, skills, run } = raw as Record<string, unknown>;
+  const unknown = Object.keys(raw as object).find((key) => !fields.includes(key));
   if (unknown !== undefined)
     return `there is no field ${JSON.stringify(unknown)}; it may have ${fields.join(", ")}`;
   if (name !== undefined && typeof name !== "string") return "`name` must be a text";

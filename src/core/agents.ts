@@ -68,15 +68,17 @@ export type BuiltInAgent = keyof typeof builtIn;
 
 export const builtInAgents = Object.keys(builtIn) as BuiltInAgent[];
 
-const ACP = "acp:";
+const ACP_PREFIX = "acp:";
 
 /** Returns the facts of a built-in agent, a user's own agent or `acp:<command>`; undefined for any other name. */
-export function agentNamed(name: string, own: OwnAgents = {}): AgentFacts | undefined {
+export function agentNamed(name: string, ownAgents: OwnAgents = {}): AgentFacts | undefined {
   if (Object.hasOwn(builtIn, name)) return { name, ...builtIn[name as BuiltInAgent] };
-  const mine = Object.hasOwn(own, name) ? own[name] : undefined;
-  if (mine && "start" in mine) return commandFacts(name, mine);
-  const command = name.startsWith(ACP) ? name.slice(ACP.length).split(/\s+/).filter(Boolean) : [];
-  const argv = mine?.acp ?? command;
+  const ownAgent = Object.hasOwn(ownAgents, name) ? ownAgents[name] : undefined;
+  if (ownAgent && "start" in ownAgent) return commandFacts(name, ownAgent);
+  const command = name.startsWith(ACP_PREFIX)
+    ? name.slice(ACP_PREFIX.length).split(/\s+/).filter(Boolean)
+    : [];
+  const argv = ownAgent?.acp ?? command;
   if (argv.length === 0) return undefined;
   return { ...factsOf(name, argv), silentAtLimit: true };
 }
@@ -84,7 +86,7 @@ export function agentNamed(name: string, own: OwnAgents = {}): AgentFacts | unde
 function commandFacts(name: string, commands: OwnCommands): AgentFacts {
   const { start, chooses } = commands;
   // Arguments from the first option or placeholder on are for the agent; those before it name the program.
-  const options = start.findIndex((word, at) => at > 0 && /^-|[{]/.test(word));
+  const options = start.findIndex((word, index) => index > 0 && /^-|[{]/.test(word));
   const argv = options < 0 ? start.slice(0, 1) : start.slice(0, options);
   return { ...factsOf(name, argv), session: chooses === "agentctl" ? "chosen" : "told", commands };
 }
@@ -116,8 +118,8 @@ export function isTried(
 /** Returns a warning about a version that was not tested; undefined if there is nothing to warn about. */
 export function untriedOf(facts: AgentFacts, version: string | null | undefined): string | undefined {
   if (isTried(facts, version) !== false) return undefined;
-  const tried = [...new Set(facts.tested)].join(" to ");
-  return `${facts.name} ${version} was not tried with agentctl; tried: ${tried}`;
+  const testedRange = [...new Set(facts.tested)].join(" to ");
+  return `${facts.name} ${version} was not tried with agentctl; tried: ${testedRange}`;
 }
 
 /** What an agent may do without asking. */

@@ -260,9 +260,8 @@ export class AgentctlError extends Error {
   /** Rebuilds the error from the result of {@link AgentctlError.toWire}; an unknown one becomes `InternalError`. */
   static fromWire(wire: { code: number; message: string; data?: unknown }): AgentctlError {
     const { name, hint, ...data } = (wire.data ?? {}) as ErrorData;
-    const known =
-      errorRows.find((row) => row.name === name) ?? errorRows.find((row) => row.code === wire.code);
-    return new AgentctlError(known?.name ?? "InternalError", data, {
+    const row = errorRows.find((row) => row.name === name) ?? errorRows.find((row) => row.code === wire.code);
+    return new AgentctlError(row?.name ?? "InternalError", data, {
       message: wire.message,
       hint: typeof hint === "string" ? hint : undefined,
     } as { message: string; hint?: string });

@@ -120,9 +120,9 @@ export type Fault = (point: FaultPoint) => void;
 
 /** Every point, with a description of what is true at that moment. */
 export const faultPoints: ReadonlyMap<string, string> = new Map([
-  ...Object.entries(writes).flatMap(([name, what]): [string, string][] => [
-    [`${name}:before-commit`, `${what}: written, not committed`],
-    [`${name}:after-commit`, `${what}: committed, nobody told`],
+  ...Object.entries(writes).flatMap(([name, description]): [string, string][] => [
+    [`${name}:before-commit`, `${description}: written, not committed`],
+    [`${name}:after-commit`, `${description}: committed, nobody told`],
   ]),
   ...Object.entries(actions),
 ]);

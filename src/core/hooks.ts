@@ -54,33 +54,32 @@ const fields = ["on", "where", "run", "url", "secret"];
 const whereFields = ["queue", "labels", "name"];
 
 /** Returns the hooks that `config.json` lists, or why one is invalid: which hook, which field, what is accepted. */
-export function readHooks(given: unknown): { value: Hook[] } | { reason: string } {
-  if (!Array.isArray(given))
-    return { reason: "hooks must be a list of objects with `on` and `run` or `url`" };
+export function readHooks(raw: unknown): { value: Hook[] } | { reason: string } {
+  if (!Array.isArray(raw)) return { reason: "hooks must be a list of objects with `on` and `run` or `url`" };
   const hooks: Hook[] = [];
-  for (const [at, each] of given.entries()) {
-    const read = readHook(each);
-    if (typeof read === "string") return { reason: `hook ${at + 1}: ${read}` };
-    hooks.push(read);
+  for (const [index, rawHook] of raw.entries()) {
+    const hook = readHook(rawHook);
+    if (typeof hook === "string") return { reason: `hook ${index + 1}: ${hook}` };
+    hooks.push(hook);
   }
   return { value: hooks };
 }
 
-function readHook(given: unknown): Hook | string {
-  if (!isRecord(given)) return "it must be an object with `on` and `run` or `url`";
-  const unknown = Object.keys(given).find((key) => !fields.includes(key));
+function readHook(raw: unknown): Hook | string {
+  if (!isRecord(raw)) return "it must be an object with `on` and `run` or `url`";
+  const unknown = Object.keys(raw).find((key) => !fields.includes(key));
   if (unknown !== undefined)
     return `there is no field ${JSON.stringify(unknown)}; it may have ${fields.join(", ")}`;
-  const on = readOn(given.on);
+  const on = readOn(raw.on);
   if (typeof on === "string") return on;
-  const where = readWhere(given.where ?? {});
+  const where = readWhere(raw.where ?? {});
   if (typeof where === "string") return where;
-  const target = readTarget(given);
+  const target = readTarget(raw);
   return typeof target === "string" ? target : { on, where, target };
 }
 
-function readOn(given: unknown): string[] | string {
-  const list = typeof given === "string" ? [given] : given;
+function readOn(raw: unknown): string[] | string {
+  const list = typeof raw === "string" ? [raw] : raw;
   if (!isTexts(list) || list.length === 0) return "`on` must name one or more states or causes";
   const accepted = new Set<string>([...states, ...hookCauses]);
   const unknown = list.find((name) => !accepted.has(name));
@@ -88,17 +87,17 @@ function readOn(given: unknown): string[] | string {
   return `\`on\`: ${JSON.stringify(unknown)} is neither a state nor a cause; accepted are ${[...accepted].join(", ")}`;
 }
 
-function readWhere(given: unknown): Hook["where"] | string {
-  if (!isRecord(given)) return "`where` must be an object with queue, labels or name";
-  const unknown = Object.keys(given).find((key) => !whereFields.includes(key));
+function readWhere(raw: unknown): Hook["where"] | string {
+  if (!isRecord(raw)) return "`where` must be an object with queue, labels or name";
+  const unknown = Object.keys(raw).find((key) => !whereFields.includes(key));
   if (unknown !== undefined)
     return `\`where\` has no field ${JSON.stringify(unknown)}; it may have ${whereFields.join(", ")}`;
-  const { queue, name, labels } = given;
+  const { queue, name, labels } = raw;
   if (queue !== undefined && typeof queue !== "string") return "`where.queue` must be the name of a queue";
   if (name !== undefined && typeof name !== "string") return "`where.name` must be a pattern such as build-*";
   if (labels !== undefined && !(isRecord(labels) && isTexts(Object.values(labels))))
     return "`where.labels` must be an object of texts";
-  return given as Hook["where"];
+  return raw as Hook["where"];
 }
 
 function readTarget({ run, url, secret }: Record<string, unknown>): Hook["target"] | string {

@@ -37,8 +37,8 @@ export type OwnAgents = Readonly<Record<string, OwnAgent>>;
 const NAME = /^[a-z][a-z0-9._-]{0,63}$/i;
 
 /** Returns why a value cannot be the setting, with the field, or undefined if it can. `taken` are reserved names. */
-export function refuseOwnAgents(given: unknown, taken: readonly string[]): string | undefined {
-  for (const [name, agent] of Object.entries(given as object)) {
+export function refuseOwnAgents(raw: unknown, taken: readonly string[]): string | undefined {
+  for (const [name, agent] of Object.entries(raw as object)) {
     if (!NAME.test(name))
       return `${JSON.stringify(name)} is not a name for an agent: letters, digits, dots and dashes`;
     if (taken.includes(name)) return `${name} is built in; give yours another name`;
@@ -54,9 +54,9 @@ type Check = (value: unknown) => string | undefined;
 
 function refusalOf(agent: unknown): string | undefined {
   if (!isObject(agent)) return 'must be an object, such as {"acp": ["my-agent", "--acp"]}';
-  const ofAcp = { acp: argv("the program that speaks the Agent Client Protocol and its arguments") };
-  if ("acp" in agent || Object.keys(agent).length === 0) return fieldRefusal(agent, ofAcp, ["acp"]);
-  return fieldRefusal(agent, commandFields, ["start", "resume", "events"]) ?? misfit(agent as never);
+  const acpFields = { acp: argv("the program that speaks the Agent Client Protocol and its arguments") };
+  if ("acp" in agent || Object.keys(agent).length === 0) return fieldRefusal(agent, acpFields, ["acp"]);
+  return fieldRefusal(agent, commandFields, ["start", "resume", "events"]) ?? contradiction(agent as never);
 }
 
 const commandFields: Record<string, Check> = {
@@ -68,15 +68,15 @@ const commandFields: Record<string, Check> = {
   events: (value) => {
     if (!Array.isArray(value)) return "must be a list";
     const refusals = value.map(eventRefusal);
-    const at = refusals.findIndex((refusal) => refusal !== undefined);
-    return at < 0 ? undefined : `number ${at + 1}: ${refusals[at]}`;
+    const index = refusals.findIndex((refusal) => refusal !== undefined);
+    return index < 0 ? undefined : `number ${index + 1}: ${refusals[index]}`;
   },
 };
 
 const eventFields: Record<string, Check> = {
   when: (value) => {
-    const isGiven = isObject(value) && Object.keys(value).length > 0;
-    if (!isGiven) return 'must be an object of paths with their values, such as {"type": "result"}';
+    const hasPaths = isObject(value) && Object.keys(value).length > 0;
+    if (!hasPaths) return 'must be an object of paths with their values, such as {"type": "result"}';
     const [name] = Object.entries(value).find(([, each]) => typeof each === "object" && each !== null) ?? [];
     return name === undefined ? undefined : `${JSON.stringify(name)} must be a text, number, boolean or null`;
   },
@@ -90,10 +90,16 @@ function eventRefusal(event: unknown): string | undefined {
 }
 
 /** Returns why the fields contradict each other, or undefined if they do not. */
-function misfit({ start, resume, session, chooses = "agent", events }: OwnCommands): string | undefined {
-  const names = (words: readonly string[]) => words.some((word) => word.includes("{session}"));
-  if (!names(resume)) return "`resume` must have {session} in its arguments";
-  if (chooses === "agentctl" && !names(start))
+function contradiction({
+  start,
+  resume,
+  session,
+  chooses = "agent",
+  events,
+}: OwnCommands): string | undefined {
+  const namesSession = (words: readonly string[]) => words.some((word) => word.includes("{session}"));
+  if (!namesSession(resume)) return "`resume` must have {session} in its arguments";
+  if (chooses === "agentctl" && !namesSession(start))
     return "`start` must have {session} in its arguments, where `chooses` is agentctl";
   if (chooses === "agent" && session === undefined)
     return "`session` must be the path of the session's id in the agent's lines, unless `chooses` is agentctl";
@@ -102,16 +108,16 @@ function misfit({ start, resume, session, chooses = "agent", events }: OwnComman
 }
 
 function fieldRefusal(
-  given: Fields,
+  fields: Fields,
   checks: Record<string, Check>,
   required: readonly string[],
 ): string | undefined {
-  const known = Object.keys(checks);
-  const unknown = Object.keys(given).find((field) => !known.includes(field));
+  const accepted = Object.keys(checks);
+  const unknown = Object.keys(fields).find((field) => !accepted.includes(field));
   if (unknown !== undefined)
-    return `there is no field ${JSON.stringify(unknown)}; it has ${known.join(", ")}`;
+    return `there is no field ${JSON.stringify(unknown)}; it has ${accepted.join(", ")}`;
   for (const [field, check] of Object.entries(checks)) {
-    const value = given[field];
+    const value = fields[field];
     if (value === undefined && !required.includes(field)) continue;
     const refusal = check(value);
     if (refusal !== undefined) return `\`${field}\` ${refusal}`;
@@ -119,13 +125,13 @@ function fieldRefusal(
   return undefined;
 }
 
-function argv(what: string): Check {
+function argv(description: string): Check {
   return (value) => {
     const isArgv =
       Array.isArray(value) &&
       value.length > 0 &&
       value.every((each) => typeof each === "string" && each !== "");
-    return isArgv ? undefined : `must be a list: ${what}`;
+    return isArgv ? undefined : `must be a list: ${description}`;
   };
 }
 

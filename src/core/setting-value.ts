@@ -47,59 +47,63 @@ export type Row = { name: string; about: string } & (NumberRow | TextRow | FlagR
 export type SettingValue = number | string | boolean | readonly unknown[] | Readonly<Record<string, unknown>>;
 
 const BYTE_UNITS = { "": 1, B: 1, KIB: 1024, MIB, GIB: 1024 * MIB, KB: 1e3, MB: 1e6, GB: 1e9 } as const;
-const YES = ["true", "on", "yes"];
-const NO = ["false", "off", "no"];
+const TRUE_WORDS = ["true", "on", "yes"];
+const FALSE_WORDS = ["false", "off", "no"];
 
-type Read = { value: SettingValue } | { reason: string };
+type ReadResult = { value: SettingValue } | { reason: string };
 
 /** Parses a value from a user or from config.json; returns the reason if it is refused. */
-export function readSetting(setting: Row, given: unknown): Read {
-  const refused = (why: string) => ({ reason: `${JSON.stringify(given)} is ${why}` });
+export function readSetting(setting: Row, raw: unknown): ReadResult {
+  const refuse = (reason: string) => ({ reason: `${JSON.stringify(raw)} is ${reason}` });
   switch (setting.unit) {
     case "text":
-      return readText(setting, given, refused);
+      return readText(setting, raw, refuse);
     case "flag": {
-      const value = typeof given === "string" ? flagOf(given) : given;
-      return typeof value === "boolean" ? { value } : refused("neither true nor false");
+      const value = typeof raw === "string" ? flagOf(raw) : raw;
+      return typeof value === "boolean" ? { value } : refuse("neither true nor false");
     }
     case "list": {
-      const value = typeof given === "string" ? itemsOf(given) : given;
-      const isGood = Array.isArray(value) && value.every((each) => typeof each === "string");
-      return isGood ? { value } : refused("not a list of texts");
+      const value = typeof raw === "string" ? itemsOf(raw) : raw;
+      const isValid = Array.isArray(value) && value.every((each) => typeof each === "string");
+      return isValid ? { value } : refuse("not a list of texts");
     }
     case "json":
-      return readJson(setting, given, refused);
+      return readJson(setting, raw, refuse);
     default: {
-      const value = typeof given === "number" ? given : numberOf(setting, given);
-      const isGood = value !== undefined && Number.isSafeInteger(value) && value >= setting.least;
-      return isGood ? { value } : refused(numberAccepted(setting));
+      const value = typeof raw === "number" ? raw : numberOf(setting, raw);
+      const isValid = value !== undefined && Number.isSafeInteger(value) && value >= setting.least;
+      return isValid ? { value } : refuse(describeNumber(setting));
     }
   }
 }
 
 function readText(
   { choices, refuse, takesNumbers }: TextRow,
-  given: unknown,
-  refused: (why: string) => Read,
-): Read {
-  const text = takesNumbers && typeof given === "number" ? String(given) : given;
-  if (typeof text !== "string") return refused("not a text");
-  if (choices && !choices.includes(text)) return refused(`none of ${choices.join(", ")}`);
-  const why = refuse?.(text);
-  return why === undefined ? { value: text } : refused(why);
+  raw: unknown,
+  refusal: (reason: string) => ReadResult,
+): ReadResult {
+  const text = takesNumbers && typeof raw === "number" ? String(raw) : raw;
+  if (typeof text !== "string") return refusal("not a text");
+  if (choices && !choices.includes(text)) return refusal(`none of ${choices.join(", ")}`);
+  const reason = refuse?.(text);
+  return reason === undefined ? { value: text } : refusal(reason);
 }
 
-function readJson({ fallback, refuse }: JsonRow, given: unknown, refused: (why: string) => Read): Read {
-  const value = typeof given === "string" ? parsed(given) : given;
+function readJson(
+  { fallback, refuse }: JsonRow,
+  raw: unknown,
+  refusal: (reason: string) => ReadResult,
+): ReadResult {
+  const value = typeof raw === "string" ? parseJson(raw) : raw;
   const isObject = typeof value === "object" && value !== null;
   const isList = Array.isArray(fallback);
   if (!isObject || Array.isArray(value) !== isList)
-    return refused(isList ? "not a JSON list" : "not a JSON object");
-  const why = refuse?.(value);
-  return why === undefined ? { value: value as SettingValue } : { reason: why };
+    return refusal(isList ? "not a JSON list" : "not a JSON object");
+  const reason = refuse?.(value);
+  return reason === undefined ? { value: value as SettingValue } : { reason };
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -109,8 +113,8 @@ function parsed(text: string): unknown {
 
 function flagOf(text: string): boolean | undefined {
   const word = text.trim().toLowerCase();
-  if (YES.includes(word)) return true;
-  return NO.includes(word) ? false : undefined;
+  if (TRUE_WORDS.includes(word)) return true;
+  return FALSE_WORDS.includes(word) ? false : undefined;
 }
 
 function itemsOf(text: string): string[] {
@@ -120,9 +124,9 @@ function itemsOf(text: string): string[] {
     .filter((each) => each !== "");
 }
 
-function numberOf({ unit }: NumberRow, given: unknown): number | undefined {
-  if (typeof given !== "string") return undefined;
-  const text = given.trim();
+function numberOf({ unit }: NumberRow, raw: unknown): number | undefined {
+  if (typeof raw !== "string") return undefined;
+  const text = raw.trim();
   // A number without a unit is not accepted as a duration.
   if (unit === "duration") return parseDuration(text);
   if (unit === "count") return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
@@ -137,12 +141,12 @@ export function sizeFrom(text: string): number | undefined {
   return Math.round(Number(number) * factor);
 }
 
-function numberAccepted(setting: NumberRow): string {
-  const least = setting.least > 0 ? ` of at least ${formatNumber(setting.unit, setting.least)}` : "";
+function describeNumber(setting: NumberRow): string {
+  const minimum = setting.least > 0 ? ` of at least ${formatNumber(setting.unit, setting.least)}` : "";
   const forms = {
-    bytes: `not a size${least}; such as 1048576, 64KiB, 8MiB, 1GiB`,
-    duration: `not a duration${least}; such as ${DURATION_FORMS}`,
-    count: `not a whole number${least}`,
+    bytes: `not a size${minimum}; such as 1048576, 64KiB, 8MiB, 1GiB`,
+    duration: `not a duration${minimum}; such as ${DURATION_FORMS}`,
+    count: `not a whole number${minimum}`,
   };
   return forms[setting.unit];
 }
@@ -178,6 +182,6 @@ const SHOWN_UNITS = {
 /** Formats a number in the largest unit that divides it exactly, so that parsing returns the same value. */
 function formatNumber(unit: NumberRow["unit"], value: number): string {
   if (unit === "duration" && value === 0) return "0s";
-  const found = SHOWN_UNITS[unit].find(([, size]) => value >= size && value % size === 0);
-  return found ? `${value / found[1]}${found[0]}` : String(value);
+  const largest = SHOWN_UNITS[unit].find(([, size]) => value >= size && value % size === 0);
+  return largest ? `${value / largest[1]}${largest[0]}` : String(value);
 }

@@ -129,8 +129,8 @@ const rows = {
     unit: "json",
     fallback: [] as readonly unknown[],
     refuse: (value) => {
-      const read = readHooks(value);
-      return "reason" in read ? read.reason : undefined;
+      const result = readHooks(value);
+      return "reason" in result ? result.reason : undefined;
     },
     withoutSecrets: hooksWithoutSecrets,
     about: "programs and web addresses that are told what happens to tasks; agentctl hook list shows them",
@@ -139,7 +139,7 @@ const rows = {
     name: "http.listen",
     unit: "text",
     fallback: "off",
-    refuse: (text: string) => (addressFrom(text) === undefined ? ADDRESS : undefined),
+    refuse: (text: string) => (addressFrom(text) === undefined ? ADDRESS_REFUSAL : undefined),
     about: "where the daemon answers over HTTP, such as 127.0.0.1:4263; off for nowhere",
   },
   httpRemote: {
@@ -173,7 +173,7 @@ const rows = {
   },
 } as const satisfies Record<string, Row>;
 
-const ADDRESS = "neither an address with a port, such as 127.0.0.1:4263, nor off";
+const ADDRESS_REFUSAL = "neither an address with a port, such as 127.0.0.1:4263, nor off";
 
 /** Returns the host and port in a text, null for `off`, undefined for anything else. Port 0 means any free port. */
 export function addressFrom(text: string): { host: string; port: number } | null | undefined {

@@ -220,18 +220,18 @@ export const submittedFields = Object.entries(submitted).map(([name, field]) => 
 
 const fallbacks = Object.fromEntries(submittedFields.map(({ name, fallback }) => [name, fallback]));
 
-/** Returns the submitted fields of `given`, with fallbacks for those that are missing. */
-export function withFallbacks(given: { [F in FieldName]?: Submitted[F] | null | undefined }): Submitted {
+/** Returns the submitted fields of `fields`, with fallbacks for those that are missing. */
+export function withFallbacks(fields: { [F in FieldName]?: Submitted[F] | null | undefined }): Submitted {
   // Copying the fallbacks and then setting some fields costs a tenth of building the object field by field.
   const values: Record<string, unknown> = { ...fallbacks };
-  for (const { name } of submittedFields) if (given[name] != null) values[name] = given[name];
+  for (const { name } of submittedFields) if (fields[name] != null) values[name] = fields[name];
   return values as never;
 }
 
 /** Returns what a rerun of a task is submitted with: the old fields, and fallbacks for those that are not copied. */
-export function carriedFields(old: Submitted): Submitted {
+export function carriedFields(previous: Submitted): Submitted {
   return Object.fromEntries(
-    submittedFields.map(({ name, isOwn, fallback }) => [name, isOwn ? fallback : old[name]]),
+    submittedFields.map(({ name, isOwn, fallback }) => [name, isOwn ? fallback : previous[name]]),
   ) as never;
 }
 

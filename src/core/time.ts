@@ -66,8 +66,8 @@ export function parseTime(text: string, now: number): number | undefined {
   if (!date || Number(date[3]) > daysIn(Number(date[1]), Number(date[2]))) return undefined;
   // Date.parse reads a bare date as UTC and a date with a time as local; the contract says local for both.
   const local = trimmed.length === 10 ? `${trimmed}T00:00` : trimmed.replace(" ", "T");
-  const at = Date.parse(local);
-  return Number.isNaN(at) ? undefined : at;
+  const time = Date.parse(local);
+  return Number.isNaN(time) ? undefined : time;
 }
 
 /** Returns the last day of a month. Needed because Date.parse reads the 30th of February as the 2nd of March. */
@@ -77,13 +77,13 @@ function daysIn(year: number, month: number): number {
 
 function nextTimeOfDay(hours: number, minutes: number, now: number): number | undefined {
   if (hours > 23 || minutes > 59) return undefined;
-  const at = new Date(now);
-  at.setHours(hours, minutes, 0, 0);
-  if (at.getTime() <= now) at.setDate(at.getDate() + 1);
-  return at.getTime();
+  const date = new Date(now);
+  date.setHours(hours, minutes, 0, 0);
+  if (date.getTime() <= now) date.setDate(date.getDate() + 1);
+  return date.getTime();
 }
 
-const LARGEST_FIRST = [
+const UNITS_BY_SIZE = [
   ["d", UNIT_MS.d],
   ["h", UNIT_MS.h],
   ["m", UNIT_MS.m],
@@ -94,12 +94,12 @@ const LARGEST_FIRST = [
 export function formatDuration(ms: number, units = 2): string {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))}ms`;
   if (ms < 10_000) return `${Math.floor(ms / 100) / 10}s`;
-  const first = LARGEST_FIRST.findIndex(([, size]) => ms >= size);
+  const first = UNITS_BY_SIZE.findIndex(([, size]) => ms >= size);
   const parts: string[] = [];
-  let rest = ms;
-  for (const [name, size] of LARGEST_FIRST.slice(first, first + units)) {
-    const count = Math.floor(rest / size);
-    rest -= count * size;
+  let remaining = ms;
+  for (const [name, size] of UNITS_BY_SIZE.slice(first, first + units)) {
+    const count = Math.floor(remaining / size);
+    remaining -= count * size;
     if (count > 0) parts.push(`${count}${name}`);
   }
   return parts.join(" ");

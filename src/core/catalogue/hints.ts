@@ -39,9 +39,9 @@ export function resumeHint({ id, state }: ErrorData): string | undefined {
 /** Returns the hint for a corrupt checkpoint. An ended task is never resumed: a rerun continues from its checkpoint. */
 export function corruptHint({ id, state, good }: ErrorData): string {
   if (!good) {
-    const again = hasEnded({ state }) ? `agentctl rerun ${id}` : `agentctl resume ${id} --from-start`;
-    return `no good checkpoint is left: ${again} begins again`;
+    const command = hasEnded({ state }) ? `agentctl rerun ${id}` : `agentctl resume ${id} --from-start`;
+    return `no good checkpoint is left: ${command} begins again`;
   }
-  const onward = hasEnded({ state }) ? "rerun" : "resume";
-  return `agentctl ${onward} ${id} --from ${good} goes on from the newest good checkpoint`;
+  const command = hasEnded({ state }) ? "rerun" : "resume";
+  return `agentctl ${command} ${id} --from ${good} goes on from the newest good checkpoint`;
 }

@@ -1,7 +1,7 @@
 import type { Row } from "./hints.ts";
 
 /** Returns the shell option that selects the place that `move --to` was given. */
-function chosen(to: string): string {
+function homeOption(to: string): string {
   const word = /^[\w/.,:@%+-]+$/.test(to) ? to : `'${to.replaceAll("'", "'\\''")}'`;
   return /^\w+:\/\//.test(to) ? `--host ${word}` : `--context ${word}`;
 }
@@ -19,7 +19,7 @@ export const elsewhereRows = {
     code: -32040,
     exit: 4,
     message: (d) => `task ${d.id} was moved to ${d.to}, where it is task ${d.as}`,
-    hint: (d) => `agentctl show ${d.as} ${chosen(String(d.to))}`,
+    hint: (d) => `agentctl show ${d.as} ${homeOption(String(d.to))}`,
   },
   BundleRefused: {
     code: -32043,
