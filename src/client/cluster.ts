@@ -7,7 +7,7 @@ import type {
   MachineInfo,
 } from "../core/cluster/machines.ts";
 import { openStates } from "../core/machine.ts";
-import { hasOwnTasks, isMachine } from "../home/cluster-file.ts";
+import { isMachine, ownTasksError } from "../home/cluster-file.ts";
 import type { Paths } from "../home/paths.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
 import { dialHome } from "./connect.ts";
@@ -50,7 +50,7 @@ async function stopToJoin(paths: Paths): Promise<void> {
     try {
       const { tasks } = await rpc.call("daemon/status", {});
       const open = openStates.reduce((sum, state) => sum + (tasks[state] ?? 0), 0);
-      if (open > 0) throw hasOwnTasks(open);
+      if (open > 0) throw ownTasksError(open);
     } finally {
       rpc.close();
     }

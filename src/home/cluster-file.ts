@@ -23,7 +23,7 @@ export function isMachine({ cluster }: Pick<ClusterPaths, "cluster">): boolean {
 }
 
 /** Returns the error for a home with open tasks that is to become a machine: its tasks would no longer be visible. */
-export function hasOwnTasks(count: number): AgentctlError {
+export function ownTasksError(count: number): AgentctlError {
   const reason = `this home has ${count} open task${count === 1 ? "" : "s"} of its own`;
   return new AgentctlError("UnsupportedOperation", { reason, hint: "agentctl list" });
 }

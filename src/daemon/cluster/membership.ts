@@ -15,7 +15,7 @@ import { systemClock } from "../../core/time.ts";
 import {
   type ClusterFile,
   ensureKey,
-  hasOwnTasks,
+  ownTasksError,
   readClusterFile,
   readKey,
   removeClusterFile,
@@ -202,7 +202,7 @@ async function refuseOpenTasks(paths: Paths): Promise<void> {
   try {
     const { completed, failed, canceled, ...open } = await store.counts();
     const count = Object.values(open).reduce((sum, n) => sum + n, 0);
-    if (count > 0) throw hasOwnTasks(count);
+    if (count > 0) throw ownTasksError(count);
   } finally {
     store.close();
   }
