@@ -114,12 +114,12 @@ function readTarget({ run, url, secret }: Record<string, unknown>): Hook["target
 }
 
 /** Returns whether `hook` names the state or the cause of this event. */
-export function isNamed({ on }: Hook, { to, cause }: TaskEvent): boolean {
+export function matchesEvent({ on }: Hook, { to, cause }: TaskEvent): boolean {
   return on.some((name) => name === to || name === cause);
 }
 
 /** Returns whether `hook` matches this task. Only a hook for all tasks matches null, a task that has been deleted. */
-export function isWhere({ where: { queue, labels, name }, push }: Hook, task: Task | null): boolean {
+export function matchesTask({ where: { queue, labels, name }, push }: Hook, task: Task | null): boolean {
   if (push) return task?.id === push.task;
   if (!task) return queue === undefined && labels === undefined && name === undefined;
   if (queue !== undefined && task.queue !== queue) return false;

@@ -4,7 +4,7 @@
  * order for each task, again after a failure. A message whose end was not recorded is sent again: at least once.
  */
 import { createHash } from "node:crypto";
-import { type Hook, isNamed, isWhere } from "../../core/hooks.ts";
+import { type Hook, matchesEvent, matchesTask } from "../../core/hooks.ts";
 import type { Task, TaskEvent } from "../../core/task.ts";
 import type { Clock } from "../../core/time.ts";
 import type { Delivery, NewDelivery } from "../../store/deliveries.ts";
@@ -163,11 +163,11 @@ export class Notifier {
     const deliveries: NewDelivery[] = [];
     for (const event of events) {
       const named = [...this.#hooks].filter(
-        ([, { hook, after }]) => after < event.seq && isNamed(hook, event),
+        ([, { hook, after }]) => after < event.seq && matchesEvent(hook, event),
       );
       if (named.length === 0) continue;
       const task = (await store.get(event.task)) ?? null;
-      const hooks = named.filter(([, { hook }]) => isWhere(hook, task));
+      const hooks = named.filter(([, { hook }]) => matchesTask(hook, task));
       if (hooks.length === 0) continue;
       const body = JSON.stringify(await describe(event, task));
       for (const [

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hooksWithoutSecrets, isWhere, readHooks } from "../../../src/core/hooks.ts";
+import { hooksWithoutSecrets, matchesTask, readHooks } from "../../../src/core/hooks.ts";
 import { task } from "../engine/tasks.ts";
 
 function hookWhere(where: object) {
@@ -18,15 +18,15 @@ test.for([
   ["a.c", "abc", false],
   ["a[", "a[", true],
 ] as const)("a hook with the name pattern %s matches the name %s: %s", ([name, given, isMeant]) => {
-  expect(isWhere(hookWhere({ name }), task({ name: given }))).toBe(isMeant);
+  expect(matchesTask(hookWhere({ name }), task({ name: given }))).toBe(isMeant);
 });
 
 test("a hook for a queue, a label or a name matches neither deleted tasks nor tasks without it", () => {
   for (const where of [{ queue: "q" }, { labels: { k: "v" } }, { name: "*" }]) {
-    expect(isWhere(hookWhere(where), null)).toBe(false);
-    expect(isWhere(hookWhere(where), task())).toBe(false);
+    expect(matchesTask(hookWhere(where), null)).toBe(false);
+    expect(matchesTask(hookWhere(where), task())).toBe(false);
   }
-  expect(isWhere(hookWhere({}), null)).toBe(true);
+  expect(matchesTask(hookWhere({}), null)).toBe(true);
 });
 
 test("a hook's secret is not shown", () => {
