@@ -15,7 +15,7 @@ export interface NumberedStep extends StepRecord {
 }
 
 /** A host reports a written step by `attempt/step` with `started: false`, unless it did so within this time (in ms). */
-export const WORD_EVERY_MS = 10;
+export const REPORT_INTERVAL_MS = 10;
 
 const NEWLINE = 10;
 const CHECKSUM_LENGTH = 8;

@@ -1,11 +1,11 @@
 import { closeSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type NumberedStep, readStepLines, WORD_EVERY_MS } from "../home/step-record.ts";
+import { type NumberedStep, REPORT_INTERVAL_MS, readStepLines } from "../home/step-record.ts";
 
 export type { NumberedStep } from "../home/step-record.ts";
 
 /** How long (ms) after a host's notification to read again. By then, the steps that get no notification are written. */
-export const LOOK_AGAIN_MS = WORD_EVERY_MS + 5;
+export const LOOK_AGAIN_MS = REPORT_INTERVAL_MS + 5;
 
 /** Returns the path of the file in which the host of an attempt makes brief steps durable. */
 export function stepFile(runDir: string, key: string): string {

@@ -1,5 +1,5 @@
 import { systemClock } from "../../core/time.ts";
-import { WORD_EVERY_MS } from "../../home/step-record.ts";
+import { REPORT_INTERVAL_MS } from "../../home/step-record.ts";
 import type { Place } from "../journal.ts";
 import type { Session } from "../session.ts";
 
@@ -55,7 +55,7 @@ export class Notice {
   /** Called when the step's result is in the step file. */
   written(): void {
     const now = systemClock.mono();
-    if (!this.#isTold && now - this.#session.wordAt < WORD_EVERY_MS) return;
+    if (!this.#isTold && now - this.#session.wordAt < REPORT_INTERVAL_MS) return;
     this.#session.wordAt = now;
     this.#sayOver();
   }
