@@ -1,4 +1,4 @@
-import { isAbove, notedCeiling, ownCeiling } from "../home/ceiling.ts";
+import { isAbove, ownCeiling, readCeiling } from "../home/ceiling.ts";
 import type { Paths } from "../home/paths.ts";
 
 /**
@@ -7,7 +7,7 @@ import type { Paths } from "../home/paths.ts";
  * that runs in the foreground, for example under systemd, stays.
  */
 export async function handOver(paths: Paths): Promise<void> {
-  const theirs = notedCeiling(paths.ceiling);
+  const theirs = readCeiling(paths.ceiling);
   if (!theirs || !isAbove(ownCeiling(), theirs)) return;
   const { stopDaemon } = await import("./stop.ts");
   await stopDaemon(paths, { keep: true });

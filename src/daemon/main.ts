@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, rmSync, writeSync } from "node:fs";
 import { AgentctlError, asAgentctlError } from "../core/errors.ts";
 import { baseEnvironment, ownUid } from "../home/account.ts";
-import { noteCeiling } from "../home/ceiling.ts";
+import { recordCeiling } from "../home/ceiling.ts";
 import { settingsOf } from "../home/config-file.ts";
 import { dropInherited } from "../home/drop-inherited.ts";
 import { pathsOf } from "../home/paths.ts";
@@ -145,7 +145,7 @@ function tellCeiling(file: string, foreground: boolean): void {
   rmSync(file, { force: true });
   if (foreground) return;
   try {
-    noteCeiling(file);
+    recordCeiling(file);
   } catch {
     // The disk is full: tasks get the limits of this daemon.
   }

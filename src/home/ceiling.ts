@@ -18,14 +18,14 @@ export function ownCeiling(): Ceiling {
 }
 
 /** Records what this process, a daemon, can give to its tasks. */
-export function noteCeiling(file: string): void {
+export function recordCeiling(file: string): void {
   const draft = `${file}.${process.pid}.new`;
   writeFileSync(draft, JSON.stringify(ownCeiling()), { mode: 0o600 });
   renameSync(draft, file);
 }
 
 /** Returns what the newest daemon that a command started could give; undefined if none recorded it. */
-export function notedCeiling(file: string): Ceiling | undefined {
+export function readCeiling(file: string): Ceiling | undefined {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as Ceiling;
   } catch {
