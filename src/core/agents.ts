@@ -106,7 +106,7 @@ function factsOf(name: string, argv: readonly string[]): AgentFacts {
 }
 
 /** Returns whether the version is within the range of tested versions; null if the version or the range is unknown. */
-export function isTried(
+export function isTested(
   { tested }: Pick<AgentFacts, "tested">,
   version: string | null | undefined,
 ): boolean | null {
@@ -116,8 +116,8 @@ export function isTried(
 }
 
 /** Returns a warning about a version that was not tested; undefined if there is nothing to warn about. */
-export function untriedOf(facts: AgentFacts, version: string | null | undefined): string | undefined {
-  if (isTried(facts, version) !== false) return undefined;
+export function untestedWarning(facts: AgentFacts, version: string | null | undefined): string | undefined {
+  if (isTested(facts, version) !== false) return undefined;
   const testedRange = [...new Set(facts.tested)].join(" to ");
   return `${facts.name} ${version} was not tried with agentctl; tried: ${testedRange}`;
 }

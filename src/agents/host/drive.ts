@@ -2,7 +2,7 @@
  * Drives one process of an agent from its start to its end. Sends it the messages, and stops it for a pause, a budget,
  * a question, a limit or silence.
  */
-import { untriedOf } from "../../core/agents.ts";
+import { untestedWarning } from "../../core/agents.ts";
 import { systemClock } from "../../core/time.ts";
 import type { AgentTask } from "../../sdk/agent-task.ts";
 import { within } from "../adapter/child.ts";
@@ -199,7 +199,7 @@ export class Drive {
 
   /** Logs a note about an untried version, once per version. Called before the version is recorded. */
   #noteVersion(version = this.#state.version): void {
-    const untried = untriedOf(this.#means.run.facts, version);
+    const untried = untestedWarning(this.#means.run.facts, version);
     if (untried !== undefined && version !== this.#state.version) this.#log.note(untried);
   }
 

@@ -1,4 +1,4 @@
-import { agentNamed, untriedOf } from "../../core/agents.ts";
+import { agentNamed, untestedWarning } from "../../core/agents.ts";
 import type { TaskDetailsJson, TaskJson } from "../../protocol/methods.ts";
 import { counted } from "./counted.ts";
 import { oneLine } from "./terminal-text.ts";
@@ -38,7 +38,7 @@ export function agentFacts({ agent, usage }: TaskJson): [string, string][] {
     (fact) => fact !== "",
   );
   const facts = agentNamed(name);
-  const untried = facts && untriedOf(facts, version);
+  const untried = facts && untestedWarning(facts, version);
   const rows: [string, string][] = [
     ["agent", oneLine(known.join(", "))],
     ["warning", untried === undefined ? "" : oneLine(untried)],

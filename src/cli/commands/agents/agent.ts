@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { type AgentFacts, agentNamed, builtInAgents, isTried } from "../../../core/agents.ts";
+import { type AgentFacts, agentNamed, builtInAgents, isTested } from "../../../core/agents.ts";
 import { AgentctlError } from "../../../core/errors.ts";
 import type { OwnAgents } from "../../../core/own-agents.ts";
 import { settingsOf } from "../../../home/config-file.ts";
@@ -95,7 +95,7 @@ async function inspectAgent(
       timeout: VERSION_TIMEOUT_MS,
     });
     const version = /\d+\.\d+[\w.-]*/.exec(output.stdout)?.[0] ?? null;
-    const known = isTried({ tested }, version);
+    const known = isTested({ tested }, version);
     return { ...identity, installed: true, version, known };
   } catch (error) {
     const installed = (error as NodeJS.ErrnoException).code !== "ENOENT";
