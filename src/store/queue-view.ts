@@ -63,7 +63,7 @@ export interface Snapshot {
 }
 
 /** How a snapshot is taken. */
-export interface View {
+export interface SnapshotOptions {
   /** At most this many waiting tasks of a queue. */
   perQueue: number;
   slotsMax: number | null;

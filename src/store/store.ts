@@ -28,7 +28,7 @@ import type { Deliveries } from "./deliveries.ts";
 import type { EditChange } from "./edit-change.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Patch } from "./patch.ts";
-import type { Occupancy, Snapshot, View } from "./queue-view.ts";
+import type { Occupancy, Snapshot, SnapshotOptions } from "./queue-view.ts";
 import type { Schedules } from "./schedules.ts";
 
 export type { Artifact, NewArtifact } from "./artifact.ts";
@@ -182,7 +182,7 @@ export interface Store {
   has(ref: number | { key: string }): Promise<boolean>;
   counts(): Promise<Record<State, number>>;
   /** What the scheduler plans with: the queues that are not held. */
-  snapshot(view: View): Promise<Snapshot>;
+  snapshot(options: SnapshotOptions): Promise<Snapshot>;
   /** How full each queue is, by its name. Counts no waiting tasks, because every shown task asks for it. */
   occupancy(): Promise<ReadonlyMap<string, Occupancy>>;
   /** What is due now, and when the next is due. */

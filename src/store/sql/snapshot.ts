@@ -1,5 +1,5 @@
 import { waitingStates } from "../../core/machine.ts";
-import type { QueueView, Snapshot, View, Waiting, Working } from "../queue-view.ts";
+import type { QueueView, Snapshot, SnapshotOptions, Waiting, Working } from "../queue-view.ts";
 import type { Due } from "../store.ts";
 import type { Context, Op } from "./context.ts";
 import { endedHolds, NEXT_END, takenNumbers, usedHere, usedSlots } from "./queues.ts";
@@ -10,24 +10,24 @@ import { type Row, toQueue } from "./rows.ts";
  * Returns the queues that are not held, how full they are, and the first tasks of each that could start. The scheduler
  * calls this often. So if a queue has no free slot, only the queue itself is read, unless it preempts.
  */
-export function* snapshot(ctx: Context, view: View): Op<Snapshot> {
+export function* snapshot(ctx: Context, options: SnapshotOptions): Op<Snapshot> {
   const used = yield* usedSlots(ctx);
   let usedInAll = yield* usedHere(ctx, used);
-  for (const id of view.leaving) {
+  for (const id of options.leaving) {
     const row = yield* ctx.row("select queue, slots from tasks where id = ? and state = 'working'", id);
     if (!row) continue;
     used.set(row.queue as string, (used.get(row.queue as string) ?? 0) - (row.slots as number));
     usedInAll -= row.slots as number;
   }
-  const freeInAll = (view.slotsMax ?? Number.POSITIVE_INFINITY) - usedInAll;
+  const freeInAll = (options.slotsMax ?? Number.POSITIVE_INFINITY) - usedInAll;
   const queues: QueueView[] = [];
   for (const row of yield* ctx.rows("select * from queues where held_by is null")) {
     const { name, slots, numbered, preempt } = toQueue(row);
     const taken = used.get(name) ?? 0;
     const free = Math.min((slots ?? Number.POSITIVE_INFINITY) - taken, freeInAll);
     const needsWaiting = free > 0 || preempt;
-    const limit = preempt ? view.perQueue : Math.min(free, view.perQueue);
-    const maxSlots = Math.min(slots ?? Number.MAX_SAFE_INTEGER, view.slotsMax ?? Number.MAX_SAFE_INTEGER);
+    const limit = preempt ? options.perQueue : Math.min(free, options.perQueue);
+    const maxSlots = Math.min(slots ?? Number.MAX_SAFE_INTEGER, options.slotsMax ?? Number.MAX_SAFE_INTEGER);
     const waiting = needsWaiting ? yield* waitingOf(ctx, name, maxSlots, limit + EXTRA_TASKS) : [];
     queues.push({
       queue: name,
@@ -35,10 +35,12 @@ export function* snapshot(ctx: Context, view: View): Op<Snapshot> {
       used: taken,
       numbered,
       preempt,
-      numbers: numbered && waiting.length > 0 ? yield* takenNumbers(ctx, name, view.leaving) : [],
+      numbers: numbered && waiting.length > 0 ? yield* takenNumbers(ctx, name, options.leaving) : [],
       waiting,
       working:
-        view.withWorking || (preempt && waiting.length > 0) ? yield* workingOf(ctx, name, view.leaving) : [],
+        options.withWorking || (preempt && waiting.length > 0)
+          ? yield* workingOf(ctx, name, options.leaving)
+          : [],
     });
   }
   return { queues, used: usedInAll };

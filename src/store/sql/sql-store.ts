@@ -3,7 +3,7 @@ import type * as model from "../../core/task.ts";
 import type { Deliveries } from "../deliveries.ts";
 import type { EditChange } from "../edit-change.ts";
 import type { Inbox } from "../inbox.ts";
-import type { View } from "../queue-view.ts";
+import type { SnapshotOptions } from "../queue-view.ts";
 import type { Schedules } from "../schedules.ts";
 import type {
   Change,
@@ -121,8 +121,8 @@ export abstract class SqlStore implements Store {
     return this.#access.read((ctx) => reading.counts(ctx));
   }
 
-  snapshot(view: View) {
-    return this.#access.read((ctx) => snapshot(ctx, view));
+  snapshot(options: SnapshotOptions) {
+    return this.#access.read((ctx) => snapshot(ctx, options));
   }
 
   occupancy() {

@@ -1,5 +1,5 @@
 import { describe, expect } from "vitest";
-import type { View } from "../../../src/store/queue-view.ts";
+import type { SnapshotOptions } from "../../../src/store/queue-view.ts";
 import { onTask, type StoreTest, type World } from "../world.ts";
 
 /** Returns, for each queue with a free slot and queued tasks, how many slots are free and which tasks are queued. */
@@ -12,7 +12,7 @@ async function lineOf(world: World) {
   );
 }
 
-const view = (given: Partial<View> = {}): View => ({
+const view = (given: Partial<SnapshotOptions> = {}): SnapshotOptions => ({
   ...{ perQueue: 64, slotsMax: null, leaving: new Set(), withWorking: false },
   ...given,
 });
