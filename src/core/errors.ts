@@ -4,10 +4,10 @@
  * bug and becomes `InternalError`.
  */
 
+import { agentErrors } from "./catalogue/agent-errors.ts";
 import { corruptHint, type ErrorData, pauseHint, type Row, resumeHint } from "./catalogue/hints.ts";
-import { agentErrors } from "./catalogue/of-agents.ts";
-import { elsewhereRows } from "./catalogue/of-other-homes.ts";
-import { refusedBySystem } from "./catalogue/of-the-system.ts";
+import { otherHomeErrors } from "./catalogue/other-home-errors.ts";
+import { systemHints } from "./catalogue/system-hints.ts";
 
 const because = (data: ErrorData) => (data.reason ? `: ${data.reason}` : "");
 const task = (data: ErrorData) => `task ${data.id}`;
@@ -137,7 +137,7 @@ const catalogue = {
     message: (d) => String(d.reason),
     hint: (d) => d.hint as string | undefined,
   },
-  ...elsewhereRows,
+  ...otherHomeErrors,
   VersionMismatch: {
     code: -32030,
     exit: 5,
@@ -283,7 +283,7 @@ export function asAgentctlError(error: unknown): AgentctlError {
   if (error instanceof AgentctlError || isOfAnotherBundle(error)) return error;
   const reason = error instanceof Error ? error.message : String(error);
   const { code } = (error ?? {}) as { code?: unknown };
-  const hint = typeof code === "string" ? refusedBySystem[code] : undefined;
+  const hint = typeof code === "string" ? systemHints[code] : undefined;
   if (hint) return new AgentctlError("StoreUnavailable", { reason, hint, refusal: code }, { cause: error });
   return new AgentctlError("InternalError", { reason }, { cause: error });
 }

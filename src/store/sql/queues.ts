@@ -4,7 +4,7 @@ import type { Queue } from "../../core/task.ts";
 import type { Occupancy } from "../queue-view.ts";
 import type { QueueChange, QueueHold } from "../store.ts";
 import type { Context, Op } from "./context.ts";
-import { quoted } from "./reading.ts";
+import { quoted } from "./queries.ts";
 import { toQueue } from "./rows.ts";
 
 /** Returns the queues with how many tasks work and wait in each. */

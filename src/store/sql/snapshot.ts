@@ -2,8 +2,8 @@ import { waitingStates } from "../../core/machine.ts";
 import type { QueueView, Snapshot, SnapshotOptions, Waiting, Working } from "../queue-view.ts";
 import type { Due } from "../store.ts";
 import type { Context, Op } from "./context.ts";
+import { quoted } from "./queries.ts";
 import { endedHolds, NEXT_END, takenNumbers, usedHere, usedSlots } from "./queues.ts";
-import { quoted } from "./reading.ts";
 import { type Row, toQueue } from "./rows.ts";
 
 /**

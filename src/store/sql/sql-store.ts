@@ -29,9 +29,9 @@ import * as events from "./events.ts";
 import { inboxOver } from "./inbox.ts";
 import * as journal from "./journal.ts";
 import * as moves from "./moves.ts";
+import * as queries from "./queries.ts";
 import { QueueRoom } from "./queue-room.ts";
 import * as queues from "./queues.ts";
-import * as reading from "./reading.ts";
 import { schedulesOver } from "./schedules.ts";
 import { due, snapshot } from "./snapshot.ts";
 
@@ -90,7 +90,7 @@ export abstract class SqlStore implements Store {
   }
 
   find(ref: string | number | { key: string }) {
-    return this.#access.read((ctx) => reading.find(ctx, ref));
+    return this.#access.read((ctx) => queries.find(ctx, ref));
   }
 
   get(id: number) {
@@ -98,27 +98,27 @@ export abstract class SqlStore implements Store {
   }
 
   list(query: ListQuery) {
-    return this.#access.read((ctx) => reading.list(ctx, query));
+    return this.#access.read((ctx) => queries.list(ctx, query));
   }
 
   unfinished(afterId: number, limit: number) {
-    return this.#access.read((ctx) => reading.unfinished(ctx, afterId, limit));
+    return this.#access.read((ctx) => queries.unfinished(ctx, afterId, limit));
   }
 
   waitingMessages() {
-    return this.#access.read((ctx) => reading.waitingMessages(ctx));
+    return this.#access.read((ctx) => queries.waitingMessages(ctx));
   }
 
   ended(after: EndedTask | null, limit: number) {
-    return this.#access.read((ctx) => reading.ended(ctx, after, limit));
+    return this.#access.read((ctx) => queries.ended(ctx, after, limit));
   }
 
   has(ref: number | { key: string }) {
-    return this.#access.read((ctx) => reading.has(ctx, ref));
+    return this.#access.read((ctx) => queries.has(ctx, ref));
   }
 
   counts() {
-    return this.#access.read((ctx) => reading.counts(ctx));
+    return this.#access.read((ctx) => queries.counts(ctx));
   }
 
   snapshot(options: SnapshotOptions) {
@@ -212,7 +212,7 @@ export abstract class SqlStore implements Store {
   }
 
   artifacts(id: number) {
-    return this.#access.read((ctx) => reading.artifacts(ctx, id));
+    return this.#access.read((ctx) => queries.artifacts(ctx, id));
   }
 
   events(query: { after: number; task?: number; limit: number }) {
@@ -252,11 +252,11 @@ export abstract class SqlStore implements Store {
   }
 
   unusedEnvironments(ids: readonly number[]) {
-    return this.#access.read((ctx) => reading.unusedEnvironments(ctx, ids));
+    return this.#access.read((ctx) => queries.unusedEnvironments(ctx, ids));
   }
 
   usedEnvironments() {
-    return this.#access.read((ctx) => reading.usedEnvironments(ctx));
+    return this.#access.read((ctx) => queries.usedEnvironments(ctx));
   }
 
   /** Writes for the live attempt of `token`; rejects with `StaleAttempt` for any other attempt. */

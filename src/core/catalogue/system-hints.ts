@@ -2,7 +2,7 @@ const DISK_HINT = "the disk or its file system fails: dmesg tells more; agentctl
 const RESOURCE_HINT = "the system is out of resources: end other programs or raise their limits (ulimit -a)";
 
 /** Hints by error code, for system errors that a user can see and fix and that are not bugs. */
-export const refusedBySystem: Record<string, string> = {
+export const systemHints: Record<string, string> = {
   EACCES: "give this user the rights to it",
   EPERM: "give this user the rights to it",
   EROFS: "make it writable",

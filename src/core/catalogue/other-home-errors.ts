@@ -7,7 +7,7 @@ function homeOption(to: string): string {
 }
 
 /** The catalogue rows for things that are in another home or must be read from there. */
-export const elsewhereRows = {
+export const otherHomeErrors = {
   LogNotFound: {
     code: -32041,
     exit: 3,
