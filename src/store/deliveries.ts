@@ -33,7 +33,7 @@ export interface Delivery extends Omit<NewDelivery, "at"> {
 export interface DeliveryResult {
   at: number;
   error: string | null;
-  again: number | null;
+  retryAt: number | null;
 }
 
 /** The progress of a hook. */

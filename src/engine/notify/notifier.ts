@@ -233,7 +233,7 @@ export class Notifier {
     if (error !== null)
       log.warn({ task: delivery.task, seq: delivery.seq, error, again: retryAt }, "a hook failed");
     try {
-      await store.deliveries.settle(delivery.id, { at, error, again: retryAt });
+      await store.deliveries.settle(delivery.id, { at, error, retryAt });
     } catch (cause) {
       log.warn({ seq: delivery.seq, error: String(cause) }, "the end of a hook could not be recorded");
     }

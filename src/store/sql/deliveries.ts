@@ -78,7 +78,7 @@ function* nextAt(ctx: Context): Op<number | null> {
 function* settle(ctx: Context, id: number, result: DeliveryResult): Op<void> {
   const row = yield* ctx.row("select hook from deliveries where id = ?", id);
   if (!row) return;
-  const { at, error, again } = result;
+  const { at, error, retryAt: again } = result;
   if (again !== null)
     yield* ctx.run("update deliveries set tries = tries + 1, next_at = ? where id = ?", again, id);
   else yield* ctx.run("delete from deliveries where id = ?", id);
