@@ -85,7 +85,7 @@ export class HeldLease {
     for (;;) {
       this.#sentAt = uptime();
       const lease = await this.#machine.register(__VERSION__, { isEmpty });
-      if (lease) this.#store.writesUnder(this.#machine.epoch);
+      if (lease) this.#store.setEpoch(this.#machine.epoch);
       if (lease?.takeover !== "auto" || !this.#isLate()) return lease;
     }
   }
@@ -183,7 +183,7 @@ export class HeldLease {
     if (this.#stopped) await this.#goOn(engine, this.#stopped);
     // After an outage every lease has expired. No machine takes tasks before the others had time to renew.
     const mayTake = this.#sentAt - this.#heldSince >= this.#leaseS;
-    const lost = await this.#machine.lost(this.#leaseS * 1000, mayTake);
+    const lost = await this.#machine.findLostTasks(this.#leaseS * 1000, mayTake);
     if (!mayTake) return;
     for (const id of lost) this.#guarded(loseElsewhere(engine, id));
     await dropEnvironments(this.#store.listener);

@@ -86,7 +86,7 @@ export class Member implements Cluster {
   start(engine: Engine): void {
     this.#engine = engine;
     this.#store.onChange(() => this.#guarded(checkRequests(engine)));
-    this.#store.onWentBack(() => this.#settle(engine));
+    this.#store.onDataLoss(() => this.#settle(engine));
     this.#lease.keep(engine);
   }
 

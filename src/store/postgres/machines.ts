@@ -245,7 +245,7 @@ export class Machine {
    * and returns tasks of lost machines: those with an attempt that nobody has concluded, and those that such a machine
    * paused when it was stopped and did not hand over.
    */
-  async lost(leaseMs: number, mayMark: boolean): Promise<number[]> {
+  async findLostTasks(leaseMs: number, canMark: boolean): Promise<number[]> {
     const canBeLostSql = "is_lost = 0 and is_stopped = 0 and takeover = 'auto'";
     const sql = `select name, ${RENEWED_US} as at, lease_until < clock_timestamp() as over from machines
       where ${canBeLostSql} and name <> $1`;
@@ -257,7 +257,7 @@ export class Machine {
       return previous?.at === at ? previous.since : now;
     };
     this.#renewals = new Map(rows.map((row) => [row.name, { at: row.at, since: since(row) }]));
-    if (!mayMark) return [];
+    if (!canMark) return [];
     const isExpired = (row: Renewal) =>
       now - since(row) >= leaseMs * (row.over ? UNRENEWED_LEASES : MAX_UNRENEWED_LEASES);
     const expired = rows.filter(isExpired);

@@ -127,12 +127,12 @@ export class PostgresStore extends SqlStore {
   }
 
   /** Called when the database lacks what it had acknowledged, and again if the listener rejects. */
-  onWentBack(listener: () => Promise<void>): void {
+  onDataLoss(listener: () => Promise<void>): void {
     this.#onWentBack = listener;
   }
 
   /** From now on this machine writes only under the lease of this epoch. */
-  writesUnder(epoch: number): void {
+  setEpoch(epoch: number): void {
     this.#commits.epoch = epoch;
   }
 
