@@ -29,7 +29,7 @@ export interface Delivery extends Omit<NewDelivery, "at"> {
   firstAt: number;
 }
 
-/** The result of one try: sent (`error` null), to be retried at the time `again`, or given up. */
+/** The result of one try: sent (`error` null), to be retried at the time `retryAt`, or given up. */
 export interface DeliveryResult {
   at: number;
   error: string | null;

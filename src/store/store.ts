@@ -253,9 +253,9 @@ export interface Store {
   queues(): Promise<(Queue & { working: number; used: number; waiting: number })[]>;
   /** Makes a queue (held if a pause holds all) or changes its settings. A new one without `slots`: `QueueNotFound`. */
   setQueue(name: string, change: QueueChange): Promise<{ created: boolean }>;
-  /** Holds (`by`) or releases (null) a queue; resolves to whether that changed anything. */
+  /** Holds (`holder`) or releases (null) a queue; resolves to whether that changed anything. */
   holdQueue(name: string, holder: string | null): Promise<boolean>;
-  /** Releases every queue that the pause `by` holds. */
+  /** Releases every queue that the pause `holder` holds. */
   releaseHeldBy(holder: string): Promise<void>;
   removeQueue(name: string): Promise<void>;
 

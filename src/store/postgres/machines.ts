@@ -241,7 +241,7 @@ export class Machine {
   }
 
   /**
-   * Checks which machines renew their leases of `leaseMs`. With `mayMark`, it marks those whose lease is over as lost
+   * Checks which machines renew their leases of `leaseMs`. With `canMark`, it marks those whose lease is over as lost
    * and returns tasks of lost machines: those with an attempt that nobody has concluded, and those that such a machine
    * paused when it was stopped and did not hand over.
    */

@@ -59,7 +59,7 @@ export class PostgresStore extends SqlStore {
   #isPollRequested = false;
   #timer: NodeJS.Timeout | null = null;
   #onChange: () => void = () => {};
-  #onWentBack: () => Promise<void> = async () => {};
+  #onDataLoss: () => Promise<void> = async () => {};
   #isCheckingCursor = false;
 
   private constructor(url: string, machine: string, options: StoreOptions & { fault: Fault }) {
@@ -128,7 +128,7 @@ export class PostgresStore extends SqlStore {
 
   /** Called when the database lacks what it had acknowledged, and again if the listener rejects. */
   onDataLoss(listener: () => Promise<void>): void {
-    this.#onWentBack = listener;
+    this.#onDataLoss = listener;
   }
 
   /** From now on this machine writes only under the lease of this epoch. */
@@ -232,7 +232,7 @@ export class PostgresStore extends SqlStore {
       const before = this.#cursor;
       const seq = (await this.listener.query("select seq from event_counter", [])).rows[0]?.seq as number;
       if (seq >= before) return;
-      await this.#onWentBack();
+      await this.#onDataLoss();
       this.#cursor = seq;
     } catch {
       // The database is away: the next check is within a second.

@@ -74,7 +74,7 @@ function* nextAt(ctx: Context): Op<number | null> {
   );
 }
 
-/** Records the result of one try. Deletes a delivery that was sent or given up; any other is retried at `again`. */
+/** Records the result of one try. Deletes a delivery that was sent or given up; any other is retried at `retryAt`. */
 function* settle(ctx: Context, id: number, result: DeliveryResult): Op<void> {
   const row = yield* ctx.row("select hook from deliveries where id = ?", id);
   if (!row) return;

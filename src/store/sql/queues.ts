@@ -102,7 +102,7 @@ export function* endedHolds(ctx: Context, now: number): Op<string[]> {
   return rows.map((row) => row.held_by as string);
 }
 
-/** Holds a queue; releases it if `by` is null. A user's hold replaces that of a pause. Throws `QueueNotFound`. */
+/** Holds a queue; releases it if `holder` is null. A user's hold replaces that of a pause. Throws `QueueNotFound`. */
 export function* hold(ctx: Context, name: string, holder: string | null): Op<boolean> {
   yield* requireQueue(ctx, name);
   const condition =
@@ -123,7 +123,7 @@ export function* holdFor(ctx: Context, { queues: names, by, until }: QueueHold):
   }
 }
 
-/** Releases every queue that the pause `by` holds. */
+/** Releases every queue that the pause `holder` holds. */
 export function* releaseHeldBy(ctx: Context, holder: string): Op<void> {
   yield* ctx.run("update queues set held_by = null, held_until = null where held_by = ?", holder);
 }
