@@ -172,7 +172,7 @@ export class GroupCommit {
     return this.#settlerOf(transaction, batch);
   }
 
-  #settlerOf({ results, newEvents: news }: Transaction, batch: readonly Write[]): () => void {
+  #settlerOf({ results, newEvents }: Transaction, batch: readonly Write[]): () => void {
     for (const write of batch) this.#fault(`${write.name}:after-commit`);
     return () => {
       batch.forEach((write, index) => {
@@ -180,7 +180,7 @@ export class GroupCommit {
         if ("error" in result) write.reject(storeError(result.error));
         else write.resolve(result.value as never);
       });
-      this.#onCommit(news);
+      this.#onCommit(newEvents);
     };
   }
 }
