@@ -4,48 +4,54 @@ import type { Params, TaskDetailsJson } from "../protocol/methods.ts";
 import { Failure, rpc } from "./api.ts";
 import { plain } from "./words.ts";
 
-const QUEUED = ["submitted", "resumed"];
+const QUEUED_STATES = ["submitted", "resumed"];
 
 /** Returns the message for a failure, as a person reads it. */
 export function reasonOf(error: unknown): string {
   return `${(error as Error).message}${error instanceof Failure && error.hint ? ` (${error.hint})` : ""}`;
 }
 
-/** Returns `act`, which wraps a button's work, shows its outcome in `told`, and calls `done` afterwards. */
-export function useActs(done: () => Promise<void>) {
-  const [said, setSaid] = useState<{ text: string; isBad: boolean } | null>(null);
+/** Returns `act`, which wraps a button's work, shows its outcome in `notice`, and calls `done` afterwards. */
+export function useActions(done: () => Promise<void>) {
+  const [outcome, setOutcome] = useState<{ text: string; isError: boolean } | null>(null);
   const [isBusy, setBusy] = useState(false);
-  const act = (work: () => Promise<unknown>, told: string) => async () => {
+  const act = (work: () => Promise<unknown>, successText: string) => async () => {
     setBusy(true);
     try {
       await work();
-      setSaid({ text: told, isBad: false });
+      setOutcome({ text: successText, isError: false });
     } catch (error) {
-      setSaid({ text: reasonOf(error), isBad: true });
+      setOutcome({ text: reasonOf(error), isError: true });
     }
     setBusy(false);
     await done().catch(() => undefined);
   };
-  const told = said ? (
-    <p class={said.isBad ? "failure" : "told"} role={said.isBad ? "alert" : "status"}>
-      {plain(said.text)}
+  const notice = outcome ? (
+    <p class={outcome.isError ? "failure" : "told"} role={outcome.isError ? "alert" : "status"}>
+      {plain(outcome.text)}
     </p>
   ) : null;
-  return { act, isBusy, told };
+  return { act, isBusy, notice };
 }
 
 /** What a person can do with a task now: buttons, its question, and a message. */
 export function Actions({ task, done }: { task: TaskDetailsJson; done: () => Promise<void> }) {
-  const { act, isBusy, told: answer } = useActs(done);
+  const { act, isBusy, notice } = useActions(done);
   const { id, state, held, question, endedAt, checkpoint } = task;
-  const button = (title: string, work: () => Promise<unknown>, isMeant: boolean, told = `${title}: done`) =>
-    isMeant ? (
-      <button type="button" disabled={isBusy} onClick={act(work, told)}>
+  const button = (
+    title: string,
+    work: () => Promise<unknown>,
+    isShown: boolean,
+    successText = `${title}: done`,
+  ) =>
+    isShown ? (
+      <button type="button" disabled={isBusy} onClick={act(work, successText)}>
         {title}
       </button>
     ) : null;
   const isOpen = endedAt === null;
-  const goesOn = isCutShort(state) && task.kind !== "agent" && (checkpoint !== null || task.steps.length > 0);
+  const canContinue =
+    isCutShort(state) && task.kind !== "agent" && (checkpoint !== null || task.steps.length > 0);
   return (
     <div class="actions">
       {button("Pause", () => rpc("tasks/pause", { id }), state === "working" || state === "resumed")}
@@ -55,11 +61,11 @@ export function Actions({ task, done }: { task: TaskDetailsJson; done: () => Pro
         () => rpc("tasks/resume", { id, fromStart: true }),
         state === "suspended",
       )}
-      {button("Hold", () => rpc("tasks/hold", { id }), QUEUED.includes(state) && !held)}
+      {button("Hold", () => rpc("tasks/hold", { id }), QUEUED_STATES.includes(state) && !held)}
       {button("Release", () => rpc("tasks/release", { id }), held && isOpen)}
       {button("Cancel", () => rpc("tasks/cancel", { id }), isOpen)}
       {button("Run again", () => rerun({ id }), !isOpen)}
-      {button("Go on where it stopped", () => rerun({ id, continue: true }), goesOn)}
+      {button("Go on where it stopped", () => rerun({ id, continue: true }), canContinue)}
       {state === "input-required" && question ? (
         <Ask
           prompt={question.prompt}
@@ -70,11 +76,11 @@ export function Actions({ task, done }: { task: TaskDetailsJson; done: () => Pro
       {isOpen ? (
         <Line
           title="Message"
-          word="Send"
+          buttonText="Send"
           send={(text) => act(() => rpc("tasks/send", { id, text }), "sent")()}
         />
       ) : null}
-      {answer}
+      {notice}
     </div>
   );
 }
@@ -102,13 +108,21 @@ function Ask({ prompt, choices, answer }: Question) {
           </button>
         ))
       ) : (
-        <Line title="Answer" word="Answer" send={answer} />
+        <Line title="Answer" buttonText="Answer" send={answer} />
       )}
     </section>
   );
 }
 
-function Line({ title, word, send }: { title: string; word: string; send: (text: string) => Promise<void> }) {
+function Line({
+  title,
+  buttonText,
+  send,
+}: {
+  title: string;
+  buttonText: string;
+  send: (text: string) => Promise<void>;
+}) {
   const [text, setText] = useState("");
   const submit = async (event: Event) => {
     event.preventDefault();
@@ -121,7 +135,7 @@ function Line({ title, word, send }: { title: string; word: string; send: (text:
       <label>
         {title} <input value={text} onInput={(event) => setText(event.currentTarget.value)} />
       </label>
-      <button type="submit">{word}</button>
+      <button type="submit">{buttonText}</button>
     </form>
   );
 }

@@ -21,17 +21,17 @@ const SEQUENCE = new RegExp(
  * Splits a log into pieces with their colours (SGR 30-37 and 90-97) and bold. Leaves out all other escape sequences.
  */
 export function pieces(text: string): Piece[] {
-  const found: Piece[] = [];
+  const result: Piece[] = [];
   let colour = "";
   let isBold = false;
-  let from = 0;
+  let position = 0;
   const push = (part: string) => {
     if (part !== "")
-      found.push({ text: part, classes: [colour, isBold ? "bold" : ""].filter(Boolean).join(" ") });
+      result.push({ text: part, classes: [colour, isBold ? "bold" : ""].filter(Boolean).join(" ") });
   };
   for (const match of text.matchAll(SEQUENCE)) {
-    push(text.slice(from, match.index));
-    from = match.index + match[0].length;
+    push(text.slice(position, match.index));
+    position = match.index + match[0].length;
     if (match[1] === undefined) continue;
     for (const code of match[1].split(";").map(Number)) {
       if (code === 0) [colour, isBold] = ["", false];
@@ -41,6 +41,6 @@ export function pieces(text: string): Piece[] {
       else if ((code >= 30 && code <= 37) || (code >= 90 && code <= 97)) colour = `c-${COLOURS[code % 10]}`;
     }
   }
-  push(text.slice(from));
-  return found;
+  push(text.slice(position));
+  return result;
 }

@@ -21,10 +21,9 @@ export async function rpc<M extends Method>(method: M, params: Params<M>): Promi
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
   });
   if (response.status === 401) throw new Failure("this browser is not signed in", "agentctl ui", true);
-  const answer = (await response.json()) as { result?: Result<M>; error?: WireError };
-  if (answer.error)
-    throw new Failure(answer.error.message, answer.error.data?.hint ?? answer.error.hint ?? null);
-  return answer.result as Result<M>;
+  const body = (await response.json()) as { result?: Result<M>; error?: WireError };
+  if (body.error) throw new Failure(body.error.message, body.error.data?.hint ?? body.error.hint ?? null);
+  return body.result as Result<M>;
 }
 
 interface WireError {
@@ -38,20 +37,20 @@ interface WireError {
  */
 export function follow(onEvent: (event: EventJson) => void, onLink: (isUp: boolean) => void): () => void {
   const source = new EventSource("/events");
-  let again: ReturnType<typeof setTimeout> | undefined;
+  let retryTimer: ReturnType<typeof setTimeout> | undefined;
   let end = () => source.close();
   source.onopen = () => onLink(true);
   source.onmessage = ({ data }) => onEvent(JSON.parse(data as string) as EventJson);
   source.onerror = () => {
     onLink(false);
     // If the daemon is gone for long, the browser stops reconnecting, so we reconnect.
-    if (source.readyState !== EventSource.CLOSED || again) return;
-    again = setTimeout(() => {
+    if (source.readyState !== EventSource.CLOSED || retryTimer) return;
+    retryTimer = setTimeout(() => {
       end = follow(onEvent, onLink);
     }, 2000);
   };
   return () => {
-    if (again) clearTimeout(again);
+    if (retryTimer) clearTimeout(retryTimer);
     source.close();
     end();
   };

@@ -28,7 +28,7 @@ export function Keys() {
       const field = target instanceof Element && target.closest("input, textarea, select");
       if (field && key === "Escape") (field as HTMLElement).blur();
       if (field || event.ctrlKey || event.metaKey || event.altKey || help.current?.open) return;
-      if (act(key, help.current)) event.preventDefault();
+      if (runShortcut(key, help.current)) event.preventDefault();
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
@@ -42,12 +42,12 @@ export function Keys() {
       <dialog ref={help} aria-labelledby="keys">
         <h2 id="keys">Keyboard shortcuts</h2>
         <dl>
-          {HELP.map(([key, what]) => (
+          {HELP.map(([key, description]) => (
             <div key={key}>
               <dt>
                 <kbd>{key}</kbd>
               </dt>
-              <dd>{what}</dd>
+              <dd>{description}</dd>
             </div>
           ))}
         </dl>
@@ -60,7 +60,7 @@ export function Keys() {
 }
 
 /** Carries out the shortcut of a key. Returns whether the key has one. */
-function act(key: string, help: HTMLDialogElement | null): boolean {
+function runShortcut(key: string, help: HTMLDialogElement | null): boolean {
   const page = Object.hasOwn(PAGES, key) ? PAGES[key] : undefined;
   if (page !== undefined) location.hash = page;
   else if (key === "?") help?.showModal();
@@ -70,8 +70,8 @@ function act(key: string, help: HTMLDialogElement | null): boolean {
   return true;
 }
 
-function step(by: 1 | -1): void {
+function step(offset: 1 | -1): void {
   const links = [...document.querySelectorAll<HTMLElement>(".rows a")];
-  const at = links.indexOf(document.activeElement as HTMLElement);
-  links[Math.max(0, at + by)]?.focus();
+  const index = links.indexOf(document.activeElement as HTMLElement);
+  links[Math.max(0, index + offset)]?.focus();
 }

@@ -5,15 +5,15 @@ import { useState } from "preact/hooks";
  * dropped if the response to a later request has already arrived.
  */
 export class Latest {
-  #asked = 0;
-  #taken = 0;
+  #lastRequest = 0;
+  #lastTaken = 0;
 
   /** Numbers a request. Returns a function that says, when its response arrives, whether to take it. */
   ask(): () => boolean {
-    const n = ++this.#asked;
+    const n = ++this.#lastRequest;
     return () => {
-      if (n < this.#taken) return false;
-      this.#taken = n;
+      if (n < this.#lastTaken) return false;
+      this.#lastTaken = n;
       return true;
     };
   }

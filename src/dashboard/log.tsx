@@ -3,9 +3,9 @@ import { pieces } from "./ansi.ts";
 import { plain } from "./words.ts";
 
 /** How many characters of the end of a log are shown, because a page cannot hold a gigabyte. */
-const MOST_CHARS = 400_000;
+const MAX_CHARS = 400_000;
 
-interface Shown {
+interface LogProps {
   id: number;
   /** "Conversation" for an agent, whose log is what it says and does. */
   title: "Log" | "Conversation";
@@ -16,19 +16,19 @@ interface Shown {
 }
 
 /** The log of a task as it grows, with its colours and a search. */
-export function Log({ id, title, isLive, attempt, returns }: Shown) {
+export function Log({ id, title, isLive, attempt, returns }: LogProps) {
   const [text, setText] = useState("");
   const [search, setSearch] = useState("");
   const box = useRef<HTMLPreElement>(null);
   useEffect(() => {
-    const gone = new AbortController();
+    const closed = new AbortController();
     setText("");
-    void read(`/tasks/${id}/log${isLive ? "?follow=1" : ""}`, gone.signal, (part) =>
-      setText((before) => `${before}${part}`.slice(-MOST_CHARS)),
+    void read(`/tasks/${id}/log${isLive ? "?follow=1" : ""}`, closed.signal, (part) =>
+      setText((before) => `${before}${part}`.slice(-MAX_CHARS)),
     ).catch(() => undefined);
-    return () => gone.abort();
+    return () => closed.abort();
   }, [id, isLive, attempt === null, returns]);
-  const shown = useMemo(() => {
+  const visibleText = useMemo(() => {
     if (search === "") return text;
     return text
       .split("\n")
@@ -38,7 +38,7 @@ export function Log({ id, title, isLive, attempt, returns }: Shown) {
   useEffect(() => {
     const pre = box.current;
     if (pre && isLive && search === "") pre.scrollTop = pre.scrollHeight;
-  }, [shown]);
+  }, [visibleText]);
   return (
     <section>
       <h2>{title}</h2>
@@ -56,8 +56,8 @@ export function Log({ id, title, isLive, attempt, returns }: Shown) {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard
         tabIndex={0}
       >
-        {pieces(shown).map(({ text: part, classes }, at) => (
-          <span key={at} class={classes}>
+        {pieces(visibleText).map(({ text: part, classes }, index) => (
+          <span key={index} class={classes}>
             {plain(part)}
           </span>
         ))}
@@ -66,9 +66,9 @@ export function Log({ id, title, isLive, attempt, returns }: Shown) {
   );
 }
 
-async function read(url: string, signal: AbortSignal, take: (part: string) => void): Promise<void> {
+async function read(url: string, signal: AbortSignal, onPart: (part: string) => void): Promise<void> {
   const response = await fetch(url, { signal });
   if (!response.ok || !response.body) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) take(part.value);
+  for (let part = await reader.read(); !part.done; part = await reader.read()) onPart(part.value);
 }

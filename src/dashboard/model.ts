@@ -13,13 +13,13 @@ export interface Model {
   returns: number;
 }
 
-const FIRST = 200;
+const FIRST_PAGE = 200;
 const SETTLE_MS = 150;
 /** How often running tasks are loaded again, in ms: their steps, checkpoints and progress send no events. */
-const LOOK_MS = 2000;
-const MOST_LOOKED_AT = 200;
+const POLL_MS = 2000;
+const MAX_POLLED = 200;
 /** If more tasks than this have changed, it is cheaper to load the whole list. */
-const MANY = 25;
+const MAX_SINGLE_LOADS = 25;
 
 /** Keeps all tasks up to date, from the list and from later events. */
 export class Live {
@@ -31,24 +31,24 @@ export class Live {
     changes: 0,
     returns: 0,
   };
-  readonly #tell: () => void;
+  readonly #redraw: () => void;
   readonly #changed = new Set<number>();
-  /** Counts requests. `#askedAt` has the request behind each task's data. Older responses are ignored. */
-  #asked = 0;
-  readonly #askedAt = new Map<number, number>();
-  #listAskedAt = 0;
+  /** Counts requests. `#requestOf` has the request behind each task's data. Older responses are ignored. */
+  #lastRequest = 0;
+  readonly #requestOf = new Map<number, number>();
+  #listRequest = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wasDown = false;
 
-  constructor(tell: () => void) {
-    this.#tell = tell;
+  constructor(redraw: () => void) {
+    this.#redraw = redraw;
   }
 
   start(): () => void {
     void this.#load();
-    const timer = setInterval(() => this.#lookAtWork(), LOOK_MS);
+    const timer = setInterval(() => this.#pollRunning(), POLL_MS);
     const end = follow(
-      ({ task }) => this.#note(task),
+      ({ task }) => this.#noteChange(task),
       (isUp) => {
         this.model.isUp = isUp;
         if (isUp && this.#wasDown) {
@@ -56,7 +56,7 @@ export class Live {
           void this.#load();
         }
         this.#wasDown = !isUp;
-        this.#tell();
+        this.#redraw();
       },
     );
     return () => {
@@ -65,87 +65,87 @@ export class Live {
     };
   }
 
-  #lookAtWork(): void {
+  #pollRunning(): void {
     const { tasks, isUp } = this.model;
     if (document.hidden || !isUp || ![...tasks.values()].some(({ state }) => state === "working")) return;
-    const asked = ++this.#asked;
-    void this.#guarded(async () =>
-      this.#take(asked, (await rpc("tasks/list", { state: ["working"], limit: MOST_LOOKED_AT })).tasks),
+    const request = ++this.#lastRequest;
+    void this.#catchFailure(async () =>
+      this.#apply(request, (await rpc("tasks/list", { state: ["working"], limit: MAX_POLLED })).tasks),
     );
   }
 
   async #load(): Promise<void> {
-    await this.#guarded(async () => {
-      const asked = ++this.#asked;
-      const { tasks } = await rpc("tasks/list", { recent: FIRST, limit: FIRST * 2 });
-      this.#take(asked, tasks);
+    await this.#catchFailure(async () => {
+      const request = ++this.#lastRequest;
+      const { tasks } = await rpc("tasks/list", { recent: FIRST_PAGE, limit: FIRST_PAGE * 2 });
+      this.#apply(request, tasks);
       await this.#loadAll();
     });
   }
 
   async #loadAll(): Promise<void> {
-    const asked = ++this.#asked;
-    const found = new Map<number, TaskJson>();
+    const request = ++this.#lastRequest;
+    const loaded = new Map<number, TaskJson>();
     let cursor: string | null = null;
     do {
       const page: { tasks: TaskJson[]; next: string | null } = await rpc("tasks/list", {
         limit: 5000,
         ...(cursor === null ? {} : { cursor }),
       });
-      for (const task of page.tasks) found.set(task.id, task);
+      for (const task of page.tasks) loaded.set(task.id, task);
       cursor = page.next;
     } while (cursor !== null);
-    if (asked < this.#listAskedAt) return;
-    this.#listAskedAt = asked;
-    for (const [id, at] of this.#askedAt) {
-      const known = this.model.tasks.get(id);
-      if (at < asked) this.#askedAt.delete(id);
-      else if (known) found.set(id, known);
-      else found.delete(id);
+    if (request < this.#listRequest) return;
+    this.#listRequest = request;
+    for (const [id, taskRequest] of this.#requestOf) {
+      const existing = this.model.tasks.get(id);
+      if (taskRequest < request) this.#requestOf.delete(id);
+      else if (existing) loaded.set(id, existing);
+      else loaded.delete(id);
     }
-    this.model.tasks = found;
+    this.model.tasks = loaded;
     this.model.isLoaded = true;
     this.model.changes++;
-    this.#tell();
+    this.#redraw();
   }
 
-  /** Takes the response to request `asked`. The tasks in `gone` no longer exist. */
-  #take(asked: number, tasks: readonly TaskJson[], gone: readonly number[] = []): void {
-    const isNews = (id: number) =>
-      (this.#askedAt.get(id) ?? this.#listAskedAt) <= asked && this.#askedAt.set(id, asked);
-    for (const task of tasks) if (isNews(task.id)) this.model.tasks.set(task.id, task);
-    for (const id of gone) if (isNews(id)) this.model.tasks.delete(id);
+  /** Takes the response to a request. The tasks in `deleted` no longer exist. */
+  #apply(request: number, tasks: readonly TaskJson[], deleted: readonly number[] = []): void {
+    const isNewer = (id: number) =>
+      (this.#requestOf.get(id) ?? this.#listRequest) <= request && this.#requestOf.set(id, request);
+    for (const task of tasks) if (isNewer(task.id)) this.model.tasks.set(task.id, task);
+    for (const id of deleted) if (isNewer(id)) this.model.tasks.delete(id);
     this.model.changes++;
-    this.#tell();
+    this.#redraw();
   }
 
-  #note(task: number): void {
+  #noteChange(task: number): void {
     this.#changed.add(task);
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       const ids = [...this.#changed];
       this.#changed.clear();
-      void this.#guarded(() => (ids.length > MANY ? this.#loadAll() : this.#look(ids)));
+      void this.#catchFailure(() => (ids.length > MAX_SINGLE_LOADS ? this.#loadAll() : this.#reload(ids)));
     }, SETTLE_MS);
   }
 
-  async #look(ids: readonly number[]): Promise<void> {
-    const asked = ++this.#asked;
-    const found = await Promise.all(ids.map((id) => rpc("tasks/get", { id }).catch(() => null)));
-    this.#take(
-      asked,
-      found.flatMap((each) => (each ? [each.task] : [])),
-      ids.filter((_, at) => found[at] === null),
+  async #reload(ids: readonly number[]): Promise<void> {
+    const request = ++this.#lastRequest;
+    const loaded = await Promise.all(ids.map((id) => rpc("tasks/get", { id }).catch(() => null)));
+    this.#apply(
+      request,
+      loaded.flatMap((each) => (each ? [each.task] : [])),
+      ids.filter((_, index) => loaded[index] === null),
     );
   }
 
-  async #guarded(work: () => Promise<void>): Promise<void> {
+  async #catchFailure(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
       if (error instanceof Failure && error.isSignedOut) this.model.isSignedOut = true;
       else this.model.isUp = false;
-      this.#tell();
+      this.#redraw();
     }
   }
 }

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { QueueJson, ScheduleJson } from "../protocol/methods.ts";
-import { useActs } from "./actions.tsx";
+import { useActions } from "./actions.tsx";
 import { rpc } from "./api.ts";
 import { useLatest } from "./latest.ts";
 import { plain, timeOf } from "./words.ts";
@@ -8,13 +8,13 @@ import { plain, timeOf } from "./words.ts";
 export function QueuesPage({ changes }: { changes: number }) {
   const [queues, setQueues] = useState<readonly QueueJson[]>([]);
   const latest = useLatest();
-  const look = async () => {
+  const reload = async () => {
     const isLatest = latest.ask();
     const { queues: found } = await rpc("queues/list", {});
     if (isLatest()) setQueues(found);
   };
-  useEffect(() => void look().catch(() => undefined), [changes]);
-  const { act, isBusy, told } = useActs(look);
+  useEffect(() => void reload().catch(() => undefined), [changes]);
+  const { act, isBusy, notice } = useActions(reload);
   const change = ({ name, held }: QueueJson) =>
     held
       ? act(() => rpc("queues/release", { name }), `${name} is released`)
@@ -22,7 +22,7 @@ export function QueuesPage({ changes }: { changes: number }) {
   return (
     <>
       <h1>Queues</h1>
-      {told}
+      {notice}
       <div class="wide">
         <table>
           <thead>
@@ -69,7 +69,7 @@ export function SchedulesPage({ changes }: { changes: number }) {
       () => undefined,
     );
   }, [changes]);
-  const at = (iso: string | null) => (iso === null ? "–" : timeOf(iso));
+  const timeText = (iso: string | null) => (iso === null ? "–" : timeOf(iso));
   return (
     <>
       <h1>Schedules</h1>
@@ -96,8 +96,8 @@ export function SchedulesPage({ changes }: { changes: number }) {
                     <code>{plain(cron)}</code>
                   </td>
                   <td>{plain(tz ?? "")}</td>
-                  <td>{paused ? "paused" : at(nextAt)}</td>
-                  <td>{at(lastAt)}</td>
+                  <td>{paused ? "paused" : timeText(nextAt)}</td>
+                  <td>{timeText(lastAt)}</td>
                   <td>{lastTask === null ? "–" : <a href={`#/task/${lastTask}`}>{lastTask}</a>}</td>
                 </tr>
               ))}

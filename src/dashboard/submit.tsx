@@ -71,8 +71,8 @@ export function SubmitPage() {
 /** Returns what to run. Throws unless exactly one of the three is given. */
 function workOf(text: (name: string) => string) {
   const [argv, module, agent] = [text("argv"), text("module"), text("agent")];
-  const given = [argv, module, agent].filter((each) => each !== "").length;
-  if (given !== 1) throw new Error("Give one of a program, a task module or a coding agent.");
+  const count = [argv, module, agent].filter((each) => each !== "").length;
+  if (count !== 1) throw new Error("Give one of a program, a task module or a coding agent.");
   if (module !== "") return { module, ...inputOf(text("input")) };
   if (agent !== "") return { agent, prompt: text("prompt") };
   return { argv: argv.split("\n").filter((line) => line !== "") };

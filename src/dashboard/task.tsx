@@ -1,22 +1,22 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ArtifactJson, TaskDetailsJson } from "../protocol/methods.ts";
-import { Actions, reasonOf, useActs } from "./actions.tsx";
+import { Actions, reasonOf, useActions } from "./actions.tsx";
 import { rpc } from "./api.ts";
 import { useLatest } from "./latest.ts";
 import { Log } from "./log.tsx";
-import { detailOf, plain, span, timeOf, titleOf, usageOf } from "./words.ts";
+import { detailOf, formatDuration, plain, timeOf, titleOf, usageOf } from "./words.ts";
 
-interface Shown {
+interface TaskData {
   task: TaskDetailsJson;
   artifacts: readonly ArtifactJson[];
 }
 
 /** The page of one task. Each task's page has its own `key`. `changes` and `returns` are those of `Model`. */
 export function TaskPage({ id, changes, returns }: { id: number; changes: number; returns: number }) {
-  const [shown, setShown] = useState<Shown | null>(null);
+  const [data, setData] = useState<TaskData | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   const latest = useLatest();
-  const look = async () => {
+  const reload = async () => {
     const isLatest = latest.ask();
     try {
       const [{ task }, { artifacts }] = await Promise.all([
@@ -24,22 +24,22 @@ export function TaskPage({ id, changes, returns }: { id: number; changes: number
         rpc("artifacts/list", { id }),
       ]);
       if (!isLatest()) return;
-      setShown({ task: task as TaskDetailsJson, artifacts });
+      setData({ task: task as TaskDetailsJson, artifacts });
       setFailure(null);
     } catch (error) {
       if (!isLatest()) return;
       setFailure(error instanceof TypeError ? "the daemon does not answer" : reasonOf(error));
     }
   };
-  useEffect(() => void look(), [id, changes]);
+  useEffect(() => void reload(), [id, changes]);
   const alert =
     failure === null ? null : (
       <p class="failure" role="alert">
         {plain(failure)}
       </p>
     );
-  if (!shown) return alert ?? <p class="empty">…</p>;
-  const { task, artifacts } = shown;
+  if (!data) return alert ?? <p class="empty">…</p>;
+  const { task, artifacts } = data;
   return (
     <article>
       <h1>
@@ -47,11 +47,11 @@ export function TaskPage({ id, changes, returns }: { id: number; changes: number
       </h1>
       <p class="says">{detailOf(task)}</p>
       {alert}
-      <Actions task={task} done={look} />
-      <Facts task={task} />
+      <Actions task={task} done={reload} />
+      <Summary task={task} />
       <TimeLine task={task} />
       <Steps task={task} />
-      <Checkpoints task={task} done={look} />
+      <Checkpoints task={task} done={reload} />
       <Artifacts task={task} artifacts={artifacts} />
       <Log
         id={id}
@@ -64,7 +64,7 @@ export function TaskPage({ id, changes, returns }: { id: number; changes: number
   );
 }
 
-function Facts({ task }: { task: TaskDetailsJson }) {
+function Summary({ task }: { task: TaskDetailsJson }) {
   const {
     queue,
     priority,
@@ -94,7 +94,7 @@ function Facts({ task }: { task: TaskDetailsJson }) {
         .join(", ") || null,
     ],
     ["Attempts", attempt === null ? null : `${attempt} of ${Math.max(attempt, maxAttempts)}`],
-    ["Run time", `${span(runMs)}${pausedMs > 0 ? `, paused ${span(pausedMs)}` : ""}`],
+    ["Run time", `${formatDuration(runMs)}${pausedMs > 0 ? `, paused ${formatDuration(pausedMs)}` : ""}`],
     ["Input", input],
     ["Agent", agent && [agent.name, agent.version, agent.model].filter(Boolean).join(" ")],
     ["Session", agent?.session ?? null],
@@ -147,7 +147,7 @@ function Steps({ task: { steps } }: { task: TaskDetailsJson }) {
               {n > 1 ? ` (${n})` : ""}
             </span>
             <span>
-              {span(Date.parse(endedAt) - Date.parse(startedAt))}
+              {formatDuration(Date.parse(endedAt) - Date.parse(startedAt))}
               {unused ? ", not used" : ""}
             </span>
           </li>
@@ -158,7 +158,7 @@ function Steps({ task: { steps } }: { task: TaskDetailsJson }) {
 }
 
 function Checkpoints({ task, done }: { task: TaskDetailsJson; done: () => Promise<void> }) {
-  const { act, isBusy, told } = useActs(done);
+  const { act, isBusy, notice } = useActions(done);
   if (task.checkpoints.length === 0) return null;
   return (
     <section>
@@ -188,7 +188,7 @@ function Checkpoints({ task, done }: { task: TaskDetailsJson; done: () => Promis
           </li>
         ))}
       </ul>
-      {told}
+      {notice}
     </section>
   );
 }

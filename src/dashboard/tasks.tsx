@@ -5,11 +5,11 @@ import type { Model } from "./model.ts";
 import { ago, detailOf, titleOf } from "./words.ts";
 
 const ROW_PX = 44;
-const NONE = "There are no tasks yet. Submit one here, or with agentctl run.";
+const NO_TASKS = "There are no tasks yet. Submit one here, or with agentctl run.";
 /** How many rows are drawn above and below the visible ones. */
-const SPARE = 12;
+const OVERSCAN_ROWS = 12;
 
-interface Wanted {
+interface Filters {
   state: string;
   queue: string;
   label: string;
@@ -18,19 +18,19 @@ interface Wanted {
 
 /** All tasks, newest first. The page contains only the visible rows. */
 export function TasksPage({ model }: { model: Model }) {
-  const [wanted, setWanted] = useState<Wanted>({ state: "", queue: "", label: "", text: "" });
+  const [filters, setFilters] = useState<Filters>({ state: "", queue: "", label: "", text: "" });
   const all = useMemo(() => [...model.tasks.values()].sort((a, b) => b.id - a.id), [model.changes]);
   const queues = useMemo(() => [...new Set(all.map(({ queue }) => queue))].sort(), [all]);
-  const tasks = useMemo(() => all.filter((task) => isWanted(task, wanted)), [all, wanted]);
-  const set = (field: keyof Wanted) => (event: Event) =>
-    setWanted({ ...wanted, [field]: (event.currentTarget as HTMLInputElement).value });
+  const tasks = useMemo(() => all.filter((task) => matches(task, filters)), [all, filters]);
+  const set = (field: keyof Filters) => (event: Event) =>
+    setFilters({ ...filters, [field]: (event.currentTarget as HTMLInputElement).value });
   return (
     <>
       <h1>Tasks</h1>
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
         <label>
           State{" "}
-          <select value={wanted.state} onChange={set("state")}>
+          <select value={filters.state} onChange={set("state")}>
             <option value="">all</option>
             <option value="open">open</option>
             {states.map((state) => (
@@ -42,7 +42,7 @@ export function TasksPage({ model }: { model: Model }) {
         </label>
         <label>
           Queue{" "}
-          <select value={wanted.queue} onChange={set("queue")}>
+          <select value={filters.queue} onChange={set("queue")}>
             <option value="">all</option>
             {queues.map((queue) => (
               <option key={queue} value={queue}>
@@ -52,10 +52,10 @@ export function TasksPage({ model }: { model: Model }) {
           </select>
         </label>
         <label>
-          Label <input value={wanted.label} placeholder="key=value" onInput={set("label")} />
+          Label <input value={filters.label} placeholder="key=value" onInput={set("label")} />
         </label>
         <label>
-          Text <input type="search" value={wanted.text} onInput={set("text")} />
+          Text <input type="search" value={filters.text} onInput={set("text")} />
         </label>
         <output>
           {tasks.length} of {all.length}
@@ -63,7 +63,7 @@ export function TasksPage({ model }: { model: Model }) {
         </output>
       </form>
       {tasks.length === 0 ? (
-        <p class="empty">{emptyWord(all.length, model.isLoaded)}</p>
+        <p class="empty">{emptyText(all.length, model.isLoaded)}</p>
       ) : (
         <Rows tasks={tasks} />
       )}
@@ -71,9 +71,9 @@ export function TasksPage({ model }: { model: Model }) {
   );
 }
 
-function emptyWord(known: number, isLoaded: boolean): string {
-  if (known > 0) return "No task matches these filters.";
-  return isLoaded ? NONE : "…";
+function emptyText(total: number, isLoaded: boolean): string {
+  if (total > 0) return "No task matches these filters.";
+  return isLoaded ? NO_TASKS : "…";
 }
 
 function Rows({ tasks }: { tasks: readonly TaskJson[] }) {
@@ -86,8 +86,8 @@ function Rows({ tasks }: { tasks: readonly TaskJson[] }) {
     addEventListener("resize", measure);
     return () => removeEventListener("resize", measure);
   }, []);
-  const first = Math.max(0, Math.floor(top / ROW_PX) - SPARE);
-  const seen = tasks.slice(first, first + Math.ceil(height / ROW_PX) + 2 * SPARE);
+  const first = Math.max(0, Math.floor(top / ROW_PX) - OVERSCAN_ROWS);
+  const visible = tasks.slice(first, first + Math.ceil(height / ROW_PX) + 2 * OVERSCAN_ROWS);
   const now = Date.now();
   return (
     <section
@@ -100,7 +100,7 @@ function Rows({ tasks }: { tasks: readonly TaskJson[] }) {
     >
       <div class="space" style={{ height: `${tasks.length * ROW_PX}px` }}>
         <ul style={{ transform: `translateY(${first * ROW_PX}px)` }}>
-          {seen.map((task) => (
+          {visible.map((task) => (
             <Row key={task.id} task={task} now={now} />
           ))}
         </ul>
@@ -130,7 +130,7 @@ function Row({ task, now }: { task: TaskJson; now: number }) {
   );
 }
 
-function isWanted(task: TaskJson, { state, queue, label, text }: Wanted): boolean {
+function matches(task: TaskJson, { state, queue, label, text }: Filters): boolean {
   if (state === "open" ? task.endedAt !== null : state !== "" && task.state !== state) return false;
   if (queue !== "" && task.queue !== queue) return false;
   const [key = "", value] = label.split("=");
